@@ -1,0 +1,114 @@
+"""A row a condition: how often it fails, where its runs end, with 95 % Wilson intervals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from analysis.trials import FIELDS
+
+COLUMNS = [
+    "condition", *FIELDS, "outcome", "dead_init", "dead_final", "solved_epoch", "status",
+]  # fmt: skip
+"""What the summary reads of trials.parquet."""
+
+OUTCOMES = (
+    "solved", "stuck_1/4", "stuck_1/3", "stuck_1/2", "stuck", "oscillating", "diverged", "unsettled",
+)  # fmt: skip
+
+OTHER = ("stuck", "oscillating", "diverged", "unsettled")
+"""Outcomes that the terminal's table adds up."""
+
+
+def wilson(count: ArrayLike, n: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """95 % Wilson score interval of a proportion (E. B. Wilson, JASA 22, 1927), as statsmodels has it."""
+    from statsmodels.stats.proportion import proportion_confint
+
+    low, high = proportion_confint(np.asarray(count), np.asarray(n), alpha=0.05, method="wilson")
+    return np.asarray(low), np.asarray(high)
+
+
+def summarise(trials: pd.DataFrame) -> pd.DataFrame:
+    """The summary of trials: a row a condition in the order of the trials.
+
+    Columns: condition, its fields, n (trainings without an error), failed, and for each outcome
+    its count, rate and interval; mean dead units at the start and at the end; quartiles of the
+    epochs to solve, of the solved runs.
+    """
+    fine = trials[trials["status"] == "ok"]
+    groups = fine.groupby("condition", sort=False, observed=True)
+    first = trials.drop_duplicates("condition").set_index("condition")
+    table = first[list(FIELDS)].copy()
+    table["n"] = groups.size().reindex(table.index, fill_value=0)
+    table["failed"] = trials.groupby("condition", sort=False, observed=True).size() - table["n"]
+    counts = pd.crosstab(fine["condition"], fine["outcome"]).reindex(index=table.index, fill_value=0)
+    new: dict[str, object] = {}
+    for outcome in OUTCOMES:
+        count = counts.get(outcome, pd.Series(0, index=table.index))
+        low, high = wilson(count, table["n"])
+        new |= {outcome: count, f"{outcome}_rate": count / table["n"], f"{outcome}_low": low, f"{outcome}_high": high}
+    table = table.assign(**new)
+    for name in ("dead_init", "dead_final"):
+        table[f"{name}_mean"] = groups[name].mean()
+    quartiles = groups["solved_epoch"].quantile([0.25, 0.5, 0.75]).unstack()
+    for share, name in ((0.25, "q1"), (0.5, "median"), (0.75, "q3")):
+        table[f"solved_epoch_{name}"] = quartiles[share]
+    return table.reset_index()
+
+
+def write_summary(summary: pd.DataFrame, folder: Path) -> None:
+    """Write summary.csv."""
+    temporary = folder / ".summary.csv.tmp"
+    summary.to_csv(temporary, index=False, float_format="%.6g")
+    temporary.replace(folder / "summary.csv")
+
+
+def swept_fields(summary: pd.DataFrame) -> list[str]:
+    """The fields that take more than one value."""
+    return [name for name in FIELDS if summary[name].nunique(dropna=False) > 1]
+
+
+def table_lines(summary: pd.DataFrame) -> list[str]:
+    """The summary as lines of text, 80 columns wide for up to three swept fields."""
+    fields = swept_fields(summary)
+    xor = set(summary["task"]) == {"xor"} and set(summary["loss"]) == {"half_sse"}
+    stuck = ["stuck_1/4", "stuck_1/3", "stuck_1/2"] if xor else ["stuck"]
+    heads = [*fields, "n", "solved %  95 % CI", *(name.removeprefix("stuck_") for name in stuck), "other", "dead units", "epochs"]
+    rows = []
+    for _, row in summary.iterrows():
+        other = sum(row[name] for name in OUTCOMES[1:] if name not in stuck)
+        rows.append(
+            [
+                *(_value(row[name]) for name in fields),
+                f"{row['n']}",
+                f"{row['solved_rate']:5.1%}".rstrip("%") + f" {100 * row['solved_low']:5.1f}-{100 * row['solved_high']:.1f}",
+                *(_percent(row[name], row["n"]) for name in stuck),
+                _percent(other, row["n"]),
+                f"{row['dead_init_mean']:.1f} > {row['dead_final_mean']:.1f}",
+                "-" if np.isnan(row["solved_epoch_median"]) else f"{row['solved_epoch_median']:.0f}",
+            ]
+        )
+    widths = [max(len(line[i]) for line in [heads, *rows]) for i in range(len(heads))]
+    return [" ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in [heads, *rows]]
+
+
+def _value(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _percent(count: float, n: float) -> str:
+    return f"{100 * count / n:.1f}" if count else "-"
+
+
+LEGEND = (
+    "solved % with its 95 % Wilson interval; 1/4, 1/3, 1/2, other: % that ended there;\n"
+    "dead units: mean at start > at end; epochs: median to solve, of the solved"
+)
+
+
+def print_summary(summary: pd.DataFrame) -> None:
+    """Print the table and what its columns mean."""
+    print("\n".join(["", *table_lines(summary), "", *LEGEND.splitlines()]), flush=True)

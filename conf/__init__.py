@@ -1,0 +1,1 @@
+"""The configurations: what the commands read when no override says otherwise."""

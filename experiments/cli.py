@@ -1,0 +1,144 @@
+"""What every command shares: composing its configuration, one-line errors, exit statuses, signals."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from types import FrameType
+from typing import Any, NoReturn
+
+from experiments.catalog import CONF, hint, names
+from experiments.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, TERMINATED, InputError, RunError, Terminated
+
+Work = Callable[[dict[str, Any]], int]
+
+
+def start(config_name: str, work: Work) -> NoReturn:
+    """Compose conf/CONFIG_NAME.yaml with the command line, do the work, and exit with its status."""
+    signal.signal(signal.SIGTERM, _terminate)
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us instead of being printed over many lines
+    status = guarded(lambda: _compose_and_work(config_name, work))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if status in (INTERRUPTED, TERMINATED):
+        os._exit(status)  # a kernel that is still at work in a thread cannot be waited for
+    sys.exit(status)
+
+
+def guarded(work: Callable[[], int]) -> int:
+    """Do the work; an error becomes one line on stderr and its exit status."""
+    try:
+        return work()
+    except (InputError, RunError) as error:
+        print(error, file=sys.stderr)
+        return BAD_INPUT if isinstance(error, InputError) else FAILED
+    except KeyboardInterrupt as error:
+        kill_workers()
+        print(str(error) or "interrupted", file=sys.stderr)
+        return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+
+
+def kill_workers() -> None:
+    """End joblib's worker processes, if there are any, without waiting for what they do."""
+    if "joblib.externals.loky" in sys.modules:
+        from joblib.externals.loky import reusable_executor
+
+        executor = reusable_executor._executor
+        if executor is not None:
+            executor.shutdown(wait=False, kill_workers=True)
+
+
+def _terminate(signum: int, frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def _compose_and_work(config_name: str, work: Work) -> int:
+    import hydra
+    from hydra.errors import HydraException
+    from omegaconf import DictConfig, OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    for argument in sys.argv[1:]:
+        if re.match(r"\+*[\w/]+=.*\.\.", argument) and argument.split("=")[0].lstrip("+") in ("study", "parallel"):
+            raise InputError(f"{argument} is not allowed; {_options(argument.split('=')[0].lstrip('+'))}")
+    statuses: list[int] = []
+
+    def job(config: DictConfig) -> None:
+        def run() -> int:
+            try:
+                plain = OmegaConf.to_container(config, resolve=True)
+            except OmegaConfBaseException as error:
+                raise InputError(_one_line(error)) from None
+            assert isinstance(plain, dict)
+            given = {str(key): value for key, value in plain.items()}
+            for key in top_level_keys(config_name):
+                if key not in given:
+                    raise InputError(f"{key} is missing; it cannot be removed")
+            return work(given)
+
+        statuses.append(guarded(run))
+        if statuses[-1] in (INTERRUPTED, TERMINATED):
+            sys.exit(statuses[-1])
+
+    main = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(job)
+    try:
+        main()
+    except (HydraException, OmegaConfBaseException) as error:
+        raise InputError(_explain(error, config_name)) from None
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else FAILED
+        return code if code in (DONE, INTERRUPTED, TERMINATED) else BAD_INPUT
+    return max(statuses, default=DONE)
+
+
+def _explain(error: Exception, config_name: str) -> str:
+    """Hydra's message in one line, with what is allowed."""
+    text = str(error)
+    if match := re.search(r"Could not (?:override|append to config|delete).*?'([^']+)'", text):
+        return _unknown_key(match[1], config_name)
+    if match := re.search(r"Could not find '(\w+)/([^']+)'", text):
+        return f"{match[1]}={match[2]} is unknown; {_options(match[1], match[2])}"
+    if match := re.search(r"Ambiguous value for argument '([^']+)'", text):
+        key, _, value = match[1].partition("=")
+        return f"{match[1]} is ambiguous; for a list write {key}=[{value}]"
+    return _one_line(error)
+
+
+def _options(group: str, given: str = "") -> str:
+    return hint(given, names(group))
+
+
+def top_level_keys(config_name: str) -> list[str]:
+    """The keys that conf/CONFIG_NAME.yaml itself holds."""
+    return [key for key in _defaults(config_name) if key not in ("defaults", "hydra")]
+
+
+def _defaults(config_name: str) -> dict[str, Any]:
+    import yaml
+
+    content: dict[str, Any] = yaml.safe_load((CONF / f"{config_name}.yaml").read_text(encoding="utf-8"))
+    return content
+
+
+def _unknown_key(key: str, config_name: str) -> str:
+    """The message for an override of a key that the configuration does not have."""
+    node: Any = _defaults(config_name)
+    *parents, last = key.split("@")[0].split(".")
+    for parent in parents:
+        node = node.get(parent) if isinstance(node, Mapping) else None
+    allowed = [name for name in node if name not in ("defaults", "hydra")] if isinstance(node, Mapping) else []
+    if parents == ["parallel"]:
+        allowed = ["backend", "n_jobs", "batch"]
+    if not parents and config_name == "run":
+        allowed += ["study", "parallel"]
+    return f"{key} is no known key; {hint(last, allowed)}" if allowed else f"{key} is no known key"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,71 @@
+"""`dry_run=true`: what a run would do, how long it would take and how large the result would be."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from experiments.batches import MULTIPLE, Batch
+from experiments.execute import train_batch, warm_up
+from experiments.options import Options
+from experiments.progress import duration, say
+from experiments.study import Study
+
+PROBE_SECONDS = 0.1
+"""What a probe of one kind of condition should take, about."""
+
+
+def describe(study: Study, options: Options, todo: list[Batch]) -> None:
+    """Print conditions, trainings, done and missing, estimated time and size; train nothing but a probe."""
+    missing = sum(len(batch.seeds) for batch in todo)
+    say(f"{study.name}: {study.question}")
+    say(f"conditions   {len(study.conditions):,}")
+    say(f"trainings    {study.n_trainings:,}")
+    say(f"done         {study.n_trainings - missing:,}")
+    say(f"missing      {missing:,} in {len(todo):,} batches")
+    if missing:
+        seconds, size = estimate(study, options, todo)
+        say(f"time         about {duration(seconds)} with {options.engine}, {options.n_jobs} {options.backend}")
+        say(f"size         about {size * study.n_trainings / 1e6:,.1f} MB in {options.output}")
+    say("dry run: nothing was trained or written")
+
+
+def estimate(study: Study, options: Options, todo: list[Batch]) -> tuple[float, float]:
+    """Seconds that the missing batches would take, and bytes that a trial takes, from short probes."""
+    warm_up(todo, study.success, options.engine)
+    work: dict[tuple[int, str, str, str], int] = defaultdict(int)
+    example: dict[tuple[int, str, str, str], Batch] = {}
+    for batch in todo:
+        c = batch.condition
+        kind = (c.hidden, c.task.name, c.activation, c.dtype)
+        work[kind] += len(batch.seeds) * c.epochs
+        example.setdefault(kind, batch)
+    seconds, sizes = 0.0, []
+    for kind, total in work.items():
+        per_epoch, size = _probe(example[kind], study, options.engine)
+        seconds += per_epoch * total
+        sizes.append(size)
+    return seconds / options.n_jobs, sum(sizes) / len(sizes)
+
+
+def _probe(batch: Batch, study: Study, engine: str) -> tuple[float, float]:
+    """Seconds an epoch of one training, and bytes a trial."""
+    start = batch.seeds.start
+    seeds = range(start, start + MULTIPLE[engine])
+    epochs, taken = 1, 0.0
+    while taken < PROBE_SECONDS / 4 and epochs < batch.condition.epochs:
+        epochs = min(epochs * 8, batch.condition.epochs)
+        began = time.perf_counter()
+        _, table = train_batch(Batch(batch.condition.with_(epochs=epochs), seeds), study.success, engine)
+        taken = time.perf_counter() - began
+    _, table = train_batch(Batch(batch.condition.with_(epochs=min(epochs, 64)), seeds), study.success, engine)
+    return taken / epochs / len(seeds), _parquet_bytes(table) / len(seeds)
+
+
+def _parquet_bytes(table: pa.Table) -> int:
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    return int(sink.getvalue().size)

@@ -1,0 +1,180 @@
+"""A study: one question, the conditions that answer it, and the seeds of each condition."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from experiments.errors import InputError
+from experiments.fields import FIELDS, known_keys, make_condition, positive, read_field, whole
+from nnxor.condition import Condition, Success
+from nnxor.inits import Init
+from nnxor.tasks import Task
+
+KEYS = ["name", "question", "base", "grid", "blocks", "exclude", "seeds", "success"]
+"""The keys of a study's file."""
+
+Grid = dict[str, tuple[object, ...]]
+"""Fields and the values that they take."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """One question: conditions in the order of their fields, the same seeds for each, and what counts as solved."""
+
+    name: str
+    question: str
+    conditions: tuple[Condition, ...]
+    seeds: range
+    success: Success
+
+    @property
+    def n_trainings(self) -> int:
+        """Number of trainings."""
+        return len(self.conditions) * len(self.seeds)
+
+    @property
+    def swept(self) -> tuple[str, ...]:
+        """The fields that take more than one value."""
+        rows = [condition.values() for condition in self.conditions]
+        return tuple(name for name in FIELDS if len({row[name] for row in rows}) > 1)
+
+
+def read_study(config: Mapping[str, object]) -> Study:
+    """The study that a composed configuration describes; InputError names what is wrong with it."""
+    seeds = _mapping("seeds", config["seeds"])
+    success = _mapping("success", config["success"])
+    known_keys("seeds", seeds, ["start", "count"])
+    known_keys("success", success, ["rule", "tolerance"])
+    start = whole("seeds.start", seeds.get("start"), 0)
+    count = whole("seeds.count", seeds.get("count"), 1)
+    if start + count > 2**63:
+        raise InputError(f"seeds.start={start} with seeds.count={count} goes beyond the last seed, 2**63 - 1")
+    return Study(
+        name=_name(config["name"]),
+        question=_question(config["question"]),
+        conditions=_conditions(config),
+        seeds=range(start, start + count),
+        success=Success(_rule(success.get("rule")), positive("success.tolerance", success.get("tolerance"))),
+    )
+
+
+def _mapping(key: str, value: object) -> dict[str, object]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise InputError(f"{key}={value} is not allowed; allowed: keys and values, such as {key}.NAME=VALUE")
+    return value
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", value):
+        raise InputError(f"name={value} is not allowed; allowed: letters, digits, '.', '_' and '-', at most 100")
+    return value
+
+
+def _question(value: object) -> str:
+    if not isinstance(value, str):
+        raise InputError(f"question={value} is not allowed; allowed: a sentence")
+    return value
+
+
+def _rule(value: object) -> str:
+    if value in ("margin", "threshold"):
+        raise InputError(f"success.rule={value} is not supported yet; allowed: loss")
+    if value != "loss":
+        raise InputError(f"success.rule={value} is not allowed; allowed: loss")
+    return "loss"
+
+
+def _conditions(config: Mapping[str, object]) -> tuple[Condition, ...]:
+    base = {k: v for k, v in _mapping("base", config["base"]).items() if v is not None}
+    known_keys("base", base, list(FIELDS))
+    fixed = {name: read_field("base", name, value) for name, value in base.items()}
+    grids = _grids(config)
+    for name in fixed:
+        if all(name in grid for grid in grids):
+            raise InputError(f"base.{name}={base[name]} would do nothing, since the grid sweeps {name}; use grid.{name}")
+    excluded = _exclude(config["exclude"])
+    found: dict[str, Condition] = {}
+    matched: set[int] = set()
+    for values in itertools.chain.from_iterable(_combinations(grid) for grid in grids):
+        condition = make_condition({**fixed, **values})
+        hits = {n for n, entry in enumerate(excluded) if _matches(condition, entry)}
+        matched |= hits
+        if not hits:
+            found.setdefault(condition.key, condition)
+    for n, entry in enumerate(excluded):
+        if n not in matched:
+            words = ", ".join(f"{k}={[_word(v) for v in vs]}" for k, vs in entry.items())
+            raise InputError(f"exclude[{n}] ({words}) matches no condition; leave it out")
+    if not found:
+        raise InputError("exclude leaves no condition; a study needs at least one")
+    uses_slope = any(condition.activation == "leaky_relu" for condition in found.values())
+    if not uses_slope and ("slope" in fixed or any("slope" in grid for grid in grids)):
+        raise InputError("slope would do nothing, since no condition has activation=leaky_relu")
+    return tuple(sorted(found.values(), key=_order))
+
+
+def _grids(config: Mapping[str, object]) -> list[Grid]:
+    grid = _grid("grid", config["grid"])
+    blocks = config["blocks"]
+    if blocks is None:
+        return [grid]
+    if not isinstance(blocks, list) or not blocks:
+        raise InputError(f"blocks={blocks} is not allowed; allowed: a list of grids, at least one")
+    return [{**grid, **_grid(f"blocks[{n}]", block)} for n, block in enumerate(blocks)]
+
+
+def _grid(where: str, given: object) -> Grid:
+    values = _mapping(where, given)
+    known_keys(where, values, list(FIELDS))
+    return {
+        name: _values(where, name, value)
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def _values(where: str, name: str, given: object) -> tuple[object, ...]:
+    listed = given if isinstance(given, list) else [given]
+    if not listed:
+        raise InputError(f"{where}.{name}=[] is empty; allowed: a value or a list of values")
+    values = tuple(read_field(where, name, value) for value in listed)
+    for n, value in enumerate(values):
+        if value in values[:n]:
+            raise InputError(f"{where}.{name} holds {_word(value)} twice; allowed: each value once")
+    return values
+
+
+def _exclude(given: object) -> list[Grid]:
+    if given is None:
+        return []
+    if not isinstance(given, list):
+        raise InputError(f"exclude={given} is not allowed; allowed: a list of {{field: value or values}}")
+    entries = [_grid(f"exclude[{n}]", entry) for n, entry in enumerate(given)]
+    for n, entry in enumerate(entries):
+        if not entry:
+            raise InputError(f"exclude[{n}] names no field; allowed: {{field: value or values}}")
+    return entries
+
+
+def _combinations(grid: Grid) -> Iterator[dict[str, object]]:
+    ordered = [name for name in FIELDS if name in grid]
+    for values in itertools.product(*(grid[name] for name in ordered)):
+        yield dict(zip(ordered, values, strict=True))
+
+
+def _matches(condition: Condition, entry: Grid) -> bool:
+    return all(getattr(condition, name) in values for name, values in entry.items())
+
+
+def _order(condition: Condition) -> tuple[tuple[bool, object], ...]:
+    """Conditions are sorted by their fields, numbers by size and names by alphabet, None first."""
+    return tuple((value is not None, value) for value in condition.values().values())
+
+
+def _word(value: object) -> str:
+    return value.name if isinstance(value, Task | Init) else str(value)

@@ -1,0 +1,173 @@
+"""The columns of `trials.parquet`, and the tables that hold them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nnxor.condition import Condition
+from nnxor.diagnosis import Columns
+
+TEXT = pa.dictionary(pa.int32(), pa.string())
+
+CONDITION_COLUMNS: dict[str, pa.DataType] = {
+    "condition": TEXT,
+    "task": TEXT,
+    "hidden": pa.int32(),
+    "activation": TEXT,
+    "slope": pa.float64(),
+    "relu_at_zero": pa.int32(),
+    "output": TEXT,
+    "bias": pa.bool_(),
+    "init": TEXT,
+    "lr": pa.float64(),
+    "epochs": pa.int32(),
+    "loss": TEXT,
+    "optimizer": TEXT,
+    "batch_size": pa.int32(),
+    "dtype": TEXT,
+}
+"""A condition's key and its fields; the same for every row of a part, so parts leave them out."""
+
+RESULT_COLUMNS: dict[str, pa.DataType] = {
+    "seed": pa.int64(),
+    "outcome": TEXT,
+    "final_loss": pa.float64(),
+    "grad_norm": pa.float64(),
+    "plateau": pa.float64(),
+    "merged": TEXT,
+    "solved_epoch": pa.int32(),
+    "dead_init": pa.int32(),
+    "dead_final": pa.int32(),
+    "linear_final": pa.int32(),
+    "patterns_init": pa.string(),
+    "patterns_final": pa.string(),
+    "first_death_epoch": pa.int32(),
+    "cause": TEXT,
+    "settled_epoch": pa.int32(),
+    "period": pa.int32(),
+    "status": TEXT,
+    "error": pa.string(),
+}
+"""What is recorded of a training, besides its final predictions y_…."""
+
+NULLABLE_COUNTS = ("solved_epoch", "first_death_epoch", "settled_epoch", "period")
+
+
+def schema(conditions: Iterable[Condition]) -> pa.Schema:
+    """The schema of the trials of a study: all fields, all results, and the y columns of its tasks."""
+    tasks = {condition.task for condition in conditions}
+    names = sorted({f"y_{name}" for task in tasks for name in task.row_names}, key=lambda n: (len(n), n))
+    results = dict(RESULT_COLUMNS)
+    after = list(results).index("solved_epoch") + 1
+    ordered = [*list(results.items())[:after], *((name, pa.float64()) for name in names), *list(results.items())[after:]]
+    return pa.schema([*CONDITION_COLUMNS.items(), *ordered])
+
+
+def part_table(columns: Columns, seeds: range) -> pa.Table:
+    """A table of diagnosed trainings: sentinels (see `nnxor.diagnosis.diagnose`) become nulls."""
+    n = len(seeds)
+    arrays = {"seed": pa.array(np.arange(seeds.start, seeds.stop, dtype=np.int64))}
+    for name, values in columns.items():
+        arrays[name] = _array(name, values)
+    for name in ("settled_epoch", "period"):
+        arrays.setdefault(name, pa.nulls(n, pa.int32()))
+    arrays["status"] = pa.array(["ok"] * n, pa.string())
+    arrays["error"] = pa.nulls(n, pa.string())
+    return pa.table(arrays)
+
+
+def failed_table(seeds: range, error: str) -> pa.Table:
+    """A table of trainings that failed: their seeds, the status and what went wrong."""
+    n = len(seeds)
+    return pa.table(
+        {
+            "seed": pa.array(np.arange(seeds.start, seeds.stop, dtype=np.int64)),
+            "status": pa.array(["failed"] * n, pa.string()),
+            "error": pa.array([error] * n, pa.string()),
+        }
+    )
+
+
+def _array(name: str, values: np.ndarray) -> pa.Array:
+    if values.dtype.kind == "f":
+        return pa.array(values.astype(np.float64), mask=np.isnan(values))
+    if values.dtype.kind in "iu":
+        return pa.array(values.astype(np.int32), mask=values < 0 if name in NULLABLE_COUNTS else None)
+    if values.dtype.kind == "S":
+        return pa.array(values).cast(pa.string())
+    return pa.array(values, pa.string(), mask=values == "")
+
+
+def with_condition(table: pa.Table, condition: Condition, wanted: pa.Schema) -> pa.Table:
+    """A part's rows with the condition's columns added, in the wanted schema; text is plain."""
+    fixed: Mapping[str, object] = {"condition": condition.key, **condition.values()}
+    n = len(table)
+    arrays = []
+    for field in wanted:
+        plain = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        if field.name in CONDITION_COLUMNS:
+            arrays.append(pa.repeat(pa.scalar(fixed[field.name], plain), n))
+        elif field.name in table.column_names:
+            arrays.append(table[field.name].cast(plain))
+        else:
+            arrays.append(pa.nulls(n, plain))
+    return pa.table(arrays, names=wanted.names)
+
+
+def encode(table: pa.Table, wanted: pa.Schema) -> pa.Table:
+    """The table in the wanted schema; each dictionary holds its values in order of appearance."""
+    columns = []
+    for field in wanted:
+        column = table[field.name].combine_chunks()
+        if pa.types.is_dictionary(field.type):
+            column = pc.dictionary_encode(column.cast(pa.string())).cast(field.type)
+        columns.append(column)
+    return pa.table(columns, schema=wanted)
+
+
+class Digest:
+    """SHA-256 of the values of a table that comes piece by piece, however it is cut into pieces."""
+
+    def __init__(self) -> None:
+        self._columns: dict[str, tuple[hashlib._Hash, hashlib._Hash]] = {}
+
+    def update(self, table: pa.Table) -> None:
+        """Add rows."""
+        for name in table.column_names:
+            values, nulls = self._columns.setdefault(name, (hashlib.sha256(), hashlib.sha256()))
+            column = table[name].combine_chunks()
+            nulls.update(column.is_null().to_numpy(zero_copy_only=False).tobytes())
+            values.update(_bytes(column))
+
+    def hexdigest(self) -> str:
+        """The digest of the rows so far: over each column's name, values and nulls."""
+        whole = hashlib.sha256()
+        for name, (values, nulls) in sorted(self._columns.items()):
+            whole.update(f"{name} {values.hexdigest()} {nulls.hexdigest()}\n".encode())
+        return whole.hexdigest()
+
+
+def _bytes(column: pa.Array) -> bytes:
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(pa.string())
+    if pa.types.is_string(column.type):
+        filled = pc.fill_null(column, "")
+        lengths = pc.binary_length(filled).to_numpy(zero_copy_only=False).astype("<i8")
+        return bytes(lengths.tobytes()) + _characters(filled)
+    if pa.types.is_boolean(column.type):
+        return bytes(pc.fill_null(column, False).to_numpy(zero_copy_only=False).tobytes())
+    little = np.dtype(column.type.to_pandas_dtype()).newbyteorder("<")
+    return bytes(pc.fill_null(column, 0).to_numpy(zero_copy_only=False).astype(little).tobytes())
+
+
+def _characters(column: pa.StringArray) -> bytes:
+    _, offsets, characters = column.buffers()
+    if characters is None:
+        return b""
+    ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
+    return bytes(characters[int(ends[0]) : int(ends[-1])])

@@ -1,0 +1,211 @@
+"""What became of a training: the columns of a trial, from its weights and its trace.
+
+The rules, in the order in which they are applied. G is the norm of the gradient at the final
+parameters and L the final loss, both divided by the loss's error weight c (1 for half_sse), so
+that one set of constants serves every loss.
+
+- diverged: a final parameter, the loss or the gradient is not finite.
+- solved: the success rule holds at the final parameters.
+- stuck: G ≤ 1e-4 and, for XOR, L within 1e-4 of a level where gradient descent can rest: 1/4 (two
+  rows share one wrong prediction), 1/3 (three do) or 1/2 (all four do). For other tasks G alone
+  decides and the level is the final loss.
+- oscillating: not at rest, and the mean loss of the last half-tail is not below that of the one
+  before by even a tenth of what the gradient promises (lr·G²·c² an epoch) nor by 0.1 %.
+- unsettled: everything else; it is still on its way and is never counted as stuck.
+
+The cause of an unsolved run:
+
+- step_too_large: it diverged or oscillates;
+- not_finished: it is unsettled;
+- few_alive_at_start: fewer ReLU units were alive at the start than the task needs (2 for XOR);
+- died_in_training: enough were alive at the start, but not at the end;
+- alive_but_linear: enough are alive, but all of those are active on every row, where they
+  compute nothing that a line could not;
+- alive_but_merged: enough are alive, yet their kinks leave rows of different targets together.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnxor import arithmetic
+from nnxor.condition import Condition, Success
+from nnxor.draws import Weights
+from nnxor.engines.trace import Trace, Trained
+from nnxor.losses import error_weight
+from nnxor.protocol import half_tail
+
+Columns = dict[str, NDArray]
+
+XOR_LEVELS = {"1/4": 1 / 4, "1/3": 1 / 3, "1/2": 1 / 2}
+"""Levels of half the sum of squared errors at which a ReLU network can rest on XOR, by name."""
+
+OUTCOMES = (
+    "solved", "stuck_1/4", "stuck_1/3", "stuck_1/2", "stuck", "oscillating", "diverged", "unsettled",
+)  # fmt: skip
+"""Every outcome; `stuck` alone is that of tasks and losses whose levels have no name."""
+
+CAUSES = (
+    "", "few_alive_at_start", "died_in_training", "alive_but_linear", "alive_but_merged",
+    "step_too_large", "not_finished",
+)  # fmt: skip
+"""Every cause; the empty one is that of a solved run."""
+
+REST_GRADIENT = 1e-4
+"""Largest gradient norm, over c, of a run at rest."""
+
+LEVEL_TOLERANCE = 1e-4
+"""Largest distance of the loss, over c, from the level that it is said to sit on."""
+
+MERGE_TOLERANCE = 1e-2
+"""Predictions closer than this are one; a prediction farther than this from its target is wrong."""
+
+
+def diagnose(condition: Condition, success: Success, start: Weights, trained: Trained) -> Columns:
+    """The columns of `trials.parquet` that describe R trainings, each of shape (R,).
+
+    A missing value is −1 in an integer column, NaN in a real one and the empty string in text.
+    Everything is computed in the dtype of the training and in the protocol's order, so that equal
+    weights give equal bits; the conditions' fields and the seeds are left to the caller.
+    """
+    with np.errstate(all="ignore"):
+        return _diagnose(condition, success, start.astype(condition.numpy_dtype), trained)
+
+
+def _diagnose(condition: Condition, success: Success, start: Weights, trained: Trained) -> Columns:
+    weights, trace = trained.weights, trained.trace
+    z_start = arithmetic.preactivations(condition, start)
+    z = arithmetic.preactivations(condition, weights)
+    y = arithmetic.predictions(condition, weights, z)
+    error, weighted = arithmetic.errors(condition, y)
+    loss = arithmetic.loss(error, weighted)
+    norm = _gradient_norm(condition, arithmetic.gradients(condition, weights, z, weighted))
+    finite = _finite([*weights.arrays(), *y, loss, norm])
+    loss, norm = np.where(finite, loss, np.nan), np.where(finite, norm, np.nan)
+    alive_start, alive = arithmetic.any_active(z_start), arithmetic.any_active(z)
+    linear = np.logical_and.reduce([row > 0 for row in z])
+    live_start, live, n_linear = (np.sum(units, axis=0, dtype=np.int32) for units in (alive_start, alive, linear))
+
+    c = error_weight(condition.loss, condition.task.n_rows)
+    solved = finite & (loss <= condition.numpy_dtype.type(success.tolerance))
+    level, outcome = _rest(condition, loss / c, norm / c)
+    at_rest = outcome >= 0
+    oscillating = _oscillates(condition, trace, norm.astype(np.float64))
+    outcome = np.select(
+        [~finite, solved, at_rest, oscillating],
+        [OUTCOMES.index("diverged"), OUTCOMES.index("solved"), outcome, OUTCOMES.index("oscillating")],
+        OUTCOMES.index("unsettled"),
+    )
+    stuck = finite & ~solved & at_rest
+    return {
+        "outcome": np.array(OUTCOMES)[outcome],
+        "final_loss": loss.astype(np.float64),
+        "grad_norm": norm.astype(np.float64),
+        "plateau": np.where(stuck, level * c, np.nan),
+        "merged": _merged(condition, y, stuck),
+        "solved_epoch": np.where(solved, trace.last_unsolved + 1, -1).astype(np.int32),
+        **{
+            f"y_{name}": np.where(finite, row, np.nan).astype(np.float64)
+            for name, row in zip(condition.task.row_names, y, strict=True)
+        },
+        "dead_init": condition.hidden - live_start,
+        "dead_final": condition.hidden - live,
+        "linear_final": n_linear,
+        "patterns_init": _patterns(z_start),
+        "patterns_final": _patterns(z),
+        "first_death_epoch": trace.first_death,
+        "cause": _cause(condition, outcome, live_start, live, n_linear),
+    }
+
+
+def _gradient_norm(condition: Condition, gradient: Weights) -> NDArray[np.floating]:
+    parts = gradient.arrays() if condition.bias else (gradient.W1, gradient.W2)
+    squares = [part.reshape(-1, part.shape[-1]) ** 2 for part in parts]
+    return np.asarray(np.sqrt(arithmetic.in_order(row for part in squares for row in part)))
+
+
+def _finite(arrays: list[NDArray]) -> NDArray[np.bool_]:
+    rows = [np.isfinite(array).reshape(-1, array.shape[-1]).all(axis=0) for array in arrays]
+    return np.asarray(np.logical_and.reduce(rows))
+
+
+def _rest(condition: Condition, loss: NDArray, norm: NDArray) -> tuple[NDArray, NDArray]:
+    """Level (in units of c) and outcome of runs at rest; outcome −1 where a run is not at rest."""
+    still = norm <= REST_GRADIENT
+    if condition.task.name != "xor":
+        return loss.astype(np.float64), np.where(still, OUTCOMES.index("stuck"), -1)
+    levels = np.array(list(XOR_LEVELS.values()))
+    nearest = np.abs(loss[:, None].astype(np.float64) - levels)
+    which = np.argmin(nearest, axis=1)
+    at_level = still & (nearest[np.arange(len(loss)), which] <= LEVEL_TOLERANCE)
+    named = condition.loss == "half_sse"
+    names = np.array([OUTCOMES.index(f"stuck_{name}" if named else "stuck") for name in XOR_LEVELS])
+    return levels[which], np.where(at_level, names[which], -1)
+
+
+def _oscillates(condition: Condition, trace: Trace, norm: NDArray) -> NDArray[np.bool_]:
+    """Whether the tail of the losses falls far less than the final gradient promises."""
+    half = half_tail(condition.epochs)
+    if half == 0:
+        return np.zeros(len(norm), bool)
+    earlier, later = trace.tail / half
+    promised = condition.lr * norm**2 * half
+    return np.asarray(
+        (promised > 1e-6 * later) & ~(earlier - later >= np.minimum(0.1 * promised, 1e-3 * later))
+    )
+
+
+def _merged(condition: Condition, y: list[NDArray], stuck: NDArray[np.bool_]) -> NDArray[np.str_]:
+    """Groups of rows that share one wrong prediction, e.g. '00=10'; groups are set apart by blanks."""
+    wrong = [np.abs(row - t) > MERGE_TOLERANCE for row, t in zip(y, condition.task.targets, strict=True)]
+    group = np.tile(np.arange(len(y)), (len(stuck), 1))
+    for n in range(len(y)):
+        for m in range(n - 1, -1, -1):
+            together = wrong[n] & wrong[m] & (np.abs(y[n] - y[m]) <= MERGE_TOLERANCE)
+            group[together, n] = group[together, m]
+    group[~stuck] = np.arange(len(y))
+    kinds, kind = np.unique(group, axis=0, return_inverse=True)
+    texts = [_group_text(labels, condition.task.row_names) for labels in kinds]
+    return np.array(texts, dtype=np.str_)[kind.reshape(-1)]
+
+
+def _group_text(labels: NDArray[np.integer], names: tuple[str, ...]) -> str:
+    groups = [[names[n] for n in np.flatnonzero(labels == label)] for label in np.unique(labels)]
+    return " ".join("=".join(group) for group in groups if len(group) > 1)
+
+
+def _patterns(z: list[NDArray]) -> NDArray[np.bytes_]:
+    """Activation patterns, e.g. b'1000 0110': a bit a row, a word a unit."""
+    hidden, n = z[0].shape
+    text = np.full((n, hidden, len(z) + 1), ord(" "), np.uint8)
+    for row, values in enumerate(z):
+        text[:, :, row] = np.where(values > 0, ord("1"), ord("0")).T
+    flat = np.ascontiguousarray(text.reshape(n, -1)[:, :-1])
+    return flat.view(f"S{flat.shape[1]}").reshape(n)
+
+
+def _cause(
+    condition: Condition, outcome: NDArray, live_start: NDArray, live: NDArray, linear: NDArray
+) -> NDArray[np.str_]:
+    needed = condition.task.units or 1
+    if condition.activation != "relu":  # a leaky unit below 0 is a line, not dead
+        linear = linear + (condition.hidden - live)
+        live_start = live = np.full_like(live, condition.hidden)
+    code = {name: index for index, name in enumerate(OUTCOMES)}
+    too_large = (outcome == code["diverged"]) | (outcome == code["oscillating"])
+    names = np.array(CAUSES)
+    cases = [
+        (outcome == code["solved"], ""),
+        (too_large, "step_too_large"),
+        (outcome == code["unsettled"], "not_finished"),
+        (live_start < needed, "few_alive_at_start"),
+        (live < needed, "died_in_training"),
+        (linear == live, "alive_but_linear"),
+    ]
+    which = np.select(
+        [case for case, _ in cases],
+        [CAUSES.index(name) for _, name in cases],
+        CAUSES.index("alive_but_merged"),
+    )
+    return names[which]

@@ -1,0 +1,37 @@
+"""Engines: each trains a batch of networks of one condition and gives the same numbers.
+
+An engine is a function `train(condition, success, start) -> Trained`. To add one, write a module
+with such a function and name it in `ENGINES`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+
+from nnxor.condition import Condition, Success
+from nnxor.draws import Weights
+from nnxor.engines.trace import Trained
+
+Engine = Callable[[Condition, Success, Weights], Trained]
+
+ENGINES = {
+    "reference": "nnxor.engines.reference",
+    "numpy": "nnxor.engines.batched",
+    "numba": "nnxor.engines.compiled",
+}
+"""Name of each engine and the module that holds its `train`."""
+
+
+def fastest() -> tuple[str, str]:
+    """The fastest engine that is installed, and a word about why if it is not numba."""
+    if importlib.util.find_spec("numba"):
+        return "numba", ""
+    return "numpy", "numba is not installed: about 10 times slower"
+
+
+def load(name: str) -> Engine:
+    """The engine of that name; its module is imported only now."""
+    engine: Engine = importlib.import_module(ENGINES[name]).train
+    return engine

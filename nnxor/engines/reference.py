@@ -1,0 +1,106 @@
+"""The reference engine: the article's loop over the readable layers, one training at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnxor.condition import Condition, Success
+from nnxor.draws import Weights
+from nnxor.engines.trace import Trace, Trained
+from nnxor.layers import Affine, Layer, LeakyReLU, ReLU
+from nnxor.losses import LOSSES
+from nnxor.protocol import half_tail
+
+Array = NDArray[np.floating]
+
+
+def network(condition: Condition, start: Weights) -> list[Layer]:
+    """`[Affine, ReLU, Affine]` with the weights of the one network in `start`."""
+    W1, b1, W2, b2 = start.astype(condition.numpy_dtype).arrays()
+    activation: Layer = ReLU(condition.relu_at_zero)
+    if condition.activation == "leaky_relu":
+        activation = LeakyReLU(condition.slope, condition.relu_at_zero)
+    return [
+        Affine(W1[:, :, 0], b1[:, 0] if condition.bias else None),
+        activation,
+        Affine(W2, b2 if condition.bias else None),
+    ]
+
+
+def forward(layers: list[Layer], x: Array) -> Array:
+    """Predictions, shape (N, 1)."""
+    for layer in layers:
+        x = layer.forward(x)
+    return x
+
+
+def train_epochs(layers: list[Layer], condition: Condition) -> Iterator[tuple[int, float, Array]]:
+    """The article's loop: yields each epoch with its loss and predictions, before its update."""
+    X = condition.task.x(condition.numpy_dtype)
+    T = condition.task.t(condition.numpy_dtype)[:, None]
+    loss_layer = LOSSES[condition.loss]()
+    learning_rate = condition.numpy_dtype.type(condition.lr)
+    for epoch in range(condition.epochs):
+        y_pred = forward(layers, X)
+        loss = loss_layer.forward(y_pred, T)
+        yield epoch, loss, y_pred
+        dout = loss_layer.backward()
+        for layer in reversed(layers):
+            dout = layer.backward(dout)
+        for layer in layers:
+            if isinstance(layer, Affine):
+                layer.W -= learning_rate * layer.dW
+                if layer.b is not None:
+                    layer.b -= learning_rate * layer.db
+
+
+def final_weights(layers: list[Layer]) -> Weights:
+    """The weights of the network as a batch of one."""
+    first, last = layers[0], layers[-1]
+    assert isinstance(first, Affine) and isinstance(last, Affine)
+    b1 = np.zeros_like(first.W[0]) if first.b is None else first.b
+    b2 = np.zeros_like(last.W[0]) if last.b is None else last.b
+    return Weights(first.W[:, :, None], b1[:, None], last.W, b2)
+
+
+def alive(layers: list[Layer], X: Array) -> NDArray[np.bool_]:
+    """Whether each hidden unit is active on some row, shape (H,)."""
+    return np.asarray((layers[0].forward(X) > 0).any(axis=0))
+
+
+def train_one(condition: Condition, success: Success, start: Weights) -> Trained:
+    """Train the one network in `start`."""
+    layers = network(condition, start)
+    trace = Trace.empty(1)
+    half = half_tail(condition.epochs)
+    X = condition.task.x(condition.numpy_dtype)
+    alive_at_start = alive(layers, X)
+    steps = train_epochs(layers, condition)
+    for epoch, loss, _ in steps:
+        if not loss <= success.tolerance:
+            trace.last_unsolved[0] = epoch
+        if epoch >= condition.epochs - 2 * half:
+            trace.tail[int(epoch >= condition.epochs - half), 0] += loss
+        if trace.first_death[0] < 0 and (alive_at_start & ~alive(layers, X)).any():
+            trace.first_death[0] = epoch
+    if trace.first_death[0] < 0 and (alive_at_start & ~alive(layers, X)).any():
+        trace.first_death[0] = condition.epochs
+    return Trained(final_weights(layers), trace)
+
+
+def train(condition: Condition, success: Success, start: Weights) -> Trained:
+    """Train every network of `start`, one after the other."""
+    with np.errstate(all="ignore"):
+        done = [train_one(condition, success, start.take(slice(r, r + 1))) for r in range(start.n_networks)]
+    weights = Weights(*(np.concatenate(arrays, axis=-1) for arrays in zip(*(d.weights.arrays() for d in done), strict=True)))
+    return Trained(
+        weights,
+        Trace(
+            np.concatenate([d.trace.last_unsolved for d in done]),
+            np.concatenate([d.trace.first_death for d in done]),
+            np.concatenate([d.trace.tail for d in done], axis=1),
+        ),
+    )

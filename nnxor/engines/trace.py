@@ -1,0 +1,42 @@
+"""What an engine hands back: final weights, and what only the training itself can tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnxor.draws import Weights
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What happened on the way, for each of R trainings, exact to the epoch.
+
+    last_unsolved: last epoch whose loss, measured before its update, broke the success rule; −1
+        if none did. Shape (R,), int32.
+    first_death: first epoch at which a unit that was alive at epoch 0 was dead (pre-activation
+        ≤ 0 on every row), the state after the last update counting as epoch `epochs`; −1 if none
+        died. Shape (R,), int32.
+    tail: sums of the losses over the last two half-tails (`nnxor.protocol.half_tail`), the
+        earlier first. Shape (2, R), float64 whatever the dtype.
+    """
+
+    last_unsolved: NDArray[np.int32]
+    first_death: NDArray[np.int32]
+    tail: NDArray[np.float64]
+
+    @classmethod
+    def empty(cls, n_networks: int) -> Trace:
+        """A trace in which nothing has happened yet."""
+        never = np.full(n_networks, -1, np.int32)
+        return cls(never, never.copy(), np.zeros((2, n_networks)))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The weights after the last update, and the trace."""
+
+    weights: Weights
+    trace: Trace

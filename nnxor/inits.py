@@ -1,0 +1,144 @@
+"""How initial weights are distributed: weights and biases apart, in terms of fan_in and fan_out.
+
+A parameter of a distribution is a number or a formula such as `sqrt(2 / fan_in)`, so that a new
+initialization is a few lines of YAML and no code.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+PARAMETERS: dict[str, dict[str, float | None]] = {
+    "constant": {"value": None},
+    "uniform": {"low": None, "high": None},
+    "normal": {"mean": 0.0, "std": None},
+    "truncated_normal": {"mean": 0.0, "std": None, "cut": 2.0},
+}
+"""The distributions and their parameters, with defaults (None: must be given).
+
+`cut` is where the truncated normal ends, in standard deviations of the uncut one, of which
+`std` is the standard deviation.
+"""
+
+_OPERATORS = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+}
+
+
+def evaluate(formula: float | str, fan_in: int, fan_out: int) -> float:
+    """Value of a formula of numbers, + − * / **, sqrt(), fan_in and fan_out.
+
+    Raises ValueError, with the formula in the message, for anything else.
+    """
+    names = {"fan_in": float(fan_in), "fan_out": float(fan_out)}
+
+    def value(node: ast.expr) -> float:
+        match node:
+            case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
+                return float(number)
+            case ast.Name(id=name) if name in names:
+                return names[name]
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return -value(operand)
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
+                return float(_OPERATORS[type(op)](value(left), value(right)))
+            case ast.Call(func=ast.Name(id="sqrt"), args=[argument], keywords=[]):
+                return math.sqrt(value(argument))
+        raise ValueError("it may hold numbers, + - * / **, sqrt(), fan_in and fan_out")
+
+    try:
+        result = value(ast.parse(str(formula).strip(), mode="eval").body)
+    except (SyntaxError, ValueError, TypeError, ArithmeticError) as error:
+        raise ValueError(f"cannot evaluate '{formula}': {error}") from None
+    if not math.isfinite(result):
+        raise ValueError(f"'{formula}' is {result}, not a finite number")
+    return result
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A distribution of initial values: its name and the formulas of its parameters."""
+
+    name: str
+    parameters: tuple[tuple[str, float | str], ...]
+
+    @classmethod
+    def of(cls, spec: object) -> Distribution:
+        """Read `{distribution: NAME, parameter: value, …}`; ValueError says what is wrong."""
+        if not isinstance(spec, Mapping) or "distribution" not in spec:
+            raise ValueError(f"{spec!r} is no distribution; write e.g. {{distribution: normal, std: 1}}")
+        name = spec["distribution"]
+        if name not in PARAMETERS:
+            raise ValueError(f"distribution={name} is unknown; allowed: {', '.join(PARAMETERS)}")
+        given = {str(key): value for key, value in spec.items() if key != "distribution"}
+        for key in given:
+            if key not in PARAMETERS[name]:
+                raise ValueError(f"{key} is no parameter of {name}; allowed: {', '.join(PARAMETERS[name])}")
+        missing = [key for key, default in PARAMETERS[name].items() if default is None and key not in given]
+        if missing:
+            raise ValueError(f"{name} needs {', '.join(missing)}")
+        merged = {**PARAMETERS[name], **given}
+        distribution = cls(name, tuple((key, _formula(key, value)) for key, value in merged.items()))
+        for fan_in, fan_out in ((1, 1), (2, 4), (4, 1)):
+            distribution.values(fan_in, fan_out)
+        return distribution
+
+    def values(self, fan_in: int, fan_out: int) -> dict[str, float]:
+        """The parameters as numbers for a layer; ValueError if they make no distribution."""
+        values = {key: evaluate(formula, fan_in, fan_out) for key, formula in self.parameters}
+        if values.get("std", 0.0) < 0:
+            raise ValueError(f"std={values['std']:g} is negative")
+        if values.get("cut", 1.0) <= 0:
+            raise ValueError(f"cut={values['cut']:g} is not above 0")
+        if self.name == "uniform" and values["low"] > values["high"]:
+            raise ValueError(f"low={values['low']:g} is above high={values['high']:g}")
+        return values
+
+    def quantile(self, u: NDArray[np.float64], fan_in: int, fan_out: int) -> NDArray[np.float64]:
+        """Inverse of the distribution function at u in (0, 1), same shape, float64."""
+        p = self.values(fan_in, fan_out)
+        if self.name == "constant":
+            return np.full_like(u, p["value"])
+        if self.name == "uniform":
+            return p["low"] + (p["high"] - p["low"]) * u
+        from scipy.special import ndtr, ndtri
+
+        if self.name == "truncated_normal":
+            below = ndtr(-p["cut"])
+            u = below + (1.0 - 2.0 * below) * u
+        return np.asarray(p["mean"] + p["std"] * ndtri(u))
+
+
+def _formula(key: str, value: object) -> float | str:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(f"{key}={value} is neither a number nor a formula")
+    return value if isinstance(value, str) else float(value)
+
+
+@dataclass(frozen=True)
+class Init:
+    """An initialization: the distributions of all weights and of all biases."""
+
+    name: str
+    weights: Distribution
+    biases: Distribution
+
+
+def uniform_init(name: str = "uniform", low: float = -1.0, high: float = 1.0) -> Init:
+    """Weights from U(low, high), biases 0: the default initialization, usable without any file."""
+    return Init(
+        name,
+        Distribution.of({"distribution": "uniform", "low": low, "high": high}),
+        Distribution.of({"distribution": "constant", "value": 0}),
+    )
