@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from functools import cache
-from pathlib import Path
 
 import yaml
 
-import conf
 from experiments.errors import InputError
+from experiments.words import CONF, hint, names
 from nnxor.inits import Distribution, Init
 from nnxor.tasks import Task
-
-CONF = Path(conf.__file__).parent
-
-
-def names(group: str) -> list[str]:
-    """Names of the files in conf/GROUP, sorted."""
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
-
-
-def hint(word: str, allowed: list[str]) -> str:
-    """'allowed: a, b' with a guess at what was meant."""
-    close = difflib.get_close_matches(word, allowed, 1)
-    guess = f"did you mean {close[0]}? " if close else ""
-    return f"{guess}allowed: {', '.join(allowed)}"
-
 
 def _read(group: str, name: str, key: str) -> dict[str, object]:
     if name not in names(group):

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any, NoReturn
 
-from experiments.catalog import CONF, hint, names
 from experiments.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, TERMINATED, InputError, RunError, Terminated
+from experiments.words import CONF, hint, names
 
 Work = Callable[[dict[str, Any]], int]
 

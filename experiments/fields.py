@@ -10,6 +10,7 @@ import numpy as np
 
 from experiments import catalog
 from experiments.errors import InputError
+from experiments.words import hint
 from nnxor.condition import Condition
 
 FIELDS = tuple(field.name for field in fields(Condition))
@@ -41,7 +42,7 @@ def known_keys(where: str, given: Mapping[str, object], allowed: list[str]) -> N
     for name in given:
         if name not in allowed:
             key = f"{where}.{name}" if where else str(name)
-            raise InputError(f"{key} is no known key; {catalog.hint(str(name), allowed)}")
+            raise InputError(f"{key} is no known key; {hint(str(name), allowed)}")
 
 
 def _show(value: object) -> str:

@@ -128,13 +128,13 @@ class ResultFolder:
         if not self.trials.exists():
             return
         try:
-            table = pq.read_table(self.trials, columns=["condition", "seed", "status"], page_checksum_verification=True)
+            table = _read(self.trials, ["condition", "seed", "status"])
         except (pa.ArrowException, OSError) as error:
             raise RunError(f"{self.trials} is damaged ({_first_line(error)}); {WAYS_OUT}") from None
         column = pc.dictionary_encode(table["condition"].combine_chunks().cast(pa.string()))
         codes = column.indices.to_numpy(zero_copy_only=False)
-        seeds = table["seed"].to_numpy()
-        fine = pc.equal(table["status"].cast(pa.string()), "ok").to_numpy()
+        seeds = table["seed"].combine_chunks().to_numpy()
+        fine = pc.equal(table["status"].combine_chunks().cast(pa.string()), "ok").to_numpy(zero_copy_only=False)
         bounds = np.flatnonzero(np.diff(codes, prepend=-1, append=-1))
         for first, last in zip(bounds[:-1], bounds[1:], strict=True):
             key = column.dictionary[int(codes[first])].as_py()
@@ -156,7 +156,7 @@ class ResultFolder:
         if path.suffix != ".parquet" or not path.is_file():
             return "not a part"
         try:
-            table = pq.read_table(path, page_checksum_verification=True)
+            table = _read(path)
         except (pa.ArrowException, OSError) as error:
             return f"torn or damaged ({_first_line(error)})"
         identity = _identity_of(table.schema)
@@ -167,7 +167,7 @@ class ResultFolder:
         if identity["condition"] not in {condition.key for condition in self.study.conditions}:
             return "a part of another study"
         seeds = range(*identity["seeds"])
-        if not np.array_equal(table["seed"].to_numpy(), np.arange(seeds.start, seeds.stop)):
+        if not np.array_equal(table["seed"].combine_chunks().to_numpy(), np.arange(seeds.start, seeds.stop)):
             return "its seeds are not those that it names"
         if len(seeds) and table["status"][0].as_py() != "ok":
             self._failed_parts.append(path)
@@ -299,7 +299,7 @@ class ResultFolder:
                 spans = []
             covered: Spans = spans
             for seeds, path in sorted(self._good_parts.get(condition.key, []), key=lambda part: part[0].start):
-                table = pq.read_table(path, page_checksum_verification=True)
+                table = _read(path)
                 for span in subtract(seeds, covered):
                     piece = table.slice(span.start - seeds.start, len(span))
                     pieces.append(with_condition(piece, condition, wanted))
@@ -334,6 +334,12 @@ class _Slices:
         if self._kept is None or self._kept[0] != group:
             self._kept = (group, self._file.read_row_group(group))
         return self._kept[1]
+
+
+def _read(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """A Parquet file, its page checksums verified. (`pq.read_table` would import pandas: a second.)"""
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        return file.read(columns)
 
 
 def _in_groups(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.cli import start
 from experiments.errors import DONE, FAILED, RunError, Terminated
-from experiments.options import Options, read_options
-from experiments.study import Study, read_study
 
 if TYPE_CHECKING:
     from experiments.batches import Batch
     from experiments.folder import ResultFolder
+    from experiments.options import Options
+    from experiments.study import Study
 
 
 def main() -> None:
@@ -22,18 +22,22 @@ def main() -> None:
 
 def run(config: Mapping[str, Any]) -> int:
     """Run the study that a composed configuration describes; returns the exit status."""
+    from experiments.options import read_options
+    from experiments.study import read_study
+
     study = read_study(config)
     options = read_options(config)
 
     from experiments import batches
     from experiments.folder import ResultFolder
-    from experiments.plan import describe
 
     folder = ResultFolder(options.output, study)
     if options.dry_run:
         if not options.overwrite:
             folder.check()
         done = {} if options.overwrite else folder.done()
+        from experiments.plan import describe
+
         describe(study, options, list(batches.missing(study, done, options.engine, options.batch)))
         return DONE
     with folder.claim(options.overwrite):
