@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import cache
 
 import yaml
@@ -28,21 +29,30 @@ def _read(group: str, name: str, key: str) -> dict[str, object]:
 @cache
 def init(name: str, key: str = "init") -> Init:
     """The initialization in conf/init/NAME.yaml; InputError says what is wrong with it."""
-    content = _read("init", name, key)
-    where = f"conf/init/{name}.yaml"
-    if set(content) != {"weights", "biases"}:
-        raise InputError(f"{where} must hold weights and biases, and nothing else; it holds {', '.join(content)}")
-    try:
-        return Init(name, Distribution.of(content["weights"]), Distribution.of(content["biases"]))
-    except ValueError as error:
-        raise InputError(f"{where}: {error}") from None
+    return parse_init(name, _read("init", name, key), f"conf/init/{name}.yaml")
 
 
 @cache
 def task(name: str, key: str = "task") -> Task:
     """The task in conf/task/NAME.yaml; InputError says what is wrong with it."""
-    content = _read("task", name, key)
-    where = f"conf/task/{name}.yaml"
+    return parse_task(name, _read("task", name, key), f"conf/task/{name}.yaml")
+
+
+def parse_init(name: str, content: Mapping[str, object], where: str) -> Init:
+    """An initialization from what its file holds; `where` stands in messages."""
+    if set(content) != {"weights", "biases"}:
+        raise InputError(f"{where} must hold weights and biases, and nothing else; it holds {', '.join(content)}")
+    laws = {}
+    for part in ("weights", "biases"):
+        try:
+            laws[part] = Distribution.of(content[part])
+        except ValueError as error:
+            raise InputError(f"{where}: {part}: {error}") from None
+    return Init(name, **laws)
+
+
+def parse_task(name: str, content: Mapping[str, object], where: str) -> Task:
+    """A task from what its file holds; `where` stands in messages."""
     rows, units = content.get("rows"), content.get("units")
     if set(content) - {"rows", "units"} or not isinstance(rows, list) or not rows:
         raise InputError(f"{where} must hold rows (a list of lists) and may hold units (an integer)")

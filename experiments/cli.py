@@ -132,6 +132,8 @@ def _unknown_key(key: str, config_name: str) -> str:
     *parents, last = key.split("@")[0].split(".")
     for parent in parents:
         node = node.get(parent) if isinstance(node, Mapping) else None
+    if not parents and (CONF / last).is_dir() and last not in ("study", "parallel"):
+        return f"{key} cannot be given alone; use base.{key} or grid.{key}"
     allowed = [name for name in node if name not in ("defaults", "hydra")] if isinstance(node, Mapping) else []
     if parents == ["parallel"]:
         allowed = ["backend", "n_jobs", "batch"]
