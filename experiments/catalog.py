@@ -13,6 +13,7 @@ from experiments.words import CONF, hint, names
 from nnxor.inits import Distribution, Init
 from nnxor.tasks import Task
 
+
 def _read(group: str, name: str, key: str) -> dict[str, object]:
     if name not in names(group):
         raise InputError(f"{key}={name} is unknown; {hint(name, names(group))}")

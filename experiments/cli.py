@@ -54,7 +54,7 @@ def kill_workers() -> None:
             executor.shutdown(wait=False, kill_workers=True)
 
 
-def _terminate(signum: int, frame: FrameType | None) -> None:
+def _terminate(_signum: int, _frame: FrameType | None) -> None:
     raise Terminated
 
 

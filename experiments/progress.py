@@ -30,7 +30,9 @@ class Progress:
         self.trained = 0
         self.outcomes: Counter[str] = Counter()
         self._console = Console(file=sys.stdout, highlight=False)
-        self._live = Live(console=self._console, auto_refresh=False, transient=True) if self._console.is_terminal else None
+        self._live = (
+            Live(console=self._console, auto_refresh=False, transient=True) if self._console.is_terminal else None
+        )
         self._start = self._last = time.monotonic()
 
     def __enter__(self) -> Progress:
@@ -39,7 +41,9 @@ class Progress:
             self._live.update(Text(self.line()), refresh=True)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
         if self._live:
             self._live.stop()
 

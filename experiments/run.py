@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from experiments.cli import start
-from experiments.errors import DONE, FAILED, RunError, Terminated
+from experiments.errors import DONE, FAILED, RunError
 
 if TYPE_CHECKING:
     from experiments.batches import Batch
@@ -46,14 +46,14 @@ def run(config: Mapping[str, Any]) -> int:
         if not todo and folder.is_finished():
             print(f"{study.name}: nothing left to do; {study.n_trainings:,} trainings are in {folder.path}")
             return DONE
-        folder.begin(resolved(config, study), {"engine": options.engine, "backend": options.backend, "n_jobs": options.n_jobs})
+        folder.begin(resolved(config), {"engine": options.engine, "backend": options.backend, "n_jobs": options.n_jobs})
         train(study, options, folder, todo)
         failed = folder.compact()
         report(folder)
     return FAILED if failed else DONE
 
 
-def resolved(config: Mapping[str, Any], study: Study) -> dict[str, object]:
+def resolved(config: Mapping[str, Any]) -> dict[str, object]:
     """The configuration of the study alone, as config.yaml keeps it."""
     from experiments.study import KEYS
 
@@ -90,7 +90,10 @@ def train(study: Study, options: Options, folder: ResultFolder, todo: list[Batch
         have = study.n_trainings - total + progress.trained
         raise type(error)(kept.format(f"{have:,}", f"{study.n_trainings:,}", folder.path)) from None
     except OSError as error:
-        raise RunError(f"{folder.path} cannot be written ({error.strerror or error}); what was trained is kept; mend it and run the same command again") from None
+        raise RunError(
+            f"{folder.path} cannot be written ({error.strerror or error}); what was trained is kept; "
+            "mend it and run the same command again"
+        ) from None
     say(progress.summary())
 
 

@@ -96,7 +96,9 @@ def _conditions(config: Mapping[str, object]) -> tuple[Condition, ...]:
     grids = _grids(config)
     for name in fixed:
         if all(name in grid for grid in grids):
-            raise InputError(f"base.{name}={base[name]} would do nothing, since the grid sweeps {name}; use grid.{name}")
+            raise InputError(
+                f"base.{name}={base[name]} would do nothing, since the grid sweeps {name}; use grid.{name}"
+            )
     excluded = _exclude(config["exclude"])
     found: dict[str, Condition] = {}
     matched: set[int] = set()
@@ -131,11 +133,7 @@ def _grids(config: Mapping[str, object]) -> list[Grid]:
 def _grid(where: str, given: object) -> Grid:
     values = _mapping(where, given)
     known_keys(where, values, list(FIELDS))
-    return {
-        name: _values(where, name, value)
-        for name, value in values.items()
-        if value is not None
-    }
+    return {name: _values(where, name, value) for name, value in values.items() if value is not None}
 
 
 def _values(where: str, name: str, given: object) -> tuple[object, ...]:

@@ -64,7 +64,11 @@ def schema(conditions: Iterable[Condition]) -> pa.Schema:
     names = sorted({f"y_{name}" for task in tasks for name in task.row_names}, key=lambda n: (len(n), n))
     results = dict(RESULT_COLUMNS)
     after = list(results).index("solved_epoch") + 1
-    ordered = [*list(results.items())[:after], *((name, pa.float64()) for name in names), *list(results.items())[after:]]
+    ordered = [
+        *list(results.items())[:after],
+        *((name, pa.float64()) for name in names),
+        *list(results.items())[after:],
+    ]
     return pa.schema([*CONDITION_COLUMNS.items(), *ordered])
 
 

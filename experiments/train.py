@@ -68,7 +68,10 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights]:
             raise InputError(f"{override} would do nothing, since weights={config['weights']} is given")
     n_inputs, hidden, _ = weights.W1.shape
     if n_inputs != condition.task.n_inputs:
-        raise InputError(f"weights={config['weights']} is for {n_inputs} inputs; task={condition.task.name} has {condition.task.n_inputs}")
+        raise InputError(
+            f"weights={config['weights']} is for {n_inputs} inputs; "
+            f"task={condition.task.name} has {condition.task.n_inputs}"
+        )
     if "hidden" in values and values["hidden"] != hidden:
         raise InputError(f"hidden={values['hidden']} contradicts weights={config['weights']}, which has {hidden} units")
     if not condition.bias and (weights.b1.any() or weights.b2.any()):

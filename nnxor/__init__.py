@@ -1,0 +1,8 @@
+"""The science: tiny ReLU networks, how they are drawn and trained, and what became of them.
+
+In reading order: `tasks` (what is learnt), `layers` and `losses` (the network of the article),
+`inits` and `draws` (where it starts), `condition` (everything that fixes a training but its
+seed), `engines` (training, from readable to fast), `arithmetic` (the order of operations that
+the fast ones share), `diagnosis` (what became of a training). Knows neither files, nor Hydra,
+nor joblib.
+"""

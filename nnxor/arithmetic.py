@@ -62,10 +62,7 @@ def through_activation(condition: Condition, z: Array, gradient: Array) -> Array
 
 def predictions(condition: Condition, weights: Weights, z: list[Array]) -> list[Array]:
     """Predictions, one array (R,) a row."""
-    return [
-        in_order([weights.b2, *(activation(condition, row) * weights.W2)])
-        for row in z
-    ]
+    return [in_order([weights.b2, *(activation(condition, row) * weights.W2)]) for row in z]
 
 
 def errors(condition: Condition, y: list[Array]) -> tuple[list[Array], list[Array]]:
@@ -83,10 +80,7 @@ def loss(plain: list[Array], weighted: list[Array]) -> Array:
 
 def gradients(condition: Condition, weights: Weights, z: list[Array], weighted: list[Array]) -> Weights:
     """Gradient of the loss with respect to every parameter, in the shapes of the parameters."""
-    g = [
-        through_activation(condition, row, error * weights.W2)
-        for row, error in zip(z, weighted, strict=True)
-    ]
+    g = [through_activation(condition, row, error * weights.W2) for row, error in zip(z, weighted, strict=True)]
     x = condition.task.x(condition.numpy_dtype)
     no_row = np.zeros_like(weights.b1)
     columns = [

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from nnxor.inits import Init, uniform_init
+from nnxor.inits import UNIFORM, Init
 from nnxor.protocol import PROTOCOL_VERSION
 from nnxor.tasks import XOR, Task
 
@@ -27,7 +27,7 @@ class Condition:
     relu_at_zero: int = 0
     output: str = "identity"
     bias: bool = True
-    init: Init = uniform_init()
+    init: Init = UNIFORM
     lr: float = 0.1
     epochs: int = 10_000
     loss: str = "half_sse"

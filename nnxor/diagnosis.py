@@ -26,6 +26,8 @@ The cause of an unsolved run:
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,7 +38,7 @@ from nnxor.engines.trace import Trace, Trained
 from nnxor.losses import error_weight
 from nnxor.protocol import half_tail
 
-Columns = dict[str, NDArray]
+Columns = dict[str, NDArray[Any]]
 
 XOR_LEVELS = {"1/4": 1 / 4, "1/3": 1 / 3, "1/2": 1 / 2}
 """Levels of half the sum of squared errors at which a ReLU network can rest on XOR, by name."""
@@ -85,7 +87,7 @@ def _diagnose(condition: Condition, success: Success, start: Weights, trained: T
     loss, norm = np.where(finite, loss, np.nan), np.where(finite, norm, np.nan)
     alive_start, alive = arithmetic.any_active(z_start), arithmetic.any_active(z)
     linear = np.logical_and.reduce([row > 0 for row in z])
-    live_start, live, n_linear = (np.sum(units, axis=0, dtype=np.int32) for units in (alive_start, alive, linear))
+    live_start, live, n_linear = (_count(units) for units in (alive_start, alive, linear))
 
     c = error_weight(condition.loss, condition.task.n_rows)
     solved = finite & (loss <= condition.numpy_dtype.type(success.tolerance))
@@ -119,18 +121,23 @@ def _diagnose(condition: Condition, success: Success, start: Weights, trained: T
     }
 
 
+def _count(units: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """How many units of each network it is true of, shape (R,)."""
+    return np.asarray(np.sum(units, axis=0), np.int32)
+
+
 def _gradient_norm(condition: Condition, gradient: Weights) -> NDArray[np.floating]:
     parts = gradient.arrays() if condition.bias else (gradient.W1, gradient.W2)
     squares = [part.reshape(-1, part.shape[-1]) ** 2 for part in parts]
     return np.asarray(np.sqrt(arithmetic.in_order(row for part in squares for row in part)))
 
 
-def _finite(arrays: list[NDArray]) -> NDArray[np.bool_]:
+def _finite(arrays: list[NDArray[Any]]) -> NDArray[np.bool_]:
     rows = [np.isfinite(array).reshape(-1, array.shape[-1]).all(axis=0) for array in arrays]
     return np.asarray(np.logical_and.reduce(rows))
 
 
-def _rest(condition: Condition, loss: NDArray, norm: NDArray) -> tuple[NDArray, NDArray]:
+def _rest(condition: Condition, loss: NDArray[Any], norm: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Level (in units of c) and outcome of runs at rest; outcome −1 where a run is not at rest."""
     still = norm <= REST_GRADIENT
     if condition.task.name != "xor":
@@ -144,19 +151,17 @@ def _rest(condition: Condition, loss: NDArray, norm: NDArray) -> tuple[NDArray, 
     return levels[which], np.where(at_level, names[which], -1)
 
 
-def _oscillates(condition: Condition, trace: Trace, norm: NDArray) -> NDArray[np.bool_]:
+def _oscillates(condition: Condition, trace: Trace, norm: NDArray[Any]) -> NDArray[np.bool_]:
     """Whether the tail of the losses falls far less than the final gradient promises."""
     half = half_tail(condition.epochs)
     if half == 0:
         return np.zeros(len(norm), bool)
     earlier, later = trace.tail / half
     promised = condition.lr * norm**2 * half
-    return np.asarray(
-        (promised > 1e-6 * later) & ~(earlier - later >= np.minimum(0.1 * promised, 1e-3 * later))
-    )
+    return np.asarray((promised > 1e-6 * later) & ~(earlier - later >= np.minimum(0.1 * promised, 1e-3 * later)))
 
 
-def _merged(condition: Condition, y: list[NDArray], stuck: NDArray[np.bool_]) -> NDArray[np.str_]:
+def _merged(condition: Condition, y: list[NDArray[Any]], stuck: NDArray[np.bool_]) -> NDArray[np.str_]:
     """Groups of rows that share one wrong prediction, e.g. '00=10'; groups are set apart by blanks."""
     wrong = [np.abs(row - t) > MERGE_TOLERANCE for row, t in zip(y, condition.task.targets, strict=True)]
     group = np.tile(np.arange(len(y)), (len(stuck), 1))
@@ -170,12 +175,12 @@ def _merged(condition: Condition, y: list[NDArray], stuck: NDArray[np.bool_]) ->
     return np.array(texts, dtype=np.str_)[kind.reshape(-1)]
 
 
-def _group_text(labels: NDArray[np.integer], names: tuple[str, ...]) -> str:
+def _group_text(labels: NDArray[np.int_], names: tuple[str, ...]) -> str:
     groups = [[names[n] for n in np.flatnonzero(labels == label)] for label in np.unique(labels)]
     return " ".join("=".join(group) for group in groups if len(group) > 1)
 
 
-def _patterns(z: list[NDArray]) -> NDArray[np.bytes_]:
+def _patterns(z: list[NDArray[Any]]) -> NDArray[np.bytes_]:
     """Activation patterns, e.g. b'1000 0110': a bit a row, a word a unit."""
     hidden, n = z[0].shape
     text = np.full((n, hidden, len(z) + 1), ord(" "), np.uint8)
@@ -186,7 +191,7 @@ def _patterns(z: list[NDArray]) -> NDArray[np.bytes_]:
 
 
 def _cause(
-    condition: Condition, outcome: NDArray, live_start: NDArray, live: NDArray, linear: NDArray
+    condition: Condition, outcome: NDArray[Any], live_start: NDArray[Any], live: NDArray[Any], linear: NDArray[Any]
 ) -> NDArray[np.str_]:
     needed = condition.task.units or 1
     if condition.activation != "relu":  # a leaky unit below 0 is a line, not dead
@@ -208,4 +213,4 @@ def _cause(
         [CAUSES.index(name) for _, name in cases],
         CAUSES.index("alive_but_merged"),
     )
-    return names[which]
+    return np.asarray(names[which])

@@ -135,10 +135,9 @@ class Init:
     biases: Distribution
 
 
-def uniform_init(name: str = "uniform", low: float = -1.0, high: float = 1.0) -> Init:
-    """Weights from U(low, high), biases 0: the default initialization, usable without any file."""
-    return Init(
-        name,
-        Distribution.of({"distribution": "uniform", "low": low, "high": high}),
-        Distribution.of({"distribution": "constant", "value": 0}),
-    )
+UNIFORM = Init(
+    "uniform",
+    Distribution.of({"distribution": "uniform", "low": -1, "high": 1}),
+    Distribution.of({"distribution": "constant", "value": 0}),
+)
+"""Weights from U(−1, 1), biases 0: the default initialization, here so that it needs no file."""

@@ -6,10 +6,22 @@ A batch is a matrix with one row a point: `x` has shape (N, inputs), `dout` (N, 
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.floating]
+
+
+class Layer(Protocol):
+    """What every layer can do."""
+
+    def forward(self, x: Array) -> Array:
+        """Outputs from inputs."""
+
+    def backward(self, dout: Array) -> Array:
+        """Gradient with respect to the inputs, from that with respect to the outputs."""
 
 
 class Affine:
@@ -64,6 +76,3 @@ class LeakyReLU:
         """Gradient with respect to x: `dout` where the unit was active, else `slope * dout`."""
         active = self.x >= 0 if self.at_zero else self.x > 0
         return np.where(active, dout, dout * dout.dtype.type(self.slope))
-
-
-Layer = Affine | ReLU | LeakyReLU

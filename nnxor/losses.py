@@ -34,7 +34,10 @@ class MeanSquaredError:
         return self.error * self.error.dtype.type(2 / len(self.error))
 
 
-LOSSES = {"half_sse": HalfSumOfSquares, "mse": MeanSquaredError}
+LOSSES: dict[str, type[HalfSumOfSquares] | type[MeanSquaredError]] = {
+    "half_sse": HalfSumOfSquares,
+    "mse": MeanSquaredError,
+}
 """Loss layers by the names that conditions use."""
 
 

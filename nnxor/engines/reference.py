@@ -95,7 +95,9 @@ def train(condition: Condition, success: Success, start: Weights) -> Trained:
     """Train every network of `start`, one after the other."""
     with np.errstate(all="ignore"):
         done = [train_one(condition, success, start.take(slice(r, r + 1))) for r in range(start.n_networks)]
-    weights = Weights(*(np.concatenate(arrays, axis=-1) for arrays in zip(*(d.weights.arrays() for d in done), strict=True)))
+    weights = Weights(
+        *(np.concatenate(arrays, axis=-1) for arrays in zip(*(d.weights.arrays() for d in done), strict=True))
+    )
     return Trained(
         weights,
         Trace(

@@ -1,0 +1,47 @@
+# `make` or `make help` lists what there is. Everything sets itself up first, in .venv.
+
+.DEFAULT_GOAL := help
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+FOLDER ?= results/article
+
+.PHONY: help run report test lint bench lock clean
+
+help: ## list these targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+run: $(READY) ## run the default study; ARGS="study=smoke" passes overrides on
+	@$(PY) -m experiments.run $(ARGS)
+
+report: $(READY) ## figures and report again; FOLDER=results/article names the result folder
+	@$(PY) -m analysis.report $(FOLDER)
+
+test: $(READY) ## run all tests; ARGS="-k draws" passes options on
+	@$(PY) -m pytest $(ARGS)
+
+lint: $(READY) ## check style and types
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
+
+bench: $(READY) ## time every engine against the article's loop, and PyTorch and JAX if installed
+	@$(PY) -m experiments.benchmark $(ARGS)
+
+lock: ## renew requirements.lock (needs uv)
+	uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+		--python-version 3.11 --extra dev pyproject.toml -o requirements.lock
+
+clean: ## remove the virtual environment and every cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The first Python from 3.11 on that works; PYTHON=... names another one.
+$(READY): requirements.lock pyproject.toml
+	@python=; for candidate in $(PYTHON) python3 python3.13 python3.12 python3.11 python3.14 python; do \
+		if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then echo "Python 3.11 or newer is needed; name one with PYTHON=..." >&2; exit 1; fi; \
+	echo "setting up $(VENV) with $$($$python --version) (once)"; \
+	"$$python" -m venv --clear $(VENV) || { echo "$$python cannot make virtual environments; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $(READY)

@@ -1,0 +1,97 @@
+"""A part: the Parquet file of one batch, which says what it is and proves that it is whole."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from experiments.batches import Batch
+from experiments.files import replacing
+from nnxor.condition import Success
+from nnxor.protocol import PROTOCOL_VERSION
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part on disk: its condition's key, its seeds, and whether its trainings went well."""
+
+    key: str
+    seeds: range
+    path: Path
+    fine: bool
+
+
+class NotAPartError(Exception):
+    """A file that is not a part of this study, and why."""
+
+
+def write_part(folder: Path, batch: Batch, table: pa.Table, success: Success) -> Part:
+    """Write the rows of a batch; when this returns, they are on the disk."""
+    key, seeds = batch.condition.key, batch.seeds
+    identity = {**_common(success), "condition": key, "seeds": [seeds.start, seeds.stop]}
+    path = folder / f"{key}-{seeds.start}-{len(seeds)}.parquet"
+    with replacing(path) as temporary:
+        pq.write_table(
+            table.replace_schema_metadata({"nnxor": json.dumps(identity)}),
+            temporary,
+            compression="zstd",
+            write_page_checksum=True,
+        )
+    return Part(key, seeds, path, _fine(table))
+
+
+def read_part(path: Path, success: Success, keys: set[str]) -> Part:
+    """The part in a file; NotAPartError if it is torn, foreign, or of another study."""
+    if path.suffix != ".parquet" or not path.is_file():
+        raise NotAPartError("not a part")
+    try:
+        table = read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise NotAPartError(f"torn or damaged ({first_line(error)})") from None
+    try:
+        identity = json.loads((table.schema.metadata or {})[b"nnxor"])
+        common = {name: identity[name] for name in ("protocol", "success")}
+        key, seeds = str(identity["condition"]), range(*identity["seeds"])
+    except (KeyError, ValueError, TypeError):
+        raise NotAPartError("not a part") from None
+    if common != _common(success):
+        raise NotAPartError("a part of another protocol or success rule")
+    if key not in keys:
+        raise NotAPartError("a part of another study")
+    if not np.array_equal(table["seed"].combine_chunks().to_numpy(), np.arange(seeds.start, seeds.stop)):
+        raise NotAPartError("its seeds are not those that it names")
+    return Part(key, seeds, path, _fine(table))
+
+
+def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """Read a Parquet file and verify its page checksums; unlike `pq.read_table`, without importing pandas."""
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        return file.read(columns)
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a killed run left this file half written (see `experiments.files.replacing`)."""
+    return path.name.startswith(".") and path.name.endswith(".tmp")
+
+
+def first_line(error: BaseException) -> str:
+    """The beginning of an error's message."""
+    return str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+
+
+def _common(success: Success) -> dict[str, object]:
+    return {"protocol": PROTOCOL_VERSION, "success": success_text(success)}
+
+
+def success_text(success: Success) -> dict[str, object]:
+    """A success rule as JSON holds it."""
+    return {"rule": success.rule, "tolerance": success.tolerance}
+
+
+def _fine(table: pa.Table) -> bool:
+    return len(table) == 0 or bool(table["status"][0].as_py() == "ok")
