@@ -6,29 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
-from analysis.trials import FIELDS
+from analysis.statistics import wilson
+from analysis.trials import FIELDS, OUTCOMES, fine, is_xor, swept
 
 COLUMNS = [
     "condition", *FIELDS, "outcome", "dead_init", "dead_final", "solved_epoch", "status",
 ]  # fmt: skip
 """What the summary reads of trials.parquet."""
 
-OUTCOMES = (
-    "solved", "stuck_1/4", "stuck_1/3", "stuck_1/2", "stuck", "oscillating", "diverged", "unsettled",
-)  # fmt: skip
-
-OTHER = ("stuck", "oscillating", "diverged", "unsettled")
-"""Outcomes that the terminal's table adds up."""
-
-
-def wilson(count: ArrayLike, n: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """95 % Wilson score interval of a proportion (E. B. Wilson, JASA 22, 1927), as statsmodels has it."""
-    from statsmodels.stats.proportion import proportion_confint
-
-    low, high = proportion_confint(np.asarray(count), np.asarray(n), alpha=0.05, method="wilson")
-    return np.asarray(low), np.asarray(high)
+TRAPS = ("stuck_1/4", "stuck_1/3", "stuck_1/2")
+"""Outcomes of XOR that are stuck."""
 
 
 def summarise(trials: pd.DataFrame) -> pd.DataFrame:
@@ -38,13 +26,13 @@ def summarise(trials: pd.DataFrame) -> pd.DataFrame:
     its count, rate and interval; mean dead units at the start and at the end; quartiles of the
     epochs to solve, of the solved runs.
     """
-    fine = trials[trials["status"] == "ok"]
-    groups = fine.groupby("condition", sort=False, observed=True)
+    good = fine(trials)
+    groups = good.groupby("condition", sort=False, observed=True)
     first = trials.drop_duplicates("condition").set_index("condition")
     table = first[list(FIELDS)].copy()
     table["n"] = groups.size().reindex(table.index, fill_value=0)
     table["failed"] = trials.groupby("condition", sort=False, observed=True).size() - table["n"]
-    counts = pd.crosstab(fine["condition"], fine["outcome"]).reindex(index=table.index, fill_value=0)
+    counts = pd.crosstab(good["condition"], good["outcome"]).reindex(index=table.index, fill_value=0)
     new: dict[str, object] = {}
     for outcome in OUTCOMES:
         count = counts.get(outcome, pd.Series(0, index=table.index))
@@ -53,9 +41,9 @@ def summarise(trials: pd.DataFrame) -> pd.DataFrame:
     table = table.assign(**new)
     for name in ("dead_init", "dead_final"):
         table[f"{name}_mean"] = groups[name].mean()
-    quartiles = groups["solved_epoch"].quantile([0.25, 0.5, 0.75]).unstack()
+    quartiles = good["solved_epoch"].astype("float64").groupby(good["condition"], observed=True)
     for share, name in ((0.25, "q1"), (0.5, "median"), (0.75, "q3")):
-        table[f"solved_epoch_{name}"] = quartiles[share]
+        table[f"solved_epoch_{name}"] = quartiles.quantile(share)
     return table.reset_index()
 
 
@@ -66,25 +54,31 @@ def write_summary(summary: pd.DataFrame, folder: Path) -> None:
     temporary.replace(folder / "summary.csv")
 
 
-def swept_fields(summary: pd.DataFrame) -> list[str]:
-    """The fields that take more than one value."""
-    return [name for name in FIELDS if summary[name].nunique(dropna=False) > 1]
+def stuck_outcomes(trials: pd.DataFrame) -> tuple[str, ...]:
+    """The outcomes that count as stuck in these trials (or this summary): XOR's three traps, or `stuck`."""
+    return TRAPS if is_xor(trials) else ("stuck",)
+
+
+def stuck_total(summary: pd.DataFrame) -> pd.Series:
+    """Stuck runs of each condition, at whatever level."""
+    return summary[[*TRAPS, "stuck"]].sum(axis=1)
 
 
 def table_lines(summary: pd.DataFrame) -> list[str]:
     """The summary as lines of text, 80 columns wide for up to three swept fields."""
-    fields = swept_fields(summary)
-    xor = set(summary["task"]) == {"xor"} and set(summary["loss"]) == {"half_sse"}
-    stuck = ["stuck_1/4", "stuck_1/3", "stuck_1/2"] if xor else ["stuck"]
-    heads = [*fields, "n", "solved %  95 % CI", *(name.removeprefix("stuck_") for name in stuck), "other", "dead units", "epochs"]
+    fields = swept(summary)
+    stuck = stuck_outcomes(summary)
+    heads = [*fields, "n", "solved %  95 % CI", *(name.removeprefix("stuck_") for name in stuck), "other"]
+    heads += ["dead units", "epochs"]
     rows = []
     for _, row in summary.iterrows():
         other = sum(row[name] for name in OUTCOMES[1:] if name not in stuck)
+        rate = f"{row['solved_rate']:5.1%}".rstrip("%")
         rows.append(
             [
                 *(_value(row[name]) for name in fields),
                 f"{row['n']}",
-                f"{row['solved_rate']:5.1%}".rstrip("%") + f" {100 * row['solved_low']:5.1f}-{100 * row['solved_high']:.1f}",
+                f"{rate} {100 * row['solved_low']:5.1f}-{100 * row['solved_high']:.1f}",
                 *(_percent(row[name], row["n"]) for name in stuck),
                 _percent(other, row["n"]),
                 f"{row['dead_init_mean']:.1f} > {row['dead_final_mean']:.1f}",

@@ -3,41 +3,151 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
 
-FIELDS = (
-    "task", "hidden", "activation", "slope", "relu_at_zero", "output", "bias", "init", "lr", "epochs",
-    "loss", "optimizer", "batch_size", "dtype",
-)  # fmt: skip
+PROTOCOL = 1
+"""The numerical protocol whose results this code can explain."""
+
+ARTICLE: dict[str, Any] = {
+    "task": "xor", "hidden": 4, "activation": "relu", "slope": 0.01, "relu_at_zero": 0, "output": "identity",
+    "bias": True, "init": "uniform", "lr": 0.1, "epochs": 10_000, "loss": "half_sse", "optimizer": "gd",
+    "batch_size": None, "dtype": "float32",
+}  # fmt: skip
+"""The fields of a condition with their defaults: the article's own condition."""
+
+FIELDS = tuple(ARTICLE)
 """The fields of a condition, as columns of trials.parquet."""
+
+OUTCOMES = (
+    "solved", "stuck_1/4", "stuck_1/3", "stuck_1/2", "stuck", "oscillating", "diverged", "unsettled",
+)  # fmt: skip
+"""Every outcome, in the order in which tables and figures show them."""
+
+CAUSES = (
+    "few_alive_at_start", "died_in_training", "alive_but_linear", "alive_but_merged", "step_too_large",
+    "not_finished",
+)  # fmt: skip
+"""Every cause of an unsolved run."""
+
+NULLABLE_COUNTS = ("batch_size", "solved_epoch", "first_death_epoch", "settled_epoch", "period")
+
+DEFAULT_LAW = "uniform(low=-1.0,high=1.0)|constant(value=0.0)"
+DEFAULT_TABLE = "0.0,0.0,0.0|0.0,1.0,1.0|1.0,0.0,1.0|1.0,1.0,0.0"
+
+REQUIRED = ("condition", *FIELDS, "seed", "outcome", "final_loss", "dead_init", "dead_final", "status")
+"""Columns without which a table holds no trials."""
 
 
 class FolderError(Exception):
     """A folder that cannot be read as results: one line that says why and what to do."""
 
 
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """What manifest.json of a finished result folder holds.
+
+    Raises FolderError for a folder that is missing, unfinished, damaged or of another protocol.
+    """
+    path = folder / "manifest.json"
+    if not folder.is_dir():
+        raise FolderError(f"{folder} is no folder; name a result folder that experiments.run made")
+    if not path.is_file():
+        raise FolderError(f"{folder} is no result folder: it has no manifest.json; name one that experiments.run made")
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        protocol, trials = manifest["protocol"], manifest["trials"]
+        dict(manifest["conditions"])
+    except (ValueError, OSError, KeyError, TypeError):
+        raise FolderError(f"{folder}/manifest.json is damaged; run the study again with overwrite=true") from None
+    if protocol != PROTOCOL:
+        raise FolderError(
+            f"{folder} was made by protocol {protocol}, this code reads {PROTOCOL}; "
+            "use the version that made it, or run the study again with overwrite=true"
+        )
+    if trials is None or not (folder / "trials.parquet").is_file():
+        raise FolderError(f"{folder} is not finished; run its study again with output={folder} to finish it")
+    return dict(manifest)
+
+
 def load(folder: Path, columns: list[str] | None = None) -> pd.DataFrame:
     """The trials in a result folder, sorted by condition and seed; `columns` limits what is read.
 
-    Raises FolderError for a folder that is missing, unfinished or damaged.
+    Outcomes and causes are ordered categories with every value there is, fields that are text
+    ordered categories with the article's value first; epochs that may be missing are Int32. Read
+    whole, it has two more columns: `init_law`, the distributions of weights|biases, and
+    `task_table`, the task's rows. Raises FolderError as `read_manifest` does.
     """
-    manifest = folder / "manifest.json"
-    trials = folder / "trials.parquet"
-    if not manifest.is_file():
-        raise FolderError(f"{folder} is no result folder: it has no manifest.json; name one that experiments.run made")
-    if not trials.is_file():
-        raise FolderError(f"{folder} is not finished: it has no trials.parquet; run its study again to finish it")
+    manifest = read_manifest(folder)
     try:
-        json.loads(manifest.read_text(encoding="utf-8"))
-        table = pq.read_table(trials, columns=columns, page_checksum_verification=True)
+        table = pq.read_table(folder / "trials.parquet", columns=columns, page_checksum_verification=True)
     except (ValueError, OSError) as error:
-        raise FolderError(f"{folder} is damaged ({str(error).splitlines()[0]}); run its study with overwrite=true") from None
-    return table.to_pandas(split_blocks=True, self_destruct=True)
+        raise _damaged(folder, str(error).splitlines()[0]) from None
+    missing = [name for name in (columns or REQUIRED) if name not in table.column_names]
+    if missing:
+        raise _damaged(folder, f"trials.parquet lacks {', '.join(missing)}")
+    if len(table) != manifest["trials"]:
+        raise _damaged(folder, f"{len(table)} trials instead of {manifest['trials']}")
+    trials = _typed(table.to_pandas(split_blocks=True, self_destruct=True))
+    return trials if columns else _with_texts(trials, manifest["conditions"])
+
+
+def load_together(folders: Iterable[Path]) -> pd.DataFrame:
+    """The trials of several result folders, with the folder's name in the column `folder`."""
+    frames = [load(folder).assign(folder=folder.name) for folder in folders]
+    return _typed(pd.concat([frame.astype(_plain(frame)) for frame in frames], ignore_index=True))
+
+
+def _damaged(folder: Path, why: str) -> FolderError:
+    return FolderError(f"{folder} is damaged ({why}); run its study again with overwrite=true")
+
+
+def _plain(frame: pd.DataFrame) -> dict[str, str]:
+    return {name: "str" for name, kind in frame.dtypes.items() if isinstance(kind, pd.CategoricalDtype)}
+
+
+def _typed(trials: pd.DataFrame) -> pd.DataFrame:
+    """Columns in the types that `load` promises."""
+    kinds: dict[str, Any] = {name: "Int32" for name in NULLABLE_COUNTS if name in trials}
+    for name, values in (("outcome", OUTCOMES), ("cause", CAUSES)):
+        if name in trials:
+            kinds[name] = pd.CategoricalDtype(list(values), ordered=True)
+    for name, default in ARTICLE.items():
+        if isinstance(default, str) and name in trials:
+            values = sorted(trials[name].dropna().unique(), key=lambda value: (value != default, value))
+            kinds[name] = pd.CategoricalDtype(values, ordered=True)
+    return trials.astype(kinds)
+
+
+def _with_texts(trials: pd.DataFrame, texts: dict[str, str]) -> pd.DataFrame:
+    """Add init_law and task_table, as the manifest's canonical texts of conditions give them."""
+    parts = {key: dict(part.partition("=")[::2] for part in text.split(";")) for key, text in texts.items()}
+    laws = {key: part.get("init", f":{DEFAULT_LAW}").partition(":")[2] for key, part in parts.items()}
+    tables = {key: part.get("task", f":{DEFAULT_TABLE}").partition(":")[2] for key, part in parts.items()}
+    keys = trials["condition"].astype("category")
+    return trials.assign(init_law=_mapped(keys, laws), task_table=_mapped(keys, tables))
+
+
+def _mapped(keys: pd.Series, words: dict[str, str]) -> pd.Categorical:
+    """The word of each key, as categories (never a text a row)."""
+    values = list(dict.fromkeys(words.get(key, "") for key in keys.cat.categories))
+    code = pd.Series([values.index(words.get(key, "")) for key in keys.cat.categories], dtype="int32").to_numpy()
+    return pd.Categorical.from_codes(code[keys.cat.codes.to_numpy()], categories=values)
 
 
 def swept(trials: pd.DataFrame) -> list[str]:
     """The fields that take more than one value."""
     return [name for name in FIELDS if trials[name].nunique(dropna=False) > 1]
+
+
+def fine(trials: pd.DataFrame) -> pd.DataFrame:
+    """The trainings that went through without an error."""
+    return trials[(trials["status"] == "ok").to_numpy()]
+
+
+def is_xor(trials: pd.DataFrame) -> bool:
+    """Whether every training learns XOR by the article's loss, so that the traps are 1/4, 1/3 and 1/2."""
+    return set(trials["task"].unique()) == {"xor"} and set(trials["loss"].unique()) == {"half_sse"}

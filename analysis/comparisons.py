@@ -1,0 +1,61 @@
+"""Conditions that differ in one field, compared seed by seed.
+
+Trainings with the same seed start from the same underlying draws whatever the init, the step and
+the width, so conditions are compared within seeds.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from analysis.conditions import others, slices, values
+from analysis.statistics import Paired, holm, paired
+from analysis.trials import fine
+
+
+def solved_by_seed(trials: pd.DataFrame) -> pd.DataFrame:
+    """Whether each seed was solved: a row a seed, a boolean column a condition key; NA where not trained."""
+    good = fine(trials)
+    solved = (good["outcome"] == "solved").astype("boolean")
+    table = pd.DataFrame({"condition": good["condition"].astype("str"), "seed": good["seed"], "solved": solved})
+    return table.pivot(index="seed", columns="condition", values="solved")
+
+
+def compare(solved: pd.DataFrame, first: str, second: str) -> Paired:
+    """Two conditions over the seeds that both have; `solved` as `solved_by_seed` gives it."""
+    both = solved[[first, second]].dropna()
+    return paired(both[first].to_numpy(bool), both[second].to_numpy(bool))
+
+
+def compare_values(trials: pd.DataFrame, field: str, pairs: Iterable[tuple[Any, Any]] | None = None) -> pd.DataFrame:
+    """Conditions that differ in `field` alone, two values at a time, paired by seed.
+
+    `pairs` of (first, second) values; without it, every pair of values in their order. A row a
+    comparison: the other swept fields, `first`, `second`, `n`, `both`, `only_first`,
+    `only_second`, `neither`, `difference` (second minus first, in the share solved), `low`, `high`
+    (Newcombe's method 10), `p` (exact McNemar) and `p_holm` (adjusted over all rows).
+    """
+    rest = others(trials, field)
+    found = list(pairs) if pairs is not None else list(itertools.combinations(values(trials, field), 2))
+    solved = solved_by_seed(trials)
+    table = trials.drop_duplicates("condition")
+    rows: list[dict[str, Any]] = []
+    for row, part in slices(table, rest):
+        keys = dict(zip(part[field], part["condition"].astype("str"), strict=True))
+        for first, second in found:
+            if first in keys and second in keys:
+                result = compare(solved, keys[first], keys[second])
+                rows.append({**row.to_dict(), "first": first, "second": second, "n": result.n, **vars(result)})
+    columns = [*rest, "first", "second", "n", "both", "only_first", "only_second", "neither"]
+    result = pd.DataFrame(rows, columns=[*columns, "difference", "low", "high", "p"])
+    return result.assign(p_holm=holm(result["p"].to_numpy(float)))
+
+
+def as_paired(row: Any) -> Paired:
+    """A row of `compare_values` as the result that it holds."""
+    counts = (int(row[name]) for name in ("both", "only_first", "only_second", "neither"))
+    return Paired(row["difference"], row["low"], row["high"], *counts, row["p"])

@@ -1,0 +1,80 @@
+"""Which conditions a study has, and which of them is nearest to the article's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+
+from analysis.trials import ARTICLE, FIELDS, swept
+
+NUMBERS = ("hidden", "lr", "epochs")
+"""Fields whose distance from the article's value is counted in octaves."""
+
+
+def conditions(trials: pd.DataFrame) -> pd.DataFrame:
+    """A row a condition, in the order of the trials: its key and its fields."""
+    return trials.drop_duplicates("condition")[["condition", *FIELDS]].reset_index(drop=True)
+
+
+def distance(row: Any) -> tuple[int, float]:
+    """How far a condition is from the article's: other fields that differ, then octaves in H, lr and epochs."""
+    others = sum(not _same(row[name], ARTICLE[name]) for name in FIELDS if name not in NUMBERS)
+    octaves = sum(abs(math.log2(max(float(row[name]), 1e-9) / ARTICLE[name])) for name in NUMBERS)
+    return others, round(octaves, 9)
+
+
+def _same(value: Any, default: Any) -> bool:
+    return bool(pd.isna(value)) if default is None else bool(value == default)
+
+
+def nearest(trials: pd.DataFrame) -> pd.Series:
+    """The condition nearest to the article's, as a row of `conditions`; the first of equals."""
+    table = conditions(trials)
+    rows = [row for _, row in table.iterrows()]
+    return min(rows, key=distance)
+
+
+def with_values(trials: pd.DataFrame, row: Any, fields: Sequence[str]) -> pd.DataFrame:
+    """The trials that agree with a row in these fields; a missing value agrees with a missing one."""
+    keep = pd.Series(True, index=trials.index)
+    for name in fields:
+        keep &= trials[name].isna() if pd.isna(row[name]) else trials[name] == row[name]
+    return trials[keep.to_numpy(bool)]
+
+
+def slices(trials: pd.DataFrame, fields: Sequence[str]) -> Iterator[tuple[pd.Series, pd.DataFrame]]:
+    """Each combination of values that these fields take, in order, and the trials (or conditions) that have it."""
+    if not len(trials):
+        return
+    combinations = trials[list(fields)].drop_duplicates() if fields else trials[[]].iloc[:1]
+    if fields:
+        combinations = combinations.sort_values(list(fields), na_position="first")
+    for _, row in combinations.iterrows():
+        yield row, with_values(trials, row, fields)
+
+
+def others(trials: pd.DataFrame, *fields: str) -> list[str]:
+    """The swept fields besides these."""
+    return [name for name in swept(trials) if name not in fields]
+
+
+def values(trials: pd.DataFrame, field: str) -> list[Any]:
+    """The values that a field takes, numbers by size and names with the article's first."""
+    found = trials[field].drop_duplicates().sort_values(na_position="first")
+    return [None if pd.isna(value) else value for value in found]
+
+
+def few(found: Sequence[Any], most: int, keep: Any = None) -> list[Any]:
+    """At most so many of the values, ends included and evenly spread; `keep` stays if it is there."""
+    if len(found) <= most:
+        return list(found)
+    places = {round(n * (len(found) - 1) / (most - 1)) for n in range(most)} if most > 1 else {0}
+    if keep in found and found.index(keep) not in places:
+        kept = found.index(keep)
+        inner = [place for place in places if place not in (0, len(found) - 1)] or sorted(places)
+        places.remove(min(inner, key=lambda place: abs(place - kept)))
+        places.add(kept)
+    return [found[place] for place in sorted(places)]

@@ -1,0 +1,115 @@
+"""What a figure shows of a study: which field runs along the axis, which tells lines apart, which panels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from analysis import words
+from analysis.conditions import few, slices, values, with_values
+from analysis.figures.style import NotApplicable
+from analysis.summary import summarise
+from analysis.trials import ARTICLE, swept
+
+ORDER = ("hidden", "init", "lr")
+"""Fields that panels and series take first."""
+
+MOST_PANELS = 8
+NUMERIC = ("hidden", "lr", "epochs", "slope", "batch_size")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One panel: its title and the trials that it shows."""
+
+    title: str
+    trials: pd.DataFrame
+
+
+def axis_field(trials: pd.DataFrame) -> str:
+    """The field along the axis: of those swept, the number with the most values, else the first.
+
+    Raises NotApplicable for a single condition.
+    """
+    fields = swept(trials)
+    if not fields:
+        raise NotApplicable("the study has one condition, so there is nothing to set side by side")
+    order = ("lr", "hidden", *NUMERIC, *fields)
+    return max(fields, key=lambda name: (name in NUMERIC, trials[name].nunique(), -order.index(name)))
+
+
+def series_field(trials: pd.DataFrame, *taken: str) -> str | None:
+    """The field that tells lines apart: init if it is swept, else the next one."""
+    rest = [name for name in ("init", *ORDER, *swept(trials)) if name in swept(trials) and name not in taken]
+    return rest[0] if rest else None
+
+
+def line_field(trials: pd.DataFrame) -> str | None:
+    """The field that tells lines apart in figures whose axis is no field: lr, else width, else any."""
+    fields = swept(trials)
+    return next((name for name in ("lr", "hidden", *fields) if name in fields), None)
+
+
+def rest_of(trials: pd.DataFrame, *taken: str | None) -> list[str]:
+    """The swept fields that are left for panels."""
+    fields = swept(trials)
+    return [name for name in (*ORDER, *(f for f in fields if f not in ORDER)) if name in fields and name not in taken]
+
+
+def make_panels(trials: pd.DataFrame, fields: Sequence[str], most: int = MOST_PANELS) -> tuple[list[Panel], str]:
+    """A panel for each combination of the fields' values, and a note of what is left out."""
+    chosen, note = thin(trials, fields, most)
+    return [Panel(words.condition(row, fields) if fields else "", part) for row, part in slices(chosen, fields)], note
+
+
+def thin(trials: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.DataFrame, str]:
+    """Trials with so few values of each field that at most `most` combinations are left; and a note that says so."""
+    kept = {name: values(trials, name) for name in fields}
+    while _product(kept) > most:
+        longest = max(kept, key=lambda name: len(kept[name]))
+        kept[longest] = few(kept[longest], len(kept[longest]) - 1, ARTICLE[longest])
+    notes = []
+    for name, found in kept.items():
+        if len(found) < trials[name].nunique(dropna=False):
+            trials = trials[trials[name].isin([value for value in found if value is not None]).to_numpy()]
+            notes.append(f"{words.SYMBOLS.get(name, name)}: {', '.join(words.value(value) for value in found)}")
+    return trials, f"Shown of the study's values: {'; '.join(notes)}." if notes else ""
+
+
+def thin_field(trials: pd.DataFrame, name: str | None, most: int) -> tuple[pd.DataFrame, str]:
+    """The same for one field; nothing to do for None."""
+    return thin(trials, [name], most) if name else (trials, "")
+
+
+def _product(kept: dict[str, list[Any]]) -> int:
+    total = 1
+    for found in kept.values():
+        total *= len(found)
+    return total
+
+
+def points(trials: pd.DataFrame) -> pd.DataFrame:
+    """The summary of trials, for figures of rates."""
+    return summarise(trials)
+
+
+def by_value(summary: pd.DataFrame, field: str | None) -> list[tuple[Any, pd.DataFrame]]:
+    """The rows of each value of a field; all rows under None for no field."""
+    if field is None:
+        return [(None, summary)]
+    found = ((value, with_values(summary, {field: value}, [field])) for value in values(summary, field))
+    return [(value, part) for value, part in found if len(part)]
+
+
+def n_text(numbers: pd.Series | Sequence[int]) -> str:
+    """'n = 1,000', or the range if the numbers differ."""
+    low, high = min(numbers), max(numbers)
+    return f"n = {low:,}" if low == high else f"n = {low:,} to {high:,}"
+
+
+def axis_label(field: str) -> str:
+    """A field as an axis names it."""
+    return {"hidden": "hidden units H", "lr": "learning rate"}.get(field, field.replace("_", " "))

@@ -1,0 +1,166 @@
+"""What becomes of the runs, and which rows they merge: figures 2 and 10."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis import words
+from analysis.conditions import nearest, values, with_values
+from analysis.figures.layout import axis_field, axis_label, make_panels, n_text, points, rest_of
+from analysis.figures.style import (
+    MARKERS, OUTCOME_COLOURS, OUTCOME_HATCHES, NotApplicable, on_dark, outcome_legend, panels, percent_axis,
+    series_colours, styled,
+)  # fmt: skip
+from analysis.statistics import Rate, wilson
+from analysis.trials import FIELDS, OUTCOMES, fine, swept
+
+
+def present(trials: pd.DataFrame) -> list[str]:
+    """The outcomes that occur."""
+    found = set(fine(trials)["outcome"].dropna().unique())
+    return [name for name in OUTCOMES if name in found]
+
+
+@styled
+def composition(trials: pd.DataFrame) -> Figure:
+    """Where the runs of each condition end: a bar a condition, stacked by outcome, shares in per cent."""
+    field = axis_field(trials) if swept(trials) else "hidden"
+    found, note = make_panels(trials, rest_of(trials, field))
+    figure, axes = panels(len(found), 2 if trials[field].nunique() > 6 or len(found) in (2, 4) else 3, 2.9, sharey=True)
+    for ax, panel in zip(axes, found, strict=True):
+        summary = points(panel.trials).sort_values(field)
+        ax.set_title(", ".join(filter(None, [panel.title, f"{n_text(summary['n'])} a bar"])))
+        stack(ax, summary, [words.value(value) for value in summary[field]])
+        ax.set_xlabel(axis_label(field))
+    percent_axis(axes, "share of runs, %")
+    outcome_legend(figure, present(trials))
+    if note:
+        figure.supxlabel(note, fontsize=8, color="#666666")
+    return figure
+
+
+def stack(ax: Axes, summary: pd.DataFrame, labels: list[str]) -> None:
+    """Bars of outcomes, one for each row of a summary; large pieces carry their per cent."""
+    x = np.arange(len(summary))
+    bottom = np.zeros(len(summary))
+    thin = len(summary) > 8
+    for outcome in OUTCOMES:
+        share = 100 * np.nan_to_num(summary[f"{outcome}_rate"].to_numpy(float))
+        if not share.any():
+            continue
+        ax.bar(
+            x, share, bottom=bottom, width=0.82, color=OUTCOME_COLOURS[outcome], hatch=OUTCOME_HATCHES[outcome] * 2,
+            edgecolor="white", linewidth=0.4,
+        )  # fmt: skip
+        for i in np.flatnonzero(share >= 7) if not thin else ():
+            colour = "white" if on_dark(outcome) else "#222222"
+            box = {"facecolor": OUTCOME_COLOURS[outcome], "edgecolor": "none", "pad": 1.2}
+            ax.text(
+                x[i], bottom[i] + share[i] / 2, f"{share[i]:.0f}", ha="center", va="center", fontsize=8.5,
+                color=colour, bbox=box,
+            )  # fmt: skip
+        bottom += share
+    ax.set_xticks(x, labels, rotation=60 if len(summary) > 16 else 0)
+    ax.margins(x=0.02)
+
+
+def describe_composition(trials: pd.DataFrame) -> str:
+    """The composition of the condition nearest to the article's, in a sentence."""
+    row = nearest(trials)
+    summary = points(with_values(trials, row, FIELDS)).iloc[0]
+    parts = [
+        f"{words.outcome(name)} {words.rate(Rate.of(summary[name], summary['n']))}"
+        for name in OUTCOMES
+        if summary[name]
+    ]
+    where = words.condition(row, swept(trials)) if swept(trials) else "the only condition"
+    return f"Nearest to the article ({where}): {'; '.join(parts)}."
+
+
+@styled
+def merged_rows(trials: pd.DataFrame) -> Figure:
+    """How often each pattern of merged rows occurs in each trap, in the conditions nearest to the article's."""
+    shown = merged_trials(trials)
+    traps = [name for name in present(shown) if name.startswith("stuck")]
+    counts = {trap: shown[(shown["outcome"] == trap).to_numpy(bool)] for trap in traps}
+    patterns = {trap: sorted(part["merged"].fillna("none").astype(str).unique()) for trap, part in counts.items()}
+    patterns = {trap: _commonest(counts[trap], found) for trap, found in patterns.items()}
+    ratios = [max(len(found), 2) for found in patterns.values()]
+    figure = Figure(figsize=(10, 0.75 * sum(ratios) + 1.4), layout="constrained")
+    axes = list(figure.subplots(len(traps), 1, squeeze=False, sharex=True, height_ratios=ratios).flat)
+    inits = values(shown, "init")
+    for ax, trap in zip(axes, traps, strict=True):
+        _merged_panel(ax, counts[trap], patterns[trap], inits, trap)
+    axes[-1].set_xlabel("share of the runs in this trap, %")
+    if len(inits) > 1:
+        axes[0].legend(loc="lower right")
+    return figure
+
+
+def merged_trials(trials: pd.DataFrame) -> pd.DataFrame:
+    """The stuck trials of the condition nearest to the article's and of its other inits."""
+    row = nearest(trials)
+    same = with_values(fine(trials), row, [name for name in FIELDS if name != "init"])
+    stuck = same[same["outcome"].astype("str").str.startswith("stuck").to_numpy(bool)]
+    if not len(stuck):
+        raise NotApplicable("no run of the conditions nearest to the article's is stuck, so no rows are merged")
+    return stuck
+
+
+def _commonest(part: pd.DataFrame, found: list[str]) -> list[str]:
+    """At most six patterns, the rest left out, in a fixed order."""
+    counts = part["merged"].fillna("none").astype(str).value_counts()
+    return sorted(sorted(found, key=lambda name: -counts[name])[:6])
+
+
+def _merged_panel(ax: Axes, part: pd.DataFrame, patterns: list[str], inits: list[str], trap: str) -> None:
+    colours = series_colours(False, len(inits))
+    height = 0.8 / len(inits)
+    totals = []
+    for i, init in enumerate(inits):
+        mine = part[(part["init"] == init).to_numpy(bool)]
+        counts = mine["merged"].fillna("none").astype(str).value_counts()
+        count = np.array([counts.get(name, 0) for name in patterns])
+        n = len(mine)
+        totals.append(f"{init} n = {n:,}")
+        if not n:
+            continue
+        low, high = wilson(count, np.full(len(count), n))
+        y = np.arange(len(patterns)) + (i - (len(inits) - 1) / 2) * height
+        rate = 100 * count / n
+        ax.barh(y, rate, height=height * 0.9, color=colours[i], alpha=0.35, label=init)
+        ax.errorbar(
+            rate, y, xerr=[rate - 100 * low, 100 * high - rate], fmt=MARKERS[i], color=colours[i], capsize=3,
+            markersize=5, elinewidth=1.1,
+        )  # fmt: skip
+        for j, value in enumerate(count):
+            ax.annotate(
+                f"{value}", (100 * high[j], y[j]), (5, 0), textcoords="offset points", va="center", fontsize=8,
+                color="#555555",
+            )  # fmt: skip
+    ax.set_yticks(range(len(patterns)), [name.replace("=", " = ") for name in patterns])
+    ax.set_ylim(len(patterns) - 0.4, -0.6)
+    ax.set_xlim(0, 108)
+    ax.set_xticks([0, 25, 50, 75, 100])
+    ax.grid(True, axis="x")
+    ax.grid(False, axis="y")
+    ax.set_title(f"{words.outcome(trap)} ({', '.join(totals)})")
+
+
+def describe_merged_rows(trials: pd.DataFrame) -> str:
+    """The commonest pattern of each trap, in a sentence."""
+    shown = merged_trials(trials)
+    texts = []
+    for trap in [name for name in present(shown) if name.startswith("stuck")]:
+        part = shown[(shown["outcome"] == trap).to_numpy(bool)]
+        counts = part["merged"].fillna("none").astype(str).value_counts()
+        common = sorted(counts.index, key=lambda name: (-counts[name], name))[0]
+        texts.append(f"{words.outcome(trap)}: {common} in {words.rate(Rate.of(counts[common], len(part)))}")
+    fixed = [name for name in swept(trials) if name != "init"]
+    where = f" ({words.condition(nearest(trials), fixed)})" if fixed else ""
+    several = " with all inits together" if shown["init"].nunique() > 1 else ""
+    return f"Rows that share one wrong prediction{where}, commonest{several}: {'; '.join(texts)}."
+

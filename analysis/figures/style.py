@@ -1,0 +1,157 @@
+"""One look for all figures: colours, hatches, markers, and figures that come out the same twice."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from analysis import words
+
+STYLE: dict[str, Any] = {
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 7,
+    "axes.labelsize": 10,
+    "axes.labelcolor": "#333333",
+    "axes.edgecolor": "#888888",
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.8,
+    "xtick.color": "#555555",
+    "ytick.color": "#555555",
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "hatch.linewidth": 0.6,
+    "hatch.color": "white",
+    "lines.linewidth": 1.8,
+    "lines.markersize": 6,
+    "svg.hashsalt": "nnxor",
+    "svg.fonttype": "path",
+    "image.composite_image": False,
+}
+"""Matplotlib's settings under which every figure is drawn and saved."""
+
+WIDTH = 10.0
+"""Width of every figure, in inches."""
+
+OUTCOME_COLOURS = {
+    "solved": "#2b6ca3",
+    "stuck_1/4": "#f6c667",
+    "stuck_1/3": "#e07b39",
+    "stuck_1/2": "#8f2d14",
+    "stuck": "#e07b39",
+    "oscillating": "#1b9e77",
+    "diverged": "#222222",
+    "unsettled": "#c4c4c4",
+}
+"""The colour of each outcome, in every figure: traps darken as they get worse."""
+
+OUTCOME_HATCHES = {
+    "solved": "", "stuck_1/4": "//", "stuck_1/3": "xx", "stuck_1/2": "..", "stuck": "xx",
+    "oscillating": "\\\\", "diverged": "", "unsettled": "--",
+}  # fmt: skip
+"""What tells outcomes apart in grey."""
+
+SERIES = ("#332288", "#cc6677", "#117733", "#ddaa33", "#882255", "#44aa99")
+"""Colours of series that have no order (P. Tol's muted scheme, told apart by the colour-blind)."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 1, 1, 1, 1, 1)), "-", "--")
+
+LEVELS = {"1/4": 1 / 4, "1/3": 1 / 3, "1/2": 1 / 2}
+"""The losses at which XOR's traps lie."""
+
+
+class NotApplicable(Exception):
+    """A figure makes no sense for these results: a sentence that says why."""
+
+
+def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+    """A drawing function that works under `STYLE`, whatever the caller has set."""
+
+    @functools.wraps(draw)
+    def drawn(*arguments: Any) -> Figure:
+        with mpl.rc_context(STYLE):
+            return draw(*arguments)
+
+    return drawn
+
+
+def series_colours(ordered: bool, n: int) -> list[Any]:
+    """Colours of n series: a scale from light to dark for numbers, unrelated colours for names."""
+    if not ordered:
+        return [SERIES[i % len(SERIES)] for i in range(n)]
+    import seaborn as sns
+
+    return list(sns.color_palette("flare", n)) if n > 1 else [SERIES[0]]
+
+
+def panels(n: int, columns: int, height: float, **keywords: Any) -> tuple[Figure, list[Axes]]:
+    """A figure of n panels in rows of so many columns, each `height` inches high."""
+    columns = min(n, columns)
+    rows = -(-n // columns)
+    figure = Figure(figsize=(WIDTH, rows * height + 0.75), layout="constrained")
+    axes = list(figure.subplots(rows, columns, squeeze=False, **keywords).flat)
+    for unused in axes[n:]:
+        unused.set_axis_off()
+    return figure, axes[:n]
+
+
+def outcome_patch(outcome: str) -> Patch:
+    """A legend's sample of an outcome."""
+    return Patch(
+        facecolor=OUTCOME_COLOURS[outcome], hatch=OUTCOME_HATCHES[outcome] * 2, edgecolor="white", linewidth=0,
+        label=words.outcome(outcome),
+    )  # fmt: skip
+
+
+def outcome_legend(figure: Figure, outcomes: Sequence[str]) -> None:
+    """A legend of outcomes under the figure."""
+    handles = [outcome_patch(name) for name in outcomes]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), handlelength=1.8, handleheight=1.2)
+
+
+def on_dark(outcome: str) -> bool:
+    """Whether text on an outcome's colour must be white."""
+    return outcome in ("solved", "stuck_1/2", "diverged")
+
+
+def percent_axis(axes: Iterable[Axes], label: str) -> None:
+    """Vertical axes from 0 to 100 %, the first one labelled."""
+    for n, ax in enumerate(axes):
+        ax.set_ylim(-2, 102)
+        ax.set_yticks([0, 25, 50, 75, 100])
+        if n == 0 or ax.get_subplotspec().is_first_col():  # type: ignore[union-attr]
+            ax.set_ylabel(label)
+
+
+def save(figure: Figure, folder: Path, name: str) -> None:
+    """Write NAME.png at 200 dpi and NAME.svg; the same figure gives the same bytes."""
+    with mpl.rc_context(STYLE):
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # laid out once, not again for each file
+        for suffix, metadata, options in (
+            ("svg", {"Date": None, "Creator": None}, {}),
+            ("png", {"Software": None}, {"dpi": 200, "pil_kwargs": {"compress_level": 4}}),
+        ):
+            temporary = folder / f".{name}.{suffix}.tmp"
+            figure.savefig(temporary, format=suffix, metadata=metadata, **options)  # type: ignore[arg-type]
+            temporary.replace(folder / f"{name}.{suffix}")

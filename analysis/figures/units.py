@@ -1,0 +1,178 @@
+"""Dead and live units: figures 4 and 5."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis import words
+from analysis.conditions import nearest, values, with_values
+from analysis.dead_law import dead_law
+from analysis.figures.layout import axis_label, by_value, line_field, make_panels, rest_of, thin, thin_field
+from analysis.figures.outcomes import present
+from analysis.figures.style import (
+    DASHES, MARKERS, OUTCOME_COLOURS, OUTCOME_HATCHES, NotApplicable, outcome_legend, panels, series_colours, styled,
+)  # fmt: skip
+from analysis.statistics import Rate, unpaired, wilson
+from analysis.trials import FIELDS, fine, swept
+
+
+@styled
+def dead_units(trials: pd.DataFrame) -> Figure:
+    """Dead units at the start, beside the exact law of the draw, and at the end, by outcome; a column a width."""
+    shown, note = thin(dead_trials(trials), ["hidden"], 4)
+    shown, _ = thin(shown, ["init"], 3)
+    widths, inits = values(shown, "hidden"), values(shown, "init")
+    rows = 1 + len(inits)
+    figure = Figure(figsize=(10, 2.5 * rows + 0.8), layout="constrained")
+    axes = figure.subplots(rows, len(widths), squeeze=False, sharey="row")
+    for column, hidden in enumerate(widths):
+        part = with_values(shown, {"hidden": hidden}, ["hidden"])
+        _at_start(axes[0, column], part, inits)
+        axes[0, column].set_title(f"H = {hidden}: at the start")
+        for row, init in enumerate(inits, 1):
+            mine = part[(part["init"] == init).to_numpy(bool)]
+            _at_end(axes[row, column], mine)
+            axes[row, column].set_title(f"{words.condition({'hidden': hidden, 'init': init}, ['hidden', 'init'])}: at the end (n = {len(mine):,})")
+        axes[-1, column].set_xlabel("dead units")
+    for row in axes:
+        row[0].set_ylabel("share of runs, %")
+    axes[0, -1].legend(loc="upper right")
+    outcome_legend(figure, present(shown))
+    if note:
+        figure.supxlabel(note, fontsize=8, color="#666666")
+    return figure
+
+
+def dead_trials(trials: pd.DataFrame) -> pd.DataFrame:
+    """The conditions that differ from the one nearest to the article's in width and init alone."""
+    if set(trials["activation"].unique()) != {"relu"}:
+        raise NotApplicable("only ReLU units can be dead, and this study has other activations")
+    return with_values(fine(trials), nearest(trials), [name for name in FIELDS if name not in ("hidden", "init")])
+
+
+def _at_start(ax: Axes, part: pd.DataFrame, inits: list[str]) -> None:
+    colours = series_colours(False, len(inits))
+    width = 0.8 / len(inits)
+    for i, init in enumerate(inits):
+        mine = part[(part["init"] == init).to_numpy(bool)]
+        if not len(mine):
+            continue
+        hidden = int(mine["hidden"].iloc[0])
+        count = np.bincount(mine["dead_init"], minlength=hidden + 1)
+        low, high = wilson(count, np.full(hidden + 1, len(mine)))
+        rate = 100 * count / len(mine)
+        x = np.arange(hidden + 1) + (i - (len(inits) - 1) / 2) * width
+        ax.bar(x, rate, width=width * 0.9, color=colours[i], alpha=0.35, label=f"{init} (n = {len(mine):,})")
+        ax.errorbar(
+            x, rate, yerr=[rate - 100 * low, 100 * high - rate], fmt="none", color=colours[i], capsize=2, elinewidth=1.1
+        )
+        law = dead_law(mine)
+        if law is not None:
+            label = "exact law" if i == 0 else None
+            ax.plot(x, 100 * law, "_", color="black", markersize=11, markeredgewidth=1.8, label=label, zorder=4)
+    ax.set_xticks(_ticks(int(part["hidden"].max())))
+
+
+def _at_end(ax: Axes, mine: pd.DataFrame) -> None:
+    if not len(mine):
+        ax.set_axis_off()
+        return
+    hidden = int(mine["hidden"].iloc[0])
+    bottom = np.zeros(hidden + 1)
+    for outcome in present(mine):
+        part = mine[(mine["outcome"] == outcome).to_numpy(bool)]
+        share = 100 * np.bincount(part["dead_final"], minlength=hidden + 1) / len(mine)
+        ax.bar(
+            np.arange(hidden + 1), share, bottom=bottom, width=0.82, color=OUTCOME_COLOURS[outcome],
+            hatch=OUTCOME_HATCHES[outcome] * 2, edgecolor="white", linewidth=0.4,
+        )  # fmt: skip
+        bottom += share
+    ax.set_xticks(_ticks(hidden))
+
+
+def _ticks(hidden: int) -> list[int]:
+    return list(range(0, hidden + 1, max(1, -(-hidden // 11))))
+
+
+def describe_dead_units(trials: pd.DataFrame) -> str:
+    """Mean dead units at the start against the law, in a sentence for each init."""
+    shown = with_values(dead_trials(trials), nearest(trials), ["hidden"])
+    texts = []
+    for init in values(shown, "init"):
+        mine = shown[(shown["init"] == init).to_numpy(bool)]
+        law = dead_law(mine)
+        exact = f" against {float(law @ np.arange(len(law))):.2f} by the exact law" if law is not None else ""
+        start, end = mine["dead_init"].mean(), mine["dead_final"].mean()
+        texts.append(f"{init}: {start:.2f} dead units at the start{exact}, {end:.2f} at the end (n = {len(mine):,})")
+    where = words.condition(nearest(trials), [name for name in ("hidden", "lr") if name in swept(trials)] or ["hidden"])
+    return f"On average, with {where}, {'; '.join(texts)}."
+
+
+@styled
+def stuck_by_live_units(trials: pd.DataFrame) -> Figure:
+    """Share of runs that get stuck against the number of units alive at the start, with Wilson intervals."""
+    good = live_trials(trials)
+    lines = line_field(trials)
+    shown, note = thin_field(good, lines, 4)
+    found, note_panels = make_panels(shown, rest_of(trials, lines), 6)
+    figure, axes = panels(len(found), 2, 3.0, sharey=True)
+    for ax, panel in zip(axes, found, strict=True):
+        parts = by_value(panel.trials, lines)
+        ax.set_title(", ".join(filter(None, [panel.title, f"n = {len(parts[0][1]):,} a line"])))
+        _live_lines(ax, parts, lines)
+        ax.set_xlabel("units alive at the start")
+        ax.set_ylim(-2, 102)
+        ax.margins(x=0.04)
+    for ax in axes:
+        if ax.get_subplotspec().is_first_col():  # type: ignore[union-attr]
+            ax.set_ylabel("stuck, %")
+    if lines:
+        axes[0].legend(title=axis_label(lines), loc="best")
+    text = " ".join(filter(None, [note, note_panels, "Points of fewer than 5 runs are left out."]))
+    figure.supxlabel(text, fontsize=8, color="#666666")
+    return figure
+
+
+def live_trials(trials: pd.DataFrame) -> pd.DataFrame:
+    """The trials with `live` (units alive at the start) and `stuck` (a flag)."""
+    if set(trials["activation"].unique()) != {"relu"}:
+        raise NotApplicable("only ReLU units can be dead, and this study has other activations")
+    good = fine(trials)
+    stuck = good["outcome"].astype("str").str.startswith("stuck")
+    return good.assign(live=good["hidden"] - good["dead_init"], stuck=stuck)
+
+
+def _live_lines(ax: Axes, parts: list[tuple[Any, pd.DataFrame]], lines: str | None) -> None:
+    colours = series_colours(True, len(parts))
+    for i, (value, part) in enumerate(parts):
+        table = part.groupby("live")["stuck"].agg(["sum", "size"])
+        table = table[table["size"] >= 5]
+        low, high = wilson(table["sum"], table["size"])
+        rate = 100 * (table["sum"] / table["size"]).to_numpy(float)
+        x = table.index.to_numpy(float) + 0.07 * (i - (len(parts) - 1) / 2)
+        ax.errorbar(
+            x, rate, yerr=np.maximum([rate - 100 * low, 100 * high - rate], 0), color=colours[i],
+            marker=MARKERS[i % 7], linestyle=DASHES[i % 7], capsize=3, elinewidth=1.0, markeredgecolor="white",
+            markeredgewidth=0.7, label=words.value(value) if lines else None,
+        )  # fmt: skip
+        if i == 0:
+            ax.set_xticks(table.index if len(table) <= 12 else table.index[::2])
+
+
+def describe_stuck_by_live_units(trials: pd.DataFrame) -> str:
+    """What a dead unit at the start costs in the condition nearest to the article's, in a sentence."""
+    row = nearest(trials)
+    part = with_values(live_trials(trials), row, FIELDS)
+    some = part["dead_init"] > 0
+    without, having = (Rate.of(int(chosen["stuck"].sum()), len(chosen)) for chosen in (part[~some], part[some]))
+    where = words.condition(row, swept(trials)) if swept(trials) else "the only condition"
+    more = words.difference(unpaired(without, having))
+    return (
+        f"Nearest to the article ({where}): stuck {words.rate(having)} with a dead unit at the start, "
+        f"{words.rate(without)} with none; difference {more}."
+    )

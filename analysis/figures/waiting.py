@@ -1,0 +1,123 @@
+"""How long until it is solved, and how often to draw again: figures 6 and 7."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis import words
+from analysis.conditions import nearest, with_values
+from analysis.figures.layout import axis_label, by_value, line_field, make_panels, n_text, points, rest_of, thin_field
+from analysis.figures.style import DASHES, MARKERS, NotApplicable, panels, percent_axis, series_colours, styled
+from analysis.statistics import any_success, draws_needed, survival
+from analysis.trials import FIELDS, fine, swept
+
+MOST_DRAWS = 12
+
+
+@styled
+def epochs_to_solve(trials: pd.DataFrame) -> Figure:
+    """Share of runs not yet solved against the epoch (Kaplan–Meier), with 95 % bands."""
+    good = fine(trials)
+    if not good["solved_epoch"].notna().any():
+        raise NotApplicable("no run was solved, so there are no epochs to count")
+    lines = line_field(trials)
+    shown, note = thin_field(good, lines, 5)
+    found, note_panels = make_panels(shown, rest_of(trials, lines), 6)
+    figure, axes = panels(len(found), 2, 3.0, sharey=True)
+    for ax, panel in zip(axes, found, strict=True):
+        parts = by_value(panel.trials, lines)
+        sizes = [len(part) for _, part in parts]
+        ax.set_title(", ".join(filter(None, [panel.title, f"{n_text(sizes)} a line"])))
+        colours = series_colours(True, len(parts))
+        for i, (value, part) in enumerate(parts):
+            _step(ax, part, colours[i], DASHES[i % 7], words.value(value) if lines else None)
+        ax.set_xscale("log")
+        ax.set_xlabel("epoch")
+    percent_axis(axes, "not yet solved, %")
+    if lines:
+        axes[0].legend(title=axis_label(lines), loc="lower left")
+    _footnote(figure, note, note_panels)
+    return figure
+
+
+def _step(ax: Axes, part: pd.DataFrame, colour: Any, dashes: Any, label: str | None) -> None:
+    epochs = int(part["epochs"].iloc[0])
+    curve = survival(part["solved_epoch"].astype("float64"), epochs)
+    x = np.append(np.maximum(curve.epochs, 1), max(epochs, 1))
+    share, low, high = (100 * np.append(y, y[-1]) for y in (curve.share, curve.low, curve.high))
+    ax.fill_between(x, low, high, step="post", color=colour, alpha=0.2, linewidth=0)
+    ax.step(x, share, where="post", color=colour, linestyle=dashes, label=label)
+
+
+def describe_epochs_to_solve(trials: pd.DataFrame) -> str:
+    """The median and the last epoch at which a run of the nearest condition was solved."""
+    row = nearest(trials)
+    part = with_values(fine(trials), row, FIELDS)["solved_epoch"].dropna().astype(int)
+    where = words.condition(row, swept(trials)) if swept(trials) else "the only condition"
+    if not len(part):
+        return f"Nearest to the article ({where}) no run was solved."
+    return (
+        f"Nearest to the article ({where}): of the {len(part):,} runs that were solved, half were so by epoch "
+        f"{np.median(part):,.0f} and the last at {part.max():,}. Runs that never solve it stay above; bands are 95 %."
+    )
+
+
+@styled
+def drawing_again(trials: pd.DataFrame) -> Figure:
+    """Probability of at least one success in k draws, 1 − (1 − p)^k, with the band of p's Wilson interval."""
+    lines = line_field(trials)
+    shown, note = thin_field(fine(trials), lines, 4)
+    found, note_panels = make_panels(shown, rest_of(trials, lines), 6)
+    figure, axes = panels(len(found), 2, 3.0, sharey=True, sharex=True)
+    for ax, panel in zip(axes, found, strict=True):
+        summary = points(panel.trials)
+        ax.set_title(", ".join(filter(None, [panel.title, f"{n_text(summary['n'])} a line"])))
+        parts = by_value(summary, lines)
+        colours = series_colours(True, len(parts))
+        for i, (value, part) in enumerate(parts):
+            _draws_line(ax, part.iloc[0], i, colours[i], words.value(value) if lines else None)
+        for wanted in (95, 99):
+            ax.axhline(wanted, color="#999999", linewidth=0.8, linestyle=":")
+        ax.set_xlabel("draws")
+        ax.set_xlim(0.6, MOST_DRAWS + 0.4)
+        ax.set_xticks(range(1, MOST_DRAWS + 1))
+    percent_axis(axes, "at least one success, %")
+    for ax in axes:
+        title = axis_label(lines) if lines else None
+        ax.legend(title=f"{title}: draws for 95 %, 99 %" if title else "draws for 95 %, 99 %", loc="lower right")
+    _footnote(figure, note, note_panels)
+    return figure
+
+
+def _draws_line(ax: Axes, row: pd.Series, i: int, colour: Any, label: str | None) -> None:
+    k = np.arange(1, MOST_DRAWS + 1)
+    needed = ", ".join(words.draws(float(draws_needed(row["solved_rate"], wanted))) for wanted in (0.95, 0.99))
+    low, high = (100 * any_success(row[name], k) for name in ("solved_low", "solved_high"))
+    ax.fill_between(k, low, high, color=colour, alpha=0.2, linewidth=0)
+    ax.plot(
+        k, 100 * any_success(row["solved_rate"], k), color=colour, marker=MARKERS[i % 7], linestyle=DASHES[i % 7],
+        markersize=4.5, markeredgecolor="white", markeredgewidth=0.5, label=f"{label}: {needed}" if label else needed,
+    )  # fmt: skip
+
+
+def describe_drawing_again(trials: pd.DataFrame) -> str:
+    """How many draws the nearest condition needs, with the range that its interval allows."""
+    row = points(with_values(trials, nearest(trials), FIELDS)).iloc[0]
+    texts = []
+    for wanted in (0.95, 0.99):
+        few, most = (words.draws(float(draws_needed(row[name], wanted))) for name in ("solved_high", "solved_low"))
+        best = words.draws(float(draws_needed(row["solved_rate"], wanted)))
+        texts.append(f"{best} draws for {100 * wanted:.0f} % ({few} to {most})")
+    where = words.condition(row, swept(trials)) if swept(trials) else "the only condition"
+    return f"Nearest to the article ({where}, n = {row['n']:,}): {words.listed(texts)}."
+
+
+def _footnote(figure: Figure, *notes: str) -> None:
+    text = " ".join(filter(None, notes))
+    if text:
+        figure.supxlabel(text, fontsize=8, color="#666666")

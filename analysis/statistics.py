@@ -1,0 +1,203 @@
+"""Rates, differences and waiting times, each with its n and a 95 % interval.
+
+Libraries do the work wherever they have the method; the one formula written out here is the
+interval of a paired difference.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+ALPHA = 0.05
+"""All intervals are at the level 1 − ALPHA."""
+
+Reals = NDArray[np.float64]
+
+
+def wilson(count: ArrayLike, n: ArrayLike) -> tuple[Reals, Reals]:
+    """95 % Wilson score interval of a proportion (E. B. Wilson, JASA 22, 1927), as statsmodels has it.
+
+    `count` of `n`, arrays of one shape; NaN where n is 0. The ends at counts of 0 and n are
+    exactly 0 and 1, as the formula has them, without the rounding of floating point.
+    """
+    from statsmodels.stats.proportion import proportion_confint
+
+    k, total = np.broadcast_arrays(np.asarray(count, float), np.asarray(n, float))
+    some = total > 0
+    low, high = proportion_confint(k, np.where(some, total, 1.0), alpha=ALPHA, method="wilson")
+    low = np.where(k == 0, 0.0, low)
+    high = np.where(k == total, 1.0, high)
+    return np.where(some, low, np.nan), np.where(some, high, np.nan)
+
+
+@dataclass(frozen=True)
+class Rate:
+    """`count` of `n` with its Wilson interval; the rate and its ends are fractions (NaN for n = 0)."""
+
+    count: int
+    n: int
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, count: int, n: int) -> Rate:
+        """The rate of `count` in `n`."""
+        low, high = wilson(count, n)
+        return cls(int(count), int(n), float(low), float(high))
+
+    @property
+    def rate(self) -> float:
+        """count / n."""
+        return self.count / self.n if self.n else math.nan
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference of two proportions, second minus first, as fractions, with its interval."""
+
+    difference: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Paired(Difference):
+    """The same seeds under two conditions: how many succeeded under both, under one, under neither.
+
+    `p` is that of the exact McNemar test.
+    """
+
+    both: int
+    only_first: int
+    only_second: int
+    neither: int
+    p: float
+
+    @property
+    def n(self) -> int:
+        """Number of pairs."""
+        return self.both + self.only_first + self.only_second + self.neither
+
+
+def paired(first: ArrayLike, second: ArrayLike) -> Paired:
+    """Compare two boolean arrays of one length, paired by position."""
+    a, b = np.asarray(first, bool), np.asarray(second, bool)
+    return paired_counts(int(np.sum(a & b)), int(np.sum(a & ~b)), int(np.sum(~a & b)), int(np.sum(~a & ~b)))
+
+
+def paired_counts(both: int, only_first: int, only_second: int, neither: int) -> Paired:
+    """Compare two conditions that share their seeds, given the four counts."""
+    interval = paired_interval(both, only_first, only_second, neither)
+    p = mcnemar(only_first, only_second)
+    return Paired(interval.difference, interval.low, interval.high, both, only_first, only_second, neither, p)
+
+
+def paired_interval(both: int, only_first: int, only_second: int, neither: int) -> Difference:
+    """95 % interval of a paired difference of proportions, second minus first.
+
+    Method 10 of R. G. Newcombe, "Improved confidence intervals for the difference between
+    binomial proportions based on paired data", Statistics in Medicine 17, 1998: the Wilson
+    intervals of both proportions, put together with their correlation, which is taken with a
+    continuity correction.
+    """
+    n = both + only_first + only_second + neither
+    if n == 0:
+        return Difference(math.nan, math.nan, math.nan)
+    p, q = (both + only_second) / n, (both + only_first) / n
+    (p_low, q_low), (p_high, q_high) = wilson([both + only_second, both + only_first], [n, n])
+    phi = _correlation(both, only_first, only_second, neither)
+
+    def distance(x: float, y: float) -> float:
+        return math.sqrt(max(x * x - 2 * phi * x * y + y * y, 0.0))
+
+    return Difference(
+        p - q,
+        max(p - q - distance(p - float(p_low), float(q_high) - q), -1.0),
+        min(p - q + distance(float(p_high) - p, q - float(q_low)), 1.0),
+    )
+
+
+def _correlation(both: int, only_first: int, only_second: int, neither: int) -> float:
+    """Phi of a 2×2 table, with Newcombe's continuity correction."""
+    n = both + only_first + only_second + neither
+    margins = (both + only_first) * (only_second + neither) * (both + only_second) * (only_first + neither)
+    if margins == 0:
+        return 0.0
+    excess = both * neither - only_first * only_second
+    corrected = max(excess - n / 2, 0.0) if excess > 0 else float(excess)
+    return corrected / math.sqrt(margins)
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """Two-sided p of the exact McNemar test: a fair coin for each discordant pair."""
+    from scipy.stats import binomtest
+
+    n = only_first + only_second
+    return float(binomtest(only_first, n, 0.5).pvalue) if n else 1.0
+
+
+def unpaired(first: Rate, second: Rate) -> Difference:
+    """Difference of two independent proportions, second minus first, with a 95 % interval.
+
+    Method 10 of R. G. Newcombe, "Interval estimation for the difference between independent
+    proportions", Statistics in Medicine 17, 1998, as statsmodels has it. NaN if an n is 0.
+    """
+    from statsmodels.stats.proportion import confint_proportions_2indep
+
+    if not (first.n and second.n):
+        return Difference(math.nan, math.nan, math.nan)
+    low, high = confint_proportions_2indep(
+        second.count, second.n, first.count, first.n, method="newcomb", compare="diff", alpha=ALPHA
+    )
+    return Difference(second.rate - first.rate, float(low), float(high))
+
+
+def holm(p: ArrayLike) -> Reals:
+    """p values of many comparisons, adjusted by Holm's step-down method."""
+    from statsmodels.stats.multitest import multipletests
+
+    values = np.asarray(p, float)
+    return np.asarray(multipletests(values, method="holm")[1], float) if values.size else values
+
+
+@dataclass(frozen=True)
+class Survival:
+    """The share not yet solved after each of `epochs`, with its pointwise 95 % band."""
+
+    epochs: Reals
+    share: Reals
+    low: Reals
+    high: Reals
+
+
+def survival(solved_epoch: ArrayLike, epochs: int) -> Survival:
+    """Kaplan–Meier curve of 'not yet solved', runs that never solve it (NaN) being censored at `epochs`.
+
+    E. L. Kaplan & P. Meier, JASA 53, 1958, as SciPy has it; the band is the Wilson interval of the
+    share, which is what Kaplan–Meier amounts to when nothing is censored before the end.
+    """
+    from scipy.stats import CensoredData, ecdf
+
+    times = np.asarray(solved_epoch, float)
+    solved = ~np.isnan(times)
+    curve = ecdf(CensoredData.right_censored(np.where(solved, times, epochs), ~solved)).sf
+    x, share = np.append(0.0, curve.quantiles), np.append(1.0, curve.probabilities)
+    low, high = wilson(np.round(share * len(times)), len(times))
+    return Survival(x, share, low, high)
+
+
+def draws_needed(rate: ArrayLike, wanted: float) -> Reals:
+    """Independent draws after which at least one success has probability `wanted`; inf at rate 0."""
+    p = np.asarray(rate, float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        draws = np.ceil(np.round(np.log1p(-wanted) / np.log1p(-p), 9))
+    return np.asarray(np.where(p >= 1, 1.0, np.where(p <= 0, np.inf, draws)), float)
+
+
+def any_success(rate: ArrayLike, draws: ArrayLike) -> Reals:
+    """Probability of at least one success in so many independent draws, 1 − (1 − p)^k."""
+    return np.asarray(1 - (1 - np.asarray(rate, float)) ** np.asarray(draws, float))

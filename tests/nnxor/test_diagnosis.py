@@ -1,0 +1,206 @@
+"""What became of a training: every outcome and column, on networks whose fate is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from experiments import catalog
+from nnxor import engines
+from nnxor.condition import Condition, Success
+from nnxor.diagnosis import CAUSES, OUTCOMES, diagnose
+from nnxor.draws import Weights, draw
+from nnxor.engines.trace import Trace, Trained
+
+SUCCESS = Success()
+train = engines.load("numba")
+
+
+def network(W1: list[list[float]], b1: list[float], W2: list[float], b2: float) -> Weights:
+    """One network from nested lists."""
+    return Weights(
+        np.array(W1, np.float32)[:, :, None],
+        np.array(b1, np.float32)[:, None],
+        np.array(W2, np.float32)[:, None],
+        np.array([b2], np.float32),
+    )
+
+
+def verdict(condition: Condition, weights: Weights) -> dict[str, object]:
+    """The diagnosis of a network after training it from these weights."""
+    columns = diagnose(condition, SUCCESS, weights, train(condition, SUCCESS, weights))
+    return {name: values[0] for name, values in columns.items()}
+
+
+def study(**fields: object) -> tuple[Condition, dict[str, np.ndarray]]:
+    condition = Condition(**fields)  # type: ignore[arg-type]
+    weights = draw(condition.init, condition.task.n_inputs, condition.hidden, range(300), condition.bias)
+    return condition, diagnose(condition, SUCCESS, weights, train(condition, SUCCESS, weights))
+
+
+def test_the_textbook_solution_is_solved_from_the_first_epoch() -> None:
+    """Goodfellow, Bengio & Courville, Deep Learning, section 6.1: loss exactly 0."""
+    row = verdict(Condition(hidden=2), network([[1, 1], [1, 1]], [0, -1], [1, -2], 0))
+    assert row["outcome"] == "solved"
+    assert row["final_loss"] == 0
+    assert row["solved_epoch"] == 0
+    assert row["cause"] == ""
+    assert np.isnan(row["plateau"])
+    assert (row["y_00"], row["y_01"], row["y_10"], row["y_11"]) == (0, 1, 1, 0)
+
+
+def test_all_dead_is_stuck_at_one_half_with_all_rows_merged() -> None:
+    row = verdict(Condition(hidden=2), network([[-1, -1], [-1, -1]], [-1, -1], [1, 1], 0))
+    assert row["outcome"] == "stuck_1/2"
+    assert row["plateau"] == 0.5
+    assert row["merged"] == "00=01=10=11"
+    assert row["dead_init"] == row["dead_final"] == 2
+    assert row["patterns_final"] == b"0000 0000"
+    assert row["cause"] == "few_alive_at_start"
+    assert row["first_death_epoch"] == -1
+
+
+def test_one_corner_alone_is_stuck_at_one_third_with_the_other_three_merged() -> None:
+    row = verdict(Condition(hidden=2), network([[1, -1], [-1, -1]], [0, -1], [1, 1], 0))
+    assert row["outcome"] == "stuck_1/3"
+    assert row["plateau"] == pytest.approx(1 / 3)
+    assert row["merged"] == "00=01=11"
+    assert row["y_00"] == pytest.approx(1 / 3, abs=1e-3)
+
+
+def test_two_merged_rows_are_stuck_at_one_quarter() -> None:
+    """The article's stuck run: 0.5, 1, 0.5, 0."""
+    _, columns = study(hidden=4)
+    quarter = columns["outcome"] == "stuck_1/4"
+    assert quarter.sum() > 10
+    assert np.allclose(columns["final_loss"][quarter], 0.25, atol=1e-4)
+    assert set(columns["merged"][quarter]) <= {"00=01", "00=10", "01=11", "10=11"}
+    assert np.array_equal(columns["plateau"][quarter], np.full(quarter.sum(), 0.25))
+
+
+def test_stuck_runs_are_at_rest_and_each_trap_merges_its_number_of_rows() -> None:
+    _, columns = study(hidden=4, init=catalog.init("he"))
+    for name, level, rows in (("1/4", 1 / 4, 2), ("1/3", 1 / 3, 3), ("1/2", 1 / 2, 4)):
+        there = columns["outcome"] == f"stuck_{name}"
+        assert there.any()
+        assert (columns["grad_norm"][there] <= 1e-4).all()
+        assert np.allclose(columns["final_loss"][there], level, atol=1e-4)
+        assert {text.count("=") + 1 for text in columns["merged"][there]} == {rows}
+
+
+def test_a_run_that_still_moves_is_unsettled_and_never_stuck() -> None:
+    _, columns = study(lr=0.003, epochs=300)
+    moving = columns["grad_norm"] > 1e-4
+    assert moving.sum() > 100
+    assert not any(str(outcome).startswith("stuck") for outcome in columns["outcome"][moving])
+    assert (columns["outcome"] == "unsettled").sum() > 100
+    assert set(columns["cause"][columns["outcome"] == "unsettled"]) == {"not_finished"}
+    assert (columns["outcome"] == "oscillating").sum() == 0
+
+
+def test_a_plateau_on_the_way_to_a_solution_is_not_stuck() -> None:
+    """A run whose loss is near 1/4 while it descends: the loss alone would call it stuck."""
+    condition = Condition(lr=0.01, epochs=10_000)
+    weights = draw(condition.init, 2, 4, range(300))
+    final = diagnose(condition, SUCCESS, weights, train(condition, SUCCESS, weights))
+    for epochs in (200, 400, 800):
+        early = condition.with_(epochs=epochs)
+        columns = diagnose(early, SUCCESS, weights, train(early, SUCCESS, weights))
+        called_stuck = np.char.startswith(columns["outcome"], "stuck")
+        assert (final["outcome"][called_stuck] != "solved").all()
+
+
+def test_a_step_of_one_half_makes_the_output_bias_flip_for_ever() -> None:
+    condition, columns = study(lr=0.5)
+    assert (columns["outcome"] == "oscillating").mean() > 0.99
+    assert np.isfinite(columns["final_loss"][columns["outcome"] == "oscillating"]).all()
+    assert set(columns["cause"]) == {"step_too_large"}
+
+
+def test_a_larger_step_diverges_and_leaves_no_numbers_behind() -> None:
+    _, columns = study(lr=0.7)
+    diverged = columns["outcome"] == "diverged"
+    assert diverged.mean() > 0.95
+    for name in ("final_loss", "grad_norm", "y_00", "plateau"):
+        assert np.isnan(columns[name][diverged]).all()
+
+
+def test_no_epochs_leave_the_draw_as_it_is() -> None:
+    condition = Condition(epochs=0)
+    weights = draw(condition.init, 2, 4, range(50))
+    columns = diagnose(condition, SUCCESS, weights, train(condition, SUCCESS, weights))
+    assert set(columns["outcome"]) <= {"unsettled", "stuck_1/2"}
+    assert np.array_equal(columns["patterns_init"], columns["patterns_final"])
+    assert (columns["first_death_epoch"] == -1).all()
+
+
+def test_mse_is_stuck_at_half_the_levels_without_names() -> None:
+    _, columns = study(loss="mse", lr=0.2)
+    stuck = columns["outcome"] == "stuck"
+    assert stuck.sum() > 50
+    assert not np.char.startswith(columns["outcome"], "stuck_").any()
+    assert {round(level, 4) for level in columns["plateau"][stuck]} <= {0.125, 0.1667, 0.25}
+
+
+def test_another_task_is_stuck_at_the_level_that_it_reached() -> None:
+    _, columns = study(task=catalog.task("and"), hidden=1)
+    stuck = columns["outcome"] == "stuck"
+    assert stuck.any()
+    assert np.allclose(columns["plateau"][stuck], columns["final_loss"][stuck], atol=1e-6)
+
+
+def test_parity_of_three_has_its_own_row_names() -> None:
+    _, columns = study(task=catalog.task("parity3"), epochs=50, hidden=6)
+    assert [name for name in columns if name.startswith("y_")] == [f"y_{n}" for n in range(8)]
+    assert columns["patterns_init"].dtype == np.dtype(f"S{6 * 9 - 1}")
+
+
+def test_counts_and_patterns_agree() -> None:
+    _, columns = study(hidden=4, init=catalog.init("he"))
+    for when in ("init", "final"):
+        words = [text.decode().split() for text in columns[f"patterns_{when}"]]
+        assert [row.count("0000") for row in words] == columns[f"dead_{when}"].tolist()
+    assert [row.count("1111") for row in words] == columns["linear_final"].tolist()
+    died = columns["first_death_epoch"] >= 0
+    assert np.array_equal(died, columns["dead_final"] > columns["dead_init"])
+
+
+def test_a_solved_run_has_a_solved_epoch_and_no_cause_and_no_other_has() -> None:
+    _, columns = study(hidden=4)
+    solved = columns["outcome"] == "solved"
+    assert solved.any()
+    assert np.array_equal(columns["solved_epoch"] >= 0, solved)
+    assert np.array_equal(columns["cause"] == "", solved)
+    assert (columns["final_loss"][solved] <= 1e-3).all()
+
+
+@pytest.mark.parametrize(
+    ("final", "cause"),
+    [
+        (network([[1, -1], [-1, -1]], [0, -1], [1, 1], 0), "few_alive_at_start"),
+        (network([[1, 1], [1, 1]], [1, 2], [0, 0], 0.5), "alive_but_linear"),
+        (network([[1, 1], [-1, -1]], [0, 0], [0, 0], 0.5), "alive_but_merged"),
+    ],
+)
+def test_the_cause_of_a_stuck_run_follows_its_units(final: Weights, cause: str) -> None:
+    row = verdict(Condition(hidden=2), final)
+    assert str(row["outcome"]).startswith("stuck")
+    assert row["cause"] == cause
+
+
+def test_units_that_were_enough_at_the_start_died_in_training() -> None:
+    condition = Condition(hidden=2)
+    start = network([[1, -1], [-1, 1]], [0, 0], [1, 1], 0)
+    final = network([[-1, -1], [-1, -1]], [-1, -1], [1, 1], 0.5)
+    trace = Trace.empty(1)
+    trace.last_unsolved[0] = condition.epochs - 1
+    trace.first_death[0] = 3
+    row = {name: values[0] for name, values in diagnose(condition, SUCCESS, start, Trained(final, trace)).items()}
+    assert (row["outcome"], row["cause"], row["first_death_epoch"]) == ("stuck_1/2", "died_in_training", 3)
+
+
+def test_every_outcome_and_cause_is_one_of_the_documented() -> None:
+    for fields in ({"lr": 0.2}, {"lr": 0.003, "epochs": 100}, {"lr": 0.6}, {"activation": "leaky_relu"}):
+        _, columns = study(**fields)
+        assert set(columns["outcome"]) <= set(OUTCOMES)
+        assert set(columns["cause"]) <= set(CAUSES)

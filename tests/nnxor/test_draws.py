@@ -1,0 +1,166 @@
+"""Initial weights are a pure function of seed, shapes and init, and follow their distributions."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from experiments import catalog, words
+from nnxor.draws import Weights, draw
+from nnxor.inits import UNIFORM, Distribution, Init, evaluate
+
+SEEDS = st.integers(0, 2**63 - 200)
+
+
+def equal(a: Weights, b: Weights) -> bool:
+    return all(np.array_equal(x, y) for x, y in zip(a.arrays(), b.arrays(), strict=True))
+
+
+@given(start=SEEDS, before=st.integers(0, 60), count=st.integers(1, 60))
+def test_a_seed_gives_the_same_weights_in_any_batch(start: int, before: int, count: int) -> None:
+    whole = draw(catalog.init("torch"), 2, 5, range(start, start + before + count))
+    part = draw(catalog.init("torch"), 2, 5, range(start + before, start + before + count))
+    assert equal(whole.take(slice(before, None)), part)
+
+
+@given(start=SEEDS, narrow=st.integers(1, 6), more=st.integers(1, 6))
+def test_the_units_of_a_narrow_network_are_the_first_of_a_wide_one(start: int, narrow: int, more: int) -> None:
+    few = draw(UNIFORM, 2, narrow, range(start, start + 3))
+    many = draw(UNIFORM, 2, narrow + more, range(start, start + 3))
+    assert np.array_equal(few.W1, many.W1[:, :narrow])
+    assert np.array_equal(few.W2, many.W2[:narrow])
+
+
+def test_conditions_that_differ_in_init_share_their_underlying_draws() -> None:
+    seeds = range(1000)
+    uniform = draw(catalog.init("uniform"), 2, 4, seeds)
+    normal = draw(catalog.init("normal"), 2, 4, seeds)
+    assert np.allclose(stats.norm.cdf(normal.W1), (uniform.W1 + 1) / 2, atol=1e-6)
+    assert np.allclose(stats.norm.cdf(normal.W2), (uniform.W2 + 1) / 2, atol=1e-6)
+
+
+def test_more_inputs_leave_the_draws_of_the_first_ones_as_they_are() -> None:
+    for n_inputs in (3, 6, 7, 11):
+        wide = draw(UNIFORM, n_inputs, 2, range(5))
+        assert np.array_equal(wide.W1[:2], draw(UNIFORM, 2, 2, range(5)).W1)
+        flat = wide.W1.reshape(n_inputs, -1)
+        assert len(np.unique(flat)) == flat.size
+
+
+def test_every_number_of_a_network_is_drawn_apart() -> None:
+    weights = draw(catalog.init("torch"), 2, 3, range(20_000))
+    columns = [array.reshape(-1, 20_000) for array in weights.arrays()]
+    correlation = np.corrcoef(np.concatenate(columns))
+    off_diagonal = correlation[~np.eye(len(correlation), dtype=bool)]
+    assert np.abs(off_diagonal).max() < 5 / np.sqrt(20_000)
+
+
+def test_the_first_draws_are_what_they_have_always_been() -> None:
+    weights = draw(UNIFORM, 2, 2, range(7, 8))
+    assert [float(v).hex() for v in weights.W1[:, :, 0].ravel()] == GOLDEN_W1
+    assert [float(v).hex() for v in weights.W2[:, 0]] == GOLDEN_W2
+    assert not weights.b1.any()
+    assert not weights.b2.any()
+
+
+LAWS = {
+    "uniform": (stats.uniform(-1, 2), stats.uniform(-1, 2)),
+    "uniform01": (stats.uniform(0, 1), stats.uniform(0, 1)),
+    "he": (stats.norm(0, np.sqrt(2 / 2)), stats.norm(0, np.sqrt(2 / 4))),
+    "lecun": (stats.norm(0, np.sqrt(1 / 2)), stats.norm(0, np.sqrt(1 / 4))),
+    "normal": (stats.norm(0, 1), stats.norm(0, 1)),
+    "xavier": (stats.uniform(-1, 2), stats.uniform(-np.sqrt(6 / 5), 2 * np.sqrt(6 / 5))),
+    "torch": (stats.uniform(-1 / np.sqrt(2), 2 / np.sqrt(2)), stats.uniform(-0.5, 1)),
+}
+
+
+def test_every_shipped_init_has_its_law_here() -> None:
+    assert set(LAWS) == set(words.names("init"))
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_weights_and_biases_follow_the_law_of_their_layer(name: str) -> None:
+    """2 inputs and 4 units: fan_in is 2 for the first layer and 4 for the second."""
+    weights = draw(catalog.init(name), 2, 4, range(5000))
+    first, second = LAWS[name]
+    assert stats.kstest(weights.W1.ravel().astype(float), first.cdf).pvalue > 1e-4
+    assert stats.kstest(weights.W2.ravel().astype(float), second.cdf).pvalue > 1e-4
+    if name == "torch":
+        assert stats.kstest(weights.b1.ravel().astype(float), first.cdf).pvalue > 1e-4
+        assert stats.kstest(weights.b2.ravel().astype(float), second.cdf).pvalue > 1e-4
+    else:
+        assert not weights.b1.any()
+        assert not weights.b2.any()
+
+
+def test_the_truncated_normal_ends_at_its_cut() -> None:
+    law = Distribution.of({"distribution": "truncated_normal", "std": 0.1, "cut": 2})
+    weights = draw(Init("cut", law, law), 2, 4, range(5000)).W1.ravel().astype(float)
+    assert np.abs(weights).max() <= 0.2
+    assert stats.kstest(weights, stats.truncnorm(-2, 2, scale=0.1).cdf).pvalue > 1e-4
+
+
+def test_without_biases_every_bias_is_0_and_the_weights_are_the_same() -> None:
+    with_, without = (draw(catalog.init("torch"), 2, 4, range(9), bias=bias) for bias in (True, False))
+    assert np.array_equal(with_.W1, without.W1)
+    assert np.array_equal(with_.W2, without.W2)
+    assert not without.b1.any()
+    assert not without.b2.any()
+
+
+def test_values_are_rounded_to_float32_for_every_dtype() -> None:
+    assert all(array.dtype == np.float32 for array in draw(UNIFORM, 2, 4, range(3)).arrays())
+
+
+def test_drawing_in_bulk_takes_microseconds_a_training() -> None:
+    """A bound with plenty of room (0.9 µs measured): it fails if drawing ever loops over seeds."""
+    started = time.perf_counter()
+    draw(catalog.init("he"), 2, 10, range(20_000))
+    assert (time.perf_counter() - started) / 20_000 < 50e-6
+
+
+@pytest.mark.parametrize("seeds", [range(-1, 2), range(0, 10, 2), range(2**63 - 1, 2**63 + 1)])
+def test_seeds_that_are_not_consecutive_or_out_of_range_are_refused(seeds: range) -> None:
+    with pytest.raises(ValueError, match="seeds must be consecutive"):
+        draw(UNIFORM, 2, 4, seeds)
+
+
+@pytest.mark.parametrize(
+    ("formula", "value"),
+    [(0.5, 0.5), ("sqrt(2 / fan_in)", 1.0), ("-1/sqrt(fan_in*2)", -0.5), ("(fan_in + fan_out) ** 2", 36.0)],
+)
+def test_formulas_of_fans_are_evaluated(formula: float | str, value: float) -> None:
+    assert evaluate(formula, 2, 4) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("formula", ["foo", "__import__('os')", "fan_in.real", "1/0", "sqrt(-1)", "[1]", "1e400", ""])
+def test_anything_but_arithmetic_on_fans_is_refused(formula: str) -> None:
+    with pytest.raises(ValueError, match="'"):
+        evaluate(formula, 2, 4)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"distribution": "cauchy"}, "cauchy is unknown"),
+        ({"distribution": "normal"}, "normal needs std"),
+        ({"distribution": "normal", "std": -1}, "std=-1 is negative"),
+        ({"distribution": "normal", "sdt": 1}, "sdt is no parameter"),
+        ({"distribution": "uniform", "low": 1, "high": 0}, "low=1 is above high=0"),
+        ({"distribution": "truncated_normal", "std": 1, "cut": 0}, "cut=0"),
+        ({"std": 1}, "is no distribution"),
+        ({"distribution": "normal", "std": True}, "neither a number nor a formula"),
+    ],
+)
+def test_a_wrong_distribution_is_refused_by_name(spec: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Distribution.of(spec)
+
+
+GOLDEN_W1 = ['0x1.c2231a0000000p-3', '0x1.4125c80000000p-1', '0x1.b6b9180000000p-6', '0x1.6275320000000p-4']
+GOLDEN_W2 = ['-0x1.77571e0000000p-2', '0x1.2fc7900000000p-1']

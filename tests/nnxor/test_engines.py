@@ -1,0 +1,244 @@
+"""All engines train alike: the fast ones to the bit, the readable one within rounding."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from experiments import catalog
+from nnxor import arithmetic, engines
+from nnxor.condition import Condition, Success
+from nnxor.diagnosis import diagnose
+from nnxor.draws import Weights, draw
+from nnxor.engines import compiled, kernels
+from nnxor.engines.trace import Trained
+
+numpy_engine, numba_engine, reference = (engines.load(name) for name in ("numpy", "numba", "reference"))
+SUCCESS = Success()
+
+
+def start(condition: Condition, seeds: range) -> Weights:
+    return draw(condition.init, condition.task.n_inputs, condition.hidden, seeds, condition.bias)
+
+
+def everything(trained: Trained) -> list[np.ndarray]:
+    trace = trained.trace
+    return [*trained.weights.arrays(), trace.last_unsolved, trace.first_death, trace.tail]
+
+
+def same_bits(a: Trained, b: Trained) -> bool:
+    return all(
+        x.dtype == y.dtype and np.array_equal(x, y, equal_nan=True) and np.array_equal(np.signbit(x), np.signbit(y))
+        for x, y in zip(everything(a), everything(b), strict=True)
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("task", ["xor", "parity3"])
+@pytest.mark.parametrize(
+    ("activation", "relu_at_zero", "bias", "loss", "init", "lr"),
+    [
+        ("relu", 0, True, "half_sse", "uniform", 0.1),
+        ("relu", 0, False, "mse", "he", 0.7),
+        ("relu", 1, True, "half_sse", "he", 0.2),
+        ("leaky_relu", 0, True, "mse", "torch", 0.5),
+    ],
+)
+def test_numpy_and_numba_agree_to_the_bit(
+    dtype: str, task: str, activation: str, relu_at_zero: int, bias: bool, loss: str, init: str, lr: float
+) -> None:
+    condition = Condition(
+        task=catalog.task(task),
+        hidden=5,
+        activation=activation,
+        relu_at_zero=relu_at_zero,
+        bias=bias,
+        loss=loss,
+        init=catalog.init(init),
+        lr=lr,
+        epochs=231,
+        dtype=dtype,
+    )
+    weights = start(condition, range(70))
+    assert same_bits(numpy_engine(condition, SUCCESS, weights), numba_engine(condition, SUCCESS, weights))
+
+
+@given(
+    hidden=st.integers(1, 12),
+    lr=st.floats(0.003, 1.0),
+    epochs=st.integers(0, 60),
+    task=st.sampled_from(["xor", "and", "parity3"]),
+    init=st.sampled_from(["uniform", "he", "torch", "uniform01"]),
+    count=st.integers(1, 70),
+)
+def test_they_agree_for_any_width_step_and_length(
+    hidden: int, lr: float, epochs: int, task: str, init: str, count: int
+) -> None:
+    condition = Condition(
+        task=catalog.task(task), hidden=hidden, lr=lr, epochs=epochs, init=catalog.init(init)
+    )
+    weights = start(condition, range(count))
+    assert same_bits(numpy_engine(condition, SUCCESS, weights), numba_engine(condition, SUCCESS, weights))
+
+
+def test_diverging_runs_agree_too() -> None:
+    condition = Condition(lr=3.0, epochs=200, activation="leaky_relu", slope=0.5)
+    weights = start(condition, range(70))
+    a, b = numpy_engine(condition, SUCCESS, weights), numba_engine(condition, SUCCESS, weights)
+    assert not np.isfinite(a.weights.b2).all()
+    for x, y in zip(diagnose(condition, SUCCESS, weights, a).values(), diagnose(condition, SUCCESS, weights, b).values(), strict=True):
+        assert np.array_equal(x, y, equal_nan=x.dtype.kind == "f")
+
+
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+@given(cut=st.integers(1, 129))
+def test_a_training_does_not_depend_on_its_batch(engine: str, cut: int) -> None:
+    condition = Condition(hidden=3, epochs=40, lr=0.3)
+    train = engines.load(engine)
+    weights = start(condition, range(130))
+    whole = everything(train(condition, SUCCESS, weights))
+    parts = [everything(train(condition, SUCCESS, weights.take(part))) for part in (slice(0, cut), slice(cut, None))]
+    for together, first, second in zip(whole, *parts, strict=True):
+        assert np.array_equal(together, np.concatenate([first, second], axis=-1))
+
+
+def test_the_square_kernel_is_the_general_one_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    condition = Condition(hidden=4, epochs=500, lr=0.2)
+    weights = start(condition, range(64))
+    written_out = numba_engine(condition, SUCCESS, weights)
+    monkeypatch.setattr(compiled, "square_kernel", kernels.general_kernel)
+    assert same_bits(written_out, numba_engine(condition, SUCCESS, weights))
+
+
+def test_an_engine_leaves_the_weights_that_it_was_given() -> None:
+    condition = Condition(epochs=5)
+    weights = start(condition, range(3))
+    kept = [array.copy() for array in weights.arrays()]
+    for train in (numpy_engine, numba_engine, reference):
+        train(condition, SUCCESS, weights)
+        assert all(np.array_equal(a, b) for a, b in zip(weights.arrays(), kept, strict=True))
+
+
+@pytest.mark.parametrize("init", ["uniform", "he"])
+def test_the_reference_agrees_within_rounding_over_the_first_epochs(init: str) -> None:
+    condition = Condition(init=catalog.init(init), epochs=300)
+    weights = start(condition, range(50))
+    readable, fast = reference(condition, SUCCESS, weights), numba_engine(condition, SUCCESS, weights)
+    for a, b in zip(readable.weights.arrays(), fast.weights.arrays(), strict=True):
+        assert np.allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_the_reference_ends_like_the_fast_engines() -> None:
+    """At 10,000 epochs all of 1,000 trainings over five conditions agree; here fewer epochs, to be quick."""
+    condition = Condition(epochs=1200)
+    weights = start(condition, range(200))
+    columns = [diagnose(condition, SUCCESS, weights, train(condition, SUCCESS, weights)) for train in (reference, numba_engine)]
+    assert (columns[0]["outcome"] == columns[1]["outcome"]).mean() >= 0.995
+    assert (columns[0]["solved_epoch"] == columns[1]["solved_epoch"]).mean() >= 0.98
+    assert (columns[0]["first_death_epoch"] == columns[1]["first_death_epoch"]).mean() >= 0.98
+
+
+def walk(condition: Condition, weights: Weights) -> list[Weights]:
+    """The weights at every epoch, by training one epoch at a time."""
+    states = [weights.astype(condition.numpy_dtype)]
+    one = condition.with_(epochs=1)
+    for _ in range(condition.epochs):
+        states.append(numba_engine(one, SUCCESS, states[-1]).weights)
+    return states
+
+
+def alive(condition: Condition, weights: Weights) -> np.ndarray:
+    return arithmetic.any_active(arithmetic.preactivations(condition, weights))
+
+
+def test_training_is_a_walk_of_single_epochs_and_the_trace_tells_it_exactly() -> None:
+    condition = Condition(hidden=4, lr=0.2, init=catalog.init("he"), epochs=90)
+    weights = start(condition, range(64))
+    states = walk(condition, weights)
+    trained = numba_engine(condition, SUCCESS, weights)
+    assert all(np.array_equal(a, b) for a, b in zip(states[-1].arrays(), trained.weights.arrays(), strict=True))
+
+    was_alive = alive(condition, states[0])
+    died = np.array([(was_alive & ~alive(condition, state)).any(axis=0) for state in states])
+    first = np.where(died.any(axis=0), died.argmax(axis=0), -1)
+    assert np.array_equal(trained.trace.first_death, first)
+    assert (first > 0).sum() > 5
+
+    losses = np.array([loss(condition, state) for state in states[:-1]])
+    unsolved = ~(losses <= np.float32(SUCCESS.tolerance))
+    last = np.where(unsolved.any(axis=0), 89 - unsolved[::-1].argmax(axis=0), -1)
+    assert np.array_equal(trained.trace.last_unsolved, last)
+    assert (last < 89).any()
+    assert np.array_equal(trained.trace.tail[1], np.add.reduce(losses[86:].astype(float)))
+    assert np.array_equal(trained.trace.tail[0], np.add.reduce(losses[82:86].astype(float)))
+
+
+def loss(condition: Condition, weights: Weights) -> np.ndarray:
+    z = arithmetic.preactivations(condition, weights)
+    return arithmetic.loss(*arithmetic.errors(condition, arithmetic.predictions(condition, weights, z)))
+
+
+def test_the_parameters_of_a_dead_unit_never_change_again_and_the_dead_only_grow() -> None:
+    condition = Condition(hidden=6, lr=0.3, init=catalog.init("he"), epochs=60)
+    states = walk(condition, start(condition, range(64)))
+    deaths = 0
+    for now, then in itertools.pairwise(states):
+        dead = ~alive(condition, now)
+        assert not (dead & alive(condition, then)).any()
+        assert np.array_equal(now.W1[:, dead], then.W1[:, dead])
+        assert np.array_equal(now.b1[dead], then.b1[dead])
+        assert np.array_equal(now.W2[dead], then.W2[dead])
+        deaths += int((~alive(condition, then) & ~dead).sum())
+    assert deaths > 20
+
+
+def test_a_gradient_at_0_can_bring_units_back() -> None:
+    """With relu_at_zero=1 a silent unit with z = 0 on row 00 still learns: nothing may assume it dead."""
+    condition = Condition(hidden=6, lr=0.1, relu_at_zero=1, epochs=30)
+    states = walk(condition, start(condition, range(64)))
+    revived = sum(int((~alive(condition, a) & alive(condition, b)).sum()) for a, b in itertools.pairwise(states))
+    assert revived > 0
+
+
+def test_balancedness_changes_by_the_square_of_the_step() -> None:
+    """‖w_in‖² − w_out² of a unit changes by lr²(‖g_in‖² − g_out²) a step (Du, Hu & Lee 2018, theorem 2.1)."""
+    condition = Condition(hidden=4, lr=0.05, dtype="float64", epochs=50)
+    states = walk(condition, start(condition, range(64)))
+    for now, then in itertools.pairwise(states):
+        z = arithmetic.preactivations(condition, now)
+        _, weighted = arithmetic.errors(condition, arithmetic.predictions(condition, now, z))
+        g = arithmetic.gradients(condition, now, z, weighted)
+        change = balancedness(then) - balancedness(now)
+        predicted = condition.lr**2 * ((g.W1**2).sum(axis=0) + g.b1**2 - g.W2**2)
+        assert np.allclose(change, predicted, rtol=1e-6, atol=1e-13)
+
+
+def balancedness(w: Weights) -> np.ndarray:
+    return np.asarray((w.W1**2).sum(axis=0) + w.b1**2 - w.W2**2)
+
+
+def test_float64_starts_from_the_same_rounded_weights() -> None:
+    condition = Condition(epochs=0, dtype="float64")
+    trained = numba_engine(condition, SUCCESS, start(condition, range(5)))
+    assert trained.weights.W1.dtype == np.float64
+    assert np.array_equal(trained.weights.W1, start(condition, range(5)).W1)
+
+
+def test_without_biases_they_stay_0() -> None:
+    condition = Condition(bias=False, epochs=50, init=catalog.init("torch"))
+    for train in (numpy_engine, numba_engine, reference):
+        trained = train(condition, SUCCESS, start(condition, range(5)))
+        assert not trained.weights.b1.any()
+        assert not trained.weights.b2.any()
+
+
+def test_auto_picks_numba_else_numpy_with_a_word_about_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert engines.fastest() == ("numba", "")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    name, why = engines.fastest()
+    assert name == "numpy"
+    assert "numba is not installed" in why

@@ -1,0 +1,107 @@
+"""The readable layers: gradients against central differences, and the convention at 0."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nnxor.layers import Affine, Layer, LeakyReLU, ReLU
+from nnxor.losses import LOSSES, error_weight
+
+STEP = 1e-6
+
+
+def network(seed: int, activation: Layer) -> list[Layer]:
+    rng = np.random.default_rng(seed)
+    return [
+        Affine(rng.normal(size=(2, 3)), rng.normal(size=3)),
+        activation,
+        Affine(rng.normal(size=(3, 1)), rng.normal(size=1)),
+    ]
+
+
+def loss_of(layers: list[Layer], loss_name: str, x: np.ndarray, t: np.ndarray) -> float:
+    for layer in layers:
+        x = layer.forward(x)
+    return LOSSES[loss_name]().forward(x, t)
+
+
+@given(seed=st.integers(0, 10**6), loss_name=st.sampled_from(["half_sse", "mse"]), leaky=st.booleans())
+def test_gradients_are_central_differences_away_from_kinks(seed: int, loss_name: str, leaky: bool) -> None:
+    layers = network(seed, LeakyReLU(0.1) if leaky else ReLU())
+    x = np.random.default_rng(seed + 1).normal(size=(5, 2))
+    t = np.ones((5, 1))
+    if np.abs(layers[0].forward(x)).min() < 100 * STEP:
+        return
+    loss = LOSSES[loss_name]()
+    y = x
+    for layer in layers:
+        y = layer.forward(y)
+    loss.forward(y, t)
+    dout = loss.backward()
+    for layer in reversed(layers):
+        dout = layer.backward(dout)
+    for layer in (layers[0], layers[2]):
+        assert isinstance(layer, Affine)
+        for parameter, gradient in ((layer.W, layer.dW), (layer.b, layer.db)):
+            assert parameter is not None
+            for index in np.ndindex(parameter.shape):
+                there = parameter[index]
+                parameter[index] = there + STEP
+                above = loss_of(layers, loss_name, x, t)
+                parameter[index] = there - STEP
+                below = loss_of(layers, loss_name, x, t)
+                parameter[index] = there
+                assert gradient[index] == pytest.approx((above - below) / (2 * STEP), rel=1e-4, abs=1e-7)
+
+
+@pytest.mark.parametrize(("at_zero", "passed"), [(0, 0.0), (1, 1.0)])
+def test_relu_is_0_at_0_and_its_derivative_there_is_a_setting(at_zero: int, passed: float) -> None:
+    relu = ReLU(at_zero)
+    z = np.array([[-1.0, 0.0, 2.0]])
+    assert relu.forward(z).tolist() == [[0.0, 0.0, 2.0]]
+    assert relu.backward(np.ones((1, 3))).tolist() == [[0.0, passed, 1.0]]
+
+
+@pytest.mark.parametrize(("at_zero", "passed"), [(0, 0.1), (1, 1.0)])
+def test_leaky_relu_has_its_slope_below_0_and_at_0_the_side_that_is_asked_for(at_zero: int, passed: float) -> None:
+    leaky = LeakyReLU(0.1, at_zero)
+    assert leaky.forward(np.array([[-1.0, 0.0, 2.0]])).tolist() == [[-0.1, 0.0, 2.0]]
+    assert leaky.backward(np.ones((1, 3))).tolist() == [[0.1, passed, 1.0]]
+
+
+def test_backward_overwrites_nobody() -> None:
+    layers = network(0, ReLU())
+    x = np.random.default_rng(2).normal(size=(4, 2))
+    dout = np.ones((4, 1))
+    kept = x.copy(), dout.copy()
+    y = x
+    for layer in layers:
+        y = layer.forward(y)
+    for layer in reversed(layers):
+        given_, before = dout, dout.copy()
+        dout = layer.backward(dout)
+        assert np.array_equal(given_, before)
+        assert dout is not given_
+    assert np.array_equal(x, kept[0])
+
+
+def test_affine_copies_its_parameters_and_may_have_no_bias() -> None:
+    W = np.ones((2, 1))
+    layer = Affine(W, None)
+    layer.W -= 1
+    assert W.tolist() == [[1], [1]]
+    assert layer.forward(np.ones((1, 2))).tolist() == [[0.0]]
+
+
+def test_losses_are_half_the_sum_and_the_mean_and_share_one_form() -> None:
+    y, t = np.array([[0.5], [1.0], [0.5], [0.0]]), np.array([[0.0], [1.0], [1.0], [0.0]])
+    assert LOSSES["half_sse"]().forward(y, t) == 0.25
+    assert LOSSES["mse"]().forward(y, t) == 0.125
+    for name, layer in LOSSES.items():
+        loss = layer()
+        value = loss.forward(y, t)
+        assert value == 0.5 * error_weight(name, 4) * np.sum((y - t) ** 2)
+        assert np.array_equal(loss.backward(), error_weight(name, 4) * (y - t))
