@@ -19,6 +19,7 @@ Work = Callable[[dict[str, Any]], int]
 def start(config_name: str, work: Work) -> NoReturn:
     """Compose conf/CONFIG_NAME.yaml with the command line, do the work, and exit with its status."""
     signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell's `&` has turned it off
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us instead of being printed over many lines
     status = guarded(lambda: _compose_and_work(config_name, work))
     sys.stdout.flush()

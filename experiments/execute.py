@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 from joblib import Parallel, delayed
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from experiments.batches import Batch
+from experiments.errors import RunError
 from experiments.table import failed_table, part_table
 from nnxor import engines
 from nnxor.condition import Success
@@ -15,6 +18,9 @@ from nnxor.diagnosis import diagnose
 from nnxor.draws import draw
 
 Result = tuple[Batch, pa.Table]
+
+MOST_DEATHS = 3
+"""Worker processes that may die in a run before it gives up."""
 
 
 def train_batch(batch: Batch, success: Success, engine: str) -> Result:
@@ -40,7 +46,30 @@ def warm_up(batches: Iterable[Batch], success: Success, engine: str) -> None:
 
 
 def execute(batches: Iterable[Batch], success: Success, engine: str, backend: str, n_jobs: int) -> Iterator[Result]:
-    """Train the batches with joblib; results come as they finish, in any order."""
+    """Train the batches with joblib; results come as they finish, in any order.
+
+    What a dead worker had in hand is trained again; RunError if workers keep dying.
+    """
+    left = dict(enumerate(batches))
+    deaths = 0
+    while left:
+        try:
+            for number, table in _stream(left, success, engine, backend, n_jobs):
+                yield left.pop(number), table
+        except TerminatedWorkerError:
+            deaths += 1
+            if deaths > MOST_DEATHS:
+                raise RunError(
+                    f"worker processes died {deaths} times (killed, or out of memory?); what was trained is kept; "
+                    "use fewer with parallel.n_jobs, then the same command goes on"
+                ) from None
+
+
+def _stream(
+    left: dict[int, Batch], success: Success, engine: str, backend: str, n_jobs: int
+) -> Iterator[tuple[int, pa.Table]]:
+    # An interrupted run leaves batches behind on purpose; joblib would advise to submit fewer.
+    warnings.filterwarnings("ignore", message=".*tasks which were still being processed", category=UserWarning)
     parallel = Parallel(
         n_jobs=n_jobs,
         backend={"threads": "threading", "loky": "loky"}[backend],
@@ -48,5 +77,11 @@ def execute(batches: Iterable[Batch], success: Success, engine: str, backend: st
         batch_size=1,
         pre_dispatch="2*n_jobs",
     )
-    results: Iterator[Result] = parallel(delayed(train_batch)(batch, success, engine) for batch in batches)
+    results: Iterator[tuple[int, pa.Table]] = parallel(
+        delayed(_train_numbered)(number, batch, success, engine) for number, batch in list(left.items())
+    )
     return results
+
+
+def _train_numbered(number: int, batch: Batch, success: Success, engine: str) -> tuple[int, pa.Table]:
+    return number, train_batch(batch, success, engine)[1]

@@ -51,16 +51,19 @@ class ResultFolder:
 
     # --- what is there
 
-    def check(self) -> None:
-        """Refuse, by InputError, a folder that cannot be written or cannot be this study's."""
+    def check(self, overwrite: bool = False) -> None:
+        """Refuse, by InputError, a folder that cannot be written or cannot be this study's.
+
+        With `overwrite` it may be any study's, but still no folder of something else.
+        """
         existing = next((p for p in (self.path, *self.path.parents) if p.exists()), Path())
         if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
             raise InputError(f"output={self.path} cannot be written: {existing} is no writable folder")
         if not self.path.exists():
             return
-        manifest = self._manifest()
-        if manifest is not None:
-            self._check_manifest(manifest)
+        if self._manifest_path.exists():
+            if not overwrite:
+                self._check_manifest(self._manifest() or {})
         elif any(entry.name != ".lock" and not is_temporary(entry) for entry in self.path.iterdir()):
             raise InputError(
                 f"{self.path} holds files but no manifest.json, so it is no result folder; use output=DIR for another"
@@ -148,8 +151,7 @@ class ResultFolder:
     @contextmanager
     def claim(self, overwrite: bool) -> Iterator[None]:
         """Make the folder this run's alone; InputError if another run has it or it does not fit."""
-        if not overwrite:
-            self.check()
+        self.check(overwrite)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
@@ -157,9 +159,9 @@ class ResultFolder:
             raise InputError(f"output={self.path} cannot be written: {error.strerror}") from None
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.check(overwrite)
             if overwrite:
                 self._discard()
-            self.check()
             yield
         except BlockingIOError:
             raise InputError(f"another run is at work in {self.path}; wait for it, or use output=DIR") from None

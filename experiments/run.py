@@ -33,8 +33,7 @@ def run(config: Mapping[str, Any]) -> int:
 
     folder = ResultFolder(options.output, study)
     if options.dry_run:
-        if not options.overwrite:
-            folder.check()
+        folder.check(options.overwrite)
         done = {} if options.overwrite else folder.done()
         from experiments.plan import describe
 

@@ -138,35 +138,37 @@ class Digest:
     """SHA-256 of the values of a table that comes piece by piece, however it is cut into pieces."""
 
     def __init__(self) -> None:
-        self._columns: dict[str, tuple[hashlib._Hash, hashlib._Hash]] = {}
+        self._streams: dict[str, dict[str, hashlib._Hash]] = {}
 
     def update(self, table: pa.Table) -> None:
         """Add rows."""
         for name in table.column_names:
-            values, nulls = self._columns.setdefault(name, (hashlib.sha256(), hashlib.sha256()))
-            column = table[name].combine_chunks()
-            nulls.update(column.is_null().to_numpy(zero_copy_only=False).tobytes())
-            values.update(_bytes(column))
+            streams = self._streams.setdefault(name, {})
+            for stream, content in _streams(table[name].combine_chunks()).items():
+                streams.setdefault(stream, hashlib.sha256()).update(content)
 
     def hexdigest(self) -> str:
-        """The digest of the rows so far: over each column's name, values and nulls."""
+        """The digest of the rows so far: over each column's name and its streams of bytes."""
         whole = hashlib.sha256()
-        for name, (values, nulls) in sorted(self._columns.items()):
-            whole.update(f"{name} {values.hexdigest()} {nulls.hexdigest()}\n".encode())
+        for name, streams in sorted(self._streams.items()):
+            parts = " ".join(f"{stream}={content.hexdigest()}" for stream, content in sorted(streams.items()))
+            whole.update(f"{name} {parts}\n".encode())
         return whole.hexdigest()
 
 
-def _bytes(column: pa.Array) -> bytes:
+def _streams(column: pa.Array) -> dict[str, bytes]:
+    """A column as bytes that can be joined row by row: values, nulls, and lengths where it is text."""
+    nulls = column.is_null().to_numpy(zero_copy_only=False).tobytes()
     if pa.types.is_dictionary(column.type):
         column = column.cast(pa.string())
     if pa.types.is_string(column.type):
         filled = pc.fill_null(column, "")
         lengths = pc.binary_length(filled).to_numpy(zero_copy_only=False).astype("<i8")
-        return bytes(lengths.tobytes()) + _characters(filled)
+        return {"nulls": nulls, "values": _characters(filled), "lengths": lengths.tobytes()}
     if pa.types.is_boolean(column.type):
-        return bytes(pc.fill_null(column, False).to_numpy(zero_copy_only=False).tobytes())
+        return {"nulls": nulls, "values": pc.fill_null(column, False).to_numpy(zero_copy_only=False).tobytes()}
     little = np.dtype(column.type.to_pandas_dtype()).newbyteorder("<")
-    return bytes(pc.fill_null(column, 0).to_numpy(zero_copy_only=False).astype(little).tobytes())
+    return {"nulls": nulls, "values": pc.fill_null(column, 0).to_numpy(zero_copy_only=False).astype(little).tobytes()}
 
 
 def _characters(column: pa.StringArray) -> bytes:

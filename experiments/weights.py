@@ -17,7 +17,7 @@ NAMES = ("W1", "b1", "W2", "b2")
 def load_weights(path: Path, key: str = "weights") -> Weights:
     """The network in a file, as a batch of one; InputError says what is wrong with the file."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: file[name] for name in NAMES if name in file.files}
     except FileNotFoundError:
         raise InputError(f"{key}={path} does not exist; allowed: a .npz file with {', '.join(NAMES)}") from None

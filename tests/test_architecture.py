@@ -9,7 +9,18 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FORBIDDEN = {
-    "nnxor": {"experiments", "analysis", "conf", "hydra", "omegaconf", "joblib", "pandas", "pyarrow", "yaml", "pathlib"},
+    "nnxor": {
+        "experiments",
+        "analysis",
+        "conf",
+        "hydra",
+        "omegaconf",
+        "joblib",
+        "pandas",
+        "pyarrow",
+        "yaml",
+        "pathlib",
+    },
     "analysis": {"nnxor", "experiments", "hydra", "omegaconf", "joblib", "numba"},
 }
 
@@ -33,11 +44,7 @@ def test_a_package_imports_nothing_that_stands_above_it(package: str) -> None:
 
 
 def test_omegaconf_and_hydra_stop_at_the_entry_points() -> None:
-    users = {
-        path.name
-        for path in (ROOT / "experiments").glob("*.py")
-        if imports(path) & {"hydra", "omegaconf"}
-    }
+    users = {path.name for path in (ROOT / "experiments").glob("*.py") if imports(path) & {"hydra", "omegaconf"}}
     assert users == {"cli.py", "train.py"}
 
 

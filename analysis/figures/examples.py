@@ -8,13 +8,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from analysis import words
 from analysis.exemplars import outputs
-from analysis.figures.style import DASHES, LEVELS, MARKERS, OUTCOME_COLOURS, NotApplicable, panels, styled
+from analysis.figures.style import DASHES, LEVELS, MARKERS, OUTCOME_COLOURS, WIDTH, NotApplicable, panels, styled
 from analysis.trials import is_xor
 
 LOWEST = 1e-14
+BREAK = 0.15
+"""The loss at which figure 8 goes from one scale to the other."""
+
 MARGIN = 0.3
 """How far beyond the unit square figure 9 looks."""
 
@@ -28,31 +32,48 @@ def name(exemplar: Any) -> str:
 def loss_curves(exemplars: pd.DataFrame) -> Figure:
     """Loss against epoch of one run of each outcome, both axes logarithmic, the traps' levels marked."""
     _need(exemplars)
-    figure, (ax,) = panels(1, 1, 4.6)
-    if is_xor(exemplars):
-        for text, level in LEVELS.items():
-            ax.axhline(level, color="#999999", linewidth=0.8, linestyle=":")
-            ax.annotate(
-                text, (1.0, level), (4, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
-                va="center", fontsize=8.5, color="#555555",
-            )  # fmt: skip
+    figure = Figure(figsize=(WIDTH, 6.0), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
     for i, (_, run) in enumerate(exemplars.iterrows()):
         epoch = np.array(run["epoch"], float)
         curve = np.array(run["curve"], float)
         seen = np.isfinite(curve)
-        ax.plot(
-            epoch[seen] + 1, np.maximum(curve[seen], LOWEST), color=OUTCOME_COLOURS[run["outcome"]],
-            marker=MARKERS[i % 7], markevery=(i, 6), markersize=5, linestyle=DASHES[i % 7],
-            label=f"{words.outcome(run['outcome'])}: {name(run)}",
-        )  # fmt: skip
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.set_ylim(LOWEST / 2, min(_highest(exemplars) * 3, 1e6))
-    ax.set_xlabel("epoch + 1")
-    ax.set_ylabel("loss")
-    ax.set_title(f"n = {len(exemplars)} runs, one of each outcome")
-    ax.legend(loc="lower left")
+        for ax in (above, below):
+            ax.plot(
+                epoch[seen] + 1, np.maximum(curve[seen], LOWEST), color=OUTCOME_COLOURS[run["outcome"]],
+                marker=MARKERS[i % 7], markevery=(i, 6), markersize=5, linestyle=DASHES[i % 7],
+                markeredgecolor="white", markeredgewidth=0.5,
+                label=f"{words.outcome(run['outcome'])}: {name(run)}",
+            )  # fmt: skip
+    _broken_axis(above, below, _highest(exemplars))
+    if is_xor(exemplars):
+        _mark_levels(above)
+    above.set_title(f"n = {len(exemplars)} runs, one of each outcome")
+    figure.legend(*above.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
+
+
+def _broken_axis(above: Axes, below: Axes, highest: float) -> None:
+    """Both axes logarithmic; the plateaus get room of their own above the losses that go to 0."""
+    above.set_xscale("log")
+    for ax in (above, below):
+        ax.set_yscale("log")
+        ax.set_ylabel("loss")
+    above.set_ylim(BREAK, min(max(1.3 * highest, 1.0), 1e3))
+    below.set_ylim(LOWEST / 2, BREAK)
+    ticks = [tick for tick in (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 100.0) if tick <= above.get_ylim()[1]]
+    above.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    above.yaxis.set_minor_locator(NullLocator())
+    below.set_xlabel("epoch + 1")
+
+
+def _mark_levels(ax: Axes) -> None:
+    for text, level in LEVELS.items():
+        ax.axhline(level, color="#555555", linewidth=0.9, linestyle=":", zorder=1)
+        ax.annotate(
+            text, (1.0, level), (5, 0), xycoords=("axes fraction", "data"), textcoords="offset points", va="center",
+            fontsize=9.5, color="#333333", annotation_clip=False,
+        )  # fmt: skip
 
 
 def _highest(exemplars: pd.DataFrame) -> float:
@@ -77,7 +98,7 @@ def _loss(value: Any) -> str:
 def functions(exemplars: pd.DataFrame) -> Figure:
     """What the network of one run of each outcome computes over the unit square, with its units' kinks."""
     shown = function_exemplars(exemplars)
-    figure, axes = panels(len(shown), 3, 3.75)
+    figure, axes = panels(len(shown), 3, 3.35)
     image: Any = None
     for ax, (_, run) in zip(axes, shown.iterrows(), strict=True):
         image = _surface(ax, run)

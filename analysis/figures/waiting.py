@@ -48,8 +48,9 @@ def epochs_to_solve(trials: pd.DataFrame) -> Figure:
 def _step(ax: Axes, part: pd.DataFrame, colour: Any, dashes: Any, label: str | None) -> None:
     epochs = int(part["epochs"].iloc[0])
     curve = survival(part["solved_epoch"].astype("float64"), epochs)
-    x = np.append(np.maximum(curve.epochs, 1), max(epochs, 1))
-    share, low, high = (100 * np.append(y, y[-1]) for y in (curve.share, curve.low, curve.high))
+    x = np.unique(np.round(np.geomspace(1, max(epochs, 1), 200)))
+    at = np.searchsorted(curve.epochs, x, side="right") - 1
+    share, low, high = (100 * y[at] for y in (curve.share, curve.low, curve.high))
     ax.fill_between(x, low, high, step="post", color=colour, alpha=0.2, linewidth=0)
     ax.step(x, share, where="post", color=colour, linestyle=dashes, label=label)
 

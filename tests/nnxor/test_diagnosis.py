@@ -111,7 +111,7 @@ def test_a_plateau_on_the_way_to_a_solution_is_not_stuck() -> None:
 
 
 def test_a_step_of_one_half_makes_the_output_bias_flip_for_ever() -> None:
-    condition, columns = study(lr=0.5)
+    _, columns = study(lr=0.5)
     assert (columns["outcome"] == "oscillating").mean() > 0.99
     assert np.isfinite(columns["final_loss"][columns["outcome"] == "oscillating"]).all()
     assert set(columns["cause"]) == {"step_too_large"}

@@ -162,5 +162,5 @@ def test_a_wrong_distribution_is_refused_by_name(spec: dict[str, object], messag
         Distribution.of(spec)
 
 
-GOLDEN_W1 = ['0x1.c2231a0000000p-3', '0x1.4125c80000000p-1', '0x1.b6b9180000000p-6', '0x1.6275320000000p-4']
-GOLDEN_W2 = ['-0x1.77571e0000000p-2', '0x1.2fc7900000000p-1']
+GOLDEN_W1 = ["0x1.c2231a0000000p-3", "0x1.4125c80000000p-1", "0x1.b6b9180000000p-6", "0x1.6275320000000p-4"]
+GOLDEN_W2 = ["-0x1.77571e0000000p-2", "0x1.2fc7900000000p-1"]

@@ -78,9 +78,7 @@ def test_numpy_and_numba_agree_to_the_bit(
 def test_they_agree_for_any_width_step_and_length(
     hidden: int, lr: float, epochs: int, task: str, init: str, count: int
 ) -> None:
-    condition = Condition(
-        task=catalog.task(task), hidden=hidden, lr=lr, epochs=epochs, init=catalog.init(init)
-    )
+    condition = Condition(task=catalog.task(task), hidden=hidden, lr=lr, epochs=epochs, init=catalog.init(init))
     weights = start(condition, range(count))
     assert same_bits(numpy_engine(condition, SUCCESS, weights), numba_engine(condition, SUCCESS, weights))
 
@@ -90,7 +88,11 @@ def test_diverging_runs_agree_too() -> None:
     weights = start(condition, range(70))
     a, b = numpy_engine(condition, SUCCESS, weights), numba_engine(condition, SUCCESS, weights)
     assert not np.isfinite(a.weights.b2).all()
-    for x, y in zip(diagnose(condition, SUCCESS, weights, a).values(), diagnose(condition, SUCCESS, weights, b).values(), strict=True):
+    for x, y in zip(
+        diagnose(condition, SUCCESS, weights, a).values(),
+        diagnose(condition, SUCCESS, weights, b).values(),
+        strict=True,
+    ):
         assert np.array_equal(x, y, equal_nan=x.dtype.kind == "f")
 
 
@@ -136,7 +138,9 @@ def test_the_reference_ends_like_the_fast_engines() -> None:
     """At 10,000 epochs all of 1,000 trainings over five conditions agree; here fewer epochs, to be quick."""
     condition = Condition(epochs=1200)
     weights = start(condition, range(200))
-    columns = [diagnose(condition, SUCCESS, weights, train(condition, SUCCESS, weights)) for train in (reference, numba_engine)]
+    columns = [
+        diagnose(condition, SUCCESS, weights, train(condition, SUCCESS, weights)) for train in (reference, numba_engine)
+    ]
     assert (columns[0]["outcome"] == columns[1]["outcome"]).mean() >= 0.995
     assert (columns[0]["solved_epoch"] == columns[1]["solved_epoch"]).mean() >= 0.98
     assert (columns[0]["first_death_epoch"] == columns[1]["first_death_epoch"]).mean() >= 0.98
@@ -238,7 +242,7 @@ def test_without_biases_they_stay_0() -> None:
 
 def test_auto_picks_numba_else_numpy_with_a_word_about_why(monkeypatch: pytest.MonkeyPatch) -> None:
     assert engines.fastest() == ("numba", "")
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     name, why = engines.fastest()
     assert name == "numpy"
     assert "numba is not installed" in why

@@ -1,0 +1,101 @@
+"""Where a report's numbers come from: method, provenance, and the commands that make them again."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from analysis import words
+from analysis.tables import Table
+from analysis.trials import ARTICLE
+
+LOSSES = {
+    "half_sse": "half the sum of squared errors",
+    "mse": "the mean squared error",
+    "bce": "the binary cross-entropy",
+}
+
+
+def method(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
+    """How it was done, in paragraphs, true of this study."""
+    success = manifest["success"]
+    losses = words.listed([LOSSES.get(name, name) for name in trials["loss"].unique()])
+    first, stop = manifest["seeds"]
+    return [
+        f"Every condition was trained from the same {stop - first:,} seeds ({first:,} to {stop - 1:,}) under numerical "
+        f"protocol {manifest['protocol']}: an Affine layer, an activation and an Affine layer, gradient descent on {losses}. "
+        f"Solved means: {_success(success)}. The loss of an epoch is measured before its update; the final loss after the "
+        "last one.",
+        "Stuck means at rest: the gradient is next to nothing and the loss lies on a level where it can rest. Runs that "
+        "still move are unsettled, runs that do not settle are oscillating, neither counts as stuck. A unit is dead if its "
+        "pre-activation is at most 0 on every row. Nothing here says 'minimum': that would take a certificate.",
+        "Every rate has its n and a 95 % Wilson score interval (Wilson 1927). Conditions with the same seed start from "
+        "the same underlying draws, whatever their init, step and width (a narrow network is the first units of a wide "
+        "one), so they are compared seed by seed: discordant pairs, the exact McNemar test, and the paired difference with "
+        "the interval of Newcombe's method 10 (Statistics in Medicine 17, 1998, for paired data). Groups of different runs "
+        "are compared by Newcombe's method 10 for independent proportions (the same volume). p values of many comparisons "
+        "are adjusted by Holm's method over one table. Epochs to solve: Kaplan\N{EN DASH}Meier, unsolved runs censored at "
+        "the end; with no other censoring the band is the Wilson interval of the share.",
+        "Exemplary runs: of the conditions in which a run ended so, the one nearest to the article's (fewest other fields "
+        "that differ, then octaves in width, learning rate and epochs), and in it the lowest seed.",
+    ]
+
+
+def _success(success: Mapping[str, Any]) -> str:
+    rules = {
+        "loss": "final loss at most {}",
+        "margin": "every prediction within {} of its target",
+        "threshold": "every prediction on its target's side of \N{VULGAR FRACTION ONE HALF}",
+    }
+    return rules.get(success["rule"], f"rule {success['rule']}, tolerance {{}}").format(success["tolerance"])
+
+
+def provenance(manifest: Mapping[str, Any]) -> list[Table]:
+    """The manifest as tables: the whole, then a column a run."""
+    whole = [
+        ["protocol", str(manifest["protocol"])],
+        ["trainings", f"{manifest['trials']:,}"],
+        ["failed with an error", f"{manifest.get('failed') or 0:,}"],
+        ["digest of the scientific columns", str(manifest.get("digest"))],
+    ]
+    runs = [run for run in manifest.get("runs", []) if isinstance(run, dict)]
+    keys = list(dict.fromkeys(key for run in runs for key in _flat(run)))
+    rows = [[key, *(str(_flat(run).get(key, "\N{EM DASH}")) for run in runs)] for key in keys]
+    heads = ["", *(f"run {i}" for i in range(1, len(runs) + 1))]
+    return [
+        Table("The results", "What the result folder holds.", ["", ""], whole, 2),
+        Table("The runs", "One column for each time that trainings were added.", heads, rows, 1 + len(runs)),
+    ]
+
+
+def _flat(run: Mapping[str, Any]) -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, value in run.items():
+        if isinstance(value, dict):
+            flat |= {f"{key}: {inner}": str(what) for inner, what in value.items()}
+        elif isinstance(value, list):
+            flat[key] = shlex.join(str(each) for each in value)
+        else:
+            flat[key] = str(value)
+    return flat
+
+
+def commands(manifest: Mapping[str, Any], folder_name: str, exemplars: pd.DataFrame) -> list[str]:
+    """Command lines that make the study, the report and each exemplary run again."""
+    lines = []
+    for run in manifest.get("runs", []):
+        arguments = [str(word) for word in run.get("command", [])[1:]]
+        lines.append(f"python -m experiments.run {shlex.join(arguments)}".strip())
+    lines.append(f"python -m analysis.report {shlex.quote(folder_name)}")
+    for _, run in exemplars.iterrows():
+        fields = [name for name in ARTICLE if name in ("hidden", "init", "lr") or _differs(run[name], ARTICLE[name])]
+        words_ = [f"{name}={words.value(run[name])}" for name in fields]
+        lines.append(f"python -m experiments.train {shlex.join(words_)} seed={run['seed']}  # {run['outcome']}")
+    return list(dict.fromkeys(lines))
+
+
+def _differs(value: Any, default: Any) -> bool:
+    return not pd.isna(value) if default is None else bool(value != default)

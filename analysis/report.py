@@ -1,0 +1,244 @@
+"""The report of a result folder: report.html, one file, and the figures.
+
+    python -m analysis.report DIR
+
+draws the figures into DIR/figures and writes DIR/report.html. Exit status: 0 done, 2 a folder that
+cannot be read as results, 1 anything else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis.trials import FolderError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from analysis.figures import Plot
+    from analysis.tables import Table
+    from analysis.verdict import Verdict
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+MARKS = {"holds": "\N{CHECK MARK}", "partly": "\N{CIRCLE WITH LEFT HALF BLACK}", "fails": "\N{BALLOT X}",
+         "undecided": "?", "open": "?"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a finished result folder holds."""
+
+    trials: pd.DataFrame
+    exemplars: pd.DataFrame
+    manifest: dict[str, Any]
+    config: str
+    question: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as the report shows it: `source` a data: address, or empty and `text` says why it is not drawn."""
+
+    name: str
+    title: str
+    reading: str
+    text: str
+    source: str = ""
+    width: int = 0
+    height: int = 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m analysis.report",
+        description="Draws the figures of a finished study into DIR/figures and writes DIR/report.html.",
+        epilog="Exit status: 0 done, 2 bad input, 1 anything else.",
+    )
+    parser.add_argument("folder", metavar="DIR", type=Path, help="a result folder that experiments.run made")
+    folder: Path = parser.parse_args(arguments).folder
+    try:
+        print(f"report: {write_report(folder)}")
+    except FolderError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"{folder} cannot be written: {error.strerror or error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def write_report(folder: Path) -> Path:
+    """Draw the figures of a result folder and write its report.html; returns the report's path.
+
+    The same results give the same bytes. Raises FolderError for a folder that cannot be read as
+    results, OSError where it cannot be written.
+    """
+    results = read_results(folder)
+    pictures = draw_figures(results, folder / "figures")
+    text = render(results, pictures, folder.name)
+    temporary = folder / ".report.html.tmp"
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(folder / "report.html")
+    return folder / "report.html"
+
+
+def read_results(folder: Path) -> Results:
+    """Everything that the report needs of a result folder; FolderError says what is wrong with it."""
+    import yaml
+
+    from analysis.exemplars import load_exemplars
+    from analysis.trials import fine, load, read_manifest
+
+    manifest = read_manifest(folder)
+    trials = load(folder)
+    if not len(fine(trials)):
+        raise FolderError(f"{folder} holds no training that went well; run its study again")
+    try:
+        config = (folder / "config.yaml").read_text(encoding="utf-8")
+        question = str(dict(yaml.safe_load(config)).get("question") or manifest["study"])
+    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
+        raise FolderError(f"{folder}/config.yaml is missing or damaged; run the study again to write it") from None
+    return Results(trials, load_exemplars(folder), manifest, config, question)
+
+
+def draw_figures(results: Results, folder: Path) -> list[Picture]:
+    """Draw every figure that makes sense and save it as PNG and SVG; an old one that makes none is removed."""
+    from analysis.figures import PLOTS
+
+    folder.mkdir(exist_ok=True)
+    return [_picture(plot, results.exemplars if plot.of == "exemplars" else results.trials, folder) for plot in PLOTS]
+
+
+def _picture(plot: Plot, data: pd.DataFrame, folder: Path) -> Picture:
+    from analysis.figures.style import NotApplicable, save
+
+    try:
+        text = plot.describe(data)
+        figure = plot.draw(data)
+    except NotApplicable as reason:
+        for suffix in ("png", "svg"):
+            (folder / f"{plot.name}.{suffix}").unlink(missing_ok=True)
+        return Picture(plot.name, plot.title, plot.reading, str(reason))
+    save(figure, folder, plot.name)
+    return Picture(plot.name, plot.title, plot.reading, text, _embedded(folder / plot.name), *_pixels(figure))
+
+
+def _embedded(path: Path) -> str:
+    """A figure as a data: address: the SVG, or the PNG where that is smaller."""
+    kinds = {"svg": "image/svg+xml", "png": "image/png"}
+    files = {suffix: path.with_name(f"{path.name}.{suffix}").read_bytes() for suffix in kinds}
+    suffix = min(files, key=lambda name: len(files[name]))
+    return f"data:{kinds[suffix]};base64,{base64.b64encode(files[suffix]).decode('ascii')}"
+
+
+def _pixels(figure: Figure) -> tuple[int, int]:
+    width, height = figure.get_size_inches()
+    return round(100 * width), round(100 * height)
+
+
+def render(results: Results, pictures: list[Picture], folder_name: str) -> str:
+    """The report as one HTML text; every string is escaped."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    from analysis import provenance, verdict
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    found, tables, planner = _judge(results.trials)
+    return environment.get_template("report.html.j2").render(
+        title=results.manifest["study"],
+        question=results.question,
+        lead=_lead(results.trials),
+        facts=_facts(results),
+        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        verdicts=found,
+        marks=MARKS,
+        rules=verdict.__doc__,
+        figures=pictures,
+        tables=tables,
+        planner=planner,
+        method=provenance.method(results.trials, results.manifest),
+        provenance=provenance.provenance(results.manifest),
+        commands=provenance.commands(results.manifest, folder_name, results.exemplars),
+        config=results.config,
+    )
+
+
+def _judge(trials: pd.DataFrame) -> tuple[list[Verdict], list[Table], list[Table]]:
+    """The verdicts, the tables behind them, and the planner's."""
+    from analysis import tables
+    from analysis.conditions import others
+    from analysis.culprits import culprits
+    from analysis.planner import has_widths
+    from analysis.verdict import compare_he, compare_widths, verdicts
+
+    why, widths, inits = culprits(trials), compare_widths(trials), compare_he(trials)
+    behind = [tables.conditions_table(trials), tables.culprits_table(trials, why)]
+    if len(inits):
+        behind.append(
+            tables.comparison_table("What He buys", tables.COMPARED, others(trials, "init"), inits)
+        )
+    if len(widths):
+        shown, note = tables.telling(widths)
+        behind.append(tables.comparison_table("What more units buy", note, others(trials, "hidden"), shown))
+    planner = [tables.draws_table(trials)]
+    if has_widths(trials):
+        planner.append(tables.widths_table(trials))
+    return verdicts(trials, why, widths, inits), behind, planner
+
+
+def _lead(trials: pd.DataFrame) -> str:
+    """The answer for the condition nearest to the article's, in a sentence or two."""
+    from analysis import words
+    from analysis.conditions import nearest
+    from analysis.statistics import Rate
+    from analysis.summary import stuck_total, summarise
+    from analysis.trials import swept
+
+    summary, row = summarise(trials), nearest(trials)
+    at = summary[(summary["condition"] == row["condition"]).to_numpy(bool)].iloc[0]
+    n, stuck = int(at["n"]), int(stuck_total(summary)[at.name])
+    fields = [name for name in ("hidden", "init", "lr")] + [f for f in swept(trials) if f not in ("hidden", "init", "lr")]
+    best, worst = (summary.loc[i] for i in (summary["solved_rate"].idxmax(), summary["solved_rate"].idxmin()))
+    text = (
+        f"In the condition nearest to the article's ({words.condition(row, fields)}) "
+        f"{words.rate(Rate.of(int(at['solved']), n))} of the runs learn it and {words.rate(Rate.of(stuck, n))} get stuck."
+    )
+    if len(summary) > 1:
+        ends = [
+            f"{words.rate(Rate.of(int(each['solved']), int(each['n'])))} ({words.condition(each, swept(trials))})"
+            for each in (worst, best)
+        ]
+        text += f" Over the study's {len(summary)} conditions success ranges from {ends[0]} to {ends[1]}."
+    return text
+
+
+def _facts(results: Results) -> list[str]:
+    """The study's size, for the page's head."""
+    from analysis.trials import fine
+
+    trials, (first, stop) = results.trials, results.manifest["seeds"]
+    epochs = sorted(trials["epochs"].unique())
+    facts = [
+        f"{trials['condition'].nunique():,} conditions",
+        f"{stop - first:,} seeds each",
+        f"{len(trials):,} trainings",
+        f"{' or '.join(f'{value:,}' for value in epochs)} epochs",
+    ]
+    failed = len(trials) - len(fine(trials))
+    return [*facts, f"{failed:,} trainings failed with an error and are left out"] if failed else facts
+
+
+if __name__ == "__main__":
+    sys.exit(main())

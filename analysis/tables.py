@@ -1,0 +1,177 @@
+"""The report's tables: numbers as readers see them, every rate with its n and interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from analysis import words
+from analysis.comparisons import as_paired
+from analysis.conditions import others
+from analysis.culprits import STUCK_CAUSES, Culprits
+from analysis.planner import WANTED, draws, narrowest
+from analysis.statistics import Rate
+from analysis.summary import summarise
+from analysis.trials import OUTCOMES, swept
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: a title, what its columns mean, and its cells as text; the first `names` columns name the row."""
+
+    title: str
+    note: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    names: int
+
+
+def short(rate: Rate) -> str:
+    """'64.4 (61.4–67.3)', in per cent, for tables that have n in a column."""
+    if not rate.n:
+        return "\N{EM DASH}"
+    return f"{100 * rate.rate:.1f} ({words.interval(rate.low, rate.high)})"
+
+
+def heads(fields: Sequence[str]) -> list[str]:
+    """Fields as column heads."""
+    return [words.SYMBOLS.get(name, name) for name in fields]
+
+
+def cells(row: pd.Series, fields: Sequence[str]) -> list[str]:
+    """The values of fields, as cells."""
+    return [words.value(row[name]) for name in fields]
+
+
+def conditions_table(trials: pd.DataFrame) -> Table:
+    """Every condition: where its runs end."""
+    summary, fields = summarise(trials), swept(trials)
+    found = [name for name in OUTCOMES if name == "solved" or summary[name].any()]
+    rows = []
+    for _, row in summary.iterrows():
+        rates = [short(Rate.of(int(row[name]), int(row["n"]))) for name in found]
+        median = row["solved_epoch_median"]
+        epochs = "\N{EM DASH}" if pd.isna(median) else f"{median:,.0f}"
+        dead = f"{row['dead_init_mean']:.2f} \N{RIGHTWARDS ARROW} {row['dead_final_mean']:.2f}"
+        rows.append([*cells(row, fields), f"{row['n']:,}", *rates, dead, epochs])
+    return Table(
+        "Every condition",
+        "Per cent of n runs, with 95 % Wilson intervals; mean dead units at the start and the end; median epochs to "
+        "solve, of the solved runs.",
+        [*heads(fields), "n", *(words.outcome(name) for name in found), "dead units", "epochs"],
+        rows,
+        len(fields),
+    )
+
+
+def culprits_table(trials: pd.DataFrame, found: Sequence[Culprits]) -> Table:
+    """Every condition with stuck runs: why they are stuck."""
+    fields = swept(trials)
+    rows = [
+        [
+            *cells(each.condition, fields),
+            f"{each.stuck.count:,} of {each.stuck.n:,}",
+            short(each.no_dead),
+            *(short(each.causes[name]) for name in STUCK_CAUSES),
+        ]
+        for each in found
+        if each.stuck.count
+    ]
+    return Table(
+        "Why stuck runs are stuck",
+        "Per cent of the stuck runs (whose number is n), with 95 % Wilson intervals. The causes exclude one another; "
+        "'no dead unit' is counted apart.",
+        [*heads(fields), "stuck, of runs", "no dead unit", *(words.CAUSE_WORDS[name] for name in STUCK_CAUSES)],
+        rows,
+        len(fields),
+    )
+
+
+def comparison_table(title: str, note: str, fields: Sequence[str], table: pd.DataFrame) -> Table:
+    """Rows of `compare_values`: discordant counts, difference with interval, exact and adjusted p."""
+    rows = []
+    for _, row in table.iterrows():
+        pair = as_paired(row)
+        rows.append(
+            [
+                *cells(row, fields),
+                f"{words.value(row['first'])} \N{RIGHTWARDS ARROW} {words.value(row['second'])}",
+                f"{pair.n:,}",
+                f"{pair.only_first:,} / {pair.only_second:,}",
+                f"{words.points(pair.difference)} ({words.points(pair.low)} to {words.points(pair.high)})",
+                words.p_value(pair.p),
+                words.p_value(row["p_holm"]),
+            ]
+        )
+    columns = ["compared", "pairs", "solved by first / second alone", "difference, pp", "p", "p (Holm)"]
+    return Table(title, note, [*heads(fields), *columns], rows, len(fields) + 1)
+
+
+def draws_table(trials: pd.DataFrame) -> Table:
+    """Every condition: how often to draw."""
+    fields = swept(trials)
+    rows = []
+    for _, row in draws(trials).iterrows():
+        numbers = [
+            f"{words.draws(row[name])} ({words.draws(row[f'{name}_low'])} to {words.draws(row[f'{name}_high'])})"
+            for name in ("draws_95", "draws_99")
+        ]
+        solved = Rate.of(int(row["solved"]), int(row["n"]))
+        rows.append([*cells(row, fields), f"{solved.n:,}", short(solved), *numbers])
+    return Table(
+        "How often to draw",
+        "Draws after which at least one success is 95 % or 99 % likely; in brackets what the 95 % Wilson interval of the "
+        "success rate allows.",
+        [*heads(fields), "n", "solved, %", "draws for 95 %", "draws for 99 %"],
+        rows,
+        len(fields),
+    )
+
+
+def widths_table(trials: pd.DataFrame) -> Table:
+    """How wide is wide enough, for each combination of the other fields."""
+    fields = others(trials, "hidden")
+    found = {wanted: narrowest(trials, wanted) for wanted in WANTED}
+    first = found[WANTED[0]]
+    rows = []
+    for i in range(len(first)):
+        widths = [_width(table.iloc[i]) for table in found.values()]
+        rows.append([*cells(first.iloc[i], fields), *widths])
+    return Table(
+        "How wide is wide enough",
+        "The narrowest width of this study whose measured success rate reaches the wanted one; in brackets the narrowest "
+        "whose 95 % Wilson interval lies wholly at or above it.",
+        [*heads(fields), *(f"{100 * wanted:.0f} %" for wanted in WANTED)],
+        rows,
+        len(fields),
+    )
+
+
+def _width(row: pd.Series) -> str:
+    reaches, surely = ("none" if pd.isna(row[name]) else str(row[name]) for name in ("reaches", "surely"))
+    return f"{reaches} ({surely})"
+
+
+COMPARED = (
+    "Paired by seed. Discordant pairs, the difference in the share solved (second minus first) with Newcombe's 95 % "
+    "interval, the exact McNemar p, and Holm's adjustment over the whole table."
+)
+
+MOST_ROWS = 60
+
+
+def telling(widths: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The comparisons of widths that fit a table, and its note: all, or the neighbours and the reversals."""
+    if len(widths) <= MOST_ROWS:
+        return widths, COMPARED
+    order = sorted({*widths["first"], *widths["second"]})
+    following = dict(zip(order, order[1:], strict=False))
+    neighbours = widths["first"].map(following) == widths["second"]
+    reversed_ = (widths["high"] < 0) & (widths["p_holm"] < 0.05)
+    shown = widths[(neighbours | reversed_).to_numpy(bool)]
+    return shown, (
+        f"{COMPARED} Of {len(widths):,} comparisons those of neighbouring widths are shown, and those in which the wider "
+        "network fails more often; Holm's adjustment is over all of them."
+    )

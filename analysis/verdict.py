@@ -1,0 +1,282 @@
+"""The article's five claims against the data, by rules that are stated here and in the report.
+
+A rule is applied to each condition (or pair of conditions) by itself and says yes, no or
+undecided; the verdict puts these together:
+
+- holds: yes in all of them;
+- holds only if …: yes in some, which are named;
+- does not hold: yes in none, no in at least one;
+- undecided: neither yes nor no anywhere;
+- not measured by this study: it lacks what the rule needs.
+
+Rules:
+
+1. Local minimum. Rest (gradient norm and loss level) is measured for every stuck run; that a resting
+   point is a minimum takes a certificate about curvature and kinks, which trials do not hold. So:
+   not measured.
+2. Dying ReLU. Yes in a condition if the Wilson interval of the share of its stuck runs that have
+   fewer live units at the end than the task needs lies above 1/2, no if it lies below.
+3. More units. For the width nearest to 10 (8 at least): yes if the Wilson interval of its success
+   rate lies at or above 95 % ("almost surely"), no if it lies below.
+4. He. Paired by seed with uniform (or the first other init): yes if the interval of the difference
+   lies above 0 and Holm's adjusted p is below 0.05, no if it lies below 0 with such a p.
+5. Drawing again. Yes if 99 % is reached within 20 draws even at the lower end of the success rate's
+   Wilson interval, no if it is not reached even at the upper end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from analysis import words
+from analysis.comparisons import as_paired, compare_values
+from analysis.conditions import distance, nearest, others, values
+from analysis.culprits import Culprits
+from analysis.planner import draws
+from analysis.statistics import Paired, Rate
+from analysis.summary import stuck_total, summarise
+from analysis.trials import ARTICLE, fine, swept
+
+YES, NO, UNDECIDED = "yes", "no", "undecided"
+ALMOST_SURELY = 0.95
+MOST_DRAWS = 20
+SIGNIFICANT = 0.05
+NOT_MEASURED = "not measured by this study"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A claim, what was measured, the effect with interval and n, and the verdict.
+
+    `kind` is one of holds, partly, fails, undecided, open.
+    """
+
+    claim: str
+    measured: str
+    effect: str
+    verdict: str
+    kind: str
+
+
+def verdicts(trials: pd.DataFrame, found: Sequence[Culprits], widths: pd.DataFrame, inits: pd.DataFrame) -> list[Verdict]:
+    """The five verdicts.
+
+    `found` from `analysis.culprits.culprits`; `widths` and `inits` from `compare_widths` and
+    `compare_he`, empty where the study does not sweep them.
+    """
+    good = fine(trials)
+    return [minimum(good), dying(good, found), more_units(good, widths), he(good, inits), again(good)]
+
+
+def minimum(trials: pd.DataFrame) -> Verdict:
+    """Claim 1: what the trials say of it, which is that stuck runs are at rest."""
+    summary = summarise(trials)
+    stuck = int(stuck_total(summary).sum())
+    unsolved = int((summary["n"] - summary["solved"]).sum())
+    row = nearest(trials)
+    at = summary[(summary["condition"] == row["condition"]).to_numpy(bool)].iloc[0]
+    rate = Rate.of(int(stuck_total(summary)[at.name]), int(at["n"] - at["solved"]))
+    return Verdict(
+        "The stuck runs are in a local minimum.",
+        f"Of {unsolved:,} unsolved runs {stuck:,} are at rest on a plateau: loss and gradient norm say so. Whether such a "
+        "point is a minimum is a matter of curvature and kinks, for which trials hold no certificate.",
+        f"At rest, of the unsolved runs nearest to the article ({_name(trials, row)}): {words.rate(rate)}.",
+        NOT_MEASURED,
+        "open",
+    )
+
+
+def dying(trials: pd.DataFrame, found: Sequence[Culprits]) -> Verdict:
+    """Claim 2: stuck runs have too few live units."""
+    claim = "The culprit is probably the dying ReLU: unlucky deaths leave too few units."
+    some = [each for each in found if each.stuck.count]
+    if set(trials["activation"].unique()) != {"relu"}:
+        return Verdict(claim, "The study has activations other than ReLU.", "", NOT_MEASURED, "open")
+    if not some:
+        return Verdict(claim, "No run of this study is stuck.", "", NOT_MEASURED, "open")
+    answers = [_against_half(each.too_few) for each in some]
+    at = min(some, key=lambda each: distance(each.condition))
+    effect = (
+        f"Nearest to the article ({_name(trials, at.condition)}): too few live units in {words.rate(at.too_few)} of "
+        f"the stuck runs, no dead unit at all in {words.rate(at.no_dead)}. {_cost(at)}"
+    )
+    table = pd.DataFrame([each.condition for each in some])
+    return _verdict(
+        claim,
+        "The share of stuck runs with fewer live units at the end than the task needs; it is the culprit where that is "
+        "most of them.",
+        effect, table, answers, swept(trials),
+    )  # fmt: skip
+
+
+def _cost(at: Culprits) -> str:
+    if not (at.with_dead.n and at.without_dead.n):
+        return f"Runs with a dead unit at the start: {at.with_dead.n:,}, without: {at.without_dead.n:,}."
+    return (
+        f"Stuck with a dead unit at the start {words.rate(at.with_dead)}, without {words.rate(at.without_dead)}: "
+        f"{words.difference(at.cost)}."
+    )
+
+
+def _against_half(rate: Rate) -> str:
+    return YES if rate.low > 0.5 else NO if rate.high < 0.5 else UNDECIDED
+
+
+def more_units(trials: pd.DataFrame, widths: pd.DataFrame) -> Verdict:
+    """Claim 3: about ten units solve it almost surely."""
+    claim = "More units help; about 10 solve it almost surely."
+    found = values(trials, "hidden")
+    wide = min(found, key=lambda h: (abs(h - 10), h))
+    if len(found) < 2 or wide < 8:
+        return Verdict(claim, "The study does not sweep the width up to about 10 units.", "", NOT_MEASURED, "open")
+    narrow = min((h for h in found if h < wide), key=lambda h: (abs(h - ARTICLE["hidden"]), h), default=None)
+    summary = summarise(trials)
+    table = summary[(summary["hidden"] == wide).to_numpy(bool)]
+    rates = [Rate.of(int(row["solved"]), int(row["n"])) for _, row in table.iterrows()]
+    answers = [YES if r.low >= ALMOST_SURELY else NO if r.high < ALMOST_SURELY else UNDECIDED for r in rates]
+    at = min(range(len(rates)), key=lambda i: distance(table.iloc[i]))
+    fields = others(trials, "hidden")
+    effect = f"Nearest to the article ({_name(trials, table.iloc[at])}): solved {words.rate(rates[at])}"
+    pair = _pair(widths, table.iloc[at], fields, narrow, wide)
+    effect += f"; against H = {narrow}: {words.difference(pair)}. " if pair else ". "
+    return _verdict(
+        claim, f"The success rate with H = {wide}, set against 95 %.", effect + reversals(widths, fields), table, answers,
+        fields,
+    )  # fmt: skip
+
+
+def reversals(widths: pd.DataFrame, fields: Sequence[str]) -> str:
+    """Where a wider network fails more often than a narrower one, in a sentence."""
+    worse = widths[(widths["high"] < 0) & (widths["p_holm"] < SIGNIFICANT)]
+    if not len(worse):
+        return f"Nowhere does a wider network fail more often than a narrower one (of {len(widths):,} comparisons)."
+    texts = []
+    for _, part in worse.groupby(list(fields), observed=True, sort=False, dropna=False) if fields else [((), worse)]:
+        row = part.loc[part["difference"].idxmin()]
+        place = f"{words.condition(row, fields)}: " if fields else ""
+        texts.append(f"{place}H = {words.value(row['first'])} to {words.value(row['second'])} {words.difference(as_paired(row))}")
+    return (
+        f"It reverses, a wider network failing more often, in {len(worse):,} of {len(widths):,} comparisons; "
+        f"the largest: {'; '.join(texts)}."
+    )
+
+
+def he(trials: pd.DataFrame, inits: pd.DataFrame) -> Verdict:
+    """Claim 4: He initialization helps."""
+    claim = "A better initial draw (He) helps."
+    if not len(inits):
+        return Verdict(claim, "The study does not set He beside another init.", "", NOT_MEASURED, "open")
+    answers = [_sign(row) for _, row in inits.iterrows()]
+    fields = others(trials, "init")
+    base = inits["first"].iloc[0]
+    at = min(range(len(inits)), key=lambda i: distance({**ARTICLE, **inits.iloc[i][fields].to_dict()}))
+    place = f" ({words.condition(inits.iloc[at], fields)})" if fields else ""
+    best, worst = (as_paired(inits.loc[at]) for at in (inits["difference"].idxmax(), inits["difference"].idxmin()))
+    effect = f"Nearest to the article{place}: {words.difference(as_paired(inits.iloc[at]))}."
+    if len(inits) > 1:
+        effect += f" Over the study from {words.difference(worst)} to {words.difference(best)}."
+    return _verdict(
+        claim, f"Success of He minus that of {base}, the same seeds under both.", effect, inits, answers, fields
+    )
+
+
+def _sign(row: Any) -> str:
+    if row["p_holm"] >= SIGNIFICANT:
+        return UNDECIDED
+    return YES if row["low"] > 0 else NO if row["high"] < 0 else UNDECIDED
+
+
+def again(trials: pd.DataFrame) -> Verdict:
+    """Claim 5: drawing again helps."""
+    table = draws(trials)
+    answers = [
+        YES if row["draws_99_high"] <= MOST_DRAWS else NO if row["draws_99_low"] > MOST_DRAWS else UNDECIDED
+        for _, row in table.iterrows()
+    ]
+    row = table.loc[(table["condition"] == nearest(trials)["condition"]).idxmax()]
+    solved = Rate.of(int(row["solved"]), int(row["n"]))
+    effect = (
+        f"Nearest to the article ({_name(trials, row)}): solved {words.rate(solved)}, so {words.draws(row['draws_95'])} "
+        f"draws for 95 % ({_range(row, 95)}) and {words.draws(row['draws_99'])} for 99 % ({_range(row, 99)})."
+    )
+    return _verdict(
+        "Drawing again helps.", f"Draws until success is 99 % likely, set against {MOST_DRAWS}.", effect, table, answers,
+        swept(trials),
+    )  # fmt: skip
+
+
+def _range(row: Any, wanted: int) -> str:
+    return f"{words.draws(row[f'draws_{wanted}_low'])} to {words.draws(row[f'draws_{wanted}_high'])}"
+
+
+def compare_widths(trials: pd.DataFrame) -> pd.DataFrame:
+    """Every wider network against every narrower one, paired by seed (see `compare_values`)."""
+    return compare_values(trials, "hidden")
+
+
+def compare_he(trials: pd.DataFrame) -> pd.DataFrame:
+    """He against uniform, or against the first other init, paired by seed; empty where He is not swept."""
+    base = next((name for name in values(trials, "init") if name != "he"), None)
+    return compare_values(trials, "init", [(base, "he")] if base else [])
+
+
+def _pair(widths: pd.DataFrame, row: Any, fields: Sequence[str], narrow: Any, wide: Any) -> Paired | None:
+    for _, each in widths.iterrows():
+        if (each["first"], each["second"]) == (narrow, wide) and all(each[name] == row[name] for name in fields):
+            return as_paired(each)
+    return None
+
+
+def _name(trials: pd.DataFrame, row: Any) -> str:
+    return words.condition(row, swept(trials))
+
+
+def _verdict(
+    claim: str, measured: str, effect: str, table: pd.DataFrame, answers: Sequence[str], fields: Sequence[str]
+) -> Verdict:
+    """Put the answers of a rule together, one for each row of the table."""
+    n = len(answers)
+    count = {answer: answers.count(answer) for answer in (YES, NO, UNDECIDED)}
+    tally = f" (yes in {count[YES]}, no in {count[NO]}, undecided in {count[UNDECIDED]} of {n})"
+    if count[YES] == n:
+        text, kind = "holds", "holds"
+    elif count[YES]:
+        text, kind = f"holds only if {where(table, [answer == YES for answer in answers], fields)}", "partly"
+    elif count[NO]:
+        text, kind = "does not hold", "fails"
+    else:
+        text, kind = UNDECIDED, "undecided"
+    return Verdict(claim, measured, effect, text + (tally if n > 1 else ""), kind)
+
+
+def where(table: pd.DataFrame, holds: Sequence[bool], fields: Sequence[str]) -> str:
+    """The conditions of a table in which something holds, in as few words as their fields allow."""
+    marked = table.assign(holds=list(holds))
+    for name in fields:
+        share = marked.groupby(name, observed=True, dropna=False)["holds"].mean()
+        if set(share) <= {0.0, 1.0}:
+            return _values(name, [value for value, all_hold in share.items() if all_hold], values(marked, name))
+    along = max(fields, key=lambda name: (name in ("lr", "hidden"), marked[name].nunique()))
+    rest = [name for name in fields if name != along]
+    texts = []
+    for _, part in marked.groupby(rest, observed=True, sort=False, dropna=False):
+        kept = list(part.loc[part["holds"], along])
+        if kept:
+            inside = "" if len(kept) == len(part) else f" with {_values(along, kept, values(part, along))}"
+            texts.append(f"{words.condition(part.iloc[0], rest)}{inside}")
+    return "; or ".join(texts)
+
+
+def _values(name: str, kept: Sequence[Any], found: Sequence[Any]) -> str:
+    """Some of the values of a field, as a range where they are neighbours: 'lr = 0.01 to 0.1'."""
+    if len(kept) == 1:
+        return words.field(name, kept[0])
+    prefix = "" if name in ("init", "task", "activation") else f"{words.SYMBOLS.get(name, name)} = "
+    places = sorted(found.index(value) for value in kept)
+    if prefix and len(kept) > 2 and places == list(range(places[0], places[-1] + 1)):
+        return f"{prefix}{words.value(found[places[0]])} to {words.value(found[places[-1]])}"
+    return prefix + words.listed([words.value(found[place]) for place in places], "or")

@@ -1,0 +1,342 @@
+"""The result folder: the same bytes however a study was run, growth, refusal, and nothing lost."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from harness import SMALL, compose
+from hypothesis import given
+from hypothesis import strategies as st
+
+from experiments import folder as folder_module
+from experiments import parts
+from experiments.batches import merge, subtract
+from experiments.errors import InputError, RunError
+from experiments.run import run as run_study
+from experiments.table import CONDITION_COLUMNS, RESULT_COLUMNS, Digest
+
+Run = Callable[..., Path]
+
+
+def digest(folder: Path) -> str:
+    return hashlib.sha256((folder / "trials.parquet").read_bytes()).hexdigest()
+
+
+def manifest(folder: Path) -> dict[str, object]:
+    content = json.loads((folder / "manifest.json").read_text())
+    assert isinstance(content, dict)
+    return content
+
+
+def trained(folder: Path) -> list[int]:
+    """Trainings of each run in the folder."""
+    runs = manifest(folder)["runs"]
+    assert isinstance(runs, list)
+    return [run["trained"] for run in runs]
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        ("engine=numpy",),
+        ("engine=numpy", "parallel=loky", "parallel.n_jobs=2"),
+        ("parallel=loky", "parallel.n_jobs=2"),
+        ("parallel.n_jobs=2", "parallel.batch=7"),
+        ("parallel.batch=1",),
+    ],
+    ids=" ".join,
+)
+def test_how_a_study_runs_never_shows_in_its_trials(run: Run, how: tuple[str, ...]) -> None:
+    a, b = run(folder="a"), run(*how, folder="b")
+    assert digest(a) == digest(b)
+    assert manifest(a)["digest"] == manifest(b)["digest"]
+
+
+def test_the_folder_holds_what_the_design_lists_and_no_parts(run: Run) -> None:
+    out = run()
+    names = {path.name for path in out.iterdir()}
+    assert {"config.yaml", "manifest.json", "trials.parquet", "summary.csv"} <= names
+    assert "parts" not in names
+    record = manifest(out)
+    assert record["complete"] is True
+    assert record["trials"] == 320
+    (one,) = record["runs"]  # type: ignore[misc]
+    assert one.keys() >= {"start", "end", "wall_s", "engine", "backend", "python", "libraries", "cpu", "git", "command"}
+
+
+def test_trials_have_every_column_in_order_and_are_sorted_by_condition_and_seed(run: Run) -> None:
+    table = pq.read_table(run() / "trials.parquet")
+    y = ["y_00", "y_01", "y_10", "y_11"]
+    expected = [*CONDITION_COLUMNS, *RESULT_COLUMNS]
+    at = expected.index("solved_epoch") + 1
+    assert table.column_names == [*expected[:at], *y, *expected[at:]]
+    rows = table.select(["hidden", "init", "lr", "seed"]).to_pylist()
+    assert rows == sorted(rows, key=lambda row: (row["hidden"], row["init"], row["lr"], row["seed"]))
+    assert len({tuple(row.values()) for row in rows}) == len(rows) == 320
+    assert set(table["status"].to_pylist()) == {"ok"}
+    for name in ("settled_epoch", "period"):
+        assert table.schema.field(name).type == pa.int32()
+
+
+def test_the_same_command_again_does_nothing(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    out = run()
+    before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
+    run()
+    assert "nothing left to do" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        (["seeds.count=12"], ["seeds.count=20"]),
+        (["seeds.start=5", "seeds.count=10"], ["seeds.count=20"]),
+        (["grid.hidden=10"], ["grid.hidden=[4,10]"]),
+        (["grid.lr=[0.2,0.01]", "seeds.count=3"], []),
+    ],
+)
+def test_growing_runs_only_what_is_new_and_ends_at_the_same_bytes(run: Run, first: list[str], then: list[str]) -> None:
+    grown = run(*first, folder="grown")
+    had = trained(grown)[0]
+    run(*then, folder="grown")
+    whole = run(*then, folder="whole")
+    assert digest(grown) == digest(whole)
+    assert trained(grown) == [had, trained(whole)[0] - had]
+
+
+@pytest.mark.parametrize(
+    ("then", "words"),
+    [
+        (["seeds.count=10"], "holds seeds 0 to 19, more than this study's 0 to 9"),
+        (["grid.hidden=4"], "conditions that this study does not ask for"),
+        (["base.epochs=61"], "conditions that this study does not ask for (such as"),
+        (["success.tolerance=0.01"], "was made with success"),
+    ],
+)
+def test_a_folder_of_another_study_is_refused_with_the_ways_out(run: Run, then: list[str], words: str) -> None:
+    out = run()
+    before = digest(out)
+    with pytest.raises(InputError) as refusal:
+        run(*then)
+    assert words in str(refusal.value)
+    assert "output=DIR" in str(refusal.value)
+    assert "overwrite=true" in str(refusal.value)
+    assert digest(out) == before
+    run(*then, "overwrite=true")
+    assert digest(out) != before
+
+
+def test_another_protocol_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run()
+    monkeypatch.setattr(folder_module, "PROTOCOL_VERSION", 2)
+    with pytest.raises(InputError, match="was made by protocol 1, this is 2"):
+        run()
+
+
+def test_a_folder_of_something_else_is_never_touched(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("precious")
+    for overwrite in ("false", "true"):
+        with pytest.raises(InputError, match=r"holds files but no manifest\.json"):
+            run(f"overwrite={overwrite}")
+    assert [path.name for path in (tmp_path / "out").glob("[!.]*")] == ["thesis.txt"]
+
+
+def test_overwriting_leaves_files_of_others(run: Run) -> None:
+    out = run()
+    (out / "notes.txt").write_text("mine")
+    run("overwrite=true")
+    assert (out / "notes.txt").read_text() == "mine"
+
+
+def test_a_second_run_in_the_same_folder_is_refused(run: Run) -> None:
+    out = run()
+    with open(out / ".lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match="another run is at work in"):
+            run("seeds.count=21")
+
+
+class StopError(Exception):
+    """Ends a run in the middle."""
+
+
+def interrupted(run: Run, monkeypatch: pytest.MonkeyPatch, after: int, error: BaseException, *overrides: str) -> Path:
+    """A folder whose run was ended by an error when it had written some parts."""
+    write = parts.write_part
+    written: list[object] = []
+
+    def stop_after(*arguments: object) -> object:
+        if len(written) == after:
+            raise error
+        written.append(arguments)
+        return write(*arguments)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(folder_module, "write_part", stop_after)
+        with pytest.raises((type(error), RunError)):
+            run("parallel.batch=8", *overrides, folder="broken")
+    return Path(str(written[0][0])).parent  # type: ignore[index]
+
+
+@pytest.mark.parametrize("after", [1, 5, 47])
+def test_a_run_that_was_cut_off_goes_on_to_the_same_bytes(
+    run: Run, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    whole = run(folder="whole")
+    broken = interrupted(run, monkeypatch, after, StopError())
+    assert len(list((broken / "parts").glob("*.parquet"))) == after
+    assert not (broken / "trials.parquet").exists()
+    run("parallel.batch=5", folder="broken")
+    assert digest(broken) == digest(whole)
+    assert not (broken / "parts").exists()
+    assert 320 - 8 * after <= trained(broken)[-1] <= 320 - 4 * after
+
+
+def test_a_full_disk_keeps_what_there_is_and_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = run(folder="whole")
+    broken = interrupted(run, monkeypatch, 9, OSError(28, "No space left on device"))
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            folder_module, "write_part", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+        )
+        with pytest.raises(RunError, match=r"No space left on device.*what was trained is kept"):
+            run(folder="broken")
+    run(folder="broken")
+    assert digest(broken) == digest(whole)
+
+
+def test_torn_and_foreign_files_among_the_parts_are_left_aside(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = run(folder="whole")
+    broken = interrupted(run, monkeypatch, 12, StopError())
+    torn, flipped, *_ = sorted((broken / "parts").glob("*.parquet"))
+    torn.write_bytes(torn.read_bytes()[:-40])
+    content = bytearray(flipped.read_bytes())
+    content[len(content) // 4] ^= 1
+    flipped.write_bytes(content)
+    (broken / "parts" / "notes.txt").write_text("not a part")
+    pq.write_table(pa.table({"seed": [1, 2]}), broken / "parts" / "foreign.parquet")
+    (broken / "parts" / ".half-written.parquet.tmp").write_bytes(b"PAR1")
+    run(folder="broken")
+    said = capsys.readouterr().out
+    for name in (torn.name, flipped.name, "notes.txt", "foreign.parquet"):
+        assert f"left aside: {broken / 'parts' / name}" in said
+    assert digest(broken) == digest(whole)
+    assert {path.name for path in (broken / "parts").iterdir()} == {"notes.txt", "foreign.parquet"}
+
+
+def test_a_part_of_another_study_is_not_read_as_data(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = interrupted(run, monkeypatch, 3, StopError())
+    other = interrupted(run, monkeypatch, 3, StopError(), "base.epochs=61", "output=" + str(broken.parent / "other"))
+    for path in (other / "parts").glob("*.parquet"):
+        path.rename(broken / "parts" / path.name)
+    run(folder="broken")
+    assert digest(broken) == digest(run(folder="whole"))
+
+
+def test_damaged_trials_are_refused(run: Run) -> None:
+    out = run()
+    content = bytearray((out / "trials.parquet").read_bytes())
+    content[200] ^= 1
+    (out / "trials.parquet").write_bytes(content)
+    with pytest.raises(RunError, match="is damaged"):
+        run("seeds.count=21")
+
+
+def test_a_run_killed_before_it_dropped_its_parts_finishes_the_tidying(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = run(folder="whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", lambda *_, **__: (_ for _ in ()).throw(StopError()))
+        with pytest.raises(StopError):
+            run(folder="late")
+    late = out.parent / "late"
+    assert (late / "trials.parquet").exists()
+    assert list((late / "parts").iterdir())
+    run(folder="late")
+    assert digest(late) == digest(out)
+    assert not (late / "parts").exists()
+
+
+def test_a_training_that_fails_is_a_row_with_a_status_and_is_tried_again(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nnxor import engines
+
+    load = engines.load
+
+    def faulty(name: str) -> engines.Engine:
+        def train(condition, success, start):  # type: ignore[no-untyped-def]
+            if condition.hidden == 10 and condition.lr == 0.1:
+                raise MemoryError("no room")
+            return load(name)(condition, success, start)
+
+        return train
+
+    output = tmp_path / "faulty"
+    with monkeypatch.context() as patch:
+        patch.setattr(engines, "load", faulty)
+        assert run_study(compose(*SMALL, f"output={output}")) == 1
+    table = pq.read_table(output / "trials.parquet").to_pandas()
+    failed = table[table["status"] == "failed"]
+    assert len(failed) == 40
+    assert set(failed["error"]) == {"MemoryError: no room"}
+    assert failed["outcome"].isna().all()
+    assert manifest(output)["failed"] == 40
+    run(folder="faulty")
+    assert trained(output) == [320, 40]
+    assert digest(output) == digest(run(folder="whole"))
+
+
+def test_the_digest_is_that_of_the_values_however_they_are_cut(run: Run) -> None:
+    out = run()
+    table = pq.read_table(out / "trials.parquet")
+    pieces = Digest()
+    for start in range(0, 320, 37):
+        pieces.update(table.slice(start, 37))
+    assert pieces.hexdigest() == manifest(out)["digest"]
+    changed = Digest()
+    changed.update(table.set_column(table.column_names.index("hidden"), "hidden", pa.array([4] * 320, pa.int32())))
+    assert changed.hexdigest() != manifest(out)["digest"]
+
+
+RANGES = st.lists(st.tuples(st.integers(0, 50), st.integers(1, 20)).map(lambda t: range(t[0], t[0] + t[1])), max_size=8)
+
+
+@given(spans=RANGES, start=st.integers(0, 30), length=st.integers(1, 40))
+def test_ranges_of_seeds_are_merged_and_subtracted_like_sets(spans: list[range], start: int, length: int) -> None:
+    merged = merge(spans)
+    covered = {seed for span in spans for seed in span}
+    assert sorted(covered) == [seed for span in merged for seed in span]
+    seeds = range(start, start + length)
+    assert [seed for span in subtract(seeds, merged) for seed in span] == sorted(set(seeds) - covered)
+
+
+def test_a_dry_run_says_what_is_done_and_missing_and_writes_nothing(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = run("seeds.count=5")
+    before = sorted(out.iterdir())
+    capsys.readouterr()
+    run("dry_run=true")
+    said = capsys.readouterr().out
+    for line in (
+        "conditions   16",
+        "trainings    320",
+        "done         80",
+        "missing      240",
+        "time         about",
+        "size         about",
+    ):
+        assert line in said
+    assert sorted(out.iterdir()) == before

@@ -1,0 +1,182 @@
+"""Real runs, really killed: what was kept is kept, nobody is left behind, and resuming ends at the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harness import ROOT, command, compose
+
+from experiments.run import run as run_study
+
+STUDY = ("study=smoke", "seeds.count=600", "base.epochs=4000", "report=false", "parallel.batch=64", "parallel.n_jobs=2")
+
+
+def launch(output: Path, *overrides: str) -> subprocess.Popen[str]:
+    """Start a run in a session of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "experiments.run", *STUDY, f"output={output}", *overrides],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for_parts(run: subprocess.Popen[str], output: Path, count: int) -> None:
+    """Wait until a run has written that many parts."""
+    until = time.monotonic() + 60
+    while len(list((output / "parts").glob("*.parquet"))) < count:
+        assert run.poll() is None, run.communicate()
+        assert time.monotonic() < until
+        time.sleep(0.005)
+
+
+def processes_of(session: int) -> list[int]:
+    """Processes of a session that are alive."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[3]) == session and fields[0] != "Z":
+                found.append(int(entry.name))
+    return found
+
+
+def nobody_left(session: int) -> bool:
+    """Whether all processes of a session are gone within some seconds."""
+    until = time.monotonic() + 10
+    while processes_of(session):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def resume(output: Path) -> str:
+    """Finish a run, in this process; returns the digest of its trials."""
+    assert run_study(compose(*STUDY, f"output={output}")) == 0
+    return hashlib.sha256((output / "trials.parquet").read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The digest of an uninterrupted run."""
+    yield resume(tmp_path_factory.mktemp("whole") / "out")
+
+
+@pytest.mark.parametrize("parts", [1, 40, 110])
+def test_sigkill_loses_only_what_was_in_flight(parts: int, tmp_path: Path, whole: str) -> None:
+    output = tmp_path / "out"
+    run = launch(output)
+    wait_for_parts(run, output, parts)
+    run.kill()
+    run.communicate()
+    kept = len(list((output / "parts").glob("*.parquet")))
+    assert kept >= parts
+    assert resume(output) == whole
+
+
+@pytest.mark.parametrize("parallel", ["threads", "loky"])
+@pytest.mark.parametrize(("sign", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ctrl_c_and_sigterm_say_what_was_kept_and_leave_nobody(
+    sign: signal.Signals, status: int, parallel: str, tmp_path: Path, whole: str
+) -> None:
+    output = tmp_path / "out"
+    run = launch(output, f"parallel={parallel}")
+    wait_for_parts(run, output, 3)
+    if sign == signal.SIGINT:
+        os.killpg(run.pid, sign)  # a terminal sends it to the whole group
+    else:
+        run.send_signal(sign)
+    out, err = run.communicate(timeout=20)
+    assert run.returncode == status
+    assert nobody_left(run.pid)
+    (line,) = err.strip().splitlines()
+    match = re.search(r"interrupted; ([\d,]+) of 9,600 trainings kept in .*; the same command goes on", line)
+    assert match
+    kept = sum(int(path.stem.rpartition("-")[2]) for path in (output / "parts").glob("*.parquet"))
+    assert kept >= 3 * 24
+    assert int(match[1].replace(",", "")) <= kept
+    assert "Traceback" not in out
+    assert resume(output) == whole
+
+
+def test_a_dead_worker_costs_its_batches_and_not_the_run(tmp_path: Path, whole: str) -> None:
+    output = tmp_path / "out"
+    run = launch(output, "parallel=loky")
+    wait_for_parts(run, output, 2)
+    workers = [pid for pid in processes_of(run.pid) if "LokyProcess" in Path(f"/proc/{pid}/cmdline").read_text()]
+    assert workers
+    os.kill(workers[0], signal.SIGKILL)
+    _, err = run.communicate(timeout=60)
+    assert run.returncode == 0, err
+    assert resume(output) == whole
+
+
+def test_two_runs_at_once_in_one_folder_cannot_be(tmp_path: Path, whole: str) -> None:
+    output = tmp_path / "out"
+    first = launch(output)
+    wait_for_parts(first, output, 1)
+    second = command(*STUDY, f"output={output}")
+    assert second.returncode == 2
+    assert second.stderr.startswith(f"another run is at work in {output}")
+    assert first.wait(60) == 0
+    first.communicate()
+    assert resume(output) == whole
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB, where this user may mount one."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(place)], capture_output=True)
+    if mount.returncode:
+        pytest.skip("mounting a small tmpfs is not allowed here; test_folder.py injects the error instead")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_a_full_disk_ends_the_run_with_one_line_and_more_room_lets_it_go_on(tiny_disk: Path, whole: str) -> None:
+    output = tiny_disk / "out"
+    done = command(*STUDY, f"output={output}")
+    assert done.returncode == 1
+    (line,) = done.stderr.strip().splitlines()
+    assert "No space left on device" in line
+    assert "what was trained is kept" in line
+    assert list((output / "parts").glob("*.parquet"))
+    subprocess.run(["mount", "-o", "remount,size=64m", str(tiny_disk)], check=True)
+    assert resume(output) == whole
+
+
+def test_a_closed_pipe_ends_the_output_quietly(tmp_path: Path) -> None:
+    run = launch(tmp_path / "out", "seeds.count=2", "base.epochs=5")
+    assert run.stdout
+    assert run.stderr
+    run.stdout.close()
+    err = run.stderr.read()
+    run.wait(60)
+    assert "Traceback" not in err
+    assert "Exception" not in err
+
+
+def test_output_in_a_pipe_is_plain_lines(tmp_path: Path) -> None:
+    done = command(*STUDY, "seeds.count=10", f"output={tmp_path / 'o'}")
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout
+    assert "\r" not in done.stdout
+    assert max(map(len, done.stdout.splitlines()[2:])) <= 100

@@ -1,0 +1,142 @@
+"""Bad input: one line that names the key, the value and what is allowed; exit status 2; nothing written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from harness import ROOT, command, compose
+
+from experiments.errors import InputError
+from experiments.options import read_options
+from experiments.study import read_study
+
+REFUSED = [
+    ("seeds.count=abc", "seeds.count=abc is not allowed; allowed: an integer from 1"),
+    ("seeds.count=0", "an integer from 1"),
+    ("seeds.count=1.5", "an integer from 1"),
+    ("seeds.start=-1", "seeds.start=-1"),
+    ("seeds.start=9223372036854775807", "beyond the last seed"),
+    ("+foo=1", "foo is no known key"),
+    ("+grid.hiden=[4]", "grid.hiden is no known key; did you mean hidden?"),
+    ("+base.foo=1", "base.foo is no known key"),
+    ("+seeds.foo=1", "seeds.foo is no known key"),
+    ("+success.foo=1", "success.foo is no known key"),
+    ("grid.hidden=[]", "grid.hidden=[] is empty"),
+    ("grid.hidden=[4,4]", "grid.hidden holds 4 twice"),
+    ("grid.hidden=[4,4.0]", "grid.hidden=4.0 is not allowed"),
+    ("grid.hidden=[[4]]", "an integer from 1"),
+    ("grid.lr=[0.1,1e-1]", "grid.lr holds 0.1 twice"),
+    ("grid.bias=[1]", "allowed: true, false"),
+    ("grid.relu_at_zero=[true]", "allowed: 0, 1"),
+    ("base.epochs=-1", "base.epochs=-1"),
+    ("base.epochs=3000000000", "an integer from 0 to 2147483646"),
+    ("grid.lr=[-1]", "grid.lr=-1 is not allowed; allowed: a finite number above 0"),
+    ("grid.lr=[nan]", "grid.lr=nan"),
+    ("grid.lr=[inf]", "grid.lr=inf"),
+    ("grid.lr=[1e-60]", "lr=1e-60 is 0 in float32"),
+    ("base.hidden=0", "base.hidden=0 is not allowed; allowed: an integer from 1"),
+    ("base.lr=0.3", "base.lr=0.3 would do nothing, since the grid sweeps lr"),
+    ("base.slope=0.3", "slope would do nothing"),
+    ("grid.init=[foo]", "grid.init=foo is unknown; allowed: he,"),
+    ("grid.init=[hee]", "did you mean he?"),
+    ("grid.task=[foo]", "grid.task=foo is unknown; allowed: and,"),
+    ("grid.init=[3]", "allowed: a name"),
+    ("engine=foo", "engine=foo is not allowed; allowed: auto, reference, numpy, numba"),
+    ("parallel.n_jobs=0", "parallel.n_jobs=0"),
+    ("parallel.batch=0", "parallel.batch=0"),
+    ("parallel.backend=foo", "allowed: auto, threads, loky"),
+    ("+parallel.foo=1", "parallel.foo is no known key"),
+    ("name=../x", "name=../x is not allowed"),
+    ("name=a/b", "name=a/b is not allowed"),
+    ("question=[1]", "allowed: a sentence"),
+    ("grid=4", "grid=4 is not allowed; allowed: keys and values"),
+    ("seeds=3", "seeds=3 is not allowed"),
+    ("blocks=[]", "a list of grids, at least one"),
+    ("blocks=[{hiden:[2]}]", "blocks[0].hiden is no known key"),
+    ("exclude=3", "allowed: a list of"),
+    ("exclude=[{}]", "exclude[0] names no field"),
+    ("exclude=[{hidden:7}]", "matches no condition"),
+    ("exclude=[{hidden:[4,10]}]", "leaves no condition"),
+    ("success.tolerance=0", "success.tolerance=0"),
+    ("success.rule=foo", "success.rule=foo is not allowed"),
+    ("dry_run=maybe", "allowed: true, false"),
+    ("output=true", "allowed: a folder's path"),
+]
+
+LATER = [
+    "base.activation=tanh",
+    "base.activation=sigmoid",
+    "base.output=sigmoid",
+    "base.output=relu",
+    "base.loss=bce",
+    "base.optimizer=adam",
+    "base.optimizer=momentum",
+    "base.batch_size=2",
+    "success.rule=margin",
+    "success.rule=threshold",
+]
+
+
+@pytest.mark.parametrize(("override", "words"), REFUSED)
+def test_bad_values_are_refused_in_one_line(override: str, words: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        config = compose("study=smoke", override)
+        read_study(config)
+        read_options(config)
+    assert words in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("override", LATER)
+def test_what_is_not_built_yet_is_refused_as_such(override: str) -> None:
+    with pytest.raises(InputError, match=f"{override.split('=')[0]}=.* is not supported yet; allowed: "):
+        read_study(compose("study=smoke", override))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["seeds.count=abc"], "seeds.count=abc is not allowed"),
+        (["foo=1"], "foo is no known key; allowed: "),
+        (["grid.hiden=[4]"], "grid.hiden is no known key; did you mean hidden?"),
+        (["study=foo"], "study=foo is unknown; allowed: article"),
+        (["study=../run"], "study=../run is not allowed"),
+        (["parallel=foo"], "parallel=foo is unknown; allowed: auto, loky, threads"),
+        (["grid.hidden=1,2"], "for a list write grid.hidden=[1,2]"),
+        (["grid.lr=[${foo}]"], "foo"),
+        (["init=he"], "use base.init or grid.init"),
+        (["~grid"], "grid is missing"),
+        (["output=/dev/null/x"], "cannot be written"),
+    ],
+)
+def test_the_command_says_it_in_one_line_and_exits_with_2(arguments: list[str], words: str, tmp_path: Path) -> None:
+    done = command(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_is_the_whole_story_within_80_columns() -> None:
+    done = command("--help")
+    assert done.returncode == 0
+    for word in (
+        "grid.FIELD",
+        "base.FIELD",
+        "seeds.count",
+        "engine=",
+        "parallel.n_jobs",
+        "output=",
+        "dry_run",
+        "Exit status",
+    ):
+        assert word in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 88
+
+
+def test_help_names_every_shipped_study() -> None:
+    text = (ROOT / "conf" / "run.yaml").read_text()
+    for path in (ROOT / "conf" / "study").glob("*.yaml"):
+        assert path.stem in text

@@ -1,0 +1,103 @@
+"""From a configuration to conditions: grids, blocks, exclusions, and every study that ships."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from harness import ROOT, compose
+
+from experiments import words
+from experiments.run import run as run_study
+from experiments.study import Study, read_study
+
+STUDIES = words.names("study")
+
+
+def study(*overrides: str) -> Study:
+    return read_study(compose("study=smoke", *overrides))
+
+
+def values(found: Study, *names: str) -> list[tuple[object, ...]]:
+    return [tuple(condition.values()[name] for name in names) for condition in found.conditions]
+
+
+def test_every_combination_of_the_grid_is_a_condition_in_sorted_order() -> None:
+    found = study("grid.hidden=[10,4]", "grid.init=[uniform,he]", "grid.lr=[0.1,0.03]")
+    assert values(found, "hidden", "init", "lr") == [
+        (h, i, lr) for h in (4, 10) for i in ("he", "uniform") for lr in (0.03, 0.1)
+    ]
+    assert found.swept == ("hidden", "init", "lr")
+    assert found.n_trainings == 8 * 64
+
+
+def test_a_single_value_will_do_where_a_list_will() -> None:
+    assert values(study("grid.hidden=4", "grid.init=he", "grid.lr=1"), "hidden", "init", "lr") == [(4, "he", 1.0)]
+
+
+def test_blocks_are_a_union_of_grids_laid_over_the_grid() -> None:
+    found = study("grid.init=he", "grid.lr=0.1", "blocks=[{hidden:[4],lr:[0.2]},{hidden:[4,6]}]")
+    assert values(found, "hidden", "lr") == [(4, 0.1), (4, 0.2), (6, 0.1)]
+
+
+def test_conditions_that_blocks_share_are_there_once() -> None:
+    assert len(study("grid.init=he", "grid.lr=0.1", "blocks=[{hidden:[4,6]},{hidden:[6,8]}]").conditions) == 3
+
+
+def test_excluded_conditions_are_left_out() -> None:
+    found = study("exclude=[{hidden:10,lr:[0.1,0.2]}]")
+    assert len(found.conditions) == 12
+    assert (10, 0.1) not in values(found, "hidden", "lr")
+
+
+def test_a_field_without_a_grid_takes_its_base_or_its_default() -> None:
+    found = study("base.loss=mse", "grid.hidden=null", "base.hidden=3")
+    assert set(values(found, "loss", "hidden", "dtype", "epochs")) == {("mse", 3, "float32", 1000)}
+
+
+def test_slopes_do_not_multiply_the_conditions_of_other_activations() -> None:
+    found = study(
+        "grid.hidden=4", "grid.init=he", "grid.lr=0.1", "grid.activation=[relu,leaky_relu]", "grid.slope=[0.1,0.2]"
+    )
+    assert values(found, "activation", "slope") == [("leaky_relu", 0.1), ("leaky_relu", 0.2), ("relu", 0.01)]
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_shipped_study_opens_with_its_question_and_its_command(name: str) -> None:
+    first, second, third, *_ = (ROOT / "conf" / "study" / f"{name}.yaml").read_text().splitlines()
+    content = yaml.safe_load((ROOT / "conf" / "study" / f"{name}.yaml").read_text())
+    assert first == "# @package _global_"
+    assert second == f"# {content['question']}"
+    assert third == "#   python -m experiments.run" + ("" if name == "article" else f" study={name}")
+    assert content["name"] == name
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_shipped_study_can_be_planned_and_run(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = [
+        f"study={name}",
+        "seeds.count=2",
+        "base.epochs=30",
+        f"output={tmp_path / name}",
+        "report=false",
+        "parallel.n_jobs=1",
+    ]
+    assert run_study(compose(*few, "dry_run=true")) == 0
+    assert "missing" in capsys.readouterr().out
+    assert not (tmp_path / name).exists()
+    assert run_study(compose(*few)) == 0
+    assert run_study(compose(*few)) == 0
+    assert "nothing left to do" in capsys.readouterr().out
+
+
+def test_the_default_study_is_the_articles() -> None:
+    found = read_study(compose())
+    assert found.name == "article"
+    assert found.n_trainings == 16_000
+    assert {c.epochs for c in found.conditions} == {10_000}
+    assert set(values(found, "hidden", "init", "lr")) == {
+        (h, i, lr) for h in (4, 10) for i in ("uniform", "he") for lr in (0.01, 0.03, 0.1, 0.2)
+    }

@@ -1,0 +1,119 @@
+"""One training: the article's printout, the same fate as in a sweep, and weights in files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from harness import command
+
+from experiments import catalog
+from experiments.errors import InputError
+from experiments.weights import load_weights, save_weights
+from nnxor import engines
+from nnxor.condition import Condition, Success
+from nnxor.diagnosis import diagnose
+from nnxor.draws import draw
+
+
+def train(*arguments: str, status: int = 0) -> str:
+    done = command(*arguments, module="experiments.train")
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout if status == 0 else done.stderr
+
+
+def test_it_prints_what_the_article_prints() -> None:
+    lines = train("seed=7", "init=he", "epochs=5100").splitlines()
+    losses = [line for line in lines if line.startswith("epoch")]
+    assert [int(line.split()[1]) for line in losses] == list(range(0, 5100, 100))
+    assert sum(line.strip().startswith("predictions") for line in lines) == 2
+    assert any(line.startswith("final loss ") for line in lines)
+    assert any(line.startswith("final predictions ") for line in lines)
+
+
+@pytest.mark.parametrize("seed", [1, 3, 11])
+def test_a_seed_has_the_fate_that_it_has_in_a_sweep(seed: int) -> None:
+    condition = Condition(init=catalog.init("he"), epochs=3000)
+    start = draw(condition.init, 2, 4, range(seed, seed + 1))
+    trained = engines.load("numba")(condition, Success(), start)
+    row = {name: values[0] for name, values in diagnose(condition, Success(), start, trained).items()}
+    text = train(f"seed={seed}", "init=he", "epochs=3000")
+    assert f"outcome: {row['outcome']}" in text
+    units = [line.split()[1:4] for line in text.splitlines() if " > " in line and line.strip()[0].isdigit()]
+    assert [unit[0] for unit in units] == row["patterns_init"].decode().split()
+    assert [unit[2] for unit in units] == row["patterns_final"].decode().split()
+
+
+def test_weights_go_to_a_file_and_come_back(tmp_path: Path) -> None:
+    path = tmp_path / "w.npz"
+    train("seed=3", "epochs=200", f"save={path}")
+    with np.load(path) as file:
+        assert {name: file[name].shape for name in file.files} == {"W1": (2, 4), "b1": (4,), "W2": (4, 1), "b2": (1,)}
+    one_go = train("seed=3", "epochs=400").splitlines()
+    second_half = train(f"weights={path}", "epochs=200").splitlines()
+    final = [line for line in one_go if line.startswith("final predictions")]
+    assert [line for line in second_half if line.startswith("final predictions")] == final
+
+
+def test_settings_of_an_initialization_can_be_given() -> None:
+    wide, narrow = (train("init=normal", f"init.weights.std={std}", "epochs=1") for std in (1, 0.001))
+    assert wide.splitlines()[0] != narrow.splitlines()[0] == "epoch      0  loss 1.0000"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["foo=1"], "foo is no known key"),
+        (["hidden=0"], "hidden=0 is not allowed"),
+        (["init=foo"], "init=foo is unknown"),
+        (["seed=-1"], "seed=-1 is not allowed"),
+        (["activation=tanh"], "not supported yet"),
+        (["init.weights.std=2"], "init"),
+        (["weights=none.npz"], "weights=none.npz does not exist"),
+        (["save=/dev/null/x.npz"], "save=/dev/null/x.npz cannot be written"),
+        (["task.rows=3"], "task must hold rows"),
+    ],
+)
+def test_bad_input_is_one_line(arguments: list[str], words: str) -> None:
+    text = train("epochs=1", *arguments, status=2)
+    assert words in text
+    assert len(text.strip().splitlines()) == 1
+
+
+GOOD = {"W1": np.ones((2, 3)), "b1": np.zeros(3), "W2": np.ones((3, 1)), "b2": np.zeros(1)}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"b1": np.zeros(4)}, "b1 (4,)"),
+        ({"W2": np.ones(3)}, "W2 (3,)"),
+        ({"b2": np.array([np.nan])}, "b2 must hold finite real numbers"),
+        ({"W1": np.array([["a"] * 3] * 2)}, "W1 must hold finite real numbers"),
+        ({"W1": np.array([[{}] * 3] * 2, dtype=object)}, "no .npz file of plain numbers"),
+        ({"b2": None}, "lacks b2"),
+    ],
+)
+def test_a_file_that_holds_no_network_is_refused(change: dict[str, object], words: str, tmp_path: Path) -> None:
+    path = tmp_path / "w.npz"
+    np.savez(path, **{k: v for k, v in {**GOOD, **change}.items() if v is not None})  # type: ignore[arg-type]
+    with pytest.raises(InputError) as refusal:
+        load_weights(path)
+    assert words in str(refusal.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 torn", b"not a zip"])
+def test_a_torn_file_is_refused(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "w.npz"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"no \.npz file"):
+        load_weights(path)
+
+
+def test_files_keep_every_bit(tmp_path: Path) -> None:
+    weights = draw(Condition().init, 2, 4, range(5, 6))
+    save_weights(tmp_path / "w.npz", weights)
+    again = load_weights(tmp_path / "w.npz")
+    assert all(np.array_equal(a, b) for a, b in zip(weights.arrays(), again.arrays(), strict=True))
