@@ -19,8 +19,8 @@ from analysis.trials import FolderError
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
+    from analysis.draw import Beside
     from analysis.figures import Plot
     from analysis.tables import Table
     from analysis.verdict import Verdict
@@ -35,11 +35,15 @@ MARKS = {"holds": "\N{CHECK MARK}", "partly": "\N{CIRCLE WITH LEFT HALF BLACK}",
 class Results:
     """What a finished result folder holds."""
 
-    trials: pd.DataFrame
-    exemplars: pd.DataFrame
+    data: dict[str, pd.DataFrame]
     manifest: dict[str, Any]
     config: str
     question: str
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """The trials."""
+        return self.data["trials"]
 
 
 @dataclass(frozen=True)
@@ -81,8 +85,14 @@ def write_report(folder: Path) -> Path:
     The same results give the same bytes. Raises FolderError for a folder that cannot be read as
     results, OSError where it cannot be written.
     """
-    results = read_results(folder)
-    pictures = draw_figures(results, folder / "figures")
+    from analysis.draw import Beside
+    from analysis.trials import read_manifest
+
+    read_manifest(folder)
+    (folder / "figures").mkdir(exist_ok=True)
+    with Beside(folder) as beside:
+        results = read_results(folder)
+        pictures = draw_figures(results, folder / "figures", beside)
     text = render(results, pictures, folder.name)
     temporary = folder / ".report.html.tmp"
     temporary.write_text(text, encoding="utf-8")
@@ -94,41 +104,44 @@ def read_results(folder: Path) -> Results:
     """Everything that the report needs of a result folder; FolderError says what is wrong with it."""
     import yaml
 
-    from analysis.exemplars import load_exemplars
-    from analysis.trials import fine, load, read_manifest
+    from analysis.draw import read
+    from analysis.trials import fine, read_manifest
 
-    manifest = read_manifest(folder)
-    trials = load(folder)
-    if not len(fine(trials)):
+    manifest, data = read_manifest(folder), read(folder)
+    if not len(fine(data["trials"])):
         raise FolderError(f"{folder} holds no training that went well; run its study again")
     try:
         config = (folder / "config.yaml").read_text(encoding="utf-8")
         question = str(dict(yaml.safe_load(config)).get("question") or manifest["study"])
     except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
         raise FolderError(f"{folder}/config.yaml is missing or damaged; run the study again to write it") from None
-    return Results(trials, load_exemplars(folder), manifest, config, question)
+    return Results(data, manifest, config, question)
 
 
-def draw_figures(results: Results, folder: Path) -> list[Picture]:
+def draw_figures(results: Results, folder: Path, beside: Beside) -> list[Picture]:
     """Draw every figure that makes sense and save it as PNG and SVG; an old one that makes none is removed."""
+    from analysis.draw import draw
     from analysis.figures import PLOTS
 
-    folder.mkdir(exist_ok=True)
-    return [_picture(plot, results.exemplars if plot.of == "exemplars" else results.trials, folder) for plot in PLOTS]
+    mine, others = beside.share(PLOTS)
+    for plot in mine:
+        draw(plot, results.data, folder)
+    if not beside.finished():  # draw its share here, where an error is seen
+        for plot in others:
+            draw(plot, results.data, folder)
+    return [_picture(plot, results.data[plot.of], folder) for plot in PLOTS]
 
 
 def _picture(plot: Plot, data: pd.DataFrame, folder: Path) -> Picture:
-    from analysis.figures.style import NotApplicable, save
+    from analysis.figures.style import NotApplicable
 
     try:
         text = plot.describe(data)
-        figure = plot.draw(data)
     except NotApplicable as reason:
         for suffix in ("png", "svg"):
             (folder / f"{plot.name}.{suffix}").unlink(missing_ok=True)
         return Picture(plot.name, plot.title, plot.reading, str(reason))
-    save(figure, folder, plot.name)
-    return Picture(plot.name, plot.title, plot.reading, text, _embedded(folder / plot.name), *_pixels(figure))
+    return Picture(plot.name, plot.title, plot.reading, text, _embedded(folder / plot.name), *_size(folder / plot.name))
 
 
 def _embedded(path: Path) -> str:
@@ -139,9 +152,10 @@ def _embedded(path: Path) -> str:
     return f"data:{kinds[suffix]};base64,{base64.b64encode(files[suffix]).decode('ascii')}"
 
 
-def _pixels(figure: Figure) -> tuple[int, int]:
-    width, height = figure.get_size_inches()
-    return round(100 * width), round(100 * height)
+def _size(path: Path) -> tuple[int, int]:
+    """Width and height in pixels of a figure's PNG, as its header has them, halved."""
+    header = path.with_name(f"{path.name}.png").read_bytes()[:24]
+    return int.from_bytes(header[16:20], "big") // 2, int.from_bytes(header[20:24], "big") // 2
 
 
 def render(results: Results, pictures: list[Picture], folder_name: str) -> str:
@@ -170,7 +184,7 @@ def render(results: Results, pictures: list[Picture], folder_name: str) -> str:
         planner=planner,
         method=provenance.method(results.trials, results.manifest),
         provenance=provenance.provenance(results.manifest),
-        commands=provenance.commands(results.manifest, folder_name, results.exemplars),
+        commands=provenance.commands(results.manifest, folder_name, results.data["exemplars"]),
         config=results.config,
     )
 

@@ -27,23 +27,24 @@ def summarise(trials: pd.DataFrame) -> pd.DataFrame:
     epochs to solve, of the solved runs.
     """
     good = fine(trials)
+    table = trials.drop_duplicates("condition").set_index("condition")[list(FIELDS)]
     groups = good.groupby("condition", sort=False, observed=True)
-    first = trials.drop_duplicates("condition").set_index("condition")
-    table = first[list(FIELDS)].copy()
     table["n"] = groups.size().reindex(table.index, fill_value=0)
     table["failed"] = trials.groupby("condition", sort=False, observed=True).size() - table["n"]
-    counts = pd.crosstab(good["condition"], good["outcome"]).reindex(index=table.index, fill_value=0)
+    counts = good.groupby(["condition", "outcome"], observed=True).size().unstack()
+    counts = counts.reindex(index=table.index, columns=list(OUTCOMES)).fillna(0).astype("int64")
+    low, high = wilson(counts, table[["n"]])
     new: dict[str, object] = {}
-    for outcome in OUTCOMES:
-        count = counts.get(outcome, pd.Series(0, index=table.index))
-        low, high = wilson(count, table["n"])
-        new |= {outcome: count, f"{outcome}_rate": count / table["n"], f"{outcome}_low": low, f"{outcome}_high": high}
+    for i, outcome in enumerate(OUTCOMES):
+        rate = counts[outcome] / table["n"]
+        new |= {outcome: counts[outcome], f"{outcome}_rate": rate, f"{outcome}_low": low[:, i], f"{outcome}_high": high[:, i]}
     table = table.assign(**new)
     for name in ("dead_init", "dead_final"):
         table[f"{name}_mean"] = groups[name].mean()
-    quartiles = good["solved_epoch"].astype("float64").groupby(good["condition"], observed=True)
+    epochs = good["solved_epoch"].astype("float64").groupby(good["condition"], observed=True)
+    quartiles = epochs.quantile([0.25, 0.5, 0.75]).unstack()
     for share, name in ((0.25, "q1"), (0.5, "median"), (0.75, "q3")):
-        table[f"solved_epoch_{name}"] = quartiles.quantile(share)
+        table[f"solved_epoch_{name}"] = quartiles[share]
     return table.reset_index()
 
 

@@ -77,8 +77,8 @@ def load(folder: Path, columns: list[str] | None = None) -> pd.DataFrame:
     """The trials in a result folder, sorted by condition and seed; `columns` limits what is read.
 
     Outcomes and causes are ordered categories with every value there is, fields that are text
-    ordered categories with the article's value first; epochs that may be missing are Int32. Read
-    whole, it has two more columns: `init_law`, the distributions of weights|biases, and
+    ordered categories with the article's value first; epochs that may be missing are Int32. With
+    the column `condition` come two more: `init_law`, the distributions of weights|biases, and
     `task_table`, the task's rows. Raises FolderError as `read_manifest` does.
     """
     manifest = read_manifest(folder)
@@ -92,7 +92,7 @@ def load(folder: Path, columns: list[str] | None = None) -> pd.DataFrame:
     if len(table) != manifest["trials"]:
         raise _damaged(folder, f"{len(table)} trials instead of {manifest['trials']}")
     trials = _typed(table.to_pandas(split_blocks=True, self_destruct=True))
-    return trials if columns else _with_texts(trials, manifest["conditions"])
+    return _with_texts(trials, manifest["conditions"]) if "condition" in trials else trials
 
 
 def load_together(folders: Iterable[Path]) -> pd.DataFrame:

@@ -30,7 +30,7 @@ class Plot:
 PLOTS = (
     Plot(
         "success_rate", "How often it is solved",
-        "Each point is the share of seeds whose final loss meets the success rule.",
+        "Each point is the share of seeds whose final loss meets the success rule; bars are 95 % Wilson intervals.",
         success.success_rate, success.describe_success_rate,
     ),
     Plot(
@@ -41,7 +41,7 @@ PLOTS = (
     Plot(
         "success_map", "Success at a glance",
         "Per cent solved and its 95 % Wilson interval in each condition; dark is seldom, bright is often.",
-        success.success_map, success.describe_success_rate,
+        success.success_map, success.describe_success_map,
     ),
     Plot(
         "dead_units", "Dead units at the start and at the end",

@@ -13,6 +13,7 @@ from matplotlib.ticker import NullLocator
 from analysis import words
 from analysis.exemplars import outputs
 from analysis.figures.style import DASHES, LEVELS, MARKERS, OUTCOME_COLOURS, WIDTH, NotApplicable, panels, styled
+from analysis.figures.waiting import epoch_axis
 from analysis.trials import is_xor
 
 LOWEST = 1e-14
@@ -45,7 +46,7 @@ def loss_curves(exemplars: pd.DataFrame) -> Figure:
                 markeredgecolor="white", markeredgewidth=0.5,
                 label=f"{words.outcome(run['outcome'])}: {name(run)}",
             )  # fmt: skip
-    _broken_axis(above, below, _highest(exemplars))
+    _broken_axis(above, below, _highest(exemplars), int(exemplars["epochs"].max()))
     if is_xor(exemplars):
         _mark_levels(above)
     above.set_title(f"n = {len(exemplars)} runs, one of each outcome")
@@ -53,9 +54,9 @@ def loss_curves(exemplars: pd.DataFrame) -> Figure:
     return figure
 
 
-def _broken_axis(above: Axes, below: Axes, highest: float) -> None:
+def _broken_axis(above: Axes, below: Axes, highest: float, last: int) -> None:
     """Both axes logarithmic; the plateaus get room of their own above the losses that go to 0."""
-    above.set_xscale("log")
+    epoch_axis(below, last, "epoch + 1")
     for ax in (above, below):
         ax.set_yscale("log")
         ax.set_ylabel("loss")
@@ -64,7 +65,6 @@ def _broken_axis(above: Axes, below: Axes, highest: float) -> None:
     ticks = [tick for tick in (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 100.0) if tick <= above.get_ylim()[1]]
     above.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     above.yaxis.set_minor_locator(NullLocator())
-    below.set_xlabel("epoch + 1")
 
 
 def _mark_levels(ax: Axes) -> None:

@@ -23,10 +23,10 @@ NUMERIC = ("hidden", "lr", "epochs", "slope", "batch_size")
 
 @dataclass(frozen=True)
 class Panel:
-    """One panel: its title and the trials that it shows."""
+    """One panel: its title and the rows (of trials or of a summary) that it shows."""
 
     title: str
-    trials: pd.DataFrame
+    rows: pd.DataFrame
 
 
 def axis_field(trials: pd.DataFrame) -> str:
@@ -59,9 +59,9 @@ def rest_of(trials: pd.DataFrame, *taken: str | None) -> list[str]:
     return [name for name in (*ORDER, *(f for f in fields if f not in ORDER)) if name in fields and name not in taken]
 
 
-def make_panels(trials: pd.DataFrame, fields: Sequence[str], most: int = MOST_PANELS) -> tuple[list[Panel], str]:
+def make_panels(rows: pd.DataFrame, fields: Sequence[str], most: int = MOST_PANELS) -> tuple[list[Panel], str]:
     """A panel for each combination of the fields' values, and a note of what is left out."""
-    chosen, note = thin(trials, fields, most)
+    chosen, note = thin(rows, fields, most)
     return [Panel(words.condition(row, fields) if fields else "", part) for row, part in slices(chosen, fields)], note
 
 

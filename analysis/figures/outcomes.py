@@ -28,10 +28,10 @@ def present(trials: pd.DataFrame) -> list[str]:
 def composition(trials: pd.DataFrame) -> Figure:
     """Where the runs of each condition end: a bar a condition, stacked by outcome, shares in per cent."""
     field = axis_field(trials) if swept(trials) else "hidden"
-    found, note = make_panels(trials, rest_of(trials, field))
+    found, note = make_panels(points(trials), rest_of(trials, field))
     figure, axes = panels(len(found), 2 if trials[field].nunique() > 6 or len(found) in (2, 4) else 3, 2.9, sharey=True)
     for ax, panel in zip(axes, found, strict=True):
-        summary = points(panel.trials).sort_values(field)
+        summary = panel.rows.sort_values(field)
         ax.set_title(", ".join(filter(None, [panel.title, f"{n_text(summary['n'])} a bar"])))
         stack(ax, summary, [words.value(value) for value in summary[field]])
         ax.set_xlabel(axis_label(field))

@@ -146,8 +146,10 @@ def percent_axis(axes: Iterable[Axes], label: str) -> None:
 def save(figure: Figure, folder: Path, name: str) -> None:
     """Write NAME.png at 200 dpi and NAME.svg; the same figure gives the same bytes."""
     with mpl.rc_context(STYLE):
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # laid out once, not again for each file
+        layout = figure.get_layout_engine()
+        if layout is not None:
+            layout.execute(figure)
+            figure.set_layout_engine("none")  # laid out once, not again for each file
         for suffix, metadata, options in (
             ("svg", {"Date": None, "Creator": None}, {}),
             ("png", {"Software": None}, {"dpi": 200, "pil_kwargs": {"compress_level": 4}}),

@@ -24,13 +24,12 @@ def success_rate(trials: pd.DataFrame) -> Figure:
     """Share solved along the swept number (width or learning rate), a line an init, Wilson intervals as bars."""
     field = axis_field(trials)
     series = series_field(trials, field)
-    shown, note = thin_field(trials, series, 6)
+    shown, note = thin_field(points(trials), series, 6)
     found, note_panels = make_panels(shown, rest_of(trials, field, series))
     figure, axes = panels(len(found), 3 if len(found) != 4 else 2, 3.3, sharey=True)
     for ax, panel in zip(axes, found, strict=True):
-        summary = points(panel.trials)
-        ax.set_title(", ".join(filter(None, [panel.title, f"{n_text(summary['n'])} a point"])))
-        _lines(ax, summary, field, series)
+        ax.set_title(", ".join(filter(None, [panel.title, f"{n_text(panel.rows['n'])} a point"])))
+        _lines(ax, panel.rows, field, series)
         ax.set_xlabel(axis_label(field))
     percent_axis(axes, "solved, %")
     if series:
@@ -87,13 +86,24 @@ def _readable(found: list[Any], log: bool) -> list[Any]:
 
 def describe_success_rate(trials: pd.DataFrame) -> str:
     """Best and worst condition, in a sentence."""
+    axis_field(trials)
+    return _extremes(trials)
+
+
+def _extremes(trials: pd.DataFrame) -> str:
     summary = points(trials)
     fields = swept(trials)
     best, worst = (summary.loc[at] for at in (summary["solved_rate"].idxmax(), summary["solved_rate"].idxmin()))
     text = [
         f"{words.condition(row, fields)} with {words.rate(Rate.of(row['solved'], row['n']))}" for row in (best, worst)
     ]
-    return f"Most often solved: {text[0]}; least often: {text[1]}. Bars are 95 % Wilson intervals."
+    return f"Most often solved: {text[0]}; least often: {text[1]}."
+
+
+def describe_success_map(trials: pd.DataFrame) -> str:
+    """Best and worst condition, in a sentence."""
+    map_fields(trials)
+    return _extremes(trials)
 
 
 @styled
@@ -102,12 +112,12 @@ def success_map(trials: pd.DataFrame) -> Figure:
     import seaborn as sns
 
     across, down = map_fields(trials)
-    found, note = make_panels(trials, rest_of(trials, across, down), 6)
+    found, note = make_panels(points(trials), rest_of(trials, across, down), 6)
     wide = trials[across].nunique() > 9
     rows = trials[down].nunique()
     figure, axes = panels(len(found), 1 if wide else 2, max(0.34 if wide else 0.52, 0) * rows + 1.1)
     for ax, panel in zip(axes, found, strict=True):
-        summary = points(panel.trials)
+        summary = panel.rows
         grid = {
             name: summary.pivot_table(index=down, columns=across, values=name, observed=True, sort=True)
             for name in ("solved_rate", "solved_low", "solved_high")

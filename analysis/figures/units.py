@@ -122,7 +122,7 @@ def stuck_by_live_units(trials: pd.DataFrame) -> Figure:
     found, note_panels = make_panels(shown, rest_of(trials, lines), 6)
     figure, axes = panels(len(found), 2, 3.0, sharey=True)
     for ax, panel in zip(axes, found, strict=True):
-        parts = by_value(panel.trials, lines)
+        parts = by_value(panel.rows, lines)
         ax.set_title(", ".join(filter(None, [panel.title, f"n = {len(parts[0][1]):,} a line"])))
         _live_lines(ax, parts, lines)
         ax.set_xlabel("units alive at the start")

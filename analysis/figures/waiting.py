@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from analysis import words
 from analysis.conditions import nearest, with_values
@@ -22,27 +23,42 @@ MOST_DRAWS = 12
 @styled
 def epochs_to_solve(trials: pd.DataFrame) -> Figure:
     """Share of runs not yet solved against the epoch (Kaplan–Meier), with 95 % bands."""
-    good = fine(trials)
-    if not good["solved_epoch"].notna().any():
-        raise NotApplicable("no run was solved, so there are no epochs to count")
+    good = solvable(trials)
     lines = line_field(trials)
     shown, note = thin_field(good, lines, 5)
     found, note_panels = make_panels(shown, rest_of(trials, lines), 6)
     figure, axes = panels(len(found), 2, 3.0, sharey=True)
     for ax, panel in zip(axes, found, strict=True):
-        parts = by_value(panel.trials, lines)
+        parts = by_value(panel.rows, lines)
         sizes = [len(part) for _, part in parts]
         ax.set_title(", ".join(filter(None, [panel.title, f"{n_text(sizes)} a line"])))
         colours = series_colours(True, len(parts))
         for i, (value, part) in enumerate(parts):
             _step(ax, part, colours[i], DASHES[i % 7], words.value(value) if lines else None)
-        ax.set_xscale("log")
-        ax.set_xlabel("epoch")
+        epoch_axis(ax, int(good["epochs"].max()))
     percent_axis(axes, "not yet solved, %")
     if lines:
         axes[0].legend(title=axis_label(lines), loc="lower left")
     _footnote(figure, note, note_panels)
     return figure
+
+
+def solvable(trials: pd.DataFrame) -> pd.DataFrame:
+    """The trials without errors; NotApplicable if none was solved."""
+    good = fine(trials)
+    if not good["solved_epoch"].notna().any():
+        raise NotApplicable("no run was solved, so there are no epochs to count")
+    return good
+
+
+def epoch_axis(ax: Axes, last: int, label: str = "epoch") -> None:
+    """A logarithmic axis of epochs, from 1, with powers of ten written out."""
+    ax.set_xscale("log")
+    powers = [10**k for k in range(len(str(max(last, 1))))]
+    ax.xaxis.set_major_locator(FixedLocator(powers))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_xticklabels([f"{power:,}" for power in powers])
+    ax.set_xlabel(label)
 
 
 def _step(ax: Axes, part: pd.DataFrame, colour: Any, dashes: Any, label: str | None) -> None:
@@ -58,7 +74,7 @@ def _step(ax: Axes, part: pd.DataFrame, colour: Any, dashes: Any, label: str | N
 def describe_epochs_to_solve(trials: pd.DataFrame) -> str:
     """The median and the last epoch at which a run of the nearest condition was solved."""
     row = nearest(trials)
-    part = with_values(fine(trials), row, FIELDS)["solved_epoch"].dropna().astype(int)
+    part = with_values(solvable(trials), row, FIELDS)["solved_epoch"].dropna().astype(int)
     where = words.condition(row, swept(trials)) if swept(trials) else "the only condition"
     if not len(part):
         return f"Nearest to the article ({where}) no run was solved."
@@ -72,11 +88,11 @@ def describe_epochs_to_solve(trials: pd.DataFrame) -> str:
 def drawing_again(trials: pd.DataFrame) -> Figure:
     """Probability of at least one success in k draws, 1 − (1 − p)^k, with the band of p's Wilson interval."""
     lines = line_field(trials)
-    shown, note = thin_field(fine(trials), lines, 4)
+    shown, note = thin_field(points(trials), lines, 4)
     found, note_panels = make_panels(shown, rest_of(trials, lines), 6)
     figure, axes = panels(len(found), 2, 3.0, sharey=True, sharex=True)
     for ax, panel in zip(axes, found, strict=True):
-        summary = points(panel.trials)
+        summary = panel.rows
         ax.set_title(", ".join(filter(None, [panel.title, f"{n_text(summary['n'])} a line"])))
         parts = by_value(summary, lines)
         colours = series_colours(True, len(parts))

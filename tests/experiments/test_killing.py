@@ -168,7 +168,8 @@ def test_a_closed_pipe_ends_the_output_quietly(tmp_path: Path) -> None:
     assert run.stdout
     assert run.stderr
     run.stdout.close()
-    err = run.stderr.read()
+    with run.stderr as pipe:
+        err = pipe.read()
     run.wait(60)
     assert "Traceback" not in err
     assert "Exception" not in err

@@ -1,0 +1,94 @@
+"""Drawing a result folder's figures into files, on two cores.
+
+    python -m analysis.draw DIR
+
+draws every second figure; the report runs it beside itself and draws the rest, since most of its
+time is spent drawing.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.figures import Plot
+
+COLUMNS = (
+    "seed", "outcome", "merged", "solved_epoch", "dead_init", "dead_final", "cause", "status",
+)  # fmt: skip
+"""What figures and report read of trials.parquet, besides the condition and its fields."""
+
+
+class Beside:
+    """Another process that draws every second figure while this one draws the rest."""
+
+    def __init__(self, folder: Path) -> None:
+        """Start it, if there is a second core."""
+        self._process: subprocess.Popen[bytes] | None = None
+        if _cores() > 1:
+            root = str(Path(__file__).parents[1])
+            path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+            command = [sys.executable, "-m", "analysis.draw", str(folder.resolve())]
+            self._process = subprocess.Popen(
+                command, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+
+    def __enter__(self) -> Beside:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+
+    def share(self, plots: Sequence[Plot]) -> tuple[list[Plot], list[Plot]]:
+        """The figures that this process draws, and those that the other one does."""
+        return (list(plots[::2]), list(plots[1::2])) if self._process else (list(plots), [])
+
+    def finished(self) -> bool:
+        """Wait for the other process; whether it drew all that it had to."""
+        return self._process is None or self._process.wait() == 0
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def read(folder: Path) -> dict[str, pd.DataFrame]:
+    """What figures are drawn of: `trials` and `exemplars`; FolderError if they cannot be read."""
+    from analysis.exemplars import load_exemplars
+    from analysis.trials import FIELDS, load
+
+    return {"trials": load(folder, ["condition", *FIELDS, *COLUMNS]), "exemplars": load_exemplars(folder)}
+
+
+def draw(plot: Plot, data: dict[str, pd.DataFrame], folder: Path) -> None:
+    """Save one figure as PNG and SVG in a folder; none if it makes no sense for the data."""
+    from analysis.figures.style import NotApplicable, save
+
+    try:
+        figure = plot.draw(data[plot.of])
+    except NotApplicable:
+        return
+    save(figure, folder, plot.name)
+
+
+def main() -> None:
+    """Draw the share of the other process (see `Beside`)."""
+    from analysis.figures import PLOTS
+
+    folder = Path(sys.argv[1])
+    data = read(folder)
+    for plot in PLOTS[1::2]:
+        draw(plot, data, folder / "figures")
+
+
+if __name__ == "__main__":
+    main()
