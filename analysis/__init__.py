@@ -1,0 +1,1 @@
+"""What result folders say: statistics, figures, verdict, planner and report; reads files only."""

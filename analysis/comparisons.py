@@ -22,7 +22,10 @@ def solved_by_seed(trials: pd.DataFrame) -> pd.DataFrame:
     good = fine(trials)
     solved = (good["outcome"] == "solved").astype("boolean")
     table = pd.DataFrame({"condition": good["condition"].astype("str"), "seed": good["seed"], "solved": solved})
-    return table.pivot(index="seed", columns="condition", values="solved")
+    # not pivot_table, which would average a seed that came twice
+    return table.pivot(  # noqa: PD010
+        index="seed", columns="condition", values="solved"
+    )
 
 
 def compare(solved: pd.DataFrame, first: str, second: str) -> Paired:

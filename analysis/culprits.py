@@ -39,7 +39,7 @@ class Culprits:
 def culprits(trials: pd.DataFrame) -> list[Culprits]:
     """The stuck runs of each condition, in the order of the trials."""
     good = fine(trials)
-    groups = {key: part for key, part in good.groupby("condition", observed=True)}
+    groups = dict(iter(good.groupby("condition", observed=True)))
     return [_culprits(row, groups[row["condition"]]) for _, row in conditions(good).iterrows()]
 
 

@@ -175,7 +175,7 @@ def render(results: Results, pictures: list[Picture], folder_name: str) -> str:
         question=results.question,
         lead=_lead(results.trials),
         facts=_facts(results),
-        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         verdicts=found,
         marks=MARKS,
         rules=verdict.__doc__,
@@ -223,11 +223,12 @@ def _lead(trials: pd.DataFrame) -> str:
     summary, row = summarise(trials), nearest(trials)
     at = summary[(summary["condition"] == row["condition"]).to_numpy(bool)].iloc[0]
     n, stuck = int(at["n"]), int(stuck_total(summary)[at.name])
-    fields = [name for name in ("hidden", "init", "lr")] + [f for f in swept(trials) if f not in ("hidden", "init", "lr")]
+    fields = list(dict.fromkeys(["hidden", "init", "lr", *swept(trials)]))
     best, worst = (summary.loc[i] for i in (summary["solved_rate"].idxmax(), summary["solved_rate"].idxmin()))
     text = (
         f"In the condition nearest to the article's ({words.condition(row, fields)}) "
-        f"{words.rate(Rate.of(int(at['solved']), n))} of the runs learn it and {words.rate(Rate.of(stuck, n))} get stuck."
+        f"{words.rate(Rate.of(int(at['solved']), n))} of the runs learn it, and "
+        f"{words.rate(Rate.of(stuck, n))} get stuck."
     )
     if len(summary) > 1:
         ends = [

@@ -51,7 +51,7 @@ class Rate:
 
     @property
     def rate(self) -> float:
-        """count / n."""
+        """Count / n."""
         return self.count / self.n if self.n else math.nan
 
 
@@ -157,7 +157,7 @@ def unpaired(first: Rate, second: Rate) -> Difference:
 
 
 def holm(p: ArrayLike) -> Reals:
-    """p values of many comparisons, adjusted by Holm's step-down method."""
+    """P values of many comparisons, adjusted by Holm's step-down method."""
     from statsmodels.stats.multitest import multipletests
 
     values = np.asarray(p, float)

@@ -31,20 +31,19 @@ def summarise(trials: pd.DataFrame) -> pd.DataFrame:
     groups = good.groupby("condition", sort=False, observed=True)
     table["n"] = groups.size().reindex(table.index, fill_value=0)
     table["failed"] = trials.groupby("condition", sort=False, observed=True).size() - table["n"]
-    counts = good.groupby(["condition", "outcome"], observed=True).size().unstack()
+    counts = good.pivot_table(index="condition", columns="outcome", aggfunc="size", observed=True)
     counts = counts.reindex(index=table.index, columns=list(OUTCOMES)).fillna(0).astype("int64")
     low, high = wilson(counts, table[["n"]])
     new: dict[str, object] = {}
     for i, outcome in enumerate(OUTCOMES):
-        rate = counts[outcome] / table["n"]
-        new |= {outcome: counts[outcome], f"{outcome}_rate": rate, f"{outcome}_low": low[:, i], f"{outcome}_high": high[:, i]}
+        new |= {outcome: counts[outcome], f"{outcome}_rate": counts[outcome] / table["n"]}
+        new |= {f"{outcome}_low": low[:, i], f"{outcome}_high": high[:, i]}
     table = table.assign(**new)
     for name in ("dead_init", "dead_final"):
         table[f"{name}_mean"] = groups[name].mean()
     epochs = good["solved_epoch"].astype("float64").groupby(good["condition"], observed=True)
-    quartiles = epochs.quantile([0.25, 0.5, 0.75]).unstack()
     for share, name in ((0.25, "q1"), (0.5, "median"), (0.75, "q3")):
-        table[f"solved_epoch_{name}"] = quartiles[share]
+        table[f"solved_epoch_{name}"] = epochs.quantile(share)
     return table.reset_index()
 
 
@@ -70,7 +69,7 @@ def table_lines(summary: pd.DataFrame) -> list[str]:
     fields = swept(summary)
     stuck = stuck_outcomes(summary)
     heads = [*fields, "n", "solved %  95 % CI", *(name.removeprefix("stuck_") for name in stuck), "other"]
-    heads += ["dead units", "epochs"]
+    heads += ["dead", "epochs"]
     rows = []
     for _, row in summary.iterrows():
         other = sum(row[name] for name in OUTCOMES[1:] if name not in stuck)
@@ -82,7 +81,7 @@ def table_lines(summary: pd.DataFrame) -> list[str]:
                 f"{rate} {100 * row['solved_low']:5.1f}-{100 * row['solved_high']:.1f}",
                 *(_percent(row[name], row["n"]) for name in stuck),
                 _percent(other, row["n"]),
-                f"{row['dead_init_mean']:.1f} > {row['dead_final_mean']:.1f}",
+                f"{row['dead_init_mean']:.1f}>{row['dead_final_mean']:.1f}",
                 "-" if np.isnan(row["solved_epoch_median"]) else f"{row['solved_epoch_median']:.0f}",
             ]
         )
@@ -99,8 +98,8 @@ def _percent(count: float, n: float) -> str:
 
 
 LEGEND = (
-    "solved % with its 95 % Wilson interval; 1/4, 1/3, 1/2, other: % that ended there;\n"
-    "dead units: mean at start > at end; epochs: median to solve, of the solved"
+    "solved: % with 95 % Wilson interval; 1/4, 1/3, 1/2, other: % that ended there;\n"
+    "dead: mean units dead at start > at end; epochs: median to solve, of the solved"
 )
 
 

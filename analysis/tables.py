@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -122,8 +123,8 @@ def draws_table(trials: pd.DataFrame) -> Table:
         rows.append([*cells(row, fields), f"{solved.n:,}", short(solved), *numbers])
     return Table(
         "How often to draw",
-        "Draws after which at least one success is 95 % or 99 % likely; in brackets what the 95 % Wilson interval of the "
-        "success rate allows.",
+        "Draws after which at least one success is 95 % or 99 % likely; in brackets what the 95 % Wilson interval of "
+        "the success rate allows.",
         [*heads(fields), "n", "solved, %", "draws for 95 %", "draws for 99 %"],
         rows,
         len(fields),
@@ -141,8 +142,8 @@ def widths_table(trials: pd.DataFrame) -> Table:
         rows.append([*cells(first.iloc[i], fields), *widths])
     return Table(
         "How wide is wide enough",
-        "The narrowest width of this study whose measured success rate reaches the wanted one; in brackets the narrowest "
-        "whose 95 % Wilson interval lies wholly at or above it.",
+        "The narrowest width of this study whose measured success rate reaches the wanted one; in brackets the "
+        "narrowest whose 95 % Wilson interval lies wholly at or above it.",
         [*heads(fields), *(f"{100 * wanted:.0f} %" for wanted in WANTED)],
         rows,
         len(fields),
@@ -167,11 +168,11 @@ def telling(widths: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     if len(widths) <= MOST_ROWS:
         return widths, COMPARED
     order = sorted({*widths["first"], *widths["second"]})
-    following = dict(zip(order, order[1:], strict=False))
+    following = dict(itertools.pairwise(order))
     neighbours = widths["first"].map(following) == widths["second"]
     reversed_ = (widths["high"] < 0) & (widths["p_holm"] < 0.05)
     shown = widths[(neighbours | reversed_).to_numpy(bool)]
     return shown, (
-        f"{COMPARED} Of {len(widths):,} comparisons those of neighbouring widths are shown, and those in which the wider "
-        "network fails more often; Holm's adjustment is over all of them."
+        f"{COMPARED} Of {len(widths):,} comparisons those of neighbouring widths are shown, and those in which the "
+        "wider network fails more often; Holm's adjustment is over all of them."
     )

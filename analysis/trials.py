@@ -140,7 +140,7 @@ def _mapped(keys: pd.Series, words: dict[str, str]) -> pd.Categorical:
 
 def swept(trials: pd.DataFrame) -> list[str]:
     """The fields that take more than one value."""
-    return [name for name in FIELDS if trials[name].nunique(dropna=False) > 1]
+    return [name for name in FIELDS if len(trials[name].drop_duplicates()) > 1]
 
 
 def fine(trials: pd.DataFrame) -> pd.DataFrame:

@@ -52,7 +52,7 @@ NOT_MEASURED = "not measured by this study"
 class Verdict:
     """A claim, what was measured, the effect with interval and n, and the verdict.
 
-    `kind` is one of holds, partly, fails, undecided, open.
+    `kind` is one of holds, partly, fails, undecided, open; `tally` counts the rule's answers.
     """
 
     claim: str
@@ -60,9 +60,12 @@ class Verdict:
     effect: str
     verdict: str
     kind: str
+    tally: str = ""
 
 
-def verdicts(trials: pd.DataFrame, found: Sequence[Culprits], widths: pd.DataFrame, inits: pd.DataFrame) -> list[Verdict]:
+def verdicts(
+    trials: pd.DataFrame, found: Sequence[Culprits], widths: pd.DataFrame, inits: pd.DataFrame
+) -> list[Verdict]:
     """The five verdicts.
 
     `found` from `analysis.culprits.culprits`; `widths` and `inits` from `compare_widths` and
@@ -82,8 +85,8 @@ def minimum(trials: pd.DataFrame) -> Verdict:
     rate = Rate.of(int(stuck_total(summary)[at.name]), int(at["n"] - at["solved"]))
     return Verdict(
         "The stuck runs are in a local minimum.",
-        f"Of {unsolved:,} unsolved runs {stuck:,} are at rest on a plateau: loss and gradient norm say so. Whether such a "
-        "point is a minimum is a matter of curvature and kinks, for which trials hold no certificate.",
+        f"Of {unsolved:,} unsolved runs {stuck:,} are at rest on a plateau: loss and gradient norm say so. Whether such "
+        "a point is a minimum is a matter of curvature and kinks, for which trials hold no certificate.",
         f"At rest, of the unsolved runs nearest to the article ({_name(trials, row)}): {words.rate(rate)}.",
         NOT_MEASURED,
         "open",
@@ -143,10 +146,8 @@ def more_units(trials: pd.DataFrame, widths: pd.DataFrame) -> Verdict:
     effect = f"Nearest to the article ({_name(trials, table.iloc[at])}): solved {words.rate(rates[at])}"
     pair = _pair(widths, table.iloc[at], fields, narrow, wide)
     effect += f"; against H = {narrow}: {words.difference(pair)}. " if pair else ". "
-    return _verdict(
-        claim, f"The success rate with H = {wide}, set against 95 %.", effect + reversals(widths, fields), table, answers,
-        fields,
-    )  # fmt: skip
+    measured = f"The success rate with H = {wide}, set against 95 %."
+    return _verdict(claim, measured, effect + reversals(widths, fields), table, answers, fields)
 
 
 def reversals(widths: pd.DataFrame, fields: Sequence[str]) -> str:
@@ -158,7 +159,8 @@ def reversals(widths: pd.DataFrame, fields: Sequence[str]) -> str:
     for _, part in worse.groupby(list(fields), observed=True, sort=False, dropna=False) if fields else [((), worse)]:
         row = part.loc[part["difference"].idxmin()]
         place = f"{words.condition(row, fields)}: " if fields else ""
-        texts.append(f"{place}H = {words.value(row['first'])} to {words.value(row['second'])} {words.difference(as_paired(row))}")
+        pair = f"H = {words.value(row['first'])} to {words.value(row['second'])}"
+        texts.append(f"{place}{pair} {words.difference(as_paired(row))}")
     return (
         f"It reverses, a wider network failing more often, in {len(worse):,} of {len(widths):,} comparisons; "
         f"the largest: {'; '.join(texts)}."
@@ -200,13 +202,11 @@ def again(trials: pd.DataFrame) -> Verdict:
     row = table.loc[(table["condition"] == nearest(trials)["condition"]).idxmax()]
     solved = Rate.of(int(row["solved"]), int(row["n"]))
     effect = (
-        f"Nearest to the article ({_name(trials, row)}): solved {words.rate(solved)}, so {words.draws(row['draws_95'])} "
-        f"draws for 95 % ({_range(row, 95)}) and {words.draws(row['draws_99'])} for 99 % ({_range(row, 99)})."
+        f"Nearest to the article ({_name(trials, row)}): solved {words.rate(solved)}, so "
+        f"{words.draws(row['draws_95'])} draws for 95 % ({_range(row, 95)}) and {words.draws(row['draws_99'])} for 99 % ({_range(row, 99)})."
     )
-    return _verdict(
-        "Drawing again helps.", f"Draws until success is 99 % likely, set against {MOST_DRAWS}.", effect, table, answers,
-        swept(trials),
-    )  # fmt: skip
+    measured = f"Draws until success is 99 % likely, set against {MOST_DRAWS}."
+    return _verdict("Drawing again helps.", measured, effect, table, answers, swept(trials))
 
 
 def _range(row: Any, wanted: int) -> str:
@@ -241,7 +241,7 @@ def _verdict(
     """Put the answers of a rule together, one for each row of the table."""
     n = len(answers)
     count = {answer: answers.count(answer) for answer in (YES, NO, UNDECIDED)}
-    tally = f" (yes in {count[YES]}, no in {count[NO]}, undecided in {count[UNDECIDED]} of {n})"
+    tally = f"yes in {count[YES]}, no in {count[NO]}, undecided in {count[UNDECIDED]} of {n}"
     if count[YES] == n:
         text, kind = "holds", "holds"
     elif count[YES]:
@@ -250,7 +250,7 @@ def _verdict(
         text, kind = "does not hold", "fails"
     else:
         text, kind = UNDECIDED, "undecided"
-    return Verdict(claim, measured, effect, text + (tally if n > 1 else ""), kind)
+    return Verdict(claim, measured, effect, text, kind, tally if n > 1 else "")
 
 
 def where(table: pd.DataFrame, holds: Sequence[bool], fields: Sequence[str]) -> str:
@@ -275,7 +275,7 @@ def _values(name: str, kept: Sequence[Any], found: Sequence[Any]) -> str:
     """Some of the values of a field, as a range where they are neighbours: 'lr = 0.01 to 0.1'."""
     if len(kept) == 1:
         return words.field(name, kept[0])
-    prefix = "" if name in ("init", "task", "activation") else f"{words.SYMBOLS.get(name, name)} = "
+    prefix = "" if name in ("init", "task", "activation") else f"{words.SYMBOLS.get(name, name)}{words.IS}"
     places = sorted(found.index(value) for value in kept)
     if prefix and len(kept) > 2 and places == list(range(places[0], places[-1] + 1)):
         return f"{prefix}{words.value(found[places[0]])} to {words.value(found[places[-1]])}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from analysis.statistics import Difference, Paired, Rate
@@ -13,6 +13,8 @@ SYMBOLS = {"hidden": "H", "lr": "lr"}
 
 MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"
+IS = "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"
+"""An equals sign at which no line ends."""
 
 
 def percent(fraction: float, digits: int = 1) -> str:
@@ -28,8 +30,8 @@ def interval(low: float, high: float) -> str:
 def rate(value: Rate) -> str:
     """'64.4 % (61.4–67.3, n = 1,000)'."""
     if not value.n:
-        return "no runs (n = 0)"
-    return f"{percent(value.rate)} ({interval(value.low, value.high)}, n = {value.n:,})"
+        return f"no runs (n{IS}0)"
+    return f"{percent(value.rate)} ({interval(value.low, value.high)}, n{IS}{value.n:,})"
 
 
 def points(fraction: float) -> str:
@@ -65,10 +67,10 @@ def field(name: str, what: Any) -> str:
     """A field and its value: 'H = 4', 'he', 'lr = 0.1'."""
     if name in ("init", "task", "activation"):
         return str(what)
-    return f"{SYMBOLS.get(name, name)} = {value(what)}"
+    return f"{SYMBOLS.get(name, name)}{IS}{value(what)}"
 
 
-def condition(row: Mapping[str, Any], fields: Iterable[str]) -> str:
+def condition(row: Any, fields: Iterable[str]) -> str:
     """A condition by some of its fields: 'H = 4, he, lr = 0.1'; 'the only condition' for none."""
     return ", ".join(field(name, row[name]) for name in fields) or "the only condition"
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from experiments.batches import MULTIPLE, Batch
 from experiments.execute import train_batch, warm_up
 from experiments.options import Options
-from experiments.progress import duration, say
+from experiments.progress import duration, paragraph, say
 from experiments.study import Study
 
 PROBE_SECONDS = 0.1
@@ -21,7 +21,7 @@ PROBE_SECONDS = 0.1
 def describe(study: Study, options: Options, todo: list[Batch]) -> None:
     """Print conditions, trainings, done and missing, estimated time and size; train nothing but a probe."""
     missing = sum(len(batch.seeds) for batch in todo)
-    say(f"{study.name}: {study.question}")
+    say(paragraph(f"{study.name}: {study.question}"))
     say(f"conditions   {len(study.conditions):,}")
     say(f"trainings    {study.n_trainings:,}")
     say(f"done         {study.n_trainings - missing:,}")

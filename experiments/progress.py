@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 import time
 from collections import Counter
 from types import TracebackType
@@ -77,12 +78,17 @@ class Progress:
             return ""
         solved = self.outcomes["solved"]
         stuck = sum(count for name, count in self.outcomes.items() if name.startswith("stuck"))
-        return f"solved {solved / n:.1%}  stuck {stuck / n:.1%}  other {(n - solved - stuck) / n:.1%}"
+        return f"solved {solved / n:.0%}  stuck {stuck / n:.0%}  other {(n - solved - stuck) / n:.0%}"
 
     def summary(self) -> str:
         """One line at the end."""
         seconds = time.monotonic() - self._start
         return f"{self.trained:,} trainings in {duration(seconds)} ({self.trained / max(seconds, 1e-9):,.0f}/s)"
+
+
+def paragraph(text: str) -> str:
+    """A text broken into lines of at most 79 characters."""
+    return textwrap.fill(text, 79, subsequent_indent="  ")
 
 
 def duration(seconds: float) -> str:

@@ -68,14 +68,13 @@ def report_left_aside(folder: ResultFolder) -> None:
 def train(study: Study, options: Options, folder: ResultFolder, todo: list[Batch]) -> None:
     """Train the missing batches, writing each to the folder as it comes."""
     from experiments.execute import execute, warm_up
-    from experiments.progress import Progress, say
+    from experiments.progress import Progress, paragraph, say
 
     total = sum(len(batch.seeds) for batch in todo)
-    say(f"{study.name}: {study.question}")
-    say(
-        f"{len(study.conditions)} conditions x {len(study.seeds):,} seeds; {total:,} trainings to do with "
-        f"{options.engine}, {options.n_jobs} {options.backend}{' (' + options.note + ')' if options.note else ''}"
-    )
+    say(paragraph(f"{study.name}: {study.question}"))
+    how = f"{options.engine}, {options.n_jobs} {options.backend}{' (' + options.note + ')' if options.note else ''}"
+    counts = f"{len(study.conditions):,} conditions x {len(study.seeds):,} seeds, {total:,} trainings to do"
+    say(paragraph(f"{counts}, with {how}"))
     if options.engine == "numba":
         warm_up(todo, study.success, options.engine)
     progress = Progress(total)

@@ -10,7 +10,7 @@ that one set of constants serves every loss.
   rows share one wrong prediction), 1/3 (three do) or 1/2 (all four do). For other tasks G alone
   decides and the level is the final loss.
 - oscillating: not at rest, and the mean loss of the last half-tail is not below that of the one
-  before by even a tenth of what the gradient promises (lr·G²·c² an epoch) nor by 0.1 %.
+  before by even a tenth of what the gradient promises (lr·G²·c² an epoch) nor by a tenth of itself.
 - unsettled: everything else; it is still on its way and is never counted as stuck.
 
 The cause of an unsolved run:
@@ -158,7 +158,7 @@ def _oscillates(condition: Condition, trace: Trace, norm: NDArray[Any]) -> NDArr
         return np.zeros(len(norm), bool)
     earlier, later = trace.tail / half
     promised = condition.lr * norm**2 * half
-    return np.asarray((promised > 1e-6 * later) & ~(earlier - later >= np.minimum(0.1 * promised, 1e-3 * later)))
+    return np.asarray((promised > 1e-6 * later) & ~(earlier - later >= 0.1 * np.minimum(promised, later)))
 
 
 def _merged(condition: Condition, y: list[NDArray[Any]], stuck: NDArray[np.bool_]) -> NDArray[np.str_]:

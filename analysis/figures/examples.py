@@ -39,7 +39,7 @@ def loss_curves(exemplars: pd.DataFrame) -> Figure:
         epoch = np.array(run["epoch"], float)
         curve = np.array(run["curve"], float)
         seen = np.isfinite(curve)
-        for ax in (above, below):
+        for ax in (above, below) if np.nanmin(curve, initial=np.inf) < BREAK else (above,):
             ax.plot(
                 epoch[seen] + 1, np.maximum(curve[seen], LOWEST), color=OUTCOME_COLOURS[run["outcome"]],
                 marker=MARKERS[i % 7], markevery=(i, 6), markersize=5, linestyle=DASHES[i % 7],

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from analysis import words
 from analysis.conditions import few, slices, values, with_values
@@ -17,7 +19,7 @@ from analysis.trials import ARTICLE, swept
 ORDER = ("hidden", "init", "lr")
 """Fields that panels and series take first."""
 
-MOST_PANELS = 8
+MOST_PANELS = 12
 NUMERIC = ("hidden", "lr", "epochs", "slope", "batch_size")
 
 
@@ -67,28 +69,22 @@ def make_panels(rows: pd.DataFrame, fields: Sequence[str], most: int = MOST_PANE
 
 def thin(trials: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.DataFrame, str]:
     """Trials with so few values of each field that at most `most` combinations are left; and a note that says so."""
-    kept = {name: values(trials, name) for name in fields}
-    while _product(kept) > most:
-        longest = max(kept, key=lambda name: len(kept[name]))
-        kept[longest] = few(kept[longest], len(kept[longest]) - 1, ARTICLE[longest])
+    found = {name: values(trials, name) for name in fields}
+    room = {name: len(values_) for name, values_ in found.items()}
+    while math.prod(room.values()) > most:
+        room[max(room, key=lambda name: room[name])] -= 1
+    kept = {name: few(found[name], room[name], ARTICLE[name]) for name in fields}
     notes = []
-    for name, found in kept.items():
-        if len(found) < trials[name].nunique(dropna=False):
-            trials = trials[trials[name].isin([value for value in found if value is not None]).to_numpy()]
-            notes.append(f"{words.SYMBOLS.get(name, name)}: {', '.join(words.value(value) for value in found)}")
+    for name, chosen in kept.items():
+        if len(chosen) < len(found[name]):
+            trials = trials[trials[name].isin([value for value in chosen if value is not None]).to_numpy()]
+            notes.append(f"{words.SYMBOLS.get(name, name)}: {', '.join(words.value(value) for value in chosen)}")
     return trials, f"Shown of the study's values: {'; '.join(notes)}." if notes else ""
 
 
 def thin_field(trials: pd.DataFrame, name: str | None, most: int) -> tuple[pd.DataFrame, str]:
     """The same for one field; nothing to do for None."""
     return thin(trials, [name], most) if name else (trials, "")
-
-
-def _product(kept: dict[str, list[Any]]) -> int:
-    total = 1
-    for found in kept.values():
-        total *= len(found)
-    return total
 
 
 def points(trials: pd.DataFrame) -> pd.DataFrame:
@@ -110,6 +106,25 @@ def n_text(numbers: pd.Series | Sequence[int]) -> str:
     return f"n = {low:,}" if low == high else f"n = {low:,} to {high:,}"
 
 
+def panel_title(panel: Panel, text: str, columns: int) -> str:
+    """A panel's title, in two lines where panels are narrow."""
+    return ("\n" if columns > 2 else ", ").join(filter(None, [panel.title, text]))
+
+
 def axis_label(field: str) -> str:
     """A field as an axis names it."""
     return {"hidden": "hidden units H", "lr": "learning rate"}.get(field, field.replace("_", " "))
+
+
+def widest(summary: pd.DataFrame, outcomes: Sequence[str]) -> str:
+    """How wide the intervals of the shares are at most, for figures that cannot show each."""
+    low, high = (summary[[f"{name}_{end}" for name in outcomes]].to_numpy(float) for end in ("low", "high"))
+    half = 100 * (high - low).max() / 2
+    return f"95 % Wilson intervals reach at most {half:.1f} points to either side of their middle."
+
+
+def footnote(figure: Figure, *notes: str) -> None:
+    """Small print under a figure; none if there is none."""
+    text = " ".join(filter(None, notes))
+    if text:
+        figure.supxlabel(text, fontsize=8, color="#666666")

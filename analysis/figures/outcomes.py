@@ -9,11 +9,29 @@ from matplotlib.figure import Figure
 
 from analysis import words
 from analysis.conditions import nearest, values, with_values
-from analysis.figures.layout import axis_field, axis_label, make_panels, n_text, points, rest_of
+from analysis.figures.layout import (
+    axis_field,
+    axis_label,
+    footnote,
+    make_panels,
+    n_text,
+    panel_title,
+    points,
+    rest_of,
+    widest,
+)
 from analysis.figures.style import (
-    MARKERS, OUTCOME_COLOURS, OUTCOME_HATCHES, NotApplicable, on_dark, outcome_legend, panels, percent_axis,
-    series_colours, styled,
-)  # fmt: skip
+    MARKERS,
+    OUTCOME_COLOURS,
+    OUTCOME_HATCHES,
+    NotApplicable,
+    on_dark,
+    outcome_legend,
+    panels,
+    percent_axis,
+    series_colours,
+    styled,
+)
 from analysis.statistics import Rate, wilson
 from analysis.trials import FIELDS, OUTCOMES, fine, swept
 
@@ -29,16 +47,16 @@ def composition(trials: pd.DataFrame) -> Figure:
     """Where the runs of each condition end: a bar a condition, stacked by outcome, shares in per cent."""
     field = axis_field(trials) if swept(trials) else "hidden"
     found, note = make_panels(points(trials), rest_of(trials, field))
-    figure, axes = panels(len(found), 2 if trials[field].nunique() > 6 or len(found) in (2, 4) else 3, 2.9, sharey=True)
+    columns = 2 if len(values(trials, field)) > 6 or len(found) in (1, 2, 4) else 3
+    figure, axes = panels(len(found), columns, 2.9, sharey=True)
     for ax, panel in zip(axes, found, strict=True):
         summary = panel.rows.sort_values(field)
-        ax.set_title(", ".join(filter(None, [panel.title, f"{n_text(summary['n'])} a bar"])))
+        ax.set_title(panel_title(panel, f"{n_text(summary['n'])} a bar", columns))
         stack(ax, summary, [words.value(value) for value in summary[field]])
         ax.set_xlabel(axis_label(field))
     percent_axis(axes, "share of runs, %")
     outcome_legend(figure, present(trials))
-    if note:
-        figure.supxlabel(note, fontsize=8, color="#666666")
+    footnote(figure, note, widest(points(trials), present(trials)))
     return figure
 
 
@@ -86,8 +104,7 @@ def merged_rows(trials: pd.DataFrame) -> Figure:
     shown = merged_trials(trials)
     traps = [name for name in present(shown) if name.startswith("stuck")]
     counts = {trap: shown[(shown["outcome"] == trap).to_numpy(bool)] for trap in traps}
-    patterns = {trap: sorted(part["merged"].fillna("none").astype(str).unique()) for trap, part in counts.items()}
-    patterns = {trap: _commonest(counts[trap], found) for trap, found in patterns.items()}
+    patterns = {trap: _commonest(part) for trap, part in counts.items()}
     ratios = [max(len(found), 2) for found in patterns.values()]
     figure = Figure(figsize=(10, 0.75 * sum(ratios) + 1.4), layout="constrained")
     axes = list(figure.subplots(len(traps), 1, squeeze=False, sharex=True, height_ratios=ratios).flat)
@@ -110,10 +127,15 @@ def merged_trials(trials: pd.DataFrame) -> pd.DataFrame:
     return stuck
 
 
-def _commonest(part: pd.DataFrame, found: list[str]) -> list[str]:
-    """At most six patterns, the rest left out, in a fixed order."""
-    counts = part["merged"].fillna("none").astype(str).value_counts()
-    return sorted(sorted(found, key=lambda name: -counts[name])[:6])
+def _patterns(part: pd.DataFrame) -> pd.Series:
+    """How often each pattern occurs; runs that merge no rows count as 'none'."""
+    return part["merged"].astype("str").fillna("none").value_counts()
+
+
+def _commonest(part: pd.DataFrame) -> list[str]:
+    """The patterns, six at most, in a fixed order."""
+    counts = _patterns(part)
+    return sorted(sorted(counts.index, key=lambda name: (-counts[name], name))[:6])
 
 
 def _merged_panel(ax: Axes, part: pd.DataFrame, patterns: list[str], inits: list[str], trap: str) -> None:
@@ -122,7 +144,7 @@ def _merged_panel(ax: Axes, part: pd.DataFrame, patterns: list[str], inits: list
     totals = []
     for i, init in enumerate(inits):
         mine = part[(part["init"] == init).to_numpy(bool)]
-        counts = mine["merged"].fillna("none").astype(str).value_counts()
+        counts = _patterns(mine)
         count = np.array([counts.get(name, 0) for name in patterns])
         n = len(mine)
         totals.append(f"{init} n = {n:,}")
@@ -156,11 +178,11 @@ def describe_merged_rows(trials: pd.DataFrame) -> str:
     texts = []
     for trap in [name for name in present(shown) if name.startswith("stuck")]:
         part = shown[(shown["outcome"] == trap).to_numpy(bool)]
-        counts = part["merged"].fillna("none").astype(str).value_counts()
+        counts = _patterns(part)
         common = sorted(counts.index, key=lambda name: (-counts[name], name))[0]
         texts.append(f"{words.outcome(trap)}: {common} in {words.rate(Rate.of(counts[common], len(part)))}")
     fixed = [name for name in swept(trials) if name != "init"]
     where = f" ({words.condition(nearest(trials), fixed)})" if fixed else ""
-    several = " with all inits together" if shown["init"].nunique() > 1 else ""
+    several = " with all inits together" if len(values(shown, "init")) > 1 else ""
     return f"Rows that share one wrong prediction{where}, commonest{several}: {'; '.join(texts)}."
 

@@ -37,7 +37,9 @@ STYLE: dict[str, Any] = {
     "ytick.color": "#555555",
     "xtick.labelsize": 9,
     "ytick.labelsize": 9,
-    "legend.frameon": False,
+    "legend.frameon": True,
+    "legend.framealpha": 0.75,
+    "legend.edgecolor": "none",
     "legend.fontsize": 9,
     "hatch.linewidth": 0.6,
     "hatch.color": "white",
@@ -74,13 +76,15 @@ SERIES = ("#332288", "#cc6677", "#117733", "#ddaa33", "#882255", "#44aa99")
 """Colours of series that have no order (P. Tol's muted scheme, told apart by the colour-blind)."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 1, 1, 1, 1, 1)), "-", "--")
+DASHES: tuple[Any, ...] = (
+    "-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 1, 1, 1, 1, 1)), "-", "--",
+)  # fmt: skip
 
 LEVELS = {"1/4": 1 / 4, "1/3": 1 / 3, "1/2": 1 / 2}
 """The losses at which XOR's traps lie."""
 
 
-class NotApplicable(Exception):
+class NotApplicable(Exception):  # noqa: N818 - no error: the figure is skipped
     """A figure makes no sense for these results: a sentence that says why."""
 
 
@@ -124,9 +128,9 @@ def outcome_patch(outcome: str) -> Patch:
 
 
 def outcome_legend(figure: Figure, outcomes: Sequence[str]) -> None:
-    """A legend of outcomes under the figure."""
+    """A legend of outcomes above the panels."""
     handles = [outcome_patch(name) for name in outcomes]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), handlelength=1.8, handleheight=1.2)
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), handlelength=1.8, handleheight=1.2)
 
 
 def on_dark(outcome: str) -> bool:
@@ -146,10 +150,7 @@ def percent_axis(axes: Iterable[Axes], label: str) -> None:
 def save(figure: Figure, folder: Path, name: str) -> None:
     """Write NAME.png at 200 dpi and NAME.svg; the same figure gives the same bytes."""
     with mpl.rc_context(STYLE):
-        layout = figure.get_layout_engine()
-        if layout is not None:
-            layout.execute(figure)
-            figure.set_layout_engine("none")  # laid out once, not again for each file
+        _lay_out(figure)
         for suffix, metadata, options in (
             ("svg", {"Date": None, "Creator": None}, {}),
             ("png", {"Software": None}, {"dpi": 200, "pil_kwargs": {"compress_level": 4}}),
@@ -157,3 +158,18 @@ def save(figure: Figure, folder: Path, name: str) -> None:
             temporary = folder / f".{name}.{suffix}.tmp"
             figure.savefig(temporary, format=suffix, metadata=metadata, **options)  # type: ignore[arg-type]
             temporary.replace(folder / f"{name}.{suffix}")
+
+
+def _lay_out(figure: Figure) -> None:
+    """Lay the figure out once, for all files, and round away what differs from process to process.
+
+    The solver takes its constraints in an order that varies, which shows in the last digits.
+    """
+    layout = figure.get_layout_engine()
+    if layout is None:
+        return
+    layout.execute(figure)
+    figure.set_layout_engine("none")
+    for ax in figure.axes:
+        bounds = ax.get_position(original=True).bounds
+        ax.set_position([round(value, 6) for value in bounds])  # type: ignore[arg-type]

@@ -12,8 +12,19 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from analysis import words
 from analysis.figures.layout import (
-    axis_field, axis_label, by_value, make_panels, n_text, points, rest_of, series_field, thin_field,
-)  # fmt: skip
+    axis_field,
+    axis_label,
+    by_value,
+    footnote,
+    make_panels,
+    n_text,
+    panel_title,
+    points,
+    rest_of,
+    series_field,
+    thin_field,
+    widest,
+)
 from analysis.figures.style import DASHES, MARKERS, NotApplicable, panels, percent_axis, series_colours, styled
 from analysis.statistics import Rate
 from analysis.trials import swept
@@ -26,15 +37,16 @@ def success_rate(trials: pd.DataFrame) -> Figure:
     series = series_field(trials, field)
     shown, note = thin_field(points(trials), series, 6)
     found, note_panels = make_panels(shown, rest_of(trials, field, series))
-    figure, axes = panels(len(found), 3 if len(found) != 4 else 2, 3.3, sharey=True)
+    columns = 3 if len(found) not in (1, 2, 4) else 2
+    figure, axes = panels(len(found), columns, 3.3, sharey=True)
     for ax, panel in zip(axes, found, strict=True):
-        ax.set_title(", ".join(filter(None, [panel.title, f"{n_text(panel.rows['n'])} a point"])))
+        ax.set_title(panel_title(panel, f"{n_text(panel.rows['n'])} a point", columns))
         _lines(ax, panel.rows, field, series)
         ax.set_xlabel(axis_label(field))
     percent_axis(axes, "solved, %")
     if series:
         axes[0].legend(title=None if series == "init" else axis_label(series))
-    _footnote(figure, note, note_panels)
+    footnote(figure, note, note_panels)
     return figure
 
 
@@ -46,7 +58,7 @@ def _lines(ax: Axes, summary: pd.DataFrame, field: str, series: str | None) -> N
         x = np.array([where[value] for value in part[field]])
         rate = 100 * part["solved_rate"].to_numpy(float)
         bars = [rate - 100 * part["solved_low"], 100 * part["solved_high"] - rate]
-        label = words.field(series, value) if series else None
+        label = words.value(value) if series else None
         ax.errorbar(
             x, rate, yerr=np.maximum(np.array(bars), 0), label=label, color=colours[i], marker=MARKERS[i % 7],
             linestyle=DASHES[i % 7], capsize=3, elinewidth=1.1, markeredgecolor="white", markeredgewidth=0.7,
@@ -113,9 +125,10 @@ def success_map(trials: pd.DataFrame) -> Figure:
 
     across, down = map_fields(trials)
     found, note = make_panels(points(trials), rest_of(trials, across, down), 6)
-    wide = trials[across].nunique() > 9
+    columns = trials[across].nunique()
+    wide = columns > 9
     rows = trials[down].nunique()
-    figure, axes = panels(len(found), 1 if wide else 2, max(0.34 if wide else 0.52, 0) * rows + 1.1)
+    figure, axes = panels(len(found), 1 if wide else 2, (0.34 if wide else 0.52) * rows + 1.1)
     for ax, panel in zip(axes, found, strict=True):
         summary = panel.rows
         grid = {
@@ -127,15 +140,16 @@ def success_map(trials: pd.DataFrame) -> Figure:
             100 * grid["solved_rate"].astype(float), ax=ax, vmin=0, vmax=100, cmap="cividis", annot=texts, fmt="",
             annot_kws={"fontsize": 7 if wide else 8.5}, cbar=False, linewidths=1.5, linecolor="white",
         )  # fmt: skip
-        ax.set_title(", ".join(filter(None, [panel.title, f"{n_text(summary['n'])} a cell"])))
+        ax.set_title(panel_title(panel, f"{n_text(summary['n'])} a cell", 2))
         ax.set_xlabel(axis_label(across))
         ax.set_ylabel("" if down == "init" else axis_label(down))
-        ax.set_xticklabels([words.value(value) for value in grid["solved_rate"].columns], rotation=0)
+        marks = [words.value(value) for value in grid["solved_rate"].columns]
+        ax.set_xticklabels(marks, rotation=60 if columns > 16 else 0)
         ax.tick_params(length=0)
         ax.set_yticklabels([words.value(value) for value in grid["solved_rate"].index], rotation=0)
         ax.grid(False)
     _colour_bar(figure, axes)
-    _footnote(figure, "" if not wide else "In each cell the per cent solved.", note)
+    footnote(figure, f"In each cell the per cent solved. {widest(points(trials), ['solved'])}" if wide else "", note)
     return figure
 
 
@@ -165,8 +179,3 @@ def _colour_bar(figure: Figure, axes: list[Axes]) -> None:
     bar = figure.colorbar(axes[0].collections[0], ax=axes, label="solved, %", shrink=0.9, aspect=18, pad=0.01)
     bar.outline.set_visible(False)  # type: ignore[operator]
 
-
-def _footnote(figure: Figure, *notes: str) -> None:
-    text = " ".join(filter(None, notes))
-    if text:
-        figure.supxlabel(text, fontsize=8, color="#666666")

@@ -12,11 +12,30 @@ from matplotlib.figure import Figure
 from analysis import words
 from analysis.conditions import nearest, values, with_values
 from analysis.dead_law import dead_law
-from analysis.figures.layout import axis_label, by_value, line_field, make_panels, rest_of, thin, thin_field
+from analysis.figures.layout import (
+    axis_label,
+    by_value,
+    footnote,
+    line_field,
+    make_panels,
+    n_text,
+    panel_title,
+    rest_of,
+    thin,
+    thin_field,
+)
 from analysis.figures.outcomes import present
 from analysis.figures.style import (
-    DASHES, MARKERS, OUTCOME_COLOURS, OUTCOME_HATCHES, NotApplicable, outcome_legend, panels, series_colours, styled,
-)  # fmt: skip
+    DASHES,
+    MARKERS,
+    OUTCOME_COLOURS,
+    OUTCOME_HATCHES,
+    NotApplicable,
+    outcome_legend,
+    panels,
+    series_colours,
+    styled,
+)
 from analysis.statistics import Rate, unpaired, wilson
 from analysis.trials import FIELDS, fine, swept
 
@@ -33,19 +52,25 @@ def dead_units(trials: pd.DataFrame) -> Figure:
     for column, hidden in enumerate(widths):
         part = with_values(shown, {"hidden": hidden}, ["hidden"])
         _at_start(axes[0, column], part, inits)
-        axes[0, column].set_title(f"H = {hidden}: at the start")
+        axes[0, column].set_title(f"H = {hidden}\nat the start")
         for row, init in enumerate(inits, 1):
             mine = part[(part["init"] == init).to_numpy(bool)]
             _at_end(axes[row, column], mine)
-            axes[row, column].set_title(f"{words.condition({'hidden': hidden, 'init': init}, ['hidden', 'init'])}: at the end (n = {len(mine):,})")
+            axes[row, column].set_title(f"H = {hidden}, {init}\nat the end, n = {len(mine):,}")
         axes[-1, column].set_xlabel("dead units")
     for row in axes:
         row[0].set_ylabel("share of runs, %")
     axes[0, -1].legend(loc="upper right")
     outcome_legend(figure, present(shown))
-    if note:
-        figure.supxlabel(note, fontsize=8, color="#666666")
+    footnote(figure, note, _end_note(shown))
     return figure
+
+
+def _end_note(shown: pd.DataFrame) -> str:
+    """How wide the intervals of the stacked shares can be."""
+    n = int(shown.groupby("condition", observed=True).size().min())
+    low, high = wilson(n // 2, n)
+    return f"At the end: 95 % Wilson intervals reach at most {50 * (high - low):.1f} points to either side."
 
 
 def dead_trials(trials: pd.DataFrame) -> pd.DataFrame:
@@ -123,7 +148,7 @@ def stuck_by_live_units(trials: pd.DataFrame) -> Figure:
     figure, axes = panels(len(found), 2, 3.0, sharey=True)
     for ax, panel in zip(axes, found, strict=True):
         parts = by_value(panel.rows, lines)
-        ax.set_title(", ".join(filter(None, [panel.title, f"n = {len(parts[0][1]):,} a line"])))
+        ax.set_title(panel_title(panel, f"{n_text([len(part) for _, part in parts])} a line", 2))
         _live_lines(ax, parts, lines)
         ax.set_xlabel("units alive at the start")
         ax.set_ylim(-2, 102)
@@ -133,8 +158,7 @@ def stuck_by_live_units(trials: pd.DataFrame) -> Figure:
             ax.set_ylabel("stuck, %")
     if lines:
         axes[0].legend(title=axis_label(lines), loc="best")
-    text = " ".join(filter(None, [note, note_panels, "Points of fewer than 5 runs are left out."]))
-    figure.supxlabel(text, fontsize=8, color="#666666")
+    footnote(figure, note, note_panels, "Points of fewer than 5 runs are left out.")
     return figure
 
 
@@ -144,6 +168,8 @@ def live_trials(trials: pd.DataFrame) -> pd.DataFrame:
         raise NotApplicable("only ReLU units can be dead, and this study has other activations")
     good = fine(trials)
     stuck = good["outcome"].astype("str").str.startswith("stuck")
+    if not good["dead_init"].any():
+        raise NotApplicable("every unit of every run is alive at the start, so there is nothing to set side by side")
     return good.assign(live=good["hidden"] - good["dead_init"], stuck=stuck)
 
 
@@ -160,8 +186,7 @@ def _live_lines(ax: Axes, parts: list[tuple[Any, pd.DataFrame]], lines: str | No
             marker=MARKERS[i % 7], linestyle=DASHES[i % 7], capsize=3, elinewidth=1.0, markeredgecolor="white",
             markeredgewidth=0.7, label=words.value(value) if lines else None,
         )  # fmt: skip
-        if i == 0:
-            ax.set_xticks(table.index if len(table) <= 12 else table.index[::2])
+    ax.set_xticks(_ticks(int(max(part["live"].max() for _, part in parts))))
 
 
 def describe_stuck_by_live_units(trials: pd.DataFrame) -> str:

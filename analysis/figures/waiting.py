@@ -12,7 +12,18 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from analysis import words
 from analysis.conditions import nearest, with_values
-from analysis.figures.layout import axis_label, by_value, line_field, make_panels, n_text, points, rest_of, thin_field
+from analysis.figures.layout import (
+    axis_label,
+    by_value,
+    footnote,
+    line_field,
+    make_panels,
+    n_text,
+    panel_title,
+    points,
+    rest_of,
+    thin_field,
+)
 from analysis.figures.style import DASHES, MARKERS, NotApplicable, panels, percent_axis, series_colours, styled
 from analysis.statistics import any_success, draws_needed, survival
 from analysis.trials import FIELDS, fine, swept
@@ -31,7 +42,7 @@ def epochs_to_solve(trials: pd.DataFrame) -> Figure:
     for ax, panel in zip(axes, found, strict=True):
         parts = by_value(panel.rows, lines)
         sizes = [len(part) for _, part in parts]
-        ax.set_title(", ".join(filter(None, [panel.title, f"{n_text(sizes)} a line"])))
+        ax.set_title(panel_title(panel, f"{n_text(sizes)} a line", 2))
         colours = series_colours(True, len(parts))
         for i, (value, part) in enumerate(parts):
             _step(ax, part, colours[i], DASHES[i % 7], words.value(value) if lines else None)
@@ -39,7 +50,7 @@ def epochs_to_solve(trials: pd.DataFrame) -> Figure:
     percent_axis(axes, "not yet solved, %")
     if lines:
         axes[0].legend(title=axis_label(lines), loc="lower left")
-    _footnote(figure, note, note_panels)
+    footnote(figure, note, note_panels)
     return figure
 
 
@@ -93,7 +104,7 @@ def drawing_again(trials: pd.DataFrame) -> Figure:
     figure, axes = panels(len(found), 2, 3.0, sharey=True, sharex=True)
     for ax, panel in zip(axes, found, strict=True):
         summary = panel.rows
-        ax.set_title(", ".join(filter(None, [panel.title, f"{n_text(summary['n'])} a line"])))
+        ax.set_title(panel_title(panel, f"{n_text(summary['n'])} a line", 2))
         parts = by_value(summary, lines)
         colours = series_colours(True, len(parts))
         for i, (value, part) in enumerate(parts):
@@ -106,8 +117,8 @@ def drawing_again(trials: pd.DataFrame) -> Figure:
     percent_axis(axes, "at least one success, %")
     for ax in axes:
         title = axis_label(lines) if lines else None
-        ax.legend(title=f"{title}: draws for 95 %, 99 %" if title else "draws for 95 %, 99 %", loc="lower right")
-    _footnote(figure, note, note_panels)
+        ax.legend(title=f"{title}: draws for 95 %, 99 %" if title else "draws for 95 %, 99 %", loc="best")
+    footnote(figure, note, note_panels)
     return figure
 
 
@@ -133,8 +144,3 @@ def describe_drawing_again(trials: pd.DataFrame) -> str:
     where = words.condition(row, swept(trials)) if swept(trials) else "the only condition"
     return f"Nearest to the article ({where}, n = {row['n']:,}): {words.listed(texts)}."
 
-
-def _footnote(figure: Figure, *notes: str) -> None:
-    text = " ".join(filter(None, notes))
-    if text:
-        figure.supxlabel(text, fontsize=8, color="#666666")
