@@ -29,15 +29,15 @@ def method(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
         f"protocol {manifest['protocol']}: an Affine layer, an activation and an Affine layer, gradient descent on "
         f"{losses}. Solved means: {_success(success)}. The loss of an epoch is measured before its update, the final "
         "loss after the last one.",
-        "Stuck means at rest: the gradient is next to nothing and the loss lies on a level where it can rest. Runs that "
-        "still move are unsettled and runs that do not settle are oscillating; neither counts as stuck. A unit is dead "
-        "if its pre-activation is at most 0 on every row. Nothing here says 'minimum': that would take a certificate.",
+        "Stuck means at rest: the gradient is next to nothing and the loss lies on a level where it can rest. Runs "
+        "that still move are unsettled and runs that do not settle are oscillating; neither counts as stuck. A unit is "
+        "dead if its pre-activation is at most 0 on every row. Nothing here says 'minimum': that would take a certificate.",
         "Every rate has its n and a 95 % Wilson score interval (Wilson 1927). Conditions with the same seed start from "
         "the same underlying draws, whatever their init, step and width (a narrow network is the first units of a wide "
         "one), so they are compared seed by seed: discordant pairs, the exact McNemar test, and the paired difference "
         "with the interval of Newcombe's method 10 (Statistics in Medicine 17, 1998, for paired data). Groups of "
-        "different runs are compared by Newcombe's method 10 for independent proportions (the same volume). p values of "
-        "many comparisons are adjusted by Holm's method over one table.",
+        "different runs are compared by Newcombe's method 10 for independent proportions (the same volume). p values "
+        "of many comparisons are adjusted by Holm's method over one table.",
         "Epochs to solve: Kaplan\N{EN DASH}Meier, unsolved runs censored at the end; with no other censoring the band "
         "is the Wilson interval of the share.",
         "Exemplary runs: of the conditions in which a run ended so, the one nearest to the article's (fewest other "

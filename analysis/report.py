@@ -119,7 +119,7 @@ def read_results(folder: Path) -> Results:
 
 
 def draw_figures(results: Results, folder: Path, beside: Beside) -> list[Picture]:
-    """Draw every figure that makes sense and save it as PNG and SVG; an old one that makes none is removed."""
+    """Draw every figure that makes sense and save it as PNG and SVG."""
     from analysis.draw import draw
     from analysis.figures import PLOTS
 
@@ -129,10 +129,11 @@ def draw_figures(results: Results, folder: Path, beside: Beside) -> list[Picture
     if not beside.finished():  # draw its share here, where an error is seen
         for plot in others:
             draw(plot, results.data, folder)
-    return [_picture(plot, results.data[plot.of], folder) for plot in PLOTS]
+    return [picture(plot, results.data[plot.of], folder) for plot in PLOTS]
 
 
-def _picture(plot: Plot, data: pd.DataFrame, folder: Path) -> Picture:
+def picture(plot: Plot, data: pd.DataFrame, folder: Path) -> Picture:
+    """A figure that was drawn into a folder, or why there is none; an old one of that name is then removed."""
     from analysis.figures.style import NotApplicable
 
     try:
@@ -200,9 +201,7 @@ def _judge(trials: pd.DataFrame) -> tuple[list[Verdict], list[Table], list[Table
     why, widths, inits = culprits(trials), compare_widths(trials), compare_he(trials)
     behind = [tables.conditions_table(trials), tables.culprits_table(trials, why)]
     if len(inits):
-        behind.append(
-            tables.comparison_table("What He buys", tables.COMPARED, others(trials, "init"), inits)
-        )
+        behind.append(tables.comparison_table("What He buys", tables.COMPARED, others(trials, "init"), inits))
     if len(widths):
         shown, note = tables.telling(widths)
         behind.append(tables.comparison_table("What more units buy", note, others(trials, "hidden"), shown))

@@ -85,8 +85,8 @@ def minimum(trials: pd.DataFrame) -> Verdict:
     rate = Rate.of(int(stuck_total(summary)[at.name]), int(at["n"] - at["solved"]))
     return Verdict(
         "The stuck runs are in a local minimum.",
-        f"Of {unsolved:,} unsolved runs {stuck:,} are at rest on a plateau: loss and gradient norm say so. Whether such "
-        "a point is a minimum is a matter of curvature and kinks, for which trials hold no certificate.",
+        f"Of {unsolved:,} unsolved runs {stuck:,} are at rest on a plateau: loss and gradient norm say so. Whether "
+        "such a point is a minimum is a matter of curvature and kinks, for which trials hold no certificate.",
         f"At rest, of the unsolved runs nearest to the article ({_name(trials, row)}): {words.rate(rate)}.",
         NOT_MEASURED,
         "open",
@@ -203,7 +203,8 @@ def again(trials: pd.DataFrame) -> Verdict:
     solved = Rate.of(int(row["solved"]), int(row["n"]))
     effect = (
         f"Nearest to the article ({_name(trials, row)}): solved {words.rate(solved)}, so "
-        f"{words.draws(row['draws_95'])} draws for 95 % ({_range(row, 95)}) and {words.draws(row['draws_99'])} for 99 % ({_range(row, 99)})."
+        f"{words.draws(row['draws_95'])} draws for 95 % ({_range(row, 95)}) and "
+        f"{words.draws(row['draws_99'])} for 99 % ({_range(row, 99)})."
     )
     measured = f"Draws until success is 99 % likely, set against {MOST_DRAWS}."
     return _verdict("Drawing again helps.", measured, effect, table, answers, swept(trials))

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from nnxor.condition import Condition
     from nnxor.draws import Weights
 
+COLUMNS = ["hidden", "contender", "cores", "ms_per_training", "ms_min", "ms_max", "trainings_per_s"]
+
 LR = 0.1
 INIT = "uniform"
 
@@ -47,6 +49,7 @@ def benchmark(config: Mapping[str, Any]) -> int:
     output = Path(str(config["output"]))
     if not widths or output.is_dir():
         raise InputError("hidden=[] is empty" if not widths else f"output={output} is a folder; allowed: a file")
+    write_csv(output, [])  # refuse a bad path before the work, not after it
     rows = []
     for hidden in widths:
         rows += time_width(hidden, epochs, repeats)
@@ -165,7 +168,7 @@ def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
+            writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
             writer.writerows(rows)
     except OSError as error:

@@ -25,13 +25,17 @@ MOST_DEATHS = 3
 
 def train_batch(batch: Batch, success: Success, engine: str) -> Result:
     """Draw, train and diagnose a batch. An exception becomes rows with a status, not a lost run."""
-    condition = batch.condition
     try:
-        start = draw(condition.init, condition.task.n_inputs, condition.hidden, batch.seeds, condition.bias)
-        trained = engines.load(engine)(condition, success, start)
-        return batch, part_table(diagnose(condition, success, start, trained), batch.seeds)
+        return batch, _train(batch, success, engine)
     except Exception as error:  # whatever a training does, the others go on
         return batch, failed_table(batch.seeds, f"{type(error).__name__}: {error}")
+
+
+def _train(batch: Batch, success: Success, engine: str) -> pa.Table:
+    condition = batch.condition
+    start = draw(condition.init, condition.task.n_inputs, condition.hidden, batch.seeds, condition.bias)
+    trained = engines.load(engine)(condition, success, start)
+    return part_table(diagnose(condition, success, start, trained), batch.seeds)
 
 
 def warm_up(batches: Iterable[Batch], success: Success, engine: str) -> None:
@@ -42,7 +46,7 @@ def warm_up(batches: Iterable[Batch], success: Success, engine: str) -> None:
         kind = (c.task.is_square, c.activation, c.relu_at_zero, c.dtype)
         if kind not in seen:
             seen.add(kind)
-            train_batch(Batch(c.with_(epochs=0), range(batch.seeds.start, batch.seeds.start + 1)), success, engine)
+            _train(Batch(c.with_(epochs=0), range(batch.seeds.start, batch.seeds.start + 1)), success, engine)
 
 
 def execute(batches: Iterable[Batch], success: Success, engine: str, backend: str, n_jobs: int) -> Iterator[Result]:

@@ -32,6 +32,15 @@ from experiments.parts import NotAPartError, Part, is_temporary, read_part, succ
 from experiments.study import Study
 from nnxor.protocol import PROTOCOL_VERSION
 
+REPORT = ("summary.csv", "exemplars.json", "report.html")
+"""What tells of the trials, and is made anew when they change."""
+
+OURS = (
+    *REPORT, "trials.parquet", "config.yaml", "parts/*.parquet",
+    "figures/*.png", "figures/*.svg", "notebooks/*.ipynb", "notebooks/*.html",
+)  # fmt: skip
+"""What a run and its report write into the folder, besides the manifest."""
+
 WAYS_OUT = "use output=DIR for another folder, or overwrite=true to discard what it holds"
 
 
@@ -56,56 +65,64 @@ class ResultFolder:
 
         With `overwrite` it may be any study's, but still no folder of something else.
         """
+        try:
+            self._check_writable()
+            if self._manifest_path.exists():
+                if not overwrite:
+                    self._check_rules(self._manifest())
+                    self._check_content()
+            elif self.path.exists() and any(
+                entry.name != ".lock" and not is_temporary(entry) for entry in self.path.iterdir()
+            ):
+                raise InputError(
+                    f"{self.path} holds files but no manifest.json, so it is no result folder; "
+                    "use output=DIR for another"
+                )
+        except OSError as error:
+            raise InputError(f"output={self.path} cannot be used: {error.strerror or error}") from None
+
+    def _check_writable(self) -> None:
         existing = next((p for p in (self.path, *self.path.parents) if p.exists()), Path())
         if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
             raise InputError(f"output={self.path} cannot be written: {existing} is no writable folder")
-        if not self.path.exists():
-            return
-        if self._manifest_path.exists():
-            if not overwrite:
-                self._check_manifest(self._manifest() or {})
-        elif any(entry.name != ".lock" and not is_temporary(entry) for entry in self.path.iterdir()):
-            raise InputError(
-                f"{self.path} holds files but no manifest.json, so it is no result folder; use output=DIR for another"
-            )
 
-    def _manifest(self) -> dict[str, Any] | None:
-        """What manifest.json holds, or None if there is none."""
+    def _manifest(self) -> dict[str, Any]:
+        """What manifest.json holds; empty if there is none, InputError if it is none of ours."""
         try:
             content = json.loads(self._manifest_path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            return None
-        except (ValueError, OSError) as error:
+            return {}
+        except ValueError as error:
             raise InputError(f"{self._manifest_path} cannot be read ({error}); {WAYS_OUT}") from None
-        if not isinstance(content, dict):
+        if not isinstance(content, dict) or not {"protocol", "success", "conditions", "complete"} <= content.keys():
             raise InputError(f"{self._manifest_path} is not a manifest; {WAYS_OUT}")
         return content
 
-    def _check_manifest(self, manifest: dict[str, Any]) -> None:
-        try:
-            protocol, seeds = manifest["protocol"], range(*manifest["seeds"])
-            conditions, success = dict(manifest["conditions"]), dict(manifest["success"])
-        except (KeyError, TypeError, ValueError):
-            raise InputError(f"{self._manifest_path} is not a manifest; {WAYS_OUT}") from None
+    def _check_rules(self, manifest: dict[str, Any]) -> None:
+        protocol, success, ours = manifest["protocol"], manifest["success"], success_text(self.study.success)
         if protocol != PROTOCOL_VERSION:
             raise InputError(f"{self.path} was made by protocol {protocol}, this is {PROTOCOL_VERSION}; {WAYS_OUT}")
-        if success != success_text(self.study.success):
-            raise InputError(
-                f"{self.path} was made with success {success}, this study has {success_text(self.study.success)}; "
-                f"{WAYS_OUT}"
-            )
-        extra = [text for key, text in conditions.items() if key not in self._keys()]
+        if success != ours:
+            raise InputError(f"{self.path} was made with success {success}, this study has {ours}; {WAYS_OUT}")
+
+    def _check_content(self) -> None:
+        """Refuse a folder that holds trainings which this study does not ask for."""
+        texts = self._manifest()["conditions"]
+        held, keys, asked = self.done(), self._keys(), self.study.seeds
+        extra = [key for key in held if key not in keys]
         if extra:
-            example = extra[0].partition(";")[2] or "the default one"
+            example = str(texts.get(extra[0], extra[0])).partition(";")[2] or "the default one"
             raise InputError(
-                f"{self.path} holds {len(extra)} of its {len(conditions)} conditions that this study does not ask for "
+                f"{self.path} holds {len(extra)} of its {len(held)} conditions that this study does not ask for "
                 f"(such as {example}); {WAYS_OUT}"
             )
-        asked = self.study.seeds
-        if seeds.start < asked.start or seeds.stop > asked.stop:
+        spans = [span for spans in held.values() for span in spans]
+        first = min((span.start for span in spans), default=asked.start)
+        last = max((span.stop for span in spans), default=asked.stop) - 1
+        if first < asked.start or last >= asked.stop:
             raise InputError(
-                f"{self.path} holds seeds {seeds.start} to {seeds.stop - 1}, more than this study's "
-                f"{asked.start} to {asked.stop - 1}; {WAYS_OUT}"
+                f"{self.path} holds seeds {first} to {last}, more than this study's {asked.start} to {asked.stop - 1}; "
+                f"{WAYS_OUT}"
             )
 
     def _keys(self) -> set[str]:
@@ -125,9 +142,13 @@ class ResultFolder:
             for key in self._held.keys() | self._parts.keys()
         }
 
+    def kept(self) -> int:
+        """Trainings of the study that the folder holds."""
+        return sum(len(span) for spans in self.done().values() for span in spans)
+
     def _scan_parts(self) -> None:
         self._parts, self._failed_parts, self.left_aside = {}, [], []
-        keys = self._keys()
+        keys = self._keys() | set(self._manifest().get("conditions", ()))
         for path in sorted(self._parts_folder.iterdir()) if self._parts_folder.is_dir() else ():
             if is_temporary(path):
                 continue
@@ -141,10 +162,11 @@ class ResultFolder:
             else:
                 self._failed_parts.append(part)
 
-    def is_finished(self) -> bool:
-        """Whether trials.parquet is in place and the manifest says that every training of it is fine."""
-        manifest = self._manifest()
-        return self.trials.exists() and not self._parts and bool(manifest and manifest["complete"])
+    def is_compact(self) -> bool:
+        """Whether all that there is stands in trials.parquet, and the manifest says that it is fine."""
+        half_tidied = self._parts_folder.is_dir() and not any(self._parts_folder.iterdir())
+        tidy = self.trials.exists() and not self._parts and not half_tidied
+        return tidy and bool(self._manifest().get("complete"))
 
     # --- claiming it
 
@@ -158,32 +180,36 @@ class ResultFolder:
         except OSError as error:
             raise InputError(f"output={self.path} cannot be written: {error.strerror}") from None
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock(handle)
             self.check(overwrite)
             if overwrite:
                 self._discard()
+            for path in (*self.path.glob(".*.tmp"), *self.path.glob("*/.*.tmp")):
+                path.unlink()
             yield
-        except BlockingIOError:
-            raise InputError(f"another run is at work in {self.path}; wait for it, or use output=DIR") from None
         finally:
             os.close(handle)
 
+    def _lock(self, handle: int) -> None:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"another run is at work in {self.path}; wait for it, or use output=DIR") from None
+        except OSError as error:
+            raise InputError(f"output={self.path} cannot be locked: {error.strerror}") from None
+
     def _discard(self) -> None:
-        """Remove what earlier runs wrote here, and nothing else."""
-        if self._manifest_path.exists():
-            names = ("trials.parquet", "config.yaml", "summary.csv", "report.html", "exemplars.json", "manifest.json")
-            for name in names:
-                (self.path / name).unlink(missing_ok=True)
-            for pattern in ("parts/*.parquet", "figures/*.png", "figures/*.svg"):
-                for path in self.path.glob(pattern):
-                    path.unlink()
-            for folder in (self._parts_folder, self.path / "figures"):
-                with suppress(OSError):
-                    folder.rmdir()
+        """Remove what earlier runs wrote here, and nothing else; the manifest, by which it is known as ours, last."""
+        for pattern in OURS:
+            for path in self.path.glob(pattern):
+                path.unlink()
+        for folder in ("parts", "figures", "notebooks"):
+            with suppress(OSError):  # it is not there, or holds files of others
+                (self.path / folder).rmdir()
+        self._manifest_path.unlink(missing_ok=True)
 
     def begin(self, config: dict[str, object], how: dict[str, object]) -> None:
-        """Write config and manifest: from here on the folder belongs to this study."""
-        old = self._manifest() or {}
+        """Write manifest and config: from here on the folder belongs to this study."""
         self._started = time.monotonic()
         self._run: dict[str, Any] = {"start": now(), "end": None, "wall_s": None, "trained": 0, **how, **provenance()}
         self._content: dict[str, Any] = {
@@ -196,14 +222,13 @@ class ResultFolder:
             "success": success_text(self.study.success),
             "seeds": [self.study.seeds.start, self.study.seeds.stop],
             "conditions": {condition.key: condition.text() for condition in self.study.conditions},
-            "runs": [*old.get("runs", []), self._run],
+            "runs": [*self._manifest().get("runs", []), self._run],
         }
-        write_text(self.path / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
         self._write_manifest()
+        write_text(self.path / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+        for name in REPORT:
+            (self.path / name).unlink(missing_ok=True)
         self._parts_folder.mkdir(exist_ok=True)
-        for path in (*self.path.iterdir(), *self._parts_folder.iterdir()):
-            if is_temporary(path):
-                path.unlink()
 
     def _write_manifest(self) -> None:
         write_text(self._manifest_path, json.dumps(self._content, indent=1, ensure_ascii=False) + "\n")

@@ -20,10 +20,11 @@ SWITCHES = ("dry_run", "report", "overwrite")
 class Options:
     """The engine, how its batches run in parallel, and where the results go.
 
-    `note` is a word for the user about the choice of the engine, or empty.
+    `auto` says that the engine was chosen for the user, `note` why, if it is not the fastest.
     """
 
     engine: str
+    auto: bool
     note: str
     backend: str
     n_jobs: int
@@ -51,6 +52,7 @@ def read_options(config: Mapping[str, object]) -> Options:
     switches = {name: _switch(name, config[name]) for name in SWITCHES}
     return Options(
         engine=engine,
+        auto=config["engine"] == "auto",
         note=note,
         backend=str(backend),
         n_jobs=available_cores() if n_jobs is None else whole("parallel.n_jobs", n_jobs, 1, 4096),

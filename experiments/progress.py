@@ -30,10 +30,8 @@ class Progress:
         self.total = total
         self.trained = 0
         self.outcomes: Counter[str] = Counter()
-        self._console = Console(file=sys.stdout, highlight=False)
-        self._live = (
-            Live(console=self._console, auto_refresh=False, transient=True) if self._console.is_terminal else None
-        )
+        console = Console(file=sys.stdout, highlight=False)
+        self._live = Live(console=console, auto_refresh=False, transient=True) if sys.stdout.isatty() else None
         self._start = self._last = time.monotonic()
 
     def __enter__(self) -> Progress:

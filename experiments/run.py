@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from experiments.cli import start
-from experiments.errors import DONE, FAILED, RunError
+from experiments.errors import DONE, FAILED, InputError, RunError
 
 if TYPE_CHECKING:
     from experiments.batches import Batch
@@ -33,23 +37,48 @@ def run(config: Mapping[str, Any]) -> int:
 
     folder = ResultFolder(options.output, study)
     if options.dry_run:
-        folder.check(options.overwrite)
-        done = {} if options.overwrite else folder.done()
         from experiments.plan import describe
 
+        folder.check(options.overwrite)
+        done = {} if options.overwrite else folder.done()
         describe(study, options, list(batches.missing(study, done, options.engine, options.batch)))
         return DONE
-    with folder.claim(options.overwrite):
+    with folder.claim(options.overwrite), keeping(folder):
         todo = list(batches.missing(study, folder.done(), options.engine, options.batch))
         report_left_aside(folder)
-        if not todo and folder.is_finished():
-            print(f"{study.name}: nothing left to do; {study.n_trainings:,} trainings are in {folder.path}")
-            return DONE
-        folder.begin(resolved(config), {"engine": options.engine, "backend": options.backend, "n_jobs": options.n_jobs})
-        train(study, options, folder, todo)
-        failed = folder.compact()
-        report(folder)
-    return FAILED if failed else DONE
+        if todo or not folder.is_compact():
+            options = with_working_engine(options)
+            folder.begin(
+                resolved(config), {"engine": options.engine, "backend": options.backend, "n_jobs": options.n_jobs}
+            )
+            train(study, options, folder, todo)
+            failed = folder.compact()
+            report(folder, options)
+            return report_failed(folder, failed)
+        print(f"{study.name}: nothing left to do; {study.n_trainings:,} trainings are in {folder.path}")
+        if not reported(folder, options):
+            report(folder, options)
+        return DONE
+
+
+@contextmanager
+def keeping(folder: ResultFolder) -> Iterator[None]:
+    """Say what was kept and how to go on, whatever ends the work in the folder."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not cut the answer to the first
+        kept, total = folder.kept(), folder.study.n_trainings
+        raise type(stop)(
+            f"interrupted; {kept:,} of {total:,} trainings kept in {folder.path}; the same command goes on from there"
+        ) from None
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise RunError(
+            f"stopped in {folder.path}: {error.strerror or error}; what was trained is kept; "
+            "mend it and run the same command again"
+        ) from None
 
 
 def resolved(config: Mapping[str, Any]) -> dict[str, object]:
@@ -65,45 +94,71 @@ def report_left_aside(folder: ResultFolder) -> None:
         print(f"left aside: {line}")
 
 
+def with_working_engine(options: Options) -> Options:
+    """Load the engine; where `auto` chose one that is broken, take numpy and say why."""
+    from nnxor import engines
+
+    try:
+        engines.load(options.engine)
+    except ImportError as error:
+        why = f"{options.engine} cannot be loaded: {error}"
+        if not options.auto:
+            raise InputError(f"engine={why}; allowed: engine=auto, or one that is installed") from None
+        return replace(options, engine="numpy", note=why)
+    return options
+
+
 def train(study: Study, options: Options, folder: ResultFolder, todo: list[Batch]) -> None:
     """Train the missing batches, writing each to the folder as it comes."""
     from experiments.execute import execute, warm_up
     from experiments.progress import Progress, paragraph, say
 
     total = sum(len(batch.seeds) for batch in todo)
-    say(paragraph(f"{study.name}: {study.question}"))
     how = f"{options.engine}, {options.n_jobs} {options.backend}{' (' + options.note + ')' if options.note else ''}"
     counts = f"{len(study.conditions):,} conditions x {len(study.seeds):,} seeds, {total:,} trainings to do"
+    say(paragraph(f"{study.name}: {study.question}"))
     say(paragraph(f"{counts}, with {how}"))
     if options.engine == "numba":
         warm_up(todo, study.success, options.engine)
-    progress = Progress(total)
-    kept = "interrupted; {} of {} trainings kept in {}; the same command goes on from there"
-    try:
-        with progress:
-            for batch, table in execute(todo, study.success, options.engine, options.backend, options.n_jobs):
-                folder.append(batch, table)
-                progress.update(table)
-    except KeyboardInterrupt as error:
-        have = study.n_trainings - total + progress.trained
-        raise type(error)(kept.format(f"{have:,}", f"{study.n_trainings:,}", folder.path)) from None
-    except OSError as error:
-        raise RunError(
-            f"{folder.path} cannot be written ({error.strerror or error}); what was trained is kept; "
-            "mend it and run the same command again"
-        ) from None
+    with Progress(total) as progress:
+        for batch, table in execute(todo, study.success, options.engine, options.backend, options.n_jobs):
+            folder.append(batch, table)
+            progress.update(table)
     say(progress.summary())
 
 
-def report(folder: ResultFolder) -> None:
-    """The summary, as a table in the terminal and as summary.csv."""
+def report(folder: ResultFolder, options: Options) -> None:
+    """The summary, as a table in the terminal and as summary.csv; then figures and report."""
     from analysis.summary import COLUMNS, print_summary, summarise, write_summary
     from analysis.trials import load
 
     summary = summarise(load(folder.path, COLUMNS))
     write_summary(summary, folder.path)
     print_summary(summary)
+    if options.report:
+        from analysis.report import write_report
+        from experiments.exemplars import write_exemplars
+
+        write_exemplars(folder.path, folder.study)
+        print(f"report: {write_report(folder.path)}")
     print(f"results: {folder.path}")
+
+
+def reported(folder: ResultFolder, options: Options) -> bool:
+    """Whether everything that `report` writes is there."""
+    names = ("summary.csv", "report.html") if options.report else ("summary.csv",)
+    return all((folder.path / name).exists() for name in names)
+
+
+def report_failed(folder: ResultFolder, failed: int) -> int:
+    """Say how many trainings failed, if any did; returns the exit status."""
+    if not failed:
+        return DONE
+    print(
+        f"{failed:,} trainings failed: see the column error in {folder.trials}; the same command tries them again",
+        file=sys.stderr,
+    )
+    return FAILED
 
 
 if __name__ == "__main__":

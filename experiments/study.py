@@ -16,6 +16,9 @@ from nnxor.tasks import Task
 KEYS = ["name", "question", "base", "grid", "blocks", "exclude", "seeds", "success"]
 """The keys of a study's file."""
 
+MOST_TRAININGS = 10**9
+"""Trainings in a study: their rows would take some 36 GB."""
+
 Grid = dict[str, tuple[object, ...]]
 """Fields and the values that they take."""
 
@@ -52,10 +55,15 @@ def read_study(config: Mapping[str, object]) -> Study:
     count = whole("seeds.count", seeds.get("count"), 1)
     if start + count > 2**63:
         raise InputError(f"seeds.start={start} with seeds.count={count} goes beyond the last seed, 2**63 - 1")
+    conditions = _conditions(config)
+    if len(conditions) * count > MOST_TRAININGS:
+        raise InputError(
+            f"seeds.count={count} makes {len(conditions) * count:,} trainings; allowed: at most {MOST_TRAININGS:,}"
+        )
     return Study(
         name=_name(config["name"]),
         question=_question(config["question"]),
-        conditions=_conditions(config),
+        conditions=conditions,
         seeds=range(start, start + count),
         success=Success(_rule(success.get("rule")), positive("success.tolerance", success.get("tolerance"))),
     )

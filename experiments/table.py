@@ -55,7 +55,7 @@ RESULT_COLUMNS: dict[str, pa.DataType] = {
 }
 """What is recorded of a training, besides its final predictions y_…."""
 
-NULLABLE_COUNTS = ("solved_epoch", "first_death_epoch", "settled_epoch", "period")
+NULLABLE_COUNTS = ("solved_epoch", "first_death_epoch", "settled_epoch", "period", "dead_final", "linear_final")
 
 
 def schema(conditions: Iterable[Condition]) -> pa.Schema:
@@ -103,7 +103,7 @@ def _array(name: str, values: np.ndarray) -> pa.Array:
     if values.dtype.kind in "iu":
         return pa.array(values.astype(np.int32), mask=values < 0 if name in NULLABLE_COUNTS else None)
     if values.dtype.kind == "S":
-        return pa.array(values).cast(pa.string())
+        return pa.array(values, mask=values == b"").cast(pa.string())
     return pa.array(values, pa.string(), mask=values == "")
 
 

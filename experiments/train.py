@@ -10,8 +10,9 @@ from experiments.cli import start
 from experiments.errors import DONE, InputError
 
 if TYPE_CHECKING:
-    from nnxor.condition import Condition
+    from nnxor.condition import Condition, Success
     from nnxor.draws import Weights
+    from nnxor.engines.trace import Trained
 
 LOSS_EVERY, PREDICTIONS_EVERY = 100, 5000
 
@@ -23,18 +24,26 @@ def main() -> None:
 
 def train(config: Mapping[str, Any]) -> int:
     """Train and explain the one network that a composed configuration describes."""
+    import numpy as np
+
     from experiments.fields import positive
+    from experiments.weights import check_writable, save_weights
     from nnxor.condition import Success
+    from nnxor.engines.reference import train_one
 
     condition, weights = read(config)
     success = Success("loss", positive("tolerance", config["tolerance"]))
-    final, deaths = run_and_print(condition, weights)
-    explain(condition, success, weights, final, deaths)
-    if config["save"] is not None:
-        from experiments.weights import save_weights
-
-        save_weights(Path(str(config["save"])), final)
-        print(f"weights: {config['save']}")
+    save = None if config["save"] is None else Path(str(config["save"]))
+    if save:
+        check_writable(save)
+    printout = Printout(condition)
+    with np.errstate(all="ignore"):
+        trained = train_one(condition, success, weights, printout.watch)
+        printout.final(trained.weights)
+    explain(condition, success, weights, trained, printout.deaths)
+    if save:
+        save_weights(save, trained.weights)
+        print(f"weights: {save}")
     return DONE
 
 
@@ -50,6 +59,9 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights]:
     others = [name for name in FIELDS if name not in ("task", "init")]
     known_keys("", config, [*FIELDS, "seed", "tolerance", "weights", "save"])
     chosen = HydraConfig.get().runtime.choices
+    for group in ("task", "init"):
+        if group not in config:
+            raise InputError(f"{group} is missing; it cannot be removed")
     values: dict[str, object] = {
         "task": parse_task(chosen["task"], config["task"], "task"),
         "init": parse_init(chosen["init"], config["init"], "init"),
@@ -62,7 +74,7 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights]:
         seed = 0 if config["seed"] is None else whole("seed", config["seed"], 0, 2**63 - 1)
         n_inputs = condition.task.n_inputs
         return condition, draw(condition.init, n_inputs, condition.hidden, range(seed, seed + 1), condition.bias)
-    weights = load_weights(Path(str(config["weights"])))
+    weights = load_weights(Path(str(config["weights"])), condition.numpy_dtype)
     for override in HydraConfig.get().overrides.task:
         if override.split("=")[0].split(".")[0] in ("seed", "init"):
             raise InputError(f"{override} would do nothing, since weights={config['weights']} is given")
@@ -79,37 +91,39 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights]:
     return make_condition({**values, "hidden": hidden}), weights
 
 
-def run_and_print(condition: Condition, weights: Weights) -> tuple[Weights, list[int | None]]:
-    """The article's loop and its printout; final weights, and since when each unit has been dead."""
-    import numpy as np
+class Printout:
+    """What the article prints while it trains; `deaths` holds since when each unit has been dead, or None."""
 
-    from nnxor.engines.reference import alive, final_weights, forward, network, train_epochs
-    from nnxor.losses import LOSSES
+    def __init__(self, condition: Condition) -> None:
+        self.condition = condition
+        self.deaths: list[int | None] = [None] * condition.hidden
 
-    layers = network(condition, weights)
-    X = condition.task.x(condition.numpy_dtype)
-    T = condition.task.t(condition.numpy_dtype)[:, None]
-    deaths: list[int | None] = [None] * condition.hidden
-
-    def watch(epoch: int) -> None:
-        for unit, is_alive in enumerate(alive(layers, X)):
+    def watch(self, epoch: int, loss: float, y_pred: Any, alive: Any) -> None:
+        """Print a line if this is an epoch for one."""
+        for unit, is_alive in enumerate(alive):
             if is_alive:
-                deaths[unit] = None
-            elif deaths[unit] is None:
-                deaths[unit] = epoch
+                self.deaths[unit] = None
+            elif self.deaths[unit] is None:
+                self.deaths[unit] = epoch
+        if epoch % LOSS_EVERY == 0:
+            print(f"epoch {epoch:>6}  loss {loss:.4f}")
+        if epoch % PREDICTIONS_EVERY == 0:
+            print(f"              predictions {numbers(y_pred[:, 0])}")
 
-    with np.errstate(all="ignore"):
-        for epoch, loss, y in train_epochs(layers, condition):
-            watch(epoch)
-            if epoch % LOSS_EVERY == 0:
-                print(f"epoch {epoch:>6}  loss {loss:.4f}")
-            if epoch % PREDICTIONS_EVERY == 0:
-                print(f"              predictions {numbers(y[:, 0])}")
-        watch(condition.epochs)
+    def final(self, weights: Weights) -> None:
+        """Print the final loss and predictions."""
+        from nnxor.engines.reference import alive, forward, network
+        from nnxor.losses import LOSSES
+
+        X = self.condition.task.x(self.condition.numpy_dtype)
+        T = self.condition.task.t(self.condition.numpy_dtype)[:, None]
+        layers = network(self.condition, weights)
+        for unit, is_alive in enumerate(alive(layers, X)):
+            if not is_alive and self.deaths[unit] is None:
+                self.deaths[unit] = self.condition.epochs
         y = forward(layers, X)
-        print(f"final loss {LOSSES[condition.loss]().forward(y, T):.4f}")
+        print(f"final loss {LOSSES[self.condition.loss]().forward(y, T):.4f}")
         print(f"final predictions {numbers(y[:, 0])}")
-    return final_weights(layers), deaths
 
 
 def numbers(values: Any) -> str:
@@ -117,32 +131,30 @@ def numbers(values: Any) -> str:
     return "  ".join(f"{float(value):.5g}" for value in values)
 
 
-def explain(condition: Condition, success: Any, start: Weights, final: Weights, deaths: list[int | None]) -> None:
+def explain(condition: Condition, success: Success, start: Weights, trained: Trained, deaths: list[int | None]) -> None:
     """What became of the training: outcome, units, and the function that the network computes."""
     from nnxor import engines
     from nnxor.diagnosis import diagnose
 
-    trained = engines.load("numpy")(condition, success, start)
     row = {name: values[0] for name, values in diagnose(condition, success, start, trained).items()}
-    readable = type(trained)(final, trained.trace)
-    outcome = str(diagnose(condition, success, start, readable)["outcome"][0])
-    print(f"\noutcome: {outcome}{reason(outcome, row, condition)}")
-    if outcome != str(row["outcome"]):
-        print(f"  (in a sweep, whose engines add in another order, this seed ends as {row['outcome']})")
+    in_a_sweep = diagnose(condition, success, start, engines.load("numpy")(condition, success, start))["outcome"][0]
+    print(f"\noutcome: {row['outcome']}{reason(row, condition)}")
+    if in_a_sweep != row["outcome"]:
+        print(f"  (in a sweep, whose engines add in another order, this seed ends as {in_a_sweep})")
     was = row["patterns_init"].decode().split()
-    now = row["patterns_final"].decode().split()
+    now = row["patterns_final"].decode().split() or ["-" * condition.task.n_rows] * condition.hidden
     print(f"units (active on rows {' '.join(condition.task.row_names)}, at the start > at the end):")
     for unit in range(condition.hidden):
         print(f"  {unit + 1:>3}  {was[unit]} > {now[unit]}  {unit_fate(now[unit], deaths[unit], condition)}")
     print("it computes")
-    for line in formula(condition, final):
+    for line in formula(condition, trained.weights):
         print(f"  {line}")
 
 
-def reason(outcome: str, row: Mapping[str, Any], condition: Condition) -> str:
+def reason(row: Mapping[str, Any], condition: Condition) -> str:
     """The evidence for an outcome, in words."""
-    if outcome == "solved":
-        return f", since epoch {row['solved_epoch']} (of {condition.epochs})" if row["solved_epoch"] >= 0 else ""
+    if row["outcome"] == "solved":
+        return f", since epoch {row['solved_epoch']} (of {condition.epochs})"
     evidence = f"; loss {row['final_loss']:.6g}, gradient norm {row['grad_norm']:.2g}"
     rows = f"; rows {row['merged']} share one wrong prediction" if row["merged"] else ""
     cause = f"; cause: {row['cause']}" if row["cause"] else ""
@@ -151,6 +163,8 @@ def reason(outcome: str, row: Mapping[str, Any], condition: Condition) -> str:
 
 def unit_fate(pattern: str, death: int | None, condition: Condition) -> str:
     """What a unit is at the end, in words."""
+    if "-" in pattern:
+        return "no numbers any more"
     if "1" not in pattern:
         silent = "dead" if condition.activation == "relu" else "below 0 on every row"
         return f"{silent} from the start" if death == 0 else f"{silent} since epoch {death}"

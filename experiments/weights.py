@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from nnxor.draws import Weights
 NAMES = ("W1", "b1", "W2", "b2")
 
 
-def load_weights(path: Path, key: str = "weights") -> Weights:
-    """The network in a file, as a batch of one; InputError says what is wrong with the file."""
+def load_weights(path: Path, dtype: np.dtype, key: str = "weights") -> Weights:
+    """The network in a file, as a batch of one in this dtype; InputError says what is wrong with the file."""
     try:
         with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: file[name] for name in NAMES if name in file.files}
@@ -32,9 +33,17 @@ def load_weights(path: Path, key: str = "weights") -> Weights:
         shapes = ", ".join(f"{name} {arrays[name].shape}" for name in NAMES)
         raise InputError(f"{key}={path} holds {shapes}; allowed: W1 (D,H), b1 (H,), W2 (H,1), b2 (1,)")
     for name in NAMES:
-        if arrays[name].dtype.kind not in "fiu" or not np.isfinite(arrays[name]).all():
-            raise InputError(f"{key}={path}: {name} must hold finite real numbers")
-    return Weights(W1[:, :, None], b1[:, None], W2, b2).astype(np.dtype(np.float32))
+        with np.errstate(over="ignore"):
+            plain = arrays[name].dtype.kind in "fiu" and np.isfinite(arrays[name].astype(dtype)).all()
+        if not plain:
+            raise InputError(f"{key}={path}: {name} must hold real numbers, finite in {dtype}")
+    return Weights(W1[:, :, None], b1[:, None], W2, b2).astype(dtype)
+
+
+def check_writable(path: Path) -> None:
+    """InputError, before any work, if the file could not be written."""
+    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise InputError(f"save={path} cannot be written; allowed: a file in a folder that is there")
 
 
 def save_weights(path: Path, weights: Weights) -> None:

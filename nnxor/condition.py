@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -68,7 +69,7 @@ class Condition:
                 parts.append(f"{field.name}={_text(value)}")
         return ";".join(parts)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The first 16 hexadecimal digits of the SHA-256 of the canonical text."""
         return hashlib.sha256(self.text().encode()).hexdigest()[:16]
@@ -81,7 +82,8 @@ class Condition:
 def _text(value: object) -> str:
     if isinstance(value, Task):
         rows = zip(value.inputs, value.targets, strict=True)
-        return value.name + ":" + "|".join(_numbers((*x, t)) for x, t in rows)
+        table = "|".join(_numbers((*x, t)) for x, t in rows)
+        return f"{value.name}:{table};units={value.units}"  # the cause of a failure depends on the units
     if isinstance(value, Init):
         laws = (value.weights, value.biases)
         return value.name + ":" + "|".join(f"{law.name}{_parameters(law.parameters)}" for law in laws)

@@ -4,11 +4,12 @@ The rules, in the order in which they are applied. G is the norm of the gradient
 parameters and L the final loss, both divided by the loss's error weight c (1 for half_sse), so
 that one set of constants serves every loss.
 
-- diverged: a final parameter, the loss or the gradient is not finite.
+- diverged: a final parameter, the loss or the gradient is not finite. No number is recorded of its
+  end, nor a death: a unit whose pre-activations are no numbers is neither alive nor dead.
 - solved: the success rule holds at the final parameters.
 - stuck: G ≤ 1e-4 and, for XOR, L within 1e-4 of a level where gradient descent can rest: 1/4 (two
-  rows share one wrong prediction), 1/3 (three do) or 1/2 (all four do). For other tasks G alone
-  decides and the level is the final loss.
+  rows share one wrong prediction), 1/3 (three do) or 1/2 (all four do). Other tasks, leaky ReLU and
+  networks without biases can rest elsewhere: there G alone decides and the level is the final loss.
 - oscillating: not at rest, and the mean loss of the last half-tail is not below that of the one
   before by even a tenth of what the gradient promises (lr·G²·c² an epoch) nor by a tenth of itself.
 - unsettled: everything else; it is still on its way and is never counted as stuck.
@@ -112,11 +113,11 @@ def _diagnose(condition: Condition, success: Success, start: Weights, trained: T
             for name, row in zip(condition.task.row_names, y, strict=True)
         },
         "dead_init": condition.hidden - live_start,
-        "dead_final": condition.hidden - live,
-        "linear_final": n_linear,
+        "dead_final": np.where(finite, condition.hidden - live, -1),
+        "linear_final": np.where(finite, n_linear, -1),
         "patterns_init": _patterns(z_start),
-        "patterns_final": _patterns(z),
-        "first_death_epoch": trace.first_death,
+        "patterns_final": np.where(finite, _patterns(z), b""),
+        "first_death_epoch": np.where(finite, trace.first_death, -1),
         "cause": _cause(condition, outcome, live_start, live, n_linear),
     }
 
@@ -137,18 +138,21 @@ def _finite(arrays: list[NDArray[Any]]) -> NDArray[np.bool_]:
     return np.asarray(np.logical_and.reduce(rows))
 
 
-def _rest(condition: Condition, loss: NDArray[Any], norm: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+def _rest(condition: Condition, loss: NDArray[Any], norm: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
     """Level (in units of c) and outcome of runs at rest; outcome −1 where a run is not at rest."""
+    loss = loss.astype(np.float64)
     still = norm <= REST_GRADIENT
+    stuck = np.where(still, OUTCOMES.index("stuck"), -1)
     if condition.task.name != "xor":
-        return loss.astype(np.float64), np.where(still, OUTCOMES.index("stuck"), -1)
+        return loss, stuck
     levels = np.array(list(XOR_LEVELS.values()))
-    nearest = np.abs(loss[:, None].astype(np.float64) - levels)
-    which = np.argmin(nearest, axis=1)
-    at_level = still & (nearest[np.arange(len(loss)), which] <= LEVEL_TOLERANCE)
-    named = condition.loss == "half_sse"
-    names = np.array([OUTCOMES.index(f"stuck_{name}" if named else "stuck") for name in XOR_LEVELS])
-    return levels[which], np.where(at_level, names[which], -1)
+    distance = np.abs(loss[:, None] - levels)
+    which = np.argmin(distance, axis=1)
+    at_level = still & (distance[np.arange(len(loss)), which] <= LEVEL_TOLERANCE)
+    names = np.array([OUTCOMES.index(f"stuck_{name}") for name in XOR_LEVELS])
+    named = names[which] if condition.loss == "half_sse" else stuck
+    elsewhere = -1 if condition.activation == "relu" and condition.bias else stuck
+    return np.where(at_level, levels[which], loss), np.where(at_level, named, elsewhere)
 
 
 def _oscillates(condition: Condition, trace: Trace, norm: NDArray[Any]) -> NDArray[np.bool_]:

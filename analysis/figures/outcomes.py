@@ -185,4 +185,3 @@ def describe_merged_rows(trials: pd.DataFrame) -> str:
     where = f" ({words.condition(nearest(trials), fixed)})" if fixed else ""
     several = " with all inits together" if len(values(shown, "init")) > 1 else ""
     return f"Rows that share one wrong prediction{where}, commonest{several}: {'; '.join(texts)}."
-

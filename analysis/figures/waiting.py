@@ -143,4 +143,3 @@ def describe_drawing_again(trials: pd.DataFrame) -> str:
         texts.append(f"{best} draws for {100 * wanted:.0f} % ({few} to {most})")
     where = words.condition(row, swept(trials)) if swept(trials) else "the only condition"
     return f"Nearest to the article ({where}, n = {row['n']:,}): {words.listed(texts)}."
-

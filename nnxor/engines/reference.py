@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from nnxor.losses import LOSSES
 from nnxor.protocol import half_tail
 
 Array = NDArray[np.floating]
+Watch = Callable[[int, float, Array, NDArray[np.bool_]], None]
 
 
 def network(condition: Condition, start: Weights) -> list[Layer]:
@@ -71,20 +72,22 @@ def alive(layers: list[Layer], X: Array) -> NDArray[np.bool_]:
     return np.asarray((layers[0].forward(X) > 0).any(axis=0))
 
 
-def train_one(condition: Condition, success: Success, start: Weights) -> Trained:
-    """Train the one network in `start`."""
+def train_one(condition: Condition, success: Success, start: Weights, watch: Watch | None = None) -> Trained:
+    """Train the one network in `start`; `watch(epoch, loss, predictions, alive)` sees every epoch before its update."""
     layers = network(condition, start)
     trace = Trace.empty(1)
     half = half_tail(condition.epochs)
     X = condition.task.x(condition.numpy_dtype)
     alive_at_start = alive(layers, X)
-    steps = train_epochs(layers, condition)
-    for epoch, loss, _ in steps:
+    for epoch, loss, y_pred in train_epochs(layers, condition):
+        now_alive = alive(layers, X)
+        if watch:
+            watch(epoch, loss, y_pred, now_alive)
         if not loss <= success.tolerance:
             trace.last_unsolved[0] = epoch
         if epoch >= condition.epochs - 2 * half:
             trace.tail[int(epoch >= condition.epochs - half), 0] += loss
-        if trace.first_death[0] < 0 and (alive_at_start & ~alive(layers, X)).any():
+        if trace.first_death[0] < 0 and (alive_at_start & ~now_alive).any():
             trace.first_death[0] = epoch
     if trace.first_death[0] < 0 and (alive_at_start & ~alive(layers, X)).any():
         trace.first_death[0] = condition.epochs

@@ -90,6 +90,23 @@ def test_sigkill_loses_only_what_was_in_flight(parts: int, tmp_path: Path, whole
     assert resume(output) == whole
 
 
+def test_a_kill_at_any_file_operation_can_be_resumed(tmp_path: Path) -> None:
+    """First run, growth and overwriting, each ended before each of its file operations in turn."""
+    driver = Path(__file__).with_name("kill_everywhere.py")
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    done = subprocess.run(
+        [sys.executable, str(driver), str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["first", "growing", "overwriting"], done.stdout
+    assert all(int(line.split()[1]) > 15 for line in lines)
+
+
 @pytest.mark.parametrize("parallel", ["threads", "loky"])
 @pytest.mark.parametrize(("sign", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_ctrl_c_and_sigterm_say_what_was_kept_and_leave_nobody(

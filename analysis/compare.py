@@ -1,0 +1,343 @@
+"""Two result folders side by side: what differs between them, and what that did to success.
+
+Conditions are aligned by this rule:
+
+1. Conditions with the same key are the same trainings, and are aligned with each other.
+2. Of what is left, those are aligned that differ in one smallest set of fields: among the pairs of
+   a condition of A and one of B, the set that has the fewest fields; among equals the one that
+   aligns most pairs; then the one that names the earlier fields. Where the fields of that set take
+   several values, each value is set beside each. Conditions that differ in more than
+   `MOST_CHANGED` fields are not aligned: their difference could be put down to none of them.
+
+Aligned conditions are compared by the seeds that both have, if these are at least half of the
+seeds of the smaller one (paired: McNemar's exact test, Newcombe's interval for paired data), else by all
+their seeds (unpaired: Fisher's exact test, Newcombe's interval for independent proportions). Holm's
+adjustment is over all rows but those of the same trainings: these are a check, not a test, since
+a training's outcome is determined by its condition and seed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis import words
+from analysis.comparisons import solved_by_seed
+from analysis.statistics import Difference, Paired, Rate, holm, paired, unpaired
+from analysis.tables import Table, short
+from analysis.trials import FIELDS, FolderError, fine, load, read_manifest
+
+COLUMNS = ["condition", *FIELDS, "seed", "outcome", "status"]
+Fields = dict[str, Any]
+LAWS = {"init": "init_law", "task": "task_table"}
+MOST_CHANGED = 2
+SIGNIFICANT = 0.05
+TEMPLATES = Path(__file__).parent / "templates"
+SUCCESS = "success rule"
+VERSIONS = ("package", "git", "python", "libraries", "platform", "cpu", "engine")
+"""What of a run's provenance is compared."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two folders; `conditions` maps keys to fields, in which init and task are (name, law)."""
+
+    path: Path
+    manifest: dict[str, Any]
+    trials: pd.DataFrame
+    conditions: dict[str, Fields]
+
+
+@dataclass(frozen=True)
+class Row:
+    """Two aligned conditions: `name` in words, rates over the runs that are compared, their difference (B minus A).
+
+    `same` says that they are the same trainings, in which case `p_holm` is just `p`.
+    """
+
+    name: str
+    a: Rate
+    b: Rate
+    difference: Difference
+    p: float
+    p_holm: float
+    same: bool
+
+    @property
+    def how(self) -> str:
+        """'paired', 'unpaired' or 'paired, same trainings', with the counts that go with it."""
+        if not isinstance(self.difference, Paired):
+            return f"unpaired: {self.a.n:,} runs in A, {self.b.n:,} in B"
+        counts = self.difference
+        kind = "paired, same trainings" if self.same else "paired"
+        return f"{kind}: {counts.n:,} seeds, {counts.only_first:,} by A alone, {counts.only_second:,} by B alone"
+
+    @property
+    def differs(self) -> bool:
+        """Whether the adjusted p is below 0.05."""
+        return not self.same and self.p_holm < SIGNIFICANT
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare_folders` finds.
+
+    `differences` are (what, in A, in B); `changed` the fields that differ between aligned
+    conditions that are not the same trainings; `only_a` and `only_b` count the conditions that are
+    aligned with none. Of the trainings that both folders hold (`checked`), `broken` ended otherwise;
+    `example` is the first of them in words. `checked` is None where success rules differ.
+    """
+
+    a: Side
+    b: Side
+    differences: list[tuple[str, str, str]]
+    changed: tuple[str, ...]
+    rows: list[Row]
+    only_a: int
+    only_b: int
+    checked: int | None
+    broken: int
+    example: str
+
+    @property
+    def differs(self) -> bool:
+        """Whether any row differs, or a training that both hold ended otherwise."""
+        return self.broken > 0 or any(row.differs for row in self.rows)
+
+
+def compare_folders(first: Path, second: Path) -> Comparison:
+    """Compare two result folders; FolderError for one that cannot be read, and for two that share nothing."""
+    a, b = read_side(first), read_side(second)
+    pairs, changed = align(a.conditions, b.conditions)
+    if not pairs:
+        raise FolderError(
+            f"{first} and {second} share nothing to compare: no condition of one is within "
+            f"{MOST_CHANGED} fields of a condition of the other"
+        )
+    moving = _moving(a, b)
+    solved = [solved_by_seed(side.trials) for side in (a, b)]
+    same_rule = a.manifest["success"] == b.manifest["success"]
+    rows = [
+        _row(_name(a.conditions[x], b.conditions[y], moving), solved[0][x], solved[1][y], x == y and same_rule)
+        for x, y in pairs
+    ]
+    checked, broken, example = _check(a, b, moving) if same_rule else (None, 0, "")
+    alone = [len(side.conditions.keys() - {pair[i] for pair in pairs}) for i, side in enumerate((a, b))]
+    return Comparison(a, b, what_differs(a, b), changed, _adjusted(rows), alone[0], alone[1], checked, broken, example)
+
+
+def read_side(folder: Path) -> Side:
+    """A folder's manifest, its conditions, and its trials without those that failed."""
+    manifest, trials = read_manifest(folder), fine(load(folder, COLUMNS))
+    if not len(trials):
+        raise FolderError(f"{folder} holds no training that went well; run its study again")
+    found = {}
+    for _, row in trials.drop_duplicates("condition").iterrows():
+        fields = {name: None if pd.isna(row[name]) else row[name] for name in FIELDS}
+        found[str(row["condition"])] = {**fields, **{name: (row[name], row[law]) for name, law in LAWS.items()}}
+    return Side(folder, manifest, trials, found)
+
+
+# --- alignment
+
+
+def align(a: dict[str, Fields], b: dict[str, Fields]) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
+    """Pairs of condition keys by the rule above, in A's order, and the fields in which unlike pairs differ."""
+    both = a.keys() & b.keys()
+    unlike = {
+        (x, y): tuple(name for name in FIELDS if a[x][name] != b[y][name])
+        for x, y in itertools.product(a, b)
+        if x not in both and y not in both
+    }
+    counts = Counter(fields for fields in unlike.values() if len(fields) <= MOST_CHANGED)
+    changed = min(
+        counts, key=lambda names: (len(names), -counts[names], [FIELDS.index(name) for name in names]), default=()
+    )
+    pairs = [pair for pair, fields in unlike.items() if counts and fields == changed]
+    order = list(a)
+    return sorted([*pairs, *((key, key) for key in both)], key=lambda pair: order.index(pair[0])), changed
+
+
+def _moving(a: Side, b: Side) -> list[str]:
+    """The fields that are not the same in all conditions of both folders."""
+    rows = [*a.conditions.values(), *b.conditions.values()]
+    return [name for name in FIELDS if len({row[name] for row in rows}) > 1]
+
+
+def _name(p: Fields, q: Fields, moving: Iterable[str]) -> str:
+    """'H = 4, init uniform → he, lr = 0.1'."""
+    parts = []
+    for name in moving:
+        before, after = _value(p[name]), _value(q[name])
+        if p[name] == q[name]:
+            parts.append(words.field(name, before).replace("\N{NO-BREAK SPACE}", " "))
+        else:
+            law = " (another law)" if before == after else ""
+            parts.append(f"{symbol(name)} {before} \N{RIGHTWARDS ARROW} {after}{law}")
+    return ", ".join(parts) or "the only condition"
+
+
+def _value(value: Any) -> str:
+    return words.value(value[0] if isinstance(value, tuple) else value)
+
+
+def symbol(name: str) -> str:
+    """A field's short name."""
+    return words.SYMBOLS.get(name, name)
+
+
+# --- statistics
+
+
+def _row(name: str, a: pd.Series, b: pd.Series, same: bool) -> Row:
+    """Compare two conditions, given which of their seeds were solved."""
+    a, b = (column.dropna().astype(bool) for column in (a, b))
+    common = a.index.intersection(b.index)
+    if 2 * len(common) >= min(len(a), len(b)):
+        a, b = a.loc[common], b.loc[common]
+        result = paired(a.to_numpy(), b.to_numpy())
+        return Row(name, _rate(a), _rate(b), result, result.p, result.p, same)
+    p = fisher(_rate(a), _rate(b))
+    return Row(name, _rate(a), _rate(b), unpaired(_rate(a), _rate(b)), p, p, False)
+
+
+def _rate(solved: pd.Series) -> Rate:
+    return Rate.of(int(solved.sum()), len(solved))
+
+
+def fisher(a: Rate, b: Rate) -> float:
+    """Two-sided p of Fisher's exact test of two independent proportions, as SciPy has it."""
+    from scipy.stats import fisher_exact
+
+    return float(fisher_exact([[a.count, a.n - a.count], [b.count, b.n - b.count]])[1])
+
+
+def _adjusted(rows: list[Row]) -> list[Row]:
+    tested = iter(holm([row.p for row in rows if not row.same]))
+    return [row if row.same else replace(row, p_holm=float(next(tested))) for row in rows]
+
+
+def _check(a: Side, b: Side, moving: Iterable[str]) -> tuple[int, int, str]:
+    """Trainings that both folders hold, how many of them ended otherwise, and the first of these in words."""
+    plain = [
+        pd.DataFrame({name: side.trials[name].astype("str") for name in ("condition", "outcome")}).assign(
+            seed=side.trials["seed"]
+        )
+        for side in (a, b)
+    ]
+    both = plain[0].merge(plain[1], on=["condition", "seed"], suffixes=("_a", "_b"))
+    broken = both[(both["outcome_a"] != both["outcome_b"]).to_numpy(bool)]
+    if not len(broken):
+        return len(both), 0, ""
+    first = broken.iloc[0]
+    row = a.conditions[first["condition"]]
+    where = _name(row, row, moving)
+    ends = f"A {words.outcome(first['outcome_a'])}, B {words.outcome(first['outcome_b'])}"
+    return len(both), len(broken), f"{where}, seed {first['seed']}: {ends}"
+
+
+# --- what differs
+
+
+def what_differs(a: Side, b: Side) -> list[tuple[str, str, str]]:
+    """(what, in A, in B) of protocol, success rule, versions, study, seeds and the values of each field."""
+    found = [
+        ("protocol", *(str(side.manifest["protocol"]) for side in (a, b))),
+        (SUCCESS, *(success(side.manifest) for side in (a, b))),
+        ("study", *(str(side.manifest["study"]) for side in (a, b))),
+        ("seeds", *(_seeds(side.manifest) for side in (a, b))),
+    ]
+    versions = [_versions(side.manifest) for side in (a, b)]
+    found += [
+        (key, *(each.get(key, "unknown") for each in versions)) for key in dict.fromkeys([*versions[0], *versions[1]])
+    ]
+    found += [(symbol(name), *_field_values(a, b, name)) for name in FIELDS]
+    return [each for each in found if each[1] != each[2]]
+
+
+def success(manifest: Mapping[str, Any]) -> str:
+    """A success rule in short: 'loss, tolerance 0.001'."""
+    rule = dict(manifest["success"])
+    return ", ".join([str(rule.pop("rule")), *(f"{key} {value}" for key, value in rule.items())])
+
+
+def _seeds(manifest: Mapping[str, Any]) -> str:
+    first, stop = manifest["seeds"]
+    return f"{first} to {stop - 1}"
+
+
+def _versions(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Versions of everything that took part, those of several runs together."""
+    found: dict[str, list[str]] = {}
+    for run in manifest.get("runs", []):
+        for name in VERSIONS:
+            value = run.get(name)
+            inner = {f"{name} {key}": each for key, each in value.items()} if isinstance(value, dict) else {name: value}
+            for key, each in inner.items():
+                found.setdefault(key.removeprefix("libraries "), []).append(str(each))
+    return {key: ", ".join(dict.fromkeys(values)) for key, values in found.items()}
+
+
+def _field_values(a: Side, b: Side, name: str) -> tuple[str, str]:
+    """The values that a field takes in A and in B; where names agree and laws do not, with the laws."""
+    found = [list(dict.fromkeys(row[name] for row in side.conditions.values())) for side in (a, b)]
+    texts = [words.listed([_value(value) for value in values]) for values in found]
+    if texts[0] == texts[1] and set(found[0]) != set(found[1]):
+        texts = [words.listed([" ".join(value) for value in values]) for values in found]
+    return texts[0], texts[1]
+
+
+# --- tables
+
+
+def p_text(row: Row) -> str:
+    """The adjusted p; a dash where nothing was tested."""
+    return "\N{EM DASH}" if row.same or math.isnan(row.p_holm) else words.p_value(row.p_holm)
+
+
+def tables(found: Comparison) -> list[Table]:
+    """What differs, and the aligned conditions, as tables of the report."""
+    rows = []
+    for row in found.rows:
+        d = row.difference
+        change = f"{words.points(d.difference)} ({words.points(d.low)} to {words.points(d.high)})"
+        rows.append([row.name, short(row.a), short(row.b), change, p_text(row), row.how])
+    heads = ["condition", "A solved, %", "B solved, %", "B \N{MINUS SIGN} A, pp", "p (Holm)", "compared"]
+    note = (
+        "Per cent solved of the runs that are compared, with 95 % Wilson intervals; difference with Newcombe's 95 % "
+        "interval for paired data or for independent proportions; exact McNemar p (paired) or Fisher p (unpaired), "
+        "adjusted by Holm's method. The same trainings in both folders are checked, not tested."
+    )
+    return [
+        Table("What differs", "Protocol, success rule, versions, and the values of each field.",
+              ["", "A", "B"], [list(each) for each in found.differences], 3),
+        Table("Side by side", note, heads, rows, 1),
+    ]  # fmt: skip
+
+
+def write_html(found: Comparison, sentences: Sequence[str], path: Path) -> None:
+    """Write the comparison and what it comes to as one HTML file; every string is escaped."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    differences, rows = tables(found)
+    text = environment.get_template("compare.html.j2").render(
+        found=found,
+        success=success,
+        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
+        sentences=sentences, differences=differences, rows=rows,
+    )  # fmt: skip
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

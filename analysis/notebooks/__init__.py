@@ -1,0 +1,1 @@
+"""Three notebooks on a result folder, kept as percent scripts; `python -m analysis.notebooks DIR` executes them."""

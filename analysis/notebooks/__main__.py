@@ -1,0 +1,189 @@
+"""The notebooks, executed on a result folder.
+
+    python -m analysis.notebooks DIR
+
+executes each percent script beside this file and writes it to DIR/notebooks as .ipynb and as one
+HTML file that loads nothing from elsewhere. Exit status: 0 done, 2 a folder that cannot be read as
+results, 130 interrupted, 1 anything else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis.trials import FolderError
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+NAMES = ("success_rates", "where_runs_get_stuck", "dead_units")
+PARAMETERS = 'folder = ".."'
+"""The cell tagged `parameters`: executed notebooks lie in DIR/notebooks, and can be executed there again."""
+
+CELL_SECONDS = 600
+
+
+class NotebookError(Exception):
+    """A notebook failed: one line that says where and why."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m analysis.notebooks",
+        description="Executes the notebooks on a finished study and writes them to DIR/notebooks as .ipynb and HTML.",
+        epilog="Exit status: 0 done, 2 bad input, 130 interrupted, 1 anything else.",
+    )
+    parser.add_argument("folder", metavar="DIR", type=Path, help="a result folder that experiments.run made")
+    folder: Path = parser.parse_args(arguments).folder
+    try:
+        for path in write_notebooks(folder):
+            print(f"notebook: {path}")
+    except FolderError as error:
+        return _fail(error, 2)
+    except NotebookError as error:
+        return _fail(error, 1)
+    except OSError as error:
+        return _fail(f"{folder} cannot be written: {error.strerror or error}", 1)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    return 0
+
+
+def _fail(message: object, status: int) -> int:
+    print(message, file=sys.stderr)
+    return status
+
+
+def write_notebooks(folder: Path) -> list[Path]:
+    """Execute the notebooks on a result folder, two at a time; returns the HTML files.
+
+    Raises FolderError for a folder that cannot be read as results, NotebookError for a notebook
+    that fails, OSError where the folder cannot be written.
+    """
+    from analysis.report import read_results
+
+    study = read_results(folder).manifest["study"]
+    output = folder / "notebooks"
+    output.mkdir(exist_ok=True)
+    notebooks = {name: read_script(HERE / f"{name}.py") for name in NAMES}
+    asyncio.run(_execute(notebooks, output))
+    return [_write(name, notebook, str(study), output) for name, notebook in notebooks.items()]
+
+
+def read_script(path: Path) -> NotebookNode:
+    """A percent script as a notebook, its parameters set; the same script gives the same notebook."""
+    import jupytext
+
+    notebook = jupytext.read(path)
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number}"
+        if "parameters" in cell.metadata.get("tags", []):
+            cell.source = PARAMETERS
+    return notebook
+
+
+async def _execute(notebooks: dict[str, NotebookNode], output: Path) -> None:
+    gate = asyncio.Semaphore(2)
+
+    async def one(name: str, notebook: NotebookNode) -> None:
+        async with gate:
+            await _execute_one(name, notebook, output)
+
+    async with asyncio.TaskGroup() as group:
+        for name, notebook in notebooks.items():
+            group.create_task(one(name, notebook))
+
+
+async def _execute_one(name: str, notebook: NotebookNode, output: Path) -> None:
+    """Run a notebook in a kernel of this Python."""
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+    this_python = KernelSpecManager(kernel_dirs=[])
+    try:
+        with tempfile.TemporaryDirectory() as sockets:
+            kernel = AsyncKernelManager(
+                kernel_name="python3", kernel_spec_manager=this_python, connection_file=f"{sockets}/kernel.json",
+                transport="ipc" if os.name == "posix" else "tcp",
+            )  # fmt: skip
+            client = NotebookClient(notebook, km=kernel, timeout=CELL_SECONDS, record_timing=False)
+            await client.async_execute(cwd=str(output.resolve()), env=_environment(), cleanup_kc=True)
+    except CellExecutionError as error:
+        raise NotebookError(f"notebook {name} failed: {error.ename}: {_first_line(error.evalue)}") from None
+    except (CellTimeoutError, DeadKernelError) as error:
+        raise NotebookError(f"notebook {name} failed: {_first_line(error)}") from None
+
+
+def _environment() -> dict[str, str]:
+    """What a kernel finds: this code first."""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path}
+
+
+def _first_line(text: object) -> str:
+    return next(iter(str(text).strip().splitlines()), "")
+
+
+def _write(name: str, notebook: NotebookNode, study: str, output: Path) -> Path:
+    import nbformat
+
+    _replace(output / f"{name}.ipynb", nbformat.writes(notebook) + "\n")
+    path = output / f"{name}.html"
+    _replace(path, render(notebook, study))
+    return path
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def render(notebook: NotebookNode, study: str) -> str:
+    """A notebook as one HTML page in the report's dress; nbconvert's own page would load scripts from other hosts."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+    from nbconvert import HTMLExporter
+
+    from analysis.report import TEMPLATES
+
+    exporter: Any = HTMLExporter(
+        template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True, exclude_anchor_links=True
+    )
+    body, _ = exporter.from_notebook_node(notebook)
+    title = re.search(r"^# (.+)", notebook.cells[0].source, re.MULTILINE)
+    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
+    trusted = {"body": body, "style": (TEMPLATES / "report.css").read_text(encoding="utf-8"), **_code_colours()}
+    return environment.get_template("page.html.j2").render(
+        title=title[1] if title else study,
+        study=study,
+        **{name: Markup(text) for name, text in trusted.items()},  # noqa: S704 - ours, and escaped by the cells
+    )
+
+
+def _code_colours() -> dict[str, str]:
+    """Rules for highlighted code on light and on dark paper."""
+    from pygments.formatters import HtmlFormatter
+
+    return {
+        name: "\n".join(
+            rule for rule in HtmlFormatter(style=style).get_style_defs(".highlight").splitlines() if "." in rule[:12]
+        )
+        for name, style in (("light", "default"), ("dark", "github-dark"))
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

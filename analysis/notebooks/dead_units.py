@@ -1,0 +1,83 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Are dead units the culprit?
+#
+# A ReLU unit whose input is negative on every row outputs 0, gets no gradient and never moves again. The article
+# suspects that such deaths leave too few units for the task. Three things would have to be true: units are dead
+# often enough, runs with dead units get stuck more often than runs without, and stuck runs have too few live units.
+
+# %% tags=["parameters"]
+folder = "../../results/article"
+
+# %%
+from analysis import verdict, words
+from analysis.conditions import nearest
+from analysis.culprits import culprits
+from analysis.notebooks.cells import read, say, show_figure, show_table, show_verdict, size
+from analysis.tables import culprits_table
+from analysis.trials import fine, swept
+
+results = read(folder)
+trials = fine(results.trials)
+say(size(results))
+
+# %% [markdown]
+# ## How many units are dead?
+#
+# At the start this needs no experiment: units are drawn independently, so their number is binomial, with a
+# probability that follows from the draw. The experiment should agree, and adds what training does to them.
+
+# %%
+show_figure(results, "dead_units")
+
+# %% [markdown]
+# ## Does a dead unit at the start matter?
+#
+# If dead units were the whole story, runs with every unit alive would not get stuck.
+
+# %%
+show_figure(results, "stuck_by_live_units")
+
+# %%
+found = culprits(trials)
+at = next(each for each in found if each.condition["condition"] == nearest(trials)["condition"])
+where = words.condition(at.condition, swept(trials))
+say(
+    f"Nearest to the article ({where}): stuck without a dead unit at the start {words.rate(at.without_dead)},",
+    f"with one or more {words.rate(at.with_dead)}.",
+    f"The difference is {words.difference(at.cost)}." if at.with_dead.n and at.without_dead.n else "",
+)
+
+# %% [markdown]
+# ## Why are stuck runs stuck?
+#
+# The diagnosis gives each stuck run one cause: too few live units from the start; units that died in training;
+# enough live units, but linear on the rows; or enough live units that merge rows nonetheless.
+
+# %%
+show_table(culprits_table(trials, found))
+
+# %%
+causes = {name: rate for name, rate in at.causes.items() if rate.count}
+say(
+    f"Nearest to the article ({where}), of the stuck runs:",
+    "; ".join(f"{words.CAUSE_WORDS[name]} {words.rate(rate)}" for name, rate in causes.items()) or "there are none",
+    f"(no dead unit at all: {words.rate(at.no_dead)})." if at.stuck.count else ".",
+)
+
+# %% [markdown]
+# ## The answer
+
+# %%
+show_verdict(verdict.dying(trials, found))

@@ -1,0 +1,110 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Where do the runs end that fail?
+#
+# Somebody whose loss stands still at 0.25 wants to know whether that is a bug. If it is not, other runs must end at
+# the same loss, and there must be a reason for that very number.
+
+# %% tags=["parameters"]
+folder = "../../results/article"
+
+# %%
+from analysis import verdict, words
+from analysis.conditions import nearest, with_values
+from analysis.notebooks.cells import read, say, shared_predictions, show_figure, show_table, show_verdict, size
+from analysis.statistics import Rate
+from analysis.trials import FIELDS, OUTCOMES, fine, is_xor, swept
+
+results = read(folder)
+trials = fine(results.trials)
+say(size(results))
+
+# %% [markdown]
+# ## What becomes of the runs?
+#
+# A run that is at rest (its gradient is next to nothing) at one of the losses where it can rest is stuck. A run that
+# still moves, or swings for ever, is not called so.
+
+# %%
+show_figure(results, "composition")
+
+# %%
+article = with_values(trials, nearest(trials), FIELDS)
+unsolved = article.loc[(article["outcome"] != "solved").to_numpy(bool), "outcome"].astype("str")
+ends = {name: Rate.of(int((unsolved == name).sum()), len(unsolved)) for name in OUTCOMES[1:]}
+where = words.condition(nearest(trials), swept(trials))
+parts = "; ".join(f"{words.outcome(name)} {words.rate(rate)}" for name, rate in ends.items() if rate.count)
+say(
+    f"Nearest to the article's condition ({where}) {len(unsolved):,} of {len(article):,} runs are unsolved.",
+    f"Of these: {parts}." if parts else "",
+)
+
+# %% [markdown]
+# ## Why at these losses?
+#
+# Suppose that a network cannot tell some rows apart, and gives them one prediction. The best it can do is the mean
+# of their targets. What loss does that leave, if all other rows are right?
+
+# %%
+if is_xor(trials):
+    show_table(shared_predictions(str(trials["task_table"].iloc[0])))
+    say("These are the levels of the traps: two, three or four rows that share a prediction.")
+else:
+    say("This study is not of XOR under half the sum of squared errors, so its levels are not worked out here.")
+
+# %% [markdown]
+# ## Do they really share predictions?
+#
+# If the table explains the levels, the runs in a trap must show the rows that it names.
+
+# %%
+show_figure(results, "merged_rows")
+
+# %%
+stuck = trials[trials["outcome"].astype("str").str.startswith("stuck").to_numpy(bool)]
+merging = Rate.of(int((stuck["merged"].notna() & (stuck["merged"].astype("str") != "")).sum()), len(stuck))
+say(f"Stuck runs of all conditions in which rows share one wrong prediction: {words.rate(merging)}.")
+
+# %% [markdown]
+# ## What does one such run look like?
+#
+# One run of each outcome: first its loss, which falls to a plateau and stays; then the function that it ends with.
+
+# %%
+show_figure(results, "loss_curves")
+
+# %%
+show_figure(results, "functions")
+
+# %% [markdown]
+# ## Is a trap a minimum?
+#
+# The article calls it one. That a run is at rest can be read from its loss and gradient; a minimum is more than that.
+
+# %%
+show_verdict(verdict.minimum(trials))
+
+# %% [markdown]
+# ## The answer
+
+# %%
+common = max(ends, key=lambda name: ends[name].count)
+if len(unsolved):
+    say(
+        f"Failed runs nearest to the article's condition end most often {words.outcome(common)}:",
+        f"{words.rate(ends[common])}.",
+    )
+else:
+    say(f"Every run nearest to the article's condition is solved (n = {len(article):,}).")
+say(f"Rows that share one wrong prediction account for {words.rate(merging)} of the study's stuck runs.")

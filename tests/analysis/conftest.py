@@ -1,0 +1,128 @@
+"""Result folders made by hand, with counts that are known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+ARTICLE = {
+    "task": "xor", "hidden": 4, "activation": "relu", "slope": 0.01, "relu_at_zero": 0, "output": "identity",
+    "bias": True, "init": "uniform", "lr": 0.1, "epochs": 1000, "loss": "half_sse", "optimizer": "gd",
+    "batch_size": None, "dtype": "float32",
+}  # fmt: skip
+
+HE = "he:normal(mean=0.0,std=sqrt(2/fan_in))|constant(value=0.0)"
+
+CAUSE_OF = {
+    "solved": None, "stuck_1/4": "alive_but_merged", "stuck_1/3": "died_in_training",
+    "stuck_1/2": "few_alive_at_start", "stuck": "died_in_training", "oscillating": "step_too_large",
+    "diverged": "step_too_large", "unsettled": "not_finished",
+}  # fmt: skip
+
+MERGED_OF = {"stuck_1/4": "00=01", "stuck_1/3": "00=01=11", "stuck_1/2": "00=01=10=11", "stuck": "0=1"}
+
+DEAD_OF = {"stuck_1/4": 0, "stuck_1/3": 3, "stuck_1/2": 3}
+
+
+def condition_trials(name: str, fields: Mapping[str, Any], outcomes: str | list[str]) -> list[dict[str, Any]]:
+    """The rows of one condition; `outcomes` of seeds 0, 1, …"""
+    rows = []
+    for seed, outcome in enumerate(outcomes):
+        solved = outcome == "solved"
+        rows.append(
+            {
+                "condition": name, **ARTICLE, **fields, "seed": seed, "outcome": outcome,
+                "final_loss": 1e-9 if solved else 0.25, "merged": MERGED_OF.get(outcome),
+                "solved_epoch": 100 + seed if solved else None,
+                "dead_init": min(seed % 3, fields.get("hidden", 4)), "dead_final": DEAD_OF.get(outcome, seed % 3),
+                "cause": CAUSE_OF[outcome], "status": "ok",
+            }
+        )  # fmt: skip
+    return rows
+
+
+def write_folder(folder: Path, rows: list[dict[str, Any]], texts: Mapping[str, str], **config: Any) -> Path:
+    """A finished result folder that holds these rows; `texts` are the canonical texts of its conditions."""
+    folder.mkdir(parents=True, exist_ok=True)
+    trials = pd.DataFrame(rows)
+    numbers = ("solved_epoch", "batch_size", "hidden", "epochs", "dead_init", "dead_final")
+    whole = dict.fromkeys(numbers, "Int32")
+    trials.astype({**whole, "merged": "str", "cause": "str"}).to_parquet(folder / "trials.parquet", index=False)
+    seeds = [int(trials["seed"].min()), int(trials["seed"].max()) + 1]
+    failed = int((trials["status"] != "ok").sum())
+    manifest = {
+        "study": config.get("name", "handmade"), "protocol": 1, "complete": failed == 0, "trials": len(trials),
+        "failed": failed, "digest": "d1ge57", "success": {"rule": "loss", "tolerance": 0.001}, "seeds": seeds,
+        "conditions": dict(texts),
+        "runs": [{
+            "start": "2026-01-01T00:00:00+00:00", "end": "2026-01-01T00:00:01+00:00", "wall_s": 1.0,
+            "trained": len(trials), "engine": "numpy", "git": {"commit": "abc123", "dirty": False},
+            "command": ["run.py", "study=handmade", "seeds.count=40"],
+        }],
+    }  # fmt: skip
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    question = config.get("question", "What is known of this study?")
+    (folder / "config.yaml").write_text(json.dumps({"name": "handmade", "question": question}), encoding="utf-8")
+    return folder
+
+
+def of(**counts: int) -> list[str]:
+    """Outcomes by their counts, in the order given: solved=3, quarter=2 …"""
+    names = {"quarter": "stuck_1/4", "third": "stuck_1/3", "half": "stuck_1/2"}
+    return [names.get(name, name) for name, count in counts.items() for _ in range(count)]
+
+
+COUNTS: dict[tuple[int, str], dict[str, int]] = {
+    (4, "uniform"): {"solved": 20, "quarter": 8, "third": 7, "half": 3, "oscillating": 1, "unsettled": 1},
+    (4, "he"): {"solved": 30, "quarter": 4, "third": 3, "half": 3},
+    (10, "uniform"): {"solved": 39, "quarter": 1},
+    (10, "he"): {"solved": 40},
+}
+"""The handmade study: width × init, 40 seeds each, the first seeds solved."""
+
+
+def write_handmade(folder: Path) -> Path:
+    """Write the handmade study's result folder."""
+    rows, texts = [], {}
+    for (hidden, init), counts in COUNTS.items():
+        name = f"{init}{hidden}"
+        rows += condition_trials(name, {"hidden": hidden, "init": init}, of(**counts))
+        parts = [
+            "protocol=1",
+            *([f"hidden={hidden}"] if hidden != 4 else []),
+            *([f"init={HE}"] if init == "he" else []),
+        ]
+        texts[name] = ";".join(parts)
+    return write_folder(folder, rows, texts)
+
+
+@pytest.fixture
+def handmade(tmp_path: Path) -> Path:
+    """The handmade study's result folder, for one test alone."""
+    return write_handmade(tmp_path / "handmade")
+
+
+@pytest.fixture(scope="session")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The handmade study's result folder with its report, which no test changes."""
+    from analysis.report import write_report
+
+    folder = write_handmade(tmp_path_factory.mktemp("reported") / "handmade")
+    write_report(folder)
+    return folder
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Path]:
+    """Make a folder of one condition a list of outcomes: make({"a": ({fields}, outcomes)})."""
+
+    def made(spec: Mapping[str, tuple[Mapping[str, Any], list[str]]], **config: Any) -> Path:
+        rows = [row for name, (fields, outcomes) in spec.items() for row in condition_trials(name, fields, outcomes)]
+        return write_folder(tmp_path / "made", rows, dict.fromkeys(spec, "protocol=1"), **config)
+
+    return made

@@ -1,0 +1,162 @@
+"""Conditions, comparisons, culprits, planner and the law of dead units, against counting by hand."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis.comparisons import compare_values
+from analysis.conditions import few, nearest, slices
+from analysis.culprits import culprits
+from analysis.dead_law import dead_law, dead_probability
+from analysis.planner import draws, narrowest
+from analysis.statistics import wilson
+from analysis.summary import COLUMNS, summarise
+from analysis.trials import DEFAULT_LAW, DEFAULT_TABLE, load
+
+
+def test_the_summary_counts_every_outcome(handmade: Path) -> None:
+    row = summarise(load(handmade, COLUMNS)).iloc[0]
+    assert (row["n"], row["solved"], row["stuck_1/4"], row["stuck_1/3"], row["stuck_1/2"]) == (40, 20, 8, 7, 3)
+    assert (row["oscillating"], row["unsettled"], row["diverged"]) == (1, 1, 0)
+    assert row["solved_rate"] == 0.5
+    assert row["diverged_low"] == 0
+    assert (row["solved_low"], row["solved_high"]) == pytest.approx([float(end) for end in wilson(20, 40)])
+    assert row["solved_epoch_median"] == 109.5
+    assert row["dead_init_mean"] == pytest.approx(np.mean([seed % 3 for seed in range(40)]))
+
+
+def test_failed_trainings_count_as_nothing(handmade: Path, make) -> None:
+    import pandas as pd
+
+    path = handmade / "trials.parquet"
+    trials = pd.read_parquet(path)
+    trials.loc[:4, "status"] = "failed"
+    trials.loc[:4, "outcome"] = None
+    trials.to_parquet(path)
+    row = summarise(load(handmade)).iloc[0]
+    assert (row["n"], row["failed"], row["solved"]) == (35, 5, 15)
+
+
+def test_the_nearest_condition_is_the_articles_own_or_close_to_it(handmade: Path, make) -> None:
+    assert nearest(load(handmade))["condition"] == "uniform4"
+    far = make({
+        "a": ({"init": "he", "lr": 0.1}, ["solved"]),
+        "b": ({"init": "uniform", "lr": 0.4}, ["solved"]),
+        "c": ({"init": "uniform", "lr": 0.05}, ["solved"]),
+    })  # fmt: skip
+    assert nearest(load(far))["condition"] == "c"
+
+
+def test_slices_part_the_trials(handmade: Path) -> None:
+    trials = load(handmade)
+    parts = [part for _, part in slices(trials, ["hidden", "init"])]
+    assert [len(part) for part in parts] == [40, 40, 40, 40]
+    assert sum(len(part) for _, part in slices(trials, [])) == len(trials)
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 4, 9])
+def test_few_values_hold_the_ends_and_what_must_stay(most: int) -> None:
+    found = list(range(9))
+    kept = few(found, most, keep=4)
+    assert kept == sorted(set(kept))
+    assert len(kept) == most
+    assert 4 in kept or most < 3
+    if most >= 2:
+        assert kept[0] == 0 or kept[-1] == 8
+
+
+def test_comparisons_are_paired_by_seed(handmade: Path) -> None:
+    table = compare_values(load(handmade), "init", [("uniform", "he")])
+    assert list(table["hidden"]) == [4, 10]
+    first = table.iloc[0]  # seeds 0-19 are solved by both, 20-29 by He alone
+    assert [first[k] for k in ("n", "both", "only_first", "only_second", "neither")] == [40, 20, 0, 10, 10]
+    assert first["difference"] == 0.25
+    assert first["p"] == pytest.approx(2 / 2**10)
+    assert first["p_holm"] == pytest.approx(4 / 2**10)
+    assert table.iloc[1]["p"] == 1
+
+
+def test_seeds_that_only_one_condition_has_are_left_out(make) -> None:
+    folder = make({"a": ({"lr": 0.1}, ["solved"] * 5), "b": ({"lr": 0.2}, ["stuck_1/2"] * 3)})
+    (row,) = compare_values(load(folder), "lr").to_dict("records")
+    assert (row["n"], row["only_first"]) == (3, 3)
+
+
+def test_every_pair_of_widths_is_compared(make) -> None:
+    folder = make({str(h): ({"hidden": h}, ["solved"] * h) for h in (2, 3, 4, 5)})
+    table = compare_values(load(folder), "hidden")
+    assert list(zip(table["first"], table["second"], strict=True)) == list(itertools.combinations((2, 3, 4, 5), 2))
+
+
+def test_culprits_are_counted_among_the_stuck(handmade: Path) -> None:
+    first = culprits(load(handmade))[0]
+    assert (first.stuck.count, first.stuck.n) == (18, 40)
+    assert (first.no_dead.count, first.no_dead.n) == (8, 18)
+    assert first.too_few.count == 10
+    assert {name: rate.count for name, rate in first.causes.items()} == {
+        "few_alive_at_start": 3, "died_in_training": 7, "alive_but_linear": 0, "alive_but_merged": 8,
+    }  # fmt: skip
+    stuck_seeds = range(20, 38)
+    having = [seed for seed in range(40) if seed % 3 > 0]
+    assert (first.with_dead.count, first.with_dead.n) == (len([s for s in stuck_seeds if s % 3]), len(having))
+    assert first.with_dead.n + first.without_dead.n == 40
+    assert first.cost.difference == pytest.approx(first.with_dead.rate - first.without_dead.rate)
+
+
+def test_draws_follow_from_the_rate_and_its_interval(handmade: Path) -> None:
+    table = draws(load(handmade)).set_index("condition")
+    assert table.loc["uniform4", "draws_95"] == 5  # 1 - 0.5^5 = 0.969
+    assert table.loc["uniform4", "draws_99"] == 7
+    low = float(wilson(20, 40)[0])
+    assert table.loc["uniform4", "draws_95_high"] == next(k for k in range(1, 99) if 1 - (1 - low) ** k >= 0.95)
+    assert table.loc["he10", "draws_99"] == 1
+
+
+def test_the_narrowest_width_that_reaches_a_rate(handmade: Path) -> None:
+    table = narrowest(load(handmade), 0.75).set_index("init")
+    assert list(table["reaches"]) == [10, 4]
+    assert list(table["surely"]) == [10, 10]
+    assert narrowest(load(handmade), 0.999).set_index("init")["surely"].isna().all()
+
+
+def test_a_unit_without_bias_is_dead_if_no_weight_is_positive() -> None:
+    law = "normal(mean=0.0,std=sqrt(2/fan_in))|constant(value=0.0)"
+    signs = list(itertools.product((-1, 1), repeat=2))
+    rows = [(0, 0), (0, 1), (1, 0), (1, 1)]
+    dead = [all(a * x + b * y <= 0 for x, y in rows) for a, b in signs if a + b != 0 or True]
+    assert dead_probability(law, DEFAULT_TABLE, bias=True) == sum(dead) / len(dead) == 0.25
+    assert dead_probability(DEFAULT_LAW, DEFAULT_TABLE, bias=True) == 0.25
+    assert dead_probability("uniform(low=0.0,high=1.0)|constant(value=0.0)", DEFAULT_TABLE, bias=True) == 0
+    assert dead_probability("uniform(low=-1.0,high=3.0)|constant(value=0.0)", DEFAULT_TABLE, bias=True) == 1 / 16
+
+
+def test_the_law_with_biases_agrees_with_a_fine_grid() -> None:
+    scaled = "uniform(low=-1/sqrt(fan_in),high=1/sqrt(fan_in))"
+    grid = (np.arange(200) + 0.5) / 100 - 1
+    w1, w2, b = np.meshgrid(grid, grid, grid, sparse=True)
+    share = np.mean(b + np.maximum(w1, 0) + np.maximum(w2, 0) <= 0)
+    law = dead_probability(f"{scaled}|{scaled}", DEFAULT_TABLE, bias=True)
+    assert law == pytest.approx(share, abs=2e-3)
+    assert dead_probability(f"{scaled}|{scaled}", DEFAULT_TABLE, bias=False) == 0.25
+
+
+@pytest.mark.parametrize(
+    ("law", "table"),
+    [
+        ("normal(mean=1.0,std=1.0)|constant(value=0.0)", DEFAULT_TABLE),
+        ("normal(mean=0.0,std=1.0)|constant(value=0.1)", DEFAULT_TABLE),
+        (DEFAULT_LAW, "0.5,0.0,0.0|0.0,1.0,1.0"),
+    ],
+)
+def test_no_law_is_claimed_where_none_is_known(law: str, table: str) -> None:
+    assert dead_probability(law, table, bias=True) is None
+
+
+def test_dead_units_follow_the_binomial(handmade: Path) -> None:
+    trials = load(handmade)
+    law = dead_law(trials[(trials["hidden"] == 4).to_numpy()])
+    assert law == pytest.approx([81 / 256, 108 / 256, 54 / 256, 12 / 256, 1 / 256])

@@ -1,0 +1,207 @@
+"""Figures: one look, n on each, the same bytes twice, and a reason where one makes no sense."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from analysis.draw import read
+from analysis.exemplars import outputs
+from analysis.figures import PLOTS, Plot, outcomes, success, units, waiting
+from analysis.figures.layout import thin
+from analysis.figures.style import OUTCOME_COLOURS, OUTCOME_HATCHES, NotApplicable, save
+from analysis.trials import OUTCOMES, load
+
+BY_NAME = {plot.name: plot for plot in PLOTS}
+
+
+def exemplar(outcome: str, **changes: Any) -> dict[str, Any]:
+    """A run with two units, written by hand: y = relu(x1 - x2) + relu(x2 - x1), which is XOR."""
+    W1, W2 = [[1.0, -1.0], [-1.0, 1.0]], [1.0, 1.0]
+    return {
+        "condition": "c", "task": "xor", "hidden": 2, "activation": "relu", "slope": 0.01, "relu_at_zero": 0,
+        "output": "identity", "bias": True, "init": "uniform", "lr": 0.1, "epochs": 1000, "loss": "half_sse",
+        "optimizer": "gd", "batch_size": None, "dtype": "float32", "seed": 7, "outcome": outcome, "final_loss": 0.25,
+        "rows": ["00", "01", "10", "11"], "inputs": [[0, 0], [0, 1], [1, 0], [1, 1]], "targets": [0, 1, 1, 0],
+        "predictions": [0.0, 1.0, 1.0, 0.0], "patterns_final": "0010 0100", "epoch": [0, 1, 10, 100, 1000],
+        "curve": [1.0, 0.8, 0.5, 0.3, 0.25], "final": {"W1": W1, "b1": [0.0, 0.0], "W2": W2, "b2": [0.0]}, **changes,
+    }  # fmt: skip
+
+
+def data_of(folder: Path, *exemplars: dict[str, Any]) -> dict[str, pd.DataFrame]:
+    (folder / "exemplars.json").write_text(json.dumps(exemplars), encoding="utf-8")
+    return read(folder)
+
+
+@pytest.fixture
+def data(handmade: Path) -> dict[str, pd.DataFrame]:
+    return data_of(
+        handmade, exemplar("solved", final_loss=1e-9, curve=[1.0, 0.3, 1e-3, 1e-6, 1e-9]), exemplar("stuck_1/4")
+    )
+
+
+def texts(figure: Figure) -> str:
+    """All that is written in a figure."""
+    return "\n".join(text.get_text() for text in figure.findobj(mpl.text.Text))
+
+
+@pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.name)
+def test_every_figure_has_its_n_on_it(plot: Plot, data: dict[str, pd.DataFrame]) -> None:
+    written = texts(plot.draw(data[plot.of]))
+    if plot.name == "functions":
+        assert written.count("seed 7") == 2
+    else:
+        assert "n = " in written
+
+
+@pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.name)
+def test_the_same_results_give_the_same_bytes(plot: Plot, data: dict[str, pd.DataFrame], tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        save(plot.draw(data[plot.of]), tmp_path / name, plot.name)
+    for suffix in ("png", "svg"):
+        first, second = ((tmp_path / name / f"{plot.name}.{suffix}").read_bytes() for name in ("a", "b"))
+        assert first == second
+        assert len(first) > 1000
+
+
+def test_figures_are_saved_at_200_dpi(data: dict[str, pd.DataFrame], tmp_path: Path) -> None:
+    save(success.success_rate(data["trials"]), tmp_path, "it")
+    header = (tmp_path / "it.png").read_bytes()[16:20]
+    assert int.from_bytes(header, "big") == 10 * 200
+    assert "<dc:date>" not in (tmp_path / "it.svg").read_text()
+
+
+def test_figures_leave_the_callers_settings_alone(data: dict[str, pd.DataFrame]) -> None:
+    before = dict(mpl.rcParams)
+    for plot in PLOTS:
+        plot.draw(data[plot.of])
+    assert dict(mpl.rcParams) == before
+
+
+def test_every_outcome_has_a_colour_and_is_told_apart_in_grey() -> None:
+    assert set(OUTCOME_COLOURS) == set(OUTCOME_HATCHES) == set(OUTCOMES)
+    grey = {name: float(np.dot(to_rgb(colour), [0.299, 0.587, 0.114])) for name, colour in OUTCOME_COLOURS.items()}
+    for a in OUTCOMES:
+        for b in OUTCOMES:
+            if a < b and {a, b} != {"stuck", "stuck_1/3"}:  # never in one study
+                assert abs(grey[a] - grey[b]) > 0.1 or OUTCOME_HATCHES[a] != OUTCOME_HATCHES[b]
+
+
+def test_the_success_rate_shows_rates_with_their_intervals(data: dict[str, pd.DataFrame]) -> None:
+    figure = success.success_rate(data["trials"])
+    line = figure.axes[0].containers[0].lines[0]
+    assert list(line.get_xdata()) == [4, 10]
+    assert list(line.get_ydata()) == [50.0, 97.5]
+
+
+def test_bars_of_outcomes_add_up(data: dict[str, pd.DataFrame]) -> None:
+    figure = outcomes.composition(data["trials"])
+    for ax in figure.axes:
+        tops = [sum(bars[i].get_height() for bars in ax.containers) for i in range(len(ax.containers[0]))]
+        assert tops == pytest.approx([100.0] * len(tops))
+
+
+def test_stuck_by_live_units_counts_the_stuck(data: dict[str, pd.DataFrame]) -> None:
+    live = units.live_trials(data["trials"])
+    part = live[(live["condition"] == "uniform4").to_numpy()]
+    at_two = part[part["live"] == 2]
+    figure = units.stuck_by_live_units(data["trials"])
+    (panel,) = [ax for ax in figure.axes if ax.get_title(loc="left").startswith("uniform")]
+    line = panel.containers[0].lines[0]
+    where = dict(zip(np.round(line.get_xdata()), line.get_ydata(), strict=True))
+    assert where[2] == pytest.approx(100 * at_two["stuck"].mean())
+
+
+def test_a_network_computes_what_its_weights_say() -> None:
+    run = pd.Series(exemplar("solved"))
+    x1, x2 = np.array([0.0, 0.0, 1.0, 1.0, 2.0]), np.array([0.0, 1.0, 0.0, 1.0, 0.5])
+    assert list(outputs(run, x1, x2)) == [0, 1, 1, 0, 1.5]
+    leaky = pd.Series(exemplar("solved", activation="leaky_relu"))
+    assert list(outputs(leaky, x1, x2)) == pytest.approx([0, 0.99, 0.99, 0, 1.485])
+
+
+def unsolved(make: Callable[..., Path]) -> Path:
+    return make({"a": ({"lr": 0.1}, ["stuck_1/2"] * 4), "b": ({"lr": 0.2}, ["diverged"] * 4)})
+
+
+def one_condition(make: Callable[..., Path]) -> Path:
+    return make({"a": ({}, ["solved", "solved", "stuck_1/4", "stuck_1/3", "unsettled"])})
+
+
+def leaky(make: Callable[..., Path]) -> Path:
+    return make(
+        {"a": ({"activation": "leaky_relu", "hidden": 2}, ["solved"] * 5), "b": ({"activation": "tanh"}, ["unsettled"])}
+    )
+
+
+def other_task(make: Callable[..., Path]) -> Path:
+    fields = {"task": "parity3", "loss": "mse"}
+    return make({str(h): ({**fields, "hidden": h}, ["solved"] * h + ["stuck"] * 3) for h in (2, 5, 7)})
+
+
+STUDIES = (unsolved, one_condition, leaky, other_task)
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.__name__)
+def test_a_figure_that_makes_no_sense_says_so_twice(study, make) -> None:
+    cube = [[float(b) for b in f"{n:03b}"] for n in range(8)]
+    data = data_of(study(make), exemplar("diverged", inputs=cube))
+    for plot in PLOTS:
+        drawn = applies(plot.draw, data[plot.of])
+        assert drawn == applies(plot.describe, data[plot.of]), plot.name
+        assert drawn or plot.name in NOT_DRAWN[study.__name__]
+        assert not drawn or plot.name not in NOT_DRAWN[study.__name__]
+
+
+NOT_DRAWN = {
+    "unsolved": {"success_map", "epochs_to_solve", "functions"},
+    "one_condition": {"success_rate", "success_map", "functions"},
+    "leaky": {"dead_units", "stuck_by_live_units", "functions", "merged_rows"},
+    "other_task": {"success_map", "functions"},
+}
+
+
+def applies(function: Callable[[pd.DataFrame], object], data: pd.DataFrame) -> bool:
+    try:
+        function(data)
+    except NotApplicable as reason:
+        assert str(reason)
+        return False
+    return True
+
+
+def test_without_exemplars_their_figures_are_not_drawn(handmade: Path) -> None:
+    data = read(handmade)
+    assert not applies(BY_NAME["loss_curves"].draw, data["exemplars"])
+    assert not applies(BY_NAME["functions"].draw, data["exemplars"])
+
+
+def test_a_run_without_finite_weights_is_left_out_of_the_functions(handmade: Path) -> None:
+    broken = exemplar("diverged", curve=[1.0, None, None, None, None], predictions=[None] * 4)
+    broken["final"] = {**broken["final"], "b2": [None]}
+    data = data_of(handmade, exemplar("solved"), broken)
+    assert "diverged" not in texts(BY_NAME["functions"].draw(data["exemplars"]))
+    assert "diverged" in texts(BY_NAME["loss_curves"].draw(data["exemplars"]))
+
+
+def test_what_is_left_out_of_a_figure_is_said(make) -> None:
+    folder = make({str(h): ({"hidden": h}, ["solved"] * 3) for h in range(2, 12)})
+    shown, note = thin(load(folder), ["hidden"], 4)
+    assert sorted(shown["hidden"].unique()) == [2, 4, 8, 11]
+    assert note == "Shown of the study's values: H: 2, 4, 8, 11."
+
+
+def test_the_share_not_yet_solved_ends_at_the_share_unsolved(data: dict[str, pd.DataFrame]) -> None:
+    figure = waiting.epochs_to_solve(data["trials"])
+    ends = [line.get_ydata()[-1] for line in figure.axes[0].lines]
+    assert ends == pytest.approx([50.0, 2.5])

@@ -1,0 +1,348 @@
+"""The report: every number counted anew, one file that loads nothing, and refusals in one line."""
+
+from __future__ import annotations
+
+import math
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from analysis import report
+from analysis.figures import PLOTS
+from analysis.trials import FolderError
+
+ROOT = Path(__file__).parents[2]
+Z = 1.959963984540054
+
+
+class Page(HTMLParser):
+    """What a test needs of a page: tables by their title, pictures, links, ids and everything that is loaded."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tables: dict[str, list[list[str]]] = {}
+        self.pictures: list[dict[str, str]] = []
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.loaded: list[str] = []
+        self.tags: list[str] = []
+        self.text = ""
+        self._title = ""
+        self._cell: list[str] | None = None
+        self._heading = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        self.tags.append(tag)
+        self.ids += [given["id"]] if "id" in given else []
+        self.loaded += [given["src"]] if "src" in given else []
+        if tag == "link":
+            self.loaded.append(given["href"])
+        if tag == "a":
+            self.links.append(given["href"])
+        if tag == "img":
+            self.pictures.append(given)
+        if tag in ("h2", "h3"):
+            self._heading, self._title = True, ""
+        if tag == "table":
+            self.tables[self._title.strip()] = []
+        if tag == "tr":
+            self.tables[self._title.strip()].append([])
+        if tag in ("td", "th"):
+            self._cell = []
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("h2", "h3"):
+            self._heading = False
+        if tag in ("td", "th") and self._cell is not None:
+            self.tables[self._title.strip()][-1].append(plain("".join(self._cell)))
+            self._cell = None
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if self._heading:
+            self._title += data
+        if self._cell is not None:
+            self._cell.append(data)
+
+
+def plain(text: str) -> str:
+    return " ".join(text.replace("\N{NO-BREAK SPACE}", " ").split())
+
+
+def wilson(count: int, n: int) -> tuple[float, float]:
+    """The closed form, written out anew."""
+    p = count / n
+    middle, half = p + Z**2 / (2 * n), Z * math.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
+    return (middle - half) / (1 + Z**2 / n), (middle + half) / (1 + Z**2 / n)
+
+
+def share(count: int, n: int) -> str:
+    if not n:
+        return "\N{EM DASH}"
+    low, high = wilson(count, n)
+    return f"{100 * count / n:.1f} ({100 * abs(low):.1f}\N{EN DASH}{100 * high:.1f})"
+
+
+def sentence(count: int, n: int) -> str:
+    low, high = wilson(count, n)
+    return f"{100 * count / n:.1f} % ({100 * abs(low):.1f}\N{EN DASH}{100 * high:.1f}, n = {n:,})"
+
+
+def needed(p: float, wanted: float) -> str:
+    return "never" if p <= 0 else str(next(k for k in range(1, 10_000) if 1 - (1 - p) ** k >= wanted - 1e-12))
+
+
+@pytest.fixture(scope="module")
+def page(reported: Path) -> Page:
+    return Page((reported / "report.html").read_text(encoding="utf-8"))
+
+
+def without_figures(folder: Path) -> Page:
+    """The report's page without the time that figures take."""
+    return Page(report.render(report.read_results(folder), [], folder.name))
+
+
+def condition(trials: pd.DataFrame, row: list[str]) -> pd.DataFrame:
+    return trials[(trials["hidden"].astype(str) == row[0]) & (trials["init"].astype(str) == row[1])]
+
+
+def test_the_table_of_conditions_is_counted_anew(page: Page, reported: Path) -> None:
+    heads, *rows = page.tables["Every condition"]
+    trials = pd.read_parquet(reported / "trials.parquet")
+    assert len(rows) == 4
+    for row in rows:
+        mine = condition(trials, row)
+        for head, cell in zip(heads[3:-2], row[3:-2], strict=True):
+            name = head.replace("stuck at ", "stuck_")
+            assert cell == share(sum(mine["outcome"] == name), len(mine)), head
+        assert row[2] == str(len(mine))
+        assert row[-2] == f"{mine['dead_init'].mean():.2f} \N{RIGHTWARDS ARROW} {mine['dead_final'].mean():.2f}"
+        assert row[-1] == f"{mine['solved_epoch'].dropna().median():,.0f}"
+    shown = {head.replace("stuck at ", "stuck_") for head in heads[3:-2]}
+    assert shown == set(trials["outcome"]), "every outcome that occurs, and no other"
+
+
+def test_the_table_of_causes_is_counted_anew(page: Page, reported: Path) -> None:
+    _, *rows = page.tables["Why stuck runs are stuck"]
+    trials = pd.read_parquet(reported / "trials.parquet")
+    assert [row[:2] for row in rows] == [["4", "uniform"], ["4", "he"], ["10", "uniform"]]
+    for row in rows:
+        mine = condition(trials, row)
+        stuck = mine[mine["outcome"].str.startswith("stuck")]
+        n = len(stuck)
+        assert row[2] == f"{n} of {len(mine)}"
+        assert row[3] == share(sum(stuck["dead_final"] == 0), n)
+        causes = ("few_alive_at_start", "died_in_training", "alive_but_linear", "alive_but_merged")
+        assert row[4:] == [share(sum(stuck["cause"] == cause), n) for cause in causes]
+
+
+@pytest.mark.parametrize(
+    ("title", "field", "first", "second"),
+    [("What He buys", "init", "uniform", "he"), ("What more units buy", "hidden", 4, 10)],
+)
+def test_comparisons_are_counted_anew(
+    page: Page, reported: Path, title: str, field: str, first: object, second: object
+) -> None:
+    _, *rows = page.tables[title]
+    trials = pd.read_parquet(reported / "trials.parquet")
+    other = "hidden" if field == "init" else "init"
+    ps = []
+    for row in rows:
+        mine = trials[trials[other].astype(str) == row[0]]
+        a, b = (set(mine[(mine[field] == v) & (mine["outcome"] == "solved")]["seed"]) for v in (first, second))
+        n = mine["seed"].nunique()
+        assert row[1:4] == [f"{first} \N{RIGHTWARDS ARROW} {second}", str(n), f"{len(a - b)} / {len(b - a)}"]
+        assert row[4].startswith(f"{100 * (len(b) - len(a)) / n:+.1f} (")
+        m, k = len(a ^ b), min(len(a - b), len(b - a))
+        ps.append(min(1.0, 2 * sum(math.comb(m, i) for i in range(k + 1)) / 2**m))
+        assert row[5] == ("<0.001" if ps[-1] < 0.001 else f"{ps[-1]:.3f}")
+    adjusted = [min(1.0, 2 * min(ps)), min(1.0, max(2 * min(ps), max(ps)))]
+    for row, p in zip(rows, ps, strict=True):
+        q = adjusted[0] if p == min(ps) else adjusted[1]
+        assert row[6] == ("<0.001" if q < 0.001 else f"{q:.3f}")
+
+
+def test_the_planner_is_computed_anew(page: Page, reported: Path) -> None:
+    trials = pd.read_parquet(reported / "trials.parquet")
+    rates: dict[tuple[str, int], tuple[int, int]] = {}
+    for row in page.tables["How often to draw"][1:]:
+        mine = condition(trials, row)
+        count, n = sum(mine["outcome"] == "solved"), len(mine)
+        rates[row[1], int(row[0])] = (count, n)
+        low, high = wilson(count, n)
+        assert row[2:4] == [str(n), share(count, n)]
+        for cell, wanted in zip(row[4:], (0.95, 0.99), strict=True):
+            assert cell == f"{needed(count / n, wanted)} ({needed(high, wanted)} to {needed(low, wanted)})"
+    heads, *rows = page.tables["How wide is wide enough"]
+    for row in rows:
+        for head, cell in zip(heads[1:], row[1:], strict=True):
+            wanted = float(head.removesuffix(" %")) / 100
+            reach = [h for h in (4, 10) if rates[row[0], h][0] / rates[row[0], h][1] >= wanted]
+            surely = [h for h in (4, 10) if wilson(*rates[row[0], h])[0] >= wanted]
+            assert cell == f"{reach[0] if reach else 'none'} ({surely[0] if surely else 'none'})"
+
+
+def test_sentences_carry_the_counted_rates(page: Page) -> None:
+    text = plain(page.text)
+    assert f"{sentence(20, 40)} of the runs learn it, and {sentence(18, 40)} get stuck" in text
+    assert f"success ranges from {sentence(20, 40)} (H = 4, uniform) to {sentence(40, 40)} (H = 10, he)" in text
+    assert (
+        f"too few live units in {sentence(10, 18)} of the stuck runs, no dead unit at all in {sentence(8, 18)}" in text
+    )
+    assert f"At rest, of the unsolved runs nearest to the article (H = 4, uniform): {sentence(18, 20)}" in text
+    assert f"stuck at 1/4 {sentence(8, 40)}; stuck at 1/3 {sentence(7, 40)}; stuck at 1/2 {sentence(3, 40)}" in text
+    assert f"stuck at 1/4: 00=01 in {sentence(12, 12)}" in text  # 8 uniform and 4 He
+    assert "of the 20 runs that were solved, half were so by epoch 110 and the last at 119" in text
+
+
+def test_no_rate_stands_without_its_interval_and_n(page: Page) -> None:
+    for paragraph in re.findall(r"[^.;]*\d %[^.;]*", plain(page.text)):
+        if re.search(r"\d\.\d %", paragraph):
+            assert re.search(r"\d\.\d % \(\d+\.\d\N{EN DASH}\d+\.\d, n = [\d,]+\)|points to either side", paragraph), (
+                paragraph
+            )
+
+
+def test_all_five_claims_get_a_verdict(page: Page) -> None:
+    _, *rows = page.tables["The article\N{RIGHT SINGLE QUOTATION MARK}s five claims"]
+    assert [row[0][0] for row in rows] == list("12345")
+    allowed = r"(holds|holds only if .+|does not hold|undecided|not measured by this study)( yes in \d+, .*)?"
+    for row in rows:
+        assert re.fullmatch(allowed, row[3].lstrip("?\N{CHECK MARK}\N{CIRCLE WITH LEFT HALF BLACK}\N{BALLOT X} "))
+
+
+def test_nothing_is_loaded_from_elsewhere(page: Page, reported: Path) -> None:
+    text = (reported / "report.html").read_text(encoding="utf-8")
+    assert page.loaded
+    assert all(address.startswith("data:") for address in page.loaded)
+    assert "script" not in page.tags
+    assert "@import" not in text
+    assert "url(" not in text
+    assert len(text) < 5_000_000
+
+
+def test_every_link_leads_somewhere_and_every_picture_has_words(page: Page) -> None:
+    assert len(page.links) >= 15
+    assert {link.removeprefix("#") for link in page.links} <= set(page.ids)
+    assert len(set(page.ids)) == len(page.ids)
+    assert len(page.pictures) == 8, "ten, less the two of exemplars, which this folder lacks"
+    for picture in page.pictures:
+        assert len(picture["alt"]) > 60
+        assert int(picture["width"]) > int(picture["height"]) / 3 > 0
+    assert "Not drawn: the result folder has no exemplars.json" in plain(page.text)
+
+
+def test_strings_of_users_are_escaped(make) -> None:
+    bad = "<script>alert('x')</script> & {{ 7 * 7 }}"
+    folder = make({"a": ({"init": "<b>he</b>"}, ["solved", "stuck_1/2"])}, question=bad)
+    page = without_figures(folder)
+    assert "script" not in page.tags
+    assert "b" not in page.tags
+    assert bad in page.text
+    assert "<b>he</b>" in page.text
+
+
+def test_the_same_results_give_the_same_report(handmade: Path, reported: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "analysis.report", str(handmade)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"report: {handmade / 'report.html'}\n", "")
+    assert (handmade / "report.html").read_bytes() == (reported / "report.html").read_bytes()
+    figures = sorted(path.name for path in (reported / "figures").iterdir())
+    assert len(figures) == 16
+    for name in figures:
+        assert (handmade / "figures" / name).read_bytes() == (reported / "figures" / name).read_bytes()
+
+
+def test_a_figure_that_no_longer_applies_is_removed(handmade: Path) -> None:
+    folder = handmade / "figures"
+    folder.mkdir()
+    (folder / "functions.png").write_bytes(b"old")
+    plot = next(plot for plot in PLOTS if plot.name == "functions")
+    picture = report.picture(plot, pd.DataFrame(), folder)
+    assert picture.source == ""
+    assert not list(folder.iterdir())
+
+
+def test_failed_trainings_are_said(handmade: Path) -> None:
+    path = handmade / "trials.parquet"
+    trials = pd.read_parquet(path)
+    trials.loc[:1, ["status", "outcome"]] = ["failed", None]
+    trials.to_parquet(path)
+    page = without_figures(handmade)
+    assert "2 trainings failed with an error and are left out" in page.text
+    assert page.tables["Every condition"][1][2] == "38"
+
+
+def test_other_tasks_and_losses_are_reported_too(make) -> None:
+    spec = {str(h): ({"task": "parity3", "loss": "mse", "hidden": h}, ["solved"] * h + ["stuck"] * 5) for h in (3, 9)}
+    page = without_figures(make(spec))
+    heads, first, _ = page.tables["Every condition"]
+    assert first[heads.index("stuck")] == share(5, 8)
+    assert "the mean squared error" in page.text
+
+
+def test_a_single_condition_is_reported_too(make) -> None:
+    page = without_figures(make({"a": ({}, ["solved", "stuck_1/2", "stuck_1/3"])}))
+    assert f"{sentence(1, 3)} of the runs learn it" in plain(page.text)
+
+
+def test_commands_and_provenance_are_told(page: Page) -> None:
+    assert "python -m experiments.run study=handmade seeds.count=40" in page.text
+    assert "abc123" in page.text
+    assert "d1ge57" in page.text
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda f: (f / "manifest.json").unlink(), "no manifest.json"),
+        (lambda f: (f / "config.yaml").unlink(), "config.yaml is missing"),
+        (lambda f: (f / "exemplars.json").write_text("{"), "exemplars.json is damaged"),
+        (lambda f: (f / "exemplars.json").write_text('[{"a": 1}]'), "exemplars.json is damaged"),
+        (lambda f: (f / "trials.parquet").write_bytes(b"no"), "is damaged"),
+    ],
+)
+def test_a_bad_folder_is_refused_in_one_line_with_status_2(handmade: Path, spoil, why: str, capsys) -> None:
+    spoil(handmade)
+    assert report.main([str(handmade)]) == 2
+    out, err = capsys.readouterr()
+    assert why in err
+    assert err.count("\n") == 1
+    assert out == ""
+    assert not (handmade / "report.html").exists()
+
+
+def test_a_study_of_failed_trainings_alone_is_refused(handmade: Path) -> None:
+    path = handmade / "trials.parquet"
+    pd.read_parquet(path).assign(status="failed").to_parquet(path)
+    with pytest.raises(FolderError, match="no training that went well"):
+        report.write_report(handmade)
+
+
+def test_a_folder_that_cannot_be_written_gives_status_1(handmade: Path, capsys) -> None:
+    (handmade / "figures").write_text("in the way")
+    assert report.main([str(handmade)]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_without_a_folder_the_command_says_how_it_is_used(capsys) -> None:
+    with pytest.raises(SystemExit) as stop:
+        report.main([])
+    assert stop.value.code == 2
+    assert "usage" in capsys.readouterr().err
+
+
+def test_light_work_loads_nothing_heavy() -> None:
+    code = "import sys, analysis.report; print([m for m in ('matplotlib', 'seaborn', 'statsmodels', 'scipy') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout == "[]\n"

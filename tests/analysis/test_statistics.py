@@ -1,0 +1,122 @@
+"""Intervals and tests agree with published values, and with brute force where a law exists."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.statistics import (
+    Rate,
+    any_success,
+    draws_needed,
+    holm,
+    mcnemar,
+    paired,
+    paired_counts,
+    survival,
+    unpaired,
+    wilson,
+)
+
+counts = st.integers(0, 60)
+
+
+@pytest.mark.parametrize(
+    ("count", "n", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilson_is_that_of_newcombes_table(count: int, n: int, low: float, high: float) -> None:
+    assert np.round(wilson(count, n), 4) == pytest.approx([low, high])  # Statistics in Medicine 17, 1998, table I
+
+
+@given(st.integers(1, 500))
+def test_wilson_ends_at_exactly_0_and_1(n: int) -> None:
+    assert wilson(0, n)[0] == 0
+    assert wilson(n, n)[1] == 1
+
+
+def test_a_rate_of_nothing_is_unknown() -> None:
+    rate = Rate.of(0, 0)
+    assert math.isnan(rate.rate)
+    assert math.isnan(rate.low)
+
+
+@pytest.mark.parametrize(
+    ("cells", "low", "high"),
+    [((36, 12, 2, 0), 0.0569, 0.3404), ((1, 1, 7, 12), -0.5069, -0.0256)],
+)
+def test_the_paired_interval_is_newcombes_method_10(cells: tuple[int, ...], low: float, high: float) -> None:
+    # Statistics in Medicine 17, 1998 (paired data); the second is the airway example of Bentur et al. Their
+    # differences are first minus second.
+    both, only_first, only_second, neither = cells
+    result = paired_counts(both, only_second, only_first, neither)
+    assert (round(result.low, 4), round(result.high, 4)) == (low, high)
+
+
+@given(counts, counts, counts, counts)
+def test_a_paired_interval_holds_its_difference_and_turns_with_its_sides(a: int, b: int, c: int, d: int) -> None:
+    if a + b + c + d == 0:
+        return
+    forth, back = paired_counts(a, b, c, d), paired_counts(a, c, b, d)
+    assert -1 <= forth.low <= forth.difference <= forth.high <= 1
+    assert (back.low, back.high) == pytest.approx((-forth.high, -forth.low), abs=1e-12)
+    assert forth.p == back.p
+
+
+def test_pairs_are_counted_by_position() -> None:
+    result = paired([True, True, False, False, False], [True, False, True, True, False])
+    assert (result.both, result.only_first, result.only_second, result.neither, result.n) == (1, 1, 2, 1, 5)
+    assert result.difference == pytest.approx(1 / 5)
+
+
+@given(st.integers(0, 25), st.integers(0, 25))
+def test_mcnemar_is_the_exact_two_sided_test_of_a_fair_coin(b: int, c: int) -> None:
+    n = b + c
+    weight = [Fraction(math.comb(n, k), 2**n) for k in range(n + 1)]
+    tail = sum((w for w in weight if w <= weight[b]), Fraction(0))
+    assert mcnemar(b, c) == pytest.approx(float(tail))
+
+
+def test_mcnemar_of_the_airway_example() -> None:
+    assert mcnemar(1, 7) == pytest.approx(0.0703, abs=5e-5)  # Fagerland, Lydersen & Laake 2013
+
+
+def test_the_unpaired_interval_is_newcombes_method_10() -> None:
+    result = unpaired(Rate.of(48, 80), Rate.of(56, 70))
+    assert result.difference == pytest.approx(0.2)
+    assert (round(result.low, 4), round(result.high, 4)) == (0.0524, 0.3339)  # table II, 56/70 - 48/80
+
+
+def test_an_unpaired_difference_with_an_empty_group_is_unknown() -> None:
+    assert math.isnan(unpaired(Rate.of(0, 0), Rate.of(1, 2)).low)
+
+
+def test_holm_multiplies_the_smallest_by_all_and_never_goes_down() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([]).size == 0
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(1, 50)), min_size=1, max_size=40))
+def test_survival_is_the_share_not_yet_solved(epochs: list[int | None]) -> None:
+    curve = survival([math.nan if e is None else e for e in epochs], 50)
+    for at, share in zip(curve.epochs, curve.share, strict=True):
+        waiting = sum(e is None or e > at for e in epochs)
+        assert share == pytest.approx(waiting / len(epochs))
+    assert (curve.low <= curve.share + 1e-12).all()
+    assert (curve.share <= curve.high + 1e-12).all()
+
+
+@given(st.floats(0.01, 0.99), st.sampled_from([0.95, 0.99]))
+def test_the_number_of_draws_is_the_smallest_that_is_enough(p: float, wanted: float) -> None:
+    k = float(draws_needed(p, wanted))
+    assert float(any_success(p, k)) >= wanted - 1e-9
+    assert k == 1 or float(any_success(p, k - 1)) < wanted + 1e-9
+
+
+def test_certain_and_impossible_success_need_one_draw_and_for_ever() -> None:
+    assert list(draws_needed([1.0, 0.0, 0.5], 0.95)) == [1, math.inf, 5]

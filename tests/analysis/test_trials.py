@@ -1,0 +1,100 @@
+"""Reading result folders: typed columns, and one line for what cannot be read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from analysis.trials import ARTICLE, CAUSES, DEFAULT_LAW, OUTCOMES, PROTOCOL, FolderError, load, load_together
+from nnxor import diagnosis
+from nnxor.condition import Condition
+from nnxor.protocol import PROTOCOL_VERSION
+
+
+def test_the_words_of_results_are_those_of_the_science() -> None:
+    assert Condition().values() == ARTICLE
+    assert diagnosis.OUTCOMES == OUTCOMES
+    assert diagnosis.CAUSES[1:] == CAUSES
+    assert PROTOCOL_VERSION == PROTOCOL
+    law = Condition().init
+    assert "|".join(
+        f"{each.name}({','.join(f'{k}={v}' for k, v in each.parameters)})" for each in (law.weights, law.biases)
+    ) == DEFAULT_LAW
+
+
+def test_columns_are_typed(handmade: Path) -> None:
+    trials = load(handmade)
+    assert list(trials["outcome"].cat.categories) == list(OUTCOMES)
+    assert trials["outcome"].cat.ordered
+    assert list(trials["init"].cat.categories) == ["uniform", "he"]
+    assert trials["solved_epoch"].dtype == "Int32"
+    assert set(trials.loc[trials["init"] == "he", "init_law"]) == {
+        "normal(mean=0.0,std=sqrt(2/fan_in))|constant(value=0.0)"
+    }
+    assert set(trials.loc[trials["init"] == "uniform", "init_law"]) == {DEFAULT_LAW}
+
+
+def test_only_the_columns_asked_for_are_read(handmade: Path) -> None:
+    assert list(load(handmade, ["seed", "outcome"])) == ["seed", "outcome"]
+
+
+def test_several_folders_come_as_one_table(handmade: Path, make) -> None:
+    other = make({"x": ({"init": "torch"}, ["solved", "stuck_1/2"])})
+    together = load_together([handmade, other])
+    assert together.groupby("folder").size().to_dict() == {"handmade": 160, "made": 2}
+    assert list(together["init"].cat.categories) == ["uniform", "he", "torch"]
+    assert list(together["outcome"].cat.categories) == list(OUTCOMES)
+
+
+def change_manifest(folder: Path, **changes: object) -> None:
+    path = folder / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def tear(folder: Path) -> None:
+    path = folder / "trials.parquet"
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def flip_a_byte(folder: Path) -> None:
+    path = folder / "trials.parquet"
+    content = bytearray(path.read_bytes())
+    content[:8] = b"12345678"
+    path.write_bytes(bytes(content))
+
+
+def of_something_else(folder: Path) -> None:
+    pd.DataFrame({"x": range(160)}).to_parquet(folder / "trials.parquet")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda f: (f / "manifest.json").unlink(), "no manifest.json"),
+        (lambda f: (f / "manifest.json").write_text("{"), "manifest.json is damaged"),
+        (lambda f: (f / "manifest.json").write_text("[1]"), "manifest.json is damaged"),
+        (lambda f: change_manifest(f, trials=None, complete=False), "is not finished"),
+        (lambda f: (f / "trials.parquet").unlink(), "is not finished"),
+        (lambda f: change_manifest(f, protocol=99), "protocol 99"),
+        (lambda f: change_manifest(f, trials=161), "160 trials instead of 161"),
+        (tear, "is damaged"),
+        (flip_a_byte, "is damaged"),
+        (of_something_else, "lacks condition"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_in_one_line(handmade: Path, spoil, why: str) -> None:
+    spoil(handmade)
+    with pytest.raises(FolderError) as refusal:
+        load(handmade)
+    assert why in str(refusal.value)
+    assert str(handmade) in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+    assert ";" in str(refusal.value), "it says what to do"
+
+
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FolderError, match="is no folder"):
+        load(tmp_path / "nowhere")

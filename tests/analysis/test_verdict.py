@@ -1,0 +1,104 @@
+"""The rules of the verdict, each on data made for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from analysis.culprits import culprits
+from analysis.trials import load
+from analysis.verdict import Verdict, compare_he, compare_widths, verdicts, where
+
+
+def judge(folder: Path) -> dict[int, Verdict]:
+    trials = load(folder)
+    found = verdicts(trials, culprits(trials), compare_widths(trials), compare_he(trials))
+    return dict(enumerate(found, 1))
+
+
+def one(n_solved: int, rest: str = "stuck_1/3") -> list[str]:
+    """The outcomes of 400 runs."""
+    return ["solved"] * n_solved + [rest] * (400 - n_solved)
+
+
+def test_no_study_without_certificates_says_minimum(handmade: Path) -> None:
+    verdict = judge(handmade)[1]
+    assert verdict.kind == "open"
+    assert "Of 31 unsolved runs 29 are at rest" in verdict.measured
+    assert "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}20" in verdict.effect
+
+
+@pytest.mark.parametrize(
+    ("rest", "kind"), [("stuck_1/3", "holds"), ("stuck_1/4", "fails")]
+)  # thirds died in training, quarters are alive but merged
+def test_dying_is_the_culprit_where_most_stuck_runs_have_too_few_live_units(make, rest: str, kind: str) -> None:
+    assert judge(make({"a": ({}, one(100, rest=rest))}))[2].kind == kind
+
+
+def test_dying_is_undecided_where_the_interval_holds_one_half(make) -> None:
+    assert judge(make({"a": ({}, ["solved"] * 5 + ["stuck_1/3"] * 10 + ["stuck_1/4"] * 10)}))[2].kind == "undecided"
+
+
+def test_dying_is_not_measured_with_other_activations_or_without_stuck_runs(make) -> None:
+    assert judge(make({"a": ({"activation": "leaky_relu"}, one(10))}))[2].kind == "open"
+    assert judge(make({"a": ({}, ["solved"] * 9)}))[2].kind == "open"
+
+
+@pytest.mark.parametrize(("n_solved", "kind"), [(400, "holds"), (300, "fails"), (382, "undecided")])
+def test_more_units_hold_if_ten_solve_it_almost_surely(make, n_solved: int, kind: str) -> None:
+    folder = make({"a": ({"hidden": 4}, one(200)), "b": ({"hidden": 10}, one(n_solved))})
+    verdict = judge(folder)[3]
+    assert verdict.kind == kind
+    assert f"against H = 4: +{(n_solved - 200) / 4:.1f} pp" in verdict.effect
+    assert "Nowhere" in verdict.effect
+
+
+def test_more_units_are_not_measured_without_about_ten(make) -> None:
+    folder = make({"a": ({"hidden": 2}, one(200)), "b": ({"hidden": 4}, one(300))})
+    assert judge(folder)[3].kind == "open"
+
+
+def test_a_reversal_of_more_units_is_named(make) -> None:
+    folder = make({
+        "a": ({"hidden": 4, "lr": 0.1}, one(300)), "b": ({"hidden": 10, "lr": 0.1}, one(395)),
+        "c": ({"hidden": 4, "lr": 0.2}, one(300)), "d": ({"hidden": 10, "lr": 0.2}, one(100)),
+    })  # fmt: skip
+    verdict = judge(folder)[3]
+    assert "in 1 of 2 comparisons" in verdict.effect
+    assert "H = 4 to 10 \N{MINUS SIGN}50.0 pp" in verdict.effect
+    assert verdict.verdict == "holds only if lr\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}0.1"
+
+
+def test_he_helps_only_where_it_does(make) -> None:
+    folder = make({
+        "a": ({"init": "uniform", "lr": 0.01}, one(200)), "b": ({"init": "he", "lr": 0.01}, one(260)),
+        "c": ({"init": "uniform", "lr": 0.2}, one(200)), "d": ({"init": "he", "lr": 0.2}, one(150)),
+    })  # fmt: skip
+    verdict = judge(folder)[4]
+    assert verdict.verdict == "holds only if lr\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}0.01"
+    assert verdict.tally == "yes in 1, no in 1, undecided in 0 of 2"
+    assert "\N{MINUS SIGN}12.5 pp" in verdict.effect
+    assert "+15.0 pp" in verdict.effect
+
+
+def test_he_is_not_measured_alone(make) -> None:
+    assert judge(make({"a": ({"init": "he"}, one(9))}))[4].kind == "open"
+    assert judge(make({"a": ({"init": "uniform"}, one(9)), "b": ({"init": "torch"}, one(9))}))[4].kind == "open"
+
+
+@pytest.mark.parametrize(("n_solved", "kind"), [(200, "holds"), (0, "fails"), (90, "undecided")])
+def test_drawing_again_holds_within_twenty_draws(make, n_solved: int, kind: str) -> None:
+    assert judge(make({"a": ({}, one(n_solved))}))[5].kind == kind
+
+
+def test_conditions_are_named_in_few_words() -> None:
+    table = pd.DataFrame({"init": ["u"] * 4 + ["he"] * 4, "lr": [0.01, 0.03, 0.1, 0.2] * 2})
+    space = "\N{NO-BREAK SPACE}"
+    assert where(table, [True, True, False, False] * 2, ["init", "lr"]) == f"lr{space}={space}0.01 or 0.03"
+    assert where(table, [True] * 4 + [False] * 4, ["init", "lr"]) == "u"
+    assert (
+        where(table, [True, True, True, False] + [True, False, False, False], ["init", "lr"])
+        == f"u with lr{space}={space}0.01 to 0.1; or he with lr{space}={space}0.01"
+    )
