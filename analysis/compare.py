@@ -40,7 +40,6 @@ LAWS = {"init": "init_law", "task": "task_table"}
 MOST_CHANGED = 2
 SIGNIFICANT = 0.05
 TEMPLATES = Path(__file__).parent / "templates"
-SUCCESS = "success rule"
 VERSIONS = ("package", "git", "python", "libraries", "platform", "cpu", "engine")
 """What of a run's provenance is compared."""
 
@@ -145,9 +144,6 @@ def read_side(folder: Path) -> Side:
     return Side(folder, manifest, trials, found)
 
 
-# --- alignment
-
-
 def align(a: dict[str, Fields], b: dict[str, Fields]) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
     """Pairs of condition keys by the rule above, in A's order, and the fields in which unlike pairs differ."""
     both = a.keys() & b.keys()
@@ -193,30 +189,23 @@ def symbol(name: str) -> str:
     return words.SYMBOLS.get(name, name)
 
 
-# --- statistics
-
-
 def _row(name: str, a: pd.Series, b: pd.Series, same: bool) -> Row:
     """Compare two conditions, given which of their seeds were solved."""
+    from scipy.stats import fisher_exact
+
     a, b = (column.dropna().astype(bool) for column in (a, b))
     common = a.index.intersection(b.index)
     if 2 * len(common) >= min(len(a), len(b)):
         a, b = a.loc[common], b.loc[common]
         result = paired(a.to_numpy(), b.to_numpy())
         return Row(name, _rate(a), _rate(b), result, result.p, result.p, same)
-    p = fisher(_rate(a), _rate(b))
-    return Row(name, _rate(a), _rate(b), unpaired(_rate(a), _rate(b)), p, p, False)
+    first, second = _rate(a), _rate(b)
+    p = float(fisher_exact([[rate.count, rate.n - rate.count] for rate in (first, second)])[1])
+    return Row(name, first, second, unpaired(first, second), p, p, False)
 
 
 def _rate(solved: pd.Series) -> Rate:
     return Rate.of(int(solved.sum()), len(solved))
-
-
-def fisher(a: Rate, b: Rate) -> float:
-    """Two-sided p of Fisher's exact test of two independent proportions, as SciPy has it."""
-    from scipy.stats import fisher_exact
-
-    return float(fisher_exact([[a.count, a.n - a.count], [b.count, b.n - b.count]])[1])
 
 
 def _adjusted(rows: list[Row]) -> list[Row]:
@@ -226,31 +215,23 @@ def _adjusted(rows: list[Row]) -> list[Row]:
 
 def _check(a: Side, b: Side, moving: Iterable[str]) -> tuple[int, int, str]:
     """Trainings that both folders hold, how many of them ended otherwise, and the first of these in words."""
-    plain = [
-        pd.DataFrame({name: side.trials[name].astype("str") for name in ("condition", "outcome")}).assign(
-            seed=side.trials["seed"]
-        )
-        for side in (a, b)
-    ]
-    both = plain[0].merge(plain[1], on=["condition", "seed"], suffixes=("_a", "_b"))
+    names = ["condition", "seed", "outcome"]
+    ends = [side.trials[names].astype({"condition": "str", "outcome": "str"}) for side in (a, b)]
+    both = ends[0].merge(ends[1], on=names[:2], suffixes=("_a", "_b"))
     broken = both[(both["outcome_a"] != both["outcome_b"]).to_numpy(bool)]
     if not len(broken):
         return len(both), 0, ""
     first = broken.iloc[0]
-    row = a.conditions[first["condition"]]
-    where = _name(row, row, moving)
-    ends = f"A {words.outcome(first['outcome_a'])}, B {words.outcome(first['outcome_b'])}"
-    return len(both), len(broken), f"{where}, seed {first['seed']}: {ends}"
-
-
-# --- what differs
+    fields, outcomes = a.conditions[first["condition"]], [words.outcome(first[f"outcome_{end}"]) for end in "ab"]
+    where = f"{_name(fields, fields, moving)}, seed {first['seed']}"
+    return len(both), len(broken), f"{where}: A {outcomes[0]}, B {outcomes[1]}"
 
 
 def what_differs(a: Side, b: Side) -> list[tuple[str, str, str]]:
     """(what, in A, in B) of protocol, success rule, versions, study, seeds and the values of each field."""
     found = [
         ("protocol", *(str(side.manifest["protocol"]) for side in (a, b))),
-        (SUCCESS, *(success(side.manifest) for side in (a, b))),
+        ("success rule", *(success(side.manifest) for side in (a, b))),
         ("study", *(str(side.manifest["study"]) for side in (a, b))),
         ("seeds", *(_seeds(side.manifest) for side in (a, b))),
     ]
@@ -294,9 +275,6 @@ def _field_values(a: Side, b: Side, name: str) -> tuple[str, str]:
     return texts[0], texts[1]
 
 
-# --- tables
-
-
 def p_text(row: Row) -> str:
     """The adjusted p; a dash where nothing was tested."""
     return "\N{EM DASH}" if row.same or math.isnan(row.p_holm) else words.p_value(row.p_holm)
@@ -327,17 +305,11 @@ def write_html(found: Comparison, sentences: Sequence[str], path: Path) -> None:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True, keep_trailing_newline=True,
-    )  # fmt: skip
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
     differences, rows = tables(found)
-    text = environment.get_template("compare.html.j2").render(
-        found=found,
-        success=success,
-        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
-        sentences=sentences, differences=differences, rows=rows,
-    )  # fmt: skip
+    style = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
+    page = environment.get_template("compare.html.j2")
+    text = page.render(found=found, style=style, sentences=sentences, differences=differences, rows=rows)
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)

@@ -31,7 +31,8 @@ def method(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
         "loss after the last one.",
         "Stuck means at rest: the gradient is next to nothing and the loss lies on a level where it can rest. Runs "
         "that still move are unsettled and runs that do not settle are oscillating; neither counts as stuck. A unit is "
-        "dead if its pre-activation is at most 0 on every row. Nothing here says 'minimum': that would take a certificate.",
+        "dead if its pre-activation is at most 0 on every row. Nothing here says 'minimum': that would take a "
+        "certificate.",
         "Every rate has its n and a 95 % Wilson score interval (Wilson 1927). Conditions with the same seed start from "
         "the same underlying draws, whatever their init, step and width (a narrow network is the first units of a wide "
         "one), so they are compared seed by seed: discordant pairs, the exact McNemar test, and the paired difference "

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--virtual-time-budget=4000",
-    "--enable-logging=stderr", "--v=0", "--host-resolver-rules=MAP * ~NOTFOUND",
+    "--window-size=1500,1000", "--enable-logging=stderr", "--v=0", "--host-resolver-rules=MAP * ~NOTFOUND",
 )  # fmt: skip
 
 MEASURE = """
@@ -54,7 +54,7 @@ def seen(request: pytest.FixtureRequest, reported: Path, tmp_path_factory: pytes
     page.write_text(f'<!doctype html><meta charset="utf-8"><body>{frame}<p id="result"></p>{MEASURE}', encoding="utf-8")
     assert CHROMIUM is not None
     done = subprocess.run(
-        [CHROMIUM, *FLAGS, f"--user-data-dir={work / 'profile'}", "--window-size=1500,1000", "--dump-dom", page.as_uri()],
+        [CHROMIUM, *FLAGS, f"--user-data-dir={work / 'profile'}", "--dump-dom", page.as_uri()],
         capture_output=True, text=True, timeout=90,
     )  # fmt: skip
     found = re.search(r'<p id="result">(.+?)</p>', done.stdout, re.DOTALL)

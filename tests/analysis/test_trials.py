@@ -20,9 +20,12 @@ def test_the_words_of_results_are_those_of_the_science() -> None:
     assert diagnosis.CAUSES[1:] == CAUSES
     assert PROTOCOL_VERSION == PROTOCOL
     law = Condition().init
-    assert "|".join(
-        f"{each.name}({','.join(f'{k}={v}' for k, v in each.parameters)})" for each in (law.weights, law.biases)
-    ) == DEFAULT_LAW
+    assert (
+        "|".join(
+            f"{each.name}({','.join(f'{k}={v}' for k, v in each.parameters)})" for each in (law.weights, law.biases)
+        )
+        == DEFAULT_LAW
+    )
 
 
 def test_columns_are_typed(handmade: Path) -> None:

@@ -99,6 +99,6 @@ def test_conditions_are_named_in_few_words() -> None:
     assert where(table, [True, True, False, False] * 2, ["init", "lr"]) == f"lr{space}={space}0.01 or 0.03"
     assert where(table, [True] * 4 + [False] * 4, ["init", "lr"]) == "u"
     assert (
-        where(table, [True, True, True, False] + [True, False, False, False], ["init", "lr"])
+        where(table, [True, True, True, False, True, False, False, False], ["init", "lr"])
         == f"u with lr{space}={space}0.01 to 0.1; or he with lr{space}={space}0.01"
     )

@@ -59,6 +59,46 @@ def test_how_a_study_runs_never_shows_in_its_trials(run: Run, how: tuple[str, ..
     assert manifest(a)["digest"] == manifest(b)["digest"]
 
 
+def test_every_field_comes_through_the_store_alike_for_both_engines(run: Run) -> None:
+    fields = (
+        "grid.task=[xor,parity3]", "grid.activation=[relu,leaky_relu]", "grid.loss=[half_sse,mse]",
+        "grid.dtype=[float32,float64]", "grid.bias=[true,false]", "grid.hidden=3", "grid.lr=0.2", "grid.init=torch",
+    )  # fmt: skip
+    a, b = run(*fields, "seeds.count=3", folder="a"), run(*fields, "seeds.count=3", "engine=numpy", folder="b")
+    assert digest(a) == digest(b)
+    table = pq.read_table(a / "trials.parquet").to_pandas()
+    assert len(table) == 32 * 3
+    assert table.loc[table["task"] == "xor", "y_7"].isna().all()
+    assert table.loc[table["task"] == "parity3", "y_7"].notna().all()
+
+
+def test_the_reference_runs_too_and_ends_alike(run: Run) -> None:
+    a, b = run("grid.hidden=4", folder="a"), run("grid.hidden=4", "engine=reference", folder="b")
+    outcomes = [pq.read_table(folder / "trials.parquet").to_pandas()["outcome"].astype(str) for folder in (a, b)]
+    assert (outcomes[0] == outcomes[1]).mean() >= 0.98
+
+
+@pytest.mark.parametrize("lost", ["summary.csv"])
+def test_a_lost_summary_is_made_again(run: Run, lost: str, capsys: pytest.CaptureFixture[str]) -> None:
+    out = run()
+    before = (out / lost).read_bytes()
+    (out / lost).unlink()
+    run()
+    assert "nothing left to do" in capsys.readouterr().out
+    assert (out / lost).read_bytes() == before
+
+
+def test_a_growth_that_trained_nothing_yet_can_be_taken_back(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = run(folder="broken")
+    before = digest(out)
+    with monkeypatch.context() as patch:
+        patch.setattr(folder_module, "write_part", lambda *_: (_ for _ in ()).throw(StopError()))
+        with pytest.raises(StopError):
+            run("seeds.count=30", folder="broken")
+    run(folder="broken")
+    assert digest(out) == before
+
+
 def test_the_folder_holds_what_the_design_lists_and_no_parts(run: Run) -> None:
     out = run()
     names = {path.name for path in out.iterdir()}
@@ -250,22 +290,6 @@ def test_damaged_trials_are_refused(run: Run) -> None:
     (out / "trials.parquet").write_bytes(content)
     with pytest.raises(RunError, match="is damaged"):
         run("seeds.count=21")
-
-
-def test_a_run_killed_before_it_dropped_its_parts_finishes_the_tidying(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out = run(folder="whole")
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "unlink", lambda *_, **__: (_ for _ in ()).throw(StopError()))
-        with pytest.raises(StopError):
-            run(folder="late")
-    late = out.parent / "late"
-    assert (late / "trials.parquet").exists()
-    assert list((late / "parts").iterdir())
-    run(folder="late")
-    assert digest(late) == digest(out)
-    assert not (late / "parts").exists()
 
 
 def test_a_training_that_fails_is_a_row_with_a_status_and_is_tried_again(

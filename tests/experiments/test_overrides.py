@@ -133,7 +133,7 @@ def test_help_is_the_whole_story_within_80_columns() -> None:
         "Exit status",
     ):
         assert word in done.stdout
-    assert max(map(len, done.stdout.splitlines())) <= 88
+    assert max(map(len, done.stdout.splitlines())) <= 80
 
 
 def test_help_names_every_shipped_study() -> None:

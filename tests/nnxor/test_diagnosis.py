@@ -123,6 +123,21 @@ def test_a_larger_step_diverges_and_leaves_no_numbers_behind() -> None:
     assert diverged.mean() > 0.95
     for name in ("final_loss", "grad_norm", "y_00", "plateau"):
         assert np.isnan(columns[name][diverged]).all()
+    for name in ("dead_final", "linear_final", "first_death_epoch", "solved_epoch"):
+        assert (columns[name][diverged] == -1).all()
+    assert set(columns["patterns_final"][diverged]) == {b""}
+
+
+def test_networks_without_biases_and_leaky_ones_rest_at_levels_of_their_own() -> None:
+    """Without biases the all-dead level is 1, not 1/2: at rest is at rest, and none is 'still on its way'."""
+    for fields in ({"bias": False}, {"activation": "leaky_relu"}):
+        _, columns = study(**fields)
+        at_rest = (columns["grad_norm"] <= 1e-4) & (columns["outcome"] != "solved")
+        assert np.char.startswith(columns["outcome"][at_rest], "stuck").all()
+    _, columns = study(bias=False)
+    stuck = columns["outcome"] == "stuck"
+    assert {round(float(level), 3) for level in columns["plateau"][stuck]} <= {0.667, 1.0}
+    assert stuck.sum() > 10
 
 
 def test_no_epochs_leave_the_draw_as_it_is() -> None:
