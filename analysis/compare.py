@@ -5,9 +5,8 @@ Conditions are aligned by this rule:
 1. Conditions with the same key are the same trainings, and are aligned with each other.
 2. Of what is left, those are aligned that differ in one smallest set of fields: among the pairs of
    a condition of A and one of B, the set that has the fewest fields; among equals the one that
-   aligns most pairs; then the one that names the earlier fields. Where the fields of that set take
-   several values, each value is set beside each. Conditions that differ in more than
-   `MOST_CHANGED` fields are not aligned: their difference could be put down to none of them.
+   aligns most pairs. Where these fields take several values, each is set beside each. Conditions
+   that differ in more than `MOST_CHANGED` fields are not: it could be put down to none of them.
 
 Aligned conditions are compared by the seeds that both have, if these are at least half of the
 seeds of the smaller one (paired: McNemar's exact test, Newcombe's interval for paired data), else by all
@@ -19,7 +18,6 @@ a training's outcome is determined by its condition and seed.
 from __future__ import annotations
 
 import itertools
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -56,7 +54,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Row:
-    """Two aligned conditions: `name` in words, rates over the runs that are compared, their difference (B minus A).
+    """Two aligned conditions: `name` in words, rates of the runs compared, their difference (B minus A).
 
     `same` says that they are the same trainings, in which case `p_holm` is just `p`.
     """
@@ -89,7 +87,7 @@ class Comparison:
     """What `compare_folders` finds.
 
     `differences` are (what, in A, in B); `changed` the fields that differ between aligned
-    conditions that are not the same trainings; `only_a` and `only_b` count the conditions that are
+    conditions that are not the same trainings; `alone` counts the conditions of A and of B that are
     aligned with none. Of the trainings that both folders hold (`checked`), `broken` ended otherwise;
     `example` is the first of them in words. `checked` is None where success rules differ.
     """
@@ -99,8 +97,7 @@ class Comparison:
     differences: list[tuple[str, str, str]]
     changed: tuple[str, ...]
     rows: list[Row]
-    only_a: int
-    only_b: int
+    alone: tuple[int, ...]
     checked: int | None
     broken: int
     example: str
@@ -128,8 +125,8 @@ def compare_folders(first: Path, second: Path) -> Comparison:
         for x, y in pairs
     ]
     checked, broken, example = _check(a, b, moving) if same_rule else (None, 0, "")
-    alone = [len(side.conditions.keys() - {pair[i] for pair in pairs}) for i, side in enumerate((a, b))]
-    return Comparison(a, b, what_differs(a, b), changed, _adjusted(rows), alone[0], alone[1], checked, broken, example)
+    alone = tuple(len(side.conditions.keys() - {pair[i] for pair in pairs}) for i, side in enumerate((a, b)))
+    return Comparison(a, b, what_differs(a, b), changed, _adjusted(rows), alone, checked, broken, example)
 
 
 def read_side(folder: Path) -> Side:
@@ -195,17 +192,15 @@ def _row(name: str, a: pd.Series, b: pd.Series, same: bool) -> Row:
 
     a, b = (column.dropna().astype(bool) for column in (a, b))
     common = a.index.intersection(b.index)
-    if 2 * len(common) >= min(len(a), len(b)):
+    pairs = 2 * len(common) >= min(len(a), len(b))
+    if pairs:
         a, b = a.loc[common], b.loc[common]
+    first, second = (Rate.of(int(solved.sum()), len(solved)) for solved in (a, b))
+    if pairs:
         result = paired(a.to_numpy(), b.to_numpy())
-        return Row(name, _rate(a), _rate(b), result, result.p, result.p, same)
-    first, second = _rate(a), _rate(b)
+        return Row(name, first, second, result, result.p, result.p, same)
     p = float(fisher_exact([[rate.count, rate.n - rate.count] for rate in (first, second)])[1])
     return Row(name, first, second, unpaired(first, second), p, p, False)
-
-
-def _rate(solved: pd.Series) -> Rate:
-    return Rate.of(int(solved.sum()), len(solved))
 
 
 def _adjusted(rows: list[Row]) -> list[Row]:
@@ -229,16 +224,14 @@ def _check(a: Side, b: Side, moving: Iterable[str]) -> tuple[int, int, str]:
 
 def what_differs(a: Side, b: Side) -> list[tuple[str, str, str]]:
     """(what, in A, in B) of protocol, success rule, versions, study, seeds and the values of each field."""
-    found = [
-        ("protocol", *(str(side.manifest["protocol"]) for side in (a, b))),
-        ("success rule", *(success(side.manifest) for side in (a, b))),
-        ("study", *(str(side.manifest["study"]) for side in (a, b))),
-        ("seeds", *(_seeds(side.manifest) for side in (a, b))),
-    ]
-    versions = [_versions(side.manifest) for side in (a, b)]
-    found += [
-        (key, *(each.get(key, "unknown") for each in versions)) for key in dict.fromkeys([*versions[0], *versions[1]])
-    ]
+    manifests = [a.manifest, b.manifest]
+    seeds = [f"{first} to {stop - 1}" for first, stop in (manifest["seeds"] for manifest in manifests)]
+    versions = [_versions(manifest) for manifest in manifests]
+    keys = dict.fromkeys([*versions[0], *versions[1]])
+    plain = {name: [str(manifest[name]) for manifest in manifests] for name in ("protocol", "study")}
+    rules = [success(manifest) for manifest in manifests]
+    found = [("protocol", *plain["protocol"]), ("success rule", *rules), ("study", *plain["study"]), ("seeds", *seeds)]
+    found += [(key, *(each.get(key, "unknown") for each in versions)) for key in keys]
     found += [(symbol(name), *_field_values(a, b, name)) for name in FIELDS]
     return [each for each in found if each[1] != each[2]]
 
@@ -247,11 +240,6 @@ def success(manifest: Mapping[str, Any]) -> str:
     """A success rule in short: 'loss, tolerance 0.001'."""
     rule = dict(manifest["success"])
     return ", ".join([str(rule.pop("rule")), *(f"{key} {value}" for key, value in rule.items())])
-
-
-def _seeds(manifest: Mapping[str, Any]) -> str:
-    first, stop = manifest["seeds"]
-    return f"{first} to {stop - 1}"
 
 
 def _versions(manifest: Mapping[str, Any]) -> dict[str, str]:
@@ -268,30 +256,30 @@ def _versions(manifest: Mapping[str, Any]) -> dict[str, str]:
 
 def _field_values(a: Side, b: Side, name: str) -> tuple[str, str]:
     """The values that a field takes in A and in B; where names agree and laws do not, with the laws."""
-    found = [list(dict.fromkeys(row[name] for row in side.conditions.values())) for side in (a, b)]
+    taken = [{row[name]: None for row in side.conditions.values()} for side in (a, b)]
+    found = [[value for value in taken[0] | taken[1] if value in each] for each in taken]  # both in one order
     texts = [words.listed([_value(value) for value in values]) for values in found]
-    if texts[0] == texts[1] and set(found[0]) != set(found[1]):
+    if texts[0] == texts[1] and found[0] != found[1]:
         texts = [words.listed([" ".join(value) for value in values]) for values in found]
     return texts[0], texts[1]
 
 
 def p_text(row: Row) -> str:
     """The adjusted p; a dash where nothing was tested."""
-    return "\N{EM DASH}" if row.same or math.isnan(row.p_holm) else words.p_value(row.p_holm)
+    return "\N{EM DASH}" if row.same else words.p_value(row.p_holm)
 
 
 def tables(found: Comparison) -> list[Table]:
     """What differs, and the aligned conditions, as tables of the report."""
-    rows = []
-    for row in found.rows:
-        d = row.difference
-        change = f"{words.points(d.difference)} ({words.points(d.low)} to {words.points(d.high)})"
-        rows.append([row.name, short(row.a), short(row.b), change, p_text(row), row.how])
-    heads = ["condition", "A solved, %", "B solved, %", "B \N{MINUS SIGN} A, pp", "p (Holm)", "compared"]
+    rows = [
+        [row.name, short(row.a), short(row.b), words.difference(row.difference), p_text(row), row.how]
+        for row in found.rows
+    ]
+    heads = ["condition", "A solved, %", "B solved, %", "B \N{MINUS SIGN} A", "p (Holm)", "compared"]
     note = (
         "Per cent solved of the runs that are compared, with 95 % Wilson intervals; difference with Newcombe's 95 % "
-        "interval for paired data or for independent proportions; exact McNemar p (paired) or Fisher p (unpaired), "
-        "adjusted by Holm's method. The same trainings in both folders are checked, not tested."
+        "interval; exact p of McNemar (paired) or Fisher (unpaired), adjusted by Holm's method. The same trainings in "
+        "both folders are checked, not tested."
     )
     return [
         Table("What differs", "Protocol, success rule, versions, and the values of each field.",

@@ -10,8 +10,10 @@ that one set of constants serves every loss.
 - stuck: G ≤ 1e-4 and, for XOR, L within 1e-4 of a level where gradient descent can rest: 1/4 (two
   rows share one wrong prediction), 1/3 (three do) or 1/2 (all four do). Other tasks, leaky ReLU and
   networks without biases can rest elsewhere: there G alone decides and the level is the final loss.
-- oscillating: not at rest, and the mean loss of the last half-tail is not below that of the one
-  before by even a tenth of what the gradient promises (lr·G²·c² an epoch) nor by a tenth of itself.
+- oscillating: not at rest, and over its tail (the last 1,000 epochs, or a quarter of a shorter
+  training, in eight parts) the loss swings without getting lower: its mean neither falls from each
+  part to the next, nor from the first half to the second by a tenth of itself or of what the
+  gradient promises (lr·G²·c² an epoch).
 - unsettled: everything else; it is still on its way and is never counted as stuck.
 
 The cause of an unsolved run:
@@ -37,7 +39,7 @@ from nnxor.condition import Condition, Success
 from nnxor.draws import Weights
 from nnxor.engines.trace import Trace, Trained
 from nnxor.losses import error_weight
-from nnxor.protocol import half_tail
+from nnxor.protocol import TAIL_PARTS, tail_part
 
 Columns = dict[str, NDArray[Any]]
 
@@ -155,14 +157,17 @@ def _rest(condition: Condition, loss: NDArray[Any], norm: NDArray[Any]) -> tuple
     return np.where(at_level, levels[which], loss), np.where(at_level, named, elsewhere)
 
 
-def _oscillates(condition: Condition, trace: Trace, norm: NDArray[Any]) -> NDArray[np.bool_]:
-    """Whether the tail of the losses falls far less than the final gradient promises."""
-    half = half_tail(condition.epochs)
-    if half == 0:
+def _oscillates(condition: Condition, trace: Trace, norm: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether the losses of the tail swing without getting lower, though the gradient promises descent."""
+    part = tail_part(condition.epochs)
+    if part == 0:
         return np.zeros(len(norm), bool)
-    earlier, later = trace.tail / half
-    promised = condition.lr * norm**2 * half
-    return np.asarray((promised > 1e-6 * later) & ~(earlier - later >= 0.1 * np.minimum(promised, later)))
+    mean = trace.tail / part
+    half = TAIL_PARTS // 2
+    earlier, later = mean[:half].mean(axis=0), mean[half:].mean(axis=0)
+    promised = condition.lr * norm**2 * half * part
+    descends = (np.diff(mean, axis=0) < 0).all(axis=0) | (earlier - later >= 0.1 * np.minimum(promised, later))
+    return np.asarray((promised > 1e-5 * later) & ~descends)
 
 
 def _merged(condition: Condition, y: list[NDArray[Any]], stuck: NDArray[np.bool_]) -> NDArray[np.str_]:

@@ -7,9 +7,12 @@ ROOT_SEED = 20260101
 """Key of the counter-based generator from which every seed's draws come."""
 
 TAIL_EPOCHS = 1000
-"""The last epochs (at most; a tenth of the training otherwise) whose losses tell descent from oscillation."""
+"""The last epochs (at most; a quarter of the training otherwise) whose losses tell descent from oscillation."""
+
+TAIL_PARTS = 8
+"""Parts of the tail whose losses are summed apart."""
 
 
-def half_tail(epochs: int) -> int:
-    """Length in epochs of each half of the watched tail of a training of `epochs` epochs."""
-    return min(TAIL_EPOCHS, epochs // 10) // 2
+def tail_part(epochs: int) -> int:
+    """Length in epochs of each part of the tail of a training of `epochs` epochs; even, so that zigzags even out."""
+    return min(TAIL_EPOCHS, epochs // 4) // TAIL_PARTS // 2 * 2

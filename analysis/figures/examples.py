@@ -107,7 +107,7 @@ def functions(exemplars: pd.DataFrame) -> Figure:
         ax.set_title(words.outcome(run["outcome"]), fontweight="bold", color="#222222")
         ax.set_xlabel(_caption(run), fontsize=8, labelpad=6)
     bar = figure.colorbar(image, ax=axes, label="output", shrink=0.6, aspect=24, pad=0.01, extend="both")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     return figure
 
 

@@ -177,4 +177,4 @@ def _cells(grid: dict[str, pd.DataFrame], wide: bool) -> pd.DataFrame:
 
 def _colour_bar(figure: Figure, axes: list[Axes]) -> None:
     bar = figure.colorbar(axes[0].collections[0], ax=axes, label="solved, %", shrink=0.9, aspect=18, pad=0.01)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)

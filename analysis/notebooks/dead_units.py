@@ -1,4 +1,5 @@
 # ---
+# # ruff: noqa: D100
 # jupyter:
 #   jupytext:
 #     text_representation:
@@ -17,9 +18,6 @@
 # suspects that such deaths leave too few units for the task. Three things would have to be true: units are dead
 # often enough, runs with dead units get stuck more often than runs without, and stuck runs have too few live units.
 
-# %% tags=["parameters"]
-folder = "../../results/article"
-
 # %%
 from analysis import verdict, words
 from analysis.conditions import nearest
@@ -28,6 +26,10 @@ from analysis.notebooks.cells import read, say, show_figure, show_table, show_ve
 from analysis.tables import culprits_table
 from analysis.trials import fine, swept
 
+# %% tags=["parameters"]
+folder = "../../results/article"
+
+# %%
 results = read(folder)
 trials = fine(results.trials)
 say(size(results))

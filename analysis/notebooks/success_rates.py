@@ -1,4 +1,5 @@
 # ---
+# # ruff: noqa: D100
 # jupyter:
 #   jupytext:
 #     text_representation:
@@ -20,9 +21,6 @@
 # Every rate below has its number of runs and its 95 % Wilson interval. Conditions start from the same draws, seed by
 # seed, and so are compared in pairs.
 
-# %% tags=["parameters"]
-folder = "../../results/article"
-
 # %%
 from analysis import verdict, words
 from analysis.conditions import nearest, others, with_values
@@ -31,6 +29,10 @@ from analysis.statistics import Rate
 from analysis.tables import COMPARED, comparison_table, conditions_table, draws_table, telling
 from analysis.trials import FIELDS, fine, swept
 
+# %% tags=["parameters"]
+folder = "../../results/article"
+
+# %%
 results = read(folder)
 trials = fine(results.trials)
 say(size(results))

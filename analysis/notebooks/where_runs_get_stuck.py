@@ -1,4 +1,5 @@
 # ---
+# # ruff: noqa: D100
 # jupyter:
 #   jupytext:
 #     text_representation:
@@ -16,9 +17,6 @@
 # Somebody whose loss stands still at 0.25 wants to know whether that is a bug. If it is not, other runs must end at
 # the same loss, and there must be a reason for that very number.
 
-# %% tags=["parameters"]
-folder = "../../results/article"
-
 # %%
 from analysis import verdict, words
 from analysis.conditions import nearest, with_values
@@ -26,6 +24,10 @@ from analysis.notebooks.cells import read, say, shared_predictions, show_figure,
 from analysis.statistics import Rate
 from analysis.trials import FIELDS, OUTCOMES, fine, is_xor, swept
 
+# %% tags=["parameters"]
+folder = "../../results/article"
+
+# %%
 results = read(folder)
 trials = fine(results.trials)
 say(size(results))

@@ -8,7 +8,7 @@ from nnxor import arithmetic
 from nnxor.condition import Condition, Success
 from nnxor.draws import Weights
 from nnxor.engines.trace import Trace, Trained
-from nnxor.protocol import half_tail
+from nnxor.protocol import TAIL_PARTS, tail_part
 
 
 def train(condition: Condition, success: Success, start: Weights) -> Trained:
@@ -18,7 +18,8 @@ def train(condition: Condition, success: Success, start: Weights) -> Trained:
     trace = Trace.empty(weights.n_networks)
     lr, lr_bias = arithmetic.steps(condition)
     tolerance = dtype.type(success.tolerance)
-    half = half_tail(condition.epochs)
+    part = tail_part(condition.epochs)
+    tail_start = condition.epochs - TAIL_PARTS * part
     z = arithmetic.preactivations(condition, weights)
     alive_at_start = arithmetic.any_active(z)
     with np.errstate(all="ignore"):
@@ -26,8 +27,8 @@ def train(condition: Condition, success: Success, start: Weights) -> Trained:
             error, weighted = arithmetic.errors(condition, arithmetic.predictions(condition, weights, z))
             loss = arithmetic.loss(error, weighted)
             trace.last_unsolved[~(loss <= tolerance)] = epoch
-            if epoch >= condition.epochs - 2 * half:
-                trace.tail[int(epoch >= condition.epochs - half)] += loss
+            if epoch >= tail_start:
+                trace.tail[(epoch - tail_start) // part] += loss
             gradient = arithmetic.gradients(condition, weights, z, weighted)
             for parameter, slope, step in zip(
                 weights.arrays(), gradient.arrays(), (lr, lr_bias, lr, lr_bias), strict=True

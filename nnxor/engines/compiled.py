@@ -10,7 +10,7 @@ from nnxor.draws import Weights
 from nnxor.engines.kernels import LANES, general_kernel, square_kernel
 from nnxor.engines.trace import Trace, Trained
 from nnxor.losses import error_weight
-from nnxor.protocol import half_tail
+from nnxor.protocol import tail_part
 
 
 def train(condition: Condition, success: Success, start: Weights) -> Trained:
@@ -31,7 +31,7 @@ def train(condition: Condition, success: Success, start: Weights) -> Trained:
         condition.task.x(dtype), condition.task.t(dtype),
         number(error_weight(condition.loss, condition.task.n_rows)),
         lr, lr_bias, number(condition.slope), number(success.tolerance),
-        condition.epochs, half_tail(condition.epochs), number(0), number(0.5),
+        condition.epochs, tail_part(condition.epochs), number(0), number(0.5),
         trace.last_unsolved, trace.first_death, trace.tail,
     )  # fmt: skip
     return Trained(

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from nnxor.protocol import TAIL_PARTS
+
 LANES = 64
 """Trainings in a block: 32 and 128 measured 10 % slower to equal."""
 
@@ -30,7 +32,7 @@ def square_kernel(leaky: bool, at_zero: bool) -> Kernel:
     @njit(nogil=True, cache=True, error_model="numpy")
     def kernel(
         W1, b1, W2, b2, x, t, c, lr, lr_bias, slope, tolerance,
-        epochs, half_tail, zero, half, last_unsolved, first_death, tail,
+        epochs, tail_part, zero, half, last_unsolved, first_death, tail,
     ):  # fmt: skip
         hidden, dtype = W1.shape[1], W1.dtype
         u, v = np.empty((hidden, LANES), dtype), np.empty((hidden, LANES), dtype)
@@ -39,7 +41,8 @@ def square_kernel(leaky: bool, at_zero: bool) -> Kernel:
         out_bias, loss = np.empty(LANES, dtype), np.empty(LANES, dtype)
         d0, d1 = np.empty(LANES, dtype), np.empty(LANES, dtype)
         d2, d3 = np.empty(LANES, dtype), np.empty(LANES, dtype)
-        early, late = np.empty(LANES, np.float64), np.empty(LANES, np.float64)
+        tail_sums = np.empty((TAIL_PARTS, LANES), np.float64)
+        tail_start = epochs - TAIL_PARTS * tail_part
         unsolved, death = np.empty(LANES, np.int32), np.empty(LANES, np.int32)
         lost = np.empty(LANES, np.int32)
         t0, t1, t2, t3 = t[0], t[1], t[2], t[3]
@@ -60,8 +63,7 @@ def square_kernel(leaky: bool, at_zero: bool) -> Kernel:
                 out_bias[r] = b2[first + r]
                 unsolved[r] = -1
                 death[r] = -1
-                early[r] = 0.0
-                late[r] = 0.0
+            tail_sums[:] = 0.0
 
             for e in range(epochs):
                 for r in range(LANES):
@@ -105,12 +107,10 @@ def square_kernel(leaky: bool, at_zero: bool) -> Kernel:
                     d1[r] = f1
                     d2[r] = f2
                     d3[r] = f3
-                if e >= epochs - half_tail:
+                if e >= tail_start:
+                    part = (e - tail_start) // tail_part
                     for r in range(LANES):
-                        late[r] += loss[r]
-                elif e >= epochs - 2 * half_tail:
-                    for r in range(LANES):
-                        early[r] += loss[r]
+                        tail_sums[part, r] += loss[r]
                 for h in range(hidden):
                     for r in range(LANES):
                         w = out[h, r]
@@ -173,8 +173,7 @@ def square_kernel(leaky: bool, at_zero: bool) -> Kernel:
                 b2[first + r] = out_bias[r]
                 last_unsolved[first + r] = unsolved[r]
                 first_death[first + r] = death[r]
-                tail[0, first + r] = early[r]
-                tail[1, first + r] = late[r]
+            tail[:, first : first + LANES] = tail_sums
 
     return kernel
 
@@ -196,7 +195,7 @@ def general_kernel(leaky: bool, at_zero: bool) -> Kernel:
     @njit(nogil=True, cache=True, error_model="numpy")
     def kernel(
         W1, b1, W2, b2, x, t, c, lr, lr_bias, slope, tolerance,
-        epochs, half_tail, zero, half, last_unsolved, first_death, tail,
+        epochs, tail_part, zero, half, last_unsolved, first_death, tail,
     ):  # fmt: skip
         n_inputs, hidden, dtype = W1.shape[0], W1.shape[1], W1.dtype
         n_rows = x.shape[0]
@@ -209,7 +208,8 @@ def general_kernel(leaky: bool, at_zero: bool) -> Kernel:
         was_alive = np.zeros((hidden, LANES), np.int32)
         alive, lost = np.empty(LANES, np.int32), np.empty(LANES, np.int32)
         out_bias, loss = np.empty(LANES, dtype), np.empty(LANES, dtype)
-        early, late = np.empty(LANES, np.float64), np.empty(LANES, np.float64)
+        tail_sums = np.empty((TAIL_PARTS, LANES), np.float64)
+        tail_start = epochs - TAIL_PARTS * tail_part
         unsolved, death = np.empty(LANES, np.int32), np.empty(LANES, np.int32)
 
         for first in range(0, b2.shape[0], LANES):
@@ -219,8 +219,7 @@ def general_kernel(leaky: bool, at_zero: bool) -> Kernel:
             out_bias[:] = b2[first : first + LANES]
             unsolved[:] = -1
             death[:] = -1
-            early[:] = 0.0
-            late[:] = 0.0
+            tail_sums[:] = 0.0
 
             for e in range(epochs + 1):
                 for n in range(n_rows):
@@ -260,12 +259,10 @@ def general_kernel(leaky: bool, at_zero: bool) -> Kernel:
                     loss[r] = half * loss[r]
                     unsolved[r] = unsolved[r] if loss[r] <= tolerance else e
                     out_bias[r] -= lr_bias * slope_bias[r]
-                if e >= epochs - half_tail:
+                if e >= tail_start:
+                    part = (e - tail_start) // tail_part
                     for r in range(LANES):
-                        late[r] += loss[r]
-                elif e >= epochs - 2 * half_tail:
-                    for r in range(LANES):
-                        early[r] += loss[r]
+                        tail_sums[part, r] += loss[r]
                 for h in range(hidden):
                     for n in range(n_rows):
                         _preactivation(z, x, n, weights, bias, h, zero)
@@ -309,7 +306,6 @@ def general_kernel(leaky: bool, at_zero: bool) -> Kernel:
             b2[first : first + LANES] = out_bias
             last_unsolved[first : first + LANES] = unsolved
             first_death[first : first + LANES] = death
-            tail[0, first : first + LANES] = early
-            tail[1, first : first + LANES] = late
+            tail[:, first : first + LANES] = tail_sums
 
     return kernel

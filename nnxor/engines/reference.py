@@ -12,7 +12,7 @@ from nnxor.draws import Weights
 from nnxor.engines.trace import Trace, Trained
 from nnxor.layers import Affine, Layer, LeakyReLU, ReLU
 from nnxor.losses import LOSSES
-from nnxor.protocol import half_tail
+from nnxor.protocol import TAIL_PARTS, tail_part
 
 Array = NDArray[np.floating]
 Watch = Callable[[int, float, Array, NDArray[np.bool_]], None]
@@ -76,7 +76,8 @@ def train_one(condition: Condition, success: Success, start: Weights, watch: Wat
     """Train the one network in `start`; `watch(epoch, loss, predictions, alive)` sees every epoch before its update."""
     layers = network(condition, start)
     trace = Trace.empty(1)
-    half = half_tail(condition.epochs)
+    part = tail_part(condition.epochs)
+    tail_start = condition.epochs - TAIL_PARTS * part
     X = condition.task.x(condition.numpy_dtype)
     alive_at_start = alive(layers, X)
     for epoch, loss, y_pred in train_epochs(layers, condition):
@@ -85,8 +86,8 @@ def train_one(condition: Condition, success: Success, start: Weights, watch: Wat
             watch(epoch, loss, y_pred, now_alive)
         if not loss <= success.tolerance:
             trace.last_unsolved[0] = epoch
-        if epoch >= condition.epochs - 2 * half:
-            trace.tail[int(epoch >= condition.epochs - half), 0] += loss
+        if epoch >= tail_start:
+            trace.tail[(epoch - tail_start) // part, 0] += loss
         if trace.first_death[0] < 0 and (alive_at_start & ~now_alive).any():
             trace.first_death[0] = epoch
     if trace.first_death[0] < 0 and (alive_at_start & ~alive(layers, X)).any():

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnxor.draws import Weights
+from nnxor.protocol import TAIL_PARTS
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,9 @@ class Trace:
     first_death: first epoch at which a unit that was alive at epoch 0 was dead (pre-activation
         ≤ 0 on every row), the state after the last update counting as epoch `epochs`; −1 if none
         died. Shape (R,), int32.
-    tail: sums of the losses over the last two half-tails (`nnxor.protocol.half_tail`), the
-        earlier first. Shape (2, R), float64 whatever the dtype.
+    tail: sums of the losses over the last epochs, in `nnxor.protocol.TAIL_PARTS` parts of
+        `nnxor.protocol.tail_part` epochs each, the earliest first. Shape (parts, R), float64
+        whatever the dtype.
     """
 
     last_unsolved: NDArray[np.int32]
@@ -31,7 +33,7 @@ class Trace:
     def empty(cls, n_networks: int) -> Trace:
         """A trace in which nothing has happened yet."""
         never = np.full(n_networks, -1, np.int32)
-        return cls(never, never.copy(), np.zeros((2, n_networks)))
+        return cls(never, never.copy(), np.zeros((TAIL_PARTS, n_networks)))
 
 
 @dataclass(frozen=True)

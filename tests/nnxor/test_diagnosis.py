@@ -117,6 +117,17 @@ def test_a_step_of_one_half_makes_the_output_bias_flip_for_ever() -> None:
     assert set(columns["cause"]) == {"step_too_large"}
 
 
+def test_a_zigzag_that_gets_lower_is_on_its_way_and_no_oscillation() -> None:
+    """At lr 0.1 many runs bounce between two walls of a valley while they descend it; they solve it later."""
+    condition, early = study(lr=0.1, epochs=1000)
+    weights = draw(condition.init, 2, 4, range(300))
+    longer = condition.with_(epochs=20_000)
+    final = diagnose(longer, SUCCESS, weights, train(longer, SUCCESS, weights))
+    called = early["outcome"] == "oscillating"
+    assert (early["outcome"] == "unsettled").sum() > 10
+    assert not (final["outcome"][called] == "solved").any()
+
+
 def test_a_larger_step_diverges_and_leaves_no_numbers_behind() -> None:
     _, columns = study(lr=0.7)
     diverged = columns["outcome"] == "diverged"
