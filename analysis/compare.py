@@ -3,16 +3,14 @@
 Conditions are aligned by this rule:
 
 1. Conditions with the same key are the same trainings, and are aligned with each other.
-2. Of what is left, those are aligned that differ in one smallest set of fields: among the pairs of
-   a condition of A and one of B, the set that has the fewest fields; among equals the one that
-   aligns most pairs. Where these fields take several values, each is set beside each. Conditions
-   that differ in more than `MOST_CHANGED` fields are not: it could be put down to none of them.
+2. Of what is left, those are aligned that differ in one smallest set of fields: among the pairs of a condition of A
+   and one of B, the set with the fewest fields; among equals the one that aligns most pairs. Where these fields take
+   several values, each is set beside each. Conditions that differ in more than `MOST_CHANGED` fields are not aligned.
 
-Aligned conditions are compared by the seeds that both have, if these are at least half of the
-seeds of the smaller one (paired: McNemar's exact test, Newcombe's interval for paired data), else by all
-their seeds (unpaired: Fisher's exact test, Newcombe's interval for independent proportions). Holm's
-adjustment is over all rows but those of the same trainings: these are a check, not a test, since
-a training's outcome is determined by its condition and seed.
+Aligned conditions are compared by the seeds that both have, if these are at least half of the seeds of the smaller
+one (paired: exact McNemar test, Newcombe's interval for paired data), else by all their seeds (unpaired: Fisher's exact
+test, Newcombe's interval for independent proportions). Holm's adjustment is over all rows but those of the same
+trainings, which are a check, not a test: an outcome is determined by condition and seed.
 """
 
 from __future__ import annotations
@@ -39,7 +37,6 @@ MOST_CHANGED = 2
 SIGNIFICANT = 0.05
 TEMPLATES = Path(__file__).parent / "templates"
 VERSIONS = ("package", "git", "python", "libraries", "platform", "cpu", "engine")
-"""What of a run's provenance is compared."""
 
 
 @dataclass(frozen=True)
@@ -282,10 +279,9 @@ def tables(found: Comparison) -> list[Table]:
         "both folders are checked, not tested."
     )
     return [
-        Table("What differs", "Protocol, success rule, versions, and the values of each field.",
-              ["", "A", "B"], [list(each) for each in found.differences], 3),
+        Table("What differs", "Protocol, success rule, versions, values.", ["", "A", "B"], found.differences, 3),
         Table("Side by side", note, heads, rows, 1),
-    ]  # fmt: skip
+    ]
 
 
 def write_html(found: Comparison, sentences: Sequence[str], path: Path) -> None:

@@ -45,17 +45,16 @@ def compare_values(trials: pd.DataFrame, field: str, pairs: Iterable[tuple[Any, 
     rest = others(trials, field)
     found = list(pairs) if pairs is not None else list(itertools.combinations(values(trials, field), 2))
     solved = solved_by_seed(trials)
-    table = trials.drop_duplicates("condition")
     rows: list[dict[str, Any]] = []
-    for row, part in slices(table, rest):
+    for row, part in slices(trials.drop_duplicates("condition"), rest):
         keys = dict(zip(part[field], part["condition"].astype("str"), strict=True))
         for first, second in found:
             if first in keys and second in keys:
-                result = compare(solved, keys[first], keys[second])
-                rows.append({**row.to_dict(), "first": first, "second": second, "n": result.n, **vars(result)})
+                pair = compare(solved, keys[first], keys[second])
+                rows.append({**row.to_dict(), "first": first, "second": second, "n": pair.n, **vars(pair)})
     columns = [*rest, "first", "second", "n", "both", "only_first", "only_second", "neither"]
-    result = pd.DataFrame(rows, columns=[*columns, "difference", "low", "high", "p"])
-    return result.assign(p_holm=holm(result["p"].to_numpy(float)))
+    table = pd.DataFrame(rows, columns=[*columns, "difference", "low", "high", "p"])
+    return table.assign(p_holm=holm(table["p"].to_numpy(float)))
 
 
 def as_paired(row: Any) -> Paired:

@@ -62,11 +62,15 @@ def _cores() -> int:
 
 
 def read(folder: Path) -> dict[str, pd.DataFrame]:
-    """What figures are drawn of: `trials` and `exemplars`; FolderError if they cannot be read."""
-    from analysis.exemplars import load_exemplars
-    from analysis.trials import FIELDS, load
+    """What figures are drawn of: `exemplars`, and `trials` without those that failed with an error.
 
-    return {"trials": load(folder, ["condition", *FIELDS, *COLUMNS]), "exemplars": load_exemplars(folder)}
+    FolderError if they cannot be read.
+    """
+    from analysis.exemplars import load_exemplars
+    from analysis.trials import FIELDS, fine, load
+
+    trials = fine(load(folder, ["condition", *FIELDS, *COLUMNS]))
+    return {"trials": trials, "exemplars": load_exemplars(folder)}
 
 
 def draw(plot: Plot, data: dict[str, pd.DataFrame], folder: Path) -> None:

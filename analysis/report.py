@@ -42,7 +42,7 @@ class Results:
 
     @property
     def trials(self) -> pd.DataFrame:
-        """The trials."""
+        """The trials that went through without an error."""
         return self.data["trials"]
 
 
@@ -105,10 +105,10 @@ def read_results(folder: Path) -> Results:
     import yaml
 
     from analysis.draw import read
-    from analysis.trials import fine, read_manifest
+    from analysis.trials import read_manifest
 
     manifest, data = read_manifest(folder), read(folder)
-    if not len(fine(data["trials"])):
+    if not len(data["trials"]):
         raise FolderError(f"{folder} holds no training that went well; run its study again")
     try:
         config = (folder / "config.yaml").read_text(encoding="utf-8")
@@ -240,17 +240,15 @@ def _lead(trials: pd.DataFrame) -> str:
 
 def _facts(results: Results) -> list[str]:
     """The study's size, for the page's head."""
-    from analysis.trials import fine
-
-    trials, (first, stop) = results.trials, results.manifest["seeds"]
-    epochs = sorted(trials["epochs"].unique())
+    manifest, (first, stop) = results.manifest, results.manifest["seeds"]
+    epochs = sorted(results.trials["epochs"].unique())
     facts = [
-        f"{trials['condition'].nunique():,} conditions",
+        f"{len(manifest['conditions']):,} conditions",
         f"{stop - first:,} seeds each",
-        f"{len(trials):,} trainings",
+        f"{manifest['trials']:,} trainings",
         f"{' or '.join(f'{value:,}' for value in epochs)} epochs",
     ]
-    failed = len(trials) - len(fine(trials))
+    failed = manifest["trials"] - len(results.trials)
     return [*facts, f"{failed:,} trainings failed with an error and are left out"] if failed else facts
 
 

@@ -65,28 +65,47 @@ def stuck_total(summary: pd.DataFrame) -> pd.Series:
 
 
 def table_lines(summary: pd.DataFrame) -> list[str]:
-    """The summary as lines of text, 80 columns wide for up to three swept fields."""
+    """The summary as lines of text: a condition a line, 80 columns for four swept fields and 100,000 seeds."""
     fields = swept(summary)
     stuck = stuck_outcomes(summary)
-    heads = [*fields, "n", "solved %  95 % CI", *(name.removeprefix("stuck_") for name in stuck), "other"]
+    heads = [
+        *(name.replace("_", "\n") for name in fields),
+        "n",
+        "solved %  95 % CI",
+        *(name.removeprefix("stuck_") for name in stuck),
+        "other",
+    ]
     heads += ["dead", "epochs"]
     rows = []
     for _, row in summary.iterrows():
         other = sum(row[name] for name in OUTCOMES[1:] if name not in stuck)
-        rate = f"{row['solved_rate']:5.1%}".rstrip("%")
+        low, high = 100 * row["solved_low"], 100 * row["solved_high"]
         rows.append(
             [
                 *(_value(row[name]) for name in fields),
                 f"{row['n']}",
-                f"{rate} {100 * row['solved_low']:5.1f}-{100 * row['solved_high']:.1f}",
+                f"{100 * row['solved_rate']:5.1f} {low:5.1f}-{high:.1f}" if row["n"] else "-",
                 *(_percent(row[name], row["n"]) for name in stuck),
                 _percent(other, row["n"]),
-                f"{row['dead_init_mean']:.1f}>{row['dead_final_mean']:.1f}",
+                f"{_mean(row['dead_init_mean'])}>{_mean(row['dead_final_mean'])}",
                 "-" if np.isnan(row["solved_epoch_median"]) else f"{row['solved_epoch_median']:.0f}",
             ]
         )
-    widths = [max(len(line[i]) for line in [heads, *rows]) for i in range(len(heads))]
-    return [" ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in [heads, *rows]]
+    lines = [*_stacked(heads), *rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(heads))]
+    return [" ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
+
+
+def _stacked(heads: list[str]) -> list[list[str]]:
+    """Heads of several lines as rows of cells, the last lines level."""
+    parts = [head.split("\n") for head in heads]
+    depth = max(map(len, parts))
+    padded = [[""] * (depth - len(part)) + part for part in parts]
+    return [[part[line] for part in padded] for line in range(depth)]
+
+
+def _mean(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.1f}"
 
 
 def _value(value: object) -> str:

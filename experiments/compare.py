@@ -95,7 +95,7 @@ def lines(found: Comparison) -> list[str]:
         text += [*_filled(_reproduction(found)), ""]
     for row in found.rows:
         name = row.name.replace("\N{RIGHTWARDS ARROW}", ">")
-        text += [*_filled(name), *_numbers(row), *_filled(row.how, "    ", 6)]
+        text += [*_filled(name), *_numbers(row), *_filled(row.how, "  ", 4)]
     text += ["", "Per cent solved with 95 % Wilson intervals; B-A in percentage points."]
     for sentence in sentences(found):
         text += _filled(sentence)
@@ -170,9 +170,9 @@ def _numbers(row: Row) -> list[str]:
 
     rates = [f"{100 * r.rate:5.1f} ({100 * r.low:.1f}-{100 * r.high:.1f})" for r in (row.a, row.b)]
     d = row.difference
-    change = f"{points(d.difference):>5} ({points(d.low)} to {points(d.high)})".replace("\N{MINUS SIGN}", "-")
+    change = f"{points(d.difference):>5} ({points(d.low)}..{points(d.high)})".replace("\N{MINUS SIGN}", "-")
     p = p_text(row).replace("\N{EM DASH}", "-")
-    return [f"    A {rates[0]:<19} B {rates[1]:<19} B-A {change:<22} p {p}".rstrip()]
+    return [f"  A {rates[0]:<18} B {rates[1]:<18} B-A {change:<22} p {p}"]
 
 
 def _filled(text: str, first: str = "", indent: int = 2) -> list[str]:

@@ -48,6 +48,7 @@ def test_omegaconf_and_hydra_stop_at_the_entry_points() -> None:
     assert users == {"cli.py", "train.py"}
 
 
-def test_only_the_entry_point_of_a_run_calls_the_analysis() -> None:
+def test_only_what_ends_a_run_and_the_comparison_call_the_analysis() -> None:
+    """The summary and report at the end of a run, the choice of its exemplars, and experiments.compare."""
     users = {path.name for path in (ROOT / "experiments").glob("*.py") if "analysis" in imports(path)}
-    assert users == {"run.py"}
+    assert users == {"run.py", "exemplars.py", "compare.py"}

@@ -17,7 +17,7 @@ from analysis.figures.waiting import epoch_axis
 from analysis.trials import is_xor
 
 LOWEST = 1e-14
-BREAK = 0.15
+BREAK = 0.1
 """The loss at which figure 8 goes from one scale to the other."""
 
 MARGIN = 0.3
@@ -60,9 +60,9 @@ def _broken_axis(above: Axes, below: Axes, highest: float, last: int) -> None:
     for ax in (above, below):
         ax.set_yscale("log")
         ax.set_ylabel("loss")
-    above.set_ylim(BREAK, min(max(1.3 * highest, 1.0), 1e3))
+    above.set_ylim(BREAK, min(max(1.3 * highest, 1.0), 6.0))
     below.set_ylim(LOWEST / 2, BREAK)
-    ticks = [tick for tick in (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 100.0) if tick <= above.get_ylim()[1]]
+    ticks = [tick for tick in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if tick <= above.get_ylim()[1]]
     above.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     above.yaxis.set_minor_locator(NullLocator())
 

@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import os
 import re
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -85,6 +86,7 @@ def read_script(path: Path) -> NotebookNode:
     import jupytext
 
     notebook = jupytext.read(path)
+    notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number}"
         if "parameters" in cell.metadata.get("tags", []):
@@ -95,35 +97,48 @@ def read_script(path: Path) -> NotebookNode:
 async def _execute(notebooks: dict[str, NotebookNode], output: Path) -> None:
     gate = asyncio.Semaphore(2)
 
-    async def one(name: str, notebook: NotebookNode) -> None:
+    async def one(name: str, notebook: NotebookNode) -> str | None:
         async with gate:
-            await _execute_one(name, notebook, output)
+            why = await _failure(notebook, output)
+        return why and f"notebook {name} failed: {why}"
 
-    async with asyncio.TaskGroup() as group:
-        for name, notebook in notebooks.items():
-            group.create_task(one(name, notebook))
+    failures = await asyncio.gather(*(one(name, notebook) for name, notebook in notebooks.items()))
+    for failure in filter(None, failures):
+        raise NotebookError(failure)
 
 
-async def _execute_one(name: str, notebook: NotebookNode, output: Path) -> None:
-    """Run a notebook in a kernel of this Python."""
+async def _failure(notebook: NotebookNode, output: Path) -> str | None:
+    """Run a notebook in a kernel of this Python; returns why it failed, or None.
+
+    What a kernel prints besides a cell's output is for nobody; what goes wrong in a cell comes back.
+    """
     from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-    this_python = KernelSpecManager(kernel_dirs=[])
-    try:
-        with tempfile.TemporaryDirectory() as sockets:
-            kernel = AsyncKernelManager(
-                kernel_name="python3", kernel_spec_manager=this_python, connection_file=f"{sockets}/kernel.json",
-                transport="ipc" if os.name == "posix" else "tcp",
-            )  # fmt: skip
-            client = NotebookClient(notebook, km=kernel, timeout=CELL_SECONDS, record_timing=False)
-            await client.async_execute(cwd=str(output.resolve()), env=_environment(), cleanup_kc=True)
-    except CellExecutionError as error:
-        raise NotebookError(f"notebook {name} failed: {error.ename}: {_first_line(error.evalue)}") from None
-    except (CellTimeoutError, DeadKernelError) as error:
-        raise NotebookError(f"notebook {name} failed: {_first_line(error)}") from None
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as sockets:
+        kernel = AsyncKernelManager(
+            kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),
+            connection_file=f"{sockets}/kernel.json", transport="ipc" if os.name == "posix" else "tcp",
+        )  # fmt: skip
+        client = NotebookClient(notebook, km=kernel, timeout=CELL_SECONDS, record_timing=False)
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        try:  # not client.async_execute, which takes Ctrl-C for itself
+            await client.async_start_new_kernel(cwd=str(output.resolve()), env=_environment(), **quiet)
+            await client.async_start_new_kernel_client()
+            for index, cell in enumerate(notebook.cells):
+                await client.async_execute_cell(cell, index, execution_count=client.code_cells_executed + 1)
+        except CellExecutionError as error:
+            return f"{error.ename}: {_first_line(error.evalue)}"
+        except (CellTimeoutError, DeadKernelError) as error:
+            return _first_line(error)
+        finally:
+            if client.kc is not None:
+                client.kc.stop_channels()
+            if kernel.has_kernel:
+                await kernel.shutdown_kernel(now=True)
+    return None
 
 
 def _environment() -> dict[str, str]:

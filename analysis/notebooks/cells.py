@@ -35,7 +35,7 @@ def read(folder: str) -> Results:
 
 def plain(text: str) -> str:
     """Text in Markdown that shows as it stands, whatever characters it has."""
-    return re.sub(r"([\\`*_\[\]<>&!|~$#])", r"\\\1", re.sub(r"[ \t\r\n]+", " ", text))
+    return re.sub(r"([\\`*_\[\]<>&!|~$#]|:(?=//))", r"\\\1", re.sub(r"[ \t\r\n]+", " ", text))
 
 
 def say(*sentences: str) -> None:

@@ -1,5 +1,4 @@
 # ---
-# # ruff: noqa: D100
 # jupyter:
 #   jupytext:
 #     text_representation:
@@ -51,16 +50,6 @@ show_figure(results, "dead_units")
 # %%
 show_figure(results, "stuck_by_live_units")
 
-# %%
-found = culprits(trials)
-at = next(each for each in found if each.condition["condition"] == nearest(trials)["condition"])
-where = words.condition(at.condition, swept(trials))
-say(
-    f"Nearest to the article ({where}): stuck without a dead unit at the start {words.rate(at.without_dead)},",
-    f"with one or more {words.rate(at.with_dead)}.",
-    f"The difference is {words.difference(at.cost)}." if at.with_dead.n and at.without_dead.n else "",
-)
-
 # %% [markdown]
 # ## Why are stuck runs stuck?
 #
@@ -68,14 +57,17 @@ say(
 # enough live units, but linear on the rows; or enough live units that merge rows nonetheless.
 
 # %%
+found = culprits(trials)
 show_table(culprits_table(trials, found))
 
 # %%
+at = next(each for each in found if each.condition["condition"] == nearest(trials)["condition"])
+where = words.condition(at.condition, swept(trials))
 causes = {name: rate for name, rate in at.causes.items() if rate.count}
 say(
-    f"Nearest to the article ({where}), of the stuck runs:",
-    "; ".join(f"{words.CAUSE_WORDS[name]} {words.rate(rate)}" for name, rate in causes.items()) or "there are none",
-    f"(no dead unit at all: {words.rate(at.no_dead)})." if at.stuck.count else ".",
+    f"Nearest to the article ({where}) {words.rate(at.stuck)} of the runs are stuck{':' if causes else '.'}",
+    "; ".join(f"{words.CAUSE_WORDS[name]} {words.rate(rate)}" for name, rate in causes.items()),
+    f"(no dead unit at all: {words.rate(at.no_dead)})." if at.stuck.count else "",
 )
 
 # %% [markdown]

@@ -1,5 +1,4 @@
 # ---
-# # ruff: noqa: D100
 # jupyter:
 #   jupytext:
 #     text_representation:

@@ -274,14 +274,20 @@ def test_a_figure_that_no_longer_applies_is_removed(handmade: Path) -> None:
     assert not list(folder.iterdir())
 
 
-def test_failed_trainings_are_said(handmade: Path) -> None:
+def test_failed_trainings_are_said_and_left_out(handmade: Path) -> None:
     path = handmade / "trials.parquet"
     trials = pd.read_parquet(path)
-    trials.loc[:1, ["status", "outcome"]] = ["failed", None]
+    bad = (trials["condition"] == "uniform4") & (trials["seed"] > 1) | (trials["condition"] == "he10")
+    trials.loc[bad, ["status", "outcome", "cause", "merged"]] = ["failed", None, None, None]
+    trials.loc[bad, ["final_loss", "dead_init", "dead_final", "solved_epoch"]] = None
     trials.to_parquet(path)
     page = without_figures(handmade)
-    assert "2 trainings failed with an error and are left out" in page.text
-    assert page.tables["Every condition"][1][2] == "38"
+    assert "78 trainings failed with an error and are left out" in page.text
+    assert "4 conditions" in page.text
+    _, *rows = page.tables["Every condition"]
+    assert [row[:3] for row in rows] == [["4", "uniform", "2"], ["4", "he", "40"], ["10", "uniform", "40"]]
+    for plot in PLOTS[:7]:
+        assert plot.draw(report.read_results(handmade).trials).axes
 
 
 def test_other_tasks_and_losses_are_reported_too(make) -> None:

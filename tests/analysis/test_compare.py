@@ -1,0 +1,165 @@
+"""Comparing two result folders: what is aligned, how it is compared, what counts as a difference."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from scipy.stats import binomtest, fisher_exact
+
+from analysis.compare import align, compare_folders, tables, write_html
+from analysis.statistics import Paired, holm
+from analysis.trials import ARTICLE, FolderError
+
+Run = Callable[..., Path]
+EPOCHS = ("base.epochs=200", "grid.lr=[0.2]")
+
+
+def conditions(*changes: dict[str, object]) -> dict[str, dict[str, object]]:
+    return {json.dumps(change, sort_keys=True): {**ARTICLE, **change} for change in changes}
+
+
+def test_the_same_conditions_are_aligned_first() -> None:
+    a = conditions({"init": "uniform"}, {"init": "he"})
+    b = conditions({"init": "he"}, {"init": "xavier"})
+    pairs, changed = align(a, b)
+    he, uniform, xavier = (json.dumps({"init": name}) for name in ("he", "uniform", "xavier"))
+    assert pairs == [(uniform, xavier), (he, he)]
+    assert changed == ("init",)
+
+
+def test_a_field_that_differs_everywhere_does_not_keep_the_others_from_aligning() -> None:
+    grid = [(hidden, lr) for hidden in (4, 10) for lr in (0.1, 0.2)]
+    a = conditions(*({"hidden": hidden, "lr": lr} for hidden, lr in grid))
+    b = conditions(*({"hidden": hidden, "lr": lr, "init": "he"} for hidden, lr in grid))
+    pairs, changed = align(a, b)
+    assert changed == ("init",)
+    assert len(pairs) == 4
+    assert all((a[x]["hidden"], a[x]["lr"]) == (b[y]["hidden"], b[y]["lr"]) for x, y in pairs)
+
+
+def test_two_fields_may_differ_but_not_three() -> None:
+    a = conditions({})
+    assert align(a, conditions({"init": "he", "lr": 0.2}))[1] == ("init", "lr")
+    assert align(a, conditions({"init": "he", "lr": 0.2, "hidden": 10})) == ([], ())
+
+
+def test_the_field_that_aligns_most_conditions_is_let_differ() -> None:
+    a = conditions({"lr": 0.1}, {"lr": 0.2})
+    b = conditions({"lr": 0.1, "init": "he"}, {"lr": 0.2, "init": "he"}, {"lr": 0.3})
+    assert align(a, b)[1] == ("init",)
+
+
+def frame(folder: Path) -> pd.DataFrame:
+    return pq.read_table(folder / "trials.parquet").to_pandas()
+
+
+def test_shared_seeds_are_compared_in_pairs_as_an_independent_count_has_it(run: Run) -> None:
+    a = run("grid.init=[uniform]", *EPOCHS, folder="a")
+    b = run("grid.init=[he]", *EPOCHS, folder="b")
+    found = compare_folders(a, b)
+    both = frame(a).merge(frame(b), on=["hidden", "lr", "seed"], suffixes=("_a", "_b"))
+    p = []
+    for row, (hidden, part) in zip(found.rows, both.groupby("hidden"), strict=True):
+        first, second = part["outcome_a"] == "solved", part["outcome_b"] == "solved"
+        assert isinstance(row.difference, Paired)
+        assert row.name == f"H = {hidden}, init uniform → he"
+        assert (row.a.count, row.b.count, row.a.n, row.b.n) == (first.sum(), second.sum(), 20, 20)
+        assert (row.difference.only_first, row.difference.only_second) == (
+            (first & ~second).sum(),
+            (second & ~first).sum(),
+        )
+        assert row.difference.difference == pytest.approx(second.mean() - first.mean())
+        discordant = int((first != second).sum())
+        p.append(binomtest(int((first & ~second).sum()), discordant).pvalue if discordant else 1.0)
+        assert row.how.startswith("paired: 20 seeds")
+    assert [row.p_holm for row in found.rows] == pytest.approx(list(holm(p)))
+    assert found.changed == ("init",)
+    assert ("init", "uniform", "he") in found.differences
+
+
+def test_other_seeds_are_compared_unpaired(run: Run) -> None:
+    a = run(*EPOCHS, folder="a")
+    b = run(*EPOCHS, "seeds.start=15", folder="b")  # five seeds of twenty in both
+    found = compare_folders(a, b)
+    for row in found.rows:
+        counts = [[rate.count, rate.n - rate.count] for rate in (row.a, row.b)]
+        assert row.p == pytest.approx(fisher_exact(counts)[1])
+        assert row.how == "unpaired: 20 runs in A, 20 in B"
+        assert not row.same
+    assert ("seeds", "0 to 19", "15 to 34") in found.differences
+    assert (found.checked, found.broken) == (20, 0)
+
+
+def test_a_folder_does_not_differ_from_itself(run: Run) -> None:
+    folder = run(*EPOCHS)
+    found = compare_folders(folder, folder)
+    assert found.differences == []
+    assert all(row.same and row.difference.difference == 0 for row in found.rows)
+    assert (found.checked, found.broken, found.differs) == (80, 0, False)
+
+
+def tampered(folder: Path, seed: int) -> None:
+    """Give another outcome to the training of the article's condition with this seed."""
+    table = pq.read_table(folder / "trials.parquet")
+    data = table.to_pandas()
+    data["outcome"] = data["outcome"].astype("str")
+    data.loc[(data["seed"] == seed) & (data["init"] == "he") & (data["hidden"] == 10), "outcome"] = "diverged"
+    outcome = pa.array(data["outcome"]).cast(pa.string()).dictionary_encode()
+    at = table.column_names.index("outcome")
+    pq.write_table(table.set_column(at, "outcome", outcome), folder / "trials.parquet", write_page_checksum=True)
+
+
+def test_a_training_that_ends_otherwise_is_a_difference_and_is_named(run: Run) -> None:
+    a, b = run(*EPOCHS, folder="a"), run(*EPOCHS, folder="b")
+    tampered(b, 7)
+    found = compare_folders(a, b)
+    assert (found.checked, found.broken, found.differs) == (80, 1, True)
+    assert found.example.startswith("H = 10, he, seed 7: A ")
+    assert found.example.endswith("B diverged")
+
+
+def test_outcomes_under_other_success_rules_are_not_checked(run: Run) -> None:
+    a, b = run(*EPOCHS, folder="a"), run(*EPOCHS, "success.tolerance=0.1", folder="b")
+    found = compare_folders(a, b)
+    assert found.checked is None
+    assert ("success rule", "loss, tolerance 0.001", "loss, tolerance 0.1") in found.differences
+    assert not any(row.same for row in found.rows)
+
+
+def test_versions_that_differ_are_listed(run: Run) -> None:
+    a, b = run(*EPOCHS, folder="a"), run(*EPOCHS, folder="b")
+    manifest = json.loads((b / "manifest.json").read_text())
+    manifest["runs"][0]["libraries"]["numpy"] = "0.0.1"
+    (b / "manifest.json").write_text(json.dumps(manifest))
+    ((what, _, there),) = compare_folders(a, b).differences
+    assert (what, there) == ("numpy", "0.0.1")
+
+
+def test_folders_that_share_nothing_are_refused_in_a_line(run: Run) -> None:
+    a = run("grid.hidden=[4]", "grid.init=[uniform]", "grid.lr=[0.1]", folder="a")
+    b = run("grid.hidden=[10]", "grid.init=[he]", "grid.lr=[0.2]", folder="b")
+    with pytest.raises(FolderError, match="share nothing"):
+        compare_folders(a, b)
+
+
+def test_the_page_escapes_names_and_loads_nothing(run: Run, tmp_path: Path) -> None:
+    a = run("grid.init=[uniform]", *EPOCHS, folder="a")
+    b = run("grid.init=[he]", *EPOCHS, folder="b")
+    manifest = json.loads((b / "manifest.json").read_text())
+    manifest["study"] = "<script>x</script>"
+    (b / "manifest.json").write_text(json.dumps(manifest))
+    found = compare_folders(a, b)
+    write_html(found, ["A <b> sentence."], tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert "<script" not in page
+    assert "A &lt;b&gt; sentence." in page
+    assert not re.search(r"""(src|href)=(?!["']?(#|data:))|url\(|@import""", page)
+    for row in tables(found)[1].rows:
+        assert all(cell.replace("<", "&lt;") in page for cell in row)

@@ -1,0 +1,110 @@
+"""The notebooks, executed on a small study."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from harness import SMALL, compose
+
+from analysis.notebooks import __main__ as executor
+from analysis.notebooks.__main__ import HERE, NAMES, main
+from analysis.notebooks.cells import plain, shared_predictions
+from analysis.trials import DEFAULT_TABLE
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The notebooks of a small study whose question would be code if it were not escaped."""
+    from experiments.run import run
+
+    folder = tmp_path_factory.mktemp("notebooks") / "study"
+    overrides = [*SMALL, "grid.lr=[0.1]", "base.epochs=400", f"output={folder}"]
+    config = compose(*overrides)
+    config["question"] = "Is <script>x</script> ![shown](http://elsewhere.example/x.png)?"
+    assert run(config) == 0
+    assert main([str(folder)]) == 0
+    return folder / "notebooks"
+
+
+def outputs(folder: Path, name: str) -> list[Any]:
+    notebook = nbformat.read(folder / f"{name}.ipynb", as_version=4)
+    return [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_shows_figures_and_computed_sentences_without_noise(executed: Path, name: str) -> None:
+    found = outputs(executed, name)
+    assert {output.output_type for output in found} == {"display_data"}
+    kinds = [kind for output in found for kind in output.data]
+    assert kinds.count("image/png") >= 2
+    sentences = " ".join(output.data.get("text/markdown", "") for output in found)
+    assert "4 conditions with 20 seeds each, 80 trainings in all" in sentences
+    assert re.search(r"n.=.20", sentences)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_page_loads_nothing_and_escapes_what_a_study_is_called(executed: Path, name: str) -> None:
+    page = (executed / f"{name}.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "<iframe" not in page
+    assert not re.search(r"""(src|href)=(?!["']?(#|data:))|url\(|@import""", page)
+    assert "![shown]" in page
+    images = re.findall(r"<img[^>]*>", page)
+    assert images
+    assert all(re.search(r'alt="[^"]{20,}"', image) for image in images)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_can_be_executed_again_where_it_lies(executed: Path, name: str) -> None:
+    text = (executed / f"{name}.ipynb").read_text(encoding="utf-8")
+    assert str(executed.parent) not in text
+    assert 'folder = ".."' in ["".join(cell["source"]) for cell in json.loads(text)["cells"]]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_prose_types_no_number_that_a_cell_could_compute(name: str) -> None:
+    lines = (HERE / f"{name}.py").read_text(encoding="utf-8").splitlines()
+    prose = [line for line in lines[lines.index("# %% [markdown]") :] if line.startswith("# ") and "%%" not in line]
+    numbers = set(re.findall(r"\d+(?:\.\d+)?", " ".join(prose)))
+    assert numbers <= {"95", "0.25", "0"}  # the level of intervals, the reader's loss, a dead unit's output
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_cells_are_thin(name: str) -> None:
+    tree = ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8"))
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.While)]
+
+
+def test_a_folder_that_is_none_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path / "nowhere")]) == 2
+    error = capsys.readouterr().err
+    assert "is no folder" in error
+    assert error.count("\n") == 1
+
+
+def test_a_cell_that_fails_is_named_in_one_line(
+    executed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("raise ValueError('a reason')")])
+    monkeypatch.setattr(executor, "NAMES", ("success_rates",))
+    monkeypatch.setattr(executor, "read_script", lambda _: notebook)
+    assert main([str(executed.parent)]) == 1
+    assert capsys.readouterr().err == "notebook success_rates failed: ValueError: a reason\n"
+
+
+def test_xor_has_the_levels_of_its_traps() -> None:
+    rows = shared_predictions(DEFAULT_TABLE).rows
+    assert ("00 = 10", "1/2", "1/4") in map(tuple, rows)
+    assert ("00 = 01 = 10", "2/3", "1/3") in map(tuple, rows)
+    assert {loss for *_, loss in rows} == {"1/4", "1/3", "1/2"}
+
+
+def test_markdown_shows_text_as_it_stands() -> None:
+    assert plain("see http://x") == r"see http\://x"
+    assert plain("a_b *c* <d> ![e](f)") == r"a\_b \*c\* \<d\> \!\[e\](f)"
