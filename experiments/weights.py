@@ -37,7 +37,7 @@ def load_weights(path: Path, dtype: np.dtype, key: str = "weights") -> Weights:
             plain = arrays[name].dtype.kind in "fiu" and np.isfinite(arrays[name].astype(dtype)).all()
         if not plain:
             raise InputError(f"{key}={path}: {name} must hold real numbers, finite in {dtype}")
-    return Weights(W1[:, :, None], b1[:, None], W2, b2).astype(dtype)
+    return Weights(W1[:, :, None] + 0.0, b1[:, None] + 0.0, W2 + 0.0, b2 + 0.0).astype(dtype)  # no -0: see draws
 
 
 def check_writable(path: Path) -> None:

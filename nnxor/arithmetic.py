@@ -46,10 +46,12 @@ def preactivations(condition: Condition, weights: Weights) -> list[Array]:
     return rows
 
 
-def activation(condition: Condition, z: Array) -> Array:
-    """Activations from pre-activations, same shape."""
-    below = z.dtype.type(0) if condition.activation == "relu" else z * z.dtype.type(condition.slope)
-    return np.where(z > 0, z, below)
+def activations(condition: Condition, z: list[Array]) -> list[Array]:
+    """Activations from pre-activations, one array (H, R) a row; NaN counts as not active."""
+    if condition.activation == "relu":
+        return [np.fmax(row, row.dtype.type(0)) for row in z]
+    slope = condition.numpy_dtype.type(condition.slope)
+    return [np.where(row > 0, row, row * slope) for row in z]
 
 
 def through_activation(condition: Condition, z: Array, gradient: Array) -> Array:
@@ -60,9 +62,9 @@ def through_activation(condition: Condition, z: Array, gradient: Array) -> Array
     return np.where(active, gradient, gradient * gradient.dtype.type(condition.slope))
 
 
-def predictions(condition: Condition, weights: Weights, z: list[Array]) -> list[Array]:
-    """Predictions, one array (R,) a row."""
-    return [in_order([weights.b2, *(activation(condition, row) * weights.W2)]) for row in z]
+def predictions(weights: Weights, a: list[Array]) -> list[Array]:
+    """Predictions from activations, one array (R,) a row."""
+    return [in_order([weights.b2, *(row * weights.W2)]) for row in a]
 
 
 def errors(condition: Condition, y: list[Array]) -> tuple[list[Array], list[Array]]:
@@ -78,7 +80,7 @@ def loss(plain: list[Array], weighted: list[Array]) -> Array:
     return half * in_order(w * e for w, e in zip(weighted, plain, strict=True))
 
 
-def gradients(condition: Condition, weights: Weights, z: list[Array], weighted: list[Array]) -> Weights:
+def gradients(condition: Condition, weights: Weights, z: list[Array], a: list[Array], weighted: list[Array]) -> Weights:
     """Gradient of the loss with respect to every parameter, in the shapes of the parameters."""
     g = [through_activation(condition, row, error * weights.W2) for row, error in zip(z, weighted, strict=True)]
     x = condition.task.x(condition.numpy_dtype)
@@ -87,7 +89,7 @@ def gradients(condition: Condition, weights: Weights, z: list[Array], weighted: 
         in_order(x[n, d] * g[n] for n in np.flatnonzero(x[:, d])) if x[:, d].any() else no_row
         for d in range(x.shape[1])
     ]
-    dW2 = in_order(activation(condition, row) * error for row, error in zip(z, weighted, strict=True))
+    dW2 = in_order(row * error for row, error in zip(a, weighted, strict=True))
     return Weights(np.stack(columns), in_order(g), dW2, in_order(weighted))
 
 

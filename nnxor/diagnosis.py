@@ -82,10 +82,11 @@ def _diagnose(condition: Condition, success: Success, start: Weights, trained: T
     weights, trace = trained.weights, trained.trace
     z_start = arithmetic.preactivations(condition, start)
     z = arithmetic.preactivations(condition, weights)
-    y = arithmetic.predictions(condition, weights, z)
+    a = arithmetic.activations(condition, z)
+    y = arithmetic.predictions(weights, a)
     error, weighted = arithmetic.errors(condition, y)
     loss = arithmetic.loss(error, weighted)
-    norm = _gradient_norm(condition, arithmetic.gradients(condition, weights, z, weighted))
+    norm = _gradient_norm(condition, arithmetic.gradients(condition, weights, z, a, weighted))
     finite = _finite([*weights.arrays(), *y, loss, norm])
     loss, norm = np.where(finite, loss, np.nan), np.where(finite, norm, np.nan)
     alive_start, alive = arithmetic.any_active(z_start), arithmetic.any_active(z)

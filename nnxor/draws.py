@@ -74,7 +74,7 @@ def draw(init: Init, n_inputs: int, hidden: int, seeds: range, bias: bool = True
     b1, W2 = (np.zeros((hidden, len(seeds)), np.float32) for _ in range(2))
 
     def fill(out: Array, distribution: Distribution, u: Uniforms, fan_in: int, fan_out: int) -> None:
-        out[...] = distribution.quantile(u, fan_in, fan_out)
+        out[...] = distribution.quantile(u, fan_in, fan_out) + 0.0  # no -0, whose sign engines need not agree on
 
     for h in range(hidden):
         u = _uniforms(h + 1, 0, seeds)

@@ -24,12 +24,13 @@ def train(condition: Condition, success: Success, start: Weights) -> Trained:
     alive_at_start = arithmetic.any_active(z)
     with np.errstate(all="ignore"):
         for epoch in range(condition.epochs):
-            error, weighted = arithmetic.errors(condition, arithmetic.predictions(condition, weights, z))
+            a = arithmetic.activations(condition, z)
+            error, weighted = arithmetic.errors(condition, arithmetic.predictions(weights, a))
             loss = arithmetic.loss(error, weighted)
             trace.last_unsolved[~(loss <= tolerance)] = epoch
             if epoch >= tail_start:
                 trace.tail[(epoch - tail_start) // part] += loss
-            gradient = arithmetic.gradients(condition, weights, z, weighted)
+            gradient = arithmetic.gradients(condition, weights, z, a, weighted)
             for parameter, slope, step in zip(
                 weights.arrays(), gradient.arrays(), (lr, lr_bias, lr, lr_bias), strict=True
             ):

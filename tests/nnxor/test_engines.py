@@ -183,7 +183,8 @@ def test_training_is_a_walk_of_single_epochs_and_the_trace_tells_it_exactly() ->
 
 def loss(condition: Condition, weights: Weights) -> np.ndarray:
     z = arithmetic.preactivations(condition, weights)
-    return arithmetic.loss(*arithmetic.errors(condition, arithmetic.predictions(condition, weights, z)))
+    a = arithmetic.activations(condition, z)
+    return arithmetic.loss(*arithmetic.errors(condition, arithmetic.predictions(weights, a)))
 
 
 def test_the_parameters_of_a_dead_unit_never_change_again_and_the_dead_only_grow() -> None:
@@ -214,8 +215,9 @@ def test_balancedness_changes_by_the_square_of_the_step() -> None:
     states = walk(condition, start(condition, range(64)))
     for now, then in itertools.pairwise(states):
         z = arithmetic.preactivations(condition, now)
-        _, weighted = arithmetic.errors(condition, arithmetic.predictions(condition, now, z))
-        g = arithmetic.gradients(condition, now, z, weighted)
+        a = arithmetic.activations(condition, z)
+        _, weighted = arithmetic.errors(condition, arithmetic.predictions(now, a))
+        g = arithmetic.gradients(condition, now, z, a, weighted)
         change = balancedness(then) - balancedness(now)
         predicted = condition.lr**2 * ((g.W1**2).sum(axis=0) + g.b1**2 - g.W2**2)
         assert np.allclose(change, predicted, rtol=1e-6, atol=1e-13)
