@@ -6,16 +6,19 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 FOLDER ?= results/article
 
-.PHONY: help run report test lint bench lock clean
+.PHONY: help run report notebooks test lint bench lock clean
 
 help: ## list these targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 run: $(READY) ## run the default study; ARGS="study=smoke" passes overrides on
 	@$(PY) -m experiments.run $(ARGS)
 
 report: $(READY) ## figures and report again; FOLDER=results/article names the result folder
 	@$(PY) -m analysis.report $(FOLDER)
+
+notebooks: $(READY) ## execute the notebooks; FOLDER=results/article names the result folder
+	@$(PY) -m analysis.notebooks $(FOLDER)
 
 test: $(READY) ## run all tests; ARGS="-k draws" passes options on
 	@$(PY) -m pytest $(ARGS)
