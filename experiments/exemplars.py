@@ -41,13 +41,18 @@ def write_exemplars(folder: Path, study: Study) -> None:
         if len(so_ended):
             key = nearest(so_ended)["condition"]
             seed = int(so_ended.loc[(so_ended["condition"] == key).to_numpy(bool), "seed"].min())
-            exemplars.append(exemplar(by_key[key], study.success, seed, engine))
+            condition = by_key[key]
+            n_inputs, seeds = condition.task.n_inputs, range(seed, seed + 1)
+            start = draw(condition.init, n_inputs, condition.hidden, seeds, condition.bias)
+            exemplars.append(exemplar(condition, study.success, start, seed, engine))
     write_text(folder / "exemplars.json", json.dumps(exemplars, indent=1, allow_nan=False) + "\n")
 
 
-def exemplar(condition: Condition, success: Success, seed: int, engine: str) -> dict[str, Any]:
-    """One training as plain numbers and lists; null for a number that is not finite."""
-    start = draw(condition.init, condition.task.n_inputs, condition.hidden, range(seed, seed + 1), condition.bias)
+def exemplar(condition: Condition, success: Success, start: Weights, seed: int | str, engine: str) -> dict[str, Any]:
+    """One training as plain numbers and lists; null for a number that is not finite.
+
+    `seed` is that of `start`, or the name of the file that it comes from.
+    """
     epochs = log_spaced(condition.epochs)
     curve = []
     for stop in epochs:

@@ -27,7 +27,7 @@ def train(config: Mapping[str, Any]) -> int:
     import numpy as np
 
     from experiments.fields import positive
-    from experiments.weights import check_writable, save_weights
+    from experiments.weights import check_writable, make_folder, save_weights
     from nnxor.condition import Success
     from nnxor.engines.reference import train_one
 
@@ -36,6 +36,9 @@ def train(config: Mapping[str, Any]) -> int:
     save = None if config["save"] is None else Path(str(config["save"]))
     if save:
         check_writable(save)
+    plot = None if config["plot"] is None else Path(str(config["plot"]))
+    if plot:
+        make_folder(plot)
     printout = Printout(condition)
     with np.errstate(all="ignore"):
         trained = train_one(condition, success, weights, printout.watch)
@@ -44,7 +47,28 @@ def train(config: Mapping[str, Any]) -> int:
     if save:
         save_weights(save, trained.weights)
         print(f"weights: {save}")
+    if plot:
+        draw_figures(condition, success, weights, config, plot)
+        print(f"figures: {plot}")
     return DONE
+
+
+def draw_figures(
+    condition: Condition, success: Success, start: Weights, config: Mapping[str, Any], folder: Path
+) -> None:
+    """Draw the loss curve and the function that the network computes, as the report draws its exemplars."""
+    import pandas as pd
+
+    from analysis.draw import draw
+    from analysis.figures import PLOTS
+    from experiments.exemplars import exemplar
+    from nnxor import engines
+
+    source = Path(str(config["weights"])).name if config["weights"] else config["seed"] or 0
+    data = {"exemplars": pd.DataFrame([exemplar(condition, success, start, source, engines.fastest()[0])])}
+    for figure in PLOTS:
+        if figure.of == "exemplars":
+            draw(figure, data, folder)
 
 
 def read(config: Mapping[str, Any]) -> tuple[Condition, Weights]:
@@ -57,7 +81,7 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights]:
     from nnxor.draws import draw
 
     others = [name for name in FIELDS if name not in ("task", "init")]
-    known_keys("", config, [*FIELDS, "seed", "tolerance", "weights", "save"])
+    known_keys("", config, [*FIELDS, "seed", "tolerance", "weights", "save", "plot"])
     chosen = HydraConfig.get().runtime.choices
     for group in ("task", "init"):
         if group not in config:

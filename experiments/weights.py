@@ -46,6 +46,14 @@ def check_writable(path: Path) -> None:
         raise InputError(f"save={path} cannot be written; allowed: a file in a folder that is there")
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder for figures; InputError, before any work, if that cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"plot={path} cannot be a folder: {error.strerror or error}") from None
+
+
 def save_weights(path: Path, weights: Weights) -> None:
     """Write the one network in `weights`; InputError if the file cannot be written."""
     W1, b1, W2, b2 = weights.arrays()

@@ -49,6 +49,6 @@ def test_omegaconf_and_hydra_stop_at_the_entry_points() -> None:
 
 
 def test_only_what_ends_a_run_and_the_comparison_call_the_analysis() -> None:
-    """The summary and report at the end of a run, the choice of its exemplars, and experiments.compare."""
+    """The end of a run, the choice of its exemplars, the figures of one training, and experiments.compare."""
     users = {path.name for path in (ROOT / "experiments").glob("*.py") if "analysis" in imports(path)}
-    assert users == {"run.py", "exemplars.py", "compare.py"}
+    assert users == {"run.py", "exemplars.py", "compare.py", "train.py"}

@@ -25,7 +25,9 @@ MARGIN = 0.3
 
 
 def name(exemplar: Any) -> str:
-    """What reproduces a run: 'H = 4, uniform, lr = 0.1, seed 7'."""
+    """What reproduces a run: 'H = 4, uniform, lr = 0.1, seed 7', or 'H = 4, lr = 0.1, w.npz'."""
+    if isinstance(exemplar["seed"], str):
+        return f"{words.condition(exemplar, ['hidden', 'lr'])}, {exemplar['seed']}"
     return f"{words.condition(exemplar, ['hidden', 'init', 'lr'])}, seed {exemplar['seed']}"
 
 
@@ -49,7 +51,7 @@ def loss_curves(exemplars: pd.DataFrame) -> Figure:
     _broken_axis(above, below, _highest(exemplars), int(exemplars["epochs"].max()))
     if is_xor(exemplars):
         _mark_levels(above)
-    above.set_title(f"n = {len(exemplars)} runs, one of each outcome")
+    above.set_title(f"n = {len(exemplars)} runs, one of each outcome" if len(exemplars) > 1 else "n = 1 run")
     figure.legend(*above.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
@@ -99,6 +101,8 @@ def functions(exemplars: pd.DataFrame) -> Figure:
     """What the network of one run of each outcome computes over the unit square, with its units' kinks."""
     shown = function_exemplars(exemplars)
     figure, axes = panels(len(shown), 3, 3.35)
+    if len(shown) < 3:  # the panels are square: a full width would stand half empty
+        figure.set_figwidth(3.4 * len(shown) + 1)
     image: Any = None
     for ax, (_, run) in zip(axes, shown.iterrows(), strict=True):
         image = _surface(ax, run)

@@ -58,6 +58,14 @@ def test_weights_go_to_a_file_and_come_back(tmp_path: Path) -> None:
     assert [line for line in second_half if line.startswith("final predictions")] == final
 
 
+def test_it_draws_the_loss_curve_and_the_function(tmp_path: Path) -> None:
+    train("seed=4", "epochs=300", f"plot={tmp_path / 'new' / 'figures'}", f"save={tmp_path / 'w.npz'}")
+    train(f"weights={tmp_path / 'w.npz'}", "epochs=50", f"plot={tmp_path / 'more'}")
+    for folder in (tmp_path / "new" / "figures", tmp_path / "more"):
+        assert {path.name for path in folder.glob("*.png")} == {"loss_curves.png", "functions.png"}
+        assert all(path.stat().st_size > 10_000 for path in folder.glob("*.png"))
+
+
 def test_settings_of_an_initialization_can_be_given() -> None:
     wide, narrow = (train("init=normal", f"init.weights.std={std}", "epochs=1") for std in (1, 0.001))
     assert wide.splitlines()[0] != narrow.splitlines()[0] == "epoch      0  loss 1.0000"
@@ -74,6 +82,7 @@ def test_settings_of_an_initialization_can_be_given() -> None:
         (["init.weights.std=2"], "init"),
         (["weights=none.npz"], "weights=none.npz does not exist"),
         (["save=/dev/null/x.npz"], "save=/dev/null/x.npz cannot be written"),
+        (["plot=/dev/null/x"], "plot=/dev/null/x cannot be a folder"),
         (["~task"], "task is missing"),
         (["task.rows=3"], "task must hold rows"),
     ],
