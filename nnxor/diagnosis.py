@@ -121,6 +121,8 @@ def _diagnose(condition: Condition, success: Success, start: Weights, trained: T
         "patterns_final": np.where(finite, _patterns(z), b""),
         "first_death_epoch": np.where(finite, trace.first_death, -1),
         "cause": _cause(condition, outcome, live_start, live, n_linear),
+        "settled_epoch": np.where(finite, trace.settled_epoch, -1),
+        "period": np.where(finite, trace.period, -1),
     }
 
 

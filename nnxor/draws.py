@@ -49,7 +49,7 @@ class Weights:
         """W1, b1, W2, b2."""
         return self.W1, self.b1, self.W2, self.b2
 
-    def take(self, networks: NDArray[np.integer] | slice) -> Weights:
+    def take(self, networks: NDArray[np.integer | np.bool_] | slice) -> Weights:
         """The networks chosen along the last axis, copied."""
         return Weights(*(array[..., networks].copy() for array in self.arrays()))
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nnxor.condition import Condition, Success
 from nnxor.draws import Weights
+from nnxor.engines.repeats import Search
 from nnxor.engines.trace import Trace, Trained
 from nnxor.layers import Affine, Layer, LeakyReLU, ReLU
 from nnxor.losses import LOSSES
@@ -73,14 +74,18 @@ def alive(layers: list[Layer], X: Array) -> NDArray[np.bool_]:
 
 
 def train_one(condition: Condition, success: Success, start: Weights, watch: Watch | None = None) -> Trained:
-    """Train the one network in `start`; `watch(epoch, loss, predictions, alive)` sees every epoch before its update."""
+    """Train the one network in `start`; `watch(epoch, loss, predictions, alive)` sees every epoch before its update.
+
+    Its repeats are those of its own arithmetic, whose bits may differ from the fast engines'.
+    """
     layers = network(condition, start)
-    trace = Trace.empty(1)
+    trace, search = Trace.empty(1), Search(1)
     part = tail_part(condition.epochs)
     tail_start = condition.epochs - TAIL_PARTS * part
     X = condition.task.x(condition.numpy_dtype)
     alive_at_start = alive(layers, X)
     for epoch, loss, y_pred in train_epochs(layers, condition):
+        search.look(epoch, final_weights(layers))
         now_alive = alive(layers, X)
         if watch:
             watch(epoch, loss, y_pred, now_alive)
@@ -92,7 +97,19 @@ def train_one(condition: Condition, success: Success, start: Weights, watch: Wat
             trace.first_death[0] = epoch
     if trace.first_death[0] < 0 and (alive_at_start & ~alive(layers, X)).any():
         trace.first_death[0] = condition.epochs
+    trace.settled_epoch[:] = search.settled_epoch(start, lambda weights: advance(condition, weights))
+    trace.period[:] = search.period
     return Trained(final_weights(layers), trace)
+
+
+def advance(condition: Condition, weights: Weights) -> Weights:
+    """The weights of one network, or of none, an epoch later."""
+    if weights.n_networks == 0:
+        return weights
+    layers = network(condition, weights)
+    for _ in train_epochs(layers, condition.with_(epochs=1)):
+        pass
+    return final_weights(layers)
 
 
 def train(condition: Condition, success: Success, start: Weights) -> Trained:
@@ -108,5 +125,7 @@ def train(condition: Condition, success: Success, start: Weights) -> Trained:
             np.concatenate([d.trace.last_unsolved for d in done]),
             np.concatenate([d.trace.first_death for d in done]),
             np.concatenate([d.trace.tail for d in done], axis=1),
+            np.concatenate([d.trace.settled_epoch for d in done]),
+            np.concatenate([d.trace.period for d in done]),
         ),
     )

@@ -23,17 +23,22 @@ class Trace:
     tail: sums of the losses over the last epochs, in `nnxor.protocol.TAIL_PARTS` parts of
         `nnxor.protocol.tail_part` epochs each, the earliest first. Shape (parts, R), float64
         whatever the dtype.
+    settled_epoch: first epoch from which the parameters repeat exactly, and
+    period: after how many epochs they do (`nnxor.engines.repeats`); both −1 where no repeat was
+        found. Shape (R,), int32.
     """
 
     last_unsolved: NDArray[np.int32]
     first_death: NDArray[np.int32]
     tail: NDArray[np.float64]
+    settled_epoch: NDArray[np.int32]
+    period: NDArray[np.int32]
 
     @classmethod
     def empty(cls, n_networks: int) -> Trace:
         """A trace in which nothing has happened yet."""
         never = np.full(n_networks, -1, np.int32)
-        return cls(never, never.copy(), np.zeros((TAIL_PARTS, n_networks)))
+        return cls(never, never.copy(), np.zeros((TAIL_PARTS, n_networks)), never.copy(), never.copy())
 
 
 @dataclass(frozen=True)

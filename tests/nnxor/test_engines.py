@@ -112,7 +112,8 @@ def test_the_square_kernel_is_the_general_one_written_out(monkeypatch: pytest.Mo
     condition = Condition(hidden=4, epochs=500, lr=0.2)
     weights = start(condition, range(64))
     written_out = numba_engine(condition, SUCCESS, weights)
-    monkeypatch.setattr(compiled, "square_kernel", kernels.general_kernel)
+    monkeypatch.setattr(compiled, "search_kernel", lambda _, *kind: kernels.search_kernel(False, *kind))
+    monkeypatch.setattr(compiled, "settling_kernels", lambda _: kernels.settling_kernels(False))
     assert same_bits(written_out, numba_engine(condition, SUCCESS, weights))
 
 
