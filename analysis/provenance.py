@@ -87,10 +87,7 @@ def _flat(run: Mapping[str, Any]) -> dict[str, str]:
 
 def commands(manifest: Mapping[str, Any], folder_name: str, exemplars: pd.DataFrame) -> list[str]:
     """Command lines that make the study, the report and each exemplary run again."""
-    lines = []
-    for run in manifest.get("runs", []):
-        arguments = [str(word) for word in run.get("command", [])[1:]]
-        lines.append(f"python -m experiments.run {shlex.join(arguments)}".strip())
+    lines = [shlex.join(str(word) for word in run.get("command", [])) for run in manifest.get("runs", [])]
     lines.append(f"python -m analysis.report {shlex.quote(folder_name)}")
     for _, run in exemplars.iterrows():
         fields = [name for name in ARTICLE if name in ("hidden", "init", "lr") or _differs(run[name], ARTICLE[name])]

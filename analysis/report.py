@@ -93,7 +93,7 @@ def write_report(folder: Path) -> Path:
     with Beside(folder) as beside:
         results = read_results(folder)
         pictures = draw_figures(results, folder / "figures", beside)
-    text = render(results, pictures, folder.name)
+    text = render(results, pictures, "/".join(folder.absolute().parts[-2:]))
     temporary = folder / ".report.html.tmp"
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(folder / "report.html")

@@ -116,12 +116,11 @@ def _percent(count: float, n: float) -> str:
     return f"{100 * count / n:.1f}" if count else "-"
 
 
-LEGEND = (
-    "solved: % with 95 % Wilson interval; 1/4, 1/3, 1/2, other: % that ended there;\n"
-    "dead: mean units dead at start > at end; epochs: median to solve, of the solved"
-)
-
-
 def print_summary(summary: pd.DataFrame) -> None:
     """Print the table and what its columns mean."""
-    print("\n".join(["", *table_lines(summary), "", *LEGEND.splitlines()]), flush=True)
+    levels = ", ".join(name.removeprefix("stuck_") for name in stuck_outcomes(summary))
+    legend = [
+        f"solved: % with 95 % Wilson interval; {levels}, other: % that ended there;",
+        "dead: mean units dead at start > at end; epochs: median to solve, of the solved",
+    ]
+    print("\n".join(["", *table_lines(summary), "", *legend]), flush=True)

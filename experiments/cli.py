@@ -60,7 +60,11 @@ def _terminate(_signum: int, _frame: FrameType | None) -> None:
 
 
 def _compose_and_work(config_name: str, work: Work) -> int:
-    import hydra
+    try:
+        import hydra
+        import yaml
+    except ModuleNotFoundError:
+        raise RunError("hydra-core is not installed here: run `make`, then use .venv/bin/python") from None
     from hydra.errors import HydraException
     from omegaconf import DictConfig, OmegaConf
     from omegaconf.errors import OmegaConfBaseException
@@ -92,6 +96,8 @@ def _compose_and_work(config_name: str, work: Work) -> int:
         main()
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(_explain(error, config_name)) from None
+    except yaml.YAMLError as error:
+        raise InputError(f"a file in conf is not YAML: {_one_line(error)}") from None
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else FAILED
         return code if code in (DONE, INTERRUPTED, TERMINATED) else BAD_INPUT
@@ -108,6 +114,9 @@ def _explain(error: Exception, config_name: str) -> str:
     if match := re.search(r"Ambiguous value for argument '([^']+)'", text):
         key, _, value = match[1].partition("=")
         return f"{match[1]} is ambiguous; for a list write {key}=[{value}]"
+    if match := re.search(r"^(no viable alternative|mismatched|extraneous|missing|token recognition).*", text):
+        given = " ".join(sys.argv[1:])
+        return f"cannot read the overrides ({match[0]}): {given}; write lists without blanks, [a,b], or quote them"
     return _one_line(error)
 
 
@@ -133,7 +142,7 @@ def _unknown_key(key: str, config_name: str) -> str:
     *parents, last = key.split("@")[0].split(".")
     for parent in parents:
         node = node.get(parent) if isinstance(node, Mapping) else None
-    if not parents and (CONF / last).is_dir() and last not in ("study", "parallel"):
+    if not parents and last in (node.get("base") or {}):
         return f"{key} cannot be given alone; use base.{key} or grid.{key}"
     allowed = [name for name in node if name not in ("defaults", "hydra")] if isinstance(node, Mapping) else []
     if parents == ["parallel"]:

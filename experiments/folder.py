@@ -111,10 +111,10 @@ class ResultFolder:
         held, keys, asked = self.done(), self._keys(), self.study.seeds
         extra = [key for key in held if key not in keys]
         if extra:
-            example = str(texts.get(extra[0], extra[0])).partition(";")[2] or "the default one"
+            there = _words(str(texts.get(extra[0], extra[0])))
             raise InputError(
-                f"{self.path} holds {len(extra)} of its {len(held)} conditions that this study does not ask for "
-                f"(such as {example}); {WAYS_OUT}"
+                f"{self.path} holds {len(extra)} of its {len(held)} conditions that this study does not ask for: "
+                f"there {there}, here {_words(self.study.conditions[0].text())}; {WAYS_OUT}"
             )
         spans = [span for spans in held.values() for span in spans]
         first = min((span.start for span in spans), default=asked.start)
@@ -261,3 +261,8 @@ class ResultFolder:
             self._parts_folder.rmdir()
         sync_folder(self.path)
         return written.failed
+
+
+def _words(text: str) -> str:
+    """A condition's canonical text, for a message."""
+    return text.partition(";")[2] or "the default condition (4 units, init uniform, lr 0.1, 10,000 epochs)"

@@ -26,8 +26,15 @@ def provenance() -> dict[str, object]:
         "libraries": {name: _version(name) for name in LIBRARIES},
         "platform": platform.platform(),
         "cpu": _cpu(),
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": _command(),
     }
+
+
+def _command() -> list[str]:
+    """The command line as it was typed, without the paths of this machine."""
+    if sys.orig_argv[1:2] == ["-m"]:
+        return ["python", *sys.orig_argv[1:]]
+    return [Path(sys.argv[0]).name, *sys.argv[1:]]
 
 
 def _version(package: str) -> str | None:

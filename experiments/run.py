@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -21,7 +22,15 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """The command."""
-    start("run", run)
+    start("run", lambda config: run(with_own_question(config, sys.argv[1:])))
+
+
+def with_own_question(config: Mapping[str, Any], arguments: list[str]) -> Mapping[str, Any]:
+    """A study that got another name on the command line asks another question than the one it was made from."""
+    given = {argument.lstrip("+").partition("=")[0] for argument in arguments}
+    if "name" in given and "question" not in given:
+        return {**config, "question": "A sweep of one's own."}
+    return config
 
 
 def run(config: Mapping[str, Any]) -> int:
@@ -56,6 +65,8 @@ def run(config: Mapping[str, Any]) -> int:
             report(folder, options)
             return report_failed(folder, failed)
         print(f"{study.name}: nothing left to do; {study.n_trainings:,} trainings are in {folder.path}")
+        if options.report and reported(folder, options):
+            print(f"report: {folder.path / 'report.html'}")
         if not reported(folder, options):
             report(folder, options)
         return DONE
@@ -116,6 +127,7 @@ def train(study: Study, options: Options, folder: ResultFolder, todo: list[Batch
     total = sum(len(batch.seeds) for batch in todo)
     how = f"{options.engine}, {options.n_jobs} {options.backend}{' (' + options.note + ')' if options.note else ''}"
     counts = f"{len(study.conditions):,} conditions x {len(study.seeds):,} seeds, {total:,} trainings to do"
+    counts = re.sub(r"\b1 (condition|seed|training)s", r"1 \1", counts)
     say(paragraph(f"{study.name}: {study.question}"))
     say(paragraph(f"{counts}, with {how}"))
     if options.engine == "numba":
@@ -139,6 +151,7 @@ def report(folder: ResultFolder, options: Options) -> None:
         from analysis.report import write_report
         from experiments.exemplars import write_exemplars
 
+        print("drawing figures and report (report=false leaves them out) ...", flush=True)
         write_exemplars(folder.path, folder.study)
         print(f"report: {write_report(folder.path)}")
     print(f"results: {folder.path}")

@@ -78,13 +78,15 @@ def _mapping(key: str, value: object) -> dict[str, object]:
 
 
 def _name(value: object) -> str:
+    if value == "???":
+        raise InputError("name is missing: a study's file begins with '# @package _global_' and holds a name")
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", value):
         raise InputError(f"name={value} is not allowed; allowed: letters, digits, '.', '_' and '-', at most 100")
     return value
 
 
 def _question(value: object) -> str:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or value == "???":
         raise InputError(f"question={value} is not allowed; allowed: a sentence")
     return value
 

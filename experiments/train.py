@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from nnxor.draws import Weights
     from nnxor.engines.trace import Trained
 
+SHOWN = ("task", "hidden", "activation", "init", "lr", "epochs", "loss")
+"""Fields that the first line of the printout names."""
+
 LOSS_EVERY, PREDICTIONS_EVERY = 100, 5000
 
 
@@ -39,6 +42,8 @@ def train(config: Mapping[str, Any]) -> int:
     plot = None if config["plot"] is None else Path(str(config["plot"]))
     if plot:
         make_folder(plot)
+    print(" ".join(f"{name}={value}" for name, value in condition.values().items() if name in SHOWN), end=" ")
+    print(f"weights={config['weights']}" if config["weights"] else f"seed={config['seed'] or 0}")
     printout = Printout(condition)
     with np.errstate(all="ignore"):
         trained = train_one(condition, success, weights, printout.watch)

@@ -62,7 +62,7 @@ def write_folder(folder: Path, rows: list[dict[str, Any]], texts: Mapping[str, s
         "runs": [{
             "start": "2026-01-01T00:00:00+00:00", "end": "2026-01-01T00:00:01+00:00", "wall_s": 1.0,
             "trained": len(trials), "engine": "numpy", "git": {"commit": "abc123", "dirty": False},
-            "command": ["run.py", "study=handmade", "seeds.count=40"],
+            "command": ["python", "-m", "experiments.run", "study=handmade", "seeds.count=40"],
         }],
     }  # fmt: skip
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
