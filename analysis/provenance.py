@@ -85,10 +85,13 @@ def _flat(run: Mapping[str, Any]) -> dict[str, str]:
     return flat
 
 
-def commands(manifest: Mapping[str, Any], folder_name: str, exemplars: pd.DataFrame) -> list[str]:
+def commands(manifest: Mapping[str, Any], exemplars: pd.DataFrame) -> list[str]:
     """Command lines that make the study, the report and each exemplary run again."""
-    lines = [shlex.join(str(word) for word in run.get("command", [])) for run in manifest.get("runs", [])]
-    lines.append(f"python -m analysis.report {shlex.quote(folder_name)}")
+    typed = [[str(word) for word in run.get("command", [])] for run in manifest.get("runs", [])]
+    outputs = [word.partition("=")[2] for words_ in typed for word in words_ if word.startswith("output=")]
+    folder = outputs[-1] if outputs else f"results/{manifest.get('study')}"
+    lines = [shlex.join(words_) for words_ in typed]
+    lines.append(f"python -m analysis.report {shlex.quote(folder)}")
     for _, run in exemplars.iterrows():
         fields = [name for name in ARTICLE if name in ("hidden", "init", "lr") or _differs(run[name], ARTICLE[name])]
         words_ = [f"{name}={words.value(run[name])}" for name in fields]

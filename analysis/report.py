@@ -93,7 +93,7 @@ def write_report(folder: Path) -> Path:
     with Beside(folder) as beside:
         results = read_results(folder)
         pictures = draw_figures(results, folder / "figures", beside)
-    text = render(results, pictures, "/".join(folder.absolute().parts[-2:]))
+    text = render(results, pictures)
     temporary = folder / ".report.html.tmp"
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(folder / "report.html")
@@ -159,7 +159,7 @@ def _size(path: Path) -> tuple[int, int]:
     return int.from_bytes(header[16:20], "big") // 2, int.from_bytes(header[20:24], "big") // 2
 
 
-def render(results: Results, pictures: list[Picture], folder_name: str) -> str:
+def render(results: Results, pictures: list[Picture]) -> str:
     """The report as one HTML text; every string is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
@@ -185,7 +185,7 @@ def render(results: Results, pictures: list[Picture], folder_name: str) -> str:
         planner=planner,
         method=provenance.method(results.trials, results.manifest),
         provenance=provenance.provenance(results.manifest),
-        commands=provenance.commands(results.manifest, folder_name, results.data["exemplars"]),
+        commands=provenance.commands(results.manifest, results.data["exemplars"]),
         config=results.config,
     )
 

@@ -68,7 +68,7 @@ def test_it_draws_the_loss_curve_and_the_function(tmp_path: Path) -> None:
 
 def test_settings_of_an_initialization_can_be_given() -> None:
     wide, narrow = (train("init=normal", f"init.weights.std={std}", "epochs=1") for std in (1, 0.001))
-    assert wide.splitlines()[0] != narrow.splitlines()[0] == "epoch      0  loss 1.0000"
+    assert wide.splitlines()[1] != narrow.splitlines()[1] == "epoch      0  loss 1.0000"
 
 
 @pytest.mark.parametrize(
