@@ -106,7 +106,7 @@ def page(reported: Path) -> Page:
 
 def without_figures(folder: Path) -> Page:
     """The report's page without the time that figures take."""
-    return Page(report.render(report.read_results(folder), [], folder.name))
+    return Page(report.render(report.read_results(folder), []))
 
 
 def condition(trials: pd.DataFrame, row: list[str]) -> pd.DataFrame:
