@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,16 +38,21 @@ class Beside:
             path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
             command = [sys.executable, "-m", "analysis.draw", str(folder.resolve())]
             self._process = subprocess.Popen(
-                command, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                command,
+                env={**os.environ, "PYTHONPATH": path},
+                stdin=subprocess.PIPE,  # it ends with this process: see end_with_parent
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
             )
 
     def __enter__(self) -> Beside:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._process:
+        if self._process and self._process.stdin:
             self._process.kill()
             self._process.wait()
+            self._process.stdin.close()
 
     def share(self, plots: Sequence[Plot]) -> tuple[list[Plot], list[Plot]]:
         """The figures that this process draws, and those that the other one does."""
@@ -84,8 +90,19 @@ def draw(plot: Plot, data: dict[str, pd.DataFrame], folder: Path) -> None:
     save(figure, folder, plot.name)
 
 
+def end_with_parent() -> None:
+    """Leave at once when the pipe from the parent closes, so that a killed report leaves nobody drawing."""
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def main() -> None:
     """Draw the share of the other process (see `Beside`)."""
+    end_with_parent()
     from analysis.figures import PLOTS
 
     folder = Path(sys.argv[1])

@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 
 from analysis.trials import OUTCOMES, FolderError
 
+PROMISED = (
+    "seed", "outcome", "predictions", "epoch", "curve", "rows", "inputs", "targets", "start", "final", "patterns_final",
+)  # fmt: skip
+"""Columns that the figures need."""
+
 
 def load_exemplars(folder: Path) -> pd.DataFrame:
     """A row for one run of each outcome, in the order of outcomes; empty if the folder has none.
@@ -24,11 +29,12 @@ def load_exemplars(folder: Path) -> pd.DataFrame:
         found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
         exemplars = pd.DataFrame(found)
         if len(exemplars):
+            exemplars = exemplars[[*PROMISED, *exemplars.columns.difference(PROMISED)]]
             order = exemplars["outcome"].map(OUTCOMES.index)
             exemplars = exemplars.iloc[order.argsort()].reset_index(drop=True)
     except (ValueError, OSError, KeyError, TypeError) as error:
         why = str(error).splitlines()[0]
-        raise FolderError(f"{path} is damaged ({why}); delete it and run the study with overwrite=true") from None
+        raise FolderError(f"{path} is damaged ({why}); delete it and report.html, and run the study again") from None
     return exemplars
 
 

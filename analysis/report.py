@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import argparse
 import base64
+import os
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from analysis.trials import FolderError
@@ -64,10 +67,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m analysis.report",
         description="Draws the figures of a finished study into DIR/figures and writes DIR/report.html.",
-        epilog="Exit status: 0 done, 2 bad input, 1 anything else.",
+        epilog="Exit status: 0 done, 2 bad input, 130 or 143 interrupted, 1 anything else.",
     )
     parser.add_argument("folder", metavar="DIR", type=Path, help="a result folder that experiments.run made")
     folder: Path = parser.parse_args(arguments).folder
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         print(f"report: {write_report(folder)}")
     except FolderError as error:
@@ -76,7 +80,14 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         print(f"{folder} cannot be written: {error.strerror or error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt as stop:
+        print("interrupted; the figures and report of before are as they were, or drawn anew", file=sys.stderr)
+        return stop.args[0] if stop.args else 130
     return 0
+
+
+def _terminate(_signum: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt(143)
 
 
 def write_report(folder: Path) -> Path:
@@ -94,7 +105,7 @@ def write_report(folder: Path) -> Path:
         results = read_results(folder)
         pictures = draw_figures(results, folder / "figures", beside)
     text = render(results, pictures)
-    temporary = folder / ".report.html.tmp"
+    temporary = folder / f".report.html.{os.getpid()}.tmp"
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(folder / "report.html")
     return folder / "report.html"

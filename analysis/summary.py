@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def summarise(trials: pd.DataFrame) -> pd.DataFrame:
 
 def write_summary(summary: pd.DataFrame, folder: Path) -> None:
     """Write summary.csv."""
-    temporary = folder / ".summary.csv.tmp"
+    temporary = folder / f".summary.csv.{os.getpid()}.tmp"
     summary.to_csv(temporary, index=False, float_format="%.6g")
     temporary.replace(folder / "summary.csv")
 

@@ -60,8 +60,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         protocol, trials = manifest["protocol"], manifest["trials"]
-        dict(manifest["conditions"])
-    except (ValueError, OSError, KeyError, TypeError):
+        runs, seeds, texts = manifest["runs"], manifest["seeds"], manifest["conditions"]
+        if not (isinstance(runs, list) and len(seeds) == 2 and all(isinstance(text, str) for text in texts.values())):
+            raise ValueError
+    except (ValueError, OSError, KeyError, TypeError, AttributeError):
         raise FolderError(f"{folder}/manifest.json is damaged; run the study again with overwrite=true") from None
     if protocol != PROTOCOL:
         raise FolderError(

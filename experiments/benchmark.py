@@ -38,15 +38,16 @@ def main() -> None:
 
 def benchmark(config: Mapping[str, Any]) -> int:
     """Time all contenders for each width; print a table and write a CSV file."""
-    from experiments.fields import known_keys, whole
+    from experiments.fields import MAX_EPOCHS, known_keys, whole
+    from experiments.options import read_path
     from experiments.progress import say
 
     known_keys("", config, ["hidden", "epochs", "repeats", "output"])
     widths = config["hidden"] if isinstance(config["hidden"], list) else [config["hidden"]]
     for value in widths:
         whole("hidden", value, 1, 4096)
-    epochs, repeats = whole("epochs", config["epochs"], 1), whole("repeats", config["repeats"], 1)
-    output = Path(str(config["output"]))
+    epochs, repeats = whole("epochs", config["epochs"], 1, MAX_EPOCHS), whole("repeats", config["repeats"], 1, 1000)
+    output = read_path("output", config["output"])
     if not widths or output.is_dir():
         raise InputError("hidden=[] is empty" if not widths else f"output={output} is a folder; allowed: a file")
     write_csv(output, [])  # refuse a bad path before the work, not after it

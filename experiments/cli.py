@@ -18,6 +18,10 @@ Work = Callable[[dict[str, Any]], int]
 
 def start(config_name: str, work: Work) -> NoReturn:
     """Compose conf/CONFIG_NAME.yaml with the command line, do the work, and exit with its status."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name) or open(os.devnull, "w")  # noqa: SIM115 - None where the caller closed it
+        stream.reconfigure(errors="replace")  # a question may hold what the terminal cannot show
+        setattr(sys, name, stream)
     signal.signal(signal.SIGTERM, _terminate)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell's `&` has turned it off
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us instead of being printed over many lines
@@ -73,8 +77,11 @@ def _compose_and_work(config_name: str, work: Work) -> int:
         if re.match(r"\+*[\w/]+=.*\.\.", argument) and argument.split("=")[0].lstrip("+") in ("study", "parallel"):
             raise InputError(f"{argument} is not allowed; {_options(argument.split('=')[0].lstrip('+'))}")
     statuses: list[int] = []
+    composed: list[DictConfig] = []
 
     def job(config: DictConfig) -> None:
+        composed.append(config)
+
         def run() -> int:
             try:
                 plain = OmegaConf.to_container(config, resolve=True)
@@ -82,7 +89,7 @@ def _compose_and_work(config_name: str, work: Work) -> int:
                 raise InputError(_one_line(error)) from None
             assert isinstance(plain, dict)
             given = {str(key): value for key, value in plain.items()}
-            for key in top_level_keys(config_name):
+            for key in (*top_level_keys(config_name), *(["parallel"] if config_name == "run" else [])):
                 if key not in given:
                     raise InputError(f"{key} is missing; it cannot be removed")
             return work(given)
@@ -98,6 +105,10 @@ def _compose_and_work(config_name: str, work: Work) -> int:
         raise InputError(_explain(error, config_name)) from None
     except yaml.YAMLError as error:
         raise InputError(f"a file in conf is not YAML: {_one_line(error)}") from None
+    except Exception as error:
+        if composed:
+            raise
+        raise InputError(f"the overrides cannot be composed: {_one_line(error)}") from None
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else FAILED
         return code if code in (DONE, INTERRUPTED, TERMINATED) else BAD_INPUT

@@ -94,7 +94,10 @@ class ResultFolder:
             return {}
         except ValueError as error:
             raise InputError(f"{self._manifest_path} cannot be read ({error}); {WAYS_OUT}") from None
-        if not isinstance(content, dict) or not {"protocol", "success", "conditions", "complete"} <= content.keys():
+        shape = {"protocol": int, "success": dict, "conditions": dict, "complete": bool, "runs": list}
+        if not isinstance(content, dict) or not all(
+            isinstance(content.get(name), kind) for name, kind in shape.items()
+        ):
             raise InputError(f"{self._manifest_path} is not a manifest; {WAYS_OUT}")
         return content
 
@@ -165,7 +168,7 @@ class ResultFolder:
     def is_compact(self) -> bool:
         """Whether all that there is stands in trials.parquet, and the manifest says that it is fine."""
         half_tidied = self._parts_folder.is_dir() and not any(self._parts_folder.iterdir())
-        tidy = self.trials.exists() and not self._parts and not half_tidied
+        tidy = self.trials.exists() and (self.path / "config.yaml").exists() and not self._parts and not half_tidied
         return tidy and bool(self._manifest().get("complete"))
 
     # --- claiming it
@@ -182,13 +185,20 @@ class ResultFolder:
         try:
             self._lock(handle)
             self.check(overwrite)
-            if overwrite:
-                self._discard()
-            for path in (*self.path.glob(".*.tmp"), *self.path.glob("*/.*.tmp")):
-                path.unlink()
+            self._tidy(overwrite)
             yield
         finally:
             os.close(handle)
+
+    def _tidy(self, overwrite: bool) -> None:
+        """Remove what a killed run left half written, and with `overwrite` everything that runs wrote."""
+        try:
+            for path in (*self.path.glob(".*.tmp"), *self.path.glob("*/.*.tmp")):
+                path.unlink()
+            if overwrite:
+                self._discard()
+        except OSError as error:
+            raise InputError(f"{error.filename} cannot be removed: {error.strerror}; use output=DIR") from None
 
     def _lock(self, handle: int) -> None:
         try:

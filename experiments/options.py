@@ -70,7 +70,7 @@ def available_cores() -> int:
 def _engine(value: object) -> tuple[str, str]:
     if value == "auto":
         return engines.fastest()
-    if value not in engines.ENGINES:
+    if not isinstance(value, str) or value not in engines.ENGINES:
         raise InputError(f"engine={value} is not allowed; allowed: auto, {', '.join(engines.ENGINES)}")
     return str(value), ""
 
@@ -84,6 +84,12 @@ def _switch(name: str, value: object) -> bool:
 def _output(value: object, name: str) -> Path:
     if value is None:
         return Path("results") / name
-    if not isinstance(value, str | int | float) or isinstance(value, bool) or not str(value).strip():
-        raise InputError(f"output={value} is not allowed; allowed: a folder's path")
-    return Path(str(value))
+    return read_path("output", value)
+
+
+def read_path(key: str, value: object) -> Path:
+    """A path on the command line, or InputError."""
+    text = str(value)
+    if not isinstance(value, str | int | float) or isinstance(value, bool) or not text.strip() or "\0" in text:
+        raise InputError(f"{key}={value!r} is not allowed; allowed: a path")
+    return Path(text)

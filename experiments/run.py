@@ -78,7 +78,8 @@ def keeping(folder: ResultFolder) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as stop:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not cut the answer to the first
+        for another in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(another, signal.SIG_IGN)  # it must not cut the answer to the first
         kept, total = folder.kept(), folder.study.n_trainings
         raise type(stop)(
             f"interrupted; {kept:,} of {total:,} trainings kept in {folder.path}; the same command goes on from there"
@@ -86,8 +87,9 @@ def keeping(folder: ResultFolder) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
+        where = error.filename or folder.path
         raise RunError(
-            f"stopped in {folder.path}: {error.strerror or error}; what was trained is kept; "
+            f"stopped at {where}: {error.strerror or error}; what was trained is kept in {folder.path}; "
             "mend it and run the same command again"
         ) from None
 
@@ -142,18 +144,21 @@ def train(study: Study, options: Options, folder: ResultFolder, todo: list[Batch
 def report(folder: ResultFolder, options: Options) -> None:
     """The summary, as a table in the terminal and as summary.csv; then figures and report."""
     from analysis.summary import COLUMNS, print_summary, summarise, write_summary
-    from analysis.trials import load
+    from analysis.trials import FolderError, load
 
-    summary = summarise(load(folder.path, COLUMNS))
-    write_summary(summary, folder.path)
-    print_summary(summary)
-    if options.report:
-        from analysis.report import write_report
-        from experiments.exemplars import write_exemplars
+    try:
+        summary = summarise(load(folder.path, COLUMNS))
+        write_summary(summary, folder.path)
+        print_summary(summary)
+        if options.report:
+            from analysis.report import write_report
+            from experiments.exemplars import write_exemplars
 
-        print("drawing figures and report (report=false leaves them out) ...", flush=True)
-        write_exemplars(folder.path, folder.study)
-        print(f"report: {write_report(folder.path)}")
+            print("drawing figures and report (report=false leaves them out) ...", flush=True)
+            write_exemplars(folder.path, folder.study)
+            print(f"report: {write_report(folder.path)}")
+    except FolderError as error:
+        raise RunError(str(error)) from None
     print(f"results: {folder.path}")
 
 

@@ -30,16 +30,17 @@ def train(config: Mapping[str, Any]) -> int:
     import numpy as np
 
     from experiments.fields import positive
+    from experiments.options import read_path
     from experiments.weights import check_writable, make_folder, save_weights
     from nnxor.condition import Success
     from nnxor.engines.reference import train_one
 
     condition, weights = read(config)
     success = Success("loss", positive("tolerance", config["tolerance"]))
-    save = None if config["save"] is None else Path(str(config["save"]))
+    save = None if config["save"] is None else read_path("save", config["save"])
     if save:
         check_writable(save)
-    plot = None if config["plot"] is None else Path(str(config["plot"]))
+    plot = None if config["plot"] is None else read_path("plot", config["plot"])
     if plot:
         make_folder(plot)
     print(" ".join(f"{name}={value}" for name, value in condition.values().items() if name in SHOWN), end=" ")
@@ -82,6 +83,7 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights]:
 
     from experiments.catalog import parse_init, parse_task
     from experiments.fields import FIELDS, known_keys, make_condition, read_field, whole
+    from experiments.options import read_path
     from experiments.weights import load_weights
     from nnxor.draws import draw
 
@@ -103,7 +105,7 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights]:
         seed = 0 if config["seed"] is None else whole("seed", config["seed"], 0, 2**63 - 1)
         n_inputs = condition.task.n_inputs
         return condition, draw(condition.init, n_inputs, condition.hidden, range(seed, seed + 1), condition.bias)
-    weights = load_weights(Path(str(config["weights"])), condition.numpy_dtype)
+    weights = load_weights(read_path("weights", config["weights"]), condition.numpy_dtype)
     for override in HydraConfig.get().overrides.task:
         if override.split("=")[0].split(".")[0] in ("seed", "init"):
             raise InputError(f"{override} would do nothing, since weights={config['weights']} is given")

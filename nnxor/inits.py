@@ -27,6 +27,9 @@ PARAMETERS: dict[str, dict[str, float | None]] = {
 `std` is the standard deviation.
 """
 
+LARGEST = 1e30
+"""Largest parameter of a distribution: its draws must be finite in float32, with room to train."""
+
 _OPERATORS = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -97,6 +100,8 @@ class Distribution:
     def values(self, fan_in: int, fan_out: int) -> dict[str, float]:
         """The parameters as numbers for a layer; ValueError if they make no distribution."""
         values = {key: evaluate(formula, fan_in, fan_out) for key, formula in self.parameters}
+        if any(abs(value) > LARGEST for value in values.values()):
+            raise ValueError(f"{max(values.values(), key=abs):g} is beyond {LARGEST:g}, which float32 cannot bear")
         if values.get("std", 0.0) < 0:
             raise ValueError(f"std={values['std']:g} is negative")
         if values.get("cut", 1.0) <= 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -155,7 +156,7 @@ def save(figure: Figure, folder: Path, name: str) -> None:
             ("svg", {"Date": None, "Creator": None}, {}),
             ("png", {"Software": None}, {"dpi": 200, "pil_kwargs": {"compress_level": 4}}),
         ):
-            temporary = folder / f".{name}.{suffix}.tmp"
+            temporary = folder / f".{name}.{suffix}.{os.getpid()}.tmp"
             figure.savefig(temporary, format=suffix, metadata=metadata, **options)  # type: ignore[arg-type]
             temporary.replace(folder / f"{name}.{suffix}")
 

@@ -111,7 +111,8 @@ def _at_end(ax: Axes, mine: pd.DataFrame) -> None:
     bottom = np.zeros(hidden + 1)
     for outcome in present(mine):
         part = mine[(mine["outcome"] == outcome).to_numpy(bool)]
-        share = 100 * np.bincount(part["dead_final"], minlength=hidden + 1) / len(mine)
+        ended = part["dead_final"].dropna().astype(int)  # a diverged run ends with no count of dead units
+        share = 100 * np.bincount(ended, minlength=hidden + 1) / len(mine)
         ax.bar(
             np.arange(hidden + 1), share, bottom=bottom, width=0.82, color=OUTCOME_COLOURS[outcome],
             hatch=OUTCOME_HATCHES[outcome] * 2, edgecolor="white", linewidth=0.4,
@@ -133,7 +134,9 @@ def describe_dead_units(trials: pd.DataFrame) -> str:
         law = dead_law(mine)
         exact = f" against {float(law @ np.arange(len(law))):.2f} by the exact law" if law is not None else ""
         start, end = mine["dead_init"].mean(), mine["dead_final"].mean()
-        texts.append(f"{init}: {start:.2f} dead units at the start{exact}, {end:.2f} at the end (n = {len(mine):,})")
+        n_ended = int(mine["dead_final"].notna().sum())
+        last = f"{float(end):.2f} at the end (n = {n_ended:,})" if n_ended else "all diverged"
+        texts.append(f"{init}: {start:.2f} dead units at the start{exact} (n = {len(mine):,}), {last}")
     where = words.condition(nearest(trials), [name for name in ("hidden", "lr") if name in swept(trials)] or ["hidden"])
     return f"On average, with {where}, {'; '.join(texts)}."
 

@@ -156,7 +156,7 @@ def test_growing_runs_only_what_is_new_and_ends_at_the_same_bytes(run: Run, firs
     [
         (["seeds.count=10"], "holds seeds 0 to 19, more than this study's 0 to 9"),
         (["grid.hidden=4"], "conditions that this study does not ask for"),
-        (["base.epochs=61"], "conditions that this study does not ask for (such as"),
+        (["base.epochs=61"], "conditions that this study does not ask for: there"),
         (["success.tolerance=0.01"], "was made with success"),
     ],
 )

@@ -42,6 +42,7 @@ REFUSED = [
     ("grid.init=[hee]", "did you mean he?"),
     ("grid.task=[foo]", "grid.task=foo is unknown; allowed: and,"),
     ("grid.init=[3]", "allowed: a name"),
+    ("engine=[numba]", "allowed: auto"),
     ("engine=foo", "engine=foo is not allowed; allowed: auto, reference, numpy, numba"),
     ("parallel.n_jobs=0", "parallel.n_jobs=0"),
     ("parallel.batch=0", "parallel.batch=0"),
@@ -108,6 +109,9 @@ def test_what_is_not_built_yet_is_refused_as_such(override: str) -> None:
         (["init=he"], "use base.init or grid.init"),
         (["~grid"], "grid is missing"),
         (["output=/dev/null/x"], "cannot be written"),
+        (["~parallel"], "parallel is missing"),
+        (["parallel=null"], "parallel"),
+        (["hydra.run.dir=/proc/x"], "/proc/x"),
     ],
 )
 def test_the_command_says_it_in_one_line_and_exits_with_2(arguments: list[str], words: str, tmp_path: Path) -> None:
