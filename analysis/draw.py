@@ -94,7 +94,7 @@ def end_with_parent() -> None:
     """Leave at once when the pipe from the parent closes, so that a killed report leaves nobody drawing."""
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        os.read(sys.stdin.fileno(), 1)  # not sys.stdin.read, which aborts an interpreter that shuts down
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

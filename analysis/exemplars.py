@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from analysis.trials import OUTCOMES, FolderError
 
 PROMISED = (
-    "seed", "outcome", "predictions", "epoch", "curve", "rows", "inputs", "targets", "start", "final", "patterns_final",
+    "seed", "outcome", "predictions", "epoch", "curve", "rows", "inputs", "targets", "final", "patterns_final",
 )  # fmt: skip
 """Columns that the figures need."""
 

@@ -73,7 +73,7 @@ def contenders() -> list[Contender]:
         found.append(Contender("article's loop, PyTorch", 1, 1, 0.2, peers.article_pytorch))
     if importlib.util.find_spec("jax"):
         found.append(Contender("JAX, vmap + scan", cores, 1024, 0.2, peers.vmapped_jax))
-    for name, trainings, share in (("reference", 1, 0.2), ("numpy", 512, 0.05), ("numba", 512, 1.0)):
+    for name, trainings, share in (("reference", 1, 0.2), ("numpy", 512, 0.05), ("numba", 2048, 1.0)):
         found.append(Contender(f"engine {name}", 1, trainings, share, _engine(name)))
         if cores > 1:
             found.append(Contender(f"engine {name}", cores, cores * trainings, share, _spread(name, cores)))
