@@ -1,4 +1,4 @@
-"""Ends a small run at its N-th file operation, for every N, then resumes it; prints what went wrong, if anything.
+"""Ends a small run at its N-th file operation, for N all along it, then resumes it; prints what went wrong.
 
 Run by test_killing.py in a process of its own, because it forks: `python kill_everywhere.py FOLDER`.
 """
@@ -55,7 +55,7 @@ def killed(operation: int, *overrides: str) -> bool:
 
 
 def main(root: Path) -> None:
-    """Kill a first run at each of its operations, a growing and an overwriting run at every third one."""
+    """Kill a first run at every other of its operations, a growing and an overwriting run at every fifth."""
     quietly(f"output={root / 'small'}")
     quietly(f"output={root / 'grown'}", "seeds.count=6")
     small, grown = ((root / name / "trials.parquet").read_bytes() for name in ("small", "grown"))
@@ -79,7 +79,7 @@ def main(root: Path) -> None:
                 print(f"{case}, operation {operation}: status {status}, same bytes {same}, odd files {left}")
             if not alive:
                 break
-            operation += 1 if case == "first" else 3
+            operation += 2 if case == "first" else 5
         print(f"{case}: {operation} operations")
 
 

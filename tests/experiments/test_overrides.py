@@ -62,7 +62,7 @@ REFUSED = [
     ("success.tolerance=0", "success.tolerance=0"),
     ("success.rule=foo", "success.rule=foo is not allowed"),
     ("dry_run=maybe", "allowed: true, false"),
-    ("output=true", "allowed: a folder's path"),
+    ("output=true", "output=True is not allowed; allowed: a path"),
 ]
 
 LATER = [
@@ -110,7 +110,7 @@ def test_what_is_not_built_yet_is_refused_as_such(override: str) -> None:
         (["~grid"], "grid is missing"),
         (["output=/dev/null/x"], "cannot be written"),
         (["~parallel"], "parallel is missing"),
-        (["parallel=null"], "parallel"),
+        (["parallel=null"], "Config group override must be a string"),
         (["hydra.run.dir=/proc/x"], "/proc/x"),
     ],
 )
