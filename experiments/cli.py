@@ -28,8 +28,9 @@ def start(config_name: str, work: Work) -> NoReturn:
     status = guarded(lambda: _compose_and_work(config_name, work))
     sys.stdout.flush()
     sys.stderr.flush()
-    if status in (INTERRUPTED, TERMINATED):
-        os._exit(status)  # a kernel that is still at work in a thread cannot be waited for
+    if status != DONE:
+        kill_workers()
+        os._exit(status)  # work may be going on in threads: it cannot be waited for, nor live through an exit
     sys.exit(status)
 
 
@@ -41,7 +42,6 @@ def guarded(work: Callable[[], int]) -> int:
         print(error, file=sys.stderr)
         return BAD_INPUT if isinstance(error, InputError) else FAILED
     except KeyboardInterrupt as error:
-        kill_workers()
         print(str(error) or "interrupted", file=sys.stderr)
         return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
     except BrokenPipeError:

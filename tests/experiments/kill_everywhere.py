@@ -55,7 +55,7 @@ def killed(operation: int, *overrides: str) -> bool:
 
 
 def main(root: Path) -> None:
-    """Kill a first run at every other of its operations, a growing and an overwriting run at every fifth."""
+    """Kill a first run at every third of its operations, a growing and an overwriting run at every seventh."""
     quietly(f"output={root / 'small'}")
     quietly(f"output={root / 'grown'}", "seeds.count=6")
     small, grown = ((root / name / "trials.parquet").read_bytes() for name in ("small", "grown"))
@@ -79,7 +79,7 @@ def main(root: Path) -> None:
                 print(f"{case}, operation {operation}: status {status}, same bytes {same}, odd files {left}")
             if not alive:
                 break
-            operation += 2 if case == "first" else 5
+            operation += 3 if case == "first" else 7
         print(f"{case}: {operation} operations")
 
 

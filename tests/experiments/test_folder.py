@@ -49,7 +49,7 @@ def trained(folder: Path) -> list[int]:
         ("engine=numpy", "parallel=loky", "parallel.n_jobs=2"),
         ("parallel=loky", "parallel.n_jobs=2"),
         ("parallel.n_jobs=2", "parallel.batch=7"),
-        ("parallel.batch=1",),
+        ("parallel.batch=3",),
     ],
     ids=" ".join,
 )
