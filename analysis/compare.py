@@ -86,7 +86,7 @@ class Comparison:
     `differences` are (what, in A, in B); `changed` the fields that differ between aligned
     conditions that are not the same trainings; `alone` counts the conditions of A and of B that are
     aligned with none. Of the trainings that both folders hold (`checked`), `broken` ended otherwise;
-    `example` is the first of them in words. `checked` is None where success rules differ.
+    `example` is the first of them in words. Under another success rule a training is another condition.
     """
 
     a: Side
@@ -95,7 +95,7 @@ class Comparison:
     changed: tuple[str, ...]
     rows: list[Row]
     alone: tuple[int, ...]
-    checked: int | None
+    checked: int
     broken: int
     example: str
 
@@ -116,12 +116,8 @@ def compare_folders(first: Path, second: Path) -> Comparison:
         )
     moving = _moving(a, b)
     solved = [solved_by_seed(side.trials) for side in (a, b)]
-    same_rule = a.manifest["success"] == b.manifest["success"]
-    rows = [
-        _row(_name(a.conditions[x], b.conditions[y], moving), solved[0][x], solved[1][y], x == y and same_rule)
-        for x, y in pairs
-    ]
-    checked, broken, example = _check(a, b, moving) if same_rule else (None, 0, "")
+    rows = [_row(_name(a.conditions[x], b.conditions[y], moving), solved[0][x], solved[1][y], x == y) for x, y in pairs]
+    checked, broken, example = _check(a, b, moving)
     alone = tuple(len(side.conditions.keys() - {pair[i] for pair in pairs}) for i, side in enumerate((a, b)))
     return Comparison(a, b, what_differs(a, b), changed, _adjusted(rows), alone, checked, broken, example)
 
@@ -220,23 +216,16 @@ def _check(a: Side, b: Side, moving: Iterable[str]) -> tuple[int, int, str]:
 
 
 def what_differs(a: Side, b: Side) -> list[tuple[str, str, str]]:
-    """(what, in A, in B) of protocol, success rule, versions, study, seeds and the values of each field."""
+    """(what, in A, in B) of protocol, versions, study, seeds and the values of each field."""
     manifests = [a.manifest, b.manifest]
     seeds = [f"{first} to {stop - 1}" for first, stop in (manifest["seeds"] for manifest in manifests)]
     versions = [_versions(manifest) for manifest in manifests]
     keys = dict.fromkeys([*versions[0], *versions[1]])
     plain = {name: [str(manifest[name]) for manifest in manifests] for name in ("protocol", "study")}
-    rules = [success(manifest) for manifest in manifests]
-    found = [("protocol", *plain["protocol"]), ("success rule", *rules), ("study", *plain["study"]), ("seeds", *seeds)]
+    found = [("protocol", *plain["protocol"]), ("study", *plain["study"]), ("seeds", *seeds)]
     found += [(key, *(each.get(key, "unknown") for each in versions)) for key in keys]
     found += [(symbol(name), *_field_values(a, b, name)) for name in FIELDS]
     return [each for each in found if each[1] != each[2]]
-
-
-def success(manifest: Mapping[str, Any]) -> str:
-    """A success rule in short: 'loss, tolerance 0.001'."""
-    rule = dict(manifest["success"])
-    return ", ".join([str(rule.pop("rule")), *(f"{key} {value}" for key, value in rule.items())])
 
 
 def _versions(manifest: Mapping[str, Any]) -> dict[str, str]:
@@ -279,7 +268,7 @@ def tables(found: Comparison) -> list[Table]:
         "both folders are checked, not tested."
     )
     return [
-        Table("What differs", "Protocol, success rule, versions, values.", ["", "A", "B"], found.differences, 3),
+        Table("What differs", "Protocol, versions, values.", ["", "A", "B"], found.differences, 3),
         Table("Side by side", note, heads, rows, 1),
     ]
 

@@ -21,13 +21,13 @@ LOSSES = {
 
 def method(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
     """How it was done, in paragraphs, true of this study."""
-    success = manifest["success"]
+    rules = words.listed([_success(str(rule)) for rule in trials["success"].unique()])
     losses = words.listed([LOSSES.get(name, name) for name in trials["loss"].unique()])
     first, stop = manifest["seeds"]
     return [
         f"Every condition was trained from the same {stop - first:,} seeds ({first:,} to {stop - 1:,}) under numerical "
         f"protocol {manifest['protocol']}: an Affine layer, an activation and an Affine layer, gradient descent on "
-        f"{losses}. Solved means: {_success(success)}. The loss of an epoch is measured before its update, the final "
+        f"{losses}. Solved means: {rules}. The loss of an epoch is measured before its update, the final "
         "loss after the last one.",
         "Stuck means at rest: the gradient is next to nothing and the loss lies on a level where it can rest. Runs "
         "that still move are unsettled and runs that do not settle are oscillating; neither counts as stuck. A unit is "
@@ -46,13 +46,15 @@ def method(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _success(success: Mapping[str, Any]) -> str:
+def _success(rule: str) -> str:
+    """A success rule, 'loss 0.001' say, in words."""
+    name, _, setting = rule.partition(" ")
     rules = {
-        "loss": "final loss at most {}",
-        "margin": "every prediction within {} of its target",
-        "threshold": "every prediction on its target's side of \N{VULGAR FRACTION ONE HALF}",
+        "loss": f"final loss at most {setting}",
+        "margin": f"every prediction within {setting} of its target",
+        "threshold": f"every prediction on its target's side of \N{VULGAR FRACTION ONE HALF} {setting}".strip(),
     }
-    return rules.get(success["rule"], f"rule {success['rule']}, tolerance {{}}").format(success["tolerance"])
+    return rules.get(name, rule)
 
 
 def provenance(manifest: Mapping[str, Any]) -> list[Table]:

@@ -16,7 +16,8 @@ PROTOCOL = 1
 ARTICLE: dict[str, Any] = {
     "task": "xor", "hidden": 4, "activation": "relu", "slope": 0.01, "relu_at_zero": 0, "output": "identity",
     "bias": True, "init": "uniform", "lr": 0.1, "epochs": 10_000, "loss": "half_sse", "optimizer": "gd",
-    "batch_size": None, "dtype": "float32",
+    "momentum": 0.9, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "batch_size": None, "dtype": "float32",
+    "rescue": None, "success": "loss 0.001",
 }  # fmt: skip
 """The fields of a condition with their defaults: the article's own condition."""
 
@@ -34,7 +35,13 @@ CAUSES = (
 )  # fmt: skip
 """Every cause of an unsolved run."""
 
-NULLABLE_COUNTS = ("batch_size", "solved_epoch", "first_death_epoch", "settled_epoch", "period")
+NULLABLE_COUNTS = ("batch_size", "solved_epoch", "first_death_epoch", "settled_epoch", "period", "revived")
+
+LATER: dict[str, Any] = {
+    **{name: ARTICLE[name] for name in ("momentum", "beta1", "beta2", "epsilon", "rescue", "success")},
+    "revived": None, "minimum": None, "outcome_before": None,
+}  # fmt: skip
+"""Columns that tables of earlier versions lack, with the value that they stand for."""
 
 DEFAULT_LAW = "uniform(low=-1.0,high=1.0)|constant(value=0.0)"
 DEFAULT_TABLE = "0.0,0.0,0.0|0.0,1.0,1.0|1.0,0.0,1.0|1.0,1.0,0.0"
@@ -85,15 +92,18 @@ def load(folder: Path, columns: list[str] | None = None) -> pd.DataFrame:
     """
     manifest = read_manifest(folder)
     try:
-        table = pq.read_table(folder / "trials.parquet", columns=columns, page_checksum_verification=True)
+        held = pq.read_schema(folder / "trials.parquet").names
+        wanted = None if columns is None else [name for name in columns if name in held or name not in LATER]
+        table = pq.read_table(folder / "trials.parquet", columns=wanted, page_checksum_verification=True)
     except (ValueError, OSError) as error:
         raise _damaged(folder, str(error).splitlines()[0]) from None
-    missing = [name for name in (columns or REQUIRED) if name not in table.column_names]
+    missing = [name for name in (columns or REQUIRED) if name not in {*table.column_names, *LATER}]
     if missing:
         raise _damaged(folder, f"trials.parquet lacks {', '.join(missing)}")
     if len(table) != manifest["trials"]:
         raise _damaged(folder, f"{len(table)} trials instead of {manifest['trials']}")
-    trials = _typed(table.to_pandas(split_blocks=True, self_destruct=True))
+    added = {name: value for name, value in LATER.items() if name not in held and name in (columns or LATER)}
+    trials = _typed(table.to_pandas(split_blocks=True, self_destruct=True).assign(**added))
     return _with_texts(trials, manifest["conditions"]) if "condition" in trials else trials
 
 

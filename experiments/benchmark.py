@@ -82,10 +82,9 @@ def contenders() -> list[Contender]:
 
 def _engine(name: str) -> Callable[[Condition, Weights], object]:
     from nnxor import engines
-    from nnxor.condition import Success
 
     train = engines.load(name)
-    return lambda condition, weights: train(condition, Success(), weights)
+    return lambda condition, weights: train(condition, weights)
 
 
 def _spread(name: str, cores: int) -> Callable[[Condition, Weights], object]:
@@ -94,13 +93,12 @@ def _spread(name: str, cores: int) -> Callable[[Condition, Weights], object]:
     from joblib import Parallel, delayed
 
     from nnxor import engines
-    from nnxor.condition import Success
 
     backend = "threading" if name == "numba" else "loky"
 
     def train(condition: Condition, weights: Weights) -> object:
         parts = [weights.take(part) for part in np.array_split(np.arange(weights.n_networks), cores)]
-        jobs = (delayed(engines.load(name))(condition, Success(), part) for part in parts)
+        jobs = (delayed(engines.load(name))(condition, part) for part in parts)
         return Parallel(n_jobs=cores, backend=backend)(jobs)
 
     return train

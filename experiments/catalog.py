@@ -1,4 +1,4 @@
-"""The tasks and initializations that conf/ names: a YAML file each."""
+"""The tasks and initializations of conf/, a YAML file each, and those that a user brings along."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import yaml
 
 from experiments.errors import InputError
 from experiments.words import CONF, hint, names
-from nnxor.inits import Distribution, Init
+from nnxor.inits import Distribution, GivenWeights, Init
 from nnxor.tasks import Task
 
 
@@ -50,6 +50,68 @@ def parse_init(name: str, content: Mapping[str, object], where: str) -> Init:
         except ValueError as error:
             raise InputError(f"{where}: {part}: {error}") from None
     return Init(name, **laws)
+
+
+def read_task(key: str, value: object) -> Task:
+    """A task as a configuration gives it: a name in conf/task, or a CSV file; InputError says what is wrong."""
+    if not isinstance(value, str):
+        raise InputError(f"{key}={value} is not allowed; allowed: a name in conf/task, or a .csv file")
+    if value.lower().endswith(".csv"):
+        from experiments.csv_task import load_task
+
+        return load_task(key, value)
+    return task(value, key)
+
+
+def read_init(key: str, value: object) -> Init | GivenWeights:
+    """An initialization as a configuration gives it; InputError says what is wrong with it.
+
+    Either a name in conf/init, or {NAME: {parameter: value}} for that one with other parameters,
+    or {weights: {distribution: …}, biases: {distribution: …}}, or a .npz file of weights.
+    """
+    if isinstance(value, Mapping):
+        return _written_out(key, value) if "weights" in value else _adjusted(key, value)
+    if not isinstance(value, str):
+        raise InputError(f"{key}={value} is not allowed; allowed: a name in conf/init, {{NAME: {{std: X}}}}, or a file")
+    if value.lower().endswith(".npz"):
+        from experiments.weights import load_given
+
+        return load_given(key, value)
+    return init(value, key)
+
+
+def _written_out(key: str, value: Mapping[str, object]) -> Init:
+    parsed = parse_init("", value, key)
+    return Init(f"{_law_text(parsed.weights)}, biases {_law_text(parsed.biases)}", parsed.weights, parsed.biases)
+
+
+def _law_text(law: Distribution) -> str:
+    return f"{law.name}({', '.join(f'{name}={_plain(number)}' for name, number in law.parameters)})"
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _adjusted(key: str, value: Mapping[str, object]) -> Init:
+    """The initialization {NAME: {parameter: value, biases: {…}}}: parameters are those of the weights."""
+    name, changes = next(iter(value.items()), ("", None))
+    if len(value) != 1 or not isinstance(changes, Mapping) or not changes:
+        raise InputError(f"{key}={dict(value)} is not allowed; allowed: {{NAME: {{parameter: value}}}}")
+    content = {part: dict(law) for part, law in _read("init", str(name), key).items() if isinstance(law, Mapping)}
+    biases = changes.get("biases", {})
+    if not isinstance(biases, Mapping):
+        raise InputError(f"{key}: biases={biases} is not allowed; allowed: {{parameter: value}}")
+    content["weights"] = _change(content.get("weights", {}), {k: v for k, v in changes.items() if k != "biases"})
+    content["biases"] = _change(content.get("biases", {}), biases)
+    words = [f"{k}={_plain(v)}" for k, v in changes.items() if k != "biases"]
+    words += [f"biases.{k}={_plain(v)}" for k, v in biases.items()]
+    return parse_init(f"{name}({', '.join(words)})", content, f"{key}={name}")
+
+
+def _change(law: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
+    """A law with other parameters; another distribution keeps none of the old ones."""
+    return dict(changes) if "distribution" in changes else {**law, **changes}
 
 
 def parse_task(name: str, content: Mapping[str, object], where: str) -> Task:

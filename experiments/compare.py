@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 WIDTH = 80
 DESCRIPTION = """\
 Compares two result folders that experiments.run made. Prints what differs in
-protocol, success rule, versions and config; then the conditions that the two
+protocol, versions and config; then the conditions that the two
 have in common side by side: both success rates with 95 % Wilson intervals, the
 difference (B minus A) with its interval, and its p, adjusted by Holm's method.
 
@@ -104,9 +104,7 @@ def lines(found: Comparison) -> list[str]:
 
 def what_differs(found: Comparison) -> list[str]:
     """What differs between the folders, two lines each."""
-    from analysis.compare import success
-
-    same = f"protocol {found.a.manifest['protocol']}, solved by {success(found.a.manifest)}"
+    same = f"protocol {found.a.manifest['protocol']}"
     if not found.differences:
         return _filled(f"What differs: nothing ({same}; versions and conditions too).")
     text = ["What differs"]
@@ -115,8 +113,7 @@ def what_differs(found: Comparison) -> list[str]:
             text.append(f"  {what}: A {a}, B {b}")
         else:
             text += [f"  {what}", *_filled(a, "    A  ", 7), *_filled(b, "    B  ", 7)]
-    if "success rule" not in [what for what, *_ in found.differences]:
-        text += _filled(f"The same in both: {same}.", "  ")
+    text += _filled(f"The same in both: {same}.", "  ")
     return text
 
 
@@ -141,8 +138,6 @@ def _alignment(found: Comparison) -> str:
 
 
 def _reproduction(found: Comparison) -> str:
-    if found.checked is None:
-        return "Success rules differ: 'solved' is not the same in A and B, and outcomes were not checked."
     if found.broken:
         return (
             f"NOT REPRODUCED: {found.broken:,} of {found.checked:,} trainings that both folders hold ended "

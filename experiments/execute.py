@@ -13,7 +13,6 @@ from experiments.batches import Batch
 from experiments.errors import RunError
 from experiments.table import failed_table, part_table
 from nnxor import engines
-from nnxor.condition import Success
 from nnxor.diagnosis import diagnose
 from nnxor.draws import draw
 
@@ -23,33 +22,36 @@ MOST_DEATHS = 3
 """Worker processes that may die in a run before it gives up."""
 
 
-def train_batch(batch: Batch, success: Success, engine: str) -> Result:
+def train_batch(batch: Batch, engine: str) -> Result:
     """Draw, train and diagnose a batch. An exception becomes rows with a status, not a lost run."""
     try:
-        return batch, _train(batch, success, engine)
+        return batch, _train(batch, engine)
     except Exception as error:  # whatever a training does, the others go on
         return batch, failed_table(batch.seeds, f"{type(error).__name__}: {error}")
 
 
-def _train(batch: Batch, success: Success, engine: str) -> pa.Table:
+def _train(batch: Batch, engine: str) -> pa.Table:
     condition = batch.condition
     start = draw(condition.init, condition.task.n_inputs, condition.hidden, batch.seeds, condition.bias)
-    trained = engines.load(engine)(condition, success, start)
-    return part_table(diagnose(condition, success, start, trained), batch.seeds)
+    trained = engines.load(engine)(condition, start, batch.seeds)
+    return part_table(diagnose(condition, start, trained), batch.seeds)
 
 
-def warm_up(batches: Iterable[Batch], success: Success, engine: str) -> None:
-    """Run each kind of batch for no epoch, so that what has to be compiled is, once, before workers start."""
+def warm_up(batches: Iterable[Batch], engine: str) -> None:
+    """Run each kernel for no epoch, so that what has to be compiled is, once, before workers start."""
+    if engine != "numba":
+        return
+    from nnxor.engines.compiled import variant
+
     seen = set()
     for batch in batches:
-        c = batch.condition
-        kind = (c.task.is_square, c.activation, c.relu_at_zero, c.dtype)
+        kind = variant(batch.condition)
         if kind not in seen:
             seen.add(kind)
-            _train(Batch(c.with_(epochs=0), range(batch.seeds.start, batch.seeds.start + 1)), success, engine)
+            _train(Batch(batch.condition.with_(epochs=0), range(batch.seeds.start, batch.seeds.start + 1)), engine)
 
 
-def execute(batches: Iterable[Batch], success: Success, engine: str, backend: str, n_jobs: int) -> Iterator[Result]:
+def execute(batches: Iterable[Batch], engine: str, backend: str, n_jobs: int) -> Iterator[Result]:
     """Train the batches with joblib; results come as they finish, in any order.
 
     What a dead worker had in hand is trained again; RunError if workers keep dying.
@@ -58,7 +60,7 @@ def execute(batches: Iterable[Batch], success: Success, engine: str, backend: st
     deaths = 0
     while left:
         try:
-            for number, table in _stream(left, success, engine, backend, n_jobs):
+            for number, table in _stream(left, engine, backend, n_jobs):
                 yield left.pop(number), table
         except TerminatedWorkerError:
             deaths += 1
@@ -69,9 +71,7 @@ def execute(batches: Iterable[Batch], success: Success, engine: str, backend: st
                 ) from None
 
 
-def _stream(
-    left: dict[int, Batch], success: Success, engine: str, backend: str, n_jobs: int
-) -> Iterator[tuple[int, pa.Table]]:
+def _stream(left: dict[int, Batch], engine: str, backend: str, n_jobs: int) -> Iterator[tuple[int, pa.Table]]:
     # An interrupted run leaves batches behind on purpose; joblib would advise to submit fewer.
     warnings.filterwarnings("ignore", message=".*tasks which were still being processed", category=UserWarning)
     parallel = Parallel(
@@ -82,10 +82,10 @@ def _stream(
         pre_dispatch="2*n_jobs",
     )
     results: Iterator[tuple[int, pa.Table]] = parallel(
-        delayed(_train_numbered)(number, batch, success, engine) for number, batch in list(left.items())
+        delayed(_train_numbered)(number, batch, engine) for number, batch in list(left.items())
     )
     return results
 
 
-def _train_numbered(number: int, batch: Batch, success: Success, engine: str) -> tuple[int, pa.Table]:
-    return number, train_batch(batch, success, engine)[1]
+def _train_numbered(number: int, batch: Batch, engine: str) -> tuple[int, pa.Table]:
+    return number, train_batch(batch, engine)[1]

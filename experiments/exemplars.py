@@ -18,7 +18,7 @@ import numpy as np
 from experiments.files import write_text
 from experiments.study import Study
 from nnxor import engines
-from nnxor.condition import Condition, Success
+from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
 from nnxor.draws import Weights, draw
 
@@ -44,26 +44,26 @@ def write_exemplars(folder: Path, study: Study) -> None:
             condition = by_key[key]
             n_inputs, seeds = condition.task.n_inputs, range(seed, seed + 1)
             start = draw(condition.init, n_inputs, condition.hidden, seeds, condition.bias)
-            exemplars.append(exemplar(condition, study.success, start, seed, engine))
+            exemplars.append(exemplar(condition, start, seed, engine))
     write_text(folder / "exemplars.json", json.dumps(exemplars, indent=1, allow_nan=False) + "\n")
 
 
-def exemplar(condition: Condition, success: Success, start: Weights, seed: int | str, engine: str) -> dict[str, Any]:
+def exemplar(condition: Condition, start: Weights, seed: int, engine: str, source: str | None = None) -> dict[str, Any]:
     """One training as plain numbers and lists; null for a number that is not finite.
 
-    `seed` is that of `start`, or the name of the file that it comes from.
+    `source` is the name of the file that `start` comes from, if it was not drawn by the seed.
     """
     epochs = log_spaced(condition.epochs)
     curve = []
     for stop in epochs:
         shorter = condition.with_(epochs=stop)
-        trained = engines.load(engine)(shorter, success, start)
-        row = {name: values[0] for name, values in diagnose(shorter, success, start, trained).items()}
+        trained = engines.load(engine)(shorter, start, range(seed, seed + 1))
+        row = {name: values[0] for name, values in diagnose(shorter, start, trained).items()}
         curve.append(_number(row["final_loss"]))
     return {
         "condition": condition.key,
         **condition.values(),
-        "seed": seed,
+        "seed": source or seed,
         "outcome": str(row["outcome"]),
         "final_loss": curve[-1],
         "solved_epoch": int(row["solved_epoch"]) if row["solved_epoch"] >= 0 else None,

@@ -11,10 +11,13 @@ import numpy as np
 from experiments import catalog
 from experiments.errors import InputError
 from experiments.words import hint
-from nnxor.condition import Condition
+from nnxor.condition import SETTINGS, Condition, Success
+from nnxor.inits import GivenWeights
 
-FIELDS = tuple(field.name for field in fields(Condition))
-"""Names of the fields: axis names, config keys and column names alike."""
+FIELDS = tuple(field.name for field in fields(Condition) if field.name != "success")
+"""Names of the fields: axis names, config keys and column names alike; `success` has a section of its own."""
+
+SUCCESS_KEYS = ["rule", "tolerance", "ties"]
 
 MAX_EPOCHS = 2**31 - 2
 MAX_HIDDEN = 4096
@@ -37,6 +40,13 @@ def positive(key: str, value: object) -> float:
     return float(value)
 
 
+def below_one(key: str, value: object) -> float:
+    """A number from 0 up to but not including 1, or InputError."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise InputError(f"{key}={_show(value)} is not allowed; allowed: a number from 0 to below 1")
+    return float(value)
+
+
 def known_keys(where: str, given: Mapping[str, object], allowed: list[str]) -> None:
     """InputError for a key that is not allowed there."""
     for name in given:
@@ -49,13 +59,11 @@ def _show(value: object) -> str:
     return "null" if value is None else str(value)
 
 
-def _choice(allowed: tuple[object, ...], later: tuple[object, ...] = ()) -> Reader:
+def _choice(*allowed: object) -> Reader:
     def read(key: str, value: object) -> object:
         if any(value == option and type(value) is type(option) for option in allowed):
             return value
         words = ", ".join(_show(option).lower() for option in allowed)
-        if value in later:
-            raise InputError(f"{key}={value} is not supported yet; allowed: {words}")
         raise InputError(f"{key}={_show(value)} is not allowed; allowed: {words}")
 
     return read
@@ -64,34 +72,29 @@ def _choice(allowed: tuple[object, ...], later: tuple[object, ...] = ()) -> Read
 def _batch_size(key: str, value: object) -> object:
     if value is None:
         return None
-    whole(key, value, 1)
-    raise InputError(f"{key}={value} is not supported yet; allowed: null (all rows)")
-
-
-def _named(load: Callable[[str, str], object]) -> Reader:
-    def read(key: str, value: object) -> object:
-        if not isinstance(value, str):
-            raise InputError(f"{key}={_show(value)} is not allowed; allowed: a name")
-        return load(value, key)
-
-    return read
+    return whole(key, value, 1)
 
 
 READERS: dict[str, Reader] = {
-    "task": _named(catalog.task),
+    "task": catalog.read_task,
     "hidden": lambda key, value: whole(key, value, 1, MAX_HIDDEN),
-    "activation": _choice(("relu", "leaky_relu"), ("tanh", "sigmoid")),
+    "activation": _choice("relu", "leaky_relu", "tanh", "sigmoid"),
     "slope": positive,
-    "relu_at_zero": _choice((0, 1)),
-    "output": _choice(("identity",), ("relu", "sigmoid")),
-    "bias": _choice((True, False)),
-    "init": _named(catalog.init),
+    "relu_at_zero": _choice(0, 1),
+    "output": _choice("identity", "relu", "sigmoid"),
+    "bias": _choice(True, False),
+    "init": catalog.read_init,
     "lr": positive,
     "epochs": lambda key, value: whole(key, value, 0, MAX_EPOCHS),
-    "loss": _choice(("half_sse", "mse"), ("bce",)),
-    "optimizer": _choice(("gd",), ("momentum", "adam")),
+    "loss": _choice("half_sse", "mse", "bce"),
+    "optimizer": _choice("gd", "momentum", "adam"),
+    "momentum": below_one,
+    "beta1": below_one,
+    "beta2": below_one,
+    "epsilon": positive,
     "batch_size": _batch_size,
-    "dtype": _choice(("float32", "float64")),
+    "dtype": _choice("float32", "float64"),
+    "rescue": _choice(None),
 }
 """How each field is read from a configuration."""
 
@@ -102,11 +105,51 @@ def read_field(where: str, name: str, value: object) -> object:
     return READERS[name](key, value)
 
 
+def read_success(given: Mapping[str, object], where: str = "success") -> Success:
+    """A success rule from what its section holds; null stands for the default."""
+    known_keys(where, given, SUCCESS_KEYS)
+    rule = _choice("loss", "margin", "threshold")(f"{where}.rule", given.get("rule") or "loss")
+    for name, users in (("tolerance", ("loss", "margin")), ("ties", ("threshold",))):
+        if given.get(name) is not None and rule not in users:
+            raise InputError(f"{where}.{name} would do nothing with {where}.rule={rule}; leave it out")
+    tolerance, ties = given.get("tolerance"), given.get("ties")
+    return Success(
+        str(rule),
+        Success.tolerance if tolerance is None else positive(f"{where}.tolerance", tolerance),
+        "fail" if ties is None else str(_choice("fail", "pass")(f"{where}.ties", ties)),
+    )
+
+
+def refuse_useless(given: Mapping[str, object] | set[str], conditions: list[Condition]) -> None:
+    """InputError for a setting that none of the conditions makes use of."""
+    for name, users in SETTINGS.items():
+        if name in given and not any(condition.uses(name) for condition in conditions):
+            wanted = " or ".join(f"{field}={value}" for field, values in users for value in values)
+            raise InputError(f"{name} would do nothing, since no condition has {wanted}")
+
+
 def make_condition(values: Mapping[str, object]) -> Condition:
     """A condition from checked values; InputError where they do not go together."""
     condition = Condition(**values)  # type: ignore[arg-type]
+    task, init = condition.task, condition.init
     with np.errstate(all="ignore"):
         step = float(condition.numpy_dtype.type(condition.lr))
     if not 0 < step < math.inf:
         raise InputError(f"lr={condition.lr:g} is {step:g} in {condition.dtype}; allowed: a step that dtype can hold")
+    if condition.loss == "bce" and condition.output != "sigmoid":
+        raise InputError(f"loss=bce needs a probability; output={condition.output}; allowed: output=sigmoid")
+    if condition.loss == "bce" and not all(0 <= t <= 1 for t in task.targets):
+        raise InputError(f"loss=bce needs targets from 0 to 1; task={task.name} has others")
+    if condition.success.rule == "threshold" and 0.5 in task.targets:
+        raise InputError(f"success.rule=threshold needs targets on a side of 1/2; task={task.name} has one at 1/2")
+    if condition.batch_size is not None and condition.batch_size > task.n_examples:
+        raise InputError(
+            f"batch_size={condition.batch_size} is more than the {task.n_examples} examples of task={task.name}; "
+            f"allowed: null (all), or an integer from 1 to {task.n_examples}"
+        )
+    if isinstance(init, GivenWeights) and (init.n_inputs, init.hidden) != (task.n_inputs, condition.hidden):
+        raise InputError(
+            f"init={init.name} is for {init.n_inputs} inputs and hidden={init.hidden}; "
+            f"the condition has {task.n_inputs} inputs and hidden={condition.hidden}"
+        )
     return condition

@@ -28,7 +28,7 @@ from experiments.batches import Batch, Spans, merge
 from experiments.errors import InputError
 from experiments.files import sync_folder, write_text
 from experiments.manifest import now, provenance
-from experiments.parts import NotAPartError, Part, is_temporary, read_part, success_text, write_part
+from experiments.parts import NotAPartError, Part, is_temporary, read_part, write_part
 from experiments.study import Study
 from nnxor.protocol import PROTOCOL_VERSION
 
@@ -94,7 +94,7 @@ class ResultFolder:
             return {}
         except ValueError as error:
             raise InputError(f"{self._manifest_path} cannot be read ({error}); {WAYS_OUT}") from None
-        shape = {"protocol": int, "success": dict, "conditions": dict, "complete": bool, "runs": list}
+        shape = {"protocol": int, "conditions": dict, "complete": bool, "runs": list}
         if not isinstance(content, dict) or not all(
             isinstance(content.get(name), kind) for name, kind in shape.items()
         ):
@@ -102,11 +102,9 @@ class ResultFolder:
         return content
 
     def _check_rules(self, manifest: dict[str, Any]) -> None:
-        protocol, success, ours = manifest["protocol"], manifest["success"], success_text(self.study.success)
+        protocol = manifest["protocol"]
         if protocol != PROTOCOL_VERSION:
             raise InputError(f"{self.path} was made by protocol {protocol}, this is {PROTOCOL_VERSION}; {WAYS_OUT}")
-        if success != ours:
-            raise InputError(f"{self.path} was made with success {success}, this study has {ours}; {WAYS_OUT}")
 
     def _check_content(self) -> None:
         """Refuse a folder that holds trainings which this study does not ask for."""
@@ -156,7 +154,7 @@ class ResultFolder:
             if is_temporary(path):
                 continue
             try:
-                part = read_part(path, self.study.success, keys)
+                part = read_part(path, keys)
             except NotAPartError as why:
                 self.left_aside.append(f"{path}: {why}")
                 continue
@@ -229,7 +227,7 @@ class ResultFolder:
             "trials": None,
             "failed": None,
             "digest": None,
-            "success": success_text(self.study.success),
+            "success": sorted({str(condition.success) for condition in self.study.conditions}),
             "seeds": [self.study.seeds.start, self.study.seeds.stop],
             "conditions": {condition.key: condition.text() for condition in self.study.conditions},
             "runs": [*self._manifest().get("runs", []), self._run],
@@ -247,7 +245,7 @@ class ResultFolder:
 
     def append(self, batch: Batch, table: pa.Table) -> None:
         """Write a part; when this returns, it is on the disk."""
-        part = write_part(self._parts_folder, batch, table, self.study.success)
+        part = write_part(self._parts_folder, batch, table)
         self._parts.setdefault(part.key, []).append(part)
         self._run["trained"] += len(batch.seeds)
 

@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 
 from experiments.batches import Batch
 from experiments.files import replacing
-from nnxor.condition import Success
 from nnxor.protocol import PROTOCOL_VERSION
 
 
@@ -30,10 +29,10 @@ class NotAPartError(Exception):
     """A file that is not a part of this study, and why."""
 
 
-def write_part(folder: Path, batch: Batch, table: pa.Table, success: Success) -> Part:
+def write_part(folder: Path, batch: Batch, table: pa.Table) -> Part:
     """Write the rows of a batch; when this returns, they are on the disk."""
     key, seeds = batch.condition.key, batch.seeds
-    identity = {**_common(success), "condition": key, "seeds": [seeds.start, seeds.stop]}
+    identity = {"protocol": PROTOCOL_VERSION, "condition": key, "seeds": [seeds.start, seeds.stop]}
     path = folder / f"{key}-{seeds.start}-{len(seeds)}.parquet"
     with replacing(path) as temporary:
         pq.write_table(
@@ -45,7 +44,7 @@ def write_part(folder: Path, batch: Batch, table: pa.Table, success: Success) ->
     return Part(key, seeds, path, _fine(table))
 
 
-def read_part(path: Path, success: Success, keys: set[str]) -> Part:
+def read_part(path: Path, keys: set[str]) -> Part:
     """The part in a file; NotAPartError if it is torn, foreign, or of another study."""
     if path.suffix != ".parquet" or not path.is_file():
         raise NotAPartError("not a part")
@@ -55,12 +54,11 @@ def read_part(path: Path, success: Success, keys: set[str]) -> Part:
         raise NotAPartError(f"torn or damaged ({first_line(error)})") from None
     try:
         identity = json.loads((table.schema.metadata or {})[b"nnxor"])
-        common = {name: identity[name] for name in ("protocol", "success")}
-        key, seeds = str(identity["condition"]), range(*identity["seeds"])
+        protocol, key, seeds = identity["protocol"], str(identity["condition"]), range(*identity["seeds"])
     except (KeyError, ValueError, TypeError):
         raise NotAPartError("not a part") from None
-    if common != _common(success):
-        raise NotAPartError("a part of another protocol or success rule")
+    if protocol != PROTOCOL_VERSION:
+        raise NotAPartError("a part of another protocol")
     if key not in keys:
         raise NotAPartError("a part of another study")
     if not np.array_equal(table["seed"].combine_chunks().to_numpy(), np.arange(seeds.start, seeds.stop)):
@@ -82,15 +80,6 @@ def is_temporary(path: Path) -> bool:
 def first_line(error: BaseException) -> str:
     """The beginning of an error's message."""
     return str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-
-
-def _common(success: Success) -> dict[str, object]:
-    return {"protocol": PROTOCOL_VERSION, "success": success_text(success)}
-
-
-def success_text(success: Success) -> dict[str, object]:
-    """A success rule as JSON holds it."""
-    return {"rule": success.rule, "tolerance": success.tolerance}
 
 
 def _fine(table: pa.Table) -> bool:

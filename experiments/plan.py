@@ -27,15 +27,15 @@ def describe(study: Study, options: Options, todo: list[Batch]) -> None:
     say(f"done         {study.n_trainings - missing:,}")
     say(f"missing      {missing:,} in {len(todo):,} batches")
     if missing:
-        seconds, size = estimate(study, options, todo)
+        seconds, size = estimate(options, todo)
         say(f"time         about {duration(seconds)} with {options.engine}, {options.n_jobs} {options.backend}")
         say(f"size         about {size * study.n_trainings / 1e6:,.1f} MB in {options.output}")
     say("dry run: nothing was trained or written")
 
 
-def estimate(study: Study, options: Options, todo: list[Batch]) -> tuple[float, float]:
+def estimate(options: Options, todo: list[Batch]) -> tuple[float, float]:
     """Seconds that the missing batches would take, and bytes that a trial takes, from short probes."""
-    warm_up(todo, study.success, options.engine)
+    warm_up(todo, options.engine)
     work: dict[tuple[int, str, str, str], int] = defaultdict(int)
     example: dict[tuple[int, str, str, str], Batch] = {}
     for batch in todo:
@@ -45,13 +45,13 @@ def estimate(study: Study, options: Options, todo: list[Batch]) -> tuple[float, 
         example.setdefault(kind, batch)
     seconds, sizes = 0.0, []
     for kind, total in work.items():
-        per_epoch, size = _probe(example[kind], study, options.engine)
+        per_epoch, size = _probe(example[kind], options.engine)
         seconds += per_epoch * total
         sizes.append(size)
     return seconds / options.n_jobs, sum(sizes) / len(sizes)
 
 
-def _probe(batch: Batch, study: Study, engine: str) -> tuple[float, float]:
+def _probe(batch: Batch, engine: str) -> tuple[float, float]:
     """Seconds an epoch of one training, and bytes a trial."""
     start = batch.seeds.start
     seeds = range(start, start + MULTIPLE[engine])
@@ -59,9 +59,9 @@ def _probe(batch: Batch, study: Study, engine: str) -> tuple[float, float]:
     while taken < PROBE_SECONDS / 4 and epochs < batch.condition.epochs:
         epochs = min(epochs * 8, batch.condition.epochs)
         began = time.perf_counter()
-        _, table = train_batch(Batch(batch.condition.with_(epochs=epochs), seeds), study.success, engine)
+        _, table = train_batch(Batch(batch.condition.with_(epochs=epochs), seeds), engine)
         taken = time.perf_counter() - began
-    _, table = train_batch(Batch(batch.condition.with_(epochs=min(epochs, 64)), seeds), study.success, engine)
+    _, table = train_batch(Batch(batch.condition.with_(epochs=min(epochs, 64)), seeds), engine)
     return taken / epochs / len(seeds), _parquet_bytes(table) / len(seeds)
 
 

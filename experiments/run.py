@@ -132,10 +132,9 @@ def train(study: Study, options: Options, folder: ResultFolder, todo: list[Batch
     counts = re.sub(r"\b1 (condition|seed|training)s", r"1 \1", counts)
     say(paragraph(f"{study.name}: {study.question}"))
     say(paragraph(f"{counts}, with {how}"))
-    if options.engine == "numba":
-        warm_up(todo, study.success, options.engine)
+    warm_up(todo, options.engine)
     with Progress(total) as progress:
-        for batch, table in execute(todo, study.success, options.engine, options.backend, options.n_jobs):
+        for batch, table in execute(todo, options.engine, options.backend, options.n_jobs):
             folder.append(batch, table)
             progress.update(table)
     say(progress.summary())

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from experiments.errors import InputError
-from experiments.fields import FIELDS, known_keys, make_condition, positive, read_field, whole
+from experiments.fields import FIELDS, known_keys, make_condition, read_field, read_success, refuse_useless, whole
 from nnxor.condition import Condition, Success
-from nnxor.inits import Init
+from nnxor.inits import GivenWeights, Init
 from nnxor.tasks import Task
 
 KEYS = ["name", "question", "base", "grid", "blocks", "exclude", "seeds", "success"]
@@ -25,13 +25,12 @@ Grid = dict[str, tuple[object, ...]]
 
 @dataclass(frozen=True)
 class Study:
-    """One question: conditions in the order of their fields, the same seeds for each, and what counts as solved."""
+    """One question: conditions in the order of their fields, and the same seeds for each."""
 
     name: str
     question: str
     conditions: tuple[Condition, ...]
     seeds: range
-    success: Success
 
     @property
     def n_trainings(self) -> int:
@@ -42,15 +41,13 @@ class Study:
     def swept(self) -> tuple[str, ...]:
         """The fields that take more than one value."""
         rows = [condition.values() for condition in self.conditions]
-        return tuple(name for name in FIELDS if len({row[name] for row in rows}) > 1)
+        return tuple(name for name in rows[0] if len({row[name] for row in rows}) > 1)
 
 
 def read_study(config: Mapping[str, object]) -> Study:
     """The study that a composed configuration describes; InputError names what is wrong with it."""
     seeds = _mapping("seeds", config["seeds"])
-    success = _mapping("success", config["success"])
     known_keys("seeds", seeds, ["start", "count"])
-    known_keys("success", success, ["rule", "tolerance"])
     start = whole("seeds.start", seeds.get("start"), 0)
     count = whole("seeds.count", seeds.get("count"), 1)
     if start + count > 2**63:
@@ -60,12 +57,17 @@ def read_study(config: Mapping[str, object]) -> Study:
         raise InputError(
             f"seeds.count={count} makes {len(conditions) * count:,} trainings; allowed: at most {MOST_TRAININGS:,}"
         )
+    for condition in conditions:
+        if isinstance(condition.init, GivenWeights) and start + count > condition.init.n_sets:
+            raise InputError(
+                f"init={condition.init.name} holds {condition.init.n_sets} sets of weights, for the seeds 0 to "
+                f"{condition.init.n_sets - 1}; seeds.start={start} and seeds.count={count} ask for more"
+            )
     return Study(
         name=_name(config["name"]),
         question=_question(config["question"]),
         conditions=conditions,
         seeds=range(start, start + count),
-        success=Success(_rule(success.get("rule")), positive("success.tolerance", success.get("tolerance"))),
     )
 
 
@@ -91,19 +93,12 @@ def _question(value: object) -> str:
     return value
 
 
-def _rule(value: object) -> str:
-    if value in ("margin", "threshold"):
-        raise InputError(f"success.rule={value} is not supported yet; allowed: loss")
-    if value != "loss":
-        raise InputError(f"success.rule={value} is not allowed; allowed: loss")
-    return "loss"
-
-
 def _conditions(config: Mapping[str, object]) -> tuple[Condition, ...]:
     base = {k: v for k, v in _mapping("base", config["base"]).items() if v is not None}
     known_keys("base", base, list(FIELDS))
     fixed = {name: read_field("base", name, value) for name, value in base.items()}
-    grids = _grids(config)
+    blocks = _blocks(config)
+    grids = [grid for grid, _ in blocks]
     for name in fixed:
         if all(name in grid for grid in grids):
             raise InputError(
@@ -112,8 +107,8 @@ def _conditions(config: Mapping[str, object]) -> tuple[Condition, ...]:
     excluded = _exclude(config["exclude"])
     found: dict[str, Condition] = {}
     matched: set[int] = set()
-    for values in itertools.chain.from_iterable(_combinations(grid) for grid in grids):
-        condition = make_condition({**fixed, **values})
+    for values, success in ((values, success) for grid, success in blocks for values in _combinations(grid)):
+        condition = make_condition({**fixed, **values, "success": success})
         hits = {n for n, entry in enumerate(excluded) if _matches(condition, entry)}
         matched |= hits
         if not hits:
@@ -124,20 +119,26 @@ def _conditions(config: Mapping[str, object]) -> tuple[Condition, ...]:
             raise InputError(f"exclude[{n}] ({words}) matches no condition; leave it out")
     if not found:
         raise InputError("exclude leaves no condition; a study needs at least one")
-    uses_slope = any(condition.activation == "leaky_relu" for condition in found.values())
-    if not uses_slope and ("slope" in fixed or any("slope" in grid for grid in grids)):
-        raise InputError("slope would do nothing, since no condition has activation=leaky_relu")
+    refuse_useless({*fixed, *itertools.chain.from_iterable(grids)}, list(found.values()))
     return tuple(sorted(found.values(), key=_order))
 
 
-def _grids(config: Mapping[str, object]) -> list[Grid]:
+def _blocks(config: Mapping[str, object]) -> list[tuple[Grid, Success]]:
+    """The grids whose union the study is, each with its success rule."""
     grid = _grid("grid", config["grid"])
+    rule = _mapping("success", config["success"])
     blocks = config["blocks"]
     if blocks is None:
-        return [grid]
+        return [(grid, read_success(rule))]
     if not isinstance(blocks, list) or not blocks:
         raise InputError(f"blocks={blocks} is not allowed; allowed: a list of grids, at least one")
-    return [{**grid, **_grid(f"blocks[{n}]", block)} for n, block in enumerate(blocks)]
+    read = []
+    for n, block in enumerate(blocks):
+        own = dict(_mapping(f"blocks[{n}]", block))
+        success = _mapping(f"blocks[{n}].success", own.pop("success", None))
+        success = {**rule, **success} if "rule" not in success else success
+        read.append(({**grid, **_grid(f"blocks[{n}]", own)}, read_success(success, f"blocks[{n}].success")))
+    return read
 
 
 def _grid(where: str, given: object) -> Grid:

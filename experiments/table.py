@@ -28,8 +28,14 @@ CONDITION_COLUMNS: dict[str, pa.DataType] = {
     "epochs": pa.int32(),
     "loss": TEXT,
     "optimizer": TEXT,
+    "momentum": pa.float64(),
+    "beta1": pa.float64(),
+    "beta2": pa.float64(),
+    "epsilon": pa.float64(),
     "batch_size": pa.int32(),
     "dtype": TEXT,
+    "rescue": TEXT,
+    "success": TEXT,
 }
 """A condition's key and its fields; the same for every row of a part, so parts leave them out."""
 
@@ -47,7 +53,10 @@ RESULT_COLUMNS: dict[str, pa.DataType] = {
     "patterns_init": pa.string(),
     "patterns_final": pa.string(),
     "first_death_epoch": pa.int32(),
+    "revived": pa.int32(),
     "cause": TEXT,
+    "minimum": TEXT,
+    "outcome_before": TEXT,
     "settled_epoch": pa.int32(),
     "period": pa.int32(),
     "status": TEXT,
@@ -55,7 +64,15 @@ RESULT_COLUMNS: dict[str, pa.DataType] = {
 }
 """What is recorded of a training, besides its final predictions y_…."""
 
-NULLABLE_COUNTS = ("solved_epoch", "first_death_epoch", "settled_epoch", "period", "dead_final", "linear_final")
+NULLABLE_COUNTS = (
+    "solved_epoch",
+    "first_death_epoch",
+    "settled_epoch",
+    "period",
+    "dead_final",
+    "linear_final",
+    "revived",
+)
 
 
 def schema(conditions: Iterable[Condition]) -> pa.Schema:

@@ -10,7 +10,7 @@ from experiments.cli import start
 from experiments.errors import DONE, InputError
 
 if TYPE_CHECKING:
-    from nnxor.condition import Condition, Success
+    from nnxor.condition import Condition
     from nnxor.draws import Weights
     from nnxor.engines.trace import Trained
 
@@ -29,14 +29,11 @@ def train(config: Mapping[str, Any]) -> int:
     """Train and explain the one network that a composed configuration describes."""
     import numpy as np
 
-    from experiments.fields import positive
     from experiments.options import read_path
     from experiments.weights import check_writable, make_folder, save_weights
-    from nnxor.condition import Success
     from nnxor.engines.reference import train_one
 
-    condition, weights = read(config)
-    success = Success("loss", positive("tolerance", config["tolerance"]))
+    condition, weights, seed = read(config)
     save = None if config["save"] is None else read_path("save", config["save"])
     if save:
         check_writable(save)
@@ -44,24 +41,22 @@ def train(config: Mapping[str, Any]) -> int:
     if plot:
         make_folder(plot)
     print(" ".join(f"{name}={value}" for name, value in condition.values().items() if name in SHOWN), end=" ")
-    print(f"weights={config['weights']}" if config["weights"] else f"seed={config['seed'] or 0}")
+    print(f"weights={config['weights']}" if config["weights"] else f"seed={seed}")
     printout = Printout(condition)
     with np.errstate(all="ignore"):
-        trained = train_one(condition, success, weights, printout.watch)
+        trained = train_one(condition, weights, seed, printout.watch)
         printout.final(trained.weights)
-    explain(condition, success, weights, trained, printout.deaths)
+    explain(condition, weights, seed, trained, printout.deaths)
     if save:
         save_weights(save, trained.weights)
         print(f"weights: {save}")
     if plot:
-        draw_figures(condition, success, weights, config, plot)
+        draw_figures(condition, weights, seed, config, plot)
         print(f"figures: {plot}")
     return DONE
 
 
-def draw_figures(
-    condition: Condition, success: Success, start: Weights, config: Mapping[str, Any], folder: Path
-) -> None:
+def draw_figures(condition: Condition, start: Weights, seed: int, config: Mapping[str, Any], folder: Path) -> None:
     """Draw the loss curve and the function that the network computes, as the report draws its exemplars."""
     import pandas as pd
 
@@ -70,44 +65,50 @@ def draw_figures(
     from experiments.exemplars import exemplar
     from nnxor import engines
 
-    source = Path(str(config["weights"])).name if config["weights"] else config["seed"] or 0
-    data = {"exemplars": pd.DataFrame([exemplar(condition, success, start, source, engines.fastest()[0])])}
+    source = Path(str(config["weights"])).name if config["weights"] else None
+    data = {"exemplars": pd.DataFrame([exemplar(condition, start, seed, engines.fastest()[0], source)])}
     for figure in PLOTS:
         if figure.of == "exemplars":
             draw(figure, data, folder)
 
 
-def read(config: Mapping[str, Any]) -> tuple[Condition, Weights]:
-    """The condition and the initial weights; InputError names what is wrong."""
+def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
+    """The condition, the initial weights and the seed; InputError names what is wrong."""
     from hydra.core.hydra_config import HydraConfig
 
-    from experiments.catalog import parse_init, parse_task
-    from experiments.fields import FIELDS, known_keys, make_condition, read_field, whole
+    from experiments.catalog import parse_init
+    from experiments.fields import (
+        FIELDS,
+        known_keys,
+        make_condition,
+        read_field,
+        read_success,
+        refuse_useless,
+        whole,
+    )
     from experiments.options import read_path
     from experiments.weights import load_weights
     from nnxor.draws import draw
 
-    others = [name for name in FIELDS if name not in ("task", "init")]
-    known_keys("", config, [*FIELDS, "seed", "tolerance", "weights", "save", "plot"])
-    chosen = HydraConfig.get().runtime.choices
-    for group in ("task", "init"):
-        if group not in config:
-            raise InputError(f"{group} is missing; it cannot be removed")
+    others = [name for name in FIELDS if name not in ("init", "rescue")]
+    known_keys("", config, [*others, "init", "success", "seed", "weights", "save", "plot"])
+    if "init" not in config:
+        raise InputError("init is missing; it cannot be removed")
     values: dict[str, object] = {
-        "task": parse_task(chosen["task"], config["task"], "task"),
-        "init": parse_init(chosen["init"], config["init"], "init"),
+        "init": parse_init(HydraConfig.get().runtime.choices["init"], config["init"], "init"),
+        "success": read_success(config["success"] or {}),
         **{name: read_field("", name, config[name]) for name in others if config[name] is not None},
     }
     condition = make_condition(values)
-    if "slope" in values and condition.activation != "leaky_relu":
-        raise InputError("slope would do nothing without activation=leaky_relu")
+    refuse_useless(values, [condition])
+    seed = 0 if config["seed"] is None else whole("seed", config["seed"], 0, 2**63 - 1)
     if config["weights"] is None:
-        seed = 0 if config["seed"] is None else whole("seed", config["seed"], 0, 2**63 - 1)
-        n_inputs = condition.task.n_inputs
-        return condition, draw(condition.init, n_inputs, condition.hidden, range(seed, seed + 1), condition.bias)
+        start = draw(condition.init, condition.task.n_inputs, condition.hidden, range(seed, seed + 1), condition.bias)
+        return condition, start, seed
     weights = load_weights(read_path("weights", config["weights"]), condition.numpy_dtype)
     for override in HydraConfig.get().overrides.task:
-        if override.split("=")[0].split(".")[0] in ("seed", "init"):
+        useless = ("init",) if condition.batch_size else ("seed", "init")  # the seed shuffles mini-batches
+        if override.split("=")[0].split(".")[0] in useless:
             raise InputError(f"{override} would do nothing, since weights={config['weights']} is given")
     n_inputs, hidden, _ = weights.W1.shape
     if n_inputs != condition.task.n_inputs:
@@ -119,7 +120,7 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights]:
         raise InputError(f"hidden={values['hidden']} contradicts weights={config['weights']}, which has {hidden} units")
     if not condition.bias and (weights.b1.any() or weights.b2.any()):
         raise InputError(f"bias=false contradicts weights={config['weights']}, which has biases other than 0")
-    return make_condition({**values, "hidden": hidden}), weights
+    return make_condition({**values, "hidden": hidden}), weights, seed
 
 
 class Printout:
@@ -143,8 +144,7 @@ class Printout:
 
     def final(self, weights: Weights) -> None:
         """Print the final loss and predictions."""
-        from nnxor.engines.reference import alive, forward, network
-        from nnxor.losses import LOSSES
+        from nnxor.engines.reference import alive, loss_and_backward, network
 
         X = self.condition.task.x(self.condition.numpy_dtype)
         T = self.condition.task.t(self.condition.numpy_dtype)[:, None]
@@ -152,8 +152,8 @@ class Printout:
         for unit, is_alive in enumerate(alive(layers, X)):
             if not is_alive and self.deaths[unit] is None:
                 self.deaths[unit] = self.condition.epochs
-        y = forward(layers, X)
-        print(f"final loss {LOSSES[self.condition.loss]().forward(y, T):.4f}")
+        loss, y = loss_and_backward(layers, self.condition, X, T, self.condition.task.times)
+        print(f"final loss {loss:.4f}")
         print(f"final predictions {numbers(y[:, 0])}")
 
 
@@ -162,13 +162,14 @@ def numbers(values: Any) -> str:
     return "  ".join(f"{float(value):.5g}" for value in values)
 
 
-def explain(condition: Condition, success: Success, start: Weights, trained: Trained, deaths: list[int | None]) -> None:
+def explain(condition: Condition, start: Weights, seed: int, trained: Trained, deaths: list[int | None]) -> None:
     """What became of the training: outcome, units, and the function that the network computes."""
     from nnxor import engines
     from nnxor.diagnosis import diagnose
 
-    row = {name: values[0] for name, values in diagnose(condition, success, start, trained).items()}
-    in_a_sweep = diagnose(condition, success, start, engines.load("numpy")(condition, success, start))["outcome"][0]
+    row = {name: values[0] for name, values in diagnose(condition, start, trained).items()}
+    swept = engines.load("numpy")(condition, start, range(seed, seed + 1))
+    in_a_sweep = diagnose(condition, start, swept)["outcome"][0]
     print(f"\noutcome: {row['outcome']}{reason(row, condition)}")
     if in_a_sweep != row["outcome"]:
         print(f"  (in a sweep, whose engines add in another order, this seed ends as {in_a_sweep})")
@@ -207,7 +208,7 @@ def formula(condition: Condition, weights: Weights) -> list[str]:
     from nnxor import arithmetic
 
     W1, b1, W2, b2 = weights.arrays()
-    alive = arithmetic.any_active(arithmetic.preactivations(condition, weights))[:, 0]
+    alive = arithmetic.any_active(condition, arithmetic.preactivations(condition, weights))[:, 0]
     lines = [f"y = {float(b2[0]):.4g}"]
     for h in range(condition.hidden):
         if alive[h] or condition.activation != "relu":

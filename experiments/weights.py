@@ -1,7 +1,8 @@
-"""Weights of one network in a .npz file: W1 (D, H), b1 (H,), W2 (H, 1), b2 (1,)."""
+"""Weights in .npz files: of one network, W1 (D, H), b1 (H,), W2 (H, 1), b2 (1,), or of one for each seed."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import zipfile
 from pathlib import Path
@@ -11,12 +12,46 @@ import numpy as np
 from experiments.errors import InputError
 from experiments.files import replacing
 from nnxor.draws import Weights
+from nnxor.inits import GivenWeights
 
 NAMES = ("W1", "b1", "W2", "b2")
 
 
 def load_weights(path: Path, dtype: np.dtype, key: str = "weights") -> Weights:
     """The network in a file, as a batch of one in this dtype; InputError says what is wrong with the file."""
+    arrays = _read_arrays(path, key, "W1 (D,H), b1 (H,), W2 (H,1), b2 (1,)")
+    W1, b1, W2, b2 = (arrays[name] for name in NAMES)
+    hidden = W1.shape[1] if W1.ndim == 2 else 0
+    if not hidden or b1.shape != (hidden,) or W2.shape != (hidden, 1) or b2.shape != (1,):
+        shapes = ", ".join(f"{name} {arrays[name].shape}" for name in NAMES)
+        raise InputError(f"{key}={path} holds {shapes}; allowed: W1 (D,H), b1 (H,), W2 (H,1), b2 (1,)")
+    _check_numbers(arrays, f"{key}={path}", dtype)
+    return Weights(W1[:, :, None] + 0.0, b1[:, None] + 0.0, W2 + 0.0, b2 + 0.0).astype(dtype)  # no -0: see draws
+
+
+def load_given(key: str, name: str) -> GivenWeights:
+    """One set of weights a seed: W1 (S, D, H), b1 (S, H), W2 (S, H, 1), b2 (S, 1), rounded to float32.
+
+    The shapes of a single network, without S, make one set. InputError says what is wrong.
+    """
+    form = "W1 (S,D,H), b1 (S,H), W2 (S,H,1), b2 (S,1): one set a seed"
+    arrays = _read_arrays(Path(name), key, form)
+    if arrays["W1"].ndim == 2:
+        arrays = {each: array[None] for each, array in arrays.items()}
+    W1, b1, W2, b2 = (arrays[each] for each in NAMES)
+    sets, _, hidden = W1.shape if W1.ndim == 3 else (0, 0, 0)
+    if 0 in W1.shape or b1.shape != (sets, hidden) or W2.shape != (sets, hidden, 1) or b2.shape != (sets, 1):
+        shapes = ", ".join(f"{each} {arrays[each].shape}" for each in NAMES)
+        raise InputError(f"{key}={name} holds {shapes}; allowed: {form}")
+    _check_numbers(arrays, f"{key}={name}", np.dtype(np.float32))
+    moved = [np.moveaxis(array.astype(np.float32) + np.float32(0), 0, -1) for array in (W1, b1, W2[:, :, 0], b2[:, 0])]
+    plain = tuple(np.ascontiguousarray(array) for array in moved)
+    digest = hashlib.sha256(b"".join(np.array(a.shape).tobytes() + a.tobytes() for a in plain)).hexdigest()[:16]
+    return GivenWeights(Path(name).name, digest, plain)
+
+
+def _read_arrays(path: Path, key: str, form: str) -> dict[str, np.ndarray]:
+    """The four arrays of a .npz file, whatever their shapes."""
     try:
         with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: file[name] for name in NAMES if name in file.files}
@@ -26,18 +61,16 @@ def load_weights(path: Path, dtype: np.dtype, key: str = "weights") -> Weights:
         raise InputError(f"{key}={path} is no .npz file of plain numbers ({' '.join(str(error).split())})") from None
     absent = [name for name in NAMES if name not in arrays]
     if absent:
-        raise InputError(f"{key}={path} lacks {', '.join(absent)}; it must hold W1 (D,H), b1 (H,), W2 (H,1), b2 (1,)")
-    W1, b1, W2, b2 = (arrays[name] for name in NAMES)
-    hidden = W1.shape[1] if W1.ndim == 2 else 0
-    if not hidden or b1.shape != (hidden,) or W2.shape != (hidden, 1) or b2.shape != (1,):
-        shapes = ", ".join(f"{name} {arrays[name].shape}" for name in NAMES)
-        raise InputError(f"{key}={path} holds {shapes}; allowed: W1 (D,H), b1 (H,), W2 (H,1), b2 (1,)")
+        raise InputError(f"{key}={path} lacks {', '.join(absent)}; it must hold {form}")
+    return arrays
+
+
+def _check_numbers(arrays: dict[str, np.ndarray], where: str, dtype: np.dtype) -> None:
     for name in NAMES:
         with np.errstate(over="ignore"):
             plain = arrays[name].dtype.kind in "fiu" and np.isfinite(arrays[name].astype(dtype)).all()
         if not plain:
-            raise InputError(f"{key}={path}: {name} must hold real numbers, finite in {dtype}")
-    return Weights(W1[:, :, None] + 0.0, b1[:, None] + 0.0, W2 + 0.0, b2 + 0.0).astype(dtype)  # no -0: see draws
+            raise InputError(f"{where}: {name} must hold real numbers, finite in {dtype}")
 
 
 def check_writable(path: Path) -> None:

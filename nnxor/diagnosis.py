@@ -35,7 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnxor import arithmetic
-from nnxor.condition import Condition, Success
+from nnxor.condition import Condition
 from nnxor.draws import Weights
 from nnxor.engines.trace import Trace, Trained
 from nnxor.losses import error_weight
@@ -67,7 +67,7 @@ MERGE_TOLERANCE = 1e-2
 """Predictions closer than this are one; a prediction farther than this from its target is wrong."""
 
 
-def diagnose(condition: Condition, success: Success, start: Weights, trained: Trained) -> Columns:
+def diagnose(condition: Condition, start: Weights, trained: Trained) -> Columns:
     """The columns of `trials.parquet` that describe R trainings, each of shape (R,).
 
     A missing value is −1 in an integer column, NaN in a real one and the empty string in text.
@@ -75,26 +75,28 @@ def diagnose(condition: Condition, success: Success, start: Weights, trained: Tr
     weights give equal bits; the conditions' fields and the seeds are left to the caller.
     """
     with np.errstate(all="ignore"):
-        return _diagnose(condition, success, start.astype(condition.numpy_dtype), trained)
+        return _diagnose(condition, start.astype(condition.numpy_dtype), trained)
 
 
-def _diagnose(condition: Condition, success: Success, start: Weights, trained: Trained) -> Columns:
+def _diagnose(condition: Condition, start: Weights, trained: Trained) -> Columns:
     weights, trace = trained.weights, trained.trace
     z_start = arithmetic.preactivations(condition, start)
     z = arithmetic.preactivations(condition, weights)
     a = arithmetic.activations(condition, z)
-    y = arithmetic.predictions(weights, a)
+    s = arithmetic.scores(weights, a)
+    y = arithmetic.predictions(condition, s)
     error, weighted = arithmetic.errors(condition, y)
-    loss = arithmetic.loss(error, weighted)
-    norm = _gradient_norm(condition, arithmetic.gradients(condition, weights, z, a, weighted))
+    loss = arithmetic.loss(condition, s, error, weighted)
+    of_score = [arithmetic.through_output(condition, *row) for row in zip(s, y, weighted, strict=True)]
+    norm = _gradient_norm(condition, arithmetic.gradients(condition, weights, z, a, of_score))
     finite = _finite([*weights.arrays(), *y, loss, norm])
     loss, norm = np.where(finite, loss, np.nan), np.where(finite, norm, np.nan)
-    alive_start, alive = arithmetic.any_active(z_start), arithmetic.any_active(z)
-    linear = np.logical_and.reduce([row > 0 for row in z])
+    alive_start, alive = arithmetic.any_active(condition, z_start), arithmetic.any_active(condition, z)
+    linear = np.logical_and.reduce([row > 0 for row in z]) & (not condition.smooth)
     live_start, live, n_linear = (_count(units) for units in (alive_start, alive, linear))
 
-    c = error_weight(condition.loss, condition.task.n_rows)
-    solved = finite & (loss <= condition.numpy_dtype.type(success.tolerance))
+    c = error_weight(condition.loss, condition.task.n_examples)
+    solved = finite & arithmetic.solved(condition, s, error, loss)
     level, outcome = _rest(condition, loss / c, norm / c)
     at_rest = outcome >= 0
     oscillating = _oscillates(condition, trace, norm.astype(np.float64))
@@ -121,6 +123,7 @@ def _diagnose(condition: Condition, success: Success, start: Weights, trained: T
         "patterns_init": _patterns(z_start),
         "patterns_final": np.where(finite, _patterns(z), b""),
         "first_death_epoch": np.where(finite, trace.first_death, -1),
+        "revived": np.where(finite, trace.revived, -1),
         "cause": _cause(condition, outcome, live_start, live, n_linear),
     }
 
@@ -146,7 +149,7 @@ def _rest(condition: Condition, loss: NDArray[Any], norm: NDArray[Any]) -> tuple
     loss = loss.astype(np.float64)
     still = norm <= REST_GRADIENT
     stuck = np.where(still, OUTCOMES.index("stuck"), -1)
-    if condition.task.name != "xor":
+    if not condition.task.is_xor or condition.loss == "bce":
         return loss, stuck
     levels = np.array(list(XOR_LEVELS.values()))
     distance = np.abs(loss[:, None] - levels)
@@ -154,7 +157,8 @@ def _rest(condition: Condition, loss: NDArray[Any], norm: NDArray[Any]) -> tuple
     at_level = still & (distance[np.arange(len(loss)), which] <= LEVEL_TOLERANCE)
     names = np.array([OUTCOMES.index(f"stuck_{name}") for name in XOR_LEVELS])
     named = names[which] if condition.loss == "half_sse" else stuck
-    elsewhere = -1 if condition.activation == "relu" and condition.bias else stuck
+    only_there = condition.activation == "relu" and condition.bias and condition.output == "identity"
+    elsewhere = -1 if only_there else stuck
     return np.where(at_level, levels[which], loss), np.where(at_level, named, elsewhere)
 
 

@@ -10,7 +10,7 @@ import ast
 import math
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,6 +138,34 @@ class Init:
     name: str
     weights: Distribution
     biases: Distribution
+
+
+@dataclass(frozen=True)
+class GivenWeights:
+    """Initial weights that were drawn elsewhere: S sets of them, of which seed s starts from set s.
+
+    `arrays` holds W1 (D, H, S), b1 (H, S), W2 (H, S) and b2 (S,) in float32; `digest` tells two of
+    them apart, whatever their names.
+    """
+
+    name: str
+    digest: str
+    arrays: tuple[NDArray[np.float32], ...] = field(compare=False, repr=False)
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of inputs, D."""
+        return int(self.arrays[0].shape[0])
+
+    @property
+    def hidden(self) -> int:
+        """Number of hidden units, H."""
+        return int(self.arrays[0].shape[1])
+
+    @property
+    def n_sets(self) -> int:
+        """Number of sets of weights, S."""
+        return int(self.arrays[0].shape[2])
 
 
 UNIFORM = Init(

@@ -11,6 +11,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nnxor.losses import sigmoid
+
 Array = NDArray[np.floating]
 
 
@@ -41,6 +43,10 @@ class Affine:
         self.dW = self.x.T @ dout
         self.db = dout.sum(axis=0)
         return dout @ self.W.T
+
+    def parameters(self) -> list[tuple[Array, Array]]:
+        """Each parameter with its gradient, as `backward` left it."""
+        return [(self.W, self.dW)] if self.b is None else [(self.W, self.dW), (self.b, self.db)]
 
 
 class ReLU:
@@ -76,3 +82,41 @@ class LeakyReLU:
         """Gradient with respect to x: `dout` where the unit was active, else `slope * dout`."""
         active = self.x >= 0 if self.at_zero else self.x > 0
         return np.where(active, dout, dout * dout.dtype.type(self.slope))
+
+
+class Tanh:
+    """`tanh(x)`."""
+
+    def forward(self, x: Array) -> Array:
+        """Activations, shape of x."""
+        self.y: Array = np.tanh(x)
+        return self.y
+
+    def backward(self, dout: Array) -> Array:
+        """Gradient with respect to x: `dout` times 1 − tanh²."""
+        return dout * (self.y.dtype.type(1) - self.y * self.y)
+
+
+class Sigmoid:
+    """`1 / (1 + exp(-x))`."""
+
+    def forward(self, x: Array) -> Array:
+        """Activations, shape of x."""
+        self.y = sigmoid(x)
+        return self.y
+
+    def backward(self, dout: Array) -> Array:
+        """Gradient with respect to x: `dout` times σ(1 − σ)."""
+        return dout * (self.y * (self.y.dtype.type(1) - self.y))
+
+
+class Identity:
+    """`x` itself: the output of a network that predicts numbers."""
+
+    def forward(self, x: Array) -> Array:
+        """Activations, shape of x."""
+        return x
+
+    def backward(self, dout: Array) -> Array:
+        """Gradient with respect to x: `dout`."""
+        return dout

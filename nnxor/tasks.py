@@ -14,13 +14,20 @@ class Task:
     """A table of N points with D inputs and one target each.
 
     `inputs` holds N tuples of D numbers and `targets` N numbers, in row order; `units` is the
-    smallest number of ReLU units (with biases) that can represent the task, or None if unknown.
+    smallest number of ReLU units (with biases) that can represent the task, or None if unknown;
+    `multiplicities` says how often each row counts, N integers ≥ 1, or None if each counts once.
     """
 
     name: str
     inputs: tuple[tuple[float, ...], ...]
     targets: tuple[float, ...]
     units: int | None = None
+    multiplicities: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Forget multiplicities that are all 1."""
+        if self.multiplicities and set(self.multiplicities) == {1}:
+            object.__setattr__(self, "multiplicities", None)
 
     @property
     def n_rows(self) -> int:
@@ -32,10 +39,29 @@ class Task:
         """Number of inputs, D."""
         return len(self.inputs[0])
 
+    @property
+    def n_examples(self) -> int:
+        """Number of examples: rows, each as often as it counts."""
+        return sum(self.multiplicities) if self.multiplicities else self.n_rows
+
     @cached_property
-    def is_binary(self) -> bool:
-        """Whether every input is 0 or 1."""
-        return all(value in (0, 1) for row in self.inputs for value in row)
+    def times(self) -> NDArray[np.int64]:
+        """How often each row counts, shape (N,)."""
+        return np.array(self.multiplicities or (1,) * self.n_rows, np.int64)
+
+    @cached_property
+    def examples(self) -> Task:
+        """The same examples with a row for each: what mini-batches are drawn from."""
+        if not self.multiplicities:
+            return self
+        rows = np.repeat(np.arange(self.n_rows), self.times)
+        inputs, targets = (tuple(values[n] for n in rows) for values in (self.inputs, self.targets))
+        return Task(self.name, inputs, targets, self.units)  # type: ignore[arg-type]
+
+    @cached_property
+    def is_xor(self) -> bool:
+        """Whether this is the table of XOR, whatever its name."""
+        return self.is_square and self.multiplicities is None and self.targets == (0, 1, 1, 0)
 
     @cached_property
     def is_square(self) -> bool:

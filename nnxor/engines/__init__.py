@@ -1,20 +1,32 @@
 """Engines: each trains a batch of networks of one condition and gives the same numbers.
 
-An engine is a function `train(condition, success, start) -> Trained`. To add one, write a module
-with such a function and name it in `ENGINES`.
+An engine is a function `train(condition, start, seeds=None) -> Trained`; the seeds are needed
+only where they shuffle mini-batches. To add one, write a module with such a function and name it
+in `ENGINES`.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable
+from typing import Protocol
 
-from nnxor.condition import Condition, Success
+import numpy as np
+from numpy.typing import NDArray
+
+from nnxor.condition import Condition
 from nnxor.draws import Weights
 from nnxor.engines.trace import Trained
 
-Engine = Callable[[Condition, Success, Weights], Trained]
+
+class Engine(Protocol):
+    """What every engine is."""
+
+    def __call__(
+        self, condition: Condition, start: Weights, seeds: NDArray[np.integer] | range | None = None
+    ) -> Trained:
+        """Train every network of `start`; `seeds` shuffle its mini-batches, if there are any."""
+
 
 ENGINES = {
     "reference": "nnxor.engines.reference",

@@ -3,39 +3,66 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnxor import arithmetic
-from nnxor.condition import Condition, Success
+from nnxor.condition import Condition
 from nnxor.draws import Weights
 from nnxor.engines.trace import Trace, Trained
+from nnxor.losses import error_weight
+from nnxor.optimizers import optimizer
 from nnxor.protocol import TAIL_PARTS, tail_part
+from nnxor.shuffles import batch_of, steps_of, streams
+
+Array = NDArray[np.floating]
 
 
-def train(condition: Condition, success: Success, start: Weights) -> Trained:
-    """Train every network of `start` by full-batch gradient descent."""
-    dtype = condition.numpy_dtype
-    weights = start.astype(dtype)
+def train(condition: Condition, start: Weights, seeds: NDArray[np.integer] | range | None = None) -> Trained:
+    """Train every network of `start`; `seeds` shuffle its mini-batches, if there are any."""
+    stream = streams(condition, seeds, start.n_networks)
+    if condition.batch_size is not None:
+        condition = condition.with_(task=condition.task.examples)
+    weights = start.astype(condition.numpy_dtype)
     trace = Trace.empty(weights.n_networks)
     lr, lr_bias = arithmetic.steps(condition)
-    tolerance = dtype.type(success.tolerance)
+    move = optimizer(condition)
     part = tail_part(condition.epochs)
     tail_start = condition.epochs - TAIL_PARTS * part
     z = arithmetic.preactivations(condition, weights)
-    alive_at_start = arithmetic.any_active(z)
+    alive_at_start = arithmetic.any_active(condition, z)
+    was_dead, revived = ~alive_at_start, np.zeros_like(alive_at_start)
+    batches = steps_of(condition.task.n_examples, condition.batch_size)
     with np.errstate(all="ignore"):
         for epoch in range(condition.epochs):
-            a = arithmetic.activations(condition, z)
-            error, weighted = arithmetic.errors(condition, arithmetic.predictions(weights, a))
-            loss = arithmetic.loss(error, weighted)
-            trace.last_unsolved[~(loss <= tolerance)] = epoch
-            if epoch >= tail_start:
-                trace.tail[(epoch - tail_start) // part] += loss
-            gradient = arithmetic.gradients(condition, weights, z, a, weighted)
-            for parameter, slope, step in zip(
-                weights.arrays(), gradient.arrays(), (lr, lr_bias, lr, lr_bias), strict=True
-            ):
-                parameter -= step * slope
-            z = arithmetic.preactivations(condition, weights)
-            died = (alive_at_start & ~arithmetic.any_active(z)).any(axis=0)
+            for step in range(len(batches)):
+                a = arithmetic.activations(condition, z)
+                s = arithmetic.scores(weights, a)
+                y = arithmetic.predictions(condition, s)
+                error, weighted = arithmetic.errors(condition, y)
+                if step == 0:
+                    loss = arithmetic.loss(condition, s, error, weighted)
+                    trace.last_unsolved[~arithmetic.solved(condition, s, error, loss)] = epoch
+                    if epoch >= tail_start:
+                        trace.tail[(epoch - tail_start) // part] += loss
+                if condition.batch_size is not None:
+                    if step == 0:
+                        drawn = batch_of(stream, epoch, condition.task.n_examples, condition.batch_size)
+                    weighted = _of_batch(condition, error, drawn == step, batches[step])
+                of_score = [arithmetic.through_output(condition, *row) for row in zip(s, y, weighted, strict=True)]
+                gradient = arithmetic.gradients(condition, weights, z, a, of_score)
+                move.step(weights.arrays(), gradient.arrays(), (lr, lr_bias, lr, lr_bias))
+                z = arithmetic.preactivations(condition, weights)
+            alive = arithmetic.any_active(condition, z)
+            died = (alive_at_start & ~alive).any(axis=0)
             trace.first_death[died & (trace.first_death < 0)] = epoch + 1
+            revived |= alive & was_dead
+            was_dead |= ~alive
+    trace.revived[:] = revived.sum(axis=0)
     return Trained(weights, trace)
+
+
+def _of_batch(condition: Condition, error: list[Array], members: NDArray[np.bool_], size: int) -> list[Array]:
+    """Weighted errors of a mini-batch: those of other rows are 0."""
+    number = condition.numpy_dtype.type
+    c = number(error_weight(condition.loss, size))
+    return [np.where(inside, c * row, number(0)) for row, inside in zip(error, members, strict=True)]

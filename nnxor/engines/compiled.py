@@ -3,38 +3,68 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnxor import arithmetic
-from nnxor.condition import Condition, Success
+from nnxor.condition import Condition
 from nnxor.draws import Weights
-from nnxor.engines.kernels import LANES, general_kernel, square_kernel
+from nnxor.engines import general
+from nnxor.engines.square import LANES, square_kernel
 from nnxor.engines.trace import Trace, Trained
 from nnxor.losses import error_weight
 from nnxor.protocol import tail_part
+from nnxor.shuffles import streams
 
 
-def train(condition: Condition, success: Success, start: Weights) -> Trained:
-    """Train every network of `start` by full-batch gradient descent."""
-    dtype = condition.numpy_dtype
-    number = dtype.type
+def train(condition: Condition, start: Weights, seeds: NDArray[np.integer] | range | None = None) -> Trained:
+    """Train every network of `start`; `seeds` shuffle its mini-batches, if there are any."""
     n = start.n_networks
     padding = -n % LANES
-    W1, b1, W2, b2 = (
-        np.pad(array.astype(dtype), [(0, 0)] * (array.ndim - 1) + [(0, padding)]) for array in start.arrays()
+    stream = np.pad(streams(condition, seeds, n), (0, padding))
+    weights = Weights(
+        *(
+            np.pad(array.astype(condition.numpy_dtype), [(0, 0)] * (array.ndim - 1) + [(0, padding)])
+            for array in start.arrays()
+        )
     )
     trace = Trace.empty(n + padding)
-    lr, lr_bias = arithmetic.steps(condition)
-    make = square_kernel if condition.task.is_square else general_kernel
-    kernel = make(leaky=condition.activation == "leaky_relu", at_zero=bool(condition.relu_at_zero))
-    kernel(
-        W1, b1, W2, b2,
-        condition.task.x(dtype), condition.task.t(dtype),
-        number(error_weight(condition.loss, condition.task.n_rows)),
-        lr, lr_bias, number(condition.slope), number(success.tolerance),
-        condition.epochs, tail_part(condition.epochs), number(0), number(0.5),
-        trace.last_unsolved, trace.first_death, trace.tail,
-    )  # fmt: skip
-    return Trained(
-        Weights(W1[..., :n], b1[..., :n], W2[..., :n], b2[:n]),
-        Trace(trace.last_unsolved[:n], trace.first_death[:n], trace.tail[:, :n]),
+    if fits_square(condition):
+        _train_square(condition, weights, trace)
+    else:
+        general.kernel(*weights.arrays(), stream, general.settings(condition), *trace.arrays())
+    return Trained(weights.take(slice(0, n)), trace.take(slice(0, n)))
+
+
+def fits_square(condition: Condition) -> bool:
+    """Whether the fast kernel can train this condition."""
+    return (
+        condition.task.is_square
+        and condition.task.multiplicities is None
+        and not condition.smooth
+        and condition.output == "identity"
+        and condition.loss != "bce"
+        and condition.optimizer == "gd"
+        and condition.batch_size is None
+        and condition.success.rule == "loss"
     )
+
+
+def variant(condition: Condition) -> tuple[object, ...]:
+    """What is compiled for a condition: equal for those that one compilation serves."""
+    if fits_square(condition):
+        return ("square", condition.activation, condition.relu_at_zero, condition.dtype)
+    return ("general", condition.dtype)
+
+
+def _train_square(condition: Condition, weights: Weights, trace: Trace) -> None:
+    dtype = condition.numpy_dtype
+    number = dtype.type
+    kernel = square_kernel(leaky=condition.activation == "leaky_relu", at_zero=bool(condition.relu_at_zero))
+    kernel(
+        *weights.arrays(),
+        condition.task.t(dtype),
+        number(error_weight(condition.loss, condition.task.n_rows)),
+        *arithmetic.steps(condition), number(condition.slope), number(condition.success.tolerance),
+        condition.epochs, tail_part(condition.epochs), number(0), number(0.5),
+        *trace.arrays(),
+    )  # fmt: skip

@@ -7,27 +7,36 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor.condition import Condition, Success
+from nnxor import arithmetic
+from nnxor.condition import Condition
 from nnxor.draws import Weights
 from nnxor.engines.trace import Trace, Trained
-from nnxor.layers import Affine, Layer, LeakyReLU, ReLU
+from nnxor.layers import Affine, Identity, Layer, LeakyReLU, ReLU, Sigmoid, Tanh
 from nnxor.losses import LOSSES
+from nnxor.optimizers import Optimizer, optimizer
 from nnxor.protocol import TAIL_PARTS, tail_part
+from nnxor.shuffles import batch_of, steps_of, streams
 
 Array = NDArray[np.floating]
 Watch = Callable[[int, float, Array, NDArray[np.bool_]], None]
 
 
 def network(condition: Condition, start: Weights) -> list[Layer]:
-    """`[Affine, ReLU, Affine]` with the weights of the one network in `start`."""
+    """`[Affine, activation, Affine, output]` with the weights of the one network in `start`."""
     W1, b1, W2, b2 = start.astype(condition.numpy_dtype).arrays()
-    activation: Layer = ReLU(condition.relu_at_zero)
-    if condition.activation == "leaky_relu":
-        activation = LeakyReLU(condition.slope, condition.relu_at_zero)
+    at_zero = condition.relu_at_zero
+    activations: dict[str, Layer] = {
+        "relu": ReLU(at_zero),
+        "leaky_relu": LeakyReLU(condition.slope, at_zero),
+        "tanh": Tanh(),
+        "sigmoid": Sigmoid(),
+    }
+    outputs: dict[str, Layer] = {"identity": Identity(), "relu": ReLU(at_zero), "sigmoid": Sigmoid()}
     return [
         Affine(W1[:, :, 0], b1[:, 0] if condition.bias else None),
-        activation,
+        activations[condition.activation],
         Affine(W2, b2 if condition.bias else None),
+        outputs[condition.output],
     ]
 
 
@@ -38,29 +47,69 @@ def forward(layers: list[Layer], x: Array) -> Array:
     return x
 
 
-def train_epochs(layers: list[Layer], condition: Condition) -> Iterator[tuple[int, float, Array]]:
-    """The article's loop: yields each epoch with its loss and predictions, before its update."""
+def loss_and_backward(
+    layers: list[Layer], condition: Condition, X: Array, T: Array, times: NDArray[np.int64]
+) -> tuple[float, Array]:
+    """Loss and predictions of some rows; leaves the gradients in the layers.
+
+    Cross-entropy takes the logits, so its gradient enters below the output layer.
+    """
+    y_pred = forward(layers, X)
+    loss_layer = LOSSES[condition.loss](times)
+    below = 1 if condition.loss == "bce" else 0
+    loss = loss_layer.forward(forward(layers[:-1], X) if below else y_pred, T)
+    dout = loss_layer.backward()
+    for layer in reversed(layers[: len(layers) - below]):
+        dout = layer.backward(dout)
+    return loss, y_pred
+
+
+def train_epochs(
+    layers: list[Layer], condition: Condition, seed: int | None = None
+) -> Iterator[tuple[int, float, Array]]:
+    """The article's loop: yields each epoch with its loss and predictions, before its update.
+
+    With mini-batches an epoch is several steps: one for each batch, of the examples that `seed`
+    shuffles into it.
+    """
     X = condition.task.x(condition.numpy_dtype)
     T = condition.task.t(condition.numpy_dtype)[:, None]
-    loss_layer = LOSSES[condition.loss]()
-    learning_rate = condition.numpy_dtype.type(condition.lr)
+    times = condition.task.times
+    move = optimizer(condition)
     for epoch in range(condition.epochs):
-        y_pred = forward(layers, X)
-        loss = loss_layer.forward(y_pred, T)
+        loss, y_pred = loss_and_backward(layers, condition, X, T, times)
         yield epoch, loss, y_pred
-        dout = loss_layer.backward()
-        for layer in reversed(layers):
-            dout = layer.backward(dout)
-        for layer in layers:
-            if isinstance(layer, Affine):
-                layer.W -= learning_rate * layer.dW
-                if layer.b is not None:
-                    layer.b -= learning_rate * layer.db
+        if condition.batch_size is None:
+            update(layers, condition, move)
+            continue
+        for rows in mini_batches(condition, seed, epoch):
+            examples = condition.task.examples
+            X_batch = examples.x(condition.numpy_dtype)[rows]
+            T_batch = examples.t(condition.numpy_dtype)[rows, None]
+            loss_and_backward(layers, condition, X_batch, T_batch, np.ones(len(rows), np.int64))
+            update(layers, condition, move)
+
+
+def update(layers: list[Layer], condition: Condition, move: Optimizer) -> None:
+    """One step of the optimizer, on the gradients that the layers hold."""
+    learning_rate = condition.numpy_dtype.type(condition.lr)
+    pairs = [pair for layer in layers if isinstance(layer, Affine) for pair in layer.parameters()]
+    parameters, gradients = zip(*pairs, strict=True)
+    move.step(parameters, gradients, [learning_rate] * len(pairs))
+
+
+def mini_batches(condition: Condition, seed: int | None, epoch: int) -> list[NDArray[np.intp]]:
+    """The examples of each step of an epoch, in the order in which they stand in the table."""
+    assert condition.batch_size is not None
+    n = condition.task.n_examples
+    stream = streams(condition, None if seed is None else np.array([seed]), 1)
+    drawn = batch_of(stream, epoch, n, condition.batch_size)[:, 0]
+    return [np.flatnonzero(drawn == step) for step in range(len(steps_of(n, condition.batch_size)))]
 
 
 def final_weights(layers: list[Layer]) -> Weights:
     """The weights of the network as a batch of one."""
-    first, last = layers[0], layers[-1]
+    first, last = layers[0], layers[2]
     assert isinstance(first, Affine) and isinstance(last, Affine)
     b1 = np.zeros_like(first.W[0]) if first.b is None else first.b
     b2 = np.zeros_like(last.W[0]) if last.b is None else last.b
@@ -68,11 +117,23 @@ def final_weights(layers: list[Layer]) -> Weights:
 
 
 def alive(layers: list[Layer], X: Array) -> NDArray[np.bool_]:
-    """Whether each hidden unit is active on some row, shape (H,)."""
-    return np.asarray((layers[0].forward(X) > 0).any(axis=0))
+    """Whether each hidden unit is active on some row, shape (H,). Smooth units always are."""
+    z = layers[0].forward(X)
+    if isinstance(layers[1], Tanh | Sigmoid):
+        return np.ones(z.shape[1], np.bool_)
+    return np.asarray((z > 0).any(axis=0))
 
 
-def train_one(condition: Condition, success: Success, start: Weights, watch: Watch | None = None) -> Trained:
+def is_solved(layers: list[Layer], condition: Condition, X: Array, loss: float) -> bool:
+    """Whether the success rule holds at these weights, whose loss is given."""
+    if condition.success.rule == "loss":
+        return bool(condition.numpy_dtype.type(loss) <= condition.numpy_dtype.type(condition.success.tolerance))
+    scores = forward(layers[:-1], X)
+    error = forward(layers[-1:], scores)[:, 0] - condition.task.t(condition.numpy_dtype)
+    return bool(arithmetic.solved(condition, list(scores), list(error), condition.numpy_dtype.type(loss)).all())
+
+
+def train_one(condition: Condition, start: Weights, seed: int | None = None, watch: Watch | None = None) -> Trained:
     """Train the one network in `start`; `watch(epoch, loss, predictions, alive)` sees every epoch before its update."""
     layers = network(condition, start)
     trace = Trace.empty(1)
@@ -80,33 +141,39 @@ def train_one(condition: Condition, success: Success, start: Weights, watch: Wat
     tail_start = condition.epochs - TAIL_PARTS * part
     X = condition.task.x(condition.numpy_dtype)
     alive_at_start = alive(layers, X)
-    for epoch, loss, y_pred in train_epochs(layers, condition):
+    was_dead, revived = ~alive_at_start, np.zeros_like(alive_at_start)
+
+    def look(epoch: int) -> NDArray[np.bool_]:
         now_alive = alive(layers, X)
+        if trace.first_death[0] < 0 and (alive_at_start & ~now_alive).any():
+            trace.first_death[0] = epoch
+        revived[now_alive & was_dead] = True
+        was_dead[~now_alive] = True
+        return now_alive
+
+    for epoch, loss, y_pred in train_epochs(layers, condition, seed):
+        now_alive = look(epoch)
         if watch:
             watch(epoch, loss, y_pred, now_alive)
-        if not loss <= success.tolerance:
+        if not is_solved(layers, condition, X, loss):
             trace.last_unsolved[0] = epoch
         if epoch >= tail_start:
             trace.tail[(epoch - tail_start) // part, 0] += loss
-        if trace.first_death[0] < 0 and (alive_at_start & ~now_alive).any():
-            trace.first_death[0] = epoch
-    if trace.first_death[0] < 0 and (alive_at_start & ~alive(layers, X)).any():
-        trace.first_death[0] = condition.epochs
+    look(condition.epochs)
+    trace.revived[0] = revived.sum()
     return Trained(final_weights(layers), trace)
 
 
-def train(condition: Condition, success: Success, start: Weights) -> Trained:
-    """Train every network of `start`, one after the other."""
+def train(condition: Condition, start: Weights, seeds: NDArray[np.integer] | range | None = None) -> Trained:
+    """Train every network of `start`, one after the other; `seeds` shuffle its mini-batches, if there are any."""
+    streams(condition, seeds, start.n_networks)  # refuses missing seeds before any work
     with np.errstate(all="ignore"):
-        done = [train_one(condition, success, start.take(slice(r, r + 1))) for r in range(start.n_networks)]
-    weights = Weights(
-        *(np.concatenate(arrays, axis=-1) for arrays in zip(*(d.weights.arrays() for d in done), strict=True))
+        done = [
+            train_one(condition, start.take(slice(r, r + 1)), None if seeds is None else int(seeds[r]))
+            for r in range(start.n_networks)
+        ]
+    weights, traces = (
+        [np.concatenate(arrays, axis=-1) for arrays in zip(*kind, strict=True)]
+        for kind in ([d.weights.arrays() for d in done], [d.trace.arrays() for d in done])
     )
-    return Trained(
-        weights,
-        Trace(
-            np.concatenate([d.trace.last_unsolved for d in done]),
-            np.concatenate([d.trace.first_death for d in done]),
-            np.concatenate([d.trace.tail for d in done], axis=1),
-        ),
-    )
+    return Trained(Weights(*weights), Trace(*traces))

@@ -20,6 +20,8 @@ class Trace:
     first_death: first epoch at which a unit that was alive at epoch 0 was dead (pre-activation
         ≤ 0 on every row), the state after the last update counting as epoch `epochs`; −1 if none
         died. Shape (R,), int32.
+    revived: number of units that were dead at the start of some epoch and alive at that of a later
+        one, or at the end. Shape (R,), int32.
     tail: sums of the losses over the last epochs, in `nnxor.protocol.TAIL_PARTS` parts of
         `nnxor.protocol.tail_part` epochs each, the earliest first. Shape (parts, R), float64
         whatever the dtype.
@@ -27,13 +29,23 @@ class Trace:
 
     last_unsolved: NDArray[np.int32]
     first_death: NDArray[np.int32]
+    revived: NDArray[np.int32]
     tail: NDArray[np.float64]
+
+    def take(self, networks: slice) -> Trace:
+        """The trainings chosen along the last axis."""
+        unsolved, death, revived, tail = self.arrays()
+        return Trace(unsolved[networks], death[networks], revived[networks], tail[:, networks])
+
+    def arrays(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
+        """last_unsolved, first_death, revived, tail."""
+        return self.last_unsolved, self.first_death, self.revived, self.tail
 
     @classmethod
     def empty(cls, n_networks: int) -> Trace:
         """A trace in which nothing has happened yet."""
         never = np.full(n_networks, -1, np.int32)
-        return cls(never, never.copy(), np.zeros((TAIL_PARTS, n_networks)))
+        return cls(never, never.copy(), np.zeros(n_networks, np.int32), np.zeros((TAIL_PARTS, n_networks)))
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def write_folder(folder: Path, rows: list[dict[str, Any]], texts: Mapping[str, s
     failed = int((trials["status"] != "ok").sum())
     manifest = {
         "study": config.get("name", "handmade"), "protocol": 1, "complete": failed == 0, "trials": len(trials),
-        "failed": failed, "digest": "d1ge57", "success": {"rule": "loss", "tolerance": 0.001}, "seeds": seeds,
+        "failed": failed, "digest": "d1ge57", "success": ["loss 0.001"], "seeds": seeds,
         "conditions": dict(texts),
         "runs": [{
             "start": "2026-01-01T00:00:00+00:00", "end": "2026-01-01T00:00:01+00:00", "wall_s": 1.0,

@@ -12,7 +12,7 @@ import pytest
 from experiments import benchmark, peers
 from experiments.errors import InputError
 from nnxor import engines
-from nnxor.condition import Condition, Success
+from nnxor.condition import Condition
 from nnxor.draws import draw
 from nnxor.inits import UNIFORM
 
@@ -27,7 +27,7 @@ def test_a_peer_trains_the_same_network(library: str) -> None:
     start = draw(UNIFORM, 2, 4, range(3, 4))
     final = PEERS[library](condition, start)[0]
     before = condition.with_(epochs=40 if library == "jax" else 39)
-    trained = engines.load("reference")(before, Success(), start)
+    trained = engines.load("reference")(before, start)
     from nnxor.engines.reference import forward, network
 
     y = forward(network(condition, trained.weights), condition.task.x(np.dtype(np.float32)))

@@ -65,19 +65,6 @@ REFUSED = [
     ("output=true", "output=True is not allowed; allowed: a path"),
 ]
 
-LATER = [
-    "base.activation=tanh",
-    "base.activation=sigmoid",
-    "base.output=sigmoid",
-    "base.output=relu",
-    "base.loss=bce",
-    "base.optimizer=adam",
-    "base.optimizer=momentum",
-    "base.batch_size=2",
-    "success.rule=margin",
-    "success.rule=threshold",
-]
-
 
 @pytest.mark.parametrize(("override", "words"), REFUSED)
 def test_bad_values_are_refused_in_one_line(override: str, words: str) -> None:
@@ -89,10 +76,30 @@ def test_bad_values_are_refused_in_one_line(override: str, words: str) -> None:
     assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("override", LATER)
-def test_what_is_not_built_yet_is_refused_as_such(override: str) -> None:
-    with pytest.raises(InputError, match=f"{override.split('=')[0]}=.* is not supported yet; allowed: "):
-        read_study(compose("study=smoke", override))
+TOGETHER = [
+    (["base.loss=bce"], "loss=bce needs a probability; output=identity; allowed: output=sigmoid"),
+    (["base.batch_size=5"], "batch_size=5 is more than the 4 examples of task=xor"),
+    (["base.batch_size=0"], "base.batch_size=0 is not allowed; allowed: an integer from 1"),
+    (["base.momentum=0.5"], "momentum would do nothing, since no condition has optimizer=momentum"),
+    (["base.optimizer=momentum", "base.momentum=1"], "base.momentum=1 is not allowed; allowed: a number from 0 to"),
+    (["base.activation=tanh", "base.relu_at_zero=1"], "relu_at_zero would do nothing"),
+    (["success.rule=threshold", "success.tolerance=0.1"], "success.tolerance would do nothing"),
+    (["success.ties=pass"], "success.ties would do nothing with success.rule=loss"),
+    (["success.rule=threshold", "success.ties=maybe"], "success.ties=maybe is not allowed; allowed: fail, pass"),
+    (["base.task=none.csv"], "base.task=none.csv does not exist"),
+    (["~grid.init", "base.init=none.npz"], "base.init=none.npz does not exist"),
+    (["~grid.init", "base.init={normal:{foo:1}}"], "foo is no parameter of normal"),
+    (["~grid.init", "base.init={normal:3}"], "allowed: {NAME: {parameter: value}}"),
+    (["+blocks=[{hidden:[2],success:{rule:foo}}]"], "blocks[0].success.rule=foo is not allowed"),
+]
+
+
+@pytest.mark.parametrize(("overrides", "words"), TOGETHER)
+def test_values_that_do_not_go_together_are_refused_in_one_line(overrides: list[str], words: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        read_study(compose("study=smoke", *[each.replace("+blocks", "blocks") for each in overrides]))
+    assert words in str(refusal.value)
+    assert "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from experiments import catalog
 from experiments.errors import InputError
 from experiments.weights import load_weights, save_weights
 from nnxor import engines
-from nnxor.condition import Condition, Success
+from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
 from nnxor.draws import draw
 
@@ -37,8 +37,8 @@ def test_it_prints_what_the_article_prints() -> None:
 def test_a_seed_has_the_fate_that_it_has_in_a_sweep(seed: int) -> None:
     condition = Condition(init=catalog.init("he"), epochs=3000)
     start = draw(condition.init, 2, 4, range(seed, seed + 1))
-    trained = engines.load("numba")(condition, Success(), start)
-    row = {name: values[0] for name, values in diagnose(condition, Success(), start, trained).items()}
+    trained = engines.load("numba")(condition, start)
+    row = {name: values[0] for name, values in diagnose(condition, start, trained).items()}
     text = train(f"seed={seed}", "init=he", "epochs=3000")
     assert f"outcome: {row['outcome']}" in text
     units = [line.split()[1:4] for line in text.splitlines() if " > " in line and line.strip()[0].isdigit()]
@@ -127,7 +127,7 @@ def test_a_torn_file_is_refused(content: bytes, tmp_path: Path) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_files_keep_every_bit(dtype: str, tmp_path: Path) -> None:
     condition = Condition(dtype=dtype, epochs=3)
-    weights = engines.load("numpy")(condition, Success(), draw(condition.init, 2, 4, range(5, 6))).weights
+    weights = engines.load("numpy")(condition, draw(condition.init, 2, 4, range(5, 6))).weights
     save_weights(tmp_path / "w.npz", weights)
     again = load_weights(tmp_path / "w.npz", np.dtype(dtype))
     assert all(np.array_equal(a, b) for a, b in zip(weights.arrays(), again.arrays(), strict=True))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
+
+import pytest
 
 from experiments import catalog
-from nnxor.condition import Condition
+from nnxor.condition import SETTINGS, Condition, Success
 from nnxor.inits import Distribution, Init
 from nnxor.tasks import XOR, Task
 
@@ -42,16 +45,45 @@ def test_every_field_counts() -> None:
         "optimizer": "adam",
         "batch_size": 1,
         "dtype": "float64",
+        "rescue": "nothing",
+        "success": Success("margin", 0.1),
     }
     fields = {field.name for field in dataclasses.fields(Condition)}
-    assert changes.keys() == fields - {"slope"}
+    assert changes.keys() == fields - SETTINGS.keys() | {"relu_at_zero"}
     keys = {Condition(**{name: value}).key for name, value in changes.items()}  # type: ignore[arg-type]
     assert len(keys | {Condition().key}) == len(changes) + 1
 
 
-def test_the_slope_counts_for_leaky_relu_alone() -> None:
-    assert Condition(slope=0.3).key == Condition().key
-    assert Condition(activation="leaky_relu", slope=0.3).key != Condition(activation="leaky_relu").key
+@pytest.mark.parametrize(
+    ("setting", "user"),
+    [
+        ({"slope": 0.3}, {"activation": "leaky_relu"}),
+        ({"momentum": 0.5}, {"optimizer": "momentum"}),
+        ({"beta1": 0.5}, {"optimizer": "adam"}),
+        ({"beta2": 0.5}, {"optimizer": "adam"}),
+        ({"epsilon": 0.5}, {"optimizer": "adam"}),
+    ],
+)
+def test_a_setting_counts_only_where_it_is_used(setting: dict[str, Any], user: dict[str, Any]) -> None:
+    assert Condition(**setting).key == Condition().key
+    assert Condition(**setting, **user).key != Condition(**user).key
+
+
+def test_a_smooth_unit_forgets_the_derivative_at_zero() -> None:
+    assert Condition(activation="tanh", relu_at_zero=1).key == Condition(activation="tanh").key
+
+
+def test_rows_that_count_more_than_once_make_another_condition_and_rows_that_count_once_do_not() -> None:
+    once, twice = (Task("xor", XOR.inputs, XOR.targets, 2, times) for times in ((1, 1, 1, 1), (1, 2, 1, 1)))
+    assert Condition(task=once).key == Condition().key
+    assert Condition(task=twice).key != Condition().key
+
+
+def test_a_success_rule_forgets_what_it_does_not_use() -> None:
+    assert Condition(success=Success("loss", ties="pass")).key == Condition().key
+    assert Success("threshold", tolerance=0.5) == Success("threshold")
+    assert str(Success("threshold", ties="pass")) == "threshold (ties pass)"
+    assert Condition(success=Success("loss", 0.01)).text() == "protocol=1;success=loss 0.01"
 
 
 def test_another_table_or_law_under_an_old_name_is_another_condition() -> None:

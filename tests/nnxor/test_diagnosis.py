@@ -7,12 +7,11 @@ import pytest
 
 from experiments import catalog
 from nnxor import engines
-from nnxor.condition import Condition, Success
+from nnxor.condition import Condition
 from nnxor.diagnosis import CAUSES, OUTCOMES, diagnose
 from nnxor.draws import Weights, draw
 from nnxor.engines.trace import Trace, Trained
 
-SUCCESS = Success()
 train = engines.load("numba")
 
 
@@ -28,14 +27,14 @@ def network(W1: list[list[float]], b1: list[float], W2: list[float], b2: float) 
 
 def verdict(condition: Condition, weights: Weights) -> dict[str, object]:
     """The diagnosis of a network after training it from these weights."""
-    columns = diagnose(condition, SUCCESS, weights, train(condition, SUCCESS, weights))
+    columns = diagnose(condition, weights, train(condition, weights))
     return {name: values[0] for name, values in columns.items()}
 
 
 def study(**fields: object) -> tuple[Condition, dict[str, np.ndarray]]:
     condition = Condition(**fields)  # type: ignore[arg-type]
     weights = draw(condition.init, condition.task.n_inputs, condition.hidden, range(300), condition.bias)
-    return condition, diagnose(condition, SUCCESS, weights, train(condition, SUCCESS, weights))
+    return condition, diagnose(condition, weights, train(condition, weights))
 
 
 def test_the_textbook_solution_is_solved_from_the_first_epoch() -> None:
@@ -102,10 +101,10 @@ def test_a_plateau_on_the_way_to_a_solution_is_not_stuck() -> None:
     """A run whose loss is near 1/4 while it descends: the loss alone would call it stuck."""
     condition = Condition(lr=0.01, epochs=10_000)
     weights = draw(condition.init, 2, 4, range(300))
-    final = diagnose(condition, SUCCESS, weights, train(condition, SUCCESS, weights))
+    final = diagnose(condition, weights, train(condition, weights))
     for epochs in (200, 400, 800):
         early = condition.with_(epochs=epochs)
-        columns = diagnose(early, SUCCESS, weights, train(early, SUCCESS, weights))
+        columns = diagnose(early, weights, train(early, weights))
         called_stuck = np.char.startswith(columns["outcome"], "stuck")
         assert (final["outcome"][called_stuck] != "solved").all()
 
@@ -122,7 +121,7 @@ def test_a_zigzag_that_gets_lower_is_on_its_way_and_no_oscillation() -> None:
     condition, early = study(lr=0.1, epochs=1000)
     weights = draw(condition.init, 2, 4, range(300))
     longer = condition.with_(epochs=20_000)
-    final = diagnose(longer, SUCCESS, weights, train(longer, SUCCESS, weights))
+    final = diagnose(longer, weights, train(longer, weights))
     called = early["outcome"] == "oscillating"
     assert (early["outcome"] == "unsettled").sum() > 10
     assert not (final["outcome"][called] == "solved").any()
@@ -154,7 +153,7 @@ def test_networks_without_biases_and_leaky_ones_rest_at_levels_of_their_own() ->
 def test_no_epochs_leave_the_draw_as_it_is() -> None:
     condition = Condition(epochs=0)
     weights = draw(condition.init, 2, 4, range(50))
-    columns = diagnose(condition, SUCCESS, weights, train(condition, SUCCESS, weights))
+    columns = diagnose(condition, weights, train(condition, weights))
     assert set(columns["outcome"]) <= {"unsettled", "stuck_1/2"}
     assert np.array_equal(columns["patterns_init"], columns["patterns_final"])
     assert (columns["first_death_epoch"] == -1).all()
@@ -221,7 +220,7 @@ def test_units_that_were_enough_at_the_start_died_in_training() -> None:
     trace = Trace.empty(1)
     trace.last_unsolved[0] = condition.epochs - 1
     trace.first_death[0] = 3
-    row = {name: values[0] for name, values in diagnose(condition, SUCCESS, start, Trained(final, trace)).items()}
+    row = {name: values[0] for name, values in diagnose(condition, start, Trained(final, trace)).items()}
     assert (row["outcome"], row["cause"], row["first_death_epoch"]) == ("stuck_1/2", "died_in_training", 3)
 
 

@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 
 from experiments import catalog
 from nnxor import arithmetic, engines
-from nnxor.condition import Condition, Success
+from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
 from nnxor.draws import Weights, draw
-from nnxor.engines import compiled, kernels
+from nnxor.engines import compiled
 from nnxor.engines.trace import Trained
 
 numpy_engine, numba_engine, reference = (engines.load(name) for name in ("numpy", "numba", "reference"))
-SUCCESS = Success()
 
 
 def start(condition: Condition, seeds: range) -> Weights:
@@ -27,7 +26,7 @@ def start(condition: Condition, seeds: range) -> Weights:
 
 def everything(trained: Trained) -> list[np.ndarray]:
     trace = trained.trace
-    return [*trained.weights.arrays(), trace.last_unsolved, trace.first_death, trace.tail]
+    return [*trained.weights.arrays(), *trace.arrays()]
 
 
 def same_bits(a: Trained, b: Trained) -> bool:
@@ -69,7 +68,7 @@ def test_numpy_and_numba_agree_to_the_bit(
         dtype=dtype,
     )
     weights = start(condition, range(70))
-    assert same_bits(numpy_engine(condition, SUCCESS, weights), numba_engine(condition, SUCCESS, weights))
+    assert same_bits(numpy_engine(condition, weights), numba_engine(condition, weights))
 
 
 @given(
@@ -85,17 +84,17 @@ def test_they_agree_for_any_width_step_and_length(
 ) -> None:
     condition = Condition(task=catalog.task(task), hidden=hidden, lr=lr, epochs=epochs, init=catalog.init(init))
     weights = start(condition, range(count))
-    assert same_bits(numpy_engine(condition, SUCCESS, weights), numba_engine(condition, SUCCESS, weights))
+    assert same_bits(numpy_engine(condition, weights), numba_engine(condition, weights))
 
 
 def test_diverging_runs_agree_too() -> None:
     condition = Condition(lr=3.0, epochs=200, activation="leaky_relu", slope=0.5)
     weights = start(condition, range(70))
-    a, b = numpy_engine(condition, SUCCESS, weights), numba_engine(condition, SUCCESS, weights)
+    a, b = numpy_engine(condition, weights), numba_engine(condition, weights)
     assert not np.isfinite(a.weights.b2).all()
     for x, y in zip(
-        diagnose(condition, SUCCESS, weights, a).values(),
-        diagnose(condition, SUCCESS, weights, b).values(),
+        diagnose(condition, weights, a).values(),
+        diagnose(condition, weights, b).values(),
         strict=True,
     ):
         assert np.array_equal(x, y, equal_nan=x.dtype.kind == "f")
@@ -107,8 +106,8 @@ def test_a_training_does_not_depend_on_its_batch(engine: str, cut: int) -> None:
     condition = Condition(hidden=3, epochs=40, lr=0.3)
     train = engines.load(engine)
     weights = start(condition, range(130))
-    whole = everything(train(condition, SUCCESS, weights))
-    parts = [everything(train(condition, SUCCESS, weights.take(part))) for part in (slice(0, cut), slice(cut, None))]
+    whole = everything(train(condition, weights))
+    parts = [everything(train(condition, weights.take(part))) for part in (slice(0, cut), slice(cut, None))]
     for together, first, second in zip(whole, *parts, strict=True):
         assert np.array_equal(together, np.concatenate([first, second], axis=-1))
 
@@ -116,9 +115,9 @@ def test_a_training_does_not_depend_on_its_batch(engine: str, cut: int) -> None:
 def test_the_square_kernel_is_the_general_one_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
     condition = Condition(hidden=4, epochs=500, lr=0.2)
     weights = start(condition, range(64))
-    written_out = numba_engine(condition, SUCCESS, weights)
-    monkeypatch.setattr(compiled, "square_kernel", kernels.general_kernel)
-    assert same_bits(written_out, numba_engine(condition, SUCCESS, weights))
+    written_out = numba_engine(condition, weights)
+    monkeypatch.setattr(compiled, "fits_square", lambda _: False)
+    assert same_bits(written_out, numba_engine(condition, weights))
 
 
 def test_an_engine_leaves_the_weights_that_it_was_given() -> None:
@@ -126,7 +125,7 @@ def test_an_engine_leaves_the_weights_that_it_was_given() -> None:
     weights = start(condition, range(3))
     kept = [array.copy() for array in weights.arrays()]
     for train in (numpy_engine, numba_engine, reference):
-        train(condition, SUCCESS, weights)
+        train(condition, weights)
         assert all(np.array_equal(a, b) for a, b in zip(weights.arrays(), kept, strict=True))
 
 
@@ -134,7 +133,7 @@ def test_an_engine_leaves_the_weights_that_it_was_given() -> None:
 def test_the_reference_agrees_within_rounding_over_the_first_epochs(init: str) -> None:
     condition = Condition(init=catalog.init(init), epochs=300)
     weights = start(condition, range(50))
-    readable, fast = reference(condition, SUCCESS, weights), numba_engine(condition, SUCCESS, weights)
+    readable, fast = reference(condition, weights), numba_engine(condition, weights)
     for a, b in zip(readable.weights.arrays(), fast.weights.arrays(), strict=True):
         assert np.allclose(a, b, rtol=1e-4, atol=1e-5)
 
@@ -143,9 +142,7 @@ def test_the_reference_ends_like_the_fast_engines() -> None:
     """At 10,000 epochs all of 1,000 trainings over five conditions agree; here fewer epochs, to be quick."""
     condition = Condition(epochs=800)
     weights = start(condition, range(200))
-    columns = [
-        diagnose(condition, SUCCESS, weights, train(condition, SUCCESS, weights)) for train in (reference, numba_engine)
-    ]
+    columns = [diagnose(condition, weights, train(condition, weights)) for train in (reference, numba_engine)]
     assert (columns[0]["outcome"] == columns[1]["outcome"]).mean() >= 0.995
     assert (columns[0]["solved_epoch"] == columns[1]["solved_epoch"]).mean() >= 0.98
     assert (columns[0]["first_death_epoch"] == columns[1]["first_death_epoch"]).mean() >= 0.98
@@ -156,19 +153,19 @@ def walk(condition: Condition, weights: Weights) -> list[Weights]:
     states = [weights.astype(condition.numpy_dtype)]
     one = condition.with_(epochs=1)
     for _ in range(condition.epochs):
-        states.append(numba_engine(one, SUCCESS, states[-1]).weights)
+        states.append(numba_engine(one, states[-1]).weights)
     return states
 
 
 def alive(condition: Condition, weights: Weights) -> np.ndarray:
-    return arithmetic.any_active(arithmetic.preactivations(condition, weights))
+    return arithmetic.any_active(condition, arithmetic.preactivations(condition, weights))
 
 
 def test_training_is_a_walk_of_single_epochs_and_the_trace_tells_it_exactly() -> None:
     condition = Condition(hidden=4, lr=0.2, init=catalog.init("he"), epochs=90)
     weights = start(condition, range(64))
     states = walk(condition, weights)
-    trained = numba_engine(condition, SUCCESS, weights)
+    trained = numba_engine(condition, weights)
     assert all(np.array_equal(a, b) for a, b in zip(states[-1].arrays(), trained.weights.arrays(), strict=True))
 
     was_alive = alive(condition, states[0])
@@ -178,7 +175,7 @@ def test_training_is_a_walk_of_single_epochs_and_the_trace_tells_it_exactly() ->
     assert (first > 0).sum() > 5
 
     losses = np.array([loss(condition, state) for state in states[:-1]])
-    unsolved = ~(losses <= np.float32(SUCCESS.tolerance))
+    unsolved = ~(losses <= np.float32(condition.success.tolerance))
     last = np.where(unsolved.any(axis=0), 89 - unsolved[::-1].argmax(axis=0), -1)
     assert np.array_equal(trained.trace.last_unsolved, last)
     assert (last < 89).any()
@@ -189,7 +186,8 @@ def test_training_is_a_walk_of_single_epochs_and_the_trace_tells_it_exactly() ->
 def loss(condition: Condition, weights: Weights) -> np.ndarray:
     z = arithmetic.preactivations(condition, weights)
     a = arithmetic.activations(condition, z)
-    return arithmetic.loss(*arithmetic.errors(condition, arithmetic.predictions(weights, a)))
+    s = arithmetic.scores(weights, a)
+    return arithmetic.loss(condition, s, *arithmetic.errors(condition, s))
 
 
 def test_the_parameters_of_a_dead_unit_never_change_again_and_the_dead_only_grow() -> None:
@@ -221,7 +219,7 @@ def test_balancedness_changes_by_the_square_of_the_step() -> None:
     for now, then in itertools.pairwise(states):
         z = arithmetic.preactivations(condition, now)
         a = arithmetic.activations(condition, z)
-        _, weighted = arithmetic.errors(condition, arithmetic.predictions(now, a))
+        _, weighted = arithmetic.errors(condition, arithmetic.scores(now, a))
         g = arithmetic.gradients(condition, now, z, a, weighted)
         change = balancedness(then) - balancedness(now)
         predicted = condition.lr**2 * ((g.W1**2).sum(axis=0) + g.b1**2 - g.W2**2)
@@ -234,7 +232,7 @@ def balancedness(w: Weights) -> np.ndarray:
 
 def test_float64_starts_from_the_same_rounded_weights() -> None:
     condition = Condition(epochs=0, dtype="float64")
-    trained = numba_engine(condition, SUCCESS, start(condition, range(5)))
+    trained = numba_engine(condition, start(condition, range(5)))
     assert trained.weights.W1.dtype == np.float64
     assert np.array_equal(trained.weights.W1, start(condition, range(5)).W1)
 
@@ -242,7 +240,7 @@ def test_float64_starts_from_the_same_rounded_weights() -> None:
 def test_without_biases_they_stay_0() -> None:
     condition = Condition(bias=False, epochs=50, init=catalog.init("torch"))
     for train in (numpy_engine, numba_engine, reference):
-        trained = train(condition, SUCCESS, start(condition, range(5)))
+        trained = train(condition, start(condition, range(5)))
         assert not trained.weights.b1.any()
         assert not trained.weights.b2.any()
 

@@ -1,0 +1,52 @@
+"""Mini-batches: which examples each step of an epoch sees, shuffled by the seed.
+
+Every example of an epoch gets a key, a hash of (seed, epoch, example); sorted by their keys, the
+examples are cut into batches. So the order is a pure function of seed and epoch, and the batch,
+engine or machine that a training runs on does not matter. The hash is the finalizer of SplitMix64
+(Steele, Lea & Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnxor.condition import Condition
+from nnxor.protocol import ROOT_SEED
+
+GAMMA = np.uint64(0x9E3779B97F4A7C15)
+MIX1 = np.uint64(0xBF58476D1CE4E5B9)
+MIX2 = np.uint64(0x94D049BB133111EB)
+
+
+def mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The finalizer of SplitMix64: a bijection of 64-bit numbers whose every output bit depends on every input bit."""
+    x = (x ^ (x >> np.uint64(30))) * MIX1
+    x = (x ^ (x >> np.uint64(27))) * MIX2
+    return x ^ (x >> np.uint64(31))
+
+
+def streams(condition: Condition, seeds: NDArray[np.integer] | range | None, n_networks: int) -> NDArray[np.uint64]:
+    """What the hash knows of each seed, shape (R,); zeros where nothing is shuffled.
+
+    Raises ValueError if a condition with mini-batches comes without its seeds.
+    """
+    if condition.batch_size is None:
+        return np.zeros(n_networks, np.uint64)
+    if seeds is None or len(seeds) != n_networks:
+        raise ValueError(f"mini-batches are shuffled by the seed: {n_networks} seeds are needed, got {seeds}")
+    return mix(np.asarray(seeds, np.uint64) * GAMMA + np.uint64(ROOT_SEED))
+
+
+def batch_of(stream: NDArray[np.uint64], epoch: int, n_examples: int, batch_size: int) -> NDArray[np.intp]:
+    """The step of the epoch that sees each example, shape (examples, R)."""
+    of_epoch = mix(stream + np.array([epoch + 1], np.uint64) * GAMMA)
+    keys = mix(of_epoch + np.arange(1, n_examples + 1, dtype=np.uint64)[:, None] * GAMMA)
+    place = np.argsort(np.argsort(keys, axis=0, kind="stable"), axis=0)
+    return place // batch_size
+
+
+def steps_of(n_examples: int, batch_size: int | None) -> list[int]:
+    """How many examples each step of an epoch sees: batches of `batch_size`, the last perhaps smaller."""
+    size = batch_size or n_examples
+    return [min(size, n_examples - first) for first in range(0, n_examples, size)]
