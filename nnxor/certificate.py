@@ -10,8 +10,8 @@
 3. Smooth activations: by the eigenvalues of the Hessian; `unknown` where it is singular, unless every row's loss is
    as low as it can be.
 
-A pre-activation that is almost but not exactly 0 is tried both ways, as it is and on the kink; unless both
-give the same answer it is `unknown`.
+A minimum comes with the distance for which it is proved. Where that is no more than float32 can resolve, a
+pre-activation is almost but not exactly 0 and beyond it the loss gets lower: that is `unknown`.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from nnxor.escape import slopes
 KINDS = ("minimum", "saddle", "kink", "unknown")
 """Every kind of point."""
 
-NEAR_KINK = 1e-6
-"""Pre-activations closer to 0 than this, relative to Σ|x·w| + |b|, are tried on the kink too: 8 float32 roundings."""
-
 ROUNDING = 1e-14
-"""Pre-activations closer to 0 than this, relative to the same sum, are 0: their terms cancel exactly."""
+"""Pre-activations closer to 0 than this, relative to Σ|x·w| + |b|, are 0: their terms cancel exactly."""
+
+NARROWEST = 1e-6
+"""A minimum that is proved for less than this distance is not claimed: float32 could not tell it from a kink."""
 
 ZERO = 1e-9
 """Slopes and errors up to this, relative to the weight of a row in the loss, are 0."""
@@ -41,11 +41,21 @@ ZERO = 1e-9
 NONZERO = 1e-6
 """Slopes from this on, relative to the same weight, are not 0; between the two nothing is claimed."""
 
-FARTHEST = 0.05
+FARTHEST = 0.02
 """Longest way that polishing may go, relative to 1 + the norm of the parameters."""
+
+SAME_LEVEL = 1e-3
+"""Most that polishing may change the loss, relative to the weight of a row in it."""
+
+SNAP = 1e-4
+"""Where nothing else leads to a stationary point: pre-activations (relative, as above) and output weights up to this
+are taken to be on their way to 0."""
 
 RANK = 1e-9
 """Eigenvalues of the Hessian up to this, relative to the largest, count as 0."""
+
+NOWHERE, MOVING = "no stationary point nearby", "not stationary"
+"""Reasons to know nothing that the code itself looks at."""
 
 CHUNK = 1024
 """Networks that are worked on at a time, which bounds the memory."""
@@ -58,6 +68,8 @@ class Certificates:
     kind: one of `KINDS`, (R,). reason: why, in a few words, (R,).
     weights: the polished parameters, in float64. loss, gradient_norm: there, by the training's own derivative at 0,
     (R,). moved: distance from the parameters that were given, (R,).
+    radius: a minimum is proved to be the lowest among all parameters closer than this (inf: among all); NaN for other
+    kinds, and where the loss is not convex in the outputs everywhere, (R,).
     rank, smallest_eigenvalue: of the Hessian within the activation region, (R,).
     unit, row: the hidden unit by which the loss gets lower and the kink row that it crosses; −1 for none, (R,).
     direction: of norm 1 where kind is `saddle` or `kink`, else 0: small steps along it lower the loss.
@@ -69,6 +81,7 @@ class Certificates:
     loss: Array
     gradient_norm: Array
     moved: Array
+    radius: Array
     rank: NDArray[np.int_]
     smallest_eigenvalue: Array
     unit: NDArray[np.int_]
@@ -110,7 +123,7 @@ def certify(condition: Condition, weights: Weights) -> Certificates:
     problem = Problem.of(condition)
     given = problem.pack(weights)
     verdict = _Verdict.empty(given.copy(), "not finite")
-    numbers = [np.full(len(given), np.nan) for _ in range(4)]
+    numbers = [np.full(len(given), np.nan) for _ in range(5)]
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
         finite = np.flatnonzero(np.isfinite(given).all(axis=1))
         for first in range(0, len(finite), CHUNK):
@@ -120,7 +133,7 @@ def certify(condition: Condition, weights: Weights) -> Certificates:
             if problem.is_known:
                 for number, value in zip(numbers, _numbers(problem, judged.theta), strict=True):
                     number[here] = value
-    loss, norm, rank, smallest = numbers
+    loss, norm, radius, rank, smallest = numbers
     return Certificates(
         kind=np.array(KINDS)[verdict.kind],
         reason=verdict.reason,
@@ -128,6 +141,7 @@ def certify(condition: Condition, weights: Weights) -> Certificates:
         loss=loss,
         gradient_norm=norm,
         moved=np.linalg.norm(verdict.theta - given, axis=1),
+        radius=np.where(verdict.kind == KINDS.index("minimum"), radius, np.nan),
         rank=np.where(np.isnan(rank), -1, rank).astype(np.int_),
         smallest_eigenvalue=smallest,
         unit=verdict.unit,
@@ -154,14 +168,27 @@ def _judge(problem: Problem, given: Array) -> _Verdict:
         return _judge_smooth(problem, given)
     exact = _near_kinks(problem, given, ROUNDING)
     verdict = _judge_on(problem, given, exact)
-    near = _near_kinks(problem, given, NEAR_KINK) | _near_kinks(problem, verdict.theta, NEAR_KINK)
-    narrow = np.flatnonzero((near & ~exact).any(axis=(1, 2)))
-    if len(narrow):
-        other = _judge_on(problem, given[narrow], near[narrow])
-        differ = narrow[other.kind != verdict.kind[narrow]]
-        doubt = _Verdict.empty(verdict.theta[differ], "almost on a kink")
-        verdict.put(differ, doubt)
+    _retry(problem, given, exact, verdict)
+    narrow = np.flatnonzero((verdict.kind == KINDS.index("minimum")) & (_reach(problem, verdict.theta) < NARROWEST))
+    verdict.put(narrow, _Verdict.empty(verdict.theta[narrow], "almost on a kink that leads down"))
     return verdict
+
+
+def _retry(problem: Problem, given: Array, exact: Mask, verdict: _Verdict) -> None:
+    """Look once more for a stationary point, where there was none, with what is small taken to be 0."""
+    without = problem.split(given)[1]
+    small = np.abs(without) <= SNAP
+    dropped = given.copy()
+    problem.split(dropped)[1][small] = 0.0
+    almost = _near_kinks(problem, given, SNAP)
+    for start, kink, hope in (
+        (dropped, exact, small.any(axis=1)),
+        (given, almost, (almost & ~exact).any(axis=(1, 2))),
+        (dropped, almost, small.any(axis=1) & (almost & ~exact).any(axis=(1, 2))),
+    ):
+        lost = np.flatnonzero(np.isin(verdict.reason, (NOWHERE, MOVING)) & hope)
+        if len(lost):
+            verdict.put(lost, _judge_on(problem, given[lost], kink[lost], start[lost]))
 
 
 def _near_kinks(problem: Problem, theta: Array, tolerance: float) -> Mask:
@@ -171,19 +198,27 @@ def _near_kinks(problem: Problem, theta: Array, tolerance: float) -> Mask:
     return np.asarray((z <= tolerance * scale) & problem.x.any(axis=1))
 
 
-def _judge_on(problem: Problem, given: Array, kink: Mask) -> _Verdict:
-    """Verdicts on networks whose rows in `kink` (R, H, N) are taken to be on the kink."""
-    start, rows = _hold(problem, given, kink)
+def _judge_on(problem: Problem, given: Array, kink: Mask, start: Array | None = None) -> _Verdict:
+    """Verdicts on networks whose rows in `kink` (R, H, N) are taken to be on the kink, polished from `start`."""
+    start, rows = _hold(problem, given if start is None else start, kink)
     theta = _polish(problem, start, kink, rows)
     verdict = _test(problem, theta, kink, rows)
     tired = np.flatnonzero(verdict.kind == KINDS.index("unknown"))
     if len(tired):
         again = _newton(problem, theta[tired], kink[tired], rows[tired])
         verdict.put(tired, _test(problem, again, kink[tired], rows[tired]))
-    far = np.linalg.norm(verdict.theta - given, axis=1) > FARTHEST * (1 + np.linalg.norm(given, axis=1))
-    lost = np.flatnonzero(far | ~np.isfinite(verdict.theta).all(axis=1))
-    verdict.put(lost, _Verdict.empty(given[lost], "no stationary point nearby"))
+    _drop_distant(problem, given, verdict)
     return verdict
+
+
+def _drop_distant(problem: Problem, given: Array, verdict: _Verdict) -> None:
+    """Take back what was said of points that are not those that were given: far away, or of another loss."""
+    way = np.linalg.norm(verdict.theta - given, axis=1)
+    kink, rows = _no_kinks(problem, given)
+    change = look(problem, verdict.theta, kink, rows).loss - look(problem, given, kink, rows).loss
+    close = (way <= FARTHEST * (1 + np.linalg.norm(given, axis=1))) & (np.abs(change) <= SAME_LEVEL * problem.c.max())
+    lost = np.flatnonzero(~close)
+    verdict.put(lost, _Verdict.empty(given[lost], NOWHERE))
 
 
 def _hold(problem: Problem, given: Array, kink: Mask) -> tuple[Array, Array]:
@@ -267,13 +302,13 @@ def _test(problem: Problem, theta: Array, kink: Mask, rows: Array) -> _Verdict:
     """Verdicts on polished networks, unit by unit."""
     theta = _settled_weights(problem, theta)
     local = look(problem, theta, kink, rows)
-    verdict = _Verdict.empty(theta, "not stationary")
-    scale = problem.c.max() * max(1.0, np.abs(problem.x).max())
+    verdict = _Verdict.empty(theta, MOVING)
+    scale = problem.scale
     still = _stationarity(problem, theta, local) <= ZERO * scale
     units = _ways_down(problem, theta, kink, rows, local)
     slope = units.slope / scale
     doubtful = ((slope < -ZERO) & (slope > -NONZERO)) | ~units.certain
-    down, best = slope.min(axis=1), slope.argmin(axis=1)
+    down, best = slope.min(axis=1), _plainest(problem, theta, slope, units)
     convex = rows_are_convex(problem, local.y).all(axis=1)
     minimum = still & (down >= -ZERO) & ~doubtful.any(axis=1)
     escape = still & (down <= -NONZERO)
@@ -284,6 +319,13 @@ def _test(problem: Problem, theta: Array, kink: Mask, rows: Array) -> _Verdict:
     networks = np.flatnonzero(escape)
     verdict.put(networks, _escapes(problem, theta[networks], local, networks, best[networks], units))
     return verdict
+
+
+def _plainest(problem: Problem, theta: Array, slope: Array, ways: _Ways) -> NDArray[np.int_]:
+    """The unit whose way down is told, (R,): one of first order, else one without a kink, else any; the steepest."""
+    s = problem.split(theta)[1]
+    order = np.select([slope > -NONZERO, s != 0, ways.row < 0], [3, 0, 1], 2)
+    return np.asarray(np.lexsort((slope, order), axis=1)[:, 0])
 
 
 def _settled_weights(problem: Problem, theta: Array) -> Array:
@@ -354,7 +396,7 @@ def _cross(
         at = tuple(index[chosen] for index in units)
         slope, dv, certain = slopes(x, sign * pull[chosen], sign * bend[chosen])
         crossed = _crossed(x, dv, bend[chosen])
-        better = (crossed >= 0) & (slope < ways.slope[at] - 1e-12)
+        better = (crossed >= 0) & (slope < ways.slope[at]) & ((ways.row[at] >= 0) | (ways.slope[at] > -NONZERO * problem.scale))
         ways.certain[at] &= certain
         at = tuple(index[better] for index in at)
         ways.slope[at], ways.dv[at], ways.row[at] = slope[better], dv[better], held[crossed[better]]
@@ -396,7 +438,7 @@ def _judge_smooth(problem: Problem, given: Array) -> _Verdict:
     """Verdicts by the Hessian, for activations without kinks."""
     kink, rows = _no_kinks(problem, given)
     theta = _newton(problem, given, kink, rows, steps=30)
-    verdict = _Verdict.empty(theta, "not stationary")
+    verdict = _Verdict.empty(theta, MOVING)
     local = look(problem, theta, kink, rows)
     J = jacobian(problem, theta, local)
     values, vectors = np.linalg.eigh(_finite(hessian(problem, theta, local, J)))
@@ -413,9 +455,7 @@ def _judge_smooth(problem: Problem, given: Array) -> _Verdict:
     verdict.reason[fitted & still] = "every row is fitted"
     verdict.kind[saddle], verdict.reason[saddle] = KINDS.index("saddle"), "the Hessian has a negative eigenvalue"
     verdict.direction[saddle] = vectors[saddle, :, 0]
-    far = np.linalg.norm(theta - given, axis=1) > FARTHEST * (1 + np.linalg.norm(given, axis=1))
-    lost = np.flatnonzero(far | ~np.isfinite(theta).all(axis=1))
-    verdict.put(lost, _Verdict.empty(given[lost], "no stationary point nearby"))
+    _drop_distant(problem, given, verdict)
     return verdict
 
 
@@ -424,14 +464,33 @@ def _no_kinks(problem: Problem, theta: Array) -> tuple[Mask, Array]:
     return np.zeros(shape, bool), np.broadcast_to(problem.x, (*shape, problem.x.shape[1]))
 
 
-def _numbers(problem: Problem, theta: Array) -> tuple[Array, Array, Array, Array]:
-    """Loss, gradient norm, and rank and smallest eigenvalue of the Hessian, each (R,)."""
+def _reach(problem: Problem, theta: Array) -> Array:
+    """How far, in Euclidean distance, no kink upsets the inequality of `escape` around a minimum, (R,).
+
+    A kink of row n bends s φ by s·error_n. Upwards does no harm, as long as s keeps its sign; downwards must
+    not be reached.
+    """
+    kink = _near_kinks(problem, theta, ROUNDING)
+    local = look(problem, theta, kink, _no_kinks(problem, theta)[1])
+    s = problem.split(theta)[1][..., None]
+    felt = np.linalg.norm(problem.x, axis=1)
+    away = np.where(felt > 0, np.abs(local.z) / np.where(felt > 0, felt, 1.0), np.inf)
+    bend = ((1 - problem.slope) * local.error)[:, None, :]
+    harmless = np.where(s * bend > 0, np.maximum(away, np.abs(s)), away)
+    matters = np.abs(bend) > ZERO * problem.c.max()
+    return np.asarray(np.where(matters, harmless, np.inf).min(axis=(1, 2)))
+
+
+def _numbers(problem: Problem, theta: Array) -> tuple[Array, Array, Array, Array, Array]:
+    """Loss, gradient norm, radius, and rank and smallest eigenvalue of the Hessian, each (R,)."""
     kink, rows = _no_kinks(problem, theta)
     if problem.has_kinks:
         kink = _near_kinks(problem, theta, ROUNDING)
     local = look(problem, theta, kink, rows, inside=False)
     J = jacobian(problem, theta, local)
     norm = np.linalg.norm(np.einsum("rnp,rn->rp", J, local.error), axis=1)
+    everywhere = problem.has_kinks and (problem.loss == "bce" or problem.output == "identity")
+    reach = _reach(problem, theta) if everywhere else np.full(len(theta), np.nan)
     values = np.zeros((len(theta), J.shape[2]))
     crossed = np.abs(pulls(local)).max(axis=(1, 2)) > ZERO * problem.c.max()
     plain = ~crossed & (local.bend == 0).all(axis=(1, 2)) & (local.curve >= 0).all(axis=1)
@@ -441,7 +500,7 @@ def _numbers(problem: Problem, theta: Array) -> tuple[Array, Array, Array, Array
     full = ~plain
     values[full] = np.linalg.eigvalsh(_finite(hessian(problem, theta[full], _pick(local, full), J[full])))
     rank = (np.abs(values) > RANK * np.abs(values).max(axis=1, keepdims=True)).sum(axis=1)
-    return local.loss, norm, rank.astype(np.float64), values.min(axis=1)
+    return local.loss, norm, reach, rank.astype(np.float64), values.min(axis=1)
 
 
 def _pick(local: Local, which: Mask) -> Local:

@@ -68,6 +68,11 @@ class Problem:
         return self.activation in PIECEWISE_LINEAR + SMOOTH and self.output in outputs
 
     @property
+    def scale(self) -> float:
+        """The size of a slope of the loss where a row is wrong by 1: largest row weight times largest input."""
+        return float(self.c.max() * max(1.0, np.abs(self.x).max()))
+
+    @property
     def has_kinks(self) -> bool:
         """Whether the activation has a kink at 0."""
         return self.activation in PIECEWISE_LINEAR
