@@ -70,7 +70,7 @@ class Certificates:
     (R,). moved: distance from the parameters that were given, (R,).
     radius: a minimum is proved to be the lowest among all parameters closer than this (inf: among all); NaN for other
     kinds, and where the loss is not convex in the outputs everywhere, (R,).
-    rank, smallest_eigenvalue: of the Hessian within the activation region, (R,).
+    rank, smallest_eigenvalue: of the Hessian within the activation region, a row on a kink counting as below it, (R,).
     unit, row: the hidden unit by which the loss gets lower and the kink row that it crosses; −1 for none, (R,).
     direction: of norm 1 where kind is `saddle` or `kink`, else 0: small steps along it lower the loss.
     """
@@ -205,7 +205,7 @@ def _judge_on(problem: Problem, given: Array, kink: Mask, start: Array | None = 
     verdict = _test(problem, theta, kink, rows)
     tired = np.flatnonzero(verdict.kind == KINDS.index("unknown"))
     if len(tired):
-        again = _newton(problem, theta[tired], kink[tired], rows[tired])
+        again = _newton(problem, start[tired], kink[tired], rows[tired])
         verdict.put(tired, _test(problem, again, kink[tired], rows[tired]))
     _drop_distant(problem, given, verdict)
     return verdict
@@ -274,7 +274,7 @@ def _gauss_newton(local: Local, J: Array) -> Array:
 def _limited(step: Array) -> Array:
     """Steps no longer than 1; none where there is no number."""
     size = np.linalg.norm(step, axis=1, keepdims=True)
-    return np.where(np.isfinite(size), step / np.maximum(size, 1.0), 0.0)
+    return np.asarray(np.where(np.isfinite(size), step / np.maximum(size, 1.0), 0.0))
 
 
 def _newton(problem: Problem, start: Array, kink: Mask, rows: Array, steps: int = 12) -> Array:
@@ -295,7 +295,7 @@ def _newton(problem: Problem, start: Array, kink: Mask, rows: Array, steps: int 
 def _finite(matrices: Array) -> Array:
     """The matrices, with 0 in place of those that are no numbers."""
     good = np.isfinite(matrices).all(axis=(1, 2), keepdims=True)
-    return np.where(good, matrices, 0.0)
+    return np.asarray(np.where(good, matrices, 0.0))
 
 
 def _test(problem: Problem, theta: Array, kink: Mask, rows: Array) -> _Verdict:
@@ -305,7 +305,7 @@ def _test(problem: Problem, theta: Array, kink: Mask, rows: Array) -> _Verdict:
     verdict = _Verdict.empty(theta, MOVING)
     scale = problem.scale
     still = _stationarity(problem, theta, local) <= ZERO * scale
-    units = _ways_down(problem, theta, kink, rows, local)
+    units = _ways_down(problem, theta, kink, local)
     slope = units.slope / scale
     doubtful = ((slope < -ZERO) & (slope > -NONZERO)) | ~units.certain
     down, best = slope.min(axis=1), _plainest(problem, theta, slope, units)
@@ -341,7 +341,7 @@ def _stationarity(problem: Problem, theta: Array, local: Local) -> Array:
 
     The slope for v is taken without its factor s, so that a small output weight hides nothing.
     """
-    v, s, _ = problem.split(theta)
+    s = problem.split(theta)[1]
     pull = pulls(local)
     parts = [
         np.where(s != 0, np.linalg.norm(pull, axis=2), 0.0).max(axis=1),
@@ -363,7 +363,7 @@ class _Ways:
     certain: Mask
 
 
-def _ways_down(problem: Problem, theta: Array, kink: Mask, rows: Array, local: Local) -> _Ways:
+def _ways_down(problem: Problem, theta: Array, kink: Mask, local: Local) -> _Ways:
     """The steepest way down of every unit at a stationary point, by the test of `escape`."""
     s = problem.split(theta)[1]
     pull = np.einsum("rn,rhn,nk->rhk", local.error, local.slope, problem.x)
@@ -396,7 +396,8 @@ def _cross(
         at = tuple(index[chosen] for index in units)
         slope, dv, certain = slopes(x, sign * pull[chosen], sign * bend[chosen])
         crossed = _crossed(x, dv, bend[chosen])
-        better = (crossed >= 0) & (slope < ways.slope[at]) & ((ways.row[at] >= 0) | (ways.slope[at] > -NONZERO * problem.scale))
+        plain = (ways.row[at] < 0) & (ways.slope[at] <= -NONZERO * problem.scale)
+        better = (crossed >= 0) & (slope < ways.slope[at]) & ~plain
         ways.certain[at] &= certain
         at = tuple(index[better] for index in at)
         ways.slope[at], ways.dv[at], ways.row[at] = slope[better], dv[better], held[crossed[better]]
@@ -486,9 +487,10 @@ def _numbers(problem: Problem, theta: Array) -> tuple[Array, Array, Array, Array
     kink, rows = _no_kinks(problem, theta)
     if problem.has_kinks:
         kink = _near_kinks(problem, theta, ROUNDING)
-    local = look(problem, theta, kink, rows, inside=False)
+    felt = look(problem, theta, kink, rows, inside=False)
+    norm = np.linalg.norm(np.einsum("rnp,rn->rp", jacobian(problem, theta, felt), felt.error), axis=1)
+    local = look(problem, theta, kink, rows)
     J = jacobian(problem, theta, local)
-    norm = np.linalg.norm(np.einsum("rnp,rn->rp", J, local.error), axis=1)
     everywhere = problem.has_kinks and (problem.loss == "bce" or problem.output == "identity")
     reach = _reach(problem, theta) if everywhere else np.full(len(theta), np.nan)
     values = np.zeros((len(theta), J.shape[2]))

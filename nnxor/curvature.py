@@ -47,10 +47,10 @@ class Problem:
     @classmethod
     def of(cls, condition: Condition) -> Problem:
         """The problem that networks of this condition are trained on."""
-        x = condition.task.x(np.dtype(np.float64))
+        x = np.asarray(condition.task.x(np.dtype(np.float64)), np.float64)
         return cls(
             x=np.column_stack([x, np.ones(len(x))]) if condition.bias else x,
-            t=condition.task.t(np.dtype(np.float64)),
+            t=np.asarray(condition.task.t(np.dtype(np.float64)), np.float64),
             c=row_weights(condition),
             hidden=condition.hidden,
             bias=condition.bias,
@@ -81,7 +81,7 @@ class Problem:
         """Networks as vectors (R, P), from `Weights`, whose last axis they are."""
         W1, b1, W2, b2 = (np.asarray(array, np.float64) for array in weights.arrays())
         v = np.concatenate([W1, b1[None]]) if self.bias else W1
-        parts = [v.transpose(2, 1, 0).reshape(len(b2), -1), W2.T]
+        parts = [v.transpose(2, 1, 0).reshape(len(b2), self.hidden * self.x.shape[1]), W2.T]
         return np.concatenate([*parts, b2[:, None]] if self.bias else parts, axis=1)
 
     def unpack(self, theta: Array) -> Weights:
@@ -195,7 +195,7 @@ def jacobian(problem: Problem, theta: Array, local: Local) -> Array:
 
 def pulls(local: Local) -> Array:
     """Σ_n error_n · σ'(z_n) · x_n for each unit, shape (R, H, K): its gradient for v, but for the factor s."""
-    return np.einsum("rn,rhn,rhnk->rhk", local.error, local.slope, local.rows)
+    return np.asarray(np.einsum("rn,rhn,rhnk->rhk", local.error, local.slope, local.rows))
 
 
 def hessian(problem: Problem, theta: Array, local: Local, J: Array) -> Array:
