@@ -203,11 +203,12 @@ def _judge_on(problem: Problem, given: Array, kink: Mask, start: Array | None = 
     start, rows = _hold(problem, given if start is None else start, kink)
     theta = _polish(problem, start, kink, rows)
     verdict = _test(problem, theta, kink, rows)
+    _drop_distant(problem, given, verdict)
     tired = np.flatnonzero(verdict.kind == KINDS.index("unknown"))
     if len(tired):
-        again = _newton(problem, start[tired], kink[tired], rows[tired])
-        verdict.put(tired, _test(problem, again, kink[tired], rows[tired]))
-    _drop_distant(problem, given, verdict)
+        again = _test(problem, _newton(problem, start[tired], kink[tired], rows[tired]), kink[tired], rows[tired])
+        _drop_distant(problem, given[tired], again)
+        verdict.put(tired, again)
     return verdict
 
 
@@ -268,7 +269,7 @@ def _gauss_newton(local: Local, J: Array) -> Array:
     along = np.einsum("rnm,rn->rm", vectors, wanted)
     kept = values > 1e-12 * values[:, -1:]
     along = np.divide(along, values, out=np.zeros_like(values), where=kept)
-    return -np.einsum("rnp,rnm,rm->rp", scaled, vectors, along, optimize=True)
+    return np.asarray(-np.einsum("rnp,rnm,rm->rp", scaled, vectors, along, optimize=True))
 
 
 def _limited(step: Array) -> Array:
@@ -332,7 +333,7 @@ def _settled_weights(problem: Problem, theta: Array) -> Array:
     """Output weights that polishing took to 0 made exactly 0."""
     theta = theta.copy()
     s = problem.split(theta)[1]
-    s[np.abs(s) <= ROUNDING * (1 + np.abs(s).max(axis=1, keepdims=True))] = 0.0
+    s[np.abs(s) <= ZERO * (1 + np.abs(s).max(axis=1, keepdims=True))] = 0.0
     return theta
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from functools import cache
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import minimize
 
 from experiments import catalog
 from nnxor import engines
@@ -120,12 +122,10 @@ def test_a_unit_of_zeros_is_at_a_kink_on_every_row() -> None:
 
 
 def test_units_on_fitted_rows_are_at_a_minimum_whatever_directions_are_flat() -> None:
-    """Row 01 fitted by one unit or by three copies; the others share a third."""
+    """Row 01 fitted by one unit or by copies of it; the others share a third. Bent at 00 and 11, both upwards."""
     for copies in (1, 3):
-        W1 = [[-1.0] * copies, [1.0] * copies]
-        weights = network(W1, [0.0] * copies, [2 / 3 / copies] * copies, 1 / 3)
-        found = one(weights)
-        assert found.kind[0] == "minimum" if copies == 1 else found.kind[0] in ("minimum", "kink")
+        bent = network([[-1.0] * copies, [1.0] * copies], [0.0] * copies, [2 / 3 / copies] * copies, 1 / 3)
+        assert one(bent).kind[0] == "minimum"
     weights = network([[-1, -1], [1, 1]], [-0.5, -0.25], [2 / 3, 4 / 9], 1 / 3)
     found = one(weights)
     assert (found.kind[0], found.rank[0]) == ("minimum", 2)
@@ -193,7 +193,8 @@ def test_parity_of_three_inputs() -> None:
     task = catalog.task("parity3")
     W1, W2 = -np.ones((3, 2)), [1.0, -1.0]
     minimum = one(network(W1, [-0.5, -0.2], W2, 0.5), task=task)
-    assert (minimum.kind[0], minimum.rank[0], minimum.loss[0]) == ("minimum", 1, 1.0)
+    assert (minimum.kind[0], minimum.rank[0]) == ("minimum", 1)
+    assert minimum.loss[0] == pytest.approx(1)
     kink = one(network(W1, [-0.5, 0.0], W2, 0.5), task=task)
     assert (kink.kind[0], kink.row[0]) == ("kink", 0)
     several = one(network([[0, -1], [-1, -1], [-1, -1]], [0, -0.2], W2, 0.5), task=task)
@@ -342,13 +343,32 @@ def test_packing_and_unpacking_lose_nothing() -> None:
 
 
 def test_tanh_networks_are_told_by_their_hessian() -> None:
-    """All weights 0 and the bias at the mean target: a saddle for `and`; a net of one unit can be a minimum."""
+    """All weights 0 and the bias at the mean target: a saddle for `and`, and no stationary point for s = ½."""
     condition = Condition(hidden=1, activation="tanh", task=Task("and", Condition().task.inputs, (0, 0, 0, 1)))
     found = certify(condition, network([[0], [0]], [0], [0], 0.25))
     assert found.kind[0] == "saddle"
     assert lowers(condition, found, (1e-2, 1e-3)).all()
-    flat = certify(condition, network([[0], [0]], [0], [0.5], 0.25))
-    assert flat.kind[0] in ("unknown", "saddle")
+    assert certify(condition, network([[0], [0]], [0], [0.5], 0.25)).kind[0] == "unknown"
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
+def test_a_smooth_fit_of_more_rows_than_parameters_is_a_minimum(activation: str) -> None:
+    inputs = tuple((float(a), float(b)) for a in range(4) for b in range(4))
+    targets = tuple(float(np.tanh(a - b - 0.5) + 0.1 * ((3 * a + b) % 5)) for a, b in inputs)
+    condition = Condition(hidden=1, activation=activation, task=Task("surface", inputs, targets))
+    problem = Problem.of(condition)
+
+    def height(theta: np.ndarray) -> float:
+        return float(loss_of(condition, *problem.unpack(theta[None]).arrays())[0])
+
+    end = minimize(height, np.array([1.0, -1.0, 0.0, 1.0, 0.0]), tol=1e-9).x[None]
+    found = certify(condition, problem.unpack(end))
+    assert (found.kind[0], found.rank[0]) == ("minimum", 5)
+    assert found.smallest_eigenvalue[0] > 0
+    floor = found.loss[0]
+    for _ in range(200):
+        near = problem.pack(found.weights) + 10.0 ** rng.uniform(-5, -2) * rng.standard_normal(5)
+        assert height(near[0]) >= floor - 1e-13
 
 
 def test_a_loss_that_is_not_convex_in_the_outputs_is_claimed_only_where_it_is_locally() -> None:
@@ -383,7 +403,7 @@ def test_both_ways_to_find_the_steepest_descent_agree_on_whether_there_is_one(va
     assert (quick[0] < -1e-9) == (exact[0] < -1e-9)
     assert exact[0] <= quick[0] + 1e-9
     assert quick[0] > -1e-9 or f(way[0]) == pytest.approx(quick[0], abs=1e-9)
-    assert f(steepest[0]) <= exact[0] + 1e-7
+    assert exact[0] > -1e-9 or f(steepest[0]) <= exact[0] + 1e-7
     tried = rng.standard_normal((200, 3))
     tried /= np.linalg.norm(tried, axis=1, keepdims=True)
     assert f(tried).min() >= exact[0] - 1e-7
@@ -400,7 +420,15 @@ def test_rows_that_depend_on_each_other_are_searched_exactly(values: list[float]
     tried /= np.linalg.norm(tried, axis=1, keepdims=True)
     assert certain.all()
     assert f(tried).min() >= slope[0] - 1e-7
-    assert f(way[0]) <= slope[0] + 1e-7
+    assert slope[0] > -1e-9 or f(way[0]) <= slope[0] + 1e-7
+
+
+def test_five_thousand_stuck_runs_take_seconds() -> None:
+    condition, weights, _ = stuck(hidden=10, init="he", lr=0.2)
+    many = weights.take(np.arange(5000) % weights.n_networks)
+    start = time.process_time()
+    certify(condition, many)
+    assert time.process_time() - start < 10
 
 
 def test_every_kind_is_one_of_the_documented() -> None:
