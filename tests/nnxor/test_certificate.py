@@ -1,0 +1,436 @@
+"""Minimum, saddle or kink: on networks whose fate is known, and against perturbations of trained ones."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+
+from experiments import catalog
+from nnxor import engines
+from nnxor.certificate import KINDS, Certificates, certify
+from nnxor.condition import Condition, Success
+from nnxor.curvature import Problem, hessian, jacobian, look, row_losses
+from nnxor.diagnosis import diagnose
+from nnxor.draws import Weights, draw
+from nnxor.escape import _dependent, _independent, slopes
+from nnxor.tasks import Task
+
+rng = np.random.default_rng(4)
+
+
+def network(W1: object, b1: object, W2: object, b2: float, dtype: type = np.float32) -> Weights:
+    """One network from nested lists."""
+    return Weights(*(np.array(a, dtype)[..., None] for a in (W1, b1, W2, b2)))
+
+
+def one(weights: Weights, **fields: object) -> Certificates:
+    return certify(Condition(hidden=weights.W2.shape[0], **fields), weights)  # type: ignore[arg-type]
+
+
+def loss_of(condition: Condition, W1: np.ndarray, b1: np.ndarray, W2: np.ndarray, b2: np.ndarray) -> np.ndarray:
+    """The loss in float64 by its definition, networks along the last axis."""
+    x, t = np.array(condition.task.inputs, float), np.array(condition.task.targets, float)
+    z = np.einsum("nd,dhr->nhr", x, W1) + b1
+    bent = {
+        "relu": lambda: np.maximum(z, 0),
+        "leaky_relu": lambda: np.where(z > 0, z, condition.slope * z),
+        "tanh": lambda: np.tanh(z),
+        "sigmoid": lambda: 1 / (1 + np.exp(-z)),
+    }
+    y = np.einsum("nhr,hr->nr", bent[condition.activation](), W2) + b2
+    if condition.loss == "bce":
+        return np.asarray((np.logaddexp(0, y) - t[:, None] * y).mean(axis=0))
+    p = {"identity": y, "relu": np.maximum(y, 0), "sigmoid": 1 / (1 + np.exp(-y))}[condition.output]
+    return np.asarray({"half_sse": 0.5, "mse": 1 / len(t)}[condition.loss] * ((p - t[:, None]) ** 2).sum(axis=0))
+
+
+def along(weights: Weights, direction: Weights, step: float | np.ndarray) -> list[np.ndarray]:
+    return [w + step * d for w, d in zip(weights.arrays(), direction.arrays(), strict=True)]
+
+
+def lowers(condition: Condition, found: Certificates, steps: tuple[float, ...] = (1e-3, 1e-4, 1e-5)) -> np.ndarray:
+    """Whether every one of these small steps along each direction lowers the loss."""
+    start = loss_of(condition, *found.weights.arrays())
+    return np.logical_and.reduce([loss_of(condition, *along(found.weights, found.direction, t)) < start for t in steps])
+
+
+DEAD = [[-1.0, -0.5], [-0.5, -1.0]]
+
+
+@pytest.mark.parametrize("loss", ["half_sse", "mse", "bce"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("at_zero", [0, 1])
+@pytest.mark.parametrize(
+    ("b1", "W2", "kind"),
+    [
+        ([-0.5, -0.2], [1, -1], "minimum"),  # strictly dead on every row
+        ([-0.5, 0.0], [1, -1], "kink"),  # row 00 at 0, its prediction too high, its weight negative
+        ([-0.5, 0.0], [1, 1], "minimum"),  # activating row 00 would make it worse
+        ([-0.5, 0.0], [1, 0], "kink"),  # output weight and bias together lower it, to second order
+        ([-0.5, -0.2], [1, 0], "minimum"),
+    ],
+)
+def test_all_units_dead(b1: list[float], W2: list[float], kind: str, loss: str, dtype: type, at_zero: int) -> None:
+    output = "sigmoid" if loss == "bce" else "identity"
+    weights = network(DEAD, b1, W2, 0.0 if loss == "bce" else 0.5, dtype)
+    condition = Condition(hidden=2, loss=loss, output=output, relu_at_zero=at_zero)
+    found = certify(condition, weights)
+    assert found.kind.tolist() == [kind]
+    assert found.loss[0] == pytest.approx({"half_sse": 0.5, "mse": 0.25, "bce": np.log(2)}[loss])
+    if kind == "kink":
+        assert (found.unit[0], found.row[0]) == (1, 0)
+        assert lowers(condition, found).all()
+        assert np.sqrt(sum((a**2).sum() for a in found.direction.arrays())) == pytest.approx(1)
+    else:
+        assert found.unit[0] == found.row[0] == -1
+        assert not any(a.any() for a in found.direction.arrays())
+        assert found.moved[0] == 0
+        assert found.rank[0] == 1
+
+
+def test_an_output_weight_of_zero_on_wrong_rows_is_a_saddle() -> None:
+    """A unit active on the rows 01 and 11, whose errors are −½ and ½: Σ e·(x, 1) = (½, 0, 0)."""
+    weights = network([[0, -1], [1, -1]], [-0.5, -0.5], [0, 1], 0.5)
+    condition = Condition(hidden=2)
+    found = certify(condition, weights)
+    assert (found.kind[0], found.unit[0], found.row[0]) == ("saddle", 0, -1)
+    assert found.smallest_eigenvalue[0] == pytest.approx(-0.5, abs=0.3)
+    assert lowers(condition, found).all()
+
+
+def test_a_blurred_saddle_is_polished_to_the_saddle() -> None:
+    weights = network([[3e-6, -1], [1, -1]], [-0.5, -0.5], [2e-5, 1], 0.500003)
+    found = one(weights)
+    assert found.kind[0] == "saddle"
+    assert 0 < found.moved[0] < 1e-3
+    assert found.gradient_norm[0] < 1e-12
+    assert found.weights.W2[0, 0] == 0
+
+
+def test_a_unit_of_zeros_is_at_a_kink_on_every_row() -> None:
+    for W2 in (0.0, 1.0, -1.0):
+        weights = network([[0, -1], [0, -1]], [0, -0.5], [W2, 1], 0.5)
+        found = one(weights)
+        assert found.kind[0] == "kink"
+        assert lowers(Condition(hidden=2), found).all()
+
+
+def test_units_on_fitted_rows_are_at_a_minimum_whatever_directions_are_flat() -> None:
+    """Row 01 fitted by one unit or by copies of it; the others share a third. Bent at 00 and 11, both upwards."""
+    for copies in (1, 3):
+        bent = network([[-1.0] * copies, [1.0] * copies], [0.0] * copies, [2 / 3 / copies] * copies, 1 / 3)
+        assert one(bent).kind[0] == "minimum"
+    weights = network([[-1, -1], [1, 1]], [-0.5, -0.25], [2 / 3, 4 / 9], 1 / 3)
+    found = one(weights)
+    assert (found.kind[0], found.rank[0]) == ("minimum", 2)
+    assert found.loss[0] == pytest.approx(1 / 3)
+    assert found.smallest_eigenvalue[0] == pytest.approx(0, abs=1e-12)
+
+
+def test_the_textbook_solution_is_a_minimum() -> None:
+    found = one(network([[1, 1], [1, 1]], [0, -1], [1, -2], 0))
+    assert found.kind[0] == "minimum"
+    assert found.loss[0] < 1e-25
+    assert found.radius[0] == np.inf
+
+
+def test_a_dead_unit_a_breath_below_the_kink_is_unknown_and_never_a_minimum() -> None:
+    assert one(network(DEAD, [-0.5, -1e-9], [1, -1], 0.5)).kind[0] == "unknown"
+    assert one(network(DEAD, [-0.5, -1e-9], [1, 1], 0.5)).kind[0] == "minimum"
+    assert one(network(DEAD, [-0.5, -1e-3], [1, -1], 0.5)).kind[0] == "minimum"
+    assert one(network(DEAD, [-0.5, -1e-3], [1, -1], 0.5)).radius[0] == pytest.approx(1e-3)
+
+
+def test_a_network_on_its_way_down_is_unknown() -> None:
+    found = one(network([[1, -1], [1, -1]], [0, -1], [1, 1], 0.5))
+    assert found.kind[0] == "unknown"
+    assert found.reason[0] == "no stationary point nearby"
+    assert found.moved[0] == 0
+    assert np.isnan(found.radius[0])
+
+
+def test_numbers_that_are_none_and_functions_that_are_unfamiliar_are_unknown() -> None:
+    found = one(network([[np.nan, -1], [1, -1]], [0, -1], [1, 1], 0.5))
+    assert (found.kind[0], found.reason[0]) == ("unknown", "not finite")
+    found = one(network(DEAD, [-0.5, -0.2], [1, -1], 0.5), activation="gelu")
+    assert found.kind[0] == "unknown"
+    assert found.reason[0].startswith("no rule for gelu")
+
+
+def test_wrong_shapes_are_refused_with_both_shapes() -> None:
+    with pytest.raises(ValueError, match=r"\(2, 2, 1\).*this condition's are.*\(2, 3, 1\)"):
+        certify(Condition(hidden=3), network(DEAD, [-0.5, -0.2], [1, -1], 0.5))
+
+
+def test_without_biases_zero_is_a_row_that_no_weight_can_move() -> None:
+    """All units dead at loss 1; the row 00 is at 0 but no kink, since its inputs are 0."""
+    condition = Condition(hidden=2, bias=False)
+    found = certify(condition, network(DEAD, [0, 0], [1, -1], 0.0))
+    assert (found.kind[0], found.rank[0], found.loss[0]) == ("minimum", 0, 1.0)
+    kink = certify(condition, network([[0, -1], [-1, -1]], [0, 0], [1, -1], 0.0))
+    assert (kink.kind[0], kink.row[0]) == ("kink", 2)
+    assert lowers(condition, kink).all()
+    assert certify(condition, network([[0, -1], [-1, -1]], [0, 0], [-1, -1], 0.0)).kind[0] == "minimum"
+
+
+def test_leaky_units_are_never_dead() -> None:
+    """Below 0 on every row a leaky unit is a line: G = slope·Σ e·(x, 1) = 0 at ½, so no way down."""
+    leaky = {"activation": "leaky_relu", "slope": 0.1}
+    minimum = one(network(DEAD, [-0.5, -0.2], [1e-9, 1e-9], 0.5), **leaky)
+    assert minimum.kind[0] == "minimum"
+    kink = one(network(DEAD, [-0.5, 0.0], [0, 0], 0.5), **leaky)
+    assert (kink.kind[0], kink.unit[0]) == ("kink", 1)
+    assert lowers(Condition(hidden=2, **leaky), kink).all()  # type: ignore[arg-type]
+
+
+def test_parity_of_three_inputs() -> None:
+    task = catalog.task("parity3")
+    W1, W2 = -np.ones((3, 2)), [1.0, -1.0]
+    minimum = one(network(W1, [-0.5, -0.2], W2, 0.5), task=task)
+    assert (minimum.kind[0], minimum.rank[0]) == ("minimum", 1)
+    assert minimum.loss[0] == pytest.approx(1)
+    kink = one(network(W1, [-0.5, 0.0], W2, 0.5), task=task)
+    assert (kink.kind[0], kink.row[0]) == ("kink", 0)
+    several = one(network([[0, -1], [-1, -1], [-1, -1]], [0, -0.2], W2, 0.5), task=task)
+    assert several.kind[0] == "kink"
+    assert lowers(Condition(task=task, hidden=2), several).all()
+
+
+@cache
+def stuck(**fields: object) -> tuple[Condition, Weights, np.ndarray]:
+    """Stuck runs of 300 seeds of a condition: final weights and levels."""
+    named = {"init": catalog.init, "task": catalog.task}
+    condition = Condition(**{key: named.get(key, lambda v: v)(value) for key, value in fields.items()})
+    start = draw(condition.init, condition.task.n_inputs, condition.hidden, range(300), condition.bias)
+    trained = engines.load("numba")(condition, Success(), start)
+    columns = diagnose(condition, Success(), start, trained)
+    at_rest = np.flatnonzero(np.char.startswith(columns["outcome"], "stuck"))
+    return condition, trained.weights.take(at_rest), columns["plateau"][at_rest]
+
+
+SETTINGS: list[dict[str, object]] = [
+    {"hidden": 4},
+    {"hidden": 4, "init": "he"},
+    {"hidden": 10, "init": "he", "lr": 0.2},
+    {"hidden": 3, "init": "torch"},
+    {"hidden": 4, "init": "he", "relu_at_zero": 1},
+    {"hidden": 4, "dtype": "float64"},
+    {"hidden": 4, "loss": "mse", "lr": 0.2},
+    {"hidden": 4, "bias": False},
+    {"hidden": 4, "activation": "leaky_relu", "slope": 0.2},
+    {"hidden": 6, "task": "parity3", "lr": 0.05, "epochs": 5000},
+]
+
+
+@pytest.mark.parametrize("fields", SETTINGS, ids=lambda f: " ".join(f"{k}={v}" for k, v in f.items()))
+def test_no_perturbation_within_the_radius_gets_below_a_minimum_and_every_direction_leads_down(
+    fields: dict[str, object],
+) -> None:
+    condition, weights, _ = stuck(**fields)
+    found = certify(condition, weights)
+    assert (found.kind == "unknown").mean() < 0.05
+    assert lowers(condition, found)[np.isin(found.kind, ("saddle", "kink"))].all()
+    at = np.flatnonzero(found.kind == "minimum")
+    assert len(at) > 5
+    assert (found.gradient_norm[at] < 1e-10).all()
+    assert (found.radius[at] >= 1e-6).all()
+    polished = found.weights.take(at)
+    floor = loss_of(condition, *polished.arrays())
+    for trial in range(300):
+        step = random_step(condition, len(at), alone=trial % 3 > 0, biases_only=trial % 4 == 0)
+        size = np.minimum(10.0 ** rng.uniform(-7, 0, len(at)), 0.999 * found.radius[at])
+        assert (loss_of(condition, *along(polished, step, size)) >= floor - 1e-13).all()
+
+
+def random_step(condition: Condition, n: int, alone: bool, biases_only: bool) -> Weights:
+    """Random directions of norm at most 1, of all units or of one."""
+    d, h = condition.task.n_inputs, condition.hidden
+    units = (rng.integers(h, size=n) == np.arange(h)[:, None]) if alone else np.ones((h, n))
+    free = float(condition.bias)
+    inputs = 0.0 if biases_only and condition.bias else 1.0
+    parts = [
+        rng.standard_normal((d, h, n)) * units * inputs,
+        rng.standard_normal((h, n)) * units * free,
+        rng.standard_normal((h, n)) * units * inputs,
+        rng.standard_normal(n) * free * (1 - alone),
+    ]
+    norm = np.sqrt(sum((part.reshape(-1, n) ** 2).sum(axis=0) for part in parts))
+    return Weights(*(part / np.maximum(norm, 1e-300) for part in parts))
+
+
+def test_the_levels_of_xor_and_the_ranks_of_the_hessian_there() -> None:
+    """Rank 3 at 1/4, 2 at 1/3; at 1/2 it is 1 where all units are dead and at most 3 where some are linear."""
+    for fields in ({"hidden": 4}, {"hidden": 4, "init": "he"}, {"hidden": 3, "init": "torch"}):
+        condition, weights, _ = stuck(**fields)
+        found = certify(condition, weights)
+        known = found.kind != "unknown"
+        level = np.argmin(np.abs(found.loss[:, None] - [1 / 4, 1 / 3, 1 / 2]), axis=1)
+        assert np.allclose(found.loss[known], np.array([1 / 4, 1 / 3, 1 / 2])[level[known]], atol=1e-12)
+        assert set(found.rank[known & (level == 0)]) == {3}
+        assert set(found.rank[known & (level == 1)]) == {2}
+        z = np.einsum("nd,dhr->nhr", np.array(condition.task.inputs), weights.W1) + weights.b1
+        dead = (z <= 0).all(axis=(0, 1))
+        assert set(found.rank[known & dead]) == {1}
+        assert set(found.rank[known & (level == 2) & ~dead]) <= {2, 3}
+
+
+def test_zero_biases_hide_ways_down_and_drawn_biases_do_not() -> None:
+    _, weights, _ = stuck(hidden=4)
+    found = one(weights)
+    assert 0.3 < (found.kind == "kink").mean() < 0.8
+    assert set(found.row[found.kind == "kink"]) == {0}
+    condition, weights, _ = stuck(hidden=3, init="torch")
+    assert (certify(condition, weights).kind == "minimum").mean() > 0.95
+
+
+def test_losses_that_differ_by_a_factor_give_the_same_kinds() -> None:
+    condition, weights, _ = stuck(hidden=4)
+    half, mean = certify(condition, weights), certify(condition.with_(loss="mse"), weights)
+    assert np.array_equal(half.kind, mean.kind)
+    assert np.allclose(half.loss, 2 * mean.loss)
+
+
+def test_a_network_is_certified_alone_as_in_a_crowd() -> None:
+    condition, weights, _ = stuck(hidden=4)
+    crowd = certify(condition, weights)
+    for index in (0, 7, 30):
+        alone = certify(condition, weights.take(slice(index, index + 1)))
+        assert alone.kind[0] == crowd.kind[index]
+        assert np.allclose(alone.weights.W1[..., 0], crowd.weights.W1[..., index], atol=1e-10)
+
+
+def test_no_networks_give_no_certificates() -> None:
+    condition, weights, _ = stuck(hidden=4)
+    assert certify(condition, weights.take(slice(0, 0))).kind.shape == (0,)
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "tanh", "sigmoid"])
+@pytest.mark.parametrize(
+    ("loss", "output"), [("half_sse", "identity"), ("mse", "sigmoid"), ("half_sse", "relu"), ("bce", "sigmoid")]
+)
+def test_slopes_and_curvature_are_those_of_finite_differences(activation: str, loss: str, output: str) -> None:
+    condition = Condition(hidden=3, activation=activation, slope=0.3, loss=loss, output=output)
+    problem = Problem.of(condition)
+    theta = rng.standard_normal((5, 13))
+    kink, rows = np.zeros((5, 3, 4), bool), np.broadcast_to(problem.x, (5, 3, 4, 3))
+    local = look(problem, theta, kink, rows)
+    assert np.allclose(local.loss, loss_of(condition, *problem.unpack(theta).arrays()))
+    J = jacobian(problem, theta, local)
+    full = hessian(problem, theta, local, J)
+    gradient = np.einsum("rnp,rn->rp", J, local.error)
+    for p in range(13):
+        step = 1e-6 * np.eye(13)[p]
+        up, down = (look(problem, theta + sign * step, kink, rows) for sign in (1, -1))
+        assert np.allclose((up.loss - down.loss) / 2e-6, gradient[:, p], atol=1e-7)
+        slope = [
+            np.einsum("rnp,rn->rp", jacobian(problem, theta + sign * step, there), there.error)
+            for sign, there in ((1, up), (-1, down))
+        ]
+        assert np.allclose((slope[0] - slope[1]) / 2e-6, full[:, p], atol=1e-6)
+
+
+def test_packing_and_unpacking_lose_nothing() -> None:
+    weights = draw(Condition().init, 2, 4, range(6))
+    problem = Problem.of(Condition())
+    for before, after in zip(weights.arrays(), problem.unpack(problem.pack(weights)).arrays(), strict=True):
+        assert np.array_equal(before, after)
+
+
+def test_tanh_networks_are_told_by_their_hessian() -> None:
+    """All weights 0 and the bias at the mean target: a saddle for `and`, and no stationary point for s = ½."""
+    condition = Condition(hidden=1, activation="tanh", task=Task("and", Condition().task.inputs, (0, 0, 0, 1)))
+    found = certify(condition, network([[0], [0]], [0], [0], 0.25))
+    assert found.kind[0] == "saddle"
+    assert lowers(condition, found, (1e-2, 1e-3)).all()
+    assert certify(condition, network([[0], [0]], [0], [0.5], 0.25)).kind[0] == "unknown"
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
+def test_a_smooth_fit_of_more_rows_than_parameters_is_a_minimum(activation: str) -> None:
+    inputs = tuple((float(a), float(b)) for a in range(4) for b in range(4))
+    targets = tuple(float(np.tanh(a - b - 0.5) + 0.1 * ((3 * a + b) % 5)) for a, b in inputs)
+    condition = Condition(hidden=1, activation=activation, task=Task("surface", inputs, targets))
+    problem = Problem.of(condition)
+
+    def height(theta: np.ndarray) -> float:
+        return float(loss_of(condition, *problem.unpack(theta[None]).arrays())[0])
+
+    end = minimize(height, np.array([1.0, -1.0, 0.0, 1.0, 0.0]), tol=1e-9).x[None]
+    found = certify(condition, problem.unpack(end))
+    assert (found.kind[0], found.rank[0]) == ("minimum", 5)
+    assert found.smallest_eigenvalue[0] > 0
+    floor = found.loss[0]
+    for _ in range(200):
+        near = problem.pack(found.weights) + 10.0 ** rng.uniform(-5, -2) * rng.standard_normal(5)
+        assert height(near[0]) >= floor - 1e-13
+
+
+def test_a_loss_that_is_not_convex_in_the_outputs_is_claimed_only_where_it_is_locally() -> None:
+    """A squared error behind a sigmoid is convex at ½, and not at a sixth of a target of 1."""
+    condition = Condition(hidden=2, output="sigmoid")
+    assert certify(condition, network(DEAD, [-0.5, -0.2], [1, -1], 0.0)).kind[0] == "minimum"
+    rare = Task("rare", Condition().task.inputs, (0, 0, 0, 1))
+    found = certify(condition.with_(task=rare), network(DEAD, [-0.5, -0.2], [1, -1], float(np.log(0.25 / 0.75))))
+    assert (found.kind[0], found.reason[0]) == ("unknown", "a row's loss is not convex there")
+
+
+def test_row_losses_of_relu_outputs_do_not_see_what_is_below_zero() -> None:
+    problem = Problem.of(Condition(output="relu"))
+    _, slope, curve = row_losses(problem, np.array([[-1.0, -1.0, 2.0, 0.5]]))
+    assert slope.tolist() == [[0, 0, 1, 0.5]]
+    assert curve.tolist() == [[0, 0, 1, 1]]
+
+
+numbers = st.floats(-2, 2).map(lambda v: round(v, 2))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(numbers, min_size=5, max_size=5), st.integers(1, 2))
+def test_both_ways_to_find_the_steepest_descent_agree_on_whether_there_is_one(values: list[float], rows: int) -> None:
+    x = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 1.0]])[:rows]
+    bend = np.array(values[:rows])
+    pull = np.array(values[2 : 2 + rows]) @ x  # what stationarity leaves: nothing along the free directions
+    f = lambda dv: dv @ pull + np.maximum(dv @ x.T, 0) @ bend  # noqa: E731
+    quick, way, _ = _independent(x, pull[None], bend[None])
+    exact, steepest, certain = _dependent(x, pull[None], bend[None])
+    assert certain.all()
+    assert (quick[0] < -1e-9) == (exact[0] < -1e-9)
+    assert exact[0] <= quick[0] + 1e-9
+    assert quick[0] > -1e-9 or f(way[0]) == pytest.approx(quick[0], abs=1e-9)
+    assert exact[0] > -1e-9 or f(steepest[0]) <= exact[0] + 1e-7
+    tried = rng.standard_normal((200, 3))
+    tried /= np.linalg.norm(tried, axis=1, keepdims=True)
+    assert f(tried).min() >= exact[0] - 1e-7
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(numbers, min_size=7, max_size=7))
+def test_rows_that_depend_on_each_other_are_searched_exactly(values: list[float]) -> None:
+    x = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 1.0]])
+    bend, pull = np.array(values[:4]), np.array(values[4:])
+    slope, way, certain = slopes(x, pull[None], bend[None])
+    f = lambda dv: dv @ pull + np.maximum(dv @ x.T, 0) @ bend  # noqa: E731
+    tried = rng.standard_normal((500, 3))
+    tried /= np.linalg.norm(tried, axis=1, keepdims=True)
+    assert certain.all()
+    assert f(tried).min() >= slope[0] - 1e-7
+    assert slope[0] > -1e-9 or f(way[0]) <= slope[0] + 1e-7
+
+
+def test_five_thousand_stuck_runs_take_seconds() -> None:
+    condition, weights, _ = stuck(hidden=10, init="he", lr=0.2)
+    many = weights.take(np.arange(5000) % weights.n_networks)
+    start = time.process_time()
+    certify(condition, many)
+    assert time.process_time() - start < 10
+
+
+def test_every_kind_is_one_of_the_documented() -> None:
+    condition, weights, _ = stuck(hidden=4)
+    assert set(certify(condition, weights).kind) <= set(KINDS)
