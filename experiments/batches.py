@@ -25,10 +25,11 @@ LARGEST = 4096
 
 @dataclass(frozen=True)
 class Batch:
-    """Trainings of one condition with consecutive seeds."""
+    """Trainings of one condition with consecutive seeds, and whether stuck ones get a certificate."""
 
     condition: Condition
     seeds: range
+    certify: bool = False
 
 
 def batch_size(condition: Condition, engine: str) -> int:
@@ -44,9 +45,9 @@ def missing(study: Study, done: Mapping[str, Spans], engine: str, size: int | No
     """The batches that a study still needs, in its order; `size` overrides the engine's own."""
     for condition in study.conditions:
         step = size or batch_size(condition, engine)
-        for span in subtract(study.seeds, done.get(condition.key, [])):
+        for span in subtract(study.seeds_of(condition), done.get(condition.key, [])):
             for start in range(span.start, span.stop, step):
-                yield Batch(condition, range(start, min(start + step, span.stop)))
+                yield Batch(condition, range(start, min(start + step, span.stop)), study.certify)
 
 
 def subtract(seeds: range, done: Spans) -> Spans:

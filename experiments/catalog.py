@@ -39,6 +39,13 @@ def task(name: str, key: str = "task") -> Task:
     return parse_task(name, _read("task", name, key), f"conf/task/{name}.yaml")
 
 
+def study(name: object, key: str = "union") -> dict[str, object]:
+    """What conf/study/NAME.yaml holds."""
+    if not isinstance(name, str):
+        raise InputError(f"{key}={name} is not allowed; allowed: names of studies")
+    return dict(_read("study", name, key))
+
+
 def parse_init(name: str, content: Mapping[str, object], where: str) -> Init:
     """An initialization from what its file holds; `where` stands in messages."""
     if set(content) != {"weights", "biases"}:
@@ -67,8 +74,13 @@ def read_init(key: str, value: object) -> Init | GivenWeights:
     """An initialization as a configuration gives it; InputError says what is wrong with it.
 
     Either a name in conf/init, or {NAME: {parameter: value}} for that one with other parameters,
-    or {weights: {distribution: …}, biases: {distribution: …}}, or a .npz file of weights.
+    or {weights: {distribution: …}, biases: {distribution: …}}, or a .npz file of weights, or the
+    weights of one network themselves, {name: …, W1: …, b1: …, W2: …, b2: …}.
     """
+    if isinstance(value, Mapping) and "W1" in value:
+        from experiments.weights import read_network
+
+        return read_network(key, value)
     if isinstance(value, Mapping):
         return _written_out(key, value) if "weights" in value else _adjusted(key, value)
     if not isinstance(value, str):

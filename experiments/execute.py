@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator
 
+import numpy as np
 import pyarrow as pa
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -13,8 +14,9 @@ from experiments.batches import Batch
 from experiments.errors import RunError
 from experiments.table import failed_table, part_table
 from nnxor import engines
+from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
-from nnxor.draws import draw
+from nnxor.draws import Weights, draw
 
 Result = tuple[Batch, pa.Table]
 
@@ -34,7 +36,21 @@ def _train(batch: Batch, engine: str) -> pa.Table:
     condition = batch.condition
     start = draw(condition.init, condition.task.n_inputs, condition.hidden, batch.seeds, condition.bias)
     trained = engines.load(engine)(condition, start, batch.seeds)
-    return part_table(diagnose(condition, start, trained), batch.seeds)
+    columns = diagnose(condition, start, trained)
+    if batch.certify:
+        columns["minimum"] = certificates(condition, columns["outcome"], trained.weights)
+    return part_table(columns, batch.seeds)
+
+
+def certificates(condition: Condition, outcome: np.ndarray, weights: Weights) -> np.ndarray:
+    """The kind of point that each stuck run rests at (`nnxor.certificate`); the empty text for other runs."""
+    from nnxor.certificate import certify
+
+    kinds = np.full(len(outcome), "", dtype="<U7")
+    stuck = np.flatnonzero(np.char.startswith(outcome, "stuck"))
+    if len(stuck):
+        kinds[stuck] = certify(condition, weights.take(stuck)).kind
+    return kinds
 
 
 def warm_up(batches: Iterable[Batch], engine: str) -> None:

@@ -40,6 +40,13 @@ def positive(key: str, value: object) -> float:
     return float(value)
 
 
+def switch(key: str, value: object) -> bool:
+    """True or false, or InputError."""
+    if not isinstance(value, bool):
+        raise InputError(f"{key}={_show(value)} is not allowed; allowed: true, false")
+    return value
+
+
 def below_one(key: str, value: object) -> float:
     """A number from 0 up to but not including 1, or InputError."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:

@@ -105,6 +105,9 @@ class ResultFolder:
         protocol = manifest["protocol"]
         if protocol != PROTOCOL_VERSION:
             raise InputError(f"{self.path} was made by protocol {protocol}, this is {PROTOCOL_VERSION}; {WAYS_OUT}")
+        certify, ours = ("true" if each else "false" for each in (manifest.get("certify"), self.study.certify))
+        if certify != ours:
+            raise InputError(f"{self.path} was made with certify={certify}, this study has {ours}; {WAYS_OUT}")
 
     def _check_content(self) -> None:
         """Refuse a folder that holds trainings which this study does not ask for."""
@@ -227,6 +230,8 @@ class ResultFolder:
             "trials": None,
             "failed": None,
             "digest": None,
+            "certify": self.study.certify,
+            "published": [entry.as_dict() for entry in self.study.published],
             "success": sorted({str(condition.success) for condition in self.study.conditions}),
             "seeds": [self.study.seeds.start, self.study.seeds.stop],
             "conditions": {condition.key: condition.text() for condition in self.study.conditions},

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.errors import InputError
-from experiments.fields import known_keys, whole
+from experiments.fields import known_keys, switch, whole
 from experiments.study import KEYS
 from nnxor import engines
 
@@ -49,7 +49,7 @@ def read_options(config: Mapping[str, object]) -> Options:
     if backend == "auto":
         backend = "threads" if engine == "numba" else "loky"
     n_jobs, batch = parallel.get("n_jobs"), parallel.get("batch")
-    switches = {name: _switch(name, config[name]) for name in SWITCHES}
+    switches = {name: switch(name, config[name]) for name in SWITCHES}
     return Options(
         engine=engine,
         auto=config["engine"] == "auto",
@@ -73,12 +73,6 @@ def _engine(value: object) -> tuple[str, str]:
     if not isinstance(value, str) or value not in engines.ENGINES:
         raise InputError(f"engine={value} is not allowed; allowed: auto, {', '.join(engines.ENGINES)}")
     return str(value), ""
-
-
-def _switch(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise InputError(f"{name}={value} is not allowed; allowed: true, false")
-    return value
 
 
 def _output(value: object, name: str) -> Path:

@@ -7,13 +7,24 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from experiments import catalog
 from experiments.errors import InputError
-from experiments.fields import FIELDS, known_keys, make_condition, read_field, read_success, refuse_useless, whole
+from experiments.fields import (
+    FIELDS,
+    known_keys,
+    make_condition,
+    read_field,
+    read_success,
+    refuse_useless,
+    switch,
+    whole,
+)
+from experiments.published import Published, read_published
 from nnxor.condition import Condition, Success
 from nnxor.inits import GivenWeights, Init
 from nnxor.tasks import Task
 
-KEYS = ["name", "question", "base", "grid", "blocks", "exclude", "seeds", "success"]
+KEYS = ["name", "question", "base", "grid", "blocks", "exclude", "seeds", "success", "certify", "union", "published"]
 """The keys of a study's file."""
 
 MOST_TRAININGS = 10**9
@@ -25,17 +36,29 @@ Grid = dict[str, tuple[object, ...]]
 
 @dataclass(frozen=True)
 class Study:
-    """One question: conditions in the order of their fields, and the same seeds for each."""
+    """One question: conditions in the order of their fields, and the same seeds for each.
+
+    `certify` says whether stuck runs get certificates (`nnxor.certificate`); `published` holds what others
+    have reported of some of the conditions.
+    """
 
     name: str
     question: str
     conditions: tuple[Condition, ...]
     seeds: range
+    certify: bool = False
+    published: tuple[Published, ...] = ()
 
     @property
     def n_trainings(self) -> int:
         """Number of trainings."""
-        return len(self.conditions) * len(self.seeds)
+        return sum(len(self.seeds_of(condition)) for condition in self.conditions)
+
+    def seeds_of(self, condition: Condition) -> range:
+        """The seeds of a condition: the study's, or those of them for which its weights are given."""
+        if isinstance(condition.init, GivenWeights):
+            return range(self.seeds.start, min(self.seeds.stop, condition.init.n_sets))
+        return self.seeds
 
     @property
     def swept(self) -> tuple[str, ...]:
@@ -52,23 +75,58 @@ def read_study(config: Mapping[str, object]) -> Study:
     count = whole("seeds.count", seeds.get("count"), 1)
     if start + count > 2**63:
         raise InputError(f"seeds.start={start} with seeds.count={count} goes beyond the last seed, 2**63 - 1")
-    conditions = _conditions(config)
+    parts = _parts(config)
+    found = {condition.key: condition for part in parts for condition in _conditions(part)}
+    conditions = tuple(sorted(found.values(), key=_order))
+    published = [entry for part in parts for entry in read_published(part["published"], _conditions(part))]
     if len(conditions) * count > MOST_TRAININGS:
         raise InputError(
             f"seeds.count={count} makes {len(conditions) * count:,} trainings; allowed: at most {MOST_TRAININGS:,}"
         )
     for condition in conditions:
-        if isinstance(condition.init, GivenWeights) and start + count > condition.init.n_sets:
+        sets = condition.init.n_sets if isinstance(condition.init, GivenWeights) else 0
+        if sets and (start >= sets or (sets > 1 and start + count > sets)):
             raise InputError(
-                f"init={condition.init.name} holds {condition.init.n_sets} sets of weights, for the seeds 0 to "
-                f"{condition.init.n_sets - 1}; seeds.start={start} and seeds.count={count} ask for more"
+                f"init={condition.init.name} holds {sets} sets of weights, for the seeds 0 to "
+                f"{sets - 1}; seeds.start={start} and seeds.count={count} ask for more"
             )
     return Study(
         name=_name(config["name"]),
         question=_question(config["question"]),
         conditions=conditions,
         seeds=range(start, start + count),
+        certify=switch("certify", config["certify"]),
+        published=tuple(published),
     )
+
+
+def _parts(config: Mapping[str, object]) -> list[Mapping[str, object]]:
+    """The configurations whose conditions a study unites: its own, or those of the studies that it names.
+
+    What the study itself says of fields holds for all of them.
+    """
+    named = config["union"]
+    if named is None:
+        return [config]
+    if not isinstance(named, list) or not named:
+        raise InputError(f"union={named} is not allowed; allowed: a list of studies, at least one")
+    if config["blocks"] is not None or config["published"] is not None:
+        raise InputError("union and blocks or published cannot go together; give those to a study that union names")
+    parts = []
+    for name in named:
+        part: dict[str, object] = {key: None for key in KEYS} | catalog.study(name)
+        for section in ("base", "grid", "success"):
+            own = {k: v for k, v in _mapping(section, config[section]).items() if v is not None}
+            inner = _mapping(section, part[section])
+            if section == "base":  # a field that the whole study fixes is swept no more
+                part["grid"] = {k: v for k, v in _mapping("grid", part["grid"]).items() if k not in own}
+            if section == "grid":
+                part["base"] = {k: v for k, v in _mapping("base", part["base"]).items() if k not in own}
+            if section == "success" and own == {"rule": "loss"}:
+                own = {}
+            part[section] = {**inner, **own}
+        parts.append(part)
+    return parts
 
 
 def _mapping(key: str, value: object) -> dict[str, object]:
@@ -120,7 +178,7 @@ def _conditions(config: Mapping[str, object]) -> tuple[Condition, ...]:
     if not found:
         raise InputError("exclude leaves no condition; a study needs at least one")
     refuse_useless({*fixed, *itertools.chain.from_iterable(grids)}, list(found.values()))
-    return tuple(sorted(found.values(), key=_order))
+    return tuple(found.values())
 
 
 def _blocks(config: Mapping[str, object]) -> list[tuple[Grid, Success]]:

@@ -97,7 +97,7 @@ def _sorted(
             new = (table.slice(s.start - part.seeds.start, len(s)) for s in subtract(part.seeds, covered))
             pieces.extend(with_condition(rows, condition, wanted) for rows in new)
             covered = merge([*covered, part.seeds])
-        if covered != [study.seeds]:
+        if covered != [study.seeds_of(condition)]:
             raise RunError(f"{path}: trainings of {condition.text()} are missing; run the same command again")
         yield pa.concat_tables(pieces).sort_by("seed")
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from experiments.errors import InputError
+from experiments.fields import known_keys
 from experiments.files import replacing
 from nnxor.draws import Weights
 from nnxor.inits import GivenWeights
@@ -44,10 +46,30 @@ def load_given(key: str, name: str) -> GivenWeights:
         shapes = ", ".join(f"{each} {arrays[each].shape}" for each in NAMES)
         raise InputError(f"{key}={name} holds {shapes}; allowed: {form}")
     _check_numbers(arrays, f"{key}={name}", np.dtype(np.float32))
-    moved = [np.moveaxis(array.astype(np.float32) + np.float32(0), 0, -1) for array in (W1, b1, W2[:, :, 0], b2[:, 0])]
+    return _given(Path(name).name, [W1, b1, W2[:, :, 0], b2[:, 0]])
+
+
+def read_network(key: str, given: Mapping[str, object]) -> GivenWeights:
+    """One network as lists of numbers: W1 (D, H), b1 (H,), W2 (H,) and the number b2, with a name if it has one."""
+    known_keys(key, given, [*NAMES, "name"])
+    try:
+        arrays = {name: np.array(given[name], dtype=np.float64) for name in NAMES}
+    except (KeyError, ValueError, TypeError):
+        raise InputError(f"{key} must hold W1 (D,H), b1 (H,), W2 (H,) and b2, in plain numbers") from None
+    hidden = arrays["W1"].shape[-1] if arrays["W1"].ndim == 2 else 0
+    if not hidden or [arrays[name].shape for name in NAMES[1:]] != [(hidden,), (hidden,), ()]:
+        shapes = ", ".join(f"{name} {arrays[name].shape}" for name in NAMES)
+        raise InputError(f"{key} holds {shapes}; allowed: W1 (D,H), b1 (H,), W2 (H,), b2 ()")
+    _check_numbers(arrays, key, np.dtype(np.float32))
+    return _given(str(given.get("name", "given")), [arrays[name][None] for name in NAMES])
+
+
+def _given(name: str, arrays: list[np.ndarray]) -> GivenWeights:
+    """Sets of weights along the first axis: W1 (S, D, H), b1 (S, H), W2 (S, H), b2 (S,)."""
+    moved = [np.moveaxis(array.astype(np.float32) + np.float32(0), 0, -1) for array in arrays]
     plain = tuple(np.ascontiguousarray(array) for array in moved)
     digest = hashlib.sha256(b"".join(np.array(a.shape).tobytes() + a.tobytes() for a in plain)).hexdigest()[:16]
-    return GivenWeights(Path(name).name, digest, plain)
+    return GivenWeights(name, digest, plain)
 
 
 def _read_arrays(path: Path, key: str, form: str) -> dict[str, np.ndarray]:

@@ -11,8 +11,9 @@ CONF = Path(conf.__file__).parent
 
 
 def names(group: str) -> list[str]:
-    """Names of the files in conf/GROUP, sorted."""
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    """Names of the files in conf/GROUP, sorted; those in a folder of it as FOLDER/NAME."""
+    paths = (path.relative_to(CONF / group).with_suffix("") for path in (CONF / group).rglob("*.yaml"))
+    return sorted(path.as_posix() for path in paths)
 
 
 def hint(word: str, allowed: list[str]) -> str:

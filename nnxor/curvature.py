@@ -105,8 +105,7 @@ def row_weights(condition: Condition) -> Array:
 
     A squared loss is ½·Σ c·(p − t)² and cross-entropy −Σ c·(t log p + (1 − t) log(1 − p)).
     """
-    n = condition.task.n_rows
-    return np.full(n, 1.0 / n if condition.loss == "bce" else error_weight(condition.loss, n))
+    return error_weight(condition.loss, condition.task.n_examples) * condition.task.times.astype(np.float64)
 
 
 def activate(problem: Problem, z: Array) -> tuple[Array, Array, Array]:
