@@ -50,7 +50,7 @@ SAME = 1e-7
 """Predictions, and losses, closer than this are one: minima are found to about 1e-10."""
 
 FEW_SETS = 2000
-"""Up to so many sets the decoder tries cross-entropy unasked; a set costs it a linear programme."""
+"""Most sets that the decoder examines for bce, where each may cost a linear programme."""
 
 LARGEST_DENOMINATOR = 60
 """A level is named by a fraction with a denominator up to this."""
@@ -148,12 +148,12 @@ def levels(
     return tuple(_scaled(level, 2 / sum(weights)) for level in found) if loss == "mse" else found
 
 
-def reachable_units(task: Task, hidden: int, bias: bool = True, slope: float = 0.0) -> int:
-    """The largest `max_units` for which `levels` can examine every set of patterns; min(H, N) if it examines all."""
+def reachable_units(task: Task, hidden: int, bias: bool = True, slope: float = 0.0, most_sets: int = MOST_SETS) -> int:
+    """The largest `max_units` with at most so many sets of patterns to examine; min(H, N) if those are all."""
     n = len(_live_patterns(task.inputs, bias, slope))
     most = min(hidden, task.n_rows)
     reach = 0
-    while reach < most and _n_sets(n, reach + 1) <= MOST_SETS:
+    while reach < most and _n_sets(n, reach + 1) <= most_sets:
         reach += 1
     return reach
 
@@ -646,7 +646,7 @@ def _within_reach(
     task: Task, loss: str, hidden: int, bias: bool, slope: float, multiplicities: tuple[int, ...] | None
 ) -> tuple[tuple[Level, ...], bool]:
     """The levels, or as many as can be enumerated, and whether these are all."""
-    reach = reachable_units(task, hidden, bias, slope)
+    reach = reachable_units(task, hidden, bias, slope, FEW_SETS if loss == "bce" else MOST_SETS)
     found = levels(task, loss, hidden, bias, slope, multiplicities, max_units=reach)
     return found, reach >= min(hidden, task.n_rows)
 
@@ -666,9 +666,7 @@ def _readings(
     """Other conventions in which the number is a level above 0, with that level in the convention's units."""
     n = sum(network[3]) if network[3] is not None else task.n_rows
     of = {"half_sse": ("half_sse", 1.0), "mse": ("mse", 1.0), "sse": ("half_sse", 2.0), "half_mse": ("mse", 0.5)}
-    hidden, bias, slope, _ = network
-    sets = _n_sets(len(_live_patterns(task.inputs, bias, slope)), reachable_units(task, hidden, bias, slope))
-    if all(0 <= t <= 1 for t in task.targets) and (loss == "bce" or sets <= FEW_SETS):
+    if all(0 <= t <= 1 for t in task.targets):
         of |= {"bce": ("bce", 1.0), "bce_sum": ("bce", float(n))}
     readings = []
     for convention in CONVENTIONS:
