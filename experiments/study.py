@@ -112,9 +112,9 @@ def _parts(config: Mapping[str, object]) -> list[Mapping[str, object]]:
         raise InputError(f"union={named} is not allowed; allowed: a list of studies, at least one")
     if config["blocks"] is not None or config["published"] is not None:
         raise InputError("union and blocks or published cannot go together; give those to a study that union names")
-    parts = []
+    parts: list[Mapping[str, object]] = []
     for name in named:
-        part: dict[str, object] = {key: None for key in KEYS} | catalog.study(name)
+        part: dict[str, object] = dict.fromkeys(KEYS) | catalog.study(name)
         for section in ("base", "grid", "success"):
             own = {k: v for k, v in _mapping(section, config[section]).items() if v is not None}
             inner = _mapping(section, part[section])

@@ -8,8 +8,11 @@ that one set of constants serves every loss.
   end, nor a death: a unit whose pre-activations are no numbers is neither alive nor dead.
 - solved: the success rule holds at the final parameters.
 - stuck: G ≤ 1e-4 and, for XOR, L within 1e-4 of a level where gradient descent can rest: 1/4 (two
-  rows share one wrong prediction), 1/3 (three do) or 1/2 (all four do). Other tasks, leaky ReLU and
-  networks without biases can rest elsewhere: there G alone decides and the level is the final loss.
+  rows share one wrong prediction), 1/3 (three do) or 1/2 (all four do). Other tasks and activations,
+  outputs other than the identity, and networks without biases can rest elsewhere: there G alone
+  decides and the level is the final loss. Cross-entropy comes to rest only at infinite weights, which
+  a run approaches for ever: for ReLU units and tasks of up to four rows, stuck means a loss within
+  1e-3 of a level (`nnxor.levels`) and G ≤ 1e-2.
 - oscillating: not at rest, and over its tail (the last 1,000 epochs, or a quarter of a shorter
   training, in eight parts) the loss swings without getting lower: its mean neither falls from each
   part to the next, nor from the first half to the second by a tenth of itself or of what the
@@ -63,6 +66,15 @@ REST_GRADIENT = 1e-4
 LEVEL_TOLERANCE = 1e-4
 """Largest distance of the loss, over c, from the level that it is said to sit on."""
 
+APPROACH_GRADIENT = 1e-2
+"""Largest gradient norm, over c, of a run that approaches a level of the cross-entropy."""
+
+APPROACH_TOLERANCE = 1e-3
+"""Largest distance of its loss from that level."""
+
+MOST_LEVEL_ROWS = 4
+"""Rows of the largest task whose levels of the cross-entropy are looked up: for more, that takes seconds."""
+
 MERGE_TOLERANCE = 1e-2
 """Predictions closer than this are one; a prediction farther than this from its target is wrong."""
 
@@ -97,7 +109,7 @@ def _diagnose(condition: Condition, start: Weights, trained: Trained) -> Columns
 
     c = error_weight(condition.loss, condition.task.n_examples)
     solved = finite & arithmetic.solved(condition, s, error, loss)
-    level, outcome = _rest(condition, loss / c, norm / c)
+    level, outcome = _approach(condition, loss, norm / c) if _approaches(condition) else _rest(condition, loss, norm, c)
     at_rest = outcome >= 0
     oscillating = _oscillates(condition, trace, norm.astype(np.float64))
     outcome = np.select(
@@ -110,7 +122,7 @@ def _diagnose(condition: Condition, start: Weights, trained: Trained) -> Columns
         "outcome": np.array(OUTCOMES)[outcome],
         "final_loss": loss.astype(np.float64),
         "grad_norm": norm.astype(np.float64),
-        "plateau": np.where(stuck, level * c, np.nan),
+        "plateau": np.where(stuck, level, np.nan),
         "merged": _merged(condition, y, stuck),
         "solved_epoch": np.where(solved, trace.last_unsolved + 1, -1).astype(np.int32),
         **{
@@ -144,13 +156,15 @@ def _finite(arrays: list[NDArray[Any]]) -> NDArray[np.bool_]:
     return np.asarray(np.logical_and.reduce(rows))
 
 
-def _rest(condition: Condition, loss: NDArray[Any], norm: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
-    """Level (in units of c) and outcome of runs at rest; outcome −1 where a run is not at rest."""
-    loss = loss.astype(np.float64)
-    still = norm <= REST_GRADIENT
+def _rest(
+    condition: Condition, loss: NDArray[Any], norm: NDArray[Any], c: float
+) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
+    """Level and outcome of runs at rest; outcome −1 where a run is not at rest."""
+    still = norm / c <= REST_GRADIENT
     stuck = np.where(still, OUTCOMES.index("stuck"), -1)
     if not condition.task.is_xor or condition.loss == "bce":
-        return loss, stuck
+        return loss.astype(np.float64), stuck
+    loss = (loss / c).astype(np.float64)
     levels = np.array(list(XOR_LEVELS.values()))
     distance = np.abs(loss[:, None] - levels)
     which = np.argmin(distance, axis=1)
@@ -159,7 +173,29 @@ def _rest(condition: Condition, loss: NDArray[Any], norm: NDArray[Any]) -> tuple
     named = names[which] if condition.loss == "half_sse" else stuck
     only_there = condition.activation == "relu" and condition.bias and condition.output == "identity"
     elsewhere = -1 if only_there else stuck
-    return np.where(at_level, levels[which], loss), np.where(at_level, named, elsewhere)
+    return np.where(at_level, levels[which], loss) * c, np.where(at_level, named, elsewhere)
+
+
+def _approaches(condition: Condition) -> bool:
+    """Whether levels lie at infinity and are known."""
+    return condition.loss == "bce" and not condition.smooth and condition.task.n_rows <= MOST_LEVEL_ROWS
+
+
+def _approach(
+    condition: Condition, loss: NDArray[Any], norm: NDArray[Any]
+) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
+    """Level and outcome of runs that approach a level of the cross-entropy; outcome −1 for the others."""
+    from nnxor.levels import levels
+
+    slope = condition.slope if condition.activation == "leaky_relu" else 0.0
+    task = condition.task
+    found = levels(task, "bce", condition.hidden, condition.bias, slope, task.multiplicities)
+    values = np.array([level.value for level in found if level.value > APPROACH_TOLERANCE])  # 0 is no trap
+    if not len(values):
+        return loss.astype(np.float64), np.full(len(loss), -1)
+    distance = np.abs(loss.astype(np.float64)[:, None] - values)
+    near = (distance.min(axis=1) <= APPROACH_TOLERANCE) & (norm <= APPROACH_GRADIENT)
+    return values[np.argmin(distance, axis=1)], np.where(near, OUTCOMES.index("stuck"), -1)
 
 
 def _oscillates(condition: Condition, trace: Trace, norm: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -1,0 +1,274 @@
+"""The levels of the traps, held against those known by hand and against where trained networks really rest."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from experiments import catalog
+from nnxor import arithmetic, engines
+from nnxor.condition import Condition, Success
+from nnxor.diagnosis import diagnose
+from nnxor.draws import draw
+from nnxor.levels import (
+    activation_patterns,
+    decode,
+    decode_predictions,
+    levels,
+    reachable_units,
+)
+from nnxor.tasks import XOR, Task
+
+SIGNS = Task("signs", ((-1, -1), (-1, 1), (1, -1), (1, 1)), (0, 1, 1, 0))
+REAL = Task("real", XOR.inputs, (0.3, -1, 2, 0.7))
+LN2 = math.log(2)
+
+
+def values(task: Task, loss: str = "half_sse", hidden: int = 4, **how: object) -> list[float]:
+    return [level.value for level in levels(task, loss, hidden, **how)]  # type: ignore[arg-type]
+
+
+def stuck_losses(task: Task, seeds: int = 400, **fields: object) -> tuple[np.ndarray, np.ndarray]:
+    """Losses and predictions of float64 runs that stuck with a tiny gradient and away from kinks, (R,) and (R, N)."""
+    condition = Condition(
+        task=task, dtype="float64", init=catalog.init("torch"), epochs=20_000, success=Success(tolerance=1e-9)
+    ).with_(**fields)
+    start = draw(condition.init, task.n_inputs, condition.hidden, range(seeds), condition.bias)
+    trained = engines.load("numba")(condition, start)
+    columns = diagnose(condition, start, trained)
+    z = np.array(arithmetic.preactivations(condition, trained.weights))
+    moves = np.array([condition.bias or any(row) for row in task.inputs])  # z = 0 by the rule is no kink
+    away = (np.abs(z[moves]) > 1e-9).all(axis=(0, 1))
+    rest = (columns["grad_norm"] <= 1e-6) & away
+    y = np.array([columns[f"y_{name}"] for name in task.row_names]).T
+    return columns["final_loss"][rest], y[rest]
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        ("half_sse", [0, 1 / 4, 1 / 3, 1 / 2]),
+        ("mse", [0, 1 / 8, 1 / 6, 1 / 4]),
+        ("bce", [0, LN2 / 2, 0.75 * (math.log(3) - 2 / 3 * LN2), LN2]),
+    ],
+)
+def test_the_levels_of_xor(loss: str, expected: list[float]) -> None:
+    found = levels(XOR, loss, 4)
+    assert [level.value for level in found] == pytest.approx(expected, abs=1e-9)
+    assert [level.units for level in found] == [2, 2, 1, 0]
+    assert [len(level.rests) for level in found] == [1, 4, 4, 1]
+    assert {len(rest.merged[0]) for rest in found[1].rests} == {2}
+    assert not any(rest.kink for level in found for rest in level.rests)
+
+
+def test_squared_levels_are_named_in_units_of_half_sse() -> None:
+    assert [level.name for level in levels(XOR, "mse", 4)] == ["0", "1/4", "1/3", "1/2"]
+    assert [level.name for level in levels(XOR, "bce", 4)] == ["0", "0.3466", "0.4774", "0.6931"]
+
+
+def test_one_unit_cannot_merge_only_two_rows_of_xor() -> None:
+    assert values(XOR, hidden=1) == pytest.approx([1 / 3, 1 / 2])
+    assert values(XOR, hidden=2) == values(XOR, hidden=10) == pytest.approx([0, 1 / 4, 1 / 3, 1 / 2])
+
+
+def test_xor_without_biases() -> None:
+    assert values(XOR, bias=False) == pytest.approx([0, 1 / 2, 2 / 3, 1])
+
+
+def test_the_patterns_of_two_inputs_are_the_14_threshold_functions() -> None:
+    patterns = activation_patterns(XOR)
+    assert len(patterns) == 14
+    assert not {"0110", "1001"} & set(patterns)
+    assert set(activation_patterns(XOR, bias=False)) == {"0000", "0010", "0011", "0100", "0101", "0111"}
+    assert len(activation_patterns(catalog.task("parity3"))) == 104
+
+
+def test_a_row_that_counts_twice_is_two_rows() -> None:
+    twice = Task("twice", (*XOR.inputs, (0, 0)), (*XOR.targets, 0))
+    for loss in ("half_sse", "mse", "bce"):
+        assert values(XOR, loss, 2, multiplicities=(2, 1, 1, 1)) == pytest.approx(values(twice, loss, 2), abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ["and", "or", "xor", "xnor", "nand", "implies"])
+def test_every_stuck_run_sits_on_a_level(name: str) -> None:
+    task = catalog.task(name)
+    found = np.array(values(task))
+    losses, _ = stuck_losses(task, hidden=4)
+    assert len(losses) > 50
+    assert np.abs(losses[:, None] - found).min(axis=1).max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("task", "fields"),
+    [
+        (REAL, {"hidden": 3}),
+        (XOR, {"hidden": 4, "bias": False}),
+        (XOR, {"hidden": 2, "loss": "mse"}),
+        (XOR, {"hidden": 3, "init": catalog.init("he")}),
+        (SIGNS, {"hidden": 3}),
+        (SIGNS, {"hidden": 3, "bias": False}),
+        (XOR, {"hidden": 2, "activation": "leaky_relu", "slope": 0.1}),
+    ],
+    ids=["real", "no_bias", "mse", "he", "signs", "signs_no_bias", "leaky"],
+)
+def test_every_stuck_run_of_other_networks_sits_on_a_level(task: Task, fields: dict[str, object]) -> None:
+    condition = Condition(task=task).with_(**fields)
+    slope = condition.slope if condition.activation == "leaky_relu" else 0.0
+    found = levels(task, condition.loss, condition.hidden, condition.bias, slope)
+    losses, y = stuck_losses(task, **fields)
+    traps = losses > 1e-6
+    assert traps.sum() > 5
+    assert np.abs(losses[:, None] - [level.value for level in found]).min(axis=1).max() < 1e-4
+    rests = np.array([rest.predictions for level in found for rest in level.rests])
+    assert np.abs(y[:, None] - rests).max(axis=2).min(axis=1).max() < 1e-2
+
+
+@given(st.lists(st.sampled_from([-1.0, -0.4, 0.0, 0.3, 0.5, 1.0, 1.7]), min_size=4, max_size=4))
+@settings(max_examples=8)
+def test_every_stuck_run_on_any_targets_sits_on_a_level(targets: list[float]) -> None:
+    task = Task("any", XOR.inputs, tuple(targets))
+    losses, _ = stuck_losses(task, seeds=128, hidden=3)
+    assert np.abs(losses[:, None] - values(task, hidden=3)).min(axis=1).max(initial=0.0) < 1e-4
+
+
+def test_runs_without_biases_rest_at_two_thirds_and_at_one() -> None:
+    losses, _ = stuck_losses(XOR, hidden=2, bias=False)
+    assert {str(Fraction(x).limit_denominator(60)) for x in losses} >= {"2/3", "1", "1/2"}
+
+
+def trained_bce(task: Task, hidden: int, epochs: int, seeds: int = 100, lr: float = 0.3) -> np.ndarray:
+    """Final mean cross-entropies, of ReLU networks with a sigmoid output, once nearly at rest."""
+    start = draw(catalog.init("torch"), task.n_inputs, hidden, range(seeds)).astype(np.dtype(np.float64))
+    W1, b1, W2, b2 = start.arrays()
+    x, t = np.array(task.inputs, float), np.array(task.targets)[:, None]
+    losses = np.full((2, seeds), np.inf)
+    for _ in range(epochs):
+        z = np.einsum("nd,dhr->nhr", x, W1) + b1
+        a = np.maximum(z, 0)
+        f = (a * W2).sum(axis=1) + b2
+        e = (0.5 * (1 + np.tanh(f / 2)) - t) / len(t)
+        g = np.where(z > 0, e[:, None] * W2, 0)
+        W1, b1 = W1 - lr * np.einsum("nd,nhr->dhr", x, g), b1 - lr * g.sum(axis=0)
+        W2, b2 = W2 - lr * (a * e[:, None]).sum(axis=0), b2 - lr * e.sum(axis=0)
+        losses = np.stack([losses[1], (np.logaddexp(0, f) - t * f).mean(axis=0)])
+    return np.asarray(losses[1, np.abs(losses[0] - losses[1]) < 1e-6])
+
+
+@pytest.mark.parametrize("targets", [(0, 1, 1, 0), (0.2, 1, 1, 0)])
+def test_runs_with_cross_entropy_approach_the_levels_of_bce(targets: tuple[float, ...]) -> None:
+    task = Task("any", XOR.inputs, targets)
+    found = np.array(values(task, "bce", 2))
+    losses = trained_bce(task, 2, epochs=8000)
+    assert len(losses) > 80
+    nearest = np.abs(losses[:, None] - found)
+    assert nearest.min(axis=1).max() < 5e-3
+    assert len(np.unique(nearest.argmin(axis=1))) >= 3
+
+
+def test_soft_targets_are_met_or_averaged_by_bce() -> None:
+    """A constant network predicts the mean target 0.55, whose entropy is the highest level."""
+    task = Task("soft", XOR.inputs, (0.2, 1, 1, 0))
+    entropy = -(0.55 * math.log(0.55) + 0.45 * math.log(0.45))
+    assert values(task, "bce")[-1] == pytest.approx(entropy, abs=1e-9)
+    assert values(task, "bce")[0] == pytest.approx(-(0.2 * math.log(0.2) + 0.8 * math.log(0.8)) / 4, abs=1e-9)
+
+
+def test_a_network_that_no_unit_of_can_die_away_from_a_kink_says_so() -> None:
+    """Inputs x and −x without biases: a unit is active on one of them unless its weights are 0."""
+    (top,) = [level for level in levels(SIGNS, hidden=1, bias=False) if level.value == pytest.approx(1)]
+    assert all(rest.kink for rest in top.rests)
+
+
+def test_too_large_an_enumeration_is_refused_and_says_what_is_within_reach() -> None:
+    parity3 = catalog.task("parity3")
+    assert reachable_units(parity3, 10) == 2
+    with pytest.raises(ValueError, match=r"103 activation patterns.*max_units=2"):
+        levels(parity3, hidden=3)
+    assert values(parity3, hidden=10, max_units=1) == pytest.approx([3 / 8, 3 / 5, 3 / 4, 5 / 6, 6 / 7, 11 / 12, 1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"loss": "hinge"}, "loss=hinge"),
+        ({"loss": "bce", "task": REAL}, "targets from 0 to 1"),
+        ({"multiplicities": (1, 2)}, "4 integers from 1"),
+        ({"multiplicities": (1, 2, 0, 1)}, "4 integers from 1"),
+    ],
+)
+def test_what_has_no_levels_is_refused(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        levels(**{"task": XOR, **arguments})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("value", "loss", "name", "words"),
+    [
+        (0.25, "half_sse", "1/4", "Two rows share one wrong prediction 1/2"),
+        (0.1667, "mse", "1/3", "Three rows share one wrong prediction"),
+        (0.3466, "bce", "0.3466", "Two rows share one wrong prediction 1/2"),
+        (0.6931, "bce", "0.6931", "Four rows share one wrong prediction 1/2"),
+        (2e-5, "mse", "0", "solved"),
+    ],
+)
+def test_a_loss_is_decoded(value: float, loss: str, name: str, words: str) -> None:
+    decoded = decode(value, XOR, loss)
+    assert (decoded.level.name, decoded.loss, decoded.matches, decoded.complete) == (name, loss, True, True)
+    assert decoded.distance < 1e-4
+    assert words in decoded.text
+
+
+@pytest.mark.parametrize(
+    ("value", "loss", "really", "name"),
+    [
+        (0.125, "half_sse", "mse", "1/4"),
+        (0.3466, "half_sse", "bce", "0.3466"),
+        (0.6667, "mse", "sse", "1/3"),
+        (0.5, "mse", "half_sse", "1/2"),
+        (0.0833, "half_sse", "half_mse", "1/3"),
+        (1.3863, "bce", "bce_sum", "0.3466"),
+    ],
+)
+def test_a_number_of_another_convention_is_recognised(value: float, loss: str, really: str, name: str) -> None:
+    decoded = decode(value, XOR, loss)
+    assert (decoded.loss, decoded.level.name, decoded.matches) == (really, name, True)
+    assert decoded.level.value == pytest.approx(value, abs=1e-3)
+    assert f"no level of {loss}" in decoded.text
+
+
+def test_an_ambiguous_number_tells_the_other_reading_too() -> None:
+    """0.25 is two merged rows in half_sse, and no live unit at all in PyTorch's mean."""
+    assert "As the mean squared error it would be the trap 1/2" in decode(0.25, XOR).text
+
+
+def test_a_loss_that_is_no_level_is_not_forced_onto_one() -> None:
+    decoded = decode(0.2, XOR)
+    assert not decoded.matches
+    assert decoded.distance == pytest.approx(0.05)
+    with pytest.raises(ValueError, match="finite number from 0"):
+        decode(math.nan, XOR)
+
+
+def test_predictions_are_decoded() -> None:
+    decoded = decode_predictions((0.001, 0.5, 1, 0.499), XOR)
+    assert (decoded.level.name, decoded.matches) == ("1/4", True)
+    assert decoded.rests[0].merged == ((1, 3),)
+    assert "01=11" in decoded.text
+    assert decode_predictions((0.0, 1, 1, 0), XOR).level.value == 0
+    lost = decode_predictions((0.1, 0.4, 0.4, 0.2), XOR)
+    assert not lost.matches
+    assert "01=10" in lost.text
+    with pytest.raises(ValueError, match="4 finite numbers"):
+        decode_predictions((0.1, 0.4), XOR)
+
+
+def test_decoding_a_task_too_large_says_that_its_levels_are_not_all() -> None:
+    parity3 = catalog.task("parity3")
+    narrow, wide = (decode(LN2, parity3, "bce", hidden=hidden) for hidden in (1, 10))
+    assert (narrow.matches, narrow.complete) == (True, True)
+    assert (wide.matches, wide.complete) == (True, False)
