@@ -34,6 +34,15 @@ def start(config_name: str, work: Work) -> NoReturn:
     sys.exit(status)
 
 
+def named(arguments: list[str], *groups: str) -> list[str]:
+    """The arguments with GROUP=NAME written as GROUP.name=NAME.
+
+    Hydra takes the name of a folder of conf for a choice among its files; here it is a value, which
+    may be a file of the user.
+    """
+    return [re.sub(rf"^({'|'.join(groups)})=", r"\1.name=", argument) for argument in arguments]
+
+
 def guarded(work: Callable[[], int]) -> int:
     """Do the work; an error becomes one line on stderr and its exit status."""
     try:
