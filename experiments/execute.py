@@ -13,8 +13,8 @@ from experiments.batches import Batch
 from experiments.errors import RunError
 from experiments.table import failed_table, part_table
 from nnxor import engines
-from nnxor.diagnosis import diagnose
 from nnxor.draws import draw
+from nnxor.rescue import onward_condition, train_and_diagnose
 
 Result = tuple[Batch, pa.Table]
 
@@ -33,8 +33,8 @@ def train_batch(batch: Batch, engine: str) -> Result:
 def _train(batch: Batch, engine: str) -> pa.Table:
     condition = batch.condition
     start = draw(condition.init, condition.task.n_inputs, condition.hidden, batch.seeds, condition.bias)
-    trained = engines.load(engine)(condition, start, batch.seeds)
-    return part_table(diagnose(condition, start, trained), batch.seeds)
+    _, columns = train_and_diagnose(engines.load(engine), condition, start, batch.seeds)
+    return part_table(columns, batch.seeds)
 
 
 def warm_up(batches: Iterable[Batch], engine: str) -> None:
@@ -45,10 +45,11 @@ def warm_up(batches: Iterable[Batch], engine: str) -> None:
 
     seen = set()
     for batch in batches:
-        kind = variant(batch.condition)
-        if kind not in seen:
-            seen.add(kind)
-            _train(Batch(batch.condition.with_(epochs=0), range(batch.seeds.start, batch.seeds.start + 1)), engine)
+        for condition in (batch.condition, onward_condition(batch.condition)):
+            kind = variant(condition)
+            if kind not in seen:
+                seen.add(kind)
+                _train(Batch(condition.with_(epochs=0), range(batch.seeds.start, batch.seeds.start + 1)), engine)
 
 
 def execute(batches: Iterable[Batch], engine: str, backend: str, n_jobs: int) -> Iterator[Result]:

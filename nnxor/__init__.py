@@ -3,6 +3,6 @@
 In reading order: `tasks` (what is learnt), `layers` and `losses` (the network of the article),
 `inits` and `draws` (where it starts), `condition` (everything that fixes a training but its
 seed), `engines` (training, from readable to fast), `arithmetic` (the order of operations that
-the fast ones share), `diagnosis` (what became of a training). Knows neither files, nor Hydra,
-nor joblib.
+the fast ones share), `diagnosis` (what became of a training), `rescue` (what frees
+it). Knows neither files, nor Hydra, nor joblib.
 """
