@@ -70,7 +70,8 @@ def _cores() -> int:
 def read(folder: Path) -> dict[str, pd.DataFrame]:
     """What figures are drawn of, without trainings that failed with an error.
 
-    `trials` that were left alone when they got stuck, `rescues` (all trials), and `exemplars`. FolderError if they cannot be read.
+    `trials` that were left alone when they got stuck, `rescues` (all trials), and `exemplars`.
+    FolderError if they cannot be read.
     """
     from analysis.exemplars import load_exemplars
     from analysis.trials import FIELDS, fine, left_alone, load

@@ -21,7 +21,7 @@ for bit, as a training of twice the epochs.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,8 +61,8 @@ def train_and_diagnose(train: Engine, condition: Condition, start: Weights, seed
         return trained.weights, columns
     onward = onward_condition(condition)
     second = train(onward, intervene(condition, trained.weights, seeds).take(stuck), np.asarray(seeds)[stuck])
-    first_trace = Trace(*(array[..., stuck] for array in trained.trace.arrays()))
-    rescued = Trained(second.weights, _one_after_the_other(condition.epochs, first_trace, second.trace))
+    trace = _one_after_the_other(condition.epochs, trained.trace.take(stuck), second.trace)
+    rescued = Trained(second.weights, trace)
     for name, values in diagnose(onward, start.take(stuck), rescued).items():
         columns[name] = _with(columns[name], stuck, values)
     arrays = zip(trained.weights.arrays(), second.weights.arrays(), strict=True)
@@ -86,7 +86,7 @@ def _one_after_the_other(epochs: int, first: Trace, second: Trace) -> Trace:
     )
 
 
-def _with(whole: NDArray, places: NDArray[np.intp], part: NDArray) -> NDArray:
+def _with(whole: NDArray[Any], places: NDArray[np.intp], part: NDArray[Any]) -> NDArray[Any]:
     """A copy with other values at some places of the last axis, in a type that holds both."""
     result = whole.astype(np.result_type(whole, part))
     result[..., places] = part
