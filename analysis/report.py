@@ -62,6 +62,14 @@ class Picture:
     height: int = 0
 
 
+@dataclass(frozen=True)
+class Rescue:
+    """What the report says of rescues: the verdict on dead units, and tables."""
+
+    verdict: Verdict
+    tables: list[Table]
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns the exit status."""
     parser = argparse.ArgumentParser(
@@ -133,6 +141,7 @@ def draw_figures(results: Results, folder: Path, beside: Beside) -> list[Picture
     """Draw every figure that makes sense and save it as PNG and SVG."""
     from analysis.draw import draw
     from analysis.figures import PLOTS
+    from analysis.rescues import has_rescues
 
     mine, others = beside.share(PLOTS)
     for plot in mine:
@@ -140,7 +149,9 @@ def draw_figures(results: Results, folder: Path, beside: Beside) -> list[Picture
     if not beside.finished():  # draw its share here, where an error is seen
         for plot in others:
             draw(plot, results.data, folder)
-    return [picture(plot, results.data[plot.of], folder) for plot in PLOTS]
+    pictures = [picture(plot, results.data[plot.of], folder) for plot in PLOTS]
+    rescued = has_rescues(results.data["rescues"])
+    return [each for each, plot in zip(pictures, PLOTS, strict=True) if rescued or plot.of != "rescues"]
 
 
 def picture(plot: Plot, data: pd.DataFrame, folder: Path) -> Picture:
@@ -181,17 +192,19 @@ def render(results: Results, pictures: list[Picture]) -> str:
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    found, tables, planner = _judge(results.trials)
+    found, tables, planner = _judge(results)
     return environment.get_template("report.html.j2").render(
         title=results.manifest["study"],
         question=results.question,
-        lead=_lead(results.trials),
+        lead=_lead(results.trials, results.data["rescues"]),
         facts=_facts(results),
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         verdicts=found,
         marks=MARKS,
         rules=verdict.__doc__,
         figures=pictures,
+        rescue=_rescue(results.data["rescues"]),
+        left_alone=bool(results.trials["rescue"].isna().all()),
         tables=tables,
         planner=planner,
         method=provenance.method(results.trials, results.manifest),
@@ -201,8 +214,9 @@ def render(results: Results, pictures: list[Picture]) -> str:
     )
 
 
-def _judge(trials: pd.DataFrame) -> tuple[list[Verdict], list[Table], list[Table]]:
+def _judge(results: Results) -> tuple[list[Verdict], list[Table], list[Table]]:
     """The verdicts, the tables behind them, and the planner's."""
+    trials = results.trials
     from analysis import tables
     from analysis.conditions import others
     from analysis.culprits import culprits
@@ -210,7 +224,7 @@ def _judge(trials: pd.DataFrame) -> tuple[list[Verdict], list[Table], list[Table
     from analysis.verdict import compare_he, compare_widths, verdicts
 
     why, widths, inits = culprits(trials), compare_widths(trials), compare_he(trials)
-    behind = [tables.conditions_table(trials), tables.culprits_table(trials, why)]
+    behind = [tables.conditions_table(results.data["rescues"]), tables.culprits_table(trials, why)]
     if len(inits):
         behind.append(tables.comparison_table("What He buys", tables.COMPARED, others(trials, "init"), inits))
     if len(widths):
@@ -222,7 +236,22 @@ def _judge(trials: pd.DataFrame) -> tuple[list[Verdict], list[Table], list[Table
     return verdicts(trials, why, widths, inits), behind, planner
 
 
-def _lead(trials: pd.DataFrame) -> str:
+def _rescue(trials: pd.DataFrame) -> Rescue | None:
+    """What the report says of rescues; None if the study has none."""
+    from analysis import rescues, tables, verdict
+
+    if not rescues.has_rescues(trials):
+        return None
+    found, pairs = rescues.freed(trials), rescues.like_for_like(trials)
+    shown = [tables.rescue_table(trials, found)]
+    if len(pairs):
+        fields = [name for name in rescues.fields_of(trials) if name in pairs]
+        title = "Dead against live units, like for like"
+        shown.append(tables.comparison_table(title, tables.LIKE_FOR_LIKE, fields, pairs))
+    return Rescue(verdict.reviving(trials, found, pairs), shown)
+
+
+def _lead(trials: pd.DataFrame, everything: pd.DataFrame) -> str:
     """The answer for the condition nearest to the article's, in a sentence or two."""
     from analysis import words
     from analysis.conditions import nearest
@@ -245,7 +274,8 @@ def _lead(trials: pd.DataFrame) -> str:
             f"{words.rate(Rate.of(int(each['solved']), int(each['n'])))} ({words.condition(each, swept(trials))})"
             for each in (worst, best)
         ]
-        text += f" Over the study's {len(summary)} conditions success ranges from {ends[0]} to {ends[1]}."
+        alone = " without a rescue" if len(trials) < len(everything) else ""
+        text += f" Over the study's {len(summary)} conditions{alone} success ranges from {ends[0]} to {ends[1]}."
     return text
 
 
@@ -259,7 +289,7 @@ def _facts(results: Results) -> list[str]:
         f"{manifest['trials']:,} trainings",
         f"{' or '.join(f'{value:,}' for value in epochs)} epochs",
     ]
-    failed = manifest["trials"] - len(results.trials)
+    failed = manifest["trials"] - len(results.data["rescues"])
     return [*facts, f"{failed:,} trainings failed with an error and are left out"] if failed else facts
 
 

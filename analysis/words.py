@@ -56,10 +56,10 @@ def draws(number: float) -> str:
     return "never" if math.isinf(number) else f"{number:.0f}"
 
 
-def value(value: Any) -> str:
-    """A field's value, short."""
+def value(value: Any, name: str = "") -> str:
+    """A field's value, short; `name` of the field says what a missing value means."""
     if value is None or value != value:
-        return "all"
+        return "none" if name == "rescue" else "all"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -67,7 +67,7 @@ def field(name: str, what: Any) -> str:
     """A field and its value: 'H = 4', 'he', 'lr = 0.1'."""
     if name in ("init", "task", "activation"):
         return str(what)
-    return f"{SYMBOLS.get(name, name)}{IS}{value(what)}"
+    return f"{SYMBOLS.get(name, name)}{IS}{value(what, name)}"
 
 
 def condition(row: Any, fields: Iterable[str]) -> str:

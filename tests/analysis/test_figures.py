@@ -43,10 +43,11 @@ def data_of(folder: Path, *exemplars: dict[str, Any]) -> dict[str, pd.DataFrame]
 
 
 @pytest.fixture
-def data(handmade: Path) -> dict[str, pd.DataFrame]:
-    return data_of(
+def data(handmade: Path, rescued: Path) -> dict[str, pd.DataFrame]:
+    found = data_of(
         handmade, exemplar("solved", final_loss=1e-9, curve=[1.0, 0.3, 1e-3, 1e-6, 1e-9]), exemplar("stuck_1/4")
     )
+    return {**found, "rescues": read(rescued)["rescues"]}
 
 
 def texts(figure: Figure) -> str:
@@ -164,10 +165,10 @@ def test_a_figure_that_makes_no_sense_says_so_twice(study, make) -> None:
 
 
 NOT_DRAWN = {
-    "unsolved": {"success_map", "epochs_to_solve", "functions"},
-    "one_condition": {"success_rate", "success_map", "functions"},
-    "leaky": {"dead_units", "stuck_by_live_units", "functions", "merged_rows"},
-    "other_task": {"success_map", "functions"},
+    "unsolved": {"success_map", "epochs_to_solve", "functions", "freed_by_rescue"},
+    "one_condition": {"success_rate", "success_map", "functions", "freed_by_rescue"},
+    "leaky": {"dead_units", "stuck_by_live_units", "functions", "merged_rows", "freed_by_rescue"},
+    "other_task": {"success_map", "functions", "freed_by_rescue"},
 }
 
 
