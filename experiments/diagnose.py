@@ -16,6 +16,18 @@ if TYPE_CHECKING:
     from nnxor.condition import Condition
     from nnxor.draws import Weights
 
+TRIES = 200
+"""Times that each intervention is tried on a network, with other draws."""
+
+RESCUES = {
+    "nothing": "nothing",
+    "redraw_dead": "fresh dead units",
+    "redraw_all": "a fresh network",
+    "leaky": "a leaky ReLU",
+    "nudge_bias": "lifting the dead units' biases",
+}
+"""Interventions that are tried, in words."""
+
 DRAWS = 1000
 """Networks that are drawn and trained to say how common an outcome is."""
 
@@ -270,9 +282,32 @@ def _say_future(condition: Condition, weights: Weights, now: Mapping[str, Any]) 
     then = _columns(condition, weights, condition.epochs)
     how = f"{condition.epochs:,} more epochs of gradient descent (lr={condition.lr:g}, {condition.dtype})"
     say(paragraph(f"After {how}: {then['outcome'][0]}, loss {then['final_loss'][0]:.6g}."))
-    if now["outcome"][0] == "solved":
+    if now["outcome"][0] == "solved" or now["outcome"][0] == "diverged":
         return
+    if condition.activation == "relu":
+        _say_rescues(condition, weights)
     explain_chances(condition)
+
+
+def _say_rescues(condition: Condition, weights: Weights) -> None:
+    """What frees this network, by trying it: the interventions of `nnxor.rescue`, with many draws of each."""
+    import numpy as np
+
+    from experiments.progress import paragraph, say
+    from nnxor.rescue import alive, intervene, onward_condition
+
+    copies = weights.take(np.zeros(TRIES, np.intp))
+    freed = {}
+    for name, words in RESCUES.items():
+        useless = name in ("redraw_dead", "nudge_bias") and alive(condition, weights).all()
+        if useless or (name == "nudge_bias" and not condition.bias):
+            continue
+        tried = condition.with_(rescue=name)
+        changed = intervene(tried, copies, range(TRIES))
+        outcome = _columns(onward_condition(tried), changed, condition.epochs)["outcome"]
+        freed[words] = float(np.mean(outcome == "solved"))
+    shares = "; ".join(f"{words} {100 * share:.0f} %" for words, share in freed.items())
+    say(paragraph(f"What frees it, in {condition.epochs:,} more epochs (of {TRIES} draws each): {shares}."))
 
 
 if __name__ == "__main__":
