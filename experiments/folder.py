@@ -227,6 +227,7 @@ class ResultFolder:
             "trials": None,
             "failed": None,
             "digest": None,
+            "sha256": None,
             "success": sorted({str(condition.success) for condition in self.study.conditions}),
             "seeds": [self.study.seeds.start, self.study.seeds.stop],
             "conditions": {condition.key: condition.text() for condition in self.study.conditions},
@@ -260,6 +261,7 @@ class ResultFolder:
             "trials": written.rows,
             "failed": written.failed,
             "digest": written.digest,
+            "sha256": written.sha256,
         }
         self._run |= {"end": now(), "wall_s": round(time.monotonic() - self._started, 3)}
         self._write_manifest()

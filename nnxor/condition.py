@@ -93,6 +93,11 @@ class Condition:
         return self.activation in ("tanh", "sigmoid")
 
     @property
+    def exact(self) -> bool:
+        """Whether every fast engine gives the same bits: neither exp, nor log, nor tanh takes part."""
+        return not self.smooth and self.output != "sigmoid" and self.loss != "bce"
+
+    @property
     def dead_stay_dead(self) -> bool:
         """Whether a unit that is dead never changes again: its gradient is exactly 0, and nothing else moves it."""
         return self.activation == "relu" and self.relu_at_zero == 0 and self.optimizer == "gd"
