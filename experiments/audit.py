@@ -186,6 +186,7 @@ def check_bytes(record: Record) -> bool:
 
 def check_table(record: Record) -> Table:
     """Every condition has a row for every seed, once and in order, and the digest is that of the values."""
+    known = schema(record.study.conditions)
     digest, failed, position = Digest(), 0, 0
     empty: Counter[str] = Counter()
     with opened(record) as file:
@@ -193,6 +194,9 @@ def check_table(record: Record) -> Table:
         absent = [name for name in ("condition", "seed", "outcome", "status") if name not in names]
         if absent:
             raise RunError(f"{record.trials} lacks the columns {', '.join(absent)}")
+        for column in known:
+            if column.name in names and file.schema_arrow.field(column.name).type != column.type:
+                raise RunError(f"{record.trials}: the column {column.name} is not of type {column.type}; {AGAIN}")
         for group in range(file.num_row_groups):
             table = file.read_row_group(group)
             ranks = _ranks(record, table)
@@ -211,12 +215,11 @@ def check_table(record: Record) -> Table:
         )
     if failed != record.manifest["failed"]:
         raise RunError(f"{record.trials} holds {failed} failed trainings, by manifest.json {record.manifest['failed']}")
-    known = schema(record.study.conditions).names
     return Table(
-        tuple(name for name in known if name in names),
+        tuple(name for name in known.names if name in names),
         frozenset(name for name in names if not empty[name]),
-        tuple(name for name in known if name not in names),
-        tuple(name for name in names if name not in known),
+        tuple(name for name in known.names if name not in names),
+        tuple(name for name in names if name not in known.names),
         failed,
     )
 

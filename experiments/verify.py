@@ -23,8 +23,8 @@ WIDTH = 80
 DESCRIPTION = """\
 Checks a result folder that experiments.run made: its manifest against its
 config.yaml, trials.parquet against the SHA-256 and the digest in the manifest,
-and that every condition has a row for every seed, once and in order. Then trains
-rows again with another engine and says whether every recorded bit agrees.
+and that every condition has a row for every seed, once and in order. Then
+trains rows again with another engine and says whether all recorded bits agree.
 
   sample=N|all    rows to train again (default 200): runs of neighbouring seeds
                   in 16 conditions or more, drawn at random
@@ -33,8 +33,8 @@ rows again with another engine and says whether every recorded bit agrees.
                   numba trained, else numba
 
 Where exp, log or tanh take part (tanh, sigmoid, bce), and with the reference
-engine, rounding may differ. There outcomes must agree, and for runs that came to
-rest the numbers within 0.01 and solved_epoch within 10 %; the verdict says so.
+engine, rounding may differ. There outcomes must agree, and for runs that came
+to rest losses, gradient norms and predictions within 0.01; the verdict says so.
 """
 EPILOG = """\
 Exit status: 0 all agrees; 1 something does not, and anything else; 2 bad input,
