@@ -94,7 +94,7 @@ class Condition:
 
     @property
     def exact(self) -> bool:
-        """Whether every fast engine gives the same bits: exp, log and tanh are rounded differently."""
+        """Whether every fast engine gives the same bits: neither exp, nor log, nor tanh takes part."""
         return not self.smooth and self.output != "sigmoid"
 
     @property
