@@ -57,11 +57,23 @@ def test_a_dead_network_is_at_a_minimum_or_at_a_kink(tmp_path: Path, capsys: pyt
     assert "minimum: It is a true local minimum" in text
     assert "Hessian of rank 1" in text
     assert "the trap 1/2 (0.5) of half_sse" in text
-    assert text.count(" dead") == 2
+    assert "1 0000 dead 2 0000 dead" in text
     assert "10,000 more epochs of gradient descent (lr=0.1, float32): stuck_1/2, loss 0.5" in text
     text = said(capsys, saved(tmp_path, dead, [-0.5, 0], [1, -1], 0.5))
     assert "kink: It is no minimum, but an artefact of the ReLU's kink" in text
     assert "(unit 2, on row 00)" in text
+
+
+def test_what_frees_a_network_is_tried_on_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All units dead: nothing moves any more, fresh ones may learn, and a fresh network learns as often as any."""
+    dead = [[-1, -0.5], [-0.5, -1]]
+    text = said(capsys, saved(tmp_path, dead, [-0.5, -0.2], [1, -1], 0.5))
+    freed = text.partition("What frees it, in 10,000 more epochs (of 200 draws each): ")[2]
+    shares = {part.rsplit(" ", 2)[0]: int(part.rsplit(" ", 2)[1]) for part in freed.partition(".")[0].split("; ")}
+    assert shares["nothing"] == 0
+    assert 10 < shares["fresh dead units"] < 40
+    assert 10 < shares["a fresh network"] < 40
+    assert set(shares) >= {"a leaky ReLU", "lifting the dead units' biases"}
 
 
 def test_the_textbook_solution_is_solved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
