@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.trials import ARTICLE, FIELDS, swept
 
-NUMBERS = ("hidden", "lr", "epochs")
+NUMBERS = ("hidden", "scale", "lr", "epochs")
 """Fields whose distance from the article's value is counted in octaves."""
 
 
@@ -20,7 +20,7 @@ def conditions(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def distance(row: Any) -> tuple[int, float]:
-    """How far a condition is from the article's: other fields that differ, then octaves in H, lr and epochs."""
+    """How far a condition is from the article's: other fields that differ, then octaves in H, scale, lr and epochs."""
     others = sum(not _same(row[name], ARTICLE[name]) for name in FIELDS if name not in NUMBERS)
     octaves = sum(abs(math.log2(max(float(row[name]), 1e-9) / ARTICLE[name])) for name in NUMBERS)
     return others, round(octaves, 9)

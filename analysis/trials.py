@@ -15,7 +15,7 @@ PROTOCOL = 1
 
 ARTICLE: dict[str, Any] = {
     "task": "xor", "hidden": 4, "activation": "relu", "slope": 0.01, "relu_at_zero": 0, "output": "identity",
-    "bias": True, "init": "uniform", "lr": 0.1, "epochs": 10_000, "loss": "half_sse", "optimizer": "gd",
+    "bias": True, "init": "uniform", "scale": 1.0, "lr": 0.1, "epochs": 10_000, "loss": "half_sse", "optimizer": "gd",
     "momentum": 0.9, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "batch_size": None, "dtype": "float32",
     "rescue": None, "success": "loss 0.001",
 }  # fmt: skip
@@ -38,7 +38,7 @@ CAUSES = (
 NULLABLE_COUNTS = ("batch_size", "solved_epoch", "first_death_epoch", "settled_epoch", "period", "revived")
 
 LATER: dict[str, Any] = {
-    **{name: ARTICLE[name] for name in ("momentum", "beta1", "beta2", "epsilon", "rescue", "success")},
+    **{name: ARTICLE[name] for name in ("scale", "momentum", "beta1", "beta2", "epsilon", "rescue", "success")},
     "revived": None, "minimum": None, "outcome_before": None,
 }  # fmt: skip
 """Columns that tables of earlier versions lack, with the value that they stand for."""

@@ -32,7 +32,9 @@ def train_batch(batch: Batch, engine: str) -> Result:
 
 def _train(batch: Batch, engine: str) -> pa.Table:
     condition = batch.condition
-    start = draw(condition.init, condition.task.n_inputs, condition.hidden, batch.seeds, condition.bias)
+    start = draw(
+        condition.init, condition.task.n_inputs, condition.hidden, batch.seeds, condition.bias, scale=condition.scale
+    )
     trained = engines.load(engine)(condition, start, batch.seeds)
     return part_table(diagnose(condition, start, trained), batch.seeds)
 

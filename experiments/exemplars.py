@@ -43,7 +43,7 @@ def write_exemplars(folder: Path, study: Study) -> None:
             seed = int(so_ended.loc[(so_ended["condition"] == key).to_numpy(bool), "seed"].min())
             condition = by_key[key]
             n_inputs, seeds = condition.task.n_inputs, range(seed, seed + 1)
-            start = draw(condition.init, n_inputs, condition.hidden, seeds, condition.bias)
+            start = draw(condition.init, n_inputs, condition.hidden, seeds, condition.bias, scale=condition.scale)
             exemplars.append(exemplar(condition, start, seed, engine))
     write_text(folder / "exemplars.json", json.dumps(exemplars, indent=1, allow_nan=False) + "\n")
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from experiments.axes import spell_out
 from experiments.errors import InputError
 from experiments.fields import FIELDS, known_keys, make_condition, read_field, read_success, refuse_useless, whole
 from nnxor.condition import Condition, Success
@@ -148,7 +149,7 @@ def _grid(where: str, given: object) -> Grid:
 
 
 def _values(where: str, name: str, given: object) -> tuple[object, ...]:
-    listed = given if isinstance(given, list) else [given]
+    listed = spell_out(f"{where}.{name}", name, given if isinstance(given, list) else [given])
     if not listed:
         raise InputError(f"{where}.{name}=[] is empty; allowed: a value or a list of values")
     values = tuple(read_field(where, name, value) for value in listed)

@@ -24,6 +24,7 @@ CONDITION_COLUMNS: dict[str, pa.DataType] = {
     "output": TEXT,
     "bias": pa.bool_(),
     "init": TEXT,
+    "scale": pa.float64(),
     "lr": pa.float64(),
     "epochs": pa.int32(),
     "loss": TEXT,

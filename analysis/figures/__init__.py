@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures import examples, outcomes, success, units, waiting
+from analysis.figures import examples, landscape, outcomes, success, units, waiting
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,11 @@ PLOTS = (
         "merged_rows", "Which rows are merged",
         "Bars are shares of the runs in a trap, with 95 % Wilson intervals; the number is the count.",
         outcomes.merged_rows, outcomes.describe_merged_rows,
+    ),
+    Plot(
+        "landscape", "The landscape of success",
+        "Each cell is one condition; dark is seldom solved, bright is often.",
+        landscape.landscape, landscape.describe_landscape,
     ),
 )  # fmt: skip
 """The figures, in the report's order."""

@@ -68,7 +68,7 @@ def _lines(ax: Axes, summary: pd.DataFrame, field: str, series: str | None) -> N
 def place(ax: Axes, field: str, summary: pd.DataFrame) -> dict[Any, float]:
     """Where each value of a field lies on the horizontal axis, which is set up for it."""
     found = list(summary[field].drop_duplicates().sort_values())
-    if field == "lr" or (field == "epochs" and min(found) > 0):
+    if field in ("lr", "scale") or (field == "epochs" and min(found) > 0):
         ax.set_xscale("log")
         where = {value: float(value) for value in found}
     elif field in ("hidden", "slope"):
