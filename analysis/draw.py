@@ -19,12 +19,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
+    from analysis.counts import Counted
     from analysis.figures import Plot
-
-COLUMNS = (
-    "seed", "outcome", "merged", "solved_epoch", "dead_init", "dead_final", "cause", "status",
-)  # fmt: skip
-"""What figures and report read of trials.parquet, besides the condition and its fields."""
 
 
 class Beside:
@@ -68,15 +64,21 @@ def _cores() -> int:
 
 
 def read(folder: Path) -> dict[str, pd.DataFrame]:
-    """What figures are drawn of: `exemplars`, and `trials` without those that failed with an error.
+    """What figures are drawn of: `exemplars`, and as counts the `trials` and their solved `epochs`, without errors.
 
     FolderError if they cannot be read.
     """
-    from analysis.exemplars import load_exemplars
-    from analysis.trials import FIELDS, fine, load
+    from analysis.counts import load_counts
 
-    trials = fine(load(folder, ["condition", *FIELDS, *COLUMNS]))
-    return {"trials": trials, "exemplars": load_exemplars(folder)}
+    return frames(folder, load_counts(folder))
+
+
+def frames(folder: Path, counted: Counted) -> dict[str, pd.DataFrame]:
+    """The same of a folder whose counts are at hand."""
+    from analysis.exemplars import load_exemplars
+    from analysis.trials import fine
+
+    return {"trials": fine(counted.runs), "epochs": counted.epochs, "exemplars": load_exemplars(folder)}
 
 
 def draw(plot: Plot, data: dict[str, pd.DataFrame], folder: Path) -> None:

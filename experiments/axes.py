@@ -16,7 +16,7 @@ WHOLE = ("hidden", "epochs", "batch_size")
 NUMBERS = (*WHOLE, "slope", "scale", "lr", "momentum", "beta1", "beta2", "epsilon")
 
 DIGITS = 4
-"""Significant digits that the numbers between the ends keep (more where two would be the same), so that they read well."""
+"""Significant digits that the numbers between the ends keep (more where two would be the same)."""
 
 MOST = 4096
 

@@ -22,17 +22,16 @@ from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
 from nnxor.draws import Weights, draw
 
-COLUMNS = ["condition", "seed", "outcome", "status"]
-
 POINTS_A_DECADE = 12
 
 
 def write_exemplars(folder: Path, study: Study) -> None:
     """Write exemplars.json: for one run of each outcome its curve, weights, predictions and units."""
     from analysis.conditions import nearest
-    from analysis.trials import FIELDS, OUTCOMES, fine, load
+    from analysis.counts import load_counts
+    from analysis.trials import OUTCOMES, fine
 
-    trials = fine(load(folder, [*COLUMNS, *FIELDS]))
+    trials = fine(load_counts(folder).runs)
     by_key = {condition.key: condition for condition in study.conditions}
     engine, _ = engines.fastest()
     exemplars = []

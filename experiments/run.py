@@ -142,11 +142,13 @@ def train(study: Study, options: Options, folder: ResultFolder, todo: list[Batch
 
 def report(folder: ResultFolder, options: Options) -> None:
     """The summary, as a table in the terminal and as summary.csv; then figures and report."""
-    from analysis.summary import COLUMNS, print_summary, summarise, write_summary
-    from analysis.trials import FolderError, load
+    from analysis.counts import load_counts
+    from analysis.summary import print_summary, summarise, write_summary
+    from analysis.trials import FolderError
 
     try:
-        summary = summarise(load(folder.path, COLUMNS))
+        counted = load_counts(folder.path)
+        summary = summarise(counted.runs, counted.epochs)
         write_summary(summary, folder.path)
         print_summary(summary)
         if options.report:

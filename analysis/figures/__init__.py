@@ -15,7 +15,7 @@ from analysis.figures import examples, landscape, outcomes, success, units, wait
 class Plot:
     """A figure: its file's name, its title, how to read it, and the functions that draw it and say what it shows.
 
-    `of` is what both functions take: `trials` (see `analysis.trials.load`) or `exemplars` (see
+    `of` is what both functions take: `trials` or `epochs` (see `analysis.counts`), or `exemplars` (see
     `analysis.exemplars.load_exemplars`). Both raise NotApplicable where the figure makes no sense.
     """
 
@@ -56,7 +56,7 @@ PLOTS = (
     Plot(
         "epochs_to_solve", "How long it takes",
         "A curve that levels off shows the runs that are never solved, however long one waits.",
-        waiting.epochs_to_solve, waiting.describe_epochs_to_solve,
+        waiting.epochs_to_solve, waiting.describe_epochs_to_solve, "epochs",
     ),
     Plot(
         "drawing_again", "Drawing again",

@@ -66,5 +66,5 @@ def test_what_makes_no_axis_is_refused(name: str, given_: object, words: str) ->
 
 def test_impossible_scales_are_refused() -> None:
     for scale in ("0", "-1", "1e7", "true"):
-        with pytest.raises(InputError, match="grid.scale=.* is not allowed; allowed: a number above 0"):
+        with pytest.raises(InputError, match=r"grid\.scale=.* is not allowed; allowed: a number above 0"):
             read_study(compose("study=smoke", f"grid.scale=[1,{scale}]"))
