@@ -165,7 +165,7 @@ def load_counts(folder: Path) -> Counted:
     found = int(runs["count"].sum())
     if found != manifest["trials"]:
         raise damaged(folder, f"{found} trials instead of {manifest['trials']}")
-    epochs = epochs.rename(columns={"epoch": "solved_epoch"}).assign(status="ok")
+    epochs = _with_unsolved(epochs.rename(columns={"epoch": "solved_epoch"}), runs).assign(status="ok")
     return Counted(_with_fields(runs, fields, texts), _with_fields(epochs, fields, texts), bits.finished())
 
 
@@ -183,6 +183,17 @@ def add_up(table: pa.Table, keys: list[str]) -> pa.Table:
     summed = table.group_by(keys, use_threads=False).aggregate([("count", "sum"), *lowest])
     names = [{"count_sum": "count", "seed_min": "seed"}.get(name, name) for name in summed.column_names]
     return summed.rename_columns(names).select([*keys, "count", *(["seed"] if lowest else [])])
+
+
+def _with_unsolved(epochs: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Solved epochs with a row for each condition's runs that have none, before the others."""
+    fine = runs[(runs["status"] == "ok").to_numpy(bool)]
+    n = fine.groupby("condition", sort=False)["count"].sum()
+    left = n.sub(epochs.groupby("condition", sort=False)["count"].sum(), fill_value=0).reindex(n.index).astype("int64")
+    unsolved = left[left > 0].rename("count").reset_index().assign(solved_epoch=None)
+    order = {key: place for place, key in enumerate(n.index)}
+    together = pd.concat([unsolved.astype({"solved_epoch": "Int32"}), epochs.astype({"solved_epoch": "Int32"})])
+    return together.sort_values("condition", key=lambda keys: keys.map(order), kind="stable", ignore_index=True)
 
 
 def _with_fields(frame: pd.DataFrame, fields: pd.DataFrame, texts: dict[str, str]) -> pd.DataFrame:
@@ -232,7 +243,8 @@ def _count_rows(rows: pa.Table, bits: Bitmaps) -> Piece:
         "epoch": columns.get("solved_epoch", nothing).cast(pa.int32()),
         "count": one,
     }
-    epochs = add_up(pa.table(good).filter(pa.array(fine)), ["condition", "epoch"])
+    solved_then = fine & columns.get("solved_epoch", nothing).is_valid().to_numpy(zero_copy_only=False)
+    epochs = add_up(pa.table(good).filter(pa.array(solved_then)), ["condition", "epoch"])
     return first_rows.to_pandas().assign(**later), _decoded(runs), _decoded(epochs)
 
 
@@ -253,5 +265,18 @@ def _decoded(table: pa.Table) -> pa.Table:
 
 
 def _from_counts(folder: Path, bits: Bitmaps) -> Iterator[Piece]:
-    """What counts.parquet holds, a row group at a time."""
-    raise FolderError(f"{folder} holds counts")  # in the next commit
+    """What counts.parquet holds, a row group at a time (see `experiments.counts`)."""
+    with pq.ParquetFile(folder / "counts.parquet", page_checksum_verification=True) as file:
+        for group in range(file.num_row_groups):
+            table = _decoded(file.read_row_group(group))
+            kinds = {kind: table.filter(pc.equal(table["kind"], kind)) for kind in ("runs", "solved_epoch", "seeds")}
+            seeds = kinds["seeds"].select(["condition", "seed", "count", "solved"]).to_pydict()
+            for key, first, count, solved in zip(*seeds.values(), strict=True):
+                flags = np.unpackbits(np.frombuffer(solved, np.uint8), count=count).astype(bool)
+                bits.add(key, np.arange(first, first + count), flags)
+            later = {name: LATER[name] for name in FIELDS if name not in table.column_names}
+            held = [name for name in ("condition", *FIELDS) if name in table.column_names]
+            codes = pc.dictionary_encode(table["condition"].combine_chunks()).indices.to_numpy()
+            fields = table.select(held).take(pa.array(np.flatnonzero(np.diff(codes, prepend=-1)))).to_pandas()
+            runs = kinds["runs"].select(["condition", *COUNTED, "count", "seed"])
+            yield fields.assign(**later), runs, kinds["solved_epoch"].select(["condition", "epoch", "count"])

@@ -14,11 +14,11 @@ from nnxor.condition import Condition, Success
 from nnxor.inits import GivenWeights, Init
 from nnxor.tasks import Task
 
-KEYS = ["name", "question", "base", "grid", "blocks", "exclude", "seeds", "success"]
+KEYS = ["name", "question", "base", "grid", "blocks", "exclude", "seeds", "success", "record"]
 """The keys of a study's file."""
 
-MOST_TRAININGS = 10**9
-"""Trainings in a study: their rows would take some 36 GB."""
+MOST_TRAININGS = {"trials": 10**9, "summary": 10**11}
+"""Trainings in a study, by what is kept of them: rows of some 36 GB, or bits of some 13 GB and the counts."""
 
 Grid = dict[str, tuple[object, ...]]
 """Fields and the values that they take."""
@@ -26,12 +26,16 @@ Grid = dict[str, tuple[object, ...]]
 
 @dataclass(frozen=True)
 class Study:
-    """One question: conditions in the order of their fields, and the same seeds for each."""
+    """One question: conditions in the order of their fields, and the same seeds for each.
+
+    `record` says what is kept: a row a training (`trials`), or counts alone (`summary`).
+    """
 
     name: str
     question: str
     conditions: tuple[Condition, ...]
     seeds: range
+    record: str = "trials"
 
     @property
     def n_trainings(self) -> int:
@@ -54,10 +58,13 @@ def read_study(config: Mapping[str, object]) -> Study:
     if start + count > 2**63:
         raise InputError(f"seeds.start={start} with seeds.count={count} goes beyond the last seed, 2**63 - 1")
     conditions = _conditions(config)
-    if len(conditions) * count > MOST_TRAININGS:
-        raise InputError(
-            f"seeds.count={count} makes {len(conditions) * count:,} trainings; allowed: at most {MOST_TRAININGS:,}"
-        )
+    record = config["record"]
+    if record not in MOST_TRAININGS:
+        raise InputError(f"record={record} is not allowed; allowed: {', '.join(MOST_TRAININGS)}")
+    most, n = MOST_TRAININGS[str(record)], len(conditions) * count
+    if n > most:
+        more = f", or {MOST_TRAININGS['summary']:,} with record=summary" if record == "trials" else ""
+        raise InputError(f"seeds.count={count} makes {n:,} trainings; allowed: at most {most:,}{more}")
     for condition in conditions:
         if isinstance(condition.init, GivenWeights) and start + count > condition.init.n_sets:
             raise InputError(
@@ -69,6 +76,7 @@ def read_study(config: Mapping[str, object]) -> Study:
         question=_question(config["question"]),
         conditions=conditions,
         seeds=range(start, start + count),
+        record=str(record),
     )
 
 
