@@ -15,18 +15,6 @@ import pandas as pd
 from analysis.conditions import others, slices, values
 from analysis.counts import Solved
 from analysis.statistics import Paired, holm
-from analysis.trials import fine
-
-
-def solved_by_seed(trials: pd.DataFrame) -> pd.DataFrame:
-    """Whether each seed was solved: a row a seed, a boolean column a condition key; NA where not trained."""
-    good = fine(trials)
-    solved = (good["outcome"] == "solved").astype("boolean")
-    table = pd.DataFrame({"condition": good["condition"].astype("str"), "seed": good["seed"], "solved": solved})
-    # not pivot_table, which would average a seed that came twice
-    return table.pivot(  # noqa: PD010
-        index="seed", columns="condition", values="solved"
-    )
 
 
 def compare_values(

@@ -23,8 +23,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from analysis.statistics import Paired, paired_counts
-from analysis.trials import FIELDS, LATER, FolderError, damaged, read_manifest, records_summary, typed, with_texts
+from analysis.statistics import Paired, Rate, paired_counts
+from analysis.trials import FIELDS, LATER, damaged, read_manifest, records_summary, typed, with_texts
 
 COUNTED = (
     "status", "error", "outcome", "cause", "merged", "dead_init", "dead_final", "linear_final", "revived", "minimum",
@@ -86,11 +86,26 @@ class Solved:
     first: int
     bits: dict[str, tuple[Bits, Bits]]
 
-    def compare(self, one: str, other: str) -> Paired:
-        """Two conditions, by key, over the seeds that both have."""
-        (a_known, a), (b_known, b) = self.bits[one], self.bits[other]
-        n = min(len(a), len(b))
-        a, b, known = a[:n], b[:n], a_known[:n] & b_known[:n]
+    def n(self, key: str) -> int:
+        """How many seeds of a condition were trained."""
+        return int(np.bitwise_count(self.bits[key][0]).sum()) if key in self.bits else 0
+
+    def rate(self, key: str) -> Rate:
+        """How many seeds of a condition were solved."""
+        return Rate.of(int(np.bitwise_count(self.bits[key][1]).sum()) if key in self.bits else 0, self.n(key))
+
+    def compare(self, one: str, other: str, among: Solved | None = None) -> Paired:
+        """Two conditions, by key, over the seeds that both have; the other one `among` those of another study."""
+        among = among or self
+        nothing = np.zeros(0, np.uint8)
+        first = max(self.first, among.first)  # multiples of 8 both, so bytes of one match bytes of the other
+        starts = [(first - each.first) // 8 for each in (self, among)]
+        pairs = [each.bits.get(key, (nothing, nothing)) for each, key in ((self, one), (among, other))]
+        stop = min(len(known) - start for (known, _), start in zip(pairs, starts, strict=True))
+        (a_known, a), (b_known, b) = (
+            [bits[start : start + max(stop, 0)] for bits in pair] for pair, start in zip(pairs, starts, strict=True)
+        )
+        known = a_known & b_known
         both, only_a, only_b = (int(np.bitwise_count(x & known).sum()) for x in (a & b, a & ~b, ~a & b))
         return paired_counts(both, only_a, only_b, int(np.bitwise_count(known).sum()) - both - only_a - only_b)
 
@@ -245,7 +260,7 @@ def _count_rows(rows: pa.Table, bits: Bitmaps) -> Piece:
     }
     solved_then = fine & columns.get("solved_epoch", nothing).is_valid().to_numpy(zero_copy_only=False)
     epochs = add_up(pa.table(good).filter(pa.array(solved_then)), ["condition", "epoch"])
-    return first_rows.to_pandas().assign(**later), _decoded(runs), _decoded(epochs)
+    return _decoded(first_rows).to_pandas().assign(**later), _decoded(runs), _decoded(epochs)
 
 
 def _text(column: pa.Array) -> pa.Array:

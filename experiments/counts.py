@@ -106,9 +106,7 @@ def count_rows(table: pa.Table) -> pa.Table:
 def _rows(kind: str, columns: dict[str, pa.Array], n: int | None = None) -> pa.Table:
     n = len(columns["count"]) if n is None else n
     filled = {"kind": pa.repeat(kind, n), **columns}
-    return pa.table(
-        [filled.get(field.name, pa.nulls(n, field.type)) for field in PLAIN], schema=PLAIN
-    )
+    return pa.table([filled.get(field.name, pa.nulls(n, field.type)) for field in PLAIN], schema=PLAIN)
 
 
 def add_up(tables: Sequence[pa.Table]) -> pa.Table:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -90,7 +91,10 @@ def written(folder: Path, table: pa.Table, cuts: list[int], order: int) -> bytes
     return path.read_bytes()
 
 
-@given(rows=ROWS, start=st.sampled_from([0, 3, counts.CHUNK - 7]), cuts=st.lists(st.integers(1, 59)), order=st.integers(0, 9))
+STARTS = st.sampled_from([0, 3, counts.CHUNK - 7])
+
+
+@given(rows=ROWS, start=STARTS, cuts=st.lists(st.integers(1, 59)), order=st.integers(0, 9))
 def test_counts_are_those_of_the_rows_however_they_are_cut(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[object, ...]], start: int, cuts: list[int], order: int
 ) -> None:
@@ -149,8 +153,8 @@ def test_summary_and_verdicts_are_to_the_byte_those_of_the_rows(run: Run) -> Non
     assert (manifest(rows)["record"], manifest(summary)["record"]) == ("trials", "summary")
     assert "record: summary" in (summary / "config.yaml").read_text()
     a, b = load_counts(rows), load_counts(summary)
-    assert a.runs.equals(b.runs)
-    assert a.epochs.equals(b.epochs)
+    pd.testing.assert_frame_equal(a.runs, b.runs)
+    pd.testing.assert_frame_equal(a.epochs, b.epochs)
     keys = list(a.solved.bits)
     for one, other in itertools.combinations(keys[:4], 2):
         assert a.solved.compare(one, other) == b.solved.compare(one, other)
@@ -260,7 +264,8 @@ def test_what_a_folder_keeps_cannot_change(run: Run, first: str, then: str) -> N
     assert f"was made with record={first}, this is {then}" in str(refusal.value)
     assert "overwrite=true" in str(refusal.value)
     out = run(f"record={then}", "overwrite=true")
-    assert {path.name for path in out.glob("*.parquet")} == {{"trials": "trials", "summary": "counts"}[then] + ".parquet"}
+    kept = {"trials": "trials.parquet", "summary": "counts.parquet"}[then]
+    assert [path.name for path in out.glob("*.parquet")] == [kept]
 
 
 def test_failed_trainings_are_tried_again(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -309,7 +314,8 @@ def test_a_hundred_million_trainings_are_planned_without_listing_their_batches(
     told = list(batches.left(study, {}, "numba", None))
     assert sum(each.trainings for each in told) == 10**8
     assert len(told) == len(study.conditions)
-    assert run_study(compose("seeds.count=6250000000", "record=summary", f"output={tmp_path / 'x'}", "dry_run=true")) == 0
+    largest = ("seeds.count=6250000000", "record=summary", f"output={tmp_path / 'x'}")
+    assert run_study(compose(*largest, "dry_run=true")) == 0
     assert "missing      100,000,000,000 in " in capsys.readouterr().out
 
 
@@ -345,3 +351,21 @@ def test_more_trainings_than_a_record_can_bear_are_refused() -> None:
     assert read_study(compose("seeds.count=62500001", "record=summary")).n_trainings == 16 * 62500001
     with pytest.raises(InputError, match="record=rows is not allowed; allowed: trials, summary"):
         read_study(compose("record=rows"))
+
+
+def test_folders_of_counts_are_compared_like_folders_of_rows(run: Run) -> None:
+    from analysis.compare import compare_folders
+
+    base = ("grid.hidden=4", "grid.init=[uniform,he]", "grid.lr=0.2")
+    sides = {
+        (name, record): run(*base, f"record={record}", *more, folder=f"{name}-{record}")
+        for name, more in (("a", ()), ("b", ("base.epochs=70", "seeds.start=9")), ("c", ("seeds.start=3",)))
+        for record in ("trials", "summary")
+    }
+    for other in ("b", "c"):
+        rows = compare_folders(sides["a", "trials"], sides[other, "trials"])
+        summary = compare_folders(sides["a", "summary"], sides[other, "summary"])
+        mixed = compare_folders(sides["a", "summary"], sides[other, "trials"])
+        assert rows.rows == summary.rows == mixed.rows
+        assert rows.checked == summary.checked == mixed.checked == (0 if other == "b" else 34)
+        assert (rows.broken, summary.broken) == (0, 0)
