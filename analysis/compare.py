@@ -25,12 +25,12 @@ from typing import Any
 import pandas as pd
 
 from analysis import words
-from analysis.comparisons import solved_by_seed
-from analysis.statistics import Difference, Paired, Rate, holm, paired, unpaired
+from analysis.counts import Solved, load_counts
+from analysis.statistics import Difference, Paired, Rate, holm, unpaired
 from analysis.tables import Table, short
-from analysis.trials import FIELDS, FolderError, fine, load, read_manifest
+from analysis.trials import FIELDS, FolderError, fine, load, read_manifest, records_summary
 
-COLUMNS = ["condition", *FIELDS, "seed", "outcome", "status"]
+COLUMNS = ["condition", "seed", "outcome", "status"]
 Fields = dict[str, Any]
 LAWS = {"init": "init_law", "task": "task_table"}
 MOST_CHANGED = 2
@@ -41,12 +41,20 @@ VERSIONS = ("package", "git", "python", "libraries", "platform", "cpu", "engine"
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two folders; `conditions` maps keys to fields, in which init and task are (name, law)."""
+    """One of the two folders; `conditions` maps keys to fields, in which init and task are (name, law).
+
+    `solved` tells which seeds each condition solved.
+    """
 
     path: Path
     manifest: dict[str, Any]
-    trials: pd.DataFrame
+    solved: Solved
     conditions: dict[str, Fields]
+
+    @property
+    def trainings(self) -> int:
+        """Number of trainings that went well."""
+        return sum(self.solved.n(key) for key in self.conditions)
 
 
 @dataclass(frozen=True)
@@ -115,23 +123,23 @@ def compare_folders(first: Path, second: Path) -> Comparison:
             f"{MOST_CHANGED} fields of a condition of the other"
         )
     moving = _moving(a, b)
-    solved = [solved_by_seed(side.trials) for side in (a, b)]
-    rows = [_row(_name(a.conditions[x], b.conditions[y], moving), solved[0][x], solved[1][y], x == y) for x, y in pairs]
+    rows = [_row(_name(a.conditions[x], b.conditions[y], moving), a.solved, x, b.solved, y) for x, y in pairs]
     checked, broken, example = _check(a, b, moving)
     alone = tuple(len(side.conditions.keys() - {pair[i] for pair in pairs}) for i, side in enumerate((a, b)))
     return Comparison(a, b, what_differs(a, b), changed, _adjusted(rows), alone, checked, broken, example)
 
 
 def read_side(folder: Path) -> Side:
-    """A folder's manifest, its conditions, and its trials without those that failed."""
-    manifest, trials = read_manifest(folder), fine(load(folder, COLUMNS))
+    """A folder's manifest, its conditions, and what they solved, without trainings that failed."""
+    manifest, counted = read_manifest(folder), load_counts(folder)
+    trials = fine(counted.runs)
     if not len(trials):
         raise FolderError(f"{folder} holds no training that went well; run its study again")
     found = {}
     for _, row in trials.drop_duplicates("condition").iterrows():
         fields = {name: None if pd.isna(row[name]) else row[name] for name in FIELDS}
         found[str(row["condition"])] = {**fields, **{name: (row[name], row[law]) for name, law in LAWS.items()}}
-    return Side(folder, manifest, trials, found)
+    return Side(folder, manifest, counted.solved, found)
 
 
 def align(a: dict[str, Fields], b: dict[str, Fields]) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
@@ -179,19 +187,15 @@ def symbol(name: str) -> str:
     return words.SYMBOLS.get(name, name)
 
 
-def _row(name: str, a: pd.Series, b: pd.Series, same: bool) -> Row:
-    """Compare two conditions, given which of their seeds were solved."""
+def _row(name: str, a: Solved, x: str, b: Solved, y: str) -> Row:
+    """Compare condition x of A with y of B by the seeds that they solved."""
     from scipy.stats import fisher_exact
 
-    a, b = (column.dropna().astype(bool) for column in (a, b))
-    common = a.index.intersection(b.index)
-    pairs = 2 * len(common) >= min(len(a), len(b))
-    if pairs:
-        a, b = a.loc[common], b.loc[common]
-    first, second = (Rate.of(int(solved.sum()), len(solved)) for solved in (a, b))
-    if pairs:
-        result = paired(a.to_numpy(), b.to_numpy())
-        return Row(name, first, second, result, result.p, result.p, same)
+    pair, same = a.compare(x, y, b), x == y
+    if 2 * pair.n >= min(a.n(x), b.n(y)):
+        first, second = (Rate.of(pair.both + only, pair.n) for only in (pair.only_first, pair.only_second))
+        return Row(name, first, second, pair, pair.p, pair.p, same)
+    first, second = a.rate(x), b.rate(y)
     p = float(fisher_exact([[rate.count, rate.n - rate.count] for rate in (first, second)])[1])
     return Row(name, first, second, unpaired(first, second), p, p, False)
 
@@ -203,8 +207,10 @@ def _adjusted(rows: list[Row]) -> list[Row]:
 
 def _check(a: Side, b: Side, moving: Iterable[str]) -> tuple[int, int, str]:
     """Trainings that both folders hold, how many of them ended otherwise, and the first of these in words."""
+    if any(records_summary(side.manifest) for side in (a, b)):
+        return _check_solved(a, b, moving)
     names = ["condition", "seed", "outcome"]
-    ends = [side.trials[names].astype({"condition": "str", "outcome": "str"}) for side in (a, b)]
+    ends = [fine(load(side.path, COLUMNS))[names].astype({"condition": "str", "outcome": "str"}) for side in (a, b)]
     both = ends[0].merge(ends[1], on=names[:2], suffixes=("_a", "_b"))
     broken = both[(both["outcome_a"] != both["outcome_b"]).to_numpy(bool)]
     if not len(broken):
@@ -213,6 +219,20 @@ def _check(a: Side, b: Side, moving: Iterable[str]) -> tuple[int, int, str]:
     fields, outcomes = a.conditions[first["condition"]], [words.outcome(first[f"outcome_{end}"]) for end in "ab"]
     where = f"{_name(fields, fields, moving)}, seed {first['seed']}"
     return len(both), len(broken), f"{where}: A {outcomes[0]}, B {outcomes[1]}"
+
+
+def _check_solved(a: Side, b: Side, moving: Iterable[str]) -> tuple[int, int, str]:
+    """The same where a folder keeps counts alone: whether the same seeds were solved."""
+    checked, broken, example = 0, 0, ""
+    for key in (key for key in a.conditions if key in b.conditions):
+        pair = a.solved.compare(key, key, b.solved)
+        otherwise = pair.only_first + pair.only_second
+        if otherwise and not broken:
+            fields = a.conditions[key]
+            where = _name(fields, fields, moving)
+            example = f"{where}: {pair.only_first:,} solved by A alone, {pair.only_second:,} by B alone"
+        checked, broken = checked + pair.n, broken + otherwise
+    return checked, broken, example
 
 
 def what_differs(a: Side, b: Side) -> list[tuple[str, str, str]]:

@@ -13,30 +13,16 @@ from typing import Any
 import pandas as pd
 
 from analysis.conditions import others, slices, values
-from analysis.statistics import Paired, holm, paired
-from analysis.trials import fine
+from analysis.counts import Solved
+from analysis.statistics import Paired, holm
 
 
-def solved_by_seed(trials: pd.DataFrame) -> pd.DataFrame:
-    """Whether each seed was solved: a row a seed, a boolean column a condition key; NA where not trained."""
-    good = fine(trials)
-    solved = (good["outcome"] == "solved").astype("boolean")
-    table = pd.DataFrame({"condition": good["condition"].astype("str"), "seed": good["seed"], "solved": solved})
-    # not pivot_table, which would average a seed that came twice
-    return table.pivot(  # noqa: PD010
-        index="seed", columns="condition", values="solved"
-    )
-
-
-def compare(solved: pd.DataFrame, first: str, second: str) -> Paired:
-    """Two conditions over the seeds that both have; `solved` as `solved_by_seed` gives it."""
-    both = solved[[first, second]].dropna()
-    return paired(both[first].to_numpy(bool), both[second].to_numpy(bool))
-
-
-def compare_values(trials: pd.DataFrame, field: str, pairs: Iterable[tuple[Any, Any]] | None = None) -> pd.DataFrame:
+def compare_values(
+    trials: pd.DataFrame, field: str, pairs: Iterable[tuple[Any, Any]] | None = None, solved: Solved | None = None
+) -> pd.DataFrame:
     """Conditions that differ in `field` alone, two values at a time, paired by seed.
 
+    `trials` holds a training a row, or a condition a row at least, and then `solved` which seeds each solved.
     `pairs` of (first, second) values; without it, every pair of values in their order. A row a
     comparison: the other swept fields, `first`, `second`, `n`, `both`, `only_first`,
     `only_second`, `neither`, `difference` (second minus first, in the share solved), `low`, `high`
@@ -44,13 +30,13 @@ def compare_values(trials: pd.DataFrame, field: str, pairs: Iterable[tuple[Any, 
     """
     rest = others(trials, field)
     found = list(pairs) if pairs is not None else list(itertools.combinations(values(trials, field), 2))
-    solved = solved_by_seed(trials)
+    solved = solved or Solved.of(trials)
     rows: list[dict[str, Any]] = []
-    for row, part in slices(trials.drop_duplicates("condition"), rest):
+    for row, part in slices(trials.drop_duplicates("condition"), rest) if found else ():
         keys = dict(zip(part[field], part["condition"].astype("str"), strict=True))
         for first, second in found:
             if first in keys and second in keys:
-                pair = compare(solved, keys[first], keys[second])
+                pair = solved.compare(keys[first], keys[second])
                 rows.append({**row.to_dict(), "first": first, "second": second, "n": pair.n, **vars(pair)})
     columns = [*rest, "first", "second", "n", "both", "only_first", "only_second", "neither"]
     table = pd.DataFrame(rows, columns=[*columns, "difference", "low", "high", "p"])

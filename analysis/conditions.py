@@ -6,11 +6,12 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis.trials import ARTICLE, FIELDS, swept
 
-NUMBERS = ("hidden", "lr", "epochs")
+NUMBERS = ("hidden", "scale", "lr", "epochs")
 """Fields whose distance from the article's value is counted in octaves."""
 
 
@@ -20,7 +21,7 @@ def conditions(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def distance(row: Any) -> tuple[int, float]:
-    """How far a condition is from the article's: other fields that differ, then octaves in H, lr and epochs."""
+    """How far a condition is from the article's: other fields that differ, then octaves in H, scale, lr and epochs."""
     others = sum(not _same(row[name], ARTICLE[name]) for name in FIELDS if name not in NUMBERS)
     octaves = sum(abs(math.log2(max(float(row[name]), 1e-9) / ARTICLE[name])) for name in NUMBERS)
     return others, round(octaves, 9)
@@ -33,8 +34,8 @@ def _same(value: Any, default: Any) -> bool:
 def nearest(trials: pd.DataFrame) -> pd.Series:
     """The condition nearest to the article's, as a row of `conditions`; the first of equals."""
     table = conditions(trials)
-    rows = [row for _, row in table.iterrows()]
-    return min(rows, key=distance)
+    rows = table.to_dict("records")
+    return table.iloc[min(range(len(rows)), key=lambda place: distance(rows[place]))]
 
 
 def with_values(trials: pd.DataFrame, row: Any, fields: Sequence[str]) -> pd.DataFrame:
@@ -49,11 +50,15 @@ def slices(trials: pd.DataFrame, fields: Sequence[str]) -> Iterator[tuple[pd.Ser
     """Each combination of values that these fields take, in order, and the trials (or conditions) that have it."""
     if not len(trials):
         return
-    combinations = trials[list(fields)].drop_duplicates() if fields else trials[[]].iloc[:1]
-    if fields:
-        combinations = combinations.sort_values(list(fields), na_position="first")
-    for _, row in combinations.iterrows():
-        yield row, with_values(trials, row, fields)
+    if not fields:
+        yield trials[[]].iloc[0], trials
+        return
+    numbers = trials.groupby(list(fields), dropna=False, observed=True, sort=False).ngroup().to_numpy()
+    order = np.argsort(numbers, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
+    combinations = trials[list(fields)].iloc[[part[0] for part in parts]].assign(number=range(len(parts)))
+    for _, row in combinations.sort_values(list(fields), na_position="first").iterrows():
+        yield row[list(fields)], trials.iloc[parts[int(row["number"])]]
 
 
 def others(trials: pd.DataFrame, *fields: str) -> list[str]:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from analysis.conditions import conditions
+from analysis.counts import counts_of
 from analysis.statistics import Difference, Rate, unpaired
-from analysis.trials import CAUSES, fine
+from analysis.trials import CAUSES, OUTCOMES, fine
 
 STUCK_CAUSES = CAUSES[:4]
 """Causes that a stuck run can have."""
+
+STUCK = tuple(name for name in OUTCOMES if name.startswith("stuck"))
+"""Outcomes that count as stuck."""
 
 TOO_FEW_ALIVE = ("few_alive_at_start", "died_in_training")
 """Causes that are the article's culprit: fewer live units at the end than the task needs."""
@@ -39,24 +46,29 @@ class Culprits:
 def culprits(trials: pd.DataFrame) -> list[Culprits]:
     """The stuck runs of each condition, in the order of the trials."""
     good = fine(trials)
-    groups = dict(iter(good.groupby("condition", observed=True)))
-    return [_culprits(row, groups[row["condition"]]) for _, row in conditions(good).iterrows()]
+    table = conditions(good)
+    codes = pd.Index(table["condition"]).get_indexer(pd.Index(good["condition"]))
+    runs = counts_of(good)
 
+    def count(chosen: Any) -> NDArray[np.int64]:
+        """Runs of each condition in the rows chosen."""
+        return np.bincount(codes, runs * np.asarray(chosen, bool), len(table)).astype(np.int64)
 
-def _culprits(row: pd.Series, part: pd.DataFrame) -> Culprits:
-    is_stuck = part["outcome"].astype("str").str.startswith("stuck").to_numpy(bool)
-    stuck = part[is_stuck]
-    cause = stuck["cause"].astype("str")
-    had_dead = (part["dead_init"] > 0).to_numpy(bool)
-    having, without = (Rate.of(int(is_stuck[chosen].sum()), int(chosen.sum())) for chosen in (had_dead, ~had_dead))
-    n = len(stuck)
-    return Culprits(
-        condition=row,
-        stuck=Rate.of(n, len(part)),
-        no_dead=Rate.of(int((stuck["dead_final"] == 0).sum()), n),
-        too_few=Rate.of(int(cause.isin(TOO_FEW_ALIVE).sum()), n),
-        causes={name: Rate.of(int((cause == name).sum()), n) for name in STUCK_CAUSES},
-        with_dead=having,
-        without_dead=without,
-        cost=unpaired(without, having),
-    )
+    stuck = good["outcome"].isin(STUCK).to_numpy(bool)
+    had_dead = (good["dead_init"] > 0).to_numpy(bool)
+    n = count(stuck)
+    of_cause = {name: count(stuck & (good["cause"] == name).to_numpy(bool)) for name in STUCK_CAUSES}
+    causes = {name: Rate.of_all(counts, n) for name, counts in of_cause.items()}
+    return [
+        Culprits(row, *rates, dict(zip(causes, each, strict=True)), having, without, unpaired(without, having))
+        for (_, row), *rates, each, having, without in zip(
+            table.iterrows(),
+            Rate.of_all(n, count(True)),
+            Rate.of_all(count(stuck & (good["dead_final"] == 0).to_numpy(bool)), n),
+            Rate.of_all(sum(of_cause[name] for name in TOO_FEW_ALIVE), n),
+            zip(*causes.values(), strict=True),
+            Rate.of_all(count(stuck & had_dead), count(had_dead)),
+            Rate.of_all(count(stuck & ~had_dead), count(~had_dead)),
+            strict=True,
+        )
+    ]

@@ -19,12 +19,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
+    from analysis.counts import Counted
     from analysis.figures import Plot
-
-COLUMNS = (
-    "seed", "outcome", "merged", "solved_epoch", "dead_init", "dead_final", "cause", "outcome_before", "status",
-)  # fmt: skip
-"""What figures and report read of trials.parquet, besides the condition and its fields."""
 
 
 class Beside:
@@ -68,16 +64,34 @@ def _cores() -> int:
 
 
 def read(folder: Path) -> dict[str, pd.DataFrame]:
-    """What figures are drawn of, without trainings that failed with an error.
+    """What figures are drawn of, without trainings that failed with an error; FolderError if they cannot be read.
 
-    `trials` that were left alone when they got stuck, `rescues` (all trials), and `exemplars`.
-    FolderError if they cannot be read.
+    As counts (`analysis.counts`) the `trials` that were left alone when they got stuck and their solved
+    `epochs`, and all of them, `every` and `every_epoch`; `rescues`, a row a training, of a study that has
+    some; and `exemplars`.
     """
+    from analysis.counts import load_counts
+
+    return frames(folder, load_counts(folder))
+
+
+def frames(folder: Path, counted: Counted) -> dict[str, pd.DataFrame]:
+    """The same of a folder whose counts are at hand."""
     from analysis.exemplars import load_exemplars
+    from analysis.rescues import COLUMNS
     from analysis.trials import FIELDS, fine, left_alone, load
 
-    trials = fine(load(folder, ["condition", *FIELDS, *COLUMNS]))
-    return {"trials": left_alone(trials), "rescues": trials, "exemplars": load_exemplars(folder)}
+    every, every_epoch = fine(counted.runs), counted.epochs
+    rescued = every["rescue"].notna().any()
+    rescues = fine(load(folder, ["condition", *FIELDS, *COLUMNS])) if rescued else every.iloc[:0]
+    return {
+        "trials": left_alone(every),
+        "epochs": left_alone(every_epoch),
+        "every": every,
+        "every_epoch": every_epoch,
+        "rescues": rescues,
+        "exemplars": load_exemplars(folder),
+    }
 
 
 def draw(plot: Plot, data: dict[str, pd.DataFrame], folder: Path) -> None:

@@ -42,7 +42,7 @@ def method(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
         "Epochs to solve: Kaplan\N{EN DASH}Meier, unsolved runs censored at the end; with no other censoring the band "
         "is the Wilson interval of the share.",
         "Exemplary runs: of the conditions in which a run ended so, the one nearest to the article's (fewest other "
-        "fields that differ, then octaves in width, learning rate and epochs), and in it the lowest seed.",
+        "fields that differ, then octaves in width, scale, learning rate and epochs), and in it the lowest seed.",
     ]
 
 

@@ -23,6 +23,7 @@ from analysis.trials import FolderError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from analysis.counts import Solved
     from analysis.draw import Beside
     from analysis.figures import Plot
     from analysis.tables import Table
@@ -39,13 +40,14 @@ class Results:
     """What a finished result folder holds."""
 
     data: dict[str, pd.DataFrame]
+    solved: Solved
     manifest: dict[str, Any]
     config: str
     question: str
 
     @property
     def trials(self) -> pd.DataFrame:
-        """The trials that went through without an error."""
+        """The trials that went through without an error, as counts (see `analysis.counts`)."""
         return self.data["trials"]
 
 
@@ -123,10 +125,12 @@ def read_results(folder: Path) -> Results:
     """Everything that the report needs of a result folder; FolderError says what is wrong with it."""
     import yaml
 
-    from analysis.draw import read
+    from analysis.counts import load_counts
+    from analysis.draw import frames
     from analysis.trials import read_manifest
 
-    manifest, data = read_manifest(folder), read(folder)
+    manifest, counted = read_manifest(folder), load_counts(folder)
+    data = frames(folder, counted)
     if not len(data["trials"]):
         raise FolderError(f"{folder} holds no training that went well; run its study again")
     try:
@@ -134,7 +138,7 @@ def read_results(folder: Path) -> Results:
         question = str(dict(yaml.safe_load(config)).get("question") or manifest["study"])
     except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
         raise FolderError(f"{folder}/config.yaml is missing or damaged; run the study again to write it") from None
-    return Results(data, manifest, config, question)
+    return Results(data, counted.solved, manifest, config, question)
 
 
 def draw_figures(results: Results, folder: Path, beside: Beside) -> list[Picture]:
@@ -196,7 +200,7 @@ def render(results: Results, pictures: list[Picture]) -> str:
     return environment.get_template("report.html.j2").render(
         title=results.manifest["study"],
         question=results.question,
-        lead=_lead(results.trials, results.data["rescues"]),
+        lead=_lead(results.trials, results.data["every"]),
         facts=_facts(results),
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         verdicts=found,
@@ -216,15 +220,16 @@ def render(results: Results, pictures: list[Picture]) -> str:
 
 def _judge(results: Results) -> tuple[list[Verdict], list[Table], list[Table]]:
     """The verdicts, the tables behind them, and the planner's."""
-    trials = results.trials
     from analysis import tables
     from analysis.conditions import others
     from analysis.culprits import culprits
     from analysis.planner import has_widths
     from analysis.verdict import compare_he, compare_widths, verdicts
 
-    why, widths, inits = culprits(trials), compare_widths(trials), compare_he(trials)
-    behind = [tables.conditions_table(results.data["rescues"]), tables.culprits_table(trials, why)]
+    trials, solved = results.trials, results.solved
+    why, widths, inits = culprits(trials), compare_widths(trials, solved), compare_he(trials, solved)
+    every = tables.conditions_table(results.data["every"], results.data["every_epoch"])
+    behind = [every, tables.culprits_table(trials, why)]
     if len(inits):
         behind.append(tables.comparison_table("What He buys", tables.COMPARED, others(trials, "init"), inits))
     if len(widths):
@@ -281,6 +286,8 @@ def _lead(trials: pd.DataFrame, everything: pd.DataFrame) -> str:
 
 def _facts(results: Results) -> list[str]:
     """The study's size, for the page's head."""
+    from analysis.counts import size
+
     manifest, (first, stop) = results.manifest, results.manifest["seeds"]
     epochs = sorted(results.trials["epochs"].unique())
     facts = [
@@ -289,7 +296,7 @@ def _facts(results: Results) -> list[str]:
         f"{manifest['trials']:,} trainings",
         f"{' or '.join(f'{value:,}' for value in epochs)} epochs",
     ]
-    failed = manifest["trials"] - len(results.data["rescues"])
+    failed = manifest["trials"] - size(results.data["every"])
     return [*facts, f"{failed:,} trainings failed with an error and are left out"] if failed else facts
 
 

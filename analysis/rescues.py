@@ -18,6 +18,9 @@ from analysis.conditions import slices
 from analysis.statistics import Paired, Rate, holm, paired
 from analysis.trials import ARTICLE, RESCUES, fine, swept
 
+COLUMNS = ("seed", "outcome", "dead_init", "dead_final", "outcome_before", "status")
+"""What is read of trials.parquet, a row a training, besides the condition and its fields."""
+
 CONTROLS = ("nothing", "redraw_alive")
 """What interventions are set against: the placebo, and as many fresh units that were alive."""
 

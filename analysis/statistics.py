@@ -49,6 +49,13 @@ class Rate:
         low, high = wilson(count, n)
         return cls(int(count), int(n), float(low), float(high))
 
+    @classmethod
+    def of_all(cls, counts: ArrayLike, n: ArrayLike) -> list[Rate]:
+        """The rate of each count in its n, all at once."""
+        k, total = np.broadcast_arrays(np.asarray(counts, np.int64), np.asarray(n, np.int64))
+        ends = zip(k.tolist(), total.tolist(), *(end.tolist() for end in wilson(k, total)), strict=True)
+        return [cls(*each) for each in ends]
+
     @property
     def rate(self) -> float:
         """Count / n."""
@@ -174,20 +181,22 @@ class Survival:
     high: Reals
 
 
-def survival(solved_epoch: ArrayLike, epochs: int) -> Survival:
+def survival(solved_epoch: ArrayLike, epochs: int, counts: ArrayLike = 1) -> Survival:
     """Kaplan–Meier curve of 'not yet solved', runs that never solve it (NaN) being censored at `epochs`.
 
-    E. L. Kaplan & P. Meier, JASA 53, 1958, as SciPy has it; the band is the Wilson interval of the
-    share, which is what Kaplan–Meier amounts to when nothing is censored before the end.
+    `counts` says how many runs each value stands for. E. L. Kaplan & P. Meier, JASA 53, 1958: as nothing
+    is censored before the end, it is the share itself, and its band the Wilson interval of the share.
     """
-    from scipy.stats import CensoredData, ecdf
-
-    times = np.asarray(solved_epoch, float)
-    solved = ~np.isnan(times)
-    curve = ecdf(CensoredData.right_censored(np.where(solved, times, epochs), ~solved)).sf
-    x, share = np.append(0.0, curve.quantiles), np.append(1.0, curve.probabilities)
-    low, high = wilson(np.round(share * len(times)), len(times))
-    return Survival(x, share, low, high)
+    times, runs = np.broadcast_arrays(np.asarray(solved_epoch, float), np.asarray(counts, np.int64))
+    solved, n = ~np.isnan(times), int(runs.sum())
+    x, places = np.unique(times[solved], return_inverse=True)
+    by_then = np.cumsum(np.bincount(places, runs[solved], len(x)))
+    left = n - np.append(0.0, by_then)
+    x = np.append(0.0, x)
+    if x[-1] < epochs and n > left[0] - left[-1]:
+        x, left = np.append(x, epochs), np.append(left, left[-1])
+    low, high = wilson(left, n)
+    return Survival(x, left / n, low, high)
 
 
 def draws_needed(rate: ArrayLike, wanted: float) -> Reals:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from analysis.conditions import few
+from analysis.counts import counts_of, quantile
 from analysis.statistics import wilson
 from analysis.trials import FIELDS, OUTCOMES, fine, is_xor, swept
 
@@ -20,19 +23,20 @@ TRAPS = ("stuck_1/4", "stuck_1/3", "stuck_1/2")
 """Outcomes of XOR that are stuck."""
 
 
-def summarise(trials: pd.DataFrame) -> pd.DataFrame:
+def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.DataFrame:
     """The summary of trials: a row a condition in the order of the trials.
 
-    Columns: condition, its fields, n (trainings without an error), failed, and for each outcome
+    `trials` holds a training a row, or counts (see `analysis.counts`); then `epochs` are its solved
+    epochs. Columns: condition, its fields, n (trainings without an error), failed, and for each outcome
     its count, rate and interval; mean dead units at the start and at the end; quartiles of the
-    epochs to solve, of the solved runs.
+    epochs to solve, of the solved runs, unless nothing tells of epochs.
     """
     good = fine(trials)
     table = trials.drop_duplicates("condition").set_index("condition")[list(FIELDS)]
-    groups = good.groupby("condition", sort=False, observed=True)
-    table["n"] = groups.size().reindex(table.index, fill_value=0)
-    table["failed"] = trials.groupby("condition", sort=False, observed=True).size() - table["n"]
-    counts = good.pivot_table(index="condition", columns="outcome", aggfunc="size", observed=True)
+    table["n"] = _sums(good, 1).reindex(table.index, fill_value=0)
+    table["failed"] = _sums(trials, 1) - table["n"]
+    by_outcome = pd.Series(counts_of(good)).groupby([good["condition"].to_numpy(), good["outcome"].to_numpy()]).sum()
+    counts = by_outcome.unstack() if len(by_outcome) else pd.DataFrame()  # noqa: PD010 - a cell each
     counts = counts.reindex(index=table.index, columns=list(OUTCOMES)).fillna(0).astype("int64")
     low, high = wilson(counts, table[["n"]])
     new: dict[str, object] = {}
@@ -41,11 +45,29 @@ def summarise(trials: pd.DataFrame) -> pd.DataFrame:
         new |= {f"{outcome}_low": low[:, i], f"{outcome}_high": high[:, i]}
     table = table.assign(**new)
     for name in ("dead_init", "dead_final"):
-        table[f"{name}_mean"] = groups[name].mean()
-    epochs = good["solved_epoch"].astype("float64").groupby(good["condition"], observed=True)
-    for share, name in ((0.25, "q1"), (0.5, "median"), (0.75, "q3")):
-        table[f"solved_epoch_{name}"] = epochs.quantile(share)
+        known = good[good[name].notna().to_numpy()]
+        table[f"{name}_mean"] = _sums(known, known[name].to_numpy(float)) / _sums(known, 1)
+    told = trials if epochs is None else epochs
+    if "solved_epoch" in told:
+        table = table.join(_quartiles(fine(told)))
     return table.reset_index()
+
+
+def _sums(trials: pd.DataFrame, values: Any) -> pd.Series:
+    """The sum of a value over the trainings of each condition."""
+    return pd.Series(counts_of(trials) * values).groupby(trials["condition"].to_numpy()).sum()
+
+
+def _quartiles(good: pd.DataFrame) -> pd.DataFrame:
+    """Quartiles of the epochs to solve, of the solved runs of each condition."""
+    solved = good[good["solved_epoch"].notna().to_numpy()].sort_values("solved_epoch")
+    values, counts = solved["solved_epoch"].to_numpy(np.int64), counts_of(solved)
+    rows = {
+        key: [quantile(values[places], counts[places], share) for share in (0.25, 0.5, 0.75)]
+        for key, places in solved.groupby("condition", observed=True, sort=False).indices.items()
+    }
+    names = [f"solved_epoch_{name}" for name in ("q1", "median", "q3")]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=names, dtype="float64")
 
 
 def write_summary(summary: pd.DataFrame, folder: Path) -> None:
@@ -65,9 +87,17 @@ def stuck_total(summary: pd.DataFrame) -> pd.Series:
     return summary[[*TRAPS, "stuck"]].sum(axis=1)
 
 
+MOST_LINES = 100
+"""Conditions that the terminal shows."""
+
+
 def table_lines(summary: pd.DataFrame) -> list[str]:
-    """The summary as lines of text: a condition a line, 80 columns for four swept fields and 100,000 seeds."""
+    """The summary as lines of text: a condition a line, 80 columns for four swept fields and 100,000 seeds.
+
+    Of many conditions `MOST_LINES`, evenly spread.
+    """
     fields = swept(summary)
+    summary = summary.iloc[few(range(len(summary)), MOST_LINES)]
     stuck = stuck_outcomes(summary)
     heads = [
         *(name.replace("_", "\n") for name in fields),
@@ -126,4 +156,6 @@ def print_summary(summary: pd.DataFrame) -> None:
         f"solved: % with 95 % Wilson interval; {levels}, other: % that ended there;",
         "dead: mean units dead at start > at end; epochs: median to solve, of the solved",
     ]
+    if len(summary) > MOST_LINES:
+        legend.append(f"shown: {MOST_LINES} of {len(summary):,} conditions, evenly spread; summary.csv has them all")
     print("\n".join(["", *table_lines(summary), "", *legend]), flush=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from analysis import words
 from analysis.comparisons import as_paired
-from analysis.conditions import others
+from analysis.conditions import few, others
 from analysis.culprits import STUCK_CAUSES, Culprits
 from analysis.planner import WANTED, draws, narrowest
 from analysis.rescues import CONTROLS, Freed, fields_of
@@ -47,12 +48,13 @@ def cells(row: pd.Series, fields: Sequence[str]) -> list[str]:
     return [words.value(row[name], name) for name in fields]
 
 
-def conditions_table(trials: pd.DataFrame) -> Table:
-    """Every condition: where its runs end."""
-    summary, fields = summarise(trials), swept(trials)
+def conditions_table(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> Table:
+    """Every condition: where its runs end; `epochs` as `analysis.summary.summarise` takes them."""
+    summary, fields = summarise(trials, epochs), swept(trials)
     found = [name for name in OUTCOMES if name == "solved" or summary[name].any()]
     rows = []
-    for _, row in summary.iterrows():
+    shown, note = spread(summary)
+    for _, row in shown.iterrows():
         rates = [short(Rate.of(int(row[name]), int(row["n"]))) for name in found]
         median = row["solved_epoch_median"]
         epochs = "\N{EM DASH}" if pd.isna(median) else f"{median:,.0f}"
@@ -61,7 +63,7 @@ def conditions_table(trials: pd.DataFrame) -> Table:
     return Table(
         "Every condition",
         "Per cent of n runs, with 95 % Wilson intervals; mean dead units at the start and the end; median epochs to "
-        "solve, of the solved runs.",
+        f"solve, of the solved runs.{note}",
         [*heads(fields), "n", *(words.outcome(name) for name in found), "dead units", "epochs"],
         rows,
         len(fields),
@@ -71,6 +73,7 @@ def conditions_table(trials: pd.DataFrame) -> Table:
 def culprits_table(trials: pd.DataFrame, found: Sequence[Culprits]) -> Table:
     """Every condition with stuck runs: why they are stuck."""
     fields = swept(trials)
+    shown, note = spread([each for each in found if each.stuck.count])
     rows = [
         [
             *cells(each.condition, fields),
@@ -78,13 +81,12 @@ def culprits_table(trials: pd.DataFrame, found: Sequence[Culprits]) -> Table:
             short(each.no_dead),
             *(short(each.causes[name]) for name in STUCK_CAUSES),
         ]
-        for each in found
-        if each.stuck.count
+        for each in shown
     ]
     return Table(
         "Why stuck runs are stuck",
         "Per cent of the stuck runs (whose number is n), with 95 % Wilson intervals. The causes exclude one another; "
-        "'no dead unit' is counted apart.",
+        f"'no dead unit' is counted apart.{note}",
         [*heads(fields), "stuck, of runs", "no dead unit", *(words.CAUSE_WORDS[name] for name in STUCK_CAUSES)],
         rows,
         len(fields),
@@ -94,6 +96,7 @@ def culprits_table(trials: pd.DataFrame, found: Sequence[Culprits]) -> Table:
 def comparison_table(title: str, note: str, fields: Sequence[str], table: pd.DataFrame) -> Table:
     """Rows of `compare_values`: discordant counts, difference with interval, exact and adjusted p."""
     rows = []
+    table, more = spread(table)
     for _, row in table.iterrows():
         pair = as_paired(row)
         rows.append(
@@ -108,7 +111,7 @@ def comparison_table(title: str, note: str, fields: Sequence[str], table: pd.Dat
             ]
         )
     columns = ["compared", "pairs", "solved by first / second alone", "difference, pp", "p", "p (Holm)"]
-    return Table(title, note, [*heads(fields), *columns], rows, len(fields) + 1)
+    return Table(title, note + more, [*heads(fields), *columns], rows, len(fields) + 1)
 
 
 def rescue_table(trials: pd.DataFrame, found: Sequence[Freed]) -> Table:
@@ -151,7 +154,8 @@ def draws_table(trials: pd.DataFrame) -> Table:
     """Every condition: how often to draw."""
     fields = swept(trials)
     rows = []
-    for _, row in draws(trials).iterrows():
+    shown, note = spread(draws(trials))
+    for _, row in shown.iterrows():
         numbers = [
             f"{words.draws(row[name])} ({words.draws(row[f'{name}_low'])} to {words.draws(row[f'{name}_high'])})"
             for name in ("draws_95", "draws_99")
@@ -161,7 +165,7 @@ def draws_table(trials: pd.DataFrame) -> Table:
     return Table(
         "How often to draw",
         "Draws after which at least one success is 95 % or 99 % likely; in brackets what the 95 % Wilson interval of "
-        "the success rate allows.",
+        f"the success rate allows.{note}",
         [*heads(fields), "n", "solved, %", "draws for 95 %", "draws for 99 %"],
         rows,
         len(fields),
@@ -174,13 +178,14 @@ def widths_table(trials: pd.DataFrame) -> Table:
     found = {wanted: narrowest(trials, wanted) for wanted in WANTED}
     first = found[WANTED[0]]
     rows = []
-    for i in range(len(first)):
+    places, note = spread(range(len(first)))
+    for i in places:
         widths = [_width(table.iloc[i]) for table in found.values()]
         rows.append([*cells(first.iloc[i], fields), *widths])
     return Table(
         "How wide is wide enough",
         "The narrowest width of this study whose measured success rate reaches the wanted one; in brackets the "
-        "narrowest whose 95 % Wilson interval lies wholly at or above it.",
+        f"narrowest whose 95 % Wilson interval lies wholly at or above it.{note}",
         [*heads(fields), *(f"{100 * wanted:.0f} %" for wanted in WANTED)],
         rows,
         len(fields),
@@ -198,6 +203,18 @@ COMPARED = (
 )
 
 MOST_ROWS = 60
+
+MOST_CONDITIONS = 200
+"""Rows of a table that has a row a condition."""
+
+
+def spread(rows: Sequence[Any]) -> tuple[Sequence[Any], str]:
+    """At most `MOST_CONDITIONS` of the rows, evenly spread, and a note that says so."""
+    if len(rows) <= MOST_CONDITIONS:
+        return rows, ""
+    places = few(range(len(rows)), MOST_CONDITIONS)
+    shown = rows.iloc[places] if isinstance(rows, pd.DataFrame) else [rows[place] for place in places]
+    return shown, f" Shown are {len(places):,} of {len(rows):,} rows, evenly spread; summary.csv has every condition."
 
 
 def telling(widths: pd.DataFrame) -> tuple[pd.DataFrame, str]:

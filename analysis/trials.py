@@ -15,7 +15,7 @@ PROTOCOL = 1
 
 ARTICLE: dict[str, Any] = {
     "task": "xor", "hidden": 4, "activation": "relu", "slope": 0.01, "relu_at_zero": 0, "output": "identity",
-    "bias": True, "init": "uniform", "lr": 0.1, "epochs": 10_000, "loss": "half_sse", "optimizer": "gd",
+    "bias": True, "init": "uniform", "scale": 1.0, "lr": 0.1, "epochs": 10_000, "loss": "half_sse", "optimizer": "gd",
     "momentum": 0.9, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "batch_size": None, "dtype": "float32",
     "rescue": None, "success": "loss 0.001",
 }  # fmt: skip
@@ -41,7 +41,7 @@ RESCUES = ("nothing", "redraw_dead", "redraw_alive", "redraw_all", "leaky", "nud
 NULLABLE_COUNTS = ("batch_size", "solved_epoch", "first_death_epoch", "settled_epoch", "period", "revived")
 
 LATER: dict[str, Any] = {
-    **{name: ARTICLE[name] for name in ("momentum", "beta1", "beta2", "epsilon", "rescue", "success")},
+    **{name: ARTICLE[name] for name in ("scale", "momentum", "beta1", "beta2", "epsilon", "rescue", "success")},
     "revived": None, "minimum": None, "outcome_before": None,
 }  # fmt: skip
 """Columns that tables of earlier versions lack, with the value that they stand for."""
@@ -80,9 +80,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"{folder} was made by protocol {protocol}, this code reads {PROTOCOL}; "
             "use the version that made it, or run the study again with overwrite=true"
         )
-    if trials is None or not (folder / "trials.parquet").is_file():
+    if trials is None or not (folder / ("counts.parquet" if records_summary(manifest) else "trials.parquet")).is_file():
         raise FolderError(f"{folder} is not finished; run its study again with output={folder} to finish it")
     return dict(manifest)
+
+
+def records_summary(manifest: dict[str, Any]) -> bool:
+    """Whether a study kept counts instead of rows (`record: summary`)."""
+    return manifest.get("record", "trials") == "summary"
 
 
 def load(folder: Path, columns: list[str] | None = None) -> pd.DataFrame:
@@ -94,29 +99,32 @@ def load(folder: Path, columns: list[str] | None = None) -> pd.DataFrame:
     `task_table`, the task's rows. Raises FolderError as `read_manifest` does.
     """
     manifest = read_manifest(folder)
+    if records_summary(manifest):
+        raise FolderError(f"{folder} holds counts and no trials (record: summary); run its study with record=trials")
     try:
         held = pq.read_schema(folder / "trials.parquet").names
         wanted = None if columns is None else [name for name in columns if name in held or name not in LATER]
         table = pq.read_table(folder / "trials.parquet", columns=wanted, page_checksum_verification=True)
     except (ValueError, OSError) as error:
-        raise _damaged(folder, str(error).splitlines()[0]) from None
+        raise damaged(folder, str(error).splitlines()[0]) from None
     missing = [name for name in (columns or REQUIRED) if name not in {*table.column_names, *LATER}]
     if missing:
-        raise _damaged(folder, f"trials.parquet lacks {', '.join(missing)}")
+        raise damaged(folder, f"trials.parquet lacks {', '.join(missing)}")
     if len(table) != manifest["trials"]:
-        raise _damaged(folder, f"{len(table)} trials instead of {manifest['trials']}")
+        raise damaged(folder, f"{len(table)} trials instead of {manifest['trials']}")
     added = {name: value for name, value in LATER.items() if name not in held and name in (columns or LATER)}
-    trials = _typed(table.to_pandas(split_blocks=True, self_destruct=True).assign(**added))
-    return _with_texts(trials, manifest["conditions"]) if "condition" in trials else trials
+    trials = typed(table.to_pandas(split_blocks=True, self_destruct=True).assign(**added))
+    return with_texts(trials, manifest["conditions"]) if "condition" in trials else trials
 
 
 def load_together(folders: Iterable[Path]) -> pd.DataFrame:
     """The trials of several result folders, with the folder's name in the column `folder`."""
     frames = [load(folder).assign(folder=folder.name) for folder in folders]
-    return _typed(pd.concat([frame.astype(_plain(frame)) for frame in frames], ignore_index=True))
+    return typed(pd.concat([frame.astype(_plain(frame)) for frame in frames], ignore_index=True))
 
 
-def _damaged(folder: Path, why: str) -> FolderError:
+def damaged(folder: Path, why: str) -> FolderError:
+    """What to raise for a folder that cannot be read."""
     return FolderError(f"{folder} is damaged ({why}); run its study again with overwrite=true")
 
 
@@ -124,7 +132,7 @@ def _plain(frame: pd.DataFrame) -> dict[str, str]:
     return {name: "str" for name, kind in frame.dtypes.items() if isinstance(kind, pd.CategoricalDtype)}
 
 
-def _typed(trials: pd.DataFrame) -> pd.DataFrame:
+def typed(trials: pd.DataFrame) -> pd.DataFrame:
     """Columns in the types that `load` promises."""
     kinds: dict[str, Any] = {name: "Int32" for name in NULLABLE_COUNTS if name in trials}
     for name, values in (("outcome", OUTCOMES), ("outcome_before", OUTCOMES), ("cause", CAUSES)):
@@ -140,7 +148,7 @@ def _typed(trials: pd.DataFrame) -> pd.DataFrame:
     return trials.astype(kinds)
 
 
-def _with_texts(trials: pd.DataFrame, texts: dict[str, str]) -> pd.DataFrame:
+def with_texts(trials: pd.DataFrame, texts: dict[str, str]) -> pd.DataFrame:
     """Add init_law and task_table, as the manifest's canonical texts of conditions give them."""
     parts = {key: dict(part.partition("=")[::2] for part in text.split(";")) for key, text in texts.items()}
     laws = {key: part.get("init", f":{DEFAULT_LAW}").partition(":")[2] for key, part in parts.items()}
@@ -158,6 +166,8 @@ def _mapped(keys: pd.Series, words: dict[str, str]) -> pd.Categorical:
 
 def swept(trials: pd.DataFrame) -> list[str]:
     """The fields that take more than one value."""
+    if "condition" in trials:
+        trials = trials.drop_duplicates("condition")
     return [name for name in FIELDS if len(trials[name].drop_duplicates()) > 1]
 
 

@@ -35,6 +35,7 @@ import pandas as pd
 from analysis import words
 from analysis.comparisons import as_paired, compare_values
 from analysis.conditions import distance, nearest, others, values
+from analysis.counts import Solved
 from analysis.culprits import Culprits
 from analysis.planner import draws
 from analysis.rescues import Freed
@@ -46,6 +47,8 @@ YES, NO, UNDECIDED = "yes", "no", "undecided"
 ALMOST_SURELY = 0.95
 MOST_DRAWS = 20
 SIGNIFICANT = 0.05
+MOST_PLACES = 8
+"""Places that a verdict names."""
 NOT_MEASURED = "not measured by this study"
 
 
@@ -249,15 +252,16 @@ def reviving(trials: pd.DataFrame, found: Sequence[Freed], pairs: pd.DataFrame) 
     return _verdict(claim, measured, effect, pairs, answers, fields)
 
 
-def compare_widths(trials: pd.DataFrame) -> pd.DataFrame:
+def compare_widths(trials: pd.DataFrame, solved: Solved | None = None) -> pd.DataFrame:
     """Every wider network against every narrower one, paired by seed (see `compare_values`)."""
-    return compare_values(trials, "hidden")
+    return compare_values(trials, "hidden", solved=solved)
 
 
-def compare_he(trials: pd.DataFrame) -> pd.DataFrame:
+def compare_he(trials: pd.DataFrame, solved: Solved | None = None) -> pd.DataFrame:
     """He against uniform, or against the first other init, paired by seed; empty where He is not swept."""
-    base = next((name for name in values(trials, "init") if name != "he"), None)
-    return compare_values(trials, "init", [(base, "he")] if base else [])
+    found = values(trials, "init")
+    base = next((name for name in found if name != "he"), None)
+    return compare_values(trials, "init", [(base, "he")] if base and "he" in found else [], solved)
 
 
 def _pair(widths: pd.DataFrame, row: Any, fields: Sequence[str], narrow: Any, wide: Any) -> Paired | None:
@@ -304,6 +308,9 @@ def where(table: pd.DataFrame, holds: Sequence[bool], fields: Sequence[str]) -> 
         if kept:
             inside = "" if len(kept) == len(part) else f" with {_values(along, kept, values(part, along))}"
             texts.append(f"{words.condition(part.iloc[0], rest)}{inside}")
+    if len(texts) > MOST_PLACES:
+        kept = f"{int(marked['holds'].sum()):,} of {len(marked):,} conditions"
+        return f"{'; or '.join(texts[:MOST_PLACES])}; or {len(texts) - MOST_PLACES:,} more such places ({kept} in all)"
     return "; or ".join(texts)
 
 

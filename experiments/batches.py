@@ -25,10 +25,15 @@ LARGEST = 4096
 
 @dataclass(frozen=True)
 class Batch:
-    """Trainings of one condition with consecutive seeds, and whether stuck ones get a certificate."""
+    """Trainings of one condition with consecutive seeds.
+
+    `record` says what is kept of them, rows (`trials`) or a `summary`, and `certify` whether stuck runs
+    get a certificate.
+    """
 
     condition: Condition
     seeds: range
+    record: str = "trials"
     certify: bool = False
 
 
@@ -47,7 +52,26 @@ def missing(study: Study, done: Mapping[str, Spans], engine: str, size: int | No
         step = size or batch_size(condition, engine)
         for span in subtract(study.seeds_of(condition), done.get(condition.key, [])):
             for start in range(span.start, span.stop, step):
-                yield Batch(condition, range(start, min(start + step, span.stop)), study.certify)
+                yield Batch(condition, range(start, min(start + step, span.stop)), study.record, study.certify)
+
+
+@dataclass(frozen=True)
+class Left:
+    """What is missing of one condition: the first batch, its trainings and batches."""
+
+    first: Batch
+    trainings: int
+    batches: int
+
+
+def left(study: Study, done: Mapping[str, Spans], engine: str, size: int | None) -> Iterator[Left]:
+    """What is missing, condition by condition, without making the batches."""
+    for condition in study.conditions:
+        step = size or batch_size(condition, engine)
+        spans = subtract(study.seeds_of(condition), done.get(condition.key, []))
+        if spans:
+            first = Batch(condition, spans[0][:step], study.record, study.certify)
+            yield Left(first, sum(map(len, spans)), sum(-(-len(span) // step) for span in spans))
 
 
 def subtract(seeds: range, done: Spans) -> Spans:

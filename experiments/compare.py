@@ -80,7 +80,7 @@ def lines(found: Comparison) -> list[str]:
     """The comparison in 80 columns."""
     text = []
     for name, side in (("A", found.a), ("B", found.b)):
-        size = f"conditions: {len(side.conditions):,}, trainings: {len(side.trials):,}"
+        size = f"conditions: {len(side.conditions):,}, trainings: {side.trainings:,}"
         text += _filled(f"{side.path} ({size})", f"{name}  ", 3)
     text += ["", *what_differs(found), ""]
     if found.broken:

@@ -157,7 +157,9 @@ def explain_chances(condition: Condition) -> None:
     from nnxor.draws import draw
 
     seeds = range(DRAWS)
-    weights = draw(condition.init, condition.task.n_inputs, condition.hidden, seeds, condition.bias)
+    weights = draw(
+        condition.init, condition.task.n_inputs, condition.hidden, seeds, condition.bias, scale=condition.scale
+    )
     columns = columns_of(condition, weights, engines.load(engines.fastest()[0])(condition, weights, seeds))
     labels = [
         f"stuck at {plateau:.4g}" if str(outcome).startswith("stuck") else str(outcome)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Iterable, Iterator
 
@@ -11,6 +12,7 @@ from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from experiments.batches import Batch
+from experiments.counts import count_rows
 from experiments.errors import RunError
 from experiments.table import failed_table, part_table
 from nnxor import engines
@@ -20,6 +22,9 @@ from nnxor.rescue import onward_condition, train_and_diagnose
 
 Result = tuple[Batch, pa.Table]
 
+AHEAD = 128
+"""Batches of each job that are known in advance, and whose results may wait to be written."""
+
 MOST_DEATHS = 3
 """Worker processes that may die in a run before it gives up."""
 
@@ -27,14 +32,17 @@ MOST_DEATHS = 3
 def train_batch(batch: Batch, engine: str) -> Result:
     """Draw, train and diagnose a batch. An exception becomes rows with a status, not a lost run."""
     try:
-        return batch, _train(batch, engine)
+        table = _train(batch, engine)
     except Exception as error:  # whatever a training does, the others go on
-        return batch, failed_table(batch.seeds, f"{type(error).__name__}: {error}")
+        table = failed_table(batch.seeds, f"{type(error).__name__}: {error}")
+    return batch, count_rows(table) if batch.record == "summary" else table
 
 
 def _train(batch: Batch, engine: str) -> pa.Table:
     condition = batch.condition
-    start = draw(condition.init, condition.task.n_inputs, condition.hidden, batch.seeds, condition.bias)
+    start = draw(
+        condition.init, condition.task.n_inputs, condition.hidden, batch.seeds, condition.bias, scale=condition.scale
+    )
     weights, columns = train_and_diagnose(engines.load(engine), condition, start, batch.seeds)
     if batch.certify:
         columns["minimum"] = certificates(onward_condition(condition), columns["outcome"], weights)
@@ -70,11 +78,13 @@ def warm_up(batches: Iterable[Batch], engine: str) -> None:
 def execute(batches: Iterable[Batch], engine: str, backend: str, n_jobs: int) -> Iterator[Result]:
     """Train the batches with joblib; results come as they finish, in any order.
 
-    What a dead worker had in hand is trained again; RunError if workers keep dying.
+    Batches are taken and results held `AHEAD` for each job at a time, however many there are. What a dead worker
+    had in hand is trained again; RunError if workers keep dying.
     """
-    left = dict(enumerate(batches))
+    numbered = enumerate(batches)
     deaths = 0
-    while left:
+    left: dict[int, Batch] = {}
+    while left or (left := dict(itertools.islice(numbered, AHEAD * n_jobs))):
         try:
             for number, table in _stream(left, engine, backend, n_jobs):
                 yield left.pop(number), table

@@ -23,17 +23,16 @@ from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
 from nnxor.draws import Weights, draw
 
-COLUMNS = ["condition", "seed", "outcome", "status"]
-
 POINTS_A_DECADE = 12
 
 
 def write_exemplars(folder: Path, study: Study) -> None:
     """Write exemplars.json: for one run of each outcome its curve, weights, predictions and units."""
     from analysis.conditions import nearest
-    from analysis.trials import FIELDS, OUTCOMES, fine, load
+    from analysis.counts import load_counts
+    from analysis.trials import OUTCOMES, fine
 
-    trials = fine(load(folder, [*COLUMNS, *FIELDS]))
+    trials = fine(load_counts(folder).runs)
     trials = trials[trials["rescue"].isna().to_numpy(bool)]
     by_key = {condition.key: condition for condition in study.conditions}
     engine, _ = engines.fastest()
@@ -45,7 +44,7 @@ def write_exemplars(folder: Path, study: Study) -> None:
             seed = int(so_ended.loc[(so_ended["condition"] == key).to_numpy(bool), "seed"].min())
             condition = by_key[key]
             n_inputs, seeds = condition.task.n_inputs, range(seed, seed + 1)
-            start = draw(condition.init, n_inputs, condition.hidden, seeds, condition.bias)
+            start = draw(condition.init, n_inputs, condition.hidden, seeds, condition.bias, scale=condition.scale)
             exemplars.append(exemplar(condition, start, seed, engine))
     write_text(folder / "exemplars.json", json.dumps(exemplars, indent=1, allow_nan=False) + "\n")
 

@@ -21,6 +21,8 @@ SUCCESS_KEYS = ["rule", "tolerance", "ties"]
 
 MAX_EPOCHS = 2**31 - 2
 MAX_HIDDEN = 4096
+LARGEST_SCALE = 1e6
+"""Largest factor on initial weights: the largest draw (see nnxor.inits) times it is finite in float32."""
 
 Reader = Callable[[str, object], object]
 
@@ -76,6 +78,12 @@ def _choice(*allowed: object) -> Reader:
     return read
 
 
+def _scale(key: str, value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LARGEST_SCALE:
+        raise InputError(f"{key}={_show(value)} is not allowed; allowed: a number above 0, at most {LARGEST_SCALE:g}")
+    return float(value)
+
+
 def _batch_size(key: str, value: object) -> object:
     if value is None:
         return None
@@ -91,6 +99,7 @@ READERS: dict[str, Reader] = {
     "output": _choice("identity", "relu", "sigmoid"),
     "bias": _choice(True, False),
     "init": catalog.read_init,
+    "scale": _scale,
     "lr": positive,
     "epochs": lambda key, value: whole(key, value, 0, MAX_EPOCHS),
     "loss": _choice("half_sse", "mse", "bce"),

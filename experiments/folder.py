@@ -3,7 +3,8 @@
     config.yaml     the study, resolved
     manifest.json   protocol, conditions, seeds, digest, and the provenance of every run
     parts/          one Parquet file a batch, while trainings are missing
-    trials.parquet  all trials, sorted by condition and seed
+    trials.parquet  all trials, sorted by condition and seed; with `record: summary` instead
+    counts.parquet  exact counts of them (see experiments.counts)
 
 A folder belongs to one study. It may grow (more seeds, more conditions) but never shrinks or
 changes its rules, and what does not fit is reported and left where it is.
@@ -23,7 +24,7 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
-from experiments import trials
+from experiments import counts, trials
 from experiments.batches import Batch, Spans, merge
 from experiments.errors import InputError
 from experiments.files import sync_folder, write_text
@@ -36,7 +37,7 @@ REPORT = ("summary.csv", "exemplars.json", "report.html")
 """What tells of the trials, and is made anew when they change."""
 
 OURS = (
-    *REPORT, "trials.parquet", "config.yaml", "parts/*.parquet",
+    *REPORT, "trials.parquet", "counts.parquet", "config.yaml", "parts/*.parquet",
     "figures/*.png", "figures/*.svg", "notebooks/*.ipynb", "notebooks/*.html",
 )  # fmt: skip
 """What a run and its report write into the folder, besides the manifest."""
@@ -50,13 +51,16 @@ class ResultFolder:
     def __init__(self, path: Path, study: Study) -> None:
         self.path = path
         self.study = study
-        self.trials = path / "trials.parquet"
+        self.trials = path / ("counts.parquet" if study.record == "summary" else "trials.parquet")
         self.left_aside: list[str] = []
         self._parts_folder = path / "parts"
         self._manifest_path = path / "manifest.json"
         self._parts: dict[str, list[Part]] = {}
         self._failed_parts: list[Part] = []
-        self._held: dict[str, trials.Rows] = {}
+        self._held: dict[str, Any] = {}
+        self._store: Any = counts if study.record == "summary" else trials
+        self._scanned = False
+        self._waiting = 0
 
     # --- what is there
 
@@ -108,6 +112,9 @@ class ResultFolder:
         certify, ours = ("true" if each else "false" for each in (manifest.get("certify"), self.study.certify))
         if certify != ours:
             raise InputError(f"{self.path} was made with certify={certify}, this study has {ours}; {WAYS_OUT}")
+        record = manifest.get("record", "trials")
+        if record != self.study.record:
+            raise InputError(f"{self.path} was made with record={record}, this is {self.study.record}; {WAYS_OUT}")
 
     def _check_content(self) -> None:
         """Refuse a folder that holds trainings which this study does not ask for."""
@@ -134,8 +141,12 @@ class ResultFolder:
 
     def done(self) -> dict[str, Spans]:
         """Seeds that are trained, by condition key; reads trials and parts anew."""
-        self._held = trials.scan(self.trials)
+        self._held = self._store.scan(self.trials)
         self._scan_parts()
+        self._scanned = True
+        return self._seeds()
+
+    def _seeds(self) -> dict[str, Spans]:
         return {
             key: merge(
                 [
@@ -148,7 +159,8 @@ class ResultFolder:
 
     def kept(self) -> int:
         """Trainings of the study that the folder holds."""
-        return sum(len(span) for spans in self.done().values() for span in spans)
+        seeds = self._seeds() if self._scanned else self.done()
+        return sum(len(span) for spans in seeds.values() for span in spans)
 
     def _scan_parts(self) -> None:
         self._parts, self._failed_parts, self.left_aside = {}, [], []
@@ -157,7 +169,7 @@ class ResultFolder:
             if is_temporary(path):
                 continue
             try:
-                part = read_part(path, keys)
+                part = read_part(path, keys, self.study.record)
             except NotAPartError as why:
                 self.left_aside.append(f"{path}: {why}")
                 continue
@@ -165,6 +177,11 @@ class ResultFolder:
                 self._parts.setdefault(part.key, []).append(part)
             else:
                 self._failed_parts.append(part)
+        if self.study.record == "summary":
+            for key, parts in self._parts.items():
+                held = self._held[key].seeds if key in self._held else []
+                self._parts[key], dropped = counts.usable(parts, held)
+                self._failed_parts.extend(dropped)  # what is counted already, and what cannot be taken apart
 
     def is_compact(self) -> bool:
         """Whether all that there is stands in trials.parquet, and the manifest says that it is fine."""
@@ -225,6 +242,7 @@ class ResultFolder:
         self._run: dict[str, Any] = {"start": now(), "end": None, "wall_s": None, "trained": 0, **how, **provenance()}
         self._content: dict[str, Any] = {
             "study": self.study.name,
+            "record": self.study.record,
             "protocol": PROTOCOL_VERSION,
             "complete": False,
             "trials": None,
@@ -255,13 +273,27 @@ class ResultFolder:
         part = write_part(self._parts_folder, batch, table)
         self._parts.setdefault(part.key, []).append(part)
         self._run["trained"] += len(batch.seeds)
+        self._waiting += 1
+        if self.study.record == "summary" and self._waiting >= counts.FOLD:
+            self._fold()
+
+    def _fold(self) -> None:
+        """Add the parts to counts.parquet, so that there are never many of them."""
+        fine = {key: [part for part in parts if part.fine] for key, parts in self._parts.items()}
+        counts.write(self.trials, self.study, self._held, fine, whole=False)
+        self._held = counts.scan(self.trials)
+        self._parts = {key: [part for part in parts if not part.fine] for key, parts in self._parts.items()}
+        for parts in fine.values():
+            for part in parts:
+                part.path.unlink()
+        self._waiting = 0
 
     def compact(self) -> int:
         """Write trials.parquet from the trials and parts that are there, then drop the parts.
 
         Returns how many trainings have failed.
         """
-        written = trials.write(self.trials, self.study, self._held, self._parts)
+        written = self._store.write(self.trials, self.study, self._held, self._parts)
         self._content |= {
             "complete": written.failed == 0,
             "trials": written.rows,
@@ -276,7 +308,7 @@ class ResultFolder:
         with suppress(OSError):  # what was left aside stays
             self._parts_folder.rmdir()
         sync_folder(self.path)
-        return written.failed
+        return int(written.failed)
 
 
 def _words(text: str) -> str:

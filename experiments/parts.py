@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from experiments.batches import Batch
@@ -33,6 +34,8 @@ def write_part(folder: Path, batch: Batch, table: pa.Table) -> Part:
     """Write the rows of a batch; when this returns, they are on the disk."""
     key, seeds = batch.condition.key, batch.seeds
     identity = {"protocol": PROTOCOL_VERSION, "condition": key, "seeds": [seeds.start, seeds.stop]}
+    if batch.record != "trials":
+        identity["record"] = batch.record
     path = folder / f"{key}-{seeds.start}-{len(seeds)}.parquet"
     with replacing(path) as temporary:
         pq.write_table(
@@ -44,8 +47,8 @@ def write_part(folder: Path, batch: Batch, table: pa.Table) -> Part:
     return Part(key, seeds, path, _fine(table))
 
 
-def read_part(path: Path, keys: set[str]) -> Part:
-    """The part in a file; NotAPartError if it is torn, foreign, or of another study."""
+def read_part(path: Path, keys: set[str], record: str = "trials") -> Part:
+    """The part in a file; NotAPartError if it is torn, foreign, of another study or another `record`."""
     if path.suffix != ".parquet" or not path.is_file():
         raise NotAPartError("not a part")
     try:
@@ -61,9 +64,19 @@ def read_part(path: Path, keys: set[str]) -> Part:
         raise NotAPartError("a part of another protocol")
     if key not in keys:
         raise NotAPartError("a part of another study")
-    if not np.array_equal(table["seed"].combine_chunks().to_numpy(), np.arange(seeds.start, seeds.stop)):
+    if identity.get("record", "trials") != record:
+        raise NotAPartError(f"a part of a study with record={identity.get('record', 'trials')}")
+    if not _holds(table, seeds):
         raise NotAPartError("its seeds are not those that it names")
     return Part(key, seeds, path, _fine(table))
+
+
+def _holds(table: pa.Table, seeds: range) -> bool:
+    """Whether a table holds these seeds, as rows or as counts."""
+    if "kind" in table.column_names:
+        runs = table.filter(pc.equal(table["kind"], "runs"))
+        return bool(pc.sum(runs["count"]).as_py() == len(seeds) and pc.min(runs["seed"]).as_py() == seeds.start)
+    return np.array_equal(table["seed"].combine_chunks().to_numpy(), np.arange(seeds.start, seeds.stop))
 
 
 def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:

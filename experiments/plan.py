@@ -8,7 +8,7 @@ from collections import defaultdict
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from experiments.batches import MULTIPLE, Batch
+from experiments.batches import MULTIPLE, Batch, Left
 from experiments.execute import train_batch, warm_up
 from experiments.options import Options
 from experiments.progress import duration, paragraph, say
@@ -18,31 +18,37 @@ PROBE_SECONDS = 0.1
 """What a probe of one kind of condition should take, about."""
 
 
-def describe(study: Study, options: Options, todo: list[Batch]) -> None:
+def describe(study: Study, options: Options, todo: list[Left]) -> None:
     """Print conditions, trainings, done and missing, estimated time and size; train nothing but a probe."""
-    missing = sum(len(batch.seeds) for batch in todo)
+    missing = sum(left.trainings for left in todo)
     say(paragraph(f"{study.name}: {study.question}"))
     say(f"conditions   {len(study.conditions):,}")
     say(f"trainings    {study.n_trainings:,}")
     say(f"done         {study.n_trainings - missing:,}")
-    say(f"missing      {missing:,} in {len(todo):,} batches")
+    say(f"missing      {missing:,} in {sum(left.batches for left in todo):,} batches")
     if missing:
         seconds, size = estimate(options, todo)
+        total = size * study.n_trainings if study.record == "trials" else _summary_bytes(study)
         say(f"time         about {duration(seconds)} with {options.engine}, {options.n_jobs} {options.backend}")
-        say(f"size         about {size * study.n_trainings / 1e6:,.1f} MB in {options.output}")
+        say(f"size         about {total / 1e6:,.1f} MB in {options.output}")
     say("dry run: nothing was trained or written")
 
 
-def estimate(options: Options, todo: list[Batch]) -> tuple[float, float]:
+def _summary_bytes(study: Study) -> float:
+    """A bit a training, and some bytes for each epoch at which one was solved or a unit died: hundreds to thousands."""
+    return study.n_trainings / 8 + 8 * len(study.conditions) * min(len(study.seeds), 4000)
+
+
+def estimate(options: Options, todo: list[Left]) -> tuple[float, float]:
     """Seconds that the missing batches would take, and bytes that a trial takes, from short probes."""
-    warm_up(todo, options.engine)
+    warm_up((left.first for left in todo), options.engine)
     work: dict[tuple[int, str, str, str], int] = defaultdict(int)
     example: dict[tuple[int, str, str, str], Batch] = {}
-    for batch in todo:
-        c = batch.condition
+    for left in todo:
+        c = left.first.condition
         kind = (c.hidden, c.task.name, c.activation, c.dtype)
-        work[kind] += len(batch.seeds) * c.most_epochs
-        example.setdefault(kind, batch)
+        work[kind] += left.trainings * c.most_epochs
+        example.setdefault(kind, left.first)
     seconds, sizes = 0.0, []
     for kind, total in work.items():
         per_epoch, size = _probe(example[kind], options.engine)

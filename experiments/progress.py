@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from experiments.counts import outcomes, trainings
+
 LINE_EVERY = 10.0
 """Seconds between two lines where the output is no terminal."""
 
@@ -48,8 +50,12 @@ class Progress:
 
     def update(self, table: pa.Table) -> None:
         """Count the trainings of a batch and show where things stand."""
-        self.trained += len(table)
-        if "outcome" in table.column_names:
+        if "kind" in table.column_names:
+            self.trained += trainings(table)
+            self.outcomes.update({name: count for name, count in outcomes(table).items() if name})
+        else:
+            self.trained += len(table)
+        if "kind" not in table.column_names and "outcome" in table.column_names:
             counts = pc.value_counts(table["outcome"]).to_pylist()
             self.outcomes.update({entry["values"]: entry["counts"] for entry in counts})
         now = time.monotonic()

@@ -101,7 +101,7 @@ def draw_sample(record: Record, size: int | None, seed: int, engine: str) -> lis
         for first, stop in ((start, min(start + count, n_seeds)), (0, start + count - n_seeds)):
             step = batch_size(condition, engine)
             pieces = [seeds[low : min(low + step, stop)] for low in range(first, stop, step)]
-            batches += [Batch(condition, piece, study.certify) for piece in pieces]
+            batches += [Batch(condition, piece, certify=study.certify) for piece in pieces]
     return sorted(batches, key=lambda batch: record.row_of(batch.condition, batch.seeds.start))
 
 

@@ -14,7 +14,7 @@ from experiments.cli import start
 from experiments.errors import DONE, FAILED, InputError, RunError
 
 if TYPE_CHECKING:
-    from experiments.batches import Batch
+    from experiments.batches import Batch, Left
     from experiments.folder import ResultFolder
     from experiments.options import Options
     from experiments.study import Study
@@ -50,17 +50,19 @@ def run(config: Mapping[str, Any]) -> int:
 
         folder.check(options.overwrite)
         done = {} if options.overwrite else folder.done()
-        describe(study, options, list(batches.missing(study, done, options.engine, options.batch)))
+        describe(study, options, list(batches.left(study, done, options.engine, options.batch)))
         return DONE
     with folder.claim(options.overwrite), keeping(folder):
-        todo = list(batches.missing(study, folder.done(), options.engine, options.batch))
+        done = folder.done()
+        todo = list(batches.left(study, done, options.engine, options.batch))
         report_left_aside(folder)
         if todo or not folder.is_compact():
             options = with_working_engine(options)
             folder.begin(
                 resolved(config), {"engine": options.engine, "backend": options.backend, "n_jobs": options.n_jobs}
             )
-            train(study, options, folder, todo)
+            missing = batches.missing(study, done, options.engine, options.batch)
+            train(study, options, folder, todo, missing)
             failed = folder.compact()
             report(folder, options)
             return report_failed(folder, failed)
@@ -121,20 +123,20 @@ def with_working_engine(options: Options) -> Options:
     return options
 
 
-def train(study: Study, options: Options, folder: ResultFolder, todo: list[Batch]) -> None:
-    """Train the missing batches, writing each to the folder as it comes."""
+def train(study: Study, options: Options, folder: ResultFolder, todo: list[Left], missing: Iterator[Batch]) -> None:
+    """Train the missing batches, of which `todo` tells, writing each to the folder as it comes."""
     from experiments.execute import execute, warm_up
     from experiments.progress import Progress, paragraph, say
 
-    total = sum(len(batch.seeds) for batch in todo)
+    total = sum(left.trainings for left in todo)
     how = f"{options.engine}, {options.n_jobs} {options.backend}{' (' + options.note + ')' if options.note else ''}"
     counts = f"{len(study.conditions):,} conditions x {len(study.seeds):,} seeds, {total:,} trainings to do"
     counts = re.sub(r"\b1 (condition|seed|training)s", r"1 \1", counts)
     say(paragraph(f"{study.name}: {study.question}"))
     say(paragraph(f"{counts}, with {how}"))
-    warm_up(todo, options.engine)
+    warm_up((left.first for left in todo), options.engine)
     with Progress(total) as progress:
-        for batch, table in execute(todo, options.engine, options.backend, options.n_jobs):
+        for batch, table in execute(missing, options.engine, options.backend, options.n_jobs):
             folder.append(batch, table)
             progress.update(table)
     say(progress.summary())
@@ -142,11 +144,13 @@ def train(study: Study, options: Options, folder: ResultFolder, todo: list[Batch
 
 def report(folder: ResultFolder, options: Options) -> None:
     """The summary, as a table in the terminal and as summary.csv; then figures and report."""
-    from analysis.summary import COLUMNS, print_summary, summarise, write_summary
-    from analysis.trials import FolderError, load
+    from analysis.counts import load_counts
+    from analysis.summary import print_summary, summarise, write_summary
+    from analysis.trials import FolderError
 
     try:
-        summary = summarise(load(folder.path, COLUMNS))
+        counted = load_counts(folder.path)
+        summary = summarise(counted.runs, counted.epochs)
         write_summary(summary, folder.path)
         print_summary(summary)
         if options.report:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from experiments import catalog
+from experiments.axes import spell_out
 from experiments.errors import InputError
 from experiments.fields import (
     FIELDS,
@@ -24,11 +25,14 @@ from nnxor.condition import Condition, Success
 from nnxor.inits import GivenWeights, Init
 from nnxor.tasks import Task
 
-KEYS = ["name", "question", "base", "grid", "blocks", "exclude", "seeds", "success", "certify", "union", "published"]
+KEYS = [
+    "name", "question", "base", "grid", "blocks", "exclude", "seeds", "success", "record", "certify", "union",
+    "published",
+]  # fmt: skip
 """The keys of a study's file."""
 
-MOST_TRAININGS = 10**9
-"""Trainings in a study: their rows would take some 36 GB."""
+MOST_TRAININGS = {"trials": 10**9, "summary": 10**11}
+"""Trainings in a study, by what is kept of them: rows of some 36 GB, or bits of some 13 GB and the counts."""
 
 Grid = dict[str, tuple[object, ...]]
 """Fields and the values that they take."""
@@ -38,14 +42,16 @@ Grid = dict[str, tuple[object, ...]]
 class Study:
     """One question: conditions in the order of their fields, and the same seeds for each.
 
-    `certify` says whether stuck runs get certificates (`nnxor.certificate`); `published` holds what others
-    have reported of some of the conditions.
+    `record` says what is kept: a row a training (`trials`), or counts alone (`summary`). `certify` says
+    whether stuck runs get certificates (`nnxor.certificate`); `published` holds what others have reported
+    of some of the conditions.
     """
 
     name: str
     question: str
     conditions: tuple[Condition, ...]
     seeds: range
+    record: str = "trials"
     certify: bool = False
     published: tuple[Published, ...] = ()
 
@@ -79,10 +85,11 @@ def read_study(config: Mapping[str, object]) -> Study:
     found = {condition.key: condition for part in parts for condition in _conditions(part)}
     conditions = tuple(sorted(found.values(), key=_order))
     published = [entry for part in parts for entry in read_published(part["published"], _conditions(part))]
-    if len(conditions) * count > MOST_TRAININGS:
-        raise InputError(
-            f"seeds.count={count} makes {len(conditions) * count:,} trainings; allowed: at most {MOST_TRAININGS:,}"
-        )
+    record = _record(config["record"], conditions)
+    most, n = MOST_TRAININGS[record], len(conditions) * count
+    if n > most:
+        more = f", or {MOST_TRAININGS['summary']:,} with record=summary" if record == "trials" else ""
+        raise InputError(f"seeds.count={count} makes {n:,} trainings; allowed: at most {most:,}{more}")
     for condition in conditions:
         sets = condition.init.n_sets if isinstance(condition.init, GivenWeights) else 0
         if sets and (start >= sets or (sets > 1 and start + count > sets)):
@@ -95,9 +102,18 @@ def read_study(config: Mapping[str, object]) -> Study:
         question=_question(config["question"]),
         conditions=conditions,
         seeds=range(start, start + count),
+        record=record,
         certify=switch("certify", config["certify"]),
         published=tuple(published),
     )
+
+
+def _record(value: object, conditions: tuple[Condition, ...]) -> str:
+    if value not in MOST_TRAININGS:
+        raise InputError(f"record={value} is not allowed; allowed: {', '.join(MOST_TRAININGS)}")
+    if value == "summary" and any(condition.rescue for condition in conditions):
+        raise InputError("record=summary cannot pair rescued runs one by one; allowed with rescue: record=trials")
+    return str(value)
 
 
 def _parts(config: Mapping[str, object]) -> list[Mapping[str, object]]:
@@ -206,7 +222,7 @@ def _grid(where: str, given: object) -> Grid:
 
 
 def _values(where: str, name: str, given: object) -> tuple[object, ...]:
-    listed = given if isinstance(given, list) else [given]
+    listed = spell_out(f"{where}.{name}", name, given if isinstance(given, list) else [given])
     if not listed:
         raise InputError(f"{where}.{name}=[] is empty; allowed: a value or a list of values")
     values = tuple(read_field(where, name, value) for value in listed)

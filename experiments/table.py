@@ -24,6 +24,7 @@ CONDITION_COLUMNS: dict[str, pa.DataType] = {
     "output": TEXT,
     "bias": pa.bool_(),
     "init": TEXT,
+    "scale": pa.float64(),
     "lr": pa.float64(),
     "epochs": pa.int32(),
     "loss": TEXT,
@@ -178,8 +179,8 @@ def _streams(column: pa.Array) -> dict[str, bytes]:
     nulls = column.is_null().to_numpy(zero_copy_only=False).tobytes()
     if pa.types.is_dictionary(column.type):
         column = column.cast(pa.string())
-    if pa.types.is_string(column.type):
-        filled = pc.fill_null(column, "")
+    if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
+        filled = pc.fill_null(column, "" if pa.types.is_string(column.type) else b"")
         lengths = pc.binary_length(filled).to_numpy(zero_copy_only=False).astype("<i8")
         return {"nulls": nulls, "values": _characters(filled), "lengths": lengths.tobytes()}
     if pa.types.is_boolean(column.type):

@@ -108,11 +108,14 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
     refuse_useless(values, [condition])
     seed = 0 if config["seed"] is None else whole("seed", config["seed"], 0, 2**63 - 1)
     if config["weights"] is None:
-        start = draw(condition.init, condition.task.n_inputs, condition.hidden, range(seed, seed + 1), condition.bias)
+        n_inputs, seeds = condition.task.n_inputs, range(seed, seed + 1)
+        start = draw(condition.init, n_inputs, condition.hidden, seeds, condition.bias, scale=condition.scale)
         return condition, start, seed
     weights = load_weights(read_path("weights", config["weights"]), condition.numpy_dtype)
     for override in HydraConfig.get().overrides.task:
-        useless = ("init",) if condition.batch_size else ("seed", "init")  # the seed shuffles mini-batches
+        useless = (
+            ("init", "scale") if condition.batch_size else ("seed", "init", "scale")
+        )  # the seed shuffles mini-batches
         if override.split("=")[0].split(".")[0] in useless:
             raise InputError(f"{override} would do nothing, since weights={config['weights']} is given")
     n_inputs, hidden, _ = weights.W1.shape

@@ -26,11 +26,14 @@ ROW_GROUP = 65_536
 
 @dataclass(frozen=True)
 class Rows:
-    """Where trials.parquet holds a condition: its rows first … last − 1, and which seeds are fine."""
+    """Where trials.parquet holds a condition: (first row, seeds) of each run of consecutive seeds that are fine."""
 
-    first: int
-    last: int
-    seeds: Spans
+    runs: list[tuple[int, range]]
+
+    @property
+    def seeds(self) -> Spans:
+        """The seeds that are fine."""
+        return merge([seeds for _, seeds in self.runs])
 
 
 @dataclass(frozen=True)
@@ -47,21 +50,41 @@ def scan(path: Path) -> dict[str, Rows]:
     """What trials.parquet holds, by condition key; RunError if it is damaged, nothing if it is not there."""
     if not path.exists():
         return {}
+    found: dict[str, Rows] = {}
     try:
-        table = read_table(path, ["condition", "seed", "status"])
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            at = 0
+            for group in range(file.num_row_groups):
+                table = file.read_row_group(group, ["condition", "seed", "status"])
+                _note(found, table, at)
+                at += len(table)
     except (pa.ArrowException, OSError) as error:
-        raise RunError(
-            f"{path} is damaged ({first_line(error)}); use output=DIR for another folder, or overwrite=true"
-        ) from None
+        raise damaged(path, error) from None
+    return found
+
+
+def damaged(path: Path, error: Exception) -> RunError:
+    """What to raise for a file that cannot be read."""
+    return RunError(f"{path} is damaged ({first_line(error)}); use output=DIR for another folder, or overwrite=true")
+
+
+def _note(found: dict[str, Rows], table: pa.Table, at: int) -> None:
+    """Add to `found` what rows from row number `at` on hold."""
     column = pc.dictionary_encode(table["condition"].combine_chunks().cast(pa.string()))
     codes = column.indices.to_numpy(zero_copy_only=False)
     seeds = table["seed"].combine_chunks().to_numpy()
     fine = _is_fine(table).to_numpy(zero_copy_only=False)
-    bounds = [int(bound) for bound in np.flatnonzero(np.diff(codes, prepend=-1, append=-1))]
-    return {
-        column.dictionary[int(codes[first])].as_py(): Rows(first, last, _spans(seeds[first:last][fine[first:last]]))
-        for first, last in itertools.pairwise(bounds)
-    }
+    cuts = (np.diff(codes) != 0) | (np.diff(seeds) != 1) | (np.diff(fine.astype(np.int8)) != 0)
+    bounds = [0, *(int(cut) + 1 for cut in np.flatnonzero(cuts)), len(table)]
+    for first, last in itertools.pairwise(bounds):
+        runs = found.setdefault(column.dictionary[int(codes[first])].as_py(), Rows([])).runs
+        if not fine[first]:
+            continue
+        row, span = at + first, range(int(seeds[first]), int(seeds[last - 1]) + 1)
+        if runs and runs[-1][1].stop == span.start and runs[-1][0] + len(runs[-1][1]) == row:
+            row, span = runs[-1][0], range(runs[-1][1].start, span.stop)
+            runs.pop()
+        runs.append((row, span))
 
 
 def write(path: Path, study: Study, held: dict[str, Rows], parts: dict[str, list[Part]]) -> Written:
@@ -89,24 +112,25 @@ def sha256_of(path: Path) -> str:
 def _sorted(
     path: Path, study: Study, held: dict[str, Rows], parts: dict[str, list[Part]], wanted: pa.Schema
 ) -> Iterator[pa.Table]:
-    """All rows of the study, one table a condition, by seed; each seed once."""
+    """All rows of the study, condition by condition, by seed; each seed once. No condition is held as a whole."""
     old = Slices(path) if held else None
     for condition in study.conditions:
-        pieces = []
-        covered: Spans = []
-        if old and condition.key in held:
-            where = held[condition.key]
-            rows = old.read(where.first, where.last)
-            pieces.append(with_condition(rows.filter(_is_fine(rows)), condition, wanted))
-            covered = where.seeds
+        mine = held.get(condition.key, Rows([]))
+        segments: list[tuple[range, int | Part]] = [(seeds, row) for row, seeds in mine.runs]
+        covered = mine.seeds
         for part in sorted(parts.get(condition.key, []), key=lambda part: part.seeds.start):
-            table = read_table(part.path)
-            new = (table.slice(s.start - part.seeds.start, len(s)) for s in subtract(part.seeds, covered))
-            pieces.extend(with_condition(rows, condition, wanted) for rows in new)
+            segments.extend((span, part) for span in subtract(part.seeds, covered))
             covered = merge([*covered, part.seeds])
         if covered != [study.seeds_of(condition)]:
             raise RunError(f"{path}: trainings of {condition.text()} are missing; run the same command again")
-        yield pa.concat_tables(pieces).sort_by("seed")
+        for seeds, source in sorted(segments, key=lambda segment: segment[0].start):
+            if isinstance(source, Part):
+                pieces = iter([read_table(source.path).slice(seeds.start - source.seeds.start, len(seeds))])
+            else:
+                assert old is not None
+                pieces = old.pieces(source, source + len(seeds), ROW_GROUP)
+            for rows in pieces:
+                yield with_condition(rows, condition, wanted)
 
 
 class Slices:
@@ -117,6 +141,11 @@ class Slices:
         sizes = [self._file.metadata.row_group(i).num_rows for i in range(self._file.num_row_groups)]
         self._starts = np.concatenate([[0], np.cumsum(sizes)])
         self._kept: tuple[int, pa.Table] | None = None
+
+    def pieces(self, first: int, last: int, most: int) -> Iterator[pa.Table]:
+        """The rows, in tables of at most so many."""
+        for start in range(first, last, most):
+            yield self.read(start, min(start + most, last))
 
     def read(self, first: int, last: int) -> pa.Table:
         """The rows, as a table."""
@@ -151,11 +180,3 @@ def _in_groups(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
 
 def _is_fine(table: pa.Table) -> pa.Array:
     return pc.equal(table["status"].combine_chunks().cast(pa.string()), "ok")
-
-
-def _spans(seeds: np.ndarray) -> Spans:
-    """Ascending seeds as ranges."""
-    if len(seeds) == 0:
-        return []
-    cuts = np.flatnonzero(np.diff(seeds) != 1) + 1
-    return [range(int(run[0]), int(run[-1]) + 1) for run in np.split(seeds, cuts)]

@@ -57,6 +57,7 @@ class Condition:
     output: str = "identity"
     bias: bool = True
     init: Init | GivenWeights = UNIFORM
+    scale: float = 1.0
     lr: float = 0.1
     epochs: int = 10_000
     loss: str = "half_sse"

@@ -63,23 +63,32 @@ def uniforms(unit: int, block: int, seeds: range, again: int = 0) -> Uniforms:
 
 
 def draw(
-    init: Init | GivenWeights, n_inputs: int, hidden: int, seeds: range, bias: bool = True, again: int = 0
+    init: Init | GivenWeights,
+    n_inputs: int,
+    hidden: int,
+    seeds: range,
+    bias: bool = True,
+    again: int = 0,
+    scale: float = 1.0,
 ) -> Weights:
     """Initial weights of the networks with these seeds, rounded to float32.
 
     `seeds` is a range of consecutive non-negative integers; `bias=False` leaves every bias 0;
-    `again` is the number of the draw, for those who draw a seed more than once. Fans are those of
-    the layer: D inputs and H outputs for the first, H inputs and one output for the second.
+    `again` is the number of the draw, for those who draw a seed more than once; `scale` is a factor
+    on every weight and bias, drawn or given, before they are rounded (1 changes no bit). Fans are those
+    of the layer: D inputs and H outputs for the first, H inputs and one output for the second.
     """
     if seeds.step != 1 or seeds.start < 0 or seeds.stop > 2**63:
         raise ValueError(f"seeds must be consecutive, from 0 to 2**63 - 1; got {seeds}")
     if isinstance(init, GivenWeights):
-        return _given(init, n_inputs, hidden, seeds, bias)
+        return _given(init, n_inputs, hidden, seeds, bias, scale)
     W1 = np.empty((n_inputs, hidden, len(seeds)), np.float32)
     b1, W2 = (np.zeros((hidden, len(seeds)), np.float32) for _ in range(2))
 
     def fill(out: Array, distribution: Distribution, u: Uniforms, fan_in: int, fan_out: int) -> None:
-        out[...] = distribution.quantile(u, fan_in, fan_out) + 0.0  # no -0, whose sign engines need not agree on
+        out[...] = (
+            scale * distribution.quantile(u, fan_in, fan_out) + 0.0
+        )  # no -0, whose sign engines need not agree on
 
     for h in range(hidden):
         u = uniforms(h + 1, 0, seeds, again)
@@ -96,7 +105,7 @@ def draw(
     return Weights(W1, b1, W2, b2)
 
 
-def _given(init: GivenWeights, n_inputs: int, hidden: int, seeds: range, bias: bool) -> Weights:
+def _given(init: GivenWeights, n_inputs: int, hidden: int, seeds: range, bias: bool, scale: float) -> Weights:
     if (init.n_inputs, init.hidden) != (n_inputs, hidden) or seeds.stop > init.n_sets:
         raise ValueError(
             f"{init.name} holds {init.n_sets} sets for {init.n_inputs} inputs and {init.hidden} units; "
@@ -105,4 +114,6 @@ def _given(init: GivenWeights, n_inputs: int, hidden: int, seeds: range, bias: b
     weights = Weights(*init.arrays).take(slice(seeds.start, seeds.stop))
     if not bias:
         weights.b1[:], weights.b2[:] = 0, 0
+    if scale != 1:
+        return Weights(*((scale * array.astype(np.float64)).astype(array.dtype) for array in weights.arrays()))
     return weights

@@ -125,7 +125,7 @@ def as_many_alive(condition: Condition, weights: Weights, seeds: range) -> Units
 def fresh(condition: Condition, seeds: range) -> Weights:
     """The second draw of these seeds, in the condition's dtype."""
     n_inputs = condition.task.n_inputs
-    drawn = draw(condition.init, n_inputs, condition.hidden, seeds, condition.bias, FRESH)
+    drawn = draw(condition.init, n_inputs, condition.hidden, seeds, condition.bias, FRESH, condition.scale)
     return drawn.astype(condition.numpy_dtype)
 
 

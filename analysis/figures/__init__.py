@@ -8,16 +8,17 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures import examples, outcomes, rescue, success, units, waiting
+from analysis.figures import examples, landscape, outcomes, rescue, success, units, waiting
 
 
 @dataclass(frozen=True)
 class Plot:
     """A figure: its file's name, its title, how to read it, and the functions that draw it and say what it shows.
 
-    `of` is what both functions take (see `analysis.draw.read`): `trials` that are left alone when
-    they get stuck, `rescues` (all trials; in a study without rescues the figure is not mentioned),
-    or `exemplars` (see `analysis.exemplars.load_exemplars`). Both raise NotApplicable where the figure makes no sense.
+    `of` is what both functions take (see `analysis.draw.read`): `trials` or their solved `epochs`, of runs that
+    are left alone when they get stuck, `rescues` (all runs; in a study without rescues the figure is not
+    mentioned), or `exemplars` (see `analysis.exemplars.load_exemplars`). Both raise NotApplicable where the
+    figure makes no sense.
     """
 
     name: str
@@ -57,7 +58,7 @@ PLOTS = (
     Plot(
         "epochs_to_solve", "How long it takes",
         "A curve that levels off shows the runs that are never solved, however long one waits.",
-        waiting.epochs_to_solve, waiting.describe_epochs_to_solve,
+        waiting.epochs_to_solve, waiting.describe_epochs_to_solve, "epochs",
     ),
     Plot(
         "drawing_again", "Drawing again",
@@ -79,6 +80,11 @@ PLOTS = (
         "merged_rows", "Which rows are merged",
         "Bars are shares of the runs in a trap, with 95 % Wilson intervals; the number is the count.",
         outcomes.merged_rows, outcomes.describe_merged_rows,
+    ),
+    Plot(
+        "landscape", "The landscape of success",
+        "Each cell is one condition; dark is seldom solved, bright is often.",
+        landscape.landscape, landscape.describe_landscape,
     ),
     Plot(
         "freed_by_rescue", "What frees stuck runs",

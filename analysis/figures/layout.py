@@ -20,7 +20,7 @@ ORDER = ("hidden", "init", "lr")
 """Fields that panels and series take first."""
 
 MOST_PANELS = 12
-NUMERIC = ("hidden", "lr", "epochs", "slope", "batch_size")
+NUMERIC = ("hidden", "lr", "scale", "epochs", "slope", "batch_size")
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,9 @@ def panel_title(panel: Panel, text: str, columns: int) -> str:
 
 def axis_label(field: str) -> str:
     """A field as an axis names it."""
-    return {"hidden": "hidden units H", "lr": "learning rate"}.get(field, field.replace("_", " "))
+    return {"hidden": "hidden units H", "lr": "learning rate", "scale": "scale of the initial weights"}.get(
+        field, field.replace("_", " ")
+    )
 
 
 def widest(summary: pd.DataFrame, outcomes: Sequence[str]) -> str:

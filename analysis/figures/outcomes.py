@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from analysis import words
 from analysis.conditions import nearest, values, with_values
+from analysis.counts import counts_of, size
 from analysis.figures.layout import (
     axis_field,
     axis_label,
@@ -18,6 +19,7 @@ from analysis.figures.layout import (
     panel_title,
     points,
     rest_of,
+    thin,
     widest,
 )
 from analysis.figures.style import (
@@ -35,6 +37,8 @@ from analysis.figures.style import (
 from analysis.statistics import Rate, wilson
 from analysis.trials import FIELDS, OUTCOMES, fine, swept
 
+MOST_BARS = 25
+
 
 def present(trials: pd.DataFrame) -> list[str]:
     """The outcomes that occur."""
@@ -46,7 +50,8 @@ def present(trials: pd.DataFrame) -> list[str]:
 def composition(trials: pd.DataFrame) -> Figure:
     """Where the runs of each condition end: a bar a condition, stacked by outcome, shares in per cent."""
     field = axis_field(trials) if swept(trials) else "hidden"
-    found, note = make_panels(points(trials), rest_of(trials, field))
+    shown, fewer = thin(points(trials), [field], MOST_BARS)
+    found, note = make_panels(shown, rest_of(trials, field))
     columns = 2 if len(values(trials, field)) > 6 or len(found) in (1, 2, 4) else 3
     figure, axes = panels(len(found), columns, 2.9, sharey=True)
     for ax, panel in zip(axes, found, strict=True):
@@ -56,7 +61,7 @@ def composition(trials: pd.DataFrame) -> Figure:
         ax.set_xlabel(axis_label(field))
     percent_axis(axes, "share of runs, %")
     outcome_legend(figure, present(trials))
-    footnote(figure, note, widest(points(trials), present(trials)))
+    footnote(figure, fewer, note, widest(shown, present(trials)))
     return figure
 
 
@@ -64,7 +69,7 @@ def stack(ax: Axes, summary: pd.DataFrame, labels: list[str]) -> None:
     """Bars of outcomes, one for each row of a summary; large pieces carry their per cent."""
     x = np.arange(len(summary))
     bottom = np.zeros(len(summary))
-    thin = len(summary) > 8
+    crowded = len(summary) > 8
     for outcome in OUTCOMES:
         share = 100 * np.nan_to_num(summary[f"{outcome}_rate"].to_numpy(float))
         if not share.any():
@@ -73,7 +78,7 @@ def stack(ax: Axes, summary: pd.DataFrame, labels: list[str]) -> None:
             x, share, bottom=bottom, width=0.82, color=OUTCOME_COLOURS[outcome], hatch=OUTCOME_HATCHES[outcome] * 2,
             edgecolor="white", linewidth=0.4,
         )  # fmt: skip
-        for i in np.flatnonzero(share >= 7) if not thin else ():
+        for i in np.flatnonzero(share >= 7) if not crowded else ():
             colour = "white" if on_dark(outcome) else "#222222"
             box = {"facecolor": OUTCOME_COLOURS[outcome], "edgecolor": "none", "pad": 1.2}
             ax.text(
@@ -129,7 +134,7 @@ def merged_trials(trials: pd.DataFrame) -> pd.DataFrame:
 
 def _patterns(part: pd.DataFrame) -> pd.Series:
     """How often each pattern occurs; runs that merge no rows count as 'none'."""
-    return part["merged"].astype("str").fillna("none").value_counts()
+    return pd.Series(counts_of(part)).groupby(part["merged"].astype("str").fillna("none").to_numpy()).sum()
 
 
 def _commonest(part: pd.DataFrame) -> list[str]:
@@ -146,7 +151,7 @@ def _merged_panel(ax: Axes, part: pd.DataFrame, patterns: list[str], inits: list
         mine = part[(part["init"] == init).to_numpy(bool)]
         counts = _patterns(mine)
         count = np.array([counts.get(name, 0) for name in patterns])
-        n = len(mine)
+        n = size(mine)
         totals.append(f"{init} n = {n:,}")
         if not n:
             continue
@@ -180,7 +185,7 @@ def describe_merged_rows(trials: pd.DataFrame) -> str:
         part = shown[(shown["outcome"] == trap).to_numpy(bool)]
         counts = _patterns(part)
         common = sorted(counts.index, key=lambda name: (-counts[name], name))[0]
-        texts.append(f"{words.outcome(trap)}: {common} in {words.rate(Rate.of(counts[common], len(part)))}")
+        texts.append(f"{words.outcome(trap)}: {common} in {words.rate(Rate.of(counts[common], size(part)))}")
     fixed = [name for name in swept(trials) if name != "init"]
     where = f" ({words.condition(nearest(trials), fixed)})" if fixed else ""
     several = " with all inits together" if len(values(shown, "init")) > 1 else ""

@@ -29,6 +29,9 @@ from analysis.figures.style import DASHES, MARKERS, NotApplicable, panels, perce
 from analysis.statistics import Rate
 from analysis.trials import swept
 
+MOST_CELLS = 100
+"""Cells of a panel of the success map that have room for their numbers."""
+
 
 @styled
 def success_rate(trials: pd.DataFrame) -> Figure:
@@ -68,7 +71,7 @@ def _lines(ax: Axes, summary: pd.DataFrame, field: str, series: str | None) -> N
 def place(ax: Axes, field: str, summary: pd.DataFrame) -> dict[Any, float]:
     """Where each value of a field lies on the horizontal axis, which is set up for it."""
     found = list(summary[field].drop_duplicates().sort_values())
-    if field == "lr" or (field == "epochs" and min(found) > 0):
+    if field in ("lr", "scale") or (field == "epochs" and min(found) > 0):
         ax.set_xscale("log")
         where = {value: float(value) for value in found}
     elif field in ("hidden", "slope"):
@@ -160,7 +163,10 @@ def map_fields(trials: pd.DataFrame) -> tuple[str, str]:
         raise NotApplicable("a map needs two swept fields")
     across = next((name for name in ("lr", "hidden") if name in fields), fields[0])
     down = next((name for name in ("init", "hidden") if name in fields and name != across), None)
-    return across, down or next(name for name in fields if name != across)
+    down = down or next(name for name in fields if name != across)
+    if trials[across].nunique() * trials[down].nunique() > MOST_CELLS:
+        raise NotApplicable(f"its cells would be too small for their numbers (more than {MOST_CELLS})")
+    return across, down
 
 
 def _cells(grid: dict[str, pd.DataFrame], wide: bool) -> pd.DataFrame:

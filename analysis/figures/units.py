@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from analysis import words
 from analysis.conditions import nearest, values, with_values
+from analysis.counts import count_where, counts_of, mean, size
 from analysis.dead_law import dead_law
 from analysis.figures.layout import (
     axis_label,
@@ -56,7 +57,7 @@ def dead_units(trials: pd.DataFrame) -> Figure:
         for row, init in enumerate(inits, 1):
             mine = part[(part["init"] == init).to_numpy(bool)]
             _at_end(axes[row, column], mine)
-            axes[row, column].set_title(f"H = {hidden}, {init}\nat the end, n = {len(mine):,}")
+            axes[row, column].set_title(f"H = {hidden}, {init}\nat the end, n = {size(mine):,}")
         axes[-1, column].set_xlabel("dead units")
     for row in axes:
         row[0].set_ylabel("share of runs, %")
@@ -68,7 +69,7 @@ def dead_units(trials: pd.DataFrame) -> Figure:
 
 def _end_note(shown: pd.DataFrame) -> str:
     """How wide the intervals of the stacked shares can be."""
-    n = int(shown.groupby("condition", observed=True).size().min())
+    n = int(pd.Series(counts_of(shown)).groupby(shown["condition"].to_numpy()).sum().min())
     low, high = wilson(n // 2, n)
     return f"At the end: 95 % Wilson intervals reach at most {50 * (high - low):.1f} points to either side."
 
@@ -88,11 +89,11 @@ def _at_start(ax: Axes, part: pd.DataFrame, inits: list[str]) -> None:
         if not len(mine):
             continue
         hidden = int(mine["hidden"].iloc[0])
-        count = np.bincount(mine["dead_init"], minlength=hidden + 1)
-        low, high = wilson(count, np.full(hidden + 1, len(mine)))
-        rate = 100 * count / len(mine)
+        count, n = np.bincount(mine["dead_init"].astype(int), counts_of(mine), hidden + 1), size(mine)
+        low, high = wilson(count, np.full(hidden + 1, n))
+        rate = 100 * count / n
         x = np.arange(hidden + 1) + (i - (len(inits) - 1) / 2) * width
-        ax.bar(x, rate, width=width * 0.9, color=colours[i], alpha=0.35, label=f"{init} (n = {len(mine):,})")
+        ax.bar(x, rate, width=width * 0.9, color=colours[i], alpha=0.35, label=f"{init} (n = {n:,})")
         ax.errorbar(
             x, rate, yerr=[rate - 100 * low, 100 * high - rate], fmt="none", color=colours[i], capsize=2, elinewidth=1.1
         )
@@ -110,9 +111,9 @@ def _at_end(ax: Axes, mine: pd.DataFrame) -> None:
     hidden = int(mine["hidden"].iloc[0])
     bottom = np.zeros(hidden + 1)
     for outcome in present(mine):
-        part = mine[(mine["outcome"] == outcome).to_numpy(bool)]
-        ended = part["dead_final"].dropna().astype(int)  # a diverged run ends with no count of dead units
-        share = 100 * np.bincount(ended, minlength=hidden + 1) / len(mine)
+        # a diverged run ends with no count of dead units
+        part = mine[(mine["outcome"] == outcome).to_numpy(bool) & mine["dead_final"].notna().to_numpy(bool)]
+        share = 100 * np.bincount(part["dead_final"].astype(int), counts_of(part), hidden + 1) / size(mine)
         ax.bar(
             np.arange(hidden + 1), share, bottom=bottom, width=0.82, color=OUTCOME_COLOURS[outcome],
             hatch=OUTCOME_HATCHES[outcome] * 2, edgecolor="white", linewidth=0.4,
@@ -133,10 +134,10 @@ def describe_dead_units(trials: pd.DataFrame) -> str:
         mine = shown[(shown["init"] == init).to_numpy(bool)]
         law = dead_law(mine)
         exact = f" against {float(law @ np.arange(len(law))):.2f} by the exact law" if law is not None else ""
-        start, end = mine["dead_init"].mean(), mine["dead_final"].mean()
-        n_ended = int(mine["dead_final"].notna().sum())
-        last = f"{float(end):.2f} at the end (n = {n_ended:,})" if n_ended else "all diverged"
-        texts.append(f"{init}: {start:.2f} dead units at the start{exact} (n = {len(mine):,}), {last}")
+        start, end = mean(mine, "dead_init"), mean(mine, "dead_final")
+        n_ended = count_where(mine, mine["dead_final"].notna())
+        last = f"{end:.2f} at the end (n = {n_ended:,})" if n_ended else "all diverged"
+        texts.append(f"{init}: {start:.2f} dead units at the start{exact} (n = {size(mine):,}), {last}")
     where = words.condition(nearest(trials), [name for name in ("hidden", "lr") if name in swept(trials)] or ["hidden"])
     return f"On average, with {where}, {'; '.join(texts)}."
 
@@ -151,7 +152,7 @@ def stuck_by_live_units(trials: pd.DataFrame) -> Figure:
     figure, axes = panels(len(found), 2, 3.0, sharey=True)
     for ax, panel in zip(axes, found, strict=True):
         parts = by_value(panel.rows, lines)
-        ax.set_title(panel_title(panel, f"{n_text([len(part) for _, part in parts])} a line", 2))
+        ax.set_title(panel_title(panel, f"{n_text([size(part) for _, part in parts])} a line", 2))
         _live_lines(ax, parts, lines)
         ax.set_xlabel("units alive at the start")
         ax.set_ylim(-2, 102)
@@ -179,7 +180,8 @@ def live_trials(trials: pd.DataFrame) -> pd.DataFrame:
 def _live_lines(ax: Axes, parts: list[tuple[Any, pd.DataFrame]], lines: str | None) -> None:
     colours = series_colours(True, len(parts))
     for i, (value, part) in enumerate(parts):
-        table = part.groupby("live")["stuck"].agg(["sum", "size"])
+        runs = pd.DataFrame({"live": part["live"], "size": counts_of(part), "sum": counts_of(part) * part["stuck"]})
+        table = runs.groupby("live")[["sum", "size"]].sum()
         table = table[table["size"] >= 5]
         low, high = wilson(table["sum"], table["size"])
         rate = 100 * (table["sum"] / table["size"]).to_numpy(float)
@@ -197,7 +199,9 @@ def describe_stuck_by_live_units(trials: pd.DataFrame) -> str:
     row = nearest(trials)
     part = with_values(live_trials(trials), row, FIELDS)
     some = part["dead_init"] > 0
-    without, having = (Rate.of(int(chosen["stuck"].sum()), len(chosen)) for chosen in (part[~some], part[some]))
+    without, having = (
+        Rate.of(count_where(chosen, chosen["stuck"]), size(chosen)) for chosen in (part[~some], part[some])
+    )
     where = words.condition(row, swept(trials)) if swept(trials) else "the only condition"
     more = words.difference(unpaired(without, having))
     return (

@@ -12,6 +12,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from analysis import words
 from analysis.conditions import nearest, with_values
+from analysis.counts import counts_of, quantile, size
 from analysis.figures.layout import (
     axis_label,
     by_value,
@@ -41,7 +42,7 @@ def epochs_to_solve(trials: pd.DataFrame) -> Figure:
     figure, axes = panels(len(found), 2, 3.0, sharey=True)
     for ax, panel in zip(axes, found, strict=True):
         parts = by_value(panel.rows, lines)
-        sizes = [len(part) for _, part in parts]
+        sizes = [size(part) for _, part in parts]
         ax.set_title(panel_title(panel, f"{n_text(sizes)} a line", 2))
         colours = series_colours(True, len(parts))
         for i, (value, part) in enumerate(parts):
@@ -74,7 +75,7 @@ def epoch_axis(ax: Axes, last: int, label: str = "epoch") -> None:
 
 def _step(ax: Axes, part: pd.DataFrame, colour: Any, dashes: Any, label: str | None) -> None:
     epochs = int(part["epochs"].iloc[0])
-    curve = survival(part["solved_epoch"].astype("float64"), epochs)
+    curve = survival(part["solved_epoch"].astype("float64"), epochs, counts_of(part))
     x = np.unique(np.round(np.geomspace(1, max(epochs, 1), 200)))
     at = np.searchsorted(curve.epochs, x, side="right") - 1
     share, low, high = (100 * y[at] for y in (curve.share, curve.low, curve.high))
@@ -85,13 +86,16 @@ def _step(ax: Axes, part: pd.DataFrame, colour: Any, dashes: Any, label: str | N
 def describe_epochs_to_solve(trials: pd.DataFrame) -> str:
     """The median and the last epoch at which a run of the nearest condition was solved."""
     row = nearest(trials)
-    part = with_values(solvable(trials), row, FIELDS)["solved_epoch"].dropna().astype(int)
+    part = with_values(solvable(trials), row, FIELDS)
+    part = part[part["solved_epoch"].notna().to_numpy(bool)].sort_values("solved_epoch")
+    epochs = part["solved_epoch"].to_numpy(int)
+    half = quantile(epochs, counts_of(part), 0.5)
     where = words.condition(row, swept(trials)) if swept(trials) else "the only condition"
     if not len(part):
         return f"Nearest to the article ({where}) no run was solved."
     return (
-        f"Nearest to the article ({where}): of the {len(part):,} runs that were solved, half were so by epoch "
-        f"{np.median(part):,.0f} and the last at {part.max():,}. Runs that never solve it stay above; bands are 95 %."
+        f"Nearest to the article ({where}): of the {size(part):,} runs that were solved, half were so by epoch "
+        f"{half:,.0f} and the last at {epochs[-1]:,}. Runs that never solve it stay above; bands are 95 %."
     )
 
 

@@ -23,6 +23,8 @@
 # %%
 from analysis import verdict, words
 from analysis.conditions import nearest, others, with_values
+from analysis.counts import count_where
+from analysis.counts import size as total
 from analysis.notebooks.cells import read, say, show_figure, show_table, show_verdict, size
 from analysis.statistics import Rate
 from analysis.tables import COMPARED, comparison_table, conditions_table, draws_table, telling
@@ -46,13 +48,13 @@ show_figure(results, "success_rate")
 
 # %%
 article = with_values(trials, nearest(trials), FIELDS)
-solved = Rate.of(int((article["outcome"] == "solved").sum()), len(article))
+solved = Rate.of(count_where(article, article["outcome"] == "solved"), total(article))
 failed = Rate.of(solved.n - solved.count, solved.n)
 say(
     f"In the condition nearest to the article's ({words.condition(article.iloc[0], swept(trials))})",
     f"{words.rate(solved)} of the runs are solved and {words.rate(failed)} are not.",
 )
-show_table(conditions_table(trials))
+show_table(conditions_table(trials, results.data["epochs"]))
 
 # %% [markdown]
 # ## Do more units help?
@@ -61,7 +63,7 @@ show_table(conditions_table(trials))
 # alone. The runs that only one of the two solves tell whether the added units were worth it.
 
 # %%
-widths = verdict.compare_widths(trials)
+widths = verdict.compare_widths(trials, results.solved)
 show_verdict(verdict.more_units(trials, widths))
 shown, note = telling(widths)
 show_table(comparison_table("More units", note, others(trials, "hidden"), shown))
@@ -73,7 +75,7 @@ show_table(comparison_table("More units", note, others(trials, "hidden"), shown)
 # the step.
 
 # %%
-inits = verdict.compare_he(trials)
+inits = verdict.compare_he(trials, results.solved)
 show_verdict(verdict.he(trials, inits))
 show_table(comparison_table("He's draw", COMPARED, others(trials, "init"), inits))
 

@@ -19,6 +19,8 @@
 # %%
 from analysis import verdict, words
 from analysis.conditions import nearest, with_values
+from analysis.counts import count_where
+from analysis.counts import size as total
 from analysis.notebooks.cells import read, say, shared_predictions, show_figure, show_table, show_verdict, size
 from analysis.statistics import Rate
 from analysis.trials import FIELDS, OUTCOMES, fine, is_xor, swept
@@ -42,12 +44,12 @@ show_figure(results, "composition")
 
 # %%
 article = with_values(trials, nearest(trials), FIELDS)
-unsolved = article.loc[(article["outcome"] != "solved").to_numpy(bool), "outcome"].astype("str")
-ends = {name: Rate.of(int((unsolved == name).sum()), len(unsolved)) for name in OUTCOMES[1:]}
+unsolved = article[(article["outcome"] != "solved").to_numpy(bool)]
+ends = {name: Rate.of(count_where(unsolved, unsolved["outcome"] == name), total(unsolved)) for name in OUTCOMES[1:]}
 where = words.condition(nearest(trials), swept(trials))
 parts = "; ".join(f"{words.outcome(name)} {words.rate(rate)}" for name, rate in ends.items() if rate.count)
 say(
-    f"Nearest to the article's condition ({where}) {len(unsolved):,} of {len(article):,} runs are unsolved.",
+    f"Nearest to the article's condition ({where}) {total(unsolved):,} of {total(article):,} runs are unsolved.",
     f"Of these: {parts}." if parts else "",
 )
 
@@ -74,7 +76,8 @@ show_figure(results, "merged_rows")
 
 # %%
 stuck = trials[trials["outcome"].astype("str").str.startswith("stuck").to_numpy(bool)]
-merging = Rate.of(int((stuck["merged"].notna() & (stuck["merged"].astype("str") != "")).sum()), len(stuck))
+merges = stuck["merged"].notna() & (stuck["merged"].astype("str") != "")
+merging = Rate.of(count_where(stuck, merges), total(stuck))
 say(f"Stuck runs of all conditions in which rows share one wrong prediction: {words.rate(merging)}.")
 
 # %% [markdown]

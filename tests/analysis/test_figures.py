@@ -11,6 +11,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import QuadMesh
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
@@ -55,9 +56,25 @@ def texts(figure: Figure) -> str:
     return "\n".join(text.get_text() for text in figure.findobj(mpl.text.Text))
 
 
+def fine_grid(make) -> Path:
+    """A study of 12 x 10 conditions, in which the first 6 learning rates solve every seed and the others none."""
+    spec = {
+        f"{i}-{j}": ({"lr": round(0.01 * 2**i, 6), "scale": 0.25 * (j + 1)}, ["solved" if i < 6 else "stuck_1/2"] * 4)
+        for i in range(12)
+        for j in range(10)
+    }
+    return make(spec)
+
+
+@pytest.fixture
+def data_for(data: dict[str, pd.DataFrame], make) -> Callable[[Plot], pd.DataFrame]:
+    """What a figure is drawn of: the handmade study, or one with a grid fine enough for a landscape."""
+    return lambda plot: data_of(fine_grid(make))[plot.of] if plot.name == "landscape" else data[plot.of]
+
+
 @pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.name)
-def test_every_figure_has_its_n_on_it(plot: Plot, data: dict[str, pd.DataFrame]) -> None:
-    written = texts(plot.draw(data[plot.of]))
+def test_every_figure_has_its_n_on_it(plot: Plot, data_for) -> None:
+    written = texts(plot.draw(data_for(plot)))
     if plot.name == "functions":
         assert written.count("seed 7") == 2
     else:
@@ -65,10 +82,11 @@ def test_every_figure_has_its_n_on_it(plot: Plot, data: dict[str, pd.DataFrame])
 
 
 @pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.name)
-def test_the_same_results_give_the_same_bytes(plot: Plot, data: dict[str, pd.DataFrame], tmp_path: Path) -> None:
+def test_the_same_results_give_the_same_bytes(plot: Plot, data_for, tmp_path: Path) -> None:
+    data = data_for(plot)
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        save(plot.draw(data[plot.of]), tmp_path / name, plot.name)
+        save(plot.draw(data), tmp_path / name, plot.name)
     for suffix in ("png", "svg"):
         first, second = ((tmp_path / name / f"{plot.name}.{suffix}").read_bytes() for name in ("a", "b"))
         assert first == second
@@ -85,7 +103,7 @@ def test_figures_are_saved_at_200_dpi(data: dict[str, pd.DataFrame], tmp_path: P
 def test_figures_leave_the_callers_settings_alone(data: dict[str, pd.DataFrame]) -> None:
     before = dict(mpl.rcParams)
     for plot in PLOTS:
-        plot.draw(data[plot.of])
+        applies(plot.draw, data[plot.of])
     assert dict(mpl.rcParams) == before
 
 
@@ -120,7 +138,7 @@ def test_stuck_by_live_units_counts_the_stuck(data: dict[str, pd.DataFrame]) -> 
     (panel,) = [ax for ax in figure.axes if ax.get_title(loc="left").startswith("uniform")]
     line = panel.containers[0].lines[0]
     where = dict(zip(np.round(line.get_xdata()), line.get_ydata(), strict=True))
-    assert where[2] == pytest.approx(100 * at_two["stuck"].mean())
+    assert where[2] == pytest.approx(100 * np.average(at_two["stuck"], weights=at_two["count"]))
 
 
 def test_a_network_computes_what_its_weights_say() -> None:
@@ -165,11 +183,29 @@ def test_a_figure_that_makes_no_sense_says_so_twice(study, make) -> None:
 
 
 NOT_DRAWN = {
-    "unsolved": {"success_map", "epochs_to_solve", "functions", "freed_by_rescue"},
-    "one_condition": {"success_rate", "success_map", "functions", "freed_by_rescue"},
-    "leaky": {"dead_units", "stuck_by_live_units", "functions", "merged_rows", "freed_by_rescue"},
-    "other_task": {"success_map", "functions", "freed_by_rescue"},
+    "unsolved": {"landscape", "success_map", "epochs_to_solve", "functions", "freed_by_rescue"},
+    "one_condition": {"landscape", "success_rate", "success_map", "functions", "freed_by_rescue"},
+    "leaky": {"landscape", "dead_units", "stuck_by_live_units", "functions", "merged_rows", "freed_by_rescue"},
+    "other_task": {"landscape", "success_map", "functions", "freed_by_rescue"},
 }
+
+
+def test_a_landscape_shows_each_cell_in_its_place(make) -> None:
+    data = data_of(fine_grid(make))["trials"]
+    (ax, *_) = BY_NAME["landscape"].draw(data).axes
+    (mesh,) = (each for each in ax.collections if isinstance(each, QuadMesh))
+    rates = mesh.get_array().reshape(10, 12)
+    assert (rates[:, :6] == 100).all()
+    assert (rates[:, 6:] == 0).all()
+    corners = mesh.get_coordinates()
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    for i in range(12):
+        assert corners[0, i, 0] < 0.01 * 2**i < corners[0, i + 1, 0]
+    for j in range(10):
+        assert corners[j, 0, 1] < 0.25 * (j + 1) < corners[j + 1, 0, 1]
+    said = BY_NAME["landscape"].describe(data)
+    assert "of 120 cells, 60 are solved more often than not and 60 less often" in said.replace("50 %", "")
+    assert not applies(success.success_map, data), "its cells would be too small for their numbers"
 
 
 def applies(function: Callable[[pd.DataFrame], object], data: pd.DataFrame) -> bool:
@@ -203,6 +239,6 @@ def test_what_is_left_out_of_a_figure_is_said(make) -> None:
 
 
 def test_the_share_not_yet_solved_ends_at_the_share_unsolved(data: dict[str, pd.DataFrame]) -> None:
-    figure = waiting.epochs_to_solve(data["trials"])
+    figure = waiting.epochs_to_solve(data["epochs"])
     ends = [line.get_ydata()[-1] for line in figure.axes[0].lines]
     assert ends == pytest.approx([50.0, 2.5])

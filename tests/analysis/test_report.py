@@ -232,7 +232,7 @@ def test_every_link_leads_somewhere_and_every_picture_has_words(page: Page) -> N
     assert len(page.links) >= 15
     assert {link.removeprefix("#") for link in page.links} <= set(page.ids)
     assert len(set(page.ids)) == len(page.ids)
-    assert len(page.pictures) == 8, "ten, less the two of exemplars, which this folder lacks"
+    assert len(page.pictures) == 8, "eleven, less the two of exemplars, which this folder lacks, and the landscape"
     for picture in page.pictures:
         assert len(picture["alt"]) > 60
         assert int(picture["width"]) > int(picture["height"]) / 3 > 0
@@ -287,7 +287,7 @@ def test_failed_trainings_are_said_and_left_out(handmade: Path) -> None:
     _, *rows = page.tables["Every condition"]
     assert [row[:3] for row in rows] == [["4", "uniform", "2"], ["4", "he", "40"], ["10", "uniform", "40"]]
     for plot in PLOTS[:7]:
-        assert plot.draw(report.read_results(handmade).trials).axes
+        assert plot.draw(report.read_results(handmade).data[plot.of]).axes
 
 
 def test_other_tasks_and_losses_are_reported_too(make) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from analysis import report
+from analysis.counts import size
 from analysis.draw import read
 from analysis.figures import PLOTS
 from analysis.figures.rescue import describe_freed_by_rescue, freed_by_rescue
@@ -113,7 +114,7 @@ def test_the_claims_are_judged_on_the_runs_that_were_left_alone(rescued: Path) -
     text = render(rescued)
     assert "Of 64 unsolved runs 64 are at rest" in text
     assert "leaky" not in text[text.index("five claims") : text.index("The rules")]
-    assert len(read(rescued)["trials"]) == 80
+    assert size(read(rescued)["trials"]) == 80
     assert len(read(rescued)["rescues"]) == 400
 
 

@@ -39,7 +39,7 @@ def digest(study: Study) -> dict[str, object]:
     """What digests.json holds of a study."""
     exact = [condition for condition in study.conditions if condition.exact]
     wanted, total = schema(study.conditions), Digest()
-    tables = dict(trained([Batch(condition, study.seeds_of(condition), study.certify) for condition in exact]))
+    tables = dict(trained([Batch(condition, study.seeds_of(condition), certify=study.certify) for condition in exact]))
     for batch, table in sorted(tables.items(), key=lambda item: exact.index(item[0].condition)):
         assert set(table["status"].to_pylist()) == {"ok"}, (batch, table["error"][0])
         total.update(encode(with_condition(table, batch.condition, wanted), wanted))

@@ -39,6 +39,7 @@ def test_every_field_counts() -> None:
         "output": "sigmoid",
         "bias": False,
         "init": catalog.init("he"),
+        "scale": 2.0,
         "lr": 0.2,
         "epochs": 5,
         "loss": "mse",

@@ -10,7 +10,7 @@ from scipy import stats
 
 from experiments import catalog, words
 from nnxor.draws import Weights, draw
-from nnxor.inits import UNIFORM, Distribution, Init, evaluate
+from nnxor.inits import UNIFORM, Distribution, GivenWeights, Init, evaluate
 
 SEEDS = st.integers(0, 2**63 - 200)
 
@@ -155,3 +155,25 @@ def test_a_wrong_distribution_is_refused_by_name(spec: dict[str, object], messag
 
 GOLDEN_W1 = ["0x1.c2231a0000000p-3", "0x1.4125c80000000p-1", "0x1.b6b9180000000p-6", "0x1.6275320000000p-4"]
 GOLDEN_W2 = ["-0x1.77571e0000000p-2", "0x1.2fc7900000000p-1"]
+
+
+def test_a_scale_multiplies_every_weight_and_bias_and_one_changes_no_bit() -> None:
+    init, seeds = catalog.init("torch"), range(50)
+    plain, same, double, third = (
+        draw(init, 2, 4, seeds, **({} if scale is None else {"scale": scale})) for scale in (None, 1.0, 2.0, 1 / 3)
+    )
+    for before, after, twice, less in zip(plain.arrays(), same.arrays(), double.arrays(), third.arrays(), strict=True):
+        assert before.tobytes() == after.tobytes()
+        assert np.array_equal(2 * before, twice), "a power of two commutes with rounding"
+        assert np.allclose(before / 3, less, rtol=1e-6)
+        assert less.dtype == np.float32
+
+
+def test_given_weights_are_scaled_too() -> None:
+    rng = np.random.default_rng(0)
+    shapes = ((2, 3, 5), (3, 5), (3, 5), (5,))
+    arrays = tuple(rng.normal(size=shape).astype(np.float32) for shape in shapes)
+    given_ = GivenWeights("w.npz", "digest", arrays)
+    plain, double = (draw(given_, 2, 3, range(5), scale=scale) for scale in (1.0, 2.0))
+    for before, twice in zip(plain.arrays(), double.arrays(), strict=True):
+        assert np.array_equal(2 * before, twice)

@@ -1,0 +1,65 @@
+"""Axes in short: `[{geomspace: [0.003, 1, 64]}]` stands for 64 numbers, as NumPy's function of that name has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from experiments.errors import InputError
+
+FORMS = ("geomspace", "linspace")
+
+WHOLE = ("hidden", "epochs", "batch_size")
+"""Fields whose numbers are rounded to integers; those that come twice then count once."""
+
+NUMBERS = (*WHOLE, "slope", "scale", "lr", "momentum", "beta1", "beta2", "epsilon")
+
+DIGITS = 4
+"""Significant digits that the numbers between the ends keep (more where two would be the same)."""
+
+MOST = 4096
+
+
+def spell_out(key: str, name: str, listed: list[object]) -> list[object]:
+    """The values of a field, each `{geomspace: [first, last, count]}` among them as the numbers that it stands for.
+
+    `key` stands in messages, `name` is the field. Both ends are exactly those given.
+    """
+    if name not in NUMBERS:
+        return listed
+    return [value for each in listed for value in (_numbers(key, name, each) if isinstance(each, Mapping) else [each])]
+
+
+def _numbers(key: str, name: str, given: Mapping[str, object]) -> list[object]:
+    form, numbers = next(iter(given.items()), ("", None))
+    if len(given) != 1 or form not in FORMS or not isinstance(numbers, list) or not _are_numbers(numbers):
+        raise InputError(
+            f"{key}={dict(given)} is not allowed; allowed: numbers, or {{geomspace: [first, last, count]}}, or linspace"
+        )
+    first, last, count = numbers
+    if not isinstance(count, int) or not 2 <= count <= MOST:
+        raise InputError(f"{key}: count={count} is not allowed; allowed: an integer from 2 to {MOST}")
+    if first == last or (form == "geomspace" and min(first, last) <= 0):
+        positive = ", both above 0" if form == "geomspace" else ""
+        raise InputError(f"{key}: [{first}, {last}] is not allowed; allowed: two different ends{positive}")
+    between = np.geomspace if form == "geomspace" else np.linspace
+    values = between(float(first), float(last), count)
+    if name in WHOLE:
+        return list(dict.fromkeys(int(value) for value in np.round(values)))
+    return [first, *_rounded(values)[1:-1], last]
+
+
+def _are_numbers(given: list[object]) -> bool:
+    return len(given) == 3 and all(
+        isinstance(x, int | float) and not isinstance(x, bool) and np.isfinite(x) for x in given
+    )
+
+
+def _rounded(values: np.ndarray) -> list[float]:
+    """The values to as few digits as keep them apart, from `DIGITS` on."""
+    for digits in range(DIGITS, 17):
+        short = [float(f"{value:.{digits}g}") for value in values]
+        if len(set(short)) == len(short):
+            break
+    return short

@@ -1,0 +1,103 @@
+"""A study as counts says what its rows say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import CensoredData, ecdf
+
+from analysis.comparisons import compare_values
+from analysis.counts import Solved, count_where, load_counts, mean, quantile, size, tally
+from analysis.culprits import culprits
+from analysis.statistics import paired, survival
+from analysis.summary import summarise
+from analysis.trials import FolderError, fine, load
+
+
+def test_a_frame_of_counts_says_what_the_rows_say(handmade: Path) -> None:
+    rows, counted = load(handmade), load_counts(handmade)
+    assert len(counted.runs) < len(rows) == size(counted.runs) == size(counted.epochs)
+    pd.testing.assert_frame_equal(
+        summarise(rows), summarise(counted.runs, counted.epochs), check_dtype=False, check_categorical=False
+    )
+    for ours, theirs in zip(culprits(rows), culprits(counted.runs), strict=True):
+        assert repr(vars(ours) | {"condition": 0}) == repr(vars(theirs) | {"condition": 0})
+    for field in ("hidden", "init"):
+        pd.testing.assert_frame_equal(
+            compare_values(rows, field), compare_values(counted.runs, field, solved=counted.solved), check_dtype=False
+        )
+
+
+def test_each_count_names_the_lowest_seed_that_ended_so(handmade: Path) -> None:
+    rows, runs = fine(load(handmade)), load_counts(handmade).runs
+    lowest = rows.groupby(["condition", "outcome"], observed=True)["seed"].min()
+    assert runs.groupby(["condition", "outcome"], observed=True)["seed"].min().to_dict() == lowest.to_dict()
+
+
+def test_conditions_keep_their_order(handmade: Path) -> None:
+    rows, counted = load(handmade), load_counts(handmade)
+    for frame in (counted.runs, counted.epochs):
+        assert list(frame["condition"].unique()) == list(rows["condition"].unique())
+        assert {name: frame[name].dtype for name in ("init", "lr")} == {
+            name: rows[name].dtype for name in ("init", "lr")
+        }
+
+
+def test_counts_that_are_not_those_of_the_manifest_are_refused(handmade: Path) -> None:
+    table = pd.read_parquet(handmade / "trials.parquet")
+    table.iloc[:-1].to_parquet(handmade / "trials.parquet")
+    with pytest.raises(FolderError, match="159 trials instead of 160"):
+        load_counts(handmade)
+
+
+VALUES = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 5)), max_size=20)
+
+
+@given(VALUES, st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]))
+def test_quantiles_of_counts_are_those_of_the_values(pairs: list[tuple[int, int]], share: float) -> None:
+    counted = dict(sorted(dict(pairs).items()))
+    values = np.repeat(list(counted), list(counted.values())) if counted else np.array([])
+    found = quantile(np.array(list(counted)), np.array(list(counted.values())), share)
+    assert found == pytest.approx(np.quantile(values, share)) if len(values) else np.isnan(found)
+
+
+@given(st.lists(st.tuples(st.one_of(st.none(), st.integers(1, 40)), st.integers(1, 4)), min_size=1, max_size=20))
+def test_survival_of_counts_is_kaplan_meiers(pairs: list[tuple[int | None, int]]) -> None:
+    times = np.array([np.nan if time is None else time for time, _ in pairs], float)
+    counts = np.array([count for _, count in pairs])
+    curve = survival(times, 40, counts)
+    each = np.repeat(times, counts)
+    theirs = ecdf(CensoredData.right_censored(np.where(np.isnan(each), 40, each), np.isnan(each))).sf
+    assert curve.share == pytest.approx(theirs.evaluate(curve.epochs))
+    assert set(theirs.quantiles) <= set(curve.epochs)
+
+
+@given(
+    st.lists(st.sampled_from(["solved", "stuck_1/4", None]), min_size=1, max_size=40),
+    st.lists(st.sampled_from(["solved", "stuck_1/4", None]), min_size=1, max_size=40),
+    st.integers(0, 2**40),
+)
+def test_bits_pair_seeds_like_sets(a: list[str | None], b: list[str | None], first: int) -> None:
+    rows = [
+        {"condition": name, "seed": first + i, "outcome": outcome, "status": "ok"}
+        for name, outcomes in (("a", a), ("b", b))
+        for i, outcome in enumerate(outcomes)
+        if outcome
+    ]
+    if {row["condition"] for row in rows} < {"a", "b"}:
+        return
+    both = [(x == "solved", y == "solved") for x, y in zip(a, b, strict=False) if x and y]
+    expected = paired([x for x, _ in both], [y for _, y in both])
+    found = Solved.of(pd.DataFrame(rows)).compare("a", "b")
+    assert vars(found) == pytest.approx(vars(expected), nan_ok=True)
+
+
+def test_weights_are_counted_with() -> None:
+    frame = pd.DataFrame({"x": [1.0, 2.0, np.nan], "count": [3, 1, 5]})
+    assert (size(frame), count_where(frame, frame["x"] > 1), mean(frame, "x")) == (9, 1, 1.25)
+    assert tally(frame, "x").to_dict() == {1.0: 3, 2.0: 1}

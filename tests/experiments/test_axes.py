@@ -1,0 +1,70 @@
+"""Axes in short: the same numbers everywhere, ends exact, and one line for what makes no axis."""
+
+from __future__ import annotations
+
+import pytest
+from harness import compose
+from hypothesis import given
+from hypothesis import strategies as st
+
+from experiments.axes import spell_out
+from experiments.errors import InputError
+from experiments.study import read_study
+
+
+def axis(name: str, form: str, *numbers: float) -> list[object]:
+    return spell_out(f"grid.{name}", name, [{form: list(numbers)}])
+
+
+def test_numbers_are_spread_by_ratio_or_by_difference_and_read_well() -> None:
+    assert axis("lr", "geomspace", 0.01, 1, 3) == [0.01, 0.1, 1]
+    assert axis("lr", "geomspace", 0.01, 0.1, 4) == [0.01, 0.02154, 0.04642, 0.1]
+    assert axis("scale", "linspace", 0.5, 2, 4) == [0.5, 1.0, 1.5, 2]
+    assert axis("hidden", "geomspace", 2, 16, 7) == [2, 3, 4, 6, 8, 11, 16]
+
+
+def test_numbers_too_close_for_few_digits_keep_more() -> None:
+    found = axis("lr", "linspace", 1, 1.0001, 11)
+    assert len(set(found)) == 11
+    assert found[1] == 1.00001
+
+
+@given(st.floats(1e-3, 1e3), st.floats(1.5, 1e3), st.integers(2, 100), st.sampled_from(["geomspace", "linspace"]))
+def test_ends_are_exact_and_numbers_ascend(first: float, ratio: float, count: int, form: str) -> None:
+    found = axis("lr", form, first, first * ratio, count)
+    assert found[0] == first
+    assert found[-1] == first * ratio
+    assert found == sorted(set(found))  # type: ignore[type-var]
+    assert len(found) == count
+
+
+def test_a_study_takes_them_beside_plain_values_and_a_list_replaces_them() -> None:
+    found = read_study(compose("study=smoke", "grid.hidden=4", "grid.init=he", "grid.lr=[{geomspace:[0.01,1,3]},0.2]"))
+    assert [condition.lr for condition in found.conditions] == [0.01, 0.1, 0.2, 1.0]
+    found = read_study(compose("study=landscape", "grid.lr=[0.1]", "grid.scale=2"))
+    assert [(condition.lr, condition.scale) for condition in found.conditions] == [(0.1, 2.0)]
+
+
+@pytest.mark.parametrize(
+    ("name", "given_", "words"),
+    [
+        ("lr", {"geomspace": [0.01, 1]}, "allowed: numbers, or {geomspace: [first, last, count]}"),
+        ("lr", {"logspace": [0.01, 1, 3]}, "allowed: numbers, or {geomspace: [first, last, count]}"),
+        ("lr", {"geomspace": [0.01, 1, 3], "linspace": [0, 1, 3]}, "allowed: numbers, or"),
+        ("lr", {"geomspace": [0.01, 1, 1]}, "count=1"),
+        ("lr", {"geomspace": [0.01, 1, 2.5]}, "count=2.5"),
+        ("lr", {"geomspace": [0, 1, 3]}, "both above 0"),
+        ("scale", {"linspace": [1, 1, 3]}, "two different ends"),
+    ],
+)
+def test_what_makes_no_axis_is_refused(name: str, given_: object, words: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        spell_out(f"grid.{name}", name, [given_])
+    assert f"grid.{name}" in str(refusal.value)
+    assert words in str(refusal.value)
+
+
+def test_impossible_scales_are_refused() -> None:
+    for scale in ("0", "-1", "1e7", "true"):
+        with pytest.raises(InputError, match=r"grid\.scale=.* is not allowed; allowed: a number above 0"):
+            read_study(compose("study=smoke", f"grid.scale=[1,{scale}]"))

@@ -1,0 +1,371 @@
+"""Studies that keep counts: the same as from rows, however they were cut, killed, resumed, grown or folded."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from harness import SMALL, compose
+from hypothesis import given
+from hypothesis import strategies as st
+
+from experiments import batches, counts, parts
+from experiments import folder as folder_module
+from experiments.batches import Batch
+from experiments.errors import InputError, RunError
+from experiments.execute import AHEAD, execute
+from experiments.run import run as run_study
+from experiments.study import Study, read_study
+from experiments.table import failed_table
+from nnxor.condition import Condition
+
+Run = Callable[..., Path]
+SUMMARY = ("record=summary", "parallel.batch=8")
+
+
+def digest(folder: Path, name: str = "counts.parquet") -> str:
+    return hashlib.sha256((folder / name).read_bytes()).hexdigest()
+
+
+def manifest(folder: Path) -> dict[str, object]:
+    content = json.loads((folder / "manifest.json").read_text())
+    assert isinstance(content, dict)
+    return content
+
+
+# --- counting
+
+ROWS = st.lists(
+    st.sampled_from(
+        [
+            ("solved", None, None, 0, 0, 17, None),
+            ("solved", None, None, 1, 1, 30, None),
+            ("stuck_1/4", "alive_but_merged", "00=10", 0, 1, None, 5),
+            ("stuck_1/2", "died_in_training", "00=01=10=11", 1, 4, None, 8),
+            ("diverged", "step_too_large", None, 0, None, None, None),
+        ]
+    ),
+    min_size=1,
+    max_size=60,
+)
+
+
+def part_table(rows: list[tuple[object, ...]], start: int) -> pa.Table:
+    names = ("outcome", "cause", "merged", "dead_init", "dead_final", "solved_epoch", "first_death_epoch")
+    columns = {name: pa.array([row[i] for row in rows]) for i, name in enumerate(names)}
+    whole = {name: columns[name].cast(pa.string() if i < 3 else pa.int32()) for i, name in enumerate(names)}
+    n = len(rows)
+    return pa.table({"seed": np.arange(start, start + n), **whole, "status": ["ok"] * n, "error": pa.nulls(n)})
+
+
+def written(folder: Path, table: pa.Table, cuts: list[int], order: int) -> bytes:
+    """counts.parquet of a table that came in pieces, half of them folded in before the others."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    start, n = table["seed"][0].as_py(), len(table)
+    bounds = [0, *sorted({cut for cut in cuts if cut < n}), n]
+    pieces = []
+    for first, last in itertools.pairwise(bounds):
+        if first < last:
+            batch = Batch(Condition(), range(start + first, start + last), "summary")
+            pieces.append(parts.write_part(folder, batch, counts.count_rows(table.slice(first, last - first))))
+    pieces = pieces[order % len(pieces) :] + pieces[: order % len(pieces)]
+    study = Study("s", "Q?", (Condition(),), range(start, start + n), "summary")
+    path, half = folder / "counts.parquet", len(pieces) // 2
+    held: dict[str, counts.Held] = {}
+    if half:
+        counts.write(path, study, {}, {Condition().key: pieces[:half]}, whole=False)
+        held = counts.scan(path)
+    done = counts.write(path, study, held, {Condition().key: pieces[half:]})
+    assert (done.rows, done.failed) == (n, 0)
+    assert counts.scan(path)[Condition().key].seeds == [study.seeds]
+    return path.read_bytes()
+
+
+STARTS = st.sampled_from([0, 3, counts.CHUNK - 7])
+
+
+@given(rows=ROWS, start=STARTS, cuts=st.lists(st.integers(1, 59)), order=st.integers(0, 9))
+def test_counts_are_those_of_the_rows_however_they_are_cut(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[object, ...]], start: int, cuts: list[int], order: int
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "cut"
+    table = part_table(rows, start)
+    assert written(folder, table, cuts, order) == written(folder, table, [], 0)
+    kept = pq.read_table(folder / "counts.parquet").to_pylist()
+    runs = {
+        (row["outcome"], row["cause"], row["merged"], row["dead_init"], row["dead_final"]): (row["count"], row["seed"])
+        for row in kept
+        if row["kind"] == "runs"
+    }
+    assert runs == {key[:5]: (rows.count(key), start + rows.index(key)) for key in rows}
+    for place, name in ((5, "solved_epoch"), (6, "first_death_epoch")):
+        epochs = [row[place] for row in rows if row[place] is not None]
+        assert {row["epoch"]: row["count"] for row in kept if row["kind"] == name} == {
+            epoch: epochs.count(epoch) for epoch in epochs
+        }
+    solved = [
+        (row["seed"] + i, bool(bit))
+        for row in kept
+        if row["kind"] == "seeds"
+        for i, bit in enumerate(np.unpackbits(np.frombuffer(row["solved"], np.uint8), count=row["count"]))
+    ]
+    assert solved == [(start + i, row[0] == "solved") for i, row in enumerate(rows)]
+
+
+def test_seeds_are_kept_as_a_bit_each_in_chunks(tmp_path: Path) -> None:
+    n = 3 * counts.CHUNK + 5
+    flags = np.arange(n) % 3 == 0
+    rows = list(counts._seed_rows([(7, flags[: n // 2]), (7 + n // 2, flags[n // 2 :])]))
+    assert [row["seed"][0].as_py() % counts.CHUNK for row in rows] == [7, 0, 0, 0]
+    assert sum(len(row["solved"][0].as_py()) for row in rows) <= n / 8 + 4
+    together = np.concatenate([piece for row in rows for _, piece in counts._pieces(row)])
+    assert np.array_equal(together, flags)
+
+
+def test_failed_trainings_are_counted_and_not_among_the_seeds() -> None:
+    table = counts.count_rows(failed_table(range(5, 9), "MemoryError: no room"))
+    (row,) = table.to_pylist()
+    assert (row["kind"], row["status"], row["error"], row["count"], row["seed"]) == (
+        "runs", "failed", "MemoryError: no room", 4, 5,
+    )  # fmt: skip
+
+
+# --- studies
+
+
+def test_summary_and_verdicts_are_to_the_byte_those_of_the_rows(run: Run) -> None:
+    from analysis.counts import load_counts
+    from analysis.trials import FolderError, load
+
+    rows, summary = run(folder="rows"), run(*SUMMARY, folder="summary")
+    assert digest(rows, "summary.csv") == digest(summary, "summary.csv")
+    assert not (summary / "trials.parquet").exists()
+    assert (manifest(rows)["record"], manifest(summary)["record"]) == ("trials", "summary")
+    assert "record: summary" in (summary / "config.yaml").read_text()
+    a, b = load_counts(rows), load_counts(summary)
+    pd.testing.assert_frame_equal(a.runs, b.runs)
+    pd.testing.assert_frame_equal(a.epochs, b.epochs)
+    keys = list(a.solved.bits)
+    for one, other in itertools.combinations(keys[:4], 2):
+        assert a.solved.compare(one, other) == b.solved.compare(one, other)
+    with pytest.raises(FolderError, match="holds counts and no trials"):
+        load(summary)
+
+
+@pytest.mark.parametrize("how", [("parallel.batch=3",), ("parallel.n_jobs=2",), ("engine=numpy",)], ids=" ".join)
+def test_how_a_study_runs_never_shows_in_its_counts(run: Run, how: tuple[str, ...]) -> None:
+    a, b = run("record=summary", folder="a"), run("record=summary", *how, folder="b")
+    assert digest(a) == digest(b)
+    assert manifest(a)["digest"] == manifest(b)["digest"]
+
+
+@pytest.mark.parametrize("fold", [3, 512])
+def test_growing_and_folding_end_at_the_same_bytes(run: Run, monkeypatch: pytest.MonkeyPatch, fold: int) -> None:
+    monkeypatch.setattr(counts, "FOLD", fold)
+    grown = run(*SUMMARY, "seeds.start=5", "seeds.count=7", "grid.hidden=10", folder="grown")
+    run(*SUMMARY, folder="grown")
+    assert [each["trained"] for each in manifest(grown)["runs"]] == [56, 264]  # type: ignore[attr-defined]
+    assert digest(grown) == digest(run("record=summary", folder="whole"))
+    assert not (grown / "parts").exists()
+
+
+class StopError(Exception):
+    """Ends a run in the middle."""
+
+
+@pytest.mark.parametrize(("after", "fold"), [(1, 512), (20, 512), (20, 6), (47, 6)])
+def test_a_run_that_was_cut_off_goes_on_to_the_same_bytes(
+    run: Run, monkeypatch: pytest.MonkeyPatch, after: int, fold: int
+) -> None:
+    write, done = parts.write_part, []
+
+    def stop_after(*arguments: object) -> object:
+        if len(done) == after:
+            raise StopError
+        done.append(arguments)
+        return write(*arguments)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(folder_module, "write_part", stop_after)
+        patch.setattr(counts, "FOLD", fold)
+        with pytest.raises(StopError):
+            run(*SUMMARY, folder="broken")
+    broken = Path(str(done[0][0])).parent
+    assert len(list((broken / "parts").iterdir())) == after % fold
+    run("record=summary", "parallel.batch=5", folder="broken")
+    assert digest(broken) == digest(run("record=summary", folder="whole"))
+    assert digest(broken, "summary.csv") == digest(run(folder="rows"), "summary.csv")
+
+
+def test_a_run_killed_between_counting_parts_and_dropping_them_counts_none_twice(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    unlink = Path.unlink
+
+    def stop(path: Path, missing_ok: bool = False) -> None:
+        if path.parent.name == "parts" and path.suffix == ".parquet":
+            raise StopError
+        unlink(path, missing_ok=missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(counts, "FOLD", 6)
+        patch.setattr(Path, "unlink", stop)
+        with pytest.raises(StopError):
+            run(*SUMMARY, folder="broken")
+    broken = tmp_path / "broken"
+    assert (broken / "counts.parquet").exists()
+    assert len(list((broken / "parts").glob("*.parquet"))) == 6
+    run("record=summary", folder="broken")
+    assert digest(broken) == digest(run("record=summary", folder="whole"))
+    assert not (broken / "parts").exists()
+
+
+def test_parts_that_overlap_or_are_torn_or_foreign_are_never_counted(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise StopError
+
+    cut = {}
+    for name, overrides in (("a", ()), ("b", ("parallel.batch=5",)), ("rows", ("record=trials",))):
+        with monkeypatch.context() as patch:
+            patch.setattr(folder_module.ResultFolder, "compact", fail)
+            with pytest.raises(StopError):
+                run(*SUMMARY, *overrides, folder=name)
+        cut[name] = sorted((tmp_path / name / "parts").glob("*.parquet"))
+    for path in (*cut["b"], *cut["rows"]):
+        if not (tmp_path / "a" / "parts" / path.name).exists():
+            shutil.copy(path, tmp_path / "a" / "parts" / path.name)
+    torn = cut["a"][0]
+    torn.write_bytes(torn.read_bytes()[:-20])
+    shutil.copy(cut["rows"][1], tmp_path / "a" / "parts" / "of-rows.parquet")
+    run("record=summary", folder="a")
+    said = capsys.readouterr().out
+    assert f"left aside: {torn}: torn" in said
+    assert "of-rows.parquet: a part of a study with record=trials" in said
+    assert digest(tmp_path / "a") == digest(run("record=summary", folder="whole"))
+
+
+@pytest.mark.parametrize(("first", "then"), [("trials", "summary"), ("summary", "trials")])
+def test_what_a_folder_keeps_cannot_change(run: Run, first: str, then: str) -> None:
+    run(f"record={first}")
+    with pytest.raises(InputError) as refusal:
+        run(f"record={then}")
+    assert f"was made with record={first}, this is {then}" in str(refusal.value)
+    assert "overwrite=true" in str(refusal.value)
+    out = run(f"record={then}", "overwrite=true")
+    kept = {"trials": "trials.parquet", "summary": "counts.parquet"}[then]
+    assert [path.name for path in out.glob("*.parquet")] == [kept]
+
+
+def test_failed_trainings_are_tried_again(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nnxor import engines
+
+    load = engines.load
+
+    def faulty(name: str) -> engines.Engine:
+        def train(condition, start, seeds):  # type: ignore[no-untyped-def]
+            if condition.hidden == 10 and condition.lr == 0.1:
+                raise MemoryError("no room")
+            return load(name)(condition, start, seeds)
+
+        return train
+
+    output = tmp_path / "faulty"
+    with monkeypatch.context() as patch:
+        patch.setattr(engines, "load", faulty)
+        patch.setattr(counts, "FOLD", 4)
+        assert run_study(compose(*SMALL, *SUMMARY, f"output={output}")) == 1
+    assert (manifest(output)["trials"], manifest(output)["failed"]) == (320, 40)
+    run(*SUMMARY, folder="faulty")
+    assert [each["trained"] for each in manifest(output)["runs"]] == [320, 40]  # type: ignore[attr-defined]
+    assert digest(output) == digest(run(*SUMMARY, folder="whole"))
+
+
+def test_damaged_counts_are_refused(run: Run) -> None:
+    out = run(*SUMMARY)
+    content = bytearray((out / "counts.parquet").read_bytes())
+    content[100] ^= 1
+    (out / "counts.parquet").write_bytes(content)
+    with pytest.raises(RunError, match="is damaged"):
+        run(*SUMMARY, "seeds.count=21")
+
+
+# --- larger than memory
+
+
+def test_a_hundred_million_trainings_are_planned_without_listing_their_batches(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = read_study(compose("seeds.count=6250000"))
+    assert study.n_trainings == 10**8
+    first = list(itertools.islice(batches.missing(study, {}, "numba", None), 3))
+    assert [batch.seeds.start for batch in first] == [0, len(first[0].seeds), 2 * len(first[0].seeds)]
+    told = list(batches.left(study, {}, "numba", None))
+    assert sum(each.trainings for each in told) == 10**8
+    assert len(told) == len(study.conditions)
+    largest = ("seeds.count=6250000000", "record=summary", f"output={tmp_path / 'x'}")
+    assert run_study(compose(*largest, "dry_run=true")) == 0
+    assert "missing      100,000,000,000 in " in capsys.readouterr().out
+
+
+@given(st.lists(st.integers(0, 30), max_size=4), st.integers(1, 40), st.integers(1, 9))
+def test_what_is_left_is_told_as_the_batches_say(done: list[int], count: int, size: int) -> None:
+    study = Study("s", "Q?", (Condition(), Condition(lr=0.2)), range(count))
+    spans = {Condition().key: batches.merge([range(seed, seed + 3) for seed in done])}
+    made = list(batches.missing(study, spans, "numba", size))
+    told = list(batches.left(study, spans, "numba", size))
+    assert sum(each.batches for each in told) == len(made)
+    assert sum(each.trainings for each in told) == sum(len(batch.seeds) for batch in made)
+    firsts = {batch.condition.key: batch for batch in reversed(made)}
+    assert {each.first.condition.key: each.first for each in told} == firsts
+
+
+def test_batches_are_taken_as_they_are_needed() -> None:
+    taken = []
+
+    def endless():  # type: ignore[no-untyped-def]
+        for start in itertools.count():
+            taken.append(start)
+            yield Batch(Condition(epochs=0), range(start, start + 1))
+
+    results = execute(endless(), "numpy", "threads", 1)
+    assert [len(next(results)[1]) for _ in range(3)] == [1, 1, 1]
+    assert len(taken) <= AHEAD
+    results.close()  # type: ignore[attr-defined]
+
+
+def test_more_trainings_than_a_record_can_bear_are_refused() -> None:
+    with pytest.raises(InputError, match="at most 1,000,000,000, or 100,000,000,000 with record=summary"):
+        read_study(compose("seeds.count=62500001"))
+    assert read_study(compose("seeds.count=62500001", "record=summary")).n_trainings == 16 * 62500001
+    with pytest.raises(InputError, match="record=rows is not allowed; allowed: trials, summary"):
+        read_study(compose("record=rows"))
+
+
+def test_folders_of_counts_are_compared_like_folders_of_rows(run: Run) -> None:
+    from analysis.compare import compare_folders
+
+    base = ("grid.hidden=4", "grid.init=[uniform,he]", "grid.lr=0.2")
+    sides = {
+        (name, record): run(*base, f"record={record}", *more, folder=f"{name}-{record}")
+        for name, more in (("a", ()), ("b", ("base.epochs=70", "seeds.start=9")), ("c", ("seeds.start=3",)))
+        for record in ("trials", "summary")
+    }
+    for other in ("b", "c"):
+        rows = compare_folders(sides["a", "trials"], sides[other, "trials"])
+        summary = compare_folders(sides["a", "summary"], sides[other, "summary"])
+        mixed = compare_folders(sides["a", "summary"], sides[other, "trials"])
+        assert rows.rows == summary.rows == mixed.rows
+        assert rows.checked == summary.checked == mixed.checked == (0 if other == "b" else 34)
+        assert (rows.broken, summary.broken) == (0, 0)
