@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -32,12 +33,13 @@ def spell_out(key: str, name: str, listed: list[object]) -> list[object]:
 
 
 def _numbers(key: str, name: str, given: Mapping[str, object]) -> list[object]:
+    numbers: Any
     form, numbers = next(iter(given.items()), ("", None))
     if len(given) != 1 or form not in FORMS or not _are_numbers(numbers):
         raise InputError(
             f"{key}={dict(given)} is not allowed; allowed: numbers, or {{geomspace: [first, last, count]}}, or linspace"
         )
-    first, last, count = numbers  # type: ignore[misc]
+    first, last, count = numbers
     if not isinstance(count, int) or not 2 <= count <= MOST:
         raise InputError(f"{key}: count={count} is not allowed; allowed: an integer from 2 to {MOST}")
     if first == last or (form == "geomspace" and min(first, last) <= 0):

@@ -267,7 +267,7 @@ class ResultFolder:
         self._parts.setdefault(part.key, []).append(part)
         self._run["trained"] += len(batch.seeds)
         self._waiting += 1
-        if self.study.record == "summary" and self._waiting >= counts.FOLD:
+        if self.study.record == "summary" and counts.is_time_to_fold(self._waiting, len(self.study.conditions)):
             self._fold()
 
     def _fold(self) -> None:
@@ -300,7 +300,7 @@ class ResultFolder:
         with suppress(OSError):  # what was left aside stays
             self._parts_folder.rmdir()
         sync_folder(self.path)
-        return written.failed
+        return int(written.failed)
 
 
 def _words(text: str) -> str:
