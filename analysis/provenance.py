@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis import words
 from analysis.tables import Table
-from analysis.trials import ARTICLE
+from analysis.trials import ARTICLE, records_summary
 
 LOSSES = {
     "half_sse": "half the sum of squared errors",
@@ -62,6 +62,7 @@ def provenance(manifest: Mapping[str, Any]) -> list[Table]:
     whole = [
         ["protocol", str(manifest["protocol"])],
         ["trainings", f"{manifest['trials']:,}"],
+        ["kept of them", "exact counts (record: summary)" if records_summary(dict(manifest)) else "a row each"],
         ["failed with an error", f"{manifest.get('failed') or 0:,}"],
         ["digest of the scientific columns", str(manifest.get("digest"))],
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +33,7 @@ def spell_out(key: str, name: str, listed: list[object]) -> list[object]:
 
 
 def _numbers(key: str, name: str, given: Mapping[str, object]) -> list[object]:
+    numbers: Any
     form, numbers = next(iter(given.items()), ("", None))
     if len(given) != 1 or form not in FORMS or not isinstance(numbers, list) or not _are_numbers(numbers):
         raise InputError(

@@ -50,7 +50,7 @@ ROW_GROUP = 8_192
 """Rows in a row group of counts.parquet."""
 
 FOLD = 512
-"""Parts that are left on the disk before they are added to counts.parquet while a study runs."""
+"""Parts that are left on the disk before they are added to counts.parquet while a study runs; see `is_time_to_fold`."""
 
 SCHEMA = pa.schema(
     [
@@ -154,6 +154,11 @@ def usable(parts: list[Part], held: Spans) -> tuple[list[Part], list[Part]]:
     return taken, dropped
 
 
+def is_time_to_fold(waiting: int, conditions: int) -> bool:
+    """Whether so many parts are to be added up: seldom enough that writing the file anew costs little."""
+    return waiting >= max(FOLD, 4 * conditions)
+
+
 # --- bits
 
 
@@ -165,8 +170,8 @@ def _pieces(rows: pa.Table) -> Iterator[Piece]:
 
 def _seed_rows(pieces: Iterable[Piece]) -> Iterator[pa.Table]:
     """Rows of kind `seeds` of ascending pieces: as few as chunks and gaps allow."""
+    start, n = 0, 0
     waiting: list[np.ndarray] = []
-    start = n = 0
     for first, flags in pieces:
         if n and first != start + n:
             yield _seed_row(start, waiting)
@@ -256,8 +261,10 @@ def _merged(
         if old and where:
             counts.extend(_fine(table) for table in old.pieces(where.first, where.bits, ROW_GROUP))
             before = (piece for table in old.pieces(where.bits, where.last, 64) for piece in _pieces(table))
-        if counts:
-            yield with_condition(add_up(counts), condition, SCHEMA)
+        if len(counts) > 1 and new:
+            counts = [add_up(counts)]
+        for table in counts:
+            yield with_condition(table, condition, SCHEMA)
         for table in _seed_rows(heapq.merge(before, bits, key=lambda piece: piece[0])):
             yield with_condition(table, condition, SCHEMA)
 

@@ -274,7 +274,7 @@ class ResultFolder:
         self._parts.setdefault(part.key, []).append(part)
         self._run["trained"] += len(batch.seeds)
         self._waiting += 1
-        if self.study.record == "summary" and self._waiting >= counts.FOLD:
+        if self.study.record == "summary" and counts.is_time_to_fold(self._waiting, len(self.study.conditions)):
             self._fold()
 
     def _fold(self) -> None:

@@ -42,6 +42,10 @@ def manifest(folder: Path) -> dict[str, object]:
     return content
 
 
+def fold_after(patch: pytest.MonkeyPatch, parts: int) -> None:
+    patch.setattr(counts, "is_time_to_fold", lambda waiting, _: waiting >= parts)
+
+
 # --- counting
 
 ROWS = st.lists(
@@ -171,7 +175,7 @@ def test_how_a_study_runs_never_shows_in_its_counts(run: Run, how: tuple[str, ..
 
 @pytest.mark.parametrize("fold", [3, 512])
 def test_growing_and_folding_end_at_the_same_bytes(run: Run, monkeypatch: pytest.MonkeyPatch, fold: int) -> None:
-    monkeypatch.setattr(counts, "FOLD", fold)
+    fold_after(monkeypatch, fold)
     grown = run(*SUMMARY, "seeds.start=5", "seeds.count=7", "grid.hidden=10", folder="grown")
     run(*SUMMARY, folder="grown")
     assert [each["trained"] for each in manifest(grown)["runs"]] == [56, 264]  # type: ignore[attr-defined]
@@ -197,7 +201,7 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_bytes(
 
     with monkeypatch.context() as patch:
         patch.setattr(folder_module, "write_part", stop_after)
-        patch.setattr(counts, "FOLD", fold)
+        fold_after(patch, fold)
         with pytest.raises(StopError):
             run(*SUMMARY, folder="broken")
     broken = Path(str(done[0][0])).parent
@@ -218,7 +222,7 @@ def test_a_run_killed_between_counting_parts_and_dropping_them_counts_none_twice
         unlink(path, missing_ok=missing_ok)
 
     with monkeypatch.context() as patch:
-        patch.setattr(counts, "FOLD", 6)
+        fold_after(patch, 6)
         patch.setattr(Path, "unlink", stop)
         with pytest.raises(StopError):
             run(*SUMMARY, folder="broken")
@@ -284,7 +288,7 @@ def test_failed_trainings_are_tried_again(run: Run, tmp_path: Path, monkeypatch:
     output = tmp_path / "faulty"
     with monkeypatch.context() as patch:
         patch.setattr(engines, "load", faulty)
-        patch.setattr(counts, "FOLD", 4)
+        fold_after(patch, 4)
         assert run_study(compose(*SMALL, *SUMMARY, f"output={output}")) == 1
     assert (manifest(output)["trials"], manifest(output)["failed"]) == (320, 40)
     run(*SUMMARY, folder="faulty")
