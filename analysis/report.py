@@ -140,7 +140,8 @@ def draw_figures(results: Results, folder: Path, beside: Beside) -> list[Picture
     if not beside.finished():  # draw its share here, where an error is seen
         for plot in others:
             draw(plot, results.data, folder)
-    return [picture(plot, results.data[plot.of], folder) for plot in PLOTS]
+    pictures = [picture(plot, results.data[plot.of], folder) for plot in PLOTS]
+    return [each for each, plot in zip(pictures, PLOTS, strict=True) if each.source or not plot.quiet]
 
 
 def picture(plot: Plot, data: pd.DataFrame, folder: Path) -> Picture:
@@ -176,12 +177,16 @@ def render(results: Results, pictures: list[Picture]) -> str:
     from markupsafe import Markup
 
     from analysis import provenance, verdict
+    from analysis.advice import advice
+    from analysis.published import beside, published_table
+    from analysis.summary import summarise
 
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
     found, tables, planner = _judge(results.trials)
+    found_published = beside(summarise(results.trials), results.manifest)
     return environment.get_template("report.html.j2").render(
         title=results.manifest["study"],
         question=results.question,
@@ -191,6 +196,8 @@ def render(results: Results, pictures: list[Picture]) -> str:
         verdicts=found,
         marks=MARKS,
         rules=verdict.__doc__,
+        advice=advice(results.trials),
+        published=published_table(found_published) if found_published else None,
         figures=pictures,
         tables=tables,
         planner=planner,
@@ -204,6 +211,7 @@ def render(results: Results, pictures: list[Picture]) -> str:
 def _judge(trials: pd.DataFrame) -> tuple[list[Verdict], list[Table], list[Table]]:
     """The verdicts, the tables behind them, and the planner's."""
     from analysis import tables
+    from analysis.certificates import is_certified
     from analysis.conditions import others
     from analysis.culprits import culprits
     from analysis.planner import has_widths
@@ -211,6 +219,8 @@ def _judge(trials: pd.DataFrame) -> tuple[list[Verdict], list[Table], list[Table
 
     why, widths, inits = culprits(trials), compare_widths(trials), compare_he(trials)
     behind = [tables.conditions_table(trials), tables.culprits_table(trials, why)]
+    if is_certified(trials):
+        behind += tables.resting_tables(trials)
     if len(inits):
         behind.append(tables.comparison_table("What He buys", tables.COMPARED, others(trials, "init"), inits))
     if len(widths):

@@ -141,7 +141,8 @@ def train(study: Study, options: Options, folder: ResultFolder, todo: list[Batch
 
 
 def report(folder: ResultFolder, options: Options) -> None:
-    """The summary, as a table in the terminal and as summary.csv; then figures and report."""
+    """The summary, as a table in the terminal and as summary.csv, what others published; then figures and report."""
+    from analysis.published import report_published
     from analysis.summary import COLUMNS, print_summary, summarise, write_summary
     from analysis.trials import FolderError, load
 
@@ -149,6 +150,7 @@ def report(folder: ResultFolder, options: Options) -> None:
         summary = summarise(load(folder.path, COLUMNS))
         write_summary(summary, folder.path)
         print_summary(summary)
+        report_published(summary, folder.path)
         if options.report:
             from analysis.report import write_report
             from experiments.exemplars import write_exemplars

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures import examples, outcomes, success, units, waiting
+from analysis.figures import examples, outcomes, resting, success, units, waiting
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class Plot:
     """A figure: its file's name, its title, how to read it, and the functions that draw it and say what it shows.
 
     `of` is what both functions take: `trials` (see `analysis.trials.load`) or `exemplars` (see
-    `analysis.exemplars.load_exemplars`). Both raise NotApplicable where the figure makes no sense.
+    `analysis.exemplars.load_exemplars`). Both raise NotApplicable where the figure makes no sense; a
+    `quiet` one is then not even mentioned.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Plot:
     draw: Callable[[pd.DataFrame], Figure]
     describe: Callable[[pd.DataFrame], str]
     of: str = "trials"
+    quiet: bool = False
 
 
 PLOTS = (
@@ -78,6 +80,11 @@ PLOTS = (
         "merged_rows", "Which rows are merged",
         "Bars are shares of the runs in a trap, with 95 % Wilson intervals; the number is the count.",
         outcomes.merged_rows, outcomes.describe_merged_rows,
+    ),
+    Plot(
+        "resting_points", "What stuck runs rest at",
+        "Each bar is the stuck runs of one condition, by what their certificates say of the points at which they rest.",
+        resting.resting_points, resting.describe_resting_points, quiet=True,
     ),
 )  # fmt: skip
 """The figures, in the report's order."""
