@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis import words
 from analysis.certificates import is_certified, resting
-from analysis.conditions import nearest, with_values
+from analysis.conditions import nearest, unusual, with_values
 from analysis.planner import draws
 from analysis.statistics import Rate
 from analysis.summary import stuck_total, summarise
@@ -79,10 +79,13 @@ def _again(trials: pd.DataFrame, row: pd.Series) -> Advice:
 
 
 def _better(summary: pd.DataFrame, at: pd.Series) -> Advice | None:
-    best = summary.loc[summary["solved_rate"].idxmax()]
-    if best["condition"] == at["condition"]:
+    """The condition of the same question that is solved most often, if it is so beyond doubt."""
+    same = with_values(summary, at, ("task", "output", "loss", "success"))
+    same = same[((same["epochs"] > 0) & (same["solved_low"] > at["solved_high"])).to_numpy(bool)]
+    if not len(same):
         return None
-    fields = [name for name in swept(summary) if words.value(best[name], name) != words.value(at[name], name)]
+    best = same.loc[same["solved_rate"].idxmax()]
+    fields = unusual(best, {name: at[name] for name in FIELDS})
     rates = [words.rate(Rate.of(int(each["solved"]), int(each["n"]))) for each in (best, at)]
     return Advice(
         f"Or change the setting: {words.condition(best, fields)}.",

@@ -27,7 +27,7 @@ def distance(row: Any) -> tuple[int, float]:
 
 
 def _same(value: Any, default: Any) -> bool:
-    return bool(pd.isna(value)) if default is None else bool(value == default)
+    return bool(pd.isna(value)) if pd.isna(default) else bool(value == default)
 
 
 def nearest(trials: pd.DataFrame) -> pd.Series:

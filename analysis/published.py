@@ -132,8 +132,8 @@ def published_table(found: Sequence[Beside]) -> Table:
         theirs = f"\N{LEFT DOUBLE QUOTATION MARK}{each.says}\N{RIGHT DOUBLE QUOTATION MARK}"
         if each.theirs is not None:
             low, high = wilson(each.theirs * each.runs, each.runs)
-            theirs = f"{100 * each.theirs:.1f} ({words.interval(float(low), float(high))}), n = {each.runs:,}"
-        ours = f"{short(each.solved)}, n = {each.solved.n:,}"
+            theirs = f"{100 * each.theirs:.1f} ({words.interval(float(low), float(high))}), n{words.IS}{each.runs:,}"
+        ours = f"{short(each.solved)}, n{words.IS}{each.solved.n:,}"
         if each.theirs is None:
             ours += f"; stuck {short(each.stuck)}"
         verdict = each.verdict

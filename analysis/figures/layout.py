@@ -72,7 +72,9 @@ def make_panels(rows: pd.DataFrame, fields: Sequence[str], most: int = MOST_PANE
     if len(fields) <= MOST_NAMED:
         return [Panel(words.condition(row, fields) if fields else "", part) for row, part in found], note
     common = usual(pd.DataFrame([row for row, _ in found]), fields)
-    titles = [words.condition(row, unusual(row, common)) if unusual(row, common) else "the rest" for row, _ in found]
+    titles = [
+        words.condition(row, unusual(row, common)) if unusual(row, common) else "as said below" for row, _ in found
+    ]
     note = f"{note} Unless a title says otherwise: {words.condition(common, fields)}.".lstrip()
     return [Panel(title, part) for title, (_, part) in zip(titles, found, strict=True)], note
 
