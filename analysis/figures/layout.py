@@ -82,13 +82,13 @@ def make_panels(rows: pd.DataFrame, fields: Sequence[str], most: int = MOST_PANE
 def thin(trials: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.DataFrame, str]:
     """Trials with so few values of each field that at most `most` combinations are left; and a note that says so.
 
-    A study that is no full grid (a union of others, say) may have no trials there: then its first combinations.
+    A study that is no full grid (a union of others, say) may have few trials there: then its first combinations.
     """
     combinations = trials[list(fields)].drop_duplicates()
     if len(combinations) <= most:
         return trials, ""
     shown, note = _thin(trials, fields, most)
-    if len(shown):
+    if 2 * len(shown[list(fields)].drop_duplicates()) >= most:
         return shown, note
     first = pd.concat([part for _, part in slices(trials, fields)][:most])
     return first, f"Shown: {most} of the study's {len(combinations):,} combinations of {words.listed(list(fields))}."
