@@ -146,7 +146,7 @@ def published_table(found: Sequence[Beside]) -> Table:
         "repeat the setting. They agree if the shares differ by at most "
         "3\N{MIDDLE DOT}\N{SQUARE ROOT}(p(1 \N{MINUS SIGN} p)(1/n\N{SUBSCRIPT ONE} + 1/n\N{SUBSCRIPT TWO})), p being "
         "the share of both together. What a source says only in words is set beside ours and not judged.",
-        ["source", "setting", "theirs", "ours", "do they agree?"],
+        ["source", "setting", "theirs", "ours", "agreement"],
         rows,
         5,
     )

@@ -11,7 +11,6 @@ from analysis.statistics import Difference, Paired, Rate
 SYMBOLS = {
     "hidden": "H", "lr": "lr", "relu_at_zero": "relu\N{PRIME}(0)", "beta1": "\N{GREEK SMALL LETTER BETA}1",
     "beta2": "\N{GREEK SMALL LETTER BETA}2", "epsilon": "\N{GREEK SMALL LETTER EPSILON}", "batch_size": "batch size",
-    "success": "solved",
 }  # fmt: skip
 """Fields that are shown by another name than their own."""
 
