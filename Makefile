@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 FOLDER ?= results/article
 
-.PHONY: help run report notebooks test lint bench lock clean
+.PHONY: help run report notebooks test digests lint bench lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -22,6 +22,9 @@ notebooks: $(READY) ## execute the notebooks; FOLDER=results/article names the r
 
 test: $(READY) ## run all tests; ARGS="-k draws" passes options on
 	@$(PY) -m pytest $(ARGS)
+
+digests: $(READY) ## train the shipped studies at 8 seeds and write their digests anew
+	@PYTHONPATH=.:tests $(PY) tests/experiments/digests.py
 
 lint: $(READY) ## check style and types
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy

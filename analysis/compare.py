@@ -161,7 +161,7 @@ def _name(p: Fields, q: Fields, moving: Iterable[str]) -> str:
     """'H = 4, init uniform → he, lr = 0.1'."""
     parts = []
     for name in moving:
-        before, after = _value(p[name]), _value(q[name])
+        before, after = _value(p[name], name), _value(q[name], name)
         if p[name] == q[name]:
             parts.append(words.field(name, before).replace("\N{NO-BREAK SPACE}", " "))
         else:
@@ -170,8 +170,8 @@ def _name(p: Fields, q: Fields, moving: Iterable[str]) -> str:
     return ", ".join(parts) or "the only condition"
 
 
-def _value(value: Any) -> str:
-    return words.value(value[0] if isinstance(value, tuple) else value)
+def _value(value: Any, name: str) -> str:
+    return words.value(value[0] if isinstance(value, tuple) else value, name)
 
 
 def symbol(name: str) -> str:
@@ -244,7 +244,7 @@ def _field_values(a: Side, b: Side, name: str) -> tuple[str, str]:
     """The values that a field takes in A and in B; where names agree and laws do not, with the laws."""
     taken = [{row[name]: None for row in side.conditions.values()} for side in (a, b)]
     found = [[value for value in taken[0] | taken[1] if value in each] for each in taken]  # both in one order
-    texts = [words.listed([_value(value) for value in values]) for values in found]
+    texts = [words.listed([_value(value, name) for value in values]) for values in found]
     if texts[0] == texts[1] and found[0] != found[1]:
         texts = [words.listed([" ".join(value) for value in values]) for values in found]
     return texts[0], texts[1]

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from analysis.figures import Plot
 
 COLUMNS = (
-    "seed", "outcome", "merged", "solved_epoch", "dead_init", "dead_final", "cause", "minimum", "status",
+    "seed", "outcome", "merged", "solved_epoch", "dead_init", "dead_final", "cause", "minimum", "outcome_before",
+    "status",
 )  # fmt: skip
 """What figures and report read of trials.parquet, besides the condition and its fields."""
 
@@ -68,15 +69,16 @@ def _cores() -> int:
 
 
 def read(folder: Path) -> dict[str, pd.DataFrame]:
-    """What figures are drawn of: `exemplars`, and `trials` without those that failed with an error.
+    """What figures are drawn of, without trainings that failed with an error.
 
+    `trials` that were left alone when they got stuck, `rescues` (all trials), and `exemplars`.
     FolderError if they cannot be read.
     """
     from analysis.exemplars import load_exemplars
-    from analysis.trials import FIELDS, fine, load
+    from analysis.trials import FIELDS, fine, left_alone, load
 
     trials = fine(load(folder, ["condition", *FIELDS, *COLUMNS]))
-    return {"trials": trials, "exemplars": load_exemplars(folder)}
+    return {"trials": left_alone(trials), "rescues": trials, "exemplars": load_exemplars(folder)}
 
 
 def draw(plot: Plot, data: dict[str, pd.DataFrame], folder: Path) -> None:

@@ -62,6 +62,14 @@ class Picture:
     height: int = 0
 
 
+@dataclass(frozen=True)
+class Rescue:
+    """What the report says of rescues: the verdict on dead units, and tables."""
+
+    verdict: Verdict
+    tables: list[Table]
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns the exit status."""
     parser = argparse.ArgumentParser(
@@ -133,6 +141,7 @@ def draw_figures(results: Results, folder: Path, beside: Beside) -> list[Picture
     """Draw every figure that makes sense and save it as PNG and SVG."""
     from analysis.draw import draw
     from analysis.figures import PLOTS
+    from analysis.rescues import has_rescues
 
     mine, others = beside.share(PLOTS)
     for plot in mine:
@@ -141,7 +150,10 @@ def draw_figures(results: Results, folder: Path, beside: Beside) -> list[Picture
         for plot in others:
             draw(plot, results.data, folder)
     pictures = [picture(plot, results.data[plot.of], folder) for plot in PLOTS]
-    return [each for each, plot in zip(pictures, PLOTS, strict=True) if each.source or not plot.quiet]
+    quiet = {plot.name for plot in PLOTS if plot.quiet}
+    if not has_rescues(results.data["rescues"]):
+        quiet |= {plot.name for plot in PLOTS if plot.of == "rescues"}
+    return [each for each in pictures if each.source or each.name not in quiet]
 
 
 def picture(plot: Plot, data: pd.DataFrame, folder: Path) -> Picture:
@@ -185,12 +197,12 @@ def render(results: Results, pictures: list[Picture]) -> str:
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    found, tables, planner = _judge(results.trials)
-    found_published = beside(summarise(results.trials), results.manifest)
+    found, tables, planner = _judge(results)
+    found_published = beside(summarise(results.data["rescues"]), results.manifest)
     return environment.get_template("report.html.j2").render(
         title=results.manifest["study"],
         question=results.question,
-        lead=_lead(results.trials),
+        lead=_lead(results.trials, results.data["rescues"]),
         facts=_facts(results),
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         verdicts=found,
@@ -199,6 +211,8 @@ def render(results: Results, pictures: list[Picture]) -> str:
         advice=advice(results.trials),
         published=published_table(found_published) if found_published else None,
         figures=pictures,
+        rescue=_rescue(results.data["rescues"]),
+        left_alone=bool(results.trials["rescue"].isna().all()),
         tables=tables,
         planner=planner,
         method=provenance.method(results.trials, results.manifest),
@@ -208,8 +222,9 @@ def render(results: Results, pictures: list[Picture]) -> str:
     )
 
 
-def _judge(trials: pd.DataFrame) -> tuple[list[Verdict], list[Table], list[Table]]:
+def _judge(results: Results) -> tuple[list[Verdict], list[Table], list[Table]]:
     """The verdicts, the tables behind them, and the planner's."""
+    trials = results.trials
     from analysis import tables
     from analysis.certificates import is_certified
     from analysis.conditions import others
@@ -218,7 +233,7 @@ def _judge(trials: pd.DataFrame) -> tuple[list[Verdict], list[Table], list[Table
     from analysis.verdict import compare_he, compare_widths, verdicts
 
     why, widths, inits = culprits(trials), compare_widths(trials), compare_he(trials)
-    behind = [tables.conditions_table(trials), tables.culprits_table(trials, why)]
+    behind = [tables.conditions_table(results.data["rescues"]), tables.culprits_table(trials, why)]
     if is_certified(trials):
         behind += tables.resting_tables(trials)
     if len(inits):
@@ -232,7 +247,22 @@ def _judge(trials: pd.DataFrame) -> tuple[list[Verdict], list[Table], list[Table
     return verdicts(trials, why, widths, inits), behind, planner
 
 
-def _lead(trials: pd.DataFrame) -> str:
+def _rescue(trials: pd.DataFrame) -> Rescue | None:
+    """What the report says of rescues; None if the study has none."""
+    from analysis import rescues, tables, verdict
+
+    if not rescues.has_rescues(trials):
+        return None
+    found, pairs = rescues.freed(trials), rescues.like_for_like(trials)
+    shown = [tables.rescue_table(trials, found)]
+    if len(pairs):
+        fields = [name for name in rescues.fields_of(trials) if name in pairs]
+        title = "Dead against live units, like for like"
+        shown.append(tables.comparison_table(title, tables.LIKE_FOR_LIKE, fields, pairs))
+    return Rescue(verdict.reviving(trials, found, pairs), shown)
+
+
+def _lead(trials: pd.DataFrame, everything: pd.DataFrame) -> str:
     """The answer for the condition nearest to the article's, in a sentence or two."""
     from analysis import words
     from analysis.conditions import nearest
@@ -255,7 +285,8 @@ def _lead(trials: pd.DataFrame) -> str:
             f"{words.rate(Rate.of(int(each['solved']), int(each['n'])))} ({words.condition(each, swept(trials))})"
             for each in (worst, best)
         ]
-        text += f" Over the study's {len(summary)} conditions success ranges from {ends[0]} to {ends[1]}."
+        alone = " without a rescue" if len(trials) < len(everything) else ""
+        text += f" Over the study's {len(summary)} conditions{alone} success ranges from {ends[0]} to {ends[1]}."
     return text
 
 
@@ -269,7 +300,7 @@ def _facts(results: Results) -> list[str]:
         f"{manifest['trials']:,} trainings",
         f"{' or '.join(f'{value:,}' for value in epochs)} epochs",
     ]
-    failed = manifest["trials"] - len(results.trials)
+    failed = manifest["trials"] - len(results.data["rescues"])
     return [*facts, f"{failed:,} trainings failed with an error and are left out"] if failed else facts
 
 

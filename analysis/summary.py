@@ -161,6 +161,8 @@ def _mean(value: float) -> str:
 
 
 def _value(value: object) -> str:
+    if pd.isna(value):
+        return "-"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

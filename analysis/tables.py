@@ -14,7 +14,8 @@ from analysis.comparisons import as_paired
 from analysis.conditions import others
 from analysis.culprits import STUCK_CAUSES, Culprits
 from analysis.planner import WANTED, draws, narrowest
-from analysis.statistics import Rate
+from analysis.rescues import CONTROLS, Freed, fields_of
+from analysis.statistics import Paired, Rate
 from analysis.summary import summarise
 from analysis.trials import KINDS, OUTCOMES, swept
 
@@ -137,6 +138,42 @@ def comparison_table(title: str, note: str, fields: Sequence[str], table: pd.Dat
         )
     columns = ["compared", "pairs", "solved by first / second alone", "difference, pp", "p", "p (Holm)"]
     return Table(title, note, [*heads(fields), *columns], rows, len(fields) + 1)
+
+
+def rescue_table(trials: pd.DataFrame, found: Sequence[Freed]) -> Table:
+    """Every intervention in every condition: how many of the stuck runs it frees, against both controls."""
+    fields = fields_of(trials)
+    rows = []
+    for each in found:
+        row = [*cells(each.row, fields), each.intervention, f"{each.rate.n:,}", f"{each.rate.count:,}"]
+        row.append(short(each.rate))
+        for control in CONTROLS:
+            pair = each.against.get(control)
+            row += [_change(pair, each.rate.n), words.p_value(each.p_holm[control])] if pair else ["\N{EM DASH}"] * 2
+        rows.append(row)
+    against = [head for control in CONTROLS for head in (f"minus {control}, pp", "p (Holm)")]
+    return Table(
+        "What frees stuck runs",
+        "Of the runs that were stuck after their epochs, those that are solved after as many again, in per cent with "
+        "95 % Wilson intervals. Differences are paired by run, with Newcombe's 95 % interval and the exact McNemar p, "
+        "adjusted by Holm's method over the whole table.",
+        [*heads(fields), "intervention", "stuck", "freed", "freed, %", *against],
+        rows,
+        len(fields) + 1,
+    )
+
+
+def _change(pair: Paired, n: int) -> str:
+    """A paired difference with its interval; its number of pairs if that is not n."""
+    pairs = "" if pair.n == n else f", {pair.n:,} pairs"
+    return f"{words.points(pair.difference)} ({words.points(pair.low)} to {words.points(pair.high)}{pairs})"
+
+
+LIKE_FOR_LIKE = (
+    "Only stuck runs with a dead unit and at least as many live ones, so that both interventions draw as many units "
+    "afresh: without a dead unit neither does anything, and with fewer live ones redraw_alive does less. Paired by "
+    "run: runs freed by one alone, Newcombe's 95 % interval, the exact McNemar p, and Holm's adjustment."
+)
 
 
 def draws_table(trials: pd.DataFrame) -> Table:

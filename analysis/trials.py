@@ -35,6 +35,9 @@ CAUSES = (
 )  # fmt: skip
 """Every cause of an unsolved run."""
 
+RESCUES = ("nothing", "redraw_dead", "redraw_alive", "redraw_all", "leaky", "nudge_bias")
+"""What was done to stuck runs, in the order in which tables and figures show it; null where nothing was."""
+
 NULLABLE_COUNTS = ("batch_size", "solved_epoch", "first_death_epoch", "settled_epoch", "period", "revived")
 
 LATER: dict[str, Any] = {
@@ -129,13 +132,16 @@ def _typed(trials: pd.DataFrame) -> pd.DataFrame:
     kinds: dict[str, Any] = {name: "Int32" for name in NULLABLE_COUNTS if name in trials}
     if "minimum" in trials:
         kinds["minimum"] = pd.CategoricalDtype(list(KINDS), ordered=True)
-    for name, values in (("outcome", OUTCOMES), ("cause", CAUSES)):
+    for name, values in (("outcome", OUTCOMES), ("outcome_before", OUTCOMES), ("cause", CAUSES)):
         if name in trials:
             kinds[name] = pd.CategoricalDtype(list(values), ordered=True)
     for name, default in ARTICLE.items():
         if isinstance(default, str) and name in trials:
             values = sorted(trials[name].dropna().unique(), key=lambda value: (value != default, value))
             kinds[name] = pd.CategoricalDtype(values, ordered=True)
+    if "rescue" in trials:
+        others = sorted({*trials["rescue"].dropna().unique()} - {*RESCUES})
+        kinds["rescue"] = pd.CategoricalDtype([*RESCUES, *others], ordered=True)
     return trials.astype(kinds)
 
 
@@ -163,6 +169,12 @@ def swept(trials: pd.DataFrame) -> list[str]:
 def fine(trials: pd.DataFrame) -> pd.DataFrame:
     """The trainings that went through without an error."""
     return trials[(trials["status"] == "ok").to_numpy()]
+
+
+def left_alone(trials: pd.DataFrame) -> pd.DataFrame:
+    """The trainings without a rescue, of which the article's claims are; all of them if there is no such training."""
+    alone = trials["rescue"].isna().to_numpy(bool)
+    return trials if alone.all() or not alone.any() else trials[alone]
 
 
 def is_xor(trials: pd.DataFrame) -> bool:

@@ -46,9 +46,10 @@ from analysis.comparisons import as_paired, compare_values
 from analysis.conditions import distance, nearest, others, values
 from analysis.culprits import Culprits
 from analysis.planner import draws
+from analysis.rescues import Freed
 from analysis.statistics import Paired, Rate
 from analysis.summary import stuck_total, summarise
-from analysis.trials import ARTICLE, fine, swept
+from analysis.trials import ARTICLE, FIELDS, fine, left_alone, swept
 
 YES, NO, UNDECIDED = "yes", "no", "undecided"
 ALMOST_SURELY = 0.95
@@ -78,10 +79,15 @@ def verdicts(
     """The five verdicts.
 
     `found` from `analysis.culprits.culprits`; `widths` and `inits` from `compare_widths` and
-    `compare_he`, empty where the study does not sweep them.
+    `compare_he`, empty where the study does not sweep them. The claims are about trainings that are
+    left alone when they get stuck: without such trainings none is measured.
     """
-    good = fine(trials)
-    return [minimum(good), dying(good, found), more_units(good, widths), he(good, inits), again(good)]
+    good = left_alone(fine(trials))
+    judged = [minimum(good), dying(good, found), more_units(good, widths), he(good, inits), again(good)]
+    if good["rescue"].isna().all():
+        return judged
+    why = "In this study every run that gets stuck is rescued."
+    return [Verdict(each.claim, why, "", NOT_MEASURED, "open") for each in judged]
 
 
 def minimum(trials: pd.DataFrame) -> Verdict:
@@ -244,6 +250,35 @@ def again(trials: pd.DataFrame) -> Verdict:
 
 def _range(row: Any, wanted: int) -> str:
     return f"{words.draws(row[f'draws_{wanted}_low'])} to {words.draws(row[f'draws_{wanted}_high'])}"
+
+
+def reviving(trials: pd.DataFrame, found: Sequence[Freed], pairs: pd.DataFrame) -> Verdict:
+    """The culprit on trial: whether fresh dead units free more stuck runs than as many fresh live ones.
+
+    `found` from `analysis.rescues.freed`, `pairs` from `like_for_like`. Yes in a condition if the
+    interval of the paired difference lies above 0 and Holm's adjusted p is below 0.05, no if it lies
+    below 0 with such a p.
+    """
+    claim = "Reviving dead units frees more stuck runs than redrawing as many live ones."
+    if not len(pairs):
+        why = "The study lacks redraw_dead, redraw_alive, the same trainings without a rescue, or runs for both."
+        return Verdict(claim, why, "", NOT_MEASURED, "open")
+    fields = [name for name in pairs.columns if name in FIELDS]
+    fixed = trials[list(FIELDS)].iloc[0].to_dict() | {"rescue": None}
+    distances = [distance({**fixed, **{name: row[name] for name in fields}}) for _, row in pairs.iterrows()]
+    at = min(range(len(pairs)), key=lambda i: distances[i])
+    place = words.condition(pairs.iloc[at], fields)
+    mine = {each.intervention: each for each in found if words.condition(each.row, fields) == place}
+    rates = "; ".join(
+        f"{name} {words.rate(mine[name].rate)}" for name in ("redraw_dead", "redraw_alive", "nothing") if name in mine
+    )
+    effect = (
+        f"Nearest to the article ({place}), freed of all stuck runs: {rates}. Of those in which both drew as many "
+        f"units, redraw_dead minus redraw_alive: {words.difference(as_paired(pairs.iloc[at]))}."
+    )
+    answers = [_sign(row) for _, row in pairs.iterrows()]
+    measured = "Stuck runs with at least as many live units as dead ones, the same runs under both."
+    return _verdict(claim, measured, effect, pairs, answers, fields)
 
 
 def compare_widths(trials: pd.DataFrame) -> pd.DataFrame:

@@ -35,7 +35,7 @@ class Batch:
 def batch_size(condition: Condition, engine: str) -> int:
     """Trainings in a batch of about `SECONDS` of work."""
     constant, unit = COST[engine]
-    seconds = max(condition.epochs, 1) * (constant + unit * condition.hidden) * condition.task.n_rows / 4
+    seconds = max(condition.most_epochs, 1) * (constant + unit * condition.hidden) * condition.task.n_rows / 4
     step = MULTIPLE[engine]
     room = max(step, 2**21 // condition.hidden)
     return int(min(max(SECONDS / seconds // step, 1) * step, LARGEST, room))

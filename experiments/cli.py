@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import signal
@@ -16,22 +17,44 @@ from experiments.words import CONF, hint, names
 Work = Callable[[dict[str, Any]], int]
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise InputError."""
+        raise InputError(f"{message}; {self.prog} --help says more")
+
+
 def start(config_name: str, work: Work) -> NoReturn:
     """Compose conf/CONFIG_NAME.yaml with the command line, do the work, and exit with its status."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us instead of being printed over many lines
+    finish(lambda: _compose_and_work(config_name, work))
+
+
+def finish(work: Callable[[], int]) -> NoReturn:
+    """Do a command's work and exit with its status, leaving no process behind."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name) or open(os.devnull, "w")  # noqa: SIM115 - None where the caller closed it
         stream.reconfigure(errors="replace")  # a question may hold what the terminal cannot show
         setattr(sys, name, stream)
     signal.signal(signal.SIGTERM, _terminate)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell's `&` has turned it off
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us instead of being printed over many lines
-    status = guarded(lambda: _compose_and_work(config_name, work))
+    status = guarded(work)
     sys.stdout.flush()
     sys.stderr.flush()
     if status != DONE:
         kill_workers()
         os._exit(status)  # work may be going on in threads: it cannot be waited for, nor live through an exit
     sys.exit(status)
+
+
+def named(arguments: list[str], *groups: str) -> list[str]:
+    """The arguments with GROUP=NAME written as GROUP.name=NAME.
+
+    Hydra takes the name of a folder of conf for a choice among its files; here it is a value, which
+    may be a file of the user.
+    """
+    return [re.sub(rf"^({'|'.join(groups)})=", r"\1.name=", argument) for argument in arguments]
 
 
 def guarded(work: Callable[[], int]) -> int:

@@ -6,9 +6,9 @@ import argparse
 import sys
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from experiments.cli import guarded
+from experiments.cli import Parser, guarded
 from experiments.errors import DONE, FAILED, InputError, RunError
 
 if TYPE_CHECKING:
@@ -31,14 +31,6 @@ Exit status: 0 done, whether the two differ or not; 2 bad input, and folders
 that share nothing; 130 interrupted; 1 anything else, and with
 --fail-on-difference a difference.
 """
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise InputError."""
-        raise InputError(f"{message}; python -m experiments.compare --help says more")
 
 
 def main(arguments: list[str] | None = None) -> int:

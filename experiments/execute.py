@@ -15,8 +15,8 @@ from experiments.errors import RunError
 from experiments.table import failed_table, part_table
 from nnxor import engines
 from nnxor.condition import Condition
-from nnxor.diagnosis import diagnose
 from nnxor.draws import Weights, draw
+from nnxor.rescue import onward_condition, train_and_diagnose
 
 Result = tuple[Batch, pa.Table]
 
@@ -35,10 +35,9 @@ def train_batch(batch: Batch, engine: str) -> Result:
 def _train(batch: Batch, engine: str) -> pa.Table:
     condition = batch.condition
     start = draw(condition.init, condition.task.n_inputs, condition.hidden, batch.seeds, condition.bias)
-    trained = engines.load(engine)(condition, start, batch.seeds)
-    columns = diagnose(condition, start, trained)
+    weights, columns = train_and_diagnose(engines.load(engine), condition, start, batch.seeds)
     if batch.certify:
-        columns["minimum"] = certificates(condition, columns["outcome"], trained.weights)
+        columns["minimum"] = certificates(onward_condition(condition), columns["outcome"], weights)
     return part_table(columns, batch.seeds)
 
 
@@ -61,10 +60,11 @@ def warm_up(batches: Iterable[Batch], engine: str) -> None:
 
     seen = set()
     for batch in batches:
-        kind = variant(batch.condition)
-        if kind not in seen:
-            seen.add(kind)
-            _train(Batch(batch.condition.with_(epochs=0), range(batch.seeds.start, batch.seeds.start + 1)), engine)
+        for condition in (batch.condition, onward_condition(batch.condition)):
+            kind = variant(condition)
+            if kind not in seen:
+                seen.add(kind)
+                _train(Batch(condition.with_(epochs=0), range(batch.seeds.start, batch.seeds.start + 1)), engine)
 
 
 def execute(batches: Iterable[Batch], engine: str, backend: str, n_jobs: int) -> Iterator[Result]:

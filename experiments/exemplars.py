@@ -1,7 +1,8 @@
 """One run of each outcome, trained again so that it can be shown: exemplars.json in the result folder.
 
 Of the conditions in which some run ended so, the one nearest to the article's
-(`analysis.conditions.nearest`), and in it the lowest seed. The curve of a run is made of trainings
+(`analysis.conditions.nearest`), and in it the lowest seed; runs under a rescue, whose curve is
+broken where it steps in, are none. The curve of a run is made of trainings
 of 0, 1, 2, … epochs, from the same draw by a fast engine, so every number is that of the row with
 the same condition and seed in trials.parquet.
 """
@@ -33,6 +34,7 @@ def write_exemplars(folder: Path, study: Study) -> None:
     from analysis.trials import FIELDS, OUTCOMES, fine, load
 
     trials = fine(load(folder, [*COLUMNS, *FIELDS]))
+    trials = trials[trials["rescue"].isna().to_numpy(bool)]
     by_key = {condition.key: condition for condition in study.conditions}
     engine, _ = engines.fastest()
     exemplars = []

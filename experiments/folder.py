@@ -232,9 +232,11 @@ class ResultFolder:
             "digest": None,
             "certify": self.study.certify,
             "published": [entry.as_dict() for entry in self.study.published],
+            "sha256": None,
             "success": sorted({str(condition.success) for condition in self.study.conditions}),
             "seeds": [self.study.seeds.start, self.study.seeds.stop],
             "conditions": {condition.key: condition.text() for condition in self.study.conditions},
+            "rounded": [condition.key for condition in self.study.conditions if not condition.exact],
             "runs": [*self._manifest().get("runs", []), self._run],
         }
         self._write_manifest()
@@ -265,6 +267,7 @@ class ResultFolder:
             "trials": written.rows,
             "failed": written.failed,
             "digest": written.digest,
+            "sha256": written.sha256,
         }
         self._run |= {"end": now(), "wall_s": round(time.monotonic() - self._started, 3)}
         self._write_manifest()

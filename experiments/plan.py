@@ -41,7 +41,7 @@ def estimate(options: Options, todo: list[Batch]) -> tuple[float, float]:
     for batch in todo:
         c = batch.condition
         kind = (c.hidden, c.task.name, c.activation, c.dtype)
-        work[kind] += len(batch.seeds) * c.epochs
+        work[kind] += len(batch.seeds) * c.most_epochs
         example.setdefault(kind, batch)
     seconds, sizes = 0.0, []
     for kind, total in work.items():

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.cli import start
+from experiments.cli import named, start
 from experiments.errors import DONE, InputError
 
 if TYPE_CHECKING:
@@ -17,11 +18,14 @@ if TYPE_CHECKING:
 SHOWN = ("task", "hidden", "activation", "init", "lr", "epochs", "loss")
 """Fields that the first line of the printout names."""
 
+GROUPS = ("task",)
+
 LOSS_EVERY, PREDICTIONS_EVERY = 100, 5000
 
 
 def main() -> None:
     """The command."""
+    sys.argv[1:] = named(sys.argv[1:], *GROUPS)
     start("train", train)
 
 
@@ -90,6 +94,7 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
     from experiments.weights import load_weights
     from nnxor.draws import draw
 
+    config = {**config, "task": config["task"]["name"]}
     others = [name for name in FIELDS if name not in ("init", "rescue")]
     known_keys("", config, [*others, "init", "success", "seed", "weights", "save", "plot"])
     if "init" not in config:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,11 +35,12 @@ class Rows:
 
 @dataclass(frozen=True)
 class Written:
-    """What was written: rows, how many of them are failed trainings, and the digest."""
+    """What was written: rows, how many of them are failed trainings, their digest, and that of the file's bytes."""
 
     rows: int
     failed: int
     digest: str
+    sha256: str
 
 
 def scan(path: Path) -> dict[str, Rows]:
@@ -66,24 +68,29 @@ def write(path: Path, study: Study, held: dict[str, Rows], parts: dict[str, list
     """Write trials.parquet anew from the rows that it holds and the parts; RunError if trainings are missing."""
     wanted = schema(study.conditions)
     digest, failed, rows = Digest(), 0, 0
-    with (
-        replacing(path) as temporary,
-        pq.ParquetWriter(temporary, wanted, compression="zstd", write_page_checksum=True) as writer,
-    ):
-        for table in _in_groups(_sorted(path, study, held, parts, wanted)):
-            encoded = encode(table, wanted)
-            writer.write_table(encoded, row_group_size=ROW_GROUP)
-            digest.update(encoded)
-            rows += len(encoded)
-            failed += len(encoded) - pc.sum(_is_fine(encoded)).as_py()
-    return Written(rows, failed, digest.hexdigest())
+    with replacing(path) as temporary:
+        with pq.ParquetWriter(temporary, wanted, compression="zstd", write_page_checksum=True) as writer:
+            for table in _in_groups(_sorted(path, study, held, parts, wanted)):
+                encoded = encode(table, wanted)
+                writer.write_table(encoded, row_group_size=ROW_GROUP)
+                digest.update(encoded)
+                rows += len(encoded)
+                failed += len(encoded) - pc.sum(_is_fine(encoded)).as_py()
+        sha256 = sha256_of(temporary)
+    return Written(rows, failed, digest.hexdigest(), sha256)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes: unlike page checksums it also covers Parquet's own headers."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sorted(
     path: Path, study: Study, held: dict[str, Rows], parts: dict[str, list[Part]], wanted: pa.Schema
 ) -> Iterator[pa.Table]:
     """All rows of the study, one table a condition, by seed; each seed once."""
-    old = _Slices(path) if held else None
+    old = Slices(path) if held else None
     for condition in study.conditions:
         pieces = []
         covered: Spans = []
@@ -102,7 +109,7 @@ def _sorted(
         yield pa.concat_tables(pieces).sort_by("seed")
 
 
-class _Slices:
+class Slices:
     """Rows first … last − 1 of a Parquet file, read a row group at a time; the last group is kept."""
 
     def __init__(self, path: Path) -> None:

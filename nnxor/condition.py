@@ -93,6 +93,16 @@ class Condition:
         return self.activation in ("tanh", "sigmoid")
 
     @property
+    def exact(self) -> bool:
+        """Whether every fast engine gives the same bits: neither exp, nor log, nor tanh takes part."""
+        return not self.smooth and self.output != "sigmoid"
+
+    @property
+    def most_epochs(self) -> int:
+        """The epochs that a training has at most: twice its own where those that get stuck are trained on."""
+        return self.epochs if self.rescue is None else 2 * self.epochs
+
+    @property
     def dead_stay_dead(self) -> bool:
         """Whether a unit that is dead never changes again: its gradient is exactly 0, and nothing else moves it."""
         return self.activation == "relu" and self.relu_at_zero == 0 and self.optimizer == "gd"
@@ -124,6 +134,9 @@ class Condition:
         """A copy with some fields changed."""
         return replace(self, **changes)  # type: ignore[arg-type]
 
+
+RESCUES = ("nothing", "redraw_dead", "redraw_alive", "redraw_all", "leaky", "nudge_bias")
+"""What can be done to a run that got stuck (`nnxor.rescue`); None leaves it there."""
 
 SETTINGS: dict[str, tuple[tuple[str, tuple[object, ...]], ...]] = {
     "slope": (("activation", ("leaky_relu",)), ("rescue", ("leaky",))),

@@ -9,7 +9,7 @@ and each counter yields four 64-bit numbers, so any seed is reached at once, con
 one call a unit, and nothing depends on batch, order, worker or engine. Unit 0 is the output
 bias, units 1 ... H are the hidden ones: a width-4 network is the first four units of the
 width-10 one with that seed. Draw 0 is where a training starts, draw 1 what a rescue draws afresh
-(`nnxor.rescue`). Block 0 of a unit holds its bias, its output weight and its weights
+and draw 2 how it chooses units (`nnxor.rescue`). Block 0 of a unit holds its bias, its output weight and its weights
 for the inputs 1 and 2, later blocks the further inputs.
 """
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from experiments import diagnose, train
+from experiments.cli import named
 from experiments.words import CONF
 
 ROOT = Path(__file__).parent.parent
@@ -20,8 +22,10 @@ def compose(*overrides: str, config_name: str = "run") -> dict[str, Any]:
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
 
+    groups = {"train": train.GROUPS, "diagnose": diagnose.GROUPS}.get(config_name)
+    arguments = named(list(overrides), *groups) if groups else list(overrides)
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = OmegaConf.to_container(hydra_compose(config_name, list(overrides)), resolve=True)
+        config = OmegaConf.to_container(hydra_compose(config_name, arguments), resolve=True)
     assert isinstance(config, dict)
     return {str(key): value for key, value in config.items()}
 

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures import examples, outcomes, resting, success, units, waiting
+from analysis.figures import examples, outcomes, rescue, resting, success, units, waiting
 
 
 @dataclass(frozen=True)
 class Plot:
     """A figure: its file's name, its title, how to read it, and the functions that draw it and say what it shows.
 
-    `of` is what both functions take: `trials` (see `analysis.trials.load`) or `exemplars` (see
-    `analysis.exemplars.load_exemplars`). Both raise NotApplicable where the figure makes no sense; a
-    `quiet` one is then not even mentioned.
+    `of` is what both functions take (see `analysis.draw.read`): `trials` that are left alone when
+    they get stuck, `rescues` (all trials; in a study without rescues the figure is not mentioned),
+    or `exemplars` (see `analysis.exemplars.load_exemplars`). Both raise NotApplicable where the figure makes no sense;
+    a `quiet` one is then not even mentioned.
     """
 
     name: str
@@ -85,6 +86,12 @@ PLOTS = (
         "resting_points", "What stuck runs rest at",
         "Each bar is the stuck runs of one condition, by what their certificates say of the points at which they rest.",
         resting.resting_points, resting.describe_resting_points, quiet=True,
+    ),
+    Plot(
+        "freed_by_rescue", "What frees stuck runs",
+        "Each point is the share of the stuck runs that an intervention frees; bars are 95 % Wilson intervals, and the "
+        "runs are the same for all interventions.",
+        rescue.freed_by_rescue, rescue.describe_freed_by_rescue, "rescues",
     ),
 )  # fmt: skip
 """The figures, in the report's order."""

@@ -32,7 +32,7 @@ class Trace:
     revived: NDArray[np.int32]
     tail: NDArray[np.float64]
 
-    def take(self, networks: slice) -> Trace:
+    def take(self, networks: NDArray[np.integer] | slice) -> Trace:
         """The trainings chosen along the last axis."""
         unsolved, death, revived, tail = self.arrays()
         return Trace(unsolved[networks], death[networks], revived[networks], tail[:, networks])

@@ -101,6 +101,47 @@ def write_handmade(folder: Path) -> Path:
     return write_folder(folder, rows, texts)
 
 
+FREED: dict[float, dict[str, set[int]]] = {
+    0.1: {"nothing": set(), "redraw_dead": {*range(10, 34)}, "redraw_alive": {8, 9, 10, 11}, "leaky": {*range(8, 30)}},
+    0.2: {"nothing": {39}, "redraw_dead": {20, 24}, "redraw_alive": {21, 22, 25}, "leaky": {20}},
+}
+"""The rescued study: by lr and intervention the seeds that get free; of 40 seeds the first 8 need no rescue."""
+
+
+def write_rescued(folder: Path, left_alone: bool = True) -> Path:
+    """Write the rescued study's result folder; seed s is stuck with s % 4 of its 4 units dead."""
+    rows = []
+    for lr, freed in FREED.items():
+        every: dict[str | None, set[int]] = {**({None: set()} if left_alone else {}), **freed}
+        for rescue, free in every.items():
+            ends = ["solved" if seed < 8 or seed in free else "stuck_1/3" for seed in range(40)]
+            made = condition_trials(f"{rescue}{lr}", {"lr": lr, "rescue": rescue}, ends)
+            before = ["solved"] * 8 + ["stuck_1/3"] * 32
+            rows += [
+                {**row, "dead_final": seed % 4, "outcome_before": before[seed] if rescue else None}
+                for seed, row in enumerate(made)
+            ]
+    return write_folder(folder, rows, {row["condition"]: "protocol=1" for row in rows}, name="rescued")
+
+
+@pytest.fixture
+def rescued(tmp_path: Path) -> Path:
+    """The rescued study's result folder."""
+    return write_rescued(tmp_path / "rescued")
+
+
+@pytest.fixture
+def rescued_alone(tmp_path: Path) -> Path:
+    """The rescued study's result folder without the trainings that were left alone."""
+    return write_rescued(tmp_path / "rescued", left_alone=False)
+
+
+@pytest.fixture
+def free_seeds() -> dict[float, dict[str, set[int]]]:
+    """Which seeds of the rescued study get free, by lr and intervention."""
+    return FREED
+
+
 @pytest.fixture
 def handmade(tmp_path: Path) -> Path:
     """The handmade study's result folder, for one test alone."""

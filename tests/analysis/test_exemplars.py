@@ -52,6 +52,15 @@ def test_an_exemplar_is_the_lowest_seed_of_the_nearest_condition(folder: Path) -
     assert run["seed"] == mine["seed"].min()
 
 
+def test_no_exemplar_is_a_rescued_run(run: Callable[..., Path]) -> None:
+    folder = run(*SMALL, "grid.hidden=4", "grid.init=he", "grid.lr=0.1", "grid.rescue=[null,leaky]")
+    write_exemplars(folder, read_study(json_of(folder)))
+    assert set(load_exemplars(folder)["rescue"]) == {None}
+    alone = run(*SMALL, "grid.hidden=4", "grid.init=he", "grid.lr=0.1", "grid.rescue=leaky", folder="alone")
+    write_exemplars(alone, read_study(json_of(alone)))
+    assert not len(load_exemplars(alone))
+
+
 def test_the_function_drawn_goes_through_the_predictions(folder: Path) -> None:
     for _, run in load_exemplars(folder).iterrows():
         x1, x2 = np.array(run["inputs"], float).T

@@ -43,11 +43,12 @@ def data_of(folder: Path, *exemplars: dict[str, Any]) -> dict[str, pd.DataFrame]
 
 
 @pytest.fixture
-def data(handmade: Path, certify) -> dict[str, pd.DataFrame]:
+def data(handmade: Path, rescued: Path, certify) -> dict[str, pd.DataFrame]:
     certify(handmade, uniform4=["minimum"] * 6 + ["kink"] * 12, he4=["kink"] * 9 + ["saddle"], uniform10=["unknown"])
-    return data_of(
+    found = data_of(
         handmade, exemplar("solved", final_loss=1e-9, curve=[1.0, 0.3, 1e-3, 1e-6, 1e-9]), exemplar("stuck_1/4")
     )
+    return {**found, "rescues": read(rescued)["rescues"]}
 
 
 def texts(figure: Figure) -> str:
@@ -165,10 +166,10 @@ def test_a_figure_that_makes_no_sense_says_so_twice(study, make) -> None:
 
 
 NOT_DRAWN = {
-    "unsolved": {"success_map", "epochs_to_solve", "functions", "resting_points"},
-    "one_condition": {"success_rate", "success_map", "functions", "resting_points"},
-    "leaky": {"dead_units", "stuck_by_live_units", "functions", "merged_rows", "resting_points"},
-    "other_task": {"success_map", "functions", "resting_points"},
+    "unsolved": {"success_map", "epochs_to_solve", "functions", "resting_points", "freed_by_rescue"},
+    "one_condition": {"success_rate", "success_map", "functions", "resting_points", "freed_by_rescue"},
+    "leaky": {"dead_units", "stuck_by_live_units", "functions", "merged_rows", "resting_points", "freed_by_rescue"},
+    "other_task": {"success_map", "functions", "resting_points", "freed_by_rescue"},
 }
 
 

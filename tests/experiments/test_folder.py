@@ -151,6 +151,34 @@ def test_growing_runs_only_what_is_new_and_ends_at_the_same_bytes(run: Run, firs
     assert trained(grown) == [had, trained(whole)[0] - had]
 
 
+RESCUE = ("grid.hidden=4", "grid.init=he", "grid.lr=[0.1,0.2]", "base.epochs=400")
+ALL_RESCUES = "grid.rescue=[null,nothing,redraw_dead,redraw_alive,redraw_all,leaky,nudge_bias]"
+
+
+def test_rescues_are_stored_grown_and_split_like_everything_else(run: Run) -> None:
+    whole = run(*RESCUE, ALL_RESCUES, folder="whole")
+    grown = run(*RESCUE, "grid.rescue=[leaky,redraw_alive]", "seeds.count=7", folder="grown")
+    run(*RESCUE, "grid.rescue=[leaky,redraw_alive]", folder="grown")
+    run(*RESCUE, ALL_RESCUES, "engine=numpy", "parallel.batch=6", folder="grown")
+    assert trained(grown) == [2 * 2 * 7, 2 * 2 * 13, 2 * 5 * 20]
+    assert digest(grown) == digest(whole)
+    assert digest(run(*RESCUE, ALL_RESCUES, "parallel=loky", "parallel.n_jobs=2", folder="loky")) == digest(whole)
+
+
+def test_a_rescue_is_paired_with_the_training_without_it(run: Run) -> None:
+    table = pq.read_table(run(*RESCUE, ALL_RESCUES) / "trials.parquet").to_pandas()
+    table = table.astype({"outcome": "str", "outcome_before": "str"}).sort_values(["lr", "seed"])
+    plain = table[table["rescue"].isna()]
+    assert plain["outcome_before"].isna().all()
+    stuck = plain["outcome"].str.startswith("stuck").to_numpy()
+    assert 5 < stuck.sum() < 35
+    for rescue, part in table.groupby("rescue", observed=True):
+        assert list(part["outcome_before"]) == list(plain["outcome"]), rescue
+        freed = stuck & (part["outcome"] == "solved").to_numpy()
+        assert freed.any() == (rescue != "nothing")
+        assert (part["solved_epoch"].to_numpy(float)[freed] > 400).all()
+
+
 @pytest.mark.parametrize(
     ("then", "words"),
     [

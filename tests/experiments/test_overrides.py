@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from harness import ROOT, command, compose
 
@@ -90,6 +91,17 @@ TOGETHER = [
     (["~grid.init", "base.init=none.npz"], "base.init=none.npz does not exist"),
     (["~grid.init", "base.init={normal:{foo:1}}"], "foo is no parameter of normal"),
     (["~grid.init", "base.init={normal:3}"], "allowed: {NAME: {parameter: value}}"),
+    (["base.rescue=foo"], "base.rescue=foo is not allowed; allowed: null, nothing, redraw_dead, redraw_alive, redraw"),
+    (["grid.rescue=[null,none]"], "grid.rescue=none is not allowed; allowed: null"),
+    (["base.rescue=nudge_bias", "base.bias=false"], "rescue=nudge_bias lifts biases; bias=false has none"),
+    (["base.rescue=leaky", "base.activation=tanh"], "rescue=leaky makes ReLU leaky; activation=tanh; allowed: activ"),
+    (["base.rescue=leaky", "base.activation=leaky_relu"], "rescue=leaky makes ReLU leaky; activation=leaky_relu"),
+    *(
+        ([f"base.rescue={rescue}", "base.activation=tanh"], f"rescue={rescue} needs units that can be dead")
+        for rescue in ("redraw_dead", "redraw_alive", "nudge_bias")
+    ),
+    (["base.rescue=nothing", "base.epochs=2000000000"], "epochs=2000000000 is too many with rescue=nothing"),
+    (["base.rescue=nothing", "base.slope=0.2"], "slope would do nothing, since no condition has activation=leaky_relu"),
     (["+blocks=[{hidden:[2],success:{rule:foo}}]"], "blocks[0].success.rule=foo is not allowed"),
 ]
 
@@ -100,6 +112,16 @@ def test_values_that_do_not_go_together_are_refused_in_one_line(overrides: list[
         read_study(compose("study=smoke", *[each.replace("+blocks", "blocks") for each in overrides]))
     assert words in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("rescue", ["redraw_dead", "redraw_alive", "redraw_all"])
+def test_given_weights_cannot_be_drawn_afresh(rescue: str, tmp_path: Path) -> None:
+    shapes = {"W1": (3, 2, 4), "b1": (3, 4), "W2": (3, 4, 1), "b2": (3, 1)}
+    np.savez(tmp_path / "sets.npz", **{name: np.ones(shape, np.float32) for name, shape in shapes.items()})
+    fields = ["seeds.count=3", "grid.hidden=4", "~grid.init", f"base.init={tmp_path / 'sets.npz'}"]
+    assert len(read_study(compose("study=smoke", *fields, "base.rescue=nudge_bias")).conditions) > 0
+    with pytest.raises(InputError, match=f"rescue={rescue} draws fresh weights, and init="):
+        read_study(compose("study=smoke", *fields, f"base.rescue={rescue}"))
 
 
 @pytest.mark.parametrize(

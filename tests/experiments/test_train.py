@@ -78,13 +78,14 @@ def test_settings_of_an_initialization_can_be_given() -> None:
         (["hidden=0"], "hidden=0 is not allowed"),
         (["init=foo"], "init=foo is unknown"),
         (["seed=-1"], "seed=-1 is not allowed"),
-        (["activation=tanh"], "not supported yet"),
+        (["loss=bce"], "allowed: output=sigmoid"),
+        (["batch_size=5"], "batch_size=5 is more than the 4 examples"),
         (["init.weights.std=2"], "init"),
         (["weights=none.npz"], "weights=none.npz does not exist"),
         (["save=/dev/null/x.npz"], "save=/dev/null/x.npz cannot be written"),
         (["plot=/dev/null/x"], "plot=/dev/null/x cannot be a folder"),
-        (["~task"], "task is missing"),
-        (["task.rows=3"], "task must hold rows"),
+        (["task=none.csv"], "task=none.csv does not exist"),
+        (["task=xo"], "task=xo is unknown; did you mean xor?"),
     ],
 )
 def test_bad_input_is_one_line(arguments: list[str], words: str) -> None:

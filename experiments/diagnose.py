@@ -1,0 +1,314 @@
+"""`python -m experiments.diagnose`: bug or bad luck, for a network in a file or for a final loss."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from experiments.cli import named, start
+from experiments.errors import DONE, InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nnxor.certificate import Certificates
+    from nnxor.condition import Condition
+    from nnxor.draws import Weights
+
+TRIES = 200
+"""Times that each intervention is tried on a network, with other draws."""
+
+RESCUES = {
+    "nothing": "nothing",
+    "redraw_dead": "fresh dead units",
+    "redraw_all": "a fresh network",
+    "leaky": "a leaky ReLU",
+    "nudge_bias": "lifting the dead units' biases",
+}
+"""Interventions that are tried, in words."""
+
+DRAWS = 1000
+"""Networks that are drawn and trained to say how common an outcome is."""
+
+GROUPS = ("task", "init")
+
+FIELDS = ("task", "hidden", "activation", "slope", "relu_at_zero", "output", "bias", "init", "lr", "epochs", "dtype")
+
+
+def main() -> None:
+    """The command."""
+    sys.argv[1:] = named([_as_override(argument) for argument in sys.argv[1:]], *GROUPS)
+    start("diagnose", diagnose)
+
+
+def _as_override(argument: str) -> str:
+    """A file's name alone stands for weights=NAME."""
+    if argument.startswith("-") or "=" in argument or not argument.lower().endswith(".npz"):
+        return argument
+    quoted = argument.replace("\\", "\\\\").replace("'", "\\'")
+    return f"weights='{quoted}'"
+
+
+def diagnose(config: Mapping[str, Any]) -> int:
+    """Diagnose what a composed configuration gives: a network, a loss or predictions."""
+    from experiments.fields import known_keys
+
+    config = {**config, **{group: config[group]["name"] for group in GROUPS}}
+    known_keys("", config, [*FIELDS, "weights", "loss", "loss_name", "predictions"])
+    given = [name for name in ("weights", "loss", "predictions") if config[name] is not None]
+    if len(given) != 1:
+        what = " and ".join(given) if given else "nothing"
+        raise InputError(f"{what} given; allowed: one of FILE.npz, loss=X and predictions=[Y,...]")
+    condition = read_condition(config)
+    if given[0] == "weights":
+        explain_network(config, condition)
+    else:
+        explain_number(config, condition)
+        explain_chances(condition)
+    return DONE
+
+
+def read_condition(config: Mapping[str, Any]) -> Condition:
+    """What the network was trained with; InputError names what is wrong."""
+    from experiments.fields import make_condition, read_field, refuse_useless
+    from nnxor.condition import Success
+
+    values = {name: read_field("", name, config[name]) for name in FIELDS if config[name] is not None}
+    if config["loss_name"] is not None:
+        values["loss"] = read_field("", "loss", config["loss_name"])
+    if values.get("loss") == "bce":
+        values.setdefault("output", "sigmoid")
+        values["success"] = Success("threshold")  # a cross-entropy falls for ever: what counts is the side of 1/2
+    if config["weights"] is not None:
+        return read_network_condition(config, values)
+    condition = make_condition(values)
+    refuse_useless(values, [condition])
+    return condition
+
+
+def read_network_condition(config: Mapping[str, Any], values: dict[str, object]) -> Condition:
+    """The condition of the network in a file, whose width the file tells."""
+    import numpy as np
+
+    from experiments.fields import make_condition, refuse_useless
+    from experiments.options import read_path
+    from experiments.weights import load_weights
+
+    weights = load_weights(read_path("weights", config["weights"]), np.dtype(np.float64))
+    n_inputs, hidden, _ = weights.W1.shape
+    if values.get("hidden", hidden) != hidden:
+        raise InputError(f"hidden={values['hidden']} contradicts weights={config['weights']}, which has {hidden} units")
+    condition = make_condition({**values, "hidden": hidden})
+    refuse_useless(values, [condition])
+    if n_inputs != condition.task.n_inputs:
+        raise InputError(
+            f"weights={config['weights']} is for {n_inputs} inputs; "
+            f"task={condition.task.name} has {condition.task.n_inputs}"
+        )
+    if not condition.bias and (weights.b1.any() or weights.b2.any()):
+        raise InputError(f"bias=false contradicts weights={config['weights']}, which has biases other than 0")
+    return condition
+
+
+def explain_number(config: Mapping[str, Any], condition: Condition) -> None:
+    """The trap that a final loss or predictions belong to, in words."""
+    from experiments.progress import paragraph, say
+    from nnxor.levels import decode, decode_predictions
+
+    if condition.smooth or condition.output == "relu" or (condition.output == "sigmoid") != (condition.loss == "bce"):
+        raise InputError(
+            f"the levels of activation={condition.activation}, output={condition.output}, "
+            f"loss_name={condition.loss} are not known; give the network itself, as FILE.npz"
+        )
+    slope = condition.slope if condition.activation == "leaky_relu" else 0.0
+    setting = (condition.task, condition.loss, condition.hidden, condition.bias, slope, condition.task.multiplicities)
+    try:
+        if config["loss"] is not None:
+            found = decode(_number("loss", config["loss"]), *setting)
+        else:
+            found = decode_predictions(_numbers("predictions", config["predictions"]), *setting)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    say(paragraph(found.text))
+    if not found.complete and not found.matches:
+        say(paragraph("(Not all levels of this task could be enumerated: it may be one of the others.)"))
+
+
+def _number(key: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputError(f"{key}={value} is not allowed; allowed: a number from 0 (the loss's name is loss_name=NAME)")
+    return float(value)
+
+
+def _numbers(key: str, value: object) -> tuple[float, ...]:
+    if not isinstance(value, list):
+        raise InputError(f"{key}={value} is not allowed; allowed: a list of numbers, one a row")
+    return tuple(_number(key, each) for each in value)
+
+
+def explain_chances(condition: Condition) -> None:
+    """How common each outcome is among networks of this kind: what speaks against a bug."""
+    import numpy as np
+
+    from experiments.progress import paragraph, say
+    from nnxor import engines
+    from nnxor.diagnosis import diagnose as columns_of
+    from nnxor.draws import draw
+
+    seeds = range(DRAWS)
+    weights = draw(condition.init, condition.task.n_inputs, condition.hidden, seeds, condition.bias)
+    columns = columns_of(condition, weights, engines.load(engines.fastest()[0])(condition, weights, seeds))
+    labels = [
+        f"stuck at {plateau:.4g}" if str(outcome).startswith("stuck") else str(outcome)
+        for outcome, plateau in zip(columns["outcome"], columns["plateau"], strict=True)
+    ]
+    names, counts = np.unique(labels, return_counts=True)
+    order = np.argsort(-counts)[:6]
+    shares = ", ".join(f"{100 * counts[i] / DRAWS:.1f} % {names[i]}" for i in order)
+    say(paragraph(f"Of {DRAWS:,} networks drawn like this and trained ({_setting(condition)}): {shares}."))
+
+
+def _setting(condition: Condition) -> str:
+    units = f"{condition.hidden} unit{'s' if condition.hidden > 1 else ''}"
+    return (
+        f"{condition.task.name}, {units}, {condition.activation}, init={condition.init.name}, lr={condition.lr:g}, "
+        f"{condition.epochs:,} epochs, {condition.loss}"
+    )
+
+
+def explain_network(config: Mapping[str, Any], condition: Condition) -> None:
+    """Which trap a network sits in, what its units do, what kind of point it is, and what training on does."""
+    from experiments.options import read_path
+    from experiments.progress import say
+    from experiments.weights import load_weights
+    from nnxor.certificate import certify
+
+    weights = load_weights(read_path("weights", config["weights"]), condition.numpy_dtype)
+    say(f"{config['weights']}: {_setting(condition).rpartition(', init')[0]}, {condition.loss}")
+    now = _columns(condition, weights, 0)
+    _say_where(now, condition)
+    _say_units(now, condition)
+    found = certify(condition, weights)
+    _say_certificate(found, condition)
+    _say_future(condition, weights, now)
+
+
+def _columns(condition: Condition, weights: Weights, epochs: int) -> dict[str, np.ndarray]:
+    """The diagnosis of networks after so many epochs of training from these weights."""
+    from nnxor import engines
+    from nnxor.diagnosis import diagnose as columns_of
+
+    longer = condition.with_(epochs=epochs)
+    trained = engines.load(engines.fastest()[0])(longer, weights, range(weights.n_networks))
+    return columns_of(longer, weights, trained)
+
+
+def _say_where(now: Mapping[str, Any], condition: Condition) -> None:
+    from experiments.progress import paragraph, say
+    from nnxor.levels import decode_predictions
+
+    rows = condition.task.row_names
+    y = tuple(float(now[f"y_{name}"][0]) for name in rows)
+    shown = ", ".join(f"{name}: {value:.4g}" for name, value in zip(rows[:16], y, strict=False))
+    more = " ..." if len(rows) > 16 else ""
+    say(
+        paragraph(
+            f"loss {now['final_loss'][0]:.6g}, gradient norm {now['grad_norm'][0]:.2g}; predictions {shown}{more}"
+        )
+    )
+    plain = not condition.smooth and (condition.output, condition.loss == "bce") in (
+        ("identity", False),
+        ("sigmoid", True),
+    )
+    if now["outcome"][0] == "diverged":
+        say("outcome: diverged: it holds numbers that are not finite")
+    elif plain and now["outcome"][0] != "solved":
+        slope = condition.slope if condition.activation == "leaky_relu" else 0.0
+        task = condition.task
+        text = decode_predictions(
+            y, task, condition.loss, condition.hidden, condition.bias, slope, task.multiplicities
+        ).text
+        say(paragraph(text))
+    else:
+        say(f"outcome: {now['outcome'][0]}")
+
+
+def _say_units(now: Mapping[str, Any], condition: Condition) -> None:
+    from experiments.progress import say
+    from experiments.train import unit_fate
+
+    say(f"units (active on rows {' '.join(condition.task.row_names)}):")
+    for unit, pattern in enumerate(now["patterns_final"][0].decode().split(), 1):
+        fate = unit_fate(pattern, 0, condition).removesuffix(" from the start")
+        say(f"  {unit:>3}  {pattern}  {'' if condition.smooth else fate}".rstrip())
+
+
+MEANINGS = {
+    "minimum": "a true local minimum: no small change of its parameters lowers the loss",
+    "kink": "no minimum, but an artefact of the ReLU's kink: a unit's pre-activation is 0 on a row, its gradient is "
+    "taken to be 0 there, and an arbitrarily small step across lowers the loss",
+    "saddle": "no minimum but a saddle: the loss gets lower along a direction in which its slope is 0",
+    "unknown": "not decided",
+}
+
+
+def _say_certificate(found: Certificates, condition: Condition) -> None:
+    from experiments.progress import paragraph, say
+
+    kind, reason = str(found.kind[0]), str(found.reason[0])
+    text = f"It is {MEANINGS[kind]}" if kind != "unknown" else f"What kind of point it is, is not decided ({reason})"
+    if kind in ("kink", "saddle"):
+        where = f", on row {condition.task.row_names[found.row[0]]}" if found.row[0] >= 0 else ""
+        text += f" (unit {found.unit[0] + 1}{where})"
+    say(paragraph(f"{kind}: {text}."))
+    if kind == "unknown":
+        return
+    within = ""
+    if kind == "minimum":
+        everywhere = found.radius[0] == float("inf")
+        within = "; no parameters at all have a lower loss" if everywhere else f"; proved within {found.radius[0]:.2g}"
+    say(
+        paragraph(
+            f"In float64, polished by a step of {found.moved[0]:.2g}: loss {found.loss[0]:.10g}, Hessian of rank "
+            f"{found.rank[0]}, smallest eigenvalue {found.smallest_eigenvalue[0] + 0.0:.2g}{within}."
+        )
+    )
+
+
+def _say_future(condition: Condition, weights: Weights, now: Mapping[str, Any]) -> None:
+    from experiments.progress import paragraph, say
+
+    then = _columns(condition, weights, condition.epochs)
+    how = f"{condition.epochs:,} more epochs of gradient descent (lr={condition.lr:g}, {condition.dtype})"
+    say(paragraph(f"After {how}: {then['outcome'][0]}, loss {then['final_loss'][0]:.6g}."))
+    if now["outcome"][0] == "solved" or now["outcome"][0] == "diverged":
+        return
+    if condition.activation == "relu":
+        _say_rescues(condition, weights)
+    explain_chances(condition)
+
+
+def _say_rescues(condition: Condition, weights: Weights) -> None:
+    """What frees this network, by trying it: the interventions of `nnxor.rescue`, with many draws of each."""
+    import numpy as np
+
+    from experiments.progress import paragraph, say
+    from nnxor.rescue import alive, intervene, onward_condition
+
+    copies = weights.take(np.zeros(TRIES, np.intp))
+    freed = {}
+    for name, words in RESCUES.items():
+        useless = name in ("redraw_dead", "nudge_bias") and alive(condition, weights).all()
+        if useless or (name == "nudge_bias" and not condition.bias):
+            continue
+        tried = condition.with_(rescue=name)
+        changed = intervene(tried, copies, range(TRIES))
+        outcome = _columns(onward_condition(tried), changed, condition.epochs)["outcome"]
+        freed[words] = float(np.mean(outcome == "solved"))
+    shares = "; ".join(f"{words} {100 * share:.0f} %" for words, share in freed.items())
+    say(paragraph(f"What frees it, in {condition.epochs:,} more epochs (of {TRIES} draws each): {shares}."))
+
+
+if __name__ == "__main__":
+    main()

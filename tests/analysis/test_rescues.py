@@ -1,0 +1,150 @@
+"""What frees stuck runs: counted anew from the handmade study, and nothing of it where there is none."""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from analysis import report
+from analysis.draw import read
+from analysis.figures import PLOTS
+from analysis.figures.rescue import describe_freed_by_rescue, freed_by_rescue
+from analysis.figures.style import NotApplicable
+from analysis.rescues import freed, interventions, like_for_like
+from analysis.statistics import mcnemar, wilson
+from analysis.trials import ARTICLE, load
+
+Free = dict[float, dict[str, set[int]]]
+STUCK = range(8, 40)
+
+
+def test_every_intervention_is_counted_and_set_against_both_controls(rescued: Path, free_seeds: Free) -> None:
+    found = {(each.row["lr"], each.intervention): each for each in freed(load(rescued))}
+    assert list(found) == [(lr, name) for lr in free_seeds for name in free_seeds[lr]]
+    ps = []
+    for (lr, name), each in found.items():
+        assert (each.rate.count, each.rate.n) == (len(free_seeds[lr][name]), len(STUCK))
+        controls = {"nothing": [], "redraw_alive": ["nothing"]}.get(name, ["nothing", "redraw_alive"])
+        assert list(each.against) == controls
+        for control, pair in each.against.items():
+            mine, other = free_seeds[lr][name], free_seeds[lr][control]
+            assert (pair.only_first, pair.only_second, pair.n) == (len(other - mine), len(mine - other), 32)
+            assert pair.difference == pytest.approx((len(mine) - len(other)) / 32)
+            assert pair.p == mcnemar(len(other - mine), len(mine - other))
+            ps.append(pair.p)
+    assert len(ps) == 10
+    smallest = min((p, place) for place, p in enumerate(ps))
+    adjusted = [p for each in found.values() for p in each.p_holm.values()]
+    assert adjusted[smallest[1]] == pytest.approx(10 * smallest[0])
+
+
+def test_like_for_like_keeps_the_runs_in_which_both_drew_as_many_units(rescued: Path, free_seeds: Free) -> None:
+    table = like_for_like(load(rescued)).set_index("lr")
+    even = {seed for seed in STUCK if seed % 4 in (1, 2)}  # of 4 units 1 or 2 dead
+    for lr, names in free_seeds.items():
+        dead, live = names["redraw_dead"] & even, names["redraw_alive"] & even
+        row = table.loc[lr]
+        assert (row["n"], row["only_first"], row["only_second"]) == (16, len(live - dead), len(dead - live))
+    assert table.loc[0.1, "difference"] > 0 > table.loc[0.2, "difference"]
+
+
+def test_the_slope_of_a_leak_tells_interventions_apart_but_not_runs(rescued: Path) -> None:
+    trials = load(rescued)
+    steep = trials[(trials["rescue"] == "leaky").to_numpy(bool)].assign(slope=0.2)
+    steep = steep.assign(condition=steep["condition"].astype(str) + "steep")
+    trials = pd.concat([trials.astype({"condition": "str"}), steep], ignore_index=True)
+    assert interventions(trials) == ["nothing", "redraw_dead", "redraw_alive", "leaky", "leaky 0.2"]
+    found = {(each.row["lr"], each.intervention): each for each in freed(trials)}
+    assert found[0.1, "leaky 0.2"].against["redraw_alive"].n == 32
+    assert len(found) == 10
+
+
+def test_the_figure_shows_each_share_with_its_interval(rescued: Path, free_seeds: Free) -> None:
+    figure = freed_by_rescue(read(rescued)["rescues"])
+    (ax,) = figure.axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["nothing", "redraw_dead", "redraw_alive", "leaky"]
+    assert "n = 32" in ax.get_legend().get_texts()[0].get_text()
+    shown = {}
+    for container in ax.containers:
+        point, _, (bar,) = container.lines
+        (low, _), (high, _) = bar.get_segments()[0]
+        shown[float(point.get_xdata()[0]), round(float(point.get_ydata()[0]))] = (low, high)
+    for names in free_seeds.values():
+        for y, free in enumerate(names.values()):
+            low, high = wilson(len(free), 32)
+            assert shown[100 * len(free) / 32, y] == pytest.approx((100 * float(low), 100 * float(high)), abs=1e-9)
+
+
+def test_its_sentence_is_of_the_condition_nearest_to_the_articles(rescued: Path) -> None:
+    text = describe_freed_by_rescue(read(rescued)["rescues"]).replace("\N{NO-BREAK SPACE}", " ")
+    assert "(lr = 0.1)" in text
+    assert "redraw_dead 75.0 %" in text
+    assert "nothing 0.0 %" in text
+
+
+def test_the_figure_says_why_it_is_not_drawn(handmade: Path, make) -> None:
+    with pytest.raises(NotApplicable, match="rescues no runs"):
+        freed_by_rescue(read(handmade)["rescues"])
+    with pytest.raises(NotApplicable, match="no run was stuck"):
+        freed_by_rescue(read(make({"a": ({"rescue": "leaky"}, ["solved"] * 3)}))["rescues"])
+
+
+def render(folder: Path) -> str:
+    text = report.render(report.read_results(folder), [])
+    return re.sub(r"\s+", " ", html.unescape(re.sub("<[^>]+>", " ", text))).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_the_report_puts_the_culprit_on_trial(rescued: Path) -> None:
+    text = render(rescued)
+    assert "What frees stuck runs" in text
+    assert "Reviving dead units frees more stuck runs than redrawing as many live ones: holds only if lr = 0.1" in text
+    assert "(yes in 1, no in 0, undecided in 1 of 2)" in text
+    assert "redraw_dead 75.0 %" in text
+    assert "redraw_dead minus redraw_alive: +" in text
+    assert "16 pairs" in text
+    assert "Over the study's 2 conditions without a rescue success ranges" in text
+
+
+def test_the_claims_are_judged_on_the_runs_that_were_left_alone(rescued: Path) -> None:
+    text = render(rescued)
+    assert "Of 64 unsolved runs 64 are at rest" in text
+    assert "leaky" not in text[text.index("five claims") : text.index("The rules")]
+    assert len(read(rescued)["trials"]) == 80
+    assert len(read(rescued)["rescues"]) == 400
+
+
+def test_a_study_of_rescued_runs_alone_has_a_report_without_claims(rescued_alone: Path) -> None:
+    text = render(rescued_alone)
+    assert text.count("every run that gets stuck is rescued") == 5
+    verdicts = text.replace("not measured by this study: it lacks", "")  # so the rules
+    assert verdicts.count("not measured by this study") == 6, "five claims, and like for like takes runs left alone"
+    assert "What frees stuck runs" in text
+    assert "of which this study has none" in text
+    data = read(rescued_alone)
+    for plot in PLOTS:
+        try:
+            plot.draw(data[plot.of])
+            plot.describe(data[plot.of])
+        except NotApplicable:
+            assert plot.of == "exemplars"
+
+
+def test_without_a_rescue_nothing_of_it_appears(handmade: Path, reported: Path) -> None:
+    assert "rescue" not in render(handmade).lower()
+    page = (reported / "report.html").read_text(encoding="utf-8")
+    assert "freed_by_rescue" not in page
+    assert not (reported / "figures" / "freed_by_rescue.png").exists()
+
+
+def test_a_missing_rescue_is_told_apart_from_all_rows(rescued: Path, free_seeds: Free) -> None:
+    from analysis.summary import summarise, table_lines
+    from analysis.tables import conditions_table
+
+    trials = load(rescued)
+    assert {row[1] for row in conditions_table(trials).rows} == {"none", *free_seeds[0.1]}
+    assert any(line.split()[:2] == ["0.1", "-"] for line in table_lines(summarise(trials)))
+    assert ARTICLE["rescue"] is None

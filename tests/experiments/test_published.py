@@ -1,0 +1,104 @@
+"""Published figures: each shipped study says what it repeats, and a union holds the studies that it names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from harness import compose
+
+from experiments.errors import InputError
+from experiments.run import run as run_study
+from experiments.study import read_study
+from experiments.words import names
+
+Run = Callable[..., Path]
+
+PUBLISHED = [name for name in names("study") if name.startswith("published/")]
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_every_published_study_names_its_sources_and_its_conditions(name: str) -> None:
+    study = read_study(compose(f"study={name}"))
+    assert study.published
+    keys = {condition.key for condition in study.conditions}
+    for entry in study.published:
+        assert entry.source
+        assert entry.setting
+        assert set(entry.conditions) <= keys
+        assert (entry.solved is None) == bool(entry.says)
+
+
+def test_the_union_holds_every_condition_and_figure_of_its_studies() -> None:
+    whole = read_study(compose("study=published/all"))
+    parts = [read_study(compose(f"study={name}")) for name in PUBLISHED if name != "published/all"]
+    assert {c.key for c in whole.conditions} == {c.key for part in parts for c in part.conditions}
+    assert sorted(whole.published, key=str) == sorted((entry for part in parts for entry in part.published), key=str)
+    assert len({str(c.success) for c in whole.conditions}) == 4
+
+
+def test_what_the_union_says_of_fields_holds_for_all() -> None:
+    short = read_study(compose("study=published/all", "base.dtype=float64"))
+    assert {c.dtype for c in short.conditions} == {"float64"}
+
+
+def test_frankle_and_carbin_is_their_setting() -> None:
+    study = read_study(compose("study=published/frankle_carbin"))
+    assert [c.hidden for c in study.conditions] == [2, 4, 6, 8, 10]
+    for condition in study.conditions:
+        assert (condition.activation, condition.output, condition.loss) == ("relu", "sigmoid", "bce")
+        assert condition.init.weights.values(2, 4) == {"mean": 0, "std": 0.1, "cut": 2}  # type: ignore[union-attr]
+        assert condition.epochs == 10_000
+    assert {entry.solved: entry.n for entry in study.published} == dict.fromkeys(
+        (0.929, 0.875, 0.768, 0.553, 0.176), 1000
+    )
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ("{setting: s, where: {hidden: 4}, says: x}", "published[0].source is missing"),
+        ("{source: a, setting: s, where: {hidden: 4}}", "published[0] needs solved and n, or says"),
+        ("{source: a, setting: s, where: {hidden: 4}, solved: 0.5}", "published[0] needs solved and n"),
+        ("{source: a, setting: s, where: {hidden: 4}, solved: 50, n: 9}", "published[0].solved=50 is not allowed"),
+        ("{source: a, setting: s, where: {hidden: 3}, says: x}", "matches no condition of the study"),
+        ("{source: a, setting: s, where: {hiden: 3}, says: x}", "did you mean hidden"),
+        ("{source: a, setting: s, where: {}, says: x}", "allowed: {field: value or values}"),
+    ],
+)
+def test_a_bad_entry_is_refused_in_one_line(entry: str, words: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        read_study(compose("study=smoke", f"published=[{entry}]"))
+    assert words in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["union=[nope]"], "union=nope is unknown"),
+        (["union=[]"], "union=[] is not allowed"),
+        (["union=[smoke]", "blocks=[{hidden: 4}]"], "union and blocks or published cannot go together"),
+    ],
+)
+def test_a_bad_union_is_refused_in_one_line(overrides: list[str], words: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        read_study(compose("study=smoke", *overrides))
+    assert words in str(refusal.value)
+
+
+def test_all_of_them_run_together_and_the_textbook_is_recognised(tmp_path: Path) -> None:
+    config = compose(
+        "study=published/all", "seeds.count=6", "report=false", f"output={tmp_path / 'out'}", "parallel.n_jobs=1"
+    )
+    assert run_study(config) == 0
+    trials = pd.read_parquet(tmp_path / "out" / "trials.parquet")
+    textbook = trials[trials["init"] == "textbook"]
+    assert textbook["outcome"].tolist() == ["solved"]
+    assert textbook["final_loss"].tolist() == [0]
+    published = json.loads((tmp_path / "out" / "manifest.json").read_text())["published"]
+    assert {key for entry in published for key in entry["conditions"]} <= set(trials["condition"])
+    assert len(published) == 11

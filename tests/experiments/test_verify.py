@@ -1,0 +1,429 @@
+"""`python -m experiments.verify`: whatever was changed in a result folder is found, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from harness import ROOT, command, compose
+
+from experiments import retrain, verify
+from experiments.audit import Record, check_bytes, check_table, read_record
+from experiments.cli import guarded
+from experiments.errors import RunError
+from experiments.run import run as run_study
+from experiments.table import Digest
+from nnxor import engines
+
+Run = Callable[..., Path]
+
+TINY = ("grid.hidden=3", "grid.init=[uniform,torch]", "grid.lr=0.1", "seeds.count=12", "base.epochs=40")
+"""Two conditions of 12 seeds; torch, so that units die and biases differ."""
+
+
+@pytest.fixture(autouse=True)
+def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrain, "available_cores", lambda: 1)
+
+
+@pytest.fixture
+def tiny(run: Run) -> Path:
+    return run(*TINY)
+
+
+def status_of(*arguments: object) -> int:
+    return guarded(lambda: verify.verify(verify.parse([str(argument) for argument in arguments])))
+
+
+def forge(folder: Path, change: Callable[[pa.Table], pa.Table], **manifest: object) -> None:
+    """Change the table and make the manifest fit: the file's SHA-256 and the digest of its values."""
+    table = change(pq.read_table(folder / "trials.parquet"))
+    pq.write_table(table, folder / "trials.parquet", compression="zstd", write_page_checksum=True)
+    digest = Digest()
+    digest.update(table)
+    sha256 = hashlib.sha256((folder / "trials.parquet").read_bytes()).hexdigest()
+    edit(folder, digest=digest.hexdigest(), sha256=sha256, **manifest)
+
+
+def edit(folder: Path, **changes: object) -> None:
+    path = folder / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def with_value(name: str, row: int, value: Any) -> Callable[[pa.Table], pa.Table]:
+    def change(table: pa.Table) -> pa.Table:
+        kind = table.schema.field(name).type
+        values = table[name].to_pylist()
+        assert values[row] != value or np.signbit(values[row]) != np.signbit(value)
+        values[row] = value
+        plain = kind.value_type if pa.types.is_dictionary(kind) else kind
+        return table.set_column(table.column_names.index(name), name, pa.array(values, plain).cast(kind))
+
+    return change
+
+
+def refused(capsys: pytest.CaptureFixture[str]) -> str:
+    """What stderr says, which is one line."""
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    return said
+
+
+# --- what agrees
+
+
+@pytest.mark.parametrize("engine", ["numba", "numpy"])
+def test_a_folder_is_verified_by_an_engine_that_did_not_make_it(
+    run: Run, engine: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = run(*TINY, f"engine={engine}")
+    capsys.readouterr()
+    assert status_of(folder, "sample=all") == 0
+    lines = capsys.readouterr().out.splitlines()
+    other = {"numba": "numpy", "numpy": "numba"}[engine]
+    assert f"engine     {other}" in lines
+    assert lines[-1].startswith("verified: all 24 rows agree in every bit of ")
+    assert "byte for byte what was written (SHA-256)" in "\n".join(lines)
+    assert max(map(len, lines[2:])) <= 80  # the first two hold the folder's name
+
+
+def test_all_kinds_of_columns_come_out_again(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = run(
+        "grid.task=[xor,parity3]", "grid.hidden=3", "grid.init=torch", "grid.lr=[0.2,4]", "grid.bias=[true,false]",
+        "grid.batch_size=[null,2]", "seeds.count=5",
+    )  # fmt: skip
+    assert status_of(folder, "sample=all") == 0
+    assert "all 80 rows agree in every bit" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("seeds", [1, 3, 50])
+def test_a_sample_is_drawn_from_everywhere_reproducibly_and_no_row_twice(run: Run, seeds: int) -> None:
+    record = read_record(run("base.epochs=0", f"seeds.count={seeds}", "seeds.start=7"))
+    for size in (1, 10, 40, 200):
+        rows = Counter((batch.condition.key, seed) for batch in sample(record, size, 0) for seed in batch.seeds)
+        assert sum(rows.values()) == len(rows) == min(size, record.study.n_trainings)
+        assert len({key for key, _ in rows}) == min(size, 16)
+        assert {seed for _, seed in rows} <= set(record.study.seeds)
+    assert sample(record, 10, 5) == sample(record, 10, 5)
+    drawn = {(b.condition.key, seed) for draw in range(600) for b in sample(record, 40, draw) for seed in b.seeds}
+    assert len(drawn) == record.study.n_trainings
+
+
+def sample(record: Record, size: int, seed: int) -> list[Any]:
+    return retrain.draw_sample(record, size, seed, "numpy")
+
+
+def test_where_tanh_takes_part_the_verdict_says_that_it_is_one_within_a_tolerance(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = run(*TINY, "base.activation=tanh", "base.lr=null")
+    assert status_of(folder, "sample=all") == 0
+    assert "all 24 rows agree within the tolerance" in capsys.readouterr().out
+    row = pq.read_table(folder / "trials.parquet")["outcome"].to_pylist().index("unsettled")
+    forge(folder, with_value("outcome", row, "diverged"))
+    assert status_of(folder, "sample=all") == 1
+    assert "outcome" in capsys.readouterr().out
+
+
+def test_within_the_tolerance_numbers_count_for_runs_at_rest(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = run("base.activation=tanh", "grid.hidden=4", "grid.init=torch", "grid.lr=0.2", "base.epochs=2000")
+    table = pq.read_table(folder / "trials.parquet")
+    row = table["outcome"].to_pylist().index("solved")
+    value = table["y_01"][row].as_py()
+    forge(folder, with_value("y_01", row, value + 0.001))
+    assert status_of(folder, "sample=all") == 0
+    forge(folder, with_value("y_01", row, value + 0.1))
+    assert status_of(folder, "sample=all") == 1
+    assert "y_01" in capsys.readouterr().out
+
+
+def test_the_reference_engine_verifies_too(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(tiny, "sample=10", "engine=reference") == 0
+    assert "all 10 rows agree within the tolerance" in capsys.readouterr().out
+
+
+def test_a_folder_without_a_sha256_is_verified_by_its_digest(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tiny / "manifest.json"
+    manifest = json.loads(path.read_text())
+    del manifest["sha256"]
+    path.write_text(json.dumps(manifest))
+    assert status_of(tiny) == 0
+    assert "recorded no SHA-256" in capsys.readouterr().out
+
+
+def test_columns_that_a_folder_lacks_are_skipped_and_named(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    forge(tiny, lambda table: table.drop_columns(["revived", "momentum"]))
+    assert status_of(tiny) == 0
+    assert "did not record: momentum, revived" in " ".join(capsys.readouterr().out.split())
+
+
+# --- what does not
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("final_loss", 0.25), ("grad_norm", None), ("y_10", -0.5), ("solved_epoch", 3), ("outcome", "diverged"),
+        ("patterns_final", "0000 0000 0000"), ("first_death_epoch", 999), ("cause", "step_too_large"),
+        ("dead_init", 9), ("hidden", 4), ("merged", "00=11"), ("error", "none"),
+    ],
+)  # fmt: skip
+def test_one_forged_value_is_found_and_named(
+    tiny: Path, column: str, value: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forge(tiny, with_value(column, 17, value))
+    capsys.readouterr()
+    assert status_of(tiny, "sample=all") == 1
+    said = capsys.readouterr().out
+    assert "DIFFERENT: 1 row does not come out as recorded, of 24." in said
+    assert f"init uniform, seed 5: {column}\n" in said
+    assert f"    recorded    {'null' if value is None else value}\n" in said
+    assert f"rows that differ, by column: {column} 1" in said
+
+
+def test_the_last_bit_and_the_sign_of_a_zero_count(tiny: Path) -> None:
+    table = pq.read_table(tiny / "trials.parquet")
+    forge(tiny, with_value("final_loss", 3, np.nextafter(table["final_loss"][3].as_py(), 1)))
+    assert status_of(tiny, "sample=all") == 1
+    zeros = pa.array([0.0]), pa.array([-0.0])
+    assert retrain._differs(*zeros).all()
+
+
+def test_a_training_that_cannot_be_repeated_is_a_difference(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(engines, "load", lambda _: broken)
+    assert status_of(tiny) == 1
+    assert "24 rows do not come out as recorded" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda t: pa.concat_tables([t.slice(0, 5), t.slice(6)]), "1 missing (first: init torch, seed 5)"),
+        (lambda t: t.slice(0, 23), "1 missing (first: init uniform, seed 11)"),
+        (lambda t: t.slice(0, 0), "24 missing"),
+        (lambda t: pa.concat_tables([t.slice(0, 6), t.slice(5)]), "1 doubled (first: init torch, seed 5)"),
+        (lambda t: t.take([1, 0, *range(2, 24)]), "1 out of order (first: init torch, seed 0)"),
+        (with_value("seed", 23, 99), "1 not of this study; 1 missing (first: init uniform, seed 11)"),
+        (with_value("condition", 2, "0123456789abcdef"), "1 not of this study; 1 missing (first: init torch, seed 2)"),
+        (lambda t: t.drop_columns(["outcome"]), "lacks the columns outcome"),
+    ],
+)
+def test_rows_must_be_complete_unique_and_sorted(
+    tiny: Path, change: Callable[[pa.Table], pa.Table], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forge(tiny, change)
+    assert status_of(tiny) == 1
+    assert words in refused(capsys)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"digest": "0" * 64}, "has other values than were written"),
+        ({"sha256": "0" * 64}, "is not the file that was written"),
+        ({"seeds": [0, 13]}, "seeds is [0, 13], but should be [0, 12]"),
+        ({"trials": 25}, "trials is 25, but should be 24"),
+        ({"failed": 1, "complete": False}, "holds 0 failed trainings, by manifest.json 1"),
+        ({"conditions": {}}, "2 of its 2 conditions are others there"),
+        ({"success": ["margin 0.1"]}, "success is ['margin 0.1']"),
+        ({"study": "other"}, "study is 'other', but should be 'smoke'"),
+    ],
+)
+def test_an_edited_manifest_is_found(
+    tiny: Path, changes: dict[str, object], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(tiny, **changes)
+    assert status_of(tiny) == 1
+    assert words in refused(capsys)
+
+
+def test_an_edited_config_is_found(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tiny / "config.yaml"
+    path.write_text(path.read_text().replace("epochs: 40", "epochs: 41"))
+    assert status_of(tiny) == 1
+    assert "does not fit config.yaml" in refused(capsys)
+
+
+def test_every_flipped_byte_is_found(tiny: Path) -> None:
+    path = tiny / "trials.parquet"
+    record, content = read_record(tiny), path.read_bytes()
+    for offset in range(0, len(content), 53):
+        path.write_bytes(flipped(content, offset))
+        with pytest.raises(RunError, match="is not the file that was written"):
+            check_bytes(record)
+
+
+def test_without_a_sha256_a_flipped_byte_is_found_or_changes_no_value(tiny: Path) -> None:
+    path = tiny / "trials.parquet"
+    record, content, values = read_record(tiny), path.read_bytes(), pq.read_table(path)
+    found = 0
+    for offset in range(0, len(content), 53):
+        path.write_bytes(flipped(content, offset))
+        try:
+            check_table(record)
+        except RunError as error:
+            found += 1
+            assert "\n" not in str(error)
+        else:
+            assert pq.read_table(path).equals(values), offset
+    assert found > 50
+
+
+def flipped(content: bytes, offset: int) -> bytes:
+    changed = bytearray(content)
+    changed[offset] ^= 1 << offset % 8
+    return bytes(changed)
+
+
+def test_failed_trainings_are_reported_and_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load = engines.load
+
+    def faulty(name: str) -> engines.Engine:
+        def train(condition, start, seeds):  # type: ignore[no-untyped-def]
+            if condition.init.name == "torch" and condition.epochs:
+                raise MemoryError("no room")
+            return load(name)(condition, start, seeds)
+
+        return train
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engines, "load", faulty)
+        assert run_study(compose("study=smoke", *TINY, "report=false", f"output={tmp_path / 'out'}")) == 1
+    assert status_of(tmp_path / "out", "sample=all") == 0
+    said = capsys.readouterr().out
+    assert "12 trainings failed" in said
+    assert "verified: all 12 rows agree" in said
+
+
+# --- bad input
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "0 folders are named; allowed: one"),
+        (["a", "b"], "2 folders are named"),
+        (["nowhere"], "nowhere is no folder"),
+        ([str(ROOT / "conf")], "has no manifest.json"),
+        (["a", "smaple=3"], "smaple is no known key; did you mean sample? allowed: sample, engine, seed"),
+        (["a", "sample=0"], "sample=0 is not allowed; allowed: all, or an integer from 1"),
+        (["a", "sample=many"], "sample=many is not allowed"),
+        (["a", "seed=-1"], "seed=-1 is not allowed; allowed: an integer from 0"),
+        (["a", "engine=numbas"], "engine=numbas is not allowed; did you mean numba?"),
+        (["a", "--all"], "--all"),
+    ],
+)
+def test_bad_input_is_one_line(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(*arguments) == 2
+    assert words in refused(capsys)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("manifest.json", "{", "cannot be read"),
+        ("manifest.json", "[]", "is not a manifest"),
+        ("manifest.json", '{"protocol": 99}', "was made by protocol 99"),
+        ("manifest.json", '{"protocol": 1, "trials": null}', "is not finished"),
+        ("manifest.json", '{"protocol": 1, "trials": 3, "study": 4}', "is damaged: study is 4"),
+        ("config.yaml", "a: [", "cannot be read"),
+        ("config.yaml", "a: 3", "must hold name, question"),
+        ("config.yaml", "seeds: 3", "seeds must hold keys and values"),
+        ("config.yaml", "name: smoke", "config.yaml: "),
+    ],
+)
+def test_a_folder_that_cannot_be_audited_is_one_line(
+    tiny: Path, name: str, content: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tiny / name).write_text(content)
+    assert status_of(tiny) == 2
+    assert words in refused(capsys)
+
+
+@pytest.mark.parametrize("lost", ["manifest.json", "config.yaml", "trials.parquet"])
+def test_a_lost_file_is_one_line(tiny: Path, lost: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tiny / lost).unlink()
+    assert status_of(tiny) == 2
+    refused(capsys)
+
+
+def test_a_task_whose_file_is_gone_or_changed_is_one_line(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "task.csv"
+    file.write_text("x1,x2,t\n0,0,0\n0,1,1\n1,0,1\n1,1,1\n")
+    folder = run(*TINY, f"base.task={file}")
+    assert status_of(folder) == 0
+    file.write_text("x1,x2,t\n0,0,0\n0,1,1\n1,0,1\n1,1,0\n")
+    capsys.readouterr()
+    assert status_of(folder) == 1
+    assert "or a file that it names changed?" in refused(capsys)
+    file.unlink()
+    assert status_of(folder) == 2
+    assert str(file) in refused(capsys)
+
+
+def test_weights_whose_file_is_gone_are_one_line(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "start.npz"
+    draw = np.random.default_rng(0).normal
+    np.savez(file, W1=draw(size=(4, 2, 3)), b1=draw(size=(4, 3)), W2=draw(size=(4, 3, 1)), b2=draw(size=(4, 1)))
+    folder = run("grid.hidden=3", f"grid.init={file}", "grid.lr=0.1", "seeds.count=4")
+    assert status_of(folder) == 0
+    file.unlink()
+    capsys.readouterr()
+    assert status_of(folder) == 2
+    assert str(file) in refused(capsys)
+
+
+# --- the command itself
+
+
+def test_help_fits_80_columns_and_names_everything() -> None:
+    result = command("--help", module="experiments.verify", env={"COLUMNS": "200"})
+    assert result.returncode == 0
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    for word in ("sample=", "engine=", "seed=", "SHA-256", "Exit status"):
+        assert word in result.stdout
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_is_one_line_and_its_status(run: Run, number: signal.Signals, status: int) -> None:
+    folder = run("base.epochs=100000", "seeds.count=2", "grid.init=he", "grid.hidden=4")
+    work = subprocess.Popen(
+        [sys.executable, "-u", "-m", "experiments.verify", str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert work.stdout is not None
+    while not work.stdout.readline().startswith("engine"):
+        assert work.poll() is None
+    time.sleep(0.5)
+    os.kill(work.pid, number)
+    _, error = work.communicate(timeout=60)
+    assert work.returncode == status
+    assert "interrupted\n" in error
+    assert "Traceback" not in error

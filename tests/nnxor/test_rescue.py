@@ -1,0 +1,232 @@
+"""A rescue changes exactly what it says, gives the same bits everywhere, and the placebo is just more time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from experiments import catalog
+from nnxor import arithmetic, engines
+from nnxor.condition import RESCUES, Condition
+from nnxor.diagnosis import Columns, diagnose
+from nnxor.draws import Weights, draw
+from nnxor.rescue import LIFT, as_many_alive, intervene, onward_condition, train_and_diagnose
+
+SEEDS = range(100, 196)
+HE = Condition(init=catalog.init("he"), lr=0.2, epochs=300, hidden=5)
+numpy_engine, numba_engine = engines.load("numpy"), engines.load("numba")
+
+
+def start(condition: Condition, seeds: range = SEEDS) -> Weights:
+    return draw(condition.init, condition.task.n_inputs, condition.hidden, seeds, condition.bias)
+
+
+def alive(condition: Condition, weights: Weights) -> np.ndarray:
+    return arithmetic.any_active(condition, arithmetic.preactivations(condition, weights))
+
+
+def ended(condition: Condition = HE, seeds: range = SEEDS) -> Weights:
+    return numba_engine(condition, start(condition, seeds)).weights
+
+
+def rescued(rescue: str, condition: Condition = HE, seeds: range = SEEDS) -> tuple[Weights, Columns]:
+    return train_and_diagnose(numba_engine, condition.with_(rescue=rescue), start(condition, seeds), seeds)
+
+
+def changed(before: Weights, after: Weights) -> np.ndarray:
+    """Units in which anything was changed, shape (H, R); the output bias must be as it was."""
+    assert np.array_equal(before.b2, after.b2)
+    pairs = zip(before.arrays()[:3], after.arrays()[:3], strict=True)
+    W1, b1, W2 = (a != b for a, b in pairs)
+    return np.asarray(W1.any(axis=0) | b1 | W2)
+
+
+def same(a: Columns, b: Columns) -> bool:
+    return a.keys() == b.keys() and all(
+        np.array_equal(a[name], b[name], equal_nan=a[name].dtype.kind == "f") for name in a
+    )
+
+
+def test_redraw_dead_draws_every_dead_unit_and_leaves_the_live_ones() -> None:
+    weights, fresh = ended(), draw(HE.init, 2, 5, SEEDS, again=1)
+    after = intervene(HE.with_(rescue="redraw_dead"), weights, SEEDS)
+    dead = ~alive(HE, weights)
+    assert 0 < dead.sum() < dead.size
+    assert np.array_equal(changed(weights, after), dead)
+    assert np.array_equal(after.W1[:, dead], fresh.W1[:, dead])
+    assert np.array_equal(after.b1[dead], fresh.b1[dead])
+    assert np.array_equal(after.W2[dead], fresh.W2[dead])
+
+
+def test_redraw_alive_draws_as_many_live_units_and_leaves_the_dead_ones() -> None:
+    weights = ended()
+    live = alive(HE, weights)
+    touched = changed(weights, intervene(HE.with_(rescue="redraw_alive"), weights, SEEDS))
+    assert not (touched & ~live).any()
+    assert np.array_equal(touched.sum(axis=0), np.minimum(live.sum(axis=0), (~live).sum(axis=0)))
+    choices = touched[:, (live.sum(axis=0) == 3)]
+    assert len(np.unique(choices, axis=1).T) > 5, "which units are drawn depends on the seed"
+
+
+def test_the_live_units_that_are_drawn_favour_none() -> None:
+    """Of five live units and a dead one each is chosen by a fifth of the seeds."""
+    condition, seeds = Condition(hidden=6), range(6000)
+    weights = start(condition, seeds)
+    weights.b1[:] = 5
+    weights.b1[2] = -5
+    chosen = as_many_alive(condition, weights, seeds)
+    assert np.array_equal(chosen.sum(axis=0), np.ones(6000))
+    share = chosen.mean(axis=1)
+    assert share[2] == 0
+    assert np.abs(np.delete(share, 2) - 0.2).max() < 5 * np.sqrt(0.2 * 0.8 / 6000)
+
+
+def test_redraw_all_is_another_draw_of_the_same_seed_with_its_output_bias() -> None:
+    condition = HE.with_(init=catalog.init("torch"), rescue="redraw_all", dtype="float64")
+    after, fresh = intervene(condition, start(condition), SEEDS), draw(condition.init, 2, 5, SEEDS, again=1)
+    for a, b, first in zip(after.arrays(), fresh.arrays(), start(condition).arrays(), strict=True):
+        assert a.dtype == np.float64
+        assert np.array_equal(a, b)
+        assert not (a == first).any()
+
+
+@pytest.mark.parametrize("rescue", ["nothing", "leaky"])
+def test_placebo_and_leak_change_no_parameter(rescue: str) -> None:
+    weights = ended()
+    after = intervene(HE.with_(rescue=rescue), weights, SEEDS)
+    assert not changed(weights, after).any()
+    onward = onward_condition(HE.with_(rescue=rescue, slope=0.2))
+    assert onward == (HE.with_(activation="leaky_relu", slope=0.2) if rescue == "leaky" else HE)
+
+
+@pytest.mark.parametrize("init", ["he", "torch"])
+def test_nudge_bias_makes_the_row_of_the_largest_preactivation_active_and_no_other(init: str) -> None:
+    condition = HE.with_(init=catalog.init(init), rescue="nudge_bias")
+    weights = ended(condition)
+    after = intervene(condition, weights, SEEDS)
+    dead = ~alive(condition, weights)
+    assert np.array_equal(changed(weights, after), dead)
+    assert np.array_equal(after.W1, weights.W1)
+    assert np.array_equal(after.W2, weights.W2)
+    before, z = (np.stack(arithmetic.preactivations(condition, w))[:, dead] for w in (weights, after))
+    assert np.array_equal(z > 0, before == before.max(axis=0))
+    largest, following = -np.sort(-z, axis=0)[:2]
+    apart = following < 0  # two rows that tie for the largest are both active
+    assert apart.mean() > 0.9
+    assert np.allclose(largest[apart], -following[apart], rtol=1e-3, atol=1e-6), "zero is midway between them"
+
+
+def test_nudge_bias_lifts_a_unit_whose_rows_cannot_be_parted() -> None:
+    condition = Condition(hidden=3, rescue="nudge_bias")
+    W1 = np.array([[[0], [-1e-12], [0]], [[0], [0], [0]]], np.float32)  # no slope; one that rounding swallows; alive
+    weights = Weights(W1, np.array([[-2], [-1], [1]], np.float32), np.ones((3, 1), np.float32), np.zeros(1, np.float32))
+    after = intervene(condition, weights, range(1))
+    assert after.b1.ravel() == pytest.approx([LIFT, LIFT, 1])
+
+
+@pytest.mark.parametrize("rescue", RESCUES)
+def test_after_a_rescue_of_the_dead_no_unit_is_dead(rescue: str) -> None:
+    """True of nudge_bias alone: a fresh draw may be dead, the others leave the dead as they are."""
+    after = intervene(HE.with_(rescue=rescue), ended(), SEEDS)
+    assert alive(HE, after).all() == (rescue == "nudge_bias")
+
+
+@pytest.mark.parametrize("condition", [HE, HE.with_(dtype="float64", loss="mse", lr=0.5)], ids=["float32", "float64"])
+def test_the_placebo_is_twice_the_epochs_bit_for_bit(condition: Condition) -> None:
+    weights, columns = rescued("nothing", condition)
+    stuck = np.char.startswith(columns["outcome_before"], "stuck")
+    assert 10 < stuck.sum() < len(SEEDS)
+    twice = condition.with_(epochs=2 * condition.epochs)
+    long = numba_engine(twice, start(condition))
+    for a, b, first in zip(weights.arrays(), long.weights.arrays(), ended(condition).arrays(), strict=True):
+        assert np.array_equal(a[..., stuck], b[..., stuck])
+        assert np.array_equal(a[..., ~stuck], first[..., ~stuck])
+    at_once = diagnose(twice, start(condition), long)
+    for name, values in at_once.items():
+        assert np.array_equal(columns[name][stuck], values[stuck], equal_nan=values.dtype.kind == "f"), name
+
+
+@pytest.mark.parametrize("rescue", RESCUES)
+def test_a_run_that_was_not_stuck_stays_as_it_was(rescue: str) -> None:
+    weights, columns = rescued(rescue)
+    plain_weights, plain = train_and_diagnose(numba_engine, HE, start(HE), SEEDS)
+    assert "outcome_before" not in plain
+    assert np.array_equal(columns["outcome_before"], plain["outcome"])
+    rest = ~np.char.startswith(plain["outcome"], "stuck")
+    assert rest.any()
+    for name, values in plain.items():
+        assert np.array_equal(columns[name][rest], values[rest], equal_nan=values.dtype.kind == "f"), name
+    for a, b in zip(weights.arrays(), plain_weights.arrays(), strict=True):
+        assert np.array_equal(a[..., rest], b[..., rest])
+
+
+@pytest.mark.parametrize("rescue", RESCUES)
+def test_engines_agree_to_the_bit(rescue: str) -> None:
+    condition = HE.with_(rescue=rescue)
+    (w, a), (v, b) = (train_and_diagnose(e, condition, start(HE), SEEDS) for e in (numpy_engine, numba_engine))
+    assert same(a, b)
+    for x, y in zip(w.arrays(), v.arrays(), strict=True):
+        assert np.array_equal(x, y, equal_nan=True)
+        assert np.array_equal(np.signbit(x), np.signbit(y))
+
+
+@pytest.mark.parametrize("rescue", RESCUES)
+@given(cut=st.integers(1, len(SEEDS) - 1))
+def test_a_rescue_does_not_depend_on_its_batch(rescue: str, cut: int) -> None:
+    condition = HE.with_(epochs=120)
+    _, whole = rescued(rescue, condition)
+    halves = [rescued(rescue, condition, part)[1] for part in (SEEDS[:cut], SEEDS[cut:])]
+    for name, values in whole.items():
+        together = np.concatenate([half[name] for half in halves])
+        assert np.array_equal(values, together, equal_nan=values.dtype.kind == "f"), name
+
+
+def test_epochs_are_counted_from_the_first_start_and_its_start_is_the_start() -> None:
+    weights, columns = rescued("redraw_dead")
+    again = intervene(HE.with_(rescue="redraw_dead"), ended(), SEEDS)
+    first, second = (numba_engine(HE, w).trace for w in (start(HE), again))
+    stuck = np.char.startswith(columns["outcome_before"], "stuck")
+    freed = stuck & (columns["outcome"] == "solved")
+    assert freed.sum() > 10
+    assert np.array_equal(columns["solved_epoch"][freed], HE.epochs + second.last_unsolved[freed] + 1)
+    early = stuck & (first.first_death >= 0)
+    late = stuck & (first.first_death < 0) & (second.first_death >= 0)
+    never = stuck & (first.first_death < 0) & (second.first_death < 0)
+    assert min(early.sum(), late.sum(), never.sum()) > 0
+    assert np.array_equal(columns["first_death_epoch"][early], first.first_death[early])
+    assert np.array_equal(columns["first_death_epoch"][late], HE.epochs + second.first_death[late])
+    assert (columns["first_death_epoch"][never] == -1).all()
+    assert np.array_equal(columns["dead_init"], (~alive(HE, start(HE))).sum(axis=0))
+    assert np.array_equal(columns["dead_final"], (~alive(HE, weights)).sum(axis=0))
+
+
+def test_a_leak_is_diagnosed_as_a_leaky_network() -> None:
+    _, columns = rescued("leaky", HE.with_(slope=0.3))
+    stuck = np.char.startswith(columns["outcome_before"], "stuck")
+    unsolved = stuck & (columns["outcome"] != "solved")
+    assert unsolved.any()
+    assert "few_alive_at_start" not in set(columns["cause"][stuck]), "no leaky unit is dead"
+    assert "few_alive_at_start" in set(rescued("nothing")[1]["cause"][stuck])
+
+
+def test_the_slope_counts_where_the_rescue_is_a_leak() -> None:
+    assert Condition(slope=0.2, rescue="leaky").slope == 0.2
+    assert Condition(slope=0.2, rescue="nothing").slope == 0.01
+    a, b = (rescued("leaky", HE.with_(rescue="leaky", slope=slope))[1]["final_loss"] for slope in (0.05, 0.3))
+    assert not np.array_equal(a, b)
+
+
+def test_a_second_start_begins_with_no_memory_and_shuffles_as_the_first_did() -> None:
+    """An output ReLU that is 0 on every row rests even under mini-batches."""
+    condition = HE.with_(
+        output="relu", optimizer="momentum", batch_size=2, lr=0.05, epochs=80, rescue="redraw_all", hidden=3
+    )
+    weights, columns = train_and_diagnose(numpy_engine, condition, start(condition), SEEDS)
+    stuck = np.flatnonzero(np.char.startswith(columns["outcome_before"], "stuck"))
+    assert len(stuck) > 10
+    anew = draw(condition.init, 2, 3, SEEDS, again=1).take(stuck)
+    second = numpy_engine(condition.with_(rescue=None), anew, np.asarray(SEEDS)[stuck]).weights
+    for a, b in zip(weights.arrays(), second.arrays(), strict=True):
+        assert np.array_equal(a[..., stuck], b)
