@@ -54,3 +54,7 @@ def test_other_tasks_name_no_levels_of_xor(make) -> None:
 def test_it_stands_in_the_report(handmade: Path) -> None:
     text = report.render(report.read_results(handmade), [])
     assert text.index("If your own run is stuck</h2>") < text.index("<main>")
+
+
+def test_what_becomes_of_rescued_runs_is_no_advice_to_others(rescued_alone: Path) -> None:
+    assert len(told(rescued_alone)) == 2, "the commands alone"
