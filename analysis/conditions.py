@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ def distance(row: Any) -> tuple[int, float]:
 
 
 def _same(value: Any, default: Any) -> bool:
-    return bool(pd.isna(value)) if default is None else bool(value == default)
+    return bool(pd.isna(value)) if pd.isna(default) else bool(value == default)
 
 
 def nearest(trials: pd.DataFrame) -> pd.Series:
@@ -59,6 +59,21 @@ def slices(trials: pd.DataFrame, fields: Sequence[str]) -> Iterator[tuple[pd.Ser
     combinations = trials[list(fields)].iloc[[part[0] for part in parts]].assign(number=range(len(parts)))
     for _, row in combinations.sort_values(list(fields), na_position="first").iterrows():
         yield row[list(fields)], trials.iloc[parts[int(row["number"])]]
+
+
+def usual(table: pd.DataFrame, fields: Sequence[str]) -> dict[str, Any]:
+    """The commonest value of each field over the conditions; of equally common ones the article's, else the first."""
+    found: dict[str, Any] = {}
+    for name in fields:
+        taken = [None if pd.isna(value) else value for value in table[name]]
+        counts = {value: taken.count(value) for value in dict.fromkeys(taken)}
+        found[name] = max(counts, key=lambda value: (counts[value], _same(value, ARTICLE[name])))
+    return found
+
+
+def unusual(row: Any, common: Mapping[str, Any]) -> list[str]:
+    """The fields in which a condition differs from the usual values."""
+    return [name for name, value in common.items() if not _same(row[name], value)]
 
 
 def others(trials: pd.DataFrame, *fields: str) -> list[str]:

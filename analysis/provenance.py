@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import words
+from analysis.certificates import is_certified
 from analysis.tables import Table
 from analysis.trials import ARTICLE, records_summary
 
@@ -31,8 +32,8 @@ def method(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
         "loss after the last one.",
         "Stuck means at rest: the gradient is next to nothing and the loss lies on a level where it can rest. Runs "
         "that still move are unsettled and runs that do not settle are oscillating; neither counts as stuck. A unit is "
-        "dead if its pre-activation is at most 0 on every row. Nothing here says 'minimum': that would take a "
-        "certificate.",
+        "dead if its pre-activation is at most 0 on every row.",
+        _certificates(trials),
         "Every rate has its n and a 95 % Wilson score interval (Wilson 1927). Conditions with the same seed start from "
         "the same underlying draws, whatever their init, step and width (a narrow network is the first units of a wide "
         "one), so they are compared seed by seed: discordant pairs, the exact McNemar test, and the paired difference "
@@ -44,6 +45,26 @@ def method(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
         "Exemplary runs: of the conditions in which a run ended so, the one nearest to the article's (fewest other "
         "fields that differ, then octaves in width, scale, learning rate and epochs), and in it the lowest seed.",
     ]
+
+
+def _certificates(trials: pd.DataFrame) -> str:
+    """What the word minimum stands on here."""
+    if not is_certified(trials):
+        return (
+            "Nothing here says 'minimum': that would take a certificate, which a study has with certify=true, and only "
+            "for networks that train under its rules."
+        )
+    return (
+        "Minimum is a claim that only a certificate makes. From each stuck run's last weights Newton's method goes on "
+        "in float64 to the stationary point beside them; rows that lie exactly on a kink (z = 0) are held there. At "
+        "that point an exact first-order test is made, unit by unit, of every direction, across the kinks too. "
+        "Minimum: no nearby point has a lower loss, proved within a radius of 1e-6 at least. Kink: an arbitrarily "
+        "small step that takes a unit across a kink lowers the loss, but gradient descent cannot see it, because "
+        "on a row where z is exactly 0 it takes a fixed derivative (relu\N{PRIME}(0) = 0, the setting relu_at_zero). "
+        "Saddle: the loss gets lower along a direction that crosses no kink. Unknown: no proof of any of these, such "
+        "as where the loss has no lowest point at finite weights. Networks of smooth activations are judged by the "
+        "Hessian. No random perturbation takes part."
+    )
 
 
 def _success(rule: str) -> str:
@@ -97,9 +118,20 @@ def commands(manifest: Mapping[str, Any], exemplars: pd.DataFrame) -> list[str]:
     lines.append(f"python -m analysis.report {shlex.quote(folder)}")
     for _, run in exemplars.iterrows():
         fields = [name for name in ARTICLE if name in ("hidden", "init", "lr") or _differs(run[name], ARTICLE[name])]
-        words_ = [f"{name}={words.value(run[name])}" for name in fields]
+        words_ = [
+            word
+            for name in fields
+            for word in (_rule(run[name]) if name == "success" else [f"{name}={words.value(run[name])}"])
+        ]
         lines.append(f"python -m experiments.train {shlex.join(words_)} seed={run['seed']}  # {run['outcome']}")
     return list(dict.fromkeys(lines))
+
+
+def _rule(success: str) -> list[str]:
+    """A success rule, 'margin 0.1' say, as overrides."""
+    name, _, setting = success.partition(" ")
+    more = ["success.ties=pass"] if name == "threshold" and setting else []
+    return [f"success.rule={name}", *(more if name == "threshold" else [f"success.tolerance={setting}"])]
 
 
 def _differs(value: Any, default: Any) -> bool:

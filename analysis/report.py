@@ -154,8 +154,10 @@ def draw_figures(results: Results, folder: Path, beside: Beside) -> list[Picture
         for plot in others:
             draw(plot, results.data, folder)
     pictures = [picture(plot, results.data[plot.of], folder) for plot in PLOTS]
-    rescued = has_rescues(results.data["rescues"])
-    return [each for each, plot in zip(pictures, PLOTS, strict=True) if rescued or plot.of != "rescues"]
+    quiet = {plot.name for plot in PLOTS if plot.quiet}
+    if not has_rescues(results.data["rescues"]):
+        quiet |= {plot.name for plot in PLOTS if plot.of == "rescues"}
+    return [each for each in pictures if each.source or each.name not in quiet]
 
 
 def picture(plot: Plot, data: pd.DataFrame, folder: Path) -> Picture:
@@ -191,12 +193,16 @@ def render(results: Results, pictures: list[Picture]) -> str:
     from markupsafe import Markup
 
     from analysis import provenance, verdict
+    from analysis.advice import advice
+    from analysis.published import beside, published_table
+    from analysis.summary import summarise
 
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
     found, tables, planner = _judge(results)
+    found_published = beside(summarise(results.data["every"]), results.manifest)
     return environment.get_template("report.html.j2").render(
         title=results.manifest["study"],
         question=results.question,
@@ -206,6 +212,8 @@ def render(results: Results, pictures: list[Picture]) -> str:
         verdicts=found,
         marks=MARKS,
         rules=verdict.__doc__,
+        advice=advice(results.trials, results.data["epochs"]),
+        published=published_table(found_published) if found_published else None,
         figures=pictures,
         rescue=_rescue(results.data["rescues"]),
         left_alone=bool(results.trials["rescue"].isna().all()),
@@ -221,6 +229,7 @@ def render(results: Results, pictures: list[Picture]) -> str:
 def _judge(results: Results) -> tuple[list[Verdict], list[Table], list[Table]]:
     """The verdicts, the tables behind them, and the planner's."""
     from analysis import tables
+    from analysis.certificates import is_certified
     from analysis.conditions import others
     from analysis.culprits import culprits
     from analysis.planner import has_widths
@@ -230,6 +239,8 @@ def _judge(results: Results) -> tuple[list[Verdict], list[Table], list[Table]]:
     why, widths, inits = culprits(trials), compare_widths(trials, solved), compare_he(trials, solved)
     every = tables.conditions_table(results.data["every"], results.data["every_epoch"])
     behind = [every, tables.culprits_table(trials, why)]
+    if is_certified(trials):
+        behind += tables.resting_tables(trials)
     if len(inits):
         behind.append(tables.comparison_table("What He buys", tables.COMPARED, others(trials, "init"), inits))
     if len(widths):

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.conditions import few
+from analysis.conditions import few, unusual, usual
 from analysis.counts import counts_of, quantile
 from analysis.statistics import wilson
-from analysis.trials import FIELDS, OUTCOMES, fine, is_xor, swept
+from analysis.trials import FIELDS, KINDS, OUTCOMES, fine, is_xor, swept
 
 COLUMNS = [
-    "condition", *FIELDS, "outcome", "dead_init", "dead_final", "solved_epoch", "status",
+    "condition", *FIELDS, "outcome", "dead_init", "dead_final", "solved_epoch", "minimum", "status",
 ]  # fmt: skip
 """What the summary reads of trials.parquet."""
+
+WIDTH = 80
+"""Columns of a terminal."""
 
 TRAPS = ("stuck_1/4", "stuck_1/3", "stuck_1/2")
 """Outcomes of XOR that are stuck."""
@@ -28,8 +32,9 @@ def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.Da
 
     `trials` holds a training a row, or counts (see `analysis.counts`); then `epochs` are its solved
     epochs. Columns: condition, its fields, n (trainings without an error), failed, and for each outcome
-    its count, rate and interval; mean dead units at the start and at the end; quartiles of the
-    epochs to solve, of the solved runs, unless nothing tells of epochs.
+    its count, rate and interval; of the stuck runs how many rest at a minimum, saddle, kink and
+    unknown (missing where no run has a certificate); mean dead units at the start and at the end;
+    quartiles of the epochs to solve, of the solved runs, unless nothing tells of epochs.
     """
     good = fine(trials)
     table = trials.drop_duplicates("condition").set_index("condition")[list(FIELDS)]
@@ -43,7 +48,7 @@ def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.Da
     for i, outcome in enumerate(OUTCOMES):
         new |= {outcome: counts[outcome], f"{outcome}_rate": counts[outcome] / table["n"]}
         new |= {f"{outcome}_low": low[:, i], f"{outcome}_high": high[:, i]}
-    table = table.assign(**new)
+    table = table.assign(**new, **_certificates(good, table.index))
     for name in ("dead_init", "dead_final"):
         known = good[good[name].notna().to_numpy()]
         table[f"{name}_mean"] = _sums(known, known[name].to_numpy(float)) / _sums(known, 1)
@@ -70,6 +75,14 @@ def _quartiles(good: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=names, dtype="float64")
 
 
+def _certificates(good: pd.DataFrame, keys: pd.Index) -> dict[str, pd.Series]:
+    """How many stuck runs of each condition are certified to be of each kind."""
+    if not good["minimum"].notna().any():
+        return {kind: pd.Series(pd.NA, index=keys, dtype="Int64") for kind in KINDS}
+    kinds = {kind: _sums(good, (good["minimum"] == kind).to_numpy(bool)) for kind in KINDS}
+    return {kind: counts.reindex(keys).fillna(0).astype("Int64") for kind, counts in kinds.items()}
+
+
 def write_summary(summary: pd.DataFrame, folder: Path) -> None:
     """Write summary.csv."""
     temporary = folder / f".summary.csv.{os.getpid()}.tmp"
@@ -92,38 +105,73 @@ MOST_LINES = 100
 
 
 def table_lines(summary: pd.DataFrame) -> list[str]:
-    """The summary as lines of text: a condition a line, 80 columns for four swept fields and 100,000 seeds.
+    """The summary as lines of text that fit 80 columns: a condition a line, or two where its fields need more room.
 
     Of many conditions `MOST_LINES`, evenly spread.
     """
     fields = swept(summary)
     summary = summary.iloc[few(range(len(summary)), MOST_LINES)]
-    stuck = stuck_outcomes(summary)
-    heads = [
-        *(name.replace("_", "\n") for name in fields),
-        "n",
-        "solved %  95 % CI",
-        *(name.removeprefix("stuck_") for name in stuck),
-        "other",
-    ]
-    heads += ["dead", "epochs"]
-    rows = []
-    for _, row in summary.iterrows():
-        other = sum(row[name] for name in OUTCOMES[1:] if name not in stuck)
-        low, high = 100 * row["solved_low"], 100 * row["solved_high"]
-        rows.append(
-            [
-                *(_value(row[name]) for name in fields),
-                f"{row['n']}",
-                f"{100 * row['solved_rate']:5.1f} {low:5.1f}-{high:.1f}" if row["n"] else "-",
-                *(_percent(row[name], row["n"]) for name in stuck),
-                _percent(other, row["n"]),
-                f"{_mean(row['dead_init_mean'])}>{_mean(row['dead_final_mean'])}",
-                "-" if np.isnan(row["solved_epoch_median"]) else f"{row['solved_epoch_median']:.0f}",
-            ]
+    names, numbers = [name.replace("_", "\n") for name in fields], _number_heads(summary)
+    rows = [_numbers(row, stuck_outcomes(summary)) for _, row in summary.iterrows()]
+    cells = [[_value(row[name]) for name in fields] for _, row in summary.iterrows()]
+    lines = _aligned([*_stacked([*names, *numbers]), *([*c, *n] for c, n in zip(cells, rows, strict=True))])
+    if max(map(len, lines)) <= WIDTH:
+        return lines
+    return [*_usual_lines(summary, fields), "", *_labelled(summary, fields, _aligned([numbers, *rows]))]
+
+
+def _usual_lines(summary: pd.DataFrame, fields: list[str]) -> list[str]:
+    """What the conditions have in common unless their own line says otherwise."""
+    text = f"unless a condition says otherwise: {_label(usual(summary, fields), fields)}"
+    return textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+
+
+def _label(values: Any, fields: list[str]) -> str:
+    """Fields and values as on the command line: 'hidden=4, init=he'."""
+    return ", ".join(f"{name}={_value(values[name])}" for name in fields)
+
+
+def _labelled(summary: pd.DataFrame, fields: list[str], numbers: list[str]) -> list[str]:
+    """Below the heads a condition each: what is its own, wrapped, and to the right or below it its numbers."""
+    common = usual(summary, fields)
+    lines = [numbers[0].rjust(WIDTH)]
+    room = len(str(len(summary)))
+    for place, (_, row) in enumerate(summary.iterrows(), 1):
+        own = unusual(row, common)
+        text = _label(row, own) if own else "as above"
+        lead = f"{place:{room}} "
+        label = textwrap.wrap(
+            text, WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead), break_on_hyphens=False
         )
-    lines = [*_stacked(heads), *rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(heads))]
+        if len(label[-1]) + 1 + len(numbers[place]) > WIDTH:
+            label.append("")
+        lines += [*label[:-1], label[-1] + numbers[place].rjust(WIDTH - len(label[-1]))]
+    return lines
+
+
+def _number_heads(summary: pd.DataFrame) -> list[str]:
+    levels = (name.removeprefix("stuck_") for name in stuck_outcomes(summary))
+    return ["n", "solved %  95 % CI", *levels, "other", "dead", "epochs"]
+
+
+def _numbers(row: pd.Series, stuck: tuple[str, ...]) -> list[str]:
+    """The numbers of a condition, as cells."""
+    other = sum(row[name] for name in OUTCOMES[1:] if not name.startswith("stuck"))
+    counts = [row[name] for name in stuck] if len(stuck) > 1 else [sum(row[name] for name in (*TRAPS, "stuck"))]
+    low, high = 100 * row["solved_low"], 100 * row["solved_high"]
+    return [
+        f"{row['n']}",
+        f"{100 * row['solved_rate']:5.1f} {low:5.1f}-{high:.1f}" if row["n"] else "-",
+        *(_percent(count, row["n"]) for count in counts),
+        _percent(other, row["n"]),
+        f"{_mean(row['dead_init_mean'])}>{_mean(row['dead_final_mean'])}",
+        "-" if np.isnan(row["solved_epoch_median"]) else f"{row['solved_epoch_median']:.0f}",
+    ]
+
+
+def _aligned(lines: list[list[str]]) -> list[str]:
+    """Rows of cells as lines, each column as wide as it must be."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return [" ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
 
 
@@ -158,4 +206,20 @@ def print_summary(summary: pd.DataFrame) -> None:
     ]
     if len(summary) > MOST_LINES:
         legend.append(f"shown: {MOST_LINES} of {len(summary):,} conditions, evenly spread; summary.csv has them all")
-    print("\n".join(["", *table_lines(summary), "", *legend]), flush=True)
+    print("\n".join(["", *table_lines(summary), "", *legend, *certified_lines(summary)]), flush=True)
+
+
+def certified_lines(summary: pd.DataFrame) -> list[str]:
+    """What the stuck runs of all conditions rest at; nothing where no run has a certificate."""
+    counts = {kind: int(summary[kind].sum()) for kind in ("minimum", "kink", "saddle", "unknown")}
+    n = sum(counts.values())
+    if not n:
+        return []
+    texts = []
+    for kind, count in counts.items():
+        if count:
+            low, high = (100 * float(end) for end in wilson(count, n))
+            where = "unknown" if kind == "unknown" else f"at a {kind}"
+            texts.append(f"{100 * count / n:.1f} % ({low:.1f}-{high:.1f}) {where}")
+    text = f"certified: of {n:,} stuck runs {', '.join(texts)}"
+    return textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False)

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import words
+from analysis.certificates import KIND_NAMES, resting, resting_altogether, resting_by_level
 from analysis.comparisons import as_paired
 from analysis.conditions import few, others
 from analysis.culprits import STUCK_CAUSES, Culprits
@@ -17,7 +18,7 @@ from analysis.planner import WANTED, draws, narrowest
 from analysis.rescues import CONTROLS, Freed, fields_of
 from analysis.statistics import Paired, Rate
 from analysis.summary import summarise
-from analysis.trials import OUTCOMES, swept
+from analysis.trials import KINDS, OUTCOMES, swept
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,34 @@ def culprits_table(trials: pd.DataFrame, found: Sequence[Culprits]) -> Table:
         rows,
         len(fields),
     )
+
+
+def resting_tables(trials: pd.DataFrame) -> list[Table]:
+    """What stuck runs rest at: every condition, then every level over all conditions."""
+    fields = swept(trials)
+    kinds = [KIND_NAMES[kind] for kind in KINDS]
+    note = (
+        "Per cent of the stuck runs (whose number is n), with 95 % Wilson intervals, by what their certificates say "
+        "(see Method)."
+    )
+    rows = [
+        [*cells(each.name, fields), f"{each.n:,}", *(short(rate) for rate in each.kinds.values())]
+        for each in resting(trials)
+        if not isinstance(each.name, str)
+    ]
+    whole = resting_altogether(trials)
+    levels = [
+        [words.outcome(str(each.name)), f"{each.n:,}", *(short(rate) for rate in each.kinds.values())]
+        for each in (*resting_by_level(trials), whole)
+    ]
+    return [
+        Table("What stuck runs rest at", note, [*heads(fields), "n", *kinds], rows, len(fields)),
+        Table(
+            "What stuck runs rest at, by level",
+            f"{note} All conditions together: the intervals take runs for independent, though conditions share seeds.",
+            ["level", "n", *kinds], levels, 1,
+        ),
+    ]  # fmt: skip
 
 
 def comparison_table(title: str, note: str, fields: Sequence[str], table: pd.DataFrame) -> Table:

@@ -52,6 +52,9 @@ DEFAULT_TABLE = "0.0,0.0,0.0|0.0,1.0,1.0|1.0,0.0,1.0|1.0,1.0,0.0"
 REQUIRED = ("condition", *FIELDS, "seed", "outcome", "final_loss", "dead_init", "dead_final", "status")
 """Columns without which a table holds no trials."""
 
+KINDS = ("minimum", "saddle", "kink", "unknown")
+"""What a certificate says of the point at which a stuck run rests."""
+
 
 class FolderError(Exception):
     """A folder that cannot be read as results: one line that says why and what to do."""
@@ -135,6 +138,8 @@ def _plain(frame: pd.DataFrame) -> dict[str, str]:
 def typed(trials: pd.DataFrame) -> pd.DataFrame:
     """Columns in the types that `load` promises."""
     kinds: dict[str, Any] = {name: "Int32" for name in NULLABLE_COUNTS if name in trials}
+    if "minimum" in trials:
+        kinds["minimum"] = pd.CategoricalDtype(list(KINDS), ordered=True)
     for name, values in (("outcome", OUTCOMES), ("outcome_before", OUTCOMES), ("cause", CAUSES)):
         if name in trials:
             kinds[name] = pd.CategoricalDtype(list(values), ordered=True)

@@ -11,9 +11,10 @@ undecided; the verdict puts these together:
 
 Rules:
 
-1. Local minimum. Rest (gradient norm and loss level) is measured for every stuck run; that a resting
-   point is a minimum takes a certificate about curvature and kinks, which trials do not hold. So:
-   not measured.
+1. Local minimum. Yes in a condition if the Wilson interval of the share of its stuck runs whose
+   certificate says minimum lies above 1/2, no if it lies below. Without certificates (certify=true)
+   not measured: rest (gradient norm and loss level) is, but a minimum is a claim about curvature
+   and kinks.
 2. Dying ReLU. Yes in a condition if the Wilson interval of the share of its stuck runs that have
    fewer live units at the end than the task needs lies above 1/2, no if it lies below.
 3. More units. For the width nearest to 10 (8 at least): yes if the Wilson interval of its success
@@ -33,6 +34,14 @@ from typing import Any
 import pandas as pd
 
 from analysis import words
+from analysis.certificates import (
+    KIND_NAMES,
+    KIND_WORDS,
+    NONE_WORDS,
+    is_certified,
+    resting,
+    resting_altogether,
+)
 from analysis.comparisons import as_paired, compare_values
 from analysis.conditions import distance, nearest, others, values
 from analysis.counts import Solved
@@ -85,7 +94,10 @@ def verdicts(
 
 
 def minimum(trials: pd.DataFrame) -> Verdict:
-    """Claim 1: what the trials say of it, which is that stuck runs are at rest."""
+    """Claim 1: what certificates say of it; without them, that stuck runs are at rest."""
+    claim = "The stuck runs are in a local minimum."
+    if is_certified(trials):
+        return _certified(claim, trials)
     summary = summarise(trials)
     stuck = int(stuck_total(summary).sum())
     unsolved = int((summary["n"] - summary["solved"]).sum())
@@ -93,13 +105,33 @@ def minimum(trials: pd.DataFrame) -> Verdict:
     at = summary[(summary["condition"] == row["condition"]).to_numpy(bool)].iloc[0]
     rate = Rate.of(int(stuck_total(summary)[at.name]), int(at["n"] - at["solved"]))
     return Verdict(
-        "The stuck runs are in a local minimum.",
+        claim,
         f"Of {unsolved:,} unsolved runs {stuck:,} are at rest on a plateau: loss and gradient norm say so. Whether "
         "such a point is a minimum is a matter of curvature and kinks, for which trials hold no certificate.",
         f"At rest, of the unsolved runs nearest to the article ({_name(trials, row)}): {words.rate(rate)}.",
         NOT_MEASURED,
         "open",
     )
+
+
+def _certified(claim: str, trials: pd.DataFrame) -> Verdict:
+    """Claim 1 where stuck runs have certificates."""
+    found, whole = resting(trials), resting_altogether(trials)
+    table = pd.DataFrame([each.name for each in found])
+    answers = [_against_half(each.kinds["minimum"]) for each in found]
+    at = min(found, key=lambda each: distance(each.name))
+    kinds = [f"{words.rate(at.kinds[kind])} {text}" for kind, text in KIND_NAMES.items() if at.kinds[kind].count]
+    shares = [
+        f"{words.rate(whole.kinds[kind])} are {text}" for kind, text in KIND_WORDS.items() if whole.kinds[kind].count
+    ]
+    none = [text for kind, text in NONE_WORDS.items() if not whole.kinds[kind].count]
+    rest = f" None {words.listed(none, 'or')}." if none else ""
+    return _verdict(
+        claim,
+        f"Of {whole.n:,} stuck runs {words.listed(shares)}.{rest}",
+        f"Nearest to the article ({_name(trials, at.name)}): {words.listed(kinds)}.",
+        table, answers, swept(trials),
+    )  # fmt: skip
 
 
 def dying(trials: pd.DataFrame, found: Sequence[Culprits]) -> Verdict:
@@ -318,8 +350,8 @@ def _values(name: str, kept: Sequence[Any], found: Sequence[Any]) -> str:
     """Some of the values of a field, as a range where they are neighbours: 'lr = 0.01 to 0.1'."""
     if len(kept) == 1:
         return words.field(name, kept[0])
-    prefix = "" if name in ("init", "task", "activation") else f"{words.SYMBOLS.get(name, name)}{words.IS}"
+    prefix = "" if name in ("init", "task", "activation", "optimizer") else f"{words.SYMBOLS.get(name, name)}{words.IS}"
     places = sorted(found.index(value) for value in kept)
     if prefix and len(kept) > 2 and places == list(range(places[0], places[-1] + 1)):
-        return f"{prefix}{words.value(found[places[0]])} to {words.value(found[places[-1]])}"
-    return prefix + words.listed([words.value(found[place]) for place in places], "or")
+        return f"{prefix}{words.value(found[places[0]], name)} to {words.value(found[places[-1]], name)}"
+    return prefix + words.listed([words.value(found[place], name) for place in places], "or")

@@ -8,7 +8,10 @@ from typing import Any
 
 from analysis.statistics import Difference, Paired, Rate
 
-SYMBOLS = {"hidden": "H", "lr": "lr"}
+SYMBOLS = {
+    "hidden": "H", "lr": "lr", "relu_at_zero": "relu\N{PRIME}(0)", "beta1": "\N{GREEK SMALL LETTER BETA}1",
+    "beta2": "\N{GREEK SMALL LETTER BETA}2", "epsilon": "\N{GREEK SMALL LETTER EPSILON}", "batch_size": "batch size",
+}  # fmt: skip
 """Fields that are shown by another name than their own."""
 
 MINUS = "\N{MINUS SIGN}"
@@ -57,17 +60,41 @@ def draws(number: float) -> str:
 
 
 def value(value: Any, name: str = "") -> str:
-    """A field's value, short; `name` of the field says what a missing value means."""
+    """A field's value, short; `name` of the field says what a missing value means and how a rule reads."""
     if value is None or value != value:
         return "none" if name == "rescue" else "all"
+    if name == "success":
+        return success(str(value))
+    if str(value) in ("True", "False"):
+        return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def success(rule: str) -> str:
+    """A success rule, 'loss 0.001' say, in short: 'loss \N{LESS-THAN OR EQUAL TO} 0.001'; other texts as they are."""
+    name, _, setting = rule.partition(" ")
+    rules = {
+        "loss": f"loss \N{LESS-THAN OR EQUAL TO} {setting}",
+        "margin": f"every row within {setting}",
+        "threshold": f"every row on its side of \N{VULGAR FRACTION ONE HALF} {setting}".strip(),
+    }
+    return rules[name] if name == "threshold" or (name in rules and setting[:1].isdigit()) else rule
+
+
 def field(name: str, what: Any) -> str:
-    """A field and its value: 'H = 4', 'he', 'lr = 0.1'."""
-    if name in ("init", "task", "activation"):
-        return str(what)
-    return f"{SYMBOLS.get(name, name)}{IS}{value(what, name)}"
+    """A field and its value: 'H = 4', 'he', 'lr = 0.1', 'no biases', 'solved: loss \N{LESS-THAN OR EQUAL TO} 0.01'."""
+    text = value(what, name)
+    if name in ("init", "task", "activation", "optimizer"):
+        return text
+    if name == "output":
+        return f"{text} output"
+    if name == "bias":
+        return {"true": "biases", "false": "no biases"}.get(text, text)
+    if name == "batch_size":
+        return "full batch" if text == "all" else f"batches of {text}"
+    if name == "success":
+        return f"solved: {text}"
+    return f"{SYMBOLS.get(name, name)}{IS}{text}"
 
 
 def condition(row: Any, fields: Iterable[str]) -> str:

@@ -41,11 +41,14 @@ def write_exemplars(folder: Path, study: Study) -> None:
         so_ended = trials[(trials["outcome"] == outcome).to_numpy(bool)]
         if len(so_ended):
             key = nearest(so_ended)["condition"]
-            seed = int(so_ended.loc[(so_ended["condition"] == key).to_numpy(bool), "seed"].min())
+            mine = so_ended[(so_ended["condition"] == key).to_numpy(bool)]
+            run = mine.loc[mine["seed"].idxmin()]
+            seed = int(run["seed"])
             condition = by_key[key]
             n_inputs, seeds = condition.task.n_inputs, range(seed, seed + 1)
             start = draw(condition.init, n_inputs, condition.hidden, seeds, condition.bias, scale=condition.scale)
-            exemplars.append(exemplar(condition, start, seed, engine))
+            kind = str(run["minimum"]) if isinstance(run["minimum"], str) else None
+            exemplars.append({**exemplar(condition, start, seed, engine), "minimum": kind})
     write_text(folder / "exemplars.json", json.dumps(exemplars, indent=1, allow_nan=False) + "\n")
 
 

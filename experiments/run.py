@@ -143,8 +143,9 @@ def train(study: Study, options: Options, folder: ResultFolder, todo: list[Left]
 
 
 def report(folder: ResultFolder, options: Options) -> None:
-    """The summary, as a table in the terminal and as summary.csv; then figures and report."""
+    """The summary, as a table in the terminal and as summary.csv, what others published; then figures and report."""
     from analysis.counts import load_counts
+    from analysis.published import report_published
     from analysis.summary import print_summary, summarise, write_summary
     from analysis.trials import FolderError
 
@@ -153,6 +154,7 @@ def report(folder: ResultFolder, options: Options) -> None:
         summary = summarise(counted.runs, counted.epochs)
         write_summary(summary, folder.path)
         print_summary(summary)
+        report_published(summary, folder.path)
         if options.report:
             from analysis.report import write_report
             from experiments.exemplars import write_exemplars

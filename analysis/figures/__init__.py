@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures import examples, landscape, outcomes, rescue, success, units, waiting
+from analysis.figures import examples, landscape, outcomes, rescue, resting, success, units, waiting
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Plot:
     `of` is what both functions take (see `analysis.draw.read`): `trials` or their solved `epochs`, of runs that
     are left alone when they get stuck, `rescues` (all runs; in a study without rescues the figure is not
     mentioned), or `exemplars` (see `analysis.exemplars.load_exemplars`). Both raise NotApplicable where the
-    figure makes no sense.
+    figure makes no sense; a `quiet` one is then not even mentioned.
     """
 
     name: str
@@ -27,6 +27,7 @@ class Plot:
     draw: Callable[[pd.DataFrame], Figure]
     describe: Callable[[pd.DataFrame], str]
     of: str = "trials"
+    quiet: bool = False
 
 
 PLOTS = (
@@ -84,7 +85,12 @@ PLOTS = (
     Plot(
         "landscape", "The landscape of success",
         "Each cell is one condition; dark is seldom solved, bright is often.",
-        landscape.landscape, landscape.describe_landscape,
+        landscape.landscape, landscape.describe_landscape, quiet=True,
+    ),
+    Plot(
+        "resting_points", "What stuck runs rest at",
+        "Each bar is the stuck runs of one condition, by what their certificates say of the points at which they rest.",
+        resting.resting_points, resting.describe_resting_points, quiet=True,
     ),
     Plot(
         "freed_by_rescue", "What frees stuck runs",

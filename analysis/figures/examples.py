@@ -31,6 +31,13 @@ def name(exemplar: Any) -> str:
     return f"{words.condition(exemplar, ['hidden', 'init', 'lr'])}, seed {exemplar['seed']}"
 
 
+def ending(exemplar: pd.Series) -> str:
+    """Where it ended: 'solved', or 'stuck at 1/4, at a kink' if it has a certificate."""
+    kind = exemplar.get("minimum")
+    where = f", {'unknown' if kind == 'unknown' else f'at a {kind}'}" if isinstance(kind, str) else ""
+    return words.outcome(exemplar["outcome"]) + where
+
+
 @styled
 def loss_curves(exemplars: pd.DataFrame) -> Figure:
     """Loss against epoch of one run of each outcome, both axes logarithmic, the traps' levels marked."""
@@ -108,7 +115,7 @@ def functions(exemplars: pd.DataFrame) -> Figure:
         image = _surface(ax, run)
         _kinks(ax, run)
         _rows(ax, run)
-        ax.set_title(words.outcome(run["outcome"]), fontweight="bold", color="#222222")
+        ax.set_title(ending(run), fontweight="bold", color="#222222")
         ax.set_xlabel(_caption(run), fontsize=8, labelpad=6)
     bar = figure.colorbar(image, ax=axes, label="output", shrink=0.6, aspect=24, pad=0.01, extend="both")
     bar.outline.set_visible(False)
@@ -187,7 +194,7 @@ def describe_functions(exemplars: pd.DataFrame) -> str:
     ends = []
     for _, run in shown.iterrows():
         y = ", ".join(f"{_loss(value)}" for value in run["predictions"])
-        ends.append(f"{words.outcome(run['outcome'])} ({name(run)}) {y}")
+        ends.append(f"{ending(run)} ({name(run)}) {y}")
     rows = ", ".join(shown.iloc[0]["rows"])
     return f"Predictions for {rows}: {'; '.join(ends)}."
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import words
-from analysis.conditions import few, slices, values, with_values
+from analysis.conditions import few, nearest, slices, unusual, usual, values, with_values
 from analysis.figures.style import NotApplicable
 from analysis.summary import summarise
 from analysis.trials import ARTICLE, swept
@@ -20,6 +21,9 @@ ORDER = ("hidden", "init", "lr")
 """Fields that panels and series take first."""
 
 MOST_PANELS = 12
+MOST_NAMED = 4
+"""Fields that a panel's title names all of; of more it names those that are not as usual."""
+
 NUMERIC = ("hidden", "lr", "scale", "epochs", "slope", "batch_size")
 
 
@@ -64,11 +68,33 @@ def rest_of(trials: pd.DataFrame, *taken: str | None) -> list[str]:
 def make_panels(rows: pd.DataFrame, fields: Sequence[str], most: int = MOST_PANELS) -> tuple[list[Panel], str]:
     """A panel for each combination of the fields' values, and a note of what is left out."""
     chosen, note = thin(rows, fields, most)
-    return [Panel(words.condition(row, fields) if fields else "", part) for row, part in slices(chosen, fields)], note
+    found = list(slices(chosen, fields))
+    if len(fields) <= MOST_NAMED:
+        return [Panel(words.condition(row, fields) if fields else "", part) for row, part in found], note
+    common = usual(pd.DataFrame([row for row, _ in found]), fields)
+    titles = [
+        words.condition(row, unusual(row, common)) if unusual(row, common) else "as said below" for row, _ in found
+    ]
+    note = f"{note} Unless a title says otherwise: {words.condition(common, fields)}.".lstrip()
+    return [Panel(title, part) for title, (_, part) in zip(titles, found, strict=True)], note
 
 
 def thin(trials: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.DataFrame, str]:
-    """Trials with so few values of each field that at most `most` combinations are left; and a note that says so."""
+    """Trials with so few values of each field that at most `most` combinations are left; and a note that says so.
+
+    A study that is no full grid (a union of others, say) may have few trials there: then its first combinations.
+    """
+    combinations = trials[list(fields)].drop_duplicates()
+    if len(combinations) <= most:
+        return trials, ""
+    shown, note = _thin(trials, fields, most)
+    if 2 * len(shown[list(fields)].drop_duplicates()) >= most:
+        return shown, note
+    first = pd.concat([part for _, part in slices(trials, fields)][:most])
+    return first, f"Shown: {most} of the study's {len(combinations):,} combinations of {words.listed(list(fields))}."
+
+
+def _thin(trials: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.DataFrame, str]:
     found = {name: values(trials, name) for name in fields}
     room = {name: len(values_) for name, values_ in found.items()}
     while math.prod(room.values()) > most:
@@ -107,8 +133,11 @@ def n_text(numbers: pd.Series | Sequence[int]) -> str:
 
 
 def panel_title(panel: Panel, text: str, columns: int) -> str:
-    """A panel's title, in two lines where panels are narrow."""
-    return ("\n" if columns > 2 else ", ").join(filter(None, [panel.title, text]))
+    """A panel's title, in lines that fit the panel; the text on a line of its own where panels are narrow."""
+    room = 108 // columns
+    name = "\n".join(textwrap.wrap(panel.title, room, break_on_hyphens=False))
+    joined = ", ".join(filter(None, [panel.title, text]))
+    return joined if columns <= 2 and len(joined) <= room else "\n".join(filter(None, [name, text]))
 
 
 def axis_label(field: str) -> str:
@@ -116,6 +145,12 @@ def axis_label(field: str) -> str:
     return {"hidden": "hidden units H", "lr": "learning rate", "scale": "scale of the initial weights"}.get(
         field, field.replace("_", " ")
     )
+
+
+def fixed(trials: pd.DataFrame, *shown: str) -> str | None:
+    """What a figure of the conditions nearest to the article's holds fixed, besides the fields it shows: 'lr = 0.1'."""
+    held = [name for name in swept(trials) if name not in shown]
+    return words.condition(nearest(trials), held) if held else None
 
 
 def widest(summary: pd.DataFrame, outcomes: Sequence[str]) -> str:
@@ -129,4 +164,4 @@ def footnote(figure: Figure, *notes: str) -> None:
     """Small print under a figure; none if there is none."""
     text = " ".join(filter(None, notes))
     if text:
-        figure.supxlabel(text, fontsize=8, color="#666666")
+        figure.supxlabel(textwrap.fill(text, 165, break_on_hyphens=False), fontsize=8, color="#666666")

@@ -13,6 +13,7 @@ from analysis.counts import counts_of, size
 from analysis.figures.layout import (
     axis_field,
     axis_label,
+    fixed,
     footnote,
     make_panels,
     n_text,
@@ -114,8 +115,11 @@ def merged_rows(trials: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(10, 0.75 * sum(ratios) + 1.4), layout="constrained")
     axes = list(figure.subplots(len(traps), 1, squeeze=False, sharex=True, height_ratios=ratios).flat)
     inits = values(shown, "init")
+    where = fixed(trials, "init")
     for ax, trap in zip(axes, traps, strict=True):
-        _merged_panel(ax, counts[trap], patterns[trap], inits, trap)
+        _merged_panel(
+            ax, counts[trap], patterns[trap], inits, f"{words.outcome(trap)}, {where}" if where else words.outcome(trap)
+        )
     axes[-1].set_xlabel("share of the runs in this trap, %")
     if len(inits) > 1:
         axes[0].legend(loc="lower right")
@@ -143,7 +147,7 @@ def _commonest(part: pd.DataFrame) -> list[str]:
     return sorted(sorted(counts.index, key=lambda name: (-counts[name], name))[:6])
 
 
-def _merged_panel(ax: Axes, part: pd.DataFrame, patterns: list[str], inits: list[str], trap: str) -> None:
+def _merged_panel(ax: Axes, part: pd.DataFrame, patterns: list[str], inits: list[str], title: str) -> None:
     colours = series_colours(False, len(inits))
     height = 0.8 / len(inits)
     totals = []
@@ -174,7 +178,7 @@ def _merged_panel(ax: Axes, part: pd.DataFrame, patterns: list[str], inits: list
     ax.set_xticks([0, 25, 50, 75, 100])
     ax.grid(True, axis="x")
     ax.grid(False, axis="y")
-    ax.set_title(f"{words.outcome(trap)} ({', '.join(totals)})")
+    ax.set_title(f"{title} ({', '.join(totals)})")
 
 
 def describe_merged_rows(trials: pd.DataFrame) -> str:

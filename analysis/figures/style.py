@@ -128,10 +128,12 @@ def outcome_patch(outcome: str) -> Patch:
     )  # fmt: skip
 
 
-def outcome_legend(figure: Figure, outcomes: Sequence[str]) -> None:
-    """A legend of outcomes above the panels."""
+def outcome_legend(figure: Figure, outcomes: Sequence[str], title: str | None = None) -> None:
+    """A legend of outcomes above the panels, with a title over it."""
     handles = [outcome_patch(name) for name in outcomes]
-    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), handlelength=1.8, handleheight=1.2)
+    figure.legend(
+        handles=handles, loc="outside upper center", ncols=len(handles), handlelength=1.8, handleheight=1.2, title=title
+    )
 
 
 def on_dark(outcome: str) -> bool:

@@ -16,6 +16,7 @@ from analysis.dead_law import dead_law
 from analysis.figures.layout import (
     axis_label,
     by_value,
+    fixed,
     footnote,
     line_field,
     make_panels,
@@ -62,7 +63,7 @@ def dead_units(trials: pd.DataFrame) -> Figure:
     for row in axes:
         row[0].set_ylabel("share of runs, %")
     axes[0, -1].legend(loc="upper right")
-    outcome_legend(figure, present(shown))
+    outcome_legend(figure, present(shown), fixed(trials, "hidden", "init"))
     footnote(figure, note, _end_note(shown))
     return figure
 

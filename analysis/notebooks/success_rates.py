@@ -100,10 +100,10 @@ show_table(draws_table(trials))
 show_figure(results, "epochs_to_solve")
 
 # %%
-epochs = article["solved_epoch"].dropna().astype(int)
-total = int(article["epochs"].iloc[0])
-late = Rate.of(int((epochs > total / 2).sum()), len(article))
-say(f"In the condition nearest to the article's the second half of the {total:,} epochs solved {words.rate(late)}.")
+epochs = with_values(results.data["epochs"], nearest(trials), FIELDS)
+n_epochs = int(article["epochs"].iloc[0])
+late = Rate.of(count_where(epochs, (epochs["solved_epoch"] > n_epochs / 2).fillna(False)), total(article))
+say(f"In the condition nearest to the article's the second half of the {n_epochs:,} epochs solved {words.rate(late)}.")
 
 # %% [markdown]
 # ## The answer

@@ -167,3 +167,22 @@ def make(tmp_path: Path) -> Callable[..., Path]:
         return write_folder(tmp_path / "made", rows, dict.fromkeys(spec, "protocol=1"), **config)
 
     return made
+
+
+def give_certificates(folder: Path, **kinds: list[str]) -> Path:
+    """Give the stuck runs of a condition, in the order of seeds, these certificates: certify(folder, a=["kink", …])."""
+    path = folder / "trials.parquet"
+    trials = pd.read_parquet(path)
+    minimum = pd.Series([None] * len(trials), dtype="object")
+    for name, found in kinds.items():
+        stuck = trials.index[(trials["condition"] == name) & trials["outcome"].str.startswith("stuck")]
+        assert len(found) == len(stuck), f"{name} has {len(stuck)} stuck runs"
+        minimum[stuck] = found
+    trials.assign(minimum=minimum.astype("str")).to_parquet(path, index=False)
+    return folder
+
+
+@pytest.fixture
+def certify() -> Callable[..., Path]:
+    """The function `give_certificates`."""
+    return give_certificates

@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 
 from analysis.draw import read
 from analysis.exemplars import outputs
-from analysis.figures import PLOTS, Plot, outcomes, success, units, waiting
-from analysis.figures.layout import thin
+from analysis.figures import PLOTS, Plot, outcomes, resting, success, units, waiting
+from analysis.figures.layout import make_panels, thin
 from analysis.figures.style import OUTCOME_COLOURS, OUTCOME_HATCHES, NotApplicable, save
 from analysis.trials import OUTCOMES, load
 
@@ -44,7 +44,8 @@ def data_of(folder: Path, *exemplars: dict[str, Any]) -> dict[str, pd.DataFrame]
 
 
 @pytest.fixture
-def data(handmade: Path, rescued: Path) -> dict[str, pd.DataFrame]:
+def data(handmade: Path, rescued: Path, certify) -> dict[str, pd.DataFrame]:
+    certify(handmade, uniform4=["minimum"] * 6 + ["kink"] * 12, he4=["kink"] * 9 + ["saddle"], uniform10=["unknown"])
     found = data_of(
         handmade, exemplar("solved", final_loss=1e-9, curve=[1.0, 0.3, 1e-3, 1e-6, 1e-9]), exemplar("stuck_1/4")
     )
@@ -183,10 +184,18 @@ def test_a_figure_that_makes_no_sense_says_so_twice(study, make) -> None:
 
 
 NOT_DRAWN = {
-    "unsolved": {"landscape", "success_map", "epochs_to_solve", "functions", "freed_by_rescue"},
-    "one_condition": {"landscape", "success_rate", "success_map", "functions", "freed_by_rescue"},
-    "leaky": {"landscape", "dead_units", "stuck_by_live_units", "functions", "merged_rows", "freed_by_rescue"},
-    "other_task": {"landscape", "success_map", "functions", "freed_by_rescue"},
+    "unsolved": {"landscape", "success_map", "epochs_to_solve", "functions", "resting_points", "freed_by_rescue"},
+    "one_condition": {"landscape", "success_rate", "success_map", "functions", "resting_points", "freed_by_rescue"},
+    "leaky": {
+        "landscape",
+        "dead_units",
+        "stuck_by_live_units",
+        "functions",
+        "merged_rows",
+        "resting_points",
+        "freed_by_rescue",
+    },
+    "other_task": {"landscape", "success_map", "functions", "resting_points", "freed_by_rescue"},
 }
 
 
@@ -242,3 +251,66 @@ def test_the_share_not_yet_solved_ends_at_the_share_unsolved(data: dict[str, pd.
     figure = waiting.epochs_to_solve(data["epochs"])
     ends = [line.get_ydata()[-1] for line in figure.axes[0].lines]
     assert ends == pytest.approx([50.0, 2.5])
+
+
+def test_bars_of_resting_points_are_the_certificates_shares(data: dict[str, pd.DataFrame]) -> None:
+    figure = resting.resting_points(data["trials"])
+    by_title = {ax.get_title(loc="left"): ax for ax in figure.axes}
+    heights = [[bar.get_height() for bar in ax.patches] for ax in (by_title["uniform"], by_title["he"])]
+    assert heights[0] == pytest.approx([100 * 6 / 18, 0, 100 * 12 / 18, 0, 0, 100])  # no saddle among them
+    assert heights[1] == pytest.approx([10, 90])
+    assert "n = 18" in texts(figure)
+    assert "n = 1" in texts(figure)
+    assert "in 1 of the study's conditions" in texts(figure)
+
+
+def test_an_exemplar_is_shown_with_its_certificate(handmade: Path) -> None:
+    data = data_of(handmade, exemplar("solved"), exemplar("stuck_1/4", minimum="kink"))
+    assert "stuck at 1/4, at a kink" in texts(BY_NAME["functions"].draw(data["exemplars"]))
+
+
+def test_figures_of_the_nearest_conditions_name_what_they_hold_fixed(make) -> None:
+    fields = [(init, lr) for init in ("uniform", "he") for lr in (0.1, 0.2)]
+    folder = make({
+        f"{init}{lr}": ({"init": init, "lr": lr}, ["solved", "stuck_1/4", "stuck_1/3"] * 3) for init, lr in fields
+    })  # fmt: skip
+    trials = load(folder)
+    assert "lr = 0.1" in plain(texts(units.dead_units(trials)))
+    assert "stuck at 1/4, lr = 0.1 (uniform n = 3, he n = 3)" in plain(texts(outcomes.merged_rows(trials)))
+
+
+def plain(text: str) -> str:
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def ragged(make: Callable[..., Path]) -> Path:
+    """Conditions that each have fields of their own, so that most combinations of values do not occur."""
+    spec = {}
+    for n in range(8):
+        fields = {"init": f"init{n}", "lr": 0.1 + n / 100, "epochs": 100 + n, "slope": 0.1 + n, "relu_at_zero": n % 2}
+        spec[str(n)] = ({**fields, "hidden": 2 + n % 3}, ["solved", "stuck_1/4"])
+    return make(spec)
+
+
+def test_a_study_that_is_no_grid_has_its_figures_too(make) -> None:
+    data = data_of(ragged(make))
+    for plot in PLOTS:
+        if plot.of == "trials":
+            applies(plot.draw, data["trials"])  # ZeroDivisionError, where panels were chosen that hold nothing
+    panels, note = make_panels(data["trials"], ["init", "lr", "epochs", "slope"], 3)
+    assert len(panels) == 3
+    assert "3 of the study's 8 combinations" in note
+
+
+def test_panels_of_many_fields_name_what_is_not_as_usual(make) -> None:
+    fields = {"lr": 0.1, "epochs": 10, "slope": 0.1, "relu_at_zero": 0}
+    folder = make({
+        "a": ({**fields, "init": "he"}, ["solved"]),
+        "b": ({**fields, "init": "he", "lr": 0.2}, ["solved"]),
+        "c": ({**fields, "init": "he", "epochs": 20, "slope": 0.5, "relu_at_zero": 1}, ["solved"]),
+        "d": ({**fields, "init": "uniform"}, ["solved"]),
+    })  # fmt: skip
+    panels, note = make_panels(load(folder), ["init", "lr", "epochs", "slope", "relu_at_zero"])
+    titles = {plain(panel.title) for panel in panels}
+    assert titles == {"as said below", "lr = 0.2", "epochs = 20, slope = 0.5, relu\N{PRIME}(0) = 1", "uniform"}
+    assert "he, lr = 0.1, epochs = 10, slope = 0.1, relu\N{PRIME}(0) = 0" in plain(note)

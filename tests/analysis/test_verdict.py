@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -28,6 +29,31 @@ def test_no_study_without_certificates_says_minimum(handmade: Path) -> None:
     assert verdict.kind == "open"
     assert "Of 31 unsolved runs 29 are at rest" in verdict.measured
     assert "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}20" in verdict.effect
+
+
+@pytest.mark.parametrize(
+    ("n_minimum", "kind"), [(30, "holds"), (10, "fails"), (21, "undecided"), (19, "undecided")]
+)  # of 40: Wilson's interval of 30 ends at 59.8 %, of 10 at 40.2 %, those of 21 and 19 hold 50 %
+def test_stuck_runs_are_in_minima_where_most_certificates_say_so(make, n_minimum: int, kind: str, certify) -> None:
+    folder = make({"a": ({}, ["solved"] * 9 + ["stuck_1/4"] * 40)})
+    verdict = judge(certify(folder, a=["minimum"] * n_minimum + ["kink"] * (40 - n_minimum)))[1]
+    assert verdict.kind == kind
+    n = "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}40"
+    assert re.search(rf"Of 40 stuck runs {n_minimum / 0.4:.1f}.% \([^)]*{n}\) are true minima and", verdict.measured)
+    assert f"{100 - n_minimum / 0.4:.1f}\N{NO-BREAK SPACE}%" in verdict.measured
+    assert "None is a saddle or is left unknown" in verdict.measured
+
+
+def test_minima_are_judged_condition_by_condition(make, certify) -> None:
+    folder = make({"a": ({"lr": 0.1}, ["stuck_1/4"] * 30), "b": ({"lr": 0.2}, ["stuck_1/2"] * 30),
+                   "c": ({"lr": 0.4}, ["solved"] * 30)})  # fmt: skip
+    verdict = judge(certify(folder, a=["kink"] * 27 + ["saddle"] * 3, b=["minimum"] * 29 + ["unknown"]))[1]
+    assert verdict.verdict == "holds only if lr\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}0.2"
+    assert verdict.tally == "yes in 1, no in 1, undecided in 0 of 2", "a condition without stuck runs has no say"
+    for share, words in (("48.3", "true minima"), ("45.0", "artefacts"), ("5.0", "saddles"), ("1.7", "unknown")):
+        assert re.search(rf"{share}.% \([^)]*60\) are {words}", verdict.measured)
+    assert "None" not in verdict.measured
+    assert "90.0\N{NO-BREAK SPACE}% (74.4" in verdict.effect
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,60 @@
+"""What the report tells somebody whose run is stuck, from the study at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from analysis import report
+from analysis.advice import advice
+from analysis.trials import load
+
+
+def told(folder: Path) -> list[str]:
+    return [
+        " ".join(f"{each.what} {each.why} {each.command}".replace("\N{NO-BREAK SPACE}", " ").split())
+        for each in advice(load(folder))
+    ]
+
+
+def test_the_numbers_are_those_of_the_nearest_condition(handmade: Path) -> None:
+    bug, wait, again, change, *commands = told(handmade)
+    assert "With H = 4, uniform, lr = 0.1" in bug
+    assert "45.0 % (30.7\N{EN DASH}60.2, n = 40)" in bug
+    assert "0.25, 0.33 or 0.5" in bug
+    assert "Of the 20 runs that were solved, half were so by epoch 110 and the last at 119" in wait
+    assert "After 7 draws (5 to 11 by the interval of the success rate, n = 40)" in again, "0.5^7 < 1 %"
+    assert "H = 10, he." in change
+    assert "100.0 % (91.2\N{EN DASH}100.0, n = 40) against 50.0 % (35.2\N{EN DASH}64.8, n = 40)" in change
+    assert commands[0].endswith("python -m experiments.diagnose FILE.npz")
+    assert commands[1].endswith("python -m experiments.diagnose loss=0.25")
+
+
+def test_certificates_are_told(handmade: Path, certify) -> None:
+    certify(handmade, uniform4=["minimum"] * 9 + ["kink"] * 9)
+    assert "Of the stuck runs 50.0 % (29.0\N{EN DASH}71.0, n = 18) are at a true minimum." in told(handmade)[1]
+
+
+def test_another_setting_is_advised_only_if_it_is_better_beyond_doubt(make) -> None:
+    close = make({"a": ({}, ["solved", "stuck_1/4"] * 5), "b": ({"hidden": 5}, ["solved"] * 6 + ["stuck_1/4"] * 4)})
+    assert not [text for text in told(close) if "change the setting" in text]
+
+
+def test_a_network_that_was_set_by_hand_is_no_advice(make) -> None:
+    folder = make({"a": ({}, ["stuck_1/4"] * 40), "b": ({"epochs": 0, "init": "textbook"}, ["solved"] * 40)})
+    texts = told(folder)
+    assert not [text for text in texts if "change the setting" in text]
+    assert "Drawing again is of no use here. None of 40 runs of this condition was solved." in texts
+
+
+def test_other_tasks_name_no_levels_of_xor(make) -> None:
+    folder = make({"a": ({"task": "parity3"}, ["solved", "stuck"] * 5)})
+    assert "0.33" not in told(folder)[0]
+
+
+def test_it_stands_in_the_report(handmade: Path) -> None:
+    text = report.render(report.read_results(handmade), [])
+    assert text.index("If your own run is stuck</h2>") < text.index("<main>")
+
+
+def test_what_becomes_of_rescued_runs_is_no_advice_to_others(rescued_alone: Path) -> None:
+    assert len(told(rescued_alone)) == 2, "the commands alone"

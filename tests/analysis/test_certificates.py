@@ -1,0 +1,106 @@
+"""What stuck runs rest at, counted by hand; words that are those of the science."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from analysis import report
+from analysis.certificates import KIND_NAMES, KIND_WORDS, NONE_WORDS, resting, resting_by_level
+from analysis.provenance import method
+from analysis.summary import COLUMNS, print_summary, summarise, write_summary
+from analysis.trials import KINDS, load, read_manifest
+from nnxor import certificate
+
+
+@pytest.fixture
+def certified(handmade: Path, certify) -> Path:
+    """The handmade study: of 18 stuck runs 8 rest at 1/4, 7 at 1/3, 3 at 1/2; of 10 4, 3 and 3; of 1 one at 1/4."""
+    return certify(
+        handmade,
+        uniform4=["minimum"] * 6 + ["kink"] * 2 + ["minimum"] * 1 + ["kink"] * 6 + ["saddle"] * 2 + ["unknown"],
+        he4=["kink"] * 10,
+        uniform10=["minimum"],
+    )
+
+
+def test_the_kinds_are_those_of_the_science() -> None:
+    assert certificate.KINDS == KINDS
+    for names in (KIND_NAMES, KIND_WORDS, NONE_WORDS):
+        assert set(names) == set(KINDS)
+
+
+def test_kinds_are_counted_for_each_condition(certified: Path) -> None:
+    found = {each.name["condition"]: each for each in resting(load(certified))}
+    assert list(found) == ["uniform4", "he4", "uniform10"], "conditions with stuck runs"
+    counts = {name: [each.kinds[kind].count for kind in KINDS] for name, each in found.items()}
+    assert counts == {"uniform4": [7, 2, 8, 1], "he4": [0, 0, 10, 0], "uniform10": [1, 0, 0, 0]}
+    assert found["uniform4"].n == found["uniform4"].kinds["kink"].n == 18
+
+
+def test_kinds_are_counted_for_each_level(certified: Path) -> None:
+    found = {each.name: [each.kinds[kind].count for kind in KINDS] for each in resting_by_level(load(certified))}
+    assert found == {"stuck_1/4": [7, 0, 6, 0], "stuck_1/3": [1, 0, 9, 0], "stuck_1/2": [0, 2, 3, 1]}
+
+
+def test_the_summary_has_the_counts(certified: Path) -> None:
+    write_summary(summarise(load(certified, COLUMNS)), certified)
+    table = pd.read_csv(certified / "summary.csv").set_index("condition")
+    assert table.loc["uniform4", list(KINDS)].tolist() == [7, 2, 8, 1]
+    assert table.loc["he10", list(KINDS)].tolist() == [0, 0, 0, 0]
+
+
+def test_without_certificates_the_counts_are_empty(handmade: Path, capsys) -> None:
+    summary = summarise(load(handmade, COLUMNS))
+    write_summary(summary, handmade)
+    table = pd.read_csv(handmade / "summary.csv")
+    assert table[list(KINDS)].isna().all(axis=None)
+    print_summary(summary)
+    assert "certified" not in capsys.readouterr().out
+
+
+def test_the_terminal_says_it_below_the_table(certified: Path, capsys) -> None:
+    print_summary(summarise(load(certified, COLUMNS)))
+    out = " ".join(capsys.readouterr().out.split())
+    assert "certified: of 29 stuck runs 27.6 % (14.7-45.7) at a minimum, 62.1 % (44.0-77.3) at a kink, 6.9 %" in out
+    assert re.search(r"3\.4 % \([^)]*\) unknown$", out)
+
+
+def test_the_report_has_the_tables_only_with_certificates(certified: Path, tmp_path: Path) -> None:
+    results = report.read_results(certified)
+    text = report.render(results, [])
+    assert "What stuck runs rest at, by level" in text
+    assert "38.9 (20.3\N{EN DASH}61.4)" in text, "7 of 18"
+    plain = certified / "trials.parquet"
+    pd.read_parquet(plain).drop(columns="minimum").to_parquet(plain)
+    assert "What stuck runs rest at" not in report.render(report.read_results(certified), [])
+
+
+def test_the_method_is_true_in_both_cases(certified: Path) -> None:
+    with_ = " ".join(method(load(certified), read_manifest(certified)))
+    assert "float64" in with_
+    assert "Nothing here says" not in with_
+    without = " ".join(method(load(certified).assign(minimum=None), read_manifest(certified)))
+    assert "Nothing here says 'minimum'" in without
+
+
+def test_the_figure_is_mentioned_only_where_it_is_drawn(certified: Path) -> None:
+    names = [each.name for each in pictures(certified)]
+    assert names[-1] == "resting_points"
+    table = certified / "trials.parquet"
+    pd.read_parquet(table).drop(columns="minimum").to_parquet(table)
+    names = [each.name for each in pictures(certified)]
+    assert "resting_points" not in names
+    assert "functions" in names, "others say why they are not drawn"
+    assert not list((certified / "figures").glob("resting_points.*"))
+
+
+def pictures(folder: Path) -> list[report.Picture]:
+    from analysis.draw import Beside
+
+    report.write_report(folder)
+    with Beside(folder) as beside:
+        return report.draw_figures(report.read_results(folder), folder / "figures", beside)

@@ -1,0 +1,146 @@
+"""Published figures beside ours: the rule by hand, words where there are no figures, nothing hidden."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from analysis import report
+from analysis.published import AGREE, DIFFER, NOT_RUN, WORDS, allowed, beside, published_lines, report_published
+from analysis.summary import COLUMNS, summarise
+from analysis.trials import load, read_manifest
+
+
+def publish(folder: Path, *entries: dict[str, Any]) -> Path:
+    """Put published figures into a folder's manifest."""
+    path = folder / "manifest.json"
+    empty = {"solved": None, "n": None, "says": "", "quoted": "", "note": ""}
+    whole = [{"source": "Somebody (1999)", "setting": "2-H-1", **empty, **entry} for entry in entries]
+    path.write_text(json.dumps({**json.loads(path.read_text()), "published": whole}), encoding="utf-8")
+    return folder
+
+
+def found(folder: Path) -> list[Any]:
+    return beside(summarise(load(folder, COLUMNS)), read_manifest(folder))
+
+
+def test_the_rule_is_that_of_the_issue() -> None:
+    assert allowed(0.8, 100, 0.6, 300) == pytest.approx(3 * math.sqrt(0.65 * 0.35 * (1 / 100 + 1 / 300)))
+    assert allowed(1.0, 1, 1.0, 5000) == 0
+    assert math.isnan(allowed(0.5, 10, math.nan, 0))
+
+
+@pytest.mark.parametrize(
+    ("solved", "limit", "verdict"),
+    [
+        (0.50, 0.2487, AGREE),
+        (0.72, 0.2280, AGREE),
+        (0.73, 0.2260, DIFFER),
+        (0.28, 0.2280, AGREE),
+        (0.27, 0.2260, DIFFER),
+    ],
+)
+def test_shares_agree_within_three_standard_errors(handmade: Path, solved: float, limit: float, verdict: str) -> None:
+    """Ours 20 of 40, theirs of 400; at 0.72 the pooled share is 308 of 440, and 0.22 is within the limit."""
+    (each,) = found(publish(handmade, {"solved": solved, "n": 400, "conditions": ["uniform4"]}))
+    assert each.allowed == pytest.approx(limit, abs=5e-5)
+    assert each.difference == pytest.approx(0.5 - solved)
+    assert each.verdict == verdict
+
+
+def test_conditions_of_an_entry_are_counted_together(handmade: Path) -> None:
+    (each,) = found(publish(handmade, {"solved": 0.5, "n": 10, "conditions": ["uniform4", "he4"]}))
+    assert (each.solved.count, each.solved.n) == (50, 80)
+    assert (each.stuck.count, each.stuck.n) == (28, 80)
+
+
+def test_an_equal_share_of_one_run_agrees(make) -> None:
+    folder = make({"a": ({}, ["solved"])})
+    (each,) = found(publish(folder, {"solved": 1.0, "n": 1, "conditions": ["a"]}))
+    assert (each.verdict, each.allowed) == (AGREE, 0)
+
+
+def test_words_are_set_beside_and_not_judged(handmade: Path) -> None:
+    (each,) = found(publish(handmade, {"says": "nearly always", "conditions": ["he10"]}))
+    assert each.verdict == WORDS
+    lines = "\n".join(published_lines([each]))
+    assert '"nearly always"' in lines
+    assert "ours 100.0 (91.2-100.0) of 40, stuck 0.0 (0.0-8.8) of 40" in lines
+
+
+def test_conditions_that_were_not_run_are_said_to_be_so(handmade: Path) -> None:
+    (each,) = found(publish(handmade, {"solved": 0.5, "n": 10, "conditions": ["gone"]}))
+    assert each.verdict == NOT_RUN
+    assert "no runs" in "\n".join(published_lines([each]))
+
+
+def test_entries_of_one_setting_are_told_apart_by_their_fields(handmade: Path) -> None:
+    entries = found(
+        publish(
+            handmade,
+            {"solved": 0.5, "n": 10, "conditions": ["uniform4", "he4"]},
+            {"solved": 0.5, "n": 10, "conditions": ["uniform10", "he10"]},
+            {"solved": 0.5, "n": 10, "conditions": ["uniform4"], "setting": "another"},
+        )
+    )
+    assert [each.where.replace("\N{NO-BREAK SPACE}", "") for each in entries] == ["H=4", "H=10", ""]
+
+
+def test_the_end_of_a_run_says_it_within_80_columns(handmade: Path, capsys) -> None:
+    publish(
+        handmade,
+        {"solved": 0.929, "n": 1000, "quoted": "from memory", "conditions": ["uniform4"], "source": "A name " * 20},
+        {"solved": 0.98, "n": 100, "conditions": ["uniform10"]},
+        {"says": "many words " * 20, "conditions": ["he4"]},
+    )
+    report_published(summarise(load(handmade, COLUMNS)), handmade)
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    assert "(from memory)" in out
+    assert "theirs 92.9 (91.1-94.3) of 1,000; ours 50.0 (35.2-64.8) of 40" in out
+    assert "DIFFER (-42.9 points, 13.7 allowed)" in out
+    assert "agree (-0.5 points, 8.1 allowed)" in out
+
+
+def test_published_csv_holds_every_number(handmade: Path) -> None:
+    publish(
+        handmade,
+        {"solved": 0.929, "n": 1000, "quoted": "from memory", "conditions": ["uniform4"]},
+        {"says": "nearly always", "conditions": ["he4", "he10"]},
+    )
+    report_published(summarise(load(handmade, COLUMNS)), handmade)
+    first, second = pd.read_csv(handmade / "published.csv").to_dict("records")
+    assert (first["published_rate"], first["published_n"]) == (0.929, 1000)
+    assert (first["solved"], first["n"], first["stuck"]) == (20, 40, 18)
+    assert (first["solved_low"], first["solved_high"]) == pytest.approx((0.351997, 0.648003), abs=1e-5)
+    assert (first["verdict"], first["quoted"]) == (DIFFER, "from memory")
+    assert first["difference"] == pytest.approx(-0.429)
+    assert first["allowed"] == pytest.approx(allowed(0.929, 1000, 0.5, 40), rel=1e-5)
+    assert (second["says"], second["conditions"], second["n"]) == ("nearly always", "he4 he10", 80)
+    assert math.isnan(second["published_rate"])
+
+
+def test_a_study_that_repeats_nothing_has_no_published_csv(handmade: Path, capsys) -> None:
+    (handmade / "published.csv").write_text("old")
+    report_published(summarise(load(handmade, COLUMNS)), handmade)
+    assert not (handmade / "published.csv").exists()
+    assert capsys.readouterr().out == ""
+    assert "Published figures" not in report.render(report.read_results(handmade), [])
+
+
+def test_the_report_sets_them_side_by_side(handmade: Path) -> None:
+    publish(
+        handmade, {"solved": 0.929, "n": 1000, "quoted": "from memory", "note": "A <note>.", "conditions": ["uniform4"]}
+    )
+    text = report.render(report.read_results(handmade), []).replace("\N{NO-BREAK SPACE}", " ")
+    assert "Published figures beside ours" in text
+    assert "Somebody (1999) (from memory)" in text
+    assert "92.9 (91.1\N{EN DASH}94.3), n = 1,000" in text
+    assert "50.0 (35.2\N{EN DASH}64.8), n = 40" in text
+    assert "differ: \N{MINUS SIGN}42.9 pp, 13.7 allowed" in text
+    assert "A &lt;note&gt;" in text
