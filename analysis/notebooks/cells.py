@@ -18,6 +18,7 @@ import matplotlib as mpl
 from IPython.display import Markdown, display
 
 from analysis import words
+from analysis.counts import tally
 from analysis.figures import PLOTS
 from analysis.figures.style import STYLE, NotApplicable
 from analysis.report import Results, read_results
@@ -118,9 +119,9 @@ def counted(number: int, what: str) -> str:
 
 def size(results: Results) -> str:
     """The study's question and its size, in two sentences."""
-    n = results.trials["condition"].nunique()
-    each = words.listed(sorted({f"{count:,}" for count in results.trials.groupby("condition").size()}), "or")
+    trainings = tally(results.trials, "condition")
+    n, each = len(trainings), words.listed(sorted({f"{count:,}" for count in trainings}), "or")
     return (
         f"Study {results.manifest['study']}: {results.question} "
-        f"{counted(n, 'condition')} with {each} seeds each, {counted(len(results.trials), 'training')} in all."
+        f"{counted(n, 'condition')} with {each} seeds each, {counted(int(trainings.sum()), 'training')} in all."
     )
