@@ -77,11 +77,12 @@ def read(folder: Path) -> dict[str, pd.DataFrame]:
 
 def frames(folder: Path, counted: Counted) -> dict[str, pd.DataFrame]:
     """The same of a folder whose counts are at hand."""
+    from analysis.dead_law import with_laws
     from analysis.exemplars import load_exemplars
     from analysis.rescues import COLUMNS
     from analysis.trials import FIELDS, fine, left_alone, load
 
-    every, every_epoch = fine(counted.runs), counted.epochs
+    every, every_epoch = with_laws(fine(counted.runs), folder), counted.epochs
     rescued = every["rescue"].notna().any()
     rescues = fine(load(folder, ["condition", *FIELDS, *COLUMNS])) if rescued else every.iloc[:0]
     return {

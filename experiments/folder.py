@@ -33,7 +33,7 @@ from experiments.parts import NotAPartError, Part, is_temporary, read_part, writ
 from experiments.study import Study
 from nnxor.protocol import PROTOCOL_VERSION
 
-REPORT = ("summary.csv", "published.csv", "exemplars.json", "report.html")
+REPORT = ("summary.csv", "published.csv", "exemplars.json", "laws.json", "report.html")
 """What tells of the trials, and is made anew when they change."""
 
 OURS = (

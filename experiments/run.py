@@ -158,9 +158,11 @@ def report(folder: ResultFolder, options: Options) -> None:
         if options.report:
             from analysis.report import write_report
             from experiments.exemplars import write_exemplars
+            from experiments.laws import write_laws
 
             print("drawing figures and report (report=false leaves them out) ...", flush=True)
             write_exemplars(folder.path, folder.study)
+            write_laws(folder.path, folder.study.conditions)
             print(f"report: {write_report(folder.path)}")
     except FolderError as error:
         raise RunError(str(error)) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,11 @@ import pytest
 from analysis.comparisons import compare_values
 from analysis.conditions import few, nearest, slices
 from analysis.culprits import culprits
-from analysis.dead_law import dead_law, dead_probability
+from analysis.dead_law import dead_law, with_laws
 from analysis.planner import draws, narrowest
 from analysis.statistics import wilson
 from analysis.summary import COLUMNS, summarise
-from analysis.trials import DEFAULT_LAW, DEFAULT_TABLE, load
+from analysis.trials import FolderError, load
 
 
 def test_the_summary_counts_every_outcome(handmade: Path) -> None:
@@ -123,40 +124,17 @@ def test_the_narrowest_width_that_reaches_a_rate(handmade: Path) -> None:
     assert narrowest(load(handmade), 0.999).set_index("init")["surely"].isna().all()
 
 
-def test_a_unit_without_bias_is_dead_if_no_weight_is_positive() -> None:
-    law = "normal(mean=0.0,std=sqrt(2/fan_in))|constant(value=0.0)"
-    signs = list(itertools.product((-1, 1), repeat=2))
-    rows = [(0, 0), (0, 1), (1, 0), (1, 1)]
-    dead = [all(a * x + b * y <= 0 for x, y in rows) for a, b in signs if a + b != 0 or True]
-    assert dead_probability(law, DEFAULT_TABLE, bias=True) == sum(dead) / len(dead) == 0.25
-    assert dead_probability(DEFAULT_LAW, DEFAULT_TABLE, bias=True) == 0.25
-    assert dead_probability("uniform(low=0.0,high=1.0)|constant(value=0.0)", DEFAULT_TABLE, bias=True) == 0
-    assert dead_probability("uniform(low=-1.0,high=3.0)|constant(value=0.0)", DEFAULT_TABLE, bias=True) == 1 / 16
-
-
-def test_the_law_with_biases_agrees_with_a_fine_grid() -> None:
-    scaled = "uniform(low=-1/sqrt(fan_in),high=1/sqrt(fan_in))"
-    grid = (np.arange(200) + 0.5) / 100 - 1
-    w1, w2, b = np.meshgrid(grid, grid, grid, sparse=True)
-    share = np.mean(b + np.maximum(w1, 0) + np.maximum(w2, 0) <= 0)
-    law = dead_probability(f"{scaled}|{scaled}", DEFAULT_TABLE, bias=True)
-    assert law == pytest.approx(share, abs=2e-3)
-    assert dead_probability(f"{scaled}|{scaled}", DEFAULT_TABLE, bias=False) == 0.25
-
-
-@pytest.mark.parametrize(
-    ("law", "table"),
-    [
-        ("normal(mean=1.0,std=1.0)|constant(value=0.0)", DEFAULT_TABLE),
-        ("normal(mean=0.0,std=1.0)|constant(value=0.1)", DEFAULT_TABLE),
-        (DEFAULT_LAW, "0.5,0.0,0.0|0.0,1.0,1.0"),
-    ],
-)
-def test_no_law_is_claimed_where_none_is_known(law: str, table: str) -> None:
-    assert dead_probability(law, table, bias=True) is None
-
-
-def test_dead_units_follow_the_binomial(handmade: Path) -> None:
-    trials = load(handmade)
-    law = dead_law(trials[(trials["hidden"] == 4).to_numpy()])
+def test_dead_units_follow_the_binomial_of_the_law_in_the_folder(handmade: Path) -> None:
+    laws = {"uniform4": {"dead": 0.25, "error": 0.0, "method": "closed form"}}
+    (handmade / "laws.json").write_text(json.dumps(laws))
+    trials = with_laws(load(handmade), handmade)
+    law = dead_law(trials[(trials["condition"] == "uniform4").to_numpy(bool)])
     assert law == pytest.approx([81 / 256, 108 / 256, 54 / 256, 12 / 256, 1 / 256])
+    assert dead_law(trials[(trials["condition"] == "he10").to_numpy(bool)]) is None
+
+
+@pytest.mark.parametrize("content", ["[]", "{", '{"uniform4": 3}', '{"uniform4": {"dead": "often"}}'])
+def test_a_damaged_file_of_laws_is_said_so(handmade: Path, content: str) -> None:
+    (handmade / "laws.json").write_text(content)
+    with pytest.raises(FolderError, match=r"laws\.json is damaged"):
+        with_laws(load(handmade), handmade)
