@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any, NoReturn
@@ -80,6 +81,9 @@ def kill_workers() -> None:
         executor = reusable_executor._executor
         if executor is not None:
             executor.shutdown(wait=False, kill_workers=True)
+        for thread in threading.enumerate():
+            if thread.name == "ExecutorManagerThread":
+                thread.join(5)  # until it has tidied up, else joblib's tracker complains of it after our last word
 
 
 def _terminate(_signum: int, _frame: FrameType | None) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
 import warnings
 from collections.abc import Iterable, Iterator
 
@@ -108,10 +110,12 @@ def _stream(left: dict[int, Batch], engine: str, backend: str, n_jobs: int) -> I
         pre_dispatch="2*n_jobs",
     )
     results: Iterator[tuple[int, pa.Table]] = parallel(
-        delayed(_train_numbered)(number, batch, engine) for number, batch in list(left.items())
+        delayed(_train_numbered)(number, batch, engine, os.getpid()) for number, batch in list(left.items())
     )
     return results
 
 
-def _train_numbered(number: int, batch: Batch, engine: str) -> tuple[int, pa.Table]:
+def _train_numbered(number: int, batch: Batch, engine: str, parent: int) -> tuple[int, pa.Table]:
+    if os.getpid() != parent:  # Ctrl-C reaches the workers too, but it is the parent that ends them
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     return number, train_batch(batch, engine)[1]

@@ -45,6 +45,10 @@ OURS = (
 WAYS_OUT = "use output=DIR for another folder, or overwrite=true to discard what it holds"
 
 
+MANY_PARTS = 2000
+"""Parts that take too long to be read again when somebody waits for a run to stop."""
+
+
 class ResultFolder:
     """A study's result folder. Nothing is written before `claim`."""
 
@@ -159,7 +163,8 @@ class ResultFolder:
 
     def kept(self) -> int:
         """Trainings of the study that the folder holds."""
-        seeds = self._seeds() if self._scanned else self.done()
+        many = sum(map(len, self._parts.values())) > MANY_PARTS
+        seeds = self._seeds() if self._scanned and many else self.done()
         return sum(len(span) for spans in seeds.values() for span in spans)
 
     def _scan_parts(self) -> None:
