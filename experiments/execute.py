@@ -11,6 +11,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from experiments.batches import Batch
 from experiments.errors import RunError
+from experiments.options import Cluster
 from experiments.table import failed_table, part_table
 from nnxor import engines
 from nnxor.diagnosis import diagnose
@@ -51,11 +52,18 @@ def warm_up(batches: Iterable[Batch], engine: str) -> None:
             _train(Batch(batch.condition.with_(epochs=0), range(batch.seeds.start, batch.seeds.start + 1)), engine)
 
 
-def execute(batches: Iterable[Batch], engine: str, backend: str, n_jobs: int) -> Iterator[Result]:
-    """Train the batches with joblib; results come as they finish, in any order.
+def execute(
+    batches: Iterable[Batch], engine: str, backend: str, n_jobs: int, cluster: Cluster | None = None
+) -> Iterator[Result]:
+    """Train the batches with joblib or, given a cluster, dask; results come as they finish, in any order.
 
     What a dead worker had in hand is trained again; RunError if workers keep dying.
     """
+    if cluster is not None:
+        from experiments.cluster import stream
+
+        yield from stream(batches, engine, n_jobs, cluster)
+        return
     left = dict(enumerate(batches))
     deaths = 0
     while left:

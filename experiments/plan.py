@@ -28,7 +28,9 @@ def describe(study: Study, options: Options, todo: list[Batch]) -> None:
     say(f"missing      {missing:,} in {len(todo):,} batches")
     if missing:
         seconds, size = estimate(options, todo)
-        say(f"time         about {duration(seconds)} with {options.engine}, {options.n_jobs} {options.backend}")
+        elsewhere = options.cluster is not None and options.cluster.address is not None
+        each = ", on one of its cores" if elsewhere else ""
+        say(f"time         about {duration(seconds)} with {options.engine}, {options.workers}{each}")
         say(f"size         about {size * study.n_trainings / 1e6:,.1f} MB in {options.output}")
     say("dry run: nothing was trained or written")
 
