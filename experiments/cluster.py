@@ -15,7 +15,6 @@ import itertools
 import logging
 import pickle
 import queue
-import signal
 import sys
 import time
 import uuid
@@ -75,24 +74,24 @@ def connected(n_jobs: int, cluster: Cluster) -> Iterator[distributed.Client]:
             target = cluster.address or stack.enter_context(local_cluster(n_jobs))
             client = distributed.Client(target, timeout=cluster.wait, set_as_default=False, name="nnxor")
         except (OSError, TimeoutError) as error:
-            raise RunError(f"no dask scheduler answers at {cluster.address or 'localhost'}: {in_a_line(error)}") from None
+            raise RunError(
+                f"no dask scheduler answers at {cluster.address or 'localhost'}: {in_a_line(error)}"
+            ) from None
         stack.callback(client.close)
         yield client
 
 
 def local_cluster(n_jobs: int) -> distributed.LocalCluster:
     """A scheduler in this process and workers of one thread each, since what is not kernel holds the GIL."""
-    cluster = distributed.LocalCluster(
-        n_workers=0, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL, memory_limit=0
+    return distributed.LocalCluster(
+        n_workers=n_jobs,
+        threads_per_worker=1,
+        dashboard_address="127.0.0.1:0",
+        silence_logs=logging.CRITICAL,
+        memory_limit=0,
+        # Ctrl-C reaches the workers too, but is for this process, which ends them
+        preload="import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)",
     )
-
-    async def block_interrupts() -> None:
-        """Ctrl-C is for this process: the workers, which inherit the mask of the thread that starts them, go with it."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-
-    cluster.sync(block_interrupts)
-    cluster.scale(n_jobs)
-    return cluster
 
 
 def be_quiet() -> None:
@@ -194,7 +193,7 @@ class Crew:
         self._settings = cluster
         self._where = cluster.address or "the local cluster"
         self._run, self._numbers = uuid.uuid4().hex[:12], itertools.count()
-        self._events: queue.SimpleQueue[tuple[Job | str, Any]] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[tuple[Job | str, str, object]] = queue.SimpleQueue()
         self._workers: dict[str, Worker] = {}
         self._checking: dict[str, int] = {}
         self._refused: dict[str, str] = {}
@@ -224,10 +223,10 @@ class Crew:
                 job = self._given_up.popleft()
                 yield job.batch, failed_table(job.batch.seeds, self._why_given_up(job))
             with suppress(queue.Empty):
-                who, outcome = self._events.get(timeout=max(next_look - time.monotonic(), 0))
+                who, key, outcome = self._events.get(timeout=max(next_look - time.monotonic(), 0))
                 if isinstance(who, str):
                     self._admit(who, outcome)
-                elif who in self._at:
+                elif who.future is not None and who.future.key == key:  # not of an attempt that was taken back
                     yield from self._finish(who, outcome)
 
     def _pull(self) -> bool:
@@ -397,7 +396,8 @@ class Crew:
             outcome = await self._client.gather(future, asynchronous=True)
         except (Exception, asyncio.CancelledError) as error:
             outcome = error
-        self._events.put((who, outcome))
+        future.release()  # here: an interrupt that falls into a destructor of the main thread would be lost
+        self._events.put((who, future.key, outcome))
 
     def _later(self, coroutine: Coroutine[Any, Any, object]) -> None:
         """Run a coroutine on the client's loop without waiting for it."""
@@ -408,7 +408,9 @@ def differences(here: dict[str, str], there: object) -> str:
     """How the facts of a worker differ from ours, in a line; empty if they do not."""
     if not isinstance(there, dict):
         return in_a_line(there)
-    return ", ".join(f"{key}: {there.get(key)} there, {value} here" for key, value in here.items() if there.get(key) != value)
+    return ", ".join(
+        f"{key}: {there.get(key)} there, {value} here" for key, value in here.items() if there.get(key) != value
+    )
 
 
 def in_a_line(error: object) -> str:

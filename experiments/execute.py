@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 
 import pyarrow as pa
 from joblib import Parallel, delayed
@@ -54,7 +54,7 @@ def warm_up(batches: Iterable[Batch], engine: str) -> None:
 
 def execute(
     batches: Iterable[Batch], engine: str, backend: str, n_jobs: int, cluster: Cluster | None = None
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Train the batches with joblib or, given a cluster, dask; results come as they finish, in any order.
 
     What a dead worker had in hand is trained again; RunError if workers keep dying.

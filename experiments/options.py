@@ -142,7 +142,9 @@ def _scheduler(path: Path) -> str:
     except (OSError, ValueError, KeyError, TypeError):
         address = None
     if not _is_address(address):
-        raise InputError(f"parallel.scheduler_file={path} holds no address; `dask scheduler --scheduler-file` writes it")
+        raise InputError(
+            f"parallel.scheduler_file={path} holds no address; `dask scheduler --scheduler-file` writes it"
+        )
     return str(address)
 
 
