@@ -162,26 +162,22 @@ def _trained_bits(engine: str, condition: Condition) -> str:
 
 @dataclass(eq=False)
 class Job:
-    """A batch on its way: how many workers it has cost, and since when it is at work, as far as is known here."""
+    """A batch on its way: how many workers it has cost, and since when its worker has it, or is known to be at it."""
 
     batch: Batch
     losses: int = 0
     future: distributed.Future | None = None
-    began: float | None = None
+    since: float = 0.0
+    at_work: bool = False
 
 
 @dataclass(eq=False)
 class Worker:
-    """A worker that has been checked, and what it has in hand, in the order in which it takes it up."""
+    """A worker that has been checked, and what it has in hand."""
 
     address: str
     threads: int
     jobs: list[Job] = field(default_factory=list)
-
-    def start_clocks(self) -> None:
-        """Note the start of the jobs that its threads are at by now."""
-        for job in self.jobs[: self.threads]:
-            job.began = job.began or time.monotonic()
 
 
 class Crew:
@@ -303,20 +299,20 @@ class Crew:
             say(f"worker {address} is left out: {why}")
 
     def _look_for_hanging(self, worker: Worker) -> None:
-        overdue = [
-            job
-            for job in worker.jobs[: worker.threads]
-            if job.began is not None and time.monotonic() - job.began > self._patience(job)
-        ]
-        hanging = [job for job in overdue if self._is_at_work(job)]
+        """Dismiss a worker that was found at the same batch twice, at least the batch's patience apart."""
+        now = time.monotonic()
+        overdue = [job for job in worker.jobs if now - job.since > self._patience(job)]
+        if not overdue:
+            return
+        at_work = self._at_work(overdue)
+        hanging = [job for job in overdue if job.at_work and job in at_work]
         for job in overdue:
-            job.began = None
-        worker.start_clocks()
+            job.since, job.at_work = now, job in at_work
         if hanging:
             self._refused[worker.address] = "it hangs"
             self._dismiss(worker, blamed=hanging)
             # A nanny gives it a new process, which is a new worker; without a nanny it stays as it is, unused.
-            self._later(self._client.scheduler.restart_workers(workers=[worker.address], timeout=30, on_error="return"))
+            self._later(asyncio.to_thread(self._client.restart_workers, [worker.address], 30, raise_for_error=False))
 
     def _patience(self, job: Job) -> float:
         """Seconds that a batch may take."""
@@ -324,15 +320,14 @@ class Crew:
             return self._settings.timeout
         return 60 + 20 * training_seconds(job.batch.condition, self._engine) * len(job.batch.seeds)
 
-    def _is_at_work(self, job: Job) -> bool:
-        """Whether a batch is on a thread of its worker, and not waiting behind the work of others; if silent, yes."""
-        assert job.future is not None
+    def _at_work(self, jobs: list[Job]) -> list[Job]:
+        """Those that are on a thread of their worker, and not waiting for one; all, if it does not say."""
+        keys = {job.future.key: job for job in jobs if job.future is not None}
         try:
-            return bool(
-                self._client.sync(self._client.scheduler.call_stack, keys=[job.future.key], callback_timeout=ANSWER)
-            )
+            stacks = self._client.sync(self._client.scheduler.call_stack, keys=list(keys), callback_timeout=ANSWER)
         except Exception:  # whatever it is that keeps it from answering
-            return True
+            return jobs
+        return [keys[key] for stack in stacks.values() for key in stack if key in keys]
 
     def _dismiss(self, worker: Worker, blamed: list[Job]) -> None:
         """Take back what a worker has in hand; the blamed ones are trained alone from here on, or given up."""
@@ -340,7 +335,7 @@ class Crew:
         self._later(self._client.cancel([job.future for job in worker.jobs], asynchronous=True))
         for job in worker.jobs:
             del self._at[job]
-            job.future = job.began = None
+            job.future, job.at_work = None, False
             job.losses += job in blamed
             if job.losses >= MOST_LOSSES:
                 self._given_up.append(job)
@@ -365,8 +360,8 @@ class Crew:
 
     def _give(self, worker: Worker, job: Job) -> None:
         job.future = self._submit(Call(train, job.batch, self._engine), worker.address)
+        job.since = time.monotonic()
         worker.jobs.append(job)
-        worker.start_clocks()
         self._at[job] = worker
         self._later(self._fetch(job, job.future))
 
@@ -374,7 +369,6 @@ class Crew:
         """The result of a batch, once its worker has got other work."""
         worker = self._at.pop(job)
         worker.jobs.remove(job)
-        worker.start_clocks()
         job.future = None
         self._fill(worker)
         if not isinstance(outcome, pa.Table):
