@@ -37,10 +37,15 @@ class Batch:
     certify: bool = False
 
 
+def training_seconds(condition: Condition, engine: str) -> float:
+    """What one training takes on one core, about."""
+    constant, unit = COST[engine]
+    return max(condition.most_epochs, 1) * (constant + unit * condition.hidden) * condition.task.n_rows / 4
+
+
 def batch_size(condition: Condition, engine: str) -> int:
     """Trainings in a batch of about `SECONDS` of work."""
-    constant, unit = COST[engine]
-    seconds = max(condition.most_epochs, 1) * (constant + unit * condition.hidden) * condition.task.n_rows / 4
+    seconds = training_seconds(condition, engine)
     step = MULTIPLE[engine]
     room = max(step, 2**21 // condition.hidden)
     return int(min(max(SECONDS / seconds // step, 1) * step, LARGEST, room))

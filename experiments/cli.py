@@ -184,7 +184,9 @@ def _unknown_key(key: str, config_name: str) -> str:
         return f"{key} cannot be given alone; use base.{key} or grid.{key}"
     allowed = [name for name in node if name not in ("defaults", "hydra")] if isinstance(node, Mapping) else []
     if parents == ["parallel"]:
-        allowed = ["backend", "n_jobs", "batch"]
+        from experiments.options import CLUSTER, PARALLEL
+
+        allowed = [*PARALLEL, *(f"{name} (with parallel=dask)" for name in CLUSTER)]
     if not parents and config_name == "run":
         allowed += ["study", "parallel"]
     return f"{key} is no known key; {hint(last, allowed)}" if allowed else f"{key} is no known key"

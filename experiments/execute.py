@@ -6,7 +6,7 @@ import itertools
 import os
 import signal
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from experiments.batches import Batch
 from experiments.counts import count_rows
 from experiments.errors import RunError
+from experiments.options import Cluster
 from experiments.table import failed_table, part_table
 from nnxor import engines
 from nnxor.condition import Condition
@@ -36,8 +37,18 @@ def train_batch(batch: Batch, engine: str) -> Result:
     try:
         table = _train(batch, engine)
     except Exception as error:  # whatever a training does, the others go on
-        table = failed_table(batch.seeds, f"{type(error).__name__}: {error}")
-    return batch, count_rows(table) if batch.record == "summary" else table
+        return batch, failed(batch, f"{type(error).__name__}: {error}")
+    return batch, as_recorded(batch, table)
+
+
+def failed(batch: Batch, why: str) -> pa.Table:
+    """What is kept of a batch that could not be trained."""
+    return as_recorded(batch, failed_table(batch.seeds, why))
+
+
+def as_recorded(batch: Batch, rows: pa.Table) -> pa.Table:
+    """The rows of a batch, or their counts where that is all that is kept."""
+    return count_rows(rows) if batch.record == "summary" else rows
 
 
 def _train(batch: Batch, engine: str) -> pa.Table:
@@ -77,12 +88,19 @@ def warm_up(batches: Iterable[Batch], engine: str) -> None:
                 _train(Batch(condition.with_(epochs=0), range(batch.seeds.start, batch.seeds.start + 1)), engine)
 
 
-def execute(batches: Iterable[Batch], engine: str, backend: str, n_jobs: int) -> Iterator[Result]:
-    """Train the batches with joblib; results come as they finish, in any order.
+def execute(
+    batches: Iterable[Batch], engine: str, backend: str, n_jobs: int, cluster: Cluster | None = None
+) -> Generator[Result, None, None]:
+    """Train the batches with joblib or, given a cluster, dask; results come as they finish, in any order.
 
     Batches are taken and results held `AHEAD` for each job at a time, however many there are. What a dead worker
     had in hand is trained again; RunError if workers keep dying.
     """
+    if cluster is not None:
+        from experiments.cluster import stream
+
+        yield from stream(batches, engine, n_jobs, cluster)
+        return
     numbered = enumerate(batches)
     deaths = 0
     left: dict[int, Batch] = {}

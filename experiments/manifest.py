@@ -20,10 +20,10 @@ def now() -> str:
 def provenance() -> dict[str, object]:
     """Versions of everything that takes part, the machine, and the command line."""
     return {
-        "package": _version("nnxor"),
+        "package": package_version("nnxor"),
         "git": _git(),
         "python": platform.python_version(),
-        "libraries": {name: _version(name) for name in LIBRARIES},
+        "libraries": {name: package_version(name) for name in LIBRARIES},
         "platform": platform.platform(),
         "cpu": _cpu(),
         "command": _command(),
@@ -37,7 +37,8 @@ def _command() -> list[str]:
     return [Path(sys.argv[0]).name, *sys.argv[1:]]
 
 
-def _version(package: str) -> str | None:
+def package_version(package: str) -> str | None:
+    """The version of an installed package, or None."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -28,8 +28,10 @@ def describe(study: Study, options: Options, todo: list[Left]) -> None:
     say(f"missing      {missing:,} in {sum(left.batches for left in todo):,} batches")
     if missing:
         seconds, size = estimate(options, todo)
+        elsewhere = options.cluster is not None and options.cluster.address is not None
+        each = ", on one of its cores" if elsewhere else ""
         total = size * study.n_trainings if study.record == "trials" else _summary_bytes(study)
-        say(f"time         about {duration(seconds)} with {options.engine}, {options.n_jobs} {options.backend}")
+        say(f"time         about {duration(seconds)} with {options.engine}, {options.workers}{each}")
         say(f"size         about {total / 1e6:,.1f} MB in {options.output}")
     say("dry run: nothing was trained or written")
 

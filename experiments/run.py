@@ -6,7 +6,7 @@ import re
 import signal
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -58,9 +58,7 @@ def run(config: Mapping[str, Any]) -> int:
         report_left_aside(folder)
         if todo or not folder.is_compact():
             options = with_working_engine(options)
-            folder.begin(
-                resolved(config), {"engine": options.engine, "backend": options.backend, "n_jobs": options.n_jobs}
-            )
+            folder.begin(resolved(config), options.how())
             missing = batches.missing(study, done, options.engine, options.batch)
             train(study, options, folder, todo, missing)
             failed = folder.compact()
@@ -129,14 +127,15 @@ def train(study: Study, options: Options, folder: ResultFolder, todo: list[Left]
     from experiments.progress import Progress, paragraph, say
 
     total = sum(left.trainings for left in todo)
-    how = f"{options.engine}, {options.n_jobs} {options.backend}{' (' + options.note + ')' if options.note else ''}"
+    how = f"{options.engine}, {options.workers}{' (' + options.note + ')' if options.note else ''}"
     counts = f"{len(study.conditions):,} conditions x {len(study.seeds):,} seeds, {total:,} trainings to do"
     counts = re.sub(r"\b1 (condition|seed|training)s", r"1 \1", counts)
     say(paragraph(f"{study.name}: {study.question}"))
     say(paragraph(f"{counts}, with {how}"))
     warm_up((left.first for left in todo), options.engine)
-    with Progress(total) as progress:
-        for batch, table in execute(missing, options.engine, options.backend, options.n_jobs):
+    results = execute(missing, options.engine, options.backend, options.n_jobs, options.cluster)
+    with Progress(total) as progress, closing(results):
+        for batch, table in results:
             folder.append(batch, table)
             progress.update(table)
     say(progress.summary())

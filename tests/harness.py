@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -45,3 +46,49 @@ def command(*arguments: str, module: str = "experiments.run", **options: Any) ->
         timeout=120,
         **options,
     )
+
+
+def launch(*overrides: str) -> subprocess.Popen[str]:
+    """Start a run in a session of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "experiments.run", *overrides],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for_parts(run: subprocess.Popen[str], output: Path, count: int) -> None:
+    """Wait until a run has written that many parts."""
+    until = time.monotonic() + 60
+    while len(list((output / "parts").glob("*.parquet"))) < count:
+        assert run.poll() is None, run.communicate()
+        assert time.monotonic() < until
+        time.sleep(0.005)
+
+
+def processes_of(session: int) -> list[int]:
+    """Processes of a session that are alive."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[3]) == session and fields[0] != "Z":
+                found.append(int(entry.name))
+    return found
+
+
+def nobody_left(session: int) -> bool:
+    """Whether all processes of a session are gone within some seconds."""
+    until = time.monotonic() + 10
+    while processes_of(session):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+    return True

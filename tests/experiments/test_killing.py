@@ -8,62 +8,15 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness import ROOT, command, compose
+from harness import ROOT, command, compose, launch, nobody_left, processes_of, wait_for_parts
 
 from experiments.run import run as run_study
 
 STUDY = ("study=smoke", "seeds.count=600", "base.epochs=4000", "report=false", "parallel.batch=64", "parallel.n_jobs=2")
-
-
-def launch(output: Path, *overrides: str) -> subprocess.Popen[str]:
-    """Start a run in a session of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "experiments.run", *STUDY, f"output={output}", *overrides],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def wait_for_parts(run: subprocess.Popen[str], output: Path, count: int) -> None:
-    """Wait until a run has written that many parts."""
-    until = time.monotonic() + 60
-    while len(list((output / "parts").glob("*.parquet"))) < count:
-        assert run.poll() is None, run.communicate()
-        assert time.monotonic() < until
-        time.sleep(0.005)
-
-
-def processes_of(session: int) -> list[int]:
-    """Processes of a session that are alive."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[3]) == session and fields[0] != "Z":
-                found.append(int(entry.name))
-    return found
-
-
-def nobody_left(session: int) -> bool:
-    """Whether all processes of a session are gone within some seconds."""
-    until = time.monotonic() + 10
-    while processes_of(session):
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def resume(output: Path) -> str:
@@ -81,7 +34,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.mark.parametrize("parts", [1, 90])
 def test_sigkill_loses_only_what_was_in_flight(parts: int, tmp_path: Path, whole: str) -> None:
     output = tmp_path / "out"
-    run = launch(output)
+    run = launch(*STUDY, f"output={output}")
     wait_for_parts(run, output, parts)
     run.kill()
     run.communicate()
@@ -113,7 +66,7 @@ def test_ctrl_c_and_sigterm_say_what_was_kept_and_leave_nobody(
     sign: signal.Signals, status: int, parallel: str, tmp_path: Path, whole: str
 ) -> None:
     output = tmp_path / "out"
-    run = launch(output, f"parallel={parallel}")
+    run = launch(*STUDY, f"output={output}", f"parallel={parallel}")
     wait_for_parts(run, output, 3)
     if sign == signal.SIGINT:
         os.killpg(run.pid, sign)  # a terminal sends it to the whole group
@@ -134,7 +87,7 @@ def test_ctrl_c_and_sigterm_say_what_was_kept_and_leave_nobody(
 
 def test_a_dead_worker_costs_its_batches_and_not_the_run(tmp_path: Path, whole: str) -> None:
     output = tmp_path / "out"
-    run = launch(output, "parallel=loky")
+    run = launch(*STUDY, f"output={output}", "parallel=loky")
     wait_for_parts(run, output, 2)
     workers = [pid for pid in processes_of(run.pid) if "LokyProcess" in Path(f"/proc/{pid}/cmdline").read_text()]
     assert workers
@@ -146,7 +99,7 @@ def test_a_dead_worker_costs_its_batches_and_not_the_run(tmp_path: Path, whole: 
 
 def test_two_runs_at_once_in_one_folder_cannot_be(tmp_path: Path, whole: str) -> None:
     output = tmp_path / "out"
-    first = launch(output)
+    first = launch(*STUDY, f"output={output}")
     wait_for_parts(first, output, 1)
     second = command(*STUDY, f"output={output}")
     assert second.returncode == 2
@@ -181,7 +134,7 @@ def test_a_full_disk_ends_the_run_with_one_line_and_more_room_lets_it_go_on(tiny
 
 
 def test_a_closed_pipe_ends_the_output_quietly(tmp_path: Path) -> None:
-    run = launch(tmp_path / "out", "seeds.count=2", "base.epochs=5")
+    run = launch(*STUDY, f"output={tmp_path / 'out'}", "seeds.count=2", "base.epochs=5")
     assert run.stdout
     assert run.stderr
     run.stdout.close()

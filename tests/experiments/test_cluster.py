@@ -1,0 +1,289 @@
+"""A real scheduler and real workers on this machine: the same bytes, whatever becomes of workers and client."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from harness import ROOT, command, compose, launch, nobody_left, wait_for_parts
+
+from experiments.errors import InputError
+from experiments.options import read_options
+from experiments.run import run as run_study
+
+installed = pytest.mark.skipif(not importlib.util.find_spec("distributed"), reason="the extra cluster is not installed")
+
+STUDY = ("study=smoke", "seeds.count=600", "base.epochs=4000", "report=false", "parallel.batch=64")
+
+POISON = """
+import os
+from experiments import execute
+train_batch = execute.given = getattr(execute, "given", execute.train_batch)  # a preload may be loaded twice
+def poisoned(batch, engine):
+    if batch.condition.hidden == 10 and batch.condition.lr == 0.2 and batch.seeds.start == 64:
+        os._exit(1)
+    return train_batch(batch, engine)
+execute.train_batch = poisoned
+"""
+HANGING = POISON.replace("os._exit(1)", "import time; time.sleep(1000)").replace("batch.seeds.start == 64", "True")
+OTHER_PROTOCOL = "from nnxor import protocol\nprotocol.PROTOCOL_VERSION = 99\n"
+NO_PACKAGE = "import sys\nsys.modules['experiments'] = sys.modules['nnxor'] = None\n"
+
+Start = Callable[..., subprocess.Popen[bytes]]
+Launch = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The digest of a run on threads."""
+    output = tmp_path_factory.mktemp("whole") / "out"
+    assert run_study(compose(*STUDY, "parallel.n_jobs=2", f"output={output}")) == 0
+    return digest(output)
+
+
+def digest(output: Path) -> str:
+    return hashlib.sha256((output / "trials.parquet").read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def launched() -> Iterator[Launch]:
+    """Starts a run; ends it, should it still be there."""
+    started: list[subprocess.Popen[str]] = []
+
+    def launch_run(*arguments: str) -> subprocess.Popen[str]:
+        started.append(launch(*arguments))
+        return started[-1]
+
+    yield launch_run
+    for run in started:
+        run.kill()
+        run.communicate()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a process of dask's in a session of its own; ends what was started, by its id."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start_process(module: str, *arguments: str, preload: str = "") -> subprocess.Popen[bytes]:
+        if preload:
+            path = tmp_path / f"preload_{len(started)}.py"
+            path.write_text(preload)
+            arguments = (*arguments, "--preload", str(path))
+        log = (tmp_path / f"{len(started)}.log").open("wb")
+        process = subprocess.Popen(
+            [sys.executable, "-m", f"distributed.cli.{module}", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        log.close()
+        started.append(process)
+        return process
+
+    yield start_process
+    for process in reversed(started):
+        os.killpg(process.pid, signal.SIGKILL) if process.poll() is None else None
+    for process in started:
+        process.wait(20)
+
+
+@pytest.fixture
+def address(start: Start, tmp_path: Path) -> str:
+    """The address of a scheduler that has no worker yet, and that lacks this package."""
+    file = tmp_path / "scheduler.json"
+    start(
+        "dask_scheduler",
+        "--host=127.0.0.1",
+        "--port=0",
+        "--no-dashboard",
+        f"--scheduler-file={file}",
+        preload=NO_PACKAGE,
+    )
+    until = time.monotonic() + 30
+    while True:
+        assert time.monotonic() < until
+        try:
+            return str(json.loads(file.read_text())["address"])
+        except (OSError, ValueError):
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def worker(start: Start, address: str) -> Start:
+    """Starts a worker of one thread; without a nanny, so that it is dead when it is killed."""
+
+    def start_worker(*arguments: str, preload: str = "") -> subprocess.Popen[bytes]:
+        given = arguments or ("--no-nanny",)
+        return start("dask_worker", address, "--nthreads=1", "--no-dashboard", *given, preload=preload)
+
+    return start_worker
+
+
+def wait_for_workers(address: str, count: int) -> None:
+    """Wait until a scheduler has that many workers; from a process of its own, which may warn as it likes."""
+    script = f"import distributed; distributed.Client({address!r}).wait_for_workers({count}, timeout=60)"
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=90, capture_output=True)
+
+
+@installed
+def test_workers_may_die_and_join_while_a_study_runs(
+    worker: Start, launched: Launch, address: str, tmp_path: Path, whole: str
+) -> None:
+    output = tmp_path / "out"
+    first = worker()
+    run = launched(*STUDY, "parallel=dask", f"parallel.address={address}", f"output={output}")
+    wait_for_parts(run, output, 3)
+    first.kill()
+    first.wait()
+    worker()  # all that is left is its to train
+    out, err = run.communicate(timeout=60)
+    assert run.returncode == 0, err
+    assert err == ""
+    assert f"with numba, dask at {address}" in " ".join(out.split())
+    assert digest(output) == whole
+
+
+@installed
+def test_a_client_that_is_stopped_or_killed_goes_on_and_leaves_the_cluster_alone(
+    worker: Start, launched: Launch, address: str, tmp_path: Path, whole: str
+) -> None:
+    output = tmp_path / "out"
+    one = worker()
+    arguments = (*STUDY, "parallel=dask", f"parallel.scheduler_file={tmp_path / 'scheduler.json'}", f"output={output}")
+    for parts, sign, status in ((3, signal.SIGTERM, 143), (40, signal.SIGKILL, -9)):
+        run = launched(*arguments)
+        wait_for_parts(run, output, parts)
+        run.send_signal(sign)
+        _, err = run.communicate(timeout=20)
+        assert run.returncode == status
+        assert len(err.splitlines()) == (1 if sign == signal.SIGTERM else 0)
+    done = command(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert one.poll() is None
+    assert digest(output) == whole
+
+
+@installed
+def test_ctrl_c_ends_a_local_cluster_whole_and_the_same_command_goes_on(
+    launched: Launch, tmp_path: Path, whole: str
+) -> None:
+    output = tmp_path / "out"
+    arguments = (*STUDY, "parallel=dask", "parallel.n_jobs=2", f"output={output}")
+    run = launched(*arguments)
+    wait_for_parts(run, output, 3)
+    os.killpg(run.pid, signal.SIGINT)
+    _, err = run.communicate(timeout=30)
+    assert run.returncode == 130
+    assert re.fullmatch(r"interrupted; [\d,]+ of 9,600 trainings kept in .*\n", err)
+    assert nobody_left(run.pid)
+    done = command(*arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert digest(output) == whole
+
+
+@installed
+def test_a_batch_that_kills_its_workers_ends_as_failed_rows_and_can_be_tried_again(
+    worker: Start, address: str, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    few = ("grid.hidden=10", "grid.init=he", "grid.lr=[0.1,0.2]")
+    worker("--nworkers=2", preload=POISON)  # with nannies, which replace the dead
+    arguments = (*STUDY, *few, f"output={output}")
+    done = command(*arguments, "parallel=dask", f"parallel.address={address}")
+    assert done.returncode == 1
+    assert "64 trainings failed" in done.stderr
+    rows = pq.read_table(output / "trials.parquet").to_pandas()
+    failed = rows[rows["status"] == "failed"]
+    assert len(rows) == 1200
+    assert list(failed["seed"]) == list(range(64, 128))
+    assert set(failed["lr"]) == {0.2}
+    assert failed["error"].str.startswith("the worker died, or hung").all()
+    assert run_study(compose(*arguments)) == 0  # tries them again, here
+    assert run_study(compose(*STUDY, *few, f"output={tmp_path / 'other'}")) == 0
+    assert digest(output) == digest(tmp_path / "other")
+
+
+@installed
+def test_a_batch_that_hangs_is_trained_elsewhere(
+    worker: Start, launched: Launch, address: str, tmp_path: Path, whole: str
+) -> None:
+    output = tmp_path / "out"
+    worker(preload=HANGING)
+    run = launched(*STUDY, "parallel=dask", f"parallel.address={address}", "parallel.timeout=2", f"output={output}")
+    wait_for_parts(run, output, 3)
+    worker()
+    _, err = run.communicate(timeout=60)
+    assert run.returncode == 0, err
+    assert digest(output) == whole
+
+
+@installed
+def test_a_worker_that_cannot_take_part_is_named_and_left_out(
+    worker: Start, address: str, tmp_path: Path, whole: str
+) -> None:
+    worker("--no-nanny", "--name=old", preload=OTHER_PROTOCOL)
+    arguments = (*STUDY, "parallel=dask", f"parallel.address={address}", f"output={tmp_path / 'out'}")
+    done = command(*arguments)
+    assert done.returncode == 1
+    assert re.search(rf"no worker of {address} can take part: tcp://\S+: protocol: 99 there, 1 here", done.stderr)
+    assert len(done.stderr.splitlines()) == 1
+    worker("--no-nanny", preload=NO_PACKAGE)
+    worker()
+    wait_for_workers(address, 3)
+    done = command(*arguments)
+    assert done.returncode == 0
+    assert re.search(r"worker tcp://\S+ is left out: protocol: 99 there, 1 here", done.stdout)
+    assert re.search(r"worker tcp://\S+ is left out: ModuleNotFoundError", done.stdout)
+    assert digest(tmp_path / "out") == whole
+
+
+@installed
+def test_no_worker_and_no_scheduler_are_said_in_one_line(start: Start, address: str, tmp_path: Path) -> None:
+    arguments = (*STUDY, "parallel=dask", "parallel.wait=1", f"output={tmp_path / 'out'}")
+    for where, words in ((address, "no worker came within"), ("tcp://127.0.0.1:9", "no dask scheduler answers at")):
+        done = command(*arguments, f"parallel.address={where}")
+        assert done.returncode == 1
+        assert words in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_without_the_extra_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(InputError, match=r"not installed: pip install 'nnxor\[cluster\]'"):
+        read_options(compose("engine=numpy", "parallel=dask"))
+
+
+@installed
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("parallel.address=host", "allowed: tcp://HOST:PORT, tls://HOST:PORT"),
+        ("parallel.scheduler_file=none.json", "holds no address"),
+        ("parallel.timeout=0", "parallel.timeout=0 is not allowed"),
+        ("parallel.wait=null", "parallel.wait=null is not allowed"),
+        ("+parallel.foo=1", "parallel.foo is no known key"),
+    ],
+)
+def test_bad_settings_are_refused_in_one_line(override: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        read_options(compose("parallel=dask", override))
+
+
+@installed
+def test_workers_of_its_own_are_not_asked_of_a_cluster_elsewhere() -> None:
+    with pytest.raises(InputError, match="n_jobs=2 would do nothing at tcp://a:1"):
+        read_options(compose("parallel=dask", "parallel.address=tcp://a:1", "parallel.n_jobs=2"))
