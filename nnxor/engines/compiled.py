@@ -9,6 +9,7 @@ from nnxor.condition import Condition
 from nnxor.draws import Weights
 from nnxor.engines import general
 from nnxor.engines.jumps import train_square
+from nnxor.engines.repeats import looked_for as fits_square
 from nnxor.engines.square import LANES
 from nnxor.engines.trace import Trace, Trained
 from nnxor.shuffles import streams
@@ -35,22 +36,8 @@ def train(
     if fits_square(condition):
         weights = train_square(condition, weights, trace, jump)
     else:
-        general.kernel(*weights.arrays(), stream, general.settings(condition), *trace.arrays())
+        general.kernel(*weights.arrays(), stream, general.settings(condition), *trace.arrays()[:4])
     return Trained(weights.take(slice(0, n)), trace.take(slice(0, n)))
-
-
-def fits_square(condition: Condition) -> bool:
-    """Whether the fast kernel can train this condition."""
-    return (
-        condition.task.is_square
-        and condition.task.multiplicities is None
-        and not condition.smooth
-        and condition.output == "identity"
-        and condition.loss != "bce"
-        and condition.optimizer == "gd"
-        and condition.batch_size is None
-        and condition.success.rule == "loss"
-    )
 
 
 def variant(condition: Condition) -> tuple[object, ...]:

@@ -22,7 +22,7 @@ from nnxor import arithmetic
 from nnxor.condition import Condition
 from nnxor.draws import Weights
 from nnxor.engines.repeats import (
-    History, Numbers, Table, first_time, same, schedule, settled_epochs, to_table, to_weights, watched,
+    History, Numbers, Table, first_time, same, settled_epochs, to_table, to_weights, watched,
 )  # fmt: skip
 from nnxor.engines.square import ALIVE, HAS_BEEN_DEAD, LANES, REVIVED, read_cycles, square_kernel
 from nnxor.engines.trace import Trace
@@ -43,7 +43,7 @@ def train_square(condition: Condition, start: Weights, trace: Trace, jump: bool)
             run.go_on(begin, middle, watch=True)
         if middle < end:
             run.go_on(middle, end, watch=False)
-    run.leave(run.trainings)
+    run.leave(np.arange(len(run.trainings)))
     run.find_deaths()
     run.finish_jumped()
     trace.settled_epoch[:] = settled_epochs(run.history, run.found_at, trace.period, run.walk)
@@ -55,30 +55,32 @@ class _Run:
 
     def __init__(self, condition: Condition, start: Weights, trace: Trace) -> None:
         self.condition, self.trace, self.walk = condition, trace, Walk(condition)
-        self.history = History(schedule(condition.epochs))
-        self.tail_start = condition.epochs - TAIL_PARTS * tail_part(condition.epochs)
+        self.part = tail_part(condition.epochs)
+        self.tail_start = condition.epochs - TAIL_PARTS * self.part
         n = start.n_networks
         self.table, self.trainings = to_table(start), np.arange(n)
-        self.final = np.empty_like(self.table)
+        self.history, self.final = History(condition.epochs, self.table), np.empty_like(self.table)
         self.found_at, self.died_at = np.full(n, -1, np.int32), np.full(n, -1, np.int32)
+        self.jumped = np.zeros(n, np.bool_)
+        # x − y is −0 only if x is: where no parameter is −0 at the start, none ever is
+        self.signs_matter = bool((np.signbit(self.table) & (self.table == 0)).any())
         alive = _alive(condition, self.table)
         self.n_dead_at_start = np.asarray((~alive).sum(axis=0), np.int32)
-        self.jumped = np.zeros(n, np.bool_)
-        # of the trainings that are still run, in the order of the table's columns
-        self.n_dead, self.period = self.n_dead_at_start.copy(), np.full(n, -1, np.int32)
-        self.unsolved, self.death = np.full(n, -1, np.int32), np.full(n, -1, np.int32)
-        self.marks = np.where(alive, ALIVE, HAS_BEEN_DEAD).astype(np.int32)
+        # of the trainings that are still run: their periods, last unsolved epochs, first deaths and dead units
+        self.counts = np.full((4, n), -1, np.int32)
+        self.counts[3] = self.n_dead_at_start
         self.tail = np.zeros((TAIL_PARTS, n))
+        self.marks = np.where(alive, ALIVE, HAS_BEEN_DEAD).astype(np.int32)
 
     def go_on(self, first: int, last: int, watch: bool) -> None:
         """Train all from one epoch to another; those that repeat may leave."""
+        period, unsolved, death, n_dead = _blocks(self.counts)
         n_found, n_lost = self.walk.kernel(
-            _blocks(self.table), first, last, NO_STEPS, *self.walk.numbers, watch, self.tail_start,
-            max(tail_part(self.condition.epochs), 1), *map(_blocks, (self.period, self.unsolved, self.death,
-            self.n_dead, self.marks, self.tail)), self.walk.no_losses,
+            _blocks(self.table), first, last, NO_STEPS, *self.walk.numbers, watch, self.tail_start, max(self.part, 1),
+            period, unsolved, death, n_dead, _blocks(self.marks), _blocks(self.tail), self.walk.no_losses,
         )  # fmt: skip
         if n_lost:
-            died = self.trainings[self.n_dead > self.n_dead_at_start[self.trainings]]
+            died = self.trainings[self.counts[3] > self.n_dead_at_start[self.trainings]]
             self.died_at[died[self.died_at[died] < 0]] = self.history.latest
         if n_found:
             self._note_found()
@@ -86,37 +88,35 @@ class _Run:
                 self._close_ranks()
 
     def _note_found(self) -> None:
-        new = np.flatnonzero((self.period > 0) & (self.found_at[self.trainings] < 0))
-        at = np.full(len(new), self.history.latest)
-        states = self.history.at(at, self.trainings[new])
-        if (np.signbit(states) & (states == 0)).any():  # a −0 never comes back: x − y is −0 only if x is
-            really = same(states, self.walk(states, self.period[new]))
-            self.period[new[~really]] = -1
+        period = self.counts[0]
+        new = np.flatnonzero((period > 0) & (self.found_at[self.trainings] < 0))
+        if self.signs_matter:
+            states = self.history.at(np.full(len(new), self.history.latest), self.trainings[new])
+            really = same(states, self.walk(states, period[new]))
+            period[new[~really]] = -1  # a zero has lost its sign: it will not come back
             new = new[really]
         self.found_at[self.trainings[new]] = self.history.latest
 
     def _close_ranks(self) -> None:
         """Let those leave that repeat, if it saves a block; some stay to fill the last one."""
-        repeating = np.flatnonzero(self.period > 0)
+        repeating = np.flatnonzero(self.counts[0] > 0)
         leaving = repeating[: len(repeating) // LANES * LANES]
         if len(leaving):
             self.jumped[self.trainings[leaving]] = True
-            self.leave(self.trainings[leaving])
+            self.leave(leaving)
 
-    def leave(self, trainings: Numbers) -> None:
+    def leave(self, columns: Numbers) -> None:
         """Note what is known of trainings, and run them no further."""
-        leaving = np.isin(self.trainings, trainings)
-        trace, stay = self.trace, ~leaving
-        self.final[:, trainings] = self.table[:, leaving]
-        trace.last_unsolved[trainings], trace.period[trainings] = self.unsolved[leaving], self.period[leaving]
-        trace.first_death[trainings], trace.tail[:, trainings] = self.death[leaving], self.tail[:, leaving]
+        trace, trainings = self.trace, self.trainings[columns]
+        trace.period[trainings], trace.last_unsolved[trainings], trace.first_death[trainings] = self.counts[:3, columns]
+        self.final[:, trainings], trace.tail[:, trainings] = self.table[:, columns], self.tail[:, columns]
         if not self.condition.dead_stay_dead:
-            trace.revived[trainings] = (self.marks[:, leaving] & REVIVED > 0).sum(axis=0)
-        self.table, self.marks, self.tail = (
-            np.ascontiguousarray(array[:, stay]) for array in (self.table, self.marks, self.tail)
+            trace.revived[trainings] = (self.marks[:, columns] & REVIVED > 0).sum(axis=0)
+        stay = np.delete(np.arange(len(self.trainings)), columns)
+        self.trainings = self.trainings[stay]
+        self.table, self.counts, self.tail, self.marks = (
+            array.take(stay, axis=1) for array in (self.table, self.counts, self.tail, self.marks)
         )
-        self.trainings, self.n_dead, self.period = self.trainings[stay], self.n_dead[stay], self.period[stay]
-        self.unsolved, self.death = self.unsolved[stay], self.death[stay]
 
     def find_deaths(self) -> None:
         """The first epoch after the checkpoint with more units dead than at the start."""
@@ -127,7 +127,7 @@ class _Run:
                 self.history.at(at, died),
                 self.history.span(at),
                 lambda states, chosen: self.walk.n_dead(states) > n_dead[chosen],
-                self.walk,
+                lambda states, step, chosen: self.walk(states, np.full(len(chosen), step)),
             )
 
     def finish_jumped(self) -> None:
@@ -141,8 +141,7 @@ class _Run:
         at_tail = self.walk(states, (self.tail_start - self.history.checkpoints[found_at]) % period)
         last_unsolved, tail = trace.last_unsolved[trainings], trace.tail[:, trainings]
         read_cycles(
-            self.walk.losses(at_tail, period), period, self.walk.tolerance, epochs, tail_part(epochs),
-            last_unsolved, tail,
+            self.walk.losses(at_tail, period), period, self.walk.tolerance, epochs, self.part, last_unsolved, tail,
         )  # fmt: skip
         trace.last_unsolved[trainings], trace.tail[:, trainings] = last_unsolved, tail
         self.final[:, trainings] = self.walk(at_tail, (epochs - self.tail_start) % period)
@@ -192,7 +191,7 @@ class Walk:
         shortest, longest = (int(steps.min()), int(steps.max())) if n else (0, 0)
         by_length = None if shortest >= longest else np.argsort(steps, kind="stable")  # a block takes about as long
         columns = _padded(table if by_length is None else table[:, by_length])
-        lengths = NO_STEPS if by_length is None else _blocks(_padded(steps[by_length]))
+        lengths = NO_STEPS if by_length is None else _blocks(_padded(steps[by_length].astype(np.int64)))
         losses = np.empty((n_losses, *columns.shape[1:]), table.dtype)
         self._call(columns, 0, longest, lengths, _blocks(losses), np.zeros(columns.shape[1], np.int32))
         if by_length is None:

@@ -64,9 +64,22 @@ def schedule(epochs: int) -> Numbers:
     return np.array([*found, epochs])
 
 
-def can_repeat(condition: Condition) -> bool:
-    """Whether the next parameters depend on the parameters alone: no optimizer's memory, no shuffled batches."""
-    return condition.optimizer == "gd" and condition.batch_size is None
+def looked_for(condition: Condition) -> bool:
+    """Whether repeats are looked for: inputs 00, 01, 10, 11, with nothing but kinks and squares, all rows at once.
+
+    The next parameters then depend on the parameters alone (not on an optimizer's memory or a shuffle), and every fast
+    engine gives the same bits. It is also what the fast kernel can train.
+    """
+    return (
+        condition.task.is_square
+        and condition.task.multiplicities is None
+        and not condition.smooth
+        and condition.output == "identity"
+        and condition.loss != "bce"
+        and condition.optimizer == "gd"
+        and condition.batch_size is None
+        and condition.success.rule == "loss"
+    )
 
 
 def to_table(weights: Weights) -> Table:
@@ -89,29 +102,23 @@ def same(one: Table, other: Table) -> NDArray[np.bool_]:
 class History:
     """States of trainings at the checkpoints, as far as they were run."""
 
-    def __init__(self, checkpoints: Numbers) -> None:
-        """`checkpoints` as in `schedule`."""
-        self.checkpoints = checkpoints
-        self._kept: list[tuple[Table, Numbers]] = []
+    def __init__(self, epochs: int, start: Table) -> None:
+        """Room for the states of a training of that many epochs, from the table it starts with."""
+        self.checkpoints = schedule(epochs)
+        n_checkpoints, n = len(self.checkpoints) - 1, start.shape[1]
+        self._states = np.empty((n_checkpoints, *start.shape), start.dtype)
+        self._column = np.zeros((n_checkpoints, n), np.int32)
+        self.latest = -1  # the number of the checkpoint whose states were kept last
 
     def keep(self, states: Table, trainings: Numbers) -> None:
-        """Keep a copy of the states of the next checkpoint; the numbers of the trainings ascend."""
-        self._kept.append((states.copy(), trainings))
-
-    @property
-    def latest(self) -> int:
-        """The number of the checkpoint whose states were kept last."""
-        return len(self._kept) - 1
+        """Keep the states of the next checkpoint: column j is that of training trainings[j]."""
+        self.latest += 1
+        self._states[self.latest, :, : len(trainings)] = states
+        self._column[self.latest, trainings] = np.arange(len(trainings))
 
     def at(self, number: Numbers, trainings: Numbers) -> Table:
         """The states of trainings, each at a checkpoint of its own (the number of it)."""
-        n_parameters, dtype = len(self._kept[0][0]), self._kept[0][0].dtype
-        out = np.empty((n_parameters, len(trainings)), dtype)
-        for k in np.unique(number):
-            states, kept = self._kept[k]
-            chosen = number == k
-            out[:, chosen] = states[:, np.searchsorted(kept, trainings[chosen])]
-        return out
+        return np.ascontiguousarray(self._states[number, :, self._column[number, trainings]].T)
 
     def span(self, number: Numbers) -> Numbers:
         """Epochs from a checkpoint to the next one."""
@@ -134,13 +141,16 @@ def settled_epochs(history: History, found_at: Numbers, period: NDArray[np.int32
         on[wide[back]], off[wide[~back]] = middle[back], middle[~back]
     settled[trainings[on == 0]] = 0
     later = np.flatnonzero(on > 0)
-    trainings, p, off = trainings[later], p[later], off[later]
-    after = first_time(
-        history.at(off, trainings),
-        history.span(off),
-        lambda states, chosen: comes_back(states, p[chosen], advance),
-        advance,
-    )
+    trainings, p, on, off = trainings[later], p[later], on[later], off[later]
+    span = history.span(off)
+    on_cycle = advance(history.at(on, trainings), -span % p)  # with the phase that the training has at `off`
+
+    def advance_pairs(pairs: Table, step: int, chosen: Numbers) -> Table:
+        states, on_cycle = np.split(pairs, 2)
+        return np.concatenate([advance(states, np.full(len(chosen), step)), advance(on_cycle, step % p[chosen])])
+
+    pairs = np.concatenate([history.at(off, trainings), on_cycle])
+    after = first_time(pairs, span, lambda pairs, _: same(*np.split(pairs, 2)), advance_pairs)
     settled[trainings] = history.checkpoints[off] + after
     return settled
 
@@ -151,18 +161,22 @@ def comes_back(states: Table, period: Numbers, advance: Advance) -> NDArray[np.b
 
 
 def first_time(
-    states: Table, span: Numbers, holds: Callable[[Table, Numbers], NDArray[np.bool_]], advance: Advance
+    states: Table,
+    span: Numbers,
+    holds: Callable[[Table, Numbers], NDArray[np.bool_]],
+    advance: Callable[[Table, int, Numbers], Table],
 ) -> Numbers:
     """Epochs until something holds that does not hold yet, holds `span` epochs later, and is for good.
 
-    `holds(states, chosen)` says it of some columns, whose numbers are `chosen`.
+    `holds(states, chosen)` says it of some columns, whose numbers are `chosen`; `advance(states, step, chosen)` takes
+    them `step` epochs on.
     """
     states = states.copy()
     before = np.zeros(len(span), np.int64)  # epochs for which it does not hold
     step = 1 << int(np.max(span, initial=1) - 1).bit_length()
     while step := step // 2:
         chosen = np.flatnonzero(before + step < span)
-        ahead = advance(states[:, chosen], np.full(len(chosen), step))
+        ahead = advance(states[:, chosen], step, chosen)
         not_yet = ~holds(ahead, chosen)
         states[:, chosen[not_yet]] = ahead[:, not_yet]
         before[chosen[not_yet]] += step
@@ -175,10 +189,11 @@ class Search:
     def __init__(self, weights: Weights, epochs: int) -> None:
         """Ready for `look` at epoch 0."""
         n = weights.n_networks
-        self.history = History(schedule(epochs))
+        self._kept = to_table(weights)
+        self.history = History(epochs, self._kept)
         self.period, self.found_at = np.full(n, -1, np.int32), np.full(n, -1, np.int32)
         self._everybody = np.arange(n)
-        self._number, self._kept = -1, to_table(weights)
+        self._number = -1
 
     def look(self, epoch: int, weights: Weights) -> None:
         """Compare the parameters at the start of an epoch; to be called for every epoch from 0 to the end."""

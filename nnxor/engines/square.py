@@ -51,10 +51,10 @@ def square_kernel(leaky: bool, at_zero: bool) -> Kernel:
         period, last_unsolved, first_death, n_dead, marks, tail, losses,
     ):  # fmt: skip
         hidden, dtype = table.shape[0] // 4, table.dtype
-        u, v = np.empty((hidden, LANES), dtype), np.empty((hidden, LANES), dtype)
-        bias, out = np.empty((hidden, LANES), dtype), np.empty((hidden, LANES), dtype)
-        kept = np.empty((table.shape[0], LANES), dtype)
-        out_bias, loss = np.empty(LANES, dtype), np.empty(LANES, dtype)
+        state, kept = np.empty((table.shape[0], LANES), dtype), np.empty((table.shape[0], LANES), dtype)
+        u, v = state[:hidden], state[hidden : 2 * hidden]
+        bias, out, out_bias = state[2 * hidden : 3 * hidden], state[3 * hidden : 4 * hidden], state[4 * hidden]
+        loss = np.empty(LANES, dtype)
         d0, d1 = np.empty(LANES, dtype), np.empty(LANES, dtype)
         d2, d3 = np.empty(LANES, dtype), np.empty(LANES, dtype)
         target = np.empty(LANES, dtype)
@@ -67,28 +67,22 @@ def square_kernel(leaky: bool, at_zero: bool) -> Kernel:
         together, n_found, n_lost, n_suspects = len(steps) == 0, 0, 0, 0
 
         for block in range(table.shape[1]):
-            for h in range(hidden):
+            for p in range(len(state)):
                 for r in range(LANES):
-                    u[h, r] = table[h, block, r]
-                for r in range(LANES):
-                    v[h, r] = table[hidden + h, block, r]
-                for r in range(LANES):
-                    bias[h, r] = table[2 * hidden + h, block, r]
-                for r in range(LANES):
-                    out[h, r] = table[3 * hidden + h, block, r]
-                if may_revive:
+                    state[p, r] = table[p, block, r]
+            if may_revive:
+                for h in range(hidden):
                     for r in range(LANES):
                         mark[h, r] = marks[h, block, r]
             if watch:
-                for p in range(4 * hidden + 1):
-                    for r in range(LANES):
-                        kept[p, r] = table[p, block, r]
                 n_suspects = 0
+                for p in range(len(state)):
+                    for r in range(LANES):
+                        kept[p, r] = state[p, r]
             end = stop = last
             if not together:
                 end = 0
             for r in range(LANES):
-                out_bias[r] = table[4 * hidden, block, r]
                 unsolved[r] = last_unsolved[block, r]
                 if not together and steps[block, r] > 0:
                     stop, end = min(stop, steps[block, r]), max(end, steps[block, r])
@@ -145,24 +139,16 @@ def square_kernel(leaky: bool, at_zero: bool) -> Kernel:
                     left = 0
                     for i in range(n_suspects):
                         r = suspects[i]
-                        h = witness[r]
-                        looked = 0
-                        while (
-                            looked < hidden
-                            and u[h, r] == kept[h, r]
-                            and v[h, r] == kept[hidden + h, r]
-                            and bias[h, r] == kept[2 * hidden + h, r]
-                            and out[h, r] == kept[3 * hidden + h, r]
-                        ):
-                            h = h + 1 if h + 1 < hidden else 0
-                            looked += 1
-                        witness[r] = h
-                        if looked == hidden and out_bias[r] == kept[4 * hidden, r]:
-                            period[block, r] = e - first
-                            n_found += 1
-                        else:
-                            suspects[left] = r
-                            left += 1
+                        p = looked = witness[r]
+                        while state[p, r] == kept[p, r]:
+                            p = p + 1 if p + 1 < len(state) else 0
+                            if p == looked:
+                                period[block, r] = e - first
+                                n_found += 1
+                                break
+                        witness[r] = p
+                        suspects[left] = r
+                        left += 1 if period[block, r] < 0 else 0
                     n_suspects = left
                 for r in range(LANES):
                     e0 = d0[r] - t0
@@ -240,27 +226,18 @@ def square_kernel(leaky: bool, at_zero: bool) -> Kernel:
                         if steps[block, r] > e + 1:
                             stop = min(stop, steps[block, r])
                         elif steps[block, r] == e + 1:
-                            for h in range(hidden):
-                                table[h, block, r] = u[h, r]
-                                table[hidden + h, block, r] = v[h, r]
-                                table[2 * hidden + h, block, r] = bias[h, r]
-                                table[3 * hidden + h, block, r] = out[h, r]
-                            table[4 * hidden, block, r] = out_bias[r]
+                            for p in range(len(state)):
+                                table[p, block, r] = state[p, r]
 
             if not together:
                 continue
+            for p in range(len(state)):
+                for r in range(LANES):
+                    table[p, block, r] = state[p, r]
             for r in range(LANES):
                 lost[r] = 0
                 dead[r] = 0
             for h in range(hidden):
-                for r in range(LANES):
-                    table[h, block, r] = u[h, r]
-                for r in range(LANES):
-                    table[hidden + h, block, r] = v[h, r]
-                for r in range(LANES):
-                    table[2 * hidden + h, block, r] = bias[h, r]
-                for r in range(LANES):
-                    table[3 * hidden + h, block, r] = out[h, r]
                 for r in range(LANES):
                     p0 = bias[h, r]
                     p1 = p0 + v[h, r]
@@ -274,7 +251,6 @@ def square_kernel(leaky: bool, at_zero: bool) -> Kernel:
                         mark[h, r] |= (1 - alive) * HAS_BEEN_DEAD
                         marks[h, block, r] = mark[h, r]
             for r in range(LANES):
-                table[4 * hidden, block, r] = out_bias[r]
                 last_unsolved[block, r] = unsolved[r]
                 if may_revive:
                     first_death[block, r] = last if (lost[r] != 0) & (death[r] < 0) else death[r]
