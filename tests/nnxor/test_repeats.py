@@ -134,7 +134,7 @@ def test_both_numbers_are_those_of_the_stored_states_where_the_schedule_finds_th
         for epoch, state in enumerate(states_of(condition, start.take(slice(seed, seed + 1)))):
             if state in seen:
                 settled, period = seen[state], epoch - seen[state]
-                if any(c >= settled and period < watched(c) and c + period < epochs for c in schedule(epochs)[:-1]):
+                if any(c >= settled and period < watched(c) and c + period < epochs for c in schedule(epochs)[:-1].tolist()):
                     expected = (settled, period)
                 break
             seen[state] = epoch
