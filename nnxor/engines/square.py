@@ -57,8 +57,9 @@ def square_kernel(leaky: bool, at_zero: bool) -> Kernel:
         loss = np.empty(LANES, dtype)
         d0, d1 = np.empty(LANES, dtype), np.empty(LANES, dtype)
         d2, d3 = np.empty(LANES, dtype), np.empty(LANES, dtype)
-        target = np.empty(LANES, dtype)
-        suspects, witness = np.empty(LANES, np.int64), np.zeros(LANES, np.int64)
+        target, alike = np.empty(LANES, dtype), np.empty(LANES, np.int32)
+        flat, flat_kept, witness = state.reshape(-1), kept.reshape(-1), np.empty(LANES, np.uint64)
+        row, size = np.uint64(LANES), np.uint64(len(state) * LANES)
         unsolved, death = np.empty(LANES, np.int32), np.empty(LANES, np.int32)
         lost, dead = np.empty(LANES, np.int32), np.empty(LANES, np.int32)
         mark = np.zeros((hidden, LANES), np.int32)
@@ -126,30 +127,41 @@ def square_kernel(leaky: bool, at_zero: bool) -> Kernel:
                     for r in range(LANES):
                         target[r] = d3[r] if period[block, r] < 0 else np.nan
                 elif watch:
+                    # The output is often the same long before all is, while the biases still drift. What needs a look at a
+                    # single training, one parameter after the other, is a suspect for the rest of the stretch.
                     hit = 0
                     for r in range(LANES):
                         equal = (d3[r] == target[r]) & (out_bias[r] == kept[4 * hidden, r])
-                        hit |= 1 if equal else 0
+                        alike[r] = 1 if equal else 0
+                        hit |= alike[r]
+                    if hit != 0:
+                        for h in range(hidden):
+                            for r in range(LANES):
+                                alike[r] &= 1 if bias[h, r] == kept[2 * hidden + h, r] else 0
+                        hit = 0
+                        for r in range(LANES):
+                            hit |= alike[r]
                     if hit != 0:
                         for r in range(LANES):
-                            if d3[r] == target[r] and out_bias[r] == kept[4 * hidden, r]:
+                            if alike[r] != 0:
                                 target[r] = np.nan
-                                suspects[n_suspects] = r
+                                witness[n_suspects] = r
                                 n_suspects += 1
-                    left = 0
-                    for i in range(n_suspects):
-                        r = suspects[i]
-                        p = looked = witness[r]
-                        while state[p, r] == kept[p, r]:
-                            p = p + 1 if p + 1 < len(state) else 0
-                            if p == looked:
-                                period[block, r] = e - first
-                                n_found += 1
+                    i = 0
+                    while i < n_suspects:
+                        place = looked = witness[i]
+                        while flat[place] == flat_kept[place]:
+                            place = place + row if place + row < size else place % row
+                            if place == looked:
                                 break
-                        witness[r] = p
-                        suspects[left] = r
-                        left += 1 if period[block, r] < 0 else 0
-                    n_suspects = left
+                        witness[i] = place
+                        i += 1
+                        if flat[place] == flat_kept[place]:
+                            period[block, place % row] = e - first
+                            n_found += 1
+                            i -= 1
+                            n_suspects -= 1
+                            witness[i] = witness[n_suspects]
                 for r in range(LANES):
                     e0 = d0[r] - t0
                     e1 = d1[r] - t1
