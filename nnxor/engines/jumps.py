@@ -46,7 +46,8 @@ def train_square(condition: Condition, start: Weights, trace: Trace, jump: bool)
     run.leave(np.arange(len(run.trainings)))
     run.find_deaths()
     run.finish_jumped()
-    trace.settled_epoch[:] = settled_epochs(run.history, run.found_at, trace.period, run.walk)
+    meet = None if run.signs_matter else run.walk.meet
+    trace.settled_epoch[:] = settled_epochs(run.history, run.found_at, trace.period, run.walk, meet)
     return to_weights(run.final, 2)
 
 
@@ -76,8 +77,9 @@ class _Run:
         """Train all from one epoch to another; those that repeat may leave."""
         period, unsolved, death, n_dead = _blocks(self.counts)
         n_found, n_lost = self.walk.kernel(
-            _blocks(self.table), first, last, NO_STEPS, *self.walk.numbers, watch, self.tail_start, max(self.part, 1),
-            period, unsolved, death, n_dead, _blocks(self.marks), _blocks(self.tail), self.walk.no_losses,
+            _blocks(self.table), first, last, NO_STEPS, *self.walk.numbers, watch, False, self.tail_start,
+            max(self.part, 1), period, unsolved, death, n_dead, _blocks(self.marks), _blocks(self.tail),
+            self.walk.no_losses,
         )  # fmt: skip
         if n_lost:
             died = self.trainings[self.counts[3] > self.n_dead_at_start[self.trainings]]
@@ -186,6 +188,24 @@ class Walk:
         self._call(_padded(table), 0, 0, NO_STEPS, self.no_losses, n_dead)
         return n_dead[: table.shape[1]]
 
+    def meet(self, behind: Table, ahead: Table, span: Numbers) -> Numbers:
+        """Epochs after which the states of each pair are the same, at most `span`; 0 and −0 count as equal."""
+        half = LANES // 2
+        by_span = np.argsort(span, kind="stable")
+        columns = np.zeros((len(behind), -(-len(span) // half), LANES), behind.dtype)
+        for start, states in ((0, behind), (half, ahead)):
+            columns[:, :, start : start + half] = _padded(states[:, by_span], half).reshape(len(behind), -1, half)
+        met, ints = np.full(columns.shape[1:], -1, np.int32), np.zeros(columns.shape[1:], np.int32)
+        marks = np.zeros((len(behind) // 4, *met.shape), np.int32)
+        longest = int(span.max())
+        self.kernel(
+            columns, 0, longest + 1, NO_STEPS, *self.numbers, False, True, longest + 1, 1,
+            met, ints, ints, ints, marks, NO_TAIL, self.no_losses,
+        )  # fmt: skip
+        epochs = np.empty(len(span), np.int32)
+        epochs[by_span] = met[:, :half].ravel()[: len(span)]
+        return epochs
+
     def _run(self, table: Table, steps: Numbers, n_losses: int) -> tuple[Table, Table]:
         n = table.shape[1]
         shortest, longest = (int(steps.min()), int(steps.max())) if n else (0, 0)
@@ -205,15 +225,15 @@ class Walk:
     ) -> None:
         ints, marks = _blocks(np.zeros_like(n_dead)), np.zeros((len(table) // 4, len(n_dead)), np.int32)
         self.kernel(
-            _blocks(table), first, last, lengths, *self.numbers, False, last, 1,
+            _blocks(table), first, last, lengths, *self.numbers, False, False, last, 1,
             ints, ints, ints, _blocks(n_dead), _blocks(marks), NO_TAIL, losses,
         )  # fmt: skip
 
 
-def _padded(array: NDArray[Any]) -> NDArray[Any]:
-    """A copy with zeros at the end of its last axis, up to a multiple of LANES."""
+def _padded(array: NDArray[Any], multiple: int = LANES) -> NDArray[Any]:
+    """A copy with zeros at the end of its last axis, up to a multiple of `multiple`."""
     n = array.shape[-1]
-    padded = np.zeros((*array.shape[:-1], -(-n // LANES) * LANES), array.dtype)
+    padded = np.zeros((*array.shape[:-1], -(-n // multiple) * multiple), array.dtype)
     padded[..., :n] = array
     return padded
 

@@ -125,8 +125,18 @@ class History:
         return self.checkpoints[number + 1] - self.checkpoints[number]
 
 
-def settled_epochs(history: History, found_at: Numbers, period: NDArray[np.int32], advance: Advance) -> Numbers:
-    """The epoch from which each training repeats, −1 where `period` is; `found_at` numbers the checkpoint."""
+def settled_epochs(
+    history: History,
+    found_at: Numbers,
+    period: NDArray[np.int32],
+    advance: Advance,
+    meet: Callable[[Table, Table, Numbers], Numbers] | None = None,
+) -> Numbers:
+    """The epoch from which each training repeats, −1 where `period` is; `found_at` numbers the checkpoint.
+
+    `meet(behind, on_cycle, span)`, for engines that have a faster way: epochs after which the states of each pair are
+    the same, at most `span`.
+    """
     settled = np.full(len(period), -1, np.int32)
     trainings = np.flatnonzero(period > 0)
     if not len(trainings):
@@ -141,18 +151,26 @@ def settled_epochs(history: History, found_at: Numbers, period: NDArray[np.int32
         on[wide[back]], off[wide[~back]] = middle[back], middle[~back]
     settled[trainings[on == 0]] = 0
     later = np.flatnonzero(on > 0)
+    if not len(later):
+        return settled
     trainings, p, on, off = trainings[later], p[later], on[later], off[later]
     span = history.span(off)
     on_cycle = advance(history.at(on, trainings), -span % p)  # with the phase that the training has at `off`
 
-    def advance_pairs(pairs: Table, step: int, chosen: Numbers) -> Table:
-        states, on_cycle = np.split(pairs, 2)
-        return np.concatenate([advance(states, np.full(len(chosen), step)), advance(on_cycle, step % p[chosen])])
-
-    pairs = np.concatenate([history.at(off, trainings), on_cycle])
-    after = first_time(pairs, span, lambda pairs, _: same(*np.split(pairs, 2)), advance_pairs)
+    behind = history.at(off, trainings)
+    after = meet(behind, on_cycle, span) if meet else _meet(behind, on_cycle, span, p, advance)
     settled[trainings] = history.checkpoints[off] + after
     return settled
+
+
+def _meet(behind: Table, on_cycle: Table, span: Numbers, period: Numbers, advance: Advance) -> Numbers:
+    def advance_pairs(pairs: Table, step: int, chosen: Numbers) -> Table:
+        behind, on_cycle = np.split(pairs, 2)
+        return np.concatenate([advance(behind, np.full(len(chosen), step)), advance(on_cycle, step % period[chosen])])
+
+    return first_time(
+        np.concatenate([behind, on_cycle]), span, lambda pairs, _: same(*np.split(pairs, 2)), advance_pairs
+    )
 
 
 def comes_back(states: Table, period: Numbers, advance: Advance) -> NDArray[np.bool_]:

@@ -42,12 +42,15 @@ def square_kernel(leaky: bool, at_zero: bool) -> Kernel:
 
     If `steps` is not empty, column r is that of `steps[r]` epochs later instead, and `losses` (any number, n) receives
     the losses of the first epochs; `first` is 0, `last` the largest step, and the rest is not kept.
+
+    If `pairs`, each training in the first half of a block gets as its `period` the epochs after which its parameters
+    equal those of its partner in the second half; a block ends when all have met.
     """
     may_revive = leaky or at_zero
 
     @njit(nogil=True, cache=True, error_model="numpy")
     def kernel(
-        table, first, last, steps, t, c, lr, lr_bias, slope, tolerance, zero, half, watch, tail_start, tail_part,
+        table, first, last, steps, t, c, lr, lr_bias, slope, tolerance, zero, half, watch, pairs, tail_start, tail_part,
         period, last_unsolved, first_death, n_dead, marks, tail, losses,
     ):  # fmt: skip
         hidden, dtype = table.shape[0] // 4, table.dtype
@@ -60,6 +63,7 @@ def square_kernel(leaky: bool, at_zero: bool) -> Kernel:
         target, alike = np.empty(LANES, dtype), np.empty(LANES, np.int32)
         flat, flat_kept, witness = state.reshape(-1), kept.reshape(-1), np.empty(LANES, np.uint64)
         row, size = np.uint64(LANES), np.uint64(len(state) * LANES)
+        other, offset = (flat, row // np.uint64(2)) if pairs else (flat_kept, np.uint64(0))
         unsolved, death = np.empty(LANES, np.int32), np.empty(LANES, np.int32)
         lost, dead = np.empty(LANES, np.int32), np.empty(LANES, np.int32)
         mark = np.zeros((hidden, LANES), np.int32)
@@ -80,6 +84,10 @@ def square_kernel(leaky: bool, at_zero: bool) -> Kernel:
                 for p in range(len(state)):
                     for r in range(LANES):
                         kept[p, r] = state[p, r]
+            if pairs:
+                n_suspects = LANES // 2
+                for r in range(n_suspects):
+                    witness[r] = r
             end = stop = last
             if not together:
                 end = 0
@@ -147,21 +155,24 @@ def square_kernel(leaky: bool, at_zero: bool) -> Kernel:
                                 target[r] = np.nan
                                 witness[n_suspects] = r
                                 n_suspects += 1
+                if pairs or (watch and e > first):
                     i = 0
                     while i < n_suspects:
                         place = looked = witness[i]
-                        while flat[place] == flat_kept[place]:
+                        while flat[place] == other[place + offset]:
                             place = place + row if place + row < size else place % row
                             if place == looked:
                                 break
                         witness[i] = place
                         i += 1
-                        if flat[place] == flat_kept[place]:
+                        if flat[place] == other[place + offset]:
                             period[block, place % row] = e - first
                             n_found += 1
                             i -= 1
                             n_suspects -= 1
                             witness[i] = witness[n_suspects]
+                    if pairs and n_suspects == 0:
+                        break
                 for r in range(LANES):
                     e0 = d0[r] - t0
                     e1 = d1[r] - t1
