@@ -48,11 +48,13 @@ def stretch(checkpoint: int) -> int:
 
 
 def watched(checkpoint: int) -> int:
-    """Periods below this are found at a checkpoint: a quarter of the way to the next one, at least 64.
+    """Periods below this are found at a checkpoint: all up to the next one at first, then those up to an eighth.
 
-    Most periods are short: watching all the way would find few more and cost those trainings that do not repeat.
+    Most periods are short. Of the stuck runs of the default study 97.8 % are found to repeat so, and 98.5 % where a
+    quarter is watched, and half at every power of two; but then those trainings that do not repeat take 7 % longer
+    than without any search, instead of 4 %.
     """
-    return max(SHORTEST, stretch(checkpoint) // 4)
+    return stretch(checkpoint) if checkpoint < 1024 else stretch(checkpoint) // 8
 
 
 def schedule(epochs: int) -> Numbers:
