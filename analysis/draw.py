@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from analysis.figures import Plot
 
 COLUMNS = (
-    "seed", "outcome", "merged", "solved_epoch", "dead_init", "dead_final", "cause", "status",
+    "seed", "outcome", "merged", "solved_epoch", "dead_init", "dead_final", "cause", "settled_epoch", "status",
 )  # fmt: skip
 """What figures and report read of trials.parquet, besides the condition and its fields."""
 

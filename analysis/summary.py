@@ -12,7 +12,7 @@ from analysis.statistics import wilson
 from analysis.trials import FIELDS, OUTCOMES, fine, is_xor, swept
 
 COLUMNS = [
-    "condition", *FIELDS, "outcome", "dead_init", "dead_final", "solved_epoch", "status",
+    "condition", *FIELDS, "outcome", "dead_init", "dead_final", "solved_epoch", "settled_epoch", "status",
 ]  # fmt: skip
 """What the summary reads of trials.parquet."""
 
@@ -24,8 +24,10 @@ def summarise(trials: pd.DataFrame) -> pd.DataFrame:
     """The summary of trials: a row a condition in the order of the trials.
 
     Columns: condition, its fields, n (trainings without an error), failed, and for each outcome
-    its count, rate and interval; mean dead units at the start and at the end; quartiles of the
-    epochs to solve, of the solved runs.
+    its count, rate and interval; the stuck runs whose parameters were found to repeat, which
+    proves that they are stuck for ever (`settled`, with its rate and interval of the stuck runs);
+    mean dead units at the start and at the end; quartiles of the epochs to solve, of the solved
+    runs.
     """
     good = fine(trials)
     table = trials.drop_duplicates("condition").set_index("condition")[list(FIELDS)]
@@ -40,6 +42,12 @@ def summarise(trials: pd.DataFrame) -> pd.DataFrame:
         new |= {outcome: counts[outcome], f"{outcome}_rate": counts[outcome] / table["n"]}
         new |= {f"{outcome}_low": low[:, i], f"{outcome}_high": high[:, i]}
     table = table.assign(**new)
+    settled = good["settled_epoch"].notna() & good["outcome"].astype("str").str.startswith("stuck")
+    table["settled"] = settled.groupby(good["condition"], observed=True).sum().reindex(table.index, fill_value=0)
+    stuck = stuck_total(table)
+    ends = wilson(table[["settled"]], stuck.to_frame())
+    table["settled_rate"] = table["settled"] / stuck
+    table["settled_low"], table["settled_high"] = (end[:, 0] for end in ends)
     for name in ("dead_init", "dead_final"):
         table[f"{name}_mean"] = groups[name].mean()
     epochs = good["solved_epoch"].astype("float64").groupby(good["condition"], observed=True)
@@ -63,6 +71,11 @@ def stuck_outcomes(trials: pd.DataFrame) -> tuple[str, ...]:
 def stuck_total(summary: pd.DataFrame) -> pd.Series:
     """Stuck runs of each condition, at whatever level."""
     return summary[[*TRAPS, "stuck"]].sum(axis=1)
+
+
+def settled_of_stuck(summary: pd.DataFrame) -> tuple[int, int]:
+    """Stuck runs of all conditions that are proved to be stuck for ever, and all stuck runs."""
+    return int(summary["settled"].sum()), int(stuck_total(summary).sum())
 
 
 def table_lines(summary: pd.DataFrame) -> list[str]:
@@ -124,4 +137,9 @@ def print_summary(summary: pd.DataFrame) -> None:
         f"solved: % with 95 % Wilson interval; {levels}, other: % that ended there;",
         "dead: mean units dead at start > at end; epochs: median to solve, of the solved",
     ]
+    settled, n = settled_of_stuck(summary)
+    if settled:
+        low, high = (100 * float(end) for end in wilson(settled, n))
+        share = f"{100 * settled / n:.1f} % ({low:.1f}-{high:.1f})"
+        legend.append(f"stuck for ever: proved for {share} of {n:,} stuck runs")
     print("\n".join(["", *table_lines(summary), "", *legend]), flush=True)

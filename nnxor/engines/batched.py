@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from nnxor import arithmetic
 from nnxor.condition import Condition
 from nnxor.draws import Weights
-from nnxor.engines.repeats import Numbers, Search, Table, looked_for, to_table, to_weights
+from nnxor.engines.repeats import Numbers, Search, Table, at_once, looked_for, to_table, to_weights
 from nnxor.engines.trace import Trace, Trained
 from nnxor.losses import error_weight
 from nnxor.optimizers import optimizer
@@ -20,6 +20,19 @@ Array = NDArray[np.floating]
 
 def train(condition: Condition, start: Weights, seeds: NDArray[np.integer] | range | None = None) -> Trained:
     """Train every network of `start`; `seeds` shuffle its mini-batches, if there are any. Every epoch is run."""
+    if not looked_for(condition):
+        return _train(condition, start, seeds)
+    parts = [_train(condition, start.take(part), None) for part in at_once(condition, start.n_networks, 64)]
+    if len(parts) == 1:
+        return parts[0]
+    weights, traces = (
+        [np.concatenate(arrays, axis=-1) for arrays in zip(*kind, strict=True)]
+        for kind in ([part.weights.arrays() for part in parts], [part.trace.arrays() for part in parts])
+    )
+    return Trained(Weights(*weights), Trace(*traces))
+
+
+def _train(condition: Condition, start: Weights, seeds: NDArray[np.integer] | range | None) -> Trained:
     stream = streams(condition, seeds, start.n_networks)
     if condition.batch_size is not None:
         condition = condition.with_(task=condition.task.examples)

@@ -38,6 +38,9 @@ Numbers = NDArray[np.integer]
 Advance = Callable[[Table, Numbers], Table]
 """The states that many epochs later, a number for each column."""
 
+ROOM = 2**26
+"""Bytes that the states at the checkpoints may take, about; trainings that would take more go in parts."""
+
 SHORTEST = 64
 """Epochs between the first checkpoints, and for which they are watched."""
 
@@ -82,6 +85,14 @@ def looked_for(condition: Condition) -> bool:
         and condition.batch_size is None
         and condition.success.rule == "loss"
     )
+
+
+def at_once(condition: Condition, n_networks: int, multiple: int) -> list[slice]:
+    """Parts of so many trainings, a multiple of `multiple` each, that their states at the checkpoints have room."""
+    n_parameters = (condition.task.n_inputs + 2) * condition.hidden + 1
+    of_one = max(len(schedule(condition.epochs)), 1) * n_parameters * condition.numpy_dtype.itemsize
+    size = max(ROOM // of_one // multiple, 1) * multiple
+    return [slice(first, first + size) for first in range(0, max(n_networks, 1), size)]
 
 
 def to_table(weights: Weights) -> Table:

@@ -135,8 +135,8 @@ def square_kernel(leaky: bool, at_zero: bool) -> Kernel:
                     for r in range(LANES):
                         target[r] = d3[r] if period[block, r] < 0 else np.nan
                 elif watch:
-                    # The output is often the same long before all is, while the biases still drift. What needs a look at a
-                    # single training, one parameter after the other, is a suspect for the rest of the stretch.
+                    # The output is often the same long before all is, while the biases still drift. What needs a look
+                    # at a single training, one parameter after the other, is a suspect for the rest of the stretch.
                     hit = 0
                     for r in range(LANES):
                         equal = (d3[r] == target[r]) & (out_bias[r] == kept[4 * hidden, r])

@@ -14,7 +14,7 @@ from nnxor import engines
 from nnxor.condition import Condition, Success
 from nnxor.diagnosis import diagnose
 from nnxor.draws import Weights, draw
-from nnxor.engines import batched, compiled, jumps
+from nnxor.engines import batched, compiled, jumps, repeats
 from nnxor.engines.repeats import Search, first_time, same, schedule, stretch, to_table, watched
 from nnxor.engines.trace import Trained
 
@@ -66,9 +66,7 @@ def test_skipping_changes_no_bit(
 
 
 @pytest.mark.parametrize("epochs", [63, 337, 1009])
-@pytest.mark.parametrize(
-    ("activation", "at_zero", "lr"), [("relu", 0, 0.3), ("relu", 1, 0.3), ("leaky_relu", 0, 0.1)]
-)
+@pytest.mark.parametrize(("activation", "at_zero", "lr"), [("relu", 0, 0.3), ("relu", 1, 0.3), ("leaky_relu", 0, 0.1)])
 def test_skipping_changes_no_bit_for_any_activation(epochs: int, activation: str, at_zero: int, lr: float) -> None:
     condition = Condition(
         activation=activation, slope=0.5, relu_at_zero=at_zero, init=catalog.init("he"), hidden=3, lr=lr, epochs=epochs
@@ -85,16 +83,18 @@ def test_long_trainings_of_many_periods_agree(dtype: str) -> None:
     condition = Condition(lr=0.15, epochs=5003, dtype=dtype)
     trace = agreed(condition, start_of(condition, range(150))).trace
     assert {1, 2} < set(trace.period)
-    assert trace.period.max() >= 64  # which no early checkpoint finds
+    assert trace.period.max() >= 32  # which the checkpoints from epoch 1024 to 3840 do not find
     assert len(set(trace.settled_epoch)) > (50 if dtype == "float32" else 20)
 
 
 def test_trainings_really_leave(monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes = []
-    go_on = jumps._Run.go_on
-    monkeypatch.setattr(
-        jumps._Run, "go_on", lambda run, *stretch, **how: (sizes.append(len(run.trainings)), go_on(run, *stretch, **how))
-    )
+    sizes, go_on = [], jumps._Run.go_on
+
+    def counted(run: jumps._Run, first: int, last: int, watch: bool) -> None:
+        sizes.append(len(run.trainings))
+        go_on(run, first, last, watch)
+
+    monkeypatch.setattr(jumps._Run, "go_on", counted)
     condition = Condition(init=catalog.init("he"), lr=0.2, epochs=3001)
     trace = compiled.train(condition, start_of(condition, range(640))).trace
     assert sizes[0] == 640
@@ -109,6 +109,17 @@ def test_batch_and_lane_do_not_matter() -> None:
         alone = compiled.train(condition, start_of(condition, seeds))
         part = slice(seeds.start, seeds.stop)
         assert bits(alone) == [a[..., part].tobytes() for a in (*together.weights.arrays(), *together.trace.arrays())]
+
+
+@pytest.mark.parametrize("train", [compiled.train, batched.train])
+def test_what_has_no_room_at_once_goes_in_parts(train: engines.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    condition = Condition(hidden=3, lr=0.2, epochs=700)
+    start = start_of(condition, range(150))
+    together = train(condition, start)
+    monkeypatch.setattr(repeats, "ROOM", 100)
+    assert len(repeats.at_once(condition, 150, 64)) == 3
+    assert bits(train(condition, start)) == bits(together)
+    assert (together.trace.period > 0).any()
 
 
 def states_of(condition: Condition, start: Weights) -> list[bytes]:
@@ -134,7 +145,8 @@ def test_both_numbers_are_those_of_the_stored_states_where_the_schedule_finds_th
         for epoch, state in enumerate(states_of(condition, start.take(slice(seed, seed + 1)))):
             if state in seen:
                 settled, period = seen[state], epoch - seen[state]
-                if any(c >= settled and period < watched(c) and c + period < epochs for c in schedule(epochs)[:-1].tolist()):
+                checkpoints = schedule(epochs)[:-1].tolist()
+                if any(c >= settled and period < watched(c) and c + period < epochs for c in checkpoints):
                     expected = (settled, period)
                 break
             seen[state] = epoch
@@ -219,6 +231,6 @@ def test_the_first_time_is_found_by_halving(times: list[tuple[int, int]]) -> Non
         np.zeros((1, len(first))),
         first + more,
         lambda states, chosen: states[0] >= first[chosen],
-        lambda states, step, chosen: states + step,
+        lambda states, step, _: states + step,
     )
     assert found.tolist() == first.tolist()
