@@ -17,6 +17,7 @@ from nnxor.draws import Weights, draw
 from nnxor.engines import batched, compiled, jumps, repeats
 from nnxor.engines.repeats import Search, first_time, same, schedule, stretch, to_table, watched
 from nnxor.engines.trace import Trained
+from nnxor.tasks import Task
 
 REPEATS = 2
 """The last arrays of a trace: settled epochs and periods."""
@@ -183,6 +184,16 @@ def test_a_zero_that_loses_its_sign_is_no_repeat(hidden: int) -> None:
     start.b2[::3] = 0.5  # at rest from the start where every weight is 0
     trace = agreed(condition, start).trace
     assert (trace.period > 0).any()
+
+
+def test_a_zero_that_loses_its_sign_in_the_first_step_settles_one_epoch_later() -> None:
+    """At b2 = 1/4 every gradient is 0 here, but that of W1 is −0: −0 − (−0) is 0."""
+    nor = Task("nor", ((0, 0), (0, 1), (1, 0), (1, 1)), (1, 0, 0, 0))
+    condition = Condition(task=nor, hidden=1, epochs=300)
+    start = Weights(np.full((2, 1, 2), -0.0), np.ones((1, 2)), np.full((1, 2), -0.0), np.full(2, 0.25))
+    trace = agreed(condition, start).trace
+    assert (trace.settled_epoch == 1).all()
+    assert (trace.period == 1).all()
 
 
 def test_a_training_at_rest_from_the_start_settled_at_0() -> None:
