@@ -272,7 +272,7 @@ def _lead(trials: pd.DataFrame, everything: pd.DataFrame) -> str:
     from analysis import words
     from analysis.conditions import nearest
     from analysis.statistics import Rate
-    from analysis.summary import stuck_total, summarise
+    from analysis.summary import settled_of_stuck, stuck_total, summarise
     from analysis.trials import swept
 
     summary, row = summarise(trials), nearest(trials)
@@ -292,6 +292,12 @@ def _lead(trials: pd.DataFrame, everything: pd.DataFrame) -> str:
         ]
         alone = " without a rescue" if len(trials) < len(everything) else ""
         text += f" Over the study's {len(summary)} conditions{alone} success ranges from {ends[0]} to {ends[1]}."
+    settled = Rate.of(*settled_of_stuck(summary))
+    if settled.count:
+        text += (
+            f" Stuck for ever: proved for {words.rate(settled)} of all stuck runs, whose parameters repeat exactly, "
+            "bit for bit, from some epoch on."
+        )
     return text
 
 

@@ -16,7 +16,7 @@ from analysis.statistics import wilson
 from analysis.trials import FIELDS, KINDS, OUTCOMES, fine, is_xor, swept
 
 COLUMNS = [
-    "condition", *FIELDS, "outcome", "dead_init", "dead_final", "solved_epoch", "minimum", "status",
+    "condition", *FIELDS, "outcome", "dead_init", "dead_final", "solved_epoch", "period", "minimum", "status",
 ]  # fmt: skip
 """What the summary reads of trials.parquet."""
 
@@ -33,8 +33,10 @@ def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.Da
     `trials` holds a training a row, or counts (see `analysis.counts`); then `epochs` are its solved
     epochs. Columns: condition, its fields, n (trainings without an error), failed, and for each outcome
     its count, rate and interval; of the stuck runs how many rest at a minimum, saddle, kink and
-    unknown (missing where no run has a certificate); mean dead units at the start and at the end;
-    quartiles of the epochs to solve, of the solved runs, unless nothing tells of epochs.
+    unknown (missing where no run has a certificate), and those whose parameters were found to repeat,
+    which proves that they are stuck for ever (`settled`, with its rate and interval of the stuck runs);
+    mean dead units at the start and at the end; quartiles of the epochs to solve, of the solved runs,
+    unless nothing tells of epochs.
     """
     good = fine(trials)
     table = trials.drop_duplicates("condition").set_index("condition")[list(FIELDS)]
@@ -49,6 +51,12 @@ def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.Da
         new |= {outcome: counts[outcome], f"{outcome}_rate": counts[outcome] / table["n"]}
         new |= {f"{outcome}_low": low[:, i], f"{outcome}_high": high[:, i]}
     table = table.assign(**new, **_certificates(good, table.index))
+    settled = good["period"].notna() & good["outcome"].astype("str").str.startswith("stuck")
+    table["settled"] = _sums(good, settled.to_numpy(bool)).reindex(table.index, fill_value=0).astype(int)
+    stuck = stuck_total(table)
+    ends = wilson(table[["settled"]], stuck.to_frame())
+    table["settled_rate"] = table["settled"] / stuck
+    table["settled_low"], table["settled_high"] = (end[:, 0] for end in ends)
     for name in ("dead_init", "dead_final"):
         known = good[good[name].notna().to_numpy()]
         table[f"{name}_mean"] = _sums(known, known[name].to_numpy(float)) / _sums(known, 1)
@@ -98,6 +106,11 @@ def stuck_outcomes(trials: pd.DataFrame) -> tuple[str, ...]:
 def stuck_total(summary: pd.DataFrame) -> pd.Series:
     """Stuck runs of each condition, at whatever level."""
     return summary[[*TRAPS, "stuck"]].sum(axis=1)
+
+
+def settled_of_stuck(summary: pd.DataFrame) -> tuple[int, int]:
+    """Stuck runs of all conditions that are proved to be stuck for ever, and all stuck runs."""
+    return int(summary["settled"].sum()), int(stuck_total(summary).sum())
 
 
 MOST_LINES = 100
@@ -206,7 +219,17 @@ def print_summary(summary: pd.DataFrame) -> None:
     ]
     if len(summary) > MOST_LINES:
         legend.append(f"shown: {MOST_LINES} of {len(summary):,} conditions, evenly spread; summary.csv has them all")
-    print("\n".join(["", *table_lines(summary), "", *legend, *certified_lines(summary)]), flush=True)
+    lines = [*table_lines(summary), "", *legend, *certified_lines(summary), *settled_lines(summary)]
+    print("\n".join(["", *lines]), flush=True)
+
+
+def settled_lines(summary: pd.DataFrame) -> list[str]:
+    """For how many stuck runs it is proved that they are so for ever; nothing where it is for none."""
+    settled, n = settled_of_stuck(summary)
+    if not settled:
+        return []
+    low, high = (100 * float(end) for end in wilson(settled, n))
+    return [f"stuck for ever: proved for {100 * settled / n:.1f} % ({low:.1f}-{high:.1f}) of {n:,} stuck runs"]
 
 
 def certified_lines(summary: pd.DataFrame) -> list[str]:

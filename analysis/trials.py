@@ -42,7 +42,7 @@ NULLABLE_COUNTS = ("batch_size", "solved_epoch", "first_death_epoch", "settled_e
 
 LATER: dict[str, Any] = {
     **{name: ARTICLE[name] for name in ("scale", "momentum", "beta1", "beta2", "epsilon", "rescue", "success")},
-    "revived": None, "minimum": None, "outcome_before": None,
+    "revived": None, "minimum": None, "outcome_before": None, "settled_epoch": None, "period": None,
 }  # fmt: skip
 """Columns that tables of earlier versions lack, with the value that they stand for."""
 

@@ -284,6 +284,14 @@ def _say_future(condition: Condition, weights: Weights, now: Mapping[str, Any]) 
     then = _columns(condition, weights, condition.epochs)
     how = f"{condition.epochs:,} more epochs of gradient descent (lr={condition.lr:g}, {condition.dtype})"
     say(paragraph(f"After {how}: {then['outcome'][0]}, loss {then['final_loss'][0]:.6g}."))
+    if then["period"][0] > 0:
+        say(
+            paragraph(
+                f"For ever: from epoch {then['settled_epoch'][0]:,} of these on its parameters repeat, bit for bit, "
+                f"every {'epoch' if then['period'][0] == 1 else str(then['period'][0]) + ' epochs'}; so it is proved "
+                "never to change again."
+            )
+        )
     if now["outcome"][0] == "solved" or now["outcome"][0] == "diverged":
         return
     if condition.activation == "relu":

@@ -96,8 +96,6 @@ def part_table(columns: Columns, seeds: range) -> pa.Table:
     arrays = {"seed": pa.array(np.arange(seeds.start, seeds.stop, dtype=np.int64))}
     for name, values in columns.items():
         arrays[name] = _array(name, values)
-    for name in ("settled_epoch", "period"):
-        arrays.setdefault(name, pa.nulls(n, pa.int32()))
     arrays["status"] = pa.array(["ok"] * n, pa.string())
     arrays["error"] = pa.nulls(n, pa.string())
     return pa.table(arrays)

@@ -137,6 +137,8 @@ def _diagnose(condition: Condition, start: Weights, trained: Trained) -> Columns
         "first_death_epoch": np.where(finite, trace.first_death, -1),
         "revived": np.where(finite, trace.revived, -1),
         "cause": _cause(condition, outcome, live_start, live, n_linear),
+        "settled_epoch": np.where(finite, trace.settled_epoch, -1),
+        "period": np.where(finite, trace.period, -1),
     }
 
 

@@ -83,6 +83,7 @@ def _one_after_the_other(epochs: int, first: Trace, second: Trace) -> Trace:
         last_unsolved=second.last_unsolved + np.int32(epochs),
         first_death=np.where(first.first_death < 0, died_later, first.first_death).astype(np.int32),
         revived=first.revived + second.revived,
+        settled_epoch=np.where(second.settled_epoch < 0, -1, second.settled_epoch + epochs).astype(np.int32),
     )
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from nnxor import arithmetic
 from nnxor.condition import Condition
 from nnxor.draws import Weights
+from nnxor.engines.repeats import Numbers, Search, Table, at_once, looked_for, to_table, to_weights
 from nnxor.engines.trace import Trace, Trained
 from nnxor.losses import error_weight
 from nnxor.optimizers import optimizer
@@ -18,12 +19,26 @@ Array = NDArray[np.floating]
 
 
 def train(condition: Condition, start: Weights, seeds: NDArray[np.integer] | range | None = None) -> Trained:
-    """Train every network of `start`; `seeds` shuffle its mini-batches, if there are any."""
+    """Train every network of `start`; `seeds` shuffle its mini-batches, if there are any. Every epoch is run."""
+    if not looked_for(condition):
+        return _train(condition, start, seeds)
+    parts = [_train(condition, start.take(part), None) for part in at_once(condition, start.n_networks, 64)]
+    if len(parts) == 1:
+        return parts[0]
+    weights, traces = (
+        [np.concatenate(arrays, axis=-1) for arrays in zip(*kind, strict=True)]
+        for kind in ([part.weights.arrays() for part in parts], [part.trace.arrays() for part in parts])
+    )
+    return Trained(Weights(*weights), Trace(*traces))
+
+
+def _train(condition: Condition, start: Weights, seeds: NDArray[np.integer] | range | None) -> Trained:
     stream = streams(condition, seeds, start.n_networks)
     if condition.batch_size is not None:
         condition = condition.with_(task=condition.task.examples)
     weights = start.astype(condition.numpy_dtype)
     trace = Trace.empty(weights.n_networks)
+    search = Search(weights, condition.epochs) if looked_for(condition) else None
     lr, lr_bias = arithmetic.steps(condition)
     move = optimizer(condition)
     part = tail_part(condition.epochs)
@@ -34,6 +49,8 @@ def train(condition: Condition, start: Weights, seeds: NDArray[np.integer] | ran
     batches = steps_of(condition.task.n_examples, condition.batch_size)
     with np.errstate(all="ignore"):
         for epoch in range(condition.epochs):
+            if search:
+                search.look(epoch, weights)
             for step in range(len(batches)):
                 a = arithmetic.activations(condition, z)
                 s = arithmetic.scores(weights, a)
@@ -58,6 +75,9 @@ def train(condition: Condition, start: Weights, seeds: NDArray[np.integer] | ran
             revived |= alive & was_dead
             was_dead |= ~alive
     trace.revived[:] = revived.sum(axis=0)
+    if search:
+        trace.period[:] = search.period
+        trace.settled_epoch[:] = search.settled_epochs(lambda table, steps: advance(condition, table, steps))
     return Trained(weights, trace)
 
 
@@ -66,3 +86,20 @@ def _of_batch(condition: Condition, error: list[Array], members: NDArray[np.bool
     number = condition.numpy_dtype.type
     c = number(error_weight(condition.loss, size))
     return [np.where(inside, c * row, number(0)) for row, inside in zip(error, members, strict=True)]
+
+
+def advance(condition: Condition, table: Table, steps: Numbers) -> Table:
+    """The states (columns of all parameters) that many epochs of plain gradient descent later."""
+    table = table.copy()
+    lr, lr_bias = arithmetic.steps(condition)
+    with np.errstate(all="ignore"):
+        for epoch in range(int(np.max(steps, initial=0))):
+            running = np.flatnonzero(steps > epoch)
+            weights = to_weights(table[:, running], condition.task.n_inputs)
+            z = arithmetic.preactivations(condition, weights)
+            a = arithmetic.activations(condition, z)
+            _, weighted = arithmetic.errors(condition, arithmetic.scores(weights, a))
+            gradient = arithmetic.gradients(condition, weights, z, a, weighted)
+            optimizer(condition).step(weights.arrays(), gradient.arrays(), (lr, lr_bias, lr, lr_bias))
+            table[:, running] = to_table(weights)
+    return table

@@ -1,4 +1,7 @@
-"""The reference engine: the article's loop over the readable layers, one training at a time."""
+"""The reference engine: the article's loop over the readable layers, one training at a time.
+
+It looks for no repeats: those of its own order of operations would not be the fast engines'.
+"""
 
 from __future__ import annotations
 

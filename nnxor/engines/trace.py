@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,27 +26,31 @@ class Trace:
     tail: sums of the losses over the last epochs, in `nnxor.protocol.TAIL_PARTS` parts of
         `nnxor.protocol.tail_part` epochs each, the earliest first. Shape (parts, R), float64
         whatever the dtype.
+    settled_epoch, period: from which epoch on the parameters repeat exactly, and after how many
+        epochs they do (`nnxor.engines.repeats`); −1 where that is not known. Shape (R,), int32.
     """
 
     last_unsolved: NDArray[np.int32]
     first_death: NDArray[np.int32]
     revived: NDArray[np.int32]
     tail: NDArray[np.float64]
+    settled_epoch: NDArray[np.int32]
+    period: NDArray[np.int32]
 
     def take(self, networks: NDArray[np.integer] | slice) -> Trace:
         """The trainings chosen along the last axis."""
-        unsolved, death, revived, tail = self.arrays()
-        return Trace(unsolved[networks], death[networks], revived[networks], tail[:, networks])
+        return Trace(*(array[..., networks] for array in self.arrays()))
 
-    def arrays(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
-        """last_unsolved, first_death, revived, tail."""
-        return self.last_unsolved, self.first_death, self.revived, self.tail
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """last_unsolved, first_death, revived, tail, settled_epoch, period."""
+        return (self.last_unsolved, self.first_death, self.revived, self.tail, self.settled_epoch, self.period)
 
     @classmethod
     def empty(cls, n_networks: int) -> Trace:
         """A trace in which nothing has happened yet."""
-        never = np.full(n_networks, -1, np.int32)
-        return cls(never, never.copy(), np.zeros(n_networks, np.int32), np.zeros((TAIL_PARTS, n_networks)))
+        unsolved, death, settled, period = (np.full(n_networks, -1, np.int32) for _ in range(4))
+        revived, tail = np.zeros(n_networks, np.int32), np.zeros((TAIL_PARTS, n_networks))
+        return cls(unsolved, death, revived, tail, settled, period)
 
 
 @dataclass(frozen=True)

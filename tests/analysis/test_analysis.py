@@ -15,7 +15,7 @@ from analysis.culprits import culprits
 from analysis.dead_law import dead_law, with_laws
 from analysis.planner import draws, narrowest
 from analysis.statistics import wilson
-from analysis.summary import COLUMNS, summarise
+from analysis.summary import COLUMNS, print_summary, summarise
 from analysis.trials import FolderError, load
 
 
@@ -28,6 +28,30 @@ def test_the_summary_counts_every_outcome(handmade: Path) -> None:
     assert (row["solved_low"], row["solved_high"]) == pytest.approx([float(end) for end in wilson(20, 40)])
     assert row["solved_epoch_median"] == 109.5
     assert row["dead_init_mean"] == pytest.approx(np.mean([seed % 3 for seed in range(40)]))
+
+
+def test_stuck_runs_that_repeat_are_counted_and_told(handmade: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import pandas as pd
+
+    from analysis.report import _lead
+
+    print_summary(summarise(load(handmade, COLUMNS)))
+    assert "for ever" not in capsys.readouterr().out + _lead(load(handmade), load(handmade))
+    path = handmade / "trials.parquet"
+    trials = pd.read_parquet(path)
+    some = trials["outcome"].isin(["stuck_1/4", "solved"])
+    trials["period"] = pd.array([1 if it else None for it in some], dtype="Int32")
+    trials.to_parquet(path)
+    summary = summarise(load(handmade, COLUMNS))
+    assert list(summary["settled"]) == [8, 4, 1, 0]
+    assert list(summary["settled_rate"])[:3] == pytest.approx([8 / 18, 4 / 10, 1])
+    assert summary["settled_rate"].isna()[3]
+    assert summary["settled_low"][0] == pytest.approx(float(wilson(8, 18)[0]))
+    print_summary(summary)
+    said = capsys.readouterr().out
+    assert "stuck for ever: proved for 44.8 % (28.4-62.5) of 29 stuck runs" in said
+    assert max(map(len, said.splitlines())) <= 80
+    assert "Stuck for ever: proved for 44.8" in _lead(load(handmade), load(handmade))
 
 
 def test_failed_trainings_count_as_nothing(handmade: Path, make) -> None:

@@ -39,13 +39,15 @@ def test_it_times_every_engine_and_writes_the_figures(tmp_path: Path, capsys: py
     config = {"hidden": 2, "epochs": 20, "repeats": 1, "output": str(output)}
     assert benchmark.benchmark(config) == 0
     rows = list(csv.DictReader(output.read_text().splitlines()))
-    assert {"article's loop, NumPy", "engine reference", "engine numpy", "engine numba"} <= {
-        r["contender"] for r in rows
-    }
+    assert {
+        "article's loop, NumPy", "engine reference", "engine numpy", "engine numba", "engine numba, no jump"
+    } <= {r["contender"] for r in rows}  # fmt: skip
+    assert len({(r["init"], r["lr"]) for r in rows}) == 8
     for row in rows:
         assert 0 < float(row["ms_min"]) <= float(row["ms_per_training"]) <= float(row["ms_max"])
     said = capsys.readouterr().out
     assert "2 hidden units, 20 epochs a training" in said
+    assert "x faster" in said
     assert max(map(len, said.splitlines()[:-1])) <= 80
 
 

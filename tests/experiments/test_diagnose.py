@@ -59,6 +59,7 @@ def test_a_dead_network_is_at_a_minimum_or_at_a_kink(tmp_path: Path, capsys: pyt
     assert "the trap 1/2 (0.5) of half_sse" in text
     assert "1 0000 dead 2 0000 dead" in text
     assert "10,000 more epochs of gradient descent (lr=0.1, float32): stuck_1/2, loss 0.5" in text
+    assert "For ever: from epoch 0 of these on its parameters repeat, bit for bit, every epoch" in text
     text = said(capsys, saved(tmp_path, dead, [-0.5, 0], [1, -1], 0.5))
     assert "kink: It is no minimum, but an artefact of the ReLU's kink" in text
     assert "(unit 2, on row 00)" in text

@@ -72,6 +72,17 @@ def test_every_field_comes_through_the_store_alike_for_both_engines(run: Run) ->
     assert table.loc[table["task"] == "parity3", "y_7"].notna().all()
 
 
+def test_exact_repeats_come_through_the_store_alike_for_both_engines(run: Run) -> None:
+    fields = ("base.epochs=1100", "grid.hidden=3", "grid.lr=[0.1,0.3]", "seeds.count=70")
+    a = run(*fields, folder="a")
+    assert digest(a) == digest(run(*fields, "engine=numpy", folder="b"))
+    assert digest(a) == digest(run(*fields, "parallel.batch=9", folder="c"))
+    table = pq.read_table(a / "trials.parquet").to_pandas()
+    assert 0.3 < table["period"].notna().mean() < 1
+    assert (table["period"].notna() == table["settled_epoch"].notna()).all()
+    assert (table["settled_epoch"] + table["period"]).max() < 1100
+
+
 def test_the_reference_runs_too_and_ends_alike(run: Run) -> None:
     a, b = run("grid.hidden=4", folder="a"), run("grid.hidden=4", "engine=reference", folder="b")
     outcomes = [pq.read_table(folder / "trials.parquet").to_pandas()["outcome"].astype(str) for folder in (a, b)]

@@ -70,7 +70,7 @@ def test_every_shipped_study_opens_with_its_question_and_its_command(name: str) 
     assert first == "# @package _global_"
     assert second == f"# {content['question']}"
     assert third == "#   python -m experiments.run" + ("" if name == "article" else f" study={name}")
-    assert content["name"] == name
+    assert content["name"] == ("published" if name == "published/all" else name.rpartition("/")[2])
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -85,6 +85,8 @@ def test_every_shipped_study_can_be_planned_and_run(
         "report=false",
         "parallel.n_jobs=1",
     ]
+    if name == "landscape":
+        few += ["grid.lr=[0.1,0.2]", "grid.scale=[0.5,2]"]  # of 4,096 conditions
     assert run_study(compose(*few, "dry_run=true")) == 0
     assert "missing" in capsys.readouterr().out
     assert not (tmp_path / name).exists()

@@ -73,6 +73,7 @@ LAWS = {
     "lecun": (stats.norm(0, np.sqrt(1 / 2)), stats.norm(0, np.sqrt(1 / 4))),
     "normal": (stats.norm(0, 1), stats.norm(0, 1)),
     "xavier": (stats.uniform(-1, 2), stats.uniform(-np.sqrt(6 / 5), 2 * np.sqrt(6 / 5))),
+    "truncated_normal": (stats.truncnorm(-2, 2), stats.truncnorm(-2, 2)),
     "torch": (stats.uniform(-1 / np.sqrt(2), 2 / np.sqrt(2)), stats.uniform(-0.5, 1)),
 }
 

@@ -117,7 +117,10 @@ def test_the_square_kernel_is_the_general_one_written_out(monkeypatch: pytest.Mo
     weights = start(condition, range(64))
     written_out = numba_engine(condition, weights)
     monkeypatch.setattr(compiled, "fits_square", lambda _: False)
-    assert same_bits(written_out, numba_engine(condition, weights))
+    general = numba_engine(condition, weights)  # which looks for no repeats
+    for array in (written_out.trace.settled_epoch, written_out.trace.period):
+        array[:] = -1
+    assert same_bits(written_out, general)
 
 
 def test_an_engine_leaves_the_weights_that_it_was_given() -> None:

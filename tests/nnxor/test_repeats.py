@@ -1,0 +1,247 @@
+"""A training that repeats is found, and skipping what is left of it changes nothing that is recorded."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from experiments import catalog
+from nnxor import engines
+from nnxor.condition import Condition, Success
+from nnxor.diagnosis import diagnose
+from nnxor.draws import Weights, draw
+from nnxor.engines import batched, compiled, jumps, repeats
+from nnxor.engines.repeats import Search, first_time, same, schedule, stretch, to_table, watched
+from nnxor.engines.trace import Trained
+from nnxor.tasks import Task
+
+REPEATS = 2
+"""The last arrays of a trace: settled epochs and periods."""
+
+
+def start_of(condition: Condition, seeds: range) -> Weights:
+    return draw(condition.init, 2, condition.hidden, seeds, condition.bias)
+
+
+def bits(trained: Trained) -> list[bytes]:
+    """Everything that an engine hands back."""
+    return [array.tobytes() for array in (*trained.weights.arrays(), *trained.trace.arrays())]
+
+
+def agreed(condition: Condition, start: Weights) -> Trained:
+    """What the compiled engine gives, once it is found equal to what comes of running every epoch."""
+    jumped, full = compiled.train(condition, start), compiled.train(condition, start, jump=False)
+    assert bits(jumped)[:-REPEATS] == bits(full)[:-REPEATS]
+    assert (full.trace.period == -1).all()
+    by_numpy = batched.train(condition, start)
+    finite = np.isfinite(by_numpy.weights.b2)  # what NaN is made of is nobody's promise
+    assert [a[..., finite].tobytes() for a in (*jumped.weights.arrays(), *jumped.trace.arrays())] == [
+        a[..., finite].tobytes() for a in (*by_numpy.weights.arrays(), *by_numpy.trace.arrays())
+    ]
+    return jumped
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    init=st.sampled_from(["uniform", "he", "torch", "uniform01"]),
+    hidden=st.integers(1, 12),
+    lr=st.floats(0.01, 0.6),
+    dtype=st.sampled_from(["float32", "float64"]),
+    bias=st.booleans(),
+    epochs=st.integers(0, 1200),
+    first_seed=st.integers(0, 1000),
+    tolerance=st.sampled_from([1e-3, 0.2, 0.4]),
+)
+def test_skipping_changes_no_bit(
+    init: str, hidden: int, lr: float, dtype: str, bias: bool, epochs: int, first_seed: int, tolerance: float
+) -> None:
+    condition = Condition(
+        init=catalog.init(init), hidden=hidden, lr=lr, dtype=dtype, bias=bias, epochs=epochs,
+        success=Success(tolerance=tolerance),
+    )  # fmt: skip
+    agreed(condition, start_of(condition, range(first_seed, first_seed + 70)))
+
+
+@pytest.mark.parametrize("epochs", [63, 337, 1009])
+@pytest.mark.parametrize(("activation", "at_zero", "lr"), [("relu", 0, 0.3), ("relu", 1, 0.3), ("leaky_relu", 0, 0.1)])
+def test_skipping_changes_no_bit_for_any_activation(epochs: int, activation: str, at_zero: int, lr: float) -> None:
+    condition = Condition(
+        activation=activation, slope=0.5, relu_at_zero=at_zero, init=catalog.init("he"), hidden=3, lr=lr, epochs=epochs
+    )
+    trained = agreed(condition, start_of(condition, range(200)))
+    if epochs > 1000:
+        assert (trained.trace.period > 0).mean() > 0.3
+    if at_zero:
+        assert trained.trace.revived.any()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_long_trainings_of_many_periods_agree(dtype: str) -> None:
+    condition = Condition(lr=0.15, epochs=5003, dtype=dtype)
+    trace = agreed(condition, start_of(condition, range(150))).trace
+    assert {1, 2} < set(trace.period)
+    assert trace.period.max() >= 32  # which the checkpoints from epoch 1024 to 3840 do not find
+    assert len(set(trace.settled_epoch)) > (50 if dtype == "float32" else 20)
+
+
+def test_trainings_really_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes, go_on = [], jumps._Run.go_on
+
+    def counted(run: jumps._Run, first: int, last: int, watch: bool) -> None:
+        sizes.append(len(run.trainings))
+        go_on(run, first, last, watch)
+
+    monkeypatch.setattr(jumps._Run, "go_on", counted)
+    condition = Condition(init=catalog.init("he"), lr=0.2, epochs=3001)
+    trace = compiled.train(condition, start_of(condition, range(640))).trace
+    assert sizes[0] == 640
+    assert sizes[-1] < 200
+    assert (trace.period > 0).mean() > 0.7
+
+
+def test_batch_and_lane_do_not_matter() -> None:
+    condition = Condition(init=catalog.init("he"), lr=0.12, epochs=3001)
+    together = compiled.train(condition, start_of(condition, range(200)))
+    for seeds in (range(1), range(63, 130), range(130, 200)):
+        alone = compiled.train(condition, start_of(condition, seeds))
+        part = slice(seeds.start, seeds.stop)
+        assert bits(alone) == [a[..., part].tobytes() for a in (*together.weights.arrays(), *together.trace.arrays())]
+
+
+@pytest.mark.parametrize("train", [compiled.train, batched.train])
+def test_what_has_no_room_at_once_goes_in_parts(train: engines.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    condition = Condition(hidden=3, lr=0.2, epochs=700)
+    start = start_of(condition, range(150))
+    together = train(condition, start)
+    monkeypatch.setattr(repeats, "ROOM", 100)
+    assert len(repeats.at_once(condition, 150, 64)) == 3
+    assert bits(train(condition, start)) == bits(together)
+    assert (together.trace.period > 0).any()
+
+
+def states_of(condition: Condition, start: Weights) -> list[bytes]:
+    """The parameters of one network at the start of each epoch and at the end."""
+    table = to_table(start.astype(condition.numpy_dtype))
+    states = [table.tobytes()]
+    for _ in range(condition.epochs):
+        table = batched.advance(condition, table, np.ones(1, int))
+        states.append(table.tobytes())
+    return states
+
+
+@pytest.mark.parametrize(("hidden", "lr", "epochs"), [(2, 0.5, 300), (3, 0.25, 700)])
+def test_both_numbers_are_those_of_the_stored_states_where_the_schedule_finds_them(
+    hidden: int, lr: float, epochs: int
+) -> None:
+    condition = Condition(init=catalog.init("he"), hidden=hidden, lr=lr, epochs=epochs)
+    start = start_of(condition, range(12))
+    trace = compiled.train(condition, start).trace
+    for seed in range(12):
+        seen: dict[bytes, int] = {}
+        expected = (-1, -1)
+        for epoch, state in enumerate(states_of(condition, start.take(slice(seed, seed + 1)))):
+            if state in seen:
+                settled, period = seen[state], epoch - seen[state]
+                checkpoints = schedule(epochs)[:-1].tolist()
+                if any(c >= settled and period < watched(c) and c + period < epochs for c in checkpoints):
+                    expected = (settled, period)
+                break
+            seen[state] = epoch
+        assert (trace.settled_epoch[seed], trace.period[seed]) == expected
+    assert (trace.period > 0).any()
+
+
+def test_a_diverged_training_does_not_count_as_settled() -> None:
+    condition = Condition(lr=30.0, epochs=2000)
+    start = start_of(condition, range(64))
+    for train in (compiled.train, batched.train):
+        trained = train(condition, start)
+        diverged = ~np.isfinite(trained.weights.b2)
+        assert diverged.any()
+        assert (trained.trace.period[diverged] == -1).all()
+        assert (diagnose(condition, start, trained)["settled_epoch"][diverged] == -1).all()
+
+
+def test_minus_zero_is_not_zero_and_nan_equals_nothing() -> None:
+    zero, minus, nan = np.array([[0.0]]), np.array([[-0.0]]), np.array([[np.nan]])
+    assert same(zero, zero).all()
+    assert same(minus, minus).all()
+    assert not same(zero, minus).any()
+    assert not same(nan, nan).any()
+
+
+@pytest.mark.parametrize("hidden", [1, 3])
+def test_a_zero_that_loses_its_sign_is_no_repeat(hidden: int) -> None:
+    condition = Condition(hidden=hidden, lr=0.2, epochs=1009)
+    start = start_of(condition, range(40))
+    start.b1[:] = -0.0
+    start.W1[:, :, ::2] = -0.0
+    start.W2[0] = -0.0
+    start.b2[::3] = 0.5  # at rest from the start where every weight is 0
+    trace = agreed(condition, start).trace
+    assert (trace.period > 0).any()
+
+
+def test_a_zero_that_loses_its_sign_in_the_first_step_settles_one_epoch_later() -> None:
+    """At b2 = 1/4 every gradient is 0 here, but that of W1 is −0: −0 − (−0) is 0."""
+    nor = Task("nor", ((0, 0), (0, 1), (1, 0), (1, 1)), (1, 0, 0, 0))
+    condition = Condition(task=nor, hidden=1, epochs=300)
+    start = Weights(np.full((2, 1, 2), -0.0), np.ones((1, 2)), np.full((1, 2), -0.0), np.full(2, 0.25))
+    trace = agreed(condition, start).trace
+    assert (trace.settled_epoch == 1).all()
+    assert (trace.period == 1).all()
+
+
+def test_a_training_at_rest_from_the_start_settled_at_0() -> None:
+    condition = Condition(hidden=2, epochs=100)
+    start = Weights(np.zeros((2, 2, 3)), np.zeros((2, 3)), np.zeros((2, 3)), np.full(3, 0.5))
+    trace = agreed(condition, start).trace
+    assert (trace.settled_epoch == 0).all()
+    assert (trace.period == 1).all()
+
+
+def test_the_reference_and_the_general_kernel_look_for_none() -> None:
+    condition = Condition(hidden=2, epochs=80)
+    start = start_of(condition, range(2))
+    assert (engines.load("reference")(condition, start).trace.period == -1).all()
+    for other in (condition.with_(optimizer="momentum"), condition.with_(output="relu")):
+        for name in ("numpy", "numba"):
+            assert (engines.load(name)(other, start).trace.settled_epoch == -1).all()
+
+
+def test_checkpoints_grow_and_end_with_the_training() -> None:
+    epochs = schedule(100_000)
+    assert epochs[0] == 0
+    assert epochs[-1] == 100_000
+    assert schedule(0).tolist() == [0]
+    for a, b in pairwise(epochs[:-1].tolist()):
+        assert b - a == stretch(a) >= watched(a)
+        assert stretch(a).bit_count() == 1
+        assert stretch(a) == 64 or a / 16 < stretch(a) <= a / 8
+
+
+def test_the_search_looks_only_as_far_as_it_says() -> None:
+    weights = Weights(np.ones((2, 1, 1)), np.ones((1, 1)), np.ones((1, 1)), np.ones(1))
+    other = Weights(*(2 * array for array in weights.arrays()))
+    last = watched(0) - 1
+    for back, found in ((last, last), (last + 1, -1)):
+        search = Search(weights, 1000)
+        for epoch in range(last + 2):
+            search.look(epoch, weights if epoch in (0, back) else other)
+        assert search.period[0] == found
+
+
+@given(st.lists(st.tuples(st.integers(1, 200), st.integers(0, 60)), min_size=1, max_size=20))
+def test_the_first_time_is_found_by_halving(times: list[tuple[int, int]]) -> None:
+    first, more = np.array(times).T
+    found = first_time(
+        np.zeros((1, len(first))),
+        first + more,
+        lambda states, chosen: states[0] >= first[chosen],
+        lambda states, step, _: states + step,
+    )
+    assert found.tolist() == first.tolist()
