@@ -21,7 +21,7 @@ notebooks: $(READY) ## execute the notebooks; FOLDER=results/article names the r
 	@$(PY) -m analysis.notebooks $(FOLDER)
 
 test: $(READY) ## run all tests; ARGS="-k draws" passes options on
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n auto $(ARGS)
 
 digests: $(READY) ## train the shipped studies at 8 seeds and write their digests anew
 	@PYTHONPATH=.:tests $(PY) tests/experiments/digests.py
