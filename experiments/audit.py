@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -49,8 +49,8 @@ class Record:
 
     @property
     def trials(self) -> Path:
-        """The table."""
-        return self.path / "trials.parquet"
+        """The table of trials, or of counts."""
+        return self.path / table_name(self.manifest)
 
     @cached_property
     def engines(self) -> list[str]:
@@ -116,7 +116,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
             f"{folder} was made by protocol {manifest['protocol']}, this is {PROTOCOL_VERSION}; "
             f"verify it with the version that made it, or {AGAIN}"
         )
-    if manifest.get("trials") is None or not (folder / "trials.parquet").is_file():
+    if manifest.get("trials") is None or not (folder / table_name(manifest)).is_file():
         raise InputError(f"{folder} is not finished; run its study again with output={folder} to finish it")
     for name, kind in SHAPE.items():
         if not isinstance(manifest.get(name), kind):
@@ -124,6 +124,11 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     if not all(isinstance(run, dict) for run in manifest["runs"]):
         raise InputError(f"{path} is damaged: its runs are none; {AGAIN}")
     return manifest
+
+
+def table_name(manifest: Mapping[str, Any]) -> str:
+    """The file that holds what was recorded."""
+    return "counts.parquet" if manifest.get("record") == "summary" else "trials.parquet"
 
 
 def _read_config(path: Path) -> Study:
@@ -140,7 +145,7 @@ def _read_config(path: Path) -> Study:
         if not isinstance(config.get(name, {}), dict | None):
             raise InputError(f"{path}: {name} must hold keys and values; {AGAIN}")
     try:
-        return read_study({**dict.fromkeys(KEYS), "certify": False, **config})
+        return read_study({**dict.fromkeys(KEYS), "certify": False, "record": "trials", **config})
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
@@ -160,11 +165,12 @@ def check_manifest(record: Record) -> None:
         "seeds": [study.seeds.start, study.seeds.stop],
         "success": sorted({str(condition.success) for condition in study.conditions}),
         "certify": study.certify,
+        "record": study.record,
         "trials": study.n_trainings,
         "complete": manifest["failed"] == 0,
     }
     for name, value in expected.items():
-        if manifest.get(name, False) != value:
+        if manifest.get(name, {"certify": False, "record": "trials"}.get(name)) != value:
             raise RunError(f"{path} does not fit: {name} is {manifest.get(name)!r:.80}, but should be {value!r:.80}")
 
 

@@ -106,7 +106,10 @@ def verify(arguments: Arguments) -> int:
     _say("folder", f"{record.path}: {study.name}, {len(study.conditions):,} {conditions} x {len(study.seeds):,}, {by}")
     check_manifest(record)
     _say("manifest", f"protocol {record.manifest['protocol']}; its conditions and seeds are those of config.yaml")
-    _say("file", _bytes_words(check_bytes(record)))
+    _say("file", _bytes_words(check_bytes(record), record.trials.name))
+    if study.record == "summary":
+        _say("rows", "none were kept (record=summary), so none can be trained again and compared")
+        return DONE
     table = check_table(record)
     _say("values", f"the digest is that of the values ({record.manifest['digest'][:16]}...)")
     _say("rows", f"{study.n_trainings:,}: each condition and seed once, in order")
@@ -119,9 +122,9 @@ def verify(arguments: Arguments) -> int:
     return retrain_and_tell(record, table, arguments)
 
 
-def _bytes_words(checked: bool) -> str:
+def _bytes_words(checked: bool, name: str) -> str:
     if checked:
-        return "trials.parquet is byte for byte what was written (SHA-256)"
+        return f"{name} is byte for byte what was written (SHA-256)"
     return "made by a version that recorded no SHA-256 of it: its page checksums and values are checked instead"
 
 

@@ -427,3 +427,30 @@ def test_an_interrupt_is_one_line_and_its_status(run: Run, number: signal.Signal
     assert work.returncode == status
     assert "interrupted\n" in error
     assert "Traceback" not in error
+
+
+# --- counts, certificates, seeds that differ
+
+
+def test_counts_are_checked_by_their_bytes(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = run(*TINY, "record=summary")
+    assert status_of(folder) == 0
+    assert "counts.parquet is byte for byte what was written" in capsys.readouterr().out
+    content = bytearray((folder / "counts.parquet").read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / "counts.parquet").write_bytes(content)
+    assert status_of(folder) == 1
+    assert "is not the file that was written" in refused(capsys)
+
+
+def test_certificates_and_conditions_with_seeds_of_their_own_are_verified(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    textbook = "{W1: [[1, 1], [1, 1]], b1: [0, -1], W2: [1, -2], b2: 0, name: textbook}"
+    folder = run(*TINY[1:], f"grid.init=[he,{textbook}]", "grid.hidden=2", "certify=true", "base.epochs=3000")
+    assert pq.read_table(folder / "trials.parquet")["minimum"].null_count < 13
+    assert status_of(folder, "sample=all") == 0
+    assert "all 13 rows agree" in capsys.readouterr().out
+    forge(folder, with_value("minimum", 1, "saddle"))
+    assert status_of(folder, "sample=all") == 1
+    assert "minimum" in capsys.readouterr().out
