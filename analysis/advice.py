@@ -36,15 +36,17 @@ def advice(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> list[Adv
     told = trials if epochs is None else epochs
     found = [
         _bad_luck(summary, at, words.condition(row, fields), is_xor(trials)),
-        _waiting(trials, told, row),
+        _waiting(trials, told, row) if int(stuck_total(summary)[at.name]) else None,
         _again(trials, row),
     ]
     better = _better(summary, at)
     return [each for each in (*found, better, *_commands()) if each]
 
 
-def _bad_luck(summary: pd.DataFrame, at: pd.Series, name: str, xor: bool) -> Advice:
+def _bad_luck(summary: pd.DataFrame, at: pd.Series, name: str, xor: bool) -> Advice | None:
     stuck = Rate.of(int(stuck_total(summary)[at.name]), int(at["n"]))
+    if not stuck.count:
+        return None
     levels = (
         " On XOR such runs rest at a loss of 0.25, 0.33 or 0.5 if the loss is half the sum of squared errors; under "
         "the mean squared error at 0.125, 0.167 or 0.25."

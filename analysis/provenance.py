@@ -27,7 +27,7 @@ def method(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
     first, stop = manifest["seeds"]
     return [
         f"Every condition was trained from the same {stop - first:,} seeds ({first:,} to {stop - 1:,}) under numerical "
-        f"protocol {manifest['protocol']}: an Affine layer, an activation and an Affine layer, gradient descent on "
+        f"protocol {manifest['protocol']}: an Affine layer, an activation and an Affine layer, {_descent(trials)} on "
         f"{losses}. Solved means: {rules}. The loss of an epoch is measured before its update, the final "
         "loss after the last one.",
         "Stuck means at rest: the gradient is next to nothing and the loss lies on a level where it can rest. Runs "
@@ -64,6 +64,18 @@ def _certificates(trials: pd.DataFrame) -> str:
         "Saddle: the loss gets lower along a direction that crosses no kink. Unknown: no proof of any of these, such "
         "as where the loss has no lowest point at finite weights. Networks of smooth activations are judged by the "
         "Hessian. No random perturbation takes part."
+    )
+
+
+def _descent(trials: pd.DataFrame) -> str:
+    """How parameters were moved: 'full-batch gradient descent', 'Adam on mini-batches'."""
+    names = {"gd": "gradient descent", "momentum": "gradient descent with momentum", "adam": "Adam"}
+    found = words.listed([names.get(name, name) for name in trials["optimizer"].astype("str").unique()], "or")
+    batches = trials["batch_size"].isna()
+    return (
+        f"full-batch {found}"
+        if batches.all()
+        else f"{found} on {'' if not batches.any() else 'all rows or on '}mini-batches"
     )
 
 

@@ -151,7 +151,7 @@ def _labelled(summary: pd.DataFrame, fields: list[str], numbers: list[str]) -> l
     room = len(str(len(summary)))
     for place, (_, row) in enumerate(summary.iterrows(), 1):
         own = unusual(row, common)
-        text = _label(row, own) if own else "as above"
+        text = _label(row, own) if own else "(all as said above)"
         lead = f"{place:{room}} "
         label = textwrap.wrap(
             text, WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead), break_on_hyphens=False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -118,12 +117,6 @@ def load(folder: Path, columns: list[str] | None = None) -> pd.DataFrame:
     added = {name: value for name, value in LATER.items() if name not in held and name in (columns or LATER)}
     trials = typed(table.to_pandas(split_blocks=True, self_destruct=True).assign(**added))
     return with_texts(trials, manifest["conditions"]) if "condition" in trials else trials
-
-
-def load_together(folders: Iterable[Path]) -> pd.DataFrame:
-    """The trials of several result folders, with the folder's name in the column `folder`."""
-    frames = [load(folder).assign(folder=folder.name) for folder in folders]
-    return typed(pd.concat([frame.astype(_plain(frame)) for frame in frames], ignore_index=True))
 
 
 def damaged(folder: Path, why: str) -> FolderError:

@@ -27,11 +27,11 @@ from experiments.parts import first_line
 from experiments.study import KEYS, Study, read_study
 from experiments.table import Digest, schema
 from experiments.trials import sha256_of
-from nnxor.condition import Condition
+from nnxor.condition import Condition, Success
 from nnxor.protocol import PROTOCOL_VERSION
 
 SHAPE: dict[str, type | tuple[type, ...]] = {
-    "study": str, "complete": bool, "trials": int, "failed": int, "digest": str, "success": list, "seeds": list,
+    "study": str, "complete": bool, "trials": int, "failed": int, "digest": str, "success": (list, dict), "seeds": list,
     "conditions": dict, "runs": list,
 }  # fmt: skip
 """What a finished folder's manifest holds, besides the protocol's version."""
@@ -169,6 +169,9 @@ def check_manifest(record: Record) -> None:
         "trials": study.n_trainings,
         "complete": manifest["failed"] == 0,
     }
+    if isinstance(manifest["success"], dict):  # earlier versions: one rule for all, which was no part of a key
+        rule = Success(**manifest["success"])
+        expected["success"] = manifest["success"] if {c.success for c in study.conditions} == {rule} else [str(rule)]
     for name, value in expected.items():
         if manifest.get(name, {"certify": False, "record": "trials"}.get(name)) != value:
             raise RunError(f"{path} does not fit: {name} is {manifest.get(name)!r:.80}, but should be {value!r:.80}")

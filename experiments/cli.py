@@ -41,6 +41,8 @@ def finish(work: Callable[[], int]) -> NoReturn:
     signal.signal(signal.SIGTERM, _terminate)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell's `&` has turned it off
     status = guarded(work)
+    for late in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(late, signal.SIG_IGN)  # the work is over: there is nothing left to interrupt
     sys.stdout.flush()
     sys.stderr.flush()
     if status != DONE:
@@ -147,6 +149,10 @@ def _explain(error: Exception, config_name: str) -> str:
     text = str(error)
     if match := re.search(r"Could not (?:override|append to config|delete).*?'([^']+)'", text):
         return _unknown_key(match[1], config_name)
+    if (match := re.search(r"Could not find 'init/([^']+)'", text)) and match[1].endswith(".npz"):
+        return f"init={match[1]} is not allowed here; allowed: {', '.join(names('init'))}, or weights={match[1]}"
+    if match := re.search(r"Error merging override (grid[.]\w+)=(.*)", text):
+        return f"{match[1]} takes a list: write {match[1]}=[{match[2]}]"
     if match := re.search(r"Could not find '(\w+)/([^']+)'", text):
         return f"{match[1]}={match[2]} is unknown; {_options(match[1], match[2])}"
     if match := re.search(r"Ambiguous value for argument '([^']+)'", text):
@@ -182,6 +188,8 @@ def _unknown_key(key: str, config_name: str) -> str:
         node = node.get(parent) if isinstance(node, Mapping) else None
     if not parents and last in (node.get("base") or {}):
         return f"{key} cannot be given alone; use base.{key} or grid.{key}"
+    if parents[1:2] == ["init"]:
+        return f"{key} is no known key; write {'.'.join(parents[:2])}={{NAME: {{{last}: X}}}}"
     allowed = [name for name in node if name not in ("defaults", "hydra")] if isinstance(node, Mapping) else []
     if parents == ["parallel"]:
         from experiments.options import CLUSTER, PARALLEL

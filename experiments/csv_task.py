@@ -28,8 +28,10 @@ def load_task(key: str, name: str) -> Task:
         raise InputError(
             f"{key}={name} cannot be read as CSV ({' '.join(str(error).split())}); allowed: {FORM}"
         ) from None
-    if set(path.name) & set(";:"):
-        raise InputError(f"{key}={name} is not allowed; allowed: a file's name without ';' and ':'")
+    if set(path.name) & set(";:") or not path.name.isprintable():
+        raise InputError(
+            f"{key}={name!r} is not allowed; allowed: a file's name of printable characters but ';' and ':'"
+        )
     if not lines:
         raise InputError(f"{key}={name} is empty; allowed: {FORM}")
     n_inputs, times = _header(f"{key}={name}", [cell.strip() for cell in lines[0][1]])
@@ -61,7 +63,7 @@ def _header(where: str, names: list[str]) -> tuple[int, bool]:
 
 def _number(where: str, name: str, text: str) -> float:
     try:
-        value = float(text)
+        value = math.nan if "_" in text else float(text)
     except ValueError:
         value = math.nan
     if not abs(value) <= 1e30:

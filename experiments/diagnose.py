@@ -22,11 +22,18 @@ TRIES = 200
 RESCUES = {
     "nothing": "nothing",
     "redraw_dead": "fresh dead units",
+    "redraw_alive": "as many fresh live units",
     "redraw_all": "a fresh network",
     "leaky": "a leaky ReLU",
     "nudge_bias": "lifting the dead units' biases",
 }
 """Interventions that are tried, in words."""
+
+MOST_ROWS = 8
+"""Rows of the largest task whose traps are looked up: for more that takes minutes."""
+
+MOST_ENDS = 6
+"""Outcomes that are named when it is said how common each is."""
 
 DRAWS = 1000
 """Networks that are drawn and trained to say how common an outcome is."""
@@ -64,8 +71,7 @@ def diagnose(config: Mapping[str, Any]) -> int:
     if given[0] == "weights":
         explain_network(config, condition)
     else:
-        explain_number(config, condition)
-        explain_chances(condition)
+        explain_chances(explain_number(config, condition))
     return DONE
 
 
@@ -80,11 +86,20 @@ def read_condition(config: Mapping[str, Any]) -> Condition:
     if values.get("loss") == "bce":
         values.setdefault("output", "sigmoid")
         values["success"] = Success("threshold")  # a cross-entropy falls for ever: what counts is the side of 1/2
+    refuse_given_weights(values)
     if config["weights"] is not None:
         return read_network_condition(config, values)
     condition = make_condition(values)
     refuse_useless(values, [condition])
     return condition
+
+
+def refuse_given_weights(values: Mapping[str, object]) -> None:
+    """InputError for an init that nothing can be drawn from."""
+    from nnxor.inits import GivenWeights
+
+    if isinstance(values.get("init"), GivenWeights):
+        raise InputError("init=FILE.npz cannot be drawn from; allowed: a name in conf/init")
 
 
 def read_network_condition(config: Mapping[str, Any], values: dict[str, object]) -> Condition:
@@ -111,15 +126,21 @@ def read_network_condition(config: Mapping[str, Any], values: dict[str, object])
     return condition
 
 
-def explain_number(config: Mapping[str, Any], condition: Condition) -> None:
-    """The trap that a final loss or predictions belong to, in words."""
+def explain_number(config: Mapping[str, Any], condition: Condition) -> Condition:
+    """The trap that a final loss or predictions belong to, in words; the condition under the loss that it is one of."""
     from experiments.progress import paragraph, say
-    from nnxor.levels import decode, decode_predictions
+    from nnxor.condition import Success
+    from nnxor.levels import LOSSES, decode, decode_predictions
 
     if condition.smooth or condition.output == "relu" or (condition.output == "sigmoid") != (condition.loss == "bce"):
         raise InputError(
             f"the levels of activation={condition.activation}, output={condition.output}, "
             f"loss_name={condition.loss} are not known; give the network itself, as FILE.npz"
+        )
+    if condition.task.n_rows > MOST_ROWS:
+        raise InputError(
+            f"task={condition.task.name} has {condition.task.n_rows} rows; the traps of at most {MOST_ROWS} can be "
+            "looked up; give the network itself, as FILE.npz"
         )
     slope = condition.slope if condition.activation == "leaky_relu" else 0.0
     setting = (condition.task, condition.loss, condition.hidden, condition.bias, slope, condition.task.multiplicities)
@@ -133,18 +154,24 @@ def explain_number(config: Mapping[str, Any], condition: Condition) -> None:
     say(paragraph(found.text))
     if not found.complete and not found.matches:
         say(paragraph("(Not all levels of this task could be enumerated: it may be one of the others.)"))
+    if not found.matches or found.loss == condition.loss or found.loss not in LOSSES:
+        return condition
+    of_bce = {"output": "sigmoid", "success": Success("threshold")} if found.loss == "bce" else {}
+    return condition.with_(loss=found.loss, **of_bce)
 
 
 def _number(key: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError(f"{key}={value} is not allowed; allowed: a number from 0 (the loss's name is loss_name=NAME)")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1e300:
+        raise InputError(
+            f"{key}={value!s:.60} is not allowed; allowed: a finite number from 0 (the loss's name is loss_name=NAME)"
+        )
     return float(value)
 
 
 def _numbers(key: str, value: object) -> tuple[float, ...]:
-    if not isinstance(value, list):
+    if not isinstance(value, list) or not all(type(each) in (int, float) and abs(each) <= 1e300 for each in value):
         raise InputError(f"{key}={value} is not allowed; allowed: a list of numbers, one a row")
-    return tuple(_number(key, each) for each in value)
+    return tuple(float(each) for each in value)
 
 
 def explain_chances(condition: Condition) -> None:
@@ -166,9 +193,24 @@ def explain_chances(condition: Condition) -> None:
         for outcome, plateau in zip(columns["outcome"], columns["plateau"], strict=True)
     ]
     names, counts = np.unique(labels, return_counts=True)
-    order = np.argsort(-counts)[:6]
-    shares = ", ".join(f"{100 * counts[i] / DRAWS:.1f} % {names[i]}" for i in order)
-    say(paragraph(f"Of {DRAWS:,} networks drawn like this and trained ({_setting(condition)}): {shares}."))
+    order = np.argsort(-counts)[:MOST_ENDS]
+    shares = ", ".join(f"{names[i]} {_percent(int(counts[i]), DRAWS)}" for i in order)
+    others = DRAWS - int(counts[order].sum())
+    shares += f", others {_percent(others, DRAWS)}" if others else ""
+    say(
+        paragraph(
+            f"Of {DRAWS:,} networks drawn like this and trained ({_setting(condition)}), % with 95 % Wilson interval: "
+            f"{shares}."
+        )
+    )
+
+
+def _percent(count: int, n: int) -> str:
+    """'64.4 (61.4-67.3)', with the 95 % Wilson interval."""
+    from scipy.stats import binomtest
+
+    ends = binomtest(count, n).proportion_ci(0.95, "wilson")
+    return f"{100 * count / n:.1f} ({100 * ends.low:.1f}-{100 * ends.high:.1f})"
 
 
 def _setting(condition: Condition) -> str:
@@ -225,7 +267,7 @@ def _say_where(now: Mapping[str, Any], condition: Condition) -> None:
     )
     if now["outcome"][0] == "diverged":
         say("outcome: diverged: it holds numbers that are not finite")
-    elif plain and now["outcome"][0] != "solved":
+    elif plain and now["outcome"][0] != "solved" and len(rows) <= MOST_ROWS:
         slope = condition.slope if condition.activation == "leaky_relu" else 0.0
         task = condition.task
         text = decode_predictions(
@@ -248,8 +290,8 @@ def _say_units(now: Mapping[str, Any], condition: Condition) -> None:
 
 MEANINGS = {
     "minimum": "a true local minimum: no small change of its parameters lowers the loss",
-    "kink": "no minimum, but an artefact of the ReLU's kink: a unit's pre-activation is 0 on a row, its gradient is "
-    "taken to be 0 there, and an arbitrarily small step across lowers the loss",
+    "kink": "no minimum, but an artefact of the ReLU's kink: a unit's pre-activation is 0 on a row, training takes a "
+    "fixed derivative there, and an arbitrarily small step across lowers the loss",
     "saddle": "no minimum but a saddle: the loss gets lower along a direction in which its slope is 0",
     "unknown": "not decided",
 }
@@ -306,18 +348,18 @@ def _say_rescues(condition: Condition, weights: Weights) -> None:
     from experiments.progress import paragraph, say
     from nnxor.rescue import alive, intervene, onward_condition
 
-    copies = weights.take(np.zeros(TRIES, np.intp))
-    freed = {}
+    parts = []
     for name, words in RESCUES.items():
-        useless = name in ("redraw_dead", "nudge_bias") and alive(condition, weights).all()
+        useless = name in ("redraw_dead", "redraw_alive", "nudge_bias") and alive(condition, weights).all()
         if useless or (name == "nudge_bias" and not condition.bias):
             continue
         tried = condition.with_(rescue=name)
-        changed = intervene(tried, copies, range(TRIES))
+        n = TRIES if name.startswith("redraw") else 1  # the others draw nothing
+        changed = intervene(tried, weights.take(np.zeros(n, np.intp)), range(n))
         outcome = _columns(onward_condition(tried), changed, condition.epochs)["outcome"]
-        freed[words] = float(np.mean(outcome == "solved"))
-    shares = "; ".join(f"{words} {100 * share:.0f} %" for words, share in freed.items())
-    say(paragraph(f"What frees it, in {condition.epochs:,} more epochs (of {TRIES} draws each): {shares}."))
+        solved = int(np.sum(outcome == "solved"))
+        parts.append(f"{words} {_percent(solved, n)} % of {n}" if n > 1 else f"{words} {'yes' if solved else 'no'}")
+    say(paragraph(f"What frees it, in {condition.epochs:,} more epochs: {'; '.join(parts)}."))
 
 
 if __name__ == "__main__":

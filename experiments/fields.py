@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 
@@ -12,7 +13,7 @@ from experiments import catalog
 from experiments.errors import InputError
 from experiments.words import hint
 from nnxor.condition import RESCUES, SETTINGS, Condition, Success
-from nnxor.inits import GivenWeights
+from nnxor.inits import LARGEST, GivenWeights
 
 FIELDS = tuple(field.name for field in fields(Condition) if field.name != "success")
 """Names of the fields: axis names, config keys and column names alike; `success` has a section of its own."""
@@ -37,9 +38,17 @@ def whole(key: str, value: object, low: int, high: int | None = None) -> int:
 
 def positive(key: str, value: object) -> float:
     """A finite number above 0, or InputError."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise InputError(f"{key}={_show(value)} is not allowed; allowed: a finite number above 0")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= sys.float_info.max:
+        raise InputError(f"{key}={_show(value):.60} is not allowed; allowed: a finite number above 0")
     return float(value)
+
+
+def bearable(key: str, value: object) -> float:
+    """A number above 0 that float32 can bear, or InputError."""
+    number = positive(key, value)
+    if number > LARGEST:
+        raise InputError(f"{key}={number:g} is not allowed; allowed: a number above 0, up to {LARGEST:g}")
+    return number
 
 
 def switch(key: str, value: object) -> bool:
@@ -94,7 +103,7 @@ READERS: dict[str, Reader] = {
     "task": catalog.read_task,
     "hidden": lambda key, value: whole(key, value, 1, MAX_HIDDEN),
     "activation": _choice("relu", "leaky_relu", "tanh", "sigmoid"),
-    "slope": positive,
+    "slope": bearable,
     "relu_at_zero": _choice(0, 1),
     "output": _choice("identity", "relu", "sigmoid"),
     "bias": _choice(True, False),
@@ -107,7 +116,7 @@ READERS: dict[str, Reader] = {
     "momentum": below_one,
     "beta1": below_one,
     "beta2": below_one,
-    "epsilon": positive,
+    "epsilon": bearable,
     "batch_size": _batch_size,
     "dtype": _choice("float32", "float64"),
     "rescue": _choice(None, *RESCUES),
@@ -124,14 +133,16 @@ def read_field(where: str, name: str, value: object) -> object:
 def read_success(given: Mapping[str, object], where: str = "success") -> Success:
     """A success rule from what its section holds; null stands for the default."""
     known_keys(where, given, SUCCESS_KEYS)
-    rule = _choice("loss", "margin", "threshold")(f"{where}.rule", given.get("rule") or "loss")
+    rule = _choice("loss", "margin", "threshold")(
+        f"{where}.rule", "loss" if given.get("rule") is None else given["rule"]
+    )
     for name, users in (("tolerance", ("loss", "margin")), ("ties", ("threshold",))):
         if given.get(name) is not None and rule not in users:
             raise InputError(f"{where}.{name} would do nothing with {where}.rule={rule}; leave it out")
     tolerance, ties = given.get("tolerance"), given.get("ties")
     return Success(
         str(rule),
-        Success.tolerance if tolerance is None else positive(f"{where}.tolerance", tolerance),
+        Success.tolerance if tolerance is None else bearable(f"{where}.tolerance", tolerance),
         "fail" if ties is None else str(_choice("fail", "pass")(f"{where}.ties", ties)),
     )
 

@@ -31,6 +31,7 @@ from experiments.files import sync_folder, write_text
 from experiments.manifest import now, provenance
 from experiments.parts import NotAPartError, Part, is_temporary, read_part, write_part
 from experiments.study import Study
+from nnxor.condition import Success
 from nnxor.protocol import PROTOCOL_VERSION
 
 REPORT = ("summary.csv", "published.csv", "exemplars.json", "laws.json", "report.html")
@@ -116,6 +117,9 @@ class ResultFolder:
         certify, ours = ("true" if each else "false" for each in (manifest.get("certify"), self.study.certify))
         if certify != ours:
             raise InputError(f"{self.path} was made with certify={certify}, this study has {ours}; {WAYS_OUT}")
+        success = manifest.get("success")
+        if isinstance(success, dict) and any(str(Success(**success)) != str(c.success) for c in self.study.conditions):
+            raise InputError(f"{self.path} was made with success {success}, this study has another; {WAYS_OUT}")
         record = manifest.get("record", "trials")
         if record != self.study.record:
             raise InputError(f"{self.path} was made with record={record}, this is {self.study.record}; {WAYS_OUT}")

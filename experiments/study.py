@@ -84,6 +84,7 @@ def read_study(config: Mapping[str, object]) -> Study:
     parts = _parts(config)
     found = {condition.key: condition for part in parts for condition in _conditions(part)}
     conditions = tuple(sorted(found.values(), key=_order))
+    _refuse_namesakes(conditions)
     published = [entry for part in parts for entry in read_published(part["published"], _conditions(part))]
     record = _record(config["record"], conditions)
     most, n = MOST_TRAININGS[record], len(conditions) * count
@@ -108,6 +109,16 @@ def read_study(config: Mapping[str, object]) -> Study:
     )
 
 
+def _refuse_namesakes(conditions: tuple[Condition, ...]) -> None:
+    """InputError for two tasks, or two initializations, of one name: nobody could tell them apart."""
+    for field in ("task", "init"):
+        seen: dict[str, object] = {}
+        for condition in conditions:
+            value = getattr(condition, field)
+            if seen.setdefault(value.name, value) != value:
+                raise InputError(f"two different {field}s are called {value.name}; give one of them another name")
+
+
 def _record(value: object, conditions: tuple[Condition, ...]) -> str:
     if value not in MOST_TRAININGS:
         raise InputError(f"record={value} is not allowed; allowed: {', '.join(MOST_TRAININGS)}")
@@ -126,8 +137,9 @@ def _parts(config: Mapping[str, object]) -> list[Mapping[str, object]]:
         return [config]
     if not isinstance(named, list) or not named:
         raise InputError(f"union={named} is not allowed; allowed: a list of studies, at least one")
-    if config["blocks"] is not None or config["published"] is not None:
-        raise InputError("union and blocks or published cannot go together; give those to a study that union names")
+    for key in ("blocks", "exclude", "published"):
+        if config[key] is not None:
+            raise InputError(f"union and {key} cannot go together; give {key} to a study that union names")
     parts: list[Mapping[str, object]] = []
     for name in named:
         part: dict[str, object] = dict.fromkeys(KEYS) | catalog.study(name)
@@ -138,9 +150,9 @@ def _parts(config: Mapping[str, object]) -> list[Mapping[str, object]]:
                 part["grid"] = {k: v for k, v in _mapping("grid", part["grid"]).items() if k not in own}
             if section == "grid":
                 part["base"] = {k: v for k, v in _mapping("base", part["base"]).items() if k not in own}
-            if section == "success" and own == {"rule": "loss"}:
-                own = {}
-            part[section] = {**inner, **own}
+            part[section] = own if section == "success" and "rule" in own else {**inner, **own}
+        if part["union"] is not None:
+            raise InputError(f"union={named} names {name}, which is a union itself; name the studies that it unites")
         parts.append(part)
     return parts
 

@@ -217,12 +217,13 @@ def formula(condition: Condition, weights: Weights) -> list[str]:
 
     W1, b1, W2, b2 = weights.arrays()
     alive = arithmetic.any_active(condition, arithmetic.preactivations(condition, weights))[:, 0]
-    lines = [f"y = {float(b2[0]):.4g}"]
+    output = "" if condition.output == "identity" else condition.output
+    lines = [f"y = {output}({float(b2[0]):.4g}" if output else f"y = {float(b2[0]):.4g}"]
     for h in range(condition.hidden):
         if alive[h] or condition.activation != "relu":
             inner = " ".join(f"{float(W1[d, h, 0]):+.4g}*x{d + 1}" for d in range(W1.shape[0]))
             lines.append(f"    {float(W2[h, 0]):+.4g} * {condition.activation}({inner} {float(b1[h, 0]):+.4g})")
-    return lines
+    return [*lines[:-1], f"{lines[-1]})"] if output else lines
 
 
 if __name__ == "__main__":

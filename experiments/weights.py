@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -54,7 +53,7 @@ def read_network(key: str, given: Mapping[str, object]) -> GivenWeights:
     known_keys(key, given, [*NAMES, "name"])
     try:
         arrays = {name: np.array(given[name], dtype=np.float64) for name in NAMES}
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         raise InputError(f"{key} must hold W1 (D,H), b1 (H,), W2 (H,) and b2, in plain numbers") from None
     hidden = arrays["W1"].shape[-1] if arrays["W1"].ndim == 2 else 0
     if not hidden or [arrays[name].shape for name in NAMES[1:]] != [(hidden,), (hidden,), ()]:
@@ -79,7 +78,7 @@ def _read_arrays(path: Path, key: str, form: str) -> dict[str, np.ndarray]:
             arrays = {name: file[name] for name in NAMES if name in file.files}
     except FileNotFoundError:
         raise InputError(f"{key}={path} does not exist; allowed: a .npz file with {', '.join(NAMES)}") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+    except Exception as error:  # a damaged file can fail in any way
         raise InputError(f"{key}={path} is no .npz file of plain numbers ({' '.join(str(error).split())})") from None
     absent = [name for name in NAMES if name not in arrays]
     if absent:

@@ -115,5 +115,6 @@ def _given(init: GivenWeights, n_inputs: int, hidden: int, seeds: range, bias: b
     if not bias:
         weights.b1[:], weights.b2[:] = 0, 0
     if scale != 1:
-        return Weights(*((scale * array.astype(np.float64)).astype(array.dtype) for array in weights.arrays()))
+        with np.errstate(over="ignore"):  # such a training diverges, and says so
+            return Weights(*((scale * array.astype(np.float64)).astype(array.dtype) for array in weights.arrays()))
     return weights

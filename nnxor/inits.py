@@ -82,7 +82,7 @@ class Distribution:
         if not isinstance(spec, Mapping) or "distribution" not in spec:
             raise ValueError(f"{spec!r} is no distribution; write e.g. {{distribution: normal, std: 1}}")
         name = spec["distribution"]
-        if name not in PARAMETERS:
+        if not isinstance(name, str) or name not in PARAMETERS:
             raise ValueError(f"distribution={name} is unknown; allowed: {', '.join(PARAMETERS)}")
         given = {str(key): value for key, value in spec.items() if key != "distribution"}
         for key in given:
@@ -128,7 +128,10 @@ class Distribution:
 def _formula(key: str, value: object) -> float | str:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(f"{key}={value} is neither a number nor a formula")
-    return value if isinstance(value, str) else float(value)
+    try:
+        return value if isinstance(value, str) else float(value)
+    except OverflowError:
+        raise ValueError(f"{key} is beyond {LARGEST:g}, which float32 cannot bear") from None
 
 
 @dataclass(frozen=True)

@@ -172,11 +172,6 @@ class _Law:
             return cls(float(np.float32(ends[0])), 0.0, False, 0.0, True)
         return law
 
-    @property
-    def is_atom(self) -> bool:
-        """Whether the law is a constant."""
-        return self.scale == 0
-
     def cdf(self, s: Array) -> Array:
         """Distribution function of the standard variable, same shape."""
         from scipy.special import ndtr

@@ -33,7 +33,7 @@ class Plot:
 PLOTS = (
     Plot(
         "success_rate", "How often it is solved",
-        "Each point is the share of seeds whose final loss meets the success rule; bars are 95 % Wilson intervals.",
+        "Each point is the share of seeds whose run meets the success rule; bars are 95 % Wilson intervals.",
         success.success_rate, success.describe_success_rate,
     ),
     Plot(

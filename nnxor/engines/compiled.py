@@ -36,7 +36,7 @@ def train(
     if fits_square(condition):
         weights = train_square(condition, weights, trace, jump)
     else:
-        general.kernel(*weights.arrays(), stream, general.settings(condition), *trace.arrays()[:4])
+        general.kernel(*weights.arrays(), stream, general.settings(condition), *trace.of_every_kernel())
     return Trained(weights.take(slice(0, n)), trace.take(slice(0, n)))
 
 

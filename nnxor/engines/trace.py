@@ -45,6 +45,10 @@ class Trace:
         """last_unsolved, first_death, revived, tail, settled_epoch, period."""
         return (self.last_unsolved, self.first_death, self.revived, self.tail, self.settled_epoch, self.period)
 
+    def of_every_kernel(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
+        """What kernels fill that look for no repeats."""
+        return self.last_unsolved, self.first_death, self.revived, self.tail
+
     @classmethod
     def empty(cls, n_networks: int) -> Trace:
         """A trace in which nothing has happened yet."""

@@ -37,7 +37,7 @@ def test_a_study_of_many_fields_fits_80_columns_too(make, capsys) -> None:
     assert max(map(len, out.splitlines())) <= 80
     text = " ".join(out.split())
     assert "unless a condition says otherwise: hidden=4, activation=relu, output=identity, bias=True," in text
-    assert "1 as above" in text
+    assert "1 (all as said above)" in text
     assert "2 hidden=10" in text
     own = "3 activation=sigmoid, output=sigmoid, bias=False, init=truncated_normal(std=0.1), epochs=5000,"
     assert own in text

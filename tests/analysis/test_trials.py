@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis.trials import ARTICLE, CAUSES, DEFAULT_LAW, OUTCOMES, PROTOCOL, FolderError, load, load_together
+from analysis.trials import ARTICLE, CAUSES, DEFAULT_LAW, OUTCOMES, PROTOCOL, FolderError, load
 from nnxor import diagnosis
 from nnxor.condition import Condition
 from nnxor.protocol import PROTOCOL_VERSION
@@ -42,14 +42,6 @@ def test_columns_are_typed(handmade: Path) -> None:
 
 def test_only_the_columns_asked_for_are_read(handmade: Path) -> None:
     assert list(load(handmade, ["seed", "outcome"])) == ["seed", "outcome"]
-
-
-def test_several_folders_come_as_one_table(handmade: Path, make) -> None:
-    other = make({"x": ({"init": "torch"}, ["solved", "stuck_1/2"])})
-    together = load_together([handmade, other])
-    assert together.groupby("folder").size().to_dict() == {"handmade": 160, "made": 2}
-    assert list(together["init"].cat.categories) == ["uniform", "he", "torch"]
-    assert list(together["outcome"].cat.categories) == list(OUTCOMES)
 
 
 def change_manifest(folder: Path, **changes: object) -> None:

@@ -73,6 +73,13 @@ def test_a_csv_file_of_xor_trains_like_xor(run: Run, tmp_path: Path) -> None:
     assert set(b["task"]) == {"mine.csv"}
 
 
+def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    files = [table(tmp_path, XOR_LINES), table(tmp_path / "other", XOR_LINES.replace("1,1,0", "1,1,1"))]
+    with pytest.raises(InputError, match=r"two different tasks are called mine\.csv"):
+        read_study(compose("study=smoke", f"grid.task=[{','.join(files)}]"))
+
+
 def save_sets(path: Path, sets: int, hidden: int = 3) -> Path:
     weights = draw(catalog.init("torch"), 2, hidden, range(sets))
     W1, b1, W2, b2 = (np.moveaxis(array, -1, 0) for array in weights.arrays())

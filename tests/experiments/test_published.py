@@ -43,6 +43,8 @@ def test_the_union_holds_every_condition_and_figure_of_its_studies() -> None:
 def test_what_the_union_says_of_fields_holds_for_all() -> None:
     short = read_study(compose("study=published/all", "base.dtype=float64"))
     assert {c.dtype for c in short.conditions} == {"float64"}
+    strict = read_study(compose("study=published/all", "success.rule=loss"))
+    assert {str(c.success) for c in strict.conditions} == {"loss 0.001"}
 
 
 def test_frankle_and_carbin_is_their_setting() -> None:
@@ -81,7 +83,9 @@ def test_a_bad_entry_is_refused_in_one_line(entry: str, words: str) -> None:
     [
         (["union=[nope]"], "union=nope is unknown"),
         (["union=[]"], "union=[] is not allowed"),
-        (["union=[smoke]", "blocks=[{hidden: 4}]"], "union and blocks or published cannot go together"),
+        (["union=[smoke]", "exclude=[{hidden: 4}]"], "union and exclude cannot go together"),
+        (["union=[published/all]"], "which is a union itself"),
+        (["union=[smoke]", "blocks=[{hidden: 4}]"], "union and blocks cannot go together"),
     ],
 )
 def test_a_bad_union_is_refused_in_one_line(overrides: list[str], words: str) -> None:

@@ -229,3 +229,13 @@ def test_every_outcome_and_cause_is_one_of_the_documented() -> None:
         _, columns = study(**fields)
         assert set(columns["outcome"]) <= set(OUTCOMES)
         assert set(columns["cause"]) <= set(CAUSES)
+
+
+def test_the_documented_rules_are_those_of_the_code() -> None:
+    from pathlib import Path
+
+    import nnxor.diagnosis
+
+    text = str(nnxor.diagnosis.__doc__)
+    rules = text[text.index("- diverged:") : text.index("The cause of an unsolved run:")].rstrip()
+    assert rules in (Path(__file__).parents[2] / "docs" / "columns.md").read_text(encoding="utf-8")
