@@ -130,7 +130,8 @@ def explain_number(config: Mapping[str, Any], condition: Condition) -> Condition
     """The trap that a final loss or predictions belong to, in words; the condition under the loss that it is one of."""
     from experiments.progress import paragraph, say
     from nnxor.condition import Success
-    from nnxor.levels import LOSSES, decode, decode_predictions
+    from nnxor.decoder import decode, decode_predictions
+    from nnxor.levels import LOSSES
 
     if condition.smooth or condition.output == "relu" or (condition.output == "sigmoid") != (condition.loss == "bce"):
         raise InputError(
@@ -250,7 +251,7 @@ def _columns(condition: Condition, weights: Weights, epochs: int) -> dict[str, n
 
 def _say_where(now: Mapping[str, Any], condition: Condition) -> None:
     from experiments.progress import paragraph, say
-    from nnxor.levels import decode_predictions
+    from nnxor.decoder import decode_predictions
 
     rows = condition.task.row_names
     y = tuple(float(now[f"y_{name}"][0]) for name in rows)

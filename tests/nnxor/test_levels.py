@@ -13,15 +13,10 @@ from hypothesis import strategies as st
 from experiments import catalog
 from nnxor import arithmetic, engines
 from nnxor.condition import Condition, Success
+from nnxor.decoder import decode, decode_predictions
 from nnxor.diagnosis import diagnose
 from nnxor.draws import draw
-from nnxor.levels import (
-    activation_patterns,
-    decode,
-    decode_predictions,
-    levels,
-    reachable_units,
-)
+from nnxor.levels import activation_patterns, levels, reachable_units
 from nnxor.tasks import XOR, Task
 
 SIGNS = Task("signs", ((-1, -1), (-1, 1), (1, -1), (1, 1)), (0, 1, 1, 0))
