@@ -74,7 +74,7 @@ def certificates(condition: Condition, outcome: np.ndarray, weights: Weights) ->
 
 
 def warm_up(batches: Iterable[Batch], engine: str) -> None:
-    """Run each kernel for no epoch, so that what has to be compiled is, once, before workers start."""
+    """Run each kernel for an epoch, so that what has to be compiled is, once, before workers start."""
     if engine != "numba":
         return
     from nnxor.engines.compiled import variant
@@ -85,7 +85,7 @@ def warm_up(batches: Iterable[Batch], engine: str) -> None:
             kind = variant(condition)
             if kind not in seen:
                 seen.add(kind)
-                _train(Batch(condition.with_(epochs=0), range(batch.seeds.start, batch.seeds.start + 1)), engine)
+                _train(Batch(condition.with_(epochs=1), range(batch.seeds.start, batch.seeds.start + 1)), engine)
 
 
 def execute(

@@ -63,6 +63,7 @@ def _probe(batch: Batch, engine: str) -> tuple[float, float]:
     """Seconds an epoch of one training, and bytes a trial."""
     start = batch.seeds.start
     seeds = range(start, start + MULTIPLE[engine])
+    train_batch(Batch(batch.condition.with_(epochs=min(batch.condition.epochs, 1)), seeds), engine)  # once for all
     epochs, taken = 1, 0.0
     while taken < PROBE_SECONDS / 4 and epochs < batch.condition.epochs:
         epochs = min(epochs * 8, batch.condition.epochs)

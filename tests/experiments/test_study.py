@@ -11,6 +11,7 @@ from harness import ROOT, compose
 from experiments import words
 from experiments.run import run as run_study
 from experiments.study import Study, read_study
+from nnxor.engines.square import square_kernel
 
 STUDIES = words.names("study")
 
@@ -103,3 +104,13 @@ def test_the_default_study_is_the_articles() -> None:
     assert set(values(found, "hidden", "init", "lr")) == {
         (h, i, lr) for h in (4, 10) for i in ("uniform", "he") for lr in (0.01, 0.03, 0.1, 0.2)
     }
+
+
+@pytest.mark.parametrize("name", ["article", "published/all"])
+def test_an_estimate_is_no_matter_of_hours(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A kernel compiled within the probe, or a table looked up once, made seconds of training look like hours."""
+    square_kernel.cache_clear()
+    assert run_study(compose(f"study={name}", "dry_run=true", f"output={tmp_path / 'x'}", "parallel.n_jobs=1")) == 0
+    told = capsys.readouterr().out.partition("time         about ")[2].partition(" with")[0]
+    assert told
+    assert "h" not in told
