@@ -85,7 +85,8 @@ def warm_up(batches: Iterable[Batch], engine: str) -> None:
             kind = variant(condition)
             if kind not in seen:
                 seen.add(kind)
-                _train(Batch(condition.with_(epochs=1), range(batch.seeds.start, batch.seeds.start + 1)), engine)
+                seed = batch.seeds.start
+                train_batch(Batch(condition.with_(epochs=1), range(seed, seed + 1)), engine)  # whatever goes wrong
 
 
 def execute(
