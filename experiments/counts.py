@@ -32,7 +32,7 @@ from experiments.files import replacing
 from experiments.parts import Part, read_table
 from experiments.study import Study
 from experiments.table import CONDITION_COLUMNS, RESULT_COLUMNS, TEXT, Digest, encode, with_condition
-from experiments.trials import Slices, Written, damaged, sha256_of
+from experiments.trials import Slices, Written, damaged, in_groups, sha256_of
 
 COUNTED = (
     "status", "error", "outcome", "cause", "merged", "dead_init", "dead_final", "linear_final", "revived", "minimum",
@@ -234,7 +234,7 @@ def write(path: Path, study: Study, held: dict[str, Held], parts: dict[str, list
     digest, rows, failed = Digest(), 0, 0
     with replacing(path) as temporary:
         with pq.ParquetWriter(temporary, SCHEMA, compression="zstd", write_page_checksum=True) as writer:
-            for table in _in_groups(_merged(path, study, held, parts, whole)):
+            for table in in_groups(_merged(path, study, held, parts, whole), ROW_GROUP):
                 encoded = encode(table, SCHEMA)
                 writer.write_table(encoded, row_group_size=ROW_GROUP)
                 digest.update(encoded)
@@ -277,18 +277,3 @@ def _fine(table: pa.Table) -> pa.Table:
     """Old counts as a part holds them, without trainings that failed: these were tried again."""
     plain = table.select(PLAIN.names).cast(PLAIN)
     return plain.filter(pc.fill_null(pc.equal(plain["status"], "ok"), True))
-
-
-def _in_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """The same rows in pieces of ROW_GROUP, however they came."""
-    waiting: list[pa.Table] = []
-    n = 0
-    for table in tables:
-        waiting.append(table)
-        n += len(table)
-        while n >= ROW_GROUP:
-            together = pa.concat_tables(waiting)
-            yield together.slice(0, ROW_GROUP)
-            waiting, n = [together.slice(ROW_GROUP)], n - ROW_GROUP
-    if n:
-        yield pa.concat_tables(waiting)

@@ -106,23 +106,13 @@ def read_network_condition(config: Mapping[str, Any], values: dict[str, object])
     """The condition of the network in a file, whose width the file tells."""
     import numpy as np
 
-    from experiments.fields import make_condition, refuse_useless
+    from experiments.fields import refuse_useless
     from experiments.options import read_path
-    from experiments.weights import load_weights
+    from experiments.weights import condition_of, load_weights
 
     weights = load_weights(read_path("weights", config["weights"]), np.dtype(np.float64))
-    n_inputs, hidden, _ = weights.W1.shape
-    if values.get("hidden", hidden) != hidden:
-        raise InputError(f"hidden={values['hidden']} contradicts weights={config['weights']}, which has {hidden} units")
-    condition = make_condition({**values, "hidden": hidden})
+    condition = condition_of(weights, values, str(config["weights"]))
     refuse_useless(values, [condition])
-    if n_inputs != condition.task.n_inputs:
-        raise InputError(
-            f"weights={config['weights']} is for {n_inputs} inputs; "
-            f"task={condition.task.name} has {condition.task.n_inputs}"
-        )
-    if not condition.bias and (weights.b1.any() or weights.b2.any()):
-        raise InputError(f"bias=false contradicts weights={config['weights']}, which has biases other than 0")
     return condition
 
 
@@ -144,7 +134,7 @@ def explain_number(config: Mapping[str, Any], condition: Condition) -> Condition
             "looked up; give the network itself, as FILE.npz"
         )
     slope = condition.slope if condition.activation == "leaky_relu" else 0.0
-    setting = (condition.task, condition.loss, condition.hidden, condition.bias, slope, condition.task.multiplicities)
+    setting = (condition.task, condition.loss, condition.hidden, condition.bias, slope)
     try:
         if config["loss"] is not None:
             found = decode(_number("loss", config["loss"]), *setting)
@@ -182,12 +172,10 @@ def explain_chances(condition: Condition) -> None:
     from experiments.progress import paragraph, say
     from nnxor import engines
     from nnxor.diagnosis import diagnose as columns_of
-    from nnxor.draws import draw
+    from nnxor.draws import initial_weights
 
     seeds = range(DRAWS)
-    weights = draw(
-        condition.init, condition.task.n_inputs, condition.hidden, seeds, condition.bias, scale=condition.scale
-    )
+    weights = initial_weights(condition, seeds)
     columns = columns_of(condition, weights, engines.load(engines.fastest()[0])(condition, weights, seeds))
     labels = [
         f"stuck at {plateau:.4g}" if str(outcome).startswith("stuck") else str(outcome)
@@ -271,9 +259,7 @@ def _say_where(now: Mapping[str, Any], condition: Condition) -> None:
     elif plain and now["outcome"][0] != "solved" and len(rows) <= MOST_ROWS:
         slope = condition.slope if condition.activation == "leaky_relu" else 0.0
         task = condition.task
-        text = decode_predictions(
-            y, task, condition.loss, condition.hidden, condition.bias, slope, task.multiplicities
-        ).text
+        text = decode_predictions(y, task, condition.loss, condition.hidden, condition.bias, slope).text
         say(paragraph(text))
     else:
         say(f"outcome: {now['outcome'][0]}")

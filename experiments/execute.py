@@ -20,7 +20,7 @@ from experiments.options import Cluster
 from experiments.table import failed_table, part_table
 from nnxor import engines
 from nnxor.condition import Condition
-from nnxor.draws import Weights, draw
+from nnxor.draws import Weights, initial_weights
 from nnxor.rescue import onward_condition, train_and_diagnose
 
 Result = tuple[Batch, pa.Table]
@@ -53,9 +53,7 @@ def as_recorded(batch: Batch, rows: pa.Table) -> pa.Table:
 
 def _train(batch: Batch, engine: str) -> pa.Table:
     condition = batch.condition
-    start = draw(
-        condition.init, condition.task.n_inputs, condition.hidden, batch.seeds, condition.bias, scale=condition.scale
-    )
+    start = initial_weights(condition, batch.seeds)
     weights, columns = train_and_diagnose(engines.load(engine), condition, start, batch.seeds)
     if batch.certify:
         columns["minimum"] = certificates(onward_condition(condition), columns["outcome"], weights)

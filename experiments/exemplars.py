@@ -21,7 +21,7 @@ from experiments.study import Study
 from nnxor import engines
 from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
-from nnxor.draws import Weights, draw
+from nnxor.draws import Weights, initial_weights
 
 POINTS_A_DECADE = 12
 
@@ -45,8 +45,7 @@ def write_exemplars(folder: Path, study: Study) -> None:
             run = mine.loc[mine["seed"].idxmin()]
             seed = int(run["seed"])
             condition = by_key[key]
-            n_inputs, seeds = condition.task.n_inputs, range(seed, seed + 1)
-            start = draw(condition.init, n_inputs, condition.hidden, seeds, condition.bias, scale=condition.scale)
+            start = initial_weights(condition, range(seed, seed + 1))
             kind = str(run["minimum"]) if isinstance(run["minimum"], str) else None
             exemplars.append({**exemplar(condition, start, seed, engine), "minimum": kind})
     write_text(folder / "exemplars.json", json.dumps(exemplars, indent=1, allow_nan=False) + "\n")

@@ -91,8 +91,8 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
         whole,
     )
     from experiments.options import read_path
-    from experiments.weights import load_weights
-    from nnxor.draws import draw
+    from experiments.weights import condition_of, load_weights
+    from nnxor.draws import initial_weights
 
     config = {**config, "task": config["task"]["name"]}
     others = [name for name in FIELDS if name not in ("init", "rescue")]
@@ -108,9 +108,7 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
     refuse_useless(values, [condition])
     seed = 0 if config["seed"] is None else whole("seed", config["seed"], 0, 2**63 - 1)
     if config["weights"] is None:
-        n_inputs, seeds = condition.task.n_inputs, range(seed, seed + 1)
-        start = draw(condition.init, n_inputs, condition.hidden, seeds, condition.bias, scale=condition.scale)
-        return condition, start, seed
+        return condition, initial_weights(condition, range(seed, seed + 1)), seed
     weights = load_weights(read_path("weights", config["weights"]), condition.numpy_dtype)
     for override in HydraConfig.get().overrides.task:
         useless = (
@@ -118,17 +116,7 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
         )  # the seed shuffles mini-batches
         if override.split("=")[0].split(".")[0] in useless:
             raise InputError(f"{override} would do nothing, since weights={config['weights']} is given")
-    n_inputs, hidden, _ = weights.W1.shape
-    if n_inputs != condition.task.n_inputs:
-        raise InputError(
-            f"weights={config['weights']} is for {n_inputs} inputs; "
-            f"task={condition.task.name} has {condition.task.n_inputs}"
-        )
-    if "hidden" in values and values["hidden"] != hidden:
-        raise InputError(f"hidden={values['hidden']} contradicts weights={config['weights']}, which has {hidden} units")
-    if not condition.bias and (weights.b1.any() or weights.b2.any()):
-        raise InputError(f"bias=false contradicts weights={config['weights']}, which has biases other than 0")
-    return make_condition({**values, "hidden": hidden}), weights, seed
+    return condition_of(weights, values, str(config["weights"])), weights, seed
 
 
 class Printout:

@@ -93,7 +93,7 @@ def write(path: Path, study: Study, held: dict[str, Rows], parts: dict[str, list
     digest, failed, rows = Digest(), 0, 0
     with replacing(path) as temporary:
         with pq.ParquetWriter(temporary, wanted, compression="zstd", write_page_checksum=True) as writer:
-            for table in _in_groups(_sorted(path, study, held, parts, wanted)):
+            for table in in_groups(_sorted(path, study, held, parts, wanted), ROW_GROUP):
                 encoded = encode(table, wanted)
                 writer.write_table(encoded, row_group_size=ROW_GROUP)
                 digest.update(encoded)
@@ -163,17 +163,17 @@ class Slices:
         return self._kept[1]
 
 
-def _in_groups(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """The same rows in pieces of ROW_GROUP, however they came."""
+def in_groups(tables: Iterator[pa.Table], size: int) -> Iterator[pa.Table]:
+    """The same rows in pieces of that size, however they came."""
     waiting: list[pa.Table] = []
     n = 0
     for table in tables:
         waiting.append(table)
         n += len(table)
-        while n >= ROW_GROUP:
+        while n >= size:
             together = pa.concat_tables(waiting)
-            yield together.slice(0, ROW_GROUP)
-            waiting, n = [together.slice(ROW_GROUP)], n - ROW_GROUP
+            yield together.slice(0, size)
+            waiting, n = [together.slice(size)], n - size
     if n:
         yield pa.concat_tables(waiting)
 

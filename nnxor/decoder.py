@@ -66,7 +66,6 @@ def decode(
     hidden: int = 4,
     bias: bool = True,
     slope: float = 0.0,
-    multiplicities: tuple[int, ...] | None = None,
     tolerance: float = TOLERANCE,
 ) -> Decoded:
     """The trap that a final loss belongs to; if none of `loss` fits, that of another convention where one does.
@@ -77,9 +76,9 @@ def decode(
     """
     if not 0 <= value < np.inf:
         raise ValueError(f"loss={value}: a finite number from 0")
-    found, complete = _within_reach(task, loss, hidden, bias, slope, multiplicities)
+    found, complete = _within_reach(task, loss, hidden, bias, slope)
     level, distance = _nearest(value, found)
-    readings = _readings(value, task, loss, (hidden, bias, slope, multiplicities), tolerance)
+    readings = _readings(value, task, loss, (hidden, bias, slope), tolerance)
     if distance <= tolerance or not readings:
         matches = distance <= tolerance
         text = _loss_text(value, loss, level, distance, matches, task)
@@ -102,7 +101,6 @@ def decode_predictions(
     hidden: int = 4,
     bias: bool = True,
     slope: float = 0.0,
-    multiplicities: tuple[int, ...] | None = None,
     tolerance: float = PREDICTION_TOLERANCE,
 ) -> Decoded:
     """The trap that final predictions (N,) belong to: which rows are merged, which are right.
@@ -113,7 +111,7 @@ def decode_predictions(
     y = np.asarray(y, np.float64)
     if y.shape != (task.n_rows,) or not np.isfinite(y).all():
         raise ValueError(f"predictions {y.tolist()}: {task.n_rows} finite numbers, one a row")
-    found, complete = _within_reach(task, loss, hidden, bias, slope, multiplicities)
+    found, complete = _within_reach(task, loss, hidden, bias, slope)
     distance, level, rest = min(
         ((float(np.abs(y - rest.predictions).max()), level, rest) for level in found for rest in level.rests),
         key=lambda candidate: candidate[0],
@@ -133,12 +131,10 @@ def decode_predictions(
     return Decoded(level, loss, distance, False, (), complete, text)
 
 
-def _within_reach(
-    task: Task, loss: str, hidden: int, bias: bool, slope: float, multiplicities: tuple[int, ...] | None
-) -> tuple[tuple[Level, ...], bool]:
+def _within_reach(task: Task, loss: str, hidden: int, bias: bool, slope: float) -> tuple[tuple[Level, ...], bool]:
     """The levels, or as many as can be enumerated, and whether these are all."""
     reach = reachable_units(task, hidden, bias, slope, FEW_SETS if loss == "bce" else MOST_SETS)
-    found = levels(task, loss, hidden, bias, slope, multiplicities, max_units=reach)
+    found = levels(task, loss, hidden, bias, slope, max_units=reach)
     return found, reach >= min(hidden, task.n_rows)
 
 
@@ -151,11 +147,11 @@ def _readings(
     value: float,
     task: Task,
     loss: str,
-    network: tuple[int, bool, float, tuple[int, ...] | None],
+    network: tuple[int, bool, float],
     tolerance: float,
 ) -> list[tuple[str, Level]]:
     """Other conventions in which the number is a level above 0, with that level in the convention's units."""
-    n = sum(network[3]) if network[3] is not None else task.n_rows
+    n = task.n_examples
     of = {"half_sse": ("half_sse", 1.0), "mse": ("mse", 1.0), "sse": ("half_sse", 2.0), "half_mse": ("mse", 0.5)}
     if all(0 <= t <= 1 for t in task.targets):
         of |= {"bce": ("bce", 1.0), "bce_sum": ("bce", float(n))}

@@ -191,7 +191,7 @@ def _approach(
 
     slope = condition.slope if condition.activation == "leaky_relu" else 0.0
     task = condition.task
-    found = levels(task, "bce", condition.hidden, condition.bias, slope, task.multiplicities)
+    found = levels(task, "bce", condition.hidden, condition.bias, slope)
     values = np.array([level.value for level in found if level.value > APPROACH_TOLERANCE])  # 0 is no trap
     if not len(values):
         return loss.astype(np.float64), np.full(len(loss), -1)

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.random import Philox
 from numpy.typing import NDArray
 
+from nnxor.condition import Condition
 from nnxor.inits import Distribution, GivenWeights, Init
 from nnxor.protocol import ROOT_SEED
 
@@ -103,6 +104,12 @@ def draw(
     if bias:
         fill(b2, init.biases, uniforms(0, 0, seeds, again)[:, 0], hidden, 1)
     return Weights(W1, b1, W2, b2)
+
+
+def initial_weights(condition: Condition, seeds: range, again: int = 0) -> Weights:
+    """Where the trainings of a condition with these seeds start (see `draw`)."""
+    c = condition
+    return draw(c.init, c.task.n_inputs, c.hidden, seeds, c.bias, again, c.scale)
 
 
 def _given(init: GivenWeights, n_inputs: int, hidden: int, seeds: range, bias: bool, scale: float) -> Weights:

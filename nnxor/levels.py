@@ -100,19 +100,17 @@ def levels(
     hidden: int = 4,
     bias: bool = True,
     slope: float = 0.0,
-    multiplicities: tuple[int, ...] | None = None,
     max_units: int | None = None,
 ) -> tuple[Level, ...]:
     """Every level at which a network of `hidden` units can rest, from the lowest.
 
-    `slope` is that of leaky_relu below 0 (0 for ReLU), `multiplicities` how often each row counts (N,),
-    if not as often as the task says.
+    `slope` is that of leaky_relu below 0 (0 for ReLU); rows count as often as the task says.
     `max_units` examines networks with at most so many different patterns among their live units
     only: these are levels of every wider network too, but may not be all. Without it, or from N on,
     all are found. Raises ValueError for a loss or a task without such levels, and where more than
     `MOST_SETS` sets of patterns would have to be examined; the message says which `max_units` is within reach.
     """
-    weights = tuple(multiplicities or task.multiplicities or (1,) * task.n_rows)
+    weights = task.multiplicities or (1,) * task.n_rows
     _check(task, loss, weights)
     enough = min(hidden, task.n_rows)
     wanted = enough if max_units is None else min(enough, max_units)

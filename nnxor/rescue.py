@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from nnxor import arithmetic
 from nnxor.condition import Condition
 from nnxor.diagnosis import Columns, diagnose
-from nnxor.draws import Weights, draw, uniforms
+from nnxor.draws import Weights, initial_weights, uniforms
 from nnxor.engines.trace import Trace, Trained
 
 if TYPE_CHECKING:
@@ -125,9 +125,7 @@ def as_many_alive(condition: Condition, weights: Weights, seeds: range) -> Units
 
 def fresh(condition: Condition, seeds: range) -> Weights:
     """The second draw of these seeds, in the condition's dtype."""
-    n_inputs = condition.task.n_inputs
-    drawn = draw(condition.init, n_inputs, condition.hidden, seeds, condition.bias, FRESH, condition.scale)
-    return drawn.astype(condition.numpy_dtype)
+    return initial_weights(condition, seeds, FRESH).astype(condition.numpy_dtype)
 
 
 def redrawn(condition: Condition, weights: Weights, seeds: range, units: Units) -> Weights:

@@ -85,8 +85,9 @@ def test_the_patterns_of_two_inputs_are_the_14_threshold_functions() -> None:
 
 def test_a_row_that_counts_twice_is_two_rows() -> None:
     twice = Task("twice", (*XOR.inputs, (0, 0)), (*XOR.targets, 0))
+    counted = Task("counted", XOR.inputs, XOR.targets, 2, (2, 1, 1, 1))
     for loss in ("half_sse", "mse", "bce"):
-        assert values(XOR, loss, 2, multiplicities=(2, 1, 1, 1)) == pytest.approx(values(twice, loss, 2), abs=1e-9)
+        assert values(counted, loss, 2) == pytest.approx(values(twice, loss, 2), abs=1e-9)
 
 
 @pytest.mark.parametrize("name", ["and", "or", "xor", "xnor", "nand", "implies"])
@@ -192,8 +193,8 @@ def test_too_large_an_enumeration_is_refused_and_says_what_is_within_reach() -> 
     [
         ({"loss": "hinge"}, "loss=hinge"),
         ({"loss": "bce", "task": REAL}, "targets from 0 to 1"),
-        ({"multiplicities": (1, 2)}, "4 integers from 1"),
-        ({"multiplicities": (1, 2, 0, 1)}, "4 integers from 1"),
+        ({"task": Task("short", XOR.inputs, XOR.targets, 2, (1, 2))}, "4 integers from 1"),
+        ({"task": Task("none", XOR.inputs, XOR.targets, 2, (1, 2, 0, 1))}, "4 integers from 1"),
     ],
 )
 def test_what_has_no_levels_is_refused(arguments: dict[str, object], message: str) -> None:
