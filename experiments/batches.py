@@ -14,7 +14,7 @@ Spans = list[range]
 SECONDS = 0.25
 """Work in a batch, about: what is lost at most, on each worker, when a run is killed."""
 
-COST = {"numba": (0.9e-9, 0.7e-9), "numpy": (40e-9, 40e-9), "reference": (30e-6, 0.05e-6)}
+COST = {"numba": (0.6e-9, 0.45e-9), "numpy": (40e-9, 40e-9), "reference": (30e-6, 0.05e-6)}
 """Seconds for one epoch of one training: a constant, and what each hidden unit adds."""
 
 MULTIPLE = {"numba": 64, "numpy": 1024, "reference": 1}

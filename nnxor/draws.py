@@ -44,8 +44,8 @@ class Weights:
         return len(self.b2)
 
     def astype(self, dtype: np.dtype) -> Weights:
-        """A copy in another dtype."""
-        return Weights(*(array.astype(dtype) for array in self.arrays()))
+        """A copy in another dtype, with 0 for −0: what is left of a difference of 0 must not depend on who takes it."""
+        return Weights(*(array.astype(dtype) + dtype.type(0) for array in self.arrays()))
 
     def arrays(self) -> tuple[Array, Array, Array, Array]:
         """W1, b1, W2, b2."""

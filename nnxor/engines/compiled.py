@@ -16,25 +16,32 @@ from nnxor.shuffles import streams
 
 
 def train(
-    condition: Condition, start: Weights, seeds: NDArray[np.integer] | range | None = None, *, jump: bool = True
+    condition: Condition,
+    start: Weights,
+    seeds: NDArray[np.integer] | range | None = None,
+    *,
+    jump: bool = True,
+    drop: bool = True,
 ) -> Trained:
     """Train every network of `start`; `seeds` shuffle its mini-batches, if there are any.
 
-    Where the fast kernel trains, a training whose parameters repeat is not run to its end: the rest follows from one
-    period. `jump=False` looks for no repeats and runs every epoch; all else that comes out is the same, bit for bit.
+    Where the fast kernel trains, what cannot matter is left out: a training whose parameters repeat, or which has
+    diverged, is not run to its end (`jump`), and units that are dead for ever are not computed (`drop`). With both off
+    every unit goes through every epoch and no repeats are looked for; else the same comes out, bit for bit. Only a
+    network that diverges has other parameters then, of which as many are no numbers as make it count as diverged.
     """
     n = start.n_networks
     padding = -n % LANES
     stream = np.pad(streams(condition, seeds, n), (0, padding))
     weights = Weights(
         *(
-            np.pad(array.astype(condition.numpy_dtype), [(0, 0)] * (array.ndim - 1) + [(0, padding)])
-            for array in start.arrays()
+            np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, padding)])
+            for array in start.astype(condition.numpy_dtype).arrays()
         )
     )
     trace = Trace.empty(n + padding)
     if fits_square(condition):
-        weights = train_square(condition, weights, trace, jump)
+        weights = train_square(condition, weights, trace, jump, drop)
     else:
         general.kernel(*weights.arrays(), stream, general.settings(condition), *trace.of_every_kernel())
     return Trained(weights.take(slice(0, n)), trace.take(slice(0, n)))

@@ -15,8 +15,8 @@ some checkpoint c, its settled epoch is at most c and its period p below watched
 c + p < E. Both numbers are then exact; otherwise they are unknown, which does not say that the
 training never repeats.
 
-Equal means equal bits. 0 and −0 differ, since they could end as different bits of a prediction,
-and NaN equals nothing, so that a training that ends in NaN does not count as settled.
+Equal means equal bits, and NaN equals nothing, so that a training that ends in NaN does not count as
+settled. No parameter is ever −0: engines start with 0 for it, and no difference of others is −0.
 
 Here a state is a column of a table of all parameters, (P, R): the rows of W1, then b1, W2 and b2.
 Both numbers come from few states: being on the cycle is for good, and so is the death of a ReLU

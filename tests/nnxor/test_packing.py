@@ -1,0 +1,61 @@
+"""Live units go first and come back: nothing is lost on the way, and the kernel may leave the others out."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nnxor import arithmetic
+from nnxor.condition import Condition
+from nnxor.draws import draw
+from nnxor.engines.packing import PackedHistory, in_order, live_first
+from nnxor.engines.repeats import Table, to_table, to_weights
+from nnxor.inits import UNIFORM
+
+
+def table_of(hidden: int, n: int, first_seed: int = 0) -> Table:
+    return to_table(draw(UNIFORM, 2, hidden, range(first_seed, first_seed + n)))
+
+
+def identity(hidden: int, n: int) -> np.ndarray:
+    return np.repeat(np.arange(hidden, dtype=np.int16)[:, None], n, axis=1)
+
+
+def alive(table: Table) -> np.ndarray:
+    condition = Condition(hidden=(len(table) - 1) // 4)
+    return arithmetic.any_active(condition, arithmetic.preactivations(condition, to_weights(table, 2)))
+
+
+@given(hidden=st.integers(1, 9), n=st.integers(1, 20), first_seed=st.integers(0, 1000), data=st.data())
+def test_live_units_come_first_in_their_order(hidden: int, n: int, first_seed: int, data: st.DataObject) -> None:
+    table = table_of(hidden, n, first_seed)
+    columns = np.array(data.draw(st.permutations(range(n))))
+    packed, units, n_live = live_first(table, identity(hidden, n), columns)
+    assert np.array_equal(n_live, alive(table)[:, columns].sum(axis=0))
+    for j, live in enumerate(n_live):
+        assert alive(packed)[:, j].tolist() == [True] * live + [False] * (hidden - live)
+        assert sorted(units[:live, j]) == units[:live, j].tolist()
+        assert sorted(units[:, j]) == list(range(hidden))
+
+
+@given(hidden=st.integers(1, 9), n=st.integers(1, 20), first_seed=st.integers(0, 1000), data=st.data())
+def test_they_come_back_to_where_they_were(hidden: int, n: int, first_seed: int, data: st.DataObject) -> None:
+    table = table_of(hidden, n, first_seed)
+    columns = np.array(data.draw(st.permutations(range(n))))
+    packed, units, _ = live_first(table, identity(hidden, n), columns)
+    again, units, _ = live_first(packed, units, np.arange(n)[::-1])  # packed twice
+    back = in_order(again[None], units[None], np.zeros(n, int), np.argsort(columns[::-1]))
+    assert back.tobytes() == table.tobytes()
+
+
+def test_a_history_gives_each_training_its_own_state_whatever_order_it_was_kept_in() -> None:
+    hidden, n = 5, 6
+    first, second = table_of(hidden, n), table_of(hidden, n, 100)
+    history = PackedHistory(100, first, identity(hidden, n))
+    history.keep_packed(first, np.arange(n), identity(hidden, n))
+    stay = np.array([4, 0, 2])
+    packed, units, _ = live_first(second, identity(hidden, n), stay)
+    history.keep_packed(packed, stay, units)
+    states = history.at(np.array([0, 1, 1, 0]), np.array([5, 2, 4, 1]))
+    assert np.array_equal(states, np.stack([first[:, 5], second[:, 2], second[:, 4], first[:, 1]], axis=1))
