@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from experiments.cli import start
+from experiments.contenders import INIT, JAX, LEFT_OUT, LR, NUMPY_LOOP, PYTORCH_LOOP, Row, time_left_out, time_width
 from experiments.errors import DONE, InputError
+from experiments.whole_commands import commands, time_command
 
-if TYPE_CHECKING:
-    from nnxor.condition import Condition
-    from nnxor.draws import Weights
-
-COLUMNS = ["hidden", "init", "lr", "contender", "cores", "ms_per_training", "ms_min", "ms_max", "trainings_per_s"]
-
-LR = 0.1
-INIT = "uniform"
-
-CONDITIONS = tuple((init, lr) for init in ("uniform", "he") for lr in (0.01, 0.03, 0.1, 0.2))
-"""The default study's, for each width."""
-
-IN_STUDY = 1000
-"""Its trainings of a condition, which are a batch."""
-
-JUMP, NO_JUMP = "engine numba", "engine numba, no jump"
-
-
-@dataclass(frozen=True)
-class Contender:
-    """Somebody who trains: a name, how many cores, trainings at once, the share of the epochs timed, and how."""
-
-    name: str
-    cores: int
-    trainings: int
-    share: float
-    train: Callable[[Condition, Weights], object]
+FILES = ("engines.csv", "left_out.csv", "commands.csv", "machine.json", "speed.png", "speed.svg")
+"""What the folder holds in the end."""
 
 
 def main() -> None:
@@ -46,193 +22,136 @@ def main() -> None:
 
 
 def benchmark(config: Mapping[str, Any]) -> int:
-    """Time all contenders for each width; print a table and write a CSV file."""
+    """Time all contenders for each width, then whole commands; print tables, write files and a figure."""
+    from analysis.speed import write_figure
     from experiments.fields import MAX_EPOCHS, known_keys, whole
-    from experiments.options import read_path
+    from experiments.manifest import now, provenance
+    from experiments.options import available_cores, read_path
     from experiments.progress import say
 
-    known_keys("", config, ["hidden", "epochs", "repeats", "output"])
+    known_keys("", config, ["hidden", "epochs", "repeats", "trainings", "output"])
     widths = config["hidden"] if isinstance(config["hidden"], list) else [config["hidden"]]
     for value in widths:
         whole("hidden", value, 1, 4096)
+    if not widths:
+        raise InputError("hidden=[] is empty")
     epochs, repeats = whole("epochs", config["epochs"], 1, MAX_EPOCHS), whole("repeats", config["repeats"], 1, 1000)
-    output = read_path("output", config["output"])
-    if not widths or output.is_dir():
-        raise InputError("hidden=[] is empty" if not widths else f"output={output} is a folder; allowed: a file")
-    write_csv(output, [])  # refuse a bad path before the work, not after it
-    rows = []
+    trainings = _trainings(config["trainings"])
+    folder = _folder(read_path("output", config["output"]))
+
+    machine = {"started": now(), "cores": available_cores(), **provenance()}
+    (folder / "machine.json").write_text(json.dumps(machine, indent=2) + "\n", encoding="utf-8")
+    engines: list[Row] = []
+    left_out: list[Row] = []
+    whole_runs: list[Row] = []
     for hidden in widths:
-        timed = time_width(hidden, epochs, repeats)
-        say("\n".join(table(timed, epochs)))
-        jumps = time_jumps(hidden, epochs, repeats)
-        say("\n".join(jump_table(jumps, epochs)))
-        rows += timed + jumps
-    write_csv(output, rows)
-    say(f"figures: {output}")
+        engines += (timed := time_width(hidden, epochs, repeats))
+        say("\n".join(table(timed)))
+        write_csv(folder / "engines.csv", engines)
+        left_out += (timed := time_left_out(hidden, epochs, repeats))
+        say("\n".join(left_out_table(timed)))
+        write_csv(folder / "left_out.csv", left_out)
+    if len(widths) > 1:
+        say(all_widths(left_out))
+    say("\n".join(commands_head()))
+    for command in commands(epochs, trainings) if trainings else []:
+        whole_runs.append(time_command(command, repeats))
+        say(commands_line(whole_runs[-1]))
+        write_csv(folder / "commands.csv", whole_runs)
+    write_figure(folder)
+    say(f"\nfigures: {folder}")
     return DONE
 
 
-def contenders() -> list[Contender]:
-    """Everybody who is installed; the article's loop in NumPy first, as the measure of the others."""
-    import importlib.util
+def _trainings(value: object) -> int:
+    from experiments.fields import whole
 
-    from experiments import peers
-    from experiments.options import available_cores
-
-    cores = available_cores()
-    found = [Contender("article's loop, NumPy", 1, 1, 0.2, peers.article_numpy)]
-    if importlib.util.find_spec("torch"):
-        found.append(Contender("article's loop, PyTorch", 1, 1, 0.2, peers.article_pytorch))
-    if importlib.util.find_spec("jax"):
-        found.append(Contender("JAX, vmap + scan", cores, 1024, 0.2, peers.vmapped_jax))
-    for name, engine, trainings, share in (
-        ("engine reference", "reference", 1, 0.2),
-        ("engine numpy", "numpy", 512, 0.05),
-        (NO_JUMP, "numba", 2048, 1.0),
-        (JUMP, "numba", 2048, 1.0),
-    ):
-        options = {"jump": False} if name == NO_JUMP else {}
-        found.append(Contender(name, 1, trainings, share, _engine(engine, options)))
-        if cores > 1:
-            found.append(Contender(name, cores, cores * trainings, share, _spread(engine, cores, options)))
-    return found
+    trainings = whole("trainings", value, 0, 10**9)
+    if trainings % 16:
+        raise InputError(
+            f"trainings={trainings} is not allowed; allowed: a multiple of 16, the default study's conditions"
+        )
+    return trainings
 
 
-def _engine(name: str, options: Mapping[str, bool]) -> Callable[[Condition, Weights], object]:
-    from nnxor import engines
-
-    train: Callable[..., object] = engines.load(name)
-    return partial(train, **options)
-
-
-def _spread(name: str, cores: int, options: Mapping[str, bool]) -> Callable[[Condition, Weights], object]:
-    """The engine on all cores: threads for the compiled one, processes for the others."""
-    import numpy as np
-    from joblib import Parallel, delayed
-
-    from nnxor import engines
-
-    backend = "threading" if name == "numba" else "loky"
-
-    def train(condition: Condition, weights: Weights) -> object:
-        parts = [weights.take(part) for part in np.array_split(np.arange(weights.n_networks), cores)]
-        engine: Callable[..., object] = engines.load(name)
-        jobs = (delayed(engine)(condition, part, **options) for part in parts)
-        return Parallel(n_jobs=cores, backend=backend)(jobs)
-
-    return train
+def _folder(path: Path) -> Path:
+    """The folder for the files, empty of those of an earlier run; InputError, before any work, if that cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        for name in FILES:
+            (path / name).unlink(missing_ok=True)
+        (path / "machine.json").touch()
+    except OSError as error:
+        raise InputError(f"output={path} cannot be a folder for the figures: {error.strerror or error}") from None
+    return path
 
 
-def time_width(hidden: int, epochs: int, repeats: int) -> list[dict[str, Any]]:
-    """A row a contender: the median, over rounds, of the seconds that one training of `epochs` epochs takes."""
-    import time
-
-    from experiments import catalog
-    from nnxor.condition import Condition
-    from nnxor.draws import draw
-
-    everybody = contenders()
-    seconds: dict[int, list[float]] = {number: [] for number in range(len(everybody))}
-    for round_ in range(repeats + 1):  # the first round warms up: it compiles, and starts workers
-        for number, contender in enumerate(everybody):
-            part = max(1, round(epochs * contender.share))
-            condition = Condition(hidden=hidden, init=catalog.init(INIT), lr=LR, epochs=part)
-            weights = draw(condition.init, 2, hidden, range(contender.trainings))
-            began = time.perf_counter()
-            contender.train(condition, weights)
-            if round_:
-                took = time.perf_counter() - began
-                seconds[number].append(took / contender.trainings * epochs / part)
-    return [
-        _row(hidden, INIT, LR, contender.name, contender.cores, seconds[number])
-        for number, contender in enumerate(everybody)
-    ]
-
-
-def time_jumps(hidden: int, epochs: int, repeats: int) -> list[dict[str, Any]]:
-    """Rows of the numba engine on one core, with and without the jump, on the default study's conditions."""
-    import time
-
-    from experiments import catalog
-    from nnxor.condition import Condition
-    from nnxor.draws import draw
-    from nnxor.engines import compiled
-
-    rows = []
-    for init, lr in CONDITIONS:
-        condition = Condition(hidden=hidden, init=catalog.init(init), lr=lr, epochs=epochs)
-        weights = draw(condition.init, 2, hidden, range(IN_STUDY))
-        seconds: dict[bool, list[float]] = {False: [], True: []}
-        for _ in range(repeats):
-            for jump, times in seconds.items():
-                began = time.perf_counter()
-                compiled.train(condition, weights, jump=jump)
-                times.append((time.perf_counter() - began) / IN_STUDY)
-        rows += [_row(hidden, init, lr, JUMP if jump else NO_JUMP, 1, times) for jump, times in seconds.items()]
-    return rows
-
-
-def _row(hidden: int, init: str, lr: float, name: str, cores: int, seconds: list[float]) -> dict[str, Any]:
-    """A row of the figures, from the seconds that a training took in each round."""
-    import statistics
-
-    median = statistics.median(seconds)
-    return {
-        "hidden": hidden,
-        "init": init,
-        "lr": lr,
-        "contender": name,
-        "cores": cores,
-        "ms_per_training": median * 1e3,
-        "ms_min": min(seconds) * 1e3,
-        "ms_max": max(seconds) * 1e3,
-        "trainings_per_s": 1 / median,
-    }
-
-
-def table(chosen: list[dict[str, Any]], epochs: int) -> list[str]:
+def table(chosen: list[Row]) -> list[str]:
     """The rows of one width as lines of text, with the ratios to the article's loop and to JAX."""
     by_name = {row["contender"]: row["ms_per_training"] for row in chosen}
-    measures = [
-        name for name in ("article's loop, PyTorch", "article's loop, NumPy", "JAX, vmap + scan") if name in by_name
-    ]
-    short = {"article's loop, PyTorch": "x PyTorch", "article's loop, NumPy": "x NumPy", "JAX, vmap + scan": "x JAX"}
-    lines = ["", f"{chosen[0]['hidden']} hidden units, {epochs:,} epochs a training (init {INIT}, lr {LR})"]
-    lines.append(f"{'':<24}{'cores':>6}{'ms':>11}" + "".join(f"{short[name]:>11}" for name in measures))
+    measures = {PYTORCH_LOOP: "x PyTorch", NUMPY_LOOP: "x NumPy", JAX: "x JAX"}
+    measures = {name: short for name, short in measures.items() if name in by_name}
+    hidden, epochs = chosen[0]["hidden"], chosen[0]["epochs"]
+    lines = ["", f"{hidden} hidden units, {epochs:,} epochs a training (init {INIT}, lr {LR})"]
+    lines.append(f"{'':<24}{'cores':>6}{'ms':>11}" + "".join(f"{short:>11}" for short in measures.values()))
     for row in chosen:
         ratios = "".join(f"{by_name[name] / row['ms_per_training']:>11,.3g}" for name in measures)
         lines.append(f"{row['contender']:<24}{row['cores']:>6}{row['ms_per_training']:>11.4g}{ratios}")
     return lines
 
 
-def jump_table(rows: list[dict[str, Any]], epochs: int) -> list[str]:
-    """The rows of `time_jumps` as lines of text, with how many times faster the jump makes each condition."""
-    title = f"{rows[0]['hidden']} hidden units, {epochs:,} epochs, the default study's conditions on 1 core, ms"
-    lines = ["", title, f"{'init':<10}{'lr':>6}{NO_JUMP:>24}{JUMP:>15}{'x faster':>11}"]
-    sums = [0.0, 0.0]
-    for without, with_ in zip(rows[::2], rows[1::2], strict=True):
-        pair = (without["ms_per_training"], with_["ms_per_training"])
-        sums = [a + b for a, b in zip(sums, pair, strict=True)]
-        condition = f"{without['init']:<10}{without['lr']:>6}"
-        lines.append(f"{condition}{pair[0]:>24.4g}{pair[1]:>15.4g}{pair[0] / pair[1]:>11.3g}")
-    lines.append(f"{'all':<16}{sums[0]:>24.4g}{sums[1]:>15.4g}{sums[0] / sums[1]:>11.3g}")
-    return lines
+def left_out_table(rows: list[Row]) -> list[str]:
+    """The rows of `time_left_out` of one width as lines of text, with how many times faster each makes it."""
+    lines = [
+        "",
+        f"{rows[0]['hidden']} hidden units, {rows[0]['epochs']:,} epochs, the default study's conditions on 1 core",
+        "ms of CPU of the numba engine, and how many times faster it is if it leaves out:",
+        f"{'':<14}{'ms in full':>12}{'dead units':>14}{'repeats':>12}{'both':>10}{'both, ms':>12}",
+    ]
+    for n in range(0, len(rows), len(LEFT_OUT)):
+        some = rows[n : n + len(LEFT_OUT)]
+        ms = {row["left_out"]: row["ms_per_training"] for row in some}
+        lines.append(_left_out_line(f"{some[0]['init']:<9}{some[0]['lr']:>5}", ms))
+    return [*lines, _left_out_line("all", _sums(rows))]
 
 
-def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write the figures, a row a contender and width."""
+def all_widths(rows: list[Row]) -> str:
+    """The line for all conditions of all widths."""
+    return "\n" + _left_out_line("all widths", _sums(rows))
+
+
+def _left_out_line(name: str, ms: Mapping[str, float]) -> str:
+    full = ms["in full"]
+    faster = f"{full / ms['dead units']:>14.3g}{full / ms['repeats']:>12.3g}{full / ms['both']:>10.3g}"
+    return f"{name:<14}{full:>12.4g}{faster}{ms['both']:>12.4g}"
+
+
+def _sums(rows: list[Row]) -> dict[str, float]:
+    return {name: sum(row["ms_per_training"] for row in rows if row["left_out"] == name) for name in LEFT_OUT}
+
+
+def commands_head() -> list[str]:
+    """The head of the table of whole commands."""
+    head = f"{'':<26}{'trainings':>12}{'runs':>6}{'s':>8}{'min':>8}{'max':>8}{'peak MB':>10}"
+    return ["", "whole commands, from process start to end", head]
+
+
+def commands_line(row: Row) -> str:
+    """A row of `time_command` as a line of text."""
+    times = "".join(f"{row[name]:>8.3g}" for name in ("seconds", "seconds_min", "seconds_max"))
+    return f"{row['command']:<26}{row['trainings']:>12,}{row['runs']:>6}{times}{row['peak_mb']:>10,.0f}"
+
+
+def write_csv(path: Path, rows: list[Row]) -> None:
+    """Write rows that have the same columns."""
     import csv
 
     from experiments.files import replacing
 
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows(rows)
-    except OSError as error:
-        raise InputError(f"output={path} cannot be written: {error.strerror or error}") from None
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 if __name__ == "__main__":

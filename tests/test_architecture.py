@@ -55,10 +55,10 @@ def test_omegaconf_and_hydra_stop_at_the_entry_points() -> None:
     assert users == {"cli.py", "train.py"}
 
 
-def test_only_what_ends_a_run_and_the_comparison_call_the_analysis() -> None:
-    """The end of a run, the choice of its exemplars, the figures of one training, and experiments.compare."""
+def test_only_what_ends_with_tables_and_figures_calls_the_analysis() -> None:
+    """The end of a run, the choice of its exemplars, one training's figures, the comparison and the benchmark."""
     users = {path.name for path in (ROOT / "experiments").glob("*.py") if "analysis" in imports(path)}
-    assert users == {"run.py", "exemplars.py", "compare.py", "train.py"}
+    assert users == {"run.py", "exemplars.py", "compare.py", "train.py", "benchmark.py"}
 
 
 def test_what_is_counted_is_what_is_read() -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from analysis.speed import write_figure
+from analysis.trials import FolderError
 from experiments import benchmark, peers
-from experiments.errors import InputError
+from experiments.errors import InputError, RunError
+from experiments.whole_commands import Command, commands, time_command
 from nnxor import engines
 from nnxor.condition import Condition
 from nnxor.draws import draw
@@ -34,21 +38,49 @@ def test_a_peer_trains_the_same_network(library: str) -> None:
     assert final == pytest.approx(0.5 * float(((y[:, 0] - [0, 1, 1, 0]) ** 2).sum()), rel=1e-4)
 
 
-def test_it_times_every_engine_and_writes_the_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    output = tmp_path / "new" / "figures.csv"
-    config = {"hidden": 2, "epochs": 20, "repeats": 1, "output": str(output)}
-    assert benchmark.benchmark(config) == 0
-    rows = list(csv.DictReader(output.read_text().splitlines()))
-    assert {
-        "article's loop, NumPy", "engine reference", "engine numpy", "engine numba", "engine numba, no jump"
-    } <= {r["contender"] for r in rows}  # fmt: skip
-    assert len({(r["init"], r["lr"]) for r in rows}) == 8
-    for row in rows:
+def rows_of(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+def test_it_times_everybody_and_draws_the_figure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = [
+        Command("help", ("experiments.compare", "--help"), 0),
+        Command("once", ("analysis.speed", "--help"), 0, True),
+    ]
+    monkeypatch.setattr(
+        benchmark, "commands", lambda epochs, trainings: quick if (epochs, trainings) == (20, 32) else []
+    )
+    folder = tmp_path / "new"
+    assert benchmark.benchmark(config_of(folder, trainings=32, repeats=2)) == 0
+    assert {path.name for path in folder.iterdir()} == set(benchmark.FILES)
+    engines = rows_of(folder / "engines.csv")
+    assert {"article's loop, NumPy", "engine reference", "engine numpy", "engine numba, in full"} <= {
+        row["contender"] for row in engines
+    }
+    left_out = rows_of(folder / "left_out.csv")
+    assert len({(row["init"], row["lr"]) for row in left_out}) == 8
+    assert {row["left_out"] for row in left_out} == {"in full", "dead units", "repeats", "both"}
+    for row in engines + left_out:
         assert 0 < float(row["ms_min"]) <= float(row["ms_per_training"]) <= float(row["ms_max"])
+    assert [row["runs"] for row in rows_of(folder / "commands.csv")] == ["2", "1"]
+    assert json.loads((folder / "machine.json").read_text())["cores"] >= 1
     said = capsys.readouterr().out
     assert "2 hidden units, 20 epochs a training" in said
-    assert "x faster" in said
+    assert "dead units" in said
     assert max(map(len, said.splitlines()[:-1])) <= 80
+
+
+def test_what_an_earlier_run_left_goes_and_what_is_not_timed_leaves_no_file(tmp_path: Path) -> None:
+    for name in ("commands.csv", "mine.txt"):
+        (tmp_path / name).write_text("old")
+    assert benchmark.benchmark(config_of(tmp_path)) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {*benchmark.FILES, "mine.txt"} - {"commands.csv"}
+
+
+def config_of(folder: Path, **changes: object) -> dict[str, object]:
+    return {"hidden": 2, "epochs": 20, "repeats": 1, "trainings": 0, "output": str(folder), **changes}
 
 
 @pytest.mark.parametrize(
@@ -58,9 +90,38 @@ def test_it_times_every_engine_and_writes_the_figures(tmp_path: Path, capsys: py
         ({"hidden": []}, "is empty"),
         ({"epochs": 0}, "epochs=0"),
         ({"repeats": "x"}, "repeats=x"),
+        ({"trainings": 17}, "a multiple of 16"),
+        ({"output": "/dev/null"}, "output=/dev/null"),
     ],
 )
 def test_bad_settings_are_refused(change: dict[str, object], words: str, tmp_path: Path) -> None:
-    config = {"hidden": [2], "epochs": 5, "repeats": 1, "output": str(tmp_path / "x.csv"), **change}
     with pytest.raises(InputError, match=words):
-        benchmark.benchmark(config)
+        benchmark.benchmark(config_of(tmp_path / "x", **change))
+
+
+def test_the_commands_are_those_that_are_said() -> None:
+    for command in commands(epochs=300, trainings=1_000_000):
+        seeds = [word for word in command.arguments if word.startswith("seeds.count")]
+        assert command.trainings in (0, 16_000, 1_000_000)
+        assert seeds == (["seeds.count=62500"] if command.trainings == 1_000_000 else [])
+        assert not command.trainings or "base.epochs=300" in command.arguments
+
+
+def test_a_process_is_measured_apart_from_who_starts_it() -> None:
+    row = time_command(Command("little", ("json.tool", "--help"), 0), 2)
+    assert row["runs"] == 2
+    assert 0 < row["seconds_min"] <= row["seconds"] <= row["seconds_max"]
+    assert 3 < row["peak_mb"] < 60  # this process has several hundred
+
+
+def test_a_command_that_fails_ends_the_benchmark_with_its_word() -> None:
+    with pytest.raises(RunError, match=r"experiments.compare nowhere nothing ended with 2: .*nowhere"):
+        time_command(Command("bad", ("experiments.compare", "nowhere", "nothing"), 0), 1)
+
+
+def test_what_is_no_benchmark_has_no_figure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for text in (None, "a,b\n1,2\n", "hidden,epochs,contender,cores,ms_min,ms_max,trainings_per_s\n", "\0"):
+        if text is not None:
+            (tmp_path / "engines.csv").write_text(text)
+        with pytest.raises(FolderError, match=r"engines\.csv"):
+            write_figure(tmp_path)
