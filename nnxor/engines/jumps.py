@@ -93,14 +93,14 @@ class _Run:
 
     def go_on(self, first: int, last: int, watch: bool) -> None:
         """Train all from one epoch to another; those of which all is known may leave."""
-        aim = Aim(first, last, watch, False, self.tail_start, max(self.part, 1))
+        aim = Aim(
+            first=first, last=last, watch=watch, pairs=False,
+            tail_start=self.tail_start, tail_part=max(self.part, 1),
+        )  # fmt: skip
         period, unsolved, death, n_dead = blocks(self.counts)
-        seen = Seen(
-            period, unsolved, death, n_dead, blocks(self.marks), blocks(self.tail), self.walk.no_losses
-        )  # fmt: skip
-        n_done, n_lost = self.walk.kernel(
-            blocks(self.table), self.width, NO_STEPS, self.walk.constants, aim, seen
-        )  # fmt: skip
+        marks, tail = blocks(self.marks), blocks(self.tail)
+        seen = Seen(period, unsolved, death, n_dead, marks, tail, losses=self.walk.no_losses)
+        n_done, n_lost = self.walk.kernel(blocks(self.table), self.width, NO_STEPS, self.walk.constants, aim, seen)
         if n_lost:
             died = self.trainings[self.counts[3] > self.n_dead_at_start[self.trainings]]
             self.died_at[died[self.died_at[died] < 0]] = self.history.latest
