@@ -24,6 +24,10 @@ def load_engines(folder: Path) -> pd.DataFrame:
     path = folder / "engines.csv"
     try:
         engines = pd.read_csv(path)
+    except FileNotFoundError:
+        raise FolderError(
+            f"{path} does not exist; `python -m experiments.benchmark output={folder}` writes it"
+        ) from None
     except (OSError, ValueError) as error:
         raise FolderError(f"{path} is no table of a benchmark: {error}") from None
     if missing := [name for name in COLUMNS if name not in engines]:
