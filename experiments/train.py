@@ -78,45 +78,56 @@ def draw_figures(condition: Condition, start: Weights, seed: int, config: Mappin
 
 def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
     """The condition, the initial weights and the seed; InputError names what is wrong."""
+    from experiments.fields import make_condition, refuse_useless, whole
+    from nnxor.draws import initial_weights
+
+    values = read_values(config)
+    condition = make_condition(values)
+    refuse_useless(values, [condition])
+    seed = 0 if config["seed"] is None else whole("seed", config["seed"], 0, 2**63 - 1)
+    if config["weights"] is None:
+        return condition, initial_weights(condition, range(seed, seed + 1)), seed
+    condition, weights = read_given(config["weights"], values, condition)
+    return condition, weights, seed
+
+
+def read_values(config: Mapping[str, Any]) -> dict[str, object]:
+    """The fields that are given, checked; InputError names what is wrong."""
     from hydra.core.hydra_config import HydraConfig
 
     from experiments.catalog import parse_init
-    from experiments.fields import (
-        FIELDS,
-        known_keys,
-        make_condition,
-        read_field,
-        read_success,
-        refuse_useless,
-        whole,
-    )
-    from experiments.options import read_path
-    from experiments.weights import condition_of, load_weights
-    from nnxor.draws import initial_weights
+    from experiments.fields import FIELDS, known_keys, read_field, read_success
 
     config = {**config, "task": config["task"]["name"]}
     others = [name for name in FIELDS if name not in ("init", "rescue")]
     known_keys("", config, [*others, "init", "success", "seed", "weights", "save", "plot"])
     if "init" not in config:
         raise InputError("init is missing; it cannot be removed")
-    values: dict[str, object] = {
+    return {
         "init": parse_init(HydraConfig.get().runtime.choices["init"], config["init"], "init"),
         "success": read_success(config["success"] or {}),
         **{name: read_field("", name, config[name]) for name in others if config[name] is not None},
     }
-    condition = make_condition(values)
-    refuse_useless(values, [condition])
-    seed = 0 if config["seed"] is None else whole("seed", config["seed"], 0, 2**63 - 1)
-    if config["weights"] is None:
-        return condition, initial_weights(condition, range(seed, seed + 1)), seed
-    weights = load_weights(read_path("weights", config["weights"]), condition.numpy_dtype)
+
+
+def read_given(given: object, values: Mapping[str, object], condition: Condition) -> tuple[Condition, Weights]:
+    """The network in the file that `weights` names, and the condition with its width; InputError if it does not fit."""
+    from experiments.options import read_path
+    from experiments.weights import condition_of, load_weights
+
+    weights = load_weights(read_path("weights", given), condition.numpy_dtype)
+    refuse_draw(given, condition)
+    return condition_of(weights, values, str(given)), weights
+
+
+def refuse_draw(given: object, condition: Condition) -> None:
+    """InputError for an override that tells how to draw weights, where they are given."""
+    from hydra.core.hydra_config import HydraConfig
+
+    useless = ("init", "scale") if condition.batch_size else ("seed", "init", "scale")  # the seed shuffles mini-batches
     for override in HydraConfig.get().overrides.task:
-        useless = (
-            ("init", "scale") if condition.batch_size else ("seed", "init", "scale")
-        )  # the seed shuffles mini-batches
         if override.split("=")[0].split(".")[0] in useless:
-            raise InputError(f"{override} would do nothing, since weights={config['weights']} is given")
-    return condition_of(weights, values, str(config["weights"])), weights, seed
+            raise InputError(f"{override} would do nothing, since weights={given} is given")
 
 
 class Printout:
