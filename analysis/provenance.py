@@ -36,7 +36,8 @@ def method(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
         _certificates(trials),
         "Every rate has its n and a 95 % Wilson score interval (Wilson 1927). Conditions with the same seed start from "
         "the same underlying draws, whatever their init, step and width (a narrow network is the first units of a wide "
-        "one), so they are compared seed by seed: discordant pairs, the exact McNemar test, and the paired difference "
+        "one), so they are compared seed by seed (but for weights that were given, which are no draws): "
+        "discordant pairs, the exact McNemar test, and the paired difference "
         "with the interval of Newcombe's method 10 (Statistics in Medicine 17, 1998, for paired data). Groups of "
         "different runs are compared by Newcombe's method 10 for independent proportions (the same volume). p values "
         "of many comparisons are adjusted by Holm's method over one table.",

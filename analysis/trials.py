@@ -169,6 +169,11 @@ def swept(trials: pd.DataFrame) -> list[str]:
     return [name for name in FIELDS if len(trials[name].drop_duplicates()) > 1]
 
 
+def is_given(law: str) -> bool:
+    """Whether an `init_law` is the digest of weights from a file, which no seed draws."""
+    return "|" not in law
+
+
 def fine(trials: pd.DataFrame) -> pd.DataFrame:
     """The trainings that went through without an error."""
     return trials[(trials["status"] == "ok").to_numpy()]

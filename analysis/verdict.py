@@ -19,8 +19,9 @@ Rules:
    fewer live units at the end than the task needs lies above 1/2, no if it lies below.
 3. More units. For the width nearest to 10 (8 at least): yes if the Wilson interval of its success
    rate lies at or above 95 % ("almost surely"), no if it lies below.
-4. He. Paired by seed with uniform (or the first other init): yes if the interval of the difference
-   lies above 0 and Holm's adjusted p is below 0.05, no if it lies below 0 with such a p.
+4. He. Paired by seed with uniform (or the first other init that is drawn, not given): yes if the
+   interval of the difference lies above 0 and Holm's adjusted p is below 0.05, no if it lies below
+   0 with such a p.
 5. Drawing again. Yes if 99 % is reached within 20 draws even at the lower end of the success rate's
    Wilson interval, no if it is not reached even at the upper end.
 """
@@ -50,7 +51,7 @@ from analysis.planner import draws
 from analysis.rescues import Freed
 from analysis.statistics import Paired, Rate
 from analysis.summary import stuck_total, summarise
-from analysis.trials import ARTICLE, FIELDS, fine, left_alone, swept
+from analysis.trials import ARTICLE, FIELDS, fine, is_given, left_alone, swept
 
 YES, NO, UNDECIDED = "yes", "no", "undecided"
 ALMOST_SURELY = 0.95
@@ -290,8 +291,9 @@ def compare_widths(trials: pd.DataFrame, solved: Solved | None = None) -> pd.Dat
 
 
 def compare_he(trials: pd.DataFrame, solved: Solved | None = None) -> pd.DataFrame:
-    """He against uniform, or against the first other init, paired by seed; empty where He is not swept."""
-    found = values(trials, "init")
+    """He against uniform, or the first other init that is drawn, paired by seed; empty where He is not swept."""
+    each = trials.drop_duplicates("condition")
+    found = values(each[[not is_given(law) for law in each["init_law"]]], "init")
     base = next((name for name in found if name != "he"), None)
     return compare_values(trials, "init", [(base, "he")] if base and "he" in found else [], solved)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -112,6 +113,17 @@ def test_he_helps_only_where_it_does(make) -> None:
 def test_he_is_not_measured_alone(make) -> None:
     assert judge(make({"a": ({"init": "he"}, one(9))}))[4].kind == "open"
     assert judge(make({"a": ({"init": "uniform"}, one(9)), "b": ({"init": "torch"}, one(9))}))[4].kind == "open"
+
+
+def test_he_is_not_paired_with_weights_that_were_given(make) -> None:
+    spec = {"a": ({"init": "a.npz"}, one(200)), "b": ({"init": "he"}, one(300)), "c": ({"init": "torch"}, one(200))}
+    folder = make(spec)
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["conditions"]["a"] = "protocol=1;init=a.npz:0123456789abcdef"
+    path.write_text(json.dumps(manifest))
+    (pair,) = compare_he(load(folder)).to_dict("records")
+    assert (pair["first"], pair["second"]) == ("torch", "he")
 
 
 @pytest.mark.parametrize(("n_solved", "kind"), [(200, "holds"), (0, "fails"), (90, "undecided")])
