@@ -210,6 +210,7 @@ def render(results: Results, pictures: list[Picture]) -> str:
         facts=_facts(results),
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         verdicts=found,
+        scope=verdict.scope(results.trials),
         marks=MARKS,
         rules=verdict.__doc__,
         advice=advice(results.trials, results.data["epochs"]),
@@ -249,7 +250,7 @@ def _judge(results: Results) -> tuple[list[Verdict], list[Table], list[Table]]:
     planner = [tables.draws_table(trials)]
     if has_widths(trials):
         planner.append(tables.widths_table(trials))
-    return verdicts(trials, why, widths, inits), behind, planner
+    return verdicts(trials, solved), behind, planner
 
 
 def _rescue(trials: pd.DataFrame) -> Rescue | None:

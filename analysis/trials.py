@@ -47,6 +47,7 @@ LATER: dict[str, Any] = {
 
 DEFAULT_LAW = "uniform(low=-1.0,high=1.0)|constant(value=0.0)"
 DEFAULT_TABLE = "0.0,0.0,0.0|0.0,1.0,1.0|1.0,0.0,1.0|1.0,1.0,0.0"
+DEFAULT_UNITS = "2"
 
 REQUIRED = ("condition", *FIELDS, "seed", "outcome", "final_loss", "dead_init", "dead_final", "status")
 """Columns without which a table holds no trials."""
@@ -97,8 +98,9 @@ def load(folder: Path, columns: list[str] | None = None) -> pd.DataFrame:
 
     Outcomes and causes are ordered categories with every value there is, fields that are text
     ordered categories with the article's value first; epochs that may be missing are Int32. With
-    the column `condition` come two more: `init_law`, the distributions of weights|biases, and
-    `task_table`, the task's rows. Raises FolderError as `read_manifest` does.
+    the column `condition` come three more: `init_law`, the distributions of weights|biases (or the digest
+    of given weights), `task_table`, the task's rows, and `task_units`, the fewest ReLU units that can
+    represent it ('None' if unknown). Raises FolderError as `read_manifest` does.
     """
     manifest = read_manifest(folder)
     if records_summary(manifest):
@@ -147,12 +149,21 @@ def typed(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_texts(trials: pd.DataFrame, texts: dict[str, str]) -> pd.DataFrame:
-    """Add init_law and task_table, as the manifest's canonical texts of conditions give them."""
+    """Add init_law, task_table and task_units, as the manifest's canonical texts of conditions give them."""
     parts = {key: dict(part.partition("=")[::2] for part in text.split(";")) for key, text in texts.items()}
     laws = {key: part.get("init", f":{DEFAULT_LAW}").partition(":")[2] for key, part in parts.items()}
-    tables = {key: part.get("task", f":{DEFAULT_TABLE}").partition(":")[2] for key, part in parts.items()}
+    tables = {key: _table(part) for key, part in parts.items()}
+    units = {key: part.get("units", DEFAULT_UNITS) for key, part in parts.items()}
     keys = trials["condition"].astype("category")
-    return trials.assign(init_law=_mapped(keys, laws), task_table=_mapped(keys, tables))
+    return trials.assign(
+        init_law=_mapped(keys, laws), task_table=_mapped(keys, tables), task_units=_mapped(keys, units)
+    )
+
+
+def _table(part: dict[str, str]) -> str:
+    """The rows of a task, and how often each counts where that is not once."""
+    times = f";times={part['times']}" if "times" in part else ""
+    return part.get("task", f":{DEFAULT_TABLE}").partition(":")[2] + times
 
 
 def _mapped(keys: pd.Series, words: dict[str, str]) -> pd.Categorical:

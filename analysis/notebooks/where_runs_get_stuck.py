@@ -31,7 +31,7 @@ folder = "../../results/article"
 # %%
 results = read(folder)
 trials = fine(results.trials)
-say(size(results))
+say(size(results), verdict.scope(trials))
 
 # %% [markdown]
 # ## What becomes of the runs?
@@ -97,7 +97,8 @@ show_figure(results, "functions")
 # The article calls it one. That a run is at rest can be read from its loss and gradient; a minimum is more than that.
 
 # %%
-show_verdict(verdict.minimum(trials))
+minimum, *_ = verdict.verdicts(trials, results.solved)
+show_verdict(minimum)
 
 # %% [markdown]
 # ## The answer
