@@ -194,6 +194,7 @@ def render(results: Results, pictures: list[Picture]) -> str:
 
     from analysis import provenance, verdict
     from analysis.advice import advice
+    from analysis.commands import reproducing
     from analysis.published import beside, published_table
     from analysis.summary import summarise
 
@@ -213,7 +214,7 @@ def render(results: Results, pictures: list[Picture]) -> str:
         scope=verdict.scope(results.trials),
         marks=MARKS,
         rules=verdict.__doc__,
-        advice=advice(results.trials, results.data["epochs"]),
+        advice=advice(results.trials, results.data["epochs"], results.manifest),
         published=published_table(found_published) if found_published else None,
         figures=pictures,
         rescue=_rescue(results.data["rescues"]),
@@ -222,7 +223,7 @@ def render(results: Results, pictures: list[Picture]) -> str:
         planner=planner,
         method=provenance.method(results.trials, results.manifest),
         provenance=provenance.provenance(results.manifest),
-        commands=provenance.commands(results.manifest, results.data["exemplars"]),
+        commands=reproducing(results.manifest, results.data["exemplars"]),
         config=results.config,
     )
 

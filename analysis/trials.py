@@ -150,14 +150,24 @@ def typed(trials: pd.DataFrame) -> pd.DataFrame:
 
 def with_texts(trials: pd.DataFrame, texts: dict[str, str]) -> pd.DataFrame:
     """Add init_law, task_table and task_units, as the manifest's canonical texts of conditions give them."""
-    parts = {key: dict(part.partition("=")[::2] for part in text.split(";")) for key, text in texts.items()}
-    laws = {key: part.get("init", f":{DEFAULT_LAW}").partition(":")[2] for key, part in parts.items()}
+    parts = {key: _parts(text) for key, text in texts.items()}
+    laws = {key: init_law(text) for key, text in texts.items()}
     tables = {key: _table(part) for key, part in parts.items()}
     units = {key: part.get("units", DEFAULT_UNITS) for key, part in parts.items()}
     keys = trials["condition"].astype("category")
     return trials.assign(
         init_law=_mapped(keys, laws), task_table=_mapped(keys, tables), task_units=_mapped(keys, units)
     )
+
+
+def _parts(text: str) -> dict[str, str]:
+    """What a condition's canonical text says, by name."""
+    return dict(part.partition("=")[::2] for part in text.split(";"))
+
+
+def init_law(text: str) -> str:
+    """The distributions of weights|biases that a condition's canonical text tells, or the digest of given weights."""
+    return _parts(text).get("init", f":{DEFAULT_LAW}").partition(":")[2]
 
 
 def _table(part: dict[str, str]) -> str:

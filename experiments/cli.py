@@ -149,8 +149,6 @@ def _explain(error: Exception, config_name: str) -> str:
     text = str(error)
     if match := re.search(r"Could not (?:override|append to config|delete).*?'([^']+)'", text):
         return _unknown_key(match[1], config_name)
-    if (match := re.search(r"Could not find 'init/([^']+)'", text)) and match[1].endswith(".npz"):
-        return f"init={match[1]} is not allowed here; allowed: {', '.join(names('init'))}, or weights={match[1]}"
     if match := re.search(r"Error merging override (grid[.]\w+)=(.*)", text):
         return f"{match[1]} takes a list: write {match[1]}=[{match[2]}]"
     if match := re.search(r"Could not find '(\w+)/([^']+)'", text):

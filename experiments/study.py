@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 from collections.abc import Iterator, Mapping
@@ -44,7 +45,8 @@ class Study:
 
     `record` says what is kept: a row a training (`trials`), or counts alone (`summary`). `certify` says
     whether stuck runs get certificates (`nnxor.certificate`); `published` holds what others have reported
-    of some of the conditions.
+    of some of the conditions. `given` holds, for task and init, what is no name in conf as it was configured
+    (a file's path, say), by the name that conditions know it by.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Study:
     record: str = "trials"
     certify: bool = False
     published: tuple[Published, ...] = ()
+    given: Mapping[str, Mapping[str, object]] = dataclasses.field(default_factory=dict)
 
     @property
     def n_trainings(self) -> int:
@@ -106,7 +109,19 @@ def read_study(config: Mapping[str, object]) -> Study:
         record=record,
         certify=switch("certify", config["certify"]),
         published=tuple(published),
+        given={name: _given(name, parts) for name in ("task", "init")},
     )
+
+
+def _given(name: str, parts: list[Mapping[str, object]]) -> dict[str, object]:
+    """The values of a field that are no name in conf, by the name that conditions know them by."""
+    sections = [each for part in parts for each in (part["base"], part["grid"], *_listed(part["blocks"]))]
+    values = [value for section in sections for value in _listed(_mapping("", section).get(name))]
+    return {found: value for value in values if (found := catalog.name_of_given(name, value))}
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
 
 
 def _refuse_namesakes(conditions: tuple[Condition, ...]) -> None:
@@ -234,7 +249,7 @@ def _grid(where: str, given: object) -> Grid:
 
 
 def _values(where: str, name: str, given: object) -> tuple[object, ...]:
-    listed = spell_out(f"{where}.{name}", name, given if isinstance(given, list) else [given])
+    listed = spell_out(f"{where}.{name}", name, _listed(given))
     if not listed:
         raise InputError(f"{where}.{name}=[] is empty; allowed: a value or a list of values")
     values = tuple(read_field(where, name, value) for value in listed)
