@@ -29,6 +29,7 @@ import pandas as pd
 
 from analysis import words
 from analysis.counts import Solved, load_counts
+from analysis.pages import render, write_text
 from analysis.statistics import Difference, Paired, Rate, holm, unpaired
 from analysis.tables import Table, short
 from analysis.trials import FIELDS, FolderError, fine, is_given, load, read_manifest, records_summary
@@ -40,7 +41,6 @@ MOST_CHANGED = 2
 FEW_SHARED = "fewer than half of the smaller one's seeds are in both"
 GIVEN = "their initial weights were given, and a seed means other weights there"
 SIGNIFICANT = 0.05
-TEMPLATES = Path(__file__).parent / "templates"
 VERSIONS = ("package", "git", "python", "libraries", "platform", "cpu", "engine")
 
 
@@ -313,14 +313,5 @@ def tables(found: Comparison) -> list[Table]:
 
 def write_html(found: Comparison, sentences: Sequence[str], path: Path) -> None:
     """Write the comparison and what it comes to as one HTML file; every string is escaped."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
-
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
     differences, rows = tables(found)
-    style = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
-    page = environment.get_template("compare.html.j2")
-    text = page.render(found=found, style=style, sentences=sentences, differences=differences, rows=rows)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    write_text(path, render("compare.html.j2", found=found, sentences=sentences, differences=differences, rows=rows))

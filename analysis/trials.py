@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 PROTOCOL = 1
 """The numerical protocol whose results this code can explain."""
@@ -27,6 +29,9 @@ OUTCOMES = (
     "solved", "stuck_1/4", "stuck_1/3", "stuck_1/2", "stuck", "oscillating", "diverged", "unsettled",
 )  # fmt: skip
 """Every outcome, in the order in which tables and figures show them."""
+
+STUCK = tuple(name for name in OUTCOMES if name.startswith("stuck"))
+"""Outcomes that count as stuck."""
 
 CAUSES = (
     "few_alive_at_start", "died_in_training", "alive_but_linear", "alive_but_merged", "step_too_large",
@@ -198,6 +203,11 @@ def is_given(law: str) -> bool:
 def fine(trials: pd.DataFrame) -> pd.DataFrame:
     """The trainings that went through without an error."""
     return trials[(trials["status"] == "ok").to_numpy()]
+
+
+def is_stuck(trials: pd.DataFrame, column: str = "outcome") -> NDArray[np.bool_]:
+    """Which trials ended stuck (or, by `outcome_before`, were so before a rescue), at whatever level."""
+    return trials[column].isin(STUCK).to_numpy(bool)
 
 
 def left_alone(trials: pd.DataFrame) -> pd.DataFrame:

@@ -78,34 +78,23 @@ class Study:
 
 def read_study(config: Mapping[str, object]) -> Study:
     """The study that a composed configuration describes; InputError names what is wrong with it."""
-    seeds = _mapping("seeds", config["seeds"])
-    known_keys("seeds", seeds, ["start", "count"])
-    start = whole("seeds.start", seeds.get("start"), 0)
-    count = whole("seeds.count", seeds.get("count"), 1)
-    if start + count > 2**63:
-        raise InputError(f"seeds.start={start} with seeds.count={count} goes beyond the last seed, 2**63 - 1")
+    seeds = _seeds(config["seeds"])
     parts = _parts(config)
-    found = {condition.key: condition for part in parts for condition in _conditions(part)}
+    each = [_conditions(part) for part in parts]
+    found = {condition.key: condition for mine in each for condition in mine}
     conditions = tuple(sorted(found.values(), key=_order))
     _refuse_namesakes(conditions)
-    published = [entry for part in parts for entry in read_published(part["published"], _conditions(part))]
+    published = [
+        entry for part, mine in zip(parts, each, strict=True) for entry in read_published(part["published"], mine)
+    ]
     record = _record(config["record"], conditions)
-    most, n = MOST_TRAININGS[record], len(conditions) * count
-    if n > most:
-        more = f", or {MOST_TRAININGS['summary']:,} with record=summary" if record == "trials" else ""
-        raise InputError(f"seeds.count={count} makes {n:,} trainings; allowed: at most {most:,}{more}")
-    for condition in conditions:
-        sets = condition.init.n_sets if isinstance(condition.init, GivenWeights) else 0
-        if sets and (start >= sets or (sets > 1 and start + count > sets)):
-            raise InputError(
-                f"init={condition.init.name} holds {sets} sets of weights, for the seeds 0 to "
-                f"{sets - 1}; seeds.start={start} and seeds.count={count} ask for more"
-            )
+    _refuse_too_many(record, len(conditions), len(seeds))
+    _refuse_missing_sets(conditions, seeds)
     return Study(
         name=_name(config["name"]),
         question=_question(config["question"]),
         conditions=conditions,
-        seeds=range(start, start + count),
+        seeds=seeds,
         record=record,
         certify=switch("certify", config["certify"]),
         published=tuple(published),
@@ -122,6 +111,35 @@ def _given(name: str, parts: list[Mapping[str, object]]) -> dict[str, object]:
 
 def _listed(value: object) -> list[object]:
     return value if isinstance(value, list) else [value]
+
+
+def _seeds(given: object) -> range:
+    seeds = _mapping("seeds", given)
+    known_keys("seeds", seeds, ["start", "count"])
+    start = whole("seeds.start", seeds.get("start"), 0)
+    count = whole("seeds.count", seeds.get("count"), 1)
+    if start + count > 2**63:
+        raise InputError(f"seeds.start={start} with seeds.count={count} goes beyond the last seed, 2**63 - 1")
+    return range(start, start + count)
+
+
+def _refuse_too_many(record: str, conditions: int, count: int) -> None:
+    """InputError for more trainings than can be kept as `record` says."""
+    most, n = MOST_TRAININGS[record], conditions * count
+    if n > most:
+        more = f", or {MOST_TRAININGS['summary']:,} with record=summary" if record == "trials" else ""
+        raise InputError(f"seeds.count={count} makes {n:,} trainings; allowed: at most {most:,}{more}")
+
+
+def _refuse_missing_sets(conditions: tuple[Condition, ...], seeds: range) -> None:
+    """InputError for seeds of which a file of weights has no set; a single set is that of seed 0 alone."""
+    for condition in conditions:
+        sets = condition.init.n_sets if isinstance(condition.init, GivenWeights) else 0
+        if sets and (seeds.start >= sets or (sets > 1 and seeds.stop > sets)):
+            raise InputError(
+                f"init={condition.init.name} holds {sets} sets of weights, for the seeds 0 to "
+                f"{sets - 1}; seeds.start={seeds.start} and seeds.count={len(seeds)} ask for more"
+            )
 
 
 def _refuse_namesakes(conditions: tuple[Condition, ...]) -> None:
@@ -155,21 +173,27 @@ def _parts(config: Mapping[str, object]) -> list[Mapping[str, object]]:
     for key in ("blocks", "exclude", "published"):
         if config[key] is not None:
             raise InputError(f"union and {key} cannot go together; give {key} to a study that union names")
-    parts: list[Mapping[str, object]] = []
-    for name in named:
-        part: dict[str, object] = dict.fromkeys(KEYS) | catalog.study(name)
-        for section in ("base", "grid", "success"):
-            own = {k: v for k, v in _mapping(section, config[section]).items() if v is not None}
-            inner = _mapping(section, part[section])
-            if section == "base":  # a field that the whole study fixes is swept no more
-                part["grid"] = {k: v for k, v in _mapping("grid", part["grid"]).items() if k not in own}
-            if section == "grid":
-                part["base"] = {k: v for k, v in _mapping("base", part["base"]).items() if k not in own}
-            part[section] = own if section == "success" and "rule" in own else {**inner, **own}
-        if part["union"] is not None:
-            raise InputError(f"union={named} names {name}, which is a union itself; name the studies that it unites")
-        parts.append(part)
-    return parts
+    return [_united(config, name) for name in named]
+
+
+def _united(config: Mapping[str, object], name: object) -> Mapping[str, object]:
+    """The configuration of a study that a union names, with what the union itself says of fields laid over it."""
+    part: dict[str, object] = dict.fromkeys(KEYS) | catalog.study(name)
+    if part["union"] is not None:
+        raise InputError(
+            f"union={config['union']} names {name}, which is a union itself; name the studies that it unites"
+        )
+    own = {
+        section: {k: v for k, v in _mapping(section, config[section]).items() if v is not None}
+        for section in ("base", "grid", "success")
+    }
+    inner = {section: _mapping(section, part[section]) for section in own}
+    kept = {  # a field that the union fixes is swept no more, and the other way round
+        "base": {k: v for k, v in inner["base"].items() if k not in own["grid"]},
+        "grid": {k: v for k, v in inner["grid"].items() if k not in own["base"]},
+        "success": {} if "rule" in own["success"] else inner["success"],
+    }
+    return {**part, **{section: {**kept[section], **own[section]} for section in own}}
 
 
 def _mapping(key: str, value: object) -> dict[str, object]:

@@ -23,7 +23,7 @@ from analysis.counts import count_where
 from analysis.counts import size as total
 from analysis.notebooks.cells import read, say, shared_predictions, show_figure, show_table, show_verdict, size
 from analysis.statistics import Rate
-from analysis.trials import FIELDS, OUTCOMES, fine, is_xor, swept
+from analysis.trials import FIELDS, OUTCOMES, fine, is_stuck, is_xor, swept
 
 # %% tags=["parameters"]
 folder = "../../results/article"
@@ -75,7 +75,7 @@ else:
 show_figure(results, "merged_rows")
 
 # %%
-stuck = trials[trials["outcome"].astype("str").str.startswith("stuck").to_numpy(bool)]
+stuck = trials[is_stuck(trials)]
 merges = stuck["merged"].notna() & (stuck["merged"].astype("str") != "")
 merging = Rate.of(count_where(stuck, merges), total(stuck))
 say(f"Stuck runs of all conditions in which rows share one wrong prediction: {words.rate(merging)}.")
