@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from analysis import words
 from analysis.certificates import is_certified, resting
+from analysis.commands import diagnosing
 from analysis.conditions import nearest, unusual, with_values
 from analysis.counts import counts_of, quantile, size
 from analysis.planner import draws
 from analysis.statistics import Rate
 from analysis.summary import stuck_total, summarise
-from analysis.trials import FIELDS, is_xor, swept
+from analysis.trials import DEFAULT_TABLE, FIELDS, is_xor, swept
+
+LEVEL_OF_XOR = {"half_sse": 0.25, "mse": 0.125, "bce": 0.3466}
+"""The level of XOR's commonest trap, by loss: what is looked up for an example."""
+
+MOST_ROWS = 8
+"""Rows of the largest task whose levels experiments.diagnose looks up."""
 
 
 @dataclass(frozen=True)
@@ -25,22 +34,28 @@ class Advice:
     command: str = ""
 
 
-def advice(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> list[Advice]:
-    """What to do with a run that is stuck, in order; numbers are those of the condition nearest to the article's."""
-    if trials["rescue"].notna().all():
-        return list(_commands())  # what becomes of rescued runs is no advice to others
+def advice(
+    trials: pd.DataFrame, epochs: pd.DataFrame | None = None, manifest: Mapping[str, Any] | None = None
+) -> list[Advice]:
+    """What to do with a run that is stuck, in order; numbers are those of the condition nearest to the article's.
+
+    `manifest` tells how the user named tasks and weights of their own.
+    """
     row = nearest(trials)
+    commands = _commands(row, trials[(trials["condition"] == row["condition"]).to_numpy(bool)], manifest or {})
+    if trials["rescue"].notna().all():
+        return commands  # what becomes of rescued runs is no advice to others
     summary = summarise(trials, epochs)
     at = summary.loc[(summary["condition"] == row["condition"]).idxmax()]
     fields = list(dict.fromkeys(["hidden", "init", "lr", *swept(trials)]))
     told = trials if epochs is None else epochs
     found = [
-        _bad_luck(summary, at, words.condition(row, fields), is_xor(trials)),
+        _bad_luck(summary, at, words.condition(row, fields), is_xor(trials) and _is_piecewise_linear(row)),
         _waiting(trials, told, row) if int(stuck_total(summary)[at.name]) else None,
         _again(trials, row),
     ]
     better = _better(summary, at)
-    return [each for each in (*found, better, *_commands()) if each]
+    return [each for each in (*found, better, *commands) if each]
 
 
 def _bad_luck(summary: pd.DataFrame, at: pd.Series, name: str, xor: bool) -> Advice | None:
@@ -105,16 +120,26 @@ def _better(summary: pd.DataFrame, at: pd.Series) -> Advice | None:
     )
 
 
-def _commands() -> tuple[Advice, Advice]:
-    return (
-        Advice(
-            "Have your network looked at.",
-            "Save its weights by numpy.savez as W1 (inputs, hidden), b1 (hidden,), W2 (hidden, 1) and b2 (1,).",
-            "python -m experiments.diagnose FILE.npz",
-        ),
-        Advice(
-            "Or have only its final loss looked up.",
-            "It says which trap has that loss.",
-            "python -m experiments.diagnose loss=0.25",
-        ),
+def _commands(row: pd.Series, runs: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Advice]:
+    """What experiments.diagnose says of a network like those of a condition, whose runs are given."""
+    own = " The task's file is named as in the folder in which the study was run." if ".csv" in row["task"] else ""
+    look = Advice(
+        "Have your network looked at.",
+        f"Save its weights by numpy.savez as W1 (inputs, hidden), b1 (hidden,), W2 (hidden, 1) and b2 (1,).{own}",
+        diagnosing("FILE.npz", row, manifest, "hidden"),
     )
+    n_rows = str(runs["task_table"].iloc[0]).count("|") + 1
+    if not _is_piecewise_linear(row) or n_rows > MOST_ROWS:
+        return [look]  # the levels of such networks are not known
+    loss = LEVEL_OF_XOR.get(row["loss"]) if str(runs["task_table"].iloc[0]) == DEFAULT_TABLE else None
+    why = "It says which trap has that loss." if loss else "It says which trap has that loss, X."
+    return [
+        look,
+        Advice("Or have only its final loss looked up.", why, diagnosing(f"loss={loss or 'X'}", row, manifest)),
+    ]
+
+
+def _is_piecewise_linear(row: pd.Series) -> bool:
+    """Whether the levels at which networks of a condition rest are those that are worked out."""
+    output = "sigmoid" if row["loss"] == "bce" else "identity"
+    return row["activation"] in ("relu", "leaky_relu") and row["output"] == output

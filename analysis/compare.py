@@ -7,10 +7,13 @@ Conditions are aligned by this rule:
    and one of B, the set with the fewest fields; among equals the one that aligns most pairs. Where these fields take
    several values, each is set beside each. Conditions that differ in more than `MOST_CHANGED` fields are not aligned.
 
-Aligned conditions are compared by the seeds that both have, if these are at least half of the seeds of the smaller
-one (paired: exact McNemar test, Newcombe's interval for paired data), else by all their seeds (unpaired: Fisher's exact
-test, Newcombe's interval for independent proportions). Holm's adjustment is over all rows but those of the same
-trainings, which are a check, not a test: an outcome is determined by condition and seed.
+Aligned conditions are compared by the seeds that both have (paired: exact McNemar test, Newcombe's interval for paired
+data), if a seed has the same underlying draws under both, and these are at least half of the seeds of the smaller one;
+else by all their seeds (unpaired: Fisher's exact test, Newcombe's interval for independent proportions). A draw depends
+on the seed alone: every init, scale, step and task starts from the same ones, a narrow network (or one of fewer
+inputs) from the first of a wide one's, and a rescue from those of the run that it frees. Weights that were given (a
+.npz file) come from no seed, so they are paired with the same weights alone, by their digest. Holm's adjustment is over
+all rows but those of the same trainings, which are a check, not a test: an outcome is determined by condition and seed.
 """
 
 from __future__ import annotations
@@ -26,16 +29,18 @@ import pandas as pd
 
 from analysis import words
 from analysis.counts import Solved, load_counts
+from analysis.pages import render, write_text
 from analysis.statistics import Difference, Paired, Rate, holm, unpaired
 from analysis.tables import Table, short
-from analysis.trials import FIELDS, FolderError, fine, load, read_manifest, records_summary
+from analysis.trials import FIELDS, FolderError, fine, is_given, load, read_manifest, records_summary
 
 COLUMNS = ["condition", "seed", "outcome", "status"]
 Fields = dict[str, Any]
 LAWS = {"init": "init_law", "task": "task_table"}
 MOST_CHANGED = 2
+FEW_SHARED = "fewer than half of the smaller one's seeds are in both"
+GIVEN = "their initial weights were given, and a seed means other weights there"
 SIGNIFICANT = 0.05
-TEMPLATES = Path(__file__).parent / "templates"
 VERSIONS = ("package", "git", "python", "libraries", "platform", "cpu", "engine")
 
 
@@ -61,7 +66,8 @@ class Side:
 class Row:
     """Two aligned conditions: `name` in words, rates of the runs compared, their difference (B minus A).
 
-    `same` says that they are the same trainings, in which case `p_holm` is just `p`.
+    `same` says that they are the same trainings, in which case `p_holm` is just `p`; `unpaired` says why they are
+    not paired, and is empty if they are.
     """
 
     name: str
@@ -71,6 +77,7 @@ class Row:
     p: float
     p_holm: float
     same: bool
+    unpaired: str = ""
 
     @property
     def how(self) -> str:
@@ -123,7 +130,7 @@ def compare_folders(first: Path, second: Path) -> Comparison:
             f"{MOST_CHANGED} fields of a condition of the other"
         )
     moving = _moving(a, b)
-    rows = [_row(_name(a.conditions[x], b.conditions[y], moving), a.solved, x, b.solved, y) for x, y in pairs]
+    rows = [_row(_name(a.conditions[x], b.conditions[y], moving), a, x, b, y) for x, y in pairs]
     checked, broken, example = _check(a, b, moving)
     alone = tuple(len(side.conditions.keys() - {pair[i] for pair in pairs}) for i, side in enumerate((a, b)))
     return Comparison(a, b, what_differs(a, b), changed, _adjusted(rows), alone, checked, broken, example)
@@ -187,17 +194,28 @@ def symbol(name: str) -> str:
     return words.SYMBOLS.get(name, name)
 
 
-def _row(name: str, a: Solved, x: str, b: Solved, y: str) -> Row:
+def share_draws(p: Fields, q: Fields) -> bool:
+    """Whether a seed has the same underlying draws under two conditions (see above)."""
+    laws = [fields["init"][1] for fields in (p, q)]
+    return laws[0] == laws[1] or not any(is_given(law) for law in laws)
+
+
+def _row(name: str, a: Side, x: str, b: Side, y: str) -> Row:
     """Compare condition x of A with y of B by the seeds that they solved."""
+    pair = a.solved.compare(x, y, b.solved)
+    few = 2 * pair.n < min(a.solved.n(x), b.solved.n(y))
+    why = GIVEN if not share_draws(a.conditions[x], b.conditions[y]) else FEW_SHARED if few else ""
+    if why:
+        return _unpaired_row(name, a.solved.rate(x), b.solved.rate(y), why)
+    first, second = (Rate.of(pair.both + only, pair.n) for only in (pair.only_first, pair.only_second))
+    return Row(name, first, second, pair, pair.p, pair.p, x == y)
+
+
+def _unpaired_row(name: str, first: Rate, second: Rate, why: str) -> Row:
     from scipy.stats import fisher_exact
 
-    pair, same = a.compare(x, y, b), x == y
-    if 2 * pair.n >= min(a.n(x), b.n(y)):
-        first, second = (Rate.of(pair.both + only, pair.n) for only in (pair.only_first, pair.only_second))
-        return Row(name, first, second, pair, pair.p, pair.p, same)
-    first, second = a.rate(x), b.rate(y)
     p = float(fisher_exact([[rate.count, rate.n - rate.count] for rate in (first, second)])[1])
-    return Row(name, first, second, unpaired(first, second), p, p, False)
+    return Row(name, first, second, unpaired(first, second), p, p, False, why)
 
 
 def _adjusted(rows: list[Row]) -> list[Row]:
@@ -295,14 +313,5 @@ def tables(found: Comparison) -> list[Table]:
 
 def write_html(found: Comparison, sentences: Sequence[str], path: Path) -> None:
     """Write the comparison and what it comes to as one HTML file; every string is escaped."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
-
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
     differences, rows = tables(found)
-    style = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
-    page = environment.get_template("compare.html.j2")
-    text = page.render(found=found, style=style, sentences=sentences, differences=differences, rows=rows)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    write_text(path, render("compare.html.j2", found=found, sentences=sentences, differences=differences, rows=rows))

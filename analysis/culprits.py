@@ -12,13 +12,10 @@ from numpy.typing import NDArray
 from analysis.conditions import conditions
 from analysis.counts import counts_of
 from analysis.statistics import Difference, Rate, unpaired
-from analysis.trials import CAUSES, OUTCOMES, fine
+from analysis.trials import CAUSES, fine, is_stuck
 
 STUCK_CAUSES = CAUSES[:4]
 """Causes that a stuck run can have."""
-
-STUCK = tuple(name for name in OUTCOMES if name.startswith("stuck"))
-"""Outcomes that count as stuck."""
 
 TOO_FEW_ALIVE = ("few_alive_at_start", "died_in_training")
 """Causes that are the article's culprit: fewer live units at the end than the task needs."""
@@ -54,7 +51,7 @@ def culprits(trials: pd.DataFrame) -> list[Culprits]:
         """Runs of each condition in the rows chosen."""
         return np.bincount(codes, runs * np.asarray(chosen, bool), len(table)).astype(np.int64)
 
-    stuck = good["outcome"].isin(STUCK).to_numpy(bool)
+    stuck = is_stuck(good)
     had_dead = (good["dead_init"] > 0).to_numpy(bool)
     n = count(stuck)
     of_cause = {name: count(stuck & (good["cause"] == name).to_numpy(bool)) for name in STUCK_CAUSES}

@@ -1,4 +1,4 @@
-"""Where a report's numbers come from: method, provenance, and the commands that make them again."""
+"""Where a report's numbers come from: method and provenance."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 from analysis import words
 from analysis.certificates import is_certified
 from analysis.tables import Table
-from analysis.trials import ARTICLE, records_summary
+from analysis.trials import records_summary
 
 LOSSES = {
     "half_sse": "half the sum of squared errors",
@@ -36,7 +36,8 @@ def method(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
         _certificates(trials),
         "Every rate has its n and a 95 % Wilson score interval (Wilson 1927). Conditions with the same seed start from "
         "the same underlying draws, whatever their init, step and width (a narrow network is the first units of a wide "
-        "one), so they are compared seed by seed: discordant pairs, the exact McNemar test, and the paired difference "
+        "one), so they are compared seed by seed (but for weights that were given, which are no draws): "
+        "discordant pairs, the exact McNemar test, and the paired difference "
         "with the interval of Newcombe's method 10 (Statistics in Medicine 17, 1998, for paired data). Groups of "
         "different runs are compared by Newcombe's method 10 for independent proportions (the same volume). p values "
         "of many comparisons are adjusted by Holm's method over one table.",
@@ -119,32 +120,3 @@ def _flat(run: Mapping[str, Any]) -> dict[str, str]:
         else:
             flat[key] = str(value)
     return flat
-
-
-def commands(manifest: Mapping[str, Any], exemplars: pd.DataFrame) -> list[str]:
-    """Command lines that make the study, the report and each exemplary run again."""
-    typed = [[str(word) for word in run.get("command", [])] for run in manifest.get("runs", [])]
-    outputs = [word.partition("=")[2] for words_ in typed for word in words_ if word.startswith("output=")]
-    folder = outputs[-1] if outputs else f"results/{manifest.get('study')}"
-    lines = [shlex.join(words_) for words_ in typed]
-    lines.append(f"python -m analysis.report {shlex.quote(folder)}")
-    for _, run in exemplars.iterrows():
-        fields = [name for name in ARTICLE if name in ("hidden", "init", "lr") or _differs(run[name], ARTICLE[name])]
-        words_ = [
-            word
-            for name in fields
-            for word in (_rule(run[name]) if name == "success" else [f"{name}={words.value(run[name])}"])
-        ]
-        lines.append(f"python -m experiments.train {shlex.join(words_)} seed={run['seed']}  # {run['outcome']}")
-    return list(dict.fromkeys(lines))
-
-
-def _rule(success: str) -> list[str]:
-    """A success rule, 'margin 0.1' say, as overrides."""
-    name, _, setting = success.partition(" ")
-    more = ["success.ties=pass"] if name == "threshold" and setting else []
-    return [f"success.rule={name}", *(more if name == "threshold" else [f"success.tolerance={setting}"])]
-
-
-def _differs(value: Any, default: Any) -> bool:
-    return not pd.isna(value) if default is None else bool(value != default)

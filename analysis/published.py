@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import words
+from analysis.pages import write_text
 from analysis.statistics import Rate, wilson
 from analysis.summary import WIDTH, stuck_total
 from analysis.tables import Table, short
@@ -215,9 +215,7 @@ def write_published(found: Sequence[Beside], folder: Path) -> None:
     if not found:
         path.unlink(missing_ok=True)
         return
-    temporary = folder / f".published.csv.{os.getpid()}.tmp"
-    published_frame(found).to_csv(temporary, index=False, float_format="%.6g")
-    temporary.replace(path)
+    write_text(path, published_frame(found).to_csv(index=False, float_format="%.6g"))
 
 
 def report_published(summary: pd.DataFrame, folder: Path) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import os
 import signal
 import sys
 from dataclasses import dataclass
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from analysis.figures import Plot
     from analysis.tables import Table
     from analysis.verdict import Verdict
-
-TEMPLATES = Path(__file__).parent / "templates"
 
 MARKS = {"holds": "\N{CHECK MARK}", "partly": "\N{CIRCLE WITH LEFT HALF BLACK}", "fails": "\N{BALLOT X}",
          "undecided": "?", "open": "?"}  # fmt: skip
@@ -107,6 +104,7 @@ def write_report(folder: Path) -> Path:
     results, OSError where it cannot be written.
     """
     from analysis.draw import Beside
+    from analysis.pages import write_text
     from analysis.trials import read_manifest
 
     read_manifest(folder)
@@ -114,10 +112,7 @@ def write_report(folder: Path) -> Path:
     with Beside(folder) as beside:
         results = read_results(folder)
         pictures = draw_figures(results, folder / "figures", beside)
-    text = render(results, pictures)
-    temporary = folder / f".report.html.{os.getpid()}.tmp"
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(folder / "report.html")
+    write_text(folder / "report.html", render(results, pictures))
     return folder / "report.html"
 
 
@@ -189,30 +184,25 @@ def _size(path: Path) -> tuple[int, int]:
 
 def render(results: Results, pictures: list[Picture]) -> str:
     """The report as one HTML text; every string is escaped."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
-
-    from analysis import provenance, verdict
+    from analysis import pages, provenance, verdict
     from analysis.advice import advice
+    from analysis.commands import reproducing
     from analysis.published import beside, published_table
     from analysis.summary import summarise
 
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True, keep_trailing_newline=True,
-    )  # fmt: skip
     found, tables, planner = _judge(results)
     found_published = beside(summarise(results.data["every"]), results.manifest)
-    return environment.get_template("report.html.j2").render(
+    return pages.render(
+        "report.html.j2",
         title=results.manifest["study"],
         question=results.question,
         lead=_lead(results.trials, results.data["every"]),
         facts=_facts(results),
-        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         verdicts=found,
+        scope=verdict.scope(results.trials),
         marks=MARKS,
         rules=verdict.__doc__,
-        advice=advice(results.trials, results.data["epochs"]),
+        advice=advice(results.trials, results.data["epochs"], results.manifest),
         published=published_table(found_published) if found_published else None,
         figures=pictures,
         rescue=_rescue(results.data["rescues"]),
@@ -221,7 +211,7 @@ def render(results: Results, pictures: list[Picture]) -> str:
         planner=planner,
         method=provenance.method(results.trials, results.manifest),
         provenance=provenance.provenance(results.manifest),
-        commands=provenance.commands(results.manifest, results.data["exemplars"]),
+        commands=reproducing(results.manifest, results.data["exemplars"]),
         config=results.config,
     )
 
@@ -249,7 +239,7 @@ def _judge(results: Results) -> tuple[list[Verdict], list[Table], list[Table]]:
     planner = [tables.draws_table(trials)]
     if has_widths(trials):
         planner.append(tables.widths_table(trials))
-    return verdicts(trials, why, widths, inits), behind, planner
+    return verdicts(trials, solved), behind, planner
 
 
 def _rescue(trials: pd.DataFrame) -> Rescue | None:
@@ -279,26 +269,34 @@ def _lead(trials: pd.DataFrame, everything: pd.DataFrame) -> str:
     at = summary[(summary["condition"] == row["condition"]).to_numpy(bool)].iloc[0]
     n, stuck = int(at["n"]), int(stuck_total(summary)[at.name])
     fields = list(dict.fromkeys(["hidden", "init", "lr", *swept(trials)]))
-    best, worst = (summary.loc[i] for i in (summary["solved_rate"].idxmax(), summary["solved_rate"].idxmin()))
     text = (
         f"In the condition nearest to the article's ({words.condition(row, fields)}) "
         f"{words.rate(Rate.of(int(at['solved']), n))} of the runs learn it, and "
         f"{words.rate(Rate.of(stuck, n))} get stuck."
     )
-    if len(summary) > 1:
-        ends = [
-            f"{words.rate(Rate.of(int(each['solved']), int(each['n'])))} ({words.condition(each, swept(trials))})"
-            for each in (worst, best)
-        ]
-        alone = " without a rescue" if len(trials) < len(everything) else ""
-        text += f" Over the study's {len(summary)} conditions{alone} success ranges from {ends[0]} to {ends[1]}."
     settled = Rate.of(*settled_of_stuck(summary))
-    if settled.count:
-        text += (
-            f" Stuck for ever: proved for {words.rate(settled)} of all stuck runs, whose parameters repeat exactly, "
-            "bit for bit, from some epoch on."
-        )
-    return text
+    proved = (
+        f"Stuck for ever: proved for {words.rate(settled)} of all stuck runs, whose parameters repeat exactly, "
+        "bit for bit, from some epoch on."
+    )
+    over = _range(summary, " without a rescue" if len(trials) < len(everything) else "")
+    return " ".join(filter(None, [text, over, proved if settled.count else ""]))
+
+
+def _range(summary: pd.DataFrame, which: str) -> str:
+    """The worst and the best condition, in a sentence; empty for a single one."""
+    from analysis import words
+    from analysis.statistics import Rate
+    from analysis.trials import swept
+
+    if len(summary) == 1:
+        return ""
+    worst, best = (summary.loc[at] for at in (summary["solved_rate"].idxmin(), summary["solved_rate"].idxmax()))
+    ends = [
+        f"{words.rate(Rate.of(int(each['solved']), int(each['n'])))} ({words.condition(each, swept(summary))})"
+        for each in (worst, best)
+    ]
+    return f"Over the study's {len(summary)} conditions{which} success ranges from {ends[0]} to {ends[1]}."
 
 
 def _facts(results: Results) -> list[str]:

@@ -16,7 +16,7 @@ import pandas as pd
 from analysis import words
 from analysis.conditions import slices
 from analysis.statistics import Paired, Rate, holm, paired
-from analysis.trials import ARTICLE, RESCUES, fine, swept
+from analysis.trials import ARTICLE, RESCUES, fine, is_stuck, swept
 
 COLUMNS = ("seed", "outcome", "dead_init", "dead_final", "outcome_before", "status")
 """What is read of trials.parquet, a row a training, besides the condition and its fields."""
@@ -70,8 +70,7 @@ def interventions(trials: pd.DataFrame) -> list[str]:
 def stuck_runs(trials: pd.DataFrame) -> pd.DataFrame:
     """The rescued trainings that were stuck when they were interfered with, with `intervention` and `freed`."""
     part = _rescues(trials)
-    stuck = part["outcome_before"].astype("str").str.startswith("stuck").to_numpy(bool)
-    part = part[stuck]
+    part = part[is_stuck(part, "outcome_before")]
     return part.assign(freed=(part["outcome"] == "solved").to_numpy(bool))
 
 

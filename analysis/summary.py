@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ import pandas as pd
 
 from analysis.conditions import few, unusual, usual
 from analysis.counts import counts_of, quantile
+from analysis.pages import write_text
 from analysis.statistics import wilson
-from analysis.trials import FIELDS, KINDS, OUTCOMES, fine, is_xor, swept
+from analysis.trials import FIELDS, KINDS, OUTCOMES, STUCK, fine, is_stuck, is_xor, swept
 
 COLUMNS = [
     "condition", *FIELDS, "outcome", "dead_init", "dead_final", "solved_epoch", "period", "minimum", "status",
@@ -51,8 +51,8 @@ def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.Da
         new |= {outcome: counts[outcome], f"{outcome}_rate": counts[outcome] / table["n"]}
         new |= {f"{outcome}_low": low[:, i], f"{outcome}_high": high[:, i]}
     table = table.assign(**new, **_certificates(good, table.index))
-    settled = good["period"].notna() & good["outcome"].astype("str").str.startswith("stuck")
-    table["settled"] = _sums(good, settled.to_numpy(bool)).reindex(table.index, fill_value=0).astype(int)
+    settled = good["period"].notna().to_numpy(bool) & is_stuck(good)
+    table["settled"] = _sums(good, settled).reindex(table.index, fill_value=0).astype(int)
     stuck = stuck_total(table)
     ends = wilson(table[["settled"]], stuck.to_frame())
     table["settled_rate"] = table["settled"] / stuck
@@ -93,9 +93,7 @@ def _certificates(good: pd.DataFrame, keys: pd.Index) -> dict[str, pd.Series]:
 
 def write_summary(summary: pd.DataFrame, folder: Path) -> None:
     """Write summary.csv."""
-    temporary = folder / f".summary.csv.{os.getpid()}.tmp"
-    summary.to_csv(temporary, index=False, float_format="%.6g")
-    temporary.replace(folder / "summary.csv")
+    write_text(folder / "summary.csv", summary.to_csv(index=False, float_format="%.6g"))
 
 
 def stuck_outcomes(trials: pd.DataFrame) -> tuple[str, ...]:
@@ -105,7 +103,7 @@ def stuck_outcomes(trials: pd.DataFrame) -> tuple[str, ...]:
 
 def stuck_total(summary: pd.DataFrame) -> pd.Series:
     """Stuck runs of each condition, at whatever level."""
-    return summary[[*TRAPS, "stuck"]].sum(axis=1)
+    return summary[[*STUCK]].sum(axis=1)
 
 
 def settled_of_stuck(summary: pd.DataFrame) -> tuple[int, int]:
@@ -169,8 +167,8 @@ def _number_heads(summary: pd.DataFrame) -> list[str]:
 
 def _numbers(row: pd.Series, stuck: tuple[str, ...]) -> list[str]:
     """The numbers of a condition, as cells."""
-    other = sum(row[name] for name in OUTCOMES[1:] if not name.startswith("stuck"))
-    counts = [row[name] for name in stuck] if len(stuck) > 1 else [sum(row[name] for name in (*TRAPS, "stuck"))]
+    other = sum(row[name] for name in OUTCOMES[1:] if name not in STUCK)
+    counts = [row[name] for name in stuck] if len(stuck) > 1 else [sum(row[name] for name in STUCK)]
     low, high = 100 * row["solved_low"], 100 * row["solved_high"]
     return [
         f"{row['n']}",

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 PROTOCOL = 1
 """The numerical protocol whose results this code can explain."""
@@ -28,6 +30,9 @@ OUTCOMES = (
 )  # fmt: skip
 """Every outcome, in the order in which tables and figures show them."""
 
+STUCK = tuple(name for name in OUTCOMES if name.startswith("stuck"))
+"""Outcomes that count as stuck."""
+
 CAUSES = (
     "few_alive_at_start", "died_in_training", "alive_but_linear", "alive_but_merged", "step_too_large",
     "not_finished",
@@ -47,6 +52,7 @@ LATER: dict[str, Any] = {
 
 DEFAULT_LAW = "uniform(low=-1.0,high=1.0)|constant(value=0.0)"
 DEFAULT_TABLE = "0.0,0.0,0.0|0.0,1.0,1.0|1.0,0.0,1.0|1.0,1.0,0.0"
+DEFAULT_UNITS = "2"
 
 REQUIRED = ("condition", *FIELDS, "seed", "outcome", "final_loss", "dead_init", "dead_final", "status")
 """Columns without which a table holds no trials."""
@@ -97,8 +103,9 @@ def load(folder: Path, columns: list[str] | None = None) -> pd.DataFrame:
 
     Outcomes and causes are ordered categories with every value there is, fields that are text
     ordered categories with the article's value first; epochs that may be missing are Int32. With
-    the column `condition` come two more: `init_law`, the distributions of weights|biases, and
-    `task_table`, the task's rows. Raises FolderError as `read_manifest` does.
+    the column `condition` come three more: `init_law`, the distributions of weights|biases (or the digest
+    of given weights), `task_table`, the task's rows, and `task_units`, the fewest ReLU units that can
+    represent it ('None' if unknown). Raises FolderError as `read_manifest` does.
     """
     manifest = read_manifest(folder)
     if records_summary(manifest):
@@ -147,12 +154,31 @@ def typed(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_texts(trials: pd.DataFrame, texts: dict[str, str]) -> pd.DataFrame:
-    """Add init_law and task_table, as the manifest's canonical texts of conditions give them."""
-    parts = {key: dict(part.partition("=")[::2] for part in text.split(";")) for key, text in texts.items()}
-    laws = {key: part.get("init", f":{DEFAULT_LAW}").partition(":")[2] for key, part in parts.items()}
-    tables = {key: part.get("task", f":{DEFAULT_TABLE}").partition(":")[2] for key, part in parts.items()}
+    """Add init_law, task_table and task_units, as the manifest's canonical texts of conditions give them."""
+    parts = {key: _parts(text) for key, text in texts.items()}
+    laws = {key: init_law(text) for key, text in texts.items()}
+    tables = {key: _table(part) for key, part in parts.items()}
+    units = {key: part.get("units", DEFAULT_UNITS) for key, part in parts.items()}
     keys = trials["condition"].astype("category")
-    return trials.assign(init_law=_mapped(keys, laws), task_table=_mapped(keys, tables))
+    return trials.assign(
+        init_law=_mapped(keys, laws), task_table=_mapped(keys, tables), task_units=_mapped(keys, units)
+    )
+
+
+def _parts(text: str) -> dict[str, str]:
+    """What a condition's canonical text says, by name."""
+    return dict(part.partition("=")[::2] for part in text.split(";"))
+
+
+def init_law(text: str) -> str:
+    """The distributions of weights|biases that a condition's canonical text tells, or the digest of given weights."""
+    return _parts(text).get("init", f":{DEFAULT_LAW}").partition(":")[2]
+
+
+def _table(part: dict[str, str]) -> str:
+    """The rows of a task, and how often each counts where that is not once."""
+    times = f";times={part['times']}" if "times" in part else ""
+    return part.get("task", f":{DEFAULT_TABLE}").partition(":")[2] + times
 
 
 def _mapped(keys: pd.Series, words: dict[str, str]) -> pd.Categorical:
@@ -169,9 +195,19 @@ def swept(trials: pd.DataFrame) -> list[str]:
     return [name for name in FIELDS if len(trials[name].drop_duplicates()) > 1]
 
 
+def is_given(law: str) -> bool:
+    """Whether an `init_law` is the digest of weights from a file, which no seed draws."""
+    return "|" not in law
+
+
 def fine(trials: pd.DataFrame) -> pd.DataFrame:
     """The trainings that went through without an error."""
     return trials[(trials["status"] == "ok").to_numpy()]
+
+
+def is_stuck(trials: pd.DataFrame, column: str = "outcome") -> NDArray[np.bool_]:
+    """Which trials ended stuck (or, by `outcome_before`, were so before a rescue), at whatever level."""
+    return trials[column].isin(STUCK).to_numpy(bool)
 
 
 def left_alone(trials: pd.DataFrame) -> pd.DataFrame:

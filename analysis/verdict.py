@@ -1,5 +1,10 @@
 """The article's five claims against the data, by rules that are stated here and in the report.
 
+The article is about XOR and a network of ReLU units, so a claim is judged on the conditions that
+learn XOR (its table, by whatever name, each row once) with activation relu. On another task other
+numbers of units and draws would do, and of units that are no ReLU none dies; such conditions are
+left out, and the report says so.
+
 A rule is applied to each condition (or pair of conditions) by itself and says yes, no or
 undecided; the verdict puts these together:
 
@@ -7,7 +12,8 @@ undecided; the verdict puts these together:
 - holds only if …: yes in some, which are named;
 - does not hold: yes in none, no in at least one;
 - undecided: neither yes nor no anywhere;
-- not measured by this study: it lacks what the rule needs.
+- not measured by this study: it lacks what the rule needs;
+- not judged: no condition learns XOR with ReLU units.
 
 Rules:
 
@@ -16,11 +22,13 @@ Rules:
    not measured: rest (gradient norm and loss level) is, but a minimum is a claim about curvature
    and kinks.
 2. Dying ReLU. Yes in a condition if the Wilson interval of the share of its stuck runs that have
-   fewer live units at the end than the task needs lies above 1/2, no if it lies below.
+   fewer live units at the end than the task needs lies above 1/2, no if it lies below. A task in a
+   CSV file does not say how many it needs; there it is not measured.
 3. More units. For the width nearest to 10 (8 at least): yes if the Wilson interval of its success
    rate lies at or above 95 % ("almost surely"), no if it lies below.
-4. He. Paired by seed with uniform (or the first other init): yes if the interval of the difference
-   lies above 0 and Holm's adjusted p is below 0.05, no if it lies below 0 with such a p.
+4. He. Paired by seed with uniform (or the first other init that is drawn, not given): yes if the
+   interval of the difference lies above 0 and Holm's adjusted p is below 0.05, no if it lies below
+   0 with such a p.
 5. Drawing again. Yes if 99 % is reached within 20 draws even at the lower end of the success rate's
    Wilson interval, no if it is not reached even at the upper end.
 """
@@ -31,7 +39,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from analysis import words
 from analysis.certificates import (
@@ -45,12 +55,12 @@ from analysis.certificates import (
 from analysis.comparisons import as_paired, compare_values
 from analysis.conditions import distance, nearest, others, values
 from analysis.counts import Solved
-from analysis.culprits import Culprits
+from analysis.culprits import Culprits, culprits
 from analysis.planner import draws
 from analysis.rescues import Freed
 from analysis.statistics import Paired, Rate
 from analysis.summary import stuck_total, summarise
-from analysis.trials import ARTICLE, FIELDS, fine, left_alone, swept
+from analysis.trials import ARTICLE, DEFAULT_TABLE, FIELDS, fine, is_given, left_alone, swept
 
 YES, NO, UNDECIDED = "yes", "no", "undecided"
 ALMOST_SURELY = 0.95
@@ -59,6 +69,15 @@ SIGNIFICANT = 0.05
 MOST_PLACES = 8
 """Places that a verdict names."""
 NOT_MEASURED = "not measured by this study"
+NOT_JUDGED = "not judged"
+
+MINIMUM = "The stuck runs are in a local minimum."
+DYING = "The culprit is probably the dying ReLU: unlucky deaths leave too few units."
+MORE_UNITS = "More units help; about 10 solve it almost surely."
+HE = "A better initial draw (He) helps."
+AGAIN = "Drawing again helps."
+CLAIMS = (MINIMUM, DYING, MORE_UNITS, HE, AGAIN)
+"""The article's claims, in its order."""
 
 
 @dataclass(frozen=True)
@@ -76,28 +95,49 @@ class Verdict:
     tally: str = ""
 
 
-def verdicts(
-    trials: pd.DataFrame, found: Sequence[Culprits], widths: pd.DataFrame, inits: pd.DataFrame
-) -> list[Verdict]:
-    """The five verdicts.
+def verdicts(trials: pd.DataFrame, solved: Solved | None = None) -> list[Verdict]:
+    """The five verdicts, in the order of `CLAIMS`.
 
-    `found` from `analysis.culprits.culprits`; `widths` and `inits` from `compare_widths` and
-    `compare_he`, empty where the study does not sweep them. The claims are about trainings that are
-    left alone when they get stuck: without such trainings none is measured.
+    `solved` tells which seeds each condition solved, if `trials` are counts. The claims are about
+    trainings that are left alone when they get stuck: without such trainings none is measured.
     """
     good = left_alone(fine(trials))
-    judged = [minimum(good), dying(good, found), more_units(good, widths), he(good, inits), again(good)]
-    if good["rescue"].isna().all():
-        return judged
-    why = "In this study every run that gets stuck is rescued."
-    return [Verdict(each.claim, why, "", NOT_MEASURED, "open") for each in judged]
+    if not good["rescue"].isna().all():
+        why = "In this study every run that gets stuck is rescued."
+        return [Verdict(claim, why, "", NOT_MEASURED, "open") for claim in CLAIMS]
+    mine = good[_of_the_article(good)]
+    if not len(mine):
+        return [Verdict(claim, _beyond(good), "", NOT_JUDGED, "open") for claim in CLAIMS]
+    widths, inits = compare_widths(mine, solved), compare_he(mine, solved)
+    return [_minimum(mine), _dying(mine), _more_units(mine, widths), _he(mine, inits), _again(mine)]
 
 
-def minimum(trials: pd.DataFrame) -> Verdict:
+def scope(trials: pd.DataFrame) -> str:
+    """Which of a study's conditions the claims are judged on, in words; empty if all or none are."""
+    each = left_alone(fine(trials)).drop_duplicates("condition")
+    n = int(_of_the_article(each).sum())
+    return f"Judged are {n:,} of {len(each):,} conditions. {_beyond(each)}" if 0 < n < len(each) else ""
+
+
+def _of_the_article(trials: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which trials learn XOR with ReLU units."""
+    return ((trials["task_table"] == DEFAULT_TABLE) & (trials["activation"] == "relu")).to_numpy(bool)
+
+
+def _beyond(trials: pd.DataFrame) -> str:
+    """What keeps conditions from being judged, in words."""
+    each = trials.drop_duplicates("condition")
+    tasks = each.loc[(each["task_table"] != DEFAULT_TABLE).to_numpy(bool), "task"].astype("str").unique()
+    units = each.loc[(each["activation"] != "relu").to_numpy(bool), "activation"].astype("str").unique()
+    whys = [f"tasks other than XOR ({', '.join(tasks)})"] if len(tasks) else []
+    whys += [f"units that do not die ({', '.join(units)})"] if len(units) else []
+    return f"The article's claims are about XOR learnt by ReLU units; not judged are {words.listed(whys)}."
+
+
+def _minimum(trials: pd.DataFrame) -> Verdict:
     """Claim 1: what certificates say of it; without them, that stuck runs are at rest."""
-    claim = "The stuck runs are in a local minimum."
     if is_certified(trials):
-        return _certified(claim, trials)
+        return _certified(trials)
     summary = summarise(trials)
     stuck = int(stuck_total(summary).sum())
     unsolved = int((summary["n"] - summary["solved"]).sum())
@@ -105,7 +145,7 @@ def minimum(trials: pd.DataFrame) -> Verdict:
     at = summary[(summary["condition"] == row["condition"]).to_numpy(bool)].iloc[0]
     rate = Rate.of(int(stuck_total(summary)[at.name]), int(at["n"] - at["solved"]))
     return Verdict(
-        claim,
+        MINIMUM,
         f"Of {unsolved:,} unsolved runs {stuck:,} are at rest on a plateau: loss and gradient norm say so. Whether "
         "such a point is a minimum is a matter of curvature and kinks, for which trials hold no certificate.",
         f"At rest, of the unsolved runs nearest to the article ({_name(trials, row)}): {words.rate(rate)}.",
@@ -114,7 +154,7 @@ def minimum(trials: pd.DataFrame) -> Verdict:
     )
 
 
-def _certified(claim: str, trials: pd.DataFrame) -> Verdict:
+def _certified(trials: pd.DataFrame) -> Verdict:
     """Claim 1 where stuck runs have certificates."""
     found, whole = resting(trials), resting_altogether(trials)
     table = pd.DataFrame([each.name for each in found])
@@ -127,21 +167,23 @@ def _certified(claim: str, trials: pd.DataFrame) -> Verdict:
     none = [text for kind, text in NONE_WORDS.items() if not whole.kinds[kind].count]
     rest = f" None {words.listed(none, 'or')}." if none else ""
     return _verdict(
-        claim,
+        MINIMUM,
         f"Of {whole.n:,} stuck runs {words.listed(shares)}.{rest}",
         f"Nearest to the article ({_name(trials, at.name)}): {words.listed(kinds)}.",
         table, answers, swept(trials),
     )  # fmt: skip
 
 
-def dying(trials: pd.DataFrame, found: Sequence[Culprits]) -> Verdict:
+def _dying(trials: pd.DataFrame) -> Verdict:
     """Claim 2: stuck runs have too few live units."""
-    claim = "The culprit is probably the dying ReLU: unlucky deaths leave too few units."
-    some = [each for each in found if each.stuck.count]
-    if set(trials["activation"].unique()) != {"relu"}:
-        return Verdict(claim, "The study has activations other than ReLU.", "", NOT_MEASURED, "open")
+    unknown = (trials["task_units"] == "None").to_numpy(bool)
+    csv = " Left out are tasks in CSV files, which do not say how many units they need." if unknown.any() else ""
+    trials = trials[~unknown]
+    if not len(trials):
+        return Verdict(DYING, f"Nothing is left to count.{csv}", "", NOT_MEASURED, "open")
+    some = [each for each in culprits(trials) if each.stuck.count]
     if not some:
-        return Verdict(claim, "No run of this study is stuck.", "", NOT_MEASURED, "open")
+        return Verdict(DYING, "No run of this study is stuck.", "", NOT_MEASURED, "open")
     answers = [_against_half(each.too_few) for each in some]
     at = min(some, key=lambda each: distance(each.condition))
     effect = (
@@ -150,9 +192,9 @@ def dying(trials: pd.DataFrame, found: Sequence[Culprits]) -> Verdict:
     )
     table = pd.DataFrame([each.condition for each in some])
     return _verdict(
-        claim,
+        DYING,
         "The share of stuck runs with fewer live units at the end than the task needs; it is the culprit where that is "
-        "most of them.",
+        f"most of them.{csv}",
         effect, table, answers, swept(trials),
     )  # fmt: skip
 
@@ -170,13 +212,12 @@ def _against_half(rate: Rate) -> str:
     return YES if rate.low > 0.5 else NO if rate.high < 0.5 else UNDECIDED
 
 
-def more_units(trials: pd.DataFrame, widths: pd.DataFrame) -> Verdict:
+def _more_units(trials: pd.DataFrame, widths: pd.DataFrame) -> Verdict:
     """Claim 3: about ten units solve it almost surely."""
-    claim = "More units help; about 10 solve it almost surely."
     found = values(trials, "hidden")
     wide = min(found, key=lambda h: (abs(h - 10), h))
     if len(found) < 2 or wide < 8:
-        return Verdict(claim, "The study does not sweep the width up to about 10 units.", "", NOT_MEASURED, "open")
+        return Verdict(MORE_UNITS, "The study does not sweep the width up to about 10 units.", "", NOT_MEASURED, "open")
     narrow = min((h for h in found if h < wide), key=lambda h: (abs(h - ARTICLE["hidden"]), h), default=None)
     summary = summarise(trials)
     table = summary[(summary["hidden"] == wide).to_numpy(bool)]
@@ -188,10 +229,10 @@ def more_units(trials: pd.DataFrame, widths: pd.DataFrame) -> Verdict:
     pair = _pair(widths, table.iloc[at], fields, narrow, wide)
     effect += f"; against H = {narrow}: {words.difference(pair)}. " if pair else ". "
     measured = f"The success rate with H = {wide}, set against 95 %."
-    return _verdict(claim, measured, effect + reversals(widths, fields), table, answers, fields)
+    return _verdict(MORE_UNITS, measured, effect + _reversals(widths, fields), table, answers, fields)
 
 
-def reversals(widths: pd.DataFrame, fields: Sequence[str]) -> str:
+def _reversals(widths: pd.DataFrame, fields: Sequence[str]) -> str:
     """Where a wider network fails more often than a narrower one, in a sentence."""
     worse = widths[(widths["high"] < 0) & (widths["p_holm"] < SIGNIFICANT)]
     if not len(worse):
@@ -208,11 +249,10 @@ def reversals(widths: pd.DataFrame, fields: Sequence[str]) -> str:
     )
 
 
-def he(trials: pd.DataFrame, inits: pd.DataFrame) -> Verdict:
+def _he(trials: pd.DataFrame, inits: pd.DataFrame) -> Verdict:
     """Claim 4: He initialization helps."""
-    claim = "A better initial draw (He) helps."
     if not len(inits):
-        return Verdict(claim, "The study does not set He beside another init.", "", NOT_MEASURED, "open")
+        return Verdict(HE, "The study does not set He beside another init.", "", NOT_MEASURED, "open")
     answers = [_sign(row) for _, row in inits.iterrows()]
     fields = others(trials, "init")
     base = inits["first"].iloc[0]
@@ -222,9 +262,8 @@ def he(trials: pd.DataFrame, inits: pd.DataFrame) -> Verdict:
     effect = f"Nearest to the article{place}: {words.difference(as_paired(inits.iloc[at]))}."
     if len(inits) > 1:
         effect += f" Over the study from {words.difference(worst)} to {words.difference(best)}."
-    return _verdict(
-        claim, f"Success of He minus that of {base}, the same seeds under both.", effect, inits, answers, fields
-    )
+    measured = f"Success of He minus that of {base}, the same seeds under both."
+    return _verdict(HE, measured, effect, inits, answers, fields)
 
 
 def _sign(row: Any) -> str:
@@ -233,7 +272,7 @@ def _sign(row: Any) -> str:
     return YES if row["low"] > 0 else NO if row["high"] < 0 else UNDECIDED
 
 
-def again(trials: pd.DataFrame) -> Verdict:
+def _again(trials: pd.DataFrame) -> Verdict:
     """Claim 5: drawing again helps."""
     table = draws(trials)
     answers = [
@@ -248,7 +287,7 @@ def again(trials: pd.DataFrame) -> Verdict:
         f"{words.draws(row['draws_99'])} for 99 % ({_range(row, 99)})."
     )
     measured = f"Draws until success is 99 % likely, set against {MOST_DRAWS}."
-    return _verdict("Drawing again helps.", measured, effect, table, answers, swept(trials))
+    return _verdict(AGAIN, measured, effect, table, answers, swept(trials))
 
 
 def _range(row: Any, wanted: int) -> str:
@@ -290,8 +329,9 @@ def compare_widths(trials: pd.DataFrame, solved: Solved | None = None) -> pd.Dat
 
 
 def compare_he(trials: pd.DataFrame, solved: Solved | None = None) -> pd.DataFrame:
-    """He against uniform, or against the first other init, paired by seed; empty where He is not swept."""
-    found = values(trials, "init")
+    """He against uniform, or the first other init that is drawn, paired by seed; empty where He is not swept."""
+    each = trials.drop_duplicates("condition")
+    found = values(each[[not is_given(law) for law in each["init_law"]]], "init")
     base = next((name for name in found if name != "he"), None)
     return compare_values(trials, "init", [(base, "he")] if base and "he" in found else [], solved)
 

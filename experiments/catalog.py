@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 
 import yaml
 
@@ -90,6 +91,14 @@ def read_init(key: str, value: object) -> Init | GivenWeights:
 
         return load_given(key, value)
     return init(value, key)
+
+
+def name_of_given(key: str, value: object) -> str | None:
+    """The name of a task or initialization, checked already, that a user brings along; None for one in conf."""
+    if isinstance(value, Mapping):
+        return read_init(key, value).name
+    is_file = isinstance(value, str) and value.lower().endswith((".csv", ".npz"))
+    return Path(str(value)).name if is_file else None
 
 
 def _written_out(key: str, value: Mapping[str, object]) -> Init:

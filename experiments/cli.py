@@ -99,37 +99,21 @@ def _compose_and_work(config_name: str, work: Work) -> int:
     except ModuleNotFoundError:
         raise RunError("hydra-core is not installed here: run `make`, then use .venv/bin/python") from None
     from hydra.errors import HydraException
-    from omegaconf import DictConfig, OmegaConf
+    from omegaconf import DictConfig
     from omegaconf.errors import OmegaConfBaseException
 
-    for argument in sys.argv[1:]:
-        if re.match(r"\+*[\w/]+=.*\.\.", argument) and argument.split("=")[0].lstrip("+") in ("study", "parallel"):
-            raise InputError(f"{argument} is not allowed; {_options(argument.split('=')[0].lstrip('+'))}")
+    _refuse_other_folders(sys.argv[1:])
     statuses: list[int] = []
     composed: list[DictConfig] = []
 
     def job(config: DictConfig) -> None:
         composed.append(config)
-
-        def run() -> int:
-            try:
-                plain = OmegaConf.to_container(config, resolve=True)
-            except OmegaConfBaseException as error:
-                raise InputError(_one_line(error)) from None
-            assert isinstance(plain, dict)
-            given = {str(key): value for key, value in plain.items()}
-            for key in (*top_level_keys(config_name), *(["parallel"] if config_name == "run" else [])):
-                if key not in given:
-                    raise InputError(f"{key} is missing; it cannot be removed")
-            return work(given)
-
-        statuses.append(guarded(run))
+        statuses.append(guarded(lambda: work(_plain(config, config_name))))
         if statuses[-1] in (INTERRUPTED, TERMINATED):
             sys.exit(statuses[-1])
 
-    main = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(job)
     try:
-        main()
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(job)()
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(_explain(error, config_name)) from None
     except yaml.YAMLError as error:
@@ -144,13 +128,36 @@ def _compose_and_work(config_name: str, work: Work) -> int:
     return max(statuses, default=DONE)
 
 
+def _refuse_other_folders(arguments: list[str]) -> None:
+    """InputError for a group's file that would be sought outside conf."""
+    for argument in arguments:
+        group = argument.split("=")[0].lstrip("+")
+        if re.match(r"\+*[\w/]+=.*\.\.", argument) and group in ("study", "parallel"):
+            raise InputError(f"{argument} is not allowed; {_options(group)}")
+
+
+def _plain(config: Any, config_name: str) -> dict[str, Any]:
+    """A composed configuration as plain values; InputError where a key of the command is missing."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        plain = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise InputError(_one_line(error)) from None
+    assert isinstance(plain, dict)
+    given = {str(key): value for key, value in plain.items()}
+    for key in (*top_level_keys(config_name), *(["parallel"] if config_name == "run" else [])):
+        if key not in given:
+            raise InputError(f"{key} is missing; it cannot be removed")
+    return given
+
+
 def _explain(error: Exception, config_name: str) -> str:
     """Hydra's message in one line, with what is allowed."""
     text = str(error)
     if match := re.search(r"Could not (?:override|append to config|delete).*?'([^']+)'", text):
         return _unknown_key(match[1], config_name)
-    if (match := re.search(r"Could not find 'init/([^']+)'", text)) and match[1].endswith(".npz"):
-        return f"init={match[1]} is not allowed here; allowed: {', '.join(names('init'))}, or weights={match[1]}"
     if match := re.search(r"Error merging override (grid[.]\w+)=(.*)", text):
         return f"{match[1]} takes a list: write {match[1]}=[{match[2]}]"
     if match := re.search(r"Could not find '(\w+)/([^']+)'", text):

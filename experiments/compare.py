@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import textwrap
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,10 @@ difference (B minus A) with its interval, and its p, adjusted by Holm's method.
 
 Conditions with the same key are the same trainings: they are checked, seed by
 seed, and not tested. The others are aligned with those that differ from them
-in one smallest set of fields (two at most). They are paired by seed where half
-of the smaller one's seeds are in both (exact McNemar), else unpaired (Fisher).
+in one smallest set of fields (two at most). They are paired by seed (exact
+McNemar) where a seed means the same draws in both, which with given weights
+(init=FILE.npz) takes the same weights, and half of the smaller one's seeds are
+in both; else unpaired (Fisher).
 """
 EPILOG = """\
 Exit status: 0 done, whether the two differ or not; 2 bad input, and folders
@@ -110,8 +113,10 @@ def what_differs(found: Comparison) -> list[str]:
 
 
 def sentences(found: Comparison) -> list[str]:
-    """How conditions were aligned, whether the same trainings ended alike, and how many conditions differ."""
-    return [_alignment(found), _reproduction(found), _verdict(found)]
+    """How conditions were aligned and why not paired, whether the same trainings ended alike, how many differ."""
+    unpaired = Counter(row.unpaired for row in found.rows if row.unpaired)
+    why = [f"Not paired: {count} of {len(found.rows)}, since {reason}." for reason, count in unpaired.items()]
+    return [_alignment(found), *why, _reproduction(found), _verdict(found)]
 
 
 def _alignment(found: Comparison) -> str:

@@ -18,6 +18,24 @@ FORM = "a header x1,x2,...,t (and times, if rows count more than once), then a r
 
 def load_task(key: str, name: str) -> Task:
     """The task in a CSV file; InputError names the row that is wrong."""
+    where = f"{key}={name}"
+    (_, head), *rows = _lines(key, name)
+    n_inputs, times = _header(where, [cell.strip() for cell in head])
+    if not 1 <= len(rows) <= MOST_ROWS:
+        raise InputError(f"{where} holds {len(rows)} rows; allowed: 1 to {MOST_ROWS}")
+    inputs, targets, counts = [], [], []
+    for n, row in rows:
+        line = f"{where}: line {n}"
+        if len(row) != len(head):
+            raise InputError(f"{line} holds {len(row)} values; the header has {len(head)}")
+        inputs.append(tuple(_number(line, f"x{d + 1}", row[d]) for d in range(n_inputs)))
+        targets.append(_number(line, "t", row[n_inputs]))
+        counts.append(_times(line, row[-1]) if times else 1)
+    return Task(Path(name).name, tuple(inputs), tuple(targets), None, tuple(counts))
+
+
+def _lines(key: str, name: str) -> list[tuple[int, list[str]]]:
+    """The lines of a CSV file that are not blank, with their numbers; at least one."""
     path = Path(name)
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
@@ -34,19 +52,7 @@ def load_task(key: str, name: str) -> Task:
         )
     if not lines:
         raise InputError(f"{key}={name} is empty; allowed: {FORM}")
-    n_inputs, times = _header(f"{key}={name}", [cell.strip() for cell in lines[0][1]])
-    rows = lines[1:]
-    if not 1 <= len(rows) <= MOST_ROWS:
-        raise InputError(f"{key}={name} holds {len(rows)} rows; allowed: 1 to {MOST_ROWS}")
-    inputs, targets, counts = [], [], []
-    for n, row in rows:
-        where = f"{key}={name}: line {n}"
-        if len(row) != len(lines[0][1]):
-            raise InputError(f"{where} holds {len(row)} values; the header has {len(lines[0][1])}")
-        inputs.append(tuple(_number(where, f"x{d + 1}", row[d]) for d in range(n_inputs)))
-        targets.append(_number(where, "t", row[n_inputs]))
-        counts.append(_times(where, row[-1]) if times else 1)
-    return Task(path.name, tuple(inputs), tuple(targets), None, tuple(counts))
+    return lines
 
 
 def _header(where: str, names: list[str]) -> tuple[int, bool]:

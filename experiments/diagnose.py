@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from nnxor.certificate import Certificates
     from nnxor.condition import Condition
+    from nnxor.decoder import Decoded
     from nnxor.draws import Weights
 
 TRIES = 200
@@ -120,9 +121,21 @@ def explain_number(config: Mapping[str, Any], condition: Condition) -> Condition
     """The trap that a final loss or predictions belong to, in words; the condition under the loss that it is one of."""
     from experiments.progress import paragraph, say
     from nnxor.condition import Success
-    from nnxor.decoder import decode, decode_predictions
     from nnxor.levels import LOSSES
 
+    refuse_unknown_levels(condition)
+    found = decoded(config, condition)
+    say(paragraph(found.text))
+    if not found.complete and not found.matches:
+        say(paragraph("(Not all levels of this task could be enumerated: it may be one of the others.)"))
+    if not found.matches or found.loss == condition.loss or found.loss not in LOSSES:
+        return condition
+    of_bce = {"output": "sigmoid", "success": Success("threshold")} if found.loss == "bce" else {}
+    return condition.with_(loss=found.loss, **of_bce)
+
+
+def refuse_unknown_levels(condition: Condition) -> None:
+    """InputError for a condition whose traps cannot be looked up."""
     if condition.smooth or condition.output == "relu" or (condition.output == "sigmoid") != (condition.loss == "bce"):
         raise InputError(
             f"the levels of activation={condition.activation}, output={condition.output}, "
@@ -133,22 +146,20 @@ def explain_number(config: Mapping[str, Any], condition: Condition) -> Condition
             f"task={condition.task.name} has {condition.task.n_rows} rows; the traps of at most {MOST_ROWS} can be "
             "looked up; give the network itself, as FILE.npz"
         )
+
+
+def decoded(config: Mapping[str, Any], condition: Condition) -> Decoded:
+    """What the loss or the predictions that are given can be."""
+    from nnxor.decoder import decode, decode_predictions
+
     slope = condition.slope if condition.activation == "leaky_relu" else 0.0
     setting = (condition.task, condition.loss, condition.hidden, condition.bias, slope)
     try:
         if config["loss"] is not None:
-            found = decode(_number("loss", config["loss"]), *setting)
-        else:
-            found = decode_predictions(_numbers("predictions", config["predictions"]), *setting)
+            return decode(_number("loss", config["loss"]), *setting)
+        return decode_predictions(_numbers("predictions", config["predictions"]), *setting)
     except ValueError as error:
         raise InputError(str(error)) from None
-    say(paragraph(found.text))
-    if not found.complete and not found.matches:
-        say(paragraph("(Not all levels of this task could be enumerated: it may be one of the others.)"))
-    if not found.matches or found.loss == condition.loss or found.loss not in LOSSES:
-        return condition
-    of_bce = {"output": "sigmoid", "success": Success("threshold")} if found.loss == "bce" else {}
-    return condition.with_(loss=found.loss, **of_bce)
 
 
 def _number(key: str, value: object) -> float:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,27 +29,30 @@ POINTS_A_DECADE = 12
 
 def write_exemplars(folder: Path, study: Study) -> None:
     """Write exemplars.json: for one run of each outcome its curve, weights, predictions and units."""
+    by_key = {condition.key: condition for condition in study.conditions}
+    engine, _ = engines.fastest()
+    exemplars = []
+    for run in _chosen(folder):
+        condition, seed = by_key[run["condition"]], int(run["seed"])
+        start = initial_weights(condition, range(seed, seed + 1))
+        kind = str(run["minimum"]) if isinstance(run["minimum"], str) else None
+        exemplars.append({**exemplar(condition, start, seed, engine), "minimum": kind})
+    write_text(folder / "exemplars.json", json.dumps(exemplars, indent=1, allow_nan=False) + "\n")
+
+
+def _chosen(folder: Path) -> Iterator[Any]:
+    """The run of each outcome that is shown, as a row of `analysis.counts`."""
     from analysis.conditions import nearest
     from analysis.counts import load_counts
     from analysis.trials import OUTCOMES, fine
 
     trials = fine(load_counts(folder).runs)
     trials = trials[trials["rescue"].isna().to_numpy(bool)]
-    by_key = {condition.key: condition for condition in study.conditions}
-    engine, _ = engines.fastest()
-    exemplars = []
     for outcome in OUTCOMES:
         so_ended = trials[(trials["outcome"] == outcome).to_numpy(bool)]
         if len(so_ended):
-            key = nearest(so_ended)["condition"]
-            mine = so_ended[(so_ended["condition"] == key).to_numpy(bool)]
-            run = mine.loc[mine["seed"].idxmin()]
-            seed = int(run["seed"])
-            condition = by_key[key]
-            start = initial_weights(condition, range(seed, seed + 1))
-            kind = str(run["minimum"]) if isinstance(run["minimum"], str) else None
-            exemplars.append({**exemplar(condition, start, seed, engine), "minimum": kind})
-    write_text(folder / "exemplars.json", json.dumps(exemplars, indent=1, allow_nan=False) + "\n")
+            mine = so_ended[(so_ended["condition"] == nearest(so_ended)["condition"]).to_numpy(bool)]
+            yield mine.loc[mine["seed"].idxmin()]
 
 
 def exemplar(condition: Condition, start: Weights, seed: int, engine: str, source: str | None = None) -> dict[str, Any]:

@@ -262,6 +262,7 @@ class ResultFolder:
             "sha256": None,
             "success": sorted({str(condition.success) for condition in self.study.conditions}),
             "seeds": [self.study.seeds.start, self.study.seeds.stop],
+            "given": self.study.given,
             "conditions": {condition.key: condition.text() for condition in self.study.conditions},
             "rounded": [condition.key for condition in self.study.conditions if not condition.exact],
             "runs": [*self._manifest().get("runs", []), self._run],

@@ -32,8 +32,9 @@ def provenance() -> dict[str, object]:
 
 def _command() -> list[str]:
     """The command line as it was typed, without the paths of this machine."""
-    if sys.orig_argv[1:2] == ["-m"]:
-        return ["python", *sys.orig_argv[1:]]
+    module = sys.modules["__main__"].__spec__
+    if module is not None:  # python -m MODULE, whatever flags of Python's own stand between
+        return ["python", "-m", module.name.removesuffix(".__main__"), *sys.argv[1:]]
     return [Path(sys.argv[0]).name, *sys.argv[1:]]
 
 

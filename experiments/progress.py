@@ -55,9 +55,13 @@ class Progress:
             self.outcomes.update({name: count for name, count in outcomes(table).items() if name})
         else:
             self.trained += len(table)
-        if "kind" not in table.column_names and "outcome" in table.column_names:
-            counts = pc.value_counts(table["outcome"]).to_pylist()
-            self.outcomes.update({entry["values"]: entry["counts"] for entry in counts})
+            if "outcome" in table.column_names:
+                counts = pc.value_counts(table["outcome"]).to_pylist()
+                self.outcomes.update({entry["values"]: entry["counts"] for entry in counts})
+        self._show()
+
+    def _show(self) -> None:
+        """Show where things stand, if it is time to."""
         now = time.monotonic()
         if self._live:
             if now - self._last > 0.1:

@@ -46,12 +46,7 @@ def run(config: Mapping[str, Any]) -> int:
 
     folder = ResultFolder(options.output, study)
     if options.dry_run:
-        from experiments.plan import describe
-
-        folder.check(options.overwrite)
-        done = {} if options.overwrite else folder.done()
-        describe(study, options, list(batches.left(study, done, options.engine, options.batch)))
-        return DONE
+        return plan(study, options, folder)
     with folder.claim(options.overwrite), keeping(folder):
         done = folder.done()
         todo = list(batches.left(study, done, options.engine, options.batch))
@@ -64,12 +59,28 @@ def run(config: Mapping[str, Any]) -> int:
             failed = folder.compact()
             report(folder, options)
             return report_failed(folder, failed)
-        print(f"{study.name}: nothing left to do; {study.n_trainings:,} trainings are in {folder.path}")
-        if options.report and reported(folder, options):
-            print(f"report: {folder.path / 'report.html'}")
-        if not reported(folder, options):
-            report(folder, options)
-        return DONE
+        return nothing_left(study, options, folder)
+
+
+def plan(study: Study, options: Options, folder: ResultFolder) -> int:
+    """Say what would be done (`dry_run=true`); returns the exit status."""
+    from experiments import batches
+    from experiments.plan import describe
+
+    folder.check(options.overwrite)
+    done = {} if options.overwrite else folder.done()
+    describe(study, options, list(batches.left(study, done, options.engine, options.batch)))
+    return DONE
+
+
+def nothing_left(study: Study, options: Options, folder: ResultFolder) -> int:
+    """Say that a study is finished, and report it if it is not; returns the exit status."""
+    print(f"{study.name}: nothing left to do; {study.n_trainings:,} trainings are in {folder.path}")
+    if not reported(folder, options):
+        report(folder, options)
+    elif options.report:
+        print(f"report: {folder.path / 'report.html'}")
+    return DONE
 
 
 @contextmanager

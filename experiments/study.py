@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 from collections.abc import Iterator, Mapping
@@ -44,7 +45,8 @@ class Study:
 
     `record` says what is kept: a row a training (`trials`), or counts alone (`summary`). `certify` says
     whether stuck runs get certificates (`nnxor.certificate`); `published` holds what others have reported
-    of some of the conditions.
+    of some of the conditions. `given` holds, for task and init, what is no name in conf as it was configured
+    (a file's path, say), by the name that conditions know it by.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Study:
     record: str = "trials"
     certify: bool = False
     published: tuple[Published, ...] = ()
+    given: Mapping[str, Mapping[str, object]] = dataclasses.field(default_factory=dict)
 
     @property
     def n_trainings(self) -> int:
@@ -75,38 +78,68 @@ class Study:
 
 def read_study(config: Mapping[str, object]) -> Study:
     """The study that a composed configuration describes; InputError names what is wrong with it."""
-    seeds = _mapping("seeds", config["seeds"])
+    seeds = _seeds(config["seeds"])
+    parts = _parts(config)
+    each = [_conditions(part) for part in parts]
+    found = {condition.key: condition for mine in each for condition in mine}
+    conditions = tuple(sorted(found.values(), key=_order))
+    _refuse_namesakes(conditions)
+    published = [
+        entry for part, mine in zip(parts, each, strict=True) for entry in read_published(part["published"], mine)
+    ]
+    record = _record(config["record"], conditions)
+    _refuse_too_many(record, len(conditions), len(seeds))
+    _refuse_missing_sets(conditions, seeds)
+    return Study(
+        name=_name(config["name"]),
+        question=_question(config["question"]),
+        conditions=conditions,
+        seeds=seeds,
+        record=record,
+        certify=switch("certify", config["certify"]),
+        published=tuple(published),
+        given={name: _given(name, parts) for name in ("task", "init")},
+    )
+
+
+def _given(name: str, parts: list[Mapping[str, object]]) -> dict[str, object]:
+    """The values of a field that are no name in conf, by the name that conditions know them by."""
+    sections = [each for part in parts for each in (part["base"], part["grid"], *_listed(part["blocks"]))]
+    values = [value for section in sections for value in _listed(_mapping("", section).get(name))]
+    return {found: value for value in values if (found := catalog.name_of_given(name, value))}
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
+
+
+def _seeds(given: object) -> range:
+    seeds = _mapping("seeds", given)
     known_keys("seeds", seeds, ["start", "count"])
     start = whole("seeds.start", seeds.get("start"), 0)
     count = whole("seeds.count", seeds.get("count"), 1)
     if start + count > 2**63:
         raise InputError(f"seeds.start={start} with seeds.count={count} goes beyond the last seed, 2**63 - 1")
-    parts = _parts(config)
-    found = {condition.key: condition for part in parts for condition in _conditions(part)}
-    conditions = tuple(sorted(found.values(), key=_order))
-    _refuse_namesakes(conditions)
-    published = [entry for part in parts for entry in read_published(part["published"], _conditions(part))]
-    record = _record(config["record"], conditions)
-    most, n = MOST_TRAININGS[record], len(conditions) * count
+    return range(start, start + count)
+
+
+def _refuse_too_many(record: str, conditions: int, count: int) -> None:
+    """InputError for more trainings than can be kept as `record` says."""
+    most, n = MOST_TRAININGS[record], conditions * count
     if n > most:
         more = f", or {MOST_TRAININGS['summary']:,} with record=summary" if record == "trials" else ""
         raise InputError(f"seeds.count={count} makes {n:,} trainings; allowed: at most {most:,}{more}")
+
+
+def _refuse_missing_sets(conditions: tuple[Condition, ...], seeds: range) -> None:
+    """InputError for seeds of which a file of weights has no set; a single set is that of seed 0 alone."""
     for condition in conditions:
         sets = condition.init.n_sets if isinstance(condition.init, GivenWeights) else 0
-        if sets and (start >= sets or (sets > 1 and start + count > sets)):
+        if sets and (seeds.start >= sets or (sets > 1 and seeds.stop > sets)):
             raise InputError(
                 f"init={condition.init.name} holds {sets} sets of weights, for the seeds 0 to "
-                f"{sets - 1}; seeds.start={start} and seeds.count={count} ask for more"
+                f"{sets - 1}; seeds.start={seeds.start} and seeds.count={len(seeds)} ask for more"
             )
-    return Study(
-        name=_name(config["name"]),
-        question=_question(config["question"]),
-        conditions=conditions,
-        seeds=range(start, start + count),
-        record=record,
-        certify=switch("certify", config["certify"]),
-        published=tuple(published),
-    )
 
 
 def _refuse_namesakes(conditions: tuple[Condition, ...]) -> None:
@@ -140,21 +173,27 @@ def _parts(config: Mapping[str, object]) -> list[Mapping[str, object]]:
     for key in ("blocks", "exclude", "published"):
         if config[key] is not None:
             raise InputError(f"union and {key} cannot go together; give {key} to a study that union names")
-    parts: list[Mapping[str, object]] = []
-    for name in named:
-        part: dict[str, object] = dict.fromkeys(KEYS) | catalog.study(name)
-        for section in ("base", "grid", "success"):
-            own = {k: v for k, v in _mapping(section, config[section]).items() if v is not None}
-            inner = _mapping(section, part[section])
-            if section == "base":  # a field that the whole study fixes is swept no more
-                part["grid"] = {k: v for k, v in _mapping("grid", part["grid"]).items() if k not in own}
-            if section == "grid":
-                part["base"] = {k: v for k, v in _mapping("base", part["base"]).items() if k not in own}
-            part[section] = own if section == "success" and "rule" in own else {**inner, **own}
-        if part["union"] is not None:
-            raise InputError(f"union={named} names {name}, which is a union itself; name the studies that it unites")
-        parts.append(part)
-    return parts
+    return [_united(config, name) for name in named]
+
+
+def _united(config: Mapping[str, object], name: object) -> Mapping[str, object]:
+    """The configuration of a study that a union names, with what the union itself says of fields laid over it."""
+    part: dict[str, object] = dict.fromkeys(KEYS) | catalog.study(name)
+    if part["union"] is not None:
+        raise InputError(
+            f"union={config['union']} names {name}, which is a union itself; name the studies that it unites"
+        )
+    own = {
+        section: {k: v for k, v in _mapping(section, config[section]).items() if v is not None}
+        for section in ("base", "grid", "success")
+    }
+    inner = {section: _mapping(section, part[section]) for section in own}
+    kept = {  # a field that the union fixes is swept no more, and the other way round
+        "base": {k: v for k, v in inner["base"].items() if k not in own["grid"]},
+        "grid": {k: v for k, v in inner["grid"].items() if k not in own["base"]},
+        "success": {} if "rule" in own["success"] else inner["success"],
+    }
+    return {**part, **{section: {**kept[section], **own[section]} for section in own}}
 
 
 def _mapping(key: str, value: object) -> dict[str, object]:
@@ -234,7 +273,7 @@ def _grid(where: str, given: object) -> Grid:
 
 
 def _values(where: str, name: str, given: object) -> tuple[object, ...]:
-    listed = spell_out(f"{where}.{name}", name, given if isinstance(given, list) else [given])
+    listed = spell_out(f"{where}.{name}", name, _listed(given))
     if not listed:
         raise InputError(f"{where}.{name}=[] is empty; allowed: a value or a list of values")
     values = tuple(read_field(where, name, value) for value in listed)

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from nnxor.condition import Condition
     from nnxor.draws import Weights
     from nnxor.engines.trace import Trained
+    from nnxor.inits import GivenWeights, Init
 
 SHOWN = ("task", "hidden", "activation", "init", "lr", "epochs", "loss")
 """Fields that the first line of the printout names."""
 
-GROUPS = ("task",)
+GROUPS = ("task", "init")
 
 LOSS_EVERY, PREDICTIONS_EVERY = 100, 5000
 
@@ -78,45 +79,79 @@ def draw_figures(condition: Condition, start: Weights, seed: int, config: Mappin
 
 def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
     """The condition, the initial weights and the seed; InputError names what is wrong."""
-    from hydra.core.hydra_config import HydraConfig
-
-    from experiments.catalog import parse_init
-    from experiments.fields import (
-        FIELDS,
-        known_keys,
-        make_condition,
-        read_field,
-        read_success,
-        refuse_useless,
-        whole,
-    )
-    from experiments.options import read_path
-    from experiments.weights import condition_of, load_weights
+    from experiments.fields import make_condition, refuse_useless, whole
     from nnxor.draws import initial_weights
 
-    config = {**config, "task": config["task"]["name"]}
-    others = [name for name in FIELDS if name not in ("init", "rescue")]
-    known_keys("", config, [*others, "init", "success", "seed", "weights", "save", "plot"])
-    if "init" not in config:
-        raise InputError("init is missing; it cannot be removed")
-    values: dict[str, object] = {
-        "init": parse_init(HydraConfig.get().runtime.choices["init"], config["init"], "init"),
-        "success": read_success(config["success"] or {}),
-        **{name: read_field("", name, config[name]) for name in others if config[name] is not None},
-    }
+    values = read_values(config)
     condition = make_condition(values)
     refuse_useless(values, [condition])
     seed = 0 if config["seed"] is None else whole("seed", config["seed"], 0, 2**63 - 1)
     if config["weights"] is None:
+        refuse_seed(condition, seed)
         return condition, initial_weights(condition, range(seed, seed + 1)), seed
-    weights = load_weights(read_path("weights", config["weights"]), condition.numpy_dtype)
+    condition, weights = read_given(config["weights"], values, condition)
+    return condition, weights, seed
+
+
+def read_values(config: Mapping[str, Any]) -> dict[str, object]:
+    """The fields that are given, checked; InputError names what is wrong."""
+    from experiments.fields import FIELDS, known_keys, read_field, read_success
+
+    config = {**config, "task": config["task"]["name"]}
+    others = [name for name in FIELDS if name not in ("init", "rescue")]
+    known_keys("", config, [*others, "init", "success", "seed", "weights", "save", "plot"])
+    return {
+        "init": read_init(config["init"]),
+        "success": read_success(config["success"] or {}),
+        **{name: read_field("", name, config[name]) for name in others if config[name] is not None},
+    }
+
+
+def read_init(given: Mapping[str, Any]) -> Init | GivenWeights:
+    """The initialization, as a study gives it or with the parameters of `init.weights` and `init.biases`."""
+    from experiments import catalog
+
+    laws = {}
+    for part in ("weights", "biases"):
+        if not isinstance(given[part], Mapping):
+            raise InputError(f"init.{part}={given[part]} is not allowed; write init.{part}.NAME=VALUE")
+        laws[part] = {name: value for name, value in given[part].items() if value is not None}
+    name = "uniform" if given["name"] is None else given["name"]
+    if not any(laws.values()):
+        return catalog.read_init("init", name)
+    if not isinstance(name, str) or name.endswith(".npz"):
+        raise InputError(f"init={name} takes no init.weights and init.biases; allowed with them: a name in conf/init")
+    biases = {"biases": laws["biases"]} if laws["biases"] else {}
+    return catalog.read_init("init", {name: {**laws["weights"], **biases}})
+
+
+def refuse_seed(condition: Condition, seed: int) -> None:
+    """InputError for a seed that weights from a file do not have."""
+    from nnxor.inits import GivenWeights
+
+    init = condition.init
+    if isinstance(init, GivenWeights) and seed >= init.n_sets:
+        raise InputError(f"seed={seed} is not in init={init.name}; allowed: 0 to {init.n_sets - 1}, a set each")
+
+
+def read_given(given: object, values: Mapping[str, object], condition: Condition) -> tuple[Condition, Weights]:
+    """The network in the file that `weights` names, and the condition with its width; InputError if it does not fit."""
+    from experiments.options import read_path
+    from experiments.weights import condition_of, load_weights
+
+    weights = load_weights(read_path("weights", given), condition.numpy_dtype)
+    refuse_draw(given, condition)
+    return condition_of(weights, values, str(given)), weights
+
+
+def refuse_draw(given: object, condition: Condition) -> None:
+    """InputError for an override that tells how to draw weights, where they are given."""
+    from hydra.core.hydra_config import HydraConfig
+
+    useless = ("init", "scale") if condition.batch_size else ("seed", "init", "scale")  # the seed shuffles mini-batches
     for override in HydraConfig.get().overrides.task:
-        useless = (
-            ("init", "scale") if condition.batch_size else ("seed", "init", "scale")
-        )  # the seed shuffles mini-batches
         if override.split("=")[0].split(".")[0] in useless:
-            raise InputError(f"{override} would do nothing, since weights={config['weights']} is given")
-    return condition_of(weights, values, str(config["weights"])), weights, seed
+            raise InputError(f"{override.replace('.name=', '=', 1)} would do nothing, since weights={given} is given")
 
 
 class Printout:

@@ -32,6 +32,7 @@ The cause of an unsolved run:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,9 @@ OUTCOMES = (
     "solved", "stuck_1/4", "stuck_1/3", "stuck_1/2", "stuck", "oscillating", "diverged", "unsettled",
 )  # fmt: skip
 """Every outcome; `stuck` alone is that of tasks and losses whose levels have no name."""
+
+STUCK = [place for place, name in enumerate(OUTCOMES) if name.startswith("stuck")]
+"""Places in `OUTCOMES` of those that count as stuck."""
 
 CAUSES = (
     "", "few_alive_at_start", "died_in_training", "alive_but_linear", "alive_but_merged",
@@ -91,8 +95,54 @@ def diagnose(condition: Condition, start: Weights, trained: Trained) -> Columns:
 
 
 def _diagnose(condition: Condition, start: Weights, trained: Trained) -> Columns:
-    weights, trace = trained.weights, trained.trace
+    trace, end = trained.trace, _evaluate(condition, trained.weights)
+    outcome, plateau = _judge(condition, end, trace)
+    solved = outcome == OUTCOMES.index("solved")
     z_start = arithmetic.preactivations(condition, start)
+    live_start, live = _live(condition, z_start), _live(condition, end.z)
+    linear = _linear(condition, end.z)
+    return {
+        "outcome": np.array(OUTCOMES)[outcome],
+        "final_loss": end.loss.astype(np.float64),
+        "grad_norm": end.norm.astype(np.float64),
+        "plateau": plateau,
+        "merged": _merged(condition, end.y, np.isin(outcome, STUCK)),
+        "solved_epoch": np.where(solved, trace.last_unsolved + 1, -1).astype(np.int32),
+        **{
+            f"y_{name}": np.where(end.finite, row, np.nan).astype(np.float64)
+            for name, row in zip(condition.task.row_names, end.y, strict=True)
+        },
+        "dead_init": condition.hidden - live_start,
+        "dead_final": np.where(end.finite, condition.hidden - live, -1),
+        "linear_final": np.where(end.finite, linear, -1),
+        "patterns_init": _patterns(z_start),
+        "patterns_final": np.where(end.finite, _patterns(end.z), b""),
+        "first_death_epoch": np.where(end.finite, trace.first_death, -1),
+        "revived": np.where(end.finite, trace.revived, -1),
+        "cause": _cause(condition, outcome, live_start, live, linear),
+        "settled_epoch": np.where(end.finite, trace.settled_epoch, -1),
+        "period": np.where(end.finite, trace.period, -1),
+    }
+
+
+@dataclass(frozen=True)
+class _End:
+    """R networks at their final parameters.
+
+    Row by row pre-activations `z` (H, R) and predictions `y` (R,); `loss`, `norm` (of the gradient), whether all is
+    `finite` (loss and norm are NaN where it is not) and whether the success rule `holds`, of shape (R,).
+    """
+
+    z: list[NDArray[Any]]
+    y: list[NDArray[Any]]
+    loss: NDArray[Any]
+    norm: NDArray[Any]
+    finite: NDArray[np.bool_]
+    holds: NDArray[np.bool_]
+
+
+def _evaluate(condition: Condition, weights: Weights) -> _End:
+    """Forward and backward through the final parameters, in the protocol's order."""
     z = arithmetic.preactivations(condition, weights)
     a = arithmetic.activations(condition, z)
     s = arithmetic.scores(weights, a)
@@ -103,43 +153,33 @@ def _diagnose(condition: Condition, start: Weights, trained: Trained) -> Columns
     norm = _gradient_norm(condition, arithmetic.gradients(condition, weights, z, a, of_score))
     finite = _finite([*weights.arrays(), *y, loss, norm])
     loss, norm = np.where(finite, loss, np.nan), np.where(finite, norm, np.nan)
-    alive_start, alive = arithmetic.any_active(condition, z_start), arithmetic.any_active(condition, z)
-    linear = np.logical_and.reduce([row > 0 for row in z]) & (not condition.smooth)
-    live_start, live, n_linear = (_count(units) for units in (alive_start, alive, linear))
+    return _End(z, y, loss, norm, finite, arithmetic.solved(condition, s, error, loss))
 
+
+def _judge(condition: Condition, end: _End, trace: Trace) -> tuple[NDArray[np.int_], NDArray[np.float64]]:
+    """The place of each outcome in `OUTCOMES`, and the level of stuck runs (NaN for others): the rules, in order."""
     c = error_weight(condition.loss, condition.task.n_examples)
-    solved = finite & arithmetic.solved(condition, s, error, loss)
-    level, outcome = _approach(condition, loss, norm / c) if _approaches(condition) else _rest(condition, loss, norm, c)
-    at_rest = outcome >= 0
-    oscillating = _oscillates(condition, trace, norm.astype(np.float64))
+    if _approaches(condition):
+        level, at_rest = _approach(condition, end.loss, end.norm / c)
+    else:
+        level, at_rest = _rest(condition, end.loss, end.norm, c)
+    oscillating = _oscillates(condition, trace, end.norm.astype(np.float64))
     outcome = np.select(
-        [~finite, solved, at_rest, oscillating],
-        [OUTCOMES.index("diverged"), OUTCOMES.index("solved"), outcome, OUTCOMES.index("oscillating")],
+        [~end.finite, end.holds, at_rest >= 0, oscillating],
+        [OUTCOMES.index("diverged"), OUTCOMES.index("solved"), at_rest, OUTCOMES.index("oscillating")],
         OUTCOMES.index("unsettled"),
     )
-    stuck = finite & ~solved & at_rest
-    return {
-        "outcome": np.array(OUTCOMES)[outcome],
-        "final_loss": loss.astype(np.float64),
-        "grad_norm": norm.astype(np.float64),
-        "plateau": np.where(stuck, level, np.nan),
-        "merged": _merged(condition, y, stuck),
-        "solved_epoch": np.where(solved, trace.last_unsolved + 1, -1).astype(np.int32),
-        **{
-            f"y_{name}": np.where(finite, row, np.nan).astype(np.float64)
-            for name, row in zip(condition.task.row_names, y, strict=True)
-        },
-        "dead_init": condition.hidden - live_start,
-        "dead_final": np.where(finite, condition.hidden - live, -1),
-        "linear_final": np.where(finite, n_linear, -1),
-        "patterns_init": _patterns(z_start),
-        "patterns_final": np.where(finite, _patterns(z), b""),
-        "first_death_epoch": np.where(finite, trace.first_death, -1),
-        "revived": np.where(finite, trace.revived, -1),
-        "cause": _cause(condition, outcome, live_start, live, n_linear),
-        "settled_epoch": np.where(finite, trace.settled_epoch, -1),
-        "period": np.where(finite, trace.period, -1),
-    }
+    return outcome, np.where(np.isin(outcome, STUCK), level, np.nan)
+
+
+def _live(condition: Condition, z: list[NDArray[Any]]) -> NDArray[np.int32]:
+    """How many units of each network are alive, shape (R,)."""
+    return _count(arithmetic.any_active(condition, z))
+
+
+def _linear(condition: Condition, z: list[NDArray[Any]]) -> NDArray[np.int32]:
+    """How many units of each network are active on every row, shape (R,); smooth units have no such side."""
+    return _count(np.logical_and.reduce([row > 0 for row in z]) & (not condition.smooth))
 
 
 def _count(units: NDArray[np.bool_]) -> NDArray[np.int32]:

@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import words
-from analysis.figures.layout import NUMERIC, axis_label, footnote, make_panels, n_text, panel_title, points, rest_of
+from analysis.figures.layout import NUMERIC, axis_label, footnote, make_panels, n_text, panel_title, rest_of
 from analysis.figures.style import NotApplicable, panels, styled
 from analysis.statistics import Rate
+from analysis.summary import summarise
 from analysis.trials import ARTICLE, swept
 
 FINE = 10
@@ -36,7 +37,7 @@ def landscape_fields(trials: pd.DataFrame) -> tuple[str, str]:
 def landscape(trials: pd.DataFrame) -> Figure:
     """Share solved in each cell of a fine grid, as colour; a ring marks the article's own values."""
     across, up = landscape_fields(trials)
-    found, note = make_panels(points(trials), rest_of(trials, across, up), MOST_PANELS)
+    found, note = make_panels(summarise(trials), rest_of(trials, across, up), MOST_PANELS)
     figure, axes = panels(len(found), 2, 5.4 if len(found) == 1 else 4.0)
     if len(found) == 1:
         figure.set_figwidth(7.5)
@@ -52,7 +53,7 @@ def landscape(trials: pd.DataFrame) -> Figure:
         )  # fmt: skip
     bar = figure.colorbar(mesh, ax=axes, label="solved, %", shrink=0.8, aspect=24, pad=0.01)
     bar.outline.set_visible(False)  # type: ignore[operator]
-    low, high = (points(trials)[f"solved_{end}"].to_numpy(float) for end in ("low", "high"))
+    low, high = (summarise(trials)[f"solved_{end}"].to_numpy(float) for end in ("low", "high"))
     width = f"95 % Wilson intervals of a cell reach at most {50 * np.nanmax(high - low):.1f} points to either side."
     footnote(figure, "The ring: the article's own values.", width, note)
     return figure
@@ -80,7 +81,7 @@ def _edges(values: np.ndarray, log: bool) -> np.ndarray:
 def describe_landscape(trials: pd.DataFrame) -> str:
     """How large the regions of success and failure are, and the best cell, in two sentences."""
     across, up = landscape_fields(trials)
-    summary, fields = points(trials), swept(trials)
+    summary, fields = summarise(trials), swept(trials)
     n = len(summary)
     often, seldom = int((summary["solved_low"] > 0.5).sum()), int((summary["solved_high"] < 0.5).sum())
     best = summary.loc[summary["solved_rate"].idxmax()]

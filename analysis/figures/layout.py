@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 from analysis import words
 from analysis.conditions import few, nearest, slices, unusual, usual, values, with_values
 from analysis.figures.style import NotApplicable
-from analysis.summary import summarise
 from analysis.trials import ARTICLE, swept
 
 ORDER = ("hidden", "init", "lr")
@@ -111,11 +110,6 @@ def _thin(trials: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.Da
 def thin_field(trials: pd.DataFrame, name: str | None, most: int) -> tuple[pd.DataFrame, str]:
     """The same for one field; nothing to do for None."""
     return thin(trials, [name], most) if name else (trials, "")
-
-
-def points(trials: pd.DataFrame) -> pd.DataFrame:
-    """The summary of trials, for figures of rates."""
-    return summarise(trials)
 
 
 def by_value(summary: pd.DataFrame, field: str | None) -> list[tuple[Any, pd.DataFrame]]:

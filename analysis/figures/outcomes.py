@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from analysis import words
 from analysis.conditions import nearest, values, with_values
@@ -18,7 +21,6 @@ from analysis.figures.layout import (
     make_panels,
     n_text,
     panel_title,
-    points,
     rest_of,
     thin,
     widest,
@@ -36,7 +38,8 @@ from analysis.figures.style import (
     styled,
 )
 from analysis.statistics import Rate, wilson
-from analysis.trials import FIELDS, OUTCOMES, fine, swept
+from analysis.summary import summarise
+from analysis.trials import FIELDS, OUTCOMES, STUCK, fine, is_stuck, swept
 
 MOST_BARS = 25
 
@@ -51,7 +54,7 @@ def present(trials: pd.DataFrame) -> list[str]:
 def composition(trials: pd.DataFrame) -> Figure:
     """Where the runs of each condition end: a bar a condition, stacked by outcome, shares in per cent."""
     field = axis_field(trials) if swept(trials) else "hidden"
-    shown, fewer = thin(points(trials), [field], MOST_BARS)
+    shown, fewer = thin(summarise(trials), [field], MOST_BARS)
     found, note = make_panels(shown, rest_of(trials, field))
     columns = 2 if len(values(trials, field)) > 6 or len(found) in (1, 2, 4) else 3
     figure, axes = panels(len(found), columns, 2.9, sharey=True)
@@ -94,13 +97,13 @@ def stack(ax: Axes, summary: pd.DataFrame, labels: list[str]) -> None:
 def describe_composition(trials: pd.DataFrame) -> str:
     """The composition of the condition nearest to the article's, in a sentence."""
     row = nearest(trials)
-    summary = points(with_values(trials, row, FIELDS)).iloc[0]
+    summary = summarise(with_values(trials, row, FIELDS)).iloc[0]
     parts = [
         f"{words.outcome(name)} {words.rate(Rate.of(summary[name], summary['n']))}"
         for name in OUTCOMES
         if summary[name]
     ]
-    where = words.condition(row, swept(trials)) if swept(trials) else "the only condition"
+    where = words.condition(row, swept(trials))
     return f"Nearest to the article ({where}): {'; '.join(parts)}."
 
 
@@ -108,7 +111,7 @@ def describe_composition(trials: pd.DataFrame) -> str:
 def merged_rows(trials: pd.DataFrame) -> Figure:
     """How often each pattern of merged rows occurs in each trap, in the conditions nearest to the article's."""
     shown = merged_trials(trials)
-    traps = [name for name in present(shown) if name.startswith("stuck")]
+    traps = [name for name in present(shown) if name in STUCK]
     counts = {trap: shown[(shown["outcome"] == trap).to_numpy(bool)] for trap in traps}
     patterns = {trap: _commonest(part) for trap, part in counts.items()}
     ratios = [max(len(found), 2) for found in patterns.values()]
@@ -130,7 +133,7 @@ def merged_trials(trials: pd.DataFrame) -> pd.DataFrame:
     """The stuck trials of the condition nearest to the article's and of its other inits."""
     row = nearest(trials)
     same = with_values(fine(trials), row, [name for name in FIELDS if name != "init"])
-    stuck = same[same["outcome"].astype("str").str.startswith("stuck").to_numpy(bool)]
+    stuck = same[is_stuck(same)]
     if not len(stuck):
         raise NotApplicable("no run of the conditions nearest to the article's is stuck, so no rows are merged")
     return stuck
@@ -153,25 +156,10 @@ def _merged_panel(ax: Axes, part: pd.DataFrame, patterns: list[str], inits: list
     totals = []
     for i, init in enumerate(inits):
         mine = part[(part["init"] == init).to_numpy(bool)]
-        counts = _patterns(mine)
-        count = np.array([counts.get(name, 0) for name in patterns])
-        n = size(mine)
-        totals.append(f"{init} n = {n:,}")
-        if not n:
-            continue
-        low, high = wilson(count, np.full(len(count), n))
-        y = np.arange(len(patterns)) + (i - (len(inits) - 1) / 2) * height
-        rate = 100 * count / n
-        ax.barh(y, rate, height=height * 0.9, color=colours[i], alpha=0.35, label=init)
-        ax.errorbar(
-            rate, y, xerr=[rate - 100 * low, 100 * high - rate], fmt=MARKERS[i], color=colours[i], capsize=3,
-            markersize=5, elinewidth=1.1,
-        )  # fmt: skip
-        for j, value in enumerate(count):
-            ax.annotate(
-                f"{value}", (100 * high[j], y[j]), (5, 0), textcoords="offset points", va="center", fontsize=8,
-                color="#555555",
-            )  # fmt: skip
+        totals.append(f"{init} n = {size(mine):,}")
+        if len(mine):
+            y = np.arange(len(patterns)) + (i - (len(inits) - 1) / 2) * height
+            _merged_bars(ax, mine, patterns, y, height * 0.9, init, {"color": colours[i], "marker": MARKERS[i]})
     ax.set_yticks(range(len(patterns)), [name.replace("=", " = ") for name in patterns])
     ax.set_ylim(len(patterns) - 0.4, -0.6)
     ax.set_xlim(0, 108)
@@ -181,11 +169,32 @@ def _merged_panel(ax: Axes, part: pd.DataFrame, patterns: list[str], inits: list
     ax.set_title(f"{title} ({', '.join(totals)})")
 
 
+def _merged_bars(
+    ax: Axes, mine: pd.DataFrame, patterns: list[str], y: NDArray[np.float64], height: float, init: str,
+    look: dict[str, Any],
+) -> None:  # fmt: skip
+    """Bars of one init: the share of each pattern with its interval, and its count."""
+    counts, n = _patterns(mine), size(mine)
+    count = np.array([counts.get(name, 0) for name in patterns])
+    low, high = wilson(count, np.full(len(count), n))
+    rate = 100 * count / n
+    ax.barh(y, rate, height=height, color=look["color"], alpha=0.35, label=init)
+    ax.errorbar(
+        rate, y, xerr=[rate - 100 * low, 100 * high - rate], linestyle="none", capsize=3, markersize=5, elinewidth=1.1,
+        **look,
+    )  # fmt: skip
+    for j, value in enumerate(count):
+        ax.annotate(
+            f"{value}", (100 * high[j], y[j]), (5, 0), textcoords="offset points", va="center", fontsize=8,
+            color="#555555",
+        )  # fmt: skip
+
+
 def describe_merged_rows(trials: pd.DataFrame) -> str:
     """The commonest pattern of each trap, in a sentence."""
     shown = merged_trials(trials)
     texts = []
-    for trap in [name for name in present(shown) if name.startswith("stuck")]:
+    for trap in [name for name in present(shown) if name in STUCK]:
         part = shown[(shown["outcome"] == trap).to_numpy(bool)]
         counts = _patterns(part)
         common = sorted(counts.index, key=lambda name: (-counts[name], name))[0]

@@ -97,5 +97,5 @@ def describe_resting_points(trials: pd.DataFrame) -> str:
     row = nearest(certified(trials))
     (at,) = (each for each in resting(trials) if each.name["condition"] == row["condition"])
     parts = [f"{KIND_NAMES[kind]} {words.rate(rate)}" for kind, rate in at.kinds.items() if rate.count]
-    where = words.condition(row, swept(trials)) if swept(trials) else "the only condition"
+    where = words.condition(row, swept(trials))
     return f"Of the stuck runs nearest to the article ({where}): {'; '.join(parts)}."

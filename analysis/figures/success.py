@@ -19,7 +19,6 @@ from analysis.figures.layout import (
     make_panels,
     n_text,
     panel_title,
-    points,
     rest_of,
     series_field,
     thin_field,
@@ -27,6 +26,7 @@ from analysis.figures.layout import (
 )
 from analysis.figures.style import DASHES, MARKERS, NotApplicable, panels, percent_axis, series_colours, styled
 from analysis.statistics import Rate
+from analysis.summary import summarise
 from analysis.trials import swept
 
 MOST_CELLS = 100
@@ -38,7 +38,7 @@ def success_rate(trials: pd.DataFrame) -> Figure:
     """Share solved along the swept number (width or learning rate), a line an init, Wilson intervals as bars."""
     field = axis_field(trials)
     series = series_field(trials, field)
-    shown, note = thin_field(points(trials), series, 6)
+    shown, note = thin_field(summarise(trials), series, 6)
     found, note_panels = make_panels(shown, rest_of(trials, field, series))
     columns = 3 if len(found) not in (1, 2, 4) else 2
     figure, axes = panels(len(found), columns, 3.3, sharey=True)
@@ -106,7 +106,7 @@ def describe_success_rate(trials: pd.DataFrame) -> str:
 
 
 def _extremes(trials: pd.DataFrame) -> str:
-    summary = points(trials)
+    summary = summarise(trials)
     fields = swept(trials)
     best, worst = (summary.loc[at] for at in (summary["solved_rate"].idxmax(), summary["solved_rate"].idxmin()))
     text = [
@@ -127,7 +127,7 @@ def success_map(trials: pd.DataFrame) -> Figure:
     import seaborn as sns
 
     across, down = map_fields(trials)
-    found, note = make_panels(points(trials), rest_of(trials, across, down), 6)
+    found, note = make_panels(summarise(trials), rest_of(trials, across, down), 6)
     columns = trials[across].nunique()
     wide = columns > 9
     rows = trials[down].nunique()
@@ -152,7 +152,7 @@ def success_map(trials: pd.DataFrame) -> Figure:
         ax.set_yticklabels([words.value(value) for value in grid["solved_rate"].index], rotation=0)
         ax.grid(False)
     _colour_bar(figure, axes)
-    footnote(figure, f"In each cell the per cent solved. {widest(points(trials), ['solved'])}" if wide else "", note)
+    footnote(figure, f"In each cell the per cent solved. {widest(summarise(trials), ['solved'])}" if wide else "", note)
     return figure
 
 

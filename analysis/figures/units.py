@@ -39,7 +39,7 @@ from analysis.figures.style import (
     styled,
 )
 from analysis.statistics import Rate, unpaired, wilson
-from analysis.trials import FIELDS, fine, swept
+from analysis.trials import FIELDS, fine, is_stuck, swept
 
 
 @styled
@@ -77,9 +77,13 @@ def _end_note(shown: pd.DataFrame) -> str:
 
 def dead_trials(trials: pd.DataFrame) -> pd.DataFrame:
     """The conditions that differ from the one nearest to the article's in width and init alone."""
+    _need_relu(trials)
+    return with_values(fine(trials), nearest(trials), [name for name in FIELDS if name not in ("hidden", "init")])
+
+
+def _need_relu(trials: pd.DataFrame) -> None:
     if set(trials["activation"].unique()) != {"relu"}:
         raise NotApplicable("only ReLU units can be dead, and this study has other activations")
-    return with_values(fine(trials), nearest(trials), [name for name in FIELDS if name not in ("hidden", "init")])
 
 
 def _at_start(ax: Axes, part: pd.DataFrame, inits: list[str]) -> None:
@@ -169,13 +173,11 @@ def stuck_by_live_units(trials: pd.DataFrame) -> Figure:
 
 def live_trials(trials: pd.DataFrame) -> pd.DataFrame:
     """The trials with `live` (units alive at the start) and `stuck` (a flag)."""
-    if set(trials["activation"].unique()) != {"relu"}:
-        raise NotApplicable("only ReLU units can be dead, and this study has other activations")
+    _need_relu(trials)
     good = fine(trials)
-    stuck = good["outcome"].astype("str").str.startswith("stuck")
     if not good["dead_init"].any():
         raise NotApplicable("every unit of every run is alive at the start, so there is nothing to set side by side")
-    return good.assign(live=good["hidden"] - good["dead_init"], stuck=stuck)
+    return good.assign(live=good["hidden"] - good["dead_init"], stuck=is_stuck(good))
 
 
 def _live_lines(ax: Axes, parts: list[tuple[Any, pd.DataFrame]], lines: str | None) -> None:
@@ -203,7 +205,7 @@ def describe_stuck_by_live_units(trials: pd.DataFrame) -> str:
     without, having = (
         Rate.of(count_where(chosen, chosen["stuck"]), size(chosen)) for chosen in (part[~some], part[some])
     )
-    where = words.condition(row, swept(trials)) if swept(trials) else "the only condition"
+    where = words.condition(row, swept(trials))
     more = words.difference(unpaired(without, having))
     return (
         f"Nearest to the article ({where}): stuck {words.rate(having)} with a dead unit at the start, "

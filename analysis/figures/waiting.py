@@ -21,12 +21,12 @@ from analysis.figures.layout import (
     make_panels,
     n_text,
     panel_title,
-    points,
     rest_of,
     thin_field,
 )
 from analysis.figures.style import DASHES, MARKERS, NotApplicable, panels, percent_axis, series_colours, styled
 from analysis.statistics import any_success, draws_needed, survival
+from analysis.summary import summarise
 from analysis.trials import FIELDS, fine, swept
 
 MOST_DRAWS = 12
@@ -90,7 +90,7 @@ def describe_epochs_to_solve(trials: pd.DataFrame) -> str:
     part = part[part["solved_epoch"].notna().to_numpy(bool)].sort_values("solved_epoch")
     epochs = part["solved_epoch"].to_numpy(int)
     half = quantile(epochs, counts_of(part), 0.5)
-    where = words.condition(row, swept(trials)) if swept(trials) else "the only condition"
+    where = words.condition(row, swept(trials))
     if not len(part):
         return f"Nearest to the article ({where}) no run was solved."
     return (
@@ -103,7 +103,7 @@ def describe_epochs_to_solve(trials: pd.DataFrame) -> str:
 def drawing_again(trials: pd.DataFrame) -> Figure:
     """Probability of at least one success in k draws, 1 − (1 − p)^k, with the band of p's Wilson interval."""
     lines = line_field(trials)
-    shown, note = thin_field(points(trials), lines, 4)
+    shown, note = thin_field(summarise(trials), lines, 4)
     found, note_panels = make_panels(shown, rest_of(trials, lines), 6)
     figure, axes = panels(len(found), 2, 3.0, sharey=True, sharex=True)
     for ax, panel in zip(axes, found, strict=True):
@@ -139,11 +139,11 @@ def _draws_line(ax: Axes, row: pd.Series, i: int, colour: Any, label: str | None
 
 def describe_drawing_again(trials: pd.DataFrame) -> str:
     """How many draws the nearest condition needs, with the range that its interval allows."""
-    row = points(with_values(trials, nearest(trials), FIELDS)).iloc[0]
+    row = summarise(with_values(trials, nearest(trials), FIELDS)).iloc[0]
     texts = []
     for wanted in (0.95, 0.99):
         few, most = (words.draws(float(draws_needed(row[name], wanted))) for name in ("solved_high", "solved_low"))
         best = words.draws(float(draws_needed(row["solved_rate"], wanted)))
         texts.append(f"{best} draws for {100 * wanted:.0f} % ({few} to {most})")
-    where = words.condition(row, swept(trials)) if swept(trials) else "the only condition"
+    where = words.condition(row, swept(trials))
     return f"Nearest to the article ({where}, n = {row['n']:,}): {words.listed(texts)}."

@@ -19,6 +19,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analysis import pages
 from analysis.trials import FolderError
 
 if TYPE_CHECKING:
@@ -154,34 +155,25 @@ def _first_line(text: object) -> str:
 def _write(name: str, notebook: NotebookNode, study: str, output: Path) -> Path:
     import nbformat
 
-    _replace(output / f"{name}.ipynb", nbformat.writes(notebook) + "\n")
+    pages.write_text(output / f"{name}.ipynb", nbformat.writes(notebook) + "\n")
     path = output / f"{name}.html"
-    _replace(path, render(notebook, study))
+    pages.write_text(path, render(notebook, study))
     return path
-
-
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
 
 
 def render(notebook: NotebookNode, study: str) -> str:
     """A notebook as one HTML page in the report's dress; nbconvert's own page would load scripts from other hosts."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
     from nbconvert import HTMLExporter
-
-    from analysis.report import TEMPLATES
 
     exporter: Any = HTMLExporter(
         template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True, exclude_anchor_links=True
     )
     body, _ = exporter.from_notebook_node(notebook)
     title = re.search(r"^# (.+)", notebook.cells[0].source, re.MULTILINE)
-    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
-    trusted = {"body": body, "style": (TEMPLATES / "report.css").read_text(encoding="utf-8"), **_code_colours()}
-    return environment.get_template("page.html.j2").render(
+    trusted = {"body": body, **_code_colours()}
+    return pages.render(
+        "notebook.html.j2",
         title=title[1] if title else study,
         study=study,
         **{name: Markup(text) for name, text in trusted.items()},  # noqa: S704 - ours, and escaped by the cells

@@ -31,7 +31,7 @@ folder = "../../results/article"
 # %%
 results = read(folder)
 trials = fine(results.trials)
-say(size(results))
+say(size(results), verdict.scope(trials))
 
 # %% [markdown]
 # ## How many units are dead?
@@ -74,4 +74,5 @@ say(
 # ## The answer
 
 # %%
-show_verdict(verdict.dying(trials, found))
+_, dying, *_ = verdict.verdicts(trials, results.solved)
+show_verdict(dying)

@@ -36,7 +36,7 @@ folder = "../../results/article"
 # %%
 results = read(folder)
 trials = fine(results.trials)
-say(size(results))
+say(size(results), verdict.scope(trials))
 
 # %% [markdown]
 # ## How often?
@@ -63,8 +63,9 @@ show_table(conditions_table(trials, results.data["epochs"]))
 # alone. The runs that only one of the two solves tell whether the added units were worth it.
 
 # %%
+_, _, wider, drawn_better, drawn_again = verdict.verdicts(trials, results.solved)
 widths = verdict.compare_widths(trials, results.solved)
-show_verdict(verdict.more_units(trials, widths))
+show_verdict(wider)
 shown, note = telling(widths)
 show_table(comparison_table("More units", note, others(trials, "hidden"), shown))
 
@@ -76,7 +77,7 @@ show_table(comparison_table("More units", note, others(trials, "hidden"), shown)
 
 # %%
 inits = verdict.compare_he(trials, results.solved)
-show_verdict(verdict.he(trials, inits))
+show_verdict(drawn_better)
 show_table(comparison_table("He's draw", COMPARED, others(trials, "init"), inits))
 
 # %% [markdown]
@@ -88,7 +89,7 @@ show_table(comparison_table("He's draw", COMPARED, others(trials, "init"), inits
 show_figure(results, "drawing_again")
 
 # %%
-show_verdict(verdict.again(trials))
+show_verdict(drawn_again)
 show_table(draws_table(trials))
 
 # %% [markdown]
@@ -110,5 +111,5 @@ say(f"In the condition nearest to the article's the second half of the {n_epochs
 
 # %%
 say(f"Solved, nearest to the article: {words.rate(solved)}.")
-for remedy in (verdict.more_units(trials, widths), verdict.he(trials, inits), verdict.again(trials)):
+for remedy in (wider, drawn_better, drawn_again):
     say(f"{remedy.claim} {remedy.verdict[0].upper()}{remedy.verdict[1:]}.")

@@ -23,7 +23,7 @@ from analysis.counts import count_where
 from analysis.counts import size as total
 from analysis.notebooks.cells import read, say, shared_predictions, show_figure, show_table, show_verdict, size
 from analysis.statistics import Rate
-from analysis.trials import FIELDS, OUTCOMES, fine, is_xor, swept
+from analysis.trials import FIELDS, OUTCOMES, fine, is_stuck, is_xor, swept
 
 # %% tags=["parameters"]
 folder = "../../results/article"
@@ -31,7 +31,7 @@ folder = "../../results/article"
 # %%
 results = read(folder)
 trials = fine(results.trials)
-say(size(results))
+say(size(results), verdict.scope(trials))
 
 # %% [markdown]
 # ## What becomes of the runs?
@@ -75,7 +75,7 @@ else:
 show_figure(results, "merged_rows")
 
 # %%
-stuck = trials[trials["outcome"].astype("str").str.startswith("stuck").to_numpy(bool)]
+stuck = trials[is_stuck(trials)]
 merges = stuck["merged"].notna() & (stuck["merged"].astype("str") != "")
 merging = Rate.of(count_where(stuck, merges), total(stuck))
 say(f"Stuck runs of all conditions in which rows share one wrong prediction: {words.rate(merging)}.")
@@ -97,7 +97,8 @@ show_figure(results, "functions")
 # The article calls it one. That a run is at rest can be read from its loss and gradient; a minimum is more than that.
 
 # %%
-show_verdict(verdict.minimum(trials))
+minimum, *_ = verdict.verdicts(trials, results.solved)
+show_verdict(minimum)
 
 # %% [markdown]
 # ## The answer

@@ -164,7 +164,11 @@ def make(tmp_path: Path) -> Callable[..., Path]:
 
     def made(spec: Mapping[str, tuple[Mapping[str, Any], list[str]]], **config: Any) -> Path:
         rows = [row for name, (fields, outcomes) in spec.items() for row in condition_trials(name, fields, outcomes)]
-        return write_folder(tmp_path / "made", rows, dict.fromkeys(spec, "protocol=1"), **config)
+        texts = {
+            name: f"protocol=1;task={fields['task']}:1.0,1.0" if "task" in fields else "protocol=1"
+            for name, (fields, _) in spec.items()
+        }
+        return write_folder(tmp_path / "made", rows, texts, **config)
 
     return made
 

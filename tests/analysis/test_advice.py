@@ -25,8 +25,8 @@ def test_the_numbers_are_those_of_the_nearest_condition(handmade: Path) -> None:
     assert "After 7 draws (5 to 11 by the interval of the success rate, n = 40)" in again, "0.5^7 < 1 %"
     assert "H = 10, he." in change
     assert "100.0 % (91.2\N{EN DASH}100.0, n = 40) against 50.0 % (35.2\N{EN DASH}64.8, n = 40)" in change
-    assert commands[0].endswith("python -m experiments.diagnose FILE.npz")
-    assert commands[1].endswith("python -m experiments.diagnose loss=0.25")
+    assert commands[0].endswith("python -m experiments.diagnose FILE.npz epochs=1000")
+    assert commands[1].endswith("python -m experiments.diagnose loss=0.25 epochs=1000")
 
 
 def test_certificates_are_told(handmade: Path, certify) -> None:

@@ -7,15 +7,19 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from scipy.stats import binomtest, fisher_exact
 
-from analysis.compare import align, compare_folders, tables, write_html
+from analysis.compare import FEW_SHARED, GIVEN, align, compare_folders, tables, write_html
 from analysis.statistics import Paired, holm
 from analysis.trials import ARTICLE, FolderError
+from experiments import catalog
+from experiments.compare import sentences
+from nnxor.draws import draw
 
 Run = Callable[..., Path]
 EPOCHS = ("base.epochs=200", "grid.lr=[0.2]")
@@ -93,6 +97,7 @@ def test_other_seeds_are_compared_unpaired(run: Run) -> None:
         assert row.p == pytest.approx(fisher_exact(counts)[1])
         assert row.how == "unpaired: 20 runs in A, 20 in B"
         assert not row.same
+    assert f"Not paired: 4 of 4, since {FEW_SHARED}." in sentences(found)
     assert ("seeds", "0 to 19", "15 to 34") in found.differences
     assert (found.checked, found.broken) == (20, 0)
 
@@ -167,3 +172,45 @@ def test_the_page_escapes_names_and_loads_nothing(run: Run, tmp_path: Path) -> N
     assert not re.search(r"""(src|href)=(?!["']?(#|data:))|url\(|@import""", page)
     for row in tables(found)[1].rows:
         assert all(cell.replace("<", "&lt;") in page for cell in row)
+
+
+def save_sets(path: Path, init: str, sets: int = 20) -> Path:
+    """Weights of two-input networks of 3 units, one set a seed, in a file."""
+    path.parent.mkdir(exist_ok=True)
+    W1, b1, W2, b2 = (np.moveaxis(array, -1, 0) for array in draw(catalog.init(init), 2, 3, range(sets)).arrays())
+    np.savez(path, W1=W1, b1=b1, W2=W2[:, :, None], b2=b2[:, None])
+    return path
+
+
+@pytest.mark.parametrize(("theirs", "paired"), [("torch", True), ("he", False)])
+@pytest.mark.parametrize("record", ["trials", "summary"])
+def test_given_weights_are_paired_with_the_same_weights_alone(
+    run: Run, tmp_path: Path, theirs: str, paired: bool, record: str
+) -> None:
+    fields = ("grid.hidden=3", f"record={record}")
+    one, other = save_sets(tmp_path / "a" / "mine.npz", "torch"), save_sets(tmp_path / "b" / "mine.npz", theirs)
+    a = run(*fields, f"grid.init={one}", "grid.lr=0.1", folder="one")
+    b = run(*fields, f"grid.init={other}", "grid.lr=0.2", folder="other")
+    (row,) = compare_folders(a, b).rows
+    assert isinstance(row.difference, Paired) == paired
+    assert row.unpaired == ("" if paired else GIVEN)
+    assert row.how.startswith("paired: 20 seeds" if paired else "unpaired: 20 runs in A, 20 in B")
+
+
+def test_given_weights_are_not_paired_with_drawn_ones(run: Run, tmp_path: Path) -> None:
+    fields = ("grid.hidden=3", "grid.lr=0.1")
+    a = run(*fields, "grid.init=torch", folder="drawn")
+    b = run(*fields, f"grid.init={save_sets(tmp_path / 'w' / 'mine.npz', 'he')}", folder="given")
+    for found in (compare_folders(a, b), compare_folders(b, a)):
+        assert [row.unpaired for row in found.rows] == [GIVEN]
+        assert f"Not paired: 1 of 1, since {GIVEN}." in sentences(found)
+
+
+@pytest.mark.parametrize(
+    "override", ["grid.scale=0.5", "grid.task=parity3", "grid.hidden=5", "grid.init=he", "grid.dtype=float64"]
+)
+def test_seeds_share_their_draws_whatever_else_differs(run: Run, override: str) -> None:
+    fields = ("grid.hidden=4", "grid.init=uniform", "grid.lr=0.2")
+    found = compare_folders(run(*fields, folder="a"), run(*fields, override, folder="b"))
+    assert [row.unpaired for row in found.rows] == [""]
+    assert not any("Not paired" in sentence for sentence in sentences(found))

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from analysis.culprits import culprits
+from analysis.counts import load_counts
+from analysis.report import read_results, render
 from analysis.trials import load
-from analysis.verdict import Verdict, compare_he, compare_widths, verdicts, where
+from analysis.verdict import CLAIMS, NOT_JUDGED, Verdict, compare_he, scope, verdicts, where
+
+Run = Callable[..., Path]
 
 
 def judge(folder: Path) -> dict[int, Verdict]:
-    trials = load(folder)
-    found = verdicts(trials, culprits(trials), compare_widths(trials), compare_he(trials))
-    return dict(enumerate(found, 1))
+    return dict(enumerate(verdicts(load(folder)), 1))
 
 
 def one(n_solved: int, rest: str = "stuck_1/3") -> list[str]:
@@ -114,6 +117,17 @@ def test_he_is_not_measured_alone(make) -> None:
     assert judge(make({"a": ({"init": "uniform"}, one(9)), "b": ({"init": "torch"}, one(9))}))[4].kind == "open"
 
 
+def test_he_is_not_paired_with_weights_that_were_given(make) -> None:
+    spec = {"a": ({"init": "a.npz"}, one(200)), "b": ({"init": "he"}, one(300)), "c": ({"init": "torch"}, one(200))}
+    folder = make(spec)
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["conditions"]["a"] = "protocol=1;init=a.npz:0123456789abcdef"
+    path.write_text(json.dumps(manifest))
+    (pair,) = compare_he(load(folder)).to_dict("records")
+    assert (pair["first"], pair["second"]) == ("torch", "he")
+
+
 @pytest.mark.parametrize(("n_solved", "kind"), [(200, "holds"), (0, "fails"), (90, "undecided")])
 def test_drawing_again_holds_within_twenty_draws(make, n_solved: int, kind: str) -> None:
     assert judge(make({"a": ({}, one(n_solved))}))[5].kind == kind
@@ -128,3 +142,54 @@ def test_conditions_are_named_in_few_words() -> None:
         where(table, [True, True, True, False, True, False, False, False], ["init", "lr"])
         == f"u with lr{space}={space}0.01 to 0.1; or he with lr{space}={space}0.01"
     )
+
+
+def from_counts(folder: Path) -> list[Verdict]:
+    counted = load_counts(folder)
+    return verdicts(counted.runs, counted.solved)
+
+
+def test_on_another_task_no_claim_is_judged(run: Run) -> None:
+    folder = run("grid.hidden=[4,10]", "grid.init=[uniform,he]", "grid.lr=0.1", "base.task=parity3")
+    found = verdicts(load(folder))
+    assert [each.claim for each in found] == list(CLAIMS)
+    for each in found:
+        assert (each.kind, each.verdict, each.effect, each.tally) == ("open", NOT_JUDGED, "", "")
+        assert each.measured.endswith("about XOR learnt by ReLU units; not judged are tasks other than XOR (parity3).")
+    assert from_counts(folder) == found
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "leaky_relu"])
+def test_of_units_that_do_not_die_no_claim_is_judged(run: Run, activation: str) -> None:
+    found = verdicts(load(run("grid.hidden=[4,10]", f"base.activation={activation}")))
+    assert {each.verdict for each in found} == {NOT_JUDGED}
+    assert all(f"units that do not die ({activation})" in each.measured for each in found)
+
+
+@pytest.mark.parametrize("record", ["trials", "summary"])
+def test_conditions_beyond_the_article_have_no_say(run: Run, record: str) -> None:
+    """The verdicts of a study that holds more are those of the article's part of it, from rows and from counts."""
+    fields = (f"record={record}", "grid.hidden=[4,10]", "grid.init=[uniform,he]", "grid.lr=0.1", "base.epochs=400")
+    alone = run(*fields, folder="alone")
+    more = run(*fields, "grid.task=[xor,and,parity3]", "grid.activation=[relu,tanh]", folder="more")
+    assert from_counts(more) == from_counts(alone)
+    assert scope(load_counts(alone).runs) == ""
+    said = scope(load_counts(more).runs)
+    assert said.startswith("Judged are 4 of 24 conditions.")
+    assert said.endswith("; not judged are tasks other than XOR (and, parity3) and units that do not die (tanh).")
+    text = render(read_results(more), [])
+    assert "Judged are 4 of 24 conditions." in text
+    assert "Judged are" not in render(read_results(alone), [])
+
+
+def test_xor_in_a_csv_file_is_xor_but_does_not_tell_how_many_units_it_needs(run: Run, tmp_path: Path) -> None:
+    rows = "x1,x2,t{}\n0,0,0{}\n0,1,1{}\n1,0,1{}\n1,1,0{}\n"
+    (tmp_path / "mine.csv").write_text(rows.format(*[""] * 5))
+    (tmp_path / "often.csv").write_text(rows.format(",times", *[",2"] * 4))
+    grid = ("grid.hidden=[4,10]", "grid.init=[uniform,he]", "grid.lr=0.1")
+    named = verdicts(load(run(*grid, folder="named")))
+    mine = verdicts(load(run(*grid, f"base.task={tmp_path / 'mine.csv'}", folder="mine")))
+    assert [mine[i] for i in (0, 2, 3, 4)] == [named[i] for i in (0, 2, 3, 4)]
+    assert (mine[1].kind, "do not say how many units" in mine[1].measured) == ("open", True)
+    often = verdicts(load(run(*grid, f"base.task={tmp_path / 'often.csv'}", folder="often")))
+    assert {each.verdict for each in often} == {NOT_JUDGED}, "rows that count twice have other levels"

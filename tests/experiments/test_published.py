@@ -86,6 +86,7 @@ def test_a_bad_entry_is_refused_in_one_line(entry: str, words: str) -> None:
         (["union=[smoke]", "exclude=[{hidden: 4}]"], "union and exclude cannot go together"),
         (["union=[published/all]"], "which is a union itself"),
         (["union=[smoke]", "blocks=[{hidden: 4}]"], "union and blocks cannot go together"),
+        (["union=[smoke]", "base.lr=0.1", "grid.lr=[0.2]"], "base.lr=0.1 would do nothing, since the grid sweeps lr"),
     ],
 )
 def test_a_bad_union_is_refused_in_one_line(overrides: list[str], words: str) -> None:
