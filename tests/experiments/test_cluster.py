@@ -254,7 +254,12 @@ def test_a_worker_that_cannot_take_part_is_named_and_left_out(
 @installed
 def test_no_worker_and_no_scheduler_are_said_in_one_line(start: Start, address: str, tmp_path: Path) -> None:
     arguments = (*STUDY, "parallel=dask", "parallel.wait=1", f"output={tmp_path / 'out'}")
-    for where, words in ((address, "no worker came within"), ("tcp://127.0.0.1:9", "no dask scheduler answers at")):
+    for where, words in (
+        (address, "no worker came within"),
+        ("tcp://127.0.0.1:9", "no dask scheduler answers at"),
+        ("tls://127.0.0.1:9", "tls://127.0.0.1:9 cannot be reached from here: TypeError"),  # there are no certificates
+        ("ucx://127.0.0.1:9", "ucx://127.0.0.1:9"),
+    ):
         done = command(*arguments, f"parallel.address={where}")
         assert done.returncode == 1
         assert words in done.stderr
