@@ -223,13 +223,7 @@ def check_table(record: Record) -> Table:
             empty.update({name: len(table) - table[name].null_count for name in names})
         if position != record.study.n_trainings:
             raise RunError(_disorder(record, file))
-    if digest.hexdigest() != record.manifest["digest"]:
-        raise RunError(
-            f"{record.trials} has other values than were written: their digest is {digest.hexdigest()[:12]}..., "
-            f"by manifest.json {record.manifest['digest'][:12]}...; {AGAIN}"
-        )
-    if failed != record.manifest["failed"]:
-        raise RunError(f"{record.trials} holds {failed} failed trainings, by manifest.json {record.manifest['failed']}")
+    check_values(record, digest, failed)
     return Table(
         tuple(name for name in known.names if name in names),
         frozenset(name for name in names if not empty[name]),
@@ -237,6 +231,17 @@ def check_table(record: Record) -> Table:
         tuple(name for name in names if name not in known.names),
         failed,
     )
+
+
+def check_values(record: Record, digest: Digest, failed: int) -> None:
+    """The digest of the values, and how many trainings failed, are those of the manifest."""
+    if digest.hexdigest() != record.manifest["digest"]:
+        raise RunError(
+            f"{record.trials} has other values than were written: their digest is {digest.hexdigest()[:12]}..., "
+            f"by manifest.json {record.manifest['digest'][:12]}...; {AGAIN}"
+        )
+    if failed != record.manifest["failed"]:
+        raise RunError(f"{record.trials} holds {failed} failed trainings, by manifest.json {record.manifest['failed']}")
 
 
 @contextmanager

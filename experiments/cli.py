@@ -78,14 +78,18 @@ def guarded(work: Callable[[], int]) -> int:
 def kill_workers() -> None:
     """End joblib's worker processes, if there are any, without waiting for what they do."""
     if "joblib.externals.loky" in sys.modules:
+        from multiprocessing import util
+
         from joblib.externals.loky import reusable_executor
 
         executor = reusable_executor._executor
-        if executor is not None:
-            executor.shutdown(wait=False, kill_workers=True)
+        if executor is None:
+            return
+        executor.shutdown(wait=False, kill_workers=True)
         for thread in threading.enumerate():
             if thread.name == "ExecutorManagerThread":
-                thread.join(5)  # until it has tidied up, else joblib's tracker complains of it after our last word
+                thread.join(5)  # until it has tidied up
+        util._run_finalizers(0)  # type: ignore[attr-defined]  # what is left: joblib's tracker would complain of it
 
 
 def _terminate(_signum: int, _frame: FrameType | None) -> None:

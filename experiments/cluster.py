@@ -71,6 +71,8 @@ def connected(n_jobs: int, cluster: Cluster) -> Iterator[distributed.Client]:
     be_quiet()
     with ExitStack() as stack:
         try:
+            if cluster.address:
+                asyncio.run(knock(cluster.address, cluster.wait))
             target = cluster.address or stack.enter_context(local_cluster(n_jobs))
             client = distributed.Client(target, timeout=cluster.wait, set_as_default=False, name="nnxor")
         except (OSError, TimeoutError) as error:
@@ -79,6 +81,25 @@ def connected(n_jobs: int, cluster: Cluster) -> Iterator[distributed.Client]:
             ) from None
         stack.callback(client.close)
         yield client
+
+
+async def knock(address: str, wait: float) -> None:
+    """Connect to the scheduler and hang up; OSError if it does not answer, RunError if it cannot be asked from here.
+
+    A client whose transport is not set up (tls:// without certificates, ucx:// without its package) fails
+    in its own ways, and complains once more when it is discarded.
+    """
+    try:
+        how = distributed.Security().get_connection_args("client")
+        comm = await distributed.comm.connect(address, timeout=wait, **how)
+    except OSError:
+        raise
+    except Exception as error:
+        raise RunError(
+            f"parallel.address={address} cannot be reached from here: {in_a_line(error)}; docs/clusters.md says what "
+            "an address needs"
+        ) from None
+    await comm.close()
 
 
 def local_cluster(n_jobs: int) -> distributed.LocalCluster:

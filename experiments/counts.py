@@ -162,7 +162,7 @@ def is_time_to_fold(waiting: int, conditions: int) -> bool:
 # --- bits
 
 
-def _pieces(rows: pa.Table) -> Iterator[Piece]:
+def solved_pieces(rows: pa.Table) -> Iterator[Piece]:
     """What rows of kind `seeds` say."""
     for seed, count, solved in zip(*(rows[name].to_pylist() for name in ("seed", "count", "solved")), strict=True):
         yield seed, np.unpackbits(np.frombuffer(solved, np.uint8), count=count).astype(bool)
@@ -256,11 +256,13 @@ def _merged(
             raise RunError(f"{path}: trainings of {condition.text()} are missing; run the same command again")
         new = [read_table(part.path).replace_schema_metadata(None) for part in mine]
         counts = [table.filter(pc.not_equal(table["kind"], "seeds")) for table in new]
-        bits = sorted((piece for table in new for piece in _pieces(_only_seeds(table))), key=lambda piece: piece[0])
+        bits = sorted(
+            (piece for table in new for piece in solved_pieces(only_seeds(table))), key=lambda piece: piece[0]
+        )
         before: Iterator[Piece] = iter(())
         if old and where:
-            counts.extend(_fine(table) for table in old.pieces(where.first, where.bits, ROW_GROUP))
-            before = (piece for table in old.pieces(where.bits, where.last, 64) for piece in _pieces(table))
+            counts.extend(without_failed(table) for table in old.pieces(where.first, where.bits, ROW_GROUP))
+            before = (piece for table in old.pieces(where.bits, where.last, 64) for piece in solved_pieces(table))
         if len(counts) > 1 and new:
             counts = [add_up(counts)]
         for table in counts:
@@ -269,11 +271,12 @@ def _merged(
             yield with_condition(table, condition, SCHEMA)
 
 
-def _only_seeds(table: pa.Table) -> pa.Table:
+def only_seeds(table: pa.Table) -> pa.Table:
+    """The rows of kind `seeds`."""
     return table.filter(pc.equal(table["kind"], "seeds"))
 
 
-def _fine(table: pa.Table) -> pa.Table:
-    """Old counts as a part holds them, without trainings that failed: these were tried again."""
+def without_failed(table: pa.Table) -> pa.Table:
+    """Counts of the file as a part holds them, without trainings that failed."""
     plain = table.select(PLAIN.names).cast(PLAIN)
     return plain.filter(pc.fill_null(pc.equal(plain["status"], "ok"), True))

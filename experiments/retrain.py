@@ -23,18 +23,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from experiments.audit import Record, Table, opened
-from experiments.batches import Batch, batch_size, missing
-from experiments.execute import execute
+from experiments.batches import Batch
+from experiments.execute import Result, execute
 from experiments.options import available_cores
+from experiments.sample import Sample
 from experiments.table import CONDITION_COLUMNS, schema, with_condition
 from experiments.trials import Slices
 from nnxor.condition import Condition
 
 TOLERANCE = 1e-2
 """Allowed difference of a number, where bits may differ: absolute, or relative if the number is above 1."""
-
-BLOCKS = 16
-"""Conditions that a sample is spread over, at least, where there are as many and it has as many rows."""
 
 BEFORE = (*CONDITION_COLUMNS, "seed", "outcome", "dead_init", "patterns_init", "status", "error")
 """What must agree exactly also where bits may differ."""
@@ -76,47 +74,41 @@ class Findings:
     first: Difference | None = None
     unrecorded: set[str] = field(default_factory=set)
 
-
-def draw_sample(record: Record, size: int | None, seed: int, engine: str) -> list[Batch]:
-    """Batches that hold `size` rows of the study at random, in its order; all of them if `size` is None.
-
-    A batch of one row costs an engine nearly as much as one of a hundred, so rows are not drawn
-    one by one: of `BLOCKS` conditions drawn at random (all, if there are fewer) each gives a run of
-    neighbouring seeds, as long as the others but for one, that begins anywhere and goes on at the
-    first seed after the last. So every row has the same chance, but neighbours come together.
-    """
-    study = record.study
-    n_conditions = len(study.conditions)
-    if size is None or size >= study.n_trainings:
-        return list(missing(study, {}, engine, None))
-    random = np.random.default_rng(seed)
-    blocks = min(size, n_conditions, max(BLOCKS, -(-size // len(study.seeds))))
-    chosen = random.permutation(n_conditions)[:blocks]
-    batches = []
-    for rank, which in enumerate(chosen):
-        condition = study.conditions[which]
-        seeds = study.seeds_of(condition)
-        n_seeds, start = len(seeds), int(random.integers(len(seeds)))
-        count = min(size // blocks + (rank < size % blocks), n_seeds)
-        for first, stop in ((start, min(start + count, n_seeds)), (0, start + count - n_seeds)):
-            step = batch_size(condition, engine)
-            pieces = [seeds[low : min(low + step, stop)] for low in range(first, stop, step)]
-            batches += [Batch(condition, piece, certify=study.certify) for piece in pieces]
-    return sorted(batches, key=lambda batch: record.row_of(batch.condition, batch.seeds.start))
+    def add(
+        self, record: Record, condition: Condition, recorded: pa.Table, again: pa.Table, found: dict[str, Flags]
+    ) -> None:
+        """Note where columns of two tables of the same seeds differ."""
+        any_column = np.logical_or.reduce(list(found.values()))
+        self.differing += int(any_column.sum())
+        self.columns.update({name: int(differs.sum()) for name, differs in found.items()})
+        row = int(np.argmax(any_column))
+        name = next(name for name, differs in found.items() if differs[row])
+        seed = recorded["seed"][row].as_py()
+        difference = Difference(condition, seed, name, recorded[name][row].as_py(), again[name][row].as_py())
+        self.first = min(self.first or difference, difference, key=lambda d: record.row_of(d.condition, d.seed))
 
 
-def retrain(record: Record, table: Table, batches: list[Batch], engine: str, findings: Findings) -> Iterator[pa.Table]:
-    """Train batches again on all cores and add to the findings; yields what came out of each."""
+def retrain(record: Record, table: Table, sample: Sample, engine: str, findings: Findings) -> Iterator[pa.Table]:
+    """Train rows again and add to the findings; yields what came out of each batch."""
     with opened(record):
         rows = Slices(record.trials)
-    backend = "threads" if engine == "numba" else "loky"
-    for batch, again in execute(batches, engine, backend, min(available_cores(), len(batches))):
+    for batch, again in train_again(sample, engine):
         first = record.row_of(batch.condition, batch.seeds.start)
         with opened(record):
             recorded = rows.read(first, first + len(batch.seeds))
-            loose = engine == "reference" or "reference" in record.engines or not batch.condition.exact
-            _compare(findings, record, table, batch, recorded, again, loose)
+            _compare(findings, record, table, batch, recorded, again, may_differ(record, batch.condition, engine))
         yield again
+
+
+def train_again(sample: Sample, engine: str) -> Iterator[Result]:
+    """Train a sample on all cores; results come as they finish."""
+    backend = "threads" if engine == "numba" else "loky"
+    return execute(sample.batches, engine, backend, min(available_cores(), sample.n_batches))
+
+
+def may_differ(record: Record, condition: Condition, engine: str) -> bool:
+    """Whether bits may differ from those that were recorded: see the head of this file."""
+    return engine == "reference" or "reference" in record.engines or not condition.exact
 
 
 def _compare(
@@ -129,28 +121,20 @@ def _compare(
     recorded, again = recorded.filter(kept), again.filter(kept)
     findings.rows += len(recorded)
     findings.by_tolerance += loose * len(recorded)
-    any_column = np.zeros(len(recorded), bool)
     found: dict[str, Flags] = {}
     for name in wanted.names:
         new = again[name].combine_chunks()
         old = recorded[name].combine_chunks().cast(new.type)
-        differs = _differs_loosely(name, old, new, recorded, again) if loose else _differs(old, new)
+        differs = _differs_loosely(name, old, new, recorded, again) if loose else differs_in_a_bit(old, new)
         if differs.any() and name in FILLED_LATER and name in table.empty:
             findings.unrecorded.add(name)
         elif differs.any():
             found[name] = differs
-            any_column |= differs
     if found:
-        findings.differing += int(any_column.sum())
-        findings.columns.update({name: int(differs.sum()) for name, differs in found.items()})
-        row = int(np.argmax(any_column))
-        name = next(name for name, differs in found.items() if differs[row])
-        seed = recorded["seed"][row].as_py()
-        difference = Difference(batch.condition, seed, name, recorded[name][row].as_py(), again[name][row].as_py())
-        findings.first = min(findings.first or difference, difference, key=lambda d: record.row_of(d.condition, d.seed))
+        findings.add(record, batch.condition, recorded, again, found)
 
 
-def _differs(old: pa.Array, new: pa.Array) -> Flags:
+def differs_in_a_bit(old: pa.Array, new: pa.Array) -> Flags:
     """Where two columns differ in any bit: also in the sign of a 0, or in what is null."""
     nulls = _nulls(old) != _nulls(new)
     if pa.types.is_string(new.type):
@@ -166,7 +150,7 @@ def _differs(old: pa.Array, new: pa.Array) -> Flags:
 def _differs_loosely(name: str, old: pa.Array, new: pa.Array, recorded: pa.Table, again: pa.Table) -> Flags:
     """Where two columns differ by more than rounding can explain; see the head of this file."""
     if name in BEFORE:
-        return _differs(old, new)
+        return differs_in_a_bit(old, new)
     if not pa.types.is_floating(new.type):
         return np.zeros(len(old), bool)
     outcomes = (recorded["outcome"].cast(pa.string()), again["outcome"].cast(pa.string()))

@@ -5,29 +5,34 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-import textwrap
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.cli import Parser, finish
-from experiments.errors import DONE, FAILED, InputError
+from experiments.errors import InputError
+from experiments.verdict import WIDTH, say, tell_counts, tell_rows
 from experiments.words import hint
 
 if TYPE_CHECKING:
-    from experiments.audit import Record, Table
-    from experiments.batches import Batch
-    from experiments.retrain import Findings
+    import pyarrow as pa
 
-WIDTH = 80
+    from experiments.audit import Record
+    from experiments.sample import Sample
+
 DESCRIPTION = """\
 Checks a result folder that experiments.run made: its manifest against its
 config.yaml, trials.parquet against the SHA-256 and the digest in the manifest,
 and that every condition has a row for every seed, once and in order. Then
 trains rows again with another engine and says whether all recorded bits agree.
 
-  sample=N|all    rows to train again (default 200): runs of neighbouring seeds
-                  in 16 conditions or more, drawn at random
+Of a folder with record=summary, counts.parquet is checked in the same way; then
+seeds are trained again, and each must be solved, or not, as its bit says. With
+sample=all, all is counted anew, and every count must agree.
+
+  sample=N|all    trainings to do again (default 200): neighbouring seeds in 16
+                  conditions or more, drawn at random
   seed=N          which draw of the sample (default 0)
   engine=NAME     numba, numpy, reference, or auto (default): numpy for what
                   numba trained, else numba
@@ -35,6 +40,7 @@ trains rows again with another engine and says whether all recorded bits agree.
 Where exp, log or tanh take part (tanh, sigmoid, bce), and with the reference
 engine, rounding may differ. There outcomes must agree, and for runs that came
 to rest losses, gradient norms and predictions within 0.01; the verdict says so.
+Of counts there: who was solved, and the runs by outcome, dead_init and status.
 """
 EPILOG = """\
 Exit status: 0 all agrees; 1 something does not, and anything else; 2 bad input,
@@ -97,29 +103,17 @@ def _whole(key: str, text: str, low: int, other: str = "") -> int:
 
 def verify(arguments: Arguments) -> int:
     """Check, train again, print; returns the exit status."""
-    from experiments.audit import check_bytes, check_manifest, check_table, read_record
+    from experiments.audit import check_bytes, check_manifest, read_record
 
     record = read_record(arguments.folder)
     study = record.study
     conditions = "condition" if len(study.conditions) == 1 else "conditions"
     by = f"trained with {' and '.join(record.engines)}" if record.engines else "trained with an engine unknown"
-    _say("folder", f"{record.path}: {study.name}, {len(study.conditions):,} {conditions} x {len(study.seeds):,}, {by}")
+    say("folder", f"{record.path}: {study.name}, {len(study.conditions):,} {conditions} x {len(study.seeds):,}, {by}")
     check_manifest(record)
-    _say("manifest", f"protocol {record.manifest['protocol']}; its conditions and seeds are those of config.yaml")
-    _say("file", _bytes_words(check_bytes(record), record.trials.name))
-    if study.record == "summary":
-        _say("rows", "none were kept (record=summary), so none can be trained again and compared")
-        return DONE
-    table = check_table(record)
-    _say("values", f"the digest is that of the values ({record.manifest['digest'][:16]}...)")
-    _say("rows", f"{study.n_trainings:,}: each condition and seed once, in order")
-    if table.failed:
-        _say("failed", f"{table.failed:,} trainings failed when they were run; nothing is recorded of them to compare")
-    if table.lacking:
-        _say("skipped", f"columns that the version which made it did not record: {', '.join(table.lacking)}")
-    if table.unknown:
-        _say("skipped", f"columns that this version does not know: {', '.join(table.unknown)}")
-    return retrain_and_tell(record, table, arguments)
+    say("manifest", f"protocol {record.manifest['protocol']}; its conditions and seeds are those of config.yaml")
+    say("file", _bytes_words(check_bytes(record), record.trials.name))
+    return (verify_counts if study.record == "summary" else verify_rows)(record, arguments)
 
 
 def _bytes_words(checked: bool, name: str) -> str:
@@ -128,33 +122,69 @@ def _bytes_words(checked: bool, name: str) -> str:
     return "made by a version that recorded no SHA-256 of it: its page checksums and values are checked instead"
 
 
-def retrain_and_tell(record: Record, table: Table, arguments: Arguments) -> int:
-    """Train rows again and print what came of it; returns the exit status."""
+def verify_rows(record: Record, arguments: Arguments) -> int:
+    """Check the table of trials and train rows again; returns the exit status."""
+    from experiments.audit import check_table
+    from experiments.retrain import Findings, retrain
+    from experiments.sample import draw_sample
+
+    table = check_table(record)
+    _say_checked(record, "rows", "each condition and seed once, in order", table.failed)
+    if table.lacking:
+        say("skipped", f"columns that the version which made it did not record: {', '.join(table.lacking)}")
+    if table.unknown:
+        say("skipped", f"columns that this version does not know: {', '.join(table.unknown)}")
+    engine = _engine(record, arguments.engine)
+    sample = draw_sample(record, arguments.sample, arguments.seed, engine)
+    findings = Findings()
+    follow(record, sample, arguments.seed, engine, retrain(record, table, sample, engine, findings))
+    return tell_rows(record, table, findings)
+
+
+def verify_counts(record: Record, arguments: Arguments) -> int:
+    """Check the table of counts, train seeds again and count them anew; returns the exit status."""
+    from experiments.audit_counts import check_counts
+    from experiments.recount import Recount, recount
+    from experiments.sample import draw_sample
+
+    ledger = check_counts(record)
+    _say_checked(record, "counts", "of each condition every seed once, in order", ledger.n_failed)
+    say("sums", ledger.contradiction or "runs, epochs and seeds of each condition agree on how many were solved")
+    engine = _engine(record, arguments.engine)
+    sample = draw_sample(record, arguments.sample, arguments.seed, engine, but=ledger.failed)
+    findings = Recount()
+    follow(record, sample, arguments.seed, engine, recount(record, ledger, sample, engine, findings))
+    return tell_counts(record, ledger.contradiction, sample.whole, findings)
+
+
+def _say_checked(record: Record, what: str, how: str, failed: int) -> None:
+    say("values", f"the digest is that of the values ({record.manifest['digest'][:16]}...)")
+    say(what, f"{record.study.n_trainings:,}: {how}")
+    if failed:
+        say("failed", f"{failed:,} trainings failed when they were run; nothing is recorded of them to compare")
+
+
+def follow(record: Record, sample: Sample, seed: int, engine: str, trained: Iterator[pa.Table]) -> None:
+    """Say what is trained again, show how it goes on, and how long it took."""
     from experiments.execute import warm_up
     from experiments.progress import Progress, duration
-    from experiments.retrain import Findings, draw_sample, retrain
 
-    engine = _engine(record, arguments.engine)
-    batches = draw_sample(record, arguments.sample, arguments.seed, engine)
-    total = sum(len(batch.seeds) for batch in batches)
-    _say("sample", _sample_words(record, batches, arguments.seed))
+    say("sample", _sample_words(sample, seed))
     again = ", which trained it (name another with engine=NAME)" if engine in record.engines else ""
-    _say("engine", f"{engine}{again}")
+    say("engine", f"{engine}{again}")
     began = time.monotonic()
-    warm_up(batches, engine)
-    findings = Findings()
-    with Progress(total) as progress:
-        for out in retrain(record, table, batches, engine, findings):
+    warm_up(sample.firsts, engine)
+    with Progress(sample.trainings) as progress:
+        for out in trained:
             progress.update(out)
-    _say("retrained", f"{total:,} trainings in {duration(time.monotonic() - began)}")
-    return tell(record, table, findings)
+    say("retrained", f"{sample.trainings:,} trainings in {duration(time.monotonic() - began)}")
 
 
-def _sample_words(record: Record, batches: list[Batch], seed: int) -> str:
-    total, conditions = sum(len(batch.seeds) for batch in batches), {batch.condition.key for batch in batches}
-    if total == record.study.n_trainings:
-        return f"all {total:,} rows"
-    return f"{total:,} rows: neighbouring seeds in {len(conditions):,} conditions, at random (seed {seed})"
+def _sample_words(sample: Sample, seed: int) -> str:
+    if sample.whole:
+        return f"all {sample.trainings:,} trainings"
+    conditions = f"{len(sample.firsts):,} conditions"
+    return f"{sample.trainings:,} trainings: neighbouring seeds in {conditions}, at random (seed {seed})"
 
 
 def _engine(record: Record, asked: str) -> str:
@@ -171,48 +201,6 @@ def _engine(record: Record, asked: str) -> str:
             f"engine={engine} cannot be loaded: {error}; allowed: engine=numpy, engine=reference"
         ) from None
     return engine
-
-
-def tell(record: Record, table: Table, findings: Findings) -> int:
-    """Print the verdict; returns the exit status."""
-    if findings.unrecorded:
-        _say(
-            "skipped", f"columns null in every row, which this version fills: {', '.join(sorted(findings.unrecorded))}"
-        )
-    if not findings.rows:
-        print("NOT VERIFIED: every training of the sample had failed, so nothing was compared.")
-        return FAILED
-    compared = len(table.columns) - len(findings.unrecorded)
-    exactly = findings.rows - findings.by_tolerance
-    how = f"in every bit of {compared} columns" if exactly else "within the tolerance (--help says which)"
-    if exactly and findings.by_tolerance:
-        how += f" ({findings.by_tolerance:,} of them within the tolerance: --help says which)"
-    if not findings.differing:
-        _print(f"verified: all {findings.rows:,} rows agree {how}.")
-        return DONE
-    first = findings.first
-    assert first is not None
-    counts = ", ".join(f"{name} {count:,}" for name, count in findings.columns.most_common())
-    rows = "1 row does" if findings.differing == 1 else f"{findings.differing:,} rows do"
-    _print(f"DIFFERENT: {rows} not come out as recorded, of {findings.rows:,}. The first:")
-    _print(f"{record.words(first.condition)}, seed {first.seed}: {first.column}", "  ")
-    _print(f"recorded    {_value(first.recorded)}", "    ")
-    _print(f"recomputed  {_value(first.recomputed)}", "    ")
-    _print(f"rows that differ, by column: {counts}", "  ")
-    return FAILED
-
-
-def _value(value: object) -> str:
-    return "null" if value is None else repr(value) if isinstance(value, float) else str(value)
-
-
-def _say(what: str, text: str) -> None:
-    _print(text, f"{what:<11}", 11)
-
-
-def _print(text: str, first: str = "", indent: int = 4) -> None:
-    lines = textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=" " * indent, break_on_hyphens=False)
-    print("\n".join(lines), flush=True)
 
 
 if __name__ == "__main__":

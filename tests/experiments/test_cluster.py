@@ -18,13 +18,15 @@ import pyarrow.parquet as pq
 import pytest
 from harness import ROOT, command, compose, launch, nobody_left, wait_for_parts
 
+from experiments.cli import guarded
 from experiments.errors import InputError
-from experiments.options import read_options
+from experiments.options import Cluster, read_options
 from experiments.run import run as run_study
 
 installed = pytest.mark.skipif(not importlib.util.find_spec("distributed"), reason="the extra cluster is not installed")
 
-STUDY = ("study=smoke", "seeds.count=600", "base.epochs=4000", "report=false", "parallel.batch=64")
+STUDY = ("study=smoke", "engine=numpy", "seeds.count=240", "base.epochs=60", "report=false", "parallel.batch=64")
+"""64 batches; with numpy, since each process would spend half a second on loading the kernels of numba."""
 
 POISON = """
 import os
@@ -48,7 +50,7 @@ Launch = Callable[..., subprocess.Popen[str]]
 def whole(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The digest of a run on threads."""
     output = tmp_path_factory.mktemp("whole") / "out"
-    assert run_study(compose(*STUDY, "parallel.n_jobs=2", f"output={output}")) == 0
+    assert run_study(compose(*STUDY, "parallel=threads", f"output={output}")) == 0
     return digest(output)
 
 
@@ -133,10 +135,20 @@ def worker(start: Start, address: str) -> Start:
     return start_worker
 
 
+def run_here(*overrides: str) -> int:
+    """Run a study in this process, which has imported everything already; returns its exit status.
+
+    How a process ends is for those tests that start one: on success, on each error, on each signal.
+    """
+    return guarded(lambda: run_study(compose(*overrides)))
+
+
 def wait_for_workers(address: str, count: int) -> None:
-    """Wait until a scheduler has that many workers; from a process of its own, which may warn as it likes."""
-    script = f"import distributed; distributed.Client({address!r}).wait_for_workers({count}, timeout=60)"
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=90, capture_output=True)
+    """Wait until a scheduler has that many workers."""
+    from experiments.cluster import connected
+
+    with connected(1, Cluster(address, None, 10)) as client:
+        client.wait_for_workers(count, timeout=60)
 
 
 @installed
@@ -145,7 +157,7 @@ def test_workers_may_die_and_join_while_a_study_runs(
 ) -> None:
     output = tmp_path / "out"
     first = worker()
-    run = launched(*STUDY, "parallel=dask", f"parallel.address={address}", f"output={output}")
+    run = launched(*STUDY, "engine=numba", "parallel=dask", f"parallel.address={address}", f"output={output}")
     wait_for_parts(run, output, 3)
     first.kill()
     first.wait()
@@ -164,15 +176,14 @@ def test_a_client_that_is_stopped_or_killed_goes_on_and_leaves_the_cluster_alone
     output = tmp_path / "out"
     one = worker()
     arguments = (*STUDY, "parallel=dask", f"parallel.scheduler_file={tmp_path / 'scheduler.json'}", f"output={output}")
-    for parts, sign, status in ((3, signal.SIGTERM, 143), (40, signal.SIGKILL, -9)):
+    for parts, sign, status in ((3, signal.SIGTERM, 143), (20, signal.SIGKILL, -9)):
         run = launched(*arguments)
         wait_for_parts(run, output, parts)
         run.send_signal(sign)
         _, err = run.communicate(timeout=20)
         assert run.returncode == status
         assert len(err.splitlines()) == (1 if sign == signal.SIGTERM else 0)
-    done = command(*arguments)
-    assert done.returncode == 0, done.stderr
+    assert run_here(*arguments) == 0
     assert one.poll() is None
     assert digest(output) == whole
 
@@ -188,7 +199,7 @@ def test_ctrl_c_ends_a_local_cluster_whole_and_the_same_command_goes_on(
     os.killpg(run.pid, signal.SIGINT)
     _, err = run.communicate(timeout=30)
     assert run.returncode == 130
-    assert re.fullmatch(r"interrupted; [\d,]+ of 9,600 trainings kept in .*\n", err)
+    assert re.fullmatch(r"interrupted; [\d,]+ of 3,840 trainings kept in .*\n", err)
     assert nobody_left(run.pid)
     done = command(*arguments)
     assert (done.returncode, done.stderr) == (0, "")
@@ -197,23 +208,22 @@ def test_ctrl_c_ends_a_local_cluster_whole_and_the_same_command_goes_on(
 
 @installed
 def test_a_batch_that_kills_its_workers_ends_as_failed_rows_and_can_be_tried_again(
-    worker: Start, address: str, tmp_path: Path
+    worker: Start, address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "out"
     few = ("grid.hidden=10", "grid.init=he", "grid.lr=[0.1,0.2]")
     worker("--nworkers=2", preload=POISON)  # with nannies, which replace the dead
     arguments = (*STUDY, *few, f"output={output}")
-    done = command(*arguments, "parallel=dask", f"parallel.address={address}")
-    assert done.returncode == 1
-    assert "64 trainings failed" in done.stderr
+    assert run_here(*arguments, "parallel=dask", f"parallel.address={address}") == 1
+    assert "64 trainings failed" in capsys.readouterr().err
     rows = pq.read_table(output / "trials.parquet").to_pandas()
     failed = rows[rows["status"] == "failed"]
-    assert len(rows) == 1200
+    assert len(rows) == 480
     assert list(failed["seed"]) == list(range(64, 128))
     assert set(failed["lr"]) == {0.2}
     assert failed["error"].str.startswith("the worker died, or hung").all()
-    assert run_study(compose(*arguments)) == 0  # tries them again, here
-    assert run_study(compose(*STUDY, *few, f"output={tmp_path / 'other'}")) == 0
+    assert run_study(compose(*arguments, "parallel=threads")) == 0  # tries them again, here
+    assert run_study(compose(*STUDY, *few, "parallel=threads", f"output={tmp_path / 'other'}")) == 0
     assert digest(output) == digest(tmp_path / "other")
 
 
@@ -223,7 +233,7 @@ def test_a_batch_that_hangs_is_trained_elsewhere(
 ) -> None:
     output = tmp_path / "out"
     worker(preload=HANGING)
-    run = launched(*STUDY, "parallel=dask", f"parallel.address={address}", "parallel.timeout=2", f"output={output}")
+    run = launched(*STUDY, "parallel=dask", f"parallel.address={address}", "parallel.timeout=1", f"output={output}")
     wait_for_parts(run, output, 3)
     worker()
     _, err = run.communicate(timeout=60)
@@ -233,32 +243,41 @@ def test_a_batch_that_hangs_is_trained_elsewhere(
 
 @installed
 def test_a_worker_that_cannot_take_part_is_named_and_left_out(
-    worker: Start, address: str, tmp_path: Path, whole: str
+    worker: Start, address: str, tmp_path: Path, whole: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     worker("--no-nanny", "--name=old", preload=OTHER_PROTOCOL)
     arguments = (*STUDY, "parallel=dask", f"parallel.address={address}", f"output={tmp_path / 'out'}")
-    done = command(*arguments)
-    assert done.returncode == 1
-    assert re.search(rf"no worker of {address} can take part: tcp://\S+: protocol: 99 there, 1 here", done.stderr)
-    assert len(done.stderr.splitlines()) == 1
+    assert run_here(*arguments) == 1
+    said = capsys.readouterr().err
+    assert re.fullmatch(rf"no worker of {address} can take part: tcp://\S+: protocol: 99 there, 1 here.*\n", said)
     worker("--no-nanny", preload=NO_PACKAGE)
     worker()
     wait_for_workers(address, 3)
-    done = command(*arguments)
-    assert done.returncode == 0
-    assert re.search(r"worker tcp://\S+ is left out: protocol: 99 there, 1 here", done.stdout)
-    assert re.search(r"worker tcp://\S+ is left out: ModuleNotFoundError", done.stdout)
+    assert run_here(*arguments) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"worker tcp://\S+ is left out: protocol: 99 there, 1 here", said)
+    assert re.search(r"worker tcp://\S+ is left out: ModuleNotFoundError", said)
     assert digest(tmp_path / "out") == whole
 
 
 @installed
-def test_no_worker_and_no_scheduler_are_said_in_one_line(start: Start, address: str, tmp_path: Path) -> None:
-    arguments = (*STUDY, "parallel=dask", "parallel.wait=1", f"output={tmp_path / 'out'}")
-    for where, words in ((address, "no worker came within"), ("tcp://127.0.0.1:9", "no dask scheduler answers at")):
-        done = command(*arguments, f"parallel.address={where}")
-        assert done.returncode == 1
-        assert words in done.stderr
-        assert len(done.stderr.splitlines()) == 1
+def test_no_worker_and_no_scheduler_are_said_in_one_line(launched: Launch, address: str, tmp_path: Path) -> None:
+    expected = {
+        address: "no worker came within",
+        "tcp://127.0.0.1:9": "no dask scheduler answers at",
+        "tls://127.0.0.1:9": "tls://127.0.0.1:9 cannot be reached from here: TypeError",  # there are no certificates
+        "ucx://127.0.0.1:9": "ucx://127.0.0.1:9",
+    }
+    arguments = (*STUDY, "parallel=dask", "parallel.wait=1")
+    runs = [
+        launched(*arguments, f"parallel.address={where}", f"output={tmp_path / str(n)}")
+        for n, where in enumerate(expected)
+    ]
+    for run, words in zip(runs, expected.values(), strict=True):
+        _, err = run.communicate(timeout=60)
+        assert run.returncode == 1
+        assert words in err
+        assert len(err.splitlines()) == 1, err
 
 
 def test_without_the_extra_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -132,7 +132,7 @@ def test_seeds_are_kept_as_a_bit_each_in_chunks(tmp_path: Path) -> None:
     rows = list(counts._seed_rows([(7, flags[: n // 2]), (7 + n // 2, flags[n // 2 :])]))
     assert [row["seed"][0].as_py() % counts.CHUNK for row in rows] == [7, 0, 0, 0]
     assert sum(len(row["solved"][0].as_py()) for row in rows) <= n / 8 + 4
-    together = np.concatenate([piece for row in rows for _, piece in counts._pieces(row)])
+    together = np.concatenate([piece for row in rows for _, piece in counts.solved_pieces(row)])
     assert np.array_equal(together, flags)
 
 

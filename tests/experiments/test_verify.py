@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,15 +17,18 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from harness import ROOT, command, compose
 
-from experiments import retrain, verify
+from experiments import batches, counts, retrain, verify
 from experiments.audit import Record, check_bytes, check_table, read_record
+from experiments.batches import Batch
 from experiments.cli import guarded
 from experiments.errors import RunError
 from experiments.run import run as run_study
+from experiments.sample import Sample, draw_sample
 from experiments.table import Digest
 from nnxor import engines
 
@@ -48,13 +52,15 @@ def status_of(*arguments: object) -> int:
     return guarded(lambda: verify.verify(verify.parse([str(argument) for argument in arguments])))
 
 
-def forge(folder: Path, change: Callable[[pa.Table], pa.Table], **manifest: object) -> None:
+def forge(
+    folder: Path, change: Callable[[pa.Table], pa.Table], name: str = "trials.parquet", **manifest: object
+) -> None:
     """Change the table and make the manifest fit: the file's SHA-256 and the digest of its values."""
-    table = change(pq.read_table(folder / "trials.parquet"))
-    pq.write_table(table, folder / "trials.parquet", compression="zstd", write_page_checksum=True)
+    table = change(pq.read_table(folder / name))
+    pq.write_table(table, folder / name, compression="zstd", write_page_checksum=True)
     digest = Digest()
     digest.update(table)
-    sha256 = hashlib.sha256((folder / "trials.parquet").read_bytes()).hexdigest()
+    sha256 = hashlib.sha256((folder / name).read_bytes()).hexdigest()
     edit(folder, digest=digest.hexdigest(), sha256=sha256, **manifest)
 
 
@@ -122,8 +128,12 @@ def test_a_sample_is_drawn_from_everywhere_reproducibly_and_no_row_twice(run: Ru
     assert len(drawn) == record.study.n_trainings
 
 
-def sample(record: Record, size: int, seed: int) -> list[Any]:
-    return retrain.draw_sample(record, size, seed, "numpy")
+def sample(record: Record, size: int, seed: int) -> list[Batch]:
+    drawn = draw_sample(record, size, seed, "numpy")
+    batches = list(drawn.batches)
+    assert (drawn.n_batches, drawn.trainings) == (len(batches), sum(len(batch.seeds) for batch in batches))
+    assert {batch.condition.key for batch in drawn.firsts} == {batch.condition.key for batch in batches}
+    return batches
 
 
 def test_where_tanh_takes_part_the_verdict_says_that_it_is_one_within_a_tolerance(
@@ -199,7 +209,7 @@ def test_the_last_bit_and_the_sign_of_a_zero_count(tiny: Path) -> None:
     forge(tiny, with_value("final_loss", 3, np.nextafter(table["final_loss"][3].as_py(), 1)))
     assert status_of(tiny, "sample=all") == 1
     zeros = pa.array([0.0]), pa.array([-0.0])
-    assert retrain._differs(*zeros).all()
+    assert retrain.differs_in_a_bit(*zeros).all()
 
 
 def test_a_training_that_cannot_be_repeated_is_a_difference(
@@ -429,18 +439,278 @@ def test_an_interrupt_is_one_line_and_its_status(run: Run, number: signal.Signal
     assert "Traceback" not in error
 
 
-# --- counts, certificates, seeds that differ
+# --- counts
+
+COUNTS = "counts.parquet"
+MANY = ("record=summary", "grid.hidden=[3,5]", "grid.init=[uniform,torch]", "grid.lr=[0.1,0.3]", "base.epochs=200",
+        "seeds.start=3", "seeds.count=30")  # fmt: skip
+"""Eight conditions of 30 seeds, of which some are solved."""
 
 
-def test_counts_are_checked_by_their_bytes(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = run(*TINY, "record=summary")
-    assert status_of(folder) == 0
-    assert "counts.parquet is byte for byte what was written" in capsys.readouterr().out
-    content = bytearray((folder / "counts.parquet").read_bytes())
-    content[len(content) // 2] ^= 1
-    (folder / "counts.parquet").write_bytes(content)
-    assert status_of(folder) == 1
+@pytest.fixture
+def counted(run: Run) -> Path:
+    return run(*MANY)
+
+
+def row_of_kind(folder: Path, kind: str, init: str = "uniform", **values: object) -> int:
+    """The first row of counts of a kind, of hidden 5, that init and lr 0.3."""
+    wanted = {"kind": kind, "hidden": 5, "init": init, "lr": 0.3, **values}
+    rows = pq.read_table(folder / COUNTS).to_pylist()
+    return next(n for n, row in enumerate(rows) if all(row[name] == value for name, value in wanted.items()))
+
+
+def with_bits_flipped(row: int, *places: int) -> Callable[[pa.Table], pa.Table]:
+    def change(table: pa.Table) -> pa.Table:
+        content = bytearray(table["solved"][row].as_py())
+        for place in places:
+            content[place // 8] ^= 128 >> place % 8
+        return with_value("solved", row, bytes(content))(table)
+
+    return change
+
+
+def bits_of(folder: Path, row: int) -> list[int]:
+    table = pq.read_table(folder / COUNTS)
+    packed = np.frombuffer(table["solved"][row].as_py(), np.uint8)
+    return [int(bit) for bit in np.unpackbits(packed, count=table["count"][row].as_py())]
+
+
+@pytest.mark.parametrize("engine", ["numba", "numpy"])
+def test_counts_are_trained_again_by_an_engine_that_did_not_make_them(
+    run: Run, engine: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = run(*MANY, f"engine={engine}")
+    capsys.readouterr()
+    assert status_of(folder, "sample=40") == 0
+    lines = capsys.readouterr().out.splitlines()
+    other = {"numba": "numpy", "numpy": "numba"}[engine]
+    assert f"engine     {other}" in lines
+    assert "counts.parquet is byte for byte what was written" in " ".join(lines)
+    assert "verified: all 40 seeds were solved or not as recorded (sample=all" in " ".join(lines)
+    assert status_of(folder, "sample=all") == 0
+    table = pq.read_table(folder / COUNTS)
+    n_counts = len(table) - table["kind"].to_pylist().count("seeds")
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"verified: all 240 seeds were solved or not as recorded, and all {n_counts} counts agree." in said
+
+
+def test_a_condition_is_counted_again_whatever_its_batches_and_chunks(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for module, name, value in ((counts, "CHUNK", 8), (counts, "ROW_GROUP", 5), (batches, "LARGEST", 7)):
+        monkeypatch.setattr(module, name, value)
+    monkeypatch.setattr(batches, "MULTIPLE", {"numba": 1, "numpy": 1, "reference": 1})
+    folder = run(*MANY)
+    assert pq.read_table(folder / COUNTS)["kind"].to_pylist().count("seeds") == 8 * 5  # 3-7, 8-15, 16-23, 24-31, 32
+    assert len(list(sample_of(folder, None).batches)) == 8 * 5
+    assert status_of(folder, "sample=all") == status_of(folder, "sample=50", "engine=reference") == 0
+    row = row_of_kind(folder, "seeds", seed=16)
+    one, none = bits_of(folder, row).index(1), bits_of(folder, row).index(0)
+    forge(folder, with_bits_flipped(row, one, none), COUNTS)
+    capsys.readouterr()
+    assert status_of(folder, "sample=all") == 1
+    said = capsys.readouterr().out
+    assert "DIFFERENT: 2 seeds do not come out as recorded, of 240." in said
+    assert f"seed {16 + min(one, none)}: solved\n" in said
+
+
+def sample_of(folder: Path, size: int | None) -> Sample:
+    return draw_sample(read_record(folder), size, 0, "numpy")
+
+
+def test_a_forged_bit_is_found_and_its_seed_named(counted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    row = row_of_kind(counted, "seeds")
+    solved = bits_of(counted, row)[11]
+    forge(counted, with_bits_flipped(row, 11), COUNTS)
+    capsys.readouterr()
+    assert status_of(counted, "sample=all") == 1
+    said = capsys.readouterr().out
+    n = sum(bits_of(counted, row)) - (1 - 2 * solved)
+    assert f"solved are {n} by its runs, {n} by its epochs, {n + 1 - 2 * solved} by its seeds" in " ".join(said.split())
+    assert "DIFFERENT: 1 seed does not come out as recorded, of 240. The first:\n" in said
+    assert "  hidden 5, init uniform, lr 0.3, seed 14: solved\n" in said
+    assert f"    recorded    {not solved}\n    recomputed  {bool(solved)}\n" in said
+    found = {seed: status_of(counted, "sample=32", f"seed={seed}") for seed in range(4)}
+    assert set(found.values()) == {1}  # the sums do not fit, whatever is drawn
+
+
+def test_a_sample_finds_the_forged_bits_that_it_draws(counted: Path) -> None:
+    row = row_of_kind(counted, "seeds")
+    bits = bits_of(counted, row)
+    one, none = bits.index(1), bits.index(0)
+    forge(counted, with_bits_flipped(row, one, none), COUNTS)  # the sums still fit
+    key = next(
+        c.key for c in read_record(counted).study.conditions if (c.hidden, c.init.name, c.lr) == (5, "uniform", 0.3)
+    )
+    drawn, status = {}, {}
+    for draw in range(8):
+        batches = draw_sample(read_record(counted), 120, draw, "numpy").batches
+        seeds = {seed for batch in batches if batch.condition.key == key for seed in batch.seeds}
+        drawn[draw] = bool(seeds & {3 + one, 3 + none})
+        status[draw] = status_of(counted, "sample=120", f"seed={draw}")
+    assert set(drawn.values()) == {True, False}
+    assert status == {draw: int(hit) for draw, hit in drawn.items()}
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "words"),
+    [
+        ("first_death_epoch", lambda row: {"count": row["count"] + 1}, "first_death_epoch {epoch}"),
+        ("solved_epoch", lambda _: {"epoch": 1}, "solved_epoch {epoch}"),
+        ("runs", lambda row: {"seed": row["seed"] + 1}, "runs of outcome {outcome}"),
+        ("runs", lambda _: {"dead_init": 4}, "runs of outcome {outcome}"),
+        ("runs", lambda _: {"cause": "step_too_large"}, "runs of outcome {outcome}"),
+    ],
+)
+def test_a_forged_count_is_found_by_counting_all_again(
+    counted: Path,
+    kind: str,
+    change: Callable[[dict[str, Any]], dict[str, Any]],
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    place = row_of_kind(counted, kind, "torch")
+    row = pq.read_table(counted / COUNTS).to_pylist()[place]
+    for name, value in change(row).items():
+        forge(counted, with_value(name, place, value), COUNTS)
+    assert status_of(counted, "sample=40") == 0
+    capsys.readouterr()
+    assert status_of(counted, "sample=all") == 1
+    said = capsys.readouterr().out
+    assert f"  hidden 5, init torch, lr 0.3: {words.format(**{**row, **change(row)})}" in said
+    assert re.search(r"DIFFERENT: (1 count does|2 counts do) not come out as recorded, of \d+\. The first:\n", said)
+    assert re.search(rf"counts that differ, by kind: {kind} [12]\n", said)
+    assert "seed does" not in said
+
+
+def test_a_row_that_counts_something_twice_is_no_way_around(counted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = row_of_kind(counted, "first_death_epoch", "torch")
+    forge(counted, lambda t: pa.concat_tables([t.slice(0, place), t.slice(place, 1), t.slice(place)]), COUNTS)
+    assert status_of(counted, "sample=all") == 1
+    assert "DIFFERENT: 1 count does not" in capsys.readouterr().out
+
+
+def test_counts_that_contradict_each_other_are_found_by_any_sample(
+    counted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = row_of_kind(counted, "solved_epoch")
+    count = pq.read_table(counted / COUNTS)["count"][place].as_py()
+    forge(counted, with_value("count", place, count + 1), COUNTS)
+    assert status_of(counted, "sample=8") == 1
+    said = capsys.readouterr().out
+    assert "sums       hidden 5, init uniform, lr 0.3: solved are" in said
+    assert "DIFFERENT: counts contradict each other (sums, above), though all 8 seeds" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda t: t.slice(1), "of 30 trainings"),
+        (
+            lambda t: t.slice(0, len(t) - 1),
+            "counts of hidden 5, init uniform, lr 0.3 missing or out of order|of 30 trainings",
+        ),
+        (lambda t: t.filter(pc.not_equal(t["hidden"], 3)), "counts of hidden 3, init torch, lr 0.1 missing"),
+        (lambda t: pa.concat_tables([t.filter(pc.equal(t["lr"], lr)) for lr in (0.1, 0.3)]), "out of order"),
+        (lambda t: t.take([1, 0, *range(2, len(t))]).take([len(t) - 1, *range(len(t) - 1)]), "missing or out of order"),
+        (lambda t: pa.concat_tables([t, t.slice(len(t) - 1)]), "seed 3 is counted twice"),
+        (with_value("condition", 0, "0123456789abcdef"), "missing or out of order"),
+        (with_value("hidden", 0, 7), "rows of another kind or condition are among its counts"),
+        (with_value("kind", 0, "walks"), "rows of another kind or condition are among its counts"),
+        (with_value("count", 0, 1000), "of 30 trainings"),
+        (with_value("count", -1, 29), "and of 29 it is kept which were solved"),
+        (with_value("seed", -1, 4), "seed 4 is counted twice, out of order, or none of its own"),
+        (with_value("count", -1, 90), "bits of its seeds are missing"),
+        (with_value("count", -1, None), "is damaged"),
+        (lambda t: t.drop_columns(["revived"]), "its columns are not those of counts"),
+    ],
+)
+def test_counts_must_be_complete_and_each_seed_counted_once(
+    counted: Path, change: Callable[[pa.Table], pa.Table], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forge(counted, change, COUNTS)
+    capsys.readouterr()
+    assert status_of(counted) == 1
+    assert re.search(words, refused(capsys))
+
+
+@pytest.mark.parametrize("wrong", ["sample=0", "sample=some", "seed=x", "engine=fast", "samples=3"])
+def test_wrong_values_are_refused_before_counts_are_looked_at(
+    counted: Path, wrong: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (counted / COUNTS).write_bytes(b"")
+    capsys.readouterr()
+    assert status_of(counted, wrong) == 2
+    assert wrong.partition("=")[0] in refused(capsys)
+
+
+def test_changed_bytes_of_counts_are_found(counted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = (counted / COUNTS).read_bytes()
+    (counted / COUNTS).write_bytes(flipped(content, len(content) // 2))
+    capsys.readouterr()
+    assert status_of(counted) == 1
     assert "is not the file that was written" in refused(capsys)
+    edit(counted, sha256=None, digest="0" * 64)
+    (counted / COUNTS).write_bytes(content)
+    assert status_of(counted) == 1
+    assert "has other values than were written" in refused(capsys)
+
+
+def test_where_tanh_takes_part_counts_agree_by_outcome_and_the_verdict_says_so(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = run(*TINY, "record=summary", "base.activation=tanh", "base.lr=null")
+    assert status_of(folder, "sample=all") == 0
+    assert "For 24 of the seeds bits are not promised" in " ".join(capsys.readouterr().out.split())
+    kept = pq.read_table(folder / COUNTS)
+    place = next(n for n, row in enumerate(kept.to_pylist()) if row["kind"] == "runs" and row["outcome"] == "unsettled")
+    forge(folder, with_value("cause", place, "step_too_large"), COUNTS)
+    assert status_of(folder, "sample=all") == 0
+    forge(folder, with_value("outcome", place, "diverged"), COUNTS)
+    capsys.readouterr()
+    assert status_of(folder, "sample=all") == 1
+    assert "runs of outcome diverged" in capsys.readouterr().out
+
+
+def test_failed_trainings_are_left_out_of_what_is_counted_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load = engines.load
+
+    def faulty(name: str) -> engines.Engine:
+        def train(condition, start, seeds):  # type: ignore[no-untyped-def]
+            if condition.init.name == "torch" and condition.epochs > 1 and 4 in seeds:
+                raise MemoryError("no room")
+            return load(name)(condition, start, seeds)
+
+        return train
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engines, "load", faulty)
+        config = compose(
+            "study=smoke", *TINY, "record=summary", "parallel.batch=5", "report=false", f"output={tmp_path / 'out'}"
+        )
+        assert run_study(config) == 1
+    assert status_of(tmp_path / "out", "sample=all") == status_of(tmp_path / "out", "sample=20") == 0
+    said = capsys.readouterr().out
+    assert "5 trainings failed" in said
+    assert "verified: all 19 seeds were solved or not as recorded, and all" in said
+
+
+def test_a_seed_that_cannot_be_trained_again_is_a_difference(
+    counted: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(engines, "load", lambda _: broken)
+    assert status_of(counted, "sample=all") == 1
+    said = capsys.readouterr().out
+    assert "DIFFERENT: 240 seeds do not come out as recorded, of 240." in said
+    assert "recomputed  null" in said
+
+
+# --- certificates, seeds that differ
 
 
 def test_certificates_and_conditions_with_seeds_of_their_own_are_verified(
@@ -454,3 +724,8 @@ def test_certificates_and_conditions_with_seeds_of_their_own_are_verified(
     forge(folder, with_value("minimum", 1, "saddle"))
     assert status_of(folder, "sample=all") == 1
     assert "minimum" in capsys.readouterr().out
+    summary = run(
+        *TINY[1:], f"grid.init=[he,{textbook}]", "grid.hidden=2", "certify=true", "record=summary", folder="c"
+    )
+    assert status_of(summary, "sample=all") == 0
+    assert "verified: all 13 seeds" in capsys.readouterr().out
