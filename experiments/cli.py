@@ -83,9 +83,8 @@ def kill_workers() -> None:
         from joblib.externals.loky import reusable_executor
 
         executor = reusable_executor._executor
-        if executor is None:
-            return
-        executor.shutdown(wait=False, kill_workers=True)
+        if executor is not None:
+            executor.shutdown(wait=False, kill_workers=True)
         for thread in threading.enumerate():
             if thread.name == "ExecutorManagerThread":
                 thread.join(5)  # until it has tidied up

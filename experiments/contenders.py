@@ -6,7 +6,6 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -52,6 +51,7 @@ def contenders() -> list[Contender]:
     import importlib.util
 
     from experiments import peers
+    from experiments.batches import LARGEST
     from experiments.options import available_cores
 
     cores = available_cores()
@@ -63,34 +63,27 @@ def contenders() -> list[Contender]:
     for name, engine, trainings, share, options in (
         ("engine reference", "reference", 1, 0.2, {}),
         ("engine numpy", "numpy", 512, 0.05, {}),
-        (IN_FULL, "numba", 2048, 1.0, LEFT_OUT["in full"]),
-        (NO_JUMP, "numba", 2048, 1.0, LEFT_OUT["dead units"]),
-        (NUMBA, "numba", 2048, 1.0, {}),
+        (IN_FULL, "numba", 4 * LARGEST, 1.0, LEFT_OUT["in full"]),
+        (NO_JUMP, "numba", 4 * LARGEST, 1.0, LEFT_OUT["dead units"]),
+        (NUMBA, "numba", 4 * LARGEST, 1.0, {}),
     ):
-        found.append(Contender(name, 1, trainings, share, _engine(engine, options)))
-        if cores > 1:
-            found.append(Contender(name, cores, cores * trainings, share, _spread(engine, cores, options)))
+        found += [Contender(name, n, n * trainings, share, _in_batches(engine, n, options)) for n in sorted({1, cores})]
     return found
 
 
-def _engine(name: str, options: Mapping[str, bool]) -> Callable[[Condition, Weights], object]:
-    from nnxor import engines
-
-    train: Callable[..., object] = engines.load(name)
-    return partial(train, **options)
-
-
-def _spread(name: str, cores: int, options: Mapping[str, bool]) -> Callable[[Condition, Weights], object]:
-    """The engine on all cores: threads for the compiled one, processes for the others."""
+def _in_batches(name: str, cores: int, options: Mapping[str, bool]) -> Callable[[Condition, Weights], object]:
+    """The engine on some cores, in batches as in a study: threads for the compiled one, processes for the others."""
     import numpy as np
     from joblib import Parallel, delayed
 
+    from experiments.batches import LARGEST
     from nnxor import engines
 
     backend = "threading" if name == "numba" else "loky"
 
     def train(condition: Condition, weights: Weights) -> object:
-        parts = [weights.take(part) for part in np.array_split(np.arange(weights.n_networks), cores)]
+        n = max(cores, -(-weights.n_networks // LARGEST))
+        parts = [weights.take(part) for part in np.array_split(np.arange(weights.n_networks), n)]
         engine: Callable[..., object] = engines.load(name)
         jobs = (delayed(engine)(condition, part, **options) for part in parts)
         return Parallel(n_jobs=cores, backend=backend)(jobs)
