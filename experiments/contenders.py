@@ -93,8 +93,6 @@ def _in_batches(name: str, cores: int, options: Mapping[str, bool]) -> Callable[
 
 def time_width(hidden: int, epochs: int, repeats: int) -> list[Row]:
     """A row a contender: the median, over rounds, of the seconds that one training of `epochs` epochs takes."""
-    from joblib.externals.loky import get_reusable_executor
-
     from experiments import catalog
     from nnxor.condition import Condition
     from nnxor.draws import draw
@@ -110,7 +108,6 @@ def time_width(hidden: int, epochs: int, repeats: int) -> list[Row]:
             contender.train(condition, weights)
             if round_:
                 taken.append((time.perf_counter() - began) / contender.trainings * epochs / part)
-    get_reusable_executor().shutdown()  # workers that wait would cost the next ones their cores
     return [
         {"hidden": hidden, "epochs": epochs, "contender": contender.name, "cores": contender.cores, **_times(taken)}
         for contender, taken in zip(everybody, seconds, strict=True)
