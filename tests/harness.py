@@ -30,7 +30,7 @@ def compose(*overrides: str, config_name: str = "run") -> dict[str, Any]:
 
     What differs in its output alone is composed once: tests write the same studies to many folders.
     """
-    plain = [each for each in overrides if re.fullmatch(r"output=[\w/.-]*[a-zA-Z][\w/.-]*", each)]
+    plain = [each for each in overrides if re.fullmatch(r"output=/[\w/.-]+", each)]
     config = copy.deepcopy(_composed(tuple(each for each in overrides if each not in plain), config_name))
     return {**config, "output": plain[-1].removeprefix("output=")} if plain else config
 
