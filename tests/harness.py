@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import functools
+import importlib
+import io
 import os
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from omegaconf import OmegaConf
 
-from experiments import diagnose, train
-from experiments.cli import named
+from experiments import cli, diagnose, train
+from experiments.cli import guarded, named
 from experiments.words import CONF
 
 ROOT = Path(__file__).parent.parent
 
 
 def compose(*overrides: str, config_name: str = "run") -> dict[str, Any]:
-    """The configuration that the command would get from these overrides."""
+    """The configuration that the command would get from these overrides.
+
+    What differs in its output alone is composed once: tests write the same studies to many folders.
+    """
+    plain = [each for each in overrides if re.fullmatch(r"output=/[\w/.-]+", each)]
+    config = copy.deepcopy(_composed(tuple(each for each in overrides if each not in plain), config_name))
+    return {**config, "output": plain[-1].removeprefix("output=")} if plain else config
+
+
+@functools.cache
+def _composed(overrides: tuple[str, ...], config_name: str) -> dict[str, Any]:
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
 
@@ -46,6 +63,24 @@ def command(*arguments: str, module: str = "experiments.run", **options: Any) ->
         timeout=120,
         **options,
     )
+
+
+def inside(*arguments: str, module: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run a command of the project in this process, which has imported everything already.
+
+    All but the process is the command's own: how a process starts and ends, and what signals do to
+    it, is for those tests that start one with `command` or `launch`.
+    """
+    statuses: list[int] = []
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        patch.chdir(cwd)
+        patch.setenv("HYDRA_FULL_ERROR", "1")  # restored at the end, which the command does not
+        patch.setattr(sys, "argv", [module, *arguments])
+        patch.setattr(cli, "finish", lambda work: statuses.append(guarded(work)))
+        importlib.import_module(module).main()
+    (status,) = statuses
+    return subprocess.CompletedProcess([module, *arguments], status, out.getvalue(), err.getvalue())
 
 
 def launch(*overrides: str) -> subprocess.Popen[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from harness import ROOT, SMALL, command, compose
+from harness import ROOT, SMALL, compose, inside
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,13 +31,12 @@ Run = Callable[..., Path]
 
 
 def typed(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """What a shell in that folder makes of a command of the report."""
-    program, rest = line.split(" ", 1)
-    assert program == "python"
-    return subprocess.run(
-        ["bash", "-c", f"{shlex.quote(sys.executable)} {rest}"],
-        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+    """What a command of the report does, given the words that a shell in that folder makes of its line."""
+    shell = subprocess.run(["bash", "-c", f"printf '%s\\0' {line}"], cwd=folder, capture_output=True, text=True)
+    assert (shell.returncode, shell.stderr) == (0, "")
+    program, flag, module, *arguments = shell.stdout.removesuffix("\0").split("\0")
+    assert (program, flag) == ("python", "-m")
+    return inside(*arguments, module=module, cwd=folder)
 
 
 def save_sets(path: Path, sets: int) -> None:
@@ -186,7 +184,7 @@ def test_train_takes_a_seed_that_its_file_has(tmp_path: Path) -> None:
         (["init=he", "init.weights=1"], "init.weights=1 is not allowed; write init.weights.NAME=VALUE"),
         (["init=he", "init.weights.low=1"], "low is no parameter of normal"),
     ):
-        done = command("epochs=1", *arguments, module="experiments.train", cwd=tmp_path)
+        done = inside("epochs=1", *arguments, module="experiments.train", cwd=tmp_path)
         assert done.returncode == 2, done.stdout
         assert words in done.stderr
         assert done.stderr.count("\n") == 1

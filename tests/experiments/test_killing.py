@@ -16,7 +16,7 @@ from harness import ROOT, command, compose, launch, nobody_left, processes_of, w
 
 from experiments.run import run as run_study
 
-STUDY = ("study=smoke", "seeds.count=600", "base.epochs=4000", "report=false", "parallel.batch=64", "parallel.n_jobs=2")
+STUDY = ("study=smoke", "seeds.count=320", "base.epochs=4000", "report=false", "parallel.batch=64", "parallel.n_jobs=2")
 
 
 def resume(output: Path) -> str:
@@ -31,7 +31,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield resume(tmp_path_factory.mktemp("whole") / "out")
 
 
-@pytest.mark.parametrize("parts", [1, 90])
+@pytest.mark.parametrize("parts", [1, 45])
 def test_sigkill_loses_only_what_was_in_flight(parts: int, tmp_path: Path, whole: str) -> None:
     output = tmp_path / "out"
     run = launch(*STUDY, f"output={output}")
@@ -76,10 +76,10 @@ def test_ctrl_c_and_sigterm_say_what_was_kept_and_leave_nobody(
     assert run.returncode == status
     assert nobody_left(run.pid)
     (line,) = err.strip().splitlines()
-    match = re.search(r"interrupted; ([\d,]+) of 9,600 trainings kept in .*; the same command goes on", line)
+    match = re.search(r"interrupted; ([\d,]+) of 5,120 trainings kept in .*; the same command goes on", line)
     assert match
     kept = sum(int(path.stem.rpartition("-")[2]) for path in (output / "parts").glob("*.parquet"))
-    assert kept >= 3 * 24
+    assert kept >= 3 * 64
     assert int(match[1].replace(",", "")) <= kept
     assert "Traceback" not in out
     assert resume(output) == whole

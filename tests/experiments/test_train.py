@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness import command
+from harness import command, inside
 
 from experiments import catalog
 from experiments.errors import InputError
@@ -18,7 +18,7 @@ from nnxor.draws import draw
 
 
 def train(*arguments: str, status: int = 0) -> str:
-    done = command(*arguments, module="experiments.train")
+    done = inside(*arguments, module="experiments.train")
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout if status == 0 else done.stderr
@@ -92,6 +92,16 @@ def test_bad_input_is_one_line(arguments: list[str], words: str) -> None:
     text = train("epochs=1", *arguments, status=2)
     assert words in text
     assert len(text.strip().splitlines()) == 1
+
+
+def test_the_command_itself_trains_and_refuses() -> None:
+    done = command("epochs=1", module="experiments.train")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "final loss " in done.stdout
+    done = command("epochs=1", "foo=1", module="experiments.train")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "foo is no known key" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 GOOD = {"W1": np.ones((2, 3)), "b1": np.zeros(3), "W2": np.ones((3, 1)), "b2": np.zeros(1)}

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from harness import ROOT, command, compose
+from harness import ROOT, SMALL, command, compose
 
 from experiments import batches, counts, retrain, verify
 from experiments.audit import Record, check_bytes, check_table, read_record
@@ -43,9 +44,20 @@ def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retrain, "available_cores", lambda: 1)
 
 
+def made(folder: Path, *overrides: str) -> Path:
+    assert run_study(compose(*SMALL, *overrides, f"output={folder}")) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tiny_made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made(tmp_path_factory.mktemp("tiny") / "out", *TINY)
+
+
 @pytest.fixture
-def tiny(run: Run) -> Path:
-    return run(*TINY)
+def tiny(tiny_made: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny study's folder, for one test alone."""
+    return Path(shutil.copytree(tiny_made, tmp_path / "out"))
 
 
 def status_of(*arguments: object) -> int:
@@ -447,9 +459,15 @@ MANY = ("record=summary", "grid.hidden=[3,5]", "grid.init=[uniform,torch]", "gri
 """Eight conditions of 30 seeds, of which some are solved."""
 
 
+@pytest.fixture(scope="module")
+def counted_made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made(tmp_path_factory.mktemp("counted") / "out", *MANY)
+
+
 @pytest.fixture
-def counted(run: Run) -> Path:
-    return run(*MANY)
+def counted(counted_made: Path, tmp_path: Path) -> Path:
+    """A copy of the folder of counts, for one test alone."""
+    return Path(shutil.copytree(counted_made, tmp_path / "out"))
 
 
 def row_of_kind(folder: Path, kind: str, init: str = "uniform", **values: object) -> int:
