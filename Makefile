@@ -6,10 +6,12 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 FOLDER ?= results/article
 
-.PHONY: help run report notebooks test digests lint bench lock clean
+.PHONY: help setup run report notebooks test digests lint bench lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(READY) ## set up .venv, which every other target does as well
 
 run: $(READY) ## run the default study; ARGS="study=smoke" passes overrides on
 	@$(PY) -m experiments.run $(ARGS)

@@ -53,7 +53,8 @@ def benchmark(config: Mapping[str, Any]) -> int:
         write_csv(folder / "left_out.csv", left_out)
     if len(widths) > 1:
         say(all_widths(left_out))
-    say("\n".join(commands_head()))
+    if trainings:
+        say("\n".join(commands_head()))
     for command in commands(epochs, trainings) if trainings else []:
         whole_runs.append(time_command(command, repeats))
         say(commands_line(whole_runs[-1]))

@@ -100,7 +100,9 @@ def _compose_and_work(config_name: str, work: Work) -> int:
         import hydra
         import yaml
     except ModuleNotFoundError:
-        raise RunError("hydra-core is not installed here: run `make`, then use .venv/bin/python") from None
+        raise RunError(
+            "hydra-core is not installed here: `make setup` makes .venv; then `. .venv/bin/activate`"
+        ) from None
     from hydra.errors import HydraException
     from omegaconf import DictConfig
     from omegaconf.errors import OmegaConfBaseException

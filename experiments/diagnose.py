@@ -78,12 +78,12 @@ def diagnose(config: Mapping[str, Any]) -> int:
 
 def read_condition(config: Mapping[str, Any]) -> Condition:
     """What the network was trained with; InputError names what is wrong."""
-    from experiments.fields import make_condition, read_field, refuse_useless
+    from experiments.fields import READERS, make_condition, read_field, refuse_useless
     from nnxor.condition import Success
 
     values = {name: read_field("", name, config[name]) for name in FIELDS if config[name] is not None}
     if config["loss_name"] is not None:
-        values["loss"] = read_field("", "loss", config["loss_name"])
+        values["loss"] = READERS["loss"]("loss_name", config["loss_name"])
     if values.get("loss") == "bce":
         values.setdefault("output", "sigmoid")
         values["success"] = Success("threshold")  # a cross-entropy falls for ever: what counts is the side of 1/2
@@ -156,7 +156,8 @@ def decoded(config: Mapping[str, Any], condition: Condition) -> Decoded:
     setting = (condition.task, condition.loss, condition.hidden, condition.bias, slope)
     try:
         if config["loss"] is not None:
-            return decode(_number("loss", config["loss"]), *setting)
+            value = _number("loss", config["loss"])
+            return decode(value, *setting, tolerance=_rounding(value))
         return decode_predictions(_numbers("predictions", config["predictions"]), *setting)
     except ValueError as error:
         raise InputError(str(error)) from None
@@ -168,6 +169,16 @@ def _number(key: str, value: object) -> float:
             f"{key}={value!s:.60} is not allowed; allowed: a finite number from 0 (the loss's name is loss_name=NAME)"
         )
     return float(value)
+
+
+def _rounding(value: float) -> float:
+    """How far a level may lie from a loss that was told with so many digits: 0.33 is 1/3, but 0.3 is anything."""
+    from decimal import Decimal
+
+    from nnxor.decoder import TOLERANCE
+
+    digits = -int(Decimal(repr(value)).as_tuple().exponent)
+    return max(TOLERANCE, 0.5 * 10.0**-digits) if digits >= 2 else TOLERANCE
 
 
 def _numbers(key: str, value: object) -> tuple[float, ...]:

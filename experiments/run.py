@@ -53,11 +53,16 @@ def run(config: Mapping[str, Any]) -> int:
         report_left_aside(folder)
         if todo or not folder.is_compact():
             options = with_working_engine(options)
+            outdated = not options.report and (folder.path / "report.html").exists()
             folder.begin(resolved(config), options.how())
             missing = batches.missing(study, done, options.engine, options.batch)
             train(study, options, folder, todo, missing)
             failed = folder.compact()
             report(folder, options)
+            if outdated:
+                print(
+                    f"removed: report.html of what was there before; python -m analysis.report {folder.path} draws it"
+                )
             return report_failed(folder, failed)
         return nothing_left(study, options, folder)
 

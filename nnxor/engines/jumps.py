@@ -19,7 +19,6 @@ with blocks of 16). What each part is worth: docs/speed.md.
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 
 import numpy as np
@@ -88,8 +87,9 @@ class _Run:
         self.counts[3] = self.n_dead_at_start
         self.tail = np.zeros((TAIL_PARTS, n))
         self.marks = np.where(alive, ALIVE, HAS_BEEN_DEAD).astype(np.int32)
-        self.news = math.inf  # live units that closing the ranks could save at most, summed over trainings
-        self._close_ranks(0)
+        self.news = 0.0  # live units that closing the ranks could save at most, summed over trainings
+        if drop:
+            self._keep(np.argsort(self.counts[3], kind="stable")[::-1])
 
     def go_on(self, first: int, last: int, watch: bool) -> None:
         """Train all from one epoch to another; those of which all is known may leave."""
@@ -163,9 +163,7 @@ class _Run:
 
     def finish_jumped(self) -> None:
         """What trainings that left on their cycles would have come to."""
-        trainings = np.flatnonzero(self.jumped)
-        if not len(trainings):
-            return
+        trainings = np.flatnonzero(self.jumped)  # if there is none, this compiles what later calls need
         trace, epochs, found_at = self.trace, self.condition.epochs, self.found_at[trainings]
         period, tolerance = trace.period[trainings], self.walk.constants.tolerance
         states = self.history.at(found_at, trainings)

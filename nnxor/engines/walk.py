@@ -47,7 +47,7 @@ class Walk:
 
     def losses(self, table: Table, steps: Numbers) -> Table:
         """The losses of that many epochs, shape (epochs, R); those of a column's further epochs are not defined."""
-        return self._run(table, steps, int(steps.max()))[1]
+        return self._run(table, steps, int(steps.max(initial=0)))[1]
 
     def n_dead(self, table: Table) -> Numbers:
         """Dead units of each state."""
