@@ -1,4 +1,4 @@
-"""The fast kernel for one condition, called for what it can tell of states apart from a training's course.
+"""The fast kernel for one condition: its constants, and what it can tell of states apart from a training's course.
 
 A state is a column of a table of all parameters, as in `nnxor.engines.repeats`.
 """
