@@ -30,7 +30,7 @@ import pandas as pd
 from analysis import words
 from analysis.counts import Solved, load_counts
 from analysis.pages import render, write_text
-from analysis.statistics import Difference, Paired, Rate, holm, unpaired
+from analysis.statistics import SIGNIFICANT, Difference, Paired, Rate, holm, unpaired
 from analysis.tables import Table, short
 from analysis.trials import FIELDS, FolderError, fine, is_given, load, read_manifest, records_summary
 
@@ -40,7 +40,6 @@ LAWS = {"init": "init_law", "task": "task_table"}
 MOST_CHANGED = 2
 FEW_SHARED = "fewer than half of the smaller one's seeds are in both"
 GIVEN = "their initial weights were given, and a seed means other weights there"
-SIGNIFICANT = 0.05
 VERSIONS = ("package", "git", "python", "libraries", "platform", "cpu", "engine")
 
 
@@ -90,7 +89,7 @@ class Row:
 
     @property
     def differs(self) -> bool:
-        """Whether the adjusted p is below 0.05."""
+        """Whether the adjusted p is below `SIGNIFICANT`."""
         return not self.same and self.p_holm < SIGNIFICANT
 
 

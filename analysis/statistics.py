@@ -15,6 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 ALPHA = 0.05
 """All intervals are at the level 1 − ALPHA."""
 
+SIGNIFICANT = 0.05
+"""Below this an adjusted p tells of a difference."""
+
 Reals = NDArray[np.float64]
 
 

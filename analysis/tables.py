@@ -16,7 +16,7 @@ from analysis.conditions import few, others
 from analysis.culprits import STUCK_CAUSES, Culprits
 from analysis.planner import WANTED, draws, narrowest
 from analysis.rescues import CONTROLS, Freed, fields_of
-from analysis.statistics import Paired, Rate
+from analysis.statistics import SIGNIFICANT, Paired, Rate
 from analysis.summary import summarise
 from analysis.trials import KINDS, OUTCOMES, swept
 
@@ -253,7 +253,7 @@ def telling(widths: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     order = sorted({*widths["first"], *widths["second"]})
     following = dict(itertools.pairwise(order))
     neighbours = widths["first"].map(following) == widths["second"]
-    reversed_ = (widths["high"] < 0) & (widths["p_holm"] < 0.05)
+    reversed_ = (widths["high"] < 0) & (widths["p_holm"] < SIGNIFICANT)
     shown = widths[(neighbours | reversed_).to_numpy(bool)]
     return shown, (
         f"{COMPARED} Of {len(widths):,} comparisons those of neighbouring widths are shown, and those in which the "

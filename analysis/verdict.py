@@ -58,14 +58,13 @@ from analysis.counts import Solved
 from analysis.culprits import Culprits, culprits
 from analysis.planner import draws
 from analysis.rescues import Freed
-from analysis.statistics import Paired, Rate
+from analysis.statistics import SIGNIFICANT, Paired, Rate
 from analysis.summary import stuck_total, summarise
 from analysis.trials import ARTICLE, DEFAULT_TABLE, FIELDS, fine, is_given, left_alone, swept
 
 YES, NO, UNDECIDED = "yes", "no", "undecided"
 ALMOST_SURELY = 0.95
 MOST_DRAWS = 20
-SIGNIFICANT = 0.05
 MOST_PLACES = 8
 """Places that a verdict names."""
 NOT_MEASURED = "not measured by this study"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,43 +25,72 @@ def benchmark(config: Mapping[str, Any]) -> int:
     """Time all contenders for each width, then whole commands; print tables, write files and a figure."""
     from analysis.speed import write_figure
     from experiments.fields import MAX_EPOCHS, known_keys, whole
-    from experiments.manifest import now, provenance
-    from experiments.options import available_cores, read_path
+    from experiments.options import read_path
     from experiments.progress import say
 
     known_keys("", config, ["hidden", "epochs", "repeats", "trainings", "output"])
-    widths = config["hidden"] if isinstance(config["hidden"], list) else [config["hidden"]]
-    for value in widths:
-        whole("hidden", value, 1, 4096)
-    if not widths:
-        raise InputError("hidden=[] is empty")
+    widths = _widths(config["hidden"])
     epochs, repeats = whole("epochs", config["epochs"], 1, MAX_EPOCHS), whole("repeats", config["repeats"], 1, 1000)
     trainings = _trainings(config["trainings"])
     folder = _folder(read_path("output", config["output"]))
 
+    write_machine(folder)
+    time_engines(widths, epochs, repeats, folder)
+    if trainings:
+        time_commands(epochs, trainings, repeats, folder)
+    write_figure(folder)
+    say(f"\nfigures: {folder}")
+    return DONE
+
+
+def write_machine(folder: Path) -> None:
+    """Write where and with what the figures come about."""
+    from experiments.manifest import now, provenance
+    from experiments.options import available_cores
+
     machine = {"started": now(), "cores": available_cores(), **provenance()}
     (folder / "machine.json").write_text(json.dumps(machine, indent=2) + "\n", encoding="utf-8")
+
+
+def time_engines(widths: Sequence[int], epochs: int, repeats: int, folder: Path) -> None:
+    """Time all contenders, and what the numba engine leaves out, width by width."""
+    from experiments.progress import say
+
     engines: list[Row] = []
     left_out: list[Row] = []
-    whole_runs: list[Row] = []
     for hidden in widths:
-        engines += (timed := time_width(hidden, epochs, repeats))
+        timed = time_width(hidden, epochs, repeats)
+        engines += timed
         say("\n".join(table(timed)))
         write_csv(folder / "engines.csv", engines)
-        left_out += (timed := time_left_out(hidden, epochs, repeats))
+        timed = time_left_out(hidden, epochs, repeats)
+        left_out += timed
         say("\n".join(left_out_table(timed)))
         write_csv(folder / "left_out.csv", left_out)
     if len(widths) > 1:
         say(all_widths(left_out))
-    if trainings:
-        say("\n".join(commands_head()))
-    for command in commands(epochs, trainings) if trainings else []:
-        whole_runs.append(time_command(command, repeats))
-        say(commands_line(whole_runs[-1]))
-        write_csv(folder / "commands.csv", whole_runs)
-    write_figure(folder)
-    say(f"\nfigures: {folder}")
-    return DONE
+
+
+def time_commands(epochs: int, trainings: int, repeats: int, folder: Path) -> None:
+    """Time whole commands."""
+    from experiments.progress import say
+
+    rows: list[Row] = []
+    say("\n".join(commands_head()))
+    for command in commands(epochs, trainings):
+        rows.append(time_command(command, repeats))
+        say(commands_line(rows[-1]))
+        write_csv(folder / "commands.csv", rows)
+
+
+def _widths(value: object) -> list[int]:
+    from experiments.fields import whole
+
+    given = value if isinstance(value, list) else [value]
+    widths = [whole("hidden", width, 1, 4096) for width in given]
+    if not widths:
+        raise InputError("hidden=[] is empty")
+    return widths
 
 
 def _trainings(value: object) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from experiments.cli import Parser, finish
 from experiments.errors import InputError
-from experiments.verdict import WIDTH, say, tell_counts, tell_rows
+from experiments.tell import WIDTH, say, tell_counts, tell_rows
 from experiments.words import hint
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Command:
-    """A command of the package: in words, its arguments, how many trainings it does, and whether it is slow."""
+    """A command of the package: in words, its arguments, how many trainings it does, whether it is timed but once."""
 
     name: str
     arguments: tuple[str, ...]

@@ -28,7 +28,7 @@ def train(
     Where the fast kernel trains, what cannot matter is left out: a training whose parameters repeat, or which has
     diverged, is not run to its end (`jump`), and units that are dead for ever are not computed (`drop`). With both off
     every unit goes through every epoch and no repeats are looked for; else the same comes out, bit for bit. Only a
-    network that diverges has other parameters then, of which as many are no numbers as make it count as diverged.
+    network that diverges may end with other parameters; it counts as diverged either way.
     """
     n = start.n_networks
     padding = -n % LANES

@@ -73,5 +73,6 @@ class PackedHistory(History):
 
     def at(self, number: Numbers, trainings: Numbers) -> Table:
         """The states of trainings, each at a checkpoint of its own (the number of it)."""
-        states: Table = in_order(self._states, self._units, number, self._column[number, trainings])
+        columns = self._column[number, trainings].astype(np.int64)  # other integers would be compiled for again
+        states: Table = in_order(self._states, self._units, number.astype(np.int64), columns)
         return states

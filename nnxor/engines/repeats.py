@@ -224,19 +224,18 @@ class Search:
         self.history = History(epochs, self._kept)
         self.period, self.found_at = np.full(n, -1, np.int32), np.full(n, -1, np.int32)
         self._everybody = np.arange(n)
-        self._number = -1
 
     def look(self, epoch: int, weights: Weights) -> None:
         """Compare the parameters at the start of an epoch; to be called for every epoch from 0 to the end."""
-        checkpoints = self.history.checkpoints
-        begin = checkpoints[max(self._number, 0)]
+        checkpoints, latest = self.history.checkpoints, self.history.latest
+        begin = checkpoints[max(latest, 0)]
         if begin < epoch < min(begin + watched(int(begin)), checkpoints[-1]):
             maybe = np.flatnonzero((self.period < 0) & (weights.b2 == self._kept[-1]))
             if len(maybe):
                 found = maybe[same(to_table(weights.take(maybe)), self._kept[:, maybe])]
-                self.period[found], self.found_at[found] = epoch - begin, self._number
-        if epoch == checkpoints[self._number + 1] and epoch < checkpoints[-1]:
-            self._number, self._kept = self._number + 1, to_table(weights)
+                self.period[found], self.found_at[found] = epoch - begin, latest
+        if epoch == checkpoints[latest + 1] and epoch < checkpoints[-1]:
+            self._kept = to_table(weights)
             self.history.keep(self._kept, self._everybody)
 
     def settled_epochs(self, advance: Advance) -> Numbers:

@@ -1,4 +1,4 @@
-"""The fast kernel for one condition, called for what it can tell of states apart from a training's course.
+"""The fast kernel for one condition: its constants, and what it can tell of states apart from a training's course.
 
 A state is a column of a table of all parameters, as in `nnxor.engines.repeats`.
 """
@@ -78,10 +78,10 @@ class Walk:
         losses = np.empty((n_losses, columns.shape[1]), table.dtype)
         self._call(blocks(columns), lengths, longest, blocks(losses))
         if by_length is None:
-            return columns[:, :n], losses[:, :n]
+            return columns[:, :n], np.ascontiguousarray(losses[:, :n])
         back = np.empty(n, np.intp)
         back[by_length] = np.arange(n)
-        return columns[:, back], losses[:, back]
+        return columns.take(back, axis=1), losses.take(back, axis=1)
 
     def _call(
         self,

@@ -14,7 +14,7 @@ from nnxor import engines
 from nnxor.condition import Condition, Success
 from nnxor.diagnosis import diagnose
 from nnxor.draws import Weights, draw
-from nnxor.engines import batched, compiled, jumps, repeats
+from nnxor.engines import batched, compiled, jumps, packing, repeats, square
 from nnxor.engines.repeats import Search, first_time, same, schedule, stretch, to_table, watched
 from nnxor.engines.trace import Trained
 from nnxor.tasks import Task
@@ -129,6 +129,20 @@ def test_who_diverged_leaves_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
             diagnose(condition, start, trained).values(), diagnose(condition, start, by_numpy).values(), strict=True
         ):
             assert np.array_equal(ours, theirs, equal_nan=ours.dtype.kind == "f")
+
+
+def test_a_training_of_one_epoch_compiles_all_that_longer_ones_need() -> None:
+    """Else what was to be estimated, or timed, would be a compilation."""
+    compiled_ones = (packing.live_first, packing.in_order, square.read_cycles, square.square_kernel(False, False))
+    short = Condition(epochs=1)
+    compiled.train(short, start_of(short, range(1)))
+    before = [len(function.signatures) for function in compiled_ones]
+    assert min(before) > 0
+    for lr, epochs in ((0.2, 3001), (0.15, 1009), (30.0, 500)):
+        condition = Condition(init=catalog.init("he"), lr=lr, epochs=epochs)
+        for options in ({}, {"jump": False}, {"drop": False}):
+            compiled.train(condition, start_of(condition, range(300)), **options)
+    assert [len(function.signatures) for function in compiled_ones] == before
 
 
 def test_batch_and_lane_do_not_matter() -> None:

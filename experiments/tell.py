@@ -1,4 +1,4 @@
-"""What came of an audit, in lines for the terminal."""
+"""What `experiments.verify` looked at and found, told in lines for the terminal."""
 
 from __future__ import annotations
 
