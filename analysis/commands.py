@@ -42,9 +42,13 @@ def reproducing(manifest: Mapping[str, Any], exemplars: pd.DataFrame) -> list[st
 def _folder(runs: Sequence[Sequence[str]], manifest: Mapping[str, Any]) -> str:
     """The result folder, as the last run that named one has it."""
     named = [match[1] for words in runs for word in words if (match := re.fullmatch(r"\+*output=(.*)", word))]
-    folder = named[-1] if named else "null"
+    folder = named[-1].strip() if named else "null"
     quoted = re.fullmatch(r"(['\"])(.*)\1", folder)
-    return quoted[2] if quoted else f"results/{manifest.get('study')}" if folder == "null" else folder
+    if quoted:  # the inverse of `override`
+        return re.sub(rf"(\\+)({quoted[1]}|$)", lambda end: end[1][: len(end[1]) // 2] + end[2], quoted[2])
+    if folder == "null":
+        return f"results/{manifest.get('study')}"
+    return re.sub(r"\\([\\()\[\]{}:=, \t])", r"\1", folder)
 
 
 def _training(run: Any, manifest: Mapping[str, Any]) -> str:

@@ -5,18 +5,25 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from analysis.figures.speed import speed
 from analysis.figures.style import save
 from analysis.trials import FolderError
 
 COLUMNS = ("hidden", "epochs", "contender", "cores", "ms_min", "ms_max", "trainings_per_s")
+WHOLE = ("hidden", "epochs", "cores")
 
 
 def write_figure(folder: Path) -> None:
-    """Draw the figure of a folder that `experiments.benchmark` wrote; FolderError if it is none."""
-    save(speed(load_engines(folder)), folder, "speed")
+    """Draw the figure of a folder that `experiments.benchmark` wrote; FolderError if it is none, or takes no figure."""
+    figure = speed(load_engines(folder))
+    try:
+        save(figure, folder, "speed")
+    except OSError as error:
+        raise FolderError(f"the figure cannot be written to {folder}: {error}") from None
 
 
 def load_engines(folder: Path) -> pd.DataFrame:
@@ -34,7 +41,20 @@ def load_engines(folder: Path) -> pd.DataFrame:
         raise FolderError(f"{path} is no table of a benchmark: it lacks {', '.join(missing)}")
     if not len(engines):
         raise FolderError(f"{path} holds no rows")
+    for name in COLUMNS:
+        bad = np.flatnonzero(~_fine(engines[name]))
+        if len(bad):
+            allowed = "a name" if name == "contender" else f"{'an integer' if name in WHOLE else 'a number'} above 0"
+            value = engines[name].iloc[bad[0]]
+            raise FolderError(f"{path}, row {bad[0] + 1}: {name}={value} is not allowed; allowed: {allowed}")
     return engines
+
+
+def _fine(values: pd.Series) -> NDArray[np.bool_]:
+    if values.name == "contender":
+        return values.map(lambda value: isinstance(value, str)).to_numpy(np.bool_)
+    numbers = pd.to_numeric(values, errors="coerce").to_numpy(np.float64)
+    return np.isfinite(numbers) & (numbers > 0) & ((values.name not in WHOLE) | (np.floor(numbers) == numbers))
 
 
 def main() -> int:

@@ -43,11 +43,11 @@ def _train(condition: Condition, start: Weights, seeds: NDArray[np.integer] | ra
     move = optimizer(condition)
     part = tail_part(condition.epochs)
     tail_start = condition.epochs - TAIL_PARTS * part
-    z = arithmetic.preactivations(condition, weights)
-    alive_at_start = arithmetic.any_active(condition, z)
-    was_dead, revived = ~alive_at_start, np.zeros_like(alive_at_start)
     batches = steps_of(condition.task.n_examples, condition.batch_size)
     with np.errstate(all="ignore"):
+        z = arithmetic.preactivations(condition, weights)
+        alive_at_start = arithmetic.any_active(condition, z)
+        was_dead, revived = ~alive_at_start, np.zeros_like(alive_at_start)
         for epoch in range(condition.epochs):
             if search:
                 search.look(epoch, weights)

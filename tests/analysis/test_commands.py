@@ -109,6 +109,19 @@ def test_runs_that_no_command_made_are_no_commands() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "written",
+    [r"'it\'s'", r'"a \"b\" c"', r"'a\\\'b'", r"'a\\'", r"'a\b'", r"a\ b", r"a\,b", r"a\\b", "a/b=c", " a b "],
+)
+def test_the_folder_is_the_one_that_the_override_meant(written: str) -> None:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    command = ["python", "-m", "experiments.run", f"output={written}"]
+    _, report = reproducing({"study": "s", "runs": [{"command": command}]}, pd.DataFrame())
+    meant = OverridesParser.create().parse_override(f"output={written}").value()
+    assert shlex.split(report)[-1] == meant
+
+
 def test_flags_of_python_are_no_part_of_the_command(tmp_path: Path) -> None:
     overrides = [*SMALL, "grid.hidden=4", "grid.init=he", "grid.lr=0.1", "output=out"]
     done = subprocess.run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -125,3 +126,30 @@ def test_what_is_no_benchmark_has_no_figure(tmp_path: Path, capsys: pytest.Captu
             (tmp_path / "engines.csv").write_text(text)
         with pytest.raises(FolderError, match=r"engines\.csv"):
             write_figure(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("4,10,engine,1,1,2,fast", "trainings_per_s=fast is not allowed; allowed: a number above 0"),
+        ("4,10,engine,1,0,2,3", "ms_min=0"),
+        ("4,10,engine,1,1,2,inf", "trainings_per_s=inf"),
+        ("4,10,engine,,1,2,3", "cores=nan is not allowed; allowed: an integer above 0"),
+        ("4,10,engine,1.5,1,2,3", "cores=1.5"),
+        ("4,10,,1,1,2,3", "contender=nan is not allowed; allowed: a name"),
+    ],
+)
+def test_a_row_that_cannot_be_drawn_is_named(row: str, words: str, tmp_path: Path) -> None:
+    head = "hidden,epochs,contender,cores,ms_min,ms_max,trainings_per_s"
+    (tmp_path / "engines.csv").write_text(f"{head}\n4,10,engine,1,1,2,3\n{row}\n")
+    with pytest.raises(FolderError, match=f"engines.csv, row 2: {re.escape(words)}"):
+        write_figure(tmp_path)
+
+
+def test_where_the_figure_cannot_be_written_that_is_said(tmp_path: Path) -> None:
+    (tmp_path / "engines.csv").write_text(
+        "hidden,epochs,contender,cores,ms_min,ms_max,trainings_per_s\n4,10,engine,1,1,2,3\n"
+    )
+    (tmp_path / "speed.svg").mkdir()
+    with pytest.raises(FolderError, match=r"cannot be written to .*speed\.svg"):
+        write_figure(tmp_path)

@@ -102,6 +102,15 @@ def test_diverging_runs_agree_too() -> None:
         assert np.array_equal(x, y, equal_nan=x.dtype.kind == "f")
 
 
+@pytest.mark.parametrize("engine", ["numpy", "numba", "reference"])
+def test_weights_near_the_largest_number_diverge_without_a_warning(engine: str) -> None:
+    condition = Condition(hidden=3, epochs=2)
+    huge = np.float32(3e38)
+    start = Weights(np.full((2, 3, 2), huge), np.full((3, 2), huge), np.ones((3, 2), np.float32), np.zeros(2))
+    trained = engines.load(engine)(condition, start)
+    assert (diagnose(condition, start, trained)["outcome"] == "diverged").all()
+
+
 @pytest.mark.parametrize("engine", ["numpy", "numba"])
 @given(cut=st.integers(1, 129))
 def test_a_training_does_not_depend_on_its_batch(engine: str, cut: int) -> None:
