@@ -88,9 +88,6 @@ def kill_workers() -> None:
         for thread in threading.enumerate():
             if thread.name == "ExecutorManagerThread":
                 thread.join(5)  # until it has tidied up
-        folders = getattr(executor, "_temp_folder_manager", None)
-        if folders is not None:  # joblib deletes them at an exit that may never come
-            folders._clean_temporary_resources(force=True, allow_non_empty=True)
         util._run_finalizers(0)  # type: ignore[attr-defined]  # what is left: joblib's tracker would complain of it
 
 
