@@ -9,7 +9,7 @@ from typing import Any
 
 from experiments.cli import start
 from experiments.contenders import INIT, JAX, LEFT_OUT, LR, NUMPY_LOOP, PYTORCH_LOOP, Row, time_left_out, time_width
-from experiments.errors import DONE, InputError
+from experiments.errors import DONE, InputError, RunError
 from experiments.whole_commands import commands, time_command
 
 FILES = ("engines.csv", "left_out.csv", "commands.csv", "machine.json", "speed.png", "speed.svg")
@@ -24,6 +24,7 @@ def main() -> None:
 def benchmark(config: Mapping[str, Any]) -> int:
     """Time all contenders for each width, then whole commands; print tables, write files and a figure."""
     from analysis.speed import write_figure
+    from analysis.trials import FolderError
     from experiments.fields import MAX_EPOCHS, known_keys, whole
     from experiments.options import read_path
     from experiments.progress import say
@@ -34,11 +35,16 @@ def benchmark(config: Mapping[str, Any]) -> int:
     trainings = _trainings(config["trainings"])
     folder = _folder(read_path("output", config["output"]))
 
-    write_machine(folder)
-    time_engines(widths, epochs, repeats, folder)
-    if trainings:
-        time_commands(epochs, trainings, repeats, folder)
-    write_figure(folder)
+    try:
+        write_machine(folder)
+        time_engines(widths, epochs, repeats, folder)
+        if trainings:
+            time_commands(epochs, trainings, repeats, folder)
+        write_figure(folder)
+    except BrokenPipeError:
+        raise
+    except (OSError, FolderError) as error:
+        raise RunError(f"stopped: {error}; the tables so far are in {folder}") from None
     say(f"\nfigures: {folder}")
     return DONE
 

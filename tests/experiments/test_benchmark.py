@@ -153,3 +153,12 @@ def test_where_the_figure_cannot_be_written_that_is_said(tmp_path: Path) -> None
     (tmp_path / "speed.svg").mkdir()
     with pytest.raises(FolderError, match=r"cannot be written to .*speed\.svg"):
         write_figure(tmp_path)
+
+
+def test_a_disk_that_fills_up_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, rows: object) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(benchmark, "write_csv", full)
+    with pytest.raises(RunError, match=r"stopped: .*No space left on device.*engines\.csv"):
+        benchmark.benchmark(config_of(tmp_path))
