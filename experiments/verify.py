@@ -40,7 +40,8 @@ sample=all, all is counted anew, and every count must agree.
 Where exp, log or tanh take part (tanh, sigmoid, bce), and with the reference
 engine, rounding may differ. There outcomes must agree, and for runs that came
 to rest losses, gradient norms and predictions within 0.01; the verdict says so.
-Of counts there: who was solved, and the runs by outcome, dead_init and status.
+Of counts there: who was solved, and the runs by outcome, dead_init, status and
+error.
 """
 EPILOG = """\
 Exit status: 0 all agrees; 1 something does not, and anything else; 2 bad input,
