@@ -17,16 +17,16 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from analysis.trials import FolderError
+from analysis.data.reading import FolderError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.counts import Solved
-    from analysis.draw import Beside
+    from analysis.data.tallies import Solved
     from analysis.figures import Plot
-    from analysis.tables import Table
-    from analysis.verdict import Verdict
+    from analysis.findings.verdict import Verdict
+    from analysis.report_parts.drawing import Beside
+    from analysis.report_parts.tables import Table
 
 MARKS = {"holds": "\N{CHECK MARK}", "partly": "\N{CIRCLE WITH LEFT HALF BLACK}", "fails": "\N{BALLOT X}",
          "undecided": "?", "open": "?"}  # fmt: skip
@@ -44,7 +44,7 @@ class Results:
 
     @property
     def trials(self) -> pd.DataFrame:
-        """The trials that went through without an error, as counts (see `analysis.counts`)."""
+        """The trials that went through without an error, as counts (see `analysis.data.tallies`)."""
         return self.data["trials"]
 
 
@@ -103,9 +103,9 @@ def write_report(folder: Path) -> Path:
     The same results give the same bytes. Raises FolderError for a folder that cannot be read as
     results, OSError where it cannot be written.
     """
-    from analysis.draw import Beside
-    from analysis.pages import write_text
-    from analysis.trials import read_manifest
+    from analysis.data.reading import read_manifest
+    from analysis.report_parts.drawing import Beside
+    from analysis.report_parts.pages import write_text
 
     read_manifest(folder)
     (folder / "figures").mkdir(exist_ok=True)
@@ -120,9 +120,9 @@ def read_results(folder: Path) -> Results:
     """Everything that the report needs of a result folder; FolderError says what is wrong with it."""
     import yaml
 
-    from analysis.counts import load_counts
-    from analysis.draw import frames
-    from analysis.trials import read_manifest
+    from analysis.data.reading import read_manifest
+    from analysis.data.tallies import load_counts
+    from analysis.report_parts.drawing import frames
 
     manifest, counted = read_manifest(folder), load_counts(folder)
     data = frames(folder, counted)
@@ -138,9 +138,9 @@ def read_results(folder: Path) -> Results:
 
 def draw_figures(results: Results, folder: Path, beside: Beside) -> list[Picture]:
     """Draw every figure that makes sense and save it as PNG and SVG."""
-    from analysis.draw import draw
     from analysis.figures import PLOTS
-    from analysis.rescues import has_rescues
+    from analysis.findings.rescues import has_rescues
+    from analysis.report_parts.drawing import draw
 
     mine, others = beside.share(PLOTS)
     for plot in mine:
@@ -184,11 +184,12 @@ def _size(path: Path) -> tuple[int, int]:
 
 def render(results: Results, pictures: list[Picture]) -> str:
     """The report as one HTML text; every string is escaped."""
-    from analysis import pages, provenance, verdict
-    from analysis.advice import advice
-    from analysis.commands import reproducing
-    from analysis.published import beside, published_table
-    from analysis.summary import summarise
+    from analysis.findings import verdict
+    from analysis.findings.published import beside, published_table
+    from analysis.findings.summary import summarise
+    from analysis.report_parts import pages, provenance
+    from analysis.text.advice import advice
+    from analysis.text.commands import reproducing
 
     found, tables, planner = _judge(results)
     found_published = beside(summarise(results.data["every"]), results.manifest)
@@ -218,12 +219,12 @@ def render(results: Results, pictures: list[Picture]) -> str:
 
 def _judge(results: Results) -> tuple[list[Verdict], list[Table], list[Table]]:
     """The verdicts, the tables behind them, and the planner's."""
-    from analysis import tables
-    from analysis.certificates import is_certified
-    from analysis.conditions import others
-    from analysis.culprits import culprits
-    from analysis.planner import has_widths
-    from analysis.verdict import compare_he, compare_widths, verdicts
+    from analysis.data.conditions import others
+    from analysis.findings.failure_causes import culprits
+    from analysis.findings.planner import has_widths
+    from analysis.findings.rest_points import is_certified
+    from analysis.findings.verdict import compare_he, compare_widths, verdicts
+    from analysis.report_parts import tables
 
     trials, solved = results.trials, results.solved
     why, widths, inits = culprits(trials), compare_widths(trials, solved), compare_he(trials, solved)
@@ -244,7 +245,8 @@ def _judge(results: Results) -> tuple[list[Verdict], list[Table], list[Table]]:
 
 def _rescue(trials: pd.DataFrame) -> Rescue | None:
     """What the report says of rescues; None if the study has none."""
-    from analysis import rescues, tables, verdict
+    from analysis.findings import rescues, verdict
+    from analysis.report_parts import tables
 
     if not rescues.has_rescues(trials):
         return None
@@ -259,11 +261,11 @@ def _rescue(trials: pd.DataFrame) -> Rescue | None:
 
 def _lead(trials: pd.DataFrame, everything: pd.DataFrame) -> str:
     """The answer for the condition nearest to the article's, in a sentence or two."""
-    from analysis import words
-    from analysis.conditions import nearest
-    from analysis.statistics import Rate
-    from analysis.summary import settled_of_stuck, stuck_total, summarise
-    from analysis.trials import swept
+    from analysis.data.conditions import nearest
+    from analysis.data.reading import swept
+    from analysis.findings.statistics import Rate
+    from analysis.findings.summary import settled_of_stuck, stuck_total, summarise
+    from analysis.text import words
 
     summary, row = summarise(trials), nearest(trials)
     at = summary[(summary["condition"] == row["condition"]).to_numpy(bool)].iloc[0]
@@ -285,9 +287,9 @@ def _lead(trials: pd.DataFrame, everything: pd.DataFrame) -> str:
 
 def _range(summary: pd.DataFrame, which: str) -> str:
     """The worst and the best condition, in a sentence; empty for a single one."""
-    from analysis import words
-    from analysis.statistics import Rate
-    from analysis.trials import swept
+    from analysis.data.reading import swept
+    from analysis.findings.statistics import Rate
+    from analysis.text import words
 
     if len(summary) == 1:
         return ""
@@ -301,7 +303,7 @@ def _range(summary: pd.DataFrame, which: str) -> str:
 
 def _facts(results: Results) -> list[str]:
     """The study's size, for the page's head."""
-    from analysis.counts import size
+    from analysis.data.tallies import size
 
     manifest, (first, stop) = results.manifest, results.manifest["seeds"]
     epochs = sorted(results.trials["epochs"].unique())

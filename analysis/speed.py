@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.figures.speed import speed
+from analysis.data.reading import FolderError
+from analysis.figures.speedup import speed
 from analysis.figures.style import save
-from analysis.trials import FolderError
 
 COLUMNS = ("hidden", "epochs", "contender", "cores", "ms_min", "ms_max", "trainings_per_s")
 WHOLE = ("hidden", "epochs", "cores")

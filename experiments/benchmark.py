@@ -7,10 +7,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments.benchmarking.contenders import (
+    INIT,
+    JAX,
+    LEFT_OUT,
+    LR,
+    NUMPY_LOOP,
+    PYTORCH_LOOP,
+    Row,
+    time_left_out,
+    time_width,
+)
+from experiments.benchmarking.whole_commands import commands, time_command
 from experiments.cli import start
-from experiments.contenders import INIT, JAX, LEFT_OUT, LR, NUMPY_LOOP, PYTORCH_LOOP, Row, time_left_out, time_width
 from experiments.errors import DONE, InputError, RunError
-from experiments.whole_commands import commands, time_command
 
 FILES = ("engines.csv", "left_out.csv", "commands.csv", "machine.json", "speed.png", "speed.svg")
 """What the folder holds in the end."""
@@ -23,11 +33,11 @@ def main() -> None:
 
 def benchmark(config: Mapping[str, Any]) -> int:
     """Time all contenders for each width, then whole commands; print tables, write files and a figure."""
+    from analysis.data.reading import FolderError
     from analysis.speed import write_figure
-    from analysis.trials import FolderError
-    from experiments.fields import MAX_EPOCHS, known_keys, whole
-    from experiments.options import read_path
-    from experiments.progress import say
+    from experiments.execution.options import read_path
+    from experiments.execution.progress import say
+    from experiments.study.fields import MAX_EPOCHS, known_keys, whole
 
     known_keys("", config, ["hidden", "epochs", "repeats", "trainings", "output"])
     widths = _widths(config["hidden"])
@@ -51,8 +61,8 @@ def benchmark(config: Mapping[str, Any]) -> int:
 
 def write_machine(folder: Path) -> None:
     """Write where and with what the figures come about."""
-    from experiments.manifest import now, provenance
-    from experiments.options import available_cores
+    from experiments.execution.options import available_cores
+    from experiments.store.manifest import now, provenance
 
     machine = {"started": now(), "cores": available_cores(), **provenance()}
     (folder / "machine.json").write_text(json.dumps(machine, indent=2) + "\n", encoding="utf-8")
@@ -60,7 +70,7 @@ def write_machine(folder: Path) -> None:
 
 def time_engines(widths: Sequence[int], epochs: int, repeats: int, folder: Path) -> None:
     """Time all contenders, and what the numba engine leaves out, width by width."""
-    from experiments.progress import say
+    from experiments.execution.progress import say
 
     engines: list[Row] = []
     left_out: list[Row] = []
@@ -79,7 +89,7 @@ def time_engines(widths: Sequence[int], epochs: int, repeats: int, folder: Path)
 
 def time_commands(epochs: int, trainings: int, repeats: int, folder: Path) -> None:
     """Time whole commands."""
-    from experiments.progress import say
+    from experiments.execution.progress import say
 
     rows: list[Row] = []
     say("\n".join(commands_head()))
@@ -90,7 +100,7 @@ def time_commands(epochs: int, trainings: int, repeats: int, folder: Path) -> No
 
 
 def _widths(value: object) -> list[int]:
-    from experiments.fields import whole
+    from experiments.study.fields import whole
 
     given = value if isinstance(value, list) else [value]
     widths = [whole("hidden", width, 1, 4096) for width in given]
@@ -100,7 +110,7 @@ def _widths(value: object) -> list[int]:
 
 
 def _trainings(value: object) -> int:
-    from experiments.fields import whole
+    from experiments.study.fields import whole
 
     trainings = whole("trainings", value, 0, 10**9)
     if trainings % 16:
@@ -182,7 +192,7 @@ def write_csv(path: Path, rows: list[Row]) -> None:
     """Write rows that have the same columns."""
     import csv
 
-    from experiments.files import replacing
+    from experiments.store.files import replacing
 
     with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))

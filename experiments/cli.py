@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from experiments.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, TERMINATED, InputError, RunError, Terminated
-from experiments.words import CONF, hint, names
+from experiments.messages import CONF, hint, names
 
 Work = Callable[[dict[str, Any]], int]
 
@@ -204,7 +204,7 @@ def _unknown_key(key: str, config_name: str) -> str:
         return f"{key} is no known key; write {'.'.join(parents[:2])}={{NAME: {{{last}: X}}}}"
     allowed = [name for name in node if name not in ("defaults", "hydra")] if isinstance(node, Mapping) else []
     if parents == ["parallel"]:
-        from experiments.options import CLUSTER, PARALLEL
+        from experiments.execution.options import CLUSTER, PARALLEL
 
         allowed = [*PARALLEL, *(f"{name} (with parallel=dask)" for name in CLUSTER)]
     if not parents and config_name == "run":

@@ -13,7 +13,7 @@ from experiments.cli import Parser, guarded
 from experiments.errors import DONE, FAILED, InputError, RunError
 
 if TYPE_CHECKING:
-    from analysis.compare import Comparison, Row
+    from analysis.findings.side_by_side import Comparison, Row
 
 WIDTH = 80
 DESCRIPTION = """\
@@ -62,8 +62,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def compare(options: argparse.Namespace) -> int:
     """Compare, print, write; returns the exit status."""
-    from analysis.compare import compare_folders, write_html
-    from analysis.trials import FolderError
+    from analysis.data.reading import FolderError
+    from analysis.findings.side_by_side import compare_folders, write_html
 
     try:
         found = compare_folders(options.a, options.b)
@@ -120,8 +120,8 @@ def sentences(found: Comparison) -> list[str]:
 
 
 def _alignment(found: Comparison) -> str:
-    from analysis.compare import symbol
-    from analysis.words import listed
+    from analysis.findings.side_by_side import symbol
+    from analysis.text.words import listed
 
     same = sum(row.same for row in found.rows)
     fields = listed([symbol(name) for name in found.changed])
@@ -157,8 +157,8 @@ def _verdict(found: Comparison) -> str:
 
 
 def _numbers(row: Row) -> list[str]:
-    from analysis.compare import p_text
-    from analysis.words import points
+    from analysis.findings.side_by_side import p_text
+    from analysis.text.words import points
 
     rates = [f"{100 * r.rate:5.1f} ({100 * r.low:.1f}-{100 * r.high:.1f})" for r in (row.a, row.b)]
     d = row.difference

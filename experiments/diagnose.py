@@ -12,10 +12,10 @@ from experiments.errors import DONE, InputError
 if TYPE_CHECKING:
     import numpy as np
 
-    from nnxor.certificate import Certificates
     from nnxor.condition import Condition
-    from nnxor.decoder import Decoded
-    from nnxor.draws import Weights
+    from nnxor.landscape.certificate import Certificates
+    from nnxor.landscape.decoder import Decoded
+    from nnxor.network.draws import Weights
 
 TRIES = 200
 """Times that each intervention is tried on a network, with other draws."""
@@ -60,7 +60,7 @@ def _as_override(argument: str) -> str:
 
 def diagnose(config: Mapping[str, Any]) -> int:
     """Diagnose what a composed configuration gives: a network, a loss or predictions."""
-    from experiments.fields import known_keys
+    from experiments.study.fields import known_keys
 
     config = {**config, **{group: config[group]["name"] for group in GROUPS}}
     known_keys("", config, [*FIELDS, "weights", "loss", "loss_name", "predictions"])
@@ -78,7 +78,7 @@ def diagnose(config: Mapping[str, Any]) -> int:
 
 def read_condition(config: Mapping[str, Any]) -> Condition:
     """What the network was trained with; InputError names what is wrong."""
-    from experiments.fields import READERS, make_condition, read_field, refuse_useless
+    from experiments.study.fields import READERS, make_condition, read_field, refuse_useless
     from nnxor.condition import Success
 
     values = {name: read_field("", name, config[name]) for name in FIELDS if config[name] is not None}
@@ -97,7 +97,7 @@ def read_condition(config: Mapping[str, Any]) -> Condition:
 
 def refuse_given_weights(values: Mapping[str, object]) -> None:
     """InputError for an init that nothing can be drawn from."""
-    from nnxor.inits import GivenWeights
+    from nnxor.network.inits import GivenWeights
 
     if isinstance(values.get("init"), GivenWeights):
         raise InputError("init=FILE.npz cannot be drawn from; allowed: a name in conf/init")
@@ -107,9 +107,9 @@ def read_network_condition(config: Mapping[str, Any], values: dict[str, object])
     """The condition of the network in a file, whose width the file tells."""
     import numpy as np
 
-    from experiments.fields import refuse_useless
-    from experiments.options import read_path
-    from experiments.weights import condition_of, load_weights
+    from experiments.execution.options import read_path
+    from experiments.study.fields import refuse_useless
+    from experiments.study.weight_files import condition_of, load_weights
 
     weights = load_weights(read_path("weights", config["weights"]), np.dtype(np.float64))
     condition = condition_of(weights, values, str(config["weights"]))
@@ -119,9 +119,9 @@ def read_network_condition(config: Mapping[str, Any], values: dict[str, object])
 
 def explain_number(config: Mapping[str, Any], condition: Condition) -> Condition:
     """The trap that a final loss or predictions belong to, in words; the condition under the loss that it is one of."""
-    from experiments.progress import paragraph, say
+    from experiments.execution.progress import paragraph, say
     from nnxor.condition import Success
-    from nnxor.levels import LOSSES
+    from nnxor.landscape.levels import LOSSES
 
     refuse_unknown_levels(condition)
     found = decoded(config, condition)
@@ -150,7 +150,7 @@ def refuse_unknown_levels(condition: Condition) -> None:
 
 def decoded(config: Mapping[str, Any], condition: Condition) -> Decoded:
     """What the loss or the predictions that are given can be."""
-    from nnxor.decoder import decode, decode_predictions
+    from nnxor.landscape.decoder import decode, decode_predictions
 
     slope = condition.slope if condition.activation == "leaky_relu" else 0.0
     setting = (condition.task, condition.loss, condition.hidden, condition.bias, slope)
@@ -175,7 +175,7 @@ def _rounding(value: float) -> float:
     """How far a level may lie from a loss that was told with so many digits: 0.33 is 1/3, but 0.3 is anything."""
     from decimal import Decimal
 
-    from nnxor.decoder import TOLERANCE
+    from nnxor.landscape.decoder import TOLERANCE
 
     digits = -int(Decimal(repr(value)).as_tuple().exponent)
     return max(TOLERANCE, 0.5 * 10.0**-digits) if digits >= 2 else TOLERANCE
@@ -191,10 +191,10 @@ def explain_chances(condition: Condition) -> None:
     """How common each outcome is among networks of this kind: what speaks against a bug."""
     import numpy as np
 
-    from experiments.progress import paragraph, say
+    from experiments.execution.progress import paragraph, say
     from nnxor import engines
     from nnxor.diagnosis import diagnose as columns_of
-    from nnxor.draws import initial_weights
+    from nnxor.network.draws import initial_weights
 
     seeds = range(DRAWS)
     weights = initial_weights(condition, seeds)
@@ -234,10 +234,10 @@ def _setting(condition: Condition) -> str:
 
 def explain_network(config: Mapping[str, Any], condition: Condition) -> None:
     """Which trap a network sits in, what its units do, what kind of point it is, and what training on does."""
-    from experiments.options import read_path
-    from experiments.progress import say
-    from experiments.weights import load_weights
-    from nnxor.certificate import certify
+    from experiments.execution.options import read_path
+    from experiments.execution.progress import say
+    from experiments.study.weight_files import load_weights
+    from nnxor.landscape.certificate import certify
 
     weights = load_weights(read_path("weights", config["weights"]), condition.numpy_dtype)
     say(f"{config['weights']}: {_setting(condition).rpartition(', init')[0]}, {condition.loss}")
@@ -260,8 +260,8 @@ def _columns(condition: Condition, weights: Weights, epochs: int) -> dict[str, n
 
 
 def _say_where(now: Mapping[str, Any], condition: Condition) -> None:
-    from experiments.progress import paragraph, say
-    from nnxor.decoder import decode_predictions
+    from experiments.execution.progress import paragraph, say
+    from nnxor.landscape.decoder import decode_predictions
 
     rows = condition.task.row_names
     y = tuple(float(now[f"y_{name}"][0]) for name in rows)
@@ -288,7 +288,7 @@ def _say_where(now: Mapping[str, Any], condition: Condition) -> None:
 
 
 def _say_units(now: Mapping[str, Any], condition: Condition) -> None:
-    from experiments.progress import say
+    from experiments.execution.progress import say
     from experiments.train import unit_fate
 
     say(f"units (active on rows {' '.join(condition.task.row_names)}):")
@@ -307,7 +307,7 @@ MEANINGS = {
 
 
 def _say_certificate(found: Certificates, condition: Condition) -> None:
-    from experiments.progress import paragraph, say
+    from experiments.execution.progress import paragraph, say
 
     kind, reason = str(found.kind[0]), str(found.reason[0])
     text = f"It is {MEANINGS[kind]}" if kind != "unknown" else f"What kind of point it is, is not decided ({reason})"
@@ -330,7 +330,7 @@ def _say_certificate(found: Certificates, condition: Condition) -> None:
 
 
 def _say_future(condition: Condition, weights: Weights, now: Mapping[str, Any]) -> None:
-    from experiments.progress import paragraph, say
+    from experiments.execution.progress import paragraph, say
 
     then = _columns(condition, weights, condition.epochs)
     how = f"{condition.epochs:,} more epochs of gradient descent (lr={condition.lr:g}, {condition.dtype})"
@@ -354,7 +354,7 @@ def _say_rescues(condition: Condition, weights: Weights) -> None:
     """What frees this network, by trying it: the interventions of `nnxor.rescue`, with many draws of each."""
     import numpy as np
 
-    from experiments.progress import paragraph, say
+    from experiments.execution.progress import paragraph, say
     from nnxor.rescue import alive, intervene, onward_condition
 
     parts = []

@@ -14,10 +14,10 @@ from experiments.cli import start
 from experiments.errors import DONE, FAILED, InputError, RunError
 
 if TYPE_CHECKING:
-    from experiments.batches import Batch, Left
-    from experiments.folder import ResultFolder
-    from experiments.options import Options
-    from experiments.study import Study
+    from experiments.execution.options import Options
+    from experiments.store.folder import ResultFolder
+    from experiments.study.batches import Batch, Left
+    from experiments.study.study import Study
 
 
 def main() -> None:
@@ -35,14 +35,14 @@ def with_own_question(config: Mapping[str, Any], arguments: list[str]) -> Mappin
 
 def run(config: Mapping[str, Any]) -> int:
     """Run the study that a composed configuration describes; returns the exit status."""
-    from experiments.options import read_options
-    from experiments.study import read_study
+    from experiments.execution.options import read_options
+    from experiments.study.study import read_study
 
     study = read_study(config)
     options = read_options(config)
 
-    from experiments import batches
-    from experiments.folder import ResultFolder
+    from experiments.store.folder import ResultFolder
+    from experiments.study import batches
 
     folder = ResultFolder(options.output, study)
     if options.dry_run:
@@ -69,8 +69,8 @@ def run(config: Mapping[str, Any]) -> int:
 
 def plan(study: Study, options: Options, folder: ResultFolder) -> int:
     """Say what would be done (`dry_run=true`); returns the exit status."""
-    from experiments import batches
-    from experiments.plan import describe
+    from experiments.execution.estimate import describe
+    from experiments.study import batches
 
     folder.check(options.overwrite)
     done = {} if options.overwrite else folder.done()
@@ -112,7 +112,7 @@ def keeping(folder: ResultFolder) -> Iterator[None]:
 
 def resolved(config: Mapping[str, Any]) -> dict[str, object]:
     """The configuration of the study alone, as config.yaml keeps it."""
-    from experiments.study import KEYS
+    from experiments.study.study import KEYS
 
     return {key: config[key] for key in KEYS}
 
@@ -139,8 +139,8 @@ def with_working_engine(options: Options) -> Options:
 
 def train(study: Study, options: Options, folder: ResultFolder, todo: list[Left], missing: Iterator[Batch]) -> None:
     """Train the missing batches, of which `todo` tells, writing each to the folder as it comes."""
-    from experiments.execute import execute, warm_up
-    from experiments.progress import Progress, paragraph, say
+    from experiments.execution.execute import execute, warm_up
+    from experiments.execution.progress import Progress, paragraph, say
 
     total = sum(left.trainings for left in todo)
     how = f"{options.engine}, {options.workers}{' (' + options.note + ')' if options.note else ''}"
@@ -159,10 +159,10 @@ def train(study: Study, options: Options, folder: ResultFolder, todo: list[Left]
 
 def report(folder: ResultFolder, options: Options) -> None:
     """The summary, as a table in the terminal and as summary.csv, what others published; then figures and report."""
-    from analysis.counts import load_counts
-    from analysis.published import report_published
-    from analysis.summary import print_summary, summarise, write_summary
-    from analysis.trials import FolderError
+    from analysis.data.reading import FolderError
+    from analysis.data.tallies import load_counts
+    from analysis.findings.published import report_published
+    from analysis.findings.summary import print_summary, summarise, write_summary
 
     try:
         counted = load_counts(folder.path)
@@ -172,8 +172,8 @@ def report(folder: ResultFolder, options: Options) -> None:
         report_published(summary, folder.path)
         if options.report:
             from analysis.report import write_report
-            from experiments.exemplars import write_exemplars
-            from experiments.laws import write_laws
+            from experiments.store.exact_laws import write_laws
+            from experiments.store.exemplars import write_exemplars
 
             print("drawing figures and report (report=false leaves them out) ...", flush=True)
             write_exemplars(folder.path, folder.study)

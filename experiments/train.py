@@ -12,9 +12,9 @@ from experiments.errors import DONE, InputError
 
 if TYPE_CHECKING:
     from nnxor.condition import Condition
-    from nnxor.draws import Weights
     from nnxor.engines.trace import Trained
-    from nnxor.inits import GivenWeights, Init
+    from nnxor.network.draws import Weights
+    from nnxor.network.inits import GivenWeights, Init
 
 SHOWN = ("task", "hidden", "activation", "init", "lr", "epochs", "loss")
 """Fields that the first line of the printout names."""
@@ -34,8 +34,8 @@ def train(config: Mapping[str, Any]) -> int:
     """Train and explain the one network that a composed configuration describes."""
     import numpy as np
 
-    from experiments.options import read_path
-    from experiments.weights import check_writable, make_folder, save_weights
+    from experiments.execution.options import read_path
+    from experiments.study.weight_files import check_writable, make_folder, save_weights
     from nnxor.engines.reference import train_one
 
     condition, weights, seed = read(config)
@@ -65,9 +65,9 @@ def draw_figures(condition: Condition, start: Weights, seed: int, config: Mappin
     """Draw the loss curve and the function that the network computes, as the report draws its exemplars."""
     import pandas as pd
 
-    from analysis.draw import draw
     from analysis.figures import PLOTS
-    from experiments.exemplars import exemplar
+    from analysis.report_parts.drawing import draw
+    from experiments.store.exemplars import exemplar
     from nnxor import engines
 
     source = Path(str(config["weights"])).name if config["weights"] else None
@@ -79,8 +79,8 @@ def draw_figures(condition: Condition, start: Weights, seed: int, config: Mappin
 
 def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
     """The condition, the initial weights and the seed; InputError names what is wrong."""
-    from experiments.fields import make_condition, refuse_useless, whole
-    from nnxor.draws import initial_weights
+    from experiments.study.fields import make_condition, refuse_useless, whole
+    from nnxor.network.draws import initial_weights
 
     values = read_values(config)
     condition = make_condition(values)
@@ -95,7 +95,7 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
 
 def read_values(config: Mapping[str, Any]) -> dict[str, object]:
     """The fields that are given, checked; InputError names what is wrong."""
-    from experiments.fields import FIELDS, known_keys, read_field, read_success
+    from experiments.study.fields import FIELDS, known_keys, read_field, read_success
 
     config = {**config, "task": config["task"]["name"]}
     others = [name for name in FIELDS if name not in ("init", "rescue")]
@@ -109,7 +109,7 @@ def read_values(config: Mapping[str, Any]) -> dict[str, object]:
 
 def read_init(given: Mapping[str, Any]) -> Init | GivenWeights:
     """The initialization, as a study gives it or with the parameters of `init.weights` and `init.biases`."""
-    from experiments import catalog
+    from experiments.study import catalog
 
     laws = {}
     for part in ("weights", "biases"):
@@ -127,7 +127,7 @@ def read_init(given: Mapping[str, Any]) -> Init | GivenWeights:
 
 def refuse_seed(condition: Condition, seed: int) -> None:
     """InputError for a seed that weights from a file do not have."""
-    from nnxor.inits import GivenWeights
+    from nnxor.network.inits import GivenWeights
 
     init = condition.init
     if isinstance(init, GivenWeights) and seed >= init.n_sets:
@@ -136,8 +136,8 @@ def refuse_seed(condition: Condition, seed: int) -> None:
 
 def read_given(given: object, values: Mapping[str, object], condition: Condition) -> tuple[Condition, Weights]:
     """The network in the file that `weights` names, and the condition with its width; InputError if it does not fit."""
-    from experiments.options import read_path
-    from experiments.weights import condition_of, load_weights
+    from experiments.execution.options import read_path
+    from experiments.study.weight_files import condition_of, load_weights
 
     weights = load_weights(read_path("weights", given), condition.numpy_dtype)
     refuse_draw(given, condition)
@@ -236,7 +236,7 @@ def unit_fate(pattern: str, death: int | None, condition: Condition) -> str:
 
 def formula(condition: Condition, weights: Weights) -> list[str]:
     """The network as a formula, a line a unit that is not dead on the task's rows."""
-    from nnxor import arithmetic
+    from nnxor.arithmetic import arrays as arithmetic
 
     W1, b1, W2, b2 = weights.arrays()
     alive = arithmetic.any_active(condition, arithmetic.preactivations(condition, weights))[:, 0]

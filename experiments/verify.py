@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from experiments.cli import Parser, finish
 from experiments.errors import InputError
-from experiments.tell import WIDTH, say, tell_counts, tell_rows
-from experiments.words import hint
+from experiments.messages import hint
+from experiments.verification.telling import WIDTH, say, tell_counts, tell_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from experiments.audit import Record
-    from experiments.sample import Sample
+    from experiments.verification.audit import Record
+    from experiments.verification.sample import Sample
 
 DESCRIPTION = """\
 Checks a result folder that experiments.run made: its manifest against its
@@ -104,7 +104,7 @@ def _whole(key: str, text: str, low: int, other: str = "") -> int:
 
 def verify(arguments: Arguments) -> int:
     """Check, train again, print; returns the exit status."""
-    from experiments.audit import check_bytes, check_manifest, read_record
+    from experiments.verification.audit import check_bytes, check_manifest, read_record
 
     record = read_record(arguments.folder)
     study = record.study
@@ -125,9 +125,9 @@ def _bytes_words(checked: bool, name: str) -> str:
 
 def verify_rows(record: Record, arguments: Arguments) -> int:
     """Check the table of trials and train rows again; returns the exit status."""
-    from experiments.audit import check_table
-    from experiments.retrain import Findings, retrain
-    from experiments.sample import draw_sample
+    from experiments.verification.audit import check_table
+    from experiments.verification.retrain import Findings, retrain
+    from experiments.verification.sample import draw_sample
 
     table = check_table(record)
     _say_checked(record, "rows", "each condition and seed once, in order", table.failed)
@@ -144,9 +144,9 @@ def verify_rows(record: Record, arguments: Arguments) -> int:
 
 def verify_counts(record: Record, arguments: Arguments) -> int:
     """Check the table of counts, train seeds again and count them anew; returns the exit status."""
-    from experiments.audit_counts import check_counts
-    from experiments.recount import Recount, recount
-    from experiments.sample import draw_sample
+    from experiments.verification.audit_counts import check_counts
+    from experiments.verification.recount import Recount, recount
+    from experiments.verification.sample import draw_sample
 
     ledger = check_counts(record)
     _say_checked(record, "counts", "of each condition every seed once, in order", ledger.n_failed)
@@ -167,8 +167,8 @@ def _say_checked(record: Record, what: str, how: str, failed: int) -> None:
 
 def follow(record: Record, sample: Sample, seed: int, engine: str, trained: Iterator[pa.Table]) -> None:
     """Say what is trained again, show how it goes on, and how long it took."""
-    from experiments.execute import warm_up
-    from experiments.progress import Progress, duration
+    from experiments.execution.execute import warm_up
+    from experiments.execution.progress import Progress, duration
 
     say("sample", _sample_words(sample, seed))
     again = ", which trained it (name another with engine=NAME)" if engine in record.engines else ""

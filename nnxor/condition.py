@@ -8,9 +8,9 @@ from functools import cached_property
 
 import numpy as np
 
-from nnxor.inits import UNIFORM, GivenWeights, Init
+from nnxor.network.inits import UNIFORM, GivenWeights, Init
+from nnxor.network.tasks import XOR, Task
 from nnxor.protocol import PROTOCOL_VERSION
-from nnxor.tasks import XOR, Task
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ that one set of constants serves every loss.
   outputs other than the identity, and networks without biases can rest elsewhere: there G alone
   decides and the level is the final loss. Cross-entropy comes to rest only at infinite weights, which
   a run approaches for ever: for ReLU units and tasks of up to four rows, stuck means a loss within
-  1e-3 of a level (`nnxor.levels`) and G ≤ 1e-2.
+  1e-3 of a level (`nnxor.landscape.levels`) and G ≤ 1e-2.
 - oscillating: not at rest, and over its tail (the last 1,000 epochs, or a quarter of a shorter
   training, in eight parts) the loss swings without getting lower: its mean neither falls from each
   part to the next, nor from the first half to the second by a tenth of itself or of what the
@@ -38,11 +38,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor import arithmetic
+from nnxor.arithmetic import arrays as arithmetic
 from nnxor.condition import Condition
-from nnxor.draws import Weights
 from nnxor.engines.trace import Trace, Trained
-from nnxor.losses import error_weight
+from nnxor.network.draws import Weights
+from nnxor.network.losses import error_weight
 from nnxor.protocol import TAIL_PARTS, tail_part
 
 Columns = dict[str, NDArray[Any]]
@@ -227,7 +227,7 @@ def _approach(
     condition: Condition, loss: NDArray[Any], norm: NDArray[Any]
 ) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
     """Level and outcome of runs that approach a level of the cross-entropy; outcome −1 for the others."""
-    from nnxor.levels import levels
+    from nnxor.landscape.levels import levels
 
     slope = condition.slope if condition.activation == "leaky_relu" else 0.0
     task = condition.task

@@ -26,11 +26,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor import arithmetic
+from nnxor.arithmetic import arrays as arithmetic
 from nnxor.condition import Condition
 from nnxor.diagnosis import Columns, diagnose
-from nnxor.draws import Weights, initial_weights, uniforms
 from nnxor.engines.trace import Trace, Trained
+from nnxor.network.draws import Weights, initial_weights, uniforms
 
 if TYPE_CHECKING:
     from nnxor.engines import Engine
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 Units = NDArray[np.bool_]
 
 FRESH, CHOICE = 1, 2
-"""Numbers of the draws (`nnxor.draws`) that fresh weights come from and that choose live units; 0 is the start's."""
+"""Numbers of the draws (`nnxor.network.draws`) that fresh weights come from and that choose live units; 0 is the
+start's."""
 
 LIFT = 0.1
 """Where a dead unit's largest pre-activation is lifted to if its rows cannot be parted."""

@@ -20,7 +20,7 @@ from omegaconf import OmegaConf
 
 from experiments import cli, diagnose, train
 from experiments.cli import guarded, named
-from experiments.words import CONF
+from experiments.messages import CONF
 
 ROOT = Path(__file__).parent.parent
 

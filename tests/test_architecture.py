@@ -51,19 +51,19 @@ def test_a_package_imports_nothing_that_stands_above_it(package: str) -> None:
 
 
 def test_omegaconf_and_hydra_stop_at_the_entry_points() -> None:
-    users = {path.name for path in (ROOT / "experiments").glob("*.py") if imports(path) & {"hydra", "omegaconf"}}
+    users = {path.name for path in (ROOT / "experiments").rglob("*.py") if imports(path) & {"hydra", "omegaconf"}}
     assert users == {"cli.py", "train.py"}
 
 
 def test_only_what_ends_with_tables_and_figures_calls_the_analysis() -> None:
     """The end of a run, the choice of its exemplars, one training's figures, the comparison and the benchmark."""
-    users = {path.name for path in (ROOT / "experiments").glob("*.py") if "analysis" in imports(path)}
+    users = {path.name for path in (ROOT / "experiments").rglob("*.py") if "analysis" in imports(path)}
     assert users == {"run.py", "exemplars.py", "compare.py", "train.py", "benchmark.py"}
 
 
 def test_what_is_counted_is_what_is_read() -> None:
     """The analysis may not import the experiments, so both name the columns that counts tell apart."""
-    from analysis import counts as read
-    from experiments import counts as written
+    from analysis.data import tallies as read
+    from experiments.store import counts as written
 
     assert tuple(written.COUNTED) == tuple(read.COUNTED)

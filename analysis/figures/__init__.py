@@ -8,16 +8,20 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures import examples, landscape, outcomes, rescue, resting, success, units, waiting
+from analysis.figures import examples, outcomes, success, units, waiting
+from analysis.figures import freed as rescue
+from analysis.figures import heat_map as landscape
+from analysis.figures import resting_points as resting
 
 
 @dataclass(frozen=True)
 class Plot:
     """A figure: its file's name, its title, how to read it, and the functions that draw it and say what it shows.
 
-    `of` is what both functions take (see `analysis.draw.read`): `trials` or their solved `epochs`, of runs that
+    `of` is what both functions take (see `analysis.report_parts.drawing.read`): `trials` or their solved `epochs`,
+    of runs that
     are left alone when they get stuck, `rescues` (all runs; in a study without rescues the figure is not
-    mentioned), or `exemplars` (see `analysis.exemplars.load_exemplars`). Both raise NotApplicable where the
+    mentioned), or `exemplars` (see `analysis.data.exemplary_runs.load_exemplars`). Both raise NotApplicable where the
     figure makes no sense; a `quiet` one is then not even mentioned.
     """
 

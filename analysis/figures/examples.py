@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from analysis import words
-from analysis.exemplars import outputs
+from analysis.data.exemplary_runs import outputs
+from analysis.data.reading import is_xor
 from analysis.figures.style import DASHES, LEVELS, MARKERS, OUTCOME_COLOURS, WIDTH, NotApplicable, panels, styled
 from analysis.figures.waiting import epoch_axis
-from analysis.trials import is_xor
+from analysis.text import words
 
 LOWEST = 1e-14
 BREAK = 0.1

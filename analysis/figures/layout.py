@@ -11,10 +11,10 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis import words
-from analysis.conditions import few, nearest, slices, unusual, usual, values, with_values
+from analysis.data.conditions import few, nearest, slices, unusual, usual, values, with_values
+from analysis.data.reading import ARTICLE, swept
 from analysis.figures.style import NotApplicable
-from analysis.trials import ARTICLE, swept
+from analysis.text import words
 
 ORDER = ("hidden", "init", "lr")
 """Fields that panels and series take first."""

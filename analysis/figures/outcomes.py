@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from analysis import words
-from analysis.conditions import nearest, values, with_values
-from analysis.counts import counts_of, size
+from analysis.data.conditions import nearest, values, with_values
+from analysis.data.reading import FIELDS, OUTCOMES, STUCK, fine, is_stuck, swept
+from analysis.data.tallies import counts_of, size
 from analysis.figures.layout import (
     axis_field,
     axis_label,
@@ -37,9 +37,9 @@ from analysis.figures.style import (
     series_colours,
     styled,
 )
-from analysis.statistics import Rate, wilson
-from analysis.summary import summarise
-from analysis.trials import FIELDS, OUTCOMES, STUCK, fine, is_stuck, swept
+from analysis.findings.statistics import Rate, wilson
+from analysis.findings.summary import summarise
+from analysis.text import words
 
 MOST_BARS = 25
 

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from analysis import words
+from analysis.text import words
 
 STYLE: dict[str, Any] = {
     "figure.facecolor": "white",

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from analysis import words
+from analysis.data.reading import swept
 from analysis.figures.layout import (
     axis_field,
     axis_label,
@@ -25,9 +25,9 @@ from analysis.figures.layout import (
     widest,
 )
 from analysis.figures.style import DASHES, MARKERS, NotApplicable, panels, percent_axis, series_colours, styled
-from analysis.statistics import Rate
-from analysis.summary import summarise
-from analysis.trials import swept
+from analysis.findings.statistics import Rate
+from analysis.findings.summary import summarise
+from analysis.text import words
 
 MOST_CELLS = 100
 """Cells of a panel of the success map that have room for their numbers."""

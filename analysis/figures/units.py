@@ -9,10 +9,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis import words
-from analysis.conditions import nearest, values, with_values
-from analysis.counts import count_where, counts_of, mean, size
-from analysis.dead_law import dead_law
+from analysis.data.conditions import nearest, values, with_values
+from analysis.data.dead_unit_law import dead_law
+from analysis.data.reading import FIELDS, fine, is_stuck, swept
+from analysis.data.tallies import count_where, counts_of, mean, size
 from analysis.figures.layout import (
     axis_label,
     by_value,
@@ -38,8 +38,8 @@ from analysis.figures.style import (
     series_colours,
     styled,
 )
-from analysis.statistics import Rate, unpaired, wilson
-from analysis.trials import FIELDS, fine, is_stuck, swept
+from analysis.findings.statistics import Rate, unpaired, wilson
+from analysis.text import words
 
 
 @styled

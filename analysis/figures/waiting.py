@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from analysis import words
-from analysis.conditions import nearest, with_values
-from analysis.counts import counts_of, quantile, size
+from analysis.data.conditions import nearest, with_values
+from analysis.data.reading import FIELDS, fine, swept
+from analysis.data.tallies import counts_of, quantile, size
 from analysis.figures.layout import (
     axis_label,
     by_value,
@@ -25,9 +25,9 @@ from analysis.figures.layout import (
     thin_field,
 )
 from analysis.figures.style import DASHES, MARKERS, NotApplicable, panels, percent_axis, series_colours, styled
-from analysis.statistics import any_success, draws_needed, survival
-from analysis.summary import summarise
-from analysis.trials import FIELDS, fine, swept
+from analysis.findings.statistics import any_success, draws_needed, survival
+from analysis.findings.summary import summarise
+from analysis.text import words
 
 MOST_DRAWS = 12
 

@@ -19,8 +19,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis import pages
-from analysis.trials import FolderError
+from analysis.data.reading import FolderError
+from analysis.report_parts import pages
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

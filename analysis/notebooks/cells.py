@@ -17,13 +17,13 @@ from pathlib import Path
 import matplotlib as mpl
 from IPython.display import Markdown, display
 
-from analysis import words
-from analysis.counts import tally
+from analysis.data.tallies import tally
 from analysis.figures import PLOTS
 from analysis.figures.style import STYLE, NotApplicable
+from analysis.findings.verdict import Verdict
 from analysis.report import Results, read_results
-from analysis.tables import Table
-from analysis.verdict import Verdict
+from analysis.report_parts.tables import Table
+from analysis.text import words
 
 DPI = 144
 CSS_WIDTH = 1000
@@ -96,7 +96,7 @@ def show_verdict(verdict: Verdict) -> None:
 def shared_predictions(task_table: str) -> Table:
     """The loss, half the sum of squared errors, where some rows share one prediction and the others are right.
 
-    `task_table` as `analysis.trials.load` gives it. The best shared prediction is the mean of the
+    `task_table` as `analysis.data.reading.load` gives it. The best shared prediction is the mean of the
     rows' targets; rows with one target lose nothing by sharing and are left out.
     """
     rows = [[int(float(x)) for x in row.split(",")] for row in task_table.split("|")]

@@ -18,12 +18,13 @@
 # often enough, runs with dead units get stuck more often than runs without, and stuck runs have too few live units.
 
 # %%
-from analysis import verdict, words
-from analysis.conditions import nearest
-from analysis.culprits import culprits
+from analysis.data.conditions import nearest
+from analysis.data.reading import fine, swept
+from analysis.findings import verdict
+from analysis.findings.failure_causes import culprits
 from analysis.notebooks.cells import read, say, show_figure, show_table, show_verdict, size
-from analysis.tables import culprits_table
-from analysis.trials import fine, swept
+from analysis.report_parts.tables import culprits_table
+from analysis.text import words
 
 # %% tags=["parameters"]
 folder = "../../results/article"

@@ -21,14 +21,15 @@
 # seed, and so are compared in pairs.
 
 # %%
-from analysis import verdict, words
-from analysis.conditions import nearest, others, with_values
-from analysis.counts import count_where
-from analysis.counts import size as total
+from analysis.data.conditions import nearest, others, with_values
+from analysis.data.reading import FIELDS, fine, swept
+from analysis.data.tallies import count_where
+from analysis.data.tallies import size as total
+from analysis.findings import verdict
+from analysis.findings.statistics import Rate
 from analysis.notebooks.cells import read, say, show_figure, show_table, show_verdict, size
-from analysis.statistics import Rate
-from analysis.tables import COMPARED, comparison_table, conditions_table, draws_table, telling
-from analysis.trials import FIELDS, fine, swept
+from analysis.report_parts.tables import COMPARED, comparison_table, conditions_table, draws_table, telling
+from analysis.text import words
 
 # %% tags=["parameters"]
 folder = "../../results/article"

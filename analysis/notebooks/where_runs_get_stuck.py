@@ -17,13 +17,14 @@
 # the same loss, and there must be a reason for that very number.
 
 # %%
-from analysis import verdict, words
-from analysis.conditions import nearest, with_values
-from analysis.counts import count_where
-from analysis.counts import size as total
+from analysis.data.conditions import nearest, with_values
+from analysis.data.reading import FIELDS, OUTCOMES, fine, is_stuck, is_xor, swept
+from analysis.data.tallies import count_where
+from analysis.data.tallies import size as total
+from analysis.findings import verdict
+from analysis.findings.statistics import Rate
 from analysis.notebooks.cells import read, say, shared_predictions, show_figure, show_table, show_verdict, size
-from analysis.statistics import Rate
-from analysis.trials import FIELDS, OUTCOMES, fine, is_stuck, is_xor, swept
+from analysis.text import words
 
 # %% tags=["parameters"]
 folder = "../../results/article"

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnxor.condition import Condition
-from nnxor.draws import Weights
 from nnxor.engines.trace import Trained
+from nnxor.network.draws import Weights
 
 
 class Engine(Protocol):

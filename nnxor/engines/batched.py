@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor import arithmetic
+from nnxor.arithmetic import arrays as arithmetic
 from nnxor.condition import Condition
-from nnxor.draws import Weights
-from nnxor.engines.repeats import Numbers, Search, Table, at_once, looked_for, to_table, to_weights
+from nnxor.engines.cycles import Numbers, Search, Table, at_once, looked_for, to_table, to_weights
 from nnxor.engines.trace import Trace, Trained
-from nnxor.losses import error_weight
-from nnxor.optimizers import optimizer
+from nnxor.network.draws import Weights
+from nnxor.network.losses import error_weight
+from nnxor.network.minibatches import batch_of, steps_of, streams
+from nnxor.network.optimizers import optimizer
 from nnxor.protocol import TAIL_PARTS, tail_part
-from nnxor.shuffles import batch_of, steps_of, streams
 
 Array = NDArray[np.floating]
 

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnxor.condition import Condition
-from nnxor.draws import Weights
 from nnxor.engines import general
+from nnxor.engines.cycles import looked_for as fits_square
 from nnxor.engines.jumps import train_square
-from nnxor.engines.repeats import looked_for as fits_square
 from nnxor.engines.square import LANES
 from nnxor.engines.trace import Trace, Trained
-from nnxor.shuffles import streams
+from nnxor.network.draws import Weights
+from nnxor.network.minibatches import streams
 
 
 def train(

@@ -1,6 +1,6 @@
 """The general kernel: any task, activation, output, loss, optimizer and mini-batch, compiled.
 
-The arithmetic of `nnxor.arithmetic`, a block of `LANES` trainings at a time along the last axis of
+The arithmetic of `nnxor.arithmetic.arrays`, a block of `LANES` trainings at a time along the last axis of
 every array, as in `nnxor.engines.square`, but in small functions over whole arrays: what a
 condition does not use costs a comparison a call and not a compilation of its own. One compilation
 a dtype serves every condition.
@@ -16,9 +16,9 @@ from numba import njit
 
 from nnxor.condition import Condition
 from nnxor.engines.square import LANES
-from nnxor.losses import error_weight
+from nnxor.network.losses import error_weight
+from nnxor.network.minibatches import GAMMA, MIX1, MIX2, steps_of
 from nnxor.protocol import TAIL_PARTS, tail_part
-from nnxor.shuffles import GAMMA, MIX1, MIX2, steps_of
 
 RELU, LEAKY_RELU, TANH, SIGMOID, IDENTITY = range(5)
 FUNCTIONS = {"relu": RELU, "leaky_relu": LEAKY_RELU, "tanh": TANH, "sigmoid": SIGMOID, "identity": IDENTITY}
@@ -331,7 +331,7 @@ def _mix(x):
 
 @compiled
 def _draw_batches(drawn, keys, stream, epoch, batch_size):
-    """`nnxor.shuffles.batch_of` for a block: an example's place is the number of those with smaller keys."""
+    """`nnxor.network.minibatches.batch_of` for a block: an example's place is the number of those with smaller keys."""
     n_rows = drawn.shape[0]
     for r in range(LANES):
         of_epoch = _mix(stream[r] + np.uint64(epoch + 1) * GAMMA)

@@ -1,12 +1,12 @@
 """Training by the fast kernel, without what cannot matter.
 
-Left out is what follows from the states at the checkpoints of `nnxor.engines.repeats`:
+Left out is what follows from the states at the checkpoints of `nnxor.engines.cycles`:
 
 - the epochs after a training has been found to repeat: its final parameters, the losses of its tail
   and its last unsolved epoch follow from one period;
 - those after it has diverged: an output bias that is no number never is one again, and of a training
   that diverged no number is recorded;
-- units that are dead for ever (`nnxor.engines.packing`);
+- units that are dead for ever (`nnxor.engines.compaction`);
 - the epoch in which a unit died: it is looked for between two checkpoints, where one died;
 - the epoch from which a training repeats, likewise.
 
@@ -24,14 +24,14 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor import arithmetic
+from nnxor.arithmetic import arrays as arithmetic
 from nnxor.condition import Condition
-from nnxor.draws import Weights
-from nnxor.engines.packing import PackedHistory, in_order, live_first
-from nnxor.engines.repeats import Numbers, Table, at_once, first_time, settled_epochs, to_table, to_weights, watched
+from nnxor.engines.compaction import PackedHistory, in_order, live_first
+from nnxor.engines.cycles import Numbers, Table, at_once, first_time, settled_epochs, to_table, to_weights, watched
 from nnxor.engines.square import ALIVE, HAS_BEEN_DEAD, LANES, REVIVED, Aim, Seen, read_cycles
 from nnxor.engines.trace import Trace
 from nnxor.engines.walk import NO_STEPS, Walk, blocks
+from nnxor.network.draws import Weights
 from nnxor.protocol import TAIL_PARTS, tail_part
 
 OUTPUT = 0.75

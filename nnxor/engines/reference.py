@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor import arithmetic
+from nnxor.arithmetic import arrays as arithmetic
 from nnxor.condition import Condition
-from nnxor.draws import Weights
 from nnxor.engines.trace import Trace, Trained
-from nnxor.layers import Affine, Identity, Layer, LeakyReLU, ReLU, Sigmoid, Tanh
-from nnxor.losses import LOSSES
-from nnxor.optimizers import Optimizer, optimizer
+from nnxor.network.draws import Weights
+from nnxor.network.layers import Affine, Identity, Layer, LeakyReLU, ReLU, Sigmoid, Tanh
+from nnxor.network.losses import LOSSES
+from nnxor.network.minibatches import batch_of, steps_of, streams
+from nnxor.network.optimizers import Optimizer, optimizer
 from nnxor.protocol import TAIL_PARTS, tail_part
-from nnxor.shuffles import batch_of, steps_of, streams
 
 Array = NDArray[np.floating]
 Watch = Callable[[int, float, Array, NDArray[np.bool_]], None]

@@ -1,12 +1,12 @@
 """The fast kernel: inputs 00, 01, 10, 11, written out row by row, under plain gradient descent.
 
-The arithmetic of `nnxor.arithmetic`, a block of trainings at a time. Every array of a block holds
+The arithmetic of `nnxor.arithmetic.arrays`, a block of trainings at a time. Every array of a block holds
 its trainings along the last axis, `LANES` of them, and every innermost loop runs over that axis
 alone: the compiler turns it into vector instructions, and the block stays in the first-level cache.
 What this kernel cannot train, `nnxor.engines.general` can. docs/speed.md says how far it is from
 what a processor can do.
 
-All trainings of a batch go from one checkpoint of `nnxor.engines.repeats` to the next before any
+All trainings of a batch go from one checkpoint of `nnxor.engines.cycles` to the next before any
 goes further (`nnxor.engines.jumps`). Dead units that cannot come back are counted only there:
 without a look in each epoch the kernel is a tenth faster.
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor.draws import Weights
+from nnxor.network.draws import Weights
 from nnxor.protocol import TAIL_PARTS
 
 
@@ -27,7 +27,7 @@ class Trace:
         `nnxor.protocol.tail_part` epochs each, the earliest first. Shape (parts, R), float64
         whatever the dtype.
     settled_epoch, period: from which epoch on the parameters repeat exactly, and after how many
-        epochs they do (`nnxor.engines.repeats`); −1 where that is not known. Shape (R,), int32.
+        epochs they do (`nnxor.engines.cycles`); −1 where that is not known. Shape (R,), int32.
     """
 
     last_unsolved: NDArray[np.int32]

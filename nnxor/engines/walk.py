@@ -1,6 +1,6 @@
 """The fast kernel for one condition: its constants, and what it can tell of states apart from a training's course.
 
-A state is a column of a table of all parameters, as in `nnxor.engines.repeats`.
+A state is a column of a table of all parameters, as in `nnxor.engines.cycles`.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor import arithmetic
+from nnxor.arithmetic import arrays as arithmetic
 from nnxor.condition import Condition
-from nnxor.engines.repeats import Numbers, Table
+from nnxor.engines.cycles import Numbers, Table
 from nnxor.engines.square import LANES, Aim, Constants, Seen, square_kernel
-from nnxor.losses import error_weight
+from nnxor.network.losses import error_weight
 
 NO_STEPS = np.empty((0, LANES), np.int64)
 NO_TAIL = np.empty((0, 0, LANES))
 
 
 class Walk:
-    """The kernel and the constants of a condition; also an `Advance` of `nnxor.engines.repeats`."""
+    """The kernel and the constants of a condition; also an `Advance` of `nnxor.engines.cycles`."""
 
     def __init__(self, condition: Condition) -> None:
         """Compiles nothing yet."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from analysis import report
-from analysis.advice import advice
-from analysis.trials import load
+from analysis.data.reading import load
+from analysis.text.advice import advice
 
 
 def told(folder: Path) -> list[str]:

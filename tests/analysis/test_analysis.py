@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.comparisons import compare_values
-from analysis.conditions import few, nearest, slices
-from analysis.culprits import culprits
-from analysis.dead_law import dead_law, with_laws
-from analysis.planner import draws, narrowest
-from analysis.statistics import wilson
-from analysis.summary import COLUMNS, print_summary, summarise
-from analysis.trials import FolderError, load
+from analysis.data.conditions import few, nearest, slices
+from analysis.data.dead_unit_law import dead_law, with_laws
+from analysis.data.reading import FolderError, load
+from analysis.findings.failure_causes import culprits
+from analysis.findings.paired import compare_values
+from analysis.findings.planner import draws, narrowest
+from analysis.findings.statistics import wilson
+from analysis.findings.summary import COLUMNS, print_summary, summarise
 
 
 def test_the_summary_counts_every_outcome(handmade: Path) -> None:

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from analysis import report
-from analysis.certificates import KIND_NAMES, KIND_WORDS, NONE_WORDS, resting, resting_by_level
+from analysis.data.reading import KINDS, load, read_manifest
 from analysis.figures import PLOTS, Plot
-from analysis.provenance import method
-from analysis.summary import COLUMNS, print_summary, summarise, write_summary
-from analysis.trials import KINDS, load, read_manifest
-from nnxor import certificate
+from analysis.findings.rest_points import KIND_NAMES, KIND_WORDS, NONE_WORDS, resting, resting_by_level
+from analysis.findings.summary import COLUMNS, print_summary, summarise, write_summary
+from analysis.report_parts.provenance import method
+from nnxor.landscape import certificate
 
 
 @pytest.fixture

@@ -18,15 +18,14 @@ from harness import ROOT, SMALL, compose, inside
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.advice import advice
-from analysis.commands import override, reproducing
-from analysis.counts import load_counts
-from analysis.exemplars import load_exemplars
-from analysis.trials import load
-from experiments import catalog
-from experiments.exemplars import write_exemplars
-from experiments.study import read_study
-from nnxor.draws import draw
+from analysis.data.exemplary_runs import load_exemplars
+from analysis.data.reading import load
+from analysis.data.tallies import load_counts
+from analysis.text.advice import advice
+from analysis.text.commands import override, reproducing
+from experiments.store.exemplars import write_exemplars
+from experiments.study import catalog, read_study
+from nnxor.network.draws import draw
 
 Run = Callable[..., Path]
 
@@ -92,7 +91,7 @@ def test_every_exemplary_run_comes_out_again(
 def test_a_file_that_nothing_tells_of_has_no_command() -> None:
     fields = {"condition": "a", "task": "mine.csv", "seed": 7, "outcome": "stuck", "success": "loss 0.001"}
     run = {**dict.fromkeys(("hidden", "lr"), 4), "init": "he", **fields}
-    from analysis.trials import ARTICLE
+    from analysis.data.reading import ARTICLE
 
     exemplars = pd.DataFrame([{**ARTICLE, **run}])
     manifest: dict[str, Any] = {"study": "s", "runs": [], "conditions": {"a": "protocol=1;task=mine.csv:0.0,1.0"}}

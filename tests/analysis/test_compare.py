@@ -14,12 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.stats import binomtest, fisher_exact
 
-from analysis.compare import FEW_SHARED, GIVEN, align, compare_folders, tables, write_html
-from analysis.statistics import Paired, holm
-from analysis.trials import ARTICLE, FolderError
-from experiments import catalog
+from analysis.data.reading import ARTICLE, FolderError
+from analysis.findings.side_by_side import FEW_SHARED, GIVEN, align, compare_folders, tables, write_html
+from analysis.findings.statistics import Paired, holm
 from experiments.compare import sentences
-from nnxor.draws import draw
+from experiments.study import catalog
+from nnxor.network.draws import draw
 
 Run = Callable[..., Path]
 EPOCHS = ("base.epochs=200", "grid.lr=[0.2]")

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import CensoredData, ecdf
 
-from analysis.comparisons import compare_values
-from analysis.counts import Solved, count_where, load_counts, mean, quantile, size, tally
-from analysis.culprits import culprits
-from analysis.statistics import paired, survival
-from analysis.summary import summarise
-from analysis.trials import FolderError, fine, load
+from analysis.data.reading import FolderError, fine, load
+from analysis.data.tallies import Solved, count_where, load_counts, mean, quantile, size, tally
+from analysis.findings.failure_causes import culprits
+from analysis.findings.paired import compare_values
+from analysis.findings.statistics import paired, survival
+from analysis.findings.summary import summarise
 
 
 def test_a_frame_of_counts_says_what_the_rows_say(handmade: Path) -> None:

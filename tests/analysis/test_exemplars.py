@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.exemplars import load_exemplars, outputs
-from experiments.exemplars import log_spaced, write_exemplars
-from experiments.study import read_study
+from analysis.data.exemplary_runs import load_exemplars, outputs
+from experiments.store.exemplars import log_spaced, write_exemplars
+from experiments.study.study import read_study
 
 SMALL = ("base.epochs=400", "seeds.count=60")
 
@@ -68,9 +68,9 @@ def test_the_function_drawn_goes_through_the_predictions(folder: Path) -> None:
 
 
 def test_the_curve_is_that_of_the_articles_loop(folder: Path) -> None:
-    from experiments.fields import make_condition
-    from nnxor.draws import draw
+    from experiments.study.fields import make_condition
     from nnxor.engines.reference import network, train_epochs
+    from nnxor.network.draws import draw
 
     run = load_exemplars(folder).iloc[0]
     condition = make_condition({"hidden": int(run["hidden"]), "lr": float(run["lr"]), "epochs": 400})

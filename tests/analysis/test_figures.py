@@ -15,12 +15,13 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from analysis.draw import read
-from analysis.exemplars import outputs
-from analysis.figures import PLOTS, Plot, outcomes, resting, success, units, waiting
+from analysis.data.exemplary_runs import outputs
+from analysis.data.reading import OUTCOMES, load
+from analysis.figures import PLOTS, Plot, outcomes, success, units, waiting
+from analysis.figures import resting_points as resting
 from analysis.figures.layout import make_panels, thin
 from analysis.figures.style import OUTCOME_COLOURS, OUTCOME_HATCHES, NotApplicable, save
-from analysis.trials import OUTCOMES, load
+from analysis.report_parts.drawing import read
 
 BY_NAME = {plot.name: plot for plot in PLOTS}
 

@@ -12,10 +12,10 @@ import nbformat
 import pytest
 from harness import SMALL, compose
 
+from analysis.data.reading import DEFAULT_TABLE
 from analysis.notebooks import __main__ as executor
 from analysis.notebooks.__main__ import HERE, NAMES, main
 from analysis.notebooks.cells import plain, shared_predictions
-from analysis.trials import DEFAULT_TABLE
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,18 @@ import pandas as pd
 import pytest
 
 from analysis import report
-from analysis.published import AGREE, DIFFER, NOT_RUN, WORDS, allowed, beside, published_lines, report_published
-from analysis.summary import COLUMNS, summarise
-from analysis.trials import load, read_manifest
+from analysis.data.reading import load, read_manifest
+from analysis.findings.published import (
+    AGREE,
+    DIFFER,
+    NOT_RUN,
+    WORDS,
+    allowed,
+    beside,
+    published_lines,
+    report_published,
+)
+from analysis.findings.summary import COLUMNS, summarise
 
 
 def publish(folder: Path, *entries: dict[str, Any]) -> Path:

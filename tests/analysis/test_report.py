@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from analysis import report
+from analysis.data.reading import FolderError
 from analysis.figures import PLOTS
-from analysis.trials import FolderError
 
 ROOT = Path(__file__).parents[2]
 Z = 1.959963984540054

@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 
 from analysis import report
-from analysis.counts import size
-from analysis.draw import read
+from analysis.data.reading import ARTICLE, load
+from analysis.data.tallies import size
 from analysis.figures import PLOTS
-from analysis.figures.rescue import describe_freed_by_rescue, freed_by_rescue
+from analysis.figures.freed import describe_freed_by_rescue, freed_by_rescue
 from analysis.figures.style import NotApplicable
-from analysis.rescues import freed, interventions, like_for_like
-from analysis.statistics import mcnemar, wilson
-from analysis.trials import ARTICLE, load
+from analysis.findings.rescues import freed, interventions, like_for_like
+from analysis.findings.statistics import mcnemar, wilson
+from analysis.report_parts.drawing import read
 
 Free = dict[float, dict[str, set[int]]]
 STUCK = range(8, 40)
@@ -142,8 +142,8 @@ def test_without_a_rescue_nothing_of_it_appears(handmade: Path, reported: Path) 
 
 
 def test_a_missing_rescue_is_told_apart_from_all_rows(rescued: Path, free_seeds: Free) -> None:
-    from analysis.summary import summarise, table_lines
-    from analysis.tables import conditions_table
+    from analysis.findings.summary import summarise, table_lines
+    from analysis.report_parts.tables import conditions_table
 
     trials = load(rescued)
     assert {row[1] for row in conditions_table(trials).rows} == {"none", *free_seeds[0.1]}

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.statistics import (
+from analysis.findings.statistics import (
     Rate,
     any_success,
     draws_needed,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from analysis import words
-from analysis.summary import COLUMNS, print_summary, summarise, table_lines
-from analysis.trials import load
+from analysis.data.reading import load
+from analysis.findings.summary import COLUMNS, print_summary, summarise, table_lines
+from analysis.text import words
 
 SMOOTH = {
     "activation": "sigmoid", "output": "sigmoid", "optimizer": "momentum", "init": "truncated_normal(std=0.1)",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis.trials import ARTICLE, CAUSES, DEFAULT_LAW, OUTCOMES, PROTOCOL, FolderError, load
+from analysis.data.reading import ARTICLE, CAUSES, DEFAULT_LAW, OUTCOMES, PROTOCOL, FolderError, load
 from nnxor import diagnosis
 from nnxor.condition import Condition
 from nnxor.protocol import PROTOCOL_VERSION

@@ -10,10 +10,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis.counts import load_counts
+from analysis.data.reading import load
+from analysis.data.tallies import load_counts
+from analysis.findings.verdict import CLAIMS, NOT_JUDGED, Verdict, compare_he, scope, verdicts, where
 from analysis.report import read_results, render
-from analysis.trials import load
-from analysis.verdict import CLAIMS, NOT_JUDGED, Verdict, compare_he, scope, verdicts, where
 
 Run = Callable[..., Path]
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from harness import CONF, compose
 
-from experiments.batches import Batch
-from experiments.execute import execute
-from experiments.options import available_cores
-from experiments.study import Study, read_study
-from experiments.table import Digest, encode, schema, with_condition
+from experiments.execution.execute import execute
+from experiments.execution.options import available_cores
+from experiments.store.columns import Digest, encode, schema, with_condition
+from experiments.study.batches import Batch
+from experiments.study.study import Study, read_study
 from nnxor import engines
 
 FILE = Path(__file__).with_suffix(".json")

@@ -7,9 +7,9 @@ from harness import compose
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.axes import spell_out
 from experiments.errors import InputError
-from experiments.study import read_study
+from experiments.study.axes import spell_out
+from experiments.study.study import read_study
 
 
 def axis(name: str, form: str, *numbers: float) -> list[object]:

@@ -11,15 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from analysis.data.reading import FolderError
 from analysis.speed import write_figure
-from analysis.trials import FolderError
-from experiments import benchmark, peers
+from experiments import benchmark
+from experiments.benchmarking import baselines as peers
+from experiments.benchmarking.whole_commands import Command, commands, time_command
 from experiments.errors import InputError, RunError
-from experiments.whole_commands import Command, commands, time_command
 from nnxor import engines
 from nnxor.condition import Condition
-from nnxor.draws import draw
-from nnxor.inits import UNIFORM
+from nnxor.network.draws import draw
+from nnxor.network.inits import UNIFORM
 
 PEERS = {"numpy": peers.article_numpy, "torch": peers.article_pytorch, "jax": peers.vmapped_jax}
 

@@ -10,13 +10,12 @@ import pandas as pd
 import pytest
 from harness import compose
 
-from experiments import catalog
-from experiments.csv_task import load_task
 from experiments.errors import InputError
-from experiments.study import read_study
+from experiments.study import catalog, read_study
+from experiments.study.csv import load_task
 from nnxor.condition import Condition
-from nnxor.draws import draw
-from nnxor.inits import GivenWeights, Init
+from nnxor.network.draws import draw
+from nnxor.network.inits import GivenWeights, Init
 
 Run = Callable[..., Path]
 

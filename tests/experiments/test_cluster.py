@@ -20,7 +20,7 @@ from harness import ROOT, command, compose, launch, nobody_left, wait_for_parts
 
 from experiments.cli import guarded
 from experiments.errors import InputError
-from experiments.options import Cluster, read_options
+from experiments.execution.options import Cluster, read_options
 from experiments.run import run as run_study
 
 installed = pytest.mark.skipif(not importlib.util.find_spec("distributed"), reason="the extra cluster is not installed")
@@ -30,7 +30,7 @@ STUDY = ("study=smoke", "engine=numpy", "seeds.count=240", "base.epochs=60", "re
 
 POISON = """
 import os
-from experiments import execute
+from experiments.execution import execute
 train_batch = execute.given = getattr(execute, "given", execute.train_batch)  # a preload may be loaded twice
 def poisoned(batch, engine):
     if batch.condition.hidden == 10 and batch.condition.lr == 0.2 and batch.seeds.start == 64:
@@ -145,7 +145,7 @@ def run_here(*overrides: str) -> int:
 
 def wait_for_workers(address: str, count: int) -> None:
     """Wait until a scheduler has that many workers."""
-    from experiments.cluster import connected
+    from experiments.execution.cluster import connected
 
     with connected(1, Cluster(address, None, 10)) as client:
         client.wait_for_workers(count, timeout=60)

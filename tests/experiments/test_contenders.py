@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from harness import compose
 
-from experiments import contenders
-from experiments.contenders import CONDITIONS, IN_STUDY, LEFT_OUT, Contender
-from experiments.study import read_study
-from experiments.whole_commands import commands
+from experiments.benchmarking import contenders
+from experiments.benchmarking.contenders import CONDITIONS, IN_STUDY, LEFT_OUT, Contender
+from experiments.benchmarking.whole_commands import commands
+from experiments.study.study import read_study
 from nnxor.condition import Condition
-from nnxor.draws import Weights, draw
 from nnxor.engines import compiled
 from nnxor.engines.trace import Trained
-from nnxor.inits import UNIFORM
+from nnxor.network.draws import Weights, draw
+from nnxor.network.inits import UNIFORM
 
 
 def test_the_default_study_is_the_one_that_conf_describes() -> None:

@@ -18,14 +18,15 @@ from harness import SMALL, compose
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments import batches, counts, parts
-from experiments import folder as folder_module
-from experiments.batches import Batch
 from experiments.errors import InputError, RunError
-from experiments.execute import AHEAD, execute
+from experiments.execution.execute import AHEAD, execute
 from experiments.run import run as run_study
-from experiments.study import Study, read_study
-from experiments.table import failed_table
+from experiments.store import counts, parts
+from experiments.store import folder as folder_module
+from experiments.store.columns import failed_table
+from experiments.study import batches
+from experiments.study.batches import Batch
+from experiments.study.study import Study, read_study
 from nnxor.condition import Condition
 
 Run = Callable[..., Path]
@@ -148,8 +149,8 @@ def test_failed_trainings_are_counted_and_not_among_the_seeds() -> None:
 
 
 def test_summary_and_verdicts_are_to_the_byte_those_of_the_rows(run: Run) -> None:
-    from analysis.counts import load_counts
-    from analysis.trials import FolderError, load
+    from analysis.data.reading import FolderError, load
+    from analysis.data.tallies import load_counts
 
     rows, summary = run(folder="rows"), run(*SUMMARY, folder="summary")
     assert digest(rows, "summary.csv") == digest(summary, "summary.csv")
@@ -358,7 +359,7 @@ def test_more_trainings_than_a_record_can_bear_are_refused() -> None:
 
 
 def test_folders_of_counts_are_compared_like_folders_of_rows(run: Run) -> None:
-    from analysis.compare import compare_folders
+    from analysis.findings.side_by_side import compare_folders
 
     base = ("grid.hidden=4", "grid.init=[uniform,he]", "grid.lr=0.2")
     sides = {

@@ -15,12 +15,12 @@ from harness import SMALL, compose
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments import folder as folder_module
-from experiments import parts
-from experiments.batches import merge, subtract
 from experiments.errors import InputError, RunError
 from experiments.run import run as run_study
-from experiments.table import CONDITION_COLUMNS, RESULT_COLUMNS, Digest
+from experiments.store import folder as folder_module
+from experiments.store import parts
+from experiments.store.columns import CONDITION_COLUMNS, RESULT_COLUMNS, Digest
+from experiments.study.batches import merge, subtract
 
 Run = Callable[..., Path]
 

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from harness import compose
 
-from experiments.laws import MOST_LAWS, laws, write_laws
-from experiments.study import read_study
+from experiments.store.exact_laws import MOST_LAWS, laws, write_laws
+from experiments.study.study import read_study
 
 Run = Callable[..., Path]
 

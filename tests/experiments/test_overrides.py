@@ -9,8 +9,8 @@ import pytest
 from harness import ROOT, command, compose
 
 from experiments.errors import InputError
-from experiments.options import read_options
-from experiments.study import read_study
+from experiments.execution.options import read_options
+from experiments.study.study import read_study
 
 REFUSED = [
     ("seeds.count=abc", "seeds.count=abc is not allowed; allowed: an integer from 1"),

@@ -11,9 +11,9 @@ import pytest
 from harness import compose
 
 from experiments.errors import InputError
+from experiments.messages import names
 from experiments.run import run as run_study
-from experiments.study import read_study
-from experiments.words import names
+from experiments.study.study import read_study
 
 Run = Callable[..., Path]
 

@@ -6,10 +6,10 @@ import pyarrow as pa
 import pytest
 from harness import compose
 
-from experiments.audit import Record
-from experiments.counts import PLAIN
-from experiments.recount import Recount
-from experiments.study import read_study
+from experiments.store.counts import PLAIN
+from experiments.study.study import read_study
+from experiments.verification.audit import Record
+from experiments.verification.recount import Recount
 from nnxor.condition import Condition
 
 

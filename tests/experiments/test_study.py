@@ -8,9 +8,9 @@ import pytest
 import yaml
 from harness import ROOT, compose
 
-from experiments import words
+from experiments import messages as words
 from experiments.run import run as run_study
-from experiments.study import Study, read_study
+from experiments.study.study import Study, read_study
 from nnxor.engines.square import square_kernel
 
 STUDIES = words.names("study")

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from harness import command, inside
 
-from experiments import catalog
 from experiments.errors import InputError
-from experiments.weights import load_weights, save_weights
+from experiments.study import catalog
+from experiments.study.weight_files import load_weights, save_weights
 from nnxor import engines
 from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
-from nnxor.draws import draw
+from nnxor.network.draws import draw
 
 
 def train(*arguments: str, status: int = 0) -> str:

@@ -23,14 +23,17 @@ import pyarrow.parquet as pq
 import pytest
 from harness import ROOT, SMALL, command, compose
 
-from experiments import batches, counts, retrain, verify
-from experiments.audit import Record, check_bytes, check_table, read_record
-from experiments.batches import Batch
+from experiments import verify
 from experiments.cli import guarded
 from experiments.errors import RunError
 from experiments.run import run as run_study
-from experiments.sample import Sample, draw_sample
-from experiments.table import Digest
+from experiments.store import counts
+from experiments.store.columns import Digest
+from experiments.study import batches
+from experiments.study.batches import Batch
+from experiments.verification import retrain
+from experiments.verification.audit import Record, check_bytes, check_table, read_record
+from experiments.verification.sample import Sample, draw_sample
 from nnxor import engines
 
 Run = Callable[..., Path]

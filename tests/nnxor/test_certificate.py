@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from experiments import catalog
+from experiments.study import catalog
 from nnxor import engines
-from nnxor.certificate import KINDS, Certificates, certify
 from nnxor.condition import Condition
-from nnxor.curvature import Problem, hessian, jacobian, look, row_losses
 from nnxor.diagnosis import diagnose
-from nnxor.draws import Weights, draw
-from nnxor.escape import _dependent, _independent, slopes
-from nnxor.tasks import Task
+from nnxor.landscape.certificate import KINDS, Certificates, certify
+from nnxor.landscape.curvature import Problem, hessian, jacobian, look, row_losses
+from nnxor.landscape.escape import _dependent, _independent, slopes
+from nnxor.network.draws import Weights, draw
+from nnxor.network.tasks import Task
 
 rng = np.random.default_rng(4)
 

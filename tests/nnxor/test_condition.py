@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from experiments import catalog
+from experiments.study import catalog
 from nnxor.condition import SETTINGS, Condition, Success
-from nnxor.inits import Distribution, Init
-from nnxor.tasks import XOR, Task
+from nnxor.network.inits import Distribution, Init
+from nnxor.network.tasks import XOR, Task
 
 
 def test_keys_are_what_they_have_always_been() -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from experiments import catalog
+from experiments.study import catalog
 from nnxor import engines
 from nnxor.condition import Condition
 from nnxor.diagnosis import CAUSES, OUTCOMES, diagnose
-from nnxor.draws import Weights, draw
 from nnxor.engines.trace import Trace, Trained
+from nnxor.network.draws import Weights, draw
 
 train = engines.load("numba")
 

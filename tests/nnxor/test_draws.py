@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from experiments import catalog, words
-from nnxor.draws import Weights, draw
-from nnxor.inits import UNIFORM, Distribution, GivenWeights, Init, evaluate
+from experiments import messages as words
+from experiments.study import catalog
+from nnxor.network.draws import Weights, draw
+from nnxor.network.inits import UNIFORM, Distribution, GivenWeights, Init, evaluate
 
 SEEDS = st.integers(0, 2**63 - 200)
 

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments import catalog
-from nnxor import arithmetic, engines
+from experiments.study import catalog
+from nnxor import engines
+from nnxor.arithmetic import arrays as arithmetic
 from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
-from nnxor.draws import Weights, draw
 from nnxor.engines import compiled
 from nnxor.engines.trace import Trained
+from nnxor.network.draws import Weights, draw
 
 numpy_engine, numba_engine, reference = (engines.load(name) for name in ("numpy", "numba", "reference"))
 

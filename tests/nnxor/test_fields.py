@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments import catalog
+from experiments.study import catalog
 from nnxor import engines
 from nnxor.condition import Condition, Success
 from nnxor.diagnosis import diagnose
-from nnxor.draws import Weights, draw
 from nnxor.engines.trace import Trained
-from nnxor.inits import GivenWeights
-from nnxor.shuffles import batch_of, steps_of, streams
-from nnxor.tasks import XOR, Task
+from nnxor.network.draws import Weights, draw
+from nnxor.network.inits import GivenWeights
+from nnxor.network.minibatches import batch_of, steps_of, streams
+from nnxor.network.tasks import XOR, Task
 
 numpy_engine, numba_engine, reference = (engines.load(name) for name in ("numpy", "numba", "reference"))
 COUNTED = Task("counted", XOR.inputs, XOR.targets, 2, (1, 2, 1, 3))
@@ -187,7 +187,7 @@ def test_revived_units_are_those_that_were_dead_and_lived_again() -> None:
 
 
 def units_alive(condition: Condition, weights: Weights) -> np.ndarray:
-    from nnxor import arithmetic
+    from nnxor.arithmetic import arrays as arithmetic
 
     final = numba_engine(condition, weights).weights
     return arithmetic.any_active(condition, arithmetic.preactivations(condition, final))
@@ -204,7 +204,7 @@ def plain_adam(gradients: list[float], lr: float, b1: float, b2: float, eps: flo
 
 @given(gradients=st.lists(st.floats(-10, 10), min_size=1, max_size=20))
 def test_adam_and_momentum_are_what_their_papers_say(gradients: list[float]) -> None:
-    from nnxor.optimizers import Adam, Momentum
+    from nnxor.network.optimizers import Adam, Momentum
 
     adam, momentum, p, q = Adam(0.9, 0.999, 1e-8), Momentum(0.9), np.zeros(1), np.zeros(1)
     moved = velocity = 0.0

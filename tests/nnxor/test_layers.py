@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnxor.layers import Affine, Layer, LeakyReLU, ReLU, Sigmoid, Tanh
-from nnxor.losses import LOSSES, error_weight
+from nnxor.network.layers import Affine, Layer, LeakyReLU, ReLU, Sigmoid, Tanh
+from nnxor.network.losses import LOSSES, error_weight
 
 STEP = 1e-6
 

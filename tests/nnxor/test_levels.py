@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments import catalog
-from nnxor import arithmetic, engines
+from experiments.study import catalog
+from nnxor import engines
+from nnxor.arithmetic import arrays as arithmetic
 from nnxor.condition import Condition, Success
-from nnxor.decoder import decode, decode_predictions
 from nnxor.diagnosis import diagnose
-from nnxor.draws import draw
-from nnxor.levels import activation_patterns, levels, reachable_units
-from nnxor.tasks import XOR, Task
+from nnxor.landscape.decoder import decode, decode_predictions
+from nnxor.landscape.levels import activation_patterns, levels, reachable_units
+from nnxor.network.draws import draw
+from nnxor.network.tasks import XOR, Task
 
 SIGNS = Task("signs", ((-1, -1), (-1, 1), (1, -1), (1, 1)), (0, 1, 1, 0))
 REAL = Task("real", XOR.inputs, (0.3, -1, 2, 0.7))

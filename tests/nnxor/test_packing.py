@@ -6,12 +6,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnxor import arithmetic
+from nnxor.arithmetic import arrays as arithmetic
 from nnxor.condition import Condition
-from nnxor.draws import draw
-from nnxor.engines.packing import PackedHistory, in_order, live_first
-from nnxor.engines.repeats import Table, to_table, to_weights
-from nnxor.inits import UNIFORM
+from nnxor.engines.compaction import PackedHistory, in_order, live_first
+from nnxor.engines.cycles import Table, to_table, to_weights
+from nnxor.network.draws import draw
+from nnxor.network.inits import UNIFORM
 
 
 def table_of(hidden: int, n: int, first_seed: int = 0) -> Table:

@@ -9,15 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments import catalog
+from experiments.study import catalog
 from nnxor import engines
 from nnxor.condition import Condition, Success
 from nnxor.diagnosis import diagnose
-from nnxor.draws import Weights, draw
-from nnxor.engines import batched, compiled, jumps, packing, repeats, square
-from nnxor.engines.repeats import Search, first_time, same, schedule, stretch, to_table, watched
+from nnxor.engines import batched, compiled, jumps, square
+from nnxor.engines import compaction as packing
+from nnxor.engines import cycles as repeats
+from nnxor.engines.cycles import Search, first_time, same, schedule, stretch, to_table, watched
 from nnxor.engines.trace import Trained
-from nnxor.tasks import Task
+from nnxor.network.draws import Weights, draw
+from nnxor.network.tasks import Task
 
 REPEATS = 2
 """The last arrays of a trace: settled epochs and periods."""

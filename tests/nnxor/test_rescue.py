@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments import catalog
-from nnxor import arithmetic, engines
+from experiments.study import catalog
+from nnxor import engines
+from nnxor.arithmetic import arrays as arithmetic
 from nnxor.condition import RESCUES, Condition
 from nnxor.diagnosis import Columns, diagnose
-from nnxor.draws import Weights, draw
+from nnxor.network.draws import Weights, draw
 from nnxor.rescue import LIFT, as_many_alive, intervene, onward_condition, train_and_diagnose
 
 SEEDS = range(100, 196)

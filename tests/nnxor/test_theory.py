@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments import catalog, words
-from nnxor import theory
-from nnxor.draws import draw
-from nnxor.inits import Distribution, Init
-from nnxor.tasks import XOR, Task
+from experiments import messages as words
+from experiments.study import catalog
+from nnxor.landscape import laws as theory
+from nnxor.network.draws import draw
+from nnxor.network.inits import Distribution, Init
+from nnxor.network.tasks import XOR, Task
 
 SIGNS = Task("signs", ((-1, -1), (-1, 1), (1, -1), (1, 1)), (0, 1, 1, 0))
 REAL = Task("real", ((0.3, -1), (2, 1.5), (1, -0.2)), (0, 1, 1))

@@ -1,0 +1,100 @@
+"""Which conditions a study has, and which of them is nearest to the article's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.data.reading import ARTICLE, FIELDS, swept
+
+NUMBERS = ("hidden", "scale", "lr", "epochs")
+"""Fields whose distance from the article's value is counted in octaves."""
+
+
+def conditions(trials: pd.DataFrame) -> pd.DataFrame:
+    """A row a condition, in the order of the trials: its key and its fields."""
+    return trials.drop_duplicates("condition")[["condition", *FIELDS]].reset_index(drop=True)
+
+
+def distance(row: Any) -> tuple[int, float]:
+    """How far a condition is from the article's: other fields that differ, then octaves in H, scale, lr and epochs."""
+    others = sum(not _same(row[name], ARTICLE[name]) for name in FIELDS if name not in NUMBERS)
+    octaves = sum(abs(math.log2(max(float(row[name]), 1e-9) / ARTICLE[name])) for name in NUMBERS)
+    return others, round(octaves, 9)
+
+
+def _same(value: Any, default: Any) -> bool:
+    return bool(pd.isna(value)) if pd.isna(default) else bool(value == default)
+
+
+def nearest(trials: pd.DataFrame) -> pd.Series:
+    """The condition nearest to the article's, as a row of `conditions`; the first of equals."""
+    table = conditions(trials)
+    rows = table.to_dict("records")
+    return table.iloc[min(range(len(rows)), key=lambda place: distance(rows[place]))]
+
+
+def with_values(trials: pd.DataFrame, row: Any, fields: Sequence[str]) -> pd.DataFrame:
+    """The trials that agree with a row in these fields; a missing value agrees with a missing one."""
+    keep = pd.Series(True, index=trials.index)
+    for name in fields:
+        keep &= trials[name].isna() if pd.isna(row[name]) else trials[name] == row[name]
+    return trials[keep.to_numpy(bool)]
+
+
+def slices(trials: pd.DataFrame, fields: Sequence[str]) -> Iterator[tuple[pd.Series, pd.DataFrame]]:
+    """Each combination of values that these fields take, in order, and the trials (or conditions) that have it."""
+    if not len(trials):
+        return
+    if not fields:
+        yield trials[[]].iloc[0], trials
+        return
+    numbers = trials.groupby(list(fields), dropna=False, observed=True, sort=False).ngroup().to_numpy()
+    order = np.argsort(numbers, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
+    combinations = trials[list(fields)].iloc[[part[0] for part in parts]].assign(number=range(len(parts)))
+    for _, row in combinations.sort_values(list(fields), na_position="first").iterrows():
+        yield row[list(fields)], trials.iloc[parts[int(row["number"])]]
+
+
+def usual(table: pd.DataFrame, fields: Sequence[str]) -> dict[str, Any]:
+    """The commonest value of each field over the conditions; of equally common ones the article's, else the first."""
+    found: dict[str, Any] = {}
+    for name in fields:
+        taken = [None if pd.isna(value) else value for value in table[name]]
+        counts = {value: taken.count(value) for value in dict.fromkeys(taken)}
+        found[name] = max(counts, key=lambda value: (counts[value], _same(value, ARTICLE[name])))
+    return found
+
+
+def unusual(row: Any, common: Mapping[str, Any]) -> list[str]:
+    """The fields in which a condition differs from the usual values."""
+    return [name for name, value in common.items() if not _same(row[name], value)]
+
+
+def others(trials: pd.DataFrame, *fields: str) -> list[str]:
+    """The swept fields besides these."""
+    return [name for name in swept(trials) if name not in fields]
+
+
+def values(trials: pd.DataFrame, field: str) -> list[Any]:
+    """The values that a field takes, numbers by size and names with the article's first."""
+    found = trials[field].drop_duplicates().sort_values(na_position="first")
+    return [None if pd.isna(value) else value for value in found]
+
+
+def few(found: Sequence[Any], most: int, keep: Any = None) -> list[Any]:
+    """At most so many of the values, ends included and evenly spread; `keep` stays if it is there."""
+    if len(found) <= most:
+        return list(found)
+    places = {round(n * (len(found) - 1) / (most - 1)) for n in range(most)} if most > 1 else {0}
+    if keep in found and found.index(keep) not in places:
+        kept = found.index(keep)
+        inner = [place for place in places if place not in (0, len(found) - 1)] or sorted(places)
+        places.remove(min(inner, key=lambda place: abs(place - kept)))
+        places.add(kept)
+    return [found[place] for place in sorted(places)]

@@ -1,0 +1,1 @@
+"""What the data say: rates with intervals, comparisons, causes, verdicts."""

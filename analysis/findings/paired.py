@@ -1,0 +1,49 @@
+"""Conditions that differ in one field, compared seed by seed.
+
+Trainings with the same seed start from the same underlying draws whatever the init, the step and
+the width, so conditions are compared within seeds.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from analysis.data.conditions import others, slices, values
+from analysis.data.tallies import Solved
+from analysis.findings.statistics import Paired, holm
+
+
+def compare_values(
+    trials: pd.DataFrame, field: str, pairs: Iterable[tuple[Any, Any]] | None = None, solved: Solved | None = None
+) -> pd.DataFrame:
+    """Conditions that differ in `field` alone, two values at a time, paired by seed.
+
+    `trials` holds a training a row, or a condition a row at least, and then `solved` which seeds each solved.
+    `pairs` of (first, second) values; without it, every pair of values in their order. A row a
+    comparison: the other swept fields, `first`, `second`, `n`, `both`, `only_first`,
+    `only_second`, `neither`, `difference` (second minus first, in the share solved), `low`, `high`
+    (Newcombe's method 10), `p` (exact McNemar) and `p_holm` (adjusted over all rows).
+    """
+    rest = others(trials, field)
+    found = list(pairs) if pairs is not None else list(itertools.combinations(values(trials, field), 2))
+    solved = solved or Solved.of(trials)
+    rows: list[dict[str, Any]] = []
+    for row, part in slices(trials.drop_duplicates("condition"), rest) if found else ():
+        keys = dict(zip(part[field], part["condition"].astype("str"), strict=True))
+        for first, second in found:
+            if first in keys and second in keys:
+                pair = solved.compare(keys[first], keys[second])
+                rows.append({**row.to_dict(), "first": first, "second": second, "n": pair.n, **vars(pair)})
+    columns = [*rest, "first", "second", "n", "both", "only_first", "only_second", "neither"]
+    table = pd.DataFrame(rows, columns=[*columns, "difference", "low", "high", "p"])
+    return table.assign(p_holm=holm(table["p"].to_numpy(float)))
+
+
+def as_paired(row: Any) -> Paired:
+    """A row of `compare_values` as the result that it holds."""
+    counts = (int(row[name]) for name in ("both", "only_first", "only_second", "neither"))
+    return Paired(row["difference"], row["low"], row["high"], *counts, row["p"])

@@ -1,0 +1,227 @@
+"""Figures that others have published, beside ours: whether they agree, and the words where there are no figures.
+
+A result folder's manifest names them with the conditions that repeat their setting. Two shares agree if
+
+    |p₁ − p₀| ≤ 3·√(p(1 − p)(1/n₁ + 1/n₀)),
+
+where p₀ of n₀ runs is theirs, p₁ of n₁ ours, over the runs of those conditions together, and p the share of both
+together. A study that differs is a finding and is reported as such.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.data.reading import FIELDS
+from analysis.findings.statistics import Rate, wilson
+from analysis.findings.summary import WIDTH, stuck_total
+from analysis.report_parts.pages import write_text
+from analysis.report_parts.tables import Table, short
+from analysis.text import words
+
+AGREE, DIFFER, WORDS, NOT_RUN = "agree", "differ", "in words only", "not run here"
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A published figure beside ours.
+
+    `theirs` is the share of `runs` that they report, None where the source has only words (`says`). `solved` and
+    `stuck` are ours. `where` names the conditions as far as they tell apart the entries of one source and setting.
+    """
+
+    source: str
+    setting: str
+    where: str
+    says: str
+    quoted: str
+    note: str
+    theirs: float | None
+    runs: int
+    solved: Rate
+    stuck: Rate
+    conditions: tuple[str, ...]
+
+    @property
+    def difference(self) -> float:
+        """Ours minus theirs; NaN where there is nothing to compare."""
+        return math.nan if self.theirs is None else self.solved.rate - self.theirs
+
+    @property
+    def allowed(self) -> float:
+        """The largest difference that still agrees; NaN where there is nothing to compare."""
+        return math.nan if self.theirs is None else allowed(self.theirs, self.runs, self.solved.rate, self.solved.n)
+
+    @property
+    def verdict(self) -> str:
+        """Whether they agree."""
+        if not self.solved.n:
+            return NOT_RUN
+        if self.theirs is None:
+            return WORDS
+        return AGREE if abs(self.difference) <= self.allowed else DIFFER
+
+
+def allowed(p0: float, n0: int, p1: float, n1: int) -> float:
+    """3·√(p(1 − p)(1/n₁ + 1/n₀)) with p the share of both together; NaN where there are no runs."""
+    if not (n0 and n1):
+        return math.nan
+    p = min((n0 * p0 + n1 * p1) / (n0 + n1), 1.0)
+    return 3 * math.sqrt(p * (1 - p) * (1 / n0 + 1 / n1))
+
+
+def beside(summary: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Beside]:
+    """Each published figure that the manifest names, beside ours from the summary of the trials."""
+    entries = [dict(entry) for entry in manifest.get("published") or []]
+    parts = [summary[summary["condition"].isin(entry["conditions"]).to_numpy(bool)] for entry in entries]
+    return [
+        _beside(entry, part, _where(part, _siblings(entry, entries, parts)))
+        for entry, part in zip(entries, parts, strict=True)
+    ]
+
+
+def _beside(entry: Mapping[str, Any], part: pd.DataFrame, where: str) -> Beside:
+    n = int(part["n"].sum())
+    return Beside(
+        source=entry["source"],
+        setting=entry["setting"],
+        where=where,
+        says=entry.get("says") or "",
+        quoted=entry.get("quoted") or "",
+        note=entry.get("note") or "",
+        theirs=entry["solved"],
+        runs=entry["n"] or 0,
+        solved=Rate.of(int(part["solved"].sum()), n),
+        stuck=Rate.of(int(stuck_total(part).sum()), n),
+        conditions=tuple(entry["conditions"]),
+    )
+
+
+def _siblings(entry: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], parts: Sequence[pd.DataFrame]) -> Any:
+    """The conditions of all entries of the same source and setting."""
+    same = [
+        part
+        for other, part in zip(entries, parts, strict=True)
+        if (other["source"], other["setting"]) == (entry["source"], entry["setting"])
+    ]
+    return pd.concat(same)
+
+
+def _where(part: pd.DataFrame, siblings: pd.DataFrame) -> str:
+    """The fields that have one value in the entry's conditions and others in its siblings'."""
+    telling = [
+        name for name in FIELDS if len(part[name].drop_duplicates()) == 1 and len(siblings[name].drop_duplicates()) > 1
+    ]
+    return words.condition(part.iloc[0], telling) if telling else ""
+
+
+def published_table(found: Sequence[Beside]) -> Table:
+    """Published figures beside ours, for the report."""
+    rows = []
+    for each in found:
+        name = ", ".join(filter(None, [each.setting, each.where]))
+        source = f"{each.source} ({each.quoted})" if each.quoted else each.source
+        theirs = f"\N{LEFT DOUBLE QUOTATION MARK}{each.says}\N{RIGHT DOUBLE QUOTATION MARK}"
+        if each.theirs is not None:
+            low, high = wilson(each.theirs * each.runs, each.runs)
+            theirs = f"{100 * each.theirs:.1f} ({words.interval(float(low), float(high))}), n{words.IS}{each.runs:,}"
+        ours = f"{short(each.solved)}, n{words.IS}{each.solved.n:,}"
+        if each.theirs is None:
+            ours += f"; stuck {short(each.stuck)}"
+        verdict = each.verdict
+        if verdict in (AGREE, DIFFER):
+            verdict += f": {words.points(each.difference)} pp, {100 * each.allowed:.1f} allowed"
+        rows.append([source, f"{name}. {each.note}".rstrip(". ") if each.note else name, theirs, ours, verdict])
+    return Table(
+        "Published figures beside ours",
+        "Per cent solved, with 95 % Wilson intervals and the number of runs; ours over the runs of all conditions that "
+        "repeat the setting. They agree if the shares differ by at most "
+        "3\N{MIDDLE DOT}\N{SQUARE ROOT}(p(1 \N{MINUS SIGN} p)(1/n\N{SUBSCRIPT ONE} + 1/n\N{SUBSCRIPT TWO})), p being "
+        "the share of both together. What a source says only in words is set beside ours and not judged.",
+        ["source", "setting", "theirs", "ours", "agreement"],
+        rows,
+        5,
+    )
+
+
+def published_lines(found: Sequence[Beside]) -> list[str]:
+    """The same in short lines for a terminal."""
+    if not found:
+        return []
+    lines = ["published figures beside ours (solved, % with 95 % Wilson interval, of n):"]
+    for each in found:
+        quoted = f" ({each.quoted})" if each.quoted else ""
+        where = f", {each.where}" if each.where else ""
+        ours = f"ours {_short(each.solved)}"
+        if each.theirs is not None:
+            low, high = (100 * float(end) for end in wilson(each.theirs * each.runs, each.runs))
+            theirs = f"theirs {100 * each.theirs:.1f} ({low:.1f}-{high:.1f}) of {each.runs:,}"
+            texts = [f"{theirs}; {ours}", _verdict(each)]
+        else:
+            texts = [f'"{each.says}"', f"{ours}, stuck {_short(each.stuck)}", each.verdict]
+        lines += textwrap.wrap(f"- {each.source}{quoted}{where}", WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+        for text in texts:
+            lines += textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+    return [_plain(line) for line in lines]
+
+
+def _verdict(each: Beside) -> str:
+    if each.verdict not in (AGREE, DIFFER):
+        return each.verdict
+    text = f"{100 * each.difference:+.1f} points, {100 * each.allowed:.1f} allowed"
+    return f"{AGREE} ({text})" if each.verdict == AGREE else f"DIFFER ({text})"
+
+
+def _short(rate: Rate) -> str:
+    if not rate.n:
+        return "no runs"
+    return f"{100 * rate.rate:.1f} ({100 * rate.low:.1f}-{100 * rate.high:.1f}) of {rate.n:,}"
+
+
+def _plain(line: str) -> str:
+    return line.replace(words.IS, "=").replace("\N{NO-BREAK SPACE}", " ")
+
+
+def published_frame(found: Sequence[Beside]) -> pd.DataFrame:
+    """A row a published figure: shares as fractions."""
+    rows = [
+        {
+            "source": each.source, "setting": each.setting, "where": _plain(each.where), "quoted": each.quoted,
+            "says": each.says, "note": each.note,
+            "published_rate": each.theirs, "published_n": each.runs or None,
+            "solved": each.solved.count, "n": each.solved.n, "solved_rate": each.solved.rate,
+            "solved_low": each.solved.low, "solved_high": each.solved.high,
+            "stuck": each.stuck.count, "stuck_rate": each.stuck.rate,
+            "stuck_low": each.stuck.low, "stuck_high": each.stuck.high,
+            "difference": each.difference, "allowed": each.allowed, "verdict": each.verdict,
+            "conditions": " ".join(each.conditions),
+        }
+        for each in found
+    ]  # fmt: skip
+    return pd.DataFrame(rows).astype({"published_n": "Int64"})
+
+
+def write_published(found: Sequence[Beside], folder: Path) -> None:
+    """Write published.csv; none for a study that repeats nothing."""
+    path = folder / "published.csv"
+    if not found:
+        path.unlink(missing_ok=True)
+        return
+    write_text(path, published_frame(found).to_csv(index=False, float_format="%.6g"))
+
+
+def report_published(summary: pd.DataFrame, folder: Path) -> None:
+    """Set what a result folder's manifest names as published beside its summary: lines, and published.csv."""
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    found = beside(summary, manifest)
+    write_published(found, folder)
+    if found:
+        print("\n".join(["", *published_lines(found)]), flush=True)

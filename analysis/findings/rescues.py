@@ -1,0 +1,133 @@
+"""The rescue: what frees stuck runs, compared run by run.
+
+Under every rescue a training is stuck or not before it is interfered with, and that is the same
+whatever is done then. So the stuck runs of a condition are the same seeds under each intervention,
+and interventions are compared within seeds. A run is free if it ends solved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from analysis.data.conditions import slices
+from analysis.data.reading import ARTICLE, RESCUES, fine, is_stuck, swept
+from analysis.findings.statistics import Paired, Rate, holm, paired
+from analysis.text import words
+
+COLUMNS = ("seed", "outcome", "dead_init", "dead_final", "outcome_before", "status")
+"""What is read of trials.parquet, a row a training, besides the condition and its fields."""
+
+CONTROLS = ("nothing", "redraw_alive")
+"""What interventions are set against: the placebo, and as many fresh units that were alive."""
+
+
+@dataclass(frozen=True)
+class Freed:
+    """One intervention in the stuck runs of one condition: how many it frees, and against each control.
+
+    `row` holds the condition's fields; `p_holm` is adjusted over all that `freed` returns.
+    """
+
+    row: pd.Series
+    intervention: str
+    rate: Rate
+    against: dict[str, Paired]
+    p_holm: dict[str, float] = field(default_factory=dict)
+
+
+def has_rescues(trials: pd.DataFrame) -> bool:
+    """Whether any training was under a rescue."""
+    return bool(fine(trials)["rescue"].notna().any())
+
+
+def fields_of(trials: pd.DataFrame) -> list[str]:
+    """The fields that tell the conditions apart in which the same runs are stuck."""
+    return [name for name in swept(_rescues(trials)) if name != "rescue"]
+
+
+def _rescues(trials: pd.DataFrame) -> pd.DataFrame:
+    """The trainings under a rescue, with `intervention`; the slope is that of the first start alone."""
+    part = fine(trials)
+    part = part[part["rescue"].notna().to_numpy(bool)]
+    name, slope = part["rescue"].astype("str"), part["slope"].astype(float)
+    leak = ((name == "leaky") & (slope != ARTICLE["slope"])).to_numpy(bool)
+    texts = name.where(~leak, name + " " + slope.map("{:g}".format))
+    own = (part["activation"].astype("str") == "leaky_relu").to_numpy(bool)
+    return part.assign(intervention=texts, slope=np.where(own, slope, ARTICLE["slope"]))
+
+
+def interventions(trials: pd.DataFrame) -> list[str]:
+    """The interventions that occur, in their order."""
+    found = _rescues(trials)[["rescue", "slope", "intervention"]].drop_duplicates("intervention")
+    order = {name: place for place, name in enumerate(RESCUES)}
+    return sorted(found["intervention"], key=lambda text: (order.get(text.split()[0], len(order)), text))
+
+
+def stuck_runs(trials: pd.DataFrame) -> pd.DataFrame:
+    """The rescued trainings that were stuck when they were interfered with, with `intervention` and `freed`."""
+    part = _rescues(trials)
+    part = part[is_stuck(part, "outcome_before")]
+    return part.assign(freed=(part["outcome"] == "solved").to_numpy(bool))
+
+
+def by_seed(trials: pd.DataFrame) -> Iterator[tuple[pd.Series, pd.DataFrame]]:
+    """Each condition with stuck runs, and which of them got free: a row a seed, a column an intervention."""
+    order = interventions(trials)
+    for row, part in slices(stuck_runs(trials), fields_of(trials)):
+        table = part.pivot(index="seed", columns="intervention", values="freed")  # noqa: PD010 - no average
+        yield row, table[[name for name in order if name in table]].astype("boolean")
+
+
+def freed(trials: pd.DataFrame) -> list[Freed]:
+    """Every intervention in every condition with stuck runs."""
+    found = []
+    for row, table in by_seed(trials):
+        for name in table:
+            mine = table[name].dropna().to_numpy(bool)
+            against = {
+                control: _paired(table, control, str(name))
+                for control in CONTROLS
+                if control in table and name not in CONTROLS[: CONTROLS.index(control) + 1]
+            }
+            found.append(Freed(row, str(name), Rate.of(int(mine.sum()), len(mine)), against))
+    adjusted = iter(holm([pair.p for each in found for pair in each.against.values()]))
+    for each in found:
+        each.p_holm.update({control: float(next(adjusted)) for control in each.against})
+    return found
+
+
+def _paired(table: pd.DataFrame, first: str, second: str) -> Paired:
+    both = table[[first, second]].dropna()
+    return paired(both[first].to_numpy(bool), both[second].to_numpy(bool))
+
+
+def like_for_like(trials: pd.DataFrame) -> pd.DataFrame:
+    """redraw_dead against redraw_alive where both drew as many units afresh.
+
+    That takes a dead unit at least and as many live ones, when the run was interfered with; which
+    runs those are is read off the same trainings without a rescue. Conditions that the study does
+    not have without one are left out. Columns as `analysis.findings.paired.compare_values` has them.
+    """
+    good, fields = fine(trials), fields_of(trials)
+    plain = good[good["rescue"].isna().to_numpy(bool)]
+    even = plain[
+        ((plain["dead_final"] > 0) & (2 * plain["dead_final"] <= plain["hidden"])).fillna(False).to_numpy(bool)
+    ]
+    where = {_place(row, fields): set(part["seed"]) for row, part in slices(even, fields)} if len(even) else {}
+    rows = []
+    for row, table in by_seed(trials):
+        chosen = table[table.index.isin(where.get(_place(row, fields), set()))]
+        if {"redraw_alive", "redraw_dead"} <= {*table} and len(chosen):
+            pair = _paired(chosen, "redraw_alive", "redraw_dead")
+            rows.append({**row.to_dict(), "first": "redraw_alive", "second": "redraw_dead", "n": pair.n, **vars(pair)})
+    counts = ["n", "both", "only_first", "only_second", "neither", "difference", "low", "high", "p"]
+    result = pd.DataFrame(rows, columns=[*fields, "first", "second", *counts])
+    return result.assign(p_holm=holm(result["p"].to_numpy(float)))
+
+
+def _place(row: pd.Series, fields: list[str]) -> str:
+    return words.condition(row, fields)

@@ -1,0 +1,316 @@
+"""Two result folders side by side: what differs between them, and what that did to success.
+
+Conditions are aligned by this rule:
+
+1. Conditions with the same key are the same trainings, and are aligned with each other.
+2. Of what is left, those are aligned that differ in one smallest set of fields: among the pairs of a condition of A
+   and one of B, the set with the fewest fields; among equals the one that aligns most pairs. Where these fields take
+   several values, each is set beside each. Conditions that differ in more than `MOST_CHANGED` fields are not aligned.
+
+Aligned conditions are compared by the seeds that both have (paired: exact McNemar test, Newcombe's interval for paired
+data), if a seed has the same underlying draws under both, and these are at least half of the seeds of the smaller one;
+else by all their seeds (unpaired: Fisher's exact test, Newcombe's interval for independent proportions). A draw depends
+on the seed alone: every init, scale, step and task starts from the same ones, a narrow network (or one of fewer
+inputs) from the first of a wide one's, and a rescue from those of the run that it frees. Weights that were given (a
+.npz file) come from no seed, so they are paired with the same weights alone, by their digest. Holm's adjustment is over
+all rows but those of the same trainings, which are a check, not a test: an outcome is determined by condition and seed.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.data.reading import FIELDS, FolderError, fine, is_given, load, read_manifest, records_summary
+from analysis.data.tallies import Solved, load_counts
+from analysis.findings.statistics import SIGNIFICANT, Difference, Paired, Rate, holm, unpaired
+from analysis.report_parts.pages import render, write_text
+from analysis.report_parts.tables import Table, short
+from analysis.text import words
+
+COLUMNS = ["condition", "seed", "outcome", "status"]
+Fields = dict[str, Any]
+LAWS = {"init": "init_law", "task": "task_table"}
+MOST_CHANGED = 2
+FEW_SHARED = "fewer than half of the smaller one's seeds are in both"
+GIVEN = "their initial weights were given, and a seed means other weights there"
+VERSIONS = ("package", "git", "python", "libraries", "platform", "cpu", "engine")
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two folders; `conditions` maps keys to fields, in which init and task are (name, law).
+
+    `solved` tells which seeds each condition solved.
+    """
+
+    path: Path
+    manifest: dict[str, Any]
+    solved: Solved
+    conditions: dict[str, Fields]
+
+    @property
+    def trainings(self) -> int:
+        """Number of trainings that went well."""
+        return sum(self.solved.n(key) for key in self.conditions)
+
+
+@dataclass(frozen=True)
+class Row:
+    """Two aligned conditions: `name` in words, rates of the runs compared, their difference (B minus A).
+
+    `same` says that they are the same trainings, in which case `p_holm` is just `p`; `unpaired` says why they are
+    not paired, and is empty if they are.
+    """
+
+    name: str
+    a: Rate
+    b: Rate
+    difference: Difference
+    p: float
+    p_holm: float
+    same: bool
+    unpaired: str = ""
+
+    @property
+    def how(self) -> str:
+        """'paired', 'unpaired' or 'paired, same trainings', with the counts that go with it."""
+        if not isinstance(self.difference, Paired):
+            return f"unpaired: {self.a.n:,} runs in A, {self.b.n:,} in B"
+        counts = self.difference
+        kind = "paired, same trainings" if self.same else "paired"
+        return f"{kind}: {counts.n:,} seeds, {counts.only_first:,} by A alone, {counts.only_second:,} by B alone"
+
+    @property
+    def differs(self) -> bool:
+        """Whether the adjusted p is below `SIGNIFICANT`."""
+        return not self.same and self.p_holm < SIGNIFICANT
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare_folders` finds.
+
+    `differences` are (what, in A, in B); `changed` the fields that differ between aligned
+    conditions that are not the same trainings; `alone` counts the conditions of A and of B that are
+    aligned with none. Of the trainings that both folders hold (`checked`), `broken` ended otherwise;
+    `example` is the first of them in words. Under another success rule a training is another condition.
+    """
+
+    a: Side
+    b: Side
+    differences: list[tuple[str, str, str]]
+    changed: tuple[str, ...]
+    rows: list[Row]
+    alone: tuple[int, ...]
+    checked: int
+    broken: int
+    example: str
+
+    @property
+    def differs(self) -> bool:
+        """Whether any row differs, or a training that both hold ended otherwise."""
+        return self.broken > 0 or any(row.differs for row in self.rows)
+
+
+def compare_folders(first: Path, second: Path) -> Comparison:
+    """Compare two result folders; FolderError for one that cannot be read, and for two that share nothing."""
+    a, b = read_side(first), read_side(second)
+    pairs, changed = align(a.conditions, b.conditions)
+    if not pairs:
+        raise FolderError(
+            f"{first} and {second} share nothing to compare: no condition of one is within "
+            f"{MOST_CHANGED} fields of a condition of the other"
+        )
+    moving = _moving(a, b)
+    rows = [_row(_name(a.conditions[x], b.conditions[y], moving), a, x, b, y) for x, y in pairs]
+    checked, broken, example = _check(a, b, moving)
+    alone = tuple(len(side.conditions.keys() - {pair[i] for pair in pairs}) for i, side in enumerate((a, b)))
+    return Comparison(a, b, what_differs(a, b), changed, _adjusted(rows), alone, checked, broken, example)
+
+
+def read_side(folder: Path) -> Side:
+    """A folder's manifest, its conditions, and what they solved, without trainings that failed."""
+    manifest, counted = read_manifest(folder), load_counts(folder)
+    trials = fine(counted.runs)
+    if not len(trials):
+        raise FolderError(f"{folder} holds no training that went well; run its study again")
+    found = {}
+    for _, row in trials.drop_duplicates("condition").iterrows():
+        fields = {name: None if pd.isna(row[name]) else row[name] for name in FIELDS}
+        found[str(row["condition"])] = {**fields, **{name: (row[name], row[law]) for name, law in LAWS.items()}}
+    return Side(folder, manifest, counted.solved, found)
+
+
+def align(a: dict[str, Fields], b: dict[str, Fields]) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
+    """Pairs of condition keys by the rule above, in A's order, and the fields in which unlike pairs differ."""
+    both = a.keys() & b.keys()
+    unlike = {
+        (x, y): tuple(name for name in FIELDS if a[x][name] != b[y][name])
+        for x, y in itertools.product(a, b)
+        if x not in both and y not in both
+    }
+    counts = Counter(fields for fields in unlike.values() if len(fields) <= MOST_CHANGED)
+    changed = min(
+        counts, key=lambda names: (len(names), -counts[names], [FIELDS.index(name) for name in names]), default=()
+    )
+    pairs = [pair for pair, fields in unlike.items() if counts and fields == changed]
+    order = list(a)
+    return sorted([*pairs, *((key, key) for key in both)], key=lambda pair: order.index(pair[0])), changed
+
+
+def _moving(a: Side, b: Side) -> list[str]:
+    """The fields that are not the same in all conditions of both folders."""
+    rows = [*a.conditions.values(), *b.conditions.values()]
+    return [name for name in FIELDS if len({row[name] for row in rows}) > 1]
+
+
+def _name(p: Fields, q: Fields, moving: Iterable[str]) -> str:
+    """'H = 4, init uniform → he, lr = 0.1'."""
+    parts = []
+    for name in moving:
+        before, after = _value(p[name], name), _value(q[name], name)
+        if p[name] == q[name]:
+            parts.append(words.field(name, before).replace("\N{NO-BREAK SPACE}", " "))
+        else:
+            law = " (another law)" if before == after else ""
+            parts.append(f"{symbol(name)} {before} \N{RIGHTWARDS ARROW} {after}{law}")
+    return ", ".join(parts) or "the only condition"
+
+
+def _value(value: Any, name: str) -> str:
+    return words.value(value[0] if isinstance(value, tuple) else value, name)
+
+
+def symbol(name: str) -> str:
+    """A field's short name."""
+    return words.SYMBOLS.get(name, name)
+
+
+def share_draws(p: Fields, q: Fields) -> bool:
+    """Whether a seed has the same underlying draws under two conditions (see above)."""
+    laws = [fields["init"][1] for fields in (p, q)]
+    return laws[0] == laws[1] or not any(is_given(law) for law in laws)
+
+
+def _row(name: str, a: Side, x: str, b: Side, y: str) -> Row:
+    """Compare condition x of A with y of B by the seeds that they solved."""
+    pair = a.solved.compare(x, y, b.solved)
+    few = 2 * pair.n < min(a.solved.n(x), b.solved.n(y))
+    why = GIVEN if not share_draws(a.conditions[x], b.conditions[y]) else FEW_SHARED if few else ""
+    if why:
+        return _unpaired_row(name, a.solved.rate(x), b.solved.rate(y), why)
+    first, second = (Rate.of(pair.both + only, pair.n) for only in (pair.only_first, pair.only_second))
+    return Row(name, first, second, pair, pair.p, pair.p, x == y)
+
+
+def _unpaired_row(name: str, first: Rate, second: Rate, why: str) -> Row:
+    from scipy.stats import fisher_exact
+
+    p = float(fisher_exact([[rate.count, rate.n - rate.count] for rate in (first, second)])[1])
+    return Row(name, first, second, unpaired(first, second), p, p, False, why)
+
+
+def _adjusted(rows: list[Row]) -> list[Row]:
+    tested = iter(holm([row.p for row in rows if not row.same]))
+    return [row if row.same else replace(row, p_holm=float(next(tested))) for row in rows]
+
+
+def _check(a: Side, b: Side, moving: Iterable[str]) -> tuple[int, int, str]:
+    """Trainings that both folders hold, how many of them ended otherwise, and the first of these in words."""
+    if any(records_summary(side.manifest) for side in (a, b)):
+        return _check_solved(a, b, moving)
+    names = ["condition", "seed", "outcome"]
+    ends = [fine(load(side.path, COLUMNS))[names].astype({"condition": "str", "outcome": "str"}) for side in (a, b)]
+    both = ends[0].merge(ends[1], on=names[:2], suffixes=("_a", "_b"))
+    broken = both[(both["outcome_a"] != both["outcome_b"]).to_numpy(bool)]
+    if not len(broken):
+        return len(both), 0, ""
+    first = broken.iloc[0]
+    fields, outcomes = a.conditions[first["condition"]], [words.outcome(first[f"outcome_{end}"]) for end in "ab"]
+    where = f"{_name(fields, fields, moving)}, seed {first['seed']}"
+    return len(both), len(broken), f"{where}: A {outcomes[0]}, B {outcomes[1]}"
+
+
+def _check_solved(a: Side, b: Side, moving: Iterable[str]) -> tuple[int, int, str]:
+    """The same where a folder keeps counts alone: whether the same seeds were solved."""
+    checked, broken, example = 0, 0, ""
+    for key in (key for key in a.conditions if key in b.conditions):
+        pair = a.solved.compare(key, key, b.solved)
+        otherwise = pair.only_first + pair.only_second
+        if otherwise and not broken:
+            fields = a.conditions[key]
+            where = _name(fields, fields, moving)
+            example = f"{where}: {pair.only_first:,} solved by A alone, {pair.only_second:,} by B alone"
+        checked, broken = checked + pair.n, broken + otherwise
+    return checked, broken, example
+
+
+def what_differs(a: Side, b: Side) -> list[tuple[str, str, str]]:
+    """(what, in A, in B) of protocol, versions, study, seeds and the values of each field."""
+    manifests = [a.manifest, b.manifest]
+    seeds = [f"{first} to {stop - 1}" for first, stop in (manifest["seeds"] for manifest in manifests)]
+    versions = [_versions(manifest) for manifest in manifests]
+    keys = dict.fromkeys([*versions[0], *versions[1]])
+    plain = {name: [str(manifest[name]) for manifest in manifests] for name in ("protocol", "study")}
+    found = [("protocol", *plain["protocol"]), ("study", *plain["study"]), ("seeds", *seeds)]
+    found += [(key, *(each.get(key, "unknown") for each in versions)) for key in keys]
+    found += [(symbol(name), *_field_values(a, b, name)) for name in FIELDS]
+    return [each for each in found if each[1] != each[2]]
+
+
+def _versions(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Versions of everything that took part, those of several runs together."""
+    found: dict[str, list[str]] = {}
+    for run in manifest.get("runs", []):
+        for name in VERSIONS:
+            value = run.get(name)
+            inner = {f"{name} {key}": each for key, each in value.items()} if isinstance(value, dict) else {name: value}
+            for key, each in inner.items():
+                found.setdefault(key.removeprefix("libraries "), []).append(str(each))
+    return {key: ", ".join(dict.fromkeys(values)) for key, values in found.items()}
+
+
+def _field_values(a: Side, b: Side, name: str) -> tuple[str, str]:
+    """The values that a field takes in A and in B; where names agree and laws do not, with the laws."""
+    taken = [{row[name]: None for row in side.conditions.values()} for side in (a, b)]
+    found = [[value for value in taken[0] | taken[1] if value in each] for each in taken]  # both in one order
+    texts = [words.listed([_value(value, name) for value in values]) for values in found]
+    if texts[0] == texts[1] and found[0] != found[1]:
+        texts = [words.listed([" ".join(value) for value in values]) for values in found]
+    return texts[0], texts[1]
+
+
+def p_text(row: Row) -> str:
+    """The adjusted p; a dash where nothing was tested."""
+    return "\N{EM DASH}" if row.same else words.p_value(row.p_holm)
+
+
+def tables(found: Comparison) -> list[Table]:
+    """What differs, and the aligned conditions, as tables of the report."""
+    rows = [
+        [row.name, short(row.a), short(row.b), words.difference(row.difference), p_text(row), row.how]
+        for row in found.rows
+    ]
+    heads = ["condition", "A solved, %", "B solved, %", "B \N{MINUS SIGN} A", "p (Holm)", "compared"]
+    note = (
+        "Per cent solved of the runs that are compared, with 95 % Wilson intervals; difference with Newcombe's 95 % "
+        "interval; exact p of McNemar (paired) or Fisher (unpaired), adjusted by Holm's method. The same trainings in "
+        "both folders are checked, not tested."
+    )
+    return [
+        Table("What differs", "Protocol, versions, values.", ["", "A", "B"], found.differences, 3),
+        Table("Side by side", note, heads, rows, 1),
+    ]
+
+
+def write_html(found: Comparison, sentences: Sequence[str], path: Path) -> None:
+    """Write the comparison and what it comes to as one HTML file; every string is escaped."""
+    differences, rows = tables(found)
+    write_text(path, render("compare.html.j2", found=found, sentences=sentences, differences=differences, rows=rows))

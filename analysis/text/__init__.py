@@ -1,0 +1,1 @@
+"""Numbers, conditions and advice in words."""

@@ -1,0 +1,127 @@
+"""Command lines to copy: the study, its report and its exemplary runs again, and a look at a network of one's own.
+
+Files are named as the user named them (`given` in the manifest), so commands work in the folder in which
+the study was run. A file that the manifest does not tell of is not guessed: it has no command.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from analysis.data.reading import ARTICLE, init_law, is_given
+
+WHOLE = ("hidden", "epochs", "batch_size", "relu_at_zero")
+"""Fields that hold integers, which a frame may have made real."""
+
+WORDS = ("null", "true", "false", "nan", "inf")
+"""Texts that an override takes for something else."""
+
+ALWAYS = ("hidden", "init", "lr")
+"""Fields that a command names also where they are the article's."""
+
+DIAGNOSED = ("task", "hidden", "activation", "slope", "relu_at_zero", "output", "bias", "init", "lr", "epochs", "dtype")
+"""Fields that experiments.diagnose takes under their own names."""
+
+
+def reproducing(manifest: Mapping[str, Any], exemplars: pd.DataFrame) -> list[str]:
+    """Command lines that make the study, the report and each exemplary run again."""
+    typed = [[str(word) for word in run.get("command", [])] for run in manifest.get("runs", [])]
+    runs = [words for words in typed if words[:3] == ["python", "-m", "experiments.run"] or words[:1] == ["nnxor-run"]]
+    lines = [shlex.join(words) for words in runs]
+    lines = lines or ["# the study was not run from a command line; config.yaml, below, says what it is"]
+    lines.append(f"python -m analysis.report {shlex.quote(_folder(runs, manifest))}")
+    lines += [_training(run, manifest) for _, run in exemplars.iterrows()]
+    return list(dict.fromkeys(lines))
+
+
+def _folder(runs: Sequence[Sequence[str]], manifest: Mapping[str, Any]) -> str:
+    """The result folder, as the last run that named one has it."""
+    named = [match[1] for words in runs for word in words if (match := re.fullmatch(r"\+*output=(.*)", word))]
+    folder = named[-1].strip() if named else "null"
+    quoted = re.fullmatch(r"(['\"])(.*)\1", folder)
+    if quoted:  # the inverse of `override`
+        return re.sub(rf"(\\+)({quoted[1]}|$)", lambda end: end[1][: len(end[1]) // 2] + end[2], quoted[2])
+    if folder == "null":
+        return f"results/{manifest.get('study')}"
+    return re.sub(r"\\([\\()\[\]{}:=, \t])", r"\1", folder)
+
+
+def _training(run: Any, manifest: Mapping[str, Any]) -> str:
+    """The command that trains one exemplary run again, or a comment that says why there is none."""
+    told: list[str] = []
+    for name in ARTICLE:
+        if name == "success":
+            told += _rule(run[name]) if run[name] != ARTICLE[name] else []
+        elif name in ALWAYS or _differs(run[name], ARTICLE[name]):
+            value = spelt(run, name, manifest)
+            if value is None:
+                end = f"the run that ended {run['outcome']} (seed {run['seed']})"
+                return f"# no command for {end}: where {run[name]} lies is not recorded"
+            told.append(f"{name}={value}")
+    return f"python -m experiments.train {shlex.join(told)} seed={run['seed']}  # {run['outcome']}"
+
+
+def diagnosing(what: str, row: Any, manifest: Mapping[str, Any], *left_out: str) -> str:
+    """The command that diagnoses a network, or its loss, of a condition; a task that is not told of is FILE.csv."""
+    told = []
+    for name in DIAGNOSED:
+        if name not in left_out and _differs(row[name], ARTICLE[name]):
+            value = spelt(row, name, manifest)
+            if name == "init" and (value is None or is_given(_law(row, manifest))):
+                continue  # nothing can be drawn like it
+            told.append(f"{name}={'FILE.csv' if value is None else value}")
+    if row["loss"] != ARTICLE["loss"]:
+        told.append(f"loss_name={row['loss']}")
+    return f"python -m experiments.diagnose {shlex.join([what, *told])}"
+
+
+def spelt(row: Any, name: str, manifest: Mapping[str, Any]) -> str | None:
+    """A condition's field as an override has it; None for a file, or weights, of which the manifest does not tell."""
+    value = row[name]
+    if name in ("task", "init"):
+        given = manifest.get("given", {}).get(name, {})
+        if value in given:
+            return override(given[value])
+        in_conf = re.fullmatch(r"[\w-]+", value) and not (name == "init" and is_given(_law(row, manifest)))
+        return override(value) if in_conf else None
+    if name in WHOLE and not pd.isna(value):
+        return str(int(value))
+    return override(None if pd.isna(value) else value)
+
+
+def _law(row: Any, manifest: Mapping[str, Any]) -> str:
+    return init_law(manifest.get("conditions", {}).get(row["condition"], ""))
+
+
+def override(value: Any) -> str:
+    """A value in the grammar of Hydra's overrides, quoted where it must be."""
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{name}:{override(each)}" for name, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(override, value)) + "]"
+    if value is None:
+        return "null"
+    if str(value) in ("True", "False"):
+        return str(value).lower()
+    if not isinstance(value, str):
+        return repr(float(value)) if isinstance(value, float) else str(value)
+    if re.fullmatch(r"[A-Za-z_./][\w./+@%-]*", value, re.ASCII) and value.lower() not in WORDS:
+        return value
+    escaped = re.sub(r"(\\*)('|$)", lambda end: 2 * end[1] + ("\\'" if end[2] else ""), value)
+    return f"'{escaped}'"
+
+
+def _rule(success: str) -> list[str]:
+    """A success rule, 'margin 0.1' say, as overrides."""
+    name, _, setting = success.partition(" ")
+    more = ["success.ties=pass"] if name == "threshold" and setting else []
+    return [f"success.rule={name}", *(more if name == "threshold" else [f"success.tolerance={setting}"])]
+
+
+def _differs(value: Any, default: Any) -> bool:
+    return not pd.isna(value) if default is None else bool(value != default)

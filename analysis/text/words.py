@@ -1,0 +1,123 @@
+"""Numbers and conditions in words: one spelling for tables, figures and sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from analysis.findings.statistics import Difference, Paired, Rate
+
+SYMBOLS = {
+    "hidden": "H", "lr": "lr", "relu_at_zero": "relu\N{PRIME}(0)", "beta1": "\N{GREEK SMALL LETTER BETA}1",
+    "beta2": "\N{GREEK SMALL LETTER BETA}2", "epsilon": "\N{GREEK SMALL LETTER EPSILON}", "batch_size": "batch size",
+}  # fmt: skip
+"""Fields that are shown by another name than their own."""
+
+MINUS = "\N{MINUS SIGN}"
+DASH = "\N{EN DASH}"
+IS = "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"
+"""An equals sign at which no line ends."""
+
+
+def percent(fraction: float, digits: int = 1) -> str:
+    """'64.4 %', or a dash for NaN."""
+    return "\N{EM DASH}" if math.isnan(fraction) else f"{100 * fraction:.{digits}f}\N{NO-BREAK SPACE}%"
+
+
+def interval(low: float, high: float) -> str:
+    """'61.4–67.3', in per cent."""
+    return "\N{EM DASH}" if math.isnan(low) else f"{100 * low:.1f}{DASH}{100 * high:.1f}"
+
+
+def rate(value: Rate) -> str:
+    """'64.4 % (61.4–67.3, n = 1,000)'."""
+    if not value.n:
+        return f"no runs (n{IS}0)"
+    return f"{percent(value.rate)} ({interval(value.low, value.high)}, n{IS}{value.n:,})"
+
+
+def points(fraction: float) -> str:
+    """A difference in percentage points: '+3.6'."""
+    text = f"{100 * fraction:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", MINUS)
+
+
+def difference(value: Difference) -> str:
+    """'−4.0 pp (−7.1 to −0.9)', with the number of pairs if it is paired."""
+    pairs = f", {value.n:,} pairs" if isinstance(value, Paired) else ""
+    return f"{points(value.difference)} pp ({points(value.low)} to {points(value.high)}{pairs})"
+
+
+def p_value(p: float) -> str:
+    """'0.023', or '<0.001'."""
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def draws(number: float) -> str:
+    """A number of draws; 'never' where none are enough."""
+    return "never" if math.isinf(number) else f"{number:.0f}"
+
+
+def value(value: Any, name: str = "") -> str:
+    """A field's value, short; `name` of the field says what a missing value means and how a rule reads."""
+    if value is None or value != value:
+        return "none" if name == "rescue" else "all"
+    if name == "success":
+        return success(str(value))
+    if str(value) in ("True", "False"):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def success(rule: str) -> str:
+    """A success rule, 'loss 0.001' say, in short: 'loss \N{LESS-THAN OR EQUAL TO} 0.001'; other texts as they are."""
+    name, _, setting = rule.partition(" ")
+    rules = {
+        "loss": f"loss \N{LESS-THAN OR EQUAL TO} {setting}",
+        "margin": f"every row within {setting}",
+        "threshold": f"every row on its side of \N{VULGAR FRACTION ONE HALF} {setting}".strip(),
+    }
+    return rules[name] if name == "threshold" or (name in rules and setting[:1].isdigit()) else rule
+
+
+def field(name: str, what: Any) -> str:
+    """A field and its value: 'H = 4', 'he', 'lr = 0.1', 'no biases', 'solved: loss \N{LESS-THAN OR EQUAL TO} 0.01'."""
+    text = value(what, name)
+    if name in ("init", "task", "activation", "optimizer"):
+        return text
+    if name == "output":
+        return f"{text} output"
+    if name == "bias":
+        return {"true": "biases", "false": "no biases"}.get(text, text)
+    if name == "batch_size":
+        return "full batch" if text == "all" else f"batches of {text}"
+    if name == "success":
+        return f"solved: {text}"
+    return f"{SYMBOLS.get(name, name)}{IS}{text}"
+
+
+def condition(row: Any, fields: Iterable[str]) -> str:
+    """A condition by some of its fields: 'H = 4, he, lr = 0.1'; 'the only condition' for none."""
+    return ", ".join(field(name, row[name]) for name in fields) or "the only condition"
+
+
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """'a, b and c'."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}" if words else "none"
+
+
+def outcome(name: str) -> str:
+    """An outcome as readers see it: 'stuck at 1/4'."""
+    return name.replace("stuck_", "stuck at ")
+
+
+CAUSE_WORDS = {
+    "few_alive_at_start": "too few live units from the start",
+    "died_in_training": "units died in training",
+    "alive_but_linear": "enough live units, all of them linear",
+    "alive_but_merged": "enough live units, rows merged",
+    "step_too_large": "step too large",
+    "not_finished": "not finished",
+}
+"""Causes of failure as readers see them."""

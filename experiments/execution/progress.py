@@ -1,0 +1,111 @@
+"""What a user sees while trainings run: rate, time left, and a running tally of outcomes."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+import time
+from collections import Counter
+from types import TracebackType
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from experiments.store.counts import outcomes, trainings
+
+LINE_EVERY = 10.0
+"""Seconds between two lines where the output is no terminal."""
+
+
+def say(text: str = "") -> None:
+    """Print a line for the user, at once."""
+    print(text, flush=True)
+
+
+class Progress:
+    """A line that changes on a terminal, and a line now and then elsewhere."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.trained = 0
+        self.outcomes: Counter[str] = Counter()
+        console = Console(file=sys.stdout, highlight=False)
+        self._live = Live(console=console, auto_refresh=False, transient=True) if sys.stdout.isatty() else None
+        self._start = self._last = time.monotonic()
+
+    def __enter__(self) -> Progress:
+        if self._live:
+            self._live.start()
+            self._live.update(Text(self.line()), refresh=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def update(self, table: pa.Table) -> None:
+        """Count the trainings of a batch and show where things stand."""
+        if "kind" in table.column_names:
+            self.trained += trainings(table)
+            self.outcomes.update({name: count for name, count in outcomes(table).items() if name})
+        else:
+            self.trained += len(table)
+            if "outcome" in table.column_names:
+                counts = pc.value_counts(table["outcome"]).to_pylist()
+                self.outcomes.update({entry["values"]: entry["counts"] for entry in counts})
+        self._show()
+
+    def _show(self) -> None:
+        """Show where things stand, if it is time to."""
+        now = time.monotonic()
+        if self._live:
+            if now - self._last > 0.1:
+                self._last = now
+                self._live.update(Text(self.line(), no_wrap=True, overflow="ellipsis"), refresh=True)
+        elif now - self._last > LINE_EVERY:
+            self._last = now
+            say(self.line())
+
+    def line(self) -> str:
+        """Where things stand, in at most 80 characters unless the numbers are huge."""
+        seconds = time.monotonic() - self._start
+        rate = self.trained / seconds if seconds > 0 else 0.0
+        left = duration((self.total - self.trained) / rate) if rate else "?"
+        share = f"{self.trained:,}/{self.total:,} ({self.trained / self.total:.0%})"
+        return f"{share}  {rate:,.0f}/s  {left} left  {self.tally()}"
+
+    def tally(self) -> str:
+        """Shares of solved, stuck and other runs so far."""
+        n = sum(self.outcomes.values())
+        if not n:
+            return ""
+        solved = self.outcomes["solved"]
+        stuck = sum(count for name, count in self.outcomes.items() if name.startswith("stuck"))
+        return f"solved {solved / n:.0%}  stuck {stuck / n:.0%}  other {(n - solved - stuck) / n:.0%}"
+
+    def summary(self) -> str:
+        """One line at the end."""
+        seconds = time.monotonic() - self._start
+        return f"{self.trained:,} trainings in {duration(seconds)} ({self.trained / max(seconds, 1e-9):,.0f}/s)"
+
+
+def paragraph(text: str) -> str:
+    """A text broken into lines of at most 79 characters."""
+    return textwrap.fill(text, 79, subsequent_indent="  ")
+
+
+def duration(seconds: float) -> str:
+    """A duration as people say it: '0.4 s', '2 min 5 s', '3 h 20 min'."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    return f"{minutes // 60:,} h {minutes % 60} min"

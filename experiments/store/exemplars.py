@@ -1,0 +1,111 @@
+"""One run of each outcome, trained again so that it can be shown: exemplars.json in the result folder.
+
+Of the conditions in which some run ended so, the one nearest to the article's
+(`analysis.data.conditions.nearest`), and in it the lowest seed; runs under a rescue, whose curve is
+broken where it steps in, are none. The curve of a run is made of trainings
+of 0, 1, 2, … epochs, from the same draw by a fast engine, so every number is that of the row with
+the same condition and seed in trials.parquet.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.store.files import write_text
+from experiments.study.study import Study
+from nnxor import engines
+from nnxor.condition import Condition
+from nnxor.diagnosis import diagnose
+from nnxor.network.draws import Weights, initial_weights
+
+POINTS_A_DECADE = 12
+
+
+def write_exemplars(folder: Path, study: Study) -> None:
+    """Write exemplars.json: for one run of each outcome its curve, weights, predictions and units."""
+    by_key = {condition.key: condition for condition in study.conditions}
+    engine, _ = engines.fastest()
+    exemplars = []
+    for run in _chosen(folder):
+        condition, seed = by_key[run["condition"]], int(run["seed"])
+        start = initial_weights(condition, range(seed, seed + 1))
+        kind = str(run["minimum"]) if isinstance(run["minimum"], str) else None
+        exemplars.append({**exemplar(condition, start, seed, engine), "minimum": kind})
+    write_text(folder / "exemplars.json", json.dumps(exemplars, indent=1, allow_nan=False) + "\n")
+
+
+def _chosen(folder: Path) -> Iterator[Any]:
+    """The run of each outcome that is shown, as a row of `analysis.data.tallies`."""
+    from analysis.data.conditions import nearest
+    from analysis.data.reading import OUTCOMES, fine
+    from analysis.data.tallies import load_counts
+
+    trials = fine(load_counts(folder).runs)
+    trials = trials[trials["rescue"].isna().to_numpy(bool)]
+    for outcome in OUTCOMES:
+        so_ended = trials[(trials["outcome"] == outcome).to_numpy(bool)]
+        if len(so_ended):
+            mine = so_ended[(so_ended["condition"] == nearest(so_ended)["condition"]).to_numpy(bool)]
+            yield mine.loc[mine["seed"].idxmin()]
+
+
+def exemplar(condition: Condition, start: Weights, seed: int, engine: str, source: str | None = None) -> dict[str, Any]:
+    """One training as plain numbers and lists; null for a number that is not finite.
+
+    `source` is the name of the file that `start` comes from, if it was not drawn by the seed.
+    """
+    epochs = log_spaced(condition.epochs)
+    curve = []
+    for stop in epochs:
+        shorter = condition.with_(epochs=stop)
+        trained = engines.load(engine)(shorter, start, range(seed, seed + 1))
+        row = {name: values[0] for name, values in diagnose(shorter, start, trained).items()}
+        curve.append(_number(row["final_loss"]))
+    return {
+        "condition": condition.key,
+        **condition.values(),
+        "seed": source or seed,
+        "outcome": str(row["outcome"]),
+        "final_loss": curve[-1],
+        "solved_epoch": int(row["solved_epoch"]) if row["solved_epoch"] >= 0 else None,
+        "merged": str(row["merged"]),
+        "cause": str(row["cause"]),
+        "patterns_init": row["patterns_init"].decode(),
+        "patterns_final": row["patterns_final"].decode(),
+        "rows": list(condition.task.row_names),
+        "inputs": [list(x) for x in condition.task.inputs],
+        "targets": list(condition.task.targets),
+        "predictions": [_number(row[f"y_{name}"]) for name in condition.task.row_names],
+        "epoch": epochs,
+        "curve": curve,
+        "start": _weights(start),
+        "final": _weights(trained.weights),
+    }
+
+
+def log_spaced(epochs: int) -> list[int]:
+    """0, then whole numbers evenly spaced on a log scale, to `epochs` itself."""
+    if epochs == 0:
+        return [0]
+    n = math.ceil(POINTS_A_DECADE * math.log10(epochs)) + 2
+    return [0, *(int(epoch) for epoch in np.unique(np.round(np.geomspace(1, epochs, n))))]
+
+
+def _weights(weights: Weights) -> dict[str, Any]:
+    W1, b1, W2, b2 = weights.arrays()
+    arrays = {"W1": W1[:, :, 0], "b1": b1[:, 0], "W2": W2[:, 0], "b2": b2[:1]}
+    return {name: [_plain(x) for x in array] for name, array in arrays.items()}
+
+
+def _plain(value: Any) -> Any:
+    return [_number(x) for x in value] if np.ndim(value) else _number(value)
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if np.isfinite(value) else None

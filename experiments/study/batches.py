@@ -1,0 +1,101 @@
+"""A batch: one condition and consecutive seeds, trained together by one worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from experiments.study.study import Study
+from nnxor.condition import Condition
+
+Spans = list[range]
+"""Disjoint ranges of seeds, ascending."""
+
+SECONDS = 0.25
+"""Work in a batch, about: what is lost at most, on each worker, when a run is killed."""
+
+COST = {"numba": (0.6e-9, 0.45e-9), "numpy": (40e-9, 40e-9), "reference": (30e-6, 0.05e-6)}
+"""Seconds for one epoch of one training: a constant, and what each hidden unit adds."""
+
+MULTIPLE = {"numba": 64, "numpy": 1024, "reference": 1}
+"""Trainings in a batch come in multiples of this, which is what the engine does at once."""
+
+LARGEST = 4096
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Trainings of one condition with consecutive seeds.
+
+    `record` says what is kept of them, rows (`trials`) or a `summary`, and `certify` whether stuck runs
+    get a certificate.
+    """
+
+    condition: Condition
+    seeds: range
+    record: str = "trials"
+    certify: bool = False
+
+
+def training_seconds(condition: Condition, engine: str) -> float:
+    """What one training takes on one core, about."""
+    constant, unit = COST[engine]
+    return max(condition.most_epochs, 1) * (constant + unit * condition.hidden) * condition.task.n_rows / 4
+
+
+def batch_size(condition: Condition, engine: str) -> int:
+    """Trainings in a batch of about `SECONDS` of work."""
+    seconds = training_seconds(condition, engine)
+    step = MULTIPLE[engine]
+    room = max(step, 2**21 // condition.hidden)
+    return int(min(max(SECONDS / seconds // step, 1) * step, LARGEST, room))
+
+
+def missing(study: Study, done: Mapping[str, Spans], engine: str, size: int | None) -> Iterator[Batch]:
+    """The batches that a study still needs, in its order; `size` overrides the engine's own."""
+    for condition in study.conditions:
+        step = size or batch_size(condition, engine)
+        for span in subtract(study.seeds_of(condition), done.get(condition.key, [])):
+            for start in range(span.start, span.stop, step):
+                yield Batch(condition, range(start, min(start + step, span.stop)), study.record, study.certify)
+
+
+@dataclass(frozen=True)
+class Left:
+    """What is missing of one condition: the first batch, its trainings and batches."""
+
+    first: Batch
+    trainings: int
+    batches: int
+
+
+def left(study: Study, done: Mapping[str, Spans], engine: str, size: int | None) -> Iterator[Left]:
+    """What is missing, condition by condition, without making the batches."""
+    for condition in study.conditions:
+        step = size or batch_size(condition, engine)
+        spans = subtract(study.seeds_of(condition), done.get(condition.key, []))
+        if spans:
+            first = Batch(condition, spans[0][:step], study.record, study.certify)
+            yield Left(first, sum(map(len, spans)), sum(-(-len(span) // step) for span in spans))
+
+
+def subtract(seeds: range, done: Spans) -> Spans:
+    """What of `seeds` no range of `done` covers."""
+    left, start = [], seeds.start
+    for span in done:
+        if span.start > start:
+            left.append(range(start, min(span.start, seeds.stop)))
+        start = max(start, span.stop)
+    left.append(range(start, seeds.stop))
+    return [span for span in left if len(span) > 0]
+
+
+def merge(spans: Spans) -> Spans:
+    """The same seeds as disjoint ascending ranges."""
+    merged: Spans = []
+    for span in sorted(spans, key=lambda s: s.start):
+        if merged and span.start <= merged[-1].stop:
+            merged[-1] = range(merged[-1].start, max(merged[-1].stop, span.stop))
+        else:
+            merged.append(span)
+    return merged

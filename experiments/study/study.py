@@ -1,0 +1,314 @@
+"""A study: one question, the conditions that answer it, and the seeds of each condition."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from experiments.errors import InputError
+from experiments.study import catalog
+from experiments.study.axes import spell_out
+from experiments.study.fields import (
+    FIELDS,
+    known_keys,
+    make_condition,
+    read_field,
+    read_success,
+    refuse_useless,
+    switch,
+    whole,
+)
+from experiments.study.published_figures import Published, read_published
+from nnxor.condition import Condition, Success
+from nnxor.network.inits import GivenWeights, Init
+from nnxor.network.tasks import Task
+
+KEYS = [
+    "name", "question", "base", "grid", "blocks", "exclude", "seeds", "success", "record", "certify", "union",
+    "published",
+]  # fmt: skip
+"""The keys of a study's file."""
+
+MOST_TRAININGS = {"trials": 10**9, "summary": 10**11}
+"""Trainings in a study, by what is kept of them: rows of some 36 GB, or bits of some 13 GB and the counts."""
+
+Grid = dict[str, tuple[object, ...]]
+"""Fields and the values that they take."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """One question: conditions in the order of their fields, and the same seeds for each.
+
+    `record` says what is kept: a row a training (`trials`), or counts alone (`summary`). `certify` says
+    whether stuck runs get certificates (`nnxor.landscape.certificate`); `published` holds what others have reported
+    of some of the conditions. `given` holds, for task and init, what is no name in conf as it was configured
+    (a file's path, say), by the name that conditions know it by.
+    """
+
+    name: str
+    question: str
+    conditions: tuple[Condition, ...]
+    seeds: range
+    record: str = "trials"
+    certify: bool = False
+    published: tuple[Published, ...] = ()
+    given: Mapping[str, Mapping[str, object]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def n_trainings(self) -> int:
+        """Number of trainings."""
+        return sum(len(self.seeds_of(condition)) for condition in self.conditions)
+
+    def seeds_of(self, condition: Condition) -> range:
+        """The seeds of a condition: the study's, or those of them for which its weights are given."""
+        if isinstance(condition.init, GivenWeights):
+            return range(self.seeds.start, min(self.seeds.stop, condition.init.n_sets))
+        return self.seeds
+
+    @property
+    def swept(self) -> tuple[str, ...]:
+        """The fields that take more than one value."""
+        rows = [condition.values() for condition in self.conditions]
+        return tuple(name for name in rows[0] if len({row[name] for row in rows}) > 1)
+
+
+def read_study(config: Mapping[str, object]) -> Study:
+    """The study that a composed configuration describes; InputError names what is wrong with it."""
+    seeds = _seeds(config["seeds"])
+    parts = _parts(config)
+    each = [_conditions(part) for part in parts]
+    found = {condition.key: condition for mine in each for condition in mine}
+    conditions = tuple(sorted(found.values(), key=_order))
+    _refuse_namesakes(conditions)
+    published = [
+        entry for part, mine in zip(parts, each, strict=True) for entry in read_published(part["published"], mine)
+    ]
+    record = _record(config["record"], conditions)
+    _refuse_too_many(record, len(conditions), len(seeds))
+    _refuse_missing_sets(conditions, seeds)
+    return Study(
+        name=_name(config["name"]),
+        question=_question(config["question"]),
+        conditions=conditions,
+        seeds=seeds,
+        record=record,
+        certify=switch("certify", config["certify"]),
+        published=tuple(published),
+        given={name: _given(name, parts) for name in ("task", "init")},
+    )
+
+
+def _given(name: str, parts: list[Mapping[str, object]]) -> dict[str, object]:
+    """The values of a field that are no name in conf, by the name that conditions know them by."""
+    sections = [each for part in parts for each in (part["base"], part["grid"], *_listed(part["blocks"]))]
+    values = [value for section in sections for value in _listed(_mapping("", section).get(name))]
+    return {found: value for value in values if (found := catalog.name_of_given(name, value))}
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
+
+
+def _seeds(given: object) -> range:
+    seeds = _mapping("seeds", given)
+    known_keys("seeds", seeds, ["start", "count"])
+    start = whole("seeds.start", seeds.get("start"), 0)
+    count = whole("seeds.count", seeds.get("count"), 1)
+    if start + count > 2**63:
+        raise InputError(f"seeds.start={start} with seeds.count={count} goes beyond the last seed, 2**63 - 1")
+    return range(start, start + count)
+
+
+def _refuse_too_many(record: str, conditions: int, count: int) -> None:
+    """InputError for more trainings than can be kept as `record` says."""
+    most, n = MOST_TRAININGS[record], conditions * count
+    if n > most:
+        more = f", or {MOST_TRAININGS['summary']:,} with record=summary" if record == "trials" else ""
+        raise InputError(f"seeds.count={count} makes {n:,} trainings; allowed: at most {most:,}{more}")
+
+
+def _refuse_missing_sets(conditions: tuple[Condition, ...], seeds: range) -> None:
+    """InputError for seeds of which a file of weights has no set; a single set is that of seed 0 alone."""
+    for condition in conditions:
+        sets = condition.init.n_sets if isinstance(condition.init, GivenWeights) else 0
+        if sets and (seeds.start >= sets or (sets > 1 and seeds.stop > sets)):
+            raise InputError(
+                f"init={condition.init.name} holds {sets} sets of weights, for the seeds 0 to "
+                f"{sets - 1}; seeds.start={seeds.start} and seeds.count={len(seeds)} ask for more"
+            )
+
+
+def _refuse_namesakes(conditions: tuple[Condition, ...]) -> None:
+    """InputError for two tasks, or two initializations, of one name: nobody could tell them apart."""
+    for field in ("task", "init"):
+        seen: dict[str, object] = {}
+        for condition in conditions:
+            value = getattr(condition, field)
+            if seen.setdefault(value.name, value) != value:
+                raise InputError(f"two different {field}s are called {value.name}; give one of them another name")
+
+
+def _record(value: object, conditions: tuple[Condition, ...]) -> str:
+    if value not in MOST_TRAININGS:
+        raise InputError(f"record={value} is not allowed; allowed: {', '.join(MOST_TRAININGS)}")
+    if value == "summary" and any(condition.rescue for condition in conditions):
+        raise InputError("record=summary cannot pair rescued runs one by one; allowed with rescue: record=trials")
+    return str(value)
+
+
+def _parts(config: Mapping[str, object]) -> list[Mapping[str, object]]:
+    """The configurations whose conditions a study unites: its own, or those of the studies that it names.
+
+    What the study itself says of fields holds for all of them.
+    """
+    named = config["union"]
+    if named is None:
+        return [config]
+    if not isinstance(named, list) or not named:
+        raise InputError(f"union={named} is not allowed; allowed: a list of studies, at least one")
+    for key in ("blocks", "exclude", "published"):
+        if config[key] is not None:
+            raise InputError(f"union and {key} cannot go together; give {key} to a study that union names")
+    return [_united(config, name) for name in named]
+
+
+def _united(config: Mapping[str, object], name: object) -> Mapping[str, object]:
+    """The configuration of a study that a union names, with what the union itself says of fields laid over it."""
+    part: dict[str, object] = dict.fromkeys(KEYS) | catalog.study(name)
+    if part["union"] is not None:
+        raise InputError(
+            f"union={config['union']} names {name}, which is a union itself; name the studies that it unites"
+        )
+    own = {
+        section: {k: v for k, v in _mapping(section, config[section]).items() if v is not None}
+        for section in ("base", "grid", "success")
+    }
+    inner = {section: _mapping(section, part[section]) for section in own}
+    kept = {  # a field that the union fixes is swept no more, and the other way round
+        "base": {k: v for k, v in inner["base"].items() if k not in own["grid"]},
+        "grid": {k: v for k, v in inner["grid"].items() if k not in own["base"]},
+        "success": {} if "rule" in own["success"] else inner["success"],
+    }
+    return {**part, **{section: {**kept[section], **own[section]} for section in own}}
+
+
+def _mapping(key: str, value: object) -> dict[str, object]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise InputError(f"{key}={value} is not allowed; allowed: keys and values, such as {key}.NAME=VALUE")
+    return value
+
+
+def _name(value: object) -> str:
+    if value == "???":
+        raise InputError("name is missing: a study's file begins with '# @package _global_' and holds a name")
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", value):
+        raise InputError(f"name={value} is not allowed; allowed: letters, digits, '.', '_' and '-', at most 100")
+    return value
+
+
+def _question(value: object) -> str:
+    if not isinstance(value, str) or value == "???":
+        raise InputError(f"question={value} is not allowed; allowed: a sentence")
+    return value
+
+
+def _conditions(config: Mapping[str, object]) -> tuple[Condition, ...]:
+    base = {k: v for k, v in _mapping("base", config["base"]).items() if v is not None}
+    known_keys("base", base, list(FIELDS))
+    fixed = {name: read_field("base", name, value) for name, value in base.items()}
+    blocks = _blocks(config)
+    grids = [grid for grid, _ in blocks]
+    for name in fixed:
+        if all(name in grid for grid in grids):
+            raise InputError(
+                f"base.{name}={base[name]} would do nothing, since the grid sweeps {name}; use grid.{name}"
+            )
+    excluded = _exclude(config["exclude"])
+    found: dict[str, Condition] = {}
+    matched: set[int] = set()
+    for values, success in ((values, success) for grid, success in blocks for values in _combinations(grid)):
+        condition = make_condition({**fixed, **values, "success": success})
+        hits = {n for n, entry in enumerate(excluded) if _matches(condition, entry)}
+        matched |= hits
+        if not hits:
+            found.setdefault(condition.key, condition)
+    for n, entry in enumerate(excluded):
+        if n not in matched:
+            words = ", ".join(f"{k}={[_word(v) for v in vs]}" for k, vs in entry.items())
+            raise InputError(f"exclude[{n}] ({words}) matches no condition; leave it out")
+    if not found:
+        raise InputError("exclude leaves no condition; a study needs at least one")
+    refuse_useless({*fixed, *itertools.chain.from_iterable(grids)}, list(found.values()))
+    return tuple(found.values())
+
+
+def _blocks(config: Mapping[str, object]) -> list[tuple[Grid, Success]]:
+    """The grids whose union the study is, each with its success rule."""
+    grid = _grid("grid", config["grid"])
+    rule = _mapping("success", config["success"])
+    blocks = config["blocks"]
+    if blocks is None:
+        return [(grid, read_success(rule))]
+    if not isinstance(blocks, list) or not blocks:
+        raise InputError(f"blocks={blocks} is not allowed; allowed: a list of grids, at least one")
+    read = []
+    for n, block in enumerate(blocks):
+        own = dict(_mapping(f"blocks[{n}]", block))
+        success = _mapping(f"blocks[{n}].success", own.pop("success", None))
+        success = {**rule, **success} if "rule" not in success else success
+        read.append(({**grid, **_grid(f"blocks[{n}]", own)}, read_success(success, f"blocks[{n}].success")))
+    return read
+
+
+def _grid(where: str, given: object) -> Grid:
+    values = _mapping(where, given)
+    known_keys(where, values, list(FIELDS))
+    return {name: _values(where, name, value) for name, value in values.items() if value is not None}
+
+
+def _values(where: str, name: str, given: object) -> tuple[object, ...]:
+    listed = spell_out(f"{where}.{name}", name, _listed(given))
+    if not listed:
+        raise InputError(f"{where}.{name}=[] is empty; allowed: a value or a list of values")
+    values = tuple(read_field(where, name, value) for value in listed)
+    for n, value in enumerate(values):
+        if value in values[:n]:
+            raise InputError(f"{where}.{name} holds {_word(value)} twice; allowed: each value once")
+    return values
+
+
+def _exclude(given: object) -> list[Grid]:
+    if given is None:
+        return []
+    if not isinstance(given, list):
+        raise InputError(f"exclude={given} is not allowed; allowed: a list of {{field: value or values}}")
+    entries = [_grid(f"exclude[{n}]", entry) for n, entry in enumerate(given)]
+    for n, entry in enumerate(entries):
+        if not entry:
+            raise InputError(f"exclude[{n}] names no field; allowed: {{field: value or values}}")
+    return entries
+
+
+def _combinations(grid: Grid) -> Iterator[dict[str, object]]:
+    ordered = [name for name in FIELDS if name in grid]
+    for values in itertools.product(*(grid[name] for name in ordered)):
+        yield dict(zip(ordered, values, strict=True))
+
+
+def _matches(condition: Condition, entry: Grid) -> bool:
+    return all(getattr(condition, name) in values for name, values in entry.items())
+
+
+def _order(condition: Condition) -> tuple[tuple[bool, object], ...]:
+    """Conditions are sorted by their fields, numbers by size and names by alphabet, None first."""
+    return tuple((value is not None, value) for value in condition.values().values())
+
+
+def _word(value: object) -> str:
+    return value.name if isinstance(value, Task | Init) else str(value)

@@ -1,0 +1,133 @@
+"""Weights in .npz files: of one network, W1 (D, H), b1 (H,), W2 (H, 1), b2 (1,), or of one for each seed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from experiments.errors import InputError
+from experiments.store.files import replacing
+from experiments.study.fields import known_keys, make_condition
+from nnxor.condition import Condition
+from nnxor.network.draws import Weights
+from nnxor.network.inits import GivenWeights
+
+NAMES = ("W1", "b1", "W2", "b2")
+
+
+def load_weights(path: Path, dtype: np.dtype, key: str = "weights") -> Weights:
+    """The network in a file, as a batch of one in this dtype; InputError says what is wrong with the file."""
+    arrays = _read_arrays(path, key, "W1 (D,H), b1 (H,), W2 (H,1), b2 (1,)")
+    W1, b1, W2, b2 = (arrays[name] for name in NAMES)
+    hidden = W1.shape[1] if W1.ndim == 2 else 0
+    if not hidden or b1.shape != (hidden,) or W2.shape != (hidden, 1) or b2.shape != (1,):
+        shapes = ", ".join(f"{name} {arrays[name].shape}" for name in NAMES)
+        raise InputError(f"{key}={path} holds {shapes}; allowed: W1 (D,H), b1 (H,), W2 (H,1), b2 (1,)")
+    _check_numbers(arrays, f"{key}={path}", dtype)
+    return Weights(W1[:, :, None] + 0.0, b1[:, None] + 0.0, W2 + 0.0, b2 + 0.0).astype(dtype)  # no -0: see draws
+
+
+def condition_of(weights: Weights, values: Mapping[str, object], name: str) -> Condition:
+    """The condition with these values, of the width of the network in file `name`; InputError if it does not fit."""
+    n_inputs, hidden, _ = weights.W1.shape
+    if values.get("hidden", hidden) != hidden:
+        raise InputError(f"hidden={values['hidden']} contradicts weights={name}, which has {hidden} units")
+    condition = make_condition({**values, "hidden": hidden})
+    task = condition.task
+    if n_inputs != task.n_inputs:
+        raise InputError(f"weights={name} is for {n_inputs} inputs; task={task.name} has {task.n_inputs}")
+    if not condition.bias and (weights.b1.any() or weights.b2.any()):
+        raise InputError(f"bias=false contradicts weights={name}, which has biases other than 0")
+    return condition
+
+
+def load_given(key: str, name: str) -> GivenWeights:
+    """One set of weights a seed: W1 (S, D, H), b1 (S, H), W2 (S, H, 1), b2 (S, 1), rounded to float32.
+
+    The shapes of a single network, without S, make one set. InputError says what is wrong.
+    """
+    form = "W1 (S,D,H), b1 (S,H), W2 (S,H,1), b2 (S,1): one set a seed"
+    arrays = _read_arrays(Path(name), key, form)
+    if arrays["W1"].ndim == 2:
+        arrays = {each: array[None] for each, array in arrays.items()}
+    W1, b1, W2, b2 = (arrays[each] for each in NAMES)
+    sets, _, hidden = W1.shape if W1.ndim == 3 else (0, 0, 0)
+    if 0 in W1.shape or b1.shape != (sets, hidden) or W2.shape != (sets, hidden, 1) or b2.shape != (sets, 1):
+        shapes = ", ".join(f"{each} {arrays[each].shape}" for each in NAMES)
+        raise InputError(f"{key}={name} holds {shapes}; allowed: {form}")
+    _check_numbers(arrays, f"{key}={name}", np.dtype(np.float32))
+    return _given(Path(name).name, [W1, b1, W2[:, :, 0], b2[:, 0]])
+
+
+def read_network(key: str, given: Mapping[str, object]) -> GivenWeights:
+    """One network as lists of numbers: W1 (D, H), b1 (H,), W2 (H,) and the number b2, with a name if it has one."""
+    known_keys(key, given, [*NAMES, "name"])
+    try:
+        arrays = {name: np.array(given[name], dtype=np.float64) for name in NAMES}
+    except (KeyError, ValueError, TypeError, OverflowError):
+        raise InputError(f"{key} must hold W1 (D,H), b1 (H,), W2 (H,) and b2, in plain numbers") from None
+    hidden = arrays["W1"].shape[-1] if arrays["W1"].ndim == 2 else 0
+    if not hidden or [arrays[name].shape for name in NAMES[1:]] != [(hidden,), (hidden,), ()]:
+        shapes = ", ".join(f"{name} {arrays[name].shape}" for name in NAMES)
+        raise InputError(f"{key} holds {shapes}; allowed: W1 (D,H), b1 (H,), W2 (H,), b2 ()")
+    _check_numbers(arrays, key, np.dtype(np.float32))
+    return _given(str(given.get("name", "given")), [arrays[name][None] for name in NAMES])
+
+
+def _given(name: str, arrays: list[np.ndarray]) -> GivenWeights:
+    """Sets of weights along the first axis: W1 (S, D, H), b1 (S, H), W2 (S, H), b2 (S,)."""
+    moved = [np.moveaxis(array.astype(np.float32) + np.float32(0), 0, -1) for array in arrays]
+    plain = tuple(np.ascontiguousarray(array) for array in moved)
+    digest = hashlib.sha256(b"".join(np.array(a.shape).tobytes() + a.tobytes() for a in plain)).hexdigest()[:16]
+    return GivenWeights(name, digest, plain)
+
+
+def _read_arrays(path: Path, key: str, form: str) -> dict[str, np.ndarray]:
+    """The four arrays of a .npz file, whatever their shapes."""
+    try:
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in NAMES if name in file.files}
+    except FileNotFoundError:
+        raise InputError(f"{key}={path} does not exist; allowed: a .npz file with {', '.join(NAMES)}") from None
+    except Exception as error:  # a damaged file can fail in any way
+        raise InputError(f"{key}={path} is no .npz file of plain numbers ({' '.join(str(error).split())})") from None
+    absent = [name for name in NAMES if name not in arrays]
+    if absent:
+        raise InputError(f"{key}={path} lacks {', '.join(absent)}; it must hold {form}")
+    return arrays
+
+
+def _check_numbers(arrays: dict[str, np.ndarray], where: str, dtype: np.dtype) -> None:
+    for name in NAMES:
+        with np.errstate(over="ignore"):
+            plain = arrays[name].dtype.kind in "fiu" and np.isfinite(arrays[name].astype(dtype)).all()
+        if not plain:
+            raise InputError(f"{where}: {name} must hold real numbers, finite in {dtype}")
+
+
+def check_writable(path: Path) -> None:
+    """InputError, before any work, if the file could not be written."""
+    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise InputError(f"save={path} cannot be written; allowed: a file in a folder that is there")
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder for figures; InputError, before any work, if that cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"plot={path} cannot be a folder: {error.strerror or error}") from None
+
+
+def save_weights(path: Path, weights: Weights) -> None:
+    """Write the one network in `weights`; InputError if the file cannot be written."""
+    W1, b1, W2, b2 = weights.arrays()
+    try:
+        with replacing(path) as temporary, open(temporary, "wb") as file:
+            np.savez(file, W1=W1[:, :, 0], b1=b1[:, 0], W2=W2, b2=b2)
+    except OSError as error:
+        raise InputError(f"save={path} cannot be written: {error.strerror or error}") from None

@@ -1,0 +1,127 @@
+"""The initial weights of every seed: a pure function of (seed, shapes, init).
+
+The generator is counter-based (Philox 4x64-10: Salmon, Moraes, Dror & Shaw, "Parallel random
+numbers: as easy as 1, 2, 3", SC 2011). Its 256-bit counter is read as four words, lowest first:
+
+    (seed, draw, block, unit)
+
+and each counter yields four 64-bit numbers, so any seed is reached at once, consecutive seeds are
+one call a unit, and nothing depends on batch, order, worker or engine. Unit 0 is the output
+bias, units 1 ... H are the hidden ones: a width-4 network is the first four units of the
+width-10 one with that seed. Draw 0 is where a training starts, draw 1 what a rescue draws afresh
+and draw 2 how it chooses units (`nnxor.rescue`). Block 0 of a unit holds its bias, its output weight and its weights
+for the inputs 1 and 2, later blocks the further inputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Philox
+from numpy.typing import NDArray
+
+from nnxor.condition import Condition
+from nnxor.network.inits import Distribution, GivenWeights, Init
+from nnxor.protocol import ROOT_SEED
+
+Array = NDArray[np.floating]
+Uniforms = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The parameters of R networks: W1 (D, H, R), b1 (H, R), W2 (H, R), b2 (R,)."""
+
+    W1: Array
+    b1: Array
+    W2: Array
+    b2: Array
+
+    @property
+    def n_networks(self) -> int:
+        """Number of networks, R."""
+        return len(self.b2)
+
+    def astype(self, dtype: np.dtype) -> Weights:
+        """A copy in another dtype, with 0 for −0: what is left of a difference of 0 must not depend on who takes it."""
+        return Weights(*(array.astype(dtype) + dtype.type(0) for array in self.arrays()))
+
+    def arrays(self) -> tuple[Array, Array, Array, Array]:
+        """W1, b1, W2, b2."""
+        return self.W1, self.b1, self.W2, self.b2
+
+    def take(self, networks: NDArray[np.integer] | slice) -> Weights:
+        """The networks chosen along the last axis, copied."""
+        return Weights(*(array[..., networks].copy() for array in self.arrays()))
+
+
+def uniforms(unit: int, block: int, seeds: range, again: int = 0) -> Uniforms:
+    """Four uniforms in (0, 1) for each of consecutive seeds, shape (seeds, 4), 52 bits each."""
+    counter = (unit << 192) + (block << 128) + (again << 64) + seeds.start
+    raw = Philox(key=ROOT_SEED, counter=counter).random_raw(4 * len(seeds))
+    return (((raw >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52).reshape(-1, 4)
+
+
+def draw(
+    init: Init | GivenWeights,
+    n_inputs: int,
+    hidden: int,
+    seeds: range,
+    bias: bool = True,
+    again: int = 0,
+    scale: float = 1.0,
+) -> Weights:
+    """Initial weights of the networks with these seeds, rounded to float32.
+
+    `seeds` is a range of consecutive non-negative integers; `bias=False` leaves every bias 0;
+    `again` is the number of the draw, for those who draw a seed more than once; `scale` is a factor
+    on every weight and bias, drawn or given, before they are rounded (1 changes no bit). Fans are those
+    of the layer: D inputs and H outputs for the first, H inputs and one output for the second.
+    """
+    if seeds.step != 1 or seeds.start < 0 or seeds.stop > 2**63:
+        raise ValueError(f"seeds must be consecutive, from 0 to 2**63 - 1; got {seeds}")
+    if isinstance(init, GivenWeights):
+        return _given(init, n_inputs, hidden, seeds, bias, scale)
+    W1 = np.empty((n_inputs, hidden, len(seeds)), np.float32)
+    b1, W2 = (np.zeros((hidden, len(seeds)), np.float32) for _ in range(2))
+
+    def fill(out: Array, distribution: Distribution, u: Uniforms, fan_in: int, fan_out: int) -> None:
+        out[...] = (
+            scale * distribution.quantile(u, fan_in, fan_out) + 0.0
+        )  # no -0, whose sign engines need not agree on
+
+    for h in range(hidden):
+        u = uniforms(h + 1, 0, seeds, again)
+        if bias:
+            fill(b1[h], init.biases, u[:, 0], n_inputs, hidden)
+        fill(W2[h], init.weights, u[:, 1], hidden, 1)
+        for d in range(n_inputs):
+            if d >= 2 and (d - 2) % 4 == 0:
+                u = uniforms(h + 1, 1 + (d - 2) // 4, seeds, again)
+            fill(W1[d, h], init.weights, u[:, d + 2 if d < 2 else (d - 2) % 4], n_inputs, hidden)
+    b2 = np.zeros(len(seeds), np.float32)
+    if bias:
+        fill(b2, init.biases, uniforms(0, 0, seeds, again)[:, 0], hidden, 1)
+    return Weights(W1, b1, W2, b2)
+
+
+def initial_weights(condition: Condition, seeds: range, again: int = 0) -> Weights:
+    """Where the trainings of a condition with these seeds start (see `draw`)."""
+    c = condition
+    return draw(c.init, c.task.n_inputs, c.hidden, seeds, c.bias, again, c.scale)
+
+
+def _given(init: GivenWeights, n_inputs: int, hidden: int, seeds: range, bias: bool, scale: float) -> Weights:
+    if (init.n_inputs, init.hidden) != (n_inputs, hidden) or seeds.stop > init.n_sets:
+        raise ValueError(
+            f"{init.name} holds {init.n_sets} sets for {init.n_inputs} inputs and {init.hidden} units; "
+            f"asked for {n_inputs} inputs, {hidden} units and seeds up to {seeds.stop - 1}"
+        )
+    weights = Weights(*init.arrays).take(slice(seeds.start, seeds.stop))
+    if not bias:
+        weights.b1[:], weights.b2[:] = 0, 0
+    if scale != 1:
+        with np.errstate(over="ignore"):  # such a training diverges, and says so
+            return Weights(*((scale * array.astype(np.float64)).astype(array.dtype) for array in weights.arrays()))
+    return weights
