@@ -20,7 +20,7 @@ class Named(Protocol):
 Entry = TypeVar("Entry", bound=Named)
 
 
-class UnknownName(ValueError):
+class UnknownNameError(ValueError):
     """A name that no entry has; the message says what is allowed."""
 
 
@@ -57,5 +57,5 @@ class Registry(dict[str, Entry]):
             importlib.import_module(f"{package}.{name}")
 
     def __missing__(self, name: str) -> Entry:
-        """Raise UnknownName."""
-        raise UnknownName(f"{self.what}={name} is unknown; {hint(str(name), self)}")
+        """Raise UnknownNameError."""
+        raise UnknownNameError(f"{self.what}={name} is unknown; {hint(str(name), self)}")

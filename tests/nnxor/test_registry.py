@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from nnxor.registry import Registry, UnknownName
+from nnxor.registry import Registry, UnknownNameError
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ def fruits() -> Registry[Fruit]:
 
 
 def test_an_unknown_name_raises_with_the_nearest_name_and_what_is_allowed() -> None:
-    with pytest.raises(UnknownName, match="^fruit=peer is unknown; did you mean pear[?] allowed: apple, pear$"):
+    with pytest.raises(UnknownNameError, match=r"^fruit=peer is unknown; did you mean pear[?] allowed: apple, pear$"):
         fruits()["peer"]
 
 
