@@ -132,7 +132,7 @@ def explain_number(config: Mapping[str, Any], condition: Condition) -> Condition
     if not found.matches or found.loss == condition.loss or found.loss not in LOSSES:
         return condition
     of_bce = {"output": "sigmoid", "success": Success("threshold")} if found.loss == "bce" else {}
-    return replace(condition, loss=found.loss, **of_bce)
+    return replace(condition, loss=found.loss, **of_bce)  # type: ignore[arg-type]
 
 
 def refuse_unknown_levels(condition: Condition) -> None:
