@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from experiments.errors import InputError
+from experiments.messages import hint
 from experiments.study import catalog
 from experiments.study.axes import spell_out
 from experiments.study.fields import (
@@ -27,8 +28,8 @@ from nnxor.network.inits import GivenWeights, Init
 from nnxor.network.tasks import Task
 
 KEYS = [
-    "name", "question", "base", "grid", "blocks", "exclude", "seeds", "success", "record", "certify", "union",
-    "published",
+    "name", "question", "asks", "hero", "base", "grid", "blocks", "exclude", "seeds", "success", "record", "certify",
+    "union", "published",
 ]  # fmt: skip
 """The keys of a study's file."""
 
@@ -84,6 +85,7 @@ def read_study(config: Mapping[str, object]) -> Study:
     found = {condition.key: condition for mine in each for condition in mine}
     conditions = tuple(sorted(found.values(), key=_order))
     _refuse_namesakes(conditions)
+    _check_report(config)
     published = [
         entry for part, mine in zip(parts, each, strict=True) for entry in read_published(part["published"], mine)
     ]
@@ -216,6 +218,16 @@ def _question(value: object) -> str:
     if not isinstance(value, str) or value == "???":
         raise InputError(f"question={value} is not allowed; allowed: a sentence")
     return value
+
+
+def _check_report(config: Mapping[str, object]) -> None:
+    """InputError for what the report could not answer: it is told the fields that the question asks about."""
+    asks, hero = config.get("asks"), config.get("hero")
+    for name in [] if asks is None else _listed(asks):
+        if name not in FIELDS:
+            raise InputError(f"asks={name} is unknown; {hint(str(name), list(FIELDS))}")
+    if hero is not None and not (isinstance(hero, str) and re.fullmatch("[a-z][a-z_]*", hero)):
+        raise InputError(f"hero={hero} is not allowed; allowed: the name of a figure, such as success_rate")
 
 
 def _conditions(config: Mapping[str, object]) -> tuple[Condition, ...]:
