@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from experiments.errors import InputError
-from experiments.messages import hint
 from experiments.study import catalog
 from experiments.study.axes import spell_out
 from experiments.study.fields import (
@@ -26,6 +25,7 @@ from experiments.study.published_figures import Published, read_published
 from nnxor.condition import Condition, Success
 from nnxor.network.inits import GivenWeights, Init
 from nnxor.network.tasks import Task
+from nnxor.registry import hint
 
 KEYS = [
     "name", "question", "asks", "hero", "base", "grid", "blocks", "exclude", "seeds", "success", "record", "certify",
@@ -225,7 +225,7 @@ def _check_report(config: Mapping[str, object]) -> None:
     asks, hero = config.get("asks"), config.get("hero")
     for name in [] if asks is None else _listed(asks):
         if name not in FIELDS:
-            raise InputError(f"asks={name} is unknown; {hint(str(name), list(FIELDS))}")
+            raise InputError(f"asks={name} is unknown; {hint(str(name), FIELDS)}")
     if hero is not None and not (isinstance(hero, str) and re.fullmatch("[a-z][a-z_]*", hero)):
         raise InputError(f"hero={hero} is not allowed; allowed: the name of a figure, such as success_rate")
 
