@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.errors import InputError
-from experiments.study.fields import known_keys, positive, switch, whole
+from experiments.study.fields import checked, known_keys, switch, whole
 from experiments.study.study import KEYS
-from nnxor import engines
+from nnxor import checks, engines
 
 BACKENDS = ("auto", "threads", "loky", "dask")
 PARALLEL = ["backend", "n_jobs", "batch"]
@@ -126,8 +126,8 @@ def _cluster(parallel: Mapping[str, object]) -> Cluster:
         raise InputError(f"parallel.address={address} is not allowed; allowed: tcp://HOST:PORT, tls://HOST:PORT")
     return Cluster(
         address=None if address is None else str(address),
-        timeout=None if timeout is None else positive("parallel.timeout", timeout),
-        wait=positive("parallel.wait", parallel.get("wait")),
+        timeout=None if timeout is None else checked("parallel.timeout", timeout, checks.positive),
+        wait=checked("parallel.wait", parallel.get("wait"), checks.positive),
     )
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import pytest
 
 from experiments.study import catalog
-from nnxor.condition import SETTINGS, Condition, Success
+from nnxor.condition import FIELDS, Condition, Success
 from nnxor.network.inits import Distribution, Init
 from nnxor.network.tasks import XOR, Task
 
@@ -49,8 +48,7 @@ def test_every_field_counts() -> None:
         "rescue": "nothing",
         "success": Success("margin", 0.1),
     }
-    fields = {field.name for field in dataclasses.fields(Condition)}
-    assert changes.keys() == fields - SETTINGS.keys() | {"relu_at_zero"}
+    assert changes.keys() == {name for name, about in FIELDS.items() if not about.setting} | {"relu_at_zero"}
     keys = {Condition(**{name: value}).key for name, value in changes.items()}  # type: ignore[arg-type]
     assert len(keys | {Condition().key}) == len(changes) + 1
 
