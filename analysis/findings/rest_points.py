@@ -43,7 +43,7 @@ KIND_NAMES = {
 
 @dataclass(frozen=True)
 class Resting:
-    """The stuck runs of one `condition` (a row) or of one level: how many have a certificate, the share of each kind."""
+    """The stuck runs of one `condition` (a row) or level: how many have a certificate, the share of each kind."""
 
     name: str
     n: int
