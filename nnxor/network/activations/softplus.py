@@ -16,7 +16,8 @@ class Softplus:
     def forward(self, x: Array) -> Array:
         """Activations, shape of x."""
         self.x = x
-        return np.asarray(np.logaddexp(x, x.dtype.type(0)))
+        y: Array = np.logaddexp(x, x.dtype.type(0))
+        return y
 
     def backward(self, dout: Array) -> Array:
         """Gradient with respect to x: `dout` times the sigmoid of x."""
