@@ -293,7 +293,7 @@ def _range(summary: pd.DataFrame, which: str) -> str:
 
     if len(summary) == 1:
         return ""
-    worst, best = (summary.loc[at] for at in (summary["solved_rate"].idxmin(), summary["solved_rate"].idxmax()))
+    worst, best = (summary.iloc[at] for at in (summary["solved_rate"].argmin(), summary["solved_rate"].argmax()))
     ends = [
         f"{words.rate(Rate.of(int(each['solved']), int(each['n'])))} ({words.condition(each, swept(summary))})"
         for each in (worst, best)

@@ -170,7 +170,7 @@ def _merged_panel(ax: Axes, part: pd.DataFrame, patterns: list[str], inits: list
 
 
 def _merged_bars(
-    ax: Axes, mine: pd.DataFrame, patterns: list[str], y: NDArray[np.float64], height: float, init: str,
+    ax: Axes, mine: pd.DataFrame, patterns: list[str], y: NDArray[np.floating[Any]], height: float, init: str,
     look: dict[str, Any],
 ) -> None:  # fmt: skip
     """Bars of one init: the share of each pattern with its interval, and its count."""

@@ -15,7 +15,7 @@ from matplotlib.patches import Patch
 
 from analysis.text import words
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "font.family": "DejaVu Sans",

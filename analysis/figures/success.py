@@ -108,7 +108,7 @@ def describe_success_rate(trials: pd.DataFrame) -> str:
 def _extremes(trials: pd.DataFrame) -> str:
     summary = summarise(trials)
     fields = swept(trials)
-    best, worst = (summary.loc[at] for at in (summary["solved_rate"].idxmax(), summary["solved_rate"].idxmin()))
+    best, worst = (summary.iloc[at] for at in (summary["solved_rate"].argmax(), summary["solved_rate"].argmin()))
     text = [
         f"{words.condition(row, fields)} with {words.rate(Rate.of(row['solved'], row['n']))}" for row in (best, worst)
     ]
@@ -162,8 +162,7 @@ def map_fields(trials: pd.DataFrame) -> tuple[str, str]:
     if len(fields) < 2:
         raise NotApplicable("a map needs two swept fields")
     across = next((name for name in ("lr", "hidden") if name in fields), fields[0])
-    down = next((name for name in ("init", "hidden") if name in fields and name != across), None)
-    down = down or next(name for name in fields if name != across)
+    down = next(name for name in ("init", "hidden", *fields) if name in fields and name != across)
     if trials[across].nunique() * trials[down].nunique() > MOST_CELLS:
         raise NotApplicable(f"its cells would be too small for their numbers (more than {MOST_CELLS})")
     return across, down
