@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -26,9 +28,9 @@ LN2 = math.log(2)
     ],
 )
 def test_every_loss_has_the_same_three_traps_at_levels_of_its_own(
-    fields: dict[str, object], expected: list[float]
+    fields: dict[str, Any], expected: list[float]
 ) -> None:
-    condition = Condition().with_(**fields)
+    condition = replace(Condition(), **fields)
     found = traps(condition)
     assert [trap.name for trap in found] == ["1/4", "1/3", "1/2"]
     assert [trap.outcome for trap in found] == ["stuck_1/4", "stuck_1/3", "stuck_1/2"]
@@ -54,5 +56,5 @@ def test_xor_is_known_by_its_shape_and_not_by_its_name() -> None:
     [{"bias": False}, {"activation": "leaky_relu"}, {"activation": "tanh"}, {"output": "sigmoid"}],
     ids=str,
 )
-def test_networks_that_rest_at_levels_of_their_own_have_no_named_traps(fields: dict[str, object]) -> None:
-    assert traps(Condition().with_(**fields)) == ()
+def test_networks_that_rest_at_levels_of_their_own_have_no_named_traps(fields: dict[str, Any]) -> None:
+    assert traps(replace(Condition(), **fields)) == ()
