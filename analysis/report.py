@@ -162,8 +162,8 @@ def picture(plot: Plot, data: pd.DataFrame, folder: Path) -> Picture:
     try:
         text = plot.describe(data)
     except NotApplicable as reason:
-        for suffix in ("png", "svg"):
-            (folder / f"{plot.name}.{suffix}").unlink(missing_ok=True)
+        for ending in (".png", ".svg", "-phone.svg"):
+            (folder / f"{plot.name}{ending}").unlink(missing_ok=True)
         return Picture(plot.name, plot.title, plot.reading, str(reason))
     return Picture(plot.name, plot.title, plot.reading, text, _embedded(folder / plot.name), *_size(folder / plot.name))
 

@@ -24,7 +24,7 @@ from analysis.figures.layout import (
     thin_field,
     widest,
 )
-from analysis.figures.style import DASHES, MARKERS, NotApplicable, panels, percent_axis, series_colours, styled
+from analysis.figures.style import DASHES, MARKERS, NotApplicable, panels, percent_axis, series_colours, styled, tips
 from analysis.findings.statistics import Rate
 from analysis.findings.summary import summarise
 from analysis.text import words
@@ -66,6 +66,9 @@ def _lines(ax: Axes, summary: pd.DataFrame, field: str, series: str | None) -> N
             x, rate, yerr=np.maximum(np.array(bars), 0), label=label, color=colours[i], marker=MARKERS[i % 7],
             linestyle=DASHES[i % 7], capsize=3, elinewidth=1.1, markeredgecolor="white", markeredgewidth=0.7,
         )  # fmt: skip
+        rates = Rate.of_all(part["solved"], part["n"])
+        names = (words.condition(row, filter(None, (series, field))) for _, row in part.iterrows())
+        tips(ax, x, rate, [f"{name}: {words.rate(each)}" for name, each in zip(names, rates, strict=True)])
 
 
 def place(ax: Axes, field: str, summary: pd.DataFrame) -> dict[Any, float]:
