@@ -16,11 +16,11 @@ class Softplus:
     def forward(self, x: Array) -> Array:
         """Activations, shape of x."""
         self.x = x
-        return np.asarray(np.logaddexp(x, x.dtype.type(0)))
+        return np.logaddexp(x, x.dtype.type(0))
 
     def backward(self, dout: Array) -> Array:
         """Gradient with respect to x: `dout` times the sigmoid of x."""
-        z = np.exp(-np.abs(self.x))
+        z: Array = np.exp(-np.abs(self.x))
         one = z.dtype.type(1)
         return dout * (np.where(self.x >= 0, one, z) / (one + z))
 
