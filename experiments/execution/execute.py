@@ -98,7 +98,7 @@ def execute(
     if cluster is not None:
         from experiments.execution.cluster import stream
 
-        yield from stream(batches, engine, n_jobs, cluster)
+        yield from stream(iter(batches), engine, n_jobs, cluster)
         return
     numbered = enumerate(batches)
     deaths = 0
