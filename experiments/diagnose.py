@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from experiments.cli import named, start
@@ -19,16 +20,6 @@ if TYPE_CHECKING:
 
 TRIES = 200
 """Times that each intervention is tried on a network, with other draws."""
-
-RESCUES = {
-    "nothing": "nothing",
-    "redraw_dead": "fresh dead units",
-    "redraw_alive": "as many fresh live units",
-    "redraw_all": "a fresh network",
-    "leaky": "a leaky ReLU",
-    "nudge_bias": "lifting the dead units' biases",
-}
-"""Interventions that are tried, in words."""
 
 MOST_ROWS = 8
 """Rows of the largest task whose traps are looked up: for more that takes minutes."""
@@ -131,7 +122,7 @@ def explain_number(config: Mapping[str, Any], condition: Condition) -> Condition
     if not found.matches or found.loss == condition.loss or found.loss not in LOSSES:
         return condition
     of_bce = {"output": "sigmoid", "success": Success("threshold")} if found.loss == "bce" else {}
-    return condition.with_(loss=found.loss, **of_bce)
+    return replace(condition, loss=found.loss, **of_bce)  # type: ignore[arg-type]
 
 
 def refuse_unknown_levels(condition: Condition) -> None:
@@ -254,7 +245,7 @@ def _columns(condition: Condition, weights: Weights, epochs: int) -> dict[str, n
     from nnxor import engines
     from nnxor.diagnosis import diagnose as columns_of
 
-    longer = condition.with_(epochs=epochs)
+    longer = replace(condition, epochs=epochs)
     trained = engines.load(engines.fastest()[0])(longer, weights, range(weights.n_networks))
     return columns_of(longer, weights, trained)
 
@@ -351,23 +342,26 @@ def _say_future(condition: Condition, weights: Weights, now: Mapping[str, Any]) 
 
 
 def _say_rescues(condition: Condition, weights: Weights) -> None:
-    """What frees this network, by trying it: the interventions of `nnxor.rescue`, with many draws of each."""
+    """What frees this network, by trying it: the interventions (`nnxor.interventions`), with many draws of each."""
     import numpy as np
 
     from experiments.execution.progress import paragraph, say
-    from nnxor.rescue import alive, intervene, onward_condition
+    from nnxor.interventions import INTERVENTIONS, alive
+    from nnxor.rescue import intervene, onward_condition
 
     parts = []
-    for name, words in RESCUES.items():
-        useless = name in ("redraw_dead", "redraw_alive", "nudge_bias") and alive(condition, weights).all()
-        if useless or (name == "nudge_bias" and not condition.bias):
+    any_dead = not alive(condition, weights).all()
+    for name, entry in INTERVENTIONS.items():
+        tried = replace(condition, rescue=name)
+        if entry.refused(tried) or (entry.needs_dead and not any_dead):
             continue
-        tried = condition.with_(rescue=name)
-        n = TRIES if name.startswith("redraw") else 1  # the others draw nothing
+        n = TRIES if entry.draws else 1
         changed = intervene(tried, weights.take(np.zeros(n, np.intp)), range(n))
         outcome = _columns(onward_condition(tried), changed, condition.epochs)["outcome"]
         solved = int(np.sum(outcome == "solved"))
-        parts.append(f"{words} {_percent(solved, n)} % of {n}" if n > 1 else f"{words} {'yes' if solved else 'no'}")
+        parts.append(
+            f"{entry.label} {_percent(solved, n)} % of {n}" if n > 1 else f"{entry.label} {'yes' if solved else 'no'}"
+        )
     say(paragraph(f"What frees it, in {condition.epochs:,} more epochs: {'; '.join(parts)}."))
 
 

@@ -7,8 +7,8 @@ import os
 import signal
 import warnings
 from collections.abc import Generator, Iterable, Iterator
+from dataclasses import replace
 
-import numpy as np
 import pyarrow as pa
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -19,9 +19,8 @@ from experiments.store.columns import failed_table, part_table
 from experiments.store.counts import count_rows
 from experiments.study.batches import Batch
 from nnxor import engines
-from nnxor.condition import Condition
-from nnxor.network.draws import Weights, initial_weights
-from nnxor.rescue import onward_condition, train_and_diagnose
+from nnxor.rescue import onward_condition
+from nnxor.trial import trials
 
 Result = tuple[Batch, pa.Table]
 
@@ -35,7 +34,8 @@ MOST_DEATHS = 3
 def train_batch(batch: Batch, engine: str) -> Result:
     """Draw, train and diagnose a batch. An exception becomes rows with a status, not a lost run."""
     try:
-        table = _train(batch, engine)
+        found = trials(batch.condition, batch.seeds, engines.load(engine), batch.certify)
+        table = part_table(found.columns, batch.seeds)
     except Exception as error:  # whatever a training does, the others go on
         return batch, failed(batch, f"{type(error).__name__}: {error}")
     return batch, as_recorded(batch, table)
@@ -51,26 +51,6 @@ def as_recorded(batch: Batch, rows: pa.Table) -> pa.Table:
     return count_rows(rows) if batch.record == "summary" else rows
 
 
-def _train(batch: Batch, engine: str) -> pa.Table:
-    condition = batch.condition
-    start = initial_weights(condition, batch.seeds)
-    weights, columns = train_and_diagnose(engines.load(engine), condition, start, batch.seeds)
-    if batch.certify:
-        columns["minimum"] = certificates(onward_condition(condition), columns["outcome"], weights)
-    return part_table(columns, batch.seeds)
-
-
-def certificates(condition: Condition, outcome: np.ndarray, weights: Weights) -> np.ndarray:
-    """The kind of point that each stuck run rests at (`nnxor.landscape.certificate`); the empty text for other runs."""
-    from nnxor.landscape.certificate import certify
-
-    kinds = np.full(len(outcome), "", dtype="<U7")
-    stuck = np.flatnonzero(np.char.startswith(outcome, "stuck"))
-    if len(stuck):
-        kinds[stuck] = certify(condition, weights.take(stuck)).kind
-    return kinds
-
-
 def warm_up(batches: Iterable[Batch], engine: str) -> None:
     """Run each kernel for an epoch, so that what has to be compiled is, once, before workers start."""
     if engine != "numba":
@@ -84,7 +64,7 @@ def warm_up(batches: Iterable[Batch], engine: str) -> None:
             if kind not in seen:
                 seen.add(kind)
                 seed = batch.seeds.start
-                train_batch(Batch(condition.with_(epochs=1), range(seed, seed + 1)), engine)  # whatever goes wrong
+                train_batch(Batch(replace(condition, epochs=1), range(seed, seed + 1)), engine)  # whatever goes wrong
 
 
 def execute(

@@ -20,13 +20,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import reduce
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor.condition import Condition
 from nnxor.network.draws import Weights
 from nnxor.network.losses import error_weight, sigmoid
+
+if TYPE_CHECKING:
+    from nnxor.condition import Condition
 
 Array = NDArray[np.floating]
 

@@ -1,0 +1,211 @@
+"""Numbers: what the arithmetic of an epoch is written in.
+
+A number is a NumPy array (or scalar) of float32 or float64, or a `Symbol` that stands for one. Rules are ordinary
+functions over numbers. Called with arrays they compute; called with symbols they leave a straight-line program on a
+`Tape`, which `nnxor.arithmetic.printers` writes as Numba and as JavaScript source.
+
+Allowed are +, −, ×, ÷, comparisons, `&`, `|`, `~` of comparisons, and the functions of this module. Each gives one
+correctly rounded result in the number's dtype, or an exact one, so that a rule gives the same bits wherever it runs.
+Python floats among the operands are rounded to the dtype of the other operand. A rule may ask a number for its
+`dtype`, and never for its value: there is no `if` over numbers, only `where`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import reduce
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Number = Any
+"""An array, a scalar of NumPy, or a `Symbol`; also the booleans that comparisons of them give."""
+
+
+class Symbol:
+    """A number that is not known yet: an input, a constant, or the result of an operation on other symbols."""
+
+    __slots__ = ("arguments", "dtype", "operation", "tape")
+
+    def __init__(self, tape: Tape, operation: str, arguments: tuple[Any, ...], dtype: np.dtype) -> None:
+        self.tape, self.operation, self.arguments, self.dtype = tape, operation, arguments, dtype
+
+    def _with(self, operation: str, other: object, *, swapped: bool = False) -> Symbol:
+        number = self.tape.number(other, self.dtype)
+        pair = (number, self) if swapped else (self, number)
+        boolean = operation in ("<", "<=", ">", ">=")
+        return self.tape.result(operation, pair, np.dtype(np.bool_) if boolean else self.dtype)
+
+    def __add__(self, other: object) -> Symbol:
+        return self._with("+", other)
+
+    def __radd__(self, other: object) -> Symbol:
+        return self._with("+", other, swapped=True)
+
+    def __sub__(self, other: object) -> Symbol:
+        return self._with("-", other)
+
+    def __rsub__(self, other: object) -> Symbol:
+        return self._with("-", other, swapped=True)
+
+    def __mul__(self, other: object) -> Symbol:
+        return self._with("*", other)
+
+    def __rmul__(self, other: object) -> Symbol:
+        return self._with("*", other, swapped=True)
+
+    def __truediv__(self, other: object) -> Symbol:
+        return self._with("/", other)
+
+    def __rtruediv__(self, other: object) -> Symbol:
+        return self._with("/", other, swapped=True)
+
+    def __gt__(self, other: object) -> Symbol:
+        return self._with(">", other)
+
+    def __ge__(self, other: object) -> Symbol:
+        return self._with(">=", other)
+
+    def __lt__(self, other: object) -> Symbol:
+        return self._with("<", other)
+
+    def __le__(self, other: object) -> Symbol:
+        return self._with("<=", other)
+
+    def __and__(self, other: object) -> Symbol:
+        return self._with("&", other)
+
+    def __or__(self, other: object) -> Symbol:
+        return self._with("|", other)
+
+    def __invert__(self) -> Symbol:
+        return self.tape.result("~", (self,), self.dtype)
+
+    def __neg__(self) -> Symbol:
+        return self.tape.result("neg", (self,), self.dtype)
+
+    def __bool__(self) -> bool:
+        raise TypeError("a symbol has no value: use where(condition, a, b)")
+
+
+class Tape:
+    """A straight-line program: operations in the order in which they were asked for, each only once."""
+
+    def __init__(self, dtype: np.dtype) -> None:
+        self.dtype = np.dtype(dtype)
+        self.results: list[Symbol] = []
+        self._known: dict[tuple[Any, ...], Symbol] = {}
+
+    def input(self, name: str, dtype: np.dtype | None = None) -> Symbol:
+        """A number that the program is given under a name: in source, whatever may stand there."""
+        return self._once("input", (name,), (name,), dtype or self.dtype)
+
+    def number(self, value: object, dtype: np.dtype) -> Symbol:
+        """A symbol as it is; another value as a constant, rounded to the dtype."""
+        if isinstance(value, Symbol):
+            return value
+        constant = dtype.type(value).item()
+        return self._once("constant", (repr(constant), dtype), (constant,), dtype)
+
+    def result(self, operation: str, arguments: tuple[Symbol, ...], dtype: np.dtype) -> Symbol:
+        """The result of an operation."""
+        return self._once(operation, tuple(map(id, arguments)), arguments, dtype)
+
+    def _once(self, operation: str, key: tuple[Any, ...], arguments: tuple[Any, ...], dtype: np.dtype) -> Symbol:
+        if (operation, *key) not in self._known:
+            symbol = self._known[operation, *key] = Symbol(self, operation, arguments, dtype)
+            if operation not in ("input", "constant"):
+                self.results.append(symbol)
+        return self._known[operation, *key]
+
+
+def where(condition: Number, yes: Number, no: Number) -> Number:
+    """`yes` where the condition holds and `no` elsewhere; one of both may be a Python float."""
+    if isinstance(condition, Symbol):
+        dtype = next((side.dtype for side in (yes, no) if isinstance(side, Symbol)), condition.tape.dtype)
+        tape = condition.tape
+        return tape.result("where", (condition, tape.number(yes, dtype), tape.number(no, dtype)), dtype)
+    dtype = next(side.dtype for side in (yes, no) if hasattr(side, "dtype"))
+    return np.where(condition, _as(yes, dtype), _as(no, dtype))
+
+
+def _as(value: Number, dtype: np.dtype) -> Number:
+    return value if hasattr(value, "dtype") else dtype.type(value)
+
+
+def sqrt(x: Number) -> Number:
+    """The square root, correctly rounded."""
+    return _operation("sqrt", x) if isinstance(x, Symbol) else np.sqrt(x)
+
+
+def absolute(x: Number) -> Number:
+    """|x|, exact; the sign of zero and of NaN is cleared."""
+    return _operation("abs", x) if isinstance(x, Symbol) else np.abs(x)
+
+
+def maximum(x: Number, y: Number) -> Number:
+    """The larger of both, that is x if x > y, else y: y also where one of them is not a number."""
+    return where(x > y, x, y)
+
+
+def minimum(x: Number, y: Number) -> Number:
+    """The smaller of both, that is x if x < y, else y: y also where one of them is not a number."""
+    return where(x < y, x, y)
+
+
+def rounded(x: Number) -> Number:
+    """The nearest whole number, ties to even, for |x| < 2^22 (float32) or 2^51 (float64)."""
+    magic = 1.5 * 2.0 ** layout(x.dtype).mantissa
+    return (x + magic) - magic
+
+
+def power_of_two(n: Number) -> Number:
+    """2^n, exact, for a whole number n in the range of normal numbers: −126 … 127, or −1022 … 1023 in float64.
+
+    What lies beyond, or is not whole or no number, gives something that is not defined: do not let it through.
+    """
+    if isinstance(n, Symbol):
+        return _operation("power_of_two", n)
+    bits = layout(n.dtype)
+    with np.errstate(invalid="ignore"):
+        return ((n + bits.bias).astype(bits.integer) << bits.mantissa).view(n.dtype)
+
+
+def exponent(x: Number) -> Number:
+    """The whole number n with 2^n ≤ x < 2^(n+1), for a positive normal x (0 and subnormal ones give −bias)."""
+    if isinstance(x, Symbol):
+        return _operation("exponent", x)
+    bits = layout(x.dtype)
+    return (x.view(bits.integer) >> bits.mantissa).astype(x.dtype) - bits.bias
+
+
+def in_order(terms: Iterable[Number]) -> Number:
+    """The sum of the terms from the first to the last."""
+    return reduce(lambda total, term: total + term, terms)
+
+
+def every(conditions: Iterable[Number]) -> Number:
+    """Whether all conditions hold."""
+    return reduce(lambda so_far, one: so_far & one, conditions)
+
+
+def some(conditions: Iterable[Number]) -> Number:
+    """Whether one of the conditions holds."""
+    return reduce(lambda so_far, one: so_far | one, conditions)
+
+
+class Layout(NamedTuple):
+    """A floating-point format: bits of the mantissa, the exponent's bias, and the integer type of the same size."""
+
+    mantissa: int
+    bias: int
+    integer: type[np.signedinteger[Any]]
+
+
+def layout(dtype: np.dtype) -> Layout:
+    """The format of float32 or float64."""
+    return Layout(23, 127, np.int32) if np.dtype(dtype) == np.float32 else Layout(52, 1023, np.int64)
+
+
+def _operation(name: str, x: Symbol) -> Symbol:
+    return x.tape.result(name, (x,), x.dtype)
