@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import itertools
 import logging
 import pickle
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
-from pathlib import Path
 from typing import NoReturn
 
 import distributed
 import pyarrow as pa
 
-import nnxor
 from experiments.errors import RunError
-from experiments.execution import execute
+from experiments.execution import worker
 from experiments.execution.options import Cluster
 from experiments.execution.progress import say
-from experiments.store.columns import Digest
-from experiments.study.batches import Batch
-from nnxor import protocol
+from experiments.study.batches import Batch, Result
 from nnxor.condition import Condition
 
 AHEAD = 3  # batches on their way for each thread: one at work, the others so that it never waits
@@ -33,39 +26,6 @@ MOST_LOSSES = 3  # times that all workers may die that a batch could go to, or d
 LOOK_EVERY = 0.5  # seconds between two looks at which workers there are
 QUIET = {"silence_logs": logging.CRITICAL, "dashboard_address": "127.0.0.1:0"}
 DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"  # Ctrl-C is for this process, which ends workers
-
-
-class Call:
-    """A call that happens where it is unpickled: dask's scheduler, which may lack this package, unpickles no more."""
-
-    def __init__(self, *call: object) -> None:
-        self.call = call
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return self.call[0], self.call[1:]
-
-
-def train(batch: Batch, engine: str) -> pa.Table:
-    """Train a batch on a worker."""
-    return execute.train_batch(batch, engine)[1]
-
-
-def facts(engine: str, condition: Condition) -> dict[str, object]:
-    """What must be equal on two machines that train a study together; compiles the kernel by the way."""
-    table = train(Batch(replace(condition, epochs=min(condition.epochs, 64)), range(16)), engine)
-    bits, source = Digest(), hashlib.sha256()
-    bits.update(table)
-    for path in sorted(Path(nnxor.__file__).parent.rglob("*.py")):
-        source.update(path.read_bytes())
-    error = table["error"][0].as_py()
-    trained = bits.hexdigest()[:12] if condition.exact and engine != "reference" else "works"
-    return {
-        "Python": "{}.{}".format(*sys.version_info),
-        "dask.distributed": distributed.__version__,
-        "protocol": protocol.PROTOCOL_VERSION,
-        "source of nnxor": source.hexdigest()[:12],
-        f"a training by engine {engine}": error or trained,
-    }
 
 
 @contextmanager
@@ -90,11 +50,7 @@ def connected(n_jobs: int, cluster: Cluster) -> Iterator[distributed.Client]:
 
 
 class Window:
-    """The workers of a scheduler, and the few batches that are on their way to them, each with how often it was lost.
-
-    Batches are taken only as workers can have them, and results come as they finish. RunError if the scheduler is
-    gone, there is no worker, or none that can take part.
-    """
+    """The workers of a scheduler, and the few batches that are on their way to them, each with how often it was lost."""
 
     def __init__(self, client: distributed.Client, cluster: Cluster, engine: str) -> None:
         self.client, self.wait, self.engine = client, cluster.wait, engine
@@ -106,9 +62,9 @@ class Window:
         self.unfit: dict[str, str] = {}
         self.staffed, self.next_look = time.monotonic(), 0.0
 
-    def train(self, batches: Iterator[Batch], probe: Condition) -> Iterator[execute.Result]:
+    def train(self, batches: Iterator[Batch], probe: Condition) -> Iterator[Result]:
         """Train the batches; lost ones alone, when nothing else is on its way, so that it shows which of them it is."""
-        here, more = facts(self.engine, probe), True
+        here, more = worker.facts(self.engine, probe), True
         while more or self.lost or self.flights:
             if time.monotonic() >= self.next_look:
                 self.look(here, probe)
@@ -117,7 +73,7 @@ class Window:
                 more = sum(self.send(batch, 0) for batch in itertools.islice(batches, free)) == free
             elif self.lost[0][1] >= MOST_LOSSES:
                 batch, _ = self.lost.pop(0)
-                yield batch, execute.failed(batch, "all workers died that tried to train it")
+                yield batch, worker.failed(batch, "all workers died that tried to train it")
             elif self.fit and not self.flights:
                 self.send(*self.lost.pop(0))
             time.sleep(0.005)
@@ -127,21 +83,20 @@ class Window:
                 future.release()  # an interrupt that falls into its destructor would be lost
 
     def send(self, batch: Batch, losses: int) -> bool:
-        """Send a batch to any of the workers that can take part."""
-        call = pickle.dumps(Call(train, batch, self.engine))
+        """Send a batch to the workers that can take part, whichever has time first."""
+        call = pickle.dumps(worker.Call(worker.train_batch, batch, self.engine))
         future = self.client.submit(pickle.loads, call, workers=list(self.fit), pure=False)
         self.flights[future] = batch, losses, set(self.fit)
         self.finished.add(future)
         return True
 
-    def land(self, batch: Batch, losses: int, outcome: object) -> Iterator[execute.Result]:
+    def land(self, batch: Batch, losses: int, outcome: object) -> Iterator[Result]:
         """The result of a batch, unless its workers died."""
         error = outcome[1] if isinstance(outcome, tuple) else outcome  # kind, value, traceback
         if isinstance(error, distributed.scheduler.KilledWorker | asyncio.CancelledError):
             self.lost.append((batch, losses + 1))
         else:
-            fine = isinstance(outcome, pa.Table)
-            yield batch, outcome if fine else execute.failed(batch, in_a_line(error))
+            yield batch, outcome if isinstance(outcome, pa.Table) else worker.failed(batch, in_a_line(error))
 
     def look(self, here: dict[str, object], probe: Condition) -> None:
         """See which workers there are, take back what none of them has, and check new ones."""
@@ -155,12 +110,12 @@ class Window:
             self.lost.append((batch, losses + 1))
             future.cancel()
         new = there.keys() - self.fit.keys() - self.unfit.keys()
-        checked = self.client.run(facts, self.engine, probe, workers=list(new), on_error="return") if new else {}
-        refused = {worker: why for worker, found in checked.items() if (why := differences(here, found))}
+        checked = self.client.run(worker.facts, self.engine, probe, workers=list(new), on_error="return") if new else {}
+        refused = {address: why for address, found in checked.items() if (why := differences(here, found))}
         for why in set(refused.values()) - set(self.unfit.values()):
             say(f"worker {next(each for each in refused if refused[each] == why)} is left out: {why}")
-        self.unfit = {worker: why for worker, why in (self.unfit | refused).items() if worker in there}
-        self.fit = {worker: n for worker, n in there.items() if worker in self.fit.keys() | new - refused.keys()}
+        self.unfit = {address: why for address, why in (self.unfit | refused).items() if address in there}
+        self.fit = {address: n for address, n in there.items() if address in self.fit.keys() | new - refused.keys()}
         if self.fit:
             self.staffed = time.monotonic()
         elif self.unfit:
@@ -169,12 +124,12 @@ class Window:
             self.stop(f"{self.where}: no worker came within parallel.wait={self.wait:g} seconds; see docs/clusters.md")
 
     def stop(self, why: str) -> NoReturn:
-        """End the run."""
+        """End the run, saying why."""
         raise RunError(f"{why}; what was trained is kept; the same command goes on")
 
 
-def stream(batches: Iterator[Batch], engine: str, n_jobs: int, cluster: Cluster) -> Iterator[execute.Result]:
-    """Train the batches on a cluster, or on `n_jobs` local workers; results come as they finish, in any order."""
+def stream(batches: Iterator[Batch], engine: str, n_jobs: int, cluster: Cluster) -> Iterator[Result]:
+    """Train the batches on a cluster, or on `n_jobs` local workers; RunError if no scheduler or worker is there."""
     for first in itertools.islice(batches, 1):
         with connected(n_jobs, cluster) as client:
             yield from Window(client, cluster, engine).train(itertools.chain([first], batches), first.condition)

@@ -30,13 +30,13 @@ STUDY = ("study=smoke", "engine=numpy", "seeds.count=240", "base.epochs=60", "re
 
 POISON = """
 import os
-from experiments.execution import execute
-train_batch = execute.given = getattr(execute, "given", execute.train_batch)  # a preload may be loaded twice
+from experiments.execution import worker
+train_batch = worker.given = getattr(worker, "given", worker.train_batch)  # a preload may be loaded twice
 def poisoned(batch, engine):
     if batch.condition.hidden == 10 and batch.condition.lr == 0.2 and batch.seeds.start == 64:
         os._exit(1)
     return train_batch(batch, engine)
-execute.train_batch = poisoned
+worker.train_batch = poisoned
 """
 OTHER_PROTOCOL = "from nnxor import protocol\nprotocol.PROTOCOL_VERSION = 99\n"
 NO_PACKAGE = "import sys\nsys.modules['experiments'] = sys.modules['nnxor'] = None\n"
@@ -197,7 +197,7 @@ def test_ctrl_c_ends_a_local_cluster_whole_and_the_same_command_goes_on(
     wait_for_parts(run, output, 3)
     os.killpg(run.pid, signal.SIGINT)
     _, err = run.communicate(timeout=30)
-    assert run.returncode == 130
+    assert run.returncode == 130, err
     assert re.fullmatch(r"interrupted; [\d,]+ of 3,840 trainings kept in .*\n", err)
     assert nobody_left(run.pid)
     done = command(*arguments)
@@ -241,7 +241,7 @@ def test_a_worker_that_cannot_take_part_is_named_and_left_out(
     assert run_here(*arguments) == 0
     said = capsys.readouterr().out
     assert re.search(r"worker tcp://\S+ is left out: protocol: 99 there, 1 here", said)
-    assert re.search(r"worker tcp://\S+ is left out: ModuleNotFoundError", said)
+    assert re.search(r"worker tcp://\S+ is left out: .*ModuleNotFoundError", said)
     assert digest(tmp_path / "out") == whole
 
 

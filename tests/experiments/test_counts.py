@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.errors import InputError, RunError
-from experiments.execution.execute import AHEAD, execute
+from experiments.execution.parallel import AHEAD, execute
 from experiments.run import run as run_study
 from experiments.store import counts, parts
 from experiments.store import folder as folder_module
