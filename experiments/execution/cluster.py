@@ -50,7 +50,7 @@ def connected(n_jobs: int, cluster: Cluster) -> Iterator[distributed.Client]:
 
 
 class Window:
-    """The workers of a scheduler, and the few batches that are on their way to them, each with how often it was lost."""
+    """The workers of a scheduler, and the few batches on their way to them, each with how often it was lost."""
 
     def __init__(self, client: distributed.Client, cluster: Cluster, engine: str) -> None:
         self.client, self.wait, self.engine = client, cluster.wait, engine

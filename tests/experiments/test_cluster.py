@@ -250,7 +250,7 @@ def test_no_worker_and_no_scheduler_are_said_in_one_line(launched: Launch, addre
     expected = {
         address: "no worker came within",
         "tcp://127.0.0.1:9": "no dask scheduler answers at",
-        "tls://127.0.0.1:9": "tls://127.0.0.1:9 cannot be reached from here: TypeError",  # there are no certificates
+        "tls://127.0.0.1:9": "no dask scheduler answers at tls://127.0.0.1:9: TypeError",  # there are no certificates
         "ucx://127.0.0.1:9": "ucx://127.0.0.1:9",
     }
     arguments = (*STUDY, "parallel=dask", "parallel.wait=1")
