@@ -133,6 +133,8 @@ def read_results(folder: Path, found: Findings | None = None) -> Results:
     from analysis.findings.findings import Findings
 
     found = found or Findings.of(folder)
+    if not len(found.every):
+        raise FolderError(f"{folder} holds no training that went well; run its study again")
     try:
         config = (folder / "config.yaml").read_text(encoding="utf-8")
         question = str(dict(yaml.safe_load(config)).get("question") or found.manifest["study"])

@@ -12,7 +12,7 @@ import pandas as pd
 from analysis.data.conditions import nearest
 from analysis.data.dead_unit_law import load_laws
 from analysis.data.exemplary_runs import load_exemplars
-from analysis.data.reading import FIELDS, FolderError, fine, left_alone, load, read_manifest, swept
+from analysis.data.reading import FIELDS, fine, left_alone, load, read_manifest, swept
 from analysis.data.tallies import Solved, load_counts
 from analysis.findings.failure_causes import Culprits, culprits
 from analysis.findings.planner import draws
@@ -41,11 +41,9 @@ class Findings:
 
     @classmethod
     def of(cls, folder: Path) -> Findings:
-        """Read a folder; FolderError for one that cannot be read as results, or holds no training that went well."""
+        """Read a folder; FolderError for one that cannot be read as results."""
         manifest, counted = read_manifest(folder), load_counts(folder)
         every = fine(counted.runs)
-        if not len(every):
-            raise FolderError(f"{folder} holds no training that went well; run its study again")
         failed = int(counted.runs["count"].sum() - every["count"].sum())
         return cls(folder, manifest, every, counted.epochs, counted.solved, failed)
 
