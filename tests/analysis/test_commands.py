@@ -21,12 +21,10 @@ from hypothesis import strategies as st
 from analysis.data.exemplary_runs import load_exemplars
 from analysis.data.reading import load
 from analysis.data.tallies import load_counts
-from analysis.findings.findings import Findings
 from analysis.text.advice import advice
 from analysis.text.commands import override, reproducing
 from experiments.store.exemplars import write_exemplars
-from experiments.study import catalog
-from experiments.study.study import read_study
+from experiments.study import catalog, read_study
 from nnxor.network.draws import draw
 
 Run = Callable[..., Path]
@@ -78,7 +76,7 @@ def test_every_exemplary_run_comes_out_again(
     monkeypatch.chdir(tmp_path)
     overrides = ("grid.hidden=3", "grid.lr=[0.1234567891]", *BROUGHT[name])
     folder = run(*overrides)
-    write_exemplars(folder, read_study(compose(*SMALL, *overrides)), Findings.of(folder).every)
+    write_exemplars(folder, read_study(compose(*SMALL, *overrides)))
     exemplars = load_exemplars(folder)
     lines = reproducing(json.loads((folder / "manifest.json").read_text()), exemplars)[-len(exemplars) :]
     assert len(exemplars)
