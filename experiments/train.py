@@ -91,10 +91,11 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
 
 def read_values(config: Mapping[str, Any]) -> dict[str, object]:
     """The fields that are given, checked; InputError names what is wrong."""
-    from experiments.study.fields import FIELDS, known_keys, read_field, read_success
+    from experiments.study.fields import known_keys, read_field, read_success
+    from experiments.study.schema import TRAINED
 
     config = {**config, "task": config["task"]["name"]}
-    others = [name for name in FIELDS if name not in ("init", "rescue")]
+    others = [name for name in TRAINED if name != "init"]
     known_keys("", config, [*others, "init", "success", "seed", "weights", "save", "plot"])
     return {
         "init": read_init(config["init"]),
