@@ -65,16 +65,12 @@ def draw_figures(condition: Condition, start: Weights, seed: int, config: Mappin
     """Draw the loss curve and the function that the network computes, as the report draws its exemplars."""
     import pandas as pd
 
-    from analysis.figures import PLOTS
-    from analysis.report_parts.drawing import draw
+    from analysis.report_parts.drawing import draw_runs
     from experiments.store.exemplars import exemplar
     from nnxor import engines
 
     source = Path(str(config["weights"])).name if config["weights"] else None
-    data = {"exemplars": pd.DataFrame([exemplar(condition, start, seed, engines.fastest()[0], source)])}
-    for figure in PLOTS:
-        if figure.of == "exemplars":
-            draw(figure, data, folder)
+    draw_runs(pd.DataFrame([exemplar(condition, start, seed, engines.fastest()[0], source)]), folder)
 
 
 def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
