@@ -1,4 +1,4 @@
-"""The building: imports go one way and in no circle, rooms are small, a name is that of one file, functions are short."""
+"""The building: imports go one way and in no circle, rooms are small, names are unique, functions are short."""
 
 from __future__ import annotations
 
