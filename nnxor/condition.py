@@ -64,7 +64,7 @@ class Condition:
     """
 
     task: Task = field(XOR, instance(Task, "a Task"), phrase="{}")
-    hidden: int = field(4, whole(1, MOST_HIDDEN), "H", "hidden units H", "linear")
+    hidden: int = field(4, whole(1, MOST_HIDDEN), "H", "hidden units", "linear", "{} hidden units")
     activation: str = field("relu", ACTIVATIONS, phrase="{}")
     slope: float = field(0.01, up_to(LARGEST), scale="linear", setting=True)
     relu_at_zero: int = field(0, choice((0, 1)), "relu\N{PRIME}(0)", "relu at zero", setting=True)
@@ -72,7 +72,7 @@ class Condition:
     bias: bool = field(True, switch, words={True: "biases", False: "no biases"})
     init: Init | GivenWeights = field(UNIFORM, instance((Init, GivenWeights), "an Init, or GivenWeights"), phrase="{}")
     scale: float = field(1.0, up_to(MOST_SCALE), label="scale of the initial weights", scale="log")
-    lr: float = field(0.1, positive, label="learning rate", scale="log")
+    lr: float = field(0.1, positive, label="learning rate", scale="log", phrase="learning rate {}")
     epochs: int = field(10_000, whole(0, MOST_EPOCHS), scale="log")
     loss: str = field("half_sse", LOSSES)
     optimizer: str = field("gd", OPTIMIZERS, phrase="{}")

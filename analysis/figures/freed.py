@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.data.conditions import distance
-from analysis.data.reading import ARTICLE
+from analysis.data.fields import FIELDS
 from analysis.figures.layout import axis_label, by_value, footnote, line_field, make_panels, rest_of, thin_field
 from analysis.figures.style import MARKERS, NotApplicable, panels, series_colours, styled
 from analysis.findings.findings import Findings
@@ -93,4 +93,4 @@ def describe_freed_by_rescue(found: Findings) -> str:
 
 def _alone(row: pd.Series) -> dict[str, Any]:
     """A condition as it is without its rescue."""
-    return {**dict(row[list(ARTICLE)]), "rescue": None}
+    return {**dict(row[list(FIELDS)]), "rescue": None}

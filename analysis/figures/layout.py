@@ -12,7 +12,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.data.conditions import few, nearest, slices, unusual, usual, values, with_values
-from analysis.data.reading import ARTICLE, swept
+from analysis.data.fields import FIELDS
+from analysis.data.reading import swept
 from analysis.figures.style import NotApplicable, columns_for, letters
 from analysis.text import words
 
@@ -98,7 +99,7 @@ def _thin(trials: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.Da
     room = {name: len(values_) for name, values_ in found.items()}
     while math.prod(room.values()) > most:
         room[max(room, key=lambda name: room[name])] -= 1
-    kept = {name: few(found[name], room[name], ARTICLE[name]) for name in fields}
+    kept = {name: few(found[name], room[name], FIELDS[name].default) for name in fields}
     notes = []
     for name, chosen in kept.items():
         if len(chosen) < len(found[name]):

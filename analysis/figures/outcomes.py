@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from analysis.data.conditions import nearest, values, with_values
-from analysis.data.reading import FIELDS, OUTCOMES, STUCK, fine, is_stuck, swept
+from analysis.data.fields import FIELDS
+from analysis.data.reading import OUTCOMES, STUCK, fine, is_stuck, swept
 from analysis.data.tallies import counts_of, size
 from analysis.figures.layout import (
     axis_field,

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from analysis.data.conditions import conditions, nearest, values
-from analysis.data.reading import FIELDS, KINDS, swept
+from analysis.data.fields import FIELDS
+from analysis.data.reading import KINDS, swept
 from analysis.figures.layout import axis_field, axis_label, footnote, make_panels, panel_title, rest_of
 from analysis.figures.style import NotApplicable, panels, percent_axis, styled
 from analysis.findings.findings import Findings

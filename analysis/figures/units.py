@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 
 from analysis.data.conditions import nearest, values, with_values
 from analysis.data.dead_unit_law import dead_law
-from analysis.data.reading import FIELDS, fine, is_stuck, swept
+from analysis.data.fields import FIELDS
+from analysis.data.reading import fine, is_stuck, swept
 from analysis.data.tallies import count_where, counts_of, mean, size
 from analysis.figures.layout import (
     axis_label,

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from analysis.data.conditions import nearest, with_values
-from analysis.data.reading import FIELDS, fine, swept
+from analysis.data.fields import FIELDS
+from analysis.data.reading import fine, swept
 from analysis.data.tallies import counts_of, quantile, size
 from analysis.figures.layout import (
     axis_label,

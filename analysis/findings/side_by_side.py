@@ -28,7 +28,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.data.reading import FIELDS, FolderError, fine, is_given, load, read_manifest, records_summary
+from analysis.data.fields import FIELDS
+from analysis.data.reading import FolderError, fine, is_given, load, read_manifest, records_summary
 from analysis.data.tallies import Solved, load_counts
 from analysis.findings.statistics import SIGNIFICANT, Difference, Paired, Rate, holm, unpaired
 from analysis.report_parts.pages import render, write_text
@@ -159,7 +160,7 @@ def align(a: dict[str, Fields], b: dict[str, Fields]) -> tuple[list[tuple[str, s
     }
     counts = Counter(fields for fields in unlike.values() if len(fields) <= MOST_CHANGED)
     changed = min(
-        counts, key=lambda names: (len(names), -counts[names], [FIELDS.index(name) for name in names]), default=()
+        counts, key=lambda names: (len(names), -counts[names], [[*FIELDS].index(name) for name in names]), default=()
     )
     pairs = [pair for pair, fields in unlike.items() if counts and fields == changed]
     order = list(a)

@@ -44,7 +44,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.data.conditions import distance, nearest, others, values
-from analysis.data.reading import ARTICLE, DEFAULT_TABLE, FIELDS, fine, is_given, left_alone, swept
+from analysis.data.fields import FIELDS, defaults
+from analysis.data.reading import DEFAULT_TABLE, fine, is_given, left_alone, swept
 from analysis.data.tallies import Solved
 from analysis.findings.failure_causes import Culprits, culprits
 from analysis.findings.paired import as_paired, compare_values
@@ -217,7 +218,7 @@ def _more_units(trials: pd.DataFrame, widths: pd.DataFrame) -> Verdict:
     wide = min(found, key=lambda h: (abs(h - 10), h))
     if len(found) < 2 or wide < 8:
         return Verdict(MORE_UNITS, "The study does not sweep the width up to about 10 units.", "", NOT_MEASURED, "open")
-    narrow = min((h for h in found if h < wide), key=lambda h: (abs(h - ARTICLE["hidden"]), h), default=None)
+    narrow = min((h for h in found if h < wide), key=lambda h: (abs(h - FIELDS["hidden"].default), h), default=None)
     summary = summarise(trials)
     table = summary[(summary["hidden"] == wide).to_numpy(bool)]
     rates = [Rate.of(int(row["solved"]), int(row["n"])) for _, row in table.iterrows()]
@@ -255,7 +256,7 @@ def _he(trials: pd.DataFrame, inits: pd.DataFrame) -> Verdict:
     answers = [_sign(row) for _, row in inits.iterrows()]
     fields = others(trials, "init")
     base = inits["first"].iloc[0]
-    at = min(range(len(inits)), key=lambda i: distance({**ARTICLE, **inits[fields].to_dict("records")[i]}))
+    at = min(range(len(inits)), key=lambda i: distance({**defaults(), **inits[fields].to_dict("records")[i]}))
     place = f" ({words.condition(inits.iloc[at], fields)})" if fields else ""
     best, worst = (as_paired(inits.iloc[at]) for at in (inits["difference"].argmax(), inits["difference"].argmin()))
     effect = f"Nearest to the article{place}: {words.difference(as_paired(inits.iloc[at]))}."

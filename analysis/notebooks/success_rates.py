@@ -22,7 +22,8 @@
 
 # %%
 from analysis.data.conditions import nearest, others, with_values
-from analysis.data.reading import FIELDS, fine, swept
+from analysis.data.fields import FIELDS
+from analysis.data.reading import fine, swept
 from analysis.data.tallies import count_where
 from analysis.data.tallies import size as total
 from analysis.findings import verdict

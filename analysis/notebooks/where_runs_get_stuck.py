@@ -18,7 +18,8 @@
 
 # %%
 from analysis.data.conditions import nearest, with_values
-from analysis.data.reading import FIELDS, OUTCOMES, fine, is_stuck, is_xor, swept
+from analysis.data.fields import FIELDS
+from analysis.data.reading import OUTCOMES, fine, is_stuck, is_xor, swept
 from analysis.data.tallies import count_where
 from analysis.data.tallies import size as total
 from analysis.findings import verdict

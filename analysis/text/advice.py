@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from analysis.data.conditions import nearest, unusual, with_values
-from analysis.data.reading import DEFAULT_TABLE, FIELDS, STUCK, is_xor, swept
+from analysis.data.fields import FIELDS
+from analysis.data.reading import DEFAULT_TABLE, STUCK, is_xor, swept
 from analysis.data.tallies import counts_of, quantile, size
 from analysis.findings.planner import draws
 from analysis.findings.rest_points import is_certified, resting

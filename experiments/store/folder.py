@@ -264,7 +264,7 @@ class ResultFolder:
             "seeds": [self.study.seeds.start, self.study.seeds.stop],
             "given": self.study.given,
             "conditions": {condition.key: condition.text() for condition in self.study.conditions},
-            "fields": {name: about.about() for name, about in FIELDS.items()},
+            "fields": self._fields(),
             "rounded": [condition.key for condition in self.study.conditions if not condition.exact],
             "runs": [*self._manifest().get("runs", []), self._run],
         }
@@ -273,6 +273,13 @@ class ResultFolder:
         for name in REPORT:
             (self.path / name).unlink(missing_ok=True)
         self._parts_folder.mkdir(exist_ok=True)
+
+    def _fields(self) -> dict[str, Any]:
+        """What those must know of the fields of a condition who read results."""
+        fields = {name: field.about() for name, field in FIELDS.items()}
+        inits = [condition.init for condition in self.study.conditions]
+        fields["init"]["words"] = {init.name: getattr(init, "label", "") or init.name for init in inits}
+        return fields
 
     def _write_manifest(self) -> None:
         write_text(self._manifest_path, json.dumps(self._content, indent=1, ensure_ascii=False) + "\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -50,15 +51,15 @@ def study(name: object, key: str = "union") -> dict[str, object]:
 
 def parse_init(name: str, content: Mapping[str, object], where: str) -> Init:
     """An initialization from what its file holds; `where` stands in messages."""
-    if set(content) != {"weights", "biases"}:
-        raise InputError(f"{where} must hold weights and biases, and nothing else; it holds {', '.join(content)}")
+    if set(content) - {"label"} != {"weights", "biases"}:
+        raise InputError(f"{where} must hold weights, biases and perhaps label, no more; it holds {', '.join(content)}")
     laws = {}
     for part in ("weights", "biases"):
         try:
             laws[part] = Distribution.of(content[part])
         except ValueError as error:
             raise InputError(f"{where}: {part}: {error}") from None
-    return Init(name, **laws)
+    return Init(name, **laws, label=str(content.get("label", name)))
 
 
 def read_task(key: str, value: object) -> Task:
@@ -76,7 +77,7 @@ def read_init(key: str, value: object) -> Init | GivenWeights:
     """An initialization as a configuration gives it; InputError says what is wrong with it.
 
     Either a name in conf/init, or {NAME: {parameter: value}} for that one with other parameters,
-    or {weights: {distribution: …}, biases: {distribution: …}}, or a .npz file of weights, or the
+    or {name: …, weights: {distribution: …}, biases: {distribution: …}}, or a .npz file of weights, or the
     weights of one network themselves, {name: …, W1: …, b1: …, W2: …, b2: …}.
     """
     if isinstance(value, Mapping) and "W1" in value:
@@ -103,8 +104,11 @@ def name_of_given(key: str, value: object) -> str | None:
 
 
 def _written_out(key: str, value: Mapping[str, object]) -> Init:
-    parsed = parse_init("", value, key)
-    return Init(f"{_law_text(parsed.weights)}, biases {_law_text(parsed.biases)}", parsed.weights, parsed.biases)
+    parsed = parse_init("", {part: law for part, law in value.items() if part != "name"}, key)
+    name = value.get("name", f"{_law_text(parsed.weights)}, biases {_law_text(parsed.biases)}")
+    if not isinstance(name, str) or not name.strip():
+        raise InputError(f"{key}: name={name} is not allowed; allowed: a short text")
+    return replace(parsed, name=name, label=parsed.label or name)
 
 
 def _law_text(law: Distribution) -> str:

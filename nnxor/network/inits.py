@@ -136,11 +136,12 @@ def _formula(key: str, value: object) -> float | str:
 
 @dataclass(frozen=True)
 class Init:
-    """An initialization: the distributions of all weights and of all biases."""
+    """An initialization: the distributions of all weights and of all biases; `label` is its name in figures."""
 
     name: str
     weights: Distribution
     biases: Distribution
+    label: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -175,5 +176,6 @@ UNIFORM = Init(
     "uniform",
     Distribution.of({"distribution": "uniform", "low": -1, "high": 1}),
     Distribution.of({"distribution": "constant", "value": 0}),
+    label="U(\N{MINUS SIGN}1, 1)",
 )
 """Weights from U(−1, 1), biases 0: the default initialization, here so that it needs no file."""

@@ -277,7 +277,7 @@ def test_a_figure_that_no_longer_applies_is_removed(handmade: Path) -> None:
 
 def test_failed_trainings_are_said_and_left_out(handmade: Path) -> None:
     path = handmade / "trials.parquet"
-    trials = pd.read_parquet(path)
+    trials = pd.read_parquet(path).astype({"status": "str", "outcome": "str"})
     bad = (trials["condition"] == "uniform4") & (trials["seed"] > 1) | (trials["condition"] == "he10")
     trials.loc[bad, ["status", "outcome", "cause", "merged"]] = ["failed", None, None, None]
     trials.loc[bad, ["final_loss", "dead_init", "dead_final", "solved_epoch"]] = None
