@@ -273,7 +273,7 @@ def _sign(row: Any) -> str:
 
 def _again(trials: pd.DataFrame) -> Verdict:
     """Claim 5: drawing again helps."""
-    table = draws(trials)
+    table = draws(summarise(trials))
     answers = [
         YES if row["draws_99_high"] <= MOST_DRAWS else NO if row["draws_99_low"] > MOST_DRAWS else UNDECIDED
         for _, row in table.iterrows()

@@ -9,8 +9,9 @@ from typing import Any
 from analysis.findings.statistics import Difference, Paired, Rate
 
 SYMBOLS = {
-    "hidden": "hidden units", "lr": "learning rate", "relu_at_zero": "relu\N{PRIME}(0)", "beta1": "\N{GREEK SMALL LETTER BETA}1",
-    "beta2": "\N{GREEK SMALL LETTER BETA}2", "epsilon": "\N{GREEK SMALL LETTER EPSILON}", "batch_size": "batch size",
+    "hidden": "hidden units", "lr": "learning rate", "relu_at_zero": "relu\N{PRIME}(0)",
+    "beta1": "\N{GREEK SMALL LETTER BETA}1", "beta2": "\N{GREEK SMALL LETTER BETA}2",
+    "epsilon": "\N{GREEK SMALL LETTER EPSILON}", "batch_size": "batch size",
 }  # fmt: skip
 """Fields that are shown by another name than their own."""
 

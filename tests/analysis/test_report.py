@@ -15,6 +15,7 @@ import pytest
 from analysis import report
 from analysis.data.reading import FolderError
 from analysis.figures import PLOTS
+from analysis.findings.findings import Findings
 
 ROOT = Path(__file__).parents[2]
 Z = 1.959963984540054
@@ -275,7 +276,7 @@ def test_a_figure_that_no_longer_applies_is_removed(handmade: Path) -> None:
     folder.mkdir()
     (folder / "functions.png").write_bytes(b"old")
     plot = next(plot for plot in PLOTS if plot.name == "functions")
-    picture = report.picture(plot, pd.DataFrame(), folder)
+    picture = report.picture(plot, Findings.of(handmade), folder)
     assert picture.source == ""
     assert not list(folder.iterdir())
 
@@ -293,7 +294,7 @@ def test_failed_trainings_are_said_and_left_out(handmade: Path) -> None:
     _, *rows = page.tables["Every condition"]
     assert [row[:3] for row in rows] == [["4", UNIFORM, "2"], ["4", "He", "40"], ["10", UNIFORM, "40"]]
     for plot in PLOTS[:7]:
-        assert plot.draw(report.read_results(handmade).data[plot.of]).axes
+        assert plot.draw(report.read_results(handmade).found).axes
 
 
 def test_other_tasks_and_losses_are_reported_too(make) -> None:
