@@ -142,6 +142,19 @@ class Init:
     weights: Distribution
     biases: Distribution
 
+    @classmethod
+    def of(cls, name: str, content: Mapping[str, object]) -> Init:
+        """Read `{weights: …, biases: …}`, a distribution each; ValueError says what is wrong."""
+        if set(content) != {"weights", "biases"}:
+            raise ValueError(f"it must hold weights and biases, and nothing else; it holds {', '.join(content)}")
+        laws = {}
+        for part, law in content.items():
+            try:
+                laws[part] = Distribution.of(law)
+            except ValueError as error:
+                raise ValueError(f"{part}: {error}") from None
+        return cls(name, **laws)
+
 
 @dataclass(frozen=True)
 class GivenWeights:
