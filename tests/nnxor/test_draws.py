@@ -204,5 +204,5 @@ def test_powers_are_products_and_roots(formula: str, value: float) -> None:
 
 
 def test_other_powers_are_refused_because_their_last_bits_depend_on_the_machine() -> None:
-    with pytest.raises(ValueError, match="whole or half numbers, up to 100 in size; got 0.3"):
+    with pytest.raises(ValueError, match="whole or half numbers, up to 100 in size"):
         evaluate("fan_in ** 0.3", 2, 4)
