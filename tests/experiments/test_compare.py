@@ -6,9 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness import command
-
-from experiments import compare
+from harness import command, inside
 
 Run = Callable[..., Path]
 
