@@ -38,9 +38,9 @@ def overrides(config: str, arguments: list[str], positional: tuple[str, ...]) ->
     InputError for more positional ones than there are keys, and for a group's file that would be sought elsewhere.
     """
     keys = list(positional)
-    given = []
+    given: list[str] = []
     for argument in arguments:
-        if "=" not in argument and not argument.startswith(("-", "~", "+")) and given[-1:] not in (["--config-dir"],):
+        if "=" not in argument and not argument.startswith(("-", "~", "+")) and given[-1:] != ["--config-dir"]:
             if not keys:
                 raise InputError(f"{argument} is no setting; write KEY=VALUE; --help says more")
             given.append(f"{keys.pop(0)}={quoted(argument)}")
@@ -95,11 +95,9 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else FAILED
         return code if code in (DONE, INTERRUPTED, TERMINATED) else BAD_INPUT
-    except (OSError, MemoryError):
-        raise
     except Exception as error:
-        if statuses:
-            raise
+        if statuses or isinstance(error, MemoryError) or (isinstance(error, OSError) and not error.filename):
+            raise  # it is none of composing: standard output is full, say
         raise InputError(f"the overrides cannot be composed: {in_a_line(error)}") from None
     return max(statuses, default=DONE)
 

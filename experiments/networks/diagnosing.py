@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -13,17 +14,19 @@ from experiments.errors import DONE, InputError
 from experiments.execution.options import read_path
 from experiments.execution.progress import paragraph, say
 from experiments.networks.training import unit_fate
-from experiments.study.fields import known_keys, make_condition, read_field, refuse_useless
+from experiments.study.fields import checked, known_keys, make_condition, read_field, refuse_useless
 from experiments.study.weight_files import condition_of, load_weights
 from nnxor import engines
+from nnxor.condition import FIELDS as ALL
 from nnxor.condition import Condition, Success
 from nnxor.diagnosis import diagnose as columns_of
+from nnxor.interventions import INTERVENTIONS, alive
 from nnxor.landscape.certificate import Certificates, certify
 from nnxor.landscape.decoder import TOLERANCE, Decoded, decode, decode_predictions
 from nnxor.landscape.levels import LOSSES
 from nnxor.network.draws import Weights, initial_weights
 from nnxor.network.inits import GivenWeights
-from nnxor.rescue import alive, intervene, onward_condition
+from nnxor.rescue import intervene, onward_condition
 
 TRIES = 200
 """Times that each intervention is tried on a network, with other draws."""
@@ -79,8 +82,6 @@ def refuse_given_weights(values: Mapping[str, object]) -> None:
 
 def read_network_condition(config: Mapping[str, Any], values: dict[str, object]) -> Condition:
     """The condition of the network in a file, whose width the file tells."""
-
-
     weights = load_weights(read_path("weights", config["weights"]), np.dtype(np.float64))
     condition = condition_of(weights, values, str(config["weights"]))
     refuse_useless(values, [condition])
@@ -137,8 +138,6 @@ def _number(key: str, value: object) -> float:
 
 def _rounding(value: float) -> float:
     """How far a level may lie from a loss that was told with so many digits: 0.33 is 1/3, but 0.3 is anything."""
-
-
     digits = -int(Decimal(repr(value)).as_tuple().exponent)
     return max(TOLERANCE, 0.5 * 10.0**-digits) if digits >= 2 else TOLERANCE
 
@@ -151,8 +150,6 @@ def _numbers(key: str, value: object) -> tuple[float, ...]:
 
 def explain_chances(condition: Condition) -> None:
     """How common each outcome is among networks of this kind: what speaks against a bug."""
-
-
     seeds = range(DRAWS)
     weights = initial_weights(condition, seeds)
     columns = columns_of(condition, weights, engines.load(engines.fastest()[0])(condition, weights, seeds))
@@ -293,8 +290,6 @@ def _say_future(condition: Condition, weights: Weights, now: Mapping[str, Any]) 
 
 def _say_rescues(condition: Condition, weights: Weights) -> None:
     """What frees this network, by trying it: the interventions (`nnxor.interventions`), with many draws of each."""
-
-
     parts = []
     any_dead = not alive(condition, weights).all()
     for name, entry in INTERVENTIONS.items():

@@ -95,12 +95,13 @@ def read_init(given: object) -> Init | GivenWeights:
 def _given_parts(given: object) -> dict[str, Any]:
     """What is given of name, weights and biases: of the latter the parameters that are not null."""
     parts: dict[str, Any] = {}
-    for part, value in given.items() if isinstance(given, Mapping) else [("name", given)]:
+    sections: Mapping[str, Any] = given if isinstance(given, Mapping) else {"name": given}
+    for part, value in sections.items():
         if part != "name" and not isinstance(value, Mapping):
             raise InputError(f"init.{part}={value} is not allowed; write init.{part}.NAME=VALUE")
         kept = value if part == "name" else {name: each for name, each in value.items() if each is not None}
         if kept is not None and kept != {}:
-            parts[str(part)] = kept
+            parts[part] = kept
     return parts
 
 
