@@ -12,6 +12,7 @@ from typing import Any
 
 import hydra
 import yaml
+from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
@@ -20,16 +21,29 @@ from omegaconf.errors import OmegaConfBaseException
 from experiments import messages
 from experiments.cli import guarded
 from experiments.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, TERMINATED, InputError
+from experiments.study.fields import FILES
+from experiments.study.schema import SCHEMAS, listed
 from nnxor.registry import hint
 
 GROUPS = {"run": ("study", "parallel")}
 """Groups of files among which a command chooses."""
 
-VALUES = ("task", "init")
+VALUES = FILES
 """Folders of conf whose names are values of a field, which may be a file of the user as well.
 
 Hydra takes such an argument for a choice among the folder's files, so GROUP=NAME is handed on as GROUP.name=NAME.
 """
+
+
+WITH_VALUE = ("--config-dir", "-cd", "--cfg", "-c", "--info", "-i", "--package", "-p", "--config-name", "-cn")
+"""Flags of Hydra that are followed by a value."""
+
+
+def register_fields() -> None:
+    """Tell Hydra the fields of a condition: the group `schema`, and ${fields:COMMAND,INDENT} in texts of help."""
+    for name, node in SCHEMAS.items():
+        ConfigStore.instance().store(group="schema", name=name, node=node, package="_global_")
+    OmegaConf.register_new_resolver("fields", listed, replace=True)
 
 
 def overrides(config: str, arguments: list[str], positional: tuple[str, ...]) -> list[str]:
@@ -39,8 +53,8 @@ def overrides(config: str, arguments: list[str], positional: tuple[str, ...]) ->
     """
     keys = list(positional)
     given: list[str] = []
-    for argument in arguments:
-        if "=" not in argument and not argument.startswith(("-", "~", "+")) and given[-1:] != ["--config-dir"]:
+    for argument, before in zip(arguments, ["", *arguments], strict=False):
+        if "=" not in argument and not argument.startswith(("-", "~", "+")) and before not in WITH_VALUE:
             if not keys:
                 raise InputError(f"{argument} is no setting; write KEY=VALUE; --help says more")
             given.append(f"{keys.pop(0)}={quoted(argument)}")
@@ -76,6 +90,7 @@ def quoted(text: str) -> str:
 def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
     """Compose and have MODULE:FUNCTION do the work, for each job of a --multirun; returns the exit status."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us instead of being printed over many lines
+    register_fields()
     shown, arguments = wants_effective(arguments)
     sys.argv[1:] = arguments
     statuses: list[int] = []
@@ -172,7 +187,8 @@ values with special characters twice: 'key=\"a, b\"'"
 def top_level(config: str) -> dict[str, Any]:
     """What conf/CONFIG.yaml itself holds."""
     content = yaml.safe_load((messages.CONF / f"{config}.yaml").read_text(encoding="utf-8"))
-    return {key: value for key, value in content.items() if key not in ("defaults", "hydra")}
+    own = {key: value for key, value in content.items() if key not in ("defaults", "hydra")}
+    return own | SCHEMAS.get(config, {})
 
 
 def unknown_key(key: str, config: str) -> str:

@@ -40,6 +40,7 @@ def _composed(overrides: tuple[str, ...], config_name: str) -> dict[str, Any]:
     from hydra import initialize_config_dir
 
     arguments = composing.overrides(config_name, list(overrides), ())
+    composing.register_fields()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return composing.plain(hydra_compose(config_name, arguments), config_name)
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from analysis.data.reading import FolderError
-from analysis.data.tallies import load_counts
+from analysis.findings.findings import Findings
 from analysis.findings.published import report_published
-from analysis.findings.summary import print_summary, summarise, write_summary
-from analysis.report import write_report
+from analysis.findings.summary import print_summary, write_summary
 from experiments.errors import RunError
 from experiments.execution.progress import say
 from experiments.store.exact_laws import write_laws
@@ -17,16 +16,17 @@ from experiments.store.folder import ResultFolder
 def report(folder: ResultFolder, drawn: bool) -> None:
     """Tell how a study ended and, if `drawn`, write figures and report; RunError if the folder cannot be read."""
     try:
-        counted = load_counts(folder.path)
-        summary = summarise(counted.runs, counted.epochs)
-        write_summary(summary, folder.path)
-        print_summary(summary)
-        report_published(summary, folder.path)
+        found = Findings.of(folder.path)
+        write_summary(found.every_summary, folder.path)
+        print_summary(found.every_summary)
+        report_published(found.published, folder.path)
+        write_exemplars(folder.path, folder.study, found.every)
+        write_laws(folder.path, folder.study.conditions)
         if drawn:
+            from analysis.report import write_report  # which takes long
+
             say("drawing figures and report (report=false leaves them out) ...")
-            write_exemplars(folder.path, folder.study)
-            write_laws(folder.path, folder.study.conditions)
-            say(f"report: {write_report(folder.path)}")
+            say(f"report: {write_report(folder.path, found)}")
     except FolderError as error:
         raise RunError(str(error)) from None
     say(f"results: {folder.path}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,11 +11,8 @@ from typing import Any
 
 from experiments.cli import LISTENER
 from experiments.errors import DONE, FAILED, InputError, RunError
-from experiments.execution.estimate import describe
 from experiments.execution.options import Options, read_options
-from experiments.execution.parallel import execute
 from experiments.execution.progress import Progress, paragraph, say
-from experiments.execution.worker import warm_up
 from experiments.store.folder import ResultFolder
 from experiments.study import batches
 from experiments.study.effective import effective
@@ -63,6 +59,8 @@ def with_own_question(config: Mapping[str, Any], arguments: list[str]) -> Mappin
 
 def plan(study: Study, options: Options, folder: ResultFolder) -> int:
     """Say what would be done (`dry_run=true`); returns the exit status."""
+    from experiments.execution.estimate import describe  # a finished study needs nothing that trains
+
     folder.check(options.overwrite)
     done = {} if options.overwrite else folder.done()
     describe(study, options, list(batches.left(study, done, options.engine, options.batch)))
@@ -123,6 +121,9 @@ def train(
     study: Study, options: Options, folder: ResultFolder, todo: list[batches.Left], missing: Iterator[batches.Batch]
 ) -> None:
     """Train the missing batches, of which `todo` tells, writing each to the folder as it comes."""
+    from experiments.execution.parallel import execute
+    from experiments.execution.worker import warm_up
+
     total = sum(left.trainings for left in todo)
     how = f"{options.engine}, {options.workers}{' (' + options.note + ')' if options.note else ''}"
     counts = f"{len(study.conditions):,} conditions x {len(study.seeds):,} seeds, {total:,} trainings to do"
@@ -139,8 +140,10 @@ def train(
 
 
 def report(folder: ResultFolder, options: Options) -> None:
-    """Summary, figures and report; what draws them takes long to import, and a finished study needs none of it."""
-    importlib.import_module("experiments.execution.reporting").report(folder, options.report)
+    """Summary, figures and report."""
+    from experiments.execution.reporting import report as report_folder
+
+    report_folder(folder, options.report)
 
 
 def report_failed(folder: ResultFolder, failed: int) -> int:

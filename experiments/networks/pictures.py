@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.figures import PLOTS
-from analysis.report_parts.drawing import draw
+from analysis.report_parts.drawing import draw_runs
 from experiments.store.exemplars import exemplar
 from nnxor import engines
 from nnxor.condition import Condition
@@ -17,7 +16,4 @@ from nnxor.network.draws import Weights
 def draw_training(condition: Condition, start: Weights, seed: int, source: str | None, folder: Path) -> None:
     """Draw a training, from a file of weights if there is a `source`, as the report draws its exemplars."""
     name = None if source is None else Path(str(source)).name
-    data = {"exemplars": pd.DataFrame([exemplar(condition, start, seed, engines.fastest()[0], name)])}
-    for figure in PLOTS:
-        if figure.of == "exemplars":
-            draw(figure, data, folder)
+    draw_runs(pd.DataFrame([exemplar(condition, start, seed, engines.fastest()[0], name)]), folder)

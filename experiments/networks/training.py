@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +10,8 @@ import numpy as np
 from experiments.errors import DONE, InputError
 from experiments.execution.options import read_path
 from experiments.study import catalog
-from experiments.study.fields import FIELDS, known_keys, make_condition, read_field, read_success, refuse_useless, whole
+from experiments.study.fields import known_keys, make_condition, read_field, read_success, refuse_useless, whole
+from experiments.study.schema import TRAINED
 from experiments.study.weight_files import check_writable, condition_of, load_weights, make_folder, save_weights
 from nnxor import engines
 from nnxor.arithmetic import arrays as arithmetic
@@ -48,9 +48,9 @@ def train(config: Mapping[str, Any]) -> int:
         save_weights(save, trained.weights)
         print(f"weights: {save}")
     if plot:
-        # drawing takes long to import
-        pictures = importlib.import_module("experiments.networks.pictures")
-        pictures.draw_training(condition, weights, seed, config["weights"], plot)
+        from experiments.networks.pictures import draw_training  # which takes long
+
+        draw_training(condition, weights, seed, config["weights"], plot)
         print(f"figures: {plot}")
     return DONE
 
@@ -71,7 +71,7 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
 
 def read_values(config: Mapping[str, Any]) -> dict[str, object]:
     """The fields that are given, checked; InputError names what is wrong."""
-    others = [name for name in FIELDS if name not in ("init", "rescue")]
+    others = [name for name in TRAINED if name != "init"]
     known_keys("", config, [*others, "init", "success", "seed", "weights", "save", "plot"])
     return {
         "init": read_init(config["init"]),
