@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from experiments.errors import InputError
-from experiments.messages import CONF, names
+from experiments.messages import found, names
 from nnxor.network.inits import Distribution, GivenWeights, Init
 from nnxor.network.tasks import Task
 from nnxor.registry import hint
@@ -18,7 +18,7 @@ from nnxor.registry import hint
 def _read(group: str, name: str, key: str) -> dict[str, object]:
     if name not in names(group):
         raise InputError(f"{key}={name} is unknown; {hint(name, names(group))}")
-    path = CONF / group / f"{name}.yaml"
+    path = found(group, name)
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
