@@ -91,8 +91,8 @@ def diagnose(W1: ArrayLike, b1: ArrayLike, W2: ArrayLike, b2: ArrayLike, **field
     """Say of a given network what is said of a trained one, and at which kind of point it rests if it is stuck.
 
     Shapes: W1 (D, H), b1 (H,), W2 (H,) or (H, 1), b2 a number or (1,): for D inputs and H units. `fields` are those of
-    its condition, as in `train`; its width follows from the weights, and so does its dtype: float32 for arrays of it, else
-    float64. ValueError says what does not fit.
+    its condition, as in `train`; its width follows from the weights, and so does its dtype: float32 for arrays of
+    that, else float64. ValueError says what does not fit.
 
     >>> import nnxor
     >>> what = nnxor.diagnose(W1=[[1, 1], [1, 1]], b1=[0, -1], W2=[1, -2], b2=0)

@@ -36,9 +36,7 @@ def test_weights_of_a_training_are_diagnosed_as_the_training_was() -> None:
 
 def test_shapes_as_frameworks_have_them_are_taken() -> None:
     W1, b1, W2 = np.ones((2, 3)), np.zeros(3), np.ones((3, 1))
-    assert (
-        nnxor.diagnose(W1, b1, W2, [0.5]).row["final_loss"] == nnxor.diagnose(W1, b1, W2[:, 0], 0.5).row["final_loss"]
-    )
+    assert nnxor.diagnose(W1, b1, W2, [0.5]).row == nnxor.diagnose(W1, b1, W2[:, 0], 0.5).row
 
 
 @pytest.mark.parametrize(
