@@ -142,7 +142,7 @@ def _given(W1: ArrayLike, b1: ArrayLike, W2: ArrayLike, b2: ArrayLike) -> Weight
     arrays = [np.asarray(each, np.float64) for each in (W1, b1, W2, b2)]
     shapes = [each.shape for each in arrays]
     hidden = shapes[0][1] if arrays[0].ndim == 2 else 0
-    wanted = [(hidden,)], [(hidden,), (hidden, 1)], [(), (1,)]
+    wanted: tuple[list[tuple[int, ...]], ...] = [(hidden,)], [(hidden,), (hidden, 1)], [(), (1,)]
     if not hidden or not all(shape in allowed for shape, allowed in zip(shapes[1:], wanted, strict=True)):
         words = ", ".join(f"{name} {shape}" for name, shape in zip(("W1", "b1", "W2", "b2"), shapes, strict=True))
         raise ValueError(f"{words} do not fit; allowed: W1 (D,H), b1 (H,), W2 (H,) or (H,1), b2 () or (1,)")
