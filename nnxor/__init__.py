@@ -9,6 +9,7 @@ epoch) and `engines` (training, from readable to fast), `diagnosis` (what became
 `protocol` holds the constants that results depend on. Knows neither Hydra, nor joblib, nor result folders.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,11 +23,7 @@ __version__: str
 def __getattr__(name: str) -> Any:
     """What the package offers is imported when it is first asked for, so that commands start quickly."""
     if name == "__version__":
-        from importlib.metadata import version
-
-        return version("nnxor")
+        return import_module("importlib.metadata").version("nnxor")
     if name in __all__:
-        from nnxor import from_python
-
-        return getattr(from_python, name)
+        return getattr(import_module("nnxor.from_python"), name)
     raise AttributeError(f"module 'nnxor' has no attribute {name!r}")
