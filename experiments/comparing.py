@@ -18,7 +18,7 @@ from experiments.errors import DONE, FAILED, InputError, RunError
 from experiments.execution.options import read_path
 from experiments.execution.progress import say
 from experiments.store.files import write_text
-from experiments.study.fields import known_keys, switch
+from experiments.study.checked import known_keys, switch
 
 WIDTH = 80
 

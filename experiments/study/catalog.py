@@ -10,6 +10,8 @@ import yaml
 
 from experiments.errors import InputError
 from experiments.messages import found, names
+from experiments.study.csv import load_task
+from experiments.study.weight_files import load_given, read_network
 from nnxor.network.inits import Distribution, GivenWeights, Init
 from nnxor.network.tasks import Task
 from nnxor.registry import hint
@@ -63,8 +65,6 @@ def read_task(key: str, value: object) -> Task:
     if not isinstance(value, str):
         raise InputError(f"{key}={value} is not allowed; allowed: a name in conf/task, or a .csv file")
     if value.lower().endswith(".csv"):
-        from experiments.study.csv import load_task
-
         return load_task(key, value)
     return task(value, key)
 
@@ -77,16 +77,12 @@ def read_init(key: str, value: object) -> Init | GivenWeights:
     weights of one network themselves, {name: …, W1: …, b1: …, W2: …, b2: …}.
     """
     if isinstance(value, Mapping) and "W1" in value:
-        from experiments.study.weight_files import read_network
-
         return read_network(key, value)
     if isinstance(value, Mapping):
         return _written_out(key, value) if "weights" in value else _adjusted(key, value)
     if not isinstance(value, str):
         raise InputError(f"{key}={value} is not allowed; allowed: a name in conf/init, {{NAME: {{std: X}}}}, or a file")
     if value.lower().endswith(".npz"):
-        from experiments.study.weight_files import load_given
-
         return load_given(key, value)
     return init(value, key)
 
