@@ -17,7 +17,7 @@ from scipy.stats import binomtest, fisher_exact
 from analysis.data.reading import ARTICLE, FolderError
 from analysis.findings.side_by_side import FEW_SHARED, GIVEN, align, compare_folders, tables, write_html
 from analysis.findings.statistics import Paired, holm
-from experiments.compare import sentences
+from experiments.comparing import sentences
 from experiments.study import catalog
 from nnxor.network.draws import draw
 
