@@ -2,7 +2,7 @@
 
 While every unit keeps its activation pattern, the outputs are f_n = b2 + Σ_h s_h·c_hn·(x_n · v_h), where c is 1 on the
 unit's active rows and the slope on the others. Whatever the weights, f lies in the span of the constants and of the
-linear functions so cut. The lowest cross-entropy over that span is a bound that no weights of these patterns get below.
+linear functions so cut. The lowest loss over that span is a bound that no weights of these patterns get below.
 A run whose loss has come down to a bound that is no solution is held by its patterns: it is stuck, although its weights
 may grow for ever, since rows that can be fitted are fitted ever better and never quite.
 
@@ -12,13 +12,13 @@ float64 by the protocol's operations in one fixed order, since an outcome rests 
 
 from __future__ import annotations
 
-from functools import reduce
-
 import numpy as np
 from numpy.typing import NDArray
 
+from nnxor.arithmetic.numbers import in_order
 from nnxor.condition import Condition
-from nnxor.network.losses import sigmoid
+from nnxor.network.activations import ACTIVATIONS, OUTPUTS
+from nnxor.network.losses import LOSSES
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -36,10 +36,15 @@ CHUNK = 128
 """Spans that are worked on at a time, which bounds the memory."""
 
 
-def lowest_cross_entropy(condition: Condition, z: list[NDArray[np.floating]], slope: float) -> Array:
-    """The infimum of the mean cross-entropy over the activation region of each of R networks, shape (R,).
+def is_bounded(condition: Condition) -> bool:
+    """Whether regions exist, with straight pieces, and the loss is convex in the outputs: that of logits is."""
+    return not condition.smooth and LOSSES[condition.loss].logits
 
-    z: pre-activations row by row, (H, R) each; `slope` is that of a unit below 0. NaN where it is not known.
+
+def lowest(condition: Condition, z: list[NDArray[np.floating]]) -> Array:
+    """The infimum of the loss over the activation region of each of R networks, shape (R,), NaN where it is not known.
+
+    z: pre-activations row by row, (H, R) each.
     """
     patterns = np.stack([row > 0 for row in z]).transpose(2, 1, 0)  # (R, H, N)
     spans, which = np.unique(_keys(patterns), axis=0, return_inverse=True)
@@ -47,7 +52,7 @@ def lowest_cross_entropy(condition: Condition, z: list[NDArray[np.floating]], sl
     with np.errstate(all="ignore"):
         for first in range(0, len(spans), CHUNK):
             here = slice(first, first + CHUNK)
-            bounds[here] = _lowest(condition, _patterns(spans[here], len(z)), slope)
+            bounds[here] = _bound(condition, _patterns(spans[here], len(z)))
     finite = np.logical_and.reduce([np.isfinite(row).all(axis=0) for row in z])
     return np.where(finite, bounds[which.reshape(-1)], np.nan)
 
@@ -66,9 +71,9 @@ def _patterns(keys: NDArray[np.bytes_], rows: int) -> Mask:
     return np.unpackbits(packed, axis=2, count=rows).astype(bool)
 
 
-def _lowest(condition: Condition, patterns: Mask, slope: float) -> Array:
+def _bound(condition: Condition, patterns: Mask) -> Array:
     """The infimum for each set of patterns (S, H, N), shape (S,); Newton steps that do not get lower are halved."""
-    columns = _columns(condition, patterns, slope)
+    columns = _columns(condition, patterns)
     a = np.zeros(columns.shape[1:])
     value, step, left = _look(condition, columns, a)
     size = np.ones_like(value)
@@ -82,36 +87,41 @@ def _lowest(condition: Condition, patterns: Mask, slope: float) -> Array:
     return np.where(left <= CONVERGED, value, np.nan)
 
 
-def _columns(condition: Condition, patterns: Mask, slope: float) -> Array:
+def _columns(condition: Condition, patterns: Mask) -> Array:
     """What outputs are combinations of, shape (N, columns, S): each unit's cut functions, and the constants."""
+    slopes = ACTIVATIONS[condition.activation].slopes
+    below, above = slopes(condition) if slopes else (0.0, 1.0)
     x = condition.task.x(np.dtype(np.float64))
     x = x / np.where(x.any(axis=0), np.abs(x).max(axis=0), 1.0)
     felt = np.column_stack([x, np.ones((len(x), int(condition.bias)))])
-    units = patterns.any(axis=(0, 2)) | (slope != 0)
-    cut = np.where(patterns[:, units], 1.0, slope).transpose(2, 1, 0)  # (N, H, S)
+    units = patterns.any(axis=(0, 2)) | (below != 0)
+    cut = np.where(patterns[:, units], above, below).transpose(2, 1, 0)  # (N, H, S)
     columns = (cut[:, :, None, :] * felt[:, None, :, None]).reshape(len(x), -1, len(patterns))
     return np.concatenate([columns, np.ones((len(x), int(condition.bias), len(patterns)))], axis=1)
 
 
 def _look(condition: Condition, columns: Array, a: Array) -> tuple[Array, Array, Array]:
     """The loss (S,) of the outputs with coefficients a (columns, S), the Newton step, and what it promises to gain."""
-    t, share = condition.task.t(np.dtype(np.float64)), condition.task.times / condition.task.n_examples
+    loss, output = LOSSES[condition.loss], OUTPUTS[condition.output]
+    t, k = condition.task.t(a.dtype), output.k(condition, a.dtype.type)
+    c = loss.weight(condition.task.n_examples) * condition.task.times
     value, gradient = np.zeros(a.shape[1]), np.zeros_like(a)
     hessian = np.zeros((len(a), *a.shape))
     for n, column in enumerate(columns):
-        f = reduce(np.add, column * a, np.zeros_like(value))
-        p = sigmoid(f)
-        value = value + share[n] * (np.fmax(f, 0.0) - t[n] * f + np.log1p(np.exp(-np.abs(f))))
-        gradient = gradient + (share[n] * (p - t[n])) * column
-        hessian += (share[n] * (p * (1.0 - p))) * column[:, None, :] * column[None, :, :]
+        f = in_order([np.zeros_like(value), *(column * a)])
+        y = output.value(f, k)
+        term, pull = loss.row(f, y, t[n], c[n])
+        value = value + term
+        gradient = gradient + pull * column
+        hessian += loss.second(y, c[n]) * column[:, None, :] * column[None, :, :]
     step = _solved(hessian, gradient)
-    return value, step, reduce(np.add, gradient * step, np.zeros_like(value))
+    return loss.whole(value), step, in_order([np.zeros_like(value), *(gradient * step)])
 
 
 def _solved(matrix: Array, right: Array) -> Array:
     """The solution of symmetric systems (K, K, S) · x = (K, S), with a ridge, by Cholesky's factors in place."""
     size = len(matrix)
-    ridge = RIDGE * reduce(np.add, (matrix[k, k] for k in range(size)), np.finfo(np.float64).tiny)
+    ridge = RIDGE * in_order([np.finfo(np.float64).tiny, *(matrix[k, k] for k in range(size))])
     x = right.copy()
     for k in range(size):
         pivot = np.sqrt(np.fmax(matrix[k, k] + ridge, ridge))
