@@ -29,7 +29,7 @@ EPOCHS = 10_000
 
 
 def go_on(condition: Condition, weights: Weights) -> Trace:
-    """The trace of training R networks on for as long as a quench lasts, as they were trained, every one shuffled alike."""
+    """The trace of R networks that are trained on as they were, as long as a quench lasts; all are shuffled alike."""
     onward = replace(condition, epochs=EPOCHS, rescue=None)
     return _fastest()(onward, weights, np.zeros(weights.n_networks, np.int64)).trace
 
