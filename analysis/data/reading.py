@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-PROTOCOL = 1
+PROTOCOL = 2
 """The numerical protocol whose results this code can explain."""
 
 ARTICLE: dict[str, Any] = {
