@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nnxor.checks import below_one, choice, instance, optional, positive, show, switch, up_to, whole
-from nnxor.fields import Field, field, fields_of, plain
+from nnxor.field import Field, field, fields_of, plain
 from nnxor.interventions import INTERVENTIONS
 from nnxor.network.activations import ACTIVATIONS, OUTPUTS, Activation
 from nnxor.network.inits import LARGEST, UNIFORM, GivenWeights, Init

@@ -21,7 +21,7 @@ from harness import ROOT, command, compose, launch, nobody_left, wait_for_parts
 from experiments.cli import guarded
 from experiments.errors import InputError
 from experiments.execution.options import Cluster, read_options
-from experiments.run import run as run_study
+from experiments.execution.session import run as run_study
 
 installed = pytest.mark.skipif(not importlib.util.find_spec("distributed"), reason="the extra cluster is not installed")
 

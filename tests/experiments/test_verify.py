@@ -26,7 +26,7 @@ from harness import ROOT, SMALL, command, compose
 from experiments import verify
 from experiments.cli import guarded
 from experiments.errors import RunError
-from experiments.run import run as run_study
+from experiments.execution.session import run as run_study
 from experiments.store import counts
 from experiments.store.columns import Digest
 from experiments.study import batches
