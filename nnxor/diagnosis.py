@@ -1,6 +1,6 @@
 """What became of a training: the columns of a trial, from its weights and its trace.
 
-How the outcome is found stands in `nnxor.outcomes`. The cause of an unsolved run:
+How the outcome is found stands in `nnxor.judgement`. The cause of an unsolved run:
 
 - step_too_large: it diverged or oscillates;
 - not_finished: it is unsettled;
@@ -25,7 +25,7 @@ from nnxor.ending import ending
 from nnxor.engines.trace import Trained
 from nnxor.network.activations import ACTIVATIONS
 from nnxor.network.draws import Weights
-from nnxor.outcomes import judge
+from nnxor.judgement import judge
 
 Columns = dict[str, NDArray[Any]]
 

@@ -14,7 +14,7 @@ from nnxor.diagnosis import CAUSES, diagnose
 from nnxor.engines.trace import Trace, Trained
 from nnxor.network.draws import Weights, draw
 from nnxor.network.tasks import XOR, Task
-from nnxor.outcomes import OUTCOMES
+from nnxor.judgement import OUTCOMES
 
 train = engines.load("numba")
 
@@ -252,9 +252,9 @@ def test_every_outcome_and_cause_is_one_of_the_documented() -> None:
 def test_the_documented_rules_are_those_of_the_code() -> None:
     from pathlib import Path
 
-    import nnxor.outcomes
+    import nnxor.judgement
 
-    text = str(nnxor.outcomes.__doc__)
+    text = str(nnxor.judgement.__doc__)
     rules = text[text.index("- diverged:") :].rstrip()
     assert rules in (Path(__file__).parents[2] / "docs" / "columns.md").read_text(encoding="utf-8")
 
