@@ -23,9 +23,9 @@ from nnxor.arithmetic import arrays as arithmetic
 from nnxor.condition import Condition
 from nnxor.ending import ending
 from nnxor.engines.trace import Trained
+from nnxor.judgement import judge
 from nnxor.network.activations import ACTIVATIONS
 from nnxor.network.draws import Weights
-from nnxor.judgement import judge
 
 Columns = dict[str, NDArray[Any]]
 

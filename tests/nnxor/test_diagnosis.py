@@ -12,9 +12,9 @@ from nnxor import engines
 from nnxor.condition import Condition, Success
 from nnxor.diagnosis import CAUSES, diagnose
 from nnxor.engines.trace import Trace, Trained
+from nnxor.judgement import OUTCOMES
 from nnxor.network.draws import Weights, draw
 from nnxor.network.tasks import XOR, Task
-from nnxor.judgement import OUTCOMES
 
 train = engines.load("numba")
 
