@@ -74,7 +74,8 @@ def test_a_package_imports_nothing_that_stands_above_it(package: str) -> None:
     files = {path: tree for path, tree in FILES.items() if path.is_relative_to(ROOT / package)}
     assert files
     for path, tree in files.items():
-        assert not imports(tree) & FORBIDDEN[package], path
+        allowed = {"yaml"} if path.name == "from_python.py" else set()  # it knows the names that ship
+        assert not imports(tree) & FORBIDDEN[package] - allowed, path
 
 
 def test_omegaconf_and_hydra_stop_at_the_entry_points() -> None:
