@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-PROTOCOL = 1
+PROTOCOL = 2
 """The numerical protocol whose results this code can explain."""
 
 ARTICLE: dict[str, Any] = {
@@ -26,7 +26,7 @@ FIELDS = tuple(ARTICLE)
 """The fields of a condition, as columns of trials.parquet."""
 
 OUTCOMES = (
-    "solved", "stuck_1/4", "stuck_1/3", "stuck_1/2", "stuck", "oscillating", "diverged", "unsettled",
+    "solved", "stuck_1/4", "stuck_1/3", "stuck_1/2", "stuck", "oscillating", "diverged", "unsettled", "unclear",
 )  # fmt: skip
 """Every outcome, in the order in which tables and figures show them."""
 
@@ -35,7 +35,7 @@ STUCK = tuple(name for name in OUTCOMES if name.startswith("stuck"))
 
 CAUSES = (
     "few_alive_at_start", "died_in_training", "alive_but_linear", "alive_but_merged", "step_too_large",
-    "not_finished",
+    "not_finished", "unclear",
 )  # fmt: skip
 """Every cause of an unsolved run."""
 
@@ -46,7 +46,7 @@ NULLABLE_COUNTS = ("batch_size", "solved_epoch", "first_death_epoch", "settled_e
 
 LATER: dict[str, Any] = {
     **{name: ARTICLE[name] for name in ("scale", "momentum", "beta1", "beta2", "epsilon", "rescue", "success")},
-    "revived": None, "minimum": None, "outcome_before": None, "settled_epoch": None, "period": None,
+    "revived": None, "accuracy": None, "minimum": None, "outcome_before": None, "settled_epoch": None, "period": None,
 }  # fmt: skip
 """Columns that tables of earlier versions lack, with the value that they stand for."""
 

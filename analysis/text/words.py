@@ -134,5 +134,6 @@ CAUSE_WORDS = {
     "alive_but_merged": "enough live units, rows merged",
     "step_too_large": "step too large",
     "not_finished": "not finished",
+    "unclear": "unclear",
 }
 """Causes of failure as readers see them."""
