@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from analysis.data.fields import FIELDS, defaults, learn
 
-PROTOCOL = 1
+PROTOCOL = 2
 """The numerical protocol whose results this code can explain."""
 
 OUTCOMES = (
-    "solved", "stuck_1/4", "stuck_1/3", "stuck_1/2", "stuck", "oscillating", "diverged", "unsettled",
+    "solved", "stuck_1/4", "stuck_1/3", "stuck_1/2", "stuck", "oscillating", "diverged", "unsettled", "unclear",
 )  # fmt: skip
 """Every outcome, in the order in which tables and figures show them."""
 
@@ -26,7 +26,7 @@ STUCK = tuple(name for name in OUTCOMES if name.startswith("stuck"))
 
 CAUSES = (
     "few_alive_at_start", "died_in_training", "alive_but_linear", "alive_but_merged", "step_too_large",
-    "not_finished",
+    "not_finished", "unclear",
 )  # fmt: skip
 """Every cause of an unsolved run."""
 

@@ -163,7 +163,7 @@ def _merged_panel(ax: Axes, part: pd.DataFrame, patterns: list[str], inits: list
     totals = []
     for i, init in enumerate(inits):
         mine = part[(part["init"] == init).to_numpy(bool)]
-        totals.append(f"{init} n = {size(mine):,}")
+        totals.append(f"{words.value(init)} n = {size(mine):,}")
         if len(mine):
             y = np.arange(len(patterns)) + (i - (len(inits) - 1) / 2) * height
             _merged_bars(ax, mine, patterns, y, height * 0.9, init, {"color": colours[i], "marker": MARKERS[i]})
@@ -185,7 +185,7 @@ def _merged_bars(
     count = np.array([counts.get(name, 0) for name in patterns])
     low, high = wilson(count, np.full(len(count), n))
     rate = 100 * count / n
-    ax.barh(y, rate, height=height, color=look["color"], alpha=0.35, label=init)
+    ax.barh(y, rate, height=height, color=look["color"], alpha=0.35, label=words.value(init))
     ax.errorbar(
         rate, y, xerr=[rate - 100 * low, 100 * high - rate], linestyle="none", capsize=3, markersize=5, elinewidth=1.1,
         **look,

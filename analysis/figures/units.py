@@ -59,11 +59,13 @@ def dead_units(found: Findings) -> Figure:
     for column, hidden in enumerate(widths):
         part = with_values(shown, {"hidden": hidden}, ["hidden"])
         _at_start(axes[0, column], part, inits, found.laws)
-        axes[0, column].set_title(f"H = {hidden}\nat the start")
+        axes[0, column].set_title(f"{words.field('hidden', hidden)}\nat the start")
         for row, init in enumerate(inits, 1):
             mine = part[(part["init"] == init).to_numpy(bool)]
             _at_end(axes[row, column], mine)
-            axes[row, column].set_title(f"H = {hidden}, {init}\nat the end, n = {size(mine):,}")
+            axes[row, column].set_title(
+                f"{words.field('hidden', hidden)}, {words.value(init)}\nat the end, n = {size(mine):,}"
+            )
         axes[-1, column].set_xlabel("dead units")
     for row in axes:
         row[0].set_ylabel("share of runs, %")

@@ -137,7 +137,7 @@ def test_stuck_by_live_units_counts_the_stuck(data: Findings) -> None:
     part = live[(live["condition"] == "uniform4").to_numpy()]
     at_two = part[part["live"] == 2]
     figure = units.stuck_by_live_units(data)
-    (panel,) = [ax for ax in figure.axes if ax.get_title(loc="left").startswith("uniform")]
+    (panel,) = [ax for ax in figure.axes if ax.get_title(loc="left").startswith("U(")]
     line = panel.containers[0].lines[0]
     where = dict(zip(np.round(line.get_xdata()), line.get_ydata(), strict=True))
     assert where[2] == pytest.approx(100 * np.average(at_two["stuck"], weights=at_two["count"]))
@@ -245,7 +245,7 @@ def test_what_is_left_out_of_a_figure_is_said(make) -> None:
     folder = make({str(h): ({"hidden": h}, ["solved"] * 3) for h in range(2, 12)})
     shown, note = thin(load(folder), ["hidden"], 4)
     assert sorted(shown["hidden"].unique()) == [2, 4, 8, 11]
-    assert note == "Shown of the study's values: H: 2, 4, 8, 11."
+    assert note == "Shown of the study's values: hidden units: 2, 4, 8, 11."
 
 
 def test_the_share_not_yet_solved_ends_at_the_share_unsolved(data: Findings) -> None:
@@ -257,7 +257,7 @@ def test_the_share_not_yet_solved_ends_at_the_share_unsolved(data: Findings) -> 
 def test_bars_of_resting_points_are_the_certificates_shares(data: Findings) -> None:
     figure = resting.resting_points(data)
     by_title = {ax.get_title(loc="left"): ax for ax in figure.axes}
-    heights = [[bar.get_height() for bar in ax.patches] for ax in (by_title["uniform"], by_title["he"])]
+    heights = [[bar.get_height() for bar in ax.patches] for ax in (by_title["U(\N{MINUS SIGN}1, 1)"], by_title["He"])]
     assert heights[0] == pytest.approx([100 * 6 / 18, 0, 100 * 12 / 18, 0, 0, 100])  # no saddle among them
     assert heights[1] == pytest.approx([10, 90])
     assert "n = 18" in texts(figure)
@@ -276,8 +276,8 @@ def test_figures_of_the_nearest_conditions_name_what_they_hold_fixed(make) -> No
         f"{init}{lr}": ({"init": init, "lr": lr}, ["solved", "stuck_1/4", "stuck_1/3"] * 3) for init, lr in fields
     })  # fmt: skip
     trials = Findings.of(folder)
-    assert "lr = 0.1" in plain(texts(units.dead_units(trials)))
-    assert "stuck at 1/4, lr = 0.1 (uniform n = 3, he n = 3)" in plain(texts(outcomes.merged_rows(trials)))
+    assert "lr 0.1" in plain(texts(units.dead_units(trials)))
+    assert "stuck at 1/4, lr 0.1 (U(\N{MINUS SIGN}1, 1) n = 3, He n = 3)" in plain(texts(outcomes.merged_rows(trials)))
 
 
 def plain(text: str) -> str:
@@ -312,5 +312,5 @@ def test_panels_of_many_fields_name_what_is_not_as_usual(make) -> None:
     })  # fmt: skip
     panels, note = make_panels(load(folder), ["init", "lr", "epochs", "slope", "relu_at_zero"])
     titles = {plain(panel.title) for panel in panels}
-    assert titles == {"as said below", "lr = 0.2", "epochs = 20, slope = 0.5, relu\N{PRIME}(0) = 1", "uniform"}
-    assert "he, lr = 0.1, epochs = 10, slope = 0.1, relu\N{PRIME}(0) = 0" in plain(note)
+    assert titles == {"as said below", "lr 0.2", "20 epochs, slope 0.5, relu\N{PRIME}(0) = 1", "U(\N{MINUS SIGN}1, 1)"}
+    assert "He, lr 0.1, 10 epochs, slope 0.1, relu\N{PRIME}(0) = 0" in plain(note)

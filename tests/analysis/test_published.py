@@ -98,7 +98,7 @@ def test_entries_of_one_setting_are_told_apart_by_their_fields(handmade: Path) -
             {"solved": 0.5, "n": 10, "conditions": ["uniform4"], "setting": "another"},
         )
     )
-    assert [each.where.replace("\N{NO-BREAK SPACE}", "") for each in entries] == ["H=4", "H=10", ""]
+    assert [each.where.replace("\N{NO-BREAK SPACE}", "") for each in entries] == ["4units", "10units", ""]
 
 
 def test_the_end_of_a_run_says_it_within_80_columns(handmade: Path, capsys) -> None:

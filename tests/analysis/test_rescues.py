@@ -82,7 +82,7 @@ def test_the_figure_shows_each_share_with_its_interval(rescued: Path, free_seeds
 
 def test_its_sentence_is_of_the_condition_nearest_to_the_articles(rescued: Path) -> None:
     text = describe_freed_by_rescue(Findings.of(rescued)).replace("\N{NO-BREAK SPACE}", " ")
-    assert "(lr = 0.1)" in text
+    assert "(lr 0.1)" in text
     assert "redraw_dead 75.0 %" in text
     assert "nothing 0.0 %" in text
 
@@ -102,7 +102,7 @@ def render(folder: Path) -> str:
 def test_the_report_puts_the_culprit_on_trial(rescued: Path) -> None:
     text = render(rescued)
     assert "What frees stuck runs" in text
-    assert "Reviving dead units frees more stuck runs than redrawing as many live ones: holds only if lr = 0.1" in text
+    assert "Reviving dead units frees more stuck runs than redrawing as many live ones: holds only if lr 0.1" in text
     assert "(yes in 1, no in 0, undecided in 1 of 2)" in text
     assert "redraw_dead 75.0 %" in text
     assert "redraw_dead minus redraw_alive: +" in text
