@@ -57,11 +57,15 @@ def is_missing(what: Any) -> bool:
     return what is None or what is pd.NA or what != what
 
 
-def value(name: str, what: Any) -> str:
-    """A value of a field, short: 'He', '0.003', 'U(−1, 1)', 'full batch'."""
+def value_text(name: str, what: Any) -> str:
+    """A value of a field, short: 'He', '0.003', 'U(\N{MINUS SIGN}1, 1)', 'full batch'."""
     field = FIELDS[name]
     text = _plain(what)
-    text = field.words.get(text) or str(field.entries.get(text, {}).get("label", text))
+    text = (
+        success(text)
+        if name == "success"
+        else field.words.get(text) or str(field.entries.get(text, {}).get("label", text))
+    )
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
@@ -74,16 +78,27 @@ def _plain(what: Any) -> str:
     return f"{what:,}" if isinstance(what, int) and not isinstance(what, bool) and what >= 10_000 else str(what)
 
 
+def success(rule: str) -> str:
+    """A success rule, 'loss 0.001' say, in short: 'loss \N{LESS-THAN OR EQUAL TO} 0.001'; other texts as they are."""
+    name, _, setting = rule.partition(" ")
+    rules = {
+        "loss": f"loss \N{LESS-THAN OR EQUAL TO} {setting}",
+        "margin": f"every row within {setting}",
+        "threshold": f"every row on its side of \N{VULGAR FRACTION ONE HALF} {setting}".strip(),
+    }
+    return rules[name] if name == "threshold" or (name in rules and setting[:1].isdigit()) else rule
+
+
 def phrase(name: str, what: Any) -> str:
-    """A field and its value as a sentence has them: '4 hidden units', 'He', 'learning rate 0.1'."""
+    """A field and its value as a sentence has them: '4 units', 'He', 'lr 0.1'."""
     field = FIELDS[name]
     if _plain(what) in field.words:
-        return value(name, what)
-    text = field.phrase.format(value(name, what)).replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
-    return text.removesuffix("s") if what == 1 and field.phrase == "{} " + field.label else text
+        return value_text(name, what)
+    text = field.phrase.format(value_text(name, what)).replace(" ", "\N{NO-BREAK SPACE}")
+    return text.removesuffix("s") if what == 1 and field.phrase.startswith("{} ") else text
 
 
-def axis(name: str) -> str:
+def axis_label(name: str) -> str:
     """A field as an axis or a legend names it: 'hidden units'."""
     return FIELDS[name].label
 

@@ -9,9 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.data.fields import FIELDS
+from analysis.data.fields import FIELDS, axis_label
 from analysis.data.reading import swept
-from analysis.figures.layout import NUMERIC, axis_label, footnote, make_panels, n_text, panel_title, rest_of
+from analysis.figures.layout import NUMERIC, footnote, make_panels, n_text, panel_title, rest_of
 from analysis.figures.style import NotApplicable, panels, styled
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate

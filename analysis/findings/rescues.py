@@ -124,9 +124,18 @@ def like_for_like(trials: pd.DataFrame) -> pd.DataFrame:
         chosen = table[table.index.isin(where.get(_place(row, fields), []))]
         if {"redraw_alive", "redraw_dead"} <= {*table} and len(chosen):
             pair = _paired(chosen, "redraw_alive", "redraw_dead")
-            rows.append({**dict(row), "first": "redraw_alive", "second": "redraw_dead", "n": pair.n, **vars(pair)})
+            rows.append(
+                {
+                    **dict(row),
+                    "field": "rescue",
+                    "first": "redraw_alive",
+                    "second": "redraw_dead",
+                    "n": pair.n,
+                    **vars(pair),
+                }
+            )
     counts = ["n", "both", "only_first", "only_second", "neither", "difference", "low", "high", "p"]
-    result = pd.DataFrame(rows, columns=[*fields, "first", "second", *counts])
+    result = pd.DataFrame(rows, columns=[*fields, "field", "first", "second", *counts])
     return result.assign(p_holm=holm(result["p"].to_numpy(float)))
 
 

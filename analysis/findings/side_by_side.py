@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.data.fields import FIELDS
+from analysis.data.fields import FIELDS, phrase, value_text
 from analysis.data.reading import FolderError, fine, is_given, load, read_manifest, records_summary
 from analysis.data.tallies import Solved, load_counts
 from analysis.findings.statistics import SIGNIFICANT, Difference, Paired, Rate, holm, unpaired
@@ -179,20 +179,22 @@ def _name(p: Fields, q: Fields, moving: Iterable[str]) -> str:
     for name in moving:
         before, after = _value(p[name], name), _value(q[name], name)
         if p[name] == q[name]:
-            parts.append(words.field(name, before).replace("\N{NO-BREAK SPACE}", " "))
+            parts.append(
+                phrase(name, p[name][0] if isinstance(p[name], tuple) else p[name]).replace("\N{NO-BREAK SPACE}", " ")
+            )
         else:
             law = " (another law)" if before == after else ""
             parts.append(f"{symbol(name)} {before} \N{RIGHTWARDS ARROW} {after}{law}")
     return ", ".join(parts) or "the only condition"
 
 
-def _value(value: Any, name: str) -> str:
-    return words.value(value[0] if isinstance(value, tuple) else value, name)
+def _value(what: Any, name: str) -> str:
+    return value_text(name, what[0] if isinstance(what, tuple) else what)
 
 
 def symbol(name: str) -> str:
     """A field's short name."""
-    return words.SYMBOLS.get(name, name)
+    return FIELDS[name].symbol
 
 
 def share_draws(p: Fields, q: Fields) -> bool:

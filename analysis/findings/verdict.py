@@ -44,7 +44,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.data.conditions import distance, nearest, others, values
-from analysis.data.fields import FIELDS, defaults
+from analysis.data.fields import FIELDS, defaults, phrase, value_text
 from analysis.data.reading import DEFAULT_TABLE, fine, is_given, left_alone, swept
 from analysis.data.tallies import Solved
 from analysis.findings.failure_causes import Culprits, culprits
@@ -227,8 +227,8 @@ def _more_units(trials: pd.DataFrame, widths: pd.DataFrame) -> Verdict:
     fields = others(trials, "hidden")
     effect = f"Nearest to the article ({_name(trials, table.iloc[at])}): solved {words.rate(rates[at])}"
     pair = _pair(widths, table.iloc[at], fields, narrow, wide)
-    effect += f"; against {words.field('hidden', narrow)}: {words.difference(pair)}. " if pair else ". "
-    measured = f"The success rate with {words.field('hidden', wide)}, set against 95 %."
+    effect += f"; against {phrase('hidden', narrow)}: {words.difference(pair)}. " if pair else ". "
+    measured = f"The success rate with {phrase('hidden', wide)}, set against 95 %."
     return _verdict(MORE_UNITS, measured, effect + _reversals(widths, fields), table, answers, fields)
 
 
@@ -241,7 +241,7 @@ def _reversals(widths: pd.DataFrame, fields: Sequence[str]) -> str:
     for _, part in worse.groupby(list(fields), observed=True, sort=False, dropna=False) if fields else [((), worse)]:
         row = part.iloc[part["difference"].argmin()]
         place = f"{words.condition(row, fields)}: " if fields else ""
-        pair = f"{words.value(row['first'])} to {words.field('hidden', row['second'])}"
+        pair = f"{value_text('hidden', row['first'])} to {phrase('hidden', row['second'])}"
         texts.append(f"{place}{pair} {words.difference(as_paired(row))}")
     return (
         f"It reverses, a wider network failing more often, in {len(worse):,} of {len(widths):,} comparisons; "
@@ -389,9 +389,9 @@ def where(table: pd.DataFrame, holds: Sequence[bool], fields: Sequence[str]) -> 
 def _values(name: str, kept: Sequence[Any], found: Sequence[Any]) -> str:
     """Some of the values of a field, as a range where they are neighbours: 'lr = 0.01 to 0.1'."""
     if len(kept) == 1:
-        return words.field(name, kept[0])
+        return phrase(name, kept[0])
     prefix = "" if name in ("init", "task", "activation", "optimizer") else f"{name} "
     places = sorted(found.index(value) for value in kept)
     if prefix and len(kept) > 2 and places == list(range(places[0], places[-1] + 1)):
-        return f"{prefix}{words.value(found[places[0]], name)} to {words.value(found[places[-1]], name)}"
-    return prefix + words.listed([words.value(found[place], name) for place in places], "or")
+        return f"{prefix}{value_text(name, found[places[0]])} to {value_text(name, found[places[-1]])}"
+    return prefix + words.listed([value_text(name, found[place]) for place in places], "or")

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.data.conditions import few, others
+from analysis.data.fields import axis_label, value_text
 from analysis.data.reading import KINDS, OUTCOMES, swept
 from analysis.findings.failure_causes import STUCK_CAUSES, Culprits
 from analysis.findings.paired import as_paired
@@ -41,12 +42,12 @@ def short(rate: Rate) -> str:
 
 def heads(fields: Sequence[str]) -> list[str]:
     """Fields as column heads."""
-    return [words.SYMBOLS.get(name, name) for name in fields]
+    return [axis_label(name) for name in fields]
 
 
 def cells(row: pd.Series, fields: Sequence[str]) -> list[str]:
     """The values of fields, as cells."""
-    return [words.value(row[name], name) for name in fields]
+    return [value_text(name, row[name]) for name in fields]
 
 
 def conditions_table(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> Table:
@@ -131,7 +132,7 @@ def comparison_table(title: str, note: str, fields: Sequence[str], table: pd.Dat
         rows.append(
             [
                 *cells(row, fields),
-                f"{words.value(row['first'])} \N{RIGHTWARDS ARROW} {words.value(row['second'])}",
+                " \N{RIGHTWARDS ARROW} ".join(value_text(row["field"], row[side]) for side in ("first", "second")),
                 f"{pair.n:,}",
                 f"{pair.only_first:,} / {pair.only_second:,}",
                 f"{words.points(pair.difference)} ({words.points(pair.low)} to {words.points(pair.high)})",

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from analysis import report
+from analysis.data.fields import value_text
 from analysis.data.reading import load
 from analysis.data.tallies import size
 from analysis.figures import PLOTS
@@ -146,5 +147,7 @@ def test_a_missing_rescue_is_told_apart_from_all_rows(rescued: Path, free_seeds:
     from analysis.report_parts.tables import conditions_table
 
     trials = load(rescued)
-    assert {row[1] for row in conditions_table(trials).rows} == {"none", *free_seeds[0.1]}
+    assert {row[1] for row in conditions_table(trials).rows} == {
+        value_text("rescue", name) for name in (None, *free_seeds[0.1])
+    }
     assert any(line.split()[:2] == ["0.1", "-"] for line in table_lines(summarise(trials)))

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from analysis.data.fields import phrase, success
 from analysis.data.reading import load
 from analysis.findings.summary import print_summary, summarise, table_lines
-from analysis.text import words
 
 SMOOTH = {
     "activation": "sigmoid", "output": "sigmoid", "optimizer": "momentum", "init": "truncated_normal(std=0.1)",
@@ -86,5 +86,5 @@ def test_every_stuck_run_counts_where_levels_differ(make) -> None:
     ],
 )
 def test_fields_read_well(name: str, value: object, text: str) -> None:
-    assert words.field(name, value).replace("\N{NO-BREAK SPACE}", " ") == text
-    assert words.success(words.success(str(value))) == words.success(str(value))
+    assert phrase(name, value).replace("\N{NO-BREAK SPACE}", " ") == text
+    assert success(success(str(value))) == success(str(value))
