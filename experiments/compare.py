@@ -63,7 +63,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def compare(options: argparse.Namespace) -> int:
     """Compare, print, write; returns the exit status."""
     from analysis.data.reading import FolderError
-    from analysis.findings.side_by_side import compare_folders, write_html
+    from analysis.findings.side_by_side import compare_folders
+    from analysis.report_parts.compare_page import write_html
 
     try:
         found = compare_folders(options.a, options.b)
@@ -157,7 +158,7 @@ def _verdict(found: Comparison) -> str:
 
 
 def _numbers(row: Row) -> list[str]:
-    from analysis.findings.side_by_side import p_text
+    from analysis.report_parts.compare_page import p_text
     from analysis.text.words import points
 
     rates = [f"{100 * r.rate:5.1f} ({100 * r.low:.1f}-{100 * r.high:.1f})" for r in (row.a, row.b)]
