@@ -136,6 +136,7 @@ CAUSE_WORDS = {
     "alive_but_merged": "enough live units, rows merged",
     "step_too_large": "step too large",
     "not_finished": "not finished",
+    "unclear": "unclear",
 }
 """Causes of failure as readers see them."""
 

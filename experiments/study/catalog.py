@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import yaml
 
 from experiments.errors import InputError
-from experiments.messages import CONF, names
+from experiments.messages import found, names
+from experiments.study.csv import load_task
+from experiments.study.weight_files import load_given, read_network
 from nnxor.network.inits import Distribution, GivenWeights, Init
 from nnxor.network.tasks import Task
 from nnxor.registry import hint
@@ -19,7 +21,7 @@ from nnxor.registry import hint
 def _read(group: str, name: str, key: str) -> dict[str, object]:
     if name not in names(group):
         raise InputError(f"{key}={name} is unknown; {hint(name, names(group))}")
-    path = CONF / group / f"{name}.yaml"
+    path = found(group, name)
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -32,13 +34,24 @@ def _read(group: str, name: str, key: str) -> dict[str, object]:
 @cache
 def init(name: str, key: str = "init") -> Init:
     """The initialization in conf/init/NAME.yaml; InputError says what is wrong with it."""
-    return parse_init(name, _read("init", name, key), f"conf/init/{name}.yaml")
+    return _init_of(name, _read("init", name, key), f"conf/init/{name}.yaml")
+
+
+def _init_of(name: str, content: Mapping[str, object], where: str) -> Init:
+    try:
+        return Init.of(name, content)
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from None
 
 
 @cache
 def task(name: str, key: str = "task") -> Task:
     """The task in conf/task/NAME.yaml; InputError says what is wrong with it."""
-    return parse_task(name, _read("task", name, key), f"conf/task/{name}.yaml")
+    content = _read("task", name, key)
+    try:
+        return Task.of(name, content)
+    except ValueError as error:
+        raise InputError(f"conf/task/{name}.yaml: {error}") from None
 
 
 def study(name: object, key: str = "union") -> dict[str, object]:
@@ -48,26 +61,11 @@ def study(name: object, key: str = "union") -> dict[str, object]:
     return dict(_read("study", name, key))
 
 
-def parse_init(name: str, content: Mapping[str, object], where: str) -> Init:
-    """An initialization from what its file holds; `where` stands in messages."""
-    if set(content) != {"weights", "biases"}:
-        raise InputError(f"{where} must hold weights and biases, and nothing else; it holds {', '.join(content)}")
-    laws = {}
-    for part in ("weights", "biases"):
-        try:
-            laws[part] = Distribution.of(content[part])
-        except ValueError as error:
-            raise InputError(f"{where}: {part}: {error}") from None
-    return Init(name, **laws)
-
-
 def read_task(key: str, value: object) -> Task:
     """A task as a configuration gives it: a name in conf/task, or a CSV file; InputError says what is wrong."""
     if not isinstance(value, str):
         raise InputError(f"{key}={value} is not allowed; allowed: a name in conf/task, or a .csv file")
     if value.lower().endswith(".csv"):
-        from experiments.study.csv import load_task
-
         return load_task(key, value)
     return task(value, key)
 
@@ -75,21 +73,18 @@ def read_task(key: str, value: object) -> Task:
 def read_init(key: str, value: object) -> Init | GivenWeights:
     """An initialization as a configuration gives it; InputError says what is wrong with it.
 
-    Either a name in conf/init, or {NAME: {parameter: value}} for that one with other parameters,
+    Either a name in conf/init, or {NAME: {parameter: value}} for that one with other parameters of its weights (and
+    {biases: …, outputs: …, mirror: …, margin: …}),
     or {weights: {distribution: …}, biases: {distribution: …}}, or a .npz file of weights, or the
     weights of one network themselves, {name: …, W1: …, b1: …, W2: …, b2: …}.
     """
     if isinstance(value, Mapping) and "W1" in value:
-        from experiments.study.weight_files import read_network
-
         return read_network(key, value)
     if isinstance(value, Mapping):
         return _written_out(key, value) if "weights" in value else _adjusted(key, value)
     if not isinstance(value, str):
         raise InputError(f"{key}={value} is not allowed; allowed: a name in conf/init, {{NAME: {{std: X}}}}, or a file")
     if value.lower().endswith(".npz"):
-        from experiments.study.weight_files import load_given
-
         return load_given(key, value)
     return init(value, key)
 
@@ -103,8 +98,11 @@ def name_of_given(key: str, value: object) -> str | None:
 
 
 def _written_out(key: str, value: Mapping[str, object]) -> Init:
-    parsed = parse_init("", value, key)
-    return Init(f"{_law_text(parsed.weights)}, biases {_law_text(parsed.biases)}", parsed.weights, parsed.biases)
+    parsed = _init_of("", value, key)
+    words = [_law_text(parsed.weights), f"biases {_law_text(parsed.biases)}"]
+    words += [f"outputs {_law_text(parsed.outputs)}"] if parsed.outputs else []
+    words += [f"{part}={_plain(value[part])}" for part in ("mirror", "margin") if part in value]
+    return replace(parsed, name=", ".join(words))
 
 
 def _law_text(law: Distribution) -> str:
@@ -120,37 +118,21 @@ def _adjusted(key: str, value: Mapping[str, object]) -> Init:
     name, changes = next(iter(value.items()), ("", None))
     if len(value) != 1 or not isinstance(changes, Mapping) or not changes:
         raise InputError(f"{key}={dict(value)} is not allowed; allowed: {{NAME: {{parameter: value}}}}")
-    content = {part: dict(law) for part, law in _read("init", str(name), key).items() if isinstance(law, Mapping)}
-    biases = changes.get("biases", {})
-    if not isinstance(biases, Mapping):
-        raise InputError(f"{key}: biases={biases} is not allowed; allowed: {{parameter: value}}")
-    content["weights"] = _change(content.get("weights", {}), {k: v for k, v in changes.items() if k != "biases"})
-    content["biases"] = _change(content.get("biases", {}), biases)
-    words = [f"{k}={_plain(v)}" for k, v in changes.items() if k != "biases"]
-    words += [f"biases.{k}={_plain(v)}" for k, v in biases.items()]
-    return parse_init(f"{name}({', '.join(words)})", content, f"{key}={name}")
+    content = _read("init", str(name), key)
+    own = {part: changes[part] for part in ("mirror", "margin") if part in changes}
+    laws = {part: changes[part] for part in ("biases", "outputs") if part in changes}
+    laws = {"weights": {k: v for k, v in changes.items() if k not in (*own, *laws)}, **laws}
+    words = []
+    for part, law in laws.items():
+        if not isinstance(law, Mapping):
+            raise InputError(f"{key}: {part}={law} is not allowed; allowed: {{parameter: value}}")
+        old = content.get(part)
+        content[part] = _change(old if isinstance(old, Mapping) else {}, law)
+        words += [f"{'' if part == 'weights' else part + '.'}{k}={_plain(v)}" for k, v in law.items()]
+    words += [f"{part}={_plain(v)}" for part, v in own.items()]
+    return _init_of(f"{name}({', '.join(words)})", {**content, **own}, f"{key}={name}")
 
 
 def _change(law: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
     """A law with other parameters; another distribution keeps none of the old ones."""
     return dict(changes) if "distribution" in changes else {**law, **changes}
-
-
-def parse_task(name: str, content: Mapping[str, object], where: str) -> Task:
-    """A task from what its file holds; `where` stands in messages."""
-    rows, units = content.get("rows"), content.get("units")
-    if set(content) - {"rows", "units"} or not isinstance(rows, list) or not rows:
-        raise InputError(f"{where} must hold rows (a list of lists) and may hold units (an integer)")
-    if units is not None and (type(units) is not int or units < 1):
-        raise InputError(f"{where}: units={units}: an integer from 1")
-    for n, row in enumerate(rows, 1):
-        if not isinstance(row, list) or len(row) < 2 or len(row) != len(rows[0]):
-            raise InputError(f"{where}: row {n} must hold the same number of inputs as row 1, then the target")
-        if any(type(v) not in (int, float) or not math.isfinite(v) for v in row):
-            raise InputError(f"{where}: row {n} must hold finite numbers; it holds {row}")
-    return Task(
-        name,
-        tuple(tuple(float(v) for v in row[:-1]) for row in rows),
-        tuple(float(row[-1]) for row in rows),
-        units,
-    )

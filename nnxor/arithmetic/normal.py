@@ -11,6 +11,7 @@ from __future__ import annotations
 from math import inf, nan
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnxor.arithmetic.functions import log, polynomial
 from nnxor.arithmetic.numbers import Number, absolute, maximum, rounded, sqrt, where
@@ -124,3 +125,14 @@ def normal_quantile(p: Number) -> Number:
     beyond = tail(maximum(float(np.finfo(p.dtype).smallest_subnormal), smaller))
     beyond = where(smaller > 0.0, beyond, where(smaller < 0.0, nan, inf + beyond))
     return where(absolute(q) <= MIDDLE, middle(q), where(q < 0.0, -beyond, beyond))
+
+
+def normal_quantiles(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`normal_quantile` of an array of probabilities between 0 and 1, the tails computed only where they are needed."""
+    q = p - 0.5
+    result = middle(q)
+    outside = np.abs(q) > MIDDLE
+    lower = q[outside] < 0
+    beyond = tail(np.where(lower, p[outside], 1.0 - p[outside]))
+    result[outside] = np.where(lower, -beyond, beyond)
+    return np.asarray(result)

@@ -10,10 +10,13 @@ import ast
 import math
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nnxor.arithmetic.normal import normal_quantile, normal_quantiles
 
 PARAMETERS: dict[str, dict[str, float | None]] = {
     "constant": {"value": None},
@@ -30,12 +33,26 @@ PARAMETERS: dict[str, dict[str, float | None]] = {
 LARGEST = 1e30
 """Largest parameter of a distribution: its draws must be finite in float32, with room to train."""
 
+MOST_FACTORS = 200
+"""Twice the largest exponent of a formula."""
+
+
+def _power(base: float, exponent: float) -> float:
+    """A whole or half power by multiplications and a square root, which are the same everywhere, unlike `**`."""
+    doubled = 2 * abs(exponent)
+    if doubled != int(doubled) or doubled > MOST_FACTORS:
+        raise ValueError(f"exponents are whole or half numbers, up to {MOST_FACTORS // 2} in size; got {exponent:g}")
+    factors = [base] * (int(doubled) // 2) + [math.sqrt(base)] * (int(doubled) % 2)
+    power = math.prod(factors, start=1.0)
+    return power if exponent >= 0 else 1 / power
+
+
 _OPERATORS = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
-    ast.Pow: operator.pow,
+    ast.Pow: _power,
 }
 
 
@@ -97,6 +114,11 @@ class Distribution:
             distribution.values(fan_in, fan_out)
         return distribution
 
+    def text(self) -> str:
+        """Its name and parameters, without blanks."""
+        parameters = (f"{key}={str(value).replace(' ', '')}" for key, value in self.parameters)
+        return f"{self.name}({','.join(parameters)})"
+
     def values(self, fan_in: int, fan_out: int) -> dict[str, float]:
         """The parameters as numbers for a layer; ValueError if they make no distribution."""
         values = {key: evaluate(formula, fan_in, fan_out) for key, formula in self.parameters}
@@ -117,12 +139,20 @@ class Distribution:
             return np.full_like(u, p["value"])
         if self.name == "uniform":
             return p["low"] + (p["high"] - p["low"]) * u
-        from scipy.special import ndtr, ndtri
-
         if self.name == "truncated_normal":
-            below = ndtr(-p["cut"])
+            below = _share_below(-p["cut"])
             u = below + (1.0 - 2.0 * below) * u
-        return np.asarray(p["mean"] + p["std"] * ndtri(u))
+        return p["mean"] + p["std"] * normal_quantiles(u)
+
+
+@cache
+def _share_below(z: float) -> float:
+    """The share of a standard normal law below z ≤ 0, to 64 binary places: where the quantile reaches z."""
+    low, high = 0.0, 0.5
+    for _ in range(63):
+        middle = (low + high) / 2
+        low, high = (middle, high) if normal_quantile(np.float64(middle)) <= z else (low, middle)
+    return low
 
 
 def _formula(key: str, value: object) -> float | str:
@@ -136,11 +166,54 @@ def _formula(key: str, value: object) -> float | str:
 
 @dataclass(frozen=True)
 class Init:
-    """An initialization: the distributions of all weights and of all biases."""
+    """An initialization: the distributions of all weights and of all biases, and what the draws must be like.
+
+    `outputs` is the distribution of the output's weights where it is another one. With `mirror`, hidden units come in
+    pairs, the second with the opposite weights and bias of the first. With `margin`, a whole network is drawn again
+    until every row of the task puts some unit above the margin (before its activation).
+    """
 
     name: str
     weights: Distribution
     biases: Distribution
+    outputs: Distribution | None = None
+    mirror: bool = False
+    margin: float | None = None
+
+    @classmethod
+    def of(cls, name: str, content: Mapping[str, object]) -> Init:
+        """Read what a file of conf/init holds; ValueError says what is wrong."""
+        allowed = [part.name for part in fields(cls)[1:]]
+        if set(content) - set(allowed) or not {"weights", "biases"} <= set(content):
+            raise ValueError(
+                f"it must hold weights and biases, and may hold {', '.join(allowed[2:])}; got {[*content]}"
+            )
+        laws = {}
+        for part in ("weights", "biases", "outputs"):
+            if part in content:
+                try:
+                    laws[part] = Distribution.of(content[part])
+                except ValueError as error:
+                    raise ValueError(f"{part}: {error}") from None
+        mirror, margin = content.get("mirror", False), content.get("margin")
+        if not isinstance(mirror, bool):
+            raise ValueError(f"mirror={mirror} is not allowed; allowed: true, false")
+        if margin is not None and (isinstance(margin, bool) or not isinstance(margin, int | float) or not margin >= 0):
+            raise ValueError(f"margin={margin} is not allowed; allowed: a number from 0")
+        return cls(name, **laws, mirror=mirror, margin=None if margin is None else float(margin))
+
+    @property
+    def independent(self) -> bool:
+        """Whether hidden units are drawn independently, each by its distributions alone."""
+        return not self.mirror and self.margin is None
+
+    def text(self) -> str:
+        """Everything that results depend on, on one line."""
+        parts = [self.weights.text(), self.biases.text()]
+        parts += [f"outputs={self.outputs.text()}"] if self.outputs else []
+        parts += ["mirror"] if self.mirror else []
+        parts += [f"margin={self.margin!r}"] if self.margin is not None else []
+        return self.name + ":" + "|".join(parts)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -29,6 +31,22 @@ class Task:
         if self.multiplicities and set(self.multiplicities) == {1}:
             object.__setattr__(self, "multiplicities", None)
 
+    @classmethod
+    def of(cls, name: str, content: Mapping[str, object]) -> Task:
+        """Read `{rows: [[x, …, t], …], units: n}`, units optional; ValueError says what is wrong."""
+        rows, units = content.get("rows"), content.get("units")
+        if set(content) - {"rows", "units"} or not isinstance(rows, list) or not rows:
+            raise ValueError("it must hold rows (a list of lists) and may hold units (an integer)")
+        if units is not None and (type(units) is not int or units < 1):
+            raise ValueError(f"units={units}: an integer from 1")
+        for n, row in enumerate(rows, 1):
+            if not isinstance(row, list) or len(row) < 2 or len(row) != len(rows[0]):
+                raise ValueError(f"row {n} must hold the same number of inputs as row 1, then the target")
+            if any(type(value) not in (int, float) or not math.isfinite(value) for value in row):
+                raise ValueError(f"row {n} must hold finite numbers; it holds {row}")
+        inputs = tuple(tuple(float(value) for value in row[:-1]) for row in rows)
+        return cls(name, inputs, tuple(float(row[-1]) for row in rows), units)
+
     @property
     def n_rows(self) -> int:
         """Number of rows, N."""
@@ -43,6 +61,11 @@ class Task:
     def n_examples(self) -> int:
         """Number of examples: rows, each as often as it counts."""
         return sum(self.multiplicities) if self.multiplicities else self.n_rows
+
+    @property
+    def middle(self) -> float:
+        """Midway between the smallest and the largest target: what parts the two kinds of rows."""
+        return (min(self.targets) + max(self.targets)) / 2
 
     @cached_property
     def times(self) -> NDArray[np.int64]:

@@ -23,7 +23,8 @@ from analysis.findings.findings import Findings
 from analysis.text.advice import advice
 from analysis.text.commands import override, reproducing
 from experiments.store.exemplars import write_exemplars
-from experiments.study import catalog, read_study
+from experiments.study import catalog
+from experiments.study.study import read_study
 from nnxor.network.draws import draw
 
 Run = Callable[..., Path]
@@ -93,7 +94,7 @@ def test_a_file_that_nothing_tells_of_has_no_command() -> None:
     from analysis.data.reading import ARTICLE
 
     exemplars = pd.DataFrame([{**ARTICLE, **run}])
-    manifest: dict[str, Any] = {"study": "s", "runs": [], "conditions": {"a": "protocol=1;task=mine.csv:0.0,1.0"}}
+    manifest: dict[str, Any] = {"study": "s", "runs": [], "conditions": {"a": "protocol=2;task=mine.csv:0.0,1.0"}}
     first, report, last = reproducing(manifest, exemplars)
     assert first.startswith("# the study was not run from a command line")
     assert report == "python -m analysis.report results/s"

@@ -18,7 +18,7 @@ from analysis.data.reading import ARTICLE, FolderError
 from analysis.findings.side_by_side import FEW_SHARED, GIVEN, align, compare_folders
 from analysis.findings.statistics import Paired, holm
 from analysis.report_parts.compare_page import tables, write_html
-from experiments.compare import sentences
+from experiments.comparing import sentences
 from experiments.study import catalog
 from nnxor.network.draws import draw
 
