@@ -26,7 +26,6 @@ FIGURES = {
     "freed_by_rescue": "rescue",
 }  # fmt: skip
 UNUSED = ("condition", "conditions", "setting")
-NAMES = {"uniform": "U(−1, 1)", "he": "He"}
 
 
 def table(name: str) -> pd.DataFrame:
@@ -64,7 +63,7 @@ def success() -> str:
     for hidden in (4, 10):
         for init in ("uniform", "he"):
             cells = (rate(int(row["solved"]), int(row["n"])) for row in (of(hidden, init, lr) for lr in lrs))
-            lines.append(f"| {hidden} units, {NAMES[init]} | {' | '.join(cells)} |")
+            lines.append(f"| {hidden} units, {words.value(init)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -76,6 +75,36 @@ def kinds() -> str:
     told = ", ".join(f"{100 * count / n:.1f} % {kind}" for kind, count in counts.items() if count)
     settled = 100 * found["settled"].sum() / sum(stuck(row) for _, row in found.iterrows())
     return f"Of {n:,} stuck runs of the default study: {told}. Proved stuck for ever: {settled:.1f} %."
+
+
+def resting() -> str:
+    """What the stuck runs of each condition of the default study rest at."""
+    found = table("article")
+    kinds = [kind for kind in ("minimum", "kink", "saddle", "unknown") if found[kind].any()]
+    lines = [f"| | stuck | {' | '.join(kinds)} |", "|---|---|" + "---|" * len(kinds)]
+    for _, row in found.iterrows():
+        n = sum(int(row[kind]) for kind in kinds)
+        cells = " | ".join(rate(int(row[kind]), n) if n else "–" for kind in kinds)
+        lines.append(f"| {condition(row)} | {n:,} | {cells} |")
+    return "\n".join(lines)
+
+
+def freed_everywhere() -> str:
+    """What each intervention frees of the stuck runs of each condition."""
+    found = table("rescue")
+    names = list(dict.fromkeys(found["rescue"].dropna()))
+    lines = [f"| | stuck | {' | '.join(names)} |", "|---|---|" + "---|" * len(names)]
+    for _, mine in found.groupby(["hidden", "init", "lr"]):
+        alone = mine[mine["rescue"].isna()].iloc[0]
+        n, solved = stuck(alone), int(alone["solved"])
+        counts = [int(mine.loc[mine["rescue"] == name, "solved"].iloc[0]) - solved for name in names]
+        lines.append(f"| {condition(alone)} | {n:,} | {' | '.join(rate(count, n) for count in counts)} |")
+    return "\n".join(lines)
+
+
+def condition(row: pd.Series) -> str:
+    """'4 units, U(−1, 1), lr 0.1'."""
+    return words.condition(row, ["hidden", "init", "lr"]).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def freed() -> str:
@@ -118,18 +147,12 @@ def run(command: str) -> str:
     return f"```\n$ {command}\n{done.stdout.rstrip()}\n```"
 
 
-def text(name: str) -> str:
-    """What a command printed when docs/results were made."""
-    return f"```\n{(RESULTS / f'{name}.txt').read_text(encoding='utf-8').rstrip()}\n```"
-
-
 def renew() -> None:
     """Run the studies that are shown, and keep what is shown of them."""
     for name, study in STUDIES.items():
         folder = DOCS.parent / "results" / name
         command = [sys.executable, "-m", "experiments.run", f"study={study}", f"output={folder}", "overwrite=true"]
-        done = subprocess.run(command, cwd=DOCS.parent, capture_output=True, text=True, check=True)
-        (RESULTS / f"{name}.txt").write_text(done.stdout, encoding="utf-8")
+        subprocess.run(command, cwd=DOCS.parent, check=True)
         made = pd.read_csv(folder / ("published.csv" if name == "published" else "summary.csv"))
         made = made.drop(
             columns=[each for each in made if each.endswith(("stuck_rate", "_low", "_high")) or each in UNUSED]
