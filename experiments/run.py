@@ -143,8 +143,9 @@ def with_working_engine(options: Options) -> Options:
 
 def train(study: Study, options: Options, folder: ResultFolder, todo: list[Left], missing: Iterator[Batch]) -> None:
     """Train the missing batches, of which `todo` tells, writing each to the folder as it comes."""
-    from experiments.execution.execute import execute, warm_up
+    from experiments.execution.parallel import execute
     from experiments.execution.progress import Progress, paragraph, say
+    from experiments.execution.worker import warm_up
 
     total = sum(left.trainings for left in todo)
     how = f"{options.engine}, {options.workers}{' (' + options.note + ')' if options.note else ''}"

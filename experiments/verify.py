@@ -167,8 +167,8 @@ def _say_checked(record: Record, what: str, how: str, failed: int) -> None:
 
 def follow(record: Record, sample: Sample, seed: int, engine: str, trained: Iterator[pa.Table]) -> None:
     """Say what is trained again, show how it goes on, and how long it took."""
-    from experiments.execution.execute import warm_up
     from experiments.execution.progress import Progress, duration
+    from experiments.execution.worker import warm_up
 
     say("sample", _sample_words(sample, seed))
     again = ", which trained it (name another with engine=NAME)" if engine in record.engines else ""

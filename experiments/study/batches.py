@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from experiments.study.study import Study
 from nnxor.condition import Condition
 
@@ -35,6 +37,10 @@ class Batch:
     seeds: range
     record: str = "trials"
     certify: bool = False
+
+
+Result = tuple[Batch, pa.Table]
+"""A batch and its rows, or their counts."""
 
 
 def training_seconds(condition: Condition, engine: str) -> float:

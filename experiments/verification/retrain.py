@@ -22,11 +22,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from experiments.execution.execute import Result, execute
 from experiments.execution.options import available_cores
+from experiments.execution.parallel import execute
 from experiments.store.columns import CONDITION_COLUMNS, schema, with_condition
 from experiments.store.trials import Slices
-from experiments.study.batches import Batch
+from experiments.study.batches import Batch, Result
 from experiments.verification.audit import Record, Table, opened
 from experiments.verification.sample import Sample
 from nnxor.condition import Condition
