@@ -236,7 +236,7 @@ def unit_fate(pattern: str, death: int | None, condition: Condition) -> str:
 
 def formula(condition: Condition, weights: Weights) -> list[str]:
     """The network as a formula, a line a unit that is not dead on the task's rows."""
-    from nnxor.arithmetic import arrays as arithmetic
+    from nnxor.arithmetic import networks as arithmetic
 
     W1, b1, W2, b2 = weights.arrays()
     alive = arithmetic.any_active(condition, arithmetic.preactivations(condition, weights))[:, 0]

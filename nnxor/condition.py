@@ -9,7 +9,9 @@ from functools import cached_property
 import numpy as np
 
 from nnxor.interventions import INTERVENTIONS
+from nnxor.network.activations import ACTIVATIONS
 from nnxor.network.inits import UNIFORM, GivenWeights, Init
+from nnxor.network.optimizers import OPTIMIZERS
 from nnxor.network.tasks import XOR, Task
 from nnxor.protocol import PROTOCOL_VERSION
 
@@ -92,7 +94,7 @@ class Condition:
     @property
     def smooth(self) -> bool:
         """Whether the hidden units have no kink: none of them is dead or linear."""
-        return self.activation in ("tanh", "sigmoid")
+        return ACTIVATIONS[self.activation].smooth
 
     @property
     def exact(self) -> bool:
@@ -107,7 +109,27 @@ class Condition:
     @property
     def dead_stay_dead(self) -> bool:
         """Whether a unit that is dead never changes again: its gradient is exactly 0, and nothing else moves it."""
-        return self.activation == "relu" and self.relu_at_zero == 0 and self.optimizer == "gd"
+        return ACTIVATIONS[self.activation].dead_rest(self) and OPTIMIZERS[self.optimizer].rests
+
+    @property
+    def repeats(self) -> bool:
+        """Whether the next state of a training follows from the present one alone, whatever the epoch."""
+        return OPTIMIZERS[self.optimizer].autonomous and self.batch_size is None
+
+    @property
+    def followed(self) -> bool:
+        """Whether compiled kernels look in each epoch for units that die or come back, and not at checkpoints alone."""
+        return not self.smooth and not (self.repeats and self.dead_stay_dead)
+
+    @property
+    def frozen(self) -> frozenset[str]:
+        """The parameters that keep their initial values."""
+        return frozenset() if self.bias else frozenset(("b1", "b2"))
+
+    @property
+    def n_parameters(self) -> int:
+        """How many parameters a network has, biases that are 0 included."""
+        return (self.task.n_inputs + 2) * self.hidden + 1
 
     def values(self) -> dict[str, object]:
         """The fields by name, with task, init and success in words."""

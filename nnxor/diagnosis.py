@@ -38,7 +38,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor.arithmetic import arrays as arithmetic
+from nnxor.arithmetic.networks import Networks, any_active, preactivations
+from nnxor.arithmetic.numbers import in_order
 from nnxor.condition import Condition
 from nnxor.engines.trace import Trace, Trained
 from nnxor.network.draws import Weights
@@ -98,7 +99,7 @@ def _diagnose(condition: Condition, start: Weights, trained: Trained) -> Columns
     trace, end = trained.trace, _evaluate(condition, trained.weights)
     outcome, plateau = _judge(condition, end, trace)
     solved = outcome == OUTCOMES.index("solved")
-    z_start = arithmetic.preactivations(condition, start)
+    z_start = preactivations(condition, start)
     live_start, live = _live(condition, z_start), _live(condition, end.z)
     linear = _linear(condition, end.z)
     return {
@@ -143,17 +144,12 @@ class _End:
 
 def _evaluate(condition: Condition, weights: Weights) -> _End:
     """Forward and backward through the final parameters, in the protocol's order."""
-    z = arithmetic.preactivations(condition, weights)
-    a = arithmetic.activations(condition, z)
-    s = arithmetic.scores(weights, a)
-    y = arithmetic.predictions(condition, s)
-    error, weighted = arithmetic.errors(condition, y)
-    loss = arithmetic.loss(condition, s, y)
-    of_score = [arithmetic.through_output(condition, *row) for row in zip(s, y, weighted, strict=True)]
-    norm = _gradient_norm(condition, arithmetic.gradients(condition, weights, z, a, of_score))
-    finite = _finite([*weights.arrays(), *y, loss, norm])
+    networks = Networks(condition)
+    look = networks.look(weights)
+    loss, norm = look.loss, _gradient_norm(condition, networks.gradients(weights, look))
+    finite = _finite([*weights.arrays(), *look.y, loss, norm])
     loss, norm = np.where(finite, loss, np.nan), np.where(finite, norm, np.nan)
-    return _End(z, y, loss, norm, finite, arithmetic.solved(condition, s, error, loss))
+    return _End(look.z, look.y, loss, norm, finite, look.solved)
 
 
 def _judge(condition: Condition, end: _End, trace: Trace) -> tuple[NDArray[np.int_], NDArray[np.float64]]:
@@ -174,7 +170,7 @@ def _judge(condition: Condition, end: _End, trace: Trace) -> tuple[NDArray[np.in
 
 def _live(condition: Condition, z: list[NDArray[Any]]) -> NDArray[np.int32]:
     """How many units of each network are alive, shape (R,)."""
-    return _count(arithmetic.any_active(condition, z))
+    return _count(any_active(condition, z))
 
 
 def _linear(condition: Condition, z: list[NDArray[Any]]) -> NDArray[np.int32]:
@@ -190,7 +186,7 @@ def _count(units: NDArray[np.bool_]) -> NDArray[np.int32]:
 def _gradient_norm(condition: Condition, gradient: Weights) -> NDArray[np.floating]:
     parts = gradient.arrays() if condition.bias else (gradient.W1, gradient.W2)
     squares = [part.reshape(-1, part.shape[-1]) ** 2 for part in parts]
-    return np.asarray(np.sqrt(arithmetic.in_order(row for part in squares for row in part)))
+    return np.asarray(np.sqrt(in_order(row for part in squares for row in part)))
 
 
 def _finite(arrays: list[NDArray[Any]]) -> NDArray[np.bool_]:

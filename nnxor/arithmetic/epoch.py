@@ -1,9 +1,9 @@
 """The arithmetic of an epoch, written once: the order of operations that every fast engine follows.
 
 Ordinary functions over numbers (`nnxor.arithmetic.numbers`). Called with arrays they are the numpy engine; called with
-symbols they leave the programs that `nnxor.engines.kernel_text` prints for Numba and `nnxor.arithmetic.javascript` for a
-browser. All give the same bits in the same dtype: only correctly rounded operations take part, in the order written
-here; no fused multiply-add, no BLAS.
+symbols they leave the programs that `nnxor.engines.kernel_text` prints for Numba and `nnxor.arithmetic.javascript`
+for a browser. All give the same bits in the same dtype: only correctly rounded operations take part, in the order
+written here; no fused multiply-add, no BLAS.
 
 - pre-activation of a row: the bias, then + x·w for each input that is not 0, in column order;
 - score of a row: the output bias, then + activation·weight for each unit in order; the prediction is the output
@@ -15,11 +15,9 @@ here; no fused multiply-add, no BLAS.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, NamedTuple
-
-import numpy as np
 
 from nnxor.arithmetic.numbers import Number, absolute, every, in_order
 from nnxor.network.activations import ACTIVATIONS, OUTPUTS
@@ -43,8 +41,11 @@ class Row(NamedTuple):
 
 
 class AtOutput(NamedTuple):
-    """What a row comes to: its prediction, term of the loss, gradient with respect to its score, and whether it is as
-    the success rule wants it (None where the rule asks the loss)."""
+    """What a row comes to.
+
+    Its prediction, term of the loss, gradient with respect to its score, and whether it is as the success rule wants it
+    (None where the rule asks the loss).
+    """
 
     prediction: Number
     term: Number
@@ -52,10 +53,9 @@ class AtOutput(NamedTuple):
     fine: Number
 
 
-def rows_of(condition: Condition) -> list[Row]:
-    """The rows of a condition's task (its examples under mini-batches), for arrays of its dtype."""
+def rows_of(task: Task, condition: Condition) -> list[Row]:
+    """The rows of a table, for arrays of a condition's dtype and with the weights of its loss."""
     dtype = condition.numpy_dtype
-    task = trained_rows(condition)
     inputs = task.x(dtype)
     weight = dtype.type(LOSSES[condition.loss].weight(task.n_examples))
     return [
@@ -89,9 +89,10 @@ class Rules:
         y = self.output.value(s, self.k)
         term, gradient = self.loss.row(s, y, row.target, row.weight)
         of_score = gradient if self.loss.logits else self.output.back(s, y, gradient, self.k)
-        return AtOutput(y, term, of_score, self._fine(s, y, row.target))
+        return AtOutput(y, term, of_score, self.fine(s, y, row.target))
 
-    def _fine(self, s: Number, y: Number, t: Number) -> Number:
+    def fine(self, s: Number, y: Number, t: Number) -> Number:
+        """Whether a row is as the success rule wants it, from score, prediction and target."""
         if self.success.rule == "loss":
             return None
         if self.success.rule == "margin":
@@ -119,7 +120,7 @@ class Rules:
         return [moved, *remembered]
 
 
-def preactivation(inputs: Sequence[Number], u: Sequence[Number], b: Number) -> Number:
+def preactivation(inputs: Sequence[Number], u: Iterable[Number], b: Number) -> Number:
     """The pre-activation of a row, from a unit's input weights u and bias b."""
     z = b
     for x, w in zip(inputs, u, strict=True):
@@ -148,8 +149,3 @@ def _times(x: Number, other: Number) -> Number:
 
 def _is(x: Number, value: float) -> bool:
     return type(x) is float and x == value
-
-
-def alive(condition: Condition, z: Sequence[Number]) -> Number:
-    """Whether a unit is above 0 on some row, from its pre-activations; smooth units always are."""
-    raise NotImplementedError

@@ -7,7 +7,7 @@ stand for these afterwards.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class Language(Protocol):
 class NumbaPython:
     """Python as Numba compiles it: `num` is the dtype, `integer` the integer of its size, `math` is imported."""
 
-    FORMS = {
+    FORMS: ClassVar = {
         "neg": "-{0}",
         "abs": "abs({0})",
         "sqrt": "math.sqrt({0})",
@@ -58,7 +58,7 @@ class NumbaPython:
 class JavaScript:
     """JavaScript: `fr` rounds to float32; `powerOfTwo` and `exponent` look at bits (`PRELUDE`)."""
 
-    FORMS = {
+    FORMS: ClassVar = {
         "neg": "(-{0})",
         "abs": "Math.abs({0})",
         "sqrt": "{fr}(Math.sqrt({0}))",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnxor.arithmetic.epoch import AtOutput, Row, Rules, gradients, preactivation
+from nnxor.arithmetic.epoch import AtOutput, Row, Rules, gradients, preactivation, trained_rows
 from nnxor.arithmetic.numbers import Number, Symbol, Tape, in_order, some
 from nnxor.arithmetic.printers import size
 
@@ -54,7 +54,7 @@ class Stages:
         return [preactivation(row.inputs, u, tape.input("b")) for row in rows]
 
     def preactivations(self) -> list[Number]:
-        """z of each row."""
+        """Z of each row."""
         tape, _, rows = self._begin()
         return self._preactivations(tape, rows)
 
@@ -89,10 +89,12 @@ class Stages:
         far, and what is returned last is whether these rows are fine (None if the rule asks the loss).
         """
         tape, rules, rows = self._begin()
-        ends: list[AtOutput] = [
-            rules.at_output(s, row) for s, row in zip(self._of_rows(tape, "s"), rows, strict=True)
-        ]
-        terms, of_scores, fine = ([end.term for end in ends], [end.gradient for end in ends], [end.fine for end in ends])
+        ends: list[AtOutput] = [rules.at_output(s, row) for s, row in zip(self._of_rows(tape, "s"), rows, strict=True)]
+        terms, of_scores, fine = (
+            [end.term for end in ends],
+            [end.gradient for end in ends],
+            [end.fine for end in ends],
+        )
         if not going_on:
             loss = rules.total(terms)
             return loss, of_scores, in_order(of_scores), rules.solved(loss, fine)
@@ -149,10 +151,12 @@ class Stages:
     @property
     def output_apart(self) -> bool:
         """Whether the output goes through the rows one by one."""
-        return len(self.pattern) > 1 and size([*self.output(False)[1], self.output(False)[0]]) > 3 * CHEAP * len(self.pattern)
+        return len(self.pattern) > 1 and size([*self.output(False)[1], self.output(False)[0]]) > 3 * CHEAP * len(
+            self.pattern
+        )
 
 
 def written_out(condition: Condition, n_rows: int) -> Pattern:
     """The inputs of the first rows, as far as they are 0 or 1."""
-    inputs = condition.task.x(np.dtype(np.float64))[:n_rows]
+    inputs = trained_rows(condition).x(np.dtype(np.float64))[:n_rows]
     return tuple(tuple(float(x) if x in (0, 1) else None for x in row) for row in inputs)

@@ -42,7 +42,9 @@ def _written(name: str, text: str) -> str:
     try:
         return _write(cache_folder(), name, text)
     except OSError as error:
-        print(f"kernels cannot be kept in {cache_folder()} ({error.strerror}): compiled anew each time", file=sys.stderr)
+        print(
+            f"kernels cannot be kept in {cache_folder()} ({error.strerror}): compiled anew each time", file=sys.stderr
+        )
         return _write(_temporary_folder(), name, text)
 
 

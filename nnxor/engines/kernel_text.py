@@ -22,7 +22,6 @@ from nnxor.arithmetic.numbers import Number
 from nnxor.arithmetic.printers import NumbaPython, program
 from nnxor.arithmetic.stages import Stages, written_out
 from nnxor.condition import Condition
-from nnxor.network.optimizers import OPTIMIZERS
 from nnxor.engines.skeleton import HEAD, KERNEL, MARKS, MIX, SHUFFLE, WATCH
 
 WRITTEN_OUT = 16
@@ -77,7 +76,10 @@ class Rows:
         d = self.n_inputs
         pattern = self.stages.pattern
         inputs = [
-            f"x{j}_{i} = rows[{n}, {i}]" for j, n in enumerate(at) for i in range(d) if pattern[j % len(pattern)][i] is None
+            f"x{j}_{i} = rows[{n}, {i}]"
+            for j, n in enumerate(at)
+            for i in range(d)
+            if pattern[j % len(pattern)][i] is None
         ]
         return [*inputs, *(f"t{j}, c{j} = rows[{n}, {d}], rows[{n}, {d + 1}]" for j, n in enumerate(at))]
 
@@ -93,9 +95,7 @@ class Rows:
 
     def each(self, form: str, values: Sequence[str] = ()) -> Lines:
         """A line for each row of the group: {j} its number there, {n} its index, {v} its value."""
-        return [
-            form.format(j=j, n=self.at(j), v=values[j] if values else "") for j in range(self.size)
-        ]
+        return [form.format(j=j, n=self.at(j), v=values[j] if values else "") for j in range(self.size)]
 
     def around(self, body: Sequence[str]) -> Lines:
         """The loop over groups, where there is more than one."""
@@ -109,16 +109,6 @@ class Rows:
         return [] if self.loop else self.scalars([str(j) for j in range(self.size)])
 
 
-def frozen(condition: Condition) -> frozenset[str]:
-    """The parameters that keep their initial values."""
-    return frozenset() if condition.bias else frozenset(("b1", "b2"))
-
-
-def repeats(condition: Condition) -> bool:
-    """Whether a training's next state follows from the present one alone, so that it may repeat."""
-    return OPTIMIZERS[condition.optimizer].autonomous and condition.batch_size is None
-
-
 class KernelText:
     """Prints the kernel of one condition; what differs only in numbers gives the same text."""
 
@@ -130,12 +120,12 @@ class KernelText:
         self.n_rows, self.n_steps = n_rows, -(-n_rows // (self.batch or n_rows))
         self.rules = Rules(condition)
         self.memory = self.rules.optimizer.memory
-        self.smooth, self.may_revive = condition.smooth, not (condition.smooth or condition.dead_stay_dead)
+        self.smooth, self.followed = condition.smooth, condition.followed
         self.parameters = [*(f"u{d}" for d in range(self.n_inputs)), "b", "w"]
 
     def moves(self, parameter: str) -> bool:
         """Whether training changes a parameter (u0 … of the inputs, b, w; c is the output bias)."""
-        return {"u": "W1", "b": "b1", "w": "W2", "c": "b2"}[parameter[0]] not in frozen(self.condition)
+        return {"u": "W1", "b": "b1", "w": "W2", "c": "b2"}[parameter[0]] not in self.condition.frozen
 
     @cached_property
     def loads(self) -> Lines:
@@ -144,7 +134,9 @@ class KernelText:
 
     def store(self, parameter: str) -> str:
         """Where a parameter of a unit stands."""
-        return {"u": f"w_in[{parameter[1:]}, h, r]", "b": "bias[h, r]", "w": "out[h, r]", "c": "out_bias[r]"}[parameter[0]]
+        return {"u": f"w_in[{parameter[1:]}, h, r]", "b": "bias[h, r]", "w": "out[h, r]", "c": "out_bias[r]"}[
+            parameter[0]
+        ]
 
     def gradient_store(self, parameter: str) -> str:
         """Where its gradient waits for its step."""
@@ -166,19 +158,19 @@ class KernelText:
         z_lines, z = computed(rows.stages.preactivations(), "z_")
         value_lines, (value,) = computed([rows.stages.value()], "y_")
         return [
-            *rows.around(lanes(*self.loads, *rows.loads(), *z_lines, *rows.each("z[{n}, r] = {v}", z))),
+            *rows.around(lanes(*self.loads, *rows.loads(), *z_lines, *rows.each("zs[{n}, r] = {v}", z))),
             f"for i in range({rows.n} * LANES):",
             *indented(["z0 = flat_z[i]", *value_lines, f"flat_a[{rows.unit}, i] = {value}"]),
         ]
 
     def forward(self, rows: Rows, *, marked: bool) -> Lines:
         """The scores of all rows, and which units are alive, if that is `marked`."""
-        stages, marked = rows.stages, marked and self.may_revive
+        stages, marked = rows.stages, marked and self.followed
         lines, added = computed(stages.contributions(stages.apart), "x_")
-        add = [*lines, *rows.each("d[{n}, r] += {v}", added)]
+        add = [*lines, *rows.each("score[{n}, r] += {v}", added)]
         mark = self.live_rows(rows) if marked else []
         if stages.apart:
-            known = rows.each(f"a{{j}} = a[{rows.unit}, {{n}}, r]")
+            known = rows.each(f"a{{j}} = activity[{rows.unit}, {{n}}, r]")
             body = [*self.activations(rows), *rows.around(lanes("w = out[h, r]", *known, *add))]
         else:
             body = rows.around(lanes(*self.loads, *rows.loads(), *add, *mark))
@@ -187,7 +179,7 @@ class KernelText:
             body = [*first, *body, *lanes("alive = live[r]", *MARKS)]
         return [
             f"for n in range({rows.n}):",
-            *indented(lanes("d[n, r] = out_bias[r]")),
+            *indented(lanes("score[n, r] = out_bias[r]")),
             *(lanes("lost[r] = 0") if marked else []),
             "for h in range(n_units):",
             *indented(body),
@@ -203,7 +195,9 @@ class KernelText:
         if self.smooth:
             return []
         looked = self.full.around(lanes(*self.loads, *self.live_rows(self.full)))
-        counted = lanes("alive = live[r]", "dead[r] += 1 - alive", *(MARKS if self.may_revive else []))
+        counted = lanes(
+            "alive = live[r]", "dead[r] += 1 - alive", *(MARKS if self.followed else ["mark[h, r] = alive"])
+        )
         return ["for h in range(n_units):", *indented([*lanes("live[r] = 0"), *looked, *counted])]
 
     def output(self, rows: Rows, *, judged: bool, moved: bool) -> Lines:
@@ -219,18 +213,18 @@ class KernelText:
             lines, rest = computed([total, *of_scores], "e_")
             known = ["", "", *rest]
         return lanes(
-            *rows.each("s{j} = d[{n}, r]"),
+            *rows.each("s{j} = score[{n}, r]"),
             *rows.loads(targets=True),
             *lines,
             *([f"loss[r] = {known[0]}", f"kept_rule = {known[1]}", *ends] if judged else []),
-            *([*self.move_output(known[2]), *rows.each("d[{n}, r] = {v}", known[3:])] if moved else []),
+            *([*self.move_output(known[2]), *rows.each("score[{n}, r] = {v}", known[3:])] if moved else []),
         )
 
     def _output_by_rows(self, rows: Rows, ends: Lines, judged: bool, moved: bool) -> Lines:
         total, (of_score,), of_bias, fine = rows.one.output(going_on=True)
         wanted = [total] * judged + [of_bias, of_score] * moved + [fine] * (judged and fine is not None)
         lines, known = computed(wanted, "e_")
-        stores = ["loss[r]"] * judged + ["of_bias[r]", "d[n, r]"] * moved
+        stores = ["loss[r]"] * judged + ["of_bias[r]", "score[n, r]"] * moved
         whole, by_loss = rows.one.whole()
         whole_lines, result = computed([whole, by_loss] if fine is None else [whole], "l_")
         targets = ["t0 = drawn_targets[n, r]"] if rows.drawn else []
@@ -241,19 +235,20 @@ class KernelText:
             *indented([
                 *(line for line in rows.scalars(["n"]) if not line.startswith("x")),
                 *lanes(
-                    "s0 = d[n, r]", *targets, *(["total = loss[r]"] if judged else []), "sum = of_bias[r]", *lines,
+                    "s0 = score[n, r]", *targets, *(["total = loss[r]"] if judged else []), "sum = of_bias[r]", *lines,
                     *(f"{store} = {value}" for store, value in zip(stores, known, strict=False)),
                     *([f"fine[r] &= {known[-1]}"] if judged and fine is not None else []),
                 ),
             ]),
             *lanes(
-                *(["total = loss[r]", *of_all] if judged else []), *(self.move_output("of_bias[r]") if moved else ["pass"])
+                *(["total = loss[r]", *of_all] if judged else []),
+                *(self.move_output("of_bias[r]") if moved else ["pass"]),
             ),
         ]  # fmt: skip
 
     def judgement(self) -> Lines:
         """What is noted of an epoch."""
-        death = ["death[r] = e if (lost[r] != 0) & (death[r] < 0) else death[r]"] if self.may_revive else []
+        death = ["death[r] = e if (lost[r] != 0) & (death[r] < 0) else death[r]"] if self.followed else []
         return ["unsolved[r] = unsolved[r] if kept_rule else e", *death]
 
     def move_output(self, gradient: str) -> Lines:
@@ -263,16 +258,16 @@ class KernelText:
     def backward(self, rows: Rows) -> Lines:
         """The gradients of every unit, and its step."""
         stages, before = rows.stages, []
-        of_scores, w = rows.each("f{j} = d[{n}, r]"), "w = out[h, r]"
+        of_scores, w = rows.each("f{j} = score[{n}, r]"), "w = out[h, r]"
         if stages.apart and rows.loop:
             before += self.activations(rows)
         if stages.through_apart:
             z_lines, z = computed(stages.preactivations(), "z_")
             through, (passed,) = computed([stages.through()], "y_")
-            scaled = rows.each("g[{n}, r] = f{j} * w")
+            scaled = rows.each("gs[{n}, r] = f{j} * w")
             before += [
                 *rows.around(lanes(
-                    *self.loads, *rows.loads(), *of_scores, *z_lines, *rows.each("z[{n}, r] = {v}", z), *scaled
+                    *self.loads, *rows.loads(), *of_scores, *z_lines, *rows.each("zs[{n}, r] = {v}", z), *scaled
                 )),
                 f"for i in range({rows.n} * LANES):",
                 *indented([
@@ -281,8 +276,8 @@ class KernelText:
                     *through, f"flat_g[i] = {passed}",
                 ]),
             ]  # fmt: skip
-        known = rows.each(f"a{{j}} = a[{rows.unit}, {{n}}, r]") if stages.apart else []
-        known += rows.each("g{j} = g[{n}, r]") if stages.through_apart else []
+        known = rows.each(f"a{{j}} = activity[{rows.unit}, {{n}}, r]") if stages.apart else []
+        known += rows.each("g{j} = gs[{n}, r]") if stages.through_apart else []
         lines, found = computed(stages.unit(stages.apart, stages.through_apart, rows.loop), "q_")
         body = [*self.loads, *rows.loads(), *of_scores, *known]
         sums = [f"sums[{i}, r]" for i in range(len(self.parameters))]
@@ -299,7 +294,7 @@ class KernelText:
         """The steps of all parameters, where each remembers something."""
         if not self.memory:
             return []
-        d, ranges = self.n_inputs, []
+        d, ranges = self.n_inputs, list[tuple[str, str]]()
         bounds = ["0", f"{d} * hidden", f"{d + 1} * hidden", f"{d + 2} * hidden", "n_parameters"]
         for parameter, first, last in zip("ubwc", bounds, bounds[1:], strict=False):
             if self.moves(parameter):
@@ -326,7 +321,11 @@ class KernelText:
         if self.batch is None:
             return [
                 *self.forward(self.full, marked=True),
-                *(WATCH.format(last=self.n_rows - 1, inputs=self.n_inputs).splitlines() if self.searched else []),
+                *(
+                    WATCH.format(last=self.n_rows - 1, inputs=self.n_inputs).splitlines()
+                    if self.condition.repeats
+                    else []
+                ),
                 *self.clock(),
                 *self.output(self.full, judged=True, moved=True),
                 *self.backward(self.full),
@@ -334,7 +333,8 @@ class KernelText:
             ]
         rows = self.trained
         return [
-            *(SHUFFLE.format(n=self.n_rows).splitlines() if self.shuffled else []),
+            *SHUFFLE.format(n=self.n_rows).splitlines(),
+            *self.full.beforehand(),
             *self.forward(self.full, marked=True),
             *self.output(self.full, judged=True, moved=False),
             f"for step in range({self.n_steps}):",
@@ -354,16 +354,6 @@ class KernelText:
             ]),
         ]  # fmt: skip
 
-    @property
-    def searched(self) -> bool:
-        """Whether repeats can be looked for."""
-        return repeats(self.condition)
-
-    @property
-    def shuffled(self) -> bool:
-        """Whether mini-batches are drawn."""
-        return True
-
     def arrays(self) -> Lines:
         """The numbers of a condition and the arrays of a block, as far as they are used."""
         d, full, trained = self.n_inputs, self.full, self.trained
@@ -372,13 +362,13 @@ class KernelText:
         lines += [
             f"w_in = state[: {d} * hidden].reshape(({d}, hidden, LANES))",
             f"bias, out = state[{d} * hidden : {d + 1} * hidden], state[{d + 1} * hidden : {d + 2} * hidden]",
-            f"out_bias, d = state[n_parameters - 1], np.empty(({n}, LANES), num)",
+            f"out_bias, score = state[n_parameters - 1], np.empty(({n}, LANES), num)",
             f"of_bias, fine, sums = np.empty(LANES, num), np.empty(LANES, np.bool_), np.empty(({d + 2}, LANES), num)",
         ]
         if stages.apart or stages.through_apart:
-            lines += [f"z, a = np.empty(({n}, LANES), num), np.empty(({full.kept}, {n}, LANES), num)"]
-            lines += [f"flat_z, flat_a = z.reshape(-1), a.reshape(({full.kept}, {n} * LANES))"]
-            lines += [f"g = np.empty(({n}, LANES), num)", "flat_g = g.reshape(-1)"]
+            lines += [f"zs, activity = np.empty(({n}, LANES), num), np.empty(({full.kept}, {n}, LANES), num)"]
+            lines += [f"flat_z, flat_a = zs.reshape(-1), activity.reshape(({full.kept}, {n} * LANES))"]
+            lines += [f"gs = np.empty(({n}, LANES), num)", "flat_g = gs.reshape(-1)"]
         if self.memory:
             lines += ["gradient = np.zeros((n_parameters, LANES), num)", "flat_gradient = gradient.reshape(-1)"]
             lines += [
@@ -389,7 +379,7 @@ class KernelText:
             positions = self.n_steps * self.batch
             lines += [f"order = np.zeros(({positions}, LANES), np.int32)"]
             lines += [f"for n in range({self.n_rows}):", *indented(lanes("order[n, r] = n"))]
-            lines += [f"drawn_inputs = np.empty(({trained.n}, {d}, LANES), num)"]
+            lines += [f"drawn_inputs = np.zeros(({trained.n}, {d}, LANES), num)"]
             lines += [f"drawn_targets = np.zeros(({trained.n}, LANES), num)"]
             lines += [f"keys, of_epoch = np.empty(({self.n_rows}, LANES), np.uint64), np.empty(LANES, np.uint64)"]
             lines += ["place = np.empty(LANES, np.int32)"]
@@ -402,9 +392,10 @@ class KernelText:
         kernel = KERNEL.format(
             remembered=1 + self.memory,
             parts=self.n_inputs + 2,
+            mark="marks[h, block, r]" if self.followed else "0",
             before="\n".join(indented(self.arrays())),
             clock="\n".join(indented([f"power{i} = powers[{i}]" for i in powers], 2)),
             epoch="\n".join(indented(self.epoch(), 3)),
-            dead="\n".join(indented(self.count_dead(), 2)),
+            dead="\n".join(indented([*self.full.beforehand(), *self.count_dead()], 2)),
         )
-        return head + (MIX if self.batch is not None and self.shuffled else "") + kernel
+        return head + (MIX if self.batch is not None else "") + kernel

@@ -1,8 +1,8 @@
 """The loops around the arithmetic, by hand: blocks of trainings, epochs, what is noted of them, exact repeats.
 
-`nnxor.engines.kernel_text` puts the arithmetic of one kind of condition into these templates. All trainings of a batch go
-from one checkpoint of `nnxor.engines.cycles` to the next before any goes further (`nnxor.engines.jumps`). Dead units that
-cannot come back are counted only there: without a look in each epoch the kernel is a tenth faster.
+`nnxor.engines.kernel_text` puts the arithmetic of one kind of condition into these templates. All trainings of a batch
+go from one checkpoint of `nnxor.engines.cycles` to the next before any goes further (`nnxor.engines.jumps`). Dead units
+that cannot come back are counted only there: without a look in each epoch the kernel is a tenth faster.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ class Seen(NamedTuple):
 
     period, last_unsolved, first_death, n_dead: (B, LANES), int32; n_dead is of the end, and first_death is
         kept only where dead units can come back.
-    marks: (H, B, LANES), int32, where dead units can come back.
+    marks: (H, B, LANES), int32, nothing where units are smooth: those of `MARKS` where units are followed in each
+        epoch, else whether each is alive at the end.
     tail: (TAIL_PARTS, B, LANES), float64, if a tail is run.
     losses: (any number, B, LANES): losses of the first epochs.
     """
@@ -110,7 +111,7 @@ def kernel(table, width, steps, numbers, rows, batch_weights, powers, stream, ai
                 state[p, r] = table[p, block, r]
         for h in range(len(marks)):
             for r in range(lanes):
-                mark[h, r] = marks[h, block, r]
+                mark[h, r] = {mark}
         if watch:
             n_suspects = 0
             for p in range(len(state)):
@@ -184,13 +185,13 @@ mark[h, r] |= (1 - alive) * {HAS_BEEN_DEAD}""".splitlines()
 
 WATCH = """if watch and e == first:
     for r in range(LANES):
-        target[r] = d[{last}, r] if period[block, r] < 0 else np.nan
+        target[r] = score[{last}, r] if period[block, r] < 0 else np.nan
 elif watch:
     # The output is often the same long before all is, while the biases still drift. What needs a look
     # at a single training, one parameter after the other, is a suspect for the rest of the stretch.
     hit = 0
     for r in range(LANES):
-        equal = (d[{last}, r] == target[r]) & (out_bias[r] == kept[n_parameters - 1, r])
+        equal = (score[{last}, r] == target[r]) & (out_bias[r] == kept[n_parameters - 1, r])
         equal &= bias[0, r] == kept[{inputs} * hidden, r]
         alike[r] = 1 if equal else 0
         hit |= alike[r]

@@ -188,7 +188,7 @@ def test_revived_units_are_those_that_were_dead_and_lived_again() -> None:
 
 
 def units_alive(condition: Condition, weights: Weights) -> np.ndarray:
-    from nnxor.arithmetic import arrays as arithmetic
+    from nnxor.arithmetic import networks as arithmetic
 
     final = numba_engine(condition, weights).weights
     return arithmetic.any_active(condition, arithmetic.preactivations(condition, final))

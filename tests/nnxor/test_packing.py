@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnxor.arithmetic import arrays as arithmetic
+from nnxor.arithmetic import networks as arithmetic
 from nnxor.condition import Condition
 from nnxor.engines.compaction import PackedHistory, in_order, live_first
 from nnxor.engines.cycles import Table, to_table, to_weights
