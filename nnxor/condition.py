@@ -126,6 +126,10 @@ class Condition:
         """The parameters that keep their initial values."""
         return frozenset() if self.bias else frozenset(("b1", "b2"))
 
+    def moves(self, parameter: str) -> bool:
+        """Whether training changes a parameter: u0, u1 … of a unit, its bias b, its output weight w, the output bias c."""
+        return {"u": "W1", "b": "b1", "w": "W2", "c": "b2"}[parameter[0]] not in self.frozen
+
     @property
     def n_parameters(self) -> int:
         """How many parameters a network has, biases that are 0 included."""

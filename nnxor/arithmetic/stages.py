@@ -77,6 +77,17 @@ class Stages:
             a = [rules.activation.value(z, rules.k) for z in self._preactivations(tape, rows)]
         return [x * tape.input("w") for x in a]
 
+    def activations_and_contributions(self) -> tuple[list[Number], list[Number]]:
+        """Activations of all rows, and what a unit adds to each score."""
+        tape, rules, rows = self._begin()
+        a = [rules.activation.value(z, rules.k) for z in self._preactivations(tape, rows)]
+        return a, [x * tape.input("w") for x in a]
+
+    def predictions(self) -> list[Number]:
+        """Predictions from scores."""
+        tape, rules, _ = self._begin()
+        return [rules.output.value(s, rules.k) for s in self._of_rows(tape, "s")]
+
     def alive(self) -> Number:
         """Whether the unit is above 0 on one of the rows."""
         tape, _, rows = self._begin()

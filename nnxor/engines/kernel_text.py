@@ -123,10 +123,6 @@ class KernelText:
         self.smooth, self.followed = condition.smooth, condition.followed
         self.parameters = [*(f"u{d}" for d in range(self.n_inputs)), "b", "w"]
 
-    def moves(self, parameter: str) -> bool:
-        """Whether training changes a parameter (u0 … of the inputs, b, w; c is the output bias)."""
-        return {"u": "W1", "b": "b1", "w": "W2", "c": "b2"}[parameter[0]] not in self.condition.frozen
-
     @cached_property
     def loads(self) -> Lines:
         """A unit's parameters."""
@@ -146,7 +142,7 @@ class KernelText:
 
     def move(self, parameter: str, gradient: str) -> Lines:
         """Move a parameter by its gradient, or keep the gradient until all moves are made."""
-        if not self.moves(parameter):
+        if not self.condition.moves(parameter):
             return []
         if self.memory:
             return [f"{self.gradient_store(parameter)} = {gradient}"]
@@ -297,7 +293,7 @@ class KernelText:
         d, ranges = self.n_inputs, list[tuple[str, str]]()
         bounds = ["0", f"{d} * hidden", f"{d + 1} * hidden", f"{d + 2} * hidden", "n_parameters"]
         for parameter, first, last in zip("ubwc", bounds, bounds[1:], strict=False):
-            if self.moves(parameter):
+            if self.condition.moves(parameter):
                 begin = ranges.pop()[0] if ranges and ranges[-1][1] == first else first
                 ranges.append((begin, last))
         lines, (moved, *remembered) = computed(self.full.stages.step("p", "g"), "o_")
