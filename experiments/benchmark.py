@@ -37,11 +37,12 @@ def benchmark(config: Mapping[str, Any]) -> int:
     from analysis.speed import write_figure
     from experiments.execution.options import read_path
     from experiments.execution.progress import say
-    from experiments.study.fields import MAX_EPOCHS, known_keys, whole
+    from experiments.study.fields import known_keys, whole
+    from nnxor.condition import MOST_EPOCHS
 
     known_keys("", config, ["hidden", "epochs", "repeats", "trainings", "output"])
     widths = _widths(config["hidden"])
-    epochs, repeats = whole("epochs", config["epochs"], 1, MAX_EPOCHS), whole("repeats", config["repeats"], 1, 1000)
+    epochs, repeats = whole("epochs", config["epochs"], 1, MOST_EPOCHS), whole("repeats", config["repeats"], 1, 1000)
     trainings = _trainings(config["trainings"])
     folder = _folder(read_path("output", config["output"]))
 

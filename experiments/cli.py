@@ -108,6 +108,7 @@ def _compose_and_work(config_name: str, work: Work) -> int:
     from omegaconf import DictConfig
     from omegaconf.errors import OmegaConfBaseException
 
+    register_fields()
     _refuse_other_folders(sys.argv[1:])
     statuses: list[int] = []
     composed: list[DictConfig] = []
@@ -132,6 +133,18 @@ def _compose_and_work(config_name: str, work: Work) -> int:
         code = stop.code if isinstance(stop.code, int) else FAILED
         return code if code in (DONE, INTERRUPTED, TERMINATED) else BAD_INPUT
     return max(statuses, default=DONE)
+
+
+def register_fields() -> None:
+    """Tell Hydra the fields of a condition: the group `schema`, and ${fields:COMMAND,INDENT} in texts of help."""
+    from hydra.core.config_store import ConfigStore
+    from omegaconf import OmegaConf
+
+    from experiments.study.schema import SCHEMAS, listed
+
+    for name, node in SCHEMAS.items():
+        ConfigStore.instance().store(group="schema", name=name, node=node, package="_global_")
+    OmegaConf.register_new_resolver("fields", listed, replace=True)
 
 
 def _refuse_other_folders(arguments: list[str]) -> None:
@@ -189,8 +202,10 @@ def top_level_keys(config_name: str) -> list[str]:
 def _defaults(config_name: str) -> dict[str, Any]:
     import yaml
 
+    from experiments.study.schema import SCHEMAS
+
     content: dict[str, Any] = yaml.safe_load((CONF / f"{config_name}.yaml").read_text(encoding="utf-8"))
-    return content
+    return content | SCHEMAS.get(config_name, {})
 
 
 def _unknown_key(key: str, config_name: str) -> str:

@@ -69,12 +69,13 @@ def diagnose(config: Mapping[str, Any]) -> int:
 
 def read_condition(config: Mapping[str, Any]) -> Condition:
     """What the network was trained with; InputError names what is wrong."""
-    from experiments.study.fields import READERS, make_condition, read_field, refuse_useless
+    from experiments.study.fields import checked, make_condition, read_field, refuse_useless
+    from nnxor.condition import FIELDS as ALL
     from nnxor.condition import Success
 
     values = {name: read_field("", name, config[name]) for name in FIELDS if config[name] is not None}
     if config["loss_name"] is not None:
-        values["loss"] = READERS["loss"]("loss_name", config["loss_name"])
+        values["loss"] = checked("loss_name", config["loss_name"], ALL["loss"].check)
     if values.get("loss") == "bce":
         values.setdefault("output", "sigmoid")
         values["success"] = Success("threshold")  # a cross-entropy falls for ever: what counts is the side of 1/2

@@ -165,25 +165,24 @@ def train(study: Study, options: Options, folder: ResultFolder, todo: list[Left]
 def report(folder: ResultFolder, options: Options) -> None:
     """The summary, as a table in the terminal and as summary.csv, what others published; then figures and report."""
     from analysis.data.reading import FolderError
-    from analysis.data.tallies import load_counts
+    from analysis.findings.findings import Findings
     from analysis.findings.published import report_published
-    from analysis.findings.summary import print_summary, summarise, write_summary
+    from analysis.findings.summary import print_summary, write_summary
+    from experiments.store.exact_laws import write_laws
+    from experiments.store.exemplars import write_exemplars
 
     try:
-        counted = load_counts(folder.path)
-        summary = summarise(counted.runs, counted.epochs)
-        write_summary(summary, folder.path)
-        print_summary(summary)
-        report_published(summary, folder.path)
+        found = Findings.of(folder.path)
+        write_summary(found.every_summary, folder.path)
+        print_summary(found.every_summary)
+        report_published(found.published, folder.path)
+        write_exemplars(folder.path, folder.study, found.every)
+        write_laws(folder.path, folder.study.conditions)
         if options.report:
             from analysis.report import write_report
-            from experiments.store.exact_laws import write_laws
-            from experiments.store.exemplars import write_exemplars
 
             print("drawing figures and report (report=false leaves them out) ...", flush=True)
-            write_exemplars(folder.path, folder.study)
-            write_laws(folder.path, folder.study.conditions)
-            print(f"report: {write_report(folder.path)}")
+            print(f"report: {write_report(folder.path, found)}")
     except FolderError as error:
         raise RunError(str(error)) from None
     print(f"results: {folder.path}")

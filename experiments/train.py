@@ -65,16 +65,12 @@ def draw_figures(condition: Condition, start: Weights, seed: int, config: Mappin
     """Draw the loss curve and the function that the network computes, as the report draws its exemplars."""
     import pandas as pd
 
-    from analysis.figures import PLOTS
-    from analysis.report_parts.drawing import draw
+    from analysis.report_parts.drawing import draw_runs
     from experiments.store.exemplars import exemplar
     from nnxor import engines
 
     source = Path(str(config["weights"])).name if config["weights"] else None
-    data = {"exemplars": pd.DataFrame([exemplar(condition, start, seed, engines.fastest()[0], source)])}
-    for figure in PLOTS:
-        if figure.of == "exemplars":
-            draw(figure, data, folder)
+    draw_runs(pd.DataFrame([exemplar(condition, start, seed, engines.fastest()[0], source)]), folder)
 
 
 def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
@@ -95,10 +91,11 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
 
 def read_values(config: Mapping[str, Any]) -> dict[str, object]:
     """The fields that are given, checked; InputError names what is wrong."""
-    from experiments.study.fields import FIELDS, known_keys, read_field, read_success
+    from experiments.study.fields import known_keys, read_field, read_success
+    from experiments.study.schema import TRAINED
 
     config = {**config, "task": config["task"]["name"]}
-    others = [name for name in FIELDS if name not in ("init", "rescue")]
+    others = [name for name in TRAINED if name != "init"]
     known_keys("", config, [*others, "init", "success", "seed", "weights", "save", "plot"])
     return {
         "init": read_init(config["init"]),

@@ -42,6 +42,7 @@ def _composed(overrides: tuple[str, ...], config_name: str) -> dict[str, Any]:
 
     groups = {"train": train.GROUPS, "diagnose": diagnose.GROUPS}.get(config_name)
     arguments = named(list(overrides), *groups) if groups else list(overrides)
+    cli.register_fields()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = OmegaConf.to_container(hydra_compose(config_name, arguments), resolve=True)
     assert isinstance(config, dict)

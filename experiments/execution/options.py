@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.errors import InputError
-from experiments.study.fields import known_keys, positive, switch, whole
+from experiments.study.fields import checked, known_keys, switch, whole
 from experiments.study.study import KEYS
-from nnxor import engines
+from nnxor import checks, engines
 
 BACKENDS = ("auto", "threads", "loky", "dask")
 PARALLEL = ["backend", "n_jobs", "batch"]
@@ -119,7 +119,8 @@ def _cluster(parallel: Mapping[str, object]) -> Cluster:
         address = _scheduler(read_path("parallel.scheduler_file", file))
     elif address is not None and not _is_address(address):
         raise InputError(f"parallel.address={address} is not allowed; allowed: tcp://HOST:PORT, tls://HOST:PORT")
-    return Cluster(None if address is None else str(address), positive("parallel.wait", parallel.get("wait")))
+    wait = checked("parallel.wait", parallel.get("wait"), checks.positive)
+    return Cluster(None if address is None else str(address), wait)
 
 
 def _is_address(value: object) -> bool:

@@ -31,7 +31,7 @@ from experiments.store.manifest import now, provenance
 from experiments.store.parts import NotAPartError, Part, is_temporary, read_part, write_part
 from experiments.study.batches import Batch, Spans, merge
 from experiments.study.study import Study
-from nnxor.condition import Success
+from nnxor.condition import FIELDS, Success
 from nnxor.protocol import PROTOCOL_VERSION
 
 REPORT = ("summary.csv", "published.csv", "exemplars.json", "laws.json", "report.html")
@@ -264,6 +264,7 @@ class ResultFolder:
             "seeds": [self.study.seeds.start, self.study.seeds.stop],
             "given": self.study.given,
             "conditions": {condition.key: condition.text() for condition in self.study.conditions},
+            "fields": {name: about.about() for name, about in FIELDS.items()},
             "rounded": [condition.key for condition in self.study.conditions if not condition.exact],
             "runs": [*self._manifest().get("runs", []), self._run],
         }

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from experiments.errors import InputError
+from nnxor.condition import FIELDS
 
 FORMS = ("geomspace", "linspace")
 
-WHOLE = ("hidden", "epochs", "batch_size")
+WHOLE = {name for name, about in FIELDS.items() if about.type.startswith("int")}
 """Fields whose numbers are rounded to integers; those that come twice then count once."""
 
-NUMBERS = (*WHOLE, "slope", "scale", "lr", "momentum", "beta1", "beta2", "epsilon")
+NUMBERS = {name for name, about in FIELDS.items() if about.scale != "names"}
 
 DIGITS = 4
 """Significant digits that the numbers between the ends keep (more where two would be the same)."""

@@ -6,10 +6,10 @@
     trainer.epoch(state, hidden, k, rows, clock)   // one epoch in place; the loss before its update
     trainer.look(state, hidden, k, rows)           // {loss, solved, y: a prediction a row, z: [row][unit]}
 
-`state` is a Float32Array (Float64Array in float64): all parameters in the order W1[0][unit 0], W1[0][unit 1] …, W1[1][…] …,
-b1, W2, b2, and then as much again for each number that the optimizer remembers of a parameter. `constants(condition)`
-gives what else is needed, ready for JSON: `k`, `rows`, the `clock` at the start, and `memory`, the numbers that fill the
-memories before the first epoch. Conditions that differ only in `constants` share one source.
+`state` is a Float32Array (Float64Array in float64): all parameters in the order W1[0][unit 0], W1[0][unit 1] …,
+W1[1][…] …, b1, W2, b2, and then as much again for each number that the optimizer remembers of a parameter.
+`constants(condition)` gives what else is needed, ready for JSON: `k`, `rows`, the `clock` at the start, and `memory`,
+the numbers that fill the memories before the first epoch. Conditions that differ only in `constants` share one source.
 """
 
 from __future__ import annotations
