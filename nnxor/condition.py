@@ -158,7 +158,7 @@ class Condition:
         return frozenset() if self.bias else frozenset(("b1", "b2"))
 
     def moves(self, parameter: str) -> bool:
-        """Whether training changes a parameter: u0, u1 … of a unit, its bias b, output weight w, or the output bias c."""
+        """Whether training changes a parameter: u0, u1 … of a unit, its b or w, or the output bias c."""
         return {"u": "W1", "b": "b1", "w": "W2", "c": "b2"}[parameter[0]] not in self.frozen
 
     @property

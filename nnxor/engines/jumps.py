@@ -146,10 +146,11 @@ class _Run:
         trace, trainings = self.trace, self.trainings[columns]
         trace.period[trainings], trace.last_unsolved[trainings], trace.first_death[trainings] = self.counts[:3, columns]
         trace.tail[:, trainings] = self.tail[:, columns]
-        table = self.table[:, columns]
-        self.final[:, trainings] = (
-            in_order(table[None], self.units[None, :, columns], 0 * columns, columns) if self.drop else table
-        )
+        if self.drop:
+            states = in_order(self.table[None], self.units[None], np.zeros_like(columns), columns)
+        else:
+            states = self.table[:, columns]
+        self.final[:, trainings] = states
         if self.condition.followed:
             trace.revived[trainings] = (self.marks[:, columns] & REVIVED > 0).sum(axis=0)
 
