@@ -271,15 +271,10 @@ def _text(value: object) -> str:
         # the cause of a failure depends on the units
         return f"{value.name}:{table};units={value.units}{times}"
     if isinstance(value, Init):
-        laws = (value.weights, value.biases)
-        return value.name + ":" + "|".join(f"{law.name}{_parameters(law.parameters)}" for law in laws)
+        return value.text()
     if isinstance(value, GivenWeights):
         return f"{value.name}:{value.digest}"
     return str(value) if isinstance(value, Success) else repr(value)
-
-
-def _parameters(parameters: tuple[tuple[str, float | str], ...]) -> str:
-    return "(" + ",".join(f"{key}={str(value).replace(' ', '')}" for key, value in parameters) + ")"
 
 
 def _numbers(values: tuple[float, ...]) -> str:

@@ -28,6 +28,7 @@ RESULT_COLUMNS: dict[str, pa.DataType] = {
     "outcome": TEXT,
     "final_loss": pa.float64(),
     "grad_norm": pa.float64(),
+    "accuracy": pa.float64(),
     "plateau": pa.float64(),
     "merged": TEXT,
     "solved_epoch": pa.int32(),

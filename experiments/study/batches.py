@@ -58,8 +58,11 @@ def batch_size(condition: Condition, engine: str) -> int:
 
 
 def missing(study: Study, done: Mapping[str, Spans], engine: str, size: int | None) -> Iterator[Batch]:
-    """The batches that a study still needs, in its order; `size` overrides the engine's own."""
-    for condition in study.conditions:
+    """The batches that a study still needs; `size` overrides the engine's own.
+
+    Conditions come in an order that is always the same and means nothing, so that a tally of what is done is no trend.
+    """
+    for condition in sorted(study.conditions, key=lambda each: each.key):
         step = size or batch_size(condition, engine)
         for span in subtract(study.seeds_of(condition), done.get(condition.key, [])):
             for start in range(span.start, span.stop, step):

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from experiments.errors import InputError, RunError
 from experiments.execution.parallel import AHEAD, execute
-from experiments.run import run as run_study
+from experiments.execution.session import run as run_study
 from experiments.store import counts, parts
 from experiments.store import folder as folder_module
 from experiments.store.columns import failed_table

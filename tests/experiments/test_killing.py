@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from harness import ROOT, command, compose, launch, nobody_left, processes_of, wait_for_parts
 
-from experiments.run import run as run_study
+from experiments.execution.session import run as run_study
 
 STUDY = ("study=smoke", "seeds.count=320", "base.epochs=4000", "report=false", "parallel.batch=64", "parallel.n_jobs=2")
 

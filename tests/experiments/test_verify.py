@@ -26,7 +26,7 @@ from harness import ROOT, SMALL, command, compose
 from experiments import verify
 from experiments.cli import guarded
 from experiments.errors import RunError
-from experiments.run import run as run_study
+from experiments.execution.session import run as run_study
 from experiments.store import counts
 from experiments.store.columns import Digest
 from experiments.study import batches
@@ -369,8 +369,8 @@ def test_bad_input_is_one_line(arguments: list[str], words: str, capsys: pytest.
         ("manifest.json", "{", "cannot be read"),
         ("manifest.json", "[]", "is not a manifest"),
         ("manifest.json", '{"protocol": 99}', "was made by protocol 99"),
-        ("manifest.json", '{"protocol": 1, "trials": null}', "is not finished"),
-        ("manifest.json", '{"protocol": 1, "trials": 3, "study": 4}', "is damaged: study is 4"),
+        ("manifest.json", '{"protocol": 2, "trials": null}', "is not finished"),
+        ("manifest.json", '{"protocol": 2, "trials": 3, "study": 4}', "is damaged: study is 4"),
         ("config.yaml", "a: [", "cannot be read"),
         ("config.yaml", "a: 3", "must hold name, question"),
         ("config.yaml", "seeds: 3", "seeds must hold keys and values"),
