@@ -81,7 +81,7 @@ def records_summary(manifest: dict[str, Any]) -> bool:
     return bool(manifest.get("record", "trials") == "summary")
 
 
-def load(folder: Path, columns: list[str] | None = None) -> pd.DataFrame:
+def load(folder: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
     """The trials in a result folder, sorted by condition and seed; `columns` limits what is read.
 
     Outcomes and causes are ordered categories with every value there is, fields that are text
@@ -89,7 +89,11 @@ def load(folder: Path, columns: list[str] | None = None) -> pd.DataFrame:
     the column `condition` come three more: `init_law`, the distributions of weights|biases (or the digest
     of given weights), `task_table`, the task's rows, and `task_units`, the fewest ReLU units that can
     represent it ('None' if unknown). Raises FolderError as `read_manifest` does.
+
+    >>> import analysis
+    >>> trials = analysis.load("results/article", ["condition", "seed", "outcome"])  # doctest: +SKIP
     """
+    folder = Path(folder)
     manifest = read_manifest(folder)
     if records_summary(manifest):
         raise FolderError(f"{folder} holds counts and no trials (record: summary); run its study with record=trials")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from analysis.data.fields import phrase
+from analysis.data.fields import phrase, value_text
 from analysis.findings.statistics import Difference, Paired, Rate
 
 MINUS = "\N{MINUS SIGN}"
@@ -54,9 +54,19 @@ def draws(number: float) -> str:
     return "never" if math.isinf(number) else f"{number:.0f}"
 
 
+def value(what: Any, name: str) -> str:
+    """A value of a field, short: 'He', '0.003'."""
+    return value_text(name, what).replace("-", MINUS)
+
+
+def field(name: str, what: Any) -> str:
+    """A field and its value: '4 units', 'He', 'lr 0.1', 'no biases', 'solved: loss \N{LESS-THAN OR EQUAL TO} 0.01'."""
+    return phrase(name, what)
+
+
 def condition(row: Any, fields: Iterable[str]) -> str:
     """A condition by some of its fields: '4 units, He, lr 0.1'; 'the only condition' for none."""
-    return ", ".join(phrase(name, row[name]) for name in fields) or "the only condition"
+    return ", ".join(field(name, row[name]) for name in fields) or "the only condition"
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:
@@ -79,3 +89,24 @@ CAUSE_WORDS = {
     "unclear": "unclear",
 }
 """Causes of failure as readers see them."""
+
+RESCUE_WORDS = {
+    "nothing": "more training alone",
+    "redraw_dead": "fresh weights for dead units",
+    "redraw_alive": "fresh weights for as many live units",
+    "redraw_all": "a new draw of all weights",
+    "leaky": "a leaky slope",
+    "nudge_bias": "a nudge to the biases of dead units",
+}
+"""What is done to stuck runs, as readers see it."""
+
+
+def rescue(name: str) -> str:
+    """An intervention in words: 'a leaky slope 0.05'."""
+    first, _, setting = name.partition(" ")
+    return f"{RESCUE_WORDS.get(first, first)} {setting}".strip()
+
+
+def with_ends(value: str, low: str, high: str) -> str:
+    """'5 (4 to 6)', or '5' where all three are the same."""
+    return value if value == low == high else f"{value} ({low} to {high})"
