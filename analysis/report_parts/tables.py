@@ -142,9 +142,7 @@ def comparison_table(title: str, note: str, fields: Sequence[str], table: pd.Dat
     table, more = spread(table)
     for _, row in table.iterrows():
         pair = as_paired(row)
-        change = (
-            f"{words.value(row['first'], row['field'])} \N{RIGHTWARDS ARROW} {words.value(row['second'], row['field'])}"
-        )
+        change = " \N{RIGHTWARDS ARROW} ".join(words.value(row[side], row["field"]) for side in ("first", "second"))
         rows.append(
             [
                 ", ".join([change, *(words.field(name, row[name]) for name in fields)]),
