@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.data.fields import FIELDS
+from analysis.data.field_labels import FIELDS
 from analysis.data.reading import swept
 
 NUMBERS = ("hidden", "scale", "lr", "epochs")

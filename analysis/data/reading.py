@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from analysis.data.fields import FIELDS, defaults, learn
+from analysis.data.field_labels import FIELDS, defaults, learn
 
 PROTOCOL = 2
 """The numerical protocol whose results this code can explain."""

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from analysis.data.fields import FIELDS
+from analysis.data.field_labels import FIELDS
 from analysis.data.reading import damaged, read_manifest, records_summary, typed, with_texts
 from analysis.findings.statistics import Paired, Rate, paired_counts
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.data.conditions import distance
-from analysis.data.fields import FIELDS, axis_label, value_text
+from analysis.data.field_labels import FIELDS, axis_label, value_text
 from analysis.figures.layout import by_value, footnote, line_field, make_panels, rest_of, thin_field
 from analysis.figures.style import MARKERS, NotApplicable, panels, series_colours, styled
 from analysis.findings.findings import Findings

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.data.fields import FIELDS, axis_label
+from analysis.data.field_labels import FIELDS, axis_label
 from analysis.data.reading import swept
 from analysis.figures.layout import NUMERIC, footnote, make_panels, n_text, panel_title, rest_of
 from analysis.figures.style import NotApplicable, panels, styled

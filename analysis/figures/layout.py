@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.data.conditions import few, nearest, slices, unusual, usual, values, with_values
-from analysis.data.fields import FIELDS, axis_label, value_text
+from analysis.data.field_labels import FIELDS, axis_label, value_text
 from analysis.data.reading import swept
 from analysis.figures.style import NotApplicable, columns_for, letters
 from analysis.text import words

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from analysis.data.conditions import nearest, values, with_values
-from analysis.data.fields import FIELDS, axis_label, value_text
+from analysis.data.field_labels import FIELDS, axis_label, value_text
 from analysis.data.reading import OUTCOMES, STUCK, fine, is_stuck, swept
 from analysis.data.tallies import counts_of, size
 from analysis.figures.layout import (

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from analysis.data.conditions import conditions, nearest, values
-from analysis.data.fields import FIELDS, axis_label, value_text
+from analysis.data.field_labels import FIELDS, axis_label, value_text
 from analysis.data.reading import KINDS, swept
 from analysis.figures.layout import axis_field, footnote, make_panels, panel_title, rest_of
 from analysis.figures.style import NotApplicable, panels, percent_axis, styled

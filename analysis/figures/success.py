@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from analysis.data.fields import axis_label, value_text
+from analysis.data.field_labels import axis_label, value_text
 from analysis.data.reading import swept
 from analysis.figures.layout import (
     axis_field,

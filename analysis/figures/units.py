@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from analysis.data.conditions import nearest, values, with_values
 from analysis.data.dead_unit_law import dead_law
-from analysis.data.fields import FIELDS, axis_label, phrase, value_text
+from analysis.data.field_labels import FIELDS, axis_label, phrase, value_text
 from analysis.data.reading import fine, is_stuck, swept
 from analysis.data.tallies import count_where, counts_of, mean, size
 from analysis.figures.layout import (

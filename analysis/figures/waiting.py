@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from analysis.data.conditions import nearest, with_values
-from analysis.data.fields import FIELDS, axis_label, value_text
+from analysis.data.field_labels import FIELDS, axis_label, value_text
 from analysis.data.reading import fine, swept
 from analysis.data.tallies import counts_of, quantile, size
 from analysis.figures.layout import (

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.conditions import slices
-from analysis.data.fields import FIELDS
+from analysis.data.field_labels import FIELDS
 from analysis.data.reading import RESCUES, fine, is_stuck, swept
 from analysis.findings.statistics import Paired, Rate, holm, paired
 from analysis.text import words

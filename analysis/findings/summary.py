@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.conditions import few, unusual, usual
-from analysis.data.fields import FIELDS
+from analysis.data.field_labels import FIELDS
 from analysis.data.reading import KINDS, OUTCOMES, STUCK, fine, is_stuck, is_xor, swept
 from analysis.data.tallies import counts_of, quantile
 from analysis.findings.statistics import wilson

@@ -44,7 +44,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.data.conditions import distance, nearest, others, values
-from analysis.data.fields import FIELDS, defaults, phrase, value_text
+from analysis.data.field_labels import FIELDS, defaults, phrase, value_text
 from analysis.data.reading import DEFAULT_TABLE, fine, is_given, left_alone, swept
 from analysis.data.tallies import Solved
 from analysis.findings.failure_causes import Culprits, culprits

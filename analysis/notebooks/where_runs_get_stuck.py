@@ -15,7 +15,7 @@
 
 # %%
 from analysis.data.conditions import nearest, with_values
-from analysis.data.fields import FIELDS
+from analysis.data.field_labels import FIELDS
 from analysis.data.reading import OUTCOMES, is_stuck, is_xor, swept
 from analysis.data.tallies import count_where, size
 from analysis.findings.statistics import Rate

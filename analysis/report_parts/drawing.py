@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.data.fields import learn
+from analysis.data.field_labels import learn
 from analysis.figures import PLOTS, Plot
 from analysis.figures.examples import functions, loss_curves
 from analysis.figures.style import NotApplicable, on_phone, save

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.data.conditions import NUMBERS, distance, others, slices, values
-from analysis.data.fields import FIELDS, defaults
+from analysis.data.field_labels import FIELDS, defaults
 from analysis.data.reading import is_xor, swept
 from analysis.findings.findings import Findings
 from analysis.findings.paired import as_paired, compare_values

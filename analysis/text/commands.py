@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.data.fields import FIELDS
+from analysis.data.field_labels import FIELDS
 from analysis.data.reading import init_law, is_given
 
 WHOLE = ("hidden", "epochs", "batch_size", "relu_at_zero")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from analysis.data.fields import phrase, value_text
+from analysis.data.field_labels import phrase, value_text
 from analysis.findings.statistics import Difference, Paired, Rate
 
 MINUS = "\N{MINUS SIGN}"

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.data.fields import learn
+from analysis.data.field_labels import learn
 from experiments.store.columns import CONDITION_COLUMNS, RESULT_COLUMNS
 from nnxor.condition import FIELDS
 

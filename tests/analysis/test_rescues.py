@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from analysis import report
-from analysis.data.fields import phrase
+from analysis.data.field_labels import phrase
 from analysis.data.reading import load
 from analysis.data.tallies import size
 from analysis.figures import PLOTS
