@@ -75,9 +75,7 @@ DARK = "--blink-settings=preferredColorScheme=0"
 
 
 @pytest.fixture(scope="module", params=[(400,), (800, DARK), (1400,)], ids=["phone", "dark", "wide"])
-def seen(
-    request: pytest.FixtureRequest, reported: Path, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Any]:
+def seen(request: pytest.FixtureRequest, reported: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     width, *flags = request.param
     return {**look(reported / "report.html", tmp_path_factory.mktemp("browser"), width, *flags), "dark": bool(flags)}
 
