@@ -105,7 +105,7 @@ def shown(text: list[str]) -> list[str]:
 
 
 def lines(found: Comparison) -> list[str]:
-    """The comparison in 80 columns: conditions that are the same trainings and ended the same way are one line for all."""
+    """The comparison in 80 columns: one line for all conditions that are the same trainings and ended the same way."""
     text = []
     for name, side in (("A", found.a), ("B", found.b)):
         size = f"conditions: {len(side.conditions):,}, trainings: {side.trainings:,}"
@@ -140,7 +140,8 @@ def sentences(found: Comparison) -> list[str]:
     why = [f"Not paired: {count} of {len(found.rows)}, since {reason}." for reason, count in unpaired.items()]
     if not found.differs and all(row.same for row in found.rows) and not any(found.alone):
         n = len(found.rows)
-        return [f"No differences: all {found.checked:,} trainings of {n} condition{'s' * (n > 1)} ended the same way."]
+        told = f"all {found.checked:,} trainings of {n} condition{'s' * (n > 1)} ended the same way."
+        return [f"No differences: {told}"]
     return [_alignment(found), *why, _reproduction(found), _verdict(found)]
 
 
