@@ -63,7 +63,7 @@ def test_files_are_written_where_they_are_asked_for(two: list[str], tmp_path: Pa
     [
         (["nowhere", "nowhere"], 2, "nowhere is not a folder"),
         (["nowhere"], 2, "two result folders must be named"),
-        (["a", "b", "c"], 2, "c is no setting"),
+        (["a", "b", "c"], 2, "c is not a setting"),
         (["a", "b", "other=1"], 2, "other is not a known key"),
     ],
 )
