@@ -54,9 +54,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / "manifest.json"
     if not folder.is_dir():
-        raise FolderError(f"{folder} is no folder; name a result folder that experiments.run made")
+        raise FolderError(f"{folder} is not a folder; name a result folder that experiments.run made")
     if not path.is_file():
-        raise FolderError(f"{folder} is no result folder: it has no manifest.json; name one that experiments.run made")
+        raise FolderError(
+            f"{folder} is not a result folder: it has no manifest.json; name one that experiments.run made"
+        )
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         protocol, trials = manifest["protocol"], manifest["trials"]

@@ -99,7 +99,7 @@ class Comparison:
 
     `differences` are (what, in A, in B); `changed` the fields that differ between aligned
     conditions that are not the same trainings; `alone` counts the conditions of A and of B that are
-    aligned with none. Of the trainings that both folders hold (`checked`), `broken` ended otherwise;
+    aligned with none. Of the trainings that both folders hold (`checked`), `broken` ended differently;
     `example` is the first of them in words. Under another success rule a training is another condition.
     """
 
@@ -115,7 +115,7 @@ class Comparison:
 
     @property
     def differs(self) -> bool:
-        """Whether any row differs, or a training that both hold ended otherwise."""
+        """Whether any row differs, or a training that both hold ended differently."""
         return self.broken > 0 or any(row.differs for row in self.rows)
 
 
@@ -140,7 +140,7 @@ def read_side(folder: Path) -> Side:
     manifest, counted = read_manifest(folder), load_counts(folder)
     trials = fine(counted.runs)
     if not len(trials):
-        raise FolderError(f"{folder} holds no training that went well; run its study again")
+        raise FolderError(f"{folder} has no training that finished without an error; run its study again")
     found = {}
     for _, row in trials.drop_duplicates("condition").iterrows():
         fields = {name: None if pd.isna(row[name]) else row[name] for name in FIELDS}
@@ -225,7 +225,7 @@ def _adjusted(rows: list[Row]) -> list[Row]:
 
 
 def _check(a: Side, b: Side, moving: Iterable[str]) -> tuple[int, int, str]:
-    """Trainings that both folders hold, how many of them ended otherwise, and the first of these in words."""
+    """Trainings that both folders hold, how many of them ended differently, and the first of these in words."""
     if any(records_summary(side.manifest) for side in (a, b)):
         return _check_solved(a, b, moving)
     names = ["condition", "seed", "outcome"]

@@ -132,7 +132,7 @@ def _range(found: Findings, field: str, alone: bool) -> list[str]:
     told = [_capital(f"{where}{each.text(field)}.") for where, each in zip(place, shown, strict=True)]
     limits = sorted({each.part[field].iloc[each.last] for each in spans if each.last < len(each.part) - 1})
     if len(shown) < len(spans) and len(limits) > 1:
-        ends = f"{words.value(limits[0], field)} to {words.field(field, limits[-1])}"
+        ends = f"{words.field(field, limits[0])} to {words.value(limits[-1], field)}"
         told[-1] += f" Over all {len(spans):,} settings of the other fields this limit ranges from {ends}."
     return told
 

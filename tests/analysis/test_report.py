@@ -341,7 +341,7 @@ def test_a_bad_folder_is_refused_in_one_line_with_status_2(handmade: Path, spoil
 def test_a_study_of_failed_trainings_alone_is_refused(handmade: Path) -> None:
     path = handmade / "trials.parquet"
     pd.read_parquet(path).assign(status="failed").to_parquet(path)
-    with pytest.raises(FolderError, match="no training that succeeded"):
+    with pytest.raises(FolderError, match="no training that finished"):
         report.write_report(handmade)
 
 

@@ -90,5 +90,5 @@ def test_what_cannot_be_read_is_refused_in_one_line(handmade: Path, spoil, why: 
 
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FolderError, match="is no folder"):
+    with pytest.raises(FolderError, match="is not a folder"):
         load(tmp_path / "nowhere")
