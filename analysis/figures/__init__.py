@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from analysis.figures import examples, outcomes, success, units, waiting
-from analysis.figures import freed as rescue
-from analysis.figures import heat_map as landscape
-from analysis.figures import resting_points as resting
+from analysis.figures.failures import composition as outcomes
+from analysis.figures.failures import dead_units as units
+from analysis.figures.failures import freed_by_rescue as rescue
+from analysis.figures.failures import resting_points as resting
+from analysis.figures.rates import epochs_to_solve as waiting
+from analysis.figures.rates import heat_map as landscape
+from analysis.figures.rates import success_rate as success
+from analysis.figures.runs import loss_curves as examples
 from analysis.findings.findings import Findings
 
 

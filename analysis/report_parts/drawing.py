@@ -13,7 +13,7 @@ import pandas as pd
 
 from analysis.data.field_labels import learn
 from analysis.figures import PLOTS, Plot
-from analysis.figures.examples import functions, loss_curves
+from analysis.figures.runs.loss_curves import functions, loss_curves
 from analysis.figures.style import NotApplicable, on_phone, save
 from analysis.findings.findings import Findings
 

@@ -17,9 +17,13 @@ from matplotlib.figure import Figure
 
 from analysis.data.exemplary_runs import outputs
 from analysis.data.reading import OUTCOMES, load
-from analysis.figures import PLOTS, Plot, outcomes, success, units, waiting
-from analysis.figures import resting_points as resting
+from analysis.figures import PLOTS, Plot
+from analysis.figures.failures import composition as outcomes
+from analysis.figures.failures import dead_units as units
+from analysis.figures.failures import resting_points as resting
 from analysis.figures.layout import make_panels, thin
+from analysis.figures.rates import epochs_to_solve as waiting
+from analysis.figures.rates import success_rate as success
 from analysis.figures.style import OUTCOME_COLOURS, OUTCOME_HATCHES, NotApplicable, save
 from analysis.findings.findings import Findings
 

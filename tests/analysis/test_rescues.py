@@ -14,7 +14,7 @@ from analysis.data.field_labels import phrase
 from analysis.data.reading import load
 from analysis.data.tallies import size
 from analysis.figures import PLOTS
-from analysis.figures.freed import describe_freed_by_rescue, freed_by_rescue
+from analysis.figures.failures.freed_by_rescue import describe_freed_by_rescue, freed_by_rescue
 from analysis.figures.style import NotApplicable
 from analysis.findings.findings import Findings
 from analysis.findings.rescues import freed, interventions, like_for_like

@@ -12,6 +12,7 @@ from matplotlib.ticker import NullLocator
 
 from analysis.data.exemplary_runs import outputs
 from analysis.data.reading import is_xor
+from analysis.figures.rates.epochs_to_solve import epoch_axis
 from analysis.figures.style import (
     DASHES,
     LEVELS,
@@ -23,7 +24,6 @@ from analysis.figures.style import (
     sheet,
     styled,
 )
-from analysis.figures.waiting import epoch_axis
 from analysis.findings.findings import Findings
 from analysis.text import words
 

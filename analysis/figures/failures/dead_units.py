@@ -15,6 +15,7 @@ from analysis.data.dead_unit_law import dead_law
 from analysis.data.field_labels import FIELDS, axis_label, phrase, value_text
 from analysis.data.reading import fine, is_stuck, swept
 from analysis.data.tallies import count_where, counts_of, mean, size
+from analysis.figures.failures.composition import present
 from analysis.figures.layout import (
     by_value,
     fixed,
@@ -27,7 +28,6 @@ from analysis.figures.layout import (
     thin,
     thin_field,
 )
-from analysis.figures.outcomes import present
 from analysis.figures.style import (
     DASHES,
     MARKERS,
