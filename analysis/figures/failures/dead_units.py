@@ -1,8 +1,7 @@
-"""Dead and live units: figures 4 and 5."""
+"""Dead units at the start and at the end."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,68 +9,51 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.data.conditions import nearest, values, with_values
+from analysis.data.conditions import values, with_values
 from analysis.data.dead_unit_law import dead_law
-from analysis.data.field_labels import FIELDS, axis_label, phrase, value_text
-from analysis.data.reading import fine, is_stuck, swept
+from analysis.data.field_labels import FIELDS, asks, phrase, value_text
+from analysis.data.reading import OUTCOMES
 from analysis.data.tallies import count_where, counts_of, mean, size
-from analysis.figures.failures.composition import present
-from analysis.figures.layout import (
-    by_value,
-    fixed,
-    footnote,
-    line_field,
-    make_panels,
-    n_text,
-    panel_title,
-    rest_of,
-    thin,
-    thin_field,
-)
-from analysis.figures.style import (
-    DASHES,
-    MARKERS,
-    OUTCOME_COLOURS,
-    OUTCOME_HATCHES,
-    NotApplicable,
-    outcome_legend,
-    panels,
-    series_colours,
-    sheet,
-    styled,
-)
+from analysis.figures.layout import fixed, footnote, looks_of, thin
+from analysis.figures.plot import Plot
+from analysis.figures.style import NotApplicable, columns_for, error_bars, outcome_legend, outcome_look, sheet, styled
 from analysis.findings.findings import Findings
-from analysis.findings.statistics import Rate, unpaired, wilson
+from analysis.findings.statistics import Rate, wilson
 from analysis.text import words
+
+MOST_WIDTHS, MOST_INITS = 4, 3
 
 
 @styled
 def dead_units(found: Findings) -> Figure:
     """Dead units at the start, beside the exact law of the draw, and at the end, by outcome; a column a width."""
-    trials = found.trials
-    shown, note = thin(dead_trials(trials), ["hidden"], 4)
-    shown, _ = thin(shown, ["init"], 3)
+    shown, note = thin(dead_trials(found), ["hidden"], columns_for(MOST_WIDTHS))
+    shown, note_inits = thin(shown, ["init"], MOST_INITS)
     widths, inits = values(shown, "hidden"), values(shown, "init")
-    rows = 1 + len(inits)
-    figure = sheet(2.5 * rows + 0.8)
-    axes = figure.subplots(rows, len(widths), squeeze=False, sharey="row")
+    figure = sheet(2.5 * (1 + len(inits)) + 0.8)
+    axes = figure.subplots(1 + len(inits), len(widths), squeeze=False, sharey="row")
     for column, hidden in enumerate(widths):
         part = with_values(shown, {"hidden": hidden}, ["hidden"])
-        _at_start(axes[0, column], part, inits, found.laws)
-        axes[0, column].set_title(f"{phrase('hidden', hidden)}\nat the start")
+        who = _at_start(axes[0, column], part, inits, found)
+        axes[0, column].set_title(f"{phrase('hidden', hidden)} at the start\n{who}")
         for row, init in enumerate(inits, 1):
             mine = part[(part["init"] == init).to_numpy(bool)]
             _at_end(axes[row, column], mine)
-            axes[row, column].set_title(
-                f"{phrase('hidden', hidden)}, {value_text('init', init)}\nat the end, n = {size(mine):,}"
-            )
+            if len(mine):
+                name = f"{phrase('hidden', hidden)} at the end"
+                axes[row, column].set_title(f"{name}\n{value_text('init', init)}, n = {size(mine):,}")
         axes[-1, column].set_xlabel("dead units")
     for row in axes:
         row[0].set_ylabel("share of runs, %")
-    axes[0, -1].legend(loc="upper right")
-    outcome_legend(figure, present(shown), fixed(trials, "hidden", "init"))
-    footnote(figure, note, _end_note(shown))
+    outcome_legend(figure, _present(shown), fixed(found, "hidden", "init"))
+    law = "Black dashes: the exact law of the draw." if found.laws else ""
+    footnote(figure, law, note, note_inits, _end_note(shown))
     return figure
+
+
+def _present(shown: pd.DataFrame) -> list[str]:
+    there = set(shown["outcome"].dropna().unique())
+    return [name for name in OUTCOMES if name in there]
 
 
 def _end_note(shown: pd.DataFrame) -> str:
@@ -81,38 +63,38 @@ def _end_note(shown: pd.DataFrame) -> str:
     return f"At the end: 95 % Wilson intervals reach at most {50 * (high - low):.1f} points to either side."
 
 
-def dead_trials(trials: pd.DataFrame) -> pd.DataFrame:
+def dead_trials(found: Findings) -> pd.DataFrame:
     """The conditions that differ from the one nearest to the article's in width and init alone."""
-    _need_relu(trials)
-    return with_values(fine(trials), nearest(trials), [name for name in FIELDS if name not in ("hidden", "init")])
+    need_units_that_die(found)
+    return with_values(found.trials, found.nearest, [name for name in FIELDS if name not in ("hidden", "init")])
 
 
-def _need_relu(trials: pd.DataFrame) -> None:
-    if set(trials["activation"].unique()) != {"relu"}:
-        raise NotApplicable("only ReLU units can be dead, and this study has other activations")
+def need_units_that_die(found: Findings) -> None:
+    """Raise NotApplicable where some activation of the study has no dead units."""
+    if not all(asks("activation", name, "can_die") for name in found.summary["activation"].unique()):
+        raise NotApplicable("only units that can be dead are counted, and this study has others")
 
 
-def _at_start(ax: Axes, part: pd.DataFrame, inits: list[str], laws: Mapping[str, float]) -> None:
-    colours = series_colours(False, len(inits))
-    width = 0.8 / len(inits)
-    for i, init in enumerate(inits):
+def _at_start(ax: Axes, part: pd.DataFrame, inits: list[Any], found: Findings) -> str:
+    """Draw the shares of dead units at the start; returns whose they are. Inits that start alike are drawn once."""
+    groups: dict[tuple[int, ...], list[Any]] = {}
+    for init in inits:
         mine = part[(part["init"] == init).to_numpy(bool)]
-        if not len(mine):
-            continue
-        hidden = int(mine["hidden"].iloc[0])
-        count, n = np.bincount(mine["dead_init"].astype(int), counts_of(mine), hidden + 1), size(mine)
-        low, high = wilson(count, np.full(hidden + 1, n))
-        rate = 100 * count / n
-        x = np.arange(hidden + 1) + (i - (len(inits) - 1) / 2) * width
-        ax.bar(x, rate, width=width * 0.9, color=colours[i], alpha=0.35, label=f"{init} (n = {n:,})")
-        ax.errorbar(
-            x, rate, yerr=[rate - 100 * low, 100 * high - rate], fmt="none", color=colours[i], capsize=2, elinewidth=1.1
-        )
-        law = dead_law(mine, laws)
+        if len(mine):
+            count = np.bincount(mine["dead_init"].astype(int), counts_of(mine), int(mine["hidden"].iloc[0]) + 1)
+            groups.setdefault(tuple(int(each) for each in count), []).append(init)
+    width, look, law = 0.8 / max(len(groups), 1), looks_of(found, "init"), None
+    for i, (counts, who) in enumerate(groups.items()):
+        rates = [Rate.of(count, sum(counts)) for count in counts]
+        x = np.arange(len(counts)) + (i - (len(groups) - 1) / 2) * width
+        ax.bar(x, [100 * rate.rate for rate in rates], width=0.9 * width, color=look[who[0]].colour, alpha=0.35)
+        error_bars(ax, x, rates, look[who[0]], line=False)
+        law = dead_law(part[(part["init"] == who[0]).to_numpy(bool)], found.laws)
         if law is not None:
-            label = "exact law" if i == 0 else None
-            ax.plot(x, 100 * law, "_", color="black", markersize=11, markeredgewidth=1.8, label=label, zorder=4)
+            ax.plot(x, 100 * law, "_", color="black", markersize=11, markeredgewidth=1.8, zorder=4)
     ax.set_xticks(_ticks(int(part["hidden"].max())))
+    names = [" and ".join(value_text("init", init) for init in who) for who in groups.values()]
+    return f"{' | '.join(names)}, n = {max((sum(counts) for counts in groups), default=0):,}"
 
 
 def _at_end(ax: Axes, mine: pd.DataFrame) -> None:
@@ -121,14 +103,11 @@ def _at_end(ax: Axes, mine: pd.DataFrame) -> None:
         return
     hidden = int(mine["hidden"].iloc[0])
     bottom = np.zeros(hidden + 1)
-    for outcome in present(mine):
+    for outcome in _present(mine):
         # a diverged run ends with no count of dead units
         part = mine[(mine["outcome"] == outcome).to_numpy(bool) & mine["dead_final"].notna().to_numpy(bool)]
         share = 100 * np.bincount(part["dead_final"].astype(int), counts_of(part), hidden + 1) / size(mine)
-        ax.bar(
-            np.arange(hidden + 1), share, bottom=bottom, width=0.82, color=OUTCOME_COLOURS[outcome],
-            hatch=OUTCOME_HATCHES[outcome] * 2, edgecolor="white", linewidth=0.4,
-        )  # fmt: skip
+        ax.bar(np.arange(hidden + 1), share, bottom=bottom, width=0.82, **outcome_look(outcome))
         bottom += share
     ax.set_xticks(_ticks(hidden))
 
@@ -137,11 +116,9 @@ def _ticks(hidden: int) -> list[int]:
     return list(range(0, hidden + 1, max(1, -(-hidden // 11))))
 
 
-def describe_dead_units(found: Findings) -> str:
+def describe(found: Findings) -> str:
     """Mean dead units at the start against the law, in a sentence for each init."""
-    trials = found.trials
-    shown = with_values(dead_trials(trials), nearest(trials), ["hidden"])
-    texts = []
+    shown, texts = with_values(dead_trials(found), found.nearest, ["hidden"]), []
     for init in values(shown, "init"):
         mine = shown[(shown["init"] == init).to_numpy(bool)]
         law = dead_law(mine, found.laws)
@@ -149,74 +126,14 @@ def describe_dead_units(found: Findings) -> str:
         start, end = mean(mine, "dead_init"), mean(mine, "dead_final")
         n_ended = count_where(mine, mine["dead_final"].notna())
         last = f"{end:.2f} at the end (n = {n_ended:,})" if n_ended else "all diverged"
-        texts.append(f"{init}: {start:.2f} dead units at the start{exact} (n = {size(mine):,}), {last}")
-    where = words.condition(nearest(trials), [name for name in ("hidden", "lr") if name in swept(trials)] or ["hidden"])
-    return f"On average, with {where}, {'; '.join(texts)}."
+        name = value_text("init", init)
+        texts.append(f"{name}: {start:.2f} dead units at the start{exact} (n = {size(mine):,}), {last}")
+    held = [name for name in ("hidden", "lr") if name in found.fields] or ["hidden"]
+    return f"On average, with {words.condition(found.nearest, held)}, {'; '.join(texts)}."
 
 
-@styled
-def stuck_by_live_units(found: Findings) -> Figure:
-    """Share of runs that get stuck against the number of units alive at the start, with Wilson intervals."""
-    trials = found.trials
-    good = live_trials(trials)
-    lines = line_field(trials)
-    shown, note = thin_field(good, lines, 4)
-    boxes, note_panels = make_panels(shown, rest_of(trials, lines), 6)
-    figure, axes = panels(len(boxes), 2, 3.0, sharey=True)
-    for ax, panel in zip(axes, boxes, strict=True):
-        parts = by_value(panel.rows, lines)
-        ax.set_title(panel_title(panel, f"{n_text([size(part) for _, part in parts])} a line", 2))
-        _live_lines(ax, parts, lines)
-        ax.set_xlabel("units alive at the start")
-        ax.set_ylim(-2, 102)
-        ax.margins(x=0.04)
-    for ax in axes:
-        if ax.get_subplotspec().is_first_col():  # type: ignore[union-attr]
-            ax.set_ylabel("stuck, %")
-    if lines:
-        axes[0].legend(title=axis_label(lines), loc="best")
-    footnote(figure, note, note_panels, "Points of fewer than 5 runs are left out.")
-    return figure
-
-
-def live_trials(trials: pd.DataFrame) -> pd.DataFrame:
-    """The trials with `live` (units alive at the start) and `stuck` (a flag)."""
-    _need_relu(trials)
-    good = fine(trials)
-    if not good["dead_init"].any():
-        raise NotApplicable("every unit of every run is alive at the start, so there is nothing to set side by side")
-    return good.assign(live=good["hidden"] - good["dead_init"], stuck=is_stuck(good))
-
-
-def _live_lines(ax: Axes, parts: list[tuple[Any, pd.DataFrame]], lines: str | None) -> None:
-    colours = series_colours(True, len(parts))
-    for i, (each, part) in enumerate(parts):
-        runs = pd.DataFrame({"live": part["live"], "size": counts_of(part), "sum": counts_of(part) * part["stuck"]})
-        table = runs.groupby("live")[["sum", "size"]].sum()
-        table = table[table["size"] >= 5]
-        low, high = wilson(table["sum"], table["size"])
-        rate = 100 * (table["sum"] / table["size"]).to_numpy(float)
-        x = table.index.to_numpy(float) + 0.07 * (i - (len(parts) - 1) / 2)
-        ax.errorbar(
-            x, rate, yerr=np.maximum([rate - 100 * low, 100 * high - rate], 0), color=colours[i],
-            marker=MARKERS[i % 7], linestyle=DASHES[i % 7], capsize=3, elinewidth=1.0, markeredgecolor="white",
-            markeredgewidth=0.7, label=value_text(lines, each) if lines else None,
-        )  # fmt: skip
-    ax.set_xticks(_ticks(int(max(part["live"].max() for _, part in parts))))
-
-
-def describe_stuck_by_live_units(found: Findings) -> str:
-    """What a dead unit at the start costs in the condition nearest to the article's, in a sentence."""
-    trials = found.trials
-    row = nearest(trials)
-    part = with_values(live_trials(trials), row, FIELDS)
-    some = part["dead_init"] > 0
-    without, having = (
-        Rate.of(count_where(chosen, chosen["stuck"]), size(chosen)) for chosen in (part[~some], part[some])
-    )
-    where = words.condition(row, swept(trials))
-    more = words.difference(unpaired(without, having))
-    return (
-        f"Nearest to the article ({where}): stuck {words.rate(having)} with a dead unit at the start, "
-        f"{words.rate(without)} with none; difference {more}."
-    )
+PLOT = Plot(
+    "dead_units", "Dead units at the start and at the end",
+    "Top: what the draw gives. Below: dead units at the end, by outcome.",
+    dead_units, describe, order=8,
+)  # fmt: skip

@@ -1,96 +1,87 @@
-"""What frees stuck runs: figure 11."""
+"""What frees stuck runs."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.data.conditions import distance
-from analysis.data.field_labels import FIELDS, axis_label, value_text
-from analysis.figures.layout import by_value, footnote, line_field, make_panels, rest_of, thin_field
-from analysis.figures.style import MARKERS, NotApplicable, panels, series_colours, styled
+from analysis.data.conditions import slices
+from analysis.data.field_labels import axis_label, value_text
+from analysis.figures.layout import by_value, footnote, line_field, looks_of, make_panels, rest_of, rows_of, thin_field
+from analysis.figures.plot import Plot
+from analysis.figures.style import NotApplicable, columns_for, error_bars, panels, styled
 from analysis.findings.findings import Findings
 from analysis.findings.rescues import fields_of, has_rescues, interventions, stuck_runs
 from analysis.findings.statistics import Rate
 from analysis.text import words
 
 
-def rescued(trials: pd.DataFrame) -> pd.DataFrame:
+def rescued(found: Findings) -> pd.DataFrame:
     """The stuck runs that were rescued (`analysis.findings.rescues.stuck_runs`), of all interventions."""
-    if not has_rescues(trials):
+    if not has_rescues(found.rescues):
         raise NotApplicable("the study rescues no runs")
-    runs = stuck_runs(trials)
+    runs = stuck_runs(found.rescues)
     if not len(runs):
         raise NotApplicable("no run was stuck, so there was none to rescue")
-    return runs.assign(rescue="")  # told apart by `intervention`
+    return runs
+
+
+def _rates(runs: pd.DataFrame, order: list[str]) -> list[Rate]:
+    """How many of the runs each intervention frees."""
+    parts = [runs.loc[(runs["intervention"] == name).to_numpy(bool), "freed"] for name in order]
+    return [Rate.of(int(part.sum()), len(part)) for part in parts]
 
 
 @styled
 def freed_by_rescue(found: Findings) -> Figure:
     """Share of the stuck runs that each intervention frees: a row an intervention, Wilson intervals as bars."""
-    trials = found.rescues
-    runs, order = rescued(trials), interventions(trials)
-    lines = line_field(runs)
+    runs, order, fields = rescued(found), interventions(found.rescues), fields_of(found.rescues)
+    lines = line_field(fields)
     shown, note = thin_field(runs, lines, 4)
-    boxes, note_panels = make_panels(shown, rest_of(shown, lines), 6)
+    boxes, note_panels = make_panels(shown, rest_of(fields, lines), 6)
     figure, axes = panels(len(boxes), 2, 0.46 * len(order) + 1.0, sharey=True, sharex=True)
-    colours = series_colours(True, len(by_value(shown, lines)))
+    look = looks_of(found, lines)
     for ax, panel in zip(axes, boxes, strict=True):
         parts = by_value(panel.rows, lines)
-        ax.set_title(panel.title)
         for i, (value, part) in enumerate(parts):
-            _points(ax, part, order, colours[i], i, (i - (len(parts) - 1) / 2) * min(0.3, 0.7 / len(parts)))
-            ax.plot([], [], marker=MARKERS[i % 7], linestyle="", color=colours[i], label=_label(part, value, lines))
-        ax.set_yticks(range(len(order)), order)
-        ax.set_ylim(len(order) - 0.4, -0.6)
+            offset = (i - (len(parts) - 1) / 2) * min(0.3, 0.7 / len(parts))
+            rates = _rates(part, order)
+            some = [y for y, rate in enumerate(rates) if rate.n]
+            error_bars(ax, [y + offset for y in some], [rates[y] for y in some], look[value], upright=False, line=False)
+        numbers = [f"{part['seed'].nunique():,}" for _, part in parts]
+        ax.set_title("\n".join(filter(None, [panel.title, f"n = {', '.join(numbers)} stuck runs"])))
+        rows_of(ax, [_name(name) for name in order])
         ax.set_xlim(-3, 103)
         ax.set_xticks([0, 25, 50, 75, 100])
-        ax.grid(True, axis="x")
-        ax.legend(title=axis_label(lines) if lines else None, loc="best")
         if ax.get_subplotspec().is_last_row():  # type: ignore[union-attr]
             ax.set_xlabel("freed of the stuck runs, %")
+    if lines:
+        styles = {value: {**look[value].line, "linestyle": "none"} for value, _ in by_value(shown, lines)}
+        handles = [axes[0].plot([], [], label=value_text(lines, value), **style)[0] for value, style in styles.items()]
+        figure.legend(handles=handles, loc="outside upper center", ncols=columns_for(6), title=axis_label(lines))
     footnote(figure, note, note_panels)
     return figure
 
 
-def _label(part: pd.DataFrame, value: Any, lines: str | None) -> str:
-    """The stuck runs of one line: 'lr 0.1 (n = 356)'."""
-    n = part["seed"].nunique()
-    return f"{value_text(lines, value)} (n = {n:,})" if lines else f"n = {n:,}"
+def _name(intervention: str) -> str:
+    """An intervention in words, with its slope if it has one of its own."""
+    name, _, slope = intervention.partition(" ")
+    return f"{value_text('rescue', name)} {slope}".rstrip()
 
 
-def _points(ax: Axes, part: pd.DataFrame, order: list[str], colour: Any, i: int, offset: float) -> None:
-    for y, name in enumerate(order):
-        mine = part.loc[(part["intervention"] == name).to_numpy(bool), "freed"]
-        if not len(mine):
-            continue
-        rate = Rate.of(int(mine.sum()), len(mine))
-        ends = np.maximum([[100 * (rate.rate - rate.low)], [100 * (rate.high - rate.rate)]], 0)
-        ax.errorbar(
-            [100 * rate.rate], [y + offset], xerr=ends, fmt=MARKERS[i % 7], color=colour, capsize=3, elinewidth=1.1,
-            markeredgecolor="white", markeredgewidth=0.7,
-        )  # fmt: skip
-
-
-def describe_freed_by_rescue(found: Findings) -> str:
+def describe(found: Findings) -> str:
     """What each intervention frees in the condition nearest to the article's, in a sentence."""
-    trials = found.rescues
-    runs, fields = rescued(trials), fields_of(trials)
-    runs = runs.assign(place=[words.condition(row, fields) for row in runs[fields].to_dict("records")])
-    row = min((row for _, row in runs.drop_duplicates("place").iterrows()), key=lambda row: distance(_alone(row)))
-    part = runs[(runs["place"] == row["place"]).to_numpy(bool)]
-    rates = []
-    for name in interventions(trials):
-        mine = part.loc[(part["intervention"] == name).to_numpy(bool), "freed"]
-        if len(mine):
-            rates.append(f"{name} {words.rate(Rate.of(int(mine.sum()), len(mine)))}")
-    return f"Nearest to the article ({row['place']}), freed of the stuck runs: {'; '.join(rates)}."
+    runs, fields, order = rescued(found), fields_of(found.rescues), interventions(found.rescues)
+    places = list(slices(runs, fields))
+    row, part = places[found.nearest_of([{**dict(part.iloc[0]), "rescue": None} for _, part in places])]
+    rates = [(name, rate) for name, rate in zip(order, _rates(part, order), strict=True) if rate.n]
+    told = "; ".join(f"{_name(name)} {words.rate(rate)}" for name, rate in rates)
+    return f"Nearest to the article ({words.condition(row, fields)}), freed of the stuck runs: {told}."
 
 
-def _alone(row: pd.Series) -> dict[str, Any]:
-    """A condition as it is without its rescue."""
-    return {**dict(row[list(FIELDS)]), "rescue": None}
+PLOT = Plot(
+    "freed_by_rescue", "What frees stuck runs",
+    "Each point is the share of the stuck runs that an intervention frees; bars are 95 % Wilson intervals, and the "
+    "runs are the same for all interventions.",
+    freed_by_rescue, describe, quiet=True, order=13,
+)  # fmt: skip

@@ -10,52 +10,58 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from analysis.data.conditions import conditions, nearest, values
+from analysis.data.conditions import values
 from analysis.data.field_labels import FIELDS, axis_label, value_text
-from analysis.data.reading import KINDS, swept
-from analysis.figures.layout import axis_field, footnote, make_panels, panel_title, rest_of
-from analysis.figures.style import NotApplicable, panels, percent_axis, styled
+from analysis.data.reading import KINDS
+from analysis.figures.layout import axis_field, footnote, make_panels, n_text, panel_title, rest_of, thin
+from analysis.figures.plot import Plot
+from analysis.figures.style import NotApplicable, columns_for, panels, percent_axis, styled
 from analysis.findings.findings import Findings
-from analysis.findings.rest_points import KIND_NAMES, Resting, certified, resting
+from analysis.findings.rest_points import KIND_NAMES, Resting
 from analysis.text import words
 
 KIND_COLOURS = {"minimum": "#3d2c6b", "saddle": "#b5475f", "kink": "#cdb0dd", "unknown": "#dddddd"}
-KIND_HATCHES = {"minimum": "", "saddle": "xx", "kink": "//", "unknown": "--"}
+KIND_HATCHES = {"saddle": "/", "unknown": "\\"}
+MOST_BARS = 25
+
+
+def _look(kind: str) -> dict[str, Any]:
+    hatch = KIND_HATCHES.get(kind, "")
+    return {"facecolor": KIND_COLOURS[kind], "hatch": hatch, "edgecolor": "white", "linewidth": 0.4}
 
 
 @styled
 def resting_points(found: Findings) -> Figure:
     """What the stuck runs of each condition rest at: a bar a condition, shares in per cent, n above it."""
-    trials = found.trials
-    table = resting_table(trials)
-    field = axis_field(table) if swept(table) else "hidden"
-    boxes, note = make_panels(table, rest_of(table, field))
+    table = resting_table(found)
+    fields = [name for name in found.fields if len(table[name].drop_duplicates()) > 1]
+    field = axis_field(table) if fields else "hidden"
+    shown, fewer = thin(table, [field], MOST_BARS)
+    boxes, note = make_panels(shown, rest_of(fields, field))
     columns = 2 if len(values(table, field)) > 6 or len(boxes) in (1, 2, 4) else 3
     figure, axes = panels(len(boxes), columns, 2.9, sharey=True)
     for ax, panel in zip(axes, boxes, strict=True):
         rows = panel.rows.sort_values(field)
-        ax.set_title(panel_title(panel, "", columns))
+        ax.set_title(panel_title(panel, f"{n_text(rows['n'])} a bar" if len(rows) > 8 else "", columns))
         _stack(ax, rows, [value_text(field, each) for each in rows[field]])
         ax.set_xlabel(axis_label(field))
     percent_axis(axes, "share of stuck runs, %")
     for ax in axes:
-        ax.set_ylim(-2, 112)
-    present = [kind for kind in KINDS if table[kind].any()]
-    figure.legend(
-        handles=[_patch(kind) for kind in present], loc="outside upper center", ncols=len(present), handlelength=1.8,
-        handleheight=1.2,
-    )  # fmt: skip
-    missing = len(conditions(trials)) - len(table)
+        ax.set_ylim(-2, 114)
+    handles = [Patch(label=KIND_NAMES[kind], **_look(kind)) for kind in KINDS if shown[kind].any()]
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns_for(len(handles)), handlelength=1.8)
+    missing = len(found.summary) - len(table)
     none = f"No run is stuck in {missing:,} of the study's conditions, which have no bar." if missing else ""
-    footnote(figure, "Error bars: 95 % Wilson intervals of the share of minima.", none, note)
+    footnote(figure, "Error bars: 95 % Wilson intervals of the share of minima.", none, fewer, note)
     return figure
 
 
-def resting_table(trials: pd.DataFrame) -> pd.DataFrame:
+def resting_table(found: Findings) -> pd.DataFrame:
     """A row for each condition with certified stuck runs: its fields, n, and count, share and interval of each kind."""
-    if not len(certified(trials)):
+    if not found.resting:
         raise NotApplicable("no stuck run of this study has a certificate; a study with certify=true makes them")
-    return pd.DataFrame([_row(each) for each in resting(trials)]).astype({name: trials[name].dtype for name in FIELDS})
+    table = pd.DataFrame([_row(each) for each in found.resting])
+    return table.astype({name: found.trials[name].dtype for name in FIELDS})
 
 
 def _row(each: Resting) -> dict[str, Any]:
@@ -66,42 +72,42 @@ def _row(each: Resting) -> dict[str, Any]:
 
 
 def _stack(ax: Axes, rows: pd.DataFrame, labels: list[str]) -> None:
-    x = np.arange(len(rows))
-    bottom = np.zeros(len(rows))
-    thin = len(rows) > 8
+    x, bottom = np.arange(len(rows)), np.zeros(len(rows))
     for kind in KINDS:
         share = 100 * rows[f"{kind}_rate"].to_numpy(float)
         if share.any():
-            ax.bar(
-                x, share, bottom=bottom, width=0.82, color=KIND_COLOURS[kind], hatch=KIND_HATCHES[kind] * 2,
-                edgecolor="white", linewidth=0.4,
-            )  # fmt: skip
+            ax.bar(x, share, bottom=bottom, width=0.82, **_look(kind))
         bottom += share
-    rate = 100 * rows["minimum_rate"].to_numpy(float)
-    ends = [rate - 100 * rows["minimum_low"].to_numpy(float), 100 * rows["minimum_high"].to_numpy(float) - rate]
+    rate, low, high = (100 * rows[f"minimum_{name}"].to_numpy(float) for name in ("rate", "low", "high"))
+    ends = np.maximum([rate - low, high - rate], 0)
     for colour, width in (("white", 3.2), ("#222222", 1.2)):  # seen on dark and on light
-        ax.errorbar(x, rate, yerr=np.maximum(ends, 0), fmt="none", color=colour, capsize=3, elinewidth=width)
-    for i, n in enumerate(rows["n"]) if not thin else ():
-        ax.text(x[i], 102, f"n = {n:,}", ha="center", va="bottom", fontsize=8, color="#555555")
-    if thin:
-        ax.set_title(f"{ax.get_title(loc='left')}, n = {min(rows['n']):,} to {max(rows['n']):,} a bar".lstrip(", "))
-    ax.set_xticks(x, labels, rotation=60 if len(rows) > 16 else 0)
+        ax.errorbar(x, rate, yerr=ends, fmt="none", color=colour, capsize=3, elinewidth=width)
+    for i, n in enumerate(rows["n"]) if len(rows) <= 8 else ():
+        ax.text(
+            x[i],
+            102,
+            f"n = {n:,}" if len(rows) <= 4 else f"{n:,}",
+            ha="center",
+            va="bottom",
+            fontsize=8,
+            color="#555555",
+        )
+    ax.set_xticks(x, labels, rotation=60 if len(rows) > 16 else 30 if max(map(len, labels)) > 10 else 0)
     ax.margins(x=0.02)
 
 
-def _patch(kind: str) -> Patch:
-    return Patch(
-        facecolor=KIND_COLOURS[kind], hatch=KIND_HATCHES[kind] * 2, edgecolor="white", linewidth=0,
-        label=KIND_NAMES[kind],
-    )  # fmt: skip
-
-
-def describe_resting_points(found: Findings) -> str:
+def describe(found: Findings) -> str:
     """What the stuck runs of the condition nearest to the article's rest at, in a sentence."""
-    trials = found.trials
-    resting_table(trials)
-    row = nearest(certified(trials))
-    (at,) = (each for each in resting(trials) if each.condition["condition"] == row["condition"])
-    parts = [f"{KIND_NAMES[kind]} {words.rate(rate)}" for kind, rate in at.kinds.items() if rate.count]
-    where = words.condition(row, swept(trials))
+    resting_table(found)
+    at = found.nearest_of([each.condition for each in found.resting])
+    here = found.resting[at]
+    parts = [f"{KIND_NAMES[kind]} {words.rate(rate)}" for kind, rate in here.kinds.items() if rate.count]
+    where = words.condition(here.condition, found.fields)
     return f"Of the stuck runs nearest to the article ({where}): {'; '.join(parts)}."
+
+
+PLOT = Plot(
+    "resting_points", "What stuck runs rest at",
+    "Each bar is the stuck runs of one condition, by what their certificates say of the points at which they rest.",
+    resting_points, describe, quiet=True, order=12,
+)  # fmt: skip

@@ -1,4 +1,4 @@
-"""How long until it is solved, and how often to draw again: figures 6 and 7."""
+"""How long until it is solved."""
 
 from __future__ import annotations
 
@@ -10,58 +10,53 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from analysis.data.conditions import nearest, with_values
+from analysis.data.conditions import with_values
 from analysis.data.field_labels import FIELDS, axis_label, value_text
-from analysis.data.reading import fine, swept
 from analysis.data.tallies import counts_of, quantile, size
 from analysis.figures.layout import (
     by_value,
     footnote,
     line_field,
+    looks_of,
     make_panels,
     n_text,
     panel_title,
     rest_of,
     thin_field,
 )
-from analysis.figures.style import DASHES, MARKERS, NotApplicable, panels, percent_axis, series_colours, styled
+from analysis.figures.plot import Plot
+from analysis.figures.style import Look, NotApplicable, name_lines, panels, percent_axis, styled
 from analysis.findings.findings import Findings
-from analysis.findings.statistics import any_success, draws_needed, survival
+from analysis.findings.statistics import survival
 from analysis.text import words
-
-MOST_DRAWS = 12
 
 
 @styled
 def epochs_to_solve(found: Findings) -> Figure:
     """Share of runs not yet solved against the epoch (Kaplan–Meier), with 95 % bands."""
-    trials = found.epochs
-    good = solvable(trials)
-    lines = line_field(trials)
-    shown, note = thin_field(good, lines, 5)
-    boxes, note_panels = make_panels(shown, rest_of(trials, lines), 6)
+    lines = line_field(found.fields)
+    shown, note = thin_field(solvable(found), lines, 5)
+    boxes, note_panels = make_panels(shown, rest_of(found.fields, lines), 6)
     figure, axes = panels(len(boxes), 2, 3.0, sharey=True)
+    look, ends = looks_of(found, lines), []
     for ax, panel in zip(axes, boxes, strict=True):
         parts = by_value(panel.rows, lines)
-        sizes = [size(part) for _, part in parts]
-        ax.set_title(panel_title(panel, f"{n_text(sizes)} a line", 2))
-        colours = series_colours(True, len(parts))
-        for i, (each, part) in enumerate(parts):
-            _step(ax, part, colours[i], DASHES[i % 7], value_text(lines, each) if lines else None)
-        epoch_axis(ax, int(good["epochs"].max()))
+        ax.set_title(panel_title(panel, f"{n_text([size(part) for _, part in parts])} a line", 2))
+        ends.append({value: _step(ax, part, look[value]) for value, part in parts})
+        epoch_axis(ax, int(shown["epochs"].max()))
     percent_axis(axes, "not yet solved, %")
     if lines:
-        axes[0].legend(title=axis_label(lines), loc="lower left")
+        used = {value: look[value] for value, _ in by_value(shown, lines)}
+        name_lines(figure, axes, ends, used, lambda value: value_text(lines, value), axis_label(lines))
     footnote(figure, note, note_panels)
     return figure
 
 
-def solvable(trials: pd.DataFrame) -> pd.DataFrame:
-    """The trials without errors; NotApplicable if none was solved."""
-    good = fine(trials)
-    if not good["solved_epoch"].notna().any():
+def solvable(found: Findings) -> pd.DataFrame:
+    """The solved epochs; NotApplicable if no run was solved."""
+    if not found.epochs["solved_epoch"].notna().any():
         raise NotApplicable("no run was solved, so there are no epochs to count")
-    return good
+    return found.epochs
 
 
 def epoch_axis(ax: Axes, last: int, label: str = "epoch") -> None:
@@ -74,80 +69,36 @@ def epoch_axis(ax: Axes, last: int, label: str = "epoch") -> None:
     ax.set_xlabel(label)
 
 
-def _step(ax: Axes, part: pd.DataFrame, colour: Any, dashes: Any, label: str | None) -> None:
+def _step(ax: Axes, part: pd.DataFrame, look: Look) -> float:
+    """Draw a curve with its band; returns the height at which it ends."""
     epochs = int(part["epochs"].iloc[0])
     curve = survival(part["solved_epoch"].astype("float64"), epochs, counts_of(part))
     x = np.unique(np.round(np.geomspace(1, max(epochs, 1), 200)))
     at = np.searchsorted(curve.epochs, x, side="right") - 1
     share, low, high = (100 * y[at] for y in (curve.share, curve.low, curve.high))
-    ax.fill_between(x, low, high, step="post", color=colour, alpha=0.2, linewidth=0)
-    ax.step(x, share, where="post", color=colour, linestyle=dashes, label=label)
+    ax.fill_between(x, low, high, step="post", color=look.colour, alpha=0.2, linewidth=0)
+    marks: dict[str, Any] = {**look.line, "marker": ""}
+    ax.step(x, share, where="post", **marks)
+    return float(share[-1])
 
 
-def describe_epochs_to_solve(found: Findings) -> str:
+def describe(found: Findings) -> str:
     """The median and the last epoch at which a run of the nearest condition was solved."""
-    trials = found.epochs
-    row = nearest(trials)
-    part = with_values(solvable(trials), row, FIELDS)
+    part = with_values(solvable(found), found.nearest, FIELDS)
     part = part[part["solved_epoch"].notna().to_numpy(bool)].sort_values("solved_epoch")
-    epochs = part["solved_epoch"].to_numpy(int)
-    half = quantile(epochs, counts_of(part), 0.5)
-    where = words.condition(row, swept(trials))
+    where = words.condition(found.nearest, found.fields)
     if not len(part):
         return f"Nearest to the article ({where}) no run was solved."
+    epochs = part["solved_epoch"].to_numpy(int)
+    half = quantile(epochs, counts_of(part), 0.5)
     return (
-        f"Nearest to the article ({where}): of the {size(part):,} runs that were solved, half were so by epoch "
-        f"{half:,.0f} and the last at {epochs[-1]:,}. Runs that never solve it stay above; bands are 95 %."
+        f"Nearest to the article ({where}): half of the {size(part):,} runs that were solved took at most {half:,.0f} "
+        f"epochs, the last one {epochs[-1]:,}. Bands are 95 %."
     )
 
 
-@styled
-def drawing_again(found: Findings) -> Figure:
-    """Probability of at least one success in k draws, 1 − (1 − p)^k, with the band of p's Wilson interval."""
-    trials = found.trials
-    lines = line_field(trials)
-    shown, note = thin_field(found.summary, lines, 4)
-    boxes, note_panels = make_panels(shown, rest_of(trials, lines), 6)
-    figure, axes = panels(len(boxes), 2, 3.0, sharey=True, sharex=True)
-    for ax, panel in zip(axes, boxes, strict=True):
-        summary = panel.rows
-        ax.set_title(panel_title(panel, f"{n_text(summary['n'])} a line", 2))
-        parts = by_value(summary, lines)
-        colours = series_colours(True, len(parts))
-        for i, (each, part) in enumerate(parts):
-            _draws_line(ax, part.iloc[0], i, colours[i], value_text(lines, each) if lines else None)
-        for wanted in (95, 99):
-            ax.axhline(wanted, color="#999999", linewidth=0.8, linestyle=":")
-        ax.set_xlabel("draws")
-        ax.set_xlim(0.6, MOST_DRAWS + 0.4)
-        ax.set_xticks(range(1, MOST_DRAWS + 1))
-    percent_axis(axes, "at least one success, %")
-    for ax in axes:
-        title = axis_label(lines) if lines else None
-        ax.legend(title=f"{title}: draws for 95 %, 99 %" if title else "draws for 95 %, 99 %", loc="best")
-    footnote(figure, note, note_panels)
-    return figure
-
-
-def _draws_line(ax: Axes, row: pd.Series, i: int, colour: Any, label: str | None) -> None:
-    k = np.arange(1, MOST_DRAWS + 1)
-    needed = ", ".join(words.draws(float(draws_needed(row["solved_rate"], wanted))) for wanted in (0.95, 0.99))
-    low, high = (100 * any_success(row[name], k) for name in ("solved_low", "solved_high"))
-    ax.fill_between(k, low, high, color=colour, alpha=0.2, linewidth=0)
-    ax.plot(
-        k, 100 * any_success(row["solved_rate"], k), color=colour, marker=MARKERS[i % 7], linestyle=DASHES[i % 7],
-        markersize=4.5, markeredgecolor="white", markeredgewidth=0.5, label=f"{label}: {needed}" if label else needed,
-    )  # fmt: skip
-
-
-def describe_drawing_again(found: Findings) -> str:
-    """How many draws the nearest condition needs, with the range that its interval allows."""
-    trials = found.trials
-    row = found.nearest
-    texts = []
-    for wanted in (0.95, 0.99):
-        few, most = (words.draws(float(draws_needed(row[name], wanted))) for name in ("solved_high", "solved_low"))
-        best = words.draws(float(draws_needed(row["solved_rate"], wanted)))
-        texts.append(f"{best} draws for {100 * wanted:.0f} % ({few} to {most})")
-    where = words.condition(row, swept(trials))
-    return f"Nearest to the article ({where}, n = {row['n']:,}): {words.listed(texts)}."
+PLOT = Plot(
+    "epochs_to_solve", "How long it takes",
+    "A curve that levels off shows the runs that are not solved, however long one waits within these epochs.",
+    epochs_to_solve, describe, order=6,
+)  # fmt: skip

@@ -1,4 +1,4 @@
-"""Success over a fine grid of two numbers, as a picture: figure 11."""
+"""Success over a fine grid of two numbers, as a picture."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.ndimage import gaussian_filter
 
-from analysis.data.field_labels import FIELDS, axis_label
-from analysis.data.reading import swept
-from analysis.figures.layout import NUMERIC, footnote, make_panels, n_text, panel_title, rest_of
+from analysis.data.field_labels import FIELDS, axis_label, is_log, is_number
+from analysis.figures.layout import footnote, make_panels, n_text, number_axis, panel_title, rest_of
+from analysis.figures.plot import Plot
 from analysis.figures.style import NotApplicable, panels, styled
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
@@ -20,13 +21,13 @@ from analysis.text import words
 FINE = 10
 """Values that a number must take to be an axis of a landscape."""
 
-LOGARITHMIC = ("lr", "scale", "epochs", "epsilon")
+CONTOURS = (25, 50, 75, 90, 95)
 MOST_PANELS = 4
 
 
-def landscape_fields(trials: pd.DataFrame) -> tuple[str, str]:
+def landscape_fields(found: Findings) -> tuple[str, str]:
     """The numbers across and up; NotApplicable where not two of them are swept finely."""
-    fine = [name for name in NUMERIC if name in swept(trials) and trials[name].nunique() >= FINE]
+    fine = [name for name in found.fields if is_number(name) and found.summary[name].nunique() >= FINE]
     across = next((name for name in ("lr", *fine) if name in fine), None)
     up = next((name for name in ("scale", *fine) if name in fine and name != across), None)
     if across is None or up is None:
@@ -37,39 +38,43 @@ def landscape_fields(trials: pd.DataFrame) -> tuple[str, str]:
 @styled
 def landscape(found: Findings) -> Figure:
     """Share solved in each cell of a fine grid, as colour; a ring marks the article's own values."""
-    trials = found.trials
-    across, up = landscape_fields(trials)
-    boxes, note = make_panels(found.summary, rest_of(trials, across, up), MOST_PANELS)
+    across, up = landscape_fields(found)
+    boxes, note = make_panels(found.summary, rest_of(found.fields, across, up), MOST_PANELS)
     figure, axes = panels(len(boxes), 2, 5.4 if len(boxes) == 1 else 4.0)
     if len(boxes) == 1:
-        figure.set_figwidth(7.5)
+        figure.set_figwidth(min(figure.get_figwidth(), 7.5))
+    rates = 100 * found.summary["solved_rate"].to_numpy(float)
+    span = 10 * np.floor(np.nanmin(rates) / 10), max(10 * np.ceil(np.nanmax(rates) / 10), 10)
     for ax, panel in zip(axes, boxes, strict=True):
-        mesh = _mesh(ax, panel.rows, across, up)
+        mesh = _mesh(ax, panel.rows, across, up, span)
         ax.set_title(panel_title(panel, f"{n_text(panel.rows['n'])} a cell", 1))
-        ax.set_xlabel(axis_label(across))
-        ax.set_ylabel(axis_label(up))
         ax.grid(False)
-        ax.plot(
-            *(FIELDS[name].default for name in (across, up)), "o", markersize=9, markerfacecolor="none",
-            markeredgecolor="white", markeredgewidth=2, scalex=False, scaley=False,
-        )  # fmt: skip
-    bar = figure.colorbar(mesh, ax=axes, label="solved, %", shrink=0.8, aspect=24, pad=0.01)
+        ring: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": "white", "markeredgewidth": 2}
+        own = [FIELDS[name].default for name in (across, up)]
+        ax.plot(*own, "o", markersize=9, scalex=False, scaley=False, **ring)
+    bar = figure.colorbar(mesh, ax=axes, label="solved, %", shrink=0.8, aspect=24, pad=0.02)
     bar.outline.set_visible(False)
-    low, high = (found.summary[f"solved_{end}"].to_numpy(float) for end in ("low", "high"))
-    width = f"95 % Wilson intervals of a cell reach at most {50 * np.nanmax(high - low):.1f} points to either side."
-    footnote(figure, "The ring: the article's own values.", width, note)
+    half = 50 * np.nanmax((found.summary["solved_high"] - found.summary["solved_low"]).to_numpy(float))
+    width = f"95 % Wilson intervals of a cell reach at most {half:.1f} points to either side."
+    lines = f"Lines: {words.listed([str(level) for level in CONTOURS])} % of the smoothed rates."
+    footnote(figure, "Ring: the article\N{RIGHT SINGLE QUOTATION MARK}s own values.", lines, width, note)
     return figure
 
 
-def _mesh(ax: Axes, summary: pd.DataFrame, across: str, up: str) -> Any:
+def _mesh(ax: Axes, summary: pd.DataFrame, across: str, up: str, span: tuple[float, float]) -> Any:
     grid = summary.pivot_table(index=up, columns=across, values="solved_rate", observed=True, sort=True)
-    edges = []
-    for name, values, set_scale in ((across, grid.columns, ax.set_xscale), (up, grid.index, ax.set_yscale)):
-        log = name in LOGARITHMIC and min(map(float, values)) > 0
-        edges.append(_edges(np.asarray(values, float), log))
-        set_scale("log" if log else "linear")
+    x, y = (np.asarray(each, float) for each in (grid.columns, grid.index))
+    number_axis(ax, "x", across, x.tolist())
+    number_axis(ax, "y", up, y.tolist())
     rates = 100 * grid.to_numpy(float)
-    return ax.pcolormesh(*edges, rates, vmin=0, vmax=100, cmap="cividis", rasterized=True)
+    edges = (_edges(x, is_log(across, x.tolist())), _edges(y, is_log(up, y.tolist())))
+    mesh = ax.pcolormesh(*edges, rates, vmin=span[0], vmax=span[1], cmap="cividis", rasterized=True)
+    smooth = gaussian_filter(rates, 1.5)  # where a cell is missing all around it is, and no line is drawn there
+    levels = [level for level in CONTOURS if np.nanmin(smooth, initial=100) < level < np.nanmax(smooth, initial=0)]
+    if levels and min(rates.shape) > 2:
+        lines = ax.contour(x, y, smooth, levels=levels, colors="white", linewidths=1.1, linestyles="-")
+        ax.clabel(lines, fmt="%d %%", fontsize=8)
+    return mesh
 
 
 def _edges(values: np.ndarray, log: bool) -> np.ndarray:
@@ -80,16 +85,21 @@ def _edges(values: np.ndarray, log: bool) -> np.ndarray:
     return np.exp(ends) if log else ends
 
 
-def describe_landscape(found: Findings) -> str:
+def describe(found: Findings) -> str:
     """How large the regions of success and failure are, and the best cell, in two sentences."""
-    trials = found.trials
-    across, up = landscape_fields(trials)
-    summary, fields = found.summary, swept(trials)
-    n = len(summary)
+    across, up = landscape_fields(found)
+    summary, n = found.summary, len(found.summary)
     often, seldom = int((summary["solved_low"] > 0.5).sum()), int((summary["solved_high"] < 0.5).sum())
     best = summary.iloc[summary["solved_rate"].argmax()]
     return (
         f"Success over {axis_label(across)} and {axis_label(up)}: of {n:,} cells, {often:,} are solved more often than "
         f"not and {seldom:,} less often (the 95 % Wilson interval above or below 50 %). Most often solved: "
-        f"{words.condition(best, fields)} with {words.rate(Rate.of(best['solved'], best['n']))}."
+        f"{words.condition(best, found.fields)} with {words.rate(Rate.of(best['solved'], best['n']))}."
     )
+
+
+PLOT = Plot(
+    "landscape", "The landscape of success",
+    "Each cell is one condition; the darker, the less often it is solved.",
+    landscape, describe, quiet=True, order=11,
+)  # fmt: skip
