@@ -195,6 +195,16 @@ def rows_of(ax: Axes, names: Sequence[str]) -> None:
     ax.grid(False, axis="y")
 
 
+def row_names(table: pd.DataFrame, fields: Sequence[str]) -> tuple[list[str], str]:
+    """A name for each condition of a table: of many fields those that are not as usual, with a note of the usual."""
+    rows = [row for _, row in table.iterrows()]
+    if len(fields) <= MOST_NAMED:
+        return [words.condition(row, fields) for row in rows], ""
+    common = usual(table, fields)
+    names = [words.condition(row, unusual(row, common)) if unusual(row, common) else "as usual" for row in rows]
+    return names, f"Usual: {words.condition(common, fields)}."
+
+
 def fixed(found: Findings, *shown: str) -> str | None:
     """What a figure of the conditions nearest to the article's holds fixed, besides the fields it shows: 'lr 0.1'."""
     held = [name for name in found.fields if name not in shown]
@@ -212,4 +222,6 @@ def footnote(figure: Figure, *notes: str) -> None:
     """Small print under a figure; none if there is none."""
     text = " ".join(filter(None, notes))
     if text:
-        figure.supxlabel(textwrap.fill(text, letters(size=7), break_on_hyphens=False), fontsize=8, color="#666666")
+        figure.supxlabel(
+            textwrap.fill(text, int(16 * figure.get_figwidth()), break_on_hyphens=False), fontsize=8, color="#666666"
+        )

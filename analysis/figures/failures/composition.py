@@ -76,7 +76,7 @@ def bars(ax: Axes, summary: pd.DataFrame, outcomes: tuple[str, ...], labels: lis
             ax.text(x[i], bottom[i] + share[i] / 2, f"{share[i]:.0f}", bbox=box, **look)
         bottom += share
     long = max(map(len, labels)) > 10
-    ax.set_xticks(x, labels, rotation=60 if len(summary) > 16 else 30 if long or (crowded and len(summary) > 12) else 0)
+    ax.set_xticks(x, labels, rotation=90 if len(summary) > 12 else 30 if long else 0)
     ax.margins(x=0.02)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from analysis.data.reading import STUCK, is_stuck
 from analysis.data.tallies import counts_of, size
 from analysis.figures.layout import fixed, looks_of, rows_of
 from analysis.figures.plot import Plot
-from analysis.figures.style import Look, NotApplicable, error_bars, sheet, styled
+from analysis.figures.style import Look, NotApplicable, error_bars, letters, sheet, styled
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
 from analysis.text import words
@@ -36,11 +37,17 @@ def merged_rows(found: Findings) -> Figure:
     for ax, (trap, part) in zip(axes, parts.items(), strict=True):
         _panel(ax, part, patterns[trap], {init: look[init] for init in inits})
         counts = [f"{value_text('init', init)} n = {size(_of(part, init)):,}" for init in inits]
-        ax.set_title(f"{words.outcome(trap)}: {', '.join(counts)}")
+        title = f"{words.outcome(trap)}: {', '.join(counts)}"
+        ax.set_title("\n".join(textwrap.wrap(title, int(0.7 * letters()), break_on_hyphens=False)))
     axes[-1].set_xlabel("share of the runs in this trap, %")
     if len(inits) > 1:
         handles = [axes[0].plot([], [], label=value_text("init", init), **look[init].line)[0] for init in inits]
-        figure.legend(handles=handles, loc="outside upper center", ncols=2, title=fixed(found, "init"))
+        figure.legend(
+            handles=handles,
+            loc="outside upper center",
+            ncols=2,
+            title=textwrap.fill(fixed(found, "init") or "", letters()) or None,
+        )
     return figure
 
 

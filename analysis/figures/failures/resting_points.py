@@ -92,7 +92,7 @@ def _stack(ax: Axes, rows: pd.DataFrame, labels: list[str]) -> None:
             fontsize=8,
             color="#555555",
         )
-    ax.set_xticks(x, labels, rotation=60 if len(rows) > 16 else 30 if max(map(len, labels)) > 10 else 0)
+    ax.set_xticks(x, labels, rotation=90 if len(rows) > 12 else 30 if max(map(len, labels)) > 10 else 0)
     ax.margins(x=0.02)
 
 

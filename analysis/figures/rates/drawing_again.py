@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from analysis.data.conditions import few
-from analysis.figures.layout import footnote, n_text, rows_of
+from analysis.figures.layout import footnote, n_text, row_names, rows_of
 from analysis.figures.plot import Plot
 from analysis.figures.style import MARKERS, RIM, SERIES, NotApplicable, sheet, styled
 from analysis.findings.findings import Findings
@@ -20,8 +20,8 @@ LIKELY = {"draws_95": "95 % likely", "draws_99": "99 % likely"}
 @styled
 def drawing_again(found: Findings) -> Figure:
     """Draws after which at least one success is 95 % and 99 % likely, a row a condition, with intervals."""
-    table = found.draws
     _need(found)
+    table = found.draws.sort_values(found.fields)
     places = few(range(len(table)), MOST_ROWS)
     shown = table.iloc[places]
     figure = sheet(0.3 * len(shown) + 1.5)
@@ -43,12 +43,13 @@ def drawing_again(found: Findings) -> Figure:
     ax.xaxis.set_major_locator(FixedLocator(ticks))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xticklabels([f"{tick:,}" for tick in ticks])
-    rows_of(ax, [words.condition(row, found.fields) for _, row in shown.iterrows()])
+    names, usual = row_names(shown, found.fields)
+    rows_of(ax, names)
     ax.set_xlabel(f"draws ({n_text(shown['n'])} a condition)")
     figure.legend(loc="outside upper center", ncols=2)
     left = f"Shown: {len(places)} of {len(table):,} conditions, evenly spread." if len(places) < len(table) else ""
     open_ends = " An arrow: no upper end, as the success rate may be 0." if np.isinf(bounds[2]).any() else ""
-    footnote(figure, f"Lines: what the 95 % interval of the success rate allows.{open_ends}", left)
+    footnote(figure, f"Lines: what the 95 % interval of the success rate allows.{open_ends}", left, usual)
     return figure
 
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from analysis.data.conditions import few, others
 from analysis.data.field_labels import value_text
-from analysis.figures.layout import footnote, n_text, rows_of
+from analysis.figures.layout import footnote, n_text, row_names, rows_of
 from analysis.figures.plot import Plot
 from analysis.figures.style import SERIES, NotApplicable, sheet, styled, tip
 from analysis.findings.findings import Findings
@@ -27,6 +27,7 @@ def paired_effects(found: Findings) -> Figure:
     figure = sheet(0.3 * height + 0.9 * len(shown) + 0.6)
     ratios = [min(len(table), MOST_ROWS) + 1 for table in shown.values()]
     axes = figure.subplots(len(shown), 1, squeeze=False, sharex=True, height_ratios=ratios)[:, 0]
+    notes: list[str] = []
     for ax, (field, table) in zip(axes, shown.items(), strict=True):
         table = table.iloc[few(range(len(table)), MOST_ROWS)]
         for y, (_, row) in enumerate(table.iterrows()):
@@ -36,7 +37,8 @@ def paired_effects(found: Findings) -> Figure:
             (mark,) = ax.plot(100 * pair.difference, y, "o", color=SERIES[0], markerfacecolor=face)
             tip(mark, f"{words.difference(pair)}, adjusted p {words.p_value(row['p_holm'])}")
         rest = others(found.summary, field)
-        names = [words.condition(row, rest) for _, row in table.iterrows()]
+        names, note = row_names(table, rest)
+        notes.append(note)
         several = len(table[["first", "second"]].drop_duplicates()) > 1
         pairs = [
             f"{value_text(field, row['second'])}{MINUS}{value_text(field, row['first'])}" for _, row in table.iterrows()
@@ -44,8 +46,11 @@ def paired_effects(found: Findings) -> Figure:
         rows_of(ax, [f"{pair}, {name}" if several else name for pair, name in zip(pairs, names, strict=True)])
         ax.axvline(0, color="#888888", linewidth=0.9, zorder=1)
         ax.set_title(f"{'' if several else f'{pairs[0]}, '}{n_text(table['n'])} pairs")
-    axes[-1].set_xlabel("difference in the share solved, percentage points (right: the first one is solved more often)")
-    footnote(figure, "Filled: Holm\N{RIGHT SINGLE QUOTATION MARK}s adjusted p is below 0.05. Lines: 95 % intervals.")
+    axes[-1].set_xlabel("difference in the share solved, points")
+    footnote(
+        figure,
+        "To the right, the first of the two is solved more often. Filled: Holm\N{RIGHT SINGLE QUOTATION MARK}s adjusted p is below 0.05. Lines: 95 % intervals.",
+    )
     return figure
 
 

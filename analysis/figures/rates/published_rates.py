@@ -30,7 +30,13 @@ def published(found: Findings) -> Figure:
         ax,
         [
             ", ".join(
-                filter(None, [textwrap.shorten(each.source, 30, placeholder="\N{HORIZONTAL ELLIPSIS}"), each.where])
+                filter(
+                    None,
+                    [
+                        textwrap.shorten(each.source, 30, placeholder="\N{HORIZONTAL ELLIPSIS}"),
+                        each.where or each.setting,
+                    ],
+                )
             )
             for each in shown
         ],
@@ -46,7 +52,7 @@ def published(found: Findings) -> Figure:
 
 def _name(each: Beside) -> str:
     source = textwrap.shorten(each.source, 30, placeholder="\N{HORIZONTAL ELLIPSIS}")
-    return ", ".join(filter(None, [source, each.where]))
+    return ", ".join(filter(None, [source, each.where or each.setting]))
 
 
 def _shown(found: Findings) -> list[Beside]:
