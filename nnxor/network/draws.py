@@ -36,7 +36,7 @@ Uniforms = NDArray[np.float64]
 
 
 PARAMETERS = ("W1", "b1", "W2", "b2")
-"""Names of the parameters, in the order in which they are written."""
+"""The parameters of a network, in the order in which they always stand."""
 
 
 @dataclass(frozen=True)
