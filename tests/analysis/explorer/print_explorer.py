@@ -12,6 +12,7 @@ import yaml
 from nnxor import diagnosis, judgement, protocol, quench
 from nnxor.arithmetic import javascript
 from nnxor.condition import FIELDS, Condition
+from nnxor.field import Field, plain
 from nnxor.interventions import INTERVENTIONS, nudge_bias
 from nnxor.landscape import regions, traps
 from nnxor.network import draws, inits
@@ -44,7 +45,7 @@ def printed() -> str:
             "region_converged": regions.CONVERGED,
             "lift": nudge_bias.LIFT,
         },
-        "fields": {name: field.about() for name, field in FIELDS.items()},
+        "fields": {name: about(field) for name, field in FIELDS.items()},
         "traps": {name: known(name) for name in LOSSES},
         "interventions": {name: intervention(name) for name in INTERVENTIONS},
         "inits": shipped("init"),
@@ -60,6 +61,12 @@ def printed() -> str:
         f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in content.items()
     )
     return f"// Printed by `make printed`; not to be edited.\nconst PRINTED = {{\n{lines}\n}};\n"
+
+
+def about(field: Field) -> dict[str, Any]:
+    """What the explorer must know of a field."""
+    entries = {entry.name: entry.label for entry in (field.registry or {}).values()}
+    return {"default": plain(field.default), "label": field.label, "setting": field.setting, "entries": entries}
 
 
 def known(loss: str) -> list[dict[str, Any]]:
