@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.data.conditions import few, others, values
+from analysis.data.field_labels import axis_label
 from analysis.data.reading import KINDS, OUTCOMES, swept
 from analysis.findings.failure_causes import STUCK_CAUSES, Culprits
 from analysis.findings.findings import Findings
@@ -170,7 +171,8 @@ def effects_table(found: Findings, field: str) -> Table:
     """What each value of a field does to success against the first one, in each setting of the others."""
     first, *rest = values(found.trials, field)
     table = compare_values(found.trials, field, [(first, value) for value in rest], found.solved)
-    title = f"{words.value(first, field)} against {words.listed([words.value(value, field) for value in rest], 'or')}"
+    told = words.listed([words.value(value, field) for value in rest], "or")
+    title = f"{_capital(axis_label(field))}: {words.value(first, field)} against {told}, seed by seed"
     return comparison_table(title, COMPARED, [name for name in others(found.trials, field) if name in table], table)
 
 
