@@ -14,8 +14,9 @@ from experiments.errors import DONE, InputError
 from experiments.execution.options import read_path
 from experiments.execution.progress import paragraph, say
 from experiments.networks.training import unit_fate
-from experiments.study.fields import checked, known_keys, make_condition, read_field, refuse_useless
-from experiments.study.weight_files import condition_of, load_weights
+from experiments.study.checked import checked, known_keys
+from experiments.study.fields import condition_of, make_condition, read_field, refuse_useless
+from experiments.study.weight_files import load_weights
 from nnxor import engines
 from nnxor.condition import FIELDS as ALL
 from nnxor.condition import Condition, Success
@@ -144,7 +145,7 @@ def _rounding(value: float) -> float:
 
 def _numbers(key: str, value: object) -> tuple[float, ...]:
     if not isinstance(value, list) or not all(type(each) in (int, float) and abs(each) <= 1e300 for each in value):
-        raise InputError(f"{key}={value} is not allowed; allowed: a list of numbers, one a row")
+        raise InputError(f"{key}={value} is not allowed; allowed: a list of numbers, one per row")
     return tuple(float(each) for each in value)
 
 

