@@ -62,7 +62,7 @@ def benchmark(config: Mapping[str, Any]) -> int:
 def write_machine(folder: Path) -> None:
     """Write where and with what the figures come about."""
     from experiments.execution.options import available_cores
-    from experiments.store.manifest import now, provenance
+    from experiments.store.provenance import now, provenance
 
     machine = {"started": now(), "cores": available_cores(), **provenance()}
     (folder / "machine.json").write_text(json.dumps(machine, indent=2) + "\n", encoding="utf-8")

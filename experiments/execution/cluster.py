@@ -35,7 +35,7 @@ from experiments.execution import execute
 from experiments.execution.options import Cluster
 from experiments.execution.progress import say
 from experiments.store.columns import Digest
-from experiments.store.manifest import package_version
+from experiments.store.provenance import package_version
 from experiments.study.batches import Batch, training_seconds
 from nnxor import protocol
 from nnxor.condition import Condition

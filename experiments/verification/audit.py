@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from experiments.errors import InputError, RunError
 from experiments.store.columns import Digest, schema
 from experiments.store.parts import first_line
-from experiments.store.trials import sha256_of
+from experiments.store.tables import sha256_of
 from experiments.study.study import KEYS, Study, read_study
 from nnxor.condition import Condition, Success
 from nnxor.protocol import PROTOCOL_VERSION

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from experiments.errors import RunError
 from experiments.store.columns import CONDITION_COLUMNS, Digest, with_condition
 from experiments.store.counts import EPOCHS, SCHEMA, Held, scan, solved_pieces, trainings
-from experiments.store.trials import Slices
+from experiments.store.tables import Slices
 from experiments.study.batches import Spans, subtract
 from experiments.verification.audit import AGAIN, Record, check_values, opened
 from nnxor.condition import Condition

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from experiments.store.counts import COUNTED, PLAIN, Held, add_up, only_seeds, solved_pieces, without_failed
-from experiments.store.trials import Slices
+from experiments.store.tables import Slices
 from experiments.study.batches import Batch
 from experiments.verification.audit import Record, opened
 from experiments.verification.audit_counts import Ledger

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from experiments.execution.execute import Result, execute
 from experiments.execution.options import available_cores
 from experiments.store.columns import CONDITION_COLUMNS, schema, with_condition
-from experiments.store.trials import Slices
+from experiments.store.tables import Slices
 from experiments.study.batches import Batch
 from experiments.verification.audit import Record, Table, opened
 from experiments.verification.sample import Sample
