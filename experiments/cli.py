@@ -13,7 +13,8 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from experiments.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, TERMINATED, InputError, RunError, Terminated
-from experiments.messages import CONF, hint, names
+from experiments.messages import CONF, names
+from nnxor.registry import hint
 
 Work = Callable[[dict[str, Any]], int]
 

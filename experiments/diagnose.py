@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from experiments.cli import named, start
@@ -131,7 +132,7 @@ def explain_number(config: Mapping[str, Any], condition: Condition) -> Condition
     if not found.matches or found.loss == condition.loss or found.loss not in LOSSES:
         return condition
     of_bce = {"output": "sigmoid", "success": Success("threshold")} if found.loss == "bce" else {}
-    return condition.with_(loss=found.loss, **of_bce)
+    return replace(condition, loss=found.loss, **of_bce)  # type: ignore[arg-type]
 
 
 def refuse_unknown_levels(condition: Condition) -> None:
@@ -254,7 +255,7 @@ def _columns(condition: Condition, weights: Weights, epochs: int) -> dict[str, n
     from nnxor import engines
     from nnxor.diagnosis import diagnose as columns_of
 
-    longer = condition.with_(epochs=epochs)
+    longer = replace(condition, epochs=epochs)
     trained = engines.load(engines.fastest()[0])(longer, weights, range(weights.n_networks))
     return columns_of(longer, weights, trained)
 
@@ -362,7 +363,7 @@ def _say_rescues(condition: Condition, weights: Weights) -> None:
         useless = name in ("redraw_dead", "redraw_alive", "nudge_bias") and alive(condition, weights).all()
         if useless or (name == "nudge_bias" and not condition.bias):
             continue
-        tried = condition.with_(rescue=name)
+        tried = replace(condition, rescue=name)
         n = TRIES if name.startswith("redraw") else 1  # the others draw nothing
         changed = intervene(tried, weights.take(np.zeros(n, np.intp)), range(n))
         outcome = _columns(onward_condition(tried), changed, condition.epochs)["outcome"]

@@ -29,7 +29,11 @@ def with_own_question(config: Mapping[str, Any], arguments: list[str]) -> Mappin
     """A study that got another name on the command line asks another question than the one it was made from."""
     given = {argument.lstrip("+").partition("=")[0] for argument in arguments}
     if "name" in given and "question" not in given:
-        return {**config, "question": "A sweep of one's own."}
+        return {
+            **config,
+            "question": "How do the settings of this sweep change how often training succeeds?",
+            "asks": None,
+        }
     return config
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from experiments.cli import Parser, finish
 from experiments.errors import InputError
-from experiments.messages import hint
 from experiments.verification.telling import WIDTH, say, tell_counts, tell_rows
+from nnxor.registry import hint
 
 if TYPE_CHECKING:
     import pyarrow as pa

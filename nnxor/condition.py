@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
@@ -130,10 +130,6 @@ class Condition:
     def key(self) -> str:
         """The first 16 hexadecimal digits of the SHA-256 of the canonical text."""
         return hashlib.sha256(self.text().encode()).hexdigest()[:16]
-
-    def with_(self, **changes: object) -> Condition:
-        """A copy with some fields changed."""
-        return replace(self, **changes)  # type: ignore[arg-type]
 
 
 RESCUES = ("nothing", "redraw_dead", "redraw_alive", "redraw_all", "leaky", "nudge_bias")

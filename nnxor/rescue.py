@@ -73,7 +73,7 @@ def train_and_diagnose(train: Engine, condition: Condition, start: Weights, seed
 def onward_condition(condition: Condition) -> Condition:
     """What the stuck runs of a condition train on under, and end under."""
     activation = "leaky_relu" if condition.rescue == "leaky" else condition.activation
-    return condition.with_(activation=activation, rescue=None)
+    return replace(condition, activation=activation, rescue=None)
 
 
 def _one_after_the_other(epochs: int, first: Trace, second: Trace) -> Trace:

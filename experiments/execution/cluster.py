@@ -22,7 +22,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +167,7 @@ def _digest_of_source() -> str:
 
 def _trained_bits(engine: str, condition: Condition) -> str:
     """Digest of a few short trainings, where bits are promised; else that it works; else why it does not."""
-    table = train(Batch(condition.with_(epochs=min(condition.epochs, 64)), range(16)), engine)
+    table = train(Batch(replace(condition, epochs=min(condition.epochs, 64)), range(16)), engine)
     if table["status"][0].as_py() != "ok":
         return str(table["error"][0])
     if not condition.exact or engine == "reference":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -63,14 +64,14 @@ def _probe(batch: Batch, engine: str) -> tuple[float, float]:
     """Seconds an epoch of one training, and bytes a trial."""
     start = batch.seeds.start
     seeds = range(start, start + MULTIPLE[engine])
-    train_batch(Batch(batch.condition.with_(epochs=min(batch.condition.epochs, 1)), seeds), engine)  # once for all
+    train_batch(Batch(replace(batch.condition, epochs=min(batch.condition.epochs, 1)), seeds), engine)  # once for all
     epochs, taken = 1, 0.0
     while taken < PROBE_SECONDS / 4 and epochs < batch.condition.epochs:
         epochs = min(epochs * 8, batch.condition.epochs)
         began = time.perf_counter()
-        _, table = train_batch(Batch(batch.condition.with_(epochs=epochs), seeds), engine)
+        _, table = train_batch(Batch(replace(batch.condition, epochs=epochs), seeds), engine)
         taken = time.perf_counter() - began
-    _, table = train_batch(Batch(batch.condition.with_(epochs=min(epochs, 64)), seeds), engine)
+    _, table = train_batch(Batch(replace(batch.condition, epochs=min(epochs, 64)), seeds), engine)
     return taken / epochs / len(seeds), _parquet_bytes(table) / len(seeds)
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import warnings
 from collections.abc import Generator, Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -84,7 +85,7 @@ def warm_up(batches: Iterable[Batch], engine: str) -> None:
             if kind not in seen:
                 seen.add(kind)
                 seed = batch.seeds.start
-                train_batch(Batch(condition.with_(epochs=1), range(seed, seed + 1)), engine)  # whatever goes wrong
+                train_batch(Batch(replace(condition, epochs=1), range(seed, seed + 1)), engine)  # whatever goes wrong
 
 
 def execute(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def exemplar(condition: Condition, start: Weights, seed: int, engine: str, sourc
     epochs = log_spaced(condition.epochs)
     curve = []
     for stop in epochs:
-        shorter = condition.with_(epochs=stop)
+        shorter = replace(condition, epochs=stop)
         trained = engines.load(engine)(shorter, start, range(seed, seed + 1))
         row = {name: values[0] for name, values in diagnose(shorter, start, trained).items()}
         curve.append(_number(row["final_loss"]))

@@ -10,9 +10,10 @@ from pathlib import Path
 import yaml
 
 from experiments.errors import InputError
-from experiments.messages import CONF, hint, names
+from experiments.messages import CONF, names
 from nnxor.network.inits import Distribution, GivenWeights, Init
 from nnxor.network.tasks import Task
+from nnxor.registry import hint
 
 
 def _read(group: str, name: str, key: str) -> dict[str, object]:

@@ -10,10 +10,10 @@ from dataclasses import fields
 import numpy as np
 
 from experiments.errors import InputError
-from experiments.messages import hint
 from experiments.study import catalog
 from nnxor.condition import RESCUES, SETTINGS, Condition, Success
 from nnxor.network.inits import LARGEST, GivenWeights
+from nnxor.registry import hint
 
 FIELDS = tuple(field.name for field in fields(Condition) if field.name != "success")
 """Names of the fields: axis names, config keys and column names alike; `success` has a section of its own."""

@@ -25,10 +25,11 @@ from experiments.study.published_figures import Published, read_published
 from nnxor.condition import Condition, Success
 from nnxor.network.inits import GivenWeights, Init
 from nnxor.network.tasks import Task
+from nnxor.registry import hint
 
 KEYS = [
-    "name", "question", "base", "grid", "blocks", "exclude", "seeds", "success", "record", "certify", "union",
-    "published",
+    "name", "question", "asks", "hero", "base", "grid", "blocks", "exclude", "seeds", "success", "record", "certify",
+    "union", "published",
 ]  # fmt: skip
 """The keys of a study's file."""
 
@@ -84,6 +85,7 @@ def read_study(config: Mapping[str, object]) -> Study:
     found = {condition.key: condition for mine in each for condition in mine}
     conditions = tuple(sorted(found.values(), key=_order))
     _refuse_namesakes(conditions)
+    _check_report(config)
     published = [
         entry for part, mine in zip(parts, each, strict=True) for entry in read_published(part["published"], mine)
     ]
@@ -216,6 +218,16 @@ def _question(value: object) -> str:
     if not isinstance(value, str) or value == "???":
         raise InputError(f"question={value} is not allowed; allowed: a sentence")
     return value
+
+
+def _check_report(config: Mapping[str, object]) -> None:
+    """InputError for what the report could not answer: it is told the fields that the question asks about."""
+    asks, hero = config.get("asks"), config.get("hero")
+    for name in [] if asks is None else _listed(asks):
+        if name not in FIELDS:
+            raise InputError(f"asks={name} is unknown; {hint(str(name), FIELDS)}")
+    if hero is not None and not (isinstance(hero, str) and re.fullmatch("[a-z][a-z_]*", hero)):
+        raise InputError(f"hero={hero} is not allowed; allowed: the name of a figure, such as success_rate")
 
 
 def _conditions(config: Mapping[str, object]) -> tuple[Condition, ...]:

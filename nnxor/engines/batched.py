@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,7 +37,7 @@ def train(condition: Condition, start: Weights, seeds: NDArray[np.integer] | ran
 def _train(condition: Condition, start: Weights, seeds: NDArray[np.integer] | range | None) -> Trained:
     stream = streams(condition, seeds, start.n_networks)
     if condition.batch_size is not None:
-        condition = condition.with_(task=condition.task.examples)
+        condition = replace(condition, task=condition.task.examples)
     weights = start.astype(condition.numpy_dtype)
     trace = Trace.empty(weights.n_networks)
     search = Search(weights, condition.epochs) if looked_for(condition) else None

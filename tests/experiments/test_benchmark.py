@@ -6,6 +6,7 @@ import csv
 import importlib.util
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ def test_a_peer_trains_the_same_network(library: str) -> None:
     condition = Condition(epochs=40)
     start = draw(UNIFORM, 2, 4, range(3, 4))
     final = PEERS[library](condition, start)[0]
-    before = condition.with_(epochs=40 if library == "jax" else 39)
+    before = replace(condition, epochs=40 if library == "jax" else 39)
     trained = engines.load("reference")(before, start)
     from nnxor.engines.reference import forward, network
 

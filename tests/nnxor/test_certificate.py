@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -290,7 +291,7 @@ def test_zero_biases_hide_ways_down_and_drawn_biases_do_not() -> None:
 
 def test_losses_that_differ_by_a_factor_give_the_same_kinds() -> None:
     condition, weights, _ = stuck(hidden=4)
-    half, mean = certify(condition, weights), certify(condition.with_(loss="mse"), weights)
+    half, mean = certify(condition, weights), certify(replace(condition, loss="mse"), weights)
     assert np.array_equal(half.kind, mean.kind)
     assert np.allclose(half.loss, 2 * mean.loss)
 
@@ -375,7 +376,7 @@ def test_a_loss_that_is_not_convex_in_the_outputs_is_claimed_only_where_it_is_lo
     condition = Condition(hidden=2, output="sigmoid")
     assert certify(condition, network(DEAD, [-0.5, -0.2], [1, -1], 0.0)).kind[0] == "minimum"
     rare = Task("rare", Condition().task.inputs, (0, 0, 0, 1))
-    found = certify(condition.with_(task=rare), network(DEAD, [-0.5, -0.2], [1, -1], float(np.log(0.25 / 0.75))))
+    found = certify(replace(condition, task=rare), network(DEAD, [-0.5, -0.2], [1, -1], float(np.log(0.25 / 0.75))))
     assert (found.kind[0], found.reason[0]) == ("unknown", "a row's loss is not convex there")
 
 
@@ -433,7 +434,7 @@ def test_a_row_that_counts_twice_is_two_rows() -> None:
     condition, weights, _ = stuck(hidden=4)
     counted = Task("counted", ((0, 0), (0, 1), (1, 0), (1, 1)), (0, 1, 1, 0), 2, (1, 2, 1, 1))
     written = Task("written", ((0, 0), (0, 1), (0, 1), (1, 0), (1, 1)), (0, 1, 1, 1, 0), 2)
-    found = [certify(condition.with_(task=task), weights) for task in (counted, written)]
+    found = [certify(replace(condition, task=task), weights) for task in (counted, written)]
     assert np.allclose(found[0].loss, found[1].loss)
     assert np.array_equal(found[0].kind, found[1].kind)
 

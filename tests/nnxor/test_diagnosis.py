@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -103,7 +105,7 @@ def test_a_plateau_on_the_way_to_a_solution_is_not_stuck() -> None:
     weights = draw(condition.init, 2, 4, range(300))
     final = diagnose(condition, weights, train(condition, weights))
     for epochs in (200, 400, 800):
-        early = condition.with_(epochs=epochs)
+        early = replace(condition, epochs=epochs)
         columns = diagnose(early, weights, train(early, weights))
         called_stuck = np.char.startswith(columns["outcome"], "stuck")
         assert (final["outcome"][called_stuck] != "solved").all()
@@ -120,7 +122,7 @@ def test_a_zigzag_that_gets_lower_is_on_its_way_and_no_oscillation() -> None:
     """At lr 0.1 many runs bounce between two walls of a valley while they descend it; they solve it later."""
     condition, early = study(lr=0.1, epochs=1000)
     weights = draw(condition.init, 2, 4, range(300))
-    longer = condition.with_(epochs=20_000)
+    longer = replace(condition, epochs=20_000)
     final = diagnose(longer, weights, train(longer, weights))
     called = early["outcome"] == "oscillating"
     assert (early["outcome"] == "unsettled").sum() > 10

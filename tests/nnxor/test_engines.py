@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -166,7 +167,7 @@ def test_the_reference_ends_like_the_fast_engines() -> None:
 def walk(condition: Condition, weights: Weights) -> list[Weights]:
     """The weights at every epoch, by training one epoch at a time."""
     states = [weights.astype(condition.numpy_dtype)]
-    one = condition.with_(epochs=1)
+    one = replace(condition, epochs=1)
     for _ in range(condition.epochs):
         states.append(numba_engine(one, states[-1]).weights)
     return states

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -142,7 +143,7 @@ def test_an_epoch_of_batches_is_that_many_steps() -> None:
         for step in range(2):
             rows = np.flatnonzero(drawn[:, seed] == step)
             task = Task("two", tuple(XOR.inputs[n] for n in rows), tuple(XOR.targets[n] for n in rows))
-            now = numpy_engine(condition.with_(task=task, batch_size=None), now).weights
+            now = numpy_engine(replace(condition, task=task, batch_size=None), now).weights
         for a, b in zip(now.arrays(), trained.arrays(), strict=True):
             assert np.allclose(a[..., 0], b[..., seed], rtol=1e-12)
 
@@ -151,7 +152,7 @@ def test_an_epoch_of_batches_is_that_many_steps() -> None:
 def test_a_row_that_counts_more_often_is_that_many_rows(loss: str) -> None:
     output = "sigmoid" if loss == "bce" else "identity"
     counted = Condition(task=COUNTED, loss=loss, output=output, epochs=80, dtype="float64")
-    written = counted.with_(task=WRITTEN)
+    written = replace(counted, task=WRITTEN)
     weights = start(counted, range(30))
     a, b = (numba_engine(condition, weights) for condition in (counted, written))
     for x, y in zip(a.weights.arrays(), b.weights.arrays(), strict=True):
@@ -168,7 +169,7 @@ REVIVING: list[dict[str, Any]] = [
 @pytest.mark.parametrize("fields", REVIVING, ids=str)
 def test_what_an_optimizer_remembers_moves_the_dead_and_may_bring_them_back(fields: dict[str, Any]) -> None:
     condition = Condition(hidden=8, epochs=400, **fields)
-    plain = condition.with_(optimizer="gd", lr=0.1)
+    plain = replace(condition, optimizer="gd", lr=0.1)
     weights = start(condition, range(512))
     revived = [diagnose(c, weights, numba_engine(c, weights))["revived"].sum() for c in (condition, plain)]
     assert revived[0] > 1
@@ -179,7 +180,7 @@ def test_what_an_optimizer_remembers_moves_the_dead_and_may_bring_them_back(fiel
 def test_revived_units_are_those_that_were_dead_and_lived_again() -> None:
     condition = Condition(optimizer="momentum", momentum=0.99, lr=0.05, hidden=8, epochs=120)
     weights = start(condition, range(512))
-    alive = np.array([units_alive(condition.with_(epochs=e), weights) for e in range(121)])  # (epoch, unit, seed)
+    alive = np.array([units_alive(replace(condition, epochs=e), weights) for e in range(121)])  # (epoch, unit, seed)
     was_dead = np.logical_or.accumulate(~alive, axis=0)
     revived = (alive[1:] & was_dead[:-1]).any(axis=0).sum(axis=0)
     assert revived.sum() > 1
@@ -236,7 +237,7 @@ def test_a_training_is_solved_from_the_epoch_on_from_which_its_rule_holds(rule: 
 
 def rule_holds(condition: Condition, weights: Weights, epochs: int) -> np.ndarray:
     """The success rule by its words, from the recorded predictions."""
-    shorter = condition.with_(epochs=epochs)
+    shorter = replace(condition, epochs=epochs)
     columns = diagnose(shorter, weights, numba_engine(shorter, weights))
     y = np.array([columns[f"y_{name}"] for name in condition.task.row_names])
     t = np.array(condition.task.targets)[:, None]

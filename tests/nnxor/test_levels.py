@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -31,9 +32,10 @@ def values(task: Task, loss: str = "half_sse", hidden: int = 4, **how: object) -
 
 def stuck_losses(task: Task, seeds: int = 400, **fields: object) -> tuple[np.ndarray, np.ndarray]:
     """Losses and predictions of float64 runs that stuck with a tiny gradient and away from kinks, (R,) and (R, N)."""
-    condition = Condition(
+    plain = Condition(
         task=task, dtype="float64", init=catalog.init("torch"), epochs=20_000, success=Success(tolerance=1e-9)
-    ).with_(**fields)
+    )
+    condition = replace(plain, **fields)
     start = draw(condition.init, task.n_inputs, condition.hidden, range(seeds), condition.bias)
     trained = engines.load("numba")(condition, start)
     columns = diagnose(condition, start, trained)
@@ -114,7 +116,7 @@ def test_every_stuck_run_sits_on_a_level(name: str) -> None:
     ids=["real", "no_bias", "mse", "he", "signs", "signs_no_bias", "leaky"],
 )
 def test_every_stuck_run_of_other_networks_sits_on_a_level(task: Task, fields: dict[str, object]) -> None:
-    condition = Condition(task=task).with_(**fields)
+    condition = replace(Condition(task=task), **fields)
     slope = condition.slope if condition.activation == "leaky_relu" else 0.0
     found = levels(task, condition.loss, condition.hidden, condition.bias, slope)
     losses, y = stuck_losses(task, **fields)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -252,7 +253,7 @@ def test_the_reference_and_the_general_kernel_look_for_none() -> None:
     condition = Condition(hidden=2, epochs=80)
     start = start_of(condition, range(2))
     assert (engines.load("reference")(condition, start).trace.period == -1).all()
-    for other in (condition.with_(optimizer="momentum"), condition.with_(output="relu")):
+    for other in (replace(condition, optimizer="momentum"), replace(condition, output="relu")):
         for name in ("numpy", "numba"):
             assert (engines.load(name)(other, start).trace.settled_epoch == -1).all()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -33,7 +35,7 @@ def ended(condition: Condition = HE, seeds: range = SEEDS) -> Weights:
 
 
 def rescued(rescue: str, condition: Condition = HE, seeds: range = SEEDS) -> tuple[Weights, Columns]:
-    return train_and_diagnose(numba_engine, condition.with_(rescue=rescue), start(condition, seeds), seeds)
+    return train_and_diagnose(numba_engine, replace(condition, rescue=rescue), start(condition, seeds), seeds)
 
 
 def changed(before: Weights, after: Weights) -> np.ndarray:
@@ -52,7 +54,7 @@ def same(a: Columns, b: Columns) -> bool:
 
 def test_redraw_dead_draws_every_dead_unit_and_leaves_the_live_ones() -> None:
     weights, fresh = ended(), draw(HE.init, 2, 5, SEEDS, again=1)
-    after = intervene(HE.with_(rescue="redraw_dead"), weights, SEEDS)
+    after = intervene(replace(HE, rescue="redraw_dead"), weights, SEEDS)
     dead = ~alive(HE, weights)
     assert 0 < dead.sum() < dead.size
     assert np.array_equal(changed(weights, after), dead)
@@ -64,7 +66,7 @@ def test_redraw_dead_draws_every_dead_unit_and_leaves_the_live_ones() -> None:
 def test_redraw_alive_draws_as_many_live_units_and_leaves_the_dead_ones() -> None:
     weights = ended()
     live = alive(HE, weights)
-    touched = changed(weights, intervene(HE.with_(rescue="redraw_alive"), weights, SEEDS))
+    touched = changed(weights, intervene(replace(HE, rescue="redraw_alive"), weights, SEEDS))
     assert not (touched & ~live).any()
     assert np.array_equal(touched.sum(axis=0), np.minimum(live.sum(axis=0), (~live).sum(axis=0)))
     choices = touched[:, (live.sum(axis=0) == 3)]
@@ -85,7 +87,7 @@ def test_the_live_units_that_are_drawn_favour_none() -> None:
 
 
 def test_redraw_all_is_another_draw_of_the_same_seed_with_its_output_bias() -> None:
-    condition = HE.with_(init=catalog.init("torch"), rescue="redraw_all", dtype="float64")
+    condition = replace(HE, init=catalog.init("torch"), rescue="redraw_all", dtype="float64")
     after, fresh = intervene(condition, start(condition), SEEDS), draw(condition.init, 2, 5, SEEDS, again=1)
     for a, b, first in zip(after.arrays(), fresh.arrays(), start(condition).arrays(), strict=True):
         assert a.dtype == np.float64
@@ -96,15 +98,15 @@ def test_redraw_all_is_another_draw_of_the_same_seed_with_its_output_bias() -> N
 @pytest.mark.parametrize("rescue", ["nothing", "leaky"])
 def test_placebo_and_leak_change_no_parameter(rescue: str) -> None:
     weights = ended()
-    after = intervene(HE.with_(rescue=rescue), weights, SEEDS)
+    after = intervene(replace(HE, rescue=rescue), weights, SEEDS)
     assert not changed(weights, after).any()
-    onward = onward_condition(HE.with_(rescue=rescue, slope=0.2))
-    assert onward == (HE.with_(activation="leaky_relu", slope=0.2) if rescue == "leaky" else HE)
+    onward = onward_condition(replace(HE, rescue=rescue, slope=0.2))
+    assert onward == (replace(HE, activation="leaky_relu", slope=0.2) if rescue == "leaky" else HE)
 
 
 @pytest.mark.parametrize("init", ["he", "torch"])
 def test_nudge_bias_makes_the_row_of_the_largest_preactivation_active_and_no_other(init: str) -> None:
-    condition = HE.with_(init=catalog.init(init), rescue="nudge_bias")
+    condition = replace(HE, init=catalog.init(init), rescue="nudge_bias")
     weights = ended(condition)
     after = intervene(condition, weights, SEEDS)
     dead = ~alive(condition, weights)
@@ -130,7 +132,7 @@ def test_nudge_bias_lifts_a_unit_whose_rows_cannot_be_parted() -> None:
 @pytest.mark.parametrize("rescue", RESCUES)
 def test_after_a_rescue_of_the_dead_no_unit_is_dead(rescue: str) -> None:
     """True of nudge_bias alone: a fresh draw may be dead, the others leave the dead as they are."""
-    after = intervene(HE.with_(rescue=rescue), ended(), SEEDS)
+    after = intervene(replace(HE, rescue=rescue), ended(), SEEDS)
     assert alive(HE, after).all() == (rescue == "nudge_bias")
 
 
@@ -143,12 +145,14 @@ def test_repeats_are_looked_for_from_the_second_start_on() -> None:
     assert (columns["settled_epoch"][found & ~stuck] < HE.epochs).all()
 
 
-@pytest.mark.parametrize("condition", [HE, HE.with_(dtype="float64", loss="mse", lr=0.5)], ids=["float32", "float64"])
+@pytest.mark.parametrize(
+    "condition", [HE, replace(HE, dtype="float64", loss="mse", lr=0.5)], ids=["float32", "float64"]
+)
 def test_the_placebo_is_twice_the_epochs_bit_for_bit(condition: Condition) -> None:
     weights, columns = rescued("nothing", condition)
     stuck = np.char.startswith(columns["outcome_before"], "stuck")
     assert 10 < stuck.sum() < len(SEEDS)
-    twice = condition.with_(epochs=2 * condition.epochs)
+    twice = replace(condition, epochs=2 * condition.epochs)
     long = numba_engine(twice, start(condition))
     for a, b, first in zip(weights.arrays(), long.weights.arrays(), ended(condition).arrays(), strict=True):
         assert np.array_equal(a[..., stuck], b[..., stuck])
@@ -176,7 +180,7 @@ def test_a_run_that_was_not_stuck_stays_as_it_was(rescue: str) -> None:
 
 @pytest.mark.parametrize("rescue", RESCUES)
 def test_engines_agree_to_the_bit(rescue: str) -> None:
-    condition = HE.with_(rescue=rescue)
+    condition = replace(HE, rescue=rescue)
     (w, a), (v, b) = (train_and_diagnose(e, condition, start(HE), SEEDS) for e in (numpy_engine, numba_engine))
     assert same(a, b)
     for x, y in zip(w.arrays(), v.arrays(), strict=True):
@@ -187,7 +191,7 @@ def test_engines_agree_to_the_bit(rescue: str) -> None:
 @pytest.mark.parametrize("rescue", RESCUES)
 @given(cut=st.integers(1, len(SEEDS) - 1))
 def test_a_rescue_does_not_depend_on_its_batch(rescue: str, cut: int) -> None:
-    condition = HE.with_(epochs=120)
+    condition = replace(HE, epochs=120)
     _, whole = rescued(rescue, condition)
     halves = [rescued(rescue, condition, part)[1] for part in (SEEDS[:cut], SEEDS[cut:])]
     for name, values in whole.items():
@@ -197,7 +201,7 @@ def test_a_rescue_does_not_depend_on_its_batch(rescue: str, cut: int) -> None:
 
 def test_epochs_are_counted_from_the_first_start_and_its_start_is_the_start() -> None:
     weights, columns = rescued("redraw_dead")
-    again = intervene(HE.with_(rescue="redraw_dead"), ended(), SEEDS)
+    again = intervene(replace(HE, rescue="redraw_dead"), ended(), SEEDS)
     first, second = (numba_engine(HE, w).trace for w in (start(HE), again))
     stuck = np.char.startswith(columns["outcome_before"], "stuck")
     freed = stuck & (columns["outcome"] == "solved")
@@ -215,7 +219,7 @@ def test_epochs_are_counted_from_the_first_start_and_its_start_is_the_start() ->
 
 
 def test_a_leak_is_diagnosed_as_a_leaky_network() -> None:
-    _, columns = rescued("leaky", HE.with_(slope=0.3))
+    _, columns = rescued("leaky", replace(HE, slope=0.3))
     stuck = np.char.startswith(columns["outcome_before"], "stuck")
     unsolved = stuck & (columns["outcome"] != "solved")
     assert unsolved.any()
@@ -226,19 +230,19 @@ def test_a_leak_is_diagnosed_as_a_leaky_network() -> None:
 def test_the_slope_counts_where_the_rescue_is_a_leak() -> None:
     assert Condition(slope=0.2, rescue="leaky").slope == 0.2
     assert Condition(slope=0.2, rescue="nothing").slope == 0.01
-    a, b = (rescued("leaky", HE.with_(rescue="leaky", slope=slope))[1]["final_loss"] for slope in (0.05, 0.3))
+    a, b = (rescued("leaky", replace(HE, rescue="leaky", slope=slope))[1]["final_loss"] for slope in (0.05, 0.3))
     assert not np.array_equal(a, b)
 
 
 def test_a_second_start_begins_with_no_memory_and_shuffles_as_the_first_did() -> None:
     """An output ReLU that is 0 on every row rests even under mini-batches."""
-    condition = HE.with_(
-        output="relu", optimizer="momentum", batch_size=2, lr=0.05, epochs=80, rescue="redraw_all", hidden=3
+    condition = replace(
+        HE, output="relu", optimizer="momentum", batch_size=2, lr=0.05, epochs=80, rescue="redraw_all", hidden=3
     )
     weights, columns = train_and_diagnose(numpy_engine, condition, start(condition), SEEDS)
     stuck = np.flatnonzero(np.char.startswith(columns["outcome_before"], "stuck"))
     assert len(stuck) > 10
     anew = draw(condition.init, 2, 3, SEEDS, again=1).take(stuck)
-    second = numpy_engine(condition.with_(rescue=None), anew, np.asarray(SEEDS)[stuck]).weights
+    second = numpy_engine(replace(condition, rescue=None), anew, np.asarray(SEEDS)[stuck]).weights
     for a, b in zip(weights.arrays(), second.arrays(), strict=True):
         assert np.array_equal(a[..., stuck], b)

@@ -1,0 +1,61 @@
+"""Registries: what can be chosen by name. A name is looked up and its entry asked; nobody compares names."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Iterable
+from typing import Protocol, TypeVar
+
+
+class Named(Protocol):
+    """What every entry has."""
+
+    @property
+    def name(self) -> str:
+        """The name that configurations and tables know it by."""
+
+
+Entry = TypeVar("Entry", bound=Named)
+
+
+class UnknownNameError(ValueError):
+    """A name that no entry has; the message says what is allowed."""
+
+
+def hint(word: str, allowed: Iterable[str]) -> str:
+    """'did you mean b? allowed: a, b', with the guess left out where no name is near."""
+    names = list(allowed)
+    close = difflib.get_close_matches(word, names, 1)
+    guess = f"did you mean {close[0]}? " if close else ""
+    return f"{guess}allowed: {', '.join(names)}"
+
+
+class Registry(dict[str, Entry]):
+    """Entries by name, in the order in which they were registered; `what` they are stands in messages.
+
+    An entry is a module of a package that calls `register`; `discover` imports them all, so that a new module is
+    all that a new entry needs.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__()
+        self.what = what
+
+    def register(self, entry: Entry) -> Entry:
+        """Add an entry and return it; ValueError if its name is taken."""
+        if entry.name in self:
+            raise ValueError(f"{self.what}={entry.name} is registered already")
+        self[entry.name] = entry
+        return entry
+
+    def discover(self, package: str, first: Iterable[str] = ()) -> None:
+        """Import every module of a package, those named `first` before the others, which come by alphabet."""
+        found = sorted(module.name for module in pkgutil.iter_modules(importlib.import_module(package).__path__))
+        for name in sorted(found, key=lambda name: [*first, name].index(name)):
+            importlib.import_module(f"{package}.{name}")
+
+    def __missing__(self, name: str) -> Entry:
+        """Raise UnknownNameError."""
+        raise UnknownNameError(f"{self.what}={name} is unknown; {hint(str(name), self)}")
