@@ -17,7 +17,6 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from experiments.errors import RunError
 from experiments.execution.options import Cluster
 from experiments.store.columns import failed_table, part_table
-from experiments.store.counts import count_rows
 from experiments.study.batches import Batch
 from nnxor import engines
 from nnxor.condition import Condition
@@ -39,17 +38,12 @@ def train_batch(batch: Batch, engine: str) -> Result:
         table = _train(batch, engine)
     except Exception as error:  # whatever a training does, the others go on
         return batch, failed(batch, f"{type(error).__name__}: {error}")
-    return batch, as_recorded(batch, table)
+    return batch, table
 
 
 def failed(batch: Batch, why: str) -> pa.Table:
     """What is kept of a batch that could not be trained."""
-    return as_recorded(batch, failed_table(batch.seeds, why))
-
-
-def as_recorded(batch: Batch, rows: pa.Table) -> pa.Table:
-    """The rows of a batch, or their counts where that is all that is kept."""
-    return count_rows(rows) if batch.record == "summary" else rows
+    return failed_table(batch.seeds, why)
 
 
 def _train(batch: Batch, engine: str) -> pa.Table:
