@@ -6,30 +6,32 @@ import argparse
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.cli import Parser, finish
 from experiments.errors import InputError
-from experiments.verification.telling import WIDTH, say, tell_counts, tell_rows
+from experiments.verification.telling import WIDTH, say, tell
 from nnxor.registry import hint
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from experiments.verification.audit import Record
+    from experiments.verification.record import Record
     from experiments.verification.sample import Sample
 
 DESCRIPTION = """\
 Checks a result folder that experiments.run made: its manifest against its
-config.yaml, trials.parquet against the SHA-256 and the digest in the manifest,
-and that every condition has a row for every seed, once and in order. Then
-trains rows again with another engine and says whether all recorded bits agree.
+config.yaml, its tables against the SHA-256 and the digest in the manifest, that
+every condition has every seed, once and in order, that counts.parquet counts
+the rows of trials.parquet, and that summary.csv, published.csv and
+datapackage.json are what follows. Then trains a sample again with another
+engine, and all that had failed, and says whether all recorded bits agree.
 
-Of a folder with record=summary, counts.parquet is checked in the same way; then
-seeds are trained again, and each must be solved, or not, as its bit says. With
-sample=all, all is counted anew, and every count must agree.
+Of a folder with record=summary there are no rows: seeds are trained again, and
+each must be solved, or not, as its bit says. With sample=all, all is counted
+anew, and every count must agree.
 
   sample=N|all    trainings to do again (default 200): neighbouring seeds in 16
                   conditions or more, drawn at random
@@ -104,73 +106,46 @@ def _whole(key: str, text: str, low: int, other: str = "") -> int:
 
 def verify(arguments: Arguments) -> int:
     """Check, train again, print; returns the exit status."""
-    from experiments.verification.audit import check_bytes, check_manifest, read_record
+    from experiments.verification.audit import check_bytes, check_derived, check_manifest
+    from experiments.verification.ledger import Ledger
+    from experiments.verification.record import read_record
+    from experiments.verification.retrain import Retraining
+    from experiments.verification.sample import draw_sample
 
     record = read_record(arguments.folder)
-    study = record.study
+    study, manifest = record.study, record.manifest
     conditions = "condition" if len(study.conditions) == 1 else "conditions"
     by = f"trained with {' and '.join(record.engines)}" if record.engines else "trained with an engine unknown"
     say("folder", f"{record.path}: {study.name}, {len(study.conditions):,} {conditions} x {len(study.seeds):,}, {by}")
     check_manifest(record)
-    say("manifest", f"protocol {record.manifest['protocol']}; its conditions and seeds are those of config.yaml")
-    say("file", _bytes_words(check_bytes(record), record.trials.name))
-    return (verify_counts if study.record == "summary" else verify_rows)(record, arguments)
-
-
-def _bytes_words(checked: bool, name: str) -> str:
-    if checked:
-        return f"{name} is byte for byte what was written (SHA-256)"
-    return "made by a version that recorded no SHA-256 of it: its page checksums and values are checked instead"
-
-
-def verify_rows(record: Record, arguments: Arguments) -> int:
-    """Check the table of trials and train rows again; returns the exit status."""
-    from experiments.verification.audit import check_table
-    from experiments.verification.retrain import Findings, retrain
-    from experiments.verification.sample import draw_sample
-
-    table = check_table(record)
-    _say_checked(record, "rows", "each condition and seed once, in order", table.failed)
-    if table.lacking:
-        say("skipped", f"columns that the version which made it did not record: {', '.join(table.lacking)}")
-    if table.unknown:
-        say("skipped", f"columns that this version does not know: {', '.join(table.unknown)}")
-    engine = _engine(record, arguments.engine)
-    sample = draw_sample(record, arguments.sample, arguments.seed, engine)
-    findings = Findings()
-    follow(record, sample, arguments.seed, engine, retrain(record, table, sample, engine, findings))
-    return tell_rows(record, table, findings)
-
-
-def verify_counts(record: Record, arguments: Arguments) -> int:
-    """Check the table of counts, train seeds again and count them anew; returns the exit status."""
-    from experiments.verification.audit_counts import check_counts
-    from experiments.verification.recount import Recount, recount
-    from experiments.verification.sample import draw_sample
-
-    ledger = check_counts(record)
-    _say_checked(record, "counts", "of each condition every seed once, in order", ledger.n_failed)
+    say("manifest", f"protocol {manifest['protocol']}; it says what config.yaml says")
+    check_bytes(record)
+    say("files", f"{' and '.join(manifest['files'])}: byte for byte what was written (SHA-256)")
+    ledger = Ledger(record)
+    say("values", f"the digest is that of the values ({manifest['digest'][:16]}...)")
+    what = "rows" if record.has_rows else "counts"
+    say(what, f"{study.n_trainings:,}: of each condition every seed once, in order")
+    if ledger.n_failed:
+        say("failed", f"{ledger.n_failed:,} trainings failed when they were run; they are trained again")
     say("sums", ledger.contradiction or "runs, epochs and seeds of each condition agree on how many were solved")
+    if derived := check_derived(record):
+        say("derived", f"{' and '.join(derived)}: what follows from the counts")
     engine = _engine(record, arguments.engine)
-    sample = draw_sample(record, arguments.sample, arguments.seed, engine, but=ledger.failed)
-    findings = Recount()
-    follow(record, sample, arguments.seed, engine, recount(record, ledger, sample, engine, findings))
-    return tell_counts(record, ledger.contradiction, sample.whole, findings)
+    failed = {condition.key: ledger.failed(condition) for condition in study.conditions}
+    sample = draw_sample(study, arguments.sample, arguments.seed, engine, failed)
+    retraining = Retraining(ledger, sample, engine)
+    follow(record, sample, arguments.seed, engine, retraining)
+    return tell(ledger, sample, retraining.findings)
 
 
-def _say_checked(record: Record, what: str, how: str, failed: int) -> None:
-    say("values", f"the digest is that of the values ({record.manifest['digest'][:16]}...)")
-    say(what, f"{record.study.n_trainings:,}: {how}")
-    if failed:
-        say("failed", f"{failed:,} trainings failed when they were run; nothing is recorded of them to compare")
-
-
-def follow(record: Record, sample: Sample, seed: int, engine: str, trained: Iterator[pa.Table]) -> None:
+def follow(record: Record, sample: Sample, seed: int, engine: str, trained: Iterable[pa.Table]) -> None:
     """Say what is trained again, show how it goes on, and how long it took."""
     from experiments.execution.execute import warm_up
     from experiments.execution.progress import Progress, duration
 
-    say("sample", _sample_words(sample, seed))
+    conditions = f"{len(sample.firsts):,} conditions"
+    drawn = f"{sample.trainings:,} trainings: neighbouring seeds in {conditions}, at random (seed {seed})"
+    say("sample", f"all {sample.trainings:,} trainings" if sample.whole else drawn)
     again = ", which trained it (name another with engine=NAME)" if engine in record.engines else ""
     say("engine", f"{engine}{again}")
     began = time.monotonic()
@@ -179,13 +154,6 @@ def follow(record: Record, sample: Sample, seed: int, engine: str, trained: Iter
         for out in trained:
             progress.update(out)
     say("retrained", f"{sample.trainings:,} trainings in {duration(time.monotonic() - began)}")
-
-
-def _sample_words(sample: Sample, seed: int) -> str:
-    if sample.whole:
-        return f"all {sample.trainings:,} trainings"
-    conditions = f"{len(sample.firsts):,} conditions"
-    return f"{sample.trainings:,} trainings: neighbouring seeds in {conditions}, at random (seed {seed})"
 
 
 def _engine(record: Record, asked: str) -> str:

@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-
 LINE_EVERY = 10.0
 """Seconds between two lines where the output is no terminal."""
 

@@ -42,7 +42,6 @@ CONDITION_COLUMNS: dict[str, pa.DataType] = {
 """A condition's key and its fields; the same for every row of a part, so parts leave them out."""
 
 
-
 @dataclass(frozen=True)
 class Column:
     """A recorded column: its type, what it means, and whether the diagnosis writes a negative number for null."""

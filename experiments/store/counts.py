@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from experiments.store.columns import CONDITION_COLUMNS, RESULT_COLUMNS, TEXT, plain
-from experiments.study.batches import Spans, merge
+from experiments.study.batches import merge
 
 COUNTED = (
     "status", "error", "outcome", "cause", "merged", "dead_init", "dead_final", "linear_final", "revived", "minimum",
@@ -182,7 +182,9 @@ def scan(path: Path) -> dict[str, Held]:
         table = file.read(["condition", "kind", "seed", "count"])
     key, kind = (pc.dictionary_encode(table[name].combine_chunks().cast(pa.string())) for name in ("condition", "kind"))
     codes, names = key.indices.to_numpy(), key.dictionary.to_pylist()
-    runs, seeds = (pc.equal(kind.dictionary_decode(), name).to_numpy(zero_copy_only=False) for name in ("runs", "seeds"))
+    runs, seeds = (
+        pc.equal(kind.dictionary_decode(), name).to_numpy(zero_copy_only=False) for name in ("runs", "seeds")
+    )
     seed, count = (pc.fill_null(table[name], -1).to_numpy() for name in ("seed", "count"))
     found: dict[str, Held] = {}
     row = 0

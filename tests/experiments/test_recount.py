@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
+from experiments.verification.recount import Recount
 from harness import compose
 
 from experiments.store.counts import PLAIN
 from experiments.study.study import read_study
 from experiments.verification.audit import Record
-from experiments.verification.recount import Recount
 from nnxor.condition import Condition
 
 
