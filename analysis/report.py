@@ -162,8 +162,8 @@ def picture(plot: Plot, data: pd.DataFrame, folder: Path) -> Picture:
     try:
         text = plot.describe(data)
     except NotApplicable as reason:
-        for suffix in ("png", "svg"):
-            (folder / f"{plot.name}.{suffix}").unlink(missing_ok=True)
+        for ending in (".png", ".svg", "-phone.svg"):
+            (folder / f"{plot.name}{ending}").unlink(missing_ok=True)
         return Picture(plot.name, plot.title, plot.reading, str(reason))
     return Picture(plot.name, plot.title, plot.reading, text, _embedded(folder / plot.name), *_size(folder / plot.name))
 
@@ -293,7 +293,7 @@ def _range(summary: pd.DataFrame, which: str) -> str:
 
     if len(summary) == 1:
         return ""
-    worst, best = (summary.loc[at] for at in (summary["solved_rate"].idxmin(), summary["solved_rate"].idxmax()))
+    worst, best = (summary.iloc[at] for at in (summary["solved_rate"].argmin(), summary["solved_rate"].argmax()))
     ends = [
         f"{words.rate(Rate.of(int(each['solved']), int(each['n'])))} ({words.condition(each, swept(summary))})"
         for each in (worst, best)

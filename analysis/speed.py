@@ -54,7 +54,8 @@ def _fine(values: pd.Series) -> NDArray[np.bool_]:
     if values.name == "contender":
         return values.map(lambda value: isinstance(value, str)).to_numpy(np.bool_)
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(np.float64)
-    return np.isfinite(numbers) & (numbers > 0) & ((values.name not in WHOLE) | (np.floor(numbers) == numbers))
+    whole = np.full(len(numbers), values.name not in WHOLE) | (np.floor(numbers) == numbers)
+    return np.asarray(np.isfinite(numbers) & (numbers > 0) & whole, np.bool_)
 
 
 def main() -> int:

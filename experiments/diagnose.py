@@ -21,16 +21,6 @@ if TYPE_CHECKING:
 TRIES = 200
 """Times that each intervention is tried on a network, with other draws."""
 
-RESCUES = {
-    "nothing": "nothing",
-    "redraw_dead": "fresh dead units",
-    "redraw_alive": "as many fresh live units",
-    "redraw_all": "a fresh network",
-    "leaky": "a leaky ReLU",
-    "nudge_bias": "lifting the dead units' biases",
-}
-"""Interventions that are tried, in words."""
-
 MOST_ROWS = 8
 """Rows of the largest task whose traps are looked up: for more that takes minutes."""
 
@@ -352,23 +342,26 @@ def _say_future(condition: Condition, weights: Weights, now: Mapping[str, Any]) 
 
 
 def _say_rescues(condition: Condition, weights: Weights) -> None:
-    """What frees this network, by trying it: the interventions of `nnxor.rescue`, with many draws of each."""
+    """What frees this network, by trying it: the interventions (`nnxor.interventions`), with many draws of each."""
     import numpy as np
 
     from experiments.execution.progress import paragraph, say
-    from nnxor.rescue import alive, intervene, onward_condition
+    from nnxor.interventions import INTERVENTIONS, alive
+    from nnxor.rescue import intervene, onward_condition
 
     parts = []
-    for name, words in RESCUES.items():
-        useless = name in ("redraw_dead", "redraw_alive", "nudge_bias") and alive(condition, weights).all()
-        if useless or (name == "nudge_bias" and not condition.bias):
-            continue
+    any_dead = not alive(condition, weights).all()
+    for name, entry in INTERVENTIONS.items():
         tried = replace(condition, rescue=name)
-        n = TRIES if name.startswith("redraw") else 1  # the others draw nothing
+        if entry.refused(tried) or (entry.needs_dead and not any_dead):
+            continue
+        n = TRIES if entry.draws else 1
         changed = intervene(tried, weights.take(np.zeros(n, np.intp)), range(n))
         outcome = _columns(onward_condition(tried), changed, condition.epochs)["outcome"]
         solved = int(np.sum(outcome == "solved"))
-        parts.append(f"{words} {_percent(solved, n)} % of {n}" if n > 1 else f"{words} {'yes' if solved else 'no'}")
+        parts.append(
+            f"{entry.label} {_percent(solved, n)} % of {n}" if n > 1 else f"{entry.label} {'yes' if solved else 'no'}"
+        )
     say(paragraph(f"What frees it, in {condition.epochs:,} more epochs: {'; '.join(parts)}."))
 
 

@@ -180,7 +180,7 @@ class Printout:
         X = self.condition.task.x(self.condition.numpy_dtype)
         T = self.condition.task.t(self.condition.numpy_dtype)[:, None]
         layers = network(self.condition, weights)
-        for unit, is_alive in enumerate(alive(layers, X)):
+        for unit, is_alive in enumerate(alive(self.condition, layers, X)):
             if not is_alive and self.deaths[unit] is None:
                 self.deaths[unit] = self.condition.epochs
         loss, y = loss_and_backward(layers, self.condition, X, T, self.condition.task.times)

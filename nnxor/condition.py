@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from nnxor.interventions import INTERVENTIONS
 from nnxor.network.inits import UNIFORM, GivenWeights, Init
 from nnxor.network.tasks import XOR, Task
 from nnxor.protocol import PROTOCOL_VERSION
@@ -132,11 +133,11 @@ class Condition:
         return hashlib.sha256(self.text().encode()).hexdigest()[:16]
 
 
-RESCUES = ("nothing", "redraw_dead", "redraw_alive", "redraw_all", "leaky", "nudge_bias")
-"""What can be done to a run that got stuck (`nnxor.rescue`); None leaves it there."""
-
 SETTINGS: dict[str, tuple[tuple[str, tuple[object, ...]], ...]] = {
-    "slope": (("activation", ("leaky_relu",)), ("rescue", ("leaky",))),
+    "slope": (
+        ("activation", ("leaky_relu",)),
+        ("rescue", tuple(name for name, entry in INTERVENTIONS.items() if "slope" in entry.settings)),
+    ),
     "relu_at_zero": (("activation", ("relu", "leaky_relu")), ("output", ("relu",))),
     "momentum": (("optimizer", ("momentum",)),),
     "beta1": (("optimizer", ("adam",)),),

@@ -42,7 +42,7 @@ from nnxor.arithmetic import arrays as arithmetic
 from nnxor.condition import Condition
 from nnxor.engines.trace import Trace, Trained
 from nnxor.network.draws import Weights
-from nnxor.network.losses import error_weight
+from nnxor.network.losses import LOSSES
 from nnxor.protocol import TAIL_PARTS, tail_part
 
 Columns = dict[str, NDArray[Any]]
@@ -148,7 +148,7 @@ def _evaluate(condition: Condition, weights: Weights) -> _End:
     s = arithmetic.scores(weights, a)
     y = arithmetic.predictions(condition, s)
     error, weighted = arithmetic.errors(condition, y)
-    loss = arithmetic.loss(condition, s, error, weighted)
+    loss = arithmetic.loss(condition, s, y)
     of_score = [arithmetic.through_output(condition, *row) for row in zip(s, y, weighted, strict=True)]
     norm = _gradient_norm(condition, arithmetic.gradients(condition, weights, z, a, of_score))
     finite = _finite([*weights.arrays(), *y, loss, norm])
@@ -158,7 +158,7 @@ def _evaluate(condition: Condition, weights: Weights) -> _End:
 
 def _judge(condition: Condition, end: _End, trace: Trace) -> tuple[NDArray[np.int_], NDArray[np.float64]]:
     """The place of each outcome in `OUTCOMES`, and the level of stuck runs (NaN for others): the rules, in order."""
-    c = error_weight(condition.loss, condition.task.n_examples)
+    c = LOSSES[condition.loss].weight(condition.task.n_examples)
     if _approaches(condition):
         level, at_rest = _approach(condition, end.loss, end.norm / c)
     else:

@@ -29,7 +29,7 @@ def load_exemplars(folder: Path) -> pd.DataFrame:
         found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
         exemplars = pd.DataFrame(found)
         if len(exemplars):
-            exemplars = exemplars[[*PROMISED, *exemplars.columns.difference(PROMISED)]]
+            exemplars = exemplars[[*PROMISED, *exemplars.columns.difference([*PROMISED])]]
             order = exemplars["outcome"].map(OUTCOMES.index)
             exemplars = exemplars.iloc[order.argsort()].reset_index(drop=True)
     except (ValueError, OSError, KeyError, TypeError) as error:

@@ -95,7 +95,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 def records_summary(manifest: dict[str, Any]) -> bool:
     """Whether a study kept counts instead of rows (`record: summary`)."""
-    return manifest.get("record", "trials") == "summary"
+    return bool(manifest.get("record", "trials") == "summary")
 
 
 def load(folder: Path, columns: list[str] | None = None) -> pd.DataFrame:
@@ -132,7 +132,7 @@ def damaged(folder: Path, why: str) -> FolderError:
 
 
 def _plain(frame: pd.DataFrame) -> dict[str, str]:
-    return {name: "str" for name, kind in frame.dtypes.items() if isinstance(kind, pd.CategoricalDtype)}
+    return {str(name): "str" for name, kind in frame.dtypes.items() if isinstance(kind, pd.CategoricalDtype)}
 
 
 def typed(trials: pd.DataFrame) -> pd.DataFrame:
@@ -140,9 +140,9 @@ def typed(trials: pd.DataFrame) -> pd.DataFrame:
     kinds: dict[str, Any] = {name: "Int32" for name in NULLABLE_COUNTS if name in trials}
     if "minimum" in trials:
         kinds["minimum"] = pd.CategoricalDtype(list(KINDS), ordered=True)
-    for name, values in (("outcome", OUTCOMES), ("outcome_before", OUTCOMES), ("cause", CAUSES)):
+    for name, listed in (("outcome", [*OUTCOMES]), ("outcome_before", [*OUTCOMES]), ("cause", [*CAUSES])):
         if name in trials:
-            kinds[name] = pd.CategoricalDtype(list(values), ordered=True)
+            kinds[name] = pd.CategoricalDtype(listed, ordered=True)
     for name, default in ARTICLE.items():
         if isinstance(default, str) and name in trials:
             values = sorted(trials[name].dropna().unique(), key=lambda value: (value != default, value))
@@ -181,11 +181,12 @@ def _table(part: dict[str, str]) -> str:
     return part.get("task", f":{DEFAULT_TABLE}").partition(":")[2] + times
 
 
-def _mapped(keys: pd.Series, words: dict[str, str]) -> pd.Categorical:
+def _mapped(keys: pd.Series, words: dict[str, str]) -> pd.Series:
     """The word of each key, as categories (never a text a row)."""
     values = list(dict.fromkeys(words.get(key, "") for key in keys.cat.categories))
-    code = pd.Series([values.index(words.get(key, "")) for key in keys.cat.categories], dtype="int32").to_numpy()
-    return pd.Categorical.from_codes(code[keys.cat.codes.to_numpy()], categories=values)
+    code = np.array([values.index(words.get(key, "")) for key in keys.cat.categories], np.int32)
+    dtype = pd.CategoricalDtype(values)
+    return pd.Series(pd.Categorical.from_codes(code[keys.cat.codes.to_numpy()], dtype=dtype), index=keys.index)
 
 
 def swept(trials: pd.DataFrame) -> list[str]:

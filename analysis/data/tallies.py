@@ -188,7 +188,7 @@ def _together(tables: Sequence[pa.Table], keys: list[str]) -> pd.DataFrame:
     """Tables of counts as one, a row a combination of the keys, in the order in which conditions appear."""
     table = add_up(pa.concat_tables(tables), keys)
     order = pc.index_in(table["condition"], pc.unique(table["condition"]))  # add_up keeps the order of conditions
-    frame = table.append_column("order", order).to_pandas()
+    frame: pd.DataFrame = table.append_column("order", order).to_pandas()
     return frame.sort_values(["order", *keys[1:]], na_position="first", ignore_index=True).drop(columns="order")
 
 
@@ -208,15 +208,16 @@ def _with_unsolved(epochs: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     unsolved = left[left > 0].rename("count").reset_index().assign(solved_epoch=None)
     order = {key: place for place, key in enumerate(n.index)}
     together = pd.concat([unsolved.astype({"solved_epoch": "Int32"}), epochs.astype({"solved_epoch": "Int32"})])
-    return together.sort_values("condition", key=lambda keys: keys.map(order), kind="stable", ignore_index=True)
+    places = together["condition"].map(order).argsort(kind="stable")
+    return together.iloc[places].reset_index(drop=True)
 
 
 def _with_fields(frame: pd.DataFrame, fields: pd.DataFrame, texts: dict[str, str]) -> pd.DataFrame:
     """Counts with the fields of their conditions, in the types of `analysis.data.reading.load`."""
     codes = pd.Index(fields["condition"]).get_indexer(pd.Index(frame["condition"]))
     typed_fields = with_texts(typed(fields), texts)
-    together = typed_fields.iloc[codes].reset_index(drop=True)
-    return pd.concat([together, typed(frame.drop(columns="condition"))], axis=1)
+    together: pd.DataFrame = typed_fields.iloc[codes].reset_index(drop=True)
+    return together.join(typed(frame.drop(columns="condition")))
 
 
 Piece = tuple[pd.DataFrame, pa.Table, pa.Table]

@@ -12,7 +12,17 @@ from matplotlib.ticker import NullLocator
 
 from analysis.data.exemplary_runs import outputs
 from analysis.data.reading import is_xor
-from analysis.figures.style import DASHES, LEVELS, MARKERS, OUTCOME_COLOURS, WIDTH, NotApplicable, panels, styled
+from analysis.figures.style import (
+    DASHES,
+    LEVELS,
+    MARKERS,
+    OUTCOME_COLOURS,
+    NotApplicable,
+    columns_for,
+    panels,
+    sheet,
+    styled,
+)
 from analysis.figures.waiting import epoch_axis
 from analysis.text import words
 
@@ -42,7 +52,7 @@ def ending(exemplar: pd.Series) -> str:
 def loss_curves(exemplars: pd.DataFrame) -> Figure:
     """Loss against epoch of one run of each outcome, both axes logarithmic, the traps' levels marked."""
     _need(exemplars)
-    figure = Figure(figsize=(WIDTH, 6.0), layout="constrained")
+    figure = sheet(6.0)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
     for i, (_, run) in enumerate(exemplars.iterrows()):
         epoch = np.array(run["epoch"], float)
@@ -59,7 +69,7 @@ def loss_curves(exemplars: pd.DataFrame) -> Figure:
     if is_xor(exemplars):
         _mark_levels(above)
     above.set_title(f"n = {len(exemplars)} runs, one of each outcome" if len(exemplars) > 1 else "n = 1 run")
-    figure.legend(*above.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    figure.legend(*above.get_legend_handles_labels(), loc="outside lower center", ncols=columns_for(2))
     return figure
 
 

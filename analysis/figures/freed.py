@@ -90,4 +90,4 @@ def describe_freed_by_rescue(trials: pd.DataFrame) -> str:
 
 def _alone(row: pd.Series) -> dict[str, Any]:
     """A condition as it is without its rescue."""
-    return {**row[list(ARTICLE)].to_dict(), "rescue": None}
+    return {**dict(row[list(ARTICLE)]), "rescue": None}

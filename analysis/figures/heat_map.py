@@ -52,7 +52,7 @@ def landscape(trials: pd.DataFrame) -> Figure:
             markeredgewidth=2, scalex=False, scaley=False,
         )  # fmt: skip
     bar = figure.colorbar(mesh, ax=axes, label="solved, %", shrink=0.8, aspect=24, pad=0.01)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     low, high = (summarise(trials)[f"solved_{end}"].to_numpy(float) for end in ("low", "high"))
     width = f"95 % Wilson intervals of a cell reach at most {50 * np.nanmax(high - low):.1f} points to either side."
     footnote(figure, "The ring: the article's own values.", width, note)
@@ -63,7 +63,7 @@ def _mesh(ax: Axes, summary: pd.DataFrame, across: str, up: str) -> Any:
     grid = summary.pivot_table(index=up, columns=across, values="solved_rate", observed=True, sort=True)
     edges = []
     for name, values, set_scale in ((across, grid.columns, ax.set_xscale), (up, grid.index, ax.set_yscale)):
-        log = name in LOGARITHMIC and min(values) > 0
+        log = name in LOGARITHMIC and min(map(float, values)) > 0
         edges.append(_edges(np.asarray(values, float), log))
         set_scale("log" if log else "linear")
     rates = 100 * grid.to_numpy(float)
@@ -84,7 +84,7 @@ def describe_landscape(trials: pd.DataFrame) -> str:
     summary, fields = summarise(trials), swept(trials)
     n = len(summary)
     often, seldom = int((summary["solved_low"] > 0.5).sum()), int((summary["solved_high"] < 0.5).sum())
-    best = summary.loc[summary["solved_rate"].idxmax()]
+    best = summary.iloc[summary["solved_rate"].argmax()]
     return (
         f"Success over {axis_label(across)} and {axis_label(up)}: of {n:,} cells, {often:,} are solved more often than "
         f"not and {seldom:,} less often (the 95 % Wilson interval above or below 50 %). Most often solved: "

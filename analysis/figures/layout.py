@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from analysis.data.conditions import few, nearest, slices, unusual, usual, values, with_values
 from analysis.data.reading import ARTICLE, swept
-from analysis.figures.style import NotApplicable
+from analysis.figures.style import NotApplicable, columns_for, letters
 from analysis.text import words
 
 ORDER = ("hidden", "init", "lr")
@@ -128,7 +128,7 @@ def n_text(numbers: pd.Series | Sequence[int]) -> str:
 
 def panel_title(panel: Panel, text: str, columns: int) -> str:
     """A panel's title, in lines that fit the panel; the text on a line of its own where panels are narrow."""
-    room = 108 // columns
+    room = letters(columns := columns_for(columns))
     name = "\n".join(textwrap.wrap(panel.title, room, break_on_hyphens=False))
     joined = ", ".join(filter(None, [panel.title, text]))
     return joined if columns <= 2 and len(joined) <= room else "\n".join(filter(None, [name, text]))
@@ -158,4 +158,4 @@ def footnote(figure: Figure, *notes: str) -> None:
     """Small print under a figure; none if there is none."""
     text = " ".join(filter(None, notes))
     if text:
-        figure.supxlabel(textwrap.fill(text, 165, break_on_hyphens=False), fontsize=8, color="#666666")
+        figure.supxlabel(textwrap.fill(text, letters(size=7), break_on_hyphens=False), fontsize=8, color="#666666")

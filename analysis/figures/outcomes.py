@@ -35,7 +35,9 @@ from analysis.figures.style import (
     panels,
     percent_axis,
     series_colours,
+    sheet,
     styled,
+    tip,
 )
 from analysis.findings.statistics import Rate, wilson
 from analysis.findings.summary import summarise
@@ -78,10 +80,12 @@ def stack(ax: Axes, summary: pd.DataFrame, labels: list[str]) -> None:
         share = 100 * np.nan_to_num(summary[f"{outcome}_rate"].to_numpy(float))
         if not share.any():
             continue
-        ax.bar(
+        bars = ax.bar(
             x, share, bottom=bottom, width=0.82, color=OUTCOME_COLOURS[outcome], hatch=OUTCOME_HATCHES[outcome] * 2,
             edgecolor="white", linewidth=0.4,
         )  # fmt: skip
+        for bar, label, rate in zip(bars, labels, Rate.of_all(summary[outcome], summary["n"]), strict=True):
+            tip(bar, f"{label}: {words.outcome(outcome)} {words.rate(rate)}")
         for i in np.flatnonzero(share >= 7) if not crowded else ():
             colour = "white" if on_dark(outcome) else "#222222"
             box = {"facecolor": OUTCOME_COLOURS[outcome], "edgecolor": "none", "pad": 1.2}
@@ -115,7 +119,7 @@ def merged_rows(trials: pd.DataFrame) -> Figure:
     counts = {trap: shown[(shown["outcome"] == trap).to_numpy(bool)] for trap in traps}
     patterns = {trap: _commonest(part) for trap, part in counts.items()}
     ratios = [max(len(found), 2) for found in patterns.values()]
-    figure = Figure(figsize=(10, 0.75 * sum(ratios) + 1.4), layout="constrained")
+    figure = sheet(0.75 * sum(ratios) + 1.4)
     axes = list(figure.subplots(len(traps), 1, squeeze=False, sharex=True, height_ratios=ratios).flat)
     inits = values(shown, "init")
     where = fixed(trials, "init")
@@ -170,7 +174,7 @@ def _merged_panel(ax: Axes, part: pd.DataFrame, patterns: list[str], inits: list
 
 
 def _merged_bars(
-    ax: Axes, mine: pd.DataFrame, patterns: list[str], y: NDArray[np.float64], height: float, init: str,
+    ax: Axes, mine: pd.DataFrame, patterns: list[str], y: NDArray[np.floating[Any]], height: float, init: str,
     look: dict[str, Any],
 ) -> None:  # fmt: skip
     """Bars of one init: the share of each pattern with its interval, and its count."""

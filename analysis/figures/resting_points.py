@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -53,8 +55,8 @@ def resting_table(trials: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame([_row(each) for each in resting(trials)]).astype({name: trials[name].dtype for name in FIELDS})
 
 
-def _row(each: Resting) -> dict[str, object]:
-    row: dict[str, object] = {**dict(each.name), "n": each.n}
+def _row(each: Resting) -> dict[str, Any]:
+    row: dict[str, Any] = {**dict(each.condition), "n": each.n}
     for kind, rate in each.kinds.items():
         row |= {kind: rate.count, f"{kind}_rate": rate.rate, f"{kind}_low": rate.low, f"{kind}_high": rate.high}
     return row
@@ -95,7 +97,7 @@ def describe_resting_points(trials: pd.DataFrame) -> str:
     """What the stuck runs of the condition nearest to the article's rest at, in a sentence."""
     resting_table(trials)
     row = nearest(certified(trials))
-    (at,) = (each for each in resting(trials) if each.name["condition"] == row["condition"])
+    (at,) = (each for each in resting(trials) if each.condition["condition"] == row["condition"])
     parts = [f"{KIND_NAMES[kind]} {words.rate(rate)}" for kind, rate in at.kinds.items() if rate.count]
     where = words.condition(row, swept(trials))
     return f"Of the stuck runs nearest to the article ({where}): {'; '.join(parts)}."

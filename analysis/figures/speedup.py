@@ -44,8 +44,8 @@ def speed(engines: pd.DataFrame) -> Figure:
 def _dots(ax: Axes, rows: pd.DataFrame, names: list[str]) -> None:
     many = rows["contender"].value_counts()
     for row in rows.itertuples():
-        y = names.index(str(row.contender))
-        if many[row.contender] > 1:
+        y = float(names.index(str(row.contender)))
+        if many[str(row.contender)] > 1:
             y += -0.19 if row.cores == 1 else 0.19
         per_s = float(row.trainings_per_s)  # type: ignore[arg-type]
         low, high = 1e3 / float(row.ms_max), 1e3 / float(row.ms_min)  # type: ignore[arg-type]

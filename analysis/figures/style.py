@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import functools
+import io
 import os
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from analysis.text import words
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "font.family": "DejaVu Sans",
@@ -47,13 +52,15 @@ STYLE: dict[str, Any] = {
     "lines.linewidth": 1.8,
     "lines.markersize": 6,
     "svg.hashsalt": "nnxor",
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",
     "image.composite_image": False,
 }
 """Matplotlib's settings under which every figure is drawn and saved."""
 
-WIDTH = 10.0
-"""Width of every figure, in inches."""
+WIDTH, PHONE_WIDTH = 10.0, 4.2
+"""Width of every figure in inches, and of its version for a phone, which has one panel a row."""
+
+_width: ContextVar[float] = ContextVar("width", default=WIDTH)
 
 OUTCOME_COLOURS = {
     "solved": "#2b6ca3",
@@ -109,11 +116,36 @@ def series_colours(ordered: bool, n: int) -> list[Any]:
     return list(sns.color_palette("flare", n)) if n > 1 else [SERIES[0]]
 
 
+@contextmanager
+def on_phone() -> Iterator[None]:
+    """Figures drawn in here are as narrow as a phone: one panel a row, letters as large as ever."""
+    token = _width.set(PHONE_WIDTH)
+    try:
+        yield
+    finally:
+        _width.reset(token)
+
+
+def columns_for(columns: int) -> int:
+    """So many columns of panels, or of a legend, or as many as there is room for."""
+    return min(columns, max(int(columns * _width.get() / WIDTH), 1))
+
+
+def letters(columns: int = 1, size: float = 10.5) -> int:
+    """How many letters of a size in points fit into one of so many columns."""
+    return int(1134 * _width.get() / WIDTH / size) // columns
+
+
+def sheet(height: float) -> Figure:
+    """An empty figure of this height, in inches."""
+    return Figure(figsize=(_width.get(), height), layout="constrained")
+
+
 def panels(n: int, columns: int, height: float, **keywords: Any) -> tuple[Figure, list[Axes]]:
     """A figure of n panels in rows of so many columns, each `height` inches high."""
-    columns = min(n, columns)
+    columns = min(n, columns_for(columns))
     rows = -(-n // columns)
-    figure = Figure(figsize=(WIDTH, rows * height + 0.75), layout="constrained")
+    figure = sheet(rows * height + 0.75)
     axes = list(figure.subplots(rows, columns, squeeze=False, **keywords).flat)
     for unused in axes[n:]:
         unused.set_axis_off()
@@ -132,8 +164,9 @@ def outcome_legend(figure: Figure, outcomes: Sequence[str], title: str | None = 
     """A legend of outcomes above the panels, with a title over it."""
     handles = [outcome_patch(name) for name in outcomes]
     figure.legend(
-        handles=handles, loc="outside upper center", ncols=len(handles), handlelength=1.8, handleheight=1.2, title=title
-    )
+        handles=handles, loc="outside upper center", ncols=min(len(handles), columns_for(7)), handlelength=1.8,
+        handleheight=1.2, title=title,
+    )  # fmt: skip
 
 
 def on_dark(outcome: str) -> bool:
@@ -150,17 +183,41 @@ def percent_axis(axes: Iterable[Axes], label: str) -> None:
             ax.set_ylabel(label)
 
 
-def save(figure: Figure, folder: Path, name: str) -> None:
-    """Write NAME.png at 200 dpi and NAME.svg; the same figure gives the same bytes."""
+def tip(artist: Artist, text: str) -> None:
+    """Let a mark of an SVG show this text when the pointer is on it."""
+    artist.set_gid(f"tip:{text}")
+
+
+def tips(ax: Axes, x: Iterable[float], y: Iterable[float], texts: Iterable[str]) -> None:
+    """Give points these texts as tips: unseen marks over them, large enough for a finger."""
+    for at, height, text in zip(x, y, texts, strict=True):
+        (mark,) = ax.plot([at], [height], marker="o", markersize=14, alpha=0, linestyle="", scalex=False, scaley=False)
+        tip(mark, text)
+
+
+def save(figure: Figure, folder: Path, name: str, suffixes: Sequence[str] = ("svg", "png")) -> None:
+    """Write NAME.svg and NAME.png (at 200 dpi); the same figure gives the same bytes."""
     with mpl.rc_context(STYLE):
         _lay_out(figure)
-        for suffix, metadata, options in (
-            ("svg", {"Date": None, "Creator": None}, {}),
-            ("png", {"Software": None}, {"dpi": 200, "pil_kwargs": {"compress_level": 4}}),
-        ):
+        for suffix in suffixes:
             temporary = folder / f".{name}.{suffix}.{os.getpid()}.tmp"
-            figure.savefig(temporary, format=suffix, metadata=metadata, **options)  # type: ignore[arg-type]
+            temporary.write_bytes(_svg(figure) if suffix == "svg" else _png(figure))
             temporary.replace(folder / f"{name}.{suffix}")
+
+
+def _png(figure: Figure) -> bytes:
+    image = io.BytesIO()
+    options: dict[str, Any] = {"dpi": 200, "pil_kwargs": {"compress_level": 4}}
+    figure.savefig(image, format="png", metadata={"Software": None}, **options)
+    return image.getvalue()
+
+
+def _svg(figure: Figure) -> bytes:
+    """A figure as SVG in which text is text, and marks that have a tip (see `tip`) show it."""
+    image = io.StringIO()
+    metadata: dict[str, Any] = {"Date": None, "Creator": None}
+    figure.savefig(image, format="svg", metadata=metadata)
+    return re.sub(r'<g id="tip:([^"]*)">', r"<g><title>\1</title>", image.getvalue()).encode()
 
 
 def _lay_out(figure: Figure) -> None:

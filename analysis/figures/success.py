@@ -24,7 +24,7 @@ from analysis.figures.layout import (
     thin_field,
     widest,
 )
-from analysis.figures.style import DASHES, MARKERS, NotApplicable, panels, percent_axis, series_colours, styled
+from analysis.figures.style import DASHES, MARKERS, NotApplicable, panels, percent_axis, series_colours, styled, tips
 from analysis.findings.statistics import Rate
 from analysis.findings.summary import summarise
 from analysis.text import words
@@ -66,6 +66,9 @@ def _lines(ax: Axes, summary: pd.DataFrame, field: str, series: str | None) -> N
             x, rate, yerr=np.maximum(np.array(bars), 0), label=label, color=colours[i], marker=MARKERS[i % 7],
             linestyle=DASHES[i % 7], capsize=3, elinewidth=1.1, markeredgecolor="white", markeredgewidth=0.7,
         )  # fmt: skip
+        rates = Rate.of_all(part["solved"], part["n"])
+        names = (words.condition(row, filter(None, (series, field))) for _, row in part.iterrows())
+        tips(ax, x, rate, [f"{name}: {words.rate(each)}" for name, each in zip(names, rates, strict=True)])
 
 
 def place(ax: Axes, field: str, summary: pd.DataFrame) -> dict[Any, float]:
@@ -108,7 +111,7 @@ def describe_success_rate(trials: pd.DataFrame) -> str:
 def _extremes(trials: pd.DataFrame) -> str:
     summary = summarise(trials)
     fields = swept(trials)
-    best, worst = (summary.loc[at] for at in (summary["solved_rate"].idxmax(), summary["solved_rate"].idxmin()))
+    best, worst = (summary.iloc[at] for at in (summary["solved_rate"].argmax(), summary["solved_rate"].argmin()))
     text = [
         f"{words.condition(row, fields)} with {words.rate(Rate.of(row['solved'], row['n']))}" for row in (best, worst)
     ]
@@ -162,8 +165,7 @@ def map_fields(trials: pd.DataFrame) -> tuple[str, str]:
     if len(fields) < 2:
         raise NotApplicable("a map needs two swept fields")
     across = next((name for name in ("lr", "hidden") if name in fields), fields[0])
-    down = next((name for name in ("init", "hidden") if name in fields and name != across), None)
-    down = down or next(name for name in fields if name != across)
+    down = next(name for name in ("init", "hidden", *fields) if name in fields and name != across)
     if trials[across].nunique() * trials[down].nunique() > MOST_CELLS:
         raise NotApplicable(f"its cells would be too small for their numbers (more than {MOST_CELLS})")
     return across, down

@@ -36,6 +36,7 @@ from analysis.figures.style import (
     outcome_legend,
     panels,
     series_colours,
+    sheet,
     styled,
 )
 from analysis.findings.statistics import Rate, unpaired, wilson
@@ -49,7 +50,7 @@ def dead_units(trials: pd.DataFrame) -> Figure:
     shown, _ = thin(shown, ["init"], 3)
     widths, inits = values(shown, "hidden"), values(shown, "init")
     rows = 1 + len(inits)
-    figure = Figure(figsize=(10, 2.5 * rows + 0.8), layout="constrained")
+    figure = sheet(2.5 * rows + 0.8)
     axes = figure.subplots(rows, len(widths), squeeze=False, sharey="row")
     for column, hidden in enumerate(widths):
         part = with_values(shown, {"hidden": hidden}, ["hidden"])

@@ -57,8 +57,17 @@ def culprits(trials: pd.DataFrame) -> list[Culprits]:
     of_cause = {name: count(stuck & (good["cause"] == name).to_numpy(bool)) for name in STUCK_CAUSES}
     causes = {name: Rate.of_all(counts, n) for name, counts in of_cause.items()}
     return [
-        Culprits(row, *rates, dict(zip(causes, each, strict=True)), having, without, unpaired(without, having))
-        for (_, row), *rates, each, having, without in zip(
+        Culprits(
+            row,
+            rate,
+            no_dead,
+            too_few,
+            dict(zip(causes, each, strict=True)),
+            having,
+            without,
+            unpaired(without, having),
+        )
+        for (_, row), rate, no_dead, too_few, each, having, without in zip(
             table.iterrows(),
             Rate.of_all(n, count(True)),
             Rate.of_all(count(stuck & (good["dead_final"] == 0).to_numpy(bool)), n),

@@ -37,7 +37,7 @@ def compare_values(
         for first, second in found:
             if first in keys and second in keys:
                 pair = solved.compare(keys[first], keys[second])
-                rows.append({**row.to_dict(), "first": first, "second": second, "n": pair.n, **vars(pair)})
+                rows.append({**dict(row), "first": first, "second": second, "n": pair.n, **vars(pair)})
     columns = [*rest, "first", "second", "n", "both", "only_first", "only_second", "neither"]
     table = pd.DataFrame(rows, columns=[*columns, "difference", "low", "high", "p"])
     return table.assign(p_holm=holm(table["p"].to_numpy(float)))
@@ -45,5 +45,5 @@ def compare_values(
 
 def as_paired(row: Any) -> Paired:
     """A row of `compare_values` as the result that it holds."""
-    counts = (int(row[name]) for name in ("both", "only_first", "only_second", "neither"))
-    return Paired(row["difference"], row["low"], row["high"], *counts, row["p"])
+    counts = {name: int(row[name]) for name in ("both", "only_first", "only_second", "neither")}
+    return Paired(row["difference"], row["low"], row["high"], **counts, p=row["p"])

@@ -49,7 +49,7 @@ def narrowest(trials: pd.DataFrame, wanted: float) -> pd.DataFrame:
             name: part.loc[(part[column] >= wanted).to_numpy(bool), "hidden"].min()
             for name, column in (("reaches", "solved_rate"), ("surely", "solved_low"))
         }
-        rows.append({**row.to_dict(), **{name: None if pd.isna(h) else int(h) for name, h in found.items()}})
+        rows.append({**dict(row), **{name: None if pd.isna(h) else int(h) for name, h in found.items()}})
     return pd.DataFrame(rows, columns=[*rest, "reaches", "surely"]).astype({"reaches": "Int32", "surely": "Int32"})
 
 

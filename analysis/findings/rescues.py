@@ -117,13 +117,13 @@ def like_for_like(trials: pd.DataFrame) -> pd.DataFrame:
     even = plain[
         ((plain["dead_final"] > 0) & (2 * plain["dead_final"] <= plain["hidden"])).fillna(False).to_numpy(bool)
     ]
-    where = {_place(row, fields): set(part["seed"]) for row, part in slices(even, fields)} if len(even) else {}
+    where: dict[str, list[int]] = {_place(row, fields): [*part["seed"]] for row, part in slices(even, fields)}
     rows = []
     for row, table in by_seed(trials):
-        chosen = table[table.index.isin(where.get(_place(row, fields), set()))]
+        chosen = table[table.index.isin(where.get(_place(row, fields), []))]
         if {"redraw_alive", "redraw_dead"} <= {*table} and len(chosen):
             pair = _paired(chosen, "redraw_alive", "redraw_dead")
-            rows.append({**row.to_dict(), "first": "redraw_alive", "second": "redraw_dead", "n": pair.n, **vars(pair)})
+            rows.append({**dict(row), "first": "redraw_alive", "second": "redraw_dead", "n": pair.n, **vars(pair)})
     counts = ["n", "both", "only_first", "only_second", "neither", "difference", "low", "high", "p"]
     result = pd.DataFrame(rows, columns=[*fields, "first", "second", *counts])
     return result.assign(p_holm=holm(result["p"].to_numpy(float)))

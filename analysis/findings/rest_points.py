@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -42,18 +43,19 @@ KIND_NAMES = {
 
 @dataclass(frozen=True)
 class Resting:
-    """The stuck runs of one condition, or of one level: how many have a certificate, and the share of each kind."""
+    """The stuck runs of one `condition` (a row) or level: how many have a certificate, the share of each kind."""
 
-    name: pd.Series | str
+    name: str
     n: int
     kinds: Mapping[str, Rate]
+    condition: Any = None
 
     @classmethod
-    def of(cls, name: pd.Series | str, certified: pd.DataFrame) -> Resting:
+    def of(cls, name: str, certified: pd.DataFrame, condition: Any = None) -> Resting:
         """Of trials that have a certificate."""
         counts = tally(certified, "minimum")
         n = size(certified)
-        return cls(name, n, {kind: Rate.of(int(counts.get(kind, 0)), n) for kind in KINDS})
+        return cls(name, n, {kind: Rate.of(int(counts.get(kind, 0)), n) for kind in KINDS}, condition)
 
 
 def certified(trials: pd.DataFrame) -> pd.DataFrame:
@@ -71,7 +73,7 @@ def resting(trials: pd.DataFrame) -> list[Resting]:
     """What the stuck runs of each condition rest at, in the order of the trials; only conditions that have any."""
     found = certified(trials)
     groups = dict(iter(found.groupby("condition", observed=True)))
-    return [Resting.of(row, groups[row["condition"]]) for _, row in conditions(found).iterrows()]
+    return [Resting.of(row["condition"], groups[row["condition"]], row) for _, row in conditions(found).iterrows()]
 
 
 def resting_by_level(trials: pd.DataFrame) -> list[Resting]:

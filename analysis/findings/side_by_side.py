@@ -25,6 +25,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis.data.reading import FIELDS, FolderError, fine, is_given, load, read_manifest, records_summary
@@ -213,7 +214,7 @@ def _row(name: str, a: Side, x: str, b: Side, y: str) -> Row:
 def _unpaired_row(name: str, first: Rate, second: Rate, why: str) -> Row:
     from scipy.stats import fisher_exact
 
-    p = float(fisher_exact([[rate.count, rate.n - rate.count] for rate in (first, second)])[1])
+    p = float(fisher_exact(np.array([[rate.count, rate.n - rate.count] for rate in (first, second)]))[1])
     return Row(name, first, second, unpaired(first, second), p, p, False, why)
 
 
@@ -259,8 +260,8 @@ def what_differs(a: Side, b: Side) -> list[tuple[str, str, str]]:
     versions = [_versions(manifest) for manifest in manifests]
     keys = dict.fromkeys([*versions[0], *versions[1]])
     plain = {name: [str(manifest[name]) for manifest in manifests] for name in ("protocol", "study")}
-    found = [("protocol", *plain["protocol"]), ("study", *plain["study"]), ("seeds", *seeds)]
-    found += [(key, *(each.get(key, "unknown") for each in versions)) for key in keys]
+    found = [(name, both[0], both[1]) for name, both in {**plain, "seeds": seeds}.items()]
+    found += [(key, versions[0].get(key, "unknown"), versions[1].get(key, "unknown")) for key in keys]
     found += [(symbol(name), *_field_values(a, b, name)) for name in FIELDS]
     return [each for each in found if each[1] != each[2]]
 

@@ -46,7 +46,7 @@ def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.Da
     counts = by_outcome.unstack() if len(by_outcome) else pd.DataFrame()  # noqa: PD010 - a cell each
     counts = counts.reindex(index=table.index, columns=list(OUTCOMES)).fillna(0).astype("int64")
     low, high = wilson(counts, table[["n"]])
-    new: dict[str, object] = {}
+    new: dict[str, Any] = {}
     for i, outcome in enumerate(OUTCOMES):
         new |= {outcome: counts[outcome], f"{outcome}_rate": counts[outcome] / table["n"]}
         new |= {f"{outcome}_low": low[:, i], f"{outcome}_high": high[:, i]}
@@ -198,7 +198,7 @@ def _mean(value: float) -> str:
     return "-" if np.isnan(value) else f"{value:.1f}"
 
 
-def _value(value: object) -> str:
+def _value(value: Any) -> str:
     if pd.isna(value):
         return "-"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -156,9 +156,9 @@ def _minimum(trials: pd.DataFrame) -> Verdict:
 def _certified(trials: pd.DataFrame) -> Verdict:
     """Claim 1 where stuck runs have certificates."""
     found, whole = resting(trials), resting_altogether(trials)
-    table = pd.DataFrame([each.name for each in found])
+    table = pd.DataFrame([each.condition for each in found])
     answers = [_against_half(each.kinds["minimum"]) for each in found]
-    at = min(found, key=lambda each: distance(each.name))
+    at = min(found, key=lambda each: distance(each.condition))
     kinds = [f"{words.rate(at.kinds[kind])} {text}" for kind, text in KIND_NAMES.items() if at.kinds[kind].count]
     shares = [
         f"{words.rate(whole.kinds[kind])} are {text}" for kind, text in KIND_WORDS.items() if whole.kinds[kind].count
@@ -168,7 +168,7 @@ def _certified(trials: pd.DataFrame) -> Verdict:
     return _verdict(
         MINIMUM,
         f"Of {whole.n:,} stuck runs {words.listed(shares)}.{rest}",
-        f"Nearest to the article ({_name(trials, at.name)}): {words.listed(kinds)}.",
+        f"Nearest to the article ({_name(trials, at.condition)}): {words.listed(kinds)}.",
         table, answers, swept(trials),
     )  # fmt: skip
 
@@ -238,7 +238,7 @@ def _reversals(widths: pd.DataFrame, fields: Sequence[str]) -> str:
         return f"Nowhere does a wider network fail more often than a narrower one (of {len(widths):,} comparisons)."
     texts = []
     for _, part in worse.groupby(list(fields), observed=True, sort=False, dropna=False) if fields else [((), worse)]:
-        row = part.loc[part["difference"].idxmin()]
+        row = part.iloc[part["difference"].argmin()]
         place = f"{words.condition(row, fields)}: " if fields else ""
         pair = f"H = {words.value(row['first'])} to {words.value(row['second'])}"
         texts.append(f"{place}{pair} {words.difference(as_paired(row))}")
@@ -255,9 +255,9 @@ def _he(trials: pd.DataFrame, inits: pd.DataFrame) -> Verdict:
     answers = [_sign(row) for _, row in inits.iterrows()]
     fields = others(trials, "init")
     base = inits["first"].iloc[0]
-    at = min(range(len(inits)), key=lambda i: distance({**ARTICLE, **inits.iloc[i][fields].to_dict()}))
+    at = min(range(len(inits)), key=lambda i: distance({**ARTICLE, **inits[fields].to_dict("records")[i]}))
     place = f" ({words.condition(inits.iloc[at], fields)})" if fields else ""
-    best, worst = (as_paired(inits.loc[at]) for at in (inits["difference"].idxmax(), inits["difference"].idxmin()))
+    best, worst = (as_paired(inits.iloc[at]) for at in (inits["difference"].argmax(), inits["difference"].argmin()))
     effect = f"Nearest to the article{place}: {words.difference(as_paired(inits.iloc[at]))}."
     if len(inits) > 1:
         effect += f" Over the study from {words.difference(worst)} to {words.difference(best)}."
@@ -278,7 +278,7 @@ def _again(trials: pd.DataFrame) -> Verdict:
         YES if row["draws_99_high"] <= MOST_DRAWS else NO if row["draws_99_low"] > MOST_DRAWS else UNDECIDED
         for _, row in table.iterrows()
     ]
-    row = table.loc[(table["condition"] == nearest(trials)["condition"]).idxmax()]
+    row = table.iloc[(table["condition"] == nearest(trials)["condition"]).argmax()]
     solved = Rate.of(int(row["solved"]), int(row["n"]))
     effect = (
         f"Nearest to the article ({_name(trials, row)}): solved {words.rate(solved)}, so "
@@ -380,8 +380,8 @@ def where(table: pd.DataFrame, holds: Sequence[bool], fields: Sequence[str]) -> 
             inside = "" if len(kept) == len(part) else f" with {_values(along, kept, values(part, along))}"
             texts.append(f"{words.condition(part.iloc[0], rest)}{inside}")
     if len(texts) > MOST_PLACES:
-        kept = f"{int(marked['holds'].sum()):,} of {len(marked):,} conditions"
-        return f"{'; or '.join(texts[:MOST_PLACES])}; or {len(texts) - MOST_PLACES:,} more such places ({kept} in all)"
+        total = f"{int(marked['holds'].sum()):,} of {len(marked):,} conditions"
+        return f"{'; or '.join(texts[:MOST_PLACES])}; or {len(texts) - MOST_PLACES:,} more such places ({total} in all)"
     return "; or ".join(texts)
 
 

@@ -86,7 +86,7 @@ def read_script(path: Path) -> NotebookNode:
     """A percent script as a notebook, its parameters set; the same script gives the same notebook."""
     import jupytext
 
-    notebook = jupytext.read(path)
+    notebook: NotebookNode = jupytext.read(path)
     notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number}"

@@ -75,5 +75,4 @@ say(
 # ## The answer
 
 # %%
-_, dying, *_ = verdict.verdicts(trials, results.solved)
-show_verdict(dying)
+show_verdict(verdict.verdicts(trials, results.solved)[1])

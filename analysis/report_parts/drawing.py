@@ -96,14 +96,15 @@ def frames(folder: Path, counted: Counted) -> dict[str, pd.DataFrame]:
 
 
 def draw(plot: Plot, data: dict[str, pd.DataFrame], folder: Path) -> None:
-    """Save one figure as PNG and SVG in a folder; none if it makes no sense for the data."""
-    from analysis.figures.style import NotApplicable, save
+    """Save one figure as PNG and SVG, and as NAME-phone.svg, in a folder; none if it makes no sense for the data."""
+    from analysis.figures.style import NotApplicable, on_phone, save
 
     try:
-        figure = plot.draw(data[plot.of])
+        save(plot.draw(data[plot.of]), folder, plot.name)
     except NotApplicable:
         return
-    save(figure, folder, plot.name)
+    with on_phone():
+        save(plot.draw(data[plot.of]), folder, f"{plot.name}-phone", ["svg"])
 
 
 def end_with_parent() -> None:

@@ -58,9 +58,9 @@ def conditions_table(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -
     for _, row in shown.iterrows():
         rates = [short(Rate.of(int(row[name]), int(row["n"]))) for name in found]
         median = row["solved_epoch_median"]
-        epochs = "\N{EM DASH}" if pd.isna(median) else f"{median:,.0f}"
+        waited = "\N{EM DASH}" if pd.isna(median) else f"{median:,.0f}"
         dead = f"{row['dead_init_mean']:.2f} \N{RIGHTWARDS ARROW} {row['dead_final_mean']:.2f}"
-        rows.append([*cells(row, fields), f"{row['n']:,}", *rates, dead, epochs])
+        rows.append([*cells(row, fields), f"{row['n']:,}", *rates, dead, waited])
     return Table(
         "Every condition",
         "Per cent of n runs, with 95 % Wilson intervals; mean dead units at the start and the end; median epochs to "
@@ -103,13 +103,13 @@ def resting_tables(trials: pd.DataFrame) -> list[Table]:
         "(see Method)."
     )
     rows = [
-        [*cells(each.name, fields), f"{each.n:,}", *(short(rate) for rate in each.kinds.values())]
+        [*cells(each.condition, fields), f"{each.n:,}", *(short(rate) for rate in each.kinds.values())]
         for each in resting(trials)
-        if not isinstance(each.name, str)
+        if each.condition is not None
     ]
     whole = resting_altogether(trials)
     levels = [
-        [words.outcome(str(each.name)), f"{each.n:,}", *(short(rate) for rate in each.kinds.values())]
+        [words.outcome(each.name), f"{each.n:,}", *(short(rate) for rate in each.kinds.values())]
         for each in (*resting_by_level(trials), whole)
     ]
     return [
@@ -237,7 +237,7 @@ MOST_CONDITIONS = 200
 """Rows of a table that has a row a condition."""
 
 
-def spread(rows: Sequence[Any]) -> tuple[Sequence[Any], str]:
+def spread(rows: Any) -> tuple[Any, str]:
     """At most `MOST_CONDITIONS` of the rows, evenly spread, and a note that says so."""
     if len(rows) <= MOST_CONDITIONS:
         return rows, ""

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.data.conditions import nearest, unusual, with_values
-from analysis.data.reading import DEFAULT_TABLE, FIELDS, is_xor, swept
+from analysis.data.reading import DEFAULT_TABLE, FIELDS, STUCK, is_xor, swept
 from analysis.data.tallies import counts_of, quantile, size
 from analysis.findings.planner import draws
 from analysis.findings.rest_points import is_certified, resting
@@ -46,11 +46,11 @@ def advice(
     if trials["rescue"].notna().all():
         return commands  # what becomes of rescued runs is no advice to others
     summary = summarise(trials, epochs)
-    at = summary.loc[(summary["condition"] == row["condition"]).idxmax()]
+    at = summary.iloc[(summary["condition"] == row["condition"]).argmax()]
     fields = list(dict.fromkeys(["hidden", "init", "lr", *swept(trials)]))
     told = trials if epochs is None else epochs
     found = [
-        _bad_luck(summary, at, words.condition(row, fields), is_xor(trials) and _is_piecewise_linear(row)),
+        _bad_luck(at, words.condition(row, fields), is_xor(trials) and _is_piecewise_linear(row)),
         _waiting(trials, told, row) if int(stuck_total(summary)[at.name]) else None,
         _again(trials, row),
     ]
@@ -58,8 +58,8 @@ def advice(
     return [each for each in (*found, better, *commands) if each]
 
 
-def _bad_luck(summary: pd.DataFrame, at: pd.Series, name: str, xor: bool) -> Advice | None:
-    stuck = Rate.of(int(stuck_total(summary)[at.name]), int(at["n"]))
+def _bad_luck(at: pd.Series, name: str, xor: bool) -> Advice | None:
+    stuck = Rate.of(int(at[[*STUCK]].sum()), int(at["n"]))
     if not stuck.count:
         return None
     levels = (
@@ -80,7 +80,7 @@ def _waiting(trials: pd.DataFrame, epochs: pd.DataFrame, row: pd.Series) -> Advi
     if not len(solved):
         return None
     values = solved["solved_epoch"].to_numpy(int)
-    certified = {each.name["condition"]: each for each in resting(trials)} if is_certified(trials) else {}
+    certified = {each.name: each for each in resting(trials)} if is_certified(trials) else {}
     here = certified.get(row["condition"])
     minima = f" Of the stuck runs {words.rate(here.kinds['minimum'])} are at a true minimum." if here else ""
     return Advice(
@@ -93,7 +93,7 @@ def _waiting(trials: pd.DataFrame, epochs: pd.DataFrame, row: pd.Series) -> Advi
 
 def _again(trials: pd.DataFrame, row: pd.Series) -> Advice:
     table = draws(trials)
-    at = table.loc[(table["condition"] == row["condition"]).idxmax()]
+    at = table.iloc[(table["condition"] == row["condition"]).argmax()]
     number = words.draws(at["draws_99"])
     if number == "never":
         return Advice("Drawing again is of no use here.", f"None of {at['n']:,} runs of this condition was solved.")
@@ -111,7 +111,7 @@ def _better(summary: pd.DataFrame, at: pd.Series) -> Advice | None:
     same = same[((same["epochs"] > 0) & (same["solved_low"] > at["solved_high"])).to_numpy(bool)]
     if not len(same):
         return None
-    best = same.loc[same["solved_rate"].idxmax()]
+    best = same.iloc[same["solved_rate"].argmax()]
     fields = unusual(best, {name: at[name] for name in FIELDS})
     rates = [words.rate(Rate.of(int(each["solved"]), int(each["n"]))) for each in (best, at)]
     return Advice(

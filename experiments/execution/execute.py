@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 
-import numpy as np
 import pyarrow as pa
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -19,9 +18,8 @@ from experiments.execution.options import Cluster
 from experiments.store.columns import failed_table, part_table
 from experiments.study.batches import Batch
 from nnxor import engines
-from nnxor.condition import Condition
-from nnxor.network.draws import Weights, initial_weights
-from nnxor.rescue import onward_condition, train_and_diagnose
+from nnxor.rescue import onward_condition
+from nnxor.trial import trials
 
 Result = tuple[Batch, pa.Table]
 
@@ -35,7 +33,8 @@ MOST_DEATHS = 3
 def train_batch(batch: Batch, engine: str) -> Result:
     """Draw, train and diagnose a batch. An exception becomes rows with a status, not a lost run."""
     try:
-        table = _train(batch, engine)
+        found = trials(batch.condition, batch.seeds, engines.load(engine), batch.certify)
+        table = part_table(found.columns, batch.seeds)
     except Exception as error:  # whatever a training does, the others go on
         return batch, failed(batch, f"{type(error).__name__}: {error}")
     return batch, table
@@ -44,26 +43,6 @@ def train_batch(batch: Batch, engine: str) -> Result:
 def failed(batch: Batch, why: str) -> pa.Table:
     """What is kept of a batch that could not be trained."""
     return failed_table(batch.seeds, why)
-
-
-def _train(batch: Batch, engine: str) -> pa.Table:
-    condition = batch.condition
-    start = initial_weights(condition, batch.seeds)
-    weights, columns = train_and_diagnose(engines.load(engine), condition, start, batch.seeds)
-    if batch.certify:
-        columns["minimum"] = certificates(onward_condition(condition), columns["outcome"], weights)
-    return part_table(columns, batch.seeds)
-
-
-def certificates(condition: Condition, outcome: np.ndarray, weights: Weights) -> np.ndarray:
-    """The kind of point that each stuck run rests at (`nnxor.landscape.certificate`); the empty text for other runs."""
-    from nnxor.landscape.certificate import certify
-
-    kinds = np.full(len(outcome), "", dtype="<U7")
-    stuck = np.flatnonzero(np.char.startswith(outcome, "stuck"))
-    if len(stuck):
-        kinds[stuck] = certify(condition, weights.take(stuck)).kind
-    return kinds
 
 
 def warm_up(batches: Iterable[Batch], engine: str) -> None:

@@ -11,7 +11,8 @@ import numpy as np
 
 from experiments.errors import InputError
 from experiments.study import catalog
-from nnxor.condition import RESCUES, SETTINGS, Condition, Success
+from nnxor.condition import SETTINGS, Condition, Success
+from nnxor.interventions import INTERVENTIONS
 from nnxor.network.inits import LARGEST, GivenWeights
 from nnxor.registry import hint
 
@@ -119,7 +120,7 @@ READERS: dict[str, Reader] = {
     "epsilon": bearable,
     "batch_size": _batch_size,
     "dtype": _choice("float32", "float64"),
-    "rescue": _choice(None, *RESCUES),
+    "rescue": _choice(None, *INTERVENTIONS),
 }
 """How each field is read from a configuration."""
 
@@ -185,16 +186,12 @@ def make_condition(values: Mapping[str, object]) -> Condition:
 
 def _refuse_rescue(condition: Condition) -> None:
     """InputError for a rescue that the condition cannot have."""
-    rescue, activation = condition.rescue, condition.activation
-    if rescue in ("redraw_dead", "redraw_alive", "redraw_all") and isinstance(condition.init, GivenWeights):
-        raise InputError(f"rescue={rescue} draws fresh weights, and init={condition.init.name} has none to draw")
-    if rescue in ("redraw_dead", "redraw_alive", "nudge_bias") and condition.smooth:
-        raise InputError(f"rescue={rescue} needs units that can be dead; activation={activation} has none")
-    if rescue == "leaky" and activation != "relu":
-        raise InputError(f"rescue=leaky makes ReLU leaky; activation={activation}; allowed: activation=relu")
-    if rescue == "nudge_bias" and not condition.bias:
-        raise InputError("rescue=nudge_bias lifts biases; bias=false has none; allowed: bias=true")
-    if rescue is not None and condition.most_epochs > MAX_EPOCHS:
+    rescue = condition.rescue
+    if rescue is None:
+        return
+    if why := INTERVENTIONS[rescue].refused(condition):
+        raise InputError(f"rescue={rescue} {why}")
+    if condition.most_epochs > MAX_EPOCHS:
         raise InputError(
             f"epochs={condition.epochs} is too many with rescue={rescue}, which may train twice as long; "
             f"allowed: at most {MAX_EPOCHS // 2}"

@@ -20,13 +20,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import reduce
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor.condition import Condition
+from nnxor.network.activations import ACTIVATIONS, OUTPUTS
 from nnxor.network.draws import Weights
-from nnxor.network.losses import error_weight, sigmoid
+from nnxor.network.losses import LOSSES
+
+if TYPE_CHECKING:
+    from nnxor.condition import Condition
 
 Array = NDArray[np.floating]
 
@@ -50,34 +54,14 @@ def preactivations(condition: Condition, weights: Weights) -> list[Array]:
 
 def activations(condition: Condition, z: list[Array]) -> list[Array]:
     """Activations from pre-activations, one array (H, R) a row; ReLU takes NaN for not active."""
-    match condition.activation:
-        case "relu":
-            return [np.fmax(row, row.dtype.type(0)) for row in z]
-        case "leaky_relu":
-            slope = condition.numpy_dtype.type(condition.slope)
-            return [np.where(row > 0, row, row * slope) for row in z]
-        case "tanh":
-            return [np.tanh(row) for row in z]
-        case _:
-            return [sigmoid(row) for row in z]
+    entry = ACTIVATIONS[condition.activation]
+    return [entry.value(row, entry.k(condition)) for row in z]
 
 
 def through_activation(condition: Condition, z: Array, a: Array, gradient: Array) -> Array:
     """Gradient with respect to z from that with respect to the activation a, same shape."""
-    number = condition.numpy_dtype.type
-    match condition.activation:
-        case "relu":
-            return np.where(_passes(condition, z), gradient, number(0))
-        case "leaky_relu":
-            return np.where(_passes(condition, z), gradient, gradient * number(condition.slope))
-        case "tanh":
-            return np.asarray(gradient * (number(1) - a * a))
-        case _:
-            return np.asarray(gradient * (a * (number(1) - a)))
-
-
-def _passes(condition: Condition, z: Array) -> NDArray[np.bool_]:
-    return z >= 0 if condition.relu_at_zero else z > 0
+    entry = ACTIVATIONS[condition.activation]
+    return np.asarray(entry.back(z, a, gradient, entry.k(condition)))
 
 
 def scores(weights: Weights, a: list[Array]) -> list[Array]:
@@ -87,29 +71,21 @@ def scores(weights: Weights, a: list[Array]) -> list[Array]:
 
 def predictions(condition: Condition, s: list[Array]) -> list[Array]:
     """Predictions from scores, one array (R,) a row; an output relu takes NaN for not active."""
-    match condition.output:
-        case "relu":
-            return [np.fmax(row, row.dtype.type(0)) for row in s]
-        case "sigmoid":
-            return [sigmoid(row) for row in s]
-        case _:
-            return s
+    entry = OUTPUTS[condition.output]
+    return [entry.value(row, entry.k(condition)) for row in s]
 
 
 def through_output(condition: Condition, s: Array, y: Array, weighted: Array) -> Array:
-    """Gradient with respect to the score, from the weighted error of a prediction; for bce they are the same."""
-    if condition.output == "relu":
-        return np.where(_passes(condition, s), weighted, weighted.dtype.type(0))
-    if condition.output == "sigmoid" and condition.loss != "bce":
-        return np.asarray(weighted * (y * (y.dtype.type(1) - y)))
-    return weighted
+    """Gradient with respect to the score, from the weighted error of a prediction; for logits they are the same."""
+    entry = OUTPUTS[condition.output]
+    return weighted if LOSSES[condition.loss].logits else np.asarray(entry.back(s, y, weighted, entry.k(condition)))
 
 
 def error_weights(condition: Condition) -> Array:
     """The factor c of each row's error, shape (N,): the loss's, times how often the row counts."""
     task = condition.task
     dtype = condition.numpy_dtype
-    return np.asarray(dtype.type(error_weight(condition.loss, task.n_examples)) * task.times.astype(dtype))
+    return np.asarray(dtype.type(LOSSES[condition.loss].weight(task.n_examples)) * task.times.astype(dtype))
 
 
 def errors(condition: Condition, y: list[Array]) -> tuple[list[Array], list[Array]]:
@@ -118,15 +94,11 @@ def errors(condition: Condition, y: list[Array]) -> tuple[list[Array], list[Arra
     return plain, [c * error for c, error in zip(error_weights(condition), plain, strict=True)]
 
 
-def loss(condition: Condition, s: list[Array], plain: list[Array], weighted: list[Array]) -> Array:
-    """The loss of each network, shape (R,), from scores, errors and weighted errors."""
-    if condition.loss != "bce":
-        half = plain[0].dtype.type(0.5)
-        return half * in_order(w * e for w, e in zip(weighted, plain, strict=True))
-    t = condition.task.t(condition.numpy_dtype)
-    zero = condition.numpy_dtype.type(0)
-    terms = [np.fmax(row, zero) - row * t[n] + np.log1p(np.exp(-np.abs(row))) for n, row in enumerate(s)]
-    return in_order(c * term for c, term in zip(error_weights(condition), terms, strict=True))
+def loss(condition: Condition, s: list[Array], y: list[Array]) -> Array:
+    """The loss of each network, shape (R,), from scores and predictions."""
+    entry, t = LOSSES[condition.loss], condition.task.t(condition.numpy_dtype)
+    terms = [entry.row(s[n], y[n], t[n], c)[0] for n, c in enumerate(error_weights(condition))]
+    return np.asarray(entry.whole(in_order(terms)))
 
 
 def gradients(condition: Condition, weights: Weights, z: list[Array], a: list[Array], of_score: list[Array]) -> Weights:

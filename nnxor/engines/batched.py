@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,9 +13,9 @@ from nnxor.condition import Condition
 from nnxor.engines.cycles import Numbers, Search, Table, at_once, looked_for, to_table, to_weights
 from nnxor.engines.trace import Trace, Trained
 from nnxor.network.draws import Weights
-from nnxor.network.losses import error_weight
+from nnxor.network.losses import LOSSES
 from nnxor.network.minibatches import batch_of, steps_of, streams
-from nnxor.network.optimizers import optimizer
+from nnxor.network.optimizers import OPTIMIZERS
 from nnxor.protocol import TAIL_PARTS, tail_part
 
 Array = NDArray[np.floating]
@@ -42,7 +43,7 @@ def _train(condition: Condition, start: Weights, seeds: NDArray[np.integer] | ra
     trace = Trace.empty(weights.n_networks)
     search = Search(weights, condition.epochs) if looked_for(condition) else None
     lr, lr_bias = arithmetic.steps(condition)
-    move = optimizer(condition)
+    move = Moves(condition)
     part = tail_part(condition.epochs)
     tail_start = condition.epochs - TAIL_PARTS * part
     batches = steps_of(condition.task.n_examples, condition.batch_size)
@@ -59,7 +60,7 @@ def _train(condition: Condition, start: Weights, seeds: NDArray[np.integer] | ra
                 y = arithmetic.predictions(condition, s)
                 error, weighted = arithmetic.errors(condition, y)
                 if step == 0:
-                    loss = arithmetic.loss(condition, s, error, weighted)
+                    loss = arithmetic.loss(condition, s, y)
                     trace.last_unsolved[~arithmetic.solved(condition, s, error, loss)] = epoch
                     if epoch >= tail_start:
                         trace.tail[(epoch - tail_start) // part] += loss
@@ -83,10 +84,31 @@ def _train(condition: Condition, start: Weights, seeds: NDArray[np.integer] | ra
     return Trained(weights, trace)
 
 
+class Moves:
+    """An optimizer at work on a list of parameters, which it changes in place."""
+
+    def __init__(self, condition: Condition) -> None:
+        self._entry, self._number = OPTIMIZERS[condition.optimizer], condition.numpy_dtype.type
+        self._k, self._lr = self._entry.k(condition, self._number), condition.lr
+        self._betas = [getattr(condition, name) for name in self._entry.powers]
+        self._powers = [1.0 for _ in self._betas]
+        self._memory: list[tuple[Array, ...]] = []
+
+    def step(self, parameters: Sequence[Array], gradients: Sequence[Array], rates: Sequence[np.floating]) -> None:
+        """Move each parameter by its gradient, at its learning rate."""
+        self._memory = self._memory or [
+            tuple(np.full_like(p, value) for value in self._entry.start(self._lr)) for p in parameters
+        ]
+        self._powers = [power * beta for power, beta in zip(self._powers, self._betas, strict=True)]
+        left = tuple(self._number(1 - power) for power in self._powers)
+        for i, (p, g, rate) in enumerate(zip(parameters, gradients, rates, strict=True)):
+            p[...], self._memory[i] = self._entry.step(p, g, self._memory[i], rate, self._k, left)
+
+
 def _of_batch(condition: Condition, error: list[Array], members: NDArray[np.bool_], size: int) -> list[Array]:
     """Weighted errors of a mini-batch: those of other rows are 0."""
     number = condition.numpy_dtype.type
-    c = number(error_weight(condition.loss, size))
+    c = number(LOSSES[condition.loss].weight(size))
     return [np.where(inside, c * row, number(0)) for row, inside in zip(error, members, strict=True)]
 
 
@@ -102,6 +124,6 @@ def advance(condition: Condition, table: Table, steps: Numbers) -> Table:
             a = arithmetic.activations(condition, z)
             _, weighted = arithmetic.errors(condition, arithmetic.scores(weights, a))
             gradient = arithmetic.gradients(condition, weights, z, a, weighted)
-            optimizer(condition).step(weights.arrays(), gradient.arrays(), (lr, lr_bias, lr, lr_bias))
+            Moves(condition).step(weights.arrays(), gradient.arrays(), (lr, lr_bias, lr, lr_bias))
             table[:, running] = to_table(weights)
     return table

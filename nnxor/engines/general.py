@@ -16,7 +16,7 @@ from numba import njit
 
 from nnxor.condition import Condition
 from nnxor.engines.square import LANES
-from nnxor.network.losses import error_weight
+from nnxor.network.losses import LOSSES
 from nnxor.network.minibatches import GAMMA, MIX1, MIX2, steps_of
 from nnxor.protocol import TAIL_PARTS, tail_part
 
@@ -87,8 +87,8 @@ def settings(condition: Condition) -> Settings:
         batch_size=condition.batch_size or 0,
         x=task.x(dtype),
         t=task.t(dtype),
-        c=number(error_weight(condition.loss, task.n_examples)) * task.times.astype(dtype),
-        c_batch=np.array([error_weight(condition.loss, size) for size in batches], dtype),
+        c=number(LOSSES[condition.loss].weight(task.n_examples)) * task.times.astype(dtype),
+        c_batch=np.array([LOSSES[condition.loss].weight(size) for size in batches], dtype),
         lr=number(condition.lr),
         lr_bias=number(condition.lr if condition.bias else 0),
         slope=number(condition.slope),

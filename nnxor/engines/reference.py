@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from nnxor.arithmetic import arrays as arithmetic
 from nnxor.condition import Condition
+from nnxor.engines.batched import Moves
 from nnxor.engines.trace import Trace, Trained
+from nnxor.network.activations import ACTIVATIONS, OUTPUTS
 from nnxor.network.draws import Weights
-from nnxor.network.layers import Affine, Identity, Layer, LeakyReLU, ReLU, Sigmoid, Tanh
+from nnxor.network.layers import Affine, Layer
 from nnxor.network.losses import LOSSES
 from nnxor.network.minibatches import batch_of, steps_of, streams
-from nnxor.network.optimizers import Optimizer, optimizer
 from nnxor.protocol import TAIL_PARTS, tail_part
 
 Array = NDArray[np.floating]
@@ -27,19 +28,11 @@ Watch = Callable[[int, float, Array, NDArray[np.bool_]], None]
 def network(condition: Condition, start: Weights) -> list[Layer]:
     """`[Affine, activation, Affine, output]` with the weights of the one network in `start`."""
     W1, b1, W2, b2 = start.astype(condition.numpy_dtype).arrays()
-    at_zero = condition.relu_at_zero
-    activations: dict[str, Layer] = {
-        "relu": ReLU(at_zero),
-        "leaky_relu": LeakyReLU(condition.slope, at_zero),
-        "tanh": Tanh(),
-        "sigmoid": Sigmoid(),
-    }
-    outputs: dict[str, Layer] = {"identity": Identity(), "relu": ReLU(at_zero), "sigmoid": Sigmoid()}
     return [
         Affine(W1[:, :, 0], b1[:, 0] if condition.bias else None),
-        activations[condition.activation],
+        ACTIVATIONS[condition.activation].layer(condition),
         Affine(W2, b2 if condition.bias else None),
-        outputs[condition.output],
+        OUTPUTS[condition.output].layer(condition),
     ]
 
 
@@ -58,8 +51,9 @@ def loss_and_backward(
     Cross-entropy takes the logits, so its gradient enters below the output layer.
     """
     y_pred = forward(layers, X)
-    loss_layer = LOSSES[condition.loss](times)
-    below = 1 if condition.loss == "bce" else 0
+    entry = LOSSES[condition.loss]
+    loss_layer = entry.layer(times)
+    below = 1 if entry.logits else 0
     loss = loss_layer.forward(forward(layers[:-1], X) if below else y_pred, T)
     dout = loss_layer.backward()
     for layer in reversed(layers[: len(layers) - below]):
@@ -78,7 +72,7 @@ def train_epochs(
     X = condition.task.x(condition.numpy_dtype)
     T = condition.task.t(condition.numpy_dtype)[:, None]
     times = condition.task.times
-    move = optimizer(condition)
+    move = Moves(condition)
     for epoch in range(condition.epochs):
         loss, y_pred = loss_and_backward(layers, condition, X, T, times)
         yield epoch, loss, y_pred
@@ -93,10 +87,12 @@ def train_epochs(
             update(layers, condition, move)
 
 
-def update(layers: list[Layer], condition: Condition, move: Optimizer) -> None:
+def update(layers: list[Layer], condition: Condition, move: Moves) -> None:
     """One step of the optimizer, on the gradients that the layers hold."""
     learning_rate = condition.numpy_dtype.type(condition.lr)
-    pairs = [pair for layer in layers if isinstance(layer, Affine) for pair in layer.parameters()]
+    affine = [layer for layer in layers if isinstance(layer, Affine)]
+    pairs = [(layer.W, layer.dW) for layer in affine]
+    pairs += [(layer.b, layer.db) for layer in affine if layer.b is not None]
     parameters, gradients = zip(*pairs, strict=True)
     move.step(parameters, gradients, [learning_rate] * len(pairs))
 
@@ -119,10 +115,10 @@ def final_weights(layers: list[Layer]) -> Weights:
     return Weights(first.W[:, :, None], b1[:, None], last.W, b2)
 
 
-def alive(layers: list[Layer], X: Array) -> NDArray[np.bool_]:
+def alive(condition: Condition, layers: list[Layer], X: Array) -> NDArray[np.bool_]:
     """Whether each hidden unit is active on some row, shape (H,). Smooth units always are."""
     z = layers[0].forward(X)
-    if isinstance(layers[1], Tanh | Sigmoid):
+    if condition.smooth:
         return np.ones(z.shape[1], np.bool_)
     return np.asarray((z > 0).any(axis=0))
 
@@ -143,11 +139,11 @@ def train_one(condition: Condition, start: Weights, seed: int | None = None, wat
     part = tail_part(condition.epochs)
     tail_start = condition.epochs - TAIL_PARTS * part
     X = condition.task.x(condition.numpy_dtype)
-    alive_at_start = alive(layers, X)
+    alive_at_start = alive(condition, layers, X)
     was_dead, revived = ~alive_at_start, np.zeros_like(alive_at_start)
 
     def look(epoch: int) -> NDArray[np.bool_]:
-        now_alive = alive(layers, X)
+        now_alive = alive(condition, layers, X)
         if trace.first_death[0] < 0 and (alive_at_start & ~now_alive).any():
             trace.first_death[0] = epoch
         revived[now_alive & was_dead] = True

@@ -14,7 +14,7 @@ from nnxor.arithmetic import arrays as arithmetic
 from nnxor.condition import Condition
 from nnxor.engines.cycles import Numbers, Table
 from nnxor.engines.square import LANES, Aim, Constants, Seen, square_kernel
-from nnxor.network.losses import error_weight
+from nnxor.network.losses import LOSSES
 
 NO_STEPS = np.empty((0, LANES), np.int64)
 NO_TAIL = np.empty((0, 0, LANES))
@@ -30,7 +30,7 @@ class Walk:
         lr, lr_bias = arithmetic.steps(condition)
         self.constants = Constants(
             t=condition.task.t(dtype),
-            c=number(error_weight(condition.loss, condition.task.n_rows)),
+            c=number(LOSSES[condition.loss].weight(condition.task.n_rows)),
             lr=lr,
             lr_bias=lr_bias,
             slope=number(condition.slope),

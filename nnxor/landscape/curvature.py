@@ -17,7 +17,7 @@ from scipy.special import expit
 
 from nnxor.condition import Condition
 from nnxor.network.draws import Weights
-from nnxor.network.losses import error_weight
+from nnxor.network.losses import LOSSES
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -105,7 +105,7 @@ def row_weights(condition: Condition) -> Array:
 
     A squared loss is ½·Σ c·(p − t)² and cross-entropy −Σ c·(t log p + (1 − t) log(1 − p)).
     """
-    return error_weight(condition.loss, condition.task.n_examples) * condition.task.times.astype(np.float64)
+    return LOSSES[condition.loss].weight(condition.task.n_examples) * condition.task.times.astype(np.float64)
 
 
 def activate(problem: Problem, z: Array) -> tuple[Array, Array, Array]:

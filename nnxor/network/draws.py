@@ -9,21 +9,24 @@ and each counter yields four 64-bit numbers, so any seed is reached at once, con
 one call a unit, and nothing depends on batch, order, worker or engine. Unit 0 is the output
 bias, units 1 ... H are the hidden ones: a width-4 network is the first four units of the
 width-10 one with that seed. Draw 0 is where a training starts, draw 1 what a rescue draws afresh
-and draw 2 how it chooses units (`nnxor.rescue`). Block 0 of a unit holds its bias, its output weight and its weights
-for the inputs 1 and 2, later blocks the further inputs.
+and draw 2 how it chooses units (`nnxor.interventions`). Block 0 of a unit holds its bias, its output
+weight and its weights for the inputs 1 and 2, later blocks the further inputs.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.random import Philox
 from numpy.typing import NDArray
 
-from nnxor.condition import Condition
 from nnxor.network.inits import Distribution, GivenWeights, Init
 from nnxor.protocol import ROOT_SEED
+
+if TYPE_CHECKING:
+    from nnxor.condition import Condition
 
 Array = NDArray[np.floating]
 Uniforms = NDArray[np.float64]

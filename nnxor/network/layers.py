@@ -1,7 +1,7 @@
-"""The layers of the article: each holds its forward rule and, beside it, its gradient.
+"""The readable network of the article: layers that hold their forward rule and, beside it, their gradient.
 
-A batch is a matrix with one row a point: `x` has shape (N, inputs), `dout` (N, outputs). No
-`backward` writes into an array that it was given.
+A batch is a matrix with one row a point: `x` has shape (N, inputs), `dout` (N, outputs). No `backward` writes into an
+array that it was given. The layers of activations and losses stand in their entries.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-from nnxor.network.losses import sigmoid
 
 Array = NDArray[np.floating]
 
@@ -24,6 +22,16 @@ class Layer(Protocol):
 
     def backward(self, dout: Array) -> Array:
         """Gradient with respect to the inputs, from that with respect to the outputs."""
+
+
+class LossLayer(Protocol):
+    """What the layer of every loss can do."""
+
+    def forward(self, y: Array, t: Array) -> float:
+        """The loss of predictions y (or logits) against targets t, both of shape (N, 1)."""
+
+    def backward(self) -> Array:
+        """Gradient with respect to y, shape (N, 1)."""
 
 
 class Affine:
@@ -44,79 +52,7 @@ class Affine:
         self.db = dout.sum(axis=0)
         return dout @ self.W.T
 
-    def parameters(self) -> list[tuple[Array, Array]]:
-        """Each parameter with its gradient, as `backward` left it."""
-        return [(self.W, self.dW)] if self.b is None else [(self.W, self.dW), (self.b, self.db)]
 
-
-class ReLU:
-    """`max(x, 0)`; the derivative at exactly 0 is `at_zero`, 0 or 1."""
-
-    def __init__(self, at_zero: int = 0) -> None:
-        self.at_zero = at_zero
-
-    def forward(self, x: Array) -> Array:
-        """Activations, shape of x."""
-        self.x = x
-        return np.where(x > 0, x, x.dtype.type(0))
-
-    def backward(self, dout: Array) -> Array:
-        """Gradient with respect to x: `dout` where the unit was active, else 0."""
-        active = self.x >= 0 if self.at_zero else self.x > 0
-        return np.where(active, dout, dout.dtype.type(0))
-
-
-class LeakyReLU:
-    """`x` above 0 and `slope * x` below; the derivative at exactly 0 is `slope`, or 1 if `at_zero`."""
-
-    def __init__(self, slope: float, at_zero: int = 0) -> None:
-        self.slope = slope
-        self.at_zero = at_zero
-
-    def forward(self, x: Array) -> Array:
-        """Activations, shape of x."""
-        self.x = x
-        return np.where(x > 0, x, x * x.dtype.type(self.slope))
-
-    def backward(self, dout: Array) -> Array:
-        """Gradient with respect to x: `dout` where the unit was active, else `slope * dout`."""
-        active = self.x >= 0 if self.at_zero else self.x > 0
-        return np.where(active, dout, dout * dout.dtype.type(self.slope))
-
-
-class Tanh:
-    """`tanh(x)`."""
-
-    def forward(self, x: Array) -> Array:
-        """Activations, shape of x."""
-        self.y: Array = np.tanh(x)
-        return self.y
-
-    def backward(self, dout: Array) -> Array:
-        """Gradient with respect to x: `dout` times 1 − tanh²."""
-        return dout * (self.y.dtype.type(1) - self.y * self.y)
-
-
-class Sigmoid:
-    """`1 / (1 + exp(-x))`."""
-
-    def forward(self, x: Array) -> Array:
-        """Activations, shape of x."""
-        self.y = sigmoid(x)
-        return self.y
-
-    def backward(self, dout: Array) -> Array:
-        """Gradient with respect to x: `dout` times σ(1 − σ)."""
-        return dout * (self.y * (self.y.dtype.type(1) - self.y))
-
-
-class Identity:
-    """`x` itself: the output of a network that predicts numbers."""
-
-    def forward(self, x: Array) -> Array:
-        """Activations, shape of x."""
-        return x
-
-    def backward(self, dout: Array) -> Array:
-        """Gradient with respect to x: `dout`."""
-        return dout
+def column(times: NDArray[np.int64] | None, y: Array) -> Array:
+    """How often each row of y counts, as a column."""
+    return np.ones_like(y) if times is None else np.asarray(times, y.dtype)[:, None]

@@ -35,7 +35,7 @@ def test_the_kinds_are_those_of_the_science() -> None:
 
 
 def test_kinds_are_counted_for_each_condition(certified: Path) -> None:
-    found = {each.name["condition"]: each for each in resting(load(certified))}
+    found = {each.name: each for each in resting(load(certified))}
     assert list(found) == ["uniform4", "he4", "uniform10"], "conditions with stuck runs"
     counts = {name: [each.kinds[kind].count for kind in KINDS] for name, each in found.items()}
     assert counts == {"uniform4": [7, 2, 8, 1], "he4": [0, 0, 10, 0], "uniform10": [1, 0, 0, 0]}

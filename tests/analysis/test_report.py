@@ -259,7 +259,7 @@ def test_the_same_results_give_the_same_report(handmade: Path, reported: Path) -
     assert (done.returncode, done.stdout, done.stderr) == (0, f"report: {handmade / 'report.html'}\n", "")
     assert (handmade / "report.html").read_bytes() == (reported / "report.html").read_bytes()
     figures = sorted(path.name for path in (reported / "figures").iterdir())
-    assert len(figures) == 16
+    assert len(figures) == 24
     for name in figures:
         assert (handmade / "figures" / name).read_bytes() == (reported / "figures" / name).read_bytes()
 

@@ -203,7 +203,7 @@ def loss(condition: Condition, weights: Weights) -> np.ndarray:
     z = arithmetic.preactivations(condition, weights)
     a = arithmetic.activations(condition, z)
     s = arithmetic.scores(weights, a)
-    return arithmetic.loss(condition, s, *arithmetic.errors(condition, s))
+    return arithmetic.loss(condition, s, arithmetic.predictions(condition, s))
 
 
 def test_the_parameters_of_a_dead_unit_never_change_again_and_the_dead_only_grow() -> None:

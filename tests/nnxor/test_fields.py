@@ -205,9 +205,10 @@ def plain_adam(gradients: list[float], lr: float, b1: float, b2: float, eps: flo
 
 @given(gradients=st.lists(st.floats(-10, 10), min_size=1, max_size=20))
 def test_adam_and_momentum_are_what_their_papers_say(gradients: list[float]) -> None:
-    from nnxor.network.optimizers import Adam, Momentum
+    from nnxor.engines.batched import Moves
 
-    adam, momentum, p, q = Adam(0.9, 0.999, 1e-8), Momentum(0.9), np.zeros(1), np.zeros(1)
+    adam, momentum = (Moves(Condition(optimizer=name, dtype="float64")) for name in ("adam", "momentum"))
+    p, q = np.zeros(1), np.zeros(1)
     moved = velocity = 0.0
     for g in gradients:
         adam.step([p], [np.array([g])], [np.float64(0.1)])

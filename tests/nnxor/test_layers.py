@@ -7,8 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnxor.network.layers import Affine, Layer, LeakyReLU, ReLU, Sigmoid, Tanh
-from nnxor.network.losses import LOSSES, error_weight
+from nnxor.condition import Condition
+from nnxor.network.activations import ACTIVATIONS
+from nnxor.network.activations.leaky_relu import LeakyReLU
+from nnxor.network.activations.relu import ReLU
+from nnxor.network.layers import Affine, Layer
+from nnxor.network.losses import LOSSES
 
 STEP = 1e-6
 
@@ -25,25 +29,24 @@ def network(seed: int, activation: Layer) -> list[Layer]:
 def loss_of(layers: list[Layer], loss_name: str, x: np.ndarray, t: np.ndarray) -> float:
     for layer in layers:
         x = layer.forward(x)
-    return LOSSES[loss_name](TIMES).forward(x, t)
+    return LOSSES[loss_name].layer(TIMES).forward(x, t)
 
 
-ACTIVATIONS: dict[str, Layer] = {"relu": ReLU(), "leaky_relu": LeakyReLU(0.1), "tanh": Tanh(), "sigmoid": Sigmoid()}
 TIMES = np.array([1, 3, 1, 2, 1])
 
 
 @given(
     seed=st.integers(0, 10**6),
-    loss_name=st.sampled_from(["half_sse", "mse", "bce"]),
+    loss_name=st.sampled_from(list(LOSSES)),
     activation=st.sampled_from(list(ACTIVATIONS)),
 )
 def test_gradients_are_central_differences_away_from_kinks(seed: int, loss_name: str, activation: str) -> None:
-    layers = network(seed, ACTIVATIONS[activation])
+    layers = network(seed, ACTIVATIONS[activation].layer(Condition(slope=0.1)))
     x = np.random.default_rng(seed + 1).normal(size=(5, 2))
     t = np.ones((5, 1))
     if np.abs(layers[0].forward(x)).min() < 100 * STEP:
         return
-    loss = LOSSES[loss_name](TIMES)
+    loss = LOSSES[loss_name].layer(TIMES)
     y = x
     for layer in layers:
         y = layer.forward(y)
@@ -106,19 +109,19 @@ def test_affine_copies_its_parameters_and_may_have_no_bias() -> None:
 
 def test_losses_are_half_the_sum_and_the_mean_and_share_one_form() -> None:
     y, t = np.array([[0.5], [1.0], [0.5], [0.0]]), np.array([[0.0], [1.0], [1.0], [0.0]])
-    assert LOSSES["half_sse"]().forward(y, t) == 0.25
-    assert LOSSES["mse"]().forward(y, t) == 0.125
+    assert LOSSES["half_sse"].layer(None).forward(y, t) == 0.25
+    assert LOSSES["mse"].layer(None).forward(y, t) == 0.125
     for name in ("half_sse", "mse"):
-        loss = LOSSES[name]()
+        loss = LOSSES[name].layer(None)
         value = loss.forward(y, t)
-        assert value == 0.5 * error_weight(name, 4) * np.sum((y - t) ** 2)
-        assert np.array_equal(loss.backward(), error_weight(name, 4) * (y - t))
+        assert value == 0.5 * LOSSES[name].weight(4) * np.sum((y - t) ** 2)
+        assert np.array_equal(loss.backward(), LOSSES[name].weight(4) * (y - t))
 
 
 def test_cross_entropy_is_the_mean_of_the_logarithms_and_bears_any_logit() -> None:
     s, t = np.array([[0.3], [-2.0], [1.5]]), np.array([[0.0], [1.0], [0.25]])
     p = 1 / (1 + np.exp(-s))
-    loss = LOSSES["bce"]()
+    loss = LOSSES["bce"].layer(None)
     assert loss.forward(s, t) == pytest.approx(float(-(t * np.log(p) + (1 - t) * np.log(1 - p)).mean()))
     assert np.allclose(loss.backward(), (p - t) / 3)
-    assert LOSSES["bce"]().forward(np.array([[1000.0], [-1000.0]]), np.array([[0.0], [0.0]])) == 500
+    assert LOSSES["bce"].layer(None).forward(np.array([[1000.0], [-1000.0]]), np.array([[0.0], [0.0]])) == 500

@@ -12,10 +12,14 @@ from hypothesis import strategies as st
 from experiments.study import catalog
 from nnxor import engines
 from nnxor.arithmetic import arrays as arithmetic
-from nnxor.condition import RESCUES, Condition
+from nnxor.condition import Condition
 from nnxor.diagnosis import Columns, diagnose
+from nnxor.interventions import INTERVENTIONS, alive
+from nnxor.interventions.nudge_bias import LIFT
+from nnxor.interventions.redraw_alive import as_many_alive
 from nnxor.network.draws import Weights, draw
-from nnxor.rescue import LIFT, as_many_alive, intervene, onward_condition, train_and_diagnose
+from nnxor.rescue import intervene, onward_condition
+from nnxor.trial import trials
 
 SEEDS = range(100, 196)
 HE = Condition(init=catalog.init("he"), lr=0.2, epochs=300, hidden=5)
@@ -26,16 +30,17 @@ def start(condition: Condition, seeds: range = SEEDS) -> Weights:
     return draw(condition.init, condition.task.n_inputs, condition.hidden, seeds, condition.bias)
 
 
-def alive(condition: Condition, weights: Weights) -> np.ndarray:
-    return arithmetic.any_active(condition, arithmetic.preactivations(condition, weights))
-
-
 def ended(condition: Condition = HE, seeds: range = SEEDS) -> Weights:
     return numba_engine(condition, start(condition, seeds)).weights
 
 
+def trained(engine: engines.Engine, condition: Condition, seeds: range = SEEDS) -> tuple[Weights, Columns]:
+    found = trials(condition, seeds, engine)
+    return found.end, found.columns
+
+
 def rescued(rescue: str, condition: Condition = HE, seeds: range = SEEDS) -> tuple[Weights, Columns]:
-    return train_and_diagnose(numba_engine, replace(condition, rescue=rescue), start(condition, seeds), seeds)
+    return trained(numba_engine, replace(condition, rescue=rescue), seeds)
 
 
 def changed(before: Weights, after: Weights) -> np.ndarray:
@@ -129,7 +134,7 @@ def test_nudge_bias_lifts_a_unit_whose_rows_cannot_be_parted() -> None:
     assert after.b1.ravel() == pytest.approx([LIFT, LIFT, 1])
 
 
-@pytest.mark.parametrize("rescue", RESCUES)
+@pytest.mark.parametrize("rescue", INTERVENTIONS)
 def test_after_a_rescue_of_the_dead_no_unit_is_dead(rescue: str) -> None:
     """True of nudge_bias alone: a fresh draw may be dead, the others leave the dead as they are."""
     after = intervene(replace(HE, rescue=rescue), ended(), SEEDS)
@@ -164,10 +169,10 @@ def test_the_placebo_is_twice_the_epochs_bit_for_bit(condition: Condition) -> No
         assert np.array_equal(columns[name][stuck], values[stuck], equal_nan=values.dtype.kind == "f"), name
 
 
-@pytest.mark.parametrize("rescue", RESCUES)
+@pytest.mark.parametrize("rescue", INTERVENTIONS)
 def test_a_run_that_was_not_stuck_stays_as_it_was(rescue: str) -> None:
     weights, columns = rescued(rescue)
-    plain_weights, plain = train_and_diagnose(numba_engine, HE, start(HE), SEEDS)
+    plain_weights, plain = trained(numba_engine, HE)
     assert "outcome_before" not in plain
     assert np.array_equal(columns["outcome_before"], plain["outcome"])
     rest = ~np.char.startswith(plain["outcome"], "stuck")
@@ -178,17 +183,17 @@ def test_a_run_that_was_not_stuck_stays_as_it_was(rescue: str) -> None:
         assert np.array_equal(a[..., rest], b[..., rest])
 
 
-@pytest.mark.parametrize("rescue", RESCUES)
+@pytest.mark.parametrize("rescue", INTERVENTIONS)
 def test_engines_agree_to_the_bit(rescue: str) -> None:
     condition = replace(HE, rescue=rescue)
-    (w, a), (v, b) = (train_and_diagnose(e, condition, start(HE), SEEDS) for e in (numpy_engine, numba_engine))
+    (w, a), (v, b) = (trained(e, condition) for e in (numpy_engine, numba_engine))
     assert same(a, b)
     for x, y in zip(w.arrays(), v.arrays(), strict=True):
         assert np.array_equal(x, y, equal_nan=True)
         assert np.array_equal(np.signbit(x), np.signbit(y))
 
 
-@pytest.mark.parametrize("rescue", RESCUES)
+@pytest.mark.parametrize("rescue", INTERVENTIONS)
 @given(cut=st.integers(1, len(SEEDS) - 1))
 def test_a_rescue_does_not_depend_on_its_batch(rescue: str, cut: int) -> None:
     condition = replace(HE, epochs=120)
@@ -239,7 +244,7 @@ def test_a_second_start_begins_with_no_memory_and_shuffles_as_the_first_did() ->
     condition = replace(
         HE, output="relu", optimizer="momentum", batch_size=2, lr=0.05, epochs=80, rescue="redraw_all", hidden=3
     )
-    weights, columns = train_and_diagnose(numpy_engine, condition, start(condition), SEEDS)
+    weights, columns = trained(numpy_engine, condition)
     stuck = np.flatnonzero(np.char.startswith(columns["outcome_before"], "stuck"))
     assert len(stuck) > 10
     anew = draw(condition.init, 2, 3, SEEDS, again=1).take(stuck)

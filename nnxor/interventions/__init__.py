@@ -1,0 +1,85 @@
+"""Interventions: what can be done to a run that got stuck (`rescue=NAME`), one module each.
+
+What frees a run that `nothing` leaves stuck has removed a cause. Fresh weights are the second draw of the same seed, so
+that all interventions of a seed share them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnxor.arithmetic import arrays as arithmetic
+from nnxor.network.draws import Weights, initial_weights
+from nnxor.network.inits import GivenWeights
+from nnxor.registry import Registry
+
+if TYPE_CHECKING:
+    from nnxor.condition import Condition
+
+Units = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Intervention:
+    """One of them.
+
+    label: in two to five words; meaning: in a sentence.
+    change: the networks after it, from the condition, the networks and their seeds, which are consecutive.
+    then: fields of the condition that are others while the run trains on.
+    draws: whether fresh weights are drawn, so that each seed gives others.
+    needs_dead: whether it does nothing in a network without dead units.
+    settings: the condition's settings that it makes use of.
+    control: whether the others are compared with it.
+    refusal: why a condition cannot have it, as a clause; the empty text where it can.
+    """
+
+    name: str
+    label: str
+    meaning: str
+    change: Callable[[Condition, Weights, range], Weights]
+    then: Mapping[str, object] = field(default_factory=dict)
+    draws: bool = False
+    needs_dead: bool = False
+    settings: tuple[str, ...] = ()
+    control: bool = False
+    refusal: Callable[[Condition], str] = lambda _: ""
+
+    def refused(self, condition: Condition) -> str:
+        """Why a condition cannot have this intervention, as a clause; the empty text where it can."""
+        if self.draws and isinstance(condition.init, GivenWeights):
+            return f"draws fresh weights, and init={condition.init.name} has none to draw"
+        if self.needs_dead and condition.smooth:
+            return f"needs units that can be dead; activation={condition.activation} has none"
+        return self.refusal(condition)
+
+
+INTERVENTIONS: Registry[Intervention] = Registry("rescue")
+
+
+def alive(condition: Condition, weights: Weights) -> Units:
+    """Whether each unit is active on some row, shape (H, R)."""
+    return arithmetic.any_active(condition, arithmetic.preactivations(condition, weights))
+
+
+def fresh(condition: Condition, seeds: range) -> Weights:
+    """The second draw of these seeds, in the condition's dtype."""
+    return initial_weights(condition, seeds, again=1).astype(condition.numpy_dtype)
+
+
+def redrawn(condition: Condition, weights: Weights, seeds: range, units: Units) -> Weights:
+    """The networks with fresh input weights, bias and output weight in these units, shape (H, R)."""
+    new = fresh(condition, seeds)
+    return Weights(
+        np.where(units, new.W1, weights.W1),
+        np.where(units, new.b1, weights.b1),
+        np.where(units, new.W2, weights.W2),
+        weights.b2,
+    )
+
+
+INTERVENTIONS.discover(__name__, first=("nothing", "redraw_dead", "redraw_alive", "redraw_all", "leaky"))

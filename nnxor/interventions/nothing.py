@@ -1,0 +1,13 @@
+"""nothing: the run trains on, and no more. The placebo."""
+
+from nnxor.interventions import INTERVENTIONS, Intervention
+
+INTERVENTIONS.register(
+    Intervention(
+        name="nothing",
+        label="nothing",
+        meaning="It trains on, and no more: the placebo.",
+        change=lambda _condition, weights, _seeds: weights,
+        control=True,
+    )
+)

@@ -1,0 +1,49 @@
+"""nudge_bias: the bias of every dead unit is lifted until one row is active."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nnxor.arithmetic import arrays as arithmetic
+from nnxor.interventions import INTERVENTIONS, Intervention, alive
+from nnxor.network.draws import Weights
+
+if TYPE_CHECKING:
+    from nnxor.condition import Condition
+
+LIFT = 0.1
+"""Where a dead unit's largest pre-activation is lifted to if its rows cannot be parted."""
+
+
+def nudged(condition: Condition, weights: Weights) -> Weights:
+    """The networks with the bias of every dead unit lifted until one row is active.
+
+    Zero comes to lie midway between the unit's largest pre-activation and the next one that is
+    another number: the row of the largest (or the rows that tie for it) is active, the others are
+    not. Where that leaves the unit dead (all rows equal, or closer than rounding can part), its
+    largest pre-activation is lifted to `LIFT`.
+    """
+    number = condition.numpy_dtype.type
+    dead = ~alive(condition, weights)
+    z = np.stack(arithmetic.preactivations(condition, weights))
+    largest = z.max(axis=0)
+    following = np.where(z < largest, z, -np.inf).max(axis=0)
+    middle = number(0.5) * (largest + following)
+    lifted = replace(weights, b1=np.where(dead & np.isfinite(middle), weights.b1 - middle, weights.b1))
+    still = ~alive(condition, lifted)
+    return replace(lifted, b1=np.where(still, weights.b1 - largest + number(LIFT), lifted.b1))
+
+
+INTERVENTIONS.register(
+    Intervention(
+        name="nudge_bias",
+        label="lifting the dead units' biases",
+        meaning="The bias of every dead unit is lifted until one row is active.",
+        change=lambda condition, weights, _seeds: nudged(condition, weights),
+        needs_dead=True,
+        refusal=lambda c: "" if c.bias else "lifts biases; bias=false has none; allowed: bias=true",
+    )
+)

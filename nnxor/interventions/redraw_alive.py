@@ -1,0 +1,39 @@
+"""redraw_alive: as many live units get fresh weights as there are dead ones, chosen by the seed. The control."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nnxor.interventions import INTERVENTIONS, Intervention, Units, alive, redrawn
+from nnxor.network.draws import Weights, uniforms
+
+if TYPE_CHECKING:
+    from nnxor.condition import Condition
+
+CHOICE = 2
+"""Number of the draw that chooses among live units; 0 is where a training starts, 1 gives fresh weights."""
+
+
+def as_many_alive(condition: Condition, weights: Weights, seeds: range) -> Units:
+    """As many live units as the network has dead ones, or all of them if they are fewer, shape (H, R)."""
+    live = alive(condition, weights)
+    lot = np.stack([uniforms(h + 1, 0, seeds, CHOICE)[:, 0] for h in range(condition.hidden)])
+    place = np.argsort(np.argsort(np.where(live, lot, 1.0), axis=0, kind="stable"), axis=0)
+    return np.asarray(live & (place < (~live).sum(axis=0)))
+
+
+INTERVENTIONS.register(
+    Intervention(
+        name="redraw_alive",
+        label="as many fresh live units",
+        meaning="As many live units get fresh weights as there are dead ones (all where fewer live): the control.",
+        change=lambda condition, weights, seeds: redrawn(
+            condition, weights, seeds, as_many_alive(condition, weights, seeds)
+        ),
+        draws=True,
+        needs_dead=True,
+        control=True,
+    )
+)

@@ -1,0 +1,13 @@
+"""redraw_all: every parameter is drawn afresh, the output bias too."""
+
+from nnxor.interventions import INTERVENTIONS, Intervention, fresh
+
+INTERVENTIONS.register(
+    Intervention(
+        name="redraw_all",
+        label="a fresh network",
+        meaning="Every parameter is drawn afresh, the output bias too.",
+        change=lambda condition, _weights, seeds: fresh(condition, seeds),
+        draws=True,
+    )
+)

@@ -1,0 +1,14 @@
+"""redraw_dead: every dead unit gets a fresh bias, input weights and output weight from the init."""
+
+from nnxor.interventions import INTERVENTIONS, Intervention, alive, redrawn
+
+INTERVENTIONS.register(
+    Intervention(
+        name="redraw_dead",
+        label="fresh dead units",
+        meaning="Every dead unit gets a fresh bias, input weights and output weight from the init.",
+        change=lambda condition, weights, seeds: redrawn(condition, weights, seeds, ~alive(condition, weights)),
+        draws=True,
+        needs_dead=True,
+    )
+)

@@ -1,0 +1,85 @@
+"""The traps of XOR that have names, and their levels in the loss that a condition trains on.
+
+A ReLU network with biases that is stuck on XOR gives one prediction to rows of different targets: to two of them,
+to three, or to all four, and fits the others. Half the sum of squared errors is then 1/4, 1/3 or 1/2, and so the traps
+are called, whatever the loss: under another one the same rows share the best constant for them, at another level.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from fractions import Fraction
+from functools import lru_cache
+
+from nnxor.condition import Condition
+from nnxor.network.tasks import Task
+
+
+@dataclass(frozen=True)
+class Trap:
+    """A trap: its name ('1/4', the same under every loss), its level in the loss, and how many rows it merges."""
+
+    name: str
+    level: float
+    rows: int
+
+    @property
+    def outcome(self) -> str:
+        """The outcome of runs that are stuck there: 'stuck_1/4'."""
+        return f"stuck_{self.name}"
+
+
+MERGED = {"1/4": 2, "1/3": 3, "1/2": 4}
+"""The named traps, and how many rows share one wrong prediction there."""
+
+
+def traps(condition: Condition) -> tuple[Trap, ...]:
+    """The named traps of a condition, the lowest first; none where the task is no XOR or its levels are others.
+
+    The task may have any inputs and targets as long as its four rows are the corners of a parallelogram with one
+    target at either end of each diagonal. Activations other than relu, a network without biases and a squared loss
+    behind an output function rest at levels of their own, which have no names.
+    """
+    if condition.activation != "relu" or not condition.bias or not is_xor_shaped(condition.task):
+        return ()
+    if condition.loss == "bce":
+        return _entropies() if set(condition.task.targets) == {0, 1} else ()
+    return _squares(condition.task, condition.loss) if condition.output == "identity" else ()
+
+
+@lru_cache
+def is_xor_shaped(task: Task) -> bool:
+    """Whether the task is XOR but for an affine map of inputs and targets and for the order of its rows."""
+    if task.n_rows != 4 or task.n_inputs != 2 or task.multiplicities is not None or len(set(task.targets)) != 2:
+        return False
+    low = [x for x, t in zip(task.inputs, task.targets, strict=True) if t == min(task.targets)]
+    high = [x for x, t in zip(task.inputs, task.targets, strict=True) if t == max(task.targets)]
+    if len(low) != 2:
+        return False
+    (a, b), (c, d) = low, high
+    sides = [[Fraction(corner[i]) - Fraction(a[i]) for i in (0, 1)] for corner in (c, d, b)]
+    is_closed = all(sides[0][i] + sides[1][i] == sides[2][i] for i in (0, 1))
+    return is_closed and sides[0][0] * sides[1][1] != sides[0][1] * sides[1][0]
+
+
+@lru_cache
+def _squares(task: Task, loss: str) -> tuple[Trap, ...]:
+    """Under ½·Σ c·(y − t)²: k rows of two targets that are d apart, merged, cost c·d²·(k // 2)·(k − k // 2)/(2k)."""
+    apart = Fraction(max(task.targets)) - Fraction(min(task.targets))
+    weight = Fraction(1) if loss == "half_sse" else Fraction(2, task.n_examples)
+    return tuple(
+        Trap(name, float(weight * apart**2 * (k // 2) * (k - k // 2) / (2 * k)), k) for name, k in MERGED.items()
+    )
+
+
+@lru_cache
+def _entropies() -> tuple[Trap, ...]:
+    """Under the mean cross-entropy: k merged rows cost their share of the rows times the entropy of their targets."""
+    found = []
+    with localcontext() as context:
+        context.prec = 40
+        for name, k in MERGED.items():
+            parts = [Decimal(part) / k for part in (k // 2, k - k // 2)]
+            found.append(Trap(name, float(-Decimal(k) / 4 * sum(p * p.ln() for p in parts)), k))
+    return tuple(found)

@@ -1,0 +1,155 @@
+"""What an activation, a loss and an optimizer are: everything that anybody asks of one stands in its entry.
+
+An entry is a module in `activations`, `losses` or `optimizers`. Its rules are functions over numbers
+(`nnxor.arithmetic.numbers`), so that one definition serves every fast engine; the readable layer beside them is the
+independent check. `k` holds the settings of a condition that the entry uses (`Uses.k`): the real ones as numbers of the
+training's dtype, the others (`relu_at_zero`) as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnxor.arithmetic.numbers import Number
+from nnxor.network.layers import Layer, LossLayer
+from nnxor.registry import Registry
+
+Settings = Any
+"""A condition, or whatever else holds the fields that an entry uses under their names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uses:
+    """A name, how figures and sentences call it, and the fields of a condition that it uses."""
+
+    name: str
+    label: str
+    settings: tuple[str, ...] = ()
+
+    def numbers(self, condition: Settings) -> dict[str, float]:
+        """The real numbers of `k`, not yet rounded to a dtype: settings, and what follows from them."""
+        values = {setting: getattr(condition, setting) for setting in self.settings}
+        return {setting: value for setting, value in values.items() if isinstance(value, float)}
+
+    def flags(self, condition: Settings) -> dict[str, Any]:
+        """The rest of `k`: settings that choose between rules."""
+        values = {setting: getattr(condition, setting) for setting in self.settings}
+        return {setting: value for setting, value in values.items() if not isinstance(value, float)}
+
+    def k(self, condition: Settings, number: Callable[[float], Number] = float) -> SimpleNamespace:
+        """The settings, each real one made a number by `number`."""
+        numbers = {name: number(value) for name, value in self.numbers(condition).items()}
+        return SimpleNamespace(**numbers, **self.flags(condition))
+
+
+def _never(_: Settings) -> bool:
+    return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activation(Uses):
+    """An activation function. An output function is one that may stand at the output.
+
+    layer(condition): the readable layer.
+    value(z, k): the activation of a pre-activation z.
+    back(z, a, g, k): the gradient with respect to z, from z, a = value(z, k) and the gradient g with respect to a.
+    second(z, a, k): the second derivative.
+    slopes(condition): of a piecewise linear one, its slopes below and above its only kink, at 0; None of smooth ones.
+    can_die: whether a unit that is not above 0 on any row is dead, that is adds nothing.
+    dead_rest(condition): whether the gradient of a dead unit is exactly 0.
+    hidden, output: where it may stand.
+    half_at: as an output: the score at which the prediction is ½, where success asks the score and not the prediction.
+    """
+
+    layer: Callable[[Settings], Layer]
+    value: Callable[[Number, Settings], Number]
+    back: Callable[[Number, Number, Number, Settings], Number]
+    second: Callable[[Number, Number, Settings], Number]
+    slopes: Callable[[Settings], tuple[float, float]] | None = None
+    can_die: bool = False
+    dead_rest: Callable[[Settings], bool] = _never
+    hidden: bool = True
+    output: bool = False
+    half_at: float | None = None
+
+    @property
+    def smooth(self) -> bool:
+        """Whether it has no kink: none of its units is dead or linear."""
+        return self.slopes is None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loss(Uses):
+    """A loss: a sum over the rows, each with a weight c.
+
+    layer: the readable layer, made with how often each row counts.
+    weight(n_examples): the factor c of each example.
+    row(s, y, t, c): a row's term of the loss, and its gradient, from its score s, prediction y and target t.
+    whole(total): the loss, from the sum of the terms.
+    second(y, c): a row's second derivative with respect to what the gradient is with respect to.
+    logits: whether the gradient is that with respect to the score, and not to the prediction: the loss is one of
+        probabilities, so that the output is a sigmoid and targets lie between 0 and 1.
+    """
+
+    layer: Callable[[NDArray[np.int64] | None], LossLayer]
+    weight: Callable[[int], float]
+    row: Callable[[Number, Number, Number, Number], tuple[Number, Number]]
+    whole: Callable[[Number], Number]
+    second: Callable[[Number, Number], Number]
+    logits: bool = False
+
+
+def _no_memory(_: float) -> tuple[float, ...]:
+    return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimizer(Uses):
+    """How a parameter moves, given its gradient.
+
+    step(p, g, memory, rate, k, left): the parameter and its memory after a step, from its gradient g and the learning
+        rate; left[i] is 1 − β^t for the i-th of `powers`, where t counts the steps from 1.
+    start(rate): what a parameter remembers before the first step, a number each.
+    powers: settings of which the step needs the t-th power; it is computed in double precision.
+    rests: whether a parameter stays as it is while its gradient is 0, whatever happened before.
+    """
+
+    step: Callable[..., tuple[Number, tuple[Number, ...]]]
+    start: Callable[[float], tuple[float, ...]] = _no_memory
+    powers: tuple[str, ...] = ()
+    rests: bool = False
+
+    @property
+    def memory(self) -> int:
+        """How many numbers it remembers of each parameter."""
+        return len(self.start(1.0))
+
+    @property
+    def autonomous(self) -> bool:
+        """Whether the next parameters and memory follow from the present ones alone, whatever the epoch."""
+        return not self.powers
+
+
+ACTIVATIONS: Registry[Activation] = Registry("activation")
+"""The activations of hidden units."""
+
+OUTPUTS: Registry[Activation] = Registry("output")
+"""The output functions."""
+
+LOSSES: Registry[Loss] = Registry("loss")
+
+OPTIMIZERS: Registry[Optimizer] = Registry("optimizer")
+
+
+def register(activation: Activation) -> Activation:
+    """Register an activation wherever it may stand."""
+    for registry, stands in ((ACTIVATIONS, activation.hidden), (OUTPUTS, activation.output)):
+        if stands:
+            registry.register(activation)
+    return activation

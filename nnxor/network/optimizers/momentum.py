@@ -1,0 +1,28 @@
+"""Gradient descent with momentum: v ← μ·v + g, p ← p − lr·v.
+
+Polyak 1964; Rumelhart, Hinton & Williams 1986, for a constant learning rate.
+"""
+
+from __future__ import annotations
+
+from nnxor.arithmetic.numbers import Number
+from nnxor.network.entries import OPTIMIZERS, Optimizer, Settings
+
+
+def step(
+    p: Number, g: Number, memory: tuple[Number, ...], rate: Number, k: Settings, left: tuple[Number, ...]
+) -> tuple[Number, tuple[Number, ...]]:
+    """One step of one parameter; the memory is its velocity."""
+    velocity = memory[0] * k.momentum + g
+    return p - rate * velocity, (velocity,)
+
+
+OPTIMIZERS.register(
+    Optimizer(
+        name="momentum",
+        label="gradient descent with momentum",
+        settings=("momentum",),
+        step=step,
+        start=lambda rate: (0.0,),
+    )
+)

@@ -1,0 +1,49 @@
+"""What one training is; read this first.
+
+A training is drawn, trained and diagnosed. If it is stuck and its condition has a rescue, it is interfered with and
+trained on. If a certificate is asked for, it says what kind of point a stuck run rests at. All of it is done for many
+trainings of one condition at once, one for each seed: arrays hold them along their last axis.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnxor.condition import Condition
+from nnxor.diagnosis import Columns, diagnose
+from nnxor.engines import Engine
+from nnxor.landscape.certificate import certify
+from nnxor.network.draws import Weights, initial_weights
+from nnxor.rescue import is_stuck, onward_condition, rescue
+
+
+@dataclass(frozen=True)
+class Trials:
+    """R trainings: the weights where they started and where they ended, and what is recorded of each."""
+
+    start: Weights
+    end: Weights
+    columns: Columns
+
+
+def trials(condition: Condition, seeds: range, train: Engine, certified: bool = False) -> Trials:
+    """Train the networks of consecutive seeds with an engine, and say what became of them."""
+    start = initial_weights(condition, seeds)
+    trained = train(condition, start, seeds)
+    end, columns = trained.weights, diagnose(condition, start, trained)
+    if condition.rescue is not None:
+        end, columns = rescue(condition, seeds, start, trained, columns, train)
+    if certified:
+        columns = {**columns, "minimum": kinds(condition, end, columns)}
+    return Trials(start, end, columns)
+
+
+def kinds(condition: Condition, end: Weights, columns: Columns) -> np.ndarray:
+    """The kind of point that each stuck run rests at (`nnxor.landscape.certificate`), '' for the others, shape (R,)."""
+    found = np.full(end.n_networks, "", dtype="<U7")
+    stuck = np.flatnonzero(is_stuck(columns))
+    if len(stuck):
+        found[stuck] = certify(onward_condition(condition), end.take(stuck)).kind
+    return found

@@ -1,0 +1,210 @@
+"""The project's own functions: near the true values, monotone, symmetric, and the same bits in NumPy and Numba."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import pytest
+from mpmath import libmp
+
+from nnxor.arithmetic import functions
+from nnxor.arithmetic.numbers import Number, Symbol, Tape
+
+PRECISION = 90
+POINTS = 100_000
+DTYPES = (np.float32, np.float64)
+
+
+def _exp(x: tuple, precision: int) -> tuple:
+    return libmp.mpf_exp(libmp.from_float(min(2000.0, max(-2000.0, libmp.to_float(x)))), precision)  # beyond: inf and 0
+
+
+def _sigmoid(x: tuple, precision: int) -> tuple:
+    below = libmp.mpf_add(libmp.fone, _exp(libmp.mpf_neg(x), precision), precision)
+    return libmp.mpf_div(libmp.fone, below, precision)
+
+
+def _expm1(x: tuple, precision: int) -> tuple:
+    lost = max(0, -(x[2] + x[3]))  # |x| < 2^-lost
+    if lost > precision:
+        return x
+    return libmp.mpf_sub(_exp(x, precision + lost), libmp.fone, precision)
+
+
+def _log1p(x: tuple, precision: int) -> tuple:
+    lost = max(0, -(x[2] + x[3]))
+    return x if lost > precision else libmp.mpf_log(libmp.mpf_add(libmp.fone, x), precision + lost)
+
+
+class Law(NamedTuple):
+    """A function: its true value, where it is defined, and where its pieces meet."""
+
+    true: Callable[[tuple, int], tuple]
+    low: float
+    high: float
+    seams: tuple[float, ...] = ()
+    monotone: bool = True
+
+
+HALVES = tuple(np.log(2) * (np.arange(-40, 40) + 0.5))
+LAWS = {
+    "exp": Law(_exp, -np.inf, np.inf, HALVES),
+    "exp_below_one": Law(_exp, -np.inf, 0.0, HALVES),
+    "expm1": Law(_expm1, -np.inf, np.inf, HALVES),
+    "sigmoid": Law(_sigmoid, -np.inf, np.inf, HALVES),
+    "tanh": Law(libmp.mpf_tanh, -np.inf, np.inf, (*np.divide(HALVES, 2), 0.55, -0.55)),
+    "log": Law(libmp.mpf_log, 0.0, np.inf, tuple(2.0 ** np.arange(-30.5, 30))),
+    "log1p": Law(_log1p, -1.0, np.inf, (0.25, -0.25, *(2.0 ** np.arange(-0.5, 30) - 1))),
+    "log1p_unit": Law(_log1p, 0.0, 1.0, (), monotone=False),
+}
+
+
+def edges(dtype: type) -> np.ndarray:
+    limits = np.finfo(dtype)
+    positive = [limits.smallest_subnormal, limits.smallest_normal, limits.max, 1.0, limits.eps, 0.0]
+    ends = [np.log(float(limits.max)), -np.log(float(limits.smallest_subnormal))]
+    near = np.array([*positive, *ends], dtype)
+    with np.errstate(all="ignore"):
+        near = np.concatenate([near, np.nextafter(near, dtype(np.inf)), np.nextafter(near, dtype(0))])
+    return np.concatenate([near, -near])
+
+
+def sample(law: Law, dtype: type, n: int = POINTS) -> np.ndarray:
+    """Edges, numbers of all sizes by their bits, and numbers of ordinary sizes; all in the function's domain."""
+    rng = np.random.default_rng(11)
+    bits = rng.integers(0, 2 ** (8 * np.dtype(dtype).itemsize), n, dtype=np.uint64)
+    every = bits.astype(f"u{np.dtype(dtype).itemsize}").view(dtype)
+    usual = rng.uniform(-1, 1, 6 * n) * 10.0 ** rng.uniform(-9, 2.9, 6 * n)
+    x = np.concatenate([edges(dtype), every[: n // 5], usual.astype(dtype)])
+    x = x[np.isfinite(x) & (x > law.low) & (x < law.high) | (x == law.high)]
+    return x[: n + 100]
+
+
+def evaluate(name: str, x: np.ndarray) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        result = getattr(functions, name)(x)
+    assert result.dtype == x.dtype
+    return np.asarray(result)
+
+
+def errors(name: str, x: np.ndarray) -> np.ndarray:
+    """Distance from the true value in units in the last place of that value; what overflows must be infinite."""
+    dtype, true = x.dtype.type, LAWS[name].true
+    limits = np.finfo(dtype)
+    smallest = int(np.log2(float(limits.smallest_normal)))
+    found = evaluate(name, x)
+    distances = np.empty(len(x))
+    for i, (argument, value) in enumerate(zip(x.tolist(), found.tolist(), strict=True)):
+        exact = true(libmp.from_float(argument), PRECISION)
+        if np.isinf(value):
+            distances[i] = 0 if libmp.to_float(libmp.mpf_shift(exact, -1)) >= float(limits.max) / 2 else np.inf
+            continue
+        exponent = max(exact[2] + exact[3] - 1, smallest) if exact[1] else smallest
+        difference = libmp.mpf_sub(libmp.from_float(value), exact, PRECISION)
+        distances[i] = abs(libmp.to_float(libmp.mpf_shift(difference, limits.nmant - exponent)))
+    return distances
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", LAWS)
+def test_results_are_within_two_units_in_the_last_place(name: str, dtype: type) -> None:
+    x = sample(LAWS[name], dtype)
+    assert len(x) >= POINTS
+    distances = errors(name, x)
+    worst = int(np.argmax(distances))
+    assert distances[worst] <= 2.0, (x[worst], distances[worst])
+
+
+def consecutive(around: float, dtype: type, n: int = 2000) -> np.ndarray:
+    """Some 2 n consecutive numbers around one, in ascending order."""
+    integer = f"i{np.dtype(dtype).itemsize}"
+    start = np.array(around, dtype).view(integer)
+    return np.sort((start + np.arange(-n, n).astype(integer)).view(dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", [name for name, law in LAWS.items() if law.monotone])
+def test_results_never_fall_where_arguments_rise(name: str, dtype: type) -> None:
+    law = LAWS[name]
+    rng = np.random.default_rng(3)
+    places = [*law.seams, *(rng.uniform(-1, 1, 300) * 10 ** rng.uniform(-3, 2, 300))]
+    stretches = [consecutive(place, dtype) for place in places if law.low < place < law.high]
+    assert len(stretches) > 100
+    for x in (*stretches, np.sort(sample(law, dtype))):
+        y = evaluate(name, x[(x >= law.low) & (x <= law.high)])
+        assert (y[1:] >= y[:-1]).all(), x[:1]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_edges(dtype: type) -> None:
+    x = np.array([-np.inf, np.inf, np.nan], dtype)
+    expected = {"exp": [0, np.inf], "expm1": [-1, np.inf], "sigmoid": [0, 1], "tanh": [-1, 1], "log": [np.nan, np.inf]}
+    expected |= {"log1p": [np.nan, np.inf], "exp_below_one": [0]}
+    for name, limits in expected.items():
+        ends = [-np.inf, np.inf, np.nan] if len(limits) == 2 else [-np.inf, np.nan]
+        np.testing.assert_array_equal(evaluate(name, np.array(ends, dtype)), np.array([*limits, np.nan], dtype), name)
+    zero = np.array([0.0, -0.0], dtype)
+    for name, at_zero in {"exp": 1, "exp_below_one": 1, "expm1": 0, "tanh": 0, "log1p": 0, "sigmoid": 0.5}.items():
+        np.testing.assert_array_equal(evaluate(name, zero), np.full(2, at_zero, dtype), name)
+    np.testing.assert_array_equal(evaluate("log", zero), np.full(2, -np.inf, dtype))
+    np.testing.assert_array_equal(evaluate("log", np.array([1, -1], dtype)), np.array([0, np.nan], dtype))
+    np.testing.assert_array_equal(evaluate("log1p", np.array([-1, -2], dtype)), np.array([-np.inf, np.nan], dtype))
+    assert x.dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_tanh_is_odd_and_sigmoids_of_opposite_numbers_sum_to_one(dtype: type) -> None:
+    x = sample(LAWS["tanh"], dtype)
+    assert (evaluate("tanh", -x) == -evaluate("tanh", x)).all()
+    total = evaluate("sigmoid", x).astype(np.float64) + evaluate("sigmoid", -x)
+    assert (np.abs(total - 1) <= 2 * np.finfo(dtype).eps).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", LAWS)
+def test_numba_gives_the_same_bits(name: str, dtype: type) -> None:
+    x = sample(LAWS[name], dtype, 20_000)
+    compiled = numba.vectorize(nopython=True)(printed(getattr(functions, name), dtype))
+    integer = f"i{np.dtype(dtype).itemsize}"
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(compiled(x).view(integer), evaluate(name, x).view(integer))
+
+
+def printed(function: Callable[[Number], Number], dtype: type) -> Callable[[float], float]:
+    """The function as a program of scalars: what its tape says, a line an operation."""
+    tape = Tape(np.dtype(dtype))
+    result = function(tape.input("x"))
+    names: dict[int, str] = {}
+
+    def name(symbol: Symbol) -> str:
+        if symbol.operation == "constant":
+            return f"number({symbol.arguments[0]!r})"
+        return "x" if symbol.operation == "input" else names[id(symbol)]
+
+    lines = []
+    for i, symbol in enumerate(tape.results):
+        a = [name(argument) for argument in symbol.arguments]
+        forms = {"neg": "-{}", "where": "{1} if {0} else {2}", "abs": "abs({})"}
+        forms |= {"power_of_two": "number(ldexp(1.0, int({})))", "exponent": "number(frexp({})[1] - 1)"}
+        names[id(symbol)] = f"t{i}"
+        lines.append(f"    t{i} = " + forms.get(symbol.operation, f"{{}} {symbol.operation} {{}}").format(*a))
+    scope: dict[str, Callable[[float], float]] = {}
+    head = "from math import frexp, ldexp, inf, nan\nimport numpy as np\n"
+    source = f"{head}number = np.{np.dtype(dtype).name}\ndef program(x):\n" + "\n".join(lines)
+    exec(f"{source}\n    return {names[id(result)]}", scope)
+    return scope["program"]
+
+
+@pytest.mark.parametrize("name", ["tanh", "log"])
+def test_polynomials_are_what_the_fits_give(name: str) -> None:
+    spec = importlib.util.spec_from_file_location("fits", Path(__file__).with_name("fits.py"))
+    assert spec is not None and spec.loader is not None
+    fits = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(fits)
+    for dtype, constants in ((np.float32, functions.SINGLE), (np.float64, functions.DOUBLE)):
+        np.testing.assert_array_equal(np.array(fits.fit(name, dtype), dtype), np.array(getattr(constants, name), dtype))

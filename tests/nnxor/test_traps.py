@@ -1,0 +1,60 @@
+"""The named traps: each known one has its level in the condition's own loss, and one name under all of them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from experiments.study import catalog
+from nnxor.condition import Condition
+from nnxor.landscape.levels import levels
+from nnxor.landscape.traps import is_xor_shaped, traps
+from nnxor.network.tasks import XOR, Task
+
+SIGNS = Task("signs", ((-1, -1), (-1, 1), (1, -1), (1, 1)), (-1, 1, 1, -1))
+LN2 = math.log(2)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, [1 / 4, 1 / 3, 1 / 2]),
+        ({"loss": "mse"}, [1 / 8, 1 / 6, 1 / 4]),
+        ({"loss": "bce", "output": "sigmoid"}, [LN2 / 2, 0.75 * (math.log(3) - 2 / 3 * LN2), LN2]),
+        ({"task": SIGNS}, [1, 4 / 3, 2]),
+    ],
+)
+def test_every_loss_has_the_same_three_traps_at_levels_of_its_own(
+    fields: dict[str, Any], expected: list[float]
+) -> None:
+    condition = replace(Condition(), **fields)
+    found = traps(condition)
+    assert [trap.name for trap in found] == ["1/4", "1/3", "1/2"]
+    assert [trap.outcome for trap in found] == ["stuck_1/4", "stuck_1/3", "stuck_1/2"]
+    assert [trap.level for trap in found] == pytest.approx(expected, abs=1e-15)
+    enumerated = levels(condition.task, condition.loss, 4)[1:]
+    assert [level.value for level in enumerated] == pytest.approx([trap.level for trap in found], abs=1e-9)
+    assert [{len(group) for rest in level.rests for group in rest.merged} for level in enumerated] == [{2}, {3}, {4}]
+
+
+def test_xor_is_known_by_its_shape_and_not_by_its_name() -> None:
+    assert is_xor_shaped(XOR)
+    assert is_xor_shaped(catalog.task("xnor"))
+    assert is_xor_shaped(Task("turned", ((0, 0), (2, 1), (1, 2), (3, 3)), (5, 7, 7, 5)))
+    assert is_xor_shaped(Task("sorted", ((0, 0), (1, 1), (0, 1), (1, 0)), (0, 0, 1, 1)))
+    assert not is_xor_shaped(catalog.task("and"))
+    assert not is_xor_shaped(catalog.task("parity3"))
+    assert not is_xor_shaped(Task("lines", XOR.inputs, (0, 0, 1, 1)))
+    assert not is_xor_shaped(Task("bent", ((0, 0), (0, 1), (1, 0), (1, 2)), XOR.targets))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"bias": False}, {"activation": "leaky_relu"}, {"activation": "tanh"}, {"output": "sigmoid"}],
+    ids=str,
+)
+def test_networks_that_rest_at_levels_of_their_own_have_no_named_traps(fields: dict[str, Any]) -> None:
+    assert traps(replace(Condition(), **fields)) == ()
