@@ -182,13 +182,12 @@ def scan(path: Path) -> dict[str, Held]:
         table = file.read(["condition", "kind", "seed", "count"])
     key, kind = (pc.dictionary_encode(table[name].combine_chunks().cast(pa.string())) for name in ("condition", "kind"))
     codes, names = key.indices.to_numpy(), key.dictionary.to_pylist()
-    runs, seeds = (
-        pc.equal(kind.dictionary_decode(), name).to_numpy(zero_copy_only=False) for name in ("runs", "seeds")
-    )
+    kinds = kind.dictionary_decode()
+    runs, seeds = (pc.equal(kinds, name).to_numpy(zero_copy_only=False) for name in ("runs", "seeds"))
     seed, count = (pc.fill_null(table[name], -1).to_numpy() for name in ("seed", "count"))
     found: dict[str, Held] = {}
     row = 0
-    bounds = np.flatnonzero(np.diff(codes, prepend=-1, append=-1)) if len(codes) else []
+    bounds = np.flatnonzero(np.diff(codes, prepend=-1, append=-1))
     for first, last in itertools.pairwise(int(bound) for bound in bounds):
         part = slice(first, last)
         chosen, spans = runs[part], seeds[part]

@@ -55,8 +55,7 @@ def read_manifest(folder: Path, ways_out: str) -> dict[str, Any] | None:
 def check_shape(content: dict[str, Any], path: Path, ways_out: str) -> None:
     """InputError unless a manifest holds what this version writes, with the ways out."""
     wrong = [name for name, shape in SHAPE.items() if name not in content or not fits(content[name], shape)]
-    seeds = content.get("seeds")
-    if not wrong and not (len(seeds) == 2 and 0 <= seeds[0] < seeds[1] <= 2**63):
+    if not wrong and not (len(content["seeds"]) == 2 and 0 <= content["seeds"][0] < content["seeds"][1] <= 2**63):
         wrong = ["seeds"]
     if wrong:
         raise InputError(f"{path} is damaged: {wrong[0]} is {_short(content.get(wrong[0]))}; {ways_out}")

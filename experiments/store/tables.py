@@ -37,7 +37,6 @@ from experiments.store.files import flush, sha256_of
 from experiments.store.parts import NotAPartError, Part
 from experiments.study.batches import Spans, merge, subtract
 from experiments.study.study import Study
-from nnxor.condition import Condition
 
 TRIALS, COUNTS = "trials.parquet", "counts.parquet"
 
@@ -168,7 +167,7 @@ def write(
             if whole and merge([seeds for seeds, _ in segments]) != [study.seeds_of(condition)]:
                 raise RunError(f"{folder}: trainings of {condition.text()} are missing; run the same command again")
             new = []
-            for rows, counted in _rows(condition, segments, mine, old.get(TRIALS)):
+            for rows, counted in _rows(segments, mine, old.get(TRIALS)):
                 new.extend(counted)
                 if TRIALS in writers:
                     writers[TRIALS].add(with_condition(rows, condition, of_trials))
@@ -193,7 +192,7 @@ def _segments(held: Held, parts: list[Part]) -> list[tuple[range, Part | None]]:
 
 
 def _rows(
-    condition: Condition, segments: list[tuple[range, Part | None]], held: Held, old: Slices | None
+    segments: list[tuple[range, Part | None]], held: Held, old: Slices | None
 ) -> Iterator[tuple[pa.Table, list[pa.Table]]]:
     """A condition's rows in order, piece by piece, and the counts of those that no table counts yet."""
     for seeds, part in segments:
