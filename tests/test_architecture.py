@@ -56,7 +56,7 @@ def test_omegaconf_and_hydra_stop_at_the_entry_points() -> None:
 
 
 def test_only_what_ends_with_tables_and_figures_calls_the_analysis() -> None:
-    """The end of a run, the choice of its exemplars, one training's figures, the comparison, the audit and the benchmark."""
+    """The end of a run and its exemplars, one training's figures, the comparison, the audit and the benchmark."""
     users = {path.name for path in (ROOT / "experiments").rglob("*.py") if "analysis" in imports(path)}
     assert users == {"run.py", "exemplars.py", "compare.py", "train.py", "benchmark.py", "audit.py"}
 

@@ -159,25 +159,29 @@ class ResultFolder:
     def _scan_tables(self) -> None:
         """See what the tables hold; RunError unless each is what the manifest says, nothing where there are none."""
         files = self._manifest().get("files", {})
-        names = tables.names(self.study.record)
-        if not any(_lies(self.path / name) for name in names):
+        found = {name: self._find(name, files.get(name)) for name in tables.names(self.study.record)}
+        if not any(found.values()):
             return
-        for name in names:
-            self._find(name, files.get(name))
-        path = self._find(tables.COUNTS, files.get(tables.COUNTS))
+        for name, place in found.items():
+            if place is None:
+                raise RunError(f"{self.path / name} is missing; {WAYS_OUT}")
+        path = found[tables.COUNTS]
+        assert path is not None
         try:
             self._held = counts.scan(path)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise RunError(f"{path} is damaged ({first_line(error)}); {WAYS_OUT}") from None
 
-    def _find(self, name: str, sha256: str | None) -> Path:
-        """The table of that name and hash, which a killed run may not have put in its place yet."""
+    def _find(self, name: str, sha256: str | None) -> Path | None:
+        """The table of that name and hash, which a killed run may not have put in its place yet; None without one."""
         path = self.path / name
         for place in (path, tables.beside(path)):
             if sha256 and is_regular(place) and sha256_of(place) == sha256:
                 return place
-        why = "is not what manifest.json says: it was altered" if _lies(path) else "is missing"
-        raise RunError(f"{path} {why}; python -m experiments.verify looks closer; {WAYS_OUT}")
+        if os.path.lexists(path):
+            why = "is not what manifest.json says: it was altered; python -m experiments.verify looks closer"
+            raise RunError(f"{path} {why}; {WAYS_OUT}")
+        return None
 
     def _scan_parts(self) -> None:
         self._parts, self._failed_parts, self.left_aside = {}, [], []
@@ -347,11 +351,6 @@ class ResultFolder:
             self._parts_folder.rmdir()
         sync_folder(self.path)
         return written.failed
-
-
-def _lies(path: Path) -> bool:
-    """Whether a table is there, in its place or beside it."""
-    return any(os.path.lexists(place) for place in (path, tables.beside(path)))
 
 
 def _words(text: str) -> str:
