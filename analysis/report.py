@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from analysis.data.tallies import Solved
     from analysis.figures import Plot
+    from analysis.findings.findings import Findings
     from analysis.findings.verdict import Verdict
-    from analysis.report_parts.drawing import Beside
     from analysis.report_parts.tables import Table
 
 MARKS = {"holds": "\N{CHECK MARK}", "partly": "\N{CIRCLE WITH LEFT HALF BLACK}", "fails": "\N{BALLOT X}",
@@ -36,16 +36,29 @@ MARKS = {"holds": "\N{CHECK MARK}", "partly": "\N{CIRCLE WITH LEFT HALF BLACK}",
 class Results:
     """What a finished result folder holds."""
 
-    data: dict[str, pd.DataFrame]
-    solved: Solved
-    manifest: dict[str, Any]
+    found: Findings
     config: str
     question: str
 
     @property
+    def manifest(self) -> dict[str, Any]:
+        """What manifest.json tells."""
+        return self.found.manifest
+
+    @property
+    def solved(self) -> Solved:
+        """Which seeds each condition solved."""
+        return self.found.solved
+
+    @property
+    def epochs(self) -> pd.DataFrame:
+        """The epochs at which the trials were solved."""
+        return self.found.epochs
+
+    @property
     def trials(self) -> pd.DataFrame:
         """The trials that went through without an error, as counts (see `analysis.data.tallies`)."""
-        return self.data["trials"]
+        return self.found.trials
 
 
 @dataclass(frozen=True)
@@ -97,70 +110,54 @@ def _terminate(_signum: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt(143)
 
 
-def write_report(folder: Path) -> Path:
+def write_report(folder: Path, found: Findings | None = None) -> Path:
     """Draw the figures of a result folder and write its report.html; returns the report's path.
 
-    The same results give the same bytes. Raises FolderError for a folder that cannot be read as
-    results, OSError where it cannot be written.
+    `found` is what the folder comes to, where that is at hand. The same results give the same bytes. Raises
+    FolderError for a folder that cannot be read as results, OSError where it cannot be written.
     """
-    from analysis.data.reading import read_manifest
-    from analysis.report_parts.drawing import Beside
+    from analysis.report_parts.drawing import draw_figures
     from analysis.report_parts.pages import write_text
 
-    read_manifest(folder)
+    results = read_results(folder, found)
     (folder / "figures").mkdir(exist_ok=True)
-    with Beside(folder) as beside:
-        results = read_results(folder)
-        pictures = draw_figures(results, folder / "figures", beside)
-    write_text(folder / "report.html", render(results, pictures))
+    draw_figures(results.found, folder / "figures")
+    write_text(folder / "report.html", render(results, pictures_of(results, folder / "figures")))
     return folder / "report.html"
 
 
-def read_results(folder: Path) -> Results:
+def read_results(folder: Path, found: Findings | None = None) -> Results:
     """Everything that the report needs of a result folder; FolderError says what is wrong with it."""
     import yaml
 
-    from analysis.data.reading import read_manifest
-    from analysis.data.tallies import load_counts
-    from analysis.report_parts.drawing import frames
+    from analysis.findings.findings import Findings
 
-    manifest, counted = read_manifest(folder), load_counts(folder)
-    data = frames(folder, counted)
-    if not len(data["trials"]):
+    found = found or Findings.of(folder)
+    if not len(found.every):
         raise FolderError(f"{folder} holds no training that went well; run its study again")
     try:
         config = (folder / "config.yaml").read_text(encoding="utf-8")
-        question = str(dict(yaml.safe_load(config)).get("question") or manifest["study"])
+        question = str(dict(yaml.safe_load(config)).get("question") or found.manifest["study"])
     except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
         raise FolderError(f"{folder}/config.yaml is missing or damaged; run the study again to write it") from None
-    return Results(data, counted.solved, manifest, config, question)
+    return Results(found, config, question)
 
 
-def draw_figures(results: Results, folder: Path, beside: Beside) -> list[Picture]:
-    """Draw every figure that makes sense and save it as PNG and SVG."""
+def pictures_of(results: Results, folder: Path) -> list[Picture]:
+    """The figures that were drawn into a folder, and why the others were not."""
     from analysis.figures import PLOTS
-    from analysis.findings.rescues import has_rescues
-    from analysis.report_parts.drawing import draw
 
-    mine, others = beside.share(PLOTS)
-    for plot in mine:
-        draw(plot, results.data, folder)
-    if not beside.finished():  # draw its share here, where an error is seen
-        for plot in others:
-            draw(plot, results.data, folder)
-    pictures = [picture(plot, results.data[plot.of], folder) for plot in PLOTS]
+    pictures = [picture(plot, results.found, folder) for plot in PLOTS]
     quiet = {plot.name for plot in PLOTS if plot.quiet}
-    if not has_rescues(results.data["rescues"]):
-        quiet |= {plot.name for plot in PLOTS if plot.of == "rescues"}
     return [each for each in pictures if each.source or each.name not in quiet]
 
 
-def picture(plot: Plot, data: pd.DataFrame, folder: Path) -> Picture:
+def picture(plot: Plot, found: Findings, folder: Path) -> Picture:
     """A figure that was drawn into a folder, or why there is none; an old one of that name is then removed."""
     from analysis.figures.style import NotApplicable
 
     try:
-        text = plot.describe(data)
+        text = plot.describe(found)
     except NotApplicable as reason:
         for ending in (".png", ".svg", "-phone.svg"):
             (folder / f"{plot.name}{ending}").unlink(missing_ok=True)
@@ -185,34 +182,32 @@ def _size(path: Path) -> tuple[int, int]:
 def render(results: Results, pictures: list[Picture]) -> str:
     """The report as one HTML text; every string is escaped."""
     from analysis.findings import verdict
-    from analysis.findings.published import beside, published_table
-    from analysis.findings.summary import summarise
+    from analysis.findings.published import published_table
     from analysis.report_parts import pages, provenance
     from analysis.text.advice import advice
     from analysis.text.commands import reproducing
 
     found, tables, planner = _judge(results)
-    found_published = beside(summarise(results.data["every"]), results.manifest)
     return pages.render(
         "report.html.j2",
         title=results.manifest["study"],
         question=results.question,
-        lead=_lead(results.trials, results.data["every"]),
+        lead=_lead(results.trials, results.found.every),
         facts=_facts(results),
         verdicts=found,
-        scope=verdict.scope(results.trials),
+        scope=results.found.scope,
         marks=MARKS,
         rules=verdict.__doc__,
-        advice=advice(results.trials, results.data["epochs"], results.manifest),
-        published=published_table(found_published) if found_published else None,
+        advice=advice(results.trials, results.epochs, results.manifest),
+        published=published_table(results.found.published) if results.found.published else None,
         figures=pictures,
-        rescue=_rescue(results.data["rescues"]),
+        rescue=_rescue(results.found.rescues),
         left_alone=bool(results.trials["rescue"].isna().all()),
         tables=tables,
         planner=planner,
         method=provenance.method(results.trials, results.manifest),
         provenance=provenance.provenance(results.manifest),
-        commands=reproducing(results.manifest, results.data["exemplars"]),
+        commands=reproducing(results.manifest, results.found.exemplars),
         config=results.config,
     )
 
@@ -220,15 +215,13 @@ def render(results: Results, pictures: list[Picture]) -> str:
 def _judge(results: Results) -> tuple[list[Verdict], list[Table], list[Table]]:
     """The verdicts, the tables behind them, and the planner's."""
     from analysis.data.conditions import others
-    from analysis.findings.failure_causes import culprits
     from analysis.findings.planner import has_widths
     from analysis.findings.rest_points import is_certified
-    from analysis.findings.verdict import compare_he, compare_widths, verdicts
     from analysis.report_parts import tables
 
-    trials, solved = results.trials, results.solved
-    why, widths, inits = culprits(trials), compare_widths(trials, solved), compare_he(trials, solved)
-    every = tables.conditions_table(results.data["every"], results.data["every_epoch"])
+    trials, found = results.trials, results.found
+    why, widths, inits = found.failure_causes, found.widths, found.inits
+    every = tables.conditions_table(results.found.every, results.found.every_epoch)
     behind = [every, tables.culprits_table(trials, why)]
     if is_certified(trials):
         behind += tables.resting_tables(trials)
@@ -240,7 +233,7 @@ def _judge(results: Results) -> tuple[list[Verdict], list[Table], list[Table]]:
     planner = [tables.draws_table(trials)]
     if has_widths(trials):
         planner.append(tables.widths_table(trials))
-    return verdicts(trials, solved), behind, planner
+    return results.found.verdicts, behind, planner
 
 
 def _rescue(trials: pd.DataFrame) -> Rescue | None:
@@ -313,7 +306,7 @@ def _facts(results: Results) -> list[str]:
         f"{manifest['trials']:,} trainings",
         f"{' or '.join(f'{value:,}' for value in epochs)} epochs",
     ]
-    failed = manifest["trials"] - size(results.data["every"])
+    failed = manifest["trials"] - size(results.found.every)
     return [*facts, f"{failed:,} trainings failed with an error and are left out"] if failed else facts
 
 

@@ -1,4 +1,4 @@
-"""Where the configurations are, and words for messages about them; imports nothing heavy."""
+"""Where the configurations are; imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -8,8 +8,21 @@ import conf
 
 CONF = Path(conf.__file__).parent
 
+FOLDERS = [CONF]
+"""The folders in which files of a group are sought, the user's (--config-dir) before ours; a command sets them."""
+
 
 def names(group: str) -> list[str]:
-    """Names of the files in conf/GROUP, sorted; those in a folder of it as FOLDER/NAME."""
-    paths = (path.relative_to(CONF / group).with_suffix("") for path in (CONF / group).rglob("*.yaml"))
-    return sorted(path.as_posix() for path in paths)
+    """Names of the files of a group, sorted; those in a folder of it as FOLDER/NAME."""
+    paths = {
+        path.relative_to(folder / group).with_suffix("").as_posix()
+        for folder in FOLDERS
+        for path in (folder / group).rglob("*.yaml")
+    }
+    return sorted(paths)
+
+
+def found(group: str, name: str) -> Path:
+    """The file of a name in a group, the user's before ours."""
+    paths = [folder / group / f"{name}.yaml" for folder in FOLDERS]
+    return next((path for path in paths if path.is_file()), paths[-1])

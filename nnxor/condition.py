@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields
+import math
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
+from nnxor.checks import below_one, choice, instance, optional, positive, show, switch, up_to, whole
+from nnxor.field import Field, field, fields_of, plain
 from nnxor.interventions import INTERVENTIONS
-from nnxor.network.inits import UNIFORM, GivenWeights, Init
+from nnxor.network.activations import ACTIVATIONS, OUTPUTS, Activation
+from nnxor.network.inits import LARGEST, UNIFORM, GivenWeights, Init
+from nnxor.network.losses import LOSSES
+from nnxor.network.optimizers import OPTIMIZERS
 from nnxor.network.tasks import XOR, Task
 from nnxor.protocol import PROTOCOL_VERSION
+
+MOST_HIDDEN = 4096
+MOST_EPOCHS = 2**31 - 2
+
+MOST_SCALE = 1e6
+"""Largest factor on initial weights: the largest draw (see nnxor.network.inits) times it is finite in float32."""
 
 
 @dataclass(frozen=True)
@@ -44,45 +57,56 @@ class Success:
 
 @dataclass(frozen=True)
 class Condition:
-    """The fields of a condition; their names are axis names, config keys and column names alike.
+    """The fields of a condition, a line each; their names are axis names, config keys and column names alike.
 
-    A setting that no other field uses (see `SETTINGS`) is the default, so that it tells no two
-    equal trainings apart.
+    A setting that nothing makes use of is the default, so that it tells no two equal trainings apart. A value that is
+    not allowed raises ValueError, with what is.
     """
 
-    task: Task = XOR
-    hidden: int = 4
-    activation: str = "relu"
-    slope: float = 0.01
-    relu_at_zero: int = 0
-    output: str = "identity"
-    bias: bool = True
-    init: Init | GivenWeights = UNIFORM
-    scale: float = 1.0
-    lr: float = 0.1
-    epochs: int = 10_000
-    loss: str = "half_sse"
-    optimizer: str = "gd"
-    momentum: float = 0.9
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-    batch_size: int | None = None
-    dtype: str = "float32"
-    rescue: str | None = None
-    success: Success = Success()
+    task: Task = field(XOR, instance(Task, "a Task"), phrase="{}")
+    hidden: int = field(4, whole(1, MOST_HIDDEN), "H", "hidden units H", "linear")
+    activation: str = field("relu", ACTIVATIONS, phrase="{}")
+    slope: float = field(0.01, up_to(LARGEST), scale="linear", setting=True)
+    relu_at_zero: int = field(0, choice((0, 1)), "relu\N{PRIME}(0)", "relu at zero", setting=True)
+    output: str = field("identity", OUTPUTS, phrase="{} output")
+    bias: bool = field(True, switch, words={True: "biases", False: "no biases"})
+    init: Init | GivenWeights = field(UNIFORM, instance((Init, GivenWeights), "an Init, or GivenWeights"), phrase="{}")
+    scale: float = field(1.0, up_to(MOST_SCALE), label="scale of the initial weights", scale="log")
+    lr: float = field(0.1, positive, label="learning rate", scale="log")
+    epochs: int = field(10_000, whole(0, MOST_EPOCHS), scale="log")
+    loss: str = field("half_sse", LOSSES)
+    optimizer: str = field("gd", OPTIMIZERS, phrase="{}")
+    momentum: float = field(0.9, below_one, scale="linear", setting=True)
+    beta1: float = field(0.9, below_one, "\N{GREEK SMALL LETTER BETA}1", "beta1", "linear", setting=True)
+    beta2: float = field(0.999, below_one, "\N{GREEK SMALL LETTER BETA}2", "beta2", "linear", setting=True)
+    epsilon: float = field(1e-8, up_to(LARGEST), "\N{GREEK SMALL LETTER EPSILON}", "epsilon", "log", setting=True)
+    batch_size: int | None = field(
+        None, optional(whole(1)), scale="linear", phrase="batches of {}", words={None: "full batch"}
+    )
+    dtype: str = field("float32", choice(("float32", "float64")))
+    rescue: str | None = field(None, INTERVENTIONS, words={None: "rescue = none"})
+    success: Success = field(Success(), instance(Success, "a Success"), phrase="solved: {}")
 
     def __post_init__(self) -> None:
-        """Forget the settings that nothing uses."""
-        for setting in SETTINGS:
-            if not self.uses(setting):
-                object.__setattr__(self, setting, getattr(Condition, setting))
+        """Check each value, and forget the settings that nothing uses."""
+        for name, about in FIELDS.items():
+            value = getattr(self, name)
+            try:
+                object.__setattr__(self, name, about.check(value))
+            except ValueError as error:
+                raise ValueError(f"{name}={show(value)} is not allowed; {error}") from None
+        for name in FIELDS:
+            if not self.uses(name):
+                object.__setattr__(self, name, FIELDS[name].default)
 
-    def uses(self, setting: str) -> bool:
-        """Whether a field is one that some other field of this condition makes use of."""
-        return any(getattr(self, field) in values for field, values in SETTINGS.get(setting, ())) or (
-            setting not in SETTINGS
-        )
+    def entries(self) -> list[Any]:
+        """The entries that the fields choose: activation, output, loss, optimizer, intervention."""
+        chosen = ((registry, getattr(self, name)) for name, registry in CHOICES.items())
+        return [registry[name] for registry, name in chosen if name is not None]
+
+    def uses(self, name: str) -> bool:
+        """Whether a field counts: one that is no setting, or that an entry of this condition makes use of."""
+        return not FIELDS[name].setting or any(name in entry.settings for entry in self.entries())
 
     @property
     def numpy_dtype(self) -> np.dtype:
@@ -90,14 +114,19 @@ class Condition:
         return np.dtype(self.dtype)
 
     @property
+    def units(self) -> Activation:
+        """The activation of the hidden units."""
+        return ACTIVATIONS[self.activation]
+
+    @property
     def smooth(self) -> bool:
         """Whether the hidden units have no kink: none of them is dead or linear."""
-        return self.activation in ("tanh", "sigmoid")
+        return self.units.smooth
 
     @property
     def exact(self) -> bool:
         """Whether every fast engine gives the same bits: neither exp, nor log, nor tanh takes part."""
-        return not self.smooth and self.output != "sigmoid"
+        return not self.smooth and self.output in ("identity", "relu")
 
     @property
     def most_epochs(self) -> int:
@@ -107,12 +136,15 @@ class Condition:
     @property
     def dead_stay_dead(self) -> bool:
         """Whether a unit that is dead never changes again: its gradient is exactly 0, and nothing else moves it."""
-        return self.activation == "relu" and self.relu_at_zero == 0 and self.optimizer == "gd"
+        return self.units.dead_rest(self) and OPTIMIZERS[self.optimizer].rests
+
+    def refusal(self) -> str:
+        """Why its values do not go together, and what is allowed; the empty text where they do."""
+        return next(filter(None, (rule(self) for rule in RULES)), "")
 
     def values(self) -> dict[str, object]:
         """The fields by name, with task, init and success in words."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {**values, "task": self.task.name, "init": self.init.name, "success": str(self.success)}
+        return {name: plain(getattr(self, name)) for name in FIELDS}
 
     def text(self) -> str:
         """Canonical text: the protocol's version, then each field that is not the default.
@@ -120,12 +152,9 @@ class Condition:
         A task counts with its whole table and an initialization with its distributions, so that
         another table under an old name is another condition.
         """
-        parts = [f"protocol={PROTOCOL_VERSION}"]
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value != field.default:
-                parts.append(f"{field.name}={_text(value)}")
-        return ";".join(parts)
+        values = {name: getattr(self, name) for name in FIELDS}
+        others = (f"{name}={_text(value)}" for name, value in values.items() if value != FIELDS[name].default)
+        return ";".join([f"protocol={PROTOCOL_VERSION}", *others])
 
     @cached_property
     def key(self) -> str:
@@ -133,18 +162,81 @@ class Condition:
         return hashlib.sha256(self.text().encode()).hexdigest()[:16]
 
 
-SETTINGS: dict[str, tuple[tuple[str, tuple[object, ...]], ...]] = {
-    "slope": (
-        ("activation", ("leaky_relu",)),
-        ("rescue", tuple(name for name, entry in INTERVENTIONS.items() if "slope" in entry.settings)),
-    ),
-    "relu_at_zero": (("activation", ("relu", "leaky_relu")), ("output", ("relu",))),
-    "momentum": (("optimizer", ("momentum",)),),
-    "beta1": (("optimizer", ("adam",)),),
-    "beta2": (("optimizer", ("adam",)),),
-    "epsilon": (("optimizer", ("adam",)),),
-}
-"""Fields that are settings of others, and the values of those that use them."""
+FIELDS: dict[str, Field] = fields_of(Condition)
+"""The fields by name, in the order in which tables show them and conditions are sorted."""
+
+CHOICES = {name: about.registry for name, about in FIELDS.items() if about.registry is not None}
+"""The fields that choose entries of a registry."""
+
+
+def users(setting: str) -> list[str]:
+    """Which choices make use of a setting: 'activation=leaky_relu', say."""
+    return [
+        f"{name}={entry.name}"
+        for name, registry in CHOICES.items()
+        for entry in registry.values()
+        if setting in entry.settings
+    ]
+
+
+def _step_fits(c: Condition) -> str:
+    with np.errstate(all="ignore"):
+        step = float(c.numpy_dtype.type(c.lr))
+    return "" if 0 < step < math.inf else f"lr={c.lr:g} is {step:g} in {c.dtype}; allowed: a step that dtype can hold"
+
+
+def _probabilities(c: Condition) -> str:
+    if not LOSSES[c.loss].logits:
+        return ""
+    if c.output != "sigmoid":
+        return f"loss={c.loss} needs a probability; output={c.output}; allowed: output=sigmoid"
+    within = all(0 <= t <= 1 for t in c.task.targets)
+    return "" if within else f"loss={c.loss} needs targets from 0 to 1; task={c.task.name} has others"
+
+
+def _sides(c: Condition) -> str:
+    if c.success.rule != "threshold" or 0.5 not in c.task.targets:
+        return ""
+    return f"success.rule=threshold needs targets on a side of 1/2; task={c.task.name} has one at 1/2"
+
+
+def _batches(c: Condition) -> str:
+    n = c.task.n_examples
+    if c.batch_size is None or c.batch_size <= n:
+        return ""
+    return (
+        f"batch_size={c.batch_size} is more than the {n} examples of task={c.task.name}; "
+        f"allowed: null (all), or an integer from 1 to {n}"
+    )
+
+
+def _given(c: Condition) -> str:
+    init, task = c.init, c.task
+    if not isinstance(init, GivenWeights) or (init.n_inputs, init.hidden) == (task.n_inputs, c.hidden):
+        return ""
+    return (
+        f"init={init.name} is for {init.n_inputs} inputs and hidden={init.hidden}; "
+        f"the condition has {task.n_inputs} inputs and hidden={c.hidden}"
+    )
+
+
+def _rescued(c: Condition) -> str:
+    if c.rescue is None:
+        return ""
+    if why := INTERVENTIONS[c.rescue].refused(c):
+        return f"rescue={c.rescue} {why}"
+    return (
+        ""
+        if c.most_epochs <= MOST_EPOCHS
+        else (
+            f"epochs={c.epochs} is too many with rescue={c.rescue}, which may train twice as long; "
+            f"allowed: at most {MOST_EPOCHS // 2}"
+        )
+    )
+
+
+RULES = (_step_fits, _probabilities, _sides, _batches, _given, _rescued)
+"""What fields must observe together; each says what is wrong, or nothing."""
 
 
 def _text(value: object) -> str:

@@ -16,7 +16,7 @@ settings.load_profile("steady")
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., Path]:
     """Run a small study in this process; returns its folder."""
-    from experiments.run import run as run_study
+    from experiments.execution.session import run as run_study
 
     def run_small(*overrides: str, folder: str = "out") -> Path:
         output = tmp_path / folder

@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from omegaconf import OmegaConf
 
-from experiments import cli, diagnose, train
-from experiments.cli import guarded, named
+from experiments import cli, composing
+from experiments.cli import guarded
 from experiments.messages import CONF
 
 ROOT = Path(__file__).parent.parent
@@ -40,12 +39,10 @@ def _composed(overrides: tuple[str, ...], config_name: str) -> dict[str, Any]:
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
 
-    groups = {"train": train.GROUPS, "diagnose": diagnose.GROUPS}.get(config_name)
-    arguments = named(list(overrides), *groups) if groups else list(overrides)
+    arguments = composing.overrides(config_name, list(overrides), ())
+    composing.register_fields()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = OmegaConf.to_container(hydra_compose(config_name, arguments), resolve=True)
-    assert isinstance(config, dict)
-    return {str(key): value for key, value in config.items()}
+        return composing.plain(hydra_compose(config_name, arguments), config_name)
 
 
 SMALL = ("study=smoke", "base.epochs=60", "seeds.count=20", "report=false", "parallel.n_jobs=1")
@@ -78,6 +75,7 @@ def inside(*arguments: str, module: str, cwd: Path = ROOT) -> subprocess.Complet
         patch.setenv("HYDRA_FULL_ERROR", "1")  # restored at the end, which the command does not
         patch.setattr(sys, "argv", [module, *arguments])
         patch.setattr(cli, "finish", lambda work: statuses.append(guarded(work)))
+        patch.setenv("MPLBACKEND", "Agg")
         importlib.import_module(module).main()
     (status,) = statuses
     return subprocess.CompletedProcess([module, *arguments], status, out.getvalue(), err.getvalue())

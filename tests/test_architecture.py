@@ -1,8 +1,11 @@
-"""Imports go one way: nnxor <- experiments -> files -> analysis."""
+"""The building: imports go one way and in no circle, rooms are small, names are unique, functions are short."""
 
 from __future__ import annotations
 
 import ast
+from collections import Counter
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -30,35 +33,113 @@ FORBIDDEN = {
     },
     "analysis": {"nnxor", "experiments", "hydra", "omegaconf", "joblib", "numba"},
 }
+PACKAGES = ("nnxor", "experiments", "analysis")
+FILES = {path: ast.parse(path.read_text(encoding="utf-8")) for name in PACKAGES for path in (ROOT / name).rglob("*.py")}
+
+MOST_FILES_IN_A_FOLDER = 12
+MOST_LINES_IN_A_FUNCTION = 80
+MOST_IMPORTS_IN_FUNCTIONS = 96
+LONG_FUNCTIONS = {"nnxor.engines.square.square_kernel", "nnxor.engines.square.kernel"}
+CIRCULAR = {("experiments.study.weight_files", "experiments.study.fields")}
+"""What is still wrong. Lower these as the house gets better; never raise them."""
 
 
-def imports(path: Path) -> set[str]:
+def imports(tree: ast.AST) -> set[str]:
+    """The top-level packages that a file imports, wherever in it."""
+    return {name.split(".")[0] for name in imported(tree)}
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """The modules that are imported anywhere under a node; `from a import b` may mean the module a.b."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            found.add((node.module or "").split(".")[0])
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return found
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def module(path: Path) -> str:
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    return name.removesuffix(".__init__")
 
 
 @pytest.mark.parametrize("package", FORBIDDEN)
 def test_a_package_imports_nothing_that_stands_above_it(package: str) -> None:
-    files = list((ROOT / package).rglob("*.py"))
+    files = {path: tree for path, tree in FILES.items() if path.is_relative_to(ROOT / package)}
     assert files
-    for path in files:
-        assert not imports(path) & FORBIDDEN[package], path
+    for path, tree in files.items():
+        allowed = {"yaml"} if path.name == "from_python.py" else set()  # it knows the names that ship
+        assert not imports(tree) & FORBIDDEN[package] - allowed, path
 
 
 def test_omegaconf_and_hydra_stop_at_the_entry_points() -> None:
-    users = {path.name for path in (ROOT / "experiments").rglob("*.py") if imports(path) & {"hydra", "omegaconf"}}
-    assert users == {"cli.py", "train.py"}
+    users = {path.name for path, tree in FILES.items() if imports(tree) & {"hydra", "omegaconf"}}
+    assert users == {"composing.py"}
 
 
 def test_only_what_ends_with_tables_and_figures_calls_the_analysis() -> None:
     """The end of a run and its exemplars, one training's figures, the comparison, the audit and the benchmark."""
-    users = {path.name for path in (ROOT / "experiments").rglob("*.py") if "analysis" in imports(path)}
-    assert users == {"run.py", "exemplars.py", "compare.py", "train.py", "benchmark.py", "audit.py"}
+    inside = {path: tree for path, tree in FILES.items() if path.is_relative_to(ROOT / "experiments")}
+    users = {path.name for path, tree in inside.items() if "analysis" in imports(tree)}
+    assert users == {"reporting.py", "exemplars.py", "comparing.py", "pictures.py", "timing.py", "audit.py"}
+
+
+def runtime(tree: ast.Module) -> Iterator[ast.AST]:
+    """What a file does at run time: all of it, but for imports that only types need."""
+    for node in tree.body:
+        if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)):
+            yield node
+
+
+def test_no_import_runs_in_a_circle() -> None:
+    """Not even through imports inside functions; an entry imports the registry of its package, which finds it."""
+    trees = {module(path): tree for path, tree in FILES.items()}
+    graph = {}
+    for name, tree in trees.items():
+        wanted = {each for node in runtime(tree) for each in imported(node)} & trees.keys()
+        packages = {each for each in wanted if any(other.startswith(f"{each}.") for other in wanted)}
+        graph[name] = {each for each in wanted - {name} - packages if (name, each) not in CIRCULAR}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_no_two_files_have_one_name() -> None:
+    names = Counter(path.name for path in FILES if path.name not in ("__init__.py", "__main__.py"))
+    assert not [name for name, count in names.items() if count > 1]
+
+
+def test_no_room_has_more_than_a_dozen_files() -> None:
+    rooms = Counter(path.parent for path in FILES if path.name != "__init__.py")
+    assert max(rooms.values()) <= MOST_FILES_IN_A_FOLDER, rooms.most_common(1)
+
+
+def test_functions_are_short() -> None:
+    lengths = {
+        f"{module(path)}.{node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for path, tree in FILES.items()
+        for node in functions(tree)
+    }
+    assert {name for name, length in lengths.items() if length > MOST_LINES_IN_A_FUNCTION} <= LONG_FUNCTIONS
+
+
+def test_imports_stand_at_the_top_of_files() -> None:
+    """But for what `--help` need not wait for."""
+    found = [
+        node
+        for tree in FILES.values()
+        for function in functions(tree)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    assert len({id(node) for node in found}) <= MOST_IMPORTS_IN_FUNCTIONS
 
 
 def test_what_is_counted_is_what_is_read() -> None:

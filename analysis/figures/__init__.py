@@ -5,32 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.figures import examples, outcomes, success, units, waiting
 from analysis.figures import freed as rescue
 from analysis.figures import heat_map as landscape
 from analysis.figures import resting_points as resting
+from analysis.findings.findings import Findings
 
 
 @dataclass(frozen=True)
 class Plot:
     """A figure: its file's name, its title, how to read it, and the functions that draw it and say what it shows.
 
-    `of` is what both functions take (see `analysis.report_parts.drawing.read`): `trials` or their solved `epochs`,
-    of runs that
-    are left alone when they get stuck, `rescues` (all runs; in a study without rescues the figure is not
-    mentioned), or `exemplars` (see `analysis.data.exemplary_runs.load_exemplars`). Both raise NotApplicable where the
-    figure makes no sense; a `quiet` one is then not even mentioned.
+    Both raise NotApplicable where the figure makes no sense; a `quiet` one is then not even mentioned.
     """
 
     name: str
     title: str
     reading: str
-    draw: Callable[[pd.DataFrame], Figure]
-    describe: Callable[[pd.DataFrame], str]
-    of: str = "trials"
+    draw: Callable[[Findings], Figure]
+    describe: Callable[[Findings], str]
     quiet: bool = False
 
 
@@ -63,7 +58,7 @@ PLOTS = (
     Plot(
         "epochs_to_solve", "How long it takes",
         "A curve that levels off shows the runs that are never solved, however long one waits.",
-        waiting.epochs_to_solve, waiting.describe_epochs_to_solve, "epochs",
+        waiting.epochs_to_solve, waiting.describe_epochs_to_solve,
     ),
     Plot(
         "drawing_again", "Drawing again",
@@ -73,13 +68,13 @@ PLOTS = (
     Plot(
         "loss_curves", "One run of each outcome",
         "The run nearest to the article's condition that ended so; experiments.train with its seed shows it again.",
-        examples.loss_curves, examples.describe_loss_curves, "exemplars",
+        examples.draw_loss_curves, examples.describe_loss_curves,
     ),
     Plot(
         "functions", "What these networks compute",
         "The output over the unit square. Lines are the units' kinks, circles the rows (white: target 1), bold "
         "predictions are wrong. Units are given by the rows on which they are active.",
-        examples.functions, examples.describe_functions, "exemplars",
+        examples.draw_functions, examples.describe_functions,
     ),
     Plot(
         "merged_rows", "Which rows are merged",
@@ -100,7 +95,7 @@ PLOTS = (
         "freed_by_rescue", "What frees stuck runs",
         "Each point is the share of the stuck runs that an intervention frees; bars are 95 % Wilson intervals, and the "
         "runs are the same for all interventions.",
-        rescue.freed_by_rescue, rescue.describe_freed_by_rescue, "rescues",
+        rescue.freed_by_rescue, rescue.describe_freed_by_rescue, quiet=True,
     ),
 )  # fmt: skip
 """The figures, in the report's order."""

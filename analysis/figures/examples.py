@@ -24,6 +24,7 @@ from analysis.figures.style import (
     styled,
 )
 from analysis.figures.waiting import epoch_axis
+from analysis.findings.findings import Findings
 from analysis.text import words
 
 LOWEST = 1e-14
@@ -100,8 +101,19 @@ def _highest(exemplars: pd.DataFrame) -> float:
     return max(finite, default=1.0)
 
 
-def describe_loss_curves(exemplars: pd.DataFrame) -> str:
+def draw_loss_curves(found: Findings) -> Figure:
+    """The loss curves of the folder's exemplary runs."""
+    return loss_curves(found.exemplars)
+
+
+def draw_functions(found: Findings) -> Figure:
+    """What the networks of the folder's exemplary runs compute."""
+    return functions(found.exemplars)
+
+
+def describe_loss_curves(found: Findings) -> str:
     """Final losses, in a sentence."""
+    exemplars = found.exemplars
     _need(exemplars)
     ends = [
         f"{words.outcome(run['outcome'])} {_loss(run['final_loss'])} ({name(run)})" for _, run in exemplars.iterrows()
@@ -198,9 +210,9 @@ def _caption(run: pd.Series) -> str:
     return f"{name(run)}\nunits: " + "\n".join(lines) + more
 
 
-def describe_functions(exemplars: pd.DataFrame) -> str:
+def describe_functions(found: Findings) -> str:
     """Final predictions of each run, in a sentence."""
-    shown = function_exemplars(exemplars)
+    shown = function_exemplars(found.exemplars)
     ends = []
     for _, run in shown.iterrows():
         y = ", ".join(f"{_loss(value)}" for value in run["predictions"])

@@ -13,6 +13,7 @@ from analysis.data.conditions import distance
 from analysis.data.reading import ARTICLE
 from analysis.figures.layout import axis_label, by_value, footnote, line_field, make_panels, rest_of, thin_field
 from analysis.figures.style import MARKERS, NotApplicable, panels, series_colours, styled
+from analysis.findings.findings import Findings
 from analysis.findings.rescues import fields_of, has_rescues, interventions, stuck_runs
 from analysis.findings.statistics import Rate
 from analysis.text import words
@@ -29,15 +30,16 @@ def rescued(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 @styled
-def freed_by_rescue(trials: pd.DataFrame) -> Figure:
+def freed_by_rescue(found: Findings) -> Figure:
     """Share of the stuck runs that each intervention frees: a row an intervention, Wilson intervals as bars."""
+    trials = found.rescues
     runs, order = rescued(trials), interventions(trials)
     lines = line_field(runs)
     shown, note = thin_field(runs, lines, 4)
-    found, note_panels = make_panels(shown, rest_of(shown, lines), 6)
-    figure, axes = panels(len(found), 2, 0.46 * len(order) + 1.0, sharey=True, sharex=True)
+    boxes, note_panels = make_panels(shown, rest_of(shown, lines), 6)
+    figure, axes = panels(len(boxes), 2, 0.46 * len(order) + 1.0, sharey=True, sharex=True)
     colours = series_colours(True, len(by_value(shown, lines)))
-    for ax, panel in zip(axes, found, strict=True):
+    for ax, panel in zip(axes, boxes, strict=True):
         parts = by_value(panel.rows, lines)
         ax.set_title(panel.title)
         for i, (value, part) in enumerate(parts):
@@ -74,8 +76,9 @@ def _points(ax: Axes, part: pd.DataFrame, order: list[str], colour: Any, i: int,
         )  # fmt: skip
 
 
-def describe_freed_by_rescue(trials: pd.DataFrame) -> str:
+def describe_freed_by_rescue(found: Findings) -> str:
     """What each intervention frees in the condition nearest to the article's, in a sentence."""
+    trials = found.rescues
     runs, fields = rescued(trials), fields_of(trials)
     runs = runs.assign(place=[words.condition(row, fields) for row in runs[fields].to_dict("records")])
     row = min((row for _, row in runs.drop_duplicates("place").iterrows()), key=lambda row: distance(_alone(row)))

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from analysis.data.reading import ARTICLE, swept
 from analysis.figures.layout import NUMERIC, axis_label, footnote, make_panels, n_text, panel_title, rest_of
 from analysis.figures.style import NotApplicable, panels, styled
+from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
-from analysis.findings.summary import summarise
 from analysis.text import words
 
 FINE = 10
@@ -34,14 +34,15 @@ def landscape_fields(trials: pd.DataFrame) -> tuple[str, str]:
 
 
 @styled
-def landscape(trials: pd.DataFrame) -> Figure:
+def landscape(found: Findings) -> Figure:
     """Share solved in each cell of a fine grid, as colour; a ring marks the article's own values."""
+    trials = found.trials
     across, up = landscape_fields(trials)
-    found, note = make_panels(summarise(trials), rest_of(trials, across, up), MOST_PANELS)
-    figure, axes = panels(len(found), 2, 5.4 if len(found) == 1 else 4.0)
-    if len(found) == 1:
+    boxes, note = make_panels(found.summary, rest_of(trials, across, up), MOST_PANELS)
+    figure, axes = panels(len(boxes), 2, 5.4 if len(boxes) == 1 else 4.0)
+    if len(boxes) == 1:
         figure.set_figwidth(7.5)
-    for ax, panel in zip(axes, found, strict=True):
+    for ax, panel in zip(axes, boxes, strict=True):
         mesh = _mesh(ax, panel.rows, across, up)
         ax.set_title(panel_title(panel, f"{n_text(panel.rows['n'])} a cell", 1))
         ax.set_xlabel(axis_label(across))
@@ -53,7 +54,7 @@ def landscape(trials: pd.DataFrame) -> Figure:
         )  # fmt: skip
     bar = figure.colorbar(mesh, ax=axes, label="solved, %", shrink=0.8, aspect=24, pad=0.01)
     bar.outline.set_visible(False)
-    low, high = (summarise(trials)[f"solved_{end}"].to_numpy(float) for end in ("low", "high"))
+    low, high = (found.summary[f"solved_{end}"].to_numpy(float) for end in ("low", "high"))
     width = f"95 % Wilson intervals of a cell reach at most {50 * np.nanmax(high - low):.1f} points to either side."
     footnote(figure, "The ring: the article's own values.", width, note)
     return figure
@@ -78,10 +79,11 @@ def _edges(values: np.ndarray, log: bool) -> np.ndarray:
     return np.exp(ends) if log else ends
 
 
-def describe_landscape(trials: pd.DataFrame) -> str:
+def describe_landscape(found: Findings) -> str:
     """How large the regions of success and failure are, and the best cell, in two sentences."""
+    trials = found.trials
     across, up = landscape_fields(trials)
-    summary, fields = summarise(trials), swept(trials)
+    summary, fields = found.summary, swept(trials)
     n = len(summary)
     often, seldom = int((summary["solved_low"] > 0.5).sum()), int((summary["solved_high"] < 0.5).sum())
     best = summary.iloc[summary["solved_rate"].argmax()]

@@ -39,8 +39,8 @@ from analysis.figures.style import (
     styled,
     tip,
 )
+from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate, wilson
-from analysis.findings.summary import summarise
 from analysis.text import words
 
 MOST_BARS = 25
@@ -53,14 +53,15 @@ def present(trials: pd.DataFrame) -> list[str]:
 
 
 @styled
-def composition(trials: pd.DataFrame) -> Figure:
+def composition(found: Findings) -> Figure:
     """Where the runs of each condition end: a bar a condition, stacked by outcome, shares in per cent."""
+    trials = found.trials
     field = axis_field(trials) if swept(trials) else "hidden"
-    shown, fewer = thin(summarise(trials), [field], MOST_BARS)
-    found, note = make_panels(shown, rest_of(trials, field))
-    columns = 2 if len(values(trials, field)) > 6 or len(found) in (1, 2, 4) else 3
-    figure, axes = panels(len(found), columns, 2.9, sharey=True)
-    for ax, panel in zip(axes, found, strict=True):
+    shown, fewer = thin(found.summary, [field], MOST_BARS)
+    boxes, note = make_panels(shown, rest_of(trials, field))
+    columns = 2 if len(values(trials, field)) > 6 or len(boxes) in (1, 2, 4) else 3
+    figure, axes = panels(len(boxes), columns, 2.9, sharey=True)
+    for ax, panel in zip(axes, boxes, strict=True):
         summary = panel.rows.sort_values(field)
         ax.set_title(panel_title(panel, f"{n_text(summary['n'])} a bar", columns))
         stack(ax, summary, [words.value(value) for value in summary[field]])
@@ -98,10 +99,10 @@ def stack(ax: Axes, summary: pd.DataFrame, labels: list[str]) -> None:
     ax.margins(x=0.02)
 
 
-def describe_composition(trials: pd.DataFrame) -> str:
+def describe_composition(found: Findings) -> str:
     """The composition of the condition nearest to the article's, in a sentence."""
-    row = nearest(trials)
-    summary = summarise(with_values(trials, row, FIELDS)).iloc[0]
+    trials = found.trials
+    row = summary = found.nearest
     parts = [
         f"{words.outcome(name)} {words.rate(Rate.of(summary[name], summary['n']))}"
         for name in OUTCOMES
@@ -112,13 +113,14 @@ def describe_composition(trials: pd.DataFrame) -> str:
 
 
 @styled
-def merged_rows(trials: pd.DataFrame) -> Figure:
+def merged_rows(found: Findings) -> Figure:
     """How often each pattern of merged rows occurs in each trap, in the conditions nearest to the article's."""
+    trials = found.trials
     shown = merged_trials(trials)
     traps = [name for name in present(shown) if name in STUCK]
     counts = {trap: shown[(shown["outcome"] == trap).to_numpy(bool)] for trap in traps}
     patterns = {trap: _commonest(part) for trap, part in counts.items()}
-    ratios = [max(len(found), 2) for found in patterns.values()]
+    ratios = [max(len(each), 2) for each in patterns.values()]
     figure = sheet(0.75 * sum(ratios) + 1.4)
     axes = list(figure.subplots(len(traps), 1, squeeze=False, sharex=True, height_ratios=ratios).flat)
     inits = values(shown, "init")
@@ -160,7 +162,7 @@ def _merged_panel(ax: Axes, part: pd.DataFrame, patterns: list[str], inits: list
     totals = []
     for i, init in enumerate(inits):
         mine = part[(part["init"] == init).to_numpy(bool)]
-        totals.append(f"{init} n = {size(mine):,}")
+        totals.append(f"{words.value(init)} n = {size(mine):,}")
         if len(mine):
             y = np.arange(len(patterns)) + (i - (len(inits) - 1) / 2) * height
             _merged_bars(ax, mine, patterns, y, height * 0.9, init, {"color": colours[i], "marker": MARKERS[i]})
@@ -182,7 +184,7 @@ def _merged_bars(
     count = np.array([counts.get(name, 0) for name in patterns])
     low, high = wilson(count, np.full(len(count), n))
     rate = 100 * count / n
-    ax.barh(y, rate, height=height, color=look["color"], alpha=0.35, label=init)
+    ax.barh(y, rate, height=height, color=look["color"], alpha=0.35, label=words.value(init))
     ax.errorbar(
         rate, y, xerr=[rate - 100 * low, 100 * high - rate], linestyle="none", capsize=3, markersize=5, elinewidth=1.1,
         **look,
@@ -194,8 +196,9 @@ def _merged_bars(
         )  # fmt: skip
 
 
-def describe_merged_rows(trials: pd.DataFrame) -> str:
+def describe_merged_rows(found: Findings) -> str:
     """The commonest pattern of each trap, in a sentence."""
+    trials = found.trials
     shown = merged_trials(trials)
     texts = []
     for trap in [name for name in present(shown) if name in STUCK]:

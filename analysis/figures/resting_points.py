@@ -14,6 +14,7 @@ from analysis.data.conditions import conditions, nearest, values
 from analysis.data.reading import FIELDS, KINDS, swept
 from analysis.figures.layout import axis_field, axis_label, footnote, make_panels, panel_title, rest_of
 from analysis.figures.style import NotApplicable, panels, percent_axis, styled
+from analysis.findings.findings import Findings
 from analysis.findings.rest_points import KIND_NAMES, Resting, certified, resting
 from analysis.text import words
 
@@ -22,14 +23,15 @@ KIND_HATCHES = {"minimum": "", "saddle": "xx", "kink": "//", "unknown": "--"}
 
 
 @styled
-def resting_points(trials: pd.DataFrame) -> Figure:
+def resting_points(found: Findings) -> Figure:
     """What the stuck runs of each condition rest at: a bar a condition, shares in per cent, n above it."""
+    trials = found.trials
     table = resting_table(trials)
     field = axis_field(table) if swept(table) else "hidden"
-    found, note = make_panels(table, rest_of(table, field))
-    columns = 2 if len(values(table, field)) > 6 or len(found) in (1, 2, 4) else 3
-    figure, axes = panels(len(found), columns, 2.9, sharey=True)
-    for ax, panel in zip(axes, found, strict=True):
+    boxes, note = make_panels(table, rest_of(table, field))
+    columns = 2 if len(values(table, field)) > 6 or len(boxes) in (1, 2, 4) else 3
+    figure, axes = panels(len(boxes), columns, 2.9, sharey=True)
+    for ax, panel in zip(axes, boxes, strict=True):
         rows = panel.rows.sort_values(field)
         ax.set_title(panel_title(panel, "", columns))
         _stack(ax, rows, [words.value(value, field) for value in rows[field]])
@@ -93,8 +95,9 @@ def _patch(kind: str) -> Patch:
     )  # fmt: skip
 
 
-def describe_resting_points(trials: pd.DataFrame) -> str:
+def describe_resting_points(found: Findings) -> str:
     """What the stuck runs of the condition nearest to the article's rest at, in a sentence."""
+    trials = found.trials
     resting_table(trials)
     row = nearest(certified(trials))
     (at,) = (each for each in resting(trials) if each.condition["condition"] == row["condition"])

@@ -25,8 +25,8 @@ from analysis.figures.layout import (
     widest,
 )
 from analysis.figures.style import DASHES, MARKERS, NotApplicable, panels, percent_axis, series_colours, styled, tips
+from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
-from analysis.findings.summary import summarise
 from analysis.text import words
 
 MOST_CELLS = 100
@@ -34,15 +34,16 @@ MOST_CELLS = 100
 
 
 @styled
-def success_rate(trials: pd.DataFrame) -> Figure:
+def success_rate(found: Findings) -> Figure:
     """Share solved along the swept number (width or learning rate), a line an init, Wilson intervals as bars."""
+    trials = found.trials
     field = axis_field(trials)
     series = series_field(trials, field)
-    shown, note = thin_field(summarise(trials), series, 6)
-    found, note_panels = make_panels(shown, rest_of(trials, field, series))
-    columns = 3 if len(found) not in (1, 2, 4) else 2
-    figure, axes = panels(len(found), columns, 3.3, sharey=True)
-    for ax, panel in zip(axes, found, strict=True):
+    shown, note = thin_field(found.summary, series, 6)
+    boxes, note_panels = make_panels(shown, rest_of(trials, field, series))
+    columns = 3 if len(boxes) not in (1, 2, 4) else 2
+    figure, axes = panels(len(boxes), columns, 3.3, sharey=True)
+    for ax, panel in zip(axes, boxes, strict=True):
         ax.set_title(panel_title(panel, f"{n_text(panel.rows['n'])} a point", columns))
         _lines(ax, panel.rows, field, series)
         ax.set_xlabel(axis_label(field))
@@ -102,15 +103,15 @@ def _readable(found: list[Any], log: bool) -> list[Any]:
     return [*kept, found[-1]]
 
 
-def describe_success_rate(trials: pd.DataFrame) -> str:
+def describe_success_rate(found: Findings) -> str:
     """Best and worst condition, in a sentence."""
+    trials = found.trials
     axis_field(trials)
-    return _extremes(trials)
+    return _extremes(found)
 
 
-def _extremes(trials: pd.DataFrame) -> str:
-    summary = summarise(trials)
-    fields = swept(trials)
+def _extremes(found: Findings) -> str:
+    summary, fields = found.summary, found.fields
     best, worst = (summary.iloc[at] for at in (summary["solved_rate"].argmax(), summary["solved_rate"].argmin()))
     text = [
         f"{words.condition(row, fields)} with {words.rate(Rate.of(row['solved'], row['n']))}" for row in (best, worst)
@@ -118,24 +119,26 @@ def _extremes(trials: pd.DataFrame) -> str:
     return f"Most often solved: {text[0]}; least often: {text[1]}."
 
 
-def describe_success_map(trials: pd.DataFrame) -> str:
+def describe_success_map(found: Findings) -> str:
     """Best and worst condition, in a sentence."""
+    trials = found.trials
     map_fields(trials)
-    return _extremes(trials)
+    return _extremes(found)
 
 
 @styled
-def success_map(trials: pd.DataFrame) -> Figure:
+def success_map(found: Findings) -> Figure:
     """Share solved over learning rate × init, a panel a width; other studies: over their two widest axes."""
+    trials = found.trials
     import seaborn as sns
 
     across, down = map_fields(trials)
-    found, note = make_panels(summarise(trials), rest_of(trials, across, down), 6)
+    boxes, note = make_panels(found.summary, rest_of(trials, across, down), 6)
     columns = trials[across].nunique()
     wide = columns > 9
     rows = trials[down].nunique()
-    figure, axes = panels(len(found), 1 if wide else 2, (0.34 if wide else 0.52) * rows + 1.1)
-    for ax, panel in zip(axes, found, strict=True):
+    figure, axes = panels(len(boxes), 1 if wide else 2, (0.34 if wide else 0.52) * rows + 1.1)
+    for ax, panel in zip(axes, boxes, strict=True):
         summary = panel.rows
         grid = {
             name: summary.pivot_table(index=down, columns=across, values=name, observed=True, sort=True)
@@ -155,7 +158,7 @@ def success_map(trials: pd.DataFrame) -> Figure:
         ax.set_yticklabels([words.value(value) for value in grid["solved_rate"].index], rotation=0)
         ax.grid(False)
     _colour_bar(figure, axes)
-    footnote(figure, f"In each cell the per cent solved. {widest(summarise(trials), ['solved'])}" if wide else "", note)
+    footnote(figure, f"In each cell the per cent solved. {widest(found.summary, ['solved'])}" if wide else "", note)
     return figure
 
 

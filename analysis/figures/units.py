@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -39,13 +40,15 @@ from analysis.figures.style import (
     sheet,
     styled,
 )
+from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate, unpaired, wilson
 from analysis.text import words
 
 
 @styled
-def dead_units(trials: pd.DataFrame) -> Figure:
+def dead_units(found: Findings) -> Figure:
     """Dead units at the start, beside the exact law of the draw, and at the end, by outcome; a column a width."""
+    trials = found.trials
     shown, note = thin(dead_trials(trials), ["hidden"], 4)
     shown, _ = thin(shown, ["init"], 3)
     widths, inits = values(shown, "hidden"), values(shown, "init")
@@ -54,12 +57,14 @@ def dead_units(trials: pd.DataFrame) -> Figure:
     axes = figure.subplots(rows, len(widths), squeeze=False, sharey="row")
     for column, hidden in enumerate(widths):
         part = with_values(shown, {"hidden": hidden}, ["hidden"])
-        _at_start(axes[0, column], part, inits)
-        axes[0, column].set_title(f"H = {hidden}\nat the start")
+        _at_start(axes[0, column], part, inits, found.laws)
+        axes[0, column].set_title(f"{words.field('hidden', hidden)}\nat the start")
         for row, init in enumerate(inits, 1):
             mine = part[(part["init"] == init).to_numpy(bool)]
             _at_end(axes[row, column], mine)
-            axes[row, column].set_title(f"H = {hidden}, {init}\nat the end, n = {size(mine):,}")
+            axes[row, column].set_title(
+                f"{words.field('hidden', hidden)}, {words.value(init)}\nat the end, n = {size(mine):,}"
+            )
         axes[-1, column].set_xlabel("dead units")
     for row in axes:
         row[0].set_ylabel("share of runs, %")
@@ -87,7 +92,7 @@ def _need_relu(trials: pd.DataFrame) -> None:
         raise NotApplicable("only ReLU units can be dead, and this study has other activations")
 
 
-def _at_start(ax: Axes, part: pd.DataFrame, inits: list[str]) -> None:
+def _at_start(ax: Axes, part: pd.DataFrame, inits: list[str], laws: Mapping[str, float]) -> None:
     colours = series_colours(False, len(inits))
     width = 0.8 / len(inits)
     for i, init in enumerate(inits):
@@ -103,7 +108,7 @@ def _at_start(ax: Axes, part: pd.DataFrame, inits: list[str]) -> None:
         ax.errorbar(
             x, rate, yerr=[rate - 100 * low, 100 * high - rate], fmt="none", color=colours[i], capsize=2, elinewidth=1.1
         )
-        law = dead_law(mine)
+        law = dead_law(mine, laws)
         if law is not None:
             label = "exact law" if i == 0 else None
             ax.plot(x, 100 * law, "_", color="black", markersize=11, markeredgewidth=1.8, label=label, zorder=4)
@@ -132,13 +137,14 @@ def _ticks(hidden: int) -> list[int]:
     return list(range(0, hidden + 1, max(1, -(-hidden // 11))))
 
 
-def describe_dead_units(trials: pd.DataFrame) -> str:
+def describe_dead_units(found: Findings) -> str:
     """Mean dead units at the start against the law, in a sentence for each init."""
+    trials = found.trials
     shown = with_values(dead_trials(trials), nearest(trials), ["hidden"])
     texts = []
     for init in values(shown, "init"):
         mine = shown[(shown["init"] == init).to_numpy(bool)]
-        law = dead_law(mine)
+        law = dead_law(mine, found.laws)
         exact = f" against {float(law @ np.arange(len(law))):.2f} by the exact law" if law is not None else ""
         start, end = mean(mine, "dead_init"), mean(mine, "dead_final")
         n_ended = count_where(mine, mine["dead_final"].notna())
@@ -149,14 +155,15 @@ def describe_dead_units(trials: pd.DataFrame) -> str:
 
 
 @styled
-def stuck_by_live_units(trials: pd.DataFrame) -> Figure:
+def stuck_by_live_units(found: Findings) -> Figure:
     """Share of runs that get stuck against the number of units alive at the start, with Wilson intervals."""
+    trials = found.trials
     good = live_trials(trials)
     lines = line_field(trials)
     shown, note = thin_field(good, lines, 4)
-    found, note_panels = make_panels(shown, rest_of(trials, lines), 6)
-    figure, axes = panels(len(found), 2, 3.0, sharey=True)
-    for ax, panel in zip(axes, found, strict=True):
+    boxes, note_panels = make_panels(shown, rest_of(trials, lines), 6)
+    figure, axes = panels(len(boxes), 2, 3.0, sharey=True)
+    for ax, panel in zip(axes, boxes, strict=True):
         parts = by_value(panel.rows, lines)
         ax.set_title(panel_title(panel, f"{n_text([size(part) for _, part in parts])} a line", 2))
         _live_lines(ax, parts, lines)
@@ -198,8 +205,9 @@ def _live_lines(ax: Axes, parts: list[tuple[Any, pd.DataFrame]], lines: str | No
     ax.set_xticks(_ticks(int(max(part["live"].max() for _, part in parts))))
 
 
-def describe_stuck_by_live_units(trials: pd.DataFrame) -> str:
+def describe_stuck_by_live_units(found: Findings) -> str:
     """What a dead unit at the start costs in the condition nearest to the article's, in a sentence."""
+    trials = found.trials
     row = nearest(trials)
     part = with_values(live_trials(trials), row, FIELDS)
     some = part["dead_init"] > 0

@@ -25,22 +25,23 @@ from analysis.figures.layout import (
     thin_field,
 )
 from analysis.figures.style import DASHES, MARKERS, NotApplicable, panels, percent_axis, series_colours, styled
+from analysis.findings.findings import Findings
 from analysis.findings.statistics import any_success, draws_needed, survival
-from analysis.findings.summary import summarise
 from analysis.text import words
 
 MOST_DRAWS = 12
 
 
 @styled
-def epochs_to_solve(trials: pd.DataFrame) -> Figure:
+def epochs_to_solve(found: Findings) -> Figure:
     """Share of runs not yet solved against the epoch (Kaplan–Meier), with 95 % bands."""
+    trials = found.epochs
     good = solvable(trials)
     lines = line_field(trials)
     shown, note = thin_field(good, lines, 5)
-    found, note_panels = make_panels(shown, rest_of(trials, lines), 6)
-    figure, axes = panels(len(found), 2, 3.0, sharey=True)
-    for ax, panel in zip(axes, found, strict=True):
+    boxes, note_panels = make_panels(shown, rest_of(trials, lines), 6)
+    figure, axes = panels(len(boxes), 2, 3.0, sharey=True)
+    for ax, panel in zip(axes, boxes, strict=True):
         parts = by_value(panel.rows, lines)
         sizes = [size(part) for _, part in parts]
         ax.set_title(panel_title(panel, f"{n_text(sizes)} a line", 2))
@@ -83,8 +84,9 @@ def _step(ax: Axes, part: pd.DataFrame, colour: Any, dashes: Any, label: str | N
     ax.step(x, share, where="post", color=colour, linestyle=dashes, label=label)
 
 
-def describe_epochs_to_solve(trials: pd.DataFrame) -> str:
+def describe_epochs_to_solve(found: Findings) -> str:
     """The median and the last epoch at which a run of the nearest condition was solved."""
+    trials = found.epochs
     row = nearest(trials)
     part = with_values(solvable(trials), row, FIELDS)
     part = part[part["solved_epoch"].notna().to_numpy(bool)].sort_values("solved_epoch")
@@ -100,13 +102,14 @@ def describe_epochs_to_solve(trials: pd.DataFrame) -> str:
 
 
 @styled
-def drawing_again(trials: pd.DataFrame) -> Figure:
+def drawing_again(found: Findings) -> Figure:
     """Probability of at least one success in k draws, 1 − (1 − p)^k, with the band of p's Wilson interval."""
+    trials = found.trials
     lines = line_field(trials)
-    shown, note = thin_field(summarise(trials), lines, 4)
-    found, note_panels = make_panels(shown, rest_of(trials, lines), 6)
-    figure, axes = panels(len(found), 2, 3.0, sharey=True, sharex=True)
-    for ax, panel in zip(axes, found, strict=True):
+    shown, note = thin_field(found.summary, lines, 4)
+    boxes, note_panels = make_panels(shown, rest_of(trials, lines), 6)
+    figure, axes = panels(len(boxes), 2, 3.0, sharey=True, sharex=True)
+    for ax, panel in zip(axes, boxes, strict=True):
         summary = panel.rows
         ax.set_title(panel_title(panel, f"{n_text(summary['n'])} a line", 2))
         parts = by_value(summary, lines)
@@ -137,9 +140,10 @@ def _draws_line(ax: Axes, row: pd.Series, i: int, colour: Any, label: str | None
     )  # fmt: skip
 
 
-def describe_drawing_again(trials: pd.DataFrame) -> str:
+def describe_drawing_again(found: Findings) -> str:
     """How many draws the nearest condition needs, with the range that its interval allows."""
-    row = summarise(with_values(trials, nearest(trials), FIELDS)).iloc[0]
+    trials = found.trials
+    row = found.nearest
     texts = []
     for wanted in (0.95, 0.99):
         few, most = (words.draws(float(draws_needed(row[name], wanted))) for name in ("solved_high", "solved_low"))

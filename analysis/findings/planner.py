@@ -9,7 +9,6 @@ import pandas as pd
 from analysis.data.conditions import others, slices, values
 from analysis.data.reading import FIELDS
 from analysis.findings.statistics import draws_needed
-from analysis.findings.summary import summarise
 
 LIKELY = (0.95, 0.99)
 """Probabilities of success that draws are counted for."""
@@ -18,13 +17,12 @@ WANTED = (0.5, 0.8, 0.9, 0.95, 0.99)
 """Success rates of a single draw that widths are looked up for."""
 
 
-def draws(trials: pd.DataFrame) -> pd.DataFrame:
+def draws(summary: pd.DataFrame) -> pd.DataFrame:
     """For each condition the draws after which success is 95 % and 99 % likely.
 
     Columns: condition, the fields, n, solved, and for each probability `draws_95`, and the range
     `draws_95_low` to `draws_95_high` that the Wilson interval of the success rate allows.
     """
-    summary = summarise(trials)
     table = summary[["condition", *FIELDS, "n", "solved"]].copy()
     for wanted in LIKELY:
         name = f"draws_{100 * wanted:.0f}"
@@ -34,15 +32,14 @@ def draws(trials: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def narrowest(trials: pd.DataFrame, wanted: float) -> pd.DataFrame:
+def narrowest(summary: pd.DataFrame, wanted: float) -> pd.DataFrame:
     """For each combination of the other swept fields the narrowest width that reaches a success rate.
 
     Columns: those fields; `reaches`, the narrowest width whose measured rate is at least `wanted`;
     `surely`, the narrowest whose Wilson interval lies wholly at or above it. None where no width of
     the study does.
     """
-    rest = others(trials, "hidden")
-    summary = summarise(trials)
+    rest = others(summary, "hidden")
     rows: list[dict[str, Any]] = []
     for row, part in slices(summary, rest):
         found = {

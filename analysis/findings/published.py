@@ -10,7 +10,6 @@ together. A study that differs is a finding and is reported as such.
 
 from __future__ import annotations
 
-import json
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -218,10 +217,8 @@ def write_published(found: Sequence[Beside], folder: Path) -> None:
     write_text(path, published_frame(found).to_csv(index=False, float_format="%.6g"))
 
 
-def report_published(summary: pd.DataFrame, folder: Path) -> None:
-    """Set what a result folder's manifest names as published beside its summary: lines, and published.csv."""
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    found = beside(summary, manifest)
+def report_published(found: Sequence[Beside], folder: Path) -> None:
+    """Print what was published beside ours, and write published.csv."""
     write_published(found, folder)
     if found:
         print("\n".join(["", *published_lines(found)]), flush=True)

@@ -226,8 +226,8 @@ def _more_units(trials: pd.DataFrame, widths: pd.DataFrame) -> Verdict:
     fields = others(trials, "hidden")
     effect = f"Nearest to the article ({_name(trials, table.iloc[at])}): solved {words.rate(rates[at])}"
     pair = _pair(widths, table.iloc[at], fields, narrow, wide)
-    effect += f"; against H = {narrow}: {words.difference(pair)}. " if pair else ". "
-    measured = f"The success rate with H = {wide}, set against 95 %."
+    effect += f"; against {words.field('hidden', narrow)}: {words.difference(pair)}. " if pair else ". "
+    measured = f"The success rate with {words.field('hidden', wide)}, set against 95 %."
     return _verdict(MORE_UNITS, measured, effect + _reversals(widths, fields), table, answers, fields)
 
 
@@ -240,7 +240,7 @@ def _reversals(widths: pd.DataFrame, fields: Sequence[str]) -> str:
     for _, part in worse.groupby(list(fields), observed=True, sort=False, dropna=False) if fields else [((), worse)]:
         row = part.iloc[part["difference"].argmin()]
         place = f"{words.condition(row, fields)}: " if fields else ""
-        pair = f"H = {words.value(row['first'])} to {words.value(row['second'])}"
+        pair = f"{words.value(row['first'])} to {words.field('hidden', row['second'])}"
         texts.append(f"{place}{pair} {words.difference(as_paired(row))}")
     return (
         f"It reverses, a wider network failing more often, in {len(worse):,} of {len(widths):,} comparisons; "
@@ -273,7 +273,7 @@ def _sign(row: Any) -> str:
 
 def _again(trials: pd.DataFrame) -> Verdict:
     """Claim 5: drawing again helps."""
-    table = draws(trials)
+    table = draws(summarise(trials))
     answers = [
         YES if row["draws_99_high"] <= MOST_DRAWS else NO if row["draws_99_low"] > MOST_DRAWS else UNDECIDED
         for _, row in table.iterrows()
@@ -389,7 +389,7 @@ def _values(name: str, kept: Sequence[Any], found: Sequence[Any]) -> str:
     """Some of the values of a field, as a range where they are neighbours: 'lr = 0.01 to 0.1'."""
     if len(kept) == 1:
         return words.field(name, kept[0])
-    prefix = "" if name in ("init", "task", "activation", "optimizer") else f"{words.SYMBOLS.get(name, name)}{words.IS}"
+    prefix = "" if name in ("init", "task", "activation", "optimizer") else f"{name} "
     places = sorted(found.index(value) for value in kept)
     if prefix and len(kept) > 2 and places == list(range(places[0], places[-1] + 1)):
         return f"{prefix}{words.value(found[places[0]], name)} to {words.value(found[places[-1]], name)}"

@@ -47,9 +47,8 @@ def say(*sentences: str) -> None:
 def show_figure(results: Results, name: str) -> None:
     """A figure of the report and what it says, or why it is not drawn for this study."""
     plot = next(plot for plot in PLOTS if plot.name == name)
-    data = results.data[plot.of]
     try:
-        figure, text = plot.draw(data), plot.describe(data)
+        figure, text = plot.draw(results.found), plot.describe(results.found)
     except NotApplicable as reason:
         say(f"Not drawn: {reason}.")
         return

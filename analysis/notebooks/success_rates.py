@@ -55,7 +55,7 @@ say(
     f"In the condition nearest to the article's ({words.condition(article.iloc[0], swept(trials))})",
     f"{words.rate(solved)} of the runs are solved and {words.rate(failed)} are not.",
 )
-show_table(conditions_table(trials, results.data["epochs"]))
+show_table(conditions_table(trials, results.epochs))
 
 # %% [markdown]
 # ## Do more units help?
@@ -102,7 +102,7 @@ show_table(draws_table(trials))
 show_figure(results, "epochs_to_solve")
 
 # %%
-epochs = with_values(results.data["epochs"], nearest(trials), FIELDS)
+epochs = with_values(results.epochs, nearest(trials), FIELDS)
 n_epochs = int(article["epochs"].iloc[0])
 late = Rate.of(count_where(epochs, (epochs["solved_epoch"] > n_epochs / 2).fillna(False)), total(article))
 say(f"In the condition nearest to the article's the second half of the {n_epochs:,} epochs solved {words.rate(late)}.")

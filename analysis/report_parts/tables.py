@@ -183,7 +183,7 @@ def draws_table(trials: pd.DataFrame) -> Table:
     """Every condition: how often to draw."""
     fields = swept(trials)
     rows = []
-    shown, note = spread(draws(trials))
+    shown, note = spread(draws(summarise(trials)))
     for _, row in shown.iterrows():
         numbers = [
             f"{words.draws(row[name])} ({words.draws(row[f'{name}_low'])} to {words.draws(row[f'{name}_high'])})"
@@ -204,7 +204,8 @@ def draws_table(trials: pd.DataFrame) -> Table:
 def widths_table(trials: pd.DataFrame) -> Table:
     """How wide is wide enough, for each combination of the other fields."""
     fields = others(trials, "hidden")
-    found = {wanted: narrowest(trials, wanted) for wanted in WANTED}
+    summary = summarise(trials)
+    found = {wanted: narrowest(summary, wanted) for wanted in WANTED}
     first = found[WANTED[0]]
     rows = []
     places, note = spread(range(len(first)))

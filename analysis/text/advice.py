@@ -92,7 +92,7 @@ def _waiting(trials: pd.DataFrame, epochs: pd.DataFrame, row: pd.Series) -> Advi
 
 
 def _again(trials: pd.DataFrame, row: pd.Series) -> Advice:
-    table = draws(trials)
+    table = draws(summarise(trials))
     at = table.iloc[(table["condition"] == row["condition"]).argmax()]
     number = words.draws(at["draws_99"])
     if number == "never":

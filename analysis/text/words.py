@@ -9,10 +9,18 @@ from typing import Any
 from analysis.findings.statistics import Difference, Paired, Rate
 
 SYMBOLS = {
-    "hidden": "H", "lr": "lr", "relu_at_zero": "relu\N{PRIME}(0)", "beta1": "\N{GREEK SMALL LETTER BETA}1",
-    "beta2": "\N{GREEK SMALL LETTER BETA}2", "epsilon": "\N{GREEK SMALL LETTER EPSILON}", "batch_size": "batch size",
+    "hidden": "hidden units", "lr": "learning rate", "relu_at_zero": "relu\N{PRIME}(0)",
+    "beta1": "\N{GREEK SMALL LETTER BETA}1", "beta2": "\N{GREEK SMALL LETTER BETA}2",
+    "epsilon": "\N{GREEK SMALL LETTER EPSILON}", "batch_size": "batch size",
 }  # fmt: skip
 """Fields that are shown by another name than their own."""
+
+PLAIN = {
+    "he": "He", "xavier": "Xavier", "lecun": "LeCun", "torch": "PyTorch\N{RIGHT SINGLE QUOTATION MARK}s draw",
+    "uniform": "U(\N{MINUS SIGN}1, 1)", "uniform01": "U(0, 1)", "relu": "ReLU", "leaky_relu": "leaky ReLU",
+    "gd": "gradient descent", "adam": "Adam",
+}  # fmt: skip
+"""Names that sentences and figures put more plainly."""
 
 MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"
@@ -67,7 +75,9 @@ def value(value: Any, name: str = "") -> str:
         return success(str(value))
     if str(value) in ("True", "False"):
         return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:g}".replace("-", MINUS)
+    return PLAIN.get(value, value) if isinstance(value, str) else f"{value:,}"
 
 
 def success(rule: str) -> str:
@@ -82,10 +92,13 @@ def success(rule: str) -> str:
 
 
 def field(name: str, what: Any) -> str:
-    """A field and its value: 'H = 4', 'he', 'lr = 0.1', 'no biases', 'solved: loss \N{LESS-THAN OR EQUAL TO} 0.01'."""
+    """A field and its value: '4 units', 'He', 'lr 0.1', 'no biases', 'solved: loss \N{LESS-THAN OR EQUAL TO} 0.01'."""
     text = value(what, name)
     if name in ("init", "task", "activation", "optimizer"):
         return text
+    if name in ("hidden", "epochs"):
+        unit = "unit" if name == "hidden" else "epoch"
+        return f"{text}\N{NO-BREAK SPACE}{unit}{'' if text == '1' else 's'}"
     if name == "output":
         return f"{text} output"
     if name == "bias":
@@ -94,11 +107,13 @@ def field(name: str, what: Any) -> str:
         return "full batch" if text == "all" else f"batches of {text}"
     if name == "success":
         return f"solved: {text}"
+    if name in ("lr", "scale", "slope", "momentum", "loss", "dtype"):
+        return f"{name}\N{NO-BREAK SPACE}{text}"
     return f"{SYMBOLS.get(name, name)}{IS}{text}"
 
 
 def condition(row: Any, fields: Iterable[str]) -> str:
-    """A condition by some of its fields: 'H = 4, he, lr = 0.1'; 'the only condition' for none."""
+    """A condition by some of its fields: '4 units, He, lr 0.1'; 'the only condition' for none."""
     return ", ".join(field(name, row[name]) for name in fields) or "the only condition"
 
 

@@ -9,9 +9,9 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from experiments.execution.execute import train_batch, warm_up
 from experiments.execution.options import Options
 from experiments.execution.progress import duration, paragraph, say
+from experiments.execution.worker import train_batch, warm_up
 from experiments.study.batches import MULTIPLE, Batch, Left
 from experiments.study.study import Study
 
@@ -69,9 +69,9 @@ def _probe(batch: Batch, engine: str) -> tuple[float, float]:
     while taken < PROBE_SECONDS / 4 and epochs < batch.condition.epochs:
         epochs = min(epochs * 8, batch.condition.epochs)
         began = time.perf_counter()
-        _, table = train_batch(Batch(replace(batch.condition, epochs=epochs), seeds), engine)
+        table = train_batch(Batch(replace(batch.condition, epochs=epochs), seeds), engine)
         taken = time.perf_counter() - began
-    _, table = train_batch(Batch(replace(batch.condition, epochs=min(epochs, 64)), seeds), engine)
+    table = train_batch(Batch(replace(batch.condition, epochs=min(epochs, 64)), seeds), engine)
     return taken / epochs / len(seeds), _parquet_bytes(table) / len(seeds)
 
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.errors import InputError
-from experiments.study.fields import known_keys, positive, switch, whole
+from experiments.study.fields import checked, known_keys, switch, whole
 from experiments.study.study import KEYS
-from nnxor import engines
+from nnxor import checks, engines
 
 BACKENDS = ("auto", "threads", "loky", "dask")
 PARALLEL = ["backend", "n_jobs", "batch"]
-CLUSTER = ["address", "scheduler_file", "timeout", "wait"]
+CLUSTER = ["address", "scheduler_file", "wait"]
 """Keys of every parallel=NAME, and those that only parallel=dask has."""
 
 SWITCHES = ("dry_run", "report", "overwrite")
@@ -25,14 +25,9 @@ SWITCHES = ("dry_run", "report", "overwrite")
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where dask's scheduler is (None: a local one is started), and how long to wait, in seconds.
-
-    `timeout` is what a batch may take (None: much more than is expected), `wait` what scheduler and
-    workers may need until they are there.
-    """
+    """Where dask's scheduler is (None: a local one is started), and the seconds it and workers may need to be there."""
 
     address: str | None
-    timeout: float | None
     wait: float
 
 
@@ -117,18 +112,15 @@ def _cluster(parallel: Mapping[str, object]) -> Cluster:
     """The settings of parallel=dask."""
     if not importlib.util.find_spec("distributed"):
         raise InputError("parallel=dask needs dask.distributed, which is not installed: pip install 'nnxor[cluster]'")
-    address, file, timeout = (parallel.get(name) for name in ("address", "scheduler_file", "timeout"))
+    address, file = parallel.get("address"), parallel.get("scheduler_file")
     if address is not None and file is not None:
         raise InputError("parallel.address and parallel.scheduler_file name the scheduler twice; allowed: one of them")
     if file is not None:
         address = _scheduler(read_path("parallel.scheduler_file", file))
     elif address is not None and not _is_address(address):
         raise InputError(f"parallel.address={address} is not allowed; allowed: tcp://HOST:PORT, tls://HOST:PORT")
-    return Cluster(
-        address=None if address is None else str(address),
-        timeout=None if timeout is None else positive("parallel.timeout", timeout),
-        wait=positive("parallel.wait", parallel.get("wait")),
-    )
+    wait = checked("parallel.wait", parallel.get("wait"), checks.positive)
+    return Cluster(None if address is None else str(address), wait)
 
 
 def _is_address(value: object) -> bool:

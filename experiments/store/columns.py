@@ -10,34 +10,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nnxor.condition import Condition
+from nnxor.condition import FIELDS, Condition
 from nnxor.diagnosis import Columns
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
 
+TYPES = {"int": pa.int32(), "int | None": pa.int32(), "float": pa.float64(), "bool": pa.bool_()}
+"""Types of columns by the types of fields; whatever else is text."""
+
 CONDITION_COLUMNS: dict[str, pa.DataType] = {
     "condition": TEXT,
-    "task": TEXT,
-    "hidden": pa.int32(),
-    "activation": TEXT,
-    "slope": pa.float64(),
-    "relu_at_zero": pa.int32(),
-    "output": TEXT,
-    "bias": pa.bool_(),
-    "init": TEXT,
-    "scale": pa.float64(),
-    "lr": pa.float64(),
-    "epochs": pa.int32(),
-    "loss": TEXT,
-    "optimizer": TEXT,
-    "momentum": pa.float64(),
-    "beta1": pa.float64(),
-    "beta2": pa.float64(),
-    "epsilon": pa.float64(),
-    "batch_size": pa.int32(),
-    "dtype": TEXT,
-    "rescue": TEXT,
-    "success": TEXT,
+    **{name: TYPES.get(about.type, TEXT) for name, about in FIELDS.items()},
 }
 """A condition's key and its fields; the same for every row of a part, so parts leave them out."""
 

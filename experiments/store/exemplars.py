@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from experiments.store.files import write_text
 from experiments.study.study import Study
@@ -28,12 +29,15 @@ from nnxor.network.draws import Weights, initial_weights
 POINTS_A_DECADE = 12
 
 
-def write_exemplars(folder: Path, study: Study) -> None:
-    """Write exemplars.json: for one run of each outcome its curve, weights, predictions and units."""
+def write_exemplars(folder: Path, study: Study, runs: pd.DataFrame) -> None:
+    """Write exemplars.json: for one run of each outcome its curve, weights, predictions and units.
+
+    `runs` are the counts of trainings that went well (`analysis.findings.findings.Findings.every`).
+    """
     by_key = {condition.key: condition for condition in study.conditions}
     engine, _ = engines.fastest()
     exemplars = []
-    for run in _chosen(folder):
+    for run in _chosen(runs):
         condition, seed = by_key[run["condition"]], int(run["seed"])
         start = initial_weights(condition, range(seed, seed + 1))
         kind = str(run["minimum"]) if isinstance(run["minimum"], str) else None
@@ -41,14 +45,12 @@ def write_exemplars(folder: Path, study: Study) -> None:
     write_text(folder / "exemplars.json", json.dumps(exemplars, indent=1, allow_nan=False) + "\n")
 
 
-def _chosen(folder: Path) -> Iterator[Any]:
+def _chosen(runs: pd.DataFrame) -> Iterator[Any]:
     """The run of each outcome that is shown, as a row of `analysis.data.tallies`."""
     from analysis.data.conditions import nearest
-    from analysis.data.reading import OUTCOMES, fine
-    from analysis.data.tallies import load_counts
+    from analysis.data.reading import OUTCOMES
 
-    trials = fine(load_counts(folder).runs)
-    trials = trials[trials["rescue"].isna().to_numpy(bool)]
+    trials = runs[runs["rescue"].isna().to_numpy(bool)]
     for outcome in OUTCOMES:
         so_ended = trials[(trials["outcome"] == outcome).to_numpy(bool)]
         if len(so_ended):

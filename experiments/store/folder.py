@@ -36,6 +36,7 @@ from experiments.store.parts import NotAPartError, Part, first_line, read_part, 
 from experiments.store.provenance import now, provenance
 from experiments.study.batches import Batch, Spans, merge
 from experiments.study.study import Study
+from nnxor.condition import FIELDS
 from nnxor.protocol import PROTOCOL_VERSION
 
 REPORT = ("summary.csv", "published.csv", "exemplars.json", "laws.json", "report.html", "explorer.html")
@@ -287,6 +288,7 @@ class ResultFolder:
             "seeds": [self.study.seeds.start, self.study.seeds.stop],
             "given": self.study.given,
             "conditions": {condition.key: condition.text() for condition in self.study.conditions},
+            "fields": {name: about.about() for name, about in FIELDS.items()},
             "rounded": [condition.key for condition in self.study.conditions if not condition.exact],
             "runs": [*before.get("runs", []), self._run],
         }

@@ -1,4 +1,4 @@
-"""Axes in short: `[{geomspace: [0.003, 1, 64]}]` stands for 64 numbers, as NumPy's function of that name has them."""
+"""Axes in short: `{geomspace: [0.003, 1, 64]}` stands for 64 numbers, `{range: [2, 16]}` for those from 2 to 16."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from experiments.errors import InputError
+from nnxor.condition import FIELDS
 
-FORMS = ("geomspace", "linspace")
+FORMS = ("geomspace", "linspace", "range")
 
-WHOLE = ("hidden", "epochs", "batch_size")
+WHOLE = {name for name, about in FIELDS.items() if about.type.startswith("int")}
 """Fields whose numbers are rounded to integers; those that come twice then count once."""
 
-NUMBERS = (*WHOLE, "slope", "scale", "lr", "momentum", "beta1", "beta2", "epsilon")
+NUMBERS = {name for name, about in FIELDS.items() if about.scale != "names"}
 
 DIGITS = 4
 """Significant digits that the numbers between the ends keep (more where two would be the same)."""
@@ -33,13 +34,27 @@ def spell_out(key: str, name: str, listed: list[object]) -> list[object]:
 
 
 def _numbers(key: str, name: str, given: Mapping[str, object]) -> list[object]:
-    numbers: Any
     form, numbers = next(iter(given.items()), ("", None))
-    if len(given) != 1 or form not in FORMS or not isinstance(numbers, list) or not _are_numbers(numbers):
+    lengths = (2, 3) if form == "range" else (3,)
+    if len(given) != 1 or form not in FORMS or not isinstance(numbers, list) or not _are_numbers(numbers, lengths):
         raise InputError(
-            f"{key}={dict(given)} is not allowed; allowed: numbers, or {{geomspace: [first, last, count]}}, or linspace"
+            f"{key}={dict(given)} is not allowed; allowed: numbers, {{geomspace: [first, last, count]}}, linspace "
+            "alike, or {range: [first, last]}, perhaps with a step"
         )
-    first, last, count = numbers
+    return _range(key, *numbers) if form == "range" else _space(key, name, form, *numbers)
+
+
+def _range(key: str, first: float, last: float, step: float = 1) -> list[object]:
+    """From first to last, both of them, unless no step ends there."""
+    if step == 0 or (last - first) / step < 0 or (last - first) / step >= MOST:
+        raise InputError(f"{key}: range [{first}, {last}, {step}] is not allowed; allowed: 1 to {MOST} numbers")
+    count = int((last - first) / step * (1 + 1e-12)) + 1
+    if all(isinstance(each, int) for each in (first, last, step)):
+        return [first + n * step for n in range(count)]
+    return [float(f"{first + n * step:.12g}") for n in range(count)]
+
+
+def _space(key: str, name: str, form: str, first: float, last: float, count: Any) -> list[object]:
     if not isinstance(count, int) or not 2 <= count <= MOST:
         raise InputError(f"{key}: count={count} is not allowed; allowed: an integer from 2 to {MOST}")
     if first == last or (form == "geomspace" and min(first, last) <= 0):
@@ -52,8 +67,8 @@ def _numbers(key: str, name: str, given: Mapping[str, object]) -> list[object]:
     return [first, *_rounded(values)[1:-1], last]
 
 
-def _are_numbers(given: list[object]) -> bool:
-    return len(given) == 3 and all(
+def _are_numbers(given: list[object], lengths: tuple[int, ...]) -> bool:
+    return len(given) in lengths and all(
         isinstance(x, int | float) and not isinstance(x, bool) and abs(x) <= 1e300 for x in given
     )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from experiments.study.study import Study
 from nnxor.condition import Condition
 
@@ -35,6 +37,10 @@ class Batch:
     certify: bool = False
 
 
+Result = tuple[Batch, pa.Table]
+"""A batch and its rows, or their counts."""
+
+
 def training_seconds(condition: Condition, engine: str) -> float:
     """What one training takes on one core, about."""
     constant, unit = COST[engine]
@@ -50,8 +56,11 @@ def batch_size(condition: Condition, engine: str) -> int:
 
 
 def missing(study: Study, done: Mapping[str, Spans], engine: str, size: int | None) -> Iterator[Batch]:
-    """The batches that a study still needs, in its order; `size` overrides the engine's own."""
-    for condition in study.conditions:
+    """The batches that a study still needs; `size` overrides the engine's own.
+
+    Conditions come in an order that is always the same and means nothing, so that a tally of what is done is no trend.
+    """
+    for condition in sorted(study.conditions, key=lambda each: each.key):
         step = size or batch_size(condition, engine)
         for span in subtract(study.seeds_of(condition), done.get(condition.key, [])):
             for start in range(span.start, span.stop, step):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from experiments.errors import InputError
-from experiments.messages import CONF, names
+from experiments.messages import found, names
 from nnxor.network.inits import Distribution, GivenWeights, Init
 from nnxor.network.tasks import Task
 from nnxor.registry import hint
@@ -19,7 +18,7 @@ from nnxor.registry import hint
 def _read(group: str, name: str, key: str) -> dict[str, object]:
     if name not in names(group):
         raise InputError(f"{key}={name} is unknown; {hint(name, names(group))}")
-    path = CONF / group / f"{name}.yaml"
+    path = found(group, name)
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -32,13 +31,24 @@ def _read(group: str, name: str, key: str) -> dict[str, object]:
 @cache
 def init(name: str, key: str = "init") -> Init:
     """The initialization in conf/init/NAME.yaml; InputError says what is wrong with it."""
-    return parse_init(name, _read("init", name, key), f"conf/init/{name}.yaml")
+    return _init_of(name, _read("init", name, key), f"conf/init/{name}.yaml")
+
+
+def _init_of(name: str, content: Mapping[str, object], where: str) -> Init:
+    try:
+        return Init.of(name, content)
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from None
 
 
 @cache
 def task(name: str, key: str = "task") -> Task:
     """The task in conf/task/NAME.yaml; InputError says what is wrong with it."""
-    return parse_task(name, _read("task", name, key), f"conf/task/{name}.yaml")
+    content = _read("task", name, key)
+    try:
+        return Task.of(name, content)
+    except ValueError as error:
+        raise InputError(f"conf/task/{name}.yaml: {error}") from None
 
 
 def study(name: object, key: str = "union") -> dict[str, object]:
@@ -46,19 +56,6 @@ def study(name: object, key: str = "union") -> dict[str, object]:
     if not isinstance(name, str):
         raise InputError(f"{key}={name} is not allowed; allowed: names of studies")
     return dict(_read("study", name, key))
-
-
-def parse_init(name: str, content: Mapping[str, object], where: str) -> Init:
-    """An initialization from what its file holds; `where` stands in messages."""
-    if set(content) != {"weights", "biases"}:
-        raise InputError(f"{where} must hold weights and biases, and nothing else; it holds {', '.join(content)}")
-    laws = {}
-    for part in ("weights", "biases"):
-        try:
-            laws[part] = Distribution.of(content[part])
-        except ValueError as error:
-            raise InputError(f"{where}: {part}: {error}") from None
-    return Init(name, **laws)
 
 
 def read_task(key: str, value: object) -> Task:
@@ -103,7 +100,7 @@ def name_of_given(key: str, value: object) -> str | None:
 
 
 def _written_out(key: str, value: Mapping[str, object]) -> Init:
-    parsed = parse_init("", value, key)
+    parsed = _init_of("", value, key)
     return Init(f"{_law_text(parsed.weights)}, biases {_law_text(parsed.biases)}", parsed.weights, parsed.biases)
 
 
@@ -128,29 +125,9 @@ def _adjusted(key: str, value: Mapping[str, object]) -> Init:
     content["biases"] = _change(content.get("biases", {}), biases)
     words = [f"{k}={_plain(v)}" for k, v in changes.items() if k != "biases"]
     words += [f"biases.{k}={_plain(v)}" for k, v in biases.items()]
-    return parse_init(f"{name}({', '.join(words)})", content, f"{key}={name}")
+    return _init_of(f"{name}({', '.join(words)})", content, f"{key}={name}")
 
 
 def _change(law: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
     """A law with other parameters; another distribution keeps none of the old ones."""
     return dict(changes) if "distribution" in changes else {**law, **changes}
-
-
-def parse_task(name: str, content: Mapping[str, object], where: str) -> Task:
-    """A task from what its file holds; `where` stands in messages."""
-    rows, units = content.get("rows"), content.get("units")
-    if set(content) - {"rows", "units"} or not isinstance(rows, list) or not rows:
-        raise InputError(f"{where} must hold rows (a list of lists) and may hold units (an integer)")
-    if units is not None and (type(units) is not int or units < 1):
-        raise InputError(f"{where}: units={units}: an integer from 1")
-    for n, row in enumerate(rows, 1):
-        if not isinstance(row, list) or len(row) < 2 or len(row) != len(rows[0]):
-            raise InputError(f"{where}: row {n} must hold the same number of inputs as row 1, then the target")
-        if any(type(v) not in (int, float) or not math.isfinite(v) for v in row):
-            raise InputError(f"{where}: row {n} must hold finite numbers; it holds {row}")
-    return Task(
-        name,
-        tuple(tuple(float(v) for v in row[:-1]) for row in rows),
-        tuple(float(row[-1]) for row in rows),
-        units,
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ KEYS = [
 
 MOST_TRAININGS = {"trials": 10**9, "summary": 10**11}
 """Trainings in a study, by what is kept of them: rows of some 36 GB, or bits of some 13 GB and the counts."""
+
+MOST_CONDITIONS = 100_000
 
 Grid = dict[str, tuple[object, ...]]
 """Fields and the values that they take."""
@@ -131,6 +134,13 @@ def _refuse_too_many(record: str, conditions: int, count: int) -> None:
     if n > most:
         more = f", or {MOST_TRAININGS['summary']:,} with record=summary" if record == "trials" else ""
         raise InputError(f"seeds.count={count} makes {n:,} trainings; allowed: at most {most:,}{more}")
+
+
+def _refuse_too_many_conditions(grids: list[Grid]) -> None:
+    """InputError, before any is made, for more conditions than can be kept in memory."""
+    n = sum(math.prod(map(len, grid.values())) for grid in grids)
+    if n > MOST_CONDITIONS:
+        raise InputError(f"the grid has {n:,} combinations; allowed: at most {MOST_CONDITIONS:,}")
 
 
 def _refuse_missing_sets(conditions: tuple[Condition, ...], seeds: range) -> None:
@@ -236,6 +246,7 @@ def _conditions(config: Mapping[str, object]) -> tuple[Condition, ...]:
     fixed = {name: read_field("base", name, value) for name, value in base.items()}
     blocks = _blocks(config)
     grids = [grid for grid, _ in blocks]
+    _refuse_too_many_conditions(grids)
     for name in fixed:
         if all(name in grid for grid in grids):
             raise InputError(
@@ -289,8 +300,9 @@ def _values(where: str, name: str, given: object) -> tuple[object, ...]:
     if not listed:
         raise InputError(f"{where}.{name}=[] is empty; allowed: a value or a list of values")
     values = tuple(read_field(where, name, value) for value in listed)
-    for n, value in enumerate(values):
-        if value in values[:n]:
+    seen: set[object] = set()
+    for value in values:
+        if value in seen or seen.add(value):  # type: ignore[func-returns-value]
             raise InputError(f"{where}.{name} holds {_word(value)} twice; allowed: each value once")
     return values
 

@@ -28,8 +28,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from experiments.execution.execute import execute
 from experiments.execution.options import available_cores
+from experiments.execution.parallel import execute
 from experiments.store.columns import CONDITION_COLUMNS, in_schema, part_schema, plain, with_condition
 from experiments.store.counts import COUNTED, PLAIN, add_up, count_rows, solved_pieces, without_seeds
 from experiments.store.tables import counts_of

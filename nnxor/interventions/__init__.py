@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,10 @@ class Intervention:
     settings: tuple[str, ...] = ()
     control: bool = False
     refusal: Callable[[Condition], str] = lambda _: ""
+
+    def about(self) -> dict[str, Any]:
+        """What those must know of it who read results, in plain values."""
+        return {name: getattr(self, name) for name in ("label", "meaning", "control")} | {"settings": [*self.settings]}
 
     def refused(self, condition: Condition) -> str:
         """Why a condition cannot have this intervention, as a clause; the empty text where it can."""

@@ -1,10 +1,10 @@
-"""The exact law of a hidden ReLU unit at the start: how likely it is dead, and which rows it is active on.
+"""The exact law of a hidden ReLU unit at the start: how likely it is dead.
 
 A unit's pre-activation on row n is z_n = b + x_n·w, with w drawn D times from the weights' law and b
 from the biases' law. It is active where z_n > 0 and dead where z_n ≤ 0 on every row. Units are drawn
 independently of one another, so the number of dead ones among H is binomial.
 
-How a probability is found, in this order:
+How the probability is found, in this order:
 
 - closed form: no more than one random variable matters (distribution functions alone); or the dead
   region is a product of intervals (as with biases 0 on a truth table: both weights ≤ 0); or the
@@ -30,16 +30,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
-from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import nnls
+from scipy.special import ndtr, ndtri
+from scipy.stats import qmc
 
 from nnxor.network.inits import Distribution, Init
 from nnxor.network.tasks import Task
 
 Array = NDArray[np.float64]
-Masses = dict[int, float]
 
 CLOSED_FORM = "closed form"
 QUADRATURE = "quadrature"
@@ -77,69 +78,12 @@ class Probability:
     method: str
 
 
-@dataclass(frozen=True)
-class PatternLaw:
-    """The probability of every activation pattern of a unit that has one, likeliest first.
-
-    A pattern has a '1' for each row on which the unit is active, in row order: '0000' is dead.
-    `error` is the largest absolute error of any of them.
-    """
-
-    probabilities: dict[str, float]
-    error: float
-    method: str
-
-
-@dataclass(frozen=True)
-class AliveLaw:
-    """The number of dead units among H at the start.
-
-    `n_dead` holds P(0 dead) … P(H dead); `enough` is the probability that at least `units` are
-    alive. Errors are those of `dead`, carried over.
-    """
-
-    dead: Probability
-    n_dead: tuple[float, ...]
-    all_dead: Probability
-    units: int
-    enough: Probability
-
-
 def dead_probability(task: Task, init: Init, hidden: int, bias: bool = True) -> Probability:
     """Probability that a hidden unit is dead at the start: pre-activation ≤ 0 on every row.
 
     `hidden` is the width H, on which laws with fan_out depend; `bias=False` leaves biases 0.
     """
     return _dead(task.inputs, init, hidden, bias)
-
-
-def pattern_law(task: Task, init: Init, hidden: int, bias: bool = True) -> PatternLaw:
-    """The law of a hidden unit's activation pattern at the start; the pattern of zeros is a dead unit's."""
-    return _patterns(task.inputs, init, hidden, bias)
-
-
-def alive_law(task: Task, init: Init, hidden: int, bias: bool = True, units: int | None = None) -> AliveLaw:
-    """The exact law of the number of dead units; `units` is how many a task needs, by default its own (or 1)."""
-    dead = dead_probability(task, init, hidden, bias)
-    needed = units if units is not None else task.units or 1
-    n_dead = count_law(dead.value, hidden)
-    most = hidden - needed  # this many may be dead
-
-    def carried(count: int) -> Probability:
-        """P(at most `count` dead): its slope in p is −(H − count)·P(count dead among H)/(1 − p)."""
-        if not 0 <= count < hidden:
-            return Probability(float(count >= hidden), 0.0, CLOSED_FORM)
-        slope = (count + 1) * comb(hidden, count + 1) * dead.value**count * (1 - dead.value) ** (hidden - count - 1)
-        return Probability(float(sum(n_dead[: count + 1])), slope * dead.error + 1e-15, dead.method)
-
-    slope = hidden * dead.value ** (hidden - 1)
-    all_dead = Probability(n_dead[hidden], slope * dead.error, dead.method)
-    return AliveLaw(dead, n_dead, all_dead, needed, carried(most))
-
-
-def count_law(p: float, n: int) -> tuple[float, ...]:
-    """P(0), …, P(n) of the binomial law: how many of n independent units are what each is with probability p."""
-    return tuple(comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(n + 1))
 
 
 @dataclass(frozen=True)
@@ -174,8 +118,6 @@ class _Law:
 
     def cdf(self, s: Array) -> Array:
         """Distribution function of the standard variable, same shape."""
-        from scipy.special import ndtr
-
         if not self.normal:
             return np.asarray(np.clip((s + 1) / 2, 0, 1))
         if not self.sharp:
@@ -185,8 +127,6 @@ class _Law:
 
     def density(self, s: Array) -> Array:
         """Density of the standard variable within its ends, same shape."""
-        from scipy.special import ndtr
-
         if not self.normal:
             return np.full_like(s, 0.5)
         inside = 1 - 2 * ndtr(-self.end) if self.sharp else 1.0
@@ -194,8 +134,6 @@ class _Law:
 
     def quantile(self, u: Array) -> Array:
         """Standard variable at u in (0, 1), same shape."""
-        from scipy.special import ndtr, ndtri
-
         if not self.normal:
             return 2 * u - 1
         below = ndtr(-self.end) if self.sharp else 0.0
@@ -206,15 +144,13 @@ class _Law:
 class _Forms:
     """Pre-activations as affine forms of the random variables: z = A @ s + c, one form a distinct row.
 
-    `A` (F, M), `c` (F,), `laws` the M laws of s; `form[n]` is the form of row n, or −1 if the row is decided by
-    atoms alone, and then `fixed[n]` says whether it is active.
+    `A` (F, M), `c` (F,), `laws` the M laws of s; `active` says whether some row is, by atoms alone.
     """
 
     A: Array
     c: Array
     laws: tuple[_Law, ...]
-    form: tuple[int, ...]
-    fixed: tuple[bool, ...]
+    active: bool
 
 
 def _forms(inputs: tuple[tuple[float, ...], ...], init: Init, hidden: int, bias: bool) -> _Forms:
@@ -230,13 +166,9 @@ def _forms(inputs: tuple[tuple[float, ...], ...], init: Init, hidden: int, bias:
     order = np.argsort(np.where(matters, np.abs(A).max(axis=0), np.inf), kind="stable")[: matters.sum()]
     A = A[:, order]
     random = A.any(axis=1)
-    forms, which = np.unique(np.column_stack([A, c])[random], axis=0, return_inverse=True)
-    form = np.full(len(x), -1)
-    form[random] = which.reshape(-1)
-    fixed = ~random & (_atoms(x, laws) > 0)
-    return _Forms(
-        forms[:, :-1], forms[:, -1], tuple(laws[i] for i in order), tuple(map(int, form)), tuple(map(bool, fixed))
-    )
+    forms = np.unique(np.column_stack([A, c])[random], axis=0)
+    active = bool((_atoms(x, laws)[~random] > 0).any())
+    return _Forms(forms[:, :-1], forms[:, -1], tuple(laws[i] for i in order), active)
 
 
 def _atoms(x: Array, laws: list[_Law]) -> NDArray[np.float32]:
@@ -250,19 +182,14 @@ def _atoms(x: Array, laws: list[_Law]) -> NDArray[np.float32]:
 @lru_cache(maxsize=256)
 def _dead(inputs: tuple[tuple[float, ...], ...], init: Init, hidden: int, bias: bool) -> Probability:
     forms = _forms(inputs, init, hidden, bias)
-    if any(forms.fixed):
+    if forms.active:
         return Probability(0.0, 0.0, CLOSED_FORM)
     keep = _needed(forms)
     A, c = forms.A[keep], forms.c[keep]
     if ((A != 0).sum(axis=1) <= 1).all():
         return Probability(_box(A, c, forms.laws), 1e-15, CLOSED_FORM)
     used = np.flatnonzero(A.any(axis=0))
-    masses, error, method = _masses(A[:, used], c, tuple(forms.laws[k] for k in used))
-    value = masses.get(0, 0.0)
-    if method == QUASI_MONTE_CARLO:
-        n = SOBOL_POINTS * SOBOL_REPEATS
-        error = max(min(error, np.sqrt(value * (1 - value) / n)), 1 / n)
-    return Probability(min(value, 1.0), float(error), method)
+    return _mass(A[:, used], c, tuple(forms.laws[k] for k in used))
 
 
 def _box(A: Array, c: Array, laws: tuple[_Law, ...]) -> float:
@@ -283,8 +210,6 @@ def _needed(forms: _Forms) -> list[int]:
 
     By Farkas' lemma such a form is a non-negative combination of the others, of the ranges' ends and of −1.
     """
-    from scipy.optimize import nnls
-
     n_forms, n_laws = forms.A.shape
     rows = np.column_stack([forms.A, forms.c])
     sharp = [k for k, law in enumerate(forms.laws) if law.sharp]
@@ -305,58 +230,25 @@ def _needed(forms: _Forms) -> list[int]:
     return keep
 
 
-@lru_cache(maxsize=256)
-def _patterns(inputs: tuple[tuple[float, ...], ...], init: Init, hidden: int, bias: bool) -> PatternLaw:
-    forms = _forms(inputs, init, hidden, bias)
-    masses, error, method = _masses(forms.A, forms.c, forms.laws)
-    probabilities: dict[str, float] = {}
-    for code, mass in masses.items():
-        if mass > 0:
-            text = "".join(
-                str(code >> form & 1) if form >= 0 else str(int(fixed))
-                for form, fixed in zip(forms.form, forms.fixed, strict=True)
-            )
-            probabilities[text] = probabilities.get(text, 0.0) + mass
-    return PatternLaw(dict(sorted(probabilities.items(), key=lambda item: (-item[1], item[0]))), error, method)
-
-
-def _masses(A: Array, c: Array, laws: tuple[_Law, ...]) -> tuple[Masses, float, str]:
-    """Probability of every sign pattern of the forms (bit f is set where form f is above 0), error and method."""
-    if not laws:
-        return {0: 1.0}, 0.0, CLOSED_FORM
-    if len(laws) == 1:
-        return _integrate(A, c, laws, [np.zeros((0, 2))], 1, 1.0), 1e-15, CLOSED_FORM
+def _mass(A: Array, c: Array, laws: tuple[_Law, ...]) -> Probability:
+    """P(every form ≤ 0), of two variables or more."""
     if len(laws) == 2 and not c.any() and all(law.normal and not law.sharp for law in laws):
-        return _angles(A), 1e-15, CLOSED_FORM
-    planes = _eliminate(A, c, laws) if len(c) <= 62 else None
+        return Probability(_angle(A), 1e-15, CLOSED_FORM)
+    planes = _eliminate(A, c, laws)
     rules = [] if planes is None else _affordable(planes, laws, len(c))
     if planes is None or not rules:
         return _quasi_monte_carlo(A, c, laws)
     coarse, fine = (_integrate(A, c, laws, planes, order, panel) for order, panel in rules)
-    error = max((abs(fine.get(code, 0.0) - coarse.get(code, 0.0)) for code in {*fine, *coarse}), default=0.0)
-    return fine, error + ROUNDING, QUADRATURE
+    return Probability(min(fine, 1.0), abs(fine - coarse) + ROUNDING, QUADRATURE)
 
 
-def _angles(A: Array) -> Masses:
-    """Masses under two centred normal variables of the same standard scale: angles over 2π."""
+def _angle(A: Array) -> float:
+    """P(every form ≤ 0) under two centred normal variables of the same standard scale: an angle over 2π."""
     normal = np.arctan2(A[:, 1], A[:, 0])
     edges = np.sort(np.mod(np.concatenate([normal + np.pi / 2, normal - np.pi / 2]), 2 * np.pi))
-    edges = np.append(edges, edges[0] + 2 * np.pi)
-    width = np.diff(edges)
-    middle = (edges[:-1] + width / 2)[width > NARROW]
-    codes = _codes(A @ np.stack([np.cos(middle), np.sin(middle)]))
-    return _collect(codes, width[width > NARROW] / (2 * np.pi))
-
-
-def _codes(z: Array) -> NDArray[np.int64]:
-    """Codes of the sign patterns in the columns of z, shape (F, P) to (P,)."""
-    bits = np.left_shift(np.int64(1), np.arange(len(z), dtype=np.int64))
-    return np.asarray(bits @ (z > 0).astype(np.int64), np.int64)
-
-
-def _collect(codes: NDArray[np.int64], masses: Array) -> Masses:
-    kinds, which = np.unique(codes, return_inverse=True)
-    return dict(zip(kinds.tolist(), np.bincount(which.reshape(-1), masses).tolist(), strict=True))
+    width = np.diff(np.append(edges, edges[0] + 2 * np.pi))
+    inside = (np.cos(edges + width / 2 - normal[:, None]) <= 0).all(axis=0)
+    return float(width[inside].sum() / (2 * np.pi))
 
 
 def _eliminate(A: Array, c: Array, laws: tuple[_Law, ...]) -> list[Array] | None:
@@ -418,13 +310,10 @@ def _affordable(planes: list[Array], laws: tuple[_Law, ...], n_forms: int) -> li
     return []
 
 
-def _integrate(A: Array, c: Array, laws: tuple[_Law, ...], planes: list[Array], order: int, panel: float) -> Masses:
-    """Masses of the sign patterns by nested Gauss-Legendre rules, the last variable by its distribution function."""
-    total: Masses = {}
-    for points, weights in _nodes(np.zeros((1, 0)), np.ones(1), laws, planes, order, panel):
-        for code, mass in _innermost(A, c, laws[-1], points, weights).items():
-            total[code] = total.get(code, 0.0) + mass
-    return total
+def _integrate(A: Array, c: Array, laws: tuple[_Law, ...], planes: list[Array], order: int, panel: float) -> float:
+    """P(every form ≤ 0) by nested Gauss-Legendre rules, the last variable by its distribution function."""
+    nodes = _nodes(np.zeros((1, 0)), np.ones(1), laws, planes, order, panel)
+    return sum(float(weights @ _innermost(A, c, laws[-1], points)) for points, weights in nodes)
 
 
 def _nodes(
@@ -459,35 +348,25 @@ def _pieces(points: Array, weights: Array, law: _Law, planes: Array, order: int,
     return continued, weight.reshape(-1)
 
 
-def _innermost(A: Array, c: Array, law: _Law, points: Array, weights: Array) -> Masses:
-    """Masses of the sign patterns along the last variable, exactly, for every point before it."""
-    outer = points @ A[:, :-1].T + c
-    slope = A[:, -1]
-    roots = -outer[:, slope != 0] / slope[slope != 0]
-    ends = np.broadcast_to([-law.end, law.end], (len(points), 2))
-    edges = np.sort(np.concatenate([np.clip(roots, -law.end, law.end), ends], axis=1), axis=1)
-    width = np.diff(edges, axis=1)
-    row, piece = np.nonzero(width > NARROW * law.end)
-    middle = edges[row, piece] + width[row, piece] / 2
-    mass = np.diff(law.cdf(edges), axis=1)[row, piece] * weights[row]
-    return _collect(_codes((outer[row] + middle[:, None] * slope).T), mass)
+def _innermost(A: Array, c: Array, law: _Law, points: Array) -> Array:
+    """P(every form ≤ 0) along the last variable, exactly, for every point before it: it lies in an interval."""
+    outer, slope = points @ A[:, :-1].T + c, A[:, -1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        roots = -outer / slope
+    upper = roots[:, slope > 0].min(axis=1, initial=np.inf)
+    lower = roots[:, slope < 0].max(axis=1, initial=-np.inf)
+    possible = (outer[:, slope == 0] <= 0).all(axis=1)
+    return np.where(possible, np.maximum(law.cdf(upper) - law.cdf(lower), 0.0), 0.0)
 
 
-def _quasi_monte_carlo(A: Array, c: Array, laws: tuple[_Law, ...]) -> tuple[Masses, float, str]:
-    """Masses from randomised Sobol sets, and the largest standard error of any of them."""
-    from scipy.stats import qmc
-
-    shares: list[Masses] = []
+def _quasi_monte_carlo(A: Array, c: Array, laws: tuple[_Law, ...]) -> Probability:
+    """P(every form ≤ 0) from randomised Sobol sets, and the standard error of their mean."""
+    shares = []
     for repeat in range(SOBOL_REPEATS):
         u = qmc.Sobol(len(laws), rng=np.random.default_rng(repeat)).random(SOBOL_POINTS)
         u = np.clip(u, 1e-16, 1 - 1e-16)
         s = np.column_stack([law.quantile(u[:, k]) for k, law in enumerate(laws)])
-        active = np.packbits((s @ A.T + c > 0), axis=1, bitorder="little")
-        kinds, count = np.unique(active, axis=0, return_counts=True)
-        codes = [int.from_bytes(kind.tobytes(), "little") for kind in kinds]
-        shares.append(dict(zip(codes, (count / SOBOL_POINTS).tolist(), strict=True)))
-    codes = sorted({code for share in shares for code in share})
-    table = np.array([[share.get(code, 0.0) for code in codes] for share in shares])
-    error = table.std(axis=0, ddof=1).max() / np.sqrt(SOBOL_REPEATS)
-    n = SOBOL_POINTS * SOBOL_REPEATS
-    return dict(zip(codes, table.mean(axis=0).tolist(), strict=True)), max(float(error), 1 / n), QUASI_MONTE_CARLO
+        shares.append(float((s @ A.T + c <= 0).all(axis=1).mean()))
+    error = np.std(shares, ddof=1) / np.sqrt(SOBOL_REPEATS)
+    least = 1 / (SOBOL_POINTS * SOBOL_REPEATS)
+    return Probability(float(np.mean(shares)), max(float(error), least), QUASI_MONTE_CARLO)

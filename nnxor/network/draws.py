@@ -86,27 +86,25 @@ def draw(
         raise ValueError(f"seeds must be consecutive, from 0 to 2**63 - 1; got {seeds}")
     if isinstance(init, GivenWeights):
         return _given(init, n_inputs, hidden, seeds, bias, scale)
-    W1 = np.empty((n_inputs, hidden, len(seeds)), np.float32)
-    b1, W2 = (np.zeros((hidden, len(seeds)), np.float32) for _ in range(2))
+    lots = [_lots(hidden, block, seeds, again) for block in range(1 + -(-max(n_inputs - 2, 0) // 4))]
+    of_inputs = [*lots[0][2:], *(lot for block in lots[1:] for lot in block)][:n_inputs]
 
-    def fill(out: Array, distribution: Distribution, u: Uniforms, fan_in: int, fan_out: int) -> None:
-        out[...] = (
-            scale * distribution.quantile(u, fan_in, fan_out) + 0.0
-        )  # no -0, whose sign engines need not agree on
+    def drawn(distribution: Distribution, u: Uniforms, fan_in: int, fan_out: int) -> NDArray[np.float32]:
+        values = scale * distribution.quantile(u, fan_in, fan_out)
+        return (values + 0.0).astype(np.float32)  # no −0, whose sign engines need not agree on
 
-    for h in range(hidden):
-        u = uniforms(h + 1, 0, seeds, again)
-        if bias:
-            fill(b1[h], init.biases, u[:, 0], n_inputs, hidden)
-        fill(W2[h], init.weights, u[:, 1], hidden, 1)
-        for d in range(n_inputs):
-            if d >= 2 and (d - 2) % 4 == 0:
-                u = uniforms(h + 1, 1 + (d - 2) // 4, seeds, again)
-            fill(W1[d, h], init.weights, u[:, d + 2 if d < 2 else (d - 2) % 4], n_inputs, hidden)
-    b2 = np.zeros(len(seeds), np.float32)
+    W1 = np.stack([drawn(init.weights, u, n_inputs, hidden) for u in of_inputs])
+    W2 = drawn(init.weights, lots[0][1], hidden, 1)
+    b1, b2 = np.zeros((hidden, len(seeds)), np.float32), np.zeros(len(seeds), np.float32)
     if bias:
-        fill(b2, init.biases, uniforms(0, 0, seeds, again)[:, 0], hidden, 1)
+        b1 = drawn(init.biases, lots[0][0], n_inputs, hidden)
+        b2 = drawn(init.biases, uniforms(0, 0, seeds, again)[:, 0], hidden, 1)
     return Weights(W1, b1, W2, b2)
+
+
+def _lots(hidden: int, block: int, seeds: range, again: int) -> NDArray[np.float64]:
+    """The four uniforms of a block of each unit, shape (4, H, seeds)."""
+    return np.stack([uniforms(h + 1, block, seeds, again).T for h in range(hidden)], axis=1)
 
 
 def initial_weights(condition: Condition, seeds: range, again: int = 0) -> Weights:

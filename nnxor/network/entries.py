@@ -32,6 +32,10 @@ class Uses:
     label: str
     settings: tuple[str, ...] = ()
 
+    def about(self) -> dict[str, Any]:
+        """What those must know of it who read results, in plain values."""
+        return {"label": self.label, "settings": list(self.settings)}
+
     def numbers(self, condition: Settings) -> dict[str, float]:
         """The real numbers of `k`, not yet rounded to a dtype: settings, and what follows from them."""
         values = {setting: getattr(condition, setting) for setting in self.settings}
@@ -77,6 +81,10 @@ class Activation(Uses):
     hidden: bool = True
     output: bool = False
     half_at: float | None = None
+
+    def about(self) -> dict[str, Any]:
+        """What those must know of it who read results, in plain values."""
+        return {**super().about(), "smooth": self.smooth, "can_die": self.can_die}
 
     @property
     def smooth(self) -> bool:

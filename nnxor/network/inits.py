@@ -11,9 +11,12 @@ import math
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nnxor.arithmetic.normal import normal_quantile, normal_quantiles
 
 PARAMETERS: dict[str, dict[str, float | None]] = {
     "constant": {"value": None},
@@ -30,12 +33,26 @@ PARAMETERS: dict[str, dict[str, float | None]] = {
 LARGEST = 1e30
 """Largest parameter of a distribution: its draws must be finite in float32, with room to train."""
 
+MOST_FACTORS = 200
+"""Twice the largest exponent of a formula."""
+
+
+def _power(base: float, exponent: float) -> float:
+    """A whole or half power by multiplications and a square root, which are the same everywhere, unlike `**`."""
+    doubled = 2 * abs(exponent)
+    if doubled != int(doubled) or doubled > MOST_FACTORS:
+        raise ValueError(f"exponents are whole or half numbers, up to {MOST_FACTORS // 2} in size; got {exponent:g}")
+    factors = [base] * (int(doubled) // 2) + [math.sqrt(base)] * (int(doubled) % 2)
+    power = math.prod(factors, start=1.0)
+    return power if exponent >= 0 else 1 / power
+
+
 _OPERATORS = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
-    ast.Pow: operator.pow,
+    ast.Pow: _power,
 }
 
 
@@ -117,12 +134,20 @@ class Distribution:
             return np.full_like(u, p["value"])
         if self.name == "uniform":
             return p["low"] + (p["high"] - p["low"]) * u
-        from scipy.special import ndtr, ndtri
-
         if self.name == "truncated_normal":
-            below = ndtr(-p["cut"])
+            below = _share_below(-p["cut"])
             u = below + (1.0 - 2.0 * below) * u
-        return np.asarray(p["mean"] + p["std"] * ndtri(u))
+        return p["mean"] + p["std"] * normal_quantiles(u)
+
+
+@cache
+def _share_below(z: float) -> float:
+    """The share of a standard normal law below z ≤ 0, to 64 binary places: where the quantile reaches z."""
+    low, high = 0.0, 0.5
+    for _ in range(63):
+        middle = (low + high) / 2
+        low, high = (middle, high) if normal_quantile(np.float64(middle)) <= z else (low, middle)
+    return low
 
 
 def _formula(key: str, value: object) -> float | str:
@@ -141,6 +166,19 @@ class Init:
     name: str
     weights: Distribution
     biases: Distribution
+
+    @classmethod
+    def of(cls, name: str, content: Mapping[str, object]) -> Init:
+        """Read `{weights: …, biases: …}`, a distribution each; ValueError says what is wrong."""
+        if set(content) != {"weights", "biases"}:
+            raise ValueError(f"it must hold weights and biases, and nothing else; it holds {', '.join(content)}")
+        laws = {}
+        for part, law in content.items():
+            try:
+                laws[part] = Distribution.of(law)
+            except ValueError as error:
+                raise ValueError(f"{part}: {error}") from None
+        return cls(name, **laws)
 
 
 @dataclass(frozen=True)

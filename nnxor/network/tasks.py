@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -28,6 +30,22 @@ class Task:
         """Forget multiplicities that are all 1."""
         if self.multiplicities and set(self.multiplicities) == {1}:
             object.__setattr__(self, "multiplicities", None)
+
+    @classmethod
+    def of(cls, name: str, content: Mapping[str, object]) -> Task:
+        """Read `{rows: [[x, …, t], …], units: n}`, units optional; ValueError says what is wrong."""
+        rows, units = content.get("rows"), content.get("units")
+        if set(content) - {"rows", "units"} or not isinstance(rows, list) or not rows:
+            raise ValueError("it must hold rows (a list of lists) and may hold units (an integer)")
+        if units is not None and (type(units) is not int or units < 1):
+            raise ValueError(f"units={units}: an integer from 1")
+        for n, row in enumerate(rows, 1):
+            if not isinstance(row, list) or len(row) < 2 or len(row) != len(rows[0]):
+                raise ValueError(f"row {n} must hold the same number of inputs as row 1, then the target")
+            if any(type(value) not in (int, float) or not math.isfinite(value) for value in row):
+                raise ValueError(f"row {n} must hold finite numbers; it holds {row}")
+        inputs = tuple(tuple(float(value) for value in row[:-1]) for row in rows)
+        return cls(name, inputs, tuple(float(row[-1]) for row in rows), units)
 
     @property
     def n_rows(self) -> int:

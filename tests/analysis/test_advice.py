@@ -18,12 +18,12 @@ def told(folder: Path) -> list[str]:
 
 def test_the_numbers_are_those_of_the_nearest_condition(handmade: Path) -> None:
     bug, wait, again, change, *commands = told(handmade)
-    assert "With H = 4, uniform, lr = 0.1" in bug
+    assert "With 4 units, U(\N{MINUS SIGN}1, 1), lr 0.1" in bug
     assert "45.0 % (30.7\N{EN DASH}60.2, n = 40)" in bug
     assert "0.25, 0.33 or 0.5" in bug
     assert "Of the 20 runs that were solved, half were so by epoch 110 and the last at 119" in wait
     assert "After 7 draws (5 to 11 by the interval of the success rate, n = 40)" in again, "0.5^7 < 1 %"
-    assert "H = 10, he." in change
+    assert "10 units, He." in change
     assert "100.0 % (91.2\N{EN DASH}100.0, n = 40) against 50.0 % (35.2\N{EN DASH}64.8, n = 40)" in change
     assert commands[0].endswith("python -m experiments.diagnose FILE.npz epochs=1000")
     assert commands[1].endswith("python -m experiments.diagnose loss=0.25 epochs=1000")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from analysis.data.conditions import few, nearest, slices
-from analysis.data.dead_unit_law import dead_law, with_laws
+from analysis.data.dead_unit_law import dead_law, load_laws
 from analysis.data.reading import FolderError, load
 from analysis.findings.failure_causes import culprits
 from analysis.findings.paired import compare_values
@@ -133,7 +133,7 @@ def test_culprits_are_counted_among_the_stuck(handmade: Path) -> None:
 
 
 def test_draws_follow_from_the_rate_and_its_interval(handmade: Path) -> None:
-    table = draws(load(handmade)).set_index("condition")
+    table = draws(summarise(load(handmade))).set_index("condition")
     assert table.loc["uniform4", "draws_95"] == 5  # 1 - 0.5^5 = 0.969
     assert table.loc["uniform4", "draws_99"] == 7
     low = float(wilson(20, 40)[0])
@@ -142,23 +142,23 @@ def test_draws_follow_from_the_rate_and_its_interval(handmade: Path) -> None:
 
 
 def test_the_narrowest_width_that_reaches_a_rate(handmade: Path) -> None:
-    table = narrowest(load(handmade), 0.75).set_index("init")
+    table = narrowest(summarise(load(handmade)), 0.75).set_index("init")
     assert list(table["reaches"]) == [10, 4]
     assert list(table["surely"]) == [10, 10]
-    assert narrowest(load(handmade), 0.999).set_index("init")["surely"].isna().all()
+    assert narrowest(summarise(load(handmade)), 0.999).set_index("init")["surely"].isna().all()
 
 
 def test_dead_units_follow_the_binomial_of_the_law_in_the_folder(handmade: Path) -> None:
     laws = {"uniform4": {"dead": 0.25, "error": 0.0, "method": "closed form"}}
     (handmade / "laws.json").write_text(json.dumps(laws))
-    trials = with_laws(load(handmade), handmade)
-    law = dead_law(trials[(trials["condition"] == "uniform4").to_numpy(bool)])
+    trials, laws = load(handmade), load_laws(handmade)
+    law = dead_law(trials[(trials["condition"] == "uniform4").to_numpy(bool)], laws)
     assert law == pytest.approx([81 / 256, 108 / 256, 54 / 256, 12 / 256, 1 / 256])
-    assert dead_law(trials[(trials["condition"] == "he10").to_numpy(bool)]) is None
+    assert dead_law(trials[(trials["condition"] == "he10").to_numpy(bool)], laws) is None
 
 
 @pytest.mark.parametrize("content", ["[]", "{", '{"uniform4": 3}', '{"uniform4": {"dead": "often"}}'])
 def test_a_damaged_file_of_laws_is_said_so(handmade: Path, content: str) -> None:
     (handmade / "laws.json").write_text(content)
     with pytest.raises(FolderError, match=r"laws\.json is damaged"):
-        with_laws(load(handmade), handmade)
+        load_laws(handmade)

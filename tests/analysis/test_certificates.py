@@ -8,11 +8,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis import report
+from analysis import figures, report
 from analysis.data.reading import KINDS, load, read_manifest
-from analysis.figures import PLOTS, Plot
+from analysis.figures import PLOTS
 from analysis.findings.rest_points import KIND_NAMES, KIND_WORDS, NONE_WORDS, resting, resting_by_level
 from analysis.findings.summary import COLUMNS, print_summary, summarise, write_summary
+from analysis.report_parts.drawing import draw
 from analysis.report_parts.provenance import method
 from nnxor.landscape import certificate
 
@@ -99,13 +100,8 @@ def test_the_figure_is_mentioned_only_where_it_is_drawn(certified: Path, monkeyp
 
 
 def names_of_pictures(folder: Path) -> list[str]:
-    class Alone:
-        def share(self, plots: list[Plot]) -> tuple[list[Plot], list[Plot]]:
-            return list(plots), []
-
-        def finished(self) -> bool:
-            return True
-
+    results = report.read_results(folder)
     (folder / "figures").mkdir(exist_ok=True)
-    found = report.draw_figures(report.read_results(folder), folder / "figures", Alone())  # type: ignore[arg-type]
-    return [each.name for each in found]
+    for plot in figures.PLOTS:
+        draw(plot, results.found, folder / "figures")
+    return [picture.name for picture in report.pictures_of(results, folder / "figures")]

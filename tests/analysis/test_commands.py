@@ -24,7 +24,8 @@ from analysis.data.tallies import load_counts
 from analysis.text.advice import advice
 from analysis.text.commands import override, reproducing
 from experiments.store.exemplars import write_exemplars
-from experiments.study import catalog, read_study
+from experiments.study import catalog
+from experiments.study.study import read_study
 from nnxor.network.draws import draw
 
 Run = Callable[..., Path]

@@ -17,7 +17,7 @@ from scipy.stats import binomtest, fisher_exact
 from analysis.data.reading import ARTICLE, FolderError
 from analysis.findings.side_by_side import FEW_SHARED, GIVEN, align, compare_folders, tables, write_html
 from analysis.findings.statistics import Paired, holm
-from experiments.compare import sentences
+from experiments.comparing import sentences
 from experiments.study import catalog
 from nnxor.network.draws import draw
 
@@ -73,7 +73,7 @@ def test_shared_seeds_are_compared_in_pairs_as_an_independent_count_has_it(run: 
     for row, (hidden, part) in zip(found.rows, both.groupby("hidden"), strict=True):
         first, second = part["outcome_a"] == "solved", part["outcome_b"] == "solved"
         assert isinstance(row.difference, Paired)
-        assert row.name == f"H = {hidden}, init uniform → he"
+        assert row.name == f"{hidden} units, init U(−1, 1) → He"
         assert (row.a.count, row.b.count, row.a.n, row.b.n) == (first.sum(), second.sum(), 20, 20)
         assert (row.difference.only_first, row.difference.only_second) == (
             (first & ~second).sum(),
@@ -85,7 +85,7 @@ def test_shared_seeds_are_compared_in_pairs_as_an_independent_count_has_it(run: 
         assert row.how.startswith("paired: 20 seeds")
     assert [row.p_holm for row in found.rows] == pytest.approx(list(holm(p)))
     assert found.changed == ("init",)
-    assert ("init", "uniform", "he") in found.differences
+    assert ("init", "U(−1, 1)", "He") in found.differences
 
 
 def test_other_seeds_are_compared_unpaired(run: Run) -> None:
@@ -126,7 +126,7 @@ def test_a_training_that_ends_otherwise_is_a_difference_and_is_named(run: Run) -
     tampered(b, 7)
     found = compare_folders(a, b)
     assert (found.checked, found.broken, found.differs) == (80, 1, True)
-    assert found.example.startswith("H = 10, he, seed 7: A ")
+    assert found.example.startswith("10 units, He, seed 7: A ")
     assert found.example.endswith("B diverged")
 
 

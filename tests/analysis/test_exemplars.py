@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from analysis.data.exemplary_runs import load_exemplars, outputs
+from analysis.findings.findings import Findings
 from experiments.store.exemplars import log_spaced, write_exemplars
 from experiments.study.study import read_study
 
@@ -21,7 +22,7 @@ SMALL = ("base.epochs=400", "seeds.count=60")
 def folder(run: Callable[..., Path]) -> Path:
     """A small study's result folder with its exemplars."""
     folder = run(*SMALL)
-    write_exemplars(folder, read_study(json_of(folder)))
+    write_exemplars(folder, read_study(json_of(folder)), Findings.of(folder).every)
     return folder
 
 
@@ -54,10 +55,10 @@ def test_an_exemplar_is_the_lowest_seed_of_the_nearest_condition(folder: Path) -
 
 def test_no_exemplar_is_a_rescued_run(run: Callable[..., Path]) -> None:
     folder = run(*SMALL, "grid.hidden=4", "grid.init=he", "grid.lr=0.1", "grid.rescue=[null,leaky]")
-    write_exemplars(folder, read_study(json_of(folder)))
+    write_exemplars(folder, read_study(json_of(folder)), Findings.of(folder).every)
     assert set(load_exemplars(folder)["rescue"]) == {None}
     alone = run(*SMALL, "grid.hidden=4", "grid.init=he", "grid.lr=0.1", "grid.rescue=leaky", folder="alone")
-    write_exemplars(alone, read_study(json_of(alone)))
+    write_exemplars(alone, read_study(json_of(alone)), Findings.of(alone).every)
     assert not len(load_exemplars(alone))
 
 
@@ -82,14 +83,14 @@ def test_the_curve_is_that_of_the_articles_loop(folder: Path) -> None:
 
 def test_exemplars_are_the_same_twice(folder: Path) -> None:
     first = (folder / "exemplars.json").read_bytes()
-    write_exemplars(folder, read_study(json_of(folder)))
+    write_exemplars(folder, read_study(json_of(folder)), Findings.of(folder).every)
     assert (folder / "exemplars.json").read_bytes() == first
     json.loads(first, parse_constant=pytest.fail)
 
 
 def test_a_run_that_diverges_is_written_with_nulls(run: Callable[..., Path]) -> None:
     folder = run("grid.lr=[0.9]", "grid.hidden=[4]", "base.epochs=300", "seeds.count=4", folder="far")
-    write_exemplars(folder, read_study(json_of(folder)))
+    write_exemplars(folder, read_study(json_of(folder)), Findings.of(folder).every)
     assert load_exemplars(folder)["outcome"].tolist() == ["diverged"]
     assert json.loads((folder / "exemplars.json").read_text())[0]["final_loss"] is None
 

@@ -21,7 +21,7 @@ from analysis.figures import PLOTS, Plot, outcomes, success, units, waiting
 from analysis.figures import resting_points as resting
 from analysis.figures.layout import make_panels, thin
 from analysis.figures.style import OUTCOME_COLOURS, OUTCOME_HATCHES, NotApplicable, save
-from analysis.report_parts.drawing import read
+from analysis.findings.findings import Findings
 
 BY_NAME = {plot.name: plot for plot in PLOTS}
 
@@ -39,18 +39,17 @@ def exemplar(outcome: str, **changes: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def data_of(folder: Path, *exemplars: dict[str, Any]) -> dict[str, pd.DataFrame]:
+def data_of(folder: Path, *exemplars: dict[str, Any]) -> Findings:
     (folder / "exemplars.json").write_text(json.dumps(exemplars), encoding="utf-8")
-    return read(folder)
+    return Findings.of(folder)
 
 
 @pytest.fixture
-def data(handmade: Path, rescued: Path, certify) -> dict[str, pd.DataFrame]:
+def data(handmade: Path, certify) -> Findings:
     certify(handmade, uniform4=["minimum"] * 6 + ["kink"] * 12, he4=["kink"] * 9 + ["saddle"], uniform10=["unknown"])
-    found = data_of(
+    return data_of(
         handmade, exemplar("solved", final_loss=1e-9, curve=[1.0, 0.3, 1e-3, 1e-6, 1e-9]), exemplar("stuck_1/4")
     )
-    return {**found, "rescues": read(rescued)["rescues"]}
 
 
 def texts(figure: Figure) -> str:
@@ -69,9 +68,10 @@ def fine_grid(make) -> Path:
 
 
 @pytest.fixture
-def data_for(data: dict[str, pd.DataFrame], make) -> Callable[[Plot], pd.DataFrame]:
-    """What a figure is drawn of: the handmade study, or one with a grid fine enough for a landscape."""
-    return lambda plot: data_of(fine_grid(make))[plot.of] if plot.name == "landscape" else data[plot.of]
+def data_for(data: Findings, rescued: Path, make) -> Callable[[Plot], Findings]:
+    """What a figure is drawn of: the handmade study, a rescued one, or one with a grid fine enough for a landscape."""
+    own = {"landscape": lambda: data_of(fine_grid(make)), "freed_by_rescue": lambda: Findings.of(rescued)}
+    return lambda plot: own.get(plot.name, lambda: data)()
 
 
 @pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.name)
@@ -95,17 +95,17 @@ def test_the_same_results_give_the_same_bytes(plot: Plot, data_for, tmp_path: Pa
         assert len(first) > 1000
 
 
-def test_figures_are_saved_at_200_dpi(data: dict[str, pd.DataFrame], tmp_path: Path) -> None:
-    save(success.success_rate(data["trials"]), tmp_path, "it")
+def test_figures_are_saved_at_200_dpi(data: Findings, tmp_path: Path) -> None:
+    save(success.success_rate(data), tmp_path, "it")
     header = (tmp_path / "it.png").read_bytes()[16:20]
     assert int.from_bytes(header, "big") == 10 * 200
     assert "<dc:date>" not in (tmp_path / "it.svg").read_text()
 
 
-def test_figures_leave_the_callers_settings_alone(data: dict[str, pd.DataFrame]) -> None:
+def test_figures_leave_the_callers_settings_alone(data: Findings) -> None:
     before = dict(mpl.rcParams)
     for plot in PLOTS:
-        applies(plot.draw, data[plot.of])
+        applies(plot.draw, data)
     assert dict(mpl.rcParams) == before
 
 
@@ -118,26 +118,26 @@ def test_every_outcome_has_a_colour_and_is_told_apart_in_grey() -> None:
                 assert abs(grey[a] - grey[b]) > 0.1 or OUTCOME_HATCHES[a] != OUTCOME_HATCHES[b]
 
 
-def test_the_success_rate_shows_rates_with_their_intervals(data: dict[str, pd.DataFrame]) -> None:
-    figure = success.success_rate(data["trials"])
+def test_the_success_rate_shows_rates_with_their_intervals(data: Findings) -> None:
+    figure = success.success_rate(data)
     line = figure.axes[0].containers[0].lines[0]
     assert list(line.get_xdata()) == [4, 10]
     assert list(line.get_ydata()) == [50.0, 97.5]
 
 
-def test_bars_of_outcomes_add_up(data: dict[str, pd.DataFrame]) -> None:
-    figure = outcomes.composition(data["trials"])
+def test_bars_of_outcomes_add_up(data: Findings) -> None:
+    figure = outcomes.composition(data)
     for ax in figure.axes:
         tops = [sum(bars[i].get_height() for bars in ax.containers) for i in range(len(ax.containers[0]))]
         assert tops == pytest.approx([100.0] * len(tops))
 
 
-def test_stuck_by_live_units_counts_the_stuck(data: dict[str, pd.DataFrame]) -> None:
-    live = units.live_trials(data["trials"])
+def test_stuck_by_live_units_counts_the_stuck(data: Findings) -> None:
+    live = units.live_trials(data.trials)
     part = live[(live["condition"] == "uniform4").to_numpy()]
     at_two = part[part["live"] == 2]
-    figure = units.stuck_by_live_units(data["trials"])
-    (panel,) = [ax for ax in figure.axes if ax.get_title(loc="left").startswith("uniform")]
+    figure = units.stuck_by_live_units(data)
+    (panel,) = [ax for ax in figure.axes if ax.get_title(loc="left").startswith("U(")]
     line = panel.containers[0].lines[0]
     where = dict(zip(np.round(line.get_xdata()), line.get_ydata(), strict=True))
     assert where[2] == pytest.approx(100 * np.average(at_two["stuck"], weights=at_two["count"]))
@@ -178,8 +178,8 @@ def test_a_figure_that_makes_no_sense_says_so_twice(study, make) -> None:
     cube = [[float(b) for b in f"{n:03b}"] for n in range(8)]
     data = data_of(study(make), exemplar("diverged", inputs=cube))
     for plot in PLOTS:
-        drawn = applies(plot.draw, data[plot.of])
-        assert drawn == applies(plot.describe, data[plot.of]), plot.name
+        drawn = applies(plot.draw, data)
+        assert drawn == applies(plot.describe, data), plot.name
         assert drawn or plot.name in NOT_DRAWN[study.__name__]
         assert not drawn or plot.name not in NOT_DRAWN[study.__name__]
 
@@ -201,7 +201,7 @@ NOT_DRAWN = {
 
 
 def test_a_landscape_shows_each_cell_in_its_place(make) -> None:
-    data = data_of(fine_grid(make))["trials"]
+    data = data_of(fine_grid(make))
     (ax, *_) = BY_NAME["landscape"].draw(data).axes
     (mesh,) = (each for each in ax.collections if isinstance(each, QuadMesh))
     rates = mesh.get_array().reshape(10, 12)
@@ -218,7 +218,7 @@ def test_a_landscape_shows_each_cell_in_its_place(make) -> None:
     assert not applies(success.success_map, data), "its cells would be too small for their numbers"
 
 
-def applies(function: Callable[[pd.DataFrame], object], data: pd.DataFrame) -> bool:
+def applies(function: Callable[[Findings], object], data: Findings) -> bool:
     try:
         function(data)
     except NotApplicable as reason:
@@ -228,36 +228,36 @@ def applies(function: Callable[[pd.DataFrame], object], data: pd.DataFrame) -> b
 
 
 def test_without_exemplars_their_figures_are_not_drawn(handmade: Path) -> None:
-    data = read(handmade)
-    assert not applies(BY_NAME["loss_curves"].draw, data["exemplars"])
-    assert not applies(BY_NAME["functions"].draw, data["exemplars"])
+    data = Findings.of(handmade)
+    assert not applies(BY_NAME["loss_curves"].draw, data)
+    assert not applies(BY_NAME["functions"].draw, data)
 
 
 def test_a_run_without_finite_weights_is_left_out_of_the_functions(handmade: Path) -> None:
     broken = exemplar("diverged", curve=[1.0, None, None, None, None], predictions=[None] * 4)
     broken["final"] = {**broken["final"], "b2": [None]}
     data = data_of(handmade, exemplar("solved"), broken)
-    assert "diverged" not in texts(BY_NAME["functions"].draw(data["exemplars"]))
-    assert "diverged" in texts(BY_NAME["loss_curves"].draw(data["exemplars"]))
+    assert "diverged" not in texts(BY_NAME["functions"].draw(data))
+    assert "diverged" in texts(BY_NAME["loss_curves"].draw(data))
 
 
 def test_what_is_left_out_of_a_figure_is_said(make) -> None:
     folder = make({str(h): ({"hidden": h}, ["solved"] * 3) for h in range(2, 12)})
     shown, note = thin(load(folder), ["hidden"], 4)
     assert sorted(shown["hidden"].unique()) == [2, 4, 8, 11]
-    assert note == "Shown of the study's values: H: 2, 4, 8, 11."
+    assert note == "Shown of the study's values: hidden units: 2, 4, 8, 11."
 
 
-def test_the_share_not_yet_solved_ends_at_the_share_unsolved(data: dict[str, pd.DataFrame]) -> None:
-    figure = waiting.epochs_to_solve(data["epochs"])
+def test_the_share_not_yet_solved_ends_at_the_share_unsolved(data: Findings) -> None:
+    figure = waiting.epochs_to_solve(data)
     ends = [line.get_ydata()[-1] for line in figure.axes[0].lines]
     assert ends == pytest.approx([50.0, 2.5])
 
 
-def test_bars_of_resting_points_are_the_certificates_shares(data: dict[str, pd.DataFrame]) -> None:
-    figure = resting.resting_points(data["trials"])
+def test_bars_of_resting_points_are_the_certificates_shares(data: Findings) -> None:
+    figure = resting.resting_points(data)
     by_title = {ax.get_title(loc="left"): ax for ax in figure.axes}
-    heights = [[bar.get_height() for bar in ax.patches] for ax in (by_title["uniform"], by_title["he"])]
+    heights = [[bar.get_height() for bar in ax.patches] for ax in (by_title["U(\N{MINUS SIGN}1, 1)"], by_title["He"])]
     assert heights[0] == pytest.approx([100 * 6 / 18, 0, 100 * 12 / 18, 0, 0, 100])  # no saddle among them
     assert heights[1] == pytest.approx([10, 90])
     assert "n = 18" in texts(figure)
@@ -267,7 +267,7 @@ def test_bars_of_resting_points_are_the_certificates_shares(data: dict[str, pd.D
 
 def test_an_exemplar_is_shown_with_its_certificate(handmade: Path) -> None:
     data = data_of(handmade, exemplar("solved"), exemplar("stuck_1/4", minimum="kink"))
-    assert "stuck at 1/4, at a kink" in texts(BY_NAME["functions"].draw(data["exemplars"]))
+    assert "stuck at 1/4, at a kink" in texts(BY_NAME["functions"].draw(data))
 
 
 def test_figures_of_the_nearest_conditions_name_what_they_hold_fixed(make) -> None:
@@ -275,9 +275,9 @@ def test_figures_of_the_nearest_conditions_name_what_they_hold_fixed(make) -> No
     folder = make({
         f"{init}{lr}": ({"init": init, "lr": lr}, ["solved", "stuck_1/4", "stuck_1/3"] * 3) for init, lr in fields
     })  # fmt: skip
-    trials = load(folder)
-    assert "lr = 0.1" in plain(texts(units.dead_units(trials)))
-    assert "stuck at 1/4, lr = 0.1 (uniform n = 3, he n = 3)" in plain(texts(outcomes.merged_rows(trials)))
+    trials = Findings.of(folder)
+    assert "lr 0.1" in plain(texts(units.dead_units(trials)))
+    assert "stuck at 1/4, lr 0.1 (U(\N{MINUS SIGN}1, 1) n = 3, He n = 3)" in plain(texts(outcomes.merged_rows(trials)))
 
 
 def plain(text: str) -> str:
@@ -296,9 +296,8 @@ def ragged(make: Callable[..., Path]) -> Path:
 def test_a_study_that_is_no_grid_has_its_figures_too(make) -> None:
     data = data_of(ragged(make))
     for plot in PLOTS:
-        if plot.of == "trials":
-            applies(plot.draw, data["trials"])  # ZeroDivisionError, where panels were chosen that hold nothing
-    panels, note = make_panels(data["trials"], ["init", "lr", "epochs", "slope"], 3)
+        applies(plot.draw, data)  # ZeroDivisionError, where panels were chosen that hold nothing
+    panels, note = make_panels(data.trials, ["init", "lr", "epochs", "slope"], 3)
     assert len(panels) == 3
     assert "3 of the study's 8 combinations" in note
 
@@ -313,5 +312,5 @@ def test_panels_of_many_fields_name_what_is_not_as_usual(make) -> None:
     })  # fmt: skip
     panels, note = make_panels(load(folder), ["init", "lr", "epochs", "slope", "relu_at_zero"])
     titles = {plain(panel.title) for panel in panels}
-    assert titles == {"as said below", "lr = 0.2", "epochs = 20, slope = 0.5, relu\N{PRIME}(0) = 1", "uniform"}
-    assert "he, lr = 0.1, epochs = 10, slope = 0.1, relu\N{PRIME}(0) = 0" in plain(note)
+    assert titles == {"as said below", "lr 0.2", "20 epochs, slope 0.5, relu\N{PRIME}(0) = 1", "U(\N{MINUS SIGN}1, 1)"}
+    assert "He, lr 0.1, 10 epochs, slope 0.1, relu\N{PRIME}(0) = 0" in plain(note)

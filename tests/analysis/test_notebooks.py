@@ -21,7 +21,7 @@ from analysis.notebooks.cells import plain, shared_predictions
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The notebooks of a small study whose question would be code if it were not escaped."""
-    from experiments.run import run
+    from experiments.execution.session import run
 
     folder = tmp_path_factory.mktemp("notebooks") / "study"
     overrides = [*SMALL, "grid.lr=[0.1]", "base.epochs=400", f"output={folder}"]

@@ -12,6 +12,7 @@ import pytest
 
 from analysis import report
 from analysis.data.reading import load, read_manifest
+from analysis.findings.findings import Findings
 from analysis.findings.published import (
     AGREE,
     DIFFER,
@@ -97,7 +98,7 @@ def test_entries_of_one_setting_are_told_apart_by_their_fields(handmade: Path) -
             {"solved": 0.5, "n": 10, "conditions": ["uniform4"], "setting": "another"},
         )
     )
-    assert [each.where.replace("\N{NO-BREAK SPACE}", "") for each in entries] == ["H=4", "H=10", ""]
+    assert [each.where.replace("\N{NO-BREAK SPACE}", "") for each in entries] == ["4units", "10units", ""]
 
 
 def test_the_end_of_a_run_says_it_within_80_columns(handmade: Path, capsys) -> None:
@@ -107,7 +108,7 @@ def test_the_end_of_a_run_says_it_within_80_columns(handmade: Path, capsys) -> N
         {"solved": 0.98, "n": 100, "conditions": ["uniform10"]},
         {"says": "many words " * 20, "conditions": ["he4"]},
     )
-    report_published(summarise(load(handmade, COLUMNS)), handmade)
+    report_published(Findings.of(handmade).published, handmade)
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
     assert "(from memory)" in out
@@ -122,7 +123,7 @@ def test_published_csv_holds_every_number(handmade: Path) -> None:
         {"solved": 0.929, "n": 1000, "quoted": "from memory", "conditions": ["uniform4"]},
         {"says": "nearly always", "conditions": ["he4", "he10"]},
     )
-    report_published(summarise(load(handmade, COLUMNS)), handmade)
+    report_published(Findings.of(handmade).published, handmade)
     first, second = pd.read_csv(handmade / "published.csv").to_dict("records")
     assert (first["published_rate"], first["published_n"]) == (0.929, 1000)
     assert (first["solved"], first["n"], first["stuck"]) == (20, 40, 18)
@@ -136,7 +137,7 @@ def test_published_csv_holds_every_number(handmade: Path) -> None:
 
 def test_a_study_that_repeats_nothing_has_no_published_csv(handmade: Path, capsys) -> None:
     (handmade / "published.csv").write_text("old")
-    report_published(summarise(load(handmade, COLUMNS)), handmade)
+    report_published(Findings.of(handmade).published, handmade)
     assert not (handmade / "published.csv").exists()
     assert capsys.readouterr().out == ""
     assert "Published figures" not in report.render(report.read_results(handmade), [])

@@ -15,6 +15,7 @@ import pytest
 from analysis import report
 from analysis.data.reading import FolderError
 from analysis.figures import PLOTS
+from analysis.findings.findings import Findings
 
 ROOT = Path(__file__).parents[2]
 Z = 1.959963984540054
@@ -109,8 +110,12 @@ def without_figures(folder: Path) -> Page:
     return Page(report.render(report.read_results(folder), []))
 
 
+UNIFORM = "U(\N{MINUS SIGN}1, 1)"
+INITS = {UNIFORM: "uniform", "He": "he"}
+
+
 def condition(trials: pd.DataFrame, row: list[str]) -> pd.DataFrame:
-    return trials[(trials["hidden"].astype(str) == row[0]) & (trials["init"].astype(str) == row[1])]
+    return trials[(trials["hidden"].astype(str) == row[0]) & (trials["init"] == INITS[row[1]])]
 
 
 def test_the_table_of_conditions_is_counted_anew(page: Page, reported: Path) -> None:
@@ -132,7 +137,7 @@ def test_the_table_of_conditions_is_counted_anew(page: Page, reported: Path) -> 
 def test_the_table_of_causes_is_counted_anew(page: Page, reported: Path) -> None:
     _, *rows = page.tables["Why stuck runs are stuck"]
     trials = pd.read_parquet(reported / "trials.parquet")
-    assert [row[:2] for row in rows] == [["4", "uniform"], ["4", "he"], ["10", "uniform"]]
+    assert [row[:2] for row in rows] == [["4", UNIFORM], ["4", "He"], ["10", UNIFORM]]
     for row in rows:
         mine = condition(trials, row)
         stuck = mine[mine["outcome"].str.startswith("stuck")]
@@ -145,7 +150,7 @@ def test_the_table_of_causes_is_counted_anew(page: Page, reported: Path) -> None
 
 @pytest.mark.parametrize(
     ("title", "field", "first", "second"),
-    [("What He buys", "init", "uniform", "he"), ("What more units buy", "hidden", 4, 10)],
+    [("What He buys", "init", UNIFORM, "He"), ("What more units buy", "hidden", 4, 10)],
 )
 def test_comparisons_are_counted_anew(
     page: Page, reported: Path, title: str, field: str, first: object, second: object
@@ -155,8 +160,10 @@ def test_comparisons_are_counted_anew(
     other = "hidden" if field == "init" else "init"
     ps = []
     for row in rows:
-        mine = trials[trials[other].astype(str) == row[0]]
-        a, b = (set(mine[(mine[field] == v) & (mine["outcome"] == "solved")]["seed"]) for v in (first, second))
+        mine = trials[trials[other].astype(str) == INITS.get(row[0], row[0])]
+        a, b = (
+            set(mine[(mine[field] == INITS.get(v, v)) & (mine["outcome"] == "solved")]["seed"]) for v in (first, second)
+        )
         n = mine["seed"].nunique()
         assert row[1:4] == [f"{first} \N{RIGHTWARDS ARROW} {second}", str(n), f"{len(a - b)} / {len(b - a)}"]
         assert row[4].startswith(f"{100 * (len(b) - len(a)) / n:+.1f} (")
@@ -192,11 +199,11 @@ def test_the_planner_is_computed_anew(page: Page, reported: Path) -> None:
 def test_sentences_carry_the_counted_rates(page: Page) -> None:
     text = plain(page.text)
     assert f"{sentence(20, 40)} of the runs learn it, and {sentence(18, 40)} get stuck" in text
-    assert f"success ranges from {sentence(20, 40)} (H = 4, uniform) to {sentence(40, 40)} (H = 10, he)" in text
+    assert f"success ranges from {sentence(20, 40)} (4 units, {UNIFORM}) to {sentence(40, 40)} (10 units, He)" in text
     assert (
         f"too few live units in {sentence(10, 18)} of the stuck runs, no dead unit at all in {sentence(8, 18)}" in text
     )
-    assert f"At rest, of the unsolved runs nearest to the article (H = 4, uniform): {sentence(18, 20)}" in text
+    assert f"At rest, of the unsolved runs nearest to the article (4 units, {UNIFORM}): {sentence(18, 20)}" in text
     assert f"stuck at 1/4 {sentence(8, 40)}; stuck at 1/3 {sentence(7, 40)}; stuck at 1/2 {sentence(3, 40)}" in text
     assert f"stuck at 1/4: 00=01 in {sentence(12, 12)}" in text  # 8 uniform and 4 He
     assert "of the 20 runs that were solved, half were so by epoch 110 and the last at 119" in text
@@ -269,7 +276,7 @@ def test_a_figure_that_no_longer_applies_is_removed(handmade: Path) -> None:
     folder.mkdir()
     (folder / "functions.png").write_bytes(b"old")
     plot = next(plot for plot in PLOTS if plot.name == "functions")
-    picture = report.picture(plot, pd.DataFrame(), folder)
+    picture = report.picture(plot, Findings.of(handmade), folder)
     assert picture.source == ""
     assert not list(folder.iterdir())
 
@@ -285,9 +292,9 @@ def test_failed_trainings_are_said_and_left_out(handmade: Path) -> None:
     assert "78 trainings failed with an error and are left out" in page.text
     assert "4 conditions" in page.text
     _, *rows = page.tables["Every condition"]
-    assert [row[:3] for row in rows] == [["4", "uniform", "2"], ["4", "he", "40"], ["10", "uniform", "40"]]
+    assert [row[:3] for row in rows] == [["4", UNIFORM, "2"], ["4", "He", "40"], ["10", UNIFORM, "40"]]
     for plot in PLOTS[:7]:
-        assert plot.draw(report.read_results(handmade).data[plot.of]).axes
+        assert plot.draw(report.read_results(handmade).found).axes
 
 
 def test_other_tasks_and_losses_are_reported_too(make) -> None:

@@ -15,9 +15,9 @@ from analysis.data.tallies import size
 from analysis.figures import PLOTS
 from analysis.figures.freed import describe_freed_by_rescue, freed_by_rescue
 from analysis.figures.style import NotApplicable
+from analysis.findings.findings import Findings
 from analysis.findings.rescues import freed, interventions, like_for_like
 from analysis.findings.statistics import mcnemar, wilson
-from analysis.report_parts.drawing import read
 
 Free = dict[float, dict[str, set[int]]]
 STUCK = range(8, 40)
@@ -65,7 +65,7 @@ def test_the_slope_of_a_leak_tells_interventions_apart_but_not_runs(rescued: Pat
 
 
 def test_the_figure_shows_each_share_with_its_interval(rescued: Path, free_seeds: Free) -> None:
-    figure = freed_by_rescue(read(rescued)["rescues"])
+    figure = freed_by_rescue(Findings.of(rescued))
     (ax,) = figure.axes
     assert [label.get_text() for label in ax.get_yticklabels()] == ["nothing", "redraw_dead", "redraw_alive", "leaky"]
     assert "n = 32" in ax.get_legend().get_texts()[0].get_text()
@@ -81,17 +81,17 @@ def test_the_figure_shows_each_share_with_its_interval(rescued: Path, free_seeds
 
 
 def test_its_sentence_is_of_the_condition_nearest_to_the_articles(rescued: Path) -> None:
-    text = describe_freed_by_rescue(read(rescued)["rescues"]).replace("\N{NO-BREAK SPACE}", " ")
-    assert "(lr = 0.1)" in text
+    text = describe_freed_by_rescue(Findings.of(rescued)).replace("\N{NO-BREAK SPACE}", " ")
+    assert "(lr 0.1)" in text
     assert "redraw_dead 75.0 %" in text
     assert "nothing 0.0 %" in text
 
 
 def test_the_figure_says_why_it_is_not_drawn(handmade: Path, make) -> None:
     with pytest.raises(NotApplicable, match="rescues no runs"):
-        freed_by_rescue(read(handmade)["rescues"])
+        freed_by_rescue(Findings.of(handmade))
     with pytest.raises(NotApplicable, match="no run was stuck"):
-        freed_by_rescue(read(make({"a": ({"rescue": "leaky"}, ["solved"] * 3)}))["rescues"])
+        freed_by_rescue(Findings.of(make({"a": ({"rescue": "leaky"}, ["solved"] * 3)})))
 
 
 def render(folder: Path) -> str:
@@ -102,7 +102,7 @@ def render(folder: Path) -> str:
 def test_the_report_puts_the_culprit_on_trial(rescued: Path) -> None:
     text = render(rescued)
     assert "What frees stuck runs" in text
-    assert "Reviving dead units frees more stuck runs than redrawing as many live ones: holds only if lr = 0.1" in text
+    assert "Reviving dead units frees more stuck runs than redrawing as many live ones: holds only if lr 0.1" in text
     assert "(yes in 1, no in 0, undecided in 1 of 2)" in text
     assert "redraw_dead 75.0 %" in text
     assert "redraw_dead minus redraw_alive: +" in text
@@ -114,8 +114,8 @@ def test_the_claims_are_judged_on_the_runs_that_were_left_alone(rescued: Path) -
     text = render(rescued)
     assert "Of 64 unsolved runs 64 are at rest" in text
     assert "leaky" not in text[text.index("five claims") : text.index("The rules")]
-    assert size(read(rescued)["trials"]) == 80
-    assert len(read(rescued)["rescues"]) == 400
+    assert size(Findings.of(rescued).trials) == 80
+    assert len(Findings.of(rescued).rescues) == 400
 
 
 def test_a_study_of_rescued_runs_alone_has_a_report_without_claims(rescued_alone: Path) -> None:
@@ -125,13 +125,13 @@ def test_a_study_of_rescued_runs_alone_has_a_report_without_claims(rescued_alone
     assert verdicts.count("not measured by this study") == 6, "five claims, and like for like takes runs left alone"
     assert "What frees stuck runs" in text
     assert "of which this study has none" in text
-    data = read(rescued_alone)
+    data = Findings.of(rescued_alone)
     for plot in PLOTS:
         try:
-            plot.draw(data[plot.of])
-            plot.describe(data[plot.of])
+            plot.draw(data)
+            plot.describe(data)
         except NotApplicable:
-            assert plot.of == "exemplars" or plot.quiet
+            assert plot.name in ("loss_curves", "functions") or plot.quiet
 
 
 def test_without_a_rescue_nothing_of_it_appears(handmade: Path, reported: Path) -> None:

@@ -78,11 +78,11 @@ def test_every_stuck_run_counts_where_levels_differ(make) -> None:
         ("batch_size", 2, "batches of 2"),
         ("bias", False, "no biases"),
         ("output", "sigmoid", "sigmoid output"),
-        ("optimizer", "adam", "adam"),
-        ("momentum", 0.9, "momentum = 0.9"),
+        ("optimizer", "adam", "Adam"),
+        ("momentum", 0.9, "momentum 0.9"),
         ("beta1", 0.9, "\N{GREEK SMALL LETTER BETA}1 = 0.9"),
         ("relu_at_zero", 1, "relu\N{PRIME}(0) = 1"),
-        ("lr", 0.1, "lr = 0.1"),
+        ("lr", 0.1, "lr 0.1"),
     ],
 )
 def test_fields_read_well(name: str, value: object, text: str) -> None:

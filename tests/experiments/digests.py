@@ -14,8 +14,8 @@ from pathlib import Path
 
 from harness import CONF, compose
 
-from experiments.execution.execute import execute
 from experiments.execution.options import available_cores
+from experiments.execution.parallel import execute
 from experiments.store.columns import Digest, encode, schema, with_condition
 from experiments.study.batches import Batch
 from experiments.study.study import Study, read_study

@@ -15,7 +15,7 @@ from typing import Any
 
 from harness import SMALL, compose
 
-from experiments.run import run
+from experiments.execution.session import run
 
 OPERATIONS = ((os, "replace"), (os, "fsync"), (Path, "unlink"), (Path, "mkdir"), (Path, "rmdir"))
 BASE = (*SMALL, "grid.hidden=4", "grid.init=he", "seeds.count=4", "base.epochs=5")

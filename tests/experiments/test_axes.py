@@ -7,6 +7,7 @@ from harness import compose
 from hypothesis import given
 from hypothesis import strategies as st
 
+from experiments import composing
 from experiments.errors import InputError
 from experiments.study.axes import spell_out
 from experiments.study.study import read_study
@@ -48,13 +49,17 @@ def test_a_study_takes_them_beside_plain_values_and_a_list_replaces_them() -> No
 @pytest.mark.parametrize(
     ("name", "given_", "words"),
     [
-        ("lr", {"geomspace": [0.01, 1]}, "allowed: numbers, or {geomspace: [first, last, count]}"),
-        ("lr", {"logspace": [0.01, 1, 3]}, "allowed: numbers, or {geomspace: [first, last, count]}"),
-        ("lr", {"geomspace": [0.01, 1, 3], "linspace": [0, 1, 3]}, "allowed: numbers, or"),
+        ("lr", {"geomspace": [0.01, 1]}, "allowed: numbers, {geomspace: [first, last, count]}"),
+        ("lr", {"logspace": [0.01, 1, 3]}, "allowed: numbers, {geomspace: [first, last, count]}"),
+        ("lr", {"geomspace": [0.01, 1, 3], "linspace": [0, 1, 3]}, "allowed: numbers, {geomspace"),
         ("lr", {"geomspace": [0.01, 1, 1]}, "count=1"),
         ("lr", {"geomspace": [0.01, 1, 2.5]}, "count=2.5"),
         ("lr", {"geomspace": [0, 1, 3]}, "both above 0"),
         ("scale", {"linspace": [1, 1, 3]}, "two different ends"),
+        ("hidden", {"range": [2, 9, 0]}, "allowed: 1 to 4096 numbers"),
+        ("hidden", {"range": [9, 2]}, "allowed: 1 to 4096 numbers"),
+        ("hidden", {"range": [1, 10**9]}, "allowed: 1 to 4096 numbers"),
+        ("hidden", {"range": [1]}, "{range: [first, last]}"),
     ],
 )
 def test_what_makes_no_axis_is_refused(name: str, given_: object, words: str) -> None:
@@ -68,3 +73,23 @@ def test_impossible_scales_are_refused() -> None:
     for scale in ("0", "-1", "1e7", "true"):
         with pytest.raises(InputError, match=r"grid\.scale=.* is not allowed; allowed: a number above 0"):
             read_study(compose("study=smoke", f"grid.scale=[1,{scale}]"))
+
+
+def test_a_range_holds_both_its_ends() -> None:
+    assert spell_out("grid.hidden", "hidden", [{"range": [2, 6]}]) == [2, 3, 4, 5, 6]
+    assert spell_out("grid.hidden", "hidden", [{"range": [2, 7, 2]}]) == [2, 4, 6]
+    assert spell_out("grid.lr", "lr", [{"range": [0.1, 0.3, 0.1]}]) == [0.1, 0.2, 0.3]
+
+
+def test_a_range_can_be_written_as_in_python() -> None:
+    assert composing.overrides("run", ["grid.hidden=range(2,5)"], ()) == ["grid.hidden=[2,3,4]"]
+    assert composing.overrides("run", ["-m", "grid.hidden=range(2,5)"], ()) == ["-m", "grid.hidden=range(2,5)"]
+    for bad in ("range(2,a)", "range()", "range(2,1)", "range(1,9,0)", "range(0,1000000000)"):
+        with pytest.raises(InputError, match="allowed: "):
+            composing.overrides("run", [f"grid.hidden={bad}"], ())
+
+
+def test_a_grid_is_counted_before_it_is_built() -> None:
+    huge = ("grid.lr=[{geomspace:[0.001,1,4096]}]", "grid.hidden=[{range:[1,2000]}]", "seeds.count=1")
+    with pytest.raises(InputError, match="has 16,384,000 combinations; allowed: at most 100,000"):
+        read_study(compose(*huge))

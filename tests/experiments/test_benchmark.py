@@ -14,8 +14,8 @@ import pytest
 
 from analysis.data.reading import FolderError
 from analysis.speed import write_figure
-from experiments import benchmark
 from experiments.benchmarking import baselines as peers
+from experiments.benchmarking import timing as benchmark
 from experiments.benchmarking.whole_commands import Command, commands, time_command
 from experiments.errors import InputError, RunError
 from nnxor import engines

@@ -11,8 +11,9 @@ import pytest
 from harness import compose
 
 from experiments.errors import InputError
-from experiments.study import catalog, read_study
+from experiments.study import catalog
 from experiments.study.csv import load_task
+from experiments.study.study import read_study
 from nnxor.condition import Condition
 from nnxor.network.draws import draw
 from nnxor.network.inits import GivenWeights, Init

@@ -21,7 +21,7 @@ from harness import ROOT, command, compose, launch, nobody_left, wait_for_parts
 from experiments.cli import guarded
 from experiments.errors import InputError
 from experiments.execution.options import Cluster, read_options
-from experiments.run import run as run_study
+from experiments.execution.session import run as run_study
 
 installed = pytest.mark.skipif(not importlib.util.find_spec("distributed"), reason="the extra cluster is not installed")
 
@@ -30,15 +30,14 @@ STUDY = ("study=smoke", "engine=numpy", "seeds.count=240", "base.epochs=60", "re
 
 POISON = """
 import os
-from experiments.execution import execute
-train_batch = execute.given = getattr(execute, "given", execute.train_batch)  # a preload may be loaded twice
+from experiments.execution import worker
+train_batch = worker.given = getattr(worker, "given", worker.train_batch)  # a preload may be loaded twice
 def poisoned(batch, engine):
     if batch.condition.hidden == 10 and batch.condition.lr == 0.2 and batch.seeds.start == 64:
         os._exit(1)
     return train_batch(batch, engine)
-execute.train_batch = poisoned
+worker.train_batch = poisoned
 """
-HANGING = POISON.replace("os._exit(1)", "import time; time.sleep(1000)").replace("batch.seeds.start == 64", "True")
 OTHER_PROTOCOL = "from nnxor import protocol\nprotocol.PROTOCOL_VERSION = 99\n"
 NO_PACKAGE = "import sys\nsys.modules['experiments'] = sys.modules['nnxor'] = None\n"
 
@@ -147,7 +146,7 @@ def wait_for_workers(address: str, count: int) -> None:
     """Wait until a scheduler has that many workers."""
     from experiments.execution.cluster import connected
 
-    with connected(1, Cluster(address, None, 10)) as client:
+    with connected(1, Cluster(address, 10)) as client:
         client.wait_for_workers(count, timeout=60)
 
 
@@ -198,7 +197,7 @@ def test_ctrl_c_ends_a_local_cluster_whole_and_the_same_command_goes_on(
     wait_for_parts(run, output, 3)
     os.killpg(run.pid, signal.SIGINT)
     _, err = run.communicate(timeout=30)
-    assert run.returncode == 130
+    assert run.returncode == 130, err
     assert re.fullmatch(r"interrupted; [\d,]+ of 3,840 trainings kept in .*\n", err)
     assert nobody_left(run.pid)
     done = command(*arguments)
@@ -221,24 +220,10 @@ def test_a_batch_that_kills_its_workers_ends_as_failed_rows_and_can_be_tried_aga
     assert len(rows) == 480
     assert list(failed["seed"]) == list(range(64, 128))
     assert set(failed["lr"]) == {0.2}
-    assert failed["error"].str.startswith("the worker died, or hung").all()
+    assert failed["error"].str.startswith("all workers died").all()
     assert run_study(compose(*arguments, "parallel=threads")) == 0  # tries them again, here
     assert run_study(compose(*STUDY, *few, "parallel=threads", f"output={tmp_path / 'other'}")) == 0
     assert digest(output) == digest(tmp_path / "other")
-
-
-@installed
-def test_a_batch_that_hangs_is_trained_elsewhere(
-    worker: Start, launched: Launch, address: str, tmp_path: Path, whole: str
-) -> None:
-    output = tmp_path / "out"
-    worker(preload=HANGING)
-    run = launched(*STUDY, "parallel=dask", f"parallel.address={address}", "parallel.timeout=1", f"output={output}")
-    wait_for_parts(run, output, 3)
-    worker()
-    _, err = run.communicate(timeout=60)
-    assert run.returncode == 0, err
-    assert digest(output) == whole
 
 
 @installed
@@ -256,7 +241,7 @@ def test_a_worker_that_cannot_take_part_is_named_and_left_out(
     assert run_here(*arguments) == 0
     said = capsys.readouterr().out
     assert re.search(r"worker tcp://\S+ is left out: protocol: 99 there, 1 here", said)
-    assert re.search(r"worker tcp://\S+ is left out: ModuleNotFoundError", said)
+    assert re.search(r"worker tcp://\S+ is left out: .*ModuleNotFoundError", said)
     assert digest(tmp_path / "out") == whole
 
 
@@ -265,7 +250,7 @@ def test_no_worker_and_no_scheduler_are_said_in_one_line(launched: Launch, addre
     expected = {
         address: "no worker came within",
         "tcp://127.0.0.1:9": "no dask scheduler answers at",
-        "tls://127.0.0.1:9": "tls://127.0.0.1:9 cannot be reached from here: TypeError",  # there are no certificates
+        "tls://127.0.0.1:9": "no dask scheduler answers at tls://127.0.0.1:9: TypeError",  # there are no certificates
         "ucx://127.0.0.1:9": "ucx://127.0.0.1:9",
     }
     arguments = (*STUDY, "parallel=dask", "parallel.wait=1")
@@ -292,7 +277,7 @@ def test_without_the_extra_one_line_says_how_to_get_it(monkeypatch: pytest.Monke
     [
         ("parallel.address=host", "allowed: tcp://HOST:PORT, tls://HOST:PORT"),
         ("parallel.scheduler_file=none.json", "holds no address"),
-        ("parallel.timeout=0", "parallel.timeout=0 is not allowed"),
+        ("parallel.wait=0", "parallel.wait=0 is not allowed"),
         ("parallel.wait=null", "parallel.wait=null is not allowed"),
         ("+parallel.foo=1", "parallel.foo is no known key"),
     ],

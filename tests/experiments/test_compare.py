@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness import command
-
-from experiments import compare
+from harness import command, inside
 
 Run = Callable[..., Path]
 
@@ -20,62 +20,68 @@ def two(run: Run) -> list[str]:
     return [str(run(*some, "base.epochs=20", folder="a")), str(run(*some, "base.epochs=500", folder="b"))]
 
 
-def test_what_differs_comes_first_then_conditions_side_by_side(
-    two: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert compare.main(two) == 0
-    text = capsys.readouterr().out
-    assert text.index("What differs") < text.index("epochs: A 20, B 500") < text.index("B-A") < text.index("Aligned")
+def compare(*arguments: str) -> tuple[int, str, str]:
+    done = inside(*arguments, module="experiments.compare")
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_what_differs_comes_first_then_conditions_side_by_side(two: list[str]) -> None:
+    status, text, _ = compare(*two)
+    assert status == 0
+    assert text.index("What differs") < text.index("epochs 20 ") < text.index("B-A") < text.index("Aligned")
     assert text.count("paired: 20 seeds") == 2
     assert "2 of 2 conditions differ" in text
     assert max(map(len, text.splitlines()[2:])) <= 80
 
 
-def test_a_difference_fails_only_when_asked_to(two: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert compare.main([*two, "--fail-on-difference"]) == 1
-    assert compare.main([two[0], two[0], "--fail-on-difference"]) == 0
-    assert "No differences." in capsys.readouterr().out
+def test_where_nothing_differs_one_line_says_so(two: list[str]) -> None:
+    status, text, _ = compare(two[0], two[0])
+    assert status == 0
+    assert text.splitlines()[-1] == "No differences: all 40 trainings of 2 conditions ended alike."
+    assert len([line for line in text.splitlines() if not line.startswith(("A  ", "B  ", "   "))]) == 1
 
 
-def test_the_page_is_written_where_it_is_asked_for(two: list[str], tmp_path: Path) -> None:
-    assert compare.main([*two, "--html", str(tmp_path / "page.html")]) == 0
-    assert "2 of 2 conditions differ" in (tmp_path / "page.html").read_text(encoding="utf-8")
+def test_a_difference_fails_only_when_asked_to(two: list[str]) -> None:
+    assert compare(*two, "fail_on_difference=true")[0] == 1
+    assert compare(two[0], two[0], "fail_on_difference=true")[0] == 0
+
+
+def test_files_are_written_where_they_are_asked_for(two: list[str], tmp_path: Path) -> None:
+    files = [tmp_path / f"page.{kind}" for kind in ("html", "csv", "json")]
+    assert compare(*two, *(f"{path.suffix[1:]}={path}" for path in files))[0] == 0
+    page, table, content = (path.read_text(encoding="utf-8") for path in files)
+    assert "2 of 2 conditions differ" in page
+    rows = list(csv.DictReader(table.splitlines()))
+    assert [(row["a_n"], row["b_n"]) for row in rows] == [("20", "20")] * 2
+    said = json.loads(content)
+    assert [row["condition"] for row in said["conditions"]] == [row["condition"] for row in rows]
+    assert said["conditions"][0]["difference"] == float(rows[0]["difference"])
 
 
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
         (["nowhere", "nowhere"], 2, "nowhere is no folder"),
-        (["nowhere"], 2, "required: B"),
-        (["a", "b", "--other"], 2, "--other"),
+        (["nowhere"], 2, "two result folders must be named"),
+        (["a", "b", "c"], 2, "c is no setting"),
+        (["a", "b", "other=1"], 2, "other is no known key"),
     ],
 )
-def test_bad_input_is_refused_in_one_line(
-    arguments: list[str], status: int, message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert compare.main(arguments) == status
-    error = capsys.readouterr().err
+def test_bad_input_is_refused_in_one_line(arguments: list[str], status: int, message: str) -> None:
+    found, _, error = compare(*arguments)
+    assert found == status
     assert message in error
     assert error.count("\n") == 1
 
 
-def test_a_page_that_cannot_be_written_is_one_line(two: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert compare.main([*two, "--html", "/nowhere/page.html"]) == 1
-    assert capsys.readouterr().err == "--html /nowhere/page.html cannot be written: No such file or directory\n"
-
-
-def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def interrupted(_: object) -> int:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(compare, "compare", interrupted)
-    assert compare.main(["a", "b"]) == 130
-    assert capsys.readouterr().err == "interrupted\n"
+def test_a_page_that_cannot_be_written_is_one_line(two: list[str]) -> None:
+    status, _, error = compare(*two, "html=/nowhere/page.html")
+    assert (status, error) == (1, "html=/nowhere/page.html cannot be written: No such file or directory\n")
 
 
 def test_help_fits_80_columns_and_names_everything() -> None:
     result = command("--help", module="experiments.compare", env={"COLUMNS": "200"})
     assert result.returncode == 0
     assert max(map(len, result.stdout.splitlines())) <= 80
-    for word in ("--html", "--fail-on-difference", "Exit status", "Holm", "paired"):
+    for word in ("html=", "csv=", "json=", "fail_on_difference", "Exit status", "Holm", "paired"):
         assert word in result.stdout

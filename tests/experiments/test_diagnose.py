@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from harness import command, compose
 
-from experiments.diagnose import _as_override, diagnose
 from experiments.errors import InputError
+from experiments.networks.diagnosing import diagnose
 
 
 def said(capsys: pytest.CaptureFixture[str], *overrides: str) -> str:
@@ -137,8 +137,6 @@ def test_a_file_that_does_not_fit_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_can_be_named_alone_whatever_its_name(tmp_path: Path) -> None:
-    assert _as_override("loss=3") == "loss=3"
-    assert _as_override("--help") == "--help"
     path = tmp_path / "my net's (1).npz"
     np.savez(path, W1=np.float32([[-1], [-1]]), b1=np.float32([-1]), W2=np.float32([[1]]), b2=np.float32([0.5]))
     done = command(str(path), "epochs=10", module="experiments.diagnose")

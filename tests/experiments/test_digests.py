@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from experiments.run import run
+from experiments.execution.session import run
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.errors import InputError, RunError
-from experiments.run import run as run_study
+from experiments.execution.session import run as run_study
 from experiments.store import folder as folder_module
 from experiments.store import parts
 from experiments.store.columns import CONDITION_COLUMNS, RESULT_COLUMNS, Digest

@@ -8,13 +8,14 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from harness import ROOT, command, compose, launch, nobody_left, processes_of, wait_for_parts
 
-from experiments.run import run as run_study
+from experiments.execution.session import run as run_study
 
 STUDY = ("study=smoke", "seeds.count=320", "base.epochs=4000", "report=false", "parallel.batch=64", "parallel.n_jobs=2")
 
@@ -85,28 +86,15 @@ def test_ctrl_c_and_sigterm_say_what_was_kept_and_leave_nobody(
     assert resume(output) == whole
 
 
-HELD = """
-import os
-from joblib.externals.loky import get_reusable_executor
-from experiments.cli import kill_workers
-executor = get_reusable_executor(max_workers=2)
-executor.submit(int).result()
-held = list(executor._processes.values())
-kill_workers()
-os._exit(1)
-"""
-
-
-def test_semaphores_of_workers_that_somebody_still_holds_are_not_complained_of() -> None:
-    """As it happens where workers are killed together with the run, at the wrong time."""
-    done = subprocess.run(
-        [sys.executable, "-c", HELD],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert (done.returncode, done.stderr) == (1, "")
+def test_workers_outlive_a_killed_run_by_no_more_than_five_seconds(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    run = launch(*STUDY, f"output={output}", "parallel=loky")
+    wait_for_parts(run, output, 2)
+    run.kill()
+    killed = time.monotonic()
+    run.communicate(timeout=20)  # they hold the pipes
+    assert nobody_left(run.pid)
+    assert time.monotonic() - killed < 5
 
 
 def test_a_dead_worker_costs_its_batches_and_not_the_run(tmp_path: Path, whole: str) -> None:

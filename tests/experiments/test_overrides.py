@@ -82,7 +82,7 @@ def test_bad_values_are_refused_in_one_line(override: str, words: str) -> None:
 TOGETHER = [
     (["base.loss=bce"], "loss=bce needs a probability; output=identity; allowed: output=sigmoid"),
     (["base.batch_size=5"], "batch_size=5 is more than the 4 examples of task=xor"),
-    (["base.batch_size=0"], "base.batch_size=0 is not allowed; allowed: an integer from 1"),
+    (["base.batch_size=0"], "base.batch_size=0 is not allowed; allowed: null, an integer from 1"),
     (["base.momentum=0.5"], "momentum would do nothing, since no condition has optimizer=momentum"),
     (["base.optimizer=momentum", "base.momentum=1"], "base.momentum=1 is not allowed; allowed: a number from 0 to"),
     (["base.activation=tanh", "base.relu_at_zero=1"], "relu_at_zero would do nothing"),

@@ -11,8 +11,8 @@ import pytest
 from harness import compose
 
 from experiments.errors import InputError
+from experiments.execution.session import run as run_study
 from experiments.messages import names
-from experiments.run import run as run_study
 from experiments.study.study import read_study
 
 Run = Callable[..., Path]

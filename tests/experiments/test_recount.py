@@ -11,6 +11,8 @@ from harness import compose
 
 from experiments.store.counts import PLAIN
 from experiments.study.study import read_study
+from experiments.verification.retrain import Findings, Retraining
+from experiments.verification.sample import draw_sample
 from nnxor.condition import Condition
 
 STUDY = read_study(compose("study=smoke"))

@@ -9,7 +9,7 @@ import yaml
 from harness import ROOT, compose
 
 from experiments import messages as words
-from experiments.run import run as run_study
+from experiments.execution.session import run as run_study
 from experiments.study.study import Study, read_study
 from nnxor.engines.square import square_kernel
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
+import json
 from typing import Any
 
 import pytest
 
 from experiments.study import catalog
-from nnxor.condition import SETTINGS, Condition, Success
+from nnxor.condition import FIELDS, Condition, Success
 from nnxor.network.inits import Distribution, Init
 from nnxor.network.tasks import XOR, Task
 
@@ -49,8 +49,7 @@ def test_every_field_counts() -> None:
         "rescue": "nothing",
         "success": Success("margin", 0.1),
     }
-    fields = {field.name for field in dataclasses.fields(Condition)}
-    assert changes.keys() == fields - SETTINGS.keys() | {"relu_at_zero"}
+    assert changes.keys() == {name for name, about in FIELDS.items() if not about.setting} | {"relu_at_zero"}
     keys = {Condition(**{name: value}).key for name, value in changes.items()}  # type: ignore[arg-type]
     assert len(keys | {Condition().key}) == len(changes) + 1
 
@@ -100,3 +99,34 @@ def test_blanks_in_a_formula_do_not_count() -> None:
         for std in ("sqrt( 2 / fan_in )", "sqrt(2/fan_in)")
     )
     assert Condition(init=spaced).key == Condition(init=dense).key
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"activation": "rely"}, r"^activation=rely is not allowed; did you mean relu\? allowed: relu, leaky_relu, "),
+        ({"rescue": "redraw"}, r"^rescue=redraw is not allowed; did you mean .*\? allowed: null, nothing, "),
+        ({"hidden": 0}, "^hidden=0 is not allowed; allowed: an integer from 1 to 4096$"),
+        ({"hidden": True}, "^hidden=true is not allowed"),
+        ({"lr": float("nan")}, "^lr=nan is not allowed; allowed: a finite number above 0$"),
+        ({"bias": 1}, "^bias=1 is not allowed; allowed: true, false$"),
+        ({"init": "he"}, "^init=he is not allowed; allowed: an Init, or GivenWeights$"),
+    ],
+)
+def test_a_value_that_is_not_allowed_is_refused_with_what_is(values: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        Condition(**values)
+
+
+def test_a_whole_number_is_a_number_of_its_field() -> None:
+    assert Condition(lr=1).key == Condition(lr=1.0).key
+
+
+def test_a_field_tells_readers_all_they_need_in_plain_values() -> None:
+    about = json.loads(json.dumps({name: field.about() for name, field in FIELDS.items()}))
+    assert about["hidden"]["phrase"].format(4) == "H = 4"
+    assert about["init"]["default"] == "uniform"
+    assert about["success"]["default"] == "loss 0.001"
+    assert about["lr"]["scale"] == "log"
+    assert about["activation"]["entries"]["tanh"]["smooth"]
+    assert about["slope"]["setting"]

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 
 from experiments import messages as words
 from experiments.study import catalog
-from nnxor.network.draws import Weights, draw
+from nnxor.arithmetic.normal import normal_quantile
+from nnxor.network.draws import Weights, draw, uniforms
 from nnxor.network.inits import UNIFORM, Distribution, GivenWeights, Init, evaluate
 
 SEEDS = st.integers(0, 2**63 - 200)
@@ -179,3 +180,29 @@ def test_given_weights_are_scaled_too() -> None:
     plain, double = (draw(given_, 2, 3, range(5), scale=scale) for scale in (1.0, 2.0))
     for before, twice in zip(plain.arrays(), double.arrays(), strict=True):
         assert np.array_equal(2 * before, twice)
+
+
+def test_normal_draws_are_quantiles_of_the_uniform_ones_to_the_bit() -> None:
+    """Arrays compute tails only where they are needed; SciPy's quantile is the independent check."""
+    u = uniforms(1, 0, range(50_000))
+    z = Distribution.of({"distribution": "normal", "std": 1}).quantile(u, 2, 4)
+    assert np.array_equal(z, normal_quantile(u))
+    assert np.abs(z - special.ndtri(u)).max() < 1e-14
+
+
+@pytest.mark.parametrize("cut", [0.1, 1.0, 2.0, 5.0, 1e30])
+def test_a_truncated_normal_holds_the_share_between_its_cuts(cut: float) -> None:
+    law = Distribution.of({"distribution": "truncated_normal", "std": 1, "cut": cut})
+    u = np.array([1e-6, 0.25, 0.5, 0.9])
+    below = special.ndtr(-cut)
+    assert law.quantile(u, 2, 4) == pytest.approx(special.ndtri(below + (1 - 2 * below) * u), rel=1e-12, abs=1e-15)
+
+
+@pytest.mark.parametrize(("formula", "value"), [("50**-3", 1 / 125_000), ("2 ** 0.5", np.sqrt(2)), ("4**-1.5", 0.125)])
+def test_powers_are_products_and_roots(formula: str, value: float) -> None:
+    assert evaluate(formula, 2, 4) == value
+
+
+def test_other_powers_are_refused_because_their_last_bits_depend_on_the_machine() -> None:
+    with pytest.raises(ValueError, match="whole or half numbers, up to 100 in size"):
+        evaluate("fan_in ** 0.3", 2, 4)

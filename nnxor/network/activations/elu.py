@@ -25,7 +25,7 @@ class ELU:
 
 def value(z: Number, k: Settings) -> Number:
     """Z where it is above 0, else e^z − 1."""
-    return where(z > 0.0, z, functions.exp(minimum(z, 0.0)) - 1.0)
+    return where(z > 0.0, z, functions.expm1(minimum(0.0, z)))
 
 
 def back(z: Number, a: Number, g: Number, k: Settings) -> Number:

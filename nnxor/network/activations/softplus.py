@@ -27,7 +27,7 @@ class Softplus:
 
 def value(z: Number, k: Settings) -> Number:
     """max(z, 0) + log(1 + e^−|z|)."""
-    return maximum(z, 0.0) + functions.log1p(functions.exp(-absolute(z)))
+    return maximum(z, 0.0) + functions.log1p_unit(functions.exp_below_one(-absolute(z)))
 
 
 def back(z: Number, a: Number, g: Number, k: Settings) -> Number:

@@ -37,7 +37,7 @@ class SigmoidCrossEntropy:
 
 def row(s: Number, y: Number, t: Number, c: Number) -> tuple[Number, Number]:
     """A row's cross-entropy, and its gradient with respect to the logit."""
-    term = (maximum(s, 0.0) - s * t) + functions.log1p(functions.exp(-absolute(s)))
+    term = (maximum(s, 0.0) - s * t) + functions.log1p_unit(functions.exp_below_one(-absolute(s)))
     return c * term, c * (y - t)
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
-from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import numba
@@ -13,7 +12,6 @@ import pytest
 from mpmath import libmp
 
 from nnxor.arithmetic import functions
-from nnxor.arithmetic.numbers import Number, Symbol, Tape
 
 PRECISION = 90
 POINTS = 100_000
@@ -167,44 +165,15 @@ def test_tanh_is_odd_and_sigmoids_of_opposite_numbers_sum_to_one(dtype: type) ->
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", LAWS)
-def test_numba_gives_the_same_bits(name: str, dtype: type) -> None:
+def test_numba_gives_the_same_bits(name: str, dtype: type, scalars: ModuleType) -> None:
     x = sample(LAWS[name], dtype, 20_000)
-    compiled = numba.vectorize(nopython=True)(printed(getattr(functions, name), dtype))
+    compiled = numba.vectorize(nopython=True)(scalars.printed(getattr(functions, name), dtype))
     integer = f"i{np.dtype(dtype).itemsize}"
     with np.errstate(all="ignore"):
         np.testing.assert_array_equal(compiled(x).view(integer), evaluate(name, x).view(integer))
 
 
-def printed(function: Callable[[Number], Number], dtype: type) -> Callable[[float], float]:
-    """The function as a program of scalars: what its tape says, a line an operation."""
-    tape = Tape(np.dtype(dtype))
-    result = function(tape.input("x"))
-    names: dict[int, str] = {}
-
-    def name(symbol: Symbol) -> str:
-        if symbol.operation == "constant":
-            return f"number({symbol.arguments[0]!r})"
-        return "x" if symbol.operation == "input" else names[id(symbol)]
-
-    lines = []
-    for i, symbol in enumerate(tape.results):
-        a = [name(argument) for argument in symbol.arguments]
-        forms = {"neg": "-{}", "where": "{1} if {0} else {2}", "abs": "abs({})"}
-        forms |= {"power_of_two": "number(ldexp(1.0, int({})))", "exponent": "number(frexp({})[1] - 1)"}
-        names[id(symbol)] = f"t{i}"
-        lines.append(f"    t{i} = " + forms.get(symbol.operation, f"{{}} {symbol.operation} {{}}").format(*a))
-    scope: dict[str, Callable[[float], float]] = {}
-    head = "from math import frexp, ldexp, inf, nan\nimport numpy as np\n"
-    source = f"{head}number = np.{np.dtype(dtype).name}\ndef program(x):\n" + "\n".join(lines)
-    exec(f"{source}\n    return {names[id(result)]}", scope)
-    return scope["program"]
-
-
 @pytest.mark.parametrize("name", ["tanh", "log"])
-def test_polynomials_are_what_the_fits_give(name: str) -> None:
-    spec = importlib.util.spec_from_file_location("fits", Path(__file__).with_name("fits.py"))
-    assert spec is not None and spec.loader is not None
-    fits = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(fits)
+def test_polynomials_are_what_the_fits_give(name: str, fits: ModuleType) -> None:
     for dtype, constants in ((np.float32, functions.SINGLE), (np.float64, functions.DOUBLE)):
         np.testing.assert_array_equal(np.array(fits.fit(name, dtype), dtype), np.array(getattr(constants, name), dtype))

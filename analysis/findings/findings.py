@@ -1,0 +1,151 @@
+"""Everything that a result folder comes to, worked out once: figures, tables, verdicts and advice ask it here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.data.conditions import nearest
+from analysis.data.dead_unit_law import load_laws
+from analysis.data.exemplary_runs import load_exemplars
+from analysis.data.reading import FIELDS, fine, left_alone, load, read_manifest, swept
+from analysis.data.tallies import Solved, load_counts
+from analysis.findings.failure_causes import Culprits, culprits
+from analysis.findings.planner import draws
+from analysis.findings.published import Beside, beside
+from analysis.findings.rescues import COLUMNS, Freed, freed, like_for_like
+from analysis.findings.rest_points import Resting, resting
+from analysis.findings.summary import summarise
+from analysis.findings.verdict import Verdict, compare_he, compare_widths, reviving, scope, verdicts
+
+
+@dataclass(frozen=True)
+class Findings:
+    """A finished result folder: its counts, and what follows from them when it is first asked for.
+
+    `every` and `every_epoch` count all trainings that went through without an error and their solved epochs
+    (see `analysis.data.tallies`); `solved` tells which seeds each condition solved; `trials` and `epochs` are the
+    counts of those that were left alone when they got stuck, of which all but the rescues is told.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+    every: pd.DataFrame
+    every_epoch: pd.DataFrame
+    solved: Solved
+    failed: int = 0
+
+    @classmethod
+    def of(cls, folder: Path) -> Findings:
+        """Read a folder; FolderError for one that cannot be read as results."""
+        manifest, counted = read_manifest(folder), load_counts(folder)
+        every = fine(counted.runs)
+        failed = int(counted.runs["count"].sum() - every["count"].sum())
+        return cls(folder, manifest, every, counted.epochs, counted.solved, failed)
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """The trainings that were left alone when they got stuck; all, if all were rescued."""
+        return left_alone(self.every)
+
+    @cached_property
+    def epochs(self) -> pd.DataFrame:
+        """Their solved epochs."""
+        return left_alone(self.every_epoch)
+
+    @cached_property
+    def fields(self) -> list[str]:
+        """The fields that take more than one value among them."""
+        return swept(self.trials)
+
+    @cached_property
+    def every_summary(self) -> pd.DataFrame:
+        """A row a condition (see `analysis.findings.summary.summarise`), of all trainings."""
+        return summarise(self.every, self.every_epoch)
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """The same of those that were left alone."""
+        return left_alone(self.every_summary).reset_index(drop=True)
+
+    @cached_property
+    def nearest(self) -> pd.Series:
+        """The row of `summary` of the condition nearest to the article's."""
+        key = nearest(self.trials)["condition"]
+        return self.summary.iloc[int((self.summary["condition"] == key).to_numpy(bool).argmax())]
+
+    @cached_property
+    def laws(self) -> dict[str, float]:
+        """The probability that a unit is dead at the start, by condition key, where an exact law is known."""
+        return load_laws(self.folder)
+
+    @cached_property
+    def exemplars(self) -> pd.DataFrame:
+        """A run of each outcome (see `analysis.data.exemplary_runs.load_exemplars`)."""
+        return load_exemplars(self.folder)
+
+    @cached_property
+    def rescues(self) -> pd.DataFrame:
+        """All trainings, a row each, of a study that rescues some; else no row."""
+        if not self.every["rescue"].notna().any():
+            return self.every.iloc[:0]
+        return fine(load(self.folder, ["condition", *FIELDS, *COLUMNS]))
+
+    @cached_property
+    def failure_causes(self) -> list[Culprits]:
+        """Why the stuck runs of each condition are stuck."""
+        return culprits(self.trials)
+
+    @cached_property
+    def resting(self) -> list[Resting]:
+        """What the stuck runs of each condition rest at, where they have certificates."""
+        return resting(self.trials)
+
+    @cached_property
+    def widths(self) -> pd.DataFrame:
+        """Every wider network against every narrower one, paired by seed."""
+        return compare_widths(self.trials, self.solved)
+
+    @cached_property
+    def inits(self) -> pd.DataFrame:
+        """He against the first other init that is drawn, paired by seed."""
+        return compare_he(self.trials, self.solved)
+
+    @cached_property
+    def draws(self) -> pd.DataFrame:
+        """How often each condition has to be drawn until it is solved."""
+        return draws(self.summary)
+
+    @cached_property
+    def freed(self) -> list[Freed]:
+        """What each intervention frees of the stuck runs of each condition."""
+        return freed(self.rescues)
+
+    @cached_property
+    def like_for_like(self) -> pd.DataFrame:
+        """Redrawing dead units against redrawing as many live ones."""
+        return like_for_like(self.rescues)
+
+    @cached_property
+    def published(self) -> list[Beside]:
+        """What others have published, beside ours."""
+        return beside(self.every_summary, self.manifest)
+
+    @cached_property
+    def verdicts(self) -> list[Verdict]:
+        """What the study says of the article's claims."""
+        return verdicts(self.trials, self.solved)
+
+    @cached_property
+    def scope(self) -> str:
+        """Of which conditions the verdicts are, in words."""
+        return scope(self.trials)
+
+    @cached_property
+    def reviving(self) -> Verdict:
+        """Whether fresh dead units free more stuck runs than as many fresh live ones."""
+        return reviving(self.rescues, self.freed, self.like_for_like)

@@ -1,0 +1,192 @@
+"""Two result folders side by side, in the terminal and as files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+import textwrap
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from analysis.data.reading import FolderError
+from analysis.findings.side_by_side import Comparison, Row, compare_folders, p_text, symbol, write_html
+from analysis.text.words import listed, points
+from experiments.errors import DONE, FAILED, InputError, RunError
+from experiments.execution.options import read_path
+from experiments.execution.progress import say
+from experiments.store.files import write_text
+from experiments.study.fields import known_keys, switch
+
+WIDTH = 80
+
+
+def compare(config: Mapping[str, Any]) -> int:
+    """Compare, print, write; returns the exit status."""
+    known_keys("", config, ["a", "b", "html", "csv", "json", "fail_on_difference"])
+    for name in ("a", "b"):
+        if config[name] is None:
+            raise InputError("two result folders must be named: A B")
+    failing = switch("fail_on_difference", config["fail_on_difference"])
+    targets = {name: read_path(name, config[name]) for name in WRITERS if config[name] is not None}
+    try:
+        found = compare_folders(read_path("a", config["a"]), read_path("b", config["b"]))
+    except FolderError as error:
+        raise InputError(str(error)) from None
+    say("\n".join(shown(lines(found))))
+    for name, path in targets.items():
+        try:
+            WRITERS[name](found, path)
+        except OSError as error:
+            raise RunError(f"{name}={path} cannot be written: {error.strerror or error}") from None
+        say(f"{name}: {path}")
+    return FAILED if failing and found.differs else DONE
+
+
+def rows_of(found: Comparison) -> list[dict[str, object]]:
+    """The aligned conditions, a flat row each, rates as shares."""
+    return [
+        {
+            "condition": row.name,
+            **{
+                f"{side}_{name}": value
+                for side, rate in (("a", row.a), ("b", row.b))
+                for name, value in (("solved", rate.count), ("n", rate.n), ("low", rate.low), ("high", rate.high))
+            },
+            "difference": row.difference.difference,
+            "low": row.difference.low,
+            "high": row.difference.high,
+            "p_holm": None if row.same else row.p_holm,
+            "same_trainings": row.same,
+            "compared": row.how,
+        }
+        for row in found.rows
+    ]
+
+
+def write_csv(found: Comparison, path: Any) -> None:
+    """Write the aligned conditions as a table."""
+    rows, text = rows_of(found), io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def write_json(found: Comparison, path: Any) -> None:
+    """Write what differs, the aligned conditions, and what it comes to."""
+    content = {
+        "a": str(found.a.path),
+        "b": str(found.b.path),
+        "differences": [{"what": what, "a": a, "b": b} for what, a, b in found.differences],
+        "conditions": rows_of(found),
+        "checked": found.checked,
+        "ended_otherwise": found.broken,
+        "says": sentences(found),
+    }
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False, default=float) + "\n")
+
+
+WRITERS: dict[str, Callable[[Comparison, Any], None]] = {
+    "html": lambda found, path: write_html(found, sentences(found), path),
+    "csv": write_csv,
+    "json": write_json,
+}
+"""The files that a comparison can be written to, by their keys."""
+
+
+def shown(text: list[str]) -> list[str]:
+    """The lines as the terminal can show them."""
+    arrow = "\N{RIGHTWARDS ARROW}" if (sys.stdout.encoding or "").lower().startswith("utf") else "->"
+    return [line.replace("\N{RIGHTWARDS ARROW}", arrow).replace("\N{MINUS SIGN}", "-") for line in text]
+
+
+def lines(found: Comparison) -> list[str]:
+    """The comparison in 80 columns: conditions that are the same trainings and ended alike are one line for all."""
+    text = []
+    for name, side in (("A", found.a), ("B", found.b)):
+        size = f"conditions: {len(side.conditions):,}, trainings: {side.trainings:,}"
+        text += _filled(f"{side.path} ({size})", f"{name}  ", 3)
+    told = [row for row in found.rows if not row.same or row.difference.difference]
+    text += ["", *what_differs(found), ""] if told or found.differences else []
+    if found.broken:
+        text += [*_filled(_reproduction(found)), ""]
+    for row in sorted(told, key=lambda row: not row.same):
+        text += [*_filled(row.name), *_numbers(row), *_filled(row.how, "  ", 4)]
+    if told:
+        text += ["", "Per cent solved with 95 % Wilson intervals; B-A in percentage points."]
+    for sentence in sentences(found):
+        text += _filled(sentence)
+    return text
+
+
+def what_differs(found: Comparison) -> list[str]:
+    """What differs between the folders, a line each where it fits."""
+    if not found.differences:
+        return ["What differs: nothing."]
+    text = ["What differs"]
+    for what, a, b in found.differences:
+        one = f"  {what} {a} \N{RIGHTWARDS ARROW} {b}"
+        text += [one] if len(one) <= WIDTH else [f"  {what}", *_filled(a, "    A  ", 7), *_filled(b, "    B  ", 7)]
+    return text
+
+
+def sentences(found: Comparison) -> list[str]:
+    """What it comes to: how conditions were aligned and why not paired, what ended alike, how many differ."""
+    unpaired = Counter(row.unpaired for row in found.rows if row.unpaired)
+    why = [f"Not paired: {count} of {len(found.rows)}, since {reason}." for reason, count in unpaired.items()]
+    if not found.differs and all(row.same for row in found.rows) and not any(found.alone):
+        n = len(found.rows)
+        return [f"No differences: all {found.checked:,} trainings of {n} condition{'s' * (n > 1)} ended alike."]
+    return [_alignment(found), *why, _reproduction(found), _verdict(found)]
+
+
+def _alignment(found: Comparison) -> str:
+    same = sum(row.same for row in found.rows)
+    fields = listed([symbol(name) for name in found.changed])
+    parts = [f"{same} with the same training" if same else ""]
+    if len(found.rows) > same:
+        how = f"but for {fields}" if found.changed else "with the same condition"
+        parts.append(f"{len(found.rows) - same} {how}")
+    alone = [f"{n} of {name}" for n, name in zip(found.alone, "AB", strict=True) if n]
+    text = f"Aligned: {listed([part for part in parts if part])}."
+    return f"{text} Aligned with none: {listed(alone)}." if alone else text
+
+
+def _reproduction(found: Comparison) -> str:
+    if found.broken:
+        return (
+            f"NOT REPRODUCED: {found.broken:,} of {found.checked:,} trainings that both folders hold ended "
+            f"otherwise; the first: {found.example}."
+        )
+    if not found.checked:
+        return "No training is in both folders."
+    return f"Reproduced: all {found.checked:,} trainings that both folders hold ended alike."
+
+
+def _verdict(found: Comparison) -> str:
+    tested = [row for row in found.rows if not row.same]
+    if not tested:
+        return "No differences." if not found.broken else "Nothing else was compared."
+    more, fewer = (sum(row.differs and sign * row.difference.difference > 0 for row in tested) for sign in (1, -1))
+    return (
+        f"{more + fewer} of {len(tested)} conditions differ (Holm-adjusted p < 0.05): "
+        f"B is solved more often in {more}, less often in {fewer}."
+    )
+
+
+def _numbers(row: Row) -> list[str]:
+    rates = [f"{100 * r.rate:5.1f} ({100 * r.low:.1f}-{100 * r.high:.1f})" for r in (row.a, row.b)]
+    d = row.difference
+    change = f"{points(d.difference):>5} ({points(d.low)}..{points(d.high)})"
+    p = p_text(row).replace("\N{EM DASH}", "-")
+    return [f"  A {rates[0]:<18} B {rates[1]:<18} B-A {change:<22} p {p}"]
+
+
+def _filled(text: str, first: str = "", indent: int = 2) -> list[str]:
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=first, subsequent_indent=" " * indent, break_long_words=False,
+        break_on_hyphens=False,
+    )  # fmt: skip

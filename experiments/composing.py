@@ -1,0 +1,216 @@
+"""Composing a command's configuration with Hydra, and saying in one line what cannot be composed."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import hydra
+import yaml
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from experiments import messages
+from experiments.cli import guarded
+from experiments.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, TERMINATED, InputError
+from experiments.study.fields import FILES
+from experiments.study.schema import SCHEMAS, listed
+from nnxor.registry import hint
+
+GROUPS = {"run": ("study", "parallel")}
+"""Groups of files among which a command chooses."""
+
+VALUES = FILES
+"""Folders of conf whose names are values of a field, which may be a file of the user as well.
+
+Hydra takes such an argument for a choice among the folder's files, so GROUP=NAME is handed on as GROUP.name=NAME.
+"""
+
+
+WITH_VALUE = ("--config-dir", "-cd", "--cfg", "-c", "--info", "-i", "--package", "-p", "--config-name", "-cn")
+"""Flags of Hydra that are followed by a value."""
+
+
+def register_fields() -> None:
+    """Tell Hydra the fields of a condition: the group `schema`, and ${fields:COMMAND,INDENT} in texts of help."""
+    for name, node in SCHEMAS.items():
+        ConfigStore.instance().store(group="schema", name=name, node=node, package="_global_")
+    OmegaConf.register_new_resolver("fields", listed, replace=True)
+
+
+def overrides(config: str, arguments: list[str], positional: tuple[str, ...]) -> list[str]:
+    """The arguments as Hydra reads them: positional ones get their keys, values that share a name with a folder theirs.
+
+    InputError for more positional ones than there are keys, and for a group's file that would be sought elsewhere.
+    """
+    keys = list(positional)
+    given: list[str] = []
+    for argument, before in zip(arguments, ["", *arguments], strict=False):
+        if "=" not in argument and not argument.startswith(("-", "~", "+")) and before not in WITH_VALUE:
+            if not keys:
+                raise InputError(f"{argument} is no setting; write KEY=VALUE; --help says more")
+            given.append(f"{keys.pop(0)}={quoted(argument)}")
+        else:
+            given.append(argument)
+    for argument in given:
+        key, _, value = argument.lstrip("+").partition("=")
+        if ".." in value and key in GROUPS.get(config, ()):
+            raise InputError(f"{argument} is not allowed; {hint('', messages.names(key))}")
+    if not {"--multirun", "-m"} & set(arguments):  # where Hydra itself has a range for several jobs
+        given = [re.sub(r"^(grid\.\w+)=(range\(.*\))$", _written_out, argument) for argument in given]
+    if any(key in top_level(config) for key in VALUES):
+        given = [re.sub(rf"^(\+*)({'|'.join(VALUES)})=", r"\1\2.name=", argument) for argument in given]
+    return given
+
+
+def _written_out(found: re.Match[str]) -> str:
+    """grid.FIELD=range(2,5) as grid.FIELD=[2,3,4]."""
+    numbers = re.findall(r"-?\d+", found[2])
+    if found[2].replace(" ", "") != f"range({','.join(numbers)})" or not 1 <= len(numbers) <= 3 or numbers[2:] == ["0"]:
+        raise InputError(f"{found[0]} is not allowed; allowed: range(START,STOP,STEP) of integers")
+    values = range(*map(int, numbers))
+    if not 1 <= len(values) <= 4096:
+        raise InputError(f"{found[0]} has {len(values):,} numbers; allowed: 1 to 4096")
+    return f"{found[1]}=[{','.join(map(str, values))}]"
+
+
+def quoted(text: str) -> str:
+    """A text as Hydra's grammar takes it, whatever it holds."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
+    """Compose and have MODULE:FUNCTION do the work, for each job of a --multirun; returns the exit status."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us instead of being printed over many lines
+    register_fields()
+    shown, arguments = wants_effective(arguments)
+    sys.argv[1:] = arguments
+    statuses: list[int] = []
+
+    def job(composed: DictConfig) -> None:
+        messages.FOLDERS[:] = folders()
+        statuses.append(guarded(lambda: _function(work, shown)(plain(composed, config))))
+        if statuses[-1] in (INTERRUPTED, TERMINATED):
+            sys.exit(statuses[-1])
+
+    try:
+        hydra.main(version_base="1.3", config_path=str(messages.CONF), config_name=config)(job)()
+    except (HydraException, OmegaConfBaseException) as error:
+        raise InputError(explained(error, config)) from None
+    except yaml.YAMLError as error:
+        raise InputError(f"a file in conf is not YAML: {in_a_line(error)}") from None
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else FAILED
+        return code if code in (DONE, INTERRUPTED, TERMINATED) else BAD_INPUT
+    except Exception as error:
+        if statuses or isinstance(error, MemoryError) or (isinstance(error, OSError) and not error.filename):
+            raise  # it is none of composing: standard output is full, say
+        raise InputError(f"the overrides cannot be composed: {in_a_line(error)}") from None
+    return max(statuses, default=DONE)
+
+
+def wants_effective(arguments: list[str]) -> tuple[bool, list[str]]:
+    """Whether `--cfg job` asks for the configuration, and the arguments without it."""
+    for n, argument in enumerate(arguments):
+        if argument in ("--cfg", "-c") and arguments[n + 1 : n + 2] == ["job"]:
+            return True, [*arguments[:n], *arguments[n + 2 :]]
+        if argument in ("--cfg=job", "-c=job"):
+            return True, [*arguments[:n], *arguments[n + 1 :]]
+    return False, arguments
+
+
+def _function(work: str, shown: bool) -> Callable[[dict[str, Any]], int]:
+    module, _, name = work.partition(":")
+    loaded = importlib.import_module(module)
+    if shown:
+        return lambda config: print_yaml(getattr(loaded, "effective", dict)(config))
+    function: Callable[[dict[str, Any]], int] = getattr(loaded, name)
+    return function
+
+
+def print_yaml(config: Mapping[str, Any]) -> int:
+    """Print a configuration; returns the exit status."""
+    print(yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True), end="")
+    return DONE
+
+
+def folders() -> list[Path]:
+    """The folders among which Hydra seeks files: those that --config-dir names come before ours."""
+    sources = HydraConfig.get().runtime.config_sources
+    return [Path(source.path) for source in sources if source.schema == "file"]
+
+
+def plain(config: DictConfig, name: str) -> dict[str, Any]:
+    """A composed configuration as plain values; InputError where a key of the command is missing."""
+    try:
+        content = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise InputError(in_a_line(error)) from None
+    assert isinstance(content, dict)
+    given = {str(key): value for key, value in content.items()}
+    for key in (*top_level(name), *(["parallel"] if name == "run" else [])):
+        if key not in given:
+            raise InputError(f"{key} is missing; it cannot be removed")
+    for key in VALUES:  # VALUE for {name: VALUE}
+        if isinstance(given.get(key), dict) and set(given[key]) == {"name"}:
+            given[key] = given[key]["name"]
+    return given
+
+
+def explained(error: Exception, config: str) -> str:
+    """Hydra's message in one line, with what is allowed."""
+    text = str(error)
+    if match := re.search(r"Could not (?:override|append to config|delete).*?'([^']+)'", text):
+        return unknown_key(match[1], config)
+    if match := re.search(r"Error merging override (grid[.]\w+)=(.*)", text):
+        return f"{match[1]} takes a list: write {match[1]}=[{match[2]}]"
+    if match := re.search(r"Could not find '(\w+)/([^']+)'", text):
+        return f"{match[1]}={match[2]} is unknown; {hint(match[2], messages.names(match[1]))}"
+    if match := re.search(r"Ambiguous value for argument '([^']+)'", text):
+        key, _, value = match[1].partition("=")
+        return f"{match[1]} is ambiguous; for a list write {key}=[{value}]"
+    if match := re.search(r"^(no viable alternative|mismatched|extraneous|missing|token recognition).*", text, re.M):
+        given = " ".join(sys.argv[1:])
+        return f"cannot read the overrides ({match[0]}): {given}; write lists without blanks, [a,b], and quote \
+values with special characters twice: 'key=\"a, b\"'"
+    return in_a_line(error)
+
+
+def top_level(config: str) -> dict[str, Any]:
+    """What conf/CONFIG.yaml itself holds."""
+    content = yaml.safe_load((messages.CONF / f"{config}.yaml").read_text(encoding="utf-8"))
+    own = {key: value for key, value in content.items() if key not in ("defaults", "hydra")}
+    return own | SCHEMAS.get(config, {})
+
+
+def unknown_key(key: str, config: str) -> str:
+    """The message for an override of a key that the configuration does not have."""
+    node: Any = top_level(config)
+    *parents, last = key.split("@")[0].split(".")
+    for parent in parents:
+        node = node.get(parent) if isinstance(node, Mapping) else None
+    if not parents and last in (node.get("base") or {}):
+        return f"{key} cannot be given alone; use base.{key} or grid.{key}"
+    if parents[1:2] == ["init"]:
+        return f"{key} is no known key; write {'.'.join(parents[:2])}={{NAME: {{{last}: X}}}}"
+    allowed = list(node) if isinstance(node, Mapping) else []
+    if parents == ["parallel"]:
+        from experiments.execution.options import CLUSTER, PARALLEL
+
+        allowed = [*PARALLEL, *(f"{name} (with parallel=dask)" for name in CLUSTER)]
+    if not parents:
+        allowed += GROUPS.get(config, ())
+    return f"{key} is no known key; {hint(last, allowed)}" if allowed else f"{key} is no known key"
+
+
+def in_a_line(error: Exception) -> str:
+    """An error's message in one line."""
+    return " ".join(str(error).split())

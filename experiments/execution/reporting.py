@@ -1,0 +1,32 @@
+"""The end of a run: the summary in the terminal and as a file, what others published, figures and report."""
+
+from __future__ import annotations
+
+from analysis.data.reading import FolderError
+from analysis.findings.findings import Findings
+from analysis.findings.published import report_published
+from analysis.findings.summary import print_summary, write_summary
+from experiments.errors import RunError
+from experiments.execution.progress import say
+from experiments.store.exact_laws import write_laws
+from experiments.store.exemplars import write_exemplars
+from experiments.store.folder import ResultFolder
+
+
+def report(folder: ResultFolder, drawn: bool) -> None:
+    """Tell how a study ended and, if `drawn`, write figures and report; RunError if the folder cannot be read."""
+    try:
+        found = Findings.of(folder.path)
+        write_summary(found.every_summary, folder.path)
+        print_summary(found.every_summary)
+        report_published(found.published, folder.path)
+        write_exemplars(folder.path, folder.study, found.every)
+        write_laws(folder.path, folder.study.conditions)
+        if drawn:
+            from analysis.report import write_report  # which takes long
+
+            say("drawing figures and report (report=false leaves them out) ...")
+            say(f"report: {write_report(folder.path, found)}")
+    except FolderError as error:
+        raise RunError(str(error)) from None
+    say(f"results: {folder.path}")

@@ -1,0 +1,157 @@
+"""A run of a study, a line a step: `run` is its table of contents."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from typing import Any
+
+from experiments.cli import LISTENER
+from experiments.errors import DONE, FAILED, InputError, RunError
+from experiments.execution.options import Options, read_options
+from experiments.execution.progress import Progress, paragraph, say
+from experiments.store.folder import ResultFolder
+from experiments.study import batches
+from experiments.study.effective import effective
+from experiments.study.study import Study, read_study
+from nnxor import engines
+
+__all__ = ["command", "effective", "run"]
+
+
+def command(config: Mapping[str, Any]) -> int:
+    """Run the study that the command line describes; returns the exit status."""
+    return run(with_own_question(config, sys.argv[1:]))
+
+
+def run(config: Mapping[str, Any]) -> int:
+    """Run the study that a composed configuration describes; returns the exit status."""
+    study = read_study(config)
+    options = read_options(config)
+    folder = ResultFolder(options.output, study)
+    if options.dry_run:
+        return plan(study, options, folder)
+    with folder.claim(options.overwrite), keeping(folder):
+        done = folder.done()
+        todo = list(batches.left(study, done, options.engine, options.batch))
+        report_left_aside(folder)
+        if not todo and folder.is_compact():
+            return nothing_left(study, options, folder)
+        options = with_working_engine(options)
+        folder.begin(effective(config), options.how())
+        train(study, options, folder, todo, batches.missing(study, done, options.engine, options.batch))
+        failed = folder.compact()
+        report(folder, options)
+        return report_failed(folder, failed)
+
+
+def with_own_question(config: Mapping[str, Any], arguments: list[str]) -> Mapping[str, Any]:
+    """A study that got another name on the command line asks another question than the one it was made from."""
+    given = {argument.lstrip("+").partition("=")[0] for argument in arguments}
+    if "name" in given and "question" not in given:
+        question = "How do the settings of this sweep change how often training succeeds?"
+        return {**config, "question": question, "asks": None}
+    return config
+
+
+def plan(study: Study, options: Options, folder: ResultFolder) -> int:
+    """Say what would be done (`dry_run=true`); returns the exit status."""
+    from experiments.execution.estimate import describe  # a finished study needs nothing that trains
+
+    folder.check(options.overwrite)
+    done = {} if options.overwrite else folder.done()
+    describe(study, options, list(batches.left(study, done, options.engine, options.batch)))
+    return DONE
+
+
+@contextmanager
+def keeping(folder: ResultFolder) -> Iterator[None]:
+    """Say what was kept and how to go on, whatever ends the work in the folder."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        LISTENER.over = True  # another must not cut the answer to the first
+        kept, total = folder.kept(), folder.study.n_trainings
+        raise type(stop)(
+            f"interrupted; {kept:,} of {total:,} trainings kept in {folder.path}; the same command goes on from there"
+        ) from None
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        where = error.filename or folder.path
+        raise RunError(
+            f"stopped at {where}: {error.strerror or error}; what was trained is kept in {folder.path}; "
+            "mend it and run the same command again"
+        ) from None
+
+
+def report_left_aside(folder: ResultFolder) -> None:
+    """Say which files among the parts are none of ours."""
+    for line in folder.left_aside:
+        say(f"left aside: {line}")
+
+
+def nothing_left(study: Study, options: Options, folder: ResultFolder) -> int:
+    """Say that a study is finished, and report it if it is not; returns the exit status."""
+    say(f"{study.name}: nothing left to do; {study.n_trainings:,} trainings are in {folder.path}")
+    names = ("summary.csv", "report.html") if options.report else ("summary.csv",)
+    if not all((folder.path / name).exists() for name in names):
+        report(folder, options)
+    elif options.report:
+        say(f"report: {folder.path / 'report.html'}")
+    return DONE
+
+
+def with_working_engine(options: Options) -> Options:
+    """Load the engine; where `auto` chose one that is broken, take numpy and say why."""
+    try:
+        engines.load(options.engine)
+    except ImportError as error:
+        why = f"{options.engine} cannot be loaded: {error}"
+        if not options.auto:
+            raise InputError(f"engine={why}; allowed: engine=auto, or one that is installed") from None
+        return replace(options, engine="numpy", note=why)
+    return options
+
+
+def train(
+    study: Study, options: Options, folder: ResultFolder, todo: list[batches.Left], missing: Iterator[batches.Batch]
+) -> None:
+    """Train the missing batches, of which `todo` tells, writing each to the folder as it comes."""
+    from experiments.execution.parallel import execute
+    from experiments.execution.worker import warm_up
+
+    total = sum(left.trainings for left in todo)
+    how = f"{options.engine}, {options.workers}{' (' + options.note + ')' if options.note else ''}"
+    counts = f"{len(study.conditions):,} conditions x {len(study.seeds):,} seeds, {total:,} trainings to do"
+    counts = re.sub(r"\b1 (condition|seed|training)s", r"1 \1", counts)
+    say(paragraph(f"{study.name}: {study.question}"))
+    say(paragraph(f"{counts}, with {how}"))
+    warm_up((left.first for left in todo), options.engine)
+    results = execute(missing, options.engine, options.backend, options.n_jobs, options.cluster)
+    with Progress(total) as progress, closing(results):
+        for batch, table in results:
+            folder.append(batch, table)
+            progress.update(table)
+    say(progress.summary())
+
+
+def report(folder: ResultFolder, options: Options) -> None:
+    """Summary, figures and report."""
+    from experiments.execution.reporting import report as report_folder
+
+    report_folder(folder, options.report)
+
+
+def report_failed(folder: ResultFolder, failed: int) -> int:
+    """Say how many trainings failed, if any did; returns the exit status."""
+    if not failed:
+        return DONE
+    print(
+        f"{failed:,} trainings failed: see the column error in {folder.trials}; the same command tries them again",
+        file=sys.stderr,
+    )
+    return FAILED

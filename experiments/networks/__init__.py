@@ -1,0 +1,1 @@
+"""One network: trained as the article prints it, or diagnosed: bug or bad luck."""

@@ -1,0 +1,19 @@
+"""Pictures of one training: its loss curve, and the function that it computes in the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.report_parts.drawing import draw_runs
+from experiments.store.exemplars import exemplar
+from nnxor import engines
+from nnxor.condition import Condition
+from nnxor.network.draws import Weights
+
+
+def draw_training(condition: Condition, start: Weights, seed: int, source: str | None, folder: Path) -> None:
+    """Draw a training, from a file of weights if there is a `source`, as the report draws its exemplars."""
+    name = None if source is None else Path(str(source)).name
+    draw_runs(pd.DataFrame([exemplar(condition, start, seed, engines.fastest()[0], name)]), folder)

@@ -1,0 +1,210 @@
+"""One training, as the article prints it, and what became of it: what `experiments.train` does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from experiments.errors import DONE, InputError
+from experiments.execution.options import read_path
+from experiments.study import catalog
+from experiments.study.fields import known_keys, make_condition, read_field, read_success, refuse_useless, whole
+from experiments.study.schema import TRAINED
+from experiments.study.weight_files import check_writable, condition_of, load_weights, make_folder, save_weights
+from nnxor import engines
+from nnxor.arithmetic import arrays as arithmetic
+from nnxor.condition import Condition
+from nnxor.diagnosis import diagnose
+from nnxor.engines.reference import alive, loss_and_backward, network, train_one
+from nnxor.engines.trace import Trained
+from nnxor.network.draws import Weights, initial_weights
+from nnxor.network.inits import GivenWeights, Init
+
+SHOWN = ("task", "hidden", "activation", "init", "lr", "epochs", "loss")
+"""Fields that the first line of the printout names."""
+
+LOSS_EVERY, PREDICTIONS_EVERY = 100, 5000
+
+
+def train(config: Mapping[str, Any]) -> int:
+    """Train and explain the one network that a composed configuration describes."""
+    condition, weights, seed = read(config)
+    save = None if config["save"] is None else read_path("save", config["save"])
+    if save:
+        check_writable(save)
+    plot = None if config["plot"] is None else read_path("plot", config["plot"])
+    if plot:
+        make_folder(plot)
+    print(" ".join(f"{name}={value}" for name, value in condition.values().items() if name in SHOWN), end=" ")
+    print(f"weights={config['weights']}" if config["weights"] else f"seed={seed}")
+    printout = Printout(condition)
+    with np.errstate(all="ignore"):
+        trained = train_one(condition, weights, seed, printout.watch)
+        printout.final(trained.weights)
+    explain(condition, weights, seed, trained, printout.deaths)
+    if save:
+        save_weights(save, trained.weights)
+        print(f"weights: {save}")
+    if plot:
+        from experiments.networks.pictures import draw_training  # which takes long
+
+        draw_training(condition, weights, seed, config["weights"], plot)
+        print(f"figures: {plot}")
+    return DONE
+
+
+def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
+    """The condition, the initial weights and the seed; InputError names what is wrong."""
+    values = read_values(config)
+    condition = make_condition(values)
+    refuse_useless(values, [condition])
+    seed = 0 if config["seed"] is None else whole("seed", config["seed"], 0, 2**63 - 1)
+    if config["weights"] is None:
+        refuse_seed(condition, seed)
+        return condition, initial_weights(condition, range(seed, seed + 1)), seed
+    refuse_draw(config, condition)
+    weights = load_weights(read_path("weights", config["weights"]), condition.numpy_dtype)
+    return condition_of(weights, values, str(config["weights"])), weights, seed
+
+
+def read_values(config: Mapping[str, Any]) -> dict[str, object]:
+    """The fields that are given, checked; InputError names what is wrong."""
+    others = [name for name in TRAINED if name != "init"]
+    known_keys("", config, [*others, "init", "success", "seed", "weights", "save", "plot"])
+    return {
+        "init": read_init(config["init"]),
+        "success": read_success(config["success"] or {}),
+        **{name: read_field("", name, config[name]) for name in others if config[name] is not None},
+    }
+
+
+def read_init(given: object) -> Init | GivenWeights:
+    """The initialization, as a study gives it or with the parameters of `init.weights` and `init.biases`."""
+    parts = _given_parts(given)
+    name, laws = parts.pop("name", "uniform"), parts
+    if not laws:
+        return catalog.read_init("init", name)
+    if not isinstance(name, str) or name.endswith(".npz"):
+        raise InputError(f"init={name} takes no init.weights and init.biases; allowed with them: a name in conf/init")
+    biases = {"biases": laws["biases"]} if "biases" in laws else {}
+    return catalog.read_init("init", {name: {**laws.get("weights", {}), **biases}})
+
+
+def _given_parts(given: object) -> dict[str, Any]:
+    """What is given of name, weights and biases: of the latter the parameters that are not null."""
+    parts: dict[str, Any] = {}
+    sections: Mapping[str, Any] = given if isinstance(given, Mapping) else {"name": given}
+    for part, value in sections.items():
+        if part != "name" and not isinstance(value, Mapping):
+            raise InputError(f"init.{part}={value} is not allowed; write init.{part}.NAME=VALUE")
+        kept = value if part == "name" else {name: each for name, each in value.items() if each is not None}
+        if kept is not None and kept != {}:
+            parts[part] = kept
+    return parts
+
+
+def refuse_seed(condition: Condition, seed: int) -> None:
+    """InputError for a seed that weights from a file do not have."""
+    init = condition.init
+    if isinstance(init, GivenWeights) and seed >= init.n_sets:
+        raise InputError(f"seed={seed} is not in init={init.name}; allowed: 0 to {init.n_sets - 1}, a set each")
+
+
+def refuse_draw(config: Mapping[str, Any], condition: Condition) -> None:
+    """InputError for a setting that tells how to draw weights, where they are given."""
+    drawn = {"scale": config["scale"], "init": _given_parts(config["init"]) or None}
+    if not condition.batch_size:  # where there are mini-batches, the seed shuffles them
+        drawn["seed"] = config["seed"]
+    for name, value in drawn.items():
+        if value is not None:
+            raise InputError(f"{name} would do nothing, since weights={config['weights']} is given")
+
+
+class Printout:
+    """What the article prints while it trains; `deaths` holds since when each unit has been dead, or None."""
+
+    def __init__(self, condition: Condition) -> None:
+        self.condition = condition
+        self.deaths: list[int | None] = [None] * condition.hidden
+
+    def watch(self, epoch: int, loss: float, y_pred: Any, alive: Any) -> None:
+        """Print a line if this is an epoch for one."""
+        for unit, is_alive in enumerate(alive):
+            if is_alive:
+                self.deaths[unit] = None
+            elif self.deaths[unit] is None:
+                self.deaths[unit] = epoch
+        if epoch % LOSS_EVERY == 0:
+            print(f"epoch {epoch:>6}  loss {loss:.4f}")
+        if epoch % PREDICTIONS_EVERY == 0:
+            print(f"              predictions {numbers(y_pred[:, 0])}")
+
+    def final(self, weights: Weights) -> None:
+        """Print the final loss and predictions."""
+        X = self.condition.task.x(self.condition.numpy_dtype)
+        T = self.condition.task.t(self.condition.numpy_dtype)[:, None]
+        layers = network(self.condition, weights)
+        for unit, is_alive in enumerate(alive(self.condition, layers, X)):
+            if not is_alive and self.deaths[unit] is None:
+                self.deaths[unit] = self.condition.epochs
+        loss, y = loss_and_backward(layers, self.condition, X, T, self.condition.task.times)
+        print(f"final loss {loss:.4f}")
+        print(f"final predictions {numbers(y[:, 0])}")
+
+
+def numbers(values: Any) -> str:
+    """Numbers in a row, five significant digits."""
+    return "  ".join(f"{float(value):.5g}" for value in values)
+
+
+def explain(condition: Condition, start: Weights, seed: int, trained: Trained, deaths: list[int | None]) -> None:
+    """What became of the training: outcome, units, and the function that the network computes."""
+    row = {name: values[0] for name, values in diagnose(condition, start, trained).items()}
+    swept = engines.load("numpy")(condition, start, range(seed, seed + 1))
+    in_a_sweep = diagnose(condition, start, swept)["outcome"][0]
+    print(f"\noutcome: {row['outcome']}{reason(row, condition)}")
+    if in_a_sweep != row["outcome"]:
+        print(f"  (in a sweep, whose engines add in another order, this seed ends as {in_a_sweep})")
+    was = row["patterns_init"].decode().split()
+    now = row["patterns_final"].decode().split() or ["-" * condition.task.n_rows] * condition.hidden
+    print(f"units (active on rows {' '.join(condition.task.row_names)}, at the start > at the end):")
+    for unit in range(condition.hidden):
+        print(f"  {unit + 1:>3}  {was[unit]} > {now[unit]}  {unit_fate(now[unit], deaths[unit], condition)}")
+    print("it computes")
+    for line in formula(condition, trained.weights):
+        print(f"  {line}")
+
+
+def reason(row: Mapping[str, Any], condition: Condition) -> str:
+    """The evidence for an outcome, in words."""
+    if row["outcome"] == "solved":
+        return f", since epoch {row['solved_epoch']} (of {condition.epochs})"
+    evidence = f"; loss {row['final_loss']:.6g}, gradient norm {row['grad_norm']:.2g}"
+    rows = f"; rows {row['merged']} share one wrong prediction" if row["merged"] else ""
+    cause = f"; cause: {row['cause']}" if row["cause"] else ""
+    return f"{evidence}{rows}{cause}"
+
+
+def unit_fate(pattern: str, death: int | None, condition: Condition) -> str:
+    """What a unit is at the end, in words."""
+    if "-" in pattern:
+        return "no numbers any more"
+    if "1" not in pattern:
+        silent = "dead" if condition.activation == "relu" else "below 0 on every row"
+        return f"{silent} from the start" if death == 0 else f"{silent} since epoch {death}"
+    return "active on every row: a line" if "0" not in pattern else "alive"
+
+
+def formula(condition: Condition, weights: Weights) -> list[str]:
+    """The network as a formula, a line a unit that is not dead on the task's rows."""
+    W1, b1, W2, b2 = weights.arrays()
+    alive = arithmetic.any_active(condition, arithmetic.preactivations(condition, weights))[:, 0]
+    output = "" if condition.output == "identity" else condition.output
+    lines = [f"y = {output}({float(b2[0]):.4g}" if output else f"y = {float(b2[0]):.4g}"]
+    for h in range(condition.hidden):
+        if alive[h] or condition.activation != "relu":
+            inner = " ".join(f"{float(W1[d, h, 0]):+.4g}*x{d + 1}" for d in range(W1.shape[0]))
+            lines.append(f"    {float(W2[h, 0]):+.4g} * {condition.activation}({inner} {float(b1[h, 0]):+.4g})")
+    return [*lines[:-1], f"{lines[-1]})"] if output else lines

@@ -1,0 +1,88 @@
+"""Which values are allowed: a check returns the value in the type of its field, or says what is (ValueError)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from nnxor.registry import hint
+
+Check = Callable[[object], Any]
+
+
+def whole(low: int, high: int | None = None) -> Check:
+    """An integer from `low`, up to `high` if given."""
+    span = f"an integer from {low}" if high is None else f"an integer from {low} to {high}"
+
+    def check(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < low or (high is not None and value > high):
+            raise ValueError(f"allowed: {span}")
+        return value
+
+    return check
+
+
+def number(allows: Callable[[float], bool], allowed: str) -> Check:
+    """A finite number that `allows` holds for, which `allowed` puts into words."""
+
+    def check(value: object) -> float:
+        plain = isinstance(value, int | float) and not isinstance(value, bool)
+        if not plain or not abs(value) <= sys.float_info.max or not allows(value):  # type: ignore[arg-type]
+            raise ValueError(f"allowed: {allowed}")
+        return float(value)  # type: ignore[arg-type]
+
+    return check
+
+
+def up_to(most: float) -> Check:
+    """A number above 0, at most `most`."""
+    return number(lambda value: 0 < value <= most, f"a number above 0, up to {most:g}")
+
+
+positive = number(lambda value: value > 0, "a finite number above 0")
+
+below_one = number(lambda value: 0 <= value < 1, "a number from 0 to below 1")
+
+
+def choice(allowed: Iterable[object]) -> Check:
+    """One of these; an iterable that grows, such as a registry, is read anew each time."""
+
+    def check(value: object) -> object:
+        options = list(allowed)
+        if any(value == option and type(value) is type(option) for option in options):
+            return value
+        raise ValueError(hint(show(value), [show(option) for option in options]))
+
+    return check
+
+
+switch = choice((True, False))
+
+
+def optional(check: Check) -> Check:
+    """None, or what the check allows."""
+
+    def optionally(value: object) -> object:
+        try:
+            return None if value is None else check(value)
+        except ValueError as error:
+            raise ValueError(str(error).replace("allowed: ", "allowed: null, ", 1)) from None
+
+    return optionally
+
+
+def instance(kinds: type | tuple[type, ...], allowed: str) -> Check:
+    """A value of these classes, which `allowed` puts into words."""
+
+    def check(value: object) -> object:
+        if isinstance(value, kinds):
+            return value
+        raise ValueError(f"allowed: {allowed}")
+
+    return check
+
+
+def show(value: object) -> str:
+    """A value as configurations write it: null, true, false, or as it is."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

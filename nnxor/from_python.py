@@ -1,0 +1,173 @@
+"""One network at a time, from Python: `nnxor.train` and `nnxor.diagnose`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import ArrayLike, NDArray
+
+from nnxor import engines
+from nnxor.condition import FIELDS, Condition, Success
+from nnxor.diagnosis import diagnose as diagnosed
+from nnxor.network.draws import Weights
+from nnxor.network.inits import Init
+from nnxor.network.losses import LOSSES
+from nnxor.network.tasks import Task
+from nnxor.registry import hint
+from nnxor.trial import kinds, trials
+
+SHIPPED = {"init": Init.of, "task": Task.of}
+"""Fields whose values may be names of files in conf."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A hidden unit: the rows on which it is active, a 1 for each, at the start and at the end.
+
+    state: 'dead' (active on no row), 'linear' (on every row), 'alive', or 'smooth' where units have no kink.
+    """
+
+    at_start: str
+    at_end: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """A network, what it was trained from, and what became of it.
+
+    condition: all the fields. seed: None for a network that was given. row: what is recorded of a training, by the
+    names of the columns of trials.parquet (docs/columns.md), None where nothing is known.
+    """
+
+    condition: Condition
+    seed: int | None
+    start: dict[str, NDArray[np.floating]]
+    weights: dict[str, NDArray[np.floating]]
+    row: dict[str, Any]
+
+    @property
+    def outcome(self) -> str:
+        """'solved', 'stuck_1/4', 'diverged' and so on."""
+        return str(self.row["outcome"])
+
+    @property
+    def units(self) -> list[Unit]:
+        """The hidden units, in order."""
+        return [
+            Unit(before, after, _state(after, self.condition))
+            for before, after in zip(self.row["patterns_init"].split(), self.row["patterns_final"].split(), strict=True)
+        ]
+
+
+def train(*, seed: int = 0, engine: str = "auto", **fields: Any) -> Run:
+    """Train the network of one seed, and say what became of it; the bits are those of a sweep.
+
+    `fields` are those of a condition, with their defaults where they are left out: hidden, activation, init, lr,
+    epochs, loss and so on. `init` and `task` may be names of those that ship, or `nnxor.network` objects. ValueError
+    says what is not allowed, and what is.
+
+    >>> import nnxor
+    >>> run = nnxor.train(hidden=4, init="he", lr=0.1, seed=7)
+    >>> run.outcome, run.row["final_loss"] < 0.001
+    ('solved', True)
+    >>> run.weights["W1"].shape, run.weights["W2"].shape
+    ((2, 4), (4,))
+    """
+    condition = _condition(fields)
+    if not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise ValueError(f"seed={seed} is not allowed; allowed: an integer from 0 to 2**63 - 1")
+    chosen = engines.load(engines.fastest()[0] if engine == "auto" else engine)
+    found = trials(condition, range(seed, seed + 1), chosen)
+    return Run(condition, seed, _plain(found.start), _plain(found.end), _row(found.columns))
+
+
+def diagnose(W1: ArrayLike, b1: ArrayLike, W2: ArrayLike, b2: ArrayLike, **fields: Any) -> Run:
+    """Say of a given network what is said of a trained one, and at which kind of point it rests if it is stuck.
+
+    Shapes: W1 (D, H), b1 (H,), W2 (H,) or (H, 1), b2 a number or (1,): for D inputs and H units. `fields` are those of
+    its condition, as in `train`; its width follows from the weights, and so does its dtype: float32 for arrays of
+    that, else float64. ValueError says what does not fit.
+
+    >>> import nnxor
+    >>> what = nnxor.diagnose(W1=[[1, 1], [1, 1]], b1=[0, -1], W2=[1, -2], b2=0)
+    >>> what.outcome, what.row["final_loss"], [unit.at_end for unit in what.units]
+    ('solved', 0.0, ['0111', '0001'])
+    >>> nnxor.diagnose(W1=[[-1], [-1]], b1=[0], W2=[1], b2=0.5).row["minimum"]
+    'minimum'
+    """
+    weights = _given(W1, b1, W2, b2)
+    dtype = "float32" if all(getattr(each, "dtype", None) == np.float32 for each in (W1, b1, W2)) else "float64"
+    condition = _condition({"dtype": dtype, **fields, "hidden": weights.W1.shape[1], "epochs": 0})
+    if weights.W1.shape[0] != condition.task.n_inputs:
+        raise ValueError(f"W1 is for {weights.W1.shape[0]} inputs; task={condition.task.name} has another number")
+    weights = weights.astype(condition.numpy_dtype)
+    columns = diagnosed(condition, weights, engines.load("numpy")(condition, weights))
+    columns = {**columns, "minimum": kinds(condition, weights, columns)}
+    return Run(condition, None, _plain(weights), _plain(weights), _row(columns))
+
+
+def _condition(fields: Mapping[str, Any]) -> Condition:
+    for name in fields:
+        if name not in FIELDS:
+            raise ValueError(f"{name} is no field; {hint(name, FIELDS)}")
+    values = {name: _shipped(name, value) if name in SHIPPED else value for name, value in fields.items()}
+    loss = values.get("loss", Condition.loss)
+    if (
+        isinstance(loss, str) and loss in LOSSES and LOSSES[loss].logits
+    ):  # it falls for ever: what counts is the side of 1/2
+        values = {"output": "sigmoid", "success": Success("threshold"), **values}
+    condition = Condition(**values)
+    if why := condition.refusal():
+        raise ValueError(why)
+    return condition
+
+
+def _shipped(name: str, value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    folder = files("conf").joinpath(name)
+    names = sorted(each.name.removesuffix(".yaml") for each in folder.iterdir() if each.name.endswith(".yaml"))
+    if value not in names:
+        raise ValueError(f"{name}={value} is unknown; {hint(value, names)}")
+    return SHIPPED[name](value, yaml.safe_load(folder.joinpath(f"{value}.yaml").read_text(encoding="utf-8")))
+
+
+def _given(W1: ArrayLike, b1: ArrayLike, W2: ArrayLike, b2: ArrayLike) -> Weights:
+    arrays = [np.asarray(each, np.float64) for each in (W1, b1, W2, b2)]
+    shapes = [each.shape for each in arrays]
+    hidden = shapes[0][1] if arrays[0].ndim == 2 else 0
+    wanted: tuple[list[tuple[int, ...]], ...] = [(hidden,)], [(hidden,), (hidden, 1)], [(), (1,)]
+    if not hidden or not all(shape in allowed for shape, allowed in zip(shapes[1:], wanted, strict=True)):
+        words = ", ".join(f"{name} {shape}" for name, shape in zip(("W1", "b1", "W2", "b2"), shapes, strict=True))
+        raise ValueError(f"{words} do not fit; allowed: W1 (D,H), b1 (H,), W2 (H,) or (H,1), b2 () or (1,)")
+    if not all(np.isfinite(each).all() for each in arrays):
+        raise ValueError("weights must be finite numbers")
+    return Weights(arrays[0][:, :, None], arrays[1][:, None], arrays[2].reshape(-1, 1), arrays[3].reshape(1))
+
+
+def _plain(weights: Weights) -> dict[str, NDArray[np.floating]]:
+    """The one network in a batch."""
+    names = ("W1", "b1", "W2", "b2")
+    return {name: array[..., 0] for name, array in zip(names, weights.arrays(), strict=True)}
+
+
+def _row(columns: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """The one training in a batch, in plain values."""
+    row: dict[str, Any] = {}
+    for name, values in columns.items():
+        value = values[0].item()
+        value = value.decode() if isinstance(value, bytes) else value
+        row[name] = None if value in ("", -1) or value != value else value
+    return row
+
+
+def _state(pattern: str, condition: Condition) -> str:
+    if condition.smooth:
+        return "smooth"
+    return "alive" if "0" in pattern and "1" in pattern else "linear" if "1" in pattern else "dead"

@@ -1,0 +1,85 @@
+"""The normal quantile: near the true value, odd about one half, rising, and the same bits in NumPy and Numba."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numba
+import numpy as np
+import pytest
+from mpmath import mp, mpf
+
+from nnxor.arithmetic import normal
+from nnxor.arithmetic.normal import normal_quantile
+
+DTYPES = (np.float32, np.float64)
+
+
+def probabilities(dtype: type, n: int) -> np.ndarray:
+    """Of all sizes, uniform, near one half and near the seams."""
+    rng = np.random.default_rng(7)
+    small = 10.0 ** rng.uniform(np.log10(float(np.finfo(dtype).smallest_subnormal)), -1, n // 4)
+    near_half = 0.5 + rng.uniform(-1, 1, n // 8) * 10.0 ** rng.uniform(-15, -1, n // 8)
+    seams = (np.array([0.075, 0.925, np.exp(-25)])[:, None] * (1 + rng.uniform(-1e-5, 1e-5, n // 24))).ravel()
+    edges = [0.5, np.finfo(dtype).smallest_subnormal, np.finfo(dtype).smallest_normal, 1 - np.finfo(dtype).epsneg]
+    p = np.concatenate([edges, small, near_half, seams, rng.uniform(0, 1, n - n // 4 - n // 8 - 3 * (n // 24))])
+    p = p.astype(dtype)
+    return p[(p > 0) & (p < 1)]
+
+
+def error(p: float, found: float, dtype: type) -> float:
+    """Distance from the true quantile in units in the last place: by Newton's step from what was found."""
+    z = mpf(found)
+    density = mp.exp(-z * z / 2) / mp.sqrt(2 * mp.pi)
+    if abs(found) < 0.5:
+        difference = mp.erf(z / mp.sqrt(2)) / 2 - (mpf(p) - mpf(0.5))
+    elif found < 0:
+        difference = mp.erfc(-z / mp.sqrt(2)) / 2 - mpf(p)
+    else:
+        difference = (1 - mpf(p)) - mp.erfc(z / mp.sqrt(2)) / 2
+    return abs(float(difference / density)) / float(np.spacing(np.abs(dtype(found)))) if found or difference else 0.0
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_quantiles_are_within_two_units_in_the_last_place(dtype: type) -> None:
+    p = probabilities(dtype, 100_100)
+    assert len(p) >= 100_000
+    with mp.workprec(110):
+        distances = [error(a, z, dtype) for a, z in zip(p.tolist(), normal_quantile(p).tolist(), strict=True)]
+    worst = int(np.argmax(distances))
+    assert distances[worst] <= 2.0, (p[worst], distances[worst])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_quantiles_rise_over_the_probabilities_that_are_drawn(dtype: type) -> None:
+    """Multiples of epsilon, plus one half of it, as `nnxor.network.draws.uniforms` makes them."""
+    epsilon = float(np.finfo(dtype).eps)
+    rng = np.random.default_rng(8)
+    for place in (0.0, 0.075, 0.5, 0.925, 0.02, 1.4e-11, *rng.uniform(0, 1, 300), *(10.0 ** rng.uniform(-11, -1, 300))):
+        k = max(int(place / epsilon) - 1000, 0)
+        p = (((k + np.arange(2000)) + 0.5) * epsilon).astype(dtype)
+        z = normal_quantile(p[(p > 0) & (p < 1)])
+        assert (z[1:] >= z[:-1]).all(), place
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_quantiles_are_odd_about_one_half_and_have_their_limits(dtype: type) -> None:
+    q = (np.random.default_rng(9).integers(0, 2**22, 10_000) * 2.0**-23).astype(dtype)
+    assert (normal_quantile(dtype(0.5) + q) == -normal_quantile(dtype(0.5) - q)).all()
+    limits = normal_quantile(np.array([0, 1, 0.5, -1, 2, np.nan], dtype))
+    np.testing.assert_array_equal(limits, np.array([-np.inf, np.inf, 0, np.nan, np.nan, np.nan], dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_numba_gives_the_same_bits(dtype: type, scalars: ModuleType) -> None:
+    p = probabilities(dtype, 20_000)
+    compiled = numba.vectorize(nopython=True)(scalars.printed(normal_quantile, dtype))
+    integer = f"i{np.dtype(dtype).itemsize}"
+    np.testing.assert_array_equal(compiled(p).view(integer), normal_quantile(p).view(integer))
+
+
+@pytest.mark.parametrize("name", ["middle", "near", "far"])
+def test_coefficients_are_what_the_fits_give(name: str, fits: ModuleType) -> None:
+    above, below = fits.fit_ratio(name)
+    assert tuple(above) == getattr(normal, f"{name.upper()}_ABOVE")
+    assert tuple(below) == getattr(normal, f"{name.upper()}_BELOW")

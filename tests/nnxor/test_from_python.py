@@ -1,0 +1,63 @@
+"""From Python a network is trained and diagnosed as a sweep does it, bit for bit, and what is wrong is said."""
+
+from __future__ import annotations
+
+import doctest
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+import nnxor
+from nnxor import from_python
+
+
+def test_the_examples_of_docstrings_are_true() -> None:
+    assert doctest.testmod(from_python) == doctest.TestResults(failed=0, attempted=8)
+
+
+def test_a_training_is_that_of_a_sweep(run: Callable[..., Path]) -> None:
+    folder = run("grid.init=[he]", "grid.lr=[0.1]", "grid.hidden=[4]", "seeds.count=30")
+    rows = pq.read_table(folder / "trials.parquet").to_pylist()
+    for row in rows[::7]:
+        found = nnxor.train(hidden=4, init="he", lr=0.1, epochs=60, seed=row["seed"]).row
+        assert found == {name: row[name] for name in found}
+
+
+def test_weights_of_a_training_are_diagnosed_as_the_training_was() -> None:
+    trained = nnxor.train(hidden=4, init="he", lr=0.1, seed=3)
+    found = nnxor.diagnose(**trained.weights)  # type: ignore[arg-type]
+    assert found.outcome == trained.outcome
+    assert [unit.at_end for unit in found.units] == [unit.at_end for unit in trained.units]
+
+
+def test_shapes_as_frameworks_have_them_are_taken() -> None:
+    W1, b1, W2 = np.ones((2, 3)), np.zeros(3), np.ones((3, 1))
+    assert nnxor.diagnose(W1, b1, W2, [0.5]).row == nnxor.diagnose(W1, b1, W2[:, 0], 0.5).row
+
+
+@pytest.mark.parametrize(
+    ("what", "why"),
+    [
+        (lambda: nnxor.train(hiden=3), "^hiden is no field; did you mean hidden"),
+        (lambda: nnxor.train(init="hee"), "^init=hee is unknown; did you mean he"),
+        (lambda: nnxor.train(task="xo"), "^task=xo is unknown; did you mean xor"),
+        (lambda: nnxor.train(seed=-1), "^seed=-1 is not allowed"),
+        (lambda: nnxor.train(loss="bce", output="relu"), "^loss=bce needs a probability"),
+        (lambda: nnxor.diagnose([[1, 1]], [0, 0], [1, 1], 0), "^W1 is for 1 inputs; task=xor"),
+        (lambda: nnxor.diagnose([[1], [1]], [0, 0], [1], 0), r"^W1 \(2, 1\), b1 \(2,\).* do not fit; allowed: W1"),
+        (lambda: nnxor.diagnose([[1], [np.inf]], [0], [1], 0), "^weights must be finite"),
+    ],
+)
+def test_what_is_not_allowed_is_said_in_one_line(what: Callable[[], Any], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        what()
+
+
+def test_the_package_tells_its_version_and_nothing_that_it_has_not() -> None:
+    assert nnxor.__version__.count(".") == 2
+    with pytest.raises(AttributeError, match="'nnxor' has no attribute 'trian'"):
+        nnxor.trian  # type: ignore[attr-defined]  # noqa: B018
