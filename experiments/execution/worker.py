@@ -16,7 +16,7 @@ import pyarrow as pa
 
 import nnxor
 from experiments.store.columns import Digest, failed_table, part_table
-from experiments.store.provenance import package_version
+from experiments.store.origin import package_version
 from experiments.study.batches import Batch
 from nnxor import engines, protocol
 from nnxor.condition import Condition

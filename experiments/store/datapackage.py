@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from experiments.store import tables
+from experiments.store import rows_and_counts as tables
 from experiments.store.columns import CONDITION_COLUMNS, RESULTS, schema
 from experiments.store.counts import SCHEMA
 from experiments.study.study import Study

@@ -28,12 +28,13 @@ import pyarrow as pa
 import yaml
 
 from experiments.errors import InputError, RunError
-from experiments.store import counts, parts, tables
+from experiments.store import counts, parts
+from experiments.store import rows_and_counts as tables
 from experiments.store.datapackage import describe
 from experiments.store.files import is_regular, sha256_of, sync_folder, write_text
 from experiments.store.manifest import check_shape, read_manifest
+from experiments.store.origin import now, provenance
 from experiments.store.parts import NotAPartError, Part, first_line, read_part, write_part
-from experiments.store.provenance import now, provenance
 from experiments.study.batches import Batch, Spans, merge
 from experiments.study.study import Study
 from nnxor.condition import FIELDS

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from experiments.errors import InputError, RunError
-from experiments.store import tables
+from experiments.store import rows_and_counts as tables
 from experiments.store.datapackage import describe
 from experiments.store.files import read_bytes, read_text, sha256_of
 from experiments.verification.record import AGAIN, Record

@@ -31,7 +31,7 @@ from experiments.store.counts import (
     without_seeds,
 )
 from experiments.store.parts import first_line
-from experiments.store.tables import COUNTS, ROW_GROUP, TRIALS, Slices
+from experiments.store.rows_and_counts import COUNTS, ROW_GROUP, TRIALS, Slices
 from experiments.study.batches import Spans, subtract
 from experiments.verification.record import AGAIN, Record
 from nnxor.condition import Condition

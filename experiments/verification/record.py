@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from experiments.errors import InputError
-from experiments.store import tables
+from experiments.store import rows_and_counts as tables
 from experiments.store.files import read_text
 from experiments.store.manifest import check_shape, read_manifest
 from experiments.store.parts import first_line

@@ -32,7 +32,7 @@ from experiments.execution.options import available_cores
 from experiments.execution.parallel import execute
 from experiments.store.columns import CONDITION_COLUMNS, in_schema, part_schema, plain, with_condition
 from experiments.store.counts import COUNTED, PLAIN, add_up, count_rows, solved_pieces, without_seeds
-from experiments.store.tables import counts_of
+from experiments.store.rows_and_counts import counts_of
 from experiments.study.batches import Batch
 from experiments.verification.ledger import Ledger, damage
 from experiments.verification.sample import Sample

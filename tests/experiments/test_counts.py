@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 from experiments.errors import InputError, RunError
 from experiments.execution.parallel import AHEAD, execute
 from experiments.execution.session import run as run_study
-from experiments.store import counts, parts, tables
+from experiments.store import counts, parts
 from experiments.store import folder as folder_module
+from experiments.store import rows_and_counts as tables
 from experiments.store.columns import failed_table, in_schema, part_schema
 from experiments.study import batches
 from experiments.study.batches import Batch
