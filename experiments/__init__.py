@@ -1,10 +1,24 @@
 """The harness: studies from configurations, trainings in parallel, result folders, commands.
 
-The main path is `run`: `study` (what is asked), `folder` (what is there already), `batches` (what
-is missing), `execute` (training it as a stream), then the summary and report of `analysis`.
+From Python: `experiments.run_study("width", seeds=500, hidden=[2, 3, 4])`.
 
-Every other command is the file of its name: `train`, `diagnose`, `compare`, `verify` and `benchmark`.
-Behind `verify` stand `audit` and `audit_counts` (is a folder whole), `sample` (which trainings are
-done again), `retrain` and `recount` (do they come out again) and `tell` (what is printed of it);
-behind `benchmark`, `contenders`, `peers` (what people use instead) and `whole_commands`.
+Commands are the files of their names, thin ones: `run`, `train`, `diagnose`, `compare`, `verify` and `benchmark`.
+`composing` and `cli` are what they share. The main path is `execution.session`, a line a step: `study` (what is
+asked), `store` (what is there already, and where rows go), `execution` (training what is missing, as a stream).
+Behind `verify` stands `verification`, behind `benchmark` `benchmarking`, behind `train` and `diagnose` `networks`.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from experiments.api import run_study
+
+__all__ = ["run_study"]
+
+
+def __getattr__(name: str) -> Any:
+    """What the package offers is imported when it is first asked for, so that commands start quickly."""
+    if name in __all__:
+        return getattr(import_module("experiments.api"), name)
+    raise AttributeError(f"module 'experiments' has no attribute {name!r}")

@@ -117,6 +117,13 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
     return max(statuses, default=DONE)
 
 
+def composed(config: str, arguments: list[str]) -> dict[str, Any]:
+    """The configuration that a command would get from these arguments."""
+    register_fields()
+    with hydra.initialize_config_dir(str(messages.CONF), version_base="1.3"):
+        return plain(hydra.compose(config, overrides(config, arguments, ())), config)
+
+
 def wants_effective(arguments: list[str]) -> tuple[bool, list[str]]:
     """Whether `--cfg job` asks for the configuration, and the arguments without it."""
     for n, argument in enumerate(arguments):

@@ -1,6 +1,6 @@
 """Constants that results depend on: change one and `PROTOCOL_VERSION` goes up."""
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 """Number of the numerical protocol; part of every condition's key."""
 
 ROOT_SEED = 20260101

@@ -19,7 +19,6 @@ import pytest
 
 from experiments import cli, composing
 from experiments.cli import guarded
-from experiments.messages import CONF
 
 ROOT = Path(__file__).parent.parent
 
@@ -36,13 +35,7 @@ def compose(*overrides: str, config_name: str = "run") -> dict[str, Any]:
 
 @functools.cache
 def _composed(overrides: tuple[str, ...], config_name: str) -> dict[str, Any]:
-    from hydra import compose as hydra_compose
-    from hydra import initialize_config_dir
-
-    arguments = composing.overrides(config_name, list(overrides), ())
-    composing.register_fields()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return composing.plain(hydra_compose(config_name, arguments), config_name)
+    return composing.composed(config_name, list(overrides))
 
 
 SMALL = ("study=smoke", "base.epochs=60", "seeds.count=20", "report=false", "parallel.n_jobs=1")

@@ -38,9 +38,9 @@ FILES = {path: ast.parse(path.read_text(encoding="utf-8")) for name in PACKAGES 
 
 MOST_FILES_IN_A_FOLDER = 12
 MOST_LINES_IN_A_FUNCTION = 80
-MOST_IMPORTS_IN_FUNCTIONS = 96
+MOST_IMPORTS_IN_FUNCTIONS = 93
 LONG_FUNCTIONS = {"nnxor.engines.square.square_kernel", "nnxor.engines.square.kernel"}
-CIRCULAR = {("experiments.study.weight_files", "experiments.study.fields")}
+
 """What is still wrong. Lower these as the house gets better; never raise them."""
 
 
@@ -87,7 +87,7 @@ def test_only_what_ends_with_tables_and_figures_calls_the_analysis() -> None:
     """The end of a run and its exemplars, one training's figures, the comparison, the audit and the benchmark."""
     inside = {path: tree for path, tree in FILES.items() if path.is_relative_to(ROOT / "experiments")}
     users = {path.name for path, tree in inside.items() if "analysis" in imports(tree)}
-    assert users == {"reporting.py", "exemplars.py", "comparing.py", "pictures.py", "timing.py", "audit.py"}
+    assert users == {"reporting.py", "exemplars.py", "comparing.py", "pictures.py", "timing.py", "api.py", "audit.py"}
 
 
 def runtime(tree: ast.Module) -> Iterator[ast.AST]:
@@ -104,7 +104,7 @@ def test_no_import_runs_in_a_circle() -> None:
     for name, tree in trees.items():
         wanted = {each for node in runtime(tree) for each in imported(node)} & trees.keys()
         packages = {each for each in wanted if any(other.startswith(f"{each}.") for other in wanted)}
-        graph[name] = {each for each in wanted - {name} - packages if (name, each) not in CIRCULAR}
+        graph[name] = wanted - {name} - packages
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-PROTOCOL = 1
+PROTOCOL = 2
 """The numerical protocol whose results this code can explain."""
 
 ARTICLE: dict[str, Any] = {
@@ -26,7 +26,7 @@ FIELDS = tuple(ARTICLE)
 """The fields of a condition, as columns of trials.parquet."""
 
 OUTCOMES = (
-    "solved", "stuck_1/4", "stuck_1/3", "stuck_1/2", "stuck", "oscillating", "diverged", "unsettled",
+    "solved", "stuck_1/4", "stuck_1/3", "stuck_1/2", "stuck", "oscillating", "diverged", "unsettled", "unclear",
 )  # fmt: skip
 """Every outcome, in the order in which tables and figures show them."""
 
@@ -35,7 +35,7 @@ STUCK = tuple(name for name in OUTCOMES if name.startswith("stuck"))
 
 CAUSES = (
     "few_alive_at_start", "died_in_training", "alive_but_linear", "alive_but_merged", "step_too_large",
-    "not_finished",
+    "not_finished", "unclear",
 )  # fmt: skip
 """Every cause of an unsolved run."""
 
@@ -46,7 +46,7 @@ NULLABLE_COUNTS = ("batch_size", "solved_epoch", "first_death_epoch", "settled_e
 
 LATER: dict[str, Any] = {
     **{name: ARTICLE[name] for name in ("scale", "momentum", "beta1", "beta2", "epsilon", "rescue", "success")},
-    "revived": None, "minimum": None, "outcome_before": None, "settled_epoch": None, "period": None,
+    "revived": None, "accuracy": None, "minimum": None, "outcome_before": None, "settled_epoch": None, "period": None,
 }  # fmt: skip
 """Columns that tables of earlier versions lack, with the value that they stand for."""
 
@@ -98,7 +98,7 @@ def records_summary(manifest: dict[str, Any]) -> bool:
     return bool(manifest.get("record", "trials") == "summary")
 
 
-def load(folder: Path, columns: list[str] | None = None) -> pd.DataFrame:
+def load(folder: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
     """The trials in a result folder, sorted by condition and seed; `columns` limits what is read.
 
     Outcomes and causes are ordered categories with every value there is, fields that are text
@@ -106,7 +106,11 @@ def load(folder: Path, columns: list[str] | None = None) -> pd.DataFrame:
     the column `condition` come three more: `init_law`, the distributions of weights|biases (or the digest
     of given weights), `task_table`, the task's rows, and `task_units`, the fewest ReLU units that can
     represent it ('None' if unknown). Raises FolderError as `read_manifest` does.
+
+    >>> import analysis
+    >>> trials = analysis.load("results/article", ["condition", "seed", "outcome"])  # doctest: +SKIP
     """
+    folder = Path(folder)
     manifest = read_manifest(folder)
     if records_summary(manifest):
         raise FolderError(f"{folder} holds counts and no trials (record: summary); run its study with record=trials")

@@ -71,12 +71,13 @@ OUTCOME_COLOURS = {
     "oscillating": "#1b9e77",
     "diverged": "#222222",
     "unsettled": "#c4c4c4",
+    "unclear": "#ededed",
 }
 """The colour of each outcome, in every figure: traps darken as they get worse."""
 
 OUTCOME_HATCHES = {
     "solved": "", "stuck_1/4": "//", "stuck_1/3": "xx", "stuck_1/2": "..", "stuck": "xx",
-    "oscillating": "\\\\", "diverged": "", "unsettled": "--",
+    "oscillating": "\\\\", "diverged": "", "unsettled": "--", "unclear": "oo",
 }  # fmt: skip
 """What tells outcomes apart in grey."""
 

@@ -31,8 +31,8 @@ def method(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
         f"{losses}. Solved means: {rules}. The loss of an epoch is measured before its update, the final "
         "loss after the last one.",
         "Stuck means at rest: the gradient is next to nothing and the loss lies on a level where it can rest. Runs "
-        "that still move are unsettled and runs that do not settle are oscillating; neither counts as stuck. A unit is "
-        "dead if its pre-activation is at most 0 on every row.",
+        "that still go down are unsettled, runs that a smaller step would free are oscillating, and what could not be "
+        "told is unclear; none of these is stuck. A unit is dead if its pre-activation is at most 0 on every row.",
         _certificates(trials),
         "Every rate has its n and a 95 % Wilson score interval (Wilson 1927). Conditions with the same seed start from "
         "the same underlying draws, whatever their init, step and width (a narrow network is the first units of a wide "
@@ -105,8 +105,8 @@ def provenance(manifest: Mapping[str, Any]) -> list[Table]:
     rows = [[key, *(str(_flat(run).get(key, "\N{EM DASH}")) for run in runs)] for key in keys]
     heads = ["", *(f"run {i}" for i in range(1, len(runs) + 1))]
     return [
-        Table("The results", "What the result folder holds.", ["", ""], whole, 2),
-        Table("The runs", "One column for each time that trainings were added.", heads, rows, 1 + len(runs)),
+        Table("The results", "What the result folder holds.", ["", ""], whole, prose=True),
+        Table("The runs", "One column for each time that trainings were added.", heads, rows, prose=True),
     ]
 
 

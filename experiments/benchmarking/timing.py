@@ -27,7 +27,7 @@ from experiments.execution.options import available_cores, read_path
 from experiments.execution.progress import say
 from experiments.store.files import replacing
 from experiments.store.origin import now, provenance
-from experiments.study.fields import known_keys, whole
+from experiments.study.checked import known_keys, whole
 from nnxor.condition import MOST_EPOCHS
 
 FILES = ("engines.csv", "left_out.csv", "commands.csv", "machine.json", "speed.png", "speed.svg")

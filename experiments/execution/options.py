@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.errors import InputError
-from experiments.study.fields import checked, known_keys, switch, whole
+from experiments.study.checked import checked, known_keys, switch, whole
 from experiments.study.study import KEYS
 from nnxor import checks, engines
 

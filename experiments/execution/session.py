@@ -21,6 +21,8 @@ from nnxor import engines
 
 __all__ = ["command", "effective", "run"]
 
+OWN_QUESTION = "How do the settings of this sweep change how often training succeeds?"
+
 
 def command(config: Mapping[str, Any]) -> int:
     """Run the study that the command line describes; returns the exit status."""
@@ -52,8 +54,7 @@ def with_own_question(config: Mapping[str, Any], arguments: list[str]) -> Mappin
     """A study that got another name on the command line asks another question than the one it was made from."""
     given = {argument.lstrip("+").partition("=")[0] for argument in arguments}
     if "name" in given and "question" not in given:
-        question = "How do the settings of this sweep change how often training succeeds?"
-        return {**config, "question": question, "asks": None}
+        return {**config, "question": OWN_QUESTION, "asks": None}
     return config
 
 

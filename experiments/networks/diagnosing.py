@@ -14,8 +14,9 @@ from experiments.errors import DONE, InputError
 from experiments.execution.options import read_path
 from experiments.execution.progress import paragraph, say
 from experiments.networks.training import unit_fate
-from experiments.study.fields import checked, known_keys, make_condition, read_field, refuse_useless
-from experiments.study.weight_files import condition_of, load_weights
+from experiments.study.checked import checked, known_keys
+from experiments.study.fields import condition_of, make_condition, read_field, refuse_useless
+from experiments.study.weight_files import load_weights
 from nnxor import engines
 from nnxor.condition import FIELDS as ALL
 from nnxor.condition import Condition, Success

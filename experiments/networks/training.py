@@ -10,11 +10,12 @@ import numpy as np
 from experiments.errors import DONE, InputError
 from experiments.execution.options import read_path
 from experiments.study import catalog
-from experiments.study.fields import known_keys, make_condition, read_field, read_success, refuse_useless, whole
+from experiments.study.checked import known_keys, whole
+from experiments.study.fields import condition_of, make_condition, read_field, read_success, refuse_useless
 from experiments.study.schema import TRAINED
-from experiments.study.weight_files import check_writable, condition_of, load_weights, make_folder, save_weights
+from experiments.study.weight_files import check_writable, load_weights, make_folder, save_weights
 from nnxor import engines
-from nnxor.arithmetic import arrays as arithmetic
+from nnxor.arithmetic import networks as arithmetic
 from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
 from nnxor.engines.reference import alive, loss_and_backward, network, train_one

@@ -39,6 +39,7 @@ RESULTS: dict[str, Column] = {
     "outcome": Column(TEXT, "how the training ended"),
     "final_loss": Column(pa.float64(), "loss of the parameters after the last update"),
     "grad_norm": Column(pa.float64(), "norm of the loss's gradient there"),
+    "accuracy": Column(pa.float64(), "share of the rows whose prediction is on its target's side"),
     "plateau": Column(pa.float64(), "the level that a stuck run sits on"),
     "merged": Column(TEXT, "rows that share one wrong prediction"),
     "solved_epoch": Column(pa.int32(), "first epoch from which the success rule held to the end", True),

@@ -13,9 +13,10 @@ from typing import Any
 import pyarrow as pa
 
 from experiments.store import rows_and_counts as tables
-from experiments.store.columns import CONDITION_COLUMNS, RESULTS, schema
+from experiments.store.columns import RESULTS, schema
 from experiments.store.counts import SCHEMA
 from experiments.study.study import Study
+from nnxor.condition import FIELDS
 
 PROFILE = "https://datapackage.org/profiles/2.0/{}.json"
 
@@ -89,6 +90,6 @@ def _type(kind: pa.DataType) -> str:
 def _meaning(name: str) -> str:
     if name in MEANINGS:
         return MEANINGS[name]
-    if name in CONDITION_COLUMNS:
-        return f"the condition's {name}"
+    if name in FIELDS:
+        return f"of the condition: {FIELDS[name].label}"
     return RESULTS[name].meaning if name in RESULTS else f"final prediction for row {name.removeprefix('y_')}"

@@ -31,11 +31,12 @@ def laws(conditions: Iterable[Condition]) -> dict[str, dict[str, Any]]:
     known: dict[tuple[object, ...], dict[str, Any]] = {}
     found = {}
     for condition in conditions:
-        if condition.activation != "relu" or not isinstance(condition.init, Init):
+        init = condition.init
+        if condition.activation != "relu" or not isinstance(init, Init) or not init.independent:
             continue
-        what = (condition.task.inputs, condition.init, condition.hidden, condition.bias)
+        what = (condition.task.inputs, init, condition.hidden, condition.bias)
         if what not in known and len(known) < MOST_LAWS:
-            law = dead_probability(condition.task, condition.init, condition.hidden, condition.bias)
+            law = dead_probability(condition.task, init, condition.hidden, condition.bias)
             known[what] = {"dead": law.value, "error": law.error, "method": law.method}
         if what in known:
             found[condition.key] = known[what]

@@ -31,6 +31,7 @@ SHAPE: Shape = {
     "success": [str],
     "seeds": [int],
     "given": {str: dict},
+    "fields": {str: dict},
     "conditions": {str: str},
     "rounded": [str],
     "runs": [RUN],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import yaml
 
 from experiments.errors import InputError
 from experiments.messages import found, names
+from experiments.study.csv import load_task
+from experiments.study.weight_files import load_given, read_network
 from nnxor.network.inits import Distribution, GivenWeights, Init
 from nnxor.network.tasks import Task
 from nnxor.registry import hint
@@ -63,8 +66,6 @@ def read_task(key: str, value: object) -> Task:
     if not isinstance(value, str):
         raise InputError(f"{key}={value} is not allowed; allowed: a name in conf/task, or a .csv file")
     if value.lower().endswith(".csv"):
-        from experiments.study.csv import load_task
-
         return load_task(key, value)
     return task(value, key)
 
@@ -72,21 +73,18 @@ def read_task(key: str, value: object) -> Task:
 def read_init(key: str, value: object) -> Init | GivenWeights:
     """An initialization as a configuration gives it; InputError says what is wrong with it.
 
-    Either a name in conf/init, or {NAME: {parameter: value}} for that one with other parameters,
+    Either a name in conf/init, or {NAME: {parameter: value}} for that one with other parameters of its weights (and
+    {biases: …, outputs: …, mirror: …, margin: …}),
     or {weights: {distribution: …}, biases: {distribution: …}}, or a .npz file of weights, or the
     weights of one network themselves, {name: …, W1: …, b1: …, W2: …, b2: …}.
     """
     if isinstance(value, Mapping) and "W1" in value:
-        from experiments.study.weight_files import read_network
-
         return read_network(key, value)
     if isinstance(value, Mapping):
         return _written_out(key, value) if "weights" in value else _adjusted(key, value)
     if not isinstance(value, str):
         raise InputError(f"{key}={value} is not allowed; allowed: a name in conf/init, {{NAME: {{std: X}}}}, or a file")
     if value.lower().endswith(".npz"):
-        from experiments.study.weight_files import load_given
-
         return load_given(key, value)
     return init(value, key)
 
@@ -101,7 +99,10 @@ def name_of_given(key: str, value: object) -> str | None:
 
 def _written_out(key: str, value: Mapping[str, object]) -> Init:
     parsed = _init_of("", value, key)
-    return Init(f"{_law_text(parsed.weights)}, biases {_law_text(parsed.biases)}", parsed.weights, parsed.biases)
+    words = [_law_text(parsed.weights), f"biases {_law_text(parsed.biases)}"]
+    words += [f"outputs {_law_text(parsed.outputs)}"] if parsed.outputs else []
+    words += [f"{part}={_plain(value[part])}" for part in ("mirror", "margin") if part in value]
+    return replace(parsed, name=", ".join(words))
 
 
 def _law_text(law: Distribution) -> str:
@@ -117,15 +118,19 @@ def _adjusted(key: str, value: Mapping[str, object]) -> Init:
     name, changes = next(iter(value.items()), ("", None))
     if len(value) != 1 or not isinstance(changes, Mapping) or not changes:
         raise InputError(f"{key}={dict(value)} is not allowed; allowed: {{NAME: {{parameter: value}}}}")
-    content = {part: dict(law) for part, law in _read("init", str(name), key).items() if isinstance(law, Mapping)}
-    biases = changes.get("biases", {})
-    if not isinstance(biases, Mapping):
-        raise InputError(f"{key}: biases={biases} is not allowed; allowed: {{parameter: value}}")
-    content["weights"] = _change(content.get("weights", {}), {k: v for k, v in changes.items() if k != "biases"})
-    content["biases"] = _change(content.get("biases", {}), biases)
-    words = [f"{k}={_plain(v)}" for k, v in changes.items() if k != "biases"]
-    words += [f"biases.{k}={_plain(v)}" for k, v in biases.items()]
-    return _init_of(f"{name}({', '.join(words)})", content, f"{key}={name}")
+    content = _read("init", str(name), key)
+    own = {part: changes[part] for part in ("mirror", "margin") if part in changes}
+    laws = {part: changes[part] for part in ("biases", "outputs") if part in changes}
+    laws = {"weights": {k: v for k, v in changes.items() if k not in (*own, *laws)}, **laws}
+    words = []
+    for part, law in laws.items():
+        if not isinstance(law, Mapping):
+            raise InputError(f"{key}: {part}={law} is not allowed; allowed: {{parameter: value}}")
+        old = content.get(part)
+        content[part] = _change(old if isinstance(old, Mapping) else {}, law)
+        words += [f"{'' if part == 'weights' else part + '.'}{k}={_plain(v)}" for k, v in law.items()]
+    words += [f"{part}={_plain(v)}" for part, v in own.items()]
+    return _init_of(f"{name}({', '.join(words)})", {**content, **own}, f"{key}={name}")
 
 
 def _change(law: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:

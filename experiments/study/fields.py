@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from experiments.errors import InputError
 from experiments.study import catalog
+from experiments.study.checked import checked, known_keys
 from nnxor import checks
-from nnxor.checks import Check, show
 from nnxor.condition import FIELDS as ALL
 from nnxor.condition import Condition, Success, users
+from nnxor.network.draws import Weights
 from nnxor.network.inits import LARGEST
-from nnxor.registry import hint
 
 FIELDS = tuple(name for name in ALL if name != "success")
 """Names of the fields: axis names, config keys and column names alike; `success` has a section of its own."""
@@ -21,32 +20,6 @@ SUCCESS_KEYS = ["rule", "tolerance", "ties"]
 
 FILES = {"task": catalog.read_task, "init": catalog.read_init}
 """Fields whose values are names of files, or whole tables."""
-
-
-def checked(key: str, value: object, check: Check) -> Any:
-    """The value if the check allows it, or InputError."""
-    try:
-        return check(value)
-    except ValueError as error:
-        raise InputError(f"{key}={show(value):.60} is not allowed; {error}") from None
-
-
-def whole(key: str, value: object, low: int, high: int | None = None) -> int:
-    """An integer within bounds, or InputError."""
-    return int(checked(key, value, checks.whole(low, high)))
-
-
-def switch(key: str, value: object) -> bool:
-    """True or false, or InputError."""
-    return bool(checked(key, value, checks.switch))
-
-
-def known_keys(where: str, given: Mapping[str, object], allowed: list[str]) -> None:
-    """InputError for a key that is not allowed there."""
-    for name in given:
-        if name not in allowed:
-            key = f"{where}.{name}" if where else str(name)
-            raise InputError(f"{key} is no known key; {hint(str(name), allowed)}")
 
 
 def read_field(where: str, name: str, value: object) -> object:
@@ -80,4 +53,18 @@ def make_condition(values: Mapping[str, object]) -> Condition:
     condition = Condition(**values)  # type: ignore[arg-type]
     if why := condition.refusal():
         raise InputError(why)
+    return condition
+
+
+def condition_of(weights: Weights, values: Mapping[str, object], name: str) -> Condition:
+    """The condition with these values, of the width of the network in file `name`; InputError if it does not fit."""
+    n_inputs, hidden, _ = weights.W1.shape
+    if values.get("hidden", hidden) != hidden:
+        raise InputError(f"hidden={values['hidden']} contradicts weights={name}, which has {hidden} units")
+    condition = make_condition({**values, "hidden": hidden})
+    task = condition.task
+    if n_inputs != task.n_inputs:
+        raise InputError(f"weights={name} is for {n_inputs} inputs; task={task.name} has {task.n_inputs}")
+    if not condition.bias and (weights.b1.any() or weights.b2.any()):
+        raise InputError(f"bias=false contradicts weights={name}, which has biases other than 0")
     return condition

@@ -15,7 +15,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from experiments.errors import InputError
-from experiments.study.fields import FIELDS, known_keys, read_field, whole
+from experiments.study.checked import known_keys, whole
+from experiments.study.fields import FIELDS, read_field
 from nnxor.condition import Condition
 
 KEYS = ["source", "setting", "where", "solved", "n", "says", "quoted", "note"]

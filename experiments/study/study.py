@@ -12,16 +12,8 @@ from dataclasses import dataclass
 from experiments.errors import InputError
 from experiments.study import catalog
 from experiments.study.axes import spell_out
-from experiments.study.fields import (
-    FIELDS,
-    known_keys,
-    make_condition,
-    read_field,
-    read_success,
-    refuse_useless,
-    switch,
-    whole,
-)
+from experiments.study.checked import known_keys, switch, whole
+from experiments.study.fields import FIELDS, make_condition, read_field, read_success, refuse_useless
 from experiments.study.published_figures import Published, read_published
 from nnxor.condition import Condition, Success
 from nnxor.network.inits import GivenWeights, Init

@@ -11,8 +11,7 @@ import numpy as np
 
 from experiments.errors import InputError
 from experiments.store.files import replacing
-from experiments.study.fields import known_keys, make_condition
-from nnxor.condition import Condition
+from experiments.study.checked import known_keys
 from nnxor.network.draws import Weights
 from nnxor.network.inits import GivenWeights
 
@@ -29,20 +28,6 @@ def load_weights(path: Path, dtype: np.dtype, key: str = "weights") -> Weights:
         raise InputError(f"{key}={path} holds {shapes}; allowed: W1 (D,H), b1 (H,), W2 (H,1), b2 (1,)")
     _check_numbers(arrays, f"{key}={path}", dtype)
     return Weights(W1[:, :, None] + 0.0, b1[:, None] + 0.0, W2 + 0.0, b2 + 0.0).astype(dtype)  # no -0: see draws
-
-
-def condition_of(weights: Weights, values: Mapping[str, object], name: str) -> Condition:
-    """The condition with these values, of the width of the network in file `name`; InputError if it does not fit."""
-    n_inputs, hidden, _ = weights.W1.shape
-    if values.get("hidden", hidden) != hidden:
-        raise InputError(f"hidden={values['hidden']} contradicts weights={name}, which has {hidden} units")
-    condition = make_condition({**values, "hidden": hidden})
-    task = condition.task
-    if n_inputs != task.n_inputs:
-        raise InputError(f"weights={name} is for {n_inputs} inputs; task={task.name} has {task.n_inputs}")
-    if not condition.bias and (weights.b1.any() or weights.b2.any()):
-        raise InputError(f"bias=false contradicts weights={name}, which has biases other than 0")
-    return condition
 
 
 def load_given(key: str, name: str) -> GivenWeights:

@@ -8,6 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from analysis.data.reading import FolderError
+from analysis.findings.findings import Findings
+from analysis.findings.published import write_published
+from analysis.findings.summary import write_summary
 from experiments.errors import InputError, RunError
 from experiments.store import rows_and_counts as tables
 from experiments.store.datapackage import describe
@@ -73,19 +77,13 @@ def check_bytes(record: Record) -> None:
 
 def check_derived(record: Record) -> list[str]:
     """What is worked out from the counts for a reader, where it is there, is what follows from them; returns which."""
-    from analysis.data.reading import FolderError
-    from analysis.data.tallies import load_counts
-    from analysis.findings.published import beside, write_published
-    from analysis.findings.summary import summarise, write_summary
-
     there = [name for name in ("summary.csv", "published.csv") if (record.path / name).exists()]
     with TemporaryDirectory() as folder:
         again = Path(folder)
         try:
-            counted = load_counts(record.path)
-            summary = summarise(counted.runs, counted.epochs)
-            write_summary(summary, again)
-            write_published(beside(summary, record.manifest), again)
+            found = Findings.of(record.path)
+            write_summary(found.every_summary, again)
+            write_published(found.published, again)
         except FolderError as error:
             raise RunError(str(error)) from None
         for name in there:

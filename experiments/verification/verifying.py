@@ -12,7 +12,7 @@ from experiments.errors import InputError
 from experiments.execution.options import read_path
 from experiments.execution.progress import Progress, duration
 from experiments.execution.worker import warm_up
-from experiments.study.fields import known_keys, whole
+from experiments.study.checked import known_keys, whole
 from experiments.verification.audit import check_bytes, check_derived, check_manifest
 from experiments.verification.ledger import Ledger
 from experiments.verification.record import Record, read_record

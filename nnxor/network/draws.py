@@ -28,8 +28,15 @@ from nnxor.protocol import ROOT_SEED
 if TYPE_CHECKING:
     from nnxor.condition import Condition
 
+MOST_DRAWS = 1000
+"""How often a network is drawn for an initialization with a margin, before it is refused."""
+
 Array = NDArray[np.floating]
 Uniforms = NDArray[np.float64]
+
+
+PARAMETERS = ("W1", "b1", "W2", "b2")
+"""The parameters of a network, in the order in which they always stand."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +101,14 @@ def draw(
         return (values + 0.0).astype(np.float32)  # no −0, whose sign engines need not agree on
 
     W1 = np.stack([drawn(init.weights, u, n_inputs, hidden) for u in of_inputs])
-    W2 = drawn(init.weights, lots[0][1], hidden, 1)
+    W2 = drawn(init.outputs or init.weights, lots[0][1], hidden, 1)
     b1, b2 = np.zeros((hidden, len(seeds)), np.float32), np.zeros(len(seeds), np.float32)
     if bias:
         b1 = drawn(init.biases, lots[0][0], n_inputs, hidden)
         b2 = drawn(init.biases, uniforms(0, 0, seeds, again)[:, 0], hidden, 1)
+    if init.mirror:
+        pairs = slice(0, hidden // 2 * 2, 2), slice(1, None, 2)
+        W1[:, pairs[1]], b1[pairs[1]] = 0.0 - W1[:, pairs[0]], 0.0 - b1[pairs[0]]
     return Weights(W1, b1, W2, b2)
 
 
@@ -108,9 +118,36 @@ def _lots(hidden: int, block: int, seeds: range, again: int) -> NDArray[np.float
 
 
 def initial_weights(condition: Condition, seeds: range, again: int = 0) -> Weights:
-    """Where the trainings of a condition with these seeds start (see `draw`)."""
+    """Where the trainings of a condition with these seeds start (see `draw`).
+
+    If the initialization has a margin, each network is the first of its seed's draws that keeps it.
+    """
     c = condition
-    return draw(c.init, c.task.n_inputs, c.hidden, seeds, c.bias, again, c.scale)
+    arguments = c.init, c.task.n_inputs, c.hidden
+    weights = draw(*arguments, seeds, c.bias, again, c.scale)
+    margin = None if isinstance(c.init, GivenWeights) else c.init.margin
+    for attempt in range(1, MOST_DRAWS):
+        if margin is None or not len(below := np.flatnonzero(~_keeps(margin, weights, c.task.inputs))):
+            return weights
+        rest = range(seeds[below[0]], seeds[below[-1]] + 1)
+        fresh = draw(*arguments, rest, c.bias, again + (attempt << 32), c.scale)
+        for old, new in zip(weights.arrays(), fresh.arrays(), strict=True):
+            old[..., below] = new[..., below - below[0]]
+    raise ValueError(
+        f"init={c.init.name}: {MOST_DRAWS} draws of seed {seeds[below[0]]} do not keep the margin {margin:g}"
+    )
+
+
+def _keeps(margin: float, weights: Weights, inputs: tuple[tuple[float, ...], ...]) -> NDArray[np.bool_]:
+    """Whether every row puts some unit above the margin, shape (R,); computed in float64, sums from the bias on."""
+    W1, b1 = weights.W1.astype(np.float64), weights.b1.astype(np.float64)
+    keeps = np.ones(weights.n_networks, np.bool_)
+    for row in inputs:
+        z = b1
+        for x, w in zip(row, W1, strict=True):
+            z = z + x * w
+        keeps &= z.max(axis=0) > margin
+    return keeps
 
 
 def _given(init: GivenWeights, n_inputs: int, hidden: int, seeds: range, bias: bool, scale: float) -> Weights:

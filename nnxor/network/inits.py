@@ -10,7 +10,7 @@ import ast
 import math
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cache
 
 import numpy as np
@@ -114,6 +114,11 @@ class Distribution:
             distribution.values(fan_in, fan_out)
         return distribution
 
+    def text(self) -> str:
+        """Its name and parameters, without blanks."""
+        parameters = (f"{key}={str(value).replace(' ', '')}" for key, value in self.parameters)
+        return f"{self.name}({','.join(parameters)})"
+
     def values(self, fan_in: int, fan_out: int) -> dict[str, float]:
         """The parameters as numbers for a layer; ValueError if they make no distribution."""
         values = {key: evaluate(formula, fan_in, fan_out) for key, formula in self.parameters}
@@ -161,24 +166,54 @@ def _formula(key: str, value: object) -> float | str:
 
 @dataclass(frozen=True)
 class Init:
-    """An initialization: the distributions of all weights and of all biases."""
+    """An initialization: the distributions of all weights and of all biases, and what the draws must be like.
+
+    `outputs` is the distribution of the output's weights where it is another one. With `mirror`, hidden units come in
+    pairs, the second with the opposite weights and bias of the first. With `margin`, a whole network is drawn again
+    until every row of the task puts some unit above the margin (before its activation).
+    """
 
     name: str
     weights: Distribution
     biases: Distribution
+    outputs: Distribution | None = None
+    mirror: bool = False
+    margin: float | None = None
 
     @classmethod
     def of(cls, name: str, content: Mapping[str, object]) -> Init:
-        """Read `{weights: …, biases: …}`, a distribution each; ValueError says what is wrong."""
-        if set(content) != {"weights", "biases"}:
-            raise ValueError(f"it must hold weights and biases, and nothing else; it holds {', '.join(content)}")
+        """Read what a file of conf/init holds; ValueError says what is wrong."""
+        allowed = [part.name for part in fields(cls)[1:]]
+        if set(content) - set(allowed) or not {"weights", "biases"} <= set(content):
+            raise ValueError(
+                f"it must hold weights and biases, and may hold {', '.join(allowed[2:])}; got {[*content]}"
+            )
         laws = {}
-        for part, law in content.items():
-            try:
-                laws[part] = Distribution.of(law)
-            except ValueError as error:
-                raise ValueError(f"{part}: {error}") from None
-        return cls(name, **laws)
+        for part in ("weights", "biases", "outputs"):
+            if part in content:
+                try:
+                    laws[part] = Distribution.of(content[part])
+                except ValueError as error:
+                    raise ValueError(f"{part}: {error}") from None
+        mirror, margin = content.get("mirror", False), content.get("margin")
+        if not isinstance(mirror, bool):
+            raise ValueError(f"mirror={mirror} is not allowed; allowed: true, false")
+        if margin is not None and (isinstance(margin, bool) or not isinstance(margin, int | float) or not margin >= 0):
+            raise ValueError(f"margin={margin} is not allowed; allowed: a number from 0")
+        return cls(name, **laws, mirror=mirror, margin=None if margin is None else float(margin))
+
+    @property
+    def independent(self) -> bool:
+        """Whether hidden units are drawn independently, each by its distributions alone."""
+        return not self.mirror and self.margin is None
+
+    def text(self) -> str:
+        """Everything that results depend on, on one line."""
+        parts = [self.weights.text(), self.biases.text()]
+        parts += [f"outputs={self.outputs.text()}"] if self.outputs else []
+        parts += ["mirror"] if self.mirror else []
+        parts += [f"margin={self.margin!r}"] if self.margin is not None else []
+        return self.name + ":" + "|".join(parts)
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,11 @@ class Task:
         """Number of examples: rows, each as often as it counts."""
         return sum(self.multiplicities) if self.multiplicities else self.n_rows
 
+    @property
+    def middle(self) -> float:
+        """Midway between the smallest and the largest target: what parts the two kinds of rows."""
+        return (min(self.targets) + max(self.targets)) / 2
+
     @cached_property
     def times(self) -> NDArray[np.int64]:
         """How often each row counts, shape (N,)."""

@@ -56,7 +56,7 @@ def write_folder(folder: Path, rows: list[dict[str, Any]], texts: Mapping[str, s
     seeds = [int(trials["seed"].min()), int(trials["seed"].max()) + 1]
     failed = int((trials["status"] != "ok").sum())
     manifest = {
-        "study": config.get("name", "handmade"), "protocol": 1, "complete": failed == 0, "trials": len(trials),
+        "study": config.get("name", "handmade"), "protocol": 2, "complete": failed == 0, "trials": len(trials),
         "failed": failed, "digest": "d1ge57", "success": ["loss 0.001"], "seeds": seeds,
         "conditions": dict(texts),
         "runs": [{
@@ -93,7 +93,7 @@ def write_handmade(folder: Path) -> Path:
         name = f"{init}{hidden}"
         rows += condition_trials(name, {"hidden": hidden, "init": init}, of(**counts))
         parts = [
-            "protocol=1",
+            "protocol=2",
             *([f"hidden={hidden}"] if hidden != 4 else []),
             *([f"init={HE}"] if init == "he" else []),
         ]
@@ -121,7 +121,7 @@ def write_rescued(folder: Path, left_alone: bool = True) -> Path:
                 {**row, "dead_final": seed % 4, "outcome_before": before[seed] if rescue else None}
                 for seed, row in enumerate(made)
             ]
-    return write_folder(folder, rows, {row["condition"]: "protocol=1" for row in rows}, name="rescued")
+    return write_folder(folder, rows, {row["condition"]: "protocol=2" for row in rows}, name="rescued")
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def make(tmp_path: Path) -> Callable[..., Path]:
     def made(spec: Mapping[str, tuple[Mapping[str, Any], list[str]]], **config: Any) -> Path:
         rows = [row for name, (fields, outcomes) in spec.items() for row in condition_trials(name, fields, outcomes)]
         texts = {
-            name: f"protocol=1;task={fields['task']}:1.0,1.0" if "task" in fields else "protocol=1"
+            name: f"protocol=2;task={fields['task']}:1.0,1.0" if "task" in fields else "protocol=2"
             for name, (fields, _) in spec.items()
         }
         return write_folder(tmp_path / "made", rows, texts, **config)

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 
 from analysis.data.reading import ARTICLE, CAUSES, DEFAULT_LAW, OUTCOMES, PROTOCOL, FolderError, load
-from nnxor import diagnosis
+from nnxor import diagnosis, judgement
 from nnxor.condition import Condition
 from nnxor.protocol import PROTOCOL_VERSION
 
 
 def test_the_words_of_results_are_those_of_the_science() -> None:
     assert Condition().values() == ARTICLE
-    assert diagnosis.OUTCOMES == OUTCOMES
+    assert judgement.OUTCOMES == OUTCOMES
     assert diagnosis.CAUSES[1:] == CAUSES
     assert PROTOCOL_VERSION == PROTOCOL
     law = Condition().init

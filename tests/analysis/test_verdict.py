@@ -122,7 +122,7 @@ def test_he_is_not_paired_with_weights_that_were_given(make) -> None:
     folder = make(spec)
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text())
-    manifest["conditions"]["a"] = "protocol=1;init=a.npz:0123456789abcdef"
+    manifest["conditions"]["a"] = "protocol=2;init=a.npz:0123456789abcdef"
     path.write_text(json.dumps(manifest))
     (pair,) = compare_he(load(folder)).to_dict("records")
     assert (pair["first"], pair["second"]) == ("torch", "he")

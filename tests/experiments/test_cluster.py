@@ -234,13 +234,13 @@ def test_a_worker_that_cannot_take_part_is_named_and_left_out(
     arguments = (*STUDY, "parallel=dask", f"parallel.address={address}", f"output={tmp_path / 'out'}")
     assert run_here(*arguments) == 1
     said = capsys.readouterr().err
-    assert re.fullmatch(rf"no worker of {address} can take part: tcp://\S+: protocol: 99 there, 1 here.*\n", said)
+    assert re.fullmatch(rf"no worker of {address} can take part: tcp://\S+: protocol: 99 there, 2 here.*\n", said)
     worker("--no-nanny", preload=NO_PACKAGE)
     worker()
     wait_for_workers(address, 3)
     assert run_here(*arguments) == 0
     said = capsys.readouterr().out
-    assert re.search(r"worker tcp://\S+ is left out: protocol: 99 there, 1 here", said)
+    assert re.search(r"worker tcp://\S+ is left out: protocol: 99 there, 2 here", said)
     assert re.search(r"worker tcp://\S+ is left out: .*ModuleNotFoundError", said)
     assert digest(tmp_path / "out") == whole
 

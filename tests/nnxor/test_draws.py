@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,8 +13,10 @@ from scipy import special, stats
 from experiments import messages as words
 from experiments.study import catalog
 from nnxor.arithmetic.normal import normal_quantile
-from nnxor.network.draws import Weights, draw, uniforms
+from nnxor.condition import Condition
+from nnxor.network.draws import Weights, draw, initial_weights, uniforms
 from nnxor.network.inits import UNIFORM, Distribution, GivenWeights, Init, evaluate
+from nnxor.network.tasks import Task
 
 SEEDS = st.integers(0, 2**63 - 200)
 
@@ -75,6 +79,8 @@ LAWS = {
     "lecun": (stats.norm(0, np.sqrt(1 / 2)), stats.norm(0, np.sqrt(1 / 4))),
     "normal": (stats.norm(0, 1), stats.norm(0, 1)),
     "xavier": (stats.uniform(-1, 2), stats.uniform(-np.sqrt(6 / 5), 2 * np.sqrt(6 / 5))),
+    "mirror": (stats.norm(0, 0.5), stats.norm(0, 0.5)),
+    "margin": (stats.norm(0, np.sqrt(2 / 2)), stats.norm(0, np.sqrt(2 / 4))),  # of one draw, before it is refused
     "truncated_normal": (stats.truncnorm(-2, 2), stats.truncnorm(-2, 2)),
     "torch": (stats.uniform(-1 / np.sqrt(2), 2 / np.sqrt(2)), stats.uniform(-0.5, 1)),
 }
@@ -206,3 +212,59 @@ def test_powers_are_products_and_roots(formula: str, value: float) -> None:
 def test_other_powers_are_refused_because_their_last_bits_depend_on_the_machine() -> None:
     with pytest.raises(ValueError, match="whole or half numbers, up to 100 in size"):
         evaluate("fan_in ** 0.3", 2, 4)
+
+
+def test_mirrored_units_come_in_pairs_of_opposite_sign() -> None:
+    init = replace(catalog.init("torch"), mirror=True)
+    for hidden in (2, 5):
+        plain, mirrored = draw(catalog.init("torch"), 2, hidden, range(50)), draw(init, 2, hidden, range(50))
+        even, odd = slice(0, hidden // 2 * 2, 2), slice(1, None, 2)
+        assert np.array_equal(mirrored.W1[:, ::2], plain.W1[:, ::2])
+        assert np.array_equal(mirrored.W1[:, odd], -plain.W1[:, even])
+        assert np.array_equal(mirrored.b1[odd], -plain.b1[even])
+        assert np.array_equal(mirrored.W2, plain.W2)
+
+
+def test_with_a_margin_every_row_puts_some_unit_above_it_whatever_the_batch() -> None:
+    condition = Condition(hidden=2, init=catalog.init("margin"), task=centred_xor())
+    weights = initial_weights(condition, range(400))
+    x = np.array(condition.task.inputs)
+    assert (np.einsum("nd,dhr->nhr", x, weights.W1.astype(float)).max(axis=1) > 0.3).all()
+    alone = initial_weights(condition, range(137, 138))
+    assert equal(weights.take(slice(137, 138)), alone)
+    first = draw(catalog.init("he"), 2, 2, range(400))
+    kept = (first.W1 == weights.W1).all(axis=(0, 1))
+    assert 0 < kept.sum() < 400
+
+
+def test_a_margin_that_no_draw_keeps_is_refused() -> None:
+    condition = Condition(hidden=2, init=catalog.init("margin"))
+    with pytest.raises(ValueError, match="1000 draws of seed 0 do not keep the margin"):
+        initial_weights(condition, range(1))
+
+
+def test_the_weights_of_the_output_may_have_a_law_of_their_own() -> None:
+    init = catalog.read_init("init", {"he": {"outputs": {"distribution": "constant", "value": 1}}})
+    weights = draw(init, 2, 3, range(9))
+    assert (weights.W2 == 1).all()
+    assert np.array_equal(weights.W1, draw(catalog.init("he"), 2, 3, range(9)).W1)
+    assert init.name == "he(outputs.distribution=constant, outputs.value=1)"
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ({"mirror": 1}, "mirror=1 is not allowed; allowed: true, false"),
+        ({"margin": -0.1}, "margin=-0.1 is not allowed; allowed: a number from 0"),
+        ({"outputs": {"distribution": "normal"}}, "outputs: normal needs std"),
+        ({"mirrors": True}, "may hold outputs, mirror, margin"),
+    ],
+)
+def test_what_an_init_may_not_hold_is_refused(extra: dict[str, object], message: str) -> None:
+    content = {part: {"distribution": "constant", "value": 0} for part in ("weights", "biases")}
+    with pytest.raises(ValueError, match=message):
+        Init.of("mine", {**content, **extra})
+
+
+def centred_xor() -> Task:
+    return Task("centred", tuple((a, b) for a in (-1.0, 1.0) for b in (-1.0, 1.0)), (0.0, 1.0, 1.0, 0.0))

@@ -1,0 +1,81 @@
+"""A study from Python: `experiments.run_study`."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.data.reading import load
+from experiments.composing import composed
+from experiments.errors import DONE, InputError, RunError
+from experiments.execution.session import OWN_QUESTION, run
+from experiments.study.fields import FIELDS
+from nnxor.registry import hint
+
+
+def run_study(
+    study: str = "article",
+    *,
+    seeds: int | None = None,
+    output: str | Path | None = None,
+    engine: str = "auto",
+    quiet: bool = False,
+    **fields: Any,
+) -> pd.DataFrame:
+    """Run a study, or what is missing of it, and return its trials: a row a training, columns as in docs/columns.md.
+
+    `study` names a file of conf/study; `seeds` counts the trainings of a condition. Each further argument is a field
+    of a condition: a list sweeps it, a single value fixes it. Trials are kept in `output`, by default a folder of
+    results named by study and fields, so that the same call trains nothing again and more seeds only the new ones.
+    `quiet` prints nothing. InputError (one line) for what is not allowed, RunError if trainings could not be finished.
+
+    >>> import experiments
+    >>> trials = experiments.run_study("smoke", seeds=20, hidden=[2, 3], init="he", epochs=500, quiet=True)
+    >>> solved = (trials["outcome"] == "solved").groupby(trials["hidden"]).mean()
+    >>> len(trials), bool(solved[3] > solved[2])
+    (160, True)
+    """
+    config = composed("run", [f"study={study}", "report=false"])
+    for name, value in fields.items():
+        if name not in FIELDS:
+            raise InputError(f"{name} is no field; {hint(name, FIELDS)}")
+        config["grid"][name], config["base"][name] = _listed(value), None
+    if fields:
+        told = json.dumps({name: config["grid"][name] for name in sorted(fields)}, sort_keys=True, default=str)
+        config["name"] = f"{config['name']}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
+        config["question"], config["asks"], config["hero"] = OWN_QUESTION, None, None
+    folder = Path(output) if output is not None else Path("results", config["name"])
+    wanted = config["seeds"]["count"] if seeds is None else seeds
+    config["seeds"]["count"] = max(wanted, _held(folder))
+    with contextlib.redirect_stdout(io.StringIO()) if quiet else contextlib.nullcontext():
+        if run({**config, "output": str(folder), "engine": engine}) != DONE:
+            raise RunError(f"some trainings failed: see the columns status and error in {folder}/trials.parquet")
+    trials = load(folder)
+    asked = (trials["seed"] < config["seeds"]["start"] + wanted).to_numpy(bool)
+    kept: pd.DataFrame = trials.loc[asked].reset_index(drop=True)
+    return kept
+
+
+def _listed(value: Any) -> list[Any]:
+    """The values of a field as a configuration holds them."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    several = isinstance(value, Iterable) and not isinstance(value, str | dict)
+    return [each.item() if isinstance(each, np.generic) else each for each in value] if several else [value]
+
+
+def _held(folder: Path) -> int:
+    """Seeds that a folder has been made for; 0 if there is no such folder."""
+    try:
+        first, after = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["seeds"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+    return int(after) - int(first)

@@ -1,0 +1,137 @@
+"""The best that a network can do without any unit changing sides on any row: a convex problem in its outputs.
+
+While every unit keeps its activation pattern, the outputs are f_n = b2 + Σ_h s_h·c_hn·(x_n · v_h), where c is 1 on the
+unit's active rows and the slope on the others. Whatever the weights, f lies in the span of the constants and of the
+linear functions so cut. The lowest loss over that span is a bound that no weights of these patterns get below.
+A run whose loss has come down to a bound that is no solution is held by its patterns: it is stuck, although its weights
+may grow for ever, since rows that can be fitted are fitted ever better and never quite.
+
+The bound is found by Newton's method from 0; where it lies at infinity, the loss nears it as e^−steps. All is done in
+float64 by the protocol's operations in one fixed order, since an outcome rests on it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnxor.arithmetic.numbers import in_order
+from nnxor.condition import Condition
+from nnxor.network.activations import ACTIVATIONS, OUTPUTS
+from nnxor.network.losses import LOSSES
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+STEPS = 40
+"""Newton steps, of which 30 give ten digits."""
+
+RIDGE = 1e-10
+"""What is added to the Hessian's diagonal, as a share of its trace: spans overlap, and fitted rows no longer bend."""
+
+CONVERGED = 1e-7
+"""A bound that a further step promises to lower by more than this is not known."""
+
+CHUNK = 128
+"""Spans that are worked on at a time, which bounds the memory."""
+
+
+def is_bounded(condition: Condition) -> bool:
+    """Whether regions exist, with straight pieces, and the loss is convex in the outputs: that of logits is."""
+    return not condition.smooth and LOSSES[condition.loss].logits
+
+
+def lowest(condition: Condition, z: list[NDArray[np.floating]]) -> Array:
+    """The infimum of the loss over the activation region of each of R networks, shape (R,), NaN where it is not known.
+
+    z: pre-activations row by row, (H, R) each.
+    """
+    patterns = np.stack([row > 0 for row in z]).transpose(2, 1, 0)  # (R, H, N)
+    spans, which = np.unique(_keys(patterns), axis=0, return_inverse=True)
+    bounds = np.full(len(spans), np.nan)
+    with np.errstate(all="ignore"):
+        for first in range(0, len(spans), CHUNK):
+            here = slice(first, first + CHUNK)
+            bounds[here] = _bound(condition, _patterns(spans[here], len(z)))
+    finite = np.logical_and.reduce([np.isfinite(row).all(axis=0) for row in z])
+    return np.where(finite, bounds[which.reshape(-1)], np.nan)
+
+
+def _keys(patterns: Mask) -> NDArray[np.bytes_]:
+    """The different patterns of each network in one order, the empty one for units that add nothing to the span."""
+    packed = np.packbits(patterns, axis=2)
+    keys = np.sort(np.ascontiguousarray(packed).view(f"S{packed.shape[2]}")[:, :, 0], axis=1)
+    keys[:, 1:][keys[:, 1:] == keys[:, :-1]] = b""
+    return np.asarray(np.sort(keys, axis=1)[:, ::-1])
+
+
+def _patterns(keys: NDArray[np.bytes_], rows: int) -> Mask:
+    """Patterns (S, H, N) from their keys (S, H)."""
+    packed = np.ascontiguousarray(keys).view(np.uint8).reshape(*keys.shape, -1)
+    return np.unpackbits(packed, axis=2, count=rows).astype(bool)
+
+
+def _bound(condition: Condition, patterns: Mask) -> Array:
+    """The infimum for each set of patterns (S, H, N), shape (S,); Newton steps that do not get lower are halved."""
+    columns = _columns(condition, patterns)
+    a = np.zeros(columns.shape[1:])
+    value, step, left = _look(condition, columns, a)
+    size = np.ones_like(value)
+    for _ in range(STEPS):
+        tried = a - size * step
+        there, onward, after = _look(condition, columns, tried)
+        lower = there < value
+        a, step = np.where(lower, tried, a), np.where(lower, onward, step)
+        value, left = np.where(lower, there, value), np.where(lower, after, left)
+        size = np.where(lower, 1.0, size / 2)
+    return np.where(left <= CONVERGED, value, np.nan)
+
+
+def _columns(condition: Condition, patterns: Mask) -> Array:
+    """What outputs are combinations of, shape (N, columns, S): each unit's cut functions, and the constants."""
+    slopes = ACTIVATIONS[condition.activation].slopes
+    below, above = slopes(condition) if slopes else (0.0, 1.0)
+    x = condition.task.x(np.dtype(np.float64))
+    x = x / np.where(x.any(axis=0), np.abs(x).max(axis=0), 1.0)
+    felt = np.column_stack([x, np.ones((len(x), int(condition.bias)))])
+    units = patterns.any(axis=(0, 2)) | (below != 0)
+    cut = np.where(patterns[:, units], above, below).transpose(2, 1, 0)  # (N, H, S)
+    columns = (cut[:, :, None, :] * felt[:, None, :, None]).reshape(len(x), -1, len(patterns))
+    return np.concatenate([columns, np.ones((len(x), int(condition.bias), len(patterns)))], axis=1)
+
+
+def _look(condition: Condition, columns: Array, a: Array) -> tuple[Array, Array, Array]:
+    """The loss (S,) of the outputs with coefficients a (columns, S), the Newton step, and what it promises to gain."""
+    loss, output = LOSSES[condition.loss], OUTPUTS[condition.output]
+    t, k = condition.task.t(a.dtype), output.k(condition, a.dtype.type)
+    c = loss.weight(condition.task.n_examples) * condition.task.times
+    value, gradient = np.zeros(a.shape[1]), np.zeros_like(a)
+    hessian = np.zeros((len(a), *a.shape))
+    for n, column in enumerate(columns):
+        f = in_order([np.zeros_like(value), *(column * a)])
+        y = output.value(f, k)
+        term, pull = loss.row(f, y, t[n], c[n])
+        value = value + term
+        gradient = gradient + pull * column
+        hessian += loss.second(y, c[n]) * column[:, None, :] * column[None, :, :]
+    step = _solved(hessian, gradient)
+    return loss.whole(value), step, in_order([np.zeros_like(value), *(gradient * step)])
+
+
+def _solved(matrix: Array, right: Array) -> Array:
+    """The solution of symmetric systems (K, K, S) · x = (K, S), with a ridge, by Cholesky's factors in place."""
+    size = len(matrix)
+    ridge = RIDGE * in_order([np.finfo(np.float64).tiny, *(matrix[k, k] for k in range(size))])
+    x = right.copy()
+    for k in range(size):
+        pivot = np.sqrt(np.fmax(matrix[k, k] + ridge, ridge))
+        matrix[k, k] = pivot
+        matrix[k + 1 :, k] = matrix[k + 1 :, k] / pivot
+        x[k] = x[k] / pivot
+        for i in range(k + 1, size):
+            matrix[i:, i] = matrix[i:, i] - matrix[i:, k] * matrix[i, k]
+            x[i] = x[i] - matrix[i, k] * x[k]
+    for k in reversed(range(size)):
+        x[k] = x[k] / matrix[k, k]
+        x[:k] = x[:k] - matrix[k, :k] * x[k]
+    return x

@@ -1,0 +1,80 @@
+"""The quench: where a run goes if nothing shakes it any more.
+
+From the end of a training its networks go on by plain gradient descent over all rows, in float64, with a step below
+the limit of stability: no batches, no memory, no rounding that matters, and no step that overshoots. Descent with so
+small a step follows the slope of the loss and cannot leave a trap. So a run that comes to rest in a trap was in that
+trap, whatever shook it about, and where it gets out or lower, it was the shaking that kept it.
+
+The step is the largest power of two for which twice the step times a bound on the Hessian is at most 2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnxor import engines
+from nnxor.condition import Condition
+from nnxor.ending import Ending, ending
+from nnxor.engines.trace import Trace
+from nnxor.network.activations import ACTIVATIONS
+from nnxor.network.draws import Weights
+from nnxor.network.losses import LOSSES
+
+EPOCHS = 10_000
+"""How long a quench lasts: the default training's length."""
+
+
+def go_on(condition: Condition, weights: Weights) -> Trace:
+    """The trace of R networks that are trained on as they were, as long as a quench lasts; all are shuffled alike."""
+    onward = replace(condition, epochs=EPOCHS, rescue=None)
+    return _fastest()(onward, weights, np.zeros(weights.n_networks, np.int64)).trace
+
+
+def _fastest() -> engines.Engine:
+    return engines.load(engines.fastest()[0])
+
+
+def quench(condition: Condition, weights: Weights) -> tuple[Ending, NDArray[np.float64]]:
+    """Where R networks of a condition end after a quench, and the step that each was quenched with, (R,)."""
+    calm = replace(
+        condition, optimizer="gd", batch_size=None, dtype="float64", epochs=EPOCHS, rescue=None, relu_at_zero=0
+    )
+    start = weights.astype(calm.numpy_dtype)
+    step = stable_step(calm, start)
+    arrays = [np.empty_like(array) for array in start.arrays()]
+    train = _fastest()
+    for size in np.unique(step):
+        here = np.flatnonzero(step == size)
+        trained = train(replace(calm, lr=float(size)), start.take(here))
+        for whole, part in zip(arrays, trained.weights.arrays(), strict=True):
+            whole[..., here] = part
+    return ending(calm, Weights(*arrays)), step
+
+
+def stable_step(condition: Condition, weights: Weights) -> NDArray[np.float64]:
+    """A power of two at most 1 over a bound on the largest eigenvalue of each network's Hessian, shape (R,).
+
+    The bound adds up, over the rows, the squared gradients of the output (the trace of the Gauss–Newton matrix), and
+    what comes of the parameters' products and of the activation's bend. A row's loss bends by at most its weight.
+    """
+    entry, k = ACTIVATIONS[condition.activation], ACTIVATIONS[condition.activation].k(condition, np.float64)
+    end = ending(condition, weights)
+    weight = LOSSES[condition.loss].weight(condition.task.n_examples) * condition.task.times
+    bound: Any = np.zeros(weights.n_networks)
+    for n, x in enumerate(condition.task.x(condition.numpy_dtype)):
+        z = end.z[n]
+        a = entry.value(z, k)
+        slope = entry.back(z, a, np.ones_like(z), k)
+        felt = float(x @ x) + condition.bias
+        error = np.abs(end.y[n] - condition.task.targets[n])
+        for h in range(len(z)):
+            s = weights.W2[h]
+            bound = bound + weight[n] * (a[h] * a[h] + felt * (s * slope[h]) * (s * slope[h]))
+            bound = bound + weight[n] * error * felt * np.abs(s * entry.second(z, a, k)[h])
+        bound = bound + weight[n] * (float(condition.bias) + error * np.sqrt(felt))
+    _, exponent = np.frexp(np.where(np.isfinite(bound), bound, 1.0))
+    return np.ldexp(1.0, -np.maximum(exponent, 0))

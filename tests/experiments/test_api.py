@@ -1,0 +1,44 @@
+"""From Python a study is run as the command runs it, and kept where the command keeps it."""
+
+from __future__ import annotations
+
+import doctest
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import analysis
+import experiments
+from experiments import api
+from experiments.errors import InputError
+
+
+@pytest.fixture(autouse=True)
+def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_example_of_the_docstring_is_true() -> None:
+    assert doctest.testmod(api) == doctest.TestResults(failed=0, attempted=4)
+
+
+def test_the_same_call_trains_nothing_again_and_fewer_seeds_are_some_of_the_rows() -> None:
+    how = {"hidden": np.array([2, 3]), "init": ["he"], "lr": 0.1, "epochs": 50, "quiet": True}
+    first = experiments.run_study("smoke", seeds=20, **how)
+    (folder,) = Path("results").iterdir()
+    written = (folder / "trials.parquet").stat().st_mtime_ns
+    again, fewer = (experiments.run_study("smoke", seeds=n, **how) for n in (20, 5))
+    assert (folder / "trials.parquet").stat().st_mtime_ns == written
+    assert first.equals(again)
+    assert first.equals(analysis.load(f"results/{folder.name}"))
+    assert fewer["seed"].tolist() == [*range(5), *range(5)]
+    more = experiments.run_study("smoke", seeds=30, **how)
+    assert more[more["seed"] < 20].reset_index(drop=True).equals(first)
+
+
+def test_what_is_not_allowed_is_said_in_one_line() -> None:
+    with pytest.raises(InputError, match=r"^hiden is no field; did you mean hidden"):
+        experiments.run_study("smoke", hiden=3)
+    with pytest.raises(InputError, match=r"^grid.activation=rely is not allowed; did you mean relu"):
+        experiments.run_study("smoke", activation="rely", quiet=True)
