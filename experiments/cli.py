@@ -65,7 +65,9 @@ def refuse_strange_text(arguments: list[str]) -> None:
         try:
             argument.encode("utf-8")
         except UnicodeEncodeError:
-            raise InputError(f"{argument!a:.200} is no UTF-8 text; write it so, perhaps with LC_ALL=C.UTF-8") from None
+            raise InputError(
+                f"{argument!a:.200} is not UTF-8 text; encode it as UTF-8, for example with LC_ALL=C.UTF-8"
+            ) from None
 
 
 def refuse_little_memory() -> None:

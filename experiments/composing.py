@@ -56,7 +56,7 @@ def overrides(config: str, arguments: list[str], positional: tuple[str, ...]) ->
     for argument, before in zip(arguments, ["", *arguments], strict=False):
         if "=" not in argument and not argument.startswith(("-", "~", "+")) and before not in WITH_VALUE:
             if not keys:
-                raise InputError(f"{argument} is no setting; write KEY=VALUE; --help says more")
+                raise InputError(f"{argument} is not a setting; write KEY=VALUE; --help says more")
             given.append(f"{keys.pop(0)}={quoted(argument)}")
         else:
             given.append(argument)
@@ -207,7 +207,7 @@ def unknown_key(key: str, config: str) -> str:
     if not parents and last in (node.get("base") or {}):
         return f"{key} cannot be given alone; use base.{key} or grid.{key}"
     if parents[1:2] == ["init"]:
-        return f"{key} is no known key; write {'.'.join(parents[:2])}={{NAME: {{{last}: X}}}}"
+        return f"{key} is not a known key; write {'.'.join(parents[:2])}={{NAME: {{{last}: X}}}}"
     allowed = list(node) if isinstance(node, Mapping) else []
     if parents == ["parallel"]:
         from experiments.execution.options import CLUSTER, PARALLEL
@@ -215,7 +215,7 @@ def unknown_key(key: str, config: str) -> str:
         allowed = [*PARALLEL, *(f"{name} (with parallel=dask)" for name in CLUSTER)]
     if not parents:
         allowed += GROUPS.get(config, ())
-    return f"{key} is no known key; {hint(last, allowed)}" if allowed else f"{key} is no known key"
+    return f"{key} is not a known key; {hint(last, allowed)}" if allowed else f"{key} is not a known key"
 
 
 def in_a_line(error: Exception) -> str:

@@ -28,7 +28,7 @@ def read_bytes(path: Path, most: int = MOST_TEXT) -> bytes:
     with open(handle, "rb") as file:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
         if status.st_size > most:
             raise OSError(errno.EFBIG, f"it has {status.st_size:,} bytes; allowed: at most {most:,}", str(path))
         return file.read(most)
@@ -43,7 +43,7 @@ def sha256_of(path: Path) -> str:
     """SHA-256 of a regular file's bytes, computed once while its size and time of change stay the same."""
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
     return _sha256(path, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
@@ -60,7 +60,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Only a regular file is replaced: OSError for a device, a FIFO, a folder or a link.
     """
     if os.path.lexists(path) and not is_regular(path):
-        raise OSError(errno.EINVAL, "it is no regular file, so it is left as it is", str(path))
+        raise OSError(errno.EINVAL, "it is not a regular file, so it is left as it is", str(path))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary

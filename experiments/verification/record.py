@@ -68,10 +68,10 @@ class Record:
 def read_record(path: Path) -> Record:
     """The finished result folder at a path; InputError says why it cannot be audited."""
     if not path.is_dir():
-        raise InputError(f"{path} is no folder; name a result folder that experiments.run made")
+        raise InputError(f"{path} is not a folder; name a result folder that experiments.run made")
     manifest = read_manifest(path, AGAIN)
     if manifest is None:
-        raise InputError(f"{path} is no result folder: it has no manifest.json; name one that experiments.run made")
+        raise InputError(f"{path} is not a result folder: it has no manifest.json; name one that experiments.run made")
     if manifest["protocol"] != PROTOCOL_VERSION:
         raise InputError(
             f"{path} was made by protocol {manifest['protocol']}, this is {PROTOCOL_VERSION}; "
@@ -91,7 +91,7 @@ def _read_config(path: Path) -> Study:
             raise ValueError("it repeats itself by reference")  # which can grow without end
         config = yaml.load(text, yaml.CSafeLoader)
     except FileNotFoundError:
-        raise InputError(f"{path} is not there: without it nobody knows what to train; {AGAIN}") from None
+        raise InputError(f"{path} is missing; without it, what was trained is unknown; {AGAIN}") from None
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise InputError(f"{path} cannot be read ({' '.join(str(error).split())[:120]}); {AGAIN}") from None
     if not isinstance(config, dict) or set(config) != set(KEYS):

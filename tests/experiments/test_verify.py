@@ -410,7 +410,7 @@ def test_counts_that_are_not_those_of_the_rows_are_found(tiny: Path, capsys: pyt
     [
         ([], "a result folder must be named: DIR"),
         (["a", "b"], "b is no setting; write KEY=VALUE"),
-        (["nowhere"], "nowhere is no folder"),
+        (["nowhere"], "nowhere is not a folder"),
         ([str(ROOT / "conf")], "has no manifest.json"),
         (["a", "smaple=3"], "smaple is no known key; did you mean sample? allowed: "),
         (["a", "sample=0"], "sample=0 is not allowed; allowed: an integer from 1"),

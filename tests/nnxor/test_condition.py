@@ -124,7 +124,7 @@ def test_a_whole_number_is_a_number_of_its_field() -> None:
 
 def test_a_field_tells_readers_all_they_need_in_plain_values() -> None:
     about = json.loads(json.dumps({name: field.about() for name, field in FIELDS.items()}))
-    assert about["hidden"]["phrase"].format(4) == "H = 4"
+    assert about["hidden"]["phrase"].format(4) == "4 units"
     assert about["init"]["default"] == "uniform"
     assert about["success"]["default"] == "loss 0.001"
     assert about["lr"]["scale"] == "log"
