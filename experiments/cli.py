@@ -54,6 +54,7 @@ def command(config: str, work: str, positional: tuple[str, ...], arguments: list
     refuse_little_memory()
     os.environ.pop("NUMBA_NUM_THREADS", None)  # threads are our own; a strange value would only stop the import
     os.environ["MPLBACKEND"] = "Agg"
+    sys.warnoptions.append("ignore:resource_tracker")  # it tidies up after what was stopped
     composing = importlib.import_module("experiments.composing")
     status: int = composing.compose_and_work(config, work, composing.overrides(config, arguments, positional))
     return status

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-import sys
+import signal
 from collections.abc import Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ThreadPoolExecutor, wait
 from typing import Any
@@ -61,7 +61,9 @@ def _through(
     """Train the batches in a pool; `flights` are those on their way, also when it breaks."""
     while True:
         for batch in itertools.islice(left, ahead - len(flights)):
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # a new process inherits it
             flights[pool.submit(train_batch, batch, engine)] = batch
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)  # this one hears Ctrl-C, and ends the others
         if not flights:
             return
         for future in wait(flights, return_when=FIRST_COMPLETED).done:
@@ -72,8 +74,6 @@ def _through(
 def _pool(backend: str, n_jobs: int) -> Any:
     if backend == "threads":
         return ThreadPoolExecutor(n_jobs)
-    # loky's tracker of semaphores, a process of its own, tidies up after a run that was stopped, and would say so
-    sys.warnoptions.append("ignore:resource_tracker")
     return ProcessPoolExecutor(n_jobs, initializer=begin, initargs=(os.getpid(),))
 
 
