@@ -54,7 +54,6 @@ def command(config: str, work: str, positional: tuple[str, ...], arguments: list
     refuse_little_memory()
     os.environ.pop("NUMBA_NUM_THREADS", None)  # threads are our own; a strange value would only stop the import
     os.environ["MPLBACKEND"] = "Agg"
-    sys.warnoptions.append("ignore:resource_tracker")  # it tidies up after what was stopped
     composing = importlib.import_module("experiments.composing")
     status: int = composing.compose_and_work(config, work, composing.overrides(config, arguments, positional))
     return status
@@ -127,6 +126,7 @@ def finish(work: Callable[[], int]) -> NoReturn:
         stream.reconfigure(errors="replace")  # a question may hold what the terminal cannot show
         setattr(sys, name, stream)
     LISTENER.listen()
+    sys.warnoptions.append("ignore:resource_tracker")  # it tidies up after what was stopped
     try:
         status = guarded(work)
         LISTENER.over = True
