@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from analysis.data.reading import FolderError
-from analysis.findings.side_by_side import Comparison, Row, compare_folders, p_text, symbol, write_html
+from analysis.findings.side_by_side import Comparison, Row, compare_folders, symbol
+from analysis.report_parts.compare_page import p_text, write_html
 from analysis.text.words import listed, points
 from experiments.errors import DONE, FAILED, InputError, RunError
 from experiments.execution.options import read_path

@@ -142,6 +142,30 @@ class Condition:
         """Why its values do not go together, and what is allowed; the empty text where they do."""
         return next(filter(None, (rule(self) for rule in RULES)), "")
 
+    @property
+    def repeats(self) -> bool:
+        """Whether the next state of a training follows from the present one alone, whatever the epoch."""
+        return OPTIMIZERS[self.optimizer].autonomous and self.batch_size is None
+
+    @property
+    def followed(self) -> bool:
+        """Whether compiled kernels look in each epoch for units that die or come back, and not at checkpoints alone."""
+        return not self.smooth and not (self.repeats and self.dead_stay_dead)
+
+    @property
+    def frozen(self) -> frozenset[str]:
+        """The parameters that keep their initial values."""
+        return frozenset() if self.bias else frozenset(("b1", "b2"))
+
+    def moves(self, parameter: str) -> bool:
+        """Whether training changes a parameter: u0, u1 … of a unit, its b or w, or the output bias c."""
+        return {"u": "W1", "b": "b1", "w": "W2", "c": "b2"}[parameter[0]] not in self.frozen
+
+    @property
+    def n_parameters(self) -> int:
+        """How many parameters a network has, biases that are 0 included."""
+        return (self.task.n_inputs + 2) * self.hidden + 1
+
     def values(self) -> dict[str, object]:
         """The fields by name, with task, init and success in words."""
         return {name: plain(getattr(self, name)) for name in FIELDS}

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor.arithmetic import arrays as arithmetic
+from nnxor.arithmetic.networks import any_active, preactivations
 from nnxor.condition import Condition
 from nnxor.ending import ending
 from nnxor.engines.trace import Trained
@@ -54,7 +54,7 @@ def _diagnose(condition: Condition, start: Weights, trained: Trained) -> Columns
     trace, end = trained.trace, ending(condition, trained.weights)
     outcome, plateau = judge(condition, trained.weights, end, trace)
     solved, stuck = outcome == "solved", np.char.startswith(outcome, "stuck")
-    z_start = arithmetic.preactivations(condition, start)
+    z_start = preactivations(condition, start)
     live_start, live = _live(condition, z_start), _live(condition, end.z)
     linear = _linear(condition, end.z)
     return {
@@ -95,7 +95,7 @@ def _accuracy(condition: Condition, y: list[NDArray[Any]]) -> NDArray[np.float64
 
 def _live(condition: Condition, z: list[NDArray[Any]]) -> NDArray[np.int32]:
     """How many units of each network are alive, shape (R,)."""
-    return _count(arithmetic.any_active(condition, z))
+    return _count(any_active(condition, z))
 
 
 def _linear(condition: Condition, z: list[NDArray[Any]]) -> NDArray[np.int32]:

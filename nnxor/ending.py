@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor.arithmetic import arrays as arithmetic
+from nnxor.arithmetic.networks import Networks
+from nnxor.arithmetic.numbers import in_order
 from nnxor.condition import Condition
-from nnxor.network.draws import Weights
+from nnxor.network.draws import PARAMETERS, Weights
 
 
 @dataclass(frozen=True)
@@ -31,23 +32,18 @@ class Ending:
 
 def ending(condition: Condition, weights: Weights) -> Ending:
     """What the networks with these weights are like, by the protocol's operations in the protocol's order."""
-    z = arithmetic.preactivations(condition, weights)
-    a = arithmetic.activations(condition, z)
-    s = arithmetic.scores(weights, a)
-    y = arithmetic.predictions(condition, s)
-    error, weighted = arithmetic.errors(condition, y)
-    loss = arithmetic.loss(condition, s, y)
-    of_score = [arithmetic.through_output(condition, *row) for row in zip(s, y, weighted, strict=True)]
-    norm = _gradient_norm(condition, arithmetic.gradients(condition, weights, z, a, of_score))
-    finite = _finite([*weights.arrays(), *y, loss, norm])
+    networks = Networks(condition)
+    look = networks.look(weights)
+    loss, norm = look.loss, _gradient_norm(condition, networks.gradients(weights, look))
+    finite = _finite([*weights.arrays(), *look.y, loss, norm])
     loss, norm = np.where(finite, loss, np.nan), np.where(finite, norm, np.nan)
-    return Ending(z, y, loss, norm, finite, arithmetic.solved(condition, s, error, loss))
+    return Ending(look.z, look.y, loss, norm, finite, look.solved)
 
 
 def _gradient_norm(condition: Condition, gradient: Weights) -> NDArray[np.floating]:
-    parts = gradient.arrays() if condition.bias else (gradient.W1, gradient.W2)
+    parts = [part for name, part in zip(PARAMETERS, gradient.arrays(), strict=True) if name not in condition.frozen]
     squares = [part.reshape(-1, part.shape[-1]) ** 2 for part in parts]
-    return np.asarray(np.sqrt(arithmetic.in_order(row for part in squares for row in part)))
+    return np.asarray(np.sqrt(in_order(row for part in squares for row in part)))
 
 
 def _finite(arrays: list[NDArray[Any]]) -> NDArray[np.bool_]:

@@ -123,7 +123,7 @@ class Findings:
     @cached_property
     def freed(self) -> list[Freed]:
         """What each intervention frees of the stuck runs of each condition."""
-        return freed(self.rescues)
+        return freed(self.rescues) if len(self.rescues) else []
 
     @cached_property
     def like_for_like(self) -> pd.DataFrame:

@@ -23,7 +23,6 @@ from analysis.data.reading import FIELDS
 from analysis.findings.statistics import Rate, wilson
 from analysis.findings.summary import WIDTH, stuck_total
 from analysis.report_parts.pages import write_text
-from analysis.report_parts.tables import Table, short
 from analysis.text import words
 
 AGREE, DIFFER, WORDS, NOT_RUN = "agree", "differ", "in words only", "not run here"
@@ -120,35 +119,6 @@ def _where(part: pd.DataFrame, siblings: pd.DataFrame) -> str:
         name for name in FIELDS if len(part[name].drop_duplicates()) == 1 and len(siblings[name].drop_duplicates()) > 1
     ]
     return words.condition(part.iloc[0], telling) if telling else ""
-
-
-def published_table(found: Sequence[Beside]) -> Table:
-    """Published figures beside ours, for the report."""
-    rows = []
-    for each in found:
-        name = ", ".join(filter(None, [each.setting, each.where]))
-        source = f"{each.source} ({each.quoted})" if each.quoted else each.source
-        theirs = f"\N{LEFT DOUBLE QUOTATION MARK}{each.says}\N{RIGHT DOUBLE QUOTATION MARK}"
-        if each.theirs is not None:
-            low, high = wilson(each.theirs * each.runs, each.runs)
-            theirs = f"{100 * each.theirs:.1f} ({words.interval(float(low), float(high))}), n{words.IS}{each.runs:,}"
-        ours = f"{short(each.solved)}, n{words.IS}{each.solved.n:,}"
-        if each.theirs is None:
-            ours += f"; stuck {short(each.stuck)}"
-        verdict = each.verdict
-        if verdict in (AGREE, DIFFER):
-            verdict += f": {words.points(each.difference)} pp, {100 * each.allowed:.1f} allowed"
-        rows.append([source, f"{name}. {each.note}".rstrip(". ") if each.note else name, theirs, ours, verdict])
-    return Table(
-        "Published figures beside ours",
-        "Per cent solved, with 95 % Wilson intervals and the number of runs; ours over the runs of all conditions that "
-        "repeat the setting. They agree if the shares differ by at most "
-        "3\N{MIDDLE DOT}\N{SQUARE ROOT}(p(1 \N{MINUS SIGN} p)(1/n\N{SUBSCRIPT ONE} + 1/n\N{SUBSCRIPT TWO})), p being "
-        "the share of both together. What a source says only in words is set beside ours and not judged.",
-        ["source", "setting", "theirs", "ours", "agreement"],
-        rows,
-        5,
-    )
 
 
 def published_lines(found: Sequence[Beside]) -> list[str]:

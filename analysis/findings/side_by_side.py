@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,8 +31,6 @@ import pandas as pd
 from analysis.data.reading import FIELDS, FolderError, fine, is_given, load, read_manifest, records_summary
 from analysis.data.tallies import Solved, load_counts
 from analysis.findings.statistics import SIGNIFICANT, Difference, Paired, Rate, holm, unpaired
-from analysis.report_parts.pages import render, write_text
-from analysis.report_parts.tables import Table, short
 from analysis.text import words
 
 COLUMNS = ["condition", "seed", "outcome", "status"]
@@ -286,32 +284,3 @@ def _field_values(a: Side, b: Side, name: str) -> tuple[str, str]:
     if texts[0] == texts[1] and found[0] != found[1]:
         texts = [words.listed([" ".join(value) for value in values]) for values in found]
     return texts[0], texts[1]
-
-
-def p_text(row: Row) -> str:
-    """The adjusted p; a dash where nothing was tested."""
-    return "\N{EM DASH}" if row.same else words.p_value(row.p_holm)
-
-
-def tables(found: Comparison) -> list[Table]:
-    """What differs, and the aligned conditions, as tables of the report."""
-    rows = [
-        [row.name, short(row.a), short(row.b), words.difference(row.difference), p_text(row), row.how]
-        for row in found.rows
-    ]
-    heads = ["condition", "A solved, %", "B solved, %", "B \N{MINUS SIGN} A", "p (Holm)", "compared"]
-    note = (
-        "Per cent solved of the runs that are compared, with 95 % Wilson intervals; difference with Newcombe's 95 % "
-        "interval; exact p of McNemar (paired) or Fisher (unpaired), adjusted by Holm's method. The same trainings in "
-        "both folders are checked, not tested."
-    )
-    return [
-        Table("What differs", "Protocol, versions, values.", ["", "A", "B"], found.differences, 3),
-        Table("Side by side", note, heads, rows, 1),
-    ]
-
-
-def write_html(found: Comparison, sentences: Sequence[str], path: Path) -> None:
-    """Write the comparison and what it comes to as one HTML file; every string is escaped."""
-    differences, rows = tables(found)
-    write_text(path, render("compare.html.j2", found=found, sentences=sentences, differences=differences, rows=rows))

@@ -163,6 +163,7 @@ def _write(name: str, notebook: NotebookNode, study: str, output: Path) -> Path:
 
 def render(notebook: NotebookNode, study: str) -> str:
     """A notebook as one HTML page in the report's dress; nbconvert's own page would load scripts from other hosts."""
+    from bs4 import BeautifulSoup
     from markupsafe import Markup
     from nbconvert import HTMLExporter
 
@@ -170,8 +171,12 @@ def render(notebook: NotebookNode, study: str) -> str:
         template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True, exclude_anchor_links=True
     )
     body, _ = exporter.from_notebook_node(notebook)
+    soup = BeautifulSoup(body, "html.parser")
+    for code in soup.select("div.input"):
+        folded = code.wrap(soup.new_tag("details"))
+        folded.insert(0, BeautifulSoup("<summary>code</summary>", "html.parser"))
     title = re.search(r"^# (.+)", notebook.cells[0].source, re.MULTILINE)
-    trusted = {"body": body, **_code_colours()}
+    trusted = {"body": str(soup), **_code_colours()}
     return pages.render(
         "notebook.html.j2",
         title=title[1] if title else study,

@@ -10,20 +10,22 @@ import html
 import io
 import itertools
 import re
-from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import matplotlib as mpl
+import pandas as pd
 from IPython.display import Markdown, display
 
-from analysis.data.tallies import tally
+from analysis.data.conditions import others
 from analysis.figures import PLOTS
 from analysis.figures.style import STYLE, NotApplicable
+from analysis.findings.findings import Findings
 from analysis.findings.verdict import Verdict
 from analysis.report import Results, read_results
-from analysis.report_parts.tables import Table
-from analysis.text import words
+from analysis.report_parts.pages import macro
+from analysis.report_parts.tables import COMPARED, Table, comparison_table, telling
+from analysis.text import answers
 
 DPI = 144
 CSS_WIDTH = 1000
@@ -44,11 +46,11 @@ def say(*sentences: str) -> None:
     display(Markdown(plain(" ".join(filter(None, sentences)))))
 
 
-def show_figure(results: Results, name: str) -> None:
+def show_figure(found: Findings, name: str) -> None:
     """A figure of the report and what it says, or why it is not drawn for this study."""
     plot = next(plot for plot in PLOTS if plot.name == name)
     try:
-        figure, text = plot.draw(results.found), plot.describe(results.found)
+        figure, text = plot.draw(found), plot.describe(found)
     except NotApplicable as reason:
         say(f"Not drawn: {reason}.")
         return
@@ -66,24 +68,20 @@ def show_figure(results: Results, name: str) -> None:
 
 def show_table(table: Table) -> None:
     """A table of the report; nothing if it has no rows."""
-    if not table.rows:
-        return
+    if table.rows:
+        shown = macro("table", table)
+        display({"text/html": shown, "text/plain": table.title}, raw=True)
 
-    def row(cells: Sequence[str], tag: str) -> str:
-        kinds = (' class="name"' if i < table.names else "" for i in range(len(cells)))
-        return "".join(f"<{tag}{kind}>{html.escape(cell)}</{tag}>" for kind, cell in zip(kinds, cells, strict=True))
 
-    body = "\n".join(f"<tr>{row(cells, 'td')}</tr>" for cells in table.rows)
-    shown = f"<table>\n<thead><tr>{row(table.heads, 'th')}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
-    title = html.escape(table.title)
-    region = f'<div class="wide" tabindex="0" role="region" aria-label="{title}">\n{shown}\n</div>'
-    note = f'<p class="note">{html.escape(table.note)}</p>'
-    display({"text/html": f"{note}\n{region}", "text/plain": table.title}, raw=True)
+def comparisons(found: Findings, field: str, table: pd.DataFrame) -> None:
+    """The paired comparisons of the values of a field."""
+    shown, note = telling(table) if field == "hidden" and len(table) else (table, COMPARED)
+    show_table(comparison_table("Seed by seed", note, others(found.trials, field), shown))
 
 
 def show_verdict(verdict: Verdict) -> None:
     """A claim of the article and what the study says of it."""
-    tally = f" ({plain(verdict.tally)})" if verdict.tally else ""
+    tally = f" ({plain(verdict.tally)})" if verdict.tally and verdict.tally not in verdict.verdict else ""
     display(
         Markdown(
             f"> The article: {plain(verdict.claim)}\n\n{plain(verdict.measured)} {plain(verdict.effect)}\n\n"
@@ -93,7 +91,7 @@ def show_verdict(verdict: Verdict) -> None:
 
 
 def shared_predictions(task_table: str) -> Table:
-    """The loss, half the sum of squared errors, where some rows share one prediction and the others are right.
+    """The loss (half the sum of squared errors) where some rows share one prediction and the others are right.
 
     `task_table` as `analysis.data.reading.load` gives it. The best shared prediction is the mean of the
     rows' targets; rows with one target lose nothing by sharing and are left out.
@@ -107,20 +105,19 @@ def shared_predictions(task_table: str) -> Table:
             loss = sum((target - mean) ** 2 for target in targets) / 2
             if loss:
                 found.append([" = ".join("".join(map(str, row[:-1])) for row in shared), str(mean), str(loss)])
-    note = "Computed from the task's rows: rows that share a prediction, the best such prediction, the loss left."
-    return Table("Losses of shared predictions", note, ["rows", "prediction", "loss"], found, 1)
+    note = "Computed from the task's rows: those that share a prediction, the best such prediction, and the loss left."
+    return Table("Losses of shared predictions", note, ["rows", "prediction", "loss"], found)
 
 
-def counted(number: int, what: str) -> str:
-    """'1 run', '1,000 runs'."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def open_with(study: Results, question: str, *sentences: str) -> None:
+    """The question of a notebook and its answer in this folder, as the first thing that it shows."""
+    n = len(study.manifest["conditions"])
+    size = f"{n:,} condition{'' if n == 1 else 's'}, {study.manifest['trials']:,} trainings"
+    told = f"Study {study.manifest['study']}: {size}."
+    listed = "\n".join(f"- {plain(sentence)}" for sentence in sentences if sentence)
+    display(Markdown(f"**{plain(question)}**\n\n{listed}\n\n{plain(told)} {plain(study.found.scope)}"))
 
 
-def size(results: Results) -> str:
-    """The study's question and its size, in two sentences."""
-    trainings = tally(results.trials, "condition")
-    n, each = len(trainings), words.listed(sorted({f"{count:,}" for count in trainings}), "or")
-    return (
-        f"Study {results.manifest['study']}: {results.question} "
-        f"{counted(n, 'condition')} with {each} seeds each, {counted(int(trainings.sum()), 'training')} in all."
-    )
+def answer(study: Results) -> None:
+    """The study's own question and its answer."""
+    open_with(study, study.question, *answers.answer(study.found, study.asks))

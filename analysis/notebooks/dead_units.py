@@ -11,18 +11,12 @@
 # ---
 
 # %% [markdown]
-# # Are dead units the culprit?
-#
-# A ReLU unit whose input is negative on every row outputs 0, gets no gradient and never moves again. The article
-# suspects that such deaths leave too few units for the task. Three things would have to be true: units are dead
-# often enough, runs with dead units get stuck more often than runs without, and stuck runs have too few live units.
+# # Are dead units to blame?
 
 # %%
 from analysis.data.conditions import nearest
-from analysis.data.reading import fine, swept
-from analysis.findings import verdict
-from analysis.findings.failure_causes import culprits
-from analysis.notebooks.cells import read, say, show_figure, show_table, show_verdict, size
+from analysis.data.reading import swept
+from analysis.notebooks.cells import open_with, read, show_figure, show_table, show_verdict
 from analysis.report_parts.tables import culprits_table
 from analysis.text import words
 
@@ -30,26 +24,38 @@ from analysis.text import words
 folder = "../../results/article"
 
 # %%
-results = read(folder)
-trials = fine(results.trials)
-say(size(results), verdict.scope(trials))
+study = read(folder)
+found = study.found
+dying = found.verdicts[1]
+at = next(each for each in found.failure_causes if each.condition["condition"] == nearest(found.trials)["condition"])
+where = words.condition(at.condition, swept(found.trials))
+causes = {name: rate for name, rate in at.causes.items() if rate.count}
+open_with(
+    study,
+    "A ReLU unit whose input is negative on every row outputs 0, gets no gradient and never moves again. The article "
+    "suspects that such deaths leave too few units for the task. Do they?",
+    f"In the condition nearest to the article's ({where}) {words.rate(at.stuck)} of the runs are stuck.",
+    *(f"Of the stuck runs {words.CAUSE_WORDS[name]}: {words.rate(rate)}." for name, rate in causes.items()),
+    f"Without any dead unit: {words.rate(at.no_dead)}." if at.stuck.count else "",
+)
 
 # %% [markdown]
 # ## How many units are dead?
 #
-# At the start this needs no experiment: units are drawn independently, so their number is binomial, with a
-# probability that follows from the draw. The experiment should agree, and adds what training does to them.
+# At the start this needs no experiment: units are drawn independently, so the number of dead ones is binomial, with a
+# probability that follows from the distribution of the weights. The experiment should agree, and it also shows what
+# training does to them.
 
 # %%
-show_figure(results, "dead_units")
+show_figure(found, "dead_units")
 
 # %% [markdown]
 # ## Does a dead unit at the start matter?
 #
-# If dead units were the whole story, runs with every unit alive would not get stuck.
+# If dead units were the whole story, runs in which every unit is alive would not get stuck.
 
 # %%
-show_figure(results, "stuck_by_live_units")
+show_figure(found, "stuck_by_live_units")
 
 # %% [markdown]
 # ## Why are stuck runs stuck?
@@ -58,21 +64,10 @@ show_figure(results, "stuck_by_live_units")
 # enough live units, but linear on the rows; or enough live units that merge rows nonetheless.
 
 # %%
-found = culprits(trials)
-show_table(culprits_table(trials, found))
-
-# %%
-at = next(each for each in found if each.condition["condition"] == nearest(trials)["condition"])
-where = words.condition(at.condition, swept(trials))
-causes = {name: rate for name, rate in at.causes.items() if rate.count}
-say(
-    f"Nearest to the article ({where}) {words.rate(at.stuck)} of the runs are stuck{':' if causes else '.'}",
-    "; ".join(f"{words.CAUSE_WORDS[name]} {words.rate(rate)}" for name, rate in causes.items()),
-    f"(no dead unit at all: {words.rate(at.no_dead)})." if at.stuck.count else "",
-)
+show_table(culprits_table(found.trials, found.failure_causes))
 
 # %% [markdown]
-# ## The answer
+# ## The article's claim
 
 # %%
-show_verdict(verdict.verdicts(trials, results.solved)[1])
+show_verdict(dying)

@@ -5,20 +5,31 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render(template: str, **values: object) -> str:
-    """A template of this package as one HTML text, with our style; every string is escaped."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
-
-    environment = Environment(
+def _environment() -> Environment:
+    return Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    style = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
-    return environment.get_template(template).render(style=style, **values)
+
+
+def render(template: str, **values: object) -> str:
+    """A template of this package as one HTML text, with our style and script; every string is escaped."""
+    ours = {
+        name: Markup((TEMPLATES / f"report.{kind}").read_text(encoding="utf-8"))  # noqa: S704 - our own file
+        for name, kind in (("style", "css"), ("script", "js"))
+    }
+    return _environment().get_template(template).render(**ours, **values)
+
+
+def macro(name: str, *values: object) -> str:
+    """One of the macros that pages share, of parts.html.j2, as HTML."""
+    return str(getattr(_environment().get_template("parts.html.j2").module, name)(*values))
 
 
 def write_text(path: Path, text: str) -> None:

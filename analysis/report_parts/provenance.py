@@ -105,8 +105,8 @@ def provenance(manifest: Mapping[str, Any]) -> list[Table]:
     rows = [[key, *(str(_flat(run).get(key, "\N{EM DASH}")) for run in runs)] for key in keys]
     heads = ["", *(f"run {i}" for i in range(1, len(runs) + 1))]
     return [
-        Table("The results", "What the result folder holds.", ["", ""], whole, 2),
-        Table("The runs", "One column for each time that trainings were added.", heads, rows, 1 + len(runs)),
+        Table("The results", "What the result folder holds.", ["", ""], whole, prose=True),
+        Table("The runs", "One column for each time that trainings were added.", heads, rows, prose=True),
     ]
 
 

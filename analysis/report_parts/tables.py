@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -12,24 +12,48 @@ import pandas as pd
 from analysis.data.conditions import few, others
 from analysis.data.reading import KINDS, OUTCOMES, swept
 from analysis.findings.failure_causes import STUCK_CAUSES, Culprits
+from analysis.findings.findings import Findings
 from analysis.findings.paired import as_paired
 from analysis.findings.planner import WANTED, draws, narrowest
+from analysis.findings.published import AGREE, DIFFER, Beside
 from analysis.findings.rescues import CONTROLS, Freed, fields_of
 from analysis.findings.rest_points import KIND_NAMES, resting, resting_altogether, resting_by_level
-from analysis.findings.statistics import SIGNIFICANT, Paired, Rate
-from analysis.findings.summary import summarise
+from analysis.findings.statistics import SIGNIFICANT, Paired, Rate, wilson
 from analysis.text import words
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table: a title, what its columns mean, and its cells as text; the first `names` columns name the row."""
+    """A table: a title, what its columns mean, and its cells as text.
+
+    The first column names the row. `kept` says how many columns stay in view when the others scroll, `prose` that
+    cells hold sentences.
+    """
 
     title: str
     note: str
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
-    names: int
+    kept: int = 1
+    prose: bool = False
+
+    def without_zeros(self) -> Table:
+        """Without the columns in which nothing is counted; the note says which they were."""
+        columns = list(zip(*self.rows, strict=True))
+        empty = [i for i, column in enumerate(columns) if i >= self.kept and all(map(_is_nothing, column))]
+        if not empty:
+            return self
+        names = words.listed([self.heads[i] for i in empty])
+
+        def pick(cells: Sequence[str]) -> list[str]:
+            return [cell for i, cell in enumerate(cells) if i not in empty]
+
+        note = f"{self.note} Left out, since nothing was counted there: {names}."
+        return replace(self, note=note, heads=pick(self.heads), rows=[pick(row) for row in self.rows])
+
+
+def _is_nothing(cell: str) -> bool:
+    return cell in ("\N{EM DASH}", "0") or cell.startswith("0.0 (")
 
 
 def short(rate: Rate) -> str:
@@ -39,36 +63,30 @@ def short(rate: Rate) -> str:
     return f"{100 * rate.rate:.1f} ({words.interval(rate.low, rate.high)})"
 
 
-def heads(fields: Sequence[str]) -> list[str]:
-    """Fields as column heads."""
-    return [words.SYMBOLS.get(name, name) for name in fields]
-
-
-def cells(row: pd.Series, fields: Sequence[str]) -> list[str]:
-    """The values of fields, as cells."""
-    return [words.value(row[name], name) for name in fields]
-
-
-def conditions_table(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> Table:
-    """Every condition: where its runs end; `epochs` as `analysis.findings.summary.summarise` takes them."""
-    summary, fields = summarise(trials, epochs), swept(trials)
-    found = [name for name in OUTCOMES if name == "solved" or summary[name].any()]
+def conditions_table(found: Findings) -> Table:
+    """Every condition: how often it is solved, where its other runs end, and how often to draw it."""
+    outcomes = [name for name in OUTCOMES if name != "solved" and found.every_summary[name].any()]
+    shown, note = spread(found.every_summary)
+    needed = draws(shown).set_index("condition")
+    fields = swept(found.every)
     rows = []
-    shown, note = spread(summary)
     for _, row in shown.iterrows():
-        rates = [short(Rate.of(int(row[name]), int(row["n"]))) for name in found]
+        rates = [short(Rate.of(int(row[name]), int(row["n"]))) for name in ("solved", *outcomes)]
         median = row["solved_epoch_median"]
-        waited = "\N{EM DASH}" if pd.isna(median) else f"{median:,.0f}"
+        epochs = "\N{EM DASH}" if pd.isna(median) else f"{median:,.0f}"
         dead = f"{row['dead_init_mean']:.2f} \N{RIGHTWARDS ARROW} {row['dead_final_mean']:.2f}"
-        rows.append([*cells(row, fields), f"{row['n']:,}", *rates, dead, waited])
+        again = needed.loc[row["condition"]]
+        times = words.with_ends(*(words.draws(again[name]) for name in ("draws_99", "draws_99_low", "draws_99_high")))
+        rows.append([words.condition(row, fields), rates[0], f"{row['n']:,}", *rates[1:], dead, epochs, times])
     return Table(
         "Every condition",
-        "Per cent of n runs, with 95 % Wilson intervals; mean dead units at the start and the end; median epochs to "
-        f"solve, of the solved runs.{note}",
-        [*heads(fields), "n", *(words.outcome(name) for name in found), "dead units", "epochs"],
+        "Percent of n runs, with 95 % Wilson intervals; mean number of dead units at the start and at the end; median "
+        "epochs to solve, of the solved runs; draws after which at least one success is 99 % likely, with the range "
+        f"that the interval of the success rate allows.{note}",
+        ["condition", "solved", "n", *(words.outcome(name) for name in outcomes), "dead units", "epochs", "draws"],
         rows,
-        len(fields),
-    )
+        2,
+    ).without_zeros()
 
 
 def culprits_table(trials: pd.DataFrame, found: Sequence[Culprits]) -> Table:
@@ -77,7 +95,7 @@ def culprits_table(trials: pd.DataFrame, found: Sequence[Culprits]) -> Table:
     shown, note = spread([each for each in found if each.stuck.count])
     rows = [
         [
-            *cells(each.condition, fields),
+            words.condition(each.condition, fields),
             f"{each.stuck.count:,} of {each.stuck.n:,}",
             short(each.no_dead),
             *(short(each.causes[name]) for name in STUCK_CAUSES),
@@ -86,39 +104,35 @@ def culprits_table(trials: pd.DataFrame, found: Sequence[Culprits]) -> Table:
     ]
     return Table(
         "Why stuck runs are stuck",
-        "Per cent of the stuck runs (whose number is n), with 95 % Wilson intervals. The causes exclude one another; "
-        f"'no dead unit' is counted apart.{note}",
-        [*heads(fields), "stuck, of runs", "no dead unit", *(words.CAUSE_WORDS[name] for name in STUCK_CAUSES)],
+        "Percent of the stuck runs (whose number is n), with 95 % Wilson intervals. Each stuck run has one cause; "
+        f"runs without a dead unit are counted separately.{note}",
+        ["condition", "stuck, of runs", "no dead unit", *(words.CAUSE_WORDS[name] for name in STUCK_CAUSES)],
         rows,
-        len(fields),
-    )
+    ).without_zeros()
 
 
 def resting_tables(trials: pd.DataFrame) -> list[Table]:
     """What stuck runs rest at: every condition, then every level over all conditions."""
     fields = swept(trials)
     kinds = [KIND_NAMES[kind] for kind in KINDS]
-    note = (
-        "Per cent of the stuck runs (whose number is n), with 95 % Wilson intervals, by what their certificates say "
-        "(see Method)."
-    )
+    note = "Percent of the stuck runs (whose number is n), with 95 % Wilson intervals, according to their certificates."
     rows = [
-        [*cells(each.condition, fields), f"{each.n:,}", *(short(rate) for rate in each.kinds.values())]
+        [words.condition(each.name, fields), f"{each.n:,}", *(short(rate) for rate in each.kinds.values())]
         for each in resting(trials)
-        if each.condition is not None
+        if not isinstance(each.name, str)
     ]
     whole = resting_altogether(trials)
     levels = [
-        [words.outcome(each.name), f"{each.n:,}", *(short(rate) for rate in each.kinds.values())]
+        [words.outcome(str(each.name)), f"{each.n:,}", *(short(rate) for rate in each.kinds.values())]
         for each in (*resting_by_level(trials), whole)
     ]
     return [
-        Table("What stuck runs rest at", note, [*heads(fields), "n", *kinds], rows, len(fields)),
+        Table("What stuck runs rest at", note, ["condition", "n", *kinds], rows).without_zeros(),
         Table(
             "What stuck runs rest at, by level",
             f"{note} All conditions together: the intervals take runs for independent, though conditions share seeds.",
-            ["level", "n", *kinds], levels, 1,
-        ),
+            ["level", "n", *kinds], levels,
+        ).without_zeros(),
     ]  # fmt: skip
 
 
@@ -128,19 +142,19 @@ def comparison_table(title: str, note: str, fields: Sequence[str], table: pd.Dat
     table, more = spread(table)
     for _, row in table.iterrows():
         pair = as_paired(row)
+        change = f"{words.value(row['first'])} \N{RIGHTWARDS ARROW} {words.value(row['second'])}"
         rows.append(
             [
-                *cells(row, fields),
-                f"{words.value(row['first'])} \N{RIGHTWARDS ARROW} {words.value(row['second'])}",
+                ", ".join([change, *(words.field(name, row[name]) for name in fields)]),
+                f"{words.points(pair.difference)} ({words.points(pair.low)} to {words.points(pair.high)})",
                 f"{pair.n:,}",
                 f"{pair.only_first:,} / {pair.only_second:,}",
-                f"{words.points(pair.difference)} ({words.points(pair.low)} to {words.points(pair.high)})",
                 words.p_value(pair.p),
                 words.p_value(row["p_holm"]),
             ]
         )
-    columns = ["compared", "pairs", "solved by first / second alone", "difference, pp", "p", "p (Holm)"]
-    return Table(title, note + more, [*heads(fields), *columns], rows, len(fields) + 1)
+    columns = ["compared", "difference, pp", "pairs", "solved by first / second alone", "p", "p (Holm)"]
+    return Table(title, note + more, columns, rows, 2)
 
 
 def rescue_table(trials: pd.DataFrame, found: Sequence[Freed]) -> Table:
@@ -148,22 +162,27 @@ def rescue_table(trials: pd.DataFrame, found: Sequence[Freed]) -> Table:
     fields = fields_of(trials)
     rows = []
     for each in found:
-        row = [*cells(each.row, fields), each.intervention, f"{each.rate.n:,}", f"{each.rate.count:,}"]
-        row.append(short(each.rate))
+        name = ", ".join(filter(None, [each.intervention, *(words.field(field, each.row[field]) for field in fields)]))
+        row = [name, short(each.rate), f"{each.rate.count:,} of {each.rate.n:,}"]
         for control in CONTROLS:
             pair = each.against.get(control)
             row += [_change(pair, each.rate.n), words.p_value(each.p_holm[control])] if pair else ["\N{EM DASH}"] * 2
         rows.append(row)
     against = [head for control in CONTROLS for head in (f"minus {control}, pp", "p (Holm)")]
+    told = "; ".join(f"{name}: {text}" for name, text in words.RESCUE_WORDS.items())
     return Table(
         "What frees stuck runs",
-        "Of the runs that were stuck after their epochs, those that are solved after as many again, in per cent with "
-        "95 % Wilson intervals. Differences are paired by run, with Newcombe's 95 % interval and the exact McNemar p, "
-        "adjusted by Holm's method over the whole table.",
-        [*heads(fields), "intervention", "stuck", "freed", "freed, %", *against],
+        "Of the runs that were stuck after their epochs, the percentage that is solved after as many again, with 95 % "
+        "Wilson intervals. Differences are paired by run, with Newcombe's 95 % interval and the exact McNemar p, "
+        f"adjusted by Holm's method over the whole table. {_capital(told)}.",
+        ["intervention", "freed, %", "freed of stuck", *against],
         rows,
-        len(fields) + 1,
+        2,
     )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _change(pair: Paired, n: int) -> str:
@@ -173,69 +192,73 @@ def _change(pair: Paired, n: int) -> str:
 
 
 LIKE_FOR_LIKE = (
-    "Only stuck runs with a dead unit and at least as many live ones, so that both interventions draw as many units "
-    "afresh: without a dead unit neither does anything, and with fewer live ones redraw_alive does less. Paired by "
+    "Only stuck runs with a dead unit and at least as many live ones, so that both interventions redraw as many "
+    "units: without a dead unit neither does anything, and with fewer live ones redraw_alive does less. Paired by "
     "run: runs freed by one alone, Newcombe's 95 % interval, the exact McNemar p, and Holm's adjustment."
 )
 
 
-def draws_table(trials: pd.DataFrame) -> Table:
-    """Every condition: how often to draw."""
-    fields = swept(trials)
-    rows = []
-    shown, note = spread(draws(summarise(trials)))
-    for _, row in shown.iterrows():
-        numbers = [
-            f"{words.draws(row[name])} ({words.draws(row[f'{name}_low'])} to {words.draws(row[f'{name}_high'])})"
-            for name in ("draws_95", "draws_99")
-        ]
-        solved = Rate.of(int(row["solved"]), int(row["n"]))
-        rows.append([*cells(row, fields), f"{solved.n:,}", short(solved), *numbers])
-    return Table(
-        "How often to draw",
-        "Draws after which at least one success is 95 % or 99 % likely; in brackets what the 95 % Wilson interval of "
-        f"the success rate allows.{note}",
-        [*heads(fields), "n", "solved, %", "draws for 95 %", "draws for 99 %"],
-        rows,
-        len(fields),
-    )
-
-
-def widths_table(trials: pd.DataFrame) -> Table:
+def widths_table(found: Findings) -> Table:
     """How wide is wide enough, for each combination of the other fields."""
-    fields = others(trials, "hidden")
-    summary = summarise(trials)
-    found = {wanted: narrowest(summary, wanted) for wanted in WANTED}
-    first = found[WANTED[0]]
-    rows = []
+    fields = others(found.trials, "hidden")
+    widths = {wanted: narrowest(found.summary, wanted) for wanted in WANTED}
+    first = widths[WANTED[0]]
     places, note = spread(range(len(first)))
-    for i in places:
-        widths = [_width(table.iloc[i]) for table in found.values()]
-        rows.append([*cells(first.iloc[i], fields), *widths])
+    rows = [
+        [words.condition(first.iloc[i], fields), *(_width(table.iloc[i]) for table in widths.values())] for i in places
+    ]
     return Table(
         "How wide is wide enough",
         "The narrowest width of this study whose measured success rate reaches the wanted one; in brackets the "
-        f"narrowest whose 95 % Wilson interval lies wholly at or above it.{note}",
-        [*heads(fields), *(f"{100 * wanted:.0f} %" for wanted in WANTED)],
+        f"narrowest whose 95 % Wilson interval lies entirely at or above it, where that is another.{note}",
+        ["other settings", *(f"{100 * wanted:.0f} %" for wanted in WANTED)],
         rows,
-        len(fields),
     )
 
 
 def _width(row: pd.Series) -> str:
     reaches, surely = ("none" if pd.isna(row[name]) else str(row[name]) for name in ("reaches", "surely"))
-    return f"{reaches} ({surely})"
+    return reaches if reaches == surely else f"{reaches} ({surely})"
+
+
+def published_table(found: Sequence[Beside]) -> Table:
+    """Published figures beside ours, for the report."""
+    rows = []
+    for each in found:
+        name = ", ".join(filter(None, [each.setting, each.where]))
+        source = f"{each.source} ({each.quoted})" if each.quoted else each.source
+        theirs = f"\N{LEFT DOUBLE QUOTATION MARK}{each.says}\N{RIGHT DOUBLE QUOTATION MARK}"
+        if each.theirs is not None:
+            low, high = wilson(each.theirs * each.runs, each.runs)
+            theirs = f"{100 * each.theirs:.1f} ({words.interval(float(low), float(high))}), n{words.IS}{each.runs:,}"
+        ours = f"{short(each.solved)}, n{words.IS}{each.solved.n:,}"
+        if each.theirs is None:
+            ours += f"; stuck {short(each.stuck)}"
+        verdict = each.verdict
+        if verdict in (AGREE, DIFFER):
+            verdict += f": {words.points(each.difference)} pp, {100 * each.allowed:.1f} allowed"
+        rows.append([source, f"{name}. {each.note}".rstrip(". ") if each.note else name, theirs, ours, verdict])
+    return Table(
+        "Published figures beside ours",
+        "Percent solved, with 95 % Wilson intervals and the number of runs; ours over the runs of all conditions that "
+        "repeat the setting. The two agree if they differ by at most "
+        "3\N{MIDDLE DOT}\N{SQUARE ROOT}(p(1 \N{MINUS SIGN} p)(1/n\N{SUBSCRIPT ONE} + 1/n\N{SUBSCRIPT TWO})), p being "
+        "the share of both together. What a source says only in words is shown and not judged.",
+        ["source", "setting", "theirs", "ours", "agreement"],
+        rows,
+        prose=True,
+    )
 
 
 COMPARED = (
-    "Paired by seed. Discordant pairs, the difference in the share solved (second minus first) with Newcombe's 95 % "
-    "interval, the exact McNemar p, and Holm's adjustment over the whole table."
+    "Paired by seed: the difference in the share solved (second minus first) with Newcombe's 95 % interval, seeds "
+    "solved by one of the two alone, the exact McNemar p, and Holm's adjustment over the whole table."
 )
 
 MOST_ROWS = 60
 
 MOST_CONDITIONS = 200
-"""Rows of a table that has a row a condition."""
+"""Rows of a table that has one per condition."""
 
 
 def spread(rows: Any) -> tuple[Any, str]:

@@ -8,13 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.data.conditions import nearest, unusual, with_values
-from analysis.data.reading import DEFAULT_TABLE, FIELDS, STUCK, is_xor, swept
+from analysis.data.conditions import unusual, with_values
+from analysis.data.reading import DEFAULT_TABLE, FIELDS, is_xor
 from analysis.data.tallies import counts_of, quantile, size
-from analysis.findings.planner import draws
-from analysis.findings.rest_points import is_certified, resting
+from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
-from analysis.findings.summary import stuck_total, summarise
+from analysis.findings.summary import stuck_total
 from analysis.text import words
 from analysis.text.commands import diagnosing
 
@@ -34,108 +33,98 @@ class Advice:
     command: str = ""
 
 
-def advice(
-    trials: pd.DataFrame, epochs: pd.DataFrame | None = None, manifest: Mapping[str, Any] | None = None
-) -> list[Advice]:
-    """What to do with a run that is stuck, in order; numbers are those of the condition nearest to the article's.
-
-    `manifest` tells how the user named tasks and weights of their own.
-    """
-    row = nearest(trials)
-    commands = _commands(row, trials[(trials["condition"] == row["condition"]).to_numpy(bool)], manifest or {})
+def advice(found: Findings) -> list[Advice]:
+    """What to do with a run that is stuck, in order; numbers are those of the condition nearest to the article's."""
+    trials, at = found.trials, found.nearest
+    commands = _commands(at, trials[(trials["condition"] == at["condition"]).to_numpy(bool)], found.manifest)
     if trials["rescue"].notna().all():
         return commands  # what becomes of rescued runs is no advice to others
-    summary = summarise(trials, epochs)
-    at = summary.iloc[(summary["condition"] == row["condition"]).argmax()]
-    fields = list(dict.fromkeys(["hidden", "init", "lr", *swept(trials)]))
-    told = trials if epochs is None else epochs
-    found = [
-        _bad_luck(at, words.condition(row, fields), is_xor(trials) and _is_piecewise_linear(row)),
-        _waiting(trials, told, row) if int(stuck_total(summary)[at.name]) else None,
-        _again(trials, row),
+    fields = list(dict.fromkeys(["hidden", "init", "lr", *found.fields]))
+    stuck = Rate.of(int(stuck_total(at.to_frame().T).iloc[0]), int(at["n"]))
+    given = [
+        _bad_luck(stuck, words.condition(at, fields), is_xor(trials) and _is_piecewise_linear(at)),
+        _waiting(found) if stuck.count else None,
+        _again(found),
+        _better(found.summary, at),
     ]
-    better = _better(summary, at)
-    return [each for each in (*found, better, *commands) if each]
+    return [*(each for each in given if each), *commands]
 
 
-def _bad_luck(at: pd.Series, name: str, xor: bool) -> Advice | None:
-    stuck = Rate.of(int(at[[*STUCK]].sum()), int(at["n"]))
+def _bad_luck(stuck: Rate, name: str, xor: bool) -> Advice | None:
     if not stuck.count:
         return None
     levels = (
-        " On XOR such runs rest at a loss of 0.25, 0.33 or 0.5 if the loss is half the sum of squared errors; under "
-        "the mean squared error at 0.125, 0.167 or 0.25."
+        " On XOR such runs rest at a loss of 0.25, 0.33 or 0.5 if the loss is half the sum of squared errors, or at "
+        "0.125, 0.167 or 0.25 if it is the mean squared error."
         if xor
         else ""
     )
     return Advice(
-        "It need not be a bug.",
-        f"With {name}, a program without any bug gets stuck in {words.rate(stuck)} of the runs.{levels}",
+        "It may not be a bug.", f"With {name}, correct code gets stuck in {words.rate(stuck)} of the runs.{levels}"
     )
 
 
-def _waiting(trials: pd.DataFrame, epochs: pd.DataFrame, row: pd.Series) -> Advice | None:
-    told = with_values(epochs, row, FIELDS)
+def _waiting(found: Findings) -> Advice | None:
+    told = with_values(found.epochs, found.nearest, FIELDS)
     solved = told[told["solved_epoch"].notna().to_numpy(bool)].sort_values("solved_epoch")
     if not len(solved):
         return None
-    values = solved["solved_epoch"].to_numpy(int)
-    certified = {each.name: each for each in resting(trials)} if is_certified(trials) else {}
-    here = certified.get(row["condition"])
-    minima = f" Of the stuck runs {words.rate(here.kinds['minimum'])} are at a true minimum." if here else ""
+    times = solved["solved_epoch"].to_numpy(int)
+    half = quantile(times, counts_of(solved), 0.5)
     return Advice(
         "Do not wait.",
-        f"Of the {size(solved):,} runs that were solved, half were so by epoch "
-        f"{quantile(values, counts_of(solved), 0.5):,.0f} and the last at {values[-1]:,}; a run at rest has no "
-        f"gradient left to move it.{minima}",
+        f"Of the {size(solved):,} runs that were solved, half needed at most {half:,.0f} epochs and the slowest "
+        f"{times[-1]:,}.",
     )
 
 
-def _again(trials: pd.DataFrame, row: pd.Series) -> Advice:
-    table = draws(summarise(trials))
-    at = table.iloc[(table["condition"] == row["condition"]).argmax()]
-    number = words.draws(at["draws_99"])
+def _again(found: Findings) -> Advice:
+    at = found.draws.loc[(found.draws["condition"] == found.nearest["condition"]).idxmax()]
+    number, few, most = (words.draws(at[name]) for name in ("draws_99", "draws_99_low", "draws_99_high"))
     if number == "never":
-        return Advice("Drawing again is of no use here.", f"None of {at['n']:,} runs of this condition was solved.")
-    few, most = words.draws(at["draws_99_low"]), words.draws(at["draws_99_high"])
+        return Advice("Another seed is unlikely to help.", f"None of {at['n']:,} runs of this condition was solved.")
+    once = number == "1"
     return Advice(
-        "Draw again, with another seed.",
-        f"After {number} draws ({few} to {most} by the interval of the success rate, n{words.IS}{at['n']:,}) at least "
-        "one success is 99 % likely.",
+        "Try again with another seed.",
+        f"With {words.with_ends(number, few, most)} {'draw' if once else 'draws'} at least one success is 99 % likely.",
     )
 
 
 def _better(summary: pd.DataFrame, at: pd.Series) -> Advice | None:
-    """The condition of the same question that is solved most often, if it is so beyond doubt."""
+    """The condition of the same question that is solved most often, if it clearly is."""
     same = with_values(summary, at, ("task", "output", "loss", "success"))
     same = same[((same["epochs"] > 0) & (same["solved_low"] > at["solved_high"])).to_numpy(bool)]
     if not len(same):
         return None
-    best = same.iloc[same["solved_rate"].argmax()]
+    best = same.loc[same["solved_rate"].idxmax()]
     fields = unusual(best, {name: at[name] for name in FIELDS})
     rates = [words.rate(Rate.of(int(each["solved"]), int(each["n"]))) for each in (best, at)]
     return Advice(
-        f"Or change the setting: {words.condition(best, fields)}.",
-        f"It is the one of this study that is solved most often: {rates[0]} against {rates[1]}.",
+        f"Or change the setting to {words.condition(best, fields)}.",
+        f"Of the settings in this study it succeeds most often: {rates[0]}, compared with {rates[1]}.",
     )
 
 
 def _commands(row: pd.Series, runs: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Advice]:
     """What experiments.diagnose says of a network like those of a condition, whose runs are given."""
-    own = " The task's file is named as in the folder in which the study was run." if ".csv" in row["task"] else ""
+    own = (
+        " The path of the task's file is relative to the folder in which the study was run."
+        if ".csv" in row["task"]
+        else ""
+    )
     look = Advice(
-        "Have your network looked at.",
-        f"Save its weights by numpy.savez as W1 (inputs, hidden), b1 (hidden,), W2 (hidden, 1) and b2 (1,).{own}",
+        "Have your network diagnosed.",
+        f"Save its weights with numpy.savez as W1 (inputs, hidden), b1 (hidden,), W2 (hidden, 1) and b2 (1,).{own}",
         diagnosing("FILE.npz", row, manifest, "hidden"),
     )
     n_rows = str(runs["task_table"].iloc[0]).count("|") + 1
     if not _is_piecewise_linear(row) or n_rows > MOST_ROWS:
         return [look]  # the levels of such networks are not known
     loss = LEVEL_OF_XOR.get(row["loss"]) if str(runs["task_table"].iloc[0]) == DEFAULT_TABLE else None
-    why = "It says which trap has that loss." if loss else "It says which trap has that loss, X."
+    why = "It tells which trap has that loss." if loss else "It tells which trap has the loss X."
     return [
         look,
-        Advice("Or have only its final loss looked up.", why, diagnosing(f"loss={loss or 'X'}", row, manifest)),
+        Advice("Or look up its final loss.", why, diagnosing(f"loss={loss or 'X'}", row, manifest)),
     ]
 
 

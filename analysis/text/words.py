@@ -76,7 +76,7 @@ def value(value: Any, name: str = "") -> str:
     if str(value) in ("True", "False"):
         return str(value).lower()
     if isinstance(value, float):
-        return f"{value:g}".replace("-", MINUS)
+        return (f"{value:.3g}" if name in ("lr", "scale") else f"{value:g}").replace("-", MINUS)
     return PLAIN.get(value, value) if isinstance(value, str) else f"{value:,}"
 
 
@@ -107,6 +107,8 @@ def field(name: str, what: Any) -> str:
         return "full batch" if text == "all" else f"batches of {text}"
     if name == "success":
         return f"solved: {text}"
+    if name == "rescue":
+        return "left alone" if text == "none" else text
     if name in ("lr", "scale", "slope", "momentum", "loss", "dtype"):
         return f"{name}\N{NO-BREAK SPACE}{text}"
     return f"{SYMBOLS.get(name, name)}{IS}{text}"
@@ -137,3 +139,24 @@ CAUSE_WORDS = {
     "unclear": "unclear",
 }
 """Causes of failure as readers see them."""
+
+RESCUE_WORDS = {
+    "nothing": "more training alone",
+    "redraw_dead": "fresh weights for dead units",
+    "redraw_alive": "fresh weights for as many live units",
+    "redraw_all": "a new draw of all weights",
+    "leaky": "a leaky slope",
+    "nudge_bias": "a nudge to the biases of dead units",
+}
+"""What is done to stuck runs, as readers see it."""
+
+
+def rescue(name: str) -> str:
+    """An intervention in words: 'a leaky slope 0.05'."""
+    first, _, setting = name.partition(" ")
+    return f"{RESCUE_WORDS.get(first, first)} {setting}".strip()
+
+
+def with_ends(value: str, low: str, high: str) -> str:
+    """'5 (4 to 6)', or '5' where all three are the same."""
+    return value if value == low == high else f"{value} ({low} to {high})"

@@ -15,7 +15,7 @@ from experiments.study.fields import condition_of, make_condition, read_field, r
 from experiments.study.schema import TRAINED
 from experiments.study.weight_files import check_writable, load_weights, make_folder, save_weights
 from nnxor import engines
-from nnxor.arithmetic import arrays as arithmetic
+from nnxor.arithmetic import networks as arithmetic
 from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
 from nnxor.engines.reference import alive, loss_and_backward, network, train_one

@@ -2,128 +2,144 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor.arithmetic import arrays as arithmetic
+from nnxor.arithmetic.epoch import Row, Rules, trained_rows
+from nnxor.arithmetic.networks import Look, Networks, any_active
 from nnxor.condition import Condition
-from nnxor.engines.cycles import Numbers, Search, Table, at_once, looked_for, to_table, to_weights
-from nnxor.engines.trace import Trace, Trained
-from nnxor.network.draws import Weights
+from nnxor.engines.cycles import Numbers, Search, Table, at_once, first_state, to_table, to_weights
+from nnxor.engines.trace import Trace, Trained, joined
+from nnxor.network.draws import PARAMETERS, Weights
 from nnxor.network.losses import LOSSES
-from nnxor.network.minibatches import batch_of, steps_of, streams
+from nnxor.network.minibatches import order_of, steps_of, streams
 from nnxor.network.optimizers import OPTIMIZERS
 from nnxor.protocol import TAIL_PARTS, tail_part
-
-Array = NDArray[np.floating]
 
 
 def train(condition: Condition, start: Weights, seeds: NDArray[np.integer] | range | None = None) -> Trained:
     """Train every network of `start`; `seeds` shuffle its mini-batches, if there are any. Every epoch is run."""
-    if not looked_for(condition):
-        return _train(condition, start, seeds)
-    parts = [_train(condition, start.take(part), None) for part in at_once(condition, start.n_networks, 64)]
-    if len(parts) == 1:
-        return parts[0]
-    weights, traces = (
-        [np.concatenate(arrays, axis=-1) for arrays in zip(*kind, strict=True)]
-        for kind in ([part.weights.arrays() for part in parts], [part.trace.arrays() for part in parts])
-    )
-    return Trained(Weights(*weights), Trace(*traces))
+    state, stream = first_state(condition, start), streams(condition, seeds, start.n_networks)
+    parts = at_once(condition, state, 64)
+    return joined([_train(condition, state[:, part], stream[part]) for part in parts])
 
 
-def _train(condition: Condition, start: Weights, seeds: NDArray[np.integer] | range | None) -> Trained:
-    stream = streams(condition, seeds, start.n_networks)
-    if condition.batch_size is not None:
-        condition = replace(condition, task=condition.task.examples)
-    weights = start.astype(condition.numpy_dtype)
-    trace = Trace.empty(weights.n_networks)
-    search = Search(weights, condition.epochs) if looked_for(condition) else None
-    lr, lr_bias = arithmetic.steps(condition)
-    move = Moves(condition)
-    part = tail_part(condition.epochs)
-    tail_start = condition.epochs - TAIL_PARTS * part
-    batches = steps_of(condition.task.n_examples, condition.batch_size)
+def _train(condition: Condition, state: Table, stream: NDArray[np.uint64]) -> Trained:
     with np.errstate(all="ignore"):
-        z = arithmetic.preactivations(condition, weights)
-        alive_at_start = arithmetic.any_active(condition, z)
-        was_dead, revived = ~alive_at_start, np.zeros_like(alive_at_start)
+        training = Training(condition, state, stream)
+        watch = _Watch(condition, training.look)
+        search = Search(condition, training.table()) if condition.repeats else None
         for epoch in range(condition.epochs):
             if search:
-                search.look(epoch, weights)
-            for step in range(len(batches)):
-                a = arithmetic.activations(condition, z)
-                s = arithmetic.scores(weights, a)
-                y = arithmetic.predictions(condition, s)
-                error, weighted = arithmetic.errors(condition, y)
-                if step == 0:
-                    loss = arithmetic.loss(condition, s, y)
-                    trace.last_unsolved[~arithmetic.solved(condition, s, error, loss)] = epoch
-                    if epoch >= tail_start:
-                        trace.tail[(epoch - tail_start) // part] += loss
-                if condition.batch_size is not None:
-                    if step == 0:
-                        drawn = batch_of(stream, epoch, condition.task.n_examples, condition.batch_size)
-                    weighted = _of_batch(condition, error, drawn == step, batches[step])
-                of_score = [arithmetic.through_output(condition, *row) for row in zip(s, y, weighted, strict=True)]
-                gradient = arithmetic.gradients(condition, weights, z, a, of_score)
-                move.step(weights.arrays(), gradient.arrays(), (lr, lr_bias, lr, lr_bias))
-                z = arithmetic.preactivations(condition, weights)
-            alive = arithmetic.any_active(condition, z)
-            died = (alive_at_start & ~alive).any(axis=0)
-            trace.first_death[died & (trace.first_death < 0)] = epoch + 1
-            revived |= alive & was_dead
-            was_dead |= ~alive
-    trace.revived[:] = revived.sum(axis=0)
-    if search:
-        trace.period[:] = search.period
-        trace.settled_epoch[:] = search.settled_epochs(lambda table, steps: advance(condition, table, steps))
-    return Trained(weights, trace)
+                search.look(epoch, training.table())
+            watch.at_start(epoch, training.look)
+            training.epoch(epoch)
+            watch.at_end(epoch, training.look)
+        if search:
+            watch.trace.period[:] = search.period
+            watch.trace.settled_epoch[:] = search.settled_epochs(lambda table, steps: advance(condition, table, steps))
+        return Trained(training.weights, watch.trace)
+
+
+class _Watch:
+    """Notes what happens on the way."""
+
+    def __init__(self, condition: Condition, look: Look) -> None:
+        self.condition, self.trace = condition, Trace.empty(len(look.loss))
+        self.part = tail_part(condition.epochs)
+        self.tail_start = condition.epochs - TAIL_PARTS * self.part
+        self.alive_at_start = any_active(condition, look.z)
+        self.was_dead, self.revived = ~self.alive_at_start, np.zeros_like(self.alive_at_start)
+
+    def at_start(self, epoch: int, look: Look) -> None:
+        """Note the loss of an epoch and whether it is solved."""
+        self.trace.last_unsolved[~look.solved] = epoch
+        if epoch >= self.tail_start:
+            self.trace.tail[(epoch - self.tail_start) // self.part] += look.loss
+
+    def at_end(self, epoch: int, look: Look) -> None:
+        """Note which units have died and which have come back."""
+        alive = any_active(self.condition, look.z)
+        died = (self.alive_at_start & ~alive).any(axis=0)
+        self.trace.first_death[died & (self.trace.first_death < 0)] = epoch + 1
+        self.revived |= alive & self.was_dead
+        self.was_dead |= ~alive
+        self.trace.revived[:] = self.revived.sum(axis=0)
+
+
+class Training:
+    """Networks on their way, with what their optimizer remembers; `look` is at the present weights."""
+
+    def __init__(self, condition: Condition, table: Table, stream: NDArray[np.uint64]) -> None:
+        """From a table of all parameters, and what is remembered of them below."""
+        self.condition, self._stream = condition, stream
+        n_memories = OPTIMIZERS[condition.optimizer].memory
+        tables = [to_weights(part, condition.task.n_inputs) for part in np.split(table, 1 + n_memories)]
+        self.weights, self._networks, self._moves = (
+            tables[0],
+            Networks(condition, trained_rows(condition)),
+            Moves(condition, tables[1:]),
+        )
+        self.look = self._networks.look(self.weights)
+
+    def table(self) -> Table:
+        """All parameters and what is remembered of them, a column each."""
+        return np.concatenate([to_table(weights) for weights in (self.weights, *self._moves.memories)])
+
+    def epoch(self, epoch: int) -> None:
+        """Train for one epoch."""
+        for rows in self._batches(epoch):
+            look = self._networks.look(self.weights, rows)
+            self.weights = self._moves.step(self.weights, self._networks.gradients(self.weights, look, rows))
+        self.look = self._networks.look(self.weights)
+
+    def _batches(self, epoch: int) -> Iterator[list[Row]]:
+        """The rows of each step; of a mini-batch every network's own, in the order in which they were drawn."""
+        condition, dtype = self.condition, self.condition.numpy_dtype
+        if condition.batch_size is None:
+            yield self._networks.rows
+            return
+        examples = condition.task.examples
+        order = order_of(condition, self._stream, epoch)
+        inputs, targets = examples.x(dtype)[order], examples.t(dtype)[order]
+        first = 0
+        for size in steps_of(examples.n_rows, condition.batch_size):
+            weight = dtype.type(LOSSES[condition.loss].weight(size))
+            yield [Row(tuple(inputs[n].T), targets[n], weight) for n in range(first, first + size)]
+            first += size
 
 
 class Moves:
-    """An optimizer at work on a list of parameters, which it changes in place."""
+    """An optimizer at work on the parameters of networks, with what it remembers of them."""
 
-    def __init__(self, condition: Condition) -> None:
-        self._entry, self._number = OPTIMIZERS[condition.optimizer], condition.numpy_dtype.type
-        self._k, self._lr = self._entry.k(condition, self._number), condition.lr
-        self._betas = [getattr(condition, name) for name in self._entry.powers]
-        self._powers = [1.0 for _ in self._betas]
-        self._memory: list[tuple[Array, ...]] = []
+    def __init__(self, condition: Condition, memories: list[Weights]) -> None:
+        self._rules, self._condition, self.memories = Rules(condition), condition, memories
+        self._powers = [1.0 for _ in self._rules.optimizer.powers]
 
-    def step(self, parameters: Sequence[Array], gradients: Sequence[Array], rates: Sequence[np.floating]) -> None:
-        """Move each parameter by its gradient, at its learning rate."""
-        self._memory = self._memory or [
-            tuple(np.full_like(p, value) for value in self._entry.start(self._lr)) for p in parameters
-        ]
-        self._powers = [power * beta for power, beta in zip(self._powers, self._betas, strict=True)]
-        left = tuple(self._number(1 - power) for power in self._powers)
-        for i, (p, g, rate) in enumerate(zip(parameters, gradients, rates, strict=True)):
-            p[...], self._memory[i] = self._entry.step(p, g, self._memory[i], rate, self._k, left)
-
-
-def _of_batch(condition: Condition, error: list[Array], members: NDArray[np.bool_], size: int) -> list[Array]:
-    """Weighted errors of a mini-batch: those of other rows are 0."""
-    number = condition.numpy_dtype.type
-    c = number(LOSSES[condition.loss].weight(size))
-    return [np.where(inside, c * row, number(0)) for row, inside in zip(error, members, strict=True)]
+    def step(self, weights: Weights, gradient: Weights) -> Weights:
+        """The weights after one step."""
+        rules, condition = self._rules, self._condition
+        betas = [getattr(condition, name) for name in rules.optimizer.powers]
+        self._powers = [power * beta for power, beta in zip(self._powers, betas, strict=True)]
+        left = tuple(condition.numpy_dtype.type(1.0 - power) for power in self._powers)
+        moved = []
+        for name in PARAMETERS:
+            p, *memory = (getattr(part, name) for part in (weights, *self.memories))
+            moves = name not in condition.frozen
+            moved.append(rules.step(p, getattr(gradient, name), tuple(memory), left) if moves else [p, *memory])
+        after, *self.memories = (Weights(*parts) for parts in zip(*moved, strict=True))
+        return after
 
 
 def advance(condition: Condition, table: Table, steps: Numbers) -> Table:
-    """The states (columns of all parameters) that many epochs of plain gradient descent later."""
+    """The states that many epochs later, under full-batch training by an optimizer that needs no clock."""
     table = table.copy()
-    lr, lr_bias = arithmetic.steps(condition)
     with np.errstate(all="ignore"):
         for epoch in range(int(np.max(steps, initial=0))):
             running = np.flatnonzero(steps > epoch)
-            weights = to_weights(table[:, running], condition.task.n_inputs)
-            z = arithmetic.preactivations(condition, weights)
-            a = arithmetic.activations(condition, z)
-            _, weighted = arithmetic.errors(condition, arithmetic.scores(weights, a))
-            gradient = arithmetic.gradients(condition, weights, z, a, weighted)
-            Moves(condition).step(weights.arrays(), gradient.arrays(), (lr, lr_bias, lr, lr_bias))
-            table[:, running] = to_table(weights)
+            training = Training(condition, table[:, running], np.empty(0, np.uint64))
+            training.epoch(epoch)
+            table[:, running] = training.table()
     return table

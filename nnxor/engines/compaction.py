@@ -3,8 +3,8 @@
 Under plain gradient descent with ReLU a unit that is dead (no pre-activation above 0) stays as it is for ever, and
 its part in every sum is 0. Leaving it out changes no bit: the others keep their order, and no sum of theirs is −0.
 
-A table is one of `nnxor.engines.cycles`, for two inputs: (4H + 1, R). `units` (H, R) says which unit of the training
-stands at each place of its column.
+A table is one of `nnxor.engines.cycles`, without any memory: ((D + 2)·H + 1, R). `units` (H, R) says which unit of the
+training stands at each place of its column.
 """
 
 from __future__ import annotations
@@ -16,27 +16,23 @@ from nnxor.engines.cycles import History, Numbers, Table
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def live_first(table, units, columns):
+def live_first(table, units, alive, columns):
     """The chosen columns with their live units first: the table, its units, and how many live each has."""
-    hidden, n = len(units), len(columns)
-    packed, packed_units = np.empty((len(table), n), table.dtype), np.empty((hidden, n), units.dtype)
+    hidden, n, n_parameters = len(units), len(columns), len(table)
+    packed, packed_units = np.empty((n_parameters, n), table.dtype), np.empty((hidden, n), units.dtype)
     place, n_live = np.zeros(n, np.int64), np.zeros(n, np.int64)
     for wanted in (True, False):
         for h in range(hidden):
             for j in range(n):
                 r = columns[j]
-                p0 = table[2 * hidden + h, r]
-                p1 = p0 + table[hidden + h, r]
-                p2 = p0 + table[h, r]
-                p3 = p2 + table[hidden + h, r]
-                if ((p0 > 0) | (p1 > 0) | (p2 > 0) | (p3 > 0)) == wanted:
-                    for first in range(0, 4 * hidden, hidden):
+                if (alive[h, r] != 0) == wanted:
+                    for first in range(0, n_parameters - 1, hidden):
                         packed[first + place[j], j] = table[first + h, r]
                     packed_units[place[j], j] = units[h, r]
                     place[j] += 1
                     n_live[j] += wanted
     for j in range(n):
-        packed[4 * hidden, j] = table[4 * hidden, columns[j]]
+        packed[n_parameters - 1, j] = table[n_parameters - 1, columns[j]]
     return packed, packed_units, n_live
 
 
@@ -44,26 +40,27 @@ def live_first(table, units, columns):
 def in_order(tables, units, number, columns):
     """A table whose column j is column columns[j] of tables[number[j]], with its units in the training's order.
 
-    tables (N, 4H + 1, R), units (N, H, R).
+    tables (N, P, R), units (N, H, R).
     """
-    hidden = units.shape[1]
-    table = np.empty((tables.shape[1], len(columns)), tables.dtype)
+    hidden, n_parameters = units.shape[1], tables.shape[1]
+    table = np.empty((n_parameters, len(columns)), tables.dtype)
     for h in range(hidden):
         for j in range(len(columns)):
-            for first in range(0, 4 * hidden, hidden):
+            for first in range(0, n_parameters - 1, hidden):
                 there = first + units[number[j], h, columns[j]]
                 table[there, j] = tables[number[j], first + h, columns[j]]
     for j in range(len(columns)):
-        table[4 * hidden, j] = tables[number[j], 4 * hidden, columns[j]]
+        table[n_parameters - 1, j] = tables[number[j], n_parameters - 1, columns[j]]
     return table
 
 
 class PackedHistory(History):
     """States whose units are in any order; they come back in that of the training."""
 
-    def __init__(self, epochs: int, start: Table, units: Numbers) -> None:
-        """Room for the states of a training of that many epochs, from table and units that it starts with."""
-        super().__init__(epochs, start)
+    def __init__(self, checkpoints: Numbers, start: Table, units: Numbers, packed: bool = True) -> None:
+        """Room for the states at the checkpoints, from table and units that the trainings start with."""
+        super().__init__(checkpoints, start)
+        self._packed = packed
         self._units = np.empty((len(self.checkpoints) - 1, *units.shape), units.dtype)
 
     def keep_packed(self, states: Table, trainings: Numbers, units: Numbers) -> None:
@@ -73,6 +70,8 @@ class PackedHistory(History):
 
     def at(self, number: Numbers, trainings: Numbers) -> Table:
         """The states of trainings, each at a checkpoint of its own (the number of it)."""
+        if not self._packed:
+            return super().at(number, trainings)
         columns = self._column[number, trainings].astype(np.int64)  # other integers would be compiled for again
         states: Table = in_order(self._states, self._units, number.astype(np.int64), columns)
         return states

@@ -1,4 +1,4 @@
-"""The numba engine: blocks of trainings, compiled once a machine, outside the GIL."""
+"""The numba engine: blocks of trainings, by kernels that are compiled once a machine and run outside the GIL."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnxor.condition import Condition
-from nnxor.engines import general
-from nnxor.engines.cycles import looked_for as fits_square
-from nnxor.engines.jumps import train_square
-from nnxor.engines.square import LANES
+from nnxor.engines.cycles import first_state, to_weights
+from nnxor.engines.jumps import train_blocks
+from nnxor.engines.kernel_text import KernelText
+from nnxor.engines.skeleton import LANES
 from nnxor.engines.trace import Trace, Trained
 from nnxor.network.draws import Weights
 from nnxor.network.minibatches import streams
@@ -25,30 +25,20 @@ def train(
 ) -> Trained:
     """Train every network of `start`; `seeds` shuffle its mini-batches, if there are any.
 
-    Where the fast kernel trains, what cannot matter is left out: a training whose parameters repeat, or which has
-    diverged, is not run to its end (`jump`), and units that are dead for ever are not computed (`drop`). With both off
-    every unit goes through every epoch and no repeats are looked for; else the same comes out, bit for bit. Only a
-    network that diverges may end with other parameters; it counts as diverged either way.
+    What cannot matter is left out: a training that repeats, or which has diverged, is not run to its end (`jump`), and
+    units that are dead for ever are not computed (`drop`). With both off every unit goes through every epoch and no
+    repeats are looked for; else the same comes out, bit for bit. Only a network that diverges may end with other
+    parameters; it counts as diverged either way.
     """
     n = start.n_networks
     padding = -n % LANES
-    stream = np.pad(streams(condition, seeds, n), (0, padding))
-    weights = Weights(
-        *(
-            np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, padding)])
-            for array in start.astype(condition.numpy_dtype).arrays()
-        )
-    )
-    trace = Trace.empty(n + padding)
-    if fits_square(condition):
-        weights = train_square(condition, weights, trace, jump, drop)
-    else:
-        general.kernel(*weights.arrays(), stream, general.settings(condition), *trace.of_every_kernel())
+    table = np.pad(first_state(condition, start), [(0, 0), (0, padding)])
+    stream, trace = np.pad(streams(condition, seeds, n), (0, padding)), Trace.empty(n + padding)
+    final = train_blocks(condition, table, stream, trace, jump, drop)
+    weights = to_weights(final[: condition.n_parameters], condition.task.n_inputs)
     return Trained(weights.take(slice(0, n)), trace.take(slice(0, n)))
 
 
-def variant(condition: Condition) -> tuple[object, ...]:
+def variant(condition: Condition) -> str:
     """What is compiled for a condition: equal for those that one compilation serves."""
-    if fits_square(condition):
-        return ("square", condition.activation, condition.relu_at_zero, condition.dtype)
-    return ("general", condition.dtype)
+    return KernelText(condition).text()

@@ -1,24 +1,24 @@
-"""Exact repeats: when a training has come back to parameters that it has had before.
+"""Exact repeats: when a training has come back to a state that it has had before.
 
-Plain gradient descent over all rows is a deterministic map of finitely many floating-point states.
-Once all parameters equal those of an earlier epoch, bit for bit, the training is periodic for ever.
-In terms of the parameters s_e at the start of epoch e (s_E, those after the last update):
+Training over all rows by an optimizer that needs no clock is a deterministic map of finitely many floating-point
+states. A state is all parameters, and what the optimizer remembers of them. Once it equals that of an earlier epoch,
+the training is periodic for ever. In terms of the states s_e at the start of epoch e (s_E, that after the last update):
 
 - period: the smallest p > 0 for which some s_{e+p} equals s_e;
-- settled epoch: the smallest such e. From there on the parameters repeat with that period.
+- settled epoch: the smallest such e. From there on the states repeat with that period.
 
 Repeats are looked for as in Brent's cycle search ("An improved Monte Carlo factorization
-algorithm", BIT 20, 1980): the parameters of a checkpoint c are kept, and those of the `watched(c)`
+algorithm", BIT 20, 1980): the state at a checkpoint c is kept, and those of the `watched(c)`
 epochs after it are compared with them. The checkpoints are fixed epochs, `stretch(c)` apart, so
 that what is found depends on the training alone: a training of E epochs counts as settled if, for
 some checkpoint c, its settled epoch is at most c and its period p below watched(c), and
 c + p < E. Both numbers are then exact; otherwise they are unknown, which does not say that the
 training never repeats.
 
-Equal means equal bits, and NaN equals nothing, so that a training that ends in NaN does not count as
-settled. No parameter is ever −0: engines start with 0 for it, and no difference of others is −0.
+NaN equals nothing, so that a training that ends in NaN does not count as settled. No parameter is ever −0: engines
+start with 0 for it, and no difference of others is −0. (A memory may be; it then acts like 0.)
 
-Here a state is a column of a table of all parameters, (P, R): the rows of W1, then b1, W2 and b2.
+Here a state is a column of a table, (P, R): the rows of W1, then b1, W2 and b2, then the memories in this order.
 Both numbers come from few states: being on the cycle is for good, and so is the death of a ReLU
 unit, so the first epoch of either is found by halving the stretch between two checkpoints.
 """
@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 
 from nnxor.condition import Condition
 from nnxor.network.draws import Weights
+from nnxor.network.optimizers import OPTIMIZERS
 
 Table = NDArray[np.floating]
 Numbers = NDArray[np.integer]
@@ -60,39 +61,32 @@ def watched(checkpoint: int) -> int:
     return stretch(checkpoint) if checkpoint < 1024 else stretch(checkpoint) // 8
 
 
-def schedule(epochs: int) -> Numbers:
-    """All checkpoints of a training, and its end."""
+def schedule(condition: Condition) -> Numbers:
+    """All checkpoints of a training, and its end: only those two where no repeats can be looked for."""
     checkpoint, found = 0, []
-    while checkpoint < epochs:
+    while checkpoint < condition.epochs:
         found.append(checkpoint)
-        checkpoint += stretch(checkpoint)
-    return np.array([*found, epochs])
+        checkpoint += stretch(checkpoint) if condition.repeats else condition.epochs
+    return np.array([*found, condition.epochs])
 
 
-def looked_for(condition: Condition) -> bool:
-    """Whether repeats are looked for: inputs 00, 01, 10, 11, with nothing but kinks and squares, all rows at once.
-
-    The next parameters then depend on the parameters alone (not on an optimizer's memory or a shuffle), and every fast
-    engine gives the same bits. It is also what the fast kernel can train.
-    """
-    return (
-        condition.task.is_square
-        and condition.task.multiplicities is None
-        and not condition.smooth
-        and condition.output == "identity"
-        and condition.loss != "bce"
-        and condition.optimizer == "gd"
-        and condition.batch_size is None
-        and condition.success.rule == "loss"
-    )
-
-
-def at_once(condition: Condition, n_networks: int, multiple: int) -> list[slice]:
+def at_once(condition: Condition, states: Table, multiple: int) -> list[slice]:
     """Parts of so many trainings, a multiple of `multiple` each, that their states at the checkpoints have room."""
-    n_parameters = (condition.task.n_inputs + 2) * condition.hidden + 1
-    of_one = max(len(schedule(condition.epochs)), 1) * n_parameters * condition.numpy_dtype.itemsize
+    of_one = len(schedule(condition)) * len(states) * states.itemsize
     size = max(ROOM // of_one // multiple, 1) * multiple
-    return [slice(first, first + size) for first in range(0, max(n_networks, 1), size)]
+    return [slice(first, first + size) for first in range(0, max(states.shape[1], 1), size)]
+
+
+def first_state(condition: Condition, start: Weights) -> Table:
+    """All parameters of each network and what is remembered of them before the first step, as one column."""
+    weights = start.astype(condition.numpy_dtype)
+    return np.concatenate([to_table(part) for part in (weights, *memories(condition, weights))])
+
+
+def memories(condition: Condition, weights: Weights) -> list[Weights]:
+    """What an optimizer remembers of parameters before its first step."""
+    values = OPTIMIZERS[condition.optimizer].start(condition.lr)
+    return [Weights(*(np.full_like(part, value) for part in weights.arrays())) for value in values]
 
 
 def to_table(weights: Weights) -> Table:
@@ -108,16 +102,16 @@ def to_weights(table: Table, n_inputs: int) -> Weights:
 
 
 def same(one: Table, other: Table) -> NDArray[np.bool_]:
-    """Whether all parameters of a column are the same bits, and none is NaN; shape (R,)."""
-    return np.asarray(((one == other) & (np.signbit(one) == np.signbit(other))).all(axis=0))
+    """Whether all numbers of a column are the same, and none is NaN; shape (R,)."""
+    return np.asarray((one == other).all(axis=0))
 
 
 class History:
     """States of trainings at the checkpoints, as far as they were run."""
 
-    def __init__(self, epochs: int, start: Table) -> None:
-        """Room for the states of a training of that many epochs, from the table it starts with."""
-        self.checkpoints = schedule(epochs)
+    def __init__(self, checkpoints: Numbers, start: Table) -> None:
+        """Room for the states at the checkpoints (the last is the end), from the table of the start."""
+        self.checkpoints = checkpoints
         n_checkpoints, n = len(self.checkpoints) - 1, start.shape[1]
         self._states = np.empty((n_checkpoints, *start.shape), start.dtype)
         self._column = np.zeros((n_checkpoints, n), np.int32)
@@ -217,26 +211,24 @@ def first_time(
 class Search:
     """The search for repeats of R trainings, epoch by epoch: for engines that go through them one by one."""
 
-    def __init__(self, weights: Weights, epochs: int) -> None:
+    def __init__(self, condition: Condition, state: Table) -> None:
         """Ready for `look` at epoch 0."""
-        n = weights.n_networks
-        self._kept = to_table(weights)
-        self.history = History(epochs, self._kept)
+        n = state.shape[1]
+        self._kept, self.history = state, History(schedule(condition), state)
         self.period, self.found_at = np.full(n, -1, np.int32), np.full(n, -1, np.int32)
         self._everybody = np.arange(n)
 
-    def look(self, epoch: int, weights: Weights) -> None:
-        """Compare the parameters at the start of an epoch; to be called for every epoch from 0 to the end."""
+    def look(self, epoch: int, state: Table) -> None:
+        """Compare the states at the start of an epoch; to be called for every epoch from 0 to the end."""
         checkpoints, latest = self.history.checkpoints, self.history.latest
         begin = checkpoints[max(latest, 0)]
         if begin < epoch < min(begin + watched(int(begin)), checkpoints[-1]):
-            maybe = np.flatnonzero((self.period < 0) & (weights.b2 == self._kept[-1]))
-            if len(maybe):
-                found = maybe[same(to_table(weights.take(maybe)), self._kept[:, maybe])]
-                self.period[found], self.found_at[found] = epoch - begin, latest
+            maybe = np.flatnonzero((self.period < 0) & (state[-1] == self._kept[-1]))
+            found = maybe[same(state[:, maybe], self._kept[:, maybe])]
+            self.period[found], self.found_at[found] = epoch - begin, latest
         if epoch == checkpoints[latest + 1] and epoch < checkpoints[-1]:
-            self._kept = to_table(weights)
-            self.history.keep(self._kept, self._everybody)
+            self._kept = state
+            self.history.keep(state, self._everybody)
 
     def settled_epochs(self, advance: Advance) -> Numbers:
         """The epoch from which each training repeats, or −1."""

@@ -1,4 +1,4 @@
-"""Training by the fast kernel, without what cannot matter.
+"""Training by a compiled kernel, without what cannot matter.
 
 Left out is what follows from the states at the checkpoints of `nnxor.engines.cycles`:
 
@@ -24,14 +24,14 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor.arithmetic import arrays as arithmetic
+from nnxor.arithmetic.networks import any_active, preactivations
 from nnxor.condition import Condition
 from nnxor.engines.compaction import PackedHistory, in_order, live_first
-from nnxor.engines.cycles import Numbers, Table, at_once, first_time, settled_epochs, to_table, to_weights, watched
-from nnxor.engines.square import ALIVE, HAS_BEEN_DEAD, LANES, REVIVED, Aim, Seen, read_cycles
+from nnxor.engines.cycles import Numbers, Table, at_once, first_time, schedule, settled_epochs, to_weights, watched
+from nnxor.engines.skeleton import ALIVE, HAS_BEEN_DEAD, LANES, REVIVED, Aim, Seen
+from nnxor.engines.tails import read_cycles
 from nnxor.engines.trace import Trace
 from nnxor.engines.walk import NO_STEPS, Walk, blocks
-from nnxor.network.draws import Weights
 from nnxor.protocol import TAIL_PARTS, tail_part
 
 OUTPUT = 0.75
@@ -41,18 +41,25 @@ MOVING = 100
 """Epochs that take as long as closing the ranks, about."""
 
 
-def train_square(condition: Condition, start: Weights, trace: Trace, jump: bool, drop: bool) -> Weights:
-    """Train networks, a multiple of LANES, by the fast kernel: into `trace`, and the final weights.
+def train_blocks(
+    condition: Condition, table: Table, stream: NDArray[np.uint64], trace: Trace, jump: bool, drop: bool
+) -> Table:
+    """Train the networks of a table of states, a multiple of LANES: into `trace`, and the final states.
 
     With `jump` off no repeats are looked for and nobody leaves; with `drop` off dead units are trained like all others.
     """
-    parts = at_once(condition, start.n_networks, LANES)
-    final = [_train(condition, start.take(part), trace.take(part), jump, drop) for part in parts]  # into `trace`
-    return to_weights(final[0] if len(final) == 1 else np.concatenate(final, axis=1), 2)
+    parts = at_once(condition, table, LANES)
+    final = [
+        _train(condition, table[:, part], stream[part], trace.take(part), jump and condition.repeats, drop)
+        for part in parts
+    ]  # into `trace`
+    return final[0] if len(final) == 1 else np.concatenate(final, axis=1)
 
 
-def _train(condition: Condition, start: Weights, trace: Trace, jump: bool, drop: bool) -> Table:
-    run = _Run(condition, start, trace, jump, drop and condition.dead_stay_dead)
+def _train(
+    condition: Condition, table: Table, stream: NDArray[np.uint64], trace: Trace, jump: bool, drop: bool
+) -> Table:
+    run = _Run(condition, table, stream, trace, jump, drop and condition.repeats and condition.dead_stay_dead)
     for begin, end in pairwise(run.history.checkpoints.tolist()):
         run.history.keep_packed(run.table, run.trainings, run.units)
         middle = min(begin + watched(begin), end) if jump else begin
@@ -63,21 +70,26 @@ def _train(condition: Condition, start: Weights, trace: Trace, jump: bool, drop:
     run.note(np.arange(len(run.trainings)))
     run.find_deaths()
     run.finish_jumped()
-    trace.settled_epoch[:] = settled_epochs(run.history, run.found_at, trace.period, run.walk, run.walk.meet)
+    if jump:
+        trace.settled_epoch[:] = settled_epochs(run.history, run.found_at, trace.period, run.walk, run.walk.meet)
     return run.final
 
 
 class _Run:
     """Trainings on their way: those that are still run, and what is known of the others."""
 
-    def __init__(self, condition: Condition, start: Weights, trace: Trace, jump: bool, drop: bool) -> None:
+    def __init__(
+        self, condition: Condition, table: Table, stream: NDArray[np.uint64], trace: Trace, jump: bool, drop: bool
+    ) -> None:
         self.condition, self.trace, self.jump, self.drop = condition, trace, jump, drop
         self.walk, self.part = Walk(condition), tail_part(condition.epochs)
         self.tail_start = condition.epochs - TAIL_PARTS * self.part
-        n, hidden = start.n_networks, condition.hidden
-        self.table, self.trainings, self.width = to_table(start), np.arange(n), np.full(n // LANES, hidden)
+        n, hidden = table.shape[1], condition.hidden
+        self.table, self.stream, self.trainings = np.ascontiguousarray(table), stream, np.arange(n)
+        self.width = np.full(n // LANES, hidden)
         self.units = np.repeat(np.arange(hidden, dtype=np.int16)[:, None], n, axis=1)
-        self.history, self.final = PackedHistory(condition.epochs, self.table, self.units), np.empty_like(self.table)
+        self.history = PackedHistory(schedule(condition), self.table, self.units, packed=drop)
+        self.final = np.empty_like(self.table)
         self.found_at, self.died_at = np.full(n, -1, np.int32), np.full(n, -1, np.int32)  # numbers of checkpoints
         self.jumped = np.zeros(n, np.bool_)
         alive = _alive(condition, self.table)
@@ -86,7 +98,7 @@ class _Run:
         self.counts = np.full((4, n), -1, np.int32)
         self.counts[3] = self.n_dead_at_start
         self.tail = np.zeros((TAIL_PARTS, n))
-        self.marks = np.where(alive, ALIVE, HAS_BEEN_DEAD).astype(np.int32)
+        self.marks = np.where(alive, ALIVE, HAS_BEEN_DEAD).astype(np.int32)[: 0 if condition.smooth else hidden]
         self.news = 0.0  # live units that closing the ranks could save at most, summed over trainings
         if drop:
             self._keep(np.argsort(-self.counts[3], kind="stable"))
@@ -100,15 +112,15 @@ class _Run:
         period, unsolved, death, n_dead = blocks(self.counts)
         marks, tail = blocks(self.marks), blocks(self.tail)
         seen = Seen(period, unsolved, death, n_dead, marks, tail, losses=self.walk.no_losses)
-        n_done, n_lost = self.walk.kernel(blocks(self.table), self.width, NO_STEPS, self.walk.constants, aim, seen)
-        if n_lost:
+        n_done, n_lost = self.walk.run(blocks(self.table), self.width, NO_STEPS, blocks(self.stream), aim, seen)
+        if n_lost and not self.condition.followed:
             died = self.trainings[self.counts[3] > self.n_dead_at_start[self.trainings]]
             self.died_at[died[self.died_at[died] < 0]] = self.history.latest
         if n_done:
             found = self.trainings[self.counts[0] > 0]
             self.found_at[found[self.found_at[found] < 0]] = self.history.latest
         self.news += n_done * self.jump * (OUTPUT + self.condition.hidden) + n_lost * self.drop
-        if last <= self.tail_start:
+        if last <= self.tail_start and self.condition.repeats:
             self._close_ranks(last)
 
     def _close_ranks(self, epoch: int) -> None:
@@ -117,7 +129,7 @@ class _Run:
         if self.news < saving * LANES:
             return
         self.news = 0.0
-        known = ((self.counts[0] > 0) | ~np.isfinite(self.table[-1])) & self.jump
+        known = ((self.counts[0] > 0) | ~np.isfinite(self.table[self.condition.n_parameters - 1])) & self.jump
         n_live = self.condition.hidden - self.counts[3] * self.drop
         order = np.argsort(n_live, kind="stable")
         leave = order[known[order]][-np.count_nonzero(~known) % LANES :]  # the others stay to fill the last block
@@ -134,20 +146,24 @@ class _Run:
         trace, trainings = self.trace, self.trainings[columns]
         trace.period[trainings], trace.last_unsolved[trainings], trace.first_death[trainings] = self.counts[:3, columns]
         trace.tail[:, trainings] = self.tail[:, columns]
-        self.final[:, trainings] = in_order(self.table[None], self.units[None], np.zeros_like(columns), columns)
-        if not self.condition.dead_stay_dead:
+        if self.drop:
+            states = in_order(self.table[None], self.units[None], np.zeros_like(columns), columns)
+        else:
+            states = self.table[:, columns]
+        self.final[:, trainings] = states
+        if self.condition.followed:
             trace.revived[trainings] = (self.marks[:, columns] & REVIVED > 0).sum(axis=0)
 
     def _keep(self, columns: Numbers) -> None:
         """Run only these on, in this order."""
         self.trainings, self.width = self.trainings[columns], self.width[: len(columns) // LANES]
         self.counts, self.tail = self.counts.take(columns, axis=1), self.tail.take(columns, axis=1)
-        self.marks = self.marks.take(columns, axis=1)
         if self.drop:
-            self.table, self.units, n_live = live_first(self.table, self.units, columns)
+            self.table, self.units, n_live = live_first(self.table, self.units, self.marks == ALIVE, columns)
             self.width = _widest(n_live)
         else:
             self.table, self.units = self.table.take(columns, axis=1), self.units.take(columns, axis=1)
+        self.marks, self.stream = self.marks.take(columns, axis=1), self.stream[columns]
 
     def find_deaths(self) -> None:
         """The first epoch after the checkpoint with more units dead than at the start."""
@@ -165,7 +181,7 @@ class _Run:
         """What trainings that left on their cycles would have come to."""
         trainings = np.flatnonzero(self.jumped)  # if there is none, this compiles what later calls need
         trace, epochs, found_at = self.trace, self.condition.epochs, self.found_at[trainings]
-        period, tolerance = trace.period[trainings], self.walk.constants.tolerance
+        period, tolerance = trace.period[trainings], self.walk.tolerance
         states = self.history.at(found_at, trainings)
         at_tail = self.walk(states, (self.tail_start - self.history.checkpoints[found_at]) % period)
         last_unsolved, tail = trace.last_unsolved[trainings], trace.tail.take(trainings, axis=1)
@@ -186,5 +202,6 @@ def _cost(width: Numbers) -> float:
 
 def _alive(condition: Condition, table: Table) -> NDArray[np.bool_]:
     """Whether each unit of each column is alive, shape (H, R)."""
+    weights = to_weights(table[: condition.n_parameters], condition.task.n_inputs)
     with np.errstate(all="ignore"):
-        return arithmetic.any_active(condition, arithmetic.preactivations(condition, to_weights(table, 2)))
+        return any_active(condition, preactivations(condition, weights))

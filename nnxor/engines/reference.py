@@ -10,15 +10,16 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor.arithmetic import arrays as arithmetic
+from nnxor.arithmetic.epoch import Rules
 from nnxor.condition import Condition
 from nnxor.engines.batched import Moves
+from nnxor.engines.cycles import memories
 from nnxor.engines.trace import Trace, Trained
 from nnxor.network.activations import ACTIVATIONS, OUTPUTS
 from nnxor.network.draws import Weights
 from nnxor.network.layers import Affine, Layer
 from nnxor.network.losses import LOSSES
-from nnxor.network.minibatches import batch_of, steps_of, streams
+from nnxor.network.minibatches import order_of, steps_of, streams
 from nnxor.protocol import TAIL_PARTS, tail_part
 
 Array = NDArray[np.floating]
@@ -72,47 +73,50 @@ def train_epochs(
     X = condition.task.x(condition.numpy_dtype)
     T = condition.task.t(condition.numpy_dtype)[:, None]
     times = condition.task.times
-    move = Moves(condition)
+    moves = Moves(condition, memories(condition, parameters(layers)))
     for epoch in range(condition.epochs):
         loss, y_pred = loss_and_backward(layers, condition, X, T, times)
         yield epoch, loss, y_pred
         if condition.batch_size is None:
-            update(layers, condition, move)
+            update(layers, condition, moves)
             continue
         for rows in mini_batches(condition, seed, epoch):
             examples = condition.task.examples
             X_batch = examples.x(condition.numpy_dtype)[rows]
             T_batch = examples.t(condition.numpy_dtype)[rows, None]
             loss_and_backward(layers, condition, X_batch, T_batch, np.ones(len(rows), np.int64))
-            update(layers, condition, move)
+            update(layers, condition, moves)
 
 
-def update(layers: list[Layer], condition: Condition, move: Moves) -> None:
+def update(layers: list[Layer], condition: Condition, moves: Moves) -> None:
     """One step of the optimizer, on the gradients that the layers hold."""
-    learning_rate = condition.numpy_dtype.type(condition.lr)
-    affine = [layer for layer in layers if isinstance(layer, Affine)]
-    pairs = [(layer.W, layer.dW) for layer in affine]
-    pairs += [(layer.b, layer.db) for layer in affine if layer.b is not None]
-    parameters, gradients = zip(*pairs, strict=True)
-    move.step(parameters, gradients, [learning_rate] * len(pairs))
+    after = moves.step(parameters(layers), parameters(layers, gradients=True))
+    first, last = affine_layers(layers)
+    first.W, last.W = after.W1[:, :, 0], after.W2
+    if condition.bias:
+        first.b, last.b = after.b1[:, 0], after.b2
+
+
+def affine_layers(layers: list[Layer]) -> tuple[Affine, Affine]:
+    """The two layers that have parameters."""
+    first, last = (layer for layer in layers if isinstance(layer, Affine))
+    return first, last
+
+
+def parameters(layers: list[Layer], gradients: bool = False) -> Weights:
+    """The weights of the network as a batch of one, or their gradients; biases that it does not have are 0."""
+    (W1, b1), (W2, b2) = (
+        (layer.dW, layer.db) if gradients else (layer.W, np.zeros_like(layer.W[0]) if layer.b is None else layer.b)
+        for layer in affine_layers(layers)
+    )
+    return Weights(W1[:, :, None], b1[:, None], W2, b2)
 
 
 def mini_batches(condition: Condition, seed: int | None, epoch: int) -> list[NDArray[np.intp]]:
-    """The examples of each step of an epoch, in the order in which they stand in the table."""
-    assert condition.batch_size is not None
-    n = condition.task.n_examples
-    stream = streams(condition, None if seed is None else np.array([seed]), 1)
-    drawn = batch_of(stream, epoch, n, condition.batch_size)[:, 0]
-    return [np.flatnonzero(drawn == step) for step in range(len(steps_of(n, condition.batch_size)))]
-
-
-def final_weights(layers: list[Layer]) -> Weights:
-    """The weights of the network as a batch of one."""
-    first, last = layers[0], layers[2]
-    assert isinstance(first, Affine) and isinstance(last, Affine)
-    b1 = np.zeros_like(first.W[0]) if first.b is None else first.b
-    b2 = np.zeros_like(last.W[0]) if last.b is None else last.b
-    return Weights(first.W[:, :, None], b1[:, None], last.W, b2)
+    """The examples of each step of an epoch, in the order in which it sees them."""
+    sizes = steps_of(condition.task.n_examples, condition.batch_size)
+    order = order_of(condition, streams(condition, None if seed is None else np.array([seed]), 1), epoch)
+    return np.split(order[:, 0], np.cumsum(sizes)[:-1])
 
 
 def alive(condition: Condition, layers: list[Layer], X: Array) -> NDArray[np.bool_]:
@@ -128,8 +132,8 @@ def is_solved(layers: list[Layer], condition: Condition, X: Array, loss: float) 
     if condition.success.rule == "loss":
         return bool(condition.numpy_dtype.type(loss) <= condition.numpy_dtype.type(condition.success.tolerance))
     scores = forward(layers[:-1], X)
-    error = forward(layers[-1:], scores)[:, 0] - condition.task.t(condition.numpy_dtype)
-    return bool(arithmetic.solved(condition, list(scores), list(error), condition.numpy_dtype.type(loss)).all())
+    rows = zip(scores, forward(layers[-1:], scores), condition.task.t(condition.numpy_dtype), strict=True)
+    return all(bool(Rules(condition).fine(*row).all()) for row in rows)
 
 
 def train_one(condition: Condition, start: Weights, seed: int | None = None, watch: Watch | None = None) -> Trained:
@@ -160,7 +164,7 @@ def train_one(condition: Condition, start: Weights, seed: int | None = None, wat
             trace.tail[(epoch - tail_start) // part, 0] += loss
     look(condition.epochs)
     trace.revived[0] = revived.sum()
-    return Trained(final_weights(layers), trace)
+    return Trained(parameters(layers), trace)
 
 
 def train(condition: Condition, start: Weights, seeds: NDArray[np.integer] | range | None = None) -> Trained:

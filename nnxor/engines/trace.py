@@ -45,10 +45,6 @@ class Trace:
         """last_unsolved, first_death, revived, tail, settled_epoch, period."""
         return (self.last_unsolved, self.first_death, self.revived, self.tail, self.settled_epoch, self.period)
 
-    def of_every_kernel(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
-        """What kernels fill that look for no repeats."""
-        return self.last_unsolved, self.first_death, self.revived, self.tail
-
     @classmethod
     def empty(cls, n_networks: int) -> Trace:
         """A trace in which nothing has happened yet."""
@@ -63,3 +59,12 @@ class Trained:
 
     weights: Weights
     trace: Trace
+
+
+def joined(parts: list[Trained]) -> Trained:
+    """Trainings that were run in parts, as one."""
+    weights, traces = (
+        [np.concatenate(arrays, axis=-1) for arrays in zip(*kind, strict=True)]
+        for kind in ([part.weights.arrays() for part in parts], [part.trace.arrays() for part in parts])
+    )
+    return parts[0] if len(parts) == 1 else Trained(Weights(*weights), Trace(*traces))

@@ -1,6 +1,6 @@
-"""The fast kernel for one condition: its constants, and what it can tell of states apart from a training's course.
+"""The kernel of one condition: its numbers, and what it can tell of states apart from a training's course.
 
-A state is a column of a table of all parameters, as in `nnxor.engines.cycles`.
+A state is a column of a table of all parameters and memories, as in `nnxor.engines.cycles`.
 """
 
 from __future__ import annotations
@@ -10,36 +10,48 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor.arithmetic import arrays as arithmetic
+from nnxor.arithmetic.epoch import rows_of, trained_rows
 from nnxor.condition import Condition
 from nnxor.engines.cycles import Numbers, Table
-from nnxor.engines.square import LANES, Aim, Constants, Seen, square_kernel
+from nnxor.engines.kernel_files import kernel
+from nnxor.engines.kernel_text import KernelText
+from nnxor.engines.skeleton import LANES, Aim, Seen
 from nnxor.network.losses import LOSSES
+from nnxor.network.minibatches import steps_of
 
 NO_STEPS = np.empty((0, LANES), np.int64)
 NO_TAIL = np.empty((0, 0, LANES))
 
 
 class Walk:
-    """The kernel and the constants of a condition; also an `Advance` of `nnxor.engines.cycles`."""
+    """The kernel and the numbers of a condition; also an `Advance` of `nnxor.engines.cycles`."""
 
     def __init__(self, condition: Condition) -> None:
         """Compiles nothing yet."""
-        dtype = condition.numpy_dtype
-        number = dtype.type
-        lr, lr_bias = arithmetic.steps(condition)
-        self.constants = Constants(
-            t=condition.task.t(dtype),
-            c=number(LOSSES[condition.loss].weight(condition.task.n_rows)),
-            lr=lr,
-            lr_bias=lr_bias,
-            slope=number(condition.slope),
-            tolerance=number(condition.success.tolerance),
-            zero=number(0),
-            half=number(0.5),
+        dtype, printed = condition.numpy_dtype, KernelText(condition)
+        rules = printed.rules
+        self.hidden, self.marked, self.tolerance = condition.hidden, not condition.smooth, rules.k.tolerance
+        betas = [getattr(condition, name) for name in rules.optimizer.powers]
+        self._constants = (
+            np.array(list(rules.numbers.values())).astype(dtype),
+            _rows(condition, printed.full.n),
+            _batch_weights(condition, printed.trained.n),
+            np.array([1.0] * len(betas) + betas),
         )
         self.no_losses = np.empty((0, 0, LANES), dtype)
-        self.kernel = square_kernel(condition.activation == "leaky_relu", bool(condition.relu_at_zero))
+        self._kernel = kernel(printed.text())
+
+    def run(
+        self, table: NDArray[Any], width: Numbers, steps: Numbers, stream: NDArray[np.uint64], aim: Aim, seen: Seen
+    ) -> tuple[int, int]:
+        """Train the columns of `table` (P, B, LANES), the first `width` (B,) units of each; the others must be dead.
+
+        Returned are the numbers of trainings that got a period or diverged, and of those of which a unit died. If
+        `steps` (B, LANES) is not empty, each column becomes that of so many epochs later instead; `aim.first` is 0,
+        `aim.last` the largest step, and of `seen` only the losses are kept. `stream` (B, LANES) shuffles mini-batches.
+        """
+        done: tuple[int, int] = self._kernel(table, width, steps, *self._constants, stream, aim, seen)
+        return done
 
     def __call__(self, table: Table, steps: Numbers) -> Table:
         """The states that many epochs later."""
@@ -92,8 +104,8 @@ class Walk:
         n_dead: NDArray[np.int32] | None = None,
         met: NDArray[np.int32] | None = None,
     ) -> None:
-        hidden, n_blocks = len(columns) // 4, columns.shape[1]
-        ints, marks = np.zeros(columns.shape[1:], np.int32), np.zeros((hidden, *columns.shape[1:]), np.int32)
+        n_blocks, ints = columns.shape[1], np.zeros(columns.shape[1:], np.int32)
+        marks = np.zeros((self.hidden * self.marked, *columns.shape[1:]), np.int32)
         seen = Seen(
             period=ints if met is None else met,
             last_unsolved=ints,
@@ -104,7 +116,7 @@ class Walk:
             losses=losses,
         )
         aim = Aim(first=0, last=last, watch=False, pairs=met is not None, tail_start=last, tail_part=1)
-        self.kernel(columns, np.full(n_blocks, hidden), steps, self.constants, aim, seen)
+        self.run(columns, np.full(n_blocks, self.hidden), steps, np.zeros(columns.shape[1:], np.uint64), aim, seen)
 
 
 def blocks(array: NDArray[Any]) -> NDArray[Any]:
@@ -118,3 +130,24 @@ def padded(array: NDArray[Any], multiple: int = LANES) -> NDArray[Any]:
     longer = np.zeros((*array.shape[:-1], -(-n // multiple) * multiple), array.dtype)
     longer[..., :n] = array
     return longer
+
+
+def _rows(condition: Condition, n: int) -> Table:
+    """Inputs, target and weight of each row, (n, D + 2); those beyond the task's are its first, and weigh nothing."""
+    task, dtype = trained_rows(condition), condition.numpy_dtype
+    weights = [row.weight for row in rows_of(task, condition)]
+    rows = np.column_stack([task.x(dtype), task.t(dtype), np.array(weights, dtype)])
+    more = np.repeat(rows[:1], n - len(rows), axis=0)
+    more[:, -1] = 0
+    return np.concatenate([rows, more])
+
+
+def _batch_weights(condition: Condition, n: int) -> Table:
+    """The weight of each place in each mini-batch, (steps, n): 0 where there is no example."""
+    weights = np.zeros((0, n), condition.numpy_dtype)
+    if condition.batch_size is not None:
+        sizes = steps_of(condition.task.n_examples, condition.batch_size)
+        weights = np.zeros((len(sizes), n), condition.numpy_dtype)
+        for step, size in enumerate(sizes):
+            weights[step, :size] = LOSSES[condition.loss].weight(size)
+    return weights

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor.arithmetic import arrays as arithmetic
+from nnxor.arithmetic import networks as arithmetic
 from nnxor.network.draws import Weights, initial_weights
 from nnxor.network.inits import GivenWeights
 from nnxor.registry import Registry

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnxor.arithmetic import arrays as arithmetic
+from nnxor.arithmetic import networks as arithmetic
 from nnxor.interventions import INTERVENTIONS, Intervention, alive
 from nnxor.network.draws import Weights
 

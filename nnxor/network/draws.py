@@ -35,6 +35,10 @@ Array = NDArray[np.floating]
 Uniforms = NDArray[np.float64]
 
 
+PARAMETERS = ("W1", "b1", "W2", "b2")
+"""The parameters of a network, in the order in which they always stand."""
+
+
 @dataclass(frozen=True)
 class Weights:
     """The parameters of R networks: W1 (D, H, R), b1 (H, R), W2 (H, R), b2 (R,)."""

@@ -1,9 +1,10 @@
 """Mini-batches: which examples each step of an epoch sees, shuffled by the seed.
 
 Every example of an epoch gets a key, a hash of (seed, epoch, example); sorted by their keys, the
-examples are cut into batches. So the order is a pure function of seed and epoch, and the batch,
-engine or machine that a training runs on does not matter. The hash is the finalizer of SplitMix64
-(Steele, Lea & Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
+examples are cut into batches, in which they keep that order. So the order is a pure function of
+seed and epoch, and the batch, engine or machine that a training runs on does not matter. The
+hash is the finalizer of SplitMix64 (Steele, Lea & Flood, "Fast splittable pseudorandom number
+generators", OOPSLA 2014).
 """
 
 from __future__ import annotations
@@ -38,12 +39,11 @@ def streams(condition: Condition, seeds: NDArray[np.integer] | range | None, n_n
     return mix(np.asarray(seeds, np.uint64) * GAMMA + np.uint64(ROOT_SEED))
 
 
-def batch_of(stream: NDArray[np.uint64], epoch: int, n_examples: int, batch_size: int) -> NDArray[np.intp]:
-    """The step of the epoch that sees each example, shape (examples, R)."""
+def order_of(condition: Condition, stream: NDArray[np.uint64], epoch: int) -> NDArray[np.intp]:
+    """The examples in the order in which the epoch sees them, shape (examples, R)."""
     of_epoch = mix(stream + np.array([epoch + 1], np.uint64) * GAMMA)
-    keys = mix(of_epoch + np.arange(1, n_examples + 1, dtype=np.uint64)[:, None] * GAMMA)
-    place = np.argsort(np.argsort(keys, axis=0, kind="stable"), axis=0)
-    return place // batch_size
+    keys = mix(of_epoch + np.arange(1, condition.task.n_examples + 1, dtype=np.uint64)[:, None] * GAMMA)
+    return np.argsort(keys, axis=0, kind="stable")
 
 
 def steps_of(n_examples: int, batch_size: int | None) -> list[int]:

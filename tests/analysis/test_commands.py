@@ -19,8 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.data.exemplary_runs import load_exemplars
-from analysis.data.reading import load
-from analysis.data.tallies import load_counts
+from analysis.findings.findings import Findings
 from analysis.text.advice import advice
 from analysis.text.commands import override, reproducing
 from experiments.store.exemplars import write_exemplars
@@ -151,8 +150,7 @@ def test_the_advice_is_about_networks_like_those_of_the_study(
     save_sets(tmp_path / "sub" / "sets.npz", 9)
     monkeypatch.chdir(tmp_path)
     folder = run("grid.hidden=3", "grid.lr=0.2", *overrides)
-    counted = load_counts(folder)
-    given = advice(counted.runs, counted.epochs, json.loads((folder / "manifest.json").read_text()))
+    given = advice(Findings.of(folder))
     look, *looked_up = [each.command for each in given if each.command]
     inputs = 3 if "base.task=parity3" in overrides else 2
     np.savez(tmp_path / "FILE.npz", **draw_one(inputs))
@@ -174,7 +172,7 @@ def draw_one(inputs: int) -> dict[str, np.ndarray]:
 
 def test_a_csv_task_that_nothing_tells_of_is_asked_for(make) -> None:
     folder = make({"a": ({"task": "mine.csv"}, ["solved", "stuck"] * 5)})
-    commands = [each.command for each in advice(load(folder)) if each.command]
+    commands = [each.command for each in advice(Findings.of(folder)) if each.command]
     assert commands
     assert all("task=FILE.csv" in line and "mine.csv" not in line for line in commands)
 

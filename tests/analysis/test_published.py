@@ -140,14 +140,14 @@ def test_a_study_that_repeats_nothing_has_no_published_csv(handmade: Path, capsy
     report_published(Findings.of(handmade).published, handmade)
     assert not (handmade / "published.csv").exists()
     assert capsys.readouterr().out == ""
-    assert "Published figures" not in report.render(report.read_results(handmade), [])
+    assert "Published figures" not in report.render(report.read_results(handmade), figures=False)
 
 
 def test_the_report_sets_them_side_by_side(handmade: Path) -> None:
     publish(
         handmade, {"solved": 0.929, "n": 1000, "quoted": "from memory", "note": "A <note>.", "conditions": ["uniform4"]}
     )
-    text = report.render(report.read_results(handmade), []).replace("\N{NO-BREAK SPACE}", " ")
+    text = report.render(report.read_results(handmade), figures=False).replace("\N{NO-BREAK SPACE}", " ")
     assert "Published figures beside ours" in text
     assert "Somebody (1999) (from memory)" in text
     assert "92.9 (91.1\N{EN DASH}94.3), n = 1,000" in text

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from experiments.study import catalog
 from nnxor import engines
-from nnxor.arithmetic import arrays as arithmetic
+from nnxor.arithmetic import networks as arithmetic
 from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
-from nnxor.engines import compiled
+from nnxor.engines import compiled, kernel_text
 from nnxor.engines.trace import Trained
 from nnxor.network.draws import Weights, draw
 
@@ -125,15 +125,14 @@ def test_a_training_does_not_depend_on_its_batch(engine: str, cut: int) -> None:
         assert np.array_equal(together, np.concatenate([first, second], axis=-1))
 
 
-def test_the_square_kernel_is_the_general_one_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    condition = Condition(hidden=4, epochs=500, lr=0.2)
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_loops_over_rows_are_the_rows_written_out(activation: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    condition = Condition(task=catalog.task("parity3"), activation=activation, hidden=3, epochs=300, lr=0.3)
     weights = start(condition, range(64))
-    written_out = numba_engine(condition, weights)
-    monkeypatch.setattr(compiled, "fits_square", lambda _: False)
-    general = numba_engine(condition, weights)  # which looks for no repeats
-    for array in (written_out.trace.settled_epoch, written_out.trace.period):
-        array[:] = -1
-    assert same_bits(written_out, general)
+    written_out, text = numba_engine(condition, weights), compiled.variant(condition)
+    monkeypatch.setattr(kernel_text, "WRITTEN_OUT", 4)
+    assert compiled.variant(condition) != text
+    assert same_bits(written_out, numba_engine(condition, weights))
 
 
 def test_an_engine_leaves_the_weights_that_it_was_given() -> None:
@@ -200,10 +199,7 @@ def test_training_is_a_walk_of_single_epochs_and_the_trace_tells_it_exactly() ->
 
 
 def loss(condition: Condition, weights: Weights) -> np.ndarray:
-    z = arithmetic.preactivations(condition, weights)
-    a = arithmetic.activations(condition, z)
-    s = arithmetic.scores(weights, a)
-    return arithmetic.loss(condition, s, arithmetic.predictions(condition, s))
+    return arithmetic.Networks(condition).look(weights).loss
 
 
 def test_the_parameters_of_a_dead_unit_never_change_again_and_the_dead_only_grow() -> None:
@@ -233,10 +229,8 @@ def test_balancedness_changes_by_the_square_of_the_step() -> None:
     condition = Condition(hidden=4, lr=0.05, dtype="float64", epochs=50)
     states = walk(condition, start(condition, range(64)))
     for now, then in itertools.pairwise(states):
-        z = arithmetic.preactivations(condition, now)
-        a = arithmetic.activations(condition, z)
-        _, weighted = arithmetic.errors(condition, arithmetic.scores(now, a))
-        g = arithmetic.gradients(condition, now, z, a, weighted)
+        networks = arithmetic.Networks(condition)
+        g = networks.gradients(now, networks.look(now))
         change = balancedness(then) - balancedness(now)
         predicted = condition.lr**2 * ((g.W1**2).sum(axis=0) + g.b1**2 - g.W2**2)
         assert np.allclose(change, predicted, rtol=1e-6, atol=1e-13)

@@ -15,10 +15,12 @@ from experiments.study import catalog
 from nnxor import engines
 from nnxor.condition import Condition, Success
 from nnxor.diagnosis import diagnose
+from nnxor.engines.batched import Moves
+from nnxor.engines.cycles import memories
 from nnxor.engines.trace import Trained
 from nnxor.network.draws import Weights, draw
 from nnxor.network.inits import GivenWeights
-from nnxor.network.minibatches import batch_of, steps_of, streams
+from nnxor.network.minibatches import order_of, steps_of, streams
 from nnxor.network.tasks import XOR, Task
 
 numpy_engine, numba_engine, reference = (engines.load(name) for name in ("numpy", "numba", "reference"))
@@ -109,14 +111,17 @@ def test_a_batch_of_all_rows_is_no_batch_at_all() -> None:
 
 @given(seed=st.integers(0, 2**63 - 1), epoch=st.integers(0, 10**6), n=st.integers(1, 9), size=st.integers(1, 9))
 def test_an_epoch_sees_every_example_once(seed: int, epoch: int, n: int, size: int) -> None:
-    stream = streams(Condition(batch_size=1), np.array([seed]), 1)
-    batches = batch_of(stream, epoch, n, size)[:, 0]
-    assert np.bincount(batches).tolist() == steps_of(n, size)
+    task = Task("line", tuple((float(row),) for row in range(n)), (0.0,) * n)
+    condition = Condition(task=task, batch_size=min(n, size))
+    order = order_of(condition, streams(condition, np.array([seed]), 1), epoch)[:, 0]
+    assert sorted(order) == list(range(n))
+    assert sum(steps_of(n, size)) == n
 
 
 def test_shuffles_are_even_and_differ_between_epochs_and_seeds() -> None:
-    stream = streams(Condition(batch_size=1), range(1000), 1000)
-    orders = np.array([batch_of(stream, epoch, 4, 1) for epoch in range(24)])  # (epoch, example, seed)
+    condition = Condition(batch_size=1)
+    stream = streams(condition, range(1000), 1000)
+    orders = np.array([order_of(condition, stream, epoch) for epoch in range(24)])  # (epoch, place, seed)
     codes = (orders * np.array([1, 4, 16, 64])[None, :, None]).sum(axis=1).ravel()
     counts = np.unique(codes, return_counts=True)[1]
     assert len(counts) == 24
@@ -137,11 +142,11 @@ def test_an_epoch_of_batches_is_that_many_steps() -> None:
     condition = Condition(batch_size=2, epochs=1, lr=0.3, dtype="float64", hidden=3)
     weights = start(condition, range(20))
     trained = numba_engine(condition, weights, range(20)).weights
-    drawn = batch_of(streams(condition, range(20), 20), 0, 4, 2)
+    order = order_of(condition, streams(condition, range(20), 20), 0)
     for seed in range(20):
         now = weights.take(slice(seed, seed + 1)).astype(np.dtype(np.float64))
         for step in range(2):
-            rows = np.flatnonzero(drawn[:, seed] == step)
+            rows = order[2 * step : 2 * step + 2, seed]
             task = Task("two", tuple(XOR.inputs[n] for n in rows), tuple(XOR.targets[n] for n in rows))
             now = numpy_engine(replace(condition, task=task, batch_size=None), now).weights
         for a, b in zip(now.arrays(), trained.arrays(), strict=True):
@@ -188,7 +193,7 @@ def test_revived_units_are_those_that_were_dead_and_lived_again() -> None:
 
 
 def units_alive(condition: Condition, weights: Weights) -> np.ndarray:
-    from nnxor.arithmetic import arrays as arithmetic
+    from nnxor.arithmetic import networks as arithmetic
 
     final = numba_engine(condition, weights).weights
     return arithmetic.any_active(condition, arithmetic.preactivations(condition, final))
@@ -205,18 +210,23 @@ def plain_adam(gradients: list[float], lr: float, b1: float, b2: float, eps: flo
 
 @given(gradients=st.lists(st.floats(-10, 10), min_size=1, max_size=20))
 def test_adam_and_momentum_are_what_their_papers_say(gradients: list[float]) -> None:
-    from nnxor.engines.batched import Moves
-
-    adam, momentum = (Moves(Condition(optimizer=name, dtype="float64")) for name in ("adam", "momentum"))
-    p, q = np.zeros(1), np.zeros(1)
-    moved = velocity = 0.0
+    moved = {name: walked(gradients, name) for name in ("adam", "momentum")}
+    p = velocity = 0.0
     for g in gradients:
-        adam.step([p], [np.array([g])], [np.float64(0.1)])
-        momentum.step([q], [np.array([g])], [np.float64(0.1)])
         velocity = 0.9 * velocity + g
-        moved -= 0.1 * velocity
-    assert p[0] == pytest.approx(plain_adam(gradients, 0.1, 0.9, 0.999, 1e-8), rel=1e-9, abs=1e-12)
-    assert q[0] == pytest.approx(moved, rel=1e-9, abs=1e-12)
+        p -= 0.1 * velocity
+    assert moved["adam"] == pytest.approx(plain_adam(gradients, 0.1, 0.9, 0.999, 1e-8), rel=1e-9, abs=1e-12)
+    assert moved["momentum"] == pytest.approx(p, rel=1e-9, abs=1e-12)
+
+
+def walked(gradients: list[float], optimizer: str) -> float:
+    """Where the output bias of a network comes to from 0 by these gradients."""
+    condition = Condition(hidden=1, optimizer=optimizer, dtype="float64")
+    weights = Weights(np.zeros((2, 1, 1)), np.zeros((1, 1)), np.zeros((1, 1)), np.zeros(1))
+    moves = Moves(condition, memories(condition, weights))
+    for g in gradients:
+        weights = moves.step(weights, replace(weights, b2=np.array([g])))
+    return float(weights.b2[0])
 
 
 RULES = [Success(), Success("margin", 0.3), Success("threshold"), Success("threshold", ties="pass")]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from experiments.study import catalog
 from nnxor import engines
-from nnxor.arithmetic import arrays as arithmetic
+from nnxor.arithmetic import networks as arithmetic
 from nnxor.condition import Condition, Success
 from nnxor.diagnosis import diagnose
 from nnxor.landscape.decoder import decode, decode_predictions

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from experiments.study import catalog
 from nnxor import engines
-from nnxor.arithmetic import arrays as arithmetic
+from nnxor.arithmetic import networks as arithmetic
 from nnxor.condition import Condition
 from nnxor.diagnosis import Columns, diagnose
 from nnxor.interventions import INTERVENTIONS, alive

@@ -1,0 +1,49 @@
+"""The comparison of two result folders as a page: the answer and a forest plot first, then what folds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from analysis.findings.side_by_side import Comparison, Row
+from analysis.report_parts.pages import render, write_text
+from analysis.report_parts.tables import Table, short
+from analysis.text import words
+
+MOST_SHOWN = 40
+"""Rows of the forest plot."""
+
+
+def p_text(row: Row) -> str:
+    """The adjusted p; a dash where nothing was tested."""
+    return "\N{EM DASH}" if row.same else words.p_value(row.p_holm)
+
+
+def tables(found: Comparison) -> list[Table]:
+    """What differs, and the aligned conditions, as tables of the report."""
+    rows = [
+        [row.name, words.difference(row.difference), short(row.a), short(row.b), p_text(row), row.how]
+        for row in found.rows
+    ]
+    heads = ["condition", "B \N{MINUS SIGN} A", "A solved, %", "B solved, %", "p (Holm)", "compared"]
+    note = (
+        "Percent solved of the runs that are compared, with 95 % Wilson intervals; the difference with Newcombe's 95 % "
+        "interval; exact p of McNemar (paired) or Fisher (unpaired), adjusted by Holm's method. Trainings that are the "
+        "same in both folders are checked, not tested."
+    )
+    return [
+        Table("What differs", "Protocol, versions and settings.", ["", "A", "B"], found.differences, prose=True),
+        Table("Side by side", note, heads, rows, 2),
+    ]
+
+
+def write_html(found: Comparison, sentences: Sequence[str], path: Path) -> None:
+    """Write the comparison and what it comes to as one HTML file; every string is escaped."""
+    differences, rows = tables(found)
+    tested = [row for row in found.rows if not row.same]
+    shown = sorted(tested, key=lambda row: (not row.differs, -abs(row.difference.difference)))[:MOST_SHOWN]
+    page = render(
+        "compare.html.j2", found=found, sentences=sentences, differences=differences, rows=rows, forest=shown,
+        words=words, left_out=len(tested) - len(shown),
+    )  # fmt: skip
+    write_text(path, page)

@@ -1,0 +1,200 @@
+"""The answer to a study's own question, in a few sentences: what the report says first.
+
+A study names the fields that it asks about (`asks`). A number that takes more than two values is answered by the
+range in which success is high enough, any other field by paired differences, a rescue by what it frees, and a study
+that repeats published settings by how many of them agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from analysis.data.conditions import NUMBERS, distance, others, slices, values
+from analysis.data.reading import ARTICLE, FIELDS, is_xor, swept
+from analysis.findings.findings import Findings
+from analysis.findings.paired import as_paired, compare_values
+from analysis.findings.published import AGREE, DIFFER
+from analysis.findings.statistics import SIGNIFICANT, Rate
+from analysis.findings.summary import stuck_total
+from analysis.text import words
+
+ENOUGH = 0.95
+"""A success rate that counts as almost certain."""
+
+MARGIN = 0.03
+"""How far below the best rate one still counts as high, where none is almost certain."""
+
+THE_ARTICLES = "the article\N{RIGHT SINGLE QUOTATION MARK}s"
+
+MOST_PLACES = 4
+"""Settings of the other fields that are told one by one."""
+
+
+def asked(found: Findings, asks: Sequence[str]) -> list[str]:
+    """The fields that the study asks about and that it sweeps; all that it sweeps if there are none."""
+    fields = swept(found.every)
+    return [name for name in asks if name in fields] or fields
+
+
+def answer(found: Findings, asks: Sequence[str]) -> list[str]:
+    """The sentences that answer a study's question."""
+    if found.published:
+        return _published(found)
+    fields = asked(found, asks)
+    sentences = [_freed(found)] if "rescue" in fields and found.freed else [_nearest(found)]
+    for name in fields:
+        if name != "rescue":
+            many = name in NUMBERS and len(values(found.trials, name)) > 2
+            sentences.extend(_range(found, name, len(fields) == 1) if many else _differences(found, name))
+    return [each for each in sentences if each]
+
+
+def _nearest(found: Findings) -> str:
+    """How often the article's networks, or those most like them, succeed."""
+    at = found.nearest
+    n, stuck = int(at["n"]), int(stuck_total(at.to_frame().T).iloc[0])
+    own = not any(distance(at))
+    fields = list(dict.fromkeys(["hidden", "init", "lr", *found.fields]))
+    place = words.condition(at, [name for name in fields if name in FIELDS])
+    who = f"{THE_ARTICLES} own networks" if own else f"the networks most like {THE_ARTICLES}"
+    learn = "learn XOR" if is_xor(found.trials) else "are solved"
+    rates = [words.rate(Rate.of(count, n)) for count in (at["solved"], stuck)]
+    return f"Of {who} ({place}) {rates[0]} {learn} and {rates[1]} get stuck."
+
+
+@dataclass(frozen=True)
+class Span:
+    """The values of a field, one setting of the others, at which success is high enough: `first` to `last` of `part`.
+
+    `sure` says that it is at least `ENOUGH` there; else it is at most `MARGIN` below the best there is.
+    """
+
+    row: pd.Series
+    part: pd.DataFrame
+    first: int
+    last: int
+    sure: bool
+
+    def text(self, field: str) -> str:
+        """'from 9 units on at least 95 % are solved (9 units: 96.9 % (…))'."""
+        ends = [words.field(field, self.part[field].iloc[place]) for place in (self.first, self.last)]
+        upward, downward = self.last == len(self.part) - 1, self.first == 0
+        edges = ([] if downward else [self.first - 1, self.first]) + ([] if upward else [self.last, self.last + 1])
+        rates = [
+            f"{words.field(field, row[field])}: {words.rate(Rate.of(row['solved'], row['n']))}"
+            for _, row in self.part.iloc[sorted(set(edges))].iterrows()
+        ]
+        where = (
+            "at every value"
+            if upward and downward
+            else f"from {ends[0]} on"
+            if upward
+            else f"up to {ends[1]}"
+            if downward
+            else f"from {words.value(self.part[field].iloc[self.first], field)} to {ends[1]}"
+        )
+        if self.first == self.last and not (upward or downward):
+            where = f"at {ends[0]} alone"
+        never = f"success never reaches {100 * ENOUGH:.0f} %; it is within {100 * MARGIN:.0f} points of its best"
+        what = f"success is at least {100 * ENOUGH:.0f} %" if self.sure else never
+        return f"{what} {where}" + (f" ({'; '.join(rates)})" if rates else "")
+
+
+def span(row: pd.Series, part: pd.DataFrame, field: str) -> Span:
+    """The neighbouring values of a field around the best one at which success is high enough."""
+    part = part.sort_values(field)
+    rates = part["solved_rate"].to_numpy(float)
+    sure = bool(rates.max() >= ENOUGH)
+    good = rates >= (ENOUGH if sure else rates.max() - MARGIN)
+    first = last = int(rates.argmax())
+    while first > 0 and good[first - 1]:
+        first -= 1
+    while last < len(part) - 1 and good[last + 1]:
+        last += 1
+    return Span(row, part, first, last, sure)
+
+
+def _range(found: Findings, field: str, alone: bool) -> list[str]:
+    """Where success is high enough along a field, for the setting of the others most like the article's.
+
+    If the study asks about this field alone, for each setting of the others, unless there are many.
+    """
+    rest = [name for name in others(found.trials, field) if name in FIELDS]
+    spans = [span(row, part, field) for row, part in slices(found.summary, rest)]
+    at = min(spans, key=lambda each: distance({**ARTICLE, **each.row.to_dict()}))
+    shown = spans if alone and len(spans) <= MOST_PLACES else [at]
+    place = [f"with {words.condition(each.row, rest)} " if rest else "" for each in shown]
+    told = [_capital(f"{where}{each.text(field)}.") for where, each in zip(place, shown, strict=True)]
+    limits = sorted({each.part[field].iloc[each.last] for each in spans if each.last < len(each.part) - 1})
+    if len(shown) < len(spans) and len(limits) > 1:
+        ends = f"{words.value(limits[0], field)} to {words.field(field, limits[-1])}"
+        told[-1] += f" Over all {len(spans):,} settings of the other fields this limit ranges from {ends}."
+    return told
+
+
+def _differences(found: Findings, field: str) -> list[str]:
+    """What each value of a field does to success against the first one, seed by seed."""
+    first, *rest = values(found.trials, field)
+    table = compare_values(found.trials, field, [(first, value) for value in rest], found.solved)
+    fields = [name for name in others(found.trials, field) if name in table]
+    sentences = []
+    for value in rest[:3]:
+        mine = table[(table["second"] == value).to_numpy(bool)]
+        if len(mine):
+            sentences.append(_difference(field, first, value, mine, fields))
+    return sentences
+
+
+def _difference(field: str, first: Any, value: Any, mine: pd.DataFrame, fields: list[str]) -> str:
+    sure = (mine["p_holm"] < SIGNIFICANT).to_numpy(bool)
+    up, down = (int((sure & side.to_numpy(bool)).sum()) for side in (mine["low"] > 0, mine["high"] < 0))
+    change = f"Using {words.field(field, value)} instead of {words.value(first, field)}"
+    if len(mine) == 1:
+        return f"{change} changes success by {words.difference(as_paired(mine.iloc[0]))}."
+    left = len(mine) - up - down
+    told = [
+        ("raises success", up),
+        ("lowers it" if up else "lowers success", down),
+        ("makes no clear difference", left),
+    ]
+    counts = [f"{what} in {'all ' if n == len(mine) else ''}{n:,}" for what, n in told if n]
+    rows = mine[fields].to_dict("records")
+    at = min(range(len(mine)), key=lambda place: distance({**ARTICLE, **rows[place]}))
+    ends = " to ".join(f"{words.points(each)}" for each in (mine["difference"].min(), mine["difference"].max()))
+    counted = f"{words.listed(counts)}{'' if len(counts) == 1 else f' of {len(mine):,}'}"
+    here = f"with {words.condition(mine.iloc[at], fields)} by {words.difference(as_paired(mine.iloc[at]))}"
+    return f"{change} {counted} paired comparisons ({ends} points); {here}."
+
+
+def _freed(found: Findings) -> str:
+    """What each intervention frees of the stuck runs most like the article's, most first."""
+    at = min(found.freed, key=lambda each: distance({**ARTICLE, **each.row.to_dict(), "rescue": None}))
+    fields = [name for name in found.fields if name != "rescue"]
+    mine = [each for each in found.freed if (each.row[fields] == at.row[fields]).all()]
+    mine.sort(key=lambda each: -each.rate.rate)
+    told = [f"{words.rescue(each.intervention)} frees {words.rate(each.rate)}" for each in mine]
+    place = f" ({words.condition(at.row, fields)})" if fields else ""
+    return f"Of the stuck runs most like {THE_ARTICLES}{place}: {'; '.join(told)}."
+
+
+def _published(found: Findings) -> list[str]:
+    """How many published figures agree with ours, and which do not."""
+    judged = [each for each in found.published if each.verdict in (AGREE, DIFFER)]
+    differ = [each for each in judged if each.verdict == DIFFER]
+    agree = len(judged) - len(differ)
+    told = [f"Of {len(judged):,} published success rates {agree:,} agree with ours and {len(differ):,} do not."]
+    for each in differ:
+        source = ", ".join(filter(None, [each.source, each.where]))
+        told.append(f"{source}: theirs {words.percent(each.theirs or 0.0)}, ours {words.rate(each.solved)}.")
+    words_only = len(found.published) - len(judged)
+    if words_only:
+        told.append(f"{words_only:,} more sources describe their result in words or were not run here.")
+    return told
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

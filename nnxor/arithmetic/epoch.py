@@ -1,0 +1,151 @@
+"""The arithmetic of an epoch, written once: the order of operations that every fast engine follows.
+
+Ordinary functions over numbers (`nnxor.arithmetic.numbers`). Called with arrays they are the numpy engine; called with
+symbols they leave the programs that `nnxor.engines.kernel_text` prints for Numba and `nnxor.arithmetic.javascript`
+for a browser. All give the same bits in the same dtype: only correctly rounded operations take part, in the order
+written here; no fused multiply-add, no BLAS.
+
+- pre-activation of a row: the bias, then + x·w for each input that is not 0, in column order;
+- score of a row: the output bias, then + activation·weight for each unit in order; the prediction is the output
+  function of the score;
+- loss: the rows' terms, summed in order;
+- each gradient: its rows' terms, summed in order; for an input's weights only rows where that input is not 0;
+- a parameter's step: its optimizer's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, NamedTuple
+
+from nnxor.arithmetic.numbers import Number, absolute, every, in_order
+from nnxor.network.activations import ACTIVATIONS, OUTPUTS
+from nnxor.network.losses import LOSSES
+from nnxor.network.optimizers import OPTIMIZERS
+
+if TYPE_CHECKING:
+    from nnxor.condition import Condition
+    from nnxor.network.tasks import Task
+
+
+class Row(NamedTuple):
+    """A row of the table that is learnt: inputs, target, and the factor of its term in the loss.
+
+    An input that is the Python float 0 is skipped, and one that is 1 is not multiplied; others are numbers.
+    """
+
+    inputs: tuple[Number, ...]
+    target: Number
+    weight: Number
+
+
+class AtOutput(NamedTuple):
+    """What a row comes to.
+
+    Its prediction, term of the loss, gradient with respect to its score, and whether it is as the success rule wants it
+    (None where the rule asks the loss).
+    """
+
+    prediction: Number
+    term: Number
+    gradient: Number
+    fine: Number
+
+
+def rows_of(task: Task, condition: Condition) -> list[Row]:
+    """The rows of a table, for arrays of a condition's dtype and with the weights of its loss."""
+    dtype = condition.numpy_dtype
+    inputs = task.x(dtype)
+    weight = dtype.type(LOSSES[condition.loss].weight(task.n_examples))
+    return [
+        Row(tuple(float(x) if x in (0, 1) else x for x in inputs[n]), target, weight * times)
+        for n, (target, times) in enumerate(zip(task.t(dtype), task.times.astype(dtype), strict=True))
+    ]
+
+
+def trained_rows(condition: Condition) -> Task:
+    """The table that is gone through: mini-batches are made of examples, a row for each time that a row counts."""
+    return condition.task if condition.batch_size is None else condition.task.examples
+
+
+class Rules:
+    """The entries of a condition, and the arithmetic that they make up."""
+
+    def __init__(self, condition: Condition, number: Callable[[str, float], Number] | None = None) -> None:
+        """`number` makes a number of each setting, from its name and value: by default one of the condition's dtype."""
+        self.activation, self.output = ACTIVATIONS[condition.activation], OUTPUTS[condition.output]
+        self.loss, self.optimizer = LOSSES[condition.loss], OPTIMIZERS[condition.optimizer]
+        self.success = condition.success
+        entries = (self.activation, self.output, self.loss, self.optimizer)
+        self.flags = {name: flag for entry in entries for name, flag in entry.flags(condition).items()}
+        self.numbers = {name: value for entry in entries for name, value in entry.numbers(condition).items()}
+        self.numbers |= {"lr": condition.lr, "tolerance": condition.success.tolerance}
+        make = number or (lambda _, value: condition.numpy_dtype.type(value))
+        self.k = SimpleNamespace(**{name: make(name, value) for name, value in self.numbers.items()}, **self.flags)
+
+    def at_output(self, s: Number, row: Row) -> AtOutput:
+        """What a row's score comes to."""
+        y = self.output.value(s, self.k)
+        term, gradient = self.loss.row(s, y, row.target, row.weight)
+        of_score = gradient if self.loss.logits else self.output.back(s, y, gradient, self.k)
+        return AtOutput(y, term, of_score, self.fine(s, y, row.target))
+
+    def fine(self, s: Number, y: Number, t: Number) -> Number:
+        """Whether a row is as the success rule wants it, from score, prediction and target."""
+        if self.success.rule == "loss":
+            return None
+        if self.success.rule == "margin":
+            return absolute(y - t) < self.k.tolerance
+        value, middle = (y, 0.5) if self.output.half_at is None else (s, self.output.half_at)
+        above = value >= middle if self.success.ties == "pass" else value > middle
+        below = value <= middle if self.success.ties == "pass" else value < middle
+        return ((t > 0.5) & above) | ((t <= 0.5) & below)
+
+    def total(self, terms: Sequence[Number]) -> Number:
+        """The loss, from the rows' terms."""
+        return self.loss.whole(in_order(terms))
+
+    def solved(self, loss: Number, fine: Sequence[Number]) -> Number:
+        """Whether the success rule holds; never where it is asked of something that is not a number."""
+        return loss <= self.k.tolerance if self.success.rule == "loss" else every(fine)
+
+    def through_unit(self, z: Number, a: Number, w: Number, of_score: Number) -> Number:
+        """The gradient with respect to a pre-activation."""
+        return self.activation.back(z, a, of_score * w, self.k)
+
+    def step(self, p: Number, g: Number, memory: tuple[Number, ...], left: tuple[Number, ...]) -> list[Number]:
+        """A parameter and its memory after a step."""
+        moved, remembered = self.optimizer.step(p, g, memory, self.k.lr, self.k, left)
+        return [moved, *remembered]
+
+
+def preactivation(inputs: Sequence[Number], u: Iterable[Number], b: Number) -> Number:
+    """The pre-activation of a row, from a unit's input weights u and bias b."""
+    z = b
+    for x, w in zip(inputs, u, strict=True):
+        if not _is(x, 0.0):
+            z = z + _times(x, w)
+    return z
+
+
+def gradients(
+    rows: Sequence[Row], a: Sequence[Number], g: Sequence[Number], of_score: Sequence[Number], zero: Number
+) -> list[Number]:
+    """The gradients of a unit's input weights, bias and output weight.
+
+    a, g and of_score: each row's activation, gradient with respect to the pre-activation, and to the score.
+    """
+    of_inputs = []
+    for d in range(len(rows[0].inputs)):
+        terms = [_times(row.inputs[d], g[n]) for n, row in enumerate(rows) if not _is(row.inputs[d], 0.0)]
+        of_inputs.append(in_order(terms) if terms else zero)
+    return [*of_inputs, in_order(g), in_order(x * f for x, f in zip(a, of_score, strict=True))]
+
+
+def _times(x: Number, other: Number) -> Number:
+    return other if _is(x, 1.0) else x * other
+
+
+def _is(x: Number, value: float) -> bool:
+    return type(x) is float and x == value

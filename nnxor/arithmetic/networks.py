@@ -1,0 +1,79 @@
+"""The arithmetic of an epoch on arrays: R networks of one condition, along the last axis.
+
+`Weights` hold W1 (D, H, R), b1 and W2 (H, R), b2 (R,); a list over the rows of the task holds pre-activations and
+activations (H, R), scores and predictions (R,).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnxor.arithmetic.epoch import Row, Rules, gradients, preactivation, rows_of
+from nnxor.arithmetic.numbers import in_order, some
+from nnxor.network.draws import Weights
+
+if TYPE_CHECKING:
+    from nnxor.condition import Condition
+    from nnxor.network.tasks import Task
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What networks do on all rows.
+
+    Pre-activations z, activations a, predictions y, gradients of_score with respect to scores: a list over the rows
+    each. The loss, and whether the success rule holds: (R,).
+    """
+
+    z: list[Array]
+    a: list[Array]
+    y: list[Array]
+    of_score: list[Array]
+    loss: Array
+    solved: NDArray[np.bool_]
+
+
+class Networks:
+    """Computes what R networks of a condition do."""
+
+    def __init__(self, condition: Condition, task: Task | None = None) -> None:
+        """On the rows of the condition's task, or of another."""
+        self.condition, self.rules, self.rows = condition, Rules(condition), rows_of(task or condition.task, condition)
+        self.zero = condition.numpy_dtype.type(0)
+
+    def look(self, weights: Weights, rows: list[Row] | None = None) -> Look:
+        """What the networks do on the rows of the task, or on others."""
+        rules, rows = self.rules, rows or self.rows
+        z = [preactivation(row.inputs, weights.W1, weights.b1) for row in rows]
+        a = [rules.activation.value(row, rules.k) for row in z]
+        scores = [in_order([weights.b2, *(row * weights.W2)]) for row in a]
+        ends = [rules.at_output(s, row) for s, row in zip(scores, rows, strict=True)]
+        loss = rules.total([end.term for end in ends])
+        solved = rules.solved(loss, [end.fine for end in ends])
+        return Look(z, a, [end.prediction for end in ends], [end.gradient for end in ends], loss, solved)
+
+    def gradients(self, weights: Weights, look: Look, rows: list[Row] | None = None) -> Weights:
+        """The gradient of the loss with respect to every parameter, in the shapes of the parameters."""
+        g = [
+            self.rules.through_unit(z, a, weights.W2, of_score)
+            for z, a, of_score in zip(look.z, look.a, look.of_score, strict=True)
+        ]
+        nothing = np.full_like(weights.b1, self.zero)
+        *of_inputs, of_bias, of_out = gradients(rows or self.rows, look.a, g, look.of_score, nothing)
+        return Weights(np.stack(of_inputs), of_bias, of_out, in_order(look.of_score))
+
+
+def preactivations(condition: Condition, weights: Weights) -> list[Array]:
+    """Pre-activation of every unit, one array (H, R) a row of the task."""
+    return [preactivation(row.inputs, weights.W1, weights.b1) for row in rows_of(condition.task, condition)]
+
+
+def any_active(condition: Condition, z: list[Array]) -> NDArray[np.bool_]:
+    """Whether a unit is alive: pre-activation above 0 on some row; shape (H, R). Smooth units always are."""
+    return np.ones(z[0].shape, np.bool_) if condition.smooth else np.asarray(some(row > 0 for row in z))
