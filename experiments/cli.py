@@ -9,7 +9,6 @@ import re
 import signal
 import sys
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -45,10 +44,7 @@ def start(config: str, work: str, positional: tuple[str, ...] = ()) -> NoReturn:
 def command(config: str, work: str, positional: tuple[str, ...], arguments: list[str]) -> int:
     """Do a command's work; returns the exit status."""
     if "--version" in arguments:
-        try:
-            print(f"nnxor {version('nnxor')}")
-        except PackageNotFoundError:
-            print("nnxor, a source folder")
+        print(f"nnxor {importlib.import_module('experiments.store.manifest').package_version('nnxor')}")
         return DONE
     refuse_strange_text(arguments)
     refuse_little_memory()

@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 from experiments.errors import DONE, InputError
 from experiments.execution.options import read_path
 from experiments.execution.progress import say, told
-from experiments.networks.foreign import Found, read_network
+from experiments.networks.foreign import PYTORCH, Found, read_network
 from experiments.study.checked import known_keys
 from experiments.study.fields import make_condition, read_field, refuse_useless
 from experiments.study.schema import TRAINED
