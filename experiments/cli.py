@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, NoReturn
@@ -61,7 +62,9 @@ def refuse_strange_text(arguments: list[str]) -> None:
         try:
             argument.encode("utf-8")
         except UnicodeEncodeError:
-            raise InputError(f"{argument!a:.200} is no UTF-8 text; write it so, perhaps with LC_ALL=C.UTF-8") from None
+            raise InputError(
+                f"{argument!a:.200} is not UTF-8 text; encode it as UTF-8, for example with LC_ALL=C.UTF-8"
+            ) from None
 
 
 def refuse_little_memory() -> None:
@@ -85,6 +88,7 @@ class Listener:
     """Signals become exceptions: a KeyboardInterrupt for SIGINT, Terminated for SIGTERM, until the work is over."""
 
     over = True
+    heard = False
 
     def listen(self) -> None:
         """Listen from now on."""
@@ -94,8 +98,10 @@ class Listener:
         signal.signal(signal.SIGINT, self._hear)  # also where a shell's `&` has turned it off
         signal.signal(signal.SIGALRM, self._repeat)
         sys.unraisablehook = self._swallowed
+        threading.excepthook = self._in_a_thread
 
     def _hear(self, number: int, _frame: FrameType | None) -> None:
+        self.heard = True
         self._kind = Terminated if number == signal.SIGTERM else KeyboardInterrupt
         self._repeat()
 
@@ -110,6 +116,11 @@ class Listener:
             signal.setitimer(signal.ITIMER_REAL, 0.01)
         else:
             sys.__unraisablehook__(what)
+
+    def _in_a_thread(self, what: threading.ExceptHookArgs) -> None:
+        """What goes wrong in a thread whose pool is being ended is of no interest."""
+        if not self.heard:
+            threading.__excepthook__(what)
 
 
 LISTENER = Listener()

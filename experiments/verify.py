@@ -82,7 +82,7 @@ def parse(arguments: list[str]) -> Arguments:
         if argument not in folders:
             key, _, value = argument.partition("=")
             if key not in settings:
-                raise InputError(f"{key} is no known key; {hint(key, list(settings))}")
+                raise InputError(f"{key} is not a known key; {hint(key, list(settings))}")
             settings[key] = value
     if len(folders) != 1:
         raise InputError(f"{len(folders)} folders are named; allowed: one; {parser.prog} --help says more")

@@ -64,19 +64,19 @@ class Condition:
     """
 
     task: Task = field(XOR, instance(Task, "a Task"), phrase="{}")
-    hidden: int = field(4, whole(1, MOST_HIDDEN), "H", "hidden units H", "linear")
+    hidden: int = field(4, whole(1, MOST_HIDDEN), "H", "hidden units", "linear", "{} units")
     activation: str = field("relu", ACTIVATIONS, phrase="{}")
-    slope: float = field(0.01, up_to(LARGEST), scale="linear", setting=True)
+    slope: float = field(0.01, up_to(LARGEST), scale="linear", phrase="slope {}", setting=True)
     relu_at_zero: int = field(0, choice((0, 1)), "relu\N{PRIME}(0)", "relu at zero", setting=True)
     output: str = field("identity", OUTPUTS, phrase="{} output")
     bias: bool = field(True, switch, words={True: "biases", False: "no biases"})
     init: Init | GivenWeights = field(UNIFORM, instance((Init, GivenWeights), "an Init, or GivenWeights"), phrase="{}")
-    scale: float = field(1.0, up_to(MOST_SCALE), label="scale of the initial weights", scale="log")
-    lr: float = field(0.1, positive, label="learning rate", scale="log")
-    epochs: int = field(10_000, whole(0, MOST_EPOCHS), scale="log")
+    scale: float = field(1.0, up_to(MOST_SCALE), label="scale of the initial weights", scale="log", phrase="scale {}")
+    lr: float = field(0.1, positive, label="learning rate", scale="log", phrase="lr {}")
+    epochs: int = field(10_000, whole(0, MOST_EPOCHS), scale="log", phrase="{} epochs")
     loss: str = field("half_sse", LOSSES)
     optimizer: str = field("gd", OPTIMIZERS, phrase="{}")
-    momentum: float = field(0.9, below_one, scale="linear", setting=True)
+    momentum: float = field(0.9, below_one, scale="linear", phrase="momentum {}", setting=True)
     beta1: float = field(0.9, below_one, "\N{GREEK SMALL LETTER BETA}1", "beta1", "linear", setting=True)
     beta2: float = field(0.999, below_one, "\N{GREEK SMALL LETTER BETA}2", "beta2", "linear", setting=True)
     epsilon: float = field(1e-8, up_to(LARGEST), "\N{GREEK SMALL LETTER EPSILON}", "epsilon", "log", setting=True)
@@ -84,7 +84,7 @@ class Condition:
         None, optional(whole(1)), scale="linear", phrase="batches of {}", words={None: "full batch"}
     )
     dtype: str = field("float32", choice(("float32", "float64")))
-    rescue: str | None = field(None, INTERVENTIONS, words={None: "rescue = none"})
+    rescue: str | None = field(None, INTERVENTIONS, words={None: "left alone"})
     success: Success = field(Success(), instance(Success, "a Success"), phrase="solved: {}")
 
     def __post_init__(self) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.data.field_labels import learn
 from analysis.figures import PLOTS, Plot
 from analysis.figures.examples import functions, loss_curves
 from analysis.figures.style import NotApplicable, on_phone, save
@@ -65,6 +66,7 @@ def _cores() -> int:
 def _begin(found: Findings) -> None:
     """In a new process: keep the findings, and leave at once when the parent is killed."""
     _found.append(found)
+    learn(found.manifest["fields"])
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()

@@ -67,7 +67,8 @@ def picture(plot: Plot, found: Findings, folder: Path) -> Picture:
     """A figure that was drawn into a folder; NotApplicable if there is none."""
     text = plot.describe(found)
     wide, narrow = (inline(folder / f"{plot.name}{kind}.svg", f"{plot.title}. {text}") for kind in ("", "-phone"))
-    return Picture(plot.name, plot.title, text, plot.reading, wide, narrow)
+    text, reading = (each.replace(" %", "\N{NO-BREAK SPACE}%") for each in (text, plot.reading))
+    return Picture(plot.name, plot.title, text, reading, wide, narrow)
 
 
 def hero(found: Findings, asks: Sequence[str], wanted: str | None, drawn: dict[str, Picture]) -> Picture | None:

@@ -117,9 +117,8 @@ def resting_tables(trials: pd.DataFrame) -> list[Table]:
     kinds = [KIND_NAMES[kind] for kind in KINDS]
     note = "Percent of the stuck runs (whose number is n), with 95 % Wilson intervals, according to their certificates."
     rows = [
-        [words.condition(each.name, fields), f"{each.n:,}", *(short(rate) for rate in each.kinds.values())]
+        [words.condition(each.condition, fields), f"{each.n:,}", *(short(rate) for rate in each.kinds.values())]
         for each in resting(trials)
-        if not isinstance(each.name, str)
     ]
     whole = resting_altogether(trials)
     levels = [
@@ -142,7 +141,7 @@ def comparison_table(title: str, note: str, fields: Sequence[str], table: pd.Dat
     table, more = spread(table)
     for _, row in table.iterrows():
         pair = as_paired(row)
-        change = f"{words.value(row['first'])} \N{RIGHTWARDS ARROW} {words.value(row['second'])}"
+        change = " \N{RIGHTWARDS ARROW} ".join(words.value(row[side], row["field"]) for side in ("first", "second"))
         rows.append(
             [
                 ", ".join([change, *(words.field(name, row[name]) for name in fields)]),

@@ -14,7 +14,8 @@ from typing import Any
 import pandas as pd
 
 from analysis.data.conditions import NUMBERS, distance, others, slices, values
-from analysis.data.reading import ARTICLE, FIELDS, is_xor, swept
+from analysis.data.field_labels import FIELDS, defaults
+from analysis.data.reading import is_xor, swept
 from analysis.findings.findings import Findings
 from analysis.findings.paired import as_paired, compare_values
 from analysis.findings.published import AGREE, DIFFER
@@ -125,13 +126,13 @@ def _range(found: Findings, field: str, alone: bool) -> list[str]:
     """
     rest = [name for name in others(found.trials, field) if name in FIELDS]
     spans = [span(row, part, field) for row, part in slices(found.summary, rest)]
-    at = min(spans, key=lambda each: distance({**ARTICLE, **each.row.to_dict()}))
+    at = min(spans, key=lambda each: distance({**defaults(), **each.row.to_dict()}))
     shown = spans if alone and len(spans) <= MOST_PLACES else [at]
     place = [f"with {words.condition(each.row, rest)} " if rest else "" for each in shown]
     told = [_capital(f"{where}{each.text(field)}.") for where, each in zip(place, shown, strict=True)]
     limits = sorted({each.part[field].iloc[each.last] for each in spans if each.last < len(each.part) - 1})
     if len(shown) < len(spans) and len(limits) > 1:
-        ends = f"{words.value(limits[0], field)} to {words.field(field, limits[-1])}"
+        ends = f"{words.field(field, limits[0])} to {words.value(limits[-1], field)}"
         told[-1] += f" Over all {len(spans):,} settings of the other fields this limit ranges from {ends}."
     return told
 
@@ -163,7 +164,7 @@ def _difference(field: str, first: Any, value: Any, mine: pd.DataFrame, fields: 
     ]
     counts = [f"{what} in {'all ' if n == len(mine) else ''}{n:,}" for what, n in told if n]
     rows = mine[fields].to_dict("records")
-    at = min(range(len(mine)), key=lambda place: distance({**ARTICLE, **rows[place]}))
+    at = min(range(len(mine)), key=lambda place: distance({**defaults(), **rows[place]}))
     ends = " to ".join(f"{words.points(each)}" for each in (mine["difference"].min(), mine["difference"].max()))
     counted = f"{words.listed(counts)}{'' if len(counts) == 1 else f' of {len(mine):,}'}"
     here = f"with {words.condition(mine.iloc[at], fields)} by {words.difference(as_paired(mine.iloc[at]))}"
@@ -172,7 +173,7 @@ def _difference(field: str, first: Any, value: Any, mine: pd.DataFrame, fields: 
 
 def _freed(found: Findings) -> str:
     """What each intervention frees of the stuck runs most like the article's, most first."""
-    at = min(found.freed, key=lambda each: distance({**ARTICLE, **each.row.to_dict(), "rescue": None}))
+    at = min(found.freed, key=lambda each: distance({**defaults(), **each.row.to_dict(), "rescue": None}))
     fields = [name for name in found.fields if name != "rescue"]
     mine = [each for each in found.freed if (each.row[fields] == at.row[fields]).all()]
     mine.sort(key=lambda each: -each.rate.rate)

@@ -332,7 +332,7 @@ def _rounding(value: float) -> float:
 
 def _numbers(key: str, value: object) -> tuple[float, ...]:
     if not isinstance(value, list) or not all(type(each) in (int, float) and abs(each) <= 1e300 for each in value):
-        raise InputError(f"{key}={value} is not allowed; allowed: a list of numbers, one a row")
+        raise InputError(f"{key}={value} is not allowed; allowed: a list of numbers, one per row")
     return tuple(float(each) for each in value)
 
 

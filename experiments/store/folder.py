@@ -84,7 +84,7 @@ class ResultFolder:
                 entry.name != ".lock" and not is_temporary(entry) for entry in self.path.iterdir()
             ):
                 raise InputError(
-                    f"{self.path} holds files but no manifest.json, so it is no result folder; "
+                    f"{self.path} holds files but no manifest.json, so it is not a result folder; "
                     "use output=DIR for another"
                 )
         except OSError as error:
@@ -93,7 +93,7 @@ class ResultFolder:
     def _check_writable(self) -> None:
         existing = next((p for p in (self.path, *self.path.parents) if p.exists()), Path())
         if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-            raise InputError(f"output={self.path} cannot be written: {existing} is no writable folder")
+            raise InputError(f"output={self.path} cannot be written: {existing} is not a writable folder")
 
     def _manifest(self) -> dict[str, Any]:
         """What manifest.json holds; empty if there is none, InputError if it is none of ours."""
@@ -231,7 +231,7 @@ class ResultFolder:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise InputError(f"another run is at work in {self.path}; wait for it, or use output=DIR") from None
+            raise InputError(f"another run is using {self.path}; wait for it, or use output=DIR") from None
         except OSError as error:
             raise InputError(f"output={self.path} cannot be locked: {error.strerror}") from None
 
@@ -264,7 +264,7 @@ class ResultFolder:
             "seeds": [self.study.seeds.start, self.study.seeds.stop],
             "given": self.study.given,
             "conditions": {condition.key: condition.text() for condition in self.study.conditions},
-            "fields": {name: about.about() for name, about in FIELDS.items()},
+            "fields": self._fields(),
             "rounded": [condition.key for condition in self.study.conditions if not condition.exact],
             "runs": [*self._manifest().get("runs", []), self._run],
         }
@@ -273,6 +273,13 @@ class ResultFolder:
         for name in REPORT:
             (self.path / name).unlink(missing_ok=True)
         self._parts_folder.mkdir(exist_ok=True)
+
+    def _fields(self) -> dict[str, Any]:
+        """What those must know of the fields of a condition who read results."""
+        fields = {name: field.about() for name, field in FIELDS.items()}
+        inits = [condition.init for condition in self.study.conditions]
+        fields["init"]["words"] = {init.name: getattr(init, "label", "") or init.name for init in inits}
+        return fields
 
     def _write_manifest(self) -> None:
         write_text(self._manifest_path, json.dumps(self._content, indent=1, ensure_ascii=False) + "\n")

@@ -79,7 +79,7 @@ def _read_arrays(path: Path, key: str, form: str) -> dict[str, np.ndarray]:
     except FileNotFoundError:
         raise InputError(f"{key}={path} does not exist; allowed: a .npz file with {', '.join(NAMES)}") from None
     except Exception as error:  # a damaged file can fail in any way
-        raise InputError(f"{key}={path} is no .npz file of plain numbers ({' '.join(str(error).split())})") from None
+        raise InputError(f"{key}={path} is not a .npz file of plain numbers ({' '.join(str(error).split())})") from None
     absent = [name for name in NAMES if name not in arrays]
     if absent:
         raise InputError(f"{key}={path} lacks {', '.join(absent)}; it must hold {form}")

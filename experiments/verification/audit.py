@@ -94,7 +94,7 @@ class Table:
 def read_record(path: Path) -> Record:
     """The finished result folder at a path; InputError says why it cannot be audited."""
     if not path.is_dir():
-        raise InputError(f"{path} is no folder; name a result folder that experiments.run made")
+        raise InputError(f"{path} is not a folder; name a result folder that experiments.run made")
     manifest = _read_manifest(path)
     return Record(path, manifest, _read_config(path / "config.yaml"))
 
@@ -105,7 +105,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(
-            f"{folder} is no result folder: it has no manifest.json; name one that experiments.run made"
+            f"{folder} is not a result folder: it has no manifest.json; name one that experiments.run made"
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read ({first_line(error)}); {AGAIN}") from None
@@ -122,7 +122,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         if not isinstance(manifest.get(name), kind):
             raise InputError(f"{path} is damaged: {name} is {manifest.get(name)!r:.60}; {AGAIN}")
     if not all(isinstance(run, dict) for run in manifest["runs"]):
-        raise InputError(f"{path} is damaged: its runs are none; {AGAIN}")
+        raise InputError(f"{path} is damaged: its runs are not a list; {AGAIN}")
     return manifest
 
 
@@ -136,7 +136,7 @@ def _read_config(path: Path) -> Study:
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"{path} is not there: without it nobody knows what to train; {AGAIN}") from None
+        raise InputError(f"{path} is missing; without it, what was trained is unknown; {AGAIN}") from None
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise InputError(f"{path} cannot be read ({' '.join(str(error).split())[:120]}); {AGAIN}") from None
     if not isinstance(config, dict) or set(config) - set(KEYS):

@@ -187,7 +187,7 @@ class Init:
 
     `outputs` is the distribution of the output's weights where it is another one. With `mirror`, hidden units come in
     pairs, the second with the opposite weights and bias of the first. With `margin`, a whole network is drawn again
-    until every row of the task puts some unit above the margin (before its activation).
+    until every row of the task puts some unit above the margin (before its activation). `label` is its name in figures.
     """
 
     name: str
@@ -196,6 +196,7 @@ class Init:
     outputs: Distribution | None = None
     mirror: bool = False
     margin: float | None = None
+    label: str = field(default="", compare=False)
 
     @classmethod
     def of(cls, name: str, content: Mapping[str, object]) -> Init:
@@ -217,7 +218,13 @@ class Init:
             raise ValueError(f"mirror={mirror} is not allowed; allowed: true, false")
         if margin is not None and (isinstance(margin, bool) or not isinstance(margin, int | float) or not margin >= 0):
             raise ValueError(f"margin={margin} is not allowed; allowed: a number from 0")
-        return cls(name, **laws, mirror=mirror, margin=None if margin is None else float(margin))
+        return cls(
+            name,
+            **laws,
+            mirror=mirror,
+            margin=None if margin is None else float(margin),
+            label=str(content.get("label", name)),
+        )
 
     @property
     def independent(self) -> bool:
@@ -265,5 +272,6 @@ UNIFORM = Init(
     "uniform",
     Distribution.of({"distribution": "uniform", "low": -1, "high": 1}),
     Distribution.of({"distribution": "constant", "value": 0}),
+    label="U(\N{MINUS SIGN}1, 1)",
 )
 """Weights from U(−1, 1), biases 0: the default initialization, here so that it needs no file."""

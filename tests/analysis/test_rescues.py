@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from analysis import report
-from analysis.data.reading import ARTICLE, load
+from analysis.data.field_labels import phrase
+from analysis.data.reading import load
 from analysis.data.tallies import size
 from analysis.figures import PLOTS
 from analysis.figures.freed import describe_freed_by_rescue, freed_by_rescue
@@ -145,6 +146,5 @@ def test_a_missing_rescue_is_told_apart_from_all_rows(rescued: Path, free_seeds:
 
     trials = load(rescued)
     names = {row[0].rpartition(", ")[2] for row in conditions_table(Findings.of(rescued)).rows}
-    assert names == {"left alone", *free_seeds[0.1]}
+    assert names == {phrase("rescue", name) for name in (None, *free_seeds[0.1])}
     assert any(line.split()[:2] == ["0.1", "-"] for line in table_lines(summarise(trials)))
-    assert ARTICLE["rescue"] is None

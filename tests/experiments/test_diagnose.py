@@ -128,7 +128,7 @@ def test_a_network_of_another_loss_is_judged_by_that(tmp_path: Path, capsys: pyt
         (["loss=abc"], "loss=abc is not allowed; allowed: a finite number"),
         (["loss=-1"], "a finite number from 0"),
         (["predictions=[0,1]"], "4 finite numbers"),
-        (["predictions=[a,1]"], "allowed: a list of numbers, one a row"),
+        (["predictions=[a,1]"], "allowed: a list of numbers, one per row"),
         (["loss=0.25", "loss_name=foo"], "loss_name=foo is not allowed; allowed: half_sse, mse, MSELoss"),
         (["loss=0.25", "loss_name=MSELos"], "did you mean MSELoss?"),
         (["loss=0.25", "activation=tanh"], "are not known; give the network itself"),

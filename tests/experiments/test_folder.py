@@ -239,7 +239,7 @@ def test_a_second_run_in_the_same_folder_is_refused(run: Run) -> None:
     out = run()
     with open(out / ".lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(InputError, match="another run is at work in"):
+        with pytest.raises(InputError, match="another run is using"):
             run("seeds.count=21")
 
 

@@ -115,7 +115,7 @@ def test_two_runs_at_once_in_one_folder_cannot_be(tmp_path: Path, whole: str) ->
     wait_for_parts(first, output, 1)
     second = command(*STUDY, f"output={output}")
     assert second.returncode == 2
-    assert second.stderr.startswith(f"another run is at work in {output}")
+    assert second.stderr.startswith(f"another run is using {output}")
     assert first.wait(60) == 0
     first.communicate()
     assert resume(output) == whole

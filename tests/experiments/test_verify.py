@@ -348,9 +348,9 @@ def test_failed_trainings_are_reported_and_left_out(
     [
         ([], "0 folders are named; allowed: one"),
         (["a", "b"], "2 folders are named"),
-        (["nowhere"], "nowhere is no folder"),
+        (["nowhere"], "nowhere is not a folder"),
         ([str(ROOT / "conf")], "has no manifest.json"),
-        (["a", "smaple=3"], "smaple is no known key; did you mean sample? allowed: sample, engine, seed"),
+        (["a", "smaple=3"], "smaple is not a known key; did you mean sample? allowed: sample, engine, seed"),
         (["a", "sample=0"], "sample=0 is not allowed; allowed: all, or an integer from 1"),
         (["a", "sample=many"], "sample=many is not allowed"),
         (["a", "seed=-1"], "seed=-1 is not allowed; allowed: an integer from 0"),
