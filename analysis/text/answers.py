@@ -46,12 +46,12 @@ def answer(found: Findings, asks: Sequence[str]) -> list[str]:
     if found.published:
         return _published(found)
     fields = asked(found, asks)
-    sentences = [_freed(found)] if "rescue" in fields and found.freed else [_nearest(found)]
+    sentences = [_freed(found)] if "rescue" in fields and found.freed else []
     for name in fields:
         if name != "rescue":
             many = name in NUMBERS and len(values(found.trials, name)) > 2
             sentences.extend(_range(found, name, len(fields) == 1) if many else _differences(found, name))
-    return [each for each in sentences if each]
+    return [*sentences, _nearest(found)] if len(fields) == 1 else [_nearest(found), *sentences]
 
 
 def _nearest(found: Findings) -> str:
