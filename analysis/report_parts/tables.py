@@ -21,6 +21,9 @@ from analysis.findings.rest_points import KIND_NAMES, resting, resting_altogethe
 from analysis.findings.statistics import SIGNIFICANT, Difference, Paired, Rate
 from analysis.text import words
 
+VAGUE = 0.5
+"""An interval as wide as this is cut off where a forest plot ends."""
+
 
 @dataclass(frozen=True)
 class Table:
