@@ -6,7 +6,6 @@ later adds to what is known.
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -76,11 +75,8 @@ def _plain(what: Any) -> str:
         return "None"
     if isinstance(what, float):
         return f"{what:.3g}" if abs(what - float(f"{what:.3g}")) <= 1e-3 * abs(what) else f"{what:g}"
-    return (
-        f"{what:,}"
-        if isinstance(what, numbers.Integral) and not isinstance(what, bool) and what >= 10_000
-        else str(what)
-    )
+    text = str(what)
+    return f"{int(text):,}" if text.isdigit() and len(text) > 4 else text
 
 
 def success(rule: str) -> str:

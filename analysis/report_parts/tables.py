@@ -43,10 +43,9 @@ class Table:
 
     @property
     def reach(self) -> float:
-        """How far the marks reach to either side of 0, at least a point."""
-        return (
-            max((abs(end) for each in self.marks for end in (each.low, each.high) if end == end), default=0.01) or 0.01
-        )
+        """How far the plot reaches to either side of 0: to the ends of all marks but those that tell next to nothing."""
+        sharp = [each for each in self.marks if each.high - each.low < VAGUE]
+        return max([0.01, *(abs(end) for each in sharp for end in (each.low, each.high))])
 
     def without_zeros(self) -> Table:
         """Without the columns in which nothing is counted; the note says which they were."""
