@@ -32,7 +32,7 @@ def method(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
         "loss after the last one.",
         "Stuck means at rest: the gradient is almost zero and the loss is at a level where it can rest. Runs "
         "whose loss still falls are unsettled, runs that a smaller step would free are oscillating, and what could "
-        "not be told is unclear; none of these is stuck. A unit is dead if its pre-activation is 0 or less on each row.",
+        "not be told is unclear; none of these is stuck. A unit is dead if its input is at most 0 on each row.",
         _certificates(trials),
         "Every rate has its n and a 95 % Wilson score interval (Wilson 1927). Conditions with the same seed start from "
         "the same underlying draws, whatever their initialization, learning rate and width (a narrow network consists "

@@ -43,7 +43,7 @@ class Table:
 
     @property
     def reach(self) -> float:
-        """How far the plot reaches to either side of 0: to the ends of all marks but those that tell next to nothing."""
+        """How far the plot reaches to either side of 0: to the ends of all marks but the vague ones."""
         sharp = [each for each in self.marks if each.high - each.low < VAGUE]
         return max([0.01, *(abs(end) for each in sharp for end in (each.low, each.high))])
 
