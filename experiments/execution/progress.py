@@ -93,6 +93,11 @@ def paragraph(text: str) -> str:
     return textwrap.fill(text, 79, subsequent_indent="  ")
 
 
+def told(what: str, text: str) -> str:
+    """A line of a table of two columns, broken where the terminal is narrower."""
+    return textwrap.fill(text, 79, initial_indent=f"{what:<11} ", subsequent_indent=" " * 12, break_on_hyphens=False)
+
+
 def duration(seconds: float) -> str:
     """A duration as people say it: '0.4 s', '2 min 5 s', '3 h 20 min'."""
     if seconds < 10:

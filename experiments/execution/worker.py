@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import signal
 import sys
 import threading
 import time
@@ -85,8 +84,7 @@ def facts(engine: str, condition: Condition) -> dict[str, object]:
 
 
 def begin(parent: int) -> None:
-    """Begin to work for a process: its end is the worker's, and Ctrl-C, which reaches both, is for it alone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Begin to work for a process, whose end is the worker's."""
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
