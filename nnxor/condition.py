@@ -15,7 +15,7 @@ from nnxor.field import Field, field, fields_of, plain
 from nnxor.interventions import INTERVENTIONS
 from nnxor.network.activations import ACTIVATIONS, OUTPUTS, Activation
 from nnxor.network.draws import PARAMETERS
-from nnxor.network.inits import LARGEST, UNIFORM, GivenWeights, Init
+from nnxor.network.inits import LARGEST, UNIFORM, GivenWeights, Init, plain_name
 from nnxor.network.losses import LOSSES
 from nnxor.network.optimizers import OPTIMIZERS
 from nnxor.network.tasks import XOR, Task
@@ -316,11 +316,11 @@ def _text(value: object) -> str:
         table = "|".join(_numbers((*x, t)) for x, t in rows)
         times = f";times={_numbers(value.multiplicities)}" if value.multiplicities else ""
         # the cause of a failure depends on the units
-        return f"{value.name}:{table};units={value.units}{times}"
+        return f"{plain_name(value.name)}:{table};units={value.units}{times}"
     if isinstance(value, Init):
         return value.text()
     if isinstance(value, GivenWeights):
-        return f"{value.name}:{value.digest}"
+        return f"{plain_name(value.name)}:{value.digest}"
     return str(value) if isinstance(value, Success) else repr(value)
 
 
