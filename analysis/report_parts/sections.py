@@ -16,6 +16,7 @@ from analysis.findings.planner import has_widths
 from analysis.findings.rescues import fields_of
 from analysis.findings.rest_points import is_certified
 from analysis.report_parts import tables
+from analysis.report_parts.published_rows import published_table
 from analysis.report_parts.svg import inline
 from analysis.report_parts.tables import Table
 from analysis.text.answers import asked
@@ -79,7 +80,7 @@ def hero(found: Findings, asks: Sequence[str], wanted: str | None, drawn: dict[s
     fields = asked(found, asks)
     numbers = [name for name in fields if name in NUMBERS]
     if wanted not in drawn and found.published:
-        return tables.published_table(found.published)
+        return published_table(found.published)
     if wanted not in drawn and fields and not numbers and "rescue" not in fields:
         return tables.effects_table(found, fields[0])
     names = [wanted or ""]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,11 +16,13 @@ from analysis.findings.failure_causes import STUCK_CAUSES, Culprits
 from analysis.findings.findings import Findings
 from analysis.findings.paired import as_paired, compare_values
 from analysis.findings.planner import WANTED, draws, narrowest
-from analysis.findings.published import AGREE, DIFFER, Beside
 from analysis.findings.rescues import CONTROLS, Freed, fields_of
 from analysis.findings.rest_points import KIND_NAMES, resting, resting_altogether, resting_by_level
-from analysis.findings.statistics import SIGNIFICANT, Difference, Paired, Rate, unpaired, wilson
+from analysis.findings.statistics import SIGNIFICANT, Difference, Paired, Rate
 from analysis.text import words
+
+VAGUE = 0.5
+"""An interval as wide as this is cut off where a forest plot ends."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,9 @@ class Table:
 
     @property
     def reach(self) -> float:
-        """How far the marks reach to either side of 0, at least a point."""
-        return (
-            max((abs(end) for each in self.marks for end in (each.low, each.high) if end == end), default=0.01) or 0.01
-        )
+        """How far the plot reaches to either side of 0: to the ends of all marks but the vague ones."""
+        sharp = [each for each in self.marks if each.high - each.low < VAGUE]
+        return max([0.01, *(abs(end) for each in sharp for end in (each.low, each.high))])
 
     def without_zeros(self) -> Table:
         """Without the columns in which nothing is counted; the note says which they were."""
@@ -238,45 +238,6 @@ def widths_table(found: Findings) -> Table:
 def _width(row: pd.Series) -> str:
     reaches, surely = ("none" if pd.isna(row[name]) else str(row[name]) for name in ("reaches", "surely"))
     return reaches if reaches == surely else f"{reaches} ({surely})"
-
-
-def published_table(found: Sequence[Beside]) -> Table:
-    """Published figures beside ours, for the report."""
-    rows, marks = [], []
-    for each in found:
-        name = ", ".join(filter(None, [each.setting, each.where]))
-        source = f"{each.source} ({each.quoted})" if each.quoted else each.source
-        theirs = f"\N{LEFT DOUBLE QUOTATION MARK}{each.says}\N{RIGHT DOUBLE QUOTATION MARK}"
-        if each.theirs is not None:
-            low, high = wilson(each.theirs * each.runs, each.runs)
-            theirs = f"{100 * each.theirs:.1f} ({words.interval(float(low), float(high))}), n{words.IS}{each.runs:,}"
-        ours = f"{short(each.solved)}, n{words.IS}{each.solved.n:,}"
-        if each.theirs is None:
-            ours += f"; stuck {short(each.stuck)}"
-        verdict = each.verdict
-        if verdict in (AGREE, DIFFER):
-            verdict += f": {words.points(each.difference)} pp, {100 * each.allowed:.1f} allowed"
-        setting = f"{name}. {each.note}".rstrip(". ") if each.note else name
-        rows.append([source, theirs, ours, verdict, setting])
-        marks.append(_apart(each))
-    return Table(
-        "Published figures beside ours",
-        "Percent solved, with 95 % Wilson intervals and the number of runs; ours over the runs of all conditions that "
-        "repeat the setting. The two agree if they differ by at most "
-        "3\N{MIDDLE DOT}\N{SQUARE ROOT}(p(1 \N{MINUS SIGN} p)(1/n\N{SUBSCRIPT ONE} + 1/n\N{SUBSCRIPT TWO})), p being "
-        "the share of both together. What a source says only in words is shown and not judged.",
-        ["source", "theirs", "ours", "agreement", "setting"],
-        rows,
-        prose=True,
-        marks=marks,
-    )
-
-
-def _apart(each: Beside) -> Difference:
-    """Ours minus theirs, with an interval for independent shares; NaN where there is nothing to compare."""
-    if each.theirs is None:
-        return Difference(math.nan, math.nan, math.nan)
-    return unpaired(Rate.of(round(each.theirs * each.runs), each.runs), each.solved)
 
 
 COMPARED = (

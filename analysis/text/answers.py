@@ -187,7 +187,8 @@ def _published(found: Findings) -> list[str]:
     judged = [each for each in found.published if each.verdict in (AGREE, DIFFER)]
     differ = [each for each in judged if each.verdict == DIFFER]
     agree = len(judged) - len(differ)
-    told = [f"Of {len(judged):,} published success rates {agree:,} agree with ours and {len(differ):,} do not."]
+    some = f"Of {len(judged):,} published success rates {agree:,} agree with ours and {len(differ):,} do not."
+    told = [some if differ else f"All {agree:,} published success rates agree with ours."]
     for each in differ:
         source = ", ".join(filter(None, [each.source, each.where]))
         told.append(f"{source}: theirs {words.percent(each.theirs or 0.0)}, ours {words.rate(each.solved)}.")
