@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 FOLDER ?= results/article
 SHOWN := README.md docs/findings.md
 
-.PHONY: help setup run report notebooks test digests lint docs bench lock clean
+.PHONY: help setup run report notebooks test digests printed lint docs bench lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ test: $(READY) ## run all tests; ARGS="-k draws" passes options on
 
 digests: $(READY) ## train the shipped studies at 8 seeds and write their digests anew
 	@PYTHONPATH=.:tests $(PY) tests/experiments/digests.py
+
+printed: $(READY) ## print what the explorer knows of the arithmetic and of conf: analysis/explorer/printed.js
+	@PYTHONPATH=. $(PY) tests/analysis/explorer/print_explorer.py
 
 lint: $(READY) ## check style, types, and that README and docs show what the commands print
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any
 
 import pandas as pd
@@ -76,7 +75,8 @@ def _plain(name: str, what: Any) -> str:
         return "None"
     if isinstance(what, float):
         return f"{what:.3g}" if FIELDS[name].scale == "log" else f"{what:g}"
-    return f"{what:,}" if isinstance(what, Integral) and what >= 10_000 else str(what)
+    text = str(what)
+    return f"{int(text):,}" if text.isdigit() and len(text) > 4 else text
 
 
 def success(rule: str) -> str:

@@ -47,10 +47,8 @@ def paired_effects(found: Findings) -> Figure:
         ax.axvline(0, color="#888888", linewidth=0.9, zorder=1)
         ax.set_title(f"{'' if several else f'{pairs[0]}, '}{n_text(table['n'])} pairs")
     axes[-1].set_xlabel("difference in the share solved, points")
-    footnote(
-        figure,
-        "To the right, the first of the two is solved more often. Filled: Holm\N{RIGHT SINGLE QUOTATION MARK}s adjusted p is below 0.05. Lines: 95 % intervals.",
-    )
+    sure = "Filled: Holm\N{RIGHT SINGLE QUOTATION MARK}s adjusted p is below 0.05. Lines: 95 % intervals."
+    footnote(figure, "To the right, the first of the two is solved more often.", sure, *notes)
     return figure
 
 
