@@ -10,13 +10,12 @@ from analysis.figures.plot import Plot
 ROOMS = ("rates", "failures", "runs")
 
 
-def _entries(room: str) -> list[Plot]:
-    package = importlib.import_module(f"{__name__}.{room}")
-    modules = (
-        importlib.import_module(f"{package.__name__}.{each.name}") for each in pkgutil.iter_modules(package.__path__)
-    )
-    return [module.PLOT for module in modules]
+def entries() -> list[Plot]:
+    """The figures of all rooms, in the report's order."""
+    packages = [importlib.import_module(f"{__name__}.{room}") for room in ROOMS]
+    names = [f"{each.__name__}.{found.name}" for each in packages for found in pkgutil.iter_modules(each.__path__)]
+    return sorted((importlib.import_module(name).PLOT for name in names), key=lambda plot: plot.order)
 
 
-PLOTS = sorted((plot for room in ROOMS for plot in _entries(room)), key=lambda plot: plot.order)
+PLOTS = entries()
 """The figures, in the report's order."""

@@ -17,8 +17,8 @@ import pandas as pd
 from analysis.data.field_labels import learn
 from analysis.figures import PLOTS
 from analysis.figures.plot import Plot
-from analysis.figures.runs.functions import functions
 from analysis.figures.runs.loss_curves import loss_curves
+from analysis.figures.runs.surfaces import functions
 from analysis.figures.style import NotApplicable, on_phone, save
 from analysis.findings.findings import Findings
 

@@ -14,7 +14,7 @@ from analysis.data.field_labels import phrase
 from analysis.data.reading import load
 from analysis.data.tallies import size
 from analysis.figures import PLOTS
-from analysis.figures.failures.freed_by_rescue import describe_freed_by_rescue, freed_by_rescue
+from analysis.figures.failures.freed_by_rescue import describe, freed_by_rescue
 from analysis.figures.style import NotApplicable
 from analysis.findings.findings import Findings
 from analysis.findings.rescues import freed, interventions, like_for_like
@@ -82,7 +82,7 @@ def test_the_figure_shows_each_share_with_its_interval(rescued: Path, free_seeds
 
 
 def test_its_sentence_is_of_the_condition_nearest_to_the_articles(rescued: Path) -> None:
-    text = describe_freed_by_rescue(Findings.of(rescued)).replace("\N{NO-BREAK SPACE}", " ")
+    text = describe(Findings.of(rescued)).replace("\N{NO-BREAK SPACE}", " ")
     assert "(lr 0.1)" in text
     assert "redraw_dead 75.0 %" in text
     assert "nothing 0.0 %" in text
