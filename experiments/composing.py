@@ -94,8 +94,11 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
     shown, arguments = wants_effective(arguments)
     sys.argv[1:] = arguments
     statuses: list[int] = []
+    composing = True
 
     def job(composed: DictConfig) -> None:
+        nonlocal composing
+        composing = False
         messages.FOLDERS[:] = folders()
         statuses.append(guarded(lambda: _function(work, shown)(plain(composed, config))))
         if statuses[-1] in (INTERRUPTED, TERMINATED):
@@ -111,7 +114,7 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
         code = stop.code if isinstance(stop.code, int) else FAILED
         return code if code in (DONE, INTERRUPTED, TERMINATED) else BAD_INPUT
     except Exception as error:
-        if statuses or isinstance(error, MemoryError) or (isinstance(error, OSError) and not error.filename):
+        if not composing or isinstance(error, MemoryError) or (isinstance(error, OSError) and not error.filename):
             raise  # it is none of composing: standard output is full, say
         raise InputError(f"the overrides cannot be composed: {in_a_line(error)}") from None
     return max(statuses, default=DONE)

@@ -75,7 +75,8 @@ def _plain(what: Any) -> str:
         return "None"
     if isinstance(what, float):
         return f"{what:.3g}" if abs(what - float(f"{what:.3g}")) <= 1e-3 * abs(what) else f"{what:g}"
-    return f"{what:,}" if isinstance(what, int) and not isinstance(what, bool) and what >= 10_000 else str(what)
+    text = str(what)
+    return f"{int(text):,}" if text.isdigit() and len(text) > 4 else text
 
 
 def success(rule: str) -> str:

@@ -46,12 +46,12 @@ def answer(found: Findings, asks: Sequence[str]) -> list[str]:
     if found.published:
         return _published(found)
     fields = asked(found, asks)
-    sentences = [_freed(found)] if "rescue" in fields and found.freed else [_nearest(found)]
+    sentences = [_freed(found)] if "rescue" in fields and found.freed else []
     for name in fields:
         if name != "rescue":
             many = name in NUMBERS and len(values(found.trials, name)) > 2
             sentences.extend(_range(found, name, len(fields) == 1) if many else _differences(found, name))
-    return [each for each in sentences if each]
+    return [*sentences, _nearest(found)] if len(fields) == 1 else [_nearest(found), *sentences]
 
 
 def _nearest(found: Findings) -> str:
@@ -187,7 +187,8 @@ def _published(found: Findings) -> list[str]:
     judged = [each for each in found.published if each.verdict in (AGREE, DIFFER)]
     differ = [each for each in judged if each.verdict == DIFFER]
     agree = len(judged) - len(differ)
-    told = [f"Of {len(judged):,} published success rates {agree:,} agree with ours and {len(differ):,} do not."]
+    some = f"Of {len(judged):,} published success rates {agree:,} agree with ours and {len(differ):,} do not."
+    told = [some if differ else f"All {agree:,} published success rates agree with ours."]
     for each in differ:
         source = ", ".join(filter(None, [each.source, each.where]))
         told.append(f"{source}: theirs {words.percent(each.theirs or 0.0)}, ours {words.rate(each.solved)}.")

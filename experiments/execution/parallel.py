@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Generator, Iterable, Iterator
@@ -62,9 +63,13 @@ def _stream(left: dict[int, Batch], engine: str, backend: str, n_jobs: int) -> I
         sys.warnoptions.append("ignore:resource_tracker")
         how = {"backend": "loky", "initializer": begin, "initargs": (os.getpid(),)}
     parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs", **how)
-    results: Iterator[tuple[int, pa.Table]] = parallel(
-        delayed(_train_numbered)(number, batch, engine) for number, batch in list(left.items())
-    )
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which processes that start now inherit
+    try:
+        results: Iterator[tuple[int, pa.Table]] = parallel(
+            delayed(_train_numbered)(number, batch, engine) for number, batch in list(left.items())
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)  # this one hears Ctrl-C, and ends the others
     return results
 
 
