@@ -79,6 +79,7 @@ def write_report(folder: Path, found: Findings | None = None) -> Path:
     `found` is what the folder comes to, where that is at hand. The same results give the same bytes. Raises
     FolderError for a folder that cannot be read as results, OSError where it cannot be written.
     """
+    from analysis.explorer.page import write_page
     from analysis.report_parts.drawing import draw_figures
     from analysis.report_parts.pages import write_text
 
@@ -86,6 +87,7 @@ def write_report(folder: Path, found: Findings | None = None) -> Path:
     (folder / "figures").mkdir(exist_ok=True)
     draw_figures(results.found, folder / "figures")
     write_text(folder / "report.html", render(results))
+    write_page(folder / "explorer.html")
     return folder / "report.html"
 
 
