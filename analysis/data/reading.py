@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from analysis.data.door import check_shape, check_tables, read_json
 from analysis.data.field_labels import FIELDS, defaults, learn
 
 PROTOCOL = 2
@@ -60,22 +60,24 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"{folder} is not a result folder: it has no manifest.json; name one that experiments.run made"
         )
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        protocol, trials = manifest["protocol"], manifest["trials"]
-        runs, seeds, texts = manifest["runs"], manifest["seeds"], manifest["conditions"]
-        if not (isinstance(runs, list) and len(seeds) == 2 and all(isinstance(text, str) for text in texts.values())):
-            raise ValueError
+        manifest = read_json(path)
+        if manifest["protocol"] != PROTOCOL:
+            raise FolderError(
+                f"{folder} was made by protocol {manifest['protocol']}, this code reads {PROTOCOL}; "
+                "use the version that made it, or run the study again with overwrite=true"
+            )
+        check_shape(manifest)
         learn(manifest["fields"])
-    except (ValueError, OSError, KeyError, TypeError, AttributeError):
-        raise FolderError(f"{folder}/manifest.json is damaged; run the study again with overwrite=true") from None
-    if protocol != PROTOCOL:
-        raise FolderError(
-            f"{folder} was made by protocol {protocol}, this code reads {PROTOCOL}; "
-            "use the version that made it, or run the study again with overwrite=true"
-        )
-    if trials is None or not (folder / ("counts.parquet" if records_summary(manifest) else "trials.parquet")).is_file():
+    except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
+        why = str(error).splitlines()[0][:200]
+        raise FolderError(f"{path} is damaged ({why}); run the study again with overwrite=true") from None
+    if manifest["trials"] is None:
         raise FolderError(f"{folder} is not finished; run its study again with output={folder} to finish it")
-    return dict(manifest)
+    try:
+        check_tables(folder, manifest["files"])
+    except (ValueError, OSError) as error:
+        raise damaged(folder, str(error).splitlines()[0]) from None
+    return manifest
 
 
 def records_summary(manifest: dict[str, Any]) -> bool:
@@ -105,8 +107,8 @@ def load(folder: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
         if missing:
             raise ValueError(f"trials.parquet lacks {', '.join(missing)}")
         table = pq.read_table(folder / "trials.parquet", columns=columns, page_checksum_verification=True)
-    except (ValueError, OSError) as error:
-        raise damaged(folder, str(error).splitlines()[0]) from None
+    except Exception as error:  # a damaged file can fail in any way
+        raise damaged(folder, (str(error) or repr(error)).splitlines()[0]) from None
     if len(table) != manifest["trials"]:
         raise damaged(folder, f"{len(table)} trials instead of {manifest['trials']}")
     trials = typed(table.to_pandas(split_blocks=True, self_destruct=True))

@@ -169,8 +169,8 @@ def load_counts(folder: Path) -> Counted:
     bits = Bitmaps(start, stop)
     try:
         pieces = list((_from_counts if records_summary(manifest) else _from_rows)(folder, bits))
-    except (ValueError, OSError) as error:
-        raise damaged(folder, str(error).splitlines()[0]) from None
+    except Exception as error:  # a damaged file can fail in any way
+        raise damaged(folder, (str(error) or repr(error)).splitlines()[0]) from None
     texts = manifest["conditions"]
     fields = pd.concat([piece[0] for piece in pieces]).drop_duplicates("condition").reset_index(drop=True)
     runs = _together([piece[1] for piece in pieces], ["condition", *COUNTED])

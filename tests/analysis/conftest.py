@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -64,7 +65,9 @@ def write_folder(folder: Path, rows: list[dict[str, Any]], texts: Mapping[str, s
     manifest = {
         "study": config.get("name", "handmade"), "protocol": 2, "complete": failed == 0, "trials": len(trials),
         "failed": failed, "digest": "d1ge57", "success": ["loss 0.001"], "seeds": seeds,
-        "conditions": dict(texts), "fields": ABOUT,
+        "conditions": dict(texts), "record": "trials", "given": {}, "published": [],
+        "files": {"trials.parquet": hashlib.sha256((folder / "trials.parquet").read_bytes()).hexdigest()},
+        "fields": ABOUT,
         "runs": [{
             "start": "2026-01-01T00:00:00+00:00", "end": "2026-01-01T00:00:01+00:00", "wall_s": 1.0,
             "trained": len(trials), "engine": "numpy", "git": {"commit": "abc123", "dirty": False},
