@@ -17,6 +17,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from analysis.data.reading import FolderError
+from analysis.explorer.page import write_page
 
 if TYPE_CHECKING:
     from analysis.findings.findings import Findings
@@ -79,7 +80,6 @@ def write_report(folder: Path, found: Findings | None = None) -> Path:
     `found` is what the folder comes to, where that is at hand. The same results give the same bytes. Raises
     FolderError for a folder that cannot be read as results, OSError where it cannot be written.
     """
-    from analysis.explorer.page import write_page
     from analysis.report_parts.drawing import draw_figures
     from analysis.report_parts.pages import write_text
 
