@@ -73,7 +73,7 @@ OUTCOME_COLOURS = {
     "solved": "#2b6ca3",
     "stuck_1/4": "#f6c667",
     "stuck_1/3": "#e07b39",
-    "stuck_1/2": "#7a1f0d",
+    "stuck_1/2": "#8a2a14",
     "stuck": "#b0578d",
     "oscillating": "#1b9e77",
     "diverged": "#222222",
