@@ -255,7 +255,7 @@ def test_what_is_left_out_of_a_figure_is_said(make) -> None:
     folder = make({str(h): ({"hidden": h}, ["solved"] * 3) for h in range(2, 12)})
     shown, note = thin(load(folder), ["hidden"], 4)
     assert sorted(shown["hidden"].unique()) == [2, 4, 8, 11]
-    assert note == "Shown of the study's values: hidden units: 2, 4, 8, 11."
+    assert note == "Shown of all values: hidden units 2, 4, 8, 11."
 
 
 def test_the_share_not_yet_solved_ends_at_the_share_unsolved(data: Findings) -> None:
