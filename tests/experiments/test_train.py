@@ -27,10 +27,19 @@ def train(*arguments: str, status: int = 0) -> str:
 def test_it_prints_what_the_article_prints() -> None:
     lines = train("seed=7", "init=he", "epochs=5100").splitlines()
     losses = [line for line in lines if line.startswith("epoch")]
-    assert [int(line.split()[1]) for line in losses] == list(range(0, 5100, 100))
+    assert [int(line.split()[1]) for line in losses] == list(range(0, 5100, 500))
     assert sum(line.strip().startswith("predictions") for line in lines) == 2
     assert any(line.startswith("final loss ") for line in lines)
     assert any(line.startswith("final predictions ") for line in lines)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("epochs=10000",), ("epochs=17", "every=1"), ("epochs=1", "hidden=12", "task=parity3", "init=torch")]
+)
+def test_it_prints_few_lines_none_of_them_long(arguments: tuple[str, ...]) -> None:
+    lines = train(*arguments).splitlines()
+    assert len([line for line in lines if line.startswith("epoch")]) <= 25
+    assert max(map(len, lines)) <= 80
 
 
 @pytest.mark.parametrize("seed", [1, 3, 11])
