@@ -26,7 +26,7 @@ def published_table(found: Sequence[Beside]) -> Table:
             ours += f"; stuck {short(each.stuck)}"
         verdict = each.verdict
         if verdict in (AGREE, DIFFER):
-            verdict += f": {words.points(each.difference)} pp, {100 * each.allowed:.1f} allowed"
+            verdict += f": {words.points(each.difference)} points, {100 * each.allowed:.1f} allowed"
         setting = f"{name}. {each.note}".rstrip(". ") if each.note else name
         rows.append([source, theirs, ours, verdict, setting])
         marks.append(_apart(each))

@@ -163,7 +163,7 @@ def comparison_table(title: str, note: str, fields: Sequence[str], table: pd.Dat
                 words.p_value(row["p_holm"]),
             ]
         )
-    columns = ["compared", "difference, pp", "pairs", "solved by first / second alone", "p", "p (Holm)"]
+    columns = ["compared", "difference, points", "pairs", "solved by first / second alone", "p", "p (Holm)"]
     return Table(title, note + more, columns, rows, 2, marks=marks)
 
 
@@ -187,7 +187,7 @@ def rescue_table(trials: pd.DataFrame, found: Sequence[Freed]) -> Table:
             pair = each.against.get(control)
             row += [_change(pair, each.rate.n), words.p_value(each.p_holm[control])] if pair else ["\N{EM DASH}"] * 2
         rows.append(row)
-    against = [head for control in CONTROLS for head in (f"minus {control}, pp", "p (Holm)")]
+    against = [head for control in CONTROLS for head in (f"minus {control}, points", "p (Holm)")]
     told = "; ".join(f"{name}: {text}" for name, text in words.RESCUE_WORDS.items())
     return Table(
         "What frees stuck runs",
