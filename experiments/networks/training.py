@@ -66,7 +66,7 @@ def train(config: Mapping[str, Any]) -> int:
 
 def steps(epochs: int) -> int:
     """Epochs between two losses that are printed: 1, 2, 5, 10 and so on, so that there are few lines."""
-    fit = [digit * 10**power for power in range(12) for digit in (1, 2, 5)]
+    fit: list[int] = [digit * 10**power for power in range(12) for digit in (1, 2, 5)]
     return next(step for step in fit if epochs <= step * (MOST_LINES - 1))
 
 
