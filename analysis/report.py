@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from analysis.findings.findings import Findings
 
 DATA = {
-    "explorer.html": "train such networks in this browser", "trials.parquet": "one row per training", "counts.parquet": "exact counts", "summary.csv": "one row per condition",
+    "explorer.html": "train such networks in this browser", "trials.parquet": "one row per training",
+    "counts.parquet": "exact counts", "summary.csv": "one row per condition",
     "published.csv": "published figures beside ours", "config.yaml": "the study as it was run",
     "manifest.json": "versions, machine and commands", "datapackage.json": "what the columns mean",
 }  # fmt: skip
