@@ -31,6 +31,8 @@ STUDY = ("study=smoke", "engine=numpy", "seeds.count=240", "base.epochs=60", "re
 POISON = """
 import os
 from experiments.execution import worker
+
+pytestmark = pytest.mark.slow
 train_batch = worker.given = getattr(worker, "given", worker.train_batch)  # a preload may be loaded twice
 def poisoned(batch, engine):
     if batch.condition.hidden == 10 and batch.condition.lr == 0.2 and batch.seeds.start == 64:
