@@ -23,6 +23,8 @@ from experiments.errors import InputError
 from experiments.execution.options import Cluster, read_options
 from experiments.execution.session import run as run_study
 
+pytestmark = pytest.mark.slow
+
 installed = pytest.mark.skipif(not importlib.util.find_spec("distributed"), reason="the extra cluster is not installed")
 
 STUDY = ("study=smoke", "engine=numpy", "seeds.count=240", "base.epochs=60", "report=false", "parallel.batch=64")
@@ -31,8 +33,6 @@ STUDY = ("study=smoke", "engine=numpy", "seeds.count=240", "base.epochs=60", "re
 POISON = """
 import os
 from experiments.execution import worker
-
-pytestmark = pytest.mark.slow
 train_batch = worker.given = getattr(worker, "given", worker.train_batch)  # a preload may be loaded twice
 def poisoned(batch, engine):
     if batch.condition.hidden == 10 and batch.condition.lr == 0.2 and batch.seeds.start == 64:
