@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from analysis.data.conditions import with_values
 from analysis.data.field_labels import FIELDS, axis_label, value_text
 from analysis.data.tallies import count_where, counts_of, size
-from analysis.figures.failures.dead_units import need_units_that_die
+from analysis.figures.failures.deaths import need_units_that_die
 from analysis.figures.layout import (
     by_value,
     footnote,
