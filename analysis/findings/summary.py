@@ -90,8 +90,9 @@ def write_summary(summary: pd.DataFrame, folder: Path) -> None:
 
 
 def stuck_outcomes(summary: pd.DataFrame) -> tuple[str, ...]:
-    """The outcomes that count as stuck and occur in this summary, or `stuck` where none does."""
-    return tuple(name for name in STUCK if summary[name].any()) or ("stuck",)
+    """The traps that occur in this summary; `stuck` alone, for all of them, where some or all have no name."""
+    named = tuple(name for name in STUCK if name != "stuck" and summary[name].any())
+    return ("stuck",) if summary["stuck"].any() or not named else named
 
 
 def stuck_total(summary: pd.DataFrame) -> pd.Series:
@@ -162,7 +163,7 @@ def _number_heads(summary: pd.DataFrame) -> list[str]:
 def _numbers(row: pd.Series, stuck: tuple[str, ...]) -> list[str]:
     """The numbers of a condition, as cells."""
     other = sum(row[name] for name in OUTCOMES[1:] if name not in STUCK)
-    counts = [row[name] for name in stuck]
+    counts = [row[name] for name in stuck] if stuck != ("stuck",) else [sum(row[name] for name in STUCK)]
     low, high = 100 * row["solved_low"], 100 * row["solved_high"]
     return [
         f"{row['n']}",
