@@ -100,7 +100,7 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
     """Compose and have MODULE:FUNCTION do the work, for each job of a --multirun; returns the exit status."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us instead of being printed over many lines
     register_fields()
-    Hydra.format_config_groups = _no_groups
+    Hydra.format_config_groups = _no_groups  # type: ignore[method-assign, assignment]
     shown, arguments = wants_effective(arguments)
     sys.argv[1:] = arguments
     statuses: list[int] = []
