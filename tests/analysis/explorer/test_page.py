@@ -23,7 +23,7 @@ from nnxor.trial import trials
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
 
 HERE = Path(__file__).parent
-AXE = HERE / "node_modules/axe-core/axe.min.js"
+AXE = HERE.parents[2] / ".axe/node_modules/axe-core/axe.min.js"
 WIDTHS = (360, 800, 1400, 2560)
 STUCK = "#hidden=4&init=he&lr=0.1&seed=8"
 HE = next(init for init in shipped("init", Init) if init.name == "he")
@@ -294,7 +294,7 @@ def test_nothing_sticks_out(page: Path, browser: Browser, width: int, dark: bool
     assert sticking == []
 
 
-@pytest.mark.skipif(not AXE.is_file(), reason="no axe-core here: npm install --prefix tests/analysis/explorer")
+@pytest.mark.skipif(not AXE.is_file(), reason="no axe-core here: npm install --prefix .axe axe-core")
 @pytest.mark.parametrize("dark", [False, True])
 def test_axe_finds_nothing(page: Path, browser: Browser, dark: bool) -> None:
     browser.size(1400, 1000, dark)
