@@ -235,7 +235,7 @@ def _trap(summary: pd.DataFrame, outcome: str) -> str:
     name = outcome.removeprefix("stuck_")
     levels = summary.get(f"{outcome}_level", pd.Series(dtype=float)).dropna().unique()
     told = " and ".join(f"{level:.4g}" for level in sorted(levels))
-    return name if told in ("", f"{float(Fraction(name)):.4g}") else f"{name} (at {told})"
+    return f"{name} (at {told})" if told and told != f"{float(Fraction(name)):.4g}" else name
 
 
 def settled_lines(summary: pd.DataFrame) -> list[str]:
