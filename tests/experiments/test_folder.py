@@ -190,12 +190,26 @@ def test_a_rescue_is_paired_with_the_training_without_it(run: Run) -> None:
         assert (part["solved_epoch"].to_numpy(float)[freed] > 400).all()
 
 
+def test_some_of_what_a_folder_holds_is_told_and_nothing_is_touched(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = run()
+    before = {path: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    capsys.readouterr()
+    assert run("grid.hidden=4", "grid.init=he") == out
+    told = capsys.readouterr().out
+    assert "nothing left to do; 80 trainings are in" in told
+    assert "which holds others too" in told
+    assert len([line for line in told.splitlines() if line.split()[:2] == ["4", "he"]]) == 4
+    assert {path: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
+
+
 @pytest.mark.parametrize(
     ("then", "words"),
     [
         (["seeds.count=10"], "holds seeds 0 to 19, more than this study's 0 to 9"),
-        (["grid.hidden=4"], "conditions that this study does not ask for"),
-        (["base.epochs=61"], "conditions that this study does not ask for: there"),
+        (["grid.hidden=[4,5]"], "it also holds hidden=10;"),
+        (["base.epochs=61"], "it also holds epochs=60"),
         (["success.tolerance=0.01"], "conditions that this study does not ask for"),
     ],
 )
