@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from analysis.data.door import check_shape, check_tables, read_json
+from analysis.data.door import check_files, check_shape, read_json
 from analysis.data.field_labels import FIELDS, defaults, learn
 
 PROTOCOL = 2
@@ -74,7 +74,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if manifest["trials"] is None:
         raise FolderError(f"{folder} is not finished; run its study again with output={folder} to finish it")
     try:
-        check_tables(folder, manifest["files"])
+        check_files(folder, manifest["files"])
     except (ValueError, OSError) as error:
         raise damaged(folder, str(error).splitlines()[0]) from None
     return manifest

@@ -90,7 +90,7 @@ def forge(
         pq.write_table(encode(whole, counts.SCHEMA), folder / "counts.parquet")
     digest = Digest()
     digest.update(table)
-    files = {each: sha256_of(folder / each) for each in tables.names(study.record)}
+    files = {each: sha256_of(folder / each) for each in ("config.yaml", *tables.names(study.record))}
     edit(folder, digest=digest.hexdigest(), files=files, **manifest)
     (folder / "datapackage.json").write_text(describe(read_record(folder).manifest, folder, study))
     (folder / "summary.csv").unlink(missing_ok=True)
