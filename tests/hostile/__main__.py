@@ -1,4 +1,4 @@
-"""`make hostile`: all that is bad, given to commands, done to folders and to runs; prints figures, and what was wrong."""
+"""`make hostile`: all that is bad, given to commands, folders and runs; prints figures, and what was wrong."""
 
 from __future__ import annotations
 
