@@ -33,7 +33,8 @@ class Success:
     """When a training counts as solved.
 
     rule `loss`: loss ≤ tolerance. rule `margin`: |y − t| < tolerance on every row. rule
-    `threshold`: every row on its side of ½ (for a sigmoid output: its logit on its side of 0),
+    `threshold`: every row on its side of the middle between the targets (where that is ½ and the output a
+    sigmoid: its logit on its side of 0),
     where `ties` says whether a row that lies exactly there is on its side (`pass`) or not
     (`fail`). A setting that its rule does not use is the default.
     """
@@ -240,9 +241,10 @@ def _probabilities(c: Condition) -> str:
 
 
 def _sides(c: Condition) -> str:
-    if c.success.rule != "threshold" or 0.5 not in c.task.targets:
+    middle = c.task.middle
+    if c.success.rule != "threshold" or middle not in c.task.targets:
         return ""
-    return f"success.rule=threshold needs targets on a side of 1/2; task={c.task.name} has one at 1/2"
+    return f"success.rule=threshold needs targets on a side of their middle; task={c.task.name} has one at {middle:g}"
 
 
 def _batches(c: Condition) -> str:

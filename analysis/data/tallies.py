@@ -165,19 +165,23 @@ class Counted:
 def load_counts(folder: Path) -> Counted:
     """A finished result folder as counts; FolderError for one that cannot be read as results."""
     manifest = read_manifest(folder)
-    start, stop = manifest["seeds"]
-    bits = Bitmaps(start, stop)
     try:
-        pieces = list((_from_counts if records_summary(manifest) else _from_rows)(folder, bits))
+        return _counted(folder, manifest)
     except Exception as error:  # a damaged file can fail in any way
         raise damaged(folder, (str(error) or repr(error)).splitlines()[0]) from None
+
+
+def _counted(folder: Path, manifest: dict[str, Any]) -> Counted:
+    start, stop = manifest["seeds"]
+    bits = Bitmaps(start, stop)
+    pieces = list((_from_counts if records_summary(manifest) else _from_rows)(folder, bits))
     texts = manifest["conditions"]
     fields = pd.concat([piece[0] for piece in pieces]).drop_duplicates("condition").reset_index(drop=True)
     runs = _together([piece[1] for piece in pieces], ["condition", *COUNTED])
     epochs = _together([piece[2] for piece in pieces], ["condition", "epoch"])
     found = int(runs["count"].sum())
     if found != manifest["trials"]:
-        raise damaged(folder, f"{found} trials instead of {manifest['trials']}")
+        raise ValueError(f"{found} trials instead of {manifest['trials']}")
     epochs = _with_unsolved(epochs.rename(columns={"epoch": "solved_epoch"}), runs).assign(status="ok")
     return Counted(_with_fields(runs, fields, texts), _with_fields(epochs, fields, texts), bits.finished())
 

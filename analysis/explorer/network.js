@@ -138,10 +138,12 @@ zs[h * ${N} + ${n}] = z${n}; as[h * ${N} + ${n}] = a${n}; s${n} = ${this.fr(`s${
   solved(rows) {
     const { rule, ties } = this.c.success, half = this.rules.output.half_at, equal = ties === 'pass' ? '=' : '';
     if (rule === 'loss') return 'loss <= k_tolerance';
+    const targets = rows.map(({ t }) => Number(t)), middle = (Math.min(...targets) + Math.max(...targets)) / 2;
+    const asksScore = half !== null && middle === 0.5;
     return rows.map(({ t }, n) => {
       if (rule === 'margin') return `Math.abs(${this.fr(`y${n} - ${t}`)}) < k_tolerance`;
-      const value = half === null ? `y${n}` : `s${n}`;
-      return `${value} ${Number(t) > 0.5 ? '>' : '<'}${equal} ${half === null ? 0.5 : half}`;
+      const cut = asksScore ? half : this.c.dtype === 'float32' ? Math.fround(middle) : middle;
+      return `${asksScore ? 's' : 'y'}${n} ${Number(t) > middle ? '>' : '<'}${equal} ${cut}`;
     }).join(' && ');
   }
 

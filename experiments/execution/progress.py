@@ -14,13 +14,22 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from experiments.cli import silence
+from experiments.errors import RunError
+
 LINE_EVERY = 10.0
 """Seconds between two lines where the output is no terminal."""
 
 
 def say(text: str = "") -> None:
-    """Print a line for the user, at once."""
-    print(text, flush=True)
+    """Print a line for the user, at once; RunError where standard output takes no more."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        silence()
+        raise RunError(f"standard output cannot be written: {error.strerror}") from None
 
 
 class Progress:
@@ -88,9 +97,10 @@ class Progress:
         return f"{self.trained:,} trainings in {duration(seconds)} ({self.trained / max(seconds, 1e-9):,.0f}/s)"
 
 
-def paragraph(text: str) -> str:
-    """A text broken into lines of at most 79 characters."""
-    return textwrap.fill(text, 79, subsequent_indent="  ")
+def paragraph(text: str, indent: int = 0) -> str:
+    """A text broken into lines of at most 79 characters, the first of them indented, the others by two more."""
+    first, others = " " * indent, " " * (indent + 2)
+    return textwrap.fill(text, 79, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
 
 
 def told(what: str, text: str) -> str:

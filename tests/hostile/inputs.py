@@ -236,8 +236,7 @@ def _archives(folder: Path) -> None:
     with zipfile.ZipFile(folder / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as bomb:
         for name in shapes:
             with bomb.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                for _ in range(8):
-                    entry.write(bytes(2**26))
+                entry.write(bytes(2**26 + 2**24))
     header = (
         b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False, 'shape': (1099511627776, 16), }".ljust(127)
         + b"\n"
