@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import damage
@@ -20,42 +21,34 @@ MOMENTS = {"threads": 60, "loky": 24, "dask": 12, "report": 16, "notebooks": 8}
 SECONDS = 180.0
 """Seconds of fuzzing."""
 
-Told = tuple[str, list[str]]
+Step = Callable[[Path], tuple[int | dict[str, int], list[str]]]
+"""Does something bad in a folder; how often, perhaps by kind, and what was wrong."""
 
-
-def steps(root: Path) -> dict[str, Callable[[], Told]]:
-    """What is done, by name: a line of figures, and what was wrong."""
-
-    def plain(main: Callable[[Path], tuple[object, list[str]]], name: str) -> Told:
-        folder = root / name
-        folder.mkdir()
-        figures, wrong = main(folder)
-        counts = figures if isinstance(figures, dict) else {name: figures}
-        return ", ".join(f"{each} {n:,}" for each, n in counts.items()) + f" ({sum(counts.values()):,} in all)", wrong
-
-    return {
-        "bad inputs": lambda: plain(inputs.main, "inputs"),
-        "damaged folders": lambda: plain(damage.main, "folders"),
-        "flipped bits": lambda: plain(flips.main, "flips"),
-        "fuzzing": lambda: plain(lambda folder: fuzzing.main(folder, SECONDS), "fuzzing"),
-        "kills": lambda: plain(lambda folder: kills.main(folder, 1, MOMENTS), "kills"),
-    }
+STEPS: dict[str, Step] = {
+    "bad inputs": inputs.main,
+    "damaged folders": damage.main,
+    "flipped bits": flips.main,
+    "fuzzing": partial(fuzzing.main, seconds=SECONDS),
+    **{f"kills: {case}": partial(kills.at_operations, case=case, step=1) for case in kills.CASES},
+    **{f"kills: {name}": partial(kills.at_moments, name=name, times=n, seed=n) for name, n in MOMENTS.items()},
+}
 
 
 def main(chosen: list[str]) -> int:
     """Do all steps, or those that are named; returns the exit status."""
     problems = 0
-    with tempfile.TemporaryDirectory() as folder:
-        for name, step in steps(Path(folder)).items():
-            if chosen and name.split()[-1] not in chosen:
+    with tempfile.TemporaryDirectory() as root:
+        for name, step in STEPS.items():
+            if not any(each in name for each in chosen or [name]):
                 continue
-            began = time.monotonic()
-            figures, wrong = step()
+            folder, began = Path(root) / name.replace(": ", "_").replace(" ", "_"), time.monotonic()
+            folder.mkdir()
+            figures, wrong = step(folder)
             problems += len(wrong)
-            print(
-                "\n".join([f"{name}: {figures}: {len(wrong)} wrong, {time.monotonic() - began:.0f} s", *wrong]),
-                flush=True,
-            )
+            kinds = figures if isinstance(figures, dict) else {"": figures}
+            told = ", ".join(f"{each} {n:,}".strip() for each, n in kinds.items())
+            line = f"{name}: {told}; {len(wrong)} wrong; {time.monotonic() - began:.0f} s"
+            print("\n".join([line, *wrong]), flush=True)
     return int(problems > 0)
 
 

@@ -47,7 +47,7 @@ def test_readers_raise_nothing_but_their_own_errors(tmp_path: Path) -> None:
     assert min(counts.values()) >= 1
 
 
-@pytest.mark.parametrize("case", ["first", "growing", "overwriting", "counts only, growing"])
+@pytest.mark.parametrize("case", ["first", "growing", "overwriting", "counts only and growing"])
 def test_a_run_killed_at_a_file_operation_is_finished_to_the_same_bytes(tmp_path: Path, case: str) -> None:
     n, wrong = kills.at_operations(tmp_path, case, step=13)
     assert wrong == []
