@@ -74,7 +74,7 @@ def has_schema(found: pa.Schema) -> bool:
     tasks = [field for field in found if field.name.startswith("y_") and field.type == pa.float64()]
     after = list(RESULT_COLUMNS).index("solved_epoch") + 1
     results = list(RESULT_COLUMNS.items())
-    return found.equals(pa.schema([*CONDITION_COLUMNS.items(), *results[:after], *tasks, *results[after:]]))
+    return bool(found.equals(pa.schema([*CONDITION_COLUMNS.items(), *results[:after], *tasks, *results[after:]])))
 
 
 def part_schema(condition: Condition) -> pa.Schema:
