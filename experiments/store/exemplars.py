@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.data.conditions import nearest
+from analysis.data.reading import OUTCOMES
 from experiments.store.files import write_text
 from experiments.study.study import Study
 from nnxor import engines
@@ -47,9 +49,6 @@ def write_exemplars(folder: Path, study: Study, runs: pd.DataFrame) -> None:
 
 def _chosen(runs: pd.DataFrame) -> Iterator[Any]:
     """The run of each outcome that is shown, as a row of `analysis.data.tallies`."""
-    from analysis.data.conditions import nearest
-    from analysis.data.reading import OUTCOMES
-
     trials = runs[runs["rescue"].isna().to_numpy(bool)]
     for outcome in OUTCOMES:
         so_ended = trials[(trials["outcome"] == outcome).to_numpy(bool)]
