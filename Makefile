@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 FOLDER ?= results/article
 SHOWN := README.md docs/findings.md
 
-.PHONY: help setup run report explorer notebooks test check digests printed lint docs bench lock clean
+.PHONY: help setup run report explorer notebooks test check digests printed bits lint docs bench lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ digests: $(READY) ## train the shipped studies at 8 seeds and write their digest
 
 printed: $(READY) ## print what the explorer knows of the arithmetic and of conf: analysis/explorer/printed.js
 	@PYTHONPATH=. $(PY) tests/analysis/explorer/print_explorer.py
+
+bits: $(READY) ## compare 2,000 trainings of the explorer, in a browser, with nnxor's, bit for bit (minutes)
+	@NNXOR_PAIRS=2000 $(PY) -m pytest -s tests/analysis/explorer/test_page.py -k every_bit
 
 lint: $(READY) ## check style, types, and that README and docs show what the commands print
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
