@@ -15,6 +15,7 @@ before new tables take the place of old ones: from then on they count, under eit
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -25,11 +26,13 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import yaml
 
 from experiments.errors import InputError, RunError
 from experiments.store import counts, parts
 from experiments.store import rows_and_counts as tables
+from experiments.store.columns import has_schema
 from experiments.store.datapackage import describe
 from experiments.store.files import is_regular, sha256_of, sync_folder, write_text
 from experiments.store.manifest import check_shape, read_manifest
@@ -44,9 +47,11 @@ from nnxor.protocol import PROTOCOL_VERSION
 REPORT = ("summary.csv", "published.csv", "exemplars.json", "laws.json", "report.html", "explorer.html")
 """What tells of the trials, and is made anew when they change."""
 
+CONFIG = "config.yaml"
+
 TABLES = (tables.TRIALS, tables.COUNTS)
 
-OURS = (*REPORT, *TABLES, *(tables.beside(Path(name)).name for name in TABLES), "datapackage.json", "config.yaml")
+OURS = (*REPORT, *TABLES, *(tables.beside(Path(name)).name for name in TABLES), "datapackage.json", CONFIG)
 """What a run and its report write into the folder itself, besides the manifest."""
 
 TEMPORARY = re.compile(rf"\.({'|'.join(map(re.escape, (*OURS, 'manifest.json')))}|{parts.NAME.pattern})\.[0-9]+\.tmp")
@@ -179,6 +184,8 @@ class ResultFolder:
         path = found[tables.COUNTS]
         assert path is not None
         try:
+            if (rows := found.get(tables.TRIALS)) and not has_schema(pq.read_schema(rows)):
+                raise ValueError("the columns of trials.parquet are not ours")
             self._held = counts.scan(path)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise RunError(f"{path} is damaged ({first_line(error)}); {WAYS_OUT}") from None
@@ -214,7 +221,7 @@ class ResultFolder:
     def is_compact(self) -> bool:
         """Whether all that there is stands in the tables, and the manifest says that it is fine."""
         half_tidied = self._parts_folder.is_dir() and not any(self._parts_folder.iterdir())
-        whole = all((self.path / name).exists() for name in ("config.yaml", "datapackage.json", self.trials.name))
+        whole = all((self.path / name).exists() for name in (CONFIG, "datapackage.json", self.trials.name))
         return whole and not self._parts and not half_tidied and bool(self._manifest().get("complete"))
 
     # --- claiming it
@@ -280,6 +287,9 @@ class ResultFolder:
     def begin(self, config: dict[str, object], how: dict[str, object]) -> None:
         """Write manifest and config: from here on the folder belongs to this study."""
         before = self._manifest()
+        text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+        text_sha256 = hashlib.sha256(text.encode()).hexdigest()
+        tables_held = tables.names(self.study.record) if self._held else ()
         self._started = time.monotonic()
         self._run: dict[str, Any] = {"start": now(), "end": None, "wall_s": None, "trained": 0, **how, **provenance()}
         self._content: dict[str, Any] = {
@@ -291,7 +301,7 @@ class ResultFolder:
             "trials": None,
             "failed": None,
             "digest": None,
-            "files": before.get("files", {}) if self._held else {},
+            "files": {CONFIG: text_sha256, **{name: before["files"][name] for name in tables_held}},
             "certify": self.study.certify,
             "published": [entry.as_dict() for entry in self.study.published],
             "success": sorted({str(condition.success) for condition in self.study.conditions}),
@@ -303,7 +313,7 @@ class ResultFolder:
             "runs": [*before.get("runs", []), self._run],
         }
         self._write_manifest()
-        write_text(self.path / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+        write_text(self.path / CONFIG, text)
         for name in (*REPORT, "datapackage.json"):
             (self.path / name).unlink(missing_ok=True)
         self._parts_folder.mkdir(exist_ok=True)
@@ -346,7 +356,7 @@ class ResultFolder:
     def _write_tables(self, found: dict[str, list[Part]], whole: bool) -> tables.Written:
         """Write the tables anew; the manifest knows them before they take their place."""
         written = tables.write(self.path, self.study, self._held, found, whole)
-        self._content["files"] = written.files
+        self._content["files"] |= written.files
         if whole:
             totals = {"trials": written.trainings, "failed": written.failed, "digest": written.digest}
             self._content |= {"complete": written.failed == 0, **totals}
