@@ -224,7 +224,7 @@ def print_summary(summary: pd.DataFrame) -> None:
     levels = ", ".join(_trap(summary, name) for name in stuck_outcomes(summary))
     ended = f"solved: % with 95 % Wilson interval; {levels}, other: % that ended there;"
     legend = [
-        *textwrap.wrap(ended, WIDTH, break_on_hyphens=False),
+        *textwrap.wrap(ended, width(), break_on_hyphens=False),
         "dead: mean units dead at start > at end; epochs: median to solve, of the solved",
     ]
     head = []
