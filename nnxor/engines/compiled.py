@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from nnxor.condition import Condition
 from nnxor.engines.cycles import first_state, to_weights
 from nnxor.engines.jumps import train_blocks
-from nnxor.engines.kernel_text import KernelText
+from nnxor.engines.kernel_text import printed
 from nnxor.engines.skeleton import LANES
 from nnxor.engines.trace import Trace, Trained
 from nnxor.network.draws import Weights
@@ -41,4 +41,4 @@ def train(
 
 def variant(condition: Condition) -> str:
     """What is compiled for a condition: equal for those that one compilation serves."""
-    return KernelText(condition).text()
+    return printed(condition).text

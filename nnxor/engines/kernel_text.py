@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from nnxor.arithmetic.epoch import Rules, trained_rows
 from nnxor.arithmetic.numbers import Number
 from nnxor.arithmetic.printers import NumbaPython, program
 from nnxor.arithmetic.stages import Stages, written_out
-from nnxor.condition import Condition
+from nnxor.condition import FIELDS, Condition
 from nnxor.engines.skeleton import HEAD, KERNEL, MARKS, MIX, SHUFFLE, WATCH
 
 WRITTEN_OUT = 16
@@ -395,3 +396,26 @@ class KernelText:
             dead="\n".join(indented([*self.full.beforehand(), *self.count_dead()], 2)),
         )
         return head + (MIX if self.batch is not None else "") + kernel
+
+
+class Printed(NamedTuple):
+    """A kernel's text, and the sizes of the arrays that it wants: rows of the table, and places in a mini-batch."""
+
+    text: str
+    n_rows: int
+    n_places: int
+
+
+def printed(condition: Condition) -> Printed:
+    """The kernel of a condition, printed only once for all that differ in numbers alone."""
+    values = (
+        getattr(condition, name) for name in FIELDS if name not in ("hidden", "init", "epochs", "rescue", "success")
+    )
+    kind = (condition.success.rule, condition.success.ties, *(v for v in values if not isinstance(v, float)))
+    if kind not in _PRINTED:
+        kernel = KernelText(condition)
+        _PRINTED[kind] = Printed(kernel.text(), kernel.full.n, kernel.trained.n)
+    return _PRINTED[kind]
+
+
+_PRINTED: dict[tuple[object, ...], Printed] = {}
