@@ -5,8 +5,9 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 FOLDER ?= results/article
+SHOWN := README.md docs/findings.md
 
-.PHONY: help setup run report notebooks test digests lint bench lock clean
+.PHONY: help setup run report notebooks test digests printed lint docs bench lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -28,8 +29,15 @@ test: $(READY) ## run all tests; ARGS="-k draws" passes options on
 digests: $(READY) ## train the shipped studies at 8 seeds and write their digests anew
 	@PYTHONPATH=.:tests $(PY) tests/experiments/digests.py
 
-lint: $(READY) ## check style and types
+printed: $(READY) ## print what the explorer knows of the arithmetic and of conf: analysis/explorer/printed.js
+	@PYTHONPATH=. $(PY) tests/analysis/explorer/print_explorer.py
+
+lint: $(READY) ## check style, types, and that README and docs show what the commands print
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
+	@PYTHONPATH=. $(PY) -m cogapp -I docs --check $(SHOWN)
+
+docs: $(READY) ## run the studies that README and docs show, and write outputs and numbers anew
+	@PYTHONPATH=. $(PY) docs/shown.py && PYTHONPATH=. $(PY) -m cogapp -I docs -r $(SHOWN)
 
 bench: $(READY) ## time every engine against the article's loop, and PyTorch and JAX if installed
 	@$(PY) -m experiments.benchmark $(ARGS)

@@ -97,7 +97,7 @@ def read_results(folder: Path, found: Findings | None = None) -> Results:
 
     found = found or Findings.of(folder)
     if not len(found.every):
-        raise FolderError(f"{folder} holds no training that succeeded technically; run its study again")
+        raise FolderError(f"{folder} has no training that finished without an error; run its study again")
     try:
         config = (folder / "config.yaml").read_text(encoding="utf-8")
         read = dict(yaml.safe_load(config))

@@ -46,7 +46,7 @@ def run_study(
     config = composed("run", [f"study={study}", "report=false"])
     for name, value in fields.items():
         if name not in FIELDS:
-            raise InputError(f"{name} is no field; {hint(name, FIELDS)}")
+            raise InputError(f"{name} is not a field; {hint(name, FIELDS)}")
         config["grid"][name], config["base"][name] = _listed(value), None
     if fields:
         told = json.dumps({name: config["grid"][name] for name in sorted(fields)}, sort_keys=True, default=str)

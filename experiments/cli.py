@@ -8,8 +8,8 @@ import os
 import re
 import signal
 import sys
+import threading
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -45,10 +45,7 @@ def start(config: str, work: str, positional: tuple[str, ...] = ()) -> NoReturn:
 def command(config: str, work: str, positional: tuple[str, ...], arguments: list[str]) -> int:
     """Do a command's work; returns the exit status."""
     if "--version" in arguments:
-        try:
-            print(f"nnxor {version('nnxor')}")
-        except PackageNotFoundError:
-            print("nnxor, a source folder")
+        print(f"nnxor {importlib.import_module('experiments.store.manifest').package_version('nnxor')}")
         return DONE
     refuse_strange_text(arguments)
     refuse_little_memory()
@@ -65,7 +62,9 @@ def refuse_strange_text(arguments: list[str]) -> None:
         try:
             argument.encode("utf-8")
         except UnicodeEncodeError:
-            raise InputError(f"{argument!a:.200} is no UTF-8 text; write it so, perhaps with LC_ALL=C.UTF-8") from None
+            raise InputError(
+                f"{argument!a:.200} is not UTF-8 text; encode it as UTF-8, for example with LC_ALL=C.UTF-8"
+            ) from None
 
 
 def refuse_little_memory() -> None:
@@ -89,6 +88,7 @@ class Listener:
     """Signals become exceptions: a KeyboardInterrupt for SIGINT, Terminated for SIGTERM, until the work is over."""
 
     over = True
+    heard = False
 
     def listen(self) -> None:
         """Listen from now on."""
@@ -98,8 +98,10 @@ class Listener:
         signal.signal(signal.SIGINT, self._hear)  # also where a shell's `&` has turned it off
         signal.signal(signal.SIGALRM, self._repeat)
         sys.unraisablehook = self._swallowed
+        threading.excepthook = self._in_a_thread
 
     def _hear(self, number: int, _frame: FrameType | None) -> None:
+        self.heard = True
         self._kind = Terminated if number == signal.SIGTERM else KeyboardInterrupt
         self._repeat()
 
@@ -115,6 +117,11 @@ class Listener:
         else:
             sys.__unraisablehook__(what)
 
+    def _in_a_thread(self, what: threading.ExceptHookArgs) -> None:
+        """What goes wrong in a thread whose pool is being ended is of no interest."""
+        if not self.heard:
+            threading.__excepthook__(what)
+
 
 LISTENER = Listener()
 
@@ -126,6 +133,7 @@ def finish(work: Callable[[], int]) -> NoReturn:
         stream.reconfigure(errors="replace")  # a question may hold what the terminal cannot show
         setattr(sys, name, stream)
     LISTENER.listen()
+    sys.warnoptions.append("ignore:resource_tracker")  # it tidies up after what was stopped
     try:
         status = guarded(work)
         LISTENER.over = True

@@ -105,7 +105,7 @@ def shown(text: list[str]) -> list[str]:
 
 
 def lines(found: Comparison) -> list[str]:
-    """The comparison in 80 columns: conditions that are the same trainings and ended alike are one line for all."""
+    """The comparison in 80 columns: one line for all conditions that are the same trainings and ended the same way."""
     text = []
     for name, side in (("A", found.a), ("B", found.b)):
         size = f"conditions: {len(side.conditions):,}, trainings: {side.trainings:,}"
@@ -117,7 +117,7 @@ def lines(found: Comparison) -> list[str]:
     for row in sorted(told, key=lambda row: not row.same):
         text += [*_filled(row.name), *_numbers(row), *_filled(row.how, "  ", 4)]
     if told:
-        text += ["", "Per cent solved with 95 % Wilson intervals; B-A in percentage points."]
+        text += ["", "Percent solved with 95 % Wilson intervals; B-A in percentage points."]
     for sentence in sentences(found):
         text += _filled(sentence)
     return text
@@ -135,12 +135,13 @@ def what_differs(found: Comparison) -> list[str]:
 
 
 def sentences(found: Comparison) -> list[str]:
-    """What it comes to: how conditions were aligned and why not paired, what ended alike, how many differ."""
+    """What it comes to: how conditions were aligned and why not paired, what ended the same way, how many differ."""
     unpaired = Counter(row.unpaired for row in found.rows if row.unpaired)
     why = [f"Not paired: {count} of {len(found.rows)}, since {reason}." for reason, count in unpaired.items()]
     if not found.differs and all(row.same for row in found.rows) and not any(found.alone):
         n = len(found.rows)
-        return [f"No differences: all {found.checked:,} trainings of {n} condition{'s' * (n > 1)} ended alike."]
+        told = f"all {found.checked:,} trainings of {n} condition{'s' * (n > 1)} ended the same way."
+        return [f"No differences: {told}"]
     return [_alignment(found), *why, _reproduction(found), _verdict(found)]
 
 
@@ -149,7 +150,7 @@ def _alignment(found: Comparison) -> str:
     fields = listed([symbol(name) for name in found.changed])
     parts = [f"{same} with the same training" if same else ""]
     if len(found.rows) > same:
-        how = f"but for {fields}" if found.changed else "with the same condition"
+        how = f"except for {fields}" if found.changed else "with the same condition"
         parts.append(f"{len(found.rows) - same} {how}")
     alone = [f"{n} of {name}" for n, name in zip(found.alone, "AB", strict=True) if n]
     text = f"Aligned: {listed([part for part in parts if part])}."
@@ -164,7 +165,7 @@ def _reproduction(found: Comparison) -> str:
         )
     if not found.checked:
         return "No training is in both folders."
-    return f"Reproduced: all {found.checked:,} trainings that both folders hold ended alike."
+    return f"Reproduced: all {found.checked:,} trainings that both folders hold ended the same way."
 
 
 def _verdict(found: Comparison) -> str:

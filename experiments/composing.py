@@ -56,7 +56,7 @@ def overrides(config: str, arguments: list[str], positional: tuple[str, ...]) ->
     for argument, before in zip(arguments, ["", *arguments], strict=False):
         if "=" not in argument and not argument.startswith(("-", "~", "+")) and before not in WITH_VALUE:
             if not keys:
-                raise InputError(f"{argument} is no setting; write KEY=VALUE; --help says more")
+                raise InputError(f"{argument} is not a setting; write KEY=VALUE; --help says more")
             given.append(f"{keys.pop(0)}={quoted(argument)}")
         else:
             given.append(argument)
@@ -94,8 +94,11 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
     shown, arguments = wants_effective(arguments)
     sys.argv[1:] = arguments
     statuses: list[int] = []
+    composing = True
 
     def job(composed: DictConfig) -> None:
+        nonlocal composing
+        composing = False
         messages.FOLDERS[:] = folders()
         statuses.append(guarded(lambda: _function(work, shown)(plain(composed, config))))
         if statuses[-1] in (INTERRUPTED, TERMINATED):
@@ -111,7 +114,7 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
         code = stop.code if isinstance(stop.code, int) else FAILED
         return code if code in (DONE, INTERRUPTED, TERMINATED) else BAD_INPUT
     except Exception as error:
-        if statuses or isinstance(error, MemoryError) or (isinstance(error, OSError) and not error.filename):
+        if not composing or isinstance(error, MemoryError) or (isinstance(error, OSError) and not error.filename):
             raise  # it is none of composing: standard output is full, say
         raise InputError(f"the overrides cannot be composed: {in_a_line(error)}") from None
     return max(statuses, default=DONE)
@@ -207,7 +210,7 @@ def unknown_key(key: str, config: str) -> str:
     if not parents and last in (node.get("base") or {}):
         return f"{key} cannot be given alone; use base.{key} or grid.{key}"
     if parents[1:2] == ["init"]:
-        return f"{key} is no known key; write {'.'.join(parents[:2])}={{NAME: {{{last}: X}}}}"
+        return f"{key} is not a known key; write {'.'.join(parents[:2])}={{NAME: {{{last}: X}}}}"
     allowed = list(node) if isinstance(node, Mapping) else []
     if parents == ["parallel"]:
         from experiments.execution.options import CLUSTER, PARALLEL
@@ -215,7 +218,7 @@ def unknown_key(key: str, config: str) -> str:
         allowed = [*PARALLEL, *(f"{name} (with parallel=dask)" for name in CLUSTER)]
     if not parents:
         allowed += GROUPS.get(config, ())
-    return f"{key} is no known key; {hint(last, allowed)}" if allowed else f"{key} is no known key"
+    return f"{key} is not a known key; {hint(last, allowed)}" if allowed else f"{key} is not a known key"
 
 
 def in_a_line(error: Exception) -> str:

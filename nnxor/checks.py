@@ -57,6 +57,18 @@ def choice(allowed: Iterable[object]) -> Check:
     return check
 
 
+def some_of(names: tuple[str, ...]) -> Check:
+    """Some of these names, at least one, with + between them; returned in the order of `names`."""
+
+    def check(value: object) -> str:
+        given = str(value).split("+")
+        if not isinstance(value, str) or set(given) - {*names} or len(set(given)) < len(given):
+            raise ValueError(f"allowed: one of {', '.join(names)}, or several: {'+'.join(names[:2])}")
+        return "+".join(name for name in names if name in given)
+
+    return check
+
+
 switch = choice((True, False))
 
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from nnxor.checks import below_one, choice, instance, optional, positive, show, switch, up_to, whole
+from nnxor.checks import below_one, choice, instance, optional, positive, show, some_of, switch, up_to, whole
 from nnxor.field import Field, field, fields_of, plain
 from nnxor.interventions import INTERVENTIONS
 from nnxor.network.activations import ACTIVATIONS, OUTPUTS, Activation
-from nnxor.network.inits import LARGEST, UNIFORM, GivenWeights, Init
+from nnxor.network.draws import PARAMETERS
+from nnxor.network.inits import LARGEST, UNIFORM, GivenWeights, Init, plain_name
 from nnxor.network.losses import LOSSES
 from nnxor.network.optimizers import OPTIMIZERS
 from nnxor.network.tasks import XOR, Task
@@ -32,7 +33,8 @@ class Success:
     """When a training counts as solved.
 
     rule `loss`: loss ≤ tolerance. rule `margin`: |y − t| < tolerance on every row. rule
-    `threshold`: every row on its side of ½ (for a sigmoid output: its logit on its side of 0),
+    `threshold`: every row on its side of the middle between the targets (where that is ½ and the output a
+    sigmoid: its logit on its side of 0),
     where `ties` says whether a row that lies exactly there is on its side (`pass`) or not
     (`fail`). A setting that its rule does not use is the default.
     """
@@ -55,6 +57,13 @@ class Success:
         return f"{self.rule} {self.tolerance!r}"
 
 
+INIT_WORDS = {
+    "he": "He", "lecun": "LeCun", "xavier": "Xavier", "torch": "PyTorch\N{RIGHT SINGLE QUOTATION MARK}s draw",
+    "uniform": "U(\N{MINUS SIGN}1, 1)", "uniform01": "U(0, 1)",
+}  # fmt: skip
+"""Inits of conf/init whose names say less than these words."""
+
+
 @dataclass(frozen=True)
 class Condition:
     """The fields of a condition, a line each; their names are axis names, config keys and column names alike.
@@ -64,27 +73,35 @@ class Condition:
     """
 
     task: Task = field(XOR, instance(Task, "a Task"), phrase="{}")
-    hidden: int = field(4, whole(1, MOST_HIDDEN), "H", "hidden units H", "linear")
+    hidden: int = field(4, whole(1, MOST_HIDDEN), "H", "hidden units", "linear", "{} units")
     activation: str = field("relu", ACTIVATIONS, phrase="{}")
-    slope: float = field(0.01, up_to(LARGEST), scale="linear", setting=True)
+    slope: float = field(0.01, up_to(LARGEST), scale="linear", phrase="slope {}", setting=True)
     relu_at_zero: int = field(0, choice((0, 1)), "relu\N{PRIME}(0)", "relu at zero", setting=True)
     output: str = field("identity", OUTPUTS, phrase="{} output")
     bias: bool = field(True, switch, words={True: "biases", False: "no biases"})
-    init: Init | GivenWeights = field(UNIFORM, instance((Init, GivenWeights), "an Init, or GivenWeights"), phrase="{}")
-    scale: float = field(1.0, up_to(MOST_SCALE), label="scale of the initial weights", scale="log")
-    lr: float = field(0.1, positive, label="learning rate", scale="log")
-    epochs: int = field(10_000, whole(0, MOST_EPOCHS), scale="log")
+    init: Init | GivenWeights = field(
+        UNIFORM, instance((Init, GivenWeights), "an Init, or GivenWeights"), phrase="{}", words=INIT_WORDS
+    )
+    scale: float = field(1.0, up_to(MOST_SCALE), label="scale of the initial weights", scale="log", phrase="scale {}")
+    lr: float = field(0.1, positive, label="learning rate", scale="log", phrase="lr {}")
+    epochs: int = field(10_000, whole(0, MOST_EPOCHS), scale="log", phrase="{} epochs")
     loss: str = field("half_sse", LOSSES)
     optimizer: str = field("gd", OPTIMIZERS, phrase="{}")
-    momentum: float = field(0.9, below_one, scale="linear", setting=True)
+    momentum: float = field(0.9, below_one, scale="linear", phrase="momentum {}", setting=True)
     beta1: float = field(0.9, below_one, "\N{GREEK SMALL LETTER BETA}1", "beta1", "linear", setting=True)
     beta2: float = field(0.999, below_one, "\N{GREEK SMALL LETTER BETA}2", "beta2", "linear", setting=True)
     epsilon: float = field(1e-8, up_to(LARGEST), "\N{GREEK SMALL LETTER EPSILON}", "epsilon", "log", setting=True)
     batch_size: int | None = field(
         None, optional(whole(1)), scale="linear", phrase="batches of {}", words={None: "full batch"}
     )
+    order: str = field("shuffled", choice(("shuffled", "fixed")), phrase="rows in {} order", needs="batch_size")
+    freeze: str | None = field(None, optional(some_of(PARAMETERS)), phrase="{} frozen", words={None: "nothing frozen"})
+    recycle_every: int | None = field(
+        None, optional(whole(1)), "recycle every", scale="log", phrase="dead units redrawn every {} epochs",
+        words={None: "dead units not redrawn"},
+    )  # fmt: skip
     dtype: str = field("float32", choice(("float32", "float64")))
-    rescue: str | None = field(None, INTERVENTIONS, words={None: "rescue = none"})
+    rescue: str | None = field(None, INTERVENTIONS, words={None: "left alone"})
     success: Success = field(Success(), instance(Success, "a Success"), phrase="solved: {}")
 
     def __post_init__(self) -> None:
@@ -106,6 +123,8 @@ class Condition:
 
     def uses(self, name: str) -> bool:
         """Whether a field counts: one that is no setting, or that an entry of this condition makes use of."""
+        if FIELDS[name].needs:
+            return getattr(self, FIELDS[name].needs) is not None
         return not FIELDS[name].setting or any(name in entry.settings for entry in self.entries())
 
     @property
@@ -155,7 +174,8 @@ class Condition:
     @property
     def frozen(self) -> frozenset[str]:
         """The parameters that keep their initial values."""
-        return frozenset() if self.bias else frozenset(("b1", "b2"))
+        given = () if self.freeze is None else self.freeze.split("+")
+        return frozenset([*given, *(() if self.bias else ("b1", "b2"))])
 
     def moves(self, parameter: str) -> bool:
         """Whether training changes a parameter: u0, u1 … of a unit, its b or w, or the output bias c."""
@@ -194,7 +214,9 @@ CHOICES = {name: about.registry for name, about in FIELDS.items() if about.regis
 
 
 def users(setting: str) -> list[str]:
-    """Which choices make use of a setting: 'activation=leaky_relu', say."""
+    """What makes use of a setting: 'activation=leaky_relu', say."""
+    if FIELDS[setting].needs:
+        return [f"a {FIELDS[setting].needs}"]
     return [
         f"{name}={entry.name}"
         for name, registry in CHOICES.items()
@@ -219,9 +241,10 @@ def _probabilities(c: Condition) -> str:
 
 
 def _sides(c: Condition) -> str:
-    if c.success.rule != "threshold" or 0.5 not in c.task.targets:
+    middle = c.task.middle
+    if c.success.rule != "threshold" or middle not in c.task.targets:
         return ""
-    return f"success.rule=threshold needs targets on a side of 1/2; task={c.task.name} has one at 1/2"
+    return f"success.rule=threshold needs targets on a side of their middle; task={c.task.name} has one at {middle:g}"
 
 
 def _batches(c: Condition) -> str:
@@ -244,6 +267,32 @@ def _given(c: Condition) -> str:
     )
 
 
+def _frozen(c: Condition) -> str:
+    if c.freeze is None:
+        return ""
+    biases = [name for name in c.freeze.split("+") if name.startswith("b")]
+    if biases and not c.bias:
+        return f"freeze={c.freeze} would do nothing to {biases[0]}: bias=false has none; allowed: W1, W2"
+    return ""
+
+
+def _recycled(c: Condition) -> str:
+    if c.recycle_every is None:
+        return ""
+    if not c.units.can_die:
+        return f"recycle_every redraws dead units; activation={c.activation} has none"
+    if isinstance(c.init, GivenWeights):
+        return f"recycle_every draws fresh weights, and init={c.init.name} has none to draw"
+    return ""
+
+
+def _awaited(c: Condition) -> str:
+    for name in ("order", "recycle_every"):
+        if getattr(c, name) != FIELDS[name].default:
+            return f"{name}={getattr(c, name)} is not trained by any engine yet"
+    return ""
+
+
 def _rescued(c: Condition) -> str:
     if c.rescue is None:
         return ""
@@ -259,7 +308,7 @@ def _rescued(c: Condition) -> str:
     )
 
 
-RULES = (_step_fits, _probabilities, _sides, _batches, _given, _rescued)
+RULES = (_step_fits, _probabilities, _sides, _batches, _given, _frozen, _recycled, _awaited, _rescued)
 """What fields must observe together; each says what is wrong, or nothing."""
 
 
@@ -269,11 +318,11 @@ def _text(value: object) -> str:
         table = "|".join(_numbers((*x, t)) for x, t in rows)
         times = f";times={_numbers(value.multiplicities)}" if value.multiplicities else ""
         # the cause of a failure depends on the units
-        return f"{value.name}:{table};units={value.units}{times}"
+        return f"{plain_name(value.name)}:{table};units={value.units}{times}"
     if isinstance(value, Init):
         return value.text()
     if isinstance(value, GivenWeights):
-        return f"{value.name}:{value.digest}"
+        return f"{plain_name(value.name)}:{value.digest}"
     return str(value) if isinstance(value, Success) else repr(value)
 
 

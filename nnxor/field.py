@@ -21,6 +21,7 @@ class Field:
     scale: how its values lie along an axis: 'linear', 'log', or 'names' for what is no number.
     phrase: a value in a sentence, '{}' standing for it; words: the values that are said in other words.
     setting: whether it counts only where an entry that another field chooses makes use of it.
+    needs: the field without whose value it does nothing, if there is one.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Field:
     phrase: str
     words: Mapping[Any, str]
     setting: bool
+    needs: str
 
     def about(self) -> dict[str, Any]:
         """What those must know of it who read results, in plain values."""
@@ -59,13 +61,14 @@ def field(
     phrase: str = "",
     words: Mapping[Any, str] | None = None,
     setting: bool = False,
+    needs: str = "",
 ) -> Any:
     """A field of the dataclass `Condition`, see `Field`; a registry in place of a check allows its names."""
     about: dict[str, Any] = {"symbol": symbol, "label": label, "scale": scale, "phrase": phrase, "words": words or {}}
     registry = check if isinstance(check, Registry) else None
     if registry is not None:
         check = optional(choice(registry)) if default is None else choice(registry)
-    about |= {"check": check, "registry": registry, "setting": setting}
+    about |= {"check": check, "registry": registry, "setting": setting, "needs": needs}
     return dataclasses.field(default=default, metadata=about)
 
 

@@ -115,7 +115,7 @@ def diagnose(W1: ArrayLike, b1: ArrayLike, W2: ArrayLike, b2: ArrayLike, **field
 def _condition(fields: Mapping[str, Any]) -> Condition:
     for name in fields:
         if name not in FIELDS:
-            raise ValueError(f"{name} is no field; {hint(name, FIELDS)}")
+            raise ValueError(f"{name} is not a field; {hint(name, FIELDS)}")
     values = {name: _shipped(name, value) if name in SHIPPED else value for name, value in fields.items()}
     loss = values.get("loss", Condition.loss)
     if (

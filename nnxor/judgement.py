@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnxor.condition import Condition
-from nnxor.ending import Ending
+from nnxor.ending import Ending, ending
 from nnxor.engines.trace import Trace
 from nnxor.landscape import regions
 from nnxor.landscape.traps import traps
@@ -41,7 +41,7 @@ from nnxor.network.draws import Weights
 from nnxor.network.losses import LOSSES
 from nnxor.network.optimizers import OPTIMIZERS
 from nnxor.protocol import TAIL_PARTS, tail_part
-from nnxor.quench import EPOCHS, go_on, quench
+from nnxor.quench import EPOCHS, calm, go_on, quench
 
 Texts = NDArray[np.str_]
 Mask = NDArray[np.bool_]
@@ -122,7 +122,8 @@ def _descends(condition: Condition, end: Ending, trace: Trace) -> Mask:
 
 def _once_quenched(condition: Condition, weights: Weights, tail: Array) -> tuple[Texts, Array]:
     """Outcome and level of runs that neither rest nor descend, by where a quench leads them; `tail` (parts, R)."""
-    after, step = quench(condition, weights)
+    settled, step = quench(condition, weights)
+    after = ending(calm(condition), settled)
     rest, level = resting(condition, after)
     share = level / tail[-1]
     trapped = (rest != "") & ~after.holds & (share > 0.5)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from nnxor import engines
 from nnxor.condition import Condition
-from nnxor.ending import Ending, ending
+from nnxor.ending import ending
 from nnxor.engines.trace import Trace
 from nnxor.network.activations import ACTIVATIONS
 from nnxor.network.draws import Weights
@@ -38,21 +38,24 @@ def _fastest() -> engines.Engine:
     return engines.load(engines.fastest()[0])
 
 
-def quench(condition: Condition, weights: Weights) -> tuple[Ending, NDArray[np.float64]]:
-    """Where R networks of a condition end after a quench, and the step that each was quenched with, (R,)."""
-    calm = replace(
-        condition, optimizer="gd", batch_size=None, dtype="float64", epochs=EPOCHS, rescue=None, relu_at_zero=0
-    )
-    start = weights.astype(calm.numpy_dtype)
-    step = stable_step(calm, start)
+def calm(condition: Condition) -> Condition:
+    """The condition that a quench trains under, but for its step."""
+    return replace(condition, optimizer="gd", batch_size=None, dtype="float64", epochs=EPOCHS, rescue=None)
+
+
+def quench(condition: Condition, weights: Weights) -> tuple[Weights, NDArray[np.float64]]:
+    """The weights of R networks of a condition after a quench, and the step that each was quenched with, (R,)."""
+    onward = calm(condition)
+    start = weights.astype(onward.numpy_dtype)
+    step = stable_step(onward, start)
     arrays = [np.empty_like(array) for array in start.arrays()]
     train = _fastest()
     for size in np.unique(step):
         here = np.flatnonzero(step == size)
-        trained = train(replace(calm, lr=float(size)), start.take(here))
+        trained = train(replace(onward, lr=float(size)), start.take(here))
         for whole, part in zip(arrays, trained.weights.arrays(), strict=True):
             whole[..., here] = part
-    return ending(calm, Weights(*arrays)), step
+    return Weights(*arrays), step
 
 
 def stable_step(condition: Condition, weights: Weights) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ from nnxor.diagnosis import Columns, diagnose
 from nnxor.engines import Engine
 from nnxor.landscape.certificate import certify
 from nnxor.network.draws import Weights, initial_weights
+from nnxor.quench import quench
 from nnxor.rescue import is_stuck, onward_condition, rescue
 
 
@@ -44,6 +45,10 @@ def kinds(condition: Condition, end: Weights, columns: Columns) -> np.ndarray:
     """The kind of point that each stuck run rests at (`nnxor.landscape.certificate`), '' for the others, shape (R,)."""
     found = np.full(end.n_networks, "", dtype="<U7")
     stuck = np.flatnonzero(is_stuck(columns))
+    ended = onward_condition(condition)
     if len(stuck):
-        found[stuck] = certify(onward_condition(condition), end.take(stuck)).kind
+        found[stuck] = certify(ended, end.take(stuck)).kind
+    shaken = np.flatnonzero(found == "unknown")
+    if len(shaken):  # what is shaken about a trap is certified where it comes to rest
+        found[shaken] = certify(ended, quench(ended, end.take(shaken))[0]).kind
     return found

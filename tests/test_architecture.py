@@ -38,7 +38,7 @@ FILES = {path: ast.parse(path.read_text(encoding="utf-8")) for name in PACKAGES 
 
 MOST_FILES_IN_A_FOLDER = 12
 MOST_LINES_IN_A_FUNCTION = 80
-MOST_IMPORTS_IN_FUNCTIONS = 93
+MOST_IMPORTS_IN_FUNCTIONS = 75
 LONG_FUNCTIONS = {"nnxor.engines.square.square_kernel", "nnxor.engines.square.kernel"}
 
 """What is still wrong. Lower these as the house gets better; never raise them."""
@@ -84,10 +84,10 @@ def test_omegaconf_and_hydra_stop_at_the_entry_points() -> None:
 
 
 def test_only_what_ends_with_tables_and_figures_calls_the_analysis() -> None:
-    """The end of a run, the choice of its exemplars, one training's figures, the comparison and the benchmark."""
+    """The end of a run and its exemplars, one training's figures, the comparison, the audit and the benchmark."""
     inside = {path: tree for path, tree in FILES.items() if path.is_relative_to(ROOT / "experiments")}
     users = {path.name for path, tree in inside.items() if "analysis" in imports(tree)}
-    assert users == {"reporting.py", "exemplars.py", "comparing.py", "pictures.py", "timing.py", "api.py"}
+    assert users == {"reporting.py", "exemplars.py", "comparing.py", "pictures.py", "timing.py", "api.py", "audit.py"}
 
 
 def runtime(tree: ast.Module) -> Iterator[ast.AST]:

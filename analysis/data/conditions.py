@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.data.reading import ARTICLE, FIELDS, swept
+from analysis.data.field_labels import FIELDS
+from analysis.data.reading import swept
 
 NUMBERS = ("hidden", "scale", "lr", "epochs")
 """Fields whose distance from the article's value is counted in octaves."""
@@ -22,8 +23,8 @@ def conditions(trials: pd.DataFrame) -> pd.DataFrame:
 
 def distance(row: Any) -> tuple[int, float]:
     """How far a condition is from the article's: other fields that differ, then octaves in H, scale, lr and epochs."""
-    others = sum(not _same(row[name], ARTICLE[name]) for name in FIELDS if name not in NUMBERS)
-    octaves = sum(abs(math.log2(max(float(row[name]), 1e-9) / ARTICLE[name])) for name in NUMBERS)
+    others = sum(not _same(row[name], FIELDS[name].default) for name in FIELDS if name not in NUMBERS)
+    octaves = sum(abs(math.log2(max(float(row[name]), 1e-9) / FIELDS[name].default)) for name in NUMBERS)
     return others, round(octaves, 9)
 
 
@@ -38,7 +39,7 @@ def nearest(trials: pd.DataFrame) -> pd.Series:
     return table.iloc[min(range(len(rows)), key=lambda place: distance(rows[place]))]
 
 
-def with_values(trials: pd.DataFrame, row: Any, fields: Sequence[str]) -> pd.DataFrame:
+def with_values(trials: pd.DataFrame, row: Any, fields: Iterable[str]) -> pd.DataFrame:
     """The trials that agree with a row in these fields; a missing value agrees with a missing one."""
     keep = pd.Series(True, index=trials.index)
     for name in fields:
@@ -67,7 +68,7 @@ def usual(table: pd.DataFrame, fields: Sequence[str]) -> dict[str, Any]:
     for name in fields:
         taken = [None if pd.isna(value) else value for value in table[name]]
         counts = {value: taken.count(value) for value in dict.fromkeys(taken)}
-        found[name] = max(counts, key=lambda value: (counts[value], _same(value, ARTICLE[name])))
+        found[name] = max(counts, key=lambda value: (counts[value], _same(value, FIELDS[name].default)))
     return found
 
 

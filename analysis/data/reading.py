@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +10,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from analysis.data.door import check_shape, check_tables, read_json
+from analysis.data.field_labels import FIELDS, defaults, learn
+
 PROTOCOL = 2
 """The numerical protocol whose results this code can explain."""
-
-ARTICLE: dict[str, Any] = {
-    "task": "xor", "hidden": 4, "activation": "relu", "slope": 0.01, "relu_at_zero": 0, "output": "identity",
-    "bias": True, "init": "uniform", "scale": 1.0, "lr": 0.1, "epochs": 10_000, "loss": "half_sse", "optimizer": "gd",
-    "momentum": 0.9, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "batch_size": None, "dtype": "float32",
-    "rescue": None, "success": "loss 0.001",
-}  # fmt: skip
-"""The fields of a condition with their defaults: the article's own condition."""
-
-FIELDS = tuple(ARTICLE)
-"""The fields of a condition, as columns of trials.parquet."""
 
 OUTCOMES = (
     "solved", "stuck_1/4", "stuck_1/3", "stuck_1/2", "stuck", "oscillating", "diverged", "unsettled", "unclear",
@@ -44,18 +35,9 @@ RESCUES = ("nothing", "redraw_dead", "redraw_alive", "redraw_all", "leaky", "nud
 
 NULLABLE_COUNTS = ("batch_size", "solved_epoch", "first_death_epoch", "settled_epoch", "period", "revived")
 
-LATER: dict[str, Any] = {
-    **{name: ARTICLE[name] for name in ("scale", "momentum", "beta1", "beta2", "epsilon", "rescue", "success")},
-    "revived": None, "accuracy": None, "minimum": None, "outcome_before": None, "settled_epoch": None, "period": None,
-}  # fmt: skip
-"""Columns that tables of earlier versions lack, with the value that they stand for."""
-
 DEFAULT_LAW = "uniform(low=-1.0,high=1.0)|constant(value=0.0)"
 DEFAULT_TABLE = "0.0,0.0,0.0|0.0,1.0,1.0|1.0,0.0,1.0|1.0,1.0,0.0"
 DEFAULT_UNITS = "2"
-
-REQUIRED = ("condition", *FIELDS, "seed", "outcome", "final_loss", "dead_init", "dead_final", "status")
-"""Columns without which a table holds no trials."""
 
 KINDS = ("minimum", "saddle", "kink", "unknown")
 """What a certificate says of the point at which a stuck run rests."""
@@ -72,25 +54,30 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / "manifest.json"
     if not folder.is_dir():
-        raise FolderError(f"{folder} is no folder; name a result folder that experiments.run made")
+        raise FolderError(f"{folder} is not a folder; name a result folder that experiments.run made")
     if not path.is_file():
-        raise FolderError(f"{folder} is no result folder: it has no manifest.json; name one that experiments.run made")
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        protocol, trials = manifest["protocol"], manifest["trials"]
-        runs, seeds, texts = manifest["runs"], manifest["seeds"], manifest["conditions"]
-        if not (isinstance(runs, list) and len(seeds) == 2 and all(isinstance(text, str) for text in texts.values())):
-            raise ValueError
-    except (ValueError, OSError, KeyError, TypeError, AttributeError):
-        raise FolderError(f"{folder}/manifest.json is damaged; run the study again with overwrite=true") from None
-    if protocol != PROTOCOL:
         raise FolderError(
-            f"{folder} was made by protocol {protocol}, this code reads {PROTOCOL}; "
-            "use the version that made it, or run the study again with overwrite=true"
+            f"{folder} is not a result folder: it has no manifest.json; name one that experiments.run made"
         )
-    if trials is None or not (folder / ("counts.parquet" if records_summary(manifest) else "trials.parquet")).is_file():
+    try:
+        manifest = read_json(path)
+        if manifest["protocol"] != PROTOCOL:
+            raise FolderError(
+                f"{folder} was made by protocol {manifest['protocol']}, this code reads {PROTOCOL}; "
+                "use the version that made it, or run the study again with overwrite=true"
+            )
+        check_shape(manifest)
+        learn(manifest["fields"])
+    except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
+        why = str(error).splitlines()[0][:200]
+        raise FolderError(f"{path} is damaged ({why}); run the study again with overwrite=true") from None
+    if manifest["trials"] is None:
         raise FolderError(f"{folder} is not finished; run its study again with output={folder} to finish it")
-    return dict(manifest)
+    try:
+        check_tables(folder, manifest["files"])
+    except (ValueError, OSError) as error:
+        raise damaged(folder, str(error).splitlines()[0]) from None
+    return manifest
 
 
 def records_summary(manifest: dict[str, Any]) -> bool:
@@ -116,17 +103,15 @@ def load(folder: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
         raise FolderError(f"{folder} holds counts and no trials (record: summary); run its study with record=trials")
     try:
         held = pq.read_schema(folder / "trials.parquet").names
-        wanted = None if columns is None else [name for name in columns if name in held or name not in LATER]
-        table = pq.read_table(folder / "trials.parquet", columns=wanted, page_checksum_verification=True)
-    except (ValueError, OSError) as error:
-        raise damaged(folder, str(error).splitlines()[0]) from None
-    missing = [name for name in (columns or REQUIRED) if name not in {*table.column_names, *LATER}]
-    if missing:
-        raise damaged(folder, f"trials.parquet lacks {', '.join(missing)}")
+        missing = [name for name in (columns or ["condition", *FIELDS, "outcome", "status"]) if name not in held]
+        if missing:
+            raise ValueError(f"trials.parquet lacks {', '.join(missing)}")
+        table = pq.read_table(folder / "trials.parquet", columns=columns, page_checksum_verification=True)
+    except Exception as error:  # a damaged file can fail in any way
+        raise damaged(folder, (str(error) or repr(error)).splitlines()[0]) from None
     if len(table) != manifest["trials"]:
         raise damaged(folder, f"{len(table)} trials instead of {manifest['trials']}")
-    added = {name: value for name, value in LATER.items() if name not in held and name in (columns or LATER)}
-    trials = typed(table.to_pandas(split_blocks=True, self_destruct=True).assign(**added))
+    trials = typed(table.to_pandas(split_blocks=True, self_destruct=True))
     return with_texts(trials, manifest["conditions"]) if "condition" in trials else trials
 
 
@@ -147,7 +132,7 @@ def typed(trials: pd.DataFrame) -> pd.DataFrame:
     for name, listed in (("outcome", [*OUTCOMES]), ("outcome_before", [*OUTCOMES]), ("cause", [*CAUSES])):
         if name in trials:
             kinds[name] = pd.CategoricalDtype(listed, ordered=True)
-    for name, default in ARTICLE.items():
+    for name, default in defaults().items():
         if isinstance(default, str) and name in trials:
             values = sorted(trials[name].dropna().unique(), key=lambda value: (value != default, value))
             kinds[name] = pd.CategoricalDtype(values, ordered=True)

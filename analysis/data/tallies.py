@@ -23,7 +23,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from analysis.data.reading import FIELDS, LATER, damaged, read_manifest, records_summary, typed, with_texts
+from analysis.data.field_labels import FIELDS
+from analysis.data.reading import damaged, read_manifest, records_summary, typed, with_texts
 from analysis.findings.statistics import Paired, Rate, paired_counts
 
 COUNTED = (
@@ -34,9 +35,6 @@ COUNTED = (
 
 NUMBERS = ("dead_init", "dead_final", "linear_final", "revived", "period")
 """Those of `COUNTED` that are numbers; the others are text."""
-
-OPTIONAL = ("error", "cause", "merged", "linear_final", "period", "solved_epoch", *LATER)
-"""Columns that a table of trials may lack; their value is then null."""
 
 Bits = NDArray[np.uint8]
 
@@ -171,8 +169,8 @@ def load_counts(folder: Path) -> Counted:
     bits = Bitmaps(start, stop)
     try:
         pieces = list((_from_counts if records_summary(manifest) else _from_rows)(folder, bits))
-    except (ValueError, OSError) as error:
-        raise damaged(folder, str(error).splitlines()[0]) from None
+    except Exception as error:  # a damaged file can fail in any way
+        raise damaged(folder, (str(error) or repr(error)).splitlines()[0]) from None
     texts = manifest["conditions"]
     fields = pd.concat([piece[0] for piece in pieces]).drop_duplicates("condition").reset_index(drop=True)
     runs = _together([piece[1] for piece in pieces], ["condition", *COUNTED])
@@ -229,11 +227,11 @@ def _from_rows(folder: Path, bits: Bitmaps) -> Iterator[Piece]:
     wanted = ["condition", *FIELDS, *COUNTED, "seed", "solved_epoch"]
     with pq.ParquetFile(folder / "trials.parquet", page_checksum_verification=True) as file:
         held = set(file.schema_arrow.names)
-        missing = [name for name in wanted if name not in held and name not in OPTIONAL]
+        missing = [name for name in wanted if name not in held]
         if missing:
             raise ValueError(f"trials.parquet lacks {', '.join(missing)}")
         for group in range(file.num_row_groups):
-            rows = file.read_row_group(group, [name for name in wanted if name in held])
+            rows = file.read_row_group(group, wanted)
             yield _count_rows(rows, bits)
 
 
@@ -249,19 +247,18 @@ def _count_rows(rows: pa.Table, bits: Bitmaps) -> Piece:
     for first, last in itertools.pairwise(bounds):
         part = fine[first:last]
         bits.add(keys[int(first)].as_py(), seeds[first:last][part], solved[first:last][part])
-    first_rows = rows.select([name for name in ("condition", *FIELDS) if name in columns]).take(pa.array(bounds[:-1]))
-    later = {name: LATER[name] for name in FIELDS if name not in columns}
-    one, nothing = pa.array(np.ones(n, np.int64)), pa.nulls(n)
-    counted = {name: _encoded(columns.get(name, nothing), name) for name in ("condition", *COUNTED)}
+    first_rows = rows.select(["condition", *FIELDS]).take(pa.array(bounds[:-1]))
+    one = pa.array(np.ones(n, np.int64))
+    counted = {name: _encoded(columns[name], name) for name in ("condition", *COUNTED)}
     runs = add_up(pa.table({**counted, "count": one, "seed": pa.array(seeds)}), list(counted))
     good = {
         "condition": counted["condition"],
-        "epoch": columns.get("solved_epoch", nothing).cast(pa.int32()),
+        "epoch": columns["solved_epoch"].cast(pa.int32()),
         "count": one,
     }
-    solved_then = fine & columns.get("solved_epoch", nothing).is_valid().to_numpy(zero_copy_only=False)
+    solved_then = fine & columns["solved_epoch"].is_valid().to_numpy(zero_copy_only=False)
     epochs = add_up(pa.table(good).filter(pa.array(solved_then)), ["condition", "epoch"])
-    return _decoded(first_rows).to_pandas().assign(**later), _decoded(runs), _decoded(epochs)
+    return _decoded(first_rows).to_pandas(), _decoded(runs), _decoded(epochs)
 
 
 def _text(column: pa.Array) -> pa.Array:
@@ -290,9 +287,11 @@ def _from_counts(folder: Path, bits: Bitmaps) -> Iterator[Piece]:
             for key, first, count, solved in zip(*seeds.values(), strict=True):
                 flags = np.unpackbits(np.frombuffer(solved, np.uint8), count=count).astype(bool)
                 bits.add(key, np.arange(first, first + count), flags)
-            later = {name: LATER[name] for name in FIELDS if name not in table.column_names}
-            held = [name for name in ("condition", *FIELDS) if name in table.column_names]
             codes = pc.dictionary_encode(table["condition"].combine_chunks()).indices.to_numpy()
-            fields = table.select(held).take(pa.array(np.flatnonzero(np.diff(codes, prepend=-1)))).to_pandas()
+            fields = (
+                table.select(["condition", *FIELDS])
+                .take(pa.array(np.flatnonzero(np.diff(codes, prepend=-1))))
+                .to_pandas()
+            )
             runs = kinds["runs"].select(["condition", *COUNTED, "count", "seed"])
-            yield fields.assign(**later), runs, kinds["solved_epoch"].select(["condition", "epoch", "count"])
+            yield fields, runs, kinds["solved_epoch"].select(["condition", "epoch", "count"])

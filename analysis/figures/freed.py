@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.data.conditions import distance
-from analysis.data.reading import ARTICLE
-from analysis.figures.layout import axis_label, by_value, footnote, line_field, make_panels, rest_of, thin_field
+from analysis.data.field_labels import FIELDS, axis_label, value_text
+from analysis.figures.layout import by_value, footnote, line_field, make_panels, rest_of, thin_field
 from analysis.figures.style import MARKERS, NotApplicable, panels, series_colours, styled
 from analysis.findings.findings import Findings
 from analysis.findings.rescues import fields_of, has_rescues, interventions, stuck_runs
@@ -60,7 +60,7 @@ def freed_by_rescue(found: Findings) -> Figure:
 def _label(part: pd.DataFrame, value: Any, lines: str | None) -> str:
     """The stuck runs of one line: 'lr 0.1 (n = 356)'."""
     n = part["seed"].nunique()
-    return f"{words.value(value)} (n = {n:,})" if lines else f"n = {n:,}"
+    return f"{value_text(lines, value)} (n = {n:,})" if lines else f"n = {n:,}"
 
 
 def _points(ax: Axes, part: pd.DataFrame, order: list[str], colour: Any, i: int, offset: float) -> None:
@@ -93,4 +93,4 @@ def describe_freed_by_rescue(found: Findings) -> str:
 
 def _alone(row: pd.Series) -> dict[str, Any]:
     """A condition as it is without its rescue."""
-    return {**dict(row[list(ARTICLE)]), "rescue": None}
+    return {**dict(row[list(FIELDS)]), "rescue": None}

@@ -9,8 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.data.reading import ARTICLE, swept
-from analysis.figures.layout import NUMERIC, axis_label, footnote, make_panels, n_text, panel_title, rest_of
+from analysis.data.field_labels import FIELDS, axis_label
+from analysis.data.reading import swept
+from analysis.figures.layout import NUMERIC, footnote, make_panels, n_text, panel_title, rest_of
 from analysis.figures.style import NotApplicable, panels, styled
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
@@ -49,8 +50,8 @@ def landscape(found: Findings) -> Figure:
         ax.set_ylabel(axis_label(up))
         ax.grid(False)
         ax.plot(
-            ARTICLE[across], ARTICLE[up], "o", markersize=9, markerfacecolor="none", markeredgecolor="white",
-            markeredgewidth=2, scalex=False, scaley=False,
+            *(FIELDS[name].default for name in (across, up)), "o", markersize=9, markerfacecolor="none",
+            markeredgecolor="white", markeredgewidth=2, scalex=False, scaley=False,
         )  # fmt: skip
     bar = figure.colorbar(mesh, ax=axes, label="solved, %", shrink=0.8, aspect=24, pad=0.01)
     bar.outline.set_visible(False)

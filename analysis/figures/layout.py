@@ -12,7 +12,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.data.conditions import few, nearest, slices, unusual, usual, values, with_values
-from analysis.data.reading import ARTICLE, swept
+from analysis.data.field_labels import FIELDS, axis_label, value_text
+from analysis.data.reading import swept
 from analysis.figures.style import NotApplicable, columns_for, letters
 from analysis.text import words
 
@@ -98,12 +99,12 @@ def _thin(trials: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.Da
     room = {name: len(values_) for name, values_ in found.items()}
     while math.prod(room.values()) > most:
         room[max(room, key=lambda name: room[name])] -= 1
-    kept = {name: few(found[name], room[name], ARTICLE[name]) for name in fields}
+    kept = {name: few(found[name], room[name], FIELDS[name].default) for name in fields}
     notes = []
     for name, chosen in kept.items():
         if len(chosen) < len(found[name]):
             trials = trials[trials[name].isin([value for value in chosen if value is not None]).to_numpy()]
-            notes.append(f"{words.SYMBOLS.get(name, name)}: {', '.join(words.value(value) for value in chosen)}")
+            notes.append(f"{axis_label(name)}: {', '.join(value_text(name, each) for each in chosen)}")
     return trials, f"Shown of the study's values: {'; '.join(notes)}." if notes else ""
 
 
@@ -132,13 +133,6 @@ def panel_title(panel: Panel, text: str, columns: int) -> str:
     name = "\n".join(textwrap.wrap(panel.title, room, break_on_hyphens=False))
     joined = ", ".join(filter(None, [panel.title, text]))
     return joined if columns <= 2 and len(joined) <= room else "\n".join(filter(None, [name, text]))
-
-
-def axis_label(field: str) -> str:
-    """A field as an axis names it."""
-    return {"hidden": "hidden units H", "lr": "learning rate", "scale": "scale of the initial weights"}.get(
-        field, field.replace("_", " ")
-    )
 
 
 def fixed(trials: pd.DataFrame, *shown: str) -> str | None:

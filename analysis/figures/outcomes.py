@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from analysis.data.conditions import nearest, values, with_values
-from analysis.data.reading import FIELDS, OUTCOMES, STUCK, fine, is_stuck, swept
+from analysis.data.field_labels import FIELDS, axis_label, value_text
+from analysis.data.reading import OUTCOMES, STUCK, fine, is_stuck, swept
 from analysis.data.tallies import counts_of, size
 from analysis.figures.layout import (
     axis_field,
-    axis_label,
     fixed,
     footnote,
     make_panels,
@@ -64,7 +64,7 @@ def composition(found: Findings) -> Figure:
     for ax, panel in zip(axes, boxes, strict=True):
         summary = panel.rows.sort_values(field)
         ax.set_title(panel_title(panel, f"{n_text(summary['n'])} a bar", columns))
-        stack(ax, summary, [words.value(value) for value in summary[field]])
+        stack(ax, summary, [value_text(field, each) for each in summary[field]])
         ax.set_xlabel(axis_label(field))
     percent_axis(axes, "share of runs, %")
     outcome_legend(figure, present(trials))
@@ -162,7 +162,7 @@ def _merged_panel(ax: Axes, part: pd.DataFrame, patterns: list[str], inits: list
     totals = []
     for i, init in enumerate(inits):
         mine = part[(part["init"] == init).to_numpy(bool)]
-        totals.append(f"{words.value(init)} n = {size(mine):,}")
+        totals.append(f"{value_text('init', init)} n = {size(mine):,}")
         if len(mine):
             y = np.arange(len(patterns)) + (i - (len(inits) - 1) / 2) * height
             _merged_bars(ax, mine, patterns, y, height * 0.9, init, {"color": colours[i], "marker": MARKERS[i]})
@@ -184,7 +184,7 @@ def _merged_bars(
     count = np.array([counts.get(name, 0) for name in patterns])
     low, high = wilson(count, np.full(len(count), n))
     rate = 100 * count / n
-    ax.barh(y, rate, height=height, color=look["color"], alpha=0.35, label=words.value(init))
+    ax.barh(y, rate, height=height, color=look["color"], alpha=0.35, label=value_text("init", init))
     ax.errorbar(
         rate, y, xerr=[rate - 100 * low, 100 * high - rate], linestyle="none", capsize=3, markersize=5, elinewidth=1.1,
         **look,

@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from analysis.data.conditions import conditions, nearest, values
-from analysis.data.reading import FIELDS, KINDS, swept
-from analysis.figures.layout import axis_field, axis_label, footnote, make_panels, panel_title, rest_of
+from analysis.data.field_labels import FIELDS, axis_label, value_text
+from analysis.data.reading import KINDS, swept
+from analysis.figures.layout import axis_field, footnote, make_panels, panel_title, rest_of
 from analysis.figures.style import NotApplicable, panels, percent_axis, styled
 from analysis.findings.findings import Findings
 from analysis.findings.rest_points import KIND_NAMES, Resting, certified, resting
@@ -34,7 +35,7 @@ def resting_points(found: Findings) -> Figure:
     for ax, panel in zip(axes, boxes, strict=True):
         rows = panel.rows.sort_values(field)
         ax.set_title(panel_title(panel, "", columns))
-        _stack(ax, rows, [words.value(value, field) for value in rows[field]])
+        _stack(ax, rows, [value_text(field, each) for each in rows[field]])
         ax.set_xlabel(axis_label(field))
     percent_axis(axes, "share of stuck runs, %")
     for ax in axes:

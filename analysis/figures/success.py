@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from analysis.data.field_labels import axis_label, value_text
 from analysis.data.reading import swept
 from analysis.figures.layout import (
     axis_field,
-    axis_label,
     by_value,
     footnote,
     make_panels,
@@ -62,7 +62,7 @@ def _lines(ax: Axes, summary: pd.DataFrame, field: str, series: str | None) -> N
         x = np.array([where[value] for value in part[field]])
         rate = 100 * part["solved_rate"].to_numpy(float)
         bars = [rate - 100 * part["solved_low"], 100 * part["solved_high"] - rate]
-        label = words.value(value) if series else None
+        label = value_text(series, value) if series else None
         ax.errorbar(
             x, rate, yerr=np.maximum(np.array(bars), 0), label=label, color=colours[i], marker=MARKERS[i % 7],
             linestyle=DASHES[i % 7], capsize=3, elinewidth=1.1, markeredgecolor="white", markeredgewidth=0.7,
@@ -85,7 +85,7 @@ def place(ax: Axes, field: str, summary: pd.DataFrame) -> dict[Any, float]:
     marked = _readable(found, ax.get_xscale() == "log")
     ax.xaxis.set_major_locator(FixedLocator([where[value] for value in marked]))
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xticklabels([words.value(value) for value in marked])
+    ax.set_xticklabels([value_text(field, value) for value in marked])
     return where
 
 
@@ -152,10 +152,10 @@ def success_map(found: Findings) -> Figure:
         ax.set_title(panel_title(panel, f"{n_text(summary['n'])} a cell", 2))
         ax.set_xlabel(axis_label(across))
         ax.set_ylabel("" if down == "init" else axis_label(down))
-        marks = [words.value(value) for value in grid["solved_rate"].columns]
+        marks = [value_text(across, value) for value in grid["solved_rate"].columns]
         ax.set_xticklabels(marks, rotation=60 if columns > 16 else 0)
         ax.tick_params(length=0)
-        ax.set_yticklabels([words.value(value) for value in grid["solved_rate"].index], rotation=0)
+        ax.set_yticklabels([value_text(down, value) for value in grid["solved_rate"].index], rotation=0)
         ax.grid(False)
     _colour_bar(figure, axes)
     footnote(figure, f"In each cell the per cent solved. {widest(found.summary, ['solved'])}" if wide else "", note)

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 
 from analysis.data.conditions import nearest, values, with_values
 from analysis.data.dead_unit_law import dead_law
-from analysis.data.reading import FIELDS, fine, is_stuck, swept
+from analysis.data.field_labels import FIELDS, axis_label, phrase, value_text
+from analysis.data.reading import fine, is_stuck, swept
 from analysis.data.tallies import count_where, counts_of, mean, size
 from analysis.figures.layout import (
-    axis_label,
     by_value,
     fixed,
     footnote,
@@ -58,12 +58,12 @@ def dead_units(found: Findings) -> Figure:
     for column, hidden in enumerate(widths):
         part = with_values(shown, {"hidden": hidden}, ["hidden"])
         _at_start(axes[0, column], part, inits, found.laws)
-        axes[0, column].set_title(f"{words.field('hidden', hidden)}\nat the start")
+        axes[0, column].set_title(f"{phrase('hidden', hidden)}\nat the start")
         for row, init in enumerate(inits, 1):
             mine = part[(part["init"] == init).to_numpy(bool)]
             _at_end(axes[row, column], mine)
             axes[row, column].set_title(
-                f"{words.field('hidden', hidden)}, {words.value(init)}\nat the end, n = {size(mine):,}"
+                f"{phrase('hidden', hidden)}, {value_text('init', init)}\nat the end, n = {size(mine):,}"
             )
         axes[-1, column].set_xlabel("dead units")
     for row in axes:
@@ -190,7 +190,7 @@ def live_trials(trials: pd.DataFrame) -> pd.DataFrame:
 
 def _live_lines(ax: Axes, parts: list[tuple[Any, pd.DataFrame]], lines: str | None) -> None:
     colours = series_colours(True, len(parts))
-    for i, (value, part) in enumerate(parts):
+    for i, (each, part) in enumerate(parts):
         runs = pd.DataFrame({"live": part["live"], "size": counts_of(part), "sum": counts_of(part) * part["stuck"]})
         table = runs.groupby("live")[["sum", "size"]].sum()
         table = table[table["size"] >= 5]
@@ -200,7 +200,7 @@ def _live_lines(ax: Axes, parts: list[tuple[Any, pd.DataFrame]], lines: str | No
         ax.errorbar(
             x, rate, yerr=np.maximum([rate - 100 * low, 100 * high - rate], 0), color=colours[i],
             marker=MARKERS[i % 7], linestyle=DASHES[i % 7], capsize=3, elinewidth=1.0, markeredgecolor="white",
-            markeredgewidth=0.7, label=words.value(value) if lines else None,
+            markeredgewidth=0.7, label=value_text(lines, each) if lines else None,
         )  # fmt: skip
     ax.set_xticks(_ticks(int(max(part["live"].max() for _, part in parts))))
 

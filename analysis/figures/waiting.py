@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from analysis.data.conditions import nearest, with_values
-from analysis.data.reading import FIELDS, fine, swept
+from analysis.data.field_labels import FIELDS, axis_label, value_text
+from analysis.data.reading import fine, swept
 from analysis.data.tallies import counts_of, quantile, size
 from analysis.figures.layout import (
-    axis_label,
     by_value,
     footnote,
     line_field,
@@ -46,8 +46,8 @@ def epochs_to_solve(found: Findings) -> Figure:
         sizes = [size(part) for _, part in parts]
         ax.set_title(panel_title(panel, f"{n_text(sizes)} a line", 2))
         colours = series_colours(True, len(parts))
-        for i, (value, part) in enumerate(parts):
-            _step(ax, part, colours[i], DASHES[i % 7], words.value(value) if lines else None)
+        for i, (each, part) in enumerate(parts):
+            _step(ax, part, colours[i], DASHES[i % 7], value_text(lines, each) if lines else None)
         epoch_axis(ax, int(good["epochs"].max()))
     percent_axis(axes, "not yet solved, %")
     if lines:
@@ -114,8 +114,8 @@ def drawing_again(found: Findings) -> Figure:
         ax.set_title(panel_title(panel, f"{n_text(summary['n'])} a line", 2))
         parts = by_value(summary, lines)
         colours = series_colours(True, len(parts))
-        for i, (value, part) in enumerate(parts):
-            _draws_line(ax, part.iloc[0], i, colours[i], words.value(value) if lines else None)
+        for i, (each, part) in enumerate(parts):
+            _draws_line(ax, part.iloc[0], i, colours[i], value_text(lines, each) if lines else None)
         for wanted in (95, 99):
             ax.axhline(wanted, color="#999999", linewidth=0.8, linestyle=":")
         ax.set_xlabel("draws")

@@ -12,7 +12,8 @@ import pandas as pd
 from analysis.data.conditions import nearest
 from analysis.data.dead_unit_law import load_laws
 from analysis.data.exemplary_runs import load_exemplars
-from analysis.data.reading import FIELDS, fine, left_alone, load, read_manifest, swept
+from analysis.data.field_labels import FIELDS
+from analysis.data.reading import fine, left_alone, load, read_manifest, swept
 from analysis.data.tallies import Solved, load_counts
 from analysis.findings.failure_causes import Culprits, culprits
 from analysis.findings.planner import draws

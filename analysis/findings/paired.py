@@ -24,7 +24,7 @@ def compare_values(
 
     `trials` holds a training a row, or a condition a row at least, and then `solved` which seeds each solved.
     `pairs` of (first, second) values; without it, every pair of values in their order. A row a
-    comparison: the other swept fields, `first`, `second`, `n`, `both`, `only_first`,
+    comparison: the other swept fields, `field`, `first`, `second`, `n`, `both`, `only_first`,
     `only_second`, `neither`, `difference` (second minus first, in the share solved), `low`, `high`
     (Newcombe's method 10), `p` (exact McNemar) and `p_holm` (adjusted over all rows).
     """
@@ -37,8 +37,8 @@ def compare_values(
         for first, second in found:
             if first in keys and second in keys:
                 pair = solved.compare(keys[first], keys[second])
-                rows.append({**dict(row), "first": first, "second": second, "n": pair.n, **vars(pair)})
-    columns = [*rest, "first", "second", "n", "both", "only_first", "only_second", "neither"]
+                rows.append({**dict(row), "field": field, "first": first, "second": second, "n": pair.n, **vars(pair)})
+    columns = [*rest, "field", "first", "second", "n", "both", "only_first", "only_second", "neither"]
     table = pd.DataFrame(rows, columns=[*columns, "difference", "low", "high", "p"])
     return table.assign(p_holm=holm(table["p"].to_numpy(float)))
 

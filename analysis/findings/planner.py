@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.data.conditions import others, slices, values
-from analysis.data.reading import FIELDS
+from analysis.data.field_labels import FIELDS
 from analysis.findings.statistics import draws_needed
 
 LIKELY = (0.95, 0.99)

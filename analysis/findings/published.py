@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.data.reading import FIELDS
+from analysis.data.field_labels import FIELDS
 from analysis.findings.statistics import Rate, wilson
 from analysis.findings.summary import WIDTH, stuck_total
 from analysis.report_parts.pages import write_text

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.conditions import slices
-from analysis.data.reading import ARTICLE, RESCUES, fine, is_stuck, swept
+from analysis.data.field_labels import FIELDS
+from analysis.data.reading import RESCUES, fine, is_stuck, swept
 from analysis.findings.statistics import Paired, Rate, holm, paired
 from analysis.text import words
 
@@ -54,10 +55,10 @@ def _rescues(trials: pd.DataFrame) -> pd.DataFrame:
     part = fine(trials)
     part = part[part["rescue"].notna().to_numpy(bool)]
     name, slope = part["rescue"].astype("str"), part["slope"].astype(float)
-    leak = ((name == "leaky") & (slope != ARTICLE["slope"])).to_numpy(bool)
+    leak = ((name == "leaky") & (slope != FIELDS["slope"].default)).to_numpy(bool)
     texts = name.where(~leak, name + " " + slope.map("{:g}".format))
     own = (part["activation"].astype("str") == "leaky_relu").to_numpy(bool)
-    return part.assign(intervention=texts, slope=np.where(own, slope, ARTICLE["slope"]))
+    return part.assign(intervention=texts, slope=np.where(own, slope, FIELDS["slope"].default))
 
 
 def interventions(trials: pd.DataFrame) -> list[str]:
@@ -123,9 +124,18 @@ def like_for_like(trials: pd.DataFrame) -> pd.DataFrame:
         chosen = table[table.index.isin(where.get(_place(row, fields), []))]
         if {"redraw_alive", "redraw_dead"} <= {*table} and len(chosen):
             pair = _paired(chosen, "redraw_alive", "redraw_dead")
-            rows.append({**dict(row), "first": "redraw_alive", "second": "redraw_dead", "n": pair.n, **vars(pair)})
+            rows.append(
+                {
+                    **dict(row),
+                    "field": "rescue",
+                    "first": "redraw_alive",
+                    "second": "redraw_dead",
+                    "n": pair.n,
+                    **vars(pair),
+                }
+            )
     counts = ["n", "both", "only_first", "only_second", "neither", "difference", "low", "high", "p"]
-    result = pd.DataFrame(rows, columns=[*fields, "first", "second", *counts])
+    result = pd.DataFrame(rows, columns=[*fields, "field", "first", "second", *counts])
     return result.assign(p_holm=holm(result["p"].to_numpy(float)))
 
 

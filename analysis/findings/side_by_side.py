@@ -28,7 +28,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.data.reading import FIELDS, FolderError, fine, is_given, load, read_manifest, records_summary
+from analysis.data.field_labels import FIELDS, phrase, value_text
+from analysis.data.reading import FolderError, fine, is_given, load, read_manifest, records_summary
 from analysis.data.tallies import Solved, load_counts
 from analysis.findings.statistics import SIGNIFICANT, Difference, Paired, Rate, holm, unpaired
 from analysis.text import words
@@ -98,7 +99,7 @@ class Comparison:
 
     `differences` are (what, in A, in B); `changed` the fields that differ between aligned
     conditions that are not the same trainings; `alone` counts the conditions of A and of B that are
-    aligned with none. Of the trainings that both folders hold (`checked`), `broken` ended otherwise;
+    aligned with none. Of the trainings that both folders hold (`checked`), `broken` ended differently;
     `example` is the first of them in words. Under another success rule a training is another condition.
     """
 
@@ -114,7 +115,7 @@ class Comparison:
 
     @property
     def differs(self) -> bool:
-        """Whether any row differs, or a training that both hold ended otherwise."""
+        """Whether any row differs, or a training that both hold ended differently."""
         return self.broken > 0 or any(row.differs for row in self.rows)
 
 
@@ -139,7 +140,7 @@ def read_side(folder: Path) -> Side:
     manifest, counted = read_manifest(folder), load_counts(folder)
     trials = fine(counted.runs)
     if not len(trials):
-        raise FolderError(f"{folder} holds no training that went well; run its study again")
+        raise FolderError(f"{folder} has no training that finished without an error; run its study again")
     found = {}
     for _, row in trials.drop_duplicates("condition").iterrows():
         fields = {name: None if pd.isna(row[name]) else row[name] for name in FIELDS}
@@ -157,7 +158,7 @@ def align(a: dict[str, Fields], b: dict[str, Fields]) -> tuple[list[tuple[str, s
     }
     counts = Counter(fields for fields in unlike.values() if len(fields) <= MOST_CHANGED)
     changed = min(
-        counts, key=lambda names: (len(names), -counts[names], [FIELDS.index(name) for name in names]), default=()
+        counts, key=lambda names: (len(names), -counts[names], [[*FIELDS].index(name) for name in names]), default=()
     )
     pairs = [pair for pair, fields in unlike.items() if counts and fields == changed]
     order = list(a)
@@ -176,20 +177,22 @@ def _name(p: Fields, q: Fields, moving: Iterable[str]) -> str:
     for name in moving:
         before, after = _value(p[name], name), _value(q[name], name)
         if p[name] == q[name]:
-            parts.append(words.field(name, before).replace("\N{NO-BREAK SPACE}", " "))
+            parts.append(
+                phrase(name, p[name][0] if isinstance(p[name], tuple) else p[name]).replace("\N{NO-BREAK SPACE}", " ")
+            )
         else:
             law = " (another law)" if before == after else ""
             parts.append(f"{symbol(name)} {before} \N{RIGHTWARDS ARROW} {after}{law}")
     return ", ".join(parts) or "the only condition"
 
 
-def _value(value: Any, name: str) -> str:
-    return words.value(value[0] if isinstance(value, tuple) else value, name)
+def _value(what: Any, name: str) -> str:
+    return value_text(name, what[0] if isinstance(what, tuple) else what)
 
 
 def symbol(name: str) -> str:
     """A field's short name."""
-    return words.SYMBOLS.get(name, name)
+    return FIELDS[name].symbol
 
 
 def share_draws(p: Fields, q: Fields) -> bool:
@@ -222,7 +225,7 @@ def _adjusted(rows: list[Row]) -> list[Row]:
 
 
 def _check(a: Side, b: Side, moving: Iterable[str]) -> tuple[int, int, str]:
-    """Trainings that both folders hold, how many of them ended otherwise, and the first of these in words."""
+    """Trainings that both folders hold, how many of them ended differently, and the first of these in words."""
     if any(records_summary(side.manifest) for side in (a, b)):
         return _check_solved(a, b, moving)
     names = ["condition", "seed", "outcome"]

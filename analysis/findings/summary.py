@@ -10,15 +10,11 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.conditions import few, unusual, usual
-from analysis.data.reading import FIELDS, KINDS, OUTCOMES, STUCK, fine, is_stuck, is_xor, swept
+from analysis.data.field_labels import FIELDS
+from analysis.data.reading import KINDS, OUTCOMES, STUCK, fine, is_stuck, is_xor, swept
 from analysis.data.tallies import counts_of, quantile
 from analysis.findings.statistics import wilson
 from analysis.report_parts.pages import write_text
-
-COLUMNS = [
-    "condition", *FIELDS, "outcome", "dead_init", "dead_final", "solved_epoch", "period", "minimum", "status",
-]  # fmt: skip
-"""What the summary reads of trials.parquet."""
 
 WIDTH = 80
 """Columns of a terminal."""

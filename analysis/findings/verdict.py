@@ -44,7 +44,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.data.conditions import distance, nearest, others, values
-from analysis.data.reading import ARTICLE, DEFAULT_TABLE, FIELDS, fine, is_given, left_alone, swept
+from analysis.data.field_labels import FIELDS, defaults, phrase, value_text
+from analysis.data.reading import DEFAULT_TABLE, fine, is_given, left_alone, swept
 from analysis.data.tallies import Solved
 from analysis.findings.failure_causes import Culprits, culprits
 from analysis.findings.paired import as_paired, compare_values
@@ -217,7 +218,7 @@ def _more_units(trials: pd.DataFrame, widths: pd.DataFrame) -> Verdict:
     wide = min(found, key=lambda h: (abs(h - 10), h))
     if len(found) < 2 or wide < 8:
         return Verdict(MORE_UNITS, "The study does not sweep the width up to about 10 units.", "", NOT_MEASURED, "open")
-    narrow = min((h for h in found if h < wide), key=lambda h: (abs(h - ARTICLE["hidden"]), h), default=None)
+    narrow = min((h for h in found if h < wide), key=lambda h: (abs(h - FIELDS["hidden"].default), h), default=None)
     summary = summarise(trials)
     table = summary[(summary["hidden"] == wide).to_numpy(bool)]
     rates = [Rate.of(int(row["solved"]), int(row["n"])) for _, row in table.iterrows()]
@@ -226,8 +227,8 @@ def _more_units(trials: pd.DataFrame, widths: pd.DataFrame) -> Verdict:
     fields = others(trials, "hidden")
     effect = f"Nearest to the article ({_name(trials, table.iloc[at])}): solved {words.rate(rates[at])}"
     pair = _pair(widths, table.iloc[at], fields, narrow, wide)
-    effect += f"; against {words.field('hidden', narrow)}: {words.difference(pair)}. " if pair else ". "
-    measured = f"The success rate with {words.field('hidden', wide)}, set against 95 %."
+    effect += f"; against {phrase('hidden', narrow)}: {words.difference(pair)}. " if pair else ". "
+    measured = f"The success rate with {phrase('hidden', wide)}, set against 95 %."
     return _verdict(MORE_UNITS, measured, effect + _reversals(widths, fields), table, answers, fields)
 
 
@@ -240,7 +241,7 @@ def _reversals(widths: pd.DataFrame, fields: Sequence[str]) -> str:
     for _, part in worse.groupby(list(fields), observed=True, sort=False, dropna=False) if fields else [((), worse)]:
         row = part.iloc[part["difference"].argmin()]
         place = f"{words.condition(row, fields)}: " if fields else ""
-        pair = f"{words.value(row['first'])} to {words.field('hidden', row['second'])}"
+        pair = f"{value_text('hidden', row['first'])} to {phrase('hidden', row['second'])}"
         texts.append(f"{place}{pair} {words.difference(as_paired(row))}")
     return (
         f"It reverses, a wider network failing more often, in {len(worse):,} of {len(widths):,} comparisons; "
@@ -255,7 +256,7 @@ def _he(trials: pd.DataFrame, inits: pd.DataFrame) -> Verdict:
     answers = [_sign(row) for _, row in inits.iterrows()]
     fields = others(trials, "init")
     base = inits["first"].iloc[0]
-    at = min(range(len(inits)), key=lambda i: distance({**ARTICLE, **inits[fields].to_dict("records")[i]}))
+    at = min(range(len(inits)), key=lambda i: distance({**defaults(), **inits[fields].to_dict("records")[i]}))
     place = f" ({words.condition(inits.iloc[at], fields)})" if fields else ""
     best, worst = (as_paired(inits.iloc[at]) for at in (inits["difference"].argmax(), inits["difference"].argmin()))
     effect = f"Nearest to the article{place}: {words.difference(as_paired(inits.iloc[at]))}."
@@ -388,9 +389,9 @@ def where(table: pd.DataFrame, holds: Sequence[bool], fields: Sequence[str]) -> 
 def _values(name: str, kept: Sequence[Any], found: Sequence[Any]) -> str:
     """Some of the values of a field, as a range where they are neighbours: 'lr = 0.01 to 0.1'."""
     if len(kept) == 1:
-        return words.field(name, kept[0])
+        return phrase(name, kept[0])
     prefix = "" if name in ("init", "task", "activation", "optimizer") else f"{name} "
     places = sorted(found.index(value) for value in kept)
     if prefix and len(kept) > 2 and places == list(range(places[0], places[-1] + 1)):
-        return f"{prefix}{words.value(found[places[0]], name)} to {words.value(found[places[-1]], name)}"
-    return prefix + words.listed([words.value(found[place], name) for place in places], "or")
+        return f"{prefix}{value_text(name, found[places[0]])} to {value_text(name, found[places[-1]])}"
+    return prefix + words.listed([value_text(name, found[place]) for place in places], "or")

@@ -15,7 +15,7 @@
 
 # %%
 from analysis.data.conditions import nearest, with_values
-from analysis.data.reading import FIELDS
+from analysis.data.field_labels import FIELDS
 from analysis.data.tallies import count_where, size
 from analysis.findings.statistics import Rate
 from analysis.notebooks.cells import answer, comparisons, read, say, show_figure, show_table, show_verdict

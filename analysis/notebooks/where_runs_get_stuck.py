@@ -15,7 +15,8 @@
 
 # %%
 from analysis.data.conditions import nearest, with_values
-from analysis.data.reading import FIELDS, OUTCOMES, is_stuck, is_xor, swept
+from analysis.data.field_labels import FIELDS
+from analysis.data.reading import OUTCOMES, is_stuck, is_xor, swept
 from analysis.data.tallies import count_where, size
 from analysis.findings.statistics import Rate
 from analysis.notebooks.cells import open_with, read, say, shared_predictions, show_figure, show_table, show_verdict

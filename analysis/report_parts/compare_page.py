@@ -10,9 +10,6 @@ from analysis.report_parts.pages import render, write_text
 from analysis.report_parts.tables import Table, short
 from analysis.text import words
 
-MOST_SHOWN = 40
-"""Rows of the forest plot."""
-
 
 def p_text(row: Row) -> str:
     """The adjusted p; a dash where nothing was tested."""
@@ -20,10 +17,11 @@ def p_text(row: Row) -> str:
 
 
 def tables(found: Comparison) -> list[Table]:
-    """What differs, and the aligned conditions, as tables of the report."""
+    """What differs, and the aligned conditions: the same trainings first, then those that differ."""
+    ordered = sorted(found.rows, key=lambda row: (not row.same, not row.differs))
     rows = [
         [row.name, words.difference(row.difference), short(row.a), short(row.b), p_text(row), row.how]
-        for row in found.rows
+        for row in ordered
     ]
     heads = ["condition", "B \N{MINUS SIGN} A", "A solved, %", "B solved, %", "p (Holm)", "compared"]
     note = (
@@ -33,17 +31,11 @@ def tables(found: Comparison) -> list[Table]:
     )
     return [
         Table("What differs", "Protocol, versions and settings.", ["", "A", "B"], found.differences, prose=True),
-        Table("Side by side", note, heads, rows, 2),
+        Table("Side by side", note, heads, rows, 2, marks=[row.difference for row in ordered]),
     ]
 
 
 def write_html(found: Comparison, sentences: Sequence[str], path: Path) -> None:
     """Write the comparison and what it comes to as one HTML file; every string is escaped."""
     differences, rows = tables(found)
-    tested = [row for row in found.rows if not row.same]
-    shown = sorted(tested, key=lambda row: (not row.differs, -abs(row.difference.difference)))[:MOST_SHOWN]
-    page = render(
-        "compare.html.j2", found=found, sentences=sentences, differences=differences, rows=rows, forest=shown,
-        words=words, left_out=len(tested) - len(shown),
-    )  # fmt: skip
-    write_text(path, page)
+    write_text(path, render("compare.html.j2", found=found, sentences=sentences, differences=differences, rows=rows))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import connection
 from pathlib import Path
 
 import pandas as pd
 
+from analysis.data.field_labels import learn
 from analysis.figures import PLOTS, Plot
 from analysis.figures.examples import functions, loss_curves
 from analysis.figures.style import NotApplicable, on_phone, save
@@ -25,16 +29,34 @@ def draw_figures(found: Findings, folder: Path) -> None:
 
     Other processes draw the first ones while this one draws the last.
     """
-    spawn = multiprocessing.get_context("spawn")
-    workers = max(_cores() - 1, 1)
-    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_begin, initargs=(found,)) as pool:
-        drawn = {pool.submit(_draw, plot, folder): plot for plot in PLOTS}
+    spawn, others = multiprocessing.get_context("spawn"), multiprocessing.active_children()
+    pool = ProcessPoolExecutor(max(_cores() - 1, 1), mp_context=spawn, initializer=_begin, initargs=(found,))
+    try:
+        with _deaf():
+            drawn = {pool.submit(_draw, plot, folder): plot for plot in PLOTS}
         for future, plot in reversed(drawn.items()):
             if future.cancel():
                 draw(plot, found, folder)
         for future in drawn:
             if not future.cancelled():
                 future.result()
+    except BaseException:  # nobody will look at what the others draw
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            if process not in others:
+                process.kill()
+        raise
+    pool.shutdown()
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes that start in here never hear Ctrl-C: it is for the one that ends them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _cores() -> int:
@@ -44,6 +66,7 @@ def _cores() -> int:
 def _begin(found: Findings) -> None:
     """In a new process: keep the findings, and leave at once when the parent is killed."""
     _found.append(found)
+    learn(found.manifest["fields"])
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()

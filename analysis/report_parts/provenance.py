@@ -30,21 +30,21 @@ def method(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
         f"protocol {manifest['protocol']}: an Affine layer, an activation and an Affine layer, {_descent(trials)} on "
         f"{losses}. Solved means: {rules}. The loss of an epoch is measured before its update, the final "
         "loss after the last one.",
-        "Stuck means at rest: the gradient is next to nothing and the loss lies on a level where it can rest. Runs "
-        "that still go down are unsettled, runs that a smaller step would free are oscillating, and what could not be "
-        "told is unclear; none of these is stuck. A unit is dead if its pre-activation is at most 0 on every row.",
+        "Stuck means at rest: the gradient is almost zero and the loss is at a level where it can rest. Runs "
+        "whose loss still falls are unsettled, runs that a smaller step would free are oscillating, and what could "
+        "not be told is unclear; none of these is stuck. A unit is dead if its input is at most 0 on each row.",
         _certificates(trials),
         "Every rate has its n and a 95 % Wilson score interval (Wilson 1927). Conditions with the same seed start from "
-        "the same underlying draws, whatever their init, step and width (a narrow network is the first units of a wide "
-        "one), so they are compared seed by seed (but for weights that were given, which are no draws): "
-        "discordant pairs, the exact McNemar test, and the paired difference "
-        "with the interval of Newcombe's method 10 (Statistics in Medicine 17, 1998, for paired data). Groups of "
+        "the same underlying draws, whatever their initialization, learning rate and width (a narrow network consists "
+        "of the first units of a wide one), so they are compared seed by seed (except for weights that were given): "
+        "discordant pairs, the exact McNemar test, and the paired difference with the "
+        " interval of Newcombe's method 10 (Statistics in Medicine 17, 1998, for paired data). Groups of "
         "different runs are compared by Newcombe's method 10 for independent proportions (the same volume). p values "
-        "of many comparisons are adjusted by Holm's method over one table.",
+        "of several comparisons are adjusted by Holm's method over each table.",
         "Epochs to solve: Kaplan\N{EN DASH}Meier, unsolved runs censored at the end; with no other censoring the band "
         "is the Wilson interval of the share.",
-        "Exemplary runs: of the conditions in which a run ended so, the one nearest to the article's (fewest other "
-        "fields that differ, then octaves in width, scale, learning rate and epochs), and in it the lowest seed.",
+        "Example runs: for each outcome, the condition nearest to the article's in which a run ended that way (fewest "
+        "fields that differ, then octaves in width, scale, learning rate and epochs), and the lowest such seed.",
     ]
 
 
@@ -52,12 +52,12 @@ def _certificates(trials: pd.DataFrame) -> str:
     """What the word minimum stands on here."""
     if not is_certified(trials):
         return (
-            "Nothing here says 'minimum': that would take a certificate, which a study has with certify=true, and only "
+            "Nothing here says 'minimum': that takes a certificate, which a study makes with certify=true, and only "
             "for networks that train under its rules."
         )
     return (
         "Minimum is a claim that only a certificate makes. From each stuck run's last weights Newton's method goes on "
-        "in float64 to the stationary point beside them; rows that lie exactly on a kink (z = 0) are held there. At "
+        "in float64 to the stationary point next to them; rows that lie exactly on a kink (z = 0) are held there. At "
         "that point an exact first-order test is made, unit by unit, of every direction, across the kinks too. "
         "Minimum: no nearby point has a lower loss, proved within a radius of 1e-6 at least. Kink: an arbitrarily "
         "small step that takes a unit across a kink lowers the loss, but gradient descent cannot see it, because "

@@ -9,17 +9,20 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.data.conditions import few, others
+from analysis.data.conditions import few, others, values
+from analysis.data.field_labels import axis_label
 from analysis.data.reading import KINDS, OUTCOMES, swept
 from analysis.findings.failure_causes import STUCK_CAUSES, Culprits
 from analysis.findings.findings import Findings
-from analysis.findings.paired import as_paired
+from analysis.findings.paired import as_paired, compare_values
 from analysis.findings.planner import WANTED, draws, narrowest
-from analysis.findings.published import AGREE, DIFFER, Beside
 from analysis.findings.rescues import CONTROLS, Freed, fields_of
 from analysis.findings.rest_points import KIND_NAMES, resting, resting_altogether, resting_by_level
-from analysis.findings.statistics import SIGNIFICANT, Paired, Rate, wilson
+from analysis.findings.statistics import SIGNIFICANT, Difference, Paired, Rate
 from analysis.text import words
+
+VAGUE = 0.5
+"""An interval as wide as this is cut off where a forest plot ends."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Table:
     """A table: a title, what its columns mean, and its cells as text.
 
     The first column names the row. `kept` says how many columns stay in view when the others scroll, `prose` that
-    cells hold sentences.
+    cells hold sentences. `marks`, one per row, are differences that a forest plot shows beside the names.
     """
 
     title: str
@@ -36,6 +39,13 @@ class Table:
     rows: Sequence[Sequence[str]]
     kept: int = 1
     prose: bool = False
+    marks: Sequence[Difference] = ()
+
+    @property
+    def reach(self) -> float:
+        """How far the plot reaches to either side of 0: to the ends of all marks but the vague ones."""
+        sharp = [each for each in self.marks if each.high - each.low < VAGUE]
+        return max([0.01, *(abs(end) for each in sharp for end in (each.low, each.high))])
 
     def without_zeros(self) -> Table:
         """Without the columns in which nothing is counted; the note says which they were."""
@@ -117,9 +127,8 @@ def resting_tables(trials: pd.DataFrame) -> list[Table]:
     kinds = [KIND_NAMES[kind] for kind in KINDS]
     note = "Percent of the stuck runs (whose number is n), with 95 % Wilson intervals, according to their certificates."
     rows = [
-        [words.condition(each.name, fields), f"{each.n:,}", *(short(rate) for rate in each.kinds.values())]
+        [words.condition(each.condition, fields), f"{each.n:,}", *(short(rate) for rate in each.kinds.values())]
         for each in resting(trials)
-        if not isinstance(each.name, str)
     ]
     whole = resting_altogether(trials)
     levels = [
@@ -138,11 +147,12 @@ def resting_tables(trials: pd.DataFrame) -> list[Table]:
 
 def comparison_table(title: str, note: str, fields: Sequence[str], table: pd.DataFrame) -> Table:
     """Rows of `compare_values`: discordant counts, difference with interval, exact and adjusted p."""
-    rows = []
+    rows, marks = [], []
     table, more = spread(table)
     for _, row in table.iterrows():
         pair = as_paired(row)
-        change = f"{words.value(row['first'])} \N{RIGHTWARDS ARROW} {words.value(row['second'])}"
+        marks.append(pair)
+        change = " \N{RIGHTWARDS ARROW} ".join(words.value(row[side], row["field"]) for side in ("first", "second"))
         rows.append(
             [
                 ", ".join([change, *(words.field(name, row[name]) for name in fields)]),
@@ -154,7 +164,16 @@ def comparison_table(title: str, note: str, fields: Sequence[str], table: pd.Dat
             ]
         )
     columns = ["compared", "difference, pp", "pairs", "solved by first / second alone", "p", "p (Holm)"]
-    return Table(title, note + more, columns, rows, 2)
+    return Table(title, note + more, columns, rows, 2, marks=marks)
+
+
+def effects_table(found: Findings, field: str) -> Table:
+    """What each value of a field does to success against the first one, in each setting of the others."""
+    first, *rest = values(found.trials, field)
+    table = compare_values(found.trials, field, [(first, value) for value in rest], found.solved)
+    told = words.listed([words.value(value, field) for value in rest], "or")
+    title = f"{_capital(axis_label(field))}: {words.value(first, field)} against {told}, seed by seed"
+    return comparison_table(title, COMPARED, [name for name in others(found.trials, field) if name in table], table)
 
 
 def rescue_table(trials: pd.DataFrame, found: Sequence[Freed]) -> Table:
@@ -219,35 +238,6 @@ def widths_table(found: Findings) -> Table:
 def _width(row: pd.Series) -> str:
     reaches, surely = ("none" if pd.isna(row[name]) else str(row[name]) for name in ("reaches", "surely"))
     return reaches if reaches == surely else f"{reaches} ({surely})"
-
-
-def published_table(found: Sequence[Beside]) -> Table:
-    """Published figures beside ours, for the report."""
-    rows = []
-    for each in found:
-        name = ", ".join(filter(None, [each.setting, each.where]))
-        source = f"{each.source} ({each.quoted})" if each.quoted else each.source
-        theirs = f"\N{LEFT DOUBLE QUOTATION MARK}{each.says}\N{RIGHT DOUBLE QUOTATION MARK}"
-        if each.theirs is not None:
-            low, high = wilson(each.theirs * each.runs, each.runs)
-            theirs = f"{100 * each.theirs:.1f} ({words.interval(float(low), float(high))}), n{words.IS}{each.runs:,}"
-        ours = f"{short(each.solved)}, n{words.IS}{each.solved.n:,}"
-        if each.theirs is None:
-            ours += f"; stuck {short(each.stuck)}"
-        verdict = each.verdict
-        if verdict in (AGREE, DIFFER):
-            verdict += f": {words.points(each.difference)} pp, {100 * each.allowed:.1f} allowed"
-        rows.append([source, f"{name}. {each.note}".rstrip(". ") if each.note else name, theirs, ours, verdict])
-    return Table(
-        "Published figures beside ours",
-        "Percent solved, with 95 % Wilson intervals and the number of runs; ours over the runs of all conditions that "
-        "repeat the setting. The two agree if they differ by at most "
-        "3\N{MIDDLE DOT}\N{SQUARE ROOT}(p(1 \N{MINUS SIGN} p)(1/n\N{SUBSCRIPT ONE} + 1/n\N{SUBSCRIPT TWO})), p being "
-        "the share of both together. What a source says only in words is shown and not judged.",
-        ["source", "setting", "theirs", "ours", "agreement"],
-        rows,
-        prose=True,
-    )
 
 
 COMPARED = (

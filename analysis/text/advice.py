@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from analysis.data.conditions import unusual, with_values
-from analysis.data.reading import DEFAULT_TABLE, FIELDS, is_xor
+from analysis.data.field_labels import FIELDS
+from analysis.data.reading import DEFAULT_TABLE, is_xor
 from analysis.data.tallies import counts_of, quantile, size
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate

@@ -14,7 +14,8 @@ from typing import Any
 import pandas as pd
 
 from analysis.data.conditions import NUMBERS, distance, others, slices, values
-from analysis.data.reading import ARTICLE, FIELDS, is_xor, swept
+from analysis.data.field_labels import FIELDS, defaults
+from analysis.data.reading import is_xor, swept
 from analysis.findings.findings import Findings
 from analysis.findings.paired import as_paired, compare_values
 from analysis.findings.published import AGREE, DIFFER
@@ -45,12 +46,12 @@ def answer(found: Findings, asks: Sequence[str]) -> list[str]:
     if found.published:
         return _published(found)
     fields = asked(found, asks)
-    sentences = [_freed(found)] if "rescue" in fields and found.freed else [_nearest(found)]
+    sentences = [_freed(found)] if "rescue" in fields and found.freed else []
     for name in fields:
         if name != "rescue":
             many = name in NUMBERS and len(values(found.trials, name)) > 2
             sentences.extend(_range(found, name, len(fields) == 1) if many else _differences(found, name))
-    return [each for each in sentences if each]
+    return [*sentences, _nearest(found)] if len(fields) == 1 else [_nearest(found), *sentences]
 
 
 def _nearest(found: Findings) -> str:
@@ -125,13 +126,13 @@ def _range(found: Findings, field: str, alone: bool) -> list[str]:
     """
     rest = [name for name in others(found.trials, field) if name in FIELDS]
     spans = [span(row, part, field) for row, part in slices(found.summary, rest)]
-    at = min(spans, key=lambda each: distance({**ARTICLE, **each.row.to_dict()}))
+    at = min(spans, key=lambda each: distance({**defaults(), **each.row.to_dict()}))
     shown = spans if alone and len(spans) <= MOST_PLACES else [at]
     place = [f"with {words.condition(each.row, rest)} " if rest else "" for each in shown]
     told = [_capital(f"{where}{each.text(field)}.") for where, each in zip(place, shown, strict=True)]
     limits = sorted({each.part[field].iloc[each.last] for each in spans if each.last < len(each.part) - 1})
     if len(shown) < len(spans) and len(limits) > 1:
-        ends = f"{words.value(limits[0], field)} to {words.field(field, limits[-1])}"
+        ends = f"{words.field(field, limits[0])} to {words.value(limits[-1], field)}"
         told[-1] += f" Over all {len(spans):,} settings of the other fields this limit ranges from {ends}."
     return told
 
@@ -163,7 +164,7 @@ def _difference(field: str, first: Any, value: Any, mine: pd.DataFrame, fields: 
     ]
     counts = [f"{what} in {'all ' if n == len(mine) else ''}{n:,}" for what, n in told if n]
     rows = mine[fields].to_dict("records")
-    at = min(range(len(mine)), key=lambda place: distance({**ARTICLE, **rows[place]}))
+    at = min(range(len(mine)), key=lambda place: distance({**defaults(), **rows[place]}))
     ends = " to ".join(f"{words.points(each)}" for each in (mine["difference"].min(), mine["difference"].max()))
     counted = f"{words.listed(counts)}{'' if len(counts) == 1 else f' of {len(mine):,}'}"
     here = f"with {words.condition(mine.iloc[at], fields)} by {words.difference(as_paired(mine.iloc[at]))}"
@@ -172,7 +173,7 @@ def _difference(field: str, first: Any, value: Any, mine: pd.DataFrame, fields: 
 
 def _freed(found: Findings) -> str:
     """What each intervention frees of the stuck runs most like the article's, most first."""
-    at = min(found.freed, key=lambda each: distance({**ARTICLE, **each.row.to_dict(), "rescue": None}))
+    at = min(found.freed, key=lambda each: distance({**defaults(), **each.row.to_dict(), "rescue": None}))
     fields = [name for name in found.fields if name != "rescue"]
     mine = [each for each in found.freed if (each.row[fields] == at.row[fields]).all()]
     mine.sort(key=lambda each: -each.rate.rate)
@@ -186,7 +187,8 @@ def _published(found: Findings) -> list[str]:
     judged = [each for each in found.published if each.verdict in (AGREE, DIFFER)]
     differ = [each for each in judged if each.verdict == DIFFER]
     agree = len(judged) - len(differ)
-    told = [f"Of {len(judged):,} published success rates {agree:,} agree with ours and {len(differ):,} do not."]
+    some = f"Of {len(judged):,} published success rates {agree:,} agree with ours and {len(differ):,} do not."
+    told = [some if differ else f"All {agree:,} published success rates agree with ours."]
     for each in differ:
         source = ", ".join(filter(None, [each.source, each.where]))
         told.append(f"{source}: theirs {words.percent(each.theirs or 0.0)}, ours {words.rate(each.solved)}.")

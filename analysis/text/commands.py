@@ -13,7 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.data.reading import ARTICLE, init_law, is_given
+from analysis.data.field_labels import FIELDS
+from analysis.data.reading import init_law, is_given
 
 WHOLE = ("hidden", "epochs", "batch_size", "relu_at_zero")
 """Fields that hold integers, which a frame may have made real."""
@@ -54,10 +55,10 @@ def _folder(runs: Sequence[Sequence[str]], manifest: Mapping[str, Any]) -> str:
 def _training(run: Any, manifest: Mapping[str, Any]) -> str:
     """The command that trains one exemplary run again, or a comment that says why there is none."""
     told: list[str] = []
-    for name in ARTICLE:
+    for name in FIELDS:
         if name == "success":
-            told += _rule(run[name]) if run[name] != ARTICLE[name] else []
-        elif name in ALWAYS or _differs(run[name], ARTICLE[name]):
+            told += _rule(run[name]) if run[name] != FIELDS[name].default else []
+        elif name in ALWAYS or _differs(run[name], FIELDS[name].default):
             value = spelt(run, name, manifest)
             if value is None:
                 end = f"the run that ended {run['outcome']} (seed {run['seed']})"
@@ -70,12 +71,12 @@ def diagnosing(what: str, row: Any, manifest: Mapping[str, Any], *left_out: str)
     """The command that diagnoses a network, or its loss, of a condition; a task that is not told of is FILE.csv."""
     told = []
     for name in DIAGNOSED:
-        if name not in left_out and _differs(row[name], ARTICLE[name]):
+        if name not in left_out and _differs(row[name], FIELDS[name].default):
             value = spelt(row, name, manifest)
             if name == "init" and (value is None or is_given(_law(row, manifest))):
                 continue  # nothing can be drawn like it
             told.append(f"{name}={'FILE.csv' if value is None else value}")
-    if row["loss"] != ARTICLE["loss"]:
+    if row["loss"] != FIELDS["loss"].default:
         told.append(f"loss_name={row['loss']}")
     return f"python -m experiments.diagnose {shlex.join([what, *told])}"
 

@@ -6,21 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from analysis.data.field_labels import phrase, value_text
 from analysis.findings.statistics import Difference, Paired, Rate
-
-SYMBOLS = {
-    "hidden": "hidden units", "lr": "learning rate", "relu_at_zero": "relu\N{PRIME}(0)",
-    "beta1": "\N{GREEK SMALL LETTER BETA}1", "beta2": "\N{GREEK SMALL LETTER BETA}2",
-    "epsilon": "\N{GREEK SMALL LETTER EPSILON}", "batch_size": "batch size",
-}  # fmt: skip
-"""Fields that are shown by another name than their own."""
-
-PLAIN = {
-    "he": "He", "xavier": "Xavier", "lecun": "LeCun", "torch": "PyTorch\N{RIGHT SINGLE QUOTATION MARK}s draw",
-    "uniform": "U(\N{MINUS SIGN}1, 1)", "uniform01": "U(0, 1)", "relu": "ReLU", "leaky_relu": "leaky ReLU",
-    "gd": "gradient descent", "adam": "Adam",
-}  # fmt: skip
-"""Names that sentences and figures put more plainly."""
 
 MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"
@@ -67,51 +54,14 @@ def draws(number: float) -> str:
     return "never" if math.isinf(number) else f"{number:.0f}"
 
 
-def value(value: Any, name: str = "") -> str:
-    """A field's value, short; `name` of the field says what a missing value means and how a rule reads."""
-    if value is None or value != value:
-        return "none" if name == "rescue" else "all"
-    if name == "success":
-        return success(str(value))
-    if str(value) in ("True", "False"):
-        return str(value).lower()
-    if isinstance(value, float):
-        return (f"{value:.3g}" if name in ("lr", "scale") else f"{value:g}").replace("-", MINUS)
-    return PLAIN.get(value, value) if isinstance(value, str) else f"{value:,}"
-
-
-def success(rule: str) -> str:
-    """A success rule, 'loss 0.001' say, in short: 'loss \N{LESS-THAN OR EQUAL TO} 0.001'; other texts as they are."""
-    name, _, setting = rule.partition(" ")
-    rules = {
-        "loss": f"loss \N{LESS-THAN OR EQUAL TO} {setting}",
-        "margin": f"every row within {setting}",
-        "threshold": f"every row on its side of \N{VULGAR FRACTION ONE HALF} {setting}".strip(),
-    }
-    return rules[name] if name == "threshold" or (name in rules and setting[:1].isdigit()) else rule
+def value(what: Any, name: str) -> str:
+    """A value of a field, short: 'He', '0.003'."""
+    return value_text(name, what).replace("-", MINUS)
 
 
 def field(name: str, what: Any) -> str:
     """A field and its value: '4 units', 'He', 'lr 0.1', 'no biases', 'solved: loss \N{LESS-THAN OR EQUAL TO} 0.01'."""
-    text = value(what, name)
-    if name in ("init", "task", "activation", "optimizer"):
-        return text
-    if name in ("hidden", "epochs"):
-        unit = "unit" if name == "hidden" else "epoch"
-        return f"{text}\N{NO-BREAK SPACE}{unit}{'' if text == '1' else 's'}"
-    if name == "output":
-        return f"{text} output"
-    if name == "bias":
-        return {"true": "biases", "false": "no biases"}.get(text, text)
-    if name == "batch_size":
-        return "full batch" if text == "all" else f"batches of {text}"
-    if name == "success":
-        return f"solved: {text}"
-    if name == "rescue":
-        return "left alone" if text == "none" else text
-    if name in ("lr", "scale", "slope", "momentum", "loss", "dtype"):
-        return f"{name}\N{NO-BREAK SPACE}{text}"
-    return f"{SYMBOLS.get(name, name)}{IS}{text}"
+    return phrase(name, what)
 
 
 def condition(row: Any, fields: Iterable[str]) -> str:

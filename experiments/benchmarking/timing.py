@@ -26,7 +26,7 @@ from experiments.errors import DONE, InputError, RunError
 from experiments.execution.options import available_cores, read_path
 from experiments.execution.progress import say
 from experiments.store.files import replacing
-from experiments.store.manifest import now, provenance
+from experiments.store.origin import now, provenance
 from experiments.study.checked import known_keys, whole
 from nnxor.condition import MOST_EPOCHS
 

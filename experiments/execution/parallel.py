@@ -1,24 +1,26 @@
-"""Training batches as a stream: on threads or processes of this machine, or on a cluster."""
+"""Training batches as a stream: by joblib, on threads or processes of this machine, or on a cluster."""
 
 from __future__ import annotations
 
 import itertools
 import os
+import signal
 import sys
-from collections.abc import Generator, Iterable
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ThreadPoolExecutor, wait
+import warnings
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 import pyarrow as pa
-from joblib.externals.loky.process_executor import ProcessPoolExecutor
+from joblib import Parallel, delayed
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from experiments.errors import RunError
 from experiments.execution.options import Cluster
 from experiments.execution.worker import begin, train_batch
 from experiments.study.batches import Batch, Result
 
-AHEAD = 3
-"""Batches on their way for each job: one at work, the others so that it never waits."""
+AHEAD = 64
+"""Batches of each job that joblib is given at a time: so many results at most wait to be written."""
 
 MOST_DEATHS = 3
 """Worker processes that may die in a run before it gives up."""
@@ -27,7 +29,7 @@ MOST_DEATHS = 3
 def execute(
     batches: Iterable[Batch], engine: str, backend: str, n_jobs: int, cluster: Cluster | None = None
 ) -> Generator[Result, None, None]:
-    """Train the batches; results come as they finish, in any order, and batches are taken only as workers need them.
+    """Train the batches; results come as they finish, in any order, and batches are taken only as they are needed.
 
     What a dead worker had in hand is trained again; RunError if workers keep dying.
     """
@@ -36,50 +38,40 @@ def execute(
 
         yield from stream(iter(batches), engine, n_jobs, cluster)
         return
-    left, deaths = iter(batches), 0
-    while True:
-        pool, flights = _pool(backend, n_jobs), dict[Future[pa.Table], Batch]()
+    numbered, deaths = enumerate(batches), 0
+    left: dict[int, Batch] = {}
+    while left or (left := dict(itertools.islice(numbered, AHEAD * n_jobs))):
         try:
-            yield from _through(pool, flights, left, engine, AHEAD * n_jobs)
-            pool.shutdown()
-            return
-        except BrokenExecutor:
-            left = itertools.chain(list(flights.values()), left)
+            for number, table in _stream(left, engine, backend, n_jobs):
+                yield left.pop(number), table
+        except TerminatedWorkerError:
             deaths += 1
-        finally:
-            _abandon(pool)
-        if deaths > MOST_DEATHS:
-            raise RunError(
-                f"worker processes died {deaths} times (killed, or out of memory?); what was trained is kept; "
-                "use fewer with parallel.n_jobs, then the same command goes on"
-            )
+            if deaths > MOST_DEATHS:
+                raise RunError(
+                    f"worker processes died {deaths} times (killed, or out of memory?); what was trained is kept; "
+                    "use fewer with parallel.n_jobs, then the same command goes on"
+                ) from None
 
 
-def _through(
-    pool: Any, flights: dict[Future[pa.Table], Batch], left: Iterable[Batch], engine: str, ahead: int
-) -> Generator[Result, None, None]:
-    """Train the batches in a pool; `flights` are those on their way, also when it breaks."""
-    while True:
-        for batch in itertools.islice(left, ahead - len(flights)):
-            flights[pool.submit(train_batch, batch, engine)] = batch
-        if not flights:
-            return
-        for future in wait(flights, return_when=FIRST_COMPLETED).done:
-            table = future.result()
-            yield flights.pop(future), table
+def _stream(left: dict[int, Batch], engine: str, backend: str, n_jobs: int) -> Iterator[tuple[int, pa.Table]]:
+    """The tables of some batches as they come, each with the batch's number."""
+    # An interrupted run leaves batches behind on purpose; joblib would advise to submit fewer.
+    warnings.filterwarnings("ignore", message=".*tasks which were still being processed", category=UserWarning)
+    how: dict[str, Any] = {"backend": "threading"}
+    if backend == "loky":
+        # loky's tracker of semaphores, a process of its own, tidies up after a run that was stopped, and would say so
+        sys.warnoptions.append("ignore:resource_tracker")
+        how = {"backend": "loky", "initializer": begin, "initargs": (os.getpid(),)}
+    parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs", **how)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which processes that start now inherit
+    try:
+        results: Iterator[tuple[int, pa.Table]] = parallel(
+            delayed(_train_numbered)(number, batch, engine) for number, batch in list(left.items())
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)  # this one hears Ctrl-C, and ends the others
+    return results
 
 
-def _pool(backend: str, n_jobs: int) -> Any:
-    if backend == "threads":
-        return ThreadPoolExecutor(n_jobs)
-    # loky's tracker of semaphores, a process of its own, tidies up after a run that was stopped, and would say so
-    sys.warnoptions.append("ignore:resource_tracker")
-    return ProcessPoolExecutor(n_jobs, initializer=begin, initargs=(os.getpid(),))
-
-
-def _abandon(pool: Any) -> None:
-    """End processes at once; threads, which cannot be ended, get nothing new."""
-    if isinstance(pool, ThreadPoolExecutor):
-        pool.shutdown(wait=False, cancel_futures=True)
-    else:
-        pool.shutdown(wait=False, kill_workers=True)
+def _train_numbered(number: int, batch: Batch, engine: str) -> tuple[int, pa.Table]:
+    return number, train_batch(batch, engine)

@@ -14,8 +14,6 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from experiments.store.counts import outcomes, trainings
-
 LINE_EVERY = 10.0
 """Seconds between two lines where the output is no terminal."""
 
@@ -50,14 +48,10 @@ class Progress:
 
     def update(self, table: pa.Table) -> None:
         """Count the trainings of a batch and show where things stand."""
-        if "kind" in table.column_names:
-            self.trained += trainings(table)
-            self.outcomes.update({name: count for name, count in outcomes(table).items() if name})
-        else:
-            self.trained += len(table)
-            if "outcome" in table.column_names:
-                counts = pc.value_counts(table["outcome"]).to_pylist()
-                self.outcomes.update({entry["values"]: entry["counts"] for entry in counts})
+        self.trained += len(table)
+        if "outcome" in table.column_names:
+            counts = pc.value_counts(table["outcome"]).to_pylist()
+            self.outcomes.update({entry["values"]: entry["counts"] for entry in counts})
         self._show()
 
     def _show(self) -> None:
@@ -97,6 +91,11 @@ class Progress:
 def paragraph(text: str) -> str:
     """A text broken into lines of at most 79 characters."""
     return textwrap.fill(text, 79, subsequent_indent="  ")
+
+
+def told(what: str, text: str) -> str:
+    """A line of a table of two columns, broken where the terminal is narrower."""
+    return textwrap.fill(text, 79, initial_indent=f"{what:<11} ", subsequent_indent=" " * 12, break_on_hyphens=False)
 
 
 def duration(seconds: float) -> str:

@@ -85,7 +85,7 @@ def keeping(folder: ResultFolder) -> Iterator[None]:
         where = error.filename or folder.path
         raise RunError(
             f"stopped at {where}: {error.strerror or error}; what was trained is kept in {folder.path}; "
-            "mend it and run the same command again"
+            "fix it and run the same command again"
         ) from None
 
 

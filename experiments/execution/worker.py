@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import signal
 import sys
 import threading
 import time
@@ -16,8 +15,7 @@ import pyarrow as pa
 
 import nnxor
 from experiments.store.columns import Digest, failed_table, part_table
-from experiments.store.counts import count_rows
-from experiments.store.manifest import package_version
+from experiments.store.origin import package_version
 from experiments.study.batches import Batch
 from nnxor import engines, protocol
 from nnxor.condition import Condition
@@ -32,19 +30,14 @@ def train_batch(batch: Batch, engine: str) -> pa.Table:
     """Draw, train and diagnose a batch. An exception becomes rows with a status, not a lost run."""
     try:
         found = trials(batch.condition, batch.seeds, engines.load(engine), batch.certify)
-        return as_recorded(batch, part_table(found.columns, batch.seeds))
+        return part_table(found.columns, batch.seeds)
     except Exception as error:  # whatever a training does, the others go on
         return failed(batch, f"{type(error).__name__}: {error}")
 
 
 def failed(batch: Batch, why: str) -> pa.Table:
     """What is kept of a batch that could not be trained."""
-    return as_recorded(batch, failed_table(batch.seeds, why))
-
-
-def as_recorded(batch: Batch, rows: pa.Table) -> pa.Table:
-    """The rows of a batch, or their counts where that is all that is kept."""
-    return count_rows(rows) if batch.record == "summary" else rows
+    return failed_table(batch.seeds, why)
 
 
 def warm_up(batches: Iterable[Batch], engine: str) -> None:
@@ -91,8 +84,7 @@ def facts(engine: str, condition: Condition) -> dict[str, object]:
 
 
 def begin(parent: int) -> None:
-    """Begin to work for a process: its end is the worker's, and Ctrl-C, which reaches both, is for it alone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Begin to work for a process, whose end is the worker's."""
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 

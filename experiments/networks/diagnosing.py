@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -12,119 +12,306 @@ from scipy.stats import binomtest
 
 from experiments.errors import DONE, InputError
 from experiments.execution.options import read_path
-from experiments.execution.progress import paragraph, say
-from experiments.networks.training import unit_fate
-from experiments.study.checked import checked, known_keys
-from experiments.study.fields import condition_of, make_condition, read_field, refuse_useless
-from experiments.study.weight_files import load_weights
+from experiments.execution.progress import say, told
+from experiments.networks.foreign import PYTORCH, Found, read_network
+from experiments.study.checked import known_keys
+from experiments.study.fields import make_condition, read_field, refuse_useless
+from experiments.study.schema import TRAINED
 from nnxor import engines
-from nnxor.condition import FIELDS as ALL
 from nnxor.condition import Condition, Success
 from nnxor.diagnosis import diagnose as columns_of
 from nnxor.interventions import INTERVENTIONS, alive
-from nnxor.landscape.certificate import Certificates, certify
+from nnxor.landscape.certificate import certify
 from nnxor.landscape.decoder import TOLERANCE, Decoded, decode, decode_predictions
-from nnxor.landscape.levels import LOSSES
+from nnxor.network.activations import ACTIVATIONS
 from nnxor.network.draws import Weights, initial_weights
 from nnxor.network.inits import GivenWeights
-from nnxor.rescue import intervene, onward_condition
+from nnxor.network.losses import LOSSES
+from nnxor.registry import hint
+from nnxor.rescue import intervene, is_stuck, onward_condition
 
 TRIES = 200
-"""Times that each intervention is tried on a network, with other draws."""
-
-MOST_ROWS = 8
-"""Rows of the largest task whose traps are looked up: for more that takes minutes."""
-
-MOST_ENDS = 6
-"""Outcomes that are named when it is said how common each is."""
+"""Times that each intervention is tried: with other draws on one network, or on as many networks of a kind."""
 
 DRAWS = 1000
 """Networks that are drawn and trained to say how common an outcome is."""
 
-FIELDS = ("task", "hidden", "activation", "slope", "relu_at_zero", "output", "bias", "init", "lr", "epochs", "dtype")
+MOST_ROWS = 8
+"""Rows of the largest task whose traps are looked up: for more that takes minutes."""
+
+RARE = 0.01
+"""Share of networks below which a trap is not something to expect."""
+
+NUMBERS = ("loss", "predictions")
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is diagnosed: its condition, what is known of its trap, and networks that are in it (None: not known)."""
+
+    condition: Condition
+    trap: Decoded | None
+    solved: bool
+    stuck: Weights | None
 
 
 def diagnose(config: Mapping[str, Any]) -> int:
     """Diagnose what a composed configuration gives: a network, a loss or predictions."""
-    known_keys("", config, [*FIELDS, "weights", "loss", "loss_name", "predictions"])
-    given = [name for name in ("weights", "loss", "predictions") if config[name] is not None]
+    known_keys("", config, [*TRAINED, "weights", "loss_name", *NUMBERS])
+    given = [name for name in ("weights", *NUMBERS) if config[name] is not None]
     if len(given) != 1:
         what = " and ".join(given) if given else "nothing"
-        raise InputError(f"{what} given; allowed: one of FILE.npz, loss=X and predictions=[Y,...]")
-    condition = read_condition(config)
-    if given[0] == "weights":
-        explain_network(config, condition)
-    else:
-        explain_chances(explain_number(config, condition))
+        raise InputError(f"{what} given; allowed: one of FILE, loss=X and predictions=[Y,...]. {PYTORCH}")
+    values = read_values(config)
+    case = of_network(config, values) if given[0] == "weights" else of_number(config, values)
+    if not case.solved:
+        advise(case)
     return DONE
 
 
-def read_condition(config: Mapping[str, Any]) -> Condition:
-    """What the network was trained with; InputError names what is wrong."""
-    values = {name: read_field("", name, config[name]) for name in FIELDS if config[name] is not None}
+def read_values(config: Mapping[str, Any]) -> dict[str, object]:
+    """What it was trained with, checked; InputError names what is wrong."""
+    fields = [name for name in TRAINED if name != "loss" and config[name] is not None]
+    values = {name: read_field("", name, config[name]) for name in fields}
     if config["loss_name"] is not None:
-        values["loss"] = checked("loss_name", config["loss_name"], ALL["loss"].check)
-    if values.get("loss") == "bce":
+        values["loss"] = read_loss(config["loss_name"])
+    if values.get("loss") in LOSSES and LOSSES[str(values["loss"])].logits:
         values.setdefault("output", "sigmoid")
-        values["success"] = Success("threshold")  # a cross-entropy falls for ever: what counts is the side of 1/2
-    refuse_given_weights(values)
-    if config["weights"] is not None:
-        return read_network_condition(config, values)
-    condition = make_condition(values)
-    refuse_useless(values, [condition])
-    return condition
-
-
-def refuse_given_weights(values: Mapping[str, object]) -> None:
-    """InputError for an init that nothing can be drawn from."""
+        values["success"] = Success("threshold")  # it falls for ever: what counts is the side of 1/2
     if isinstance(values.get("init"), GivenWeights):
         raise InputError("init=FILE.npz cannot be drawn from; allowed: a name in conf/init")
+    return values
 
 
-def read_network_condition(config: Mapping[str, Any], values: dict[str, object]) -> Condition:
-    """The condition of the network in a file, whose width the file tells."""
-    weights = load_weights(read_path("weights", config["weights"]), np.dtype(np.float64))
-    condition = condition_of(weights, values, str(config["weights"]))
+def read_loss(given: object) -> str:
+    """A loss by its name here or in another library."""
+    names = {name: loss.name for loss in LOSSES.values() for name in (loss.name, *loss.elsewhere)}
+    plain = str(given).rpartition(".")[2].removesuffix("()")
+    if plain not in names:
+        raise InputError(f"loss_name={given} is not allowed; {hint(plain, names)}")
+    return names[plain]
+
+
+# --- a network
+
+
+def of_network(config: Mapping[str, Any], values: dict[str, object]) -> Case:
+    """Tell of a network in a file where it is, what its units do, what kind of point that is, and where it goes."""
+    path = read_path("weights", config["weights"])
+    task = make_condition({k: v for k, v in values.items() if k == "task"}).task
+    found = read_network(path, "weights", task.n_inputs)
+    condition = condition_of(found, values, str(path))
+    weights = batch(found.arrays, condition)
+    by = f", written by {found.library}" if found.library else ""
+    say(told("network", f"{path}{by}; read as {setting(condition)}"))
+    if found.either_way:
+        other = replace_first(found.arrays, condition)
+        now, then = (states(condition, each, 0)["outcome"][0] for each in (weights, other))
+        told_as = "(units, inputs)" if found.library == "PyTorch" else "(inputs, units)"
+        say(told("", f"W1 is square: it is read as {told_as}, which is {now}; the other way it is {then}"))
+    now = states(condition, weights, 0)
+    trap = trap_of(now, condition)
+    solved = bool(now["outcome"][0] == "solved")
+    say(told("verdict", verdict_on_network(now, trap, condition)))
+    say(
+        told(
+            "loss",
+            f"{now['final_loss'][0]:.6g}, gradient norm {now['grad_norm'][0]:.2g}; {predictions(now, condition)}",
+        )
+    )
+    if other_loss := fits_better(weights, now, condition):
+        say(told("", other_loss))
+    say(told("units", units(now, condition)))
+    if now["outcome"][0] == "diverged":
+        return Case(condition, None, True, None)
+    say(told("point", point(condition, weights)))
+    if not solved:
+        say(told("ahead", ahead(condition, weights)))
+    return Case(condition, trap, solved, weights.take(np.zeros(TRIES, np.intp)))
+
+
+def condition_of(found: Found, values: dict[str, object], name: str) -> Condition:
+    """The condition with these values, of the width of the network; InputError if they do not fit."""
+    hidden = found.arrays["b1"].size
+    if values.get("hidden", hidden) != hidden:
+        raise InputError(f"hidden={values['hidden']} contradicts weights={name}, which has {hidden} units")
+    if values.get("bias") is False and (found.arrays["b1"].any() or found.arrays["b2"].any()):
+        raise InputError(f"bias=false contradicts weights={name}, which has biases other than 0")
+    drawn = {"init": read_field("", "init", found.init)} if found.init and "init" not in values else {}
+    condition = make_condition({**drawn, **values, "hidden": hidden})
     refuse_useless(values, [condition])
     return condition
 
 
-def explain_number(config: Mapping[str, Any], condition: Condition) -> Condition:
-    """The trap that a final loss or predictions belong to, in words; the condition under the loss that it is one of."""
-    refuse_unknown_levels(condition)
+def batch(arrays: Mapping[str, np.ndarray], condition: Condition) -> Weights:
+    """The network as a batch of one, without -0."""
+    W1, b1, W2, b2 = (arrays[name] + 0.0 for name in ("W1", "b1", "W2", "b2"))
+    return Weights(W1[:, :, None], b1[:, None], W2, b2).astype(condition.numpy_dtype)
+
+
+def replace_first(arrays: Mapping[str, np.ndarray], condition: Condition) -> Weights:
+    """The network with its first matrix the other way round."""
+    return batch({**arrays, "W1": arrays["W1"].T}, condition)
+
+
+def states(condition: Condition, weights: Weights, epochs: int) -> dict[str, np.ndarray]:
+    """The diagnosis of networks after so many epochs of training from these weights."""
+    longer = replace(condition, epochs=epochs)
+    trained = engines.load(engines.fastest()[0])(longer, weights, range(weights.n_networks))
+    return dict(columns_of(longer, weights, trained))
+
+
+def network(condition: Condition) -> dict[str, Any]:
+    """What the levels of a condition depend on, as the decoder takes it."""
+    slopes = ACTIVATIONS[condition.activation].slopes
+    names = ("task", "loss", "hidden", "bias")
+    return {name: getattr(condition, name) for name in names} | {"slope": slopes(condition)[0] if slopes else 0.0}
+
+
+def has_levels(condition: Condition) -> bool:
+    """Whether the traps of a condition can be looked up."""
+    plain = (condition.output, LOSSES[condition.loss].logits) in (("identity", False), ("sigmoid", True))
+    return plain and not condition.smooth and condition.task.n_rows <= MOST_ROWS
+
+
+def trap_of(now: Mapping[str, np.ndarray], condition: Condition) -> Decoded | None:
+    """The trap that a network's predictions are those of; None where that cannot be looked up, or is none."""
+    y = tuple(float(now[f"y_{name}"][0]) for name in condition.task.row_names if f"y_{name}" in now)
+    if not has_levels(condition) or not np.isfinite(y).all():
+        return None
+    found = decode_predictions(y, **network(condition))
+    return found if found.matches and found.level.value > 0 else None
+
+
+def verdict_on_network(now: Mapping[str, np.ndarray], trap: Decoded | None, condition: Condition) -> str:
+    """What it comes to, in a sentence."""
+    outcome = str(now["outcome"][0])
+    if outcome == "solved":
+        return "It is solved: there is nothing to mend."
+    if outcome == "diverged":
+        return "It has diverged: it holds numbers that are not finite. Take a smaller learning rate."
+    if trap is not None:
+        return f"It is in a known trap. {trap.text.partition('. ')[2]}"
+    if has_levels(condition):
+        return "It is in no known trap: it is still on its way, or the step is too large, or its settings are others."
+    return f"Its outcome is {outcome}; the traps of this task, activation or loss are not known."
+
+
+def predictions(now: Mapping[str, np.ndarray], condition: Condition) -> str:
+    """What it says of the first rows."""
+    rows = condition.task.row_names[:16]
+    return "predictions " + ", ".join(f"{now[f'y_{row}'][0]:.4g} for {row}" for row in rows if f"y_{row}" in now)
+
+
+def fits_better(weights: Weights, now: Mapping[str, np.ndarray], condition: Condition) -> str:
+    """Whether the network makes sense with another loss, where it makes none with this one."""
+    if now["outcome"][0] == "solved" or trap_of(now, condition) is not None:
+        return ""
+    for loss in LOSSES.values():
+        if loss.logits == LOSSES[condition.loss].logits or condition.smooth:
+            continue
+        extra: dict[str, Any] = {"output": "identity"}
+        if loss.logits:
+            extra = {"output": "sigmoid", "success": Success("threshold")}
+        other = replace(condition, loss=loss.name, **extra)
+        then = states(other, weights, 0)
+        if then["outcome"][0] == "solved" or trap_of(then, other) is not None:
+            what = "solved" if then["outcome"][0] == "solved" else "in a known trap"
+            return f"With loss_name={loss.name} it is {what}: was it trained with {(loss.elsewhere or ('that',))[0]}?"
+    return ""
+
+
+def units(now: Mapping[str, np.ndarray], condition: Condition) -> str:
+    """How many units are dead, linear, alive, and on which rows they are active."""
+    patterns = now["patterns_final"][0].decode().split()
+    if condition.smooth or not patterns:
+        return f"{condition.hidden}, all of them smooth"
+    kinds = {"dead": 0, "linear (active on every row)": 0, "alive": 0}
+    for pattern in patterns:
+        kind = "dead" if "1" not in pattern else "alive" if "0" in pattern else "linear (active on every row)"
+        kinds[kind] += 1
+    counts = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
+    rows = " ".join(condition.task.row_names[:16])
+    shown = " ".join(patterns[:16]) + (" ..." if len(patterns) > 16 else "")
+    return f"{counts}; active on the rows {rows}: {shown}"
+
+
+MEANINGS = {
+    "minimum": "A true local minimum: no small change of its parameters lowers the loss",
+    "kink": "No minimum, but an artefact of the ReLU's kink: a pre-activation is exactly 0 on a row, and a step across "
+    "lowers the loss",
+    "saddle": "No minimum but a saddle: the loss gets lower in a direction in which its slope is 0",
+    "unknown": "What kind of point it is, is not decided",
+}
+
+
+def point(condition: Condition, weights: Weights) -> str:
+    """What the certificate says of the point."""
+    found = certify(condition, weights)
+    kind, text = str(found.kind[0]), MEANINGS[str(found.kind[0])]
+    if kind == "unknown":
+        return f"{text} ({found.reason[0]})."
+    if kind == "minimum":
+        everywhere = found.radius[0] == float("inf")
+        within = "no parameters at all have a lower one" if everywhere else f"proved within {found.radius[0]:.2g}"
+        return f"{text} ({within})."
+    where = f", on row {condition.task.row_names[found.row[0]]}" if found.row[0] >= 0 else ""
+    return f"{text} (unit {found.unit[0] + 1}{where})."
+
+
+def ahead(condition: Condition, weights: Weights) -> str:
+    """Where it goes if it is trained on."""
+    then = states(condition, weights, condition.epochs)
+    text = f"After {condition.epochs:,} more epochs: {then['outcome'][0]}, loss {then['final_loss'][0]:.6g}."
+    if then["period"][0] > 0:
+        every = "epoch" if then["period"][0] == 1 else f"{then['period'][0]} epochs"
+        text += f" For ever: its parameters repeat, bit for bit, every {every}."
+    return text
+
+
+# --- a loss or predictions
+
+
+def of_number(config: Mapping[str, Any], values: dict[str, object]) -> Case:
+    """Tell of a final loss, or of predictions, which trap it is."""
+    condition = make_condition(values)
+    refuse_useless(values, [condition])
+    if not has_levels(condition):
+        raise InputError(
+            f"the levels of task={condition.task.name}, activation={condition.activation}, output={condition.output}, "
+            f"loss_name={condition.loss} are not known; give the network itself, as FILE"
+        )
     found = decoded(config, condition)
-    say(paragraph(found.text))
+    solved = found.matches and found.level.value == 0
+    say(told("setting", setting(condition)))
+    say(told("verdict", f"{found.text}{untrained(found, condition)}"))
     if not found.complete and not found.matches:
-        say(paragraph("(Not all levels of this task could be enumerated: it may be one of the others.)"))
-    if not found.matches or found.loss == condition.loss or found.loss not in LOSSES:
-        return condition
-    of_bce = {"output": "sigmoid", "success": Success("threshold")} if found.loss == "bce" else {}
-    return replace(condition, loss=found.loss, **of_bce)  # type: ignore[arg-type]
+        say(told("", "Not all levels of this task could be enumerated: it may be one of the others."))
+    if found.matches and found.loss in LOSSES and found.loss != condition.loss:
+        extra = {"output": "sigmoid", "success": Success("threshold")} if LOSSES[found.loss].logits else {}
+        condition = replace(condition, loss=found.loss, **extra)  # type: ignore[arg-type]
+        say(told("", f"From here on the loss is taken to be {found.loss}."))
+    return Case(condition, found if found.matches else None, solved, None)
 
 
-def refuse_unknown_levels(condition: Condition) -> None:
-    """InputError for a condition whose traps cannot be looked up."""
-    if condition.smooth or condition.output == "relu" or (condition.output == "sigmoid") != (condition.loss == "bce"):
-        raise InputError(
-            f"the levels of activation={condition.activation}, output={condition.output}, "
-            f"loss_name={condition.loss} are not known; give the network itself, as FILE.npz"
+def untrained(found: Decoded, condition: Condition) -> str:
+    """That the trap in which all rows have one prediction has the loss of a network that has not learned yet."""
+    everything = (tuple(range(condition.task.n_rows)),)
+    if found.matches and any(rest.merged == everything for rest in found.rests):
+        return (
+            " It is also the loss of a network that has not learned anything yet: see that the loss changes at all "
+            "(is the optimizer given the parameters, and its step called?)."
         )
-    if condition.task.n_rows > MOST_ROWS:
-        raise InputError(
-            f"task={condition.task.name} has {condition.task.n_rows} rows; the traps of at most {MOST_ROWS} can be "
-            "looked up; give the network itself, as FILE.npz"
-        )
+    return ""
 
 
 def decoded(config: Mapping[str, Any], condition: Condition) -> Decoded:
     """What the loss or the predictions that are given can be."""
-    slope = condition.slope if condition.activation == "leaky_relu" else 0.0
-    setting = (condition.task, condition.loss, condition.hidden, condition.bias, slope)
     try:
         if config["loss"] is not None:
             value = _number("loss", config["loss"])
-            return decode(value, *setting, tolerance=_rounding(value))
-        return decode_predictions(_numbers("predictions", config["predictions"]), *setting)
+            return decode(value, **network(condition), tolerance=_rounding(value))
+        return decode_predictions(_numbers("predictions", config["predictions"]), **network(condition))
     except ValueError as error:
         raise InputError(str(error)) from None
 
@@ -145,163 +332,79 @@ def _rounding(value: float) -> float:
 
 def _numbers(key: str, value: object) -> tuple[float, ...]:
     if not isinstance(value, list) or not all(type(each) in (int, float) and abs(each) <= 1e300 for each in value):
-        raise InputError(f"{key}={value} is not allowed; allowed: a list of numbers, one a row")
+        raise InputError(f"{key}={value} is not allowed; allowed: a list of numbers, one per row")
     return tuple(float(each) for each in value)
 
 
-def explain_chances(condition: Condition) -> None:
-    """How common each outcome is among networks of this kind: what speaks against a bug."""
-    seeds = range(DRAWS)
-    weights = initial_weights(condition, seeds)
-    columns = columns_of(condition, weights, engines.load(engines.fastest()[0])(condition, weights, seeds))
-    labels = [
-        f"stuck at {plateau:.4g}" if str(outcome).startswith("stuck") else str(outcome)
-        for outcome, plateau in zip(columns["outcome"], columns["plateau"], strict=True)
-    ]
-    names, counts = np.unique(labels, return_counts=True)
-    order = np.argsort(-counts)[:MOST_ENDS]
-    shares = ", ".join(f"{names[i]} {_percent(int(counts[i]), DRAWS)}" for i in order)
-    others = DRAWS - int(counts[order].sum())
-    shares += f", others {_percent(others, DRAWS)}" if others else ""
-    say(
-        paragraph(
-            f"Of {DRAWS:,} networks drawn like this and trained ({_setting(condition)}), % with 95 % Wilson interval: "
-            f"{shares}."
+# --- what to do
+
+
+def advise(case: Case) -> None:
+    """How common it is, what frees networks from it, best first, and one recommendation."""
+    condition, level = case.condition, None if case.trap is None else case.trap.level.value
+    weights = initial_weights(condition, range(DRAWS))
+    trained = engines.load(engines.fastest()[0])(condition, weights, range(DRAWS))
+    columns = columns_of(condition, weights, trained)
+    solved = int(np.sum(columns["outcome"] == "solved"))
+    there = is_stuck(columns) & (np.abs(columns["final_loss"] - (np.nan if level is None else level)) < TOLERANCE)
+    here = "" if level is None else f", {percent(int(there.sum()), DRAWS)} in this trap"
+    drawn = f"Of {DRAWS:,} networks drawn like this and trained for {condition.epochs:,} epochs"
+    say(told("how common", f"{drawn}: {percent(solved, DRAWS)} solved{here} (with 95 % Wilson intervals)."))
+    stuck = case.stuck
+    if stuck is None and there.any():
+        stuck = trained.weights.take(np.resize(np.flatnonzero(there), TRIES))
+    freed = [] if stuck is None else frees(condition, stuck, draws_anew=case.stuck is not None)
+    if freed:
+        text = ", ".join(
+            f"{label} {percent(count, n) if n > 1 else 'yes' if count else 'no'}" for label, count, n in freed
         )
-    )
+        say(told("frees it", f"In {condition.epochs:,} more epochs: {text}."))
+    say(told("do", recommendation(case, freed, solved / DRAWS, None if level is None else float(there.mean()))))
 
 
-def _percent(count: int, n: int) -> str:
-    """'64.4 (61.4-67.3)', with the 95 % Wilson interval."""
-    ends = binomtest(count, n).proportion_ci(0.95, "wilson")
-    return f"{100 * count / n:.1f} ({100 * ends.low:.1f}-{100 * ends.high:.1f})"
-
-
-def _setting(condition: Condition) -> str:
-    units = f"{condition.hidden} unit{'s' if condition.hidden > 1 else ''}"
-    return (
-        f"{condition.task.name}, {units}, {condition.activation}, init={condition.init.name}, lr={condition.lr:g}, "
-        f"{condition.epochs:,} epochs, {condition.loss}"
-    )
-
-
-def explain_network(config: Mapping[str, Any], condition: Condition) -> None:
-    """Which trap a network sits in, what its units do, what kind of point it is, and what training on does."""
-    weights = load_weights(read_path("weights", config["weights"]), condition.numpy_dtype)
-    say(f"{config['weights']}: {_setting(condition).rpartition(', init')[0]}, {condition.loss}")
-    now = _columns(condition, weights, 0)
-    _say_where(now, condition)
-    _say_units(now, condition)
-    found = certify(condition, weights)
-    _say_certificate(found, condition)
-    _say_future(condition, weights, now)
-
-
-def _columns(condition: Condition, weights: Weights, epochs: int) -> dict[str, np.ndarray]:
-    """The diagnosis of networks after so many epochs of training from these weights."""
-    longer = replace(condition, epochs=epochs)
-    trained = engines.load(engines.fastest()[0])(longer, weights, range(weights.n_networks))
-    return columns_of(longer, weights, trained)
-
-
-def _say_where(now: Mapping[str, Any], condition: Condition) -> None:
-
-    rows = condition.task.row_names
-    y = tuple(float(now[f"y_{name}"][0]) for name in rows)
-    shown = ", ".join(f"{name}: {value:.4g}" for name, value in zip(rows[:16], y, strict=False))
-    more = " ..." if len(rows) > 16 else ""
-    say(
-        paragraph(
-            f"loss {now['final_loss'][0]:.6g}, gradient norm {now['grad_norm'][0]:.2g}; predictions {shown}{more}"
-        )
-    )
-    plain = not condition.smooth and (condition.output, condition.loss == "bce") in (
-        ("identity", False),
-        ("sigmoid", True),
-    )
-    if now["outcome"][0] == "diverged":
-        say("outcome: diverged: it holds numbers that are not finite")
-    elif plain and now["outcome"][0] != "solved" and len(rows) <= MOST_ROWS:
-        slope = condition.slope if condition.activation == "leaky_relu" else 0.0
-        task = condition.task
-        text = decode_predictions(y, task, condition.loss, condition.hidden, condition.bias, slope).text
-        say(paragraph(text))
-    else:
-        say(f"outcome: {now['outcome'][0]}")
-
-
-def _say_units(now: Mapping[str, Any], condition: Condition) -> None:
-
-    say(f"units (active on rows {' '.join(condition.task.row_names)}):")
-    for unit, pattern in enumerate(now["patterns_final"][0].decode().split(), 1):
-        fate = unit_fate(pattern, 0, condition).removesuffix(" from the start")
-        say(f"  {unit:>3}  {pattern}  {'' if condition.smooth else fate}".rstrip())
-
-
-MEANINGS = {
-    "minimum": "a true local minimum: no small change of its parameters lowers the loss",
-    "kink": "no minimum, but an artefact of the ReLU's kink: a unit's pre-activation is 0 on a row, training takes a "
-    "fixed derivative there, and an arbitrarily small step across lowers the loss",
-    "saddle": "no minimum but a saddle: the loss gets lower along a direction in which its slope is 0",
-    "unknown": "not decided",
-}
-
-
-def _say_certificate(found: Certificates, condition: Condition) -> None:
-
-    kind, reason = str(found.kind[0]), str(found.reason[0])
-    text = f"It is {MEANINGS[kind]}" if kind != "unknown" else f"What kind of point it is, is not decided ({reason})"
-    if kind in ("kink", "saddle"):
-        where = f", on row {condition.task.row_names[found.row[0]]}" if found.row[0] >= 0 else ""
-        text += f" (unit {found.unit[0] + 1}{where})"
-    say(paragraph(f"{kind}: {text}."))
-    if kind == "unknown":
-        return
-    within = ""
-    if kind == "minimum":
-        everywhere = found.radius[0] == float("inf")
-        within = "; no parameters at all have a lower loss" if everywhere else f"; proved within {found.radius[0]:.2g}"
-    say(
-        paragraph(
-            f"In float64, polished by a step of {found.moved[0]:.2g}: loss {found.loss[0]:.10g}, Hessian of rank "
-            f"{found.rank[0]}, smallest eigenvalue {found.smallest_eigenvalue[0] + 0.0:.2g}{within}."
-        )
-    )
-
-
-def _say_future(condition: Condition, weights: Weights, now: Mapping[str, Any]) -> None:
-
-    then = _columns(condition, weights, condition.epochs)
-    how = f"{condition.epochs:,} more epochs of gradient descent (lr={condition.lr:g}, {condition.dtype})"
-    say(paragraph(f"After {how}: {then['outcome'][0]}, loss {then['final_loss'][0]:.6g}."))
-    if then["period"][0] > 0:
-        say(
-            paragraph(
-                f"For ever: from epoch {then['settled_epoch'][0]:,} of these on its parameters repeat, bit for bit, "
-                f"every {'epoch' if then['period'][0] == 1 else str(then['period'][0]) + ' epochs'}; so it is proved "
-                "never to change again."
-            )
-        )
-    if now["outcome"][0] == "solved" or now["outcome"][0] == "diverged":
-        return
-    if condition.activation == "relu":
-        _say_rescues(condition, weights)
-    explain_chances(condition)
-
-
-def _say_rescues(condition: Condition, weights: Weights) -> None:
-    """What frees this network, by trying it: the interventions (`nnxor.interventions`), with many draws of each."""
-    parts = []
-    any_dead = not alive(condition, weights).all()
+def frees(condition: Condition, stuck: Weights, draws_anew: bool) -> list[tuple[str, int, int]]:
+    """What frees these networks, by trying it: label, how many were freed, of how many; the best first."""
+    found = []
+    any_dead = not alive(condition, stuck).all()
     for name, entry in INTERVENTIONS.items():
         tried = replace(condition, rescue=name)
         if entry.refused(tried) or (entry.needs_dead and not any_dead):
             continue
-        n = TRIES if entry.draws else 1
-        changed = intervene(tried, weights.take(np.zeros(n, np.intp)), range(n))
-        outcome = _columns(onward_condition(tried), changed, condition.epochs)["outcome"]
-        solved = int(np.sum(outcome == "solved"))
-        parts.append(
-            f"{entry.label} {_percent(solved, n)} % of {n}" if n > 1 else f"{entry.label} {'yes' if solved else 'no'}"
+        n = 1 if draws_anew and not entry.draws else TRIES  # one network again and again gives the same again
+        changed = intervene(tried, stuck.take(np.arange(n)), range(n))
+        outcome = states(onward_condition(tried), changed, condition.epochs)["outcome"]
+        found.append((entry.label, int(np.sum(outcome == "solved")), n))
+    return sorted(found, key=lambda each: -each[1] / each[2])
+
+
+def recommendation(case: Case, freed: list[tuple[str, int, int]], solved: float, here: float | None) -> str:
+    """The one thing to do."""
+    if case.trap is None and case.stuck is None:
+        return (
+            "Train longer and look at the curve; if the number stays, give the network itself, or the right loss_name."
         )
-    say(paragraph(f"What frees it, in {condition.epochs:,} more epochs: {'; '.join(parts)}."))
+    if here is not None and here < RARE:
+        return f"Look for a bug: fewer than {100 * RARE:g} % of such networks end here."
+    label, count, n = freed[0] if freed else ("a fresh network", 0, 1)
+    again = "Bad luck, and no bug: " if here is not None else ""
+    if count / n > solved + 0.1:
+        return f"{again}try {label}, which frees {100 * count / n:.0f} % of them."
+    if solved > 0:
+        return f"{again}start again with another seed: {100 * solved:.0f} % of such networks learn the task."
+    return f"{again}change the setting: none of {DRAWS:,} such networks learns the task."
+
+
+def percent(count: int, n: int) -> str:
+    """'64.4 % (61.4-67.3)', with the 95 % Wilson interval."""
+    ends = binomtest(count, n).proportion_ci(0.95, "wilson")
+    return f"{100 * count / n:.1f} % ({100 * ends.low:.1f}-{100 * ends.high:.1f})"
+
+
+def setting(condition: Condition) -> str:
+    """What it was trained with."""
+    many = f"{condition.hidden} unit{'s' if condition.hidden > 1 else ''}"
+    how = "" if condition.optimizer == "gd" else f", {condition.optimizer}"
+    return (
+        f"{condition.task.name}, {many}, {condition.activation}, {condition.loss}, init={condition.init.name}, "
+        f"lr={condition.lr:g}{how}"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -23,55 +24,68 @@ CONDITION_COLUMNS: dict[str, pa.DataType] = {
 }
 """A condition's key and its fields; the same for every row of a part, so parts leave them out."""
 
-RESULT_COLUMNS: dict[str, pa.DataType] = {
-    "seed": pa.int64(),
-    "outcome": TEXT,
-    "final_loss": pa.float64(),
-    "grad_norm": pa.float64(),
-    "accuracy": pa.float64(),
-    "plateau": pa.float64(),
-    "merged": TEXT,
-    "solved_epoch": pa.int32(),
-    "dead_init": pa.int32(),
-    "dead_final": pa.int32(),
-    "linear_final": pa.int32(),
-    "patterns_init": pa.string(),
-    "patterns_final": pa.string(),
-    "first_death_epoch": pa.int32(),
-    "revived": pa.int32(),
-    "cause": TEXT,
-    "minimum": TEXT,
-    "outcome_before": TEXT,
-    "settled_epoch": pa.int32(),
-    "period": pa.int32(),
-    "status": TEXT,
-    "error": pa.string(),
+
+@dataclass(frozen=True)
+class Column:
+    """A recorded column: its type, what it means, and whether the diagnosis writes a negative number for null."""
+
+    type: pa.DataType
+    meaning: str
+    negative_is_null: bool = False
+
+
+RESULTS: dict[str, Column] = {
+    "seed": Column(pa.int64(), "which draw of the initial weights"),
+    "outcome": Column(TEXT, "how the training ended"),
+    "final_loss": Column(pa.float64(), "loss of the parameters after the last update"),
+    "grad_norm": Column(pa.float64(), "norm of the loss's gradient there"),
+    "accuracy": Column(pa.float64(), "share of the rows whose prediction is on its target's side"),
+    "plateau": Column(pa.float64(), "the level that a stuck run sits on"),
+    "merged": Column(TEXT, "rows that share one wrong prediction"),
+    "solved_epoch": Column(pa.int32(), "first epoch from which the success rule held to the end", True),
+    "dead_init": Column(pa.int32(), "units that are active on no row, at the start"),
+    "dead_final": Column(pa.int32(), "units that are active on no row, at the end", True),
+    "linear_final": Column(pa.int32(), "units that are active on every row, at the end", True),
+    "patterns_init": Column(pa.string(), "rows on which each unit is active, at the start: a word a unit, a bit a row"),
+    "patterns_final": Column(pa.string(), "rows on which each unit is active, at the end"),
+    "first_death_epoch": Column(pa.int32(), "first epoch at which a unit that was alive at the start was dead", True),
+    "revived": Column(pa.int32(), "units that were dead at some epoch and alive at a later one", True),
+    "cause": Column(TEXT, "why an unsolved run failed"),
+    "minimum": Column(TEXT, "what a certificate says of the point at which a stuck run rests"),
+    "outcome_before": Column(TEXT, "outcome when a rescue steps in"),
+    "settled_epoch": Column(pa.int32(), "first epoch from which the parameters repeat exactly", True),
+    "period": Column(pa.int32(), "after how many epochs they do", True),
+    "status": Column(TEXT, "ok, or failed"),
+    "error": Column(pa.string(), "what went wrong in a failed training"),
 }
 """What is recorded of a training, besides its final predictions y_…."""
 
-NULLABLE_COUNTS = (
-    "solved_epoch",
-    "first_death_epoch",
-    "settled_epoch",
-    "period",
-    "dead_final",
-    "linear_final",
-    "revived",
-)
+RESULT_COLUMNS = {name: column.type for name, column in RESULTS.items()}
+"""The types of what is recorded."""
 
 
 def schema(conditions: Iterable[Condition]) -> pa.Schema:
     """The schema of the trials of a study: all fields, all results, and the y columns of its tasks."""
+    return pa.schema([*CONDITION_COLUMNS.items(), *_results(conditions)])
+
+
+def part_schema(condition: Condition) -> pa.Schema:
+    """The schema of a part: all results and the y columns of its task, with text as text."""
+    return plain(pa.schema(_results([condition])))
+
+
+def plain(schema: pa.Schema) -> pa.Schema:
+    """The same columns, with text as text."""
+    return pa.schema([(f.name, pa.string() if pa.types.is_dictionary(f.type) else f.type) for f in schema])
+
+
+def _results(conditions: Iterable[Condition]) -> list[tuple[str, pa.DataType]]:
+    """The columns of results, with a prediction for each row of the tasks behind `solved_epoch`."""
     tasks = {condition.task for condition in conditions}
     names = sorted({f"y_{name}" for task in tasks for name in task.row_names}, key=lambda n: (len(n), n))
-    results = dict(RESULT_COLUMNS)
-    after = list(results).index("solved_epoch") + 1
-    ordered = [
-        *list(results.items())[:after],
-        *((name, pa.float64()) for name in names),
-        *list(results.items())[after:],
-    ]
-    return pa.schema([*CONDITION_COLUMNS.items(), *ordered])
+    results = list(RESULT_COLUMNS.items())
+    after = list(RESULT_COLUMNS).index("solved_epoch") + 1
+    return [*results[:after], *((name, pa.float64()) for name in names), *results[after:]]
 
 
 def part_table(columns: Columns, seeds: range) -> pa.Table:
@@ -101,26 +115,26 @@ def _array(name: str, values: np.ndarray) -> pa.Array:
     if values.dtype.kind == "f":
         return pa.array(values.astype(np.float64), mask=np.isnan(values))
     if values.dtype.kind in "iu":
-        return pa.array(values.astype(np.int32), mask=values < 0 if name in NULLABLE_COUNTS else None)
+        return pa.array(values.astype(np.int32), mask=values < 0 if RESULTS[name].negative_is_null else None)
     if values.dtype.kind == "S":
         return pa.array(values, mask=values == b"").cast(pa.string())
     return pa.array(values, pa.string(), mask=values == "")
 
 
-def with_condition(table: pa.Table, condition: Condition, wanted: pa.Schema) -> pa.Table:
-    """A part's rows with the condition's columns added, in the wanted schema; text is plain."""
+def in_schema(table: pa.Table, wanted: pa.Schema) -> pa.Table:
+    """The table's rows in the wanted columns; one that it lacks is null."""
+    held = set(table.column_names)
+    columns = [table[f.name].cast(f.type) if f.name in held else pa.nulls(len(table), f.type) for f in wanted]
+    return pa.table(columns, schema=wanted)
+
+
+def with_condition(rows: pa.Table, condition: Condition, wanted: pa.Schema) -> pa.Table:
+    """Rows with the condition's columns, in the wanted schema; text is plain."""
     fixed: Mapping[str, object] = {"condition": condition.key, **condition.values()}
-    n = len(table)
-    arrays = []
-    for field in wanted:
-        plain = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-        if field.name in CONDITION_COLUMNS:
-            arrays.append(pa.repeat(pa.scalar(fixed[field.name], plain), n))
-        elif field.name in table.column_names:
-            arrays.append(table[field.name].cast(plain))
-        else:
-            arrays.append(pa.nulls(n, plain))
-    return pa.table(arrays, names=wanted.names)
+    texts, n = plain(wanted), len(rows)
+    columns = {name: rows[name] for name in rows.column_names if name not in CONDITION_COLUMNS}
+    constant = {name: pa.repeat(pa.scalar(fixed[name], texts.field(name).type), n) for name in CONDITION_COLUMNS}
+    return in_schema(pa.table({**constant, **columns}), texts)
 
 
 def encode(table: pa.Table, wanted: pa.Schema) -> pa.Table:

@@ -1,13 +1,15 @@
-"""The result folder: parts as batches finish, one sorted table at the end, and nothing lost between.
+"""The result folder: parts as batches finish, sorted tables at the end, and nothing lost between.
 
-    config.yaml     the study, resolved
-    manifest.json   protocol, conditions, seeds, digest, and the provenance of every run
-    parts/          one Parquet file a batch, while trainings are missing
-    trials.parquet  all trials, sorted by condition and seed; with `record: summary` instead
-    counts.parquet  exact counts of them (see experiments.store.counts)
+    config.yaml       the study, resolved
+    manifest.json     protocol, conditions, seeds, the tables' hashes, and the provenance of every run
+    parts/            one Parquet file a batch, while trainings are missing
+    trials.parquet    all trials, sorted by condition and seed, unless `record: summary` keeps none
+    counts.parquet    exact counts of them (see experiments.store.counts)
+    datapackage.json  what the tables and their columns are, for other programs
 
 A folder belongs to one study. It may grow (more seeds, more conditions) but never shrinks or
-changes its rules, and what does not fit is reported and left where it is.
+changes its rules, and what does not fit is reported and left where it is. The manifest is written
+before new tables take the place of old ones: from then on they count, under either name.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,30 +27,34 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
-from experiments.errors import InputError
-from experiments.store import counts, trials
-from experiments.store.files import sync_folder, write_text
-from experiments.store.manifest import now, provenance
-from experiments.store.parts import NotAPartError, Part, is_temporary, read_part, write_part
+from experiments.errors import InputError, RunError
+from experiments.store import counts, parts
+from experiments.store import rows_and_counts as tables
+from experiments.store.datapackage import describe
+from experiments.store.files import is_regular, sha256_of, sync_folder, write_text
+from experiments.store.manifest import check_shape, read_manifest
+from experiments.store.origin import now, provenance
+from experiments.store.parts import NotAPartError, Part, first_line, read_part, write_part
 from experiments.study.batches import Batch, Spans, merge
 from experiments.study.study import Study
-from nnxor.condition import FIELDS, Success
+from nnxor.condition import FIELDS
 from nnxor.protocol import PROTOCOL_VERSION
 
-REPORT = ("summary.csv", "published.csv", "exemplars.json", "laws.json", "report.html")
+REPORT = ("summary.csv", "published.csv", "exemplars.json", "laws.json", "report.html", "explorer.html")
 """What tells of the trials, and is made anew when they change."""
 
-OURS = (
-    *REPORT, "trials.parquet", "counts.parquet", "config.yaml", "parts/*.parquet",
-    "figures/*.png", "figures/*.svg", "notebooks/*.ipynb", "notebooks/*.html",
-)  # fmt: skip
-"""What a run and its report write into the folder, besides the manifest."""
+TABLES = (tables.TRIALS, tables.COUNTS)
+
+OURS = (*REPORT, *TABLES, *(tables.beside(Path(name)).name for name in TABLES), "datapackage.json", "config.yaml")
+"""What a run and its report write into the folder itself, besides the manifest."""
+
+TEMPORARY = re.compile(rf"\.({'|'.join(map(re.escape, (*OURS, 'manifest.json')))}|{parts.NAME.pattern})\.[0-9]+\.tmp")
+"""What a killed run leaves half written; see `experiments.store.files.replacing`."""
 
 WAYS_OUT = "use output=DIR for another folder, or overwrite=true to discard what it holds"
 
-
-MANY_PARTS = 2000
-"""Parts that take too long to be read again when somebody waits for a run to stop."""
+FOLD = 512
+"""Parts that are left on the disk before they are added to counts.parquet while a study without rows runs."""
 
 
 class ResultFolder:
@@ -56,14 +63,12 @@ class ResultFolder:
     def __init__(self, path: Path, study: Study) -> None:
         self.path = path
         self.study = study
-        self.trials = path / ("counts.parquet" if study.record == "summary" else "trials.parquet")
+        self.trials = path / tables.names(study.record)[0]
         self.left_aside: list[str] = []
         self._parts_folder = path / "parts"
-        self._manifest_path = path / "manifest.json"
         self._parts: dict[str, list[Part]] = {}
         self._failed_parts: list[Part] = []
-        self._held: dict[str, Any] = {}
-        self._store: Any = counts if study.record == "summary" else trials
+        self._held: dict[str, counts.Held] = {}
         self._scanned = False
         self._waiting = 0
 
@@ -74,60 +79,54 @@ class ResultFolder:
 
         With `overwrite` it may be any study's, but still no folder of something else.
         """
+        self._check_place(overwrite)
+        if not overwrite and self._manifest():
+            self._check_content()
+
+    def _check_place(self, overwrite: bool) -> None:
         try:
-            self._check_writable()
-            if self._manifest_path.exists():
-                if not overwrite:
-                    self._check_rules(self._manifest())
-                    self._check_content()
-            elif self.path.exists() and any(
-                entry.name != ".lock" and not is_temporary(entry) for entry in self.path.iterdir()
+            existing = next((p for p in (self.path, *self.path.parents) if p.exists()), Path())
+            if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+                raise InputError(f"output={self.path} cannot be written: {existing} is not a writable folder")
+            entries = [entry.name for entry in self.path.iterdir()] if self.path.exists() else []
+            for name in ("manifest.json", ".lock", "parts"):
+                path = self.path / name
+                if name in entries and (path.is_symlink() or not (is_regular(path) or name == "parts")):
+                    raise InputError(f"{path} is none of ours, so it is left as it is; use output=DIR for another")
+            if "manifest.json" not in entries and any(
+                name != ".lock" and not TEMPORARY.fullmatch(name) for name in entries
             ):
                 raise InputError(
-                    f"{self.path} holds files but no manifest.json, so it is no result folder; "
+                    f"{self.path} holds files but no manifest.json, so it is not a result folder; "
                     "use output=DIR for another"
                 )
+            if not overwrite:
+                self._check_rules()
         except OSError as error:
             raise InputError(f"output={self.path} cannot be used: {error.strerror or error}") from None
 
-    def _check_writable(self) -> None:
-        existing = next((p for p in (self.path, *self.path.parents) if p.exists()), Path())
-        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-            raise InputError(f"output={self.path} cannot be written: {existing} is no writable folder")
-
     def _manifest(self) -> dict[str, Any]:
         """What manifest.json holds; empty if there is none, InputError if it is none of ours."""
-        try:
-            content = json.loads(self._manifest_path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {}
-        except ValueError as error:
-            raise InputError(f"{self._manifest_path} cannot be read ({error}); {WAYS_OUT}") from None
-        shape = {"protocol": int, "conditions": dict, "complete": bool, "runs": list}
-        if not isinstance(content, dict) or not all(
-            isinstance(content.get(name), kind) for name, kind in shape.items()
-        ):
-            raise InputError(f"{self._manifest_path} is not a manifest; {WAYS_OUT}")
-        return content
+        return read_manifest(self.path, WAYS_OUT) or {}
 
-    def _check_rules(self, manifest: dict[str, Any]) -> None:
+    def _check_rules(self) -> None:
+        manifest, study = self._manifest(), self.study
+        if not manifest:
+            return
         protocol = manifest["protocol"]
         if protocol != PROTOCOL_VERSION:
             raise InputError(f"{self.path} was made by protocol {protocol}, this is {PROTOCOL_VERSION}; {WAYS_OUT}")
-        certify, ours = ("true" if each else "false" for each in (manifest.get("certify"), self.study.certify))
-        if certify != ours:
-            raise InputError(f"{self.path} was made with certify={certify}, this study has {ours}; {WAYS_OUT}")
-        success = manifest.get("success")
-        if isinstance(success, dict) and any(str(Success(**success)) != str(c.success) for c in self.study.conditions):
-            raise InputError(f"{self.path} was made with success {success}, this study has another; {WAYS_OUT}")
-        record = manifest.get("record", "trials")
-        if record != self.study.record:
-            raise InputError(f"{self.path} was made with record={record}, this is {self.study.record}; {WAYS_OUT}")
+        check_shape(manifest, self.path / "manifest.json", WAYS_OUT)
+        for name, ours in (("certify", study.certify), ("record", study.record)):
+            there, here = (json.dumps(value).strip('"') for value in (manifest[name], ours))
+            if there != here:
+                raise InputError(f"{self.path} was made with {name}={there}, this is {here}; {WAYS_OUT}")
 
     def _check_content(self) -> None:
         """Refuse a folder that holds trainings which this study does not ask for."""
         texts = self._manifest()["conditions"]
-        held, keys, asked = self.done(), self._keys(), self.study.seeds
+        held, asked = self.done(), self.study.seeds
+        keys = {condition.key for condition in self.study.conditions}
         extra = [key for key in held if key not in keys]
         if extra:
             there = _words(str(texts.get(extra[0], extra[0])))
@@ -144,41 +143,57 @@ class ResultFolder:
                 f"{WAYS_OUT}"
             )
 
-    def _keys(self) -> set[str]:
-        return {condition.key for condition in self.study.conditions}
-
     def done(self) -> dict[str, Spans]:
-        """Seeds that are trained, by condition key; reads trials and parts anew."""
-        self._held = self._store.scan(self.trials)
-        self._scan_parts()
-        self._scanned = True
-        return self._seeds()
-
-    def _seeds(self) -> dict[str, Spans]:
-        return {
-            key: merge(
-                [
-                    *(self._held[key].seeds if key in self._held else []),
-                    *(part.seeds for part in self._parts.get(key, [])),
-                ]
-            )
-            for key in self._held.keys() | self._parts.keys()
-        }
+        """Seeds that are trained, by condition key; tables and parts are read once."""
+        if not self._scanned:
+            self._scan_tables()
+            self._scan_parts()
+            self._scanned = True
+        held = {key: [*held.seeds] for key, held in self._held.items()}
+        for key, found in self._parts.items():
+            held[key] = merge([*held.get(key, []), *(part.seeds for part in found if part.fine)])
+        return held
 
     def kept(self) -> int:
         """Trainings of the study that the folder holds."""
-        many = sum(map(len, self._parts.values())) > MANY_PARTS
-        seeds = self._seeds() if self._scanned and many else self.done()
-        return sum(len(span) for spans in seeds.values() for span in spans)
+        return sum(len(span) for spans in self.done().values() for span in spans)
+
+    def _scan_tables(self) -> None:
+        """See what the tables hold; RunError unless each is what the manifest says, nothing where there are none."""
+        files = self._manifest().get("files", {})
+        found = {name: self._find(name, files.get(name)) for name in tables.names(self.study.record)}
+        if not any(found.values()):
+            return
+        for name, place in found.items():
+            if place is None:
+                raise RunError(f"{self.path / name} is missing; {WAYS_OUT}")
+        path = found[tables.COUNTS]
+        assert path is not None
+        try:
+            self._held = counts.scan(path)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise RunError(f"{path} is damaged ({first_line(error)}); {WAYS_OUT}") from None
+
+    def _find(self, name: str, sha256: str | None) -> Path | None:
+        """The table of that name and hash, which a killed run may not have put in its place yet; None without one."""
+        path = self.path / name
+        for place in (path, tables.beside(path)):
+            if sha256 and is_regular(place) and sha256_of(place) == sha256:
+                return place
+        if os.path.lexists(path):
+            why = "is not what manifest.json says: it was altered; python -m experiments.verify looks closer"
+            raise RunError(f"{path} {why}; {WAYS_OUT}")
+        return None
 
     def _scan_parts(self) -> None:
         self._parts, self._failed_parts, self.left_aside = {}, [], []
-        keys = self._keys() | set(self._manifest().get("conditions", ()))
+        known = dict.fromkeys(self._manifest().get("conditions", ()))
+        conditions = {**known, **{condition.key: condition for condition in self.study.conditions}}
         for path in sorted(self._parts_folder.iterdir()) if self._parts_folder.is_dir() else ():
-            if is_temporary(path):
+            if TEMPORARY.fullmatch(path.name):
                 continue
             try:
-                part = read_part(path, keys, self.study.record)
+                part = read_part(path, conditions)
             except NotAPartError as why:
                 self.left_aside.append(f"{path}: {why}")
                 continue
@@ -186,27 +201,22 @@ class ResultFolder:
                 self._parts.setdefault(part.key, []).append(part)
             else:
                 self._failed_parts.append(part)
-        if self.study.record == "summary":
-            for key, parts in self._parts.items():
-                held = self._held[key].seeds if key in self._held else []
-                self._parts[key], dropped = counts.usable(parts, held)
-                self._failed_parts.extend(dropped)  # what is counted already, and what cannot be taken apart
 
     def is_compact(self) -> bool:
-        """Whether all that there is stands in trials.parquet, and the manifest says that it is fine."""
+        """Whether all that there is stands in the tables, and the manifest says that it is fine."""
         half_tidied = self._parts_folder.is_dir() and not any(self._parts_folder.iterdir())
-        tidy = self.trials.exists() and (self.path / "config.yaml").exists() and not self._parts and not half_tidied
-        return tidy and bool(self._manifest().get("complete"))
+        whole = all((self.path / name).exists() for name in ("config.yaml", "datapackage.json", self.trials.name))
+        return whole and not self._parts and not half_tidied and bool(self._manifest().get("complete"))
 
     # --- claiming it
 
     @contextmanager
     def claim(self, overwrite: bool) -> Iterator[None]:
         """Make the folder this run's alone; InputError if another run has it or it does not fit."""
-        self.check(overwrite)
+        self._check_place(overwrite)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+            handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         except OSError as error:
             raise InputError(f"output={self.path} cannot be written: {error.strerror}") from None
         try:
@@ -217,65 +227,87 @@ class ResultFolder:
         finally:
             os.close(handle)
 
-    def _tidy(self, overwrite: bool) -> None:
-        """Remove what a killed run left half written, and with `overwrite` everything that runs wrote."""
-        try:
-            for path in (*self.path.glob(".*.tmp"), *self.path.glob("*/.*.tmp")):
-                path.unlink()
-            if overwrite:
-                self._discard()
-        except OSError as error:
-            raise InputError(f"{error.filename} cannot be removed: {error.strerror}; use output=DIR") from None
-
     def _lock(self, handle: int) -> None:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise InputError(f"another run is at work in {self.path}; wait for it, or use output=DIR") from None
+            raise InputError(f"another run is using {self.path}; wait for it, or use output=DIR") from None
         except OSError as error:
             raise InputError(f"output={self.path} cannot be locked: {error.strerror}") from None
 
-    def _discard(self) -> None:
-        """Remove what earlier runs wrote here, and nothing else; the manifest, by which it is known as ours, last."""
-        for pattern in OURS:
-            for path in self.path.glob(pattern):
-                path.unlink()
-        for folder in ("parts", "figures", "notebooks"):
+    def _tidy(self, overwrite: bool) -> None:
+        """Finish or remove what a killed run left half done, and with `overwrite` remove everything that runs wrote.
+
+        Only names that are written here are touched, the manifest, by which the folder is known as ours, last.
+        """
+        try:
+            in_parts = [*self._parts_folder.iterdir()] if self._parts_folder.is_dir() else []
+            for path in (*self.path.iterdir(), *in_parts):
+                if TEMPORARY.fullmatch(path.name):
+                    path.unlink()
+            if not overwrite:
+                self._settle()
+                return
+            ours = [self.path / name for name in OURS] + [path for path in in_parts if parts.NAME.fullmatch(path.name)]
+            for path in ours:
+                path.unlink(missing_ok=True)
             with suppress(OSError):  # it is not there, or holds files of others
-                (self.path / folder).rmdir()
-        self._manifest_path.unlink(missing_ok=True)
+                self._parts_folder.rmdir()
+            (self.path / "manifest.json").unlink(missing_ok=True)
+        except OSError as error:
+            raise InputError(f"{error.filename} cannot be removed: {error.strerror}; use output=DIR") from None
+
+    def _settle(self) -> None:
+        """Put tables that the manifest knows in their place, and remove others that wait for it."""
+        files = self._manifest().get("files", {})
+        for name in TABLES:
+            waiting = tables.beside(self.path / name)
+            if is_regular(waiting):
+                if sha256_of(waiting) == files.get(name):
+                    os.replace(waiting, self.path / name)
+                else:
+                    waiting.unlink()
 
     def begin(self, config: dict[str, object], how: dict[str, object]) -> None:
         """Write manifest and config: from here on the folder belongs to this study."""
+        before = self._manifest()
         self._started = time.monotonic()
         self._run: dict[str, Any] = {"start": now(), "end": None, "wall_s": None, "trained": 0, **how, **provenance()}
         self._content: dict[str, Any] = {
             "study": self.study.name,
+            "question": self.study.question,
             "record": self.study.record,
             "protocol": PROTOCOL_VERSION,
             "complete": False,
             "trials": None,
             "failed": None,
             "digest": None,
+            "files": before.get("files", {}) if self._held else {},
             "certify": self.study.certify,
             "published": [entry.as_dict() for entry in self.study.published],
-            "sha256": None,
             "success": sorted({str(condition.success) for condition in self.study.conditions}),
             "seeds": [self.study.seeds.start, self.study.seeds.stop],
             "given": self.study.given,
             "conditions": {condition.key: condition.text() for condition in self.study.conditions},
-            "fields": {name: about.about() for name, about in FIELDS.items()},
+            "fields": self._fields(),
             "rounded": [condition.key for condition in self.study.conditions if not condition.exact],
-            "runs": [*self._manifest().get("runs", []), self._run],
+            "runs": [*before.get("runs", []), self._run],
         }
         self._write_manifest()
         write_text(self.path / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
-        for name in REPORT:
+        for name in (*REPORT, "datapackage.json"):
             (self.path / name).unlink(missing_ok=True)
         self._parts_folder.mkdir(exist_ok=True)
 
+    def _fields(self) -> dict[str, Any]:
+        """What those must know of the fields of a condition who read results."""
+        fields = {name: field.about() for name, field in FIELDS.items()}
+        inits = [condition.init for condition in self.study.conditions]
+        fields["init"]["words"] = {init.name: getattr(init, "label", "") or init.name for init in inits}
+        return fields
+
     def _write_manifest(self) -> None:
-        write_text(self._manifest_path, json.dumps(self._content, indent=1, ensure_ascii=False) + "\n")
+        write_text(self.path / "manifest.json", json.dumps(self._content, indent=1, ensure_ascii=False) + "\n")
 
     # --- writing
 
@@ -285,41 +317,50 @@ class ResultFolder:
         self._parts.setdefault(part.key, []).append(part)
         self._run["trained"] += len(batch.seeds)
         self._waiting += 1
-        if self.study.record == "summary" and counts.is_time_to_fold(self._waiting, len(self.study.conditions)):
+        if self.study.record == "summary" and self._is_time_to_fold():
             self._fold()
+
+    def _is_time_to_fold(self) -> bool:
+        """Whether so many parts wait that writing the counts anew costs little beside what made them."""
+        return self._waiting >= max(FOLD, 4 * len(self.study.conditions))
 
     def _fold(self) -> None:
         """Add the parts to counts.parquet, so that there are never many of them."""
-        fine = {key: [part for part in parts if part.fine] for key, parts in self._parts.items()}
-        counts.write(self.trials, self.study, self._held, fine, whole=False)
-        self._held = counts.scan(self.trials)
-        self._parts = {key: [part for part in parts if not part.fine] for key, parts in self._parts.items()}
-        for parts in fine.values():
-            for part in parts:
-                part.path.unlink()
+        fine = {key: [part for part in found if part.fine] for key, found in self._parts.items()}
+        self._write_tables(fine, whole=False)
+        self._held = counts.scan(self.path / tables.COUNTS)
+        self._parts = {key: [part for part in found if not part.fine] for key, found in self._parts.items()}
+        for part in (part for found in fine.values() for part in found):
+            part.path.unlink()
         self._waiting = 0
 
+    def _write_tables(self, found: dict[str, list[Part]], whole: bool) -> tables.Written:
+        """Write the tables anew; the manifest knows them before they take their place."""
+        written = tables.write(self.path, self.study, self._held, found, whole)
+        self._content["files"] = written.files
+        if whole:
+            totals = {"trials": written.trainings, "failed": written.failed, "digest": written.digest}
+            self._content |= {"complete": written.failed == 0, **totals}
+            self._run |= {"end": now(), "wall_s": round(time.monotonic() - self._started, 3)}
+            write_text(self.path / "datapackage.json", describe(self._content, self.path, self.study))
+        self._write_manifest()
+        for name in written.files:
+            os.replace(tables.beside(self.path / name), self.path / name)
+        sync_folder(self.path)
+        return written
+
     def compact(self) -> int:
-        """Write trials.parquet from the trials and parts that are there, then drop the parts.
+        """Write the tables from those that are there and the parts, then drop the parts.
 
         Returns how many trainings have failed.
         """
-        written = self._store.write(self.trials, self.study, self._held, self._parts)
-        self._content |= {
-            "complete": written.failed == 0,
-            "trials": written.rows,
-            "failed": written.failed,
-            "digest": written.digest,
-            "sha256": written.sha256,
-        }
-        self._run |= {"end": now(), "wall_s": round(time.monotonic() - self._started, 3)}
-        self._write_manifest()
-        for part in (*(part for parts in self._parts.values() for part in parts), *self._failed_parts):
+        written = self._write_tables(self._parts, whole=True)
+        for part in (*(part for found in self._parts.values() for part in found), *self._failed_parts):
             part.path.unlink(missing_ok=True)
         with suppress(OSError):  # what was left aside stays
             self._parts_folder.rmdir()
         sync_folder(self.path)
-        return int(written.failed)
+        return written.failed
 
 
 def _words(text: str) -> str:

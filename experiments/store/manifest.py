@@ -1,70 +1,84 @@
-"""Where results come from: versions, machine, command line."""
+"""manifest.json of a result folder: what it must hold, checked once, at the door."""
 
 from __future__ import annotations
 
-import platform
-import subprocess
-import sys
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+import json
 from pathlib import Path
+from typing import Any
 
-LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "pandas", "pyarrow", "joblib", "hydra-core")
+from experiments.errors import InputError
+from experiments.store.files import read_text
+
+Shape = Any
+"""A type; None; [shape] of a list's entries; {name: shape}, where `str` stands for any names; a tuple of choices."""
+
+WHOLE = (int, None)
+
+RUN: Shape = {"start": str, "end": (str, None), "trained": int, "engine": str}
+
+SHAPE: Shape = {
+    "study": str,
+    "question": str,
+    "record": str,
+    "protocol": int,
+    "complete": bool,
+    "trials": WHOLE,
+    "failed": WHOLE,
+    "digest": (str, None),
+    "files": {str: str},
+    "certify": bool,
+    "published": [dict],
+    "success": [str],
+    "seeds": [int],
+    "given": {str: dict},
+    "fields": {str: dict},
+    "conditions": {str: str},
+    "rounded": [str],
+    "runs": [RUN],
+}
 
 
-def now() -> str:
-    """The time, in UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def provenance() -> dict[str, object]:
-    """Versions of everything that takes part, the machine, and the command line."""
-    return {
-        "package": package_version("nnxor"),
-        "git": _git(),
-        "python": platform.python_version(),
-        "libraries": {name: package_version(name) for name in LIBRARIES},
-        "platform": platform.platform(),
-        "cpu": _cpu(),
-        "command": _command(),
-    }
-
-
-def _command() -> list[str]:
-    """The command line as it was typed, without the paths of this machine."""
-    module = sys.modules["__main__"].__spec__
-    if module is not None:  # python -m MODULE, whatever flags of Python's own stand between
-        return ["python", "-m", module.name.removesuffix(".__main__"), *sys.argv[1:]]
-    return [Path(sys.argv[0]).name, *sys.argv[1:]]
-
-
-def package_version(package: str) -> str | None:
-    """The version of an installed package, or None."""
+def read_manifest(folder: Path, ways_out: str) -> dict[str, Any] | None:
+    """What manifest.json holds; None if there is none, InputError if it is none of ours, with the ways out."""
+    path = folder / "manifest.json"
     try:
-        return version(package)
-    except PackageNotFoundError:
+        content = json.loads(read_text(path))
+    except FileNotFoundError:
         return None
+    except (OSError, ValueError, RecursionError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error) or "nested too deeply"
+        raise InputError(f"{path} cannot be read ({why}); {ways_out}") from None
+    if not isinstance(content, dict) or not isinstance(content.get("protocol"), int):
+        raise InputError(f"{path} is not a manifest; {ways_out}")
+    return content
 
 
-def _git() -> dict[str, object] | None:
-    """Commit of the code and whether it was changed since; None outside a repository."""
-
-    def git(*arguments: str) -> str:
-        return subprocess.run(
-            ["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, check=True, timeout=10
-        ).stdout.strip()
-
-    try:
-        git("ls-files", "--error-unmatch", Path(__file__).name)  # not a repository that merely holds an installation
-        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
-    except (OSError, subprocess.SubprocessError):
-        return None
+def check_shape(content: dict[str, Any], path: Path, ways_out: str) -> None:
+    """InputError unless a manifest holds what this version writes, with the ways out."""
+    wrong = [name for name, shape in SHAPE.items() if name not in content or not fits(content[name], shape)]
+    if not wrong and not (len(content["seeds"]) == 2 and 0 <= content["seeds"][0] < content["seeds"][1] <= 2**63):
+        wrong = ["seeds"]
+    if wrong:
+        raise InputError(f"{path} is damaged: {wrong[0]} is {_short(content.get(wrong[0]))}; {ways_out}")
 
 
-def _cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+def fits(value: object, shape: Shape) -> bool:
+    """Whether a value of a JSON file has a shape."""
+    if isinstance(shape, tuple):
+        return any(fits(value, each) for each in shape)
+    if isinstance(shape, list):
+        return isinstance(value, list) and all(fits(each, shape[0]) for each in value)
+    if isinstance(shape, dict):
+        if not isinstance(value, dict):
+            return False
+        if str in shape:
+            return all(fits(each, shape[str]) for each in value.values())
+        return all(name in value and fits(value[name], each) for name, each in shape.items())
+    if shape is None:
+        return value is None
+    return isinstance(value, shape) and (shape is bool or not isinstance(value, bool))
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,19 +1,31 @@
-"""A part: the Parquet file of one batch, which says what it is and proves that it is whole."""
+"""A part: the rows of one batch in a Parquet file whose name holds the hash of its content."""
 
 from __future__ import annotations
 
-import json
+import hashlib
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from experiments.store.files import replacing
+from experiments.store.columns import in_schema, part_schema
+from experiments.store.files import is_regular, read_bytes, replacing
 from experiments.study.batches import Batch
+from nnxor.condition import Condition
 from nnxor.protocol import PROTOCOL_VERSION
+
+NAME = re.compile(r"([0-9a-f]{16})-([0-9]{1,19})-([0-9]{1,9})-([0-9a-f]{64})\.parquet")
+"""A part's name: the key of its condition, its first seed, how many there are, and the SHA-256 of its content."""
+
+MOST_BYTES = 2**28
+"""Bytes of a part, at most; one of 4,096 trainings has some hundred thousand."""
+
+
+class NotAPartError(Exception):
+    """A file that is not a part of this study, and why."""
 
 
 @dataclass(frozen=True)
@@ -25,69 +37,60 @@ class Part:
     path: Path
     fine: bool
 
-
-class NotAPartError(Exception):
-    """A file that is not a part of this study, and why."""
+    def rows(self, seeds: range) -> pa.Table:
+        """Those of its rows, read anew; NotAPartError if it was changed since."""
+        return _read(self.path).slice(seeds.start - self.seeds.start, len(seeds))
 
 
 def write_part(folder: Path, batch: Batch, table: pa.Table) -> Part:
     """Write the rows of a batch; when this returns, they are on the disk."""
     key, seeds = batch.condition.key, batch.seeds
-    identity = {"protocol": PROTOCOL_VERSION, "condition": key, "seeds": [seeds.start, seeds.stop]}
-    if batch.record != "trials":
-        identity["record"] = batch.record
-    path = folder / f"{key}-{seeds.start}-{len(seeds)}.parquet"
+    rows = in_schema(table, part_schema(batch.condition)).replace_schema_metadata(_identity(key, seeds))
+    sink = pa.BufferOutputStream()
+    pq.write_table(rows, sink, compression="zstd")
+    content = sink.getvalue()
+    path = folder / f"{key}-{seeds.start}-{len(seeds)}-{hashlib.sha256(content).hexdigest()}.parquet"
     with replacing(path) as temporary:
-        pq.write_table(
-            table.replace_schema_metadata({"nnxor": json.dumps(identity)}),
-            temporary,
-            compression="zstd",
-            write_page_checksum=True,
-        )
+        temporary.write_bytes(content)
     return Part(key, seeds, path, _fine(table))
 
 
-def read_part(path: Path, keys: set[str], record: str = "trials") -> Part:
-    """The part in a file; NotAPartError if it is torn, foreign, of another study or another `record`."""
-    if path.suffix != ".parquet" or not path.is_file():
+def read_part(path: Path, conditions: Mapping[str, Condition | None]) -> Part:
+    """The part in a file; NotAPartError if it is torn, altered, foreign or of another study.
+
+    `conditions` are those of the study by their keys, and None for those that only its folder knows.
+    """
+    match = NAME.fullmatch(path.name)
+    if match is None or not is_regular(path):
         raise NotAPartError("not a part")
-    try:
-        table = read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise NotAPartError(f"torn or damaged ({first_line(error)})") from None
-    try:
-        identity = json.loads((table.schema.metadata or {})[b"nnxor"])
-        protocol, key, seeds = identity["protocol"], str(identity["condition"]), range(*identity["seeds"])
-    except (KeyError, ValueError, TypeError):
-        raise NotAPartError("not a part") from None
-    if protocol != PROTOCOL_VERSION:
-        raise NotAPartError("a part of another protocol")
-    if key not in keys:
+    table, key, start = _read(path), match[1], int(match[2])
+    seeds = range(start, start + int(match[3]))
+    if (table.schema.metadata or {}) != _identity(key, seeds):
+        raise NotAPartError("a part of another protocol, or not what its name says")
+    if key not in conditions:
         raise NotAPartError("a part of another study")
-    if identity.get("record", "trials") != record:
-        raise NotAPartError(f"a part of a study with record={identity.get('record', 'trials')}")
-    if not _holds(table, seeds):
+    condition = conditions[key]
+    if condition is not None and not table.schema.equals(part_schema(condition)):
+        raise NotAPartError("its columns are not those of this version")
+    if not table["seed"].equals(pa.chunked_array([pa.array(seeds, pa.int64())])):
         raise NotAPartError("its seeds are not those that it names")
     return Part(key, seeds, path, _fine(table))
 
 
-def _holds(table: pa.Table, seeds: range) -> bool:
-    """Whether a table holds these seeds, as rows or as counts."""
-    if "kind" in table.column_names:
-        runs = table.filter(pc.equal(table["kind"], "runs"))
-        return bool(pc.sum(runs["count"]).as_py() == len(seeds) and pc.min(runs["seed"]).as_py() == seeds.start)
-    return np.array_equal(table["seed"].combine_chunks().to_numpy(), np.arange(seeds.start, seeds.stop))
+def _identity(key: str, seeds: range) -> dict[bytes, bytes]:
+    """What a part says of itself, among its content, so that a name alone can claim nothing."""
+    return {b"nnxor": f"protocol {PROTOCOL_VERSION}, {key}, {seeds.start} to {seeds.stop}".encode()}
 
 
-def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
-    """Read a Parquet file and verify its page checksums; unlike `pq.read_table`, without importing pandas."""
-    with pq.ParquetFile(path, page_checksum_verification=True) as file:
-        return file.read(columns)
-
-
-def is_temporary(path: Path) -> bool:
-    """Whether a killed run left this file half written (see `experiments.store.files.replacing`)."""
-    return path.name.startswith(".") and path.name.endswith(".tmp")
+def _read(path: Path) -> pa.Table:
+    try:
+        content = read_bytes(path, MOST_BYTES)
+        if hashlib.sha256(content).hexdigest() != NAME.fullmatch(path.name)[4]:  # type: ignore[index]
+            raise NotAPartError("torn or altered: its content has not the hash that its name holds")
+        with pq.ParquetFile(pa.BufferReader(content)) as file:
+            return file.read()
+    except (pa.ArrowException, OSError) as error:
+        raise NotAPartError(f"it cannot be read ({first_line(error)})") from None
 
 
 def first_line(error: BaseException) -> str:

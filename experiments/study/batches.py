@@ -29,13 +29,11 @@ LARGEST = 4096
 class Batch:
     """Trainings of one condition with consecutive seeds.
 
-    `record` says what is kept of them, rows (`trials`) or a `summary`, and `certify` whether stuck runs
-    get a certificate.
+    `certify` says whether stuck runs get a certificate.
     """
 
     condition: Condition
     seeds: range
-    record: str = "trials"
     certify: bool = False
 
 
@@ -66,7 +64,7 @@ def missing(study: Study, done: Mapping[str, Spans], engine: str, size: int | No
         step = size or batch_size(condition, engine)
         for span in subtract(study.seeds_of(condition), done.get(condition.key, [])):
             for start in range(span.start, span.stop, step):
-                yield Batch(condition, range(start, min(start + step, span.stop)), study.record, study.certify)
+                yield Batch(condition, range(start, min(start + step, span.stop)), study.certify)
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ def left(study: Study, done: Mapping[str, Spans], engine: str, size: int | None)
         step = size or batch_size(condition, engine)
         spans = subtract(study.seeds_of(condition), done.get(condition.key, []))
         if spans:
-            first = Batch(condition, spans[0][:step], study.record, study.certify)
+            first = Batch(condition, spans[0][:step], study.certify)
             yield Left(first, sum(map(len, spans)), sum(-(-len(span) // step) for span in spans))
 
 

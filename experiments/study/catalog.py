@@ -75,7 +75,7 @@ def read_init(key: str, value: object) -> Init | GivenWeights:
 
     Either a name in conf/init, or {NAME: {parameter: value}} for that one with other parameters of its weights (and
     {biases: …, outputs: …, mirror: …, margin: …}),
-    or {weights: {distribution: …}, biases: {distribution: …}}, or a .npz file of weights, or the
+    or {name: …, weights: {distribution: …}, biases: {distribution: …}}, or a .npz file of weights, or the
     weights of one network themselves, {name: …, W1: …, b1: …, W2: …, b2: …}.
     """
     if isinstance(value, Mapping) and "W1" in value:
@@ -98,11 +98,14 @@ def name_of_given(key: str, value: object) -> str | None:
 
 
 def _written_out(key: str, value: Mapping[str, object]) -> Init:
-    parsed = _init_of("", value, key)
+    parsed = _init_of("", {part: law for part, law in value.items() if part != "name"}, key)
     words = [_law_text(parsed.weights), f"biases {_law_text(parsed.biases)}"]
     words += [f"outputs {_law_text(parsed.outputs)}"] if parsed.outputs else []
     words += [f"{part}={_plain(value[part])}" for part in ("mirror", "margin") if part in value]
-    return replace(parsed, name=", ".join(words))
+    name = value.get("name", ", ".join(words))
+    if not isinstance(name, str) or not name.strip():
+        raise InputError(f"{key}: name={name} is not allowed; allowed: a short text")
+    return replace(parsed, name=name, label=parsed.label or name)
 
 
 def _law_text(law: Distribution) -> str:

@@ -34,4 +34,4 @@ def known_keys(where: str, given: Mapping[str, object], allowed: list[str]) -> N
     for name in given:
         if name not in allowed:
             key = f"{where}.{name}" if where else str(name)
-            raise InputError(f"{key} is no known key; {hint(str(name), allowed)}")
+            raise InputError(f"{key} is not a known key; {hint(str(name), allowed)}")

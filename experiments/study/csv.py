@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from pathlib import Path
 
 from experiments.errors import InputError
+from experiments.store.files import read_bytes
 from nnxor.network.tasks import Task
 
+MOST_BYTES = 2**24
 MOST_ROWS = 1024
 MOST_INPUTS = 256
 MOST_TIMES = 10**6
@@ -38,8 +41,8 @@ def _lines(key: str, name: str) -> list[tuple[int, list[str]]]:
     """The lines of a CSV file that are not blank, with their numbers; at least one."""
     path = Path(name)
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            lines = [(n, row) for n, row in enumerate(csv.reader(file, strict=True), 1) if any(map(str.strip, row))]
+        text = io.StringIO(read_bytes(path, MOST_BYTES).decode("utf-8-sig"), newline="")
+        lines = [(n, row) for n, row in enumerate(csv.reader(text, strict=True), 1) if any(map(str.strip, row))]
     except FileNotFoundError:
         raise InputError(f"{key}={name} does not exist; allowed: a name in conf/task, or a .csv file") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:

@@ -12,6 +12,7 @@ TRAINED = tuple(name for name in FIELDS if name != "rescue")
 SCHEMAS: dict[str, dict[str, object]] = {
     "run": {section: dict.fromkeys(FIELDS) for section in ("base", "grid")},
     "train": {name: None for name in TRAINED if name not in FILES},
+    "diagnose": {name: None for name in TRAINED if name not in (*FILES, "loss")},
 }
 """What conf/NAME.yaml takes in by `schema: NAME`; null stands for the default, or for not swept."""
 

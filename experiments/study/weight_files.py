@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from experiments.errors import InputError
-from experiments.store.files import replacing
+from experiments.store.files import is_regular, read_bytes, replacing
 from experiments.study.checked import known_keys
 from nnxor.network.draws import Weights
 from nnxor.network.inits import GivenWeights
+
+MOST_BYTES = 2**30
+"""Bytes of a .npz file that is read, and what it may unpack to."""
 
 NAMES = ("W1", "b1", "W2", "b2")
 
@@ -74,12 +79,17 @@ def _given(name: str, arrays: list[np.ndarray]) -> GivenWeights:
 def _read_arrays(path: Path, key: str, form: str) -> dict[str, np.ndarray]:
     """The four arrays of a .npz file, whatever their shapes."""
     try:
-        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
+        content = io.BytesIO(read_bytes(path, MOST_BYTES))
+        with zipfile.ZipFile(content) as packed:
+            unpacked = sum(entry.file_size for entry in packed.infolist())
+            if unpacked > MOST_BYTES:
+                raise ValueError(f"it unpacks to {unpacked:,} bytes; allowed: at most {MOST_BYTES:,}")
+        with np.load(content, allow_pickle=False) as file:
             arrays = {name: file[name] for name in NAMES if name in file.files}
     except FileNotFoundError:
         raise InputError(f"{key}={path} does not exist; allowed: a .npz file with {', '.join(NAMES)}") from None
     except Exception as error:  # a damaged file can fail in any way
-        raise InputError(f"{key}={path} is no .npz file of plain numbers ({' '.join(str(error).split())})") from None
+        raise InputError(f"{key}={path} is not a .npz file of plain numbers ({' '.join(str(error).split())})") from None
     absent = [name for name in NAMES if name not in arrays]
     if absent:
         raise InputError(f"{key}={path} lacks {', '.join(absent)}; it must hold {form}")
@@ -96,8 +106,9 @@ def _check_numbers(arrays: dict[str, np.ndarray], where: str, dtype: np.dtype) -
 
 def check_writable(path: Path) -> None:
     """InputError, before any work, if the file could not be written."""
-    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise InputError(f"save={path} cannot be written; allowed: a file in a folder that is there")
+    odd = os.path.lexists(path) and not is_regular(path)
+    if odd or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise InputError(f"save={path} cannot be written; allowed: a regular file in a folder that is there")
 
 
 def make_folder(path: Path) -> None:

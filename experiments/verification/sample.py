@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from experiments.study.batches import Batch, Spans, batch_size, left, missing, subtract
-from experiments.verification.audit import Record
+from experiments.study.batches import Batch, Spans, left, merge, missing, subtract
+from experiments.study.study import Study
 
 BLOCKS = 16
-"""Conditions that a sample is spread over, at least, where there are as many and it has as many rows."""
+"""Conditions that a sample is spread over, at least, where there are as many and it has as many trainings."""
 
 
 @dataclass(frozen=True)
@@ -28,48 +28,42 @@ class Sample:
     whole: bool
 
 
-def draw_sample(
-    record: Record, size: int | None, seed: int, engine: str, but: Mapping[str, Spans] | None = None
-) -> Sample:
-    """Batches that hold `size` trainings of the study at random; all of them if `size` is None.
+def draw_sample(study: Study, size: int | None, seed: int, engine: str, failed: Mapping[str, Spans]) -> Sample:
+    """Batches that hold `size` trainings of the study at random, and those that failed; all of them if it is None.
 
-    `but` names seeds that are left out, by condition key. A batch of one row costs an engine nearly as
-    much as one of a hundred, so rows are not drawn one by one: of `BLOCKS` conditions drawn at random
-    (all, if there are fewer) each gives a run of neighbouring seeds, as long as the others but for one,
-    that begins anywhere and goes on at the first seed after the last. So every row has the same chance,
-    but neighbours come together.
+    A batch of one training costs an engine nearly as much as one of a hundred, so trainings are not drawn one
+    by one: of `BLOCKS` conditions drawn at random (all, if there are fewer) each gives a run of neighbouring
+    seeds, as long as the others but for one, that begins anywhere and goes on at the first seed after the last.
+    So every training has the same chance, but neighbours come together.
     """
-    study, but = record.study, but or {}
-    if size is None or size >= study.n_trainings:
-        told = list(left(study, but, engine, None))
-        return Sample(
-            batches=missing(study, but, engine, None),
-            n_batches=sum(each.batches for each in told),
-            trainings=sum(each.trainings for each in told),
-            firsts=tuple(each.first for each in told),
-            whole=True,
-        )
-    batches = _drawn(record, size, seed, engine, but)
-    firsts = {batch.condition.key: batch for batch in reversed(batches)}
-    trainings = sum(len(batch.seeds) for batch in batches)
-    return Sample(batches, len(batches), trainings, tuple(firsts.values()), whole=False)
+    whole = size is None or size >= study.n_trainings
+    rest: dict[str, Spans] = {}
+    if size is not None and not whole:
+        drawn = _drawn(study, size, seed)
+        for condition in study.conditions:
+            chosen = merge([*drawn.get(condition.key, []), *failed.get(condition.key, [])])
+            rest[condition.key] = subtract(study.seeds_of(condition), chosen)
+    told = list(left(study, rest, engine, None))
+    return Sample(
+        batches=missing(study, rest, engine, None),
+        n_batches=sum(each.batches for each in told),
+        trainings=sum(each.trainings for each in told),
+        firsts=tuple(each.first for each in told),
+        whole=whole,
+    )
 
 
-def _drawn(record: Record, size: int, seed: int, engine: str, but: Mapping[str, Spans]) -> list[Batch]:
-    study = record.study
+def _drawn(study: Study, size: int, seed: int) -> dict[str, Spans]:
     n_conditions = len(study.conditions)
     random = np.random.default_rng(seed)
     blocks = min(size, n_conditions, max(BLOCKS, -(-size // len(study.seeds))))
     chosen = random.permutation(n_conditions)[:blocks]
-    batches = []
+    drawn: dict[str, Spans] = {}
     for rank, which in enumerate(chosen):
         condition = study.conditions[which]
         seeds = study.seeds_of(condition)
         n_seeds, start = len(seeds), int(random.integers(len(seeds)))
         count = min(size // blocks + (rank < size % blocks), n_seeds)
-        for first, stop in ((start, min(start + count, n_seeds)), (0, start + count - n_seeds)):
-            for span in subtract(seeds[first : max(stop, first)], but.get(condition.key, [])):
-                step = batch_size(condition, engine)
-                pieces = [span[low : low + step] for low in range(0, len(span), step)]
-                batches += [Batch(condition, piece, study.record, study.certify) for piece in pieces]
-    return sorted(batches, key=lambda batch: record.row_of(batch.condition, batch.seeds.start))
+        spans = [seeds[start : start + count], seeds[: max(start + count - n_seeds, 0)]]
+        drawn[condition.key] = [span for span in spans if span]
+    return drawn

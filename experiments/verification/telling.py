@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from experiments.errors import DONE, FAILED
 
 if TYPE_CHECKING:
-    from experiments.verification.audit import Record, Table
-    from experiments.verification.recount import Count, Key, Recount
-    from experiments.verification.retrain import Difference, Findings
+    from collections import Counter
+
+    from experiments.verification.ledger import Ledger
+    from experiments.verification.retrain import Findings
+    from experiments.verification.sample import Sample
 
 WIDTH = 80
-LOOSELY = "within the tolerance (--help says which)"
 
 
 def say(what: str, text: str) -> None:
@@ -21,99 +22,53 @@ def say(what: str, text: str) -> None:
     _print(text, f"{what:<11}", 11)
 
 
-def tell_rows(record: Record, table: Table, findings: Findings) -> int:
-    """Print the verdict on rows; returns the exit status."""
-    if findings.unrecorded:
-        say("skipped", f"columns null in every row, which this version fills: {', '.join(sorted(findings.unrecorded))}")
-    if not findings.rows:
-        return _nothing_compared()
-    compared = len(table.columns) - len(findings.unrecorded)
-    exactly = findings.rows - findings.by_tolerance
-    how = f"in every bit of {compared} columns" if exactly else LOOSELY
-    if exactly and findings.by_tolerance:
-        how += f" ({findings.by_tolerance:,} of them within the tolerance: --help says which)"
-    if not findings.differing:
-        _print(f"verified: all {findings.rows:,} rows agree {how}.")
-        return DONE
-    _tell_difference(record, findings, "row")
-    counts = ", ".join(f"{name} {count:,}" for name, count in findings.columns.most_common())
-    _print(f"rows that differ, by column: {counts}", "  ")
-    return FAILED
-
-
-def tell_counts(record: Record, contradiction: str, whole: bool, findings: Recount) -> int:
-    """Print the verdict on counts; returns the exit status."""
-    seeds = findings.seeds
-    if seeds.differing:
-        _tell_difference(record, seeds, "seed")
-    if findings.kinds:
-        _tell_miscount(record, findings)
-    if findings.differing:
+def tell(ledger: Ledger, sample: Sample, findings: Findings) -> int:
+    """Print the verdict; returns the exit status."""
+    what = "row" if ledger.record.has_rows else "seed"
+    _tell_difference(ledger, findings, what, "row", findings.differing, findings.rows, findings.columns)
+    _tell_difference(ledger, findings, "count", "count", findings.kinds.total(), findings.counts, findings.kinds)
+    if findings.first:
         return FAILED
-    if not seeds.rows:
-        return _nothing_compared()
-    agree = f"all {seeds.rows:,} seeds were solved or not as recorded"
-    agree += f", and all {findings.counts:,} counts agree." if whole else " (sample=all compares all counts too)."
-    if seeds.by_tolerance:
-        agree += f" For {seeds.by_tolerance:,} of the seeds bits are not promised: there outcomes are compared, and"
-        agree += " dead units at the start (--help says more)."
-    if contradiction:
+    agree = _agreement(ledger, sample, findings)
+    if ledger.contradiction:
         _print(f"DIFFERENT: counts contradict each other (sums, above), though {agree}")
         return FAILED
     _print(f"verified: {agree}")
     return DONE
 
 
-def _nothing_compared() -> int:
-    print("NOT VERIFIED: every training of the sample had failed, so nothing was compared.")
-    return FAILED
+def _agreement(ledger: Ledger, sample: Sample, findings: Findings) -> str:
+    loosely = findings.by_tolerance
+    if ledger.record.has_rows:
+        if loosely == findings.rows:
+            return f"all {findings.rows:,} rows agree within the tolerance (--help says which)."
+        some = f" ({loosely:,} of them within the tolerance: --help says which)" if loosely else ""
+        return f"all {findings.rows:,} rows agree in every bit of every column{some}."
+    agree = f"all {findings.rows:,} seeds were solved or not as recorded"
+    agree += (
+        f", and all {findings.counts:,} counts agree." if sample.whole else " (sample=all compares all counts too)."
+    )
+    if loosely:
+        agree += f" For {loosely:,} of the seeds bits are not promised: there outcomes are compared, and"
+        agree += " dead units at the start (--help says more)."
+    return agree
 
 
-def _tell_difference(record: Record, findings: Findings, what: str) -> None:
-    """How many rows or seeds differ, and the first of them."""
-    first: Difference | None = findings.first
-    assert first is not None
-    _print(f"DIFFERENT: {_do_not(findings.differing, what)} come out as recorded, of {findings.rows:,}. The first:")
-    _print(f"{record.words(first.condition)}, seed {first.seed}: {first.column}", "  ")
-    _print_both(_value(first.recorded), _value(first.recomputed))
-
-
-def _tell_miscount(record: Record, findings: Recount) -> None:
-    first, n = findings.first, findings.kinds.total()
-    assert first is not None
-    _print(f"DIFFERENT: {_do_not(n, 'count')} come out as recorded, of {findings.counts:,}. The first:")
-    _print(f"{record.words(first.condition)}: {_counted(first.key)}", "  ")
-    _print_both(_count(first.recorded), _count(first.recomputed))
-    kinds = ", ".join(f"{kind} {count:,}" for kind, count in findings.kinds.most_common())
-    _print(f"counts that differ, by kind: {kinds}", "  ")
-
-
-def _do_not(n: int, what: str) -> str:
-    return f"1 {what} does not" if n == 1 else f"{n:,} {what}s do not"
-
-
-def _print_both(recorded: str, recomputed: str) -> None:
-    _print(f"recorded    {recorded}", "    ")
-    _print(f"recomputed  {recomputed}", "    ")
-
-
-def _counted(key: Key) -> str:
-    """What is counted, in words: 'runs of outcome solved, dead_init 0', 'solved_epoch 17'."""
-    from experiments.store.counts import COUNTED
-
-    kind, *values, epoch = key
-    if kind != "runs":
-        return f"{kind} {epoch}"
-    given = zip(COUNTED, values, strict=True)
-    told = [f"{name} {value}" for name, value in given if value is not None and (name, value) != ("status", "ok")]
-    return f"runs of {', '.join(told)}"
-
-
-def _count(count: Count | None) -> str:
-    if count is None:
-        return "none"
-    times, seed = count
-    return f"{times:,}" if seed is None else f"{times:,}, the lowest seed {seed}"
+def _tell_difference(
+    ledger: Ledger, findings: Findings, what: str, sort: str, n: int, of: int, where: Counter[str]
+) -> None:
+    """How many rows, seeds or counts differ, the first of them, and in what."""
+    if sort not in findings.first:
+        return
+    first = findings.first[sort]
+    do_not = f"1 {what} does not" if n == 1 else f"{n:,} {what}s do not"
+    _print(f"DIFFERENT: {do_not} come out as recorded, of {of:,}. The first:")
+    seed = "" if first.seed is None else f", seed {first.seed}"
+    _print(f"{ledger.record.words(first.condition)}{seed}: {first.what}", "  ")
+    _print(f"recorded    {_value(first.recorded)}", "    ")
+    _print(f"recomputed  {_value(first.recomputed)}", "    ")
+    counts = ", ".join(f"{name} {count:,}" for name, count in where.most_common())
+    _print(f"{what}s that differ, by {'kind' if sort == 'count' else 'column'}: {counts}", "  ")
 
 
 def _value(value: object) -> str:

@@ -80,7 +80,9 @@ class Rules:
         entries = (self.activation, self.output, self.loss, self.optimizer)
         self.flags = {name: flag for entry in entries for name, flag in entry.flags(condition).items()}
         self.numbers = {name: value for entry in entries for name, value in entry.numbers(condition).items()}
-        self.numbers |= {"lr": condition.lr, "tolerance": condition.success.tolerance}
+        middle = condition.task.middle
+        self.asks_score = self.output.half_at is not None and middle == 0.5
+        self.numbers |= {"lr": condition.lr, "tolerance": condition.success.tolerance, "middle": middle}
         make = number or (lambda _, value: condition.numpy_dtype.type(value))
         self.k = SimpleNamespace(**{name: make(name, value) for name, value in self.numbers.items()}, **self.flags)
 
@@ -97,10 +99,10 @@ class Rules:
             return None
         if self.success.rule == "margin":
             return absolute(y - t) < self.k.tolerance
-        value, middle = (y, 0.5) if self.output.half_at is None else (s, self.output.half_at)
+        value, middle = (s, self.output.half_at) if self.asks_score else (y, self.k.middle)
         above = value >= middle if self.success.ties == "pass" else value > middle
         below = value <= middle if self.success.ties == "pass" else value < middle
-        return ((t > 0.5) & above) | ((t <= 0.5) & below)
+        return ((t > self.k.middle) & above) | ((t <= self.k.middle) & below)
 
     def total(self, terms: Sequence[Number]) -> Number:
         """The loss, from the rows' terms."""

@@ -1,160 +1,119 @@
 """The arithmetic of an epoch as JavaScript: the same bits in a browser as in every engine here.
 
-`source(condition)` prints an expression whose value is an object with two functions, for one network at a time:
-
-    const trainer = <source>;
-    trainer.epoch(state, hidden, k, rows, clock)   // one epoch in place; the loss before its update
-    trainer.look(state, hidden, k, rows)           // {loss, solved, y: a prediction a row, z: [row][unit]}
-
-`state` is a Float32Array (Float64Array in float64): all parameters in the order W1[0][unit 0], W1[0][unit 1] …,
-W1[1][…] …, b1, W2, b2, and then as much again for each number that the optimizer remembers of a parameter.
-`constants(condition)` gives what else is needed, ready for JSON: `k`, `rows`, the `clock` at the start, and `memory`,
-the numbers that fill the memories before the first epoch. Conditions that differ only in `constants` share one source.
+`programs(dtype)` prints every rule of every entry as a straight-line program. Programs have fixed names for what they
+are given (z, a, g of a unit; s, y, t, c of a row; p, g, m0 …, left0 … of a step; `k_slope` … for settings), so that
+the browser writes a network's loop around them, whatever the choice of entries.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from itertools import product
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
-from nnxor.arithmetic.epoch import Rules, rows_of
+from nnxor.arithmetic.normal import normal_quantile
+from nnxor.arithmetic.numbers import Number, Tape
 from nnxor.arithmetic.printers import JavaScript, prelude, program
-from nnxor.arithmetic.stages import Stages, written_out
+from nnxor.network.activations import ACTIVATIONS, OUTPUTS
+from nnxor.network.entries import Activation, Loss, Optimizer, Uses
+from nnxor.network.losses import LOSSES
+from nnxor.network.optimizers import OPTIMIZERS
 
-if TYPE_CHECKING:
-    from nnxor.condition import Condition
+DOUBLE = np.dtype(np.float64)
+FLAGS = {"relu_at_zero": (0, 1)}
+"""Settings that choose between rules, and their values: such a rule is printed for each."""
 
-MOST_ROWS = 64
-"""Rows that are written out at most."""
+Programs = dict[str, Any]
 
 
-def constants(condition: Condition) -> dict[str, Any]:
-    """The numbers of a condition: `k`, `rows`, `clock`, `memory` and `inputs` (how many)."""
-    rules, dtype = Rules(condition), condition.numpy_dtype
-    rows = [[*row.inputs, row.target, row.weight] for row in rows_of(condition.task, condition)]
-    betas = [float(getattr(condition, name)) for name in rules.optimizer.powers]
+def programs(dtype: np.dtype) -> Programs:
+    """All rules in one dtype: `activations`, `outputs`, `losses`, `optimizers`, and what they need first, `prelude`."""
     return {
-        "k": {name: float(dtype.type(value)) for name, value in rules.numbers.items()} | {"betas": betas},
-        "rows": [[float(value) for value in row] for row in rows],
-        "clock": [1.0] * len(betas),
-        "memory": [float(dtype.type(value)) for value in rules.optimizer.start(condition.lr)],
-        "inputs": condition.task.n_inputs,
+        "prelude": "\n".join(prelude(dtype)),
+        "activations": {name: _activation(entry, dtype) for name, entry in ACTIVATIONS.items()},
+        "outputs": {name: _activation(entry, dtype) for name, entry in OUTPUTS.items()},
+        "losses": {name: _loss(entry, dtype) for name, entry in LOSSES.items()},
+        "optimizers": {name: _optimizer(entry, dtype) for name, entry in OPTIMIZERS.items()},
     }
 
 
-def source(condition: Condition) -> str:
-    """The trainer of a kind of condition (full batch, at most `MOST_ROWS` rows), as an expression."""
-    if condition.batch_size is not None or condition.task.n_rows > MOST_ROWS:
-        raise ValueError(f"the browser trains on all of at most {MOST_ROWS} rows at once")
-    return _Printer(condition).source()
+def quantile() -> Programs:
+    """The quantile of the normal distribution at p, in float64."""
+    return _printed([normal_quantile(Tape(DOUBLE).input("p"))], DOUBLE)
 
 
-class _Printer:
-    def __init__(self, condition: Condition) -> None:
-        self.condition, self.rules = condition, Rules(condition)
-        self.n, self.d = condition.task.n_rows, condition.task.n_inputs
-        self.stages = Stages(condition, written_out(condition, self.n))
-        self.dtype = np.dtype(condition.numpy_dtype)
-        self.language = JavaScript(self.dtype)
-        self.round = "fr" if self.dtype == np.float32 else ""
+def _printed(results: Sequence[Number], dtype: np.dtype) -> Programs:
+    lines, found = program(results, JavaScript(dtype), "x")
+    return {"lines": "\n".join(lines), "results": found}
 
-    def source(self) -> str:
-        """The whole expression."""
-        array = "Float32Array" if self.dtype == np.float32 else "Float64Array"
-        body = [
-            *prelude(self.dtype),
-            f"let a = new {array}(0);",
-            "function epoch(s, H, k, rows, clock) {",
-            *self._begin(),
-            f"if (a.length < H * {self.n}) a = new {array}(H * {self.n});",
-            *(f"clock[{i}] *= k.betas[{i}]; const left{i} = {self.round}(1 - clock[{i}]);" for i in self._powers()),
-            *self._forward(kept=True),
-            *self._output(moved=True),
-            *self._backward(),
-            "return loss; }",
-            "function look(s, H, k, rows) {",
-            *self._begin(),
-            *self._forward(kept=False),
-            *self._output(moved=False),
-            *self._seen(),
-            "}",
-            "return {epoch, look};",
-        ]
-        return "(() => {\n" + "\n".join(body) + "\n})()"
 
-    def _powers(self) -> range:
-        return range(len(self.rules.optimizer.powers))
+def _variants(entry: Uses) -> Iterator[tuple[str, dict[str, int]]]:
+    """The flags of an entry in all combinations, each with a name: '' without flags, else 'relu_at_zero=1'."""
+    names = [name for name in entry.settings if name in FLAGS]
+    for values in product(*(FLAGS[name] for name in names)):
+        flags = dict(zip(names, values, strict=True))
+        yield ",".join(f"{name}={value}" for name, value in flags.items()), flags
 
-    def _begin(self) -> list[str]:
-        lines = [f"const P = {self.d + 2} * H + 1;", *(f"const k_{name} = k.{name};" for name in self.rules.numbers)]
-        for n, inputs in enumerate(self.stages.pattern):
-            lines += [f"const x{n}_{i} = rows[{n}][{i}];" for i, x in enumerate(inputs) if x is None]
-            lines += [f"const t{n} = rows[{n}][{self.d}], c{n} = rows[{n}][{self.d + 1}];"]
-        return lines
 
-    def _unit(self) -> list[str]:
-        inputs = [f"const u{i} = s[{i} * H + h];" for i in range(self.d)]
-        return [*inputs, f"const b = s[{self.d} * H + h], w = s[{self.d + 1} * H + h];"]
+def _k(entry: Uses, tape: Tape, flags: dict[str, int]) -> SimpleNamespace:
+    names = [*(name for name in entry.settings if name not in flags), *_derived(entry)]
+    return SimpleNamespace(**{name: tape.input(f"k_{name}") for name in names}, **flags)
 
-    def _forward(self, kept: bool) -> list[str]:
-        a, added = self.stages.activations_and_contributions()
-        lines, values = program([*a, *added], self.language, "x")
-        return [
-            f"let {', '.join(f's{n} = s[P - 1]' for n in range(self.n))};",
-            "for (let h = 0; h < H; h++) {",
-            *self._unit(),
-            *lines,
-            *(f"a[{self.n} * h + {n}] = {values[n]};" for n in range(self.n) if kept),
-            *(f"s{n} = {self.round}(s{n} + {values[self.n + n]});" for n in range(self.n)),
-            "}",
-        ]
 
-    def _output(self, moved: bool) -> list[str]:
-        loss, of_scores, total, solved = self.stages.output(going_on=False)
-        predictions = self.stages.predictions()
-        if not moved:
-            lines, values = program([loss, solved], self.language, "e")
-            more, y = program(predictions, self.language, "y")
-            return [*lines, *more, f"const loss = {values[0]}, solved = {values[1]}, y = [{', '.join(y)}];"]
-        lines, values = program([loss, total, *of_scores], self.language, "e")
-        scores = [f"const f{n} = {value};" for n, value in enumerate(values[2:])]
-        return [*lines, f"const loss = {values[0]};", *scores, *self._move("c", "P - 1", values[1])]
+def _derived(entry: Uses) -> dict[str, Number]:
+    """Numbers that follow from an entry's settings, over symbols of these, in double precision."""
+    tape = Tape(DOUBLE)
+    settings = SimpleNamespace(**{name: tape.input(f"k_{name}") for name in entry.settings})
+    return entry.numbers(settings)
 
-    def _backward(self) -> list[str]:
-        lines, found = program(self.stages.unit(apart=True, through_apart=False, going_on=False), self.language, "q")
-        places = [*(f"{i} * H + h" for i in range(self.d)), f"{self.d} * H + h", f"{self.d + 1} * H + h"]
-        moves = zip(self.stages.sums, places, found, strict=True)
-        return [
-            "for (let h = 0; h < H; h++) {",
-            *self._unit(),
-            *(f"const a{n} = a[{self.n} * h + {n}];" for n in range(self.n)),
-            *lines,
-            *(line for move in moves for line in self._move(*move)),
-            "}",
-        ]
 
-    def _move(self, parameter: str, place: str, gradient: str) -> list[str]:
-        if not self.condition.moves(parameter):
-            return []
-        lines, (moved, *remembered) = program(self.stages.step("p", "g"), self.language, "o")
-        return [
-            f"{{ const i = {place}, p = s[i], g = {gradient};",
-            *(f"const m{j} = s[P * {j + 1} + i];" for j in range(len(remembered))),
-            *lines,
-            f"s[i] = {moved};",
-            *(f"s[P * {j + 1} + i] = {value};" for j, value in enumerate(remembered)),
-            "}",
-        ]
+def _about(entry: Uses) -> Programs:
+    derived = {name: _printed([value], DOUBLE) for name, value in _derived(entry).items()}
+    return {"settings": [*entry.settings], "derived": derived}
 
-    def _seen(self) -> list[str]:
-        lines, z = program(self.stages.preactivations(), self.language, "z")
-        return [
-            f"const z = [{', '.join('[]' for _ in z)}];",
-            "for (let h = 0; h < H; h++) {",
-            *self._unit(),
-            *lines,
-            *(f"z[{n}].push({value});" for n, value in enumerate(z)),
-            "}",
-            "return {loss, solved, y, z};",
-        ]
+
+def _activation(entry: Activation, dtype: np.dtype) -> Programs:
+    """Rules `value` (of z), `back` (of z, a, g) and `second` (of z, a), by the variant of the flags; its slopes."""
+    found: Programs = {"value": {}, "back": {}, "second": {}}
+    for name, flags in _variants(entry):
+        tape = Tape(dtype)
+        k, (z, a, g) = _k(entry, tape, flags), (tape.input(each) for each in "zag")
+        found["value"][name] = _printed([entry.value(z, k)], dtype)
+        found["back"][name] = _printed([entry.back(z, a, g, k)], dtype)
+        found["second"][name] = _printed([entry.second(z, a, k)], dtype)
+    slopes = [] if entry.slopes is None else [*entry.slopes(SimpleNamespace(slope="slope"))]
+    return {**_about(entry), **entry.about(), **found, "half_at": entry.half_at, "slopes": slopes}
+
+
+def _loss(entry: Loss, dtype: np.dtype) -> Programs:
+    """Rules `row` (term, gradient, of s, y, t, c), `whole` (of total), `second` (of y, c), `weight` (of n, double)."""
+    tape = Tape(dtype)
+    s, y, t, c = (tape.input(each) for each in "sytc")
+    return {
+        **_about(entry),
+        "row": _printed(entry.row(s, y, t, c), dtype),
+        "whole": _printed([entry.whole(tape.input("total"))], dtype),
+        "second": _printed([entry.second(y, c)], dtype),
+        "weight": _printed([entry.weight(Tape(DOUBLE).input("n"))], DOUBLE),  # type: ignore[arg-type]
+        "logits": entry.logits,
+    }
+
+
+def _optimizer(entry: Optimizer, dtype: np.dtype) -> Programs:
+    """The rule `step` (of p, g, m0 …, left0 …, k_lr), and `start`, what is remembered first (of k_lr, in double)."""
+    tape = Tape(dtype)
+    memory = tuple(tape.input(f"m{j}") for j in range(entry.memory))
+    left = tuple(tape.input(f"left{j}") for j in range(len(entry.powers)))
+    k = _k(entry, tape, {})
+    moved, remembered = entry.step(tape.input("p"), tape.input("g"), memory, tape.input("k_lr"), k, left)
+    return {
+        **_about(entry),
+        "step": _printed([moved, *remembered], dtype),
+        "start": _printed(list(entry.start(Tape(DOUBLE).input("k_lr"))), DOUBLE)["results"],  # type: ignore[arg-type]
+        "powers": [*entry.powers],
+        "autonomous": entry.autonomous,
+        "rests": entry.rests,
+    }

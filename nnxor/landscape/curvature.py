@@ -9,73 +9,92 @@ is y_n = b2 + Σ_h s_h σ(x_n · v_h).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from nnxor.condition import Condition
+from nnxor.network.activations import ACTIVATIONS, OUTPUTS, Activation
 from nnxor.network.draws import Weights
-from nnxor.network.losses import LOSSES
+from nnxor.network.losses import LOSSES, Loss
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-PIECEWISE_LINEAR = ("relu", "leaky_relu")
-"""Activations with a kink at 0 and straight pieces on either side."""
-
-SMOOTH = ("tanh", "sigmoid")
-"""Activations with two derivatives everywhere."""
-
 
 @dataclass(frozen=True)
 class Problem:
-    """What a condition says of its loss: x (N, K), t (N,), row weights c (N,), and the rest by name."""
+    """What a condition says of its loss: x (N, K), t (N,), row weights c (N,), and entries with their settings.
+
+    `k` holds the settings of activation and output, with the derivative at a kink from below; `slopes` and `outer` are
+    theirs below and above 0, if they are straight there; `at_zero` says whether the training takes the derivative at 0
+    from above.
+    """
 
     x: Array
     t: Array
     c: Array
     hidden: int
     bias: bool
-    activation: str
-    slope: float
+    activation: Activation
+    output: Activation
+    loss: Loss
+    k: Any
+    slopes: tuple[float, float] | None
+    outer: tuple[float, float] | None
     at_zero: bool
-    output: str
-    loss: str
 
     @classmethod
     def of(cls, condition: Condition) -> Problem:
         """The problem that networks of this condition are trained on."""
         x = np.asarray(condition.task.x(np.dtype(np.float64)), np.float64)
+        from_below = replace(condition, relu_at_zero=0)
+        activation, output = ACTIVATIONS[condition.activation], OUTPUTS[condition.output]
         return cls(
             x=np.column_stack([x, np.ones(len(x))]) if condition.bias else x,
             t=np.asarray(condition.task.t(np.dtype(np.float64)), np.float64),
             c=row_weights(condition),
             hidden=condition.hidden,
             bias=condition.bias,
-            activation=condition.activation,
-            slope=condition.slope if condition.activation == "leaky_relu" else 0.0,
+            activation=activation,
+            output=output,
+            loss=LOSSES[condition.loss],
+            k=SimpleNamespace(**{**vars(output.k(from_below)), **vars(activation.k(from_below))}),
+            slopes=activation.slopes(condition) if activation.slopes else None,
+            outer=output.slopes(condition) if output.slopes else None,
             at_zero=bool(condition.relu_at_zero),
-            output=condition.output,
-            loss=condition.loss,
         )
-
-    @property
-    def is_known(self) -> bool:
-        """Whether activation, output and loss are among those that this module can differentiate."""
-        outputs = ("identity", "sigmoid") if self.loss == "bce" else ("identity", "relu", "sigmoid")
-        return self.activation in PIECEWISE_LINEAR + SMOOTH and self.output in outputs
-
-    @property
-    def scale(self) -> float:
-        """The size of a slope of the loss where a row is wrong by 1: largest row weight times largest input."""
-        return float(self.c.max() * max(1.0, np.abs(self.x).max()))
 
     @property
     def has_kinks(self) -> bool:
         """Whether the activation has a kink at 0."""
-        return self.activation in PIECEWISE_LINEAR
+        return self.slopes is not None
+
+    @property
+    def bend(self) -> float:
+        """By how much the slope of a unit is larger above its kink than below."""
+        below, above = self.slopes or (0.0, 0.0)
+        return above - below
+
+    @property
+    def is_convex(self) -> bool:
+        """Whether each row's loss is convex in the network's output everywhere."""
+        return self.loss.logits or (self.outer is not None and self.outer[0] == self.outer[1])
+
+    def in_units(self) -> tuple[Problem, Array, float]:
+        """The same problem in units of its own, and what inputs (K,) and targets were divided by.
+
+        The largest of each input is 1, the largest row weight is 1, and the targets are 1 apart, unless the output
+        bends or the loss is one of logits, which have a scale of their own.
+        """
+        reach = np.abs(self.x).max(axis=0)
+        reach = np.where(reach > 0, reach, 1.0)
+        spread = float(np.ptp(self.t)) or float(np.abs(self.t).max()) or 1.0
+        apart = 1.0 if self.loss.logits or self.outer is None else spread
+        return replace(self, x=self.x / reach, t=self.t / apart, c=self.c / self.c.max()), reach, apart
 
     def pack(self, weights: Weights) -> Array:
         """Networks as vectors (R, P), from `Weights`, whose last axis they are."""
@@ -110,14 +129,9 @@ def row_weights(condition: Condition) -> Array:
 
 def activate(problem: Problem, z: Array) -> tuple[Array, Array, Array]:
     """The activation and its two derivatives at z, each in the shape of z; at a kink those from below."""
-    if problem.has_kinks:
-        slope = np.where(z > 0, 1.0, problem.slope)
-        return z * slope, slope, np.zeros_like(z)
-    if problem.activation == "tanh":
-        a = np.tanh(z)
-        return a, 1 - a**2, -2 * a * (1 - a**2)
-    a = expit(z)
-    return a, a * (1 - a), a * (1 - a) * (1 - 2 * a)
+    entry, k = problem.activation, problem.k
+    a = entry.value(z, k)
+    return a, entry.back(z, a, np.ones_like(z), k), entry.second(z, a, k) + np.zeros_like(z)
 
 
 def row_losses(problem: Problem, y: Array) -> tuple[Array, Array, Array]:
@@ -125,24 +139,21 @@ def row_losses(problem: Problem, y: Array) -> tuple[Array, Array, Array]:
 
     y is what the output layer gives before the output's own activation.
     """
-    t, c = problem.t, problem.c
-    if problem.loss == "bce":
-        p = expit(y)
-        return c * (np.logaddexp(0, y) - t * y), c * (p - t), c * p * (1 - p)
-    if problem.output == "sigmoid":
-        p = expit(y)
-        dp = p * (1 - p)
-        return 0.5 * c * (p - t) ** 2, c * (p - t) * dp, c * (dp**2 + (p - t) * dp * (1 - 2 * p))
-    passes = np.where(y > 0, 1.0, 0.0) if problem.output == "relu" else np.ones_like(y)
-    error = y * passes - t
-    return 0.5 * c * error**2, c * error * passes, c * passes
+    output, loss, k = problem.output, problem.loss, problem.k
+    p = output.value(y, k)
+    term, slope = loss.row(y, p, problem.t, problem.c)
+    curve = loss.second(p, problem.c)
+    if not loss.logits:  # the slope is that with respect to the prediction
+        dp = output.back(y, p, np.ones_like(y), k)
+        slope, curve = slope * dp, curve * dp**2 + slope * output.second(y, p, k)
+    return loss.whole(term), slope, curve
 
 
 def rows_are_convex(problem: Problem, y: Array) -> Mask:
     """Whether each row's loss is convex in a neighbourhood of y, shape (R, N)."""
-    if problem.loss == "bce" or problem.output == "identity":
+    if problem.is_convex:
         return np.ones(y.shape, bool)
-    if problem.output == "relu":  # at 0 the loss turns down from a flat piece unless the target is ≤ 0
+    if problem.outer:  # at 0 the loss turns down from a flat piece unless the target is ≤ 0
         return np.asarray((np.abs(y) > 1e-6) | (problem.t <= 0))
     return np.asarray(row_losses(problem, y)[2] > 1e-6 * problem.c)
 

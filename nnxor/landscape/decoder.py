@@ -110,7 +110,7 @@ def decode_predictions(
     """
     y = np.asarray(y, np.float64)
     if y.shape != (task.n_rows,) or not np.isfinite(y).all():
-        raise ValueError(f"predictions {y.tolist()}: {task.n_rows} finite numbers, one a row")
+        raise ValueError(f"predictions {y.tolist()}: {task.n_rows} finite numbers, one per row")
     found, complete = _within_reach(task, loss, hidden, bias, slope)
     distance, level, rest = min(
         ((float(np.abs(y - rest.predictions).max()), level, rest) for level in found for rest in level.rests),

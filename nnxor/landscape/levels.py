@@ -158,7 +158,7 @@ def _check(task: Task, loss: str, weights: tuple[int, ...]) -> None:
     if loss not in LOSSES:
         raise ValueError(f"loss={loss} has no levels here; allowed: {', '.join(LOSSES)}")
     if len(weights) != task.n_rows or min(weights) < 1:
-        raise ValueError(f"multiplicities={weights}: {task.n_rows} integers from 1, one a row")
+        raise ValueError(f"multiplicities={weights}: {task.n_rows} integers from 1, one per row")
     if loss == "bce" and not all(0 <= t <= 1 for t in task.targets):
         raise ValueError(f"loss=bce needs targets from 0 to 1; task {task.name} has {task.targets}")
 

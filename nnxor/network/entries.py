@@ -103,6 +103,7 @@ class Loss(Uses):
     second(y, c): a row's second derivative with respect to what the gradient is with respect to.
     logits: whether the gradient is that with respect to the score, and not to the prediction: the loss is one of
         probabilities, so that the output is a sigmoid and targets lie between 0 and 1.
+    elsewhere: its names in other libraries.
     """
 
     layer: Callable[[NDArray[np.int64] | None], LossLayer]
@@ -111,6 +112,7 @@ class Loss(Uses):
     whole: Callable[[Number], Number]
     second: Callable[[Number, Number], Number]
     logits: bool = False
+    elsewhere: tuple[str, ...] = ()
 
 
 def _no_memory(_: float) -> tuple[float, ...]:

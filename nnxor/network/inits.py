@@ -33,6 +33,9 @@ PARAMETERS: dict[str, dict[str, float | None]] = {
 LARGEST = 1e30
 """Largest parameter of a distribution: its draws must be finite in float32, with room to train."""
 
+LONGEST_FORMULA = 200
+"""Characters of a formula: enough for any, and too few to be nested deeper than Python can read."""
+
 MOST_FACTORS = 200
 """Twice the largest exponent of a formula."""
 
@@ -78,12 +81,24 @@ def evaluate(formula: float | str, fan_in: int, fan_out: int) -> float:
         raise ValueError("it may hold numbers, + - * / **, sqrt(), fan_in and fan_out")
 
     try:
-        result = value(ast.parse(str(formula).strip(), mode="eval").body)
+        result = value(ast.parse(plain_formula(str(formula)), mode="eval").body)
     except (SyntaxError, ValueError, TypeError, ArithmeticError) as error:
         raise ValueError(f"cannot evaluate '{formula}': {error}") from None
     if not math.isfinite(result):
         raise ValueError(f"'{formula}' is {result}, not a finite number")
     return result
+
+
+def plain_formula(text: str) -> str:
+    """A formula as it is understood, without comments and the like; ValueError for one that is too long to be one."""
+    if len(text) > LONGEST_FORMULA:
+        raise ValueError(f"it has {len(text):,} characters; allowed: {LONGEST_FORMULA}")
+    return ast.unparse(ast.parse(text.strip(), mode="eval").body)
+
+
+def plain_name(name: str) -> str:
+    """A name as canonical texts hold it: without the characters that separate their parts."""
+    return name.translate({ord(sign): f"%{ord(sign):02X}" for sign in "%;:|\n"})
 
 
 @dataclass(frozen=True)
@@ -159,7 +174,9 @@ def _formula(key: str, value: object) -> float | str:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(f"{key}={value} is neither a number nor a formula")
     try:
-        return value if isinstance(value, str) else float(value)
+        return plain_formula(value) if isinstance(value, str) else float(value)
+    except (SyntaxError, ValueError) as error:
+        raise ValueError(f"{key}: cannot evaluate '{value!s:.60}': {error}") from None
     except OverflowError:
         raise ValueError(f"{key} is beyond {LARGEST:g}, which float32 cannot bear") from None
 
@@ -170,7 +187,7 @@ class Init:
 
     `outputs` is the distribution of the output's weights where it is another one. With `mirror`, hidden units come in
     pairs, the second with the opposite weights and bias of the first. With `margin`, a whole network is drawn again
-    until every row of the task puts some unit above the margin (before its activation).
+    until every row of the task puts some unit above the margin (before its activation). `label` is its name in figures.
     """
 
     name: str
@@ -179,6 +196,7 @@ class Init:
     outputs: Distribution | None = None
     mirror: bool = False
     margin: float | None = None
+    label: str = field(default="", compare=False)
 
     @classmethod
     def of(cls, name: str, content: Mapping[str, object]) -> Init:
@@ -200,7 +218,13 @@ class Init:
             raise ValueError(f"mirror={mirror} is not allowed; allowed: true, false")
         if margin is not None and (isinstance(margin, bool) or not isinstance(margin, int | float) or not margin >= 0):
             raise ValueError(f"margin={margin} is not allowed; allowed: a number from 0")
-        return cls(name, **laws, mirror=mirror, margin=None if margin is None else float(margin))
+        return cls(
+            name,
+            **laws,
+            mirror=mirror,
+            margin=None if margin is None else float(margin),
+            label=str(content.get("label", name)),
+        )
 
     @property
     def independent(self) -> bool:
@@ -213,7 +237,7 @@ class Init:
         parts += [f"outputs={self.outputs.text()}"] if self.outputs else []
         parts += ["mirror"] if self.mirror else []
         parts += [f"margin={self.margin!r}"] if self.margin is not None else []
-        return self.name + ":" + "|".join(parts)
+        return plain_name(self.name) + ":" + "|".join(parts)
 
 
 @dataclass(frozen=True)
@@ -248,5 +272,6 @@ UNIFORM = Init(
     "uniform",
     Distribution.of({"distribution": "uniform", "low": -1, "high": 1}),
     Distribution.of({"distribution": "constant", "value": 0}),
+    label="U(\N{MINUS SIGN}1, 1)",
 )
 """Weights from U(−1, 1), biases 0: the default initialization, here so that it needs no file."""

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-ARTICLE = {
-    "task": "xor", "hidden": 4, "activation": "relu", "slope": 0.01, "relu_at_zero": 0, "output": "identity",
-    "bias": True, "init": "uniform", "lr": 0.1, "epochs": 1000, "loss": "half_sse", "optimizer": "gd",
-    "batch_size": None, "dtype": "float32",
-}  # fmt: skip
+from analysis.data.field_labels import learn
+from experiments.store.columns import CONDITION_COLUMNS, RESULT_COLUMNS
+from nnxor.condition import FIELDS
+
+ABOUT = {name: field.about() for name, field in FIELDS.items()}
+learn(ABOUT)
+
+ARTICLE: dict[str, Any] = {**{name: about["default"] for name, about in ABOUT.items()}, "epochs": 1000}
+
+SCHEMA = pa.schema([*CONDITION_COLUMNS.items(), *RESULT_COLUMNS.items()])
 
 HE = "he:normal(mean=0.0,std=sqrt(2/fan_in))|constant(value=0.0)"
 
@@ -50,15 +58,16 @@ def write_folder(folder: Path, rows: list[dict[str, Any]], texts: Mapping[str, s
     """A finished result folder that holds these rows; `texts` are the canonical texts of its conditions."""
     folder.mkdir(parents=True, exist_ok=True)
     trials = pd.DataFrame(rows)
-    numbers = ("solved_epoch", "batch_size", "hidden", "epochs", "dead_init", "dead_final")
-    whole = dict.fromkeys(numbers, "Int32")
-    trials.astype({**whole, "merged": "str", "cause": "str"}).to_parquet(folder / "trials.parquet", index=False)
+    table = pa.Table.from_pylist([{name: row.get(name) for name in SCHEMA.names} for row in rows], SCHEMA)
+    pq.write_table(table, folder / "trials.parquet")
     seeds = [int(trials["seed"].min()), int(trials["seed"].max()) + 1]
     failed = int((trials["status"] != "ok").sum())
     manifest = {
         "study": config.get("name", "handmade"), "protocol": 2, "complete": failed == 0, "trials": len(trials),
         "failed": failed, "digest": "d1ge57", "success": ["loss 0.001"], "seeds": seeds,
-        "conditions": dict(texts),
+        "conditions": dict(texts), "record": "trials", "given": {}, "published": [],
+        "files": {"trials.parquet": hashlib.sha256((folder / "trials.parquet").read_bytes()).hexdigest()},
+        "fields": ABOUT,
         "runs": [{
             "start": "2026-01-01T00:00:00+00:00", "end": "2026-01-01T00:00:01+00:00", "wall_s": 1.0,
             "trained": len(trials), "engine": "numpy", "git": {"commit": "abc123", "dirty": False},

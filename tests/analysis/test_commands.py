@@ -91,9 +91,9 @@ def test_every_exemplary_run_comes_out_again(
 def test_a_file_that_nothing_tells_of_has_no_command() -> None:
     fields = {"condition": "a", "task": "mine.csv", "seed": 7, "outcome": "stuck", "success": "loss 0.001"}
     run = {**dict.fromkeys(("hidden", "lr"), 4), "init": "he", **fields}
-    from analysis.data.reading import ARTICLE
+    from analysis.data.field_labels import defaults
 
-    exemplars = pd.DataFrame([{**ARTICLE, **run}])
+    exemplars = pd.DataFrame([{**defaults(), **run}])
     manifest: dict[str, Any] = {"study": "s", "runs": [], "conditions": {"a": "protocol=2;task=mine.csv:0.0,1.0"}}
     first, report, last = reproducing(manifest, exemplars)
     assert first.startswith("# the study was not run from a command line")

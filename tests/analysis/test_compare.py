@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.stats import binomtest, fisher_exact
 
-from analysis.data.reading import ARTICLE, FolderError
+from analysis.data.field_labels import defaults
+from analysis.data.reading import FolderError
 from analysis.findings.side_by_side import FEW_SHARED, GIVEN, align, compare_folders
 from analysis.findings.statistics import Paired, holm
 from analysis.report_parts.compare_page import tables, write_html
@@ -27,7 +28,7 @@ EPOCHS = ("base.epochs=200", "grid.lr=[0.2]")
 
 
 def conditions(*changes: dict[str, object]) -> dict[str, dict[str, object]]:
-    return {json.dumps(change, sort_keys=True): {**ARTICLE, **change} for change in changes}
+    return {json.dumps(change, sort_keys=True): {**defaults(), **change} for change in changes}
 
 
 def test_the_same_conditions_are_aligned_first() -> None:

@@ -84,7 +84,7 @@ def test_cells_are_thin(name: str) -> None:
 def test_a_folder_that_is_none_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path / "nowhere")]) == 2
     error = capsys.readouterr().err
-    assert "is no folder" in error
+    assert "is not a folder" in error
     assert error.count("\n") == 1
 
 

@@ -23,7 +23,7 @@ from analysis.findings.published import (
     published_lines,
     report_published,
 )
-from analysis.findings.summary import COLUMNS, summarise
+from analysis.findings.summary import summarise
 
 
 def publish(folder: Path, *entries: dict[str, Any]) -> Path:
@@ -36,7 +36,7 @@ def publish(folder: Path, *entries: dict[str, Any]) -> Path:
 
 
 def found(folder: Path) -> list[Any]:
-    return beside(summarise(load(folder, COLUMNS)), read_manifest(folder))
+    return beside(summarise(load(folder)), read_manifest(folder))
 
 
 def test_the_rule_is_that_of_the_issue() -> None:

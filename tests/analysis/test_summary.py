@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from analysis.data.field_labels import phrase, success
 from analysis.data.reading import load
-from analysis.findings.summary import COLUMNS, print_summary, summarise, table_lines
-from analysis.text import words
+from analysis.findings.summary import print_summary, summarise, table_lines
 
 SMOOTH = {
     "activation": "sigmoid", "output": "sigmoid", "optimizer": "momentum", "init": "truncated_normal(std=0.1)",
@@ -17,7 +17,7 @@ SMOOTH = {
 
 
 def lines(folder: Path) -> list[str]:
-    return table_lines(summarise(load(folder, COLUMNS)))
+    return table_lines(summarise(load(folder)))
 
 
 def test_a_study_of_few_fields_has_a_line_a_condition(handmade: Path) -> None:
@@ -32,7 +32,7 @@ def test_a_study_of_many_fields_fits_80_columns_too(make, capsys) -> None:
         "b": ({"hidden": 10}, ["solved"] * 2 + ["stuck_1/3"] * 2),
         "c": (SMOOTH, ["solved"] + ["stuck_1/2"] * 3),
     })  # fmt: skip
-    print_summary(summarise(load(folder, COLUMNS)))
+    print_summary(summarise(load(folder)))
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
     text = " ".join(out.split())
@@ -86,5 +86,5 @@ def test_every_stuck_run_counts_where_levels_differ(make) -> None:
     ],
 )
 def test_fields_read_well(name: str, value: object, text: str) -> None:
-    assert words.field(name, value).replace("\N{NO-BREAK SPACE}", " ") == text
-    assert words.success(words.success(str(value))) == words.success(str(value))
+    assert phrase(name, value).replace("\N{NO-BREAK SPACE}", " ") == text
+    assert success(success(str(value))) == success(str(value))

@@ -8,14 +8,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis.data.reading import ARTICLE, CAUSES, DEFAULT_LAW, OUTCOMES, PROTOCOL, FolderError, load
+from analysis.data.reading import CAUSES, DEFAULT_LAW, OUTCOMES, PROTOCOL, FolderError, load
 from nnxor import diagnosis, judgement
 from nnxor.condition import Condition
 from nnxor.protocol import PROTOCOL_VERSION
 
 
 def test_the_words_of_results_are_those_of_the_science() -> None:
-    assert Condition().values() == ARTICLE
     assert judgement.OUTCOMES == OUTCOMES
     assert diagnosis.CAUSES[1:] == CAUSES
     assert PROTOCOL_VERSION == PROTOCOL
@@ -72,12 +71,15 @@ def of_something_else(folder: Path) -> None:
         (lambda f: (f / "manifest.json").write_text("{"), "manifest.json is damaged"),
         (lambda f: (f / "manifest.json").write_text("[1]"), "manifest.json is damaged"),
         (lambda f: change_manifest(f, trials=None, complete=False), "is not finished"),
-        (lambda f: (f / "trials.parquet").unlink(), "is not finished"),
+        (lambda f: (f / "trials.parquet").unlink(), "trials.parquet is missing"),
+        (lambda f: change_manifest(f, conditions=None), "conditions is missing or not what it should be"),
+        (lambda f: change_manifest(f, seeds=["0", 2**80]), "seeds is missing or not what it should be"),
+        (lambda f: change_manifest(f, files={"../trials.parquet": "0"}), "names no tables, or others"),
         (lambda f: change_manifest(f, protocol=99), "protocol 99"),
         (lambda f: change_manifest(f, trials=161), "160 trials instead of 161"),
         (tear, "is damaged"),
         (flip_a_byte, "is damaged"),
-        (of_something_else, "lacks condition"),
+        (of_something_else, "is not what manifest.json says"),
     ],
 )
 def test_what_cannot_be_read_is_refused_in_one_line(handmade: Path, spoil, why: str) -> None:
@@ -91,5 +93,5 @@ def test_what_cannot_be_read_is_refused_in_one_line(handmade: Path, spoil, why: 
 
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FolderError, match="is no folder"):
+    with pytest.raises(FolderError, match="is not a folder"):
         load(tmp_path / "nowhere")

@@ -12,10 +12,11 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness import CONF, compose
+from harness import compose
 
 from experiments.execution.options import available_cores
 from experiments.execution.parallel import execute
+from experiments.messages import CONF
 from experiments.store.columns import Digest, encode, schema, with_condition
 from experiments.study.batches import Batch
 from experiments.study.study import Study, read_study

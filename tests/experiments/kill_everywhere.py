@@ -73,7 +73,8 @@ def main(root: Path) -> None:
             status = quietly(f"output={output}", *change)
             same = (output / "trials.parquet").read_bytes() == expected
             left = {path.name for path in output.iterdir()} ^ {
-                ".lock", "config.yaml", "manifest.json", "summary.csv", "trials.parquet"
+                ".lock", "config.yaml", "counts.parquet", "datapackage.json", "manifest.json", "summary.csv",
+                "trials.parquet",
             }  # fmt: skip
             if status or not same or left:
                 print(f"{case}, operation {operation}: status {status}, same bytes {same}, odd files {left}")

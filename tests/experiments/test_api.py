@@ -38,7 +38,7 @@ def test_the_same_call_trains_nothing_again_and_fewer_seeds_are_some_of_the_rows
 
 
 def test_what_is_not_allowed_is_said_in_one_line() -> None:
-    with pytest.raises(InputError, match=r"^hiden is no field; did you mean hidden"):
+    with pytest.raises(InputError, match=r"^hiden is not a field; did you mean hidden"):
         experiments.run_study("smoke", hiden=3)
     with pytest.raises(InputError, match=r"^grid.activation=rely is not allowed; did you mean relu"):
         experiments.run_study("smoke", activation="rely", quiet=True)

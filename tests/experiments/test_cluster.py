@@ -279,7 +279,7 @@ def test_without_the_extra_one_line_says_how_to_get_it(monkeypatch: pytest.Monke
         ("parallel.scheduler_file=none.json", "holds no address"),
         ("parallel.wait=0", "parallel.wait=0 is not allowed"),
         ("parallel.wait=null", "parallel.wait=null is not allowed"),
-        ("+parallel.foo=1", "parallel.foo is no known key"),
+        ("+parallel.foo=1", "parallel.foo is not a known key"),
     ],
 )
 def test_bad_settings_are_refused_in_one_line(override: str, words: str) -> None:

@@ -37,7 +37,7 @@ def test_what_differs_comes_first_then_conditions_side_by_side(two: list[str]) -
 def test_where_nothing_differs_one_line_says_so(two: list[str]) -> None:
     status, text, _ = compare(two[0], two[0])
     assert status == 0
-    assert text.splitlines()[-1] == "No differences: all 40 trainings of 2 conditions ended alike."
+    assert text.splitlines()[-1] == "No differences: all 40 trainings of 2 conditions ended the same way."
     assert len([line for line in text.splitlines() if not line.startswith(("A  ", "B  ", "   "))]) == 1
 
 
@@ -61,10 +61,10 @@ def test_files_are_written_where_they_are_asked_for(two: list[str], tmp_path: Pa
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["nowhere", "nowhere"], 2, "nowhere is no folder"),
+        (["nowhere", "nowhere"], 2, "nowhere is not a folder"),
         (["nowhere"], 2, "two result folders must be named"),
-        (["a", "b", "c"], 2, "c is no setting"),
-        (["a", "b", "other=1"], 2, "other is no known key"),
+        (["a", "b", "c"], 2, "c is not a setting"),
+        (["a", "b", "other=1"], 2, "other is not a known key"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(arguments: list[str], status: int, message: str) -> None:

@@ -23,7 +23,8 @@ from experiments.execution.parallel import AHEAD, execute
 from experiments.execution.session import run as run_study
 from experiments.store import counts, parts
 from experiments.store import folder as folder_module
-from experiments.store.columns import failed_table
+from experiments.store import rows_and_counts as tables
+from experiments.store.columns import failed_table, in_schema, part_schema
 from experiments.study import batches
 from experiments.study.batches import Batch
 from experiments.study.study import Study, read_study
@@ -44,7 +45,7 @@ def manifest(folder: Path) -> dict[str, object]:
 
 
 def fold_after(patch: pytest.MonkeyPatch, parts: int) -> None:
-    patch.setattr(counts, "is_time_to_fold", lambda waiting, _: waiting >= parts)
+    patch.setattr(folder_module.ResultFolder, "_is_time_to_fold", lambda folder: folder._waiting >= parts)
 
 
 # --- counting
@@ -69,7 +70,15 @@ def part_table(rows: list[tuple[object, ...]], start: int) -> pa.Table:
     columns = {name: pa.array([row[i] for row in rows]) for i, name in enumerate(names)}
     whole = {name: columns[name].cast(pa.string() if i < 3 else pa.int32()) for i, name in enumerate(names)}
     n = len(rows)
-    return pa.table({"seed": np.arange(start, start + n), **whole, "status": ["ok"] * n, "error": pa.nulls(n)})
+    table = pa.table({"seed": np.arange(start, start + n), **whole, "status": ["ok"] * n})
+    return in_schema(table, part_schema(Condition()))
+
+
+def settled(folder: Path, study: Study, pieces: list[parts.Part], held: dict[str, counts.Held], whole: bool) -> Path:
+    """counts.parquet with these parts added."""
+    done = tables.write(folder, study, held, {Condition().key: pieces}, whole)
+    assert done.failed == 0
+    return tables.beside(folder / "counts.parquet").replace(folder / "counts.parquet")
 
 
 def written(folder: Path, table: pa.Table, cuts: list[int], order: int) -> bytes:
@@ -81,18 +90,16 @@ def written(folder: Path, table: pa.Table, cuts: list[int], order: int) -> bytes
     pieces = []
     for first, last in itertools.pairwise(bounds):
         if first < last:
-            batch = Batch(Condition(), range(start + first, start + last), "summary")
-            pieces.append(parts.write_part(folder, batch, counts.count_rows(table.slice(first, last - first))))
+            batch = Batch(Condition(), range(start + first, start + last))
+            pieces.append(parts.write_part(folder, batch, table.slice(first, last - first)))
     pieces = pieces[order % len(pieces) :] + pieces[: order % len(pieces)]
     study = Study("s", "Q?", (Condition(),), range(start, start + n), "summary")
     path, half = folder / "counts.parquet", len(pieces) // 2
     held: dict[str, counts.Held] = {}
     if half:
-        counts.write(path, study, {}, {Condition().key: pieces[:half]}, whole=False)
-        held = counts.scan(path)
-    done = counts.write(path, study, held, {Condition().key: pieces[half:]})
-    assert (done.rows, done.failed) == (n, 0)
-    assert counts.scan(path)[Condition().key].seeds == [study.seeds]
+        held = counts.scan(settled(folder, study, pieces[:half], {}, whole=False))
+    (found,) = counts.scan(settled(folder, study, pieces[half:], held, whole=True)).values()
+    assert (found.trainings, found.start, found.seeds) == (n, start, (study.seeds,))
     return path.read_bytes()
 
 
@@ -130,7 +137,7 @@ def test_counts_are_those_of_the_rows_however_they_are_cut(
 def test_seeds_are_kept_as_a_bit_each_in_chunks(tmp_path: Path) -> None:
     n = 3 * counts.CHUNK + 5
     flags = np.arange(n) % 3 == 0
-    rows = list(counts._seed_rows([(7, flags[: n // 2]), (7 + n // 2, flags[n // 2 :])]))
+    rows = list(counts.seed_rows([(7, flags[: n // 2]), (7 + n // 2, flags[n // 2 :])]))
     assert [row["seed"][0].as_py() % counts.CHUNK for row in rows] == [7, 0, 0, 0]
     assert sum(len(row["solved"][0].as_py()) for row in rows) <= n / 8 + 4
     together = np.concatenate([piece for row in rows for _, piece in counts.solved_pieces(row)])
@@ -138,7 +145,8 @@ def test_seeds_are_kept_as_a_bit_each_in_chunks(tmp_path: Path) -> None:
 
 
 def test_failed_trainings_are_counted_and_not_among_the_seeds() -> None:
-    table = counts.count_rows(failed_table(range(5, 9), "MemoryError: no room"))
+    rows = in_schema(failed_table(range(5, 9), "MemoryError: no room"), part_schema(Condition()))
+    table = counts.count_rows(rows)
     (row,) = table.to_pylist()
     assert (row["kind"], row["status"], row["error"], row["count"], row["seed"]) == (
         "runs", "failed", "MemoryError: no room", 4, 5,
@@ -154,6 +162,7 @@ def test_summary_and_verdicts_are_to_the_byte_those_of_the_rows(run: Run) -> Non
 
     rows, summary = run(folder="rows"), run(*SUMMARY, folder="summary")
     assert digest(rows, "summary.csv") == digest(summary, "summary.csv")
+    assert digest(rows) == digest(summary)
     assert not (summary / "trials.parquet").exists()
     assert (manifest(rows)["record"], manifest(summary)["record"]) == ("trials", "summary")
     assert "record: summary" in (summary / "config.yaml").read_text()
@@ -235,29 +244,27 @@ def test_a_run_killed_between_counting_parts_and_dropping_them_counts_none_twice
     assert not (broken / "parts").exists()
 
 
-def test_parts_that_overlap_or_are_torn_or_foreign_are_never_counted(
+def test_parts_that_overlap_are_counted_once_and_torn_or_foreign_ones_never(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: object) -> None:
         raise StopError
 
     cut = {}
-    for name, overrides in (("a", ()), ("b", ("parallel.batch=5",)), ("rows", ("record=trials",))):
+    for name, overrides in (("a", ()), ("b", ("parallel.batch=5",)), ("other", ("base.epochs=61",))):
         with monkeypatch.context() as patch:
             patch.setattr(folder_module.ResultFolder, "compact", fail)
             with pytest.raises(StopError):
                 run(*SUMMARY, *overrides, folder=name)
         cut[name] = sorted((tmp_path / name / "parts").glob("*.parquet"))
-    for path in (*cut["b"], *cut["rows"]):
-        if not (tmp_path / "a" / "parts" / path.name).exists():
-            shutil.copy(path, tmp_path / "a" / "parts" / path.name)
-    torn = cut["a"][0]
+    for path in (*cut["b"], cut["other"][0]):
+        shutil.copy(path, tmp_path / "a" / "parts" / path.name)
+    torn, *_ = cut["a"]
     torn.write_bytes(torn.read_bytes()[:-20])
-    shutil.copy(cut["rows"][1], tmp_path / "a" / "parts" / "of-rows.parquet")
     run("record=summary", folder="a")
     said = capsys.readouterr().out
-    assert f"left aside: {torn}: torn" in said
-    assert "of-rows.parquet: a part of a study with record=trials" in said
+    assert f"left aside: {torn}: torn or altered" in said
+    assert f"{cut['other'][0].name}: a part of another study" in said
     assert digest(tmp_path / "a") == digest(run("record=summary", folder="whole"))
 
 
@@ -269,8 +276,8 @@ def test_what_a_folder_keeps_cannot_change(run: Run, first: str, then: str) -> N
     assert f"was made with record={first}, this is {then}" in str(refusal.value)
     assert "overwrite=true" in str(refusal.value)
     out = run(f"record={then}", "overwrite=true")
-    kept = {"trials": "trials.parquet", "summary": "counts.parquet"}[then]
-    assert [path.name for path in out.glob("*.parquet")] == [kept]
+    kept = {"trials": {"trials.parquet", "counts.parquet"}, "summary": {"counts.parquet"}}[then]
+    assert {path.name for path in out.glob("*.parquet")} == kept
 
 
 def test_failed_trainings_are_tried_again(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -302,7 +309,7 @@ def test_damaged_counts_are_refused(run: Run) -> None:
     content = bytearray((out / "counts.parquet").read_bytes())
     content[100] ^= 1
     (out / "counts.parquet").write_bytes(content)
-    with pytest.raises(RunError, match="is damaged"):
+    with pytest.raises(RunError, match=r"is not what manifest\.json says"):
         run(*SUMMARY, "seeds.count=21")
 
 

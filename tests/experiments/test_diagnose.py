@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +15,8 @@ from harness import command, compose
 
 from experiments.errors import InputError
 from experiments.networks.diagnosing import diagnose
+from experiments.networks.foreign import read_network
+from nnxor.interventions import INTERVENTIONS
 
 
 def said(capsys: pytest.CaptureFixture[str], *overrides: str) -> str:
@@ -39,6 +45,9 @@ def saved(tmp_path: Path, W1: Any, b1: Any, W2: Any, b2: float) -> str:
         (["loss=0.34"], "is no level of half_sse"),
         (["loss=0.3"], "is no level of half_sse"),
         (["loss=0.69", "loss_name=bce"], "Four rows share one wrong prediction 1/2"),
+        (["loss=0.6931", "loss_name=torch.nn.BCEWithLogitsLoss"], "has not learned anything yet"),
+        (["loss=0.5"], "has not learned anything yet"),
+        (["loss=0"], "the task is solved"),
         (["loss=0.125"], "it is one of mse (the mean squared error): the trap 1/4"),
         (["loss=0.125", "loss_name=mse"], "the trap 1/4 (0.125) of mse"),
         (["loss=0.2"], "is no level of half_sse"),
@@ -51,22 +60,30 @@ def test_a_number_is_decoded(capsys: pytest.CaptureFixture[str], overrides: list
 
 def test_how_common_it_is_comes_from_training(capsys: pytest.CaptureFixture[str]) -> None:
     text = said(capsys, "loss=0.25", "init=he")
-    assert "Of 1,000 networks drawn like this and trained (xor, 4 units, relu, init=he, lr=0.1, 10,000 epochs" in text
-    assert "solved 60.4 (57.3-63.4), stuck at 0.3333 18.2 (" in text  # as in the study
-    assert "stuck at 0.25 14.0 (" in text
+    assert "setting xor, 4 units, relu, half_sse, init=he, lr=0.1" in text
+    assert (
+        "Of 1,000 networks drawn like this and trained for 10,000 epochs: 60.4 % (57.3-63.4) solved, 14.0 % (" in text
+    )
+    assert "do Bad luck, and no bug: " in text
+
+
+def test_what_frees_networks_from_a_trap_is_tried_on_some_that_are_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    freed = said(capsys, "loss=0.25").partition("In 10,000 more epochs: ")[2].partition(". do ")[0]
+    shares = [float(share) for share in re.findall(r"([0-9.]+) % \(", freed)]
+    assert len(shares) == len(INTERVENTIONS)
+    assert shares == sorted(shares, reverse=True)
+    assert freed.endswith("nothing 0.0 % (0.0-1.9)")
 
 
 def test_a_dead_network_is_at_a_minimum_or_at_a_kink(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     dead = [[-1, -0.5], [-0.5, -1]]
     text = said(capsys, saved(tmp_path, dead, [-0.5, -0.2], [1, -1], 0.5))
-    assert "minimum: It is a true local minimum" in text
-    assert "Hessian of rank 1" in text
-    assert "the trap 1/2 (0.5) of half_sse" in text
-    assert "1 0000 dead 2 0000 dead" in text
-    assert "10,000 more epochs of gradient descent (lr=0.1, float32): stuck_1/2, loss 0.5" in text
-    assert "For ever: from epoch 0 of these on its parameters repeat, bit for bit, every epoch" in text
+    assert "A true local minimum" in text
+    assert "It is in a known trap. Four rows share one wrong prediction 1/2" in text
+    assert "2 dead; active on the rows 00 01 10 11: 0000 0000" in text
+    assert "After 10,000 more epochs: stuck_1/2, loss 0.5. For ever: its parameters repeat, bit for bit" in text
     text = said(capsys, saved(tmp_path, dead, [-0.5, 0], [1, -1], 0.5))
-    assert "kink: It is no minimum, but an artefact of the ReLU's kink" in text
+    assert "No minimum, but an artefact of the ReLU's kink" in text
     assert "(unit 2, on row 00)" in text
 
 
@@ -74,12 +91,12 @@ def test_what_frees_a_network_is_tried_on_it(tmp_path: Path, capsys: pytest.Capt
     """All units dead: nothing moves any more, fresh ones may learn, and a fresh network learns as often as any."""
     dead = [[-1, -0.5], [-0.5, -1]]
     text = said(capsys, saved(tmp_path, dead, [-0.5, -0.2], [1, -1], 0.5))
-    freed = text.partition("What frees it, in 10,000 more epochs: ")[2].partition(" Of 1,000")[0]
-    assert "nothing no; fresh dead units " in freed
+    freed = text.partition("In 10,000 more epochs: ")[2].partition(". do ")[0]
+    assert "nothing no" in freed
     share = float(freed.partition("fresh dead units ")[2].split()[0])
     assert 10 < share < 40
-    assert "% of 200; a fresh network " in freed
-    assert "a leaky ReLU " in freed
+    assert "a fresh network " in freed
+    assert "a leaky ReLU no" in freed
     assert "lifting the dead units' biases " in freed
 
 
@@ -88,31 +105,32 @@ def test_a_large_task_is_diagnosed_without_its_traps(tmp_path: Path, capsys: pyt
     (tmp_path / "large.csv").write_text(f"x1,x2,t\n{rows}\n")
     weights = saved(tmp_path, [[1, -1], [0.5, 1]], [0.1, 0.2], [1, 1], 0)
     text = said(capsys, weights, f"task={tmp_path / 'large.csv'}", "epochs=10")
-    assert "units (active on rows" in text
+    assert "alive; active on the rows" in text
 
 
 def test_the_textbook_solution_is_solved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = said(capsys, saved(tmp_path, [[1, 1], [1, 1]], [0, -1], [1, -2], 0))
-    assert "outcome: solved" in text
-    assert "minimum" in text
+    assert "It is solved: there is nothing to mend" in text
+    assert "frees it" not in text
 
 
 def test_a_network_of_another_loss_is_judged_by_that(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = said(capsys, saved(tmp_path, [[-1], [-1]], [-1], [1], 0.0), "loss_name=bce", "lr=1")
-    assert "the trap 0.6931 (0.693147) of bce" in text
-    assert "minimum: It is a true local minimum" in text
+    assert "It is in a known trap. Four rows share one wrong prediction 1/2" in text
+    assert "A true local minimum" in text
 
 
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        ([], "nothing given; allowed: one of FILE.npz, loss=X and predictions=[Y,...]"),
+        ([], "nothing given; allowed: one of FILE, loss=X and predictions=[Y,...]"),
         (["loss=0.25", "predictions=[1]"], "loss and predictions given"),
         (["loss=abc"], "loss=abc is not allowed; allowed: a finite number"),
         (["loss=-1"], "a finite number from 0"),
         (["predictions=[0,1]"], "4 finite numbers"),
-        (["predictions=[a,1]"], "allowed: a list of numbers, one a row"),
-        (["loss=0.25", "loss_name=foo"], "loss_name=foo is not allowed; allowed: half_sse, mse, bce"),
+        (["predictions=[a,1]"], "allowed: a list of numbers, one per row"),
+        (["loss=0.25", "loss_name=foo"], "loss_name=foo is not allowed; allowed: half_sse, mse, MSELoss"),
+        (["loss=0.25", "loss_name=MSELos"], "did you mean MSELoss?"),
         (["loss=0.25", "activation=tanh"], "are not known; give the network itself"),
         (["loss=0.25", "slope=0.1"], "slope would do nothing"),
         (["weights=nope.npz"], "weights=nope.npz does not exist"),
@@ -129,7 +147,7 @@ def test_a_file_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     weights = saved(tmp_path, [[1], [1]], [1], [1], 0)
     for more, words in (
         (["hidden=3"], "hidden=3 contradicts"),
-        (["task=parity3"], "is for 2 inputs"),
+        (["task=parity3"], "no network of 3 inputs"),
         (["bias=false"], "bias=false contradicts"),
     ):
         with pytest.raises(InputError, match=words):
@@ -141,11 +159,113 @@ def test_a_file_can_be_named_alone_whatever_its_name(tmp_path: Path) -> None:
     np.savez(path, W1=np.float32([[-1], [-1]]), b1=np.float32([-1]), W2=np.float32([[1]]), b2=np.float32([0.5]))
     done = command(str(path), "epochs=10", module="experiments.diagnose")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "minimum" in done.stdout
+    assert "local minimum" in done.stdout
 
 
 def test_help_fits_80_columns() -> None:
     done = command("--help", module="experiments.diagnose")
     assert done.returncode == 0
-    assert "FILE.npz" in done.stdout
+    assert ".safetensors" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+W1, B1, W2, B2 = np.float32([[1, 2, 3], [4, 5, 6]]), np.float32([7, 8, 9]), np.float32([[1], [2], [3]]), np.float32([4])
+TORCH = {"0.weight": W1.T, "0.bias": B1, "2.weight": W2.T, "2.bias": B2}
+
+
+class Tensor:
+    """As much of a tensor as is asked for."""
+
+    def __init__(self, array: Any) -> None:
+        self.numpy = lambda: np.float64(array)
+        self.detach = self.double = lambda: self
+
+
+def written_as_safetensors(path: Path, arrays: dict[str, Any]) -> None:
+    header, content = {}, b""
+    for name, array in sorted(arrays.items()):  # as the library sorts them
+        numbers = np.ascontiguousarray(array).tobytes()
+        place = [len(content), len(content) + len(numbers)]
+        header[name] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": place}
+        content += numbers
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + content)
+
+
+@pytest.mark.parametrize("kind", ["ours", "torch", "named", "keras", "safetensors", "pt", "wrapped.pth"])
+def test_the_same_network_is_read_from_what_people_have(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = "" if kind == "ours" else "Keras" if kind == "keras" else "PyTorch"
+    path = tmp_path / (f"n.{kind}" if kind in ("safetensors", "pt", "wrapped.pth") else f"{kind}.npz")
+    if kind == "safetensors":
+        written_as_safetensors(path, TORCH)
+    elif kind in ("pt", "wrapped.pth"):
+        tensors = {name: Tensor(array) for name, array in TORCH.items()}
+        state: Any = {"model_state_dict": tensors, "epoch": 3} if kind == "wrapped.pth" else tensors
+
+        def load(_: Path, map_location: str, weights_only: bool) -> Any:
+            assert weights_only
+            return state
+
+        monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(load=load))
+        path.touch()
+    elif kind == "keras":
+        np.savez(path, W1, B1, W2, B2)
+    else:
+        named = {"fc1.weight": W1.T, "fc1.bias": B1, "out.weight": W2.T, "out.bias": B2}
+        ours = {"W1": W1, "b1": B1, "W2": W2, "b2": B2}
+        np.savez(path, **{"ours": ours, "torch": TORCH, "named": named}[kind])
+    found = read_network(path, "weights", 2)
+    assert found.library == library
+    assert not found.either_way
+    for name, array in (("W1", W1), ("b1", B1), ("W2", W2), ("b2", B2)):
+        assert np.array_equal(found.arrays[name], array), name
+
+
+def test_a_square_matrix_is_read_as_its_library_writes_it_and_both_ways_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = np.float32([[1, 1], [3, 1]])
+    np.savez(tmp_path / "n.npz", **{"0.weight": first, "0.bias": B1[:2], "2.weight": W2[:2].T, "2.bias": B2})
+    found = read_network(tmp_path / "n.npz", "weights", 2)
+    assert found.either_way
+    assert np.array_equal(found.arrays["W1"], first.T)
+    text = said(capsys, f"weights={tmp_path / 'n.npz'}", "epochs=10")
+    assert "written by PyTorch; read as xor, 2 units, relu, half_sse, init=torch" in text
+    assert "W1 is square: it is read as (units, inputs)" in text
+
+
+def test_a_network_that_fits_another_loss_is_told_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = said(capsys, saved(tmp_path, [[1, 1], [1, 1]], [0, -1], [10, -20], -5), "epochs=10")
+    assert "With loss_name=bce it is solved: was it trained with BCEWithLogitsLoss?" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("n.txt", b"", "allowed: a file .npz, .safetensors, .pt, .pth, .weights.h5"),
+        ("n.npz", b"PK", "cannot be read"),
+        ("n.safetensors", b"12345678{", "cannot be read"),
+        ("n.pt", b"", "needs torch, which is not installed"),
+        ("n.weights.h5", b"", "needs h5py, which is not installed"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_in_one_line(
+    name: str, content: bytes, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("torch", "h5py"):
+        monkeypatch.setitem(sys.modules, module, None)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=re.escape(words)) as refusal:
+        read_network(tmp_path / name, "weights", 2)
+    assert "\n" not in str(refusal.value)
+
+
+def test_layers_that_are_none_of_ours_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "deep.npz", **{f"{n}.weight": np.ones((2, 2)) for n in range(3)})
+    with pytest.raises(InputError, match="allowed: a hidden and an output layer"):
+        read_network(tmp_path / "deep.npz", "weights", 2)
+    np.savez(tmp_path / "nan.npz", W1=W1 * np.nan, b1=B1, W2=W2, b2=B2)
+    with pytest.raises(InputError, match="finite numbers"):
+        read_network(tmp_path / "nan.npz", "weights", 2)

@@ -239,7 +239,7 @@ def test_a_second_run_in_the_same_folder_is_refused(run: Run) -> None:
     out = run()
     with open(out / ".lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(InputError, match="another run is at work in"):
+        with pytest.raises(InputError, match="another run is using"):
             run("seeds.count=21")
 
 
@@ -300,18 +300,19 @@ def test_torn_and_foreign_files_among_the_parts_are_left_aside(
     torn, flipped, *_ = sorted((broken / "parts").glob("*.parquet"))
     torn.write_bytes(torn.read_bytes()[:-40])
     content = bytearray(flipped.read_bytes())
-    chunk = pq.ParquetFile(flipped).metadata.row_group(0).column(1)
-    content[chunk.data_page_offset + chunk.total_compressed_size - 1] ^= 1
+    content[content.rindex(b"outcome") + 1] ^= 1  # in the footer, which no checksum of Parquet's own covers
     flipped.write_bytes(content)
     (broken / "parts" / "notes.txt").write_text("not a part")
     pq.write_table(pa.table({"seed": [1, 2]}), broken / "parts" / "foreign.parquet")
-    (broken / "parts" / ".half-written.parquet.tmp").write_bytes(b"PAR1")
+    (broken / "parts" / f".{flipped.name}.123.tmp").write_bytes(b"PAR1")
+    (broken / "parts" / ".somebody's.tmp").write_bytes(b"mine")
     run(folder="broken")
     said = capsys.readouterr().out
-    for name in (torn.name, flipped.name, "notes.txt", "foreign.parquet"):
+    for name in (torn.name, flipped.name, "notes.txt", "foreign.parquet", ".somebody's.tmp"):
         assert f"left aside: {broken / 'parts' / name}" in said
     assert digest(broken) == digest(whole)
-    assert {path.name for path in (broken / "parts").iterdir()} == {"notes.txt", "foreign.parquet"}
+    left = {path.name for path in (broken / "parts").iterdir()}
+    assert left == {"notes.txt", "foreign.parquet", ".somebody's.tmp"}  # damaged ones were trained anew
 
 
 def test_a_part_of_another_study_is_not_read_as_data(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -323,13 +324,19 @@ def test_a_part_of_another_study_is_not_read_as_data(run: Run, monkeypatch: pyte
     assert digest(broken) == digest(run(folder="whole"))
 
 
-def test_damaged_trials_are_refused(run: Run) -> None:
+@pytest.mark.parametrize("name", ["trials.parquet", "counts.parquet"])
+@pytest.mark.parametrize("change", ["seeds.count=21", "report=false"])
+def test_a_table_that_is_not_what_the_manifest_says_is_neither_grown_nor_reported(
+    run: Run, name: str, change: str
+) -> None:
     out = run()
-    content = bytearray((out / "trials.parquet").read_bytes())
-    content[200] ^= 1
-    (out / "trials.parquet").write_bytes(content)
-    with pytest.raises(RunError, match="is damaged"):
-        run("seeds.count=21")
+    content = bytearray((out / name).read_bytes())
+    content[content.rindex(b"outcome") + 1] ^= 1  # the name of a column: its values would be null, and signed anew
+    (out / name).write_bytes(content)
+    with pytest.raises(RunError, match=r"is not what manifest\.json says: it was altered; .*verify.*overwrite=true"):
+        run(change)
+    assert (out / name).read_bytes() == content
+    run(change, "overwrite=true")
 
 
 def test_a_training_that_fails_is_a_row_with_a_status_and_is_tried_again(

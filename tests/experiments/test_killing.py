@@ -79,7 +79,7 @@ def test_ctrl_c_and_sigterm_say_what_was_kept_and_leave_nobody(
     (line,) = err.strip().splitlines()
     match = re.search(r"interrupted; ([\d,]+) of 5,120 trainings kept in .*; the same command goes on", line)
     assert match
-    kept = sum(int(path.stem.rpartition("-")[2]) for path in (output / "parts").glob("*.parquet"))
+    kept = sum(int(path.stem.split("-")[2]) for path in (output / "parts").glob("*.parquet"))
     assert kept >= 3 * 64
     assert int(match[1].replace(",", "")) <= kept
     assert "Traceback" not in out
@@ -115,7 +115,7 @@ def test_two_runs_at_once_in_one_folder_cannot_be(tmp_path: Path, whole: str) ->
     wait_for_parts(first, output, 1)
     second = command(*STUDY, f"output={output}")
     assert second.returncode == 2
-    assert second.stderr.startswith(f"another run is at work in {output}")
+    assert second.stderr.startswith(f"another run is using {output}")
     assert first.wait(60) == 0
     first.communicate()
     assert resume(output) == whole

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pyarrow as pa
 import pytest
 from harness import compose
 
 from experiments.store.counts import PLAIN
 from experiments.study.study import read_study
-from experiments.verification.audit import Record
-from experiments.verification.recount import Recount
+from experiments.verification.retrain import Findings, Retraining
+from experiments.verification.sample import draw_sample
 from nnxor.condition import Condition
 
-
-class Rows:
-    """As much of a record as counts need: a study and its order."""
-
-    def __init__(self) -> None:
-        self.study = read_study(compose("study=smoke"))
-
-    def row_of(self, condition: Condition, seed: int) -> int:
-        return self.study.conditions.index(condition) * len(self.study.seeds) + seed
+STUDY = read_study(compose("study=smoke"))
 
 
-@pytest.fixture
-def record() -> Record:
-    return Rows()
+def findings_of(*compared: tuple[Condition, pa.Table, pa.Table]) -> Findings:
+    """What comes of comparing counts of conditions of the smoke study, recorded and counted again."""
+    record: Any = SimpleNamespace(study=STUDY, place=lambda condition, _: STUDY.conditions.index(condition))
+    ledger: Any = SimpleNamespace(record=record)
+    retraining = Retraining(ledger, draw_sample(STUDY, 1, 0, "numpy", {}), "numpy")
+    for each in compared:
+        retraining.compare_counts(*each)
+    return retraining.findings
 
 
 def counts_of(**epochs: int) -> pa.Table:
@@ -37,35 +37,28 @@ def counts_of(**epochs: int) -> pa.Table:
 @pytest.mark.parametrize(
     ("recorded", "again", "first"),
     [
-        ({"e17": 3, "e18": 1}, {"e17": 3}, ((1, None), None)),
-        ({"e17": 3}, {"e17": 3, "e18": 1}, (None, (1, None))),
-        ({"e17": 3}, {"e17": 2}, ((3, None), (2, None))),
+        ({"e17": 3, "e18": 1}, {"e17": 3}, ("1", "none")),
+        ({"e17": 3}, {"e17": 3, "e18": 1}, ("none", "1")),
+        ({"e17": 3}, {"e17": 2}, ("3", "2")),
     ],
 )
 def test_a_count_too_many_too_few_or_too_large_is_one_that_differs(
-    record: Record, recorded: dict[str, int], again: dict[str, int], first: tuple[object, object]
+    recorded: dict[str, int], again: dict[str, int], first: tuple[str, str]
 ) -> None:
-    found = Recount()
-    found.add(record, record.study.conditions[0], counts_of(**recorded), counts_of(**again))
-    assert found.differing
+    found = findings_of((STUDY.conditions[0], counts_of(**recorded), counts_of(**again)))
     assert found.kinds == {"solved_epoch": 1}
-    assert found.first is not None
-    assert (found.first.recorded, found.first.recomputed) == first
+    assert (found.first["count"].recorded, found.first["count"].recomputed) == first
 
 
-def test_the_first_difference_is_that_of_the_studys_first_condition_whichever_comes_first(record: Record) -> None:
-    one, other = record.study.conditions[:2]
+def test_the_first_difference_is_that_of_the_studys_first_condition_whichever_comes_first() -> None:
+    one, other = STUDY.conditions[:2]
     for order in ((one, other), (other, one)):
-        found = Recount()
-        for condition in order:
-            found.add(record, condition, counts_of(e1=1), counts_of(e1=2))
+        found = findings_of(*((condition, counts_of(e1=1), counts_of(e1=2)) for condition in order))
         assert found.counts == 2
-        assert found.first is not None
-        assert found.first.condition is one
+        assert found.first["count"].condition is one
 
 
-def test_equal_counts_do_not_differ(record: Record) -> None:
-    found = Recount()
-    found.add(record, record.study.conditions[0], counts_of(e1=1, e9=2), counts_of(e9=2, e1=1))
-    assert not found.differing
-    assert found.first is None
+def test_equal_counts_do_not_differ() -> None:
+    found = findings_of((STUDY.conditions[0], counts_of(e1=1, e9=2), counts_of(e9=2, e1=1)))
+    assert not found.first
+    assert not found.kinds

@@ -74,7 +74,7 @@ def test_settings_of_an_initialization_can_be_given() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["foo=1"], "foo is no known key"),
+        (["foo=1"], "foo is not a known key"),
         (["hidden=0"], "hidden=0 is not allowed"),
         (["init=foo"], "init=foo is unknown"),
         (["seed=-1"], "seed=-1 is not allowed"),
@@ -100,7 +100,7 @@ def test_the_command_itself_trains_and_refuses() -> None:
     assert "final loss " in done.stdout
     done = command("epochs=1", "foo=1", module="experiments.train")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "foo is no known key" in done.stderr
+    assert "foo is not a known key" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

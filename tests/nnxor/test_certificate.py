@@ -19,6 +19,7 @@ from nnxor.landscape.certificate import KINDS, Certificates, certify
 from nnxor.landscape.curvature import Problem, hessian, jacobian, look, row_losses
 from nnxor.landscape.escape import _dependent, _independent, slopes
 from nnxor.network.draws import Weights, draw
+from nnxor.network.inits import Distribution, Init
 from nnxor.network.tasks import Task
 
 rng = np.random.default_rng(4)
@@ -140,8 +141,8 @@ def test_the_textbook_solution_is_a_minimum() -> None:
     assert found.radius[0] == np.inf
 
 
-def test_a_dead_unit_a_breath_below_the_kink_is_unknown_and_never_a_minimum() -> None:
-    assert one(network(DEAD, [-0.5, -1e-9], [1, -1], 0.5)).kind[0] == "unknown"
+def test_a_dead_unit_a_breath_below_the_kink_is_on_it_and_never_at_a_minimum() -> None:
+    assert one(network(DEAD, [-0.5, -1e-9], [1, -1], 0.5)).kind[0] == "kink"
     assert one(network(DEAD, [-0.5, -1e-9], [1, 1], 0.5)).kind[0] == "minimum"
     assert one(network(DEAD, [-0.5, -1e-3], [1, -1], 0.5)).kind[0] == "minimum"
     assert one(network(DEAD, [-0.5, -1e-3], [1, -1], 0.5)).radius[0] == pytest.approx(1e-3)
@@ -155,12 +156,9 @@ def test_a_network_on_its_way_down_is_unknown() -> None:
     assert np.isnan(found.radius[0])
 
 
-def test_numbers_that_are_none_and_functions_that_are_unfamiliar_are_unknown() -> None:
+def test_numbers_that_are_none_are_unknown() -> None:
     found = one(network([[np.nan, -1], [1, -1]], [0, -1], [1, 1], 0.5))
     assert (found.kind[0], found.reason[0]) == ("unknown", "not finite")
-    found = one(network(DEAD, [-0.5, -0.2], [1, -1], 0.5), activation="gelu")
-    assert found.kind[0] == "unknown"
-    assert found.reason[0].startswith("no rule for gelu")
 
 
 def test_wrong_shapes_are_refused_with_both_shapes() -> None:
@@ -210,7 +208,7 @@ def stuck(**fields: object) -> tuple[Condition, Weights, np.ndarray]:
     start = draw(condition.init, condition.task.n_inputs, condition.hidden, range(300), condition.bias)
     trained = engines.load("numba")(condition, start)
     columns = diagnose(condition, start, trained)
-    at_rest = np.flatnonzero(np.char.startswith(columns["outcome"], "stuck"))
+    at_rest = np.flatnonzero(np.char.startswith(columns["outcome"], "stuck") & (columns["grad_norm"] <= 1e-4))
     return condition, trained.weights.take(at_rest), columns["plateau"][at_rest]
 
 
@@ -238,8 +236,7 @@ def test_no_perturbation_within_the_radius_gets_below_a_minimum_and_every_direct
     assert lowers(condition, found)[np.isin(found.kind, ("saddle", "kink"))].all()
     at = np.flatnonzero(found.kind == "minimum")
     assert len(at) > 5
-    assert (found.gradient_norm[at] < 1e-10).all()
-    assert (found.radius[at] >= 1e-6).all()
+    assert (found.gradient_norm[at] < 1e-9).all()
     polished = found.weights.take(at)
     floor = loss_of(condition, *polished.arrays())
     for trial in range(300):
@@ -442,3 +439,78 @@ def test_a_row_that_counts_twice_is_two_rows() -> None:
 def test_every_kind_is_one_of_the_documented() -> None:
     condition, weights, _ = stuck(hidden=4)
     assert set(certify(condition, weights).kind) <= set(KINDS)
+
+
+def in_other_units(condition: Condition, weights: Weights, inputs: float, targets: float) -> tuple[Condition, Weights]:
+    """The same networks on the same task, inputs and targets multiplied by these."""
+    task = condition.task
+    rows = tuple(tuple(inputs * x for x in row) for row in task.inputs)
+    other = Task("scaled", rows, tuple(targets * t for t in task.targets), task.units)
+    W1, b1, W2, b2 = (np.asarray(array, np.float64) for array in weights.arrays())
+    return replace(condition, task=other), Weights(W1 / inputs, b1, W2 * targets, b2 * targets)
+
+
+@pytest.mark.parametrize("fields", [{"hidden": 4}, {"hidden": 3, "init": "torch"}], ids=str)
+@pytest.mark.parametrize(("inputs", "targets"), [(1024.0, 1.0), (1.0, 2.0**-20), (2.0**-10, 4096.0)])
+def test_no_verdict_depends_on_the_units_of_data(fields: dict[str, object], inputs: float, targets: float) -> None:
+    condition, weights, _ = stuck(**fields)
+    plain, scaled = certify(condition, weights), certify(*in_other_units(condition, weights, inputs, targets))
+    assert np.array_equal(plain.kind, scaled.kind)
+    assert np.allclose(scaled.loss, plain.loss * targets**2)
+
+
+@pytest.mark.parametrize("factor", [2.0**-20, 2.0**12])
+def test_no_verdict_depends_on_how_a_unit_shares_its_size_between_its_layers(factor: float) -> None:
+    condition, weights, _ = stuck(hidden=4, init="he")
+    W1, b1, W2, b2 = (np.asarray(array, np.float64) for array in weights.arrays())
+    shared = Weights(W1 * factor, b1 * factor, W2 / factor, b2)
+    assert np.array_equal(certify(condition, shared).kind, certify(condition, weights).kind)
+
+
+@cache
+def five_points(std: float) -> tuple[Condition, Weights]:
+    """Ends of runs on the five points of Wu, Simsek & Ged (arXiv 2402.05626), trained briefly at a large rate."""
+    x, y = (-1, -0.6, -0.1, 0.3, 0.7), (0.28, -0.1, 0.03, 0.23, -0.22)
+    task = Task("five points", tuple((float(a), 1.0) for a in x), y)
+    law = Distribution.of({"distribution": "normal", "std": std})
+    zero = Distribution.of({"distribution": "constant", "value": 0})
+    condition = Condition(task=task, hidden=50, bias=False, init=Init("small", law, zero), lr=0.02, epochs=12_000)
+    start = draw(condition.init, 2, 50, range(20), bias=False)
+    trained = engines.load("numba")(condition, start)
+    columns = diagnose(condition, start, trained)
+    return condition, trained.weights.take(np.flatnonzero(np.char.startswith(columns["outcome"], "stuck")))
+
+
+@pytest.mark.parametrize("std", [8e-6, 1e-3])
+def test_the_five_points_of_wu_simsek_and_ged_are_told_at_every_scale(std: float) -> None:
+    """At (50^-3)² 93 of 99 were unknown, because a distance of 1e-6 was small whatever the weights were."""
+    condition, weights = five_points(std)
+    found = certify(condition, weights)
+    assert weights.n_networks >= 5
+    assert not (found.kind == "unknown").any()
+    minima = found.weights.take(np.flatnonzero(found.kind == "minimum"))
+    floor = loss_of(condition, *minima.arrays())
+    for trial in range(100):  # each parameter is shaken by a share of itself
+        share = 10.0 ** rng.uniform(-9, -6)
+        near = [array * (1 + share * rng.standard_normal(array.shape)) for array in minima.arrays()]
+        assert (loss_of(condition, *near) >= floor - 1e-15).all(), trial
+        for _ in range(20):  # and from there it descends
+            near = descended(condition, near, 1e-3)
+        assert (loss_of(condition, *near) >= floor - 1e-15).all(), trial
+
+
+def descended(condition: Condition, weights: list[np.ndarray], lr: float) -> list[np.ndarray]:
+    """One step of gradient descent in float64."""
+    problem = Problem.of(condition)
+    theta = problem.pack(Weights(*weights))
+    kink = np.zeros((len(theta), condition.hidden, condition.task.n_rows), bool)
+    local = look(problem, theta, kink, np.broadcast_to(problem.x, (*kink.shape, problem.x.shape[1])))
+    gradient = np.einsum("rnp,rn->rp", jacobian(problem, theta, local), local.error)
+    return list(problem.unpack(theta - lr * gradient).arrays())
+
+
+def test_leaky_units_are_told_where_a_valley_is_long() -> None:
+    for name in ("torch", "he"):
+        condition, weights, _ = stuck(hidden=4, activation="leaky_relu", init=name)
+        assert weights.n_networks > 10
+        assert (certify(condition, weights).kind == "unknown").mean() <= 0.02

@@ -45,11 +45,15 @@ def test_every_field_counts() -> None:
         "loss": "mse",
         "optimizer": "adam",
         "batch_size": 1,
+        "freeze": "W2",
+        "recycle_every": 100,
         "dtype": "float64",
         "rescue": "nothing",
         "success": Success("margin", 0.1),
     }
-    assert changes.keys() == {name for name, about in FIELDS.items() if not about.setting} | {"relu_at_zero"}
+    assert changes.keys() == {name for name, about in FIELDS.items() if not (about.setting or about.needs)} | {
+        "relu_at_zero"
+    }
     keys = {Condition(**{name: value}).key for name, value in changes.items()}  # type: ignore[arg-type]
     assert len(keys | {Condition().key}) == len(changes) + 1
 
@@ -62,6 +66,7 @@ def test_every_field_counts() -> None:
         ({"beta1": 0.5}, {"optimizer": "adam"}),
         ({"beta2": 0.5}, {"optimizer": "adam"}),
         ({"epsilon": 0.5}, {"optimizer": "adam"}),
+        ({"order": "fixed"}, {"batch_size": 2}),
     ],
 )
 def test_a_setting_counts_only_where_it_is_used(setting: dict[str, Any], user: dict[str, Any]) -> None:
@@ -109,6 +114,9 @@ def test_blanks_in_a_formula_do_not_count() -> None:
         ({"hidden": 0}, "^hidden=0 is not allowed; allowed: an integer from 1 to 4096$"),
         ({"hidden": True}, "^hidden=true is not allowed"),
         ({"lr": float("nan")}, "^lr=nan is not allowed; allowed: a finite number above 0$"),
+        ({"freeze": "W3"}, r"^freeze=W3 is not allowed; allowed: null, one of W1, b1, W2, b2, or several: W1[+]b1$"),
+        ({"order": "sorted"}, "^order=sorted is not allowed; allowed: shuffled, fixed$"),
+        ({"recycle_every": 0}, "^recycle_every=0 is not allowed; allowed: null, an integer from 1$"),
         ({"bias": 1}, "^bias=1 is not allowed; allowed: true, false$"),
         ({"init": "he"}, "^init=he is not allowed; allowed: an Init, or GivenWeights$"),
     ],
@@ -124,9 +132,13 @@ def test_a_whole_number_is_a_number_of_its_field() -> None:
 
 def test_a_field_tells_readers_all_they_need_in_plain_values() -> None:
     about = json.loads(json.dumps({name: field.about() for name, field in FIELDS.items()}))
-    assert about["hidden"]["phrase"].format(4) == "H = 4"
+    assert about["hidden"]["phrase"].format(4) == "4 units"
     assert about["init"]["default"] == "uniform"
     assert about["success"]["default"] == "loss 0.001"
     assert about["lr"]["scale"] == "log"
     assert about["activation"]["entries"]["tanh"]["smooth"]
     assert about["slope"]["setting"]
+
+
+def test_parameters_that_are_frozen_have_one_order() -> None:
+    assert Condition(freeze="b2+W1").key == Condition(freeze="W1+b2").key

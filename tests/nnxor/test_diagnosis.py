@@ -331,3 +331,14 @@ def test_accuracy_counts_examples_on_their_side_of_the_middle() -> None:
     assert row["accuracy"] == 7 / 8
     row = verdict(Condition(hidden=2, epochs=0, task=signs), network([[-1, -1], [-1, -1]], [0, 0], [0, 0], 0))
     assert row["accuracy"] == 0  # exactly in the middle is on neither side
+
+
+@pytest.mark.parametrize("engine", ["numba", "numpy", "reference"])
+def test_a_threshold_cuts_midway_between_the_targets(engine: str) -> None:
+    """With targets −1 and 1 it is 0: predictions of ±0.4 are right, and were wrong when ½ was cut at."""
+    signs = Task("signs", XOR.inputs, (-1, 1, 1, -1))
+    right = network([[1, 1], [1, 1]], [0, -1], [0.8, -1.6], -0.4)
+    condition = Condition(hidden=2, task=signs, epochs=1, lr=1e-6, success=Success("threshold"))
+    trained = engines.load(engine)(condition, right)
+    columns = diagnose(condition, right, trained)
+    assert (columns["outcome"][0], columns["solved_epoch"][0], columns["accuracy"][0]) == ("solved", 0, 1)

@@ -268,3 +268,19 @@ def test_what_an_init_may_not_hold_is_refused(extra: dict[str, object], message:
 
 def centred_xor() -> Task:
     return Task("centred", tuple((a, b) for a in (-1.0, 1.0) for b in (-1.0, 1.0)), (0.0, 1.0, 1.0, 0.0))
+
+
+@pytest.mark.parametrize("formula", ["+".join(["1"] * 5000), "-" * 20000 + "1", "(" * 150 + "1" + ")" * 49])
+def test_a_formula_that_is_none_is_refused(formula: str) -> None:
+    with pytest.raises(ValueError, match=r"characters|never closed|cannot evaluate"):
+        Distribution.of({"distribution": "normal", "std": formula})
+
+
+def test_of_a_formula_only_what_is_understood_is_kept_and_names_separate_nothing() -> None:
+    laws = [
+        Distribution.of({"distribution": "normal", "std": text}) for text in ("(2/fan_in) # ;task=evil", "2 / fan_in")
+    ]
+    assert laws[0] == laws[1]
+    init = Init("a;task=evil:b|c", *laws)
+    assert Condition(init=init).text().count(";") == 1
+    assert "init=a%3Btask=evil%3Ab%7Cc:normal(" in Condition(init=init).text()

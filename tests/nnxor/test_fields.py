@@ -18,7 +18,7 @@ from nnxor.diagnosis import diagnose
 from nnxor.engines.batched import Moves
 from nnxor.engines.cycles import memories
 from nnxor.engines.trace import Trained
-from nnxor.network.draws import Weights, draw
+from nnxor.network.draws import PARAMETERS, Weights, draw
 from nnxor.network.inits import GivenWeights
 from nnxor.network.minibatches import order_of, steps_of, streams
 from nnxor.network.tasks import XOR, Task
@@ -333,3 +333,15 @@ def test_every_pair_of_fields_trains_in_every_engine() -> None:
         for other in results[1:]:
             for a, b in zip(results[0], other, strict=True):
                 assert np.allclose(a, b, rtol=1e-8, atol=1e-10), fields
+
+
+@pytest.mark.parametrize("freeze", ["W2", "b1", "W1+b2"])
+def test_what_is_frozen_keeps_its_initial_values_and_the_rest_moves(freeze: str) -> None:
+    condition = Condition(init=catalog.init("torch"), epochs=50, freeze=freeze)
+    begin = draw(condition.init, 2, 4, range(64))
+    ends = [engines.load(name)(condition, begin).weights for name in ("reference", "numpy", "numba")]
+    for name in PARAMETERS:
+        before, (reference, numpy_end, numba_end) = getattr(begin, name), (getattr(end, name) for end in ends)
+        assert np.array_equal(numpy_end, numba_end)
+        assert np.allclose(reference, numpy_end, atol=1e-4)
+        assert np.array_equal(before, numpy_end) == (name in freeze.split("+"))

@@ -42,7 +42,7 @@ def test_shapes_as_frameworks_have_them_are_taken() -> None:
 @pytest.mark.parametrize(
     ("what", "why"),
     [
-        (lambda: nnxor.train(hiden=3), "^hiden is no field; did you mean hidden"),
+        (lambda: nnxor.train(hiden=3), "^hiden is not a field; did you mean hidden"),
         (lambda: nnxor.train(init="hee"), "^init=hee is unknown; did you mean he"),
         (lambda: nnxor.train(task="xo"), "^task=xo is unknown; did you mean xor"),
         (lambda: nnxor.train(seed=-1), "^seed=-1 is not allowed"),

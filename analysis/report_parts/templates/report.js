@@ -4,6 +4,7 @@ const number = text => parseFloat(text.replaceAll(",", "").replace("\u2212", "-"
 for (const table of document.querySelectorAll("table.data")) {
   const body = table.tBodies[0], rows = [...body.rows];
   [...table.tHead.rows[0].cells].forEach((head, column) => {
+    if (head.tagName === "TD") return;
     const button = document.createElement("button");
     button.textContent = head.textContent;
     head.replaceChildren(button);

@@ -26,6 +26,7 @@ register(
         value=lambda z, k: z,
         back=lambda z, a, g, k: g,
         second=lambda z, a, k: 0.0 * z,
+        slopes=lambda condition: (1.0, 1.0),
         hidden=False,
         output=True,
     )

@@ -51,5 +51,6 @@ LOSSES.register(
         whole=lambda total: total,
         second=lambda y, c: c * (y * (1.0 - y)),
         logits=True,
+        elsewhere=("BCEWithLogitsLoss", "BCELoss", "BinaryCrossentropy", "binary_crossentropy", "log_loss"),
     )
 )

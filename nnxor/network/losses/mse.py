@@ -36,5 +36,6 @@ LOSSES.register(
         row=squared,
         whole=lambda total: 0.5 * total,
         second=lambda y, c: c + 0.0 * y,
+        elsewhere=("MSELoss", "MeanSquaredError", "mean_squared_error"),
     )
 )

@@ -1,0 +1,119 @@
+"""The fields of a condition, as the manifests of the folders that were read describe them: defaults, names, labels.
+
+A manifest tells of each field what `nnxor.field.Field` holds, so nothing of that is written down here. What is read
+later adds to what is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field: its default, its short and its long name, the scale of its axis, and how its values are said.
+
+    `phrase` is a sentence's part with '{}' for the value; `words` are values that are said in words of their own;
+    `entries` tells of each name that the field may be: label, and whether it is smooth and so on.
+    """
+
+    default: Any
+    symbol: str
+    label: str
+    scale: str
+    phrase: str
+    setting: bool
+    words: Mapping[str, str]
+    entries: Mapping[str, Mapping[str, Any]]
+
+
+FIELDS: dict[str, Field] = {}
+"""The fields by name, in the order of a condition's canonical text."""
+
+LONGEST = 40
+"""Letters of a value; longer ones (formulas of an init, say) are cut."""
+
+
+def learn(fields: Mapping[str, Mapping[str, Any]]) -> None:
+    """Add what a manifest tells of the fields."""
+    for name, told in fields.items():
+        known = FIELDS.get(name)
+        words = {**(known.words if known else {}), **told["words"]}
+        entries = {**(known.entries if known else {}), **told["entries"]}
+        FIELDS[name] = Field(**{**told, "words": words, "entries": entries})
+
+
+def defaults() -> dict[str, Any]:
+    """The article's own condition: the default of each field."""
+    return {name: field.default for name, field in FIELDS.items()}
+
+
+def is_missing(what: Any) -> bool:
+    """Whether a value stands for none: batch_size of the full batch, rescue of runs that are left alone."""
+    return what is None or what is pd.NA or what != what
+
+
+def value_text(name: str, what: Any) -> str:
+    """A value of a field, short: 'He', '0.003', 'U(\N{MINUS SIGN}1, 1)', 'full batch'."""
+    field = FIELDS[name]
+    text = _plain(what)
+    text = (
+        success(text)
+        if name == "success"
+        else field.words.get(text) or str(field.entries.get(text, {}).get("label", text))
+    )
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def _plain(what: Any) -> str:
+    """A value as the words of a field are keyed."""
+    if is_missing(what):
+        return "None"
+    if isinstance(what, float):
+        return f"{what:.3g}" if abs(what - float(f"{what:.3g}")) <= 1e-3 * abs(what) else f"{what:g}"
+    text = str(what)
+    return f"{int(text):,}" if text.isdigit() and len(text) > 4 else text
+
+
+def success(rule: str) -> str:
+    """A success rule, 'loss 0.001' say, in short: 'loss \N{LESS-THAN OR EQUAL TO} 0.001'; other texts as they are."""
+    name, _, setting = rule.partition(" ")
+    rules = {
+        "loss": f"loss \N{LESS-THAN OR EQUAL TO} {setting}",
+        "margin": f"every row within {setting}",
+        "threshold": f"every row on its side of \N{VULGAR FRACTION ONE HALF} {setting}".strip(),
+    }
+    return rules[name] if name == "threshold" or (name in rules and setting[:1].isdigit()) else rule
+
+
+def phrase(name: str, what: Any) -> str:
+    """A field and its value as a sentence has them: '4 units', 'He', 'lr 0.1'."""
+    field = FIELDS[name]
+    if _plain(what) in field.words:
+        return value_text(name, what)
+    text = field.phrase.format(value_text(name, what)).replace(" ", "\N{NO-BREAK SPACE}")
+    return text.removesuffix("s") if what == 1 and field.phrase.startswith("{} ") else text
+
+
+def axis_label(name: str) -> str:
+    """A field as an axis or a legend names it: 'hidden units'."""
+    return FIELDS[name].label
+
+
+def is_log(name: str, values: Sequence[Any]) -> bool:
+    """Whether these values of a field lie on a logarithmic axis."""
+    return FIELDS[name].scale == "log" and all(not is_missing(each) and float(each) > 0 for each in values)
+
+
+def is_number(name: str) -> bool:
+    """Whether the field is a number, so that its values have places along an axis."""
+    return FIELDS[name].scale != "names"
+
+
+def asks(name: str, entry: Any, what: str) -> bool:
+    """What the entry that a field names says of itself: asks('activation', 'tanh', 'smooth')."""
+    return bool(FIELDS[name].entries.get(str(entry), {}).get(what, False))

@@ -1,0 +1,1 @@
+"""The explorer: a page that trains a network in the browser, with the same bits as a sweep."""

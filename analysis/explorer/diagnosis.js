@@ -1,0 +1,191 @@
+// What became of a training, as nnxor/diagnosis.py, judgement.py and quench.py say it; constants come printed.
+
+const JUDGED = PRINTED.judgement;
+
+/** A network at given parameters: look, the gradient's norm, whether all is finite. */
+function endingOf(c, parameters) {
+  const { round } = numbersOf(c), end = trainer(c).look(parameters), { hidden: H, inputs: D } = c;
+  const biases = (i) => (i >= D * H && i < (D + 1) * H) || i === (D + 2) * H;
+  let squares = null;
+  end.gradient.forEach((g, i) => {
+    if (c.bias || !biases(i)) squares = squares === null ? round(g * g) : round(squares + round(g * g));
+  });
+  const norm = round(Math.sqrt(squares)), P = (D + 2) * H + 1;
+  const finite = [...parameters.subarray(0, P), ...end.y, end.loss, norm].every(Number.isFinite);
+  return { ...end, norm: finite ? norm : NaN, loss: finite ? end.loss : NaN, finite };
+}
+
+/** Whether four rows are XOR but for an affine map of inputs and targets: the corners of a parallelogram. */
+function isXorShaped({ rows, inputs }) {
+  const targets = [...new Set(rows.map(({ t }) => t))].sort((a, b) => a - b);
+  if (rows.length !== 4 || inputs !== 2 || targets.length !== 2 || rows.some(({ times }) => (times || 1) > 1)) return false;
+  const [low, high] = targets.map((target) => rows.filter(({ t }) => t === target).map(({ x }) => x));
+  if (low.length !== 2) return false;
+  const side = (to) => [to[0] - low[0][0], to[1] - low[0][1]], [one, other, across] = [high[0], high[1], low[1]].map(side);
+  return one[0] + other[0] === across[0] && one[1] + other[1] === across[1] && one[0] * other[1] !== one[1] * other[0];
+}
+
+/** The named traps of a condition, {name, level, rows}, the lowest first; none where levels have no names. */
+function trapsOf(c) {
+  if (c.activation !== 'relu' || !c.bias || !isXorShaped(c)) return [];
+  const targets = c.rows.map(({ t }) => t), apart = Math.max(...targets) - Math.min(...targets);
+  if (PRINTED.programs[c.dtype].losses[c.loss].logits) {
+    return targets.every((t) => t === 0 || t === 1) ? PRINTED.traps[c.loss] : [];
+  }
+  const scale = PRINTED.traps[c.loss] && c.output === 'identity' ? apart ** 2 : 0;
+  return scale ? PRINTED.traps[c.loss].map((trap) => ({ ...trap, level: trap.level * scale })) : [];
+}
+
+/** What a network at rest is said to be: its outcome ('' if it is not at rest) and the level where it rests. */
+function resting(c, end) {
+  const { round } = numbersOf(c), examples = examplesOf(c), weight = weightOf(c, examples.length);
+  const traps = trapsOf(c), targets = c.rows.map(({ t }) => t), activation = PRINTED.programs[c.dtype].activations[c.activation];
+  let { loss: level } = end, rests, close, elsewhere = 'stuck';
+  if (PRINTED.programs[c.dtype].losses[c.loss].logits && !activation.smooth) {
+    const whole = weight * examples.length, near = JUDGED.approach * whole;
+    level = regionBound(c, end.z);
+    rests = end.loss - level <= near && level > near;
+    close = JUDGED.same * whole;
+  } else {
+    rests = end.at_rest ?? round(end.norm / round(weight)) <= round(JUDGED.rest_gradient);
+    close = JUDGED.level_tolerance * weight * (Math.max(...targets) - Math.min(...targets)) ** 2;
+    if (traps.length) elsewhere = '';
+  }
+  const trap = traps.find((each) => rests && Math.abs(level - each.level) <= close);
+  return trap ? { outcome: `stuck_${trap.name}`, level: trap.level } : { outcome: rests ? elsewhere : '', level };
+}
+
+/** Whether each step follows the slope of the whole loss and nothing else. */
+const isPlain = (c) => !c.batch_size && !rulesOf(c).start.length;
+
+const meanOf = (values) => values.reduce((sum, value) => sum + value) / values.length;
+
+/** Whether the losses of the tail get lower; without a tail the training has hardly begun. */
+function descends(c, end, tail) {
+  const part = tailPart(c.epochs), half = TAIL.tail_parts / 2;
+  if (!part) return true;
+  const means = tail.map((sum) => sum / part), earlier = meanOf(means.slice(0, half)), later = meanOf(means.slice(half));
+  const hoped = isPlain(c) ? Math.min(c.lr * end.norm ** 2 * half * part, later) : later;
+  return means.every((value, i) => i === 0 || value - means[i - 1] < 0)
+    || (earlier - later >= 0.1 * hoped && hoped > 1e-5 * later);
+}
+
+/** The outcome of a training and the level of a stuck one. */
+function judge(c, parameters, end, tail) {
+  if (!end.finite) return { outcome: 'diverged', level: NaN };
+  if (end.solved) return { outcome: 'solved', level: NaN };
+  const rest = resting(c, end);
+  if (rest.outcome) return rest;
+  if (descends(c, end, tail)) return { outcome: 'unsettled', level: NaN };
+  return onceQuenched(c, parameters, tail.map((sum) => sum / tailPart(c.epochs)));
+}
+
+/** The outcome of a run that neither rests nor descends, by where a quench leads it (nnxor/quench.py). */
+function onceQuenched(c, parameters, tail) {
+  const calm = { ...c, optimizer: 'gd', batch_size: null, dtype: 'float64', epochs: JUDGED.quench_epochs, relu_at_zero: 0 };
+  const start = Float64Array.from(parameters.subarray(0, (c.inputs + 2) * c.hidden + 1));
+  calm.lr = stableStep(calm, start);
+  const after = endingOf(calm, shortcut(calm, 0, start).state), rest = resting(calm, after);
+  const share = rest.level / tail.at(-1), lowest = Math.min(...tail);
+  const trapped = rest.outcome !== '' && !after.solved && share > 0.5;
+  const lower = after.loss < lowest && !(trapped && share >= 0.9), small = c.lr <= calm.lr && !rulesOf(c).start.length;
+  let slow = lower && small && isPlain(c);
+  if (lower && !slow) {
+    const onward = { ...c, epochs: JUDGED.quench_epochs }, { losses } = shortcut(onward, 0, start);
+    slow = Math.max(...tailOf(losses, onward.epochs)) / tailPart(onward.epochs) < lowest;
+  }
+  if (slow) return { outcome: 'unsettled', level: NaN };
+  if (trapped) return rest;
+  return { outcome: lower && !small ? 'oscillating' : 'unclear', level: NaN };
+}
+
+/** A rule of a condition's activation or output as a function of z, a and g. */
+function ruleOf(c, entry, name) {
+  const { prelude, k } = rulesOf(c), { lines, results } = variant(entry[name], c);
+  const constants = Object.entries(k).map(([key, value]) => `k_${key} = ${value}`);
+  return new Function(`${prelude} const inf = Infinity, nan = NaN, ${constants};
+    return (z, a, g) => { ${lines} return ${results[0]}; };`)();
+}
+
+/** A power of two at most 1 over a bound on the largest eigenvalue of the Hessian. */
+function stableStep(c, p) {
+  const { activation } = rulesOf(c), [value, back, second] = ['value', 'back', 'second'].map((name) => ruleOf(c, activation, name));
+  const end = trainer(c).look(p), weight = weightOf(c, examplesOf(c).length), { hidden: H, inputs: D } = c;
+  let bound = 0;
+  c.rows.forEach(({ x, t, times }, n) => {
+    const w = weight * (times || 1), error = Math.abs(end.y[n] - t);
+    const felt = x.reduce((sum, each) => sum + each * each, 0) + Number(c.bias);
+    for (let h = 0; h < H; h++) {
+      const z = end.z[n][h], a = value(z), s = p[(D + 1) * H + h], slope = s * back(z, a, 1);
+      bound += w * (a * a + felt * slope * slope);
+      bound += w * error * felt * Math.abs(s * second(z, a));
+    }
+    bound += w * (Number(c.bias) + error * Math.sqrt(felt));
+  });
+  let step = 1;
+  while (Number.isFinite(bound) && bound * step >= 1) step /= 2;
+  return step;
+}
+
+/** Groups of rows that share one wrong prediction: '00=10'. */
+function mergedRows(c, y) {
+  const { round } = numbersOf(c), close = round(JUDGED.merge_tolerance), group = y.map((_, n) => n);
+  const wrong = y.map((value, n) => Math.abs(round(value - round(c.rows[n].t))) > close);
+  for (let n = 0; n < y.length; n++) {
+    for (let m = n - 1; m >= 0; m--) {
+      if (wrong[n] && wrong[m] && Math.abs(round(y[n] - y[m])) <= close) group[n] = group[m];
+    }
+  }
+  const groups = [...new Set(group)].map((g) => group.flatMap((each, n) => (each === g ? [c.names[n]] : [])));
+  return groups.filter((names) => names.length > 1).map((names) => names.join('=')).join(' ');
+}
+
+/** Each unit's activation pattern, a bit a row. */
+const patternsOf = (c, z) => Array.from({ length: c.hidden }, (_, h) => z.map((row) => (row[h] > 0 ? 1 : 0)).join(''));
+
+/** The share of the examples on their side of the middle between the targets. */
+function accuracyOf(c, y) {
+  const targets = c.rows.map(({ t }) => t), middle = (Math.min(...targets) + Math.max(...targets)) / 2;
+  const at = numbersOf(c).round(middle), right = c.rows.map(({ t, times }, n) =>
+    (times || 1) * ((t > middle ? y[n] > at : y[n] < at && t < middle) ? 1 : 0));
+  return right.reduce((sum, each) => sum + each) / examplesOf(c).length;
+}
+
+/** Why a run is not solved, as nnxor/diagnosis.py names it. */
+function causeOf(c, outcome, liveStart, live, linear) {
+  const needed = c.units || 1, H = c.hidden;
+  if (!PRINTED.programs[c.dtype].activations[c.activation].can_die) [linear, liveStart, live] = [linear + H - live, H, H];
+  if (outcome === 'solved') return '';
+  if (outcome === 'diverged' || outcome === 'oscillating') return 'step_too_large';
+  if (outcome === 'unsettled') return 'not_finished';
+  if (outcome === 'unclear') return 'unclear';
+  if (liveStart < needed) return 'few_alive_at_start';
+  if (live < needed) return 'died_in_training';
+  return linear === live ? 'alive_but_linear' : 'alive_but_merged';
+}
+
+/** The columns of a run, by the names that they have in trials.parquet; −1 and NaN where there is nothing to say. */
+function diagnose(run) {
+  const { c, epochs } = run, parameters = run.at(epochs), end = endingOf(c, parameters), { finite } = end;
+  const { outcome, level } = judge(c, parameters, end, tailOf(run.losses, epochs));
+  const { smooth } = PRINTED.programs[c.dtype].activations[c.activation], start = run.look(run.at(0));
+  const patterns = patternsOf(c, end.z), initial = patternsOf(c, start.z), stuck = outcome.startsWith('stuck');
+  const count = (all, test) => (smooth ? 0 : all.filter(test).length), dead = (word) => !word.includes('1');
+  const deadStart = count(initial, dead), deadEnd = count(patterns, dead), linear = count(patterns, (word) => !word.includes('0'));
+  return {
+    outcome, final_loss: end.loss, grad_norm: end.norm, accuracy: finite ? accuracyOf(c, end.y) : NaN,
+    plateau: stuck ? level : NaN, merged: stuck ? mergedRows(c, end.y) : '',
+    solved_epoch: outcome === 'solved' ? run.seen[0] + 1 : -1,
+    y: finite ? end.y : end.y.map(() => NaN), dead_init: deadStart, dead_final: finite ? deadEnd : -1,
+    linear_final: finite ? linear : -1, patterns_init: initial.join(' '), patterns_final: finite ? patterns.join(' ') : '',
+    first_death_epoch: finite ? run.deaths.first : -1, revived: finite ? run.deaths.revived : -1,
+    cause: causeOf(c, outcome, c.hidden - deadStart, c.hidden - deadEnd, linear),
+    settled_epoch: finite ? run.cycle.settled : -1, period: finite ? run.cycle.period : -1,
+  };
+}
+
+/** The outcome of a seed alone, as fast as it goes. */
+function outcomeOf(c, seed) {
+  const { state, losses } = shortcut(c, seed, initialWeights(c, seed)), end = endingOf(c, state);
+  return judge(c, state, end, tailOf(losses, c.epochs)).outcome;
+}

@@ -1,0 +1,95 @@
+"""datapackage.json: what the tables of a result folder and their columns are, as a Frictionless Data Package.
+
+See the standard, version 2: https://datapackage.org/standard/data-package/ and .../table-schema/.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from experiments.store import rows_and_counts as tables
+from experiments.store.columns import RESULTS, schema
+from experiments.store.counts import SCHEMA
+from experiments.study.study import Study
+from nnxor.condition import FIELDS
+
+PROFILE = "https://datapackage.org/profiles/2.0/{}.json"
+
+MEANINGS = {
+    "condition": "key of the condition: a hash of its canonical text",
+    "kind": "what is counted: runs, epochs (solved_epoch, first_death_epoch), or which seeds",
+    "epoch": "of rows that count epochs: which",
+    "count": "how many trainings; of rows of kind seeds, how many consecutive seeds from seed on",
+    "solved": "of rows of kind seeds: which of them were solved, a bit a seed, the first one the highest bit",
+}
+"""What the columns mean that are neither a condition's field nor recorded of a training."""
+
+KEYS: dict[str, list[str]] = {tables.TRIALS: ["condition", "seed"]}
+"""Columns that tell the rows of a table apart."""
+
+WHAT = {
+    tables.TRIALS: "A row a training, sorted by condition and seed.",
+    tables.COUNTS: "Exact counts of the trainings of each condition.",
+}
+
+
+def describe(manifest: Mapping[str, Any], folder: Path, study: Study) -> str:
+    """The text of datapackage.json for the tables of a manifest, in their place or beside it."""
+    schemas = {tables.TRIALS: schema(study.conditions), tables.COUNTS: SCHEMA}
+    package = {
+        "$schema": PROFILE.format("datapackage"),
+        "name": study.name.lower(),
+        "title": study.name,
+        "description": study.question,
+        "created": manifest["runs"][-1]["end"],
+        "resources": [
+            _resource(folder / name, sha256, schemas[name]) for name, sha256 in sorted(manifest["files"].items())
+        ],
+    }
+    return json.dumps(package, indent=1, ensure_ascii=False) + "\n"
+
+
+def _resource(path: Path, sha256: str, columns: pa.Schema) -> dict[str, Any]:
+    there = next(place for place in (tables.beside(path), path) if place.exists())
+    return {
+        "$schema": PROFILE.format("dataresource"),
+        "name": path.stem,
+        "path": path.name,
+        "type": "table",
+        "title": WHAT[path.name],
+        "format": "parquet",
+        "mediatype": "application/vnd.apache.parquet",
+        "bytes": there.stat().st_size,
+        "hash": f"sha256:{sha256}",
+        "schema": {
+            "$schema": PROFILE.format("tableschema"),
+            "fields": [*_fields(columns)],
+            **({"primaryKey": KEYS[path.name]} if path.name in KEYS else {}),
+        },
+    }
+
+
+def _fields(columns: pa.Schema) -> Iterator[dict[str, str]]:
+    for field in columns:
+        yield {"name": field.name, "type": _type(field.type), "description": _meaning(field.name)}
+
+
+def _type(kind: pa.DataType) -> str:
+    if pa.types.is_boolean(kind):
+        return "boolean"
+    if pa.types.is_integer(kind):
+        return "integer"
+    return "number" if pa.types.is_floating(kind) else "any" if pa.types.is_binary(kind) else "string"
+
+
+def _meaning(name: str) -> str:
+    if name in MEANINGS:
+        return MEANINGS[name]
+    if name in FIELDS:
+        return f"of the condition: {FIELDS[name].label}"
+    return RESULTS[name].meaning if name in RESULTS else f"final prediction for row {name.removeprefix('y_')}"

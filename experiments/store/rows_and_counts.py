@@ -1,0 +1,217 @@
+"""The tables of a result folder: trials.parquet, a row a training, and counts.parquet, their exact counts.
+
+Both are written at once from what they held before and the parts that came since; with `record: summary` there are
+counts alone. They are written beside the old ones, and take their place once the manifest knows their hashes.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from experiments.errors import RunError
+from experiments.store.columns import Digest, encode, schema, with_condition
+from experiments.store.counts import (
+    PLAIN,
+    SCHEMA,
+    Held,
+    Piece,
+    add_up,
+    count_rows,
+    only_seeds,
+    seed_rows,
+    solved_pieces,
+    trainings,
+    without_failed,
+    without_seeds,
+)
+from experiments.store.files import flush, sha256_of
+from experiments.store.parts import NotAPartError, Part
+from experiments.study.batches import Spans, merge, subtract
+from experiments.study.study import Study
+
+TRIALS, COUNTS = "trials.parquet", "counts.parquet"
+
+ROW_GROUP = 65_536
+"""Rows in a row group of trials.parquet."""
+
+COUNTS_GROUP = 8_192
+"""Rows in a row group of counts.parquet."""
+
+
+def names(record: str) -> tuple[str, ...]:
+    """The tables that a study with this `record` keeps; the first is the one that its digest is of."""
+    return (COUNTS,) if record == "summary" else (TRIALS, COUNTS)
+
+
+def beside(path: Path) -> Path:
+    """Where a table is written before it takes its place."""
+    return path.with_name(f".{path.name}.next")
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written: how many trainings, how many of them failed, the digest of the values, SHA-256 by name."""
+
+    trainings: int
+    failed: int
+    digest: str
+    files: dict[str, str]
+
+
+class Writer:
+    """A Parquet file written in row groups of one size, however its rows come, and the digest of its values."""
+
+    def __init__(self, path: Path, wanted: pa.Schema, size: int) -> None:
+        self.digest = Digest()
+        self._wanted, self._size = wanted, size
+        self._waiting: list[pa.Table] = []
+        self._n = 0
+        self._file = pq.ParquetWriter(path, wanted, compression="zstd", write_page_checksum=True)
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        if kind is None and self._n:
+            self._write(pa.concat_tables(self._waiting))
+        self._file.close()
+
+    def add(self, table: pa.Table) -> None:
+        """Add rows."""
+        self._waiting.append(table)
+        self._n += len(table)
+        while self._n >= self._size:
+            together = pa.concat_tables(self._waiting)
+            self._write(together.slice(0, self._size))
+            self._waiting, self._n = [together.slice(self._size)], self._n - self._size
+
+    def _write(self, table: pa.Table) -> None:
+        encoded = encode(table, self._wanted)
+        self._file.write_table(encoded, row_group_size=self._size)
+        self.digest.update(encoded)
+
+
+class Slices:
+    """Rows first … last − 1 of a Parquet file, read a row group at a time; the last group is kept."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = pq.ParquetFile(path, page_checksum_verification=True)
+        sizes = [self._file.metadata.row_group(i).num_rows for i in range(self._file.num_row_groups)]
+        self._starts = np.concatenate([[0], np.cumsum(sizes)])
+        self._kept: tuple[int, pa.Table] | None = None
+
+    def pieces(self, first: int, last: int, most: int) -> Iterator[pa.Table]:
+        """The rows, in tables of at most so many."""
+        for start in range(first, last, most):
+            yield self.read(start, min(start + most, last))
+
+    def read(self, first: int, last: int) -> pa.Table:
+        """The rows, as a table."""
+        pieces = []
+        low = int(np.searchsorted(self._starts, first, "right")) - 1
+        for group in range(low, int(np.searchsorted(self._starts, last, "left"))):
+            start, table = int(self._starts[group]), self._group(group)
+            begin, end = max(first - start, 0), min(last - start, len(table))
+            pieces.append(table.slice(begin, end - begin))
+        return pa.concat_tables(pieces)
+
+    def _group(self, group: int) -> pa.Table:
+        if self._kept is None or self._kept[0] != group:
+            self._kept = (group, self._file.read_row_group(group))
+        return self._kept[1]
+
+
+def counts_of(rows: Slices, held: Held) -> pa.Table:
+    """What counts.parquet holds of a condition but its seeds, as `experiments.store.counts.PLAIN`."""
+    return rows.read(held.first, held.bits).select(PLAIN.names).cast(PLAIN)
+
+
+def bits_of(rows: Slices, held: Held) -> Iterator[Piece]:
+    """Which seeds of a condition counts.parquet counts, and which of them were solved."""
+    for table in rows.pieces(held.bits, held.last, 64):
+        yield from solved_pieces(table)
+
+
+def write(
+    folder: Path,
+    study: Study,
+    held: Mapping[str, Held],
+    parts: Mapping[str, list[Part]],
+    whole: bool = True,
+) -> Written:
+    """Write the tables beside the old ones, from what those hold and the parts; flushed to disk when this returns.
+
+    RunError if trainings of the `whole` study are missing, or if a part was changed since it was found.
+    """
+    n = failed = 0
+    keep = names(study.record)
+    of_trials = schema(study.conditions)
+    schemas = {TRIALS: (of_trials, ROW_GROUP), COUNTS: (SCHEMA, COUNTS_GROUP)}
+    with ExitStack() as stack:
+        writers = {name: stack.enter_context(Writer(beside(folder / name), *schemas[name])) for name in keep}
+        old = {name: Slices(folder / name) for name in keep} if held else {}
+        for condition in study.conditions:
+            mine = held.get(condition.key, Held())
+            segments = _segments(mine, parts.get(condition.key, []))
+            if whole and merge([seeds for seeds, _ in segments]) != [study.seeds_of(condition)]:
+                raise RunError(f"{folder}: trainings of {condition.text()} are missing; run the same command again")
+            new = []
+            for rows, counted in _rows(segments, mine, old.get(TRIALS)):
+                new.extend(counted)
+                if TRIALS in writers:
+                    writers[TRIALS].add(with_condition(rows, condition, of_trials))
+            for counts in _merged(new, mine, old.get(COUNTS)):
+                n += trainings(counts)
+                failed += trainings(counts) - trainings(without_failed(counts))
+                writers[COUNTS].add(with_condition(counts, condition, SCHEMA))
+    for name in keep:
+        flush(beside(folder / name))
+    files = {name: sha256_of(beside(folder / name)) for name in keep}
+    return Written(n, failed, writers[keep[0]].digest.hexdigest(), files)
+
+
+def _segments(held: Held, parts: list[Part]) -> list[tuple[range, Part | None]]:
+    """A condition's seeds in ascending ranges, each seed once, and the part that has them, or None for the tables."""
+    segments: list[tuple[range, Part | None]] = [(seeds, None) for seeds in held.seeds]
+    covered: Spans = list(held.seeds)
+    for part in sorted(parts, key=lambda part: part.seeds.start):
+        segments.extend((span, part) for span in subtract(part.seeds, covered))
+        covered = merge([*covered, part.seeds])
+    return sorted(segments, key=lambda segment: segment[0].start)
+
+
+def _rows(
+    segments: list[tuple[range, Part | None]], held: Held, old: Slices | None
+) -> Iterator[tuple[pa.Table, list[pa.Table]]]:
+    """A condition's rows in order, piece by piece, and the counts of those that no table counts yet."""
+    for seeds, part in segments:
+        if part is not None:
+            try:
+                rows = part.rows(seeds)
+            except NotAPartError as why:
+                raise RunError(f"{part.path} was changed ({why}); run the same command again") from None
+            yield rows, [count_rows(rows)]
+        elif old is not None:
+            for rows in old.pieces(held.row_of(seeds.start), held.row_of(seeds.stop), ROW_GROUP):
+                yield rows, []
+
+
+def _merged(new: list[pa.Table], held: Held, old: Slices | None) -> Iterator[pa.Table]:
+    """All counts of a condition: the new ones added to those that counts.parquet holds, but for failed trainings."""
+    before = [without_failed(counts_of(old, held))] if old and held.last else []
+    bits = bits_of(old, held) if old else iter(())
+    if new or before:
+        yield add_up([without_seeds(table) for table in (*before, *new)])
+    pieces = sorted((piece for table in new for piece in solved_pieces(only_seeds(table))), key=lambda piece: piece[0])
+    yield from seed_rows(heapq.merge(bits, pieces, key=lambda piece: piece[0]))

@@ -1,0 +1,183 @@
+"""Ways down from a stationary point, unit by unit: minimum, saddle or kink, by the exact test of `escape`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnxor.landscape.curvature import Array, Local, Mask, Problem, look, pulls, rows_are_convex
+from nnxor.landscape.escape import slopes
+
+KINDS = ("minimum", "saddle", "kink", "unknown")
+"""Every kind of point."""
+
+ZERO = 1e-9
+"""Slopes and errors up to this are 0, in units in which inputs, targets and the weights of rows are at most 1."""
+
+NONZERO = 1e-6
+"""Slopes from this on are not 0; between the two nothing is claimed."""
+
+MOVING = "not stationary"
+"""The reason to know nothing of a point at which the loss has a slope."""
+
+
+@dataclass
+class Verdict:
+    """Certificates in the making: kind as an index of KINDS, and parameters as vectors (R, P)."""
+
+    kind: NDArray[np.int_]
+    reason: NDArray[np.str_]
+    theta: Array
+    direction: Array
+    unit: NDArray[np.int_]
+    row: NDArray[np.int_]
+
+    @classmethod
+    def empty(cls, theta: Array, reason: str) -> Verdict:
+        """Nothing known yet, for this reason."""
+        none = np.full(len(theta), -1)
+        unknown = np.full(len(theta), KINDS.index("unknown"))
+        return cls(unknown, np.full(len(theta), reason, "U40"), theta, np.zeros_like(theta), none, none.copy())
+
+    def put(self, where: NDArray[np.int_], other: Verdict) -> None:
+        """Replace the verdicts on some networks."""
+        for field in fields(self):
+            getattr(self, field.name)[where] = getattr(other, field.name)
+
+
+def test_units(problem: Problem, theta: Array, kink: Mask, rows: Array) -> Verdict:
+    """Verdicts on polished networks, unit by unit."""
+    theta = _settled_weights(problem, theta)
+    local = look(problem, theta, kink, rows)
+    verdict = Verdict.empty(theta, MOVING)
+    still = _stationarity(problem, theta, local) <= ZERO
+    units = _ways_down(problem, theta, kink, local)
+    slope = units.slope
+    doubtful = ((slope < -ZERO) & (slope > -NONZERO)) | ~units.certain
+    down, best = slope.min(axis=1), _plainest(problem, theta, slope, units)
+    convex = rows_are_convex(problem, local.y).all(axis=1)
+    minimum = still & (down >= -ZERO) & ~doubtful.any(axis=1)
+    escape = still & (down <= -NONZERO)
+    verdict.reason[still] = "neither clearly 0 nor clearly not"
+    verdict.reason[minimum & ~convex] = "a row's loss is not convex there"
+    verdict.kind[minimum & convex] = KINDS.index("minimum")
+    verdict.reason[minimum & convex] = "no unit has a way down"
+    networks = np.flatnonzero(escape)
+    verdict.put(networks, _escapes(problem, theta[networks], local, networks, best[networks], units))
+    return verdict
+
+
+def _plainest(problem: Problem, theta: Array, slope: Array, ways: Ways) -> NDArray[np.int_]:
+    """The unit whose way down is told, (R,): one of first order, else one without a kink, else any; the steepest."""
+    s = problem.split(theta)[1]
+    order = np.select([slope > -NONZERO, s != 0, ways.row < 0], [3, 0, 1], 2)
+    return np.asarray(np.lexsort((slope, order), axis=1)[:, 0])
+
+
+def _settled_weights(problem: Problem, theta: Array) -> Array:
+    """Output weights that polishing took to 0 made exactly 0."""
+    theta = theta.copy()
+    s = problem.split(theta)[1]
+    s[np.abs(s) <= ZERO * (1 + np.abs(s).max(axis=1, keepdims=True))] = 0.0
+    return theta
+
+
+def _stationarity(problem: Problem, theta: Array, local: Local) -> Array:
+    """Largest slope of the loss that no kink and no vanishing output weight excuses, (R,); 0 at a stationary point.
+
+    The slope for v is taken without its factor s, so that a small output weight hides nothing.
+    """
+    s = problem.split(theta)[1]
+    pull = pulls(local)
+    parts = [
+        np.where(s != 0, np.linalg.norm(pull, axis=2), 0.0).max(axis=1),
+        np.abs(np.einsum("rn,rhn->rh", local.error, local.a)).max(axis=1),
+    ]
+    if problem.bias:
+        parts.append(np.abs(local.error.sum(axis=1)))
+    return np.asarray(np.max(parts, axis=0))
+
+
+@dataclass(frozen=True)
+class Ways:
+    """The steepest way down of every unit: its slope (R, H), ≤ 0; dv (R, H, K); whether s must follow; the kink row."""
+
+    slope: Array
+    dv: Array
+    ds: Array
+    row: NDArray[np.int_]
+    certain: Mask
+
+
+def _ways_down(problem: Problem, theta: Array, kink: Mask, local: Local) -> Ways:
+    """The steepest way down of every unit at a stationary point, by the test of `escape`."""
+    s = problem.split(theta)[1]
+    pull = np.einsum("rn,rhn,nk->rhk", local.error, local.slope, problem.x)
+    within = pulls(local)
+    length = np.linalg.norm(within, axis=2)
+    ways = Ways(
+        slope=np.where(s == 0, -length, 0.0),
+        dv=np.divide(within, length[..., None], out=np.zeros_like(within), where=length[..., None] > 0),
+        ds=np.where(s == 0, -1.0, 0.0),
+        row=np.full(s.shape, -1),
+        certain=np.ones(s.shape, bool),
+    )
+    on_kink = kink.any(axis=2)
+    patterns, which = np.unique(kink[on_kink], axis=0, return_inverse=True)
+    for number, pattern in enumerate(patterns):
+        units = tuple(index[which.reshape(-1) == number] for index in np.nonzero(on_kink))
+        _cross(problem, np.flatnonzero(pattern), units, s[units], pull[units], local.error[units[0]], ways)
+    return ways
+
+
+def _cross(
+    problem: Problem, held: NDArray[np.int_], units: tuple[NDArray[np.int_], ...],
+    s: Array, pull: Array, error: Array, ways: Ways,
+) -> None:  # fmt: skip
+    """Enter the ways down of units that share their kink rows `held`, where crossing is steeper than staying."""
+    x = problem.x[held]
+    bend = problem.bend * error[:, held]
+    for sign in (1.0, -1.0):
+        chosen = np.flatnonzero((np.sign(s) == sign) | (s == 0))
+        at = tuple(index[chosen] for index in units)
+        slope, dv, certain = slopes(x, sign * pull[chosen], sign * bend[chosen])
+        crossed = _crossed(x, dv, bend[chosen])
+        plain = (ways.row[at] < 0) & (ways.slope[at] <= -NONZERO)
+        better = (crossed >= 0) & (slope < ways.slope[at]) & ~plain
+        ways.certain[at] &= certain
+        at = tuple(index[better] for index in at)
+        ways.slope[at], ways.dv[at], ways.row[at] = slope[better], dv[better], held[crossed[better]]
+        ways.ds[at] = np.where(s[chosen][better] == 0, sign, 0.0)
+
+
+def _crossed(x: Array, dv: Array, bend: Array) -> NDArray[np.int_]:
+    """Which of the kink rows x (k, K) a step dv (U, K) changes most, weighed by its bend; −1 if none."""
+    change = np.abs(dv @ x.T) * np.where(np.abs(bend) > 0, 1 + np.abs(bend), 1e-3)
+    return np.where(change.max(axis=1) > 1e-12, change.argmax(axis=1), -1)
+
+
+def _escapes(
+    problem: Problem, theta: Array, local: Local, networks: NDArray[np.int_], unit: NDArray[np.int_], ways: Ways
+) -> Verdict:
+    """Verdicts on networks of which a unit has a way down, with the direction.
+
+    Where s = 0, moving v alone changes nothing and s must move along: by so little that what it does to the rows
+    that are active costs less than half of what the two gain together.
+    """
+    at = (networks, unit)
+    verdict = Verdict.empty(theta, "")
+    dv, ds = problem.split(verdict.direction)[:2]
+    here = np.arange(len(networks))
+    cost = np.einsum("rn,rn->r", np.abs(local.curve[networks]), local.a[at] ** 2)
+    gain = np.abs(ways.slope[at])
+    dv[here, unit] = ways.dv[at]
+    ds[here, unit] = ways.ds[at] * np.minimum(1.0, gain / np.maximum(cost, 1e-300))
+    verdict.direction /= np.maximum(np.linalg.norm(verdict.direction, axis=1, keepdims=True), 1e-300)
+    verdict.unit, verdict.row = unit, ways.row[at]
+    crossing = verdict.row >= 0
+    verdict.kind = np.where(crossing, KINDS.index("kink"), KINDS.index("saddle"))
+    verdict.reason[crossing] = "a unit's kink hides a way down"
+    verdict.reason[~crossing] = "a unit with output weight 0 escapes"
+    return verdict

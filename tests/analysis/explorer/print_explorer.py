@@ -1,0 +1,95 @@
+"""What the explorer knows of nnxor and of conf, printed: analysis/explorer/printed.js, by `make printed`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from nnxor import diagnosis, judgement, protocol, quench
+from nnxor.arithmetic import javascript
+from nnxor.condition import FIELDS, Condition
+from nnxor.field import Field, plain
+from nnxor.interventions import INTERVENTIONS, nudge_bias
+from nnxor.landscape import regions, traps
+from nnxor.network import draws, inits
+from nnxor.network.losses import LOSSES
+
+ROOT = Path(__file__).parents[3]
+FILE = ROOT / "analysis/explorer/printed.js"
+
+
+def printed() -> str:
+    """The text of the file."""
+    content = {
+        "protocol": {
+            "version": protocol.PROTOCOL_VERSION,
+            "root_seed": protocol.ROOT_SEED,
+            "tail_epochs": protocol.TAIL_EPOCHS,
+            "tail_parts": protocol.TAIL_PARTS,
+            "most_draws": draws.MOST_DRAWS,
+        },
+        "judgement": {
+            "outcomes": judgement.OUTCOMES,
+            "rest_gradient": judgement.REST_GRADIENT,
+            "level_tolerance": judgement.LEVEL_TOLERANCE,
+            "approach": judgement.APPROACH,
+            "same": judgement.SAME,
+            "quench_epochs": quench.EPOCHS,
+            "merge_tolerance": diagnosis.MERGE_TOLERANCE,
+            "region_steps": regions.STEPS,
+            "region_ridge": regions.RIDGE,
+            "region_converged": regions.CONVERGED,
+            "lift": nudge_bias.LIFT,
+        },
+        "fields": {name: about(field) for name, field in FIELDS.items()},
+        "traps": {name: known(name) for name in LOSSES},
+        "interventions": {name: intervention(name) for name in INTERVENTIONS},
+        "inits": shipped("init"),
+        "tasks": shipped("task"),
+        "distributions": {
+            name: {key: value for key, value in parameters.items() if value is not None}
+            for name, parameters in inits.PARAMETERS.items()
+        },
+        "programs": {name: javascript.programs(np.dtype(name)) for name in ("float32", "float64")},
+        "quantile": javascript.quantile(),
+    }
+    lines = ",\n".join(
+        f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in content.items()
+    )
+    return f"// Printed by `make printed`; not to be edited.\nconst PRINTED = {{\n{lines}\n}};\n"
+
+
+def about(field: Field) -> dict[str, Any]:
+    """What the explorer must know of a field."""
+    entries = {entry.name: entry.label for entry in (field.registry or {}).values()}
+    return {"default": plain(field.default), "label": field.label, "setting": field.setting, "entries": entries}
+
+
+def known(loss: str) -> list[dict[str, Any]]:
+    """The named traps of XOR under a loss."""
+    condition = Condition(loss=loss, output="sigmoid" if LOSSES[loss].logits else "identity")
+    return [{"name": trap.name, "level": trap.level, "rows": trap.rows} for trap in traps.traps(condition)]
+
+
+def intervention(name: str) -> dict[str, Any]:
+    """What the explorer must know of an intervention."""
+    entry = INTERVENTIONS[name]
+    return {**entry.about(), "needs_dead": entry.needs_dead, "draws": entry.draws, "then": dict(entry.then)}
+
+
+def shipped(folder: str) -> dict[str, Any]:
+    """The files of a folder of conf, each with its comment."""
+    found = {}
+    for path in sorted((ROOT / "conf" / folder).glob("*.yaml")):
+        text = path.read_text(encoding="utf-8")
+        comment = " ".join(line.lstrip("# ") for line in text.splitlines() if line.startswith("#"))
+        found[path.stem] = {**yaml.safe_load(text), "comment": comment}
+    return found
+
+
+if __name__ == "__main__":
+    FILE.write_text(printed(), encoding="utf-8")

@@ -1,0 +1,78 @@
+"""The sentences that answer a study's question, on results whose answer is known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from analysis.findings.findings import Findings
+from analysis.text.answers import answer
+
+Make = Callable[..., Path]
+
+
+def told(folder: Path, *asks: str) -> list[str]:
+    return [sentence.replace("\N{NO-BREAK SPACE}", " ") for sentence in answer(Findings.of(folder), asks)]
+
+
+def runs(solved: int, of: int = 100) -> list[str]:
+    return ["solved"] * solved + ["stuck_1/4"] * (of - solved)
+
+
+def test_enough_units_are_told_as_a_range_with_the_rates_at_its_edges(make: Make) -> None:
+    rates = {2: 20, 4: 60, 6: 96, 8: 99, 10: 100}
+    first, second = told(make({str(h): ({"hidden": h}, runs(n)) for h, n in rates.items()}), "hidden")
+    assert first.startswith("Success is at least 95 % from 6 units on (4 units: 60.0 % (")
+    assert "6 units: 96.0 % (" in first
+    assert "60.0 % (50.2\N{EN DASH}69.1, n = 100) learn XOR" in second
+
+
+def test_where_none_is_almost_certain_the_range_is_that_of_the_best(make: Make) -> None:
+    rates = {0.01: 70, 0.03: 71, 0.1: 69, 0.2: 30}
+    sentence, _ = told(make({str(lr): ({"lr": lr}, runs(n)) for lr, n in rates.items()}), "lr")
+    assert sentence.startswith("Success never reaches 95 %; it is within 3 points of its best up to lr 0.1 (lr 0.1: 69")
+
+
+def test_every_setting_of_the_other_fields_has_its_range_unless_the_study_asks_about_more(make: Make) -> None:
+    grid = {(h, init): 50 + 5 * h for h in (2, 4, 9) for init in ("uniform", "he")}
+    spec = {f"{h}{init}": ({"hidden": h, "init": init}, runs(n)) for (h, init), n in grid.items()}
+    assert len(told(make(spec), "hidden")) == 3
+    assert len(told(make(spec), "hidden", "init")) == 3, "the nearest condition, one range, one comparison"
+
+
+def test_an_effect_is_told_with_a_tally_over_the_paired_comparisons(make: Make) -> None:
+    spec = {
+        f"{h}{zero}": ({"hidden": h, "relu_at_zero": zero}, runs(50 + gain * zero))
+        for h, gain in ((4, 30), (6, -30), (8, 0))
+        for zero in (0, 1)
+    }
+    sentence, _ = told(make(spec), "relu_at_zero")
+    assert "raises success in 1, lowers it in 1 and makes no clear difference in 1 of 3 paired comparisons" in sentence
+    assert "(\N{MINUS SIGN}30.0 to +30.0 points)" in sentence
+    assert "with 4 units by +30.0 pp" in sentence
+
+
+def test_an_effect_that_is_the_same_everywhere_is_said_so(make: Make) -> None:
+    spec = {
+        f"{h}{init}": ({"hidden": h, "init": init}, runs(40 if init == "uniform" else 80))
+        for h in (4, 6)
+        for init in ("uniform", "he")
+    }
+    assert "raises success in all 2 paired comparisons" in told(make(spec), "init")[0]
+
+
+def test_what_frees_stuck_runs_is_told_most_first(rescued: Path) -> None:
+    sentence = told(rescued, "rescue")[0]
+    assert sentence.index("fresh weights for dead units frees 75.0 %") < sentence.index("a leaky slope frees 68.8 %")
+    assert sentence.index("a leaky slope") < sentence.index("more training alone frees 0.0 %")
+
+
+def test_published_figures_are_counted(handmade: Path) -> None:
+    path = handmade / "manifest.json"
+    empty = {"source": "S", "setting": "t", "says": "", "quoted": "", "note": "", "conditions": ["uniform4"]}
+    entries = [{**empty, "solved": 0.5, "n": 400}, {**empty, "solved": 0.9, "n": 400}]
+    path.write_text(json.dumps({**json.loads(path.read_text()), "published": entries}), encoding="utf-8")
+    first, differs = told(handmade)
+    assert first == "Of 2 published success rates 1 agree with ours and 1 do not."
+    assert differs.startswith("S: theirs 90.0 %, ours 50.0 % (35.2")
