@@ -290,7 +290,6 @@ class ResultFolder:
             "given": self.study.given,
             "conditions": {condition.key: condition.text() for condition in self.study.conditions},
             "fields": self._fields(),
-            "rounded": [condition.key for condition in self.study.conditions if not condition.exact],
             "runs": [*before.get("runs", []), self._run],
         }
         self._write_manifest()

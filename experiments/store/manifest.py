@@ -33,7 +33,6 @@ SHAPE: Shape = {
     "given": {str: dict},
     "fields": {str: dict},
     "conditions": {str: str},
-    "rounded": [str],
     "runs": [RUN],
 }
 

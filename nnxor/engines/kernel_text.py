@@ -76,7 +76,7 @@ class Rows:
         return self.loop or self.stages.output_apart
 
     def score(self, j: int) -> str:
-        """Where the score of the group's row j stands: in an array of its own, for speed, where no loop goes over it."""
+        """Where the score of the group's row j stands: in an array of its own, for speed, where no loop goes over."""
         return f"score[{self.at(j)}, r]" if self.apart else f"score{j}[r]"
 
     def scores_start(self) -> Lines:
@@ -139,6 +139,7 @@ class KernelText:
         self.rules = Rules(condition)
         self.memory = self.rules.optimizer.memory
         self.smooth, self.followed = condition.smooth, condition.followed
+        self.shuffled = self.batch is not None and condition.order == "shuffled"
         self.parameters = [*(f"u{d}" for d in range(self.n_inputs)), "b", "w"]
 
     @cached_property
@@ -354,7 +355,7 @@ class KernelText:
             ]
         rows = self.trained
         return [
-            *SHUFFLE.format(n=self.n_rows).splitlines(),
+            *(SHUFFLE.format(n=self.n_rows).splitlines() if self.shuffled else []),
             *self.full.beforehand(),
             *self.forward(self.full, marked=True),
             *self.output(self.full, judged=True, moved=False),
@@ -420,7 +421,7 @@ class KernelText:
             epoch="\n".join(indented(self.epoch(), 3)),
             dead="\n".join(indented([*self.full.beforehand(), *self.count_dead()], 2)),
         )
-        return head + (MIX if self.batch is not None else "") + kernel
+        return head + (MIX if self.shuffled else "") + kernel
 
 
 class Printed(NamedTuple):

@@ -35,8 +35,9 @@ class Walk:
             np.array(list(rules.numbers.values())).astype(dtype),
             _rows(condition, text.n_rows),
             _batch_weights(condition, text.n_places),
-            np.array([1.0] * len(betas) + betas),
         )
+        self._betas = np.array(betas)
+        self._steps = max(len(self._constants[2]), 1)
         self.no_losses = np.empty((0, 0, LANES), dtype)
         self._kernel = kernel(text.text)
 
@@ -49,7 +50,9 @@ class Walk:
         `steps` (B, LANES) is not empty, each column becomes that of so many epochs later instead; `aim.first` is 0,
         `aim.last` the largest step, and of `seen` only the losses are kept. `stream` (B, LANES) shuffles mini-batches.
         """
-        done: tuple[int, int] = self._kernel(table, width, steps, *self._constants, stream, aim, seen)
+        powers = [np.cumprod(np.full(aim.first * self._steps, beta))[-1] if aim.first else 1.0 for beta in self._betas]
+        clock = np.array([*powers, *self._betas])
+        done: tuple[int, int] = self._kernel(table, width, steps, *self._constants, clock, stream, aim, seen)
         return done
 
     def __call__(self, table: Table, steps: Numbers) -> Table:
