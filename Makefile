@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 FOLDER ?= results/article
 SHOWN := README.md docs/findings.md
 
-.PHONY: help setup run report notebooks test digests printed lint docs bench lock clean
+.PHONY: help setup run report explorer notebooks test digests printed lint docs bench lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -19,6 +19,9 @@ run: $(READY) ## run the default study; ARGS="study=smoke" passes overrides on
 
 report: $(READY) ## figures and report again; FOLDER=results/article names the result folder
 	@$(PY) -m analysis.report $(FOLDER)
+
+explorer: $(READY) ## write explorer.html, which trains a network in the browser; ARGS=FILE names another file
+	@$(PY) -m analysis.explorer $(ARGS)
 
 notebooks: $(READY) ## execute the notebooks; FOLDER=results/article names the result folder
 	@$(PY) -m analysis.notebooks $(FOLDER)

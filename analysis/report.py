@@ -17,6 +17,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from analysis.data.reading import FolderError
+from analysis.explorer.page import write_page
 
 if TYPE_CHECKING:
     from analysis.findings.findings import Findings
@@ -86,6 +87,7 @@ def write_report(folder: Path, found: Findings | None = None) -> Path:
     (folder / "figures").mkdir(exist_ok=True)
     draw_figures(results.found, folder / "figures")
     write_text(folder / "report.html", render(results))
+    write_page(folder / "explorer.html")
     return folder / "report.html"
 
 

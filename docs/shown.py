@@ -7,6 +7,7 @@ make docs                does that, and lets cog write all outputs and numbers a
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -151,13 +152,12 @@ def renew() -> None:
     """Run the studies that are shown, and keep what is shown of them."""
     for name, study in STUDIES.items():
         folder = DOCS.parent / "results" / name
-        command = [sys.executable, "-m", "experiments.run", f"study={study}", f"output={folder}", "overwrite=true"]
+        told = [f"study={study}", f"output={folder}", f"report={str(name in FIGURES.values()).lower()}"]
+        command = [sys.executable, "-m", "experiments.run", *told, "overwrite=true"]
         subprocess.run(command, cwd=DOCS.parent, check=True)
         made = pd.read_csv(folder / ("published.csv" if name == "published" else "summary.csv"))
-        made = made.drop(
-            columns=[each for each in made if each.endswith(("stuck_rate", "_low", "_high")) or each in UNUSED]
-        )
-        made.to_csv(RESULTS / f"{name}.csv", index=False)
+        unused = [each for each in made if each in UNUSED or re.search("^(?!published).*_(rate|low|high)$", each)]
+        made.drop(columns=unused).to_csv(RESULTS / f"{name}.csv", index=False)
     for figure, name in FIGURES.items():
         shutil.copyfile(
             DOCS.parent / "results" / name / "figures" / f"{figure}.png", DOCS / "figures" / f"{figure}.png"

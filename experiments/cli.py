@@ -21,6 +21,9 @@ LEAST_MEMORY = 1500
 LONGEST_LINE = 1000
 """Characters of an error's line that are shown."""
 
+LONGEST_ARGUMENT = 10_000
+"""Characters of an argument."""
+
 AGAIN = 2.0
 """Seconds after which an interrupt is raised again if it was swallowed, as libraries do here and there."""
 
@@ -45,7 +48,7 @@ def start(config: str, work: str, positional: tuple[str, ...] = ()) -> NoReturn:
 def command(config: str, work: str, positional: tuple[str, ...], arguments: list[str]) -> int:
     """Do a command's work; returns the exit status."""
     if "--version" in arguments:
-        print(f"nnxor {importlib.import_module('experiments.store.manifest').package_version('nnxor')}")
+        print(f"nnxor {importlib.import_module('nnxor').__version__}")
         return DONE
     refuse_strange_text(arguments)
     refuse_little_memory()
@@ -59,6 +62,11 @@ def command(config: str, work: str, positional: tuple[str, ...], arguments: list
 def refuse_strange_text(arguments: list[str]) -> None:
     """InputError for an argument that is no text in this locale: it could neither be stored nor shown."""
     for argument in arguments:
+        if len(argument) > LONGEST_ARGUMENT:
+            raise InputError(
+                f"{argument[:30]}... has {len(argument):,} characters, which Hydra would read for minutes; "
+                f"allowed: {LONGEST_ARGUMENT:,}; longer lists stand in a study's file"
+            )
         try:
             argument.encode("utf-8")
         except UnicodeEncodeError:

@@ -35,8 +35,13 @@ Hydra takes such an argument for a choice among the folder's files, so GROUP=NAM
 """
 
 
+FLAGS = (
+    "--help", "-h", "--hydra-help", "--multirun", "-m", "--resolve", "--shell-completion", "-sc", "--run", "-r",
+    "--cfg", "-c", "--info", "-i", "--package", "-p", "--config-dir", "-cd", "--config-name", "-cn",
+)  # fmt: skip
+"""Options of Hydra, of which those of `WITH_VALUE` are followed by a value."""
+
 WITH_VALUE = ("--config-dir", "-cd", "--cfg", "-c", "--info", "-i", "--package", "-p", "--config-name", "-cn")
-"""Flags of Hydra that are followed by a value."""
 
 
 def register_fields() -> None:
@@ -54,6 +59,9 @@ def overrides(config: str, arguments: list[str], positional: tuple[str, ...]) ->
     keys = list(positional)
     given: list[str] = []
     for argument, before in zip(arguments, ["", *arguments], strict=False):
+        flag = argument.partition("=")[0]
+        if flag.startswith("-") and flag not in FLAGS:
+            raise InputError(f"{flag} is not an option; settings are written KEY=VALUE; --help says more")
         if "=" not in argument and not argument.startswith(("-", "~", "+")) and before not in WITH_VALUE:
             if not keys:
                 raise InputError(f"{argument} is not a setting; write KEY=VALUE; --help says more")
@@ -178,6 +186,8 @@ def plain(config: DictConfig, name: str) -> dict[str, Any]:
 def explained(error: Exception, config: str) -> str:
     """Hydra's message in one line, with what is allowed."""
     text = str(error)
+    if match := re.search(r"Could not delete[^']*'([^']+)'", text):
+        return f"{match[1]} cannot be removed"
     if match := re.search(r"Could not (?:override|append to config|delete).*?'([^']+)'", text):
         return unknown_key(match[1], config)
     if match := re.search(r"Error merging override (grid[.]\w+)=(.*)", text):
@@ -186,11 +196,13 @@ def explained(error: Exception, config: str) -> str:
         return f"{match[1]}={match[2]} is unknown; {hint(match[2], messages.names(match[1]))}"
     if match := re.search(r"Ambiguous value for argument '([^']+)'", text):
         key, _, value = match[1].partition("=")
-        return f"{match[1]} is ambiguous; for a list write {key}=[{value}]"
-    if match := re.search(r"^(no viable alternative|mismatched|extraneous|missing|token recognition).*", text, re.M):
+        return f"{match[1]} is ambiguous; write a list as {key}=[{value}], a text as '{key}=\"{value}\"'"
+    if "override_grammar" in text:
         given = " ".join(sys.argv[1:])
-        return f"cannot read the overrides ({match[0]}): {given}; write lists without blanks, [a,b], and quote \
-values with special characters twice: 'key=\"a, b\"'"
+        return (
+            f"cannot read the overrides: {given}; write lists without blanks, [a,b], and put other texts in two "
+            "pairs of quotes: 'KEY=\"a text\"'"
+        )
     return in_a_line(error)
 
 

@@ -167,7 +167,7 @@ function causeOf(c, outcome, liveStart, live, linear) {
 /** The columns of a run, by the names that they have in trials.parquet; −1 and NaN where there is nothing to say. */
 function diagnose(run) {
   const { c, epochs } = run, parameters = run.at(epochs), end = endingOf(c, parameters), { finite } = end;
-  const { outcome, level } = judge(c, parameters, end, tailOf(run.losses, epochs));
+  const { outcome, level } = judge(c, parameters, end, tailOf(run.losses.subarray(run.from), c.epochs));
   const { smooth } = PRINTED.programs[c.dtype].activations[c.activation], start = run.look(run.at(0));
   const patterns = patternsOf(c, end.z), initial = patternsOf(c, start.z), stuck = outcome.startsWith('stuck');
   const count = (all, test) => (smooth ? 0 : all.filter(test).length), dead = (word) => !word.includes('1');

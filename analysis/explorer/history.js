@@ -9,7 +9,7 @@ const tailPart = (epochs) => Math.floor(Math.floor(Math.min(TAIL.tail_epochs, Ma
 const stretch = (checkpoint) => Math.max(64, 2 ** Math.max(32 - Math.clz32(checkpoint >> 3) - 1, 0));
 const watched = (checkpoint) => (checkpoint < 1024 ? stretch(checkpoint) : stretch(checkpoint) / 8);
 
-/** Sums of the losses of the tail, part by part. */
+/** Sums of the losses of the tail of a training of so many epochs, part by part. */
 function tailOf(losses, epochs) {
   const part = tailPart(epochs), sums = Array(TAIL.tail_parts).fill(0);
   for (let i = 0; i < part * sums.length; i++) sums[Math.floor(i / part)] += losses[epochs - part * sums.length + i];
@@ -27,7 +27,7 @@ class Run {
     const { Kept } = numbersOf(c), { train, look } = trainer(c), s = stateOf(c, parameters), clock = clockOf(c);
     const P = parameters.length, size = repeats(c) ? s.length : P, never = new Kept(s.length).fill(NaN);
     const orderOf = c.batch_size ? shuffles(seed, examplesOf(c).length) : null;
-    Object.assign(this, { c, seed, look, P, size, epochs: c.epochs, seen: new Int32Array(1).fill(-1) });
+    Object.assign(this, { c, seed, look, P, size, epochs: c.epochs, from: 0, seen: new Int32Array(1).fill(-1) });
     this.states = new Kept(size * (c.epochs + 1));
     this.losses = new Kept(c.epochs + 1);
     const keep = (e) => { for (let i = 0, at = e * size; i < size; i++) this.states[at + i] = s[i]; };
@@ -37,6 +37,21 @@ class Run {
     }
     keep(c.epochs);
     this.losses[c.epochs] = look(s).loss;
+  }
+
+  /** This history up to an epoch, and then a training from other parameters, perhaps under another condition. */
+  continued(epoch, c, parameters) {
+    const next = new Run(c, this.seed, parameters), { size } = next;
+    const join = (before, after) => {
+      const all = new before.constructor(before.length + after.length);
+      all.set(before);
+      all.set(after, before.length);
+      return all;
+    };
+    next.states = join(this.states.subarray(0, epoch * size), next.states);
+    next.losses = join(this.losses.subarray(0, epoch), next.losses);
+    if (next.seen[0] >= 0 || epoch > 0) next.seen[0] = Math.max(next.seen[0] + epoch, Math.min(this.seen[0], epoch - 1));
+    return Object.assign(next, { epochs: epoch + c.epochs, from: epoch });
   }
 
   /** The parameters at the start of an epoch. */
@@ -57,16 +72,17 @@ class Run {
   }
 
   findCycle() {
-    for (let begin = 0; begin < this.epochs; begin += stretch(begin)) {
-      for (let e = begin + 1; e < Math.min(begin + watched(begin), this.epochs); e++) {
-        if (this.same(begin, e)) return { settled: this.firstRepeat(begin, e - begin), period: e - begin };
+    const { from } = this, length = this.epochs - from;
+    for (let begin = 0; begin < length; begin += stretch(begin)) {
+      for (let e = begin + 1; e < Math.min(begin + watched(begin), length); e++) {
+        if (this.same(from + begin, from + e)) return { settled: this.firstRepeat(from + begin, e - begin), period: e - begin };
       }
     }
     return { settled: -1, period: -1 };
   }
 
   firstRepeat(known, period) {
-    let before = -1;
+    let before = this.from - 1;
     while (known - before > 1) {
       const middle = (known + before) >> 1;
       if (this.same(middle, middle + period)) known = middle; else before = middle;

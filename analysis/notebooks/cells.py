@@ -81,13 +81,8 @@ def comparisons(found: Findings, field: str, table: pd.DataFrame) -> None:
 
 def show_verdict(verdict: Verdict) -> None:
     """A claim of the article and what the study says of it."""
-    tally = f" ({plain(verdict.tally)})" if verdict.tally and verdict.tally not in verdict.verdict else ""
-    display(
-        Markdown(
-            f"> The article: {plain(verdict.claim)}\n\n{plain(verdict.measured)} {plain(verdict.effect)}\n\n"
-            f"**Verdict: {plain(verdict.verdict)}**{tally}"
-        )
-    )
+    told = f"**{plain(verdict.tally or verdict.verdict)}** {plain(verdict.effect)}"
+    display(Markdown(f"> The article: {plain(verdict.claim)}\n\n{told}\n\n{plain(verdict.measured)}"))
 
 
 def shared_predictions(task_table: str) -> Table:

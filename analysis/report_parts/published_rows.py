@@ -1,19 +1,18 @@
-"""Published figures beside ours, as a table with a forest plot."""
+"""Published figures beside ours, as a table."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from analysis.findings.published import AGREE, DIFFER, Beside
-from analysis.findings.statistics import Difference, Rate, unpaired, wilson
+from analysis.findings.statistics import wilson
 from analysis.report_parts.tables import Table, short
 from analysis.text import words
 
 
 def published_table(found: Sequence[Beside]) -> Table:
     """Published figures beside ours, for the report."""
-    rows, marks = [], []
+    rows = []
     for each in found:
         name = ", ".join(filter(None, [each.setting, each.where]))
         source = f"{each.source} ({each.quoted})" if each.quoted else each.source
@@ -26,10 +25,9 @@ def published_table(found: Sequence[Beside]) -> Table:
             ours += f"; stuck {short(each.stuck)}"
         verdict = each.verdict
         if verdict in (AGREE, DIFFER):
-            verdict += f": {words.points(each.difference)} pp, {100 * each.allowed:.1f} allowed"
+            verdict += f": {words.points(each.difference)} points, {100 * each.allowed:.1f} allowed"
         setting = f"{name}. {each.note}".rstrip(". ") if each.note else name
         rows.append([source, theirs, ours, verdict, setting])
-        marks.append(_apart(each))
     return Table(
         "Published figures beside ours",
         "Percent solved, with 95 % Wilson intervals and the number of runs; ours over the runs of all conditions that "
@@ -39,12 +37,4 @@ def published_table(found: Sequence[Beside]) -> Table:
         ["source", "theirs", "ours", "agreement", "setting"],
         rows,
         prose=True,
-        marks=marks,
     )
-
-
-def _apart(each: Beside) -> Difference:
-    """Ours minus theirs, with an interval for independent shares; NaN where there is nothing to compare."""
-    if each.theirs is None:
-        return Difference(math.nan, math.nan, math.nan)
-    return unpaired(Rate.of(round(each.theirs * each.runs), each.runs), each.solved)

@@ -72,20 +72,15 @@ def picture(plot: Plot, found: Findings, folder: Path) -> Picture:
     return Picture(plot.name, plot.title, text, reading, wide, narrow)
 
 
-def hero(found: Findings, asks: Sequence[str], wanted: str | None, drawn: dict[str, Picture]) -> Picture | Table | None:
-    """What answers the study's question: the figure that it names, or what fits the fields that it asks about.
-
-    Published figures, and the effects of fields that are no numbers, are forest plots beside a table.
-    """
+def hero(found: Findings, asks: Sequence[str], wanted: str | None, drawn: dict[str, Picture]) -> Picture | None:
+    """The figure that answers the study's question: the one that it names, or the first that fits what it asks."""
     fields = asked(found, asks)
     numbers = [name for name in fields if name in NUMBERS]
-    if wanted not in drawn and found.published:
-        return published_table(found.published)
-    if wanted not in drawn and fields and not numbers and "rescue" not in fields:
-        return tables.effects_table(found, fields[0])
     names = [wanted or ""]
+    names += ["published"] if found.published else []
     names += ["freed_by_rescue"] if "rescue" in fields else []
     names += ["landscape"] if len(numbers) > 1 else []
+    names += ["paired_effects"] if not numbers else []
     names += ["success_rate", "landscape", "success_map", "composition"]
     return next((drawn[name] for name in names if name in drawn), None)
 
@@ -101,12 +96,14 @@ def sections(found: Findings, drawn: dict[str, Picture]) -> list[Section]:
         Section("ends", "Where the runs end", "every condition: its success rate, and the traps of the other runs",
                 take("success_rate", "success_map", "landscape", "composition", "merged_rows"),
                 [tables.conditions_table(found)]),
+        Section("published", "Published figures beside ours", "the settings, and what agreement means",
+                take("published"), [published_table(found.published)] if found.published else []),
         Section("freed", "What frees stuck runs", "interventions in runs that were stuck, and training on",
                 take("freed_by_rescue"), _rescue_tables(found)),
         Section("causes", "Why runs get stuck", "dead units, and what the runs rest at",
                 take("dead_units", "stuck_by_live_units", "resting_points"), _cause_tables(found)),
         Section("helps", "What helps", "comparisons seed by seed, drawing again, and waiting",
-                take("drawing_again", "epochs_to_solve"), _help_tables(found)),
+                take("paired_effects", "drawing_again", "epochs_to_solve"), _help_tables(found)),
         Section("runs", "What single runs look like", "one run of each outcome", take("loss_curves", "functions")),
     ]  # fmt: skip
     made.append(Section("more", "More figures", "", list(left.values())))

@@ -9,12 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.data.conditions import few, others, values
-from analysis.data.field_labels import axis_label
+from analysis.data.conditions import few, others
 from analysis.data.reading import KINDS, OUTCOMES, swept
 from analysis.findings.failure_causes import STUCK_CAUSES, Culprits
 from analysis.findings.findings import Findings
-from analysis.findings.paired import as_paired, compare_values
+from analysis.findings.paired import as_paired
 from analysis.findings.planner import WANTED, draws, narrowest
 from analysis.findings.rescues import CONTROLS, Freed, fields_of
 from analysis.findings.rest_points import KIND_NAMES, resting, resting_altogether, resting_by_level
@@ -147,11 +146,10 @@ def resting_tables(trials: pd.DataFrame) -> list[Table]:
 
 def comparison_table(title: str, note: str, fields: Sequence[str], table: pd.DataFrame) -> Table:
     """Rows of `compare_values`: discordant counts, difference with interval, exact and adjusted p."""
-    rows, marks = [], []
+    rows = []
     table, more = spread(table)
     for _, row in table.iterrows():
         pair = as_paired(row)
-        marks.append(pair)
         change = " \N{RIGHTWARDS ARROW} ".join(words.value(row[side], row["field"]) for side in ("first", "second"))
         rows.append(
             [
@@ -163,17 +161,8 @@ def comparison_table(title: str, note: str, fields: Sequence[str], table: pd.Dat
                 words.p_value(row["p_holm"]),
             ]
         )
-    columns = ["compared", "difference, pp", "pairs", "solved by first / second alone", "p", "p (Holm)"]
-    return Table(title, note + more, columns, rows, 2, marks=marks)
-
-
-def effects_table(found: Findings, field: str) -> Table:
-    """What each value of a field does to success against the first one, in each setting of the others."""
-    first, *rest = values(found.trials, field)
-    table = compare_values(found.trials, field, [(first, value) for value in rest], found.solved)
-    told = words.listed([words.value(value, field) for value in rest], "or")
-    title = f"{_capital(axis_label(field))}: {words.value(first, field)} against {told}, seed by seed"
-    return comparison_table(title, COMPARED, [name for name in others(found.trials, field) if name in table], table)
+    columns = ["compared", "difference, points", "pairs", "solved by first / second alone", "p", "p (Holm)"]
+    return Table(title, note + more, columns, rows, 2)
 
 
 def rescue_table(trials: pd.DataFrame, found: Sequence[Freed]) -> Table:
@@ -187,7 +176,7 @@ def rescue_table(trials: pd.DataFrame, found: Sequence[Freed]) -> Table:
             pair = each.against.get(control)
             row += [_change(pair, each.rate.n), words.p_value(each.p_holm[control])] if pair else ["\N{EM DASH}"] * 2
         rows.append(row)
-    against = [head for control in CONTROLS for head in (f"minus {control}, pp", "p (Holm)")]
+    against = [head for control in CONTROLS for head in (f"minus {control}, points", "p (Holm)")]
     told = "; ".join(f"{name}: {text}" for name, text in words.RESCUE_WORDS.items())
     return Table(
         "What frees stuck runs",

@@ -128,7 +128,7 @@ def _range(found: Findings, field: str, alone: bool) -> list[str]:
     spans = [span(row, part, field) for row, part in slices(found.summary, rest)]
     at = min(spans, key=lambda each: distance({**defaults(), **each.row.to_dict()}))
     shown = spans if alone and len(spans) <= MOST_PLACES else [at]
-    place = [f"with {words.condition(each.row, rest)} " if rest else "" for each in shown]
+    place = [f"with {words.condition(each.row, rest)}, " if rest else "" for each in shown]
     told = [_capital(f"{where}{each.text(field)}.") for where, each in zip(place, shown, strict=True)]
     limits = sorted({each.part[field].iloc[each.last] for each in spans if each.last < len(each.part) - 1})
     if len(shown) < len(spans) and len(limits) > 1:

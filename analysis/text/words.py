@@ -39,9 +39,9 @@ def points(fraction: float) -> str:
 
 
 def difference(value: Difference) -> str:
-    """'−4.0 pp (−7.1 to −0.9)', with the number of pairs if it is paired."""
+    """'−4.0 points (−7.1 to −0.9)', with the number of pairs if it is paired."""
     pairs = f", {value.n:,} pairs" if isinstance(value, Paired) else ""
-    return f"{points(value.difference)} pp ({points(value.low)} to {points(value.high)}{pairs})"
+    return f"{points(value.difference)} points ({points(value.low)} to {points(value.high)}{pairs})"
 
 
 def p_value(p: float) -> str:

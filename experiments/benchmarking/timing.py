@@ -92,8 +92,8 @@ def time_commands(epochs: int, trainings: int, repeats: int, folder: Path) -> No
 def _widths(value: object) -> list[int]:
     given = value if isinstance(value, list) else [value]
     widths = [whole("hidden", width, 1, 4096) for width in given]
-    if not widths:
-        raise InputError("hidden=[] is empty")
+    if not widths or len(set(widths)) < len(widths):
+        raise InputError(f"hidden={value} is not allowed; allowed: a width, or a list of different ones")
     return widths
 
 

@@ -157,6 +157,11 @@ def _output(value: object, name: str) -> Path:
 def read_path(key: str, value: object) -> Path:
     """A path on the command line, or InputError."""
     text = str(value)
-    if not isinstance(value, str | int | float) or isinstance(value, bool) or not text.strip() or "\0" in text:
+    if (
+        not isinstance(value, str | int | float)
+        or isinstance(value, bool)
+        or not text.strip()
+        or not text.isprintable()
+    ):
         raise InputError(f"{key}={value!r} is not allowed; allowed: a path")
     return Path(text)

@@ -14,13 +14,22 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from experiments.cli import silence
+from experiments.errors import RunError
+
 LINE_EVERY = 10.0
 """Seconds between two lines where the output is no terminal."""
 
 
 def say(text: str = "") -> None:
-    """Print a line for the user, at once."""
-    print(text, flush=True)
+    """Print a line for the user, at once; RunError where standard output takes no more."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        silence()
+        raise RunError(f"standard output cannot be written: {error.strerror}") from None
 
 
 class Progress:

@@ -217,7 +217,7 @@ def _name(value: object) -> str:
 
 
 def _question(value: object) -> str:
-    if not isinstance(value, str) or value == "???":
+    if not isinstance(value, str) or value == "???" or not value.isprintable():
         raise InputError(f"question={value} is not allowed; allowed: a sentence")
     return value
 

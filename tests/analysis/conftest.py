@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from harness import rewrite
 
 from analysis.data.field_labels import learn
 from experiments.store.columns import CONDITION_COLUMNS, RESULT_COLUMNS
@@ -184,14 +185,13 @@ def make(tmp_path: Path) -> Callable[..., Path]:
 
 def give_certificates(folder: Path, **kinds: list[str]) -> Path:
     """Give the stuck runs of a condition, in the order of seeds, these certificates: certify(folder, a=["kink", …])."""
-    path = folder / "trials.parquet"
-    trials = pd.read_parquet(path)
+    trials = pd.read_parquet(folder / "trials.parquet")
     minimum = pd.Series([None] * len(trials), dtype="object")
     for name, found in kinds.items():
         stuck = trials.index[(trials["condition"] == name) & trials["outcome"].str.startswith("stuck")]
         assert len(found) == len(stuck), f"{name} has {len(stuck)} stuck runs"
         minimum[stuck] = found
-    trials.assign(minimum=minimum.astype("str")).to_parquet(path, index=False)
+    rewrite(trials.assign(minimum=minimum.astype("str")), folder)
     return folder
 
 

@@ -50,7 +50,7 @@ def test_an_effect_is_told_with_a_tally_over_the_paired_comparisons(make: Make) 
     sentence, _ = told(make(spec), "relu_at_zero")
     assert "raises success in 1, lowers it in 1 and makes no clear difference in 1 of 3 paired comparisons" in sentence
     assert "(\N{MINUS SIGN}30.0 to +30.0 points)" in sentence
-    assert "with 4 units by +30.0 pp" in sentence
+    assert "with 4 units by +30.0 points" in sentence
 
 
 def test_an_effect_that_is_the_same_everywhere_is_said_so(make: Make) -> None:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from harness import rewrite
 
 from analysis import figures, report
 from analysis.data.reading import KINDS, load, read_manifest
 from analysis.figures import PLOTS
 from analysis.findings.rest_points import KIND_NAMES, KIND_WORDS, NONE_WORDS, resting, resting_by_level
-from analysis.findings.summary import COLUMNS, print_summary, summarise, write_summary
+from analysis.findings.summary import print_summary, summarise, write_summary
 from analysis.report_parts.drawing import draw
 from analysis.report_parts.provenance import method
 from analysis.report_parts.sections import pictures
@@ -50,14 +51,14 @@ def test_kinds_are_counted_for_each_level(certified: Path) -> None:
 
 
 def test_the_summary_has_the_counts(certified: Path) -> None:
-    write_summary(summarise(load(certified, COLUMNS)), certified)
+    write_summary(summarise(load(certified)), certified)
     table = pd.read_csv(certified / "summary.csv").set_index("condition")
     assert table.loc["uniform4", list(KINDS)].tolist() == [7, 2, 8, 1]
     assert table.loc["he10", list(KINDS)].tolist() == [0, 0, 0, 0]
 
 
 def test_without_certificates_the_counts_are_empty(handmade: Path, capsys) -> None:
-    summary = summarise(load(handmade, COLUMNS))
+    summary = summarise(load(handmade))
     write_summary(summary, handmade)
     table = pd.read_csv(handmade / "summary.csv")
     assert table[list(KINDS)].isna().all(axis=None)
@@ -66,7 +67,7 @@ def test_without_certificates_the_counts_are_empty(handmade: Path, capsys) -> No
 
 
 def test_the_terminal_says_it_below_the_table(certified: Path, capsys) -> None:
-    print_summary(summarise(load(certified, COLUMNS)))
+    print_summary(summarise(load(certified)))
     out = " ".join(capsys.readouterr().out.split())
     assert "certified: of 29 stuck runs 27.6 % (14.7-45.7) at a minimum, 62.1 % (44.0-77.3) at a kink, 6.9 %" in out
     assert re.search(r"3\.4 % \([^)]*\) unknown$", out)
@@ -77,8 +78,8 @@ def test_the_report_has_the_tables_only_with_certificates(certified: Path, tmp_p
     text = report.render(results, figures=False)
     assert "What stuck runs rest at, by level" in text
     assert "38.9 (20.3\N{EN DASH}61.4)" in text, "7 of 18"
-    plain = certified / "trials.parquet"
-    pd.read_parquet(plain).assign(minimum=pd.Series(dtype="str")).to_parquet(plain)
+    trials = pd.read_parquet(certified / "trials.parquet")
+    rewrite(trials.assign(minimum=pd.Series(dtype="str")), certified)
     assert "What stuck runs rest at" not in report.render(report.read_results(certified), figures=False)
 
 
@@ -96,8 +97,8 @@ def test_the_figure_is_mentioned_only_where_it_is_drawn(certified: Path, monkeyp
     monkeypatch.setattr("analysis.report_parts.sections.PLOTS", some)
     shown, why = names_of_pictures(certified)
     assert (shown, why[:27]) == ("resting_points", "What these networks compute")
-    table = certified / "trials.parquet"
-    pd.read_parquet(table).assign(minimum=pd.Series(dtype="str")).to_parquet(table)
+    trials = pd.read_parquet(certified / "trials.parquet")
+    rewrite(trials.assign(minimum=pd.Series(dtype="str")), certified)
     assert len(names_of_pictures(certified)) == 1, "the other one says why it is not drawn"
     assert not list((certified / "figures").glob("resting_points.*"))
 

@@ -152,5 +152,5 @@ def test_the_report_sets_them_side_by_side(handmade: Path) -> None:
     assert "Somebody (1999) (from memory)" in text
     assert "92.9 (91.1\N{EN DASH}94.3), n = 1,000" in text
     assert "50.0 (35.2\N{EN DASH}64.8), n = 40" in text
-    assert "differ: \N{MINUS SIGN}42.9 pp, 13.7 allowed" in text
+    assert "differ: \N{MINUS SIGN}42.9 points, 13.7 allowed" in text
     assert "A &lt;note&gt;" in text

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from harness import rewrite
 
 from analysis import report
 from analysis.data.reading import FolderError
@@ -282,12 +283,11 @@ def test_a_figure_that_no_longer_applies_is_removed(handmade: Path) -> None:
 
 
 def test_failed_trainings_are_said_and_left_out(handmade: Path) -> None:
-    path = handmade / "trials.parquet"
-    trials = pd.read_parquet(path).astype({"status": "str", "outcome": "str"})
+    trials = pd.read_parquet(handmade / "trials.parquet").astype({"status": "str", "outcome": "str"})
     bad = (trials["condition"] == "uniform4") & (trials["seed"] > 1) | (trials["condition"] == "he10")
     trials.loc[bad, ["status", "outcome", "cause", "merged"]] = ["failed", None, None, None]
     trials.loc[bad, ["final_loss", "dead_init", "dead_final", "solved_epoch"]] = None
-    trials.to_parquet(path)
+    rewrite(trials, handmade)
     page = without_figures(handmade)
     assert "78 trainings failed with an error and are left out" in page.text
     assert "4 conditions" in page.text
@@ -339,8 +339,7 @@ def test_a_bad_folder_is_refused_in_one_line_with_status_2(handmade: Path, spoil
 
 
 def test_a_study_of_failed_trainings_alone_is_refused(handmade: Path) -> None:
-    path = handmade / "trials.parquet"
-    pd.read_parquet(path).assign(status="failed").to_parquet(path)
+    rewrite(pd.read_parquet(handmade / "trials.parquet").assign(status="failed"), handmade)
     with pytest.raises(FolderError, match="no training that finished"):
         report.write_report(handmade)
 

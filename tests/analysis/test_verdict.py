@@ -80,7 +80,7 @@ def test_more_units_hold_if_ten_solve_it_almost_surely(make, n_solved: int, kind
     folder = make({"a": ({"hidden": 4}, one(200)), "b": ({"hidden": 10}, one(n_solved))})
     verdict = judge(folder)[3]
     assert verdict.kind == kind
-    assert f"against 4\N{NO-BREAK SPACE}units: +{(n_solved - 200) / 4:.1f} pp" in verdict.effect
+    assert f"against 4\N{NO-BREAK SPACE}units: +{(n_solved - 200) / 4:.1f} points" in verdict.effect
     assert "Nowhere" in verdict.effect
 
 
@@ -96,7 +96,7 @@ def test_a_reversal_of_more_units_is_named(make) -> None:
     })  # fmt: skip
     verdict = judge(folder)[3]
     assert "in 1 of 2 comparisons" in verdict.effect
-    assert "4 to 10\N{NO-BREAK SPACE}units \N{MINUS SIGN}50.0 pp" in verdict.effect
+    assert "4 to 10\N{NO-BREAK SPACE}units \N{MINUS SIGN}50.0 points" in verdict.effect
     assert verdict.verdict == "holds only if lr\N{NO-BREAK SPACE}0.1"
 
 
@@ -108,8 +108,8 @@ def test_he_helps_only_where_it_does(make) -> None:
     verdict = judge(folder)[4]
     assert verdict.verdict == "holds only if lr\N{NO-BREAK SPACE}0.01"
     assert verdict.tally == "yes in 1, no in 1, undecided in 0 of 2"
-    assert "\N{MINUS SIGN}12.5 pp" in verdict.effect
-    assert "+15.0 pp" in verdict.effect
+    assert "\N{MINUS SIGN}12.5 points" in verdict.effect
+    assert "+15.0 points" in verdict.effect
 
 
 def test_he_is_not_measured_alone(make) -> None:

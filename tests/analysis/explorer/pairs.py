@@ -62,9 +62,10 @@ def conditions(n: int) -> list[Condition]:
 
 def address(condition: Condition, seed: int) -> str:
     """The explorer's address of a training."""
-    values: dict[str, Any] = condition.values()
+    usual = Condition().values()
+    values: dict[str, Any] = {name: value for name, value in condition.values().items() if value != usual[name]}
     task, success = condition.task, condition.success
-    del values["success"], values["rescue"]
+    values.pop("success", None)
     values |= {f"success.{name}": getattr(success, name) for name in ("rule", "tolerance", "ties")}
     values["seed"] = seed
     if task.name == "own":

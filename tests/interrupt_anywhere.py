@@ -1,6 +1,6 @@
 """Interrupts commands at random moments: each must end at once, in one line, and leave nobody behind.
 
-    python tests/experiments/interrupt_anywhere.py FOLDER COUNT [SEED]
+    python tests/interrupt_anywhere.py FOLDER COUNT [SEED]
 
 prints what went wrong, then how many interrupts there were of each kind.
 """

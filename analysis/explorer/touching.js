@@ -1,0 +1,89 @@
+// What can be done to a run: the interventions of nnxor/interventions, weights of one's own, and files of weights.
+
+const splice = (c, parameters, fresh, units) => parameters.map((value, i) => (i < (c.inputs + 2) * c.hidden && units[i % c.hidden] ? fresh[i] : value));
+const deadUnits = (c, parameters) => {
+  const { smooth } = PRINTED.programs[c.dtype].activations[c.activation];
+  return aliveUnits(c, parameters).map((alive) => !alive && !smooth);
+};
+
+/** As many live units as there are dead ones, chosen by the seed. */
+function asManyAlive(c, parameters, seed) {
+  const dead = deadUnits(c, parameters), lot = dead.map((is, h) => (is ? 1 : uniforms(h + 1, 0, seed, 2n)[0]));
+  const order = lot.map((_, h) => h).sort((g, h) => lot[g] - lot[h] || g - h);
+  return dead.map((is, h) => !is && order.indexOf(h) < dead.filter(Boolean).length);
+}
+
+/** The bias of every dead unit lifted until one row is active. */
+function nudged(c, parameters) {
+  const { round } = numbersOf(c), { hidden: H, inputs: D } = c, { z } = trainer(c).look(parameters), after = parameters.slice();
+  const dead = deadUnits(c, parameters), alive = (h) => aliveUnits(c, after)[h];
+  dead.forEach((is, h) => {
+    const values = z.map((row) => row[h]), largest = Math.max(...values), at = D * H + h;
+    const middle = round(0.5 * round(largest + Math.max(...values.filter((value) => value < largest))));
+    if (is && Number.isFinite(middle)) after[at] = parameters[at] - middle;
+    if (is && !alive(h)) after[at] = round(parameters[at] - largest) + round(JUDGED.lift);
+  });
+  return after;
+}
+
+/** Each intervention: the parameters after it. */
+const CHANGES = {
+  nothing: (c, p) => p,
+  redraw_dead: (c, p, seed) => splice(c, p, initialWeights(c, seed, 1n), deadUnits(c, p)),
+  redraw_alive: (c, p, seed) => splice(c, p, initialWeights(c, seed, 1n), asManyAlive(c, p, seed)),
+  redraw_all: (c, p, seed) => numbersOf(c).Kept.from(initialWeights(c, seed, 1n)),
+  leaky: (c, p) => p,
+  nudge_bias: (c, p) => nudged(c, p),
+};
+
+/** Why an intervention cannot be made, or ''. */
+function refused(c, name) {
+  const { needs_dead: needsDead, then } = PRINTED.interventions[name];
+  if (needsDead && PRINTED.programs[c.dtype].activations[c.activation].smooth) return 'its units cannot be dead';
+  if (then.activation && c.activation !== 'relu') return 'only ReLU can become leaky';
+  return name === 'nudge_bias' && !c.bias ? 'there are no biases' : '';
+}
+
+/** A run with everything that was done to it: edits are 'EPOCH:NAME' or 'EPOCH:WEIGHTS' (hexadecimal), set apart by ';'. */
+function runOf({ c, seed, edits }) {
+  let run = new Run(c, seed, initialWeights(c, seed));
+  for (const edit of edits ? edits.split(';') : []) {
+    const [epoch, what] = edit.split(':'), at = Number(epoch), name = PRINTED.interventions[what] && what, { Kept } = numbersOf(run.c);
+    const given = name ? null : fromHex(what || '', Kept), usable = given?.length === run.P && given.every(Number.isFinite);
+    if (!/^\d+$/.test(epoch) || at > run.epochs || (name ? refused(run.c, name) : !usable)) {
+      throw Error(`edits=${edit.slice(0, 40)} is not allowed; allowed: an epoch up to ${run.epochs}, a colon, and ${Object.keys(CHANGES).join(', ')} or ${run.P} weights`);
+    }
+    const next = name ? { ...run.c, ...PRINTED.interventions[name].then } : run.c;
+    run = run.continued(at, next, name ? CHANGES[name](run.c, run.at(at).slice(), seed) : given);
+  }
+  return run;
+}
+
+const CRCS = Uint32Array.from({ length: 256 }, (_, n) => {
+  for (let i = 0; i < 8; i++) n = n & 1 ? 0xEDB88320 ^ (n >>> 1) : n >>> 1;
+  return n;
+});
+
+/** An array as NumPy writes it. */
+function npy(values, shape) {
+  const kind = values.BYTES_PER_ELEMENT, dimensions = shape.length === 1 ? `${shape},` : shape.join(', ');
+  const text = `{'descr': '<f${kind}', 'fortran_order': False, 'shape': (${dimensions}), }`.padEnd(117) + '\n';
+  return Uint8Array.from([0x93, ...new TextEncoder().encode('NUMPY'), 1, 0, text.length, 0, ...new TextEncoder().encode(text),
+    ...new Uint8Array(values.slice().buffer)]);
+}
+
+/** The parameters of a network as a .npz file: W1 (D, H), b1 (H,), W2 (H, 1), b2 (1,), not compressed. */
+function npz(c, p) {
+  const { hidden: H, inputs: D } = c, parts = { W1: [0, [D, H]], b1: [D * H, [H]], W2: [(D + 1) * H, [H, 1]], b2: [(D + 2) * H, [1]] };
+  const files = [], directory = [], little = (n, bytes) => Array.from({ length: bytes }, (_, i) => (n >>> (8 * i)) & 255);
+  let at = 0;
+  for (const [name, [first, shape]] of Object.entries(parts)) {
+    const data = npy(p.slice(first, first + shape.reduce((a, b) => a * b)), shape), title = new TextEncoder().encode(`${name}.npy`);
+    const crc = ~data.reduce((sum, byte) => CRCS[(sum ^ byte) & 255] ^ (sum >>> 8), -1);
+    const head = [20, 0, 0, 0, 0, 0, 0, 0, 33, 0, ...little(crc, 4), ...little(data.length, 4), ...little(data.length, 4), ...little(title.length, 2), 0, 0];
+    files.push(...little(0x04034b50, 4), ...head, ...title, ...data);
+    directory.push(...little(0x02014b50, 4), 20, 0, ...head, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ...little(at, 4), ...title);
+    at = files.length;
+  }
+  return Uint8Array.from([...files, ...directory, ...little(0x06054b50, 4), 0, 0, 0, 0, 4, 0, 4, 0, ...little(directory.length, 4), ...little(at, 4), 0, 0]);
+}
