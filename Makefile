@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 FOLDER ?= results/article
 SHOWN := README.md docs/findings.md
 
-.PHONY: help setup run report explorer notebooks test digests printed lint docs bench lock clean
+.PHONY: help setup run report explorer notebooks test digests bits printed lint docs bench lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ digests: $(READY) ## train the shipped studies at 8 seeds and write their digest
 
 printed: $(READY) ## print what the explorer knows of the arithmetic and of conf: analysis/explorer/printed.js
 	@PYTHONPATH=. $(PY) tests/analysis/explorer/print_explorer.py
+
+bits: $(READY) ## hold the engines to the same bits on random conditions of all fields; NUMBER=500 for more
+	@PYTHONPATH=.:tests $(PY) tests/bits.py $(or $(NUMBER),100)
 
 lint: $(READY) ## check style, types, and that README and docs show what the commands print
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
