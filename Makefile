@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 FOLDER ?= results/article
 SHOWN := README.md docs/findings.md
 
-.PHONY: help setup run report explorer notebooks test digests bits printed lint docs bench lock clean
+.PHONY: help setup run report explorer notebooks test check digests bits printed lint docs bench lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ notebooks: $(READY) ## execute the notebooks; FOLDER=results/article names the r
 
 test: $(READY) ## run all tests; ARGS="-k draws" passes options on
 	@$(PY) -m pytest -n auto $(ARGS)
+
+check: lint ## style, types and all tests but the slow ones
+	@$(PY) -m pytest -n auto -m "not slow" $(ARGS)
 
 digests: $(READY) ## train the shipped studies at 8 seeds and write their digests anew
 	@PYTHONPATH=.:tests $(PY) tests/experiments/digests.py

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from analysis.findings.findings import Findings
 
 DATA = {
-    "trials.parquet": "one row per training", "counts.parquet": "exact counts", "summary.csv": "one row per condition",
+    "explorer.html": "train such networks in this browser", "trials.parquet": "one row per training",
+    "counts.parquet": "exact counts", "summary.csv": "one row per condition",
     "published.csv": "published figures beside ours", "config.yaml": "the study as it was run",
-    "manifest.json": "versions, machine and commands",
+    "manifest.json": "versions, machine and commands", "datapackage.json": "what the columns mean",
 }  # fmt: skip
 """Files that the report links to, where they are there."""
 
@@ -86,8 +87,8 @@ def write_report(folder: Path, found: Findings | None = None) -> Path:
     results = read_results(folder, found)
     (folder / "figures").mkdir(exist_ok=True)
     draw_figures(results.found, folder / "figures")
-    write_text(folder / "report.html", render(results))
     write_page(folder / "explorer.html")
+    write_text(folder / "report.html", render(results))
     return folder / "report.html"
 
 

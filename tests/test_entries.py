@@ -77,7 +77,7 @@ def test_a_sweep_over_all_of_them_has_a_report_that_names_each(field: str, tmp_p
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("field", "name"), entries.entries(*entries.OF_THE_LOSS))
+@pytest.mark.parametrize(("field", "name"), entries.entries("activation", "loss"))
 def test_a_network_in_a_file_is_trained_on_and_diagnosed(field: str, name: str, tmp_path: Path) -> None:
     others = [f"{key}={value}" for key, value in entries.companions(field, name).items()]
     file = tmp_path / "weights.npz"

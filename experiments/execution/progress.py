@@ -97,9 +97,10 @@ class Progress:
         return f"{self.trained:,} trainings in {duration(seconds)} ({self.trained / max(seconds, 1e-9):,.0f}/s)"
 
 
-def paragraph(text: str) -> str:
-    """A text broken into lines of at most 79 characters."""
-    return textwrap.fill(text, 79, subsequent_indent="  ")
+def paragraph(text: str, indent: int = 0) -> str:
+    """A text broken into lines of at most 79 characters, the first of them indented, the others by two more."""
+    first, others = " " * indent, " " * (indent + 2)
+    return textwrap.fill(text, 79, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
 
 
 def told(what: str, text: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from experiments.errors import DONE, InputError
 from experiments.execution.options import read_path
+from experiments.execution.progress import paragraph, say
 from experiments.study import catalog
 from experiments.study.checked import known_keys, whole
 from experiments.study.fields import condition_of, make_condition, read_field, read_success, refuse_useless
@@ -26,7 +27,13 @@ from nnxor.network.inits import GivenWeights, Init
 SHOWN = ("task", "hidden", "activation", "init", "lr", "epochs", "loss")
 """Fields that the first line of the printout names."""
 
-LOSS_EVERY, PREDICTIONS_EVERY = 100, 5000
+MOST_LINES = 25
+"""Losses that are printed, unless `every` asks for others."""
+
+PREDICTIONS_EVERY = 5000
+
+LONGEST_PATTERN = 24
+"""Rows of a large task on which it is shown whether a unit is active."""
 
 
 def train(config: Mapping[str, Any]) -> int:
@@ -38,22 +45,29 @@ def train(config: Mapping[str, Any]) -> int:
     plot = None if config["plot"] is None else read_path("plot", config["plot"])
     if plot:
         make_folder(plot)
-    print(" ".join(f"{name}={value}" for name, value in condition.values().items() if name in SHOWN), end=" ")
-    print(f"weights={config['weights']}" if config["weights"] else f"seed={seed}")
-    printout = Printout(condition)
+    shown = [f"{name}={value}" for name, value in condition.values().items() if name in SHOWN]
+    say(paragraph(" ".join([*shown, f"weights={config['weights']}" if config["weights"] else f"seed={seed}"])))
+    every = steps(condition.epochs) if config["every"] is None else whole("every", config["every"], 1)
+    printout = Printout(condition, every)
     with np.errstate(all="ignore"):
         trained = train_one(condition, weights, seed, printout.watch)
         printout.final(trained.weights)
     explain(condition, weights, seed, trained, printout.deaths)
     if save:
         save_weights(save, trained.weights)
-        print(f"weights: {save}")
+        say(f"weights: {save}")
     if plot:
         from experiments.networks.pictures import draw_training  # which takes long
 
         draw_training(condition, weights, seed, config["weights"], plot)
-        print(f"figures: {plot}")
+        say(f"figures: {plot}")
     return DONE
+
+
+def steps(epochs: int) -> int:
+    """Epochs between two losses that are printed: 1, 2, 5, 10 and so on, so that there are few lines."""
+    fit: list[int] = [digit * 10**power for power in range(12) for digit in (1, 2, 5)]
+    return next(step for step in fit if epochs <= step * (MOST_LINES - 1))
 
 
 def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
@@ -73,7 +87,7 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
 def read_values(config: Mapping[str, Any]) -> dict[str, object]:
     """The fields that are given, checked; InputError names what is wrong."""
     others = [name for name in TRAINED if name != "init"]
-    known_keys("", config, [*others, "init", "success", "seed", "weights", "save", "plot"])
+    known_keys("", config, [*others, "init", "success", "seed", "weights", "save", "plot", "every"])
     return {
         "init": read_init(config["init"]),
         "success": read_success(config["success"] or {}),
@@ -126,8 +140,8 @@ def refuse_draw(config: Mapping[str, Any], condition: Condition) -> None:
 class Printout:
     """What the article prints while it trains; `deaths` holds since when each unit has been dead, or None."""
 
-    def __init__(self, condition: Condition) -> None:
-        self.condition = condition
+    def __init__(self, condition: Condition, every: int) -> None:
+        self.condition, self.every = condition, every
         self.deaths: list[int | None] = [None] * condition.hidden
 
     def watch(self, epoch: int, loss: float, y_pred: Any, alive: Any) -> None:
@@ -137,10 +151,10 @@ class Printout:
                 self.deaths[unit] = None
             elif self.deaths[unit] is None:
                 self.deaths[unit] = epoch
-        if epoch % LOSS_EVERY == 0:
-            print(f"epoch {epoch:>6}  loss {loss:.4f}")
+        if epoch % self.every == 0:
+            say(f"epoch {epoch:>6}  loss {loss:.6g}")
         if epoch % PREDICTIONS_EVERY == 0:
-            print(f"              predictions {numbers(y_pred[:, 0])}")
+            say(paragraph(f"predictions {numbers(y_pred[:, 0])}", 14))
 
     def final(self, weights: Weights) -> None:
         """Print the final loss and predictions."""
@@ -151,8 +165,8 @@ class Printout:
             if not is_alive and self.deaths[unit] is None:
                 self.deaths[unit] = self.condition.epochs
         loss, y = loss_and_backward(layers, self.condition, X, T, self.condition.task.times)
-        print(f"final loss {loss:.4f}")
-        print(f"final predictions {numbers(y[:, 0])}")
+        say(f"final loss {loss:.6g}")
+        say(paragraph(f"final predictions {numbers(y[:, 0])}"))
 
 
 def numbers(values: Any) -> str:
@@ -165,17 +179,22 @@ def explain(condition: Condition, start: Weights, seed: int, trained: Trained, d
     row = {name: values[0] for name, values in diagnose(condition, start, trained).items()}
     swept = engines.load("numpy")(condition, start, range(seed, seed + 1))
     in_a_sweep = diagnose(condition, start, swept)["outcome"][0]
-    print(f"\noutcome: {row['outcome']}{reason(row, condition)}")
+    say()
+    say(paragraph(f"outcome: {row['outcome']}{reason(row, condition)}"))
     if in_a_sweep != row["outcome"]:
-        print(f"  (in a sweep, whose engines add in another order, this seed ends as {in_a_sweep})")
+        say(paragraph(f"(in a sweep, whose engines add in another order, this seed ends as {in_a_sweep})", 2))
     was = row["patterns_init"].decode().split()
     now = row["patterns_final"].decode().split() or ["-" * condition.task.n_rows] * condition.hidden
-    print(f"units (active on rows {' '.join(condition.task.row_names)}, at the start > at the end):")
+    rows = condition.task.row_names
+    more = f" and {len(rows) - LONGEST_PATTERN} more" if len(rows) > LONGEST_PATTERN else ""
+    shown = " ".join(rows[:LONGEST_PATTERN])
+    say(paragraph(f"units (active on rows {shown}{more}, at the start > at the end):"))
     for unit in range(condition.hidden):
-        print(f"  {unit + 1:>3}  {was[unit]} > {now[unit]}  {unit_fate(now[unit], deaths[unit], condition)}")
-    print("it computes")
+        before, after = (each[unit][:LONGEST_PATTERN] for each in (was, now))
+        say(f"  {unit + 1:>3}  {before} > {after}  {unit_fate(now[unit], deaths[unit], condition)}")
+    say("it computes")
     for line in formula(condition, trained.weights):
-        print(f"  {line}")
+        say(paragraph(line.strip(), 2 + len(line) - len(line.lstrip())))
 
 
 def reason(row: Mapping[str, Any], condition: Condition) -> str:
@@ -193,7 +212,7 @@ def unit_fate(pattern: str, death: int | None, condition: Condition) -> str:
     if "-" in pattern:
         return "no numbers any more"
     if "1" not in pattern:
-        silent = "dead" if condition.activation == "relu" else "below 0 on every row"
+        silent = "dead" if condition.units.can_die else "below 0 on every row"
         return f"{silent} from the start" if death == 0 else f"{silent} since epoch {death}"
     return "active on every row: a line" if "0" not in pattern else "alive"
 
@@ -205,7 +224,7 @@ def formula(condition: Condition, weights: Weights) -> list[str]:
     output = "" if condition.output == "identity" else condition.output
     lines = [f"y = {output}({float(b2[0]):.4g}" if output else f"y = {float(b2[0]):.4g}"]
     for h in range(condition.hidden):
-        if alive[h] or condition.activation != "relu":
+        if alive[h] or not condition.units.can_die:
             inner = " ".join(f"{float(W1[d, h, 0]):+.4g}*x{d + 1}" for d in range(W1.shape[0]))
             lines.append(f"    {float(W2[h, 0]):+.4g} * {condition.activation}({inner} {float(b1[h, 0]):+.4g})")
     return [*lines[:-1], f"{lines[-1]})"] if output else lines

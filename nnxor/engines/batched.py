@@ -28,14 +28,13 @@ def train(condition: Condition, start: Weights, seeds: NDArray[np.integer] | ran
 
 def _train(condition: Condition, state: Table, seeds: Seeds) -> Trained:
     with np.errstate(all="ignore"):
-        training = Training(condition, state, streams(seeds))
+        training = Training(condition, state, seeds)
         watch = _Watch(condition, training.look)
         search = Search(condition, training.table()) if condition.repeats else None
         for epoch in range(condition.epochs):
             if search:
                 search.look(epoch, training.table())
-            if is_due(condition, epoch):
-                training.restart(recycled(condition, training.table(), seeds, epoch))
+            if training.begin(epoch):
                 watch.at_end(epoch - 1, training.look)
             watch.at_start(epoch, training.look)
             training.epoch(epoch)
@@ -75,14 +74,20 @@ class _Watch:
 class Training:
     """Networks on their way, with what their optimizer remembers; `look` is at the present weights."""
 
-    def __init__(self, condition: Condition, table: Table, stream: NDArray[np.uint64]) -> None:
+    def __init__(self, condition: Condition, table: Table, seeds: Seeds) -> None:
         """From a table of all parameters, and what is remembered of them below."""
-        self.condition, self._stream = condition, stream
+        self.condition, self._seeds, self._stream = condition, seeds, streams(seeds)
         self._networks, self._moves = Networks(condition, trained_rows(condition)), Moves(condition, [])
-        self.restart(table)
+        self._put(table)
 
-    def restart(self, table: Table) -> None:
-        """Go on from another table, at the same epoch."""
+    def begin(self, epoch: int) -> bool:
+        """Redraw the dead units, if that is due at the start of this epoch."""
+        due = is_due(self.condition, epoch)
+        if due:
+            self._put(recycled(self.condition, self.table(), self._seeds, epoch))
+        return due
+
+    def _put(self, table: Table) -> None:
         parts = np.split(table, 1 + OPTIMIZERS[self.condition.optimizer].memory)
         self.weights, *self._moves.memories = (to_weights(part, self.condition.task.n_inputs) for part in parts)
         self.look = self._networks.look(self.weights)
@@ -142,7 +147,7 @@ def advance(condition: Condition, table: Table, steps: Numbers) -> Table:
     with np.errstate(all="ignore"):
         for epoch in range(int(np.max(steps, initial=0))):
             running = np.flatnonzero(steps > epoch)
-            training = Training(condition, table[:, running], np.empty(0, np.uint64))
+            training = Training(condition, table[:, running], np.empty(0, int))
             training.epoch(epoch)
             table[:, running] = training.table()
     return table

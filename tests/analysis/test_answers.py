@@ -6,7 +6,10 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from markupsafe import Markup
+
 from analysis.findings.findings import Findings
+from analysis.report_parts.sections import Picture, hero
 from analysis.text.answers import answer
 
 Make = Callable[..., Path]
@@ -76,3 +79,21 @@ def test_published_figures_are_counted(handmade: Path) -> None:
     first, differs = told(handmade)
     assert first == "Of 2 published success rates 1 agree with ours and 1 do not."
     assert differs.startswith("S: theirs 90.0 %, ours 50.0 % (35.2")
+
+
+def first(folder: Path, *asks: str, wanted: str | None = None) -> str:
+    """The figure on the first screen, of a report in which all are drawn."""
+    names = ("success_rate", "landscape", "paired_effects", "freed_by_rescue", "composition", "dead_units")
+    drawn = {name: Picture(name, "", "", "", Markup(), Markup()) for name in names}
+    chosen = hero(Findings.of(folder), asks, wanted, drawn)
+    assert chosen is not None
+    return chosen.name
+
+
+def test_the_first_figure_fits_what_the_study_asks(make: Make, rescued: Path) -> None:
+    assert first(rescued, "rescue") == "freed_by_rescue"
+    grid = {f"{lr}{scale}": ({"lr": lr, "scale": scale}, runs(50)) for lr in (0.1, 0.2) for scale in (0.5, 1.0)}
+    assert first(make(grid), "lr", "scale") == "landscape"
+    assert first(make(grid), "lr") == "success_rate"
+    assert first(make(grid), "lr", wanted="dead_units") == "dead_units"
+    assert first(make({z: ({"relu_at_zero": int(z)}, runs(50)) for z in "01"}), "relu_at_zero") == "paired_effects"

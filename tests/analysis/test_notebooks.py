@@ -17,6 +17,8 @@ from analysis.notebooks import __main__ as executor
 from analysis.notebooks.__main__ import HERE, NAMES, main
 from analysis.notebooks.cells import plain, shared_predictions
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -23,6 +23,8 @@ from experiments.errors import InputError
 from experiments.execution.options import Cluster, read_options
 from experiments.execution.session import run as run_study
 
+pytestmark = pytest.mark.slow
+
 installed = pytest.mark.skipif(not importlib.util.find_spec("distributed"), reason="the extra cluster is not installed")
 
 STUDY = ("study=smoke", "engine=numpy", "seeds.count=240", "base.epochs=60", "report=false", "parallel.batch=64")

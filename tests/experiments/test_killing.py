@@ -17,6 +17,8 @@ from harness import ROOT, command, compose, launch, nobody_left, processes_of, w
 
 from experiments.execution.session import run as run_study
 
+pytestmark = pytest.mark.slow
+
 STUDY = ("study=smoke", "seeds.count=320", "base.epochs=4000", "report=false", "parallel.batch=64", "parallel.n_jobs=2")
 
 

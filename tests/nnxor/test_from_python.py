@@ -34,6 +34,15 @@ def test_weights_of_a_training_are_diagnosed_as_the_training_was() -> None:
     assert [unit.at_end for unit in found.units] == [unit.at_end for unit in trained.units]
 
 
+@pytest.mark.parametrize("how", [{}, {"optimizer": "adam"}, {"batch_size": 2}])
+def test_losses_are_those_of_each_epoch_and_of_the_end(how: dict[str, Any]) -> None:
+    run = nnxor.train(init="he", epochs=40, seed=5, engine="numpy", **how)
+    assert run.losses.shape == (41,)
+    assert run.losses[-1] == run.row["final_loss"]
+    early = nnxor.train(init="he", epochs=7, seed=5, engine="numpy", **how)
+    assert early.row["final_loss"] == run.losses[7]
+
+
 def test_shapes_as_frameworks_have_them_are_taken() -> None:
     W1, b1, W2 = np.ones((2, 3)), np.zeros(3), np.ones((3, 1))
     assert nnxor.diagnose(W1, b1, W2, [0.5]).row == nnxor.diagnose(W1, b1, W2[:, 0], 0.5).row
