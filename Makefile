@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 FOLDER ?= results/article
 SHOWN := README.md docs/findings.md
 
-.PHONY: help setup run report explorer notebooks test check digests bits printed lint docs bench lock clean
+.PHONY: help setup run report explorer notebooks test check digests printed bits lint docs bench lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -38,7 +38,8 @@ digests: $(READY) ## train the shipped studies at 8 seeds and write their digest
 printed: $(READY) ## print what the explorer knows of the arithmetic and of conf: analysis/explorer/printed.js
 	@PYTHONPATH=. $(PY) tests/analysis/explorer/print_explorer.py
 
-bits: $(READY) ## hold the engines to the same bits on random conditions of all fields; NUMBER=500 for more
+bits: $(READY) ## hold the engines, and the explorer in a browser, to the same bits (minutes; NUMBER=500 for more conditions)
+	@NNXOR_PAIRS=2000 $(PY) -m pytest -s tests/analysis/explorer/test_page.py -k every_bit
 	@PYTHONPATH=.:tests $(PY) tests/bits.py $(or $(NUMBER),100)
 
 lint: $(READY) ## check style, types, and that README and docs show what the commands print

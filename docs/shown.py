@@ -16,8 +16,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.data.field_labels import learn
 from analysis.findings.statistics import wilson
 from analysis.text import words
+from nnxor.condition import FIELDS
+
+learn({name: field.about() for name, field in FIELDS.items()})
 
 DOCS = Path(__file__).parent
 RESULTS = DOCS / "results"
@@ -64,7 +68,7 @@ def success() -> str:
     for hidden in (4, 10):
         for init in ("uniform", "he"):
             cells = (rate(int(row["solved"]), int(row["n"])) for row in (of(hidden, init, lr) for lr in lrs))
-            lines.append(f"| {hidden} units, {words.value(init)} | {' | '.join(cells)} |")
+            lines.append(f"| {hidden} units, {words.value(init, 'init')} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -133,7 +137,10 @@ def published() -> str:
             else f"{100 * row['published_rate']:.1f} % of {row['published_n']:,.0f}"
         )
         source = ", ".join(str(each) for each in (row["source"], row["where"], row["quoted"]) if not pd.isna(each))
-        lines.append(f"| {source} | {theirs} | {rate(int(row['solved']), int(row['n']))} | {row['verdict']} |")
+        ours = rate(int(row["solved"]), int(row["n"]))
+        if pd.isna(row["published_rate"]):
+            ours = f"stuck {rate(int(row['stuck']), int(row['n']))}"
+        lines.append(f"| {source} | {theirs} | {ours} | {row['verdict']} |")
     return "\n".join(lines)
 
 

@@ -57,13 +57,6 @@ class Success:
         return f"{self.rule} {self.tolerance!r}"
 
 
-INIT_WORDS = {
-    "he": "He", "lecun": "LeCun", "xavier": "Xavier", "torch": "PyTorch\N{RIGHT SINGLE QUOTATION MARK}s draw",
-    "uniform": "U(\N{MINUS SIGN}1, 1)", "uniform01": "U(0, 1)",
-}  # fmt: skip
-"""Inits of conf/init whose names say less than these words."""
-
-
 @dataclass(frozen=True)
 class Condition:
     """The fields of a condition, a line each; their names are axis names, config keys and column names alike.
@@ -79,9 +72,7 @@ class Condition:
     relu_at_zero: int = field(0, choice((0, 1)), "relu\N{PRIME}(0)", "relu at zero", setting=True)
     output: str = field("identity", OUTPUTS, phrase="{} output")
     bias: bool = field(True, switch, words={True: "biases", False: "no biases"})
-    init: Init | GivenWeights = field(
-        UNIFORM, instance((Init, GivenWeights), "an Init, or GivenWeights"), phrase="{}", words=INIT_WORDS
-    )
+    init: Init | GivenWeights = field(UNIFORM, instance((Init, GivenWeights), "an Init, or GivenWeights"), phrase="{}")
     scale: float = field(1.0, up_to(MOST_SCALE), label="scale of the initial weights", scale="log", phrase="scale {}")
     lr: float = field(0.1, positive, label="learning rate", scale="log", phrase="lr {}")
     epochs: int = field(10_000, whole(0, MOST_EPOCHS), scale="log", phrase="{} epochs")

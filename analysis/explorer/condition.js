@@ -106,7 +106,7 @@ function readAddress(hash) {
 
 /** The settings of a condition that differ from the default, as pairs of name and text; some always. */
 function settingsOf(c) {
-  const found = [], uses = Object.values(rulesOf(c)).flatMap((entry) => entry.settings || []);
+  const found = [], { uses } = rulesOf(c);
   if (c.task === 'own') found.push(['rows', c.rows.map(({ x, t }) => [...x, t].join(',')).join(';')]);
   else if (c.task !== PRINTED.fields.task.default) found.push(['task', c.task]);
   found.push(['hidden', c.hidden], ['init', c.init.name]);

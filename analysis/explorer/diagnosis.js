@@ -29,7 +29,7 @@ function isXorShaped({ rows, inputs }) {
 function trapsOf(c) {
   if (c.activation !== 'relu' || !c.bias || !isXorShaped(c)) return [];
   const targets = c.rows.map(({ t }) => t), apart = Math.max(...targets) - Math.min(...targets);
-  if (PRINTED.programs[c.dtype].losses[c.loss].logits) {
+  if (rulesOf(c).loss.logits) {
     return targets.every((t) => t === 0 || t === 1) ? PRINTED.traps[c.loss] : [];
   }
   const scale = PRINTED.traps[c.loss] && c.output === 'identity' ? apart ** 2 : 0;
@@ -38,10 +38,10 @@ function trapsOf(c) {
 
 /** What a network at rest is said to be: its outcome ('' if it is not at rest) and the level where it rests. */
 function resting(c, end) {
-  const { round } = numbersOf(c), examples = examplesOf(c), weight = weightOf(c, examples.length);
-  const traps = trapsOf(c), targets = c.rows.map(({ t }) => t), activation = PRINTED.programs[c.dtype].activations[c.activation];
+  const { round } = numbersOf(c), examples = examplesOf(c), weight = weightOf(c);
+  const traps = trapsOf(c), targets = c.rows.map(({ t }) => t), activation = rulesOf(c).activation;
   let { loss: level } = end, rests, close, elsewhere = 'stuck';
-  if (PRINTED.programs[c.dtype].losses[c.loss].logits && !activation.smooth) {
+  if (rulesOf(c).loss.logits && !activation.smooth) {
     const whole = weight * examples.length, near = JUDGED.approach * whole;
     level = regionBound(c, end.z);
     rests = end.loss - level <= near && level > near;
@@ -82,9 +82,9 @@ function judge(c, parameters, end, tail) {
 
 /** The outcome of a run that neither rests nor descends, by where a quench leads it (nnxor/quench.py). */
 function onceQuenched(c, parameters, tail) {
-  const calm = { ...c, optimizer: 'gd', batch_size: null, dtype: 'float64', epochs: JUDGED.quench_epochs, relu_at_zero: 0 };
+  const slower = { ...c, optimizer: 'gd', batch_size: null, dtype: 'float64', epochs: JUDGED.quench_epochs, relu_at_zero: 0 };
   const start = Float64Array.from(parameters.subarray(0, (c.inputs + 2) * c.hidden + 1));
-  calm.lr = stableStep(calm, start);
+  const calm = { ...slower, lr: stableStep(slower, start) };
   const after = endingOf(calm, shortcut(calm, 0, start).state), rest = resting(calm, after);
   const share = rest.level / tail.at(-1), lowest = Math.min(...tail);
   const trapped = rest.outcome !== '' && !after.solved && share > 0.5;
@@ -99,18 +99,16 @@ function onceQuenched(c, parameters, tail) {
   return { outcome: lower && !small ? 'oscillating' : 'unclear', level: NaN };
 }
 
-/** A rule of a condition's activation or output as a function of z, a and g. */
-function ruleOf(c, entry, name) {
-  const { prelude, k } = rulesOf(c), { lines, results } = variant(entry[name], c);
-  const constants = Object.entries(k).map(([key, value]) => `k_${key} = ${value}`);
-  return new Function(`${prelude} const inf = Infinity, nan = NaN, ${constants};
-    return (z, a, g) => { ${lines} return ${results[0]}; };`)();
+/** A rule of a condition's activation or output as a function of z, a and g, in float64. */
+function ruleOf(c, part, name) {
+  const double = { ...c, dtype: 'float64' };
+  return compiled(variant(rulesOf(double)[part][name], c), 'z, a, g', rulesOf(double).k);
 }
 
 /** A power of two at most 1 over a bound on the largest eigenvalue of the Hessian. */
 function stableStep(c, p) {
-  const { activation } = rulesOf(c), [value, back, second] = ['value', 'back', 'second'].map((name) => ruleOf(c, activation, name));
-  const end = trainer(c).look(p), weight = weightOf(c, examplesOf(c).length), { hidden: H, inputs: D } = c;
+  const [value, back, second] = ['value', 'back', 'second'].map((name) => ruleOf(c, 'activation', name));
+  const end = trainer(c).look(p), weight = weightOf(c), { hidden: H, inputs: D } = c;
   let bound = 0;
   c.rows.forEach(({ x, t, times }, n) => {
     const w = weight * (times || 1), error = Math.abs(end.y[n] - t);
@@ -154,7 +152,7 @@ function accuracyOf(c, y) {
 /** Why a run is not solved, as nnxor/diagnosis.py names it. */
 function causeOf(c, outcome, liveStart, live, linear) {
   const needed = c.units || 1, H = c.hidden;
-  if (!PRINTED.programs[c.dtype].activations[c.activation].can_die) [linear, liveStart, live] = [linear + H - live, H, H];
+  if (!rulesOf(c).activation.can_die) [linear, liveStart, live] = [linear + H - live, H, H];
   if (outcome === 'solved') return '';
   if (outcome === 'diverged' || outcome === 'oscillating') return 'step_too_large';
   if (outcome === 'unsettled') return 'not_finished';
@@ -168,9 +166,9 @@ function causeOf(c, outcome, liveStart, live, linear) {
 function diagnose(run) {
   const { c, epochs } = run, parameters = run.at(epochs), end = endingOf(c, parameters), { finite } = end;
   const { outcome, level } = judge(c, parameters, end, tailOf(run.losses.subarray(run.from), c.epochs));
-  const { smooth } = PRINTED.programs[c.dtype].activations[c.activation], start = run.look(run.at(0));
+  const { smooth } = rulesOf(c).activation, start = run.look(run.at(0));
   const patterns = patternsOf(c, end.z), initial = patternsOf(c, start.z), stuck = outcome.startsWith('stuck');
-  const count = (all, test) => (smooth ? 0 : all.filter(test).length), dead = (word) => !word.includes('1');
+  const deaths = run.deaths(), cycle = run.cycle(), count = (all, test) => (smooth ? 0 : all.filter(test).length), dead = (word) => !word.includes('1');
   const deadStart = count(initial, dead), deadEnd = count(patterns, dead), linear = count(patterns, (word) => !word.includes('0'));
   return {
     outcome, final_loss: end.loss, grad_norm: end.norm, accuracy: finite ? accuracyOf(c, end.y) : NaN,
@@ -178,9 +176,9 @@ function diagnose(run) {
     solved_epoch: outcome === 'solved' ? run.seen[0] + 1 : -1,
     y: finite ? end.y : end.y.map(() => NaN), dead_init: deadStart, dead_final: finite ? deadEnd : -1,
     linear_final: finite ? linear : -1, patterns_init: initial.join(' '), patterns_final: finite ? patterns.join(' ') : '',
-    first_death_epoch: finite ? run.deaths.first : -1, revived: finite ? run.deaths.revived : -1,
+    first_death_epoch: finite ? deaths.first : -1, revived: finite ? deaths.revived : -1,
     cause: causeOf(c, outcome, c.hidden - deadStart, c.hidden - deadEnd, linear),
-    settled_epoch: finite ? run.cycle.settled : -1, period: finite ? run.cycle.period : -1,
+    settled_epoch: finite ? cycle.settled : -1, period: finite ? cycle.period : -1,
   };
 }
 

@@ -23,14 +23,20 @@ function uniforms(unit, block, seed, draw = 0n) {
   return philox(BigInt(PRINTED.protocol.root_seed), counter).map((word) => (Number(word >> 12n) + 0.5) * 2 ** -52);
 }
 
-/** A printed program as a function of the numbers that it is given. */
-function callable(program, ...names) {
-  const { prelude } = PRINTED.programs.float64;
-  return new Function(`${prelude} const inf = Infinity, nan = NaN;
-    return (${names}) => { ${program.lines} return ${program.results[0]}; };`)();
+/** Keeps what a function makes of a condition. */
+function remembering(make) {
+  const known = new WeakMap();
+  return (c) => known.get(c) || known.set(c, make(c)).get(c);
 }
 
-const normalQuantile = callable(PRINTED.quantile, 'p');
+/** A printed program as a function of the numbers `names`, in float64; `k` are the settings that it uses. */
+function compiled({ lines, results }, names, k = {}) {
+  const constants = Object.entries(k).map(([name, value]) => `, k_${name} = ${value}`).join('');
+  return new Function(`${PRINTED.programs.float64.prelude} const inf = Infinity, nan = NaN${constants};
+    return (${names}) => { ${lines} return ${results.length === 1 ? results[0] : `[${results}]`}; };`)();
+}
+
+const normalQuantile = compiled(PRINTED.quantile, 'p');
 
 /** The value of a formula such as 'sqrt(2 / fan_in)'; an error for anything but such a one. */
 function evaluate(formula, fanIn, fanOut) {
@@ -41,49 +47,39 @@ function evaluate(formula, fanIn, fanOut) {
   return value;
 }
 
-const sharesBelow = new Map();
-
 /** The share of a standard normal law below z ≤ 0: where the quantile reaches z. */
 function shareBelow(z) {
-  if (!sharesBelow.has(z)) {
-    let [low, high] = [0, 0.5];
-    for (let i = 0; i < 63; i++) {
-      const middle = (low + high) / 2;
-      [low, high] = normalQuantile(middle) <= z ? [middle, high] : [low, middle];
-    }
-    sharesBelow.set(z, low);
+  let [low, high] = [0, 0.5];
+  for (let i = 0; i < 63; i++) {
+    const middle = (low + high) / 2;
+    [low, high] = normalQuantile(middle) <= z ? [middle, high] : [low, middle];
   }
-  return sharesBelow.get(z);
+  return low;
 }
 
+/** For each law, what makes its quantile function from its parameters. */
 const QUANTILES = {
-  constant: (u, { value }) => value,
-  uniform: (u, { low, high }) => low + (high - low) * u,
-  normal: (u, { mean, std }) => mean + std * normalQuantile(u),
-  truncated_normal(u, { mean, std, cut }) {
+  constant: ({ value }) => () => value,
+  uniform: ({ low, high }) => (u) => low + (high - low) * u,
+  normal: ({ mean, std }) => (u) => mean + std * normalQuantile(u),
+  truncated_normal({ mean, std, cut }) {
     const below = shareBelow(-cut);
-    return mean + std * normalQuantile(below + (1 - 2 * below) * u);
+    return (u) => mean + std * normalQuantile(below + (1 - 2 * below) * u);
   },
 };
 
 /** The function that turns a uniform into a draw from a law, rounded to float32. */
 function drawing({ distribution, ...law }, scale, fanIn, fanOut) {
   const given = Object.entries({ ...PRINTED.distributions[distribution], ...law });
-  const values = Object.fromEntries(given.map(([name, value]) => [name, evaluate(value, fanIn, fanOut)]));
-  return (u) => Math.fround(scale * QUANTILES[distribution](u, values) + 0);
+  const quantile = QUANTILES[distribution](Object.fromEntries(given.map(([name, value]) => [name, evaluate(value, fanIn, fanOut)])));
+  return (u) => Math.fround(scale * quantile(u) + 0);
 }
-
-const drawings = new WeakMap();
 
 /** The functions that draw a condition's input weights, output weights, biases and output bias. */
-function drawingsOf(c) {
-  if (!drawings.has(c)) {
-    const { init, scale, hidden: H, inputs: D } = c;
-    drawings.set(c, [drawing(init.weights, scale, D, H), drawing(init.outputs || init.weights, scale, H, 1),
-      drawing(init.biases, scale, D, H), drawing(init.biases, scale, H, 1)]);
-  }
-  return drawings.get(c);
-}
+const drawingsOf = remembering(({ init, scale, hidden: H, inputs: D }) => [
+  drawing(init.weights, scale, D, H), drawing(init.outputs || init.weights, scale, H, 1),
+  drawing(init.biases, scale, D, H), drawing(init.biases, scale, H, 1),
+]);
 
 /** The parameters of one draw of a seed, in the order W1 row by row, b1, W2, b2, rounded to float32. */
 function drawOnce(c, seed, draw) {

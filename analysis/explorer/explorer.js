@@ -13,11 +13,12 @@ const LABELS = {
   hidden: 'units', relu_at_zero: 'derivative at 0', rows: 'rows: inputs, then the target', 'success.rule': 'solved means',
   'success.tolerance': 'tolerance', 'success.ties': 'solved at exactly ½', scale: 'scale of the draw', batch_size: 'batch size', dtype: 'numbers', init: 'initial draw',
 };
-const COLOURS = { solved: '#3d7fb8', 'stuck_1/4': '#f6c667', 'stuck_1/3': '#e07b39', 'stuck_1/2': '#8f2d14', stuck: '#e07b39', oscillating: '#1b9e77', diverged: '#555555', unsettled: '#b9bec6', unclear: '#ededed' };
+const COLOURS = {
+  solved: '#3d7fb8', 'stuck_1/4': '#f6c667', 'stuck_1/3': '#e07b39', 'stuck_1/2': '#8f2d14', stuck: '#e07b39',
+  oscillating: '#1b9e77', diverged: '#555555', unsettled: '#b9bec6', unclear: '#ededed',
+};
 
 const state = { view: null, run: null, row: null, epoch: 0, playing: false, chosen: -1, drawn: null, preview: null, odds: null, slice: [] };
-
-// --- addresses -------------------------------------------------------------------------------------------------------
 
 /** Opens an address: trains, and shows the epoch that it names, else the end. */
 function visit(hash) {
@@ -26,17 +27,21 @@ function visit(hash) {
     Object.assign(state, { view, run, row: diagnose(run), preview: null, slice: view.c.rows[0].x.slice(2) });
     $('error').hidden = true;
   } catch (error) {
-    $('error').textContent = error.message;
-    $('error').hidden = false;
     if (!state.run && hash) visit('');
+    complain(error);
     return;
   }
-  pause();
+  setPlaying(false);
   fillSettings();
   tellResult();
   buildUnits();
   fillInterventions();
   show(Math.min(state.view.epoch ?? state.run.epochs, state.run.epochs));
+}
+
+function complain(error) {
+  $('error').textContent = error.message;
+  $('error').hidden = false;
 }
 
 /** Goes to the address of a changed view. */
@@ -61,8 +66,6 @@ function shortest(value, c) {
   for (let digits = 1; digits < 17; digits++) if (round(Number(value.toPrecision(digits))) === value) return String(Number(value.toPrecision(digits)));
   return String(value);
 }
-
-// --- what is shown ---------------------------------------------------------------------------------------------------
 
 /** Shows an epoch. */
 function show(epoch) {
@@ -95,8 +98,6 @@ function draw() {
   $('map').setAttribute('aria-label', `Predictions over the plane: ${run.c.rows.map(({ t }, n) => `row ${run.c.names[n]}, target ${t}, prediction ${figure(look.y[n])}`).join('; ')}`);
   $('loss').setAttribute('aria-label', `Loss from ${figure(run.losses[0])} at epoch 0 to ${figure(run.losses[run.epochs])} at epoch ${run.epochs}`);
 }
-
-// --- units -----------------------------------------------------------------------------------------------------------
 
 const element = (tag, properties = {}, ...children) => {
   const made = Object.assign(document.createElement(tag), properties);
@@ -177,8 +178,6 @@ function fillInterventions() {
   $('interventions').replaceChildren(...buttons, undo);
 }
 
-// --- dragging --------------------------------------------------------------------------------------------------------
-
 /** The unit whose line is nearest to a point of the map, or −1. */
 function lineAt(x, y) {
   const distances = state.drawn.lines.map((line) => {
@@ -219,7 +218,7 @@ function makeDraggable(map) {
   map.addEventListener('pointerdown', (event) => {
     held = lineAt(...at(event));
     if (held >= 0) {
-      pause();
+      setPlaying(false);
       choose(held);
       map.setPointerCapture(event.pointerId);
     }
@@ -231,11 +230,9 @@ function makeDraggable(map) {
   });
 }
 
-// --- settings --------------------------------------------------------------------------------------------------------
-
 /** Builds the form's fields from what is printed, those that count, with the values of the view. */
 function fillSettings() {
-  const { c, seed } = state.view, uses = Object.values(rulesOf(c)).flatMap((entry) => entry.settings || []);
+  const { c, seed } = state.view, { uses } = rulesOf(c);
   const values = { ...c, rows: c.rows.map(({ x, t }) => [...x, t].join(',')).join('; '), init: c.init.name };
   for (const [name, value] of Object.entries(c.success)) values[`success.${name}`] = value;
   const shown = (name) => (name === 'rows' ? c.task === 'own' : name === 'success.tolerance' ? c.success.rule !== 'threshold'
@@ -263,8 +260,7 @@ function settingField(name, value, label = LABELS[name] || PRINTED.fields[name]?
 /** The address that the form spells. */
 function formAddress(changed) {
   const { c } = state.view, form = document.forms.settings, values = new Map();
-  for (const field of form.elements) {
-    if (!field.name) continue;
+  for (const field of [...form.elements].filter(({ name }) => name)) {
     const text = field.type === 'checkbox' ? String(field.checked) : field.value.trim();
     values.set(field.name, field.name === 'batch_size' && text === 'all' ? 'null' : text.replace(/;\s+/g, ';'));
   }
@@ -284,35 +280,27 @@ function changeSetting(changed) {
     const { c, seed } = readAddress(hash);
     change({ c, seed, edits: '' });
   } catch (error) {
-    $('error').textContent = error.message;
-    $('error').hidden = false;
+    complain(error);
   }
   document.forms.settings.elements[changed]?.focus();
 }
 
-// --- playing ---------------------------------------------------------------------------------------------------------
-
-function pause() {
-  state.playing = false;
-  $('play').textContent = '▶';
-  $('play').setAttribute('aria-label', 'Play');
+function setPlaying(on) {
+  state.playing = on;
+  $('play').textContent = on ? '❚❚' : '▶';
+  $('play').setAttribute('aria-label', on ? 'Pause' : 'Play');
 }
 
 function play() {
-  if (state.playing) {
-    pause();
-    return show(state.epoch);
-  }
+  if (state.playing) return goTo(state.epoch);
   if (state.epoch === state.run.epochs) show(0);
-  state.playing = true;
-  $('play').textContent = '❚❚';
-  $('play').setAttribute('aria-label', 'Pause');
+  setPlaying(true);
   let share = shareOf(state.epoch, state.run.epochs), last = performance.now();
   const tick = (now) => {
     if (!state.playing) return;
     share += Math.min(now - last, 100) / 1000 / Number($('speed').value);
     last = now;
-    if (share >= 1) pause();
+    if (share >= 1) setPlaying(false);
     show(share >= 1 ? state.run.epochs : epochOf(share, state.run.epochs));
     if (state.playing) requestAnimationFrame(tick);
   };
@@ -320,13 +308,11 @@ function play() {
 }
 
 function goTo(epoch) {
-  pause();
+  setPlaying(false);
   show(epoch);
 }
 
 const drawAgain = () => change({ seed: (state.view.seed + 1n) % 2n ** 63n, edits: '' });
-
-// --- the odds --------------------------------------------------------------------------------------------------------
 
 function trainMany() {
   state.odds?.stop();
@@ -335,30 +321,24 @@ function trainMany() {
 }
 
 function showOdds({ ends, done, total, rate, error }) {
-  if (error) {
-    $('tally').replaceChildren(element('p', {}, `The odds need Web Workers: ${error}`));
-    return;
-  }
-  const found = PRINTED.judgement.outcomes.filter((outcome) => ends[outcome]), colour = (outcome) => COLOURS[outcome] || COLOURS.stuck;
+  if (error) return complain(Error(`The odds need Web Workers: ${error}`));
+  const found = PRINTED.judgement.outcomes.filter((outcome) => ends[outcome]);
   $('bar').hidden = false;
   $('bar').replaceChildren(...found.map((outcome) => {
     const part = element('i');
-    part.style = `background:${colour(outcome)};width:${(100 * ends[outcome].count) / total}%`;
+    part.style = `background:${COLOURS[outcome]};width:${(100 * ends[outcome].count) / total}%`;
     return part;
   }));
   const rows = found.map((outcome) => {
     const { count, seeds } = ends[outcome], [low, high] = wilson(count, done).map(percent), swatch = element('i'), button = element('button', { type: 'button', title: 'open a run of these' }, outcomeName(outcome));
-    swatch.style.background = colour(outcome);
+    swatch.style.background = COLOURS[outcome];
     button.addEventListener('click', () => change({ seed: BigInt(seeds[(seeds.indexOf(Number(state.view.seed)) + 1) % seeds.length]), edits: '' }));
     return element('tr', {}, element('th', { scope: 'row' }, swatch, button), element('td', {}, `${percent(count / done)} %`), element('td', {}, `${low}–${high}`));
   });
   const head = element('tr', {}, ...['outcome', 'share', '95 % interval'].map((text) => element(text === 'outcome' ? 'th' : 'td', {}, text)));
   $('tally').replaceChildren(element('table', {}, head, ...rows),
     element('p', {}, `${drawsNeeded(ends.solved?.count || 0, done)} ${thousands(done)} seeds, ${thousands(Math.round(rate))} a second.`));
-  if (done === total) $('tally').setAttribute('data-done', total);
 }
-
-// --- taking it along -------------------------------------------------------------------------------------------------
 
 async function copy(text, what) {
   try {
@@ -389,13 +369,9 @@ function savePicture() {
   picture.toBlob((blob) => save(blob, `xor-seed-${state.view.seed}.png`));
 }
 
-// --- the page's own controls -----------------------------------------------------------------------------------------
-
 function switchTheme() {
-  const root = document.documentElement, dark = matchMedia('(prefers-color-scheme: dark)').matches;
-  const next = { undefined: dark ? 'light' : 'dark', light: dark ? '' : 'dark', dark: dark ? 'light' : '' }[root.dataset.theme];
-  if (next) root.dataset.theme = next; else delete root.dataset.theme;
-  $('theme').setAttribute('aria-label', `Colours: ${next || 'as the system has them'}`);
+  const { dataset } = document.documentElement, system = matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';
+  dataset.theme = (dataset.theme || system) === 'dark' ? 'light' : 'dark';
   draw();
 }
 

@@ -17,9 +17,9 @@ function tailOf(losses, epochs) {
 }
 
 /** Whether what follows depends on the present state alone. */
-const repeats = (c) => PRINTED.programs[c.dtype].optimizers[c.optimizer].autonomous && !c.batch_size;
+const repeats = (c) => rulesOf(c).optimizer.autonomous && !c.batch_size;
 
-const clockOf = (c) => PRINTED.programs[c.dtype].optimizers[c.optimizer].powers.map(() => 1);
+const clockOf = (c) => rulesOf(c).optimizer.powers.map(() => 1);
 
 /** A training from given parameters, every epoch of it. */
 class Run {
@@ -66,13 +66,8 @@ class Run {
   }
 
   /** From which epoch on the states repeat and with which period, as nnxor/engines/cycles.py finds them; −1: unknown. */
-  get cycle() {
-    this.found ||= repeats(this.c) ? this.findCycle() : { settled: -1, period: -1 };
-    return this.found;
-  }
-
-  findCycle() {
-    const { from } = this, length = this.epochs - from;
+  cycle() {
+    const { from } = this, length = repeats(this.c) ? this.epochs - from : 0;
     for (let begin = 0; begin < length; begin += stretch(begin)) {
       for (let e = begin + 1; e < Math.min(begin + watched(begin), length); e++) {
         if (this.same(from + begin, from + e)) return { settled: this.firstRepeat(from + begin, e - begin), period: e - begin };
@@ -90,26 +85,19 @@ class Run {
     return known;
   }
 
-  /** For each unit: since when it has been dead at the end (−1: it is not); the first death; how many came back. */
-  get deaths() {
-    this.died ||= this.findDeaths();
-    return this.died;
-  }
-
-  findDeaths() {
-    const { c } = this, H = c.hidden, since = Array(H).fill(-1), back = Array(H).fill(false);
-    if (PRINTED.programs[c.dtype].activations[c.activation].smooth) return { since, first: -1, revived: 0 };
-    const atStart = aliveUnits(c, this.at(0));
+  /** The first epoch at which a unit that was alive at the start was dead (−1: none), and how many dead ones came back. */
+  deaths() {
+    const { c } = this, atStart = aliveUnits(c, this.at(0)), wasDead = atStart.map((alive) => !alive), back = new Set();
     let first = -1;
+    if (rulesOf(c).activation.smooth) return { first, revived: 0 };
     for (let e = 0; e <= this.epochs; e++) {
-      const alive = aliveUnits(c, this.at(e));
-      for (let h = 0; h < H; h++) {
-        if (alive[h] && since[h] >= 0) [since[h], back[h]] = [-1, true];
-        else if (!alive[h] && since[h] < 0) since[h] = e;
-        if (first < 0 && atStart[h] && !alive[h]) first = e;
-      }
+      aliveUnits(c, this.at(e)).forEach((alive, h) => {
+        if (alive && wasDead[h]) back.add(h);
+        if (!alive) wasDead[h] = true;
+        if (first < 0 && atStart[h] && !alive) first = e;
+      });
     }
-    return { since, first, revived: back.filter(Boolean).length };
+    return { first, revived: back.size };
   }
 }
 
@@ -128,28 +116,20 @@ function aliveUnits(c, p) {
 
 /** The end of a training and its tail, without what cannot matter: once a state comes back, the rest is known. */
 function shortcut(c, seed, parameters) {
-  const { Kept } = numbersOf(c), { train } = trainer(c), s = stateOf(c, parameters), clock = clockOf(c);
-  const orderOf = c.batch_size ? shuffles(seed, examplesOf(c).length) : null;
-  const losses = new Kept(c.epochs), seen = new Int32Array(1), kept = new Kept(s.length);
-  const go = (e, n) => train(s, clock, n, losses, e, kept, seen, orderOf);
-  for (let begin = 0; begin < c.epochs; begin += stretch(begin)) {
+  const { Kept } = numbersOf(c), { train } = trainer(c), state = stateOf(c, parameters), clock = clockOf(c);
+  const orderOf = c.batch_size ? shuffles(seed, examplesOf(c).length) : null, never = new Kept(state.length).fill(NaN);
+  const losses = new Kept(c.epochs), go = (e, n, kept) => train(state, clock, n, losses, e, kept, new Int32Array(1), orderOf);
+  if (!repeats(c)) go(0, c.epochs, never);
+  for (let begin = 0; repeats(c) && begin < c.epochs; begin += stretch(begin)) {
     const end = Math.min(begin + stretch(begin), c.epochs), middle = Math.min(begin + watched(begin), end);
-    kept.set(s);
-    if (!repeats(c)) kept.fill(NaN);
-    const done = go(begin, middle - begin);
-    if (repeats(c) && done < middle - begin) {
-      jump(c, losses, begin, done, (n) => { kept.fill(NaN); go(c.epochs - n, n); });
-      return { state: s, losses };
+    const period = go(begin, middle - begin, state.slice()), rest = (c.epochs - begin) % period;
+    if (period < middle - begin) {
+      const cycle = losses.slice(begin, begin + period), tail = c.epochs - TAIL.tail_parts * tailPart(c.epochs);
+      go(c.epochs - rest, rest, never);
+      for (let e = Math.max(begin, tail); e < c.epochs; e++) losses[e] = cycle[(e - begin) % period];
+      break;
     }
-    kept.fill(NaN);
-    go(middle, end - middle);
+    go(middle, end - middle, never);
   }
-  return { state: s, losses };
-}
-
-/** Fills in the losses from epoch `begin` on, which repeat, and moves the state on by what is left of a period. */
-function jump(c, losses, begin, period, goOn) {
-  const loss = losses.slice(begin, begin + period), tail = c.epochs - TAIL.tail_parts * tailPart(c.epochs);
-  goOn((c.epochs - begin) % period);
-  for (let e = Math.max(begin, tail); e < c.epochs; e++) losses[e] = loss[(e - begin) % period];
+  return { state, losses };
 }

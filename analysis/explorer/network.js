@@ -28,30 +28,22 @@ function numbersOf(c) {
 }
 
 /** What a condition chooses: entries with their programs, and the numbers of its settings, rounded to its dtype. */
-function rulesOf(c) {
+const rulesOf = remembering((c) => {
   const { activations, outputs, losses, optimizers, prelude } = PRINTED.programs[c.dtype], { round } = numbersOf(c);
   const chosen = {
     activation: activations[c.activation], output: outputs[c.output], loss: losses[c.loss],
     optimizer: optimizers[c.optimizer],
   };
-  const k = { lr: round(c.lr), tolerance: round(c.success.tolerance) };
-  const names = new Set(['lr', ...Object.values(chosen).flatMap((entry) => entry.settings)]);
-  const settings = `const ${[...names].map((name) => `k_${name} = ${c[name]}`).join(', ')};`;
-  for (const entry of Object.values(chosen)) {
-    for (const name of entry.settings) k[name] = round(c[name]);
-    for (const [name, { lines, results }] of Object.entries(entry.derived)) {
-      k[name] = round(new Function(`${settings} ${lines} return ${results[0]};`)());
-    }
-  }
-  const start = chosen.optimizer.start.map((value) => round(new Function(`${settings} return ${value};`)()));
-  return { ...chosen, prelude, k, start, weight: (n) => round(weightOf(c, n)) };
-}
+  const entries = Object.values(chosen), uses = entries.flatMap((entry) => entry.settings), weight = compiled(chosen.loss.weight, 'n');
+  const settings = Object.fromEntries(['lr', ...uses].map((name) => [name, c[name]])), k = { tolerance: round(c.success.tolerance) };
+  for (const [name, value] of Object.entries(settings)) k[name] = round(value);
+  for (const { derived } of entries) for (const [name, program] of Object.entries(derived)) k[name] = round(compiled(program, '', settings)());
+  const start = chosen.optimizer.start.map((value) => round(compiled({ lines: '', results: [value] }, '', settings)()));
+  return { ...chosen, uses, prelude, k, start, weight };
+});
 
-/** The factor of an example's term in the loss, where the loss is over n examples. */
-function weightOf(c, n) {
-  const { lines, results } = PRINTED.programs[c.dtype].losses[c.loss].weight;
-  return new Function('n', `${lines} return ${results[0]};`)(n);
-}
+/** The factor of an example's term in the loss, in double precision. */
+const weightOf = (c) => rulesOf(c).weight(examplesOf(c).length);
 
 /** The table's examples, a row for each time that it counts: what mini-batches are made of. */
 const examplesOf = (c) => c.rows.flatMap((row) => Array(row.times || 1).fill(row));
@@ -61,7 +53,7 @@ class Composer {
     Object.assign(this, { c, H: c.hidden, D: c.inputs, rules: rulesOf(c), ...numbersOf(c) });
     const { round, rules } = this, n = examplesOf(c).length;
     this.rows = c.rows.map(({ x, t, times }) => ({
-      x: x.map((value) => String(round(value))), t: String(round(t)), w: String(round(rules.weight(n) * (times || 1))),
+      x: x.map((value) => String(round(value))), t: String(round(t)), w: String(round(round(rules.weight(n)) * (times || 1))),
     }));
   }
 
@@ -181,7 +173,7 @@ ${each.call(this, `${D + 1} * H + h`, this.sum(rows.map((_, n) => fr(`a${n} * f$
     const table = (values) => `[${values.map(round)}]`;
     const text = [`const order = orderOf(e), X = ${table(examples.flatMap(({ x }) => x))}, T = ${table(examples.map(({ t }) => t))};`];
     for (let first = 0; first < examples.length; first += size) {
-      const n = Math.min(size, examples.length - first), w = String(this.rules.weight(n));
+      const n = Math.min(size, examples.length - first), w = String(round(this.rules.weight(n)));
       const rows = Array.from({ length: n }, (_, j) => ({
         x: Array.from({ length: D }, (_, d) => `X[order[${first + j}] * ${D} + ${d}]`), t: `T[order[${first + j}]]`, w,
       }));
@@ -191,7 +183,7 @@ ${each.call(this, `${D + 1} * H + h`, this.sum(rows.map((_, n) => fr(`a${n} * f$
   }
 }
 
-const trainers = new Map();
+const trainers = new Map();  // conditions that train alike share one
 
 /**
  * The compiled training of a condition: `train(state, clock, epochs, losses, at, kept, seen, orderOf)` trains in place
@@ -199,14 +191,11 @@ const trainers = new Map();
  * rule, and stops early where the state `kept` comes back; it returns the number of epochs. `look(state)` is a network
  * as it stands: loss, solved, predictions y, pre-activations z[row][unit], gradient.
  */
-function trainer(c) {
+const trainer = remembering((c) => {
   const composer = new Composer(c), source = composer.source();
-  if (!trainers.has(source)) {
-    if (trainers.size > 20) trainers.clear();
-    trainers.set(source, new Function('Kept', source)(composer.Kept));
-  }
+  if (!trainers.has(source)) trainers.set(source, new Function('Kept', source)(composer.Kept));
   return trainers.get(source);
-}
+});
 
 /** The state that a training starts from: parameters in the condition's dtype, and what is remembered of them. */
 function stateOf(c, parameters) {

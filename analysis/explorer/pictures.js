@@ -53,7 +53,7 @@ class Plane {
 
 /** What a network predicts at any point; the inputs beyond the second are those of `slice`. */
 function predictor(c, p, slice) {
-  const { hidden: H, inputs: D } = c, { activation, output } = rulesOf(c), value = ruleOf(c, activation, 'value'), out = ruleOf(c, output, 'value');
+  const { hidden: H, inputs: D } = c, value = ruleOf(c, 'activation', 'value'), out = ruleOf(c, 'output', 'value');
   return (x, y) => {
     const at = [x, y, ...slice].slice(0, D);
     let s = p[(D + 2) * H];
@@ -115,43 +115,22 @@ function drawLine(pen, line, place) {
   pen.strokeStyle = pen.fillStyle = chosen ? colours.accent : colours.ink;
   pen.globalAlpha = dead ? 0.55 : 1;
   pen.setLineDash(dead ? [em * 0.5, em * 0.4] : []);
-  pen.beginPath();
-  pen.moveTo(ax, ay);
-  pen.lineTo(bx, by);
-  pen.stroke();
+  stroke(pen, [ax, ay], [bx, by]);
   pen.setLineDash([]);
   for (const share of [0.3, 0.7]) {  // arrows to the active side
-    const [fx, fy] = [ax + share * (bx - ax), ay + share * (by - ay)], [tx, ty] = [fx + dx * em, fy + dy * em];
-    pen.beginPath();
-    pen.moveTo(fx, fy);
-    pen.lineTo(tx, ty);
-    pen.moveTo(tx - (dx - dy) * em * 0.3, ty - (dy + dx) * em * 0.3);
-    pen.lineTo(tx, ty);
-    pen.lineTo(tx - (dx + dy) * em * 0.3, ty - (dy - dx) * em * 0.3);
-    pen.stroke();
+    const [fx, fy] = [ax + share * (bx - ax), ay + share * (by - ay)], [tx, ty] = [fx + dx * em, fy + dy * em], tip = em * 0.3;
+    stroke(pen, [fx, fy], [tx, ty], [tx - (dx - dy) * tip, ty - (dy + dx) * tip], [tx, ty], [tx - (dx + dy) * tip, ty - (dy - dx) * tip]);
   }
   pen.globalAlpha = 1;
-  pen.beginPath();
-  pen.arc(x, y, em * 0.72, 0, 7);
-  pen.fillStyle = dead ? colours.quiet : pen.strokeStyle;
-  pen.fill();
+  disc(pen, x, y, em * 0.72, dead ? colours.quiet : pen.strokeStyle);
   written(pen, String(h + 1), x, y, colours.paper, `600 ${em * 0.85}px ${colours.font}`);
 }
 
 function drawRow(pen, [x, y], { c, row, n, y: prediction, colours, colour, em, width, faint }) {
   pen.globalAlpha = faint ? 0.25 : 1;
-  pen.beginPath();
-  pen.arc(x, y, em * 0.75, 0, 7);
-  pen.fillStyle = `rgb(${colour(row.t).map(Math.round)})`;
-  pen.fill();
-  pen.lineWidth = 3;
-  pen.strokeStyle = colours.ink;
-  pen.stroke();
-  pen.lineWidth = 1.5;
-  pen.strokeStyle = colours.paper;
-  pen.beginPath();
-  pen.arc(x, y, em * 0.75 + 2.5, 0, 7);
-  pen.stroke();
+  disc(pen, x, y, em * 0.75 + 3, colours.paper);
+  disc(pen, x, y, em * 0.75 + 1.5, colours.ink);
+  disc(pen, x, y, em * 0.75 - 1.5, `rgb(${colour(row.t).map(Math.round)})`);
   const text = `${c.isSquare ? `${c.names[n]}: ` : ''}${figure(Number(prediction.toFixed(3)))}`, font = `600 ${em}px ${colours.font}`;
   pen.font = font;
   const half = pen.measureText(text).width / 2 + em * 0.4, tx = Math.min(Math.max(x, half), width - half), ty = y + em * (y > width - 3 * em ? -1.8 : 1.8);
@@ -191,19 +170,19 @@ function drawLoss(canvas, { run, epoch, scale }) {
     for (const digit of high - low < 2 ? [1, 2, 5] : [1]) {
       const level = digit * 10 ** power, y = py(level), plain = power >= -2 && power <= 2;
       if (Math.log10(level) < low || Math.log10(level) > high) continue;
-      rule(pen, [box.left, y], [box.right, y]);
+      stroke(pen, [box.left, y], [box.right, y]);
       written(pen, plain ? String(Number(level.toPrecision(1))) : `10${superscript(power)}`, box.left - em * 0.5, y, colours.quiet, font, 'right');
     }
   }
   for (let e = 1; e <= epochs; e *= 10) {
-    rule(pen, [px(e), box.bottom], [px(e), box.bottom + em * 0.3]);
+    stroke(pen, [px(e), box.bottom], [px(e), box.bottom + em * 0.3]);
     written(pen, thousands(e), Math.min(px(e), width - em * 2), box.bottom + em, colours.quiet, font);
   }
   written(pen, 'epoch', (box.left + box.right) / 2, box.bottom + em * 2, colours.quiet, font);
   pen.setLineDash([em * 0.5, em * 0.35]);
   pen.strokeStyle = colours.trap;
   pen.lineWidth = 1.5;
-  traps.forEach(({ level }) => rule(pen, [box.left, py(level)], [box.right, py(level)]));
+  traps.forEach(({ level }) => stroke(pen, [box.left, py(level)], [box.right, py(level)]));
   pen.setLineDash([]);
   drawCurve(pen, { losses, epochs, px, py, colours });
   const label = (text, level) => written(pen, text, box.right - em * 0.6, py(level) - em * 0.6, colours.trap, `600 ${em * 0.85}px ${colours.font}`, 'right');
@@ -211,35 +190,31 @@ function drawLoss(canvas, { run, epoch, scale }) {
   else if (traps.length) label(`traps ${traps.map(({ name }) => TRAPS[name] || name).join(' ')}`, traps.at(-1).level);
   pen.strokeStyle = colours.accent;
   pen.lineWidth = 2;
-  rule(pen, [px(epoch), box.top], [px(epoch), box.bottom]);
+  stroke(pen, [px(epoch), box.top], [px(epoch), box.bottom]);
   if (losses[epoch] > 0) {
-    pen.beginPath();
-    pen.arc(px(epoch), py(losses[epoch]), em * 0.4, 0, 7);
-    pen.fillStyle = colours.accent;
-    pen.fill();
+    disc(pen, px(epoch), py(losses[epoch]), em * 0.4, colours.accent);
   }
   return { epochAt: (x) => epochOf(Math.min(Math.max((x - box.left) / (box.right - box.left), 0), 1), epochs) };
 }
 
 function drawCurve(pen, { losses, epochs, px, py, colours }) {
-  pen.strokeStyle = colours.ink;
-  pen.lineWidth = 2.4;
-  pen.lineJoin = 'round';
+  Object.assign(pen, { strokeStyle: colours.ink, lineWidth: 2.4, lineJoin: 'round' });
+  const shown = [...new Set(Array.from({ length: 1501 }, (_, i) => epochOf(i / 1500, epochs)))].filter((e) => Number.isFinite(losses[e]));
+  stroke(pen, ...shown.map((e) => [px(e), py(Math.max(losses[e], 1e-30))]));
+}
+
+/** A line through points. */
+function stroke(pen, ...points) {
   pen.beginPath();
-  for (let i = 0, last = -1; i <= 1500; i++) {
-    const e = epochOf(i / 1500, epochs);
-    if (e === last || !Number.isFinite(losses[e])) continue;
-    pen[last < 0 ? 'moveTo' : 'lineTo'](px(e), py(Math.max(losses[e], 1e-30)));
-    last = e;
-  }
+  points.forEach((point) => pen.lineTo(...point));
   pen.stroke();
 }
 
-function rule(pen, [ax, ay], [bx, by]) {
+function disc(pen, x, y, radius, fill) {
+  pen.fillStyle = fill;
   pen.beginPath();
-  pen.moveTo(ax, ay);
-  pen.lineTo(bx, by);
-  pen.stroke();
+  pen.arc(x, y, radius, 0, 7);
+  pen.fill();
 }
 
 const superscript = (n) => String(n).replace(/./g, (digit) => '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'['-0123456789'.indexOf(digit)]);

@@ -18,7 +18,7 @@ function regionBound(c, z) {
 
 /** What outputs are combinations of, row by row: each different unit's cut linear functions, and the constant. */
 function regionColumns(c, patterns) {
-  const { slopes } = PRINTED.programs.float64.activations[c.activation], bias = c.bias ? [1] : [];
+  const { slopes } = rulesOf(c).activation, bias = c.bias ? [1] : [];
   const [below, above] = slopes.map((value) => (typeof value === 'string' ? c[value] : value));
   const kinds = [...new Set(patterns.filter((word) => word.includes('1') || below !== 0))].sort().reverse();
   const scale = c.rows[0].x.map((_, d) => Math.max(...c.rows.map(({ x }) => Math.abs(x[d]))) || 1);
@@ -30,10 +30,8 @@ function regionColumns(c, patterns) {
 
 /** A function of coefficients: the loss of the outputs, the Newton step, and what that promises to gain. */
 function regionLook(c, columns) {
-  const double = { ...c, dtype: 'float64' }, { loss, output, prelude } = rulesOf(double);
-  const value = ruleOf(double, output, 'value'), whole = callable(loss.whole, 'total');
-  const weight = weightOf(c, examplesOf(c).length), second = callable(loss.second, 'y', 'c');
-  const row = new Function(`${prelude} return (s, y, t, c) => { ${loss.row.lines} return [${loss.row.results}]; };`)();
+  const { loss } = rulesOf({ ...c, dtype: 'float64' }), weight = weightOf(c), value = ruleOf(c, 'output', 'value');
+  const [row, whole, second] = [[loss.row, 's, y, t, c'], [loss.whole, 'total'], [loss.second, 'y, c']].map((each) => compiled(...each));
   return (a) => {
     const m = a.length, gradient = new Float64Array(m), hessian = Array.from({ length: m }, () => new Float64Array(m));
     let total = 0;

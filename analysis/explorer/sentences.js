@@ -58,7 +58,7 @@ function evidence(c, row) {
 
 /** What a unit is at an epoch: a word for its card, and a longer one. */
 function unitState(run, epoch, h, word) {
-  const { c } = run, { smooth, can_die: canDie } = PRINTED.programs[c.dtype].activations[c.activation];
+  const { c } = run, { smooth, can_die: canDie } = rulesOf(c).activation;
   if (smooth) return { kind: 'smooth', text: 'smooth' };
   if (!word.includes('1')) {
     const since = deadSince(run, epoch, h);
@@ -69,10 +69,7 @@ function unitState(run, epoch, h, word) {
 
 /** Since when a unit that is dead at an epoch has been dead. */
 function deadSince(run, epoch, h) {
-  const dead = (e) => !aliveUnits(run.c, run.at(e))[h];
-  const { since } = run.deaths;
-  if (since[h] >= 0 && since[h] <= epoch) return since[h];
-  while (epoch > 0 && dead(epoch - 1)) epoch--;
+  while (epoch > 0 && !aliveUnits(run.c, run.at(epoch - 1))[h]) epoch--;
   return epoch;
 }
 

@@ -2,7 +2,7 @@
 
 const splice = (c, parameters, fresh, units) => parameters.map((value, i) => (i < (c.inputs + 2) * c.hidden && units[i % c.hidden] ? fresh[i] : value));
 const deadUnits = (c, parameters) => {
-  const { smooth } = PRINTED.programs[c.dtype].activations[c.activation];
+  const { smooth } = rulesOf(c).activation;
   return aliveUnits(c, parameters).map((alive) => !alive && !smooth);
 };
 
@@ -39,7 +39,7 @@ const CHANGES = {
 /** Why an intervention cannot be made, or ''. */
 function refused(c, name) {
   const { needs_dead: needsDead, then } = PRINTED.interventions[name];
-  if (needsDead && PRINTED.programs[c.dtype].activations[c.activation].smooth) return 'its units cannot be dead';
+  if (needsDead && rulesOf(c).activation.smooth) return 'its units cannot be dead';
   if (then.activation && c.activation !== 'relu') return 'only ReLU can become leaky';
   return name === 'nudge_bias' && !c.bias ? 'there are no biases' : '';
 }

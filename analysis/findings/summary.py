@@ -11,16 +11,13 @@ import pandas as pd
 
 from analysis.data.conditions import few, unusual, usual
 from analysis.data.field_labels import FIELDS
-from analysis.data.reading import KINDS, OUTCOMES, STUCK, fine, is_stuck, is_xor, swept
+from analysis.data.reading import KINDS, OUTCOMES, STUCK, fine, is_stuck, swept
 from analysis.data.tallies import counts_of, quantile
 from analysis.findings.statistics import wilson
 from analysis.report_parts.pages import write_text
 
 WIDTH = 80
 """Columns of a terminal."""
-
-TRAPS = ("stuck_1/4", "stuck_1/3", "stuck_1/2")
-"""Outcomes of XOR that are stuck."""
 
 
 def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -92,9 +89,10 @@ def write_summary(summary: pd.DataFrame, folder: Path) -> None:
     write_text(folder / "summary.csv", summary.to_csv(index=False, float_format="%.6g"))
 
 
-def stuck_outcomes(trials: pd.DataFrame) -> tuple[str, ...]:
-    """The outcomes that count as stuck in these trials (or this summary): XOR's three traps, or `stuck`."""
-    return TRAPS if is_xor(trials) else ("stuck",)
+def stuck_outcomes(summary: pd.DataFrame) -> tuple[str, ...]:
+    """The traps that occur in this summary; `stuck` alone, for all of them, where some or all have no name."""
+    named = tuple(name for name in STUCK if name != "stuck" and summary[name].any())
+    return ("stuck",) if summary["stuck"].any() or not named else named
 
 
 def stuck_total(summary: pd.DataFrame) -> pd.Series:
@@ -119,7 +117,8 @@ def table_lines(summary: pd.DataFrame) -> list[str]:
     fields = swept(summary)
     summary = summary.iloc[few(range(len(summary)), MOST_LINES)]
     names, numbers = [name.replace("_", "\n") for name in fields], _number_heads(summary)
-    rows = [_numbers(row, stuck_outcomes(summary)) for _, row in summary.iterrows()]
+    shown = stuck_outcomes(summary)
+    rows = [_numbers(row, shown) for _, row in summary.iterrows()]
     cells = [[_value(row[name]) for name in fields] for _, row in summary.iterrows()]
     lines = _aligned([*_stacked([*names, *numbers]), *([*c, *n] for c, n in zip(cells, rows, strict=True))])
     if max(map(len, lines)) <= WIDTH:
@@ -164,7 +163,7 @@ def _number_heads(summary: pd.DataFrame) -> list[str]:
 def _numbers(row: pd.Series, stuck: tuple[str, ...]) -> list[str]:
     """The numbers of a condition, as cells."""
     other = sum(row[name] for name in OUTCOMES[1:] if name not in STUCK)
-    counts = [row[name] for name in stuck] if len(stuck) > 1 else [sum(row[name] for name in STUCK)]
+    counts = [row[name] for name in stuck] if stuck != ("stuck",) else [sum(row[name] for name in STUCK)]
     low, high = 100 * row["solved_low"], 100 * row["solved_high"]
     return [
         f"{row['n']}",

@@ -108,7 +108,8 @@ def open_with(study: Results, question: str, *sentences: str) -> None:
     """The question of a notebook and its answer in this folder, as the first thing that it shows."""
     n = len(study.manifest["conditions"])
     size = f"{n:,} condition{'' if n == 1 else 's'}, {study.manifest['trials']:,} trainings"
-    told = f"Study {study.manifest['study']}: {size}."
+    asked = "" if question == study.question else f" It asks: {study.question}"
+    told = f"Study {study.manifest['study']}: {size}.{asked}"
     listed = "\n".join(f"- {plain(sentence)}" for sentence in sentences if sentence)
     display(Markdown(f"**{plain(question)}**\n\n{listed}\n\n{plain(told)} {plain(study.found.scope)}"))
 

@@ -15,8 +15,10 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.data.field_labels import learn
-from analysis.figures import PLOTS, Plot
-from analysis.figures.examples import functions, loss_curves
+from analysis.figures import PLOTS
+from analysis.figures.plot import Plot
+from analysis.figures.runs.loss_curves import loss_curves
+from analysis.figures.runs.surfaces import functions
 from analysis.figures.style import NotApplicable, on_phone, save
 from analysis.findings.findings import Findings
 

@@ -121,7 +121,7 @@ def _adjusted(key: str, value: Mapping[str, object]) -> Init:
     name, changes = next(iter(value.items()), ("", None))
     if len(value) != 1 or not isinstance(changes, Mapping) or not changes:
         raise InputError(f"{key}={dict(value)} is not allowed; allowed: {{NAME: {{parameter: value}}}}")
-    content = _read("init", str(name), key)
+    content = {part: law for part, law in _read("init", str(name), key).items() if part != "label"}  # no longer true
     own = {part: changes[part] for part in ("mirror", "margin") if part in changes}
     laws = {part: changes[part] for part in ("biases", "outputs") if part in changes}
     laws = {"weights": {k: v for k, v in changes.items() if k not in (*own, *laws)}, **laws}

@@ -33,6 +33,7 @@ MOST_DRAWS = 1000
 
 Array = NDArray[np.floating]
 Uniforms = NDArray[np.float64]
+Lots = tuple[list[Uniforms], Uniforms, Uniforms, Uniforms]
 
 
 PARAMETERS = ("W1", "b1", "W2", "b2")
@@ -93,23 +94,40 @@ def draw(
         raise ValueError(f"seeds must be consecutive, from 0 to 2**63 - 1; got {seeds}")
     if isinstance(init, GivenWeights):
         return _given(init, n_inputs, hidden, seeds, bias, scale)
-    lots = [_lots(hidden, block, seeds, again) for block in range(1 + -(-max(n_inputs - 2, 0) // 4))]
-    of_inputs = [*lots[0][2:], *(lot for block in lots[1:] for lot in block)][:n_inputs]
+    drawer = _of_numpy if init.generator == "numpy" else _of_philox
+    of_inputs, of_biases, of_outputs, of_last = drawer(n_inputs, hidden, seeds, again)
 
     def drawn(distribution: Distribution, u: Uniforms, fan_in: int, fan_out: int) -> NDArray[np.float32]:
         values = scale * distribution.quantile(u, fan_in, fan_out)
         return (values + 0.0).astype(np.float32)  # no −0, whose sign engines need not agree on
 
     W1 = np.stack([drawn(init.weights, u, n_inputs, hidden) for u in of_inputs])
-    W2 = drawn(init.outputs or init.weights, lots[0][1], hidden, 1)
+    W2 = drawn(init.outputs or init.weights, of_outputs, hidden, 1)
     b1, b2 = np.zeros((hidden, len(seeds)), np.float32), np.zeros(len(seeds), np.float32)
     if bias:
-        b1 = drawn(init.biases, lots[0][0], n_inputs, hidden)
-        b2 = drawn(init.biases, uniforms(0, 0, seeds, again)[:, 0], hidden, 1)
+        b1 = drawn(init.biases, of_biases, n_inputs, hidden)
+        b2 = drawn(init.biases, of_last, hidden, 1)
     if init.mirror:
         pairs = slice(0, hidden // 2 * 2, 2), slice(1, None, 2)
         W1[:, pairs[1]], b1[pairs[1]] = 0.0 - W1[:, pairs[0]], 0.0 - b1[pairs[0]]
     return Weights(W1, b1, W2, b2)
+
+
+def _of_philox(n_inputs: int, hidden: int, seeds: range, again: int) -> Lots:
+    """The uniforms of each input's weights (H, seeds), of biases, of output weights, and of the last bias (seeds,)."""
+    lots = [_lots(hidden, block, seeds, again) for block in range(1 + -(-max(n_inputs - 2, 0) // 4))]
+    of_inputs = [*lots[0][2:], *(lot for block in lots[1:] for lot in block)][:n_inputs]
+    return of_inputs, lots[0][0], lots[0][1], uniforms(0, 0, seeds, again)[:, 0]
+
+
+def _of_numpy(n_inputs: int, hidden: int, seeds: range, again: int) -> Lots:
+    """The same from `default_rng(seed)`, in the order W1 (hidden, inputs), b1, W2, b2."""
+    size = hidden * (n_inputs + 2) + 1
+    drawn = [np.random.default_rng([seed, again] if again else seed).random(size) for seed in seeds]
+    u = np.array(drawn).reshape(len(seeds), size).T
+    W1 = u[: hidden * n_inputs].reshape(hidden, n_inputs, len(seeds))
+    b1, W2 = u[hidden * n_inputs : -1].reshape(2, hidden, len(seeds))
+    return [W1[:, d] for d in range(n_inputs)], b1, W2, u[-1]
 
 
 def _lots(hidden: int, block: int, seeds: range, again: int) -> NDArray[np.float64]:

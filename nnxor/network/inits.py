@@ -187,7 +187,9 @@ class Init:
 
     `outputs` is the distribution of the output's weights where it is another one. With `mirror`, hidden units come in
     pairs, the second with the opposite weights and bias of the first. With `margin`, a whole network is drawn again
-    until every row of the task puts some unit above the margin (before its activation). `label` is its name in figures.
+    until every row of the task puts some unit above the margin (before its activation). `generator: numpy` draws as
+    scripts do, from `numpy.random.default_rng(seed)`: W1 (hidden, inputs), b1, W2 and b2, in this order, so that
+    published runs can be had seed by seed. `label` is its name in figures.
     """
 
     name: str
@@ -196,6 +198,7 @@ class Init:
     outputs: Distribution | None = None
     mirror: bool = False
     margin: float | None = None
+    generator: str = "philox"
     label: str = field(default="", compare=False)
 
     @classmethod
@@ -214,6 +217,9 @@ class Init:
                 except ValueError as error:
                     raise ValueError(f"{part}: {error}") from None
         mirror, margin = content.get("mirror", False), content.get("margin")
+        generator = content.get("generator", "philox")
+        if generator not in ("philox", "numpy"):
+            raise ValueError(f"generator={generator} is not allowed; allowed: philox, numpy")
         if not isinstance(mirror, bool):
             raise ValueError(f"mirror={mirror} is not allowed; allowed: true, false")
         if margin is not None and (isinstance(margin, bool) or not isinstance(margin, int | float) or not margin >= 0):
@@ -223,6 +229,7 @@ class Init:
             **laws,
             mirror=mirror,
             margin=None if margin is None else float(margin),
+            generator=str(generator),
             label=str(content.get("label", name)),
         )
 
@@ -237,6 +244,7 @@ class Init:
         parts += [f"outputs={self.outputs.text()}"] if self.outputs else []
         parts += ["mirror"] if self.mirror else []
         parts += [f"margin={self.margin!r}"] if self.margin is not None else []
+        parts += [f"generator={self.generator}"] if self.generator != "philox" else []
         return plain_name(self.name) + ":" + "|".join(parts)
 
 

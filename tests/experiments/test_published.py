@@ -34,10 +34,11 @@ def test_every_published_study_names_its_sources_and_its_conditions(name: str) -
 
 def test_the_union_holds_every_condition_and_figure_of_its_studies() -> None:
     whole = read_study(compose("study=published/all"))
-    parts = [read_study(compose(f"study={name}")) for name in PUBLISHED if name != "published/all"]
+    alone = {"published/all", "published/wu_simsek_ged", "published/bertoin"}  # what `all` says why it leaves out
+    parts = [read_study(compose(f"study={name}")) for name in PUBLISHED if name not in alone]
     assert {c.key for c in whole.conditions} == {c.key for part in parts for c in part.conditions}
     assert sorted(whole.published, key=str) == sorted((entry for part in parts for entry in part.published), key=str)
-    assert len({str(c.success) for c in whole.conditions}) == 4
+    assert len({str(c.success) for c in whole.conditions}) == 5
 
 
 def test_what_the_union_says_of_fields_holds_for_all() -> None:
@@ -106,4 +107,4 @@ def test_all_of_them_run_together_and_the_textbook_is_recognised(tmp_path: Path)
     assert textbook["final_loss"].tolist() == [0]
     published = json.loads((tmp_path / "out" / "manifest.json").read_text())["published"]
     assert {key for entry in published for key in entry["conditions"]} <= set(trials["condition"])
-    assert len(published) == 11
+    assert len(published) == 16

@@ -114,3 +114,9 @@ def test_an_estimate_is_no_matter_of_hours(name: str, tmp_path: Path, capsys: py
     told = capsys.readouterr().out.partition("time         about ")[2].partition(" with")[0]
     assert told
     assert "h" not in told
+
+
+def test_an_init_with_other_parameters_is_not_called_like_the_one_it_was_made_from() -> None:
+    study = read_study(compose("grid.init=[{uniform:{low:-0.3,high:0.3}}]", "grid.hidden=4", "grid.lr=0.1"))
+    (condition,) = study.conditions
+    assert condition.init.label == "uniform(low=-0.3, high=0.3)"

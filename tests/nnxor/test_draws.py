@@ -12,8 +12,10 @@ from scipy import special, stats
 
 from experiments import messages as words
 from experiments.study import catalog
+from nnxor import engines
 from nnxor.arithmetic.normal import normal_quantile
-from nnxor.condition import Condition
+from nnxor.condition import Condition, Success
+from nnxor.diagnosis import diagnose
 from nnxor.network.draws import Weights, draw, initial_weights, uniforms
 from nnxor.network.inits import UNIFORM, Distribution, GivenWeights, Init, evaluate
 from nnxor.network.tasks import Task
@@ -284,3 +286,21 @@ def test_of_a_formula_only_what_is_understood_is_kept_and_names_separate_nothing
     init = Init("a;task=evil:b|c", *laws)
     assert Condition(init=init).text().count(";") == 1
     assert "init=a%3Btask=evil%3Ab%7Cc:normal(" in Condition(init=init).text()
+
+
+def test_published_runs_come_out_seed_by_seed_from_numpys_own_draws() -> None:
+    """The figures of github.com/cybertronai/hinton-problems, xor/xor.py: 25 of 30, and the epochs of seeds 0 and 3."""
+    half = {"distribution": "uniform", "low": -0.5, "high": 0.5}
+    init = Init.of("halves", {"weights": half, "biases": half, "generator": "numpy"})
+    condition = Condition(
+        hidden=2, activation="sigmoid", output="sigmoid", loss="mse", optimizer="momentum", lr=0.25, epochs=5000,
+        init=init, success=Success("margin", 0.5),
+    )  # fmt: skip
+    start = initial_weights(condition, range(30))
+    first = np.random.default_rng(3).uniform(-0.5, 0.5, (2, 2))
+    assert np.array_equal(start.W1[:, :, 3], first.T.astype(np.float32))
+    columns = diagnose(condition, start, engines.load("numba")(condition, start))
+    epochs = columns["solved_epoch"][columns["outcome"] == "solved"]
+    assert (len(epochs), np.median(epochs), epochs.min(), epochs.max()) == (25, 730, 474, 2489)
+    assert columns["solved_epoch"][[0, 3]].tolist() == [1393, 531]
+    assert init.text() != Init.of("halves", {"weights": half, "biases": half}).text()

@@ -1,0 +1,308 @@
+"""The explorer's page in a real browser: its bits, its controls by mouse and keyboard, its looks."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from browser import CHROMIUM, Browser
+from pairs import expected, pairs, shipped
+
+from analysis.explorer.__main__ import main
+from nnxor import engines
+from nnxor.condition import Condition
+from nnxor.network.inits import Init
+from nnxor.trial import trials
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
+
+HERE = Path(__file__).parent
+AXE = HERE.parents[2] / ".axe/node_modules/axe-core/axe.min.js"
+WIDTHS = (360, 800, 1400, 2560)
+STUCK = "#hidden=4&init=he&lr=0.1&seed=8"
+HE = next(init for init in shipped("init", Init) if init.name == "he")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("explorer") / "explorer.html"
+    assert main([str(file)]) == 0
+    return file
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    browser = Browser(tmp_path_factory.mktemp("profile"))
+    browser.size(1400, 1000)
+    yield browser
+    complaints = browser.complaints()
+    browser.close()
+    assert complaints == []
+
+
+def result(browser: Browser) -> dict[str, str]:
+    return dict(browser.run("({...document.getElementById('result').dataset})"))
+
+
+def epoch(browser: Browser) -> int:
+    return int(browser.run("document.getElementById('now').textContent").split(" / ")[0].replace(",", ""))
+
+
+def error(browser: Browser) -> str:
+    return str(browser.run("(e => e.hidden ? '' : e.textContent)(document.getElementById('error'))"))
+
+
+def test_the_page_is_one_small_file(page: Path) -> None:
+    assert page.stat().st_size < 600_000
+
+
+def test_its_sources_are_small() -> None:
+    folder = HERE.parents[2] / "analysis/explorer"
+    files = [path for path in folder.iterdir() if path.suffix in (".js", ".css", ".html") and path.name != "printed.js"]
+    assert sum(bool(line.strip()) for path in files for line in path.read_text(encoding="utf-8").splitlines()) < 1800
+
+
+def test_trainings_agree_in_every_bit_and_every_column_in_a_browser(page: Path, browser: Browser) -> None:
+    """A sample; with NNXOR_PAIRS=2000, as `make explorer-bits` has it, so many."""
+    found = pairs(int(os.environ.get("NNXOR_PAIRS", "36")), seeds=6)
+    browser.visit(page)
+    browser.run((HERE / "compare.js").read_text(encoding="utf-8"))
+    differing = []
+    for first in range(0, len(found), 60):
+        differing += browser.run(f"compareAll({json.dumps(found[first : first + 60])})")
+    print(f"{len(found)} pairs of a condition and a seed, {len(differing)} differ")
+    assert differing == []
+
+
+def test_an_address_gives_the_result_of_a_sweep(page: Path, browser: Browser) -> None:
+    condition = Condition(hidden=4, init=HE, lr=0.1)
+    for each in expected(condition, range(6, 9), "numba"):
+        browser.visit(page, f"{each['address']}&run=1")
+        found, columns = result(browser), each["columns"]
+        assert found["outcome"] == columns["outcome"]
+        assert np.float32(found["finalLoss"]) == np.float32(columns["final_loss"])
+        assert int(found["solvedEpoch"]) == columns["solved_epoch"]
+        assert int(found["settledEpoch"]) == columns["settled_epoch"]
+        assert found["weights"].replace(" ", "") == each["weights"]
+
+
+@pytest.mark.parametrize("rescue", ["nothing", "redraw_dead", "redraw_alive", "redraw_all", "leaky", "nudge_bias"])
+def test_an_intervention_is_that_of_a_rescue(page: Path, browser: Browser, rescue: str) -> None:
+    (each,) = expected(Condition(hidden=4, init=HE, lr=0.1, rescue=rescue), range(8, 9), "numba")
+    browser.visit(page, f"{STUCK}&edits=10000:{rescue}")
+    found = result(browser)
+    assert found["weights"].replace(" ", "") == each["weights"]
+    assert found["outcome"] == each["columns"]["outcome"]
+
+
+def test_the_odds_are_those_of_a_sweep(page: Path, browser: Browser) -> None:
+    browser.visit(page, STUCK)
+    browser.click("#train-many")
+    browser.wait("state.odds.done === 1000", 300)
+    tally = browser.run("Object.fromEntries(Object.entries(state.odds.ends).map(([name, {count}]) => [name, count]))")
+    outcomes = trials(Condition(hidden=4, init=HE, lr=0.1), range(1000), engines.load("numba")).columns["outcome"]
+    names, counts = np.unique(outcomes, return_counts=True)
+    assert tally == dict(zip(names.tolist(), counts.tolist(), strict=True))
+    print(browser.run("document.getElementById('tally').textContent"))
+    browser.click("#tally tr:last-child button")
+    assert result(browser)["outcome"] == browser.run(
+        "Object.keys(state.odds.ends).includes(state.row.outcome) && state.row.outcome"
+    )
+
+
+def test_it_plays_steps_rewinds_and_scrubs_by_mouse(page: Path, browser: Browser) -> None:
+    browser.visit(page, STUCK)
+    assert epoch(browser) == 10000
+    browser.click("#rewind")
+    assert epoch(browser) == 0
+    browser.click("#step")
+    browser.click("#step")
+    browser.click("#back")
+    assert epoch(browser) == 1
+    browser.click("#play")
+    browser.wait("state.epoch > 1")
+    browser.click("#play")
+    assert browser.run("state.playing") is False
+    browser.click("#end")
+    assert epoch(browser) == 10000
+    browser.click("#scrub", 0.5)
+    assert 50 < epoch(browser) < 200
+    browser.click("#loss", 0.8)
+    assert 400 < epoch(browser) < 9000
+    assert f"epoch={epoch(browser)}" in browser.run("location.hash")
+
+
+def test_it_plays_steps_and_draws_again_by_keyboard(page: Path, browser: Browser) -> None:
+    browser.visit(page, STUCK)
+    browser.run("document.activeElement.blur()")
+    browser.key("Home")
+    assert epoch(browser) == 0
+    browser.key("ArrowRight")
+    browser.key("ArrowRight")
+    browser.key("ArrowLeft")
+    assert epoch(browser) == 1
+    browser.key(" ")
+    browser.wait("state.epoch > 1")
+    browser.key(" ")
+    assert browser.run("state.playing") is False
+    browser.key("End")
+    assert epoch(browser) == 10000
+    browser.key("n")
+    assert "seed=9" in browser.run("location.hash")
+
+
+def test_every_control_is_reached_by_keyboard(page: Path, browser: Browser) -> None:
+    browser.visit(page, STUCK)
+    browser.run("document.getElementById('more').open = true; document.activeElement.blur()")
+    wanted = browser.run(
+        "[...document.querySelectorAll('button, input, select, summary')]"
+        ".filter(e => !e.disabled && e.checkVisibility())"
+        ".map(e => e.id || e.name || e.dataset.index || e.textContent)"
+    )
+    reached = set()
+    for _ in range(len(wanted) + 10):
+        browser.key("Tab")
+        reached.add(browser.run("(e => e.id || e.name || e.dataset.index || e.textContent)(document.activeElement)"))
+    assert set(wanted) <= reached
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("seed", "123"), ("hidden", "10"), ("lr", "0.2"), ("epochs", "500"), ("scale", "0.5"), ("batch_size", "2")],
+)
+def test_a_number_is_typed(page: Path, browser: Browser, name: str, value: str) -> None:
+    browser.visit(page, STUCK)
+    browser.run(f"document.getElementById('more').open = true; document.forms.settings.elements['{name}'].focus()")
+    browser.type(value)
+    browser.key("Enter")
+    browser.wait(f"location.hash.includes('{name}={value}')")
+    assert error(browser) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("init", "uniform"), ("activation", "tanh"), ("activation", "leaky_relu"), ("loss", "bce"), ("task", "parity3"),
+     ("task", "own"), ("optimizer", "adam"), ("dtype", "float64"), ("relu_at_zero", "1"), ("success.rule", "margin"),
+     ("output", "sigmoid")],
+)  # fmt: skip
+def test_an_entry_is_chosen(page: Path, browser: Browser, name: str, value: str) -> None:
+    browser.visit(page, STUCK)
+    before = result(browser)["weights"]
+    browser.run(
+        f"(e => {{ e.value = '{value}'; e.dispatchEvent(new Event('change', {{bubbles: true}})); }})"
+        f"(document.forms.settings.elements['{name}'])"
+    )
+    assert error(browser) == ""
+    assert browser.run(f"document.forms.settings.elements['{name}'].value") == value
+    assert value in ("own", "margin") or result(browser)["weights"] != before
+
+
+def test_a_weight_is_edited_and_undone(page: Path, browser: Browser) -> None:
+    browser.visit(page, STUCK)
+    before = result(browser)["weights"]
+    browser.run("document.querySelector('[data-index=\"0\"]').focus()")
+    browser.type("1.5")
+    browser.key("Enter")
+    browser.wait("location.hash.includes('edits=10000:')")
+    assert result(browser)["weights"] != before
+    assert browser.run("state.run.epochs") == 20000
+    browser.click("#interventions button:last-child")
+    assert result(browser)["weights"] == before
+
+
+def test_a_line_is_dragged(page: Path, browser: Browser) -> None:
+    browser.visit(page, f"{STUCK}&epoch=0")
+    browser.run("document.getElementById('map').scrollIntoView({block: 'center'})")
+    x, y, dx, dy = browser.run(
+        "(() => { const r = document.getElementById('map').getBoundingClientRect();"
+        "const {ends: [[ax, ay], [bx, by]], active} = state.drawn.lines[0];"
+        "return [r.left + (ax + bx) / 2, r.top + (ay + by) / 2, ...active]; })()"
+    )
+    browser.mouse("mouseMoved", x, y)
+    browser.mouse("mousePressed", x, y)
+    browser.mouse("mouseMoved", x + 40 * dx, y + 40 * dy)
+    browser.mouse("mouseReleased", x + 40 * dx, y + 40 * dy)
+    browser.wait("location.hash.includes('edits=0:')")
+
+
+def test_the_tour_has_six_stops(page: Path, browser: Browser) -> None:
+    browser.visit(page)
+    browser.click("#tour")
+    seen = [result(browser)["outcome"]]
+    for _ in range(5):
+        browser.click('#card [data-step="1"]')
+        seen.append(result(browser)["outcome"])
+    assert seen == ["solved", "stuck_1/4", "stuck_1/3", "stuck_1/2", "stuck_1/4", "solved"]
+    browser.key("Escape")
+    assert browser.run("document.getElementById('card').hidden")
+
+
+def test_a_bad_address_gives_one_clear_line(page: Path, browser: Browser) -> None:
+    for address, words in {
+        "#hidden=40": "hidden=40 is not allowed; allowed: an integer from 1 to 16",
+        "#lr=0": "allowed: a number above 0",
+        "#activation=swish": "allowed: relu",
+        "#foo=1": "foo is unknown",
+        "#task=xo": "task=xo is unknown",
+        "#edits=5:nonsense": "edits=5:nonsense is not allowed",
+        "#loss=bce&output=relu": "loss=bce needs a probability",
+    }.items():
+        browser.visit(page, address)
+        assert words in error(browser), address
+
+
+def test_weights_are_saved_as_numpy_reads_them(page: Path, browser: Browser) -> None:
+    browser.visit(page, STUCK)
+    text = browser.run("btoa(String.fromCharCode(...npz(state.run.c, state.run.at(state.epoch))))")
+    with np.load(io.BytesIO(base64.b64decode(text))) as file:
+        arrays = {name: file[name] for name in file.files}
+    assert {name: array.shape for name, array in arrays.items()} == {"W1": (2, 4), "b1": (4,), "W2": (4, 1), "b2": (1,)}
+    words = b"".join(arrays[name].astype(">f4").tobytes() for name in ("W1", "b1", "W2", "b2")).hex()
+    assert words == result(browser)["weights"].replace(" ", "")
+
+
+def test_what_is_taken_along(page: Path, browser: Browser) -> None:
+    browser.visit(page, STUCK)
+    assert browser.run("document.getElementById('command').textContent") == (
+        "python -m experiments.train hidden=4 init=he lr=0.1 seed=8"
+    )
+    for button in ("copy-link", "copy-command", "save-picture", "save-weights"):
+        browser.click(f"#{button}")
+        browser.wait("document.getElementById('told').textContent")
+        browser.run("document.getElementById('told').textContent = ''")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("dark", [False, True])
+def test_nothing_sticks_out(page: Path, browser: Browser, width: int, dark: bool, tmp_path: Path) -> None:
+    """Screenshots go where NNXOR_SHOTS says."""
+    browser.size(width, 1000 if width > 1000 else 2200, dark)
+    browser.visit(page, STUCK)
+    assert browser.run("document.documentElement.scrollWidth") == width
+    sticking = browser.run(
+        "[...document.body.querySelectorAll('*')].filter(e => e.checkVisibility() && !e.closest('.skip') &&"
+        " e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 80))"
+    )
+    browser.picture(Path(os.environ.get("NNXOR_SHOTS", tmp_path)) / f"{width}{'-dark' if dark else ''}.png")
+    browser.size(1400, 1000)
+    assert sticking == []
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="no axe-core here: npm install --prefix .axe axe-core")
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_nothing(page: Path, browser: Browser, dark: bool) -> None:
+    browser.size(1400, 1000, dark)
+    browser.visit(page, STUCK)
+    browser.run(AXE.read_text(encoding="utf-8"))
+    browser.run("document.getElementById('more').open = true; document.getElementById('tour').click()")
+    found = browser.run(
+        "axe.run().then(r => r.violations.map(v => [v.id, v.impact, v.nodes.map(n => n.html.slice(0, 90))]))"
+    )
+    browser.size(1400, 1000)
+    assert found == []
