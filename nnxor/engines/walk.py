@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnxor.arithmetic.epoch import Rules, rows_of, trained_rows
+from nnxor.arithmetic.kernel_files import kernel
 from nnxor.condition import Condition
 from nnxor.engines.cycles import Numbers, Table
-from nnxor.engines.kernel_files import kernel
 from nnxor.engines.kernel_text import printed
 from nnxor.engines.skeleton import LANES, Aim, Seen
 from nnxor.network.losses import LOSSES

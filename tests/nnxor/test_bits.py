@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from bits import differing, random_condition
 
+from nnxor.arithmetic import kernel_files
 from nnxor.condition import Condition
-from nnxor.engines import compiled, kernel_files
+from nnxor.engines import compiled
 
 
 @pytest.mark.parametrize("seed", (2, 3))
