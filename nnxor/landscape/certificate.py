@@ -296,10 +296,10 @@ def _eigenvalues(problem: Problem, theta: Array) -> Array:
     few = min(J.shape[1:])
     values[plain, :few] = np.linalg.eigvalsh(scaled[plain] @ scaled[plain].transpose(0, 2, 1))[:, -few:]
     full = ~plain
-    values[full] = np.linalg.eigvalsh(finite(hessian(problem, theta[full], _pick(local, full), J[full])))
+    values[full] = np.linalg.eigvalsh(finite(hessian(problem, theta[full], _subset(local, full), J[full])))
     return values
 
 
-def _pick(local: Local, which: Mask) -> Local:
+def _subset(local: Local, which: Mask) -> Local:
     """The loss around some of the networks."""
     return replace(local, **{field.name: getattr(local, field.name)[which] for field in fields(local)})
