@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 FOLDER ?= results/article
 SHOWN := README.md docs/findings.md
 
-.PHONY: help setup run report explorer notebooks test check digests printed bits lint docs bench lock clean
+.PHONY: help setup run report explorer notebooks test check hostile digests printed bits lint docs bench lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -32,14 +32,18 @@ test: $(READY) ## run all tests; ARGS="-k draws" passes options on
 check: lint ## style, types and all tests but the slow ones
 	@$(PY) -m pytest -n auto -m "not slow" $(ARGS)
 
+hostile: $(READY) ## bad inputs, damaged folders, flipped bits, fuzzing and kills, all of them (half an hour)
+	@PYTHONPATH=.:tests:tests/hostile $(PY) tests/hostile $(ARGS)
+
 digests: $(READY) ## train the shipped studies at 8 seeds and write their digests anew
 	@PYTHONPATH=.:tests $(PY) tests/experiments/digests.py
 
 printed: $(READY) ## print what the explorer knows of the arithmetic and of conf: analysis/explorer/printed.js
 	@PYTHONPATH=. $(PY) tests/analysis/explorer/print_explorer.py
 
-bits: $(READY) ## compare 2,000 trainings of the explorer, in a browser, with nnxor's, bit for bit (minutes)
+bits: $(READY) ## hold the engines, and the explorer in a browser, to the same bits (minutes; NUMBER=500 for more conditions)
 	@NNXOR_PAIRS=2000 $(PY) -m pytest -s tests/analysis/explorer/test_page.py -k every_bit
+	@PYTHONPATH=.:tests $(PY) tests/bits.py $(or $(NUMBER),100)
 
 lint: $(READY) ## check style, types, and that README and docs show what the commands print
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
