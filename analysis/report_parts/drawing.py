@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import connection
+from multiprocessing import connection, resource_tracker
 from pathlib import Path
 
 import pandas as pd
@@ -54,6 +54,7 @@ def draw_figures(found: Findings, folder: Path) -> None:
 @contextmanager
 def _deaf() -> Iterator[None]:
     """Processes that start in here never hear Ctrl-C: it is for the one that ends them."""
+    resource_tracker.ensure_running()  # here, since where it starts it unblocks signals
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

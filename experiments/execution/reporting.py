@@ -30,3 +30,13 @@ def report(folder: ResultFolder, drawn: bool) -> None:
     except FolderError as error:
         raise RunError(str(error)) from None
     say(f"results: {folder.path}")
+
+
+def tell_some(folder: ResultFolder) -> None:
+    """Tell how the study's conditions ended, which are only some of the folder's; RunError if it cannot be read."""
+    try:
+        summary = Findings.of(folder.path).every_summary
+    except FolderError as error:
+        raise RunError(str(error)) from None
+    keys = {condition.key for condition in folder.study.conditions}
+    print_summary(summary[summary["condition"].isin(keys)].reset_index(drop=True))

@@ -41,6 +41,8 @@ from experiments.store.parts import NotAPartError, Part, first_line, read_part, 
 from experiments.study.batches import Batch, Spans, merge
 from experiments.study.study import Study
 from nnxor.condition import FIELDS
+from nnxor.field import plain
+from nnxor.landscape.traps import known_traps
 from nnxor.protocol import PROTOCOL_VERSION
 
 REPORT = ("summary.csv", "published.csv", "exemplars.json", "laws.json", "report.html", "explorer.html")
@@ -76,6 +78,7 @@ class ResultFolder:
         self._held: dict[str, counts.Held] = {}
         self._scanned = False
         self._waiting = 0
+        self.holds_more = False
 
     # --- what is there
 
@@ -133,11 +136,13 @@ class ResultFolder:
         held, asked = self.done(), self.study.seeds
         keys = {condition.key for condition in self.study.conditions}
         extra = [key for key in held if key not in keys]
-        if extra:
-            there = _words(str(texts.get(extra[0], extra[0])))
+        self.holds_more = bool(extra)
+        if extra and not self._lacks_nothing(held):
+            here = {condition.text() for condition in self.study.conditions}
+            there = [str(texts.get(key, key)) for key in extra]
             raise InputError(
                 f"{self.path} holds {len(extra)} of its {len(held)} conditions that this study does not ask for: "
-                f"there {there}, here {_words(self.study.conditions[0].text())}; {WAYS_OUT}"
+                f"{not_asked_for(there, here)}; {WAYS_OUT}"
             )
         spans = [span for spans in held.values() for span in spans]
         first = min((span.start for span in spans), default=asked.start)
@@ -147,6 +152,11 @@ class ResultFolder:
                 f"{self.path} holds seeds {first} to {last}, more than this study's {asked.start} to {asked.stop - 1}; "
                 f"{WAYS_OUT}"
             )
+
+    def _lacks_nothing(self, held: dict[str, Spans]) -> bool:
+        """Whether the study asks only for what is there, so that it can be told without touching the folder."""
+        seeds = {condition.key: self.study.seeds_of(condition) for condition in self.study.conditions}
+        return self.is_compact() and all(held.get(key) == [wanted] for key, wanted in seeds.items())
 
     def done(self) -> dict[str, Spans]:
         """Seeds that are trained, by condition key; tables and parts are read once."""
@@ -300,7 +310,7 @@ class ResultFolder:
             "given": self.study.given,
             "conditions": {condition.key: condition.text() for condition in self.study.conditions},
             "fields": self._fields(),
-            "rounded": [condition.key for condition in self.study.conditions if not condition.exact],
+            "traps": known_traps(self.study.conditions),
             "runs": [*before.get("runs", []), self._run],
         }
         self._write_manifest()
@@ -373,6 +383,21 @@ class ResultFolder:
         return written.failed
 
 
-def _words(text: str) -> str:
-    """A condition's canonical text, for a message."""
-    return text.partition(";")[2] or "the default condition (4 units, init uniform, lr 0.1, 10,000 epochs)"
+def not_asked_for(there: list[str], here: set[str]) -> str:
+    """What conditions have, by their canonical texts, that no condition of a study has: 'it also holds lr=1.0'.
+
+    Where no value is new, only their combination, it is the first of these conditions.
+    """
+
+    def parts(text: str) -> dict[str, str]:
+        return dict(part.partition("=")[::2] for part in text.split(";")[1:])
+
+    asked = [parts(text) for text in here]
+    found: dict[str, list[str]] = {}
+    for held in map(parts, there):
+        for name in dict.fromkeys([*held, *(name for each in asked for name in each)]):
+            if name in FIELDS and all(each.get(name) != held.get(name) for each in asked):
+                value = held.get(name, str(plain(FIELDS[name].default)))
+                found.setdefault(name, []).append(f"{name}={value.partition(':')[0]}".replace("'", ""))
+    words = [f"it also holds {', '.join(dict.fromkeys(values))}" for values in found.values()]
+    return "; ".join(words) or f"it also holds {there[0].partition(';')[2] or 'the default condition'}"

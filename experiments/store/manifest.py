@@ -32,8 +32,8 @@ SHAPE: Shape = {
     "seeds": [int],
     "given": {str: dict},
     "fields": {str: dict},
+    "traps": [dict],
     "conditions": {str: str},
-    "rounded": [str],
     "runs": [RUN],
 }
 

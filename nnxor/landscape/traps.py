@@ -7,10 +7,12 @@ are called, whatever the loss: under another one the same rows share the best co
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 
 from nnxor.condition import Condition
 from nnxor.network.tasks import Task
@@ -38,14 +40,21 @@ def traps(condition: Condition) -> tuple[Trap, ...]:
     """The named traps of a condition, the lowest first; none where the task is no XOR or its levels are others.
 
     The task may have any inputs and targets as long as its four rows are the corners of a parallelogram with one
-    target at either end of each diagonal. Activations other than relu, a network without biases and a squared loss
-    behind an output function rest at levels of their own, which have no names.
+    target at either end of each diagonal. Activations other than relu, networks without biases or with frozen
+    parameters, and a squared loss behind an output function rest at levels of their own, which have no names.
     """
-    if condition.activation != "relu" or not condition.bias or not is_xor_shaped(condition.task):
+    free = condition.bias and condition.freeze is None
+    if condition.activation != "relu" or not free or not is_xor_shaped(condition.task):
         return ()
     if condition.loss == "bce":
         return _entropies() if set(condition.task.targets) == {0, 1} else ()
     return _squares(condition.task, condition.loss) if condition.output == "identity" else ()
+
+
+def known_traps(conditions: Iterable[Condition]) -> list[dict[str, Any]]:
+    """The levels of the named traps, a {task, loss, levels: {outcome: level}} for each task and loss there is."""
+    levels = {(c.task.name, c.loss): {trap.outcome: trap.level for trap in traps(c)} for c in conditions if traps(c)}
+    return [{"task": task, "loss": loss, "levels": found} for (task, loss), found in levels.items()]
 
 
 @lru_cache

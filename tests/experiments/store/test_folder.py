@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -190,12 +191,27 @@ def test_a_rescue_is_paired_with_the_training_without_it(run: Run) -> None:
         assert (part["solved_epoch"].to_numpy(float)[freed] > 400).all()
 
 
+def test_some_of_what_a_folder_holds_is_told_and_nothing_is_touched(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = run()
+    before = {path: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    capsys.readouterr()
+    assert run("grid.hidden=4", "grid.init=he") == out
+    told = capsys.readouterr().out
+    assert "nothing left to do; 80 trainings are in" in told
+    assert "which holds others too" in told
+    rows = [line.split() for line in told.splitlines()]
+    assert [row[0] for row in rows if row[1:2] == ["20"]] == ["0.01", "0.03", "0.1", "0.2"]
+    assert {path: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
+
+
 @pytest.mark.parametrize(
     ("then", "words"),
     [
         (["seeds.count=10"], "holds seeds 0 to 19, more than this study's 0 to 9"),
-        (["grid.hidden=4"], "conditions that this study does not ask for"),
-        (["base.epochs=61"], "conditions that this study does not ask for: there"),
+        (["grid.hidden=[4,5]"], "it also holds hidden=10;"),
+        (["base.epochs=61"], "it also holds epochs=60"),
         (["success.tolerance=0.01"], "conditions that this study does not ask for"),
     ],
 )
@@ -416,3 +432,13 @@ def test_a_dry_run_says_what_is_done_and_missing_and_writes_nothing(
     ):
         assert line in said
     assert sorted(out.iterdir()) == before
+
+
+def test_a_trap_has_its_name_and_level_in_every_loss(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    grid = "grid.loss=[half_sse,mse]", "grid.hidden=[4]", "grid.init=[uniform]", "grid.lr=[0.2]"
+    out = run("base.epochs=3000", *grid, "seeds.count=60")
+    assert "1/4 (at 0.125 and 0.25)" in " ".join(capsys.readouterr().out.split())
+    summary = pd.read_csv(out / "summary.csv").set_index("loss")
+    assert summary["stuck_1/4_level"].to_dict() == {"half_sse": 0.25, "mse": 0.125}
+    assert (summary[["stuck_1/4", "stuck_1/3"]] > 0).all(axis=None)
+    assert (summary["stuck"] == 0).all()
