@@ -113,14 +113,14 @@ def test_a_batch_of_all_rows_is_no_batch_at_all() -> None:
 def test_an_epoch_sees_every_example_once(seed: int, epoch: int, n: int, size: int) -> None:
     task = Task("line", tuple((float(row),) for row in range(n)), (0.0,) * n)
     condition = Condition(task=task, batch_size=min(n, size))
-    order = order_of(condition, streams(condition, np.array([seed]), 1), epoch)[:, 0]
+    order = order_of(condition, streams(np.array([seed])), epoch)[:, 0]
     assert sorted(order) == list(range(n))
     assert sum(steps_of(n, size)) == n
 
 
 def test_shuffles_are_even_and_differ_between_epochs_and_seeds() -> None:
     condition = Condition(batch_size=1)
-    stream = streams(condition, range(1000), 1000)
+    stream = streams(np.arange(1000))
     orders = np.array([order_of(condition, stream, epoch) for epoch in range(24)])  # (epoch, place, seed)
     codes = (orders * np.array([1, 4, 16, 64])[None, :, None]).sum(axis=1).ravel()
     counts = np.unique(codes, return_counts=True)[1]
@@ -142,7 +142,7 @@ def test_an_epoch_of_batches_is_that_many_steps() -> None:
     condition = Condition(batch_size=2, epochs=1, lr=0.3, dtype="float64", hidden=3)
     weights = start(condition, range(20))
     trained = numba_engine(condition, weights, range(20)).weights
-    order = order_of(condition, streams(condition, range(20), 20), 0)
+    order = order_of(condition, streams(np.arange(20)), 0)
     for seed in range(20):
         now = weights.take(slice(seed, seed + 1)).astype(np.dtype(np.float64))
         for step in range(2):
