@@ -4,6 +4,7 @@ const $ = (id) => document.getElementById(id);
 const CHOICES = {
   task: () => [...Object.keys(PRINTED.tasks).map((name) => [name, name]), ['own', 'a table of one’s own']],
   init: () => Object.keys(PRINTED.inits).map((name) => [name, name.replaceAll('_', ' ')]),
+  freeze: () => [['null', 'nothing'], ['W1+b1', 'the hidden layer'], ['W2+b2', 'the output layer'], ...PARTS.map((part) => [part, part])],
   dtype: () => [['float32', 'float32'], ['float64', 'float64']], relu_at_zero: () => [['0', '0'], ['1', '1']],
   'success.rule': () => [['loss', 'loss at most'], ['margin', 'every |y − t| below'], ['threshold', 'right side of ½']],
   'success.ties': () => [['fail', 'no'], ['pass', 'yes']],
@@ -11,7 +12,7 @@ const CHOICES = {
 const USUAL = ['task', 'rows', 'hidden', 'init', 'lr', 'activation', 'slope', 'relu_at_zero', 'loss', 'epochs'];
 const LABELS = {
   hidden: 'units', relu_at_zero: 'derivative at 0', rows: 'rows: inputs, then the target', 'success.rule': 'solved means',
-  'success.tolerance': 'tolerance', 'success.ties': 'solved at exactly ½', scale: 'scale of the draw', batch_size: 'batch size', dtype: 'numbers', init: 'initial draw',
+  'success.tolerance': 'tolerance', 'success.ties': 'solved at exactly ½', scale: 'scale of the draw', batch_size: 'batch size', dtype: 'numbers', init: 'initial draw', freeze: 'kept as drawn',
 };
 const COLOURS = {
   solved: '#3d7fb8', 'stuck_1/4': '#f6c667', 'stuck_1/3': '#e07b39', 'stuck_1/2': '#8f2d14', stuck: '#e07b39',
@@ -271,7 +272,7 @@ function formAddress(changed) {
   if (changed === 'init') for (const name of [...values.keys()]) if (name.startsWith('init.')) values.delete(name);
   const logits = (loss) => PRINTED.programs.float32.losses[loss].logits;  // comes with its output and its rule
   if (changed === 'loss' && logits(values.get('loss')) !== logits(c.loss)) for (const name of ['output', 'success.rule', 'success.tolerance', 'success.ties']) values.delete(name);
-  return `#${new URLSearchParams([...values])}`;
+  return `#${[...values].map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&')}`;
 }
 
 function changeSetting(changed) {
