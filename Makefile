@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 FOLDER ?= results/article
 SHOWN := README.md docs/findings.md
 
-.PHONY: help setup run report explorer notebooks test check digests printed bits lint docs bench lock clean
+.PHONY: help setup run report explorer notebooks test check hostile digests printed bits lint docs bench lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ test: $(READY) ## run all tests; ARGS="-k draws" passes options on
 
 check: lint ## style, types and all tests but the slow ones
 	@$(PY) -m pytest -n auto -m "not slow" $(ARGS)
+
+hostile: $(READY) ## bad inputs, damaged folders, flipped bits, fuzzing and kills, all of them (half an hour)
+	@PYTHONPATH=.:tests:tests/hostile $(PY) tests/hostile $(ARGS)
 
 digests: $(READY) ## train the shipped studies at 8 seeds and write their digests anew
 	@PYTHONPATH=.:tests $(PY) tests/experiments/digests.py

@@ -12,6 +12,7 @@ from typing import Any
 
 import hydra
 import yaml
+from hydra._internal.hydra import Hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
@@ -99,6 +100,7 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
     """Compose and have MODULE:FUNCTION do the work, for each job of a --multirun; returns the exit status."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us instead of being printed over many lines
     register_fields()
+    Hydra.format_config_groups = _no_groups  # type: ignore[method-assign, assignment]
     shown, arguments = wants_effective(arguments)
     sys.argv[1:] = arguments
     statuses: list[int] = []
@@ -133,6 +135,11 @@ def composed(config: str, arguments: list[str]) -> dict[str, Any]:
     register_fields()
     with hydra.initialize_config_dir(str(messages.CONF), version_base="1.3"):
         return plain(hydra.compose(config, overrides(config, arguments, ())), config)
+
+
+def _no_groups(*_: object) -> str:
+    """What Hydra lists of its groups for texts of help: nothing, since ours do that, and it would read every file."""
+    return ""
 
 
 def wants_effective(arguments: list[str]) -> tuple[bool, list[str]]:

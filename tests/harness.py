@@ -18,10 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from experiments import cli, composing
 from experiments.cli import guarded
+from experiments.store.columns import CONDITION_COLUMNS, RESULT_COLUMNS, encode, in_schema, plain
+from experiments.store.counts import SCHEMA, count_rows
 
 ROOT = Path(__file__).parent.parent
 
@@ -125,7 +130,23 @@ def nobody_left(session: int) -> bool:
 
 def rewrite(trials: pd.DataFrame, folder: Path) -> None:
     """Put another table into a result folder, and its hash into the manifest, as if a run had written it so."""
-    path, manifest = folder / "trials.parquet", folder / "manifest.json"
-    trials.to_parquet(path, index=False)
-    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest()}
+    manifest = folder / "manifest.json"
+    files = write_tables(pa.Table.from_pandas(trials, preserve_index=False), folder)
     manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "files": files}), encoding="utf-8")
+
+
+def write_tables(trials: pa.Table, folder: Path) -> dict[str, str]:
+    """Write rows and their counts as a run does; returns their hashes."""
+    rows = [field for field in trials.schema if field.name.startswith("y_")]
+    texts = in_schema(trials, plain(pa.schema([*CONDITION_COLUMNS.items(), *RESULT_COLUMNS.items(), *rows])))
+    pieces = [plain(SCHEMA).empty_table()]
+    for key in pc.unique(texts["condition"]).to_pylist():
+        mine = texts.filter(pc.equal(texts["condition"], key)).sort_by("seed")
+        counts = count_rows(mine)
+        fixed = {name: pa.repeat(mine[name][0], len(counts)) for name in CONDITION_COLUMNS}
+        counted = pa.table({**fixed, **{name: counts[name] for name in counts.column_names}})
+        pieces.append(in_schema(counted, plain(SCHEMA)))
+    pq.write_table(trials, folder / "trials.parquet")
+    pq.write_table(encode(pa.concat_tables(pieces), SCHEMA), folder / "counts.parquet")
+    paths = [folder / name for name in ("trials.parquet", "counts.parquet")]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}

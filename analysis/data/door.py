@@ -14,7 +14,7 @@ from typing import Any
 MOST_TEXT = 2**28
 """Bytes of a text file that is read."""
 
-TABLES = ("trials.parquet", "counts.parquet")
+FILES = ("config.yaml", "trials.parquet", "counts.parquet")
 
 SHAPE: Any = {
     "study": str,
@@ -80,10 +80,10 @@ def fits(value: Any, shape: Any) -> bool:
     return isinstance(value, shape) and (shape is bool or not isinstance(value, bool))
 
 
-def check_tables(folder: Path, files: dict[str, str]) -> None:
-    """ValueError or OSError unless the tables that a manifest names are there and have their hashes."""
-    if not files or set(files) - set(TABLES):
-        raise ValueError("its manifest names no tables, or others")
+def check_files(folder: Path, files: dict[str, str]) -> None:
+    """ValueError or OSError unless the files that a manifest names are there and have their hashes."""
+    if not files or set(files) - set(FILES):
+        raise ValueError("its manifest names no files, or others")
     for name, sha256 in files.items():
         if not (folder / name).is_file():
             raise ValueError(f"{name} is missing")

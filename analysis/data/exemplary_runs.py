@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from analysis.data.reading import OUTCOMES, FolderError
 
 PROMISED = (
     "seed", "outcome", "predictions", "epoch", "curve", "rows", "inputs", "targets", "final", "patterns_final",
+    "kinked", "surface",
 )  # fmt: skip
 """Columns that the figures need."""
 
@@ -22,7 +21,8 @@ def load_exemplars(folder: Path) -> pd.DataFrame:
 
     Columns: the fields, seed, outcome, predictions, and as lists and dicts the loss curve (`epoch`,
     `curve`), the task (`rows`, `inputs`, `targets`) and the weights (`start`, `final`: W1 (D, H),
-    b1 (H,), W2 (H,), b2 (1,)). Raises FolderError for a damaged file.
+    b1 (H,), W2 (H,), b2 (1,)), `surface`, what the network computes around a task of two inputs
+    (`x1`, `x2`, `y`), and `kinked`, whether its units have a kink. Raises FolderError for a damaged file.
     """
     path = folder / "exemplars.json"
     try:
@@ -36,13 +36,3 @@ def load_exemplars(folder: Path) -> pd.DataFrame:
         why = str(error).splitlines()[0]
         raise FolderError(f"{path} is damaged ({why}); delete it and report.html, and run the study again") from None
     return exemplars
-
-
-def outputs(exemplar: pd.Series, x1: NDArray[np.float64], x2: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What the trained network of two inputs computes at the points (x1, x2), any shape."""
-    weights = exemplar["final"]
-    (w1, w2), b1, out, (b2,) = (np.asarray(weights[name], float) for name in ("W1", "b1", "W2", "b2"))
-    z = x1[..., None] * w1 + x2[..., None] * w2 + b1
-    slope = exemplar["slope"] if exemplar["activation"] == "leaky_relu" else 0.0
-    y: NDArray[np.float64] = np.where(z > 0, z, slope * z) @ out + b2
-    return y

@@ -34,8 +34,8 @@ class Field:
 FIELDS: dict[str, Field] = {}
 """The fields by name, in the order of a condition's canonical text."""
 
-LONGEST = 40
-"""Letters of a value; longer ones (formulas of an init, say) are cut."""
+LONGEST, LONGEST_TOGETHER = 40, 16
+"""Letters of a value, of which longer ones (formulas of an init, say) are cut; and of a phrase on one line."""
 
 
 def learn(fields: Mapping[str, Mapping[str, Any]]) -> None:
@@ -60,7 +60,7 @@ def is_missing(what: Any) -> bool:
 def value_text(name: str, what: Any) -> str:
     """A value of a field, short: 'He', '0.003', 'U(\N{MINUS SIGN}1, 1)', 'full batch'."""
     field = FIELDS[name]
-    text = _plain(what)
+    text = _plain(name, what)
     text = (
         success(text)
         if name == "success"
@@ -69,12 +69,12 @@ def value_text(name: str, what: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
-def _plain(what: Any) -> str:
-    """A value as the words of a field are keyed."""
+def _plain(name: str, what: Any) -> str:
+    """A value as the words of a field are keyed: numbers of a logarithmic axis to three digits."""
     if is_missing(what):
         return "None"
     if isinstance(what, float):
-        return f"{what:.3g}" if abs(what - float(f"{what:.3g}")) <= 1e-3 * abs(what) else f"{what:g}"
+        return f"{what:.3g}" if FIELDS[name].scale == "log" else f"{what:g}"
     text = str(what)
     return f"{int(text):,}" if text.isdigit() and len(text) > 4 else text
 
@@ -93,9 +93,10 @@ def success(rule: str) -> str:
 def phrase(name: str, what: Any) -> str:
     """A field and its value as a sentence has them: '4 units', 'He', 'lr 0.1'."""
     field = FIELDS[name]
-    if _plain(what) in field.words:
+    if _plain(name, what) in field.words:
         return value_text(name, what)
-    text = field.phrase.format(value_text(name, what)).replace(" ", "\N{NO-BREAK SPACE}")
+    text = field.phrase.format(value_text(name, what))
+    text = text if len(text) > LONGEST_TOGETHER else text.replace(" ", "\N{NO-BREAK SPACE}")
     return text.removesuffix("s") if what == 1 and field.phrase.startswith("{} ") else text
 
 

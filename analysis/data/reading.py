@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from analysis.data.door import check_shape, check_tables, read_json
+from analysis.data.door import check_files, check_shape, read_json
 from analysis.data.field_labels import FIELDS, defaults, learn
 
 PROTOCOL = 2
@@ -74,7 +74,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if manifest["trials"] is None:
         raise FolderError(f"{folder} is not finished; run its study again with output={folder} to finish it")
     try:
-        check_tables(folder, manifest["files"])
+        check_files(folder, manifest["files"])
     except (ValueError, OSError) as error:
         raise damaged(folder, str(error).splitlines()[0]) from None
     return manifest
@@ -107,11 +107,11 @@ def load(folder: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
         if missing:
             raise ValueError(f"trials.parquet lacks {', '.join(missing)}")
         table = pq.read_table(folder / "trials.parquet", columns=columns, page_checksum_verification=True)
+        if len(table) != manifest["trials"]:
+            raise ValueError(f"{len(table)} trials instead of {manifest['trials']}")
+        trials = typed(table.to_pandas(split_blocks=True, self_destruct=True))
     except Exception as error:  # a damaged file can fail in any way
         raise damaged(folder, (str(error) or repr(error)).splitlines()[0]) from None
-    if len(table) != manifest["trials"]:
-        raise damaged(folder, f"{len(table)} trials instead of {manifest['trials']}")
-    trials = typed(table.to_pandas(split_blocks=True, self_destruct=True))
     return with_texts(trials, manifest["conditions"]) if "condition" in trials else trials
 
 
@@ -131,6 +131,9 @@ def typed(trials: pd.DataFrame) -> pd.DataFrame:
         kinds["minimum"] = pd.CategoricalDtype(list(KINDS), ordered=True)
     for name, listed in (("outcome", [*OUTCOMES]), ("outcome_before", [*OUTCOMES]), ("cause", [*CAUSES])):
         if name in trials:
+            unknown = sorted({*trials[name].dropna().unique()} - {*listed})
+            if unknown:
+                raise ValueError(f"{name} holds {unknown[0]!r:.40}, which this version does not know")
             kinds[name] = pd.CategoricalDtype(listed, ordered=True)
     for name, default in defaults().items():
         if isinstance(default, str) and name in trials:

@@ -1,15 +1,13 @@
 """A study as counts: all that summary, figures, tables and verdicts need, from rows or from a study that kept none.
 
 Figures and tables take frames in which a row stands for `count` trainings that agree in every column
-that anything here asks about (see `COUNTED`). Such a frame is small however many trainings there are. It is
-counted from trials.parquet a row group at a time, or read from counts.parquet, which a study with
-`record: summary` leaves instead; both give the same frames. A frame without the column `count` holds a
-training a row, and does as well.
+that anything here asks about (see `COUNTED`). Such a frame is small however many trainings there are. It is read
+from counts.parquet, which every study leaves. A frame without the column `count` holds a training a row,
+and does as well.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,7 +22,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from analysis.data.field_labels import FIELDS
-from analysis.data.reading import damaged, read_manifest, records_summary, typed, with_texts
+from analysis.data.reading import damaged, read_manifest, typed, with_texts
 from analysis.findings.statistics import Paired, Rate, paired_counts
 
 COUNTED = (
@@ -165,19 +163,23 @@ class Counted:
 def load_counts(folder: Path) -> Counted:
     """A finished result folder as counts; FolderError for one that cannot be read as results."""
     manifest = read_manifest(folder)
-    start, stop = manifest["seeds"]
-    bits = Bitmaps(start, stop)
     try:
-        pieces = list((_from_counts if records_summary(manifest) else _from_rows)(folder, bits))
+        return _counted(folder, manifest)
     except Exception as error:  # a damaged file can fail in any way
         raise damaged(folder, (str(error) or repr(error)).splitlines()[0]) from None
+
+
+def _counted(folder: Path, manifest: dict[str, Any]) -> Counted:
+    start, stop = manifest["seeds"]
+    bits = Bitmaps(start, stop)
+    pieces = list(_from_counts(folder, bits))
     texts = manifest["conditions"]
     fields = pd.concat([piece[0] for piece in pieces]).drop_duplicates("condition").reset_index(drop=True)
     runs = _together([piece[1] for piece in pieces], ["condition", *COUNTED])
     epochs = _together([piece[2] for piece in pieces], ["condition", "epoch"])
     found = int(runs["count"].sum())
     if found != manifest["trials"]:
-        raise damaged(folder, f"{found} trials instead of {manifest['trials']}")
+        raise ValueError(f"{found} trials instead of {manifest['trials']}")
     epochs = _with_unsolved(epochs.rename(columns={"epoch": "solved_epoch"}), runs).assign(status="ok")
     return Counted(_with_fields(runs, fields, texts), _with_fields(epochs, fields, texts), bits.finished())
 
@@ -222,54 +224,8 @@ Piece = tuple[pd.DataFrame, pa.Table, pa.Table]
 """Fields of conditions (a row each), counts of runs, counts of solved epochs."""
 
 
-def _from_rows(folder: Path, bits: Bitmaps) -> Iterator[Piece]:
-    """Counts of trials.parquet, a row group at a time."""
-    wanted = ["condition", *FIELDS, *COUNTED, "seed", "solved_epoch"]
-    with pq.ParquetFile(folder / "trials.parquet", page_checksum_verification=True) as file:
-        held = set(file.schema_arrow.names)
-        missing = [name for name in wanted if name not in held]
-        if missing:
-            raise ValueError(f"trials.parquet lacks {', '.join(missing)}")
-        for group in range(file.num_row_groups):
-            rows = file.read_row_group(group, wanted)
-            yield _count_rows(rows, bits)
-
-
-def _count_rows(rows: pa.Table, bits: Bitmaps) -> Piece:
-    n = len(rows)
-    columns = {name: rows[name].combine_chunks() for name in rows.column_names}
-    keys = columns["condition"] = _text(columns["condition"])
-    codes = pc.dictionary_encode(keys).indices.to_numpy(zero_copy_only=False)
-    bounds = np.flatnonzero(np.diff(codes, prepend=-1, append=-1))
-    fine = pc.equal(_text(columns["status"]), "ok").to_numpy(zero_copy_only=False)
-    solved = pc.fill_null(pc.equal(_text(columns["outcome"]), "solved"), False).to_numpy(zero_copy_only=False)
-    seeds = columns["seed"].to_numpy(zero_copy_only=False).astype(np.int64)
-    for first, last in itertools.pairwise(bounds):
-        part = fine[first:last]
-        bits.add(keys[int(first)].as_py(), seeds[first:last][part], solved[first:last][part])
-    first_rows = rows.select(["condition", *FIELDS]).take(pa.array(bounds[:-1]))
-    one = pa.array(np.ones(n, np.int64))
-    counted = {name: _encoded(columns[name], name) for name in ("condition", *COUNTED)}
-    runs = add_up(pa.table({**counted, "count": one, "seed": pa.array(seeds)}), list(counted))
-    good = {
-        "condition": counted["condition"],
-        "epoch": columns["solved_epoch"].cast(pa.int32()),
-        "count": one,
-    }
-    solved_then = fine & columns["solved_epoch"].is_valid().to_numpy(zero_copy_only=False)
-    epochs = add_up(pa.table(good).filter(pa.array(solved_then)), ["condition", "epoch"])
-    return _decoded(first_rows).to_pandas(), _decoded(runs), _decoded(epochs)
-
-
 def _text(column: pa.Array) -> pa.Array:
     return column.cast(pa.string())
-
-
-def _encoded(column: pa.Array, name: str) -> pa.Array:
-    """A column that can be grouped fast: text by its codes."""
-    if name in NUMBERS:
-        return column.cast(pa.int32())
-    return column if pa.types.is_dictionary(column.type) else pc.dictionary_encode(_text(column))
 
 
 def _decoded(table: pa.Table) -> pa.Table:

@@ -8,13 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
 
-from analysis.data.conditions import few, nearest, slices, unusual, usual, values, with_values
-from analysis.data.field_labels import FIELDS, axis_label, value_text
+from analysis.data.conditions import few, slices, unusual, usual, values, with_values
+from analysis.data.field_labels import FIELDS, axis_label, is_log, is_number, value_text
 from analysis.data.reading import swept
-from analysis.figures.style import NotApplicable, columns_for, letters
+from analysis.figures.style import Look, NotApplicable, columns_for, letters, looks
+from analysis.findings.findings import Findings
 from analysis.text import words
 
 ORDER = ("hidden", "init", "lr")
@@ -24,45 +28,47 @@ MOST_PANELS = 12
 MOST_NAMED = 4
 """Fields that a panel's title names all of; of more it names those that are not as usual."""
 
-NUMERIC = ("hidden", "lr", "scale", "epochs", "slope", "batch_size")
+MOST_TICKS = 8
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One panel: its title and the rows (of trials or of a summary) that it shows."""
+    """One panel: its title and the rows (of counts or of a summary) that it shows."""
 
     title: str
     rows: pd.DataFrame
 
 
-def axis_field(trials: pd.DataFrame) -> str:
+def axis_field(table: pd.DataFrame) -> str:
     """The field along the axis: of those swept, the number with the most values, else the first.
 
     Raises NotApplicable for a single condition.
     """
-    fields = swept(trials)
+    fields = swept(table)
     if not fields:
         raise NotApplicable("the study has one condition, so there is nothing to set side by side")
-    order = ("lr", "hidden", *NUMERIC, *fields)
-    return max(fields, key=lambda name: (name in NUMERIC, trials[name].nunique(), -order.index(name)))
+    order = ("lr", "hidden", *fields)
+    return max(fields, key=lambda name: (is_number(name), table[name].nunique(), -order.index(name)))
 
 
-def series_field(trials: pd.DataFrame, *taken: str) -> str | None:
+def series_field(fields: Sequence[str], *taken: str) -> str | None:
     """The field that tells lines apart: init if it is swept, else the next one."""
-    rest = [name for name in ("init", *ORDER, *swept(trials)) if name in swept(trials) and name not in taken]
-    return rest[0] if rest else None
+    return next((name for name in ("init", *ORDER, *fields) if name in fields and name not in taken), None)
 
 
-def line_field(trials: pd.DataFrame) -> str | None:
+def line_field(fields: Sequence[str]) -> str | None:
     """The field that tells lines apart in figures whose axis is no field: lr, else width, else any."""
-    fields = swept(trials)
     return next((name for name in ("lr", "hidden", *fields) if name in fields), None)
 
 
-def rest_of(trials: pd.DataFrame, *taken: str | None) -> list[str]:
+def rest_of(fields: Sequence[str], *taken: str | None) -> list[str]:
     """The swept fields that are left for panels."""
-    fields = swept(trials)
-    return [name for name in (*ORDER, *(f for f in fields if f not in ORDER)) if name in fields and name not in taken]
+    return [name for name in dict.fromkeys((*ORDER, *fields)) if name in fields and name not in taken]
+
+
+def looks_of(found: Findings, field: str | None) -> dict[Any, Look]:
+    """How each value of a field looks in the figures of a study; the only line's look under None for no field."""
+    return looks([None], False) if field is None else looks(values(found.summary, field), is_number(field))
 
 
 def make_panels(rows: pd.DataFrame, fields: Sequence[str], most: int = MOST_PANELS) -> tuple[list[Panel], str]:
@@ -79,49 +85,53 @@ def make_panels(rows: pd.DataFrame, fields: Sequence[str], most: int = MOST_PANE
     return [Panel(title, part) for title, (_, part) in zip(titles, found, strict=True)], note
 
 
-def thin(trials: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.DataFrame, str]:
-    """Trials with so few values of each field that at most `most` combinations are left; and a note that says so.
+def thin(rows: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.DataFrame, str]:
+    """Rows with so few values of each field that at most `most` combinations are left; and a note that says so.
 
-    A study that is no full grid (a union of others, say) may have few trials there: then its first combinations.
+    A study that is no full grid (a union of others, say) may have few rows there: then its first combinations.
     """
-    combinations = trials[list(fields)].drop_duplicates()
+    combinations = rows[list(fields)].drop_duplicates()
     if len(combinations) <= most:
-        return trials, ""
-    shown, note = _thin(trials, fields, most)
+        return rows, ""
+    shown, note = _thin(rows, fields, most)
     if 2 * len(shown[list(fields)].drop_duplicates()) >= most:
         return shown, note
-    first = pd.concat([part for _, part in slices(trials, fields)][:most])
-    return first, f"Shown: {most} of the study's {len(combinations):,} combinations of {words.listed(list(fields))}."
+    first = pd.concat([part for _, part in slices(rows, fields)][:most])
+    names = words.listed([axis_label(name) for name in fields])
+    return (
+        first,
+        f"Shown: {most} of the study\N{RIGHT SINGLE QUOTATION MARK}s {len(combinations):,} combinations of {names}.",
+    )
 
 
-def _thin(trials: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.DataFrame, str]:
-    found = {name: values(trials, name) for name in fields}
-    room = {name: len(values_) for name, values_ in found.items()}
+def _thin(rows: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.DataFrame, str]:
+    found = {name: values(rows, name) for name in fields}
+    room = {name: len(each) for name, each in found.items()}
     while math.prod(room.values()) > most:
         room[max(room, key=lambda name: room[name])] -= 1
     kept = {name: few(found[name], room[name], FIELDS[name].default) for name in fields}
     notes = []
     for name, chosen in kept.items():
         if len(chosen) < len(found[name]):
-            trials = trials[trials[name].isin([value for value in chosen if value is not None]).to_numpy()]
-            notes.append(f"{axis_label(name)}: {', '.join(value_text(name, each) for each in chosen)}")
-    return trials, f"Shown of the study's values: {'; '.join(notes)}." if notes else ""
+            rows = rows[rows[name].isin([value for value in chosen if value is not None]).to_numpy()]
+            notes.append(f"{axis_label(name)} {', '.join(value_text(name, each) for each in chosen)}")
+    return rows, f"Shown of all values: {'; '.join(notes)}." if notes else ""
 
 
-def thin_field(trials: pd.DataFrame, name: str | None, most: int) -> tuple[pd.DataFrame, str]:
+def thin_field(rows: pd.DataFrame, name: str | None, most: int) -> tuple[pd.DataFrame, str]:
     """The same for one field; nothing to do for None."""
-    return thin(trials, [name], most) if name else (trials, "")
+    return thin(rows, [name], most) if name else (rows, "")
 
 
-def by_value(summary: pd.DataFrame, field: str | None) -> list[tuple[Any, pd.DataFrame]]:
+def by_value(rows: pd.DataFrame, field: str | None) -> list[tuple[Any, pd.DataFrame]]:
     """The rows of each value of a field; all rows under None for no field."""
     if field is None:
-        return [(None, summary)]
-    found = ((value, with_values(summary, {field: value}, [field])) for value in values(summary, field))
+        return [(None, rows)]
+    found = ((value, with_values(rows, {field: value}, [field])) for value in values(rows, field))
     return [(value, part) for value, part in found if len(part)]
 
 
-def n_text(numbers: pd.Series | Sequence[int]) -> str:
+def n_text(numbers: Any) -> str:
     """'n = 1,000', or the range if the numbers differ."""
     low, high = min(numbers), max(numbers)
     return f"n = {low:,}" if low == high else f"n = {low:,} to {high:,}"
@@ -135,16 +145,76 @@ def panel_title(panel: Panel, text: str, columns: int) -> str:
     return joined if columns <= 2 and len(joined) <= room else "\n".join(filter(None, [name, text]))
 
 
-def fixed(trials: pd.DataFrame, *shown: str) -> str | None:
-    """What a figure of the conditions nearest to the article's holds fixed, besides the fields it shows: 'lr = 0.1'."""
-    held = [name for name in swept(trials) if name not in shown]
-    return words.condition(nearest(trials), held) if held else None
+def place(ax: Axes, field: str, summary: pd.DataFrame) -> dict[Any, float]:
+    """Where each value of a field lies on the horizontal axis, which is set up for it."""
+    found = values(summary, field)
+    log = is_log(field, found)
+    where = {
+        value: float(value) if is_number(field) and None not in found else float(n) for n, value in enumerate(found)
+    }
+    if log:
+        ax.set_xscale("log")
+    marked = found if len(found) <= MOST_TICKS else _round(found) if log else found[:: -(-len(found) // MOST_TICKS)]
+    ax.xaxis.set_major_locator(FixedLocator([where.get(value, value) for value in marked]))
+    ax.xaxis.set_minor_locator(NullLocator())
+    texts = ["\n".join(textwrap.wrap(value_text(field, value), 14)) for value in marked]
+    ax.set_xticklabels(texts, rotation=0 if is_number(field) else 30 if max(map(len, texts)) > 10 else 0)
+    ax.set_xlabel(axis_label(field))
+    return where
+
+
+def _round(found: Sequence[float]) -> list[float]:
+    """Ticks of a logarithmic axis between the ends of some values: 0.003, 0.01, 0.03."""
+    powers = range(math.floor(math.log10(found[0])), math.ceil(math.log10(found[-1])) + 1)
+    ticks = [float(f"{digit}e{power}") for power in powers for digit in (1, 3)]
+    return [tick for tick in ticks if found[0] * 0.999 <= tick <= found[-1] * 1.001]
+
+
+def number_axis(ax: Axes, which: str, field: str, found: Sequence[float]) -> None:
+    """An axis of a field whose values are found: logarithmic where the field is, with plain numbers at its ticks."""
+    log = is_log(field, found)
+    getattr(ax, f"set_{which}scale")("log" if log else "linear")
+    axis = getattr(ax, f"{which}axis")
+    if log:
+        ticks = _round(sorted(found))
+        axis.set_major_locator(FixedLocator(ticks))
+        axis.set_minor_locator(NullLocator())
+        getattr(ax, f"set_{which}ticklabels")([value_text(field, tick) for tick in ticks])
+    getattr(ax, f"set_{which}label")(axis_label(field))
+
+
+def rows_of(ax: Axes, names: Sequence[str]) -> None:
+    """An axis down the side with a name a row, the first one on top."""
+    room = letters(3)
+    ax.set_yticks(
+        range(len(names)),
+        [name if len(name) <= room else f"{name[: room - 1]}\N{HORIZONTAL ELLIPSIS}" for name in names],
+    )
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    ax.grid(True, axis="x")
+    ax.grid(False, axis="y")
+
+
+def row_names(table: pd.DataFrame, fields: Sequence[str]) -> tuple[list[str], str]:
+    """A name for each condition of a table: of many fields those that are not as usual, with a note of the usual."""
+    rows = [row for _, row in table.iterrows()]
+    if len(fields) <= MOST_NAMED:
+        return [words.condition(row, fields) for row in rows], ""
+    common = usual(table, fields)
+    names = [words.condition(row, unusual(row, common)) if unusual(row, common) else "as usual" for row in rows]
+    return names, f"Usual: {words.condition(common, fields)}."
+
+
+def fixed(found: Findings, *shown: str) -> str | None:
+    """What a figure of the conditions nearest to the article's holds fixed, besides the fields it shows: 'lr 0.1'."""
+    held = [name for name in found.fields if name not in shown]
+    return words.condition(found.nearest, held) if held else None
 
 
 def widest(summary: pd.DataFrame, outcomes: Sequence[str]) -> str:
     """How wide the intervals of the shares are at most, for figures that cannot show each."""
     low, high = (summary[[f"{name}_{end}" for name in outcomes]].to_numpy(float) for end in ("low", "high"))
-    half = 100 * (high - low).max() / 2
+    half = 100 * np.nanmax(high - low) / 2
     return f"95 % Wilson intervals reach at most {half:.1f} points to either side of their middle."
 
 
@@ -152,4 +222,6 @@ def footnote(figure: Figure, *notes: str) -> None:
     """Small print under a figure; none if there is none."""
     text = " ".join(filter(None, notes))
     if text:
-        figure.supxlabel(textwrap.fill(text, letters(size=7), break_on_hyphens=False), fontsize=8, color="#666666")
+        figure.supxlabel(
+            textwrap.fill(text, int(16 * figure.get_figwidth()), break_on_hyphens=False), fontsize=8, color="#666666"
+        )

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import functools
 import io
+import math
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
+import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from analysis.findings.statistics import Rate
 from analysis.text import words
 
 STYLE: Any = {
@@ -47,7 +54,7 @@ STYLE: Any = {
     "legend.framealpha": 0.75,
     "legend.edgecolor": "none",
     "legend.fontsize": 9,
-    "hatch.linewidth": 0.6,
+    "hatch.linewidth": 1.0,
     "hatch.color": "white",
     "lines.linewidth": 1.8,
     "lines.markersize": 6,
@@ -66,20 +73,17 @@ OUTCOME_COLOURS = {
     "solved": "#2b6ca3",
     "stuck_1/4": "#f6c667",
     "stuck_1/3": "#e07b39",
-    "stuck_1/2": "#8f2d14",
-    "stuck": "#e07b39",
+    "stuck_1/2": "#8a2a14",
+    "stuck": "#b0578d",
     "oscillating": "#1b9e77",
     "diverged": "#222222",
     "unsettled": "#c4c4c4",
-    "unclear": "#ededed",
+    "unclear": "#ececec",
 }
 """The colour of each outcome, in every figure: traps darken as they get worse."""
 
-OUTCOME_HATCHES = {
-    "solved": "", "stuck_1/4": "//", "stuck_1/3": "xx", "stuck_1/2": "..", "stuck": "xx",
-    "oscillating": "\\\\", "diverged": "", "unsettled": "--", "unclear": "oo",
-}  # fmt: skip
-"""What tells outcomes apart in grey."""
+OUTCOME_HATCHES = {"stuck_1/3": "/", "stuck": "\\", "oscillating": "/", "unsettled": "\\", "unclear": "."}
+"""What tells outcomes apart in grey, wide enough not to shimmer."""
 
 SERIES = ("#332288", "#cc6677", "#117733", "#ddaa33", "#882255", "#44aa99")
 """Colours of series that have no order (P. Tol's muted scheme, told apart by the colour-blind)."""
@@ -88,9 +92,6 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES: tuple[Any, ...] = (
     "-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 1, 1, 1, 1, 1)), "-", "--",
 )  # fmt: skip
-
-LEVELS = {"1/4": 1 / 4, "1/3": 1 / 3, "1/2": 1 / 2}
-"""The losses at which XOR's traps lie."""
 
 
 class NotApplicable(Exception):  # noqa: N818 - no error: the figure is skipped
@@ -108,13 +109,67 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
     return drawn
 
 
-def series_colours(ordered: bool, n: int) -> list[Any]:
-    """Colours of n series: a scale from light to dark for numbers, unrelated colours for names."""
-    if not ordered:
-        return [SERIES[i % len(SERIES)] for i in range(n)]
-    import seaborn as sns
+@dataclass(frozen=True)
+class Look:
+    """How a series looks, in every figure of a study."""
 
-    return list(sns.color_palette("flare", n)) if n > 1 else [SERIES[0]]
+    colour: Any
+    marker: str
+    dashes: Any
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """As arguments of a line."""
+        return {"color": self.colour, "marker": self.marker, "linestyle": self.dashes, **RIM}
+
+
+RIM: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.7}
+"""A thin rim that keeps marks apart."""
+
+
+def looks(values: Sequence[Any], ordered: bool) -> dict[Any, Look]:
+    """The look of each value of a field: a scale from light to dark for many numbers, else unrelated colours."""
+    n = len(values)
+    colours = sns.color_palette("flare", n) if ordered and n > 2 else [SERIES[i % len(SERIES)] for i in range(n)]
+    shapes = [(MARKERS[i % len(MARKERS)], DASHES[i % len(DASHES)]) for i in range(n)]
+    return {value: Look(colour, *shape) for value, colour, shape in zip(values, colours, shapes, strict=True)}
+
+
+def error_bars(ax: Axes, x: Any, rates: Sequence[Rate], look: Look, upright: bool = True, line: bool = True) -> None:
+    """Shares in per cent at the places x, with their intervals as bars; along the other axis where not upright."""
+    at = np.array([100 * rate.rate for rate in rates])
+    ends = np.array([[100 * (rate.rate - rate.low), 100 * (rate.high - rate.rate)] for rate in rates]).T
+    ends = np.maximum(np.nan_to_num(ends).reshape(2, -1), 0)
+    places = (x, at) if upright else (at, x)
+    style = look.line if line else {**look.line, "linestyle": "none"}
+    bars = (ends, None) if upright else (None, ends)
+    ax.errorbar(*places, *bars, capsize=3, elinewidth=1.1, **style)
+
+
+MOST_ENDS = 4
+"""Lines that are labelled where they end; of more there is a legend."""
+
+
+def name_lines(figure: Figure, axes: Sequence[Axes], ends: Sequence[Mapping[Any, float]], shown: Mapping[Any, Look],
+               name: Callable[[Any], str], title: str) -> None:  # fmt: skip
+    """Say which line is which: beside the ends of few lines (`ends`: heights by value, a panel each), else a legend."""
+    if len(shown) > MOST_ENDS:
+        handles = [Line2D([], [], label=name(value), **look.line) for value, look in shown.items()]
+        figure.legend(handles=handles, loc="outside upper center", ncols=columns_for(min(len(handles), 8)), title=title)
+        return
+    for ax, heights in zip(axes, ends, strict=True):
+        low, high = ax.get_ylim()
+        order = sorted(heights, key=lambda value: heights[value])
+        room, at = 0.085 * (high - low), [heights[value] for value in order]
+        for i in range(1, len(at)):
+            at[i] = max(at[i], at[i - 1] + room)
+        over = max(at[-1] - high, 0.0) if at else 0.0
+        for i in range(len(at) - 1, -1, -1):
+            at[i] = min(at[i] - (over if i == len(at) - 1 else 0), at[i + 1] - room if i + 1 < len(at) else math.inf)
+        for value, height in zip(order, at, strict=True):
+            look, across = shown[value], ax.get_yaxis_transform()
+            ax.plot([1.03], [height], transform=across, clip_on=False, scalex=False, scaley=False, **look.line)
+            ax.text(1.055, height, name(value), transform=across, va="center", fontsize=9, color="#333333")
 
 
 @contextmanager
@@ -153,17 +208,15 @@ def panels(n: int, columns: int, height: float, **keywords: Any) -> tuple[Figure
     return figure, axes[:n]
 
 
-def outcome_patch(outcome: str) -> Patch:
-    """A legend's sample of an outcome."""
-    return Patch(
-        facecolor=OUTCOME_COLOURS[outcome], hatch=OUTCOME_HATCHES[outcome] * 2, edgecolor="white", linewidth=0,
-        label=words.outcome(outcome),
-    )  # fmt: skip
+def outcome_look(outcome: str) -> dict[str, Any]:
+    """How bars of an outcome are drawn."""
+    hatch = OUTCOME_HATCHES.get(outcome, "")
+    return {"facecolor": OUTCOME_COLOURS[outcome], "hatch": hatch, "edgecolor": "white", "linewidth": 0.4}
 
 
 def outcome_legend(figure: Figure, outcomes: Sequence[str], title: str | None = None) -> None:
     """A legend of outcomes above the panels, with a title over it."""
-    handles = [outcome_patch(name) for name in outcomes]
+    handles = [Patch(label=words.outcome(name), **outcome_look(name)) for name in outcomes]
     figure.legend(
         handles=handles, loc="outside upper center", ncols=min(len(handles), columns_for(7)), handlelength=1.8,
         handleheight=1.2, title=title,
@@ -172,7 +225,7 @@ def outcome_legend(figure: Figure, outcomes: Sequence[str], title: str | None = 
 
 def on_dark(outcome: str) -> bool:
     """Whether text on an outcome's colour must be white."""
-    return outcome in ("solved", "stuck_1/2", "diverged")
+    return sum(to_rgb(OUTCOME_COLOURS[outcome])) < 1.5
 
 
 def percent_axis(axes: Iterable[Axes], label: str) -> None:

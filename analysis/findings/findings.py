@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,13 +10,14 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.data.conditions import nearest
+from analysis.data.conditions import distance, nearest, values
 from analysis.data.dead_unit_law import load_laws
 from analysis.data.exemplary_runs import load_exemplars
-from analysis.data.field_labels import FIELDS
+from analysis.data.field_labels import FIELDS, is_number
 from analysis.data.reading import fine, left_alone, load, read_manifest, swept
 from analysis.data.tallies import Solved, load_counts
 from analysis.findings.failure_causes import Culprits, culprits
+from analysis.findings.paired import compare_values
 from analysis.findings.planner import draws
 from analysis.findings.published import Beside, beside
 from analysis.findings.rescues import COLUMNS, Freed, freed, like_for_like
@@ -78,6 +80,24 @@ class Findings:
         """The row of `summary` of the condition nearest to the article's."""
         key = nearest(self.trials)["condition"]
         return self.summary.iloc[int((self.summary["condition"] == key).to_numpy(bool).argmax())]
+
+    def nearest_of(self, rows: Sequence[Any]) -> int:
+        """Which of these conditions is nearest to the article's."""
+        return min(range(len(rows)), key=lambda place: distance(rows[place]))
+
+    @cached_property
+    def effects(self) -> dict[str, pd.DataFrame]:
+        """What named choices change, paired by seed: He against another draw, and fields that take two values."""
+        found = {"init": self.inits} if len(self.inits) else {}
+        for field in self.fields:
+            taken = values(self.summary, field)
+            if (
+                field not in ("init", "rescue")
+                and len(taken) == 2
+                and (not is_number(field) or field == "relu_at_zero")
+            ):
+                found[field] = compare_values(self.trials, field, solved=self.solved)
+        return found
 
     @cached_property
     def laws(self) -> dict[str, float]:

@@ -21,7 +21,7 @@ import pandas as pd
 
 from analysis.data.field_labels import FIELDS
 from analysis.findings.statistics import Rate, wilson
-from analysis.findings.summary import WIDTH, stuck_total
+from analysis.findings.summary import stuck_total, width
 from analysis.report_parts.pages import write_text
 from analysis.text import words
 
@@ -136,9 +136,11 @@ def published_lines(found: Sequence[Beside]) -> list[str]:
             texts = [f"{theirs}; {ours}", _verdict(each)]
         else:
             texts = [f'"{each.says}"', f"{ours}, stuck {_short(each.stuck)}", each.verdict]
-        lines += textwrap.wrap(f"- {each.source}{quoted}{where}", WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+        lines += textwrap.wrap(
+            f"- {each.source}{quoted}{where}", width(), subsequent_indent="  ", break_on_hyphens=False
+        )
         for text in texts:
-            lines += textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+            lines += textwrap.wrap(text, width(), initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
     return [_plain(line) for line in lines]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,6 @@ from analysis.data.reading import KINDS, OUTCOMES, STUCK, fine, is_stuck, swept
 from analysis.data.tallies import counts_of, quantile
 from analysis.findings.statistics import wilson
 from analysis.report_parts.pages import write_text
-
-WIDTH = 80
-"""Columns of a terminal."""
 
 
 def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -105,6 +103,11 @@ def settled_of_stuck(summary: pd.DataFrame) -> tuple[int, int]:
     return int(summary["settled"].sum()), int(stuck_total(summary).sum())
 
 
+def width() -> int:
+    """Columns of the terminal, at least 80."""
+    return max(shutil.get_terminal_size((80, 24)).columns, 80)
+
+
 MOST_LINES = 100
 """Conditions that the terminal shows."""
 
@@ -121,7 +124,7 @@ def table_lines(summary: pd.DataFrame) -> list[str]:
     rows = [_numbers(row, shown) for _, row in summary.iterrows()]
     cells = [[_value(row[name]) for name in fields] for _, row in summary.iterrows()]
     lines = _aligned([*_stacked([*names, *numbers]), *([*c, *n] for c, n in zip(cells, rows, strict=True))])
-    if max(map(len, lines)) <= WIDTH:
+    if max(map(len, lines)) <= width():
         return lines
     return [*_usual_lines(summary, fields), "", *_labelled(summary, fields, _aligned([numbers, *rows]))]
 
@@ -129,7 +132,7 @@ def table_lines(summary: pd.DataFrame) -> list[str]:
 def _usual_lines(summary: pd.DataFrame, fields: list[str]) -> list[str]:
     """What the conditions have in common unless their own line says otherwise."""
     text = f"unless a condition says otherwise: {_label(usual(summary, fields), fields)}"
-    return textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+    return textwrap.wrap(text, width(), subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _label(values: Any, fields: list[str]) -> str:
@@ -140,18 +143,18 @@ def _label(values: Any, fields: list[str]) -> str:
 def _labelled(summary: pd.DataFrame, fields: list[str], numbers: list[str]) -> list[str]:
     """Below the heads a condition each: what is its own, wrapped, and to the right or below it its numbers."""
     common = usual(summary, fields)
-    lines = [numbers[0].rjust(WIDTH)]
+    lines = [numbers[0].rjust(width())]
     room = len(str(len(summary)))
     for place, (_, row) in enumerate(summary.iterrows(), 1):
         own = unusual(row, common)
         text = _label(row, own) if own else "(all as said above)"
         lead = f"{place:{room}} "
         label = textwrap.wrap(
-            text, WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead), break_on_hyphens=False
+            text, width(), initial_indent=lead, subsequent_indent=" " * len(lead), break_on_hyphens=False
         )
-        if len(label[-1]) + 1 + len(numbers[place]) > WIDTH:
+        if len(label[-1]) + 1 + len(numbers[place]) > width():
             label.append("")
-        lines += [*label[:-1], label[-1] + numbers[place].rjust(WIDTH - len(label[-1]))]
+        lines += [*label[:-1], label[-1] + numbers[place].rjust(width() - len(label[-1]))]
     return lines
 
 
@@ -210,9 +213,10 @@ def print_summary(summary: pd.DataFrame) -> None:
         f"solved: % with 95 % Wilson interval; {levels}, other: % that ended there;",
         "dead: mean units dead at start > at end; epochs: median to solve, of the solved",
     ]
+    head = []
     if len(summary) > MOST_LINES:
-        legend.append(f"shown: {MOST_LINES} of {len(summary):,} conditions, evenly spread; summary.csv has them all")
-    lines = [*table_lines(summary), "", *legend, *certified_lines(summary), *settled_lines(summary)]
+        head = [f"{MOST_LINES} of {len(summary):,} conditions, evenly spread; summary.csv has them all", ""]
+    lines = [*head, *table_lines(summary), "", *legend, *certified_lines(summary), *settled_lines(summary)]
     print("\n".join(["", *lines]), flush=True)
 
 
@@ -238,4 +242,4 @@ def certified_lines(summary: pd.DataFrame) -> list[str]:
             where = "unknown" if kind == "unknown" else f"at a {kind}"
             texts.append(f"{100 * count / n:.1f} % ({low:.1f}-{high:.1f}) {where}")
     text = f"certified: of {n:,} stuck runs {', '.join(texts)}"
-    return textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+    return textwrap.wrap(text, width(), subsequent_indent="  ", break_on_hyphens=False)

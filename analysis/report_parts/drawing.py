@@ -9,14 +9,16 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import connection
+from multiprocessing import connection, resource_tracker
 from pathlib import Path
 
 import pandas as pd
 
 from analysis.data.field_labels import learn
-from analysis.figures import PLOTS, Plot
-from analysis.figures.examples import functions, loss_curves
+from analysis.figures import PLOTS
+from analysis.figures.plot import Plot
+from analysis.figures.runs.loss_curves import loss_curves
+from analysis.figures.runs.surfaces import functions
 from analysis.figures.style import NotApplicable, on_phone, save
 from analysis.findings.findings import Findings
 
@@ -52,6 +54,7 @@ def draw_figures(found: Findings, folder: Path) -> None:
 @contextmanager
 def _deaf() -> Iterator[None]:
     """Processes that start in here never hear Ctrl-C: it is for the one that ends them."""
+    resource_tracker.ensure_running()  # here, since where it starts it unblocks signals
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -9,7 +9,8 @@ from pathlib import Path
 from markupsafe import Markup
 
 from analysis.data.conditions import NUMBERS, others
-from analysis.figures import PLOTS, Plot
+from analysis.figures import PLOTS
+from analysis.figures.plot import Plot
 from analysis.figures.style import NotApplicable
 from analysis.findings.findings import Findings
 from analysis.findings.planner import has_widths

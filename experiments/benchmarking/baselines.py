@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 
 from nnxor.condition import Condition
+from nnxor.engines.reference import network, train_epochs
 from nnxor.network.draws import Weights
 
 
 def article_numpy(condition: Condition, start: Weights) -> list[float]:
     """The article's loop over the readable layers, one training."""
-    from nnxor.engines.reference import network, train_epochs
-
     losses = [loss for _, loss, _ in train_epochs(network(condition, start), condition)]
     return losses[-1:]
 

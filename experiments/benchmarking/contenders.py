@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import importlib.util
 import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from nnxor.condition import Condition
-    from nnxor.network.draws import Weights
+import numpy as np
+from joblib import Parallel, delayed
+
+from experiments.benchmarking import baselines
+from experiments.execution.options import available_cores
+from experiments.study import catalog
+from experiments.study.batches import LARGEST
+from nnxor import engines
+from nnxor.condition import Condition
+from nnxor.engines import compiled
+from nnxor.network.draws import Weights, draw
 
 Row = dict[str, Any]
 
@@ -48,18 +57,12 @@ class Contender:
 
 def contenders() -> list[Contender]:
     """Everybody who is installed; the article's loop in NumPy first, as the measure of the others."""
-    import importlib.util
-
-    from experiments.benchmarking import baselines as peers
-    from experiments.execution.options import available_cores
-    from experiments.study.batches import LARGEST
-
     cores = available_cores()
-    found = [Contender(NUMPY_LOOP, 1, 1, 0.2, peers.article_numpy)]
+    found = [Contender(NUMPY_LOOP, 1, 1, 0.2, baselines.article_numpy)]
     if importlib.util.find_spec("torch"):
-        found.append(Contender(PYTORCH_LOOP, 1, 1, 0.2, peers.article_pytorch))
+        found.append(Contender(PYTORCH_LOOP, 1, 1, 0.2, baselines.article_pytorch))
     if importlib.util.find_spec("jax"):
-        found.append(Contender(JAX, cores, 1024, 0.2, peers.vmapped_jax))
+        found.append(Contender(JAX, cores, 1024, 0.2, baselines.vmapped_jax))
     for name, engine, trainings, share, options in (
         ("engine reference", "reference", 1, 0.2, {}),
         ("engine numpy", "numpy", 512, 0.05, {}),
@@ -73,12 +76,6 @@ def contenders() -> list[Contender]:
 
 def _in_batches(name: str, cores: int, options: Mapping[str, bool]) -> Callable[[Condition, Weights], object]:
     """The engine on some cores, in batches as in a study: threads for the compiled one, processes for the others."""
-    import numpy as np
-    from joblib import Parallel, delayed
-
-    from experiments.study.batches import LARGEST
-    from nnxor import engines
-
     backend = "threading" if name == "numba" else "loky"
 
     def train(condition: Condition, weights: Weights) -> object:
@@ -93,10 +90,6 @@ def _in_batches(name: str, cores: int, options: Mapping[str, bool]) -> Callable[
 
 def time_width(hidden: int, epochs: int, repeats: int) -> list[Row]:
     """A row a contender: the median, over rounds, of the seconds that one training of `epochs` epochs takes."""
-    from experiments.study import catalog
-    from nnxor.condition import Condition
-    from nnxor.network.draws import draw
-
     everybody = contenders()
     seconds: list[list[float]] = [[] for _ in everybody]
     for round_ in range(repeats + 1):  # the first round warms up: it compiles, and starts workers
@@ -116,11 +109,6 @@ def time_width(hidden: int, epochs: int, repeats: int) -> list[Row]:
 
 def time_left_out(hidden: int, epochs: int, repeats: int) -> list[Row]:
     """A row a condition of the default study and thing left out: CPU seconds of the numba engine on one core."""
-    from experiments.study import catalog
-    from nnxor.condition import Condition
-    from nnxor.engines import compiled
-    from nnxor.network.draws import draw
-
     train: Callable[..., object] = compiled.train
     rows = []
     for init, lr in CONDITIONS:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import math
+import os
 import time
-from collections import defaultdict
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from experiments.execution.options import Options
+from experiments.execution.options import Options, available_cores
 from experiments.execution.progress import duration, paragraph, say
 from experiments.execution.worker import train_batch, warm_up
-from experiments.study.batches import MULTIPLE, Batch, Left
+from experiments.study.batches import Left, batch_size
 from experiments.study.study import Study
 
-PROBE_SECONDS = 0.1
-"""What a probe of one kind of condition should take, about."""
+PROBE_SECONDS = 2.0
+"""What all probes together should take, about."""
 
 
 def describe(study: Study, options: Options, todo: list[Left]) -> None:
@@ -28,11 +30,11 @@ def describe(study: Study, options: Options, todo: list[Left]) -> None:
     say(f"done         {study.n_trainings - missing:,}")
     say(f"missing      {missing:,} in {sum(left.batches for left in todo):,} batches")
     if missing:
-        seconds, size = estimate(options, todo)
+        least, most, size = estimate(options, todo)
         elsewhere = options.cluster is not None and options.cluster.address is not None
         each = ", on one of its cores" if elsewhere else ""
         total = size * study.n_trainings if study.record == "trials" else _summary_bytes(study)
-        say(f"time         about {duration(seconds)} with {options.engine}, {options.workers}{each}")
+        say(f"time         {duration(least)} to {duration(most)} with {options.engine}, {options.workers}{each}")
         say(f"size         about {total / 1e6:,.1f} MB in {options.output}")
     say("dry run: nothing was trained or written")
 
@@ -42,37 +44,40 @@ def _summary_bytes(study: Study) -> float:
     return study.n_trainings / 8 + 8 * len(study.conditions) * min(len(study.seeds), 4000)
 
 
-def estimate(options: Options, todo: list[Left]) -> tuple[float, float]:
-    """Seconds that the missing batches would take, and bytes that a trial takes, from short probes."""
-    warm_up((left.first for left in todo), options.engine)
-    work: dict[tuple[int, str, str, str], int] = defaultdict(int)
-    example: dict[tuple[int, str, str, str], Batch] = {}
-    for left in todo:
-        c = left.first.condition
-        kind = (c.hidden, c.task.name, c.activation, c.dtype)
-        work[kind] += left.trainings * c.most_epochs
-        example.setdefault(kind, left.first)
-    seconds, sizes = 0.0, []
-    for kind, total in work.items():
-        per_epoch, size = _probe(example[kind], options.engine)
-        seconds += per_epoch * total
-        sizes.append(size)
-    return seconds / options.n_jobs, sum(sizes) / len(sizes)
+def estimate(options: Options, todo: list[Left]) -> tuple[float, float, float]:
+    """Seconds that the missing batches would take, at least and at most, and bytes that a trial takes.
+
+    Real batches of some conditions are trained. They take their time on a processor, which is all that a free machine
+    needs, and their time by the clock, which is more on a busy one; all workers together make it busier still.
+    """
+    chosen = sorted(todo, key=lambda left: left.first.condition.key)
+    warm_up((left.first for left in chosen), options.engine)
+    began, alone, busy, sizes = time.monotonic(), list[float](), list[float](), list[float]()
+    for left in chosen:
+        batch = left.first
+        usual = batch_size(batch.condition, options.engine)
+        batch = replace(batch, seeds=batch.seeds[:usual])
+        processor, clock = time.thread_time(), time.perf_counter()
+        table = train_batch(batch, options.engine)
+        alone.append((time.thread_time() - processor) / len(batch.seeds))
+        busy.append((time.perf_counter() - clock) / len(batch.seeds))
+        sizes.append(_parquet_bytes(table) / len(batch.seeds))
+        if time.monotonic() - began > PROBE_SECONDS:
+            break
+    # that only some conditions were looked at, of which each takes its own time
+    spread = np.std(alone) / np.mean(alone) if len(alone) > 1 else 1.0
+    unsure = min(2 * spread / math.sqrt(len(alone)), 0.5) if len(alone) < len(todo) else 0.1
+    trainings = sum(left.trainings for left in todo)
+    workers = min(options.n_jobs, available_cores())
+    crowd = max((_load() + workers) / available_cores(), 1.0)
+    least = np.mean(alone) * trainings / workers * (1 - unsure)
+    most = max(np.mean(busy), np.mean(alone) * crowd) * trainings / workers * (1 + unsure)
+    return float(least), float(most), float(np.mean(sizes))
 
 
-def _probe(batch: Batch, engine: str) -> tuple[float, float]:
-    """Seconds an epoch of one training, and bytes a trial."""
-    start = batch.seeds.start
-    seeds = range(start, start + MULTIPLE[engine])
-    train_batch(Batch(replace(batch.condition, epochs=min(batch.condition.epochs, 1)), seeds), engine)  # once for all
-    epochs, taken = 1, 0.0
-    while taken < PROBE_SECONDS / 4 and epochs < batch.condition.epochs:
-        epochs = min(epochs * 8, batch.condition.epochs)
-        began = time.perf_counter()
-        table = train_batch(Batch(replace(batch.condition, epochs=epochs), seeds), engine)
-        taken = time.perf_counter() - began
-    table = train_batch(Batch(replace(batch.condition, epochs=min(epochs, 64)), seeds), engine)
-    return taken / epochs / len(seeds), _parquet_bytes(table) / len(seeds)
+def _load() -> float:
+    """Processes that others have at work here."""
+    return max(os.getloadavg()[0] - 1, 0.0) if hasattr(os, "getloadavg") else 0.0
 
 
 def _parquet_bytes(table: pa.Table) -> int:

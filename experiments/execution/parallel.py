@@ -8,6 +8,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Generator, Iterable, Iterator
+from multiprocessing import resource_tracker
 from typing import Any
 
 import pyarrow as pa
@@ -61,6 +62,7 @@ def _stream(left: dict[int, Batch], engine: str, backend: str, n_jobs: int) -> I
     if backend == "loky":
         # loky's tracker of semaphores, a process of its own, tidies up after a run that was stopped, and would say so
         sys.warnoptions.append("ignore:resource_tracker")
+        resource_tracker.ensure_running()  # here, since where it starts it unblocks signals
         how = {"backend": "loky", "initializer": begin, "initargs": (os.getpid(),)}
     parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs", **how)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which processes that start now inherit

@@ -97,7 +97,13 @@ def report_left_aside(folder: ResultFolder) -> None:
 
 def nothing_left(study: Study, options: Options, folder: ResultFolder) -> int:
     """Say that a study is finished, and report it if it is not; returns the exit status."""
-    say(f"{study.name}: nothing left to do; {study.n_trainings:,} trainings are in {folder.path}")
+    more = ", which holds others too" if folder.holds_more else ""
+    say(f"{study.name}: nothing left to do; {study.n_trainings:,} trainings are in {folder.path}{more}")
+    if folder.holds_more:
+        from experiments.execution.reporting import tell_some
+
+        tell_some(folder)
+        return DONE
     names = ("summary.csv", "report.html") if options.report else ("summary.csv",)
     if not all((folder.path / name).exists() for name in names):
         report(folder, options)

@@ -69,6 +69,14 @@ def schema(conditions: Iterable[Condition]) -> pa.Schema:
     return pa.schema([*CONDITION_COLUMNS.items(), *_results(conditions)])
 
 
+def has_schema(found: pa.Schema) -> bool:
+    """Whether a table's columns are exactly those of trials, of whichever tasks."""
+    tasks = [field for field in found if field.name.startswith("y_") and field.type == pa.float64()]
+    after = list(RESULT_COLUMNS).index("solved_epoch") + 1
+    results = list(RESULT_COLUMNS.items())
+    return bool(found.equals(pa.schema([*CONDITION_COLUMNS.items(), *results[:after], *tasks, *results[after:]])))
+
+
 def part_schema(condition: Condition) -> pa.Schema:
     """The schema of a part: all results and the y columns of its task, with text as text."""
     return plain(pa.schema(_results([condition])))

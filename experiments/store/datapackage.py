@@ -48,7 +48,7 @@ def describe(manifest: Mapping[str, Any], folder: Path, study: Study) -> str:
         "description": study.question,
         "created": manifest["runs"][-1]["end"],
         "resources": [
-            _resource(folder / name, sha256, schemas[name]) for name, sha256 in sorted(manifest["files"].items())
+            _resource(folder / name, manifest["files"][name], schemas[name]) for name in tables.names(study.record)
         ],
     }
     return json.dumps(package, indent=1, ensure_ascii=False) + "\n"

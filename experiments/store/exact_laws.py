@@ -13,6 +13,7 @@ from typing import Any
 
 from experiments.store.files import write_text
 from nnxor.condition import Condition
+from nnxor.landscape.laws import dead_probability
 from nnxor.network.inits import Init
 
 MOST_LAWS = 64
@@ -26,8 +27,6 @@ def write_laws(folder: Path, conditions: Iterable[Condition]) -> None:
 
 def laws(conditions: Iterable[Condition]) -> dict[str, dict[str, Any]]:
     """The laws by condition key."""
-    from nnxor.landscape.laws import dead_probability
-
     known: dict[tuple[object, ...], dict[str, Any]] = {}
     found = {}
     for condition in conditions:

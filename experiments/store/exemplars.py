@@ -19,14 +19,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.data.conditions import nearest
+from analysis.data.reading import OUTCOMES
 from experiments.store.files import write_text
 from experiments.study.study import Study
 from nnxor import engines
 from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
+from nnxor.engines.reference import forward, network
+from nnxor.network.activations import ACTIVATIONS
 from nnxor.network.draws import Weights, initial_weights
 
 POINTS_A_DECADE = 12
+
+MARGIN, GRID = 0.3, 65
+"""How far beyond the inputs a surface reaches, in their range, and its points along an axis (0 and 1 among them)."""
 
 
 def write_exemplars(folder: Path, study: Study, runs: pd.DataFrame) -> None:
@@ -47,9 +54,6 @@ def write_exemplars(folder: Path, study: Study, runs: pd.DataFrame) -> None:
 
 def _chosen(runs: pd.DataFrame) -> Iterator[Any]:
     """The run of each outcome that is shown, as a row of `analysis.data.tallies`."""
-    from analysis.data.conditions import nearest
-    from analysis.data.reading import OUTCOMES
-
     trials = runs[runs["rescue"].isna().to_numpy(bool)]
     for outcome in OUTCOMES:
         so_ended = trials[(trials["outcome"] == outcome).to_numpy(bool)]
@@ -89,7 +93,26 @@ def exemplar(condition: Condition, start: Weights, seed: int, engine: str, sourc
         "curve": curve,
         "start": _weights(start),
         "final": _weights(trained.weights),
+        "kinked": not ACTIVATIONS[condition.activation].smooth,
+        "surface": surface(condition, trained.weights),
     }
+
+
+def surface(condition: Condition, weights: Weights) -> dict[str, Any] | None:
+    """What the network computes around a task of two inputs: ascending `x1` and `x2`, and `y`, a list for each x2.
+
+    None for other tasks and for outputs that are not finite. The corners of the task are points of the grid.
+    """
+    if condition.task.n_inputs != 2:
+        return None
+    ends = [(min(x), max(x)) for x in zip(*condition.task.inputs, strict=True)]
+    axes = [low + (high - low) * np.linspace(-MARGIN, 1 + MARGIN, GRID) for low, high in ends]
+    points = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2).astype(condition.numpy_dtype)
+    y = forward(network(condition, weights), points).reshape(GRID, GRID)
+    if not np.isfinite(y).all():
+        return None
+    x1, x2 = ([round(float(x), 9) for x in axis] for axis in axes)
+    return {"x1": x1, "x2": x2, "y": [[float(f"{value:.5g}") for value in row] for row in y]}
 
 
 def log_spaced(epochs: int) -> list[int]:

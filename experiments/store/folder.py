@@ -15,6 +15,7 @@ before new tables take the place of old ones: from then on they count, under eit
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -25,11 +26,13 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import yaml
 
 from experiments.errors import InputError, RunError
 from experiments.store import counts, parts
 from experiments.store import rows_and_counts as tables
+from experiments.store.columns import has_schema
 from experiments.store.datapackage import describe
 from experiments.store.files import is_regular, sha256_of, sync_folder, write_text
 from experiments.store.manifest import check_shape, read_manifest
@@ -38,14 +41,17 @@ from experiments.store.parts import NotAPartError, Part, first_line, read_part, 
 from experiments.study.batches import Batch, Spans, merge
 from experiments.study.study import Study
 from nnxor.condition import FIELDS
+from nnxor.field import plain
 from nnxor.protocol import PROTOCOL_VERSION
 
 REPORT = ("summary.csv", "published.csv", "exemplars.json", "laws.json", "report.html", "explorer.html")
 """What tells of the trials, and is made anew when they change."""
 
+CONFIG = "config.yaml"
+
 TABLES = (tables.TRIALS, tables.COUNTS)
 
-OURS = (*REPORT, *TABLES, *(tables.beside(Path(name)).name for name in TABLES), "datapackage.json", "config.yaml")
+OURS = (*REPORT, *TABLES, *(tables.beside(Path(name)).name for name in TABLES), "datapackage.json", CONFIG)
 """What a run and its report write into the folder itself, besides the manifest."""
 
 TEMPORARY = re.compile(rf"\.({'|'.join(map(re.escape, (*OURS, 'manifest.json')))}|{parts.NAME.pattern})\.[0-9]+\.tmp")
@@ -71,6 +77,7 @@ class ResultFolder:
         self._held: dict[str, counts.Held] = {}
         self._scanned = False
         self._waiting = 0
+        self.holds_more = False
 
     # --- what is there
 
@@ -128,11 +135,13 @@ class ResultFolder:
         held, asked = self.done(), self.study.seeds
         keys = {condition.key for condition in self.study.conditions}
         extra = [key for key in held if key not in keys]
-        if extra:
-            there = _words(str(texts.get(extra[0], extra[0])))
+        self.holds_more = bool(extra)
+        if extra and not self._lacks_nothing(held):
+            here = {condition.text() for condition in self.study.conditions}
+            there = [str(texts.get(key, key)) for key in extra]
             raise InputError(
                 f"{self.path} holds {len(extra)} of its {len(held)} conditions that this study does not ask for: "
-                f"there {there}, here {_words(self.study.conditions[0].text())}; {WAYS_OUT}"
+                f"{not_asked_for(there, here)}; {WAYS_OUT}"
             )
         spans = [span for spans in held.values() for span in spans]
         first = min((span.start for span in spans), default=asked.start)
@@ -142,6 +151,11 @@ class ResultFolder:
                 f"{self.path} holds seeds {first} to {last}, more than this study's {asked.start} to {asked.stop - 1}; "
                 f"{WAYS_OUT}"
             )
+
+    def _lacks_nothing(self, held: dict[str, Spans]) -> bool:
+        """Whether the study asks only for what is there, so that it can be told without touching the folder."""
+        seeds = {condition.key: self.study.seeds_of(condition) for condition in self.study.conditions}
+        return self.is_compact() and all(held.get(key) == [wanted] for key, wanted in seeds.items())
 
     def done(self) -> dict[str, Spans]:
         """Seeds that are trained, by condition key; tables and parts are read once."""
@@ -170,6 +184,8 @@ class ResultFolder:
         path = found[tables.COUNTS]
         assert path is not None
         try:
+            if (rows := found.get(tables.TRIALS)) and not has_schema(pq.read_schema(rows)):
+                raise ValueError("the columns of trials.parquet are not ours")
             self._held = counts.scan(path)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise RunError(f"{path} is damaged ({first_line(error)}); {WAYS_OUT}") from None
@@ -205,7 +221,7 @@ class ResultFolder:
     def is_compact(self) -> bool:
         """Whether all that there is stands in the tables, and the manifest says that it is fine."""
         half_tidied = self._parts_folder.is_dir() and not any(self._parts_folder.iterdir())
-        whole = all((self.path / name).exists() for name in ("config.yaml", "datapackage.json", self.trials.name))
+        whole = all((self.path / name).exists() for name in (CONFIG, "datapackage.json", self.trials.name))
         return whole and not self._parts and not half_tidied and bool(self._manifest().get("complete"))
 
     # --- claiming it
@@ -271,6 +287,9 @@ class ResultFolder:
     def begin(self, config: dict[str, object], how: dict[str, object]) -> None:
         """Write manifest and config: from here on the folder belongs to this study."""
         before = self._manifest()
+        text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+        text_sha256 = hashlib.sha256(text.encode()).hexdigest()
+        tables_held = tables.names(self.study.record) if self._held else ()
         self._started = time.monotonic()
         self._run: dict[str, Any] = {"start": now(), "end": None, "wall_s": None, "trained": 0, **how, **provenance()}
         self._content: dict[str, Any] = {
@@ -282,7 +301,7 @@ class ResultFolder:
             "trials": None,
             "failed": None,
             "digest": None,
-            "files": before.get("files", {}) if self._held else {},
+            "files": {CONFIG: text_sha256, **{name: before["files"][name] for name in tables_held}},
             "certify": self.study.certify,
             "published": [entry.as_dict() for entry in self.study.published],
             "success": sorted({str(condition.success) for condition in self.study.conditions}),
@@ -294,7 +313,7 @@ class ResultFolder:
             "runs": [*before.get("runs", []), self._run],
         }
         self._write_manifest()
-        write_text(self.path / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+        write_text(self.path / CONFIG, text)
         for name in (*REPORT, "datapackage.json"):
             (self.path / name).unlink(missing_ok=True)
         self._parts_folder.mkdir(exist_ok=True)
@@ -337,7 +356,7 @@ class ResultFolder:
     def _write_tables(self, found: dict[str, list[Part]], whole: bool) -> tables.Written:
         """Write the tables anew; the manifest knows them before they take their place."""
         written = tables.write(self.path, self.study, self._held, found, whole)
-        self._content["files"] = written.files
+        self._content["files"] |= written.files
         if whole:
             totals = {"trials": written.trainings, "failed": written.failed, "digest": written.digest}
             self._content |= {"complete": written.failed == 0, **totals}
@@ -363,6 +382,21 @@ class ResultFolder:
         return written.failed
 
 
-def _words(text: str) -> str:
-    """A condition's canonical text, for a message."""
-    return text.partition(";")[2] or "the default condition (4 units, init uniform, lr 0.1, 10,000 epochs)"
+def not_asked_for(there: list[str], here: set[str]) -> str:
+    """What conditions have, by their canonical texts, that no condition of a study has: 'it also holds lr=1.0'.
+
+    Where no value is new, only their combination, it is the first of these conditions.
+    """
+
+    def parts(text: str) -> dict[str, str]:
+        return dict(part.partition("=")[::2] for part in text.split(";")[1:])
+
+    asked = [parts(text) for text in here]
+    found: dict[str, list[str]] = {}
+    for held in map(parts, there):
+        for name in dict.fromkeys([*held, *(name for each in asked for name in each)]):
+            if name in FIELDS and all(each.get(name) != held.get(name) for each in asked):
+                value = held.get(name, str(plain(FIELDS[name].default)))
+                found.setdefault(name, []).append(f"{name}={value.partition(':')[0]}".replace("'", ""))
+    words = [f"it also holds {', '.join(dict.fromkeys(values))}" for values in found.values()]
+    return "; ".join(words) or f"it also holds {there[0].partition(';')[2] or 'the default condition'}"

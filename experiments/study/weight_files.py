@@ -17,7 +17,7 @@ from experiments.study.checked import known_keys
 from nnxor.network.draws import Weights
 from nnxor.network.inits import GivenWeights
 
-MOST_BYTES = 2**30
+MOST_BYTES = 2**28
 """Bytes of a .npz file that is read, and what it may unpack to."""
 
 NAMES = ("W1", "b1", "W2", "b2")

@@ -51,8 +51,8 @@ def _example(here: set[tuple[str, str]], there: set[tuple[str, str]]) -> str:
 
 
 def check_bytes(record: Record) -> None:
-    """The tables are byte for byte those that were written, and datapackage.json tells of them."""
-    wanted, files = tables.names(record.study.record), record.manifest["files"]
+    """config.yaml and the tables are byte for byte those that were written, and datapackage.json tells of them."""
+    wanted, files = ("config.yaml", *tables.names(record.study.record)), record.manifest["files"]
     for name in wanted:
         path = record.path / name
         try:

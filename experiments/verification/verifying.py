@@ -38,7 +38,7 @@ def verify(config: Mapping[str, Any]) -> int:
     check_manifest(record)
     say("manifest", f"protocol {manifest['protocol']}; it says what config.yaml says")
     check_bytes(record)
-    say("files", f"{' and '.join(manifest['files'])}: byte for byte what was written (SHA-256)")
+    say("files", f"{', '.join(manifest['files'])}: byte for byte what was written (SHA-256)")
     ledger = Ledger(record)
     say("values", f"the digest is that of the values ({manifest['digest'][:16]}...)")
     what = "rows" if record.has_rows else "counts"

@@ -23,6 +23,7 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import lsq_linear
 
 Array = NDArray[np.float64]
 
@@ -75,8 +76,6 @@ def _steepest(x: Array, pull: Array, bend: Array) -> tuple[float, Array, bool]:
     A downward bend is the smaller of 0 and its slope, so f is the least of 2^m convex functions; the steepest
     descent of a convex one is against its shortest subgradient.
     """
-    from scipy.optimize import lsq_linear
-
     up, downs = bend > 0, np.flatnonzero(bend < 0)
     certain = len(downs) <= MOST_BENDS
     best, direction = 0.0, np.zeros(x.shape[1])

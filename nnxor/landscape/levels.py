@@ -34,6 +34,7 @@ from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import linprog
 
 from nnxor.network.tasks import Task
 
@@ -192,8 +193,6 @@ def _patterns(inputs: tuple[tuple[float, ...], ...], bias: bool) -> tuple[Patter
 
 def _realisable(features: Array, pattern: Pattern) -> bool:
     """Whether some w has features·w > 0 on the active rows and ≤ 0 on the others."""
-    from scipy.optimize import linprog
-
     active = np.array(pattern)
     if not active.any():
         return True
@@ -263,8 +262,6 @@ def _bce_minimum(basis: Array, t: Array, share: Array) -> _Minimum:
 
 def _recession(basis: Array, t: Array) -> NDArray[np.int_]:
     """Rows that a direction in the span drives to their target (sign ±1) while no other row is driven away; else 0."""
-    from scipy.optimize import linprog
-
     n, rank = basis.shape
     side = np.where(t == 1, 1, np.where(t == 0, -1, 0))
     if rank == 0 or not side.any():
@@ -320,8 +317,6 @@ def _realised(
     rows, u ≤ −margin (strict) or ≤ 0 on the others. Where rows go to infinity, a second set of unknowns in the same
     cones, without margin, must drive them there and leave the other rows as they are.
     """
-    from scipy.optimize import linprog
-
     finite = minimum.infinite == 0
     if len(units) == 2 * len({pattern for pattern, _ in units}):
         return True  # two units of both signs on each pattern realise the whole span

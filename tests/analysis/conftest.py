@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,15 +9,16 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from harness import rewrite
+from harness import rewrite, write_tables
 
 from analysis.data.field_labels import learn
 from experiments.store.columns import CONDITION_COLUMNS, RESULT_COLUMNS
+from experiments.study import catalog
 from nnxor.condition import FIELDS
 
 ABOUT = {name: field.about() for name, field in FIELDS.items()}
+ABOUT["init"]["words"] = {name: catalog.init(name).label for name in ("uniform", "he")}  # as a run's manifest has them
 learn(ABOUT)
 
 ARTICLE: dict[str, Any] = {**{name: about["default"] for name, about in ABOUT.items()}, "epochs": 1000}
@@ -60,15 +60,14 @@ def write_folder(folder: Path, rows: list[dict[str, Any]], texts: Mapping[str, s
     folder.mkdir(parents=True, exist_ok=True)
     trials = pd.DataFrame(rows)
     table = pa.Table.from_pylist([{name: row.get(name) for name in SCHEMA.names} for row in rows], SCHEMA)
-    pq.write_table(table, folder / "trials.parquet")
+    files = write_tables(table, folder)
     seeds = [int(trials["seed"].min()), int(trials["seed"].max()) + 1]
     failed = int((trials["status"] != "ok").sum())
     manifest = {
         "study": config.get("name", "handmade"), "protocol": 2, "complete": failed == 0, "trials": len(trials),
         "failed": failed, "digest": "d1ge57", "success": ["loss 0.001"], "seeds": seeds,
         "conditions": dict(texts), "record": "trials", "given": {}, "published": [],
-        "files": {"trials.parquet": hashlib.sha256((folder / "trials.parquet").read_bytes()).hexdigest()},
-        "fields": ABOUT,
+        "files": files, "fields": ABOUT,
         "runs": [{
             "start": "2026-01-01T00:00:00+00:00", "end": "2026-01-01T00:00:01+00:00", "wall_s": 1.0,
             "trained": len(trials), "engine": "numpy", "git": {"commit": "abc123", "dirty": False},

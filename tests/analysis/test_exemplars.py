@@ -9,11 +9,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.contour import QuadContourSet
 
-from analysis.data.exemplary_runs import load_exemplars, outputs
+from analysis.data.exemplary_runs import load_exemplars
+from analysis.figures.runs.surfaces import functions
 from analysis.findings.findings import Findings
-from experiments.store.exemplars import log_spaced, write_exemplars
+from experiments.store.exemplars import exemplar, log_spaced, write_exemplars
+from experiments.study.catalog import read_task
 from experiments.study.study import read_study
+from nnxor.condition import Condition
+from nnxor.network.activations import ACTIVATIONS, OUTPUTS
+from nnxor.network.draws import initial_weights
 
 SMALL = ("base.epochs=400", "seeds.count=60")
 
@@ -62,10 +68,24 @@ def test_no_exemplar_is_a_rescued_run(run: Callable[..., Path]) -> None:
     assert not len(load_exemplars(alone))
 
 
-def test_the_function_drawn_goes_through_the_predictions(folder: Path) -> None:
-    for _, run in load_exemplars(folder).iterrows():
-        x1, x2 = np.array(run["inputs"], float).T
-        assert outputs(run, x1, x2) == pytest.approx(run["predictions"], abs=1e-5)
+SMOOTH = sorted(name for name, entry in ACTIVATIONS.items() if entry.hidden and entry.smooth)
+
+
+@pytest.mark.parametrize("activation", sorted(name for name, entry in ACTIVATIONS.items() if entry.hidden))
+@pytest.mark.parametrize("output", sorted(OUTPUTS))
+def test_the_picture_goes_through_the_predictions(activation: str, output: str) -> None:
+    condition = Condition(activation=activation, output=output, epochs=30, task=read_task("task", "xor"))
+    start = initial_weights(condition, range(3, 4))
+    run = exemplar(condition, start, 3, "numpy")
+    surface = run["surface"]
+    at = [(surface["x1"].index(x1), surface["x2"].index(x2)) for x1, x2 in run["inputs"]]
+    assert [surface["y"][j][i] for i, j in at] == pytest.approx(run["predictions"], abs=1e-4)
+    assert run["kinked"] == (activation not in SMOOTH)
+    (ax, *_) = functions(pd.DataFrame([run])).axes
+    (image,) = ax.get_images()
+    assert np.asarray(image.get_array()).tolist() == surface["y"]
+    kinks = [each for each in ax.collections if isinstance(each, QuadContourSet)]
+    assert not kinks or activation not in SMOOTH
 
 
 def test_the_curve_is_that_of_the_articles_loop(folder: Path) -> None:

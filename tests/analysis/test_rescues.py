@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 from analysis import report
-from analysis.data.field_labels import phrase
+from analysis.data.field_labels import phrase, value_text
 from analysis.data.reading import load
 from analysis.data.tallies import size
 from analysis.figures import PLOTS
-from analysis.figures.freed import describe_freed_by_rescue, freed_by_rescue
+from analysis.figures.failures.freed_by_rescue import describe, freed_by_rescue
 from analysis.figures.style import NotApplicable
 from analysis.findings.findings import Findings
 from analysis.findings.rescues import freed, interventions, like_for_like
@@ -68,13 +68,14 @@ def test_the_slope_of_a_leak_tells_interventions_apart_but_not_runs(rescued: Pat
 def test_the_figure_shows_each_share_with_its_interval(rescued: Path, free_seeds: Free) -> None:
     figure = freed_by_rescue(Findings.of(rescued))
     (ax,) = figure.axes
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["nothing", "redraw_dead", "redraw_alive", "leaky"]
-    assert "n = 32" in ax.get_legend().get_texts()[0].get_text()
+    names = [value_text("rescue", name) for name in ("nothing", "redraw_dead", "redraw_alive", "leaky")]
+    assert [label.get_text() for label in ax.get_yticklabels()] == names
+    assert "n = 32, 32 stuck runs" in ax.get_title(loc="left")
     shown = {}
     for container in ax.containers:
-        point, _, (bar,) = container.lines
-        (low, _), (high, _) = bar.get_segments()[0]
-        shown[float(point.get_xdata()[0]), round(float(point.get_ydata()[0]))] = (low, high)
+        points, _, (bars,) = container.lines
+        for x, y, ((low, _), (high, _)) in zip(*points.get_data(), bars.get_segments(), strict=True):
+            shown[float(x), round(float(y))] = (low, high)
     for names in free_seeds.values():
         for y, free in enumerate(names.values()):
             low, high = wilson(len(free), 32)
@@ -82,9 +83,9 @@ def test_the_figure_shows_each_share_with_its_interval(rescued: Path, free_seeds
 
 
 def test_its_sentence_is_of_the_condition_nearest_to_the_articles(rescued: Path) -> None:
-    text = describe_freed_by_rescue(Findings.of(rescued)).replace("\N{NO-BREAK SPACE}", " ")
+    text = describe(Findings.of(rescued)).replace("\N{NO-BREAK SPACE}", " ")
     assert "(lr 0.1)" in text
-    assert "redraw_dead 75.0 %" in text
+    assert f"{value_text('rescue', 'redraw_dead')} 75.0 %" in text
     assert "nothing 0.0 %" in text
 
 

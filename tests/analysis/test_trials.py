@@ -74,7 +74,7 @@ def of_something_else(folder: Path) -> None:
         (lambda f: (f / "trials.parquet").unlink(), "trials.parquet is missing"),
         (lambda f: change_manifest(f, conditions=None), "conditions is missing or not what it should be"),
         (lambda f: change_manifest(f, seeds=["0", 2**80]), "seeds is missing or not what it should be"),
-        (lambda f: change_manifest(f, files={"../trials.parquet": "0"}), "names no tables, or others"),
+        (lambda f: change_manifest(f, files={"../trials.parquet": "0"}), "names no files, or others"),
         (lambda f: change_manifest(f, protocol=99), "protocol 99"),
         (lambda f: change_manifest(f, trials=161), "160 trials instead of 161"),
         (tear, "is damaged"),

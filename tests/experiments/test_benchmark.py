@@ -14,7 +14,7 @@ import pytest
 
 from analysis.data.reading import FolderError
 from analysis.speed import write_figure
-from experiments.benchmarking import baselines as peers
+from experiments.benchmarking import baselines
 from experiments.benchmarking import timing as benchmark
 from experiments.benchmarking.whole_commands import Command, commands, time_command
 from experiments.errors import InputError, RunError
@@ -23,16 +23,16 @@ from nnxor.condition import Condition
 from nnxor.network.draws import draw
 from nnxor.network.inits import UNIFORM
 
-PEERS = {"numpy": peers.article_numpy, "torch": peers.article_pytorch, "jax": peers.vmapped_jax}
+BASELINES = {"numpy": baselines.article_numpy, "torch": baselines.article_pytorch, "jax": baselines.vmapped_jax}
 
 
-@pytest.mark.parametrize("library", PEERS)
+@pytest.mark.parametrize("library", BASELINES)
 def test_a_peer_trains_the_same_network(library: str) -> None:
     if not importlib.util.find_spec(library):
         pytest.skip(f"{library} is not installed (extra `bench`)")
     condition = Condition(epochs=40)
     start = draw(UNIFORM, 2, 4, range(3, 4))
-    final = PEERS[library](condition, start)[0]
+    final = BASELINES[library](condition, start)[0]
     before = replace(condition, epochs=40 if library == "jax" else 39)
     trained = engines.load("reference")(before, start)
     from nnxor.engines.reference import forward, network

@@ -7,13 +7,12 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness import ROOT, command, compose, launch, nobody_left, processes_of, wait_for_parts
+from harness import command, compose, launch, nobody_left, processes_of, wait_for_parts
 
 from experiments.execution.session import run as run_study
 
@@ -44,23 +43,6 @@ def test_sigkill_loses_only_what_was_in_flight(parts: int, tmp_path: Path, whole
     kept = len(list((output / "parts").glob("*.parquet")))
     assert kept >= parts
     assert resume(output) == whole
-
-
-def test_a_kill_at_any_file_operation_can_be_resumed(tmp_path: Path) -> None:
-    """First run, growth and overwriting, ended before one of its file operations after another."""
-    driver = Path(__file__).with_name("kill_everywhere.py")
-    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-    done = subprocess.run(
-        [sys.executable, str(driver), str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": paths},
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["first", "growing", "overwriting"], done.stdout
-    assert all(int(line.split()[1]) > 15 for line in lines)
 
 
 @pytest.mark.parametrize("parallel", ["threads", "loky"])

@@ -90,7 +90,7 @@ def forge(
         pq.write_table(encode(whole, counts.SCHEMA), folder / "counts.parquet")
     digest = Digest()
     digest.update(table)
-    files = {each: sha256_of(folder / each) for each in tables.names(study.record)}
+    files = {each: sha256_of(folder / each) for each in ("config.yaml", *tables.names(study.record))}
     edit(folder, digest=digest.hexdigest(), files=files, **manifest)
     (folder / "datapackage.json").write_text(describe(read_record(folder).manifest, folder, study))
     (folder / "summary.csv").unlink(missing_ok=True)
@@ -409,10 +409,10 @@ def test_counts_that_are_not_those_of_the_rows_are_found(tiny: Path, capsys: pyt
     ("arguments", "words"),
     [
         ([], "a result folder must be named: DIR"),
-        (["a", "b"], "b is no setting; write KEY=VALUE"),
+        (["a", "b"], "b is not a setting; write KEY=VALUE"),
         (["nowhere"], "nowhere is not a folder"),
         ([str(ROOT / "conf")], "has no manifest.json"),
-        (["a", "smaple=3"], "smaple is no known key; did you mean sample? allowed: "),
+        (["a", "smaple=3"], "smaple is not a known key; did you mean sample? allowed: "),
         (["a", "sample=0"], "sample=0 is not allowed; allowed: an integer from 1"),
         (["a", "sample=many"], "sample=many is not allowed"),
         (["a", "seed=-1"], "seed=-1 is not allowed; allowed: an integer from 0"),

@@ -1,0 +1,1 @@
+"""Where runs end that are not solved, and why."""

@@ -1,0 +1,139 @@
+"""Dead units at the start and at the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.data.conditions import values, with_values
+from analysis.data.dead_unit_law import dead_law
+from analysis.data.field_labels import FIELDS, asks, phrase, value_text
+from analysis.data.reading import OUTCOMES
+from analysis.data.tallies import count_where, counts_of, mean, size
+from analysis.figures.layout import fixed, footnote, looks_of, thin
+from analysis.figures.plot import Plot
+from analysis.figures.style import NotApplicable, columns_for, error_bars, outcome_legend, outcome_look, sheet, styled
+from analysis.findings.findings import Findings
+from analysis.findings.statistics import Rate, wilson
+from analysis.text import words
+
+MOST_WIDTHS, MOST_INITS = 4, 3
+
+
+@styled
+def dead_units(found: Findings) -> Figure:
+    """Dead units at the start, beside the exact law of the draw, and at the end, by outcome; a column a width."""
+    shown, note = thin(dead_trials(found), ["hidden"], columns_for(MOST_WIDTHS))
+    shown, note_inits = thin(shown, ["init"], MOST_INITS)
+    widths, inits = values(shown, "hidden"), values(shown, "init")
+    figure = sheet(2.5 * (1 + len(inits)) + 0.8)
+    axes = figure.subplots(1 + len(inits), len(widths), squeeze=False, sharey="row")
+    for column, hidden in enumerate(widths):
+        part = with_values(shown, {"hidden": hidden}, ["hidden"])
+        who = _at_start(axes[0, column], part, inits, found)
+        axes[0, column].set_title(f"{phrase('hidden', hidden)} at the start\n{who}")
+        for row, init in enumerate(inits, 1):
+            mine = part[(part["init"] == init).to_numpy(bool)]
+            _at_end(axes[row, column], mine)
+            if len(mine):
+                name = f"{phrase('hidden', hidden)} at the end"
+                axes[row, column].set_title(f"{name}\n{value_text('init', init)}, n = {size(mine):,}")
+        axes[-1, column].set_xlabel("dead units")
+    for row in axes:
+        row[0].set_ylabel("share of runs, %")
+    outcome_legend(figure, _present(shown), fixed(found, "hidden", "init"))
+    law = "Black dashes: the exact law of the draw." if found.laws else ""
+    footnote(figure, law, note, note_inits, _end_note(shown))
+    return figure
+
+
+def _present(shown: pd.DataFrame) -> list[str]:
+    there = set(shown["outcome"].dropna().unique())
+    return [name for name in OUTCOMES if name in there]
+
+
+def _end_note(shown: pd.DataFrame) -> str:
+    """How wide the intervals of the stacked shares can be."""
+    n = int(pd.Series(counts_of(shown)).groupby(shown["condition"].to_numpy()).sum().min())
+    low, high = wilson(n // 2, n)
+    return f"At the end: 95 % Wilson intervals reach at most {50 * (high - low):.1f} points to either side."
+
+
+def dead_trials(found: Findings) -> pd.DataFrame:
+    """The conditions that differ from the one nearest to the article's in width and init alone."""
+    need_units_that_die(found)
+    return with_values(found.trials, found.nearest, [name for name in FIELDS if name not in ("hidden", "init")])
+
+
+def need_units_that_die(found: Findings) -> None:
+    """Raise NotApplicable where some activation of the study has no dead units."""
+    if not all(asks("activation", name, "can_die") for name in found.summary["activation"].unique()):
+        raise NotApplicable("only units that can be dead are counted, and this study has others")
+
+
+def _at_start(ax: Axes, part: pd.DataFrame, inits: list[Any], found: Findings) -> str:
+    """Draw the shares of dead units at the start; returns whose they are. Inits that start alike are drawn once."""
+    groups: dict[tuple[int, ...], list[Any]] = {}
+    for init in inits:
+        mine = part[(part["init"] == init).to_numpy(bool)]
+        if len(mine):
+            count = np.bincount(mine["dead_init"].astype(int), counts_of(mine), int(mine["hidden"].iloc[0]) + 1)
+            groups.setdefault(tuple(int(each) for each in count), []).append(init)
+    width, look, law = 0.8 / max(len(groups), 1), looks_of(found, "init"), None
+    for i, (counts, who) in enumerate(groups.items()):
+        rates = [Rate.of(count, sum(counts)) for count in counts]
+        x = np.arange(len(counts)) + (i - (len(groups) - 1) / 2) * width
+        ax.bar(x, [100 * rate.rate for rate in rates], width=0.9 * width, color=look[who[0]].colour, alpha=0.35)
+        error_bars(ax, x, rates, look[who[0]], line=False)
+        law = dead_law(part[(part["init"] == who[0]).to_numpy(bool)], found.laws)
+        if law is not None:
+            ax.plot(x, 100 * law, "_", color="black", markersize=11, markeredgewidth=1.8, zorder=4)
+    ax.set_xticks(_ticks(int(part["hidden"].max())))
+    names = [" and ".join(value_text("init", init) for init in who) for who in groups.values()]
+    return f"{' | '.join(names)}, n = {max((sum(counts) for counts in groups), default=0):,}"
+
+
+def _at_end(ax: Axes, mine: pd.DataFrame) -> None:
+    if not len(mine):
+        ax.set_axis_off()
+        return
+    hidden = int(mine["hidden"].iloc[0])
+    bottom = np.zeros(hidden + 1)
+    for outcome in _present(mine):
+        # a diverged run ends with no count of dead units
+        part = mine[(mine["outcome"] == outcome).to_numpy(bool) & mine["dead_final"].notna().to_numpy(bool)]
+        share = 100 * np.bincount(part["dead_final"].astype(int), counts_of(part), hidden + 1) / size(mine)
+        ax.bar(np.arange(hidden + 1), share, bottom=bottom, width=0.82, **outcome_look(outcome))
+        bottom += share
+    ax.set_xticks(_ticks(hidden))
+
+
+def _ticks(hidden: int) -> list[int]:
+    return list(range(0, hidden + 1, max(1, -(-hidden // 11))))
+
+
+def describe(found: Findings) -> str:
+    """Mean dead units at the start against the law, in a sentence for each init."""
+    shown, texts = with_values(dead_trials(found), found.nearest, ["hidden"]), []
+    for init in values(shown, "init"):
+        mine = shown[(shown["init"] == init).to_numpy(bool)]
+        law = dead_law(mine, found.laws)
+        exact = f" against {float(law @ np.arange(len(law))):.2f} by the exact law" if law is not None else ""
+        start, end = mean(mine, "dead_init"), mean(mine, "dead_final")
+        n_ended = count_where(mine, mine["dead_final"].notna())
+        last = f"{end:.2f} at the end (n = {n_ended:,})" if n_ended else "all diverged"
+        name = value_text("init", init)
+        texts.append(f"{name}: {start:.2f} dead units at the start{exact} (n = {size(mine):,}), {last}")
+    held = [name for name in ("hidden", "lr") if name in found.fields] or ["hidden"]
+    return f"On average, with {words.condition(found.nearest, held)}, {'; '.join(texts)}."
+
+
+PLOT = Plot(
+    "dead_units", "Dead units at the start and at the end",
+    "Top: what the draw gives. Below: dead units at the end, by outcome.",
+    dead_units, describe, order=8,
+)  # fmt: skip

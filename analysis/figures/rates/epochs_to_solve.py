@@ -1,0 +1,104 @@
+"""How long until it is solved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from analysis.data.conditions import with_values
+from analysis.data.field_labels import FIELDS, axis_label, value_text
+from analysis.data.tallies import counts_of, quantile, size
+from analysis.figures.layout import (
+    by_value,
+    footnote,
+    line_field,
+    looks_of,
+    make_panels,
+    n_text,
+    panel_title,
+    rest_of,
+    thin_field,
+)
+from analysis.figures.plot import Plot
+from analysis.figures.style import Look, NotApplicable, name_lines, panels, percent_axis, styled
+from analysis.findings.findings import Findings
+from analysis.findings.statistics import survival
+from analysis.text import words
+
+
+@styled
+def epochs_to_solve(found: Findings) -> Figure:
+    """Share of runs not yet solved against the epoch (Kaplan–Meier), with 95 % bands."""
+    lines = line_field(found.fields)
+    shown, note = thin_field(solvable(found), lines, 5)
+    boxes, note_panels = make_panels(shown, rest_of(found.fields, lines), 6)
+    figure, axes = panels(len(boxes), 2, 3.0, sharey=True)
+    look, ends = looks_of(found, lines), []
+    for ax, panel in zip(axes, boxes, strict=True):
+        parts = by_value(panel.rows, lines)
+        ax.set_title(panel_title(panel, f"{n_text([size(part) for _, part in parts])} a line", 2))
+        ends.append({value: _step(ax, part, look[value]) for value, part in parts})
+        epoch_axis(ax, int(shown["epochs"].max()))
+    percent_axis(axes, "not yet solved, %")
+    if lines:
+        used = {value: look[value] for value, _ in by_value(shown, lines)}
+        name_lines(figure, axes, ends, used, lambda value: value_text(lines, value), axis_label(lines))
+    footnote(figure, note, note_panels)
+    return figure
+
+
+def solvable(found: Findings) -> pd.DataFrame:
+    """The solved epochs; NotApplicable if no run was solved."""
+    if not found.epochs["solved_epoch"].notna().any():
+        raise NotApplicable("no run was solved, so there are no epochs to count")
+    return found.epochs
+
+
+def epoch_axis(ax: Axes, last: int, label: str = "epoch") -> None:
+    """A logarithmic axis of epochs, from 1, with powers of ten written out."""
+    ax.set_xscale("log")
+    powers = [10**k for k in range(len(str(max(last, 1))))]
+    ax.xaxis.set_major_locator(FixedLocator(powers))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_xticklabels([f"{power:,}" for power in powers])
+    ax.set_xlabel(label)
+
+
+def _step(ax: Axes, part: pd.DataFrame, look: Look) -> float:
+    """Draw a curve with its band; returns the height at which it ends."""
+    epochs = int(part["epochs"].iloc[0])
+    curve = survival(part["solved_epoch"].astype("float64"), epochs, counts_of(part))
+    x = np.unique(np.round(np.geomspace(1, max(epochs, 1), 200)))
+    at = np.searchsorted(curve.epochs, x, side="right") - 1
+    share, low, high = (100 * y[at] for y in (curve.share, curve.low, curve.high))
+    ax.fill_between(x, low, high, step="post", color=look.colour, alpha=0.2, linewidth=0)
+    marks: dict[str, Any] = {**look.line, "marker": ""}
+    ax.step(x, share, where="post", **marks)
+    return float(share[-1])
+
+
+def describe(found: Findings) -> str:
+    """The median and the last epoch at which a run of the nearest condition was solved."""
+    part = with_values(solvable(found), found.nearest, FIELDS)
+    part = part[part["solved_epoch"].notna().to_numpy(bool)].sort_values("solved_epoch")
+    where = words.condition(found.nearest, found.fields)
+    if not len(part):
+        return f"Nearest to the article ({where}) no run was solved."
+    epochs = part["solved_epoch"].to_numpy(int)
+    half = quantile(epochs, counts_of(part), 0.5)
+    return (
+        f"Nearest to the article ({where}): half of the {size(part):,} runs that were solved took at most {half:,.0f} "
+        f"epochs, the last one {epochs[-1]:,}. Bands are 95 %."
+    )
+
+
+PLOT = Plot(
+    "epochs_to_solve", "How long it takes",
+    "A curve that levels off shows the runs that are not solved, however long one waits within these epochs.",
+    epochs_to_solve, describe, order=6,
+)  # fmt: skip

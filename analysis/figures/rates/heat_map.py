@@ -1,0 +1,105 @@
+"""Success over a fine grid of two numbers, as a picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.ndimage import gaussian_filter
+
+from analysis.data.field_labels import FIELDS, axis_label, is_log, is_number
+from analysis.figures.layout import footnote, make_panels, n_text, number_axis, panel_title, rest_of
+from analysis.figures.plot import Plot
+from analysis.figures.style import NotApplicable, panels, styled
+from analysis.findings.findings import Findings
+from analysis.findings.statistics import Rate
+from analysis.text import words
+
+FINE = 10
+"""Values that a number must take to be an axis of a landscape."""
+
+CONTOURS = (25, 50, 75, 90, 95)
+MOST_PANELS = 4
+
+
+def landscape_fields(found: Findings) -> tuple[str, str]:
+    """The numbers across and up; NotApplicable where not two of them are swept finely."""
+    fine = [name for name in found.fields if is_number(name) and found.summary[name].nunique() >= FINE]
+    across = next((name for name in ("lr", *fine) if name in fine), None)
+    up = next((name for name in ("scale", *fine) if name in fine and name != across), None)
+    if across is None or up is None:
+        raise NotApplicable(f"a landscape needs two numbers that take {FINE} values or more each")
+    return across, up
+
+
+@styled
+def landscape(found: Findings) -> Figure:
+    """Share solved in each cell of a fine grid, as colour; a ring marks the article's own values."""
+    across, up = landscape_fields(found)
+    boxes, note = make_panels(found.summary, rest_of(found.fields, across, up), MOST_PANELS)
+    figure, axes = panels(len(boxes), 2, 5.4 if len(boxes) == 1 else 4.0)
+    if len(boxes) == 1:
+        figure.set_figwidth(min(figure.get_figwidth(), 7.5))
+    rates = 100 * found.summary["solved_rate"].to_numpy(float)
+    span = 10 * np.floor(np.nanmin(rates) / 10), max(10 * np.ceil(np.nanmax(rates) / 10), 10)
+    for ax, panel in zip(axes, boxes, strict=True):
+        mesh = _mesh(ax, panel.rows, across, up, span)
+        ax.set_title(panel_title(panel, f"{n_text(panel.rows['n'])} a cell", 1))
+        ax.grid(False)
+        ring: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": "white", "markeredgewidth": 2}
+        own = [FIELDS[name].default for name in (across, up)]
+        ax.plot(*own, "o", markersize=9, scalex=False, scaley=False, **ring)
+    bar = figure.colorbar(mesh, ax=axes, label="solved, %", shrink=0.8, aspect=24, pad=0.02)
+    bar.outline.set_visible(False)
+    half = 50 * np.nanmax((found.summary["solved_high"] - found.summary["solved_low"]).to_numpy(float))
+    width = f"95 % Wilson intervals of a cell reach at most {half:.1f} points to either side."
+    lines = f"Lines: {words.listed([str(level) for level in CONTOURS])} % of the smoothed rates."
+    footnote(figure, "Ring: the article\N{RIGHT SINGLE QUOTATION MARK}s own values.", lines, width, note)
+    return figure
+
+
+def _mesh(ax: Axes, summary: pd.DataFrame, across: str, up: str, span: tuple[float, float]) -> Any:
+    grid = summary.pivot_table(index=up, columns=across, values="solved_rate", observed=True, sort=True)
+    x, y = (np.asarray(each, float) for each in (grid.columns, grid.index))
+    number_axis(ax, "x", across, x.tolist())
+    number_axis(ax, "y", up, y.tolist())
+    rates = 100 * grid.to_numpy(float)
+    edges = (_edges(x, is_log(across, x.tolist())), _edges(y, is_log(up, y.tolist())))
+    mesh = ax.pcolormesh(*edges, rates, vmin=span[0], vmax=span[1], cmap="cividis", rasterized=True)
+    smooth = gaussian_filter(rates, 1.5)  # where a cell is missing all around it is, and no line is drawn there
+    levels = [level for level in CONTOURS if np.nanmin(smooth, initial=100) < level < np.nanmax(smooth, initial=0)]
+    if levels and min(rates.shape) > 2:
+        lines = ax.contour(x, y, smooth, levels=levels, colors="white", linewidths=1.1, linestyles="-")
+        ax.clabel(lines, fmt="%d %%", fontsize=8)
+    return mesh
+
+
+def _edges(values: np.ndarray, log: bool) -> np.ndarray:
+    """Where cells end: halfway to their neighbours, on a log axis by ratio."""
+    places = np.log(values) if log else values
+    middle = (places[1:] + places[:-1]) / 2
+    ends = np.concatenate([[2 * places[0] - middle[0]], middle, [2 * places[-1] - middle[-1]]])
+    return np.exp(ends) if log else ends
+
+
+def describe(found: Findings) -> str:
+    """How large the regions of success and failure are, and the best cell, in two sentences."""
+    across, up = landscape_fields(found)
+    summary, n = found.summary, len(found.summary)
+    often, seldom = int((summary["solved_low"] > 0.5).sum()), int((summary["solved_high"] < 0.5).sum())
+    best = summary.iloc[summary["solved_rate"].argmax()]
+    return (
+        f"Success over {axis_label(across)} and {axis_label(up)}: of {n:,} cells, {often:,} are solved more often than "
+        f"not and {seldom:,} less often (the 95 % Wilson interval above or below 50 %). Most often solved: "
+        f"{words.condition(best, found.fields)} with {words.rate(Rate.of(best['solved'], best['n']))}."
+    )
+
+
+PLOT = Plot(
+    "landscape", "The landscape of success",
+    "Each cell is one condition; the darker, the less often it is solved.",
+    landscape, describe, quiet=True, order=11,
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""Single runs: their loss, and what their networks compute."""

@@ -1,0 +1,116 @@
+"""One run of each outcome: its loss."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from analysis.figures.plot import Plot
+from analysis.figures.rates.epochs_to_solve import epoch_axis
+from analysis.figures.style import DASHES, MARKERS, OUTCOME_COLOURS, RIM, NotApplicable, columns_for, sheet, styled
+from analysis.findings.findings import Findings
+from analysis.text import words
+
+LOWEST = 1e-14
+BREAK = 0.1
+"""The loss at which the figure goes from one scale to the other."""
+
+
+def name(exemplar: Any) -> str:
+    """What reproduces a run: '4 units, U(\N{MINUS SIGN}1, 1), lr 0.1, seed 7', or '4 units, lr 0.1, w.npz'."""
+    if isinstance(exemplar["seed"], str):
+        return f"{words.condition(exemplar, ['hidden', 'lr'])}, {exemplar['seed']}"
+    return f"{words.condition(exemplar, ['hidden', 'init', 'lr'])}, seed {exemplar['seed']}"
+
+
+def number(value: Any) -> str:
+    """A loss or a prediction."""
+    return "not finite" if value is None or value != value else f"{value:.4g}"
+
+
+def need(exemplars: pd.DataFrame) -> None:
+    """Raise NotApplicable where there are no runs."""
+    if not len(exemplars):
+        raise NotApplicable("the result folder has no exemplars.json; run the study again to have it written")
+
+
+@styled
+def loss_curves(exemplars: pd.DataFrame) -> Figure:
+    """Loss against epoch of one run of each outcome, both axes logarithmic, the levels of the stuck ones marked."""
+    need(exemplars)
+    figure = sheet(6.0)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
+    for i, (_, run) in enumerate(exemplars.iterrows()):
+        epoch, curve = np.array(run["epoch"], float), np.array(run["curve"], float)
+        seen = np.isfinite(curve)
+        look = {"marker": MARKERS[i % 7], "markevery": (i, 6), "markersize": 5, "linestyle": DASHES[i % 7], **RIM}
+        for ax in (above, below) if np.nanmin(curve, initial=np.inf) < BREAK else (above,):
+            ax.plot(
+                epoch[seen] + 1, np.maximum(curve[seen], LOWEST), color=OUTCOME_COLOURS[run["outcome"]],
+                label=f"{words.outcome(run['outcome'])}: {name(run)}", **look,
+            )  # fmt: skip
+    _broken_axis(above, below, _highest(exemplars), int(exemplars["epochs"].max()))
+    _mark_levels(above, exemplars)
+    above.set_title(f"n = {len(exemplars)} runs, one of each outcome" if len(exemplars) > 1 else "n = 1 run")
+    figure.legend(*above.get_legend_handles_labels(), loc="outside lower center", ncols=columns_for(2))
+    return figure
+
+
+def _broken_axis(above: Axes, below: Axes, highest: float, last: int) -> None:
+    """Both axes logarithmic; the plateaus get room of their own above the losses that go to 0."""
+    epoch_axis(below, last, "epoch + 1")
+    for ax in (above, below):
+        ax.set_yscale("log")
+        ax.set_ylabel("loss")
+    above.set_ylim(BREAK, min(max(1.3 * highest, 1.0), 6.0))
+    below.set_ylim(LOWEST / 2, BREAK)
+    ticks = [tick for tick in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if tick <= above.get_ylim()[1]]
+    above.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    above.yaxis.set_minor_locator(NullLocator())
+
+
+def _mark_levels(ax: Axes, exemplars: pd.DataFrame) -> None:
+    """A dotted line at the loss of each run that ended in a trap that has a name."""
+    stuck = exemplars[exemplars["outcome"].str.startswith("stuck_")].sort_values("final_loss")
+    levels = [
+        (loss, words.outcome(outcome)) for loss, outcome in zip(stuck["final_loss"], stuck["outcome"], strict=True)
+    ]
+    levels = [(loss, text) for loss, text in levels if ax.get_ylim()[0] <= loss <= ax.get_ylim()[1]]
+    apart = [True, *(np.log(b / a) > 0.15 for (a, _), (b, _) in itertools.pairwise(levels))]
+    for (loss, text), room in zip(levels, apart, strict=False):
+        ax.axhline(loss, color="#555555", linewidth=0.9, linestyle=":", zorder=1)
+        if room:
+            ax.text(1.01, loss, text, transform=ax.get_yaxis_transform(), va="center", fontsize=9, color="#333333")
+
+
+def _highest(exemplars: pd.DataFrame) -> float:
+    finite = [value for curve in exemplars["curve"] for value in curve if value is not None]
+    return max(finite, default=1.0)
+
+
+def draw(found: Findings) -> Figure:
+    """The loss curves of the folder's exemplary runs."""
+    return loss_curves(found.exemplars)
+
+
+def describe(found: Findings) -> str:
+    """Final losses, in a sentence."""
+    need(found.exemplars)
+    ends = [
+        f"{words.outcome(run['outcome'])} {number(run['final_loss'])} ({name(run)})"
+        for _, run in found.exemplars.iterrows()
+    ]
+    return f"Final losses: {'; '.join(ends)}."
+
+
+PLOT = Plot(
+    "loss_curves", "One run of each outcome",
+    "The run nearest to the article's condition that ended so; experiments.train with its seed shows it again.",
+    draw, describe, order=14,
+)  # fmt: skip

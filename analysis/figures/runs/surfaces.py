@@ -1,0 +1,138 @@
+"""One run of each outcome: what its network computes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.figures.plot import Plot
+from analysis.figures.runs.loss_curves import name, need, number
+from analysis.figures.style import DASHES, NotApplicable, letters, panels, styled
+from analysis.findings.findings import Findings
+from analysis.text import words
+
+WRONG = 0.01
+"""A prediction that is further from its target is written bold, as a share of the targets' range."""
+
+
+def ending(exemplar: pd.Series) -> str:
+    """Where it ended: 'solved', or 'stuck at 1/4, at a kink' if it has a certificate."""
+    kind = exemplar.get("minimum")
+    where = f", {'unknown' if kind == 'unknown' else f'at a {kind}'}" if isinstance(kind, str) else ""
+    return words.outcome(exemplar["outcome"]) + where
+
+
+@styled
+def functions(exemplars: pd.DataFrame) -> Figure:
+    """What the network of one run of each outcome computes around the rows, with its units' kinks if they have any."""
+    shown = function_exemplars(exemplars)
+    figure, axes = panels(len(shown), 3, 3.5)
+    if len(shown) < 3:  # the panels are square: a full width would stand half empty
+        figure.set_figwidth(min(3.4 * len(shown) + 1, figure.get_figwidth()))
+    targets = [target for each in shown["targets"] for target in each]
+    low, high = min(targets), max(targets)
+    ends = low - (high - low) / 2, high + (high - low) / 2
+    for ax, (_, run) in zip(axes, shown.iterrows(), strict=True):
+        image = _surface(ax, run, ends)
+        if run["kinked"]:
+            _kinks(ax, run)
+        _rows(ax, run, (low + high) / 2, WRONG * (high - low))
+        ax.set_title(ending(run), fontweight="bold", color="#222222")
+        ax.set_xlabel(_caption(run), fontsize=8, labelpad=6)
+    bar = figure.colorbar(image, ax=axes, label="output", shrink=0.6, aspect=24, pad=0.02, extend="both")
+    bar.outline.set_visible(False)
+    return figure
+
+
+def function_exemplars(exemplars: pd.DataFrame) -> pd.DataFrame:
+    """The runs whose function can be shown: two inputs, finite outputs."""
+    need(exemplars)
+    two = exemplars[[len(x[0]) == 2 for x in exemplars["inputs"]]]
+    if not len(two):
+        raise NotApplicable("the task does not have two inputs, so its function cannot be drawn over a square")
+    shown = two[[isinstance(surface, dict) for surface in two["surface"]]]
+    if not len(shown):
+        raise NotApplicable("no run has finite weights")
+    return shown
+
+
+def _surface(ax: Axes, run: pd.Series, ends: tuple[float, float]) -> Any:
+    surface = run["surface"]
+    extent = (surface["x1"][0], surface["x1"][-1], surface["x2"][0], surface["x2"][-1])
+    return ax.imshow(
+        np.asarray(surface["y"], float), origin="lower", extent=extent, cmap="PuOr_r", vmin=ends[0], vmax=ends[1],
+        interpolation="bilinear", aspect="auto",
+    )  # fmt: skip
+
+
+def _kinks(ax: Axes, run: pd.Series) -> None:
+    """The line z = 0 of each unit that is active on some row."""
+    weights, surface = run["final"], run["surface"]
+    (w1, w2), b1 = np.asarray(weights["W1"], float), np.asarray(weights["b1"], float)
+    x1, x2 = np.meshgrid([surface["x1"][0], surface["x1"][-1]], [surface["x2"][0], surface["x2"][-1]])
+    for h, pattern in enumerate(run["patterns_final"].split()):
+        z = x1 * w1[h] + x2 * w2[h] + b1[h]
+        if "1" in pattern and z.min() < 0 < z.max():
+            ax.contour(x1, x2, z, levels=[0.0], colors="#222222", linewidths=1.1, linestyles=[DASHES[h % 5]])
+
+
+def _rows(ax: Axes, run: pd.Series, middle: float, wrong: float) -> None:
+    many = len(run["rows"]) > 8
+    up = np.mean([x[1] for x in run["inputs"]])
+    for row, x, target, y in zip(run["rows"], run["inputs"], run["targets"], run["predictions"], strict=True):
+        look: dict[str, Any] = {"markerfacecolor": "white" if target > middle else "black", "markeredgecolor": "black"}
+        ax.plot(*x, "o", markersize=4 if many else 9, markeredgewidth=1.2, zorder=4, **look)
+        if many:
+            continue
+        side = "bottom" if x[1] > up else "top"
+        ax.annotate(
+            f"{row}: {number(y) if y is None else f'{y:.2f}'}", tuple(x), (0, 8 if side == "bottom" else -8),
+            textcoords="offset points", ha="center", va=side, fontsize=8, zorder=5,
+            fontweight="bold" if y is None or abs(y - target) > wrong else "normal",
+            bbox={"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.2},
+        )  # fmt: skip
+    ax.set_xticks(sorted({x[0] for x in run["inputs"]}) if not many else [])
+    ax.set_yticks(sorted({x[1] for x in run["inputs"]}) if not many else [])
+    ax.set_xlim(run["surface"]["x1"][0], run["surface"]["x1"][-1])
+    ax.set_ylim(run["surface"]["x2"][0], run["surface"]["x2"][-1])
+    ax.grid(False)
+
+
+def _caption(run: pd.Series) -> str:
+    patterns = run["patterns_final"].split()
+    room = letters(3, 8)
+    if not run["kinked"] or len(patterns[0]) > 8:
+        return name(run)
+    each = max(room // (len(patterns[0]) + 1), 1)
+    lines = [" ".join(patterns[i : i + each]) for i in range(0, min(len(patterns), 2 * each), each)]
+    more = f" and {len(patterns) - 2 * each} more" if len(patterns) > 2 * each else ""
+    return f"{name(run)}\nunits: " + "\n".join(lines) + more
+
+
+def draw(found: Findings) -> Figure:
+    """What the networks of the folder's exemplary runs compute."""
+    return functions(found.exemplars)
+
+
+def describe(found: Findings) -> str:
+    """Final predictions of each run, in a sentence."""
+    shown = function_exemplars(found.exemplars)
+    if len(shown.iloc[0]["rows"]) > 8:
+        return f"Shown: {words.listed([f'{ending(run)} ({name(run)})' for _, run in shown.iterrows()])}."
+    ends = [
+        f"{ending(run)} ({name(run)}) {', '.join(number(value) for value in run['predictions'])}"
+        for _, run in shown.iterrows()
+    ]
+    return f"Predictions for {', '.join(shown.iloc[0]['rows'])}: {'; '.join(ends)}."
+
+
+PLOT = Plot(
+    "functions", "What these networks compute",
+    "The output around the rows. Lines are the units' kinks, if they have any; circles are the rows (white: the higher "
+    "target), and bold predictions are wrong. Units are given by the rows on which they are active.",
+    draw, describe, order=15,
+)  # fmt: skip

@@ -1,0 +1,51 @@
+"""Flips every bit of a part and of the tables, one after another: each flip must be found where the file is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from damage import SEEDS, STUDY, made
+from harness import compose
+
+from experiments.errors import RunError
+from experiments.execution.worker import train_batch
+from experiments.store.folder import ResultFolder
+from experiments.store.parts import NotAPartError, read_part, write_part
+from experiments.study.batches import Batch
+from experiments.study.study import read_study
+
+Read = Callable[[], object]
+
+
+def files(root: Path) -> Iterator[tuple[Path, Read, type[Exception]]]:
+    """A part and the tables, how each is read, and how a flip is told."""
+    folder = made(root / "flips")
+    study = read_study(compose(*STUDY, SEEDS))
+    condition = study.conditions[0]
+    batch = Batch(condition, study.seeds)
+    part = write_part(root, batch, train_batch(batch, "numpy"))
+    yield part.path, lambda: read_part(part.path, {condition.key: condition}), NotAPartError
+    for name in ("trials.parquet", "counts.parquet"):
+        yield folder / name, lambda: ResultFolder(folder, study).done(), RunError
+
+
+def main(root: Path, every: int = 1) -> tuple[dict[str, int], list[str]]:
+    """Flip every so-many-th bit; how many flips of each file, and which were not found, or not in one line."""
+    counts, wrong = {}, []
+    for path, read, error in files(root):
+        content = path.read_bytes()
+        read()
+        name = "a part" if error is NotAPartError else path.name
+        for bit in range(0, 8 * len(content), every):
+            path.write_bytes(content[: bit // 8] + bytes([content[bit // 8] ^ 1 << bit % 8]) + content[bit // 8 + 1 :])
+            try:
+                read()
+            except error:
+                counts[name] = counts.get(name, 0) + 1
+            except Exception as other:
+                wrong.append(f"{name}, bit {bit}: {type(other).__name__}: {other}")
+            else:
+                wrong.append(f"{name}, bit {bit}: not found")
+        path.write_bytes(content)
+    return counts, wrong

@@ -1,0 +1,168 @@
+"""Ends runs before one file operation after another, or at random moments, as SIGKILL does, and finishes them.
+
+A killed run loses what was in flight and nothing else: finished by the same command it ends at the bytes of a run
+that nobody killed, and no file is left over. Of commands that only read a folder the folder stays as it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import ROOT, SMALL, compose, nobody_left
+
+from experiments.execution import session
+
+OPERATIONS = ((os, "replace"), (os, "fsync"), (Path, "unlink"), (Path, "mkdir"), (Path, "rmdir"))
+BASE = (*SMALL, "grid.hidden=3", "grid.init=he", "seeds.count=4", "base.epochs=5")
+SUMMARY, CERTIFY = ("record=summary",), ("certify=true", "base.epochs=60")
+
+CASES: dict[str, tuple[tuple[str, ...] | None, tuple[str, ...]]] = {
+    "first": (None, ()),
+    "first in small batches": (None, ("parallel.batch=1",)),
+    "growing": ((), ("seeds.count=6",)),
+    "overwriting": (("base.lr=null", "grid.lr=[0.5]"), ("overwrite=true",)),
+    "counts only": (None, SUMMARY),
+    "counts only and growing": (SUMMARY, (*SUMMARY, "seeds.count=6")),
+    "certificates": (None, CERTIFY),
+}
+"""What a folder holds before (None: nothing), and what the run that is killed is asked for."""
+
+FILES = {
+    ".lock", "config.yaml", "counts.parquet", "datapackage.json", "exemplars.json", "laws.json", "manifest.json",
+    "summary.csv", "trials.parquet",
+}  # fmt: skip
+
+LONG = ("study=smoke", "seeds.count=64", "base.epochs=400", "report=false", "parallel.n_jobs=2", "parallel.batch=16")
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "threads": ("experiments.run", *LONG, "output={new}"),
+    "loky": ("experiments.run", *LONG, "parallel=loky", "output={new}"),
+    "dask": ("experiments.run", *LONG, "parallel=dask", "output={new}"),
+    "report": ("analysis.report", "{done}"),
+    "notebooks": ("analysis.notebooks", "{done}"),
+}
+"""Commands that are killed at random moments, and how long they may take until then."""
+
+MOMENTS = {"threads": 4.0, "loky": 6.0, "dask": 10.0, "report": 12.0, "notebooks": 12.0}
+
+
+TOLD = {"exemplars.json", "laws.json", "summary.csv"}
+"""What tells of the tables, in the case "first"; in the others the runs end when the tables are written."""
+
+
+def quietly(*overrides: str, told: bool = False) -> int:
+    """Run a study without its output; returns the exit status."""
+    with contextlib.redirect_stdout(io.StringIO()), pytest.MonkeyPatch.context() as patch:
+        if not told:
+            patch.setattr(session, "report", lambda *_: None)
+        return session.run(compose(*BASE, *overrides))
+
+
+def die_at(operation: int) -> None:
+    """Make this process end, as if killed, at that file operation, counted from 0."""
+    count = 0
+
+    def dying(do: Callable[..., Any]) -> Callable[..., Any]:
+        def replaced(*arguments: Any, **options: Any) -> Any:
+            nonlocal count
+            if count == operation:
+                os._exit(9)
+            count += 1
+            return do(*arguments, **options)
+
+        return replaced
+
+    for owner, name in OPERATIONS:
+        setattr(owner, name, dying(getattr(owner, name)))
+
+
+def killed(operation: int, told: bool, *overrides: str) -> bool:
+    """Whether a run in a child process was ended at that operation (it had that many)."""
+    child = os.fork()
+    if child == 0:
+        die_at(operation)
+        os._exit(quietly(*overrides, told=told))
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+
+def at_operations(root: Path, case: str, step: int) -> tuple[int, list[str]]:
+    """Kill a case's run at every so-many-th of its operations; how many kills, and what went wrong."""
+    before, change = CASES[case]
+    told = case == "first"
+    prepared = root / "prepared"
+    whole = root / "whole"
+    for folder in (prepared, whole):
+        shutil.rmtree(folder, ignore_errors=True)
+    if before is not None:
+        quietly(f"output={prepared}", *before)
+    quietly(f"output={whole}", *(each for each in change if each != "overwrite=true"))
+    kept = [name for name in ("trials.parquet", "counts.parquet") if (whole / name).exists()]
+    expected = {name: (whole / name).read_bytes() for name in kept}
+    wrong: list[str] = []
+    operation = kills = 0
+    while True:
+        output = root / "killed"
+        shutil.rmtree(output, ignore_errors=True)
+        if before is not None:
+            shutil.copytree(prepared, output)
+        alive = killed(operation, told, f"output={output}", *change)
+        status = quietly(f"output={output}", *change, told=told)
+        same = {name: (output / name).read_bytes() for name in kept} == expected
+        missing = ({"trials.parquet"} if len(kept) == 1 else set()) | (set() if told else TOLD)
+        left = {path.name for path in output.iterdir()} ^ (FILES - missing)
+        if status or not same or left:
+            wrong.append(f"{case}, operation {operation}: status {status}, same bytes {same}, odd files {left}")
+        if not alive:
+            return kills, wrong
+        kills += 1
+        operation += step
+
+
+def at_moments(root: Path, name: str, times: int, seed: int) -> tuple[int, list[str]]:
+    """Kill a command at random moments; how many kills, and what went wrong."""
+    moment, wrong, kills = random.Random(seed), [], 0
+    new, done = root / "new", root / "done"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    whole = root / "long"
+    if not whole.exists():
+        subprocess.run([sys.executable, "-m", *_words(COMMANDS["threads"], whole, whole)], env=environment, check=True)
+    expected = (whole / "trials.parquet").read_bytes()
+    for n in range(times):
+        if n % 4 == 0:  # a run that was killed is killed again while it goes on
+            shutil.rmtree(new, ignore_errors=True)
+        if not done.exists():
+            shutil.copytree(whole, done)
+        words = _words(COMMANDS[name], new, done)
+        with open(os.devnull, "w") as nowhere:
+            work = subprocess.Popen(
+                [sys.executable, "-m", *words], env=environment, stdout=nowhere, stderr=nowhere, start_new_session=True
+            )
+        time.sleep(moment.uniform(0.3, MOMENTS[name]))
+        kills += work.poll() is None
+        work.kill()
+        work.wait()
+        if not nobody_left(work.pid):
+            wrong.append(f"{name}, kill {n}: a process is left")
+            os.killpg(work.pid, signal.SIGKILL)
+        if "{new}" in COMMANDS[name][-1] and n % 4 == 3:
+            status = subprocess.run([sys.executable, "-m", *words], env=environment, capture_output=True).returncode
+            if status or (new / "trials.parquet").read_bytes() != expected:
+                wrong.append(f"{name}, kill {n}: status {status}, or other bytes")
+        elif (done / "trials.parquet").read_bytes() != expected:
+            wrong.append(f"{name}, kill {n}: a table was changed")
+    return kills, wrong
+
+
+def _words(command: tuple[str, ...], new: Path, done: Path) -> list[str]:
+    return [word.format(new=new, done=done) for word in command]
