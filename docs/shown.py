@@ -139,7 +139,7 @@ def published() -> str:
         source = ", ".join(str(each) for each in (row["source"], row["where"], row["quoted"]) if not pd.isna(each))
         ours = rate(int(row["solved"]), int(row["n"]))
         if pd.isna(row["published_rate"]):
-            ours = f"stuck {rate(int(row['stuck']), int(row['n']))}"
+            ours = f"solved {ours}, stuck {rate(int(row['stuck']), int(row['n']))}"
         lines.append(f"| {source} | {theirs} | {ours} | {row['verdict']} |")
     return "\n".join(lines)
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import doctest
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from harness import ROOT
 
 import analysis
 import experiments
+from analysis.data import reading
 from experiments import api
 from experiments.errors import InputError
 
@@ -21,6 +25,16 @@ def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_example_of_the_docstring_is_true() -> None:
     assert doctest.testmod(api) == doctest.TestResults(failed=0, attempted=4)
+
+
+def test_the_examples_of_the_readme_and_of_load_are_true() -> None:
+    experiments.run_study("article", seeds=2, epochs=20, output="results/article", quiet=True)
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
+    held: dict[str, Any] = {}
+    exec(example, held)
+    assert held["run"].outcome == held["what"].outcome == "solved"
+    assert set(held["trials"]["hidden"]) == {2, 3, 4}
+    assert doctest.testmod(reading).failed == 0
 
 
 def test_the_same_call_trains_nothing_again_and_fewer_seeds_are_some_of_the_rows() -> None:
