@@ -22,7 +22,7 @@ from analysis.findings.planner import draws
 from analysis.findings.published import Beside, beside
 from analysis.findings.rescues import COLUMNS, Freed, freed, like_for_like
 from analysis.findings.rest_points import Resting, resting
-from analysis.findings.summary import summarise
+from analysis.findings.summary import summarise, with_levels
 from analysis.findings.verdict import Verdict, compare_he, compare_widths, reviving, scope, verdicts
 
 
@@ -68,7 +68,7 @@ class Findings:
     @cached_property
     def every_summary(self) -> pd.DataFrame:
         """A row a condition (see `analysis.findings.summary.summarise`), of all trainings."""
-        return summarise(self.every, self.every_epoch)
+        return with_levels(summarise(self.every, self.every_epoch), self.manifest.get("traps", []))
 
     @cached_property
     def summary(self) -> pd.DataFrame:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import textwrap
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +82,17 @@ def _certificates(good: pd.DataFrame, keys: pd.Index) -> dict[str, pd.Series]:
         return {kind: pd.Series(pd.NA, index=keys, dtype="Int64") for kind in KINDS}
     kinds = {kind: _sums(good, (good["minimum"] == kind).to_numpy(bool)) for kind in KINDS}
     return {kind: counts.reindex(keys).fillna(0).astype("Int64") for kind, counts in kinds.items()}
+
+
+def with_levels(summary: pd.DataFrame, traps: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """The summary with the level of each named trap, in the condition's own loss, as `stuck_1/4_level` and so on."""
+    levels = pd.DataFrame([{"task": trap["task"], "loss": trap["loss"], **trap["levels"]} for trap in traps])
+    if not len(levels):
+        return summary
+    names = {name: f"{name}_level" for name in levels.columns.drop(["task", "loss"])}
+    keys = summary[["task", "loss"]].astype(str)
+    found = keys.merge(levels.rename(columns=names), how="left").set_index(summary.index)
+    return summary.assign(**found[list(names.values())])
 
 
 def write_summary(summary: pd.DataFrame, folder: Path) -> None:
@@ -208,9 +221,10 @@ def _percent(count: float, n: float) -> str:
 
 def print_summary(summary: pd.DataFrame) -> None:
     """Print the table and what its columns mean."""
-    levels = ", ".join(name.removeprefix("stuck_") for name in stuck_outcomes(summary))
+    levels = ", ".join(_trap(summary, name) for name in stuck_outcomes(summary))
+    ended = f"solved: % with 95 % Wilson interval; {levels}, other: % that ended there;"
     legend = [
-        f"solved: % with 95 % Wilson interval; {levels}, other: % that ended there;",
+        *textwrap.wrap(ended, width(), break_on_hyphens=False),
         "dead: mean units dead at start > at end; epochs: median to solve, of the solved",
     ]
     head = []
@@ -218,6 +232,14 @@ def print_summary(summary: pd.DataFrame) -> None:
         head = [f"{MOST_LINES} of {len(summary):,} conditions, evenly spread; summary.csv has them all", ""]
     lines = [*head, *table_lines(summary), "", *legend, *certified_lines(summary), *settled_lines(summary)]
     print("\n".join(["", *lines]), flush=True)
+
+
+def _trap(summary: pd.DataFrame, outcome: str) -> str:
+    """A trap as the table's head calls it, and its levels where they are not its name: '1/4 (at 0.125)'."""
+    name = outcome.removeprefix("stuck_")
+    levels = summary.get(f"{outcome}_level", pd.Series(dtype=float)).dropna().unique()
+    told = " and ".join(f"{level:.4g}" for level in sorted(levels))
+    return f"{name} (at {told})" if told and told != f"{float(Fraction(name)):.4g}" else name
 
 
 def settled_lines(summary: pd.DataFrame) -> list[str]:

@@ -42,6 +42,7 @@ from experiments.study.batches import Batch, Spans, merge
 from experiments.study.study import Study
 from nnxor.condition import FIELDS
 from nnxor.field import plain
+from nnxor.landscape.traps import known_traps
 from nnxor.protocol import PROTOCOL_VERSION
 
 REPORT = ("summary.csv", "published.csv", "exemplars.json", "laws.json", "report.html", "explorer.html")
@@ -309,6 +310,7 @@ class ResultFolder:
             "given": self.study.given,
             "conditions": {condition.key: condition.text() for condition in self.study.conditions},
             "fields": self._fields(),
+            "traps": known_traps(self.study.conditions),
             "rounded": [condition.key for condition in self.study.conditions if not condition.exact],
             "runs": [*before.get("runs", []), self._run],
         }

@@ -32,6 +32,7 @@ SHAPE: Shape = {
     "seeds": [int],
     "given": {str: dict},
     "fields": {str: dict},
+    "traps": [dict],
     "conditions": {str: str},
     "rounded": [str],
     "runs": [RUN],

@@ -7,10 +7,12 @@ are called, whatever the loss: under another one the same rows share the best co
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 
 from nnxor.condition import Condition
 from nnxor.network.tasks import Task
@@ -46,6 +48,12 @@ def traps(condition: Condition) -> tuple[Trap, ...]:
     if condition.loss == "bce":
         return _entropies() if set(condition.task.targets) == {0, 1} else ()
     return _squares(condition.task, condition.loss) if condition.output == "identity" else ()
+
+
+def known_traps(conditions: Iterable[Condition]) -> list[dict[str, Any]]:
+    """The levels of the named traps, a {task, loss, levels: {outcome: level}} for each task and loss there is."""
+    levels = {(c.task.name, c.loss): {trap.outcome: trap.level for trap in traps(c)} for c in conditions if traps(c)}
+    return [{"task": task, "loss": loss, "levels": found} for (task, loss), found in levels.items()]
 
 
 @lru_cache

@@ -11,7 +11,7 @@ import pytest
 from experiments.study import catalog
 from nnxor.condition import Condition
 from nnxor.landscape.levels import levels
-from nnxor.landscape.traps import is_xor_shaped, traps
+from nnxor.landscape.traps import is_xor_shaped, known_traps, traps
 from nnxor.network.tasks import XOR, Task
 
 SIGNS = Task("signs", ((-1, -1), (-1, 1), (1, -1), (1, 1)), (-1, 1, 1, -1))
@@ -58,3 +58,9 @@ def test_xor_is_known_by_its_shape_and_not_by_its_name() -> None:
 )
 def test_networks_that_rest_at_levels_of_their_own_have_no_named_traps(fields: dict[str, Any]) -> None:
     assert traps(replace(Condition(), **fields)) == ()
+
+
+def test_the_traps_of_a_study_are_told_once_for_each_task_and_loss() -> None:
+    conditions = [Condition(loss=loss, lr=lr) for loss in ("half_sse", "mse") for lr in (0.1, 0.2)]
+    told = known_traps([*conditions, Condition(activation="tanh")])
+    assert [(entry["loss"], entry["levels"]["stuck_1/4"]) for entry in told] == [("half_sse", 0.25), ("mse", 0.125)]
