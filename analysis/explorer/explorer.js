@@ -336,7 +336,7 @@ function showOdds({ ends, done, total, rate, error }) {
     button.addEventListener('click', () => change({ seed: BigInt(seeds[(seeds.indexOf(Number(state.view.seed)) + 1) % seeds.length]), edits: '' }));
     return element('tr', {}, element('th', { scope: 'row' }, swatch, button), element('td', {}, `${percent(count / done)} %`), element('td', {}, `${low}–${high}`));
   });
-  const head = element('tr', {}, ...['outcome', 'share', '95 % interval'].map((text) => element(text === 'outcome' ? 'th' : 'td', {}, text)));
+  const head = element('tr', {}, ...['outcome', 'share', '95 %'].map((text) => element(text === 'outcome' ? 'th' : 'td', {}, text)));
   $('tally').replaceChildren(element('table', {}, head, ...rows),
     element('p', {}, `${drawsNeeded(ends.solved?.count || 0, done)} ${thousands(done)} seeds, ${thousands(Math.round(rate))} a second.`));
 }
