@@ -95,6 +95,7 @@ function say() {
 function draw() {
   const { run, epoch, chosen, slice } = state, p = state.preview || run.at(epoch), look = run.look(p);
   state.drawn = drawMap($('map'), { c: run.c, p, look, slice, chosen });
+  $('slice').textContent = slice.length ? ` Shown where ${slice.map((value, i) => `x${i + 3} = ${value}`).join(', ')}.` : '';
   state.axis = drawLoss($('loss'), { run, epoch });
   $('map').setAttribute('aria-label', `Predictions over the plane: ${run.c.rows.map(({ t }, n) => `row ${run.c.names[n]}, target ${t}, prediction ${figure(look.y[n])}`).join('; ')}`);
   $('loss').setAttribute('aria-label', `Loss from ${figure(run.losses[0])} at epoch 0 to ${figure(run.losses[run.epochs])} at epoch ${run.epochs}`);
