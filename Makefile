@@ -41,8 +41,9 @@ digests: $(READY) ## train the shipped studies at 8 seeds and write their digest
 printed: $(READY) ## print what the explorer knows of the arithmetic and of conf: analysis/explorer/printed.js
 	@PYTHONPATH=. $(PY) tests/analysis/explorer/print_explorer.py
 
-bits: $(READY) ## compare 2,000 trainings of the explorer, in a browser, with nnxor's, bit for bit (minutes)
+bits: $(READY) ## hold the engines, and the explorer in a browser, to the same bits (minutes; NUMBER=500 for more conditions)
 	@NNXOR_PAIRS=2000 $(PY) -m pytest -s tests/analysis/explorer/test_page.py -k every_bit
+	@PYTHONPATH=.:tests $(PY) tests/bits.py $(or $(NUMBER),100)
 
 lint: $(READY) ## check style, types, and that README and docs show what the commands print
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy

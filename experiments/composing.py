@@ -50,6 +50,14 @@ def register_fields() -> None:
     for name, node in SCHEMAS.items():
         ConfigStore.instance().store(group="schema", name=name, node=node, package="_global_")
     OmegaConf.register_new_resolver("fields", listed, replace=True)
+    OmegaConf.register_new_resolver("yours", yours, replace=True)
+
+
+def yours(group: str) -> str:
+    """The names that a folder of the user (--config-dir) adds to a group, for --help."""
+    own = [folder / group for folder in messages.FOLDERS if folder != messages.CONF]
+    files = [path.relative_to(folder).with_suffix("").as_posix() for folder in own for path in folder.rglob("*.yaml")]
+    return ", ".join(sorted(files)) or "none"
 
 
 def overrides(config: str, arguments: list[str], positional: tuple[str, ...]) -> list[str]:
@@ -103,6 +111,9 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
     Hydra.format_config_groups = _no_groups  # type: ignore[method-assign, assignment]
     shown, arguments = wants_effective(arguments)
     sys.argv[1:] = arguments
+    for argument, value in zip(arguments, [*arguments[1:], ""], strict=True):
+        if argument.split("=")[0] in ("--config-dir", "-cd"):  # --help needs it before anything is composed
+            messages.FOLDERS[:] = [Path(argument.partition("=")[2] or value).absolute(), messages.CONF]
     statuses: list[int] = []
     composing = True
 

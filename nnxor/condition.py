@@ -81,6 +81,7 @@ class Condition:
     momentum: float = field(0.9, below_one, scale="linear", phrase="momentum {}", setting=True)
     beta1: float = field(0.9, below_one, "\N{GREEK SMALL LETTER BETA}1", "beta1", "linear", setting=True)
     beta2: float = field(0.999, below_one, "\N{GREEK SMALL LETTER BETA}2", "beta2", "linear", setting=True)
+    rho: float = field(0.9, below_one, "\N{GREEK SMALL LETTER RHO}", "rho", "linear", setting=True)
     epsilon: float = field(1e-8, up_to(LARGEST), "\N{GREEK SMALL LETTER EPSILON}", "epsilon", "log", setting=True)
     batch_size: int | None = field(
         None, optional(whole(1)), scale="linear", phrase="batches of {}", words={None: "full batch"}
@@ -134,11 +135,6 @@ class Condition:
         return self.units.smooth
 
     @property
-    def exact(self) -> bool:
-        """Whether every fast engine gives the same bits: neither exp, nor log, nor tanh takes part."""
-        return not self.smooth and self.output in ("identity", "relu")
-
-    @property
     def most_epochs(self) -> int:
         """The epochs that a training has at most: twice its own where those that get stuck are trained on."""
         return self.epochs if self.rescue is None else 2 * self.epochs
@@ -146,7 +142,7 @@ class Condition:
     @property
     def dead_stay_dead(self) -> bool:
         """Whether a unit that is dead never changes again: its gradient is exactly 0, and nothing else moves it."""
-        return self.units.dead_rest(self) and OPTIMIZERS[self.optimizer].rests
+        return self.units.dead_rest(self) and OPTIMIZERS[self.optimizer].rests and self.recycle_every is None
 
     def refusal(self) -> str:
         """Why its values do not go together, and what is allowed; the empty text where they do."""
@@ -155,7 +151,7 @@ class Condition:
     @property
     def repeats(self) -> bool:
         """Whether the next state of a training follows from the present one alone, whatever the epoch."""
-        return OPTIMIZERS[self.optimizer].autonomous and self.batch_size is None
+        return OPTIMIZERS[self.optimizer].autonomous and self.batch_size is None and self.recycle_every is None
 
     @property
     def followed(self) -> bool:
@@ -277,13 +273,6 @@ def _recycled(c: Condition) -> str:
     return ""
 
 
-def _awaited(c: Condition) -> str:
-    for name in ("order", "recycle_every"):
-        if getattr(c, name) != FIELDS[name].default:
-            return f"{name}={getattr(c, name)} is not trained by any engine yet"
-    return ""
-
-
 def _rescued(c: Condition) -> str:
     if c.rescue is None:
         return ""
@@ -299,7 +288,7 @@ def _rescued(c: Condition) -> str:
     )
 
 
-RULES = (_step_fits, _probabilities, _sides, _batches, _given, _frozen, _recycled, _awaited, _rescued)
+RULES = (_step_fits, _probabilities, _sides, _batches, _given, _frozen, _recycled, _rescued)
 """What fields must observe together; each says what is wrong, or nothing."""
 
 

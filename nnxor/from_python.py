@@ -20,7 +20,7 @@ from nnxor.engines.cycles import first_state
 from nnxor.network.draws import Weights
 from nnxor.network.inits import Init
 from nnxor.network.losses import LOSSES
-from nnxor.network.minibatches import streams
+from nnxor.network.minibatches import seeds_of
 from nnxor.network.tasks import Task
 from nnxor.registry import hint
 from nnxor.trial import kinds, trials
@@ -78,8 +78,9 @@ class Run:
         seeds = None if self.seed is None else range(self.seed, self.seed + 1)
         found = []
         with np.errstate(all="ignore"):
-            training = Training(condition, first_state(condition, start), streams(condition, seeds, 1))
+            training = Training(condition, first_state(condition, start), seeds_of(condition, seeds, 1))
             for epoch in range(condition.epochs):
+                training.begin(epoch)
                 found.append(training.look.loss[0])
                 training.epoch(epoch)
         return np.array([*found, training.look.loss[0]])

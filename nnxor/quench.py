@@ -40,7 +40,8 @@ def _fastest() -> engines.Engine:
 
 def calm(condition: Condition) -> Condition:
     """The condition that a quench trains under, but for its step."""
-    return replace(condition, optimizer="gd", batch_size=None, dtype="float64", epochs=EPOCHS, rescue=None)
+    alone = replace(condition, rescue=None, recycle_every=None)
+    return replace(alone, optimizer="gd", batch_size=None, dtype="float64", epochs=EPOCHS)
 
 
 def quench(condition: Condition, weights: Weights) -> tuple[Weights, NDArray[np.float64]]:

@@ -70,7 +70,7 @@ def loss(chosen: Condition, weights: Weights) -> np.ndarray:
 
 def check_reference(field: str, name: str) -> None:
     """The readable layers train as the fast engine does, up to rounding."""
-    chosen = condition(field, name, dtype="float64", epochs=100, lr=0.05)
+    chosen = condition(field, name, dtype="float64", epochs=40, lr=0.05)
     seeds = range(4)
     ends = [trials(chosen, seeds, engines.load(engine)).end for engine in ("reference", "numpy")]
     for readable, fast in zip(*(end.arrays() for end in ends), strict=True):

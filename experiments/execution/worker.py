@@ -73,7 +73,7 @@ def facts(engine: str, condition: Condition) -> dict[str, object]:
     bits.update(table)
     for path in sorted(Path(nnxor.__file__).parent.rglob("*.py")):
         source.update(path.read_bytes())
-    trained = bits.hexdigest()[:12] if condition.exact and engine != "reference" else "works"
+    trained = bits.hexdigest()[:12] if engine != "reference" else "works"
     return {
         "Python": "{}.{}".format(*sys.version_info),
         "dask.distributed": package_version("distributed"),

@@ -182,6 +182,8 @@ def scan(path: Path) -> dict[str, Held]:
         table = file.read(["condition", "kind", "seed", "count"])
     key, kind = (pc.dictionary_encode(table[name].combine_chunks().cast(pa.string())) for name in ("condition", "kind"))
     codes, names = key.indices.to_numpy(), key.dictionary.to_pylist()
+    if not {*kind.dictionary.to_pylist()} <= {"runs", *EPOCHS, "seeds"}:
+        raise ValueError("it holds counts of another kind")
     kinds = kind.dictionary_decode()
     runs, seeds = (pc.equal(kinds, name).to_numpy(zero_copy_only=False) for name in ("runs", "seeds"))
     seed, count = (pc.fill_null(table[name], -1).to_numpy() for name in ("seed", "count"))
@@ -195,7 +197,13 @@ def scan(path: Path) -> dict[str, Held]:
         starts = zip(seed[part][spans].tolist(), count[part][spans].tolist(), strict=True)
         held = tuple(merge([range(start, start + size) for start, size in starts]))
         name = names[codes[first]]
-        if name in found or not n or count[part].min() < 1 or seed[part][spans | chosen].min() < 0:
+        if (
+            spans[: len(spans) - int(spans.sum())].any()
+            or name in found
+            or not n
+            or count[part].min() < 1
+            or seed[part][spans | chosen].min() < 0
+        ):
             raise ValueError("its counts are out of order")
         start = int(seed[part][chosen].min())
         found[name] = Held(first, last - int(spans.sum()), last, row, start, n, held)

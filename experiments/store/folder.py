@@ -311,7 +311,6 @@ class ResultFolder:
             "conditions": {condition.key: condition.text() for condition in self.study.conditions},
             "fields": self._fields(),
             "traps": known_traps(self.study.conditions),
-            "rounded": [condition.key for condition in self.study.conditions if not condition.exact],
             "runs": [*before.get("runs", []), self._run],
         }
         self._write_manifest()

@@ -34,7 +34,6 @@ SHAPE: Shape = {
     "fields": {str: dict},
     "traps": [dict],
     "conditions": {str: str},
-    "rounded": [str],
     "runs": [RUN],
 }
 

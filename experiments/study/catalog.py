@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from experiments.errors import InputError
-from experiments.messages import found, names
+from experiments.messages import CONF, found, names
 from experiments.study.csv import load_task
 from experiments.study.weight_files import load_given, read_network
 from nnxor.network.inits import Distribution, GivenWeights, Init
@@ -47,11 +47,14 @@ def _init_of(name: str, content: Mapping[str, object], where: str) -> Init:
 @cache
 def task(name: str, key: str = "task") -> Task:
     """The task in conf/task/NAME.yaml; InputError says what is wrong with it."""
-    content = _read("task", name, key)
+    return _task_of(name, _read("task", name, key), f"conf/task/{name}.yaml")
+
+
+def _task_of(name: str, content: Mapping[str, object], where: str) -> Task:
     try:
         return Task.of(name, content)
     except ValueError as error:
-        raise InputError(f"conf/task/{name}.yaml: {error}") from None
+        raise InputError(f"{where}: {error}") from None
 
 
 def study(name: object, key: str = "union") -> dict[str, object]:
@@ -62,7 +65,9 @@ def study(name: object, key: str = "union") -> dict[str, object]:
 
 
 def read_task(key: str, value: object) -> Task:
-    """A task as a configuration gives it: a name in conf/task, or a CSV file; InputError says what is wrong."""
+    """A task as a configuration gives it: a name in conf/task, a CSV file, or {name: …, rows: …}; or InputError."""
+    if isinstance(value, Mapping):
+        return _task_of(str(value.get("name", "given")), {k: v for k, v in value.items() if k != "name"}, key)
     if not isinstance(value, str):
         raise InputError(f"{key}={value} is not allowed; allowed: a name in conf/task, or a .csv file")
     if value.lower().endswith(".csv"):
@@ -89,10 +94,17 @@ def read_init(key: str, value: object) -> Init | GivenWeights:
     return init(value, key)
 
 
+def written_out(field: str, value: object) -> object:
+    """A value of a field as it can be read without the user's folder: what stands in a file of it, with its name."""
+    if isinstance(value, str) and value in names(field) and not found(field, value).is_relative_to(CONF):
+        return {"name": value, **_read(field, value, field)}
+    return value
+
+
 def name_of_given(key: str, value: object) -> str | None:
     """The name of a task or initialization, checked already, that a user brings along; None for one in conf."""
     if isinstance(value, Mapping):
-        return read_init(key, value).name
+        return (read_init if key == "init" else read_task)(key, value).name
     is_file = isinstance(value, str) and value.lower().endswith((".csv", ".npz"))
     return Path(str(value)).name if is_file else None
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
-from experiments.study.fields import FIELDS, read_success
+from experiments.study.catalog import written_out
+from experiments.study.fields import FIELDS, FILES, read_success
 from experiments.study.study import KEYS, read_study
 from nnxor.condition import Condition
 from nnxor.network.inits import Init
@@ -16,6 +18,11 @@ def effective(config: Mapping[str, object]) -> dict[str, object]:
     study = read_study(config)
     shown = {key: config[key] for key in KEYS}
     base, grid, rule = (_plain(config[key]) for key in ("base", "grid", "success"))
+    for section, name in itertools.product((base, grid), FILES):
+        if section.get(name) is not None:
+            given = section[name]
+            listed = [written_out(name, each) for each in (given if isinstance(given, list) else [given])]
+            section[name] = listed if isinstance(given, list) else listed[0]
     if config["union"] is not None:
         return shown
     blocks = config["blocks"] if isinstance(config["blocks"], list) else []
@@ -29,7 +36,7 @@ def effective(config: Mapping[str, object]) -> dict[str, object]:
     rule["ties" if success.rule == "threshold" else "tolerance"] = (
         success.ties if success.rule == "threshold" else success.tolerance
     )
-    return shown | {"base": base, "success": rule}
+    return shown | {"base": base, "grid": grid, "success": rule}
 
 
 def _plain(section: object) -> dict[str, object]:

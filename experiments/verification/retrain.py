@@ -5,9 +5,8 @@ its bit: solved, or not; and where all seeds are trained again all counts follow
 its last batch is there, so that memory holds the counts of those conditions alone that are at work. What failed
 when it was recorded must fail again.
 
-Where a condition is exact (`Condition.exact`) and both engines are fast ones, every bit must agree. Where
-exp, log or tanh take part, or the readable layers, which add in another order, only rounding may differ.
-There these are compared, and nothing else:
+Where both engines are fast ones, every bit must agree. Where one is the readable layers, which add in another order
+and take NumPy's exp and log, only rounding may differ. There these are compared, and nothing else:
 
 - what is known before the first step, exactly: the fields, dead_init, patterns_init;
 - outcome and status, exactly; of counts those by outcome, dead_init, status and error;
@@ -105,9 +104,10 @@ class Retraining:
                     self._count(batch, whole)
             yield again
 
-    def may_differ(self, condition: Condition) -> bool:
+    @property
+    def may_differ(self) -> bool:
         """Whether bits may differ from those that were recorded: see the head of this file."""
-        return "reference" in (self._engine, *self._ledger.record.engines) or not condition.exact
+        return "reference" in (self._engine, *self._ledger.record.engines)
 
     def _compare_rows(self, batch: Batch, again: pa.Table) -> None:
         """Hold each training of a batch to what is recorded of it."""
@@ -116,7 +116,7 @@ class Retraining:
             again = pa.table({"seed": again["seed"], "solved": _solved(again)})
         else:
             again = with_condition(again, batch.condition, recorded.schema)
-        loose = self.may_differ(batch.condition)
+        loose = self.may_differ
         findings = self.findings
         findings.rows += len(batch.seeds)
         findings.by_tolerance += loose * len(batch.seeds)
@@ -171,7 +171,7 @@ class Retraining:
         self._left[key] -= len(batch.seeds)
         if not self._left[key]:
             both = [add_up([counts_of(ledger.counts, ledger.held[key])]), self._counts.pop(key)]
-            if self.may_differ(batch.condition):
+            if self.may_differ:
                 both = [_promised(each) for each in both]
             self.compare_counts(batch.condition, *both)
 

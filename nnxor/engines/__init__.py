@@ -4,10 +4,10 @@ An engine is a function `train(condition, start, seeds=None) -> Trained`; the se
 only where they shuffle mini-batches. To add one, write a module with such a function and name it
 in `ENGINES`.
 
-In reading order: `trace` (what an engine hands back), `reference` (the article's loop), `batched`
-(numpy), `compiled` (numba) with its two kernels, `general` (any condition) and `square` (the fast
-one); `repeats` (what it means that a training repeats), and what the fast kernel leaves out:
-`packing` (dead units), `walk` (the kernel called for single states) and `jumps` (the rest of it all).
+In reading order: `trace` (what an engine hands back), `reference` (the article's loop), `batched` (numpy), `compiled`
+(numba), whose kernels `kernel_text` prints into the loops of `skeleton`; `cycles` (what it means that a training
+repeats) and `recycling` (dead units redrawn); and what compiled kernels leave out: `compaction` (dead units), `walk` (a
+kernel called for single states), `tails` and `jumps` (the rest of it all).
 """
 
 from __future__ import annotations

@@ -11,29 +11,31 @@ from nnxor.arithmetic.epoch import Row, Rules, trained_rows
 from nnxor.arithmetic.networks import Look, Networks, any_active
 from nnxor.condition import Condition
 from nnxor.engines.cycles import Numbers, Search, Table, at_once, first_state, to_table, to_weights
+from nnxor.engines.recycling import is_due, recycled
 from nnxor.engines.trace import Trace, Trained, joined
 from nnxor.network.draws import PARAMETERS, Weights
 from nnxor.network.losses import LOSSES
-from nnxor.network.minibatches import order_of, steps_of, streams
+from nnxor.network.minibatches import Seeds, order_of, seeds_of, steps_of, streams
 from nnxor.network.optimizers import OPTIMIZERS
 from nnxor.protocol import TAIL_PARTS, tail_part
 
 
 def train(condition: Condition, start: Weights, seeds: NDArray[np.integer] | range | None = None) -> Trained:
-    """Train every network of `start`; `seeds` shuffle its mini-batches, if there are any. Every epoch is run."""
-    state, stream = first_state(condition, start), streams(condition, seeds, start.n_networks)
-    parts = at_once(condition, state, 64)
-    return joined([_train(condition, state[:, part], stream[part]) for part in parts])
+    """Train every network of `start`; `seeds` shuffle its mini-batches and redraw its units. Every epoch is run."""
+    state, seeds = first_state(condition, start), seeds_of(condition, seeds, start.n_networks)
+    return joined([_train(condition, state[:, part], seeds[part]) for part in at_once(condition, state, 64)])
 
 
-def _train(condition: Condition, state: Table, stream: NDArray[np.uint64]) -> Trained:
+def _train(condition: Condition, state: Table, seeds: Seeds) -> Trained:
     with np.errstate(all="ignore"):
-        training = Training(condition, state, stream)
+        training = Training(condition, state, seeds)
         watch = _Watch(condition, training.look)
         search = Search(condition, training.table()) if condition.repeats else None
         for epoch in range(condition.epochs):
             if search:
                 search.look(epoch, training.table())
+            if training.begin(epoch):
+                watch.at_end(epoch - 1, training.look)
             watch.at_start(epoch, training.look)
             training.epoch(epoch)
             watch.at_end(epoch, training.look)
@@ -72,16 +74,22 @@ class _Watch:
 class Training:
     """Networks on their way, with what their optimizer remembers; `look` is at the present weights."""
 
-    def __init__(self, condition: Condition, table: Table, stream: NDArray[np.uint64]) -> None:
+    def __init__(self, condition: Condition, table: Table, seeds: Seeds) -> None:
         """From a table of all parameters, and what is remembered of them below."""
-        self.condition, self._stream = condition, stream
-        n_memories = OPTIMIZERS[condition.optimizer].memory
-        tables = [to_weights(part, condition.task.n_inputs) for part in np.split(table, 1 + n_memories)]
-        self.weights, self._networks, self._moves = (
-            tables[0],
-            Networks(condition, trained_rows(condition)),
-            Moves(condition, tables[1:]),
-        )
+        self.condition, self._seeds, self._stream = condition, seeds, streams(seeds)
+        self._networks, self._moves = Networks(condition, trained_rows(condition)), Moves(condition, [])
+        self._put(table)
+
+    def begin(self, epoch: int) -> bool:
+        """Redraw the dead units, if that is due at the start of this epoch."""
+        due = is_due(self.condition, epoch)
+        if due:
+            self._put(recycled(self.condition, self.table(), self._seeds, epoch))
+        return due
+
+    def _put(self, table: Table) -> None:
+        parts = np.split(table, 1 + OPTIMIZERS[self.condition.optimizer].memory)
+        self.weights, *self._moves.memories = (to_weights(part, self.condition.task.n_inputs) for part in parts)
         self.look = self._networks.look(self.weights)
 
     def table(self) -> Table:
@@ -139,7 +147,7 @@ def advance(condition: Condition, table: Table, steps: Numbers) -> Table:
     with np.errstate(all="ignore"):
         for epoch in range(int(np.max(steps, initial=0))):
             running = np.flatnonzero(steps > epoch)
-            training = Training(condition, table[:, running], np.empty(0, np.uint64))
+            training = Training(condition, table[:, running], np.empty(0, int))
             training.epoch(epoch)
             table[:, running] = training.table()
     return table

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from nnxor.condition import Condition
 from nnxor.engines.cycles import first_state, to_weights
 from nnxor.engines.jumps import train_blocks
-from nnxor.engines.kernel_text import KernelText
+from nnxor.engines.kernel_text import printed
 from nnxor.engines.skeleton import LANES
 from nnxor.engines.trace import Trace, Trained
 from nnxor.network.draws import Weights
-from nnxor.network.minibatches import streams
+from nnxor.network.minibatches import seeds_of
 
 
 def train(
@@ -23,7 +23,7 @@ def train(
     jump: bool = True,
     drop: bool = True,
 ) -> Trained:
-    """Train every network of `start`; `seeds` shuffle its mini-batches, if there are any.
+    """Train every network of `start`; `seeds` shuffle its mini-batches and redraw its units.
 
     What cannot matter is left out: a training that repeats, or which has diverged, is not run to its end (`jump`), and
     units that are dead for ever are not computed (`drop`). With both off every unit goes through every epoch and no
@@ -33,12 +33,12 @@ def train(
     n = start.n_networks
     padding = -n % LANES
     table = np.pad(first_state(condition, start), [(0, 0), (0, padding)])
-    stream, trace = np.pad(streams(condition, seeds, n), (0, padding)), Trace.empty(n + padding)
-    final = train_blocks(condition, table, stream, trace, jump, drop)
+    trace = Trace.empty(n + padding)
+    final = train_blocks(condition, table, seeds_of(condition, seeds, n), trace, jump, drop)
     weights = to_weights(final[: condition.n_parameters], condition.task.n_inputs)
     return Trained(weights.take(slice(0, n)), trace.take(slice(0, n)))
 
 
 def variant(condition: Condition) -> str:
     """What is compiled for a condition: equal for those that one compilation serves."""
-    return KernelText(condition).text()
+    return printed(condition).text

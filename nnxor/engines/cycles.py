@@ -62,11 +62,11 @@ def watched(checkpoint: int) -> int:
 
 
 def schedule(condition: Condition) -> Numbers:
-    """All checkpoints of a training, and its end: only those two where no repeats can be looked for."""
+    """All checkpoints of a training, and its end; where nothing repeats, those at which units are redrawn."""
     checkpoint, found = 0, []
     while checkpoint < condition.epochs:
         found.append(checkpoint)
-        checkpoint += stretch(checkpoint) if condition.repeats else condition.epochs
+        checkpoint += stretch(checkpoint) if condition.repeats else condition.recycle_every or condition.epochs
     return np.array([*found, condition.epochs])
 
 

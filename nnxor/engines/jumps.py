@@ -28,10 +28,12 @@ from nnxor.arithmetic.networks import any_active, preactivations
 from nnxor.condition import Condition
 from nnxor.engines.compaction import PackedHistory, in_order, live_first
 from nnxor.engines.cycles import Numbers, Table, at_once, first_time, schedule, settled_epochs, to_weights, watched
+from nnxor.engines.recycling import is_due, recycled
 from nnxor.engines.skeleton import ALIVE, HAS_BEEN_DEAD, LANES, REVIVED, Aim, Seen
 from nnxor.engines.tails import read_cycles
 from nnxor.engines.trace import Trace
 from nnxor.engines.walk import NO_STEPS, Walk, blocks
+from nnxor.network.minibatches import Seeds, streams
 from nnxor.protocol import TAIL_PARTS, tail_part
 
 OUTPUT = 0.75
@@ -41,25 +43,22 @@ MOVING = 100
 """Epochs that take as long as closing the ranks, about."""
 
 
-def train_blocks(
-    condition: Condition, table: Table, stream: NDArray[np.uint64], trace: Trace, jump: bool, drop: bool
-) -> Table:
+def train_blocks(condition: Condition, table: Table, seeds: Seeds, trace: Trace, jump: bool, drop: bool) -> Table:
     """Train the networks of a table of states, a multiple of LANES: into `trace`, and the final states.
 
+    `seeds` are those of the first networks; the others only fill the last block.
     With `jump` off no repeats are looked for and nobody leaves; with `drop` off dead units are trained like all others.
     """
     parts = at_once(condition, table, LANES)
     final = [
-        _train(condition, table[:, part], stream[part], trace.take(part), jump and condition.repeats, drop)
+        _train(condition, table[:, part], seeds[part], trace.take(part), jump and condition.repeats, drop)
         for part in parts
     ]  # into `trace`
     return final[0] if len(final) == 1 else np.concatenate(final, axis=1)
 
 
-def _train(
-    condition: Condition, table: Table, stream: NDArray[np.uint64], trace: Trace, jump: bool, drop: bool
-) -> Table:
-    run = _Run(condition, table, stream, trace, jump, drop and condition.repeats and condition.dead_stay_dead)
+def _train(condition: Condition, table: Table, seeds: Seeds, trace: Trace, jump: bool, drop: bool) -> Table:
+    run = _Run(condition, table, seeds, trace, jump, drop and condition.repeats and condition.dead_stay_dead)
     for begin, end in pairwise(run.history.checkpoints.tolist()):
         run.history.keep_packed(run.table, run.trainings, run.units)
         middle = min(begin + watched(begin), end) if jump else begin
@@ -67,6 +66,8 @@ def _train(
             run.go_on(begin, middle, watch=True)
         if middle < end:
             run.go_on(middle, end, watch=False)
+        if is_due(condition, end):
+            run.recycle(end)
     run.note(np.arange(len(run.trainings)))
     run.find_deaths()
     run.finish_jumped()
@@ -78,14 +79,14 @@ def _train(
 class _Run:
     """Trainings on their way: those that are still run, and what is known of the others."""
 
-    def __init__(
-        self, condition: Condition, table: Table, stream: NDArray[np.uint64], trace: Trace, jump: bool, drop: bool
-    ) -> None:
-        self.condition, self.trace, self.jump, self.drop = condition, trace, jump, drop
+    def __init__(self, condition: Condition, table: Table, seeds: Seeds, trace: Trace, jump: bool, drop: bool) -> None:
+        self.condition, self.seeds, self.trace, self.jump, self.drop = condition, seeds, trace, jump, drop
         self.walk, self.part = Walk(condition), tail_part(condition.epochs)
         self.tail_start = condition.epochs - TAIL_PARTS * self.part
         n, hidden = table.shape[1], condition.hidden
-        self.table, self.stream, self.trainings = np.ascontiguousarray(table), stream, np.arange(n)
+        self.table, self.trainings = np.ascontiguousarray(table), np.arange(n)
+        self.stream = np.zeros(n, np.uint64)
+        self.stream[: len(seeds)] = streams(seeds)
         self.width = np.full(n // LANES, hidden)
         self.units = np.repeat(np.arange(hidden, dtype=np.int16)[:, None], n, axis=1)
         self.history = PackedHistory(schedule(condition), self.table, self.units, packed=drop)
@@ -122,6 +123,11 @@ class _Run:
         self.news += n_done * self.jump * (OUTPUT + self.condition.hidden) + n_lost * self.drop
         if last <= self.tail_start and self.condition.repeats:
             self._close_ranks(last)
+
+    def recycle(self, epoch: int) -> None:
+        """Redraw the dead units at the start of an epoch."""
+        n = len(self.seeds)
+        self.table[:, :n] = recycled(self.condition, self.table[:, :n], self.seeds, epoch)
 
     def _close_ranks(self, epoch: int) -> None:
         """Let those leave of which all is known, and set side by side those with as many live units, if it pays."""

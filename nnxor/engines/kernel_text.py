@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from nnxor.arithmetic.epoch import Rules, trained_rows
 from nnxor.arithmetic.numbers import Number
 from nnxor.arithmetic.printers import NumbaPython, program
 from nnxor.arithmetic.stages import Stages, written_out
-from nnxor.condition import Condition
+from nnxor.condition import FIELDS, Condition
 from nnxor.engines.skeleton import HEAD, KERNEL, MARKS, MIX, SHUFFLE, WATCH
 
 WRITTEN_OUT = 16
@@ -69,6 +70,21 @@ class Rows:
         """The index of the group's row j."""
         return f"n0 + {j}" if self.loop else f"{j}"
 
+    @property
+    def apart(self) -> bool:
+        """Whether the output goes from row to row."""
+        return self.loop or self.stages.output_apart
+
+    def score(self, j: int) -> str:
+        """Where the score of the group's row j stands: in an array of its own, for speed, where no loop goes over."""
+        return f"score[{self.at(j)}, r]" if self.apart else f"score{j}[r]"
+
+    def scores_start(self) -> Lines:
+        """All scores become the output bias."""
+        if self.apart:
+            return [f"for n in range({self.n}):", *indented(lanes("score[n, r] = out_bias[r]"))]
+        return lanes(*self.each("{s} = out_bias[r]"))
+
     def scalars(self, at: Sequence[str]) -> Lines:
         """What is the same for all trainings: of rows that all share, inputs and targets; the weights."""
         if self.drawn:
@@ -94,8 +110,10 @@ class Rows:
         ]
 
     def each(self, form: str, values: Sequence[str] = ()) -> Lines:
-        """A line for each row of the group: {j} its number there, {n} its index, {v} its value."""
-        return [form.format(j=j, n=self.at(j), v=values[j] if values else "") for j in range(self.size)]
+        """A line for each row of the group: {j} its number there, {n} its index, {s} its score, {v} its value."""
+        return [
+            form.format(j=j, n=self.at(j), s=self.score(j), v=values[j] if values else "") for j in range(self.size)
+        ]
 
     def around(self, body: Sequence[str]) -> Lines:
         """The loop over groups, where there is more than one."""
@@ -121,16 +139,17 @@ class KernelText:
         self.rules = Rules(condition)
         self.memory = self.rules.optimizer.memory
         self.smooth, self.followed = condition.smooth, condition.followed
+        self.shuffled = self.batch is not None and condition.order == "shuffled"
         self.parameters = [*(f"u{d}" for d in range(self.n_inputs)), "b", "w"]
 
     @cached_property
     def loads(self) -> Lines:
         """A unit's parameters."""
-        return [*(f"u{d} = w_in[{d}, h, r]" for d in range(self.n_inputs)), "b = bias[h, r]", "w = out[h, r]"]
+        return [*(f"u{d} = w_in{d}[h, r]" for d in range(self.n_inputs)), "b = bias[h, r]", "w = out[h, r]"]
 
     def store(self, parameter: str) -> str:
         """Where a parameter of a unit stands."""
-        return {"u": f"w_in[{parameter[1:]}, h, r]", "b": "bias[h, r]", "w": "out[h, r]", "c": "out_bias[r]"}[
+        return {"u": f"w_in{parameter[1:]}[h, r]", "b": "bias[h, r]", "w": "out[h, r]", "c": "out_bias[r]"}[
             parameter[0]
         ]
 
@@ -163,43 +182,50 @@ class KernelText:
         """The scores of all rows, and which units are alive, if that is `marked`."""
         stages, marked = rows.stages, marked and self.followed
         lines, added = computed(stages.contributions(stages.apart), "x_")
-        add = [*lines, *rows.each("score[{n}, r] += {v}", added)]
-        mark = self.live_rows(rows) if marked else []
+        add = [*lines, *rows.each("{s} += {v}", added)]
+        body = [*self.loads, *rows.loads(), *add]
         if stages.apart:
             known = rows.each(f"a{{j}} = activity[{rows.unit}, {{n}}, r]")
-            body = [*self.activations(rows), *rows.around(lanes("w = out[h, r]", *known, *add))]
+            units = [*self.activations(rows), *rows.around(lanes("w = out[h, r]", *known, *add))]
+        elif marked:
+            units = self.marked(rows, [*body, *self.live_rows(rows)], MARKS)
         else:
-            body = rows.around(lanes(*self.loads, *rows.loads(), *add, *mark))
-        if marked:
-            first = lanes("live[r] = 0")
-            body = [*first, *body, *lanes("alive = live[r]", *MARKS)]
+            units = rows.around(lanes(*body))
         return [
-            f"for n in range({rows.n}):",
-            *indented(lanes("score[n, r] = out_bias[r]")),
+            *rows.scores_start(),
             *(lanes("lost[r] = 0") if marked else []),
             "for h in range(n_units):",
-            *indented(body),
+            *indented(units),
         ]
+
+    @property
+    def last_score(self) -> str:
+        """The score of the last row."""
+        return f"score[{self.n_rows - 1}, r]" if self.full.apart else self.full.score(self.n_rows - 1)
 
     def live_rows(self, rows: Rows) -> Lines:
         """Whether the unit is alive on one of the rows."""
         lines, (alive,) = computed([rows.stages.alive()], "v_")
-        return [*lines, f"live[r] |= 1 if {alive} else 0"]
+        return [*lines, f"alive = 1 if {alive} else 0", *(["live[r] |= alive"] if rows.loop else [])]
+
+    def marked(self, rows: Rows, body: Lines, marks: Lines) -> Lines:
+        """Lanes that go over all rows with `body`, and then over the `marks` of the unit."""
+        if not rows.loop:
+            return lanes(*body, *marks)
+        return [*lanes("live[r] = 0"), *rows.around(lanes(*body)), *lanes("alive = live[r]", *marks)]
 
     def count_dead(self) -> Lines:
         """Marks and numbers of the dead at the end."""
         if self.smooth:
             return []
-        looked = self.full.around(lanes(*self.loads, *self.live_rows(self.full)))
-        counted = lanes(
-            "alive = live[r]", "dead[r] += 1 - alive", *(MARKS if self.followed else ["mark[h, r] = alive"])
-        )
-        return ["for h in range(n_units):", *indented([*lanes("live[r] = 0"), *looked, *counted])]
+        marks = ["dead[r] += 1 - alive", *(MARKS if self.followed else ["mark[h, r] = alive"])]
+        looked = self.marked(self.full, [*self.loads, *self.live_rows(self.full)], marks)
+        return ["for h in range(n_units):", *indented(looked)]
 
     def output(self, rows: Rows, *, judged: bool, moved: bool) -> Lines:
         """The output: the loss and the success rule, if `judged`; the gradients of the scores, if `moved`."""
         stages, ends = rows.stages, self.judgement() if judged else []
-        if rows.loop or stages.output_apart:
+        if rows.apart:
             return self._output_by_rows(rows, ends, judged, moved)
         loss, of_scores, total, solved = stages.output(going_on=False)
         lines, known = computed([loss, solved, total, *of_scores], "e_")
@@ -209,11 +235,11 @@ class KernelText:
             lines, rest = computed([total, *of_scores], "e_")
             known = ["", "", *rest]
         return lanes(
-            *rows.each("s{j} = score[{n}, r]"),
+            *rows.each("s{j} = {s}"),
             *rows.loads(targets=True),
             *lines,
             *([f"loss[r] = {known[0]}", f"kept_rule = {known[1]}", *ends] if judged else []),
-            *([*self.move_output(known[2]), *rows.each("score[{n}, r] = {v}", known[3:])] if moved else []),
+            *([*self.move_output(known[2]), *rows.each("{s} = {v}", known[3:])] if moved else []),
         )
 
     def _output_by_rows(self, rows: Rows, ends: Lines, judged: bool, moved: bool) -> Lines:
@@ -254,7 +280,7 @@ class KernelText:
     def backward(self, rows: Rows) -> Lines:
         """The gradients of every unit, and its step."""
         stages, before = rows.stages, []
-        of_scores, w = rows.each("f{j} = score[{n}, r]"), "w = out[h, r]"
+        of_scores, w = rows.each("f{j} = {s}"), "w = out[h, r]"
         if stages.apart and rows.loop:
             before += self.activations(rows)
         if stages.through_apart:
@@ -318,7 +344,7 @@ class KernelText:
             return [
                 *self.forward(self.full, marked=True),
                 *(
-                    WATCH.format(last=self.n_rows - 1, inputs=self.n_inputs).splitlines()
+                    WATCH.format(last=self.last_score, inputs=self.n_inputs).splitlines()
                     if self.condition.repeats
                     else []
                 ),
@@ -329,7 +355,7 @@ class KernelText:
             ]
         rows = self.trained
         return [
-            *SHUFFLE.format(n=self.n_rows).splitlines(),
+            *(SHUFFLE.format(n=self.n_rows).splitlines() if self.shuffled else []),
             *self.full.beforehand(),
             *self.forward(self.full, marked=True),
             *self.output(self.full, judged=True, moved=False),
@@ -356,9 +382,10 @@ class KernelText:
         n, stages = max(full.n, trained.n), full.stages
         lines = [f"k_{name} = numbers[{i}]" for i, name in enumerate(self.rules.numbers)]
         lines += [
-            f"w_in = state[: {d} * hidden].reshape(({d}, hidden, LANES))",
+            *(f"w_in{i} = state[{i} * hidden : {i + 1} * hidden]" for i in range(d)),
             f"bias, out = state[{d} * hidden : {d + 1} * hidden], state[{d + 1} * hidden : {d + 2} * hidden]",
             f"out_bias, score = state[n_parameters - 1], np.empty(({n}, LANES), num)",
+            *(f"score{j} = np.empty(LANES, num)" for j in range(n) if not (full.apart and trained.apart)),
             f"of_bias, fine, sums = np.empty(LANES, num), np.empty(LANES, np.bool_), np.empty(({d + 2}, LANES), num)",
         ]
         if stages.apart or stages.through_apart:
@@ -394,4 +421,27 @@ class KernelText:
             epoch="\n".join(indented(self.epoch(), 3)),
             dead="\n".join(indented([*self.full.beforehand(), *self.count_dead()], 2)),
         )
-        return head + (MIX if self.batch is not None else "") + kernel
+        return head + (MIX if self.shuffled else "") + kernel
+
+
+class Printed(NamedTuple):
+    """A kernel's text, and the sizes of the arrays that it wants: rows of the table, and places in a mini-batch."""
+
+    text: str
+    n_rows: int
+    n_places: int
+
+
+def printed(condition: Condition) -> Printed:
+    """The kernel of a condition, printed only once for all that differ in numbers alone."""
+    values = (
+        getattr(condition, name) for name in FIELDS if name not in ("hidden", "init", "epochs", "rescue", "success")
+    )
+    kind = (condition.success.rule, condition.success.ties, *(v for v in values if not isinstance(v, float)))
+    if kind not in _PRINTED:
+        kernel = KernelText(condition)
+        _PRINTED[kind] = Printed(kernel.text(), kernel.full.n, kernel.trained.n)
+    return _PRINTED[kind]
+
+
+_PRINTED: dict[tuple[object, ...], Printed] = {}

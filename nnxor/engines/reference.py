@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from nnxor.arithmetic.epoch import Rules
 from nnxor.condition import Condition
 from nnxor.engines.batched import Moves
-from nnxor.engines.cycles import memories
+from nnxor.engines.cycles import memories, to_table, to_weights
+from nnxor.engines.recycling import is_due, recycled
 from nnxor.engines.trace import Trace, Trained
 from nnxor.network.activations import ACTIVATIONS, OUTPUTS
 from nnxor.network.draws import Weights
 from nnxor.network.layers import Affine, Layer
 from nnxor.network.losses import LOSSES
-from nnxor.network.minibatches import order_of, steps_of, streams
+from nnxor.network.minibatches import order_of, seeds_of, steps_of, streams
 from nnxor.protocol import TAIL_PARTS, tail_part
 
 Array = NDArray[np.floating]
@@ -63,10 +64,11 @@ def loss_and_backward(
 
 
 def train_epochs(
-    layers: list[Layer], condition: Condition, seed: int | None = None
+    layers: list[Layer], condition: Condition, seed: int | None = None, redraws: Callable[[int], object] | None = None
 ) -> Iterator[tuple[int, float, Array]]:
     """The article's loop: yields each epoch with its loss and predictions, before its update.
 
+    `redraws(epoch)` is called before dead units are redrawn, where the condition wants that.
     With mini-batches an epoch is several steps: one for each batch, of the examples that `seed`
     shuffles into it.
     """
@@ -75,26 +77,42 @@ def train_epochs(
     times = condition.task.times
     moves = Moves(condition, memories(condition, parameters(layers)))
     for epoch in range(condition.epochs):
+        if is_due(condition, epoch):
+            if redraws:
+                redraws(epoch)
+            redraw(layers, condition, moves, seed, epoch)
         loss, y_pred = loss_and_backward(layers, condition, X, T, times)
         yield epoch, loss, y_pred
         if condition.batch_size is None:
-            update(layers, condition, moves)
+            update(layers, moves)
             continue
         for rows in mini_batches(condition, seed, epoch):
             examples = condition.task.examples
             X_batch = examples.x(condition.numpy_dtype)[rows]
             T_batch = examples.t(condition.numpy_dtype)[rows, None]
             loss_and_backward(layers, condition, X_batch, T_batch, np.ones(len(rows), np.int64))
-            update(layers, condition, moves)
+            update(layers, moves)
 
 
-def update(layers: list[Layer], condition: Condition, moves: Moves) -> None:
+def update(layers: list[Layer], moves: Moves) -> None:
     """One step of the optimizer, on the gradients that the layers hold."""
-    after = moves.step(parameters(layers), parameters(layers, gradients=True))
+    put(moves.step(parameters(layers), parameters(layers, gradients=True)), layers)
+
+
+def redraw(layers: list[Layer], condition: Condition, moves: Moves, seed: int | None, epoch: int) -> None:
+    """Dead units start afresh, at the start of an epoch."""
+    tables = [to_table(weights) for weights in (parameters(layers), *moves.memories)]
+    state = recycled(condition, np.concatenate(tables), seeds_of(condition, None if seed is None else [seed], 1), epoch)
+    weights, *moves.memories = (to_weights(part, condition.task.n_inputs) for part in np.split(state, len(tables)))
+    put(weights, layers)
+
+
+def put(weights: Weights, layers: list[Layer]) -> None:
+    """Give the layers these weights, a batch of one."""
     first, last = affine_layers(layers)
-    first.W, last.W = after.W1[:, :, 0], after.W2
-    if condition.bias:
-        first.b, last.b = after.b1[:, 0], after.b2
+    first.W, last.W = weights.W1[:, :, 0], weights.W2
+    if first.b is not None and last.b is not None:
+        first.b, last.b = weights.b1[:, 0], weights.b2
 
 
 def affine_layers(layers: list[Layer]) -> tuple[Affine, Affine]:
@@ -115,7 +133,7 @@ def parameters(layers: list[Layer], gradients: bool = False) -> Weights:
 def mini_batches(condition: Condition, seed: int | None, epoch: int) -> list[NDArray[np.intp]]:
     """The examples of each step of an epoch, in the order in which it sees them."""
     sizes = steps_of(condition.task.n_examples, condition.batch_size)
-    order = order_of(condition, streams(condition, None if seed is None else np.array([seed]), 1), epoch)
+    order = order_of(condition, streams(seeds_of(condition, None if seed is None else [seed], 1)), epoch)
     return np.split(order[:, 0], np.cumsum(sizes)[:-1])
 
 
@@ -154,7 +172,7 @@ def train_one(condition: Condition, start: Weights, seed: int | None = None, wat
         was_dead[~now_alive] = True
         return now_alive
 
-    for epoch, loss, y_pred in train_epochs(layers, condition, seed):
+    for epoch, loss, y_pred in train_epochs(layers, condition, seed, look):
         now_alive = look(epoch)
         if watch:
             watch(epoch, loss, y_pred, now_alive)
@@ -169,7 +187,7 @@ def train_one(condition: Condition, start: Weights, seed: int | None = None, wat
 
 def train(condition: Condition, start: Weights, seeds: NDArray[np.integer] | range | None = None) -> Trained:
     """Train every network of `start`, one after the other; `seeds` shuffle its mini-batches, if there are any."""
-    streams(condition, seeds, start.n_networks)  # refuses missing seeds before any work
+    seeds_of(condition, seeds, start.n_networks)  # refuses missing seeds before any work
     with np.errstate(all="ignore"):
         done = [
             train_one(condition, start.take(slice(r, r + 1)), None if seeds is None else int(seeds[r]))

@@ -185,13 +185,13 @@ mark[h, r] |= (1 - alive) * {HAS_BEEN_DEAD}""".splitlines()
 
 WATCH = """if watch and e == first:
     for r in range(LANES):
-        target[r] = score[{last}, r] if period[block, r] < 0 else np.nan
+        target[r] = {last} if period[block, r] < 0 else np.nan
 elif watch:
     # The output is often the same long before all is, while the biases still drift. What needs a look
     # at a single training, one parameter after the other, is a suspect for the rest of the stretch.
     hit = 0
     for r in range(LANES):
-        equal = (score[{last}, r] == target[r]) & (out_bias[r] == kept[n_parameters - 1, r])
+        equal = ({last} == target[r]) & (out_bias[r] == kept[n_parameters - 1, r])
         equal &= bias[0, r] == kept[{inputs} * hidden, r]
         alike[r] = 1 if equal else 0
         hit |= alike[r]

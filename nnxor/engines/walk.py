@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor.arithmetic.epoch import rows_of, trained_rows
+from nnxor.arithmetic.epoch import Rules, rows_of, trained_rows
+from nnxor.arithmetic.kernel_files import kernel
 from nnxor.condition import Condition
 from nnxor.engines.cycles import Numbers, Table
-from nnxor.engines.kernel_files import kernel
-from nnxor.engines.kernel_text import KernelText
+from nnxor.engines.kernel_text import printed
 from nnxor.engines.skeleton import LANES, Aim, Seen
 from nnxor.network.losses import LOSSES
 from nnxor.network.minibatches import steps_of
@@ -28,18 +28,18 @@ class Walk:
 
     def __init__(self, condition: Condition) -> None:
         """Compiles nothing yet."""
-        dtype, printed = condition.numpy_dtype, KernelText(condition)
-        rules = printed.rules
+        dtype, rules, text = condition.numpy_dtype, Rules(condition), printed(condition)
         self.hidden, self.marked, self.tolerance = condition.hidden, not condition.smooth, rules.k.tolerance
         betas = [getattr(condition, name) for name in rules.optimizer.powers]
         self._constants = (
             np.array(list(rules.numbers.values())).astype(dtype),
-            _rows(condition, printed.full.n),
-            _batch_weights(condition, printed.trained.n),
-            np.array([1.0] * len(betas) + betas),
+            _rows(condition, text.n_rows),
+            _batch_weights(condition, text.n_places),
         )
+        self._betas = np.array(betas)
+        self._steps = max(len(self._constants[2]), 1)
         self.no_losses = np.empty((0, 0, LANES), dtype)
-        self._kernel = kernel(printed.text())
+        self._kernel = kernel(text.text)
 
     def run(
         self, table: NDArray[Any], width: Numbers, steps: Numbers, stream: NDArray[np.uint64], aim: Aim, seen: Seen
@@ -50,7 +50,9 @@ class Walk:
         `steps` (B, LANES) is not empty, each column becomes that of so many epochs later instead; `aim.first` is 0,
         `aim.last` the largest step, and of `seen` only the losses are kept. `stream` (B, LANES) shuffles mini-batches.
         """
-        done: tuple[int, int] = self._kernel(table, width, steps, *self._constants, stream, aim, seen)
+        powers = [np.cumprod(np.full(aim.first * self._steps, beta))[-1] if aim.first else 1.0 for beta in self._betas]
+        clock = np.array([*powers, *self._betas])
+        done: tuple[int, int] = self._kernel(table, width, steps, *self._constants, clock, stream, aim, seen)
         return done
 
     def __call__(self, table: Table, steps: Numbers) -> Table:

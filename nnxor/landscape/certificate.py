@@ -82,18 +82,18 @@ class Certificates:
 def certify(condition: Condition, weights: Weights) -> Certificates:
     """Certificates of R networks of one condition, at or near rest, from their final weights of any dtype.
 
-    Networks that are not finite are `unknown`. The verdict is given in units of the problem's own (`Problem.in_units`
-    and `_sizes`), so that none depends on the scale of inputs, targets, losses or weights. Raises ValueError if the
-    shapes of the weights are not the condition's.
+    Networks that are not finite, or have frozen parameters, are `unknown`. The verdict is given in units of the
+    problem's own (`Problem.in_units` and `_sizes`), so that none depends on the scale of inputs, targets, losses or
+    weights. Raises ValueError if the shapes of the weights are not the condition's.
     """
     _check_shapes(condition, weights)
     problem = Problem.of(condition)
     unit_problem, reach, apart = problem.in_units()
     given = problem.pack(weights)
-    verdict = Verdict.empty(given.copy(), "not finite")
+    verdict = Verdict.empty(given.copy(), "not finite" if condition.freeze is None else "parameters are frozen")
     numbers = [np.full(len(given), np.nan) for _ in range(5)]
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
-        sound = np.flatnonzero(np.isfinite(given).all(axis=1))
+        sound = np.flatnonzero(np.isfinite(given).all(axis=1) & (condition.freeze is None))
         for first in range(0, len(sound), CHUNK):
             here = sound[first : first + CHUNK]
             sizes = _sizes(problem, given[here], reach, apart)
@@ -296,10 +296,10 @@ def _eigenvalues(problem: Problem, theta: Array) -> Array:
     few = min(J.shape[1:])
     values[plain, :few] = np.linalg.eigvalsh(scaled[plain] @ scaled[plain].transpose(0, 2, 1))[:, -few:]
     full = ~plain
-    values[full] = np.linalg.eigvalsh(finite(hessian(problem, theta[full], _pick(local, full), J[full])))
+    values[full] = np.linalg.eigvalsh(finite(hessian(problem, theta[full], _subset(local, full), J[full])))
     return values
 
 
-def _pick(local: Local, which: Mask) -> Local:
+def _subset(local: Local, which: Mask) -> Local:
     """The loss around some of the networks."""
     return replace(local, **{field.name: getattr(local, field.name)[which] for field in fields(local)})

@@ -38,7 +38,7 @@ CHUNK = 128
 
 def is_bounded(condition: Condition) -> bool:
     """Whether regions exist, with straight pieces, and the loss is convex in the outputs: that of logits is."""
-    return not condition.smooth and LOSSES[condition.loss].logits
+    return not condition.smooth and LOSSES[condition.loss].logits and condition.freeze is None
 
 
 def lowest(condition: Condition, z: list[NDArray[np.floating]]) -> Array:

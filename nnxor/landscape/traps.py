@@ -40,10 +40,11 @@ def traps(condition: Condition) -> tuple[Trap, ...]:
     """The named traps of a condition, the lowest first; none where the task is no XOR or its levels are others.
 
     The task may have any inputs and targets as long as its four rows are the corners of a parallelogram with one
-    target at either end of each diagonal. Activations other than relu, a network without biases and a squared loss
-    behind an output function rest at levels of their own, which have no names.
+    target at either end of each diagonal. Activations other than relu, networks without biases or with frozen
+    parameters, and a squared loss behind an output function rest at levels of their own, which have no names.
     """
-    if condition.activation != "relu" or not condition.bias or not is_xor_shaped(condition.task):
+    free = condition.bias and condition.freeze is None
+    if condition.activation != "relu" or not free or not is_xor_shaped(condition.task):
         return ()
     if condition.loss == "bce":
         return _entropies() if set(condition.task.targets) == {0, 1} else ()

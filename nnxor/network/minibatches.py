@@ -9,6 +9,8 @@ generators", OOPSLA 2014).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +22,9 @@ MIX1 = np.uint64(0xBF58476D1CE4E5B9)
 MIX2 = np.uint64(0x94D049BB133111EB)
 
 
+Seeds = NDArray[np.integer]
+
+
 def mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """The finalizer of SplitMix64: a bijection of 64-bit numbers whose every output bit depends on every input bit."""
     x = (x ^ (x >> np.uint64(30))) * MIX1
@@ -27,20 +32,28 @@ def mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return x ^ (x >> np.uint64(31))
 
 
-def streams(condition: Condition, seeds: NDArray[np.integer] | range | None, n_networks: int) -> NDArray[np.uint64]:
-    """What the hash knows of each seed, shape (R,); zeros where nothing is shuffled.
+def seeds_of(condition: Condition, seeds: Seeds | Sequence[int] | None, n_networks: int) -> Seeds:
+    """The seeds of networks as an array, numbers from 0 where none are given and none is needed.
 
-    Raises ValueError if a condition with mini-batches comes without its seeds.
+    Raises ValueError if a condition that shuffles mini-batches or redraws units comes without its seeds.
     """
-    if condition.batch_size is None:
-        return np.zeros(n_networks, np.uint64)
-    if seeds is None or len(seeds) != n_networks:
-        raise ValueError(f"mini-batches are shuffled by the seed: {n_networks} seeds are needed, got {seeds}")
+    if seeds is not None and len(seeds) == n_networks:
+        return np.asarray(seeds)
+    if condition.batch_size is None and condition.recycle_every is None:
+        return np.arange(n_networks)
+    what = "dead units are redrawn" if condition.batch_size is None else "mini-batches are shuffled"
+    raise ValueError(f"{what} by the seed: {n_networks} seeds are needed, got {seeds}")
+
+
+def streams(seeds: Seeds) -> NDArray[np.uint64]:
+    """What the hash knows of each seed, shape (R,)."""
     return mix(np.asarray(seeds, np.uint64) * GAMMA + np.uint64(ROOT_SEED))
 
 
 def order_of(condition: Condition, stream: NDArray[np.uint64], epoch: int) -> NDArray[np.intp]:
     """The examples in the order in which the epoch sees them, shape (examples, R)."""
+    if condition.order == "fixed":
+        return np.repeat(np.arange(condition.task.n_examples)[:, None], len(stream), axis=1)
     of_epoch = mix(stream + np.array([epoch + 1], np.uint64) * GAMMA)
     keys = mix(of_epoch + np.arange(1, condition.task.n_examples + 1, dtype=np.uint64)[:, None] * GAMMA)
     return np.argsort(keys, axis=0, kind="stable")

@@ -13,12 +13,13 @@ import pytest
 from harness import rewrite, write_tables
 
 from analysis.data.field_labels import learn
+from experiments.messages import names
 from experiments.store.columns import CONDITION_COLUMNS, RESULT_COLUMNS
 from experiments.study import catalog
 from nnxor.condition import FIELDS
 
 ABOUT = {name: field.about() for name, field in FIELDS.items()}
-ABOUT["init"]["words"] = {name: catalog.init(name).label for name in ("uniform", "he")}  # as a run's manifest has them
+ABOUT["init"]["words"] = {name: catalog.init(name).label for name in names("init")}
 learn(ABOUT)
 
 ARTICLE: dict[str, Any] = {**{name: about["default"] for name, about in ABOUT.items()}, "epochs": 1000}

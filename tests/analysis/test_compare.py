@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from harness import rewrite
 from scipy.stats import binomtest, fisher_exact
 
 from analysis.data.field_labels import defaults
@@ -114,13 +114,10 @@ def test_a_folder_does_not_differ_from_itself(run: Run) -> None:
 
 def tampered(folder: Path, seed: int) -> None:
     """Give another outcome to the training of the article's condition with this seed."""
-    table = pq.read_table(folder / "trials.parquet")
-    data = table.to_pandas()
+    data = pq.read_table(folder / "trials.parquet").to_pandas()
     data["outcome"] = data["outcome"].astype("str")
     data.loc[(data["seed"] == seed) & (data["init"] == "he") & (data["hidden"] == 10), "outcome"] = "diverged"
-    outcome = pa.array(data["outcome"]).cast(pa.string()).dictionary_encode()
-    at = table.column_names.index("outcome")
-    pq.write_table(table.set_column(at, "outcome", outcome), folder / "trials.parquet", write_page_checksum=True)
+    rewrite(data, folder)
 
 
 def test_a_training_that_ends_otherwise_is_a_difference_and_is_named(run: Run) -> None:

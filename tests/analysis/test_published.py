@@ -12,6 +12,7 @@ import pytest
 
 from analysis import report
 from analysis.data.reading import load, read_manifest
+from analysis.figures import PLOTS
 from analysis.findings.findings import Findings
 from analysis.findings.published import (
     AGREE,
@@ -154,3 +155,13 @@ def test_the_report_sets_them_side_by_side(handmade: Path) -> None:
     assert "50.0 (35.2\N{EN DASH}64.8), n = 40" in text
     assert "differ: \N{MINUS SIGN}42.9 points, 13.7 allowed" in text
     assert "A &lt;note&gt;" in text
+
+
+def test_the_figure_shows_theirs_and_ours_with_n(handmade: Path) -> None:
+    publish(handmade, {"solved": 0.929, "n": 1000, "conditions": ["uniform4"]})
+    (plot,) = [plot for plot in PLOTS if plot.name == "published"]
+    figure = plot.draw(Findings.of(handmade))
+    points = [float(line.get_xdata()[0]) for line in figure.axes[0].lines if len(line.get_xdata()) == 1]
+    assert points[0] == pytest.approx(92.9)
+    assert 50.0 in points
+    assert "Theirs n = 1,000, ours n = 40." in figure.get_supxlabel()

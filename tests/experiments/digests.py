@@ -1,9 +1,7 @@
 """The digests of the shipped studies at a few seeds: `make digests` writes digests.json anew.
 
-It is the `digest` in the manifest of the same study run with `seeds.count=8`, if all conditions are
-exact: only those whose bits are promised (`Condition.exact`) take part, and `conditions` says how
-many of the study's they are. Written anew whenever a column is added or the protocol's version goes up; if a
-digest changes without that, results have changed.
+It is the `digest` in the manifest of the same study run with `seeds.count=8`. Written anew whenever a column is added
+or the protocol's version goes up; if a digest changes without that, results have changed.
 """
 
 from __future__ import annotations
@@ -38,16 +36,17 @@ def read(name: str) -> Study:
 
 def digest(study: Study) -> dict[str, object]:
     """What digests.json holds of a study."""
-    exact = [condition for condition in study.conditions if condition.exact]
     wanted, total = schema(study.conditions), Digest()
-    tables = dict(trained([Batch(condition, study.seeds_of(condition), certify=study.certify) for condition in exact]))
-    for batch, table in sorted(tables.items(), key=lambda item: exact.index(item[0].condition)):
+    tables = dict(
+        trained([Batch(condition, study.seeds_of(condition), certify=study.certify) for condition in study.conditions])
+    )
+    for batch, table in sorted(tables.items(), key=lambda item: study.conditions.index(item[0].condition)):
         assert set(table["status"].to_pylist()) == {"ok"}, (batch, table["error"][0])
         total.update(encode(with_condition(table, batch.condition, wanted), wanted))
     return {
-        "conditions": f"{len(exact)} of {len(study.conditions)}",
+        "conditions": len(study.conditions),
         "seeds": len(study.seeds),
-        "digest": total.hexdigest() if exact else None,
+        "digest": total.hexdigest(),
     }
 
 

@@ -175,3 +175,20 @@ def test_help_names_every_shipped_study() -> None:
     text = (ROOT / "conf" / "run.yaml").read_text()
     for path in (ROOT / "conf" / "study").glob("*.yaml"):
         assert path.stem in text
+
+
+def test_a_folder_of_the_user_is_found_listed_and_needed_no_more_afterwards(tmp_path: Path) -> None:
+    for name, content in {
+        "study/mine": "# @package _global_\nname: mine\nquestion: Mine?\nbase: {task: own, hidden: 3, epochs: 9}\n"
+        "grid: {init: [half, he]}\nseeds: {start: 0, count: 4}\n",
+        "init/half": "weights: {distribution: normal, std: 0.5}\nbiases: {distribution: constant, value: 0}\n",
+        "task/own": "rows: [[0, 0], [1, 1]]\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.yaml").write_text(content)
+    told = command("--config-dir", str(tmp_path), "--help").stdout
+    assert "studies mine; inits half; tasks own" in told
+    arguments = ("--config-dir", str(tmp_path), "study=mine", f"output={tmp_path / 'out'}", "report=false")
+    assert command(*arguments).returncode == 0
+    done = command(str(tmp_path / "out"), "sample=4", module="experiments.verify")
+    assert (done.returncode, done.stderr) == (0, "")

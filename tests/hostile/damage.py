@@ -59,7 +59,7 @@ def to_files() -> Iterator[tuple[str, Damage]]:
         yield f"{name} noise", lambda f, n=name: (f / n).write_bytes(bytes(range(256)) * 40)
         other = "summary.csv" if name != "summary.csv" else "config.yaml"
         yield f"{name} another file", lambda f, n=name, o=other: shutil.copyfile(f / o, f / n)
-        for part in range(4 if name == "manifest.json" else 5):  # behind that it tells of the machine
+        for part in range(2 if name == "manifest.json" else 5):  # behind that it tells of the machine
             yield f"{name} flipped {part}", lambda f, n=name, p=part: _flip(f / n, p)
     for name in TEXTS[:3]:
         yield f"{name} nested deeply", lambda f, n=name: (f / n).write_text("[" * 200_000)

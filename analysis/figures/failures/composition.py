@@ -46,7 +46,7 @@ def composition(found: Findings) -> Figure:
     figure, axes = panels(len(boxes), columns, 2.9, sharey=True)
     for ax, panel in zip(axes, boxes, strict=True):
         summary = panel.rows.sort_values(field)
-        ax.set_title(panel_title(panel, f"{n_text(summary['n'])} a bar", columns))
+        ax.set_title(panel_title(panel, f"{n_text(summary['n'])} per bar", columns))
         bars(ax, summary, OUTCOMES, [value_text(field, each) for each in summary[field]])
         ax.set_xlabel(axis_label(field))
     percent_axis(axes, "share of runs, %")

@@ -42,7 +42,7 @@ def resting_points(found: Findings) -> Figure:
     figure, axes = panels(len(boxes), columns, 2.9, sharey=True)
     for ax, panel in zip(axes, boxes, strict=True):
         rows = panel.rows.sort_values(field)
-        ax.set_title(panel_title(panel, f"{n_text(rows['n'])} a bar" if len(rows) > 8 else "", columns))
+        ax.set_title(panel_title(panel, f"{n_text(rows['n'])} per bar" if len(rows) > 8 else "", columns))
         _stack(ax, rows, [value_text(field, each) for each in rows[field]])
         ax.set_xlabel(axis_label(field))
     percent_axis(axes, "share of stuck runs, %")

@@ -47,7 +47,7 @@ def landscape(found: Findings) -> Figure:
     span = 10 * np.floor(np.nanmin(rates) / 10), max(10 * np.ceil(np.nanmax(rates) / 10), 10)
     for ax, panel in zip(axes, boxes, strict=True):
         mesh = _mesh(ax, panel.rows, across, up, span)
-        ax.set_title(panel_title(panel, f"{n_text(panel.rows['n'])} a cell", 1))
+        ax.set_title(panel_title(panel, f"{n_text(panel.rows['n'])} per cell", 1))
         ax.grid(False)
         ring: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": "white", "markeredgewidth": 2}
         own = [FIELDS[name].default for name in (across, up)]

@@ -40,9 +40,7 @@ def paired_effects(found: Findings) -> Figure:
         names, note = row_names(table, rest)
         notes.append(note)
         several = len(table[["first", "second"]].drop_duplicates()) > 1
-        pairs = [
-            f"{value_text(field, row['second'])}{MINUS}{value_text(field, row['first'])}" for _, row in table.iterrows()
-        ]
+        pairs = [_pair(field, row) for _, row in table.iterrows()]
         rows_of(ax, [f"{pair}, {name}" if several else name for pair, name in zip(pairs, names, strict=True)])
         ax.axvline(0, color="#888888", linewidth=0.9, zorder=1)
         ax.set_title(f"{'' if several else f'{pairs[0]}, '}{n_text(table['n'])} pairs")
@@ -53,7 +51,7 @@ def paired_effects(found: Findings) -> Figure:
 
 
 def _pair(field: str, row: pd.Series) -> str:
-    return f"{value_text(field, row['second'])}{MINUS}{value_text(field, row['first'])}"
+    return f"{words.field(field, row['second'])}{MINUS}{value_text(field, row['first'])}"
 
 
 def effects(found: Findings) -> dict[str, pd.DataFrame]:

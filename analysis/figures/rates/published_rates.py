@@ -6,7 +6,7 @@ import textwrap
 
 from matplotlib.figure import Figure
 
-from analysis.figures.layout import footnote, rows_of
+from analysis.figures.layout import footnote, n_text, rows_of
 from analysis.figures.plot import Plot
 from analysis.figures.style import SERIES, NotApplicable, error_bars, looks, sheet, styled
 from analysis.findings.findings import Findings
@@ -46,7 +46,8 @@ def published(found: Findings) -> Figure:
     ax.set_xlim(-3, 103)
     ax.set_xlabel("solved, %")
     figure.legend(loc="outside upper center", ncols=2)
-    footnote(figure, "Bars: 95 % Wilson intervals. Red names: the two differ.")
+    runs = f"Theirs {n_text([each.runs for each in shown])}, ours {n_text([each.solved.n for each in shown])}."
+    footnote(figure, "Bars: 95 % Wilson intervals. Red names: the two differ.", runs)
     return figure
 
 

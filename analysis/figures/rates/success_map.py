@@ -38,7 +38,7 @@ def success_map(found: Findings) -> Figure:
             100 * grid["solved_rate"], ax=ax, vmin=0, vmax=100, cmap="cividis", annot=_cells(grid, wide), fmt="",
             annot_kws={"fontsize": 7 if wide else 8.5}, cbar=False, linewidths=1.5, linecolor="white",
         )  # fmt: skip
-        ax.set_title(panel_title(panel, f"{n_text(panel.rows['n'])} a cell", 2))
+        ax.set_title(panel_title(panel, f"{n_text(panel.rows['n'])} per cell", 2))
         ax.set_xlabel(axis_label(across))
         ax.set_ylabel("" if down == "init" else axis_label(down))
         marks = [value_text(across, each) for each in grid["solved_rate"].columns]
@@ -46,7 +46,7 @@ def success_map(found: Findings) -> Figure:
         ax.set_yticklabels([value_text(down, each) for each in grid["solved_rate"].index], rotation=0)
         ax.tick_params(length=0)
         ax.grid(False)
-    shares = f"In each cell the per cent solved. {widest(found.summary, ['solved'])}" if wide else ""
+    shares = f"In each cell the percentage solved. {widest(found.summary, ['solved'])}" if wide else ""
     footnote(figure, shares, note)
     return figure
 
@@ -84,6 +84,6 @@ def describe(found: Findings) -> str:
 
 PLOT = Plot(
     "success_map", "Success at a glance",
-    "Per cent solved and its 95 % Wilson interval in each condition; the darker, the less often.",
+    "Percentage solved and its 95 % Wilson interval in each condition; the darker, the less often.",
     success_map, describe, order=3,
 )  # fmt: skip

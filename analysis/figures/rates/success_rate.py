@@ -40,7 +40,7 @@ def success_rate(found: Findings) -> Figure:
     figure, axes = panels(len(boxes), columns, 3.3, sharey=True)
     look, ends = looks_of(found, series), []
     for ax, panel in zip(axes, boxes, strict=True):
-        ax.set_title(panel_title(panel, f"{n_text(panel.rows['n'])} a point", columns))
+        ax.set_title(panel_title(panel, f"{n_text(panel.rows['n'])} per point", columns))
         ends.append(_lines(ax, panel.rows, field, series, look))
     percent_axis(axes, "solved, %")
     if series:

@@ -11,7 +11,7 @@ from harness import ROOT, compose
 from experiments import messages as words
 from experiments.execution.session import run as run_study
 from experiments.study.study import Study, read_study
-from nnxor.engines.kernel_files import kernel
+from nnxor.arithmetic.kernel_files import kernel
 
 STUDIES = words.names("study")
 

@@ -131,6 +131,7 @@ def test_loops_over_rows_are_the_rows_written_out(activation: str, monkeypatch: 
     weights = start(condition, range(64))
     written_out, text = numba_engine(condition, weights), compiled.variant(condition)
     monkeypatch.setattr(kernel_text, "WRITTEN_OUT", 4)
+    monkeypatch.setattr(kernel_text, "_PRINTED", {})
     assert compiled.variant(condition) != text
     assert same_bits(written_out, numba_engine(condition, weights))
 

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from experiments.study import catalog
 from nnxor import engines
+from nnxor.arithmetic.kernel_files import kernel
 from nnxor.condition import Condition, Success
 from nnxor.diagnosis import diagnose
 from nnxor.engines import batched, compiled, jumps
 from nnxor.engines import compaction as packing
 from nnxor.engines import cycles as repeats
 from nnxor.engines.cycles import Search, first_state, first_time, same, schedule, stretch, to_table, watched
-from nnxor.engines.kernel_files import kernel
 from nnxor.engines.tails import read_cycles
 from nnxor.engines.trace import Trained
 from nnxor.network.draws import Weights, draw

@@ -514,3 +514,8 @@ def test_leaky_units_are_told_where_a_valley_is_long() -> None:
         condition, weights, _ = stuck(hidden=4, activation="leaky_relu", init=name)
         assert weights.n_networks > 10
         assert (certify(condition, weights).kind == "unknown").mean() <= 0.02
+
+
+def test_a_network_with_frozen_parameters_is_unknown() -> None:
+    found = one(network(DEAD, [-0.5, -0.2], [1, -1], 0.5), freeze="W2")
+    assert (found.kind[0], found.reason[0]) == ("unknown", "parameters are frozen")

@@ -53,7 +53,7 @@ def test_xor_is_known_by_its_shape_and_not_by_its_name() -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [{"bias": False}, {"activation": "leaky_relu"}, {"activation": "tanh"}, {"output": "sigmoid"}],
+    [{"bias": False}, {"activation": "leaky_relu"}, {"activation": "tanh"}, {"output": "sigmoid"}, {"freeze": "W2+b2"}],
     ids=str,
 )
 def test_networks_that_rest_at_levels_of_their_own_have_no_named_traps(fields: dict[str, Any]) -> None:

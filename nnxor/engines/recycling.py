@@ -1,0 +1,53 @@
+"""Dead units redrawn in training: every so many epochs each unit that is dead starts afresh.
+
+Its input weights, bias and output weight come from the next draw of the same seed, and the optimizer forgets what it
+knew of them. Frozen parameters keep their initial values. A unit that is redrawn alive counts as one that came back.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nnxor.arithmetic.networks import any_active, preactivations
+from nnxor.condition import Condition
+from nnxor.engines.cycles import Table, first_state, to_table, to_weights
+from nnxor.network.draws import PARAMETERS, Weights, initial_weights
+from nnxor.network.minibatches import Seeds
+
+FIRST_DRAW = 3
+"""The draw (`nnxor.network.draws`) that the first redrawn units come from: a start and a rescue take those before."""
+
+
+def is_due(condition: Condition, epoch: int) -> bool:
+    """Whether dead units are redrawn at the start of an epoch."""
+    every = condition.recycle_every
+    return every is not None and 0 < epoch < condition.epochs and epoch % every == 0
+
+
+def recycled(condition: Condition, state: Table, seeds: Seeds, epoch: int) -> Table:
+    """The states with dead units redrawn, at the start of an epoch."""
+    assert condition.recycle_every is not None
+    n = condition.n_parameters
+    weights = to_weights(state[:n], condition.task.n_inputs)
+    with np.errstate(all="ignore"):
+        dead = ~any_active(condition, preactivations(condition, weights))
+    chosen = np.flatnonzero(dead.any(axis=0))
+    if not len(chosen):
+        return state
+    number = FIRST_DRAW + epoch // condition.recycle_every - 1
+    fresh = first_state(condition, _drawn(condition, seeds[chosen], number))
+    redrawn = to_table(Weights(*(
+        np.broadcast_to(False if name in (*condition.frozen, "b2") else dead, part.shape)
+        for name, part in zip(PARAMETERS, weights.arrays(), strict=True)
+    )))  # fmt: skip
+    state = state.copy()
+    masks = np.concatenate([redrawn] * (len(state) // n))[:, chosen].astype(np.bool_)
+    state[:, chosen] = np.where(masks, fresh, state[:, chosen])
+    return state
+
+
+def _drawn(condition: Condition, seeds: Seeds, number: int) -> Weights:
+    """A draw of any seeds."""
+    runs = np.split(seeds, np.flatnonzero(np.diff(seeds) != 1) + 1)
+    drawn = [initial_weights(condition, range(int(run[0]), int(run[-1]) + 1), number) for run in runs]
+    return Weights(*(np.concatenate(parts, axis=-1) for parts in zip(*(d.arrays() for d in drawn), strict=True)))
