@@ -20,6 +20,7 @@ const ALLOWED = {
   freeze: [(v) => v === 'null' || partsOf(v).length === v.length, (v) => (v === 'null' ? null : partsOf(v)), `null, or some of ${PARTS} with + between`],
   batch_size: [(v) => v === 'null' || optionalSize[0](v), (v) => (v === 'null' ? null : Number(v)), `null, or ${optionalSize[2]}`],
 };
+for (const [name, { setting }] of Object.entries(PRINTED.fields)) if (setting) ALLOWED[name] ||= beta;  // ρ, and what comes
 const RULES = {
   'success.rule': oneOf(['loss', 'margin', 'threshold']), 'success.tolerance': real((v) => v >= 0, 'a number from 0'),
   'success.ties': oneOf(['pass', 'fail']),
