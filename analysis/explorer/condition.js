@@ -7,7 +7,8 @@ const real = (test, words) => [(v) => v.trim() !== '' && Number.isFinite(Number(
 const oneOf = (names, made = String) => [(v) => names.includes(v), made, names.join(', ')];
 const entries = (field) => oneOf(Object.keys(PRINTED.fields[field].entries));
 const beta = real((v) => v >= 0 && v < 1, 'a number from 0, below 1');
-const optionalSize = whole(1, MOST.rows);
+const optionalSize = whole(1, MOST.rows), PARTS = ['W1', 'b1', 'W2', 'b2'];
+const partsOf = (text) => PARTS.filter((part) => text.split('+').includes(part)).join('+');
 
 /** What each field allows: a test of the text, what makes a value of it, and the words for it. */
 const ALLOWED = {
@@ -16,8 +17,10 @@ const ALLOWED = {
   scale: real((v) => Math.abs(v) <= 1e6, 'a number up to 1e6'), lr: real((v) => Math.fround(v) > 0 && Math.fround(v) < Infinity, 'a number above 0'),
   epochs: whole(0, MOST.epochs), loss: entries('loss'), optimizer: entries('optimizer'), momentum: beta, beta1: beta, beta2: beta,
   epsilon: real((v) => v >= 0 && v <= 1e30, 'a number from 0'), dtype: oneOf(['float32', 'float64']),
+  freeze: [(v) => v === 'null' || partsOf(v).length === v.length, (v) => (v === 'null' ? null : partsOf(v)), `null, or some of ${PARTS} with + between`],
   batch_size: [(v) => v === 'null' || optionalSize[0](v), (v) => (v === 'null' ? null : Number(v)), `null, or ${optionalSize[2]}`],
 };
+for (const [name, { setting }] of Object.entries(PRINTED.fields)) if (setting) ALLOWED[name] ||= beta;  // ρ, and what comes
 const RULES = {
   'success.rule': oneOf(['loss', 'margin', 'threshold']), 'success.tolerance': real((v) => v >= 0, 'a number from 0'),
   'success.ties': oneOf(['pass', 'fail']),
@@ -86,7 +89,7 @@ function checkTogether(c) {
 
 /** Everything that an address fixes: the condition c, seed, epoch (null: the end), edits and run. */
 function readAddress(hash) {
-  const given = new Map(new URLSearchParams(hash.replace(/^#/, '')));
+  const given = new Map(new URLSearchParams(hash.replace(/^#/, '').replaceAll('+', '%2B')));
   const allowed = { ...ALLOWED, ...RULES, ...VIEW, task: 1, rows: 1, init: 1 };
   for (const name of given.keys()) {
     if (!allowed[name] && !name.startsWith('init.')) throw Error(`${name} is unknown; allowed: ${Object.keys(allowed).join(', ')}`);

@@ -4,13 +4,8 @@ const JUDGED = PRINTED.judgement;
 
 /** A network at given parameters: look, the gradient's norm, whether all is finite. */
 function endingOf(c, parameters) {
-  const { round } = numbersOf(c), end = trainer(c).look(parameters), { hidden: H, inputs: D } = c;
-  const biases = (i) => (i >= D * H && i < (D + 1) * H) || i === (D + 2) * H;
-  let squares = null;
-  end.gradient.forEach((g, i) => {
-    if (c.bias || !biases(i)) squares = squares === null ? round(g * g) : round(squares + round(g * g));
-  });
-  const norm = round(Math.sqrt(squares)), P = (D + 2) * H + 1;
+  const { round } = numbersOf(c), end = trainer(c).look(parameters), P = end.gradient.length;
+  const norm = round(Math.sqrt(end.gradient.reduce((sum, g) => round(sum + round(g * g)), 0)));
   const finite = [...parameters.subarray(0, P), ...end.y, end.loss, norm].every(Number.isFinite);
   return { ...end, norm: finite ? norm : NaN, loss: finite ? end.loss : NaN, finite };
 }

@@ -4,6 +4,7 @@ const $ = (id) => document.getElementById(id);
 const CHOICES = {
   task: () => [...Object.keys(PRINTED.tasks).map((name) => [name, name]), ['own', 'a table of one’s own']],
   init: () => Object.keys(PRINTED.inits).map((name) => [name, name.replaceAll('_', ' ')]),
+  freeze: () => [['null', 'nothing'], ['W1+b1', 'the hidden layer'], ['W2+b2', 'the output layer'], ...PARTS.map((part) => [part, part])],
   dtype: () => [['float32', 'float32'], ['float64', 'float64']], relu_at_zero: () => [['0', '0'], ['1', '1']],
   'success.rule': () => [['loss', 'loss at most'], ['margin', 'every |y − t| below'], ['threshold', 'right side of ½']],
   'success.ties': () => [['fail', 'no'], ['pass', 'yes']],
@@ -11,7 +12,7 @@ const CHOICES = {
 const USUAL = ['task', 'rows', 'hidden', 'init', 'lr', 'activation', 'slope', 'relu_at_zero', 'loss', 'epochs'];
 const LABELS = {
   hidden: 'units', relu_at_zero: 'derivative at 0', rows: 'rows: inputs, then the target', 'success.rule': 'solved means',
-  'success.tolerance': 'tolerance', 'success.ties': 'solved at exactly ½', scale: 'scale of the draw', batch_size: 'batch size', dtype: 'numbers', init: 'initial draw',
+  'success.tolerance': 'tolerance', 'success.ties': 'solved at exactly ½', scale: 'scale of the draw', batch_size: 'batch size', dtype: 'numbers', init: 'initial draw', freeze: 'kept as drawn',
 };
 const COLOURS = {
   solved: '#3d7fb8', 'stuck_1/4': '#f6c667', 'stuck_1/3': '#e07b39', 'stuck_1/2': '#8f2d14', stuck: '#e07b39',
@@ -94,6 +95,7 @@ function say() {
 function draw() {
   const { run, epoch, chosen, slice } = state, p = state.preview || run.at(epoch), look = run.look(p);
   state.drawn = drawMap($('map'), { c: run.c, p, look, slice, chosen });
+  $('slice').textContent = slice.length ? ` Shown where ${slice.map((value, i) => `x${i + 3} = ${value}`).join(', ')}.` : '';
   state.axis = drawLoss($('loss'), { run, epoch });
   $('map').setAttribute('aria-label', `Predictions over the plane: ${run.c.rows.map(({ t }, n) => `row ${run.c.names[n]}, target ${t}, prediction ${figure(look.y[n])}`).join('; ')}`);
   $('loss').setAttribute('aria-label', `Loss from ${figure(run.losses[0])} at epoch 0 to ${figure(run.losses[run.epochs])} at epoch ${run.epochs}`);
@@ -271,7 +273,7 @@ function formAddress(changed) {
   if (changed === 'init') for (const name of [...values.keys()]) if (name.startsWith('init.')) values.delete(name);
   const logits = (loss) => PRINTED.programs.float32.losses[loss].logits;  // comes with its output and its rule
   if (changed === 'loss' && logits(values.get('loss')) !== logits(c.loss)) for (const name of ['output', 'success.rule', 'success.tolerance', 'success.ties']) values.delete(name);
-  return `#${new URLSearchParams([...values])}`;
+  return `#${[...values].map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&')}`;
 }
 
 function changeSetting(changed) {
@@ -335,7 +337,7 @@ function showOdds({ ends, done, total, rate, error }) {
     button.addEventListener('click', () => change({ seed: BigInt(seeds[(seeds.indexOf(Number(state.view.seed)) + 1) % seeds.length]), edits: '' }));
     return element('tr', {}, element('th', { scope: 'row' }, swatch, button), element('td', {}, `${percent(count / done)} %`), element('td', {}, `${low}–${high}`));
   });
-  const head = element('tr', {}, ...['outcome', 'share', '95 % interval'].map((text) => element(text === 'outcome' ? 'th' : 'td', {}, text)));
+  const head = element('tr', {}, ...['outcome', 'share', '95 %'].map((text) => element(text === 'outcome' ? 'th' : 'td', {}, text)));
   $('tally').replaceChildren(element('table', {}, head, ...rows),
     element('p', {}, `${drawsNeeded(ends.solved?.count || 0, done)} ${thousands(done)} seeds, ${thousands(Math.round(rate))} a second.`));
 }

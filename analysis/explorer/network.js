@@ -51,6 +51,7 @@ const examplesOf = (c) => c.rows.flatMap((row) => Array(row.times || 1).fill(row
 class Composer {
   constructor(c) {
     Object.assign(this, { c, H: c.hidden, D: c.inputs, rules: rulesOf(c), ...numbersOf(c) });
+    this.frozen = [...(c.freeze ? c.freeze.split('+') : []), ...(c.bias ? [] : ['b1', 'b2'])];
     const { round, rules } = this, n = examplesOf(c).length;
     this.rows = c.rows.map(({ x, t, times }) => ({
       x: x.map((value) => String(round(value))), t: String(round(t)), w: String(round(round(rules.weight(n)) * (times || 1))),
@@ -139,18 +140,18 @@ zs[h * ${N} + ${n}] = z${n}; as[h * ${N} + ${n}] = a${n}; s${n} = ${this.fr(`s${
     }).join(' && ');
   }
 
-  /** Every gradient, its rows' terms summed in order, handed to `each` with the place of its parameter. */
+  /** The gradient of every parameter that moves, its rows' terms summed in order, handed to `each` with its place. */
   backward(rows, each) {
     const N = rows.length, { D, fr } = this, back = variant(this.rules.activation.back, this.c);
     const g = rows.map((_, n) => `const z${n} = zs[h * ${N} + ${n}], a${n} = as[h * ${N} + ${n}]; let g${n};
 ${block(back, { z: `z${n}`, a: `a${n}`, g: fr(`f${n} * w`) }, [`g${n}`])}`);
     const ofInput = (d) => this.sum(rows.flatMap(({ x }, n) => (x[d] === '0' ? [] : [this.times(x[d], `g${n}`)])));
-    const moved = Array.from({ length: D }, (_, d) => each.call(this, `${d} * H + h`, ofInput(d)));
-    const bias = (place, terms) => (this.c.bias ? each.call(this, place, this.sum(terms)) : '');
-    return `${bias('P - 1', rows.map((_, n) => `f${n}`))}
+    const of = (name, place, gradient) => (this.frozen.includes(name) ? '' : each.call(this, place, gradient));
+    const moved = Array.from({ length: D }, (_, d) => of('W1', `${d} * H + h`, ofInput(d)));
+    return `${of('b2', 'P - 1', this.sum(rows.map((_, n) => `f${n}`)))}
 for (let h = 0; h < H; h++) { ${this.unit()} ${g.join('\n')}
-${moved.join('\n')} ${bias(`${D} * H + h`, rows.map((_, n) => `g${n}`))}
-${each.call(this, `${D + 1} * H + h`, this.sum(rows.map((_, n) => fr(`a${n} * f${n}`))))} }`;
+${moved.join('\n')} ${of('b1', `${D} * H + h`, this.sum(rows.map((_, n) => `g${n}`)))}
+${of('W2', `${D + 1} * H + h`, this.sum(rows.map((_, n) => fr(`a${n} * f${n}`))))} }`;
   }
 
   /** What an optimizer's step needs to know of the time. */

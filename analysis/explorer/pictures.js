@@ -105,7 +105,8 @@ function drawMap(canvas, { c, p, look, slice, chosen, scale }) {
   const lines = Array.from({ length: c.hidden }, (_, h) => kinkLine(c, p, h, plane, slice)), dead = deadUnits(c, p);
   const rows = c.rows.map(({ x }) => plane.toPixels([x[0], x[1] ?? 0]));
   lines.forEach((line, h) => line && drawLine(pen, line, { h, H: c.hidden, width, em, rows, dead: dead[h], chosen: chosen === h, colours }));
-  c.rows.forEach((row, n) => drawRow(pen, rows[n], { c, row, n, y: look.y[n], colours, colour, em, width, faint: String(row.x.slice(2)) !== String(slice) }));
+  const here = c.rows.map((row, n) => ({ row, n })).filter(({ row }) => String(row.x.slice(2)) === String(slice));
+  here.forEach(({ row, n }) => drawRow(pen, rows[n], { c, row, n, y: look.y[n], colours, colour, em, width }));
   return { plane, lines };
 }
 
@@ -126,22 +127,20 @@ function drawLine(pen, line, place) {
   written(pen, String(h + 1), x, y, colours.paper, `600 ${em * 0.85}px ${colours.font}`);
 }
 
-function drawRow(pen, [x, y], { c, row, n, y: prediction, colours, colour, em, width, faint }) {
-  pen.globalAlpha = faint ? 0.25 : 1;
+function drawRow(pen, [x, y], { c, row, n, y: prediction, colours, colour, em, width }) {
   disc(pen, x, y, em * 0.75 + 3, colours.paper);
   disc(pen, x, y, em * 0.75 + 1.5, colours.ink);
   disc(pen, x, y, em * 0.75 - 1.5, `rgb(${colour(row.t).map(Math.round)})`);
-  const text = `${c.isSquare ? `${c.names[n]}: ` : ''}${figure(Number(prediction.toFixed(3)))}`, font = `600 ${em}px ${colours.font}`;
+  const text = `${c.isSquare ? `${c.names[n]}: ` : ''}${figure(Math.abs(prediction) < 5e-4 ? 0 : prediction)}`, font = `600 ${em}px ${colours.font}`;
   pen.font = font;
   const half = pen.measureText(text).width / 2 + em * 0.4, tx = Math.min(Math.max(x, half), width - half), ty = y + em * (y > width - 3 * em ? -1.8 : 1.8);
   pen.fillStyle = colours.paper;
-  pen.globalAlpha *= 0.88;
+  pen.globalAlpha = 0.88;
   pen.beginPath();
   pen.roundRect(tx - half, ty - em * 0.75, 2 * half, em * 1.5, em * 0.4);
   pen.fill();
-  pen.globalAlpha = faint ? 0.25 : 1;
-  written(pen, text, tx, ty, colours.ink, font);
   pen.globalAlpha = 1;
+  written(pen, text, tx, ty, colours.ink, font);
 }
 
 function written(pen, text, x, y, ink, font, align = 'center') {

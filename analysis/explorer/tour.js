@@ -6,7 +6,7 @@ const TOUR = [
   ['Stuck at ¼', 'hidden=4&init=he&lr=0.1&seed=8',
     'Only the seed is another one. The rows 00 and 10 share the prediction ½: the best that can be said of a 0 and a 1 together. All live units switch on over the same rows, so nothing tells the two apart, and the slope of the loss is zero.'],
   ['Stuck at ⅓', 'hidden=4&init=he&lr=0.1&seed=13',
-    'Three rows share one prediction, ⅓. Two units died within two steps: the dashed lines. A dead unit is off on every row, so it gets no gradient and never moves again.'],
+    'Three rows share one prediction, ⅓. One unit was dead from the start, two died within eight steps: the dashed lines. A dead unit is off on every row, so it gets no gradient and never moves again.'],
   ['All dead', 'hidden=4&init=he&lr=0.2&seed=51',
     'At the start every unit is alive. The first step is too large and throws all four off the plane’s rows. What is left is a constant: ½ for every row, and a loss of ½.'],
   ['A kink', 'hidden=4&init=he&lr=0.1&seed=6',

@@ -48,6 +48,7 @@ def conditions(n: int) -> list[Condition]:
             "bias": choose.random() < 0.8, "scale": choose.choice((1.0, 0.5)),
             "lr": choose.choice((0.01, 0.1, 0.2, 0.7)),
             "epochs": choose.choice((0, 10, 100, 200, 400)), "optimizer": choose.choice(["gd", *OPTIMIZERS]),
+            "freeze": choose.choice((None, None, None, "W1+b1", "W2", "b2")),
             "momentum": choose.choice((0.5, 0.9)), "dtype": choose.choice(("float32", "float32", "float64")),
             "batch_size": choose.choice((None, None, None, 1, 2, 3)), "success": choose.choice(SUCCESS),
         }  # fmt: skip
