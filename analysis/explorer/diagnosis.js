@@ -22,7 +22,7 @@ function isXorShaped({ rows, inputs }) {
 
 /** The named traps of a condition, {name, level, rows}, the lowest first; none where levels have no names. */
 function trapsOf(c) {
-  if (c.activation !== 'relu' || !c.bias || !isXorShaped(c)) return [];
+  if (c.activation !== 'relu' || !c.bias || c.freeze || !isXorShaped(c)) return [];
   const targets = c.rows.map(({ t }) => t), apart = Math.max(...targets) - Math.min(...targets);
   if (rulesOf(c).loss.logits) {
     return targets.every((t) => t === 0 || t === 1) ? PRINTED.traps[c.loss] : [];
@@ -36,7 +36,7 @@ function resting(c, end) {
   const { round } = numbersOf(c), examples = examplesOf(c), weight = weightOf(c);
   const traps = trapsOf(c), targets = c.rows.map(({ t }) => t), activation = rulesOf(c).activation;
   let { loss: level } = end, rests, close, elsewhere = 'stuck';
-  if (rulesOf(c).loss.logits && !activation.smooth) {
+  if (rulesOf(c).loss.logits && !activation.smooth && !c.freeze) {
     const whole = weight * examples.length, near = JUDGED.approach * whole;
     level = regionBound(c, end.z);
     rests = end.loss - level <= near && level > near;
