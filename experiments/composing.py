@@ -111,7 +111,7 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
     Hydra.format_config_groups = _no_groups  # type: ignore[method-assign, assignment]
     shown, arguments = wants_effective(arguments)
     sys.argv[1:] = arguments
-    for argument, value in zip(arguments, [*arguments[1:], ""], strict=True):
+    for argument, value in zip(arguments, [*arguments, ""][1:], strict=True):
         if argument.split("=")[0] in ("--config-dir", "-cd"):  # --help needs it before anything is composed
             messages.FOLDERS[:] = [Path(argument.partition("=")[2] or value).absolute(), messages.CONF]
     statuses: list[int] = []

@@ -76,7 +76,7 @@ def test_every_exemplary_run_comes_out_again(
     monkeypatch.chdir(tmp_path)
     overrides = ("grid.hidden=3", "grid.lr=[0.1234567891]", *BROUGHT[name])
     folder = run(*overrides)
-    write_exemplars(folder, read_study(compose(*SMALL, *overrides)))
+    write_exemplars(folder, read_study(compose(*SMALL, *overrides)), Findings.of(folder).every)
     exemplars = load_exemplars(folder)
     lines = reproducing(json.loads((folder / "manifest.json").read_text()), exemplars)[-len(exemplars) :]
     assert len(exemplars)

@@ -295,7 +295,7 @@ def test_failed_trainings_are_said_and_left_out(handmade: Path) -> None:
     assert [[row[0], row[2]] for row in rows] == [
         [f"4 units, {UNIFORM}", "2"], ["4 units, He", "40"], [f"10 units, {UNIFORM}", "40"]
     ]  # fmt: skip
-    for plot in PLOTS[:7]:
+    for plot in [plot for plot in PLOTS if plot.name != "published"][:7]:
         assert plot.draw(report.read_results(handmade).found).axes
 
 

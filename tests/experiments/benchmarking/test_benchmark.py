@@ -90,7 +90,7 @@ def config_of(folder: Path, **changes: object) -> dict[str, object]:
     ("change", "words"),
     [
         ({"hidden": [0]}, "hidden=0"),
-        ({"hidden": []}, "is empty"),
+        ({"hidden": []}, "not allowed; allowed: a width"),
         ({"epochs": 0}, "epochs=0"),
         ({"repeats": "x"}, "repeats=x"),
         ({"trainings": 17}, "a multiple of 16"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,13 +46,13 @@ def test_a_training_takes_its_share_of_the_clock_whatever_part_of_it_was_run(mon
 @pytest.mark.parametrize("name", LEFT_OUT)
 def test_what_is_left_out_is_what_is_said(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     dropped: list[bool] = []
-    train_square: Callable[..., Weights] = compiled.train_square
+    train_blocks: Callable[..., Weights] = compiled.train_blocks
 
-    def watched(condition: Condition, weights: Weights, trace: object, jump: bool, drop: bool) -> Weights:
-        dropped.append(drop)
-        return train_square(condition, weights, trace, jump, drop)
+    def watched(*arguments: Any) -> Weights:
+        dropped.append(arguments[-1])
+        return train_blocks(*arguments)
 
-    monkeypatch.setattr(compiled, "train_square", watched)
+    monkeypatch.setattr(compiled, "train_blocks", watched)
     trained = compiled.train(Condition(lr=0.2, epochs=700), draw(UNIFORM, 2, 4, range(64)), **LEFT_OUT[name])
     assert dropped == [name in ("dead units", "both")]
     assert (trained.trace.period > 0).any() == (name in ("repeats", "both"))

@@ -399,7 +399,7 @@ def test_the_digest_is_that_of_the_values_however_they_are_cut(run: Run) -> None
 
 def test_the_digest_of_a_small_study_is_what_it_is_on_every_machine(run: Run) -> None:
     """Golden: it changes when results do, and then the protocol's version must go up (nnxor/protocol.py)."""
-    assert manifest(run())["digest"] == "4ed43ed2b66af34afd60428a220e296f906ea040e4ce22850b8f2cc8b6c79b32"
+    assert manifest(run())["digest"] == "e4413f3513ae193058d52def577ce44cc39d922e81ca6dd2366a0b4a4195c741"
 
 
 RANGES = st.lists(st.tuples(st.integers(0, 50), st.integers(1, 20)).map(lambda t: range(t[0], t[0] + t[1])), max_size=8)
@@ -427,7 +427,7 @@ def test_a_dry_run_says_what_is_done_and_missing_and_writes_nothing(
         "trainings    320",
         "done         80",
         "missing      240",
-        "time         about",
+        "time         ",
         "size         about",
     ):
         assert line in said

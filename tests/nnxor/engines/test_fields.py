@@ -85,7 +85,8 @@ def test_all_engines_agree_within_rounding(fields: dict[str, Any]) -> None:
     weights = start(condition, seeds)
     fast = arrays(numba_engine(condition, weights, seeds))
     for engine in (numpy_engine, reference):
-        for a, b in zip(arrays(engine(condition, weights, seeds)), fast, strict=True):
+        known = -2 if engine is reference else None  # it looks for no repeats, whose two arrays come last
+        for a, b in zip(arrays(engine(condition, weights, seeds))[:known], fast[:known], strict=True):
             assert np.allclose(a, b, rtol=1e-9, atol=1e-9, equal_nan=True)
 
 
@@ -102,10 +103,11 @@ def test_mini_batches_do_not_depend_on_who_trains_together(engine: engines.Engin
 
 
 def test_a_batch_of_all_rows_is_no_batch_at_all() -> None:
-    whole, batch = Condition(epochs=50, lr=0.2), Condition(epochs=50, lr=0.2, batch_size=4)
+    whole, batch = Condition(epochs=50, lr=0.2), Condition(epochs=50, lr=0.2, batch_size=4, order="fixed")
     weights = start(whole, range(64))
     for engine in (numpy_engine, numba_engine):
-        for a, b in zip(arrays(engine(whole, weights)), arrays(engine(batch, weights, range(64))), strict=True):
+        full, one = engine(whole, weights).weights, engine(batch, weights, range(64)).weights
+        for a, b in zip(full.arrays(), one.arrays(), strict=True):
             assert np.array_equal(a, b)
 
 
