@@ -42,6 +42,9 @@ def draw_figures(found: Findings, folder: Path) -> None:
         for future in drawn:
             if not future.cancelled():
                 future.result()
+    except Exception:
+        pool.shutdown(cancel_futures=True)  # killed, it would fail what was cancelled, and complain
+        raise
     except BaseException:  # nobody will look at what the others draw
         pool.shutdown(wait=False, cancel_futures=True)
         for process in multiprocessing.active_children():
