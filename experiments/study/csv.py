@@ -7,8 +7,8 @@ import io
 import math
 from pathlib import Path
 
+from analysis.data.door import read_bytes
 from experiments.errors import InputError
-from experiments.store.files import read_bytes
 from nnxor.network.tasks import Task
 
 MOST_BYTES = 2**24

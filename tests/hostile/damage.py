@@ -16,11 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from harness import compose
 
+from analysis.data.door import SHAPE, sha256_of
 from experiments import comparing
 from experiments.cli import guarded
 from experiments.execution.session import run
-from experiments.store.files import sha256_of
-from experiments.store.manifest import SHAPE
 from experiments.verification import verifying
 
 STUDY = (
