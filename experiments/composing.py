@@ -22,8 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from experiments import messages
 from experiments.cli import guarded
 from experiments.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, TERMINATED, InputError
-from experiments.study.fields import FILES
-from experiments.study.schema import SCHEMAS, listed
+from experiments.study.fields import FILES, SCHEMAS, listed
 from nnxor.registry import hint
 
 GROUPS = {"run": ("study", "parallel")}

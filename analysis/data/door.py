@@ -98,7 +98,8 @@ def check_shape(content: dict[str, Any]) -> None:
     if not wrong and not (len(seeds) == 2 and 0 <= seeds[0] < seeds[1] <= 2**63):
         wrong = ["seeds"]
     if wrong:
-        raise ValueError(f"{wrong[0]} is {json.dumps(content.get(wrong[0])):.60}")
+        told = json.dumps(content[wrong[0]])[:60] if wrong[0] in content else "missing"
+        raise ValueError(f"{wrong[0]} is {told}")
 
 
 def fits(value: Any, shape: Shape) -> bool:
