@@ -10,8 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from analysis.data.door import read_json
-from analysis.data.reading import FolderError
+from analysis.data.door import FolderError, read_json
 
 
 def load_laws(folder: Path) -> dict[str, float]:

@@ -1,6 +1,6 @@
-"""What lets a result folder in, for who writes it (`experiments.store`) and who reads it: one shape, and hashes.
+"""What a result folder is, for who writes it (`experiments.store`) and who reads it: one shape, hashes, safe files.
 
-Only regular files are read, and none that is larger than it may be.
+Only regular files are read, and none that is larger than it may be; none is ever half written.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import hashlib
 import json
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,10 @@ SHAPE: Shape = {
 """What a manifest holds."""
 
 
+class FolderError(Exception):
+    """A folder that cannot be read as results: one line that says why and what to do."""
+
+
 def is_regular(path: Path) -> bool:
     """Whether there is a regular file at a path, and no link to one."""
     with suppress(OSError, ValueError):
@@ -75,6 +80,49 @@ def read_json(path: Path) -> Any:
         return json.loads(read_text(path))
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place, flushed to disk, if all goes well.
+
+    Only a regular file is replaced: OSError for a device, a FIFO, a folder or a link.
+    """
+    if os.path.lexists(path) and not is_regular(path):
+        raise OSError(errno.EINVAL, "it is not a regular file, so it is left as it is", str(path))
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        flush(temporary)
+        os.replace(temporary, path)
+        flush(path.parent)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in one step."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def flush(path: Path) -> None:
+    """Flush a file's content, or a folder's list of names, to disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def own_folder(path: Path) -> Path:
+    """Make a folder in a result folder, if it is not there; OSError if it is a link, which leads to files of others."""
+    if path.is_symlink():
+        raise OSError(errno.EINVAL, "it is a link, so it is left as it is", str(path))
+    path.mkdir(exist_ok=True)
+    return path
 
 
 def sha256_of(path: Path) -> str:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.data.door import read_json
-from analysis.data.reading import OUTCOMES, FolderError
+from analysis.data.door import FolderError, read_json
+from analysis.data.reading import OUTCOMES
 
 PROMISED = (
     "seed", "outcome", "predictions", "epoch", "curve", "rows", "inputs", "targets", "final", "patterns_final",

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from analysis.data.door import check_files, check_shape, fits, read_json
+from analysis.data.door import FolderError, check_files, check_shape, fits, read_json
 from analysis.data.field_labels import FIELDS, defaults, learn
 
 PROTOCOL = 2
@@ -41,10 +41,6 @@ DEFAULT_UNITS = "2"
 
 KINDS = ("minimum", "saddle", "kink", "unknown")
 """What a certificate says of the point at which a stuck run rests."""
-
-
-class FolderError(Exception):
-    """A folder that cannot be read as results: one line that says why and what to do."""
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.data.reading import FolderError
+from analysis.data.door import FolderError
 from analysis.findings.findings import Findings
 from analysis.findings.published import report_published
 from analysis.findings.summary import print_summary, write_summary

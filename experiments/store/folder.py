@@ -29,13 +29,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from analysis.data.door import CONFIG, COUNTS, TRIALS, is_regular, sha256_of
+from analysis.data.door import CONFIG, COUNTS, TRIALS, flush, is_regular, sha256_of, write_text
 from experiments.errors import InputError, RunError
 from experiments.store import counts, parts
 from experiments.store import rows_and_counts as tables
 from experiments.store.columns import has_schema
 from experiments.store.datapackage import describe
-from experiments.store.files import flush, write_text
 from experiments.store.manifest import described, read_manifest
 from experiments.store.origin import now, provenance
 from experiments.store.parts import NotAPartError, Part, first_line, read_part, write_part

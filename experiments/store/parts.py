@@ -11,9 +11,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.data.door import is_regular, read_bytes
+from analysis.data.door import is_regular, read_bytes, replacing
 from experiments.store.columns import in_schema, part_schema
-from experiments.store.files import replacing
 from experiments.study.batches import Batch
 from nnxor.condition import Condition
 from nnxor.protocol import PROTOCOL_VERSION

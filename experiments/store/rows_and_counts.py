@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.data.door import COUNTS, TRIALS, sha256_of
+from analysis.data.door import COUNTS, TRIALS, flush, sha256_of
 from experiments.errors import RunError
 from experiments.store.columns import Digest, encode, schema, with_condition
 from experiments.store.counts import (
@@ -32,7 +32,6 @@ from experiments.store.counts import (
     without_failed,
     without_seeds,
 )  # fmt: skip
-from experiments.store.files import flush
 from experiments.store.parts import NotAPartError, Part
 from experiments.study.batches import Spans, merge, subtract
 from experiments.study.study import Study

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.data.door import is_regular, read_bytes
+from analysis.data.door import is_regular, read_bytes, replacing
 from experiments.errors import InputError
-from experiments.store.files import replacing
 from experiments.study.checked import known_keys
 from nnxor.network.draws import Weights
 from nnxor.network.inits import GivenWeights

@@ -9,8 +9,7 @@ import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from analysis.data.door import CONFIG, read_bytes, read_text, sha256_of
-from analysis.data.reading import FolderError
+from analysis.data.door import CONFIG, FolderError, read_bytes, read_text, sha256_of
 from analysis.findings.findings import Findings
 from analysis.findings.published import write_published
 from analysis.findings.summary import write_summary

@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis.data.reading import CAUSES, DEFAULT_LAW, OUTCOMES, PROTOCOL, FolderError, load
+from analysis.data.door import FolderError
+from analysis.data.reading import CAUSES, DEFAULT_LAW, OUTCOMES, PROTOCOL, load
 from nnxor import diagnosis, judgement
 from nnxor.condition import Condition
 from nnxor.protocol import PROTOCOL_VERSION
