@@ -15,6 +15,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,11 +42,11 @@ class NotebookError(FailedError):
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns the exit status."""
     what = "Executes the notebooks on a finished study and writes them to DIR/notebooks as .ipynb and HTML."
+    return command("analysis.notebooks", what, _written, arguments, **FOLDER)
 
-    def told(folder):
-        return (f"notebook: {path}" for path in write_notebooks(folder))
 
-    return command("analysis.notebooks", what, told, arguments, **FOLDER)
+def _written(folder: Path) -> Iterator[str]:
+    return (f"notebook: {path}" for path in write_notebooks(folder))
 
 
 def write_notebooks(folder: Path) -> list[Path]:
