@@ -55,7 +55,7 @@ OURS = (*DERIVED, *TABLES, *(tables.beside(Path(name)).name for name in TABLES),
 """What a run and its report write into the folder itself, besides the manifest."""
 
 TEMPORARY = re.compile(rf"\.({'|'.join(map(re.escape, (*OURS, 'manifest.json')))}|{parts.NAME.pattern})\.[0-9]+\.tmp")
-"""What a killed run leaves half written; see `experiments.store.files.replacing`."""
+"""What a killed run leaves half written; see `analysis.data.door.replacing`."""
 
 WAYS_OUT = "use output=DIR for another folder, or overwrite=true to discard what it holds"
 
