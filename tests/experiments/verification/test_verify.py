@@ -140,11 +140,11 @@ def test_a_folder_is_verified_by_an_engine_that_did_not_make_it(
 
 def test_all_kinds_of_columns_come_out_again(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     folder = run(
-        "grid.task=[xor,parity3]", "grid.hidden=3", "grid.init=torch", "grid.lr=[0.2,4]", "grid.bias=[true,false]",
-        "grid.batch_size=[null,2]", "seeds.count=5",
+        "grid.hidden=3", "grid.init=torch", "grid.lr=[0.2,4]", "seeds.count=5",
+        "blocks=[{},{task:[parity3],bias:[false]},{batch_size:[2]}]",
     )  # fmt: skip
     assert status_of(folder, "sample=all") == 0
-    assert "all 80 rows agree in every bit" in capsys.readouterr().out
+    assert "all 30 rows agree in every bit" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("seeds", [1, 3, 50])
