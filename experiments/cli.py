@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import os
 import re
@@ -26,14 +25,6 @@ LONGEST_ARGUMENT = 10_000
 
 AGAIN = 2.0
 """Seconds after which an interrupt is raised again if it was swallowed, as libraries do here and there."""
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise InputError."""
-        raise InputError(f"{message}; {self.prog} --help says more")
 
 
 def start(config: str, work: str, positional: tuple[str, ...] = ()) -> NoReturn:

@@ -25,7 +25,7 @@ def described(study: Study) -> dict[str, Any]:
         "record": study.record,
         "protocol": PROTOCOL_VERSION,
         "certify": study.certify,
-        "published": [entry.as_dict() for entry in study.published],
+        "published": list(study.published),
         "success": sorted({str(condition.success) for condition in conditions}),
         "seeds": [study.seeds.start, study.seeds.stop],
         "given": study.given,

@@ -25,7 +25,7 @@ Case = tuple[str, tuple[str, ...], str]
 ODD = ("x y", "[[1]]", "{a: 1}", "'é'", "-1e999", "[1,", "${oc.env:HOME}", "a;b=c", "*", "??", "0x", "'\x1b[31m'")
 """Values that no field takes."""
 
-NUMBERS = ("x", "-1", "nan", "inf", "-inf", "1e400", "true", "'1'", "1_0", "[]", "1j")
+NUMBERS = ("x", "-1", "nan", "inf", "-inf", "1e400", "true", "'1'", "1__0", "[]", "1j")
 """Values that no field of numbers takes."""
 
 SWITCHES = ("yes!", "2", "0.5", "maybe", "[true, false]")
