@@ -1,7 +1,5 @@
 """A study from Python: `experiments.run_study`."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import io

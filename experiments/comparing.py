@@ -1,7 +1,5 @@
 """Two result folders side by side, in the terminal and as files."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

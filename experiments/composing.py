@@ -1,7 +1,5 @@
 """Composing a command's configuration with Hydra, and saying in one line what cannot be composed."""
 
-from __future__ import annotations
-
 import importlib
 import os
 import re

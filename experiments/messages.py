@@ -1,7 +1,5 @@
 """Where the configurations are; imports nothing heavy."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

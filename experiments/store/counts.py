@@ -12,8 +12,6 @@ Everything adds up exactly, so the file is the same however its seeds were cut i
 say which trainings the tables of a folder hold; those that failed are counted and not among them.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field

@@ -12,8 +12,6 @@ changes its rules, and what does not fit is reported and left where it is. The m
 before new tables take the place of old ones: from then on they count, under either name.
 """
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import json

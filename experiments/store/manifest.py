@@ -1,7 +1,5 @@
 """manifest.json of a result folder: what it says of a study, and how it is read; `analysis.data.door` has its shape."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

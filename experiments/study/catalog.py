@@ -1,7 +1,5 @@
 """The tasks and initializations of conf/, a YAML file each, and those that a user brings along."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache

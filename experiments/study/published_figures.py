@@ -8,8 +8,6 @@ A study's key `published` is a list of
 and may add `quoted: from memory` and a `note`. `where` chooses the conditions that repeat it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

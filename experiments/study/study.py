@@ -1,7 +1,5 @@
 """A study: one question, the conditions that answer it, and the seeds of each condition."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 import math

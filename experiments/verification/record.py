@@ -1,7 +1,5 @@
 """A finished result folder as it is verified: its manifest, and the study that its own config.yaml describes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
