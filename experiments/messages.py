@@ -1,9 +1,13 @@
-"""Where the configurations are; imports nothing heavy."""
+"""Where the configurations are, and how a file of YAML is read; imports nothing heavy."""
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 import conf
+from analysis.data.door import read_text
 
 CONF = Path(conf.__file__).parent
 
@@ -24,4 +28,21 @@ def names(group: str, folders: Iterable[Path] | None = None) -> list[str]:
 def found(group: str, name: str) -> Path:
     """The file of a name in a group, the user's before ours."""
     paths = [folder / group / f"{name}.yaml" for folder in FOLDERS]
-    return next((path for path in paths if path.is_file()), paths[-1])
+    return next((path for path in paths if path.exists()), paths[-1])
+
+
+MOST_YAML, DEEPEST = 2**22, 100
+"""Bytes of a file of YAML, and levels of nesting in it, at most."""
+
+
+def read_yaml(path: Path) -> Any:
+    """What a regular file of YAML holds; OSError or ValueError, in one line, says what is wrong with it."""
+    text, depth = read_text(path, MOST_YAML), 0
+    try:
+        for event in yaml.parse(text, yaml.CSafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if isinstance(event, yaml.AliasEvent) or depth > DEEPEST:
+                raise ValueError("it repeats itself by reference, or is nested too deeply")  # and so grows without end
+        return yaml.load(text, yaml.CSafeLoader)
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from None

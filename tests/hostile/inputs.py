@@ -202,6 +202,17 @@ def files(folder: Path) -> Iterator[Case]:
         text = f"weights: {{normal: {{mean: 0, std: {formula!r}}}}}\nbiases: {{constant: {{value: 0}}}}\n"
         (folder / "init" / f"odd{n}.yaml").write_text(text)
         yield "experiments.run", ("--config-dir", str(folder), f"grid.init=[odd{n}]", "dry_run=true"), ""
+    odd = {"nested": b"[" * 10**5, "latin": b"a: \xe9", "list": b"[1, 2]", "alias": b"a: &a [1]\nb: *a", "empty": b""}
+    for group, argument in (("init", "grid.init=[{}]"), ("task", "base.task={}"), ("study", "study={}")):
+        (folder / group).mkdir(exist_ok=True)
+        for name, content in odd.items():
+            (folder / group / f"{name}.yaml").write_bytes(content)
+        os.mkfifo(folder / group / "fifo.yaml")
+        with open(folder / group / "huge.yaml", "wb") as file:
+            file.truncate(2**40)
+        for name in ("nested", "latin", "list", "alias", "empty", "fifo", "huge"):
+            if (group, name) != ("study", "empty"):  # which changes nothing
+                yield "experiments.run", ("--config-dir", str(folder), argument.format(name), "dry_run=true"), ""
     for place in (
         folder / "fifo.csv",
         Path("README.md"),
