@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments import messages
-from experiments.cli import guarded
+from experiments.cli import LISTENER, guarded
 from experiments.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, TERMINATED, InputError
 from experiments.study.fields import FILES, SCHEMAS, listed
 from nnxor.registry import hint
@@ -138,7 +138,12 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
         code = stop.code if isinstance(stop.code, int) else FAILED
         return code if code in (DONE, INTERRUPTED, TERMINATED) else BAD_INPUT
     except Exception as error:
-        if not composing or isinstance(error, MemoryError) or (isinstance(error, OSError) and not error.filename):
+        if (
+            not composing
+            or LISTENER.heard
+            or isinstance(error, MemoryError)
+            or (isinstance(error, OSError) and not error.filename)
+        ):
             raise  # it is none of composing: standard output is full, say
         raise InputError(f"the overrides cannot be composed: {in_a_line(error)}") from None
     return max(statuses, default=DONE)

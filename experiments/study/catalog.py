@@ -16,7 +16,7 @@ from nnxor.registry import hint
 
 Kind = TypeVar("Kind", Init, Task)
 
-OWN = ("mirror", "margin")
+OWN = ("mirror", "margin", "generator")
 """What an initialization may say besides its laws."""
 
 

@@ -38,6 +38,18 @@ def test_a_real_limit_of_memory_ends_a_command_at_once() -> None:
     assert done.stderr.count("\n") == 1
 
 
+def test_an_interrupt_that_a_library_turned_into_an_error_is_an_interrupt(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work() -> int:
+        raise TypeError("Got unexpected argument type <class 'str'> for compute function")
+
+    monkeypatch.setattr(cli.LISTENER, "heard", True)
+    monkeypatch.setattr(cli.LISTENER, "kind", KeyboardInterrupt, raising=False)
+    assert cli.guarded(work) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
 def test_running_out_of_memory_is_said_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     def work() -> int:
         raise MemoryError
