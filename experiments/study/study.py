@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from experiments.errors import InputError
 from experiments.study import catalog
@@ -52,7 +53,7 @@ class Study:
     seeds: range
     record: str = "trials"
     certify: bool = False
-    published: tuple[Mapping[str, object], ...] = ()
+    published: tuple[Mapping[str, Any], ...] = ()
     given: Mapping[str, Mapping[str, object]] = dataclasses.field(default_factory=dict)
 
     @property
