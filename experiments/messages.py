@@ -31,18 +31,36 @@ def found(group: str, name: str) -> Path:
     return next((path for path in paths if path.exists()), paths[-1])
 
 
-MOST_YAML, DEEPEST = 2**22, 100
-"""Bytes of a file of YAML, and levels of nesting in it, at most."""
+MOST_YAML, MOST_NODES, DEEPEST = 2**22, 10**6, 100
+"""Bytes of a file of YAML, and its values and their levels of nesting with all references followed, at most."""
 
 
 def read_yaml(path: Path) -> Any:
     """What a regular file of YAML holds; OSError or ValueError, in one line, says what is wrong with it."""
-    text, depth = read_text(path, MOST_YAML), 0
+    text = read_text(path, MOST_YAML)
     try:
-        for event in yaml.parse(text, yaml.CSafeLoader):
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if isinstance(event, yaml.AliasEvent) or depth > DEEPEST:
-                raise ValueError("it repeats itself by reference, or is nested too deeply")  # and so grows without end
+        _refuse_endless(text)
         return yaml.load(text, yaml.CSafeLoader)
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from None
+
+
+def _refuse_endless(text: str) -> None:
+    """ValueError for YAML that is nested too deeply, or would grow without end as references are followed."""
+    endless = (MOST_NODES + 1, 0)
+    known: dict[str | None, tuple[int, int]] = {}
+    open_: list[tuple[str | None, int, int]] = [(None, 0, 0)]  # anchor, values and levels so far
+    for event in yaml.parse(text, yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            open_.append((event.anchor, 1, 0))
+        elif isinstance(event, yaml.ScalarEvent | yaml.AliasEvent | yaml.CollectionEndEvent):
+            size, depth = known.get(event.anchor, endless) if isinstance(event, yaml.AliasEvent) else (1, 0)
+            if isinstance(event, yaml.CollectionEndEvent):
+                anchor, size, depth = open_.pop()
+                known[anchor] = size, depth
+            elif isinstance(event, yaml.ScalarEvent):
+                known[event.anchor] = 1, 0
+            anchor, values, levels = open_[-1]
+            open_[-1] = anchor, values + size, max(levels, depth + 1)
+        if len(open_) + open_[-1][2] > DEEPEST or open_[-1][1] > MOST_NODES:
+            raise ValueError("it is nested too deeply, or grows without end by references to itself")

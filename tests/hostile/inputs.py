@@ -202,7 +202,7 @@ def files(folder: Path) -> Iterator[Case]:
         text = f"weights: {{normal: {{mean: 0, std: {formula!r}}}}}\nbiases: {{constant: {{value: 0}}}}\n"
         (folder / "init" / f"odd{n}.yaml").write_text(text)
         yield "experiments.run", ("--config-dir", str(folder), f"grid.init=[odd{n}]", "dry_run=true"), ""
-    odd = {"nested": b"[" * 10**5, "latin": b"a: \xe9", "list": b"[1, 2]", "alias": b"a: &a [1]\nb: *a", "empty": b""}
+    odd = {"nested": b"[" * 10**5, "latin": b"a: \xe9", "list": b"[1, 2]", "alias": b"a: &a [*a]", "empty": b""}
     for group, argument in (("init", "grid.init=[{}]"), ("task", "base.task={}"), ("study", "study={}")):
         (folder / group).mkdir(exist_ok=True)
         for name, content in odd.items():
