@@ -129,7 +129,7 @@ def check_whole(trials: pd.DataFrame) -> None:
         if name in trials:
             lacking = trials[name].isna().to_numpy(bool)
             if name == "outcome":  # a training that failed has none
-                lacking &= (trials["status"] == "ok").to_numpy(bool) if "status" in trials else False
+                lacking = lacking & (trials["status"] == "ok").to_numpy(bool) if "status" in trials else lacking & False
             if lacking.any():
                 raise ValueError(f"{name} is missing in {lacking.sum():,} rows")
 

@@ -151,7 +151,7 @@ def test_a_device_is_never_replaced(tmp_path: Path, tiny: Path) -> None:
     ):
         done = inside(*arguments, module=f"experiments.{module}")
         assert done.returncode in (1, 2)
-        assert (done.stderr.count("\n"), str(device) in done.stderr) == (1, True)
+        assert (done.stderr.count("\n"), str(device) in done.stderr) == (1, True), (module, arguments, done.stderr)
         assert stat.S_ISCHR(device.lstat().st_mode)
     (tiny / "report.html").unlink(missing_ok=True)
     os.mknod(tiny / "report.html", 0o666 | stat.S_IFCHR, os.makedev(1, 3))
