@@ -7,7 +7,8 @@ const real = (test, words) => [(v) => v.trim() !== '' && Number.isFinite(Number(
 const oneOf = (names, made = String) => [(v) => names.includes(v), made, names.join(', ')];
 const entries = (field) => oneOf(Object.keys(PRINTED.fields[field].entries));
 const beta = real((v) => v >= 0 && v < 1, 'a number from 0, below 1');
-const optionalSize = whole(1, MOST.rows), PARTS = ['W1', 'b1', 'W2', 'b2'];
+const optional = ([test, , words]) => [(v) => v === 'null' || test(v), (v) => (v === 'null' ? null : Number(v)), `null, or ${words}`];
+const PARTS = ['W1', 'b1', 'W2', 'b2'];
 const partsOf = (text) => PARTS.filter((part) => text.split('+').includes(part)).join('+');
 
 /** What each field allows: a test of the text, what makes a value of it, and the words for it. */
@@ -18,7 +19,7 @@ const ALLOWED = {
   epochs: whole(0, MOST.epochs), loss: entries('loss'), optimizer: entries('optimizer'), momentum: beta, beta1: beta, beta2: beta,
   epsilon: real((v) => v >= 0 && v <= 1e30, 'a number from 0'), dtype: oneOf(['float32', 'float64']),
   freeze: [(v) => v === 'null' || partsOf(v).length === v.length, (v) => (v === 'null' ? null : partsOf(v)), `null, or some of ${PARTS} with + between`],
-  batch_size: [(v) => v === 'null' || optionalSize[0](v), (v) => (v === 'null' ? null : Number(v)), `null, or ${optionalSize[2]}`],
+  batch_size: optional(whole(1, MOST.rows)), order: oneOf(['shuffled', 'fixed']), recycle_every: optional(whole(1, MOST.epochs)),
 };
 for (const [name, { setting }] of Object.entries(PRINTED.fields)) if (setting) ALLOWED[name] ||= beta;  // ρ, and what comes
 const RULES = {
@@ -79,10 +80,13 @@ function readInit(given) {
 
 /** What must fit together; an error says what does not. */
 function checkTogether(c) {
-  const { logits } = PRINTED.programs[c.dtype].losses[c.loss], n = examplesOf(c).length;
+  const { logits } = PRINTED.programs[c.dtype].losses[c.loss], n = examplesOf(c).length, targets = c.rows.map(({ t }) => t);
+  const middle = (Math.min(...targets) + Math.max(...targets)) / 2;
   if (logits && c.output !== 'sigmoid') throw Error(`loss=${c.loss} needs a probability; allowed: output=sigmoid`);
-  if (logits && c.rows.some(({ t }) => t < 0 || t > 1)) throw Error(`loss=${c.loss} needs targets from 0 to 1`);
-  if (c.success.rule === 'threshold' && c.rows.some(({ t }) => t === 0.5)) throw Error('success.rule=threshold needs targets on a side of 1/2');
+  if (logits && targets.some((t) => t < 0 || t > 1)) throw Error(`loss=${c.loss} needs targets from 0 to 1`);
+  if (c.success.rule === 'threshold' && targets.includes(middle)) throw Error('success.rule=threshold needs targets on a side of their middle');
+  if (c.recycle_every && !rulesOf(c).activation.can_die) throw Error(`recycle_every redraws dead units; activation=${c.activation} has none`);
+  if (!c.bias && c.freeze?.includes('b')) throw Error(`freeze=${c.freeze} needs biases; allowed: W1, W2`);
   if (c.batch_size > n) throw Error(`batch_size=${c.batch_size} is more than the ${n} examples; allowed: null, or up to ${n}`);
   if (c.epochs * ((c.inputs + 2) * c.hidden + 1) > MOST.numbers) throw Error(`epochs=${c.epochs} is too many to keep with hidden=${c.hidden}; allowed: fewer`);
 }
@@ -107,9 +111,15 @@ function readAddress(hash) {
   return { c, ...view };
 }
 
+/** Whether a field counts under this condition. */
+function isUsed(c, name) {
+  const { setting, needs } = PRINTED.fields[name] || {};
+  return needs ? c[needs] !== null : !setting || rulesOf(c).uses.includes(name);
+}
+
 /** The settings of a condition that differ from the default, as pairs of name and text; some always. */
 function settingsOf(c) {
-  const found = [], { uses } = rulesOf(c);
+  const found = [];
   if (c.task === 'own') found.push(['rows', c.rows.map(({ x, t }) => [...x, t].join(',')).join(';')]);
   else if (c.task !== PRINTED.fields.task.default) found.push(['task', c.task]);
   found.push(['hidden', c.hidden], ['init', c.init.name]);
@@ -119,8 +129,8 @@ function settingsOf(c) {
     }
   }
   for (const name of Object.keys(ALLOWED)) {
-    const { default: usual, setting } = PRINTED.fields[name];
-    if (name !== 'hidden' && (name === 'lr' || c[name] !== usual) && (!setting || uses.includes(name))) found.push([name, c[name]]);
+    const { default: usual } = PRINTED.fields[name];
+    if (name !== 'hidden' && (name === 'lr' || c[name] !== usual) && isUsed(c, name)) found.push([name, c[name]]);
   }
   const { rule, tolerance, ties } = c.success;
   if (rule !== 'loss') found.push(['success.rule', rule]);

@@ -77,7 +77,7 @@ function judge(c, parameters, end, tail) {
 
 /** The outcome of a run that neither rests nor descends, by where a quench leads it (nnxor/quench.py). */
 function onceQuenched(c, parameters, tail) {
-  const slower = { ...c, optimizer: 'gd', batch_size: null, dtype: 'float64', epochs: JUDGED.quench_epochs, relu_at_zero: 0 };
+  const slower = { ...c, optimizer: 'gd', batch_size: null, recycle_every: null, dtype: 'float64', epochs: JUDGED.quench_epochs, relu_at_zero: 0 };
   const start = Float64Array.from(parameters.subarray(0, (c.inputs + 2) * c.hidden + 1));
   const calm = { ...slower, lr: stableStep(slower, start) };
   const after = endingOf(calm, shortcut(calm, 0, start).state), rest = resting(calm, after);

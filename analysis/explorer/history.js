@@ -17,21 +17,34 @@ function tailOf(losses, epochs) {
 }
 
 /** Whether what follows depends on the present state alone. */
-const repeats = (c) => rulesOf(c).optimizer.autonomous && !c.batch_size;
+const repeats = (c) => rulesOf(c).optimizer.autonomous && !c.batch_size && !c.recycle_every;
 
 const clockOf = (c) => rulesOf(c).optimizer.powers.map(() => 1);
+
+/** Redraws the dead units of a state, in place, where that is due at the start of an epoch. */
+function recycle(c, seed, state, epoch) {
+  const { hidden: H, inputs: D, recycle_every: every } = c, dead = every && epoch && epoch % every === 0 ? deadUnits(c, state) : [];
+  if (!dead.includes(true)) return;
+  const fresh = stateOf(c, initialWeights(c, seed, BigInt(PRINTED.protocol.first_redraw + epoch / every - 1))), P = (D + 2) * H + 1;
+  ['b1', 'W2', ...Array(D).fill('W1')].forEach((part, i) => {
+    const row = (D + i) % (D + 2);
+    for (let at = row * H; !isFrozen(c, part) && at < state.length; at += P) dead.forEach((is, h) => { if (is) state[at + h] = fresh[at + h]; });
+  });
+}
 
 /** A training from given parameters, every epoch of it. */
 class Run {
   constructor(c, seed, parameters) {
     const { Kept } = numbersOf(c), { train, look } = trainer(c), s = stateOf(c, parameters), clock = clockOf(c);
     const P = parameters.length, size = repeats(c) ? s.length : P, never = new Kept(s.length).fill(NaN);
-    const orderOf = c.batch_size ? shuffles(seed, examplesOf(c).length) : null;
-    Object.assign(this, { c, seed, look, P, size, epochs: c.epochs, from: 0, seen: new Int32Array(1).fill(-1) });
+    const orderOf = orders(c, seed), before = new Map();  // of the epochs that redraw units: the parameters before that
+    Object.assign(this, { c, seed, look, P, size, epochs: c.epochs, from: 0, seen: new Int32Array(1).fill(-1), before });
     this.states = new Kept(size * (c.epochs + 1));
     this.losses = new Kept(c.epochs + 1);
     const keep = (e) => { for (let i = 0, at = e * size; i < size; i++) this.states[at + i] = s[i]; };
     for (let e = 0; e < c.epochs; e++) {
+      if (e && e % c.recycle_every === 0) before.set(e, s.slice(0, P));
+      recycle(c, seed, s, e);
       keep(e);
       train(s, clock, 1, this.losses, e, never, this.seen, orderOf);
     }
@@ -90,12 +103,14 @@ class Run {
     const { c } = this, atStart = aliveUnits(c, this.at(0)), wasDead = atStart.map((alive) => !alive), back = new Set();
     let first = -1;
     if (rulesOf(c).activation.smooth) return { first, revived: 0 };
+    const note = (e) => (alive, h) => {
+      if (alive && wasDead[h]) back.add(h);
+      if (!alive) wasDead[h] = true;
+      if (first < 0 && atStart[h] && !alive) first = e;
+    };
     for (let e = 0; e <= this.epochs; e++) {
-      aliveUnits(c, this.at(e)).forEach((alive, h) => {
-        if (alive && wasDead[h]) back.add(h);
-        if (!alive) wasDead[h] = true;
-        if (first < 0 && atStart[h] && !alive) first = e;
-      });
+      if (this.before.has(e)) aliveUnits(c, this.before.get(e)).forEach(note(e));
+      aliveUnits(c, this.at(e)).forEach(note(e));
     }
     return { first, revived: back.size };
   }
@@ -114,15 +129,19 @@ function aliveUnits(c, p) {
   return alive;
 }
 
-/** The end of a training and its tail, without what cannot matter: once a state comes back, the rest is known. */
+/** The units that are above 0 on no row; smooth ones never are. */
+const deadUnits = (c, parameters) => aliveUnits(c, parameters).map((alive) => !alive && !rulesOf(c).activation.smooth);
+
+/** The end of a training and its losses, without what cannot matter: once a state comes back, the rest is known. */
 function shortcut(c, seed, parameters) {
-  const { Kept } = numbersOf(c), { train } = trainer(c), state = stateOf(c, parameters), clock = clockOf(c);
-  const orderOf = c.batch_size ? shuffles(seed, examplesOf(c).length) : null, never = new Kept(state.length).fill(NaN);
-  const losses = new Kept(c.epochs), go = (e, n, kept) => train(state, clock, n, losses, e, kept, new Int32Array(1), orderOf);
-  if (!repeats(c)) go(0, c.epochs, never);
-  for (let begin = 0; repeats(c) && begin < c.epochs; begin += stretch(begin)) {
-    const end = Math.min(begin + stretch(begin), c.epochs), middle = Math.min(begin + watched(begin), end);
-    const period = go(begin, middle - begin, state.slice()), rest = (c.epochs - begin) % period;
+  const { Kept } = numbersOf(c), { train } = trainer(c), state = stateOf(c, parameters), clock = clockOf(c), looks = repeats(c);
+  const losses = new Kept(c.epochs), never = new Kept(state.length).fill(NaN), orderOf = orders(c, seed), seen = new Int32Array(1);
+  const go = (e, n, kept) => train(state, clock, n, losses, e, kept, seen, orderOf);
+  for (let begin = 0, end; begin < c.epochs; begin = end) {
+    end = Math.min(begin + (looks ? stretch(begin) : c.recycle_every || c.epochs), c.epochs);
+    const middle = looks ? Math.min(begin + watched(begin), end) : begin;
+    recycle(c, seed, state, begin);
+    const period = go(begin, middle - begin, looks ? state.slice() : never), rest = (c.epochs - begin) % period;
     if (period < middle - begin) {
       const cycle = losses.slice(begin, begin + period), tail = c.epochs - TAIL.tail_parts * tailPart(c.epochs);
       go(c.epochs - rest, rest, never);

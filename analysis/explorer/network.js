@@ -1,6 +1,6 @@
 // A network's training, composed as JavaScript text from printed programs and compiled by the browser. The rules of
 // activations, outputs, losses and optimizers come from PRINTED (nnxor/arithmetic/javascript.py prints them); the loop
-// around them is written here. Sums are taken in the order of nnxor/arithmetic/epoch.py, so that the bits are the same.
+// around them is written here; the terms of its sums are printed as well.
 //
 // A state is one array: all parameters in the order W1 row by row, b1, W2, b2, then as much again for each number
 // that the optimizer remembers of a parameter.
@@ -10,6 +10,10 @@ function block(program, given, taken) {
   const inputs = Object.entries(given).map(([name, text]) => `const ${name} = ${text};`);
   return `{ ${inputs.join(' ')}\n${program.lines}\n${taken.map((name, i) => `${name} = ${program.results[i]};`).join(' ')} }`;
 }
+
+/** A printed expression with texts in place of some of its names. */
+const filled = (expression, given) => expression.replace(/\w+/g, (name) => given[name] ?? name);
+const kindOf = (input) => (['0', '1'].includes(input) ? input : 'x');
 
 /** The variant of an entry's rule that a condition's flags choose. */
 function variant(rules, c) {
@@ -45,13 +49,15 @@ const rulesOf = remembering((c) => {
 /** The factor of an example's term in the loss, in double precision. */
 const weightOf = (c) => rulesOf(c).weight(examplesOf(c).length);
 
+/** Whether a part of the parameters keeps its initial values. */
+const isFrozen = (c, part) => Boolean(c.freeze?.split('+').includes(part)) || (!c.bias && part[0] === 'b');
+
 /** The table's examples, a row for each time that it counts: what mini-batches are made of. */
 const examplesOf = (c) => c.rows.flatMap((row) => Array(row.times || 1).fill(row));
 
 class Composer {
   constructor(c) {
-    Object.assign(this, { c, H: c.hidden, D: c.inputs, rules: rulesOf(c), ...numbersOf(c) });
-    this.frozen = [...(c.freeze ? c.freeze.split('+') : []), ...(c.bias ? [] : ['b1', 'b2'])];
+    Object.assign(this, { c, H: c.hidden, D: c.inputs, rules: rulesOf(c), sums: PRINTED.programs[c.dtype].sums, ...numbersOf(c) });
     const { round, rules } = this, n = examplesOf(c).length;
     this.rows = c.rows.map(({ x, t, times }) => ({
       x: x.map((value) => String(round(value))), t: String(round(t)), w: String(round(round(rules.weight(n)) * (times || 1))),
@@ -91,17 +97,13 @@ return { train, look };`;
     return `const ${inputs.join(', ')}, b = s[${D} * H + h], w = s[${D + 1} * H + h];`;
   }
 
-  /** The pre-activation of a row: the bias, then + x·w for each input that is not 0. */
+  /** The pre-activation of a row: the bias, and a term for each input. */
   preactivation({ x }) {
-    return x.reduce((z, value, d) => (value === '0' ? z : this.fr(`${z} + ${this.times(value, `u${d}`)}`)), 'b');
-  }
-
-  times(value, other) {
-    return value === '1' ? other : this.fr(`${value} * ${other}`);
+    return x.reduce((z, value, d) => filled(this.sums.preactivation[kindOf(value)], { z, u: `u${d}`, x: value }), 'b');
   }
 
   sum(terms) {
-    return terms.length ? terms.reduce((total, term) => this.fr(`${total} + ${term}`)) : '0';
+    return terms.length ? terms.reduce((total, term) => filled(this.sums.total, { total, term })) : '0';
   }
 
   /** Pre-activations and activations of all units, and the rows' scores s0, s1 … */
@@ -110,7 +112,7 @@ return { train, look };`;
     return `let ${rows.map((_, n) => `s${n} = s[P - 1]`).join(', ')};
 for (let h = 0; h < H; h++) { ${this.unit()} let ${rows.map((_, n) => `a${n}`)};
 ${rows.map((row, n) => `const z${n} = ${this.preactivation(row)}; ${block(value, { z: `z${n}` }, [`a${n}`])}
-zs[h * ${N} + ${n}] = z${n}; as[h * ${N} + ${n}] = a${n}; s${n} = ${this.fr(`s${n} + ${this.fr(`a${n} * w`)}`)};`).join('\n')}
+zs[h * ${N} + ${n}] = z${n}; as[h * ${N} + ${n}] = a${n}; s${n} = ${filled(this.sums.score, { s: `s${n}`, a: `a${n}` })};`).join('\n')}
 }`;
   }
 
@@ -142,16 +144,16 @@ zs[h * ${N} + ${n}] = z${n}; as[h * ${N} + ${n}] = a${n}; s${n} = ${this.fr(`s${
 
   /** The gradient of every parameter that moves, its rows' terms summed in order, handed to `each` with its place. */
   backward(rows, each) {
-    const N = rows.length, { D, fr } = this, back = variant(this.rules.activation.back, this.c);
+    const N = rows.length, { D, sums } = this, back = variant(this.rules.activation.back, this.c);
     const g = rows.map((_, n) => `const z${n} = zs[h * ${N} + ${n}], a${n} = as[h * ${N} + ${n}]; let g${n};
-${block(back, { z: `z${n}`, a: `a${n}`, g: fr(`f${n} * w`) }, [`g${n}`])}`);
-    const ofInput = (d) => this.sum(rows.flatMap(({ x }, n) => (x[d] === '0' ? [] : [this.times(x[d], `g${n}`)])));
-    const of = (name, place, gradient) => (this.frozen.includes(name) ? '' : each.call(this, place, gradient));
+${block(back, { z: `z${n}`, a: `a${n}`, g: filled(sums.of_activation, { f: `f${n}` }) }, [`g${n}`])}`);
+    const ofInput = (d) => this.sum(rows.flatMap(({ x }, n) => (x[d] === '0' ? [] : [filled(sums.of_input[kindOf(x[d])], { x: x[d], g: `g${n}` })])));
+    const of = (name, place, gradient) => (isFrozen(this.c, name) ? '' : each.call(this, place, gradient));
     const moved = Array.from({ length: D }, (_, d) => of('W1', `${d} * H + h`, ofInput(d)));
     return `${of('b2', 'P - 1', this.sum(rows.map((_, n) => `f${n}`)))}
 for (let h = 0; h < H; h++) { ${this.unit()} ${g.join('\n')}
 ${moved.join('\n')} ${of('b1', `${D} * H + h`, this.sum(rows.map((_, n) => `g${n}`)))}
-${of('W2', `${D + 1} * H + h`, this.sum(rows.map((_, n) => fr(`a${n} * f${n}`))))} }`;
+${of('W2', `${D + 1} * H + h`, this.sum(rows.map((_, n) => filled(sums.of_output, { a: `a${n}`, f: `f${n}` }))))} }`;
   }
 
   /** What an optimizer's step needs to know of the time. */
@@ -217,12 +219,13 @@ function mix(x) {
   return x ^ (x >> 31n);
 }
 
-/** The order in which each epoch of a seed sees its n examples. */
-function shuffles(seed, n) {
-  const stream = mix((BigInt(seed) * GAMMA + BigInt(PRINTED.protocol.root_seed)) & WORD);
+/** The order in which each epoch of a seed sees the examples of mini-batches. */
+function orders(c, seed) {
+  const numbers = Array.from(examplesOf(c).keys()), stream = mix((BigInt(seed) * GAMMA + BigInt(PRINTED.protocol.root_seed)) & WORD);
+  if (c.order === 'fixed') return () => numbers;
   return (epoch) => {
     const ofEpoch = mix((stream + BigInt(epoch + 1) * GAMMA) & WORD);
-    const keys = Array.from({ length: n }, (_, j) => mix((ofEpoch + BigInt(j + 1) * GAMMA) & WORD));
-    return keys.map((_, j) => j).sort((i, j) => (keys[i] < keys[j] ? -1 : keys[i] > keys[j] ? 1 : i - j));
+    const keys = numbers.map((j) => mix((ofEpoch + BigInt(j + 1) * GAMMA) & WORD));
+    return numbers.toSorted((i, j) => (keys[i] < keys[j] ? -1 : keys[i] > keys[j] ? 1 : i - j));
   };
 }

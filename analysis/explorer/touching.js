@@ -1,10 +1,6 @@
 // What can be done to a run: the interventions of nnxor/interventions, weights of one's own, and files of weights.
 
 const splice = (c, parameters, fresh, units) => parameters.map((value, i) => (i < (c.inputs + 2) * c.hidden && units[i % c.hidden] ? fresh[i] : value));
-const deadUnits = (c, parameters) => {
-  const { smooth } = rulesOf(c).activation;
-  return aliveUnits(c, parameters).map((alive) => !alive && !smooth);
-};
 
 /** As many live units as there are dead ones, chosen by the seed. */
 function asManyAlive(c, parameters, seed) {

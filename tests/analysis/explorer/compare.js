@@ -10,6 +10,8 @@ function differences({ address, weights, columns }) {
   return names.map((name) => `${name}: ${found[name]} instead of ${{ ...columns, weights }[name]}`);
 }
 
-function compareAll(pairs) {
+/** Those that differ; `quench` is the length in epochs of a quench, if it is not the usual one. */
+function compareAll(pairs, quench) {
+  JUDGED.quench_epochs = quench || JUDGED.quench_epochs;
   return pairs.map((pair) => ({ address: pair.address, names: differences(pair) })).filter(({ names }) => names.length);
 }
