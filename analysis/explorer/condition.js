@@ -147,19 +147,9 @@ function writeAddress({ c, seed, epoch, edits }) {
   return `#${pairs.map(([name, value]) => `${name}=${encodeURIComponent(value).replace(/%2C/g, ',').replace(/%3B/g, ';').replace(/%3A/g, ':')}`).join('&')}`;
 }
 
-/** The hexadecimal words of parameters, as many bits as they have. */
+/** The hexadecimal words of parameters, as many bits as they have; and back. */
 function toHex(parameters) {
-  const size = parameters.BYTES_PER_ELEMENT, view = new DataView(new ArrayBuffer(size)), words = [];
-  for (const value of parameters) {
-    if (size === 4) view.setFloat32(0, value); else view.setFloat64(0, value);
-    words.push(Array.from(new Uint8Array(view.buffer), (byte) => byte.toString(16).padStart(2, '0')).join(''));
-  }
-  return words.join(' ');
+  const bytes = new Uint8Array(parameters.slice().reverse().buffer).reverse();  // the largest first
+  return Array.from(bytes, (byte, i) => (i && i % parameters.BYTES_PER_ELEMENT === 0 ? ' ' : '') + byte.toString(16).padStart(2, '0')).join('');
 }
-
-/** The inverse of `toHex`; blanks are not needed. */
-function fromHex(text, Kept) {
-  const size = Kept.BYTES_PER_ELEMENT, bytes = Uint8Array.from(text.replace(/\s/g, '').match(/../g) || [], (byte) => parseInt(byte, 16));
-  const view = new DataView(bytes.buffer);
-  return Kept.from({ length: bytes.length / size }, (_, i) => (size === 4 ? view.getFloat32(i * 4) : view.getFloat64(i * 8)));
-}
+const fromHex = (text, Kept) => new Kept(Uint8Array.from(text.match(/../g), (byte) => parseInt(byte, 16)).reverse().buffer).reverse();

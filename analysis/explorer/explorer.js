@@ -383,14 +383,15 @@ const KEYS = {
 };
 
 function listen() {
-  const tour = new Tour($('card'), (hash) => change({ hash }));
+  const tourTo = (at) => showStop(at, (hash) => change({ hash }));
   const clicks = {
-    tour: () => tour.show(0), theme: switchTheme, play, rewind: () => goTo(0), back: () => goTo(state.epoch - 1), step: () => goTo(state.epoch + 1),
+    tour: () => tourTo(0), theme: switchTheme, play, rewind: () => goTo(0), back: () => goTo(state.epoch - 1), step: () => goTo(state.epoch + 1),
     end: () => goTo(state.run.epochs), again: drawAgain, 'train-many': trainMany, 'copy-link': () => copy(location.href, 'Link'),
     'copy-command': () => copy(command(state.view), 'Command'), 'save-picture': savePicture,
     'save-weights': () => save(new Blob([npz(state.run.c, state.run.at(state.epoch))]), `xor-seed-${state.view.seed}.npz`),
   };
   for (const [id, action] of Object.entries(clicks)) $(id).addEventListener('click', action);
+  $('card').addEventListener('click', ({ target }) => target.closest('button') && tourTo(target.dataset.step ? stop + Number(target.dataset.step) : -1));
   $('skip').addEventListener('click', (event) => { event.preventDefault(); $('play').focus(); });
   $('scrub').addEventListener('input', () => goTo(epochOf($('scrub').value / 1000, state.run.epochs)));
   $('loss').addEventListener('click', (event) => goTo(state.axis.epochAt(event.offsetX)));
@@ -402,7 +403,7 @@ function listen() {
     if (!typing && !event.ctrlKey && !event.metaKey && !event.altKey && KEYS[event.key]) {
       event.preventDefault();
       KEYS[event.key]();
-    } else if (event.key === 'Escape' && !$('card').hidden) tour.end();
+    } else if (event.key === 'Escape' && !$('card').hidden) tourTo(-1);
   });
   new ResizeObserver(draw).observe($('map'));
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);

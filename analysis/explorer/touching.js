@@ -45,8 +45,8 @@ function runOf({ c, seed, edits }) {
   let run = new Run(c, seed, initialWeights(c, seed));
   for (const edit of edits ? edits.split(';') : []) {
     const [epoch, what] = edit.split(':'), at = Number(epoch), name = PRINTED.interventions[what] && what, { Kept } = numbersOf(run.c);
-    const given = name ? null : fromHex(what || '', Kept), usable = given?.length === run.P && given.every(Number.isFinite);
-    if (!/^\d+$/.test(epoch) || at > run.epochs || (name ? refused(run.c, name) : !usable)) {
+    const isHex = RegExp(`^[0-9a-f]{${2 * Kept.BYTES_PER_ELEMENT * run.P}}$`).test(what), given = isHex && fromHex(what, Kept);
+    if (!/^\d+$/.test(epoch) || at > run.epochs || (name ? refused(run.c, name) : !given || !given.every(Number.isFinite))) {
       throw Error(`edits=${edit.slice(0, 40)} is not allowed; allowed: an epoch up to ${run.epochs}, a colon, and ${Object.keys(CHANGES).join(', ')} or ${run.P} weights`);
     }
     const next = name ? { ...run.c, ...PRINTED.interventions[name].then } : run.c;
