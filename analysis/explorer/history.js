@@ -1,26 +1,21 @@
 // A whole training at once: every state and every loss is kept, so that playing, rewinding and scrubbing only look.
 
 const TAIL = PRINTED.protocol;
-
 /** Length in epochs of each part of a training's tail; even, so that zigzags even out. */
 const tailPart = (epochs) => Math.floor(Math.floor(Math.min(TAIL.tail_epochs, Math.floor(epochs / 4)) / TAIL.tail_parts) / 2) * 2;
-
 /** Epochs to the next checkpoint at which repeats are looked for, and below which period they are found there. */
 const stretch = (checkpoint) => Math.max(64, 2 ** Math.max(32 - Math.clz32(checkpoint >> 3) - 1, 0));
 const watched = (checkpoint) => (checkpoint < 1024 ? stretch(checkpoint) : stretch(checkpoint) / 8);
-
 /** Sums of the losses of the tail of a training of so many epochs, part by part. */
 function tailOf(losses, epochs) {
   const part = tailPart(epochs), sums = Array(TAIL.tail_parts).fill(0);
   for (let i = 0; i < part * sums.length; i++) sums[Math.floor(i / part)] += losses[epochs - part * sums.length + i];
   return sums;
 }
-
 /** Whether what follows depends on the present state alone. */
 const repeats = (c) => rulesOf(c).optimizer.autonomous && !c.batch_size && !c.recycle_every;
 
 const clockOf = (c) => rulesOf(c).optimizer.powers.map(() => 1);
-
 /** Redraws the dead units of a state, in place, where that is due at the start of an epoch. */
 function recycle(c, seed, state, epoch) {
   const { hidden: H, inputs: D, recycle_every: every } = c, dead = every && epoch && epoch % every === 0 ? deadUnits(c, state) : [];
@@ -31,7 +26,6 @@ function recycle(c, seed, state, epoch) {
     for (let at = row * H; !isFrozen(c, part) && at < state.length; at += P) dead.forEach((is, h) => { if (is) state[at + h] = fresh[at + h]; });
   });
 }
-
 /** A training from given parameters, every epoch of it. */
 class Run {
   constructor(c, seed, parameters) {
@@ -51,7 +45,6 @@ class Run {
     keep(c.epochs);
     this.losses[c.epochs] = look(s).loss;
   }
-
   /** This history up to an epoch, and then a training from other parameters, perhaps under another condition. */
   continued(epoch, c, parameters) {
     const next = new Run(c, this.seed, parameters), { size } = next;
@@ -66,7 +59,6 @@ class Run {
     if (next.seen[0] >= 0 || epoch > 0) next.seen[0] = Math.max(next.seen[0] + epoch, Math.min(this.seen[0], epoch - 1));
     return Object.assign(next, { epochs: epoch + c.epochs, from: epoch });
   }
-
   /** The parameters at the start of an epoch. */
   at(epoch) {
     return this.states.subarray(epoch * this.size, epoch * this.size + this.P);
@@ -77,7 +69,6 @@ class Run {
     for (let i = 0; i < size; i++) if (states[e * size + i] !== states[f * size + i]) return false;
     return true;
   }
-
   /** From which epoch on the states repeat and with which period, as nnxor/engines/cycles.py finds them; −1: unknown. */
   cycle() {
     const { from } = this, length = repeats(this.c) ? this.epochs - from : 0;
@@ -97,7 +88,6 @@ class Run {
     }
     return known;
   }
-
   /** The first epoch at which a unit that was alive at the start was dead (−1: none), and how many dead ones came back. */
   deaths() {
     const { c } = this, atStart = aliveUnits(c, this.at(0)), wasDead = atStart.map((alive) => !alive), back = new Set();
@@ -115,23 +105,13 @@ class Run {
     return { first, revived: back.size };
   }
 }
-
 /** Whether each unit is above 0 on some row. */
 function aliveUnits(c, p) {
-  const { hidden: H, inputs: D } = c, { round } = numbersOf(c), alive = [];
-  for (let h = 0; h < H; h++) {
-    alive.push(c.rows.some(({ x }) => {
-      let z = p[D * H + h];
-      for (let d = 0; d < D; d++) if (x[d] !== 0) z = round(z + round(round(x[d]) * p[d * H + h]));
-      return z > 0;
-    }));
-  }
-  return alive;
+  const { hidden: H, inputs: D } = c, { round } = numbersOf(c), term = (h) => (z, x, d) => (x === 0 ? z : round(z + round(round(x) * p[d * H + h])));
+  return Array.from({ length: H }, (_, h) => c.rows.some(({ x }) => x.reduce(term(h), p[D * H + h]) > 0));
 }
-
 /** The units that are above 0 on no row; smooth ones never are. */
 const deadUnits = (c, parameters) => aliveUnits(c, parameters).map((alive) => !alive && !rulesOf(c).activation.smooth);
-
 /** The end of a training and its losses, without what cannot matter: once a state comes back, the rest is known. */
 function shortcut(c, seed, parameters) {
   const { Kept } = numbersOf(c), { train } = trainer(c), state = stateOf(c, parameters), clock = clockOf(c), looks = repeats(c);

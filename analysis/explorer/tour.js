@@ -16,7 +16,6 @@ const TOUR = [
 ];
 
 let stop = -1;  // of the tour that is shown, −1: none
-
 /** Shows a stop of the tour in a card, and its address with `go`; beyond the last one, and with −1, the card goes. */
 function showStop(at, go) {
   const card = document.getElementById('card'), [title, hash, text] = TOUR[at] || [], [back, next] = card.querySelectorAll('[data-step]');
