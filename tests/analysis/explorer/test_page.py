@@ -208,8 +208,15 @@ def test_every_control_is_reached_by_keyboard(page: Path, browser: Browser) -> N
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("seed", "123"), ("hidden", "10"), ("lr", "0.2"), ("epochs", "500"), ("scale", "0.5"), ("batch_size", "2"),
-     ("recycle_every", "100")],
+    [
+        ("seed", "123"),
+        ("hidden", "10"),
+        ("lr", "0.2"),
+        ("epochs", "500"),
+        ("scale", "0.5"),
+        ("batch_size", "2"),
+        ("recycle_every", "100"),
+    ],
 )
 def test_a_number_is_typed(page: Path, browser: Browser, name: str, value: str) -> None:
     browser.visit(page, STUCK)
