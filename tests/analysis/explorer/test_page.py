@@ -7,16 +7,18 @@ import io
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from browser import CHROMIUM, Browser
-from pairs import expected, pairs, shipped
+from pairs import SHORT, expected, pairs, sample, shipped
 
 from analysis.explorer.__main__ import main
 from nnxor import engines
 from nnxor.condition import Condition
+from nnxor.interventions import INTERVENTIONS
 from nnxor.network.inits import Init
 from nnxor.trial import trials
 
@@ -65,18 +67,19 @@ def test_the_page_is_one_small_file(page: Path) -> None:
 def test_its_sources_are_small() -> None:
     folder = HERE.parents[2] / "analysis/explorer"
     files = [path for path in folder.iterdir() if path.suffix in (".js", ".css", ".html") and path.name != "printed.js"]
-    assert sum(bool(line.strip()) for path in files for line in path.read_text(encoding="utf-8").splitlines()) < 1800
+    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in files) < 1800
 
 
 def test_trainings_agree_in_every_bit_and_every_column_in_a_browser(page: Path, browser: Browser) -> None:
-    """A sample; with NNXOR_PAIRS=2000, as `make bits` has it, so many."""
-    n = int(os.environ.get("NNXOR_PAIRS", "24"))
-    found = pairs(n, seeds=6 if n < 200 else 50)
+    """A sample; with NNXOR_PAIRS=2000, as `make bits` has it, so many, 50 seeds of each condition."""
+    n = int(os.environ.get("NNXOR_PAIRS", "0"))
+    found = pairs(n, seeds=50) if n else json.loads(sample())
     browser.visit(page)
     browser.run((HERE / "compare.js").read_text(encoding="utf-8"))
     differing = []
-    for first in range(0, len(found), 60):
-        differing += browser.run(f"compareAll({json.dumps(found[first : first + 60])})")
+    for first in range(0, len(found), 50):
+        some = json.dumps(found[first : first + 50])
+        differing += browser.run(f"compareAll({some}, {0 if n else SHORT})")
     print(f"{len(found)} pairs of a condition and a seed, {len(differing)} differ")
     assert differing == []
 
@@ -115,6 +118,36 @@ def test_the_odds_are_those_of_a_sweep(page: Path, browser: Browser) -> None:
     assert result(browser)["outcome"] == browser.run(
         "Object.keys(state.odds.ends).includes(state.row.outcome) && state.row.outcome"
     )
+
+
+def test_what_frees_a_stuck_run_is_tried_on_other_seeds(page: Path, browser: Browser) -> None:
+    browser.visit(page, STUCK)
+    browser.wait("state.search.done === state.search.total")
+    said = browser.run("document.getElementById('evidence').textContent")
+    condition, seeds = Condition(hidden=4, init=HE, lr=0.1), range(400)
+    there = trials(condition, seeds, engines.load("numba")).columns["outcome"] == "stuck_1/4"
+    tried = browser.run("state.search.freed")
+    assert set(tried) == set(INTERVENTIONS)
+    for name in ("nothing", "redraw_all", "leaky"):
+        ends = trials(replace(condition, rescue=name), seeds, engines.load("numba")).columns["outcome"][there]
+        n = tried[name]["tried"]
+        assert n == min(len(ends), n) >= 40
+        assert tried[name]["free"] == np.sum(ends[:n] == "solved")
+    best = max((each["free"] / each["tried"] for name, each in tried.items()), default=0)
+    assert f"{100 * best:.0f} % got free with" in said
+    assert browser.run("document.querySelector('[data-name=nothing]').textContent") == "nothing 0 %"
+
+
+def test_the_plane_is_cut_elsewhere(page: Path, browser: Browser) -> None:
+    browser.visit(page, "#task=parity3&hidden=6&init=he&seed=3")
+    before = browser.run("document.getElementById('map').toDataURL()")
+    browser.run("document.querySelector('#slice select').focus()")
+    browser.key("ArrowDown")
+    assert browser.run("state.slice") == [1]
+    assert browser.run("document.getElementById('map').toDataURL()") != before
+    browser.run("document.activeElement.blur()")
+    browser.key("n")
+    assert browser.run("[state.slice[0], document.querySelector('#slice select').value]") == [1, "1"]
 
 
 def test_it_plays_steps_rewinds_and_scrubs_by_mouse(page: Path, browser: Browser) -> None:
@@ -175,7 +208,15 @@ def test_every_control_is_reached_by_keyboard(page: Path, browser: Browser) -> N
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("seed", "123"), ("hidden", "10"), ("lr", "0.2"), ("epochs", "500"), ("scale", "0.5"), ("batch_size", "2")],
+    [
+        ("seed", "123"),
+        ("hidden", "10"),
+        ("lr", "0.2"),
+        ("epochs", "500"),
+        ("scale", "0.5"),
+        ("batch_size", "2"),
+        ("recycle_every", "100"),
+    ],
 )
 def test_a_number_is_typed(page: Path, browser: Browser, name: str, value: str) -> None:
     browser.visit(page, STUCK)
