@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import re
@@ -181,9 +182,11 @@ def failed(error: Exception) -> int:
         case MemoryError():
             tell(f"out of memory: {error or 'use fewer workers, or smaller batches'}; the same command goes on")
         case OSError():
-            if error.filename is None:
+            full = error.filename is None and error.errno in (errno.ENOSPC, errno.EBADF, errno.EIO, errno.EFBIG)
+            if full:
                 silence()
-            tell(f"{error.filename or 'standard output'} cannot be used: {error.strerror or error}")
+            what = "standard output" if full else error.filename or "a file"
+            tell(f"{what} cannot be used: {error.strerror or error}")
         case _:
             raise error
     return FAILED
