@@ -1,6 +1,6 @@
 // A condition from an address, '#hidden=4&init=he&lr=0.1&seed=7&epoch=300', and back. Names are those of experiments.train.
 
-const MOST = { hidden: 16, epochs: 200000, rows: 16, inputs: 6, numbers: 5e7 };
+const MOST = PRINTED.most;
 
 const whole = (low, high) => [(v) => /^\d+$/.test(v) && v >= low && v <= high, Number, `an integer from ${low} to ${high}`];
 const real = (test, words) => [(v) => v.trim() !== '' && Number.isFinite(Number(v)) && test(Number(v)), Number, words];
@@ -120,8 +120,9 @@ function settingsOf(c) {
       if (value !== PRINTED.inits[c.init.name][part][name]) found.push([`init.${part}.${name}`, value]);
     }
   }
+  const always = ['lr', ...(rulesOf(c).loss.logits ? ['success.rule'] : [])];  // whose default depends on the loss
   for (const name of Object.keys(ALLOWED)) {
-    if (name !== 'hidden' && (name === 'lr' || c[name] !== USUALLY[name]) && isUsed(c, name)) found.push([name, c[name]]);
+    if (name !== 'hidden' && (always.includes(name) || c[name] !== USUALLY[name]) && isUsed(c, name)) found.push([name, c[name]]);
   }
   return found.map(([name, value]) => [name, String(value)]);
 }

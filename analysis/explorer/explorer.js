@@ -1,10 +1,6 @@
 // The page: an address fixes everything; a change of anything makes a new address, trains at once, and shows it.
 
 const $ = (id) => document.getElementById(id);
-const COLOURS = {
-  solved: '#3d7fb8', 'stuck_1/4': '#f6c667', 'stuck_1/3': '#e07b39', 'stuck_1/2': '#8f2d14', stuck: '#e07b39',
-  oscillating: '#1b9e77', diverged: '#555555', unsettled: '#b9bec6', unclear: '#ededed',
-};
 
 const state = { view: null, run: null, row: null, epoch: 0, playing: false, chosen: -1, drawn: null, preview: null, odds: null, search: null, slice: [] };
 const put = (id, values) => Object.assign($(id), values);
@@ -250,12 +246,12 @@ function trainMany() {
 function showOdds({ ends, done, total, rate }) {
   const found = PRINTED.judgement.outcomes.filter((outcome) => ends[outcome]);
   put('bar', { hidden: false }).replaceChildren(...found.map((outcome) =>
-    element('i', { style: `background:${COLOURS[outcome]};width:${(100 * ends[outcome].count) / total}%` })));
+    element('i', { style: `background:${PRINTED.colours[outcome]};width:${(100 * ends[outcome].count) / total}%` })));
   const rows = found.map((outcome) => {
     const { count, seeds } = ends[outcome], [low, high] = wilson(count, done).map(percent);
     const onclick = () => change({ seed: BigInt(seeds[(seeds.indexOf(Number(state.view.seed)) + 1) % seeds.length]), edits: '' });
     const button = element('button', { type: 'button', title: 'open a run of these', onclick }, outcomeName(outcome));
-    return element('tr', {}, element('th', { scope: 'row' }, element('i', { style: `background:${COLOURS[outcome]}` }), button),
+    return element('tr', {}, element('th', { scope: 'row' }, element('i', { style: `background:${PRINTED.colours[outcome]}` }), button),
       element('td', {}, `${percent(count / done)} %`), element('td', {}, `${low}–${high}`));
   });
   const head = element('tr', {}, element('th', { scope: 'col' }, 'outcome'), ...['share', '95 %'].map((text) => element('th', { scope: 'col' }, text)));

@@ -19,6 +19,7 @@ import pandas as pd
 from analysis.data.conditions import nearest
 from analysis.data.door import write_text
 from analysis.data.reading import OUTCOMES
+from experiments.study.explorer_address import address
 from experiments.study.study import Study
 from nnxor import engines
 from nnxor.arithmetic.networks import Networks
@@ -92,6 +93,7 @@ def exemplar(condition: Condition, start: Weights, seed: int, engine: str, sourc
         "final": _weights(trained.weights),
         "kinked": not ACTIVATIONS[condition.activation].smooth,
         "surface": surface(condition, trained.weights),
+        "explorer": None if source else address(condition, seed),
     }
 
 

@@ -12,6 +12,7 @@ from unittest.mock import patch
 import numpy as np
 import yaml
 
+from experiments.study.explorer_address import address
 from nnxor import engines, judgement, quench
 from nnxor.condition import Condition, Success
 from nnxor.network.activations import ACTIVATIONS, OUTPUTS
@@ -78,22 +79,6 @@ def conditions(n: int) -> list[Condition]:
         if not condition.refusal():
             found.append(condition)
     return found
-
-
-def address(condition: Condition, seed: int) -> str:
-    """The explorer's address of a training."""
-    usual = Condition().values()
-    values: dict[str, Any] = {name: value for name, value in condition.values().items() if value != usual[name]}
-    task, success = condition.task, condition.success
-    values.pop("success", None)
-    values |= {f"success.{name}": getattr(success, name) for name in ("rule", "tolerance", "ties")}
-    values["seed"] = seed
-    if task.name == "own":
-        del values["task"]
-        rows = zip(task.inputs, task.targets, strict=True)
-        values["rows"] = ";".join(",".join(str(float(value)) for value in (*x, t)) for x, t in rows)
-    words = {"None": "null", "True": "true", "False": "false"}
-    return "#" + "&".join(f"{name}={words.get(str(value), value)}" for name, value in values.items())
 
 
 def expected(condition: Condition, seeds: range, engine: str) -> list[dict[str, Any]]:

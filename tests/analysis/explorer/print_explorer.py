@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import yaml
 
+from analysis.figures.style import OUTCOME_COLOURS
+from experiments.study import explorer_address
 from nnxor import diagnosis, judgement, protocol, quench
 from nnxor.arithmetic import javascript
 from nnxor.condition import FIELDS, Condition
@@ -47,6 +49,8 @@ def printed() -> str:
             "region_converged": regions.CONVERGED,
             "lift": nudge_bias.LIFT,
         },
+        "colours": OUTCOME_COLOURS,
+        "most": explorer_address.MOST,
         "fields": {name: about(field) for name, field in FIELDS.items()},
         "traps": {name: known(name) for name in LOSSES},
         "interventions": {name: intervention(name) for name in INTERVENTIONS},

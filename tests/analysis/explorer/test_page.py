@@ -6,6 +6,8 @@ import base64
 import io
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +18,11 @@ from browser import CHROMIUM, Browser
 from pairs import SHORT, expected, pairs, sample, shipped
 
 from analysis.explorer.__main__ import main
+from experiments.study.explorer_address import address
 from nnxor import engines
 from nnxor.condition import Condition
 from nnxor.interventions import INTERVENTIONS
+from nnxor.network.draws import initial_weights
 from nnxor.network.inits import Init
 from nnxor.trial import trials
 
@@ -82,6 +86,42 @@ def test_trainings_agree_in_every_bit_and_every_column_in_a_browser(page: Path, 
         differing += browser.run(f"compareAll({some}, {0 if n else SHORT})")
     print(f"{len(found)} pairs of a condition and a seed, {len(differing)} differ")
     assert differing == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    ["hidden=4&init=he&lr=0.1", "loss=bce&activation=tanh&optimizer=adam&lr=0.01&batch_size=3&epochs=300",
+     "rows=0.5,1,0;2,-1,1;0,0.25,0.5&hidden=3&recycle_every=50&epochs=300&success.rule=margin"],
+)  # fmt: skip
+def test_the_command_gives_the_same_bits(page: Path, browser: Browser, tmp_path: Path, settings: str) -> None:
+    browser.visit(page, f"#{settings}&seed=8")
+    shown = browser.run("document.getElementById('command').textContent")
+    root = str(HERE.parents[2])
+    subprocess.run(
+        ["bash", "-c", f"{shown.replace('python ', sys.executable + ' ')} save=net.npz"], check=True, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": root}, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    with np.load(tmp_path / "net.npz") as file:
+        words = b"".join(file[name].astype(">f4").tobytes() for name in ("W1", "b1", "W2", "b2")).hex()
+    assert words == result(browser)["weights"].replace(" ", "")
+
+
+def test_an_address_holds_a_network_of_ones_own(page: Path, browser: Browser) -> None:
+    condition = Condition(hidden=3, activation="tanh", epochs=100)
+    own = initial_weights(condition, range(77, 78))
+    browser.visit(page, f"{address(condition, 0, own)}&epoch=0")
+    words = b"".join(array.astype(">f4").tobytes() for array in own.arrays()).hex()
+    assert browser.run("toHex(state.run.at(0)).replaceAll(' ', '')") == words
+    assert address(replace(condition, hidden=17), 0) is None
+
+
+def test_an_address_comes_back_from_the_page(page: Path, browser: Browser) -> None:
+    for settings in ("loss=bce&success.rule=loss", "loss=bce&output=sigmoid", "batch_size=2&order=fixed&epochs=50"):
+        browser.visit(page, f"#{settings}")
+        found = "JSON.stringify({...state.view.c, seed: 0})"
+        before = browser.run(found)
+        browser.visit(page, browser.run("writeAddress(state.view)"))
+        assert browser.run(found) == before
 
 
 def test_an_address_gives_the_result_of_a_sweep(page: Path, browser: Browser) -> None:
@@ -286,7 +326,7 @@ def test_the_tour_has_six_stops(page: Path, browser: Browser) -> None:
 
 
 def test_a_bad_address_gives_one_clear_line(page: Path, browser: Browser) -> None:
-    for address, words in {
+    for hash_, words in {
         "#hidden=40": "hidden=40 is not allowed; allowed: an integer from 1 to 16",
         "#lr=0": "allowed: a number above 0",
         "#activation=swish": "allowed: relu",
@@ -295,8 +335,8 @@ def test_a_bad_address_gives_one_clear_line(page: Path, browser: Browser) -> Non
         "#edits=5:nonsense": "edits=5:nonsense is not allowed",
         "#loss=bce&output=relu": "loss=bce needs a probability",
     }.items():
-        browser.visit(page, address)
-        assert words in error(browser), address
+        browser.visit(page, hash_)
+        assert words in error(browser), hash_
 
 
 def test_weights_are_saved_as_numpy_reads_them(page: Path, browser: Browser) -> None:
