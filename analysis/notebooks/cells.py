@@ -81,8 +81,8 @@ def comparisons(found: Findings, field: str, table: pd.DataFrame) -> None:
 
 def show_verdict(verdict: Verdict) -> None:
     """A claim of the article and what the study says of it."""
-    told = f"**{plain(verdict.tally or verdict.verdict)}** {plain(verdict.effect)}"
-    display(Markdown(f"> The article: {plain(verdict.claim)}\n\n{told}\n\n{plain(verdict.measured)}"))
+    told = f"**{plain(verdict.verdict)}** {plain(verdict.effect)}"
+    display(Markdown(f"> The article: {plain(verdict.claim)}\n\n{told}\n\n{plain(verdict.rule)}"))
 
 
 def shared_predictions(task_table: str) -> Table:

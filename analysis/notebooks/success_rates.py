@@ -48,8 +48,9 @@ show_table(conditions_table(found))
 # added units.
 
 # %%
-wider, drawn_better, drawn_again = found.verdicts[2:5]
+wider, sure, drawn_better, drawn_again = found.verdicts[2:]
 show_verdict(wider)
+show_verdict(sure)
 comparisons(found, "hidden", found.widths)
 
 # %% [markdown]

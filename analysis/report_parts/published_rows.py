@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from analysis.findings.published import AGREE, DIFFER, Beside
+from analysis.findings.published import Beside
 from analysis.findings.statistics import wilson
 from analysis.report_parts.tables import Table, short
 from analysis.text import words
@@ -23,9 +23,7 @@ def published_table(found: Sequence[Beside]) -> Table:
         ours = f"{short(each.solved)}, n{words.IS}{each.solved.n:,}"
         if each.theirs is None:
             ours += f"; stuck {short(each.stuck)}"
-        verdict = each.verdict
-        if verdict in (AGREE, DIFFER):
-            verdict += f": {words.points(each.difference)} points, {100 * each.allowed:.1f} allowed"
+        verdict = ": ".join(filter(None, [each.verdict, each.margin]))
         setting = f"{name}. {each.note}".rstrip(". ") if each.note else name
         rows.append([source, theirs, ours, verdict, setting])
     return Table(
@@ -33,7 +31,8 @@ def published_table(found: Sequence[Beside]) -> Table:
         "Percent solved, with 95 % Wilson intervals and the number of runs; ours over the runs of all conditions that "
         "repeat the setting. The two agree if they differ by at most "
         "3\N{MIDDLE DOT}\N{SQUARE ROOT}(p(1 \N{MINUS SIGN} p)(1/n\N{SUBSCRIPT ONE} + 1/n\N{SUBSCRIPT TWO})), p being "
-        "the share of both together. What a source says only in words is shown and not judged.",
+        "the share of both together. What a source says only in words is shown and not judged, nor what it says of so few "
+        "runs that hardly any rate could disagree.",
         ["source", "theirs", "ours", "agreement", "setting"],
         rows,
         prose=True,

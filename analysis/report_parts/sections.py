@@ -14,8 +14,6 @@ from analysis.figures.plot import Plot
 from analysis.figures.style import NotApplicable
 from analysis.findings.findings import Findings
 from analysis.findings.planner import has_widths
-from analysis.findings.rescues import fields_of
-from analysis.findings.rest_points import is_certified
 from analysis.report_parts import tables
 from analysis.report_parts.published_rows import published_table
 from analysis.report_parts.svg import inline
@@ -112,8 +110,8 @@ def sections(found: Findings, drawn: dict[str, Picture]) -> list[Section]:
 
 
 def _cause_tables(found: Findings) -> list[Table]:
-    shown = [tables.culprits_table(found.trials, found.failure_causes)]
-    return shown + (tables.resting_tables(found.trials) if is_certified(found.trials) else [])
+    shown = [tables.start_table(found), tables.causes_table(found)]
+    return [each for each in shown if each.rows] + (tables.resting_tables(found) if found.resting else [])
 
 
 def _help_tables(found: Findings) -> list[Table]:
@@ -130,9 +128,7 @@ def _help_tables(found: Findings) -> list[Table]:
 def _rescue_tables(found: Findings) -> list[Table]:
     if not found.freed:
         return []
-    shown, pairs = [tables.rescue_table(found.rescues, found.freed)], found.like_for_like
-    if len(pairs):
-        fields = [name for name in fields_of(found.rescues) if name in pairs]
-        title = "Dead against live units, like for like"
-        shown.append(tables.comparison_table(title, tables.LIKE_FOR_LIKE, fields, pairs))
-    return shown
+    return [
+        tables.rescue_table(found.rescues, found.freed),
+        *([tables.redrawn_table(found)] if len(found.redrawn) else []),
+    ]

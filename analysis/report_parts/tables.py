@@ -10,13 +10,15 @@ from typing import Any
 import pandas as pd
 
 from analysis.data.conditions import few, others
+from analysis.data.field_labels import asks
 from analysis.data.reading import KINDS, OUTCOMES, swept
-from analysis.findings.failure_causes import STUCK_CAUSES, Culprits
+from analysis.findings import pooled
+from analysis.findings.failure_causes import STUCK_CAUSES, attributed, by_dead_at_start
 from analysis.findings.findings import Findings
 from analysis.findings.paired import as_paired
 from analysis.findings.planner import WANTED, draws, narrowest
 from analysis.findings.rescues import CONTROLS, Freed, fields_of
-from analysis.findings.rest_points import KIND_NAMES, resting, resting_altogether, resting_by_level
+from analysis.findings.rest_points import KIND_NAMES
 from analysis.findings.statistics import SIGNIFICANT, Difference, Paired, Rate
 from analysis.text import words
 
@@ -98,18 +100,17 @@ def conditions_table(found: Findings) -> Table:
     ).without_zeros()
 
 
-def culprits_table(trials: pd.DataFrame, found: Sequence[Culprits]) -> Table:
+def causes_table(found: Findings) -> Table:
     """Every condition with stuck runs: why they are stuck."""
-    fields = swept(trials)
-    shown, note = spread([each for each in found if each.stuck.count])
+    causes = found.failure_causes
+    shown, note = spread(causes[(causes["stuck"] > 0).to_numpy(bool)])
     rows = [
         [
-            words.condition(each.condition, fields),
-            f"{each.stuck.count:,} of {each.stuck.n:,}",
-            short(each.no_dead),
-            *(short(each.causes[name]) for name in STUCK_CAUSES),
+            words.condition(row, found.fields),
+            f"{row['stuck']:,} of {row['n']:,}",
+            *(short(Rate.of(row[name], row["stuck"])) for name in ("no_dead", *STUCK_CAUSES)),
         ]
-        for each in shown
+        for _, row in shown.iterrows()
     ]
     return Table(
         "Why stuck runs are stuck",
@@ -120,28 +121,63 @@ def culprits_table(trials: pd.DataFrame, found: Sequence[Culprits]) -> Table:
     ).without_zeros()
 
 
-def resting_tables(trials: pd.DataFrame) -> list[Table]:
+MOST_DEAD = 6
+"""Columns of dead units at the start that a table has."""
+
+
+def start_table(found: Findings) -> Table:
+    """How often runs get stuck by the number of units dead at the start, and what those units account for."""
+    trials = found.trials
+    dying = [name for name in trials["activation"].unique() if asks("activation", name, "can_die")]
+    some = trials[trials["activation"].isin(dying).to_numpy(bool)]
+    most = min(int(some["dead_init"].max()), MOST_DEAD) if len(some) else 0
+    parts, note = spread([part for _, part in some.groupby("condition", observed=True, sort=False)] if most else [])
+    rows = []
+    for part in parts:
+        by_dead = by_dead_at_start(part)
+        share = attributed(by_dead)
+        cells = [
+            f"{short(by_dead[dead])} of {by_dead[dead].n:,}" if dead in by_dead else "" for dead in range(most + 1)
+        ]
+        rows.append([words.condition(part.iloc[0], found.fields), words.estimate(share), *cells])
+    return Table(
+        "Stuck runs by the units that are dead at the start",
+        "Percent of the runs with so many units dead at the start that get stuck, with 95 % Wilson intervals. Such a "
+        "unit adds 0 and has no gradient, so a network with it trains as one without: to be dead at the start is to "
+        "be missing. Due to them is the attributable fraction: the share of all stuck runs that would not be stuck if "
+        "each dead unit were drawn again until it lives. As units are drawn independently, the runs that start with "
+        f"all alive show how often those would be stuck; the interval is Walter's (1976).{note}",
+        ["condition", "due to them", *(f"{dead} dead" for dead in range(most + 1))],
+        rows,
+        2,
+    )
+
+
+def resting_tables(found: Findings) -> list[Table]:
     """What stuck runs rest at: every condition, then every level over all conditions."""
-    fields = swept(trials)
-    kinds = [KIND_NAMES[kind] for kind in KINDS]
     note = "Percent of the stuck runs (whose number is n), with 95 % Wilson intervals, according to their certificates."
     rows = [
-        [words.condition(each.condition, fields), f"{each.n:,}", *(short(rate) for rate in each.kinds.values())]
-        for each in resting(trials)
+        [words.condition(each.condition, found.fields), f"{each.n:,}", *(short(rate) for rate in each.kinds.values())]
+        for each in found.resting
     ]
-    whole = resting_altogether(trials)
+    by_level = pooled.certificates(found.together(found.summary))
     levels = [
-        [words.outcome(str(each.name)), f"{each.n:,}", *(short(rate) for rate in each.kinds.values())]
-        for each in (*resting_by_level(trials), whole)
+        [words.outcome(level), f"{next(iter(kinds.values())).n:,}", *(short(rate) for rate in kinds.values())]
+        for level, kinds in by_level.items()
     ]
+    kinds = next(iter(by_level.values()), {})
     return [
-        Table("What stuck runs rest at", note, ["condition", "n", *kinds], rows).without_zeros(),
+        Table(
+            "What stuck runs rest at", note, ["condition", "n", *(KIND_NAMES[kind] for kind in KINDS)], rows
+        ).without_zeros(),
         Table(
             "What stuck runs rest at, by level",
-            f"{note} All conditions together: the intervals take runs for independent, though conditions share seeds.",
-            ["level", "n", *kinds], levels,
-        ).without_zeros(),
-    ]  # fmt: skip
+            "Percent of the stuck runs (whose number is n) of all conditions together. Conditions share seeds, so "
+            f"the 95 % {pooled.HOW}.",
+            ["level", "n", *(KIND_NAMES[kind] for kind in kinds)],
+            levels,
+        ),
+    ]
 
 
 def comparison_table(title: str, note: str, fields: Sequence[str], table: pd.DataFrame) -> Table:
@@ -199,11 +235,24 @@ def _change(pair: Paired, n: int) -> str:
     return f"{words.points(pair.difference)} ({words.points(pair.low)} to {words.points(pair.high)}{pairs})"
 
 
-LIKE_FOR_LIKE = (
-    "Only stuck runs with a dead unit and at least as many live ones, so that both interventions redraw as many "
-    "units: without a dead unit neither does anything, and with fewer live ones redraw_alive does less. Paired by "
-    "run: runs freed by one alone, Newcombe's 95 % interval, the exact McNemar p, and Holm's adjustment."
+REDRAWN = (
+    "Stuck runs by the number of units that were dead when they were redrawn: the share freed by redraw_dead minus "
+    "that freed by the other. Under redraw_alive the dead units stay dead, so that it leaves fewer units that can "
+    "live: that difference is one of widths as much as of death. redraw_all leaves as many units that can live as "
+    "redraw_dead, and tells whether it matters that the live ones are kept. Paired by run: runs freed by one alone, "
+    "Newcombe's 95 % interval, the exact McNemar p, and Holm's adjustment over the table."
 )
+
+
+def redrawn_table(found: Findings) -> Table:
+    """Redrawing dead units against redrawing live ones or all, by how many are dead."""
+    table = found.redrawn
+    fields = [name for name in fields_of(found.rescues) if name in table]
+    made = comparison_table("Redrawing dead units, by how many are dead", REDRAWN, fields, table)
+    heads = ["compared", *made.heads[1:3], "freed by first / second alone", *made.heads[4:]]
+    dead = [f"{n} dead: {row[0]}" for n, row in zip(spread(table)[0]["dead"], made.rows, strict=True)]
+    rows = [[name, *row[1:]] for name, row in zip(dead, made.rows, strict=True)]
+    return replace(made, heads=heads, rows=rows)
 
 
 def widths_table(found: Findings) -> Table:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from analysis.data.field_labels import phrase, value_text
-from analysis.findings.statistics import Difference, Paired, Rate
+from analysis.findings.statistics import Difference, Estimate, Paired, Rate
 
 MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"
@@ -30,6 +30,11 @@ def rate(value: Rate) -> str:
     if not value.n:
         return f"no runs (n{IS}0)"
     return f"{percent(value.rate)} ({interval(value.low, value.high)}, n{IS}{value.n:,})"
+
+
+def estimate(value: Estimate) -> str:
+    """'60.7 % (54.1–66.4)'."""
+    return f"{percent(value.value)} ({interval(value.low, value.high)})"
 
 
 def points(fraction: float) -> str:

@@ -17,7 +17,7 @@ def report(folder: ResultFolder, drawn: bool) -> None:
     """Tell how a study ended and, if `drawn`, write figures and report; RunError if the folder cannot be read."""
     try:
         found = Findings.of(folder.path)
-        print_summary(found.every_summary)
+        print_summary(found.every_summary, found.together(found.every_summary))
         report_published(found.published, folder.path)
         write_exemplars(folder.path, folder.study, found.every)
         write_laws(folder.path, folder.study.conditions)
@@ -35,8 +35,9 @@ def report(folder: ResultFolder, drawn: bool) -> None:
 def tell_some(folder: ResultFolder) -> None:
     """Tell how the study's conditions ended, which are only some of the folder's; RunError if it cannot be read."""
     try:
-        summary = Findings.of(folder.path).every_summary
+        found = Findings.of(folder.path)
+        keys = {condition.key for condition in folder.study.conditions}
+        summary = found.every_summary[found.every_summary["condition"].isin(keys)].reset_index(drop=True)
+        print_summary(summary, found.together(summary))
     except FolderError as error:
         raise RunError(str(error)) from None
-    keys = {condition.key for condition in folder.study.conditions}
-    print_summary(summary[summary["condition"].isin(keys)].reset_index(drop=True))

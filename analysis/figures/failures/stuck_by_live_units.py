@@ -1,4 +1,4 @@
-"""The article's culprit, tested: failures by the number of units alive at the start."""
+"""Failures by the number of units alive at the start."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def describe(found: Findings) -> str:
 
 
 PLOT = Plot(
-    "stuck_by_live_units", "The article\N{RIGHT SINGLE QUOTATION MARK}s culprit, tested",
+    "stuck_by_live_units", "Failures by the units alive at the start",
     "If dead units were the whole story, runs with all units alive would be solved.",
     stuck_by_live_units, describe, order=9,
 )  # fmt: skip
