@@ -174,11 +174,12 @@ def _correlation(both: int, only_first: int, only_second: int, neither: int) -> 
 
 
 class Estimate(NamedTuple):
-    """A share and its 95 % interval, as fractions."""
+    """A share of `n` and its 95 % interval, as fractions."""
 
     value: float
     low: float
     high: float
+    n: int
 
 
 def attributable(exposed: Rate, unexposed: Rate) -> Estimate:
@@ -191,14 +192,14 @@ def attributable(exposed: Rate, unexposed: Rate) -> Estimate:
     """
     k, n = exposed.count + unexposed.count, exposed.n + unexposed.n
     if not (k and unexposed.n):
-        return Estimate(math.nan, math.nan, math.nan)
+        return Estimate(math.nan, math.nan, math.nan, k)
     all_cases = Rate.of(k, n)
     if not unexposed.count:
-        return Estimate(1.0, 1 - min(unexposed.high / all_cases.low, 1.0), 1.0)
+        return Estimate(1.0, 1 - min(unexposed.high / all_cases.low, 1.0), 1.0, k)
     ratio = unexposed.rate / all_cases.rate
     variance = 1 / unexposed.count - 1 / unexposed.n - 1 / k - 1 / n + 2 * unexposed.rate / k
     spread = math.exp(NORMAL * math.sqrt(max(variance, 0.0)))
-    return Estimate(1 - ratio, 1 - ratio * spread, 1 - ratio / spread)
+    return Estimate(1 - ratio, 1 - ratio * spread, 1 - ratio / spread, k)
 
 
 def binomial(count: int, n: int, share: float) -> float:

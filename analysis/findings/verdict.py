@@ -124,9 +124,9 @@ def _attributed(trials: pd.DataFrame, row: Any) -> str:
     share = attributed(found)
     if math.isnan(share.value) or len(found) < 2:
         return ""
-    told = ", ".join(f"{words.percent(rate.rate, 0)} of {rate.n:,} with {dead}" for dead, rate in found.items())
+    told = "; ".join(f"{dead} dead, {words.rate(rate)}" for dead, rate in found.items())
     return (
-        f"There, by the number of units that are dead at the start, stuck are {told}. If every dead unit were drawn "
+        f"There, by the number of units that are dead at the start, get stuck: {told}. If every dead unit were drawn "
         f"again until it lives, {words.estimate(share)} of the stuck runs would not be stuck."
     )
 
@@ -139,8 +139,8 @@ def _sure(judged: Judged) -> pd.DataFrame:
 
 def _needed(_: pd.DataFrame, row: Any) -> str:
     rate = Rate.of(row["solved"], row["n"])
-    few = [words.draws(float(draws_needed(each, LIKELY))) for each in (rate.rate, rate.high, rate.low)]
-    return f"Draws that make a success {100 * LIKELY:.0f} % likely there: {words.with_ends(*few)}."
+    needed = draws_needed([rate.rate, rate.high, rate.low], LIKELY)
+    return f"Draws that make a success {100 * LIKELY:.0f} % likely there: {words.draws(*needed)}."
 
 
 ABOVE = "Yes where that is more than {}, no where it is less (exact binomial test)."
@@ -220,10 +220,8 @@ def _judge(claim: Claim, judged: Judged) -> Verdict:
     effect = f"{told} ({places[at]}): {cases['text'].iloc[at]}"
     n, what = f"{len(cases):,}", "pairs" if claim.pairs else "conditions"
     if len(cases) > 1:
-        low, high = (
-            (words.points if claim.pairs else words.percent)(cases["number"].agg(end)) for end in ("min", "max")
-        )
-        effect += f"; over all {n} {what} from {low} to {high}{' points' if claim.pairs else ''}"
+        low, high = (cases["text"].iloc[place] for place in (cases["number"].argmin(), cases["number"].argmax()))
+        effect += f"; over all {n} {what} from {low} to {high}"
     named = {answer: [places[i] for i in np.flatnonzero(answers == answer)] for answer in (YES, NO, UNDECIDED)}
     few = [answer for answer in (YES, NO) if 0 < len(named[answer]) <= min(MOST_PLACES, len(cases) - 1)]
     more = claim.more(judged.trials, cases.iloc[at]) if claim.more else ""

@@ -31,8 +31,8 @@ def published_table(found: Sequence[Beside]) -> Table:
         "Percent solved, with 95 % Wilson intervals and the number of runs; ours over the runs of all conditions that "
         "repeat the setting. The two agree if they differ by at most "
         "3\N{MIDDLE DOT}\N{SQUARE ROOT}(p(1 \N{MINUS SIGN} p)(1/n\N{SUBSCRIPT ONE} + 1/n\N{SUBSCRIPT TWO})), p being "
-        "the share of both together. What a source says only in words is shown and not judged, nor what it says of so few "
-        "runs that hardly any rate could disagree.",
+        "the share of both together. What a source says only in words is shown and not judged, nor are figures of "
+        "so few runs that hardly any rate could disagree.",
         ["source", "theirs", "ours", "agreement", "setting"],
         rows,
         prose=True,

@@ -87,7 +87,7 @@ def conditions_table(found: Findings) -> Table:
         epochs = "\N{EM DASH}" if pd.isna(median) else f"{median:,.0f}"
         dead = f"{row['dead_init_mean']:.2f} \N{RIGHTWARDS ARROW} {row['dead_final_mean']:.2f}"
         again = needed.loc[row["condition"]]
-        times = words.with_ends(*(words.draws(again[name]) for name in ("draws_99", "draws_99_low", "draws_99_high")))
+        times = words.draws(*again[["draws_99", "draws_99_low", "draws_99_high"]])
         rows.append([words.condition(row, fields), rates[0], f"{row['n']:,}", *rates[1:], dead, epochs, times])
     return Table(
         "Every condition",
@@ -139,7 +139,7 @@ def start_table(found: Findings) -> Table:
         cells = [
             f"{short(by_dead[dead])} of {by_dead[dead].n:,}" if dead in by_dead else "" for dead in range(most + 1)
         ]
-        rows.append([words.condition(part.iloc[0], found.fields), words.estimate(share), *cells])
+        rows.append([words.condition(part.iloc[0], found.fields), words.estimate(share) if share.n else "", *cells])
     return Table(
         "Stuck runs by the units that are dead at the start",
         "Percent of the runs with so many units dead at the start that get stuck, with 95 % Wilson intervals. Such a "

@@ -33,8 +33,11 @@ def rate(value: Rate) -> str:
 
 
 def estimate(value: Estimate) -> str:
-    """'60.7 % (54.1–66.4)'."""
-    return f"{percent(value.value)} ({interval(value.low, value.high)})"
+    """'60.7 % (54.1–66.4, n = 356)', or '4.8 % (−55.3 to 41.6, n = 18)'."""
+    ends = interval(value.low, value.high)
+    if value.low < 0:
+        ends = f"{100 * value.low:.1f} to {100 * value.high:.1f}".replace("-", MINUS)
+    return f"{percent(value.value).replace('-', MINUS)} ({ends}, n{IS}{value.n:,})"
 
 
 def points(fraction: float) -> str:
@@ -54,9 +57,14 @@ def p_value(p: float) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def draws(number: float) -> str:
-    """A number of draws; 'never' where none are enough."""
-    return "never" if math.isinf(number) else f"{number:.0f}"
+def draws(number: float, low: float, high: float) -> str:
+    """Draws and their range: '5 (4 to 6)', '5', '236 (at least 40)', or 'at least 230' where no run was solved."""
+    least = f"at least {low:.0f}"
+    if math.isinf(number):
+        return least
+    if math.isinf(high):
+        return f"{number:.0f} ({least})"
+    return f"{number:.0f}" if number == low == high else f"{number:.0f} ({low:.0f} to {high:.0f})"
 
 
 def value(what: Any, name: str) -> str:
@@ -110,8 +118,3 @@ def rescue(name: str) -> str:
     """An intervention in words: 'a leaky slope 0.05'."""
     first, _, setting = name.partition(" ")
     return f"{RESCUE_WORDS.get(first, first)} {setting}".strip()
-
-
-def with_ends(value: str, low: str, high: str) -> str:
-    """'5 (4 to 6)', or '5' where all three are the same."""
-    return value if value == low == high else f"{value} ({low} to {high})"

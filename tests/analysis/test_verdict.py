@@ -52,7 +52,8 @@ def test_answers_are_counted_condition_by_condition(make, certify) -> None:
     assert verdict.verdict == "yes in 1, no in 1, undecided in 0 of 2 conditions", "one without stuck runs has no say"
     text = verdict.effect.replace("\N{NO-BREAK SPACE}", " ")
     assert "nearest to the article (lr 0.1): 0.0 % (" in text
-    assert "; over all 2 conditions from 0.0 % to 96.7 %. Yes: lr 0.2. No: lr 0.1." in text
+    assert "; over all 2 conditions from 0.0 % (0.0\N{EN DASH}11.4, n = 30) to 96.7 % (" in text
+    assert ". Yes: lr 0.2. No: lr 0.1." in text
 
 
 @pytest.mark.parametrize(
@@ -64,8 +65,8 @@ def test_dying_is_the_reason_where_most_stuck_runs_have_too_few_live_units(make,
 
 def test_what_dead_units_account_for_is_told_beside_it(handmade: Path) -> None:
     text = judge(handmade)["2"].effect.replace("\N{NO-BREAK SPACE}", " ")
-    assert "stuck are 43 % of 14 with 0, 46 % of 13 with 1, 46 % of 13 with 2." in text
-    assert "drawn again until it lives, 4.8 % (" in text
+    for told in ("0 dead, 42.9 % (21.4", "1 dead, 46.2 % (", "2 dead, 46.2 % (", "until it lives, 4.8 % ("):
+        assert told in text
 
 
 def test_dying_is_undecided_where_one_half_is_possible(make) -> None:
@@ -97,7 +98,7 @@ def test_a_reversal_of_more_units_is_named(make) -> None:
     })  # fmt: skip
     found = judge(folder)
     assert "No: 4 to 10\N{NO-BREAK SPACE}units, lr\N{NO-BREAK SPACE}0.2." in found["3a"].effect
-    assert "from \N{MINUS SIGN}50.0 to +23.8 points" in found["3a"].effect
+    assert "from \N{MINUS SIGN}50.0 points (" in found["3a"].effect
     assert found["3b"].verdict == "yes in 1, no in 1, undecided in 0 of 2 conditions"
 
 
@@ -108,7 +109,7 @@ def test_he_helps_only_where_it_does(make) -> None:
     })  # fmt: skip
     verdict = judge(folder)["4"]
     assert (verdict.kind, verdict.verdict) == ("partly", "yes in 1, no in 1, undecided in 0 of 2 pairs")
-    assert "from \N{MINUS SIGN}12.5 to +15.0 points" in verdict.effect
+    assert re.search(r"from \N{MINUS SIGN}12\.5 points \(.*\) to \+15\.0 points \(", verdict.effect)
 
 
 def test_a_rule_is_corrected_for_the_number_of_conditions_that_it_is_put_to(make) -> None:

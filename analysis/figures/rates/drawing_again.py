@@ -63,8 +63,7 @@ def describe(found: Findings) -> str:
     _need(found)
     row = found.draws.iloc[int((found.draws["condition"] == found.nearest["condition"]).to_numpy(bool).argmax())]
     texts = [
-        f"{words.draws(row[name])} draws for {label.removesuffix(' likely')} "
-        f"({words.draws(row[f'{name}_low'])} to {words.draws(row[f'{name}_high'])})"
+        f"{words.draws(row[name], row[f'{name}_low'], row[f'{name}_high'])} draws for {label.removesuffix(' likely')}"
         for name, label in LIKELY.items()
     ]
     where = words.condition(row, found.fields)
