@@ -16,6 +16,12 @@ MOST_TEXT = 2**28
 
 FILES = ("config.yaml", "trials.parquet", "counts.parquet")
 
+FIELD: Any = {
+    "default": object, "symbol": str, "label": str, "scale": str, "phrase": str, "setting": bool,
+    "words": {str: str}, "entries": {str: dict},
+}  # fmt: skip
+"""What a manifest tells of a field of a condition, see `analysis.data.field_labels.Field`."""
+
 SHAPE: Any = {
     "study": str,
     "complete": bool,
@@ -24,7 +30,7 @@ SHAPE: Any = {
     "seeds": [int],
     "given": {str: dict},
     "conditions": {str: str},
-    "fields": {str: dict},
+    "fields": {str: FIELD},
     "published": [dict],
     "success": [str],
     "runs": [{"start": str, "trained": int, "engine": str}],
@@ -77,7 +83,7 @@ def fits(value: Any, shape: Any) -> bool:
         )
     if shape is None:
         return value is None
-    return isinstance(value, shape) and (shape is bool or not isinstance(value, bool))
+    return isinstance(value, shape) and (shape in (bool, object) or not isinstance(value, bool))
 
 
 def check_files(folder: Path, files: dict[str, str]) -> None:

@@ -6,6 +6,7 @@ later adds to what is known.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,7 +45,8 @@ def learn(fields: Mapping[str, Mapping[str, Any]]) -> None:
         known = FIELDS.get(name)
         words = {**(known.words if known else {}), **told["words"]}
         entries = {**(known.entries if known else {}), **told["entries"]}
-        FIELDS[name] = Field(**{**told, "words": words, "entries": entries})
+        whole = {each.name: told[each.name] for each in dataclasses.fields(Field)}
+        FIELDS[name] = Field(**{**whole, "words": words, "entries": entries})
 
 
 def defaults() -> dict[str, Any]:

@@ -67,7 +67,6 @@ def read_manifest(folder: Path) -> dict[str, Any]:
                 "use the version that made it, or run the study again with overwrite=true"
             )
         check_shape(manifest)
-        learn(manifest["fields"])
     except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
         why = str(error).splitlines()[0][:200]
         raise FolderError(f"{path} is damaged ({why}); run the study again with overwrite=true") from None
@@ -75,9 +74,18 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise FolderError(f"{folder} is not finished; run its study again with output={folder} to finish it")
     try:
         check_files(folder, manifest["files"])
+        check_fields(folder, manifest["fields"])
     except (ValueError, OSError) as error:
         raise damaged(folder, str(error).splitlines()[0]) from None
+    learn(manifest["fields"])
     return manifest
+
+
+def check_fields(folder: Path, fields: dict[str, Any]) -> None:
+    """ValueError unless the fields of which a manifest tells are those whose columns counts.parquet has."""
+    names = pq.read_schema(folder / "counts.parquet").names
+    if names[1 : names.index("kind") if "kind" in names else 0] != list(fields):
+        raise ValueError("the fields of which its manifest tells are not those of its tables")
 
 
 def records_summary(manifest: dict[str, Any]) -> bool:

@@ -185,9 +185,9 @@ class ResultFolder:
         path = found[tables.COUNTS]
         assert path is not None
         try:
-            if (rows := found.get(tables.TRIALS)) and not has_schema(pq.read_schema(rows)):
-                raise ValueError("the columns of trials.parquet are not ours")
             self._held = counts.scan(path)
+            if rows := found.get(tables.TRIALS):
+                _check_rows(rows, sum(held.trainings for held in self._held.values()))
         except (pa.ArrowException, OSError, ValueError) as error:
             raise RunError(f"{path} is damaged ({first_line(error)}); {WAYS_OUT}") from None
 
@@ -294,23 +294,12 @@ class ResultFolder:
         self._started = time.monotonic()
         self._run: dict[str, Any] = {"start": now(), "end": None, "wall_s": None, "trained": 0, **how, **provenance()}
         self._content: dict[str, Any] = {
-            "study": self.study.name,
-            "question": self.study.question,
-            "record": self.study.record,
-            "protocol": PROTOCOL_VERSION,
+            **described(self.study),
             "complete": False,
             "trials": None,
             "failed": None,
             "digest": None,
             "files": {CONFIG: text_sha256, **{name: before["files"][name] for name in tables_held}},
-            "certify": self.study.certify,
-            "published": [entry.as_dict() for entry in self.study.published],
-            "success": sorted({str(condition.success) for condition in self.study.conditions}),
-            "seeds": [self.study.seeds.start, self.study.seeds.stop],
-            "given": self.study.given,
-            "conditions": {condition.key: condition.text() for condition in self.study.conditions},
-            "fields": self._fields(),
-            "traps": known_traps(self.study.conditions),
             "runs": [*before.get("runs", []), self._run],
         }
         self._write_manifest()
@@ -318,13 +307,6 @@ class ResultFolder:
         for name in (*REPORT, "datapackage.json"):
             (self.path / name).unlink(missing_ok=True)
         self._parts_folder.mkdir(exist_ok=True)
-
-    def _fields(self) -> dict[str, Any]:
-        """What those must know of the fields of a condition who read results."""
-        fields = {name: field.about() for name, field in FIELDS.items()}
-        inits = [condition.init for condition in self.study.conditions]
-        fields["init"]["words"] = {init.name: getattr(init, "label", "") or init.name for init in inits}
-        return fields
 
     def _write_manifest(self) -> None:
         write_text(self.path / "manifest.json", json.dumps(self._content, indent=1, ensure_ascii=False) + "\n")
@@ -381,6 +363,37 @@ class ResultFolder:
             self._parts_folder.rmdir()
         sync_folder(self.path)
         return written.failed
+
+
+def described(study: Study) -> dict[str, Any]:
+    """What a manifest says of a study: all that those must know of it who read its results."""
+    conditions = study.conditions
+    fields = {name: field.about() for name, field in FIELDS.items()}
+    inits = [condition.init for condition in conditions]
+    fields["init"]["words"] = {init.name: getattr(init, "label", "") or init.name for init in inits}
+    return {
+        "study": study.name,
+        "question": study.question,
+        "record": study.record,
+        "protocol": PROTOCOL_VERSION,
+        "certify": study.certify,
+        "published": [entry.as_dict() for entry in study.published],
+        "success": sorted({str(condition.success) for condition in conditions}),
+        "seeds": [study.seeds.start, study.seeds.stop],
+        "given": study.given,
+        "fields": fields,
+        "traps": known_traps(conditions),
+        "conditions": {condition.key: condition.text() for condition in conditions},
+    }
+
+
+def _check_rows(path: Path, counted: int) -> None:
+    """ValueError unless trials.parquet has our columns and as many rows as trainings are counted."""
+    with pq.ParquetFile(path) as file:
+        if not has_schema(file.schema_arrow):
+            raise ValueError("the columns of trials.parquet are not ours")
+        if file.metadata.num_rows != counted:
+            raise ValueError(f"trials.parquet has {file.metadata.num_rows:,} rows, but {counted:,} are counted")
 
 
 def not_asked_for(there: list[str], here: set[str]) -> str:

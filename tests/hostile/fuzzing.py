@@ -18,6 +18,7 @@ import numpy as np
 from damage import SEEDS, STUDY, made
 from harness import compose
 
+from analysis.data import field_labels
 from analysis.data.reading import FolderError, read_manifest
 from experiments.errors import InputError
 from experiments.execution.worker import train_batch
@@ -120,6 +121,8 @@ def main(root: Path, seconds: float, seed: int = 0) -> tuple[dict[str, int], lis
     counts: dict[str, int] = {}
     wrong: list[str] = []
     kinds = targets(root)
+    read_manifest(root / "fuzz")
+    known = set(field_labels.FIELDS)
     for kind, (path, read, allowed) in kinds.items():
         chance, coverage = random.Random(seed), Coverage()
         original = path.read_bytes()
@@ -139,6 +142,8 @@ def main(root: Path, seconds: float, seed: int = 0) -> tuple[dict[str, int], lis
             try:
                 if coverage.new(tried):
                     corpus.append(content)
+                if field_labels.FIELDS.keys() != known:
+                    raise ValueError("a damaged manifest taught the analysis fields that no table has")
             except Exception as error:
                 wrong.append(f"{kind}: {type(error).__name__}: {str(error)[:200]}; content {content[:300]!r}")
                 if len(wrong) > 20:

@@ -35,6 +35,12 @@ def test_no_damage_ends_in_a_traceback_a_hang_wrong_bytes_or_a_foreign_file_touc
     assert damage.main(tmp_path, every=41)[1] == []
 
 
+def test_a_table_with_fewer_rows_than_are_counted_is_refused_in_one_line(tmp_path: Path) -> None:
+    asked = damage.Asked(tmp_path)
+    for name in ("trials.parquet without a row", "trials.parquet twice", "manifest of another field"):
+        assert asked.wrong(name, damage.damages()[name]) == []
+
+
 def test_flipped_bits_of_parts_and_tables_are_found(tmp_path: Path) -> None:
     counts, wrong = flips.main(tmp_path, every=2003)
     assert wrong == []

@@ -315,25 +315,43 @@ def test_given_weights_are_taken_seed_by_seed() -> None:
         draw(given_sets, 2, 4, range(15, 21))
 
 
+AXES: dict[str, list[Any]] = {
+    "activation": ["relu", "leaky_relu", "tanh", "sigmoid"],
+    "output": ["identity", "relu", "sigmoid"],
+    "loss": ["half_sse", "mse", "bce"],
+    "optimizer": ["gd", "momentum", "adam"],
+    "batch_size": [None, 3],
+    "bias": [True, False],
+}
+ALL = [dict(zip(AXES, values, strict=True)) for values in itertools.product(*AXES.values())]
+ALLOWED = [fields for fields in ALL if fields["loss"] != "bce" or fields["output"] == "sigmoid"]
+
+
+def pairs(fields: dict[str, Any]) -> set[tuple[Any, ...]]:
+    return set(itertools.combinations(fields.items(), 2))
+
+
+def covering(chosen: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Few of them that have each pair of values that any of them has: the next is the one with most new pairs."""
+    wanted, found = set().union(*map(pairs, chosen)), []
+    while wanted:
+        found.append(max(chosen, key=lambda fields: len(pairs(fields) & wanted)))
+        wanted -= pairs(found[-1])
+    return found
+
+
 def test_every_pair_of_fields_trains_in_every_engine() -> None:
-    """All combinations of the fields' values: no engine stumbles, and they agree."""
-    axes: dict[str, list[Any]] = {
-        "activation": ["relu", "leaky_relu", "tanh", "sigmoid"],
-        "output": ["identity", "relu", "sigmoid"],
-        "loss": ["half_sse", "mse", "bce"],
-        "optimizer": ["gd", "momentum", "adam"],
-        "batch_size": [None, 3],
-        "bias": [True, False],
-    }
-    for values in itertools.product(*axes.values()):
-        fields = dict(zip(axes, values, strict=True))
-        if fields["loss"] == "bce" and fields["output"] != "sigmoid":
-            continue
+    """All combinations by readable layers and arrays; the compiled engine all pairs, for each kind is compiled."""
+    compiled = covering(ALLOWED)
+    assert len(compiled) < 25
+    for fields in ALLOWED:
         condition = Condition(**fields, epochs=6, dtype="float64", hidden=3, lr=0.02)
         weights = start(condition, range(4))
-        results = [arrays(engine(condition, weights, range(4))) for engine in (numpy_engine, numba_engine, reference)]
-        for other in results[1:]:
-            for a, b in zip(results[0], other, strict=True):
+        others = [reference, numba_engine] if fields in compiled else [reference]
+        expected = arrays(numpy_engine(condition, weights, range(4)))
+        for engine in others:
+            known = -2 if engine is reference else None  # it looks for no repeats, whose two arrays come last
+            for a, b in zip(expected[:known], arrays(engine(condition, weights, range(4)))[:known], strict=True):
                 assert np.allclose(a, b, rtol=1e-8, atol=1e-10), fields
 
 
