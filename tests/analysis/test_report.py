@@ -207,8 +207,8 @@ def test_no_rate_stands_without_its_interval_and_n(page: Page) -> None:
     rates = [text[found.start() :] for found in re.finditer(r"\d+\.\d %", text)]
     assert len(rates) > 20
     for rate in rates:
-        end = r"\N{MINUS SIGN}?\d+\.\d"
-        assert re.match(rf"\d+\.\d % \({end}(\N{EN DASH}| to ){end}, n = [\d,]+\)", rate), rate[:60]
+        end = r"\u2212?\d+\.\d"
+        assert re.match(rf"\d+\.\d % \({end}(\u2013| to ){end}, n = [\d,]+\)", rate), rate[:60]
 
 
 def test_all_claims_are_judged_the_third_as_two(reported: Path) -> None:
