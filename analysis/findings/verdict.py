@@ -160,7 +160,7 @@ CLAIMS = (
     Claim("4", "A better initial draw (He) helps.", PAIRED, "success of He minus that of the other draw",
           lambda judged: _pairs(compare_he(*judged[::2])), "The study does not set He beside another init.",
           pairs="init"),
-    Claim("5", "Drawing again helps.", ABOVE.format(f"{100 * ENOUGH:.1f} %, where {MOST_DRAWS} draws are enough"),
+    Claim("5", "Drawing again helps.", ABOVE.format(f"{ENOUGH:.3f}, where {MOST_DRAWS} draws are enough"),
           "success of one draw", lambda judged: _rates(judged.summary, "solved", "n", ENOUGH), "", _needed),
 )  # fmt: skip
 """The article's claims, in its order; the third is two."""
