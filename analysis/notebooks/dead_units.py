@@ -1,15 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
 # # Are dead units to blame?
 
@@ -24,14 +12,13 @@ from analysis.text import words
 folder = "../../results/article"
 
 # %%
-study = read(folder)
-found = study.found
+found = read(folder)
 dying = found.verdicts[1]
 at = next(each for each in found.failure_causes if each.condition["condition"] == nearest(found.trials)["condition"])
 where = words.condition(at.condition, swept(found.trials))
 causes = {name: rate for name, rate in at.causes.items() if rate.count}
 open_with(
-    study,
+    found,
     "A ReLU unit whose input is negative on every row outputs 0, gets no gradient and never moves again. The article "
     "suspects that such deaths leave too few units for the task. Do they?",
     f"In the condition nearest to the article's ({where}) {words.rate(at.stuck)} of the runs are stuck.",

@@ -72,9 +72,9 @@ def test_the_figure_shows_each_share_with_its_interval(rescued: Path, free_seeds
     assert [label.get_text() for label in ax.get_yticklabels()] == names
     assert "n = 32, 32 stuck runs" in ax.get_title(loc="left")
     shown = {}
-    for container in ax.containers:
-        points, _, (bars,) = container.lines
-        for x, y, ((low, _), (high, _)) in zip(*points.get_data(), bars.get_segments(), strict=True):
+    marks = [line for line in ax.lines if len(line.get_xdata())]
+    for line, bars in zip(marks, ax.collections, strict=True):
+        for x, y, ((low, _), (high, _)) in zip(*line.get_data(), bars.get_segments(), strict=True):
             shown[float(x), round(float(y))] = (low, high)
     for names in free_seeds.values():
         for y, free in enumerate(names.values()):
@@ -106,7 +106,7 @@ def test_the_report_puts_the_culprit_on_trial(rescued: Path) -> None:
     assert "What frees stuck runs" in text
     claim = "Reviving dead units frees more stuck runs than redrawing as many live ones."
     assert f"{claim} yes in 1, no in 0, undecided in 1 of 2" in text
-    assert "(lr 0.1): fresh weights for dead units frees 75.0 %" in text
+    assert "(lr 0.1): fresh dead units 75.0 %" in text
     assert "redraw_dead minus redraw_alive: +" in text
     assert "16 pairs" in text
 
