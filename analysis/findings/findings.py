@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from analysis.data.conditions import distance, nearest, values
 from analysis.data.dead_unit_law import load_laws
+from analysis.data.door import read_text
 from analysis.data.exemplary_runs import load_exemplars
 from analysis.data.field_labels import FIELDS, is_number
-from analysis.data.reading import fine, left_alone, load, read_manifest, records_summary, swept
+from analysis.data.reading import FolderError, fine, left_alone, load, read_manifest, records_summary, swept
 from analysis.data.tallies import Solved, load_counts, size
 from analysis.findings import pooled
 from analysis.findings.failure_causes import failure_causes
@@ -57,6 +59,26 @@ class Findings:
     def failed(self) -> int:
         """How many trainings failed with an error."""
         return size(self.runs) - size(self.every)
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The study as it was run, from config.yaml; FolderError where that cannot be read."""
+        try:
+            return dict(yaml.safe_load(read_text(self.folder / "config.yaml")))
+        except (OSError, ValueError, TypeError, yaml.YAMLError):
+            why = f"{self.folder}/config.yaml is missing or damaged; run the study again to write it"
+            raise FolderError(why) from None
+
+    @property
+    def question(self) -> str:
+        """What the study asks, in a sentence."""
+        return str(self.config.get("question") or self.manifest["study"])
+
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """The fields that it asks about."""
+        asks = self.config.get("asks") or []
+        return (asks,) if isinstance(asks, str) else tuple(asks)
 
     @cached_property
     def trials(self) -> pd.DataFrame:

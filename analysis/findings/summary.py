@@ -227,10 +227,15 @@ def print_summary(summary: pd.DataFrame, trials: pd.DataFrame) -> None:
 
 def _trap(summary: pd.DataFrame, outcome: str) -> str:
     """A trap as the table's head calls it, and its levels where they are not its name: '1/4 (at 0.125)'."""
-    name = outcome.removeprefix("stuck_")
+    name, told = outcome.removeprefix("stuck_"), trap_levels(summary, outcome)
+    return f"{name} (at {told})" if told else name
+
+
+def trap_levels(summary: pd.DataFrame, outcome: str) -> str:
+    """The levels of a trap in the losses of a summary, '0.125' or '0.125 and 0.25'; nothing where its name says it."""
     levels = summary.get(f"{outcome}_level", pd.Series(dtype=float)).dropna().unique()
     told = " and ".join(f"{level:.4g}" for level in sorted(levels))
-    return f"{name} (at {told})" if told and told != f"{float(Fraction(name)):.4g}" else name
+    return "" if not told or told == f"{float(Fraction(outcome.removeprefix('stuck_'))):.4g}" else told
 
 
 def _together(trials: pd.DataFrame) -> list[str]:

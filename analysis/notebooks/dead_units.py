@@ -1,15 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
 # # Are dead units to blame?
 
@@ -24,13 +12,12 @@ from analysis.text import words
 folder = "../../results/article"
 
 # %%
-study = read(folder)
-found = study.found
+found = read(folder)
 dying = found.verdicts[1]
 causes = found.failure_causes
 at = causes[(causes["condition"] == found.nearest["condition"]).to_numpy(bool)].iloc[0]
 open_with(
-    study,
+    found,
     "A ReLU unit whose input is negative on every row outputs 0, gets no gradient and never moves again. The article "
     "suspects that such deaths leave too few units for the task. Do they?",
     f"In the condition nearest to the article's ({words.condition(at, found.fields)}) "

@@ -177,9 +177,9 @@ def _freed(found: Findings) -> str:
     fields = [name for name in found.fields if name != "rescue"]
     mine = [each for each in found.freed if (each.row[fields] == at.row[fields]).all()]
     mine.sort(key=lambda each: -each.rate.rate)
-    told = [f"{words.rescue(each.intervention)} frees {words.rate(each.rate)}" for each in mine]
+    told = [f"{words.rescue(each.intervention)} {words.rate(each.rate)}" for each in mine]
     place = f" ({words.condition(at.row, fields)})" if fields else ""
-    return f"Of the stuck runs most like {THE_ARTICLES}{place}: {'; '.join(told)}."
+    return f"What frees the stuck runs most like {THE_ARTICLES}{place}: {'; '.join(told)}."
 
 
 def _published(found: Findings) -> list[str]:

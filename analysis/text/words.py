@@ -103,18 +103,8 @@ CAUSE_WORDS = {
 }
 """Causes of failure as readers see them."""
 
-RESCUE_WORDS = {
-    "nothing": "more training alone",
-    "redraw_dead": "fresh weights for dead units",
-    "redraw_alive": "fresh weights for as many live units",
-    "redraw_all": "a new draw of all weights",
-    "leaky": "a leaky slope",
-    "nudge_bias": "a nudge to the biases of dead units",
-}
-"""What is done to stuck runs, as readers see it."""
-
 
 def rescue(name: str) -> str:
-    """An intervention in words: 'a leaky slope 0.05'."""
+    """An intervention in words: 'a leaky ReLU 0.05'."""
     first, _, setting = name.partition(" ")
-    return f"{RESCUE_WORDS.get(first, first)} {setting}".strip()
+    return f"{value_text('rescue', first)} {setting}".strip()

@@ -10,7 +10,7 @@ import pytest
 from harness import rewrite
 
 from analysis import figures, report
-from analysis.data.reading import KINDS, load, read_manifest
+from analysis.data.reading import KINDS, load
 from analysis.figures import PLOTS
 from analysis.findings.findings import Findings
 from analysis.findings.pooled import certificates
@@ -93,10 +93,12 @@ def test_the_report_has_the_tables_only_with_certificates(certified: Path, tmp_p
 
 
 def test_the_method_is_true_in_both_cases(certified: Path) -> None:
-    with_ = " ".join(method(load(certified), read_manifest(certified)))
+    with_ = " ".join(method(Findings.of(certified)))
     assert "float64" in with_
     assert "Nothing here says" not in with_
-    without = " ".join(method(load(certified).assign(minimum=None), read_manifest(certified)))
+    trials = pd.read_parquet(certified / "trials.parquet")
+    rewrite(trials.assign(minimum=pd.Series(dtype="str")), certified)
+    without = " ".join(method(Findings.of(certified)))
     assert "Nothing here says 'minimum'" in without
 
 
@@ -116,6 +118,6 @@ def names_of_pictures(folder: Path) -> list[str]:
     results = report.read_results(folder)
     (folder / "figures").mkdir(exist_ok=True)
     for plot in figures.PLOTS:
-        draw(plot, results.found, folder / "figures")
-    drawn, missing = pictures(results.found, folder / "figures")
+        draw(plot, results, folder / "figures")
+    drawn, missing = pictures(results, folder / "figures")
     return [*drawn, *missing]

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from analysis.figures.plot import Plot
+from analysis.figures.plot import Plot, register
 from analysis.figures.rates.epochs_to_solve import epoch_axis
 from analysis.figures.style import DASHES, MARKERS, OUTCOME_COLOURS, RIM, NotApplicable, columns_for, sheet, styled
 from analysis.findings.findings import Findings
@@ -109,8 +109,8 @@ def describe(found: Findings) -> str:
     return f"Final losses: {'; '.join(ends)}."
 
 
-PLOT = Plot(
+register(Plot(
     "loss_curves", "One run of each outcome",
     "The run nearest to the article's condition that ended so; experiments.train with its seed shows it again.",
-    draw, describe, order=14,
-)  # fmt: skip
+    draw, describe, order=14, section="runs",
+))  # fmt: skip
