@@ -51,18 +51,16 @@ def main(arguments: list[str] | None = None) -> int:
         for path in write_notebooks(folder):
             print(f"notebook: {path}")
     except FolderError as error:
-        return _fail(error, 2)
+        told, status = str(error), 2
     except NotebookError as error:
-        return _fail(error, 1)
+        told, status = str(error), 1
     except OSError as error:
-        return _fail(f"{folder} cannot be written: {error.strerror or error}", 1)
+        told, status = f"{folder} cannot be written: {error.strerror or error}", 1
     except KeyboardInterrupt:
-        return _fail("interrupted", 130)
-    return 0
-
-
-def _fail(message: object, status: int) -> int:
-    print(message, file=sys.stderr)
+        told, status = "interrupted", 130
+    else:
+        return 0
+    print(told, file=sys.stderr)
     return status
 
 
