@@ -180,7 +180,7 @@ def failed(error: Exception) -> int:
         case ModuleNotFoundError():
             tell(f"{error.name} is not installed here: `make setup` makes .venv; then `. .venv/bin/activate`")
         case MemoryError():
-            tell(f"out of memory: {error or 'use fewer workers, or smaller batches'}; the same command goes on")
+            tell(f"out of memory: {str(error) or 'use fewer workers, or smaller batches'}; the same command goes on")
         case OSError():
             full = error.filename is None and error.errno in (errno.ENOSPC, errno.EBADF, errno.EIO, errno.EFBIG)
             if full:

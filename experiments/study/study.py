@@ -162,11 +162,11 @@ def _parts(config: Mapping[str, object]) -> list[Mapping[str, object]]:
     named = config["union"]
     if named is None:
         return [config]
-    checked("union", named or "[]", checks.instance(list, "a list of studies, at least one"))
+    names = checked("union", named or "[]", checks.instance(list, "a list of studies, at least one"))
     for key in ("blocks", "exclude", "published"):
         if config[key] is not None:
             raise InputError(f"union and {key} cannot go together; give {key} to a study that union names")
-    return [_united(config, name) for name in named]
+    return [_united(config, name) for name in names]
 
 
 def _united(config: Mapping[str, object], name: object) -> Mapping[str, object]:
