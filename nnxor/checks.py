@@ -40,6 +40,11 @@ def up_to(most: float) -> Check:
     return number(lambda value: 0 < value <= most, f"a number above 0, up to {most:g}")
 
 
+def not_zero(most: float) -> Check:
+    """A number of either sign, at most `most` from 0."""
+    return number(lambda value: 0 < abs(value) <= most, f"a number other than 0, from -{most:g} to {most:g}")
+
+
 positive = number(lambda value: value > 0, "a finite number above 0")
 
 below_one = number(lambda value: 0 <= value < 1, "a number from 0 to below 1")

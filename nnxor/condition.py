@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from nnxor.checks import below_one, choice, instance, optional, positive, show, some_of, switch, up_to, whole
+from nnxor.checks import below_one, choice, instance, not_zero, optional, positive, show, some_of, switch, up_to, whole
 from nnxor.field import Field, field, fields_of, plain
 from nnxor.interventions import INTERVENTIONS
 from nnxor.network.activations import ACTIVATIONS, OUTPUTS, Activation
@@ -32,11 +33,10 @@ MOST_SCALE = 1e6
 class Success:
     """When a training counts as solved.
 
-    rule `loss`: loss ≤ tolerance. rule `margin`: |y − t| < tolerance on every row. rule
-    `threshold`: every row on its side of the middle between the targets (where that is ½ and the output a
-    sigmoid: its logit on its side of 0),
-    where `ties` says whether a row that lies exactly there is on its side (`pass`) or not
-    (`fail`). A setting that its rule does not use is the default.
+    rule `loss`: loss ≤ tolerance. rule `margin`: |y − t| < tolerance on every row. rule `threshold`: every row on its
+    side of the middle between the targets (where that is ½ and the output a sigmoid: its logit on its side of 0), where
+    `ties` says whether a row that lies exactly there is on its side (`pass`) or not (`fail`). A setting that its rule
+    does not use is the default.
     """
 
     rule: str = "loss"
@@ -45,14 +45,17 @@ class Success:
 
     def __post_init__(self) -> None:
         """Forget what the rule does not use."""
-        if self.rule == "threshold":
-            object.__setattr__(self, "tolerance", Success.tolerance)
-        else:
-            object.__setattr__(self, "ties", Success.ties)
+        unused = "tolerance" if self.sides else "ties"
+        object.__setattr__(self, unused, getattr(Success, unused))
+
+    @property
+    def sides(self) -> bool:
+        """Whether what counts is on which side of the middle predictions are, and not how far off."""
+        return self.rule == "threshold"
 
     def __str__(self) -> str:
         """The rule in a word or two: 'loss 0.001', 'margin 0.1', 'threshold', 'threshold (ties pass)'."""
-        if self.rule == "threshold":
+        if self.sides:
             return "threshold (ties pass)" if self.ties == "pass" else "threshold"
         return f"{self.rule} {self.tolerance!r}"
 
@@ -68,7 +71,7 @@ class Condition:
     task: Task = field(XOR, instance(Task, "a Task"), phrase="{}")
     hidden: int = field(4, whole(1, MOST_HIDDEN), "H", "hidden units", "linear", "{} units")
     activation: str = field("relu", ACTIVATIONS, phrase="{}")
-    slope: float = field(0.01, up_to(LARGEST), scale="linear", phrase="slope {}", setting=True)
+    slope: float = field(0.01, not_zero(LARGEST), scale="linear", phrase="slope {}", setting=True)
     relu_at_zero: int = field(0, choice((0, 1)), "relu\N{PRIME}(0)", "relu at zero", setting=True)
     output: str = field("identity", OUTPUTS, phrase="{} output")
     bias: bool = field(True, switch, words={True: "biases", False: "no biases"})
@@ -135,6 +138,11 @@ class Condition:
         return self.units.smooth
 
     @property
+    def rectified(self) -> bool:
+        """Whether the hidden units are those of ReLU: 0 below their kink, and above it what they are given."""
+        return self.units.slopes is not None and self.units.slopes(self) == (0.0, 1.0)
+
+    @property
     def most_epochs(self) -> int:
         """The epochs that a training has at most: twice its own where those that get stuck are trained on."""
         return self.epochs if self.rescue is None else 2 * self.epochs
@@ -146,7 +154,7 @@ class Condition:
 
     def refusal(self) -> str:
         """Why its values do not go together, and what is allowed; the empty text where they do."""
-        return next(filter(None, (rule(self) for rule in RULES)), "")
+        return next(_refusals(self), "")
 
     @property
     def repeats(self) -> bool:
@@ -212,84 +220,56 @@ def users(setting: str) -> list[str]:
     ]
 
 
-def _step_fits(c: Condition) -> str:
+def fitting(loss: str) -> dict[str, Any]:
+    """The fields that go with a loss: itself, the output that it needs, and a success that it can reach.
+
+    A loss of probabilities falls for ever, so what counts with it is the side of ½.
+    """
+    entry = LOSSES[loss]
+    success = Success("threshold") if entry.logits else Success()
+    return {"loss": loss, "output": entry.output or FIELDS["output"].default, "success": success}
+
+
+def _refusals(c: Condition) -> Iterator[str]:
+    """Why the values of a condition do not go together, and what is allowed."""
+    task, init, loss, frozen = c.task, c.init, LOSSES[c.loss], (c.freeze or "").split("+")
     with np.errstate(all="ignore"):
         step = float(c.numpy_dtype.type(c.lr))
-    return "" if 0 < step < math.inf else f"lr={c.lr:g} is {step:g} in {c.dtype}; allowed: a step that dtype can hold"
-
-
-def _probabilities(c: Condition) -> str:
-    if not LOSSES[c.loss].logits:
-        return ""
-    if c.output != "sigmoid":
-        return f"loss={c.loss} needs a probability; output={c.output}; allowed: output=sigmoid"
-    within = all(0 <= t <= 1 for t in c.task.targets)
-    return "" if within else f"loss={c.loss} needs targets from 0 to 1; task={c.task.name} has others"
-
-
-def _sides(c: Condition) -> str:
-    middle = c.task.middle
-    if c.success.rule != "threshold" or middle not in c.task.targets:
-        return ""
-    return f"success.rule=threshold needs targets on a side of their middle; task={c.task.name} has one at {middle:g}"
-
-
-def _batches(c: Condition) -> str:
-    n = c.task.n_examples
-    if c.batch_size is None or c.batch_size <= n:
-        return ""
-    return (
-        f"batch_size={c.batch_size} is more than the {n} examples of task={c.task.name}; "
-        f"allowed: null (all), or an integer from 1 to {n}"
-    )
-
-
-def _given(c: Condition) -> str:
-    init, task = c.init, c.task
-    if not isinstance(init, GivenWeights) or (init.n_inputs, init.hidden) == (task.n_inputs, c.hidden):
-        return ""
-    return (
-        f"init={init.name} is for {init.n_inputs} inputs and hidden={init.hidden}; "
-        f"the condition has {task.n_inputs} inputs and hidden={c.hidden}"
-    )
-
-
-def _frozen(c: Condition) -> str:
-    if c.freeze is None:
-        return ""
-    biases = [name for name in c.freeze.split("+") if name.startswith("b")]
-    if biases and not c.bias:
-        return f"freeze={c.freeze} would do nothing to {biases[0]}: bias=false has none; allowed: W1, W2"
-    return ""
-
-
-def _recycled(c: Condition) -> str:
-    if c.recycle_every is None:
-        return ""
-    if not c.units.can_die:
-        return f"recycle_every redraws dead units; activation={c.activation} has none"
-    if isinstance(c.init, GivenWeights):
-        return f"recycle_every draws fresh weights, and init={c.init.name} has none to draw"
-    return ""
-
-
-def _rescued(c: Condition) -> str:
-    if c.rescue is None:
-        return ""
-    if why := INTERVENTIONS[c.rescue].refused(c):
-        return f"rescue={c.rescue} {why}"
-    return (
-        ""
-        if c.most_epochs <= MOST_EPOCHS
-        else (
+    if not 0 < step < math.inf:
+        yield f"lr={c.lr:g} is {step:g} in {c.dtype}; allowed: a step that dtype can hold"
+    if loss.output not in (None, c.output):
+        yield f"loss={c.loss} needs a probability; output={c.output}; allowed: output={loss.output}"
+    if loss.logits and not all(0 <= t <= 1 for t in task.targets):
+        yield f"loss={c.loss} needs targets from 0 to 1; task={task.name} has others"
+    if c.success.sides and task.middle in task.targets:
+        yield (
+            f"success.rule=threshold needs targets on a side of their middle; task={task.name} has one at "
+            f"{task.middle:g}"
+        )
+    if c.batch_size is not None and c.batch_size > task.n_examples:
+        yield (
+            f"batch_size={c.batch_size} is more than the {task.n_examples} examples of task={task.name}; "
+            f"allowed: null (all), or an integer from 1 to {task.n_examples}"
+        )
+    given = isinstance(init, GivenWeights)
+    if isinstance(init, GivenWeights) and (init.n_inputs, init.hidden) != (task.n_inputs, c.hidden):
+        yield (
+            f"init={init.name} is for {init.n_inputs} inputs and hidden={init.hidden}; "
+            f"the condition has {task.n_inputs} inputs and hidden={c.hidden}"
+        )
+    if not c.bias and (none := [name for name in frozen if name.startswith("b")]):
+        yield f"freeze={c.freeze} would do nothing to {none[0]}: bias=false has none; allowed: W1, W2"
+    if c.recycle_every is not None and not c.units.can_die:
+        yield f"recycle_every redraws dead units; activation={c.activation} has none"
+    if c.recycle_every is not None and given:
+        yield f"recycle_every draws fresh weights, and init={init.name} has none to draw"
+    if c.rescue is not None and (why := INTERVENTIONS[c.rescue].refused(c)):
+        yield f"rescue={c.rescue} {why}"
+    if c.most_epochs > MOST_EPOCHS:
+        yield (
             f"epochs={c.epochs} is too many with rescue={c.rescue}, which may train twice as long; "
             f"allowed: at most {MOST_EPOCHS // 2}"
         )
-    )
-
-
-RULES = (_step_fits, _probabilities, _sides, _batches, _given, _frozen, _recycled, _rescued)
-"""What fields must observe together; each says what is wrong, or nothing."""
 
 
 def _text(value: object) -> str:

@@ -13,7 +13,7 @@ import yaml
 from numpy.typing import ArrayLike, NDArray
 
 from nnxor import engines
-from nnxor.condition import FIELDS, Condition, Success
+from nnxor.condition import FIELDS, Condition, fitting
 from nnxor.diagnosis import diagnose as diagnosed
 from nnxor.engines.batched import Training
 from nnxor.engines.cycles import first_state
@@ -138,12 +138,8 @@ def _condition(fields: Mapping[str, Any]) -> Condition:
         if name not in FIELDS:
             raise ValueError(f"{name} is not a field; {hint(name, FIELDS)}")
     values = {name: _shipped(name, value) if name in SHIPPED else value for name, value in fields.items()}
-    loss = values.get("loss", Condition.loss)
-    if (
-        isinstance(loss, str) and loss in LOSSES and LOSSES[loss].logits
-    ):  # it falls for ever: what counts is the side of 1/2
-        values = {"output": "sigmoid", "success": Success("threshold"), **values}
-    condition = Condition(**values)
+    loss = values.get("loss")
+    condition = Condition(**{**(fitting(loss) if isinstance(loss, str) and loss in LOSSES else {}), **values})
     if why := condition.refusal():
         raise ValueError(why)
     return condition

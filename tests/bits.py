@@ -48,7 +48,7 @@ def random_condition(seed: int) -> Condition:
             task=task,
             hidden=pick.randint(1, 9),
             activation=pick.choice(list(ACTIVATIONS)),
-            slope=pick.choice((0.01, 0.3)),
+            slope=pick.choice((0.01, 0.3, -0.7, 1.5)),
             relu_at_zero=pick.randint(0, 1),
             output="sigmoid" if LOSSES[loss].logits else pick.choice(list(OUTPUTS)),
             bias=pick.random() < 0.8,

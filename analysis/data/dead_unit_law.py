@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import binom
 
 from analysis.data.reading import FolderError
 
@@ -32,4 +32,4 @@ def dead_law(trials: pd.DataFrame, laws: Mapping[str, float]) -> NDArray[np.floa
     """
     first = trials.iloc[0]
     hidden, dead = int(first["hidden"]), laws.get(str(first["condition"]))
-    return None if dead is None else np.asarray(binom.pmf(np.arange(hidden + 1), hidden, dead))
+    return None if dead is None else np.asarray(scipy.stats.binom.pmf(np.arange(hidden + 1), hidden, dead))

@@ -12,7 +12,7 @@ const partsOf = (text) => PARTS.filter((part) => text.split('+').includes(part))
 
 /** What each field allows: a test of the text, what makes a value of it, and the words for it. */
 const ALLOWED = {
-  hidden: whole(1, MOST.hidden), activation: entries('activation'), slope: real((v) => Math.abs(v) <= 1e30, 'a number'),
+  hidden: whole(1, MOST.hidden), activation: entries('activation'), slope: real((v) => v !== 0 && Math.abs(v) <= 1e30, 'a number other than 0'),
   relu_at_zero: oneOf(['0', '1'], Number), output: entries('output'), bias: oneOf(['true', 'false'], (v) => v === 'true'),
   scale: real((v) => Math.abs(v) <= 1e6, 'a number up to 1e6'), lr: real((v) => Math.fround(v) > 0 && Math.fround(v) < Infinity, 'a number above 0'),
   epochs: whole(0, MOST.epochs), loss: entries('loss'), optimizer: entries('optimizer'), momentum: beta, beta1: beta, beta2: beta,

@@ -18,12 +18,11 @@ from experiments.study.checked import known_keys
 from experiments.study.fields import make_condition, read_field, refuse_useless
 from experiments.study.schema import TRAINED
 from nnxor import engines
-from nnxor.condition import Condition, Success
+from nnxor.condition import FIELDS, Condition, fitting
 from nnxor.diagnosis import diagnose as columns_of
 from nnxor.interventions import INTERVENTIONS, alive
 from nnxor.landscape.certificate import certify
-from nnxor.landscape.decoder import TOLERANCE, Decoded, decode, decode_predictions
-from nnxor.network.activations import ACTIVATIONS
+from nnxor.landscape.decoder import TOLERANCE, Decoded, decode, decode_predictions, has_levels
 from nnxor.network.draws import Weights, initial_weights
 from nnxor.network.inits import GivenWeights
 from nnxor.network.losses import LOSSES
@@ -35,9 +34,6 @@ TRIES = 200
 
 DRAWS = 1000
 """Networks that are drawn and trained to say how common an outcome is."""
-
-MOST_ROWS = 8
-"""Rows of the largest task whose traps are looked up: for more that takes minutes."""
 
 RARE = 0.01
 """Share of networks below which a trap is not something to expect."""
@@ -74,10 +70,7 @@ def read_values(config: Mapping[str, Any]) -> dict[str, object]:
     fields = [name for name in TRAINED if name != "loss" and config[name] is not None]
     values = {name: read_field("", name, config[name]) for name in fields}
     if config["loss_name"] is not None:
-        values["loss"] = read_loss(config["loss_name"])
-    if values.get("loss") in LOSSES and LOSSES[str(values["loss"])].logits:
-        values.setdefault("output", "sigmoid")
-        values["success"] = Success("threshold")  # it falls for ever: what counts is the side of 1/2
+        values = {**fitting(read_loss(config["loss_name"])), **values}
     if isinstance(values.get("init"), GivenWeights):
         raise InputError("init=FILE.npz cannot be drawn from; allowed: a name in conf/init")
     return values
@@ -161,25 +154,12 @@ def states(condition: Condition, weights: Weights, epochs: int) -> dict[str, np.
     return dict(columns_of(longer, weights, trained))
 
 
-def network(condition: Condition) -> dict[str, Any]:
-    """What the levels of a condition depend on, as the decoder takes it."""
-    slopes = ACTIVATIONS[condition.activation].slopes
-    names = ("task", "loss", "hidden", "bias")
-    return {name: getattr(condition, name) for name in names} | {"slope": slopes(condition)[0] if slopes else 0.0}
-
-
-def has_levels(condition: Condition) -> bool:
-    """Whether the traps of a condition can be looked up."""
-    plain = (condition.output, LOSSES[condition.loss].logits) in (("identity", False), ("sigmoid", True))
-    return plain and not condition.smooth and condition.task.n_rows <= MOST_ROWS
-
-
 def trap_of(now: Mapping[str, np.ndarray], condition: Condition) -> Decoded | None:
     """The trap that a network's predictions are those of; None where that cannot be looked up, or is none."""
     y = tuple(float(now[f"y_{name}"][0]) for name in condition.task.row_names if f"y_{name}" in now)
     if not has_levels(condition) or not np.isfinite(y).all():
         return None
-    found = decode_predictions(y, **network(condition))
+    found = decode_predictions(y, condition)
     return found if found.matches and found.level.value > 0 else None
 
 
@@ -210,10 +190,7 @@ def fits_better(weights: Weights, now: Mapping[str, np.ndarray], condition: Cond
     for loss in LOSSES.values():
         if loss.logits == LOSSES[condition.loss].logits or condition.smooth:
             continue
-        extra: dict[str, Any] = {"output": "identity"}
-        if loss.logits:
-            extra = {"output": "sigmoid", "success": Success("threshold")}
-        other = replace(condition, loss=loss.name, **extra)
+        other = replace(condition, **fitting(loss.name))
         then = states(other, weights, 0)
         if then["outcome"][0] == "solved" or trap_of(then, other) is not None:
             what = "solved" if then["outcome"][0] == "solved" else "in a known trap"
@@ -288,8 +265,7 @@ def of_number(config: Mapping[str, Any], values: dict[str, object]) -> Case:
     if not found.complete and not found.matches:
         say(told("", "Not all levels of this task could be enumerated: it may be one of the others."))
     if found.matches and found.loss in LOSSES and found.loss != condition.loss:
-        extra = {"output": "sigmoid", "success": Success("threshold")} if LOSSES[found.loss].logits else {}
-        condition = replace(condition, loss=found.loss, **extra)  # type: ignore[arg-type]
+        condition = replace(condition, **fitting(found.loss))
         say(told("", f"From here on the loss is taken to be {found.loss}."))
     return Case(condition, found if found.matches else None, solved, None)
 
@@ -310,8 +286,8 @@ def decoded(config: Mapping[str, Any], condition: Condition) -> Decoded:
     try:
         if config["loss"] is not None:
             value = _number("loss", config["loss"])
-            return decode(value, **network(condition), tolerance=_rounding(value))
-        return decode_predictions(_numbers("predictions", config["predictions"]), **network(condition))
+            return decode(value, condition, _rounding(value))
+        return decode_predictions(_numbers("predictions", config["predictions"]), condition)
     except ValueError as error:
         raise InputError(str(error)) from None
 
@@ -403,7 +379,7 @@ def percent(count: int, n: int) -> str:
 def setting(condition: Condition) -> str:
     """What it was trained with."""
     many = f"{condition.hidden} unit{'s' if condition.hidden > 1 else ''}"
-    how = "" if condition.optimizer == "gd" else f", {condition.optimizer}"
+    how = "" if condition.optimizer == FIELDS["optimizer"].default else f", {condition.optimizer}"
     return (
         f"{condition.task.name}, {many}, {condition.activation}, {condition.loss}, init={condition.init.name}, "
         f"lr={condition.lr:g}{how}"

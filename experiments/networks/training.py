@@ -21,6 +21,7 @@ from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
 from nnxor.engines.reference import alive, loss_and_backward, network, train_one
 from nnxor.engines.trace import Trained
+from nnxor.network.activations import OUTPUTS
 from nnxor.network.draws import Weights, initial_weights
 from nnxor.network.inits import GivenWeights, Init
 
@@ -221,7 +222,7 @@ def formula(condition: Condition, weights: Weights) -> list[str]:
     """The network as a formula, a line a unit that is not dead on the task's rows."""
     W1, b1, W2, b2 = weights.arrays()
     alive = arithmetic.any_active(condition, arithmetic.preactivations(condition, weights))[:, 0]
-    output = "" if condition.output == "identity" else condition.output
+    output = "" if OUTPUTS[condition.output].straight(condition) else condition.output
     lines = [f"y = {output}({float(b2[0]):.4g}" if output else f"y = {float(b2[0]):.4g}"]
     for h in range(condition.hidden):
         if alive[h] or not condition.units.can_die:

@@ -31,7 +31,7 @@ def laws(conditions: Iterable[Condition]) -> dict[str, dict[str, Any]]:
     found = {}
     for condition in conditions:
         init = condition.init
-        if condition.activation != "relu" or not isinstance(init, Init) or not init.independent:
+        if not condition.units.can_die or not isinstance(init, Init) or not init.independent:
             continue
         what = (condition.task.inputs, init, condition.hidden, condition.bias)
         if what not in known and len(known) < MOST_LAWS:

@@ -87,8 +87,13 @@ def _read_config(path: Path) -> Study:
     """The study in a config.yaml."""
     try:
         text = read_text(path, MOST_CONFIG)
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.CSafeLoader)):
-            raise ValueError("it repeats itself by reference")  # which can grow without end
+        depth = 0
+        for event in yaml.parse(text, yaml.CSafeLoader):
+            if isinstance(event, yaml.AliasEvent):
+                raise ValueError("it repeats itself by reference")  # which can grow without end
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > 100:
+                raise ValueError("it is nested too deeply")  # libyaml takes minutes for what is
         config = yaml.load(text, yaml.CSafeLoader)
     except FileNotFoundError:
         raise InputError(f"{path} is missing; without it, what was trained is unknown; {AGAIN}") from None

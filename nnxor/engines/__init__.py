@@ -7,14 +7,16 @@ in `ENGINES`.
 In reading order: `trace` (what an engine hands back), `reference` (the article's loop), `batched` (numpy), `compiled`
 (numba), whose `kernel` is the arithmetic of an epoch in numbers of the processor (`machine`), called from the loops of
 `skeleton`; `cycles` (what it means that a training repeats) and `recycling` (dead units redrawn); and what the compiled
-engine leaves out: `compaction` (dead units), `walk` (a kernel called for single states), `tails` and `jumps` (the rest
-of it all).
+engine leaves out: `compaction` (dead units), `walk` (a kernel called for single states) and `jumps` (the rest of it
+all).
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -53,3 +55,11 @@ def load(name: str) -> Engine:
     """The engine of that name; its module is imported only now."""
     engine: Engine = importlib.import_module(ENGINES[name]).train
     return engine
+
+
+def course(name: str, condition: Condition, start: Weights, seeds: range, epochs: Sequence[int]) -> list[Weights]:
+    """Networks of an engine after each of so many epochs; at once where nothing but the parameters moves them."""
+    at_once = getattr(importlib.import_module(ENGINES[name]), "course", None)
+    if at_once and condition.batch_size is None and condition.recycle_every is None:
+        return list(at_once(condition, start, epochs))
+    return [load(name)(replace(condition, epochs=stop), start, seeds).weights for stop in epochs]

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 def refusal(condition: Condition) -> str:
     """Only ReLU can become leaky."""
-    if condition.activation == "relu":
-        return ""
-    return f"makes ReLU leaky; activation={condition.activation}; allowed: activation=relu"
+    return (
+        "" if condition.rectified else f"makes ReLU leaky; activation={condition.activation}; allowed: activation=relu"
+    )
 
 
 INTERVENTIONS.register(

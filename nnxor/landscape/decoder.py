@@ -6,27 +6,29 @@ are said to be of and in the other conventions that are in use.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor.landscape.levels import MOST_SETS, Level, Rest, levels, merged_rows, reachable_units
-from nnxor.landscape.levels import scaled as scale_level
+from nnxor.condition import Condition, fitting
+from nnxor.landscape.levels import Level, Levels, Rest, levels, merged_rows
+from nnxor.network.activations import OUTPUTS
+from nnxor.network.losses import LOSSES
 from nnxor.network.tasks import Task
 
 Array = NDArray[np.float64]
 
 CONVENTIONS = {
-    "half_sse": "half the sum of squared errors",
-    "mse": "the mean squared error",
-    "bce": "the mean cross-entropy in nats",
-    "sse": "the sum of squared errors",
-    "half_mse": "half the mean squared error",
-    "bce_sum": "the summed cross-entropy in nats",
+    "half_sse": ("half_sse", 1.0, False, "half the sum of squared errors"),
+    "mse": ("mse", 1.0, False, "the mean squared error"),
+    "bce": ("bce", 1.0, False, "the mean cross-entropy in nats"),
+    "sse": ("half_sse", 2.0, False, "the sum of squared errors"),
+    "half_mse": ("mse", 0.5, False, "half the mean squared error"),
+    "bce_sum": ("bce", 1.0, True, "the summed cross-entropy in nats"),
 }
-"""Losses that a number may belong to: those of this package, then what else is in use."""
+"""What a number may be: which loss, how many times that, also times the examples, and in words; ours first."""
 
 TOLERANCE = 1e-3
 """A loss this close to a level is taken for it: numbers are often told with three or four digits."""
@@ -34,10 +36,10 @@ TOLERANCE = 1e-3
 PREDICTION_TOLERANCE = 2e-2
 """Predictions this close to those of a rest are taken for it."""
 
-_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+MOST_ROWS = 8
+"""Rows of the largest task whose levels are looked up: for more that takes minutes."""
 
-FEW_SETS = 2000
-"""Most sets that the decoder examines for bce, where each may cost a linear programme."""
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 @dataclass(frozen=True)
@@ -59,136 +61,118 @@ class Decoded:
     text: str
 
 
-def decode(
-    value: float,
-    task: Task,
-    loss: str = "half_sse",
-    hidden: int = 4,
-    bias: bool = True,
-    slope: float = 0.0,
-    tolerance: float = TOLERANCE,
-) -> Decoded:
-    """The trap that a final loss belongs to; if none of `loss` fits, that of another convention where one does.
+def has_levels(condition: Condition) -> bool:
+    """Whether the levels of a condition can be looked up: straight pieces, few rows, a convex loss of the scores."""
+    convex = LOSSES[condition.loss].seen_through(OUTPUTS[condition.output], condition)
+    return convex and not condition.smooth and condition.task.n_rows <= MOST_ROWS
 
-    `value` is in the units of `loss`; other arguments are those of `levels`, of which as many are
-    compared as can be enumerated (`complete` says whether all). Raises ValueError for a negative or
-    infinite value and as `levels` does.
+
+def levels_of(condition: Condition) -> Levels:
+    """The levels at which the networks of a condition can rest; ValueError as `levels`."""
+    slopes = condition.units.slopes
+    below = slopes(condition)[0] if slopes else 0.0
+    return levels(condition.task, condition.loss, condition.hidden, condition.bias, below)
+
+
+def decode(value: float, condition: Condition, tolerance: float = TOLERANCE) -> Decoded:
+    """The trap that a final loss belongs to; if none of the condition's fits, that of another convention that does.
+
+    Raises ValueError for a negative or infinite value and as `levels` does.
     """
     if not 0 <= value < np.inf:
         raise ValueError(f"loss={value}: a finite number from 0")
-    found, complete = _within_reach(task, loss, hidden, bias, slope)
-    level, distance = _nearest(value, found)
-    readings = _readings(value, task, loss, (hidden, bias, slope), tolerance)
-    if distance <= tolerance or not readings:
-        matches = distance <= tolerance
-        text = _loss_text(value, loss, level, distance, matches, task)
-        also = "".join(f" As {CONVENTIONS[c]} it would be the trap {_trap(other)}." for c, other in readings)
-        return Decoded(
-            level, loss, distance, matches, level.rests, complete, text + (also if value > tolerance else "")
+    found, complete = levels_of(condition)
+    loss, level = condition.loss, _nearest(value, found)
+    readings = _readings(value, condition, tolerance)
+    if abs(level.value - value) > tolerance and readings:
+        loss, level = readings[0]
+        text = (
+            f"{value:.6g} is no level of {condition.loss} ({CONVENTIONS[condition.loss][3]}), but it is one of {loss} "
+            f"({CONVENTIONS[loss][3]}): the trap {_trap(level)}. {_describe(level.rests, condition.task)}"
         )
-    convention, other = readings[0]
-    text = (
-        f"{value:.6g} is no level of {loss} ({CONVENTIONS[loss]}), but it is one of {convention} "
-        f"({CONVENTIONS[convention]}): the trap {_trap(other)}. {_describe(other.rests, task)}"
-    )
-    return Decoded(other, convention, abs(value - other.value), True, other.rests, complete, text)
+    else:
+        text = _loss_text(value, loss, level, tolerance, condition.task)
+        if value > tolerance:
+            text += "".join(
+                f" As {CONVENTIONS[name][3]} it would be the trap {_trap(other)}." for name, other in readings
+            )
+    distance = abs(level.value - value)
+    return Decoded(level, loss, distance, distance <= tolerance, level.rests, complete, text)
 
 
 def decode_predictions(
-    y: tuple[float, ...] | Array,
-    task: Task,
-    loss: str = "half_sse",
-    hidden: int = 4,
-    bias: bool = True,
-    slope: float = 0.0,
-    tolerance: float = PREDICTION_TOLERANCE,
+    y: tuple[float, ...] | Array, condition: Condition, tolerance: float = PREDICTION_TOLERANCE
 ) -> Decoded:
     """The trap that final predictions (N,) belong to: which rows are merged, which are right.
 
-    For bce the predictions are probabilities. `distance` is the largest difference of a prediction. Raises ValueError
-    where y does not hold one finite number a row, and as `levels` does.
+    For a loss of logits the predictions are probabilities. `distance` is the largest difference of a prediction. Raises
+    ValueError where y does not hold one finite number a row, and as `levels` does.
     """
-    y = np.asarray(y, np.float64)
+    task, y = condition.task, np.asarray(y, np.float64)
     if y.shape != (task.n_rows,) or not np.isfinite(y).all():
         raise ValueError(f"predictions {y.tolist()}: {task.n_rows} finite numbers, one per row")
-    found, complete = _within_reach(task, loss, hidden, bias, slope)
+    found, complete = levels_of(condition)
     distance, level, rest = min(
         ((float(np.abs(y - rest.predictions).max()), level, rest) for level in found for rest in level.rests),
         key=lambda candidate: candidate[0],
     )
     matches = distance <= tolerance
-    if matches:
-        text = f"These predictions are those of the trap {_trap(level)} of {loss}. {_describe((rest,), task)}"
-        if level.value == 0:
-            text = "These predictions solve the task."
-        return Decoded(level, loss, distance, True, (rest,), complete, text)
-    groups = merged_rows(y, np.array(task.targets), tolerance)
-    together = f" Rows that share a wrong prediction: {_groups_text(groups, task)}." if groups else ""
-    text = (
-        f"These predictions are those of no trap of {loss}: the nearest, {_trap(level)}, is {distance:.3g} away "
-        f"in its worst row, so this is not a rest.{together}"
-    )
-    return Decoded(level, loss, distance, False, (), complete, text)
+    if matches and level.value == 0:
+        text = "These predictions solve the task."
+    elif matches:
+        text = (
+            f"These predictions are those of the trap {_trap(level)} under {condition.loss}. {_describe((rest,), task)}"
+        )
+    else:
+        groups = merged_rows(y, np.array(task.targets), tolerance)
+        together = f" Rows that share a wrong prediction: {_groups_text(groups, task)}." if groups else ""
+        text = (
+            f"These predictions are those of no trap of {condition.loss}: the nearest, {_trap(level)}, is "
+            f"{distance:.3g} away in its worst row, so this is not a rest.{together}"
+        )
+    return Decoded(level, condition.loss, distance, matches, (rest,) if matches else (), complete, text)
 
 
-def _within_reach(task: Task, loss: str, hidden: int, bias: bool, slope: float) -> tuple[tuple[Level, ...], bool]:
-    """The levels, or as many as can be enumerated, and whether these are all."""
-    reach = reachable_units(task, hidden, bias, slope, FEW_SETS if loss == "bce" else MOST_SETS)
-    found = levels(task, loss, hidden, bias, slope, max_units=reach)
-    return found, reach >= min(hidden, task.n_rows)
+def _nearest(value: float, found: tuple[Level, ...]) -> Level:
+    return min(found, key=lambda level: abs(level.value - value))
 
 
-def _nearest(value: float, found: tuple[Level, ...]) -> tuple[Level, float]:
-    level = min(found, key=lambda level: abs(level.value - value))
-    return level, abs(level.value - value)
-
-
-def _readings(
-    value: float,
-    task: Task,
-    loss: str,
-    network: tuple[int, bool, float],
-    tolerance: float,
-) -> list[tuple[str, Level]]:
+def _readings(value: float, condition: Condition, tolerance: float) -> list[tuple[str, Level]]:
     """Other conventions in which the number is a level above 0, with that level in the convention's units."""
-    n = task.n_examples
-    of = {"half_sse": ("half_sse", 1.0), "mse": ("mse", 1.0), "sse": ("half_sse", 2.0), "half_mse": ("mse", 0.5)}
-    if all(0 <= t <= 1 for t in task.targets):
-        of |= {"bce": ("bce", 1.0), "bce_sum": ("bce", float(n))}
     readings = []
-    for convention in CONVENTIONS:
-        if convention == loss or convention not in of:
+    for convention, (loss, factor, summed, _) in CONVENTIONS.items():
+        other = replace(condition, **fitting(loss))
+        times = factor * (condition.task.n_examples if summed else 1)
+        if convention == condition.loss or other.refusal():
             continue
-        base, factor = of[convention]
-        found, _ = _within_reach(task, base, *network)
-        in_units = tuple(scale_level(level, factor) for level in found)
-        level, distance = _nearest(value, in_units)
-        if distance <= tolerance and level.value > tolerance:
+        level = _nearest(value / times, levels_of(other).levels)
+        level = level._replace(value=level.value * times)
+        if abs(level.value - value) <= tolerance < level.value:
             readings.append((convention, level))
     return readings
 
 
 def _trap(level: Level) -> str:
-    return f"{level.name} ({level.value:.6g})" if level.name != f"{level.value:.6g}" else level.name
+    return f"{level.name} (loss {level.value:.6g})"
 
 
-def _loss_text(value: float, loss: str, level: Level, distance: float, matches: bool, task: Task) -> str:
-    if not matches:
+def _loss_text(value: float, loss: str, level: Level, tolerance: float, task: Task) -> str:
+    distance = abs(level.value - value)
+    if distance > tolerance:
         return (
-            f"{value:.6g} is no level of {loss}: the nearest is {_trap(level)}, {distance:.3g} away, so "
-            "training that shows it is still on its way, oscillates or has another loss."
+            f"{value:.6g} is no level of {loss}: the nearest trap is {_trap(level)}, {distance:.3g} away, so training "
+            "that shows it is still on its way, oscillates or has another loss."
         )
     if level.value == 0:
         return f"{value:.6g}: the task is solved."
-    return f"{value:.6g} is the trap {_trap(level)} of {loss}. {_describe(level.rests, task)}"
+    return f"Under {loss} a loss of {value:.6g} is the trap {level.name}. {_describe(level.rests, task)}"
 
 
 def _describe(rests: tuple[Rest, ...], task: Task) -> str:
     """What a network at these rests gets wrong, in a sentence or two."""
     sentences: dict[str, list[str]] = {}
     for rest in rests:
-        sentence = _sentence(rest, task)
-        sentences.setdefault(sentence, []).append(_groups_text(rest.merged, task))
+        sentences.setdefault(_sentence(rest, task), []).append(_groups_text(rest.merged, task))
     shown = []
     for sentence, groups in list(sentences.items())[:4]:
         which = " or ".join(sorted({group for group in groups if group}))

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from nnxor.arithmetic.numbers import in_order
 from nnxor.condition import Condition
-from nnxor.network.activations import ACTIVATIONS, OUTPUTS
+from nnxor.network.activations import OUTPUTS
 from nnxor.network.losses import LOSSES
+from nnxor.network.tasks import Task
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -37,7 +38,7 @@ CHUNK = 128
 
 
 def is_bounded(condition: Condition) -> bool:
-    """Whether regions exist, with straight pieces, and the loss is convex in the outputs: that of logits is."""
+    """Whether regions exist, with straight pieces, and the loss has no lowest point: that of logits has none."""
     return not condition.smooth and LOSSES[condition.loss].logits and condition.freeze is None
 
 
@@ -52,7 +53,8 @@ def lowest(condition: Condition, z: list[NDArray[np.floating]]) -> Array:
     with np.errstate(all="ignore"):
         for first in range(0, len(spans), CHUNK):
             here = slice(first, first + CHUNK)
-            bounds[here] = _bound(condition, _patterns(spans[here], len(z)))
+            columns = _columns(condition, _patterns(spans[here], len(z)))
+            bounds[here] = infimum(condition.task, condition.loss, condition.output, columns)[0]
     finite = np.logical_and.reduce([np.isfinite(row).all(axis=0) for row in z])
     return np.where(finite, bounds[which.reshape(-1)], np.nan)
 
@@ -71,25 +73,9 @@ def _patterns(keys: NDArray[np.bytes_], rows: int) -> Mask:
     return np.unpackbits(packed, axis=2, count=rows).astype(bool)
 
 
-def _bound(condition: Condition, patterns: Mask) -> Array:
-    """The infimum for each set of patterns (S, H, N), shape (S,); Newton steps that do not get lower are halved."""
-    columns = _columns(condition, patterns)
-    a = np.zeros(columns.shape[1:])
-    value, step, left = _look(condition, columns, a)
-    size = np.ones_like(value)
-    for _ in range(STEPS):
-        tried = a - size * step
-        there, onward, after = _look(condition, columns, tried)
-        lower = there < value
-        a, step = np.where(lower, tried, a), np.where(lower, onward, step)
-        value, left = np.where(lower, there, value), np.where(lower, after, left)
-        size = np.where(lower, 1.0, size / 2)
-    return np.where(left <= CONVERGED, value, np.nan)
-
-
 def _columns(condition: Condition, patterns: Mask) -> Array:
     """What outputs are combinations of, shape (N, columns, S): each unit's cut functions, and the constants."""
-    slopes = ACTIVATIONS[condition.activation].slopes
+    slopes = condition.units.slopes
     below, above = slopes(condition) if slopes else (0.0, 1.0)
     x = condition.task.x(np.dtype(np.float64))
     x = x / np.where(x.any(axis=0), np.abs(x).max(axis=0), 1.0)
@@ -100,16 +86,34 @@ def _columns(condition: Condition, patterns: Mask) -> Array:
     return np.concatenate([columns, np.ones((len(x), int(condition.bias), len(patterns)))], axis=1)
 
 
-def _look(condition: Condition, columns: Array, a: Array) -> tuple[Array, Array, Array]:
-    """The loss (S,) of the outputs with coefficients a (columns, S), the Newton step, and what it promises to gain."""
-    loss, output = LOSSES[condition.loss], OUTPUTS[condition.output]
-    t, k = condition.task.t(a.dtype), output.k(condition, a.dtype.type)
-    c = loss.weight(condition.task.n_examples) * condition.task.times
+def infimum(task: Task, loss: str, output: str, columns: Array, steps: int = STEPS) -> tuple[Array, Array]:
+    """The infimum (S,) of the loss over outputs spanned by columns (N, K, S), NaN where not known; scores there (N, S).
+
+    By Newton steps; one that does not get lower is halved. A row that can be driven to its target for ever ends with a
+    score of some 25 on that side.
+    """
+    a = np.zeros(columns.shape[1:])
+    value, step, left = _look(task, loss, output, columns, a)
+    size = np.ones_like(value)
+    for _ in range(steps):
+        tried = a - size * step
+        there, onward, after = _look(task, loss, output, columns, tried)
+        lower = there < value
+        a, step = np.where(lower, tried, a), np.where(lower, onward, step)
+        value, left = np.where(lower, there, value), np.where(lower, after, left)
+        size = np.where(lower, 1.0, size / 2)
+    return np.where(left <= CONVERGED, value, np.nan), (columns * a).sum(axis=1)
+
+
+def _look(task: Task, name: str, output: str, columns: Array, a: Array) -> tuple[Array, Array, Array]:
+    """The loss (S,) of the outputs with coefficients a (K, S), the Newton step, and what it promises to gain."""
+    loss, function = LOSSES[name], OUTPUTS[output]
+    t, c = task.t(a.dtype), loss.weight(task.n_examples) * task.times
     value, gradient = np.zeros(a.shape[1]), np.zeros_like(a)
     hessian = np.zeros((len(a), *a.shape))
     for n, column in enumerate(columns):
         f = in_order([np.zeros_like(value), *(column * a)])
-        y = output.value(f, k)
+        y = function.value(f, None)
         term, pull = loss.row(f, y, t[n], c[n])
         value = value + term
         gradient = gradient + pull * column

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
 from nnxor.condition import Condition
+from nnxor.network.activations import OUTPUTS
+from nnxor.network.losses import LOSSES
 from nnxor.network.tasks import Task
 
 
@@ -43,12 +44,21 @@ def traps(condition: Condition) -> tuple[Trap, ...]:
     target at either end of each diagonal. Activations other than relu, networks without biases or with frozen
     parameters, and a squared loss behind an output function rest at levels of their own, which have no names.
     """
-    free = condition.bias and condition.freeze is None
-    if condition.activation != "relu" or not free or not is_xor_shaped(condition.task):
+    loss, targets = LOSSES[condition.loss], set(condition.task.targets)
+    plain = condition.rectified and condition.bias and condition.freeze is None
+    if not plain or not loss.seen_through(OUTPUTS[condition.output], condition) or not is_xor_shaped(condition.task):
         return ()
-    if condition.loss == "bce":
-        return _entropies() if set(condition.task.targets) == {0, 1} else ()
-    return _squares(condition.task, condition.loss) if condition.output == "identity" else ()
+    return _traps(condition.loss, tuple(targets)) if not loss.logits or targets == {0, 1} else ()
+
+
+@lru_cache
+def _traps(name: str, targets: tuple[float, float]) -> tuple[Trap, ...]:
+    """What k merged rows of two targets cost, of which k // 2 have one of them."""
+    loss, apart = LOSSES[name], Fraction(targets[0]) - Fraction(targets[1])
+    return tuple(
+        Trap(trap, float(k * Fraction(loss.weight(4)) * loss.mixed(Fraction(k // 2, k)) * apart**2), k)
+        for trap, k in MERGED.items()
+    )
 
 
 def known_traps(conditions: Iterable[Condition]) -> list[dict[str, Any]]:
@@ -70,25 +80,3 @@ def is_xor_shaped(task: Task) -> bool:
     sides = [[Fraction(corner[i]) - Fraction(a[i]) for i in (0, 1)] for corner in (c, d, b)]
     is_closed = all(sides[0][i] + sides[1][i] == sides[2][i] for i in (0, 1))
     return is_closed and sides[0][0] * sides[1][1] != sides[0][1] * sides[1][0]
-
-
-@lru_cache
-def _squares(task: Task, loss: str) -> tuple[Trap, ...]:
-    """Under ½·Σ c·(y − t)²: k rows of two targets that are d apart, merged, cost c·d²·(k // 2)·(k − k // 2)/(2k)."""
-    apart = Fraction(max(task.targets)) - Fraction(min(task.targets))
-    weight = Fraction(1) if loss == "half_sse" else Fraction(2, task.n_examples)
-    return tuple(
-        Trap(name, float(weight * apart**2 * (k // 2) * (k - k // 2) / (2 * k)), k) for name, k in MERGED.items()
-    )
-
-
-@lru_cache
-def _entropies() -> tuple[Trap, ...]:
-    """Under the mean cross-entropy: k merged rows cost their share of the rows times the entropy of their targets."""
-    found = []
-    with localcontext() as context:
-        context.prec = 40
-        for name, k in MERGED.items():
-            parts = [Decimal(part) / k for part in (k // 2, k - k // 2)]
-            found.append(Trap(name, float(-Decimal(k) / 4 * sum(p * p.ln() for p in parts)), k))
-    return tuple(found)

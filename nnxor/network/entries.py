@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
 
@@ -91,6 +92,10 @@ class Activation(Uses):
         """Whether it has no kink: none of its units is dead or linear."""
         return self.slopes is None
 
+    def straight(self, condition: Settings) -> bool:
+        """Whether it bends nowhere: the identity, or a multiple of it."""
+        return self.slopes is not None and len({*self.slopes(condition)}) == 1
+
 
 @dataclass(frozen=True, kw_only=True)
 class Loss(Uses):
@@ -101,8 +106,9 @@ class Loss(Uses):
     row(s, y, t, c): a row's term of the loss, and its gradient, from its score s, prediction y and target t.
     whole(total): the loss, from the sum of the terms.
     second(y, c): a row's second derivative with respect to what the gradient is with respect to.
-    logits: whether the gradient is that with respect to the score, and not to the prediction: the loss is one of
-        probabilities, so that the output is a sigmoid and targets lie between 0 and 1.
+    mixed(p): the least that an example of weight 1 costs on average where a share p of those that must have the same
+        prediction has the target 1 and the others 0; what it costs with targets d apart is d² times that.
+    output: the output function that it needs, if it is a loss of probabilities; targets then lie between 0 and 1.
     elsewhere: its names in other libraries.
     """
 
@@ -111,8 +117,18 @@ class Loss(Uses):
     row: Callable[[Number, Number, Number, Number], tuple[Number, Number]]
     whole: Callable[[Number], Number]
     second: Callable[[Number, Number], Number]
-    logits: bool = False
+    mixed: Callable[[Fraction], Fraction]
+    output: str | None = None
     elsewhere: tuple[str, ...] = ()
+
+    @property
+    def logits(self) -> bool:
+        """Whether the gradient is that with respect to the score, and not to the prediction."""
+        return self.output is not None
+
+    def seen_through(self, output: Activation, condition: Settings) -> bool:
+        """Whether it is convex in the scores behind this output: one of its own, or a straight one."""
+        return self.logits or output.straight(condition)
 
 
 def _no_memory(_: float) -> tuple[float, ...]:

@@ -27,7 +27,9 @@ class Task:
     multiplicities: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        """Forget multiplicities that are all 1."""
+        """Forget multiplicities that are all 1; ValueError for those that are none."""
+        if self.multiplicities and (len(self.multiplicities) != self.n_rows or min(self.multiplicities) < 1):
+            raise ValueError(f"multiplicities={self.multiplicities}: {self.n_rows} integers from 1, one per row")
         if self.multiplicities and set(self.multiplicities) == {1}:
             object.__setattr__(self, "multiplicities", None)
 

@@ -74,6 +74,12 @@ def test_a_setting_counts_only_where_it_is_used(setting: dict[str, Any], user: d
     assert Condition(**setting, **user).key != Condition(**user).key
 
 
+def test_a_leaky_slope_may_have_either_sign_but_not_be_zero() -> None:
+    assert Condition(activation="leaky_relu", slope=-0.5).slope == -0.5
+    with pytest.raises(ValueError, match=r"slope=0.0 is not allowed; allowed: a number other than 0, from -"):
+        Condition(activation="leaky_relu", slope=0.0)
+
+
 def test_a_smooth_unit_forgets_the_derivative_at_zero() -> None:
     assert Condition(activation="tanh", relu_at_zero=1).key == Condition(activation="tanh").key
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,6 +36,11 @@ def squared(s: Number, y: Number, t: Number, c: Number) -> tuple[Number, Number]
     return gradient * error, gradient
 
 
+def variance(p: Fraction) -> Fraction:
+    """Half the squared distance from the mean of targets of which a share p is 1 and the others 0."""
+    return p * (1 - p) / 2
+
+
 LOSSES.register(
     Loss(
         name="half_sse",
@@ -43,5 +50,6 @@ LOSSES.register(
         row=squared,
         whole=lambda total: 0.5 * total,
         second=lambda y, c: c + 0.0 * y,
+        mixed=variance,
     )
 )

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from nnxor.network.entries import LOSSES, Loss
 from nnxor.network.layers import Array, column
-from nnxor.network.losses.half_sse import squared
+from nnxor.network.losses.half_sse import squared, variance
 
 
 class MeanSquaredError:
@@ -36,6 +36,7 @@ LOSSES.register(
         row=squared,
         whole=lambda total: 0.5 * total,
         second=lambda y, c: c + 0.0 * y,
+        mixed=variance,
         elsewhere=("MSELoss", "MeanSquaredError", "mean_squared_error"),
     )
 )

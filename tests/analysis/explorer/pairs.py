@@ -43,7 +43,7 @@ def conditions(n: int) -> list[Condition]:
         values = {
             "task": task, "init": choose.choice(inits), "loss": loss,
             "hidden": choose.choice((1, 2, 3, 4, 4, 5, 10, 16)),
-            "activation": choose.choice(["relu", *ACTIVATIONS]), "slope": choose.choice((0.01, 0.3)),
+            "activation": choose.choice(["relu", *ACTIVATIONS]), "slope": choose.choice((0.01, 0.3, -0.7)),
             "relu_at_zero": choose.choice((0, 1)), "output": choose.choice(["identity", *OUTPUTS]),
             "bias": choose.random() < 0.8, "scale": choose.choice((1.0, 0.5)),
             "lr": choose.choice((0.01, 0.1, 0.2, 0.7)),
