@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import io
 import math
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from analysis.data.door import replacing
 from analysis.findings.statistics import Rate
 from analysis.text import words
 
@@ -254,9 +254,8 @@ def save(figure: Figure, folder: Path, name: str, suffixes: Sequence[str] = ("sv
     with mpl.rc_context(STYLE):
         _lay_out(figure)
         for suffix in suffixes:
-            temporary = folder / f".{name}.{suffix}.{os.getpid()}.tmp"
-            temporary.write_bytes(_svg(figure) if suffix == "svg" else _png(figure))
-            temporary.replace(folder / f"{name}.{suffix}")
+            with replacing(folder / f"{name}.{suffix}") as temporary:
+                temporary.write_bytes(_svg(figure) if suffix == "svg" else _png(figure))
 
 
 def _png(figure: Figure) -> bytes:

@@ -19,10 +19,10 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.data.door import write_text
 from analysis.data.field_labels import FIELDS
 from analysis.findings.statistics import Rate, wilson
 from analysis.findings.summary import stuck_total, width
-from analysis.report_parts.pages import write_text
 from analysis.text import words
 
 AGREE, DIFFER, WORDS, NOT_RUN = "agree", "differ", "in words only", "not run here"

@@ -12,7 +12,8 @@ from harness import rewrite
 
 from analysis.data.conditions import few, nearest, slices
 from analysis.data.dead_unit_law import dead_law, load_laws
-from analysis.data.reading import FolderError, load
+from analysis.data.door import FolderError
+from analysis.data.reading import load
 from analysis.findings.failure_causes import culprits
 from analysis.findings.paired import compare_values
 from analysis.findings.planner import draws, narrowest
