@@ -85,11 +85,6 @@ def program(results: Sequence[Symbol | float], language: JavaScript, prefix: str
     return lines, [expression(result) for result in results]
 
 
-def size(results: Sequence[Symbol]) -> int:
-    """How many operations it takes to compute some results."""
-    return len(_needed(results))
-
-
 def _needed(results: Sequence[Symbol]) -> set[int]:
     needed: set[int] = set()
     todo = [symbol for symbol in results if isinstance(symbol, Symbol)]

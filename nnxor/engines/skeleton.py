@@ -149,13 +149,13 @@ def draw(work, stream, epoch):
 
 
 @compiled
-def suspects(work, n_units, n_parameters, wanted, alike, witness, n_suspects):
+def suspects(work, n_units, wanted, alike, witness, n_suspects):
     """Trainings whose biases are as they were join the suspects; how many these are.
 
     Biases often drift long after the output has come to rest. What needs a look at a single training, one parameter
     after the other, is a suspect for the rest of the stretch.
     """
-    state, kept, first = work.state, work.kept, work.watched
+    state, kept, first, n_parameters = work.state, work.kept, work.watched, work.n_parameters
     hit = 0
     for r in range(LANES):
         equal = (state[n_parameters - 1, r] == kept[n_parameters - 1, r]) & (state[first, r] == kept[first, r])
@@ -204,92 +204,111 @@ def judge(state, other, offset, witness, n_suspects, period, after):
 @compiled
 def run(table, width, steps, work, stream, aim, seen):
     """Train the columns of `table`: see `nnxor.engines.walk.Walk.run`."""
-    first, last, watch, pairs, tail_start, tail_part = aim
-    state, kept, notes, clock = work.state, work.kept, work.notes, work.clock
-    hidden = work.hidden
-    n_parameters, loss, marks = work.n_parameters, work.scratch[:LANES], notes[NOTES : NOTES + len(seen.marks)]
-    flat, offset = state.reshape(-1), LANES // 2 if pairs else 0
-    other = flat if pairs else kept.reshape(-1)
-    wanted, alike, witness = np.empty(LANES, np.int32), np.empty(LANES, np.int32), np.empty(LANES, np.int64)
-    tail, powers = np.zeros((TAIL_PARTS, LANES)), clock.copy()
-    together, n_done, n_lost, n_suspects = len(steps) == 0, 0, 0, 0
-    single = watch or pairs or work.shuffled or len(seen.losses) > 0
-
+    marks, tail = work.notes[NOTES : NOTES + len(seen.marks)], np.zeros((TAIL_PARTS, LANES))
+    powers = work.clock.copy()
+    n_done, n_lost = 0, 0
     for block in range(table.shape[1]):
-        n_units = width[block]
-        state[:], clock[:] = table[:, block], powers
-        notes[0], notes[1], marks[:] = seen.last_unsolved[block], seen.first_death[block], seen.marks[:, block]
-        if watch:
-            n_suspects, kept[:] = 0, state
-            for r in range(LANES):
-                wanted[r] = 1 if seen.period[block, r] < 0 else 0
-        if pairs:
-            n_suspects = LANES // 2
-            for r in range(n_suspects):
-                witness[r] = r
-        end = stop = last
-        if not together:
-            end = steps[block].max()
-            for r in range(LANES):
-                stop = min(stop, steps[block, r]) if steps[block, r] > 0 else stop
-        if last > tail_start:
+        work.state[:], work.clock[:] = table[:, block], powers
+        work.notes[0], work.notes[1] = seen.last_unsolved[block], seen.first_death[block]
+        marks[:] = seen.marks[:, block]
+        if aim.last > aim.tail_start:
             tail[:] = seen.tail[:, block]
         if len(work.examples) and not work.shuffled:
-            draw(work, stream[block], first)
-
-        e = first
-        while e < end:
-            if watch and e > first:
-                n_suspects = suspects(work, n_units, n_parameters, wanted, alike, witness, n_suspects)
-            if n_suspects > 0:
-                left = judge(flat, other, offset, witness, n_suspects, seen.period[block], e - first)
-                n_done += n_suspects - left
-                n_suspects = left
-                if pairs and n_suspects == 0:
-                    break
-            until, sums = min(end, stop), 0
-            if e < tail_start:
-                until = min(until, tail_start)
-            else:
-                part = (e - tail_start) // tail_part
-                until, sums = min(until, tail_start + (part + 1) * tail_part), address(tail[part])
-            if single:
-                until = e + 1
-            if work.shuffled:
-                draw(work, stream[block], e)
-            call(work.epochs, (
-                address(state), address(work.scratch), address(work.shared), address(clock),
-                address(work.drawn), address(notes), sums, hidden, n_units, e, until,
-            ))  # fmt: skip
-            if e < len(seen.losses):
-                seen.losses[e, block] = loss
-            e = until
-            if e == stop and not together:  # some training of the block has come to its end
-                stop = last
-                for r in range(LANES):
-                    if steps[block, r] > e:
-                        stop = min(stop, steps[block, r])
-                    elif steps[block, r] == e:
-                        table[:, block, r] = state[:, r]
-
-        if not together:
+            draw(work, stream[block], aim.first)
+        if len(steps):
+            train_until(table[:, block], width[block], steps[block], work, block, aim, seen)
             continue
-        call(work.look, (
-            address(state), address(work.shared), address(notes), hidden, n_units, last
-        ))  # fmt: skip
-        for r in range(LANES):  # x − x is 0 for numbers alone
-            before, after = table[n_parameters - 1, block, r], state[n_parameters - 1, r]
-            n_done += 1 if (before - before == 0) & (after - after != 0) else 0
-            dead = hidden - n_units if len(marks) else 0
-            for h in range(n_units if len(marks) else 0):
-                dead += 1 - notes[NOTES + hidden + h, r]
-            n_lost += 1 if dead > seen.n_dead[block, r] else 0
-            seen.n_dead[block, r] = dead
-        table[:, block], seen.marks[:, block] = state, marks
-        seen.last_unsolved[block], seen.first_death[block] = notes[0], notes[1]
-        if last > tail_start:
+        n_done += train(width[block], work, stream[block], block, aim, seen, tail)
+        lost, diverged = count(table[work.n_parameters - 1, block], width[block], work, block, aim, seen)
+        n_lost, n_done = n_lost + lost, n_done + diverged
+        table[:, block], seen.marks[:, block] = work.state, marks
+        seen.last_unsolved[block], seen.first_death[block] = work.notes[0], work.notes[1]
+        if aim.last > aim.tail_start:
             seen.tail[:, block] = tail
     return n_done, n_lost
+
+
+@compiled
+def epochs(work, n_units, first, last, sums):
+    """Run the kernel; `sums`: where losses are added up, or 0."""
+    call(work.epochs, (
+        address(work.state), address(work.scratch), address(work.shared), address(work.clock), address(work.drawn),
+        address(work.notes), sums, work.hidden, n_units, first, last,
+    ))  # fmt: skip
+
+
+@compiled
+def train(n_units, work, stream, block, aim, seen, tail):
+    """Take a block through all epochs; how many of its trainings got a period."""
+    flat, kept, offset, n_suspects, n_done = work.state.reshape(-1), work.kept.reshape(-1), 0, 0, 0
+    other, period = kept, seen.period[block]
+    wanted, alike, witness = np.empty(LANES, np.int32), np.empty(LANES, np.int32), np.empty(LANES, np.int64)
+    if aim.watch:
+        work.kept[:] = work.state
+        for r in range(LANES):
+            wanted[r] = 1 if period[r] < 0 else 0
+    if aim.pairs:
+        other, offset, n_suspects = flat, LANES // 2, LANES // 2
+        for r in range(n_suspects):
+            witness[r] = r
+    e = aim.first
+    while e < aim.last:
+        if aim.watch and e > aim.first:
+            n_suspects = suspects(work, n_units, wanted, alike, witness, n_suspects)
+        if n_suspects > 0:
+            left = judge(flat, other, offset, witness, n_suspects, period, e - aim.first)
+            n_done, n_suspects = n_done + n_suspects - left, left
+            if aim.pairs and n_suspects == 0:
+                break
+        until, sums = min(aim.last, aim.tail_start) if e < aim.tail_start else aim.last, 0
+        if e >= aim.tail_start:
+            part = (e - aim.tail_start) // aim.tail_part
+            until, sums = min(until, aim.tail_start + (part + 1) * aim.tail_part), address(tail[part])
+        if aim.watch or aim.pairs or work.shuffled:
+            until = e + 1
+        if work.shuffled:
+            draw(work, stream, e)
+        epochs(work, n_units, e, until, sums)
+        e = until
+    return n_done
+
+
+@compiled
+def train_until(columns, n_units, steps, work, block, aim, seen):
+    """Take each training of a block through epochs of its own number, and note the losses of the first epochs."""
+    e, end = 0, min(steps.max(), aim.last)
+    while e < end:
+        until = end
+        for r in range(LANES):
+            until = min(until, steps[r]) if steps[r] > e else until
+        until = e + 1 if e < len(seen.losses) else until
+        epochs(work, n_units, e, until, 0)
+        if e < len(seen.losses):
+            seen.losses[e, block] = work.scratch[:LANES]
+        e = until
+        for r in range(LANES):
+            if steps[r] == e:
+                columns[:, r] = work.state[:, r]
+
+
+@compiled
+def count(before, n_units, work, block, aim, seen):
+    """How many trainings of a block have lost a unit, and how many have diverged; notes who lives."""
+    call(work.look, (
+        address(work.state), address(work.shared), address(work.notes), work.hidden, n_units, aim.last
+    ))  # fmt: skip
+    n_lost, n_diverged, hidden = 0, 0, work.hidden
+    for r in range(LANES):  # x − x is 0 for numbers alone
+        after = work.state[work.n_parameters - 1, r]
+        n_diverged += 1 if (before[r] - before[r] == 0) & (after - after != 0) else 0
+        dead = 0
+        if len(seen.marks):
+            dead = hidden - n_units
+            for h in range(n_units):
+                dead += 1 - work.notes[NOTES + hidden + h, r]
+        n_lost += 1 if dead > seen.n_dead[block, r] else 0
+        seen.n_dead[block, r] = dead
+    return n_lost, n_diverged
 
 
 @compiled
