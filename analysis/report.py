@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING, Any
 from analysis.data.door import CONFIG, FolderError, own_folder, read_text, write_text
 from analysis.entry import FOLDER, command
 from analysis.explorer.page import write_page
+from analysis.text import words
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from analysis.findings.findings import Findings
 
 DATA = {
@@ -106,6 +109,7 @@ def render(results: Results, figures: bool = True) -> str:
         facts=_facts(results),
         hero=first,
         advice=advice(found),
+        watched=_watched(found.exemplars),
         verdicts=found.verdicts,
         scope=found.scope,
         reviving=found.reviving if found.freed else None,
@@ -118,6 +122,12 @@ def render(results: Results, figures: bool = True) -> str:
         commands=reproducing(results.manifest, found.exemplars),
         config=results.config,
     )
+
+
+def _watched(exemplars: pd.DataFrame) -> list[dict[str, str]]:
+    """The exemplary runs that the explorer can show: outcome and address."""
+    shown = exemplars[exemplars["explorer"].notna()] if "explorer" in exemplars else exemplars[:0]
+    return [{"outcome": words.outcome(run["outcome"]), "explorer": run["explorer"]} for _, run in shown.iterrows()]
 
 
 def _facts(results: Results) -> list[str]:
