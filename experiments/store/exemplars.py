@@ -7,8 +7,6 @@ of 0, 1, 2, … epochs, from the same draw by a fast engine, so every number is 
 the same condition and seed in trials.parquet.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterator
