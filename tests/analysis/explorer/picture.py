@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import base64
-import io
 import sys
 import tempfile
 from pathlib import Path
 
 from browser import Browser
-from PIL import Image
 
 from analysis.explorer.page import write_page
 
 FILE = Path(__file__).parents[3] / "docs/explorer.png"
-SIZE = 1200, 785
+SIZE = 1120, 775
 
 
 def main() -> int:
@@ -28,9 +26,8 @@ def main() -> int:
         browser.click("#train-many")
         browser.wait("state.odds.done === 1000 && state.search.done === state.search.total")
         browser.run("document.activeElement.blur(), document.querySelector('#tally p').remove(), scrollTo(0, 0)")
-        shot = base64.b64decode(browser.call("Page.captureScreenshot")["data"])
+        FILE.write_bytes(base64.b64decode(browser.call("Page.captureScreenshot")["data"]))
         browser.close()
-    Image.open(io.BytesIO(shot)).convert("RGB").save(FILE, optimize=True)
     return 0
 
 
