@@ -47,6 +47,12 @@ def count_where(frame: pd.DataFrame, chosen: Any) -> int:
     return int(counts_of(frame)[np.asarray(chosen, bool)].sum())
 
 
+def sums(frame: pd.DataFrame, values: Any = 1) -> pd.Series:
+    """The sum of a value over the trainings of each condition, by its key in the order of the frame."""
+    weights = pd.Series(counts_of(frame) * np.asarray(values))
+    return weights.groupby(frame["condition"].to_numpy(), sort=False).sum()
+
+
 def tally(frame: pd.DataFrame, column: str) -> pd.Series:
     """Number of trainings of each value of a column; missing values are left out."""
     counted = pd.Series(counts_of(frame), index=frame.index).groupby(frame[column], observed=True).sum()

@@ -68,7 +68,8 @@ def read_script(path: Path) -> NotebookNode:
     """A percent script as a notebook, its parameters set; the same script gives the same notebook."""
     import jupytext
 
-    notebook: NotebookNode = jupytext.read(path)
+    notebook: NotebookNode = jupytext.read(path, fmt="py:percent")
+    notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number}"

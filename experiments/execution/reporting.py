@@ -21,9 +21,10 @@ def report(folder: ResultFolder, drawn: bool) -> None:
         summary = found.every_summary
         if folder.holds_more:
             keys = {condition.key for condition in folder.study.conditions}
-            print_summary(summary[summary["condition"].isin(keys)].reset_index(drop=True))
+            summary = summary[summary["condition"].isin(keys)].reset_index(drop=True)
+            print_summary(summary, found.together(summary))
             return
-        print_summary(summary)
+        print_summary(summary, found.together(summary))
         report_published(found.published, folder.path)
         write_exemplars(folder.path, folder.study, found.every)
         write_laws(folder.path, folder.study.conditions)

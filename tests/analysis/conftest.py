@@ -78,7 +78,8 @@ def write_folder(folder: Path, rows: list[dict[str, Any]], texts: Mapping[str, s
     }  # fmt: skip
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     question = config.get("question", "What is known of this study?")
-    (folder / "config.yaml").write_text(json.dumps({"name": "handmade", "question": question}), encoding="utf-8")
+    written = {"name": "handmade", **config, "question": question}
+    (folder / "config.yaml").write_text(json.dumps(written), encoding="utf-8")
     return folder
 
 
