@@ -8,14 +8,12 @@ cannot be read as results, 1 anything else.
 
 from __future__ import annotations
 
-import argparse
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
-from analysis.data.reading import FolderError
+from analysis.data.door import CONFIG, FolderError, own_folder, read_text, write_text
+from analysis.entry import FOLDER, command
 from analysis.explorer.page import write_page
 
 if TYPE_CHECKING:
@@ -32,30 +30,8 @@ DATA = {
 
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m analysis.report",
-        description="Draws the figures of a finished study into DIR/figures and writes DIR/report.html.",
-        epilog="Exit status: 0 done, 2 bad input, 130 or 143 interrupted, 1 anything else.",
-    )
-    parser.add_argument("folder", metavar="DIR", type=Path, help="a result folder that experiments.run made")
-    folder: Path = parser.parse_args(arguments).folder
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        print(f"report: {write_report(folder)}")
-    except FolderError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"{folder} cannot be written: {error.strerror or error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt as stop:
-        print("interrupted; each figure and the report are either as before or new", file=sys.stderr)
-        return stop.args[0] if stop.args else 130
-    return 0
-
-
-def _terminate(_signum: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt(143)
+    what = "Draws the figures of a finished study into DIR/figures and writes DIR/report.html."
+    return command("analysis.report", what, lambda folder: [f"report: {write_report(folder)}"], arguments, **FOLDER)
 
 
 def write_report(folder: Path, found: Findings | None = None) -> Path:
@@ -65,11 +41,9 @@ def write_report(folder: Path, found: Findings | None = None) -> Path:
     FolderError for a folder that cannot be read as results, OSError where it cannot be written.
     """
     from analysis.report_parts.drawing import draw_figures
-    from analysis.report_parts.pages import write_text
 
     found = read_results(folder, found)
-    (folder / "figures").mkdir(exist_ok=True)
-    draw_figures(found, folder / "figures")
+    draw_figures(found, own_folder(folder / "figures"))
     write_page(folder / "explorer.html")
     write_text(folder / "report.html", render(found))
     return folder / "report.html"
@@ -114,7 +88,7 @@ def render(found: Findings, figures: bool = True) -> str:
         provenance=provenance.provenance(found.manifest),
         data={name: what for name, what in DATA.items() if (found.folder / name).exists()},
         commands=reproducing(found.manifest, found.exemplars),
-        config=(found.folder / "config.yaml").read_text(encoding="utf-8"),
+        config=read_text(found.folder / CONFIG),
     )
 
 

@@ -258,7 +258,9 @@ def keep(name: str, folder: Path) -> None:
         made["at_kinks"] = _at_kinks(folder)
     else:
         summary = pd.read_csv(folder / ("published.csv" if name == "published" else "summary.csv"))
-        unused = [each for each in summary if each in UNUSED or re.search("^(?!published).*_(rate|low|high|level)$", each)]
+        unused = [
+            each for each in summary if each in UNUSED or re.search("^(?!published).*_(rate|low|high|level)$", each)
+        ]
         made[name] = summary.drop(columns=unused)
     for each, kept in made.items():
         kept.to_csv(RESULTS / f"{each}.csv", index=False)

@@ -11,14 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from analysis.data.reading import FolderError
+from analysis.data.door import FolderError, write_text
 from analysis.findings.side_by_side import Comparison, Row, compare_folders, symbol
 from analysis.report_parts.compare_page import p_text, write_html
 from analysis.text.words import listed, points
 from experiments.errors import DONE, FAILED, InputError, RunError
 from experiments.execution.options import read_path
 from experiments.execution.progress import say
-from experiments.store.files import write_text
 from experiments.study.checked import known_keys, switch
 
 WIDTH = 80

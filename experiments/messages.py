@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import conf
@@ -12,11 +13,11 @@ FOLDERS = [CONF]
 """The folders in which files of a group are sought, the user's (--config-dir) before ours; a command sets them."""
 
 
-def names(group: str) -> list[str]:
-    """Names of the files of a group, sorted; those in a folder of it as FOLDER/NAME."""
+def names(group: str, folders: Iterable[Path] | None = None) -> list[str]:
+    """Names of the files of a group, in `FOLDERS` or others, sorted; those in a folder of it as FOLDER/NAME."""
     paths = {
         path.relative_to(folder / group).with_suffix("").as_posix()
-        for folder in FOLDERS
+        for folder in (FOLDERS if folders is None else folders)
         for path in (folder / group).rglob("*.yaml")
     }
     return sorted(paths)

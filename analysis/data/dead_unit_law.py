@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,14 +10,14 @@ import pandas as pd
 import scipy
 from numpy.typing import NDArray
 
-from analysis.data.reading import FolderError
+from analysis.data.door import FolderError, read_json
 
 
 def load_laws(folder: Path) -> dict[str, float]:
     """The probability that a unit is dead at the start, by condition key, where a law is known."""
     path = folder / "laws.json"
     try:
-        laws = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        laws = read_json(path) if path.is_file() else {}
         return {str(key): float(law["dead"]) for key, law in laws.items()}
     except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
         why = str(error).splitlines()[0]

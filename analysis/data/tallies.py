@@ -21,15 +21,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from analysis.data.door import COUNTED
 from analysis.data.field_labels import FIELDS
 from analysis.data.reading import damaged, read_manifest, typed, with_texts
 from analysis.findings.statistics import Paired, Rate, paired_counts
-
-COUNTED = (
-    "status", "error", "outcome", "cause", "merged", "dead_init", "dead_final", "linear_final", "revived", "minimum",
-    "outcome_before", "period",
-)  # fmt: skip
-"""What trainings are told apart by, within a condition."""
 
 NUMBERS = ("dead_init", "dead_final", "linear_final", "revived", "period")
 """Those of `COUNTED` that are numbers; the others are text."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from analysis.report_parts.pages import write_text
+from analysis.data.door import write_text
 
 HERE = Path(__file__).parent
 CORE = ("printed", "draws", "network", "condition", "history", "regions", "diagnosis", "touching")

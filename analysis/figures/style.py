@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import io
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -21,6 +20,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+
+from analysis.data.door import replacing
 
 STYLE: Any = {
     "figure.facecolor": "white", "font.family": "DejaVu Sans", "font.size": 10,
@@ -194,9 +195,8 @@ def save(figure: Figure, folder: Path, name: str, suffixes: Sequence[str] = ("sv
     with mpl.rc_context(STYLE):
         lay_out(figure)
         for suffix in suffixes:
-            temporary = folder / f".{name}.{suffix}.{os.getpid()}.tmp"
-            temporary.write_bytes(svg(figure) if suffix == "svg" else png(figure))
-            temporary.replace(folder / f"{name}.{suffix}")
+            with replacing(folder / f"{name}.{suffix}") as temporary:
+                temporary.write_bytes(svg(figure) if suffix == "svg" else png(figure))
 
 
 def png(figure: Figure, dots: float = DOTS) -> bytes:

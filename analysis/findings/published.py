@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.data.door import write_text
 from analysis.data.field_labels import FIELDS
 from analysis.data.reading import fine, is_stuck
 from analysis.findings.pooled import pool
 from analysis.findings.statistics import Rate, wilson
 from analysis.findings.summary import width
-from analysis.report_parts.pages import write_text
 from analysis.text import words
 
 AGREE, DIFFER, WORDS, NOT_RUN = "agree", "differ", "in words only", "not run here"

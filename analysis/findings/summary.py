@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.conditions import few, unusual, usual
+from analysis.data.door import write_text
 from analysis.data.field_labels import FIELDS
 from analysis.data.reading import KINDS, OUTCOMES, STUCK, fine, is_stuck, swept
 from analysis.data.tallies import counts_of, quantile, sums
 from analysis.findings import pooled
 from analysis.findings.statistics import Rate, wilson
-from analysis.report_parts.pages import write_text
 
 
 def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.DataFrame:

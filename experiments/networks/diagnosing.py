@@ -15,8 +15,7 @@ from experiments.execution.options import read_path
 from experiments.execution.progress import say, told
 from experiments.networks.foreign import PYTORCH, Found, read_network
 from experiments.study.checked import known_keys
-from experiments.study.fields import make_condition, read_field, refuse_useless
-from experiments.study.schema import TRAINED
+from experiments.study.fields import TRAINED, make_condition, read_field, refuse_useless
 from nnxor import engines
 from nnxor.condition import FIELDS, Condition, fitting
 from nnxor.diagnosis import diagnose as columns_of

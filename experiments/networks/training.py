@@ -12,8 +12,7 @@ from experiments.execution.options import read_path
 from experiments.execution.progress import paragraph, say
 from experiments.study import catalog
 from experiments.study.checked import known_keys, whole
-from experiments.study.fields import condition_of, make_condition, read_field, read_success, refuse_useless
-from experiments.study.schema import TRAINED
+from experiments.study.fields import TRAINED, condition_of, make_condition, read_field, read_success, refuse_useless
 from experiments.study.weight_files import check_writable, load_weights, make_folder, save_weights
 from nnxor import engines
 from nnxor.arithmetic import networks as arithmetic

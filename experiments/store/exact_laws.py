@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from experiments.store.files import write_text
+from analysis.data.door import write_text
 from nnxor.condition import Condition
 from nnxor.landscape.laws import dead_probability
 from nnxor.network.inits import Init

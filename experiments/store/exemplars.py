@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.conditions import nearest
+from analysis.data.door import write_text
 from analysis.data.reading import OUTCOMES
-from experiments.store.files import write_text
 from experiments.study.study import Study
 from nnxor import engines
 from nnxor.arithmetic.networks import Networks

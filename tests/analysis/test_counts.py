@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import CensoredData, ecdf
 
-from analysis.data.reading import FolderError, fine, load
+from analysis.data.door import FolderError
+from analysis.data.reading import fine, load
 from analysis.data.tallies import Solved, count_where, load_counts, mean, quantile, size, tally
 from analysis.findings.failure_causes import failure_causes
 from analysis.findings.paired import compare_values

@@ -14,7 +14,7 @@ import pytest
 from harness import rewrite
 
 from analysis import report
-from analysis.data.reading import FolderError
+from analysis.data.door import FolderError
 from analysis.figures import PLOTS
 
 ROOT = Path(__file__).parents[2]

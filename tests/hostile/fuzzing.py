@@ -19,7 +19,8 @@ from damage import SEEDS, STUDY, made
 from harness import compose
 
 from analysis.data import field_labels
-from analysis.data.reading import FolderError, read_manifest
+from analysis.data.door import FolderError
+from analysis.data.reading import read_manifest
 from experiments.errors import InputError
 from experiments.execution.worker import train_batch
 from experiments.store.parts import NotAPartError, read_part, write_part

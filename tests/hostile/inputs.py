@@ -274,8 +274,8 @@ def wrong(case: Case) -> str:
     return "" if words in said else f"says nothing of {words}: {said[:200]!r}"
 
 
-def main(folder: Path, every: int = 1) -> tuple[int, list[str]]:
-    """Give every so-many-th bad input; how many there were, and what was wrong."""
-    chosen = inputs(folder)[::every]
+def main(folder: Path, share: slice = slice(None)) -> tuple[int, list[str]]:
+    """Give a share of the bad inputs; how many there were, and what was wrong."""
+    chosen = inputs(folder)[share]
     answers = [(case, wrong(case)) for case in chosen]
     return len(chosen), [f"{case[0]} {' '.join(case[1])[:120]}: {why}" for case, why in answers if why]
