@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING
 from analysis.data.door import CONFIG, FolderError, own_folder, read_text, write_text
 from analysis.entry import FOLDER, command
 from analysis.explorer.page import write_page
+from analysis.text import words
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from analysis.findings.findings import Findings
 
 DATA = {
@@ -79,6 +82,7 @@ def render(found: Findings, figures: bool = True) -> str:
         facts=_facts(found),
         hero=first,
         advice=advice(found),
+        watched=_watched(found.exemplars),
         verdicts=found.verdicts,
         scope=found.scope,
         rules=" ".join(str(verdict.__doc__).split("\n\n")[-1].split()),
@@ -90,6 +94,12 @@ def render(found: Findings, figures: bool = True) -> str:
         commands=reproducing(found.manifest, found.exemplars),
         config=read_text(found.folder / CONFIG),
     )
+
+
+def _watched(exemplars: pd.DataFrame) -> list[dict[str, str]]:
+    """The exemplary runs that the explorer can show: outcome and address."""
+    shown = exemplars[exemplars["explorer"].notna()] if "explorer" in exemplars else exemplars[:0]
+    return [{"outcome": words.outcome(run["outcome"]), "explorer": run["explorer"]} for _, run in shown.iterrows()]
 
 
 def _facts(found: Findings) -> list[str]:

@@ -1,7 +1,5 @@
 """Composing a command's configuration with Hydra, and saying in one line what cannot be composed."""
 
-from __future__ import annotations
-
 import importlib
 import os
 import re
@@ -21,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments import messages
-from experiments.cli import guarded
+from experiments.cli import LISTENER, guarded
 from experiments.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, TERMINATED, InputError
 from experiments.study.fields import FILES, SCHEMAS, listed
 from nnxor.registry import hint
@@ -115,6 +113,7 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
     Hydra.format_config_groups = _no_groups  # type: ignore[method-assign, assignment]
     if folder := taken(arguments, "--config-dir", "-cd")[0]:  # --help needs it before anything is composed
         messages.FOLDERS[:] = [Path(folder).absolute(), messages.CONF]
+    refuse_odd_studies(arguments)
     asked, others = taken(arguments, "--cfg", "-c")
     shown = asked == "job"
     sys.argv[1:] = others if shown else arguments
@@ -139,10 +138,27 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
         code = stop.code if isinstance(stop.code, int) else FAILED
         return code if code in (DONE, INTERRUPTED, TERMINATED) else BAD_INPUT
     except Exception as error:
-        if not composing or isinstance(error, MemoryError) or (isinstance(error, OSError) and not error.filename):
+        if (
+            not composing
+            or LISTENER.heard
+            or isinstance(error, MemoryError)
+            or (isinstance(error, OSError) and not error.filename)
+        ):
             raise  # it is none of composing: standard output is full, say
         raise InputError(f"the overrides cannot be composed: {in_a_line(error)}") from None
     return max(statuses, default=DONE)
+
+
+def refuse_odd_studies(arguments: list[str]) -> None:
+    """InputError for a study's file that Hydra could not read, or only without end."""
+    for name in (name for each in arguments if each.startswith("study=") for name in each[6:].split(",")):
+        path = messages.found("study", name)
+        try:
+            messages.read_yaml(path)
+        except FileNotFoundError:
+            continue  # which Hydra tells
+        except (OSError, ValueError) as error:
+            raise InputError(f"study={name}: {path} cannot be read ({in_a_line(error)})") from None
 
 
 def composed(config: str, arguments: list[str]) -> dict[str, Any]:

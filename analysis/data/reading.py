@@ -117,9 +117,21 @@ def load(folder: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
         if len(table) != manifest["trials"]:
             raise ValueError(f"{len(table)} trials instead of {manifest['trials']}")
         trials = typed(table.to_pandas(split_blocks=True, self_destruct=True))
+        check_whole(trials)
     except Exception as error:  # a damaged file can fail in any way
         raise damaged(folder, (str(error) or repr(error)).splitlines()[0]) from None
     return with_texts(trials, manifest["conditions"]) if "condition" in trials else trials
+
+
+def check_whole(trials: pd.DataFrame) -> None:
+    """ValueError unless every row has what no training lacks."""
+    for name in ("condition", "seed", "status", "outcome"):
+        if name in trials:
+            lacking = trials[name].isna().to_numpy(bool)
+            if name == "outcome":  # a training that failed has none
+                lacking = lacking & (trials["status"] == "ok").to_numpy(bool) if "status" in trials else lacking & False
+            if lacking.any():
+                raise ValueError(f"{name} is missing in {lacking.sum():,} rows")
 
 
 def damaged(folder: Path, why: str) -> FolderError:

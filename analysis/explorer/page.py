@@ -10,7 +10,7 @@ HERE = Path(__file__).parent
 CORE = ("printed", "draws", "network", "condition", "history", "regions", "diagnosis", "touching")
 """Scripts that know of no page, which Web Workers run as well."""
 
-PAGE = ("sentences", "pictures", "odds", "tour", "explorer")
+PAGE = ("sentences", "pictures", "odds", "tour", "form", "explorer")
 """Scripts of the page, in reading order."""
 
 

@@ -1,7 +1,5 @@
 """Training batches with dask.distributed, on workers that train a few networks to the same bits as this machine."""
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import itertools

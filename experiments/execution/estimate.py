@@ -1,7 +1,5 @@
 """`dry_run=true`: what a run would do, how long it would take and how large the result would be."""
 
-from __future__ import annotations
-
 import math
 import os
 import time

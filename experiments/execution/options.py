@@ -1,7 +1,5 @@
 """How a study is run: everything on the command line that never changes what comes out."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import re

@@ -1,7 +1,5 @@
 """The end of a run: the summary in the terminal and as a file, what others published, figures and report."""
 
-from __future__ import annotations
-
 from analysis.data.door import FolderError
 from analysis.findings.findings import Findings
 from analysis.findings.published import report_published

@@ -1,7 +1,5 @@
 """A run of a study, a line a step: `run` is its table of contents."""
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Iterator, Mapping

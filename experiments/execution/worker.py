@@ -1,7 +1,5 @@
 """What a worker does: train a batch, whatever happens; and end with the process that it works for."""
 
-from __future__ import annotations
-
 import os
 import threading
 import time

@@ -15,6 +15,7 @@ from experiments.execution.options import read_path
 from experiments.execution.progress import say, told
 from experiments.networks.foreign import PYTORCH, Found, read_network
 from experiments.study.checked import known_keys
+from experiments.study.explorer_address import address
 from experiments.study.fields import TRAINED, make_condition, read_field, refuse_useless
 from nnxor import engines
 from nnxor.condition import FIELDS, Condition, fitting
@@ -335,6 +336,14 @@ def advise(case: Case) -> None:
         )
         say(told("frees it", f"In {condition.epochs:,} more epochs: {text}."))
     say(told("do", recommendation(case, freed, solved / DRAWS, None if level is None else float(there.mean()))))
+    if case.stuck is not None:
+        where = address(condition, 0, case.stuck.take(np.arange(1)))
+    else:
+        where = address(condition, int(np.argmax(there))) if there.any() else None
+    if where:
+        which = "One" if case.stuck is None else "It"
+        say(told("watch", f"{which} trains in a page that python -m analysis.explorer writes:"))
+        say(f"{'':<11} explorer.html{where}")
 
 
 def frees(condition: Condition, stuck: Weights, draws_anew: bool) -> list[tuple[str, int, int]]:

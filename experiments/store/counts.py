@@ -12,8 +12,6 @@ Everything adds up exactly, so the file is the same however its seeds were cut i
 say which trainings the tables of a folder hold; those that failed are counted and not among them.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -198,6 +196,7 @@ def scan(path: Path) -> dict[str, Held]:
         if odd or spans[: bits - first].any():
             raise ValueError("its counts are out of order")
         held = merge([range(*ends) for ends in zip(starts.tolist(), (starts + count[spans]).tolist(), strict=True)])
-        found[names[codes[first]]] = Held(first, bits, last, row, int(seed[runs].min()), n, tuple(held), starts)
+        start = int(seed[runs].min())
+        found[names[codes[first]]] = Held(first, bits, last, row, start, n, tuple(held), starts)
         row += n
     return found

@@ -3,8 +3,6 @@
 See the standard, version 2: https://datapackage.org/standard/data-package/ and .../table-schema/.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path

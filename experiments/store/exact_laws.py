@@ -4,8 +4,6 @@ For each condition whose hidden units can be dead: the probability that a unit i
 how well it is known, and how (`nnxor.landscape.laws`). The scale of a draw does not count, since it changes no sign.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from pathlib import Path

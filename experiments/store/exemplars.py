@@ -7,8 +7,6 @@ of 0, 1, 2, … epochs, from the same draw by a fast engine, so every number is 
 the same condition and seed in trials.parquet.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterator
@@ -21,6 +19,7 @@ import pandas as pd
 from analysis.data.conditions import nearest
 from analysis.data.door import write_text
 from analysis.data.reading import OUTCOMES
+from experiments.study.explorer_address import address
 from experiments.study.study import Study
 from nnxor import engines
 from nnxor.arithmetic.networks import Networks
@@ -94,6 +93,7 @@ def exemplar(condition: Condition, start: Weights, seed: int, engine: str, sourc
         "final": _weights(trained.weights),
         "kinked": not ACTIVATIONS[condition.activation].smooth,
         "surface": surface(condition, trained.weights),
+        "explorer": None if source else address(condition, seed),
     }
 
 

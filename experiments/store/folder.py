@@ -12,8 +12,6 @@ changes its rules, and what does not fit is reported and left where it is. The m
 before new tables take the place of old ones: from then on they count, under either name.
 """
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import json
@@ -170,7 +168,7 @@ class ResultFolder:
         try:
             self._held = counts.scan(places[COUNTS])
             if TRIALS in places:
-                check_rows(places[TRIALS], sum(held.trainings for held in self._held.values()))
+                check_rows(places[TRIALS], [*self._held.values()])
         except (pa.ArrowException, OSError, ValueError) as error:
             raise RunError(f"{self.path / COUNTS} is damaged ({first_line(error)}); {WAYS_OUT}") from None
 
@@ -333,13 +331,17 @@ class ResultFolder:
         return failed
 
 
-def check_rows(path: Path, counted: int) -> None:
-    """ValueError unless trials.parquet has our columns and as many rows as trainings are counted."""
+def check_rows(path: Path, held: list[counts.Held]) -> None:
+    """ValueError unless trials.parquet has our columns and a row for each training that is counted."""
+    counted = sum(each.trainings for each in held)
     with pq.ParquetFile(path) as file:
         if not has_schema(file.schema_arrow):
             raise ValueError("the columns of trials.parquet are not ours")
         if file.metadata.num_rows != counted:
             raise ValueError(f"trials.parquet has {file.metadata.num_rows:,} rows, but {counted:,} are counted")
+    for each in held:
+        if each.seeds and not each.start <= each.seeds[0].start < each.seeds[-1].stop <= each.start + each.trainings:
+            raise ValueError("the seeds that are counted are not those that were trained")
 
 
 def not_asked_for(there: list[str], here: set[str]) -> str:

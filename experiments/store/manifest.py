@@ -1,7 +1,5 @@
 """manifest.json of a result folder: what it says of a study, and how it is read; `analysis.data.door` has its shape."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +23,7 @@ def described(study: Study) -> dict[str, Any]:
         "record": study.record,
         "protocol": PROTOCOL_VERSION,
         "certify": study.certify,
-        "published": [entry.as_dict() for entry in study.published],
+        "published": list(study.published),
         "success": sorted({str(condition.success) for condition in conditions}),
         "seeds": [study.seeds.start, study.seeds.stop],
         "given": study.given,

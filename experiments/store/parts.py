@@ -1,7 +1,5 @@
 """A part: the rows of one batch in a Parquet file whose name holds the hash of its content."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ Both are written at once from what they held before and the parts that came sinc
 counts alone. They are written beside the old ones, and take their place once the manifest knows their hashes.
 """
 
-from __future__ import annotations
-
 import heapq
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,17 +1,13 @@
 """The tasks and initializations of conf/, a YAML file each, and those that a user brings along."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-import yaml
-
 from experiments.errors import InputError
-from experiments.messages import CONF, found, names
+from experiments.messages import CONF, found, names, read_yaml
 from experiments.study.csv import load_task
 from experiments.study.weight_files import load_given, read_network
 from nnxor.network.inits import Distribution, GivenWeights, Init
@@ -20,18 +16,17 @@ from nnxor.registry import hint
 
 Kind = TypeVar("Kind", Init, Task)
 
-OWN = ("mirror", "margin")
+OWN = ("mirror", "margin", "generator")
 """What an initialization may say besides its laws."""
 
 
 def _read(group: str, name: str, key: str) -> dict[str, object]:
     if name not in names(group):
         raise InputError(f"{key}={name} is unknown; {hint(name, names(group))}")
-    path = found(group, name)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"conf/{group}/{name}.yaml is not YAML: {' '.join(str(error).split())}") from None
+        content = read_yaml(found(group, name))
+    except (OSError, ValueError) as error:
+        raise InputError(f"conf/{group}/{name}.yaml is not YAML: {error}") from None
     if not isinstance(content, dict):
         raise InputError(f"conf/{group}/{name}.yaml must hold keys and values")
     return content

@@ -1,7 +1,5 @@
 """A task in a CSV file of the user: columns x1 … xD, t, and perhaps `times`, how often each row counts."""
 
-from __future__ import annotations
-
 import csv
 import io
 import math

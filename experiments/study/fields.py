@@ -1,7 +1,5 @@
 """The fields of a condition as a user writes them: checked, and put into words where they are not allowed."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Mapping
 

@@ -1,20 +1,19 @@
 """A study: one question, the conditions that answer it, and the seeds of each condition."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from experiments.errors import InputError
 from experiments.study import catalog
 from experiments.study.axes import spell_out
 from experiments.study.checked import checked, known_keys, switch, whole
 from experiments.study.fields import FIELDS, make_condition, read_field, read_success, refuse_useless
-from experiments.study.published_figures import Published, read_published
+from experiments.study.published_figures import read_published
 from nnxor import checks
 from nnxor.condition import Condition, Success
 from nnxor.network.inits import GivenWeights, Init
@@ -54,7 +53,7 @@ class Study:
     seeds: range
     record: str = "trials"
     certify: bool = False
-    published: tuple[Published, ...] = ()
+    published: tuple[Mapping[str, Any], ...] = ()
     given: Mapping[str, Mapping[str, object]] = dataclasses.field(default_factory=dict)
 
     @property

@@ -1,7 +1,5 @@
 """Weights in .npz files: of one network, W1 (D, H), b1 (H,), W2 (H, 1), b2 (1,), or of one for each seed."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import os

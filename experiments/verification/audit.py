@@ -3,8 +3,6 @@
 Each check raises RunError with one line that says what is wrong; InputError is for what cannot be audited at all.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory

@@ -4,8 +4,6 @@ Nothing is trained here. Whatever is wrong raises RunError with one line, but fo
 other: that is kept, since training again shows where it comes from.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager

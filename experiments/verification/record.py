@@ -1,16 +1,13 @@
 """A finished result folder as it is verified: its manifest, and the study that its own config.yaml describes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from analysis.data.door import CONFIG, read_text
+from analysis.data.door import CONFIG
 from experiments.errors import InputError
+from experiments.messages import read_yaml
 from experiments.store import rows_and_counts as tables
 from experiments.store.manifest import read_manifest
 from experiments.store.parts import first_line
@@ -18,12 +15,6 @@ from experiments.study.study import KEYS, Study, read_study
 from nnxor.condition import Condition
 
 AGAIN = "run its study again with overwrite=true"
-
-MOST_CONFIG = 2**22
-"""Bytes of a config.yaml, at most."""
-
-DEEPEST = 100
-"""Levels of nesting in it, at most."""
 
 
 @dataclass(frozen=True)
@@ -83,19 +74,13 @@ def read_record(path: Path) -> Record:
 def _read_config(path: Path) -> Study:
     """The study in a config.yaml."""
     try:
-        text = read_text(path, MOST_CONFIG)
-        depth = 0
-        for event in yaml.parse(text, yaml.CSafeLoader):
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if isinstance(event, yaml.AliasEvent) or depth > DEEPEST:
-                raise ValueError("it repeats itself by reference, or is nested too deeply")  # and so grows without end
-        config = yaml.load(text, yaml.CSafeLoader)
+        config = read_yaml(path)
         if not isinstance(config, dict) or set(config) != set(KEYS):
             raise InputError(f"it must hold {', '.join(KEYS)}, and nothing else")
         return read_study(config)
     except FileNotFoundError:
         raise InputError(f"{path} is missing; without it, what was trained is unknown; {AGAIN}") from None
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read ({first_line(error)}); {AGAIN}") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None

@@ -15,8 +15,6 @@ and take NumPy's exp and log, only rounding may differ. There these are compared
   apart where the loss zigzags about the success rule's tolerance.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Which trainings of a result folder are done again, as batches."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 

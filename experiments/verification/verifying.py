@@ -1,7 +1,5 @@
 """What `experiments.verify` does, a line a step."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from typing import Any

@@ -38,6 +38,18 @@ def test_a_real_limit_of_memory_ends_a_command_at_once() -> None:
     assert done.stderr.count("\n") == 1
 
 
+def test_an_interrupt_that_a_library_turned_into_an_error_is_an_interrupt(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work() -> int:
+        raise TypeError("Got unexpected argument type <class 'str'> for compute function")
+
+    monkeypatch.setattr(cli.LISTENER, "heard", True)
+    monkeypatch.setattr(cli.LISTENER, "kind", KeyboardInterrupt, raising=False)
+    assert cli.guarded(work) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
 def test_running_out_of_memory_is_said_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     def work() -> int:
         raise MemoryError
@@ -139,7 +151,7 @@ def test_a_device_is_never_replaced(tmp_path: Path, tiny: Path) -> None:
     ):
         done = inside(*arguments, module=f"experiments.{module}")
         assert done.returncode in (1, 2)
-        assert (done.stderr.count("\n"), str(device) in done.stderr) == (1, True)
+        assert (done.stderr.count("\n"), str(device) in done.stderr) == (1, True), (module, arguments, done.stderr)
         assert stat.S_ISCHR(device.lstat().st_mode)
     (tiny / "report.html").unlink(missing_ok=True)
     os.mknod(tiny / "report.html", 0o666 | stat.S_IFCHR, os.makedev(1, 3))

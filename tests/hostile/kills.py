@@ -96,7 +96,7 @@ def killed(operation: int, told: bool, *overrides: str) -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
 
 
-def at_operations(root: Path, case: str, share: slice = slice(None)) -> tuple[int, list[str]]:
+def at_operations(root: Path, share: slice, case: str) -> tuple[int, list[str]]:
     """Kill a case's run at a share of its operations; how many kills, and what went wrong."""
     before, change = CASES[case]
     told = case == "first"

@@ -55,6 +55,6 @@ def test_readers_raise_nothing_but_their_own_errors(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("case", ["first", "growing", "overwriting", "counts only and growing"])
 def test_a_run_killed_at_a_file_operation_is_finished_to_the_same_bytes(tmp_path: Path, case: str) -> None:
-    n, wrong = kills.at_operations(tmp_path, case, slice(None, None, 13))
+    n, wrong = kills.at_operations(tmp_path, slice(None, None, 13), case)
     assert wrong == []
     assert n >= 2

@@ -436,7 +436,8 @@ def test_bad_input_is_one_line(arguments: list[str], words: str) -> None:
         ("config.yaml", "a: [", "cannot be read"),
         ("config.yaml", "a: 3", "must hold name, question"),
         ("config.yaml", "seeds: 3", "must hold name, question"),
-        ("config.yaml", "name: &a [1]\nquestion: *a", "repeats itself by reference"),
+        ("config.yaml", "name: &a [*a]", "grows without end by references to itself"),
+        ("config.yaml", "".join(f"{i}: &a{i} [{f'*a{i - 1}, ' * 9}]\n" for i in range(9)), "grows without end"),
         ("config.yaml", "[" * 100_000, "cannot be read"),
     ],
 )
