@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.data.door import CONFIG, FolderError, own_folder, read_text, write_text
+from analysis.data.door import FolderError, own_folder, write_text
 from analysis.entry import FOLDER, command
 from analysis.explorer.page import write_page
 from analysis.text import words
@@ -104,8 +104,6 @@ def _watched(exemplars: pd.DataFrame) -> list[dict[str, str]]:
 
 def _facts(found: Findings) -> list[str]:
     """The study's size, for the page's head."""
-    from analysis.text import words
-
     first, stop = found.manifest["seeds"]
     epochs = words.listed([f"{value:,}" for value in sorted(found.trials["epochs"].unique())], "or")
     failed = [f"{found.failed:,} trainings failed with an error and are left out"] if found.failed else []

@@ -63,7 +63,9 @@ def stuck(row: pd.Series) -> int:
 def headline() -> str:
     """How often the article's own network gets stuck."""
     row = of(4, "uniform", 0.1)
-    return f"One in three four-unit networks never learns XOR: {rate(stuck(row), int(row['n']), True)} get stuck."
+    one_in = round(row["n"] / stuck(row))
+    many = {2: "two", 3: "three", 4: "four", 5: "five"}.get(one_in, str(one_in))
+    return f"One in {many} four-unit networks never learns XOR: {rate(stuck(row), int(row['n']), True)} get stuck."
 
 
 def success() -> str:

@@ -76,15 +76,12 @@ def looks_of(found: Findings, field: str | None) -> dict[Any, Look]:
 def make_panels(rows: pd.DataFrame, fields: Sequence[str], most: int = MOST_PANELS) -> tuple[list[Panel], str]:
     """A panel for each combination of the fields' values, and a note of what is left out."""
     chosen, note = thin(rows, fields, most)
+    if not fields:
+        return [Panel("", chosen)], note
     found = list(slices(chosen, fields))
-    if len(fields) <= MOST_NAMED:
-        return [Panel(words.condition(row, fields) if fields else "", part) for row, part in found], note
-    common = usual(pd.DataFrame([row for row, _ in found]), fields)
-    titles = [
-        words.condition(row, unusual(row, common)) if unusual(row, common) else "as said below" for row, _ in found
-    ]
-    note = f"{note} Unless a title says otherwise: {words.condition(common, fields)}.".lstrip()
-    return [Panel(title, part) for title, (_, part) in zip(titles, found, strict=True)], note
+    titles, common = row_names(pd.DataFrame([row for row, _ in found]), fields)
+    panels = [Panel(title, part) for title, (_, part) in zip(titles, found, strict=True)]
+    return panels, " ".join(filter(None, [note, common]))
 
 
 def thin(rows: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.DataFrame, str]:

@@ -21,7 +21,8 @@ class Plot:
     Both raise NotApplicable where the figure makes no sense; a `quiet` one is then not even mentioned. `order` is its
     place among the figures, `section` where the report folds it (see `analysis.report_parts.sections`), `instead`
     names figures whose numbers it shows as well, and `answers` says how well it answers a question about some fields:
-    the first one of a report is the one with the highest number above 0.
+    the first one of a report is the one with the highest number above 0. A page that is dark leaves figures whose
+    reading speaks of dark and light, `shades`, as they are.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Plot:
     section: str = "more"
     instead: tuple[str, ...] = ()
     answers: Callable[[Findings, Sequence[str]], float] = _no_answer
+    shades: bool = False
 
 
 PLOTS: list[Plot] = []

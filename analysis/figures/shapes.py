@@ -173,7 +173,13 @@ def forest(ax: Axes, names: Sequence[str], rows: Rows, looks: Sequence[Look]) ->
         for y, mark in some:
             tip(ax, mark.at, y, mark.at, y, mark.text)
             if mark.beside:
-                ax.text(mark.high + 1, y, mark.beside, va="center", fontsize=8, color="#555555")
+                place: dict[str, Any] = {
+                    "textcoords": "offset points",
+                    "va": "center",
+                    "fontsize": 8,
+                    "color": "#555555",
+                }
+                ax.annotate(mark.beside, (mark.high, y), (6, 0), **place)
     ax.set_yticks(range(len(names)), _wrapped(names))
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.grid(True, axis="x")

@@ -30,7 +30,7 @@ STYLE: Any = {
     "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True, "axes.grid": True,
     "axes.grid.axis": "y", "grid.color": "#e4e4e4", "grid.linewidth": 0.8,
     "xtick.color": "#555555", "ytick.color": "#555555", "xtick.labelsize": 9, "ytick.labelsize": 9,
-    "legend.frameon": True, "legend.framealpha": 0.75, "legend.edgecolor": "none", "legend.fontsize": 9,
+    "legend.frameon": False, "legend.fontsize": 9,
     "hatch.linewidth": 1.0, "hatch.color": "white", "lines.linewidth": 1.8, "lines.markersize": 6,
     "svg.hashsalt": "nnxor", "svg.fonttype": "none", "image.composite_image": False,
 }  # fmt: skip

@@ -56,7 +56,6 @@ show_figure(found, "paired_effects")
 # Seeds are independent, so the probability that several draws all fail is the product of their failure rates.
 
 # %%
-show_figure(found, "drawing_again")
 show_verdict(drawn_again)
 
 # %% [markdown]

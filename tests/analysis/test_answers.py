@@ -80,6 +80,13 @@ def test_published_figures_are_counted(handmade: Path) -> None:
     first, differs = told(handmade)
     assert first == "Of 2 published success rates 1 agree with ours and 1 do not."
     assert differs.startswith("S: theirs 90.0 %, ours 50.0 % (35.2")
+    only_words = [{**empty, "says": "often", "solved": None, "n": None}]
+    path.write_text(json.dumps({**json.loads(path.read_text()), "published": only_words}), encoding="utf-8")
+    sentences = told(handmade, "init")
+    assert sentences[0].startswith("Using He instead of"), (
+        "a study's own question, where nothing can be held against ours"
+    )
+    assert sentences[-1] == "One published result has no number, or too few runs, to be held against ours."
 
 
 def first(folder: Path) -> str:

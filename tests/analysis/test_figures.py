@@ -208,7 +208,7 @@ def test_a_figure_that_makes_no_sense_says_so_twice(study, make) -> None:
 NEVER = {"landscape", "functions", "resting_points", "freed_by_rescue", "published", "other_effects"}
 
 NOT_DRAWN = {
-    "unsolved": {*NEVER, "epochs_to_solve", "drawing_again", "paired_effects"},
+    "unsolved": {*NEVER, "epochs_to_solve", "paired_effects"},
     "one_condition": {*NEVER, "success_rate", "paired_effects"},
     "leaky": {*NEVER, "dead_units", "stuck_by_live_units", "merged_rows", "paired_effects"},
     "other_task": {*NEVER},
@@ -329,7 +329,7 @@ def test_panels_of_many_fields_name_what_is_not_as_usual(make) -> None:
     })  # fmt: skip
     panels, note = make_panels(load(folder), ["init", "lr", "epochs", "slope", "relu_at_zero"])
     titles = {plain(panel.title) for panel in panels}
-    assert titles == {"as said below", "lr 0.2", "20 epochs, slope 0.5, relu\N{PRIME}(0) = 1", "U(\N{MINUS SIGN}1, 1)"}
+    assert titles == {"as usual", "lr 0.2", "20 epochs, slope 0.5, relu\N{PRIME}(0) = 1", "U(\N{MINUS SIGN}1, 1)"}
     assert "He, lr 0.1, 10 epochs, slope 0.1, relu\N{PRIME}(0) = 0" in plain(note)
 
 

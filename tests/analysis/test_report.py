@@ -224,7 +224,7 @@ def test_every_link_leads_somewhere_and_every_picture_has_words(page: Page, repo
     assert inside <= set(page.ids)
     assert all((reported / link).is_file() for link in page.links if not link.startswith("#"))
     assert len(set(page.ids)) == len(page.ids)
-    assert len(page.pictures) == 16, "wide and narrow each; the map repeats the first, and there are no single runs"
+    assert len(page.pictures) == 14, "wide and narrow each; there are no single runs"
     assert all(len(picture["aria-label"]) > 60 for picture in page.pictures)
     assert "the result folder has no exemplars.json" in plain(page.text)
 
@@ -261,7 +261,7 @@ def test_the_same_results_give_the_same_report(handmade: Path, reported: Path) -
     assert (done.returncode, done.stdout, done.stderr) == (0, f"report: {handmade / 'report.html'}\n", "")
     assert (handmade / "report.html").read_bytes() == (reported / "report.html").read_bytes()
     figures = sorted(path.name for path in (reported / "figures").iterdir())
-    assert len(figures) == 24
+    assert len(figures) == 21
     for name in figures:
         assert (handmade / "figures" / name).read_bytes() == (reported / "figures" / name).read_bytes()
 
@@ -287,7 +287,7 @@ def test_failed_trainings_are_said_and_left_out(handmade: Path) -> None:
     assert [[row[0], row[2]] for row in rows] == [
         [f"4 units, {UNIFORM}", "2"], ["4 units, He", "40"], [f"10 units, {UNIFORM}", "40"], ["10 units, He", "0"],
     ]  # fmt: skip
-    for plot in [plot for plot in PLOTS if not plot.quiet][:7]:
+    for plot in [plot for plot in PLOTS if not plot.quiet][:6]:
         assert plot.draw(report.read_results(handmade)).axes
 
 
@@ -350,6 +350,6 @@ def test_without_a_folder_the_command_says_how_it_is_used(capsys) -> None:
 
 
 def test_light_work_loads_nothing_heavy() -> None:
-    heavy = ("matplotlib", "seaborn", "statsmodels", "scipy")
+    heavy = ("matplotlib", "statsmodels", "scipy")
     code = f"import sys, analysis.report; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout == "[]\n"

@@ -118,5 +118,5 @@ register(Plot(
     "landscape", "The landscape of success",
     "Each cell is one condition; the darker, the less often it is solved.",
     landscape, describe, quiet=True, order=3, section="ends", instead=("success_rate", "composition"),
-    answers=answers,
+    answers=answers, shades=True,
 ))  # fmt: skip

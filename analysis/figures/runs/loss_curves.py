@@ -18,6 +18,7 @@ from analysis.findings.findings import Findings
 from analysis.text import words
 
 LOWEST = 1e-14
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 BREAK = 0.1
 """The loss at which the figure goes from one scale to the other."""
 
@@ -70,9 +71,12 @@ def _broken_axis(above: Axes, below: Axes, highest: float, last: int) -> None:
         ax.set_ylabel("loss")
     above.set_ylim(BREAK, min(max(1.3 * highest, 1.0), 6.0))
     below.set_ylim(LOWEST / 2, BREAK)
+    powers = range(-2, -15, -3)  # in plain letters: Matplotlib's own take a parser that takes long
+    below.set_yticks([10.0**k for k in powers], [f"10{str(k).translate(RAISED)}" for k in powers])
     ticks = [tick for tick in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if tick <= above.get_ylim()[1]]
     above.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-    above.yaxis.set_minor_locator(NullLocator())
+    for ax in (above, below):
+        ax.yaxis.set_minor_locator(NullLocator())
 
 
 def _mark_levels(ax: Axes, exemplars: pd.DataFrame) -> None:

@@ -135,5 +135,5 @@ register(Plot(
     "functions", "What these networks compute",
     "The output around the rows. Lines are the units' kinks, if they have any; circles are the rows (white: the higher "
     "target), and bold predictions are wrong. Units are given by the rows on which they are active.",
-    draw, describe, order=15, section="runs",
+    draw, describe, order=15, section="runs", shades=True,
 ))  # fmt: skip
