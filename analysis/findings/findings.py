@@ -13,11 +13,7 @@ import yaml
 
 from analysis.data.conditions import distance, nearest, values
 from analysis.data.dead_unit_law import load_laws
-<<<<<<< HEAD
 from analysis.data.door import CONFIG, FolderError, read_text
-=======
-from analysis.data.door import FolderError, read_text
->>>>>>> main
 from analysis.data.exemplary_runs import load_exemplars
 from analysis.data.field_labels import FIELDS, is_number
 from analysis.data.reading import fine, left_alone, load, read_manifest, records_summary, swept
