@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.data.door import FolderError, own_folder, write_text
+from analysis.data.door import CONFIG, FolderError, own_folder, read_text, write_text
 from analysis.entry import FOLDER, command
 from analysis.explorer.page import write_page
 from analysis.text import words
