@@ -380,6 +380,7 @@ class KernelText:
         """The numbers of a condition and the arrays of a block, as far as they are used."""
         d, full, trained = self.n_inputs, self.full, self.trained
         n, stages = max(full.n, trained.n), full.stages
+        kept = "1" if full.loop and trained.loop else "hidden"
         lines = [f"k_{name} = numbers[{i}]" for i, name in enumerate(self.rules.numbers)]
         lines += [
             *(f"w_in{i} = state[{i} * hidden : {i + 1} * hidden]" for i in range(d)),
@@ -389,8 +390,8 @@ class KernelText:
             f"of_bias, fine, sums = np.empty(LANES, num), np.empty(LANES, np.bool_), np.empty(({d + 2}, LANES), num)",
         ]
         if stages.apart or stages.through_apart:
-            lines += [f"zs, activity = np.empty(({n}, LANES), num), np.empty(({full.kept}, {n}, LANES), num)"]
-            lines += [f"flat_z, flat_a = zs.reshape(-1), activity.reshape(({full.kept}, {n} * LANES))"]
+            lines += [f"zs, activity = np.empty(({n}, LANES), num), np.empty(({kept}, {n}, LANES), num)"]
+            lines += [f"flat_z, flat_a = zs.reshape(-1), activity.reshape(({kept}, {n} * LANES))"]
             lines += [f"gs = np.empty(({n}, LANES), num)", "flat_g = gs.reshape(-1)"]
         if self.memory:
             lines += ["gradient = np.zeros((n_parameters, LANES), num)", "flat_gradient = gradient.reshape(-1)"]
