@@ -1,11 +1,10 @@
 """What result folders say: statistics, figures, verdict, planner and report; reads files only.
 
-In reading order: `trials` and `counts` (what a folder holds), `conditions` (what a study varies),
-`statistics`, `summary` (a row a condition), `comparisons` (pairs of values, seed by seed), what is
-asked of them (`culprits`, `certificates`, `rescues`, `planner`, `dead_law`, `published`), `verdict`
-and `advice` (what it comes to), `words`, `tables`, `figures` and `draw` (how it is shown), `report`
-with `commands`, `provenance`, `exemplars` and `pages`. On their own: `compare` (two folders), `speed`
-(the benchmark's figure).
+In reading order: `data` (what a folder holds: rows, counts, conditions), `findings` (`statistics`, `summary`, a row a
+condition, `paired`, conditions compared seed by seed, `pooled`, several together, `failure_causes`, `rest_points`,
+`rescues`, `planner`, `published`, `verdict`, and `findings`, which asks each of them once), `text` (what it comes to in
+sentences), `figures` and `report_parts` (how it is shown), `report`. On their own: `side_by_side` (two folders),
+`notebooks`, `explorer`, `speed` (the benchmark's figure).
 
 From Python: `analysis.load("results/article")` is the table of trials.
 """

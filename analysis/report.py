@@ -8,18 +8,18 @@ cannot be read as results, 1 anything else.
 
 from __future__ import annotations
 
-import argparse
-import signal
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from analysis.data.reading import FolderError
+from analysis.data.door import FolderError, own_folder, write_text
+from analysis.entry import FOLDER, command
 from analysis.explorer.page import write_page
+from analysis.text import words
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from analysis.findings.findings import Findings
 
 DATA = {
@@ -31,48 +31,10 @@ DATA = {
 """Files that the report links to, where they are there."""
 
 
-@dataclass(frozen=True)
-class Results:
-    """A finished result folder, and what its study asks: `asks` names fields, `hero` the first figure if it matters."""
-
-    found: Findings
-    config: str
-    question: str
-    asks: tuple[str, ...] = ()
-    hero: str | None = None
-
-    @property
-    def manifest(self) -> dict[str, Any]:
-        """What manifest.json tells."""
-        return self.found.manifest
-
-
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m analysis.report",
-        description="Draws the figures of a finished study into DIR/figures and writes DIR/report.html.",
-        epilog="Exit status: 0 done, 2 bad input, 130 or 143 interrupted, 1 anything else.",
-    )
-    parser.add_argument("folder", metavar="DIR", type=Path, help="a result folder that experiments.run made")
-    folder: Path = parser.parse_args(arguments).folder
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        print(f"report: {write_report(folder)}")
-    except FolderError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"{folder} cannot be written: {error.strerror or error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt as stop:
-        print("interrupted; each figure and the report are either as before or new", file=sys.stderr)
-        return stop.args[0] if stop.args else 130
-    return 0
-
-
-def _terminate(_signum: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt(143)
+    what = "Draws the figures of a finished study into DIR/figures and writes DIR/report.html."
+    return command("analysis.report", what, lambda folder: [f"report: {write_report(folder)}"], arguments, **FOLDER)
 
 
 def write_report(folder: Path, found: Findings | None = None) -> Path:
@@ -82,36 +44,26 @@ def write_report(folder: Path, found: Findings | None = None) -> Path:
     FolderError for a folder that cannot be read as results, OSError where it cannot be written.
     """
     from analysis.report_parts.drawing import draw_figures
-    from analysis.report_parts.pages import write_text
 
-    results = read_results(folder, found)
-    (folder / "figures").mkdir(exist_ok=True)
-    draw_figures(results.found, folder / "figures")
+    found = read_results(folder, found)
+    draw_figures(found, own_folder(folder / "figures"))
     write_page(folder / "explorer.html")
-    write_text(folder / "report.html", render(results))
+    write_text(folder / "report.html", render(found))
     return folder / "report.html"
 
 
-def read_results(folder: Path, found: Findings | None = None) -> Results:
-    """Everything that the report needs of a result folder; FolderError says what is wrong with it."""
-    import yaml
-
+def read_results(folder: Path, found: Findings | None = None) -> Findings:
+    """What a finished result folder comes to; FolderError says what is wrong with it."""
     from analysis.findings.findings import Findings
 
     found = found or Findings.of(folder)
     if not len(found.every):
         raise FolderError(f"{folder} has no training that finished without an error; run its study again")
-    try:
-        config = (folder / "config.yaml").read_text(encoding="utf-8")
-        read = dict(yaml.safe_load(config))
-        asks = read.get("asks") or []
-        question = str(read.get("question") or found.manifest["study"])
-    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
-        raise FolderError(f"{folder}/config.yaml is missing or damaged; run the study again to write it") from None
-    return Results(found, config, question, (asks,) if isinstance(asks, str) else tuple(asks), read.get("hero"))
+    _ = found.config
+    return found
 
 
-def render(results: Results, figures: bool = True) -> str:
+def render(found: Findings, figures: bool = True) -> str:
     """The report as one HTML text; every string is escaped. Without `figures` none is shown."""
     from analysis.findings import verdict
     from analysis.report_parts import pages, provenance
@@ -120,44 +72,45 @@ def render(results: Results, figures: bool = True) -> str:
     from analysis.text.answers import answer
     from analysis.text.commands import reproducing
 
-    found = results.found
     drawn, missing = pictures(found, found.folder / "figures") if figures else ({}, [])
-    first = hero(found, results.asks, results.hero, drawn)
-    rest = {name: each for name, each in drawn.items() if each is not first}
+    first = hero(found, drawn)
     return pages.render(
         "report.html.j2",
-        title=results.manifest["study"],
-        question=results.question,
-        answer=answer(found, results.asks),
-        facts=_facts(results),
+        title=found.manifest["study"],
+        question=found.question,
+        answer=answer(found, found.asks),
+        facts=_facts(found),
         hero=first,
         advice=advice(found),
+        watched=_watched(found.exemplars),
         verdicts=found.verdicts,
         scope=found.scope,
-        reviving=found.reviving if found.freed else None,
-        rules=verdict.__doc__,
-        sections=sections(found, rest),
+        rules=" ".join(str(verdict.__doc__).split("\n\n")[-1].split()),
+        sections=sections(found, [each for each in drawn.values() if each is not first]),
         missing=missing,
-        method=provenance.method(found.trials, results.manifest),
-        provenance=provenance.provenance(results.manifest),
+        method=provenance.method(found),
+        provenance=provenance.provenance(found.manifest),
         data={name: what for name, what in DATA.items() if (found.folder / name).exists()},
-        commands=reproducing(results.manifest, found.exemplars),
-        config=results.config,
+        commands=reproducing(found.manifest, found.exemplars),
+        config=(found.folder / "config.yaml").read_text(encoding="utf-8"),
     )
 
 
-def _facts(results: Results) -> list[str]:
+def _watched(exemplars: pd.DataFrame) -> list[dict[str, str]]:
+    """The exemplary runs that the explorer can show: outcome and address."""
+    shown = exemplars[exemplars["explorer"].notna()] if "explorer" in exemplars else exemplars[:0]
+    return [{"outcome": words.outcome(run["outcome"]), "explorer": run["explorer"]} for _, run in shown.iterrows()]
+
+
+def _facts(found: Findings) -> list[str]:
     """The study's size, for the page's head."""
-    manifest, (first, stop) = results.manifest, results.manifest["seeds"]
-    epochs = sorted(results.found.trials["epochs"].unique())
-    facts = [
-        f"{len(manifest['conditions']):,} conditions",
-        f"{stop - first:,} seeds each",
-        f"{manifest['trials']:,} trainings",
-        f"{' or '.join(f'{value:,}' for value in epochs)} epochs",
-    ]
-    failed = results.found.failed
-    return [*facts, f"{failed:,} trainings failed with an error and are left out"] if failed else facts
+    first, stop = found.manifest["seeds"]
+    epochs = words.listed([f"{value:,}" for value in sorted(found.trials["epochs"].unique())], "or")
+    failed = [f"{found.failed:,} trainings failed with an error and are left out"] if found.failed else []
+    return [
+        f"{len(found.manifest['conditions']):,} conditions", f"{stop - first:,} seeds each",
+        f"{found.manifest['trials']:,} trainings", f"{epochs} epochs", *failed,
+    ]  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.data.reading import FolderError
+from analysis.data.door import FolderError, read_text
+from analysis.entry import command
 from analysis.figures.speedup import speed
 from analysis.figures.style import save
 
@@ -30,7 +33,7 @@ def load_engines(folder: Path) -> pd.DataFrame:
     """A row a contender, width and number of cores."""
     path = folder / "engines.csv"
     try:
-        engines = pd.read_csv(path)
+        engines = pd.read_csv(io.StringIO(read_text(path)))
     except FileNotFoundError:
         raise FolderError(
             f"{path} does not exist; `python -m experiments.benchmark output={folder}` writes it"
@@ -58,17 +61,16 @@ def _fine(values: pd.Series) -> NDArray[np.bool_]:
     return np.asarray(np.isfinite(numbers) & (numbers > 0) & whole, np.bool_)
 
 
-def main() -> int:
-    """The command."""
-    if len(sys.argv) != 2 or sys.argv[1] in ("-h", "--help"):
-        print(__doc__)
-        return 0 if sys.argv[1:] in (["-h"], ["--help"]) else 2
-    try:
-        write_figure(Path(sys.argv[1]))
-    except FolderError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns the exit status."""
+    what = "Draws the figure of a folder that experiments.benchmark wrote: speed.png and speed.svg, there."
+    return command("analysis.speed", what, written, arguments, metavar="DIR", help="the folder")
+
+
+def written(folder: Path) -> Iterator[str]:
+    """Write the figure; FolderError where that cannot be."""
+    write_figure(folder)
+    yield f"figure: {folder / 'speed.png'}"
 
 
 if __name__ == "__main__":

@@ -17,7 +17,11 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.data.field_labels import learn
-from analysis.findings.statistics import wilson
+from analysis.data.reading import load
+from analysis.findings import pooled
+from analysis.findings.failure_causes import attributed, by_dead_at_start
+from analysis.findings.findings import Findings
+from analysis.findings.statistics import Rate, wilson
 from analysis.text import words
 from nnxor.condition import FIELDS
 
@@ -25,7 +29,8 @@ learn({name: field.about() for name, field in FIELDS.items()})
 
 DOCS = Path(__file__).parent
 RESULTS = DOCS / "results"
-STUDIES = {"article": "article", "rescue": "rescue", "published": "published/all"}
+STUDIES = {"article": "article", "rescue": "rescue", "at_kinks": "relu_at_zero", "published": "published/all"}
+MORE = {"at_kinks": ["certify=true", "grid.hidden=4", "grid.lr=0.1"]}
 FIGURES = {
     "success_rate": "article", "composition": "article", "functions": "article", "resting_points": "article",
     "freed_by_rescue": "rescue",
@@ -58,7 +63,9 @@ def stuck(row: pd.Series) -> int:
 def headline() -> str:
     """How often the article's own network gets stuck."""
     row = of(4, "uniform", 0.1)
-    return f"One in three four-unit networks never learns XOR: {rate(stuck(row), int(row['n']), True)} get stuck."
+    one_in = round(row["n"] / stuck(row))
+    many = {2: "two", 3: "three", 4: "four", 5: "five"}.get(one_in, str(one_in))
+    return f"One in {many} four-unit networks never learns XOR: {rate(stuck(row), int(row['n']), True)} get stuck."
 
 
 def success() -> str:
@@ -73,13 +80,69 @@ def success() -> str:
 
 
 def kinds() -> str:
-    """What the stuck runs of the default study rest at, and how many repeat exactly."""
-    found = table("article")
-    counts = {kind: int(found[kind].sum()) for kind in ("minimum", "kink", "saddle", "unknown")}
-    n = sum(counts.values())
-    told = ", ".join(f"{100 * count / n:.1f} % {kind}" for kind, count in counts.items() if count)
-    settled = 100 * found["settled"].sum() / sum(stuck(row) for _, row in found.iterrows())
-    return f"Of {n:,} stuck runs of the default study: {told}. Proved stuck for ever: {settled:.1f} %."
+    """What the stuck runs of the default study rest at, and how many repeat exactly, over all conditions."""
+    found = table("together").set_index("what")
+    told = [
+        f"{100 * row['rate']:.1f} % ({100 * row['low']:.1f}–{100 * row['high']:.1f})" for _, row in found.iterrows()
+    ]
+    kinds = ", ".join(f"{text} {kind}" for kind, text in zip(found.index, told, strict=True) if kind != "settled")
+    n = int(found["n"].iloc[0])
+    end = dict(zip(found.index, told, strict=True))["settled"]
+    return (
+        f"Of {n:,} stuck runs of the default study: {kinds}. Proved stuck for ever: {end}. (The intervals resample "
+        "seeds, which conditions share.)"
+    )
+
+
+def attributed_to_death() -> str:
+    """What units that are dead at the start account for in the article's own condition."""
+    found = table("dead_at_start")
+    mine = found[(found["hidden"] == 4) & (found["init"] == "uniform") & (found["lr"] == 0.1)]
+    by_dead = {int(row["dead"]): Rate.of(int(row["stuck"]), int(row["n"])) for _, row in mine.iterrows()}
+    share = attributed(by_dead)
+    told = ", ".join(f"{100 * each.rate:.0f}" for each in by_dead.values())
+    return (
+        f"With {', '.join(map(str, by_dead))} units dead at the start {told} % of the article's networks get stuck: "
+        f"{100 * share.value:.1f} % ({100 * share.low:.1f}–{100 * share.high:.1f}) of its failures would vanish if "
+        "every dead unit were drawn again until it lives."
+    )
+
+
+def dead_at_start() -> str:
+    """How often four-unit networks get stuck, by the number of units dead at the start."""
+    found = table("dead_at_start")
+    found = found[found["hidden"] == 4]
+    lines = ["| | 0 dead | 1 | 2 | 3 | 4 | due to them |", "|---|" + "---|" * 6]
+    for _, part in found.groupby(["init", "lr"], sort=False):
+        by_dead = {int(row["dead"]): Rate.of(int(row["stuck"]), int(row["n"])) for _, row in part.iterrows()}
+        share = attributed(by_dead)
+        cells = [f"{100 * by_dead[n].rate:.1f} % of {by_dead[n].n}" if n in by_dead else "–" for n in range(5)]
+        due = f"{100 * share.value:.1f} % ({100 * share.low:.1f}–{100 * share.high:.1f})"
+        lines.append(f"| {condition(part.iloc[0])} | {' | '.join(cells)} | {due} |")
+    return "\n".join(lines)
+
+
+def at_kinks() -> str:
+    """What the runs at kinks and at minima have in common, by the draw: the study relu_at_zero with certificates."""
+    lines = ["| draw | rest at | runs | a unit dead at the start | solved with relu_at_zero=1 |", "|---|" + "---|" * 4]
+    for _, row in table("at_kinks").iterrows():
+        n = int(row["n"])
+        dead, other = (rate(int(row[name]), n) if n else "–" for name in ("dead", "solved"))
+        lines.append(f"| {words.value(row['init'], 'init')} | {row['minimum']} | {n} | {dead} | {other} |")
+    return "\n".join(lines)
+
+
+def redrawn() -> str:
+    """Fresh dead units against fresh live ones and a new draw, by how many are dead (the article's own condition)."""
+    found = table("redrawn")
+    lines = ["| dead, of 4 | stuck runs | minus redraw_alive | minus redraw_all |", "|---|---|---|---|"]
+    for dead, part in found.groupby("dead"):
+        cells = [
+            f"{100 * row['difference']:+.1f} ({100 * row['low']:+.1f} to {100 * row['high']:+.1f})".replace("-", "−")
+            for _, row in part.sort_values("first").iterrows()
+        ]
+        lines.append(f"| {dead} | {int(part['n'].iloc[0]):,} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def resting() -> str:
@@ -159,16 +222,59 @@ def renew() -> None:
     """Run the studies that are shown, and keep what is shown of them."""
     for name, study in STUDIES.items():
         folder = DOCS.parent / "results" / name
-        told = [f"study={study}", f"output={folder}", f"report={str(name in FIGURES.values()).lower()}"]
+        told = [
+            f"study={study}",
+            f"output={folder}",
+            f"report={str(name in FIGURES.values()).lower()}",
+            *MORE.get(name, []),
+        ]
         command = [sys.executable, "-m", "experiments.run", *told, "overwrite=true"]
         subprocess.run(command, cwd=DOCS.parent, check=True)
-        made = pd.read_csv(folder / ("published.csv" if name == "published" else "summary.csv"))
-        unused = [each for each in made if each in UNUSED or re.search("^(?!published).*_(rate|low|high)$", each)]
-        made.drop(columns=unused).to_csv(RESULTS / f"{name}.csv", index=False)
+        keep(name, folder)
     for figure, name in FIGURES.items():
         shutil.copyfile(
             DOCS.parent / "results" / name / "figures" / f"{figure}.png", DOCS / "figures" / f"{figure}.png"
         )
+
+
+def keep(name: str, folder: Path) -> None:
+    """Keep what is shown of a study."""
+    found = Findings.of(folder)
+    made = {}
+    if name == "article":
+        together = found.together(found.summary)
+        rates = {**pooled.certificates(together)["all levels"], "settled": pooled.settled(together)}
+        made["together"] = pd.DataFrame(
+            [{"what": what, "rate": each.rate, **vars(each)} for what, each in rates.items()]
+        )
+        by_dead = [
+            {**dict(part.iloc[0][["hidden", "init", "lr"]]), "dead": dead, "stuck": each.count, "n": each.n}
+            for _, part in found.trials.groupby("condition", observed=True, sort=False)
+            for dead, each in by_dead_at_start(part).items()
+        ]
+        made["dead_at_start"] = pd.DataFrame(by_dead)
+    if name == "rescue":
+        mine = found.redrawn
+        made["redrawn"] = mine[(mine["hidden"] == 4) & (mine["init"] == "uniform") & (mine["lr"] == 0.1)]
+    if name == "at_kinks":
+        made["at_kinks"] = _at_kinks(folder)
+    else:
+        summary = pd.read_csv(folder / ("published.csv" if name == "published" else "summary.csv"))
+        unused = [each for each in summary if each in UNUSED or re.search("^(?!published).*_(rate|low|high)$", each)]
+        made[name] = summary.drop(columns=unused)
+    for each, kept in made.items():
+        kept.to_csv(RESULTS / f"{each}.csv", index=False)
+
+
+def _at_kinks(folder: Path) -> pd.DataFrame:
+    trials = load(folder)
+    kept = ["init", "relu_at_zero", "seed", "minimum", "dead_init", "outcome"]
+    trials = trials[kept].astype({"init": "str", "minimum": "str", "outcome": "str"})
+    there, here = (trials[trials["relu_at_zero"] == value] for value in (1, 0))
+    both = here.merge(there[["init", "seed", "outcome"]], on=["init", "seed"], suffixes=("", "_there"))
+    both = both[both["minimum"].isin(["kink", "minimum"])]
+    both = both.assign(n=1, dead=both["dead_init"] > 0, solved=both["outcome_there"] == "solved")
+    return both.groupby(["init", "minimum"])[["n", "dead", "solved"]].sum().reset_index()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """A study from Python: `experiments.run_study`."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import io
@@ -17,6 +15,8 @@ from analysis.data.reading import load
 from experiments.composing import composed
 from experiments.errors import DONE, InputError, RunError
 from experiments.execution.session import OWN_QUESTION, run
+from experiments.store.folder import WAYS_OUT
+from experiments.store.manifest import read_manifest
 from experiments.study.fields import FIELDS
 from nnxor.registry import hint
 
@@ -54,7 +54,8 @@ def run_study(
         config["question"], config["asks"], config["hero"] = OWN_QUESTION, None, None
     folder = Path(output) if output is not None else Path("results", config["name"])
     wanted = config["seeds"]["count"] if seeds is None else seeds
-    config["seeds"]["count"] = max(wanted, _held(folder))
+    first, after = (read_manifest(folder, WAYS_OUT) or {"seeds": (0, 0)})["seeds"]
+    config["seeds"]["count"] = max(wanted, after - first)  # what the folder holds stays
     with contextlib.redirect_stdout(io.StringIO()) if quiet else contextlib.nullcontext():
         if run({**config, "output": str(folder), "engine": engine}) != DONE:
             raise RunError(f"some trainings failed: see the columns status and error in {folder}/trials.parquet")
@@ -70,12 +71,3 @@ def _listed(value: Any) -> list[Any]:
         value = value.tolist()
     several = isinstance(value, Iterable) and not isinstance(value, str | dict)
     return [each.item() if isinstance(each, np.generic) else each for each in value] if several else [value]
-
-
-def _held(folder: Path) -> int:
-    """Seeds that a folder has been made for; 0 if there is no such folder."""
-    try:
-        first, after = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["seeds"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0
-    return int(after) - int(first)

@@ -1,14 +1,11 @@
 """`python -m experiments.benchmark`: every engine against what people use, in one run on one machine."""
 
-from __future__ import annotations
+from functools import partial
 
 from experiments.cli import start
 
-
-def main() -> None:
-    """The command; what it does stands in `experiments.benchmarking.timing`."""
-    start("benchmark", "experiments.benchmarking.timing:benchmark")
-
+main = partial(start, "benchmark", "experiments.benchmarking.timing:benchmark")
+"""The command; what it does stands in `experiments.benchmarking.timing`."""
 
 if __name__ == "__main__":
     main()

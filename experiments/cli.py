@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import os
 import re
@@ -26,14 +25,6 @@ LONGEST_ARGUMENT = 10_000
 
 AGAIN = 2.0
 """Seconds after which an interrupt is raised again if it was swallowed, as libraries do here and there."""
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise InputError."""
-        raise InputError(f"{message}; {self.prog} --help says more")
 
 
 def start(config: str, work: str, positional: tuple[str, ...] = ()) -> NoReturn:
@@ -101,7 +92,7 @@ class Listener:
     def listen(self) -> None:
         """Listen from now on."""
         self.over = False
-        self._kind: type[KeyboardInterrupt] = KeyboardInterrupt
+        self.kind: type[KeyboardInterrupt] = KeyboardInterrupt
         signal.signal(signal.SIGTERM, self._hear)
         signal.signal(signal.SIGINT, self._hear)  # also where a shell's `&` has turned it off
         signal.signal(signal.SIGALRM, self._repeat)
@@ -110,13 +101,13 @@ class Listener:
 
     def _hear(self, number: int, _frame: FrameType | None) -> None:
         self.heard = True
-        self._kind = Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        self.kind = Terminated if number == signal.SIGTERM else KeyboardInterrupt
         self._repeat()
 
     def _repeat(self, *_: object) -> None:
         if not self.over:
             signal.setitimer(signal.ITIMER_REAL, AGAIN)
-            raise self._kind
+            raise self.kind
 
     def _swallowed(self, what: sys.UnraisableHookArgs) -> None:
         """An interrupt that fell where none can be raised, into a destructor say, is raised again at once."""
@@ -167,22 +158,34 @@ def guarded(work: Callable[[], int]) -> int:
     """Do the work; an error becomes one line on stderr and its exit status."""
     try:
         return work()
-    except (InputError, RunError) as error:
-        tell(error)
-        return BAD_INPUT if isinstance(error, InputError) else FAILED
     except KeyboardInterrupt as error:
         tell(error if str(error) else "interrupted")
         return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
-    except BrokenPipeError:
-        silence()
-    except ModuleNotFoundError as error:
-        tell(f"{error.name} is not installed here: `make setup` makes .venv; then `. .venv/bin/activate`")
-    except MemoryError as error:
-        tell(f"out of memory: {error or 'use fewer workers, or smaller batches'}; the same command goes on")
-    except OSError as error:
-        if error.filename is None:
+    except Exception as error:
+        if LISTENER.heard:  # a library made an error of the interrupt
+            tell("interrupted")
+            return TERMINATED if LISTENER.kind is Terminated else INTERRUPTED
+        return failed(error)
+
+
+def failed(error: Exception) -> int:
+    """Say in one line what went wrong, as far as it was foreseen; returns the exit status."""
+    match error:
+        case InputError() | RunError():
+            tell(error)
+            return BAD_INPUT if isinstance(error, InputError) else FAILED
+        case BrokenPipeError():
             silence()
-        tell(f"{error.filename or 'standard output'} cannot be used: {error.strerror or error}")
+        case ModuleNotFoundError():
+            tell(f"{error.name} is not installed here: `make setup` makes .venv; then `. .venv/bin/activate`")
+        case MemoryError():
+            tell(f"out of memory: {error or 'use fewer workers, or smaller batches'}; the same command goes on")
+        case OSError():
+            if error.filename is None:
+                silence()
+            tell(f"{error.filename or 'standard output'} cannot be used: {error.strerror or error}")
+        case _:
+            raise error
     return FAILED
 
 

@@ -1,24 +1,22 @@
 """Two result folders side by side, in the terminal and as files."""
 
-from __future__ import annotations
-
-import csv
-import io
 import json
 import sys
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-from analysis.data.reading import FolderError
+import pandas as pd
+
+from analysis.data.door import FolderError, write_text
 from analysis.findings.side_by_side import Comparison, Row, compare_folders, symbol
 from analysis.report_parts.compare_page import p_text, write_html
 from analysis.text.words import listed, points
 from experiments.errors import DONE, FAILED, InputError, RunError
 from experiments.execution.options import read_path
 from experiments.execution.progress import say
-from experiments.store.files import write_text
 from experiments.study.checked import known_keys, switch
 
 WIDTH = 80
@@ -67,17 +65,8 @@ def rows_of(found: Comparison) -> list[dict[str, object]]:
     ]
 
 
-def write_csv(found: Comparison, path: Any) -> None:
-    """Write the aligned conditions as a table."""
-    rows, text = rows_of(found), io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
-
-
-def write_json(found: Comparison, path: Any) -> None:
-    """Write what differs, the aligned conditions, and what it comes to."""
+def as_json(found: Comparison) -> str:
+    """What differs, the aligned conditions, and what it comes to."""
     content = {
         "a": str(found.a.path),
         "b": str(found.b.path),
@@ -87,13 +76,13 @@ def write_json(found: Comparison, path: Any) -> None:
         "ended_otherwise": found.broken,
         "says": sentences(found),
     }
-    write_text(path, json.dumps(content, indent=1, ensure_ascii=False, default=float) + "\n")
+    return json.dumps(content, indent=1, ensure_ascii=False, default=float) + "\n"
 
 
-WRITERS: dict[str, Callable[[Comparison, Any], None]] = {
+WRITERS: dict[str, Callable[[Comparison, Path], None]] = {
     "html": lambda found, path: write_html(found, sentences(found), path),
-    "csv": write_csv,
-    "json": write_json,
+    "csv": lambda found, path: write_text(path, pd.DataFrame(rows_of(found)).to_csv(index=False)),
+    "json": lambda found, path: write_text(path, as_json(found)),
 }
 """The files that a comparison can be written to, by their keys."""
 

@@ -1,7 +1,5 @@
 """Composing a command's configuration with Hydra, and saying in one line what cannot be composed."""
 
-from __future__ import annotations
-
 import importlib
 import os
 import re
@@ -13,6 +11,7 @@ from typing import Any
 import hydra
 import yaml
 from hydra._internal.hydra import Hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
@@ -20,10 +19,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments import messages
-from experiments.cli import guarded
+from experiments.cli import LISTENER, guarded
 from experiments.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, TERMINATED, InputError
-from experiments.study.fields import FILES
-from experiments.study.schema import SCHEMAS, listed
+from experiments.study.fields import FILES, SCHEMAS, listed
 from nnxor.registry import hint
 
 GROUPS = {"run": ("study", "parallel")}
@@ -35,14 +33,8 @@ VALUES = FILES
 Hydra takes such an argument for a choice among the folder's files, so GROUP=NAME is handed on as GROUP.name=NAME.
 """
 
-
-FLAGS = (
-    "--help", "-h", "--hydra-help", "--multirun", "-m", "--resolve", "--shell-completion", "-sc", "--run", "-r",
-    "--cfg", "-c", "--info", "-i", "--package", "-p", "--config-dir", "-cd", "--config-name", "-cn",
-)  # fmt: skip
-"""Options of Hydra, of which those of `WITH_VALUE` are followed by a value."""
-
-WITH_VALUE = ("--config-dir", "-cd", "--cfg", "-c", "--info", "-i", "--package", "-p", "--config-name", "-cn")
+OPTIONS = {flag: action for action in get_args_parser()._actions for flag in action.option_strings}
+"""Hydra's own."""
 
 
 def register_fields() -> None:
@@ -55,9 +47,21 @@ def register_fields() -> None:
 
 def yours(group: str) -> str:
     """The names that a folder of the user (--config-dir) adds to a group, for --help."""
-    own = [folder / group for folder in messages.FOLDERS if folder != messages.CONF]
-    files = [path.relative_to(folder).with_suffix("").as_posix() for folder in own for path in folder.rglob("*.yaml")]
-    return ", ".join(sorted(files)) or "none"
+    return (
+        ", ".join(messages.names(group, [folder for folder in messages.FOLDERS if folder != messages.CONF])) or "none"
+    )
+
+
+def taken(arguments: list[str], *flags: str) -> tuple[str | None, list[str]]:
+    """The value of the last of these options, None without one, and the arguments without them."""
+    value, others, given = None, [], iter(arguments)
+    for argument in given:
+        flag, equals, text = argument.partition("=")
+        if flag in flags:
+            value = text if equals else next(given, "")
+        else:
+            others.append(argument)
+    return value, others
 
 
 def overrides(config: str, arguments: list[str], positional: tuple[str, ...]) -> list[str]:
@@ -65,22 +69,20 @@ def overrides(config: str, arguments: list[str], positional: tuple[str, ...]) ->
 
     InputError for more positional ones than there are keys, and for a group's file that would be sought elsewhere.
     """
-    keys = list(positional)
-    given: list[str] = []
+    keys, given = list(positional), list[str]()
     for argument, before in zip(arguments, ["", *arguments], strict=False):
-        flag = argument.partition("=")[0]
-        if flag.startswith("-") and flag not in FLAGS:
+        flag, equals, _ = argument.partition("=")
+        if flag.startswith("-") and flag not in OPTIONS:
             raise InputError(f"{flag} is not an option; settings are written KEY=VALUE; --help says more")
-        if "=" not in argument and not argument.startswith(("-", "~", "+")) and before not in WITH_VALUE:
+        of_an_option = before in OPTIONS and OPTIONS[before].nargs != 0
+        if not equals and not argument.startswith(("-", "~", "+")) and not of_an_option:
             if not keys:
                 raise InputError(f"{argument} is not a setting; write KEY=VALUE; --help says more")
-            given.append(f"{keys.pop(0)}={quoted(argument)}")
-        else:
-            given.append(argument)
-    for argument in given:
+            argument = f"{keys.pop(0)}={quoted(argument)}"
         key, _, value = argument.lstrip("+").partition("=")
         if ".." in value and key in GROUPS.get(config, ()):
             raise InputError(f"{argument} is not allowed; {hint('', messages.names(key))}")
+        given.append(argument)
     if not {"--multirun", "-m"} & set(arguments):  # where Hydra itself has a range for several jobs
         given = [re.sub(r"^(grid\.\w+)=(range\(.*\))$", _written_out, argument) for argument in given]
     if any(key in top_level(config) for key in VALUES):
@@ -109,11 +111,12 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us instead of being printed over many lines
     register_fields()
     Hydra.format_config_groups = _no_groups  # type: ignore[method-assign, assignment]
-    shown, arguments = wants_effective(arguments)
-    sys.argv[1:] = arguments
-    for argument, value in zip(arguments, [*arguments, ""][1:], strict=True):
-        if argument.split("=")[0] in ("--config-dir", "-cd"):  # --help needs it before anything is composed
-            messages.FOLDERS[:] = [Path(argument.partition("=")[2] or value).absolute(), messages.CONF]
+    if folder := taken(arguments, "--config-dir", "-cd")[0]:  # --help needs it before anything is composed
+        messages.FOLDERS[:] = [Path(folder).absolute(), messages.CONF]
+    refuse_odd_studies(arguments)
+    asked, others = taken(arguments, "--cfg", "-c")
+    shown = asked == "job"
+    sys.argv[1:] = others if shown else arguments
     statuses: list[int] = []
     composing = True
 
@@ -135,10 +138,27 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
         code = stop.code if isinstance(stop.code, int) else FAILED
         return code if code in (DONE, INTERRUPTED, TERMINATED) else BAD_INPUT
     except Exception as error:
-        if not composing or isinstance(error, MemoryError) or (isinstance(error, OSError) and not error.filename):
+        if (
+            not composing
+            or LISTENER.heard
+            or isinstance(error, MemoryError)
+            or (isinstance(error, OSError) and not error.filename)
+        ):
             raise  # it is none of composing: standard output is full, say
         raise InputError(f"the overrides cannot be composed: {in_a_line(error)}") from None
     return max(statuses, default=DONE)
+
+
+def refuse_odd_studies(arguments: list[str]) -> None:
+    """InputError for a study's file that Hydra could not read, or only without end."""
+    for name in (name for each in arguments if each.startswith("study=") for name in each[6:].split(",")):
+        path = messages.found("study", name)
+        try:
+            messages.read_yaml(path)
+        except FileNotFoundError:
+            continue  # which Hydra tells
+        except (OSError, ValueError) as error:
+            raise InputError(f"study={name}: {path} cannot be read ({in_a_line(error)})") from None
 
 
 def composed(config: str, arguments: list[str]) -> dict[str, Any]:
@@ -151,16 +171,6 @@ def composed(config: str, arguments: list[str]) -> dict[str, Any]:
 def _no_groups(*_: object) -> str:
     """What Hydra lists of its groups for texts of help: nothing, since ours do that, and it would read every file."""
     return ""
-
-
-def wants_effective(arguments: list[str]) -> tuple[bool, list[str]]:
-    """Whether `--cfg job` asks for the configuration, and the arguments without it."""
-    for n, argument in enumerate(arguments):
-        if argument in ("--cfg", "-c") and arguments[n + 1 : n + 2] == ["job"]:
-            return True, [*arguments[:n], *arguments[n + 2 :]]
-        if argument in ("--cfg=job", "-c=job"):
-            return True, [*arguments[:n], *arguments[n + 1 :]]
-    return False, arguments
 
 
 def _function(work: str, shown: bool) -> Callable[[dict[str, Any]], int]:
@@ -204,24 +214,28 @@ def plain(config: DictConfig, name: str) -> dict[str, Any]:
 def explained(error: Exception, config: str) -> str:
     """Hydra's message in one line, with what is allowed."""
     text = str(error)
-    if match := re.search(r"Could not delete[^']*'([^']+)'", text):
-        return f"{match[1]} cannot be removed"
-    if match := re.search(r"Could not (?:override|append to config|delete).*?'([^']+)'", text):
-        return unknown_key(match[1], config)
-    if match := re.search(r"Error merging override (grid[.]\w+)=(.*)", text):
-        return f"{match[1]} takes a list: write {match[1]}=[{match[2]}]"
-    if match := re.search(r"Could not find '(\w+)/([^']+)'", text):
-        return f"{match[1]}={match[2]} is unknown; {hint(match[2], messages.names(match[1]))}"
-    if match := re.search(r"Ambiguous value for argument '([^']+)'", text):
-        key, _, value = match[1].partition("=")
-        return f"{match[1]} is ambiguous; write a list as {key}=[{value}], a text as '{key}=\"{value}\"'"
-    if "override_grammar" in text:
-        given = " ".join(sys.argv[1:])
-        return (
-            f"cannot read the overrides: {given}; write lists without blanks, [a,b], and put other texts in two "
-            "pairs of quotes: 'KEY=\"a text\"'"
-        )
+    for pattern, say in SAID.items():
+        if match := re.search(pattern, text):
+            return say(config, *match.groups())
     return in_a_line(error)
+
+
+SAID: dict[str, Callable[..., str]] = {
+    r"Could not delete[^']*'([^']+)'": lambda _, key: f"{key} cannot be removed",
+    r"Could not (?:override|append to config|delete).*?'([^']+)'": lambda config, key: unknown_key(key, config),
+    r"Error merging override (grid[.]\w+)=(.*)": lambda _, key, value: f"{key} takes a list: write {key}=[{value}]",
+    r"Could not find '(\w+)/([^']+)'": lambda _, key, name: (
+        f"{key}={name} is unknown; {hint(name, messages.names(key))}"
+    ),
+    r"Ambiguous value for argument '(([^=']+)=([^']*))'": lambda _, given, key, value: (
+        f"{given} is ambiguous; write a list as {key}=[{value}], a text as '{key}=\"{value}\"'"
+    ),
+    "override_grammar": lambda _: (
+        f"cannot read the overrides: {' '.join(sys.argv[1:])}; write lists without blanks, [a,b], and put other texts "
+        "in two pairs of quotes: 'KEY=\"a text\"'"
+    ),
+}
+"""What is said of Hydra's messages: of the command, and of the parts of a pattern."""
 
 
 def top_level(config: str) -> dict[str, Any]:

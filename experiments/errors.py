@@ -1,7 +1,5 @@
 """What can go wrong before or during a run, and the exit status of each."""
 
-from __future__ import annotations
-
 DONE, FAILED, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
 

@@ -1,10 +1,13 @@
-"""Where the configurations are; imports nothing heavy."""
+"""Where the configurations are, and how a file of YAML is read; imports nothing heavy."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 import conf
+from analysis.data.door import read_text
 
 CONF = Path(conf.__file__).parent
 
@@ -12,11 +15,11 @@ FOLDERS = [CONF]
 """The folders in which files of a group are sought, the user's (--config-dir) before ours; a command sets them."""
 
 
-def names(group: str) -> list[str]:
-    """Names of the files of a group, sorted; those in a folder of it as FOLDER/NAME."""
+def names(group: str, folders: Iterable[Path] | None = None) -> list[str]:
+    """Names of the files of a group, in `FOLDERS` or others, sorted; those in a folder of it as FOLDER/NAME."""
     paths = {
         path.relative_to(folder / group).with_suffix("").as_posix()
-        for folder in FOLDERS
+        for folder in (FOLDERS if folders is None else folders)
         for path in (folder / group).rglob("*.yaml")
     }
     return sorted(paths)
@@ -25,4 +28,39 @@ def names(group: str) -> list[str]:
 def found(group: str, name: str) -> Path:
     """The file of a name in a group, the user's before ours."""
     paths = [folder / group / f"{name}.yaml" for folder in FOLDERS]
-    return next((path for path in paths if path.is_file()), paths[-1])
+    return next((path for path in paths if path.exists()), paths[-1])
+
+
+MOST_YAML, MOST_NODES, DEEPEST = 2**22, 10**6, 100
+"""Bytes of a file of YAML, and its values and their levels of nesting with all references followed, at most."""
+
+
+def read_yaml(path: Path) -> Any:
+    """What a regular file of YAML holds; OSError or ValueError, in one line, says what is wrong with it."""
+    text = read_text(path, MOST_YAML)
+    try:
+        _refuse_endless(text)
+        return yaml.load(text, yaml.CSafeLoader)
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from None
+
+
+def _refuse_endless(text: str) -> None:
+    """ValueError for YAML that is nested too deeply, or would grow without end as references are followed."""
+    endless = (MOST_NODES + 1, 0)
+    known: dict[str | None, tuple[int, int]] = {}
+    open_: list[tuple[str | None, int, int]] = [(None, 0, 0)]  # anchor, values and levels so far
+    for event in yaml.parse(text, yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            open_.append((event.anchor, 1, 0))
+        elif isinstance(event, yaml.ScalarEvent | yaml.AliasEvent | yaml.CollectionEndEvent):
+            size, depth = known.get(event.anchor, endless) if isinstance(event, yaml.AliasEvent) else (1, 0)
+            if isinstance(event, yaml.CollectionEndEvent):
+                anchor, size, depth = open_.pop()
+                known[anchor] = size, depth
+            elif isinstance(event, yaml.ScalarEvent):
+                known[event.anchor] = 1, 0
+            anchor, values, levels = open_[-1]
+            open_[-1] = anchor, values + size, max(levels, depth + 1)
+        if len(open_) + open_[-1][2] > DEEPEST or open_[-1][1] > MOST_NODES:
+            raise ValueError("it is nested too deeply, or grows without end by references to itself")

@@ -1,14 +1,11 @@
 """`python -m experiments.run`: train a study, whatever of it is missing, and report it."""
 
-from __future__ import annotations
+from functools import partial
 
 from experiments.cli import start
 
-
-def main() -> None:
-    """The command; what it does stands in `experiments.execution.session`."""
-    start("run", "experiments.execution.session:command")
-
+main = partial(start, "run", "experiments.execution.session:command")
+"""The command; what it does stands in `experiments.execution.session`."""
 
 if __name__ == "__main__":
     main()

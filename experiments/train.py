@@ -1,14 +1,11 @@
 """`python -m experiments.train`: one training, as the article prints it, and what became of it."""
 
-from __future__ import annotations
+from functools import partial
 
 from experiments.cli import start
 
-
-def main() -> None:
-    """The command; what it does stands in `experiments.networks.training`."""
-    start("train", "experiments.networks.training:train")
-
+main = partial(start, "train", "experiments.networks.training:train")
+"""The command; what it does stands in `experiments.networks.training`."""
 
 if __name__ == "__main__":
     main()

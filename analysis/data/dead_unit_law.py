@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import binom
 
-from analysis.data.reading import FolderError
+from analysis.data.door import FolderError, read_json
 
 
 def load_laws(folder: Path) -> dict[str, float]:
     """The probability that a unit is dead at the start, by condition key, where a law is known."""
     path = folder / "laws.json"
     try:
-        laws = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        laws = read_json(path) if path.is_file() else {}
         return {str(key): float(law["dead"]) for key, law in laws.items()}
     except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
         why = str(error).splitlines()[0]
@@ -32,4 +31,4 @@ def dead_law(trials: pd.DataFrame, laws: Mapping[str, float]) -> NDArray[np.floa
     """
     first = trials.iloc[0]
     hidden, dead = int(first["hidden"]), laws.get(str(first["condition"]))
-    return None if dead is None else np.asarray(binom.pmf(np.arange(hidden + 1), hidden, dead))
+    return None if dead is None else np.asarray(scipy.stats.binom.pmf(np.arange(hidden + 1), hidden, dead))

@@ -1,4 +1,7 @@
-"""What lets a result folder in: a manifest of the right shape, and tables that have the hashes that it names."""
+"""What a result folder is, for who writes it (`experiments.store`) and who reads it: one shape, hashes, safe files.
+
+Only regular files are read, and none that is larger than it may be; none is ever half written.
+"""
 
 from __future__ import annotations
 
@@ -8,69 +11,147 @@ import hashlib
 import json
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 MOST_TEXT = 2**28
-"""Bytes of a text file that is read."""
+"""Bytes of a text file that is read: manifest.json of a million conditions has fewer."""
 
-FILES = ("config.yaml", "trials.parquet", "counts.parquet")
+CONFIG, TRIALS, COUNTS = FILES = ("config.yaml", "trials.parquet", "counts.parquet")
+"""The files whose hashes a manifest holds."""
 
-FIELD: Any = {
+COUNTED = (
+    "status", "error", "outcome", "cause", "merged", "dead_init", "dead_final", "linear_final", "revived", "minimum",
+    "outcome_before", "period",
+)  # fmt: skip
+"""What counts tell trainings of a condition apart by: all that summary, figures, tables and verdicts ask about."""
+
+Shape = Any
+"""A type; None; [shape] of a list's entries; {name: shape}, where `str` stands for any names; a tuple of choices."""
+
+FIELD: Shape = {
     "default": object, "symbol": str, "label": str, "scale": str, "phrase": str, "setting": bool,
     "words": {str: str}, "entries": {str: dict},
 }  # fmt: skip
 """What a manifest tells of a field of a condition, see `analysis.data.field_labels.Field`."""
 
-SHAPE: Any = {
-    "study": str,
-    "complete": bool,
-    "trials": (int, None),
-    "files": {str: str},
-    "seeds": [int],
-    "given": {str: dict},
-    "conditions": {str: str},
-    "fields": {str: FIELD},
-    "published": [dict],
-    "success": [str],
-    "runs": [{"start": str, "trained": int, "engine": str}],
-}
-"""What the analysis reads of a manifest: a type, [of a list's entries], {str: of all values}, a tuple of choices."""
+SHAPE: Shape = {
+    "study": str, "question": str, "record": str, "protocol": int, "complete": bool, "trials": (int, None),
+    "failed": (int, None), "digest": (str, None), "files": {str: str}, "certify": bool, "published": [dict],
+    "success": [str], "seeds": [int], "given": {str: dict}, "fields": {str: FIELD}, "traps": [dict],
+    "conditions": {str: str}, "runs": [{"start": str, "end": (str, None), "trained": int, "engine": str}],
+}  # fmt: skip
+"""What a manifest holds."""
 
 
-def read_text(path: Path) -> str:
-    """The text of a regular file of at most `MOST_TEXT` bytes; OSError for anything else, without waiting for it."""
+class FolderError(Exception):
+    """A folder that cannot be read as results: one line that says why and what to do."""
+
+
+def is_regular(path: Path) -> bool:
+    """Whether there is a regular file at a path, and no link to one."""
+    with suppress(OSError, ValueError):
+        return stat.S_ISREG(path.lstat().st_mode)
+    return False
+
+
+def read_bytes(path: Path, most: int = MOST_TEXT) -> bytes:
+    """The content of a regular file of at most so many bytes; OSError for anything else, without waiting for it."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # opening a FIFO would wait for a writer
-    with open(handle, encoding="utf-8") as file:
+    with open(handle, "rb") as file:
         status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_TEXT:
-            raise OSError(errno.EINVAL, "it is not a regular file, or is too large", str(path))
-        return file.read()
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+        if status.st_size > most:
+            raise OSError(errno.EFBIG, f"it has {status.st_size:,} bytes; allowed: at most {most:,}", str(path))
+        return file.read(most)
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A manifest that names its protocol; ValueError or OSError says what is wrong with it."""
+def read_text(path: Path, most: int = MOST_TEXT) -> str:
+    """The text of a regular file; OSError as `read_bytes`, UnicodeDecodeError (a ValueError) if it is not UTF-8."""
+    return read_bytes(path, most).decode("utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """What a regular file of JSON holds; OSError as `read_bytes`, ValueError if it is none, or nested too deeply."""
     try:
-        content = json.loads(read_text(path))
+        return json.loads(read_text(path))
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-    if not isinstance(content, dict) or not fits(content.get("protocol"), int):
-        raise ValueError("it names no protocol")
-    return content
+        raise ValueError("nested too deeply") from None
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place, flushed to disk, if all goes well.
+
+    Only a regular file is replaced: OSError for a device, a FIFO, a folder or a link.
+    """
+    if os.path.lexists(path) and not is_regular(path):
+        raise OSError(errno.EINVAL, "it is not a regular file, so it is left as it is", str(path))
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        flush(temporary)
+        os.replace(temporary, path)
+        flush(path.parent)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in one step."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def flush(path: Path) -> None:
+    """Flush a file's content, or a folder's list of names, to disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def own_folder(path: Path) -> Path:
+    """Make a folder in a result folder, if it is not there; OSError if it is a link, which leads to files of others."""
+    if path.is_symlink():
+        raise OSError(errno.EINVAL, "it is a link, so it is left as it is", str(path))
+    path.mkdir(exist_ok=True)
+    return path
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a regular file's bytes, computed once while its size and time of change stay the same."""
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    return _sha256(path, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=64)
+def _sha256(path: Path, *_: int) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_shape(content: dict[str, Any]) -> None:
-    """ValueError unless a manifest of this protocol holds what the analysis reads of it."""
-    for name, shape in SHAPE.items():
-        if not fits(content.get(name), shape):
-            raise ValueError(f"{name} is missing or not what it should be")
-    seeds = content["seeds"]
-    if len(seeds) != 2 or not 0 <= seeds[0] < seeds[1] <= 2**63:
-        raise ValueError("seeds are not what they should be")
+    """ValueError unless a manifest of this protocol holds what it must."""
+    wrong = [name for name, shape in SHAPE.items() if name not in content or not fits(content[name], shape)]
+    seeds: list[int] = content.get("seeds", [])
+    if not wrong and not (len(seeds) == 2 and 0 <= seeds[0] < seeds[1] <= 2**63):
+        wrong = ["seeds"]
+    if wrong:
+        told = json.dumps(content[wrong[0]])[:60] if wrong[0] in content else "missing"
+        raise ValueError(f"{wrong[0]} is {told}")
 
 
-def fits(value: Any, shape: Any) -> bool:
-    """Whether a value of a JSON file has a shape (see `SHAPE`)."""
+def fits(value: Any, shape: Shape) -> bool:
+    """Whether a value of a JSON file has a shape."""
     if isinstance(shape, tuple):
         return any(fits(value, each) for each in shape)
     if isinstance(shape, list):
@@ -78,9 +159,7 @@ def fits(value: Any, shape: Any) -> bool:
     if isinstance(shape, dict) and str in shape:
         return isinstance(value, dict) and all(fits(each, shape[str]) for each in value.values())
     if isinstance(shape, dict):
-        return isinstance(value, dict) and all(
-            name in value and fits(value[name], each) for name, each in shape.items()
-        )
+        return isinstance(value, dict) and all(name in value and fits(value[name], shape[name]) for name in shape)
     if shape is None:
         return value is None
     return isinstance(value, shape) and (shape in (bool, object) or not isinstance(value, bool))
@@ -93,13 +172,5 @@ def check_files(folder: Path, files: dict[str, str]) -> None:
     for name, sha256 in files.items():
         if not (folder / name).is_file():
             raise ValueError(f"{name} is missing")
-        status = (folder / name).stat()
-        if _sha256(folder / name, status.st_size, status.st_mtime_ns) != sha256:
+        if sha256_of(folder / name) != sha256:
             raise ValueError(f"{name} is not what manifest.json says: python -m experiments.verify looks closer")
-
-
-@functools.lru_cache(maxsize=64)
-def _sha256(path: Path, *_: int) -> str:
-    """A file's SHA-256, computed once while its size and time of change stay the same."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

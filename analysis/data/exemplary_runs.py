@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pandas as pd
 
-from analysis.data.reading import OUTCOMES, FolderError
+from analysis.data.door import FolderError, read_json
+from analysis.data.reading import OUTCOMES
 
 PROMISED = (
     "seed", "outcome", "predictions", "epoch", "curve", "rows", "inputs", "targets", "final", "patterns_final",
@@ -26,7 +26,7 @@ def load_exemplars(folder: Path) -> pd.DataFrame:
     """
     path = folder / "exemplars.json"
     try:
-        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+        found = read_json(path) if path.is_file() else []
         exemplars = pd.DataFrame(found)
         if len(exemplars):
             exemplars = exemplars[[*PROMISED, *exemplars.columns.difference([*PROMISED])]]

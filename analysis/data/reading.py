@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from analysis.data.door import check_files, check_shape, read_json
+from analysis.data.door import FolderError, check_files, check_shape, fits, read_json
 from analysis.data.field_labels import FIELDS, defaults, learn
 
 PROTOCOL = 2
@@ -43,10 +43,6 @@ KINDS = ("minimum", "saddle", "kink", "unknown")
 """What a certificate says of the point at which a stuck run rests."""
 
 
-class FolderError(Exception):
-    """A folder that cannot be read as results: one line that says why and what to do."""
-
-
 def read_manifest(folder: Path) -> dict[str, Any]:
     """What manifest.json of a finished result folder holds.
 
@@ -60,7 +56,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"{folder} is not a result folder: it has no manifest.json; name one that experiments.run made"
         )
     try:
-        manifest = read_json(path)
+        manifest: dict[str, Any] = read_json(path)
+        if not fits(manifest, {"protocol": int}):
+            raise ValueError("it names no protocol")
         if manifest["protocol"] != PROTOCOL:
             raise FolderError(
                 f"{folder} was made by protocol {manifest['protocol']}, this code reads {PROTOCOL}; "
@@ -90,7 +88,7 @@ def check_fields(folder: Path, fields: dict[str, Any]) -> None:
 
 def records_summary(manifest: dict[str, Any]) -> bool:
     """Whether a study kept counts instead of rows (`record: summary`)."""
-    return bool(manifest.get("record", "trials") == "summary")
+    return bool(manifest["record"] == "summary")
 
 
 def load(folder: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
@@ -119,9 +117,21 @@ def load(folder: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
         if len(table) != manifest["trials"]:
             raise ValueError(f"{len(table)} trials instead of {manifest['trials']}")
         trials = typed(table.to_pandas(split_blocks=True, self_destruct=True))
+        check_whole(trials)
     except Exception as error:  # a damaged file can fail in any way
         raise damaged(folder, (str(error) or repr(error)).splitlines()[0]) from None
     return with_texts(trials, manifest["conditions"]) if "condition" in trials else trials
+
+
+def check_whole(trials: pd.DataFrame) -> None:
+    """ValueError unless every row has what no training lacks."""
+    for name in ("condition", "seed", "status", "outcome"):
+        if name in trials:
+            lacking = trials[name].isna().to_numpy(bool)
+            if name == "outcome":  # a training that failed has none
+                lacking = lacking & (trials["status"] == "ok").to_numpy(bool) if "status" in trials else lacking & False
+            if lacking.any():
+                raise ValueError(f"{name} is missing in {lacking.sum():,} rows")
 
 
 def damaged(folder: Path, why: str) -> FolderError:

@@ -21,15 +21,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from analysis.data.door import COUNTED
 from analysis.data.field_labels import FIELDS
 from analysis.data.reading import damaged, read_manifest, typed, with_texts
 from analysis.findings.statistics import Paired, Rate, paired_counts
-
-COUNTED = (
-    "status", "error", "outcome", "cause", "merged", "dead_init", "dead_final", "linear_final", "revived", "minimum",
-    "outcome_before", "period",
-)  # fmt: skip
-"""What trainings are told apart by, within a condition."""
 
 NUMBERS = ("dead_init", "dead_final", "linear_final", "revived", "period")
 """Those of `COUNTED` that are numbers; the others are text."""
@@ -50,6 +45,12 @@ def size(frame: pd.DataFrame) -> int:
 def count_where(frame: pd.DataFrame, chosen: Any) -> int:
     """Number of trainings in the rows chosen by a boolean array."""
     return int(counts_of(frame)[np.asarray(chosen, bool)].sum())
+
+
+def sums(frame: pd.DataFrame, values: Any = 1) -> pd.Series:
+    """The sum of a value over the trainings of each condition, by its key in the order of the frame."""
+    weights = pd.Series(counts_of(frame) * np.asarray(values))
+    return weights.groupby(frame["condition"].to_numpy(), sort=False).sum()
 
 
 def tally(frame: pd.DataFrame, column: str) -> pd.Series:

@@ -1,15 +1,15 @@
 // A condition from an address, '#hidden=4&init=he&lr=0.1&seed=7&epoch=300', and back. Names are those of experiments.train.
 
-const MOST = { hidden: 16, epochs: 200000, rows: 16, inputs: 6, numbers: 5e7 };
+const MOST = PRINTED.most;
 
 const whole = (low, high) => [(v) => /^\d+$/.test(v) && v >= low && v <= high, Number, `an integer from ${low} to ${high}`];
 const real = (test, words) => [(v) => v.trim() !== '' && Number.isFinite(Number(v)) && test(Number(v)), Number, words];
 const oneOf = (names, made = String) => [(v) => names.includes(v), made, names.join(', ')];
 const entries = (field) => oneOf(Object.keys(PRINTED.fields[field].entries));
 const beta = real((v) => v >= 0 && v < 1, 'a number from 0, below 1');
-const optionalSize = whole(1, MOST.rows), PARTS = ['W1', 'b1', 'W2', 'b2'];
+const optional = ([test, , words]) => [(v) => v === 'null' || test(v), (v) => (v === 'null' ? null : Number(v)), `null, or ${words}`];
+const PARTS = ['W1', 'b1', 'W2', 'b2'];
 const partsOf = (text) => PARTS.filter((part) => text.split('+').includes(part)).join('+');
-
 /** What each field allows: a test of the text, what makes a value of it, and the words for it. */
 const ALLOWED = {
   hidden: whole(1, MOST.hidden), activation: entries('activation'), slope: real((v) => v !== 0 && Math.abs(v) <= 1e30, 'a number other than 0'),
@@ -18,24 +18,23 @@ const ALLOWED = {
   epochs: whole(0, MOST.epochs), loss: entries('loss'), optimizer: entries('optimizer'), momentum: beta, beta1: beta, beta2: beta,
   epsilon: real((v) => v >= 0 && v <= 1e30, 'a number from 0'), dtype: oneOf(['float32', 'float64']),
   freeze: [(v) => v === 'null' || partsOf(v).length === v.length, (v) => (v === 'null' ? null : partsOf(v)), `null, or some of ${PARTS} with + between`],
-  batch_size: [(v) => v === 'null' || optionalSize[0](v), (v) => (v === 'null' ? null : Number(v)), `null, or ${optionalSize[2]}`],
+  batch_size: optional(whole(1, MOST.rows)), order: oneOf(['shuffled', 'fixed']), recycle_every: optional(whole(1, MOST.epochs)),
 };
 for (const [name, { setting }] of Object.entries(PRINTED.fields)) if (setting) ALLOWED[name] ||= beta;  // ρ, and what comes
-const RULES = {
-  'success.rule': oneOf(['loss', 'margin', 'threshold']), 'success.tolerance': real((v) => v >= 0, 'a number from 0'),
-  'success.ties': oneOf(['pass', 'fail']),
-};
+Object.assign(ALLOWED, {
+  'success.rule': oneOf(['loss', 'margin', 'threshold']), 'success.tolerance': real((v) => v >= 0, 'a number from 0'), 'success.ties': oneOf(['pass', 'fail']),
+});
+const USUALLY = { 'success.rule': 'loss', 'success.tolerance': 1e-3, 'success.ties': 'fail' };
+for (const [name, { default: value }] of Object.entries(PRINTED.fields)) USUALLY[name] = value;
 const VIEW = {
   seed: [(v) => /^\d{1,19}$/.test(v) && BigInt(v) < 2n ** 63n, BigInt, 'an integer from 0 to 2**63 - 1'],
   epoch: whole(0, Number.MAX_SAFE_INTEGER), run: oneOf(['0', '1'], Number), edits: [() => true, String, ''],
 };
-
 /** Reads one value; an error with what is allowed. */
 function read(name, text, [test, made, words]) {
   if (!test(text)) throw Error(`${name}=${text} is not allowed; allowed: ${words}`);
   return made(text);
 }
-
 /** The rows of a table of one's own: '0,0,0;0,1,1': inputs, then the target. */
 function readRows(text) {
   const rows = text.split(';').map((row) => row.split(',').map((value) => (value.trim() === '' ? NaN : Number(value))));
@@ -45,7 +44,6 @@ function readRows(text) {
   }
   return rows;
 }
-
 /** The table that is learnt: one of conf/task by name, or one's own. */
 function readTask(given) {
   const name = given.get('task') ?? PRINTED.fields.task.default, own = given.get('rows');
@@ -58,7 +56,6 @@ function readTask(given) {
     names: rows.map((row, n) => (isSquare ? row.slice(0, -1).join('') : String(n))), isSquare,
   };
 }
-
 /** An initialization of conf/init, with parameters of one's own: init.weights.std=0.5. */
 function readInit(given) {
   const name = given.get('init') ?? PRINTED.fields.init.default;
@@ -76,41 +73,46 @@ function readInit(given) {
   }
   return init;
 }
-
 /** What must fit together; an error says what does not. */
 function checkTogether(c) {
-  const { logits } = PRINTED.programs[c.dtype].losses[c.loss], n = examplesOf(c).length;
+  const { logits } = PRINTED.programs[c.dtype].losses[c.loss], n = examplesOf(c).length, { values, low, high, middle } = targetsOf(c);
   if (logits && c.output !== 'sigmoid') throw Error(`loss=${c.loss} needs a probability; allowed: output=sigmoid`);
-  if (logits && c.rows.some(({ t }) => t < 0 || t > 1)) throw Error(`loss=${c.loss} needs targets from 0 to 1`);
-  if (c.success.rule === 'threshold' && c.rows.some(({ t }) => t === 0.5)) throw Error('success.rule=threshold needs targets on a side of 1/2');
+  if (logits && (low < 0 || high > 1)) throw Error(`loss=${c.loss} needs targets from 0 to 1`);
+  if (c['success.rule'] === 'threshold' && values.includes(middle)) throw Error('success.rule=threshold needs targets on a side of their middle');
+  if (c.recycle_every && !rulesOf(c).activation.can_die) throw Error(`recycle_every redraws dead units; activation=${c.activation} has none`);
+  if (!c.bias && c.freeze?.includes('b')) throw Error(`freeze=${c.freeze} needs biases; allowed: W1, W2`);
   if (c.batch_size > n) throw Error(`batch_size=${c.batch_size} is more than the ${n} examples; allowed: null, or up to ${n}`);
   if (c.epochs * ((c.inputs + 2) * c.hidden + 1) > MOST.numbers) throw Error(`epochs=${c.epochs} is too many to keep with hidden=${c.hidden}; allowed: fewer`);
 }
-
 /** Everything that an address fixes: the condition c, seed, epoch (null: the end), edits and run. */
 function readAddress(hash) {
   const given = new Map(new URLSearchParams(hash.replace(/^#/, '').replaceAll('+', '%2B')));
-  const allowed = { ...ALLOWED, ...RULES, ...VIEW, task: 1, rows: 1, init: 1 };
+  const allowed = { ...ALLOWED, ...VIEW, task: 1, rows: 1, init: 1 };
   for (const name of given.keys()) {
     if (!allowed[name] && !name.startsWith('init.')) throw Error(`${name} is unknown; allowed: ${Object.keys(allowed).join(', ')}`);
   }
   const logits = PRINTED.programs.float32.losses[given.get('loss')]?.logits;  // falls for ever: what counts is the side of 1/2
   if (logits) for (const [name, value] of [['output', 'sigmoid'], ['success.rule', 'threshold']]) if (!given.has(name)) given.set(name, value);
-  const c = { ...readTask(given), init: readInit(given), success: { rule: 'loss', tolerance: 1e-3, ties: 'fail' } };
-  for (const [name, check] of Object.entries(ALLOWED)) {
-    c[name] = given.has(name) ? read(name, given.get(name), check) : PRINTED.fields[name].default;
-  }
-  for (const [name, check] of Object.entries(RULES)) if (given.has(name)) c.success[name.slice(8)] = read(name, given.get(name), check);
+  const valueOf = (name, check, usual) => [name, given.has(name) ? read(name, given.get(name), check) : usual];
+  const settings = Object.entries(ALLOWED).map(([name, check]) => valueOf(name, check, USUALLY[name]));
+  const c = { ...readTask(given), init: readInit(given), ...Object.fromEntries(settings) };
   checkTogether(c);
-  const view = { seed: 0n, epoch: null, run: 0, edits: '' };
-  for (const [name, check] of Object.entries(VIEW)) if (given.has(name)) view[name] = read(name, given.get(name), check);
+  const view = Object.fromEntries(Object.entries({ seed: 0n, epoch: null, run: 0, edits: '' }).map(([name, usual]) => valueOf(name, VIEW[name], usual)));
   return { c, ...view };
 }
+/** Whether a field counts under this condition. */
+function isUsed(c, name) {
+  const counts = { rows: c.task === 'own', 'success.tolerance': c['success.rule'] !== 'threshold', 'success.ties': c['success.rule'] === 'threshold' };
+  if (name in counts) return counts[name];
+  const { setting, needs } = PRINTED.fields[name] || {};
+  return needs ? c[needs] !== null : !setting || rulesOf(c).uses.includes(name);
+}
 
+const rowsText = ({ rows }) => rows.map(({ x, t }) => [...x, t].join(',')).join(';');
 /** The settings of a condition that differ from the default, as pairs of name and text; some always. */
 function settingsOf(c) {
-  const found = [], { uses } = rulesOf(c);
-  if (c.task === 'own') found.push(['rows', c.rows.map(({ x, t }) => [...x, t].join(',')).join(';')]);
+  const found = [];
+  if (c.task === 'own') found.push(['rows', rowsText(c)]);
   else if (c.task !== PRINTED.fields.task.default) found.push(['task', c.task]);
   found.push(['hidden', c.hidden], ['init', c.init.name]);
   for (const part of ['weights', 'biases']) {
@@ -118,17 +120,12 @@ function settingsOf(c) {
       if (value !== PRINTED.inits[c.init.name][part][name]) found.push([`init.${part}.${name}`, value]);
     }
   }
+  const always = ['lr', ...(rulesOf(c).loss.logits ? ['success.rule'] : [])];  // whose default depends on the loss
   for (const name of Object.keys(ALLOWED)) {
-    const { default: usual, setting } = PRINTED.fields[name];
-    if (name !== 'hidden' && (name === 'lr' || c[name] !== usual) && (!setting || uses.includes(name))) found.push([name, c[name]]);
+    if (name !== 'hidden' && (always.includes(name) || c[name] !== USUALLY[name]) && isUsed(c, name)) found.push([name, c[name]]);
   }
-  const { rule, tolerance, ties } = c.success;
-  if (rule !== 'loss') found.push(['success.rule', rule]);
-  if (rule !== 'threshold' && tolerance !== 1e-3) found.push(['success.tolerance', tolerance]);
-  if (rule === 'threshold' && ties !== 'fail') found.push(['success.ties', ties]);
   return found.map(([name, value]) => [name, String(value)]);
 }
-
 /** The address of a view; the inverse of `readAddress`. */
 function writeAddress({ c, seed, epoch, edits }) {
   const pairs = [...settingsOf(c), ['seed', seed]];
@@ -136,20 +133,9 @@ function writeAddress({ c, seed, epoch, edits }) {
   if (epoch !== null) pairs.push(['epoch', epoch]);
   return `#${pairs.map(([name, value]) => `${name}=${encodeURIComponent(value).replace(/%2C/g, ',').replace(/%3B/g, ';').replace(/%3A/g, ':')}`).join('&')}`;
 }
-
-/** The hexadecimal words of parameters, as many bits as they have. */
+/** The hexadecimal words of parameters, as many bits as they have; and back. */
 function toHex(parameters) {
-  const size = parameters.BYTES_PER_ELEMENT, view = new DataView(new ArrayBuffer(size)), words = [];
-  for (const value of parameters) {
-    if (size === 4) view.setFloat32(0, value); else view.setFloat64(0, value);
-    words.push(Array.from(new Uint8Array(view.buffer), (byte) => byte.toString(16).padStart(2, '0')).join(''));
-  }
-  return words.join(' ');
+  const bytes = new Uint8Array(parameters.slice().reverse().buffer).reverse();  // the largest first
+  return Array.from(bytes, (byte, i) => (i && i % parameters.BYTES_PER_ELEMENT === 0 ? ' ' : '') + byte.toString(16).padStart(2, '0')).join('');
 }
-
-/** The inverse of `toHex`; blanks are not needed. */
-function fromHex(text, Kept) {
-  const size = Kept.BYTES_PER_ELEMENT, bytes = Uint8Array.from(text.replace(/\s/g, '').match(/../g) || [], (byte) => parseInt(byte, 16));
-  const view = new DataView(bytes.buffer);
-  return Kept.from({ length: bytes.length / size }, (_, i) => (size === 4 ? view.getFloat32(i * 4) : view.getFloat64(i * 8)));
-}
+const fromHex = (text, Kept) => new Kept(Uint8Array.from(text.match(/../g), (byte) => parseInt(byte, 16)).reverse().buffer).reverse();

@@ -1,7 +1,6 @@
 // What became of a training, as nnxor/diagnosis.py, judgement.py and quench.py say it; constants come printed.
 
 const JUDGED = PRINTED.judgement;
-
 /** A network at given parameters: look, the gradient's norm, whether all is finite. */
 function endingOf(c, parameters) {
   const { round } = numbersOf(c), end = trainer(c).look(parameters), P = end.gradient.length;
@@ -9,7 +8,6 @@ function endingOf(c, parameters) {
   const finite = [...parameters.subarray(0, P), ...end.y, end.loss, norm].every(Number.isFinite);
   return { ...end, norm: finite ? norm : NaN, loss: finite ? end.loss : NaN, finite };
 }
-
 /** Whether four rows are XOR but for an affine map of inputs and targets: the corners of a parallelogram. */
 function isXorShaped({ rows, inputs }) {
   const targets = [...new Set(rows.map(({ t }) => t))].sort((a, b) => a - b);
@@ -19,22 +17,18 @@ function isXorShaped({ rows, inputs }) {
   const side = (to) => [to[0] - low[0][0], to[1] - low[0][1]], [one, other, across] = [high[0], high[1], low[1]].map(side);
   return one[0] + other[0] === across[0] && one[1] + other[1] === across[1] && one[0] * other[1] !== one[1] * other[0];
 }
-
 /** The named traps of a condition, {name, level, rows}, the lowest first; none where levels have no names. */
 function trapsOf(c) {
   if (c.activation !== 'relu' || !c.bias || c.freeze || !isXorShaped(c)) return [];
-  const targets = c.rows.map(({ t }) => t), apart = Math.max(...targets) - Math.min(...targets);
-  if (rulesOf(c).loss.logits) {
-    return targets.every((t) => t === 0 || t === 1) ? PRINTED.traps[c.loss] : [];
-  }
-  const scale = PRINTED.traps[c.loss] && c.output === 'identity' ? apart ** 2 : 0;
+  const { low, high } = targetsOf(c);
+  if (rulesOf(c).loss.logits) return low === 0 && high === 1 ? PRINTED.traps[c.loss] : [];
+  const scale = PRINTED.traps[c.loss] && c.output === 'identity' ? (high - low) ** 2 : 0;
   return scale ? PRINTED.traps[c.loss].map((trap) => ({ ...trap, level: trap.level * scale })) : [];
 }
-
 /** What a network at rest is said to be: its outcome ('' if it is not at rest) and the level where it rests. */
 function resting(c, end) {
   const { round } = numbersOf(c), examples = examplesOf(c), weight = weightOf(c);
-  const traps = trapsOf(c), targets = c.rows.map(({ t }) => t), activation = rulesOf(c).activation;
+  const traps = trapsOf(c), { low, high } = targetsOf(c), { activation } = rulesOf(c);
   let { loss: level } = end, rests, close, elsewhere = 'stuck';
   if (rulesOf(c).loss.logits && !activation.smooth && !c.freeze) {
     const whole = weight * examples.length, near = JUDGED.approach * whole;
@@ -43,18 +37,16 @@ function resting(c, end) {
     close = JUDGED.same * whole;
   } else {
     rests = end.at_rest ?? round(end.norm / round(weight)) <= round(JUDGED.rest_gradient);
-    close = JUDGED.level_tolerance * weight * (Math.max(...targets) - Math.min(...targets)) ** 2;
+    close = JUDGED.level_tolerance * weight * (high - low) ** 2;
     if (traps.length) elsewhere = '';
   }
   const trap = traps.find((each) => rests && Math.abs(level - each.level) <= close);
   return trap ? { outcome: `stuck_${trap.name}`, level: trap.level } : { outcome: rests ? elsewhere : '', level };
 }
-
 /** Whether each step follows the slope of the whole loss and nothing else. */
 const isPlain = (c) => !c.batch_size && !rulesOf(c).start.length;
 
 const meanOf = (values) => values.reduce((sum, value) => sum + value) / values.length;
-
 /** Whether the losses of the tail get lower; without a tail the training has hardly begun. */
 function descends(c, end, tail) {
   const part = tailPart(c.epochs), half = TAIL.tail_parts / 2;
@@ -64,7 +56,6 @@ function descends(c, end, tail) {
   return means.every((value, i) => i === 0 || value - means[i - 1] < 0)
     || (earlier - later >= 0.1 * hoped && hoped > 1e-5 * later);
 }
-
 /** The outcome of a training and the level of a stuck one. */
 function judge(c, parameters, end, tail) {
   if (!end.finite) return { outcome: 'diverged', level: NaN };
@@ -74,10 +65,9 @@ function judge(c, parameters, end, tail) {
   if (descends(c, end, tail)) return { outcome: 'unsettled', level: NaN };
   return onceQuenched(c, parameters, tail.map((sum) => sum / tailPart(c.epochs)));
 }
-
 /** The outcome of a run that neither rests nor descends, by where a quench leads it (nnxor/quench.py). */
 function onceQuenched(c, parameters, tail) {
-  const slower = { ...c, optimizer: 'gd', batch_size: null, dtype: 'float64', epochs: JUDGED.quench_epochs, relu_at_zero: 0 };
+  const slower = { ...c, optimizer: 'gd', batch_size: null, recycle_every: null, dtype: 'float64', epochs: JUDGED.quench_epochs, relu_at_zero: 0 };
   const start = Float64Array.from(parameters.subarray(0, (c.inputs + 2) * c.hidden + 1));
   const calm = { ...slower, lr: stableStep(slower, start) };
   const after = endingOf(calm, shortcut(calm, 0, start).state), rest = resting(calm, after);
@@ -93,13 +83,11 @@ function onceQuenched(c, parameters, tail) {
   if (trapped) return rest;
   return { outcome: lower && !small ? 'oscillating' : 'unclear', level: NaN };
 }
-
 /** A rule of a condition's activation or output as a function of z, a and g, in float64. */
 function ruleOf(c, part, name) {
   const double = { ...c, dtype: 'float64' };
   return compiled(variant(rulesOf(double)[part][name], c), 'z, a, g', rulesOf(double).k);
 }
-
 /** A power of two at most 1 over a bound on the largest eigenvalue of the Hessian. */
 function stableStep(c, p) {
   const [value, back, second] = ['value', 'back', 'second'].map((name) => ruleOf(c, 'activation', name));
@@ -119,7 +107,6 @@ function stableStep(c, p) {
   while (Number.isFinite(bound) && bound * step >= 1) step /= 2;
   return step;
 }
-
 /** Groups of rows that share one wrong prediction: '00=10'. */
 function mergedRows(c, y) {
   const { round } = numbersOf(c), close = round(JUDGED.merge_tolerance), group = y.map((_, n) => n);
@@ -132,18 +119,14 @@ function mergedRows(c, y) {
   const groups = [...new Set(group)].map((g) => group.flatMap((each, n) => (each === g ? [c.names[n]] : [])));
   return groups.filter((names) => names.length > 1).map((names) => names.join('=')).join(' ');
 }
-
 /** Each unit's activation pattern, a bit a row. */
 const patternsOf = (c, z) => Array.from({ length: c.hidden }, (_, h) => z.map((row) => (row[h] > 0 ? 1 : 0)).join(''));
-
 /** The share of the examples on their side of the middle between the targets. */
 function accuracyOf(c, y) {
-  const targets = c.rows.map(({ t }) => t), middle = (Math.min(...targets) + Math.max(...targets)) / 2;
-  const at = numbersOf(c).round(middle), right = c.rows.map(({ t, times }, n) =>
+  const { middle } = targetsOf(c), at = numbersOf(c).round(middle), right = c.rows.map(({ t, times }, n) =>
     (times || 1) * ((t > middle ? y[n] > at : y[n] < at && t < middle) ? 1 : 0));
   return right.reduce((sum, each) => sum + each) / examplesOf(c).length;
 }
-
 /** Why a run is not solved, as nnxor/diagnosis.py names it. */
 function causeOf(c, outcome, liveStart, live, linear) {
   const needed = c.units || 1, H = c.hidden;
@@ -156,7 +139,6 @@ function causeOf(c, outcome, liveStart, live, linear) {
   if (live < needed) return 'died_in_training';
   return linear === live ? 'alive_but_linear' : 'alive_but_merged';
 }
-
 /** The columns of a run, by the names that they have in trials.parquet; −1 and NaN where there is nothing to say. */
 function diagnose(run) {
   const { c, epochs } = run, parameters = run.at(epochs), end = endingOf(c, parameters), { finite } = end;
@@ -176,9 +158,8 @@ function diagnose(run) {
     settled_epoch: finite ? cycle.settled : -1, period: finite ? cycle.period : -1,
   };
 }
-
-/** The outcome of a seed alone, as fast as it goes. */
-function outcomeOf(c, seed) {
+/** The outcome and the final parameters of a seed, as fast as it goes. */
+function endOf(c, seed) {
   const { state, losses } = shortcut(c, seed, initialWeights(c, seed)), end = endingOf(c, state);
-  return judge(c, state, end, tailOf(losses, c.epochs)).outcome;
+  return { outcome: judge(c, state, end, tailOf(losses, c.epochs)).outcome, parameters: state.subarray(0, end.gradient.length) };
 }

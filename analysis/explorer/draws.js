@@ -3,7 +3,6 @@
 // Nothing here or in network.js and diagnosis.js knows of a page: Web Workers and node run the same text.
 
 const WORD = (1n << 64n) - 1n;
-
 /** Four 64-bit numbers of the counter-based generator (Salmon, Moraes, Dror & Shaw, SC 2011); `counter` is 256 bits. */
 function philox(key, counter) {
   let [a, b, c, d] = [0n, 64n, 128n, 192n].map((shift) => (counter >> shift) & WORD);
@@ -16,19 +15,16 @@ function philox(key, counter) {
   }
   return [a, b, c, d];
 }
-
 /** Four uniforms in (0, 1) of 52 bits each. NumPy's generator counts up before it draws, hence the 1. */
 function uniforms(unit, block, seed, draw = 0n) {
   const counter = (BigInt(unit) << 192n) + (BigInt(block) << 128n) + (draw << 64n) + BigInt(seed) + 1n;
   return philox(BigInt(PRINTED.protocol.root_seed), counter).map((word) => (Number(word >> 12n) + 0.5) * 2 ** -52);
 }
-
 /** Keeps what a function makes of a condition. */
 function remembering(make) {
   const known = new WeakMap();
   return (c) => known.get(c) || known.set(c, make(c)).get(c);
 }
-
 /** A printed program as a function of the numbers `names`, in float64; `k` are the settings that it uses. */
 function compiled({ lines, results }, names, k = {}) {
   const constants = Object.entries(k).map(([name, value]) => `, k_${name} = ${value}`).join('');
@@ -37,7 +33,6 @@ function compiled({ lines, results }, names, k = {}) {
 }
 
 const normalQuantile = compiled(PRINTED.quantile, 'p');
-
 /** The value of a formula such as 'sqrt(2 / fan_in)'; an error for anything but such a one. */
 function evaluate(formula, fanIn, fanOut) {
   if (typeof formula === 'number') return formula;
@@ -46,7 +41,6 @@ function evaluate(formula, fanIn, fanOut) {
   if (!Number.isFinite(value)) throw Error(`'${formula}' is ${value}, not a finite number`);
   return value;
 }
-
 /** The share of a standard normal law below z ≤ 0: where the quantile reaches z. */
 function shareBelow(z) {
   let [low, high] = [0, 0.5];
@@ -56,7 +50,6 @@ function shareBelow(z) {
   }
   return low;
 }
-
 /** For each law, what makes its quantile function from its parameters. */
 const QUANTILES = {
   constant: ({ value }) => () => value,
@@ -67,20 +60,17 @@ const QUANTILES = {
     return (u) => mean + std * normalQuantile(below + (1 - 2 * below) * u);
   },
 };
-
 /** The function that turns a uniform into a draw from a law, rounded to float32. */
 function drawing({ distribution, ...law }, scale, fanIn, fanOut) {
   const given = Object.entries({ ...PRINTED.distributions[distribution], ...law });
   const quantile = QUANTILES[distribution](Object.fromEntries(given.map(([name, value]) => [name, evaluate(value, fanIn, fanOut)])));
   return (u) => Math.fround(scale * quantile(u) + 0);
 }
-
 /** The functions that draw a condition's input weights, output weights, biases and output bias. */
 const drawingsOf = remembering(({ init, scale, hidden: H, inputs: D }) => [
   drawing(init.weights, scale, D, H), drawing(init.outputs || init.weights, scale, H, 1),
   drawing(init.biases, scale, D, H), drawing(init.biases, scale, H, 1),
 ]);
-
 /** The parameters of one draw of a seed, in the order W1 row by row, b1, W2, b2, rounded to float32. */
 function drawOnce(c, seed, draw) {
   const { init, hidden: H, inputs: D } = c, parameters = new Float32Array((D + 2) * H + 1);
@@ -100,20 +90,11 @@ function drawOnce(c, seed, draw) {
   }
   return parameters;
 }
-
 /** Whether every row puts some unit above the margin. */
-function keepsMargin(c, parameters) {
-  const { hidden: H, inputs: D } = c;
-  return c.rows.every(({ x }) => {
-    for (let h = 0; h < H; h++) {
-      let z = parameters[D * H + h];
-      for (let d = 0; d < D; d++) z += x[d] * parameters[d * H + h];
-      if (z > c.init.margin) return true;
-    }
-    return false;
-  });
+function keepsMargin({ init, rows, hidden: H, inputs: D }, p) {
+  const units = Array.from({ length: H }, (_, h) => h);
+  return rows.every(({ x }) => units.some((h) => x.reduce((z, value, d) => z + value * p[d * H + h], p[D * H + h]) > init.margin));
 }
-
 /** Where the training of a seed starts; `draw` 1 is what an intervention draws afresh. */
 function initialWeights(c, seed, draw = 0n) {
   for (let attempt = 0n; attempt < PRINTED.protocol.most_draws; attempt++) {

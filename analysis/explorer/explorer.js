@@ -1,137 +1,100 @@
 // The page: an address fixes everything; a change of anything makes a new address, trains at once, and shows it.
 
 const $ = (id) => document.getElementById(id);
-const CHOICES = {
-  task: () => [...Object.keys(PRINTED.tasks).map((name) => [name, name]), ['own', 'a table of one’s own']],
-  init: () => Object.keys(PRINTED.inits).map((name) => [name, name.replaceAll('_', ' ')]),
-  freeze: () => [['null', 'nothing'], ['W1+b1', 'the hidden layer'], ['W2+b2', 'the output layer'], ...PARTS.map((part) => [part, part])],
-  dtype: () => [['float32', 'float32'], ['float64', 'float64']], relu_at_zero: () => [['0', '0'], ['1', '1']],
-  'success.rule': () => [['loss', 'loss at most'], ['margin', 'every |y − t| below'], ['threshold', 'right side of ½']],
-  'success.ties': () => [['fail', 'no'], ['pass', 'yes']],
-};
-const USUAL = ['task', 'rows', 'hidden', 'init', 'lr', 'activation', 'slope', 'relu_at_zero', 'loss', 'epochs'];
-const LABELS = {
-  hidden: 'units', relu_at_zero: 'derivative at 0', rows: 'rows: inputs, then the target', 'success.rule': 'solved means',
-  'success.tolerance': 'tolerance', 'success.ties': 'solved at exactly ½', scale: 'scale of the draw', batch_size: 'batch size', dtype: 'numbers', init: 'initial draw', freeze: 'kept as drawn',
-};
-const COLOURS = {
-  solved: '#3d7fb8', 'stuck_1/4': '#f6c667', 'stuck_1/3': '#e07b39', 'stuck_1/2': '#8f2d14', stuck: '#e07b39',
-  oscillating: '#1b9e77', diverged: '#555555', unsettled: '#b9bec6', unclear: '#ededed',
-};
 
-const state = { view: null, run: null, row: null, epoch: 0, playing: false, chosen: -1, drawn: null, preview: null, odds: null, slice: [] };
-
+const state = { view: null, run: null, row: null, epoch: 0, playing: false, chosen: -1, drawn: null, preview: null, odds: null, search: null, slice: [] };
+const put = (id, values) => Object.assign($(id), values);
+const element = (tag, { data, ...values } = {}, ...children) => {
+  const made = Object.assign(document.createElement(tag), values);
+  Object.assign(made.dataset, data);
+  made.append(...children);
+  return made;
+};
 /** Opens an address: trains, and shows the epoch that it names, else the end. */
 function visit(hash) {
   try {
-    const view = readAddress(hash), run = runOf(view);
-    Object.assign(state, { view, run, row: diagnose(run), preview: null, slice: view.c.rows[0].x.slice(2) });
+    const view = readAddress(hash), run = runOf(view), others = view.c.rows[0].x.slice(2), slice = state.slice.length === others.length ? state.slice : others;
+    Object.assign(state, { view, run, row: diagnose(run), preview: null, slice });
     $('error').hidden = true;
   } catch (error) {
     if (!state.run && hash) visit('');
-    complain(error);
-    return;
+    return complain(error);
   }
   setPlaying(false);
   fillSettings();
+  const { c } = state.view;
+  put('task-name', { textContent: c.task === 'own' ? 'a table' : titled(c.task) });
   tellResult();
   buildUnits();
   fillInterventions();
-  show(Math.min(state.view.epoch ?? state.run.epochs, state.run.epochs));
+  buildSlice();
+  searchFreeing();
+  return show(Math.min(state.view.epoch ?? state.run.epochs, state.run.epochs));
 }
 
-function complain(error) {
-  $('error').textContent = error.message;
-  $('error').hidden = false;
-}
-
+const complain = (error) => put('error', { textContent: error.message, hidden: false });
 /** Goes to the address of a changed view. */
 function change(values) {
   const view = { ...state.view, epoch: null, ...values };
   history.replaceState(null, '', values.hash || writeAddress(view));
   visit(location.hash);
 }
-
 /** What scripts and tests read. */
 function tellResult() {
-  const { row, run } = state, result = $('result').dataset;
-  Object.assign(result, {
-    outcome: row.outcome, finalLoss: shortest(row.final_loss, run.c), solvedEpoch: row.solved_epoch, settledEpoch: row.settled_epoch,
-    period: row.period, weights: toHex(run.at(run.epochs)),
-  });
+  const { row, run } = state, { outcome, final_loss: loss, solved_epoch: solvedEpoch, settled_epoch: settledEpoch, period } = row;
+  const finalLoss = shortest(loss, run.c), weights = toHex(run.at(run.epochs));
+  Object.assign($('result').dataset, { outcome, finalLoss, solvedEpoch, settledEpoch, period, weights });
 }
-
 /** The shortest text that gives a number back in the condition's precision. */
 function shortest(value, c) {
-  const { round } = numbersOf(c);
-  for (let digits = 1; digits < 17; digits++) if (round(Number(value.toPrecision(digits))) === value) return String(Number(value.toPrecision(digits)));
-  return String(value);
+  const texts = Array.from({ length: 17 }, (_, n) => value.toPrecision(n + 1));
+  return String(Number(texts.find((text) => numbersOf(c).round(Number(text)) === value) ?? value));
 }
-
 /** Shows an epoch. */
 function show(epoch) {
   const { run, view } = state, last = run.epochs;
   state.epoch = epoch = Math.min(Math.max(epoch, 0), last);
   view.epoch = epoch === last ? null : epoch;
   if (!state.playing) history.replaceState(null, '', writeAddress(view));
-  $('scrub').value = 1000 * shareOf(epoch, last);
-  $('scrub').setAttribute('aria-valuetext', `epoch ${epoch} of ${last}`);
-  $('now').textContent = `${thousands(epoch)} / ${thousands(last)}`;
+  put('scrub', { value: 1000 * shareOf(epoch, last), ariaValueText: `epoch ${epoch} of ${last}` });
+  put('now', { textContent: `${thousands(epoch)} / ${thousands(last)}` });
+  put('command', { textContent: command(view) });
   say();
   draw();
   showUnits();
-  $('command').textContent = command(view);
 }
-
 /** The sentence: at the end what became of the run, before it what is going on. */
 function say() {
-  const { run, row, epoch } = state, atEnd = epoch === run.epochs, { c } = run;
-  $('said').setAttribute('aria-live', state.playing ? 'off' : 'polite');
-  const dead = deadUnits(c, run.at(epoch)).filter(Boolean).length;
-  $('headline').textContent = atEnd ? headline(c, row) : epoch ? `Epoch ${thousands(epoch)}: the loss is ${figure(run.losses[epoch])}.` : `The initial weights of seed ${state.view.seed}.`;
-  $('evidence').textContent = atEnd ? evidence(c, row) : `${dead ? `${several(dead, 'unit')} of ${c.hidden} dead. ` : ''}Press play to watch it train, or go to the end.`.replace(/^one/, 'One');
+  const { run: { c, epochs, losses }, row, epoch, playing, search } = state, dead = deadUnits(c, state.run.at(epoch)).filter(Boolean).length;
+  put('said', { ariaLive: playing ? 'off' : 'polite' });
+  if (epoch === epochs) {
+    put('headline', { textContent: headline(c, row) });
+    put('evidence', { textContent: `${evidence(c, row)} ${row.outcome.startsWith('stuck') ? freeing(search) : ''}` });
+  } else {
+    put('headline', { textContent: epoch ? `Epoch ${thousands(epoch)}: the loss is ${figure(losses[epoch])}.` : `The initial weights of seed ${state.view.seed}.` });
+    put('evidence', { textContent: `${dead ? `${dead} of ${c.hidden} units dead. ` : ''}Press play to watch it train, or go to the end.` });
+  }
 }
 
 function draw() {
-  const { run, epoch, chosen, slice } = state, p = state.preview || run.at(epoch), look = run.look(p);
-  state.drawn = drawMap($('map'), { c: run.c, p, look, slice, chosen });
-  $('slice').textContent = slice.length ? ` Shown where ${slice.map((value, i) => `x${i + 3} = ${value}`).join(', ')}.` : '';
-  state.axis = drawLoss($('loss'), { run, epoch });
-  $('map').setAttribute('aria-label', `Predictions over the plane: ${run.c.rows.map(({ t }, n) => `row ${run.c.names[n]}, target ${t}, prediction ${figure(look.y[n])}`).join('; ')}`);
-  $('loss').setAttribute('aria-label', `Loss from ${figure(run.losses[0])} at epoch 0 to ${figure(run.losses[run.epochs])} at epoch ${run.epochs}`);
+  const { run: { c, epochs, losses }, run, epoch, chosen, slice } = state, p = state.preview || run.at(epoch), look = run.look(p);
+  const rows = c.rows.map(({ t }, n) => `row ${c.names[n]}, target ${t}, prediction ${figure(look.y[n])}`);
+  state.drawn = drawMap(put('map', { ariaLabel: `Predictions over the plane: ${rows.join('; ')}` }), { c, p, look, slice, chosen });
+  const said = `Loss from ${figure(losses[0])} at epoch 0 to ${figure(losses[epochs])} at epoch ${epochs}`;
+  state.axis = drawLoss(put('loss', { ariaLabel: said }), { run, epoch });
 }
-
-const element = (tag, properties = {}, ...children) => {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-};
-
-function weightInput(label, name, index) {
-  const input = element('input', { type: 'number', step: 'any' });
-  input.dataset.index = index;
-  input.setAttribute('aria-label', name);
-  return element('label', {}, label, input);
-}
-
-/** The cards of the units, to be filled by `showUnits`. */
+/** The cards of the units, with a field for each parameter by its place, to be filled by `showUnits`. */
 function buildUnits() {
-  const { c, P } = state.run, { hidden: H, inputs: D } = c, cards = [];
-  for (let h = 0; h < H; h++) {
-    const names = [...Array.from({ length: D }, (_, d) => [`x${d + 1}`, `weight of input ${d + 1}`]), ['bias', 'bias'], ['out', 'output weight']];
-    const weights = names.map(([label, name], i) => weightInput(label, `unit ${h + 1}, ${name}`, i * H + h));
-    const card = element('article', {}, element('h3', {}, `Unit ${h + 1}`, element('span', { className: 'pattern' })), element('p'), element('div', { className: 'weights' }, ...weights));
-    card.addEventListener('pointerenter', () => choose(h));
-    card.addEventListener('focusin', () => choose(h));
-    cards.push(card);
-  }
-  $('units').replaceChildren(...cards);
-  $('output-bias').replaceChildren(weightInput('output bias', 'output bias', P - 1));
-  for (const input of document.querySelectorAll('[data-index]')) {
-    const { index } = input.dataset, isBias = (index >= D * H && index < (D + 1) * H) || Number(index) === P - 1;
-    input.disabled = isBias && !c.bias;
-    input.addEventListener('change', () => edit((p) => { p[index] = Number(input.value); }));
-  }
+  const { c, P } = state.run, { hidden: H, inputs: D } = c;
+  const field = (label, ariaLabel, index, h) => element('label', {}, label, element('input', {
+    type: 'number', step: 'any', ariaLabel, data: { index }, disabled: !c.bias && (index === P - 1 || Math.floor(index / H) === D),
+    onfocus: () => choose(h), onchange: ({ target }) => edit((p) => { p[index] = Number(target.value); }),
+  }));
+  const names = [...Array.from({ length: D }, (_, d) => [`x${d + 1}`, `weight of input ${d + 1}`]), ['bias', 'bias'], ['out', 'output weight']];
+  $('units').replaceChildren(...Array.from({ length: H }, (_, h) => element('article', { onpointerenter: () => choose(h) },
+    element('h3', {}, `Unit ${h + 1}`, element('span', { className: 'pattern' })), element('p'),
+    element('div', { className: 'weights' }, ...names.map(([label, name], i) => field(label, `unit ${h + 1}, ${name}`, i * H + h, h))))));
+  $('output-bias').replaceChildren(field('output bias', 'output bias', P - 1, -1));
 }
 
 function showUnits() {
@@ -139,11 +102,9 @@ function showUnits() {
   patternsOf(run.c, z).forEach((word, h) => {
     const card = $('units').children[h], { kind, text } = unitState(run, epoch, h, word);
     card.className = `unit ${kind}${chosen === h ? ' chosen' : ''}`;
+    const on = run.c.names.filter((_, n) => word[n] === '1'), title = `active on ${on.length ? listed(on) : 'no row'}`;
     card.querySelector('p').textContent = text;
-    const on = run.c.names.filter((_, n) => word[n] === '1');
-    const pattern = card.querySelector('.pattern');
-    pattern.replaceChildren(...Array.from(word, (bit) => element('i', { className: bit === '1' ? 'on' : '' })));
-    pattern.title = on.length ? `active on ${listed(on)}` : 'active on no row';
+    Object.assign(card.querySelector('.pattern'), { title }).replaceChildren(...Array.from(word, (bit) => element('i', { className: bit === '1' ? 'on' : '' })));
   });
   for (const input of document.querySelectorAll('[data-index]')) {
     if (input !== document.activeElement || state.playing) input.value = Number(p[input.dataset.index].toFixed(3));
@@ -156,7 +117,6 @@ function choose(h) {
   draw();
   Array.from($('units').children, (card, i) => card.classList.toggle('chosen', i === h));
 }
-
 /** Changes parameters at the epoch that is shown, and trains on from there. */
 function edit(how) {
   const { run, epoch, view } = state, p = run.at(epoch).slice();
@@ -170,16 +130,39 @@ function addEdit(view, epoch, what) {
 }
 
 function fillInterventions() {
-  const { run, view } = state, buttons = Object.entries(PRINTED.interventions).map(([name, { label, meaning }]) => {
-    const why = refused(run.c, name), button = element('button', { type: 'button', disabled: Boolean(why), title: why || meaning }, label);
-    button.addEventListener('click', () => addEdit(view, state.epoch, name));
-    return button;
-  });
-  const undo = element('button', { type: 'button', disabled: !view.edits }, 'undo');
-  undo.addEventListener('click', () => change({ edits: view.edits.split(';').slice(0, -1).join(';') }));
-  $('interventions').replaceChildren(...buttons, undo);
+  const { run: { c }, view } = state, button = (words, title, onclick, disabled, name = '') =>
+    element('button', { type: 'button', title, onclick, disabled, data: { name } }, words, element('small'));
+  $('interventions').replaceChildren(...Object.entries(PRINTED.interventions).map(([name, { label, meaning }]) =>
+    button(label, refused(c, name) || meaning, () => addEdit(view, state.epoch, name), Boolean(refused(c, name)), name)),
+  button('undo', 'takes the last change back', () => change({ edits: view.edits.split(';').slice(0, -1).join(';') }), !view.edits));
 }
-
+/** A choice of where the plane cuts through the inputs beyond the second. */
+function buildSlice() {
+  const { run: { c }, slice } = state, { low, high } = targetsOf(c);
+  put('scale', { textContent: `from blue (${figure(low)}) to orange (${figure(high)})` });
+  $('slice').replaceChildren(...slice.map((value, i) => {
+    const values = [...new Set(c.rows.map(({ x }) => x[i + 2]))].sort((a, b) => a - b);
+    const onchange = ({ target }) => { slice[i] = Number(target.value); draw(); };
+    return element('label', {}, ` Shown at x${i + 3} = `,
+      element('select', { onchange }, ...values.map((each) => element('option', { selected: each === value }, String(each)))));
+  }));
+}
+/** Tries on other seeds what frees runs that end like a stuck one, unless it is known, and shows it on the buttons. */
+function searchFreeing() {
+  const { run: { c }, row: { outcome: like }, search } = state, address = writeAddress({ c, seed: 0, epoch: null, edits: '' });
+  const showShares = ({ done, total, freed }) => $('interventions').querySelectorAll('[data-name]').forEach(({ dataset, lastChild }) => {
+    const { free, tried } = (done === total && freed[dataset.name]) || {};
+    lastChild.textContent = tried ? ` ${percent(free / tried)} %` : '';
+  });
+  const show = (found) => {
+    if (Object.values(found.freed).some(({ tried }) => tried >= 50)) found.stop(found.done = found.total);
+    showShares(found);
+    say();
+  };
+  if (search?.address === address && search.like === like) return showShares(search);
+  search?.stop();
+  state.search = like.startsWith('stuck') ? new Odds({ address, total: 400, like, workers: 1, show }) : null;
+}
 /** The unit whose line is nearest to a point of the map, or −1. */
 function lineAt(x, y) {
   const distances = state.drawn.lines.map((line) => {
@@ -190,7 +173,6 @@ function lineAt(x, y) {
   const nearest = distances.indexOf(Math.min(...distances));
   return distances[nearest] < 14 ? nearest : -1;
 }
-
 /** Parameters with a unit's line through a point: its bias moves, or where there are none, it turns about the origin. */
 function throughPoint(run, p, h, [x, y]) {
   const { hidden: H, inputs: D, bias } = run.c, moved = p.slice(), u = p[h], v = D > 1 ? p[H + h] : 0, rest = state.slice;
@@ -219,11 +201,10 @@ function makeDraggable(map) {
   });
   map.addEventListener('pointerdown', (event) => {
     held = lineAt(...at(event));
-    if (held >= 0) {
-      setPlaying(false);
-      choose(held);
-      map.setPointerCapture(event.pointerId);
-    }
+    if (held < 0) return;
+    setPlaying(false);
+    choose(held);
+    map.setPointerCapture(event.pointerId);
   });
   map.addEventListener('pointerup', () => {
     const { preview } = state;
@@ -232,65 +213,9 @@ function makeDraggable(map) {
   });
 }
 
-/** Builds the form's fields from what is printed, those that count, with the values of the view. */
-function fillSettings() {
-  const { c, seed } = state.view, { uses } = rulesOf(c);
-  const values = { ...c, rows: c.rows.map(({ x, t }) => [...x, t].join(',')).join('; '), init: c.init.name };
-  for (const [name, value] of Object.entries(c.success)) values[`success.${name}`] = value;
-  const shown = (name) => (name === 'rows' ? c.task === 'own' : name === 'success.tolerance' ? c.success.rule !== 'threshold'
-    : name === 'success.ties' ? c.success.rule === 'threshold' : !PRINTED.fields[name]?.setting || uses.includes(name));
-  const rest = [...Object.keys(ALLOWED), ...Object.keys(RULES)].filter((name) => !USUAL.includes(name));
-  $('usual').replaceChildren(...USUAL.filter(shown).map((name) => settingField(name, values[name])));
-  const laws = ['weights', 'biases'].flatMap((part) => Object.entries({ ...PRINTED.distributions[c.init[part].distribution], ...c.init[part] })
-    .filter(([name]) => name !== 'distribution').map(([name, value]) => settingField(`init.${part}.${name}`, value, `${part}: ${name}`)));
-  $('unusual').replaceChildren(...rest.filter(shown).map((name) => settingField(name, values[name])), ...laws);
-  document.forms.settings.elements.seed.value = seed;
-  $('task-name').textContent = c.task === 'own' ? 'a table' : c.task.toUpperCase().replace('PARITY3', 'parity of three bits');
-}
-
-function settingField(name, value, label = LABELS[name] || PRINTED.fields[name]?.label || name) {
-  const known = PRINTED.fields[name]?.entries || {}, choices = CHOICES[name]?.() || Object.entries(known);
-  let field;
-  if (choices.length) field = element('select', {}, ...choices.map(([key, text]) => element('option', { value: key, selected: String(value) === key }, text)));
-  else if (typeof value === 'boolean') field = element('input', { type: 'checkbox', checked: value });
-  else if (name === 'rows') field = element('textarea', { rows: 3, value });
-  else field = element('input', { value: value ?? 'all', inputMode: typeof value === 'number' ? 'decimal' : 'text' });
-  field.name = name;
-  return element('label', { className: typeof value === 'boolean' ? 'check' : ['rows', 'task'].includes(name) ? 'full' : '' }, label, field);
-}
-
-/** The address that the form spells. */
-function formAddress(changed) {
-  const { c } = state.view, form = document.forms.settings, values = new Map();
-  for (const field of [...form.elements].filter(({ name }) => name)) {
-    const text = field.type === 'checkbox' ? String(field.checked) : field.value.trim();
-    values.set(field.name, field.name === 'batch_size' && text === 'all' ? 'null' : text.replace(/;\s+/g, ';'));
-  }
-  if (values.get('task') === 'own') {
-    if (!values.has('rows')) values.set('rows', c.rows.map(({ x, t }) => [...x, t].join(',')).join(';'));
-    values.delete('task');
-  } else values.delete('rows');
-  if (changed === 'init') for (const name of [...values.keys()]) if (name.startsWith('init.')) values.delete(name);
-  const logits = (loss) => PRINTED.programs.float32.losses[loss].logits;  // comes with its output and its rule
-  if (changed === 'loss' && logits(values.get('loss')) !== logits(c.loss)) for (const name of ['output', 'success.rule', 'success.tolerance', 'success.ties']) values.delete(name);
-  return `#${[...values].map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&')}`;
-}
-
-function changeSetting(changed) {
-  const hash = formAddress(changed);
-  try {
-    const { c, seed } = readAddress(hash);
-    change({ c, seed, edits: '' });
-  } catch (error) {
-    complain(error);
-  }
-  document.forms.settings.elements[changed]?.focus();
-}
-
 function setPlaying(on) {
   state.playing = on;
-  $('play').textContent = on ? '❚❚' : '▶';
-  $('play').setAttribute('aria-label', on ? 'Pause' : 'Play');
+  put('play', { textContent: on ? '❚❚' : '▶', ariaLabel: on ? 'Pause' : 'Play' });
 }
 
 function play() {
@@ -302,73 +227,56 @@ function play() {
     if (!state.playing) return;
     share += Math.min(now - last, 100) / 1000 / Number($('speed').value);
     last = now;
-    if (share >= 1) setPlaying(false);
-    show(share >= 1 ? state.run.epochs : epochOf(share, state.run.epochs));
-    if (state.playing) requestAnimationFrame(tick);
+    if (share >= 1) return goTo(state.run.epochs);
+    show(epochOf(share, state.run.epochs));
+    requestAnimationFrame(tick);
   };
   return requestAnimationFrame(tick);
 }
 
-function goTo(epoch) {
-  setPlaying(false);
-  show(epoch);
-}
-
+const goTo = (epoch) => { setPlaying(false); show(epoch); };
 const drawAgain = () => change({ seed: (state.view.seed + 1n) % 2n ** 63n, edits: '' });
 
 function trainMany() {
   state.odds?.stop();
   const address = writeAddress({ ...state.view, epoch: null, edits: '' });
-  state.odds = new Odds(address, 1000, showOdds);
+  state.odds = new Odds({ address, total: 1000, show: showOdds });
 }
 
-function showOdds({ ends, done, total, rate, error }) {
-  if (error) return complain(Error(`The odds need Web Workers: ${error}`));
+function showOdds({ ends, done, total, rate }) {
   const found = PRINTED.judgement.outcomes.filter((outcome) => ends[outcome]);
-  $('bar').hidden = false;
-  $('bar').replaceChildren(...found.map((outcome) => {
-    const part = element('i');
-    part.style = `background:${COLOURS[outcome]};width:${(100 * ends[outcome].count) / total}%`;
-    return part;
-  }));
+  put('bar', { hidden: false }).replaceChildren(...found.map((outcome) =>
+    element('i', { style: `background:${PRINTED.colours[outcome]};width:${(100 * ends[outcome].count) / total}%` })));
   const rows = found.map((outcome) => {
-    const { count, seeds } = ends[outcome], [low, high] = wilson(count, done).map(percent), swatch = element('i'), button = element('button', { type: 'button', title: 'open a run of these' }, outcomeName(outcome));
-    swatch.style.background = COLOURS[outcome];
-    button.addEventListener('click', () => change({ seed: BigInt(seeds[(seeds.indexOf(Number(state.view.seed)) + 1) % seeds.length]), edits: '' }));
-    return element('tr', {}, element('th', { scope: 'row' }, swatch, button), element('td', {}, `${percent(count / done)} %`), element('td', {}, `${low}–${high}`));
+    const { count, seeds } = ends[outcome], [low, high] = wilson(count, done).map(percent);
+    const onclick = () => change({ seed: BigInt(seeds[(seeds.indexOf(Number(state.view.seed)) + 1) % seeds.length]), edits: '' });
+    const button = element('button', { type: 'button', title: 'open a run of these', onclick }, outcomeName(outcome));
+    return element('tr', {}, element('th', { scope: 'row' }, element('i', { style: `background:${PRINTED.colours[outcome]}` }), button),
+      element('td', {}, `${percent(count / done)} %`), element('td', {}, `${low}–${high}`));
   });
-  const head = element('tr', {}, ...['outcome', 'share', '95 %'].map((text) => element(text === 'outcome' ? 'th' : 'td', {}, text)));
-  $('tally').replaceChildren(element('table', {}, head, ...rows),
-    element('p', {}, `${drawsNeeded(ends.solved?.count || 0, done)} ${thousands(done)} seeds, ${thousands(Math.round(rate))} a second.`));
+  const head = element('tr', {}, element('th', { scope: 'col' }, 'outcome'), ...['share', '95 %'].map((text) => element('th', { scope: 'col' }, text)));
+  const told = `${drawsNeeded(ends.solved?.count || 0, done)} ${thousands(done)} seeds, ${thousands(Math.round(rate))} a second.`;
+  $('tally').replaceChildren(element('table', {}, head, ...rows), element('p', {}, told));
 }
 
-async function copy(text, what) {
-  try {
-    await navigator.clipboard.writeText(text);
-    $('told').textContent = `${what} copied.`;
-  } catch {
-    $('told').textContent = text;
-  }
-}
+const copy = (text, what) => navigator.clipboard.writeText(text).then(() => `${what} copied.`, () => text).then((textContent) => put('told', { textContent }));
 
 function save(blob, name) {
   const link = element('a', { href: URL.createObjectURL(blob), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-  $('told').textContent = `${name} saved.`;
+  put('told', { textContent: `${name} saved.` });
 }
-
 /** The sentence and both pictures as one PNG. */
 function savePicture() {
   const [map, loss] = [$('map'), $('loss')], gap = 40, height = Math.max(map.height, loss.height), colours = inks();
-  const picture = Object.assign(document.createElement('canvas'), { width: map.width + loss.width + 3 * gap, height: height + 4 * gap });
-  const pen = picture.getContext('2d');
+  const picture = element('canvas', { width: map.width + loss.width + 3 * gap, height: height + 4 * gap }), pen = picture.getContext('2d');
   pen.fillStyle = colours.paper;
   pen.fillRect(0, 0, picture.width, picture.height);
   written(pen, $('headline').textContent, gap, 1.4 * gap, colours.ink, `600 ${gap * 0.85}px ${colours.font}`, 'left');
   pen.drawImage(map, gap, 2.6 * gap);
   pen.drawImage(loss, map.width + 2 * gap, 2.6 * gap);
-  picture.toBlob((blob) => save(blob, `xor-seed-${state.view.seed}.png`));
+  picture.toBlob((blob) => save(blob, `${fileName(state.view.seed)}.png`));
 }
 
 function switchTheme() {
@@ -377,20 +285,18 @@ function switchTheme() {
   draw();
 }
 
-const KEYS = {
-  ' ': play, Home: () => goTo(0), End: () => goTo(state.run.epochs), n: drawAgain,
-  ArrowRight: () => goTo(state.epoch + 1), ArrowLeft: () => goTo(state.epoch - 1),
-};
+const KEYS = { ' ': 'play', Home: 'rewind', End: 'end', ArrowRight: 'step', ArrowLeft: 'back', n: 'again' };  // the buttons that they press
 
 function listen() {
-  const tour = new Tour($('card'), (hash) => change({ hash }));
+  const tourTo = (at) => showStop(at, (hash) => change({ hash }));
   const clicks = {
-    tour: () => tour.show(0), theme: switchTheme, play, rewind: () => goTo(0), back: () => goTo(state.epoch - 1), step: () => goTo(state.epoch + 1),
+    tour: () => tourTo(0), theme: switchTheme, play, rewind: () => goTo(0), back: () => goTo(state.epoch - 1), step: () => goTo(state.epoch + 1),
     end: () => goTo(state.run.epochs), again: drawAgain, 'train-many': trainMany, 'copy-link': () => copy(location.href, 'Link'),
     'copy-command': () => copy(command(state.view), 'Command'), 'save-picture': savePicture,
-    'save-weights': () => save(new Blob([npz(state.run.c, state.run.at(state.epoch))]), `xor-seed-${state.view.seed}.npz`),
+    'save-weights': () => save(new Blob([npz(state.run.c, state.run.at(state.epoch))]), `${fileName(state.view.seed)}.npz`),
   };
   for (const [id, action] of Object.entries(clicks)) $(id).addEventListener('click', action);
+  $('card').addEventListener('click', ({ target }) => target.closest('button') && tourTo(target.dataset.step ? stop + Number(target.dataset.step) : -1));
   $('skip').addEventListener('click', (event) => { event.preventDefault(); $('play').focus(); });
   $('scrub').addEventListener('input', () => goTo(epochOf($('scrub').value / 1000, state.run.epochs)));
   $('loss').addEventListener('click', (event) => goTo(state.axis.epochAt(event.offsetX)));
@@ -401,8 +307,8 @@ function listen() {
     const typing = event.target.closest('input, select, textarea, button, summary, a');
     if (!typing && !event.ctrlKey && !event.metaKey && !event.altKey && KEYS[event.key]) {
       event.preventDefault();
-      KEYS[event.key]();
-    } else if (event.key === 'Escape' && !$('card').hidden) tour.end();
+      $(KEYS[event.key]).click();
+    } else if (event.key === 'Escape' && !$('card').hidden) tourTo(-1);
   });
   new ResizeObserver(draw).observe($('map'));
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from analysis.report_parts.pages import write_text
+from analysis.data.door import write_text
 
 HERE = Path(__file__).parent
 CORE = ("printed", "draws", "network", "condition", "history", "regions", "diagnosis", "touching")
 """Scripts that know of no page, which Web Workers run as well."""
 
-PAGE = ("sentences", "pictures", "odds", "tour", "explorer")
+PAGE = ("sentences", "pictures", "odds", "tour", "form", "explorer")
 """Scripts of the page, in reading order."""
 
 

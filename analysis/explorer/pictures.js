@@ -1,8 +1,8 @@
 // The two pictures, on canvases: what the network computes over the plane, and the loss of every epoch.
 
 /** A canvas made ready to draw on in CSS pixels. */
-function prepared(canvas, scale = devicePixelRatio || 1) {
-  const { width, height } = canvas.getBoundingClientRect();
+function prepared(canvas) {
+  const { width, height } = canvas.getBoundingClientRect(), scale = devicePixelRatio || 1;
   if (canvas.width !== Math.round(width * scale)) canvas.width = Math.round(width * scale);
   if (canvas.height !== Math.round(height * scale)) canvas.height = Math.round(height * scale);
   const pen = canvas.getContext('2d');
@@ -10,7 +10,6 @@ function prepared(canvas, scale = devicePixelRatio || 1) {
   pen.clearRect(0, 0, width, height);
   return { pen, width, height, em: parseFloat(getComputedStyle(canvas).fontSize) };
 }
-
 /** The colours of the page's present theme. */
 function inks() {
   const style = getComputedStyle(document.documentElement), probe = document.getElementById('probe');
@@ -23,17 +22,15 @@ function inks() {
 }
 
 const rgb = (text) => text.match(/[\d.]+/g).slice(0, 3).map(Number);
-
 /** A function from predictions to colours: `low` at the smaller target, `high` at the larger one. */
 function colouring(c, { low, middle, high }) {
-  const targets = c.rows.map(({ t }) => t), [from, to] = [Math.min(...targets), Math.max(...targets)], ends = [low, middle, high].map(rgb);
+  const { low: from, high: to } = targetsOf(c), ends = [low, middle, high].map(rgb);
   return (y) => {
     const share = Math.min(Math.max((y - from) / (to - from || 1), -0.12), 1.12), half = share < 0.5 ? 0 : 1;
     const t = Math.min(Math.max(2 * share - half, -0.25), 1.25);
     return ends[half].map((start, i) => start + t * (ends[half + 1][i] - start));
   };
 }
-
 /** The part of the plane that is shown: the rows with room around them, and pixels to and from it. */
 class Plane {
   constructor(c, width, height) {
@@ -50,22 +47,16 @@ class Plane {
     return [this.left + (px / this.width) * this.span, this.bottom + (1 - py / this.height) * this.span];
   }
 }
-
 /** What a network predicts at any point; the inputs beyond the second are those of `slice`. */
 function predictor(c, p, slice) {
   const { hidden: H, inputs: D } = c, value = ruleOf(c, 'activation', 'value'), out = ruleOf(c, 'output', 'value');
-  return (x, y) => {
-    const at = [x, y, ...slice].slice(0, D);
+  return (...place) => {
+    const at = [...place, ...slice].slice(0, D);
     let s = p[(D + 2) * H];
-    for (let h = 0; h < H; h++) {
-      let z = p[D * H + h];
-      for (let d = 0; d < D; d++) z += at[d] * p[d * H + h];
-      s += value(z) * p[(D + 1) * H + h];
-    }
+    for (let h = 0; h < H; h++) s += value(at.reduce((z, x, d) => z + x * p[d * H + h], p[D * H + h])) * p[(D + 1) * H + h];
     return out(s);
   };
 }
-
 /** The ends, in pixels, of the line where a unit's pre-activation is 0, and the direction of its active side. */
 function kinkLine(c, p, h, plane, slice) {
   const { hidden: H, inputs: D } = c, u = p[h], v = D > 1 ? p[H + h] : 0, size = Math.hypot(u, v);
@@ -77,7 +68,6 @@ function kinkLine(c, p, h, plane, slice) {
   const ends = [-1, 1].map((side) => plane.toPixels([foot[0] - (side * reach * v) / size, foot[1] + (side * reach * u) / size]));
   return { ends, active: [u / size, -v / size], foot: plane.toPixels(foot) };
 }
-
 /** Where a line's number stands: inside the picture and away from `rows`, each unit a little farther along. */
 function labelOf({ ends: [[ax, ay], [bx, by]] }, { h, H, width, em, rows }) {
   const inside = (t) => [ax + t * (bx - ax), ay + t * (by - ay)], fits = [];
@@ -88,10 +78,9 @@ function labelOf({ ends: [[ax, ay], [bx, by]] }, { h, H, width, em, rows }) {
   }
   return fits.length ? inside(fits[Math.floor(((h + 0.5) / H) * fits.length)]) : inside(0.5);
 }
-
 /** Draws the map; returns what is needed to find lines under a pointer. */
-function drawMap(canvas, { c, p, look, slice, chosen, scale }) {
-  const { pen, width, height, em } = prepared(canvas, scale), colours = inks(), plane = new Plane(c, width, height);
+function drawMap(canvas, { c, p, look, slice, chosen }) {
+  const { pen, width, height, em } = prepared(canvas), colours = inks(), plane = new Plane(c, width, height);
   const colour = colouring(c, colours), predict = predictor(c, p, slice), cells = 96, image = new ImageData(cells, cells);
   for (let i = 0; i < cells * cells; i++) {
     const [x, y] = plane.fromPixels(((i % cells) + 0.5) * (width / cells), (Math.floor(i / cells) + 0.5) * (height / cells));
@@ -99,8 +88,6 @@ function drawMap(canvas, { c, p, look, slice, chosen, scale }) {
   }
   const small = Object.assign(document.createElement('canvas'), { width: cells, height: cells });
   small.getContext('2d').putImageData(image, 0, 0);
-  pen.imageSmoothingEnabled = true;
-  pen.imageSmoothingQuality = 'high';
   pen.drawImage(small, 0, 0, width, height);
   const lines = Array.from({ length: c.hidden }, (_, h) => kinkLine(c, p, h, plane, slice)), dead = deadUnits(c, p);
   const rows = c.rows.map(({ x }) => plane.toPixels([x[0], x[1] ?? 0]));
@@ -112,18 +99,14 @@ function drawMap(canvas, { c, p, look, slice, chosen, scale }) {
 
 function drawLine(pen, line, place) {
   const { h, em, dead, chosen, colours } = place, [[ax, ay], [bx, by]] = line.ends, [x, y] = labelOf(line, place), [dx, dy] = line.active;
-  pen.lineWidth = chosen ? 4 : 2.2;
-  pen.strokeStyle = pen.fillStyle = chosen ? colours.accent : colours.ink;
-  pen.globalAlpha = dead ? 0.55 : 1;
-  pen.setLineDash(dead ? [em * 0.5, em * 0.4] : []);
-  stroke(pen, [ax, ay], [bx, by]);
-  pen.setLineDash([]);
+  const style = { strokeStyle: chosen ? colours.accent : colours.ink, lineWidth: chosen ? 4 : 2.2, globalAlpha: dead ? 0.55 : 1 };
+  stroke(pen, { ...style, dash: dead ? [em * 0.5, em * 0.4] : [] }, [ax, ay], [bx, by]);
   for (const share of [0.3, 0.7]) {  // arrows to the active side
     const [fx, fy] = [ax + share * (bx - ax), ay + share * (by - ay)], [tx, ty] = [fx + dx * em, fy + dy * em], tip = em * 0.3;
-    stroke(pen, [fx, fy], [tx, ty], [tx - (dx - dy) * tip, ty - (dy + dx) * tip], [tx, ty], [tx - (dx + dy) * tip, ty - (dy - dx) * tip]);
+    stroke(pen, style, [fx, fy], [tx, ty], [tx - (dx - dy) * tip, ty - (dy + dx) * tip], [tx, ty], [tx - (dx + dy) * tip, ty - (dy - dx) * tip]);
   }
   pen.globalAlpha = 1;
-  disc(pen, x, y, em * 0.72, dead ? colours.quiet : pen.strokeStyle);
+  disc(pen, x, y, em * 0.72, dead ? colours.quiet : style.strokeStyle);
   written(pen, String(h + 1), x, y, colours.paper, `600 ${em * 0.85}px ${colours.font}`);
 }
 
@@ -134,9 +117,7 @@ function drawRow(pen, [x, y], { c, row, n, y: prediction, colours, colour, em, w
   const text = `${c.isSquare ? `${c.names[n]}: ` : ''}${figure(Math.abs(prediction) < 5e-4 ? 0 : prediction)}`, font = `600 ${em}px ${colours.font}`;
   pen.font = font;
   const half = pen.measureText(text).width / 2 + em * 0.4, tx = Math.min(Math.max(x, half), width - half), ty = y + em * (y > width - 3 * em ? -1.8 : 1.8);
-  pen.fillStyle = colours.paper;
-  pen.globalAlpha = 0.88;
-  pen.beginPath();
+  Object.assign(pen, { fillStyle: colours.paper, globalAlpha: 0.88 }).beginPath();
   pen.roundRect(tx - half, ty - em * 0.75, 2 * half, em * 1.5, em * 0.4);
   pen.fill();
   pen.globalAlpha = 1;
@@ -147,14 +128,12 @@ function written(pen, text, x, y, ink, font, align = 'center') {
   Object.assign(pen, { fillStyle: ink, font, textAlign: align, textBaseline: 'middle' });
   pen.fillText(text, x, y);
 }
-
 /** Epochs along a logarithmic axis: a share from 0 to 1, and back. */
 const shareOf = (epoch, epochs) => Math.log1p(epoch) / Math.log1p(Math.max(epochs, 1));
 const epochOf = (share, epochs) => Math.min(Math.round(Math.expm1(share * Math.log1p(Math.max(epochs, 1)))), epochs);
-
 /** Draws the loss of every epoch on logarithmic axes, with the traps' levels as lines. */
-function drawLoss(canvas, { run, epoch, scale }) {
-  const { pen, width, height, em } = prepared(canvas, scale), colours = inks(), { losses, epochs, c } = run;
+function drawLoss(canvas, { run, epoch }) {
+  const { pen, width, height, em } = prepared(canvas), colours = inks(), { losses, epochs, c } = run;
   const good = losses.filter((loss) => loss > 0 && Number.isFinite(loss)), traps = trapsOf(c);
   let [least, most] = traps.length ? [0.2, 0.6] : [Infinity, 0];
   for (const loss of good) [least, most] = [Math.min(least, loss), Math.max(most, loss)];
@@ -162,56 +141,42 @@ function drawLoss(canvas, { run, epoch, scale }) {
   const box = { left: em * 2.6, right: width - em * 0.8, top: em * 0.4, bottom: height - em * 2.6 };
   const px = (e) => box.left + shareOf(e, epochs) * (box.right - box.left);
   const py = (loss) => box.bottom - ((Math.min(Math.max(Math.log10(loss), low), high) - low) / (high - low)) * (box.bottom - box.top);
-  const font = `${em * 0.8}px ${colours.font}`;
-  pen.lineWidth = 1;
-  pen.strokeStyle = colours.line;
+  const font = `${em * 0.8}px ${colours.font}`, thin = { strokeStyle: colours.line, lineWidth: 1 };
   for (let power = Math.floor(low); power <= high; power++) {
     for (const digit of high - low < 2 ? [1, 2, 5] : [1]) {
       const level = digit * 10 ** power, y = py(level), plain = power >= -2 && power <= 2;
       if (Math.log10(level) < low || Math.log10(level) > high) continue;
-      stroke(pen, [box.left, y], [box.right, y]);
+      stroke(pen, thin, [box.left, y], [box.right, y]);
       written(pen, plain ? String(Number(level.toPrecision(1))) : `10${superscript(power)}`, box.left - em * 0.5, y, colours.quiet, font, 'right');
     }
   }
   for (let e = 1; e <= epochs; e *= 10) {
-    stroke(pen, [px(e), box.bottom], [px(e), box.bottom + em * 0.3]);
+    stroke(pen, thin, [px(e), box.bottom], [px(e), box.bottom + em * 0.3]);
     written(pen, thousands(e), Math.min(px(e), width - em * 2), box.bottom + em, colours.quiet, font);
   }
   written(pen, 'epoch', (box.left + box.right) / 2, box.bottom + em * 2, colours.quiet, font);
-  pen.setLineDash([em * 0.5, em * 0.35]);
-  pen.strokeStyle = colours.trap;
-  pen.lineWidth = 1.5;
-  traps.forEach(({ level }) => stroke(pen, [box.left, py(level)], [box.right, py(level)]));
-  pen.setLineDash([]);
-  drawCurve(pen, { losses, epochs, px, py, colours });
+  const dashed = { strokeStyle: colours.trap, lineWidth: 1.5, dash: [em * 0.5, em * 0.35] };
+  traps.forEach(({ level }) => stroke(pen, dashed, [box.left, py(level)], [box.right, py(level)]));
+  const shown = [...new Set(Array.from({ length: 1501 }, (_, i) => epochOf(i / 1500, epochs)))].filter((e) => Number.isFinite(losses[e]));
+  stroke(pen, { strokeStyle: colours.ink, lineWidth: 2.4, lineJoin: 'round' }, ...shown.map((e) => [px(e), py(Math.max(losses[e], 1e-30))]));
   const label = (text, level) => written(pen, text, box.right - em * 0.6, py(level) - em * 0.6, colours.trap, `600 ${em * 0.85}px ${colours.font}`, 'right');
   if (traps.length && py(traps[0].level) - py(traps.at(-1).level) > em * 2.4) traps.forEach(({ name, level }) => label(`trap ${TRAPS[name] || name}`, level));
   else if (traps.length) label(`traps ${traps.map(({ name }) => TRAPS[name] || name).join(' ')}`, traps.at(-1).level);
-  pen.strokeStyle = colours.accent;
-  pen.lineWidth = 2;
-  stroke(pen, [px(epoch), box.top], [px(epoch), box.bottom]);
-  if (losses[epoch] > 0) {
-    disc(pen, px(epoch), py(losses[epoch]), em * 0.4, colours.accent);
-  }
+  stroke(pen, { strokeStyle: colours.accent, lineWidth: 2 }, [px(epoch), box.top], [px(epoch), box.bottom]);
+  if (losses[epoch] > 0) disc(pen, px(epoch), py(losses[epoch]), em * 0.4, colours.accent);
   return { epochAt: (x) => epochOf(Math.min(Math.max((x - box.left) / (box.right - box.left), 0), 1), epochs) };
 }
 
-function drawCurve(pen, { losses, epochs, px, py, colours }) {
-  Object.assign(pen, { strokeStyle: colours.ink, lineWidth: 2.4, lineJoin: 'round' });
-  const shown = [...new Set(Array.from({ length: 1501 }, (_, i) => epochOf(i / 1500, epochs)))].filter((e) => Number.isFinite(losses[e]));
-  stroke(pen, ...shown.map((e) => [px(e), py(Math.max(losses[e], 1e-30))]));
-}
-
 /** A line through points. */
-function stroke(pen, ...points) {
+function stroke(pen, { dash = [], ...style }, ...points) {
+  Object.assign(pen, style).setLineDash(dash);
   pen.beginPath();
   points.forEach((point) => pen.lineTo(...point));
   pen.stroke();
 }
 
-function disc(pen, x, y, radius, fill) {
-  pen.fillStyle = fill;
-  pen.beginPath();
+function disc(pen, x, y, radius, fillStyle) {
+  Object.assign(pen, { fillStyle }).beginPath();
   pen.arc(x, y, radius, 0, 7);
   pen.fill();
 }

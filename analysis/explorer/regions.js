@@ -15,7 +15,6 @@ function regionBound(c, z) {
   }
   return promised <= JUDGED.region_converged ? value : NaN;
 }
-
 /** What outputs are combinations of, row by row: each different unit's cut linear functions, and the constant. */
 function regionColumns(c, patterns) {
   const { slopes } = rulesOf(c).activation, bias = c.bias ? [1] : [];
@@ -27,7 +26,6 @@ function regionColumns(c, patterns) {
     return [...kinds.flatMap((word) => felt.map((value) => (word[n] === '1' ? above : below) * value)), ...bias];
   });
 }
-
 /** A function of coefficients: the loss of the outputs, the Newton step, and what that promises to gain. */
 function regionLook(c, columns) {
   const { loss } = rulesOf({ ...c, dtype: 'float64' }), weight = weightOf(c), value = ruleOf(c, 'output', 'value');
@@ -48,7 +46,6 @@ function regionLook(c, columns) {
     return { value: whole(total), step, promised: gradient.reduce((sum, each, i) => sum + each * step[i], 0) };
   };
 }
-
 /** The solution of a symmetric system with a ridge, by Cholesky's factors in place. */
 function solveRidged(matrix, right) {
   const m = right.length, x = right.slice();

@@ -3,16 +3,14 @@
 const TRAPS = { '1/4': '¼', '1/3': '⅓', '1/2': '½' };
 const FRACTIONS = { '0.5': '½', '0.3333': '⅓', '0.6667': '⅔', '0.25': '¼', '0.75': '¾' };
 const thousands = (n) => Number(n).toLocaleString('en');
-
 /** A number as a reader wants it: a fraction where it is one, else three digits. */
 function figure(value) {
   if (!Number.isFinite(value)) return 'no number';
   return FRACTIONS[String(Number(value.toFixed(4)))] || String(Number(value.toPrecision(3)));
 }
-
+/** A name for people: 'XOR centred', 'He'. */
+const titled = (name) => name.replaceAll('_', ' ').replace(/(\D)(\d)$/, '$1 $2').replace(/^(x?n?or|n?and)\b/, (word) => word.toUpperCase()).replace(/^./, (letter) => letter.toUpperCase());
 const listed = (words) => (words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`);
-const several = (n, word) => `${n === 1 ? 'one' : n} ${word}${n === 1 ? '' : 's'}`;
-
 /** 'the rows 01 and 11 share the prediction ½'. */
 function sharing(c, row) {
   return row.merged.split(' ').filter(Boolean).map((group) => {
@@ -27,14 +25,11 @@ const CAUSES = {
   alive_but_linear: () => 'Its live units are active on every row, where they compute nothing that a line could not.',
   alive_but_merged: () => 'Units are alive, but their kinks leave rows of different targets together.',
 };
-
 /** The headline of a run's end: what became of it. */
 function headline(c, row) {
   const { outcome } = row, named = outcome.split('_')[1], rows = sharing(c, row);
   if (outcome === 'solved') return row.solved_epoch ? `Solved, since epoch ${thousands(row.solved_epoch)}.` : 'Solved from the start.';
-  if (outcome.startsWith('stuck')) {
-    return `Stuck at ${TRAPS[named] || named || figure(row.plateau)}${rows ? `: ${rows}` : ''}.`;
-  }
+  if (outcome.startsWith('stuck')) return `Stuck at ${TRAPS[named] || named || figure(row.plateau)}${rows ? `: ${rows}` : ''}.`;
   return {
     diverged: 'Diverged: its numbers have grown beyond all bounds. The step is too large.',
     oscillating: `Oscillating: the step is too large to come to rest; the loss is ${figure(row.final_loss)}.`,
@@ -42,20 +37,23 @@ function headline(c, row) {
     unclear: `Neither at rest nor falling; the loss is ${figure(row.final_loss)}.`,
   }[outcome];
 }
-
 /** The evidence: why, how sure, and what frees it. */
 function evidence(c, row) {
   const said = CAUSES[row.cause] ? [CAUSES[row.cause](c)] : [], { settled_epoch: from, period } = row;
-  const dead = row.dead_final, are = dead === 1 ? 'is' : 'are';
-  if (row.outcome.startsWith('stuck') && dead > 0) said.push(dead === c.hidden ? 'All units are dead.' : `${several(dead, 'unit')} of ${c.hidden} ${are} dead.`);
-  if (period > 0) {
-    said.push(`Proved for ever: the parameters of epoch ${thousands(from)} come back at epoch ${thousands(from + period)}, bit for bit.`);
-  }
-  if (row.outcome.startsWith('stuck')) said.push('Try what frees it, below: or draw again.');
-  if (row.outcome === 'solved' && dead > 0) said.push(`It does without ${several(dead, 'unit')}, which ${are} dead.`);
-  return said.join(' ').replace(/(^|\. )one /g, '$1One ');
+  const { dead_final: dead } = row, are = dead === 1 ? 'is' : 'are';
+  if (row.outcome.startsWith('stuck') && dead > 0) said.push(dead === c.hidden ? 'All units are dead.' : `${dead} of ${c.hidden} units ${are} dead.`);
+  if (period > 0) said.push(`Proved for ever: the parameters of epoch ${thousands(from)} come back at epoch ${thousands(from + period)}, bit for bit.`);
+  if (row.outcome === 'solved' && dead > 0) said.push(`It does without ${dead === 1 ? 'one unit' : `${dead} units`}, which ${are} dead.`);
+  return said.join(' ');
 }
-
+/** What usually frees runs like a stuck one, as far as it is known. */
+function freeing(search) {
+  if (search.done < search.total) return 'Trying on other seeds what frees it …';
+  const shares = Object.entries(search.freed).map(([name, { free, tried }]) => ({ name, tried, share: free / tried, ...PRINTED.interventions[name] }));
+  const [best] = shares.filter(({ control }) => !control).sort((a, b) => b.share - a.share), alone = shares.find(({ name }) => name === 'nothing');
+  if (!best) return 'No other of 400 seeds ends like it.';
+  return `Of ${best.tried} others that ended so, ${percent(best.share)} % got free with ${best.label}, ${percent(alone.share)} % when only trained on.`;
+}
 /** What a unit is at an epoch: a word for its card, and a longer one. */
 function unitState(run, epoch, h, word) {
   const { c } = run, { smooth, can_die: canDie } = rulesOf(c).activation;
@@ -66,16 +64,19 @@ function unitState(run, epoch, h, word) {
   }
   return word.includes('0') ? { kind: 'alive', text: 'alive' } : { kind: 'linear', text: 'linear: active on every row' };
 }
-
 /** Since when a unit that is dead at an epoch has been dead. */
 function deadSince(run, epoch, h) {
   while (epoch > 0 && !aliveUnits(run.c, run.at(epoch - 1))[h]) epoch--;
   return epoch;
 }
 
+const fileName = (seed) => `network-seed-${seed}`;
 /** The command that gives the same training. */
 function command({ c, seed, edits }) {
-  const words = settingsOf(c).map(([name, value]) => (name === 'rows' ? 'task=FILE.csv' : `${name}=${value}`));
-  const quoted = words.map((word) => (/[^\w.=+-]/.test(word) ? `'${word}'` : word));
-  return edits ? `python -m experiments.diagnose weights.npz  # its weights, downloaded` : `python -m experiments.train ${quoted.join(' ')} seed=${seed}`;
+  const named = settingsOf(c).map(([name, value]) => [edits && name === 'loss' ? 'loss_name' : name, value]);
+  const words = named.map(([name, value]) => (name === 'rows' ? 'task=table.csv' : `${name}=${value}`)).filter((word) => !edits || !word.startsWith('success'));
+  const quoted = words.map((word) => (/[^\w.=+-]/.test(word) ? `'${word}'` : word)).join(' ');
+  const lines = [[...c.rows[0].x.map((_, d) => `x${d + 1}`), 't'], ...c.rows.map(({ x, t }) => [...x, t])].join('\\n');
+  const table = c.task === 'own' ? `printf '${lines}\\n' > table.csv && ` : '';
+  return `${table}python -m experiments.${edits ? `diagnose ${fileName(seed)}.npz ${quoted}` : `train ${quoted} seed=${seed}`}`;
 }

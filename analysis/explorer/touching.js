@@ -1,18 +1,12 @@
 // What can be done to a run: the interventions of nnxor/interventions, weights of one's own, and files of weights.
 
 const splice = (c, parameters, fresh, units) => parameters.map((value, i) => (i < (c.inputs + 2) * c.hidden && units[i % c.hidden] ? fresh[i] : value));
-const deadUnits = (c, parameters) => {
-  const { smooth } = rulesOf(c).activation;
-  return aliveUnits(c, parameters).map((alive) => !alive && !smooth);
-};
-
 /** As many live units as there are dead ones, chosen by the seed. */
 function asManyAlive(c, parameters, seed) {
   const dead = deadUnits(c, parameters), lot = dead.map((is, h) => (is ? 1 : uniforms(h + 1, 0, seed, 2n)[0]));
   const order = lot.map((_, h) => h).sort((g, h) => lot[g] - lot[h] || g - h);
   return dead.map((is, h) => !is && order.indexOf(h) < dead.filter(Boolean).length);
 }
-
 /** The bias of every dead unit lifted until one row is active. */
 function nudged(c, parameters) {
   const { round } = numbersOf(c), { hidden: H, inputs: D } = c, { z } = trainer(c).look(parameters), after = parameters.slice();
@@ -25,7 +19,6 @@ function nudged(c, parameters) {
   });
   return after;
 }
-
 /** Each intervention: the parameters after it. */
 const CHANGES = {
   nothing: (c, p) => p,
@@ -35,7 +28,6 @@ const CHANGES = {
   leaky: (c, p) => p,
   nudge_bias: (c, p) => nudged(c, p),
 };
-
 /** Why an intervention cannot be made, or ''. */
 function refused(c, name) {
   const { needs_dead: needsDead, then } = PRINTED.interventions[name];
@@ -43,14 +35,22 @@ function refused(c, name) {
   if (then.activation && c.activation !== 'relu') return 'only ReLU can become leaky';
   return name === 'nudge_bias' && !c.bias ? 'there are no biases' : '';
 }
-
+/** Whether each intervention that can be made frees a stuck network, by name. */
+function freedBy(c, parameters, seed) {
+  const hasDead = deadUnits(c, parameters).includes(true), able = Object.entries(PRINTED.interventions)
+    .filter(([name, { needs_dead: needsDead }]) => !refused(c, name) && (hasDead || !needsDead));
+  return Object.fromEntries(able.map(([name, { then }]) => {
+    const onward = { ...c, ...then }, { state } = shortcut(onward, seed, CHANGES[name](c, parameters.slice(), seed)), end = endingOf(onward, state);
+    return [name, end.finite && end.solved];
+  }));
+}
 /** A run with everything that was done to it: edits are 'EPOCH:NAME' or 'EPOCH:WEIGHTS' (hexadecimal), set apart by ';'. */
 function runOf({ c, seed, edits }) {
   let run = new Run(c, seed, initialWeights(c, seed));
   for (const edit of edits ? edits.split(';') : []) {
     const [epoch, what] = edit.split(':'), at = Number(epoch), name = PRINTED.interventions[what] && what, { Kept } = numbersOf(run.c);
-    const given = name ? null : fromHex(what || '', Kept), usable = given?.length === run.P && given.every(Number.isFinite);
-    if (!/^\d+$/.test(epoch) || at > run.epochs || (name ? refused(run.c, name) : !usable)) {
+    const isHex = RegExp(`^[0-9a-f]{${2 * Kept.BYTES_PER_ELEMENT * run.P}}$`).test(what), given = isHex && fromHex(what, Kept);
+    if (!/^\d+$/.test(epoch) || at > run.epochs || (name ? refused(run.c, name) : !given || !given.every(Number.isFinite))) {
       throw Error(`edits=${edit.slice(0, 40)} is not allowed; allowed: an epoch up to ${run.epochs}, a colon, and ${Object.keys(CHANGES).join(', ')} or ${run.P} weights`);
     }
     const next = name ? { ...run.c, ...PRINTED.interventions[name].then } : run.c;
@@ -63,7 +63,6 @@ const CRCS = Uint32Array.from({ length: 256 }, (_, n) => {
   for (let i = 0; i < 8; i++) n = n & 1 ? 0xEDB88320 ^ (n >>> 1) : n >>> 1;
   return n;
 });
-
 /** An array as NumPy writes it. */
 function npy(values, shape) {
   const kind = values.BYTES_PER_ELEMENT, dimensions = shape.length === 1 ? `${shape},` : shape.join(', ');
@@ -71,7 +70,6 @@ function npy(values, shape) {
   return Uint8Array.from([0x93, ...new TextEncoder().encode('NUMPY'), 1, 0, text.length, 0, ...new TextEncoder().encode(text),
     ...new Uint8Array(values.slice().buffer)]);
 }
-
 /** The parameters of a network as a .npz file: W1 (D, H), b1 (H,), W2 (H, 1), b2 (1,), not compressed. */
 function npz(c, p) {
   const { hidden: H, inputs: D } = c, parts = { W1: [0, [D, H]], b1: [D * H, [H]], W2: [(D + 1) * H, [H, 1]], b2: [(D + 2) * H, [1]] };

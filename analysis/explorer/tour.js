@@ -15,32 +15,17 @@ const TOUR = [
     'The seed that was stuck at ¼. Its first four units start from the same weights; six more make it work. Train 1,000 seeds, and compare with four units.'],
 ];
 
-/** Shows the tour in a card; `go` opens an address, `done` gives the focus back. */
-class Tour {
-  constructor(card, go) {
-    Object.assign(this, { card, go, at: -1 });
-    card.addEventListener('click', ({ target }) => {
-      const step = Number(target.closest('button')?.dataset.step);
-      if (step) this.show(this.at + step);
-      else if (target.closest('button')) this.end();
-    });
-  }
-
-  show(at) {
-    if (at < 0 || at >= TOUR.length) return this.end();
-    const [title, hash, text] = TOUR[this.at = at];
-    this.card.hidden = false;
-    this.card.querySelector('h2').textContent = `${at + 1} of ${TOUR.length} · ${title}`;
-    this.card.querySelector('p').textContent = text;
-    this.card.querySelector('[data-step="-1"]').disabled = at === 0;
-    this.card.querySelector('[data-step="1"]').textContent = at === TOUR.length - 1 ? 'Finish' : 'Next';
-    this.go(`#${hash}`);
-    return this.card.querySelector('h2').focus();
-  }
-
-  end() {
-    this.card.hidden = true;
-    this.at = -1;
-    document.getElementById('tour').focus();
-  }
+let stop = -1;  // of the tour that is shown, −1: none
+/** Shows a stop of the tour in a card, and its address with `go`; beyond the last one, and with −1, the card goes. */
+function showStop(at, go) {
+  const card = document.getElementById('card'), [title, hash, text] = TOUR[at] || [], [back, next] = card.querySelectorAll('[data-step]');
+  stop = title ? at : -1;
+  card.hidden = !title;
+  if (!title) return document.getElementById('tour').focus();
+  card.querySelector('h2').textContent = `${at + 1} of ${TOUR.length} · ${title}`;
+  card.querySelector('p').textContent = text;
+  back.disabled = at === 0;
+  next.textContent = at === TOUR.length - 1 ? 'Finish' : 'Next';
+  go(`#${hash}`);
+  return card.querySelector('h2').focus();
 }

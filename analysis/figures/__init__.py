@@ -1,21 +1,15 @@
-"""The figures of the report: a module each, in the rooms beside this file, which holds the `Plot` named PLOT."""
+"""The figures of the report: a module each, in the rooms beside this file, which registers itself."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
 
-from analysis.figures.plot import Plot
+from analysis.figures.plot import PLOTS
 
-ROOMS = ("rates", "failures", "runs")
+__all__ = ["PLOTS"]
 
-
-def entries() -> list[Plot]:
-    """The figures of all rooms, in the report's order."""
-    packages = [importlib.import_module(f"{__name__}.{room}") for room in ROOMS]
-    names = [f"{each.__name__}.{found.name}" for each in packages for found in pkgutil.iter_modules(each.__path__)]
-    return sorted((importlib.import_module(name).PLOT for name in names), key=lambda plot: plot.order)
-
-
-PLOTS = entries()
-"""The figures, in the report's order."""
+for _room in ("rates", "failures", "runs"):
+    _package = importlib.import_module(f"{__name__}.{_room}")
+    for _module in pkgutil.iter_modules(_package.__path__):
+        importlib.import_module(f"{_package.__name__}.{_module.name}")

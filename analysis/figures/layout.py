@@ -16,9 +16,11 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from analysis.data.conditions import few, slices, unusual, usual, values, with_values
 from analysis.data.field_labels import FIELDS, axis_label, is_log, is_number, value_text
-from analysis.data.reading import swept
+from analysis.data.reading import OUTCOMES, swept
+from analysis.data.tallies import size
 from analysis.figures.style import Look, NotApplicable, columns_for, letters, looks
 from analysis.findings.findings import Findings
+from analysis.findings.summary import trap_levels
 from analysis.text import words
 
 ORDER = ("hidden", "init", "lr")
@@ -68,21 +70,18 @@ def rest_of(fields: Sequence[str], *taken: str | None) -> list[str]:
 
 def looks_of(found: Findings, field: str | None) -> dict[Any, Look]:
     """How each value of a field looks in the figures of a study; the only line's look under None for no field."""
-    return looks([None], False) if field is None else looks(values(found.summary, field), is_number(field))
+    return looks([None]) if field is None else looks(values(found.summary, field), is_number(field))
 
 
 def make_panels(rows: pd.DataFrame, fields: Sequence[str], most: int = MOST_PANELS) -> tuple[list[Panel], str]:
     """A panel for each combination of the fields' values, and a note of what is left out."""
     chosen, note = thin(rows, fields, most)
+    if not fields:
+        return [Panel("", chosen)], note
     found = list(slices(chosen, fields))
-    if len(fields) <= MOST_NAMED:
-        return [Panel(words.condition(row, fields) if fields else "", part) for row, part in found], note
-    common = usual(pd.DataFrame([row for row, _ in found]), fields)
-    titles = [
-        words.condition(row, unusual(row, common)) if unusual(row, common) else "as said below" for row, _ in found
-    ]
-    note = f"{note} Unless a title says otherwise: {words.condition(common, fields)}.".lstrip()
-    return [Panel(title, part) for title, (_, part) in zip(titles, found, strict=True)], note
+    titles, common = row_names(pd.DataFrame([row for row, _ in found]), fields)
+    panels = [Panel(title, part) for title, (_, part) in zip(titles, found, strict=True)]
+    return panels, " ".join(filter(None, [note, common]))
 
 
 def thin(rows: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.DataFrame, str]:
@@ -137,6 +136,11 @@ def n_text(numbers: Any) -> str:
     return f"n = {low:,}" if low == high else f"n = {low:,} to {high:,}"
 
 
+def runs_a_line(rows: pd.DataFrame, field: str | None) -> str:
+    """How many runs the lines of a panel have."""
+    return f"{n_text([size(part) for _, part in by_value(rows, field)])} a line"
+
+
 def panel_title(panel: Panel, text: str, columns: int) -> str:
     """A panel's title, in lines that fit the panel; the text on a line of its own where panels are narrow."""
     room = letters(columns := columns_for(columns))
@@ -145,13 +149,17 @@ def panel_title(panel: Panel, text: str, columns: int) -> str:
     return joined if columns <= 2 and len(joined) <= room else "\n".join(filter(None, [name, text]))
 
 
-def place(ax: Axes, field: str, summary: pd.DataFrame) -> dict[Any, float]:
-    """Where each value of a field lies on the horizontal axis, which is set up for it."""
+def places(field: str, summary: pd.DataFrame) -> dict[Any, float]:
+    """Where each value of a field lies on an axis: at itself if it is a number, names one after another."""
     found = values(summary, field)
-    log = is_log(field, found)
-    where = {
-        value: float(value) if is_number(field) and None not in found else float(n) for n, value in enumerate(found)
-    }
+    numbers = is_number(field) and None not in found
+    return {value: float(value) if numbers else float(n) for n, value in enumerate(found)}
+
+
+def place(ax: Axes, field: str, summary: pd.DataFrame) -> None:
+    """Set up the horizontal axis for a field."""
+    where = places(field, summary)
+    found, log = [*where], is_log(field, [*where])
     if log:
         ax.set_xscale("log")
     marked = found if len(found) <= MOST_TICKS else _round(found) if log else found[:: -(-len(found) // MOST_TICKS)]
@@ -160,7 +168,6 @@ def place(ax: Axes, field: str, summary: pd.DataFrame) -> dict[Any, float]:
     texts = ["\n".join(textwrap.wrap(value_text(field, value), 14)) for value in marked]
     ax.set_xticklabels(texts, rotation=0 if is_number(field) else 30 if max(map(len, texts)) > 10 else 0)
     ax.set_xlabel(axis_label(field))
-    return where
 
 
 def _round(found: Sequence[float]) -> list[float]:
@@ -183,18 +190,6 @@ def number_axis(ax: Axes, which: str, field: str, found: Sequence[float]) -> Non
     getattr(ax, f"set_{which}label")(axis_label(field))
 
 
-def rows_of(ax: Axes, names: Sequence[str]) -> None:
-    """An axis down the side with a name a row, the first one on top."""
-    room = letters(3)
-    ax.set_yticks(
-        range(len(names)),
-        [name if len(name) <= room else f"{name[: room - 1]}\N{HORIZONTAL ELLIPSIS}" for name in names],
-    )
-    ax.set_ylim(len(names) - 0.4, -0.6)
-    ax.grid(True, axis="x")
-    ax.grid(False, axis="y")
-
-
 def row_names(table: pd.DataFrame, fields: Sequence[str]) -> tuple[list[str], str]:
     """A name for each condition of a table: of many fields those that are not as usual, with a note of the usual."""
     rows = [row for _, row in table.iterrows()]
@@ -209,6 +204,14 @@ def fixed(found: Findings, *shown: str) -> str | None:
     """What a figure of the conditions nearest to the article's holds fixed, besides the fields it shows: 'lr 0.1'."""
     held = [name for name in found.fields if name not in shown]
     return words.condition(found.nearest, held) if held else None
+
+
+def outcome_names(summary: pd.DataFrame) -> dict[str, str]:
+    """The outcomes of a summary in words, traps with their level where it is not their name: 'stuck at 1/4 (0.125)'."""
+    levels = {name: trap_levels(summary, name) for name in OUTCOMES if summary[name].any()}
+    return {
+        name: f"{words.outcome(name)} ({level})" if level else words.outcome(name) for name, level in levels.items()
+    }
 
 
 def widest(summary: pd.DataFrame, outcomes: Sequence[str]) -> str:

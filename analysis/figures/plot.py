@@ -1,8 +1,8 @@
-"""What a figure of the report is."""
+"""What a figure of the report is, and which there are: each registers itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure
@@ -10,12 +10,19 @@ from matplotlib.figure import Figure
 from analysis.findings.findings import Findings
 
 
+def _no_answer(_found: Findings, _fields: Sequence[str]) -> float:
+    return 0
+
+
 @dataclass(frozen=True)
 class Plot:
     """A figure: its file's name, its title, how to read it, and the functions that draw it and say what it shows.
 
-    Both raise NotApplicable where the figure makes no sense; a `quiet` one is then not even mentioned. `order` is
-    its place among the figures.
+    Both raise NotApplicable where the figure makes no sense; a `quiet` one is then not even mentioned. `order` is its
+    place among the figures, `section` where the report folds it (see `analysis.report_parts.sections`), `instead`
+    names figures whose numbers it shows as well, and `answers` says how well it answers a question about some fields:
+    the first one of a report is the one with the highest number above 0. A page that is dark leaves figures whose
+    reading speaks of dark and light, `shades`, as they are.
     """
 
     name: str
@@ -25,3 +32,19 @@ class Plot:
     describe: Callable[[Findings], str]
     quiet: bool = False
     order: float = 100
+    section: str = "more"
+    instead: tuple[str, ...] = ()
+    answers: Callable[[Findings, Sequence[str]], float] = _no_answer
+    shades: bool = False
+
+
+PLOTS: list[Plot] = []
+"""The figures, in the report's order."""
+
+
+def register(plot: Plot) -> None:
+    """Add a figure to the report; ValueError if its name is taken."""
+    if any(plot.name == each.name for each in PLOTS):
+        raise ValueError(f"there is a figure {plot.name} already")
+    PLOTS.append(plot)
+    PLOTS.sort(key=lambda each: each.order)

@@ -1,80 +1,58 @@
-"""Why stuck runs are stuck: dead units and the causes that the diagnosis names."""
+"""Why stuck runs are stuck: the causes that the diagnosis names, and what units that are dead at the start do.
+
+A unit that is dead on every row adds exactly 0 and has no gradient, so with full batches a run whose units are partly
+dead at the start trains as the network of its live units alone: to be dead is to be missing. Units are drawn
+independently of each other, so runs that happen to start with every unit alive are what drawing each dead unit again
+until it lives would give, and the failures that this would save are an attributable fraction.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from analysis.data.conditions import conditions
 from analysis.data.reading import CAUSES, fine, is_stuck
-from analysis.data.tallies import counts_of
-from analysis.findings.statistics import Difference, Rate, unpaired
+from analysis.data.tallies import count_where, size, sums
+from analysis.findings.statistics import Estimate, Rate, attributable
 
 STUCK_CAUSES = CAUSES[:4]
 """Causes that a stuck run can have."""
 
 TOO_FEW_ALIVE = ("few_alive_at_start", "died_in_training")
-"""Causes that are the article's culprit: fewer live units at the end than the task needs."""
+"""Causes that the article suspects: fewer live units at the end than the task needs."""
 
 
-@dataclass(frozen=True)
-class Culprits:
-    """The stuck runs of one condition.
+def failure_causes(trials: pd.DataFrame) -> pd.DataFrame:
+    """A row a condition, in the order of the trials: its key, its fields and counts of its runs.
 
-    `stuck` is of all runs; `no_dead`, `too_few` and `causes` are of the stuck ones. `with_dead` and
-    `without_dead` are how often runs with and without a dead unit at the start get stuck, `cost`
-    their difference (unpaired, Newcombe's method 10 for independent proportions).
+    `n` of all runs, `stuck` of those; of the stuck ones `no_dead` (no unit dead at the end), `too_few` (fewer live
+    units than the task needs), and each of `STUCK_CAUSES`.
     """
-
-    condition: pd.Series
-    stuck: Rate
-    no_dead: Rate
-    too_few: Rate
-    causes: dict[str, Rate]
-    with_dead: Rate
-    without_dead: Rate
-    cost: Difference
-
-
-def culprits(trials: pd.DataFrame) -> list[Culprits]:
-    """The stuck runs of each condition, in the order of the trials."""
     good = fine(trials)
-    table = conditions(good)
-    codes = pd.Index(table["condition"]).get_indexer(pd.Index(good["condition"]))
-    runs = counts_of(good)
-
-    def count(chosen: Any) -> NDArray[np.int64]:
-        """Runs of each condition in the rows chosen."""
-        return np.bincount(codes, runs * np.asarray(chosen, bool), len(table)).astype(np.int64)
-
     stuck = is_stuck(good)
-    had_dead = (good["dead_init"] > 0).to_numpy(bool)
-    n = count(stuck)
-    of_cause = {name: count(stuck & (good["cause"] == name).to_numpy(bool)) for name in STUCK_CAUSES}
-    causes = {name: Rate.of_all(counts, n) for name, counts in of_cause.items()}
-    return [
-        Culprits(
-            row,
-            rate,
-            no_dead,
-            too_few,
-            dict(zip(causes, each, strict=True)),
-            having,
-            without,
-            unpaired(without, having),
-        )
-        for (_, row), rate, no_dead, too_few, each, having, without in zip(
-            table.iterrows(),
-            Rate.of_all(n, count(True)),
-            Rate.of_all(count(stuck & (good["dead_final"] == 0).to_numpy(bool)), n),
-            Rate.of_all(sum(of_cause[name] for name in TOO_FEW_ALIVE), n),
-            zip(*causes.values(), strict=True),
-            Rate.of_all(count(stuck & had_dead), count(had_dead)),
-            Rate.of_all(count(stuck & ~had_dead), count(~had_dead)),
-            strict=True,
-        )
-    ]
+    chosen = {name: stuck & (good["cause"] == name).to_numpy(bool) for name in STUCK_CAUSES}
+    no_dead = stuck & (good["dead_final"] == 0).to_numpy(bool)
+    too_few = stuck & good["cause"].isin(TOO_FEW_ALIVE).to_numpy(bool)
+    every: dict[str, Any] = {"n": 1, "stuck": stuck, "no_dead": no_dead, "too_few": too_few, **chosen}
+    counts = pd.DataFrame({name: sums(good, values) for name, values in every.items()}, dtype=np.int64)
+    return conditions(good).join(counts, on="condition")
+
+
+def by_dead_at_start(trials: pd.DataFrame) -> dict[int, Rate]:
+    """How often the runs of one condition get stuck, by the number of units that are dead at the start."""
+    good = fine(trials)
+    parts = {dead: good[(good["dead_init"] == dead).to_numpy(bool)] for dead in sorted(good["dead_init"].unique())}
+    return {int(dead): Rate.of(count_where(part, is_stuck(part)), size(part)) for dead, part in parts.items()}
+
+
+def attributed(found: dict[int, Rate]) -> Estimate:
+    """The share of the stuck runs that would not be stuck if every unit were alive at the start (see above).
+
+    `found` of `by_dead_at_start`; NaN where no run starts with every unit alive, or none is stuck.
+    """
+    having = [rate for dead, rate in found.items() if dead]
+    exposed = Rate.of(sum(rate.count for rate in having), sum(rate.n for rate in having))
+    return attributable(exposed, found.get(0, Rate.of(0, 0)))

@@ -9,46 +9,76 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from analysis.data.conditions import distance, nearest, values
 from analysis.data.dead_unit_law import load_laws
+from analysis.data.door import FolderError, read_text
 from analysis.data.exemplary_runs import load_exemplars
 from analysis.data.field_labels import FIELDS, is_number
-from analysis.data.reading import fine, left_alone, load, read_manifest, swept
-from analysis.data.tallies import Solved, load_counts
-from analysis.findings.failure_causes import Culprits, culprits
-from analysis.findings.paired import compare_values
+from analysis.data.reading import fine, left_alone, load, read_manifest, records_summary, swept
+from analysis.data.tallies import Solved, load_counts, size
+from analysis.findings import pooled
+from analysis.findings.failure_causes import failure_causes
+from analysis.findings.paired import compare_he, compare_values, compare_widths
 from analysis.findings.planner import draws
 from analysis.findings.published import Beside, beside
-from analysis.findings.rescues import COLUMNS, Freed, freed, like_for_like
+from analysis.findings.rescues import COLUMNS, Freed, freed, redrawn
 from analysis.findings.rest_points import Resting, resting
 from analysis.findings.summary import summarise, with_levels
-from analysis.findings.verdict import Verdict, compare_he, compare_widths, reviving, scope, verdicts
+from analysis.findings.verdict import Verdict, scope, verdicts
 
 
 @dataclass(frozen=True)
 class Findings:
     """A finished result folder: its counts, and what follows from them when it is first asked for.
 
-    `every` and `every_epoch` count all trainings that went through without an error and their solved epochs
-    (see `analysis.data.tallies`); `solved` tells which seeds each condition solved; `trials` and `epochs` are the
-    counts of those that were left alone when they got stuck, of which all but the rescues is told.
+    `runs` counts all trainings, `every` and `every_epoch` those that went through without an error and their solved
+    epochs (see `analysis.data.tallies`); `solved` tells which seeds each condition solved; `trials` and `epochs` are
+    the counts of those that were left alone when they got stuck, of which all but the rescues is told.
     """
 
     folder: Path
     manifest: dict[str, Any]
-    every: pd.DataFrame
+    runs: pd.DataFrame
     every_epoch: pd.DataFrame
     solved: Solved
-    failed: int = 0
 
     @classmethod
     def of(cls, folder: Path) -> Findings:
         """Read a folder; FolderError for one that cannot be read as results."""
         manifest, counted = read_manifest(folder), load_counts(folder)
-        every = fine(counted.runs)
-        failed = int(counted.runs["count"].sum() - every["count"].sum())
-        return cls(folder, manifest, every, counted.epochs, counted.solved, failed)
+        return cls(folder, manifest, counted.runs, counted.epochs, counted.solved)
+
+    @cached_property
+    def every(self) -> pd.DataFrame:
+        """The trainings that went through without an error."""
+        return fine(self.runs)
+
+    @property
+    def failed(self) -> int:
+        """How many trainings failed with an error."""
+        return size(self.runs) - size(self.every)
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The study as it was run, from config.yaml; FolderError where that cannot be read."""
+        try:
+            return dict(yaml.safe_load(read_text(self.folder / "config.yaml")))
+        except (OSError, ValueError, TypeError, yaml.YAMLError):
+            why = f"{self.folder}/config.yaml is missing or damaged; run the study again to write it"
+            raise FolderError(why) from None
+
+    @property
+    def question(self) -> str:
+        """What the study asks, in a sentence."""
+        return str(self.config.get("question") or self.manifest["study"])
+
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """The fields that it asks about."""
+        asks = self.config.get("asks") or []
+        return (asks,) if isinstance(asks, str) else tuple(asks)
 
     @cached_property
     def trials(self) -> pd.DataFrame:
@@ -67,13 +97,14 @@ class Findings:
 
     @cached_property
     def every_summary(self) -> pd.DataFrame:
-        """A row a condition (see `analysis.findings.summary.summarise`), of all trainings."""
-        return with_levels(summarise(self.every, self.every_epoch), self.manifest.get("traps", []))
+        """A row a condition (see `analysis.findings.summary.summarise`), of all trainings, failed ones counted."""
+        return with_levels(summarise(self.runs, self.every_epoch), self.manifest.get("traps", []))
 
     @cached_property
     def summary(self) -> pd.DataFrame:
-        """The same of those that were left alone."""
-        return left_alone(self.every_summary).reset_index(drop=True)
+        """The same of those that were left alone, where any went through."""
+        summary = self.every_summary
+        return left_alone(summary[(summary["n"] > 0).to_numpy(bool)]).reset_index(drop=True)
 
     @cached_property
     def nearest(self) -> pd.Series:
@@ -117,14 +148,25 @@ class Findings:
         return fine(load(self.folder, ["condition", *FIELDS, *COLUMNS]))
 
     @cached_property
-    def failure_causes(self) -> list[Culprits]:
+    def failure_causes(self) -> pd.DataFrame:
         """Why the stuck runs of each condition are stuck."""
-        return culprits(self.trials)
+        return failure_causes(self.trials)
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """What rates over several conditions need: rows, so that seeds can be resampled; counts if none were kept."""
+        if records_summary(self.manifest):
+            return self.every
+        return fine(load(self.folder, [*pooled.COLUMNS]))
+
+    def together(self, summary: pd.DataFrame) -> pd.DataFrame:
+        """Those of `rows` that belong to the conditions of a summary."""
+        return self.rows[self.rows["condition"].isin(summary["condition"]).to_numpy(bool)]
 
     @cached_property
     def resting(self) -> list[Resting]:
         """What the stuck runs of each condition rest at, where they have certificates."""
-        return resting(self.trials)
+        return resting(self.summary)
 
     @cached_property
     def widths(self) -> pd.DataFrame:
@@ -147,14 +189,14 @@ class Findings:
         return freed(self.rescues) if len(self.rescues) else []
 
     @cached_property
-    def like_for_like(self) -> pd.DataFrame:
-        """Redrawing dead units against redrawing as many live ones."""
-        return like_for_like(self.rescues)
+    def redrawn(self) -> pd.DataFrame:
+        """Redrawing dead units against redrawing live ones and all, by how many units are dead."""
+        return redrawn(self.rescues)
 
     @cached_property
     def published(self) -> list[Beside]:
         """What others have published, beside ours."""
-        return beside(self.every_summary, self.manifest)
+        return beside(self.every_summary, self.rows, self.manifest) if self.manifest["published"] else []
 
     @cached_property
     def verdicts(self) -> list[Verdict]:
@@ -165,8 +207,3 @@ class Findings:
     def scope(self) -> str:
         """Of which conditions the verdicts are, in words."""
         return scope(self.trials)
-
-    @cached_property
-    def reviving(self) -> Verdict:
-        """Whether fresh dead units free more stuck runs than as many fresh live ones."""
-        return reviving(self.rescues, self.freed, self.like_for_like)

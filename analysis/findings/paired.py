@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.data.conditions import others, slices, values
+from analysis.data.reading import is_given
 from analysis.data.tallies import Solved
 from analysis.findings.statistics import Paired, holm
 
@@ -41,6 +42,19 @@ def compare_values(
     columns = [*rest, "field", "first", "second", "n", "both", "only_first", "only_second", "neither"]
     table = pd.DataFrame(rows, columns=[*columns, "difference", "low", "high", "p"])
     return table.assign(p_holm=holm(table["p"].to_numpy(float)))
+
+
+def compare_widths(trials: pd.DataFrame, solved: Solved | None = None) -> pd.DataFrame:
+    """Every wider network against every narrower one, paired by seed (see `compare_values`)."""
+    return compare_values(trials, "hidden", solved=solved)
+
+
+def compare_he(trials: pd.DataFrame, solved: Solved | None = None) -> pd.DataFrame:
+    """He against uniform, or the first other init that is drawn, paired by seed; empty where He is not swept."""
+    each = trials.drop_duplicates("condition")
+    found = values(each[[not is_given(law) for law in each["init_law"]]], "init")
+    base = next((name for name in found if name != "he"), None)
+    return compare_values(trials, "init", [(base, "he")] if base and "he" in found else [], solved)
 
 
 def as_paired(row: Any) -> Paired:

@@ -5,7 +5,8 @@ A result folder's manifest names them with the conditions that repeat their sett
     |p₁ − p₀| ≤ 3·√(p(1 − p)(1/n₁ + 1/n₀)),
 
 where p₀ of n₀ runs is theirs, p₁ of n₁ ours, over the runs of those conditions together, and p the share of both
-together. A study that differs is a finding and is reported as such.
+together. Nothing is said where their runs are so few that the 95 % interval of p₀ is wider than `VAGUE`: hardly any
+rate of ours could disagree. A study that differs is a finding and is reported as such.
 """
 
 from __future__ import annotations
@@ -17,15 +18,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from analysis.data.door import write_text
 from analysis.data.field_labels import FIELDS
+from analysis.data.reading import fine, is_stuck
+from analysis.findings.pooled import pool
 from analysis.findings.statistics import Rate, wilson
-from analysis.findings.summary import stuck_total, width
-from analysis.report_parts.pages import write_text
+from analysis.findings.summary import width
 from analysis.text import words
 
 AGREE, DIFFER, WORDS, NOT_RUN = "agree", "differ", "in words only", "not run here"
+TOO_FEW, VAGUE = "too few runs to tell", 0.5
 
 
 @dataclass(frozen=True)
@@ -59,12 +64,23 @@ class Beside:
         return math.nan if self.theirs is None else allowed(self.theirs, self.runs, self.solved.rate, self.solved.n)
 
     @property
+    def margin(self) -> str:
+        """By how much they differ and how much is allowed, where that is judged: '+1.2 points, 8.1 allowed'."""
+        if self.verdict not in (AGREE, DIFFER):
+            return ""
+        allowed = f", {100 * self.allowed:.1f} allowed" if self.allowed else ""
+        return f"{words.points(self.difference)} points{allowed}"
+
+    @property
     def verdict(self) -> str:
         """Whether they agree."""
         if not self.solved.n:
             return NOT_RUN
         if self.theirs is None:
             return WORDS
+        low, high = wilson(self.theirs * self.runs, self.runs)
+        if high - low > VAGUE:
+            return TOO_FEW
         return AGREE if abs(self.difference) <= self.allowed else DIFFER
 
 
@@ -76,18 +92,19 @@ def allowed(p0: float, n0: int, p1: float, n1: int) -> float:
     return 3 * math.sqrt(p * (1 - p) * (1 / n0 + 1 / n1))
 
 
-def beside(summary: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Beside]:
-    """Each published figure that the manifest names, beside ours from the summary of the trials."""
+def beside(summary: pd.DataFrame, trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Beside]:
+    """Each published figure that the manifest names, beside ours, from the summary and the trials (see `pooled`)."""
     entries = [dict(entry) for entry in manifest.get("published") or []]
     parts = [summary[summary["condition"].isin(entry["conditions"]).to_numpy(bool)] for entry in entries]
     return [
-        _beside(entry, part, _where(part, _siblings(entry, entries, parts)))
+        _beside(entry, trials, _where(part, _siblings(entry, entries, parts)))
         for entry, part in zip(entries, parts, strict=True)
     ]
 
 
-def _beside(entry: Mapping[str, Any], part: pd.DataFrame, where: str) -> Beside:
-    n = int(part["n"].sum())
+def _beside(entry: Mapping[str, Any], trials: pd.DataFrame, where: str) -> Beside:
+    part = fine(trials[trials["condition"].isin(entry["conditions"]).to_numpy(bool)])
+    everything = np.ones(len(part), bool)
     return Beside(
         source=entry["source"],
         setting=entry["setting"],
@@ -97,8 +114,8 @@ def _beside(entry: Mapping[str, Any], part: pd.DataFrame, where: str) -> Beside:
         note=entry.get("note") or "",
         theirs=entry["solved"],
         runs=entry["n"] or 0,
-        solved=Rate.of(int(part["solved"].sum()), n),
-        stuck=Rate.of(int(stuck_total(part).sum()), n),
+        solved=pool(part, part["outcome"] == "solved", everything),
+        stuck=pool(part, is_stuck(part), everything),
         conditions=tuple(entry["conditions"]),
     )
 
@@ -133,7 +150,8 @@ def published_lines(found: Sequence[Beside]) -> list[str]:
         if each.theirs is not None:
             low, high = (100 * float(end) for end in wilson(each.theirs * each.runs, each.runs))
             theirs = f"theirs {100 * each.theirs:.1f} ({low:.1f}-{high:.1f}) of {each.runs:,}"
-            texts = [f"{theirs}; {ours}", _verdict(each)]
+            marked = each.verdict.upper() if each.verdict == DIFFER else each.verdict
+            texts = [f"{theirs}; {ours}", f"{marked} ({each.margin})" if each.margin else marked]
         else:
             texts = [f'"{each.says}"', f"{ours}, stuck {_short(each.stuck)}", each.verdict]
         lines += textwrap.wrap(
@@ -144,13 +162,6 @@ def published_lines(found: Sequence[Beside]) -> list[str]:
     return [_plain(line) for line in lines]
 
 
-def _verdict(each: Beside) -> str:
-    if each.verdict not in (AGREE, DIFFER):
-        return each.verdict
-    text = f"{100 * each.difference:+.1f} points, {100 * each.allowed:.1f} allowed"
-    return f"{AGREE} ({text})" if each.verdict == AGREE else f"DIFFER ({text})"
-
-
 def _short(rate: Rate) -> str:
     if not rate.n:
         return "no runs"
@@ -158,7 +169,7 @@ def _short(rate: Rate) -> str:
 
 
 def _plain(line: str) -> str:
-    return line.replace(words.IS, "=").replace("\N{NO-BREAK SPACE}", " ")
+    return line.replace(words.IS, "=").replace("\N{NO-BREAK SPACE}", " ").replace(words.MINUS, "-")
 
 
 def published_frame(found: Sequence[Beside]) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -106,38 +107,27 @@ def _paired(table: pd.DataFrame, first: str, second: str) -> Paired:
     return paired(both[first].to_numpy(bool), both[second].to_numpy(bool))
 
 
-def like_for_like(trials: pd.DataFrame) -> pd.DataFrame:
-    """redraw_dead against redraw_alive where both drew as many units afresh.
+def redrawn(trials: pd.DataFrame) -> pd.DataFrame:
+    """redraw_dead against redraw_alive and redraw_all, by the number of units that were dead when they were redrawn.
 
-    That takes a dead unit at least and as many live ones, when the run was interfered with; which
-    runs those are is read off the same trainings without a rescue. Conditions that the study does
-    not have without one are left out. Columns as `analysis.findings.paired.compare_values` has them.
+    Under redraw_alive the dead units stay dead, so it leaves fewer units that can live, and the comparison is one of
+    widths. Under redraw_all all can live, as under redraw_dead, which keeps the live ones as they are: that comparison
+    holds the width. How many were dead is read off the same trainings without a rescue; conditions that the study does
+    not have without one are left out. Columns as `analysis.findings.paired.compare_values` has them, and `dead`; p is
+    adjusted over all rows.
     """
     good, fields = fine(trials), fields_of(trials)
     plain = good[good["rescue"].isna().to_numpy(bool)]
-    even = plain[
-        ((plain["dead_final"] > 0) & (2 * plain["dead_final"] <= plain["hidden"])).fillna(False).to_numpy(bool)
-    ]
-    where: dict[str, list[int]] = {_place(row, fields): [*part["seed"]] for row, part in slices(even, fields)}
-    rows = []
+    dead = {words.condition(row, fields): part.set_index("seed")["dead_final"] for row, part in slices(plain, fields)}
+    rows: list[dict[str, Any]] = []
     for row, table in by_seed(trials):
-        chosen = table[table.index.isin(where.get(_place(row, fields), []))]
-        if {"redraw_alive", "redraw_dead"} <= {*table} and len(chosen):
-            pair = _paired(chosen, "redraw_alive", "redraw_dead")
-            rows.append(
-                {
-                    **dict(row),
-                    "field": "rescue",
-                    "first": "redraw_alive",
-                    "second": "redraw_dead",
-                    "n": pair.n,
-                    **vars(pair),
-                }
-            )
+        before = dead.get(words.condition(row, fields), pd.Series(dtype="Int32")).reindex(table.index)
+        for control in ("redraw_alive", "redraw_all"):
+            for n_dead, part in table.groupby(before) if {control, "redraw_dead"} <= {*table} else ():
+                pair = _paired(part, control, "redraw_dead")
+                if n_dead and pair.n:
+                    names = {"field": "rescue", "first": control, "second": "redraw_dead"}
+                    rows.append({**dict(row), "dead": n_dead, **names, "n": pair.n, **vars(pair)})
     counts = ["n", "both", "only_first", "only_second", "neither", "difference", "low", "high", "p"]
-    result = pd.DataFrame(rows, columns=[*fields, "field", "first", "second", *counts])
+    result = pd.DataFrame(rows, columns=[*fields, "dead", "field", "first", "second", *counts])
     return result.assign(p_holm=holm(result["p"].to_numpy(float)))
-
-
-def _place(row: pd.Series, fields: list[str]) -> str:
-    return words.condition(row, fields)

@@ -28,8 +28,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.data.door import FolderError
 from analysis.data.field_labels import FIELDS, phrase, value_text
-from analysis.data.reading import FolderError, fine, is_given, load, read_manifest, records_summary
+from analysis.data.reading import fine, is_given, load, read_manifest, records_summary
 from analysis.data.tallies import Solved, load_counts
 from analysis.findings.statistics import SIGNIFICANT, Difference, Paired, Rate, holm, unpaired
 from analysis.text import words

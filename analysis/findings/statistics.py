@@ -1,13 +1,15 @@
 """Rates, differences and waiting times, each with its n and a 95 % interval.
 
-Libraries do the work wherever they have the method; the one formula written out here is the
-interval of a paired difference.
+Libraries do the work wherever they have the method; written out here are the intervals of a paired difference and of
+an attributable fraction.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,8 +17,13 @@ from numpy.typing import ArrayLike, NDArray
 ALPHA = 0.05
 """All intervals are at the level 1 − ALPHA."""
 
+NORMAL = NormalDist().inv_cdf(1 - ALPHA / 2)
+
 SIGNIFICANT = 0.05
 """Below this an adjusted p tells of a difference."""
+
+RESAMPLES, CLUSTERS = 2_000, 1_000
+"""Bootstrap samples, and the clusters that are drawn for one: seeds, or blocks of seeds where there are more."""
 
 Reals = NDArray[np.float64]
 
@@ -58,6 +65,30 @@ class Rate:
         k, total = np.broadcast_arrays(np.asarray(counts, np.int64), np.asarray(n, np.int64))
         ends = zip(k.tolist(), total.tolist(), *(end.tolist() for end in wilson(k, total)), strict=True)
         return [cls(*each) for each in ends]
+
+    @classmethod
+    def over_seeds(cls, counts: ArrayLike, n: ArrayLike) -> Rate:
+        """A rate over several conditions that share seeds: `counts` of `n` runs of each seed.
+
+        Runs of one seed are no independent runs, so the interval is that of a bootstrap over seeds (percentile; B.
+        Efron & R. J. Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13), always with the same samples.
+        Where none or all of the runs count, it is Wilson's of as many seeds.
+        """
+        from scipy.stats import bootstrap
+
+        k, total = (np.asarray(each, np.int64) for each in (counts, n))
+        whole, of = int(k.sum()), int(total.sum())
+        seeds = int(np.count_nonzero(total))
+        if whole in (0, of) or seeds < 2:
+            low, high = wilson(seeds * whole / of if of else 0, seeds)
+            return cls(whole, of, float(low), float(high))
+        starts = np.unique(np.linspace(0, len(k), CLUSTERS + 1).astype(int))[:-1]
+        blocks = [np.add.reduceat(each, starts) for each in (k, total)]
+        found = bootstrap(
+            blocks, lambda k, n, axis=-1: k.sum(axis=axis) / n.sum(axis=axis), paired=True, vectorized=True,
+            n_resamples=RESAMPLES, method="percentile", confidence_level=1 - ALPHA, random_state=0,
+        ).confidence_interval  # fmt: skip
+        return cls(whole, of, float(found.low), float(found.high))
 
     @property
     def rate(self) -> float:
@@ -142,12 +173,45 @@ def _correlation(both: int, only_first: int, only_second: int, neither: int) -> 
     return corrected / math.sqrt(margins)
 
 
-def mcnemar(only_first: int, only_second: int) -> float:
-    """Two-sided p of the exact McNemar test: a fair coin for each discordant pair."""
+class Estimate(NamedTuple):
+    """A share of `n` and its 95 % interval, as fractions."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def attributable(exposed: Rate, unexposed: Rate) -> Estimate:
+    """The share of all cases that would not be there if the exposed had the rate of the unexposed.
+
+    1 − P(case | unexposed)/P(case) (M. L. Levin, Acta Unio Int. Contra Cancrum 9, 1953), with the interval of S. D.
+    Walter, "The estimation and interpretation of attributable risk in health research", Biometrics 32, 1976: the delta
+    method for the logarithm of that ratio. NaN where there is no case or nobody is unexposed; without a case among the
+    unexposed the lower end is put together from two Wilson intervals.
+    """
+    k, n = exposed.count + unexposed.count, exposed.n + unexposed.n
+    if not (k and unexposed.n):
+        return Estimate(math.nan, math.nan, math.nan, k)
+    all_cases = Rate.of(k, n)
+    if not unexposed.count:
+        return Estimate(1.0, 1 - min(unexposed.high / all_cases.low, 1.0), 1.0, k)
+    ratio = unexposed.rate / all_cases.rate
+    variance = 1 / unexposed.count - 1 / unexposed.n - 1 / k - 1 / n + 2 * unexposed.rate / k
+    spread = math.exp(NORMAL * math.sqrt(max(variance, 0.0)))
+    return Estimate(1 - ratio, 1 - ratio * spread, 1 - ratio / spread, k)
+
+
+def binomial(count: int, n: int, share: float) -> float:
+    """Two-sided p of the exact binomial test that a rate is `share`; 1 for n = 0."""
     from scipy.stats import binomtest
 
-    n = only_first + only_second
-    return float(binomtest(only_first, n, 0.5).pvalue) if n else 1.0
+    return float(binomtest(count, n, share).pvalue) if n else 1.0
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """Two-sided p of the exact McNemar test: a fair coin for each discordant pair."""
+    return binomial(only_first, only_first + only_second, 0.5)
 
 
 def unpaired(first: Rate, second: Rate) -> Difference:

@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.conditions import few, unusual, usual
+from analysis.data.door import write_text
 from analysis.data.field_labels import FIELDS
 from analysis.data.reading import KINDS, OUTCOMES, STUCK, fine, is_stuck, swept
-from analysis.data.tallies import counts_of, quantile
-from analysis.findings.statistics import wilson
-from analysis.report_parts.pages import write_text
+from analysis.data.tallies import counts_of, quantile, sums
+from analysis.findings import pooled
+from analysis.findings.statistics import Rate, wilson
 
 
 def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -33,8 +34,8 @@ def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.Da
     """
     good = fine(trials)
     table = trials.drop_duplicates("condition").set_index("condition")[list(FIELDS)]
-    table["n"] = _sums(good, 1).reindex(table.index, fill_value=0)
-    table["failed"] = _sums(trials, 1) - table["n"]
+    table["n"] = sums(good, 1).reindex(table.index, fill_value=0)
+    table["failed"] = sums(trials, 1) - table["n"]
     by_outcome = pd.Series(counts_of(good)).groupby([good["condition"].to_numpy(), good["outcome"].to_numpy()]).sum()
     counts = by_outcome.unstack() if len(by_outcome) else pd.DataFrame()  # noqa: PD010 - a cell each
     counts = counts.reindex(index=table.index, columns=list(OUTCOMES)).fillna(0).astype("int64")
@@ -45,23 +46,18 @@ def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.Da
         new |= {f"{outcome}_low": low[:, i], f"{outcome}_high": high[:, i]}
     table = table.assign(**new, **_certificates(good, table.index))
     settled = good["period"].notna().to_numpy(bool) & is_stuck(good)
-    table["settled"] = _sums(good, settled).reindex(table.index, fill_value=0).astype(int)
+    table["settled"] = sums(good, settled).reindex(table.index, fill_value=0).astype(int)
     stuck = stuck_total(table)
     ends = wilson(table[["settled"]], stuck.to_frame())
     table["settled_rate"] = table["settled"] / stuck
     table["settled_low"], table["settled_high"] = (end[:, 0] for end in ends)
     for name in ("dead_init", "dead_final"):
         known = good[good[name].notna().to_numpy()]
-        table[f"{name}_mean"] = _sums(known, known[name].to_numpy(float)) / _sums(known, 1)
+        table[f"{name}_mean"] = sums(known, known[name].to_numpy(float)) / sums(known, 1)
     told = trials if epochs is None else epochs
     if "solved_epoch" in told:
         table = table.join(_quartiles(fine(told)))
     return table.reset_index()
-
-
-def _sums(trials: pd.DataFrame, values: Any) -> pd.Series:
-    """The sum of a value over the trainings of each condition."""
-    return pd.Series(counts_of(trials) * values).groupby(trials["condition"].to_numpy()).sum()
 
 
 def _quartiles(good: pd.DataFrame) -> pd.DataFrame:
@@ -80,7 +76,7 @@ def _certificates(good: pd.DataFrame, keys: pd.Index) -> dict[str, pd.Series]:
     """How many stuck runs of each condition are certified to be of each kind."""
     if not good["minimum"].notna().any():
         return {kind: pd.Series(pd.NA, index=keys, dtype="Int64") for kind in KINDS}
-    kinds = {kind: _sums(good, (good["minimum"] == kind).to_numpy(bool)) for kind in KINDS}
+    kinds = {kind: sums(good, (good["minimum"] == kind).to_numpy(bool)) for kind in KINDS}
     return {kind: counts.reindex(keys).fillna(0).astype("Int64") for kind, counts in kinds.items()}
 
 
@@ -109,11 +105,6 @@ def stuck_outcomes(summary: pd.DataFrame) -> tuple[str, ...]:
 def stuck_total(summary: pd.DataFrame) -> pd.Series:
     """Stuck runs of each condition, at whatever level."""
     return summary[[*STUCK]].sum(axis=1)
-
-
-def settled_of_stuck(summary: pd.DataFrame) -> tuple[int, int]:
-    """Stuck runs of all conditions that are proved to be stuck for ever, and all stuck runs."""
-    return int(summary["settled"].sum()), int(stuck_total(summary).sum())
 
 
 def width() -> int:
@@ -219,8 +210,8 @@ def _percent(count: float, n: float) -> str:
     return f"{100 * count / n:.1f}" if count else "-"
 
 
-def print_summary(summary: pd.DataFrame) -> None:
-    """Print the table and what its columns mean."""
+def print_summary(summary: pd.DataFrame, trials: pd.DataFrame) -> None:
+    """Print the table, what its columns mean, and rates over all its conditions, of `trials` (see `pooled`)."""
     levels = ", ".join(_trap(summary, name) for name in stuck_outcomes(summary))
     ended = f"solved: % with 95 % Wilson interval; {levels}, other: % that ended there;"
     legend = [
@@ -230,38 +221,36 @@ def print_summary(summary: pd.DataFrame) -> None:
     head = []
     if len(summary) > MOST_LINES:
         head = [f"{MOST_LINES} of {len(summary):,} conditions, evenly spread; summary.csv has them all", ""]
-    lines = [*head, *table_lines(summary), "", *legend, *certified_lines(summary), *settled_lines(summary)]
+    lines = [*head, *table_lines(summary), "", *legend, *_together(trials)]
     print("\n".join(["", *lines]), flush=True)
 
 
 def _trap(summary: pd.DataFrame, outcome: str) -> str:
     """A trap as the table's head calls it, and its levels where they are not its name: '1/4 (at 0.125)'."""
-    name = outcome.removeprefix("stuck_")
+    name, told = outcome.removeprefix("stuck_"), trap_levels(summary, outcome)
+    return f"{name} (at {told})" if told else name
+
+
+def trap_levels(summary: pd.DataFrame, outcome: str) -> str:
+    """The levels of a trap in the losses of a summary, '0.125' or '0.125 and 0.25'; nothing where its name says it."""
     levels = summary.get(f"{outcome}_level", pd.Series(dtype=float)).dropna().unique()
     told = " and ".join(f"{level:.4g}" for level in sorted(levels))
-    return f"{name} (at {told})" if told and told != f"{float(Fraction(name)):.4g}" else name
+    return "" if not told or told == f"{float(Fraction(outcome.removeprefix('stuck_'))):.4g}" else told
 
 
-def settled_lines(summary: pd.DataFrame) -> list[str]:
-    """For how many stuck runs it is proved that they are so for ever; nothing where it is for none."""
-    settled, n = settled_of_stuck(summary)
-    if not settled:
-        return []
-    low, high = (100 * float(end) for end in wilson(settled, n))
-    return [f"stuck for ever: proved for {100 * settled / n:.1f} % ({low:.1f}-{high:.1f}) of {n:,} stuck runs"]
+def _together(trials: pd.DataFrame) -> list[str]:
+    """What the stuck runs of all conditions rest at, and how many are proved to stay; nothing that nothing tells of."""
+    found, settled = pooled.certificates(trials).get("all levels", {}), pooled.settled(trials)
+    told = [f"{_rate(rate)} {'unknown' if kind == 'unknown' else f'at a {kind}'}" for kind, rate in found.items()]
+    n = next((rate.n for rate in found.values()), 0)
+    lines = [f"certified: of {n:,} stuck runs {', '.join(told)}"] if n else []
+    if settled.count:
+        lines.append(f"stuck for ever: proved for {_rate(settled)} of {settled.n:,} stuck runs")
+    lines += [f"(these {pooled.HOW})"] if lines and len(trials["condition"].unique()) > 1 else []
+    return [
+        text for line in lines for text in textwrap.wrap(line, width(), subsequent_indent="  ", break_on_hyphens=False)
+    ]
 
 
-def certified_lines(summary: pd.DataFrame) -> list[str]:
-    """What the stuck runs of all conditions rest at; nothing where no run has a certificate."""
-    counts = {kind: int(summary[kind].sum()) for kind in ("minimum", "kink", "saddle", "unknown")}
-    n = sum(counts.values())
-    if not n:
-        return []
-    texts = []
-    for kind, count in counts.items():
-        if count:
-            low, high = (100 * float(end) for end in wilson(count, n))
-            where = "unknown" if kind == "unknown" else f"at a {kind}"
-            texts.append(f"{100 * count / n:.1f} % ({low:.1f}-{high:.1f}) {where}")
-    text = f"certified: of {n:,} stuck runs {', '.join(texts)}"
-    return textwrap.wrap(text, width(), subsequent_indent="  ", break_on_hyphens=False)
+def _rate(rate: Rate) -> str:
+    return f"{100 * rate.rate:.1f} % ({100 * rate.low:.1f}-{100 * rate.high:.1f})"

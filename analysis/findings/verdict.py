@@ -1,115 +1,184 @@
-"""The article's five claims against the data, by rules that are stated here and in the report.
+"""The article's claims against the data.
 
-The article is about XOR and a network of ReLU units, so a claim is judged on the conditions that
-learn XOR (its table, by whatever name, each row once) with activation relu. On another task other
-numbers of units and draws would do, and of units that are no ReLU none dies; such conditions are
-left out, and the report says so.
+The article is about XOR and a network of ReLU units, so a claim is judged on the conditions that learn XOR (its table,
+by whatever name, each row once) with activation relu. On another task other numbers of units and draws would do, and of
+units that are no ReLU none dies; such conditions are left out, and the report says so.
 
-A rule is applied to each condition (or pair of conditions) by itself and says yes, no or
-undecided; the verdict puts these together:
-
-- holds: yes in all of them;
-- holds only if …: yes in some, which are named;
-- does not hold: yes in none, no in at least one;
-- undecided: neither yes nor no anywhere;
-- not measured by this study: it lacks what the rule needs;
-- not judged: no condition learns XOR with ReLU units.
-
-Rules:
-
-1. Local minimum. Yes in a condition if the Wilson interval of the share of its stuck runs whose
-   certificate says minimum lies above 1/2, no if it lies below. Without certificates (certify=true)
-   not measured: rest (gradient norm and loss level) is, but a minimum is a claim about curvature
-   and kinks.
-2. Dying ReLU. Yes in a condition if the Wilson interval of the share of its stuck runs that have
-   fewer live units at the end than the task needs lies above 1/2, no if it lies below. A task in a
-   CSV file does not say how many it needs; there it is not measured.
-3. More units. For the width nearest to 10 (8 at least): yes if the Wilson interval of its success
-   rate lies at or above 95 % ("almost surely"), no if it lies below.
-4. He. Paired by seed with uniform (or the first other init that is drawn, not given): yes if the
-   interval of the difference lies above 0 and Holm's adjusted p is below 0.05, no if it lies below
-   0 with such a p.
-5. Drawing again. Yes if 99 % is reached within 20 draws even at the lower end of the success rate's
-   Wilson interval, no if it is not reached even at the upper end.
+Each claim has a rule, an exact test of one number, that is put to every condition (or pair of conditions) by itself. It
+says yes or no, by the side on which the number lies, where p is below 0.05 after Holm's adjustment for all that the
+rule is put to; elsewhere it is undecided, of which nothing is said. A verdict counts the answers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from analysis.data.conditions import distance, nearest, others, values
+from analysis.data.conditions import distance
 from analysis.data.field_labels import FIELDS, defaults, phrase, value_text
-from analysis.data.reading import DEFAULT_TABLE, fine, is_given, left_alone, swept
+from analysis.data.reading import DEFAULT_TABLE, KINDS, fine, left_alone, swept
 from analysis.data.tallies import Solved
-from analysis.findings.failure_causes import Culprits, culprits
-from analysis.findings.paired import as_paired, compare_values
-from analysis.findings.planner import draws
-from analysis.findings.rescues import Freed
-from analysis.findings.rest_points import (
-    KIND_NAMES,
-    KIND_WORDS,
-    NONE_WORDS,
-    is_certified,
-    resting,
-    resting_altogether,
-)
-from analysis.findings.statistics import SIGNIFICANT, Paired, Rate
-from analysis.findings.summary import stuck_total, summarise
+from analysis.findings.failure_causes import attributed, by_dead_at_start, failure_causes
+from analysis.findings.paired import as_paired, compare_he, compare_widths
+from analysis.findings.rest_points import kinks_dead_at_start
+from analysis.findings.statistics import SIGNIFICANT, Rate, binomial, draws_needed, holm
+from analysis.findings.summary import summarise
 from analysis.text import words
 
 YES, NO, UNDECIDED = "yes", "no", "undecided"
-ALMOST_SURELY = 0.95
-MOST_DRAWS = 20
-MOST_PLACES = 8
-"""Places that a verdict names."""
-NOT_MEASURED = "not measured by this study"
-NOT_JUDGED = "not judged"
+NOT_MEASURED, NOT_JUDGED = "not measured by this study", "not judged"
+KINDS_OF = {YES: "holds", NO: "fails", UNDECIDED: "undecided"}
+WORDS = {"holds": "holds", "fails": "does not hold", "undecided": "undecided"}
+ALMOST_SURELY, MOST_DRAWS, LIKELY, MOST_PLACES = 0.95, 20, 0.99, 3
+ENOUGH = 1 - (1 - LIKELY) ** (1 / MOST_DRAWS)
+"""The success rate at which `MOST_DRAWS` draws make a success `LIKELY`."""
 
-MINIMUM = "The stuck runs are in a local minimum."
-DYING = "The culprit is probably the dying ReLU: unlucky deaths leave too few units."
-MORE_UNITS = "More units help; about 10 solve it almost surely."
-HE = "A better initial draw (He) helps."
-AGAIN = "Drawing again helps."
-CLAIMS = (MINIMUM, DYING, MORE_UNITS, HE, AGAIN)
-"""The article's claims, in its order."""
+
+class Judged(NamedTuple):
+    """What the claims are judged on: trials (a row a training, or counts), their summary, the seeds they solved."""
+
+    trials: pd.DataFrame
+    summary: pd.DataFrame
+    solved: Solved | None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the article and its rule.
+
+    `cases` is what the rule is put to, a row each: fields, `number` (what is tested; `told` names it), its `text`, `p`,
+    and `favours`, whether it is on the claim's side. `nothing` says why there may be no row. `pairs` is the field in
+    which the two conditions of a case differ; `more`, of the trials and the nearest case, adds a sentence.
+    """
+
+    number: str
+    text: str
+    rule: str
+    told: str
+    cases: Callable[[Judged], pd.DataFrame]
+    nothing: str
+    more: Callable[[pd.DataFrame, Any], str] | None = None
+    pairs: str = ""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim, what was measured, the effect with interval and n, and the verdict.
+    """A claim, the rule, the number that was measured, and the rule's answers counted.
 
-    `kind` is one of holds, partly, fails, undecided, open; `tally` counts the rule's answers.
+    `kind` is holds (yes everywhere), fails (no everywhere), undecided (everywhere), partly, or open (not measured).
     """
 
+    number: str
     claim: str
-    measured: str
+    rule: str
     effect: str
     verdict: str
     kind: str
-    tally: str = ""
+
+
+def _rates(table: pd.DataFrame, count: str, of: str, share: float) -> pd.DataFrame:
+    """The rows of a table that count anything, with the exact binomial test that a rate is `share`."""
+    table = table[(table[of] > 0).to_numpy(bool)]
+    rates = Rate.of_all(table[count], table[of])
+    number = np.array([each.rate for each in rates])
+    p = [binomial(each.count, each.n, share) for each in rates]
+    return table.assign(number=number, text=[words.rate(each) for each in rates], p=p, favours=number > share)
+
+
+def _pairs(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `compare_values`, with the exact McNemar test."""
+    texts = [words.difference(as_paired(row)) for _, row in table.iterrows()]
+    return table.assign(number=table["difference"], text=texts, favours=table["difference"] > 0)
+
+
+def _minima(judged: Judged) -> pd.DataFrame:
+    summary = judged.summary.assign(certified=judged.summary[[*KINDS]].fillna(0).sum(axis=1))
+    return _rates(summary, "minimum", "certified", 0.5)
+
+
+def _kinks(trials: pd.DataFrame, _: Any) -> str:
+    """What the runs at kinks have in common, which depends on how biases start."""
+    dead = kinks_dead_at_start(trials)
+    if not dead.n:
+        return "No run rests at a kink."
+    zero = all(str(law).endswith("|constant(value=0.0)") for law in trials["init_law"].unique())
+    why = " All biases of this study start at 0, which puts a row of zeros exactly on the kink of every unit."
+    return (
+        f"{dead.n:,} runs rest at a kink, where a step across would lower the loss, which gradient descent cannot see; "
+        f"{dead.count:,} of them had a dead unit at the start.{why if zero else ''}"
+    )
+
+
+def _too_few(judged: Judged) -> pd.DataFrame:
+    known = (judged.trials["task_units"] != "None").to_numpy(bool)
+    return _rates(failure_causes(judged.trials[known]), "too_few", "stuck", 0.5)
+
+
+def _attributed(trials: pd.DataFrame, row: Any) -> str:
+    found = by_dead_at_start(trials[(trials["condition"] == row["condition"]).to_numpy(bool)])
+    share = attributed(found)
+    if math.isnan(share.value) or len(found) < 2:
+        return ""
+    told = "; ".join(f"{dead} dead, {words.rate(rate)}" for dead, rate in found.items())
+    return (
+        f"There, by the number of units that are dead at the start, get stuck: {told}. If every dead unit were drawn "
+        f"again until it lives, {words.estimate(share)} of the stuck runs would not be stuck."
+    )
+
+
+def _sure(judged: Judged) -> pd.DataFrame:
+    wide = min(judged.summary["hidden"], key=lambda h: (abs(h - 10), h))
+    chosen = (judged.summary["hidden"] == wide) & (wide >= 8)
+    return _rates(judged.summary[chosen.to_numpy(bool)], "solved", "n", ALMOST_SURELY)
+
+
+def _needed(_: pd.DataFrame, row: Any) -> str:
+    rate = Rate.of(row["solved"], row["n"])
+    needed = draws_needed([rate.rate, rate.high, rate.low], LIKELY)
+    return f"Draws that make a success {100 * LIKELY:.0f} % likely there: {words.draws(*needed)}."
+
+
+ABOVE = "Yes where that is more than {}, no where it is less (exact binomial test)."
+PAIRED = "Yes where it is solved more often, no where less (exact McNemar test, the same seeds)."
+CLAIMS = (
+    Claim("1", "The stuck runs are in a local minimum.", ABOVE.format("half"),
+          "share of the stuck runs that rest at a certified minimum", _minima,
+          "Loss and gradient say which runs are at rest. Whether that is at a minimum is a matter of curvature and "
+          "kinks, for which trials hold no certificate (certify=true makes them).", _kinks),
+    Claim("2", "The reason is probably the dying ReLU: unlucky deaths leave too few units.", ABOVE.format("half"),
+          "share of the stuck runs that end with fewer live units than the task needs", _too_few,
+          "No run is stuck, or the task is in a CSV file, which does not say how many units it needs.", _attributed),
+    Claim("3a", "More units help.", PAIRED, "success of the wider network minus that of the narrower one",
+          lambda judged: _pairs(compare_widths(*judged[::2])), "The study has one width.", pairs="hidden"),
+    Claim("3b", "About 10 units solve it almost surely.", ABOVE.format("95 %"), "success of the width nearest to 10",
+          _sure, "The study has no network of about 10 units."),
+    Claim("4", "A better initial draw (He) helps.", PAIRED, "success of He minus that of the other draw",
+          lambda judged: _pairs(compare_he(*judged[::2])), "The study does not set He beside another init.",
+          pairs="init"),
+    Claim("5", "Drawing again helps.", ABOVE.format(f"{ENOUGH:.3f}, where {MOST_DRAWS} draws are enough"),
+          "success of one draw", lambda judged: _rates(judged.summary, "solved", "n", ENOUGH), "", _needed),
+)  # fmt: skip
+"""The article's claims, in its order; the third is two."""
 
 
 def verdicts(trials: pd.DataFrame, solved: Solved | None = None) -> list[Verdict]:
-    """The five verdicts, in the order of `CLAIMS`.
+    """The verdicts, in the order of `CLAIMS`.
 
-    `solved` tells which seeds each condition solved, if `trials` are counts. The claims are about
-    trainings that are left alone when they get stuck: without such trainings none is measured.
+    `solved` tells which seeds each condition solved, if `trials` are counts. The claims are about trainings that are
+    left alone when they get stuck: without such trainings none is measured.
     """
     good = left_alone(fine(trials))
     if not good["rescue"].isna().all():
-        why = "In this study every run that gets stuck is rescued."
-        return [Verdict(claim, why, "", NOT_MEASURED, "open") for claim in CLAIMS]
+        return [_open(claim, "In this study every run that gets stuck is rescued.") for claim in CLAIMS]
     mine = good[_of_the_article(good)]
     if not len(mine):
-        return [Verdict(claim, _beyond(good), "", NOT_JUDGED, "open") for claim in CLAIMS]
-    widths, inits = compare_widths(mine, solved), compare_he(mine, solved)
-    return [_minimum(mine), _dying(mine), _more_units(mine, widths), _he(mine, inits), _again(mine)]
+        return [_open(claim, _beyond(good), NOT_JUDGED) for claim in CLAIMS]
+    return [_judge(claim, Judged(mine, summarise(mine), solved)) for claim in CLAIMS]
 
 
 def scope(trials: pd.DataFrame) -> str:
@@ -119,7 +188,7 @@ def scope(trials: pd.DataFrame) -> str:
     return f"Judged are {n:,} of {len(each):,} conditions. {_beyond(each)}" if 0 < n < len(each) else ""
 
 
-def _of_the_article(trials: pd.DataFrame) -> NDArray[np.bool_]:
+def _of_the_article(trials: pd.DataFrame) -> Any:
     """Which trials learn XOR with ReLU units."""
     return ((trials["task_table"] == DEFAULT_TABLE) & (trials["activation"] == "relu")).to_numpy(bool)
 
@@ -130,268 +199,49 @@ def _beyond(trials: pd.DataFrame) -> str:
     tasks = each.loc[(each["task_table"] != DEFAULT_TABLE).to_numpy(bool), "task"].astype("str").unique()
     units = each.loc[(each["activation"] != "relu").to_numpy(bool), "activation"].astype("str").unique()
     whys = [f"tasks other than XOR ({', '.join(tasks)})"] if len(tasks) else []
-    whys += [f"units that do not die ({', '.join(units)})"] if len(units) else []
+    whys += [f"units other than ReLU ({', '.join(units)})"] if len(units) else []
     return f"The article's claims are about XOR learnt by ReLU units; not judged are {words.listed(whys)}."
 
 
-def _minimum(trials: pd.DataFrame) -> Verdict:
-    """Claim 1: what certificates say of it; without them, that stuck runs are at rest."""
-    if is_certified(trials):
-        return _certified(trials)
-    summary = summarise(trials)
-    stuck = int(stuck_total(summary).sum())
-    unsolved = int((summary["n"] - summary["solved"]).sum())
-    row = nearest(trials)
-    at = summary[(summary["condition"] == row["condition"]).to_numpy(bool)].iloc[0]
-    rate = Rate.of(int(stuck_total(summary)[at.name]), int(at["n"] - at["solved"]))
-    return Verdict(
-        MINIMUM,
-        f"Of {unsolved:,} unsolved runs {stuck:,} are at rest on a plateau: loss and gradient norm say so. Whether "
-        "such a point is a minimum is a matter of curvature and kinks, for which trials hold no certificate.",
-        f"At rest, of the unsolved runs nearest to the article ({_name(trials, row)}): {words.rate(rate)}.",
-        NOT_MEASURED,
-        "open",
-    )
+def _open(claim: Claim, why: str, verdict: str = NOT_MEASURED) -> Verdict:
+    return Verdict(claim.number, claim.text, why, "", verdict, "open")
 
 
-def _certified(trials: pd.DataFrame) -> Verdict:
-    """Claim 1 where stuck runs have certificates."""
-    found, whole = resting(trials), resting_altogether(trials)
-    table = pd.DataFrame([each.condition for each in found])
-    answers = [_against_half(each.kinds["minimum"]) for each in found]
-    at = min(found, key=lambda each: distance(each.condition))
-    kinds = [f"{words.rate(at.kinds[kind])} {text}" for kind, text in KIND_NAMES.items() if at.kinds[kind].count]
-    shares = [
-        f"{words.rate(whole.kinds[kind])} are {text}" for kind, text in KIND_WORDS.items() if whole.kinds[kind].count
-    ]
-    none = [text for kind, text in NONE_WORDS.items() if not whole.kinds[kind].count]
-    rest = f" None {words.listed(none, 'or')}." if none else ""
-    return _verdict(
-        MINIMUM,
-        f"Of {whole.n:,} stuck runs {words.listed(shares)}.{rest}",
-        f"Nearest to the article ({_name(trials, at.condition)}): {words.listed(kinds)}.",
-        table, answers, swept(trials),
-    )  # fmt: skip
+def _judge(claim: Claim, judged: Judged) -> Verdict:
+    """Put a claim's rule to all its cases, and count the answers."""
+    cases, fields = claim.cases(judged), swept(judged.trials)
+    if not len(cases):
+        return _open(claim, claim.nothing)
+    sure, favours = holm(cases["p"]) < SIGNIFICANT, cases["favours"].to_numpy(bool)
+    answers = np.select([sure & favours, sure], [YES, NO], UNDECIDED)
+    places = [_place(row, claim.pairs, fields) for row in cases.to_dict("records")]
+    at = min(range(len(cases)), key=lambda place: _distance(cases.iloc[place], claim.pairs))
+    told = f"{claim.told[:1].upper()}{claim.told[1:]}{', nearest to the article' if len(cases) > 1 else ''}"
+    effect = f"{told} ({places[at]}): {cases['text'].iloc[at]}"
+    n, what = f"{len(cases):,}", "pairs" if claim.pairs else "conditions"
+    if len(cases) > 1:
+        low, high = (cases["text"].iloc[place] for place in (cases["number"].argmin(), cases["number"].argmax()))
+        effect += f"; over all {n} {what} from {low} to {high}"
+    named = {answer: [places[i] for i in np.flatnonzero(answers == answer)] for answer in (YES, NO, UNDECIDED)}
+    few = [answer for answer in (YES, NO) if 0 < len(named[answer]) <= min(MOST_PLACES, len(cases) - 1)]
+    more = claim.more(judged.trials, cases.iloc[at]) if claim.more else ""
+    sentences = [f"{effect}.", *(f"{each.capitalize()}: {'; '.join(named[each])}." for each in few), more]
+    kind = KINDS_OF[answers[0]] if len({*answers}) == 1 else "partly"
+    tally = f"{', '.join(f'{each} in {len(places):,}' for each, places in named.items())} of {n} {what}"
+    verdict = tally if len(cases) > 1 else WORDS[kind]
+    return Verdict(claim.number, claim.text, claim.rule, " ".join(filter(None, sentences)), verdict, kind)
 
 
-def _dying(trials: pd.DataFrame) -> Verdict:
-    """Claim 2: stuck runs have too few live units."""
-    unknown = (trials["task_units"] == "None").to_numpy(bool)
-    csv = " Left out are tasks in CSV files, which do not say how many units they need." if unknown.any() else ""
-    trials = trials[~unknown]
-    if not len(trials):
-        return Verdict(DYING, f"Nothing is left to count.{csv}", "", NOT_MEASURED, "open")
-    some = [each for each in culprits(trials) if each.stuck.count]
-    if not some:
-        return Verdict(DYING, "No run of this study is stuck.", "", NOT_MEASURED, "open")
-    answers = [_against_half(each.too_few) for each in some]
-    at = min(some, key=lambda each: distance(each.condition))
-    effect = (
-        f"Nearest to the article ({_name(trials, at.condition)}): too few live units in {words.rate(at.too_few)} of "
-        f"the stuck runs, no dead unit at all in {words.rate(at.no_dead)}. {_cost(at)}"
-    )
-    table = pd.DataFrame([each.condition for each in some])
-    return _verdict(
-        DYING,
-        "The share of stuck runs with fewer live units at the end than the task needs; it is the culprit where that is "
-        f"most of them.{csv}",
-        effect, table, answers, swept(trials),
-    )  # fmt: skip
+def _distance(row: Any, pairs: str) -> tuple[Any, ...]:
+    """How far a case is from the article; of pairs of widths that from 4 to 10 units comes first."""
+    fields = {**defaults(), **{name: each for name, each in row.items() if name in FIELDS}}
+    if pairs != "hidden":
+        return distance(fields)
+    return distance({**fields, "hidden": row["first"]}), abs(row["second"] - 10)
 
 
-def _cost(at: Culprits) -> str:
-    if not (at.with_dead.n and at.without_dead.n):
-        return f"Runs with a dead unit at the start: {at.with_dead.n:,}, without: {at.without_dead.n:,}."
-    return (
-        f"Stuck with a dead unit at the start {words.rate(at.with_dead)}, without {words.rate(at.without_dead)}: "
-        f"{words.difference(at.cost)}."
-    )
-
-
-def _against_half(rate: Rate) -> str:
-    return YES if rate.low > 0.5 else NO if rate.high < 0.5 else UNDECIDED
-
-
-def _more_units(trials: pd.DataFrame, widths: pd.DataFrame) -> Verdict:
-    """Claim 3: about ten units solve it almost surely."""
-    found = values(trials, "hidden")
-    wide = min(found, key=lambda h: (abs(h - 10), h))
-    if len(found) < 2 or wide < 8:
-        return Verdict(MORE_UNITS, "The study does not sweep the width up to about 10 units.", "", NOT_MEASURED, "open")
-    narrow = min((h for h in found if h < wide), key=lambda h: (abs(h - FIELDS["hidden"].default), h), default=None)
-    summary = summarise(trials)
-    table = summary[(summary["hidden"] == wide).to_numpy(bool)]
-    rates = [Rate.of(int(row["solved"]), int(row["n"])) for _, row in table.iterrows()]
-    answers = [YES if r.low >= ALMOST_SURELY else NO if r.high < ALMOST_SURELY else UNDECIDED for r in rates]
-    at = min(range(len(rates)), key=lambda i: distance(table.iloc[i]))
-    fields = others(trials, "hidden")
-    effect = f"Nearest to the article ({_name(trials, table.iloc[at])}): solved {words.rate(rates[at])}"
-    pair = _pair(widths, table.iloc[at], fields, narrow, wide)
-    effect += f"; against {phrase('hidden', narrow)}: {words.difference(pair)}. " if pair else ". "
-    measured = f"The success rate with {phrase('hidden', wide)}, set against 95 %."
-    return _verdict(MORE_UNITS, measured, effect + _reversals(widths, fields), table, answers, fields)
-
-
-def _reversals(widths: pd.DataFrame, fields: Sequence[str]) -> str:
-    """Where a wider network fails more often than a narrower one, in a sentence."""
-    worse = widths[(widths["high"] < 0) & (widths["p_holm"] < SIGNIFICANT)]
-    if not len(worse):
-        return f"Nowhere does a wider network fail more often than a narrower one (of {len(widths):,} comparisons)."
-    texts = []
-    for _, part in worse.groupby(list(fields), observed=True, sort=False, dropna=False) if fields else [((), worse)]:
-        row = part.iloc[part["difference"].argmin()]
-        place = f"{words.condition(row, fields)}: " if fields else ""
-        pair = f"{value_text('hidden', row['first'])} to {phrase('hidden', row['second'])}"
-        texts.append(f"{place}{pair} {words.difference(as_paired(row))}")
-    return (
-        f"It reverses, a wider network failing more often, in {len(worse):,} of {len(widths):,} comparisons; "
-        f"the largest: {'; '.join(texts)}."
-    )
-
-
-def _he(trials: pd.DataFrame, inits: pd.DataFrame) -> Verdict:
-    """Claim 4: He initialization helps."""
-    if not len(inits):
-        return Verdict(HE, "The study does not set He beside another init.", "", NOT_MEASURED, "open")
-    answers = [_sign(row) for _, row in inits.iterrows()]
-    fields = others(trials, "init")
-    base = inits["first"].iloc[0]
-    at = min(range(len(inits)), key=lambda i: distance({**defaults(), **inits[fields].to_dict("records")[i]}))
-    place = f" ({words.condition(inits.iloc[at], fields)})" if fields else ""
-    best, worst = (as_paired(inits.iloc[at]) for at in (inits["difference"].argmax(), inits["difference"].argmin()))
-    effect = f"Nearest to the article{place}: {words.difference(as_paired(inits.iloc[at]))}."
-    if len(inits) > 1:
-        effect += f" Over the study from {words.difference(worst)} to {words.difference(best)}."
-    measured = f"Success of He minus that of {base}, the same seeds under both."
-    return _verdict(HE, measured, effect, inits, answers, fields)
-
-
-def _sign(row: Any) -> str:
-    if row["p_holm"] >= SIGNIFICANT:
-        return UNDECIDED
-    return YES if row["low"] > 0 else NO if row["high"] < 0 else UNDECIDED
-
-
-def _again(trials: pd.DataFrame) -> Verdict:
-    """Claim 5: drawing again helps."""
-    table = draws(summarise(trials))
-    answers = [
-        YES if row["draws_99_high"] <= MOST_DRAWS else NO if row["draws_99_low"] > MOST_DRAWS else UNDECIDED
-        for _, row in table.iterrows()
-    ]
-    row = table.iloc[(table["condition"] == nearest(trials)["condition"]).argmax()]
-    solved = Rate.of(int(row["solved"]), int(row["n"]))
-    effect = (
-        f"Nearest to the article ({_name(trials, row)}): solved {words.rate(solved)}, so "
-        f"{words.draws(row['draws_95'])} draws for 95 % ({_range(row, 95)}) and "
-        f"{words.draws(row['draws_99'])} for 99 % ({_range(row, 99)})."
-    )
-    measured = f"Draws until success is 99 % likely, set against {MOST_DRAWS}."
-    return _verdict(AGAIN, measured, effect, table, answers, swept(trials))
-
-
-def _range(row: Any, wanted: int) -> str:
-    return f"{words.draws(row[f'draws_{wanted}_low'])} to {words.draws(row[f'draws_{wanted}_high'])}"
-
-
-def reviving(trials: pd.DataFrame, found: Sequence[Freed], pairs: pd.DataFrame) -> Verdict:
-    """The culprit on trial: whether fresh dead units free more stuck runs than as many fresh live ones.
-
-    `found` from `analysis.findings.rescues.freed`, `pairs` from `like_for_like`. Yes in a condition if the
-    interval of the paired difference lies above 0 and Holm's adjusted p is below 0.05, no if it lies
-    below 0 with such a p.
-    """
-    claim = "Reviving dead units frees more stuck runs than redrawing as many live ones."
-    if not len(pairs):
-        why = "The study lacks redraw_dead, redraw_alive, the same trainings without a rescue, or runs for both."
-        return Verdict(claim, why, "", NOT_MEASURED, "open")
-    fields = [name for name in pairs.columns if name in FIELDS]
-    fixed = trials[list(FIELDS)].iloc[0].to_dict() | {"rescue": None}
-    distances = [distance({**fixed, **{name: row[name] for name in fields}}) for _, row in pairs.iterrows()]
-    at = min(range(len(pairs)), key=lambda i: distances[i])
-    place = words.condition(pairs.iloc[at], fields)
-    mine = {each.intervention: each for each in found if words.condition(each.row, fields) == place}
-    rates = "; ".join(
-        f"{name} {words.rate(mine[name].rate)}" for name in ("redraw_dead", "redraw_alive", "nothing") if name in mine
-    )
-    effect = (
-        f"Nearest to the article ({place}), freed of all stuck runs: {rates}. Of those in which both drew as many "
-        f"units, redraw_dead minus redraw_alive: {words.difference(as_paired(pairs.iloc[at]))}."
-    )
-    answers = [_sign(row) for _, row in pairs.iterrows()]
-    measured = "Stuck runs with at least as many live units as dead ones, the same runs under both."
-    return _verdict(claim, measured, effect, pairs, answers, fields)
-
-
-def compare_widths(trials: pd.DataFrame, solved: Solved | None = None) -> pd.DataFrame:
-    """Every wider network against every narrower one, paired by seed (see `compare_values`)."""
-    return compare_values(trials, "hidden", solved=solved)
-
-
-def compare_he(trials: pd.DataFrame, solved: Solved | None = None) -> pd.DataFrame:
-    """He against uniform, or the first other init that is drawn, paired by seed; empty where He is not swept."""
-    each = trials.drop_duplicates("condition")
-    found = values(each[[not is_given(law) for law in each["init_law"]]], "init")
-    base = next((name for name in found if name != "he"), None)
-    return compare_values(trials, "init", [(base, "he")] if base and "he" in found else [], solved)
-
-
-def _pair(widths: pd.DataFrame, row: Any, fields: Sequence[str], narrow: Any, wide: Any) -> Paired | None:
-    for _, each in widths.iterrows():
-        if (each["first"], each["second"]) == (narrow, wide) and all(each[name] == row[name] for name in fields):
-            return as_paired(each)
-    return None
-
-
-def _name(trials: pd.DataFrame, row: Any) -> str:
-    return words.condition(row, swept(trials))
-
-
-def _verdict(
-    claim: str, measured: str, effect: str, table: pd.DataFrame, answers: Sequence[str], fields: Sequence[str]
-) -> Verdict:
-    """Put the answers of a rule together, one for each row of the table."""
-    n = len(answers)
-    count = {answer: answers.count(answer) for answer in (YES, NO, UNDECIDED)}
-    tally = f"yes in {count[YES]}, no in {count[NO]}, undecided in {count[UNDECIDED]} of {n}"
-    if count[YES] == n:
-        text, kind = "holds", "holds"
-    elif count[YES]:
-        text, kind = f"holds only if {where(table, [answer == YES for answer in answers], fields)}", "partly"
-    elif count[NO]:
-        text, kind = "does not hold", "fails"
-    else:
-        text, kind = UNDECIDED, "undecided"
-    return Verdict(claim, measured, effect, text, kind, tally if n > 1 else "")
-
-
-def where(table: pd.DataFrame, holds: Sequence[bool], fields: Sequence[str]) -> str:
-    """The conditions of a table in which something holds, in as few words as their fields allow."""
-    marked = table.assign(holds=list(holds))
-    for name in fields:
-        share = marked.groupby(name, observed=True, dropna=False)["holds"].mean()
-        if set(share) <= {0.0, 1.0}:
-            return _values(name, [value for value, all_hold in share.items() if all_hold], values(marked, name))
-    along = max(fields, key=lambda name: (name in ("lr", "hidden"), marked[name].nunique()))
-    rest = [name for name in fields if name != along]
-    texts = []
-    for _, part in marked.groupby(rest, observed=True, sort=False, dropna=False):
-        kept = list(part.loc[part["holds"], along])
-        if kept:
-            inside = "" if len(kept) == len(part) else f" with {_values(along, kept, values(part, along))}"
-            texts.append(f"{words.condition(part.iloc[0], rest)}{inside}")
-    if len(texts) > MOST_PLACES:
-        total = f"{int(marked['holds'].sum()):,} of {len(marked):,} conditions"
-        return f"{'; or '.join(texts[:MOST_PLACES])}; or {len(texts) - MOST_PLACES:,} more such places ({total} in all)"
-    return "; or ".join(texts)
-
-
-def _values(name: str, kept: Sequence[Any], found: Sequence[Any]) -> str:
-    """Some of the values of a field, as a range where they are neighbours: 'lr = 0.01 to 0.1'."""
-    if len(kept) == 1:
-        return phrase(name, kept[0])
-    prefix = "" if name in ("init", "task", "activation", "optimizer") else f"{name} "
-    places = sorted(found.index(value) for value in kept)
-    if prefix and len(kept) > 2 and places == list(range(places[0], places[-1] + 1)):
-        return f"{prefix}{value_text(name, found[places[0]])} to {value_text(name, found[places[-1]])}"
-    return prefix + words.listed([value_text(name, found[place]) for place in places], "or")
+def _place(row: Any, pairs: str, fields: Sequence[str]) -> str:
+    """A case in words: '4 to 10 units, He, lr 0.1'."""
+    both = [f"{value_text(pairs, row['first'])} to {phrase(pairs, row['second'])}"] if pairs else []
+    rest = [words.field(name, row[name]) for name in fields if name != pairs]
+    return ", ".join([*both, *rest]) or words.condition(row, [])

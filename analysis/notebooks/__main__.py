@@ -9,17 +9,18 @@ results, 130 interrupted, 1 anything else.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.data.reading import FolderError
+from analysis.data.door import own_folder, write_text
+from analysis.entry import FOLDER, FailedError, command
 from analysis.report_parts import pages
 
 if TYPE_CHECKING:
@@ -34,36 +35,18 @@ PARAMETERS = 'folder = ".."'
 CELL_SECONDS = 600
 
 
-class NotebookError(Exception):
+class NotebookError(FailedError):
     """A notebook failed: one line that says where and why."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m analysis.notebooks",
-        description="Executes the notebooks on a finished study and writes them to DIR/notebooks as .ipynb and HTML.",
-        epilog="Exit status: 0 done, 2 bad input, 130 interrupted, 1 anything else.",
-    )
-    parser.add_argument("folder", metavar="DIR", type=Path, help="a result folder that experiments.run made")
-    folder: Path = parser.parse_args(arguments).folder
-    try:
-        for path in write_notebooks(folder):
-            print(f"notebook: {path}")
-    except FolderError as error:
-        return _fail(error, 2)
-    except NotebookError as error:
-        return _fail(error, 1)
-    except OSError as error:
-        return _fail(f"{folder} cannot be written: {error.strerror or error}", 1)
-    except KeyboardInterrupt:
-        return _fail("interrupted", 130)
-    return 0
+    what = "Executes the notebooks on a finished study and writes them to DIR/notebooks as .ipynb and HTML."
+    return command("analysis.notebooks", what, _written, arguments, **FOLDER)
 
 
-def _fail(message: object, status: int) -> int:
-    print(message, file=sys.stderr)
-    return status
+def _written(folder: Path) -> Iterator[str]:
+    return (f"notebook: {path}" for path in write_notebooks(folder))
 
 
 def write_notebooks(folder: Path) -> list[Path]:
@@ -75,8 +58,7 @@ def write_notebooks(folder: Path) -> list[Path]:
     from analysis.report import read_results
 
     study = read_results(folder).manifest["study"]
-    output = folder / "notebooks"
-    output.mkdir(exist_ok=True)
+    output = own_folder(folder / "notebooks")
     notebooks = {name: read_script(HERE / f"{name}.py") for name in NAMES}
     asyncio.run(_execute(notebooks, output))
     return [_write(name, notebook, str(study), output) for name, notebook in notebooks.items()]
@@ -86,7 +68,8 @@ def read_script(path: Path) -> NotebookNode:
     """A percent script as a notebook, its parameters set; the same script gives the same notebook."""
     import jupytext
 
-    notebook: NotebookNode = jupytext.read(path)
+    notebook: NotebookNode = jupytext.read(path, fmt="py:percent")
+    notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number}"
@@ -155,9 +138,9 @@ def _first_line(text: object) -> str:
 def _write(name: str, notebook: NotebookNode, study: str, output: Path) -> Path:
     import nbformat
 
-    pages.write_text(output / f"{name}.ipynb", nbformat.writes(notebook) + "\n")
+    write_text(output / f"{name}.ipynb", nbformat.writes(notebook) + "\n")
     path = output / f"{name}.html"
-    pages.write_text(path, render(notebook, study))
+    write_text(path, render(notebook, study))
     return path
 
 

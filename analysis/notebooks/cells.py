@@ -7,31 +7,27 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 import itertools
 import re
 from fractions import Fraction
 from pathlib import Path
 
 import matplotlib as mpl
-import pandas as pd
 from IPython.display import Markdown, display
 
-from analysis.data.conditions import others
 from analysis.figures import PLOTS
-from analysis.figures.style import STYLE, NotApplicable
+from analysis.figures.style import STYLE, NotApplicable, lay_out, png
 from analysis.findings.findings import Findings
 from analysis.findings.verdict import Verdict
-from analysis.report import Results, read_results
+from analysis.report import read_results
 from analysis.report_parts.pages import macro
-from analysis.report_parts.tables import COMPARED, Table, comparison_table, telling
-from analysis.text import answers
+from analysis.report_parts.tables import Table
 
 DPI = 144
 CSS_WIDTH = 1000
 
 
-def read(folder: str) -> Results:
+def read(folder: str) -> Findings:
     """A finished result folder; FolderError says what is wrong with it."""
     return read_results(Path(folder))
 
@@ -54,12 +50,11 @@ def show_figure(found: Findings, name: str) -> None:
     except NotApplicable as reason:
         say(f"Not drawn: {reason}.")
         return
-    image = io.BytesIO()
     with mpl.rc_context(STYLE):
-        figure.savefig(image, format="png", dpi=DPI, metadata={"Software": None})
+        image = png(lay_out(figure), DPI)
     alt = html.escape(f"{plot.title}. {text}")
     display(
-        {"image/png": base64.b64encode(image.getvalue()).decode("ascii"), "text/plain": plot.title},
+        {"image/png": base64.b64encode(image).decode("ascii"), "text/plain": plot.title},
         metadata={"image/png": {"alt": alt, "width": CSS_WIDTH}},
         raw=True,
     )
@@ -73,16 +68,10 @@ def show_table(table: Table) -> None:
         display({"text/html": shown, "text/plain": table.title}, raw=True)
 
 
-def comparisons(found: Findings, field: str, table: pd.DataFrame) -> None:
-    """The paired comparisons of the values of a field."""
-    shown, note = telling(table) if field == "hidden" and len(table) else (table, COMPARED)
-    show_table(comparison_table("Seed by seed", note, others(found.trials, field), shown))
-
-
 def show_verdict(verdict: Verdict) -> None:
     """A claim of the article and what the study says of it."""
-    told = f"**{plain(verdict.tally or verdict.verdict)}** {plain(verdict.effect)}"
-    display(Markdown(f"> The article: {plain(verdict.claim)}\n\n{told}\n\n{plain(verdict.measured)}"))
+    told = f"**{plain(verdict.verdict)}** {plain(verdict.effect)}"
+    display(Markdown(f"> The article: {plain(verdict.claim)}\n\n{told}\n\n{plain(verdict.rule)}"))
 
 
 def shared_predictions(task_table: str) -> Table:
@@ -104,16 +93,11 @@ def shared_predictions(task_table: str) -> Table:
     return Table("Losses of shared predictions", note, ["rows", "prediction", "loss"], found)
 
 
-def open_with(study: Results, question: str, *sentences: str) -> None:
+def open_with(found: Findings, question: str, *sentences: str) -> None:
     """The question of a notebook and its answer in this folder, as the first thing that it shows."""
-    n = len(study.manifest["conditions"])
-    size = f"{n:,} condition{'' if n == 1 else 's'}, {study.manifest['trials']:,} trainings"
-    asked = "" if question == study.question else f" It asks: {study.question}"
-    told = f"Study {study.manifest['study']}: {size}.{asked}"
+    n = len(found.manifest["conditions"])
+    size = f"{n:,} condition{'' if n == 1 else 's'}, {found.manifest['trials']:,} trainings"
+    asked = "" if question == found.question else f" It asks: {found.question}"
+    told = f"Study {found.manifest['study']}: {size}.{asked}"
     listed = "\n".join(f"- {plain(sentence)}" for sentence in sentences if sentence)
-    display(Markdown(f"**{plain(question)}**\n\n{listed}\n\n{plain(told)} {plain(study.found.scope)}"))
-
-
-def answer(study: Results) -> None:
-    """The study's own question and its answer."""
-    open_with(study, study.question, *answers.answer(study.found, study.asks))
+    display(Markdown(f"**{plain(question)}**\n\n{listed}\n\n{plain(told)} {plain(found.scope)}"))

@@ -1,42 +1,33 @@
-# ---
-# jupyter:
-#   jupytext:
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
 # # Are dead units to blame?
 
 # %%
-from analysis.data.conditions import nearest
-from analysis.data.reading import swept
+from analysis.findings.failure_causes import STUCK_CAUSES
+from analysis.findings.statistics import Rate
 from analysis.notebooks.cells import open_with, read, show_figure, show_table, show_verdict
-from analysis.report_parts.tables import culprits_table
+from analysis.report_parts.tables import causes_table, start_table
 from analysis.text import words
 
 # %% tags=["parameters"]
 folder = "../../results/article"
 
 # %%
-study = read(folder)
-found = study.found
+found = read(folder)
 dying = found.verdicts[1]
-at = next(each for each in found.failure_causes if each.condition["condition"] == nearest(found.trials)["condition"])
-where = words.condition(at.condition, swept(found.trials))
-causes = {name: rate for name, rate in at.causes.items() if rate.count}
+causes = found.failure_causes
+at = causes[(causes["condition"] == found.nearest["condition"]).to_numpy(bool)].iloc[0]
 open_with(
-    study,
+    found,
     "A ReLU unit whose input is negative on every row outputs 0, gets no gradient and never moves again. The article "
     "suspects that such deaths leave too few units for the task. Do they?",
-    f"In the condition nearest to the article's ({where}) {words.rate(at.stuck)} of the runs are stuck.",
-    *(f"Of the stuck runs {words.CAUSE_WORDS[name]}: {words.rate(rate)}." for name, rate in causes.items()),
-    f"Without any dead unit: {words.rate(at.no_dead)}." if at.stuck.count else "",
+    f"In the condition nearest to the article's ({words.condition(at, found.fields)}) "
+    f"{words.rate(Rate.of(at['stuck'], at['n']))} of the runs are stuck.",
+    *(
+        f"Of the stuck runs {words.CAUSE_WORDS[name]}: {words.rate(Rate.of(at[name], at['stuck']))}."
+        for name in STUCK_CAUSES
+        if at[name]
+    ),
+    f"Without any dead unit: {words.rate(Rate.of(at['no_dead'], at['stuck']))}." if at["stuck"] else "",
 )
 
 # %% [markdown]
@@ -56,6 +47,7 @@ show_figure(found, "dead_units")
 
 # %%
 show_figure(found, "stuck_by_live_units")
+show_table(start_table(found))
 
 # %% [markdown]
 # ## Why are stuck runs stuck?
@@ -64,7 +56,7 @@ show_figure(found, "stuck_by_live_units")
 # enough live units, but linear on the rows; or enough live units that merge rows nonetheless.
 
 # %%
-show_table(culprits_table(found.trials, found.failure_causes))
+show_table(causes_table(found))
 
 # %% [markdown]
 # ## The article's claim

@@ -1,15 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
 # # How often is it solved, and what helps?
 
@@ -18,17 +6,17 @@ from analysis.data.conditions import nearest, with_values
 from analysis.data.field_labels import FIELDS
 from analysis.data.tallies import count_where, size
 from analysis.findings.statistics import Rate
-from analysis.notebooks.cells import answer, comparisons, read, say, show_figure, show_table, show_verdict
+from analysis.notebooks.cells import open_with, read, say, show_figure, show_table, show_verdict
 from analysis.report_parts.tables import conditions_table
 from analysis.text import words
+from analysis.text.answers import answer
 
 # %% tags=["parameters"]
 folder = "../../results/article"
 
 # %%
-study = read(folder)
-found = study.found
-answer(study)
+found = read(folder)
+open_with(found, found.question, *answer(found, found.asks))
 
 # %% [markdown]
 # The same small network, the same data, the same training: from some initial weights it learns the task, from others
@@ -48,9 +36,9 @@ show_table(conditions_table(found))
 # added units.
 
 # %%
-wider, drawn_better, drawn_again = found.verdicts[2:5]
+wider, sure, drawn_better, drawn_again = found.verdicts[2:]
 show_verdict(wider)
-comparisons(found, "hidden", found.widths)
+show_verdict(sure)
 
 # %% [markdown]
 # ## Does He's initialization help?
@@ -60,7 +48,7 @@ comparisons(found, "hidden", found.widths)
 
 # %%
 show_verdict(drawn_better)
-comparisons(found, "init", found.inits)
+show_figure(found, "paired_effects")
 
 # %% [markdown]
 # ## Does drawing again help?
@@ -68,7 +56,6 @@ comparisons(found, "init", found.inits)
 # Seeds are independent, so the probability that several draws all fail is the product of their failure rates.
 
 # %%
-show_figure(found, "drawing_again")
 show_verdict(drawn_again)
 
 # %% [markdown]

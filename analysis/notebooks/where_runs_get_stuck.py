@@ -1,15 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
 # # Where do failed runs end?
 
@@ -26,8 +14,7 @@ from analysis.text import words
 folder = "../../results/article"
 
 # %%
-study = read(folder)
-found = study.found
+found = read(folder)
 trials = found.trials
 article = with_values(trials, nearest(trials), FIELDS)
 unsolved = article[(article["outcome"] != "solved").to_numpy(bool)]
@@ -36,7 +23,7 @@ where = words.condition(nearest(trials), swept(trials))
 stuck = trials[is_stuck(trials)]
 merges = stuck["merged"].notna() & (stuck["merged"].astype("str") != "")
 open_with(
-    study,
+    found,
     "Somebody whose loss stays at 0.25 wants to know whether that is a bug. Where do such runs end, and why there?",
     f"In the condition nearest to the article's ({where}) {size(unsolved):,} of {size(article):,} runs are unsolved.",
     *(f"Of these {words.outcome(name)}: {words.rate(rate)}." for name, rate in ends.items() if rate.count),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from analysis.data.door import write_text
 from analysis.findings.side_by_side import Comparison, Row
-from analysis.report_parts.pages import render, write_text
+from analysis.report_parts.pages import render
 from analysis.report_parts.tables import Table, short
 from analysis.text import words
 

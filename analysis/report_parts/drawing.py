@@ -29,13 +29,17 @@ _found: list[Findings] = []
 def draw_figures(found: Findings, folder: Path) -> None:
     """Save every figure that makes sense for the findings in a folder (see `draw`).
 
-    Other processes draw the first ones while this one draws the last.
+    Other processes draw the first ones while this one draws the last, and those that were registered from elsewhere.
     """
     spawn, others = multiprocessing.get_context("spawn"), multiprocessing.active_children()
     pool = ProcessPoolExecutor(max(_cores() - 1, 1), mp_context=spawn, initializer=_begin, initargs=(found,))
+    ours = [plot for plot in PLOTS if plot.draw.__module__.startswith("analysis.figures.")]
     try:
         with _deaf():
-            drawn = {pool.submit(_draw, plot, folder): plot for plot in PLOTS}
+            drawn = {pool.submit(_draw, plot.name, folder): plot for plot in ours}
+        for plot in PLOTS:
+            if plot not in ours:
+                draw(plot, found, folder)
         for future, plot in reversed(drawn.items()):
             if future.cancel():
                 draw(plot, found, folder)
@@ -83,8 +87,8 @@ def _end_with(sentinel: int) -> None:
     os._exit(1)
 
 
-def _draw(plot: Plot, folder: Path) -> None:
-    draw(plot, _found[0], folder)
+def _draw(name: str, folder: Path) -> None:
+    draw(next(plot for plot in PLOTS if plot.name == name), _found[0], folder)
 
 
 def draw(plot: Plot, found: Findings, folder: Path) -> None:

@@ -1,9 +1,7 @@
-"""HTML pages that stand alone, and writing files so that a reader finds the old or the new one."""
+"""HTML pages that stand alone."""
 
 from __future__ import annotations
 
-import errno
-import os
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -31,12 +29,3 @@ def render(template: str, **values: object) -> str:
 def macro(name: str, *values: object) -> str:
     """One of the macros that pages share, of parts.html.j2, as HTML."""
     return str(getattr(_environment().get_template("parts.html.j2").module, name)(*values))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file in one step."""
-    if path.is_symlink() or (path.exists() and not path.is_file()):
-        raise OSError(errno.EINVAL, "it is not a regular file, so it is left as it is", str(path))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.data.reading import records_summary
+from analysis.findings.findings import Findings
 from analysis.findings.rest_points import is_certified
 from analysis.report_parts.tables import Table
 from analysis.text import words
@@ -20,8 +21,9 @@ LOSSES = {
 }
 
 
-def method(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
+def method(found: Findings) -> list[str]:
     """How it was done, in paragraphs, true of this study."""
+    trials, manifest = found.trials, found.manifest
     rules = words.listed([_success(str(rule)) for rule in trials["success"].unique()])
     losses = words.listed([LOSSES.get(name, name) for name in trials["loss"].unique()])
     first, stop = manifest["seeds"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,14 +9,17 @@ from typing import Any
 import pandas as pd
 
 from analysis.data.conditions import few, others
-from analysis.data.reading import KINDS, OUTCOMES, swept
-from analysis.findings.failure_causes import STUCK_CAUSES, Culprits
+from analysis.data.field_labels import asks
+from analysis.data.reading import OUTCOMES, swept
+from analysis.findings import pooled
+from analysis.findings.failure_causes import STUCK_CAUSES, attributed, by_dead_at_start
 from analysis.findings.findings import Findings
 from analysis.findings.paired import as_paired
-from analysis.findings.planner import WANTED, draws, narrowest
-from analysis.findings.rescues import CONTROLS, Freed, fields_of
-from analysis.findings.rest_points import KIND_NAMES, resting, resting_altogether, resting_by_level
-from analysis.findings.statistics import SIGNIFICANT, Difference, Paired, Rate
+from analysis.findings.planner import WANTED, draws, has_widths, narrowest
+from analysis.findings.published import Beside
+from analysis.findings.rescues import CONTROLS, fields_of
+from analysis.findings.rest_points import KIND_NAMES
+from analysis.findings.statistics import Difference, Paired, Rate, wilson
 from analysis.text import words
 
 VAGUE = 0.5
@@ -85,7 +87,7 @@ def conditions_table(found: Findings) -> Table:
         epochs = "\N{EM DASH}" if pd.isna(median) else f"{median:,.0f}"
         dead = f"{row['dead_init_mean']:.2f} \N{RIGHTWARDS ARROW} {row['dead_final_mean']:.2f}"
         again = needed.loc[row["condition"]]
-        times = words.with_ends(*(words.draws(again[name]) for name in ("draws_99", "draws_99_low", "draws_99_high")))
+        times = words.draws(*again[["draws_99", "draws_99_low", "draws_99_high"]])
         rows.append([words.condition(row, fields), rates[0], f"{row['n']:,}", *rates[1:], dead, epochs, times])
     return Table(
         "Every condition",
@@ -98,18 +100,17 @@ def conditions_table(found: Findings) -> Table:
     ).without_zeros()
 
 
-def culprits_table(trials: pd.DataFrame, found: Sequence[Culprits]) -> Table:
+def causes_table(found: Findings) -> Table:
     """Every condition with stuck runs: why they are stuck."""
-    fields = swept(trials)
-    shown, note = spread([each for each in found if each.stuck.count])
+    causes = found.failure_causes
+    shown, note = spread(causes[(causes["stuck"] > 0).to_numpy(bool)])
     rows = [
         [
-            words.condition(each.condition, fields),
-            f"{each.stuck.count:,} of {each.stuck.n:,}",
-            short(each.no_dead),
-            *(short(each.causes[name]) for name in STUCK_CAUSES),
+            words.condition(row, found.fields),
+            f"{row['stuck']:,} of {row['n']:,}",
+            *(short(Rate.of(row[name], row["stuck"])) for name in ("no_dead", *STUCK_CAUSES)),
         ]
-        for each in shown
+        for _, row in shown.iterrows()
     ]
     return Table(
         "Why stuck runs are stuck",
@@ -120,77 +121,87 @@ def culprits_table(trials: pd.DataFrame, found: Sequence[Culprits]) -> Table:
     ).without_zeros()
 
 
-def resting_tables(trials: pd.DataFrame) -> list[Table]:
-    """What stuck runs rest at: every condition, then every level over all conditions."""
-    fields = swept(trials)
-    kinds = [KIND_NAMES[kind] for kind in KINDS]
-    note = "Percent of the stuck runs (whose number is n), with 95 % Wilson intervals, according to their certificates."
-    rows = [
-        [words.condition(each.condition, fields), f"{each.n:,}", *(short(rate) for rate in each.kinds.values())]
-        for each in resting(trials)
-    ]
-    whole = resting_altogether(trials)
-    levels = [
-        [words.outcome(str(each.name)), f"{each.n:,}", *(short(rate) for rate in each.kinds.values())]
-        for each in (*resting_by_level(trials), whole)
-    ]
-    return [
-        Table("What stuck runs rest at", note, ["condition", "n", *kinds], rows).without_zeros(),
-        Table(
-            "What stuck runs rest at, by level",
-            f"{note} All conditions together: the intervals take runs for independent, though conditions share seeds.",
-            ["level", "n", *kinds], levels,
-        ).without_zeros(),
-    ]  # fmt: skip
+MOST_DEAD = 6
+"""Columns of dead units at the start that a table has."""
 
 
-def comparison_table(title: str, note: str, fields: Sequence[str], table: pd.DataFrame) -> Table:
-    """Rows of `compare_values`: discordant counts, difference with interval, exact and adjusted p."""
+def start_table(found: Findings) -> Table:
+    """How often runs get stuck by the number of units dead at the start, and what those units account for."""
+    trials = found.trials
+    dying = [name for name in trials["activation"].unique() if asks("activation", name, "can_die")]
+    some = trials[trials["activation"].isin(dying).to_numpy(bool)]
+    most = min(int(some["dead_init"].max()), MOST_DEAD) if len(some) else 0
+    parts, note = spread([part for _, part in some.groupby("condition", observed=True, sort=False)] if most else [])
     rows = []
-    table, more = spread(table)
-    for _, row in table.iterrows():
-        pair = as_paired(row)
-        change = " \N{RIGHTWARDS ARROW} ".join(words.value(row[side], row["field"]) for side in ("first", "second"))
-        rows.append(
-            [
-                ", ".join([change, *(words.field(name, row[name]) for name in fields)]),
-                f"{words.points(pair.difference)} ({words.points(pair.low)} to {words.points(pair.high)})",
-                f"{pair.n:,}",
-                f"{pair.only_first:,} / {pair.only_second:,}",
-                words.p_value(pair.p),
-                words.p_value(row["p_holm"]),
-            ]
-        )
-    columns = ["compared", "difference, points", "pairs", "solved by first / second alone", "p", "p (Holm)"]
-    return Table(title, note + more, columns, rows, 2)
-
-
-def rescue_table(trials: pd.DataFrame, found: Sequence[Freed]) -> Table:
-    """Every intervention in every condition: how many of the stuck runs it frees, against both controls."""
-    fields = fields_of(trials)
-    rows = []
-    for each in found:
-        name = ", ".join(filter(None, [each.intervention, *(words.field(field, each.row[field]) for field in fields)]))
-        row = [name, short(each.rate), f"{each.rate.count:,} of {each.rate.n:,}"]
-        for control in CONTROLS:
-            pair = each.against.get(control)
-            row += [_change(pair, each.rate.n), words.p_value(each.p_holm[control])] if pair else ["\N{EM DASH}"] * 2
-        rows.append(row)
-    against = [head for control in CONTROLS for head in (f"minus {control}, points", "p (Holm)")]
-    told = "; ".join(f"{name}: {text}" for name, text in words.RESCUE_WORDS.items())
+    for part in parts:
+        by_dead = by_dead_at_start(part)
+        share = attributed(by_dead)
+        cells = [
+            f"{short(by_dead[dead])} of {by_dead[dead].n:,}" if dead in by_dead else "" for dead in range(most + 1)
+        ]
+        rows.append([words.condition(part.iloc[0], found.fields), words.estimate(share) if share.n else "", *cells])
     return Table(
-        "What frees stuck runs",
-        "Of the runs that were stuck after their epochs, the percentage that is solved after as many again, with 95 % "
-        "Wilson intervals. Differences are paired by run, with Newcombe's 95 % interval and the exact McNemar p, "
-        f"adjusted by Holm's method over the whole table. {_capital(told)}.",
-        ["intervention", "freed, %", "freed of stuck", *against],
+        "Stuck runs by the units that are dead at the start",
+        "Percent of the runs with so many units dead at the start that get stuck, with 95 % Wilson intervals. Such a "
+        "unit adds 0 and has no gradient, so a network with it trains as one without: to be dead at the start is to "
+        "be missing. Due to them is the attributable fraction: the share of all stuck runs that would not be stuck if "
+        "each dead unit were drawn again until it lives. As units are drawn independently, the runs that start with "
+        f"all alive show how often those would be stuck; the interval is Walter's (1976).{note}",
+        ["condition", "due to them", *(f"{dead} dead" for dead in range(most + 1))],
         rows,
         2,
     )
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def cause_tables(found: Findings) -> list[Table]:
+    """Why stuck runs are stuck, and what they rest at where they have certificates."""
+    shown = [each for each in (start_table(found), causes_table(found)) if each.rows]
+    return [*shown, resting_table(found)] if found.resting else shown
+
+
+def resting_table(found: Findings) -> Table:
+    """What stuck runs rest at: every level over all conditions."""
+    by_level = pooled.certificates(found.together(found.summary))
+    levels = [
+        [words.outcome(level), f"{next(iter(kinds.values())).n:,}", *(short(rate) for rate in kinds.values())]
+        for level, kinds in by_level.items()
+    ]
+    note = (
+        "Percent of the stuck runs (whose number is n) of all conditions together, according to their certificates. "
+        f"Conditions share seeds, so the 95 % {pooled.HOW}."
+    )
+    return Table(
+        "What stuck runs rest at, by level",
+        note,
+        ["level", "n", *(KIND_NAMES[kind] for kind in by_level["all levels"])],
+        levels,
+    )
+
+
+def rescue_tables(found: Findings) -> list[Table]:
+    """Every intervention in every condition: how many of the stuck runs it frees, against both controls."""
+    if not found.freed:
+        return []
+    fields = fields_of(found.rescues)
+    rows = []
+    for each in found.freed:
+        name = ", ".join([words.rescue(each.intervention), *(words.field(field, each.row[field]) for field in fields)])
+        row = [name, short(each.rate), f"{each.rate.count:,} of {each.rate.n:,}"]
+        for control in CONTROLS:
+            pair = each.against.get(control)
+            row += [_change(pair, each.rate.n), words.p_value(each.p_holm[control])] if pair else ["\N{EM DASH}"] * 2
+        rows.append(row)
+    against = [head for control in CONTROLS for head in (f"minus {words.rescue(control)}, points", "p (Holm)")]
+    table = Table(
+        "What frees stuck runs",
+        "Of the runs that were stuck after their epochs, the percentage that is solved after as many again, with 95 % "
+        "Wilson intervals. Differences are paired by run, with Newcombe's 95 % interval and the exact McNemar p, "
+        "adjusted by Holm's method over the whole table.",
+        ["intervention", "freed, %", "freed of stuck", *against],
+        rows,
+        2,
+    )
+    return [table, redrawn_table(found)] if len(found.redrawn) else [table]
 
 
 def _change(pair: Paired, n: int) -> str:
@@ -199,15 +210,42 @@ def _change(pair: Paired, n: int) -> str:
     return f"{words.points(pair.difference)} ({words.points(pair.low)} to {words.points(pair.high)}{pairs})"
 
 
-LIKE_FOR_LIKE = (
-    "Only stuck runs with a dead unit and at least as many live ones, so that both interventions redraw as many "
-    "units: without a dead unit neither does anything, and with fewer live ones redraw_alive does less. Paired by "
-    "run: runs freed by one alone, Newcombe's 95 % interval, the exact McNemar p, and Holm's adjustment."
+REDRAWN = (
+    "Stuck runs by the number of units that were dead when they were redrawn: the share freed by redraw_dead minus "
+    "that freed by the other. Under redraw_alive the dead units stay dead, so that it leaves fewer units that can "
+    "live: that difference is one of widths as much as of death. redraw_all leaves as many units that can live as "
+    "redraw_dead, and tells whether it matters that the live ones are kept. Paired by run, with Newcombe's 95 % "
+    "interval and the exact McNemar p, adjusted by Holm's method over the table."
 )
 
 
-def widths_table(found: Findings) -> Table:
+def redrawn_table(found: Findings) -> Table:
+    """Redrawing dead units against redrawing live ones and all, by how many are dead."""
+    table = found.redrawn
+    fields = [name for name in fields_of(found.rescues) if name in table]
+    controls = list(dict.fromkeys(table["first"]))
+    shown, note = spread(
+        [part for _, part in table.groupby([*fields, "dead"], observed=True, sort=False, dropna=False)]
+    )
+    rows = []
+    for part in shown:
+        row, pairs = part.iloc[0], {each["first"]: each for _, each in part.iterrows()}
+        name = ", ".join([f"{row['dead']} dead", *(words.field(field, row[field]) for field in fields)])
+        cells = [
+            [_change(as_paired(pairs[each]), row["n"]), words.p_value(pairs[each]["p_holm"])]
+            if each in pairs
+            else [""] * 2
+            for each in controls
+        ]
+        rows.append([name, f"{row['n']:,}", *(text for cell in cells for text in cell)])
+    heads = [head for each in controls for head in (f"minus {each}, points", "p (Holm)")]
+    return Table("Redrawing dead units, by how many are dead", REDRAWN + note, ["dead units", "runs", *heads], rows, 2)
+
+
+def width_tables(found: Findings) -> list[Table]:
     """How wide is wide enough, for each combination of the other fields."""
+    if not has_widths(found.trials):
+        return []
     fields = others(found.trials, "hidden")
     widths = {wanted: narrowest(found.summary, wanted) for wanted in WANTED}
     first = widths[WANTED[0]]
@@ -215,26 +253,20 @@ def widths_table(found: Findings) -> Table:
     rows = [
         [words.condition(first.iloc[i], fields), *(_width(table.iloc[i]) for table in widths.values())] for i in places
     ]
-    return Table(
+    table = Table(
         "How wide is wide enough",
         "The narrowest width of this study whose measured success rate reaches the wanted one; in brackets the "
         f"narrowest whose 95 % Wilson interval lies entirely at or above it, where that is another.{note}",
         ["other settings", *(f"{100 * wanted:.0f} %" for wanted in WANTED)],
         rows,
     )
+    return [table]
 
 
 def _width(row: pd.Series) -> str:
     reaches, surely = ("none" if pd.isna(row[name]) else str(row[name]) for name in ("reaches", "surely"))
     return reaches if reaches == surely else f"{reaches} ({surely})"
 
-
-COMPARED = (
-    "Paired by seed: the difference in the share solved (second minus first) with Newcombe's 95 % interval, seeds "
-    "solved by one of the two alone, the exact McNemar p, and Holm's adjustment over the whole table."
-)
-
-MOST_ROWS = 60
 
 MOST_CONDITIONS = 200
 """Rows of a table that has one per condition."""
@@ -249,16 +281,28 @@ def spread(rows: Any) -> tuple[Any, str]:
     return shown, f" Shown are {len(places):,} of {len(rows):,} rows, evenly spread; summary.csv has every condition."
 
 
-def telling(widths: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """The comparisons of widths that fit a table, and its note: all, or the neighbours and the reversals."""
-    if len(widths) <= MOST_ROWS:
-        return widths, COMPARED
-    order = sorted({*widths["first"], *widths["second"]})
-    following = dict(itertools.pairwise(order))
-    neighbours = widths["first"].map(following) == widths["second"]
-    reversed_ = (widths["high"] < 0) & (widths["p_holm"] < SIGNIFICANT)
-    shown = widths[(neighbours | reversed_).to_numpy(bool)]
-    return shown, (
-        f"{COMPARED} Of {len(widths):,} comparisons those of neighbouring widths are shown, and those in which the "
-        "wider network fails more often; Holm's adjustment is over all of them."
-    )
+def published_tables(found: Sequence[Beside]) -> list[Table]:
+    """Published figures beside ours."""
+    rows = []
+    for each in found:
+        name = ", ".join(filter(None, [each.setting, each.where]))
+        source = f"{each.source} ({each.quoted})" if each.quoted else each.source
+        theirs = f"\N{LEFT DOUBLE QUOTATION MARK}{each.says}\N{RIGHT DOUBLE QUOTATION MARK}"
+        if each.theirs is not None:
+            low, high = wilson(each.theirs * each.runs, each.runs)
+            theirs = f"{100 * each.theirs:.1f} ({words.interval(float(low), float(high))}), n{words.IS}{each.runs:,}"
+        ours = f"{short(each.solved)}, n{words.IS}{each.solved.n:,}"
+        if each.theirs is None:
+            ours += f"; stuck {short(each.stuck)}"
+        verdict = ": ".join(filter(None, [each.verdict, each.margin]))
+        rows.append([source, theirs, ours, verdict, f"{name}. {each.note}".rstrip(". ") if each.note else name])
+    table = Table(
+        "Published figures beside ours",
+        "Percent solved, with 95 % Wilson intervals and the number of runs; ours over the runs of all conditions that "
+        "repeat the setting. The two agree if they differ by at most "
+        "3\N{MIDDLE DOT}\N{SQUARE ROOT}(p(1 \N{MINUS SIGN} p)(1/n\N{SUBSCRIPT ONE} + 1/n\N{SUBSCRIPT TWO})), p being "
+        "the share of both together. What a source says only in words is shown and not judged, nor are figures of so "
+        "few runs that hardly any rate could disagree.",
+        ["source", "theirs", "ours", "agreement", "setting"], rows, prose=True,
+    )  # fmt: skip
+    return [table]

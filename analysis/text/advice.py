@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -81,14 +82,11 @@ def _waiting(found: Findings) -> Advice | None:
 
 def _again(found: Findings) -> Advice:
     at = found.draws.loc[(found.draws["condition"] == found.nearest["condition"]).idxmax()]
-    number, few, most = (words.draws(at[name]) for name in ("draws_99", "draws_99_low", "draws_99_high"))
-    if number == "never":
+    number, few, most = (float(at[name]) for name in ("draws_99", "draws_99_low", "draws_99_high"))
+    if math.isinf(number):
         return Advice("Another seed is unlikely to help.", f"None of {at['n']:,} runs of this condition was solved.")
-    once = number == "1"
-    return Advice(
-        "Try again with another seed.",
-        f"With {words.with_ends(number, few, most)} {'draw' if once else 'draws'} at least one success is 99 % likely.",
-    )
+    drawn = f"{words.draws(number, few, most)} {'draw' if number == 1 else 'draws'}"
+    return Advice("Try again with another seed.", f"With {drawn} at least one success is 99 % likely.")
 
 
 def _better(summary: pd.DataFrame, at: pd.Series) -> Advice | None:

@@ -43,7 +43,7 @@ def asked(found: Findings, asks: Sequence[str]) -> list[str]:
 
 def answer(found: Findings, asks: Sequence[str]) -> list[str]:
     """The sentences that answer a study's question."""
-    if found.published:
+    if any(each.verdict in (AGREE, DIFFER) for each in found.published):
         return _published(found)
     fields = asked(found, asks)
     sentences = [_freed(found)] if "rescue" in fields and found.freed else []
@@ -51,7 +51,8 @@ def answer(found: Findings, asks: Sequence[str]) -> list[str]:
         if name != "rescue":
             many = name in NUMBERS and len(values(found.trials, name)) > 2
             sentences.extend(_range(found, name, len(fields) == 1) if many else _differences(found, name))
-    return [*sentences, _nearest(found)] if len(fields) == 1 else [_nearest(found), *sentences]
+    told = [*sentences, _nearest(found)] if len(fields) == 1 else [_nearest(found), *sentences]
+    return [*told, *_unjudged(found)]
 
 
 def _nearest(found: Findings) -> str:
@@ -177,9 +178,9 @@ def _freed(found: Findings) -> str:
     fields = [name for name in found.fields if name != "rescue"]
     mine = [each for each in found.freed if (each.row[fields] == at.row[fields]).all()]
     mine.sort(key=lambda each: -each.rate.rate)
-    told = [f"{words.rescue(each.intervention)} frees {words.rate(each.rate)}" for each in mine]
+    told = [f"{words.rescue(each.intervention)} {words.rate(each.rate)}" for each in mine]
     place = f" ({words.condition(at.row, fields)})" if fields else ""
-    return f"Of the stuck runs most like {THE_ARTICLES}{place}: {'; '.join(told)}."
+    return f"What frees the stuck runs most like {THE_ARTICLES}{place}: {'; '.join(told)}."
 
 
 def _published(found: Findings) -> list[str]:
@@ -192,10 +193,14 @@ def _published(found: Findings) -> list[str]:
     for each in differ:
         source = ", ".join(filter(None, [each.source, each.where]))
         told.append(f"{source}: theirs {words.percent(each.theirs or 0.0)}, ours {words.rate(each.solved)}.")
-    words_only = len(found.published) - len(judged)
-    if words_only:
-        told.append(f"{words_only:,} more sources describe their result in words or were not run here.")
-    return told
+    return [*told, *_unjudged(found)]
+
+
+def _unjudged(found: Findings) -> list[str]:
+    """How many published figures can neither agree nor differ, for want of numbers or of runs."""
+    n = sum(each.verdict not in (AGREE, DIFFER) for each in found.published)
+    one = "One published result has" if n == 1 else f"{n:,} published results have"
+    return [f"{one} no number, or too few runs, to be held against ours."] if n else []
 
 
 def _capital(text: str) -> str:

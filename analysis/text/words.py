@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from analysis.data.field_labels import phrase, value_text
-from analysis.findings.statistics import Difference, Paired, Rate
+from analysis.findings.statistics import Difference, Estimate, Paired, Rate
 
 MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"
@@ -32,6 +32,14 @@ def rate(value: Rate) -> str:
     return f"{percent(value.rate)} ({interval(value.low, value.high)}, n{IS}{value.n:,})"
 
 
+def estimate(value: Estimate) -> str:
+    """'60.7 % (54.1–66.4, n = 356)', or '4.8 % (−55.3 to 41.6, n = 18)'."""
+    ends = interval(value.low, value.high)
+    if value.low < 0:
+        ends = f"{100 * value.low:.1f} to {100 * value.high:.1f}".replace("-", MINUS)
+    return f"{percent(value.value).replace('-', MINUS)} ({ends}, n{IS}{value.n:,})"
+
+
 def points(fraction: float) -> str:
     """A difference in percentage points: '+3.6'."""
     text = f"{100 * fraction:+.1f}"
@@ -49,9 +57,14 @@ def p_value(p: float) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def draws(number: float) -> str:
-    """A number of draws; 'never' where none are enough."""
-    return "never" if math.isinf(number) else f"{number:.0f}"
+def draws(number: float, low: float, high: float) -> str:
+    """Draws and their range: '5 (4 to 6)', '5', '236 (at least 40)', or 'at least 230' where no run was solved."""
+    least = f"at least {low:.0f}"
+    if math.isinf(number):
+        return least
+    if math.isinf(high):
+        return f"{number:.0f} ({least})"
+    return f"{number:.0f}" if number == low == high else f"{number:.0f} ({low:.0f} to {high:.0f})"
 
 
 def value(what: Any, name: str) -> str:
@@ -90,23 +103,8 @@ CAUSE_WORDS = {
 }
 """Causes of failure as readers see them."""
 
-RESCUE_WORDS = {
-    "nothing": "more training alone",
-    "redraw_dead": "fresh weights for dead units",
-    "redraw_alive": "fresh weights for as many live units",
-    "redraw_all": "a new draw of all weights",
-    "leaky": "a leaky slope",
-    "nudge_bias": "a nudge to the biases of dead units",
-}
-"""What is done to stuck runs, as readers see it."""
-
 
 def rescue(name: str) -> str:
-    """An intervention in words: 'a leaky slope 0.05'."""
+    """An intervention in words: 'a leaky ReLU 0.05'."""
     first, _, setting = name.partition(" ")
-    return f"{RESCUE_WORDS.get(first, first)} {setting}".strip()
-
-
-def with_ends(value: str, low: str, high: str) -> str:
-    """'5 (4 to 6)', or '5' where all three are the same."""
-    return value if value == low == high else f"{value} ({low} to {high})"
+    return f"{value_text('rescue', first)} {setting}".strip()

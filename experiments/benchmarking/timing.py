@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.data.reading import FolderError
+from analysis.data.door import FolderError, replacing
 from analysis.speed import write_figure
 from experiments.benchmarking.contenders import (
     INIT,
@@ -25,7 +25,6 @@ from experiments.benchmarking.whole_commands import commands, time_command
 from experiments.errors import DONE, InputError, RunError
 from experiments.execution.options import available_cores, read_path
 from experiments.execution.progress import say
-from experiments.store.files import replacing
 from experiments.store.origin import now, provenance
 from experiments.study.checked import known_keys, whole
 from nnxor.condition import MOST_EPOCHS

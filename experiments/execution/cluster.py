@@ -1,31 +1,35 @@
 """Training batches with dask.distributed, on workers that train a few networks to the same bits as this machine."""
 
-from __future__ import annotations
-
 import asyncio
+import hashlib
 import itertools
 import logging
 import pickle
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import NoReturn
+from dataclasses import replace
+from pathlib import Path
 
 import distributed
 import pyarrow as pa
 
+import nnxor
 from experiments.errors import RunError
 from experiments.execution import worker
 from experiments.execution.options import Cluster
 from experiments.execution.progress import say
+from experiments.store.columns import failed_table
 from experiments.study.batches import Batch, Result
+from nnxor import protocol
 from nnxor.condition import Condition
 
 AHEAD = 3  # batches on their way for each thread: one at work, the others so that it never waits
 MOST_LOSSES = 3  # times that all workers may die that a batch could go to, or dask's allowed-failures of them
 LOOK_EVERY = 0.5  # seconds between two looks at which workers there are
-QUIET = {"silence_logs": logging.CRITICAL, "dashboard_address": "127.0.0.1:0"}
 DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"  # Ctrl-C is for this process, which ends workers
+LOCAL = {"threads_per_worker": 1, "memory_limit": 0, "preload": DEAF, "dashboard_address": "127.0.0.1:0"}
 
 
 @contextmanager
@@ -35,13 +39,13 @@ def connected(n_jobs: int, cluster: Cluster) -> Iterator[distributed.Client]:
     opened: list[distributed.LocalCluster | distributed.Client] = []
     try:
         if not cluster.address:
-            opened += [distributed.LocalCluster(n_jobs, threads_per_worker=1, memory_limit=0, preload=DEAF, **QUIET)]
+            opened += [distributed.LocalCluster(n_jobs, silence_logs=logging.CRITICAL, **LOCAL)]
         try:
             where = cluster.address or opened[0]
             opened += [distributed.Client(where, timeout=cluster.wait, set_as_default=False, name="nnxor")]
         except Exception as error:  # tls:// without certificates, ucx:// without its package: each in its own way
-            why = f"{in_a_line(error)}; docs/clusters.md says what an address needs"
-            raise RunError(f"no dask scheduler answers at {cluster.address}: {why}") from None
+            why = f"no dask scheduler answers at {cluster.address}: {in_a_line(error)}"
+            raise RunError(f"{why}; docs/clusters.md says what an address needs") from None
         yield opened[-1]
     finally:
         for each in reversed(opened):
@@ -64,7 +68,7 @@ class Window:
 
     def train(self, batches: Iterator[Batch], probe: Condition) -> Iterator[Result]:
         """Train the batches; lost ones alone, when nothing else is on its way, so that it shows which of them it is."""
-        here, more = worker.facts(self.engine, probe), True
+        here, more = facts(self.engine, probe), True
         while more or self.lost or self.flights:
             if time.monotonic() >= self.next_look:
                 self.look(here, probe)
@@ -73,59 +77,61 @@ class Window:
                 more = sum(self.send(batch, 0) for batch in itertools.islice(batches, free)) == free
             elif self.lost[0][1] >= MOST_LOSSES:
                 batch, _ = self.lost.pop(0)
-                yield batch, worker.failed(batch, "all workers died that tried to train it")
+                yield batch, failed_table(batch.seeds, "all workers died that tried to train it")
             elif self.fit and not self.flights:
                 self.send(*self.lost.pop(0))
             time.sleep(0.005)
             for future, outcome in self.finished.next_batch(block=False):
-                if future in self.flights:
-                    yield from self.land(*self.flights.pop(future)[:2], outcome)
+                if flight := self.flights.pop(future, None):
+                    error = outcome[1] if isinstance(outcome, tuple) else outcome  # kind, value, traceback
+                    if isinstance(error, distributed.scheduler.KilledWorker | asyncio.CancelledError):
+                        self.lost.append((flight[0], flight[1] + 1))
+                    else:
+                        table = isinstance(outcome, pa.Table)
+                        yield flight[0], outcome if table else failed_table(flight[0].seeds, in_a_line(error))
                 future.release()  # an interrupt that falls into its destructor would be lost
 
     def send(self, batch: Batch, losses: int) -> bool:
-        """Send a batch to the workers that can take part, whichever has time first."""
-        call = pickle.dumps(worker.Call(worker.train_batch, batch, self.engine))
+        """Send a batch to whichever fit worker has time first, as bytes: the scheduler may lack this package."""
+        call = pickle.dumps(Call((worker.train_batch, batch, self.engine)))
         future = self.client.submit(pickle.loads, call, workers=list(self.fit), pure=False)
         self.flights[future] = batch, losses, set(self.fit)
         self.finished.add(future)
         return True
 
-    def land(self, batch: Batch, losses: int, outcome: object) -> Iterator[Result]:
-        """The result of a batch, unless its workers died."""
-        error = outcome[1] if isinstance(outcome, tuple) else outcome  # kind, value, traceback
-        if isinstance(error, distributed.scheduler.KilledWorker | asyncio.CancelledError):
-            self.lost.append((batch, losses + 1))
-        else:
-            yield batch, outcome if isinstance(outcome, pa.Table) else worker.failed(batch, in_a_line(error))
-
     def look(self, here: dict[str, object], probe: Condition) -> None:
         """See which workers there are, take back what none of them has, and check new ones."""
-        self.next_look = time.monotonic() + LOOK_EVERY
+        self.next_look, stop = time.monotonic() + LOOK_EVERY, ""
         try:
             there = self.client.sync(self.client.scheduler.ncores, callback_timeout=self.wait)
         except (OSError, distributed.CommClosedError) as error:
-            self.stop(f"the dask scheduler at {self.where} is gone ({in_a_line(error)})")
+            there, stop = {}, f"the dask scheduler at {self.where} is gone ({in_a_line(error)})"
         for future in [future for future, flight in self.flights.items() if not flight[2] & there.keys()]:
             batch, losses, _ = self.flights.pop(future)
             self.lost.append((batch, losses + 1))
             future.cancel()
-        new = there.keys() - self.fit.keys() - self.unfit.keys()
-        checked = self.client.run(worker.facts, self.engine, probe, workers=list(new), on_error="return") if new else {}
+        new = list(there.keys() - self.fit.keys() - self.unfit.keys())
+        checked = self.client.run(facts, self.engine, probe, workers=new, on_error="return") if new else {}
         refused = {address: why for address, found in checked.items() if (why := differences(here, found))}
         for why in set(refused.values()) - set(self.unfit.values()):
             say(f"worker {next(each for each in refused if refused[each] == why)} is left out: {why}")
         self.unfit = {address: why for address, why in (self.unfit | refused).items() if address in there}
-        self.fit = {address: n for address, n in there.items() if address in self.fit.keys() | new - refused.keys()}
+        self.fit = {address: n for address, n in there.items() if address not in self.unfit}
         if self.fit:
             self.staffed = time.monotonic()
         elif self.unfit:
-            self.stop("no worker of {} can take part: {}: {}".format(self.where, *next(iter(self.unfit.items()))))
+            stop = "no worker of {} can take part: {}: {}".format(self.where, *next(iter(self.unfit.items())))
         elif time.monotonic() - self.staffed > self.wait:
-            self.stop(f"{self.where}: no worker came within parallel.wait={self.wait:g} seconds; see docs/clusters.md")
+            stop = f"{self.where}: no worker came within parallel.wait={self.wait:g} seconds; see docs/clusters.md"
+        if stop:
+            raise RunError(f"{stop}; what was trained is kept; the same command goes on")
 
-    def stop(self, why: str) -> NoReturn:
-        """End the run, saying why."""
-        raise RunError(f"{why}; what was trained is kept; the same command goes on")
+
+class Call(tuple[object, ...]):
+    """A function and its arguments, which is called where it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return self[0], self[1:]
 
 
 def stream(batches: Iterator[Batch], engine: str, n_jobs: int, cluster: Cluster) -> Iterator[Result]:
@@ -133,6 +139,20 @@ def stream(batches: Iterator[Batch], engine: str, n_jobs: int, cluster: Cluster)
     for first in itertools.islice(batches, 1):
         with connected(n_jobs, cluster) as client:
             yield from Window(client, cluster, engine).train(itertools.chain([first], batches), first.condition)
+
+
+def facts(engine: str, condition: Condition) -> dict[str, object]:
+    """What must be equal on two machines that train a study together; compiles the kernel by the way."""
+    table = worker.train_batch(Batch(replace(condition, epochs=min(condition.epochs, 64)), range(16)), engine)
+    source = b"".join(path.read_bytes() for path in sorted(Path(nnxor.__file__).parent.rglob("*.py")))
+    trained = hashlib.sha256(repr(table.to_pydict()).encode()).hexdigest()[:12] if engine != "reference" else "works"
+    return {
+        "Python": "{}.{}".format(*sys.version_info),
+        "dask.distributed": distributed.__version__,
+        "protocol": protocol.PROTOCOL_VERSION,
+        "source of nnxor": hashlib.sha256(source).hexdigest()[:12],
+        f"a training by engine {engine}": table["error"][0].as_py() or trained,
+    }
 
 
 def differences(here: dict[str, object], there: object) -> str:

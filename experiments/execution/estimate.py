@@ -1,19 +1,16 @@
 """`dry_run=true`: what a run would do, how long it would take and how large the result would be."""
 
-from __future__ import annotations
-
 import math
 import os
 import time
 from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from experiments.execution.options import Options, available_cores
 from experiments.execution.progress import duration, paragraph, say
 from experiments.execution.worker import train_batch, warm_up
+from experiments.store.parts import in_parquet
 from experiments.study.batches import Left, batch_size
 from experiments.study.study import Study
 
@@ -31,8 +28,7 @@ def describe(study: Study, options: Options, todo: list[Left]) -> None:
     say(f"missing      {missing:,} in {sum(left.batches for left in todo):,} batches")
     if missing:
         least, most, size = estimate(options, todo)
-        elsewhere = options.cluster is not None and options.cluster.address is not None
-        each = ", on one of its cores" if elsewhere else ""
+        each = ", on one of its cores" if options.address else ""
         total = size * study.n_trainings if study.record == "trials" else _summary_bytes(study)
         say(f"time         {duration(least)} to {duration(most)} with {options.engine}, {options.workers}{each}")
         say(f"size         about {total / 1e6:,.1f} MB in {options.output}")
@@ -62,7 +58,7 @@ def estimate(options: Options, todo: list[Left]) -> tuple[float, float, float]:
         table = train_batch(batch, options.engine)
         alone.append((time.thread_time() - processor) / len(batch.seeds))
         busy.append((time.perf_counter() - clock) / len(batch.seeds))
-        sizes.append(_parquet_bytes(table) / len(batch.seeds))
+        sizes.append(len(in_parquet(table)) / len(batch.seeds))
         if time.monotonic() - began > PROBE_SECONDS:
             break
     # that only some conditions were looked at, of which each takes its own time
@@ -79,9 +75,3 @@ def estimate(options: Options, todo: list[Left]) -> tuple[float, float, float]:
 def _load() -> float:
     """Processes that others have at work here."""
     return max(os.getloadavg()[0] - 1, 0.0) if hasattr(os, "getloadavg") else 0.0
-
-
-def _parquet_bytes(table: pa.Table) -> int:
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
-    return int(sink.getvalue().size)

@@ -1,7 +1,5 @@
 """Training batches as a stream: by joblib, on threads or processes of this machine, or on a cluster."""
 
-from __future__ import annotations
-
 import itertools
 import os
 import signal

@@ -1,8 +1,6 @@
 """The end of a run: the summary in the terminal and as a file, what others published, figures and report."""
 
-from __future__ import annotations
-
-from analysis.data.reading import FolderError
+from analysis.data.door import FolderError
 from analysis.findings.findings import Findings
 from analysis.findings.published import report_published
 from analysis.findings.summary import print_summary, write_summary
@@ -14,14 +12,23 @@ from experiments.store.folder import ResultFolder
 
 
 def report(folder: ResultFolder, drawn: bool) -> None:
-    """Tell how a study ended and, if `drawn`, write figures and report; RunError if the folder cannot be read."""
+    """Tell how a study ended and, if `drawn`, write figures and report; RunError if the folder cannot be read.
+
+    Of a folder that holds conditions of others too, those of the study are told, and nothing is written.
+    """
     try:
         found = Findings.of(folder.path)
-        print_summary(found.every_summary)
+        summary = found.every_summary
+        if folder.holds_more:
+            keys = {condition.key for condition in folder.study.conditions}
+            summary = summary[summary["condition"].isin(keys)].reset_index(drop=True)
+            print_summary(summary, found.together(summary))
+            return
+        print_summary(summary, found.together(summary))
         report_published(found.published, folder.path)
         write_exemplars(folder.path, folder.study, found.every)
         write_laws(folder.path, folder.study.conditions)
-        write_summary(found.every_summary, folder.path)  # last: where it is, the others are as well
+        write_summary(summary, folder.path)  # last: where it is, the others are as well
         if drawn:
             from analysis.report import write_report  # which takes long
 
@@ -30,13 +37,3 @@ def report(folder: ResultFolder, drawn: bool) -> None:
     except FolderError as error:
         raise RunError(str(error)) from None
     say(f"results: {folder.path}")
-
-
-def tell_some(folder: ResultFolder) -> None:
-    """Tell how the study's conditions ended, which are only some of the folder's; RunError if it cannot be read."""
-    try:
-        summary = Findings.of(folder.path).every_summary
-    except FolderError as error:
-        raise RunError(str(error)) from None
-    keys = {condition.key for condition in folder.study.conditions}
-    print_summary(summary[summary["condition"].isin(keys)].reset_index(drop=True))

@@ -1,7 +1,5 @@
 """A run of a study, a line a step: `run` is its table of contents."""
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -39,7 +37,8 @@ def run(config: Mapping[str, Any]) -> int:
     with folder.claim(options.overwrite), keeping(folder):
         done = folder.done()
         todo = list(batches.left(study, done, options.engine, options.batch))
-        report_left_aside(folder)
+        for line in folder.left_aside:
+            say(f"left aside: {line}")
         if not todo and folder.is_compact():
             return nothing_left(study, options, folder)
         options = with_working_engine(options)
@@ -89,23 +88,12 @@ def keeping(folder: ResultFolder) -> Iterator[None]:
         ) from None
 
 
-def report_left_aside(folder: ResultFolder) -> None:
-    """Say which files among the parts are none of ours."""
-    for line in folder.left_aside:
-        say(f"left aside: {line}")
-
-
 def nothing_left(study: Study, options: Options, folder: ResultFolder) -> int:
     """Say that a study is finished, and report it if it is not; returns the exit status."""
     more = ", which holds others too" if folder.holds_more else ""
     say(f"{study.name}: nothing left to do; {study.n_trainings:,} trainings are in {folder.path}{more}")
-    if folder.holds_more:
-        from experiments.execution.reporting import tell_some
-
-        tell_some(folder)
-        return DONE
     names = ("summary.csv", "report.html") if options.report else ("summary.csv",)
-    if not all((folder.path / name).exists() for name in names):
+    if folder.holds_more or not all((folder.path / name).exists() for name in names):
         report(folder, options)
     elif options.report:
         say(f"report: {folder.path / 'report.html'}")
@@ -155,10 +143,7 @@ def report(folder: ResultFolder, options: Options) -> None:
 
 def report_failed(folder: ResultFolder, failed: int) -> int:
     """Say how many trainings failed, if any did; returns the exit status."""
-    if not failed:
-        return DONE
-    print(
-        f"{failed:,} trainings failed: see the column error in {folder.trials}; the same command tries them again",
-        file=sys.stderr,
-    )
-    return FAILED
+    if failed:
+        what = f"{failed:,} trainings failed: see the column error in {folder.trials}"
+        print(f"{what}; the same command tries them again", file=sys.stderr)
+    return FAILED if failed else DONE

@@ -1,24 +1,16 @@
 """What a worker does: train a batch, whatever happens; and end with the process that it works for."""
 
-from __future__ import annotations
-
-import hashlib
 import os
-import sys
 import threading
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 
 import pyarrow as pa
 
-import nnxor
-from experiments.store.columns import Digest, failed_table, part_table
-from experiments.store.origin import package_version
+from experiments.store.columns import failed_table, part_table
 from experiments.study.batches import Batch
-from nnxor import engines, protocol
-from nnxor.condition import Condition
+from nnxor import engines
 from nnxor.rescue import onward_condition
 from nnxor.trial import trials
 
@@ -32,12 +24,7 @@ def train_batch(batch: Batch, engine: str) -> pa.Table:
         found = trials(batch.condition, batch.seeds, engines.load(engine), batch.certify)
         return part_table(found.columns, batch.seeds)
     except Exception as error:  # whatever a training does, the others go on
-        return failed(batch, f"{type(error).__name__}: {error}")
-
-
-def failed(batch: Batch, why: str) -> pa.Table:
-    """What is kept of a batch that could not be trained."""
-    return failed_table(batch.seeds, why)
+        return failed_table(batch.seeds, f"{type(error).__name__}: {error}")
 
 
 def warm_up(batches: Iterable[Batch], engine: str) -> None:
@@ -56,39 +43,12 @@ def warm_up(batches: Iterable[Batch], engine: str) -> None:
                 train_batch(Batch(replace(condition, epochs=1), range(seed, seed + 1)), engine)  # whatever goes wrong
 
 
-class Call:
-    """A call that happens where it is unpickled: dask's scheduler, which may lack this package, unpickles no more."""
-
-    def __init__(self, *call: object) -> None:
-        self.call = call
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return self.call[0], self.call[1:]
-
-
-def facts(engine: str, condition: Condition) -> dict[str, object]:
-    """What must be equal on two machines that train a study together; compiles the kernel by the way."""
-    table = train_batch(Batch(replace(condition, epochs=min(condition.epochs, 64)), range(16)), engine)
-    bits, source = Digest(), hashlib.sha256()
-    bits.update(table)
-    for path in sorted(Path(nnxor.__file__).parent.rglob("*.py")):
-        source.update(path.read_bytes())
-    trained = bits.hexdigest()[:12] if engine != "reference" else "works"
-    return {
-        "Python": "{}.{}".format(*sys.version_info),
-        "dask.distributed": package_version("distributed"),
-        "protocol": protocol.PROTOCOL_VERSION,
-        "source of nnxor": source.hexdigest()[:12],
-        f"a training by engine {engine}": table["error"][0].as_py() or trained,
-    }
-
-
 def begin(parent: int) -> None:
     """Begin to work for a process, whose end is the worker's."""
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(WATCH_EVERY)
+        os._exit(1)
 
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(WATCH_EVERY)
-    os._exit(1)
+    threading.Thread(target=watch, daemon=True).start()

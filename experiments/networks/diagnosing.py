@@ -15,8 +15,8 @@ from experiments.execution.options import read_path
 from experiments.execution.progress import say, told
 from experiments.networks.foreign import PYTORCH, read_network
 from experiments.study.checked import known_keys
-from experiments.study.fields import condition_of, make_condition, read_field, refuse_useless
-from experiments.study.schema import TRAINED
+from experiments.study.explorer_address import address
+from experiments.study.fields import TRAINED, condition_of, make_condition, read_field, refuse_useless
 from nnxor import engines
 from nnxor.condition import FIELDS, Condition, fitting
 from nnxor.diagnosis import diagnose as columns_of
@@ -320,6 +320,14 @@ def advise(case: Case) -> None:
         where = "this network" if case.stuck is not None else "networks from this trap"
         say(told("frees it", f"What frees {where} within {condition.epochs:,} more epochs, best first: {text}."))
     say(told("do", recommendation(case, freed, solved / DRAWS, None if level is None else float(there.mean()))))
+    if case.stuck is not None:
+        page = address(condition, 0, case.stuck.take(np.arange(1)))
+    else:
+        page = address(condition, int(np.argmax(there))) if there.any() else None
+    if page:
+        which = "One" if case.stuck is None else "It"
+        say(told("watch", f"{which} trains in a page that python -m analysis.explorer writes:"))
+        say(f"{'':<11} explorer.html{page}")
 
 
 def frees(condition: Condition, stuck: Weights, draws_anew: bool) -> list[tuple[str, int, int]]:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
-
-import numpy as np
 
 from experiments.errors import DONE, InputError
 from experiments.execution.options import read_path
 from experiments.execution.progress import paragraph, say
 from experiments.study import catalog
 from experiments.study.checked import known_keys, whole
-from experiments.study.fields import condition_of, make_condition, read_field, read_success, refuse_useless
-from experiments.study.schema import TRAINED
+from experiments.study.explorer_address import address
+from experiments.study.fields import TRAINED, condition_of, make_condition, read_field, read_success, refuse_useless
 from experiments.study.weight_files import check_writable, load_weights, make_folder, save_weights
-from nnxor import engines
-from nnxor.arithmetic import networks as arithmetic
+from nnxor.arithmetic.networks import Look, any_active, preactivations
 from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
-from nnxor.engines.reference import alive, loss_and_backward, network, train_one
+from nnxor.engines import batched
 from nnxor.engines.trace import Trained
 from nnxor.network.activations import OUTPUTS
 from nnxor.network.draws import Weights, initial_weights
@@ -50,10 +47,13 @@ def train(config: Mapping[str, Any]) -> int:
     say(paragraph(" ".join([*shown, f"weights={config['weights']}" if config["weights"] else f"seed={seed}"])))
     every = steps(condition.epochs) if config["every"] is None else whole("every", config["every"], 1)
     printout = Printout(condition, every)
-    with np.errstate(all="ignore"):
-        trained = train_one(condition, weights, seed, printout.watch)
-        printout.final(trained.weights)
-    explain(condition, weights, seed, trained, printout.deaths)
+    trained = batched.train(condition, weights, range(seed, seed + 1), printout.see)
+    explain(condition, weights, trained, printout.deaths)
+    where = address(condition, seed, weights if config["weights"] else None)
+    if where:
+        say()
+        say("watch it train in a page that python -m analysis.explorer writes:")
+        say(f"  explorer.html{where}")
     if save:
         save_weights(save, trained.weights)
         say(f"weights: {save}")
@@ -145,45 +145,34 @@ class Printout:
         self.condition, self.every = condition, every
         self.deaths: list[int | None] = [None] * condition.hidden
 
-    def watch(self, epoch: int, loss: float, y_pred: Any, alive: Any) -> None:
-        """Print a line if this is an epoch for one."""
-        for unit, is_alive in enumerate(alive):
+    def see(self, epoch: int, look: Look) -> None:
+        """Print a line if this is an epoch for one, and at the end."""
+        loss, y = look.loss[0], numbers(row[0] for row in look.y)
+        for unit, is_alive in enumerate(any_active(self.condition, look.z)[:, 0]):
             if is_alive:
                 self.deaths[unit] = None
             elif self.deaths[unit] is None:
                 self.deaths[unit] = epoch
+        if epoch == self.condition.epochs:
+            say(f"final loss {loss:.6g}")
+            say(paragraph(f"final predictions {y}"))
+            return
         if epoch % self.every == 0:
             say(f"epoch {epoch:>6}  loss {loss:.6g}")
         if epoch % PREDICTIONS_EVERY == 0:
-            say(paragraph(f"predictions {numbers(y_pred[:, 0])}", 14))
-
-    def final(self, weights: Weights) -> None:
-        """Print the final loss and predictions."""
-        X = self.condition.task.x(self.condition.numpy_dtype)
-        T = self.condition.task.t(self.condition.numpy_dtype)[:, None]
-        layers = network(self.condition, weights)
-        for unit, is_alive in enumerate(alive(self.condition, layers, X)):
-            if not is_alive and self.deaths[unit] is None:
-                self.deaths[unit] = self.condition.epochs
-        loss, y = loss_and_backward(layers, self.condition, X, T, self.condition.task.times)
-        say(f"final loss {loss:.6g}")
-        say(paragraph(f"final predictions {numbers(y[:, 0])}"))
+            say(paragraph(f"predictions {y}", 14))
 
 
-def numbers(values: Any) -> str:
+def numbers(values: Iterable[float]) -> str:
     """Numbers in a row, five significant digits."""
     return "  ".join(f"{float(value):.5g}" for value in values)
 
 
-def explain(condition: Condition, start: Weights, seed: int, trained: Trained, deaths: list[int | None]) -> None:
+def explain(condition: Condition, start: Weights, trained: Trained, deaths: list[int | None]) -> None:
     """What became of the training: outcome, units, and the function that the network computes."""
     row = {name: values[0] for name, values in diagnose(condition, start, trained).items()}
-    swept = engines.load("numpy")(condition, start, range(seed, seed + 1))
-    in_a_sweep = diagnose(condition, start, swept)["outcome"][0]
     say()
     say(paragraph(f"outcome: {row['outcome']}{reason(row, condition)}"))
-    if in_a_sweep != row["outcome"]:
-        say(paragraph(f"(in a sweep, whose engines add in another order, this seed ends as {in_a_sweep})", 2))
     was = row["patterns_init"].decode().split()
     now = row["patterns_final"].decode().split() or ["-" * condition.task.n_rows] * condition.hidden
     rows = condition.task.row_names
@@ -221,7 +210,7 @@ def unit_fate(pattern: str, death: int | None, condition: Condition) -> str:
 def formula(condition: Condition, weights: Weights) -> list[str]:
     """The network as a formula, a line a unit that is not dead on the task's rows."""
     W1, b1, W2, b2 = weights.arrays()
-    alive = arithmetic.any_active(condition, arithmetic.preactivations(condition, weights))[:, 0]
+    alive = any_active(condition, preactivations(condition, weights))[:, 0]
     output = "" if OUTPUTS[condition.output].straight(condition) else condition.output
     lines = [f"y = {output}({float(b2[0]):.4g}" if output else f"y = {float(b2[0]):.4g}"]
     for h in range(condition.hidden):

@@ -1,7 +1,5 @@
 """The columns of `trials.parquet`, and the tables that hold them."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

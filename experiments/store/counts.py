@@ -12,11 +12,9 @@ Everything adds up exactly, so the file is the same however its seeds were cut i
 say which trainings the tables of a folder hold; those that failed are counted and not among them.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -24,14 +22,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from analysis.data.door import COUNTED
 from experiments.store.columns import CONDITION_COLUMNS, RESULT_COLUMNS, TEXT, plain
 from experiments.study.batches import merge
-
-COUNTED = (
-    "status", "error", "outcome", "cause", "merged", "dead_init", "dead_final", "linear_final", "revived", "minimum",
-    "outcome_before", "period",
-)  # fmt: skip
-"""What tells trainings of a condition apart: all that summary, figures, tables and verdicts ask about."""
 
 EPOCHS = ("solved_epoch", "first_death_epoch")
 """Epochs of which every value is counted."""
@@ -63,7 +56,8 @@ class Held:
     """Where the tables hold a condition.
 
     Its rows in counts.parquet are first … last − 1, those of kind `seeds` from `bits` on. In trials.parquet they
-    begin at `row` with the seed `start`, one for each of `trainings` consecutive seeds. `seeds` went well.
+    begin at `row` with the seed `start`, one for each of `trainings` consecutive seeds. `seeds` went well, and
+    `starts` are the first seeds of the rows of kind `seeds`.
     """
 
     first: int = 0
@@ -73,6 +67,7 @@ class Held:
     start: int = 0
     trainings: int = 0
     seeds: tuple[range, ...] = ()
+    starts: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64), compare=False)
 
     def row_of(self, seed: int) -> int:
         """The row of a seed in trials.parquet."""
@@ -92,9 +87,14 @@ def count_rows(table: pa.Table) -> pa.Table:
     return add_up([*pieces, *seed_rows(_pieces(fine))])
 
 
+def is_solved(rows: pa.Table) -> pa.Array:
+    """Which trainings were solved."""
+    return pc.fill_null(pc.equal(rows["outcome"].cast(pa.string()), "solved"), False)
+
+
 def _pieces(fine: pa.Table) -> Iterator[Piece]:
     """Runs of consecutive seeds of trainings that went well, and which of them were solved."""
-    solved = pc.fill_null(pc.equal(fine["outcome"].cast(pa.string()), "solved"), False).to_numpy()
+    solved = is_solved(fine).to_numpy()
     seeds = fine["seed"].to_numpy()
     bounds = np.flatnonzero(np.diff(seeds) != 1) + 1
     for first, last in itertools.pairwise([0, *(int(bound) for bound in bounds), len(seeds)]):
@@ -181,31 +181,22 @@ def scan(path: Path) -> dict[str, Held]:
             raise ValueError("its columns are not those of counts")
         table = file.read(["condition", "kind", "seed", "count"])
     key, kind = (pc.dictionary_encode(table[name].combine_chunks().cast(pa.string())) for name in ("condition", "kind"))
-    codes, names = key.indices.to_numpy(), key.dictionary.to_pylist()
     if not {*kind.dictionary.to_pylist()} <= {"runs", *EPOCHS, "seeds"}:
         raise ValueError("it holds counts of another kind")
-    kinds = kind.dictionary_decode()
-    runs, seeds = (pc.equal(kinds, name).to_numpy(zero_copy_only=False) for name in ("runs", "seeds"))
-    seed, count = (pc.fill_null(table[name], -1).to_numpy() for name in ("seed", "count"))
+    codes, names, kinds = key.indices.to_numpy(), key.dictionary.to_pylist(), kind.dictionary_decode()
+    all_runs, all_spans = (pc.equal(kinds, name).to_numpy(zero_copy_only=False) for name in ("runs", "seeds"))
+    all_seeds, all_counts = (pc.fill_null(table[name], -1).to_numpy() for name in ("seed", "count"))
     found: dict[str, Held] = {}
     row = 0
-    bounds = np.flatnonzero(np.diff(codes, prepend=-1, append=-1))
-    for first, last in itertools.pairwise(int(bound) for bound in bounds):
-        part = slice(first, last)
-        chosen, spans = runs[part], seeds[part]
-        n = int(count[part][chosen].sum())
-        starts = zip(seed[part][spans].tolist(), count[part][spans].tolist(), strict=True)
-        held = tuple(merge([range(start, start + size) for start, size in starts]))
-        name = names[codes[first]]
-        if (
-            spans[: len(spans) - int(spans.sum())].any()
-            or name in found
-            or not n
-            or count[part].min() < 1
-            or seed[part][spans | chosen].min() < 0
-        ):
+    bounds = np.flatnonzero(np.diff(codes, prepend=-1, append=-1)).tolist()
+    for first, last in itertools.pairwise(bounds):
+        runs, spans, seed, count = (each[first:last] for each in (all_runs, all_spans, all_seeds, all_counts))
+        n, bits, starts = int(count[runs].sum()), last - int(spans.sum()), seed[spans]
+        odd = names[codes[first]] in found or not n or count.min() < 1 or seed[spans | runs].min() < 0
+        if odd or spans[: bits - first].any():
             raise ValueError("its counts are out of order")
-        start = int(seed[part][chosen].min())
-        found[name] = Held(first, last - int(spans.sum()), last, row, start, n, held)
+        held = merge([range(*ends) for ends in zip(starts.tolist(), (starts + count[spans]).tolist(), strict=True)])
+        start = int(seed[runs].min())
+        found[names[codes[first]]] = Held(first, bits, last, row, start, n, tuple(held), starts)
         row += n
     return found

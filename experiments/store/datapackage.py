@@ -3,8 +3,6 @@
 See the standard, version 2: https://datapackage.org/standard/data-package/ and .../table-schema/.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from analysis.data.door import COUNTS, TRIALS
 from experiments.store import rows_and_counts as tables
 from experiments.store.columns import RESULTS, schema
 from experiments.store.counts import SCHEMA
@@ -29,33 +28,28 @@ MEANINGS = {
 }
 """What the columns mean that are neither a condition's field nor recorded of a training."""
 
-KEYS: dict[str, list[str]] = {tables.TRIALS: ["condition", "seed"]}
-"""Columns that tell the rows of a table apart."""
-
 WHAT = {
-    tables.TRIALS: "A row a training, sorted by condition and seed.",
-    tables.COUNTS: "Exact counts of the trainings of each condition.",
+    TRIALS: "A row a training, sorted by condition and seed.",
+    COUNTS: "Exact counts of the trainings of each condition.",
 }
 
 
 def describe(manifest: Mapping[str, Any], folder: Path, study: Study) -> str:
     """The text of datapackage.json for the tables of a manifest, in their place or beside it."""
-    schemas = {tables.TRIALS: schema(study.conditions), tables.COUNTS: SCHEMA}
     package = {
         "$schema": PROFILE.format("datapackage"),
         "name": study.name.lower(),
         "title": study.name,
         "description": study.question,
         "created": manifest["runs"][-1]["end"],
-        "resources": [
-            _resource(folder / name, manifest["files"][name], schemas[name]) for name in tables.names(study.record)
-        ],
+        "resources": [_resource(folder / name, manifest["files"][name], study) for name in tables.names(study.record)],
     }
     return json.dumps(package, indent=1, ensure_ascii=False) + "\n"
 
 
-def _resource(path: Path, sha256: str, columns: pa.Schema) -> dict[str, Any]:
+def _resource(path: Path, sha256: str, study: Study) -> dict[str, Any]:
     there = next(place for place in (tables.beside(path), path) if place.exists())
+    rows = path.name == TRIALS
     return {
         "$schema": PROFILE.format("dataresource"),
         "name": path.stem,
@@ -68,8 +62,8 @@ def _resource(path: Path, sha256: str, columns: pa.Schema) -> dict[str, Any]:
         "hash": f"sha256:{sha256}",
         "schema": {
             "$schema": PROFILE.format("tableschema"),
-            "fields": [*_fields(columns)],
-            **({"primaryKey": KEYS[path.name]} if path.name in KEYS else {}),
+            "fields": [*_fields(schema(study.conditions) if rows else SCHEMA)],
+            **({"primaryKey": ["condition", "seed"]} if rows else {}),
         },
     }
 

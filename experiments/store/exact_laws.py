@@ -4,14 +4,12 @@ For each condition whose hidden units can be dead: the probability that a unit i
 how well it is known, and how (`nnxor.landscape.laws`). The scale of a draw does not count, since it changes no sign.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from experiments.store.files import write_text
+from analysis.data.door import write_text
 from nnxor.condition import Condition
 from nnxor.landscape.laws import dead_probability
 from nnxor.network.inits import Init

@@ -7,12 +7,9 @@ of 0, 1, 2, … epochs, from the same draw by a fast engine, so every number is 
 the same condition and seed in trials.parquet.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +17,12 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.conditions import nearest
+from analysis.data.door import write_text
 from analysis.data.reading import OUTCOMES
-from experiments.store.files import write_text
+from experiments.study.explorer_address import address
 from experiments.study.study import Study
 from nnxor import engines
+from nnxor.arithmetic.networks import Networks
 from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
 from nnxor.engines.reference import forward, network
@@ -67,13 +66,12 @@ def exemplar(condition: Condition, start: Weights, seed: int, engine: str, sourc
 
     `source` is the name of the file that `start` comes from, if it was not drawn by the seed.
     """
-    epochs = log_spaced(condition.epochs)
-    curve = []
-    for stop in epochs:
-        shorter = replace(condition, epochs=stop)
-        trained = engines.load(engine)(shorter, start, range(seed, seed + 1))
-        row = {name: values[0] for name, values in diagnose(shorter, start, trained).items()}
-        curve.append(_number(row["final_loss"]))
+    epochs, seeds = log_spaced(condition.epochs), range(seed, seed + 1)
+    look = Networks(condition).look
+    with np.errstate(all="ignore"):
+        curve = [_number(look(each).loss[0]) for each in engines.course(engine, condition, start, seeds, epochs)]
+    trained = engines.load(engine)(condition, start, seeds)
+    row = {name: values[0] for name, values in diagnose(condition, start, trained).items()}
     return {
         "condition": condition.key,
         **condition.values(),
@@ -95,6 +93,7 @@ def exemplar(condition: Condition, start: Weights, seed: int, engine: str, sourc
         "final": _weights(trained.weights),
         "kinked": not ACTIVATIONS[condition.activation].smooth,
         "surface": surface(condition, trained.weights),
+        "explorer": None if source else address(condition, seed),
     }
 
 

@@ -12,8 +12,6 @@ changes its rules, and what does not fit is reported and left where it is. The m
 before new tables take the place of old ones: from then on they count, under either name.
 """
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import json
@@ -29,34 +27,33 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from analysis.data.door import CONFIG, COUNTS, TRIALS, flush, is_regular, sha256_of, write_text
 from experiments.errors import InputError, RunError
 from experiments.store import counts, parts
 from experiments.store import rows_and_counts as tables
 from experiments.store.columns import has_schema
 from experiments.store.datapackage import describe
-from experiments.store.files import is_regular, sha256_of, sync_folder, write_text
-from experiments.store.manifest import check_shape, read_manifest
+from experiments.store.manifest import described, read_manifest
 from experiments.store.origin import now, provenance
 from experiments.store.parts import NotAPartError, Part, first_line, read_part, write_part
 from experiments.study.batches import Batch, Spans, merge
 from experiments.study.study import Study
 from nnxor.condition import FIELDS
 from nnxor.field import plain
-from nnxor.landscape.traps import known_traps
 from nnxor.protocol import PROTOCOL_VERSION
 
-REPORT = ("summary.csv", "published.csv", "exemplars.json", "laws.json", "report.html", "explorer.html")
+DERIVED = (
+    "summary.csv", "published.csv", "exemplars.json", "laws.json", "report.html", "explorer.html", "datapackage.json",
+)  # fmt: skip
 """What tells of the trials, and is made anew when they change."""
 
-CONFIG = "config.yaml"
+TABLES = (TRIALS, COUNTS)
 
-TABLES = (tables.TRIALS, tables.COUNTS)
-
-OURS = (*REPORT, *TABLES, *(tables.beside(Path(name)).name for name in TABLES), "datapackage.json", CONFIG)
+OURS = (*DERIVED, *TABLES, *(tables.beside(Path(name)).name for name in TABLES), CONFIG)
 """What a run and its report write into the folder itself, besides the manifest."""
 
 TEMPORARY = re.compile(rf"\.({'|'.join(map(re.escape, (*OURS, 'manifest.json')))}|{parts.NAME.pattern})\.[0-9]+\.tmp")
-"""What a killed run leaves half written; see `experiments.store.files.replacing`."""
+"""What a killed run leaves half written; see `analysis.data.door.replacing`."""
 
 WAYS_OUT = "use output=DIR for another folder, or overwrite=true to discard what it holds"
 
@@ -72,13 +69,13 @@ class ResultFolder:
         self.study = study
         self.trials = path / tables.names(study.record)[0]
         self.left_aside: list[str] = []
+        self.holds_more = False
         self._parts_folder = path / "parts"
         self._parts: dict[str, list[Part]] = {}
         self._failed_parts: list[Part] = []
         self._held: dict[str, counts.Held] = {}
         self._scanned = False
         self._waiting = 0
-        self.holds_more = False
 
     # --- what is there
 
@@ -87,62 +84,53 @@ class ResultFolder:
 
         With `overwrite` it may be any study's, but still no folder of something else.
         """
-        self._check_place(overwrite)
-        if not overwrite and self._manifest():
-            self._check_content()
+        with self._usable():
+            self._check_place()
+        if overwrite or not (manifest := self._manifest()):
+            return
+        for name in ("certify", "record"):
+            there, here = (json.dumps(value).strip('"') for value in (manifest[name], getattr(self.study, name)))
+            if there != here:
+                raise InputError(f"{self.path} was made with {name}={there}, this is {here}; {WAYS_OUT}")
+        self._check_content(manifest["conditions"])
 
-    def _check_place(self, overwrite: bool) -> None:
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        """What the system refuses in the folder is an InputError."""
         try:
-            existing = next((p for p in (self.path, *self.path.parents) if p.exists()), Path())
-            if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-                raise InputError(f"output={self.path} cannot be written: {existing} is not a writable folder")
-            entries = [entry.name for entry in self.path.iterdir()] if self.path.exists() else []
-            for name in ("manifest.json", ".lock", "parts"):
-                path = self.path / name
-                if name in entries and (path.is_symlink() or not (is_regular(path) or name == "parts")):
-                    raise InputError(f"{path} is none of ours, so it is left as it is; use output=DIR for another")
-            if "manifest.json" not in entries and any(
-                name != ".lock" and not TEMPORARY.fullmatch(name) for name in entries
-            ):
-                raise InputError(
-                    f"{self.path} holds files but no manifest.json, so it is not a result folder; "
-                    "use output=DIR for another"
-                )
-            if not overwrite:
-                self._check_rules()
+            yield
         except OSError as error:
-            raise InputError(f"output={self.path} cannot be used: {error.strerror or error}") from None
+            why = error.strerror or error
+            raise InputError(f"{error.filename or self.path} cannot be used: {why}; use output=DIR") from None
+
+    def _check_place(self) -> None:
+        existing = next((p for p in (self.path, *self.path.parents) if p.exists()), Path())
+        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+            raise InputError(f"output={self.path} cannot be written: {existing} is not a writable folder")
+        entries = [entry.name for entry in self.path.iterdir()] if self.path.exists() else []
+        for path in (self.path / name for name in ("manifest.json", ".lock", "parts") if name in entries):
+            if path.is_symlink() or not (is_regular(path) or path == self._parts_folder):
+                raise InputError(f"{path} is none of ours, so it is left as it is; use output=DIR for another")
+        if "manifest.json" not in entries and any(n != ".lock" and not TEMPORARY.fullmatch(n) for n in entries):
+            what = "holds files but no manifest.json, so it is not a result folder"
+            raise InputError(f"{self.path} {what}; use output=DIR for another")
 
     def _manifest(self) -> dict[str, Any]:
         """What manifest.json holds; empty if there is none, InputError if it is none of ours."""
-        return read_manifest(self.path, WAYS_OUT) or {}
+        return read_manifest(self.path, WAYS_OUT, PROTOCOL_VERSION) or {}
 
-    def _check_rules(self) -> None:
-        manifest, study = self._manifest(), self.study
-        if not manifest:
-            return
-        protocol = manifest["protocol"]
-        if protocol != PROTOCOL_VERSION:
-            raise InputError(f"{self.path} was made by protocol {protocol}, this is {PROTOCOL_VERSION}; {WAYS_OUT}")
-        check_shape(manifest, self.path / "manifest.json", WAYS_OUT)
-        for name, ours in (("certify", study.certify), ("record", study.record)):
-            there, here = (json.dumps(value).strip('"') for value in (manifest[name], ours))
-            if there != here:
-                raise InputError(f"{self.path} was made with {name}={there}, this is {here}; {WAYS_OUT}")
-
-    def _check_content(self) -> None:
+    def _check_content(self, texts: dict[str, str]) -> None:
         """Refuse a folder that holds trainings which this study does not ask for."""
-        texts = self._manifest()["conditions"]
-        held, asked = self.done(), self.study.seeds
-        keys = {condition.key for condition in self.study.conditions}
-        extra = [key for key in held if key not in keys]
+        held, asked, study = self.done(), self.study.seeds, self.study
+        ours = {condition.key: condition for condition in study.conditions}
+        extra = [key for key in held if key not in ours]
         self.holds_more = bool(extra)
-        if extra and not self._lacks_nothing(held):
-            here = {condition.text() for condition in self.study.conditions}
-            there = [str(texts.get(key, key)) for key in extra]
+        lacking = any(held.get(key) != [study.seeds_of(condition)] for key, condition in ours.items())
+        if extra and (lacking or not self.is_compact()):  # if all is there, it is told without touching the folder
+            what = not_asked_for([texts.get(key, key) for key in extra], {c.text() for c in study.conditions})
             raise InputError(
                 f"{self.path} holds {len(extra)} of its {len(held)} conditions that this study does not ask for: "
-                f"{not_asked_for(there, here)}; {WAYS_OUT}"
+                f"{what}; {WAYS_OUT}"
             )
         spans = [span for spans in held.values() for span in spans]
         first = min((span.start for span in spans), default=asked.start)
@@ -153,16 +141,12 @@ class ResultFolder:
                 f"{WAYS_OUT}"
             )
 
-    def _lacks_nothing(self, held: dict[str, Spans]) -> bool:
-        """Whether the study asks only for what is there, so that it can be told without touching the folder."""
-        seeds = {condition.key: self.study.seeds_of(condition) for condition in self.study.conditions}
-        return self.is_compact() and all(held.get(key) == [wanted] for key, wanted in seeds.items())
-
     def done(self) -> dict[str, Spans]:
         """Seeds that are trained, by condition key; tables and parts are read once."""
         if not self._scanned:
-            self._scan_tables()
-            self._scan_parts()
+            manifest = self._manifest()
+            self._scan_tables(manifest.get("files", {}))
+            self._scan_parts(manifest.get("conditions", {}))
             self._scanned = True
         held = {key: [*held.seeds] for key, held in self._held.items()}
         for key, found in self._parts.items():
@@ -173,23 +157,20 @@ class ResultFolder:
         """Trainings of the study that the folder holds."""
         return sum(len(span) for spans in self.done().values() for span in spans)
 
-    def _scan_tables(self) -> None:
+    def _scan_tables(self, files: dict[str, str]) -> None:
         """See what the tables hold; RunError unless each is what the manifest says, nothing where there are none."""
-        files = self._manifest().get("files", {})
         found = {name: self._find(name, files.get(name)) for name in tables.names(self.study.record)}
-        if not any(found.values()):
+        places = {name: place for name, place in found.items() if place}
+        if not places:
             return
-        for name, place in found.items():
-            if place is None:
-                raise RunError(f"{self.path / name} is missing; {WAYS_OUT}")
-        path = found[tables.COUNTS]
-        assert path is not None
+        if missing := found.keys() - places.keys():
+            raise RunError(f"{self.path / missing.pop()} is missing; {WAYS_OUT}")
         try:
-            self._held = counts.scan(path)
-            if rows := found.get(tables.TRIALS):
-                _check_rows(rows, sum(held.trainings for held in self._held.values()))
+            self._held = counts.scan(places[COUNTS])
+            if TRIALS in places:
+                check_rows(places[TRIALS], [*self._held.values()])
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise RunError(f"{path} is damaged ({first_line(error)}); {WAYS_OUT}") from None
+            raise RunError(f"{self.path / COUNTS} is damaged ({first_line(error)}); {WAYS_OUT}") from None
 
     def _find(self, name: str, sha256: str | None) -> Path | None:
         """The table of that name and hash, which a killed run may not have put in its place yet; None without one."""
@@ -202,10 +183,8 @@ class ResultFolder:
             raise RunError(f"{path} {why}; {WAYS_OUT}")
         return None
 
-    def _scan_parts(self) -> None:
-        self._parts, self._failed_parts, self.left_aside = {}, [], []
-        known = dict.fromkeys(self._manifest().get("conditions", ()))
-        conditions = {**known, **{condition.key: condition for condition in self.study.conditions}}
+    def _scan_parts(self, known: dict[str, str]) -> None:
+        conditions = dict.fromkeys(known) | {condition.key: condition for condition in self.study.conditions}
         for path in sorted(self._parts_folder.iterdir()) if self._parts_folder.is_dir() else ():
             if TEMPORARY.fullmatch(path.name):
                 continue
@@ -213,11 +192,8 @@ class ResultFolder:
                 part = read_part(path, conditions)
             except NotAPartError as why:
                 self.left_aside.append(f"{path}: {why}")
-                continue
-            if part.fine:
-                self._parts.setdefault(part.key, []).append(part)
             else:
-                self._failed_parts.append(part)
+                self._parts.setdefault(part.key, []).append(part) if part.fine else self._failed_parts.append(part)
 
     def is_compact(self) -> bool:
         """Whether all that there is stands in the tables, and the manifest says that it is fine."""
@@ -230,67 +206,55 @@ class ResultFolder:
     @contextmanager
     def claim(self, overwrite: bool) -> Iterator[None]:
         """Make the folder this run's alone; InputError if another run has it or it does not fit."""
-        self._check_place(overwrite)
-        try:
+        with self._usable():
+            self._check_place()
             self.path.mkdir(parents=True, exist_ok=True)
             handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
-        except OSError as error:
-            raise InputError(f"output={self.path} cannot be written: {error.strerror}") from None
         try:
-            self._lock(handle)
+            with self._usable():
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise InputError(f"another run is using {self.path}; wait for it, or use output=DIR") from None
             self.check(overwrite)
-            self._tidy(overwrite)
+            with self._usable():
+                self._tidy(overwrite)
             yield
         finally:
             os.close(handle)
-
-    def _lock(self, handle: int) -> None:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"another run is using {self.path}; wait for it, or use output=DIR") from None
-        except OSError as error:
-            raise InputError(f"output={self.path} cannot be locked: {error.strerror}") from None
 
     def _tidy(self, overwrite: bool) -> None:
         """Finish or remove what a killed run left half done, and with `overwrite` remove everything that runs wrote.
 
         Only names that are written here are touched, the manifest, by which the folder is known as ours, last.
         """
-        try:
-            in_parts = [*self._parts_folder.iterdir()] if self._parts_folder.is_dir() else []
-            for path in (*self.path.iterdir(), *in_parts):
-                if TEMPORARY.fullmatch(path.name):
-                    path.unlink()
-            if not overwrite:
-                self._settle()
-                return
-            ours = [self.path / name for name in OURS] + [path for path in in_parts if parts.NAME.fullmatch(path.name)]
-            for path in ours:
+        in_parts = [*self._parts_folder.iterdir()] if self._parts_folder.is_dir() else []
+        for path in (*self.path.iterdir(), *in_parts):
+            if TEMPORARY.fullmatch(path.name):
+                path.unlink()
+        if overwrite:
+            for path in (*(self.path / name for name in OURS), *(p for p in in_parts if parts.NAME.fullmatch(p.name))):
                 path.unlink(missing_ok=True)
-            with suppress(OSError):  # it is not there, or holds files of others
-                self._parts_folder.rmdir()
+            self._drop_parts_folder()
             (self.path / "manifest.json").unlink(missing_ok=True)
-        except OSError as error:
-            raise InputError(f"{error.filename} cannot be removed: {error.strerror}; use output=DIR") from None
-
-    def _settle(self) -> None:
-        """Put tables that the manifest knows in their place, and remove others that wait for it."""
+            return
         files = self._manifest().get("files", {})
-        for name in TABLES:
+        for name in TABLES:  # those that the manifest knows take their place; others that wait for it go
             waiting = tables.beside(self.path / name)
-            if is_regular(waiting):
-                if sha256_of(waiting) == files.get(name):
-                    os.replace(waiting, self.path / name)
-                else:
-                    waiting.unlink()
+            if is_regular(waiting) and sha256_of(waiting) == files.get(name):
+                os.replace(waiting, self.path / name)
+            elif is_regular(waiting):
+                waiting.unlink()
+
+    def _drop_parts_folder(self) -> None:
+        with suppress(OSError):  # it is not there, or holds files of others
+            self._parts_folder.rmdir()
 
     def begin(self, config: dict[str, object], how: dict[str, object]) -> None:
         """Write manifest and config: from here on the folder belongs to this study."""
         before = self._manifest()
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
-        text_sha256 = hashlib.sha256(text.encode()).hexdigest()
-        tables_held = tables.names(self.study.record) if self._held else ()
+        held = {name: before["files"][name] for name in tables.names(self.study.record)} if self._held else {}
         self._started = time.monotonic()
         self._run: dict[str, Any] = {"start": now(), "end": None, "wall_s": None, "trained": 0, **how, **provenance()}
         self._content: dict[str, Any] = {
@@ -299,12 +263,12 @@ class ResultFolder:
             "trials": None,
             "failed": None,
             "digest": None,
-            "files": {CONFIG: text_sha256, **{name: before["files"][name] for name in tables_held}},
+            "files": {CONFIG: hashlib.sha256(text.encode()).hexdigest(), **held},
             "runs": [*before.get("runs", []), self._run],
         }
         self._write_manifest()
         write_text(self.path / CONFIG, text)
-        for name in (*REPORT, "datapackage.json"):
+        for name in DERIVED:
             (self.path / name).unlink(missing_ok=True)
         self._parts_folder.mkdir(exist_ok=True)
 
@@ -330,14 +294,18 @@ class ResultFolder:
         """Add the parts to counts.parquet, so that there are never many of them."""
         fine = {key: [part for part in found if part.fine] for key, found in self._parts.items()}
         self._write_tables(fine, whole=False)
-        self._held = counts.scan(self.path / tables.COUNTS)
+        self._held = counts.scan(self.path / COUNTS)
         self._parts = {key: [part for part in found if not part.fine] for key, found in self._parts.items()}
-        for part in (part for found in fine.values() for part in found):
-            part.path.unlink()
+        self._drop(fine)
+
+    def _drop(self, found: dict[str, list[Part]]) -> None:
+        """Drop parts that the tables hold."""
+        for part in (part for mine in found.values() for part in mine):
+            part.path.unlink(missing_ok=True)
         self._waiting = 0
 
-    def _write_tables(self, found: dict[str, list[Part]], whole: bool) -> tables.Written:
-        """Write the tables anew; the manifest knows them before they take their place."""
+    def _write_tables(self, found: dict[str, list[Part]], whole: bool) -> int:
+        """Write the tables anew; the manifest knows them before they take their place. Returns how many failed."""
         written = tables.write(self.path, self.study, self._held, found, whole)
         self._content["files"] |= written.files
         if whole:
@@ -348,52 +316,32 @@ class ResultFolder:
         self._write_manifest()
         for name in written.files:
             os.replace(tables.beside(self.path / name), self.path / name)
-        sync_folder(self.path)
-        return written
+        flush(self.path)
+        return written.failed
 
     def compact(self) -> int:
         """Write the tables from those that are there and the parts, then drop the parts.
 
         Returns how many trainings have failed.
         """
-        written = self._write_tables(self._parts, whole=True)
-        for part in (*(part for found in self._parts.values() for part in found), *self._failed_parts):
-            part.path.unlink(missing_ok=True)
-        with suppress(OSError):  # what was left aside stays
-            self._parts_folder.rmdir()
-        sync_folder(self.path)
-        return written.failed
+        failed = self._write_tables(self._parts, whole=True)
+        self._drop({**self._parts, "": self._failed_parts})
+        self._drop_parts_folder()
+        flush(self.path)
+        return failed
 
 
-def described(study: Study) -> dict[str, Any]:
-    """What a manifest says of a study: all that those must know of it who read its results."""
-    conditions = study.conditions
-    fields = {name: field.about() for name, field in FIELDS.items()}
-    inits = [condition.init for condition in conditions]
-    fields["init"]["words"] = {init.name: getattr(init, "label", "") or init.name for init in inits}
-    return {
-        "study": study.name,
-        "question": study.question,
-        "record": study.record,
-        "protocol": PROTOCOL_VERSION,
-        "certify": study.certify,
-        "published": [entry.as_dict() for entry in study.published],
-        "success": sorted({str(condition.success) for condition in conditions}),
-        "seeds": [study.seeds.start, study.seeds.stop],
-        "given": study.given,
-        "fields": fields,
-        "traps": known_traps(conditions),
-        "conditions": {condition.key: condition.text() for condition in conditions},
-    }
-
-
-def _check_rows(path: Path, counted: int) -> None:
-    """ValueError unless trials.parquet has our columns and as many rows as trainings are counted."""
+def check_rows(path: Path, held: list[counts.Held]) -> None:
+    """ValueError unless trials.parquet has our columns and a row for each training that is counted."""
+    counted = sum(each.trainings for each in held)
     with pq.ParquetFile(path) as file:
         if not has_schema(file.schema_arrow):
             raise ValueError("the columns of trials.parquet are not ours")
         if file.metadata.num_rows != counted:
             raise ValueError(f"trials.parquet has {file.metadata.num_rows:,} rows, but {counted:,} are counted")
+    for each in held:
+        if each.seeds and not each.start <= each.seeds[0].start < each.seeds[-1].stop <= each.start + each.trainings:
+            raise ValueError("the seeds that are counted are not those that were trained")
 
 
 def not_asked_for(there: list[str], here: set[str]) -> str:

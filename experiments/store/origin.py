@@ -1,7 +1,5 @@
 """Where results come from: versions, machine, command line."""
 
-from __future__ import annotations
-
 import platform
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """A part: the rows of one batch in a Parquet file whose name holds the hash of its content."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Mapping
@@ -11,8 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from analysis.data.door import is_regular, read_bytes, replacing
 from experiments.store.columns import in_schema, part_schema
-from experiments.store.files import is_regular, read_bytes, replacing
 from experiments.study.batches import Batch
 from nnxor.condition import Condition
 from nnxor.protocol import PROTOCOL_VERSION
@@ -46,13 +44,18 @@ def write_part(folder: Path, batch: Batch, table: pa.Table) -> Part:
     """Write the rows of a batch; when this returns, they are on the disk."""
     key, seeds = batch.condition.key, batch.seeds
     rows = in_schema(table, part_schema(batch.condition)).replace_schema_metadata(_identity(key, seeds))
-    sink = pa.BufferOutputStream()
-    pq.write_table(rows, sink, compression="zstd")
-    content = sink.getvalue()
+    content = in_parquet(rows)
     path = folder / f"{key}-{seeds.start}-{len(seeds)}-{hashlib.sha256(content).hexdigest()}.parquet"
     with replacing(path) as temporary:
         temporary.write_bytes(content)
     return Part(key, seeds, path, _fine(table))
+
+
+def in_parquet(table: pa.Table) -> pa.Buffer:
+    """The bytes of a table as a Parquet file."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue()
 
 
 def read_part(path: Path, conditions: Mapping[str, Condition | None]) -> Part:

@@ -4,19 +4,16 @@ Both are written at once from what they held before and the parts that came sinc
 counts alone. They are written beside the old ones, and take their place once the manifest knows their hashes.
 """
 
-from __future__ import annotations
-
 import heapq
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from analysis.data.door import COUNTS, TRIALS, flush, sha256_of
 from experiments.errors import RunError
 from experiments.store.columns import Digest, encode, schema, with_condition
 from experiments.store.counts import (
@@ -32,13 +29,10 @@ from experiments.store.counts import (
     trainings,
     without_failed,
     without_seeds,
-)
-from experiments.store.files import flush, sha256_of
+)  # fmt: skip
 from experiments.store.parts import NotAPartError, Part
 from experiments.study.batches import Spans, merge, subtract
 from experiments.study.study import Study
-
-TRIALS, COUNTS = "trials.parquet", "counts.parquet"
 
 ROW_GROUP = 65_536
 """Rows in a row group of trials.parquet."""
@@ -77,13 +71,9 @@ class Writer:
         self._n = 0
         self._file = pq.ParquetWriter(path, wanted, compression="zstd", write_page_checksum=True)
 
-    def __enter__(self) -> Writer:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
-        if kind is None and self._n:
+    def close(self) -> None:
+        """Write what is left, and end the file."""
+        if self._n:
             self._write(pa.concat_tables(self._waiting))
         self._file.close()
 
@@ -124,7 +114,7 @@ class Slices:
             start, table = int(self._starts[group]), self._group(group)
             begin, end = max(first - start, 0), min(last - start, len(table))
             pieces.append(table.slice(begin, end - begin))
-        return pa.concat_tables(pieces)
+        return pa.concat_tables(pieces) if pieces else self._file.schema_arrow.empty_table()
 
     def _group(self, group: int) -> pa.Table:
         if self._kept is None or self._kept[0] != group:
@@ -155,30 +145,29 @@ def write(
     RunError if trainings of the `whole` study are missing, or if a part was changed since it was found.
     """
     n = failed = 0
-    keep = names(study.record)
     of_trials = schema(study.conditions)
     schemas = {TRIALS: (of_trials, ROW_GROUP), COUNTS: (SCHEMA, COUNTS_GROUP)}
-    with ExitStack() as stack:
-        writers = {name: stack.enter_context(Writer(beside(folder / name), *schemas[name])) for name in keep}
-        old = {name: Slices(folder / name) for name in keep} if held else {}
-        for condition in study.conditions:
-            mine = held.get(condition.key, Held())
-            segments = _segments(mine, parts.get(condition.key, []))
-            if whole and merge([seeds for seeds, _ in segments]) != [study.seeds_of(condition)]:
-                raise RunError(f"{folder}: trainings of {condition.text()} are missing; run the same command again")
-            new = []
-            for rows, counted in _rows(segments, mine, old.get(TRIALS)):
-                new.extend(counted)
-                if TRIALS in writers:
-                    writers[TRIALS].add(with_condition(rows, condition, of_trials))
-            for counts in _merged(new, mine, old.get(COUNTS)):
-                n += trainings(counts)
-                failed += trainings(counts) - trainings(without_failed(counts))
-                writers[COUNTS].add(with_condition(counts, condition, SCHEMA))
-    for name in keep:
+    writers = {name: Writer(beside(folder / name), *schemas[name]) for name in names(study.record)}
+    old = {name: Slices(folder / name) for name in writers} if held else {}
+    for condition in study.conditions:
+        mine = held.get(condition.key, Held())
+        segments = _segments(mine, parts.get(condition.key, []))
+        if whole and merge([seeds for seeds, _ in segments]) != [study.seeds_of(condition)]:
+            raise RunError(f"{folder}: trainings of {condition.text()} are missing; run the same command again")
+        new = []
+        for rows, counted in _rows(segments, mine, old.get(TRIALS)):
+            new.extend(counted)
+            if TRIALS in writers:
+                writers[TRIALS].add(with_condition(rows, condition, of_trials))
+        for counts in _merged(new, mine, old.get(COUNTS)):
+            n += trainings(counts)
+            failed += trainings(counts) - trainings(without_failed(counts))
+            writers[COUNTS].add(with_condition(counts, condition, SCHEMA))
+    for name, writer in writers.items():
+        writer.close()
         flush(beside(folder / name))
-    files = {name: sha256_of(beside(folder / name)) for name in keep}
-    return Written(n, failed, writers[keep[0]].digest.hexdigest(), files)
+    digest = next(iter(writers.values())).digest.hexdigest()
+    return Written(n, failed, digest, {name: sha256_of(beside(folder / name)) for name in writers})
 
 
 def _segments(held: Held, parts: list[Part]) -> list[tuple[range, Part | None]]:

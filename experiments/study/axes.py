@@ -1,7 +1,5 @@
 """Axes in short: `{geomspace: [0.003, 1, 64]}` stands for 64 numbers, `{range: [2, 16]}` for those from 2 to 16."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

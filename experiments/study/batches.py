@@ -1,7 +1,5 @@
 """A batch: one condition and consecutive seeds, trained together by one worker."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 

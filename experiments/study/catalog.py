@@ -1,60 +1,54 @@
 """The tasks and initializations of conf/, a YAML file each, and those that a user brings along."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-
-import yaml
+from typing import TypeVar
 
 from experiments.errors import InputError
-from experiments.messages import CONF, found, names
+from experiments.messages import CONF, found, names, read_yaml
 from experiments.study.csv import load_task
 from experiments.study.weight_files import load_given, read_network
 from nnxor.network.inits import Distribution, GivenWeights, Init
 from nnxor.network.tasks import Task
 from nnxor.registry import hint
 
+Kind = TypeVar("Kind", Init, Task)
+
+OWN = ("mirror", "margin", "generator")
+"""What an initialization may say besides its laws."""
+
 
 def _read(group: str, name: str, key: str) -> dict[str, object]:
     if name not in names(group):
         raise InputError(f"{key}={name} is unknown; {hint(name, names(group))}")
-    path = found(group, name)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"conf/{group}/{name}.yaml is not YAML: {' '.join(str(error).split())}") from None
+        content = read_yaml(found(group, name))
+    except (OSError, ValueError) as error:
+        raise InputError(f"conf/{group}/{name}.yaml is not YAML: {error}") from None
     if not isinstance(content, dict):
         raise InputError(f"conf/{group}/{name}.yaml must hold keys and values")
     return content
 
 
+def _of(kind: type[Kind], name: str, content: Mapping[str, object], where: str) -> Kind:
+    try:
+        return kind.of(name, content)
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from None
+
+
 @cache
 def init(name: str, key: str = "init") -> Init:
     """The initialization in conf/init/NAME.yaml; InputError says what is wrong with it."""
-    return _init_of(name, _read("init", name, key), f"conf/init/{name}.yaml")
-
-
-def _init_of(name: str, content: Mapping[str, object], where: str) -> Init:
-    try:
-        return Init.of(name, content)
-    except ValueError as error:
-        raise InputError(f"{where}: {error}") from None
+    return _of(Init, name, _read("init", name, key), f"conf/init/{name}.yaml")
 
 
 @cache
 def task(name: str, key: str = "task") -> Task:
     """The task in conf/task/NAME.yaml; InputError says what is wrong with it."""
-    return _task_of(name, _read("task", name, key), f"conf/task/{name}.yaml")
-
-
-def _task_of(name: str, content: Mapping[str, object], where: str) -> Task:
-    try:
-        return Task.of(name, content)
-    except ValueError as error:
-        raise InputError(f"{where}: {error}") from None
+    return _of(Task, name, _read("task", name, key), f"conf/task/{name}.yaml")
 
 
 def study(name: object, key: str = "union") -> dict[str, object]:
@@ -67,7 +61,7 @@ def study(name: object, key: str = "union") -> dict[str, object]:
 def read_task(key: str, value: object) -> Task:
     """A task as a configuration gives it: a name in conf/task, a CSV file, or {name: …, rows: …}; or InputError."""
     if isinstance(value, Mapping):
-        return _task_of(str(value.get("name", "given")), {k: v for k, v in value.items() if k != "name"}, key)
+        return _of(Task, str(value.get("name", "given")), {k: v for k, v in value.items() if k != "name"}, key)
     if not isinstance(value, str):
         raise InputError(f"{key}={value} is not allowed; allowed: a name in conf/task, or a .csv file")
     if value.lower().endswith(".csv"):
@@ -110,31 +104,37 @@ def name_of_given(key: str, value: object) -> str | None:
 
 
 def _written_out(key: str, value: Mapping[str, object]) -> Init:
-    parsed = _init_of("", {part: law for part, law in value.items() if part != "name"}, key)
+    """The initialization {weights: {distribution: …}, …}; without a name it is called by its laws."""
+    parsed = _of(Init, "", {part: law for part, law in value.items() if part != "name"}, key)
     words = [_law_text(parsed.weights), f"biases {_law_text(parsed.biases)}"]
     words += [f"outputs {_law_text(parsed.outputs)}"] if parsed.outputs else []
-    words += [f"{part}={_plain(value[part])}" for part in ("mirror", "margin") if part in value]
-    name = value.get("name", ", ".join(words))
+    name = value.get("name", ", ".join([*words, *_settings({part: value[part] for part in OWN if part in value})]))
     if not isinstance(name, str) or not name.strip():
         raise InputError(f"{key}: name={name} is not allowed; allowed: a short text")
     return replace(parsed, name=name, label=parsed.label or name)
 
 
 def _law_text(law: Distribution) -> str:
-    return f"{law.name}({', '.join(f'{name}={_plain(number)}' for name, number in law.parameters)})"
+    return f"{law.name}({', '.join(_settings(dict(law.parameters)))})"
 
 
-def _plain(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _settings(given: Mapping[str, object], before: str = "") -> list[str]:
+    return [
+        f"{before}{name}={value:g}" if isinstance(value, float) else f"{before}{name}={value}"
+        for name, value in given.items()
+    ]
 
 
 def _adjusted(key: str, value: Mapping[str, object]) -> Init:
-    """The initialization {NAME: {parameter: value, biases: {…}}}: parameters are those of the weights."""
+    """The initialization {NAME: {parameter: value, biases: {…}}}: parameters are those of the weights.
+
+    Another distribution keeps none of the old parameters.
+    """
     name, changes = next(iter(value.items()), ("", None))
     if len(value) != 1 or not isinstance(changes, Mapping) or not changes:
         raise InputError(f"{key}={dict(value)} is not allowed; allowed: {{NAME: {{parameter: value}}}}")
     content = {part: law for part, law in _read("init", str(name), key).items() if part != "label"}  # no longer true
-    own = {part: changes[part] for part in ("mirror", "margin") if part in changes}
+    own = {part: changes[part] for part in OWN if part in changes}
     laws = {part: changes[part] for part in ("biases", "outputs") if part in changes}
     laws = {"weights": {k: v for k, v in changes.items() if k not in (*own, *laws)}, **laws}
     words = []
@@ -142,12 +142,6 @@ def _adjusted(key: str, value: Mapping[str, object]) -> Init:
         if not isinstance(law, Mapping):
             raise InputError(f"{key}: {part}={law} is not allowed; allowed: {{parameter: value}}")
         old = content.get(part)
-        content[part] = _change(old if isinstance(old, Mapping) else {}, law)
-        words += [f"{'' if part == 'weights' else part + '.'}{k}={_plain(v)}" for k, v in law.items()]
-    words += [f"{part}={_plain(v)}" for part, v in own.items()]
-    return _init_of(f"{name}({', '.join(words)})", {**content, **own}, f"{key}={name}")
-
-
-def _change(law: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
-    """A law with other parameters; another distribution keeps none of the old ones."""
-    return dict(changes) if "distribution" in changes else {**law, **changes}
+        content[part] = {**(old if isinstance(old, Mapping) and "distribution" not in law else {}), **law}
+        words += _settings(law, "" if part == "weights" else f"{part}.")
+    return _of(Init, f"{name}({', '.join([*words, *_settings(own)])})", {**content, **own}, f"{key}={name}")

@@ -1,7 +1,5 @@
 """Values that a user gives, checked: an error names the key, the value and what is allowed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

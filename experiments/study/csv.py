@@ -1,14 +1,12 @@
 """A task in a CSV file of the user: columns x1 … xD, t, and perhaps `times`, how often each row counts."""
 
-from __future__ import annotations
-
 import csv
 import io
 import math
 from pathlib import Path
 
+from analysis.data.door import read_bytes
 from experiments.errors import InputError
-from experiments.store.files import read_bytes
 from nnxor.network.tasks import Task
 
 MOST_BYTES = 2**24
@@ -23,18 +21,21 @@ def load_task(key: str, name: str) -> Task:
     """The task in a CSV file; InputError names the row that is wrong."""
     where = f"{key}={name}"
     (_, head), *rows = _lines(key, name)
-    n_inputs, times = _header(where, [cell.strip() for cell in head])
-    if not 1 <= len(rows) <= MOST_ROWS:
-        raise InputError(f"{where} holds {len(rows)} rows; allowed: 1 to {MOST_ROWS}")
-    inputs, targets, counts = [], [], []
+    names = [cell.strip() for cell in head]
+    inputs = [f"x{d + 1}" for d in range(len(names) - 1 - (names[-1] == "times"))]
+    if not inputs or names not in ([*inputs, "t"], [*inputs, "t", "times"]):
+        raise InputError(f"{where}: its header is {','.join(names)!r}; allowed: {FORM}")
+    for what, n, most in (("inputs", len(inputs), MOST_INPUTS), ("rows", len(rows), MOST_ROWS)):
+        if not 1 <= n <= most:
+            raise InputError(f"{where} holds {n} {what}; allowed: 1 to {most}")
+    table = []
     for n, row in rows:
-        line = f"{where}: line {n}"
         if len(row) != len(head):
-            raise InputError(f"{line} holds {len(row)} values; the header has {len(head)}")
-        inputs.append(tuple(_number(line, f"x{d + 1}", row[d]) for d in range(n_inputs)))
-        targets.append(_number(line, "t", row[n_inputs]))
-        counts.append(_times(line, row[-1]) if times else 1)
-    return Task(Path(name).name, tuple(inputs), tuple(targets), None, tuple(counts))
+            raise InputError(f"{where}: line {n} holds {len(row)} values; the header has {len(head)}")
+        table.append([_number(f"{where}: line {n}", *cell) for cell in zip(names, row, strict=True)])
+    points = tuple(tuple(row[: len(inputs)]) for row in table)
+    counts = tuple(int(row[-1]) if names[-1] == "times" else 1 for row in table)
+    return Task(Path(name).name, points, tuple(row[len(inputs)] for row in table), None, counts)
 
 
 def _lines(key: str, name: str) -> list[tuple[int, list[str]]]:
@@ -58,33 +59,13 @@ def _lines(key: str, name: str) -> list[tuple[int, list[str]]]:
     return lines
 
 
-def _header(where: str, names: list[str]) -> tuple[int, bool]:
-    """Number of inputs, and whether there is a column `times`."""
-    times = bool(names) and names[-1] == "times"
-    fields = names[:-1] if times else names
-    n_inputs = len(fields) - 1
-    if n_inputs < 1 or fields != [*(f"x{d + 1}" for d in range(n_inputs)), "t"]:
-        raise InputError(f"{where}: its header is {','.join(names)!r}; allowed: {FORM}")
-    if n_inputs > MOST_INPUTS:
-        raise InputError(f"{where} has {n_inputs} inputs; allowed: 1 to {MOST_INPUTS}")
-    return n_inputs, times
-
-
 def _number(where: str, name: str, text: str) -> float:
     try:
         value = math.nan if "_" in text else float(text)
     except ValueError:
         value = math.nan
-    if not abs(value) <= 1e30:
-        raise InputError(f"{where}: {name}={text.strip()!r} is not allowed; allowed: a finite number, at most 1e30")
+    times = name == "times"
+    if not (text.strip().isdecimal() and 1 <= value <= MOST_TIMES if times else abs(value) <= 1e30):
+        allowed = f"an integer from 1 to {MOST_TIMES}" if times else "a finite number, at most 1e30"
+        raise InputError(f"{where}: {name}={text.strip()!r} is not allowed; allowed: {allowed}")
     return value + 0.0  # no -0
-
-
-def _times(where: str, text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = 0
-    if not 1 <= value <= MOST_TIMES:
-        raise InputError(f"{where}: times={text.strip()!r} is not allowed; allowed: an integer from 1 to {MOST_TIMES}")
-    return value

@@ -1,7 +1,5 @@
 """A study's configuration with the values that hold where it left the choice to defaults."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping
 

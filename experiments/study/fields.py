@@ -1,7 +1,6 @@
 """The fields of a condition as a user writes them: checked, and put into words where they are not allowed."""
 
-from __future__ import annotations
-
+import textwrap
 from collections.abc import Mapping
 
 from experiments.errors import InputError
@@ -20,6 +19,23 @@ SUCCESS_KEYS = ["rule", "tolerance", "ties"]
 
 FILES = {"task": catalog.read_task, "init": catalog.read_init}
 """Fields whose values are names of files, or whole tables."""
+
+
+TRAINED = tuple(name for name in FIELDS if name != "rescue")
+"""Fields that `experiments.train` takes: it shows one training, which nothing interferes with."""
+
+SCHEMAS: dict[str, dict[str, object]] = {
+    "run": {section: dict.fromkeys(FIELDS) for section in ("base", "grid")},
+    "train": {name: None for name in TRAINED if name not in FILES},
+    "diagnose": {name: None for name in TRAINED if name not in (*FILES, "loss")},
+}
+"""What conf/NAME.yaml takes in by `schema: NAME`; null stands for the default, or for not swept."""
+
+
+def listed(command: str, indent: int) -> str:
+    """The names of a command's fields, in lines of 80 characters that are indented from the second on."""
+    names = ", ".join(FIELDS if command == "run" else TRAINED)
+    return textwrap.fill(names, 80 - indent).replace("\n", "\n" + " " * indent)
 
 
 def read_field(where: str, name: str, value: object) -> object:

@@ -8,40 +8,22 @@ A study's key `published` is a list of
 and may add `quoted: from memory` and a `note`. `where` chooses the conditions that repeat it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from experiments.errors import InputError
-from experiments.study.checked import known_keys, whole
+from experiments.study.checked import checked, known_keys, whole
 from experiments.study.fields import FIELDS, read_field
+from nnxor import checks
 from nnxor.condition import Condition
 
 KEYS = ["source", "setting", "where", "solved", "n", "says", "quoted", "note"]
 
-
-@dataclass(frozen=True)
-class Published:
-    """A published figure: `solved` is the share of `n` runs that succeeded, or null where `says` has the words."""
-
-    source: str
-    setting: str
-    solved: float | None
-    n: int | None
-    says: str
-    quoted: str
-    note: str
-    conditions: tuple[str, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for the manifest."""
-        return {**asdict(self), "conditions": list(self.conditions)}
+SHARE = checks.number(lambda value: 0 <= value <= 1, "a share from 0 to 1")
 
 
-def read_published(given: object, conditions: tuple[Condition, ...]) -> tuple[Published, ...]:
-    """The published figures of a study, each with the keys of the conditions that repeat it."""
+def read_published(given: object, conditions: tuple[Condition, ...]) -> tuple[dict[str, Any], ...]:
+    """The published figures of a study, as plain values, each with the keys of the `conditions` that repeat it."""
     if given is None:
         return ()
     if not isinstance(given, list):
@@ -49,7 +31,7 @@ def read_published(given: object, conditions: tuple[Condition, ...]) -> tuple[Pu
     return tuple(_read(f"published[{n}]", entry, conditions) for n, entry in enumerate(given))
 
 
-def _read(where: str, entry: object, conditions: tuple[Condition, ...]) -> Published:
+def _read(where: str, entry: object, conditions: tuple[Condition, ...]) -> dict[str, Any]:
     if not isinstance(entry, Mapping):
         raise InputError(f"{where}={entry} is not allowed; allowed: {{source: ..., where: ...}}")
     known_keys(where, entry, KEYS)
@@ -59,21 +41,17 @@ def _read(where: str, entry: object, conditions: tuple[Condition, ...]) -> Publi
     solved, n, says = entry.get("solved"), entry.get("n"), entry.get("says")
     if (solved is None) != (n is None) or (solved is None) == (says is None):
         raise InputError(f"{where} needs solved and n, or says in words")
-    if solved is not None and not (isinstance(solved, int | float) and 0 <= solved <= 1):
-        raise InputError(f"{where}.solved={solved} is not allowed; allowed: a share from 0 to 1")
-    return Published(
-        source=str(entry["source"]),
-        setting=str(entry["setting"]),
-        solved=None if solved is None else float(solved),
-        n=None if n is None else whole(f"{where}.n", n, 1),
-        says=str(says or ""),
-        quoted=str(entry.get("quoted") or ""),
-        note=str(entry.get("note") or ""),
-        conditions=_chosen(f"{where}.where", entry.get("where"), conditions),
-    )
+    return {
+        "source": entry["source"],
+        "setting": entry["setting"],
+        "solved": None if solved is None else checked(f"{where}.solved", solved, SHARE),
+        "n": None if n is None else whole(f"{where}.n", n, 1),
+        **{name: str(entry.get(name) or "") for name in ("says", "quoted", "note")},
+        "conditions": _chosen(f"{where}.where", entry.get("where"), conditions),
+    }
 
 
-def _chosen(where: str, given: object, conditions: tuple[Condition, ...]) -> tuple[str, ...]:
+def _chosen(where: str, given: object, conditions: tuple[Condition, ...]) -> list[str]:
     """Keys of the conditions with these fields; InputError where there is none."""
     if not isinstance(given, Mapping) or not given:
         raise InputError(f"{where}={given} is not allowed; allowed: {{field: value or values}}")
@@ -82,7 +60,7 @@ def _chosen(where: str, given: object, conditions: tuple[Condition, ...]) -> tup
         name: [read_field(where, name, value) for value in (values if isinstance(values, list) else [values])]
         for name, values in given.items()
     }
-    keys = tuple(c.key for c in conditions if all(getattr(c, name) in values for name, values in wanted.items()))
+    keys = [c.key for c in conditions if all(getattr(c, name) in values for name, values in wanted.items())]
     if not keys:
         raise InputError(f"{where}={dict(given)} matches no condition of the study")
     return keys

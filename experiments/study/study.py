@@ -1,20 +1,20 @@
 """A study: one question, the conditions that answer it, and the seeds of each condition."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from experiments.errors import InputError
 from experiments.study import catalog
 from experiments.study.axes import spell_out
-from experiments.study.checked import known_keys, switch, whole
+from experiments.study.checked import checked, known_keys, switch, whole
 from experiments.study.fields import FIELDS, make_condition, read_field, read_success, refuse_useless
-from experiments.study.published_figures import Published, read_published
+from experiments.study.published_figures import read_published
+from nnxor import checks
 from nnxor.condition import Condition, Success
 from nnxor.network.inits import GivenWeights, Init
 from nnxor.network.tasks import Task
@@ -30,6 +30,8 @@ MOST_TRAININGS = {"trials": 10**9, "summary": 10**11}
 """Trainings in a study, by what is kept of them: rows of some 36 GB, or bits of some 13 GB and the counts."""
 
 MOST_CONDITIONS = 100_000
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 Grid = dict[str, tuple[object, ...]]
 """Fields and the values that they take."""
@@ -51,7 +53,7 @@ class Study:
     seeds: range
     record: str = "trials"
     certify: bool = False
-    published: tuple[Published, ...] = ()
+    published: tuple[Mapping[str, Any], ...] = ()
     given: Mapping[str, Mapping[str, object]] = dataclasses.field(default_factory=dict)
 
     @property
@@ -84,15 +86,13 @@ def read_study(config: Mapping[str, object]) -> Study:
     published = [
         entry for part, mine in zip(parts, each, strict=True) for entry in read_published(part["published"], mine)
     ]
-    record = _record(config["record"], conditions)
-    _refuse_too_many(record, len(conditions), len(seeds))
     _refuse_missing_sets(conditions, seeds)
     return Study(
-        name=_name(config["name"]),
-        question=_question(config["question"]),
+        name=_text("name", config["name"], NAME.fullmatch, "letters, digits, '.', '_' and '-', at most 100"),
+        question=_text("question", config["question"], str.isprintable, "a sentence"),
         conditions=conditions,
         seeds=seeds,
-        record=record,
+        record=_record(config["record"], conditions, len(seeds)),
         certify=switch("certify", config["certify"]),
         published=tuple(published),
         given={name: _given(name, parts) for name in ("task", "init")},
@@ -102,7 +102,8 @@ def read_study(config: Mapping[str, object]) -> Study:
 def _given(name: str, parts: list[Mapping[str, object]]) -> dict[str, object]:
     """The values of a field that are no name in conf, by the name that conditions know them by."""
     sections = [each for part in parts for each in (part["base"], part["grid"], *_listed(part["blocks"]))]
-    values = [value for section in sections for value in _listed(_mapping("", section).get(name))]
+    listed = [value for section in sections for value in _listed(_mapping("", section).get(name))]
+    values = [catalog.written_out(name, value) for value in listed]
     return {found: value for value in values if (found := catalog.name_of_given(name, value))}
 
 
@@ -118,21 +119,6 @@ def _seeds(given: object) -> range:
     if start + count > 2**63:
         raise InputError(f"seeds.start={start} with seeds.count={count} goes beyond the last seed, 2**63 - 1")
     return range(start, start + count)
-
-
-def _refuse_too_many(record: str, conditions: int, count: int) -> None:
-    """InputError for more trainings than can be kept as `record` says."""
-    most, n = MOST_TRAININGS[record], conditions * count
-    if n > most:
-        more = f", or {MOST_TRAININGS['summary']:,} with record=summary" if record == "trials" else ""
-        raise InputError(f"seeds.count={count} makes {n:,} trainings; allowed: at most {most:,}{more}")
-
-
-def _refuse_too_many_conditions(grids: list[Grid]) -> None:
-    """InputError, before any is made, for more conditions than can be kept in memory."""
-    n = sum(math.prod(map(len, grid.values())) for grid in grids)
-    if n > MOST_CONDITIONS:
-        raise InputError(f"the grid has {n:,} combinations; allowed: at most {MOST_CONDITIONS:,}")
 
 
 def _refuse_missing_sets(conditions: tuple[Condition, ...], seeds: range) -> None:
@@ -156,12 +142,16 @@ def _refuse_namesakes(conditions: tuple[Condition, ...]) -> None:
                 raise InputError(f"two different {field}s are called {value.name}; give one of them another name")
 
 
-def _record(value: object, conditions: tuple[Condition, ...]) -> str:
-    if value not in MOST_TRAININGS:
-        raise InputError(f"record={value} is not allowed; allowed: {', '.join(MOST_TRAININGS)}")
-    if value == "summary" and any(condition.rescue for condition in conditions):
+def _record(value: object, conditions: tuple[Condition, ...], count: int) -> str:
+    """What is kept; InputError for more trainings than can be kept so."""
+    record = str(checked("record", value, checks.choice(MOST_TRAININGS)))
+    if record == "summary" and any(condition.rescue for condition in conditions):
         raise InputError("record=summary cannot pair rescued runs one by one; allowed with rescue: record=trials")
-    return str(value)
+    most, n = MOST_TRAININGS[record], len(conditions) * count
+    if n > most:
+        more = f", or {MOST_TRAININGS['summary']:,} with record=summary" if record == "trials" else ""
+        raise InputError(f"seeds.count={count} makes {n:,} trainings; allowed: at most {most:,}{more}")
+    return record
 
 
 def _parts(config: Mapping[str, object]) -> list[Mapping[str, object]]:
@@ -208,28 +198,22 @@ def _mapping(key: str, value: object) -> dict[str, object]:
     return value
 
 
-def _name(value: object) -> str:
+def _text(key: str, value: object, fits: Callable[[str], object], allowed: str) -> str:
     if value == "???":
-        raise InputError("name is missing: a study's file begins with '# @package _global_' and holds a name")
-    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", value):
-        raise InputError(f"name={value} is not allowed; allowed: letters, digits, '.', '_' and '-', at most 100")
-    return value
-
-
-def _question(value: object) -> str:
-    if not isinstance(value, str) or value == "???" or not value.isprintable():
-        raise InputError(f"question={value} is not allowed; allowed: a sentence")
+        raise InputError(f"{key} is missing: a study's file begins with '# @package _global_' and holds a {key}")
+    if not isinstance(value, str) or not fits(value):
+        raise InputError(f"{key}={value} is not allowed; allowed: {allowed}")
     return value
 
 
 def _check_report(config: Mapping[str, object]) -> None:
     """InputError for what the report could not answer: it is told the fields that the question asks about."""
-    asks, hero = config.get("asks"), config.get("hero")
-    for name in [] if asks is None else _listed(asks):
+    for name in [] if config.get("asks") is None else _listed(config["asks"]):
         if name not in FIELDS:
             raise InputError(f"asks={name} is unknown; {hint(str(name), FIELDS)}")
-    if hero is not None and not (isinstance(hero, str) and re.fullmatch("[a-z][a-z_]*", hero)):
-        raise InputError(f"hero={hero} is not allowed; allowed: the name of a figure, such as success_rate")
+    if config.get("hero") is not None:
+        figure = re.compile("[a-z][a-z_]*").fullmatch
+        _text("hero", config["hero"], figure, "the name of a figure, such as success_rate")
 
 
 def _conditions(config: Mapping[str, object]) -> tuple[Condition, ...]:
@@ -238,7 +222,9 @@ def _conditions(config: Mapping[str, object]) -> tuple[Condition, ...]:
     fixed = {name: read_field("base", name, value) for name, value in base.items()}
     blocks = _blocks(config)
     grids = [grid for grid, _ in blocks]
-    _refuse_too_many_conditions(grids)
+    n = sum(math.prod(map(len, grid.values())) for grid in grids)
+    if n > MOST_CONDITIONS:  # before any is made
+        raise InputError(f"the grid has {n:,} combinations; allowed: at most {MOST_CONDITIONS:,}")
     for name in fixed:
         if all(name in grid for grid in grids):
             raise InputError(
@@ -292,10 +278,9 @@ def _values(where: str, name: str, given: object) -> tuple[object, ...]:
     if not listed:
         raise InputError(f"{where}.{name}=[] is empty; allowed: a value or a list of values")
     values = tuple(read_field(where, name, value) for value in listed)
-    seen: set[object] = set()
-    for value in values:
-        if value in seen or seen.add(value):  # type: ignore[func-returns-value]
-            raise InputError(f"{where}.{name} holds {_word(value)} twice; allowed: each value once")
+    if len(set(values)) < len(values):
+        twice = next(value for n, value in enumerate(values) if value in values[:n])
+        raise InputError(f"{where}.{name} holds {_word(twice)} twice; allowed: each value once")
     return values
 
 
@@ -305,9 +290,8 @@ def _exclude(given: object) -> list[Grid]:
     if not isinstance(given, list):
         raise InputError(f"exclude={given} is not allowed; allowed: a list of {{field: value or values}}")
     entries = [_grid(f"exclude[{n}]", entry) for n, entry in enumerate(given)]
-    for n, entry in enumerate(entries):
-        if not entry:
-            raise InputError(f"exclude[{n}] names no field; allowed: {{field: value or values}}")
+    if {} in entries:
+        raise InputError(f"exclude[{entries.index({})}] names no field; allowed: {{field: value or values}}")
     return entries
 
 

@@ -1,7 +1,5 @@
 """Weights in .npz files: of one network, W1 (D, H), b1 (H,), W2 (H, 1), b2 (1,), or of one for each seed."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import os
@@ -11,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.data.door import is_regular, read_bytes, replacing
 from experiments.errors import InputError
-from experiments.store.files import is_regular, read_bytes, replacing
 from experiments.study.checked import known_keys
 from nnxor.network.draws import Weights
 from nnxor.network.inits import GivenWeights
@@ -23,15 +21,15 @@ MOST_BYTES = 2**28
 NAMES = ("W1", "b1", "W2", "b2")
 
 
+ONE = "W1 (D,H), b1 (H,), W2 (H,1), b2 (1,)"
+SETS = "W1 (S,D,H), b1 (S,H), W2 (S,H,1), b2 (S,1): one set a seed"
+SINGLE: np.dtype = np.dtype(np.float32)
+PLAIN = "W1 (D,H), b1 (H,), W2 (H,), b2 ()"
+
+
 def load_weights(path: Path, dtype: np.dtype, key: str = "weights") -> Weights:
     """The network in a file, as a batch of one in this dtype; InputError says what is wrong with the file."""
-    arrays = _read_arrays(path, key, "W1 (D,H), b1 (H,), W2 (H,1), b2 (1,)")
-    W1, b1, W2, b2 = (arrays[name] for name in NAMES)
-    hidden = W1.shape[1] if W1.ndim == 2 else 0
-    if not hidden or b1.shape != (hidden,) or W2.shape != (hidden, 1) or b2.shape != (1,):
-        shapes = ", ".join(f"{name} {arrays[name].shape}" for name in NAMES)
-        raise InputError(f"{key}={path} holds {shapes}; allowed: W1 (D,H), b1 (H,), W2 (H,1), b2 (1,)")
-    _check_numbers(arrays, f"{key}={path}", dtype)
+    W1, b1, W2, b2 = _checked(_read_arrays(path, key, ONE), f"{key}={path}", ONE, dtype)
     return Weights(W1[:, :, None] + 0.0, b1[:, None] + 0.0, W2 + 0.0, b2 + 0.0).astype(dtype)  # no -0: see draws
 
 
@@ -40,16 +38,10 @@ def load_given(key: str, name: str) -> GivenWeights:
 
     The shapes of a single network, without S, make one set. InputError says what is wrong.
     """
-    form = "W1 (S,D,H), b1 (S,H), W2 (S,H,1), b2 (S,1): one set a seed"
-    arrays = _read_arrays(Path(name), key, form)
+    arrays = _read_arrays(Path(name), key, SETS)
     if arrays["W1"].ndim == 2:
         arrays = {each: array[None] for each, array in arrays.items()}
-    W1, b1, W2, b2 = (arrays[each] for each in NAMES)
-    sets, _, hidden = W1.shape if W1.ndim == 3 else (0, 0, 0)
-    if 0 in W1.shape or b1.shape != (sets, hidden) or W2.shape != (sets, hidden, 1) or b2.shape != (sets, 1):
-        shapes = ", ".join(f"{each} {arrays[each].shape}" for each in NAMES)
-        raise InputError(f"{key}={name} holds {shapes}; allowed: {form}")
-    _check_numbers(arrays, f"{key}={name}", np.dtype(np.float32))
+    W1, b1, W2, b2 = _checked(arrays, f"{key}={name}", SETS)
     return _given(Path(name).name, [W1, b1, W2[:, :, 0], b2[:, 0]])
 
 
@@ -60,12 +52,23 @@ def read_network(key: str, given: Mapping[str, object]) -> GivenWeights:
         arrays = {name: np.array(given[name], dtype=np.float64) for name in NAMES}
     except (KeyError, ValueError, TypeError, OverflowError):
         raise InputError(f"{key} must hold W1 (D,H), b1 (H,), W2 (H,) and b2, in plain numbers") from None
-    hidden = arrays["W1"].shape[-1] if arrays["W1"].ndim == 2 else 0
-    if not hidden or [arrays[name].shape for name in NAMES[1:]] != [(hidden,), (hidden,), ()]:
+    return _given(str(given.get("name", "given")), [array[None] for array in _checked(arrays, key, PLAIN)])
+
+
+def _checked(arrays: Mapping[str, np.ndarray], where: str, form: str, dtype: np.dtype = SINGLE) -> list[np.ndarray]:
+    """The arrays; InputError unless their shapes are of the form, and they hold real numbers, finite in the dtype."""
+    ends: tuple[int, ...] = () if form == PLAIN else (1,)
+    *sets, _, hidden = arrays["W1"].shape if arrays["W1"].ndim == 2 + (form == SETS) else (0, 0)
+    wanted = {"b1": (*sets, hidden), "W2": (*sets, hidden, *ends), "b2": (*sets, *ends)}
+    if 0 in (hidden, *arrays["W1"].shape) or any(arrays[name].shape != shape for name, shape in wanted.items()):
         shapes = ", ".join(f"{name} {arrays[name].shape}" for name in NAMES)
-        raise InputError(f"{key} holds {shapes}; allowed: W1 (D,H), b1 (H,), W2 (H,), b2 ()")
-    _check_numbers(arrays, key, np.dtype(np.float32))
-    return _given(str(given.get("name", "given")), [arrays[name][None] for name in NAMES])
+        raise InputError(f"{where} holds {shapes}; allowed: {form}")
+    for name in NAMES:
+        with np.errstate(over="ignore"):
+            plain = arrays[name].dtype.kind in "fiu" and np.isfinite(arrays[name].astype(dtype)).all()
+        if not plain:
+            raise InputError(f"{where}: {name} must hold real numbers, finite in {dtype}")
+    return [arrays[name] for name in NAMES]
 
 
 def _given(name: str, arrays: list[np.ndarray]) -> GivenWeights:
@@ -94,14 +97,6 @@ def _read_arrays(path: Path, key: str, form: str) -> dict[str, np.ndarray]:
     if absent:
         raise InputError(f"{key}={path} lacks {', '.join(absent)}; it must hold {form}")
     return arrays
-
-
-def _check_numbers(arrays: dict[str, np.ndarray], where: str, dtype: np.dtype) -> None:
-    for name in NAMES:
-        with np.errstate(over="ignore"):
-            plain = arrays[name].dtype.kind in "fiu" and np.isfinite(arrays[name].astype(dtype)).all()
-        if not plain:
-            raise InputError(f"{where}: {name} must hold real numbers, finite in {dtype}")
 
 
 def check_writable(path: Path) -> None:

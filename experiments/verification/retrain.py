@@ -15,11 +15,8 @@ and take NumPy's exp and log, only rounding may differ. There these are compared
   apart where the loss zigzags about the success rule's tolerance.
 """
 
-from __future__ import annotations
-
-from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,10 +24,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from analysis.data.door import COUNTED
 from experiments.execution.options import available_cores
 from experiments.execution.parallel import execute
 from experiments.store.columns import CONDITION_COLUMNS, in_schema, part_schema, plain, with_condition
-from experiments.store.counts import COUNTED, PLAIN, add_up, count_rows, solved_pieces, without_seeds
+from experiments.store.counts import PLAIN, add_up, count_rows, is_solved, solved_pieces, without_seeds
 from experiments.store.rows_and_counts import counts_of
 from experiments.study.batches import Batch
 from experiments.verification.ledger import Ledger, damage
@@ -50,9 +48,6 @@ Flags = NDArray[np.bool_]
 Key = tuple[object, ...]
 """What is counted: the kind, the values of `COUNTED`, the epoch."""
 
-Count = tuple[int, int | None]
-"""How often, and the lowest seed; an epoch has none."""
-
 
 @dataclass(frozen=True)
 class Difference:
@@ -66,166 +61,131 @@ class Difference:
 
 
 @dataclass
-class Findings:
-    """What came of training again.
+class Compared:
+    """Rows, seeds or counts (`what`) that were compared: how many, how many differ, in what, and the first of those."""
 
-    rows: trainings compared, `by_tolerance` of them by tolerance. differing: how many of them differ; `columns` in
-    what. counts: how many counts were compared; `kinds` how many of them differ, by kind. first: the first difference
-    of each sort, "row" and "count".
-    """
-
-    rows: int = 0
-    by_tolerance: int = 0
+    what: str
+    n: int = 0
     differing: int = 0
-    columns: Counter[str] = field(default_factory=Counter)
-    counts: int = 0
-    kinds: Counter[str] = field(default_factory=Counter)
-    first: dict[str, Difference] = field(default_factory=dict)
+    where: Counter[str] = field(default_factory=Counter)
+    first: Difference | None = None
 
 
 class Retraining:
-    """Trains a sample again and holds it to what the tables say."""
+    """Trains a sample again and holds it to what the tables say; `rows` and `counts` tell what came of it."""
 
     def __init__(self, ledger: Ledger, sample: Sample, engine: str) -> None:
-        self.findings = Findings()
-        self._ledger, self._sample, self._engine = ledger, sample, engine
+        self.ledger, self.sample, self.engine = ledger, sample, engine
+        self.rows = Compared("seed" if ledger.rows is None else "row")
+        self.counts = Compared("count")
+        self.loosely = "reference" in (engine, *ledger.record.engines)
         self._left = {c.key: len(ledger.record.study.seeds_of(c)) for c in ledger.record.study.conditions}
-        self._counts: dict[str, pa.Table] = {}
+        self._counted: dict[str, pa.Table] = {}
 
     def __iter__(self) -> Iterator[pa.Table]:
         """Train on all cores and compare; yields what came out of each batch, as they finish."""
-        backend = "threads" if self._engine == "numba" else "loky"
-        n_jobs = min(available_cores(), self._sample.n_batches)
-        for batch, again in execute(self._sample.batches, self._engine, backend, n_jobs):
+        backend = "threads" if self.engine == "numba" else "loky"
+        n_jobs = min(available_cores(), self.sample.n_batches)
+        for batch, again in execute(self.sample.batches, self.engine, backend, n_jobs):
             whole = in_schema(again, part_schema(batch.condition))
-            with damage(self._ledger.record):
+            with damage(self.ledger.record):
                 self._compare_rows(batch, whole)
-                if self._sample.whole and self._ledger.rows is None:
+                if self.sample.whole and self.ledger.rows is None:
                     self._count(batch, whole)
             yield again
 
-    @property
-    def may_differ(self) -> bool:
-        """Whether bits may differ from those that were recorded: see the head of this file."""
-        return "reference" in (self._engine, *self._ledger.record.engines)
-
     def _compare_rows(self, batch: Batch, again: pa.Table) -> None:
-        """Hold each training of a batch to what is recorded of it."""
-        recorded = self._recorded(batch)
-        if self._ledger.rows is None:
-            again = pa.table({"seed": again["seed"], "solved": _solved(again)})
-        else:
+        """Hold each training of a batch to what is recorded of it: its row, or whether it was solved."""
+        ledger, seeds = self.ledger, batch.seeds
+        held = ledger.held[batch.condition.key]
+        if ledger.rows is not None:
+            recorded = ledger.rows.read(held.row_of(seeds.start), held.row_of(seeds.stop))
+            recorded = recorded.cast(plain(recorded.schema))
             again = with_condition(again, batch.condition, recorded.schema)
-        loose = self.may_differ
-        findings = self.findings
-        findings.rows += len(batch.seeds)
-        findings.by_tolerance += loose * len(batch.seeds)
+        else:
+            recorded = pa.table({"seed": again["seed"], "solved": self._recorded_bits(batch)})
+            solved = pc.if_else(pc.equal(again["status"], "ok"), is_solved(again), pa.scalar(None, pa.bool_()))
+            again = pa.table({"seed": again["seed"], "solved": solved})
         found: dict[str, Flags] = {}
         for name in recorded.column_names:
             old, new = recorded[name].combine_chunks(), again[name].combine_chunks()
-            differs = _differs_loosely(name, old, new, recorded, again) if loose else differs_in_a_bit(old, new)
-            if differs.any():
-                found[name] = differs
-        if found:
-            any_column = np.logical_or.reduce(list(found.values()))
-            findings.differing += int(any_column.sum())
-            findings.columns.update({name: int(differs.sum()) for name, differs in found.items()})
-            row = int(np.argmax(any_column))
+            if not self.loosely or name in BEFORE:
+                found[name] = differs_in_a_bit(old, new)
+            elif pa.types.is_floating(new.type):
+                found[name] = _differs_much(old, new) & _both_at_rest(recorded, again)
+        rows = np.flatnonzero(np.logical_or.reduce(list(found.values())))
+        self.rows.n += len(seeds)
+        if len(rows):
+            row = rows[0]
             name = next(name for name, differs in found.items() if differs[row])
             both = (recorded[name][row].as_py(), again[name][row].as_py())
-            self._note("row", Difference(batch.condition, batch.seeds[row], name, *both))
+            where = {name: int(differs.sum()) for name, differs in found.items() if differs.any()}
+            self._note(self.rows, len(rows), where, Difference(batch.condition, seeds[row], name, *both))
 
-    def _note(self, sort: str, difference: Difference) -> None:
-        """Keep the first difference of the study's order."""
-        place = self._ledger.record.place
-        before = self.findings.first.get(sort, difference)
-        self.findings.first[sort] = min(before, difference, key=lambda d: place(d.condition, d.seed or 0))
+    def _note(self, of: Compared, differing: int, where: Mapping[str, int], one: Difference) -> None:
+        """Keep how much differs, and the first difference in the study's order."""
+        place = self.ledger.record.place
+        of.differing += differing
+        of.where.update(where)
+        of.first = min(of.first or one, one, key=lambda d: place(d.condition, d.seed or 0))
 
-    def _recorded(self, batch: Batch) -> pa.Table:
-        """What is recorded of each training of a batch: its row, or whether it was solved; text is plain."""
-        ledger, seeds = self._ledger, batch.seeds
-        held = ledger.held[batch.condition.key]
-        if ledger.rows is not None:
-            table = ledger.rows.read(held.row_of(seeds.start), held.row_of(seeds.stop))
-            return table.cast(plain(table.schema))
+    def _recorded_bits(self, batch: Batch) -> pa.Array:
+        """Which seeds of a batch are recorded as solved; null for those that failed."""
+        held, seeds = self.ledger.held[batch.condition.key], batch.seeds
         flags = np.full(len(seeds), -1, np.int8)
-        if held.bits < held.last:
-            places = range(held.bits, held.last)
-            low = max(bisect_right(places, seeds.start, key=self._first_seed) - 1, 0)
-            high = max(bisect_left(places, seeds.stop, key=self._first_seed), low + 1)
-            for first, solved in solved_pieces(ledger.counts.read(places[low], places[high - 1] + 1)):
-                start, stop = max(first, seeds.start), min(first + len(solved), seeds.stop)
-                if start < stop:
-                    flags[start - seeds.start : stop - seeds.start] = solved[start - first : stop - first]
-        kept = pa.array(flags == 1, mask=flags < 0)
-        return pa.table({"seed": pa.array(np.arange(seeds.start, seeds.stop)), "solved": kept})
-
-    def _first_seed(self, row: int) -> int:
-        return int(self._ledger.counts.read(row, row + 1)["seed"][0].as_py())
+        low = max(int(np.searchsorted(held.starts, seeds.start, "right")) - 1, 0)
+        high = int(np.searchsorted(held.starts, seeds.stop))
+        for first, solved in solved_pieces(self.ledger.counts.read(held.bits + low, held.bits + high)):
+            start, stop = max(first, seeds.start), min(first + len(solved), seeds.stop)
+            if start < stop:
+                flags[start - seeds.start : stop - seeds.start] = solved[start - first : stop - first]
+        return pa.array(flags == 1, mask=flags < 0)
 
     def _count(self, batch: Batch, again: pa.Table) -> None:
         """Count a batch, and compare the counts of its condition if it was the last one."""
-        key, ledger = batch.condition.key, self._ledger
+        key, ledger = batch.condition.key, self.ledger
         new = without_seeds(count_rows(again))
-        self._counts[key] = add_up([self._counts[key], new]) if key in self._counts else new
+        self._counted[key] = add_up([self._counted[key], new]) if key in self._counted else new
         self._left[key] -= len(batch.seeds)
         if not self._left[key]:
-            both = [add_up([counts_of(ledger.counts, ledger.held[key])]), self._counts.pop(key)]
-            if self.may_differ:
-                both = [_promised(each) for each in both]
-            self.compare_counts(batch.condition, *both)
+            both = [add_up([counts_of(ledger.counts, ledger.held[key])]), self._counted.pop(key)]
+            self.compare_counts(batch.condition, *([_promised(each) for each in both] if self.loosely else both))
 
     def compare_counts(self, condition: Condition, recorded: pa.Table, again: pa.Table) -> None:
         """Compare all counts of a condition."""
         before, after = _by_key(recorded), _by_key(again)
-        self.findings.counts += len(before)
-        wrong = [key for key in {**before, **after} if before.get(key) != after.get(key)]
-        self.findings.kinds.update(str(key[0]) for key in wrong)
-        if wrong:
-            key = wrong[0]
-            both = (_count_words(before.get(key)), _count_words(after.get(key)))
-            self._note("count", Difference(condition, None, _key_words(key), *both))
-
-
-def _solved(rows: pa.Table) -> pa.Array:
-    """Which trainings were solved; null for those that failed."""
-    solved = pc.fill_null(pc.equal(rows["outcome"], "solved"), False)
-    return pc.if_else(pc.equal(rows["status"], "ok"), solved, pa.scalar(None, pa.bool_()))
+        self.counts.n += len(before)
+        if wrong := [key for key in {**before, **after} if before.get(key) != after.get(key)]:
+            both = (before.get(wrong[0], "none"), after.get(wrong[0], "none"))
+            kinds = Counter(str(key[0]) for key in wrong)
+            self._note(self.counts, len(wrong), kinds, Difference(condition, None, _key_words(wrong[0]), *both))
 
 
 def differs_in_a_bit(old: pa.Array, new: pa.Array) -> Flags:
     """Where two columns differ in any bit: also in the sign of a 0, or in what is null."""
-    nulls = _nulls(old) != _nulls(new)
-    if pa.types.is_string(new.type):
-        texts = pc.not_equal(pc.fill_null(old, ""), pc.fill_null(new, ""))
-        return np.asarray(nulls | texts.to_numpy(zero_copy_only=False))
-    a, b = (pc.fill_null(column, False if pa.types.is_boolean(new.type) else 0) for column in (old, new))
-    x, y = a.to_numpy(zero_copy_only=False), b.to_numpy(zero_copy_only=False)
     if pa.types.is_floating(new.type):
-        x, y = x.view(np.int64), y.view(np.int64)
-    return np.asarray(nulls | (x != y))
+        old, new = old.view(pa.int64()), new.view(pa.int64())
+    unequal = pc.fill_null(pc.not_equal(old, new), False)
+    return np.asarray(pc.or_(unequal, pc.xor(old.is_null(), new.is_null())))
 
 
-def _differs_loosely(name: str, old: pa.Array, new: pa.Array, recorded: pa.Table, again: pa.Table) -> Flags:
-    """Where two columns differ by more than rounding can explain; see the head of this file."""
-    if name in BEFORE:
-        return differs_in_a_bit(old, new)
-    if not pa.types.is_floating(new.type):
-        return np.zeros(len(old), bool)
+def _differs_much(old: pa.Array, new: pa.Array) -> Flags:
+    """Where two columns of numbers differ by more than rounding can explain."""
+    x, y = (pc.fill_null(column, np.nan).to_numpy(zero_copy_only=False) for column in (old, new))
+    return np.asarray(~((np.abs(x - y) <= TOLERANCE * np.maximum(1, np.abs(x))) | (np.isnan(x) & np.isnan(y))))
+
+
+def _both_at_rest(recorded: pa.Table, again: pa.Table) -> Flags:
     before, after = (pc.fill_null(table["outcome"], "").to_pylist() for table in (recorded, again))
-    rest = np.array([a == b and a.startswith(AT_REST) for a, b in zip(before, after, strict=True)], bool)
-    x, y = (pc.fill_null(column, 0).to_numpy(zero_copy_only=False).astype(float) for column in (old, new))
-    room = TOLERANCE * np.maximum(1, np.abs(x))
-    return np.asarray(rest & ((_nulls(old) != _nulls(new)) | ~(np.abs(x - y) <= room)))
+    return np.array([a == b and a.startswith(AT_REST) for a, b in zip(before, after, strict=True)], bool)
 
 
-def _nulls(column: pa.Array) -> Flags:
-    return np.asarray(column.is_null().to_numpy(zero_copy_only=False))
-
-
-def _by_key(counts: pa.Table) -> dict[Key, Count]:
+def _by_key(counts: pa.Table) -> dict[Key, str]:
+    """What is counted, and in words how often, and for which seed first."""
     keys = zip(*(counts[name].to_pylist() for name in ("kind", *COUNTED, "epoch")), strict=True)
-    return dict(zip(keys, zip(counts["count"].to_pylist(), counts["seed"].to_pylist(), strict=True), strict=True))
+    told = zip(counts["count"].to_pylist(), counts["seed"].to_pylist(), strict=True)
+    words = (f"{times:,}" if seed is None else f"{times:,}, the lowest seed {seed}" for times, seed in told)
+    return dict(zip(keys, words, strict=True))
 
 
 def _promised(counts: pa.Table) -> pa.Table:
@@ -244,10 +204,3 @@ def _key_words(key: Key) -> str:
     given = zip(COUNTED, values, strict=True)
     told = [f"{name} {value}" for name, value in given if value is not None and (name, value) != ("status", "ok")]
     return f"runs of {', '.join(told)}"
-
-
-def _count_words(count: Count | None) -> str:
-    if count is None:
-        return "none"
-    times, seed = count
-    return f"{times:,}" if seed is None else f"{times:,}, the lowest seed {seed}"

@@ -1,7 +1,5 @@
 """Which trainings of a result folder are done again, as batches."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -44,26 +42,20 @@ def draw_sample(study: Study, size: int | None, seed: int, engine: str, failed: 
             chosen = merge([*drawn.get(condition.key, []), *failed.get(condition.key, [])])
             rest[condition.key] = subtract(study.seeds_of(condition), chosen)
     told = list(left(study, rest, engine, None))
-    return Sample(
-        batches=missing(study, rest, engine, None),
-        n_batches=sum(each.batches for each in told),
-        trainings=sum(each.trainings for each in told),
-        firsts=tuple(each.first for each in told),
-        whole=whole,
-    )
+    n_batches, trainings = sum(each.batches for each in told), sum(each.trainings for each in told)
+    batches = missing(study, rest, engine, None)
+    return Sample(batches, n_batches, trainings, tuple(each.first for each in told), whole)
 
 
 def _drawn(study: Study, size: int, seed: int) -> dict[str, Spans]:
-    n_conditions = len(study.conditions)
     random = np.random.default_rng(seed)
-    blocks = min(size, n_conditions, max(BLOCKS, -(-size // len(study.seeds))))
-    chosen = random.permutation(n_conditions)[:blocks]
+    blocks = min(size, len(study.conditions), max(BLOCKS, -(-size // len(study.seeds))))
     drawn: dict[str, Spans] = {}
-    for rank, which in enumerate(chosen):
+    for rank, which in enumerate(random.permutation(len(study.conditions))[:blocks]):
         condition = study.conditions[which]
         seeds = study.seeds_of(condition)
-        n_seeds, start = len(seeds), int(random.integers(len(seeds)))
-        count = min(size // blocks + (rank < size % blocks), n_seeds)
-        spans = [seeds[start : start + count], seeds[: max(start + count - n_seeds, 0)]]
+        start = int(random.integers(len(seeds)))
+        count = min(size // blocks + (rank < size % blocks), len(seeds))
+        spans = [seeds[start : start + count], seeds[: max(start + count - len(seeds), 0)]]
         drawn[condition.key] = [span for span in spans if span]
     return drawn

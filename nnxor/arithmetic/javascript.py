@@ -2,7 +2,8 @@
 
 `programs(dtype)` prints every rule of every entry as a straight-line program. Programs have fixed names for what they
 are given (z, a, g of a unit; s, y, t, c of a row; p, g, m0 …, left0 … of a step; `k_slope` … for settings), so that
-the browser writes a network's loop around them, whatever the choice of entries.
+the browser writes a network's loop around them, whatever the choice of entries. What is summed up over inputs, units
+and rows is printed a term at a time, as expressions.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from nnxor.arithmetic.epoch import Row, gradients, preactivation
 from nnxor.arithmetic.normal import normal_quantile
-from nnxor.arithmetic.numbers import Number, Tape
+from nnxor.arithmetic.numbers import Number, Symbol, Tape, in_order
 from nnxor.arithmetic.printers import JavaScript, prelude, program
 from nnxor.network.activations import ACTIVATIONS, OUTPUTS
 from nnxor.network.entries import Activation, Loss, Optimizer, Uses
@@ -30,8 +32,9 @@ Programs = dict[str, Any]
 
 
 def programs(dtype: np.dtype) -> Programs:
-    """All rules in one dtype: `activations`, `outputs`, `losses`, `optimizers`, and what they need first, `prelude`."""
+    """All rules in one dtype: `activations`, `outputs`, `losses`, `optimizers`, `sums`, and their `prelude`."""
     return {
+        "sums": _sums(dtype),
         "prelude": "\n".join(prelude(dtype)),
         "activations": {name: _activation(entry, dtype) for name, entry in ACTIVATIONS.items()},
         "outputs": {name: _activation(entry, dtype) for name, entry in OUTPUTS.items()},
@@ -43,6 +46,32 @@ def programs(dtype: np.dtype) -> Programs:
 def quantile() -> Programs:
     """The quantile of the normal distribution at p, in float64."""
     return _printed([normal_quantile(Tape(DOUBLE).input("p"))], DOUBLE)
+
+
+def _sums(dtype: np.dtype) -> Programs:
+    """A term more of each sum; where an input takes part, for an input that is 0, 1, or any number x."""
+    tape, language = Tape(dtype), JavaScript(dtype)
+    z, u, x, s, a, w, g, f, total, term = map(tape.input, (*"zuxsawgf", "total", "term"))
+    kinds = {"0": 0.0, "1": 1.0, "x": x}
+
+    def text(number: Number) -> str:
+        if not isinstance(number, Symbol):
+            return language.constant(float(number))
+        return str(
+            number.arguments[0]
+            if number.operation == "input"
+            else language.operation(number, [text(argument) for argument in number.arguments])
+        )
+
+    of_input = {name: gradients([Row((value,), term, term)], [a], [g], [f], 0.0) for name, value in kinds.items()}
+    return {
+        "preactivation": {name: text(preactivation([value], [u], z)) for name, value in kinds.items()},
+        "score": text(in_order([s, a * w])),
+        "of_input": {name: text(each[0]) for name, each in of_input.items()},
+        "of_output": text(of_input["x"][2]),
+        "of_activation": text(f * w),
+        "total": text(in_order([total, term])),
+    }
 
 
 def _printed(results: Sequence[Number], dtype: np.dtype) -> Programs:

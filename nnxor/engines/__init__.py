@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -52,3 +54,11 @@ def load(name: str) -> Engine:
     """The engine of that name; its module is imported only now."""
     engine: Engine = importlib.import_module(ENGINES[name]).train
     return engine
+
+
+def course(name: str, condition: Condition, start: Weights, seeds: range, epochs: Sequence[int]) -> list[Weights]:
+    """Networks of an engine after each of so many epochs; at once where nothing but the parameters moves them."""
+    at_once = getattr(importlib.import_module(ENGINES[name]), "course", None)
+    if at_once and condition.batch_size is None and condition.recycle_every is None:
+        return list(at_once(condition, start, epochs))
+    return [load(name)(replace(condition, epochs=stop), start, seeds).weights for stop in epochs]

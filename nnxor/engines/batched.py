@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +20,21 @@ from nnxor.network.optimizers import OPTIMIZERS
 from nnxor.protocol import TAIL_PARTS, tail_part
 
 
-def train(condition: Condition, start: Weights, seeds: NDArray[np.integer] | range | None = None) -> Trained:
-    """Train every network of `start`; `seeds` shuffle its mini-batches and redraw its units. Every epoch is run."""
+def train(
+    condition: Condition,
+    start: Weights,
+    seeds: NDArray[np.integer] | range | None = None,
+    see: Callable[[int, Look], None] | None = None,
+) -> Trained:
+    """Train every network of `start`; `seeds` shuffle its mini-batches and redraw its units. Every epoch is run.
+
+    `see(epoch, look)` is shown what the networks do, some of them at a time, before each update and at the end.
+    """
     state, seeds = first_state(condition, start), seeds_of(condition, seeds, start.n_networks)
-    return joined([_train(condition, state[:, part], seeds[part]) for part in at_once(condition, state, 64)])
+    return joined([_train(condition, state[:, part], seeds[part], see) for part in at_once(condition, state, 64)])
 
 
-def _train(condition: Condition, state: Table, seeds: Seeds) -> Trained:
+def _train(condition: Condition, state: Table, seeds: Seeds, see: Callable[[int, Look], None] | None = None) -> Trained:
     with np.errstate(all="ignore"):
         training = Training(condition, state, seeds)
         watch = _Watch(condition, training.look)
@@ -37,8 +45,12 @@ def _train(condition: Condition, state: Table, seeds: Seeds) -> Trained:
             if training.begin(epoch):
                 watch.at_end(epoch - 1, training.look)
             watch.at_start(epoch, training.look)
+            if see:
+                see(epoch, training.look)
             training.epoch(epoch)
             watch.at_end(epoch, training.look)
+        if see:
+            see(condition.epochs, training.look)
         if search:
             watch.trace.period[:] = search.period
             watch.trace.settled_epoch[:] = search.settled_epochs(lambda table, steps: advance(condition, table, steps))

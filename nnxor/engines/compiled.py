@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,7 @@ from nnxor.engines.jumps import train_blocks
 from nnxor.engines.kernel_text import printed
 from nnxor.engines.skeleton import LANES
 from nnxor.engines.trace import Trace, Trained
+from nnxor.engines.walk import Walk
 from nnxor.network.draws import Weights
 from nnxor.network.minibatches import seeds_of
 
@@ -37,6 +40,14 @@ def train(
     final = train_blocks(condition, table, seeds_of(condition, seeds, n), trace, jump, drop)
     weights = to_weights(final[: condition.n_parameters], condition.task.n_inputs)
     return Trained(weights.take(slice(0, n)), trace.take(slice(0, n)))
+
+
+def course(condition: Condition, start: Weights, epochs: Sequence[int]) -> Iterator[Weights]:
+    """The networks of `start` after each of so many epochs; full batch, nothing redrawn."""
+    n = start.n_networks
+    states = Walk(condition)(np.tile(first_state(condition, start), len(epochs)), np.repeat(epochs, n))
+    weights = to_weights(states[: condition.n_parameters], condition.task.n_inputs)
+    return (weights.take(slice(n * i, n * (i + 1))) for i in range(len(epochs)))
 
 
 def variant(condition: Condition) -> str:

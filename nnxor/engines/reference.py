@@ -24,7 +24,6 @@ from nnxor.network.minibatches import order_of, seeds_of, steps_of, streams
 from nnxor.protocol import TAIL_PARTS, tail_part
 
 Array = NDArray[np.floating]
-Watch = Callable[[int, float, Array, NDArray[np.bool_]], None]
 
 
 def network(condition: Condition, start: Weights) -> list[Layer]:
@@ -154,8 +153,8 @@ def is_solved(layers: list[Layer], condition: Condition, X: Array, loss: float) 
     return all(bool(Rules(condition).fine(*row).all()) for row in rows)
 
 
-def train_one(condition: Condition, start: Weights, seed: int | None = None, watch: Watch | None = None) -> Trained:
-    """Train the one network in `start`; `watch(epoch, loss, predictions, alive)` sees every epoch before its update."""
+def train_one(condition: Condition, start: Weights, seed: int | None = None) -> Trained:
+    """Train the one network in `start`."""
     layers = network(condition, start)
     trace = Trace.empty(1)
     part = tail_part(condition.epochs)
@@ -164,18 +163,15 @@ def train_one(condition: Condition, start: Weights, seed: int | None = None, wat
     alive_at_start = alive(condition, layers, X)
     was_dead, revived = ~alive_at_start, np.zeros_like(alive_at_start)
 
-    def look(epoch: int) -> NDArray[np.bool_]:
+    def look(epoch: int) -> None:
         now_alive = alive(condition, layers, X)
         if trace.first_death[0] < 0 and (alive_at_start & ~now_alive).any():
             trace.first_death[0] = epoch
         revived[now_alive & was_dead] = True
         was_dead[~now_alive] = True
-        return now_alive
 
-    for epoch, loss, y_pred in train_epochs(layers, condition, seed, look):
-        now_alive = look(epoch)
-        if watch:
-            watch(epoch, loss, y_pred, now_alive)
+    for epoch, loss, _ in train_epochs(layers, condition, seed, look):
+        look(epoch)
         if not is_solved(layers, condition, X, loss):
             trace.last_unsolved[0] = epoch
         if epoch >= tail_start:

@@ -22,8 +22,8 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import lsq_linear
 
 Array = NDArray[np.float64]
 
@@ -84,7 +84,8 @@ def _steepest(x: Array, pull: Array, bend: Array) -> tuple[float, Array, bool]:
         shortest = pull + np.array(chosen) @ (bend[kept, None] * x[kept])
         if up.any():
             box = (bend[up, None] * x[up]).T
-            shortest = shortest + box @ lsq_linear(box, -shortest, bounds=(0, 1), method="bvls", tol=1e-15).x
+            nearest = scipy.optimize.lsq_linear(box, -shortest, bounds=(0, 1), method="bvls", tol=1e-15)
+            shortest = shortest + box @ nearest.x
         length = float(np.linalg.norm(shortest))
         if -length < best:
             best, direction = -length, -shortest / length

@@ -68,6 +68,7 @@ def write_folder(folder: Path, rows: list[dict[str, Any]], texts: Mapping[str, s
         "study": config.get("name", "handmade"), "protocol": 2, "complete": failed == 0, "trials": len(trials),
         "failed": failed, "digest": "d1ge57", "success": ["loss 0.001"], "seeds": seeds,
         "conditions": dict(texts), "record": "trials", "given": {}, "published": [],
+        "question": config.get("question", "What is known of this study?"), "certify": False, "traps": [],
         "files": files, "fields": ABOUT,
         "runs": [{
             "start": "2026-01-01T00:00:00+00:00", "end": "2026-01-01T00:00:01+00:00", "wall_s": 1.0,
@@ -77,7 +78,8 @@ def write_folder(folder: Path, rows: list[dict[str, Any]], texts: Mapping[str, s
     }  # fmt: skip
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     question = config.get("question", "What is known of this study?")
-    (folder / "config.yaml").write_text(json.dumps({"name": "handmade", "question": question}), encoding="utf-8")
+    written = {"name": "handmade", **config, "question": question}
+    (folder / "config.yaml").write_text(json.dumps(written), encoding="utf-8")
     return folder
 
 

@@ -1,9 +1,10 @@
-"""Conditions, comparisons, culprits, planner and the law of dead units, against counting by hand."""
+"""Conditions, comparisons, failure causes, planner and the law of dead units, against counting by hand."""
 
 from __future__ import annotations
 
 import itertools
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,10 @@ from harness import rewrite
 
 from analysis.data.conditions import few, nearest, slices
 from analysis.data.dead_unit_law import dead_law, load_laws
-from analysis.data.reading import FolderError, load
-from analysis.findings.failure_causes import culprits
+from analysis.data.door import FolderError
+from analysis.data.reading import load
+from analysis.findings.failure_causes import STUCK_CAUSES, attributed, by_dead_at_start, failure_causes
+from analysis.findings.findings import Findings
 from analysis.findings.paired import compare_values
 from analysis.findings.planner import draws, narrowest
 from analysis.findings.statistics import wilson
@@ -34,7 +37,7 @@ def test_the_summary_counts_every_outcome(handmade: Path) -> None:
 def test_stuck_runs_that_repeat_are_counted_and_told(handmade: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import pandas as pd
 
-    print_summary(summarise(load(handmade)))
+    print_summary(summarise(load(handmade)), load(handmade))
     assert "for ever" not in capsys.readouterr().out
     trials = pd.read_parquet(handmade / "trials.parquet")
     some = trials["outcome"].isin(["stuck_1/4", "solved"])
@@ -45,9 +48,10 @@ def test_stuck_runs_that_repeat_are_counted_and_told(handmade: Path, capsys: pyt
     assert list(summary["settled_rate"])[:3] == pytest.approx([8 / 18, 4 / 10, 1])
     assert summary["settled_rate"].isna()[3]
     assert summary["settled_low"][0] == pytest.approx(float(wilson(8, 18)[0]))
-    print_summary(summary)
+    print_summary(summary, load(handmade))
     said = capsys.readouterr().out
-    assert "stuck for ever: proved for 44.8 % (28.4-62.5) of 29 stuck runs" in said
+    assert re.search(r"stuck for ever: proved for 44\.8 % \(.*\) of 29 stuck runs", said)
+    assert "(these intervals allow for the seeds that conditions share)" in said
     assert max(map(len, said.splitlines())) <= 80
 
 
@@ -58,8 +62,9 @@ def test_failed_trainings_count_as_nothing(handmade: Path, make) -> None:
     trials.loc[:4, "status"] = "failed"
     trials.loc[:4, "outcome"] = None
     rewrite(trials, handmade)
-    row = summarise(load(handmade)).iloc[0]
-    assert (row["n"], row["failed"], row["solved"]) == (35, 5, 15)
+    for summary in (summarise(load(handmade)), Findings.of(handmade).every_summary):
+        row = summary.iloc[0]
+        assert (row["n"], row["failed"], row["solved"]) == (35, 5, 15)
 
 
 def test_the_nearest_condition_is_the_articles_own_or_close_to_it(handmade: Path, make) -> None:
@@ -113,19 +118,21 @@ def test_every_pair_of_widths_is_compared(make) -> None:
     assert list(zip(table["first"], table["second"], strict=True)) == list(itertools.combinations((2, 3, 4, 5), 2))
 
 
-def test_culprits_are_counted_among_the_stuck(handmade: Path) -> None:
-    first = culprits(load(handmade))[0]
-    assert (first.stuck.count, first.stuck.n) == (18, 40)
-    assert (first.no_dead.count, first.no_dead.n) == (8, 18)
-    assert first.too_few.count == 10
-    assert {name: rate.count for name, rate in first.causes.items()} == {
-        "few_alive_at_start": 3, "died_in_training": 7, "alive_but_linear": 0, "alive_but_merged": 8,
-    }  # fmt: skip
-    stuck_seeds = range(20, 38)
-    having = [seed for seed in range(40) if seed % 3 > 0]
-    assert (first.with_dead.count, first.with_dead.n) == (len([s for s in stuck_seeds if s % 3]), len(having))
-    assert first.with_dead.n + first.without_dead.n == 40
-    assert first.cost.difference == pytest.approx(first.with_dead.rate - first.without_dead.rate)
+def test_causes_are_counted_among_the_stuck(handmade: Path) -> None:
+    first = failure_causes(load(handmade)).iloc[0]
+    assert (first["stuck"], first["n"], first["no_dead"], first["too_few"]) == (18, 40, 8, 10)
+    assert first[[*STUCK_CAUSES]].tolist() == [3, 7, 0, 8]
+
+
+def test_what_dead_units_at_the_start_account_for(handmade: Path) -> None:
+    """Of the handmade condition seeds 20 to 37 are stuck, and seed s starts with s % 3 dead units."""
+    trials = load(handmade)
+    found = by_dead_at_start(trials[(trials["condition"] == "uniform4").to_numpy(bool)])
+    stuck = [len([seed for seed in range(20, 38) if seed % 3 == dead]) for dead in range(3)]
+    assert [(dead, rate.count, rate.n) for dead, rate in found.items()] == [
+        (dead, stuck[dead], len(range(dead, 40, 3))) for dead in range(3)
+    ]
+    assert attributed(found).value == pytest.approx(1 - (stuck[0] / 14) / (18 / 40))
 
 
 def test_draws_follow_from_the_rate_and_its_interval(handmade: Path) -> None:

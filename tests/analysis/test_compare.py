@@ -14,8 +14,8 @@ import pytest
 from harness import rewrite
 from scipy.stats import binomtest, fisher_exact
 
+from analysis.data.door import FolderError
 from analysis.data.field_labels import defaults
-from analysis.data.reading import FolderError
 from analysis.findings.side_by_side import FEW_SHARED, GIVEN, align, compare_folders
 from analysis.findings.statistics import Paired, holm
 from analysis.report_parts.compare_page import tables, write_html

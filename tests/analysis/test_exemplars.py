@@ -57,6 +57,7 @@ def test_an_exemplar_is_the_lowest_seed_of_the_nearest_condition(folder: Path) -
     assert (run["hidden"], run["init"], run["lr"]) == (4, "uniform", 0.1)
     mine = trials[(trials["condition"] == run["condition"]) & (trials["outcome"] == "solved")]
     assert run["seed"] == mine["seed"].min()
+    assert run["explorer"] == f"#hidden=4&init=uniform&lr=0.1&epochs=400&seed={run['seed']}"
 
 
 def test_no_exemplar_is_a_rescued_run(run: Callable[..., Path]) -> None:

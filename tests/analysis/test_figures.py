@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,13 +25,13 @@ from analysis.figures import PLOTS
 from analysis.figures.failures.stuck_by_live_units import live_trials
 from analysis.figures.layout import make_panels, thin
 from analysis.figures.plot import Plot
-from analysis.figures.style import OUTCOME_COLOURS, OUTCOME_HATCHES, STYLE, NotApplicable, save
+from analysis.figures.style import OUTCOME_COLOURS, OUTCOME_HATCHES, STYLE, NotApplicable, save, svg
 from analysis.findings.findings import Findings
 
 BY_NAME = {plot.name: plot for plot in PLOTS}
 
-ALONE = [plot for plot in PLOTS if plot.name != "published"]
-"""Figures that need nothing but results; for the other one see test_published."""
+ALONE = [plot for plot in PLOTS if plot.name not in ("published", "other_effects")]
+"""Figures that need nothing but results; for the others see test_published, and `test_what_is_asked_comes_first`."""
 
 
 def exemplar(outcome: str, **changes: Any) -> dict[str, Any]:
@@ -203,13 +205,13 @@ def test_a_figure_that_makes_no_sense_says_so_twice(study, make) -> None:
         assert not drawn or plot.name not in NOT_DRAWN[study.__name__]
 
 
-NEVER = {"landscape", "functions", "resting_points", "freed_by_rescue", "published"}
+NEVER = {"landscape", "functions", "resting_points", "freed_by_rescue", "published", "other_effects"}
 
 NOT_DRAWN = {
-    "unsolved": {*NEVER, "success_map", "epochs_to_solve", "drawing_again", "paired_effects"},
-    "one_condition": {*NEVER, "success_rate", "success_map", "paired_effects"},
+    "unsolved": {*NEVER, "epochs_to_solve", "paired_effects"},
+    "one_condition": {*NEVER, "success_rate", "paired_effects"},
     "leaky": {*NEVER, "dead_units", "stuck_by_live_units", "merged_rows", "paired_effects"},
-    "other_task": {*NEVER, "success_map", "paired_effects"},
+    "other_task": {*NEVER},
 }
 
 
@@ -228,7 +230,9 @@ def test_a_landscape_shows_each_cell_in_its_place(make) -> None:
         assert corners[j, 0, 1] < 0.25 * (j + 1) < corners[j + 1, 0, 1]
     said = BY_NAME["landscape"].describe(data)
     assert "of 120 cells, 60 are solved more often than not and 60 less often" in said.replace("50 %", "")
-    assert not applies(BY_NAME["success_map"].draw, data), "its cells would be too small for their numbers"
+    tips = re.findall("<title>(.+?)</title>", svg(BY_NAME["landscape"].draw(data)).decode())
+    assert len(tips) == 120
+    assert plain(tips[0]) == "lr 0.01, scale 0.25: 100 % solved"
 
 
 def applies(function: Callable[[Findings], object], data: Findings) -> bool:
@@ -325,7 +329,7 @@ def test_panels_of_many_fields_name_what_is_not_as_usual(make) -> None:
     })  # fmt: skip
     panels, note = make_panels(load(folder), ["init", "lr", "epochs", "slope", "relu_at_zero"])
     titles = {plain(panel.title) for panel in panels}
-    assert titles == {"as said below", "lr 0.2", "20 epochs, slope 0.5, relu\N{PRIME}(0) = 1", "U(\N{MINUS SIGN}1, 1)"}
+    assert titles == {"as usual", "lr 0.2", "20 epochs, slope 0.5, relu\N{PRIME}(0) = 1", "U(\N{MINUS SIGN}1, 1)"}
     assert "He, lr 0.1, 10 epochs, slope 0.1, relu\N{PRIME}(0) = 0" in plain(note)
 
 
@@ -391,17 +395,65 @@ def unseen_labels(axis: Any) -> Iterator[Any]:
             yield from (tick.label1, tick.label2)
 
 
-def test_a_figure_is_one_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reported: Path) -> None:
-    """One file in one of the rooms is found, and drawn by the pool of processes."""
-    import analysis.figures
-    from analysis.figures import rates
-    from analysis.report_parts import drawing
+def test_what_is_asked_comes_first_and_the_rest_has_a_figure_of_its_own(make) -> None:
+    spec = {
+        f"{init}{z}": ({"init": init, "relu_at_zero": z}, ["solved"] * (3 + z) + ["stuck_1/4"] * 3)
+        for init in ("uniform", "he")
+        for z in (0, 1)
+    }
+    found = Findings.of(make(spec, asks="relu_at_zero"))
+    titles = [BY_NAME[name].draw(found).axes[0].get_title(loc="left") for name in ("paired_effects", "other_effects")]
+    pairs = "n = 6 pairs"
+    assert plain(titles[0]) == f"relu\N{PRIME}(0) = 1 \N{MINUS SIGN} 0, {pairs}"
+    assert plain(titles[1]) == "He \N{MINUS SIGN} U(\N{MINUS SIGN}1, 1), n = 6 to 7 pairs"
 
-    source = Path(rates.__file__).with_name("epochs_to_solve.py").read_text().replace('"epochs_to_solve",', '"mine",')
-    (tmp_path / "mine.py").write_text(source)
-    monkeypatch.setattr(rates, "__path__", [*rates.__path__, str(tmp_path)])
-    plots = analysis.figures.entries()
-    assert "mine" in [plot.name for plot in plots]
-    (mine,) = [plot for plot in plots if plot.name == "mine"]
-    drawing.draw(mine, Findings.of(reported), tmp_path)
-    assert (tmp_path / "mine.svg").stat().st_size > 1000
+
+def test_traps_carry_their_level_where_it_is_not_their_name(make) -> None:
+    folder = make({str(h): ({"loss": "mse", "hidden": h}, ["solved", "stuck_1/4", "stuck_1/3"] * 3) for h in (4, 5)})
+    levels = {"stuck_1/4": 0.125, "stuck_1/3": 1 / 6, "stuck_1/2": 0.25}
+    path = folder / "manifest.json"
+    traps = [{"task": "xor", "loss": "mse", "levels": levels}]
+    path.write_text(json.dumps({**json.loads(path.read_text()), "traps": traps}), encoding="utf-8")
+    for name in ("composition", "merged_rows", "dead_units"):
+        written = texts(BY_NAME[name].draw(Findings.of(folder)))
+        assert "stuck at 1/4 (0.125)" in written, name
+        assert "stuck at 1/3 (0.1667)" in written, name
+
+
+NEW = """
+from matplotlib.figure import Figure
+
+from analysis.figures.plot import Plot, register
+
+
+def draw(found):
+    figure = Figure()
+    figure.subplots().set_title(f"{len(found.summary)} conditions")
+    return figure
+
+
+register(Plot("mine", "A figure of my own", "How to read it.", draw, lambda found: "What it says.", section="helps"))
+"""
+
+
+def test_a_figure_is_one_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, handmade: Path) -> None:
+    """One file registers it, and a report of any study draws and shows it."""
+    from analysis import report
+
+    (tmp_path / "mine.py").write_text(NEW)
+    spec = importlib.util.spec_from_file_location("mine", tmp_path / "mine.py")
+    assert spec is not None
+    assert spec.loader is not None
+    before = [*PLOTS]
+    try:
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        with pytest.raises(ValueError, match="mine already"):
+            spec.loader.exec_module(module)
+        text = report.write_report(handmade).read_text(encoding="utf-8")
+    finally:
+        PLOTS[:] = before
+    assert (handmade / "figures" / "mine.png").stat().st_size > 1000
+    helps = text[text.index('<details id="helps">') :]
+    assert "A figure of my own" in helps[: helps.index("</details>")]
+    assert "4 conditions" in (handmade / "figures" / "mine.svg").read_text()

@@ -18,6 +18,7 @@ from analysis.findings.published import (
     AGREE,
     DIFFER,
     NOT_RUN,
+    TOO_FEW,
     WORDS,
     allowed,
     beside,
@@ -37,7 +38,7 @@ def publish(folder: Path, *entries: dict[str, Any]) -> Path:
 
 
 def found(folder: Path) -> list[Any]:
-    return beside(summarise(load(folder)), read_manifest(folder))
+    return beside(summarise(load(folder)), load(folder), read_manifest(folder))
 
 
 def test_the_rule_is_that_of_the_issue() -> None:
@@ -70,10 +71,12 @@ def test_conditions_of_an_entry_are_counted_together(handmade: Path) -> None:
     assert (each.stuck.count, each.stuck.n) == (28, 80)
 
 
-def test_an_equal_share_of_one_run_agrees(make) -> None:
-    folder = make({"a": ({}, ["solved"])})
-    (each,) = found(publish(folder, {"solved": 1.0, "n": 1, "conditions": ["a"]}))
-    assert (each.verdict, each.allowed) == (AGREE, 0)
+def test_what_cannot_disagree_does_not_agree(make) -> None:
+    folder = make({"a": ({}, ["solved"] * 40)})
+    one, many = found(publish(folder, *({"solved": 1.0, "n": n, "conditions": ["a"]} for n in (1, 100))))
+    assert (one.verdict, one.margin) == (TOO_FEW, "")
+    assert (many.verdict, many.margin) == (AGREE, "0.0 points")
+    assert "allowed" not in "".join(published_lines([one, many]))
 
 
 def test_words_are_set_beside_and_not_judged(handmade: Path) -> None:

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import bootstrap
 
 from analysis.findings.statistics import (
     Rate,
     any_success,
+    attributable,
     draws_needed,
     holm,
     mcnemar,
@@ -120,3 +122,40 @@ def test_the_number_of_draws_is_the_smallest_that_is_enough(p: float, wanted: fl
 
 def test_certain_and_impossible_success_need_one_draw_and_for_ever() -> None:
     assert list(draws_needed([1.0, 0.0, 0.5], 0.95)) == [1, math.inf, 5]
+
+
+def test_a_rate_over_seeds_is_as_wide_as_its_seeds_allow() -> None:
+    """16 conditions that agree seed by seed hold no more than one; 16 that know nothing of each other hold as 16."""
+    draw = np.random.default_rng(1)
+    n = np.full(1000, 16)
+    alike, apart = 16 * (draw.random(1000) < 0.4), draw.binomial(16, 0.4, 1000)
+    for counts, runs in ((alike, 1000), (apart, 16_000)):
+        found = Rate.over_seeds(counts, n)
+        expected = Rate.of(round(found.rate * runs), runs)
+        assert (found.count, found.n) == (counts.sum(), 16_000)
+        assert found.high - found.low == pytest.approx(expected.high - expected.low, rel=0.1)
+        assert found == Rate.over_seeds(counts, n), "the same results give the same bytes"
+
+
+def test_a_rate_over_seeds_of_none_or_all_is_that_of_the_seeds() -> None:
+    assert Rate.over_seeds([0] * 20, [5] * 20).high == pytest.approx(float(wilson(0, 20)[1]))
+    assert Rate.over_seeds([5] * 20, [5] * 20).low == pytest.approx(float(wilson(20, 20)[0]))
+
+
+def test_an_attributable_fraction_and_its_interval_are_those_of_a_bootstrap() -> None:
+    cells = np.repeat([[1, 1], [1, 0], [0, 1], [0, 0]], [220, 260, 70, 450], axis=0)  # exposed, case
+
+    def fraction(exposed, case, axis=-1):
+        return 1 - (case * (1 - exposed)).sum(axis) / (1 - exposed).sum(axis) / case.mean(axis)
+
+    found = attributable(Rate.of(220, 480), Rate.of(70, 520))
+    assert found.value == pytest.approx(fraction(*cells.T))
+    ends = bootstrap(tuple(cells.T), fraction, paired=True, vectorized=True, n_resamples=2000, random_state=1)
+    assert [found.low, found.high] == pytest.approx([*ends.confidence_interval], abs=0.01)
+
+
+def test_without_a_case_among_the_unexposed_all_are_attributed() -> None:
+    found = attributable(Rate.of(30, 40), Rate.of(0, 60))
+    assert (found.value, found.high) == (1, 1)
+    assert 0.5 < found.low < 1
+    assert math.isnan(attributable(Rate.of(0, 9), Rate.of(0, 9)).value)

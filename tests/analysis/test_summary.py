@@ -32,7 +32,7 @@ def test_a_study_of_many_fields_fits_80_columns_too(make, capsys) -> None:
         "b": ({"hidden": 10}, ["solved"] * 2 + ["stuck_1/3"] * 2),
         "c": (SMOOTH, ["solved"] + ["stuck_1/2"] * 3),
     })  # fmt: skip
-    print_summary(summarise(load(folder)))
+    print_summary(summarise(load(folder)), load(folder))
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
     text = " ".join(out.split())

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import resource
 import signal
+import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from harness import ROOT, command, inside
 from interrupt_anywhere import interrupt
 
+import nnxor
+from analysis import report
 from experiments import cli
 
 
@@ -30,6 +36,18 @@ def test_a_real_limit_of_memory_ends_a_command_at_once() -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("memory is limited to 614 MB")
     assert done.stderr.count("\n") == 1
+
+
+def test_an_interrupt_that_a_library_turned_into_an_error_is_an_interrupt(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work() -> int:
+        raise TypeError("Got unexpected argument type <class 'str'> for compute function")
+
+    monkeypatch.setattr(cli.LISTENER, "heard", True)
+    monkeypatch.setattr(cli.LISTENER, "kind", KeyboardInterrupt, raising=False)
+    assert cli.guarded(work) == 130
+    assert capsys.readouterr().err == "interrupted\n"
 
 
 def test_running_out_of_memory_is_said_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,11 +107,73 @@ def test_a_benchmark_takes_each_width_once() -> None:
     assert "hidden=[4, 4] is not allowed" in inside("hidden=[4,4]", module="experiments.benchmark").stderr
 
 
-@pytest.mark.parametrize("name", ["run", "train", "diagnose", "compare", "benchmark"])
+@pytest.mark.parametrize("name", ["run", "train", "diagnose", "compare", "verify", "benchmark"])
 def test_every_command_says_its_version(name: str) -> None:
     done = inside("--version", module=f"experiments.{name}")
     assert done.returncode == 0
-    assert done.stdout.startswith("nnxor ")
+    assert done.stdout == f"nnxor {nnxor.__version__}\n"
+
+
+@pytest.mark.parametrize("name", ["report", "explorer.__main__", "notebooks.__main__", "speed"])
+def test_every_command_of_the_analysis_does_so_too(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        importlib.import_module(f"analysis.{name}").main(["--version"])
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"nnxor {nnxor.__version__}\n")
+
+
+@pytest.mark.parametrize(("line", "words"), [("nnxor-run study=sm", "study=smoke"), ("nnxor-train act", "activation=")])
+def test_the_tab_key_completes_settings(line: str, words: str) -> None:
+    name = line.split()[0]
+    script = (
+        f"import sys, {(module := name.replace('nnxor-', 'experiments.'))}; sys.argv[0] = '{name}'; {module}.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "-sc", "query=bash"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COMP_LINE": line, "COMP_POINT": str(len(line))},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == [words]
+
+
+def test_a_device_is_never_replaced(tmp_path: Path, tiny: Path) -> None:
+    device = tmp_path / "device"
+    try:
+        os.mknod(device, 0o666 | stat.S_IFCHR, os.makedev(1, 3))  # as /dev/null, which no test goes near
+    except PermissionError:
+        pytest.skip("making devices is not permitted here")
+    for module, *arguments in (
+        ("train", "epochs=1", f"save={device}"),
+        ("train", "epochs=1", f"plot={device}"),
+        ("run", f"output={device}", "dry_run=true"),
+        *(("compare", str(tiny), str(tiny), f"{kind}={device}") for kind in ("html", "csv", "json")),
+    ):
+        done = inside(*arguments, module=f"experiments.{module}")
+        assert done.returncode in (1, 2)
+        assert (done.stderr.count("\n"), str(device) in done.stderr) == (1, True), (module, arguments, done.stderr)
+        assert stat.S_ISCHR(device.lstat().st_mode)
+    (tiny / "report.html").unlink(missing_ok=True)
+    os.mknod(tiny / "report.html", 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+    assert report.main([str(tiny)]) == 1
+    assert stat.S_ISCHR((tiny / "report.html").lstat().st_mode)
+
+
+@pytest.mark.parametrize("name", ["figures", "notebooks"])
+def test_nothing_is_written_through_a_link(
+    name: str, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "theirs").mkdir()
+    (tiny / name).symlink_to(tmp_path / "theirs")
+    work = {"figures": report.main, "notebooks": importlib.import_module("analysis.notebooks.__main__").main}[name]
+    assert work([str(tiny)]) == 1
+    assert capsys.readouterr().err == f"{tiny / name} cannot be written: it is a link, so it is left as it is\n"
+    assert not [*(tmp_path / "theirs").iterdir()]
+
+
+@pytest.fixture
+def tiny(run: Callable[..., Path]) -> Path:
+    return run("grid.hidden=3", "grid.init=he", "grid.lr=0.1", "seeds.count=4", "base.epochs=5")
 
 
 @pytest.mark.parametrize(("kind", "after"), [("threads", 1.0), ("loky", 2.5), ("train", 0.6), ("scanning", 1.7)])

@@ -16,11 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from harness import compose
 
+from analysis.data.door import SHAPE, sha256_of
 from experiments import comparing
 from experiments.cli import guarded
 from experiments.execution.session import run
-from experiments.store.files import sha256_of
-from experiments.store.manifest import SHAPE
 from experiments.verification import verifying
 
 STUDY = (
@@ -258,8 +257,8 @@ class Asked:
         return "" if "24" in out or "same" in out else "another result"
 
 
-def main(root: Path, every: int = 1) -> tuple[int, list[str]]:
-    """Ask about every so-many-th damage; how many there were, and what was wrong."""
+def main(root: Path, share: slice = slice(None)) -> tuple[int, list[str]]:
+    """Ask about a share of the damages; how many there were, and what was wrong."""
     asked = Asked(root)
-    chosen = list(damages().items())[::every]
+    chosen = list(damages().items())[share]
     return len(chosen), [line for name, damage in chosen for line in asked.wrong(name, damage)]

@@ -30,14 +30,14 @@ def files(root: Path) -> Iterator[tuple[Path, Read, type[Exception]]]:
         yield folder / name, lambda: ResultFolder(folder, study).done(), RunError
 
 
-def main(root: Path, every: int = 1) -> tuple[dict[str, int], list[str]]:
-    """Flip every so-many-th bit; how many flips of each file, and which were not found, or not in one line."""
+def main(root: Path, share: slice = slice(None)) -> tuple[dict[str, int], list[str]]:
+    """Flip a share of all bits; how many flips of each file, and which were not found, or not in one line."""
     counts, wrong = {}, []
     for path, read, error in files(root):
         content = path.read_bytes()
         read()
         name = "a part" if error is NotAPartError else path.name
-        for bit in range(0, 8 * len(content), every):
+        for bit in range(8 * len(content))[share]:
             path.write_bytes(content[: bit // 8] + bytes([content[bit // 8] ^ 1 << bit % 8]) + content[bit // 8 + 1 :])
             try:
                 read()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -19,7 +20,8 @@ from damage import SEEDS, STUDY, made
 from harness import compose
 
 from analysis.data import field_labels
-from analysis.data.reading import FolderError, read_manifest
+from analysis.data.door import FolderError
+from analysis.data.reading import read_manifest
 from experiments.errors import InputError
 from experiments.execution.worker import train_batch
 from experiments.store.parts import NotAPartError, read_part, write_part
@@ -49,6 +51,9 @@ TOKENS = (
     b"PAR1",
     b"18446744073709551616",
 )
+
+LONGEST = 20
+"""Seconds that a reader may take, ten times slower for being watched."""
 
 Target = tuple[Path, Callable[[], object], tuple[type[Exception], ...]]
 
@@ -116,6 +121,11 @@ def changed(content: bytes, chance: random.Random) -> bytes:
     return bytes(found)
 
 
+def late(*_: object) -> None:
+    """End a reader that takes too long."""
+    raise TimeoutError(f"no answer in {LONGEST} s")
+
+
 def main(root: Path, seconds: float, seed: int = 0) -> tuple[dict[str, int], list[str]]:
     """Fuzz each reader for its share of the time; how many inputs each had, and what it raised that it may not."""
     counts: dict[str, int] = {}
@@ -139,6 +149,8 @@ def main(root: Path, seconds: float, seed: int = 0) -> tuple[dict[str, int], lis
                     if "\n" in str(error):
                         raise ValueError(f"more than one line: {error}") from None
 
+            signal.signal(signal.SIGALRM, late)
+            signal.alarm(LONGEST)
             try:
                 if coverage.new(tried):
                     corpus.append(content)
@@ -148,6 +160,7 @@ def main(root: Path, seconds: float, seed: int = 0) -> tuple[dict[str, int], lis
                 wrong.append(f"{kind}: {type(error).__name__}: {str(error)[:200]}; content {content[:300]!r}")
                 if len(wrong) > 20:
                     return counts, wrong
+            signal.alarm(0)
             counts[kind] = counts.get(kind, 0) + 1
         path.write_bytes(original)
     return counts, wrong

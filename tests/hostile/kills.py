@@ -96,8 +96,8 @@ def killed(operation: int, told: bool, *overrides: str) -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
 
 
-def at_operations(root: Path, case: str, step: int) -> tuple[int, list[str]]:
-    """Kill a case's run at every so-many-th of its operations; how many kills, and what went wrong."""
+def at_operations(root: Path, share: slice, case: str) -> tuple[int, list[str]]:
+    """Kill a case's run at a share of its operations; how many kills, and what went wrong."""
     before, change = CASES[case]
     told = case == "first"
     prepared = root / "prepared"
@@ -110,8 +110,8 @@ def at_operations(root: Path, case: str, step: int) -> tuple[int, list[str]]:
     kept = [name for name in ("trials.parquet", "counts.parquet") if (whole / name).exists()]
     expected = {name: (whole / name).read_bytes() for name in kept}
     wrong: list[str] = []
-    operation = kills = 0
-    while True:
+    kills = 0
+    for operation in range(share.start or 0, 10**9, share.step or 1):
         output = root / "killed"
         shutil.rmtree(output, ignore_errors=True)
         if before is not None:
@@ -124,9 +124,9 @@ def at_operations(root: Path, case: str, step: int) -> tuple[int, list[str]]:
         if status or not same or left:
             wrong.append(f"{case}, operation {operation}: status {status}, same bytes {same}, odd files {left}")
         if not alive:
-            return kills, wrong
+            break
         kills += 1
-        operation += step
+    return kills, wrong
 
 
 def at_moments(root: Path, name: str, times: int, seed: int) -> tuple[int, list[str]]:

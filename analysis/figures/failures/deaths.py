@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 from analysis.data.conditions import values, with_values
 from analysis.data.dead_unit_law import dead_law
 from analysis.data.field_labels import FIELDS, asks, phrase, value_text
-from analysis.data.reading import OUTCOMES
 from analysis.data.tallies import count_where, counts_of, mean, size
-from analysis.figures.layout import fixed, footnote, looks_of, thin
-from analysis.figures.plot import Plot
-from analysis.figures.style import NotApplicable, columns_for, error_bars, outcome_legend, outcome_look, sheet, styled
+from analysis.figures.layout import fixed, footnote, looks_of, outcome_names, thin
+from analysis.figures.plot import Plot, register
+from analysis.figures.shapes import error_bars, legend, stack
+from analysis.figures.style import NotApplicable, columns_for, outcome_look, sheet, styled
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate, wilson
 from analysis.text import words
@@ -30,30 +30,47 @@ def dead_units(found: Findings) -> Figure:
     shown, note = thin(dead_trials(found), ["hidden"], columns_for(MOST_WIDTHS))
     shown, note_inits = thin(shown, ["init"], MOST_INITS)
     widths, inits = values(shown, "hidden"), values(shown, "init")
-    figure = sheet(2.5 * (1 + len(inits)) + 0.8)
+    names = {name: told for name, told in outcome_names(found.summary).items() if (shown["outcome"] == name).any()}
+    figure = sheet(2.4 * (1 + len(inits)) + 0.8)
     axes = figure.subplots(1 + len(inits), len(widths), squeeze=False, sharey="row")
     for column, hidden in enumerate(widths):
         part = with_values(shown, {"hidden": hidden}, ["hidden"])
         who = _at_start(axes[0, column], part, inits, found)
         axes[0, column].set_title(f"{phrase('hidden', hidden)} at the start\n{who}")
-        for row, init in enumerate(inits, 1):
+        for ax, init in zip(axes[1:, column], inits, strict=True):
             mine = part[(part["init"] == init).to_numpy(bool)]
-            _at_end(axes[row, column], mine)
-            if len(mine):
-                name = f"{phrase('hidden', hidden)} at the end"
-                axes[row, column].set_title(f"{name}\n{value_text('init', init)}, n = {size(mine):,}")
+            if not len(mine):
+                ax.set_axis_off()
+                continue
+            stack(
+                ax,
+                {name: _at_end(mine, name) for name in names},
+                outcome_look,
+                names,
+                [str(n) for n in range(hidden + 1)],
+            )
+            ax.xaxis.set_major_formatter("{x:.0f}")
+            _ticks(ax, hidden)
+            ax.set_title(f"{phrase('hidden', hidden)} at the end\n{value_text('init', init)}, n = {size(mine):,}")
         axes[-1, column].set_xlabel("dead units")
     for row in axes:
         row[0].set_ylabel("share of runs, %")
-    outcome_legend(figure, _present(shown), fixed(found, "hidden", "init"))
+    legend(figure, {told: outcome_look(name) for name, told in names.items()}, fixed(found, "hidden", "init"))
     law = "Black dashes: the exact law of the draw." if found.laws else ""
     footnote(figure, law, note, note_inits, _end_note(shown))
     return figure
 
 
-def _present(shown: pd.DataFrame) -> list[str]:
-    there = set(shown["outcome"].dropna().unique())
-    return [name for name in OUTCOMES if name in there]
+def _at_end(mine: pd.DataFrame, outcome: str) -> list[Rate]:
+    """Of the runs, those with 0 … H dead units that ended so; diverged ones have no such count."""
+    part = mine[((mine["outcome"] == outcome) & mine["dead_final"].notna()).to_numpy(bool)]
+    counts = np.bincount(part["dead_final"].astype(int), counts_of(part), int(mine["hidden"].iloc[0]) + 1)
+    return Rate.of_all(counts, np.full(len(counts), size(mine)))
+
+
+def _ticks(ax: Axes, hidden: int) -> None:
+    """The numbers of dead units, so few of them written that there is room."""
+    ax.set_xticks(range(0, hidden + 1, max(1, -(-hidden // 11))))
 
 
 def _end_note(shown: pd.DataFrame) -> str:
@@ -88,32 +105,14 @@ def _at_start(ax: Axes, part: pd.DataFrame, inits: list[Any], found: Findings) -
         rates = [Rate.of(count, sum(counts)) for count in counts]
         x = np.arange(len(counts)) + (i - (len(groups) - 1) / 2) * width
         ax.bar(x, [100 * rate.rate for rate in rates], width=0.9 * width, color=look[who[0]].colour, alpha=0.35)
-        error_bars(ax, x, rates, look[who[0]], line=False)
+        texts = [f"{n} dead: {words.rate(rate)}" for n, rate in enumerate(rates)]
+        error_bars(ax, x.tolist(), rates, look[who[0]], texts, line=False)
         law = dead_law(part[(part["init"] == who[0]).to_numpy(bool)], found.laws)
         if law is not None:
             ax.plot(x, 100 * law, "_", color="black", markersize=11, markeredgewidth=1.8, zorder=4)
-    ax.set_xticks(_ticks(int(part["hidden"].max())))
+    _ticks(ax, int(part["hidden"].max()))
     names = [" and ".join(value_text("init", init) for init in who) for who in groups.values()]
     return f"{' | '.join(names)}, n = {max((sum(counts) for counts in groups), default=0):,}"
-
-
-def _at_end(ax: Axes, mine: pd.DataFrame) -> None:
-    if not len(mine):
-        ax.set_axis_off()
-        return
-    hidden = int(mine["hidden"].iloc[0])
-    bottom = np.zeros(hidden + 1)
-    for outcome in _present(mine):
-        # a diverged run ends with no count of dead units
-        part = mine[(mine["outcome"] == outcome).to_numpy(bool) & mine["dead_final"].notna().to_numpy(bool)]
-        share = 100 * np.bincount(part["dead_final"].astype(int), counts_of(part), hidden + 1) / size(mine)
-        ax.bar(np.arange(hidden + 1), share, bottom=bottom, width=0.82, **outcome_look(outcome))
-        bottom += share
-    ax.set_xticks(_ticks(hidden))
-
-
-def _ticks(hidden: int) -> list[int]:
-    return list(range(0, hidden + 1, max(1, -(-hidden // 11))))
 
 
 def describe(found: Findings) -> str:
@@ -132,8 +131,8 @@ def describe(found: Findings) -> str:
     return f"On average, with {words.condition(found.nearest, held)}, {'; '.join(texts)}."
 
 
-PLOT = Plot(
+register(Plot(
     "dead_units", "Dead units at the start and at the end",
     "Top: what the draw gives. Below: dead units at the end, by outcome.",
-    dead_units, describe, order=8,
-)  # fmt: skip
+    dead_units, describe, order=8, section="causes",
+))  # fmt: skip

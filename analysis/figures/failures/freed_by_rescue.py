@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.data.conditions import slices
-from analysis.data.field_labels import axis_label, value_text
-from analysis.figures.layout import by_value, footnote, line_field, looks_of, make_panels, rest_of, rows_of, thin_field
-from analysis.figures.plot import Plot
-from analysis.figures.style import NotApplicable, columns_for, error_bars, panels, styled
+from analysis.figures.layout import by_value, footnote, line_field, looks_of, make_panels, rest_of, thin_field
+from analysis.figures.plot import Plot, register
+from analysis.figures.shapes import forest, legend, percent, percent_across, row_height
+from analysis.figures.style import NotApplicable, panels, styled
 from analysis.findings.findings import Findings
 from analysis.findings.rescues import fields_of, has_rescues, interventions, stuck_runs
 from analysis.findings.statistics import Rate
@@ -34,39 +36,28 @@ def _rates(runs: pd.DataFrame, order: list[str]) -> list[Rate]:
 
 @styled
 def freed_by_rescue(found: Findings) -> Figure:
-    """Share of the stuck runs that each intervention frees: a row an intervention, Wilson intervals as bars."""
+    """Share of the stuck runs that each intervention frees: a row an intervention, Wilson intervals as lines."""
     runs, order, fields = rescued(found), interventions(found.rescues), fields_of(found.rescues)
-    lines = line_field(fields)
-    shown, note = thin_field(runs, lines, 4)
-    boxes, note_panels = make_panels(shown, rest_of(fields, lines), 6)
-    figure, axes = panels(len(boxes), 2, 0.46 * len(order) + 1.0, sharey=True, sharex=True)
-    look = looks_of(found, lines)
+    field = line_field(fields)
+    shown, note = thin_field(runs, field, 4)
+    boxes, more = make_panels(shown, rest_of(fields, field), 6)
+    names = [words.rescue(each) for each in order]
+    figure, axes = panels(len(boxes), 2, row_height(names) * len(order) + 0.55, sharey=True, sharex=True)
+    look = looks_of(found, field)
     for ax, panel in zip(axes, boxes, strict=True):
-        parts = by_value(panel.rows, lines)
-        for i, (value, part) in enumerate(parts):
-            offset = (i - (len(parts) - 1) / 2) * min(0.3, 0.7 / len(parts))
-            rates = _rates(part, order)
-            some = [y for y, rate in enumerate(rates) if rate.n]
-            error_bars(ax, [y + offset for y in some], [rates[y] for y in some], look[value], upright=False, line=False)
-        numbers = [f"{part['seed'].nunique():,}" for _, part in parts]
-        ax.set_title("\n".join(filter(None, [panel.title, f"n = {', '.join(numbers)} stuck runs"])))
-        rows_of(ax, [_name(name) for name in order])
-        ax.set_xlim(-3, 103)
-        ax.set_xticks([0, 25, 50, 75, 100])
+        parts = by_value(panel.rows, field)
+        rates = [_rates(part, order) for _, part in parts]
+        rows = [[percent(each[y], name) for each in rates] for y, name in enumerate(names)]
+        forest(ax, names, rows, [look[value] for value, _ in parts])
+        counts = [f"{part['seed'].nunique():,}" for _, part in parts]
+        ax.set_title("\n".join(filter(None, [panel.title, f"n = {', '.join(counts)} stuck runs"])))
         if ax.get_subplotspec().is_last_row():  # type: ignore[union-attr]
             ax.set_xlabel("freed of the stuck runs, %")
-    if lines:
-        styles = {value: {**look[value].line, "linestyle": "none"} for value, _ in by_value(shown, lines)}
-        handles = [axes[0].plot([], [], label=value_text(lines, value), **style)[0] for value, style in styles.items()]
-        figure.legend(handles=handles, loc="outside upper center", ncols=columns_for(6), title=axis_label(lines))
-    footnote(figure, note, note_panels)
+    percent_across(axes)
+    if field:
+        legend(figure, {words.field(field, value): look[value].mark for value, _ in by_value(shown, field)})
+    footnote(figure, note, more)
     return figure
-
-
-def _name(intervention: str) -> str:
-    """An intervention in words, with its slope if it has one of its own."""
-    name, _, slope = intervention.partition(" ")
-    return f"{value_text('rescue', name)} {slope}".rstrip()
 
 
 def describe(found: Findings) -> str:
@@ -75,13 +66,18 @@ def describe(found: Findings) -> str:
     places = list(slices(runs, fields))
     row, part = places[found.nearest_of([{**dict(part.iloc[0]), "rescue": None} for _, part in places])]
     rates = [(name, rate) for name, rate in zip(order, _rates(part, order), strict=True) if rate.n]
-    told = "; ".join(f"{_name(name)} {words.rate(rate)}" for name, rate in rates)
+    told = "; ".join(f"{words.rescue(name)} {words.rate(rate)}" for name, rate in rates)
     return f"Nearest to the article ({words.condition(row, fields)}), freed of the stuck runs: {told}."
 
 
-PLOT = Plot(
+def answers(_found: Findings, fields: Sequence[str]) -> float:
+    """Questions about rescues."""
+    return 4 if "rescue" in fields else 0
+
+
+register(Plot(
     "freed_by_rescue", "What frees stuck runs",
-    "Each point is the share of the stuck runs that an intervention frees; bars are 95 % Wilson intervals, and the "
+    "Each point is the share of the stuck runs that an intervention frees; lines are 95 % Wilson intervals, and the "
     "runs are the same for all interventions.",
-    freed_by_rescue, describe, quiet=True, order=13,
-)  # fmt: skip
+    freed_by_rescue, describe, quiet=True, order=13, section="freed", answers=answers,
+))  # fmt: skip

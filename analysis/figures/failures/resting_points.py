@@ -6,94 +6,57 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
-from analysis.data.conditions import values
-from analysis.data.field_labels import FIELDS, axis_label, value_text
+from analysis.data.field_labels import FIELDS
 from analysis.data.reading import KINDS
-from analysis.figures.layout import axis_field, footnote, make_panels, n_text, panel_title, rest_of, thin
-from analysis.figures.plot import Plot
-from analysis.figures.style import NotApplicable, columns_for, panels, percent_axis, styled
+from analysis.figures.failures.composition import bars
+from analysis.figures.plot import Plot, register
+from analysis.figures.style import NotApplicable, bar_look, styled
 from analysis.findings.findings import Findings
-from analysis.findings.rest_points import KIND_NAMES, Resting
+from analysis.findings.rest_points import KIND_NAMES
 from analysis.text import words
 
 KIND_COLOURS = {"minimum": "#3d2c6b", "saddle": "#b5475f", "kink": "#cdb0dd", "unknown": "#dddddd"}
 KIND_HATCHES = {"saddle": "/", "unknown": "\\"}
-MOST_BARS = 25
 
 
 def _look(kind: str) -> dict[str, Any]:
-    hatch = KIND_HATCHES.get(kind, "")
-    return {"facecolor": KIND_COLOURS[kind], "hatch": hatch, "edgecolor": "white", "linewidth": 0.4}
+    return bar_look(KIND_COLOURS[kind], KIND_HATCHES.get(kind, ""))
 
 
 @styled
 def resting_points(found: Findings) -> Figure:
     """What the stuck runs of each condition rest at: a bar a condition, shares in per cent, n above it."""
     table = resting_table(found)
-    fields = [name for name in found.fields if len(table[name].drop_duplicates()) > 1]
-    field = axis_field(table) if fields else "hidden"
-    shown, fewer = thin(table, [field], MOST_BARS)
-    boxes, note = make_panels(shown, rest_of(fields, field))
-    columns = 2 if len(values(table, field)) > 6 or len(boxes) in (1, 2, 4) else 3
-    figure, axes = panels(len(boxes), columns, 2.9, sharey=True)
-    for ax, panel in zip(axes, boxes, strict=True):
-        rows = panel.rows.sort_values(field)
-        ax.set_title(panel_title(panel, f"{n_text(rows['n'])} per bar" if len(rows) > 8 else "", columns))
-        _stack(ax, rows, [value_text(field, each) for each in rows[field]])
-        ax.set_xlabel(axis_label(field))
-    percent_axis(axes, "share of stuck runs, %")
-    for ax in axes:
-        ax.set_ylim(-2, 114)
-    handles = [Patch(label=KIND_NAMES[kind], **_look(kind)) for kind in KINDS if shown[kind].any()]
-    figure.legend(handles=handles, loc="outside upper center", ncols=columns_for(len(handles)), handlelength=1.8)
     missing = len(found.summary) - len(table)
     none = f"No run is stuck in {missing:,} of the study's conditions, which have no bar." if missing else ""
-    footnote(figure, "Error bars: 95 % Wilson intervals of the share of minima.", none, fewer, note)
+    notes = ["Error bars: 95 % Wilson intervals of the share of minima.", none]
+    names = {kind: KIND_NAMES[kind] for kind in KINDS}
+    figure, drawn = bars(table, names, _look, "share of stuck runs, %", notes, 8)
+    for ax, rows in drawn:
+        x = np.arange(len(rows))
+        rate, low, high = (100 * rows[f"minimum_{name}"].to_numpy(float) for name in ("rate", "low", "high"))
+        ends = np.maximum([rate - low, high - rate], 0)
+        for colour, width in (("white", 3.2), ("#222222", 1.2)):  # seen on dark and on light
+            ax.errorbar(x + 0.3, rate, yerr=ends, fmt="none", color=colour, capsize=3, elinewidth=width)
+        ax.set_ylim(-2, 114)
+        for i, n in enumerate(rows["n"]) if len(rows) <= 8 else ():
+            ax.text(x[i], 102, f"n = {n:,}", ha="center", va="bottom", fontsize=8, color="#555555")
     return figure
 
 
 def resting_table(found: Findings) -> pd.DataFrame:
-    """A row for each condition with certified stuck runs: its fields, n, and count, share and interval of each kind."""
+    """A row for each condition with certified stuck runs: its fields, n, counts of kinds, share of minima."""
     if not found.resting:
         raise NotApplicable("no stuck run of this study has a certificate; a study with certify=true makes them")
-    table = pd.DataFrame([_row(each) for each in found.resting])
-    return table.astype({name: found.trials[name].dtype for name in FIELDS})
-
-
-def _row(each: Resting) -> dict[str, Any]:
-    row: dict[str, Any] = {**dict(each.condition), "n": each.n}
-    for kind, rate in each.kinds.items():
-        row |= {kind: rate.count, f"{kind}_rate": rate.rate, f"{kind}_low": rate.low, f"{kind}_high": rate.high}
-    return row
-
-
-def _stack(ax: Axes, rows: pd.DataFrame, labels: list[str]) -> None:
-    x, bottom = np.arange(len(rows)), np.zeros(len(rows))
-    for kind in KINDS:
-        share = 100 * rows[f"{kind}_rate"].to_numpy(float)
-        if share.any():
-            ax.bar(x, share, bottom=bottom, width=0.82, **_look(kind))
-        bottom += share
-    rate, low, high = (100 * rows[f"minimum_{name}"].to_numpy(float) for name in ("rate", "low", "high"))
-    ends = np.maximum([rate - low, high - rate], 0)
-    for colour, width in (("white", 3.2), ("#222222", 1.2)):  # seen on dark and on light
-        ax.errorbar(x, rate, yerr=ends, fmt="none", color=colour, capsize=3, elinewidth=width)
-    for i, n in enumerate(rows["n"]) if len(rows) <= 8 else ():
-        ax.text(
-            x[i],
-            102,
-            f"n = {n:,}" if len(rows) <= 4 else f"{n:,}",
-            ha="center",
-            va="bottom",
-            fontsize=8,
-            color="#555555",
-        )
-    ax.set_xticks(x, labels, rotation=90 if len(rows) > 12 else 30 if max(map(len, labels)) > 10 else 0)
-    ax.margins(x=0.02)
+    rows = []
+    for each in found.resting:
+        rate = each.kinds["minimum"]
+        ends = {"minimum_rate": rate.rate, "minimum_low": rate.low, "minimum_high": rate.high}
+        counts = {kind: part.count for kind, part in each.kinds.items()}
+        rows.append({**dict(each.condition), "n": each.n, **counts, **ends})
+    return pd.DataFrame(rows).astype({name: found.trials[name].dtype for name in FIELDS})
 
 
 def describe(found: Findings) -> str:
@@ -106,8 +69,8 @@ def describe(found: Findings) -> str:
     return f"Of the stuck runs nearest to the article ({where}): {'; '.join(parts)}."
 
 
-PLOT = Plot(
+register(Plot(
     "resting_points", "What stuck runs rest at",
     "Each bar is the stuck runs of one condition, by what their certificates say of the points at which they rest.",
-    resting_points, describe, quiet=True, order=12,
-)  # fmt: skip
+    resting_points, describe, quiet=True, order=12, section="causes",
+))  # fmt: skip

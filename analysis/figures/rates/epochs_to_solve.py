@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,21 +9,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from analysis.data.conditions import with_values
-from analysis.data.field_labels import FIELDS, axis_label, value_text
+from analysis.data.field_labels import FIELDS
 from analysis.data.tallies import counts_of, quantile, size
-from analysis.figures.layout import (
-    by_value,
-    footnote,
-    line_field,
-    looks_of,
-    make_panels,
-    n_text,
-    panel_title,
-    rest_of,
-    thin_field,
-)
-from analysis.figures.plot import Plot
-from analysis.figures.style import Look, NotApplicable, name_lines, panels, percent_axis, styled
+from analysis.figures.layout import line_field, runs_a_line
+from analysis.figures.plot import Plot, register
+from analysis.figures.shapes import lines
+from analysis.figures.style import Look, NotApplicable, styled
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import survival
 from analysis.text import words
@@ -34,22 +23,12 @@ from analysis.text import words
 @styled
 def epochs_to_solve(found: Findings) -> Figure:
     """Share of runs not yet solved against the epoch (Kaplan–Meier), with 95 % bands."""
-    lines = line_field(found.fields)
-    shown, note = thin_field(solvable(found), lines, 5)
-    boxes, note_panels = make_panels(shown, rest_of(found.fields, lines), 6)
-    figure, axes = panels(len(boxes), 2, 3.0, sharey=True)
-    look, ends = looks_of(found, lines), []
-    for ax, panel in zip(axes, boxes, strict=True):
-        parts = by_value(panel.rows, lines)
-        ax.set_title(panel_title(panel, f"{n_text([size(part) for _, part in parts])} a line", 2))
-        ends.append({value: _step(ax, part, look[value]) for value, part in parts})
-        epoch_axis(ax, int(shown["epochs"].max()))
-    percent_axis(axes, "not yet solved, %")
-    if lines:
-        used = {value: look[value] for value, _ in by_value(shown, lines)}
-        name_lines(figure, axes, ends, used, lambda value: value_text(lines, value), axis_label(lines))
-    footnote(figure, note, note_panels)
-    return figure
+    rows, field = solvable(found), line_field(found.fields)
+    last = int(rows["epochs"].max())
+    return lines(
+        found, rows, field, _step, lambda ax, _rows: epoch_axis(ax, last), most=5,
+        count=lambda part: runs_a_line(part, field), label="not yet solved, %",
+    )  # fmt: skip
 
 
 def solvable(found: Findings) -> pd.DataFrame:
@@ -69,7 +48,7 @@ def epoch_axis(ax: Axes, last: int, label: str = "epoch") -> None:
     ax.set_xlabel(label)
 
 
-def _step(ax: Axes, part: pd.DataFrame, look: Look) -> float:
+def _step(ax: Axes, part: pd.DataFrame, look: Look, _beside: float) -> float:
     """Draw a curve with its band; returns the height at which it ends."""
     epochs = int(part["epochs"].iloc[0])
     curve = survival(part["solved_epoch"].astype("float64"), epochs, counts_of(part))
@@ -77,8 +56,7 @@ def _step(ax: Axes, part: pd.DataFrame, look: Look) -> float:
     at = np.searchsorted(curve.epochs, x, side="right") - 1
     share, low, high = (100 * y[at] for y in (curve.share, curve.low, curve.high))
     ax.fill_between(x, low, high, step="post", color=look.colour, alpha=0.2, linewidth=0)
-    marks: dict[str, Any] = {**look.line, "marker": ""}
-    ax.step(x, share, where="post", **marks)
+    ax.step(x, share, where="post", color=look.colour, linestyle=look.dashes)
     return float(share[-1])
 
 
@@ -97,8 +75,8 @@ def describe(found: Findings) -> str:
     )
 
 
-PLOT = Plot(
+register(Plot(
     "epochs_to_solve", "How long it takes",
     "A curve that levels off shows the runs that are not solved, however long one waits within these epochs.",
-    epochs_to_solve, describe, order=6,
-)  # fmt: skip
+    epochs_to_solve, describe, order=6, section="helps",
+))  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
-from analysis.data.field_labels import FIELDS, axis_label, is_log, is_number
-from analysis.figures.layout import footnote, make_panels, n_text, number_axis, panel_title, rest_of
-from analysis.figures.plot import Plot
-from analysis.figures.style import NotApplicable, panels, styled
+from analysis.data.conditions import NUMBERS
+from analysis.data.field_labels import FIELDS, axis_label, is_log, is_number, phrase
+from analysis.figures.layout import footnote, make_panels, n_text, number_axis, panel_title, rest_of, widest
+from analysis.figures.plot import Plot, register
+from analysis.figures.style import NotApplicable, panels, styled, tip
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
 from analysis.text import words
@@ -40,41 +42,50 @@ def landscape(found: Findings) -> Figure:
     """Share solved in each cell of a fine grid, as colour; a ring marks the article's own values."""
     across, up = landscape_fields(found)
     boxes, note = make_panels(found.summary, rest_of(found.fields, across, up), MOST_PANELS)
-    figure, axes = panels(len(boxes), 2, 5.4 if len(boxes) == 1 else 4.0)
+    figure, axes = panels(len(boxes), 2, 4.4 if len(boxes) == 1 else 3.6)
     if len(boxes) == 1:
         figure.set_figwidth(min(figure.get_figwidth(), 7.5))
     rates = 100 * found.summary["solved_rate"].to_numpy(float)
     span = 10 * np.floor(np.nanmin(rates) / 10), max(10 * np.ceil(np.nanmax(rates) / 10), 10)
+    levels: set[int] = set()
     for ax, panel in zip(axes, boxes, strict=True):
-        mesh = _mesh(ax, panel.rows, across, up, span)
+        mesh, drawn = _mesh(ax, panel.rows, across, up, span)
+        levels |= drawn
         ax.set_title(panel_title(panel, f"{n_text(panel.rows['n'])} per cell", 1))
         ax.grid(False)
         ring: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": "white", "markeredgewidth": 2}
         own = [FIELDS[name].default for name in (across, up)]
         ax.plot(*own, "o", markersize=9, scalex=False, scaley=False, **ring)
-    bar = figure.colorbar(mesh, ax=axes, label="solved, %", shrink=0.8, aspect=24, pad=0.02)
+    bar = figure.colorbar(mesh, ax=axes, label="solved, %", aspect=24, pad=0.02)
     bar.outline.set_visible(False)
-    half = 50 * np.nanmax((found.summary["solved_high"] - found.summary["solved_low"]).to_numpy(float))
-    width = f"95 % Wilson intervals of a cell reach at most {half:.1f} points to either side."
-    lines = f"Lines: {words.listed([str(level) for level in CONTOURS])} % of the smoothed rates."
-    footnote(figure, "Ring: the article\N{RIGHT SINGLE QUOTATION MARK}s own values.", lines, width, note)
+    told = words.listed([str(level) for level in sorted(levels)])
+    lines = f"Lines: {told} % of the smoothed rates." if levels else ""
+    footnote(
+        figure, "Ring: the article\N{RIGHT SINGLE QUOTATION MARK}s own values.", lines,
+        widest(found.summary, ["solved"]), note,
+    )  # fmt: skip
     return figure
 
 
-def _mesh(ax: Axes, summary: pd.DataFrame, across: str, up: str, span: tuple[float, float]) -> Any:
+def _mesh(ax: Axes, summary: pd.DataFrame, across: str, up: str, span: tuple[float, float]) -> tuple[Any, set[int]]:
+    """Draw the cells, and the contours that there are; what each cell holds shows under the pointer."""
     grid = summary.pivot_table(index=up, columns=across, values="solved_rate", observed=True, sort=True)
     x, y = (np.asarray(each, float) for each in (grid.columns, grid.index))
     number_axis(ax, "x", across, x.tolist())
     number_axis(ax, "y", up, y.tolist())
     rates = 100 * grid.to_numpy(float)
-    edges = (_edges(x, is_log(across, x.tolist())), _edges(y, is_log(up, y.tolist())))
-    mesh = ax.pcolormesh(*edges, rates, vmin=span[0], vmax=span[1], cmap="cividis", rasterized=True)
+    right, top = _edges(x, is_log(across, x.tolist())), _edges(y, is_log(up, y.tolist()))
+    mesh = ax.pcolormesh(right, top, rates, vmin=span[0], vmax=span[1], cmap="cividis", rasterized=True)
+    for i, j in np.argwhere(np.isfinite(rates)):
+        told = f"{phrase(across, float(x[j]))}, {phrase(up, float(y[i]))}: {rates[i, j]:.0f} % solved"
+        tip(ax, right[j], top[i], right[j + 1], top[i + 1], told)
     smooth = gaussian_filter(rates, 1.5)  # where a cell is missing all around it is, and no line is drawn there
     levels = [level for level in CONTOURS if np.nanmin(smooth, initial=100) < level < np.nanmax(smooth, initial=0)]
-    if levels and min(rates.shape) > 2:
-        lines = ax.contour(x, y, smooth, levels=levels, colors="white", linewidths=1.1, linestyles="-")
-        ax.clabel(lines, fmt="%d %%", fontsize=8)
-    return mesh
+    if not levels or min(rates.shape) < 3:
+        return mesh, set()
+    lines = ax.contour(x, y, smooth, levels=levels, colors="white", linewidths=1.1, linestyles="-")
+    ax.clabel(lines, fmt="%d %%", fontsize=8)
+    return mesh, set(levels)
 
 
 def _edges(values: np.ndarray, log: bool) -> np.ndarray:
@@ -98,8 +109,14 @@ def describe(found: Findings) -> str:
     )
 
 
-PLOT = Plot(
+def answers(_found: Findings, fields: Sequence[str]) -> float:
+    """Questions about two numbers or more."""
+    return 3 if sum(name in NUMBERS for name in fields) > 1 else 0.5
+
+
+register(Plot(
     "landscape", "The landscape of success",
     "Each cell is one condition; the darker, the less often it is solved.",
-    landscape, describe, quiet=True, order=11,
-)  # fmt: skip
+    landscape, describe, quiet=True, order=3, section="ends", instead=("success_rate", "composition"),
+    answers=answers, shades=True,
+))  # fmt: skip

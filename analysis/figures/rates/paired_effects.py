@@ -2,79 +2,119 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping, Sequence
+
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.data.conditions import few, others
+from analysis.data.conditions import NUMBERS
 from analysis.data.field_labels import value_text
-from analysis.figures.layout import footnote, n_text, row_names, rows_of
-from analysis.figures.plot import Plot
-from analysis.figures.style import SERIES, NotApplicable, sheet, styled, tip
+from analysis.figures.layout import footnote, n_text, row_names
+from analysis.figures.plot import Plot, register
+from analysis.figures.shapes import MOST_ROWS, Mark, forests
+from analysis.figures.style import NotApplicable, looks, styled
 from analysis.findings.findings import Findings
 from analysis.findings.paired import as_paired
 from analysis.findings.statistics import SIGNIFICANT
 from analysis.text import words
 
-MOST_ROWS = 24
 MINUS = " \N{MINUS SIGN} "
 
 
-@styled
-def paired_effects(found: Findings) -> Figure:
+def _figure(shown: Mapping[str, pd.DataFrame]) -> Figure:
     """A panel a choice, a row a condition: its difference with the interval, filled where it is beyond doubt."""
-    shown = effects(found)
-    height = sum(min(len(table), MOST_ROWS) for table in shown.values())
-    figure = sheet(0.3 * height + 0.9 * len(shown) + 0.6)
-    ratios = [min(len(table), MOST_ROWS) + 1 for table in shown.values()]
-    axes = figure.subplots(len(shown), 1, squeeze=False, sharex=True, height_ratios=ratios)[:, 0]
-    notes: list[str] = []
-    for ax, (field, table) in zip(axes, shown.items(), strict=True):
-        table = table.iloc[few(range(len(table)), MOST_ROWS)]
-        for y, (_, row) in enumerate(table.iterrows()):
-            pair, sure = as_paired(row), row["p_holm"] < SIGNIFICANT
-            ax.hlines(y, 100 * pair.low, 100 * pair.high, color=SERIES[0], linewidth=1.3)
-            face = SERIES[0] if sure else "white"
-            (mark,) = ax.plot(100 * pair.difference, y, "o", color=SERIES[0], markerfacecolor=face)
-            tip(mark, f"{words.difference(pair)}, adjusted p {words.p_value(row['p_holm'])}")
-        rest = others(found.summary, field)
-        names, note = row_names(table, rest)
-        notes.append(note)
+    parts, notes = [], []
+    for field, table in shown.items():
+        names, note = row_names(table, [*table.columns[: table.columns.get_loc("field")]])
         several = len(table[["first", "second"]].drop_duplicates()) > 1
         pairs = [_pair(field, row) for _, row in table.iterrows()]
-        rows_of(ax, [f"{pair}, {name}" if several else name for pair, name in zip(pairs, names, strict=True)])
+        names = [", ".join([pair, name][not several :]) for pair, name in zip(pairs, names, strict=True)]
+        title = f"{'' if several else f'{pairs[0]}, '}{n_text(table['n'])} pairs"
+        parts.append((title, names, [[_mark(row)] for _, row in table.iterrows()]))
+        left = f"Shown: {MOST_ROWS} of {len(table):,} rows, evenly spread." if len(table) > MOST_ROWS else ""
+        notes += [note, left]
+    figure, axes = forests(parts, looks([""]), "difference in the share solved, points")
+    for ax in axes:
         ax.axvline(0, color="#888888", linewidth=0.9, zorder=1)
-        ax.set_title(f"{'' if several else f'{pairs[0]}, '}{n_text(table['n'])} pairs")
-    axes[-1].set_xlabel("difference in the share solved, points")
     sure = "Filled: Holm\N{RIGHT SINGLE QUOTATION MARK}s adjusted p is below 0.05. Lines: 95 % intervals."
     footnote(figure, "To the right, the first of the two is solved more often.", sure, *notes)
     return figure
+
+
+def _mark(row: pd.Series) -> Mark:
+    pair = as_paired(row)
+    alone = f"solved by one alone: {pair.only_second:,} and {pair.only_first:,}"
+    told = f"{words.difference(pair)}; {alone}; p {words.p_value(pair.p)}, adjusted {words.p_value(row['p_holm'])}"
+    return Mark(100 * pair.difference, 100 * pair.low, 100 * pair.high, told, row["p_holm"] < SIGNIFICANT)
 
 
 def _pair(field: str, row: pd.Series) -> str:
     return f"{words.field(field, row['second'])}{MINUS}{value_text(field, row['first'])}"
 
 
-def effects(found: Findings) -> dict[str, pd.DataFrame]:
-    """The comparisons by field; NotApplicable where the study has none."""
-    shown = {field: table for field, table in found.effects.items() if len(table)}
+def effects(found: Findings, asked: bool) -> dict[str, pd.DataFrame]:
+    """The comparisons by field, of widths neighbours and reversals alone: of what the study asks about, or of the rest.
+
+    All are asked about where none is. NotApplicable where the study has none.
+    """
+    every = {"hidden": _widths(found), **found.effects}
+    every = {field: table for field, table in every.items() if len(table)}
+    fields = [field for field in every if field in found.asks] or [*every]
+    shown = {field: table for field, table in every.items() if (field in fields) == asked}
     if not shown:
-        raise NotApplicable("no field takes two named values, so that nothing is to be compared seed by seed")
+        raise NotApplicable("no field takes two values that can be compared seed by seed")
     return shown
 
 
-def describe(found: Findings) -> str:
+def _widths(found: Findings) -> pd.DataFrame:
+    table = found.widths
+    following = dict(itertools.pairwise(sorted({*table["first"], *table["second"]})))
+    against = (table["high"] < 0) & (table["p_holm"] < SIGNIFICANT)
+    return table[((table["first"].map(following) == table["second"]) | against).to_numpy(bool)]
+
+
+def _text(shown: Mapping[str, pd.DataFrame]) -> str:
     """The smallest and the largest difference of each field, in a sentence."""
     texts = []
-    for field, table in effects(found).items():
-        row, worst = (table.iloc[place] for place in (table["difference"].argmax(), table["difference"].argmin()))
-        pair = _pair(field, row)
-        ends = f"from {words.difference(as_paired(worst))} to {words.difference(as_paired(row))}"
-        texts.append(f"{pair}: {ends if len(table) > 1 else words.difference(as_paired(row))}")
+    for field, table in shown.items():
+        ends = [table.iloc[place] for place in (table["difference"].argmin(), table["difference"].argmax())]
+        pairs = [_pair(field, row) for row in ends]
+        told = [words.difference(as_paired(row)) for row in ends]
+        if len(table) == 1:
+            texts.append(f"{pairs[0]}: {told[0]}")
+        elif pairs[0] == pairs[1]:
+            texts.append(f"{pairs[0]}: from {told[0]} to {told[1]}")
+        else:
+            texts.append(f"from {told[0]} ({pairs[0]}) to {told[1]} ({pairs[1]})")
     return f"Differences, the same seeds on both sides: {'; '.join(texts)}."
 
 
-PLOT = Plot(
-    "paired_effects", "What a choice changes",
-    "Trainings with the same seed start from the same draws, so that each difference is one within seeds.",
-    paired_effects, describe, quiet=True, order=5,
-)  # fmt: skip
+@styled
+def asked_effects(found: Findings) -> Figure:
+    """What the choices change that the study asks about."""
+    return _figure(effects(found, True))
+
+
+@styled
+def other_effects(found: Findings) -> Figure:
+    """What the other choices change."""
+    return _figure(effects(found, False))
+
+
+def answers(_found: Findings, fields: Sequence[str]) -> float:
+    """Questions about choices that are no numbers."""
+    return 0 if any(name in NUMBERS for name in fields) else 2
+
+
+READING = "Trainings with the same seed start from the same draws, so that each difference is one within seeds."
+
+register(Plot(
+    "paired_effects", "What a choice changes", READING, asked_effects, lambda found: _text(effects(found, True)),
+    quiet=True, order=5, section="helps", answers=answers,
+))  # fmt: skip
+
+register(Plot(
+    "other_effects", "What the other choices change", READING, other_effects,
+    lambda found: _text(effects(found, False)), quiet=True, order=5.5, section="helps",
+))  # fmt: skip

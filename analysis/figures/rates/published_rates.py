@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import textwrap
+import itertools
+from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from analysis.figures.layout import footnote, n_text, rows_of
-from analysis.figures.plot import Plot
-from analysis.figures.style import SERIES, NotApplicable, error_bars, looks, sheet, styled
+from analysis.figures.layout import footnote, n_text
+from analysis.figures.plot import Plot, register
+from analysis.figures.shapes import forests, percent, percent_across
+from analysis.figures.style import SERIES, NotApplicable, looks, styled
 from analysis.findings.findings import Findings
 from analysis.findings.published import AGREE, DIFFER, Beside
 from analysis.findings.statistics import Rate
@@ -16,44 +18,27 @@ from analysis.findings.statistics import Rate
 
 @styled
 def published(found: Findings) -> Figure:
-    """A row a published figure: theirs and ours with their intervals."""
+    """A panel a source, a row a published figure: theirs and ours with their intervals."""
     shown = _shown(found)
-    figure = sheet(0.42 * len(shown) + 1.4)
-    ax = figure.subplots()
-    look = looks(["theirs", "ours"], False)
-    theirs = [Rate.of(round((each.theirs or 0) * each.runs), each.runs) for each in shown]
-    for i, (who, rates) in enumerate({"theirs": theirs, "ours": [each.solved for each in shown]}.items()):
-        places = [y + (i - 0.5) * 0.3 for y in range(len(shown))]
-        error_bars(ax, places, rates, look[who], upright=False, line=False)
-        ax.plot([], [], label=who, **{**look[who].line, "linestyle": "none"})
-    rows_of(
-        ax,
-        [
-            ", ".join(
-                filter(
-                    None,
-                    [
-                        textwrap.shorten(each.source, 30, placeholder="\N{HORIZONTAL ELLIPSIS}"),
-                        each.where or each.setting,
-                    ],
-                )
-            )
-            for each in shown
-        ],
-    )
-    for label, each in zip(ax.get_yticklabels(), shown, strict=True):
-        label.set_color(SERIES[1] if each.verdict == DIFFER else "#333333")
-    ax.set_xlim(-3, 103)
-    ax.set_xlabel("solved, %")
-    figure.legend(loc="outside upper center", ncols=2)
+    parts = []
+    for source, group in itertools.groupby(shown, lambda each: each.source):
+        mine = list(group)
+        names = [f"{each.where or each.setting}{' (differs)' * (each.verdict == DIFFER)}" for each in mine]
+        rows = [
+            [percent(rate, who) for who, rate in (("theirs", _theirs(each)), ("ours", each.solved))] for each in mine
+        ]
+        parts.append((source, names, rows))
+    figure, axes = forests(parts, looks(["theirs", "ours"]), "solved, %")
+    percent_across(axes)
+    for label in (label for ax in axes for label in ax.get_yticklabels()):
+        label.set_color(SERIES[4] if label.get_text().endswith("(differs)") else "#333333")
     runs = f"Theirs {n_text([each.runs for each in shown])}, ours {n_text([each.solved.n for each in shown])}."
-    footnote(figure, "Bars: 95 % Wilson intervals. Red names: the two differ.", runs)
+    footnote(figure, "Lines: 95 % Wilson intervals.", runs)
     return figure
 
 
-def _name(each: Beside) -> str:
-    source = textwrap.shorten(each.source, 30, placeholder="\N{HORIZONTAL ELLIPSIS}")
-    return ", ".join(filter(None, [source, each.where or each.setting]))
+def _theirs(each: Beside) -> Rate:
+    return Rate.of(round((each.theirs or 0) * each.runs), each.runs)
 
 
 def _shown(found: Findings) -> list[Beside]:
@@ -70,8 +55,13 @@ def describe(found: Findings) -> str:
     return f"Of {len(shown):,} published rates {agree:,} agree with ours and {differ:,} differ."
 
 
-PLOT = Plot(
+def answers(found: Findings, _fields: Sequence[str]) -> float:
+    """The question of every study that repeats what others have published."""
+    return 5 if found.published else 0
+
+
+register(Plot(
     "published", "Published figures beside ours",
     "Each row is a published success rate and the same setting trained here.",
-    published, describe, quiet=True, order=4,
-)  # fmt: skip
+    published, describe, quiet=True, order=4, section="published", answers=answers,
+))  # fmt: skip

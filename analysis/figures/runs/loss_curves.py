@@ -11,13 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from analysis.figures.plot import Plot
+from analysis.figures.plot import Plot, register
 from analysis.figures.rates.epochs_to_solve import epoch_axis
 from analysis.figures.style import DASHES, MARKERS, OUTCOME_COLOURS, RIM, NotApplicable, columns_for, sheet, styled
 from analysis.findings.findings import Findings
 from analysis.text import words
 
 LOWEST = 1e-14
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 BREAK = 0.1
 """The loss at which the figure goes from one scale to the other."""
 
@@ -70,9 +71,12 @@ def _broken_axis(above: Axes, below: Axes, highest: float, last: int) -> None:
         ax.set_ylabel("loss")
     above.set_ylim(BREAK, min(max(1.3 * highest, 1.0), 6.0))
     below.set_ylim(LOWEST / 2, BREAK)
+    powers = range(-2, -15, -3)  # in plain letters: Matplotlib's own take a parser that takes long
+    below.set_yticks([10.0**k for k in powers], [f"10{str(k).translate(RAISED)}" for k in powers])
     ticks = [tick for tick in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if tick <= above.get_ylim()[1]]
     above.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-    above.yaxis.set_minor_locator(NullLocator())
+    for ax in (above, below):
+        ax.yaxis.set_minor_locator(NullLocator())
 
 
 def _mark_levels(ax: Axes, exemplars: pd.DataFrame) -> None:
@@ -109,8 +113,8 @@ def describe(found: Findings) -> str:
     return f"Final losses: {'; '.join(ends)}."
 
 
-PLOT = Plot(
+register(Plot(
     "loss_curves", "One run of each outcome",
     "The run nearest to the article's condition that ended so; experiments.train with its seed shows it again.",
-    draw, describe, order=14,
-)  # fmt: skip
+    draw, describe, order=14, section="runs",
+))  # fmt: skip

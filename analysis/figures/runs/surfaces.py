@@ -9,9 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.plot import Plot
+from analysis.figures.plot import Plot, register
 from analysis.figures.runs.loss_curves import name, need, number
-from analysis.figures.style import DASHES, NotApplicable, letters, panels, styled
+from analysis.figures.style import DASHES, NotApplicable, columns_for, letters, panels, styled
 from analysis.findings.findings import Findings
 from analysis.text import words
 
@@ -43,7 +43,8 @@ def functions(exemplars: pd.DataFrame) -> Figure:
         _rows(ax, run, (low + high) / 2, WRONG * (high - low))
         ax.set_title(ending(run), fontweight="bold", color="#222222")
         ax.set_xlabel(_caption(run), fontsize=8, labelpad=6)
-    bar = figure.colorbar(image, ax=axes, label="output", shrink=0.6, aspect=24, pad=0.02, extend="both")
+    side = "right" if columns_for(2) > 1 else "bottom"
+    bar = figure.colorbar(image, ax=axes, label="output", location=side, shrink=0.6, aspect=24, pad=0.02, extend="both")
     bar.outline.set_visible(False)
     return figure
 
@@ -130,9 +131,9 @@ def describe(found: Findings) -> str:
     return f"Predictions for {', '.join(shown.iloc[0]['rows'])}: {'; '.join(ends)}."
 
 
-PLOT = Plot(
+register(Plot(
     "functions", "What these networks compute",
     "The output around the rows. Lines are the units' kinks, if they have any; circles are the rows (white: the higher "
     "target), and bold predictions are wrong. Units are given by the rows on which they are active.",
-    draw, describe, order=15,
-)  # fmt: skip
+    draw, describe, order=15, section="runs", shades=True,
+))  # fmt: skip

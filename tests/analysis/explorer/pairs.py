@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import random
+from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import yaml
 
-from nnxor import engines
+from experiments.study.explorer_address import address
+from nnxor import engines, judgement, quench
 from nnxor.condition import Condition, Success
 from nnxor.network.activations import ACTIVATIONS, OUTPUTS
 from nnxor.network.inits import Init
 from nnxor.network.losses import LOSSES
 from nnxor.network.optimizers import OPTIMIZERS
-from nnxor.network.tasks import Task
+from nnxor.network.tasks import XOR, Task
 from nnxor.trial import trials
 
 CONF = Path(__file__).parents[3] / "conf"
@@ -23,7 +27,10 @@ OWN = (
     Task("own", ((0.5, -1.25), (2, 1), (0, 0.3), (1, 1), (3, 0)), (0, 1, 1, 0.25, 0)),
     Task("own", ((-1, -1), (-1, 1), (1, -1), (1, 1)), (0, 1, 1, 0)),
 )
-SUCCESS = (Success(), Success("margin", 0.1), Success("threshold"), Success("threshold", ties="pass"))
+SHORT = 500
+"""Epochs of a quench in the sample."""
+
+SUCCESS = [Success(), Success("margin", 0.1), Success("threshold"), Success("threshold", ties="pass")]
 
 
 def shipped(kind: str, make: Any) -> list[Any]:
@@ -32,49 +39,46 @@ def shipped(kind: str, make: Any) -> list[Any]:
     return [make.of(path.stem, yaml.safe_load(path.read_text(encoding="utf-8"))) for path in paths]
 
 
-def conditions(n: int) -> list[Condition]:
-    """So many conditions over all fields, always the same."""
-    choose = random.Random(15)
+def choices() -> dict[str, list[Any]]:
+    """The values of each field that pairs are made of: every entry of a registry, every init and task that ships."""
     inits, tasks = shipped("init", Init), shipped("task", Task)
-    tasks += OWN
-    found: list[Condition] = []
+    return {
+        "task": [*tasks, *OWN, XOR, XOR, XOR], "init": inits, "loss": [*LOSSES],
+        "hidden": [1, 2, 3, 4, 4, 4, 5, 10, 16],
+        "activation": [*ACTIVATIONS, "relu", "relu", "relu"], "slope": [0.01, 0.3, -0.7], "relu_at_zero": [0, 1],
+        "output": [*OUTPUTS, "identity", "identity"], "bias": [True, True, False], "scale": [1.0, 1.0, 0.5],
+        "lr": [0.01, 0.1, 0.2, 0.7, 2.0], "epochs": [400, 700, 1000, 1000, 1000, 0, 10],
+        "optimizer": [*OPTIMIZERS, "gd"],
+        "freeze": [None, None, None, "W1+b1", "W2", "b2"], "momentum": [0.5, 0.9], "beta1": [0.9, 0.5],
+        "beta2": [0.999, 0.9], "rho": [0.9, 0.5], "epsilon": [1e-8, 1e-3], "dtype": ["float32", "float32", "float64"],
+        "batch_size": [None, None, None, 1, 2, 3], "order": ["shuffled", "fixed"],
+        "recycle_every": [None, None, 7, 100], "success": SUCCESS,
+    }  # fmt: skip
+
+
+def conditions(n: int) -> list[Condition]:
+    """So many conditions, always the same; from 40 on every value of every field is in use in one of them.
+
+    Each field deals its values out in turn, shuffled anew for each round, so that all come up equally often.
+    """
+    choose, found = random.Random(1), []
+    decks: dict[str, list[Any]] = {name: [] for name in choices()}
     while len(found) < n:
-        loss, task = choose.choice([*LOSSES]), choose.choice(tasks)
-        values = {
-            "task": task, "init": choose.choice(inits), "loss": loss,
-            "hidden": choose.choice((1, 2, 3, 4, 4, 5, 10, 16)),
-            "activation": choose.choice(["relu", *ACTIVATIONS]), "slope": choose.choice((0.01, 0.3, -0.7)),
-            "relu_at_zero": choose.choice((0, 1)), "output": choose.choice(["identity", *OUTPUTS]),
-            "bias": choose.random() < 0.8, "scale": choose.choice((1.0, 0.5)),
-            "lr": choose.choice((0.01, 0.1, 0.2, 0.7)),
-            "epochs": choose.choice((0, 10, 100, 200, 400)), "optimizer": choose.choice(["gd", *OPTIMIZERS]),
-            "freeze": choose.choice((None, None, None, "W1+b1", "W2", "b2")),
-            "momentum": choose.choice((0.5, 0.9)), "dtype": choose.choice(("float32", "float32", "float64")),
-            "batch_size": choose.choice((None, None, None, 1, 2, 3)), "success": choose.choice(SUCCESS),
-        }  # fmt: skip
-        if LOSSES[loss].logits:
+        values = {}
+        for name, all_of_them in choices().items():
+            if not decks[name]:
+                decks[name] = choose.sample(all_of_them, len(all_of_them))
+            values[name] = decks[name].pop()
+        if LOSSES[values["loss"]].logits:
             values["output"] = "sigmoid"
+        if not ACTIVATIONS[values["activation"]].can_die:
+            values["recycle_every"] = None
+        if values["init"].margin is not None:  # which only some tasks can keep
+            values |= {"task": OWN[1], "hidden": 5, "scale": 1.0}
         condition = Condition(**values)
-        centred = condition.task == OWN[1] and condition.hidden >= 4 and condition.scale == 1
-        if (condition.init.margin is None or centred) and not condition.refusal():
+        if not condition.refusal():
             found.append(condition)
     return found
-
-
-def address(condition: Condition, seed: int) -> str:
-    """The explorer's address of a training."""
-    usual = Condition().values()
-    values: dict[str, Any] = {name: value for name, value in condition.values().items() if value != usual[name]}
-    task, success = condition.task, condition.success
-    values.pop("success", None)
-    values |= {f"success.{name}": getattr(success, name) for name in ("rule", "tolerance", "ties")}
-    values["seed"] = seed
-    if task.name == "own":
-        del values["task"]
-        rows = zip(task.inputs, task.targets, strict=True)
-        values["rows"] = ";".join(",".join(str(float(value)) for value in (*x, t)) for x, t in rows)
-    words = {"None": "null", "True": "true", "False": "false"}
-    return "#" + "&".join(f"{name}={words.get(str(value), value)}" for name, value in values.items())
 
 
 def expected(condition: Condition, seeds: range, engine: str) -> list[dict[str, Any]]:
@@ -97,10 +101,21 @@ def plain(value: Any) -> Any:
     return None if value != value else value
 
 
-def pairs(n: int, seeds: int, engine: str = "numpy") -> list[dict[str, Any]]:
+def pairs(n: int, seeds: int) -> list[dict[str, Any]]:
     """At least n pairs of a condition and a seed, so many seeds of each condition."""
     found: list[dict[str, Any]] = []
     for number, condition in enumerate(conditions(-(-n // seeds))):
         first = (number * 37) % 1000
-        found += expected(condition, range(first, first + seeds), engine)
+        found += expected(condition, range(first, first + seeds), "numpy")
     return found
+
+
+@cache
+def sample() -> str:
+    """Some pairs as JSON; a quench of theirs is short, and trained without a kernel that would have to be compiled."""
+    with (
+        patch.object(quench, "EPOCHS", SHORT),
+        patch.object(judgement, "EPOCHS", SHORT),
+        patch.object(quench, "_fastest", lambda: engines.load("numpy")),
+    ):
+        return json.dumps(pairs(24, seeds=2))

@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 import yaml
 
+from analysis.figures.style import OUTCOME_COLOURS
+from experiments.study import explorer_address
 from nnxor import diagnosis, judgement, protocol, quench
 from nnxor.arithmetic import javascript
 from nnxor.condition import FIELDS, Condition
+from nnxor.engines import recycling
 from nnxor.field import Field, plain
 from nnxor.interventions import INTERVENTIONS, nudge_bias
 from nnxor.landscape import regions, traps
@@ -31,6 +34,7 @@ def printed() -> str:
             "tail_epochs": protocol.TAIL_EPOCHS,
             "tail_parts": protocol.TAIL_PARTS,
             "most_draws": draws.MOST_DRAWS,
+            "first_redraw": recycling.FIRST_DRAW,
         },
         "judgement": {
             "outcomes": judgement.OUTCOMES,
@@ -45,6 +49,8 @@ def printed() -> str:
             "region_converged": regions.CONVERGED,
             "lift": nudge_bias.LIFT,
         },
+        "colours": OUTCOME_COLOURS,
+        "most": explorer_address.MOST,
         "fields": {name: about(field) for name, field in FIELDS.items()},
         "traps": {name: known(name) for name in LOSSES},
         "interventions": {name: intervention(name) for name in INTERVENTIONS},
@@ -66,7 +72,13 @@ def printed() -> str:
 def about(field: Field) -> dict[str, Any]:
     """What the explorer must know of a field."""
     entries = {entry.name: entry.label for entry in (field.registry or {}).values()}
-    return {"default": plain(field.default), "label": field.label, "setting": field.setting, "entries": entries}
+    return {
+        "default": plain(field.default),
+        "label": field.label,
+        "setting": field.setting,
+        "needs": field.needs,
+        "entries": entries,
+    }
 
 
 def known(loss: str) -> list[dict[str, Any]]:

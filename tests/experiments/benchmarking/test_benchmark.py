@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.data.reading import FolderError
+from analysis.data.door import FolderError
 from analysis.speed import write_figure
 from experiments.benchmarking import baselines
 from experiments.benchmarking import timing as benchmark

@@ -97,7 +97,9 @@ def test_two_runs_at_once_in_one_folder_cannot_be(tmp_path: Path, whole: str) ->
     output = tmp_path / "out"
     first = launch(*STUDY, f"output={output}")
     wait_for_parts(first, output, 1)
+    first.send_signal(signal.SIGSTOP)  # it must not be done before the second begins
     second = command(*STUDY, f"output={output}")
+    first.send_signal(signal.SIGCONT)
     assert second.returncode == 2
     assert second.stderr.startswith(f"another run is using {output}")
     assert first.wait(60) == 0

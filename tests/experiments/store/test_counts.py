@@ -157,7 +157,8 @@ def test_failed_trainings_are_counted_and_not_among_the_seeds() -> None:
 
 
 def test_summary_and_verdicts_are_to_the_byte_those_of_the_rows(run: Run) -> None:
-    from analysis.data.reading import FolderError, load
+    from analysis.data.door import FolderError
+    from analysis.data.reading import load
     from analysis.data.tallies import load_counts
 
     rows, summary = run(folder="rows"), run(*SUMMARY, folder="summary")

@@ -147,6 +147,9 @@ def test_an_init_takes_other_parameters() -> None:
     spread = catalog.read_init("init", {"he": {"biases": {"distribution": "uniform", "low": -1, "high": 1}}})
     assert isinstance(spread, Init)
     assert spread.biases.name == "uniform"
+    numpys = catalog.read_init("init", {"he": {"generator": "numpy"}})
+    assert isinstance(numpys, Init)
+    assert (numpys.name, numpys.generator) == ("he(generator=numpy)", "numpy")
 
 
 def test_an_init_can_be_written_out() -> None:

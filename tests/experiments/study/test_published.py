@@ -30,10 +30,10 @@ def test_every_published_study_names_its_sources_and_its_conditions(name: str) -
     assert study.published
     keys = {condition.key for condition in study.conditions}
     for entry in study.published:
-        assert entry.source
-        assert entry.setting
-        assert set(entry.conditions) <= keys
-        assert (entry.solved is None) == bool(entry.says)
+        assert entry["source"]
+        assert entry["setting"]
+        assert set(entry["conditions"]) <= keys
+        assert (entry["solved"] is None) == bool(entry["says"])
 
 
 def test_the_union_holds_every_condition_and_figure_of_its_studies() -> None:
@@ -73,7 +73,7 @@ def test_frankle_and_carbin_is_their_setting() -> None:
         assert (condition.activation, condition.output, condition.loss) == ("relu", "sigmoid", "bce")
         assert condition.init.weights.values(2, 4) == {"mean": 0, "std": 0.1, "cut": 2}  # type: ignore[union-attr]
         assert condition.epochs == 10_000
-    assert {entry.solved: entry.n for entry in study.published} == dict.fromkeys(
+    assert {entry["solved"]: entry["n"] for entry in study.published} == dict.fromkeys(
         (0.929, 0.875, 0.768, 0.553, 0.176), 1000
     )
 

@@ -11,21 +11,22 @@ from harness import compose
 
 from experiments.store.counts import PLAIN
 from experiments.study.study import read_study
-from experiments.verification.retrain import Findings, Retraining
+from experiments.verification.retrain import Compared, Retraining
 from experiments.verification.sample import draw_sample
 from nnxor.condition import Condition
 
 STUDY = read_study(compose("study=smoke"))
 
 
-def findings_of(*compared: tuple[Condition, pa.Table, pa.Table]) -> Findings:
+def counts_compared(*compared: tuple[Condition, pa.Table, pa.Table]) -> Compared:
     """What comes of comparing counts of conditions of the smoke study, recorded and counted again."""
     record: Any = SimpleNamespace(study=STUDY, place=lambda condition, _: STUDY.conditions.index(condition))
-    ledger: Any = SimpleNamespace(record=record)
+    record.engines = ["numba"]
+    ledger: Any = SimpleNamespace(record=record, rows=None)
     retraining = Retraining(ledger, draw_sample(STUDY, 1, 0, "numpy", {}), "numpy")
     for each in compared:
         retraining.compare_counts(*each)
-    return retraining.findings
+    return retraining.counts
 
 
 def counts_of(**epochs: int) -> pa.Table:
@@ -45,20 +46,22 @@ def counts_of(**epochs: int) -> pa.Table:
 def test_a_count_too_many_too_few_or_too_large_is_one_that_differs(
     recorded: dict[str, int], again: dict[str, int], first: tuple[str, str]
 ) -> None:
-    found = findings_of((STUDY.conditions[0], counts_of(**recorded), counts_of(**again)))
-    assert found.kinds == {"solved_epoch": 1}
-    assert (found.first["count"].recorded, found.first["count"].recomputed) == first
+    found = counts_compared((STUDY.conditions[0], counts_of(**recorded), counts_of(**again)))
+    assert (found.differing, found.where) == (1, {"solved_epoch": 1})
+    assert found.first is not None
+    assert (found.first.recorded, found.first.recomputed) == first
 
 
 def test_the_first_difference_is_that_of_the_studys_first_condition_whichever_comes_first() -> None:
     one, other = STUDY.conditions[:2]
     for order in ((one, other), (other, one)):
-        found = findings_of(*((condition, counts_of(e1=1), counts_of(e1=2)) for condition in order))
-        assert found.counts == 2
-        assert found.first["count"].condition is one
+        found = counts_compared(*((condition, counts_of(e1=1), counts_of(e1=2)) for condition in order))
+        assert found.n == 2
+        assert found.first is not None
+        assert found.first.condition is one
 
 
 def test_equal_counts_do_not_differ() -> None:
-    found = findings_of((STUDY.conditions[0], counts_of(e1=1, e9=2), counts_of(e9=2, e1=1)))
+    found = counts_compared((STUDY.conditions[0], counts_of(e1=1, e9=2), counts_of(e9=2, e1=1)))
     assert not found.first
-    assert not found.kinds
+    assert found.differing == 0

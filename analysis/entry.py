@@ -1,0 +1,55 @@
+"""How the commands of the analysis start and end: arguments, one-line errors, exit statuses, signals."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from analysis.data.door import FolderError
+
+EPILOG = "Exit status: 0 done, 2 bad input, 130 or 143 interrupted, 1 anything else."
+
+FOLDER: dict[str, Any] = {"metavar": "DIR", "help": "a result folder that experiments.run made"}
+
+
+class FailedError(Exception):
+    """What could not be done: one line that says what and why. Exit status 1."""
+
+
+def command(
+    module: str, what: str, work: Callable[[Path], Iterable[str]], arguments: list[str] | None, **path: Any
+) -> int:
+    """Do the work of `python -m MODULE` on the path that it is given, and print what it tells; returns the exit status.
+
+    `what` is said by --help, `path` tells argparse of the path (`FOLDER`, say).
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=what, epilog=EPILOG)
+    parser.add_argument("path", type=Path, **path)
+    parser.add_argument("--version", action="version", version=f"nnxor {version('nnxor')}")
+    given: Path = parser.parse_args(arguments).path
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        for line in work(given):
+            print(line)
+    except (FolderError, FailedError) as error:
+        return _fail(error, 2 if isinstance(error, FolderError) else 1)
+    except OSError as error:
+        return _fail(f"{error.filename or given} cannot be written: {error.strerror or error}", 1)
+    except KeyboardInterrupt as stop:
+        return _fail("interrupted; each file is either as before or new", stop.args[0] if stop.args else 130)
+    return 0
+
+
+def _terminate(_signum: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt(143)
+
+
+def _fail(message: object, status: int) -> int:
+    print(message, file=sys.stderr)
+    return status

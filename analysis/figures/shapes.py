@@ -1,0 +1,245 @@
+"""The shapes that figures share: lines in small multiples, rows of marks with intervals, stacked bars, legends."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from analysis.data.conditions import few
+from analysis.data.field_labels import axis_label
+from analysis.figures.layout import by_value, footnote, looks_of, make_panels, panel_title, rest_of, thin_field
+from analysis.figures.style import Look, letters, panels, sheet, text_on, tip
+from analysis.findings.findings import Findings
+from analysis.findings.statistics import Rate
+from analysis.text import words
+
+MOST_ENDS = 4
+"""Lines that are labelled where they end; of more there is a legend."""
+
+MOST_ROWS = 24
+"""Rows of a forest plot."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A point of a forest plot and its interval; hollow if not `sure`; `text` shows under the pointer."""
+
+    at: float
+    low: float
+    high: float
+    text: str = ""
+    sure: bool = True
+    beside: str = ""
+
+
+def percent(rate: Rate, name: str, beside: str = "") -> Mark | None:
+    """A rate as a mark, in per cent; none where nothing was counted."""
+    told = f"{name}: {words.rate(rate)}"
+    return Mark(100 * rate.rate, 100 * rate.low, 100 * rate.high, told, beside=beside) if rate.n else None
+
+
+def lines(
+    found: Findings, rows: pd.DataFrame, field: str | None, draw: Callable[[Axes, pd.DataFrame, Look, float], Any],
+    finish: Callable[[Axes, pd.DataFrame], object], *, count: Callable[[pd.DataFrame], str], label: str,
+    axis: str | None = None, most: int = 4, most_panels: int = 6, columns: int = 2, notes: Sequence[str] = (),
+) -> Figure:  # fmt: skip
+    """Small multiples: a panel for each combination of the fields that are left, in it a line for each value of one.
+
+    `draw` draws a line, so many places beside the others, and returns the height at which it ends, None for no line;
+    `finish` gives a panel its axis. `axis` is the field along it, `count` says the number of runs.
+    """
+    shown, note = thin_field(rows, field, most)
+    boxes, more = make_panels(shown, rest_of(found.fields, axis, field), most_panels)
+    columns = columns if len(boxes) not in (1, 2, 4) else 2
+    figure, axes = panels(len(boxes), columns, 2.9, sharey=True)
+    look, ends = looks_of(found, field), []
+    for ax, panel in zip(axes, boxes, strict=True):
+        ax.set_title(panel_title(panel, count(panel.rows), columns))
+        parts = by_value(panel.rows, field)
+        middle = (len(parts) - 1) / 2
+        drawn = {value: draw(ax, part, look[value], i - middle) for i, (value, part) in enumerate(parts)}
+        finish(ax, panel.rows)
+        ends.append({value: end for value, end in drawn.items() if end is not None})
+    percent_axis(axes, label)
+    if field:
+        used = {value: look[value] for value, _ in by_value(shown, field)}
+        names = {value: words.field(field, value) for value in used}
+        if len(used) > MOST_ENDS:
+            legend(figure, {names[value]: each.line for value, each in used.items()}, axis_label(field))
+        else:
+            _name_ends(axes, ends, used, names)
+    footnote(figure, note, more, *notes)
+    return figure
+
+
+def _name_ends(
+    axes: Sequence[Axes], ends: Sequence[dict[Any, float]], look: dict[Any, Look], name: dict[Any, str]
+) -> None:
+    """Name lines beside their ends, moved apart where they are close, and none above the panel."""
+    for ax, heights in zip(axes, ends, strict=True):
+        low, high = ax.get_ylim()
+        order = sorted(heights, key=lambda value: heights[value])
+        room, at = 0.085 * (high - low), [heights[value] for value in order]
+        for i in range(1, len(at)):
+            at[i] = max(at[i], at[i - 1] + room)
+        for i in reversed(range(len(at))):
+            at[i] = min(at[i], high - room * (len(at) - 1 - i))
+        for value, height in zip(order, at, strict=True):
+            across = ax.get_yaxis_transform()
+            ax.plot([1.03], [height], transform=across, clip_on=False, scalex=False, scaley=False, **look[value].line)
+            ax.text(1.055, height, name[value], transform=across, va="center", fontsize=9, color="#333333")
+
+
+def error_bars(
+    ax: Axes, x: Sequence[float], rates: Sequence[Rate], look: Look, texts: Iterable[str] = (), line: bool = True
+) -> None:
+    """Shares in per cent at the places x, with their intervals as bars, and what they show under the pointer."""
+    at = [100 * rate.rate for rate in rates]
+    ends = [[100 * (rate.rate - rate.low), 100 * (rate.high - rate.rate)] for rate in rates]
+    bars = np.maximum(np.nan_to_num(np.array(ends).T.reshape(2, -1)), 0)
+    ax.errorbar(
+        np.asarray(x, float),
+        np.asarray(at, float),
+        bars,
+        capsize=3,
+        elinewidth=1.1,
+        **(look.line if line else look.mark),
+    )
+    for place, height, text in zip(x, at, texts, strict=False):
+        tip(ax, place, height, place, height, text)
+
+
+def percent_axis(axes: Iterable[Axes], label: str, top: float = 102) -> None:
+    """Vertical axes from 0 to 100 %, the first one of each row labelled."""
+    for ax in axes:
+        ax.set_ylim(-2, top)
+        ax.set_yticks([0, 25, 50, 75, 100])
+        if ax.get_subplotspec().is_first_col():  # type: ignore[union-attr]
+            ax.set_ylabel(label)
+
+
+def percent_across(axes: Iterable[Axes], end: float = 103) -> None:
+    """Horizontal axes from 0 to 100 %."""
+    for ax in axes:
+        ax.set_xlim(-3, end)
+        ax.set_xticks([0, 25, 50, 75, 100])
+
+
+Rows = Sequence[Sequence[Mark | None]]
+
+
+def forests(
+    parts: Sequence[tuple[str, Sequence[str], Rows]], look: Mapping[str, Look], label: str, title: str = ""
+) -> tuple[Figure, list[Axes]]:
+    """Forest plots one above another with one axis: of each its title, the names of its rows, and their marks.
+
+    A row has a mark for each look, which a legend names if there are several. At most `MOST_ROWS` rows of each.
+    """
+    few_rows = [(name, few(list(names), MOST_ROWS), few(list(rows), MOST_ROWS)) for name, names, rows in parts]
+    tall = max(0.1 + 0.17 * len(look), *(row_height(names) for _, names, _ in few_rows))
+    sizes = [len(names) + 0.2 for _, names, _ in few_rows]
+    figure = sheet(tall * sum(sizes) + 0.4 * len(sizes) + 0.9)
+    axes = list(figure.subplots(len(sizes), 1, squeeze=False, sharex=True, height_ratios=sizes)[:, 0])
+    for ax, (name, names, rows) in zip(axes, few_rows, strict=True):
+        forest(ax, names, rows, list(look.values()))
+        ax.set_title(textwrap.fill(name, letters(1.4), break_on_hyphens=False))
+    axes[-1].set_xlabel(label)
+    if len(look) > 1:
+        legend(figure, {name: each.mark for name, each in look.items()}, title)
+    return figure, axes
+
+
+def forest(ax: Axes, names: Sequence[str], rows: Rows, looks: Sequence[Look]) -> None:
+    """Rows of marks with their intervals, the first row on top, the marks of a row one below another."""
+    step = min(0.3, 0.7 / len(looks))
+    for i, look in enumerate(looks):
+        marks = [(y + (i - (len(looks) - 1) / 2) * step, row[i]) for y, row in enumerate(rows)]
+        some = [(y, mark) for y, mark in marks if mark is not None]
+        ends = [(y, mark.low, mark.high) for y, mark in some if np.isfinite(mark.low)]
+        ax.hlines(*(np.array(ends).reshape(-1, 3).T), color=look.colour, linewidth=1.3)
+        for sure in (True, False):
+            mine = [(mark.at, y) for y, mark in some if mark.sure == sure]
+            face = {} if sure else {"markerfacecolor": "white", "markeredgecolor": look.colour}
+            ax.plot(*zip(*mine, strict=True), **{**look.mark, **face}) if mine else None
+        for y, mark in some:
+            tip(ax, mark.at, y, mark.at, y, mark.text)
+            if mark.beside:
+                place: dict[str, Any] = {
+                    "textcoords": "offset points",
+                    "va": "center",
+                    "fontsize": 8,
+                    "color": "#555555",
+                }
+                ax.annotate(mark.beside, (mark.high, y), (6, 0), **place)
+    ax.set_yticks(range(len(names)), _wrapped(names))
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.grid(True, axis="x")
+    ax.grid(False, axis="y")
+
+
+def _wrapped(names: Sequence[str]) -> list[str]:
+    """Names of rows in lines that leave most of the width to the plot."""
+    return ["\n".join(textwrap.wrap(name, letters(2.6, 9), break_on_hyphens=False)) for name in names]
+
+
+def row_height(names: Sequence[str]) -> float:
+    """Inches that a row needs for its name."""
+    return 0.15 + 0.15 * max((name.count("\n") + 1 for name in _wrapped(names)), default=1)
+
+
+def stack(
+    ax: Axes,
+    rates: Mapping[str, Sequence[Rate]],
+    look: Callable[[str], dict[str, Any]],
+    names: Mapping[str, str],
+    labels: Sequence[str],
+) -> None:
+    """A bar for each label, of one piece for each name's rates; few bars carry the per cent of their large pieces."""
+    x, bottom = np.arange(len(labels)), np.zeros(len(labels))
+    for what, each in rates.items():
+        share = 100 * np.nan_to_num([rate.rate for rate in each])
+        if not share.any():
+            continue
+        drawn = ax.bar(x, share, bottom=bottom, width=0.82, **look(what))
+        ground = drawn[0].get_facecolor()
+        for i in np.flatnonzero(share).tolist():
+            told = f"{labels[i]}: {names[what]} {words.rate(each[i])}"
+            tip(ax, x[i] - 0.41, bottom[i], x[i] + 0.41, bottom[i] + share[i], told)
+            if len(labels) <= 8 and share[i] >= 7:
+                box = {"facecolor": ground, "edgecolor": "none", "pad": 1.2}
+                place = (x[i], bottom[i] + share[i] / 2)
+                ax.text(
+                    *place,
+                    f"{share[i]:.0f}",
+                    bbox=box,
+                    color=text_on(ground[:3]),
+                    fontsize=8.5,
+                    ha="center",
+                    va="center",
+                )
+        bottom += share
+    long = max(map(len, labels), default=0) > 10
+    ax.set_xticks(x, labels, rotation=90 if len(labels) > 12 else 30 if long else 0)
+    ax.margins(x=0.02)
+
+
+def legend(figure: Figure, entries: Mapping[str, Mapping[str, Any]], title: str | None = None) -> None:
+    """A legend above the panels: for each name its look, a patch if that has a face, else a line."""
+    handles = [
+        Patch(label=name, **look) if "facecolor" in look else Line2D([], [], label=name, **look)
+        for name, look in entries.items()
+    ]
+    room = letters(1, 9) // (max(map(len, entries), default=0) + 7)
+    figure.legend(
+        handles=handles, loc="outside upper center", ncols=max(min(len(handles), room), 1), handlelength=1.8,
+        handleheight=1.2, title=textwrap.fill(title, letters()) if title else None,
+    )  # fmt: skip

@@ -1,0 +1,69 @@
+"""The explorer's address of a training: what stands behind explorer.html to watch it in a browser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from experiments.messages import CONF, found, names
+from experiments.study import catalog
+from nnxor.condition import Condition
+from nnxor.network.draws import Weights
+from nnxor.network.inits import Init
+from nnxor.network.losses import LOSSES
+
+MOST = {"hidden": 16, "epochs": 200_000, "rows": 16, "inputs": 6, "numbers": 50_000_000}
+"""What the explorer takes at most; `numbers` are parameters times epochs, which it keeps."""
+
+DEFAULTS = Condition()
+
+
+def address(condition: Condition, seed: int, weights: Weights | None = None) -> str | None:
+    """'#hidden=4&init=he&lr=0.1&seed=7', or None for a training that the explorer cannot show.
+
+    weights: one network that the training starts from, in place of what the seed draws.
+    """
+    task, init = condition.task, condition.init
+    drawn = isinstance(init, Init) and _ships("init", init)
+    if not (_fits(condition) and condition.rescue is None and (drawn or weights is not None)):
+        return None
+    usual, values = DEFAULTS.values(), condition.values()
+    always = ("hidden", "init", "lr")
+    told: dict[str, Any] = {name: values[name] for name in always}
+    told |= {name: value for name, value in values.items() if value != usual[name] and name != "success"}
+    if not _ships("task", task):
+        if task.multiplicities:
+            return None
+        del told["task"]
+        rows = zip(task.inputs, task.targets, strict=True)
+        told["rows"] = ";".join(",".join(f"{float(value)!r}" for value in (*x, t)) for x, t in rows)
+    if not drawn:
+        told.pop("init", None)
+    rule = vars(condition.success)
+    said = ("rule",) if LOSSES[condition.loss].logits else ()  # the explorer's default depends on the loss
+    usual = vars(DEFAULTS.success)
+    told |= {f"success.{name}": value for name, value in rule.items() if name in said or value != usual[name]}
+    told["seed"] = seed
+    if weights is not None:
+        words = [array.astype(condition.numpy_dtype.newbyteorder(">")).tobytes().hex() for array in weights.arrays()]
+        told |= {"edits": f"0:{''.join(words)}"}
+    return "#" + "&".join(f"{name}={_text(value)}" for name, value in told.items())
+
+
+def _ships(kind: str, value: Any) -> bool:
+    """Whether an init or a task is one of this project's conf."""
+    if value.name not in names(kind) or not found(kind, value.name).is_relative_to(CONF):
+        return False
+    return bool(getattr(catalog, kind)(value.name) == value)
+
+
+def _fits(condition: Condition) -> bool:
+    task = condition.task
+    sizes = {"hidden": condition.hidden, "epochs": condition.epochs, "rows": task.n_rows, "inputs": task.n_inputs}
+    sizes["numbers"] = condition.epochs * condition.n_parameters
+    return all(size <= MOST[name] for name, size in sizes.items())
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool | np.bool_) else "null" if value is None else str(value)
