@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import re
@@ -179,11 +180,13 @@ def failed(error: Exception) -> int:
         case ModuleNotFoundError():
             tell(f"{error.name} is not installed here: `make setup` makes .venv; then `. .venv/bin/activate`")
         case MemoryError():
-            tell(f"out of memory: {error or 'use fewer workers, or smaller batches'}; the same command goes on")
+            tell(f"out of memory: {str(error) or 'use fewer workers, or smaller batches'}; the same command goes on")
         case OSError():
-            if error.filename is None:
+            full = error.filename is None and error.errno in (errno.ENOSPC, errno.EBADF, errno.EIO, errno.EFBIG)
+            if full:
                 silence()
-            tell(f"{error.filename or 'standard output'} cannot be used: {error.strerror or error}")
+            what = "standard output" if full else error.filename or "a file"
+            tell(f"{what} cannot be used: {error.strerror or error}")
         case _:
             raise error
     return FAILED

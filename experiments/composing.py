@@ -65,9 +65,10 @@ def taken(arguments: list[str], *flags: str) -> tuple[str | None, list[str]]:
 
 
 def overrides(config: str, arguments: list[str], positional: tuple[str, ...]) -> list[str]:
-    """The arguments as Hydra reads them: positional ones get their keys, values that share a name with a folder theirs.
+    """The arguments as Hydra reads them.
 
-    InputError for more positional ones than there are keys, and for a group's file that would be sought elsewhere.
+    An argument without '=' gets its key from `positional`; init=he becomes init.name=he (see `VALUES`). InputError for
+    more arguments without '=' than there are keys, and for a group's file that would be sought elsewhere.
     """
     keys, given = list(positional), list[str]()
     for argument, before in zip(arguments, ["", *arguments], strict=False):

@@ -63,7 +63,7 @@ class Window:
         self.flights: dict[distributed.Future, tuple[Batch, int, set[str]]] = {}
         self.lost: list[tuple[Batch, int]] = []
         self.fit: dict[str, int] = {}
-        self.unfit: dict[str, str] = {}
+        self.known: dict[str, str] = {}  # how the worker at an address differs from this machine
         self.staffed, self.next_look = time.monotonic(), 0.0
 
     def train(self, batches: Iterator[Batch], probe: Condition) -> Iterator[Result]:
@@ -110,17 +110,18 @@ class Window:
             batch, losses, _ = self.flights.pop(future)
             self.lost.append((batch, losses + 1))
             future.cancel()
-        new = list(there.keys() - self.fit.keys() - self.unfit.keys())
+        new = [address for address in there if address not in self.known]
         checked = self.client.run(facts, self.engine, probe, workers=new, on_error="return") if new else {}
-        refused = {address: why for address, found in checked.items() if (why := differences(here, found))}
-        for why in set(refused.values()) - set(self.unfit.values()):
-            say(f"worker {next(each for each in refused if refused[each] == why)} is left out: {why}")
-        self.unfit = {address: why for address, why in (self.unfit | refused).items() if address in there}
-        self.fit = {address: n for address, n in there.items() if address not in self.unfit}
+        for address, why in ((address, differences(here, found)) for address, found in checked.items()):
+            if why and why not in self.known.values():
+                say(f"worker {address} is left out: {why}")
+            self.known[address] = why
+        self.known = {address: why for address, why in self.known.items() if address in there}
+        self.fit = {address: n for address, n in there.items() if self.known.get(address) == ""}
         if self.fit:
             self.staffed = time.monotonic()
-        elif self.unfit:
-            stop = "no worker of {} can take part: {}: {}".format(self.where, *next(iter(self.unfit.items())))
+        elif self.known:
+            stop = "no worker of {} can take part: {}: {}".format(self.where, *next(iter(self.known.items())))
         elif time.monotonic() - self.staffed > self.wait:
             stop = f"{self.where}: no worker came within parallel.wait={self.wait:g} seconds; see docs/clusters.md"
         if stop:

@@ -61,7 +61,7 @@ def estimate(options: Options, todo: list[Left]) -> tuple[float, float, float]:
         sizes.append(len(in_parquet(table)) / len(batch.seeds))
         if time.monotonic() - began > PROBE_SECONDS:
             break
-    # that only some conditions were looked at, of which each takes its own time
+    # conditions differ in time, and only some of them were looked at: that is what is not known
     spread = np.std(alone) / np.mean(alone) if len(alone) > 1 else 1.0
     unsure = min(2 * spread / math.sqrt(len(alone)), 0.5) if len(alone) < len(todo) else 0.1
     trainings = sum(left.trainings for left in todo)

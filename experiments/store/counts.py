@@ -55,9 +55,9 @@ Piece = tuple[int, np.ndarray]
 class Held:
     """Where the tables hold a condition.
 
-    Its rows in counts.parquet are first … last − 1, those of kind `seeds` from `bits` on. In trials.parquet they
-    begin at `row` with the seed `start`, one for each of `trainings` consecutive seeds. `seeds` went well, and
-    `starts` are the first seeds of the rows of kind `seeds`.
+    In counts.parquet its rows are first … last − 1, and from `bits` on they are of kind `seeds`; `starts` are the first
+    seeds of those. In trials.parquet its rows begin at `row`: one for each of the `trainings` consecutive seeds from
+    `start` on, of which `seeds` went well.
     """
 
     first: int = 0

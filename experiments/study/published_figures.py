@@ -19,21 +19,18 @@ from nnxor.condition import Condition
 
 KEYS = ["source", "setting", "where", "solved", "n", "says", "quoted", "note"]
 
+FORM = "{source: ..., where: ...}"
 SHARE = checks.number(lambda value: 0 <= value <= 1, "a share from 0 to 1")
 
 
 def read_published(given: object, conditions: tuple[Condition, ...]) -> tuple[dict[str, Any], ...]:
     """The published figures of a study, as plain values, each with the keys of the `conditions` that repeat it."""
-    if given is None:
-        return ()
-    if not isinstance(given, list):
-        raise InputError(f"published={given} is not allowed; allowed: a list of {{source: ..., where: ...}}")
-    return tuple(_read(f"published[{n}]", entry, conditions) for n, entry in enumerate(given))
+    listed = checked("published", [] if given is None else given, checks.instance(list, f"a list of {FORM}"))
+    return tuple(_read(f"published[{n}]", entry, conditions) for n, entry in enumerate(listed))
 
 
-def _read(where: str, entry: object, conditions: tuple[Condition, ...]) -> dict[str, Any]:
-    if not isinstance(entry, Mapping):
-        raise InputError(f"{where}={entry} is not allowed; allowed: {{source: ..., where: ...}}")
+def _read(where: str, entry: Mapping[str, Any], conditions: tuple[Condition, ...]) -> dict[str, Any]:
+    checked(where, entry, checks.instance(Mapping, FORM))
     known_keys(where, entry, KEYS)
     for name in ("source", "setting"):
         if not isinstance(entry.get(name), str):

@@ -162,12 +162,11 @@ def _parts(config: Mapping[str, object]) -> list[Mapping[str, object]]:
     named = config["union"]
     if named is None:
         return [config]
-    if not isinstance(named, list) or not named:
-        raise InputError(f"union={named} is not allowed; allowed: a list of studies, at least one")
+    names = checked("union", named or "[]", checks.instance(list, "a list of studies, at least one"))
     for key in ("blocks", "exclude", "published"):
         if config[key] is not None:
             raise InputError(f"union and {key} cannot go together; give {key} to a study that union names")
-    return [_united(config, name) for name in named]
+    return [_united(config, name) for name in names]
 
 
 def _united(config: Mapping[str, object], name: object) -> Mapping[str, object]:
@@ -191,11 +190,8 @@ def _united(config: Mapping[str, object], name: object) -> Mapping[str, object]:
 
 
 def _mapping(key: str, value: object) -> dict[str, object]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise InputError(f"{key}={value} is not allowed; allowed: keys and values, such as {key}.NAME=VALUE")
-    return value
+    mapping = checks.instance(dict, f"keys and values, such as {key}.NAME=VALUE")
+    return {} if value is None else dict(checked(key, value, mapping))
 
 
 def _text(key: str, value: object, fits: Callable[[str], object], allowed: str) -> str:
@@ -256,10 +252,9 @@ def _blocks(config: Mapping[str, object]) -> list[tuple[Grid, Success]]:
     blocks = config["blocks"]
     if blocks is None:
         return [(grid, read_success(rule))]
-    if not isinstance(blocks, list) or not blocks:
-        raise InputError(f"blocks={blocks} is not allowed; allowed: a list of grids, at least one")
     read = []
-    for n, block in enumerate(blocks):
+    grids = checks.instance(list, "a list of grids, at least one")
+    for n, block in enumerate(checked("blocks", blocks or "[]", grids)):
         own = dict(_mapping(f"blocks[{n}]", block))
         success = _mapping(f"blocks[{n}].success", own.pop("success", None))
         success = {**rule, **success} if "rule" not in success else success
@@ -285,11 +280,9 @@ def _values(where: str, name: str, given: object) -> tuple[object, ...]:
 
 
 def _exclude(given: object) -> list[Grid]:
-    if given is None:
-        return []
-    if not isinstance(given, list):
-        raise InputError(f"exclude={given} is not allowed; allowed: a list of {{field: value or values}}")
-    entries = [_grid(f"exclude[{n}]", entry) for n, entry in enumerate(given)]
+    fields = checks.instance(list, "a list of {field: value or values}")
+    listed = checked("exclude", [] if given is None else given, fields)
+    entries = [_grid(f"exclude[{n}]", entry) for n, entry in enumerate(listed)]
     if {} in entries:
         raise InputError(f"exclude[{entries.index({})}] names no field; allowed: {{field: value or values}}")
     return entries

@@ -6,6 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from experiments.errors import DONE, FAILED
+from experiments.execution import progress
 
 if TYPE_CHECKING:
     from experiments.verification.retrain import Compared, Retraining
@@ -66,4 +67,4 @@ def _value(value: object) -> str:
 
 def _print(text: str, first: str = "", indent: int = 4) -> None:
     lines = textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=" " * indent, break_on_hyphens=False)
-    print("\n".join(lines), flush=True)
+    progress.say("\n".join(lines))

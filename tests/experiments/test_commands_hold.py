@@ -55,7 +55,7 @@ def test_running_out_of_memory_is_said_in_one_line(capsys: pytest.CaptureFixture
         raise MemoryError
 
     assert cli.guarded(work) == 1
-    assert capsys.readouterr().err.startswith("out of memory")
+    assert capsys.readouterr().err.startswith("out of memory: use fewer workers")
 
 
 @pytest.mark.parametrize(

@@ -30,13 +30,13 @@ SUMMARY, CERTIFY = ("record=summary",), ("certify=true", "base.epochs=60")
 
 CASES: dict[str, tuple[tuple[str, ...] | None, tuple[str, ...]]] = {
     "first": (None, ()),
-    "first in small batches": (None, ("parallel.batch=1",)),
     "growing": ((), ("seeds.count=6",)),
     "overwriting": (("base.lr=null", "grid.lr=[0.5]"), ("overwrite=true",)),
     "counts only": (None, SUMMARY),
     "counts only and growing": (SUMMARY, (*SUMMARY, "seeds.count=6")),
     "certificates": (None, CERTIFY),
 }
+CASES |= {f"{case} in small batches": (held, (*asked, "parallel.batch=1")) for case, (held, asked) in CASES.items()}
 """What a folder holds before (None: nothing), and what the run that is killed is asked for."""
 
 FILES = {
