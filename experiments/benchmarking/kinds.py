@@ -99,15 +99,17 @@ def by_jax(condition: Condition) -> Callable[[Weights], list[float]]:
         z = sum(x[:, d : d + 1] * W1[d] for d in range(condition.task.n_inputs)) + b1
         return of_scores(jnp.sum(activation(z) * W2, axis=1) + b2)
 
-    def moved(p: Any, g: Any, m: Any, v: Any, e: Any) -> tuple[Any, Any, Any]:
-        lr, b1, b2 = condition.lr, condition.beta1, condition.beta2
-        if condition.optimizer == "momentum":
-            m = condition.momentum * m + g
-            return p - lr * m, m, v
-        if condition.optimizer == "adam":
-            m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g * g
-            return p - lr * (m / (1 - b1**e)) / (jnp.sqrt(v / (1 - b2**e)) + condition.epsilon), m, v
-        return p - lr * g, m, v
+    lr, mu, b1, b2 = condition.lr, condition.momentum, condition.beta1, condition.beta2
+
+    def adam(p: Any, g: Any, m: Any, v: Any, e: Any) -> tuple[Any, Any, Any]:
+        m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g * g
+        return p - lr * (m / (1 - b1**e)) / (jnp.sqrt(v / (1 - b2**e)) + condition.epsilon), m, v
+
+    moved = {
+        "gd": lambda p, g, m, v, _: (p - lr * g, m, v),
+        "momentum": lambda p, g, m, v, _: (p - lr * (mu * m + g), mu * m + g, v),
+        "adam": adam,
+    }[condition.optimizer]
 
     def step(state: Any, e: Any) -> Any:
         parameters, *memory = state
