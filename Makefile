@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 FOLDER ?= results/article
 SHOWN := README.md docs/findings.md
 
-.PHONY: help setup run report explorer notebooks test check hostile digests printed bits lint docs bench lock clean
+.PHONY: help setup run report explorer picture notebooks test check hostile digests printed bits lint docs bench lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ digests: $(READY) ## train the shipped studies at 8 seeds and write their digest
 
 printed: $(READY) ## print what the explorer knows of the arithmetic and of conf: analysis/explorer/printed.js
 	@PYTHONPATH=. $(PY) tests/analysis/explorer/print_explorer.py
+
+picture: $(READY) ## take the README's picture of the explorer anew, docs/explorer.png (needs Chromium)
+	@PYTHONPATH=. $(PY) tests/analysis/explorer/picture.py
 
 bits: $(READY) ## hold the engines, and the explorer in a browser, to the same bits (minutes; NUMBER=500 for more conditions)
 	@NNXOR_PAIRS=2000 $(PY) -m pytest -s tests/analysis/explorer/test_page.py -k every_bit

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.data.door import FolderError, own_folder, write_text
+from analysis.data.door import CONFIG, FolderError, own_folder, read_text, write_text
 from analysis.entry import FOLDER, command
 from analysis.explorer.page import write_page
 from analysis.text import words
@@ -92,7 +92,7 @@ def render(found: Findings, figures: bool = True) -> str:
         provenance=provenance.provenance(found.manifest),
         data={name: what for name, what in DATA.items() if (found.folder / name).exists()},
         commands=reproducing(found.manifest, found.exemplars),
-        config=(found.folder / "config.yaml").read_text(encoding="utf-8"),
+        config=read_text(found.folder / CONFIG),
     )
 
 

@@ -141,7 +141,7 @@ def redrawn() -> str:
             f"{100 * row['difference']:+.1f} ({100 * row['low']:+.1f} to {100 * row['high']:+.1f})".replace("-", "−")
             for _, row in part.sort_values("first").iterrows()
         ]
-        lines.append(f"| {dead} | {int(part['n'].iloc[0]):,} | {' | '.join(cells)} |")
+        lines.append(f"| {dead:.0f} | {int(part['n'].iloc[0]):,} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -260,7 +260,9 @@ def keep(name: str, folder: Path) -> None:
         made["at_kinks"] = _at_kinks(folder)
     else:
         summary = pd.read_csv(folder / ("published.csv" if name == "published" else "summary.csv"))
-        unused = [each for each in summary if each in UNUSED or re.search("^(?!published).*_(rate|low|high)$", each)]
+        unused = [
+            each for each in summary if each in UNUSED or re.search("^(?!published).*_(rate|low|high|level)$", each)
+        ]
         made[name] = summary.drop(columns=unused)
     for each, kept in made.items():
         kept.to_csv(RESULTS / f"{each}.csv", index=False)

@@ -13,7 +13,7 @@ import yaml
 
 from analysis.data.conditions import distance, nearest, values
 from analysis.data.dead_unit_law import load_laws
-from analysis.data.door import FolderError, read_text
+from analysis.data.door import CONFIG, FolderError, read_text
 from analysis.data.exemplary_runs import load_exemplars
 from analysis.data.field_labels import FIELDS, is_number
 from analysis.data.reading import fine, left_alone, load, read_manifest, records_summary, swept
@@ -64,7 +64,7 @@ class Findings:
     def config(self) -> dict[str, Any]:
         """The study as it was run, from config.yaml; FolderError where that cannot be read."""
         try:
-            return dict(yaml.safe_load(read_text(self.folder / "config.yaml")))
+            return dict(yaml.safe_load(read_text(self.folder / CONFIG)))
         except (OSError, ValueError, TypeError, yaml.YAMLError):
             why = f"{self.folder}/config.yaml is missing or damaged; run the study again to write it"
             raise FolderError(why) from None

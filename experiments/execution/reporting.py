@@ -22,9 +22,9 @@ def report(folder: ResultFolder, drawn: bool) -> None:
         if folder.holds_more:
             keys = {condition.key for condition in folder.study.conditions}
             summary = summary[summary["condition"].isin(keys)].reset_index(drop=True)
-            print_summary(summary, found.together(summary))
-            return
         print_summary(summary, found.together(summary))
+        if folder.holds_more:
+            return
         report_published(found.published, folder.path)
         write_exemplars(folder.path, folder.study, found.every)
         write_laws(folder.path, folder.study.conditions)

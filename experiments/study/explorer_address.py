@@ -35,7 +35,7 @@ def address(condition: Condition, seed: int, weights: Weights | None = None) -> 
     if not _ships("task", task):
         if task.multiplicities:
             return None
-        del told["task"]
+        told.pop("task", None)
         rows = zip(task.inputs, task.targets, strict=True)
         told["rows"] = ";".join(",".join(f"{float(value)!r}" for value in (*x, t)) for x, t in rows)
     if not drawn:

@@ -1,9 +1,9 @@
 """The arithmetic of an epoch, written once: the order of operations that every fast engine follows.
 
 Ordinary functions over numbers (`nnxor.arithmetic.numbers`). Called with arrays they are the numpy engine; called with
-symbols they leave the programs that `nnxor.engines.kernel_text` prints for Numba and `nnxor.arithmetic.javascript`
-for a browser. All give the same bits in the same dtype: only correctly rounded operations take part, in the order
-written here; no fused multiply-add, no BLAS.
+numbers of the processor (`nnxor.engines.machine`), the compiled one; called with symbols they leave the programs that
+`nnxor.arithmetic.javascript` prints for a browser. All give the same bits in the same dtype: only correctly rounded
+operations take part, in the order written here; no fused multiply-add, no BLAS.
 
 - pre-activation of a row: the bias, then + x·w for each input that is not 0, in column order;
 - score of a row: the output bias, then + activation·weight for each unit in order; the prediction is the output
@@ -132,17 +132,26 @@ def preactivation(inputs: Sequence[Number], u: Iterable[Number], b: Number) -> N
 
 
 def gradients(
-    rows: Sequence[Row], a: Sequence[Number], g: Sequence[Number], of_score: Sequence[Number], zero: Number
+    rows: Sequence[Row],
+    a: Sequence[Number],
+    g: Sequence[Number],
+    of_score: Sequence[Number],
+    zero: Number,
+    so_far: Sequence[Number] | None = None,
 ) -> list[Number]:
     """The gradients of a unit's input weights, bias and output weight.
 
-    a, g and of_score: each row's activation, gradient with respect to the pre-activation, and to the score.
+    a, g and of_score: each row's activation, gradient with respect to the pre-activation, and to the score; `so_far`,
+    the sums over rows before these.
     """
-    of_inputs = []
-    for d in range(len(rows[0].inputs)):
-        terms = [_times(row.inputs[d], g[n]) for n, row in enumerate(rows) if not _is(row.inputs[d], 0.0)]
-        of_inputs.append(in_order(terms) if terms else zero)
-    return [*of_inputs, in_order(g), in_order(x * f for x, f in zip(a, of_score, strict=True))]
+    n_inputs = len(rows[0].inputs)
+    terms = [
+        [_times(row.inputs[d], g[n]) for n, row in enumerate(rows) if not _is(row.inputs[d], 0.0)]
+        for d in range(n_inputs)
+    ]
+    terms += [list(g), [x * f for x, f in zip(a, of_score, strict=True)]]
+    before = [[]] * (n_inputs + 2) if so_far is None else [[x] for x in so_far]
+    return [in_order([*x, *more]) if x or more else zero for x, more in zip(before, terms, strict=True)]
 
 
 def _times(x: Number, other: Number) -> Number:

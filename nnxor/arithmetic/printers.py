@@ -1,4 +1,4 @@
-"""Printers: the straight-line program on a tape as source, in Python for Numba or in JavaScript.
+"""The straight-line program on a tape as JavaScript source.
 
 An input of a tape is printed as its name. `program` gives the lines that compute some results, and the expressions that
 stand for these afterwards.
@@ -7,52 +7,11 @@ stand for these afterwards.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
 
-from nnxor.arithmetic.numbers import Symbol, layout
-
-
-class Language(Protocol):
-    """How operations are spelled."""
-
-    def constant(self, value: float) -> str:
-        """A constant."""
-
-    def assignment(self, name: str, expression: str) -> str:
-        """A line that gives a result its name."""
-
-    def operation(self, symbol: Symbol, arguments: list[str]) -> str:
-        """An operation on arguments that are names or constants."""
-
-
-class NumbaPython:
-    """Python as Numba compiles it: `num` is the dtype, `integer` the integer of its size, `math` is imported."""
-
-    FORMS: ClassVar = {
-        "neg": "-{0}",
-        "abs": "abs({0})",
-        "sqrt": "math.sqrt({0})",
-        "where": "({1} if {0} else {2})",
-        "~": "(not {0})",
-        "power_of_two": "integer(integer({0} + num({bias})) << {mantissa}).view(num)",
-        "exponent": "(num(num({0}).view(integer) >> {mantissa}) - num({bias}))",
-    }
-
-    def constant(self, value: float) -> str:
-        """A constant."""
-        return f"num({value!r})"
-
-    def assignment(self, name: str, expression: str) -> str:
-        """A line that gives a result its name."""
-        return f"{name} = {expression}"
-
-    def operation(self, symbol: Symbol, arguments: list[str]) -> str:
-        """An operation on arguments that are names or constants."""
-        bits = layout(symbol.dtype)
-        form = self.FORMS.get(symbol.operation, f"({{0}} {symbol.operation} {{1}})")
-        return form.format(*arguments, bias=bits.bias, mantissa=bits.mantissa)
+from nnxor.arithmetic.numbers import Symbol
 
 
 class JavaScript:
@@ -104,7 +63,7 @@ def prelude(dtype: np.dtype) -> list[str]:
     ]
 
 
-def program(results: Sequence[Symbol | float], language: Language, prefix: str) -> tuple[list[str], list[str]]:
+def program(results: Sequence[Symbol | float], language: JavaScript, prefix: str) -> tuple[list[str], list[str]]:
     """The lines that compute some results, and each result as an expression; `prefix` begins the names."""
     symbols = [result for result in results if isinstance(result, Symbol)]
     needed = _needed(symbols)
@@ -124,11 +83,6 @@ def program(results: Sequence[Symbol | float], language: Language, prefix: str) 
             operation = language.operation(symbol, [expression(argument) for argument in symbol.arguments])
             lines.append(language.assignment(names[id(symbol)], operation))
     return lines, [expression(result) for result in results]
-
-
-def size(results: Sequence[Symbol]) -> int:
-    """How many operations it takes to compute some results."""
-    return len(_needed(results))
 
 
 def _needed(results: Sequence[Symbol]) -> set[int]:

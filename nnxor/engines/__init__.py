@@ -5,9 +5,10 @@ only where they shuffle mini-batches. To add one, write a module with such a fun
 in `ENGINES`.
 
 In reading order: `trace` (what an engine hands back), `reference` (the article's loop), `batched` (numpy), `compiled`
-(numba), whose kernels `kernel_text` prints into the loops of `skeleton`; `cycles` (what it means that a training
-repeats) and `recycling` (dead units redrawn); and what compiled kernels leave out: `compaction` (dead units), `walk` (a
-kernel called for single states), `tails` and `jumps` (the rest of it all).
+(numba), whose `kernel` is the arithmetic of an epoch in numbers of the processor (`machine`), called from the loops of
+`skeleton`; `cycles` (what it means that a training repeats) and `recycling` (dead units redrawn); and what the compiled
+engine leaves out: `compaction` (dead units), `walk` (a kernel called for single states) and `jumps` (the rest of it
+all).
 """
 
 from __future__ import annotations

@@ -10,12 +10,12 @@ training stands at each place of its column.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from nnxor.engines.cycles import History, Numbers, Table
+from nnxor.engines.skeleton import compiled
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def live_first(table, units, alive, columns):
     """The chosen columns with their live units first: the table, its units, and how many live each has."""
     hidden, n, n_parameters = len(units), len(columns), len(table)
@@ -36,7 +36,7 @@ def live_first(table, units, alive, columns):
     return packed, packed_units, n_live
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def in_order(tables, units, number, columns):
     """A table whose column j is column columns[j] of tables[number[j]], with its units in the training's order.
 

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from nnxor.condition import Condition
 from nnxor.engines.cycles import first_state, to_weights
 from nnxor.engines.jumps import train_blocks
-from nnxor.engines.kernel_text import printed
-from nnxor.engines.skeleton import LANES
+from nnxor.engines.kernel import LANES, Kernel
 from nnxor.engines.trace import Trace, Trained
 from nnxor.engines.walk import Walk
 from nnxor.network.draws import Weights
@@ -52,4 +51,4 @@ def course(condition: Condition, start: Weights, epochs: Sequence[int]) -> Itera
 
 def variant(condition: Condition) -> str:
     """What is compiled for a condition: equal for those that one compilation serves."""
-    return printed(condition).text
+    return Kernel(condition).text()

@@ -28,9 +28,9 @@ from nnxor.arithmetic.networks import any_active, preactivations
 from nnxor.condition import Condition
 from nnxor.engines.compaction import PackedHistory, in_order, live_first
 from nnxor.engines.cycles import Numbers, Table, at_once, first_time, schedule, settled_epochs, to_weights, watched
+from nnxor.engines.kernel import ALIVE, HAS_BEEN_DEAD, LANES, REVIVED
 from nnxor.engines.recycling import is_due, recycled
-from nnxor.engines.skeleton import ALIVE, HAS_BEEN_DEAD, LANES, REVIVED, Aim, Seen
-from nnxor.engines.tails import read_cycles
+from nnxor.engines.skeleton import Aim, Seen, read_cycles
 from nnxor.engines.trace import Trace
 from nnxor.engines.walk import NO_STEPS, Walk, blocks
 from nnxor.network.minibatches import Seeds, streams

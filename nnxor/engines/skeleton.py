@@ -1,25 +1,33 @@
-"""The loops around the arithmetic, by hand: blocks of trainings, epochs, what is noted of them, exact repeats.
+"""What happens around a kernel: blocks of trainings are taken through epochs, and repeats are looked for.
 
-`nnxor.engines.kernel_text` puts the arithmetic of one kind of condition into these templates. All trainings of a batch
-go from one checkpoint of `nnxor.engines.cycles` to the next before any goes further (`nnxor.engines.jumps`). Dead units
-that cannot come back are counted only there: without a look in each epoch the kernel is a tenth faster.
+A kernel (`nnxor.engines.kernel`) trains one block for some epochs. All trainings of a batch go from one checkpoint of
+`nnxor.engines.cycles` to the next before any goes further (`nnxor.engines.jumps`). Dead units that cannot come back are
+counted only there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from nnxor.engines.kernel import LANES, NOTES
 from nnxor.network.minibatches import GAMMA, MIX1, MIX2
 from nnxor.protocol import TAIL_PARTS
 
-LANES = 64
-"""Trainings in a block: 32 and 128 measured 10 % slower to equal."""
 
-ALIVE, HAS_BEEN_DEAD, REVIVED = 1, 2, 4
-"""Marks of a unit, where dead units can come back: alive at epoch 0, dead at some epoch, alive at a later one."""
+def compiled(function: Callable[..., Any]) -> Any:
+    """A function as Numba compiles it: once a machine, or for this process where nothing can be kept."""
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+    try:
+        return njit(cache=True, **options)(function)
+    except RuntimeError:  # no folder can be written to
+        return njit(**options)(function)
 
 
 class Aim(NamedTuple):
@@ -45,8 +53,8 @@ class Seen(NamedTuple):
 
     period, last_unsolved, first_death, n_dead: (B, LANES), int32; n_dead is of the end, and first_death is
         kept only where dead units can come back.
-    marks: (H, B, LANES), int32, nothing where units are smooth: those of `MARKS` where units are followed in each
-        epoch, else whether each is alive at the end.
+    marks: (H, B, LANES), int32, nothing where units are smooth: the marks of `nnxor.engines.kernel` where units are
+        followed in each epoch, else whether each is alive at the end.
     tail: (TAIL_PARTS, B, LANES), float64, if a tail is run.
     losses: (any number, B, LANES): losses of the first epochs.
     """
@@ -60,186 +68,272 @@ class Seen(NamedTuple):
     losses: NDArray[Any]
 
 
-HEAD = f'''"""Printed by nnxor for one kind of condition, and overwritten without a question."""
+class Work(NamedTuple):
+    """A kernel and the memory that it works on, for one block.
 
-import math
+    epochs, look: addresses of its functions.
+    watched: the row of the state at which the parameters stand that are compared first, when repeats are looked for.
+    shuffled: whether each epoch has an order of its own.
+    hidden, n_parameters: of a network.
+    state, scratch, shared, clock, drawn, notes: what the functions are given (`nnxor.engines.kernel`).
+    kept: (P, LANES), a state of before.
+    examples: (N, D + 1), inputs and target of the examples of mini-batches.
+    """
 
-import numpy as np
-from numba import njit
+    epochs: int
+    look: int
+    watched: int
+    shuffled: bool
+    hidden: int
+    n_parameters: int
+    state: NDArray[Any]
+    kept: NDArray[Any]
+    scratch: NDArray[Any]
+    shared: NDArray[Any]
+    clock: NDArray[np.float64]
+    drawn: NDArray[Any]
+    notes: NDArray[np.int32]
+    examples: NDArray[Any]
 
-num, integer = np.{{num}}, np.{{integer}}
-LANES, TAIL_PARTS = {LANES}, {TAIL_PARTS}
-'''
 
-MIX = f"""
-GAMMA, MIX1, MIX2 = np.uint64({GAMMA}), np.uint64({MIX1}), np.uint64({MIX2})
+def _call(_, address, arguments):  # noqa: ARG001
+    """Call the function at an address with whole numbers, addresses among them."""
+
+    def build(context, builder, _, values):
+        word = ir.IntType(64)
+        function = builder.inttoptr(values[0], ir.FunctionType(ir.VoidType(), [word] * arguments.count).as_pointer())
+        builder.call(function, [builder.extract_value(values[1], i) for i in range(arguments.count)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.UniTuple(types.int64, arguments.count)), build
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+call: Any = intrinsic(_call)
+
+
+@compiled
+def address(array):
+    """Where an array begins."""
+    return np.int64(array.ctypes.data)
+
+
+@compiled
 def mix(x):
+    """See `nnxor.network.minibatches`."""
     x = (x ^ (x >> np.uint64(30))) * MIX1
     x = (x ^ (x >> np.uint64(27))) * MIX2
     return x ^ (x >> np.uint64(31))
-"""
 
-KERNEL = """
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def kernel(table, width, steps, numbers, rows, batch_weights, powers, stream, aim, seen):
-    first, last, watch, pairs, tail_start, tail_part = aim
-    period, last_unsolved, first_death, n_dead, marks, tail, losses = seen
-    n_parameters = table.shape[0] // {remembered}
-    hidden = (n_parameters - 1) // {parts}
-    state = np.empty((table.shape[0], LANES), num)
-    kept = np.empty((table.shape[0], LANES), num)
-    loss, target, alike = np.empty(LANES, num), np.empty(LANES, num), np.empty(LANES, np.int32)
-    flat, flat_kept, witness = state.reshape(-1), kept.reshape(-1), np.empty(LANES, np.uint64)
-    row, size = np.uint64(LANES), np.uint64(len(state) * LANES)
-    other, offset = (flat, row // np.uint64(2)) if pairs else (flat_kept, np.uint64(0))
-{before}
-    unsolved, death = np.empty(LANES, np.int32), np.empty(LANES, np.int32)
-    lost, dead, live = np.empty(LANES, np.int32), np.empty(LANES, np.int32), np.empty(LANES, np.int32)
-    mark = np.zeros((hidden, LANES), np.int32)
-    tail_sums = np.empty((TAIL_PARTS, LANES), np.float64)
-    together, n_done, n_lost, n_suspects = len(steps) == 0, 0, 0, 0
-    lanes = table.shape[2]  # LANES: a constant would have plain copies unrolled to single moves
-
-    for block in range(table.shape[1]):
-        n_units = width[block]
-        for p in range(len(state)):
-            for r in range(lanes):
-                state[p, r] = table[p, block, r]
-        for h in range(len(marks)):
-            for r in range(lanes):
-                mark[h, r] = {mark}
-        if watch:
-            n_suspects = 0
-            for p in range(len(state)):
-                for r in range(lanes):
-                    kept[p, r] = state[p, r]
-        if pairs:
-            n_suspects = LANES // 2
-            for r in range(n_suspects):
-                witness[r] = r
-        end = stop = last
-        if not together:
-            end = 0
-        for r in range(lanes):
-            unsolved[r], death[r] = last_unsolved[block, r], first_death[block, r]
-            if not together and steps[block, r] > 0:
-                stop, end = min(stop, steps[block, r]), max(end, steps[block, r])
-        if last > tail_start:
-            for part in range(TAIL_PARTS):
-                for r in range(lanes):
-                    tail_sums[part, r] = tail[part, block, r]
-{clock}
-
-        for e in range(first, end):
-{epoch}
-            if e >= tail_start:
-                part = (e - tail_start) // tail_part
-                for r in range(LANES):
-                    tail_sums[part, r] += loss[r]
-            if e < len(losses):
-                for r in range(LANES):
-                    losses[e, block, r] = loss[r]
-            if e + 1 == stop and not together:  # some training of the block has come to its end
-                stop = last
-                for r in range(LANES):
-                    if steps[block, r] > e + 1:
-                        stop = min(stop, steps[block, r])
-                    elif steps[block, r] == e + 1:
-                        for p in range(len(state)):
-                            table[p, block, r] = state[p, r]
-
-        if not together:
-            continue
-        for r in range(lanes):  # x − x is 0 for numbers alone
-            before, after = table[n_parameters - 1, block, r], out_bias[r]
-            n_done += 1 if (before - before == num(0)) & (after - after != num(0)) else 0
-        for p in range(len(state)):
-            for r in range(lanes):
-                table[p, block, r] = state[p, r]
-        for r in range(LANES):
-            lost[r] = 0
-            dead[r] = hidden - n_units
-{dead}
-        for h in range(len(marks)):
-            for r in range(lanes):
-                marks[h, block, r] = mark[h, r]
-        for r in range(LANES):
-            last_unsolved[block, r] = unsolved[r]
-            first_death[block, r] = last if (lost[r] != 0) & (death[r] < 0) else death[r]
-            n_lost += 1 if dead[r] > n_dead[block, r] else 0
-            n_dead[block, r] = dead[r]
-        if last > tail_start:
-            for part in range(TAIL_PARTS):
-                for r in range(lanes):
-                    tail[part, block, r] = tail_sums[part, r]
-    return n_done, n_lost
-"""
-
-MARKS = f"""lost[r] |= mark[h, r] & {ALIVE} & (1 - alive)
-mark[h, r] |= (mark[h, r] & {HAS_BEEN_DEAD}) * alive * {REVIVED // HAS_BEEN_DEAD}
-mark[h, r] |= (1 - alive) * {HAS_BEEN_DEAD}""".splitlines()
-
-WATCH = """if watch and e == first:
+@compiled
+def draw(work, stream, epoch):
+    """The examples of an epoch in the order in which each training of a block sees them."""
+    n_examples, n_numbers = work.examples.shape
+    keys, of_epoch = np.empty((n_examples, LANES), np.uint64), np.empty(LANES, np.uint64)
+    place = np.empty(LANES, np.int32)
     for r in range(LANES):
-        target[r] = {last} if period[block, r] < 0 else np.nan
-elif watch:
-    # The output is often the same long before all is, while the biases still drift. What needs a look
-    # at a single training, one parameter after the other, is a suspect for the rest of the stretch.
+        of_epoch[r] = mix(stream[r] + np.uint64(epoch + 1) * GAMMA)
+    for n in range(n_examples):
+        for r in range(LANES):
+            keys[n, r] = mix(of_epoch[r] + np.uint64(n + 1) * GAMMA) if work.shuffled else np.uint64(n)
+    for n in range(n_examples):
+        for r in range(LANES):
+            place[r] = 0
+        for m in range(n_examples):
+            for r in range(LANES):
+                before = keys[m, r] < keys[n, r] if m >= n else keys[m, r] <= keys[n, r]
+                place[r] += 1 if before else 0
+        for d in range(n_numbers):
+            for r in range(LANES):
+                work.drawn[place[r], d, r] = work.examples[n, d]
+
+
+@compiled
+def suspects(work, n_units, wanted, alike, witness, n_suspects):
+    """Trainings whose biases are as they were join the suspects; how many these are.
+
+    Biases often drift long after the output has come to rest. What needs a look at a single training, one parameter
+    after the other, is a suspect for the rest of the stretch.
+    """
+    state, kept, first, n_parameters = work.state, work.kept, work.watched, work.n_parameters
     hit = 0
     for r in range(LANES):
-        equal = ({last} == target[r]) & (out_bias[r] == kept[n_parameters - 1, r])
-        equal &= bias[0, r] == kept[{inputs} * hidden, r]
-        alike[r] = 1 if equal else 0
+        equal = (state[n_parameters - 1, r] == kept[n_parameters - 1, r]) & (state[first, r] == kept[first, r])
+        alike[r] = wanted[r] if equal else 0
         hit |= alike[r]
     h = 1
     while hit != 0 and h < n_units:
         hit = 0
         for r in range(LANES):
-            alike[r] &= 1 if bias[h, r] == kept[{inputs} * hidden + h, r] else 0
+            alike[r] &= 1 if state[first + h, r] == kept[first + h, r] else 0
             hit |= alike[r]
         h += 1
     if hit != 0:
         for r in range(LANES):
             if alike[r] != 0:
-                target[r] = np.nan
+                wanted[r] = 0
                 witness[n_suspects] = r
                 n_suspects += 1
-if n_suspects > 0:
+    return n_suspects
+
+
+@compiled
+def judge(state, other, offset, witness, n_suspects, period, after):
+    """Suspects whose state is that of `other`, so many places further, get their period; how many are left.
+
+    A witness is a place where a suspect was found to differ: it is looked at first.
+    """
+    row, size = LANES, len(state)
     i = 0
     while i < n_suspects:
         place = looked = witness[i]
-        while flat[place] == other[place + offset]:
+        while state[place] == other[place + offset]:
             place = place + row if place + row < size else place % row
             if place == looked:
                 break
         witness[i] = place
         i += 1
-        if flat[place] == other[place + offset]:
-            period[block, place % row] = e - first
-            n_done += 1
+        if state[place] == other[place + offset]:
+            period[place % row] = after
             i -= 1
             n_suspects -= 1
             witness[i] = witness[n_suspects]
-    if pairs and n_suspects == 0:
-        break
-"""
+    return n_suspects
 
-SHUFFLE = """for r in range(LANES):
-    of_epoch[r] = mix(stream[block, r] + np.uint64(e + 1) * GAMMA)
-for n in range({n}):
-    for r in range(LANES):
-        keys[n, r] = mix(of_epoch[r] + np.uint64(n + 1) * GAMMA)
-for n in range({n}):
-    for r in range(LANES):
-        place[r] = 0
-    for m in range({n}):
+
+@compiled
+def run(table, width, steps, work, stream, aim, seen):
+    """Train the columns of `table`: see `nnxor.engines.walk.Walk.run`."""
+    marks, tail = work.notes[NOTES : NOTES + len(seen.marks)], np.zeros((TAIL_PARTS, LANES))
+    powers = work.clock.copy()
+    n_done, n_lost = 0, 0
+    for block in range(table.shape[1]):
+        work.state[:], work.clock[:] = table[:, block], powers
+        work.notes[0], work.notes[1] = seen.last_unsolved[block], seen.first_death[block]
+        marks[:] = seen.marks[:, block]
+        if aim.last > aim.tail_start:
+            tail[:] = seen.tail[:, block]
+        if len(work.examples) and not work.shuffled:
+            draw(work, stream[block], aim.first)
+        if len(steps):
+            train_until(table[:, block], width[block], steps[block], work, block, aim, seen)
+            continue
+        n_done += train(width[block], work, stream[block], block, aim, seen, tail)
+        lost, diverged = count(table[work.n_parameters - 1, block], width[block], work, block, aim, seen)
+        n_lost, n_done = n_lost + lost, n_done + diverged
+        table[:, block], seen.marks[:, block] = work.state, marks
+        seen.last_unsolved[block], seen.first_death[block] = work.notes[0], work.notes[1]
+        if aim.last > aim.tail_start:
+            seen.tail[:, block] = tail
+    return n_done, n_lost
+
+
+@compiled
+def epochs(work, n_units, first, last, sums):
+    """Run the kernel; `sums`: where losses are added up, or 0."""
+    call(work.epochs, (
+        address(work.state), address(work.scratch), address(work.shared), address(work.clock), address(work.drawn),
+        address(work.notes), sums, work.hidden, n_units, first, last,
+    ))  # fmt: skip
+
+
+@compiled
+def train(n_units, work, stream, block, aim, seen, tail):
+    """Take a block through all epochs; how many of its trainings got a period."""
+    flat, kept, offset, n_suspects, n_done = work.state.reshape(-1), work.kept.reshape(-1), 0, 0, 0
+    other, period = kept, seen.period[block]
+    wanted, alike, witness = np.empty(LANES, np.int32), np.empty(LANES, np.int32), np.empty(LANES, np.int64)
+    if aim.watch:
+        work.kept[:] = work.state
         for r in range(LANES):
-            before = keys[m, r] < keys[n, r] if m >= n else keys[m, r] <= keys[n, r]
-            place[r] += 1 if before else 0
-    for r in range(LANES):
-        order[place[r], r] = n
-"""
+            wanted[r] = 1 if period[r] < 0 else 0
+    if aim.pairs:
+        other, offset, n_suspects = flat, LANES // 2, LANES // 2
+        for r in range(n_suspects):
+            witness[r] = r
+    e = aim.first
+    while e < aim.last:
+        if aim.watch and e > aim.first:
+            n_suspects = suspects(work, n_units, wanted, alike, witness, n_suspects)
+        if n_suspects > 0:
+            left = judge(flat, other, offset, witness, n_suspects, period, e - aim.first)
+            n_done, n_suspects = n_done + n_suspects - left, left
+            if aim.pairs and n_suspects == 0:
+                break
+        until, sums = min(aim.last, aim.tail_start) if e < aim.tail_start else aim.last, 0
+        if e >= aim.tail_start:
+            part = (e - aim.tail_start) // aim.tail_part
+            until, sums = min(until, aim.tail_start + (part + 1) * aim.tail_part), address(tail[part])
+        if aim.watch or aim.pairs or work.shuffled:
+            until = e + 1
+        if work.shuffled:
+            draw(work, stream, e)
+        epochs(work, n_units, e, until, sums)
+        e = until
+    return n_done
+
+
+@compiled
+def train_until(columns, n_units, steps, work, block, aim, seen):
+    """Take each training of a block through epochs of its own number, and note the losses of the first epochs."""
+    e, end = 0, min(steps.max(), aim.last)
+    while e < end:
+        until = end
+        for r in range(LANES):
+            until = min(until, steps[r]) if steps[r] > e else until
+        until = e + 1 if e < len(seen.losses) else until
+        epochs(work, n_units, e, until, 0)
+        if e < len(seen.losses):
+            seen.losses[e, block] = work.scratch[:LANES]
+        e = until
+        for r in range(LANES):
+            if steps[r] == e:
+                columns[:, r] = work.state[:, r]
+
+
+@compiled
+def count(before, n_units, work, block, aim, seen):
+    """How many trainings of a block have lost a unit, and how many have diverged; notes who lives."""
+    call(work.look, (
+        address(work.state), address(work.shared), address(work.notes), work.hidden, n_units, aim.last
+    ))  # fmt: skip
+    n_lost, n_diverged, hidden = 0, 0, work.hidden
+    for r in range(LANES):  # x − x is 0 for numbers alone
+        after = work.state[work.n_parameters - 1, r]
+        n_diverged += 1 if (before[r] - before[r] == 0) & (after - after != 0) else 0
+        dead = 0
+        if len(seen.marks):
+            dead = hidden - n_units
+            for h in range(n_units):
+                dead += 1 - work.notes[NOTES + hidden + h, r]
+        n_lost += 1 if dead > seen.n_dead[block, r] else 0
+        seen.n_dead[block, r] = dead
+    return n_lost, n_diverged
+
+
+@compiled
+def read_cycles(losses, period, tolerance, epochs, tail_part, last_unsolved, tail):
+    """Sums of the tails and last unsolved epochs of trainings on their cycles.
+
+    losses (P, n): those of the epochs from the start of the tail on, of which each training repeats the first
+    period[r]. Each sum adds the losses in the order in which a training run to its end meets them.
+    """
+    tail_start = epochs - TAIL_PARTS * tail_part
+    phase = np.empty(TAIL_PARTS, np.int64)
+    for r in range(len(period)):
+        for part in range(TAIL_PARTS):
+            phase[part] = part * tail_part % period[r]
+            known = part
+            for earlier in range(part):  # most periods are 1 or 2, and all parts begin alike
+                known = min(known, earlier) if phase[earlier] == phase[part] else known
+            if known < part:
+                tail[part, r] = tail[known, r]
+                continue
+            total, at = 0.0, phase[part]
+            for _ in range(tail_part):
+                total += losses[at, r]
+                at = at + 1 if at + 1 < period[r] else 0
+            tail[part, r] = total
+        for e in range(epochs - period[r], epochs):
+            if not losses[(e - tail_start) % period[r], r] <= tolerance:
+                last_unsolved[r] = e

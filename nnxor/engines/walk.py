@@ -10,36 +10,47 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor.arithmetic.epoch import Rules, rows_of, trained_rows
-from nnxor.arithmetic.kernel_files import kernel
 from nnxor.condition import Condition
 from nnxor.engines.cycles import Numbers, Table
-from nnxor.engines.kernel_text import printed
-from nnxor.engines.skeleton import LANES, Aim, Seen
-from nnxor.network.losses import LOSSES
-from nnxor.network.minibatches import steps_of
+from nnxor.engines.kernel import LANES, NOTES, Kernel
+from nnxor.engines.machine import functions
+from nnxor.engines.skeleton import Aim, Seen, Work, run
 
 NO_STEPS = np.empty((0, LANES), np.int64)
 NO_TAIL = np.empty((0, 0, LANES))
+LINE = 64
+"""Bytes of a line of the cache."""
 
 
 class Walk:
     """The kernel and the numbers of a condition; also an `Advance` of `nnxor.engines.cycles`."""
 
     def __init__(self, condition: Condition) -> None:
-        """Compiles nothing yet."""
-        dtype, rules, text = condition.numpy_dtype, Rules(condition), printed(condition)
-        self.hidden, self.marked, self.tolerance = condition.hidden, not condition.smooth, rules.k.tolerance
-        betas = [getattr(condition, name) for name in rules.optimizer.powers]
-        self._constants = (
-            np.array(list(rules.numbers.values())).astype(dtype),
-            _rows(condition, text.n_rows),
-            _batch_weights(condition, text.n_places),
-        )
-        self._betas = np.array(betas)
-        self._steps = max(len(self._constants[2]), 1)
+        """Compiles the kernel of the condition, unless one that serves it is there."""
+        kernel, dtype, hidden = Kernel(condition), condition.numpy_dtype, condition.hidden
+        self.hidden, self.marked, self.tolerance = hidden, not condition.smooth, kernel.rules.k.tolerance
         self.no_losses = np.empty((0, 0, LANES), dtype)
-        self._kernel = kernel(text.text)
+        self._betas = np.array([getattr(condition, name) for name in kernel.powers])
+        self._steps = max(len(kernel.sizes), 1)
+        moving = next((i for i in "bwu" if condition.moves(i)), "b")  # what repeats last, if it moves
+        d, n_states = condition.task.n_inputs, 1 + kernel.rules.optimizer.memory
+        state = aligned((n_states * condition.n_parameters, LANES), dtype)
+        examples = kernel.examples()
+        self._work = Work(
+            **functions(kernel.text()),
+            watched={"u": 0, "b": d, "w": d + 1}[moving] * hidden,
+            shuffled=len(examples) > 0 and condition.order == "shuffled",
+            hidden=hidden,
+            n_parameters=condition.n_parameters,
+            state=state,
+            kept=aligned(state.shape, dtype),
+            scratch=aligned((kernel.scratch(hidden),), dtype),
+            shared=kernel.shared(),
+            clock=np.concatenate([np.ones_like(self._betas), self._betas]),
+            drawn=aligned((kernel.places, d + 1, LANES), dtype),
+            notes=aligned((NOTES + 2 * hidden, LANES), np.dtype(np.int32)),
+            examples=examples,
+        )
 
     def run(
         self, table: NDArray[Any], width: Numbers, steps: Numbers, stream: NDArray[np.uint64], aim: Aim, seen: Seen
@@ -50,9 +61,9 @@ class Walk:
         `steps` (B, LANES) is not empty, each column becomes that of so many epochs later instead; `aim.first` is 0,
         `aim.last` the largest step, and of `seen` only the losses are kept. `stream` (B, LANES) shuffles mini-batches.
         """
-        powers = [np.cumprod(np.full(aim.first * self._steps, beta))[-1] if aim.first else 1.0 for beta in self._betas]
-        clock = np.array([*powers, *self._betas])
-        done: tuple[int, int] = self._kernel(table, width, steps, *self._constants, clock, stream, aim, seen)
+        n = aim.first * self._steps
+        self._work.clock[: len(self._betas)] = [np.cumprod(np.full(n, beta))[-1] if n else 1.0 for beta in self._betas]
+        done: tuple[int, int] = run(table, width, steps, self._work, stream, aim, seen)
         return done
 
     def __call__(self, table: Table, steps: Numbers) -> Table:
@@ -134,22 +145,9 @@ def padded(array: NDArray[Any], multiple: int = LANES) -> NDArray[Any]:
     return longer
 
 
-def _rows(condition: Condition, n: int) -> Table:
-    """Inputs, target and weight of each row, (n, D + 2); those beyond the task's are its first, and weigh nothing."""
-    task, dtype = trained_rows(condition), condition.numpy_dtype
-    weights = [row.weight for row in rows_of(task, condition)]
-    rows = np.column_stack([task.x(dtype), task.t(dtype), np.array(weights, dtype)])
-    more = np.repeat(rows[:1], n - len(rows), axis=0)
-    more[:, -1] = 0
-    return np.concatenate([rows, more])
-
-
-def _batch_weights(condition: Condition, n: int) -> Table:
-    """The weight of each place in each mini-batch, (steps, n): 0 where there is no example."""
-    weights = np.zeros((0, n), condition.numpy_dtype)
-    if condition.batch_size is not None:
-        sizes = steps_of(condition.task.n_examples, condition.batch_size)
-        weights = np.zeros((len(sizes), n), condition.numpy_dtype)
-        for step, size in enumerate(sizes):
-            weights[step, :size] = LOSSES[condition.loss].weight(size)
-    return weights
+def aligned(shape: tuple[int, ...], dtype: np.dtype) -> NDArray[Any]:
+    """Zeros that begin where a line of the cache does."""
+    size = int(np.prod(shape)) * dtype.itemsize
+    memory = np.zeros(size + LINE, np.uint8)
+    first = -memory.ctypes.data % LINE
+    return memory[first : first + size].view(dtype).reshape(shape)

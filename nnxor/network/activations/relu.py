@@ -32,8 +32,8 @@ def value(z: Number, k: Settings) -> Number:
 
 
 def back(z: Number, a: Number, g: Number, k: Settings) -> Number:
-    """The gradient where the unit is active."""
-    return where(z >= 0.0 if k.relu_at_zero else z > 0.0, g, 0.0)
+    """The gradient where the unit is active, that is where a is above 0: kernels then need not know z."""
+    return where(z >= 0.0 if k.relu_at_zero else a > 0.0, g, 0.0)
 
 
 register(

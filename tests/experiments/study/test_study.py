@@ -11,7 +11,7 @@ from harness import ROOT, compose
 from experiments import messages as words
 from experiments.execution.session import run as run_study
 from experiments.study.study import Study, read_study
-from nnxor.arithmetic.kernel_files import kernel
+from nnxor.engines.machine import functions
 
 STUDIES = words.names("study")
 
@@ -109,7 +109,7 @@ def test_the_default_study_is_the_articles() -> None:
 @pytest.mark.parametrize("name", ["article", "published/all"])
 def test_an_estimate_is_no_matter_of_hours(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A kernel compiled within the probe, or a table looked up once, made seconds of training look like hours."""
-    kernel.cache_clear()
+    functions.cache_clear()
     assert run_study(compose(f"study={name}", "dry_run=true", f"output={tmp_path / 'x'}", "parallel.n_jobs=1")) == 0
     told = capsys.readouterr().out.partition("time         ")[2].partition(" with")[0]
     assert told

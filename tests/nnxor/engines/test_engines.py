@@ -15,7 +15,7 @@ from nnxor import engines
 from nnxor.arithmetic import networks as arithmetic
 from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
-from nnxor.engines import compiled, kernel_text
+from nnxor.engines import compiled, kernel
 from nnxor.engines.trace import Trained
 from nnxor.network.draws import Weights, draw
 
@@ -130,8 +130,8 @@ def test_loops_over_rows_are_the_rows_written_out(activation: str, monkeypatch: 
     condition = Condition(task=catalog.task("parity3"), activation=activation, hidden=3, epochs=300, lr=0.3)
     weights = start(condition, range(64))
     written_out, text = numba_engine(condition, weights), compiled.variant(condition)
-    monkeypatch.setattr(kernel_text, "WRITTEN_OUT", 4)
-    monkeypatch.setattr(kernel_text, "_PRINTED", {})
+    monkeypatch.setattr(kernel, "WRITTEN_OUT", 4)
+    monkeypatch.setattr(kernel, "_TEXTS", {})
     assert compiled.variant(condition) != text
     assert same_bits(written_out, numba_engine(condition, weights))
 

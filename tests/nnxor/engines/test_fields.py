@@ -365,3 +365,13 @@ def test_what_is_frozen_keeps_its_initial_values_and_the_rest_moves(freeze: str)
         assert np.array_equal(numpy_end, numba_end)
         assert np.allclose(reference, numpy_end, atol=1e-4)
         assert np.array_equal(before, numpy_end) == (name in freeze.split("+"))
+
+
+def test_few_rows_at_a_time_of_a_long_table_leave_every_other_number_alone() -> None:
+    """A kernel that loops over the table but not over a batch once wrote beyond its activations."""
+    condition = Condition(
+        task=replace(XOR, multiplicities=(25,) * 4), hidden=6, activation="sigmoid", batch_size=4, epochs=20
+    )
+    weights = draw(condition.init, 2, 6, range(9))
+    ends = [engines.load(name)(condition, weights, range(9)).weights for name in ("numba", "numpy")]
+    assert all(np.array_equal(a, b) for a, b in zip(*(end.arrays() for end in ends), strict=True))
