@@ -378,7 +378,7 @@ def test_few_rows_at_a_time_of_a_long_table_leave_every_other_number_alone() -> 
 
 
 def test_where_rmsprop_leaves_the_readable_layers_it_leaves_itself_from_a_start_one_rounding_away() -> None:
-    """Near a minimum its steps keep their length and turn: what differs in the last digit grows, in any one engine too."""
+    """Near a minimum its steps keep their length and turn: a difference in the last digit grows in any engine."""
     condition = Condition(hidden=3, lr=0.01, optimizer="rmsprop", epochs=150, dtype="float64")
     weights = start(condition, range(12)).astype(np.dtype(np.float64))
     nearby = replace(weights, W1=weights.W1 * (1 + 2**-52))
