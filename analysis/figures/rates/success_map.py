@@ -1,0 +1,89 @@
+"""How often it is solved, as a table of colours."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from analysis.data.field_labels import axis_label, value_text
+from analysis.figures.layout import footnote, make_panels, n_text, panel_title, rest_of, widest
+from analysis.figures.plot import Plot, register
+from analysis.figures.rates import success_rate
+from analysis.figures.style import NotApplicable, panels, styled
+from analysis.findings.findings import Findings
+from analysis.text import words
+
+MOST_CELLS = 100
+"""Cells of a panel that have room for their numbers."""
+
+
+@styled
+def success_map(found: Findings) -> Figure:
+    """Share solved over learning rate and init, a panel a width; other studies: over their two widest axes."""
+    across, down = map_fields(found)
+    boxes, note = make_panels(found.summary, rest_of(found.fields, across, down), 6)
+    columns, rows = found.summary[across].nunique(), found.summary[down].nunique()
+    wide = columns > 9
+    figure, axes = panels(len(boxes), 1 if wide else 2, (0.34 if wide else 0.52) * rows + 1.1)
+    for ax, panel in zip(axes, boxes, strict=True):
+        grid = {
+            name: panel.rows.pivot_table(index=down, columns=across, values=name, observed=True, sort=True).astype(
+                float
+            )
+            for name in ("solved_rate", "solved_low", "solved_high")
+        }
+        sns.heatmap(
+            100 * grid["solved_rate"], ax=ax, vmin=0, vmax=100, cmap="cividis", annot=_cells(grid, wide), fmt="",
+            annot_kws={"fontsize": 7 if wide else 8.5}, cbar=False, linewidths=1.5, linecolor="white",
+        )  # fmt: skip
+        ax.set_title(panel_title(panel, f"{n_text(panel.rows['n'])} per cell", 2))
+        ax.set_xlabel(axis_label(across))
+        ax.set_ylabel("" if down == "init" else axis_label(down))
+        marks = [value_text(across, each) for each in grid["solved_rate"].columns]
+        ax.set_xticklabels(marks, rotation=60 if columns > 16 else 30 if max(map(len, marks)) > 8 else 0)
+        ax.set_yticklabels([value_text(down, each) for each in grid["solved_rate"].index], rotation=0)
+        ax.tick_params(length=0)
+        ax.grid(False)
+    shares = f"In each cell the percentage solved. {widest(found.summary, ['solved'])}" if wide else ""
+    footnote(figure, shares, note)
+    return figure
+
+
+def map_fields(found: Findings) -> tuple[str, str]:
+    """The fields across and down; NotApplicable if fewer than two are swept."""
+    fields = found.fields
+    if len(fields) < 2:
+        raise NotApplicable("a map needs two swept fields")
+    across = next((name for name in ("lr", "hidden") if name in fields), fields[0])
+    down = next(name for name in ("init", "hidden", *fields) if name in fields and name != across)
+    if found.summary[across].nunique() * found.summary[down].nunique() > MOST_CELLS:
+        raise NotApplicable(f"its cells would be too small for their numbers (more than {MOST_CELLS})")
+    return across, down
+
+
+def _cells(grid: dict[str, pd.DataFrame], wide: bool) -> pd.DataFrame:
+    """What is written in each cell."""
+    rate, low, high = (grid[f"solved_{name}"].to_numpy() for name in ("rate", "low", "high"))
+    texts = [
+        [
+            "" if np.isnan(r) else f"{100 * r:.0f}" if wide else f"{100 * r:.1f} %\n{words.interval(a, b)}"
+            for r, a, b in row
+        ]
+        for row in (zip(*each, strict=True) for each in zip(rate, low, high, strict=True))
+    ]
+    return pd.DataFrame(texts, grid["solved_rate"].index, grid["solved_rate"].columns)
+
+
+def describe(found: Findings) -> str:
+    """Best and worst condition, in a sentence."""
+    map_fields(found)
+    return success_rate.describe(found)
+
+
+register(Plot(
+    "success_map", "Success at a glance",
+    "Percentage solved and its 95 % Wilson interval in each condition; the darker, the less often.",
+    success_map, describe, quiet=True, order=3.5, section="ends", shades=True,
+))  # fmt: skip
