@@ -9,7 +9,6 @@ from analysis import report
 from analysis.findings.findings import Findings
 from analysis.text.advice import advice
 
-
 NAMES = ("stuck_1/4", "stuck_1/3", "stuck_1/2")
 
 
