@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.stats import binomtest
@@ -13,14 +13,15 @@ from scipy.stats import binomtest
 from experiments.errors import DONE, InputError
 from experiments.execution.options import read_path
 from experiments.execution.progress import say, told
-from experiments.networks.foreign import PYTORCH, Found, read_network
+from experiments.networks.foreign import PYTORCH, read_network
 from experiments.study.checked import known_keys
 from experiments.study.explorer_address import address
-from experiments.study.fields import TRAINED, make_condition, read_field, refuse_useless
+from experiments.study.fields import TRAINED, condition_of, make_condition, read_field, refuse_useless
 from nnxor import engines
 from nnxor.condition import FIELDS, Condition, fitting
 from nnxor.diagnosis import diagnose as columns_of
 from nnxor.interventions import INTERVENTIONS, alive
+from nnxor.landscape import regions
 from nnxor.landscape.certificate import certify
 from nnxor.landscape.decoder import TOLERANCE, Decoded, decode, decode_predictions, has_levels
 from nnxor.network.draws import Weights, initial_weights
@@ -41,13 +42,11 @@ RARE = 0.01
 NUMBERS = ("loss", "predictions")
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(NamedTuple):
     """What is diagnosed: its condition, what is known of its trap, and networks that are in it (None: not known)."""
 
     condition: Condition
     trap: Decoded | None
-    solved: bool
     stuck: Weights | None
 
 
@@ -60,7 +59,7 @@ def diagnose(config: Mapping[str, Any]) -> int:
         raise InputError(f"{what} given; allowed: one of FILE, loss=X and predictions=[Y,...]. {PYTORCH}")
     values = read_values(config)
     case = of_network(config, values) if given[0] == "weights" else of_number(config, values)
-    if not case.solved:
+    if case is not None:
         advise(case)
     return DONE
 
@@ -88,68 +87,50 @@ def read_loss(given: object) -> str:
 # --- a network
 
 
-def of_network(config: Mapping[str, Any], values: dict[str, object]) -> Case:
-    """Tell of a network in a file where it is, what its units do, what kind of point that is, and where it goes."""
+def of_network(config: Mapping[str, Any], values: dict[str, object]) -> Case | None:
+    """Tell of a network in a file where it is, what its units do, what kind of point that is, and where it goes.
+
+    None where there is nothing to mend, or nothing left to mend.
+    """
     path = read_path("weights", config["weights"])
     task = make_condition({k: v for k, v in values.items() if k == "task"}).task
     found = read_network(path, "weights", task.n_inputs)
-    condition = condition_of(found, values, str(path))
-    weights = batch(found.arrays, condition)
+    drawn = {"init": read_field("", "init", found.init)} if found.init else {}
+    condition = condition_of(batch(found.arrays), {**drawn, **values}, str(path))
+    refuse_useless(values, [condition])
+    weights = batch(found.arrays)
+    now = states(condition, weights, 0)
+    outcome, trap = str(now["outcome"][0]), trap_of(now, condition)
     by = f", written by {found.library}" if found.library else ""
     say(told("network", f"{path}{by}; read as {setting(condition)}"))
     if found.either_way:
-        other = replace_first(found.arrays, condition)
-        now, then = (states(condition, each, 0)["outcome"][0] for each in (weights, other))
+        other = states(condition, batch({**found.arrays, "W1": found.arrays["W1"].T}), 0)["outcome"][0]
         told_as = "(units, inputs)" if found.library == "PyTorch" else "(inputs, units)"
-        say(told("", f"W1 is square: it is read as {told_as}, which is {now}; the other way it is {then}"))
-    now = states(condition, weights, 0)
-    trap = trap_of(now, condition)
-    solved = bool(now["outcome"][0] == "solved")
-    say(told("verdict", verdict_on_network(now, trap, condition)))
-    say(
-        told(
-            "loss",
-            f"{now['final_loss'][0]:.6g}, gradient norm {now['grad_norm'][0]:.2g}; {predictions(now, condition)}",
-        )
-    )
+        say(told("", f"W1 is square: it is read as {told_as}, which is {outcome}; the other way it is {other}"))
+    say(told("verdict", verdict_on_network(outcome, trap, condition)))
+    norm = f"{now['final_loss'][0]:.6g}, gradient norm {now['grad_norm'][0]:.2g}"
+    say(told("loss", f"{norm}; {predictions(now, condition)}"))
     if other_loss := fits_better(weights, now, condition):
         say(told("", other_loss))
     say(told("units", units(now, condition)))
-    if now["outcome"][0] == "diverged":
-        return Case(condition, None, True, None)
+    if outcome == "diverged":
+        return None
     say(told("point", point(condition, weights)))
-    if not solved:
-        say(told("ahead", ahead(condition, weights)))
-    return Case(condition, trap, solved, weights.take(np.zeros(TRIES, np.intp)))
+    if outcome == "solved":
+        return None
+    say(told("ahead", ahead(condition, weights)))
+    return Case(condition, trap, weights.take(np.zeros(TRIES, np.intp)))
 
 
-def condition_of(found: Found, values: dict[str, object], name: str) -> Condition:
-    """The condition with these values, of the width of the network; InputError if they do not fit."""
-    hidden = found.arrays["b1"].size
-    if values.get("hidden", hidden) != hidden:
-        raise InputError(f"hidden={values['hidden']} contradicts weights={name}, which has {hidden} units")
-    if values.get("bias") is False and (found.arrays["b1"].any() or found.arrays["b2"].any()):
-        raise InputError(f"bias=false contradicts weights={name}, which has biases other than 0")
-    drawn = {"init": read_field("", "init", found.init)} if found.init and "init" not in values else {}
-    condition = make_condition({**drawn, **values, "hidden": hidden})
-    refuse_useless(values, [condition])
-    return condition
-
-
-def batch(arrays: Mapping[str, np.ndarray], condition: Condition) -> Weights:
+def batch(arrays: Mapping[str, np.ndarray]) -> Weights:
     """The network as a batch of one, without -0."""
     W1, b1, W2, b2 = (arrays[name] + 0.0 for name in ("W1", "b1", "W2", "b2"))
-    return Weights(W1[:, :, None], b1[:, None], W2, b2).astype(condition.numpy_dtype)
-
-
-def replace_first(arrays: Mapping[str, np.ndarray], condition: Condition) -> Weights:
-    """The network with its first matrix the other way round."""
-    return batch({**arrays, "W1": arrays["W1"].T}, condition)
+    return Weights(W1[:, :, None], b1[:, None], W2, b2)
 
 
 def states(condition: Condition, weights: Weights, epochs: int) -> dict[str, np.ndarray]:
     """The diagnosis of networks after so many epochs of training from these weights."""
-    longer = replace(condition, epochs=epochs)
+    longer, weights = replace(condition, epochs=epochs), weights.astype(condition.numpy_dtype)
     trained = engines.load(engines.fastest()[0])(longer, weights, range(weights.n_networks))
     return dict(columns_of(longer, weights, trained))
 
@@ -163,15 +144,14 @@ def trap_of(now: Mapping[str, np.ndarray], condition: Condition) -> Decoded | No
     return found if found.matches and found.level.value > 0 else None
 
 
-def verdict_on_network(now: Mapping[str, np.ndarray], trap: Decoded | None, condition: Condition) -> str:
+def verdict_on_network(outcome: str, trap: Decoded | None, condition: Condition) -> str:
     """What it comes to, in a sentence."""
-    outcome = str(now["outcome"][0])
     if outcome == "solved":
         return "It is solved: there is nothing to mend."
     if outcome == "diverged":
         return "It has diverged: it holds numbers that are not finite. Take a smaller learning rate."
     if trap is not None:
-        return f"It is in a known trap. {trap.text.partition('. ')[2]}"
+        return f"It is in the trap {trap.level.name}. {trap.text.partition('. ')[2]}"
     if has_levels(condition):
         return "It is in no known trap: it is still on its way, or the step is too large, or its settings are others."
     return f"Its outcome is {outcome}; the traps of this task, activation or loss are not known."
@@ -224,8 +204,10 @@ MEANINGS = {
 
 def point(condition: Condition, weights: Weights) -> str:
     """What the certificate says of the point."""
-    found = certify(condition, weights)
+    found = certify(condition, weights.astype(condition.numpy_dtype))
     kind, text = str(found.kind[0]), MEANINGS[str(found.kind[0])]
+    if kind == "unknown" and regions.is_bounded(condition):
+        return f"{text}: under {condition.loss} the loss may have no lowest point, while the weights grow for ever."
     if kind == "unknown":
         return f"{text} ({found.reason[0]})."
     if kind == "minimum":
@@ -249,8 +231,8 @@ def ahead(condition: Condition, weights: Weights) -> str:
 # --- a loss or predictions
 
 
-def of_number(config: Mapping[str, Any], values: dict[str, object]) -> Case:
-    """Tell of a final loss, or of predictions, which trap it is."""
+def of_number(config: Mapping[str, Any], values: dict[str, object]) -> Case | None:
+    """Tell of a final loss, or of predictions, which trap it is; None if that is the solution."""
     condition = make_condition(values)
     refuse_useless(values, [condition])
     if not has_levels(condition):
@@ -259,7 +241,6 @@ def of_number(config: Mapping[str, Any], values: dict[str, object]) -> Case:
             f"loss_name={condition.loss} are not known; give the network itself, as FILE"
         )
     found = decoded(config, condition)
-    solved = found.matches and found.level.value == 0
     say(told("setting", setting(condition)))
     say(told("verdict", f"{found.text}{untrained(found, condition)}"))
     if not found.complete and not found.matches:
@@ -267,7 +248,9 @@ def of_number(config: Mapping[str, Any], values: dict[str, object]) -> Case:
     if found.matches and found.loss in LOSSES and found.loss != condition.loss:
         condition = replace(condition, **fitting(found.loss))
         say(told("", f"From here on the loss is taken to be {found.loss}."))
-    return Case(condition, found if found.matches else None, solved, None)
+    if found.matches and found.level.value == 0:
+        return None
+    return Case(condition, found if found.matches else None, None)
 
 
 def untrained(found: Decoded, condition: Condition) -> str:
@@ -334,16 +317,17 @@ def advise(case: Case) -> None:
         text = ", ".join(
             f"{label} {percent(count, n) if n > 1 else 'yes' if count else 'no'}" for label, count, n in freed
         )
-        say(told("frees it", f"In {condition.epochs:,} more epochs: {text}."))
+        where = "this network" if case.stuck is not None else "networks from this trap"
+        say(told("frees it", f"What frees {where} within {condition.epochs:,} more epochs, best first: {text}."))
     say(told("do", recommendation(case, freed, solved / DRAWS, None if level is None else float(there.mean()))))
     if case.stuck is not None:
-        where = address(condition, 0, case.stuck.take(np.arange(1)))
+        page = address(condition, 0, case.stuck.take(np.arange(1)))
     else:
-        where = address(condition, int(np.argmax(there))) if there.any() else None
-    if where:
+        page = address(condition, int(np.argmax(there))) if there.any() else None
+    if page:
         which = "One" if case.stuck is None else "It"
         say(told("watch", f"{which} trains in a page that python -m analysis.explorer writes:"))
-        say(f"{'':<11} explorer.html{where}")
+        say(f"{'':<11} explorer.html{page}")
 
 
 def frees(condition: Condition, stuck: Weights, draws_anew: bool) -> list[tuple[str, int, int]]:

@@ -1,15 +1,19 @@
 """Networks in files of other libraries: what stands in them, as W1 (D, H), b1 (H,), W2 (H, 1), b2 (1,).
 
 A file may be .npz with our names, PyTorch's (`0.weight`) or unnamed arrays (Keras's `get_weights`), .safetensors, a
-state dict in .pt or .pth (with torch, which then reads weights only, never a pickle), or .weights.h5 (with h5py).
+state dict in .pt or .pth (of which nothing but arrays is ever made), or .weights.h5 (with h5py).
 """
 
 from __future__ import annotations
 
 import importlib
+import io
 import json
+import math
+import pickle
 import re
 import zipfile
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,8 +116,7 @@ def _units_first(
 
 def _npz(path: Path) -> Mapping[str, Any]:
     with zipfile.ZipFile(path) as archive:
-        if sum(each.file_size for each in archive.infolist()) > LARGEST:
-            raise ValueError(f"it unpacks to more than {LARGEST:,} bytes")
+        _refuse_large(archive)
     with np.load(path, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
 
@@ -135,12 +138,55 @@ def _safetensors(path: Path) -> Mapping[str, Any]:
     return found
 
 
+STORAGES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "LongStorage": "<i8"}
+
+
+class _Weights(pickle.Unpickler):
+    """What `torch.save` pickled, of which nothing is made but dictionaries and arrays: no code of a file is run."""
+
+    def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
+        super().__init__(io.BytesIO(archive.read(name)))
+        self.archive, self.folder = archive, name.rpartition("/")[0]
+
+    def find_class(self, module: str, name: str) -> Any:
+        """One of the few things that a state dict is made of; UnpicklingError for all others."""
+        if module == "torch" and name in STORAGES:
+            return np.dtype(STORAGES[name])
+        known = {
+            ("collections", "OrderedDict"): OrderedDict,
+            ("torch._utils", "_rebuild_tensor_v2"): self.tensor,
+            ("torch._utils", "_rebuild_parameter"): lambda data, *_: data,
+        }
+        if (module, name) not in known:
+            raise pickle.UnpicklingError(f"it holds {module}.{name}, and not weights alone: save model.state_dict()")
+        return known[module, name]
+
+    def persistent_load(self, pid: Any) -> np.ndarray:
+        """The numbers of a storage."""
+        return np.frombuffer(self.archive.read(f"{self.folder}/data/{pid[2]}"), pid[1])
+
+    @staticmethod
+    def tensor(storage: np.ndarray, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> np.ndarray:
+        """A view of a storage, as PyTorch describes it, copied."""
+        if math.prod(size) > LARGEST:
+            raise pickle.UnpicklingError("a tensor is too large")
+        places = sum((along * step for along, step in zip(np.indices(size), stride, strict=True)), np.zeros(size, int))
+        return np.asarray(storage[offset + places])
+
+
 def _torch(path: Path) -> Mapping[str, Any]:
-    torch = importlib.import_module("torch")
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    with zipfile.ZipFile(path) as archive:
+        _refuse_large(archive)
+        (name,) = (each for each in archive.namelist() if each.endswith("/data.pkl"))
+        state = _Weights(archive, name).load()
     for wrapped in ("state_dict", "model_state_dict", "model"):
         state = state[wrapped] if isinstance(state.get(wrapped), Mapping) else state
-    return {name: tensor.detach().double().numpy() for name, tensor in state.items() if hasattr(tensor, "detach")}
+    return {name: tensor for name, tensor in state.items() if isinstance(tensor, np.ndarray)}
+
+
+def _refuse_large(archive: zipfile.ZipFile) -> None:
+    if sum(each.file_size for each in archive.infolist()) > LARGEST:
+        raise ValueError(f"it unpacks to more than {LARGEST:,} bytes")
 
 
 def _keras(path: Path) -> Mapping[str, Any]:

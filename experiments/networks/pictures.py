@@ -16,7 +16,6 @@ from nnxor.network.draws import Weights
 
 def draw_training(condition: Condition, start: Weights, seed: int, source: str | None, folder: Path) -> None:
     """Draw a training, from a file of weights if there is a `source`, as the report draws its exemplars."""
-    learn({name: field.about() for name, field in FIELDS.items()})
     name = None if source is None else Path(str(source)).name
     learn({name: field.about() for name, field in FIELDS.items()})
     draw_runs(pd.DataFrame([exemplar(condition, start, seed, engines.fastest()[0], name)]), folder)

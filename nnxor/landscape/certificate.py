@@ -16,13 +16,13 @@ pre-activation is almost but not exactly 0 and beyond it the loss gets lower: th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnxor.condition import Condition
-from nnxor.landscape.curvature import Array, Local, Mask, Problem, hessian, jacobian, look, pulls, rows_are_convex
+from nnxor.landscape.curvature import Array, Mask, Problem, gradient, hessian, jacobian, look, rows_are_convex
 from nnxor.landscape.exits import KINDS, MOVING, NONZERO, ZERO, Verdict, test_units
 from nnxor.landscape.polish import ROUNDING, beside_kinks, finite, hold, near_kinks, newton, no_kinks, polish
 from nnxor.network.draws import Weights
@@ -41,9 +41,6 @@ SNAP = 1e-4
 """Where nothing else leads to a stationary point: pre-activations (relative, as above) and output weights up to this
 are taken to be on their way to 0."""
 
-RANK = 1e-9
-"""Eigenvalues of the Hessian up to this, relative to the largest, count as 0."""
-
 NOWHERE = "no stationary point nearby"
 """The reason to know nothing of a network that is not at rest."""
 
@@ -51,16 +48,13 @@ CHUNK = 1024
 """Networks that are worked on at a time, which bounds the memory."""
 
 
-@dataclass(frozen=True)
-class Certificates:
-    """What kind of point each of R networks rests at, and the numbers behind it.
+class Certificates(NamedTuple):
+    """What kind of point each of R networks rests at, and the evidence.
 
     kind: one of `KINDS`, (R,). reason: why, in a few words, (R,).
-    weights: the polished parameters, in float64. loss, gradient_norm: there, by the training's own derivative at 0,
-    (R,). moved: distance from the parameters that were given, (R,).
+    weights: the polished parameters, in float64. loss: there, (R,).
     radius: a minimum is proved to be the lowest among all parameters closer than this (inf: among all); NaN for other
     kinds, and where the loss is not convex in the outputs everywhere, (R,).
-    rank, smallest_eigenvalue: of the Hessian within the activation region, a row on a kink counting as below it, (R,).
     unit, row: the hidden unit by which the loss gets lower and the kink row that it crosses; −1 for none, (R,).
     direction: of norm 1 where kind is `saddle` or `kink`, else 0: small steps along it lower the loss.
     """
@@ -69,11 +63,7 @@ class Certificates:
     reason: NDArray[np.str_]
     weights: Weights
     loss: Array
-    gradient_norm: Array
-    moved: Array
     radius: Array
-    rank: NDArray[np.int_]
-    smallest_eigenvalue: Array
     unit: NDArray[np.int_]
     row: NDArray[np.int_]
     direction: Weights
@@ -91,31 +81,24 @@ def certify(condition: Condition, weights: Weights) -> Certificates:
     unit_problem, reach, apart = problem.in_units()
     given = problem.pack(weights)
     verdict = Verdict.empty(given.copy(), "not finite" if condition.freeze is None else "parameters are frozen")
-    numbers = [np.full(len(given), np.nan) for _ in range(5)]
+    loss, radius = np.full((2, len(given)), np.nan)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
         sound = np.flatnonzero(np.isfinite(given).all(axis=1) & (condition.freeze is None))
         for first in range(0, len(sound), CHUNK):
             here = sound[first : first + CHUNK]
             sizes = _sizes(problem, given[here], reach, apart)
             judged = _judge(unit_problem, given[here] / sizes)
-            there = judged.theta * sizes
-            values = _numbers(problem, there)
-            rank = _rank(unit_problem, judged.theta)
-            judged.theta, judged.direction = there, _unit(judged.direction * sizes)
+            judged.theta, judged.direction = judged.theta * sizes, _unit(judged.direction * sizes)
             verdict.put(here, judged)
-            for number, value in zip(numbers, (*values, rank), strict=True):
-                number[here] = value
-    loss, norm, radius, smallest, rank = numbers
+            loss[here] = look(problem, judged.theta, *no_kinks(problem, judged.theta)).loss
+            if problem.has_kinks and problem.is_convex:
+                radius[here] = _reach(problem, judged.theta)
     return Certificates(
         kind=np.array(KINDS)[verdict.kind],
         reason=verdict.reason,
         weights=problem.unpack(verdict.theta),
         loss=loss,
-        gradient_norm=norm,
-        moved=np.linalg.norm(verdict.theta - given, axis=1),
         radius=np.where(verdict.kind == KINDS.index("minimum"), radius, np.nan),
-        rank=np.where(np.isnan(rank), -1, rank).astype(np.int_),
-        smallest_eigenvalue=smallest,
         unit=verdict.unit,
         row=verdict.row,
         direction=problem.unpack(verdict.direction),
@@ -231,10 +214,8 @@ def _judge_smooth(problem: Problem, given: Array) -> Verdict:
     local = look(problem, theta, kink, rows)
     J = jacobian(problem, theta, local)
     values, vectors = np.linalg.eigh(finite(hessian(problem, theta, local, J)))
-    norm = np.linalg.norm(np.einsum("rnp,rn->rp", J, local.error), axis=1)
-    still = norm <= ZERO
-    size = np.abs(values).max(axis=1)
-    lowest = values[:, 0]
+    still = np.linalg.norm(gradient(local, J), axis=1) <= ZERO
+    size, lowest = np.abs(values).max(axis=1), values[:, 0]
     fitted = (np.abs(local.error) <= ZERO).all(axis=1) & rows_are_convex(problem, local.y).all(axis=1)
     minimum = still & (fitted | (lowest > NONZERO * size))
     saddle = still & ~fitted & (lowest < -NONZERO * size)
@@ -262,44 +243,3 @@ def _reach(problem: Problem, theta: Array) -> Array:
     harmless = np.where(s * bend > 0, np.maximum(away, np.abs(s)), away)
     matters = np.abs(bend) > ZERO * problem.c.max()
     return np.asarray(np.where(matters, harmless, np.inf).min(axis=(1, 2)))
-
-
-def _numbers(problem: Problem, theta: Array) -> tuple[Array, Array, Array, Array]:
-    """Loss, gradient norm, radius, and the smallest eigenvalue of the Hessian, each (R,)."""
-    kink, rows = no_kinks(problem, theta)
-    if problem.has_kinks:
-        kink = near_kinks(problem, theta, ROUNDING)
-    felt = look(problem, theta, kink, rows, inside=False)
-    norm = np.linalg.norm(np.einsum("rnp,rn->rp", jacobian(problem, theta, felt), felt.error), axis=1)
-    everywhere = problem.has_kinks and problem.is_convex
-    reach = _reach(problem, theta) if everywhere else np.full(len(theta), np.nan)
-    return felt.loss, norm, reach, _eigenvalues(problem, theta).min(axis=1)
-
-
-def _rank(problem: Problem, theta: Array) -> Array:
-    """The rank of the Hessian, (R,)."""
-    size = np.abs(_eigenvalues(problem, theta))
-    return np.asarray((size > RANK * size.max(axis=1, keepdims=True)).sum(axis=1), np.float64)
-
-
-def _eigenvalues(problem: Problem, theta: Array) -> Array:
-    """Of the Hessian within the activation region, (R, P), by way of the matrix of the rows where that will do."""
-    kink, rows = no_kinks(problem, theta)
-    if problem.has_kinks:
-        kink = near_kinks(problem, theta, ROUNDING)
-    local = look(problem, theta, kink, rows)
-    J = jacobian(problem, theta, local)
-    values = np.zeros((len(theta), J.shape[2]))
-    crossed = np.abs(pulls(local)).max(axis=(1, 2)) > ZERO * np.abs(local.error).max(axis=1)
-    plain = ~crossed & (local.bend == 0).all(axis=(1, 2)) & (local.curve >= 0).all(axis=1)
-    scaled = J * np.sqrt(np.maximum(local.curve, 0.0))[..., None]
-    few = min(J.shape[1:])
-    values[plain, :few] = np.linalg.eigvalsh(scaled[plain] @ scaled[plain].transpose(0, 2, 1))[:, -few:]
-    full = ~plain
-    values[full] = np.linalg.eigvalsh(finite(hessian(problem, theta[full], _subset(local, full), J[full])))
-    return values
-
-
-def _subset(local: Local, which: Mask) -> Local:
-    """The loss around some of the networks."""
-    return replace(local, **{field.name: getattr(local, field.name)[which] for field in fields(local)})

@@ -30,8 +30,7 @@ class Problem:
     """What a condition says of its loss: x (N, K), t (N,), row weights c (N,), and entries with their settings.
 
     `k` holds the settings of activation and output, with the derivative at a kink from below; `slopes` and `outer` are
-    theirs below and above 0, if they are straight there; `at_zero` says whether the training takes the derivative at 0
-    from above.
+    theirs below and above 0, if they are straight there.
     """
 
     x: Array
@@ -45,7 +44,6 @@ class Problem:
     k: Any
     slopes: tuple[float, float] | None
     outer: tuple[float, float] | None
-    at_zero: bool
 
     @classmethod
     def of(cls, condition: Condition) -> Problem:
@@ -56,7 +54,7 @@ class Problem:
         return cls(
             x=np.column_stack([x, np.ones(len(x))]) if condition.bias else x,
             t=np.asarray(condition.task.t(np.dtype(np.float64)), np.float64),
-            c=row_weights(condition),
+            c=LOSSES[condition.loss].weight(condition.task.n_examples) * condition.task.times.astype(np.float64),
             hidden=condition.hidden,
             bias=condition.bias,
             activation=activation,
@@ -65,7 +63,6 @@ class Problem:
             k=SimpleNamespace(**{**vars(output.k(from_below)), **vars(activation.k(from_below))}),
             slopes=activation.slopes(condition) if activation.slopes else None,
             outer=output.slopes(condition) if output.slopes else None,
-            at_zero=bool(condition.relu_at_zero),
         )
 
     @property
@@ -82,7 +79,7 @@ class Problem:
     @property
     def is_convex(self) -> bool:
         """Whether each row's loss is convex in the network's output everywhere."""
-        return self.loss.logits or (self.outer is not None and self.outer[0] == self.outer[1])
+        return self.loss.logits or len({*(self.outer or (0.0, 1.0))}) == 1
 
     def in_units(self) -> tuple[Problem, Array, float]:
         """The same problem in units of its own, and what inputs (K,) and targets were divided by.
@@ -117,14 +114,6 @@ class Problem:
         v = theta[:, :first].reshape(len(theta), self.hidden, self.x.shape[1])
         b2 = theta[:, -1] if self.bias else np.zeros(len(theta))
         return v, theta[:, first : first + self.hidden], b2
-
-
-def row_weights(condition: Condition) -> Array:
-    """The factor of each row's term in the loss, shape (N,).
-
-    A squared loss is ½·Σ c·(p − t)² and cross-entropy −Σ c·(t log p + (1 − t) log(1 − p)).
-    """
-    return LOSSES[condition.loss].weight(condition.task.n_examples) * condition.task.times.astype(np.float64)
 
 
 def activate(problem: Problem, z: Array) -> tuple[Array, Array, Array]:
@@ -178,17 +167,15 @@ class Local:
     loss: Array
 
 
-def look(problem: Problem, theta: Array, kink: Mask, rows: Array, inside: bool = True) -> Local:
+def look(problem: Problem, theta: Array, kink: Mask, rows: Array) -> Local:
     """The loss around `theta`; rows in `kink` (R, H, N) are taken to have pre-activation exactly 0.
 
     `rows` (R, H, N, K) are the inputs, or their parts that leave a unit's kink rows at 0. The slope at a
-    kink is that from below if `inside`, else the one by which the training goes.
+    kink is that from below.
     """
     v, s, b2 = problem.split(theta)
     z = np.where(kink, 0.0, v @ problem.x.T)
     a, slope, bend = activate(problem, z)
-    if problem.at_zero and not inside:
-        slope = np.where(z == 0, 1.0, slope)
     y = b2[:, None] + np.einsum("rh,rhn->rn", s, a)
     loss, error, curve = row_losses(problem, y)
     return Local(z, a, slope, bend, rows, y, error, curve, loss.sum(axis=1))
@@ -201,6 +188,11 @@ def jacobian(problem: Problem, theta: Array, local: Local) -> Array:
     dv = ((s[:, :, None] * local.slope)[..., None] * local.rows).transpose(0, 2, 1, 3).reshape(r, n, h * k)
     parts = [dv, local.a.transpose(0, 2, 1)]
     return np.concatenate([*parts, np.ones((r, n, 1))] if problem.bias else parts, axis=2)
+
+
+def gradient(local: Local, J: Array) -> Array:
+    """Derivatives of the loss with respect to the parameters, shape (R, P)."""
+    return np.asarray(np.einsum("rnp,rn->rp", J, local.error))
 
 
 def pulls(local: Local) -> Array:

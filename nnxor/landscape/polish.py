@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnxor.landscape.curvature import Array, Local, Mask, Problem, hessian, jacobian, look
+from nnxor.landscape.curvature import Array, Local, Mask, Problem, gradient, hessian, jacobian, look
 
 ROUNDING = 1e-14
 """Pre-activations closer to 0 than this, relative to Σ|x·w| + |b|, are 0: their terms cancel exactly."""
@@ -87,8 +87,7 @@ def newton(problem: Problem, start: Array, kink: Mask, rows: Array, steps: int =
         local = look(problem, theta, kink, rows)
         J = jacobian(problem, theta, local)
         values, vectors = np.linalg.eigh(finite(hessian(problem, theta, local, J)))
-        gradient = np.einsum("rnp,rn->rp", J, local.error)
-        along = np.einsum("rpq,rp->rq", vectors, gradient)
+        along = np.einsum("rpq,rp->rq", vectors, gradient(local, J))
         kept = np.abs(values) > 1e-8 * np.abs(values).max(axis=1, keepdims=True)
         along = np.divide(along, values, out=np.zeros_like(along), where=kept)
         theta = theta - _limited(np.einsum("rpq,rq->rp", vectors, along))

@@ -48,16 +48,17 @@ def traps(condition: Condition) -> tuple[Trap, ...]:
     plain = condition.rectified and condition.bias and condition.freeze is None
     if not plain or not loss.seen_through(OUTPUTS[condition.output], condition) or not is_xor_shaped(condition.task):
         return ()
-    return _traps(condition.loss, tuple(targets)) if not loss.logits or targets == {0, 1} else ()
+    times = int(condition.task.times[0])
+    return _traps(condition.loss, tuple(targets), times) if not loss.logits or targets == {0, 1} else ()
 
 
 @lru_cache
-def _traps(name: str, targets: tuple[float, float]) -> tuple[Trap, ...]:
-    """What k merged rows of two targets cost, of which k // 2 have one of them."""
+def _traps(name: str, targets: tuple[float, float], times: int) -> tuple[Trap, ...]:
+    """What k merged rows of two targets cost, of which k // 2 have one of them, if each counts so often."""
     loss, apart = LOSSES[name], Fraction(targets[0]) - Fraction(targets[1])
+    weight = times * Fraction(loss.weight(4 * times))
     return tuple(
-        Trap(trap, float(k * Fraction(loss.weight(4)) * loss.mixed(Fraction(k // 2, k)) * apart**2), k)
-        for trap, k in MERGED.items()
+        Trap(trap, float(k * weight * loss.mixed(Fraction(k // 2, k)) * apart**2), k) for trap, k in MERGED.items()
     )
 
 
@@ -70,7 +71,7 @@ def known_traps(conditions: Iterable[Condition]) -> list[dict[str, Any]]:
 @lru_cache
 def is_xor_shaped(task: Task) -> bool:
     """Whether the task is XOR but for an affine map of inputs and targets and for the order of its rows."""
-    if task.n_rows != 4 or task.n_inputs != 2 or task.multiplicities is not None or len(set(task.targets)) != 2:
+    if (task.n_rows, task.n_inputs, len({*task.times.tolist()}), len({*task.targets})) != (4, 2, 1, 2):
         return False
     low = [x for x, t in zip(task.inputs, task.targets, strict=True) if t == min(task.targets)]
     high = [x for x, t in zip(task.inputs, task.targets, strict=True) if t == max(task.targets)]

@@ -10,6 +10,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+MOST_TIMES = 1000
+"""How often a row of a shipped task may count."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -35,10 +38,15 @@ class Task:
 
     @classmethod
     def of(cls, name: str, content: Mapping[str, object]) -> Task:
-        """Read `{rows: [[x, …, t], …], units: n}`, units optional; ValueError says what is wrong."""
-        rows, units = content.get("rows"), content.get("units")
-        if set(content) - {"rows", "units"} or not isinstance(rows, list) or not rows:
-            raise ValueError("it must hold rows (a list of lists) and may hold units (an integer)")
+        """Read `{rows: [[x, …, t], …], units: n, times: m}`; ValueError says what is wrong.
+
+        `units` and `times`, how often each row counts, are optional.
+        """
+        rows, units, times = content.get("rows"), content.get("units"), content.get("times", 1)
+        if set(content) - {"rows", "units", "times"} or not isinstance(rows, list) or not rows:
+            raise ValueError("it must hold rows (a list of lists) and may hold units and times (integers)")
+        if type(times) is not int or not 1 <= times <= MOST_TIMES:
+            raise ValueError(f"times={times}: an integer from 1 to {MOST_TIMES}")
         if units is not None and (type(units) is not int or units < 1):
             raise ValueError(f"units={units}: an integer from 1")
         for n, row in enumerate(rows, 1):
@@ -47,7 +55,7 @@ class Task:
             if any(type(value) not in (int, float) or not math.isfinite(value) for value in row):
                 raise ValueError(f"row {n} must hold finite numbers; it holds {row}")
         inputs = tuple(tuple(float(value) for value in row[:-1]) for row in rows)
-        return cls(name, inputs, tuple(float(row[-1]) for row in rows), units)
+        return cls(name, inputs, tuple(float(row[-1]) for row in rows), units, (times,) * len(rows))
 
     @property
     def n_rows(self) -> int:

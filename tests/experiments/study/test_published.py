@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from harness import compose
@@ -14,6 +15,9 @@ from experiments.errors import InputError
 from experiments.execution.session import run as run_study
 from experiments.messages import names
 from experiments.study.study import read_study
+from nnxor import engines
+from nnxor.ending import ending
+from nnxor.network.draws import Weights
 
 Run = Callable[..., Path]
 
@@ -34,12 +38,12 @@ def test_every_published_study_names_its_sources_and_its_conditions(name: str) -
 
 def test_the_union_holds_every_condition_and_figure_of_its_studies() -> None:
     whole = read_study(compose("study=published/all"))
-    left_out = ("all", "wu_simsek_ged", "bertoin", "tr_xor")  # `all` says why
+    left_out = ("all", "wu_simsek_ged", "bertoin", "tr_xor", "stackoverflow_2359571")  # `all` says why
     alone = {f"published/{name}" for name in left_out}
     parts = [read_study(compose(f"study={name}")) for name in PUBLISHED if name not in alone]
     assert {c.key for c in whole.conditions} == {c.key for part in parts for c in part.conditions}
     assert sorted(whole.published, key=str) == sorted((entry for part in parts for entry in part.published), key=str)
-    assert len({str(c.success) for c in whole.conditions}) == 5
+    assert len({str(c.success) for c in whole.conditions}) == 6
 
 
 def test_what_the_union_says_of_fields_holds_for_all() -> None:
@@ -47,6 +51,19 @@ def test_what_the_union_says_of_fields_holds_for_all() -> None:
     assert {c.dtype for c in short.conditions} == {"float64"}
     strict = read_study(compose("study=published/all", "success.rule=loss"))
     assert {str(c.success) for c in strict.conditions} == {"loss 0.001"}
+
+
+def test_a_homework_comes_out_digit_by_digit_from_its_weights_in_double_precision() -> None:
+    """stackoverflow.com/questions/2359571: the mean and the largest error after one and after two epochs."""
+    hidden, unit = np.full((2, 1), 0.6), np.full(1, 0.6)
+    start = Weights(np.full((2, 2, 1), 0.6), -hidden, hidden, -unit)
+    theirs = {1: (0.4999991292217466, 0.5435466682137927), 2: (0.4999982558452263, 0.5435080531724404)}
+    study = read_study(compose("study=published/stackoverflow_2359571"))
+    for condition in study.conditions[:2]:
+        trained = engines.load("numpy")(condition, start, range(1))
+        y = np.array(ending(condition, trained.weights).y)[:, 0]
+        errors = np.abs(y - condition.task.targets)
+        assert (errors.mean(), errors.max()) == pytest.approx(theirs[condition.epochs], abs=2e-16)
 
 
 def test_frankle_and_carbin_is_their_setting() -> None:
@@ -108,4 +125,4 @@ def test_all_of_them_run_together_and_the_textbook_is_recognised(tmp_path: Path)
     assert textbook["final_loss"].tolist() == [0]
     published = json.loads((tmp_path / "out" / "manifest.json").read_text())["published"]
     assert {key for entry in published for key in entry["conditions"]} <= set(trials["condition"])
-    assert len(published) == 16
+    assert len(published) == 19

@@ -17,6 +17,7 @@ from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
 from nnxor.landscape.certificate import KINDS, Certificates, certify
 from nnxor.landscape.curvature import Problem, hessian, jacobian, look, row_losses
+from nnxor.landscape.curvature import gradient as gradient_of
 from nnxor.landscape.escape import _dependent, _independent, slopes
 from nnxor.network.draws import Weights, draw
 from nnxor.network.inits import Distribution, Init
@@ -61,6 +62,21 @@ def lowers(condition: Condition, found: Certificates, steps: tuple[float, ...] =
     return np.logical_and.reduce([loss_of(condition, *along(found.weights, found.direction, t)) < start for t in steps])
 
 
+def moved(weights: Weights, found: Certificates) -> float:
+    """How far polishing went."""
+    pairs = zip(weights.arrays(), found.weights.arrays(), strict=True)
+    return float(np.sqrt(sum(((after - before) ** 2).sum() for before, after in pairs)))
+
+
+def slope(condition: Condition, weights: Weights) -> np.ndarray:
+    """The norm of the gradient, a kink counting as below it, (R,)."""
+    problem = Problem.of(condition)
+    theta = problem.pack(weights)
+    shape = (len(theta), condition.hidden, condition.task.n_rows)
+    local = look(problem, theta, np.zeros(shape, bool), np.broadcast_to(problem.x, (*shape, problem.x.shape[1])))
+    return np.asarray(np.linalg.norm(gradient_of(local, jacobian(problem, theta, local)), axis=1))
+
+
 DEAD = [[-1.0, -0.5], [-0.5, -1.0]]
 
 
@@ -91,8 +107,7 @@ def test_all_units_dead(b1: list[float], W2: list[float], kind: str, loss: str, 
     else:
         assert found.unit[0] == found.row[0] == -1
         assert not any(a.any() for a in found.direction.arrays())
-        assert found.moved[0] < 1e-15
-        assert found.rank[0] == 1
+        assert moved(weights, found) < 1e-15
 
 
 def test_an_output_weight_of_zero_on_wrong_rows_is_a_saddle() -> None:
@@ -101,7 +116,6 @@ def test_an_output_weight_of_zero_on_wrong_rows_is_a_saddle() -> None:
     condition = Condition(hidden=2)
     found = certify(condition, weights)
     assert (found.kind[0], found.unit[0], found.row[0]) == ("saddle", 0, -1)
-    assert found.smallest_eigenvalue[0] == pytest.approx(-0.5, abs=0.3)
     assert lowers(condition, found).all()
 
 
@@ -109,8 +123,8 @@ def test_a_blurred_saddle_is_polished_to_the_saddle() -> None:
     weights = network([[3e-6, -1], [1, -1]], [-0.5, -0.5], [2e-5, 1], 0.500003)
     found = one(weights)
     assert found.kind[0] == "saddle"
-    assert 0 < found.moved[0] < 1e-3
-    assert found.gradient_norm[0] < 1e-12
+    assert 0 < moved(weights, found) < 1e-3
+    assert slope(Condition(hidden=2), found.weights)[0] < 1e-12
     assert found.weights.W2[0, 0] == 0
 
 
@@ -129,9 +143,8 @@ def test_units_on_fitted_rows_are_at_a_minimum_whatever_directions_are_flat() ->
         assert one(bent).kind[0] == "minimum"
     weights = network([[-1, -1], [1, 1]], [-0.5, -0.25], [2 / 3, 4 / 9], 1 / 3)
     found = one(weights)
-    assert (found.kind[0], found.rank[0]) == ("minimum", 2)
+    assert found.kind[0] == "minimum"
     assert found.loss[0] == pytest.approx(1 / 3)
-    assert found.smallest_eigenvalue[0] == pytest.approx(0, abs=1e-12)
 
 
 def test_the_textbook_solution_is_a_minimum() -> None:
@@ -149,10 +162,11 @@ def test_a_dead_unit_a_breath_below_the_kink_is_on_it_and_never_at_a_minimum() -
 
 
 def test_a_network_on_its_way_down_is_unknown() -> None:
-    found = one(network([[1, -1], [1, -1]], [0, -1], [1, 1], 0.5))
+    weights = network([[1, -1], [1, -1]], [0, -1], [1, 1], 0.5)
+    found = one(weights)
     assert found.kind[0] == "unknown"
     assert found.reason[0] == "no stationary point nearby"
-    assert found.moved[0] < 1e-15
+    assert moved(weights, found) < 1e-15
     assert np.isnan(found.radius[0])
 
 
@@ -170,7 +184,7 @@ def test_without_biases_zero_is_a_row_that_no_weight_can_move() -> None:
     """All units dead at loss 1; the row 00 is at 0 but no kink, since its inputs are 0."""
     condition = Condition(hidden=2, bias=False)
     found = certify(condition, network(DEAD, [0, 0], [1, -1], 0.0))
-    assert (found.kind[0], found.rank[0], found.loss[0]) == ("minimum", 0, 1.0)
+    assert (found.kind[0], found.loss[0]) == ("minimum", 1.0)
     kink = certify(condition, network([[0, -1], [-1, -1]], [0, 0], [1, -1], 0.0))
     assert (kink.kind[0], kink.row[0]) == ("kink", 2)
     assert lowers(condition, kink).all()
@@ -191,7 +205,7 @@ def test_parity_of_three_inputs() -> None:
     task = catalog.task("parity3")
     W1, W2 = -np.ones((3, 2)), [1.0, -1.0]
     minimum = one(network(W1, [-0.5, -0.2], W2, 0.5), task=task)
-    assert (minimum.kind[0], minimum.rank[0]) == ("minimum", 1)
+    assert minimum.kind[0] == "minimum"
     assert minimum.loss[0] == pytest.approx(1)
     kink = one(network(W1, [-0.5, 0.0], W2, 0.5), task=task)
     assert (kink.kind[0], kink.row[0]) == ("kink", 0)
@@ -236,8 +250,8 @@ def test_no_perturbation_within_the_radius_gets_below_a_minimum_and_every_direct
     assert lowers(condition, found)[np.isin(found.kind, ("saddle", "kink"))].all()
     at = np.flatnonzero(found.kind == "minimum")
     assert len(at) > 5
-    assert (found.gradient_norm[at] < 1e-9).all()
     polished = found.weights.take(at)
+    assert (slope(condition, polished) < 1e-9).all()
     floor = loss_of(condition, *polished.arrays())
     for trial in range(300):
         step = random_step(condition, len(at), alone=trial % 3 > 0, biases_only=trial % 4 == 0)
@@ -261,20 +275,13 @@ def random_step(condition: Condition, n: int, alone: bool, biases_only: bool) ->
     return Weights(*(part / np.maximum(norm, 1e-300) for part in parts))
 
 
-def test_the_levels_of_xor_and_the_ranks_of_the_hessian_there() -> None:
-    """Rank 3 at 1/4, 2 at 1/3; at 1/2 it is 1 where all units are dead and at most 3 where some are linear."""
+def test_polished_points_are_at_the_levels_of_xor() -> None:
     for fields in ({"hidden": 4}, {"hidden": 4, "init": "he"}, {"hidden": 3, "init": "torch"}):
         condition, weights, _ = stuck(**fields)
         found = certify(condition, weights)
         known = found.kind != "unknown"
         level = np.argmin(np.abs(found.loss[:, None] - [1 / 4, 1 / 3, 1 / 2]), axis=1)
         assert np.allclose(found.loss[known], np.array([1 / 4, 1 / 3, 1 / 2])[level[known]], atol=1e-12)
-        assert set(found.rank[known & (level == 0)]) == {3}
-        assert set(found.rank[known & (level == 1)]) == {2}
-        z = np.einsum("nd,dhr->nhr", np.array(condition.task.inputs), weights.W1) + weights.b1
-        dead = (z <= 0).all(axis=(0, 1))
-        assert set(found.rank[known & dead]) == {1}
-        assert set(found.rank[known & (level == 2) & ~dead]) <= {2, 3}
 
 
 def test_zero_biases_hide_ways_down_and_drawn_biases_do_not() -> None:
@@ -360,8 +367,7 @@ def test_a_smooth_fit_of_more_rows_than_parameters_is_a_minimum(activation: str)
 
     end = minimize(height, np.array([1.0, -1.0, 0.0, 1.0, 0.0]), tol=1e-9).x[None]
     found = certify(condition, problem.unpack(end))
-    assert (found.kind[0], found.rank[0]) == ("minimum", 5)
-    assert found.smallest_eigenvalue[0] > 0
+    assert found.kind[0] == "minimum"
     floor = found.loss[0]
     for _ in range(200):
         near = problem.pack(found.weights) + 10.0 ** rng.uniform(-5, -2) * rng.standard_normal(5)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from experiments.study import catalog
-from nnxor.condition import Condition
+from nnxor.condition import Condition, fitting
 from nnxor.landscape.levels import levels
 from nnxor.landscape.traps import is_xor_shaped, known_traps, traps
 from nnxor.network.tasks import XOR, Task
@@ -39,6 +39,14 @@ def test_every_loss_has_the_same_three_traps_at_levels_of_its_own(
     assert condition.task == SIGNS or [level.name for level in enumerated] == [trap.name for trap in found]
     assert [level.value for level in enumerated] == pytest.approx([trap.level for trap in found], abs=1e-9)
     assert [{len(group) for rest in level.rests for group in rest.merged} for level in enumerated] == [{2}, {3}, {4}]
+
+
+def test_rows_that_all_count_more_often_leave_a_mean_where_it_is_and_multiply_a_sum() -> None:
+    often = replace(XOR, multiplicities=(250,) * 4)
+    for loss, factor in (("half_sse", 250), ("mse", 1), ("bce", 1)):
+        once, then = (traps(Condition(task=task, **fitting(loss))) for task in (XOR, often))
+        assert [trap.level for trap in then] == pytest.approx([factor * trap.level for trap in once])
+        assert [level.value for level in levels(often, loss).levels[1:]] == pytest.approx([t.level for t in then])
 
 
 def test_xor_is_known_by_its_shape_and_not_by_its_name() -> None:
