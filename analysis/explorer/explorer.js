@@ -222,13 +222,15 @@ function play() {
   if (state.playing) return goTo(state.epoch);
   if (state.epoch === state.run.epochs) show(0);
   setPlaying(true);
-  let share = shareOf(state.epoch, state.run.epochs), last = performance.now();
+  let share = shareOf(state.epoch, state.run.epochs), last = performance.now(), shown = 0;
+  const apart = matchMedia('(prefers-reduced-motion: reduce)').matches ? 700 : 0;  // milliseconds between pictures
   const tick = (now) => {
     if (!state.playing) return;
     share += Math.min(now - last, 100) / 1000 / Number($('speed').value);
     last = now;
     if (share >= 1) return goTo(state.run.epochs);
-    show(epochOf(share, state.run.epochs));
+    if (now - shown >= apart) show(epochOf(share, state.run.epochs));
+    if (now - shown >= apart) shown = now;
     requestAnimationFrame(tick);
   };
   return requestAnimationFrame(tick);

@@ -73,7 +73,7 @@ function labelOf({ ends: [[ax, ay], [bx, by]] }, { h, H, width, em, rows }) {
   const inside = (t) => [ax + t * (bx - ax), ay + t * (by - ay)], fits = [];
   for (let t = 0.02; t < 1; t += 0.02) {
     const [x, y] = inside(t);
-    const free = rows.every(([rx, ry]) => Math.hypot(x - rx, y - ry) > 3.2 * em);
+    const free = rows.every(([rx, ry]) => Math.hypot(x - rx, y - ry - em) > 3.9 * em);
     if (free && x > em && y > em && x < width - em && y < width - em) fits.push(t);
   }
   return fits.length ? inside(fits[Math.floor(((h + 0.5) / H) * fits.length)]) : inside(0.5);
@@ -160,8 +160,8 @@ function drawLoss(canvas, { run, epoch }) {
   const shown = [...new Set(Array.from({ length: 1501 }, (_, i) => epochOf(i / 1500, epochs)))].filter((e) => Number.isFinite(losses[e]));
   stroke(pen, { strokeStyle: colours.ink, lineWidth: 2.4, lineJoin: 'round' }, ...shown.map((e) => [px(e), py(Math.max(losses[e], 1e-30))]));
   const label = (text, level) => written(pen, text, box.right - em * 0.6, py(level) - em * 0.6, colours.trap, `600 ${em * 0.85}px ${colours.font}`, 'right');
-  if (traps.length && py(traps[0].level) - py(traps.at(-1).level) > em * 2.4) traps.forEach(({ name, level }) => label(`trap ${TRAPS[name] || name}`, level));
-  else if (traps.length) label(`traps ${traps.map(({ name }) => TRAPS[name] || name).join(' ')}`, traps.at(-1).level);
+  if (traps.every(({ level }, i) => !i || py(traps[i - 1].level) - py(level) > em * 1.05)) traps.forEach(({ name, level }) => label(`trap ${TRAPS[name] || name}`, level));
+  else label(`traps ${traps.map(({ name }) => TRAPS[name] || name).join(' ')}`, traps.at(-1).level);
   stroke(pen, { strokeStyle: colours.accent, lineWidth: 2 }, [px(epoch), box.top], [px(epoch), box.bottom]);
   if (losses[epoch] > 0) disc(pen, px(epoch), py(losses[epoch]), em * 0.4, colours.accent);
   return { epochAt: (x) => epochOf(Math.min(Math.max((x - box.left) / (box.right - box.left), 0), 1), epochs) };

@@ -21,6 +21,7 @@ from experiments.benchmarking.contenders import (
     time_left_out,
     time_width,
 )
+from experiments.benchmarking.kinds import kinds_table, time_kinds
 from experiments.benchmarking.whole_commands import commands, time_command
 from experiments.errors import DONE, InputError, RunError
 from experiments.execution.options import available_cores, read_path
@@ -29,7 +30,7 @@ from experiments.store.origin import now, provenance
 from experiments.study.checked import known_keys, whole
 from nnxor.condition import MOST_EPOCHS
 
-FILES = ("engines.csv", "left_out.csv", "commands.csv", "machine.json", "speed.png", "speed.svg")
+FILES = ("engines.csv", "left_out.csv", "kinds.csv", "commands.csv", "machine.json", "speed.png", "speed.svg")
 """What the folder holds in the end."""
 
 
@@ -62,9 +63,10 @@ def write_machine(folder: Path) -> None:
 
 
 def time_engines(widths: Sequence[int], epochs: int, repeats: int, folder: Path) -> None:
-    """Time all contenders, and what the numba engine leaves out, width by width."""
+    """Time all contenders, what the numba engine leaves out, and kinds of condition against JAX, width by width."""
     engines: list[Row] = []
     left_out: list[Row] = []
+    kinds: list[Row] = []
     for hidden in widths:
         timed = time_width(hidden, epochs, repeats)
         engines += timed
@@ -74,6 +76,10 @@ def time_engines(widths: Sequence[int], epochs: int, repeats: int, folder: Path)
         left_out += timed
         say("\n".join(left_out_table(timed)))
         write_csv(folder / "left_out.csv", left_out)
+        timed = time_kinds(hidden, epochs, repeats)
+        kinds += timed
+        say("\n".join(kinds_table(timed)))
+        write_csv(folder / "kinds.csv", kinds)
     if len(widths) > 1:
         say(all_widths(left_out))
 

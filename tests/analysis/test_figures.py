@@ -420,6 +420,11 @@ def test_traps_carry_their_level_where_it_is_not_their_name(make) -> None:
         assert "stuck at 1/3 (0.1667)" in written, name
 
 
+@pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.name)
+def test_a_figure_whose_reading_speaks_of_shades_keeps_them_on_a_dark_page(plot: Plot) -> None:
+    assert plot.shades == bool(re.search("dark|light|white|black", plot.reading))
+
+
 NEW = """
 from matplotlib.figure import Figure
 

@@ -20,7 +20,7 @@ import fuzzing
 import inputs
 import kills
 
-MOMENTS = {"threads": 80, "loky": 32, "dask": 16, "report": 20, "notebooks": 8}
+MOMENTS = {"threads": 160, "loky": 40, "dask": 16, "report": 24, "notebooks": 8}
 """Kills at random moments, by command; those at file operations come to many hundreds more."""
 
 SECONDS = 180.0

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -229,6 +230,18 @@ def test_it_plays_steps_and_draws_again_by_keyboard(page: Path, browser: Browser
     assert epoch(browser) == 10000
     browser.key("n")
     assert "seed=9" in browser.run("location.hash")
+
+
+def test_little_moves_where_that_is_wanted(page: Path, browser: Browser) -> None:
+    count = "(() => { window.shows = 0; const shown = draw; draw = () => { window.shows++; shown(); }; play(); })()"
+    seen = {}
+    for motion in ("reduce", "no-preference"):
+        browser.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-reduced-motion", "value": motion}])
+        browser.visit(page, f"{STUCK}&epoch=0")
+        browser.run(count)
+        time.sleep(1)
+        seen[motion] = browser.run("window.shows")
+    assert seen["reduce"] <= 3 < 8 < seen["no-preference"]
 
 
 def test_every_control_is_reached_by_keyboard(page: Path, browser: Browser) -> None:

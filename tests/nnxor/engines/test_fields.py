@@ -375,3 +375,22 @@ def test_few_rows_at_a_time_of_a_long_table_leave_every_other_number_alone() -> 
     weights = draw(condition.init, 2, 6, range(9))
     ends = [engines.load(name)(condition, weights, range(9)).weights for name in ("numba", "numpy")]
     assert all(np.array_equal(a, b) for a, b in zip(*(end.arrays() for end in ends), strict=True))
+
+
+def test_where_rmsprop_leaves_the_readable_layers_it_leaves_itself_from_a_start_one_rounding_away() -> None:
+    """Near a minimum its steps keep their length and turn: a difference in the last digit grows in any engine."""
+    condition = Condition(hidden=3, lr=0.01, optimizer="rmsprop", epochs=150, dtype="float64")
+    weights = start(condition, range(12)).astype(np.dtype(np.float64))
+    nearby = replace(weights, W1=weights.W1 * (1 + 2**-52))
+    ours, layers, moved = (
+        e(condition, w).weights for e, w in ((numba_engine, weights), (reference, weights), (numba_engine, nearby))
+    )
+    far = [
+        np.max(
+            [np.abs(a - b).reshape(-1, 12).max(axis=0) for a, b in zip(ours.arrays(), other.arrays(), strict=True)],
+            axis=0,
+        )
+        for other in (layers, moved)
+    ]
+    assert ((far[0] > 1e-12) == (far[1] > 1e-12)).all()
+    assert 0 < (far[0] > 1e-12).sum() < 6
