@@ -13,6 +13,7 @@ from analysis.figures.plot import Plot, register
 from analysis.figures.rates import success_rate
 from analysis.figures.style import NotApplicable, panels, styled
 from analysis.findings.findings import Findings
+from analysis.findings.statistics import Rate
 from analysis.text import words
 
 MOST_CELLS = 100
@@ -32,11 +33,11 @@ def success_map(found: Findings) -> Figure:
             name: panel.rows.pivot_table(index=down, columns=across, values=name, observed=True, sort=True).astype(
                 float
             )
-            for name in ("solved_rate", "solved_low", "solved_high")
+            for name in ("solved_rate", "solved", "n")
         }
         sns.heatmap(
             100 * grid["solved_rate"], ax=ax, vmin=0, vmax=100, cmap="cividis", annot=_cells(grid, wide), fmt="",
-            annot_kws={"fontsize": 7 if wide else 8.5}, cbar=False, linewidths=1.5, linecolor="white",
+            annot_kws={"fontsize": 7}, cbar=False, linewidths=1.5, linecolor="white",
         )  # fmt: skip
         ax.set_title(panel_title(panel, f"{n_text(panel.rows['n'])} per cell", 2))
         ax.set_xlabel(axis_label(across))
@@ -65,15 +66,15 @@ def map_fields(found: Findings) -> tuple[str, str]:
 
 def _cells(grid: dict[str, pd.DataFrame], wide: bool) -> pd.DataFrame:
     """What is written in each cell."""
-    rate, low, high = (grid[f"solved_{name}"].to_numpy() for name in ("rate", "low", "high"))
-    texts = [
-        [
-            "" if np.isnan(r) else f"{100 * r:.0f}" if wide else f"{100 * r:.1f} %\n{words.interval(a, b)}"
-            for r, a, b in row
-        ]
-        for row in (zip(*each, strict=True) for each in zip(rate, low, high, strict=True))
-    ]
-    return pd.DataFrame(texts, grid["solved_rate"].index, grid["solved_rate"].columns)
+
+    def text(count: float, n: float) -> str:
+        if np.isnan(count):
+            return ""
+        return f"{100 * count / n:.0f}" if wide else "\n(".join(words.rate(Rate.of(int(count), int(n))).split(" ("))
+
+    rows = zip(grid["solved"].to_numpy(), grid["n"].to_numpy(), strict=True)
+    texts = [[text(*cell) for cell in zip(*row, strict=True)] for row in rows]
+    return pd.DataFrame(texts, grid["solved"].index, grid["solved"].columns)
 
 
 def describe(found: Findings) -> str:
