@@ -198,9 +198,10 @@ def _beyond(trials: pd.DataFrame) -> str:
     each = trials.drop_duplicates("condition")
     tasks = each.loc[(each["task_table"] != DEFAULT_TABLE).to_numpy(bool), "task"].astype("str").unique()
     units = each.loc[(each["activation"] != "relu").to_numpy(bool), "activation"].astype("str").unique()
-    whys = [f"tasks other than XOR ({', '.join(tasks)})"] if len(tasks) else []
-    whys += [f"units other than ReLU ({', '.join(units)})"] if len(units) else []
-    return f"The article's claims are about XOR learnt by ReLU units; not judged are {words.listed(whys)}."
+    whys = [f"other tasks ({', '.join(tasks)})"] if len(tasks) else []
+    whys += [f"other units ({', '.join(units)})"] if len(units) else []
+    about = "XOR (targets 0 and 1) learnt by ReLU units"
+    return f"The article's claims are about {about}; not judged are {words.listed(whys)}."
 
 
 def _open(claim: Claim, why: str, verdict: str = NOT_MEASURED) -> Verdict:

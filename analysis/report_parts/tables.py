@@ -85,7 +85,9 @@ def conditions_table(found: Findings) -> Table:
         rates = [short(Rate.of(int(row[name]), int(row["n"]))) for name in ("solved", *outcomes)]
         median = row["solved_epoch_median"]
         epochs = "\N{EM DASH}" if pd.isna(median) else f"{median:,.0f}"
-        dead = f"{row['dead_init_mean']:.2f} \N{RIGHTWARDS ARROW} {row['dead_final_mean']:.2f}"
+        dead = f"{row['dead_init_mean']:.2f} \N{RIGHTWARDS ARROW} {row['dead_final_mean']:.2f}".replace(
+            "nan", "\N{EM DASH}"
+        )
         again = needed.loc[row["condition"]]
         times = words.draws(*again[["draws_99", "draws_99_low", "draws_99_high"]])
         rows.append([words.condition(row, fields), rates[0], f"{row['n']:,}", *rates[1:], dead, epochs, times])

@@ -11,16 +11,13 @@ import pandas as pd
 
 from analysis.data.conditions import unusual, with_values
 from analysis.data.field_labels import FIELDS
-from analysis.data.reading import DEFAULT_TABLE, is_xor
-from analysis.data.tallies import counts_of, quantile, size
+from analysis.data.reading import STUCK
+from analysis.data.tallies import count_where, counts_of, quantile, size
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
 from analysis.findings.summary import stuck_total
 from analysis.text import words
 from analysis.text.commands import diagnosing
-
-LEVEL_OF_XOR = {"half_sse": 0.25, "mse": 0.125, "bce": 0.3466}
-"""The level of XOR's commonest trap, by loss: what is looked up for an example."""
 
 MOST_ROWS = 8
 """Rows of the largest task whose levels experiments.diagnose looks up."""
@@ -44,7 +41,8 @@ def advice(found: Findings) -> list[Advice]:
     fields = list(dict.fromkeys(["hidden", "init", "lr", *found.fields]))
     stuck = Rate.of(int(stuck_total(at.to_frame().T).iloc[0]), int(at["n"]))
     given = [
-        _bad_luck(stuck, words.condition(at, fields), is_xor(trials) and _is_piecewise_linear(at)),
+        _bad_luck(stuck, words.condition(at, fields), _levels(at)),
+        _longer(found),
         _waiting(found) if stuck.count else None,
         _again(found),
         _better(found.summary, at),
@@ -52,18 +50,29 @@ def advice(found: Findings) -> list[Advice]:
     return [*(each for each in given if each), *commands]
 
 
-def _bad_luck(stuck: Rate, name: str, xor: bool) -> Advice | None:
+def _levels(at: pd.Series) -> list[float]:
+    """The losses at which runs of a condition get stuck in traps that have names, the lowest first."""
+    return [at[f"{name}_level"] for name in STUCK if pd.notna(at.get(f"{name}_level"))]
+
+
+def _bad_luck(stuck: Rate, name: str, levels: list[float]) -> Advice | None:
     if not stuck.count:
         return None
-    levels = (
-        " On XOR such runs rest at a loss of 0.25, 0.33 or 0.5 if the loss is half the sum of squared errors, or at "
-        "0.125, 0.167 or 0.25 if it is the mean squared error."
-        if xor
-        else ""
-    )
+    told = words.listed([f"{level:.3g}" for level in levels], "or")
+    rest = f" In a trap that has a name the loss is {told}." if levels else ""
     return Advice(
-        "It may not be a bug.", f"With {name}, correct code gets stuck in {words.rate(stuck)} of the runs.{levels}"
+        "It may not be a bug.", f"With {name}, correct code gets stuck in {words.rate(stuck)} of the runs.{rest}"
     )
+
+
+def _longer(found: Findings) -> Advice | None:
+    """That runs need more epochs, where most of those that were not solved were still going down."""
+    here = with_values(found.trials, found.nearest, FIELDS)
+    going = count_where(here, (here["cause"] == "not_finished").to_numpy(bool))
+    if 2 * going <= count_where(here, (here["outcome"] != "solved").to_numpy(bool)):
+        return None
+    rate = words.rate(Rate.of(going, size(here)))
+    return Advice("Train longer.", f"After {found.nearest['epochs']:,} epochs the loss of {rate} was still falling.")
 
 
 def _waiting(found: Findings) -> Advice | None:
@@ -73,8 +82,9 @@ def _waiting(found: Findings) -> Advice | None:
         return None
     times = solved["solved_epoch"].to_numpy(int)
     half = quantile(times, counts_of(solved), 0.5)
+    late = times[-1] > found.nearest["epochs"] / 2
     return Advice(
-        "Do not wait.",
+        "Waiting helps few." if late else "Do not wait.",
         f"Of the {size(solved):,} runs that were solved, half needed at most {half:,.0f} epochs and the slowest "
         f"{times[-1]:,}.",
     )
@@ -119,12 +129,9 @@ def _commands(row: pd.Series, runs: pd.DataFrame, manifest: Mapping[str, Any]) -
     n_rows = str(runs["task_table"].iloc[0]).count("|") + 1
     if not _is_piecewise_linear(row) or n_rows > MOST_ROWS:
         return [look]  # the levels of such networks are not known
-    loss = LEVEL_OF_XOR.get(row["loss"]) if str(runs["task_table"].iloc[0]) == DEFAULT_TABLE else None
-    why = "It tells which trap has that loss." if loss else "It tells which trap has the loss X."
-    return [
-        look,
-        Advice("Or look up its final loss.", why, diagnosing(f"loss={loss or 'X'}", row, manifest)),
-    ]
+    loss = f"{_levels(row)[0]:.4g}" if _levels(row) else "X"
+    why = f"It tells which trap has {'the loss X' if loss == 'X' else 'that loss'}."
+    return [look, Advice("Or look up its final loss.", why, diagnosing(f"loss={loss}", row, manifest))]
 
 
 def _is_piecewise_linear(row: pd.Series) -> bool:

@@ -163,7 +163,8 @@ def _difference(field: str, first: Any, value: Any, mine: pd.DataFrame, fields: 
         ("lowers it" if up else "lowers success", down),
         ("makes no clear difference", left),
     ]
-    counts = [f"{what} in {'all ' if n == len(mine) else ''}{n:,}" for what, n in told if n]
+    whole = "any of " if left else "all "
+    counts = [f"{what} in {whole if n == len(mine) else ''}{n:,}" for what, n in told if n]
     rows = mine[fields].to_dict("records")
     at = min(range(len(mine)), key=lambda place: distance({**defaults(), **rows[place]}))
     ends = " to ".join(f"{words.points(each)}" for each in (mine["difference"].min(), mine["difference"].max()))

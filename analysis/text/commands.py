@@ -16,17 +16,14 @@ import pandas as pd
 from analysis.data.field_labels import FIELDS
 from analysis.data.reading import init_law, is_given
 
-WHOLE = ("hidden", "epochs", "batch_size", "relu_at_zero")
-"""Fields that hold integers, which a frame may have made real."""
-
 WORDS = ("null", "true", "false", "nan", "inf")
 """Texts that an override takes for something else."""
 
 ALWAYS = ("hidden", "init", "lr")
 """Fields that a command names also where they are the article's."""
 
-DIAGNOSED = ("task", "hidden", "activation", "slope", "relu_at_zero", "output", "bias", "init", "lr", "epochs", "dtype")
-"""Fields that experiments.diagnose takes under their own names."""
+ELSEWHERE = ("rescue", "loss", "success")
+"""Fields that experiments.diagnose does not take under their own names; the others it does."""
 
 
 def reproducing(manifest: Mapping[str, Any], exemplars: pd.DataFrame) -> list[str]:
@@ -70,8 +67,8 @@ def _training(run: Any, manifest: Mapping[str, Any]) -> str:
 def diagnosing(what: str, row: Any, manifest: Mapping[str, Any], *left_out: str) -> str:
     """The command that diagnoses a network, or its loss, of a condition; a task that is not told of is FILE.csv."""
     told = []
-    for name in DIAGNOSED:
-        if name not in left_out and _differs(row[name], FIELDS[name].default):
+    for name in FIELDS:
+        if name not in (*ELSEWHERE, *left_out) and _differs(row[name], FIELDS[name].default):
             value = spelt(row, name, manifest)
             if name == "init" and (value is None or is_given(_law(row, manifest))):
                 continue  # nothing can be drawn like it
@@ -90,7 +87,7 @@ def spelt(row: Any, name: str, manifest: Mapping[str, Any]) -> str | None:
             return override(given[value])
         in_conf = re.fullmatch(r"[\w-]+", value) and not (name == "init" and is_given(_law(row, manifest)))
         return override(value) if in_conf else None
-    if name in WHOLE and not pd.isna(value):
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**31:  # a frame may have made it real
         return str(int(value))
     return override(None if pd.isna(value) else value)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from analysis import report
 from analysis.findings.findings import Findings
 from analysis.text.advice import advice
+
+NAMES = ("stuck_1/4", "stuck_1/3", "stuck_1/2")
 
 
 def told(folder: Path) -> list[str]:
@@ -16,17 +19,39 @@ def told(folder: Path) -> list[str]:
     ]
 
 
+def with_traps(folder: Path, loss: str, *levels: float) -> Path:
+    """The folder with the levels of XOR's traps in its manifest."""
+    path = folder / "manifest.json"
+    traps = [{"task": "xor", "loss": loss, "levels": dict(zip(NAMES, levels, strict=True))}]
+    path.write_text(json.dumps({**json.loads(path.read_text()), "traps": traps}))
+    return folder
+
+
 def test_the_numbers_are_those_of_the_nearest_condition(handmade: Path) -> None:
+    with_traps(handmade, "half_sse", 1 / 4, 1 / 3, 1 / 2)
     bug, wait, again, change, *commands = told(handmade)
     assert "With 4 units, U(\N{MINUS SIGN}1, 1), lr 0.1" in bug
     assert "45.0 % (30.7\N{EN DASH}60.2, n = 40)" in bug
-    assert "0.25, 0.33 or 0.5" in bug
+    assert "In a trap that has a name the loss is 0.25, 0.333 or 0.5." in bug
     assert "Of the 20 runs that were solved, half needed at most 110 epochs and the slowest 119" in wait
     assert "With 7 (5 to 11) draws at least one success is 99 % likely." in again, "0.5^7 < 1 %"
     assert "10 units, He." in change
     assert "100.0 % (91.2\N{EN DASH}100.0, n = 40), compared with 50.0 % (35.2\N{EN DASH}64.8, n = 40)" in change
     assert commands[0].endswith("python -m experiments.diagnose FILE.npz epochs=1000")
     assert commands[1].endswith("python -m experiments.diagnose loss=0.25 epochs=1000")
+
+
+def test_levels_are_those_of_the_study_s_own_loss(make) -> None:
+    folder = make({"a": ({"loss": "mse", "optimizer": "adam", "batch_size": 2}, ["solved", "stuck_1/4"] * 5)})
+    bug, _, _, *commands = told(with_traps(folder, "mse", 1 / 8, 1 / 6, 1 / 4))
+    assert "the loss is 0.125, 0.167 or 0.25." in bug
+    expected = "loss=0.125 epochs=1000 optimizer=adam batch_size=2 loss_name=mse"
+    assert sorted(commands[1].split("diagnose ")[1].split()) == sorted(expected.split())
+
+
+def test_runs_that_are_still_falling_need_more_epochs(make) -> None:
+    longer = told(make({"a": ({}, ["solved"] + ["stuck_1/4"] + ["unsettled"] * 8)}))[1]
+    assert longer.startswith("Train longer. After 1,000 epochs the loss of 80.0 % (49.0")
 
 
 def test_another_setting_is_advised_only_if_it_is_better_beyond_doubt(make) -> None:

@@ -55,7 +55,7 @@ def printed() -> str:
         "traps": {name: known(name) for name in LOSSES},
         "interventions": {name: intervention(name) for name in INTERVENTIONS},
         "inits": shipped("init"),
-        "tasks": shipped("task"),
+        "tasks": {name: task for name, task in shipped("task").items() if "times" not in task},  # it counts rows once
         "distributions": {
             name: {key: value for key, value in parameters.items() if value is not None}
             for name, parameters in inits.PARAMETERS.items()
