@@ -264,11 +264,13 @@ def train(n_units, work, stream, block, aim, seen, tail):
         if e >= aim.tail_start:
             part = (e - aim.tail_start) // aim.tail_part
             until, sums = min(until, aim.tail_start + (part + 1) * aim.tail_part), address(tail[part])
-        if aim.watch or aim.pairs or work.shuffled:
+        if aim.watch or aim.pairs or work.shuffled or e < len(seen.losses):
             until = e + 1
         if work.shuffled:
             draw(work, stream, e)
         epochs(work, n_units, e, until, sums)
+        if e < len(seen.losses):
+            seen.losses[e, block] = work.scratch[:LANES]
         e = until
     return n_done
 
