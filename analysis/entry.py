@@ -1,7 +1,5 @@
 """How the commands of the analysis start and end: arguments, one-line errors, exit statuses, signals."""
 
-from __future__ import annotations
-
 import argparse
 import signal
 import sys

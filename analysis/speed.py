@@ -1,7 +1,5 @@
 """The figure of a benchmark's folder: `python -m analysis.speed DIR` draws speed.png and speed.svg there again."""
 
-from __future__ import annotations
-
 import io
 import sys
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Which values are allowed: a check returns the value in the type of its field, or says what is (ValueError)."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any

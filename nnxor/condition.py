@@ -1,7 +1,5 @@
 """A condition: everything that fixes a training but its seed."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 from collections.abc import Iterator

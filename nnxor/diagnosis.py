@@ -12,8 +12,6 @@ How the outcome is found stands in `nnxor.judgement`. The cause of an unsolved r
 - alive_but_merged: enough are alive, yet their kinks leave rows of different targets together.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Networks at their final parameters: forward and backward once more, in the dtype of the training."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

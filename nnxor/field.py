@@ -1,7 +1,5 @@
 """What a field of a condition is: one line of `nnxor.condition` says all that anybody must know of it."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """One network at a time, from Python: `nnxor.train` and `nnxor.diagnose`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property

@@ -27,8 +27,6 @@ that one set of constants serves every loss.
 - unclear: none of this could be shown. It is added to nothing else.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -8,8 +8,6 @@ trap, whatever shook it about, and where it gets out or lower, it was the shakin
 The step is the largest power of two for which twice the step times a bound on the Hessian is at most 2.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Registries: what can be chosen by name. A name is looked up and its entry asked; nobody compares names."""
 
-from __future__ import annotations
-
 import difflib
 import importlib
 import pkgutil

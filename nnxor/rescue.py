@@ -8,8 +8,6 @@ epochs. So only under plain full-batch gradient descent is the placebo the same,
 the epochs.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

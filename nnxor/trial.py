@@ -5,8 +5,6 @@ trained on. If a certificate is asked for, it says what kind of point a stuck ru
 trainings of one condition at once, one for each seed: arrays hold them along their last axis.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -4,8 +4,6 @@
 kind of condition costs a compilation.
 """
 
-from __future__ import annotations
-
 import random
 import sys
 from dataclasses import asdict

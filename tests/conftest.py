@@ -1,7 +1,5 @@
 """What all tests share: steady property tests, and small studies run in this process."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What must hold of every registered entry, of those that ship as of a new one."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

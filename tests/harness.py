@@ -1,7 +1,5 @@
 """How tests compose configurations and run commands."""
 
-from __future__ import annotations
-
 import contextlib
 import copy
 import functools

@@ -5,8 +5,6 @@
 prints what went wrong, then how many interrupts there were of each kind.
 """
 
-from __future__ import annotations
-
 import os
 import random
 import shutil

@@ -1,7 +1,5 @@
 """Every registered activation, output, loss, optimizer and intervention keeps what all of them promise."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import entries

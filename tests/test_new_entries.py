@@ -1,7 +1,5 @@
 """A new activation, optimizer and intervention is a module each, and no other line: everything works at once."""
 
-from __future__ import annotations
-
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which conditions a study has, and which of them is nearest to the article's."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """The exact law of dead units at the start, as the result folder's laws.json tells it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 Only regular files are read, and none that is larger than it may be; none is ever half written.
 """
 
-from __future__ import annotations
-
 import errno
 import functools
 import hashlib

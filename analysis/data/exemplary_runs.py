@@ -1,7 +1,5 @@
 """The exemplary runs that a result folder holds."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

@@ -4,8 +4,6 @@ A manifest tells of each field what `nnxor.field.Field` holds, so nothing of tha
 later adds to what is known.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

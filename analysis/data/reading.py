@@ -1,7 +1,5 @@
 """Reading result folders: files only, nothing of the code that wrote them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -3,8 +3,6 @@
 python -m analysis.explorer [FILE]
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The explorer's page: its scripts, its style and its template in one file."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from analysis.data.door import write_text

@@ -1,7 +1,5 @@
 """The figures of the report: a module each, in the rooms beside this file, which registers itself."""
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 

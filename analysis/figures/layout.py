@@ -1,7 +1,5 @@
 """What a figure shows of a study: which field runs along the axis, which tells lines apart, which panels."""
 
-from __future__ import annotations
-
 import math
 import textwrap
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """What a figure of the report is, and which there are: each registers itself."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The shapes that figures share: lines in small multiples, rows of marks with intervals, stacked bars, legends."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """How fast: the figure of the benchmark."""
 
-from __future__ import annotations
-
 import pandas as pd
 from matplotlib.figure import Figure
 

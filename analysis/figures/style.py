@@ -1,7 +1,5 @@
 """One look for all figures: colours, hatches, markers, and figures that come out the same twice."""
 
-from __future__ import annotations
-
 import functools
 import io
 from collections.abc import Callable, Iterator, Sequence

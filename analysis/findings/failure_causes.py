@@ -6,8 +6,6 @@ independently of each other, so runs that happen to start with every unit alive 
 until it lives would give, and the failures that this would save are an attributable fraction.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -4,8 +4,6 @@ Trainings with the same seed start from the same underlying draws whatever the i
 the width, so conditions are compared within seeds.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable
 from typing import Any

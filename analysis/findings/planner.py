@@ -1,7 +1,5 @@
 """Planning: how often to draw, and how wide a network is wide enough."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pandas as pd

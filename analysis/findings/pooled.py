@@ -5,8 +5,6 @@ Wilson's of as many runs as one condition has, on average, which is right if all
 wide otherwise.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

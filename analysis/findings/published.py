@@ -9,8 +9,6 @@ together. Nothing is said where their runs are so few that the 95 % interval of 
 rate of ours could disagree. A study that differs is a finding and is reported as such.
 """
 
-from __future__ import annotations
-
 import math
 import textwrap
 from collections.abc import Mapping, Sequence

@@ -5,8 +5,6 @@ whatever is done then. So the stuck runs of a condition are the same seeds under
 and interventions are compared within seeds. A run is free if it ends solved.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any

@@ -4,8 +4,6 @@ The certificates are made by `nnxor.landscape.certificate` while a study with `c
 counted.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -16,8 +16,6 @@ inputs) from the first of a wide one's, and a rescue from those of the run that 
 all rows but those of the same trainings, which are a check, not a test: an outcome is determined by condition and seed.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping

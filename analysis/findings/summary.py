@@ -1,7 +1,5 @@
 """A row a condition: how often it fails, where its runs end, with 95 % Wilson intervals."""
 
-from __future__ import annotations
-
 import shutil
 import textwrap
 from collections.abc import Mapping, Sequence

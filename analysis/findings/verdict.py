@@ -9,8 +9,6 @@ says yes or no, by the side on which the number lies, where p is below 0.05 afte
 rule is put to; elsewhere it is undecided, of which nothing is said. A verdict counts the answers.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

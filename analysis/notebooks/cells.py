@@ -3,8 +3,6 @@
 Whatever comes from a result folder is escaped, since a study may be named by anybody.
 """
 
-from __future__ import annotations
-
 import base64
 import html
 import itertools

@@ -1,7 +1,5 @@
 """The comparison of two result folders as a page: the answer and a forest plot first, then what folds."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Drawing a result folder's figures into files, on every core."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import signal

@@ -1,7 +1,5 @@
 """HTML pages that stand alone."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined

@@ -1,7 +1,5 @@
 """Where a report's numbers come from: method and provenance."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Mapping
 from typing import Any

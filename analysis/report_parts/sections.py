@@ -1,7 +1,5 @@
 """What stands where in a report: the figure that answers the question, and what folds below it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Figures as part of a page: SVG whose text is text, which takes the page's letters and follows its dark colours."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

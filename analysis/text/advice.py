@@ -1,7 +1,5 @@
 """What to do with a run that is stuck, from the study at hand."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ range in which success is high enough, any other field by paired differences, a 
 that repeats published settings by how many of them agree.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

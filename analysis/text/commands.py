@@ -4,8 +4,6 @@ Files are named as the user named them (`given` in the manifest), so commands wo
 the study was run. A file that the manifest does not tell of is not guessed: it has no command.
 """
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Numbers and conditions in words: one spelling for tables, figures and sentences."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any

@@ -4,8 +4,6 @@ Each function trains XOR networks with ReLU under plain gradient descent on half
 errors and returns the final loss of each, so that a benchmark can check that all did the work.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

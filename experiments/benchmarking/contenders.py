@@ -1,7 +1,5 @@
 """Who takes part in the benchmark, and how long each takes for a training."""
 
-from __future__ import annotations
-
 import importlib.util
 import statistics
 import time

@@ -3,12 +3,11 @@
 JAX does the same work: scan over epochs, vmap over trainings, jit over both, with its own functions and gradients.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -47,8 +46,8 @@ def time_kinds(hidden: int, epochs: int, repeats: int) -> list[Row]:
     rows = []
     for name, fields in KINDS.items():
         condition = _condition(fields, hidden, epochs)
-        ours = _microseconds(lambda weights, c=condition: _ours(c, weights), condition, TRAININGS, repeats)
-        row = {"hidden": hidden, "epochs": epochs, "kind": name, "us": ours, "us_jax": float("nan")}
+        ours = _microseconds(partial(_ours, condition), condition, TRAININGS, repeats)
+        row: Row = {"hidden": hidden, "epochs": epochs, "kind": name, "us": ours, "us_jax": float("nan")}
         if has_jax and condition.batch_size is None:
             part = _condition(fields, hidden, max(1, epochs // 5))
             row["us_jax"] = _microseconds(by_jax(part), part, OF_JAX, repeats) * epochs / part.epochs
@@ -81,13 +80,13 @@ def by_jax(condition: Condition) -> Callable[[Weights], list[float]]:
     import jax.numpy as jnp
 
     x, t = jnp.array(condition.task.x(np.dtype(np.float32))), jnp.array(condition.task.t(np.dtype(np.float32)))
-    activation = {
+    activation: Callable[..., Any] = {
         "relu": jax.nn.relu,
         "leaky_relu": lambda z: jax.nn.leaky_relu(z, condition.slope),
         "tanh": jnp.tanh,
         "sigmoid": jax.nn.sigmoid,
     }[condition.activation]
-    of_scores = {
+    of_scores: Callable[..., Any] = {
         "half_sse": lambda s: 0.5 * jnp.sum((s - t) ** 2),
         "mse": lambda s: jnp.mean((s - t) ** 2),
         "bce": lambda s: jnp.mean(jax.nn.softplus(s) - s * t),
@@ -105,7 +104,7 @@ def by_jax(condition: Condition) -> Callable[[Weights], list[float]]:
         m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g * g
         return p - lr * (m / (1 - b1**e)) / (jnp.sqrt(v / (1 - b2**e)) + condition.epsilon), m, v
 
-    moved = {
+    moved: Callable[..., Any] = {
         "gd": lambda p, g, m, v, _: (p - lr * g, m, v),
         "momentum": lambda p, g, m, v, _: (p - lr * (mu * m + g), mu * m + g, v),
         "adam": adam,

@@ -1,7 +1,5 @@
 """What `experiments.benchmark` does: every engine against what people use, in one run on one machine."""
 
-from __future__ import annotations
-
 import csv
 import json
 from collections.abc import Mapping, Sequence

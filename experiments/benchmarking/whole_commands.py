@@ -1,7 +1,5 @@
 """What whole commands take, from the start of their process to its end: seconds and peak memory."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

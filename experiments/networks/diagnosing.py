@@ -1,7 +1,5 @@
 """Bug or bad luck, for a network in a file or for a final loss: what `experiments.diagnose` does."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal

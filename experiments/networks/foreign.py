@@ -4,8 +4,6 @@ A file may be .npz with our names, PyTorch's (`0.weight`) or unnamed arrays (Ker
 state dict in .pt or .pth (of which nothing but arrays is ever made), or .weights.h5 (with h5py).
 """
 
-from __future__ import annotations
-
 import importlib
 import io
 import json

@@ -1,7 +1,5 @@
 """Pictures of one training: its loss curve, and the function that it computes in the end."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

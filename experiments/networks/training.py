@@ -1,7 +1,5 @@
 """One training, as the article prints it, and what became of it: what `experiments.train` does."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The explorer's address of a training: what stands behind explorer.html to watch it in a browser."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

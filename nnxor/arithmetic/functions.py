@@ -11,8 +11,6 @@ of our own, computed with 60 digits by iteratively reweighted least squares (Law
 coefficient rounded to the dtype before the next ones were fitted again (`tests/nnxor/arithmetic/fits.py`).
 """
 
-from __future__ import annotations
-
 from math import inf, nan
 from typing import NamedTuple
 

@@ -6,8 +6,6 @@ the browser writes a network's loop around them, whatever the choice of entries.
 and rows is printed a term at a time, as expressions.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from itertools import product
 from types import SimpleNamespace

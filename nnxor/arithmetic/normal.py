@@ -6,8 +6,6 @@ Unlike there, they approximate only what a simple multiple of q or t leaves, whi
 within 2 units in the last place of the true value. The fits are our own (`tests/nnxor/arithmetic/fits.py`).
 """
 
-from __future__ import annotations
-
 from math import inf, nan
 
 import numpy as np

@@ -4,8 +4,6 @@ An input of a tape is printed as its name. `program` gives the lines that comput
 stand for these afterwards.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import ClassVar
 

@@ -11,8 +11,6 @@ engine leaves out: `compaction` (dead units), `walk` (a kernel called for single
 all).
 """
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The numpy engine: a batch of trainings along the last axis of every array."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 import numpy as np

@@ -7,8 +7,6 @@ A table is one of `nnxor.engines.cycles`, without any memory: ((D + 2)·H + 1, R
 training stands at each place of its column.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from nnxor.engines.cycles import History, Numbers, Table

@@ -1,7 +1,5 @@
 """The numba engine: blocks of trainings, by kernels that are compiled once a machine and run outside the GIL."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import numpy as np

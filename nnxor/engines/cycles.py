@@ -23,8 +23,6 @@ Both numbers come from few states: being on the cycle is for good, and so is the
 unit, so the first epoch of either is found by halving the stretch between two checkpoints.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

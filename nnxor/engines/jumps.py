@@ -17,8 +17,6 @@ blocks of 32 (whose epochs take longer), and 100 % if each block waited for its 
 with blocks of 16). What each part is worth: docs/speed.md.
 """
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import numpy as np

@@ -6,8 +6,6 @@ rows all rows are written out, zeros skipped and ones not multiplied; beyond, lo
 are kept on the way forward and read on the way back.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple

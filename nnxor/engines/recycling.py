@@ -4,8 +4,6 @@ Its input weights, bias and output weight come from the next draw of the same se
 knew of them. Frozen parameters keep their initial values. A unit that is redrawn alive counts as one that came back.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from nnxor.arithmetic.networks import any_active, preactivations

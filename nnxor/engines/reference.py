@@ -3,8 +3,6 @@
 It looks for no repeats: those of its own order of operations would not be the fast engines'.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 import numpy as np

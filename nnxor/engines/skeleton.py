@@ -5,8 +5,6 @@ A kernel (`nnxor.engines.kernel`) trains one block for some epochs. All training
 counted only there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple
 

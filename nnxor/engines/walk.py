@@ -3,8 +3,6 @@
 A state is a column of a table of all parameters and memories, as in `nnxor.engines.cycles`.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -14,8 +14,6 @@ A minimum comes with the distance for which it is proved. Where that is no more 
 pre-activation is almost but not exactly 0 and beyond it the loss gets lower: that is `unknown`.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -4,8 +4,6 @@ The numbers are looked up among the levels at which training can rest (`nnxor.la
 are said to be of and in the other conventions that are in use.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from fractions import Fraction
 

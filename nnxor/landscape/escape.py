@@ -17,8 +17,6 @@ directions are flat. Wu, Simsek & Ged (arXiv 2402.05626, ICLR 2025) call a unit 
 an escape neuron; their theorem is this one for the squared loss.
 """
 
-from __future__ import annotations
-
 from itertools import product
 
 import numpy as np

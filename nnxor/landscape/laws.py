@@ -15,8 +15,6 @@ only atoms act are decided in the protocol's own float32 arithmetic. Otherwise t
 numbers: rounding draws to float32 moves a probability by the order of 1e-7 of the laws' width at most.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -82,6 +80,7 @@ def _law(distribution: Distribution, fan_in: int, fan_out: int) -> Any:
     )
     if not width:
         return np.float32(centre)
+    law: Any
     if "low" in p:
         law = stats.uniform(centre, width)
     else:
@@ -137,6 +136,6 @@ def _volume(A: Array, c: Array) -> float:
     )
     sides = sides / np.linalg.norm(sides[:, :-1], axis=1, keepdims=True)
     ball = linprog([*np.zeros(len(unit)), -1.0], np.column_stack([sides[:, :-1], np.ones(len(sides))]), -sides[:, -1])
-    if ball.status != 0 or ball.x[-1] < 1e-12:  # the largest ball within it
+    if ball.x is None or ball.x[-1] < 1e-12:  # the largest ball within it
         return 0.0
     return float(ConvexHull(HalfspaceIntersection(np.unique(sides, axis=0), ball.x[:-1]).intersections).volume)

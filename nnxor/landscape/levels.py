@@ -23,8 +23,6 @@ A level is where the gradient vanishes, no more: it may be a saddle. Units whose
 only saddles at those listed. Not covered: activations that are not piecewise linear, and outputs that bend.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Polishing: from the blurred end of a training to the stationary point beside it, by Newton's method in float64."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nnxor.landscape.curvature import Array, Local, Mask, Problem, gradient, hessian, jacobian, look

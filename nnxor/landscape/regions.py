@@ -10,8 +10,6 @@ The bound is found by Newton's method from 0; where it lies at infinity, the los
 float64 by the protocol's operations in one fixed order, since an outcome rests on it.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

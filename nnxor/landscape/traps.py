@@ -5,8 +5,6 @@ to three, or to all four, and fits the others. Half the sum of squared errors is
 are called, whatever the loss: under another one the same rows share the best constant for them, at another level.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction

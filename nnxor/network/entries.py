@@ -6,8 +6,6 @@ independent check. `k` holds the settings of a condition that the entry uses (`U
 training's dtype, the others (`relu_at_zero`) as they are.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction

@@ -4,8 +4,6 @@ A batch is a matrix with one row a point: `x` has shape (N, inputs), `dout` (N, 
 array that it was given. The layers of activations and losses stand in their entries.
 """
 
-from __future__ import annotations
-
 from typing import Protocol
 
 import numpy as np

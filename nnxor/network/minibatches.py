@@ -7,8 +7,6 @@ hash is the finalizer of SplitMix64 (Steele, Lea & Flood, "Fast splittable pseud
 generators", OOPSLA 2014).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Result folders made by hand, with counts that are known."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path

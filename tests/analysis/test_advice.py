@@ -1,7 +1,5 @@
 """What the report tells somebody whose run is stuck, from the study at hand."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

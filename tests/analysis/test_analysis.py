@@ -1,7 +1,5 @@
 """Conditions, comparisons, failure causes, planner and the law of dead units, against counting by hand."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import re

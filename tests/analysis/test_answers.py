@@ -1,7 +1,5 @@
 """The sentences that answer a study's question, on results whose answer is known."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What stuck runs rest at, counted by hand; words that are those of the science."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The report's commands do what they say, whatever a user brought along."""
 
-from __future__ import annotations
-
 import json
 import os
 import shlex

@@ -1,7 +1,5 @@
 """Comparing two result folders: what is aligned, how it is compared, what counts as a difference."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """A study as counts says what its rows say."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The exemplary runs are those of trials.parquet, number for number."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

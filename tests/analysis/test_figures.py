@@ -1,7 +1,5 @@
 """Figures: one look, n on each, the same bytes twice, and a reason where one makes no sense."""
 
-from __future__ import annotations
-
 import importlib.util
 import itertools
 import json

@@ -1,7 +1,5 @@
 """The notebooks, executed on a small study."""
 
-from __future__ import annotations
-
 import ast
 import json
 import re

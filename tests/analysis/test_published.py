@@ -1,7 +1,5 @@
 """Published figures beside ours: the rule by hand, words where there are no figures, nothing hidden."""
 
-from __future__ import annotations
-
 import json
 import math
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The report: every number counted anew, one file that loads nothing, and refusals in one line."""
 
-from __future__ import annotations
-
 import math
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """The report in a real browser: nothing fails or is fetched, figures show, nothing sticks out, axe-core is content."""
 
-from __future__ import annotations
-
 import html
 import json
 import re

@@ -1,7 +1,5 @@
 """What frees stuck runs: counted anew from the handmade study, and nothing of it where there is none."""
 
-from __future__ import annotations
-
 import html
 import re
 from pathlib import Path

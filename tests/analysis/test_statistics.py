@@ -1,7 +1,5 @@
 """Intervals and tests agree with published values, and with brute force where a law exists."""
 
-from __future__ import annotations
-
 import math
 from fractions import Fraction
 

@@ -1,7 +1,5 @@
 """The table in the terminal: 80 columns, whatever a study sweeps."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Reading result folders: typed columns, and one line for what cannot be read."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The rules of the verdict, each on data made for it."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable

@@ -4,8 +4,6 @@ It is the `digest` in the manifest of the same study run with `seeds.count=8`. W
 or the protocol's version goes up; if a digest changes without that, results have changed.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """From Python a study is run as the command runs it, and kept where the command keeps it."""
 
-from __future__ import annotations
-
 import doctest
 import re
 from pathlib import Path

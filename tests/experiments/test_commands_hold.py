@@ -1,7 +1,5 @@
 """Commands hold whatever surrounds them: little memory, full disks, closed pipes, strange text, interrupts."""
 
-from __future__ import annotations
-
 import importlib
 import os
 import resource

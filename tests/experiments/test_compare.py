@@ -1,7 +1,5 @@
 """`python -m experiments.compare`: what it prints, and its exit statuses."""
 
-from __future__ import annotations
-
 import csv
 import json
 from collections.abc import Callable

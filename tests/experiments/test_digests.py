@@ -1,7 +1,5 @@
 """The shipped studies give the same values on every machine."""
 
-from __future__ import annotations
-
 import importlib.util
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Bad input: one line that names the key, the value and what is allowed; exit status 2; nothing written."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

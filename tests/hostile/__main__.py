@@ -4,8 +4,6 @@ make hostile                              everything (half an hour on two cores)
 make hostile ARGS="inputs kills part=2/5"    the second fifth of those steps whose names hold one of the words
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import tempfile

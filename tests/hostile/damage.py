@@ -1,7 +1,5 @@
 """Damaged result folders, all made from a real one: what each command must do with them is in `asked`."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import json

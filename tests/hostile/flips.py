@@ -1,7 +1,5 @@
 """Flips every bit of a part and of the tables, one after another: each flip must be found where the file is read."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from pathlib import Path
 

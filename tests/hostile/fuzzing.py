@@ -4,8 +4,6 @@ Inputs are changed at random (bits, bytes, pieces doubled, cut or moved, numbers
 lines of the readers are changed further, so that coverage guides the search.
 """
 
-from __future__ import annotations
-
 import json
 import random
 import signal

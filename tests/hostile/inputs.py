@@ -1,7 +1,5 @@
 """Bad inputs: a command line, its exit status, and words that its one line must hold."""
 
-from __future__ import annotations
-
 import os
 import signal
 import zipfile

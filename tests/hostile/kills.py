@@ -4,8 +4,6 @@ A killed run loses what was in flight and nothing else: finished by the same com
 that nobody killed, and no file is left over. Of commands that only read a folder the folder stays as it was.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os

@@ -1,7 +1,5 @@
 """A sample of what `make hostile` does in full: bad inputs, damaged folders, flipped bits, fuzzing and kills."""
 
-from __future__ import annotations
-
 import signal
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Every fast engine gives the same bits for every condition: here for a few kinds, with `make bits` for many."""
 
-from __future__ import annotations
-
 import pytest
 from bits import differing, random_condition
 

@@ -1,7 +1,5 @@
 """A condition's key: stable, free of defaults, and different for whatever trains differently."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What became of a training: every outcome and column, on networks whose fate is known."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

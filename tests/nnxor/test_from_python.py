@@ -1,7 +1,5 @@
 """From Python a network is trained and diagnosed as a sweep does it, bit for bit, and what is wrong is said."""
 
-from __future__ import annotations
-
 import doctest
 from collections.abc import Callable
 from pathlib import Path

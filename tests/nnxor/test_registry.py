@@ -1,7 +1,5 @@
 """A registry hands out entries by name, and says what is allowed where there is none."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import pytest

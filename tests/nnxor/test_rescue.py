@@ -1,7 +1,5 @@
 """A rescue changes exactly what it says, gives the same bits everywhere, and the placebo is just more time."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What becomes of the runs of each condition."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

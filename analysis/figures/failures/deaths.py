@@ -1,7 +1,5 @@
 """Dead units at the start and at the end."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

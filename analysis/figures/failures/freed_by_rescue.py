@@ -1,7 +1,5 @@
 """What frees stuck runs."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import pandas as pd

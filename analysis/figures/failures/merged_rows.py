@@ -1,7 +1,5 @@
 """Which rows the runs in a trap give one prediction."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pandas as pd

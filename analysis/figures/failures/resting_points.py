@@ -1,7 +1,5 @@
 """What stuck runs rest at, as their certificates say: minimum, saddle, kink or unknown."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Failures by the number of units alive at the start."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes

@@ -1,7 +1,5 @@
 """Success over a fine grid of two numbers, as a picture."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

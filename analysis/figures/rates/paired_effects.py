@@ -1,7 +1,5 @@
 """What a choice changes, seed by seed: differences of success rates with their intervals."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """Success rates that others have published, beside ours."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """How often it is solved, as a table of colours."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import seaborn as sns

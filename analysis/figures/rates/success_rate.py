@@ -1,7 +1,5 @@
 """How often it is solved: a line a draw along the width or the learning rate."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import pandas as pd

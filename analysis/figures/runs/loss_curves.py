@@ -1,7 +1,5 @@
 """One run of each outcome: its loss."""
 
-from __future__ import annotations
-
 import itertools
 from typing import Any
 

@@ -1,7 +1,5 @@
 """One run of each outcome: what its network computes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The exponential linear unit with α = 1 (Clevert, Unterthiner & Hochreiter, ICLR 2016)."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nnxor.arithmetic import functions

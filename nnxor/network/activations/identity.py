@@ -1,7 +1,5 @@
 """The output of a network that predicts numbers: the score itself."""
 
-from __future__ import annotations
-
 from nnxor.network.entries import Activation, register
 from nnxor.network.layers import Array
 

@@ -1,7 +1,5 @@
 """Leaky ReLU: z above 0, and a fraction of it below (Maas, Hannun & Ng, ICML workshop, 2013)."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nnxor.arithmetic.numbers import Number, where

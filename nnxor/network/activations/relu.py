@@ -1,7 +1,5 @@
 """ReLU: z above 0, and 0 below."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nnxor.arithmetic.numbers import Number, where

@@ -1,7 +1,5 @@
 """The logistic sigmoid, 1/(1 + e^−z)."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nnxor.arithmetic import functions

@@ -1,7 +1,5 @@
 """Softplus: log(1 + e^z), a smooth ReLU (Dugas et al., NIPS 2000)."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nnxor.arithmetic import functions

@@ -1,7 +1,5 @@
 """The hyperbolic tangent."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nnxor.arithmetic import functions

@@ -1,7 +1,5 @@
 """The binary cross-entropy of a sigmoid output."""
 
-from __future__ import annotations
-
 from decimal import Decimal, localcontext
 from fractions import Fraction
 

@@ -1,7 +1,5 @@
 """The article's loss: half the sum of squared errors."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import numpy as np

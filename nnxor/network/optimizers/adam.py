@@ -3,8 +3,6 @@
 m ← β1·m + (1 − β1)·g, v ← β2·v + (1 − β2)·g·g, p ← p − lr·(m/(1 − β1^t))/(√(v/(1 − β2^t)) + ε)
 """
 
-from __future__ import annotations
-
 from nnxor.arithmetic.numbers import Number, sqrt
 from nnxor.network.entries import OPTIMIZERS, Optimizer, Settings
 

@@ -1,7 +1,5 @@
 """Gradient descent: p ← p − lr·g."""
 
-from __future__ import annotations
-
 from nnxor.arithmetic.numbers import Number
 from nnxor.network.entries import OPTIMIZERS, Optimizer, Settings
 

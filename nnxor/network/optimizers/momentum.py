@@ -3,8 +3,6 @@
 Polyak 1964; Rumelhart, Hinton & Williams 1986, for a constant learning rate.
 """
 
-from __future__ import annotations
-
 from nnxor.arithmetic.numbers import Number
 from nnxor.network.entries import OPTIMIZERS, Optimizer, Settings
 

@@ -4,8 +4,6 @@ Hinton, Srivastava & Swersky, "Neural networks for machine learning", lecture 6e
 and beside it in PyTorch.
 """
 
-from __future__ import annotations
-
 from nnxor.arithmetic.numbers import Number, sqrt
 from nnxor.network.entries import OPTIMIZERS, Optimizer, Settings
 

@@ -5,8 +5,6 @@ Igel & Hüsken, "Improving the Rprop learning algorithm", NC 2000: after a turn 
 ½ and the bounds of the step, 1e-6 and 50, are the papers'; the first step is the learning rate.
 """
 
-from __future__ import annotations
-
 from nnxor.arithmetic.numbers import Number, maximum, minimum, where
 from nnxor.network.entries import OPTIMIZERS, Optimizer, Settings
 

@@ -1,7 +1,5 @@
 """Headless Chromium, driven through its DevTools protocol over a pair of pipes."""
 
-from __future__ import annotations
-
 import base64
 import contextlib
 import json

@@ -1,7 +1,5 @@
 """Trainings by nnxor as the explorer should repeat them: addresses, final weights and recorded columns."""
 
-from __future__ import annotations
-
 import json
 import random
 from functools import cache

@@ -1,7 +1,5 @@
 """The README's picture of the explorer, docs/explorer.png, as Chromium shows it: `make picture`."""
 
-from __future__ import annotations
-
 import base64
 import sys
 import tempfile

@@ -1,7 +1,5 @@
 """What the explorer knows of nnxor and of conf, printed: analysis/explorer/printed.js, by `make printed`."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The explorer's arithmetic and diagnosis are nnxor's: what is printed is current, and trainings agree bit for bit."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """The explorer's page in a real browser: its bits, its controls by mouse and keyboard, its looks."""
 
-from __future__ import annotations
-
 import base64
 import io
 import json

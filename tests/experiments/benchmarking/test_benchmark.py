@@ -1,7 +1,5 @@
 """The benchmark: everybody does the same work, and the figures say what was timed. (No timing is tested.)"""
 
-from __future__ import annotations
-
 import csv
 import importlib.util
 import json

@@ -1,7 +1,5 @@
 """Who is timed in the benchmark does the work that is said, and a training's time is worked out from it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any

@@ -1,7 +1,5 @@
 """A real scheduler and real workers on this machine: the same bytes, whatever becomes of workers and client."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib.util
 import json

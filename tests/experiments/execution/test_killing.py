@@ -1,7 +1,5 @@
 """Real runs, really killed: what was kept is kept, nobody is left behind, and resuming ends at the same bytes."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

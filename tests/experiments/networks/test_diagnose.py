@@ -1,7 +1,5 @@
 """experiments.diagnose: bug or bad luck, for a network in a file and for a number."""
 
-from __future__ import annotations
-
 import re
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """One training: the article's printout, the same fate as in a sweep, and weights in files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

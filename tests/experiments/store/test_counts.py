@@ -1,7 +1,5 @@
 """Studies that keep counts: the same as from rows, however they were cut, killed, resumed, grown or folded."""
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import json

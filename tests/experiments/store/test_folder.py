@@ -1,7 +1,5 @@
 """The result folder: the same bytes however a study was run, growth, refusal, and nothing lost."""
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """The laws that a study's report sets its draws against are those of the theory, condition by condition."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

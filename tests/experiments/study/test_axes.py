@@ -1,7 +1,5 @@
 """Axes in short: the same numbers everywhere, ends exact, and one line for what makes no axis."""
 
-from __future__ import annotations
-
 import pytest
 from harness import compose
 from hypothesis import given

@@ -1,7 +1,5 @@
 """What a user brings along: tasks in CSV files, weights in .npz files, initializations of their own."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Published figures: each shipped study says what it repeats, and a union holds the studies that it names."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """From a configuration to conditions: grids, blocks, exclusions, and every study that ships."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

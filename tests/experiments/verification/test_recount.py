@@ -1,7 +1,5 @@
 """Counts are compared both ways, and the first that differs is the first of the study."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 from typing import Any
 

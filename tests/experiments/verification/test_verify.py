@@ -1,7 +1,5 @@
 """`python -m experiments.verify`: whatever was changed in a result folder is found, and nothing else."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """The files beside the tests that are no tests."""
 
-from __future__ import annotations
-
 import importlib.util
 from pathlib import Path
 from types import ModuleType

@@ -6,8 +6,6 @@ next ones are fitted again, for float64 the first five. The rational functions o
 same way, the equations being divided by the last denominator (Sanathanan & Koerner) before each round.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """A function over numbers as a program of scalars, for Numba."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

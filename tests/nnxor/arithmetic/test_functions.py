@@ -1,7 +1,5 @@
 """The project's own functions: near the true values, monotone, symmetric, and the same bits in NumPy and Numba."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from types import ModuleType
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """The normal quantile: near the true value, odd about one half, rising, and the same bits in NumPy and Numba."""
 
-from __future__ import annotations
-
 from types import ModuleType
 
 import numba

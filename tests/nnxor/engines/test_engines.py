@@ -1,7 +1,5 @@
 """All engines train alike: the fast ones to the bit, the readable one within rounding."""
 
-from __future__ import annotations
-
 import itertools
 from dataclasses import replace
 

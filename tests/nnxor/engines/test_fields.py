@@ -1,7 +1,5 @@
 """The fields beyond the article's: every engine trains them alike, and each does what its name says."""
 
-from __future__ import annotations
-
 import itertools
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Live units go first and come back: nothing is lost on the way, and the kernel may leave the others out."""
 
-from __future__ import annotations
-
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st

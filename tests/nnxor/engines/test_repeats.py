@@ -1,7 +1,5 @@
 """A training that repeats is found, and skipping what is left of it changes nothing that is recorded."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any

@@ -1,7 +1,5 @@
 """Minimum, saddle or kink: on networks whose fate is known, and against perturbations of trained ones."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import cache
 

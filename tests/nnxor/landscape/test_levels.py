@@ -1,7 +1,5 @@
 """The levels of the traps, held against those known by hand and against where trained networks really rest."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from fractions import Fraction

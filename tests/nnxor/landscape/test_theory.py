@@ -1,7 +1,5 @@
 """The laws of a unit at the start, held against closed forms known by hand and against a million draws each."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

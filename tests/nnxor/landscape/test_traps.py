@@ -1,7 +1,5 @@
 """The named traps: each known one has its level in the condition's own loss, and one name under all of them."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Initial weights are a pure function of seed, shapes and init, and follow their distributions."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The readable layers: gradients against central differences, and the convention at 0."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given
