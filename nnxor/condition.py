@@ -1,5 +1,7 @@
 """A condition: everything that fixes a training but its seed."""
 
+from __future__ import annotations  # the types of fields are read as they are written
+
 import hashlib
 import math
 from collections.abc import Iterator
