@@ -2,7 +2,7 @@
 
 m ← β1·m + (1 − β1)·g, v ← β2·v + (1 − β2)·g·g, p ← p − lr·(m/(1 − β1^t))/(√(v/(1 − β2^t)) + ε)
 
-The last in the order that the paper gives at the end of its section 2, with ε as in algorithm 1: both corrections are one
+The last in the order that the paper gives at the end of its section 2, with ε as in algorithm 1: both corrections are a
 factor of the rate, α = lr·√(1 − β2^t)/(1 − β1^t), and p ← p − α·m/(√v + ε·√(1 − β2^t)), one division a parameter.
 """
 
