@@ -28,7 +28,7 @@ def spell_out(key: str, name: str, listed: list[object]) -> list[object]:
 
 
 def _numbers(key: str, name: str, given: Mapping[str, Any]) -> list[object]:
-    form, numbers = next(iter(given.items()), ("", None))
+    form, numbers = next(iter(given.items()), ("", []))
     plain = isinstance(numbers, list) and all(type(each) in (int, float) and abs(each) <= 1e300 for each in numbers)
     if len(given) != 1 or not plain or len(numbers) not in FORMS.get(form, ()):
         raise InputError(

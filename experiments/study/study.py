@@ -104,7 +104,7 @@ def read_study(config: Mapping[str, object]) -> Study:
 
 
 def effective(config: Mapping[str, object]) -> dict[str, object]:
-    """What config.yaml keeps and `--cfg job` shows: the configuration, with the defaults that hold where it left the choice.
+    """What config.yaml keeps and `--cfg job` shows: the configuration, with the defaults that it leaves the choice to.
 
     A union is shown as it is, since its studies hold the values.
     """
