@@ -18,7 +18,6 @@ from nnxor.engines.kernel import LANES, NOTES
 from nnxor.network.minibatches import GAMMA, MIX1, MIX2
 from nnxor.protocol import TAIL_PARTS
 
-
 FEW = 32
 """So many examples are put in order by comparing all pairs of them; with more, sorting is faster."""
 
@@ -152,7 +151,7 @@ def draw(work, stream, epoch):
 
 @compiled
 def compare(keys, place):
-    """The place of each of few examples by their keys, comparing each with each for all trainings of a block at once."""
+    """The places of few examples by their keys: each is compared with each, for all trainings of a block at once."""
     place[:] = 0
     for n in range(len(place)):
         for m in range(n):
