@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from analysis.data.door import CONFIG
+from experiments.conf_files import read_yaml
 from experiments.errors import InputError
-from experiments.messages import read_yaml
 from experiments.store import rows_and_counts as tables
 from experiments.store.manifest import read_manifest
 from experiments.store.parts import first_line
