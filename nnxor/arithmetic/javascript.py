@@ -94,7 +94,7 @@ def _derived(entry: Uses) -> dict[str, Number]:
     """Numbers that follow from an entry's settings, over symbols of these, in double precision."""
     tape = Tape(DOUBLE)
     settings = SimpleNamespace(**{name: tape.input(f"k_{name}") for name in entry.settings})
-    return entry.numbers(settings)
+    return entry.derived(settings)
 
 
 def _about(entry: Uses) -> Programs:
