@@ -2,7 +2,7 @@
 
 Ordinary functions over numbers (`nnxor.arithmetic.numbers`). Called with arrays they are the numpy engine; called with
 numbers of the processor (`nnxor.engines.machine`), the compiled one; called with symbols they leave the programs that
-`nnxor.arithmetic.javascript` prints for a browser. All give the same bits in the same dtype: only correctly rounded
+`make printed` prints for a browser. All give the same bits in the same dtype: only correctly rounded
 operations take part, in the order written here; no fused multiply-add, no BLAS.
 
 - pre-activation of a row: the bias, then + x·w for each input that is not 0, in column order;
