@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.data.field_labels import FIELDS
+from analysis.data.field_labels import FIELDS, defaults
 from analysis.data.reading import swept
 
 NUMBERS = ("hidden", "scale", "lr", "epochs")
@@ -30,11 +30,16 @@ def _same(value: Any, default: Any) -> bool:
     return bool(pd.isna(value)) if pd.isna(default) else bool(value == default)
 
 
+def closest(rows: Iterable[Any]) -> int:
+    """Which of these conditions is nearest to the article's, the first of equals; fields that it lacks are as there."""
+    distances = [distance({**defaults(), **dict(row)}) for row in rows]
+    return distances.index(min(distances))
+
+
 def nearest(trials: pd.DataFrame) -> pd.Series:
     """The condition nearest to the article's, as a row of `conditions`; the first of equals."""
     table = conditions(trials)
-    rows = table.to_dict("records")
-    return table.iloc[min(range(len(rows)), key=lambda place: distance(rows[place]))]
+    return table.iloc[closest(table.to_dict("records"))]
 
 
 def with_values(trials: pd.DataFrame, row: Any, fields: Iterable[str]) -> pd.DataFrame:

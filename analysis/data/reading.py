@@ -1,5 +1,6 @@
 """Reading result folders: files only, nothing of the code that wrote them."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ NULLABLE_COUNTS = ("batch_size", "solved_epoch", "first_death_epoch", "settled_e
 
 DEFAULT_LAW = "uniform(low=-1.0,high=1.0)|constant(value=0.0)"
 DEFAULT_TABLE = "0.0,0.0,0.0|0.0,1.0,1.0|1.0,0.0,1.0|1.0,1.0,0.0"
-DEFAULT_UNITS = "2"
+UNITS = "2"
 
 KINDS = ("minimum", "saddle", "kink", "unknown")
 """What a certificate says of the point at which a stuck run rests."""
@@ -137,10 +138,6 @@ def damaged(folder: Path, why: str) -> FolderError:
     return FolderError(f"{folder} is damaged ({why}); run its study again with overwrite=true")
 
 
-def _plain(frame: pd.DataFrame) -> dict[str, str]:
-    return {str(name): "str" for name, kind in frame.dtypes.items() if isinstance(kind, pd.CategoricalDtype)}
-
-
 def typed(trials: pd.DataFrame) -> pd.DataFrame:
     """Columns in the types that `load` promises."""
     kinds: dict[str, Any] = {name: "Int32" for name in NULLABLE_COUNTS if name in trials}
@@ -164,14 +161,13 @@ def typed(trials: pd.DataFrame) -> pd.DataFrame:
 
 def with_texts(trials: pd.DataFrame, texts: dict[str, str]) -> pd.DataFrame:
     """Add init_law, task_table and task_units, as the manifest's canonical texts of conditions give them."""
-    parts = {key: _parts(text) for key, text in texts.items()}
-    laws = {key: init_law(text) for key, text in texts.items()}
-    tables = {key: _table(part) for key, part in parts.items()}
-    units = {key: part.get("units", DEFAULT_UNITS) for key, part in parts.items()}
     keys = trials["condition"].astype("category")
-    return trials.assign(
-        init_law=_mapped(keys, laws), task_table=_mapped(keys, tables), task_units=_mapped(keys, units)
-    )
+
+    def told(what: Callable[[str], str]) -> pd.Series:
+        return keys.map(lambda key: what(texts.get(key, ""))).astype("category")
+
+    units = told(lambda text: _parts(text).get("units", UNITS))
+    return trials.assign(init_law=told(init_law), task_table=told(_table), task_units=units)
 
 
 def _parts(text: str) -> dict[str, str]:
@@ -184,18 +180,11 @@ def init_law(text: str) -> str:
     return _parts(text).get("init", f":{DEFAULT_LAW}").partition(":")[2]
 
 
-def _table(part: dict[str, str]) -> str:
+def _table(text: str) -> str:
     """The rows of a task, and how often each counts where that is not once."""
+    part = _parts(text)
     times = f";times={part['times']}" if "times" in part else ""
     return part.get("task", f":{DEFAULT_TABLE}").partition(":")[2] + times
-
-
-def _mapped(keys: pd.Series, words: dict[str, str]) -> pd.Series:
-    """The word of each key, as categories (never a text a row)."""
-    values = list(dict.fromkeys(words.get(key, "") for key in keys.cat.categories))
-    code = np.array([values.index(words.get(key, "")) for key in keys.cat.categories], np.int32)
-    dtype = pd.CategoricalDtype(values)
-    return pd.Series(pd.Categorical.from_codes(code[keys.cat.codes.to_numpy()], dtype=dtype), index=keys.index)
 
 
 def swept(trials: pd.DataFrame) -> list[str]:

@@ -9,7 +9,6 @@ and does as well.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,15 +20,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from analysis.data.door import COUNTED
+from analysis.data.door import COUNTED, COUNTS
 from analysis.data.field_labels import FIELDS
 from analysis.data.reading import damaged, read_manifest, typed, with_texts
 from analysis.findings.statistics import Paired, Rate, paired_counts
-
-NUMBERS = ("dead_init", "dead_final", "linear_final", "revived", "period")
-"""Those of `COUNTED` that are numbers; the others are text."""
-
-Bits = NDArray[np.uint8]
 
 
 def counts_of(frame: pd.DataFrame) -> NDArray[np.int64]:
@@ -53,24 +47,17 @@ def sums(frame: pd.DataFrame, values: Any = 1) -> pd.Series:
     return weights.groupby(frame["condition"].to_numpy(), sort=False).sum()
 
 
-def tally(frame: pd.DataFrame, column: str) -> pd.Series:
-    """Number of trainings of each value of a column; missing values are left out."""
-    counted = pd.Series(counts_of(frame), index=frame.index).groupby(frame[column], observed=True).sum()
-    return counted[counted > 0]
-
-
 def mean(frame: pd.DataFrame, column: str) -> float:
     """Mean of a column over trainings; missing values are left out, NaN if nothing is left."""
-    counted = tally(frame, column)
-    n = int(counted.sum())
-    return float((counted.to_numpy() * counted.index.to_numpy(float)).sum() / n) if n else float("nan")
+    known = frame[frame[column].notna().to_numpy(bool)]
+    return float(np.average(known[column].to_numpy(float), weights=counts_of(known))) if len(known) else math.nan
 
 
 def quantile(values: Any, counts: Any, share: float) -> float:
     """The quantile of ascending values that come so many times, interpolated as NumPy does; NaN for none."""
     ends = np.cumsum(counts)
     if not len(ends) or ends[-1] == 0:
-        return float("nan")
+        return math.nan
     place = (int(ends[-1]) - 1) * share
     low, high = (float(values[np.searchsorted(ends, at, "right")]) for at in (math.floor(place), math.ceil(place)))
     return low + (high - low) * (place - math.floor(place))
@@ -78,73 +65,26 @@ def quantile(values: Any, counts: Any, share: float) -> float:
 
 @dataclass(frozen=True)
 class Solved:
-    """Which seeds each condition solved, and which it trained: a bit a seed, the lowest bit `first`."""
+    """Which seeds each condition trained, and which it solved, as bits of two numbers: bit `stop` - 1 - seed."""
 
-    first: int
-    bits: dict[str, tuple[Bits, Bits]]
-
-    def n(self, key: str) -> int:
-        """How many seeds of a condition were trained."""
-        return int(np.bitwise_count(self.bits[key][0]).sum()) if key in self.bits else 0
+    stop: int
+    bits: dict[str, tuple[int, int]]
 
     def rate(self, key: str) -> Rate:
-        """How many seeds of a condition were solved."""
-        return Rate.of(int(np.bitwise_count(self.bits[key][1]).sum()) if key in self.bits else 0, self.n(key))
+        """How many seeds of a condition were solved, of those that were trained."""
+        trained, solved = self.bits.get(key, (0, 0))
+        return Rate.of(solved.bit_count(), trained.bit_count())
 
     def compare(self, one: str, other: str, among: Solved | None = None) -> Paired:
         """Two conditions, by key, over the seeds that both have; the other one `among` those of another study."""
-        among = among or self
-        nothing = np.zeros(0, np.uint8)
-        first = max(self.first, among.first)  # multiples of 8 both, so bytes of one match bytes of the other
-        starts = [(first - each.first) // 8 for each in (self, among)]
-        pairs = [each.bits.get(key, (nothing, nothing)) for each, key in ((self, one), (among, other))]
-        stop = min(len(known) - start for (known, _), start in zip(pairs, starts, strict=True))
+        sides = ((self, one), (among or self, other))
+        stop = min(side.stop for side, _ in sides)
         (a_known, a), (b_known, b) = (
-            [bits[start : start + max(stop, 0)] for bits in pair] for pair, start in zip(pairs, starts, strict=True)
+            [bits >> side.stop - stop for bits in side.bits.get(key, (0, 0))] for side, key in sides
         )
         known = a_known & b_known
-        both, only_a, only_b = (int(np.bitwise_count(x & known).sum()) for x in (a & b, a & ~b, ~a & b))
-        return paired_counts(both, only_a, only_b, int(np.bitwise_count(known).sum()) - both - only_a - only_b)
-
-    @classmethod
-    def of(cls, trials: pd.DataFrame) -> Solved:
-        """Of a frame with a training a row."""
-        good = trials[(trials["status"] == "ok").to_numpy()]
-        seeds = good["seed"].to_numpy(np.int64)
-        bits = Bitmaps(int(seeds.min()) if len(seeds) else 0, int(seeds.max()) + 1 if len(seeds) else 1)
-        solved = (good["outcome"] == "solved").to_numpy(bool)
-        for key, rows in good.groupby("condition", observed=True, sort=False).indices.items():
-            bits.add(str(key), seeds[rows], solved[rows])
-        return bits.finished()
-
-
-class Bitmaps:
-    """Bits of a study's conditions, set piece by piece."""
-
-    def __init__(self, start: int, stop: int) -> None:
-        self._first = start // 8 * 8
-        self._bytes = -(-(stop - self._first) // 8)
-        self._bits: dict[str, tuple[Bits, Bits]] = {}
-
-    def add(self, key: str, seeds: NDArray[np.int64], solved: NDArray[np.bool_]) -> None:
-        """Note that these seeds of a condition were trained, and which of them were solved; ascending, each once."""
-        if not len(seeds):
-            return
-        if key not in self._bits:
-            self._bits[key] = (np.zeros(self._bytes, np.uint8), np.zeros(self._bytes, np.uint8))
-        low = (int(seeds[0]) - self._first) // 8
-        places = seeds - self._first - 8 * low
-        for bits, chosen in zip(self._bits[key], (places, places[solved]), strict=True):
-            flags = np.zeros(int(places[-1]) + 1, bool)
-            flags[chosen] = True
-            packed = np.packbits(flags)
-            if low < 0 or low + len(packed) > len(bits):
-                raise ValueError("seeds beyond those of the manifest")
-            bits[low : low + len(packed)] |= packed
-
-    def finished(self) -> Solved:
-        """All that was set."""
-        return Solved(self._first, self._bits)
+        both, only_a, only_b = ((each & known).bit_count() for each in (a & b, a & ~b, ~a & b))
+        return paired_counts(both, only_a, only_b, known.bit_count() - both - only_a - only_b)
 
 
 @dataclass(frozen=True)
@@ -162,93 +102,45 @@ class Counted:
 
 
 def load_counts(folder: Path) -> Counted:
-    """A finished result folder as counts; FolderError for one that cannot be read as results."""
+    """A finished result folder as counts (see `experiments.store.counts`); FolderError where it cannot be read."""
     manifest = read_manifest(folder)
     try:
-        return _counted(folder, manifest)
+        table = pq.read_table(folder / COUNTS, page_checksum_verification=True)
+        kinds = {kind: table.filter(pc.equal(table["kind"], kind)) for kind in ("runs", "solved_epoch", "seeds")}
+        runs = _frame(kinds["runs"], [*COUNTED, "count", "seed"])
+        if (n := runs["count"].sum()) != manifest["trials"]:
+            raise ValueError(f"{n} trials instead of {manifest['trials']}")
+        epochs = _with_unsolved(_frame(kinds["solved_epoch"], ["epoch", "count"]), runs)
+        firsts = np.unique(table["condition"].combine_chunks().indices, return_index=True)[1]
+        fields = with_texts(typed(_frame(table.take(np.sort(firsts)), [*FIELDS])), manifest["conditions"])
+        solved = _solved(_frame(kinds["seeds"], ["seed", "count", "solved"]), manifest["seeds"])
+        return Counted(fields.merge(typed(runs), on="condition"), fields.merge(epochs, on="condition"), solved)
     except Exception as error:  # a damaged file can fail in any way
         raise damaged(folder, (str(error) or repr(error)).splitlines()[0]) from None
 
 
-def _counted(folder: Path, manifest: dict[str, Any]) -> Counted:
-    start, stop = manifest["seeds"]
-    bits = Bitmaps(start, stop)
-    pieces = list(_from_counts(folder, bits))
-    texts = manifest["conditions"]
-    fields = pd.concat([piece[0] for piece in pieces]).drop_duplicates("condition").reset_index(drop=True)
-    runs = _together([piece[1] for piece in pieces], ["condition", *COUNTED])
-    epochs = _together([piece[2] for piece in pieces], ["condition", "epoch"])
-    found = int(runs["count"].sum())
-    if found != manifest["trials"]:
-        raise ValueError(f"{found} trials instead of {manifest['trials']}")
-    epochs = _with_unsolved(epochs.rename(columns={"epoch": "solved_epoch"}), runs).assign(status="ok")
-    return Counted(_with_fields(runs, fields, texts), _with_fields(epochs, fields, texts), bits.finished())
-
-
-def _together(tables: Sequence[pa.Table], keys: list[str]) -> pd.DataFrame:
-    """Tables of counts as one, a row a combination of the keys, in the order in which conditions appear."""
-    table = add_up(pa.concat_tables(tables), keys)
-    order = pc.index_in(table["condition"], pc.unique(table["condition"]))  # add_up keeps the order of conditions
-    frame: pd.DataFrame = table.append_column("order", order).to_pandas()
-    return frame.sort_values(["order", *keys[1:]], na_position="first", ignore_index=True).drop(columns="order")
-
-
-def add_up(table: pa.Table, keys: list[str]) -> pa.Table:
-    """A row for each combination of the keys: `count` summed and, where there is one, the lowest `seed`."""
-    lowest = [("seed", "min")] if "seed" in table.column_names else []
-    summed = table.group_by(keys, use_threads=False).aggregate([("count", "sum"), *lowest])
-    names = [{"count_sum": "count", "seed_min": "seed"}.get(name, name) for name in summed.column_names]
-    return summed.rename_columns(names).select([*keys, "count", *(["seed"] if lowest else [])])
+def _frame(table: pa.Table, columns: list[str]) -> pd.DataFrame:
+    """The condition's key and some columns, texts as plain texts."""
+    frame: pd.DataFrame = table.select(["condition", *columns]).to_pandas()
+    return frame.astype(dict.fromkeys(frame.select_dtypes("category"), "str"))
 
 
 def _with_unsolved(epochs: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Solved epochs with a row for each condition's runs that have none, before the others."""
-    fine = runs[(runs["status"] == "ok").to_numpy(bool)]
-    n = fine.groupby("condition", sort=False)["count"].sum()
-    left = n.sub(epochs.groupby("condition", sort=False)["count"].sum(), fill_value=0).reindex(n.index).astype("int64")
-    unsolved = left[left > 0].rename("count").reset_index().assign(solved_epoch=None)
-    order = {key: place for place, key in enumerate(n.index)}
-    together = pd.concat([unsolved.astype({"solved_epoch": "Int32"}), epochs.astype({"solved_epoch": "Int32"})])
-    places = together["condition"].map(order).argsort(kind="stable")
-    return together.iloc[places].reset_index(drop=True)
+    """Solved epochs, and before them a row for the runs of each condition that have none."""
+    n, told = (each.groupby("condition")["count"].sum() for each in (runs[runs["status"] == "ok"], epochs))
+    left = n.sub(told, fill_value=0).astype("int64").reset_index().assign(epoch=None)
+    together = pd.concat([left[left["count"] > 0].astype({"epoch": "Int32"}), epochs.astype({"epoch": "Int32"})])
+    return together.rename(columns={"epoch": "solved_epoch"}).assign(status="ok")
 
 
-def _with_fields(frame: pd.DataFrame, fields: pd.DataFrame, texts: dict[str, str]) -> pd.DataFrame:
-    """Counts with the fields of their conditions, in the types of `analysis.data.reading.load`."""
-    codes = pd.Index(fields["condition"]).get_indexer(pd.Index(frame["condition"]))
-    typed_fields = with_texts(typed(fields), texts)
-    together: pd.DataFrame = typed_fields.iloc[codes].reset_index(drop=True)
-    return together.join(typed(frame.drop(columns="condition")))
-
-
-Piece = tuple[pd.DataFrame, pa.Table, pa.Table]
-"""Fields of conditions (a row each), counts of runs, counts of solved epochs."""
-
-
-def _text(column: pa.Array) -> pa.Array:
-    return column.cast(pa.string())
-
-
-def _decoded(table: pa.Table) -> pa.Table:
-    columns = [_text(column) if pa.types.is_dictionary(column.type) else column for column in table.columns]
-    return pa.table(columns, names=table.column_names)
-
-
-def _from_counts(folder: Path, bits: Bitmaps) -> Iterator[Piece]:
-    """What counts.parquet holds, a row group at a time (see `experiments.store.counts`)."""
-    with pq.ParquetFile(folder / "counts.parquet", page_checksum_verification=True) as file:
-        for group in range(file.num_row_groups):
-            table = _decoded(file.read_row_group(group))
-            kinds = {kind: table.filter(pc.equal(table["kind"], kind)) for kind in ("runs", "solved_epoch", "seeds")}
-            seeds = kinds["seeds"].select(["condition", "seed", "count", "solved"]).to_pydict()
-            for key, first, count, solved in zip(*seeds.values(), strict=True):
-                flags = np.unpackbits(np.frombuffer(solved, np.uint8), count=count).astype(bool)
-                bits.add(key, np.arange(first, first + count), flags)
-            codes = pc.dictionary_encode(table["condition"].combine_chunks()).indices.to_numpy()
-            fields = (
-                table.select(["condition", *FIELDS])
-                .take(pa.array(np.flatnonzero(np.diff(codes, prepend=-1))))
-                .to_pandas()
-            )
-            runs = kinds["runs"].select(["condition", *COUNTED, "count", "seed"])
-            yield fields, runs, kinds["solved_epoch"].select(["condition", "epoch", "count"])
+def _solved(rows: pd.DataFrame, seeds: tuple[int, int]) -> Solved:
+    """What the rows of kind `seeds` say; ValueError where they name seeds that the study does not have."""
+    first, stop = seeds
+    bits: dict[str, tuple[int, int]] = {}
+    for key, seed, count, packed in rows.itertuples(index=False):
+        if seed < first or seed + count > stop:
+            raise ValueError("seeds beyond those of the manifest")
+        solved, (all_trained, all_solved) = int.from_bytes(packed, "big") >> -count % 8, bits.get(key, (0, 0))
+        place = stop - seed - count
+        bits[key] = all_trained | ((1 << count) - 1) << place, all_solved | solved << place
+    return Solved(stop, bits)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from analysis.data.conditions import distance, nearest, values
+from analysis.data.conditions import nearest, values
 from analysis.data.dead_unit_law import load_laws
 from analysis.data.door import CONFIG, FolderError, read_text
 from analysis.data.exemplary_runs import load_exemplars
@@ -24,7 +23,7 @@ from analysis.findings.paired import compare_he, compare_values, compare_widths
 from analysis.findings.planner import draws
 from analysis.findings.published import Beside, beside
 from analysis.findings.rescues import COLUMNS, Freed, freed, redrawn
-from analysis.findings.rest_points import Resting, resting
+from analysis.findings.rest_points import resting
 from analysis.findings.summary import summarise, with_levels
 from analysis.findings.verdict import Verdict, scope, verdicts
 
@@ -112,10 +111,6 @@ class Findings:
         key = nearest(self.trials)["condition"]
         return self.summary.iloc[int((self.summary["condition"] == key).to_numpy(bool).argmax())]
 
-    def nearest_of(self, rows: Sequence[Any]) -> int:
-        """Which of these conditions is nearest to the article's."""
-        return min(range(len(rows)), key=lambda place: distance(rows[place]))
-
     @cached_property
     def effects(self) -> dict[str, pd.DataFrame]:
         """What named choices change, paired by seed: He against another draw, and fields that take two values."""
@@ -127,7 +122,7 @@ class Findings:
                 and len(taken) == 2
                 and (not is_number(field) or field == "relu_at_zero")
             ):
-                found[field] = compare_values(self.trials, field, solved=self.solved)
+                found[field] = compare_values(self.trials, field, self.solved)
         return found
 
     @cached_property
@@ -164,7 +159,7 @@ class Findings:
         return self.rows[self.rows["condition"].isin(summary["condition"]).to_numpy(bool)]
 
     @cached_property
-    def resting(self) -> list[Resting]:
+    def resting(self) -> pd.DataFrame:
         """What the stuck runs of each condition rest at, where they have certificates."""
         return resting(self.summary)
 

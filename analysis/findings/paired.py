@@ -17,19 +17,17 @@ from analysis.findings.statistics import Paired, holm
 
 
 def compare_values(
-    trials: pd.DataFrame, field: str, pairs: Iterable[tuple[Any, Any]] | None = None, solved: Solved | None = None
+    trials: pd.DataFrame, field: str, solved: Solved, pairs: Iterable[tuple[Any, Any]] | None = None
 ) -> pd.DataFrame:
     """Conditions that differ in `field` alone, two values at a time, paired by seed.
 
-    `trials` holds a training a row, or a condition a row at least, and then `solved` which seeds each solved.
-    `pairs` of (first, second) values; without it, every pair of values in their order. A row a
-    comparison: the other swept fields, `field`, `first`, `second`, `n`, `both`, `only_first`,
-    `only_second`, `neither`, `difference` (second minus first, in the share solved), `low`, `high`
-    (Newcombe's method 10), `p` (exact McNemar) and `p_holm` (adjusted over all rows).
+    `trials` holds the conditions, `solved` which seeds each solved; `pairs` are (first, second) values, every pair of
+    values in their order if there are none. A row a comparison: the other swept fields, `field`, `first`, `second`,
+    `n`, `both`, `only_first`, `only_second`, `neither`, `difference` (second minus first, in the share solved), `low`,
+    `high` (Newcombe's method 10), `p` (exact McNemar) and `p_holm` (adjusted over all rows).
     """
     rest = others(trials, field)
     found = list(pairs) if pairs is not None else list(itertools.combinations(values(trials, field), 2))
-    solved = solved or Solved.of(trials)
     rows: list[dict[str, Any]] = []
     for row, part in slices(trials.drop_duplicates("condition"), rest) if found else ():
         keys = dict(zip(part[field], part["condition"].astype("str"), strict=True))
@@ -42,17 +40,17 @@ def compare_values(
     return table.assign(p_holm=holm(table["p"].to_numpy(float)))
 
 
-def compare_widths(trials: pd.DataFrame, solved: Solved | None = None) -> pd.DataFrame:
+def compare_widths(trials: pd.DataFrame, solved: Solved) -> pd.DataFrame:
     """Every wider network against every narrower one, paired by seed (see `compare_values`)."""
-    return compare_values(trials, "hidden", solved=solved)
+    return compare_values(trials, "hidden", solved)
 
 
-def compare_he(trials: pd.DataFrame, solved: Solved | None = None) -> pd.DataFrame:
+def compare_he(trials: pd.DataFrame, solved: Solved) -> pd.DataFrame:
     """He against uniform, or the first other init that is drawn, paired by seed; empty where He is not swept."""
     each = trials.drop_duplicates("condition")
     found = values(each[[not is_given(law) for law in each["init_law"]]], "init")
     base = next((name for name in found if name != "he"), None)
-    return compare_values(trials, "init", [(base, "he")] if base and "he" in found else [], solved)
+    return compare_values(trials, "init", solved, [(base, "he")] if base and "he" in found else [])
 
 
 def as_paired(row: Any) -> Paired:

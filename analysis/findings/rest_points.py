@@ -4,15 +4,11 @@ The certificates are made by `nnxor.landscape.certificate` while a study with `c
 counted.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
 import pandas as pd
 
 from analysis.data.reading import KINDS, is_stuck
 from analysis.data.tallies import count_where
-from analysis.findings.statistics import Rate
+from analysis.findings.statistics import Rate, wilson
 
 KIND_NAMES = {
     "minimum": "at a minimum", "saddle": "at a saddle", "kink": "at a kink that hides a way down",
@@ -21,24 +17,13 @@ KIND_NAMES = {
 """Kinds in legends and heads."""
 
 
-@dataclass(frozen=True)
-class Resting:
-    """The stuck runs of one `condition`, a row of the summary: how many have a certificate, the share of each kind."""
-
-    condition: Any
-    n: int
-    kinds: Mapping[str, Rate]
-
-
-def resting(summary: pd.DataFrame) -> list[Resting]:
-    """What the stuck runs of each condition rest at, in the order of the summary; only conditions that have any."""
-    found = []
-    for _, row in summary.iterrows():
-        counts = {kind: 0 if pd.isna(row[kind]) else int(row[kind]) for kind in KINDS}
-        n = sum(counts.values())
-        if n:
-            found.append(Resting(row, n, {kind: Rate.of(count, n) for kind, count in counts.items()}))
-    return found
+def resting(summary: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a summary whose stuck runs have certificates: `n` counts those, `minimum_rate` … the minima."""
+    kinds = summary[[*KINDS]].fillna(0).astype(int)
+    table = summary.assign(**kinds, n=kinds.sum(axis=1))
+    table = table[(table["n"] > 0).to_numpy(bool)]
+    low, high = wilson(table["minimum"], table["n"])
+    return table.assign(minimum_rate=table["minimum"] / table["n"], minimum_low=low, minimum_high=high)
 
 
 def is_certified(trials: pd.DataFrame) -> bool:

@@ -57,7 +57,7 @@ class Side:
     @property
     def trainings(self) -> int:
         """Number of trainings that went well."""
-        return sum(self.solved.n(key) for key in self.conditions)
+        return sum(self.solved.rate(key).n for key in self.conditions)
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,7 @@ def share_draws(p: Fields, q: Fields) -> bool:
 def _row(name: str, a: Side, x: str, b: Side, y: str) -> Row:
     """Compare condition x of A with y of B by the seeds that they solved."""
     pair = a.solved.compare(x, y, b.solved)
-    few = 2 * pair.n < min(a.solved.n(x), b.solved.n(y))
+    few = 2 * pair.n < min(a.solved.rate(x).n, b.solved.rate(y).n)
     why = GIVEN if not share_draws(a.conditions[x], b.conditions[y]) else FEW_SHARED if few else ""
     if why:
         return _unpaired_row(name, a.solved.rate(x), b.solved.rate(y), why)

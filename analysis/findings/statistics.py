@@ -109,7 +109,7 @@ class Difference:
 class Paired(Difference):
     """The same seeds under two conditions: how many succeeded under both, under one, under neither.
 
-    `p` is that of the exact McNemar test.
+    `p` is that of the exact McNemar test: a fair coin for each discordant pair.
     """
 
     both: int
@@ -131,35 +131,26 @@ def paired(first: ArrayLike, second: ArrayLike) -> Paired:
 
 
 def paired_counts(both: int, only_first: int, only_second: int, neither: int) -> Paired:
-    """Compare two conditions that share their seeds, given the four counts."""
-    interval = paired_interval(both, only_first, only_second, neither)
-    p = mcnemar(only_first, only_second)
-    return Paired(interval.difference, interval.low, interval.high, both, only_first, only_second, neither, p)
+    """Compare two conditions that share their seeds, given the four counts.
 
-
-def paired_interval(both: int, only_first: int, only_second: int, neither: int) -> Difference:
-    """95 % interval of a paired difference of proportions, second minus first.
-
-    Method 10 of R. G. Newcombe, "Improved confidence intervals for the difference between
-    binomial proportions based on paired data", Statistics in Medicine 17, 1998: the Wilson
-    intervals of both proportions, put together with their correlation, which is taken with a
-    continuity correction.
+    The interval is that of method 10 of R. G. Newcombe, "Improved confidence intervals for the difference between
+    binomial proportions based on paired data", Statistics in Medicine 17, 1998: the Wilson intervals of both
+    proportions, put together with their correlation, which is taken with a continuity correction.
     """
-    n = both + only_first + only_second + neither
+    counts = (both, only_first, only_second, neither)
+    n, p_value = sum(counts), binomial(only_first, only_first + only_second, 0.5)
     if n == 0:
-        return Difference(math.nan, math.nan, math.nan)
+        return Paired(math.nan, math.nan, math.nan, *counts, p_value)
     p, q = (both + only_second) / n, (both + only_first) / n
     (p_low, q_low), (p_high, q_high) = wilson([both + only_second, both + only_first], [n, n])
-    phi = _correlation(both, only_first, only_second, neither)
+    phi = _correlation(*counts)
 
     def distance(x: float, y: float) -> float:
         return math.sqrt(max(x * x - 2 * phi * x * y + y * y, 0.0))
 
-    return Difference(
-        p - q,
-        max(p - q - distance(p - float(p_low), float(q_high) - q), -1.0),
-        min(p - q + distance(float(p_high) - p, q - float(q_low)), 1.0),
-    )
+    low = max(p - q - distance(p - float(p_low), float(q_high) - q), -1.0)
+    high = min(p - q + distance(float(p_high) - p, q - float(q_low)), 1.0)
+    return Paired(p - q, low, high, *counts, p_value)
 
 
 def _correlation(both: int, only_first: int, only_second: int, neither: int) -> float:
@@ -209,11 +200,6 @@ def binomial(count: int, n: int, share: float) -> float:
     return float(binomtest(count, n, share).pvalue) if n else 1.0
 
 
-def mcnemar(only_first: int, only_second: int) -> float:
-    """Two-sided p of the exact McNemar test: a fair coin for each discordant pair."""
-    return binomial(only_first, only_first + only_second, 0.5)
-
-
 def unpaired(first: Rate, second: Rate) -> Difference:
     """Difference of two independent proportions, second minus first, with a 95 % interval.
 
@@ -238,32 +224,15 @@ def holm(p: ArrayLike) -> Reals:
     return np.asarray(multipletests(values, method="holm")[1], float) if values.size else values
 
 
-@dataclass(frozen=True)
-class Survival:
-    """The share not yet solved after each of `epochs`, with its pointwise 95 % band."""
+def unsolved_after(at: Reals, solved_epoch: ArrayLike, counts: ArrayLike = 1) -> tuple[Reals, Reals, Reals]:
+    """The share of runs not yet solved after each of some epochs, with its 95 % band; NaN stands for never.
 
-    epochs: Reals
-    share: Reals
-    low: Reals
-    high: Reals
-
-
-def survival(solved_epoch: ArrayLike, epochs: int, counts: ArrayLike = 1) -> Survival:
-    """Kaplan–Meier curve of 'not yet solved', runs that never solve it (NaN) being censored at `epochs`.
-
-    `counts` says how many runs each value stands for. E. L. Kaplan & P. Meier, JASA 53, 1958: as nothing
-    is censored before the end, it is the share itself, and its band the Wilson interval of the share.
+    `counts` says how many runs each value stands for. It is the curve of E. L. Kaplan & P. Meier, JASA 53, 1958: as
+    nothing is censored before the end, it is the share itself, and its band the Wilson interval of the share.
     """
     times, runs = np.broadcast_arrays(np.asarray(solved_epoch, float), np.asarray(counts, np.int64))
-    solved, n = ~np.isnan(times), int(runs.sum())
-    x, places = np.unique(times[solved], return_inverse=True)
-    by_then = np.cumsum(np.bincount(places, runs[solved], len(x)))
-    left = n - np.append(0.0, by_then)
-    x = np.append(0.0, x)
-    if x[-1] < epochs and n > left[0] - left[-1]:
-        x, left = np.append(x, epochs), np.append(left, left[-1])
-    low, high = wilson(left, n)
-    return Survival(x, left / n, low, high)
+    left = runs.sum() - np.array([runs[times <= epoch].sum() for epoch in at])
+    return left / runs.sum(), *wilson(left, runs.sum())
 
 
 def draws_needed(rate: ArrayLike, wanted: float) -> Reals:
@@ -272,8 +241,3 @@ def draws_needed(rate: ArrayLike, wanted: float) -> Reals:
     with np.errstate(divide="ignore", invalid="ignore"):
         draws = np.ceil(np.round(np.log1p(-wanted) / np.log1p(-p), 9))
     return np.asarray(np.where(p >= 1, 1.0, np.where(p <= 0, np.inf, draws)), float)
-
-
-def any_success(rate: ArrayLike, draws: ArrayLike) -> Reals:
-    """Probability of at least one success in so many independent draws, 1 − (1 − p)^k."""
-    return np.asarray(1 - (1 - np.asarray(rate, float)) ** np.asarray(draws, float))

@@ -42,7 +42,7 @@ class Judged(NamedTuple):
 
     trials: pd.DataFrame
     summary: pd.DataFrame
-    solved: Solved | None
+    solved: Solved
 
 
 @dataclass(frozen=True)
@@ -164,10 +164,10 @@ CLAIMS = (
 """The article's claims, in its order; the third is two."""
 
 
-def verdicts(trials: pd.DataFrame, solved: Solved | None = None) -> list[Verdict]:
+def verdicts(trials: pd.DataFrame, solved: Solved) -> list[Verdict]:
     """The verdicts, in the order of `CLAIMS`.
 
-    `solved` tells which seeds each condition solved, if `trials` are counts. The claims are about trainings that are
+    `solved` tells which seeds each condition solved. The claims are about trainings that are
     left alone when they get stuck: without such trainings none is measured.
     """
     good = left_alone(fine(trials))

@@ -158,7 +158,7 @@ def start_table(found: Findings) -> Table:
 def cause_tables(found: Findings) -> list[Table]:
     """Why stuck runs are stuck, and what they rest at where they have certificates."""
     shown = [each for each in (start_table(found), causes_table(found)) if each.rows]
-    return [*shown, resting_table(found)] if found.resting else shown
+    return [*shown, resting_table(found)] if len(found.resting) else shown
 
 
 def resting_table(found: Findings) -> Table:

@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.data.conditions import NUMBERS, distance, others, slices, values
-from analysis.data.field_labels import FIELDS, defaults
+from analysis.data.conditions import NUMBERS, closest, distance, others, slices, values
+from analysis.data.field_labels import FIELDS
 from analysis.data.reading import is_xor, swept
 from analysis.findings.findings import Findings
 from analysis.findings.paired import as_paired, compare_values
@@ -125,7 +125,7 @@ def _range(found: Findings, field: str, alone: bool) -> list[str]:
     """
     rest = [name for name in others(found.trials, field) if name in FIELDS]
     spans = [span(row, part, field) for row, part in slices(found.summary, rest)]
-    at = min(spans, key=lambda each: distance({**defaults(), **each.row.to_dict()}))
+    at = spans[closest(each.row for each in spans)]
     shown = spans if alone and len(spans) <= MOST_PLACES else [at]
     place = [f"with {words.condition(each.row, rest)}, " if rest else "" for each in shown]
     told = [_capital(f"{where}{each.text(field)}.") for where, each in zip(place, shown, strict=True)]
@@ -139,7 +139,7 @@ def _range(found: Findings, field: str, alone: bool) -> list[str]:
 def _differences(found: Findings, field: str) -> list[str]:
     """What each value of a field does to success against the first one, seed by seed."""
     first, *rest = values(found.trials, field)
-    table = compare_values(found.trials, field, [(first, value) for value in rest], found.solved)
+    table = compare_values(found.trials, field, found.solved, [(first, value) for value in rest])
     fields = [name for name in others(found.trials, field) if name in table]
     sentences = []
     for value in rest[:3]:
@@ -163,8 +163,7 @@ def _difference(field: str, first: Any, value: Any, mine: pd.DataFrame, fields: 
     ]
     whole = "any of " if left else "all "
     counts = [f"{what} in {whole if n == len(mine) else ''}{n:,}" for what, n in told if n]
-    rows = mine[fields].to_dict("records")
-    at = min(range(len(mine)), key=lambda place: distance({**defaults(), **rows[place]}))
+    at = closest(mine[fields].to_dict("records"))
     ends = " to ".join(f"{words.points(each)}" for each in (mine["difference"].min(), mine["difference"].max()))
     counted = f"{words.listed(counts)}{'' if len(counts) == 1 else f' of {len(mine):,}'}"
     here = f"with {words.condition(mine.iloc[at], fields)} by {words.difference(as_paired(mine.iloc[at]))}"
@@ -173,7 +172,7 @@ def _difference(field: str, first: Any, value: Any, mine: pd.DataFrame, fields: 
 
 def _freed(found: Findings) -> str:
     """What each intervention frees of the stuck runs most like the article's, most first."""
-    at = min(found.freed, key=lambda each: distance({**defaults(), **each.row.to_dict(), "rescue": None}))
+    at = found.freed[closest({**each.row, "rescue": None} for each in found.freed)]
     fields = [name for name in found.fields if name != "rescue"]
     mine = [each for each in found.freed if (each.row[fields] == at.row[fields]).all()]
     mine.sort(key=lambda each: -each.rate.rate)

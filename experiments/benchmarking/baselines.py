@@ -1,9 +1,11 @@
 """What people use instead: the article's loop in NumPy and PyTorch, and many trainings at once in JAX.
 
-Each function trains XOR networks with ReLU under plain gradient descent on half the sum of squared
-errors and returns the final loss of each, so that a benchmark can check that all did the work.
+Each function trains and returns the final loss of each network, so that a benchmark can check that all did the work.
+The loops train XOR networks with ReLU under plain gradient descent on half the sum of squared errors.
 """
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -47,40 +49,57 @@ def article_pytorch(condition: Condition, start: Weights) -> list[float]:
 
 
 def vmapped_jax(condition: Condition, start: Weights) -> list[float]:
-    """All trainings at once in JAX: scan over epochs, vmap over trainings, jit over both, on all cores."""
-    train = _compiled_jax(condition.hidden, condition.epochs, condition.lr)
-    return [float(value) for value in np.asarray(train(*(np.moveaxis(array, -1, 0) for array in start.arrays())))]
+    """All trainings at once in JAX, on all cores, with its own functions and gradients; full batches only."""
+    losses = _compiled_jax(condition)(*(np.moveaxis(array, -1, 0) for array in start.arrays()))
+    return [float(loss) for loss in np.asarray(losses)]
 
 
-def _compiled_jax(hidden: int, epochs: int, lr: float) -> Any:
-    key = (hidden, epochs, lr)
-    if key not in _JAX:
-        _JAX[key] = _compile_jax(epochs, lr)
-    return _JAX[key]
-
-
-_JAX: dict[tuple[int, int, float], Any] = {}
-
-
-def _compile_jax(epochs: int, lr: float) -> Any:
+@cache
+def _compiled_jax(condition: Condition) -> Callable[..., Any]:
+    """Parameters of trainings, along the first axis, to their final losses: scan over epochs, vmap over trainings."""
     import jax
     import jax.numpy as jnp
 
-    x = jnp.array([[0, 0], [0, 1], [1, 0], [1, 1]], jnp.float32)
-    t = jnp.array([0, 1, 1, 0], jnp.float32)
+    x, t = (jnp.array(array) for array in (condition.task.x(np.dtype("f4")), condition.task.t(np.dtype("f4"))))
+    activation: Callable[..., Any] = {
+        "relu": jax.nn.relu,  # and not maximum, whose gradient at 0 is 1/2
+        "leaky_relu": lambda z: jax.nn.leaky_relu(z, condition.slope),
+        "tanh": jnp.tanh,
+        "sigmoid": jax.nn.sigmoid,
+    }[condition.activation]
+    of_scores: Callable[..., Any] = {
+        "half_sse": lambda s: 0.5 * jnp.sum((s - t) ** 2),
+        "mse": lambda s: jnp.mean((s - t) ** 2),
+        "bce": lambda s: jnp.mean(jax.nn.softplus(s) - s * t),
+    }[condition.loss]
+    lr, mu, beta1, beta2 = condition.lr, condition.momentum, condition.beta1, condition.beta2
 
     def loss(parameters: Any) -> Any:
         W1, b1, W2, b2 = parameters
-        # Broadcasting beats a matrix product for so small a matrix; relu and not maximum, whose gradient at 0 is 1/2.
-        z = x[:, :1] * W1[0] + x[:, 1:] * W1[1] + b1
-        return 0.5 * jnp.sum((jnp.sum(jax.nn.relu(z) * W2, axis=1) + b2 - t) ** 2)
+        # Broadcasting beats a matrix product for so small a matrix.
+        z = sum(x[:, d : d + 1] * W1[d] for d in range(condition.task.n_inputs)) + b1
+        return of_scores(jnp.sum(activation(z) * W2, axis=1) + b2)
 
-    def step(parameters: Any, _: Any) -> Any:
-        value, gradient = jax.value_and_grad(loss)(parameters)
-        return tuple(p - lr * g for p, g in zip(parameters, gradient, strict=True)), value
+    def adam(p: Any, g: Any, e: Any, m: Any, v: Any) -> tuple[Any, ...]:
+        m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g * g
+        return p - lr * (m / (1 - beta1**e)) / (jnp.sqrt(v / (1 - beta2**e)) + condition.epsilon), m, v
 
-    def one(*parameters: Any) -> Any:
-        final, _ = jax.lax.scan(lambda p, _: (step(p, None)[0], None), parameters, None, length=epochs)
-        return loss(final)
+    moves: dict[str, tuple[int, Callable[..., tuple[Any, ...]]]] = {
+        "gd": (0, lambda p, g, _: (p - lr * g,)),
+        "momentum": (1, lambda p, g, _, m: (p - lr * (mu * m + g), mu * m + g)),
+        "adam": (2, adam),
+    }
+    n_memories, moved = moves[condition.optimizer]
 
-    return jax.jit(jax.vmap(one))
+    def step(state: Any, epoch: Any) -> Any:
+        parameters, *memories = state
+        each = zip(parameters, jax.grad(loss)(parameters), *memories, strict=True)
+        return tuple(zip(*(moved(p, g, epoch, *memory) for p, g, *memory in each), strict=True)), None
+
+    def train(*parameters: Any) -> Any:
+        zeros = tuple(jnp.zeros_like(p) for p in parameters)
+        epochs = jnp.arange(1, condition.epochs + 1, dtype=jnp.float32)
+        return loss(jax.lax.scan(step, (parameters, *(zeros,) * n_memories), epochs)[0][0])
+
+    compiled: Callable[..., Any] = jax.jit(jax.vmap(train))
+    return compiled

@@ -4,7 +4,8 @@ import importlib.util
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,6 @@ IN_STUDY = 1000
 """Its trainings of a condition, which are a batch."""
 
 NUMPY_LOOP, PYTORCH_LOOP, JAX = "article's loop, NumPy", "article's loop, PyTorch", "JAX, vmap + scan"
-NUMBA, NO_JUMP, IN_FULL = "engine numba", "engine numba, no jump", "engine numba, in full"
 
 LEFT_OUT: dict[str, dict[str, bool]] = {
     "in full": {"jump": False, "drop": False},
@@ -40,6 +40,26 @@ LEFT_OUT: dict[str, dict[str, bool]] = {
     "both": {},
 }
 """What the numba engine leaves out, and the options of `nnxor.engines.compiled.train` for it."""
+
+KINDS: dict[str, dict[str, Any]] = {
+    "gd": {},
+    "mse": {"loss": "mse"},
+    "leaky_relu": {"activation": "leaky_relu"},
+    "momentum": {"optimizer": "momentum"},
+    "adam": {"optimizer": "adam"},
+    "tanh": {"activation": "tanh"},
+    "sigmoid": {"activation": "sigmoid"},
+    "bce": {"output": "sigmoid", "loss": "bce"},
+    "adam, bce, tanh": {"optimizer": "adam", "output": "sigmoid", "loss": "bce", "activation": "tanh"},
+    "parity3": {"task": "parity3"},
+    "batches of 1": {"batch_size": 1},
+    "batches of 2": {"batch_size": 2},
+    "batches of 3": {"batch_size": 3},
+}
+"""Kinds of condition, names and fields; beside them lr 0.01 and weights from U(−1, 1)."""
+
+OF_KIND, OF_JAX = 4096, 1024
+"""Trainings of a kind at once, by the numba engine and by JAX."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +80,13 @@ def contenders() -> list[Contender]:
     if importlib.util.find_spec("torch"):
         found.append(Contender(PYTORCH_LOOP, 1, 1, 0.2, baselines.article_pytorch))
     if importlib.util.find_spec("jax"):
-        found.append(Contender(JAX, cores, 1024, 0.2, baselines.vmapped_jax))
+        found.append(Contender(JAX, cores, OF_JAX, 0.2, baselines.vmapped_jax))
     for name, engine, trainings, share, options in (
         ("engine reference", "reference", 1, 0.2, {}),
         ("engine numpy", "numpy", 512, 0.05, {}),
-        (IN_FULL, "numba", 4 * LARGEST, 1.0, LEFT_OUT["in full"]),
-        (NO_JUMP, "numba", 4 * LARGEST, 1.0, LEFT_OUT["dead units"]),
-        (NUMBA, "numba", 4 * LARGEST, 1.0, {}),
+        ("engine numba, in full", "numba", 4 * LARGEST, 1.0, LEFT_OUT["in full"]),
+        ("engine numba, no jump", "numba", 4 * LARGEST, 1.0, LEFT_OUT["dead units"]),
+        ("engine numba", "numba", 4 * LARGEST, 1.0, {}),
     ):
         found += [Contender(name, n, n * trainings, share, _in_batches(engine, n, options)) for n in sorted({1, cores})]
     return found
@@ -86,49 +106,80 @@ def _in_batches(name: str, cores: int, options: Mapping[str, bool]) -> Callable[
     return train
 
 
+def rounds(
+    work: Mapping[str, Callable[[], object]], repeats: int, clock: Callable[[], float]
+) -> dict[str, list[float]]:
+    """Seconds that each piece of work takes in each round, after one that warms up: it compiles, and starts workers."""
+    seconds: dict[str, list[float]] = {name: [] for name in work}
+    for round_ in range(repeats + 1):
+        for name, do in work.items():
+            began = clock()
+            do()
+            if round_:
+                seconds[name].append(clock() - began)
+    return seconds
+
+
+def drawn(condition: Condition, trainings: int) -> Weights:
+    """The initial weights of the first seeds of a condition."""
+    return draw(condition.init, condition.task.n_inputs, condition.hidden, range(trainings))
+
+
 def time_width(hidden: int, epochs: int, repeats: int) -> list[Row]:
     """A row a contender: the median, over rounds, of the seconds that one training of `epochs` epochs takes."""
     everybody = contenders()
-    seconds: list[list[float]] = [[] for _ in everybody]
-    for round_ in range(repeats + 1):  # the first round warms up: it compiles, and starts workers
-        for contender, taken in zip(everybody, seconds, strict=True):
-            part = max(1, round(epochs * contender.share))
-            condition = Condition(hidden=hidden, init=catalog.init(INIT), lr=LR, epochs=part)
-            weights = draw(condition.init, 2, hidden, range(contender.trainings))
-            began = time.perf_counter()
-            contender.train(condition, weights)
-            if round_:
-                taken.append((time.perf_counter() - began) / contender.trainings * epochs / part)
+    work, scales = {}, []
+    for n, each in enumerate(everybody):
+        condition = Condition(hidden=hidden, init=catalog.init(INIT), lr=LR, epochs=max(1, round(epochs * each.share)))
+        work[str(n)] = partial(each.train, condition, drawn(condition, each.trainings))
+        scales.append(epochs / condition.epochs / each.trainings)
+    taken = rounds(work, repeats, time.perf_counter)
     return [
-        {"hidden": hidden, "epochs": epochs, "contender": contender.name, "cores": contender.cores, **_times(taken)}
-        for contender, taken in zip(everybody, seconds, strict=True)
+        {"hidden": hidden, "epochs": epochs, "contender": each.name, "cores": each.cores, **_times(seconds, scale)}
+        for each, seconds, scale in zip(everybody, taken.values(), scales, strict=True)
     ]
 
 
 def time_left_out(hidden: int, epochs: int, repeats: int) -> list[Row]:
     """A row a condition of the default study and thing left out: CPU seconds of the numba engine on one core."""
-    train: Callable[..., object] = compiled.train
     rows = []
     for init, lr in CONDITIONS:
         condition = Condition(hidden=hidden, init=catalog.init(init), lr=lr, epochs=epochs)
-        weights = draw(condition.init, 2, hidden, range(IN_STUDY))
-        seconds: dict[str, list[float]] = {name: [] for name in LEFT_OUT}
-        for _ in range(repeats):
-            for name, options in LEFT_OUT.items():
-                began = time.thread_time()
-                train(condition, weights, **options)
-                seconds[name].append((time.thread_time() - began) / IN_STUDY)
+        weights = drawn(condition, IN_STUDY)
+        train: Callable[..., object] = compiled.train
+        work = {name: partial(train, condition, weights, **options) for name, options in LEFT_OUT.items()}
         where = {"hidden": hidden, "epochs": epochs, "init": init, "lr": lr}
-        rows += [{**where, "left_out": name, **_times(taken)} for name, taken in seconds.items()]
+        taken = rounds(work, repeats, time.thread_time)
+        rows += [{**where, "left_out": name, **_times(seconds, 1 / IN_STUDY)} for name, seconds in taken.items()]
     return rows
 
 
-def _times(seconds: list[float]) -> Row:
+def time_kinds(hidden: int, epochs: int, repeats: int) -> list[Row]:
+    """A row a kind: µs of CPU that a training takes, and how many times longer JAX takes where it is installed."""
+    rows = []
+    for name, fields in KINDS.items():
+        task = catalog.task(fields.get("task", "xor"))
+        condition = Condition(**{"lr": 0.01, **fields, "task": task, "hidden": hidden, "epochs": epochs})
+        weights = drawn(condition, OF_KIND)
+        work: dict[str, Callable[[], object]] = {"us": partial(compiled.train, condition, weights, range(OF_KIND))}
+        scales = {"us": 1e6 / OF_KIND}
+        if importlib.util.find_spec("jax") and condition.batch_size is None:
+            part = replace(condition, epochs=max(1, epochs // 5))
+            work["us_jax"] = partial(baselines.vmapped_jax, part, drawn(part, OF_JAX))
+            scales["us_jax"] = 1e6 / OF_JAX * epochs / part.epochs
+        taken = rounds(work, repeats, time.process_time)
+        row = {"us_jax": float("nan"), **{of: statistics.median(taken[of]) * scale for of, scale in scales.items()}}
+        where = {"hidden": hidden, "epochs": epochs, "kind": name, "us": row["us"]}
+        rows.append({**where, "us_jax": row["us_jax"], "times_jax": row["us_jax"] / row["us"]})
+    return rows
+
+
+def _times(seconds: list[float], scale: float) -> Row:
     """The columns of what a training took in each round."""
-    median = statistics.median(seconds)
+    median = statistics.median(seconds) * scale
     return {
         "ms_per_training": median * 1e3,
-        "ms_min": min(seconds) * 1e3,
-        "ms_max": max(seconds) * 1e3,
+        "ms_min": min(seconds) * scale * 1e3,
+        "ms_max": max(seconds) * scale * 1e3,
         "trainings_per_s": 1 / median,
     }

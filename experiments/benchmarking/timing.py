@@ -1,25 +1,16 @@
 """What `experiments.benchmark` does: every engine against what people use, in one run on one machine."""
 
-import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from analysis.data.door import FolderError, replacing
+import pandas as pd
+
+from analysis.data.door import FolderError, write_text
 from analysis.speed import write_figure
-from experiments.benchmarking.contenders import (
-    INIT,
-    JAX,
-    LEFT_OUT,
-    LR,
-    NUMPY_LOOP,
-    PYTORCH_LOOP,
-    Row,
-    time_left_out,
-    time_width,
-)
-from experiments.benchmarking.kinds import kinds_table, time_kinds
+from experiments.benchmarking import contenders as who
+from experiments.benchmarking.contenders import Row
 from experiments.benchmarking.whole_commands import commands, time_command
 from experiments.errors import DONE, InputError, RunError
 from experiments.execution.options import available_cores, read_path
@@ -28,7 +19,10 @@ from experiments.store.origin import now, provenance
 from experiments.study.checked import known_keys, whole
 from nnxor.condition import MOST_EPOCHS
 
-FILES = ("engines.csv", "left_out.csv", "kinds.csv", "commands.csv", "machine.json", "speed.png", "speed.svg")
+BY_WIDTH = {"engines": who.time_width, "left_out": who.time_left_out, "kinds": who.time_kinds}
+"""What is timed for each width, by the name of its table and file."""
+
+FILES = (*(f"{name}.csv" for name in BY_WIDTH), "commands.csv", "machine.json", "speed.png", "speed.svg")
 """What the folder holds in the end."""
 
 
@@ -37,11 +31,15 @@ def benchmark(config: Mapping[str, Any]) -> int:
     known_keys("", config, ["hidden", "epochs", "repeats", "trainings", "output"])
     widths = _widths(config["hidden"])
     epochs, repeats = whole("epochs", config["epochs"], 1, MOST_EPOCHS), whole("repeats", config["repeats"], 1, 1000)
-    trainings = _trainings(config["trainings"])
+    trainings = whole("trainings", config["trainings"], 0, 10**9)
+    if trainings % 16:
+        raise InputError(
+            f"trainings={trainings} is not allowed; allowed: a multiple of 16, the default study's conditions"
+        )
     folder = _folder(read_path("output", config["output"]))
-
+    machine = {"started": now(), "cores": available_cores(), **provenance()}
     try:
-        write_machine(folder)
+        write_text(folder / "machine.json", json.dumps(machine, indent=2) + "\n")
         time_engines(widths, epochs, repeats, folder)
         if trainings:
             time_commands(epochs, trainings, repeats, folder)
@@ -54,41 +52,28 @@ def benchmark(config: Mapping[str, Any]) -> int:
     return DONE
 
 
-def write_machine(folder: Path) -> None:
-    """Write where and with what the figures come about."""
-    machine = {"started": now(), "cores": available_cores(), **provenance()}
-    (folder / "machine.json").write_text(json.dumps(machine, indent=2) + "\n", encoding="utf-8")
-
-
-def time_engines(widths: Sequence[int], epochs: int, repeats: int, folder: Path) -> None:
+def time_engines(widths: list[int], epochs: int, repeats: int, folder: Path) -> None:
     """Time all contenders, what the numba engine leaves out, and kinds of condition against JAX, width by width."""
-    engines: list[Row] = []
-    left_out: list[Row] = []
-    kinds: list[Row] = []
+    timed: dict[str, list[Row]] = {name: [] for name in BY_WIDTH}
     for hidden in widths:
-        timed = time_width(hidden, epochs, repeats)
-        engines += timed
-        say("\n".join(table(timed)))
-        write_csv(folder / "engines.csv", engines)
-        timed = time_left_out(hidden, epochs, repeats)
-        left_out += timed
-        say("\n".join(left_out_table(timed)))
-        write_csv(folder / "left_out.csv", left_out)
-        timed = time_kinds(hidden, epochs, repeats)
-        kinds += timed
-        say("\n".join(kinds_table(timed)))
-        write_csv(folder / "kinds.csv", kinds)
+        for name, time in BY_WIDTH.items():
+            rows = time(hidden, epochs, repeats)
+            timed[name] += rows
+            write_csv(folder / f"{name}.csv", timed[name])
+            say(f"\n{hidden} hidden units, {epochs:,} epochs{SHOWN[name](pd.DataFrame(rows))}")
     if len(widths) > 1:
-        say(all_widths(left_out))
+        say(f"\nall widths{left_out_table(pd.DataFrame(timed['left_out']))}")
 
 
 def time_commands(epochs: int, trainings: int, repeats: int, folder: Path) -> None:
     """Time whole commands."""
     rows: list[Row] = []
-    say("\n".join(commands_head()))
+    say("\nwhole commands: trainings, runs, seconds (least to most), MB of memory")
     for command in commands(epochs, trainings):
-        rows.append(time_command(command, repeats))
-        say(commands_line(rows[-1]))
+        rows.append(row := time_command(command, repeats))
+        span = f"({row['seconds_min']:.3g} to {row['seconds_max']:.3g})"
+        done = f"{row['command']:<22}{row['trainings']:>11,}{row['runs']:>4}"
+        say(f"{done}{row['seconds']:>8.3g} {span:<18}{row['peak_mb']:>8,.0f}")
         write_csv(folder / "commands.csv", rows)
 
 
@@ -98,15 +83,6 @@ def _widths(value: object) -> list[int]:
     if not widths or len(set(widths)) < len(widths):
         raise InputError(f"hidden={value} is not allowed; allowed: a width, or a list of different ones")
     return widths
-
-
-def _trainings(value: object) -> int:
-    trainings = whole("trainings", value, 0, 10**9)
-    if trainings % 16:
-        raise InputError(
-            f"trainings={trainings} is not allowed; allowed: a multiple of 16, the default study's conditions"
-        )
-    return trainings
 
 
 def _folder(path: Path) -> Path:
@@ -121,65 +97,46 @@ def _folder(path: Path) -> Path:
     return path
 
 
-def table(chosen: list[Row]) -> list[str]:
-    """The rows of one width as lines of text, with the ratios to the article's loop and to JAX."""
-    by_name = {row["contender"]: row["ms_per_training"] for row in chosen}
-    measures = {PYTORCH_LOOP: "x PyTorch", NUMPY_LOOP: "x NumPy", JAX: "x JAX"}
-    measures = {name: short for name, short in measures.items() if name in by_name}
-    hidden, epochs = chosen[0]["hidden"], chosen[0]["epochs"]
-    lines = ["", f"{hidden} hidden units, {epochs:,} epochs a training (init {INIT}, lr {LR})"]
-    lines.append(f"{'':<24}{'cores':>6}{'ms':>11}" + "".join(f"{short:>11}" for short in measures.values()))
-    for row in chosen:
-        ratios = "".join(f"{by_name[name] / row['ms_per_training']:>11,.3g}" for name in measures)
-        lines.append(f"{row['contender']:<24}{row['cores']:>6}{row['ms_per_training']:>11.4g}{ratios}")
-    return lines
+def engines_table(timed: pd.DataFrame) -> str:
+    """The contenders of one width, with the ratios to the article's loop and to JAX."""
+    ms = timed.set_index("contender")["ms_per_training"]
+    table = timed[["cores"]].assign(ms=timed["ms_per_training"]).set_axis(timed["contender"])
+    for name, short in ((who.PYTORCH_LOOP, "x PyTorch"), (who.NUMPY_LOOP, "x NumPy"), (who.JAX, "x JAX")):
+        if name in ms:
+            table[short] = ms[name] / table["ms"]
+    return f" a training (init {who.INIT}, lr {who.LR})\n{_lines(table)}"
 
 
-def left_out_table(rows: list[Row]) -> list[str]:
-    """The rows of `time_left_out` of one width as lines of text, with how many times faster each makes it."""
-    lines = [
-        "",
-        f"{rows[0]['hidden']} hidden units, {rows[0]['epochs']:,} epochs, the default study's conditions on 1 core",
-        "ms of CPU of the numba engine, and how many times faster it is if it leaves out:",
-        f"{'':<14}{'ms in full':>12}{'dead units':>14}{'repeats':>12}{'both':>10}{'both, ms':>12}",
-    ]
-    for n in range(0, len(rows), len(LEFT_OUT)):
-        some = rows[n : n + len(LEFT_OUT)]
-        ms = {row["left_out"]: row["ms_per_training"] for row in some}
-        lines.append(_left_out_line(f"{some[0]['init']:<9}{some[0]['lr']:>5}", ms))
-    return [*lines, _left_out_line("all", _sums(rows))]
+def left_out_table(timed: pd.DataFrame) -> str:
+    """What the numba engine takes under each condition, with how many times faster leaving out each thing makes it."""
+    where = timed["init"] + " " + timed["lr"].astype(str)
+    ms = timed.pivot_table("ms_per_training", where, "left_out", "sum", sort=False)
+    ms.loc["all"] = ms.sum()
+    full, both = ms["in full"], ms["both"]
+    ratios = {name: full / ms[name] for name in ("dead units", "repeats", "both")}
+    table = pd.DataFrame({"ms in full": full, **ratios, "both, ms": both})
+    return (
+        ", the default study's conditions on 1 core\n"
+        f"ms of CPU of the numba engine, and how many times faster it is if it leaves out:\n{_lines(table)}"
+    )
 
 
-def all_widths(rows: list[Row]) -> str:
-    """The line for all conditions of all widths."""
-    return "\n" + _left_out_line("all widths", _sums(rows))
+def kinds_table(timed: pd.DataFrame) -> str:
+    """Kinds of condition, and how many times longer JAX takes for them where it is installed."""
+    names = {"us": "numba", "us_jax": "JAX", "times_jax": "x JAX"}
+    table = timed.set_index("kind")[[*names]].rename(columns=names).dropna(axis="columns", how="all")
+    return f", lr 0.01: µs of CPU a training\n{_lines(table)}"
 
 
-def _left_out_line(name: str, ms: Mapping[str, float]) -> str:
-    full = ms["in full"]
-    faster = f"{full / ms['dead units']:>14.3g}{full / ms['repeats']:>12.3g}{full / ms['both']:>10.3g}"
-    return f"{name:<14}{full:>12.4g}{faster}{ms['both']:>12.4g}"
+SHOWN = {"engines": engines_table, "left_out": left_out_table, "kinds": kinds_table}
+"""The tables of one width in words, by their names."""
 
 
-def _sums(rows: list[Row]) -> dict[str, float]:
-    return {name: sum(row["ms_per_training"] for row in rows if row["left_out"] == name) for name in LEFT_OUT}
-
-
-def commands_head() -> list[str]:
-    """The head of the table of whole commands."""
-    head = f"{'':<26}{'trainings':>12}{'runs':>6}{'s':>8}{'min':>8}{'max':>8}{'peak MB':>10}"
-    return ["", "whole commands, from process start to end", head]
-
-
-def commands_line(row: Row) -> str:
-    """A row of `time_command` as a line of text."""
-    times = "".join(f"{row[name]:>8.3g}" for name in ("seconds", "seconds_min", "seconds_max"))
-    return f"{row['command']:<26}{row['trainings']:>12,}{row['runs']:>6}{times}{row['peak_mb']:>10,.0f}"
+def _lines(table: pd.DataFrame) -> str:
+    """A table as lines of text, what its rows are on the left."""
+    return table.rename_axis(None).to_string(float_format="{:,.4g}".format, na_rep="", col_space=9)
 
 
 def write_csv(path: Path, rows: list[Row]) -> None:
     """Write rows that have the same columns."""
-    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_text(path, pd.DataFrame(rows).to_csv(index=False, na_rep="nan"))

@@ -13,8 +13,7 @@ from experiments.execution.options import Options, read_options
 from experiments.execution.progress import Progress, paragraph, say
 from experiments.store.folder import ResultFolder
 from experiments.study import batches
-from experiments.study.effective import effective
-from experiments.study.study import Study, read_study
+from experiments.study.study import Study, effective, read_study
 from nnxor import engines
 
 __all__ = ["command", "effective", "run"]

@@ -1,5 +1,6 @@
 """Bug or bad luck, for a network in a file or for a final loss: what `experiments.diagnose` does."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
@@ -11,22 +12,23 @@ from scipy.stats import binomtest
 from experiments.errors import DONE, InputError
 from experiments.execution.options import read_path
 from experiments.execution.progress import say, told
-from experiments.networks.foreign import PYTORCH, read_network
-from experiments.study.checked import known_keys
+from experiments.study.checked import checked, known_keys
 from experiments.study.explorer_address import address
 from experiments.study.fields import TRAINED, condition_of, make_condition, read_field, refuse_useless
-from nnxor import engines
+from experiments.study.weight_files import PYTORCH, read_network
+from nnxor import checks, engines
 from nnxor.condition import FIELDS, Condition, fitting
 from nnxor.diagnosis import diagnose as columns_of
 from nnxor.interventions import INTERVENTIONS, alive
 from nnxor.landscape import regions
 from nnxor.landscape.certificate import certify
 from nnxor.landscape.decoder import TOLERANCE, Decoded, decode, decode_predictions, has_levels
-from nnxor.network.draws import Weights, initial_weights
+from nnxor.network.draws import Weights
 from nnxor.network.inits import GivenWeights
 from nnxor.network.losses import LOSSES
 from nnxor.registry import hint
 from nnxor.rescue import intervene, is_stuck, onward_condition
+from nnxor.trial import trials
 
 TRIES = 200
 """Times that each intervention is tried: with other draws on one network, or on as many networks of a kind."""
@@ -37,7 +39,9 @@ DRAWS = 1000
 RARE = 0.01
 """Share of networks below which a trap is not something to expect."""
 
-NUMBERS = ("loss", "predictions")
+LOSS = checks.number(lambda value: 0 <= value <= 1e300, "a finite number from 0 (the loss's name is loss_name=NAME)")
+ONE_A_ROW = "a list of numbers, one per row"
+PREDICTIONS, PREDICTION = checks.instance(list, ONE_A_ROW), checks.number(lambda value: abs(value) <= 1e300, ONE_A_ROW)
 
 
 class Case(NamedTuple):
@@ -50,8 +54,8 @@ class Case(NamedTuple):
 
 def diagnose(config: Mapping[str, Any]) -> int:
     """Diagnose what a composed configuration gives: a network, a loss or predictions."""
-    known_keys("", config, [*TRAINED, "weights", "loss_name", *NUMBERS])
-    given = [name for name in ("weights", *NUMBERS) if config[name] is not None]
+    known_keys("", config, [*TRAINED, "weights", "loss_name", "predictions"])
+    given = [name for name in ("weights", "loss", "predictions") if config[name] is not None]
     if len(given) != 1:
         what = " and ".join(given) if given else "nothing"
         raise InputError(f"{what} given; allowed: one of FILE, loss=X and predictions=[Y,...]. {PYTORCH}")
@@ -92,24 +96,25 @@ def of_network(config: Mapping[str, Any], values: dict[str, object]) -> Case | N
     """
     path = read_path("weights", config["weights"])
     task = make_condition({k: v for k, v in values.items() if k == "task"}).task
-    found = read_network(path, "weights", task.n_inputs)
-    drawn = {"init": read_field("", "init", found.init)} if found.init else {}
-    condition = condition_of(batch(found.arrays), {**drawn, **values}, str(path))
+    found = read_network(path, task.n_inputs)
+    weights, drawn = found.weights, {"init": read_field("", "init", found.init)} if found.init else {}
+    condition = condition_of(weights, {**drawn, **values}, str(path))
     refuse_useless(values, [condition])
-    weights = batch(found.arrays)
     now = states(condition, weights, 0)
-    outcome, trap = str(now["outcome"][0]), trap_of(now, condition)
+    outcome, trap = now["outcome"][0], trap_of(now, condition)
     by = f", written by {found.library}" if found.library else ""
     say(told("network", f"{path}{by}; read as {setting(condition)}"))
     if found.either_way:
-        other = states(condition, batch({**found.arrays, "W1": found.arrays["W1"].T}), 0)["outcome"][0]
+        other = states(condition, replace(weights, W1=weights.W1.swapaxes(0, 1)), 0)["outcome"][0]
         told_as = "(units, inputs)" if found.library == "PyTorch" else "(inputs, units)"
         say(told("", f"W1 is square: it is read as {told_as}, which is {outcome}; the other way it is {other}"))
     say(told("verdict", verdict_on_network(outcome, trap, condition)))
+    rows = [row for row in condition.task.row_names[:16] if f"y_{row}" in now]
+    predictions = ", ".join(f"{now[f'y_{row}'][0]:.4g} for {row}" for row in rows)
     norm = f"{now['final_loss'][0]:.6g}, gradient norm {now['grad_norm'][0]:.2g}"
-    say(told("loss", f"{norm}; {predictions(now, condition)}"))
-    if other_loss := fits_better(weights, now, condition):
-        say(told("", other_loss))
+    say(told("loss", f"{norm}; predictions {predictions}"))
+    if outcome != "solved" and trap is None and (better := better_loss(weights, condition)):
+        say(told("", better))
     say(told("units", units(now, condition)))
     if outcome == "diverged":
         return None
@@ -118,12 +123,6 @@ def of_network(config: Mapping[str, Any], values: dict[str, object]) -> Case | N
         return None
     say(told("ahead", ahead(condition, weights)))
     return Case(condition, trap, weights.take(np.zeros(TRIES, np.intp)))
-
-
-def batch(arrays: Mapping[str, np.ndarray]) -> Weights:
-    """The network as a batch of one, without -0."""
-    W1, b1, W2, b2 = (arrays[name] + 0.0 for name in ("W1", "b1", "W2", "b2"))
-    return Weights(W1[:, :, None], b1[:, None], W2, b2)
 
 
 def states(condition: Condition, weights: Weights, epochs: int) -> dict[str, np.ndarray]:
@@ -155,23 +154,15 @@ def verdict_on_network(outcome: str, trap: Decoded | None, condition: Condition)
     return f"Its outcome is {outcome}; the traps of this task, activation or loss are not known."
 
 
-def predictions(now: Mapping[str, np.ndarray], condition: Condition) -> str:
-    """What it says of the first rows."""
-    rows = condition.task.row_names[:16]
-    return "predictions " + ", ".join(f"{now[f'y_{row}'][0]:.4g} for {row}" for row in rows if f"y_{row}" in now)
-
-
-def fits_better(weights: Weights, now: Mapping[str, np.ndarray], condition: Condition) -> str:
-    """Whether the network makes sense with another loss, where it makes none with this one."""
-    if now["outcome"][0] == "solved" or trap_of(now, condition) is not None:
-        return ""
+def better_loss(weights: Weights, condition: Condition) -> str:
+    """That the network makes sense with another loss, if there is one; it makes none with its condition's."""
     for loss in LOSSES.values():
         if loss.logits == LOSSES[condition.loss].logits or condition.smooth:
             continue
         other = replace(condition, **fitting(loss.name))
         then = states(other, weights, 0)
-        if then["outcome"][0] == "solved" or trap_of(then, other) is not None:
-            what = "solved" if then["outcome"][0] == "solved" else "in a known trap"
+        if (solved := then["outcome"][0] == "solved") or trap_of(then, other) is not None:
+            what = "solved" if solved else "in a known trap"
             return f"With loss_name={loss.name} it is {what}: was it trained with {(loss.elsewhere or ('that',))[0]}?"
     return ""
 
@@ -181,11 +172,9 @@ def units(now: Mapping[str, np.ndarray], condition: Condition) -> str:
     patterns = now["patterns_final"][0].decode().split()
     if condition.smooth or not patterns:
         return f"{condition.hidden}, all of them smooth"
-    kinds = {"dead": 0, "linear (active on every row)": 0, "alive": 0}
-    for pattern in patterns:
-        kind = "dead" if "1" not in pattern else "alive" if "0" in pattern else "linear (active on every row)"
-        kinds[kind] += 1
-    counts = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
+    kinds = {"0": "dead", "1": "linear (active on every row)", "01": "alive"}
+    count = Counter("".join(sorted(set(pattern))) for pattern in patterns)
+    counts = ", ".join(f"{count[digits]} {kind}" for digits, kind in kinds.items() if count[digits])
     rows = " ".join(condition.task.row_names[:16])
     shown = " ".join(patterns[:16]) + (" ..." if len(patterns) > 16 else "")
     return f"{counts}; active on the rows {rows}: {shown}"
@@ -263,34 +252,19 @@ def untrained(found: Decoded, condition: Condition) -> str:
 
 
 def decoded(config: Mapping[str, Any], condition: Condition) -> Decoded:
-    """What the loss or the predictions that are given can be."""
+    """What the loss or the predictions that are given can be.
+
+    A level may lie as far from a loss as its last digit says: 0.33 is 1/3, but 0.3 is anything.
+    """
     try:
         if config["loss"] is not None:
-            value = _number("loss", config["loss"])
-            return decode(value, condition, _rounding(value))
-        return decode_predictions(_numbers("predictions", config["predictions"]), condition)
+            value = checked("loss", config["loss"], LOSS)
+            digits = -int(Decimal(repr(value)).as_tuple().exponent)
+            return decode(value, condition, max(TOLERANCE, 0.5 * 10.0**-digits) if digits >= 2 else TOLERANCE)
+        given = checked("predictions", config["predictions"], PREDICTIONS)
+        return decode_predictions(tuple(checked("predictions", each, PREDICTION) for each in given), condition)
     except ValueError as error:
         raise InputError(str(error)) from None
-
-
-def _number(key: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1e300:
-        raise InputError(
-            f"{key}={value!s:.60} is not allowed; allowed: a finite number from 0 (the loss's name is loss_name=NAME)"
-        )
-    return float(value)
-
-
-def _rounding(value: float) -> float:
-    """How far a level may lie from a loss that was told with so many digits: 0.33 is 1/3, but 0.3 is anything."""
-    digits = -int(Decimal(repr(value)).as_tuple().exponent)
-    return max(TOLERANCE, 0.5 * 10.0**-digits) if digits >= 2 else TOLERANCE
-
-
-def _numbers(key: str, value: object) -> tuple[float, ...]:
-    if not isinstance(value, list) or not all(type(each) in (int, float) and abs(each) <= 1e300 for each in value):
-        raise InputError(f"{key}={value} is not allowed; allowed: a list of numbers, one per row")
-    return tuple(float(each) for each in value)
 
 
 # --- what to do
@@ -298,33 +272,28 @@ def _numbers(key: str, value: object) -> tuple[float, ...]:
 
 def advise(case: Case) -> None:
     """How common it is, what frees networks from it, best first, and one recommendation."""
-    condition, level = case.condition, None if case.trap is None else case.trap.level.value
-    weights = initial_weights(condition, range(DRAWS))
-    trained = engines.load(engines.fastest()[0])(condition, weights, range(DRAWS))
-    columns = columns_of(condition, weights, trained)
-    solved = int(np.sum(columns["outcome"] == "solved"))
-    there = is_stuck(columns) & (np.abs(columns["final_loss"] - (np.nan if level is None else level)) < TOLERANCE)
-    here = "" if level is None else f", {percent(int(there.sum()), DRAWS)} in this trap"
+    condition, level = case.condition, np.nan if case.trap is None else case.trap.level.value
+    like_it = trials(condition, range(DRAWS), engines.load(engines.fastest()[0]))
+    solved = int(np.sum(like_it.columns["outcome"] == "solved"))
+    there = is_stuck(like_it.columns) & (np.abs(like_it.columns["final_loss"] - level) < TOLERANCE)
+    here = "" if case.trap is None else f", {percent(int(there.sum()), DRAWS)} in this trap"
     drawn = f"Of {DRAWS:,} networks drawn like this and trained for {condition.epochs:,} epochs"
     say(told("how common", f"{drawn}: {percent(solved, DRAWS)} solved{here} (with 95 % Wilson intervals)."))
-    stuck = case.stuck
+    given, stuck = case.stuck is not None, case.stuck
     if stuck is None and there.any():
-        stuck = trained.weights.take(np.resize(np.flatnonzero(there), TRIES))
-    freed = [] if stuck is None else frees(condition, stuck, draws_anew=case.stuck is not None)
+        stuck = like_it.end.take(np.resize(np.flatnonzero(there), TRIES))
+    freed = [] if stuck is None else frees(condition, stuck, draws_anew=given)
     if freed:
         text = ", ".join(
             f"{label} {percent(count, n) if n > 1 else 'yes' if count else 'no'}" for label, count, n in freed
         )
-        where = "this network" if case.stuck is not None else "networks from this trap"
+        where = "this network" if given else "networks from this trap"
         say(told("frees it", f"What frees {where} within {condition.epochs:,} more epochs, best first: {text}."))
-    say(told("do", recommendation(case, freed, solved / DRAWS, None if level is None else float(there.mean()))))
-    if case.stuck is not None:
-        page = address(condition, 0, case.stuck.take(np.arange(1)))
-    else:
-        page = address(condition, int(np.argmax(there))) if there.any() else None
+    say(told("do", recommendation(case, freed, solved / DRAWS, float(there.mean()))))
+    seed, network = (0, case.stuck.take(np.arange(1))) if case.stuck else (int(np.argmax(there)), None)
+    page = address(condition, seed, network) if given or there.any() else None
     if page:
-        which = "One" if case.stuck is None else "It"
-        say(told("watch", f"{which} trains in a page that python -m analysis.explorer writes:"))
+        say(told("watch", f"{'It' if given else 'One'} trains in a page that python -m analysis.explorer writes:"))
         say(f"{'':<11} explorer.html{page}")
 
 
@@ -343,16 +312,16 @@ def frees(condition: Condition, stuck: Weights, draws_anew: bool) -> list[tuple[
     return sorted(found, key=lambda each: -each[1] / each[2])
 
 
-def recommendation(case: Case, freed: list[tuple[str, int, int]], solved: float, here: float | None) -> str:
-    """The one thing to do."""
+def recommendation(case: Case, freed: list[tuple[str, int, int]], solved: float, here: float) -> str:
+    """The one thing to do; `solved` and `here` are the shares of such networks that learn the task, or end like it."""
     if case.trap is None and case.stuck is None:
         return (
             "Train longer and look at the curve; if the number stays, give the network itself, or the right loss_name."
         )
-    if here is not None and here < RARE:
+    if case.trap is not None and here < RARE:
         return f"Look for a bug: fewer than {100 * RARE:g} % of such networks end here."
     label, count, n = freed[0] if freed else ("a fresh network", 0, 1)
-    again = "Bad luck, and no bug: " if here is not None else ""
+    again = "Bad luck, and no bug: " if case.trap is not None else ""
     if count / n > solved + 0.1:
         return f"{again}try {label}, which frees {100 * count / n:.0f} % of them."
     if solved > 0:

@@ -10,7 +10,7 @@ from experiments.study import catalog
 from experiments.study.checked import known_keys, whole
 from experiments.study.explorer_address import address
 from experiments.study.fields import TRAINED, condition_of, make_condition, read_field, read_success, refuse_useless
-from experiments.study.weight_files import check_writable, load_weights, make_folder, save_weights
+from experiments.study.weight_files import check_writable, read_network, save_weights
 from nnxor.arithmetic.networks import Look, any_active, preactivations
 from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
@@ -18,7 +18,7 @@ from nnxor.engines import batched
 from nnxor.engines.trace import Trained
 from nnxor.network.activations import OUTPUTS
 from nnxor.network.draws import Weights, initial_weights
-from nnxor.network.inits import GivenWeights, Init
+from nnxor.network.inits import GivenWeights
 
 SHOWN = ("task", "hidden", "activation", "init", "lr", "epochs", "loss")
 """Fields that the first line of the printout names."""
@@ -35,12 +35,14 @@ LONGEST_PATTERN = 24
 def train(config: Mapping[str, Any]) -> int:
     """Train and explain the one network that a composed configuration describes."""
     condition, weights, seed = read(config)
-    save = None if config["save"] is None else read_path("save", config["save"])
+    save, plot = (None if config[name] is None else read_path(name, config[name]) for name in ("save", "plot"))
     if save:
         check_writable(save)
-    plot = None if config["plot"] is None else read_path("plot", config["plot"])
     if plot:
-        make_folder(plot)
+        try:
+            plot.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"plot={plot} cannot be a folder: {error.strerror or error}") from None
     shown = [f"{name}={value}" for name, value in condition.values().items() if name in SHOWN]
     say(paragraph(" ".join([*shown, f"weights={config['weights']}" if config["weights"] else f"seed={seed}"])))
     every = steps(condition.epochs) if config["every"] is None else whole("every", config["every"], 1)
@@ -49,9 +51,7 @@ def train(config: Mapping[str, Any]) -> int:
     explain(condition, weights, trained, printout.deaths)
     where = address(condition, seed, weights if config["weights"] else None)
     if where:
-        say()
-        say("watch it train in a page that python -m analysis.explorer writes:")
-        say(f"  explorer.html{where}")
+        say(f"\nwatch it train in a page that python -m analysis.explorer writes:\n  explorer.html{where}")
     if save:
         save_weights(save, trained.weights)
         say(f"weights: {save}")
@@ -71,69 +71,46 @@ def steps(epochs: int) -> int:
 
 def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
     """The condition, the initial weights and the seed; InputError names what is wrong."""
-    values = read_values(config)
+    others = [name for name in TRAINED if name != "init"]
+    known_keys("", config, [*others, "init", "success", "seed", "weights", "save", "plot", "every"])
+    name, changes = given_init(config["init"])
+    values: dict[str, object] = {
+        "init": catalog.read_init("init", {name: changes} if changes else "uniform" if name is None else name),
+        "success": read_success(config["success"] or {}),
+        **{name: read_field("", name, config[name]) for name in others if config[name] is not None},
+    }
     condition = make_condition(values)
     refuse_useless(values, [condition])
     seed = 0 if config["seed"] is None else whole("seed", config["seed"], 0, 2**63 - 1)
     if config["weights"] is None:
-        refuse_seed(condition, seed)
+        init = condition.init
+        if isinstance(init, GivenWeights) and seed >= init.n_sets:
+            raise InputError(f"seed={seed} is not in init={init.name}; allowed: 0 to {init.n_sets - 1}, a set each")
         return condition, initial_weights(condition, range(seed, seed + 1)), seed
-    refuse_draw(config, condition)
-    weights = load_weights(read_path("weights", config["weights"]), condition.numpy_dtype)
-    return condition_of(weights, values, str(config["weights"])), weights, seed
+    drawn = {"scale": config["scale"] is not None, "init": bool(changes) or name is not None}
+    drawn["seed"] = (
+        config["seed"] is not None and not condition.batch_size
+    )  # it shuffles mini-batches, if there are any
+    if useless := [name for name, is_given in drawn.items() if is_given]:
+        raise InputError(f"{useless[0]} would do nothing, since weights={config['weights']} is given")
+    weights = read_network(read_path("weights", config["weights"]), condition.task.n_inputs).weights
+    condition = condition_of(weights, values, str(config["weights"]))
+    return condition, weights.astype(condition.numpy_dtype), seed
 
 
-def read_values(config: Mapping[str, Any]) -> dict[str, object]:
-    """The fields that are given, checked; InputError names what is wrong."""
-    others = [name for name in TRAINED if name != "init"]
-    known_keys("", config, [*others, "init", "success", "seed", "weights", "save", "plot", "every"])
-    return {
-        "init": read_init(config["init"]),
-        "success": read_success(config["success"] or {}),
-        **{name: read_field("", name, config[name]) for name in others if config[name] is not None},
-    }
-
-
-def read_init(given: object) -> Init | GivenWeights:
-    """The initialization, as a study gives it or with the parameters of `init.weights` and `init.biases`."""
-    parts = _given_parts(given)
-    name, laws = parts.pop("name", "uniform"), parts
-    if not laws:
-        return catalog.read_init("init", name)
-    if not isinstance(name, str) or name.endswith(".npz"):
+def given_init(given: object) -> tuple[Any, dict[str, Any]]:
+    """The name of an initialization (None: not given), and the parameters in `init.weights` and `init.biases`."""
+    parts = dict(given) if isinstance(given, Mapping) else {"name": given}
+    name, laws = parts.pop("name", None), {}
+    for part, law in parts.items():
+        if not isinstance(law, Mapping):
+            raise InputError(f"init.{part}={law} is not allowed; write init.{part}.NAME=VALUE")
+        laws[part] = {parameter: value for parameter, value in law.items() if value is not None}
+    biases = {"biases": laws["biases"]} if laws.get("biases") else {}
+    changes = {**laws.get("weights", {}), **biases}
+    if changes and (not isinstance(name, str | None) or str(name).endswith(".npz")):
         raise InputError(f"init={name} takes no init.weights and init.biases; allowed with them: a name in conf/init")
-    biases = {"biases": laws["biases"]} if "biases" in laws else {}
-    return catalog.read_init("init", {name: {**laws.get("weights", {}), **biases}})
-
-
-def _given_parts(given: object) -> dict[str, Any]:
-    """What is given of name, weights and biases: of the latter the parameters that are not null."""
-    parts: dict[str, Any] = {}
-    sections: Mapping[str, Any] = given if isinstance(given, Mapping) else {"name": given}
-    for part, value in sections.items():
-        if part != "name" and not isinstance(value, Mapping):
-            raise InputError(f"init.{part}={value} is not allowed; write init.{part}.NAME=VALUE")
-        kept = value if part == "name" else {name: each for name, each in value.items() if each is not None}
-        if kept is not None and kept != {}:
-            parts[part] = kept
-    return parts
-
-
-def refuse_seed(condition: Condition, seed: int) -> None:
-    """InputError for a seed that weights from a file do not have."""
-    init = condition.init
-    if isinstance(init, GivenWeights) and seed >= init.n_sets:
-        raise InputError(f"seed={seed} is not in init={init.name}; allowed: 0 to {init.n_sets - 1}, a set each")
-
-
-def refuse_draw(config: Mapping[str, Any], condition: Condition) -> None:
-    """InputError for a setting that tells how to draw weights, where they are given."""
-    drawn = {"scale": config["scale"], "init": _given_parts(config["init"]) or None}
-    if not condition.batch_size:  # where there are mini-batches, the seed shuffles them
-        drawn["seed"] = config["seed"]
-    for name, value in drawn.items():
-        if value is not None:
-            raise InputError(f"{name} would do nothing, since weights={config['weights']} is given")
+    return "uniform" if changes and name is None else name, changes
 
 
 class Printout:

@@ -8,12 +8,8 @@ import numpy as np
 from experiments.errors import InputError
 from nnxor.condition import FIELDS
 
-FORMS = ("geomspace", "linspace", "range")
-
-WHOLE = {name for name, about in FIELDS.items() if about.type.startswith("int")}
-"""Fields whose numbers are rounded to integers; those that come twice then count once."""
-
-NUMBERS = {name for name, about in FIELDS.items() if about.scale != "names"}
+FORMS = {"geomspace": (3,), "linspace": (3,), "range": (2, 3)}
+"""The forms of an axis, and how many numbers each may have."""
 
 DIGITS = 4
 """Significant digits that the numbers between the ends keep (more where two would be the same)."""
@@ -26,15 +22,15 @@ def spell_out(key: str, name: str, listed: list[object]) -> list[object]:
 
     `key` stands in messages, `name` is the field. Both ends are exactly those given.
     """
-    if name not in NUMBERS:
+    if FIELDS[name].scale == "names":
         return listed
     return [value for each in listed for value in (_numbers(key, name, each) if isinstance(each, Mapping) else [each])]
 
 
-def _numbers(key: str, name: str, given: Mapping[str, object]) -> list[object]:
-    form, numbers = next(iter(given.items()), ("", None))
-    lengths = (2, 3) if form == "range" else (3,)
-    if len(given) != 1 or form not in FORMS or not isinstance(numbers, list) or not _are_numbers(numbers, lengths):
+def _numbers(key: str, name: str, given: Mapping[str, Any]) -> list[object]:
+    form, numbers = next(iter(given.items()), ("", []))
+    plain = isinstance(numbers, list) and all(type(each) in (int, float) and abs(each) <= 1e300 for each in numbers)
+    if len(given) != 1 or not plain or len(numbers) not in FORMS.get(form, ()):
         raise InputError(
             f"{key}={dict(given)} is not allowed; allowed: numbers, {{geomspace: [first, last, count]}}, linspace "
             "alike, or {range: [first, last]}, perhaps with a step"
@@ -44,37 +40,23 @@ def _numbers(key: str, name: str, given: Mapping[str, object]) -> list[object]:
 
 def _range(key: str, first: float, last: float, step: float = 1) -> list[object]:
     """From first to last, both of them, unless no step ends there."""
-    if step == 0 or (last - first) / step < 0 or (last - first) / step >= MOST:
+    if step == 0 or not 0 <= (last - first) / step < MOST:
         raise InputError(f"{key}: range [{first}, {last}, {step}] is not allowed; allowed: 1 to {MOST} numbers")
-    count = int((last - first) / step * (1 + 1e-12)) + 1
-    if all(isinstance(each, int) for each in (first, last, step)):
-        return [first + n * step for n in range(count)]
-    return [float(f"{first + n * step:.12g}") for n in range(count)]
+    values = [first + n * step for n in range(int((last - first) / step * (1 + 1e-12)) + 1)]
+    return [value if isinstance(value, int) else float(f"{value:.12g}") for value in values]
 
 
-def _space(key: str, name: str, form: str, first: float, last: float, count: Any) -> list[object]:
+def _space(key: str, name: str, form: str, first: float, last: float, count: float) -> list[object]:
     if not isinstance(count, int) or not 2 <= count <= MOST:
         raise InputError(f"{key}: count={count} is not allowed; allowed: an integer from 2 to {MOST}")
     if first == last or (form == "geomspace" and min(first, last) <= 0):
         positive = ", both above 0" if form == "geomspace" else ""
         raise InputError(f"{key}: [{first}, {last}] is not allowed; allowed: two different ends{positive}")
-    between = np.geomspace if form == "geomspace" else np.linspace
-    values = between(float(first), float(last), count)
-    if name in WHOLE:
+    values = (np.geomspace if form == "geomspace" else np.linspace)(float(first), float(last), count)
+    if FIELDS[name].type.startswith("int"):  # of numbers that are rounded to the same, one counts
         return list(dict.fromkeys(int(value) for value in np.round(values)))
-    return [first, *_rounded(values)[1:-1], last]
-
-
-def _are_numbers(given: list[object], lengths: tuple[int, ...]) -> bool:
-    return len(given) in lengths and all(
-        isinstance(x, int | float) and not isinstance(x, bool) and abs(x) <= 1e300 for x in given
-    )
-
-
-def _rounded(values: np.ndarray) -> list[float]:
-    """The values to as few digits as keep them apart, from `DIGITS` on."""
-    for digits in range(DIGITS, 17):
+    for digits in range(DIGITS, 18):  # as few as keep them apart
         short = [float(f"{value:.{digits}g}") for value in values]
-        if len(set(short)) == len(short):
+        if len(set(short)) == count:
             break
-    return short
+    return [first, *short[1:-1], last]

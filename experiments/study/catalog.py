@@ -9,7 +9,7 @@ from typing import TypeVar
 from experiments.errors import InputError
 from experiments.messages import CONF, found, names, read_yaml
 from experiments.study.csv import load_task
-from experiments.study.weight_files import load_given, read_network
+from experiments.study.weight_files import given_network, load_given
 from nnxor.network.inits import Distribution, GivenWeights, Init
 from nnxor.network.tasks import Task
 from nnxor.registry import hint
@@ -78,7 +78,7 @@ def read_init(key: str, value: object) -> Init | GivenWeights:
     weights of one network themselves, {name: …, W1: …, b1: …, W2: …, b2: …}.
     """
     if isinstance(value, Mapping) and "W1" in value:
-        return read_network(key, value)
+        return given_network(key, value)
     if isinstance(value, Mapping):
         return _written_out(key, value) if "weights" in value else _adjusted(key, value)
     if not isinstance(value, str):

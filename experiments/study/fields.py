@@ -3,6 +3,8 @@
 import textwrap
 from collections.abc import Mapping
 
+import numpy as np
+
 from experiments.errors import InputError
 from experiments.study import catalog
 from experiments.study.checked import checked, known_keys
@@ -83,4 +85,8 @@ def condition_of(weights: Weights, values: Mapping[str, object], name: str) -> C
         raise InputError(f"weights={name} is for {n_inputs} inputs; task={task.name} has {task.n_inputs}")
     if not condition.bias and (weights.b1.any() or weights.b2.any()):
         raise InputError(f"bias=false contradicts weights={name}, which has biases other than 0")
+    with np.errstate(over="ignore"):
+        finite = all(np.isfinite(array.astype(condition.numpy_dtype)).all() for array in weights.arrays())
+    if not finite:
+        raise InputError(f"weights={name} must hold real numbers, finite in {condition.dtype}")
     return condition

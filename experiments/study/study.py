@@ -12,8 +12,7 @@ from experiments.errors import InputError
 from experiments.study import catalog
 from experiments.study.axes import spell_out
 from experiments.study.checked import checked, known_keys, switch, whole
-from experiments.study.fields import FIELDS, make_condition, read_field, read_success, refuse_useless
-from experiments.study.published_figures import read_published
+from experiments.study.fields import FIELDS, FILES, make_condition, read_field, read_success, refuse_useless
 from nnxor import checks
 from nnxor.condition import Condition, Success
 from nnxor.network.inits import GivenWeights, Init
@@ -31,7 +30,12 @@ MOST_TRAININGS = {"trials": 10**9, "summary": 10**11}
 
 MOST_CONDITIONS = 100_000
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+NAME, FIGURE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"), re.compile("[a-z][a-z_]*")
+
+PUBLISHED = ["source", "setting", "where", "solved", "n", "says", "quoted", "note"]
+"""The keys of a published figure."""
+
+SHARE = checks.number(lambda value: 0 <= value <= 1, "a share from 0 to 1")
 
 Grid = dict[str, tuple[object, ...]]
 """Fields and the values that they take."""
@@ -79,14 +83,14 @@ def read_study(config: Mapping[str, object]) -> Study:
     seeds = _seeds(config["seeds"])
     parts = _parts(config)
     each = [_conditions(part) for part in parts]
-    found = {condition.key: condition for mine in each for condition in mine}
-    conditions = tuple(sorted(found.values(), key=_order))
-    _refuse_namesakes(conditions)
-    _check_report(config)
-    published = [
-        entry for part, mine in zip(parts, each, strict=True) for entry in read_published(part["published"], mine)
-    ]
-    _refuse_missing_sets(conditions, seeds)
+    conditions = tuple(sorted({one.key: one for mine in each for one in mine}.values(), key=_order))
+    _refuse_clashes(conditions, seeds)
+    for name in [] if config.get("asks") is None else _listed(config["asks"]):
+        if name not in FIELDS:
+            raise InputError(f"asks={name} is unknown; {hint(str(name), FIELDS)}")
+    if config.get("hero") is not None:
+        _text("hero", config["hero"], FIGURE.fullmatch, "the name of a figure, such as success_rate")
+    published = [_published(part["published"], mine) for part, mine in zip(parts, each, strict=True)]
     return Study(
         name=_text("name", config["name"], NAME.fullmatch, "letters, digits, '.', '_' and '-', at most 100"),
         question=_text("question", config["question"], str.isprintable, "a sentence"),
@@ -94,9 +98,34 @@ def read_study(config: Mapping[str, object]) -> Study:
         seeds=seeds,
         record=_record(config["record"], conditions, len(seeds)),
         certify=switch("certify", config["certify"]),
-        published=tuple(published),
+        published=tuple(itertools.chain.from_iterable(published)),
         given={name: _given(name, parts) for name in ("task", "init")},
     )
+
+
+def effective(config: Mapping[str, object]) -> dict[str, object]:
+    """What config.yaml keeps and `--cfg job` shows: the configuration, with the defaults that it leaves the choice to.
+
+    A union is shown as it is, since its studies hold the values.
+    """
+    study, shown = read_study(config), {key: config[key] for key in KEYS}
+    if config["union"] is not None:
+        return shown
+    base, grid = ({**_mapping(key, config[key])} for key in ("base", "grid"))
+    for section, name in itertools.product((base, grid), FILES):
+        if (given := section.get(name)) is not None:
+            listed = [catalog.written_out(name, each) for each in _listed(given)]
+            section[name] = listed if isinstance(given, list) else listed[0]
+    grids = [grid, *(_listed(config["blocks"]) if config["blocks"] else [])]
+    swept = {name for each in grids for name, value in _mapping("", each).items() if value is not None}
+    for name in FIELDS:
+        if base.get(name) is None and name not in swept and any(each.uses(name) for each in study.conditions):
+            value = getattr(Condition, name)
+            base[name] = value.name if isinstance(value, Task | Init) else value
+    rule = _mapping("success", config["success"])
+    success = read_success(rule)
+    used = "ties" if success.sides else "tolerance"
+    return shown | {"base": base, "grid": grid, "success": {**rule, "rule": success.rule, used: getattr(success, used)}}
 
 
 def _given(name: str, parts: list[Mapping[str, object]]) -> dict[str, object]:
@@ -121,25 +150,20 @@ def _seeds(given: object) -> range:
     return range(start, start + count)
 
 
-def _refuse_missing_sets(conditions: tuple[Condition, ...], seeds: range) -> None:
-    """InputError for seeds of which a file of weights has no set; a single set is that of seed 0 alone."""
+def _refuse_clashes(conditions: tuple[Condition, ...], seeds: range) -> None:
+    """InputError for two tasks, or two inits, of one name, which nobody could tell apart, and for weights not given."""
+    seen: dict[tuple[str, str], object] = {}
     for condition in conditions:
-        sets = condition.init.n_sets if isinstance(condition.init, GivenWeights) else 0
+        init = condition.init
+        for field, value in (("task", condition.task), ("init", init)):
+            if seen.setdefault((field, value.name), value) != value:
+                raise InputError(f"two different {field}s are called {value.name}; give one of them another name")
+        sets = init.n_sets if isinstance(init, GivenWeights) else 0  # a single set is that of seed 0 alone
         if sets and (seeds.start >= sets or (sets > 1 and seeds.stop > sets)):
             raise InputError(
-                f"init={condition.init.name} holds {sets} sets of weights, for the seeds 0 to "
-                f"{sets - 1}; seeds.start={seeds.start} and seeds.count={len(seeds)} ask for more"
+                f"init={init.name} holds {sets} sets of weights, for the seeds 0 to {sets - 1}; "
+                f"seeds.start={seeds.start} and seeds.count={len(seeds)} ask for more"
             )
-
-
-def _refuse_namesakes(conditions: tuple[Condition, ...]) -> None:
-    """InputError for two tasks, or two initializations, of one name: nobody could tell them apart."""
-    for field in ("task", "init"):
-        seen: dict[str, object] = {}
-        for condition in conditions:
-            value = getattr(condition, field)
-            if seen.setdefault(value.name, value) != value:
-                raise InputError(f"two different {field}s are called {value.name}; give one of them another name")
 
 
 def _record(value: object, conditions: tuple[Condition, ...], count: int) -> str:
@@ -202,14 +226,41 @@ def _text(key: str, value: object, fits: Callable[[str], object], allowed: str) 
     return value
 
 
-def _check_report(config: Mapping[str, object]) -> None:
-    """InputError for what the report could not answer: it is told the fields that the question asks about."""
-    for name in [] if config.get("asks") is None else _listed(config["asks"]):
-        if name not in FIELDS:
-            raise InputError(f"asks={name} is unknown; {hint(str(name), FIELDS)}")
-    if config.get("hero") is not None:
-        figure = re.compile("[a-z][a-z_]*").fullmatch
-        _text("hero", config["hero"], figure, "the name of a figure, such as success_rate")
+def _published(given: object, conditions: tuple[Condition, ...]) -> list[dict[str, Any]]:
+    """What others have published, each with the keys of the conditions that repeat its setting.
+
+    An entry is {source: who and where, setting: what they did, where: {field: value or values}, solved: share, n: runs}
+    or, where no figures are given, says: in words; it may add `quoted: from memory` and a `note`.
+    """
+    form = "{source: ..., where: ...}"
+    found = []
+    for number, entry in enumerate(
+        checked("published", [] if given is None else given, checks.instance(list, f"a list of {form}"))
+    ):
+        where = f"published[{number}]"
+        checked(where, entry, checks.instance(Mapping, form))
+        known_keys(where, entry, PUBLISHED)
+        for name in ("source", "setting"):
+            if not isinstance(entry.get(name), str):
+                raise InputError(f"{where}.{name} is missing; allowed: a sentence")
+        solved, n, says = entry.get("solved"), entry.get("n"), entry.get("says")
+        if (solved is None) != (n is None) or (solved is None) == (says is None):
+            raise InputError(f"{where} needs solved and n, or says in words")
+        chosen = _choice(f"{where}.where", entry.get("where"))
+        keys = [condition.key for condition in conditions if _matches(condition, chosen)]
+        if not keys:
+            raise InputError(f"{where}.where={entry['where']} matches no condition of the study")
+        found.append(
+            {
+                "source": entry["source"],
+                "setting": entry["setting"],
+                "solved": None if solved is None else checked(f"{where}.solved", solved, SHARE),
+                "n": None if n is None else whole(f"{where}.n", n, 1),
+                **{name: str(entry.get(name) or "") for name in ("says", "quoted", "note")},
+                "conditions": keys,
+            }
+        )
+    return found
 
 
 def _conditions(config: Mapping[str, object]) -> tuple[Condition, ...]:
@@ -226,7 +277,9 @@ def _conditions(config: Mapping[str, object]) -> tuple[Condition, ...]:
             raise InputError(
                 f"base.{name}={base[name]} would do nothing, since the grid sweeps {name}; use grid.{name}"
             )
-    excluded = _exclude(config["exclude"])
+    entries = checks.instance(list, "a list of {field: value or values}")
+    listed = checked("exclude", [] if config["exclude"] is None else config["exclude"], entries)
+    excluded = [_choice(f"exclude[{n}]", entry) for n, entry in enumerate(listed)]
     found: dict[str, Condition] = {}
     matched: set[int] = set()
     for values, success in ((values, success) for grid, success in blocks for values in _combinations(grid)):
@@ -279,13 +332,12 @@ def _values(where: str, name: str, given: object) -> tuple[object, ...]:
     return values
 
 
-def _exclude(given: object) -> list[Grid]:
-    fields = checks.instance(list, "a list of {field: value or values}")
-    listed = checked("exclude", [] if given is None else given, fields)
-    entries = [_grid(f"exclude[{n}]", entry) for n, entry in enumerate(listed)]
-    if {} in entries:
-        raise InputError(f"exclude[{entries.index({})}] names no field; allowed: {{field: value or values}}")
-    return entries
+def _choice(where: str, given: object) -> Grid:
+    """Values of fields that choose conditions; InputError if there are none."""
+    chosen = _grid(where, given)
+    if not chosen:
+        raise InputError(f"{where} names no field; allowed: {{field: value or values}}")
+    return chosen
 
 
 def _combinations(grid: Grid) -> Iterator[dict[str, object]]:

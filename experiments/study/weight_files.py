@@ -1,102 +1,102 @@
-"""Weights in .npz files: of one network, W1 (D, H), b1 (H,), W2 (H, 1), b2 (1,), or of one for each seed."""
+"""Weights in files: of one network, as this project or another library writes it, or of one network for each seed.
+
+A file may be .npz with our names, PyTorch's (`0.weight`) or unnamed arrays (Keras's `get_weights`), .safetensors, a
+state dict in .pt or .pth (of which nothing but arrays is ever made), or .weights.h5 (with h5py).
+"""
 
 import hashlib
+import importlib
 import io
+import json
+import math
 import os
+import pickle
+import re
 import zipfile
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from analysis.data.door import is_regular, read_bytes, replacing
 from experiments.errors import InputError
 from experiments.study.checked import known_keys
-from nnxor.network.draws import Weights
+from nnxor.network.draws import PARAMETERS, Weights
 from nnxor.network.inits import GivenWeights
 
 MOST_BYTES = 2**28
-"""Bytes of a .npz file that is read, and what it may unpack to."""
+"""Bytes of a file that is read, and what it may unpack to."""
 
-NAMES = ("W1", "b1", "W2", "b2")
+PYTORCH = 'From PyTorch: numpy.savez("net.npz", **{k: v.numpy() for k, v in model.state_dict().items()})'
+"""How to write a network that cannot be read."""
 
-
-ONE = "W1 (D,H), b1 (H,), W2 (H,1), b2 (1,)"
 SETS = "W1 (S,D,H), b1 (S,H), W2 (S,H,1), b2 (S,1): one set a seed"
-SINGLE: np.dtype = np.dtype(np.float32)
-PLAIN = "W1 (D,H), b1 (H,), W2 (H,), b2 ()"
+PLAIN = "W1 (D,H), b1 (H,), W2 (H,) and b2, in plain numbers"
+
+Arrays = Mapping[str, np.ndarray]
 
 
-def load_weights(path: Path, dtype: np.dtype, key: str = "weights") -> Weights:
-    """The network in a file, as a batch of one in this dtype; InputError says what is wrong with the file."""
-    W1, b1, W2, b2 = _checked(_read_arrays(path, key, ONE), f"{key}={path}", ONE, dtype)
-    return Weights(W1[:, :, None] + 0.0, b1[:, None] + 0.0, W2 + 0.0, b2 + 0.0).astype(dtype)  # no -0: see draws
+# --- one network
 
 
-def load_given(key: str, name: str) -> GivenWeights:
-    """One set of weights a seed: W1 (S, D, H), b1 (S, H), W2 (S, H, 1), b2 (S, 1), rounded to float32.
+@dataclass(frozen=True)
+class Network:
+    """A network in a file: a batch of one, who wrote it, and whether W1 could as well be meant the other way round."""
 
-    The shapes of a single network, without S, make one set. InputError says what is wrong.
-    """
-    arrays = _read_arrays(Path(name), key, SETS)
-    if arrays["W1"].ndim == 2:
-        arrays = {each: array[None] for each, array in arrays.items()}
-    W1, b1, W2, b2 = _checked(arrays, f"{key}={name}", SETS)
-    return _given(Path(name).name, [W1, b1, W2[:, :, 0], b2[:, 0]])
+    weights: Weights
+    library: str
+    either_way: bool
 
-
-def read_network(key: str, given: Mapping[str, object]) -> GivenWeights:
-    """One network as lists of numbers: W1 (D, H), b1 (H,), W2 (H,) and the number b2, with a name if it has one."""
-    known_keys(key, given, [*NAMES, "name"])
-    try:
-        arrays = {name: np.array(given[name], dtype=np.float64) for name in NAMES}
-    except (KeyError, ValueError, TypeError, OverflowError):
-        raise InputError(f"{key} must hold W1 (D,H), b1 (H,), W2 (H,) and b2, in plain numbers") from None
-    return _given(str(given.get("name", "given")), [array[None] for array in _checked(arrays, key, PLAIN)])
+    @property
+    def init(self) -> str | None:
+        """The initialization that a layer of this library has by default; None where nobody knows who wrote it."""
+        return {"PyTorch": "torch", "Keras": "xavier"}.get(self.library)
 
 
-def _checked(arrays: Mapping[str, np.ndarray], where: str, form: str, dtype: np.dtype = SINGLE) -> list[np.ndarray]:
-    """The arrays; InputError unless their shapes are of the form, and they hold real numbers, finite in the dtype."""
-    ends: tuple[int, ...] = () if form == PLAIN else (1,)
-    *sets, _, hidden = arrays["W1"].shape if arrays["W1"].ndim == 2 + (form == SETS) else (0, 0)
-    wanted = {"b1": (*sets, hidden), "W2": (*sets, hidden, *ends), "b2": (*sets, *ends)}
-    if 0 in (hidden, *arrays["W1"].shape) or any(arrays[name].shape != shape for name, shape in wanted.items()):
-        shapes = ", ".join(f"{name} {arrays[name].shape}" for name in NAMES)
-        raise InputError(f"{where} holds {shapes}; allowed: {form}")
-    for name in NAMES:
-        with np.errstate(over="ignore"):
-            plain = arrays[name].dtype.kind in "fiu" and np.isfinite(arrays[name].astype(dtype)).all()
-        if not plain:
-            raise InputError(f"{where}: {name} must hold real numbers, finite in {dtype}")
-    return [arrays[name] for name in NAMES]
+def read_network(path: Path, n_inputs: int) -> Network:
+    """The network of one hidden layer in a file, in float64; InputError says what is wrong with the file."""
+    arrays = _read_arrays(path, "weights")
+    held = f"weights={path} holds {_shapes(arrays):.300}"
+    layers = _layers(arrays)
+    if len(layers) != 2:
+        raise InputError(f"{held}; allowed: a hidden and an output layer. {PYTORCH}")
+    (W1, b1), (W2, b2) = sorted(layers, key=lambda layer: 1 in layer[0].shape)  # the output layer has one unit
+    hidden = W2.size
+    torch = any(name.endswith("weight") for name in arrays)
+    either_way = W1.shape == (n_inputs, n_inputs) and hidden == n_inputs
+    if torch if either_way else W1.shape == (hidden, n_inputs):
+        W1 = W1.T
+    b1, b2 = np.zeros(hidden) if b1 is None else b1, np.zeros(1) if b2 is None else b2.ravel()
+    shapes = (W1.shape, b1.shape, b2.shape) == ((n_inputs, hidden), (hidden,), (1,))
+    if not shapes or not all(np.isfinite(each).all() for each in (W1, b1, W2, b2)):
+        raise InputError(f"{held}, which is no network of {n_inputs} inputs and finite numbers")
+    library = "PyTorch" if torch else "" if set(arrays) <= set(PARAMETERS) else "Keras"
+    weights = Weights(W1[:, :, None], b1[:, None], W2.reshape(-1, 1), b2)
+    return Network(weights.astype(np.dtype(np.float64)), library, either_way)
 
 
-def _given(name: str, arrays: list[np.ndarray]) -> GivenWeights:
-    """Sets of weights along the first axis: W1 (S, D, H), b1 (S, H), W2 (S, H), b2 (S,)."""
-    moved = [np.moveaxis(array.astype(np.float32) + np.float32(0), 0, -1) for array in arrays]
-    plain = tuple(np.ascontiguousarray(array) for array in moved)
-    digest = hashlib.sha256(b"".join(np.array(a.shape).tobytes() + a.tobytes() for a in plain)).hexdigest()[:16]
-    return GivenWeights(name, digest, plain)
+def _layers(arrays: Arrays) -> list[tuple[np.ndarray, np.ndarray | None]]:
+    """The weights of each layer with its biases, if it has any, in the file's order (names with numbers: by these)."""
+    names = sorted(
+        arrays, key=lambda name: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+    )
+    numbers = [name for name in names if arrays[name].dtype.kind in "fiu"]
+    matrices = [name for name in numbers if arrays[name].ndim == 2]
+    vectors = [name for name in numbers if arrays[name].ndim in (0, 1)]
+    layers = []
+    for n, name in enumerate(matrices):
+        stem = re.sub(r"(weight|kernel|W\d*|\d+)(:\d+)?$", "", name)
+        own = [each for each in vectors if re.sub(r"(bias|b\d*|\d+)(:\d+)?$", "", each) == stem]
+        bias = own[n] if len(own) > n and len(own) == len(matrices) else own[0] if own else None
+        layers.append((arrays[name].astype(np.float64), None if bias is None else arrays[bias].astype(np.float64)))
+    return layers
 
 
-def _read_arrays(path: Path, key: str, form: str) -> dict[str, np.ndarray]:
-    """The four arrays of a .npz file, whatever their shapes."""
-    try:
-        content = io.BytesIO(read_bytes(path, MOST_BYTES))
-        with zipfile.ZipFile(content) as packed:
-            unpacked = sum(entry.file_size for entry in packed.infolist())
-            if unpacked > MOST_BYTES:
-                raise ValueError(f"it unpacks to {unpacked:,} bytes; allowed: at most {MOST_BYTES:,}")
-        with np.load(content, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in NAMES if name in file.files}
-    except FileNotFoundError:
-        raise InputError(f"{key}={path} does not exist; allowed: a .npz file with {', '.join(NAMES)}") from None
-    except Exception as error:  # a damaged file can fail in any way
-        raise InputError(f"{key}={path} is not a .npz file of plain numbers ({' '.join(str(error).split())})") from None
-    absent = [name for name in NAMES if name not in arrays]
-    if absent:
-        raise InputError(f"{key}={path} lacks {', '.join(absent)}; it must hold {form}")
-    return arrays
+def _shapes(arrays: Arrays) -> str:
+    return ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
 
 
 def check_writable(path: Path) -> None:
@@ -104,14 +104,6 @@ def check_writable(path: Path) -> None:
     odd = os.path.lexists(path) and not is_regular(path)
     if odd or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
         raise InputError(f"save={path} cannot be written; allowed: a regular file in a folder that is there")
-
-
-def make_folder(path: Path) -> None:
-    """Make a folder for figures; InputError, before any work, if that cannot be."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"plot={path} cannot be a folder: {error.strerror or error}") from None
 
 
 def save_weights(path: Path, weights: Weights) -> None:
@@ -122,3 +114,163 @@ def save_weights(path: Path, weights: Weights) -> None:
             np.savez(file, W1=W1[:, :, 0], b1=b1[:, 0], W2=W2, b2=b2)
     except OSError as error:
         raise InputError(f"save={path} cannot be written: {error.strerror or error}") from None
+
+
+# --- one network for each seed
+
+
+def load_given(key: str, name: str) -> GivenWeights:
+    """One set of weights a seed: W1 (S, D, H), b1 (S, H), W2 (S, H, 1), b2 (S, 1), rounded to float32.
+
+    The shapes of a single network, without S, make one set. InputError says what is wrong.
+    """
+    return _given(f"{key}={name}", Path(name).name, _read_arrays(Path(name), key), SETS)
+
+
+def given_network(key: str, given: Mapping[str, object]) -> GivenWeights:
+    """One network as lists of numbers: W1 (D, H), b1 (H,), W2 (H,) and the number b2, with a name if it has one."""
+    known_keys(key, given, [*PARAMETERS, "name"])
+    try:
+        arrays = {name: np.array(given[name], dtype=np.float64) for name in PARAMETERS}
+    except (KeyError, ValueError, TypeError, OverflowError):
+        raise InputError(f"{key} must hold {PLAIN}") from None
+    return _given(key, str(given.get("name", "given")), arrays, PLAIN)
+
+
+def _given(where: str, name: str, arrays: Arrays, form: str) -> GivenWeights:
+    """Sets of weights, with or without an axis of sets in front, and of the one output at the end."""
+    absent = [each for each in PARAMETERS if each not in arrays]
+    if absent:
+        raise InputError(f"{where} lacks {', '.join(absent)}; it must hold {form}")
+    W1, b1, W2, b2 = (arrays[each] for each in PARAMETERS)
+    *sets, _, hidden = W1.shape if W1.ndim in (2, 3) else (0, 0)
+    units = (*sets, hidden)
+    if not W1.size or b1.shape != units or W2.shape not in (units, (*units, 1)) or b2.shape not in (
+        tuple(sets), (*sets, 1),
+    ):  # fmt: skip
+        raise InputError(f"{where} holds {_shapes(arrays):.300}; allowed: {form}")
+    with np.errstate(over="ignore"):
+        rounded = {each: arrays[each].astype(np.float32) + np.float32(0) for each in PARAMETERS if _real(arrays[each])}
+    for each in PARAMETERS:
+        if each not in rounded or not np.isfinite(rounded[each]).all():
+            raise InputError(f"{where}: {each} must hold real numbers, finite in float32")
+    shapes = {"W1": (-1, *W1.shape[-2:]), "b1": (-1, hidden), "W2": (-1, hidden), "b2": (-1,)}
+    plain = tuple(np.ascontiguousarray(np.moveaxis(rounded[each].reshape(shapes[each]), 0, -1)) for each in PARAMETERS)
+    digest = hashlib.sha256(b"".join(np.array(a.shape).tobytes() + a.tobytes() for a in plain)).hexdigest()[:16]
+    return GivenWeights(name, digest, plain)
+
+
+def _real(array: np.ndarray) -> bool:
+    return array.dtype.kind in "fiu"
+
+
+# --- files
+
+
+def _read_arrays(path: Path, key: str) -> dict[str, np.ndarray]:
+    """All arrays of a file by their names, in its order; InputError says what is wrong with it."""
+    kind = next((end for end in READERS if path.name.lower().endswith(end)), ".npz")
+    allowed = f"allowed: a file {', '.join(READERS)}"
+    try:
+        found = READERS[kind](io.BytesIO(read_bytes(path, MOST_BYTES)))
+        return {str(name): np.asarray(array) for name, array in found.items()}
+    except FileNotFoundError:
+        raise InputError(f"{key}={path} does not exist; {allowed}") from None
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"{key}={path} needs {error.name}, which is not installed; or write it as .npz: {PYTORCH}"
+        ) from None
+    except Exception as error:  # a damaged file can fail in any way
+        why = " ".join(str(error).split())
+        raise InputError(f"{key}={path} cannot be read as {kind} of plain numbers ({why:.200}); {allowed}") from None
+
+
+def _unpacked(content: io.BytesIO) -> zipfile.ZipFile:
+    """A .zip file; ValueError if it unpacks to too much."""
+    archive = zipfile.ZipFile(content)
+    unpacked = sum(entry.file_size for entry in archive.infolist())
+    if unpacked > MOST_BYTES:
+        raise ValueError(f"it unpacks to {unpacked:,} bytes; allowed: at most {MOST_BYTES:,}")
+    return archive
+
+
+def _npz(content: io.BytesIO) -> Mapping[str, Any]:
+    _unpacked(content)
+    with np.load(content, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+SAFETENSORS = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
+
+
+def _safetensors(content: io.BytesIO) -> Mapping[str, Any]:
+    """Eight bytes with the length of a header in JSON, the header, then the numbers (little endian)."""
+    header = json.loads(content.read(int.from_bytes(content.read(8), "little")))
+    numbers = content.read()
+    return {
+        name: np.frombuffer(numbers[slice(*about["data_offsets"])], SAFETENSORS[about["dtype"]]).reshape(about["shape"])
+        for name, about in header.items()
+        if name != "__metadata__"
+    }
+
+
+STORAGES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "LongStorage": "<i8"}
+
+
+class _Weights(pickle.Unpickler):
+    """What `torch.save` pickled, of which nothing is made but dictionaries and arrays: no code of a file is run."""
+
+    def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
+        super().__init__(io.BytesIO(archive.read(name)))
+        self.archive, self.folder = archive, name.rpartition("/")[0]
+
+    def find_class(self, module: str, name: str) -> Any:
+        """One of the few things that a state dict is made of; UnpicklingError for all others."""
+        if module == "torch" and name in STORAGES:
+            return np.dtype(STORAGES[name])
+        known = {
+            ("collections", "OrderedDict"): OrderedDict,
+            ("torch._utils", "_rebuild_tensor_v2"): self.tensor,
+            ("torch._utils", "_rebuild_parameter"): lambda data, *_: data,
+        }
+        if (module, name) not in known:
+            raise pickle.UnpicklingError(f"it holds {module}.{name}, and not weights alone: save model.state_dict()")
+        return known[module, name]
+
+    def persistent_load(self, pid: Any) -> np.ndarray:
+        """The numbers of a storage."""
+        return np.frombuffer(self.archive.read(f"{self.folder}/data/{pid[2]}"), pid[1])
+
+    @staticmethod
+    def tensor(storage: np.ndarray, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> np.ndarray:
+        """A view of a storage, as PyTorch describes it, copied."""
+        if math.prod(size) > MOST_BYTES // 8:
+            raise pickle.UnpicklingError("a tensor is too large")
+        places = sum((along * step for along, step in zip(np.indices(size), stride, strict=True)), np.zeros(size, int))
+        return np.asarray(storage[offset + places])
+
+
+def _torch(content: io.BytesIO) -> Mapping[str, Any]:
+    archive = _unpacked(content)
+    (name,) = (each for each in archive.namelist() if each.endswith("/data.pkl"))
+    state = _Weights(archive, name).load()
+    for wrapped in ("state_dict", "model_state_dict", "model"):
+        state = state[wrapped] if isinstance(state.get(wrapped), Mapping) else state
+    return {name: tensor for name, tensor in state.items() if isinstance(tensor, np.ndarray)}
+
+
+def _keras(content: io.BytesIO) -> Mapping[str, Any]:
+    found: dict[str, Any] = {}
+    with importlib.import_module("h5py").File(content, "r") as file:
+        file.visititems(lambda name, item: found.update({name: item[()]}) if hasattr(item, "dtype") else None)
+    return {name: array for name, array in found.items() if not name.startswith("optimizer")}
+
+
+READERS: dict[str, Callable[[io.BytesIO], Mapping[str, Any]]] = {
+    ".npz": _npz,
+    ".safetensors": _safetensors,
+    ".pt": _torch,
+    ".pth": _torch,
+    ".weights.h5": _keras,
+}
+"""How files are read, by the end of their names; others are taken for .npz."""

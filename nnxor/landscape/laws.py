@@ -19,10 +19,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
-from scipy.optimize import linprog
-from scipy.spatial import ConvexHull, HalfspaceIntersection
 
 from nnxor.network.inits import Distribution, Init
 from nnxor.network.tasks import Task
@@ -82,9 +80,11 @@ def _law(distribution: Distribution, fan_in: int, fan_out: int) -> Any:
         return np.float32(centre)
     law: Any
     if "low" in p:
-        law = stats.uniform(centre, width)
+        law = scipy.stats.uniform(centre, width)
     else:
-        law = stats.truncnorm(-p["cut"], p["cut"], centre, width) if "cut" in p else stats.norm(centre, width)
+        law = (
+            scipy.stats.truncnorm(-p["cut"], p["cut"], centre, width) if "cut" in p else scipy.stats.norm(centre, width)
+        )
     low, high = law.ppf([1e-17, 1 - 1e-16])
     return np.float32(low) if np.float32(low) == np.float32(high) else law
 
@@ -108,7 +108,7 @@ def _mass(A: Array, c: Array, laws: list[Any]) -> Probability:
         return Probability(_volume(A * (high - low), A @ low + c), ROUNDING, EXACT)
     means = []
     for repeat in range(SOBOL_REPEATS):
-        u = stats.qmc.Sobol(len(laws) - 1, rng=np.random.default_rng(repeat)).random(SOBOL_POINTS)
+        u = scipy.stats.qmc.Sobol(len(laws) - 1, rng=np.random.default_rng(repeat)).random(SOBOL_POINTS)
         u = np.clip(u, 1e-16, 1 - 1e-16)
         points = np.column_stack([law.ppf(u[:, k]) for k, law in enumerate(laws[:-1])])
         means.append(float(_along(A, c, laws[-1], points).mean()))
@@ -135,7 +135,13 @@ def _volume(A: Array, c: Array) -> float:
         [np.column_stack([A, c]), np.column_stack([-unit, 0 * unit[0]]), np.column_stack([unit, 0 * unit[0] - 1])]
     )
     sides = sides / np.linalg.norm(sides[:, :-1], axis=1, keepdims=True)
-    ball = linprog([*np.zeros(len(unit)), -1.0], np.column_stack([sides[:, :-1], np.ones(len(sides))]), -sides[:, -1])
+    ball = scipy.optimize.linprog(
+        [*np.zeros(len(unit)), -1.0], np.column_stack([sides[:, :-1], np.ones(len(sides))]), -sides[:, -1]
+    )
     if ball.x is None or ball.x[-1] < 1e-12:  # the largest ball within it
         return 0.0
-    return float(ConvexHull(HalfspaceIntersection(np.unique(sides, axis=0), ball.x[:-1]).intersections).volume)
+    return float(
+        scipy.spatial.ConvexHull(
+            scipy.spatial.HalfspaceIntersection(np.unique(sides, axis=0), ball.x[:-1]).intersections
+        ).volume
+    )

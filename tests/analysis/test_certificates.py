@@ -13,9 +13,9 @@ from analysis.figures import PLOTS
 from analysis.findings.findings import Findings
 from analysis.findings.pooled import certificates
 from analysis.findings.rest_points import KIND_NAMES, resting
+from analysis.findings.statistics import wilson
 from analysis.findings.summary import print_summary, summarise, write_summary
 from analysis.report_parts.drawing import draw
-from analysis.report_parts.provenance import method
 from analysis.report_parts.sections import pictures
 from nnxor.landscape import certificate
 
@@ -37,11 +37,11 @@ def test_the_kinds_are_those_of_the_science() -> None:
 
 
 def test_kinds_are_counted_for_each_condition(certified: Path) -> None:
-    found = {each.condition["condition"]: each for each in resting(summarise(load(certified)))}
-    assert list(found) == ["uniform4", "he4", "uniform10"], "conditions with stuck runs"
-    counts = {name: [each.kinds[kind].count for kind in KINDS] for name, each in found.items()}
-    assert counts == {"uniform4": [7, 2, 8, 1], "he4": [0, 0, 10, 0], "uniform10": [1, 0, 0, 0]}
-    assert found["uniform4"].n == found["uniform4"].kinds["kink"].n == 18
+    found = resting(summarise(load(certified))).set_index("condition")
+    assert list(found.index) == ["uniform4", "he4", "uniform10"], "conditions with stuck runs"
+    assert found[[*KINDS]].to_numpy().tolist() == [[7, 2, 8, 1], [0, 0, 10, 0], [1, 0, 0, 0]]
+    assert found.loc["uniform4", "n"] == 18
+    assert found.loc["uniform4", "minimum_low"] == pytest.approx(float(wilson(7, 18)[0]))
 
 
 def test_kinds_are_counted_for_each_level(certified: Path) -> None:
@@ -91,13 +91,18 @@ def test_the_report_has_the_tables_only_with_certificates(certified: Path, tmp_p
 
 
 def test_the_method_is_true_in_both_cases(certified: Path) -> None:
-    with_ = " ".join(method(Findings.of(certified)))
+    with_ = method(certified)
     assert "float64" in with_
     assert "Nothing here says" not in with_
     trials = pd.read_parquet(certified / "trials.parquet")
     rewrite(trials.assign(minimum=pd.Series(dtype="str")), certified)
-    without = " ".join(method(Findings.of(certified)))
-    assert "Nothing here says 'minimum'" in without
+    without = method(certified)
+    assert "Nothing here says &#8216;minimum&#8217;" in without
+
+
+def method(folder: Path) -> str:
+    text = report.render(report.read_results(folder), figures=False)
+    return text[text.index('id="method"') : text.index('id="source"')]
 
 
 def test_the_figure_is_mentioned_only_where_it_is_drawn(certified: Path, monkeypatch: pytest.MonkeyPatch) -> None:

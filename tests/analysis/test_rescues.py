@@ -16,7 +16,7 @@ from analysis.figures.failures.freed_by_rescue import describe, freed_by_rescue
 from analysis.figures.style import NotApplicable
 from analysis.findings.findings import Findings
 from analysis.findings.rescues import freed, interventions, redrawn
-from analysis.findings.statistics import mcnemar, wilson
+from analysis.findings.statistics import binomial, wilson
 
 Free = dict[float, dict[str, set[int]]]
 STUCK = range(8, 40)
@@ -34,7 +34,7 @@ def test_every_intervention_is_counted_and_set_against_both_controls(rescued: Pa
             mine, other = free_seeds[lr][name], free_seeds[lr][control]
             assert (pair.only_first, pair.only_second, pair.n) == (len(other - mine), len(mine - other), 32)
             assert pair.difference == pytest.approx((len(mine) - len(other)) / 32)
-            assert pair.p == mcnemar(len(other - mine), len(mine - other))
+            assert pair.p == binomial(len(mine - other), len(mine ^ other), 0.5)
             ps.append(pair.p)
     assert len(ps) == 10
     smallest = min((p, place) for place, p in enumerate(ps))

@@ -17,7 +17,12 @@ Run = Callable[..., Path]
 
 
 def judge(folder: Path) -> dict[str, Verdict]:
-    return {each.number: each for each in verdicts(load(folder))}
+    return {each.number: each for each in all_of(folder)}
+
+
+def all_of(folder: Path) -> list[Verdict]:
+    counted = load_counts(folder)
+    return verdicts(counted.runs, counted.solved)
 
 
 def one(n_solved: int, rest: str = "stuck_1/3") -> list[str]:
@@ -142,7 +147,7 @@ def test_he_is_not_paired_with_weights_that_were_given(make) -> None:
     manifest = json.loads(path.read_text())
     manifest["conditions"]["a"] = "protocol=2;init=a.npz:0123456789abcdef"
     path.write_text(json.dumps(manifest))
-    (pair,) = compare_he(load(folder)).to_dict("records")
+    (pair,) = compare_he(load(folder), load_counts(folder).solved).to_dict("records")
     assert (pair["first"], pair["second"]) == ("torch", "he")
 
 
@@ -152,24 +157,18 @@ def test_drawing_again_holds_within_twenty_draws(make, n_solved: int, kind: str)
     assert judge(make({"a": ({}, one(n_solved))}))["5"].kind == kind
 
 
-def from_counts(folder: Path) -> list[Verdict]:
-    counted = load_counts(folder)
-    return verdicts(counted.runs, counted.solved)
-
-
 def test_on_another_task_no_claim_is_judged(run: Run) -> None:
     folder = run("grid.hidden=[4,10]", "grid.init=[uniform,he]", "grid.lr=0.1", "base.task=parity3")
-    found = verdicts(load(folder))
+    found = all_of(folder)
     assert [each.claim for each in found] == [each.text for each in CLAIMS]
     for each in found:
         assert (each.kind, each.verdict, each.effect) == ("open", NOT_JUDGED, "")
         assert each.rule.endswith("learnt by ReLU units; not judged are other tasks (parity3).")
-    assert from_counts(folder) == found
 
 
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid", "leaky_relu"])
 def test_of_units_other_than_relu_no_claim_is_judged(run: Run, activation: str) -> None:
-    found = verdicts(load(run("grid.hidden=[4,10]", f"base.activation={activation}")))
+    found = all_of(run("grid.hidden=[4,10]", f"base.activation={activation}"))
     assert {each.verdict for each in found} == {NOT_JUDGED}
     assert all(f"other units ({activation})" in each.rule for each in found)
 
@@ -180,7 +179,7 @@ def test_conditions_beyond_the_article_have_no_say(run: Run, record: str) -> Non
     fields = (f"record={record}", "grid.hidden=[4,10]", "grid.init=[uniform,he]", "grid.lr=0.1", "base.epochs=400")
     alone = run(*fields, folder="alone")
     more = run(*fields, "grid.task=[xor,and,parity3]", "grid.activation=[relu,tanh]", folder="more")
-    assert from_counts(more) == from_counts(alone)
+    assert all_of(more) == all_of(alone)
     assert scope(load_counts(alone).runs) == ""
     said = scope(load_counts(more).runs)
     assert said.startswith("Judged are 4 of 24 conditions.")
@@ -195,9 +194,9 @@ def test_xor_in_a_csv_file_is_xor_but_does_not_tell_how_many_units_it_needs(run:
     (tmp_path / "mine.csv").write_text(rows.format(*[""] * 5))
     (tmp_path / "often.csv").write_text(rows.format(",times", *[",2"] * 4))
     grid = ("grid.hidden=[4,10]", "grid.init=[uniform,he]", "grid.lr=0.1")
-    named = verdicts(load(run(*grid, folder="named")))
-    mine = verdicts(load(run(*grid, f"base.task={tmp_path / 'mine.csv'}", folder="mine")))
+    named = all_of(run(*grid, folder="named"))
+    mine = all_of(run(*grid, f"base.task={tmp_path / 'mine.csv'}", folder="mine"))
     assert [each for each in mine if each.number != "2"] == [each for each in named if each.number != "2"]
     assert (mine[1].kind, "does not say how many units" in mine[1].rule) == ("open", True)
-    often = verdicts(load(run(*grid, f"base.task={tmp_path / 'often.csv'}", folder="often")))
+    often = all_of(run(*grid, f"base.task={tmp_path / 'often.csv'}", folder="often"))
     assert {each.verdict for each in often} == {NOT_JUDGED}, "rows that count twice have other levels"

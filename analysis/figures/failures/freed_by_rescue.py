@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.data.conditions import slices
+from analysis.data.conditions import closest, slices
 from analysis.figures.layout import by_value, footnote, line_field, looks_of, make_panels, rest_of, thin_field
 from analysis.figures.plot import Plot, register
 from analysis.figures.shapes import forest, legend, percent, percent_across, row_height
@@ -62,7 +62,7 @@ def describe(found: Findings) -> str:
     """What each intervention frees in the condition nearest to the article's, in a sentence."""
     runs, fields, order = rescued(found), fields_of(found.rescues), interventions(found.rescues)
     places = list(slices(runs, fields))
-    row, part = places[found.nearest_of([{**dict(part.iloc[0]), "rescue": None} for _, part in places])]
+    row, part = places[closest({**part.iloc[0], "rescue": None} for _, part in places)]
     rates = [(name, rate) for name, rate in zip(order, _rates(part, order), strict=True) if rate.n]
     told = "; ".join(f"{words.rescue(name)} {words.rate(rate)}" for name, rate in rates)
     return f"Nearest to the article ({words.condition(row, fields)}), freed of the stuck runs: {told}."

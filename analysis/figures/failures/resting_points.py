@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.data.field_labels import FIELDS
+from analysis.data.conditions import closest
 from analysis.data.reading import KINDS
 from analysis.figures.failures.composition import bars
 from analysis.figures.plot import Plot, register
 from analysis.figures.style import NotApplicable, bar_look, styled
 from analysis.findings.findings import Findings
 from analysis.findings.rest_points import KIND_NAMES
+from analysis.findings.statistics import Rate
 from analysis.text import words
 
 KIND_COLOURS = {"minimum": "#3d2c6b", "saddle": "#b5475f", "kink": "#cdb0dd", "unknown": "#dddddd"}
@@ -26,7 +27,7 @@ def _look(kind: str) -> dict[str, Any]:
 @styled
 def resting_points(found: Findings) -> Figure:
     """What the stuck runs of each condition rest at: a bar a condition, shares in per cent, n above it."""
-    table = resting_table(found)
+    table = certified(found)
     missing = len(found.summary) - len(table)
     none = f"No run is stuck in {missing:,} of the study's conditions, which have no bar." if missing else ""
     notes = ["Error bars: 95 % Wilson intervals of the share of minima.", none]
@@ -44,27 +45,19 @@ def resting_points(found: Findings) -> Figure:
     return figure
 
 
-def resting_table(found: Findings) -> pd.DataFrame:
-    """A row for each condition with certified stuck runs: its fields, n, counts of kinds, share of minima."""
-    if not found.resting:
+def certified(found: Findings) -> pd.DataFrame:
+    """The conditions with certified stuck runs (see `analysis.findings.rest_points.resting`)."""
+    if not len(found.resting):
         raise NotApplicable("no stuck run of this study has a certificate; a study with certify=true makes them")
-    rows = []
-    for each in found.resting:
-        rate = each.kinds["minimum"]
-        ends = {"minimum_rate": rate.rate, "minimum_low": rate.low, "minimum_high": rate.high}
-        counts = {kind: part.count for kind, part in each.kinds.items()}
-        rows.append({**dict(each.condition), "n": each.n, **counts, **ends})
-    return pd.DataFrame(rows).astype({name: found.trials[name].dtype for name in FIELDS})
+    return found.resting
 
 
 def describe(found: Findings) -> str:
     """What the stuck runs of the condition nearest to the article's rest at, in a sentence."""
-    resting_table(found)
-    at = found.nearest_of([each.condition for each in found.resting])
-    here = found.resting[at]
-    parts = [f"{KIND_NAMES[kind]} {words.rate(rate)}" for kind, rate in here.kinds.items() if rate.count]
-    where = words.condition(here.condition, found.fields)
-    return f"Of the stuck runs nearest to the article ({where}): {'; '.join(parts)}."
+    rows = certified(found).to_dict("records")
+    here = rows[closest(rows)]
+    parts = [f"{KIND_NAMES[kind]} {words.rate(Rate.of(here[kind], here['n']))}" for kind in KINDS if here[kind]]
+    return f"Of the stuck runs nearest to the article ({words.condition(here, found.fields)}): {'; '.join(parts)}."
 
 
 register(Plot(

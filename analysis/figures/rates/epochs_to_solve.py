@@ -14,7 +14,7 @@ from analysis.figures.plot import Plot, register
 from analysis.figures.shapes import lines
 from analysis.figures.style import Look, NotApplicable, styled
 from analysis.findings.findings import Findings
-from analysis.findings.statistics import survival
+from analysis.findings.statistics import unsolved_after
 from analysis.text import words
 
 
@@ -49,10 +49,9 @@ def epoch_axis(ax: Axes, last: int, label: str = "epoch") -> None:
 def _step(ax: Axes, part: pd.DataFrame, look: Look, _beside: float) -> float:
     """Draw a curve with its band; returns the height at which it ends."""
     epochs = int(part["epochs"].iloc[0])
-    curve = survival(part["solved_epoch"].astype("float64"), epochs, counts_of(part))
     x = np.unique(np.round(np.geomspace(1, max(epochs, 1), 200)))
-    at = np.searchsorted(curve.epochs, x, side="right") - 1
-    share, low, high = (100 * y[at] for y in (curve.share, curve.low, curve.high))
+    told = unsolved_after(x, part["solved_epoch"].astype("float64"), counts_of(part))
+    share, low, high = (100 * each for each in told)
     ax.fill_between(x, low, high, step="post", color=look.colour, alpha=0.2, linewidth=0)
     ax.step(x, share, where="post", color=look.colour, linestyle=look.dashes)
     return float(share[-1])

@@ -11,7 +11,7 @@ from harness import command, compose
 
 from experiments.errors import InputError
 from experiments.networks.diagnosing import diagnose
-from experiments.networks.foreign import read_network
+from experiments.study.weight_files import read_network
 from nnxor.interventions import INTERVENTIONS
 
 FILES = Path(__file__).parent / "files"
@@ -173,11 +173,11 @@ TORCH = {"0.weight": W1.T, "0.bias": B1, "2.weight": W2.T, "2.bias": B2}
 
 
 def is_the_network(path: Path, library: str) -> None:
-    found = read_network(path, "weights", 2)
+    found = read_network(path, 2)
     assert found.library == library
     assert not found.either_way
-    for name, array in (("W1", W1), ("b1", B1), ("W2", W2), ("b2", B2)):
-        assert np.array_equal(found.arrays[name], array), name
+    for held, array in zip(found.weights.arrays(), (W1, B1, W2[:, 0], B2[0]), strict=True):
+        assert np.array_equal(held[..., 0], array)
 
 
 @pytest.mark.parametrize("kind", ["ours", "torch", "named"])
@@ -205,7 +205,7 @@ def test_the_same_network_is_read_from_files_that_pytorch_and_keras_wrote(file: 
 
 def test_a_pickled_model_is_refused_and_no_code_of_it_is_run() -> None:
     with pytest.raises(InputError, match=r"it holds torch\.nn\.modules\.container\.Sequential, and not weights alone"):
-        read_network(FILES / "model.pt", "weights", 2)
+        read_network(FILES / "model.pt", 2)
 
 
 def test_a_square_matrix_is_read_as_its_library_writes_it_and_both_ways_are_told(
@@ -213,9 +213,9 @@ def test_a_square_matrix_is_read_as_its_library_writes_it_and_both_ways_are_told
 ) -> None:
     first = np.float32([[1, 1], [3, 1]])
     np.savez(tmp_path / "n.npz", **{"0.weight": first, "0.bias": B1[:2], "2.weight": W2[:2].T, "2.bias": B2})
-    found = read_network(tmp_path / "n.npz", "weights", 2)
+    found = read_network(tmp_path / "n.npz", 2)
     assert found.either_way
-    assert np.array_equal(found.arrays["W1"], first.T)
+    assert np.array_equal(found.weights.W1[..., 0], first.T)
     text = said(capsys, f"weights={tmp_path / 'n.npz'}", "epochs=10")
     assert "written by PyTorch; read as xor, 2 units, relu, half_sse, init=torch" in text
     assert "W1 is square: it is read as (units, inputs)" in text
@@ -229,6 +229,7 @@ def test_a_network_that_fits_another_loss_is_told_so(tmp_path: Path, capsys: pyt
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
+        ("n.txt", b"", "cannot be read as .npz of plain numbers"),
         ("n.txt", b"", "allowed: a file .npz, .safetensors, .pt, .pth, .weights.h5"),
         ("n.npz", b"PK", "cannot be read"),
         ("n.safetensors", b"12345678{", "cannot be read"),
@@ -242,14 +243,14 @@ def test_a_file_that_cannot_be_read_is_refused_in_one_line(
     monkeypatch.setitem(sys.modules, "h5py", None)
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=re.escape(words)) as refusal:
-        read_network(tmp_path / name, "weights", 2)
+        read_network(tmp_path / name, 2)
     assert "\n" not in str(refusal.value)
 
 
 def test_layers_that_are_none_of_ours_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "deep.npz", **{f"{n}.weight": np.ones((2, 2)) for n in range(3)})
     with pytest.raises(InputError, match="allowed: a hidden and an output layer"):
-        read_network(tmp_path / "deep.npz", "weights", 2)
+        read_network(tmp_path / "deep.npz", 2)
     np.savez(tmp_path / "nan.npz", W1=W1 * np.nan, b1=B1, W2=W2, b2=B2)
     with pytest.raises(InputError, match="finite numbers"):
-        read_network(tmp_path / "nan.npz", "weights", 2)
+        read_network(tmp_path / "nan.npz", 2)

@@ -120,7 +120,7 @@ ZEROS = {"W1": np.zeros((5, 2, 3)), "b1": np.zeros((5, 3)), "W2": np.zeros((5, 3
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"W1": np.array([{}], dtype=object)}, "not a .npz file of plain numbers"),
+        ({"W1": np.array([{}], dtype=object)}, "cannot be read as .npz of plain numbers"),
         ({"b1": np.zeros((5, 4))}, "allowed: W1 .S,D,H."),
         ({"W1": np.full((5, 2, 3), np.nan)}, "W1 must hold real numbers, finite in float32"),
         ({"b2": np.full((5, 1), "one")}, "b2 must hold real numbers"),

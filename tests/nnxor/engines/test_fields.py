@@ -13,6 +13,7 @@ from experiments.study import catalog
 from nnxor import engines
 from nnxor.condition import Condition, Success
 from nnxor.diagnosis import diagnose
+from nnxor.engines import skeleton
 from nnxor.engines.batched import Training
 from nnxor.engines.cycles import first_state
 from nnxor.engines.trace import Trained
@@ -128,6 +129,18 @@ def test_shuffles_are_even_and_differ_between_epochs_and_seeds() -> None:
     assert ((counts - 1000) ** 2 / 1000).sum() < 50  # chi-square with 23 degrees of freedom: p = 0.001
     assert (orders[0] != orders[1]).any(axis=0).mean() > 0.9
     assert (orders[:, :, 0] != orders[:, :, 1]).any(axis=1).mean() > 0.7
+
+
+@pytest.mark.parametrize("n", [8, skeleton.FEW, skeleton.FEW + 1, 200])
+@pytest.mark.parametrize("order", ["shuffled", "fixed"])
+def test_few_examples_and_many_are_put_in_the_same_order_by_every_engine(n: int, order: str) -> None:
+    x = np.random.default_rng(n).normal(size=(n, 2)).round(3)
+    task = Task("points", tuple(map(tuple, x.tolist())), tuple(float(each) for each in x[:, 0] > 0))
+    condition = Condition(task=task, hidden=2, epochs=7, batch_size=5, order=order)
+    weights = start(condition, range(20))
+    found = (arrays(engine(condition, weights, range(20))) for engine in (numpy_engine, numba_engine))
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_a_mini_batch_without_seeds_is_refused() -> None:
