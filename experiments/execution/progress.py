@@ -99,15 +99,15 @@ class Progress:
 
 def paragraph(text: str, indent: int = 0) -> str:
     """A text broken into lines of at most 79 characters, the first of them indented, the others by two more."""
-    return _filled(text, " " * indent, " " * (indent + 2))
+    return filled(text, " " * indent, " " * (indent + 2))
 
 
 def told(what: str, text: str) -> str:
     """A line of a table of two columns, broken where the terminal is narrower."""
-    return _filled(text, f"{what:<11} ", " " * 12)
+    return filled(text, f"{what:<11} ", " " * 12)
 
 
-def _filled(text: str, first: str, others: str) -> str:
+def filled(text: str, first: str, others: str) -> str:
     """Lines of at most 79 characters; a number keeps its percent sign."""
     kept = text.replace(" %", "\N{NO-BREAK SPACE}%")
     filled = textwrap.fill(kept, 79, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)

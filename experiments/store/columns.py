@@ -64,20 +64,19 @@ RESULT_COLUMNS = {name: column.type for name, column in RESULTS.items()}
 
 def schema(conditions: Iterable[Condition]) -> pa.Schema:
     """The schema of the trials of a study: all fields, all results, and the y columns of its tasks."""
-    return pa.schema([*CONDITION_COLUMNS.items(), *_results(conditions)])
+    names = {name for task in {condition.task for condition in conditions} for name in task.row_names}
+    return pa.schema([*CONDITION_COLUMNS.items(), *_results(names)])
 
 
 def has_schema(found: pa.Schema) -> bool:
     """Whether a table's columns are exactly those of trials, of whichever tasks."""
-    tasks = [field for field in found if field.name.startswith("y_") and field.type == pa.float64()]
-    after = list(RESULT_COLUMNS).index("solved_epoch") + 1
-    results = list(RESULT_COLUMNS.items())
-    return bool(found.equals(pa.schema([*CONDITION_COLUMNS.items(), *results[:after], *tasks, *results[after:]])))
+    names = {name.removeprefix("y_") for name in found.names if name.startswith("y_")}
+    return bool(found.equals(pa.schema([*CONDITION_COLUMNS.items(), *_results(names)])))
 
 
 def part_schema(condition: Condition) -> pa.Schema:
     """The schema of a part: all results and the y columns of its task, with text as text."""
-    return plain(pa.schema(_results([condition])))
+    return plain(pa.schema(_results(condition.task.row_names)))
 
 
 def plain(schema: pa.Schema) -> pa.Schema:
@@ -85,36 +84,27 @@ def plain(schema: pa.Schema) -> pa.Schema:
     return pa.schema([(f.name, pa.string() if pa.types.is_dictionary(f.type) else f.type) for f in schema])
 
 
-def _results(conditions: Iterable[Condition]) -> list[tuple[str, pa.DataType]]:
-    """The columns of results, with a prediction for each row of the tasks behind `solved_epoch`."""
-    tasks = {condition.task for condition in conditions}
-    names = sorted({f"y_{name}" for task in tasks for name in task.row_names}, key=lambda n: (len(n), n))
-    results = list(RESULT_COLUMNS.items())
+def _results(rows: Iterable[str]) -> list[tuple[str, pa.DataType]]:
+    """The columns of results, with a prediction for each of these rows of tasks behind `solved_epoch`."""
+    results, predictions = list(RESULT_COLUMNS.items()), sorted(rows, key=lambda name: (len(name), name))
     after = list(RESULT_COLUMNS).index("solved_epoch") + 1
-    return [*results[:after], *((name, pa.float64()) for name in names), *results[after:]]
+    return [*results[:after], *((f"y_{name}", pa.float64()) for name in predictions), *results[after:]]
 
 
 def part_table(columns: Columns, seeds: range) -> pa.Table:
     """A table of diagnosed trainings: sentinels (see `nnxor.diagnosis.diagnose`) become nulls."""
-    n = len(seeds)
-    arrays = {"seed": pa.array(np.arange(seeds.start, seeds.stop, dtype=np.int64))}
-    for name, values in columns.items():
-        arrays[name] = _array(name, values)
-    arrays["status"] = pa.array(["ok"] * n, pa.string())
-    arrays["error"] = pa.nulls(n, pa.string())
-    return pa.table(arrays)
+    return _table(seeds, "ok", None, {name: _array(name, values) for name, values in columns.items()})
 
 
 def failed_table(seeds: range, error: str) -> pa.Table:
     """A table of trainings that failed: their seeds, the status and what went wrong."""
+    return _table(seeds, "failed", error, {})
+
+
+def _table(seeds: range, status: str, error: str | None, columns: dict[str, pa.Array]) -> pa.Table:
     n = len(seeds)
-    return pa.table(
-        {
-            "seed": pa.array(np.arange(seeds.start, seeds.stop, dtype=np.int64)),
-            "status": pa.array(["failed"] * n, pa.string()),
-            "error": pa.array([error] * n, pa.string()),
-        }
-    )
+    ends = {"status": pa.repeat(status, n), "error": pa.repeat(pa.scalar(error, pa.string()), n)}
+    return pa.table({"seed": pa.array(np.arange(seeds.start, seeds.stop, dtype=np.int64)), **columns, **ends})
 
 
 def _array(name: str, values: np.ndarray) -> pa.Array:
@@ -181,19 +171,13 @@ def _streams(column: pa.Array) -> dict[str, bytes]:
     nulls = column.is_null().to_numpy(zero_copy_only=False).tobytes()
     if pa.types.is_dictionary(column.type):
         column = column.cast(pa.string())
-    if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
-        filled = pc.fill_null(column, "" if pa.types.is_string(column.type) else b"")
-        lengths = pc.binary_length(filled).to_numpy(zero_copy_only=False).astype("<i8")
-        return {"nulls": nulls, "values": _characters(filled), "lengths": lengths.tobytes()}
-    if pa.types.is_boolean(column.type):
-        return {"nulls": nulls, "values": pc.fill_null(column, False).to_numpy(zero_copy_only=False).tobytes()}
-    little = np.dtype(column.type.to_pandas_dtype()).newbyteorder("<")
-    return {"nulls": nulls, "values": pc.fill_null(column, 0).to_numpy(zero_copy_only=False).astype(little).tobytes()}
-
-
-def _characters(column: pa.StringArray) -> bytes:
-    _, offsets, characters = column.buffers()
-    if characters is None:
-        return b""
-    ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
-    return bytes(characters[int(ends[0]) : int(ends[-1])])
+    text = pa.types.is_string(column.type) or pa.types.is_binary(column.type)
+    filled = pc.fill_null(column, pa.scalar("" if text else 0).cast(column.type))
+    if not text:
+        values = filled.to_numpy(zero_copy_only=False)
+        return {"nulls": nulls, "values": values.astype(values.dtype.newbyteorder("<")).tobytes()}
+    lengths = pc.binary_length(filled).to_numpy().astype("<i8")
+    _, offsets, characters = filled.buffers()
+    ends = np.frombuffer(offsets, np.int32)[filled.offset : filled.offset + len(filled) + 1]
+    joined = bytes(characters[int(ends[0]) : int(ends[-1])]) if characters is not None else b""
+    return {"nulls": nulls, "values": joined, "lengths": lengths.tobytes()}

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from analysis.data.door import COUNTED
-from experiments.store.columns import CONDITION_COLUMNS, RESULT_COLUMNS, TEXT, plain
+from experiments.store.columns import CONDITION_COLUMNS, RESULT_COLUMNS, TEXT, in_schema, plain
 from experiments.study.batches import merge
 
 EPOCHS = ("solved_epoch", "first_death_epoch")
@@ -74,17 +74,39 @@ class Held:
         return self.row + seed - self.start
 
 
-def count_rows(table: pa.Table) -> pa.Table:
-    """The counts of rows of one condition, with ascending seeds; see `experiments.store.columns.part_schema`."""
-    n = len(table)
-    ones = pa.array(np.ones(n, np.int64))
-    runs = {name: table[name].cast(PLAIN.field(name).type) for name in COUNTED}
-    pieces = [_rows("runs", n, {**runs, "seed": table["seed"], "count": ones})]
+def count_rows(rows: pa.Table) -> pa.Table:
+    """The counts of rows of one condition (`experiments.store.columns.part_schema`), but for their seeds."""
+    ones = pa.repeat(pa.scalar(1, pa.int64()), len(rows))
+    tables = [
+        pa.table({"kind": pa.repeat("runs", len(rows)), **{n: rows[n] for n in (*COUNTED, "seed")}, "count": ones})
+    ]
     for name in EPOCHS:
-        epochs = table[name].drop_null()
-        pieces.append(_rows(name, len(epochs), {"epoch": epochs, "count": ones.slice(0, len(epochs))}))
-    fine = table.filter(pc.equal(runs["status"], "ok"))
-    return add_up([*pieces, *seed_rows(_pieces(fine))])
+        epochs = rows[name].drop_null()
+        n = len(epochs)
+        tables.append(pa.table({"kind": pa.repeat(name, n), "epoch": epochs, "count": ones.slice(0, n)}))
+    return add_up([in_schema(table, PLAIN) for table in tables])
+
+
+def add_up(tables: Sequence[pa.Table]) -> pa.Table:
+    """Counts of one condition, but for their seeds, as one table: equal rows added up, in a fixed order."""
+    keys = ["kind", *COUNTED, "epoch"]
+    summed = pa.concat_tables(tables).group_by(keys, use_threads=False).aggregate([("seed", "min"), ("count", "sum")])
+    counts = summed.rename_columns([name.removesuffix("_min").removesuffix("_sum") for name in summed.column_names])
+    order = pc.index_in(counts["kind"], pa.array(["runs", *EPOCHS]))
+    counts = counts.append_column("order", order).sort_by([(name, "ascending") for name in ("order", *keys)])
+    return in_schema(counts, PLAIN)
+
+
+def total(counts: pa.Table, **wanted: str) -> int:
+    """The sum of the counts in the rows whose columns have these values; of kind `runs` it is a number of trainings."""
+    for column, value in wanted.items():
+        counts = counts.filter(pc.equal(counts[column], value))
+    return int(pc.sum(counts["count"]).as_py() or 0)
+
+
+def without_failed(counts: pa.Table) -> pa.Table:
+    """The counts without those of trainings that failed."""
+    return counts.filter(pc.fill_null(pc.equal(counts["status"], "ok"), True))
 
 
 def is_solved(rows: pa.Table) -> pa.Array:
@@ -92,58 +114,19 @@ def is_solved(rows: pa.Table) -> pa.Array:
     return pc.fill_null(pc.equal(rows["outcome"].cast(pa.string()), "solved"), False)
 
 
-def _pieces(fine: pa.Table) -> Iterator[Piece]:
-    """Runs of consecutive seeds of trainings that went well, and which of them were solved."""
-    solved = is_solved(fine).to_numpy()
-    seeds = fine["seed"].to_numpy()
+def solved_seeds(rows: pa.Table) -> Iterator[Piece]:
+    """Which seeds were solved, of rows with ascending seeds and among those that went well."""
+    fine = rows.filter(pc.equal(rows["status"].cast(pa.string()), "ok"))
+    solved, seeds = is_solved(fine).to_numpy(), fine["seed"].to_numpy()
     bounds = np.flatnonzero(np.diff(seeds) != 1) + 1
-    for first, last in itertools.pairwise([0, *(int(bound) for bound in bounds), len(seeds)]):
+    for first, last in itertools.pairwise([0, *bounds.tolist(), len(seeds)]):
         if first < last:
             yield int(seeds[first]), solved[first:last]
 
 
-def _rows(kind: str, n: int, columns: dict[str, pa.Array]) -> pa.Table:
-    filled = {"kind": pa.repeat(kind, n), **columns}
-    return pa.table([filled.get(field.name, pa.nulls(n, field.type)) for field in PLAIN], schema=PLAIN)
-
-
-def add_up(tables: Sequence[pa.Table]) -> pa.Table:
-    """Counts as one table: equal rows added up and in a fixed order; rows `seeds`, which do not add up, at the end."""
-    together = pa.concat_tables(tables)
-    keys = ["kind", *COUNTED, "epoch"]
-    summed = without_seeds(together).group_by(keys, use_threads=False)
-    counts = summed.aggregate([("seed", "min"), ("count", "sum")])
-    counts = counts.rename_columns([{"seed_min": "seed", "count_sum": "count"}.get(n, n) for n in counts.column_names])
-    order = pc.index_in(counts["kind"], pa.array(["runs", *EPOCHS]))
-    sorted_ = counts.append_column("order", order).sort_by([(name, "ascending") for name in ("order", *keys)])
-    bits = pa.nulls(len(sorted_), pa.binary())
-    ordered = [sorted_[name] if name != "solved" else bits for name in PLAIN.names]
-    return pa.concat_tables([pa.table(ordered, schema=PLAIN), only_seeds(together)])
-
-
-def only_seeds(table: pa.Table) -> pa.Table:
-    """The rows of kind `seeds`."""
-    return table.filter(pc.equal(table["kind"], "seeds"))
-
-
-def without_seeds(table: pa.Table) -> pa.Table:
-    """The rows of the other kinds."""
-    return table.filter(pc.not_equal(table["kind"], "seeds"))
-
-
-def without_failed(table: pa.Table) -> pa.Table:
-    """The counts without those of trainings that failed."""
-    return table.filter(pc.fill_null(pc.equal(table["status"], "ok"), True))
-
-
-def trainings(counts: pa.Table) -> int:
-    """How many trainings a table of counts counts."""
-    return int(pc.sum(counts.filter(pc.equal(counts["kind"], "runs"))["count"]).as_py() or 0)
-
-
-def solved_pieces(rows: pa.Table) -> Iterator[Piece]:
+def solved_pieces(counts: pa.Table) -> Iterator[Piece]:
     """What rows of kind `seeds` say."""
-    for seed, count, solved in zip(*(rows[name].to_pylist() for name in ("seed", "count", "solved")), strict=True):
+    for seed, count, solved in zip(*(counts[name].to_pylist() for name in ("seed", "count", "solved")), strict=True):
         yield seed, np.unpackbits(np.frombuffer(solved, np.uint8), count=count).astype(bool)
 
 
@@ -170,8 +153,8 @@ def seed_rows(pieces: Iterable[Piece]) -> Iterator[pa.Table]:
 
 def _seed_row(start: int, flags: list[np.ndarray]) -> pa.Table:
     solved = np.concatenate(flags)
-    bits = pa.array([np.packbits(solved).tobytes()], pa.binary())
-    return _rows("seeds", 1, {"seed": pa.array([start]), "count": pa.array([len(solved)]), "solved": bits})
+    row = {"kind": "seeds", "seed": start, "count": len(solved), "solved": np.packbits(solved).tobytes()}
+    return pa.Table.from_pylist([row], schema=PLAIN)
 
 
 def scan(path: Path) -> dict[str, Held]:
@@ -196,7 +179,6 @@ def scan(path: Path) -> dict[str, Held]:
         if odd or spans[: bits - first].any():
             raise ValueError("its counts are out of order")
         held = merge([range(*ends) for ends in zip(starts.tolist(), (starts + count[spans]).tolist(), strict=True)])
-        start = int(seed[runs].min())
-        found[names[codes[first]]] = Held(first, bits, last, row, start, n, tuple(held), starts)
+        found[names[codes[first]]] = Held(first, bits, last, row, int(seed[runs].min()), n, tuple(held), starts)
         row += n
     return found

@@ -4,7 +4,7 @@ See the standard, version 2: https://datapackage.org/standard/data-package/ and 
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,15 @@ from nnxor.condition import FIELDS
 PROFILE = "https://datapackage.org/profiles/2.0/{}.json"
 
 MEANINGS = {
+    **{name: column.meaning for name, column in RESULTS.items()},
+    **{name: f"of the condition: {field.label}" for name, field in FIELDS.items()},
     "condition": "key of the condition: a hash of its canonical text",
     "kind": "what is counted: runs, epochs (solved_epoch, first_death_epoch), or which seeds",
     "epoch": "of rows that count epochs: which",
     "count": "how many trainings; of rows of kind seeds, how many consecutive seeds from seed on",
     "solved": "of rows of kind seeds: which of them were solved, a bit a seed, the first one the highest bit",
 }
-"""What the columns mean that are neither a condition's field nor recorded of a training."""
+"""What columns mean, but for y_…, the predictions."""
 
 WHAT = {
     TRIALS: "A row a training, sorted by condition and seed.",
@@ -62,15 +64,15 @@ def _resource(path: Path, sha256: str, study: Study) -> dict[str, Any]:
         "hash": f"sha256:{sha256}",
         "schema": {
             "$schema": PROFILE.format("tableschema"),
-            "fields": [*_fields(schema(study.conditions) if rows else SCHEMA)],
+            "fields": [_field(column) for column in (schema(study.conditions) if rows else SCHEMA)],
             **({"primaryKey": ["condition", "seed"]} if rows else {}),
         },
     }
 
 
-def _fields(columns: pa.Schema) -> Iterator[dict[str, str]]:
-    for field in columns:
-        yield {"name": field.name, "type": _type(field.type), "description": _meaning(field.name)}
+def _field(column: pa.Field) -> dict[str, str]:
+    meaning = MEANINGS.get(column.name, f"final prediction for row {column.name.removeprefix('y_')}")
+    return {"name": column.name, "type": _type(column.type), "description": meaning}
 
 
 def _type(kind: pa.DataType) -> str:
@@ -79,11 +81,3 @@ def _type(kind: pa.DataType) -> str:
     if pa.types.is_integer(kind):
         return "integer"
     return "number" if pa.types.is_floating(kind) else "any" if pa.types.is_binary(kind) else "string"
-
-
-def _meaning(name: str) -> str:
-    if name in MEANINGS:
-        return MEANINGS[name]
-    if name in FIELDS:
-        return f"of the condition: {FIELDS[name].label}"
-    return RESULTS[name].meaning if name in RESULTS else f"final prediction for row {name.removeprefix('y_')}"

@@ -69,7 +69,7 @@ def exemplar(condition: Condition, start: Weights, seed: int, engine: str, sourc
     epochs, seeds = log_spaced(condition.epochs), range(seed, seed + 1)
     look = Networks(condition).look
     with np.errstate(all="ignore"):
-        curve = [_number(look(each).loss[0]) for each in engines.course(engine, condition, start, seeds, epochs)]
+        curve = _plain([look(each).loss[0] for each in engines.course(engine, condition, start, seeds, epochs)])
     trained = engines.load(engine)(condition, start, seeds)
     row = {name: values[0] for name, values in diagnose(condition, start, trained).items()}
     return {
@@ -86,7 +86,7 @@ def exemplar(condition: Condition, start: Weights, seed: int, engine: str, sourc
         "rows": list(condition.task.row_names),
         "inputs": [list(x) for x in condition.task.inputs],
         "targets": list(condition.task.targets),
-        "predictions": [_number(row[f"y_{name}"]) for name in condition.task.row_names],
+        "predictions": _plain([row[f"y_{name}"] for name in condition.task.row_names]),
         "epoch": epochs,
         "curve": curve,
         "start": _weights(start),
@@ -124,13 +124,9 @@ def log_spaced(epochs: int) -> list[int]:
 
 def _weights(weights: Weights) -> dict[str, Any]:
     W1, b1, W2, b2 = weights.arrays()
-    arrays = {"W1": W1[:, :, 0], "b1": b1[:, 0], "W2": W2[:, 0], "b2": b2[:1]}
-    return {name: [_plain(x) for x in array] for name, array in arrays.items()}
+    return {"W1": _plain(W1[:, :, 0]), "b1": _plain(b1[:, 0]), "W2": _plain(W2[:, 0]), "b2": _plain(b2[:1])}
 
 
-def _plain(value: Any) -> Any:
-    return [_number(x) for x in value] if np.ndim(value) else _number(value)
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def _plain(values: Any) -> Any:
+    """Numbers as they stand in JSON, in lists as they are nested; null for one that is not finite."""
+    return [_plain(x) for x in values] if np.ndim(values) else float(values) if np.isfinite(values) else None

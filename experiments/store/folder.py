@@ -14,6 +14,7 @@ before new tables take the place of old ones: from then on they count, under eit
 
 import fcntl
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -284,51 +285,38 @@ class ResultFolder:
         self._run["trained"] += len(batch.seeds)
         self._waiting += 1
         if self.study.record == "summary" and self._is_time_to_fold():
-            self._fold()
+            self.compact(whole=False)
 
     def _is_time_to_fold(self) -> bool:
         """Whether so many parts wait that writing the counts anew costs little beside what made them."""
         return self._waiting >= max(FOLD, 4 * len(self.study.conditions))
 
-    def _fold(self) -> None:
-        """Add the parts to counts.parquet, so that there are never many of them."""
-        fine = {key: [part for part in found if part.fine] for key, found in self._parts.items()}
-        self._write_tables(fine, whole=False)
-        self._held = counts.scan(self.path / COUNTS)
-        self._parts = {key: [part for part in found if not part.fine] for key, found in self._parts.items()}
-        self._drop(fine)
+    def compact(self, whole: bool = True) -> int:
+        """Write the tables from those that are there and the parts, then drop the parts; returns how many failed.
 
-    def _drop(self, found: dict[str, list[Part]]) -> None:
-        """Drop parts that the tables hold."""
-        for part in (part for mine in found.values() for part in mine):
-            part.path.unlink(missing_ok=True)
-        self._waiting = 0
-
-    def _write_tables(self, found: dict[str, list[Part]], whole: bool) -> int:
-        """Write the tables anew; the manifest knows them before they take their place. Returns how many failed."""
-        written = tables.write(self.path, self.study, self._held, found, whole)
-        self._content["files"] |= written.files
+        The manifest knows the tables before they take their place. Not `whole`, trainings may be missing, and the parts
+        of those that failed stay.
+        """
+        taken = {key: [part for part in found if whole or part.fine] for key, found in self._parts.items()}
+        written = tables.write(self.path, self.study, self._held, taken, whole)
+        self._content["files"] |= written.pop("files")
         if whole:
-            totals = {"trials": written.trainings, "failed": written.failed, "digest": written.digest}
-            self._content |= {"complete": written.failed == 0, **totals}
+            self._content |= {"complete": not written["failed"], **written}
             self._run |= {"end": now(), "wall_s": round(time.monotonic() - self._started, 3)}
             write_text(self.path / "datapackage.json", describe(self._content, self.path, self.study))
         self._write_manifest()
-        for name in written.files:
-            os.replace(tables.beside(self.path / name), self.path / name)
+        for path in (self.path / name for name in tables.names(self.study.record)):
+            os.replace(tables.beside(path), path)
         flush(self.path)
-        return written.failed
-
-    def compact(self) -> int:
-        """Write the tables from those that are there and the parts, then drop the parts.
-
-        Returns how many trainings have failed.
-        """
-        failed = self._write_tables(self._parts, whole=True)
-        self._drop({**self._parts, "": self._failed_parts})
-        self._drop_parts_folder()
-        flush(self.path)
-        return failed
+        for part in (*itertools.chain(*taken.values()), *(self._failed_parts if whole else ())):
+            part.path.unlink(missing_ok=True)
+        if whole:
+            self._drop_parts_folder()
+            flush(self.path)
+        else:
+            self._held, self._waiting = counts.scan(self.path / COUNTS), 0
+            self._parts = {key: [part for part in found if not part.fine] for key, found in self._parts.items()}
+        return int(written["failed"])
 
 
 def check_rows(path: Path, held: list[counts.Held]) -> None:
@@ -349,16 +337,14 @@ def not_asked_for(there: list[str], here: set[str]) -> str:
 
     Where no value is new, only their combination, it is the first of these conditions.
     """
+    usual = {name: str(plain(field.default)) for name, field in FIELDS.items()}
 
-    def parts(text: str) -> dict[str, str]:
-        return dict(part.partition("=")[::2] for part in text.split(";")[1:])
+    def settings(text: str) -> list[tuple[str, str]]:
+        """All fields of a condition; its text leaves out those with their default."""
+        given = dict(part.partition("=")[::2] for part in text.split(";")[1:])
+        return [(name, given.get(name, default)) for name, default in usual.items()]
 
-    asked = [parts(text) for text in here]
-    found: dict[str, list[str]] = {}
-    for held in map(parts, there):
-        for name in dict.fromkeys([*held, *(name for each in asked for name in each)]):
-            if name in FIELDS and all(each.get(name) != held.get(name) for each in asked):
-                value = held.get(name, str(plain(FIELDS[name].default)))
-                found.setdefault(name, []).append(f"{name}={value.partition(':')[0]}".replace("'", ""))
-    words = [f"it also holds {', '.join(dict.fromkeys(values))}" for values in found.values()]
-    return "; ".join(words) or f"it also holds {there[0].partition(';')[2] or 'the default condition'}"
+    asked = {pair for text in here for pair in settings(text)}
+    new = dict.fromkeys(pair for text in there for pair in settings(text) if pair not in asked)
+    words = ", ".join(f"{name}={value.partition(':')[0]}".replace("'", "") for name, value in new)
+    return f"it also holds {words or there[0].partition(';')[2] or 'the default condition'}"

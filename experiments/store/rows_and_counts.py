@@ -5,9 +5,10 @@ counts alone. They are written beside the old ones, and take their place once th
 """
 
 import heapq
+import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,21 +16,9 @@ import pyarrow.parquet as pq
 
 from analysis.data.door import COUNTS, TRIALS, flush, sha256_of
 from experiments.errors import RunError
+from experiments.store import counts
 from experiments.store.columns import Digest, encode, schema, with_condition
-from experiments.store.counts import (
-    PLAIN,
-    SCHEMA,
-    Held,
-    Piece,
-    add_up,
-    count_rows,
-    only_seeds,
-    seed_rows,
-    solved_pieces,
-    trainings,
-    without_failed,
-    without_seeds,
-)  # fmt: skip
+from experiments.store.counts import PLAIN, Held, Piece
 from experiments.store.parts import NotAPartError, Part
 from experiments.study.batches import Spans, merge, subtract
 from experiments.study.study import Study
@@ -49,16 +38,6 @@ def names(record: str) -> tuple[str, ...]:
 def beside(path: Path) -> Path:
     """Where a table is written before it takes its place."""
     return path.with_name(f".{path.name}.next")
-
-
-@dataclass(frozen=True)
-class Written:
-    """What was written: how many trainings, how many of them failed, the digest of the values, SHA-256 by name."""
-
-    trainings: int
-    failed: int
-    digest: str
-    files: dict[str, str]
 
 
 class Writer:
@@ -130,23 +109,20 @@ def counts_of(rows: Slices, held: Held) -> pa.Table:
 def bits_of(rows: Slices, held: Held) -> Iterator[Piece]:
     """Which seeds of a condition counts.parquet counts, and which of them were solved."""
     for table in rows.pieces(held.bits, held.last, 64):
-        yield from solved_pieces(table)
+        yield from counts.solved_pieces(table)
 
 
 def write(
-    folder: Path,
-    study: Study,
-    held: Mapping[str, Held],
-    parts: Mapping[str, list[Part]],
-    whole: bool = True,
-) -> Written:
+    folder: Path, study: Study, held: Mapping[str, Held], parts: Mapping[str, list[Part]], whole: bool = True
+) -> dict[str, Any]:
     """Write the tables beside the old ones, from what those hold and the parts; flushed to disk when this returns.
 
-    RunError if trainings of the `whole` study are missing, or if a part was changed since it was found.
+    Returns what a manifest says of them: how many `trials` there are and how many of them `failed`, the `digest` of the
+    values, and the SHA-256 of the `files`. RunError if trainings of the `whole` study are missing, or if a part was
+    changed since it was found.
     """
     n = failed = 0
-    of_trials = schema(study.conditions)
-    schemas = {TRIALS: (of_trials, ROW_GROUP), COUNTS: (SCHEMA, COUNTS_GROUP)}
+    schemas = {TRIALS: (schema(study.conditions), ROW_GROUP), COUNTS: (counts.SCHEMA, COUNTS_GROUP)}
     writers = {name: Writer(beside(folder / name), *schemas[name]) for name in names(study.record)}
     old = {name: Slices(folder / name) for name in writers} if held else {}
     for condition in study.conditions:
@@ -154,20 +130,28 @@ def write(
         segments = _segments(mine, parts.get(condition.key, []))
         if whole and merge([seeds for seeds, _ in segments]) != [study.seeds_of(condition)]:
             raise RunError(f"{folder}: trainings of {condition.text()} are missing; run the same command again")
-        new = []
-        for rows, counted in _rows(segments, mine, old.get(TRIALS)):
-            new.extend(counted)
-            if TRIALS in writers:
-                writers[TRIALS].add(with_condition(rows, condition, of_trials))
-        for counts in _merged(new, mine, old.get(COUNTS)):
-            n += trainings(counts)
-            failed += trainings(counts) - trainings(without_failed(counts))
-            writers[COUNTS].add(with_condition(counts, condition, SCHEMA))
+        tallies, solved = [], list[Piece]()
+        for seeds, part in segments:
+            n += len(seeds)
+            for rows in _rows(seeds, part, mine, old.get(TRIALS)):
+                if part is not None:
+                    tallies.append(counts.count_rows(rows))
+                    solved.extend(counts.solved_seeds(rows))
+                if TRIALS in writers:
+                    writers[TRIALS].add(with_condition(rows, condition, schemas[TRIALS][0]))
+        if mine.last:
+            tallies.append(counts.without_failed(counts_of(old[COUNTS], mine)))
+        tally = tallies[0] if len(tallies) == 1 else counts.add_up([*tallies, PLAIN.empty_table()])
+        failed += counts.total(tally, status="failed")
+        pieces = heapq.merge(bits_of(old[COUNTS], mine) if mine.last else (), solved, key=lambda piece: piece[0])
+        for counted in itertools.chain([tally], counts.seed_rows(pieces)):
+            writers[COUNTS].add(with_condition(counted, condition, counts.SCHEMA))
     for name, writer in writers.items():
         writer.close()
         flush(beside(folder / name))
     digest = next(iter(writers.values())).digest.hexdigest()
-    return Written(n, failed, digest, {name: sha256_of(beside(folder / name)) for name in writers})
+    files = {name: sha256_of(beside(folder / name)) for name in writers}
+    return {"trials": n, "failed": failed, "digest": digest, "files": files}
 
 
 def _segments(held: Held, parts: list[Part]) -> list[tuple[range, Part | None]]:
@@ -180,27 +164,12 @@ def _segments(held: Held, parts: list[Part]) -> list[tuple[range, Part | None]]:
     return sorted(segments, key=lambda segment: segment[0].start)
 
 
-def _rows(
-    segments: list[tuple[range, Part | None]], held: Held, old: Slices | None
-) -> Iterator[tuple[pa.Table, list[pa.Table]]]:
-    """A condition's rows in order, piece by piece, and the counts of those that no table counts yet."""
-    for seeds, part in segments:
-        if part is not None:
-            try:
-                rows = part.rows(seeds)
-            except NotAPartError as why:
-                raise RunError(f"{part.path} was changed ({why}); run the same command again") from None
-            yield rows, [count_rows(rows)]
-        elif old is not None:
-            for rows in old.pieces(held.row_of(seeds.start), held.row_of(seeds.stop), ROW_GROUP):
-                yield rows, []
-
-
-def _merged(new: list[pa.Table], held: Held, old: Slices | None) -> Iterator[pa.Table]:
-    """All counts of a condition: the new ones added to those that counts.parquet holds, but for failed trainings."""
-    before = [without_failed(counts_of(old, held))] if old and held.last else []
-    bits = bits_of(old, held) if old else iter(())
-    if new or before:
-        yield add_up([without_seeds(table) for table in (*before, *new)])
-    pieces = sorted((piece for table in new for piece in solved_pieces(only_seeds(table))), key=lambda piece: piece[0])
-    yield from seed_rows(heapq.merge(bits, pieces, key=lambda piece: piece[0]))
+def _rows(seeds: range, part: Part | None, held: Held, old: Slices | None) -> Iterator[pa.Table]:
+    """The rows of some seeds in order, piece by piece, of a part or else of the old table, if rows are kept."""
+    if part is not None:
+        try:
+            yield part.rows(seeds)
+        except NotAPartError as why:
+            raise RunError(f"{part.path} was changed ({why}); run the same command again") from None
+    elif old is not None:
+        yield from old.pieces(held.row_of(seeds.start), held.row_of(seeds.stop), ROW_GROUP)

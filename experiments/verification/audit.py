@@ -1,21 +1,85 @@
-"""An audit of what a result folder says of itself, without training: its manifest, its hashes, what follows from them.
+"""A finished result folder and what it says of itself, without training: manifest, hashes, what follows from them.
 
 Each check raises RunError with one line that says what is wrong; InputError is for what cannot be audited at all.
 """
 
 import json
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from analysis.data.door import CONFIG, FolderError, read_bytes, read_text, sha256_of
+from analysis.data.door import CONFIG, FolderError, read_bytes, sha256_of
 from analysis.findings.findings import Findings
 from analysis.findings.published import write_published
 from analysis.findings.summary import write_summary
+from experiments.conf_files import read_yaml
 from experiments.errors import InputError, RunError
 from experiments.store import rows_and_counts as tables
 from experiments.store.datapackage import describe
-from experiments.store.manifest import described
-from experiments.verification.record import AGAIN, Record
+from experiments.store.manifest import described, read_manifest
+from experiments.store.parts import first_line
+from experiments.study.study import KEYS, Study, read_study
+from nnxor.condition import Condition
+
+AGAIN = "run its study again with overwrite=true"
+
+
+@dataclass(frozen=True)
+class Record:
+    """A finished result folder: what its manifest says and the study that its config.yaml describes."""
+
+    path: Path
+    manifest: dict[str, Any]
+    study: Study
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether it kept a row a training."""
+        return self.study.record == "trials"
+
+    @property
+    def main(self) -> Path:
+        """The table whose digest the manifest holds."""
+        return self.path / tables.names(self.study.record)[0]
+
+    @cached_property
+    def engines(self) -> list[str]:
+        """The engines that trained it, by name."""
+        return sorted({run["engine"] for run in self.manifest["runs"] if run["trained"]})
+
+    def words(self, condition: Condition) -> str:
+        """A condition in words: the fields that tell it from the others of the study."""
+        values = condition.values()
+        return ", ".join(f"{name} {values[name]}" for name in self.study.swept or ("hidden", "init", "lr"))
+
+
+def read_record(path: Path) -> Record:
+    """The finished result folder at a path; InputError says why it cannot be audited."""
+    name = "name a result folder that experiments.run made"
+    if not path.is_dir():
+        raise InputError(f"{path} is not a folder; {name}")
+    manifest = read_manifest(path, f"verify it with the version that made it, or {AGAIN}")
+    if manifest is None:
+        raise InputError(f"{path} is not a result folder: it has no manifest.json; {name}")
+    if manifest["trials"] is None:
+        raise InputError(f"{path} is not finished; run its study again with output={path} to finish it")
+    return Record(path, manifest, _read_config(path / CONFIG))
+
+
+def _read_config(path: Path) -> Study:
+    try:
+        config = read_yaml(path)
+        if not isinstance(config, dict) or set(config) != set(KEYS):
+            raise InputError(f"it must hold {', '.join(KEYS)}, and nothing else")
+        return read_study(config)
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; without it, what was trained is unknown; {AGAIN}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read ({first_line(error)}); {AGAIN}") from None
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def check_manifest(record: Record) -> None:
@@ -25,8 +89,7 @@ def check_manifest(record: Record) -> None:
     expected = json.loads(json.dumps({**described(study), **counted}))
     here, there = (set(each["conditions"].items()) for each in (expected, manifest))
     if here != there:
-        both = (here - there, there - here)
-        a, b = (next((f"{key} {text:.60}" for key, text in sorted(only)), "none") for only in both)
+        a, b = (next((f"{key} {text:.60}" for key, text in sorted(x)), "none") for x in (here - there, there - here))
         raise RunError(
             f"{path} does not fit config.yaml: {len(here - there)} of its {len(here)} conditions are others there "
             f"(config.yaml: {a}; manifest: {b}); was the manifest, config.yaml, or a file that it names changed?"
@@ -53,13 +116,8 @@ def check_bytes(record: Record) -> None:
             )
     if set(files) != set(wanted):
         raise RunError(f"{record.path / 'manifest.json'} does not fit: files are {', '.join(files)}; {AGAIN}")
-    path = record.path / "datapackage.json"
-    try:
-        same = read_text(path) == describe(record.manifest, record.path, record.study)
-    except (OSError, ValueError):
-        same = False
-    if not same:
-        raise RunError(f"{path} is not what follows from config.yaml and the tables; {AGAIN}")
+    package = describe(record.manifest, record.path, record.study).encode()
+    _check_content(record.path / "datapackage.json", package, f"config.yaml and the tables; {AGAIN}")
 
 
 def check_derived(record: Record) -> list[str]:
@@ -72,11 +130,17 @@ def check_derived(record: Record) -> list[str]:
             write_published(found.published, Path(folder))
         except FolderError as error:
             raise RunError(str(error)) from None
-        for path in (record.path / name for name in there):
-            try:
-                same = read_bytes(path) == (Path(folder) / path.name).read_bytes()
-            except OSError:
-                same = False
-            if not same:
-                raise RunError(f"{path} is not what follows from the counts; remove it and run its study again")
+        for name in there:
+            expected = (Path(folder) / name).read_bytes()
+            _check_content(record.path / name, expected, "the counts; remove it and run its study again")
     return there
+
+
+def _check_content(path: Path, expected: bytes, source: str) -> None:
+    """RunError unless a file holds what follows from its source."""
+    try:
+        same = read_bytes(path) == expected
+    except OSError:
+        same = False
+    if not same:
+        raise RunError(f"{path} is not what follows from {source}")

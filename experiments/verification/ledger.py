@@ -17,11 +17,11 @@ from analysis.data.door import COUNTS, TRIALS
 from experiments.errors import InputError, RunError
 from experiments.store import counts
 from experiments.store.columns import CONDITION_COLUMNS, Digest, plain, schema, with_condition
-from experiments.store.counts import Held, add_up, only_seeds, trainings, without_failed, without_seeds
+from experiments.store.counts import Held, Piece, add_up, total
 from experiments.store.parts import first_line
 from experiments.store.rows_and_counts import COUNTS_GROUP, ROW_GROUP, Slices, bits_of, counts_of
 from experiments.study.batches import Spans, subtract
-from experiments.verification.record import AGAIN, Record
+from experiments.verification.audit import AGAIN, Record
 from nnxor.condition import Condition
 
 
@@ -54,10 +54,15 @@ class Ledger:
             self.rows = self._opened_rows() if record.has_rows else None
             for condition in record.study.conditions:
                 counted = self._check_counts(condition)
-                self.n_failed += trainings(counted) - trainings(without_failed(counted))
+                self.n_failed += total(counted, kind="runs") - total(counted, kind="runs", status="ok")
                 if self.rows:
                     self._check_rows(condition, self.rows, counted)
-        self._check_values()
+        found, said = self._digest.hexdigest(), record.manifest
+        if found != said["digest"]:
+            what = f"their digest is {found[:12]}..., by manifest.json {str(said['digest'])[:12]}..."
+            raise RunError(f"{record.main} has other values than were written: {what}; {AGAIN}")
+        if self.n_failed != said["failed"]:
+            raise RunError(f"{record.main} holds {self.n_failed} failed trainings, by manifest.json {said['failed']}")
 
     def failed(self, condition: Condition) -> Spans:
         """The seeds of a condition whose trainings failed."""
@@ -86,12 +91,12 @@ class Ledger:
             if self.rows is None:
                 self._digest.update(piece)
         found = counts_of(self.counts, held)
-        total, fine = trainings(found), trainings(without_failed(found))
+        trainings, fine = total(found, kind="runs"), total(found, kind="runs", status="ok")
         counted, solved = self._check_bits(condition, held)
-        if total != n or fine != counted:
-            what = f"of {n:,} trainings {total:,} are counted, {fine:,} of them as fine"
+        if trainings != n or fine != counted:
+            what = f"of {n:,} trainings {trainings:,} are counted, {fine:,} of them as fine"
             raise self._wrong(COUNTS, condition, f"{what}, and of {counted:,} it is kept which were solved")
-        runs, epochs = _sum(found, ("kind", "runs"), ("outcome", "solved")), _sum(found, ("kind", "solved_epoch"))
+        runs, epochs = total(found, kind="runs", outcome="solved"), total(found, kind="solved_epoch")
         if not runs == epochs == solved and not self.contradiction:
             each = f"{runs:,} by its runs, {epochs:,} by its epochs, {solved:,} by its seeds"
             self.contradiction = f"{self.record.words(condition)}: solved are {each}"
@@ -127,7 +132,8 @@ class Ledger:
 
     def _check_rows(self, condition: Condition, rows: Slices, counted: pa.Table) -> None:
         """A condition's rows are one for each of its seeds, in order, and counted anew they give its counts."""
-        held, seeds, found = self.held[condition.key], self.record.study.seeds_of(condition), []
+        held, seeds = self.held[condition.key], self.record.study.seeds_of(condition)
+        tallies, solved = [], list[Piece]()
         for low in range(0, len(seeds), ROW_GROUP):
             asked = seeds[low : low + ROW_GROUP]
             piece = rows.read(held.row + low, held.row + low + len(asked))
@@ -136,32 +142,15 @@ class Ledger:
                 raise self._wrong(TRIALS, condition, "rows of another condition are among its rows")
             if not np.array_equal(piece["seed"].to_numpy(), np.arange(asked.start, asked.stop)):
                 raise self._wrong(TRIALS, condition, "rows are missing, doubled, out of order, or of other seeds")
-            found.append(counts.count_rows(piece))
-        again = counts.seed_rows(each for table in found for each in counts.solved_pieces(only_seeds(table)))
-        both = itertools.zip_longest(again, counts.seed_rows(bits_of(self.counts, held)), fillvalue=counted)
-        same = add_up([without_seeds(table) for table in found]).equals(add_up([counted]))
-        if not same or not all(a.equals(b) for a, b in both):
+            tallies.append(counts.count_rows(piece))
+            solved.extend(counts.solved_seeds(piece))
+        again, recorded = counts.seed_rows(solved), counts.seed_rows(bits_of(self.counts, held))
+        same = all(a == b for a, b in itertools.zip_longest(again, recorded))
+        if not same or not add_up(tallies).equals(add_up([counted])):
             raise self._wrong(TRIALS, condition, "its rows are not those that counts.parquet counts")
-
-    def _check_values(self) -> None:
-        """The digest of the values, and how many trainings failed, are those of the manifest."""
-        found, there = self._digest.hexdigest(), str(self.record.manifest["digest"])
-        if found != there:
-            what = f"their digest is {found[:12]}..., by manifest.json {there[:12]}..."
-            raise RunError(f"{self.record.main} has other values than were written: {what}; {AGAIN}")
-        failed = self.record.manifest["failed"]
-        if self.n_failed != failed:
-            raise RunError(f"{self.record.main} holds {self.n_failed} failed trainings, by manifest.json {failed}")
 
 
 def _has_fields(table: pa.Table, condition: Condition) -> bool:
     """Whether all rows hold the condition's key and fields."""
     texts = table.select(list(CONDITION_COLUMNS)).cast(plain(pa.schema(CONDITION_COLUMNS)))
     return bool(texts.equals(with_condition(texts, condition, texts.schema)))
-
-
-def _sum(counted: pa.Table, *wanted: tuple[str, str]) -> int:
-    """The sum of the counts in the rows where columns have these values."""
-    for column, value in wanted:
-        counted = counted.filter(pc.equal(counted[column], value))
-    return int(pc.sum(counted["count"]).as_py() or 0)

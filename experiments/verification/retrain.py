@@ -28,7 +28,7 @@ from analysis.data.door import COUNTED
 from experiments.execution.options import available_cores
 from experiments.execution.parallel import execute
 from experiments.store.columns import CONDITION_COLUMNS, in_schema, part_schema, plain, with_condition
-from experiments.store.counts import PLAIN, add_up, count_rows, is_solved, solved_pieces, without_seeds
+from experiments.store.counts import PLAIN, add_up, count_rows, is_solved, solved_pieces
 from experiments.store.rows_and_counts import counts_of
 from experiments.study.batches import Batch
 from experiments.verification.ledger import Ledger, damage
@@ -40,8 +40,6 @@ TOLERANCE = 1e-2
 
 BEFORE = (*CONDITION_COLUMNS, "seed", "outcome", "solved", "dead_init", "patterns_init", "status", "error")
 """What must agree exactly also where bits may differ."""
-
-AT_REST = ("solved", "stuck")
 
 Flags = NDArray[np.bool_]
 
@@ -79,7 +77,9 @@ class Retraining:
         self.rows = Compared("seed" if ledger.rows is None else "row")
         self.counts = Compared("count")
         self.loosely = "reference" in (engine, *ledger.record.engines)
-        self._left = {c.key: len(ledger.record.study.seeds_of(c)) for c in ledger.record.study.conditions}
+        study = ledger.record.study
+        self._rank = {condition.key: rank for rank, condition in enumerate(study.conditions)}
+        self._left = {condition.key: len(study.seeds_of(condition)) for condition in study.conditions}
         self._counted: dict[str, pa.Table] = {}
 
     def __iter__(self) -> Iterator[pa.Table]:
@@ -124,27 +124,23 @@ class Retraining:
 
     def _note(self, of: Compared, differing: int, where: Mapping[str, int], one: Difference) -> None:
         """Keep how much differs, and the first difference in the study's order."""
-        place = self.ledger.record.place
         of.differing += differing
         of.where.update(where)
-        of.first = min(of.first or one, one, key=lambda d: place(d.condition, d.seed or 0))
+        of.first = min(of.first or one, one, key=lambda each: (self._rank[each.condition.key], each.seed or 0))
 
     def _recorded_bits(self, batch: Batch) -> pa.Array:
         """Which seeds of a batch are recorded as solved; null for those that failed."""
-        held, seeds = self.ledger.held[batch.condition.key], batch.seeds
-        flags = np.full(len(seeds), -1, np.int8)
-        low = max(int(np.searchsorted(held.starts, seeds.start, "right")) - 1, 0)
-        high = int(np.searchsorted(held.starts, seeds.stop))
+        held, known = self.ledger.held[batch.condition.key], dict[int, bool]()
+        low = max(int(np.searchsorted(held.starts, batch.seeds.start, "right")) - 1, 0)
+        high = int(np.searchsorted(held.starts, batch.seeds.stop))
         for first, solved in solved_pieces(self.ledger.counts.read(held.bits + low, held.bits + high)):
-            start, stop = max(first, seeds.start), min(first + len(solved), seeds.stop)
-            if start < stop:
-                flags[start - seeds.start : stop - seeds.start] = solved[start - first : stop - first]
-        return pa.array(flags == 1, mask=flags < 0)
+            known.update(enumerate(solved.tolist(), first))
+        return pa.array([known.get(seed) for seed in batch.seeds], pa.bool_())
 
     def _count(self, batch: Batch, again: pa.Table) -> None:
         """Count a batch, and compare the counts of its condition if it was the last one."""
         key, ledger = batch.condition.key, self.ledger
-        new = without_seeds(count_rows(again))
+        new = count_rows(again)
         self._counted[key] = add_up([self._counted[key], new]) if key in self._counted else new
         self._left[key] -= len(batch.seeds)
         if not self._left[key]:
@@ -172,12 +168,13 @@ def differs_in_a_bit(old: pa.Array, new: pa.Array) -> Flags:
 def _differs_much(old: pa.Array, new: pa.Array) -> Flags:
     """Where two columns of numbers differ by more than rounding can explain."""
     x, y = (pc.fill_null(column, np.nan).to_numpy(zero_copy_only=False) for column in (old, new))
-    return np.asarray(~((np.abs(x - y) <= TOLERANCE * np.maximum(1, np.abs(x))) | (np.isnan(x) & np.isnan(y))))
+    return np.asarray(~np.isclose(x, y, rtol=0, atol=TOLERANCE * np.fmax(1, np.abs(x)), equal_nan=True))
 
 
 def _both_at_rest(recorded: pa.Table, again: pa.Table) -> Flags:
-    before, after = (pc.fill_null(table["outcome"], "").to_pylist() for table in (recorded, again))
-    return np.array([a == b and a.startswith(AT_REST) for a, b in zip(before, after, strict=True)], bool)
+    same = pc.equal(recorded["outcome"], again["outcome"])
+    at_rest = pc.match_substring_regex(recorded["outcome"], "^(solved|stuck)")
+    return np.asarray(pc.fill_null(pc.and_(same, at_rest), False))
 
 
 def _by_key(counts: pa.Table) -> dict[Key, str]:

@@ -4,17 +4,16 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.errors import InputError
+from experiments.errors import DONE, FAILED, InputError
+from experiments.execution import progress
 from experiments.execution.options import ENGINE, read_path
 from experiments.execution.progress import Progress, duration
 from experiments.execution.worker import warm_up
 from experiments.study.checked import checked, known_keys, whole
-from experiments.verification.audit import check_bytes, check_derived, check_manifest
+from experiments.verification.audit import check_bytes, check_derived, check_manifest, read_record
 from experiments.verification.ledger import Ledger
-from experiments.verification.record import read_record
-from experiments.verification.retrain import Retraining
+from experiments.verification.retrain import Compared, Retraining
 from experiments.verification.sample import draw_sample
-from experiments.verification.telling import say, tell
 from nnxor import engines
 
 
@@ -66,7 +65,62 @@ def follow(retraining: Retraining, seed: int) -> None:
     say("engine", f"{engine}{again}")
     began = time.monotonic()
     warm_up(sample.firsts, engine)
-    with Progress(sample.trainings) as progress:
+    with Progress(sample.trainings) as shown:
         for out in retraining:
-            progress.update(out)
+            shown.update(out)
     say("retrained", f"{sample.trainings:,} trainings in {duration(time.monotonic() - began)}")
+
+
+def say(what: str, text: str) -> None:
+    """Print what was looked at, and what was found."""
+    progress.say(progress.filled(text, f"{what:<11}", " " * 11))
+
+
+def _print(text: str, first: str = "") -> None:
+    progress.say(progress.filled(text, first, "    "))
+
+
+def tell(found: Retraining) -> int:
+    """Print the verdict; returns the exit status."""
+    for each in (found.rows, found.counts):
+        _tell_difference(found, each)
+    if found.rows.first or found.counts.first:
+        return FAILED
+    agree = _agreement(found)
+    if found.ledger.contradiction:
+        _print(f"DIFFERENT: counts contradict each other (sums, above), though {agree}")
+        return FAILED
+    _print(f"verified: {agree}")
+    return DONE
+
+
+def _agreement(found: Retraining) -> str:
+    n = found.rows.n
+    if found.rows.what == "row":
+        how = "within the tolerance (--help says which)" if found.loosely else "in every bit of every column"
+        return f"all {n:,} rows agree {how}."
+    agree = f"all {n:,} seeds were solved or not as recorded"
+    whole = f", and all {found.counts.n:,} counts agree."
+    agree += whole if found.sample.whole else " (sample=all compares all counts too)."
+    if found.loosely:
+        agree += f" For {n:,} of the seeds bits are not promised: there outcomes are compared, and"
+        agree += " dead units at the start (--help says more)."
+    return agree
+
+
+def _tell_difference(found: Retraining, of: Compared) -> None:
+    """How many rows, seeds or counts differ, the first of them, and in what."""
+    if not (first := of.first):
+        return
+    do_not = f"1 {of.what} does not" if of.differing == 1 else f"{of.differing:,} {of.what}s do not"
+    _print(f"DIFFERENT: {do_not} come out as recorded, of {of.n:,}. The first:")
+    seed = "" if first.seed is None else f", seed {first.seed}"
+    _print(f"{found.ledger.record.words(first.condition)}{seed}: {first.what}", "  ")
+    _print(f"recorded    {_value(first.recorded)}", "    ")
+    _print(f"recomputed  {_value(first.recomputed)}", "    ")
+    where = ", ".join(f"{name} {count:,}" for name, count in of.where.most_common())
+    _print(f"{of.what}s that differ, by {'kind' if of.what == 'count' else 'column'}: {where}", "  ")
+
+
+def _value(value: object) -> str:
+    return "null" if value is None else repr(value) if isinstance(value, float) else str(value)

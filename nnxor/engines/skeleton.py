@@ -18,6 +18,9 @@ from nnxor.engines.kernel import LANES, NOTES
 from nnxor.network.minibatches import GAMMA, MIX1, MIX2
 from nnxor.protocol import TAIL_PARTS
 
+FEW = 32
+"""So many examples are put in order by comparing all pairs of them; with more, sorting is faster."""
+
 
 def compiled(function: Callable[..., Any]) -> Any:
     """A function as Numba compiles it: once a machine, or for this process where nothing can be kept."""
@@ -76,6 +79,8 @@ class Work(NamedTuple):
     state, scratch, shared, clock, drawn, notes: what the functions are given (`nnxor.engines.kernel`).
     kept: (P, LANES), a state of before.
     examples: (N, D + 1), inputs and target of the examples of mini-batches.
+    place: (N, LANES), where each example stands in an epoch.
+    keys: (N + 1, LANES), the hashes that decide it, and the hash of the epoch.
     """
 
     epochs: int
@@ -92,6 +97,8 @@ class Work(NamedTuple):
     drawn: NDArray[Any]
     notes: NDArray[np.int32]
     examples: NDArray[Any]
+    place: NDArray[np.int32]
+    keys: NDArray[np.uint64]
 
 
 def _call(_, address, arguments):  # noqa: ARG001
@@ -126,24 +133,75 @@ def mix(x):
 @compiled
 def draw(work, stream, epoch):
     """The examples of an epoch in the order in which each training of a block sees them."""
-    n_examples, n_numbers = work.examples.shape
-    keys, of_epoch = np.empty((n_examples, LANES), np.uint64), np.empty(LANES, np.uint64)
-    place = np.empty(LANES, np.int32)
+    keys, of_epoch, n_examples = work.keys, work.keys[-1], len(work.examples)
+    for n in range(n_examples):
+        work.place[n] = n
+    if work.shuffled:
+        for r in range(LANES):
+            of_epoch[r] = mix(stream[r] + np.uint64(epoch + 1) * GAMMA)
+        for n in range(n_examples):
+            for r in range(LANES):
+                keys[n, r] = mix(of_epoch[r] + np.uint64(n + 1) * GAMMA)
+        if n_examples <= FEW:
+            compare(keys, work.place)
+        else:
+            sort(keys, work.place)
+    put(work.examples, work.place, work.drawn)
+
+
+@compiled
+def compare(keys, place):
+    """The places of few examples by their keys: each is compared with each, for all trainings of a block at once."""
+    place[:] = 0
+    for n in range(len(place)):
+        for m in range(n):
+            for r in range(LANES):
+                after = np.int32(1) if keys[m, r] <= keys[n, r] else np.int32(0)
+                place[n, r] += after
+                place[m, r] += 1 - after
+
+
+@compiled
+def sort(keys, place):
+    """The same for many: into buckets by the first bits of the keys, then each to its place among its neighbours."""
+    n_examples, bits = len(place), 1
+    while 1 << bits < n_examples:
+        bits += 1
+    shift, order = np.uint64(64 - bits), np.empty(n_examples, np.int32)
     for r in range(LANES):
-        of_epoch[r] = mix(stream[r] + np.uint64(epoch + 1) * GAMMA)
+        first = np.zeros((1 << bits) + 1, np.int32)
+        for n in range(n_examples):
+            first[(keys[n, r] >> shift) + np.uint64(1)] += 1
+        for i in range(1 << bits):
+            first[i + 1] += first[i]
+        for n in range(n_examples):
+            bucket = keys[n, r] >> shift
+            order[first[bucket]] = n
+            first[bucket] += 1
+        for p in range(1, n_examples):
+            n, to = order[p], p
+            while to > 0 and keys[order[to - 1], r] > keys[n, r]:
+                order[to] = order[to - 1]
+                to -= 1
+            order[to] = n
+        for p in range(n_examples):
+            place[order[p], r] = p
+
+
+@compiled
+def put(examples, place, drawn):
+    """Put the examples into their places: few by choosing, which vectors can do."""
+    n_examples, n_numbers = examples.shape
     for n in range(n_examples):
-        for r in range(LANES):
-            keys[n, r] = mix(of_epoch[r] + np.uint64(n + 1) * GAMMA) if work.shuffled else np.uint64(n)
-    for n in range(n_examples):
-        for r in range(LANES):
-            place[r] = 0
-        for m in range(n_examples):
-            for r in range(LANES):
-                before = keys[m, r] < keys[n, r] if m >= n else keys[m, r] <= keys[n, r]
-                place[r] += 1 if before else 0
         for d in range(n_numbers):
-            for r in range(LANES):
-                work.drawn[place[r], d, r] = work.examples[n, d]
+            x = examples[n, d]
+            if n_examples > FEW:
+                for r in range(LANES):
+                    drawn[place[n, r], d, r] = x
+            else:
+                for p in range(n_examples):
+                    for r in range(LANES):
+                        drawn[p, d, r] = x if place[n, r] == p else drawn[p, d, r]
 
 
 @compiled

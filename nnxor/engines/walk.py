@@ -48,6 +48,8 @@ class Walk:
             drawn=aligned((kernel.places, d + 1, LANES), dtype),
             notes=aligned((NOTES + 2 * hidden, LANES), np.dtype(np.int32)),
             examples=examples,
+            place=aligned((len(examples), LANES), np.dtype(np.int32)),
+            keys=aligned((len(examples) + 1, LANES), np.dtype(np.uint64)),
         )
 
     def run(

@@ -27,9 +27,9 @@ from experiments.study.batches import Batch
 from experiments.study.csv import load_task
 from experiments.study.study import read_study
 from experiments.study.weight_files import load_given
-from experiments.verification.record import read_record
+from experiments.verification.audit import read_record
 
-READERS = ("csv", "weight_files", "door", "reading", "parts", "manifest", "record", "files")
+READERS = ("csv", "weight_files", "door", "reading", "parts", "manifest", "audit", "files")
 """Modules whose lines guide the search."""
 
 TOKENS = (

@@ -18,8 +18,7 @@ STUDY = read_study(compose("study=smoke"))
 
 def counts_compared(*compared: tuple[Condition, pa.Table, pa.Table]) -> Compared:
     """What comes of comparing counts of conditions of the smoke study, recorded and counted again."""
-    record: Any = SimpleNamespace(study=STUDY, place=lambda condition, _: STUDY.conditions.index(condition))
-    record.engines = ["numba"]
+    record: Any = SimpleNamespace(study=STUDY, engines=["numba"])
     ledger: Any = SimpleNamespace(record=record, rows=None)
     retraining = Retraining(ledger, draw_sample(STUDY, 1, 0, "numpy", {}), "numpy")
     for each in compared:

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from harness import ROOT, SMALL, command, compose, inside
+from harness import ROOT, SMALL, all_counts, command, compose, inside
 
 from analysis.data.door import sha256_of
 from experiments.cli import guarded
@@ -28,14 +28,12 @@ from experiments.execution.session import run as run_study
 from experiments.store import counts
 from experiments.store import rows_and_counts as tables
 from experiments.store.columns import RESULTS, Digest, encode, with_condition
-from experiments.store.counts import count_rows
 from experiments.store.datapackage import describe
 from experiments.study import batches
 from experiments.study.batches import Batch
 from experiments.verification import retrain, verifying
-from experiments.verification.audit import check_bytes
+from experiments.verification.audit import Record, check_bytes, read_record
 from experiments.verification.ledger import Ledger
-from experiments.verification.record import Record, read_record
 from experiments.verification.sample import Sample, draw_sample
 from nnxor import engines
 
@@ -83,7 +81,7 @@ def forge(
     if name == "trials.parquet" and {"condition", "seed", "outcome"} <= set(table.column_names):
         keys = table["condition"].cast(pa.string())
         mine = [(c, table.filter(pc.equal(keys, c.key))) for c in study.conditions]
-        counted = [with_condition(count_rows(rows), c, counts.SCHEMA) for c, rows in mine if len(rows)]
+        counted = [with_condition(all_counts(rows), c, counts.SCHEMA) for c, rows in mine if len(rows)]
         whole = pa.concat_tables(counted) if counted else counts.SCHEMA.empty_table()
         pq.write_table(encode(whole, counts.SCHEMA), folder / "counts.parquet")
     digest = Digest()

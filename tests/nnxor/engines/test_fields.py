@@ -13,8 +13,9 @@ from experiments.study import catalog
 from nnxor import engines
 from nnxor.condition import Condition, Success
 from nnxor.diagnosis import diagnose
-from nnxor.engines.batched import Moves
-from nnxor.engines.cycles import memories
+from nnxor.engines import skeleton
+from nnxor.engines.batched import Training
+from nnxor.engines.cycles import first_state
 from nnxor.engines.trace import Trained
 from nnxor.network.draws import PARAMETERS, Weights, draw
 from nnxor.network.inits import GivenWeights
@@ -130,6 +131,18 @@ def test_shuffles_are_even_and_differ_between_epochs_and_seeds() -> None:
     assert (orders[:, :, 0] != orders[:, :, 1]).any(axis=1).mean() > 0.7
 
 
+@pytest.mark.parametrize("n", [8, skeleton.FEW, skeleton.FEW + 1, 200])
+@pytest.mark.parametrize("order", ["shuffled", "fixed"])
+def test_few_examples_and_many_are_put_in_the_same_order_by_every_engine(n: int, order: str) -> None:
+    x = np.random.default_rng(n).normal(size=(n, 2)).round(3)
+    task = Task("points", tuple(map(tuple, x.tolist())), tuple(float(each) for each in x[:, 0] > 0))
+    condition = Condition(task=task, hidden=2, epochs=7, batch_size=5, order=order)
+    weights = start(condition, range(20))
+    found = (arrays(engine(condition, weights, range(20))) for engine in (numpy_engine, numba_engine))
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_a_mini_batch_without_seeds_is_refused() -> None:
     condition = Condition(batch_size=2, epochs=1)
     for engine in (numpy_engine, numba_engine, reference):
@@ -223,10 +236,10 @@ def walked(gradients: list[float], optimizer: str) -> float:
     """Where the output bias of a network comes to from 0 by these gradients."""
     condition = Condition(hidden=1, optimizer=optimizer, dtype="float64")
     weights = Weights(np.zeros((2, 1, 1)), np.zeros((1, 1)), np.zeros((1, 1)), np.zeros(1))
-    moves = Moves(condition, memories(condition, weights))
+    training = Training(condition, first_state(condition, weights), np.zeros(1, int))
     for g in gradients:
-        weights = moves.step(weights, replace(weights, b2=np.array([g])))
-    return float(weights.b2[0])
+        training.step(replace(weights, b2=np.array([g])))
+    return float(training.weights.b2[0])
 
 
 RULES = [Success(), Success("margin", 0.3), Success("threshold"), Success("threshold", ties="pass")]
