@@ -1,8 +1,7 @@
 """The outcome of a training: solved, stuck in which trap, or what else, from where it ended and its trace.
 
-The rules, in the order in which they are applied. G is the norm of the gradient at the final
-parameters and L the final loss, both divided by the loss's error weight c (1 for half_sse), so
-that one set of constants serves every loss.
+The rules, in the order in which they are applied. G is the norm of the gradient at the final parameters and L the final
+loss, both divided by the loss's error weight c (1 for half_sse), so that one set of constants serves every loss.
 
 - diverged: a final parameter, the loss or the gradient is not finite. No number is recorded of its
   end, nor a death: a unit whose pre-activations are no numbers is neither alive nor dead.

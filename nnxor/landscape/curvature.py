@@ -1,10 +1,9 @@
 """Slopes and curvature of the loss at the parameters of R networks, in float64.
 
-Here, unlike in `arithmetic`, the last bit does not matter and linear algebra does, so networks lie
-along the first axis and a network is one vector: `theta` (R, P) holds the hidden weights v
-(H, K), then the output weights s (H,), then the output bias, if there are biases. A unit's bias is its
-weight for a further input that is always 1, so K is D + 1, and D without biases. A prediction
-is y_n = b2 + Σ_h s_h σ(x_n · v_h).
+Here, unlike in `arithmetic`, the last bit does not matter and linear algebra does, so networks lie along the first axis
+and a network is one vector: `theta` (R, P) holds the hidden weights v (H, K), then the output weights s (H,), then the
+output bias, if there are biases. A unit's bias is its weight for a further input that is always 1, so K is D + 1, and D
+without biases. A prediction is y_n = b2 + Σ_h s_h σ(x_n · v_h).
 """
 
 from __future__ import annotations
