@@ -49,17 +49,10 @@ OUTCOMES = (
 )  # fmt: skip
 """Every outcome; `stuck` alone is that of traps without a name."""
 
-REST_GRADIENT = 1e-4
-"""Largest gradient norm, over c, of a run at rest."""
-
-LEVEL_TOLERANCE = 1e-4
-"""Largest distance of the loss, over c, from the level that it is said to sit on."""
-
-APPROACH = 1e-3
-"""Largest distance, over c, of the loss from the best of its region."""
-
-SAME = 1e-6
-"""A region's best this close to a trap's level is that trap's: it is found to about 1e-10."""
+REST_GRADIENT = 1e-4  # largest gradient norm, over c, of a run at rest
+LEVEL_TOLERANCE = 1e-4  # largest distance of the loss, over c, from the level that it is said to sit on
+APPROACH = 1e-3  # largest distance, over c, of the loss from the best of its region
+SAME = 1e-6  # A region's best this close to a trap's level is that trap's: it is found to about 1e-10
 
 
 def judge(condition: Condition, weights: Weights, end: Ending, trace: Trace) -> tuple[Texts, Array]:

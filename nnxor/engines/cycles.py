@@ -32,14 +32,9 @@ from nnxor.network.optimizers import OPTIMIZERS
 
 Table = NDArray[np.floating]
 Numbers = NDArray[np.integer]
-Advance = Callable[[Table, Numbers], Table]
-"""The states that many epochs later, a number for each column."""
-
-ROOM = 2**26
-"""Bytes that the states at the checkpoints may take, about; trainings that would take more go in parts."""
-
-SHORTEST = 64
-"""Epochs between the first checkpoints, and for which they are watched."""
+Advance = Callable[[Table, Numbers], Table]  # the states that many epochs later, a number for each column
+ROOM = 2**26  # bytes that the states at the checkpoints may take, about; trainings that would take more go in parts
+SHORTEST = 64  # epochs between the first checkpoints, and for which they are watched
 
 
 def stretch(checkpoint: int) -> int:

@@ -32,18 +32,14 @@ it from a kink, and so it is judged as if it lay there."""
 FARTHEST = 0.02
 """Longest way that polishing may go out of the activation region, relative to 1 + the norm of the parameters."""
 
-SAME_LEVEL = 1e-3
-"""Most that polishing may change the loss."""
+SAME_LEVEL = 1e-3  # most that polishing may change the loss
 
 SNAP = 1e-4
 """Where nothing else leads to a stationary point: pre-activations (relative, as above) and output weights up to this
 are taken to be on their way to 0."""
 
-NOWHERE = "no stationary point nearby"
-"""The reason to know nothing of a network that is not at rest."""
-
-CHUNK = 1024
-"""Networks that are worked on at a time, which bounds the memory."""
+NOWHERE = "no stationary point nearby"  # the reason to know nothing of a network that is not at rest
+CHUNK = 1024  # networks that are worked on at a time, which bounds the memory
 
 
 class Certificates(NamedTuple):

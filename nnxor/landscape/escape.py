@@ -25,8 +25,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-MOST_BENDS = 8
-"""Most downward bends whose combinations are tried where kink rows depend on each other."""
+MOST_BENDS = 8  # most downward bends whose combinations are tried where kink rows depend on each other
 
 
 def slopes(x: Array, pull: Array, bend: Array) -> tuple[Array, Array, NDArray[np.bool_]]:

@@ -10,17 +10,13 @@ from numpy.typing import NDArray
 from nnxor.landscape.curvature import Array, Local, Mask, Problem, look, pulls, rows_are_convex
 from nnxor.landscape.escape import slopes
 
-KINDS = ("minimum", "saddle", "kink", "unknown")
-"""Every kind of point."""
+KINDS = ("minimum", "saddle", "kink", "unknown")  # every kind of point
 
 ZERO = 1e-9
 """Slopes and errors up to this are 0, in units in which inputs, targets and the weights of rows are at most 1."""
 
-NONZERO = 1e-6
-"""Slopes from this on are not 0; between the two nothing is claimed."""
-
-MOVING = "not stationary"
-"""The reason to know nothing of a point at which the loss has a slope."""
+NONZERO = 1e-6  # slopes from this on are not 0; between the two nothing is claimed
+MOVING = "not stationary"  # the reason to know nothing of a point at which the loss has a slope
 
 
 @dataclass

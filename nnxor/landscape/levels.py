@@ -42,20 +42,14 @@ from nnxor.network.tasks import Task
 Array = NDArray[np.float64]
 Pattern = tuple[bool, ...]
 
-MOST_SETS = 20_000
-"""Most sets of activation patterns that one enumeration examines: a few seconds' work."""
-
-SAME = 1e-7
-"""Predictions, and losses, closer than this are one: minima are found to about 1e-10."""
-
-INFINITE = 15.0
-"""A logit beyond this is on its way to infinity."""
+MOST_SETS = 20_000  # most sets of activation patterns that one enumeration examines: a few seconds' work
+SAME = 1e-7  # Predictions, and losses, closer than this are one: minima are found to about 1e-10
+INFINITE = 15.0  # A logit beyond this is on its way to infinity
 
 MARGIN = 1e-6
 """How far above 0 units are on their active rows, at least, where it is asked whether they realise a minimum."""
 
-LARGEST_DENOMINATOR = 60
-"""A level is named by a fraction with a denominator up to this."""
+LARGEST_DENOMINATOR = 60  # A level is named by a fraction with a denominator up to this
 
 
 class Rest(NamedTuple):

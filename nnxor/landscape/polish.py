@@ -4,8 +4,7 @@ import numpy as np
 
 from nnxor.landscape.curvature import Array, Local, Mask, Problem, gradient, hessian, jacobian, look
 
-ROUNDING = 1e-14
-"""Pre-activations closer to 0 than this, relative to Σ|x·w| + |b|, are 0: their terms cancel exactly."""
+ROUNDING = 1e-14  # Pre-activations closer to 0 than this, relative to Σ|x·w| + |b|, are 0: their terms cancel exactly
 
 
 def near_kinks(problem: Problem, theta: Array, tolerance: float) -> Mask:

@@ -30,14 +30,9 @@ PARAMETERS: dict[str, dict[str, float | None]] = {
 `std` is the standard deviation.
 """
 
-LARGEST = 1e30
-"""Largest parameter of a distribution: its draws must be finite in float32, with room to train."""
-
-LONGEST_FORMULA = 200
-"""Characters of a formula: enough for any, and too few to be nested deeper than Python can read."""
-
-MOST_FACTORS = 200
-"""Twice the largest exponent of a formula."""
+LARGEST = 1e30  # largest parameter of a distribution: its draws must be finite in float32, with room to train
+LONGEST_FORMULA = 200  # characters of a formula: enough for any, and too few to be nested deeper than Python can read
+MOST_FACTORS = 200  # twice the largest exponent of a formula
 
 
 def _power(base: float, exponent: float) -> float:
