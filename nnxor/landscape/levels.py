@@ -114,14 +114,6 @@ def levels(task: Task, loss: str = "half_sse", hidden: int = 4, bias: bool = Tru
     return Levels(_grouped(rests, task), reach == most)
 
 
-def activation_patterns(task: Task, bias: bool = True) -> tuple[str, ...]:
-    """Every activation pattern that a unit can have on the task, e.g. '0110': rows above 0, the others at or below."""
-    return tuple("".join("01"[active] for active in pattern) for pattern in _patterns(task.inputs, bias))
-
-
-# ---- activation patterns and their spans ----
-
-
 def _features(inputs: tuple[tuple[float, ...], ...], bias: bool) -> Array:
     """What a unit's pre-activation is linear in: a 1 (with biases) and the inputs, scaled, shape (N, F)."""
     x = np.array(inputs, np.float64)
