@@ -88,7 +88,7 @@ def render(found: Findings, figures: bool = True) -> str:
         rules=" ".join(str(verdict.__doc__).split("\n\n")[-1].split()),
         sections=sections(found, [each for each in drawn.values() if each is not first]),
         missing=missing,
-        method=provenance.method(found),
+        **provenance.method(found),
         provenance=provenance.provenance(found.manifest),
         data={name: what for name, what in DATA.items() if (found.folder / name).exists()},
         commands=reproducing(found.manifest, found.exemplars),

@@ -63,7 +63,7 @@ def stable_step(condition: Condition, weights: Weights) -> NDArray[np.float64]:
     The bound adds up, over the rows, the squared gradients of the output (the trace of the Gauss–Newton matrix), and
     what comes of the parameters' products and of the activation's bend. A row's loss bends by at most its weight.
     """
-    entry, k = ACTIVATIONS[condition.activation], ACTIVATIONS[condition.activation].k(condition, np.float64)
+    entry, k = ACTIVATIONS[condition.activation], ACTIVATIONS[condition.activation].k(condition)
     end = ending(condition, weights)
     weight = LOSSES[condition.loss].weight(condition.task.n_examples) * condition.task.times
     bound: Any = np.zeros(weights.n_networks)

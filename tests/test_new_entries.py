@@ -23,15 +23,6 @@ from nnxor.arithmetic.numbers import absolute
 from nnxor.network.entries import Activation, register
 
 
-class Softsign:
-    def forward(self, x):
-        self.below = 1 + np.abs(x)
-        return x / self.below
-
-    def backward(self, dout):
-        return dout / self.below**2
-
-
 def value(z, k):
     return z / (1.0 + absolute(z))
 
@@ -47,7 +38,8 @@ def second(z, a, k):
 
 
 register(Activation(
-    name="softsign", label="softsign", layer=lambda condition: Softsign(), value=value, back=back, second=second
+    name="softsign", label="softsign", value=value, back=back, second=second,
+    readable=lambda condition: (lambda x: x / (1 + np.abs(x)), lambda x, y: 1 / (1 + np.abs(x)) ** 2),
 ))
 ''',
     "optimizer": '''

@@ -85,7 +85,7 @@ def success(rule: str) -> str:
     rules = {
         "loss": f"loss \N{LESS-THAN OR EQUAL TO} {setting}",
         "margin": f"every row within {setting}",
-        "threshold": f"every row on its side of \N{VULGAR FRACTION ONE HALF} {setting}".strip(),
+        "threshold": f"every row on its side {setting}".strip(),
     }
     return rules[name] if name == "threshold" or (name in rules and setting[:1].isdigit()) else rule
 
@@ -113,6 +113,14 @@ def is_log(name: str, values: Sequence[Any]) -> bool:
 def is_number(name: str) -> bool:
     """Whether the field is a number, so that its values have places along an axis."""
     return FIELDS[name].scale != "names"
+
+
+def counts(name: str, row: Any) -> bool:
+    """Whether a field does something in a condition: not so the slope of a unit that has none."""
+    if not FIELDS[name].setting:
+        return True
+    chosen = [field.entries.get(str(row[each]), {}) for each, field in FIELDS.items() if field.entries and each in row]
+    return not chosen or any(name in entry.get("settings", ()) for entry in chosen)
 
 
 def asks(name: str, entry: Any, what: str) -> bool:

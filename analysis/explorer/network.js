@@ -1,5 +1,5 @@
 // A network's training, composed as JavaScript text from printed programs and compiled by the browser. The rules of
-// activations, outputs, losses and optimizers come from PRINTED (nnxor/arithmetic/javascript.py prints them); the loop
+// activations, outputs, losses and optimizers come from PRINTED (`make printed`); the loop
 // around them is written here; the terms of its sums are printed as well.
 //
 // A state is one array: all parameters in the order W1 row by row, b1, W2, b2, then as much again for each number

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from analysis.data.field_labels import phrase, value_text
+from analysis.data.field_labels import counts, phrase, value_text
 from analysis.findings.statistics import Difference, Estimate, Paired, Rate
 
 MINUS = "\N{MINUS SIGN}"
@@ -76,8 +76,8 @@ def field(name: str, what: Any) -> str:
 
 
 def condition(row: Any, fields: Iterable[str]) -> str:
-    """A condition by some of its fields: '4 units, He, lr 0.1'; 'the only condition' for none."""
-    return ", ".join(field(name, row[name]) for name in fields) or "the only condition"
+    """A condition by those of some fields that do something there: '4 units, He, lr 0.1'; 'the only condition'."""
+    return ", ".join(field(name, row[name]) for name in fields if counts(name, row)) or "the only condition"
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:

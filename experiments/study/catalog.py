@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
+from experiments.conf_files import CONF, found, names, read_yaml
 from experiments.errors import InputError
-from experiments.messages import CONF, found, names, read_yaml
 from experiments.study.csv import load_task
 from experiments.study.weight_files import given_network, load_given
 from nnxor.network.inits import Distribution, GivenWeights, Init

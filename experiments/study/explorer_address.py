@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.messages import CONF, found, names
+from experiments.conf_files import CONF, found, names
 from experiments.study import catalog
 from nnxor.condition import Condition
 from nnxor.network.draws import Weights

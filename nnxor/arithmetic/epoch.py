@@ -2,7 +2,7 @@
 
 Ordinary functions over numbers (`nnxor.arithmetic.numbers`). Called with arrays they are the numpy engine; called with
 numbers of the processor (`nnxor.engines.machine`), the compiled one; called with symbols they leave the programs that
-`nnxor.arithmetic.javascript` prints for a browser. All give the same bits in the same dtype: only correctly rounded
+`make printed` prints for a browser. All give the same bits in the same dtype: only correctly rounded
 operations take part, in the order written here; no fused multiply-add, no BLAS.
 
 - pre-activation of a row: the bias, then + x·w for each input that is not 0, in column order;
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nnxor.arithmetic.numbers import Number, absolute, every, in_order
 from nnxor.network.activations import ACTIVATIONS, OUTPUTS
@@ -77,14 +77,16 @@ class Rules:
         self.activation, self.output = ACTIVATIONS[condition.activation], OUTPUTS[condition.output]
         self.loss, self.optimizer = LOSSES[condition.loss], OPTIMIZERS[condition.optimizer]
         self.success = condition.success
-        entries = (self.activation, self.output, self.loss, self.optimizer)
-        self.flags = {name: flag for entry in entries for name, flag in entry.flags(condition).items()}
-        self.numbers = {name: value for entry in entries for name, value in entry.numbers(condition).items()}
+        self.numbers: dict[str, float] = {}
+        flags: dict[str, Any] = {}
+        for entry in (self.activation, self.output, self.loss, self.optimizer):
+            numbers, others = entry.values(condition)
+            self.numbers, flags = self.numbers | numbers, flags | others
         middle = condition.task.middle
         self.asks_score = self.output.half_at is not None and middle == 0.5
         self.numbers |= {"lr": condition.lr, "tolerance": condition.success.tolerance, "middle": middle}
         make = number or (lambda _, value: condition.numpy_dtype.type(value))
-        self.k = SimpleNamespace(**{name: make(name, value) for name, value in self.numbers.items()}, **self.flags)
+        self.k = SimpleNamespace(**{name: make(name, value) for name, value in self.numbers.items()}, **flags)
 
     def at_output(self, s: Number, row: Row) -> AtOutput:
         """What a row's score comes to."""

@@ -2,7 +2,7 @@
 
 A number is a NumPy array (or scalar) of float32 or float64, or a `Symbol` that stands for one. Rules are ordinary
 functions over numbers. Called with arrays they compute; called with symbols they leave a straight-line program on a
-`Tape`, which `nnxor.arithmetic.printers` writes as JavaScript, or which `nnxor.engines.machine` makes machine code.
+`Tape`, which `make printed` writes as JavaScript, or which `nnxor.engines.machine` makes machine code.
 
 Allowed are +, −, ×, ÷, comparisons, `&`, `|`, `~` of comparisons, and the functions of this module. Each gives one
 correctly rounded result in the number's dtype, or an exact one, so that a rule gives the same bits wherever it runs.
@@ -22,6 +22,18 @@ Number = Any
 """An array, a scalar of NumPy, or a `Symbol`; also the booleans that comparisons of them give."""
 
 
+def _binary(operation: str, *, swapped: bool = False) -> Any:
+    """A method that leaves an operation with another number on the tape."""
+    boolean = operation in ("<", "<=", ">", ">=")
+
+    def method(self: Symbol, other: object) -> Symbol:
+        number = self.tape.number(other, self.dtype)
+        pair = (number, self) if swapped else (self, number)
+        return self.tape.result(operation, pair, np.dtype(np.bool_) if boolean else self.dtype)
+
+    return method
+
+
 class Symbol:
     """A number that is not known yet: an input, a constant, or the result of an operation on other symbols."""
 
@@ -30,53 +42,12 @@ class Symbol:
     def __init__(self, tape: Tape, operation: str, arguments: tuple[Any, ...], dtype: np.dtype) -> None:
         self.tape, self.operation, self.arguments, self.dtype = tape, operation, arguments, dtype
 
-    def _with(self, operation: str, other: object, *, swapped: bool = False) -> Symbol:
-        number = self.tape.number(other, self.dtype)
-        pair = (number, self) if swapped else (self, number)
-        boolean = operation in ("<", "<=", ">", ">=")
-        return self.tape.result(operation, pair, np.dtype(np.bool_) if boolean else self.dtype)
-
-    def __add__(self, other: object) -> Symbol:
-        return self._with("+", other)
-
-    def __radd__(self, other: object) -> Symbol:
-        return self._with("+", other, swapped=True)
-
-    def __sub__(self, other: object) -> Symbol:
-        return self._with("-", other)
-
-    def __rsub__(self, other: object) -> Symbol:
-        return self._with("-", other, swapped=True)
-
-    def __mul__(self, other: object) -> Symbol:
-        return self._with("*", other)
-
-    def __rmul__(self, other: object) -> Symbol:
-        return self._with("*", other, swapped=True)
-
-    def __truediv__(self, other: object) -> Symbol:
-        return self._with("/", other)
-
-    def __rtruediv__(self, other: object) -> Symbol:
-        return self._with("/", other, swapped=True)
-
-    def __gt__(self, other: object) -> Symbol:
-        return self._with(">", other)
-
-    def __ge__(self, other: object) -> Symbol:
-        return self._with(">=", other)
-
-    def __lt__(self, other: object) -> Symbol:
-        return self._with("<", other)
-
-    def __le__(self, other: object) -> Symbol:
-        return self._with("<=", other)
-
-    def __and__(self, other: object) -> Symbol:
-        return self._with("&", other)
-
-    def __or__(self, other: object) -> Symbol:
-        return self._with("|", other)
+    __add__, __radd__ = _binary("+"), _binary("+", swapped=True)
+    __sub__, __rsub__ = _binary("-"), _binary("-", swapped=True)
+    __mul__, __rmul__ = _binary("*"), _binary("*", swapped=True)
+    __truediv__, __rtruediv__ = _binary("/"), _binary("/", swapped=True)
+    __gt__, __ge__, __lt__, __le__ = map(_binary, (">", ">=", "<", "<="))
+    __and__, __or__ = _binary("&"), _binary("|")
 
     def __invert__(self) -> Symbol:
         return self.tape.result("~", (self,), self.dtype)

@@ -34,11 +34,7 @@ class Engine(Protocol):
         """Train every network of `start`; `seeds` shuffle its mini-batches, if there are any."""
 
 
-ENGINES = {
-    "reference": "nnxor.engines.reference",
-    "numpy": "nnxor.engines.batched",
-    "numba": "nnxor.engines.compiled",
-}
+ENGINES = {"reference": "nnxor.engines.reference", "numpy": "nnxor.engines.batched", "numba": "nnxor.engines.compiled"}
 """Name of each engine and the module that holds its `train`."""
 
 

@@ -1,6 +1,9 @@
 """The numpy engine: a batch of trainings along the last axis of every array."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,30 +32,34 @@ def train(
     `see(epoch, look)` is shown what the networks do, some of them at a time, before each update and at the end.
     """
     state, seeds = first_state(condition, start), seeds_of(condition, seeds, start.n_networks)
-    return joined([_train(condition, state[:, part], seeds[part], see) for part in at_once(condition, state, 64)])
-
-
-def _train(condition: Condition, state: Table, seeds: Seeds, see: Callable[[int, Look], None] | None = None) -> Trained:
     with np.errstate(all="ignore"):
-        training = Training(condition, state, seeds)
-        watch = _Watch(condition, training.look)
-        search = Search(condition, training.table()) if condition.repeats else None
-        for epoch in range(condition.epochs):
-            if search:
-                search.look(epoch, training.table())
-            if training.begin(epoch):
-                watch.at_end(epoch - 1, training.look)
-            watch.at_start(epoch, training.look)
-            if see:
-                see(epoch, training.look)
-            training.epoch(epoch)
-            watch.at_end(epoch, training.look)
-        if see:
-            see(condition.epochs, training.look)
+        return joined([
+            run(Training(condition, state[:, part], seeds[part], Networks(condition, trained_rows(condition))), see=see)
+            for part in at_once(condition, state, 64)
+        ])  # fmt: skip
+
+
+def run(training: Training, repeats: bool = True, see: Callable[[int, Look], None] | None = None) -> Trained:
+    """Run all epochs of a training, and look for repeats if that is asked for and there can be any."""
+    condition = training.condition
+    watch = _Watch(condition, training.look)
+    search = Search(condition, training.table()) if repeats and condition.repeats else None
+    for epoch in range(condition.epochs):
         if search:
-            watch.trace.period[:] = search.period
-            watch.trace.settled_epoch[:] = search.settled_epochs(lambda table, steps: advance(condition, table, steps))
-        return Trained(training.weights, watch.trace)
+            search.look(epoch, training.table())
+        if training.begin(epoch):
+            watch.at_end(epoch - 1, training.look)
+        watch.at_start(epoch, training.look)
+        if see:
+            see(epoch, training.look)
+        training.epoch(epoch)
+        watch.at_end(epoch, training.look)
+    if see:
+        see(condition.epochs, training.look)
+    if search:
+        watch.trace.period[:] = search.period
+        watch.trace.settled_epoch[:] = search.settled_epochs(lambda table, steps: advance(condition, table, steps))
+    return Trained(training.weights, watch.trace)
 
 
 class _Watch:
@@ -81,13 +88,24 @@ class _Watch:
         self.trace.revived[:] = self.revived.sum(axis=0)
 
 
+class Computing(Protocol):
+    """What a training computes by: `nnxor.arithmetic.networks.Networks`, or the readable layers."""
+
+    def look(self, weights: Weights, rows: list[Row] | None = None) -> Look:
+        """What the networks do on the rows of the task, or on others."""
+
+    def gradients(self, weights: Weights, look: Look, rows: list[Row] | None = None) -> Weights:
+        """The gradient of the loss with respect to every parameter."""
+
+
 class Training:
     """Networks on their way, with what their optimizer remembers; `look` is at the present weights."""
 
-    def __init__(self, condition: Condition, table: Table, seeds: Seeds) -> None:
+    def __init__(self, condition: Condition, table: Table, seeds: Seeds, networks: Computing | None = None) -> None:
         """From a table of all parameters, and what is remembered of them below."""
         self.condition, self._seeds, self._stream = condition, seeds, streams(seeds)
-        self._networks, self._moves = Networks(condition, trained_rows(condition)), Moves(condition, [])
+        self._networks, self._rules = networks or Networks(condition, trained_rows(condition)), Rules(condition)
+        self._powers = [1.0 for _ in self._rules.optimizer.powers]
         self._put(table)
 
     def begin(self, epoch: int) -> bool:
@@ -99,26 +117,26 @@ class Training:
 
     def _put(self, table: Table) -> None:
         parts = np.split(table, 1 + OPTIMIZERS[self.condition.optimizer].memory)
-        self.weights, *self._moves.memories = (to_weights(part, self.condition.task.n_inputs) for part in parts)
+        self.weights, *self._memories = (to_weights(part, self.condition.task.n_inputs) for part in parts)
         self.look = self._networks.look(self.weights)
 
     def table(self) -> Table:
         """All parameters and what is remembered of them, a column each."""
-        return np.concatenate([to_table(weights) for weights in (self.weights, *self._moves.memories)])
+        return np.concatenate([to_table(weights) for weights in (self.weights, *self._memories)])
 
     def epoch(self, epoch: int) -> None:
         """Train for one epoch."""
-        for rows in self._batches(epoch):
-            look = self._networks.look(self.weights, rows)
-            self.weights = self._moves.step(self.weights, self._networks.gradients(self.weights, look, rows))
+        if self.condition.batch_size is None:
+            self.step(self._networks.gradients(self.weights, self.look))
+        else:
+            for rows in self._batches(epoch):
+                look = self._networks.look(self.weights, rows)
+                self.step(self._networks.gradients(self.weights, look, rows))
         self.look = self._networks.look(self.weights)
 
     def _batches(self, epoch: int) -> Iterator[list[Row]]:
-        """The rows of each step; of a mini-batch every network's own, in the order in which they were drawn."""
+        """The rows of each step: of a mini-batch every network's own, in the order in which they were drawn."""
         condition, dtype = self.condition, self.condition.numpy_dtype
-        if condition.batch_size is None:
-            yield self._networks.rows
-            return
         examples = condition.task.examples
         order = order_of(condition, self._stream, epoch)
         inputs, targets = examples.x(dtype)[order], examples.t(dtype)[order]
@@ -128,27 +146,18 @@ class Training:
             yield [Row(tuple(inputs[n].T), targets[n], weight) for n in range(first, first + size)]
             first += size
 
-
-class Moves:
-    """An optimizer at work on the parameters of networks, with what it remembers of them."""
-
-    def __init__(self, condition: Condition, memories: list[Weights]) -> None:
-        self._rules, self._condition, self.memories = Rules(condition), condition, memories
-        self._powers = [1.0 for _ in self._rules.optimizer.powers]
-
-    def step(self, weights: Weights, gradient: Weights) -> Weights:
-        """The weights after one step."""
-        rules, condition = self._rules, self._condition
+    def step(self, gradient: Weights) -> None:
+        """One step of the optimizer."""
+        rules, condition = self._rules, self.condition
         betas = [getattr(condition, name) for name in rules.optimizer.powers]
         self._powers = [power * beta for power, beta in zip(self._powers, betas, strict=True)]
         left = tuple(condition.numpy_dtype.type(1.0 - power) for power in self._powers)
         moved = []
         for name in PARAMETERS:
-            p, *memory = (getattr(part, name) for part in (weights, *self.memories))
+            p, *memory = (getattr(part, name) for part in (self.weights, *self._memories))
             moves = name not in condition.frozen
             moved.append(rules.step(p, getattr(gradient, name), tuple(memory), left) if moves else [p, *memory])
-        after, *self.memories = (Weights(*parts) for parts in zip(*moved, strict=True))
-        return after
+        self.weights, *self._memories = (Weights(*parts) for parts in zip(*moved, strict=True))
 
 
 def advance(condition: Condition, table: Table, steps: Numbers) -> Table:

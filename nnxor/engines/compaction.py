@@ -15,41 +15,29 @@ from nnxor.engines.skeleton import compiled
 
 @compiled
 def live_first(table, units, alive, columns):
-    """The chosen columns with their live units first: the table, its units, and how many live each has."""
-    hidden, n, n_parameters = len(units), len(columns), len(table)
-    packed, packed_units = np.empty((n_parameters, n), table.dtype), np.empty((hidden, n), units.dtype)
-    place, n_live = np.zeros(n, np.int64), np.zeros(n, np.int64)
+    """The chosen columns with their live units first: the table and its units."""
+    hidden, n_parameters = units.shape[0], len(table)
+    packed, packed_units = np.empty((n_parameters, len(columns)), table.dtype), np.empty_like(units[:, : len(columns)])
+    place = np.zeros(len(columns), np.int64)
     for wanted in (True, False):
         for h in range(hidden):
-            for j in range(n):
+            for j in range(len(columns)):
                 r = columns[j]
                 if (alive[h, r] != 0) == wanted:
                     for first in range(0, n_parameters - 1, hidden):
                         packed[first + place[j], j] = table[first + h, r]
                     packed_units[place[j], j] = units[h, r]
                     place[j] += 1
-                    n_live[j] += wanted
-    for j in range(n):
-        packed[n_parameters - 1, j] = table[n_parameters - 1, columns[j]]
-    return packed, packed_units, n_live
+    packed[n_parameters - 1] = table[n_parameters - 1, columns]
+    return packed, packed_units
 
 
-@compiled
-def in_order(tables, units, number, columns):
-    """A table whose column j is column columns[j] of tables[number[j]], with its units in the training's order.
-
-    tables (N, P, R), units (N, H, R).
-    """
-    hidden, n_parameters = units.shape[1], tables.shape[1]
-    table = np.empty((n_parameters, len(columns)), tables.dtype)
-    for h in range(hidden):
-        for j in range(len(columns)):
-            for first in range(0, n_parameters - 1, hidden):
-                there = first + units[number[j], h, columns[j]]
-                table[there, j] = tables[number[j], first + h, columns[j]]
-    for j in range(len(columns)):
-        table[n_parameters - 1, j] = tables[number[j], n_parameters - 1, columns[j]]
-    return table
+def in_order(table: Table, units: Numbers) -> Table:
+    """The table with its units in the training's order."""
+    result, order, hidden = table.copy(), np.argsort(units, axis=0), len(units)
+    for first in range(0, len(table) - 1, hidden):
+        result[first : first + hidden] = np.take_along_axis(table[first : first + hidden], order, axis=0)
+    return result
 
 
 class PackedHistory(History):
@@ -68,8 +56,7 @@ class PackedHistory(History):
 
     def at(self, number: Numbers, trainings: Numbers) -> Table:
         """The states of trainings, each at a checkpoint of its own (the number of it)."""
+        states = super().at(number, trainings)
         if not self._packed:
-            return super().at(number, trainings)
-        columns = self._column[number, trainings].astype(np.int64)  # other integers would be compiled for again
-        states: Table = in_order(self._states, self._units, number.astype(np.int64), columns)
-        return states
+            return states
+        return in_order(states, self._units[number, :, self._column[number, trainings]].T)

@@ -28,7 +28,7 @@ from nnxor.engines.compaction import PackedHistory, in_order, live_first
 from nnxor.engines.cycles import Numbers, Table, at_once, first_time, schedule, settled_epochs, to_weights, watched
 from nnxor.engines.kernel import ALIVE, HAS_BEEN_DEAD, LANES, REVIVED
 from nnxor.engines.recycling import is_due, recycled
-from nnxor.engines.skeleton import Aim, Seen, read_cycles
+from nnxor.engines.skeleton import Plan, Record, read_cycles
 from nnxor.engines.trace import Trace
 from nnxor.engines.walk import NO_STEPS, Walk, blocks
 from nnxor.network.minibatches import Seeds, streams
@@ -67,6 +67,8 @@ def _train(condition: Condition, table: Table, seeds: Seeds, trace: Trace, jump:
         if is_due(condition, end):
             run.recycle(end)
     run.note(np.arange(len(run.trainings)))
+    if run.drop:
+        run.final = in_order(run.final, run.final_units)
     run.find_deaths()
     run.finish_jumped()
     if jump:
@@ -86,9 +88,9 @@ class _Run:
         self.stream = np.zeros(n, np.uint64)
         self.stream[: len(seeds)] = streams(seeds)
         self.width = np.full(n // LANES, hidden)
-        self.units = np.repeat(np.arange(hidden, dtype=np.int16)[:, None], n, axis=1)
+        self.units: Numbers = np.repeat(np.arange(hidden, dtype=np.int16)[:, None], n, axis=1)
         self.history = PackedHistory(schedule(condition), self.table, self.units, packed=drop)
-        self.final = np.empty_like(self.table)
+        self.final, self.final_units = np.empty_like(self.table), np.empty_like(self.units)
         self.found_at, self.died_at = np.full(n, -1, np.int32), np.full(n, -1, np.int32)  # numbers of checkpoints
         self.jumped = np.zeros(n, np.bool_)
         alive = _alive(condition, self.table)
@@ -104,14 +106,14 @@ class _Run:
 
     def go_on(self, first: int, last: int, watch: bool) -> None:
         """Train all from one epoch to another; those of which all is known may leave."""
-        aim = Aim(
+        plan = Plan(
             first=first, last=last, watch=watch, pairs=False,
             tail_start=self.tail_start, tail_part=max(self.part, 1),
         )  # fmt: skip
         period, unsolved, death, n_dead = blocks(self.counts)
         marks, tail = blocks(self.marks), blocks(self.tail)
-        seen = Seen(period, unsolved, death, n_dead, marks, tail, losses=self.walk.no_losses)
-        n_done, n_lost = self.walk.run(blocks(self.table), self.width, NO_STEPS, blocks(self.stream), aim, seen)
+        record = Record(period, unsolved, death, n_dead, marks, tail, losses=self.walk.no_losses)
+        n_done, n_lost = self.walk.run(blocks(self.table), self.width, NO_STEPS, blocks(self.stream), plan, record)
         if n_lost and not self.condition.followed:
             died = self.trainings[self.counts[3] > self.n_dead_at_start[self.trainings]]
             self.died_at[died[self.died_at[died] < 0]] = self.history.latest
@@ -150,11 +152,7 @@ class _Run:
         trace, trainings = self.trace, self.trainings[columns]
         trace.period[trainings], trace.last_unsolved[trainings], trace.first_death[trainings] = self.counts[:3, columns]
         trace.tail[:, trainings] = self.tail[:, columns]
-        if self.drop:
-            states = in_order(self.table[None], self.units[None], np.zeros_like(columns), columns)
-        else:
-            states = self.table[:, columns]
-        self.final[:, trainings] = states
+        self.final[:, trainings], self.final_units[:, trainings] = self.table[:, columns], self.units[:, columns]
         if self.condition.followed:
             trace.revived[trainings] = (self.marks[:, columns] & REVIVED > 0).sum(axis=0)
 
@@ -163,8 +161,8 @@ class _Run:
         self.trainings, self.width = self.trainings[columns], self.width[: len(columns) // LANES]
         self.counts, self.tail = self.counts.take(columns, axis=1), self.tail.take(columns, axis=1)
         if self.drop:
-            self.table, self.units, n_live = live_first(self.table, self.units, self.marks == ALIVE, columns)
-            self.width = _widest(n_live)
+            self.table, self.units = live_first(self.table, self.units, self.marks == ALIVE, columns)
+            self.width = _widest(self.condition.hidden - self.counts[3])
         else:
             self.table, self.units = self.table.take(columns, axis=1), self.units.take(columns, axis=1)
         self.marks, self.stream = self.marks.take(columns, axis=1), self.stream[columns]

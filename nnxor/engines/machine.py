@@ -148,10 +148,7 @@ class Machine(Tape):
     def loop(self, first: Value | int, last: Value | int, step: int = 1) -> Iterator[Value]:
         """What is built inside happens for each number from `first` on, without `last`."""
         build, first, last = self.build, index(first), index(last)
-        before, head, body, after = (
-            build.block,
-            *(self.function.append_basic_block() for _ in range(3)),
-        )
+        before, head, body, after = (build.block, *(self.function.append_basic_block() for _ in range(3)))
         build.branch(head)
         build.position_at_end(head)
         i = build.phi(LONG)

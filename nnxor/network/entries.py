@@ -16,11 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnxor.arithmetic.numbers import Number
-from nnxor.network.layers import Layer, LossLayer
+from nnxor.network.layers import Array, Elementwise, RowLoss, Rule
 from nnxor.registry import Registry
 
 Settings = Any
 """A condition, or whatever else holds the fields that an entry uses under their names."""
+
+Memory = tuple[Number, ...]
+Step = tuple[Number, Memory]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,36 +33,30 @@ class Uses:
     name: str
     label: str
     settings: tuple[str, ...] = ()
+    derived: Callable[[Settings], dict[str, Any]] = lambda _: {}
+    """Numbers that its rules need as well, from the settings; not yet rounded to a dtype."""
 
     def about(self) -> dict[str, Any]:
         """What those must know of it who read results, in plain values."""
         return {"label": self.label, "settings": list(self.settings)}
 
-    def numbers(self, condition: Settings) -> dict[str, float]:
-        """The real numbers of `k`, not yet rounded to a dtype: settings, and what follows from them."""
-        values = {setting: getattr(condition, setting) for setting in self.settings}
-        return {setting: value for setting, value in values.items() if isinstance(value, float)}
+    def values(self, condition: Settings) -> tuple[dict[str, float], dict[str, Any]]:
+        """What `k` holds: real numbers, not yet rounded to a dtype, and settings that choose between rules."""
+        values = {setting: getattr(condition, setting) for setting in self.settings} | self.derived(condition)
+        numbers = {name: value for name, value in values.items() if isinstance(value, float)}
+        return numbers, {name: value for name, value in values.items() if name not in numbers}
 
-    def flags(self, condition: Settings) -> dict[str, Any]:
-        """The rest of `k`: settings that choose between rules."""
-        values = {setting: getattr(condition, setting) for setting in self.settings}
-        return {setting: value for setting, value in values.items() if not isinstance(value, float)}
-
-    def k(self, condition: Settings, number: Callable[[float], Number] = float) -> SimpleNamespace:
-        """The settings, each real one made a number by `number`."""
-        numbers = {name: number(value) for name, value in self.numbers(condition).items()}
-        return SimpleNamespace(**numbers, **self.flags(condition))
-
-
-def _never(_: Settings) -> bool:
-    return False
+    def k(self, condition: Settings) -> SimpleNamespace:
+        """The settings, in double precision."""
+        numbers, flags = self.values(condition)
+        return SimpleNamespace(**numbers, **flags)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Activation(Uses):
     """An activation function. An output function is one that may stand at the output.
 
-    layer(condition): the readable layer.
+    readable(condition): f(x) and its derivative d(x, y), with y = f(x), by NumPy's functions, for the readable layer.
     value(z, k): the activation of a pre-activation z.
     back(z, a, g, k): the gradient with respect to z, from z, a = value(z, k) and the gradient g with respect to a.
     second(z, a, k): the second derivative.
@@ -70,13 +67,13 @@ class Activation(Uses):
     half_at: as an output: the score at which the prediction is ½, where success asks the score and not the prediction.
     """
 
-    layer: Callable[[Settings], Layer]
+    readable: Callable[[Settings], tuple[Callable[[Array], Array], Rule]]
     value: Callable[[Number, Settings], Number]
     back: Callable[[Number, Number, Number, Settings], Number]
     second: Callable[[Number, Number, Settings], Number]
     slopes: Callable[[Settings], tuple[float, float]] | None = None
     can_die: bool = False
-    dead_rest: Callable[[Settings], bool] = _never
+    dead_rest: Callable[[Settings], bool] = lambda _: False
     hidden: bool = True
     output: bool = False
     half_at: float | None = None
@@ -84,6 +81,10 @@ class Activation(Uses):
     def about(self) -> dict[str, Any]:
         """What those must know of it who read results, in plain values."""
         return {**super().about(), "smooth": self.smooth, "can_die": self.can_die}
+
+    def layer(self, condition: Settings) -> Elementwise:
+        """The readable layer."""
+        return Elementwise(*self.readable(condition))
 
     @property
     def smooth(self) -> bool:
@@ -99,7 +100,8 @@ class Activation(Uses):
 class Loss(Uses):
     """A loss: a sum over the rows, each with a weight c.
 
-    layer: the readable layer, made with how often each row counts.
+    readable: a row's term and its derivative, of predictions (or logits) and targets, by NumPy's functions, and
+        whether the loss is their mean.
     weight(n_examples): the factor c of each example.
     row(s, y, t, c): a row's term of the loss, and its gradient, from its score s, prediction y and target t.
     whole(total): the loss, from the sum of the terms.
@@ -110,7 +112,7 @@ class Loss(Uses):
     elsewhere: its names in other libraries.
     """
 
-    layer: Callable[[NDArray[np.int64] | None], LossLayer]
+    readable: tuple[Rule, Rule, bool]
     weight: Callable[[int], float]
     row: Callable[[Number, Number, Number, Number], tuple[Number, Number]]
     whole: Callable[[Number], Number]
@@ -118,6 +120,10 @@ class Loss(Uses):
     mixed: Callable[[Fraction], Fraction]
     output: str | None = None
     elsewhere: tuple[str, ...] = ()
+
+    def layer(self, times: NDArray[np.int64] | None) -> RowLoss:
+        """The readable layer, where the rows count so often."""
+        return RowLoss(*self.readable, times)
 
     @property
     def logits(self) -> bool:
@@ -127,10 +133,6 @@ class Loss(Uses):
     def seen_through(self, output: Activation, condition: Settings) -> bool:
         """Whether it is convex in the scores behind this output: one of its own, or a straight one."""
         return self.logits or output.straight(condition)
-
-
-def _no_memory(_: float) -> tuple[float, ...]:
-    return ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,8 +146,8 @@ class Optimizer(Uses):
     rests: whether a parameter stays as it is while its gradient is 0, whatever happened before.
     """
 
-    step: Callable[..., tuple[Number, tuple[Number, ...]]]
-    start: Callable[[float], tuple[float, ...]] = _no_memory
+    step: Callable[..., Step]
+    start: Callable[[float], tuple[float, ...]] = lambda _: ()
     powers: tuple[str, ...] = ()
     rests: bool = False
 

@@ -1,15 +1,18 @@
 """The readable network of the article: layers that hold their forward rule and, beside it, their gradient.
 
 A batch is a matrix with one row a point: `x` has shape (N, inputs), `dout` (N, outputs). No `backward` writes into an
-array that it was given. The layers of activations and losses stand in their entries.
+array that it was given. What is particular to an activation or a loss
+stands in its entry.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.floating]
+Rule = Callable[[Array, Array], Array]
 
 
 class Layer(Protocol):
@@ -20,16 +23,6 @@ class Layer(Protocol):
 
     def backward(self, dout: Array) -> Array:
         """Gradient with respect to the inputs, from that with respect to the outputs."""
-
-
-class LossLayer(Protocol):
-    """What the layer of every loss can do."""
-
-    def forward(self, y: Array, t: Array) -> float:
-        """The loss of predictions y (or logits) against targets t, both of shape (N, 1)."""
-
-    def backward(self) -> Array:
-        """Gradient with respect to y, shape (N, 1)."""
 
 
 class Affine:
@@ -51,6 +44,35 @@ class Affine:
         return dout @ self.W.T
 
 
-def column(times: NDArray[np.int64] | None, y: Array) -> Array:
-    """How often each row of y counts, as a column."""
-    return np.ones_like(y) if times is None else np.asarray(times, y.dtype)[:, None]
+class Elementwise:
+    """An activation: y = f(x), with the derivative d(x, y)."""
+
+    def __init__(self, f: Callable[[Array], Array], d: Rule) -> None:
+        self.f, self.d = f, d
+
+    def forward(self, x: Array) -> Array:
+        """Activations, shape of x."""
+        self.x, self.y = x, self.f(x).astype(x.dtype)
+        return self.y
+
+    def backward(self, dout: Array) -> Array:
+        """Gradient with respect to x."""
+        return dout * self.d(self.x, self.y).astype(dout.dtype)
+
+
+class RowLoss:
+    """A loss: the sum of the rows' terms, each as often as the row counts, or their mean."""
+
+    def __init__(self, term: Rule, d: Rule, mean: bool, times: NDArray[np.int64] | None = None) -> None:
+        self.term, self.d, self.mean, self.times = term, d, mean, times
+
+    def forward(self, y: Array, t: Array) -> float:
+        """The loss of predictions y (or logits) against targets t, both of shape (N, 1)."""
+        weights = np.ones_like(y) if self.times is None else np.asarray(self.times, y.dtype)[:, None]
+        scale = y.dtype.type(1 / weights.sum() if self.mean else 1)
+        self.dy = weights * self.d(y, t) * scale
+        return float(np.sum(weights * self.term(y, t)) * scale)
+
+    def backward(self) -> Array:
+        """Gradient with respect to y, shape (N, 1)."""
+        return self.dy

@@ -70,7 +70,7 @@ def test_every_stuck_run_counts_where_levels_differ(make) -> None:
         (
             "success",
             "threshold (ties pass)",
-            "solved: every row on its side of \N{VULGAR FRACTION ONE HALF} (ties pass)",
+            "solved: every row on its side (ties pass)",
         ),
         ("batch_size", None, "full batch"),
         ("batch_size", 2, "batches of 2"),

@@ -1,36 +1,16 @@
 """Softplus: log(1 + e^z), a smooth ReLU (Dugas et al., NIPS 2000)."""
 
 import numpy as np
+import scipy
 
 from nnxor.arithmetic import functions
 from nnxor.arithmetic.numbers import Number, absolute, maximum
 from nnxor.network.entries import Activation, Settings, register
-from nnxor.network.layers import Array
 
 
-class Softplus:
-    """`log(1 + exp(x))`, written so that nothing overflows."""
-
-    def forward(self, x: Array) -> Array:
-        """Activations, shape of x."""
-        self.x = x
-        return np.logaddexp(x, x.dtype.type(0))
-
-    def backward(self, dout: Array) -> Array:
-        """Gradient with respect to x: `dout` times the sigmoid of x."""
-        z: Array = np.exp(-np.abs(self.x))
-        one = z.dtype.type(1)
-        return dout * (np.where(self.x >= 0, one, z) / (one + z))
-
-
-def value(z: Number, k: Settings) -> Number:
-    """max(z, 0) + log(1 + e^−|z|)."""
+def softplus(z: Number) -> Number:
+    """max(z, 0) + log(1 + e^−|z|), which nothing overflows."""
     return maximum(z, 0.0) + functions.log1p_unit(functions.exp_below_one(-absolute(z)))
-
-
-def back(z: Number, a: Number, g: Number, k: Settings) -> Number:
-    """The gradient times σ(z)."""
-    return g * functions.sigmoid(z)
 
 
 def second(z: Number, a: Number, k: Settings) -> Number:
@@ -41,6 +21,11 @@ def second(z: Number, a: Number, k: Settings) -> Number:
 
 register(
     Activation(
-        name="softplus", label="softplus", layer=lambda condition: Softplus(), value=value, back=back, second=second
+        name="softplus",
+        label="softplus",
+        readable=lambda condition: (lambda x: np.logaddexp(x, 0), lambda x, y: scipy.special.expit(x)),
+        value=lambda z, k: softplus(z),
+        back=lambda z, a, g, k: g * functions.sigmoid(z),
+        second=second,
     )
 )

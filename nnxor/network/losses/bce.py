@@ -1,39 +1,17 @@
-"""The binary cross-entropy of a sigmoid output."""
+"""The binary cross-entropy of a sigmoid output: the mean of −t·log y − (1 − t)·log(1 − y) with y = σ(s), in nats.
+
+Written as max(s, 0) − s·t + log(1 + e^−|s|), which no logit overflows; its gradient with respect to s is (σ(s) − t)/N.
+"""
 
 from decimal import Decimal, localcontext
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
+import scipy
 
 from nnxor.arithmetic import functions
 from nnxor.arithmetic.numbers import Number, absolute, maximum
 from nnxor.network.entries import LOSSES, Loss
-from nnxor.network.layers import Array, column
-
-
-class SigmoidCrossEntropy:
-    """Mean of −t·log y − (1 − t)·log(1 − y) with y = σ(s), in nats; the layer takes the logits s.
-
-    Written as max(s, 0) − s·t + log(1 + e^−|s|), which no logit overflows; its gradient with
-    respect to s is (σ(s) − t)/N.
-    """
-
-    def __init__(self, times: NDArray[np.int64] | None = None) -> None:
-        self.times = times
-
-    def forward(self, s: Array, t: Array) -> float:
-        """The loss of logits s against targets t, both of shape (N, 1)."""
-        self.weights = column(self.times, s)
-        small = np.exp(-np.abs(s))
-        one = s.dtype.type(1)
-        self.error = np.where(s >= 0, one, small) / (one + small) - t
-        terms = np.maximum(s, 0) - s * t + np.log1p(small)
-        return float(np.sum(self.weights * terms) / np.sum(self.weights))
-
-    def backward(self) -> Array:
-        """Gradient with respect to s, shape (N, 1)."""
-        return self.weights * self.error * self.error.dtype.type(1 / self.weights.sum())
 
 
 def row(s: Number, y: Number, t: Number, c: Number) -> tuple[Number, Number]:
@@ -54,7 +32,7 @@ LOSSES.register(
     Loss(
         name="bce",
         label="the binary cross-entropy",
-        layer=SigmoidCrossEntropy,
+        readable=(lambda s, t: np.logaddexp(s, 0) - s * t, lambda s, t: scipy.special.expit(s) - t, True),
         weight=lambda n_examples: 1.0 / n_examples,
         row=row,
         whole=lambda total: total,

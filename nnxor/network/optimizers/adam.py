@@ -7,20 +7,10 @@ factor of the rate, α = lr·√(1 − β2^t)/(1 − β1^t), and p ← p − α�
 """
 
 from nnxor.arithmetic.numbers import Number, sqrt
-from nnxor.network.entries import OPTIMIZERS, Optimizer, Settings
+from nnxor.network.entries import OPTIMIZERS, Memory, Optimizer, Settings, Step
 
 
-class Adam(Optimizer):
-    """The rules also need 1 − β1 and 1 − β2."""
-
-    def numbers(self, condition: Settings) -> dict[str, float]:
-        """The settings, `rest1` and `rest2`."""
-        return {**super().numbers(condition), "rest1": 1 - condition.beta1, "rest2": 1 - condition.beta2}
-
-
-def step(
-    p: Number, g: Number, memory: tuple[Number, ...], rate: Number, k: Settings, left: tuple[Number, ...]
-) -> tuple[Number, tuple[Number, ...]]:
+def step(p: Number, g: Number, memory: Memory, rate: Number, k: Settings, left: Memory) -> Step:
     """One step of one parameter; the memory are its two moments."""
     m = memory[0] * k.beta1 + k.rest1 * g
     v = memory[1] * k.beta2 + (k.rest2 * g) * g
@@ -29,10 +19,11 @@ def step(
 
 
 OPTIMIZERS.register(
-    Adam(
+    Optimizer(
         name="adam",
         label="Adam",
         settings=("beta1", "beta2", "epsilon"),
+        derived=lambda condition: {"rest1": 1 - condition.beta1, "rest2": 1 - condition.beta2},
         step=step,
         start=lambda rate: (0.0, 0.0),
         powers=("beta1", "beta2"),

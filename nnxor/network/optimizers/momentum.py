@@ -4,12 +4,10 @@ Polyak 1964; Rumelhart, Hinton & Williams 1986, for a constant learning rate.
 """
 
 from nnxor.arithmetic.numbers import Number
-from nnxor.network.entries import OPTIMIZERS, Optimizer, Settings
+from nnxor.network.entries import OPTIMIZERS, Memory, Optimizer, Settings, Step
 
 
-def step(
-    p: Number, g: Number, memory: tuple[Number, ...], rate: Number, k: Settings, left: tuple[Number, ...]
-) -> tuple[Number, tuple[Number, ...]]:
+def step(p: Number, g: Number, memory: Memory, rate: Number, k: Settings, left: Memory) -> Step:
     """One step of one parameter; the memory is its velocity."""
     velocity = memory[0] * k.momentum + g
     return p - rate * velocity, (velocity,)

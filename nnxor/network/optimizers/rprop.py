@@ -6,12 +6,10 @@ Igel & Hüsken, "Improving the Rprop learning algorithm", NC 2000: after a turn 
 """
 
 from nnxor.arithmetic.numbers import Number, maximum, minimum, where
-from nnxor.network.entries import OPTIMIZERS, Optimizer, Settings
+from nnxor.network.entries import OPTIMIZERS, Memory, Optimizer, Settings, Step
 
 
-def step(
-    p: Number, g: Number, memory: tuple[Number, ...], rate: Number, k: Settings, left: tuple[Number, ...]
-) -> tuple[Number, tuple[Number, ...]]:
+def step(p: Number, g: Number, memory: Memory, rate: Number, k: Settings, left: Memory) -> Step:
     """One step of one parameter; the memory is its last gradient (0 after a turn) and its step."""
     before, size = memory
     kept = ((g > 0.0) & (before > 0.0)) | ((g < 0.0) & (before < 0.0))

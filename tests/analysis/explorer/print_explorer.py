@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import javascript
 import numpy as np
 import yaml
 
 from analysis.figures.style import OUTCOME_COLOURS
 from experiments.study import explorer_address
 from nnxor import diagnosis, judgement, protocol, quench
-from nnxor.arithmetic import javascript
 from nnxor.condition import FIELDS, Condition
 from nnxor.engines import recycling
 from nnxor.field import Field, plain

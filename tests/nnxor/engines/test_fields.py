@@ -14,8 +14,8 @@ from nnxor import engines
 from nnxor.condition import Condition, Success
 from nnxor.diagnosis import diagnose
 from nnxor.engines import skeleton
-from nnxor.engines.batched import Moves
-from nnxor.engines.cycles import memories
+from nnxor.engines.batched import Training
+from nnxor.engines.cycles import first_state
 from nnxor.engines.trace import Trained
 from nnxor.network.draws import PARAMETERS, Weights, draw
 from nnxor.network.inits import GivenWeights
@@ -236,10 +236,10 @@ def walked(gradients: list[float], optimizer: str) -> float:
     """Where the output bias of a network comes to from 0 by these gradients."""
     condition = Condition(hidden=1, optimizer=optimizer, dtype="float64")
     weights = Weights(np.zeros((2, 1, 1)), np.zeros((1, 1)), np.zeros((1, 1)), np.zeros(1))
-    moves = Moves(condition, memories(condition, weights))
+    training = Training(condition, first_state(condition, weights), np.zeros(1, int))
     for g in gradients:
-        weights = moves.step(weights, replace(weights, b2=np.array([g])))
-    return float(weights.b2[0])
+        training.step(replace(weights, b2=np.array([g])))
+    return float(training.weights.b2[0])
 
 
 RULES = [Success(), Success("margin", 0.3), Success("threshold"), Success("threshold", ties="pass")]

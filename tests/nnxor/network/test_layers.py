@@ -7,8 +7,6 @@ from hypothesis import strategies as st
 
 from nnxor.condition import Condition
 from nnxor.network.activations import ACTIVATIONS
-from nnxor.network.activations.leaky_relu import LeakyReLU
-from nnxor.network.activations.relu import ReLU
 from nnxor.network.layers import Affine, Layer
 from nnxor.network.losses import LOSSES
 
@@ -68,7 +66,7 @@ def test_gradients_are_central_differences_away_from_kinks(seed: int, loss_name:
 
 @pytest.mark.parametrize(("at_zero", "passed"), [(0, 0.0), (1, 1.0)])
 def test_relu_is_0_at_0_and_its_derivative_there_is_a_setting(at_zero: int, passed: float) -> None:
-    relu = ReLU(at_zero)
+    relu = ACTIVATIONS["relu"].layer(Condition(relu_at_zero=at_zero))
     z = np.array([[-1.0, 0.0, 2.0]])
     assert relu.forward(z).tolist() == [[0.0, 0.0, 2.0]]
     assert relu.backward(np.ones((1, 3))).tolist() == [[0.0, passed, 1.0]]
@@ -76,13 +74,13 @@ def test_relu_is_0_at_0_and_its_derivative_there_is_a_setting(at_zero: int, pass
 
 @pytest.mark.parametrize(("at_zero", "passed"), [(0, 0.1), (1, 1.0)])
 def test_leaky_relu_has_its_slope_below_0_and_at_0_the_side_that_is_asked_for(at_zero: int, passed: float) -> None:
-    leaky = LeakyReLU(0.1, at_zero)
+    leaky = ACTIVATIONS["leaky_relu"].layer(Condition(activation="leaky_relu", slope=0.1, relu_at_zero=at_zero))
     assert leaky.forward(np.array([[-1.0, 0.0, 2.0]])).tolist() == [[-0.1, 0.0, 2.0]]
     assert leaky.backward(np.ones((1, 3))).tolist() == [[0.1, passed, 1.0]]
 
 
 def test_backward_overwrites_nobody() -> None:
-    layers = network(0, ReLU())
+    layers = network(0, ACTIVATIONS["relu"].layer(Condition()))
     x = np.random.default_rng(2).normal(size=(4, 2))
     dout = np.ones((4, 1))
     kept = x.copy(), dout.copy()

@@ -1,4 +1,4 @@
-"""The arithmetic of an epoch as JavaScript: the same bits in a browser as in every engine here.
+"""The arithmetic of an epoch as JavaScript: the same bits in a browser as in every engine.
 
 `programs(dtype)` prints every rule of every entry as a straight-line program. Programs have fixed names for what they
 are given (z, a, g of a unit; s, y, t, c of a row; p, g, m0 …, left0 … of a step; `k_slope` … for settings), so that
@@ -16,7 +16,6 @@ import numpy as np
 from nnxor.arithmetic.epoch import Row, gradients, preactivation
 from nnxor.arithmetic.normal import normal_quantile
 from nnxor.arithmetic.numbers import Number, Symbol, Tape, in_order
-from nnxor.arithmetic.printers import JavaScript, prelude, program
 from nnxor.network.activations import ACTIVATIONS, OUTPUTS
 from nnxor.network.entries import Activation, Loss, Optimizer, Uses
 from nnxor.network.losses import LOSSES
@@ -25,6 +24,19 @@ from nnxor.network.optimizers import OPTIMIZERS
 DOUBLE = np.dtype(np.float64)
 FLAGS = {"relu_at_zero": (0, 1)}
 """Settings that choose between rules, and their values: such a rule is printed for each."""
+
+FORMS = {
+    "neg": "(-{0})",
+    "abs": "Math.abs({0})",
+    "sqrt": "{fr}(Math.sqrt({0}))",
+    "where": "({0} ? {1} : {2})",
+    "~": "(!{0})",
+    "&": "({0} && {1})",
+    "|": "({0} || {1})",
+    "power_of_two": "powerOfTwo({0})",
+    "exponent": "exponent({0})",
+}
+"""Operations in JavaScript; the others are signs between two numbers, rounded to float32 by `fr` where they must be."""
 
 Programs = dict[str, Any]
 
@@ -43,23 +55,68 @@ def programs(dtype: np.dtype) -> Programs:
 
 def quantile() -> Programs:
     """The quantile of the normal distribution at p, in float64."""
-    return _printed([normal_quantile(Tape(DOUBLE).input("p"))], DOUBLE)
+    return program([normal_quantile(Tape(DOUBLE).input("p"))], DOUBLE)
+
+
+def prelude(dtype: np.dtype) -> list[str]:
+    """JavaScript that every program needs first."""
+    if dtype == np.float32:
+        return [
+            "const fr = Math.fround, real = new Float32Array(1), bits = new Int32Array(real.buffer);",
+            "function powerOfTwo(n) { bits[0] = (n + 127) << 23; return real[0]; }",
+            "function exponent(x) { real[0] = x; return (bits[0] >> 23) - 127; }",
+        ]
+    return [
+        "const fr = (x) => x, real = new Float64Array(1), bits = new Int32Array(real.buffer); // little-endian",
+        "function powerOfTwo(n) { bits[0] = 0; bits[1] = (n + 1023) << 20; return real[0]; }",
+        "function exponent(x) { real[0] = x; return (bits[1] >> 20) - 1023; }",
+    ]
+
+
+def program(results: Sequence[Symbol | float], dtype: np.dtype) -> Programs:
+    """The lines that compute some results, and each result as an expression."""
+    tape, names = next((result.tape for result in results if isinstance(result, Symbol)), Tape(dtype)), {}
+    needed, todo = set(), [result for result in results if isinstance(result, Symbol)]
+    while todo:
+        symbol = todo.pop()
+        if symbol.operation not in ("input", "constant") and id(symbol) not in needed:
+            needed.add(id(symbol))
+            todo.extend(symbol.arguments)
+    lines = []
+    for symbol in tape.results:
+        if id(symbol) in needed:
+            arguments = [expression(argument, names) for argument in symbol.arguments]
+            names[id(symbol)] = f"x{len(names)}"
+            lines.append(f"const {names[id(symbol)]} = {operation(symbol, arguments, dtype)};")
+    return {"lines": "\n".join(lines), "results": [expression(result, names) for result in results]}
+
+
+def expression(number: Number, names: dict[int, str]) -> str:
+    """A number as an expression: a constant, what the program is given, or the name of a result."""
+    if not isinstance(number, Symbol) or number.operation == "constant":
+        return repr(number.arguments[0] if isinstance(number, Symbol) else float(number))
+    return str(number.arguments[0] if number.operation == "input" else names[id(number)])
+
+
+def operation(symbol: Symbol, arguments: list[str], dtype: np.dtype) -> str:
+    """An operation on arguments that are names or constants."""
+    fr = "fr" if dtype == np.float32 else ""
+    form = FORMS.get(
+        symbol.operation, ("" if symbol.dtype == np.bool_ else "{fr}") + f"({{0}} {symbol.operation} {{1}})"
+    )
+    return form.format(*arguments, fr=fr)
 
 
 def _sums(dtype: np.dtype) -> Programs:
     """A term more of each sum; where an input takes part, for an input that is 0, 1, or any number x."""
-    tape, language = Tape(dtype), JavaScript(dtype)
+    tape = Tape(dtype)
     z, u, x, s, a, w, g, f, total, term = map(tape.input, (*"zuxsawgf", "total", "term"))
     kinds = {"0": 0.0, "1": 1.0, "x": x}
 
     def text(number: Number) -> str:
-        if not isinstance(number, Symbol):
-            return language.constant(float(number))
-        return str(
-            number.arguments[0]
-            if number.operation == "input"
-            else language.operation(number, [text(argument) for argument in number.arguments])
-        )
+        if not isinstance(number, Symbol) or number.operation in ("input", "constant"):
+            return expression(number, {})
+        return operation(number, [text(argument) for argument in number.arguments], dtype)
 
     of_input = {name: gradients([Row((value,), term, term)], [a], [g], [f], 0.0) for name, value in kinds.items()}
     return {
@@ -70,11 +127,6 @@ def _sums(dtype: np.dtype) -> Programs:
         "of_activation": text(f * w),
         "total": text(in_order([total, term])),
     }
-
-
-def _printed(results: Sequence[Number], dtype: np.dtype) -> Programs:
-    lines, found = program(results, JavaScript(dtype), "x")
-    return {"lines": "\n".join(lines), "results": found}
 
 
 def _variants(entry: Uses) -> Iterator[tuple[str, dict[str, int]]]:
@@ -94,11 +146,11 @@ def _derived(entry: Uses) -> dict[str, Number]:
     """Numbers that follow from an entry's settings, over symbols of these, in double precision."""
     tape = Tape(DOUBLE)
     settings = SimpleNamespace(**{name: tape.input(f"k_{name}") for name in entry.settings})
-    return entry.numbers(settings)
+    return entry.derived(settings)
 
 
 def _about(entry: Uses) -> Programs:
-    derived = {name: _printed([value], DOUBLE) for name, value in _derived(entry).items()}
+    derived = {name: program([value], DOUBLE) for name, value in _derived(entry).items()}
     return {"settings": [*entry.settings], "derived": derived}
 
 
@@ -108,9 +160,9 @@ def _activation(entry: Activation, dtype: np.dtype) -> Programs:
     for name, flags in _variants(entry):
         tape = Tape(dtype)
         k, (z, a, g) = _k(entry, tape, flags), (tape.input(each) for each in "zag")
-        found["value"][name] = _printed([entry.value(z, k)], dtype)
-        found["back"][name] = _printed([entry.back(z, a, g, k)], dtype)
-        found["second"][name] = _printed([entry.second(z, a, k)], dtype)
+        found["value"][name] = program([entry.value(z, k)], dtype)
+        found["back"][name] = program([entry.back(z, a, g, k)], dtype)
+        found["second"][name] = program([entry.second(z, a, k)], dtype)
     slopes = [] if entry.slopes is None else [*entry.slopes(SimpleNamespace(slope="slope"))]
     return {**_about(entry), **entry.about(), **found, "half_at": entry.half_at, "slopes": slopes}
 
@@ -121,10 +173,10 @@ def _loss(entry: Loss, dtype: np.dtype) -> Programs:
     s, y, t, c = (tape.input(each) for each in "sytc")
     return {
         **_about(entry),
-        "row": _printed(entry.row(s, y, t, c), dtype),
-        "whole": _printed([entry.whole(tape.input("total"))], dtype),
-        "second": _printed([entry.second(y, c)], dtype),
-        "weight": _printed([entry.weight(Tape(DOUBLE).input("n"))], DOUBLE),  # type: ignore[arg-type]
+        "row": program(entry.row(s, y, t, c), dtype),
+        "whole": program([entry.whole(tape.input("total"))], dtype),
+        "second": program([entry.second(y, c)], dtype),
+        "weight": program([entry.weight(Tape(DOUBLE).input("n"))], DOUBLE),  # type: ignore[arg-type]
         "logits": entry.logits,
     }
 
@@ -138,8 +190,8 @@ def _optimizer(entry: Optimizer, dtype: np.dtype) -> Programs:
     moved, remembered = entry.step(tape.input("p"), tape.input("g"), memory, tape.input("k_lr"), k, left)
     return {
         **_about(entry),
-        "step": _printed([moved, *remembered], dtype),
-        "start": _printed(list(entry.start(Tape(DOUBLE).input("k_lr"))), DOUBLE)["results"],  # type: ignore[arg-type]
+        "step": program([moved, *remembered], dtype),
+        "start": program(list(entry.start(Tape(DOUBLE).input("k_lr"))), DOUBLE)["results"],  # type: ignore[arg-type]
         "powers": [*entry.powers],
         "autonomous": entry.autonomous,
         "rests": entry.rests,
