@@ -100,8 +100,7 @@ def train(*, seed: int = 0, engine: str = "auto", **fields: Any) -> Run:
     condition = _condition(fields)
     if not isinstance(seed, int) or not 0 <= seed < 2**63:
         raise ValueError(f"seed={seed} is not allowed; allowed: an integer from 0 to 2**63 - 1")
-    chosen = engines.load(engines.fastest()[0] if engine == "auto" else engine)
-    found = trials(condition, range(seed, seed + 1), chosen)
+    found = trials(condition, range(seed, seed + 1), engines.load(engine))
     return Run(condition, seed, _plain(found.start), _plain(found.end), _row(found.columns))
 
 

@@ -31,9 +31,8 @@ from math import comb
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.linalg import block_diag
-from scipy.optimize import linprog
 
 from nnxor.landscape.regions import CHUNK, infimum
 from nnxor.network.losses import LOSSES
@@ -144,7 +143,9 @@ def _feasible(A: Array, b: Array, equal: Array | None = None, to: Array | None =
     """Whether some x has A·x ≤ b and, if they are given, equal·x = to."""
     if not A.shape[1]:
         return to is None or not to.any()
-    return bool(linprog(np.zeros(A.shape[1]), A, b, equal, to, bounds=(None, None), method="highs").status == 0)
+    return bool(
+        scipy.optimize.linprog(np.zeros(A.shape[1]), A, b, equal, to, bounds=(None, None), method="highs").status == 0
+    )
 
 
 def _spans(
@@ -230,7 +231,9 @@ def _realised(
     outputs = _outputs(features, tuple(pattern for pattern, _ in units), bias, slope)
     outputs[:, : len(units) * features.shape[1]] *= np.repeat(signs, features.shape[1])
     cones = [_cone(features, pattern, MARGIN) for pattern, _ in units]
-    A = np.column_stack([block_diag(*(cone for cone, _ in cones)), np.zeros((len(cones) * len(f), int(bias)))])
+    A = np.column_stack(
+        [scipy.linalg.block_diag(*(cone for cone, _ in cones)), np.zeros((len(cones) * len(f), int(bias)))]
+    )
     b = np.concatenate([room for _, room in cones])
     held, inverse = outputs[finite], np.linalg.pinv(outputs[finite], rcond=1e-9)
     settled = np.abs(A - A @ inverse @ held).max(axis=1) < 1e-9  # what the scores leave open no more
