@@ -101,6 +101,12 @@ CAUSE_WORDS = {
 }
 """Causes of failure as readers see them."""
 
+KIND_NAMES = {
+    "minimum": "at a minimum", "saddle": "at a saddle", "kink": "at a kink that hides a way down",
+    "unknown": "unknown",
+}  # fmt: skip
+"""Kinds in legends and heads."""
+
 
 def rescue(name: str) -> str:
     """An intervention in words: 'a leaky ReLU 0.05'."""
