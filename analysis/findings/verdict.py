@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.conditions import distance
-from analysis.data.field_labels import FIELDS, defaults, phrase, value_text
+from analysis.data.field_labels import FIELDS, defaults
 from analysis.data.reading import DEFAULT_TABLE, KINDS, fine, is_stuck, left_alone, swept
 from analysis.data.tallies import Solved, count_where
 from analysis.findings.failure_causes import attributed, by_dead_at_start, failure_causes
@@ -247,6 +247,6 @@ def _distance(row: Any, pairs: str) -> tuple[Any, ...]:
 
 def _place(row: Any, pairs: str, fields: Sequence[str]) -> str:
     """A case in words: '4 to 10 units, He, lr 0.1'."""
-    both = [f"{value_text(pairs, row['first'])} to {phrase(pairs, row['second'])}"] if pairs else []
+    both = [words.span(pairs, row["first"], row["second"])] if pairs else []
     rest = [words.field(name, row[name]) for name in fields if name != pairs]
     return ", ".join([*both, *rest]) or words.condition(row, [])

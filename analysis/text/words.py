@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from analysis.data.field_labels import counts, phrase, value_text
+from analysis.data.field_labels import FIELDS, counts, phrase, value_text
 from analysis.findings.statistics import Difference, Estimate, Paired, Rate
 
 MINUS = "\N{MINUS SIGN}"
@@ -68,6 +68,13 @@ def draws(number: float, low: float, high: float) -> str:
 def value(what: Any, name: str) -> str:
     """A value of a field, short: 'He', '0.003'."""
     return value_text(name, what).replace("-", MINUS)
+
+
+def span(name: str, first: Any, last: Any) -> str:
+    """Two values of a field: '4 to 10 units', 'lr 0.01 to 0.1'."""
+    if FIELDS[name].phrase.startswith("{}"):
+        return f"{value(first, name)} to {phrase(name, last)}"
+    return f"{phrase(name, first)} to {value(last, name)}"
 
 
 def field(name: str, what: Any) -> str:
