@@ -366,6 +366,25 @@ def count(before, n_units, work, block, plan, record):
 
 
 @compiled
+def live_first(table, units, alive, columns):
+    """The chosen columns with their live units first: the table and its units."""
+    hidden, n_parameters = units.shape[0], len(table)
+    packed, packed_units = np.empty((n_parameters, len(columns)), table.dtype), np.empty_like(units[:, : len(columns)])
+    place = np.zeros(len(columns), np.int64)
+    for wanted in (True, False):
+        for h in range(hidden):
+            for j in range(len(columns)):
+                r = columns[j]
+                if (alive[h, r] != 0) == wanted:
+                    for first in range(0, n_parameters - 1, hidden):
+                        packed[first + place[j], j] = table[first + h, r]
+                    packed_units[place[j], j] = units[h, r]
+                    place[j] += 1
+    packed[n_parameters - 1] = table[n_parameters - 1, columns]
+    return packed, packed_units
+
+
+@compiled
 def read_cycles(losses, period, tolerance, epochs, tail_part, last_unsolved, tail):
     """Sums of the tails and last unsolved epochs of trainings on their cycles.
 
