@@ -23,7 +23,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from nnxor.arithmetic.networks import any_active, preactivations
+from nnxor.arithmetic import networks
 from nnxor.condition import Condition
 from nnxor.engines.cycles import (
     History,
@@ -102,8 +102,7 @@ class _Run:
         self.found_at, self.died_at = np.full(n, -1, np.int32), np.full(n, -1, np.int32)  # numbers of checkpoints
         self.jumped = np.zeros(n, np.bool_)
         weights = to_weights(self.table[: condition.n_parameters], condition.task.n_inputs)
-        with np.errstate(all="ignore"):
-            alive = any_active(condition, preactivations(condition, weights))
+        alive = networks.alive(condition, weights)
         self.n_dead_at_start = np.asarray((~alive).sum(axis=0), np.int32)
         # of the trainings that are still run, as the table: periods, last unsolved epochs, first deaths, dead units
         self.counts = np.full((4, n), -1, np.int32)

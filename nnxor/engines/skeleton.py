@@ -15,7 +15,8 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from nnxor.engines.kernel import LANES, NOTES
-from nnxor.network.minibatches import GAMMA, MIX1, MIX2
+from nnxor.network import minibatches
+from nnxor.network.minibatches import GAMMA
 from nnxor.protocol import TAIL_PARTS
 
 FEW = 32  # so many examples are put in order by comparing all pairs of them; with more, sorting is faster
@@ -118,12 +119,7 @@ def address(array):
     return np.int64(array.ctypes.data)
 
 
-@compiled
-def mix(x):
-    """See `nnxor.network.minibatches`."""
-    x = (x ^ (x >> np.uint64(30))) * MIX1
-    x = (x ^ (x >> np.uint64(27))) * MIX2
-    return x ^ (x >> np.uint64(31))
+mix = compiled(minibatches.mix)
 
 
 @compiled
