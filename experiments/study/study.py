@@ -103,9 +103,7 @@ def read_study(config: Mapping[str, object]) -> Study:
         seeds=seeds,
         record=_record(config["record"], conditions, len(seeds)),
         certify=switch("certify", config["certify"]),
-        published=tuple(
-            it for part, mine in zip(parts, each, strict=True) for it in _published(part["published"], mine)
-        ),
+        published=tuple(itertools.chain.from_iterable(map(_published, parts, each))),
         given={name: _given(name, parts) for name in ("task", "init")},
     )
 
