@@ -48,4 +48,4 @@ def _drawn(condition: Condition, seeds: Seeds, number: int) -> Weights:
     """A draw of any seeds."""
     runs = np.split(seeds, np.flatnonzero(np.diff(seeds) != 1) + 1)
     drawn = [initial_weights(condition, range(int(run[0]), int(run[-1]) + 1), number) for run in runs]
-    return Weights(*(np.concatenate(parts, axis=-1) for parts in zip(*(d.arrays() for d in drawn), strict=True)))
+    return Weights.joined(drawn)

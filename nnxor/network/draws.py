@@ -15,6 +15,7 @@ weight and its weights for the inputs 1 and 2, later blocks the further inputs.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,16 @@ class Weights:
     def take(self, networks: NDArray[np.integer] | slice) -> Weights:
         """The networks chosen along the last axis, copied."""
         return Weights(*(array[..., networks].copy() for array in self.arrays()))
+
+    def put(self, networks: NDArray[np.integer], others: Weights) -> None:
+        """Write other networks in the places of some of these."""
+        for array, other in zip(self.arrays(), others.arrays(), strict=True):
+            array[..., networks] = other
+
+    @classmethod
+    def joined(cls, parts: Iterable[Weights]) -> Weights:
+        """Networks in several parts, as one."""
+        return cls(*(np.concatenate(arrays, axis=-1) for arrays in zip(*(p.arrays() for p in parts), strict=True)))
 
 
 def uniforms(unit: int, block: int, seeds: range, again: int = 0) -> Uniforms:
@@ -147,8 +158,7 @@ def initial_weights(condition: Condition, seeds: range, again: int = 0) -> Weigh
             return weights
         rest = range(seeds[below[0]], seeds[below[-1]] + 1)
         fresh = draw(*arguments, rest, c.bias, again + (attempt << 32), c.scale)
-        for old, new in zip(weights.arrays(), fresh.arrays(), strict=True):
-            old[..., below] = new[..., below - below[0]]
+        weights.put(below, fresh.take(below - below[0]))
     raise ValueError(
         f"init={c.init.name}: {MOST_DRAWS} draws of seed {seeds[below[0]]} do not keep the margin {margin:g}"
     )
