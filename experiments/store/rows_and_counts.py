@@ -6,7 +6,7 @@ counts alone. They are written beside the old ones, and take their place once th
 
 import heapq
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from analysis.data.door import COUNTS, TRIALS, flush, sha256_of
 from experiments.errors import RunError
 from experiments.store import counts
-from experiments.store.columns import Digest, encode, schema, with_condition
+from experiments.store.columns import Digest, encode, schema, schema_like, with_condition
 from experiments.store.counts import PLAIN, Held, Piece
 from experiments.store.parts import NotAPartError, Part
 from experiments.study.batches import Spans, merge, subtract
@@ -111,6 +111,18 @@ def bits_of(rows: Slices, held: Held) -> Iterator[Piece]:
     """Which seeds of a condition counts.parquet counts, and which of them were solved."""
     for table in rows.pieces(held.bits, held.last, 64):
         yield from counts.solved_pieces(table)
+
+
+def check_rows(path: Path, held: Sequence[Held], wanted: pa.Schema | None = None) -> None:
+    """ValueError unless trials.parquet has our columns, or those `wanted`, and a row for each training counted."""
+    with pq.ParquetFile(path) as file:
+        n, found = file.metadata.num_rows, file.schema_arrow
+    if not found.equals(wanted or schema_like(found)):
+        odd = sorted({field.name for field in set(wanted or schema_like(found)) ^ set(found)}) or ["their order"]
+        raise ValueError(f"the columns of {path.name} are not those of its study: see {odd[0]}")
+    counted = sum(each.trainings for each in held)
+    if n != counted:
+        raise ValueError(f"{path.name} holds {n:,} rows, but {counted:,} trainings are counted")
 
 
 def write(

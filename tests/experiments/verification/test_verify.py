@@ -245,8 +245,14 @@ def test_a_training_that_cannot_be_repeated_is_a_difference(
         (with_value("seed", 23, 99), "seed 99 is counted twice, out of order, or none of its own"),
         (with_value("condition", 2, "0123456789abcdef"), "holds 24 rows, but 23 trainings are counted"),
         (with_value("lr", 2, 0.5), "init torch: rows of another condition are among its rows"),
-        (lambda t: t.drop_columns(["momentum"]), "its columns are not those of its study (see momentum)"),
-        (lambda t: t.drop_columns(["outcome"]), "its columns are not those of its study (see outcome)"),
+        (
+            lambda t: t.drop_columns(["momentum"]),
+            "the columns of trials.parquet are not those of its study: see momentum",
+        ),
+        (
+            lambda t: t.drop_columns(["outcome"]),
+            "the columns of trials.parquet are not those of its study: see outcome",
+        ),
     ],
 )
 def test_rows_must_be_complete_unique_and_sorted(
