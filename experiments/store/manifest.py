@@ -11,8 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from analysis.data import door
 from analysis.data.door import COUNTS, TRIALS, FolderError
+from analysis.data.door import read_manifest as read_any
 from experiments.errors import InputError
 from experiments.store import rows_and_counts as tables
 from experiments.store.columns import RESULTS, schema
@@ -66,7 +66,7 @@ def described(study: Study) -> dict[str, Any]:
 def read_manifest(folder: Path, ways_out: str) -> dict[str, Any] | None:
     """What manifest.json holds; None if there is none, InputError if it is none of this protocol, with the ways out."""
     try:
-        return door.read_manifest(folder, PROTOCOL_VERSION, ways_out)
+        return read_any(folder, PROTOCOL_VERSION, ways_out)
     except FolderError as error:
         raise InputError(str(error)) from None
 
