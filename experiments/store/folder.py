@@ -38,7 +38,6 @@ from experiments.study.batches import Batch, Spans, merge
 from experiments.study.study import Study
 from nnxor.condition import FIELDS
 from nnxor.field import plain
-from nnxor.protocol import PROTOCOL_VERSION
 
 DERIVED = (
     "summary.csv", "published.csv", "exemplars.json", "laws.json", "report.html", "explorer.html", "datapackage.json",
@@ -115,7 +114,7 @@ class ResultFolder:
 
     def _manifest(self) -> dict[str, Any]:
         """What manifest.json holds; empty if there is none, InputError if it is none of ours."""
-        return read_manifest(self.path, WAYS_OUT, PROTOCOL_VERSION) or {}
+        return read_manifest(self.path, WAYS_OUT) or {}
 
     def _check_content(self, texts: dict[str, str]) -> None:
         """Refuse a folder that holds trainings which this study does not ask for."""

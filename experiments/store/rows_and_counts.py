@@ -73,13 +73,14 @@ class Writer:
 
 
 class Slices:
-    """Rows first … last − 1 of a Parquet file, read a row group at a time; the last group is kept."""
+    """Rows first … last − 1 of a Parquet file; the row groups that were read last are kept."""
 
     def __init__(self, path: Path) -> None:
         self._file = pq.ParquetFile(path, page_checksum_verification=True)
         sizes = [self._file.metadata.row_group(i).num_rows for i in range(self._file.num_row_groups)]
-        self._starts = np.concatenate([[0], np.cumsum(sizes)])
-        self._kept: tuple[int, pa.Table] | None = None
+        self._starts = np.concatenate([[0], np.cumsum(sizes)]).astype(int)
+        self._groups: range | None = None
+        self._kept = pa.table({})
 
     def pieces(self, first: int, last: int, most: int) -> Iterator[pa.Table]:
         """The rows, in tables of at most so many."""
@@ -88,18 +89,11 @@ class Slices:
 
     def read(self, first: int, last: int) -> pa.Table:
         """The rows, as a table."""
-        pieces = []
         low = int(np.searchsorted(self._starts, first, "right")) - 1
-        for group in range(low, int(np.searchsorted(self._starts, last, "left"))):
-            start, table = int(self._starts[group]), self._group(group)
-            begin, end = max(first - start, 0), min(last - start, len(table))
-            pieces.append(table.slice(begin, end - begin))
-        return pa.concat_tables(pieces) if pieces else self._file.schema_arrow.empty_table()
-
-    def _group(self, group: int) -> pa.Table:
-        if self._kept is None or self._kept[0] != group:
-            self._kept = (group, self._file.read_row_group(group))
-        return self._kept[1]
+        groups = range(low, int(np.searchsorted(self._starts, last)))
+        if groups != self._groups:
+            self._groups, self._kept = groups, self._file.read_row_groups([*groups])
+        return self._kept.slice(first - int(self._starts[low]), last - first)
 
 
 def counts_of(rows: Slices, held: Held) -> pa.Table:

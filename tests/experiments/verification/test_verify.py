@@ -431,10 +431,10 @@ def test_bad_input_is_one_line(arguments: list[str], words: str) -> None:
     ("name", "content", "words"),
     [
         ("manifest.json", "{", "cannot be read"),
-        ("manifest.json", "[]", "is not a manifest"),
+        ("manifest.json", "[]", "cannot be read (it names no protocol)"),
         ("manifest.json", '{"protocol": 99}', "was made by protocol 99"),
         ("manifest.json", "[" * 100_000, "cannot be read"),
-        ("manifest.json", '{"protocol": 2, "trials": 3, "study": 4}', "is damaged: study is 4"),
+        ("manifest.json", '{"protocol": 2, "trials": 3, "study": 4}', "is damaged or cannot be read (study is 4)"),
         ("config.yaml", "a: [", "cannot be read"),
         ("config.yaml", "a: 3", "must hold name, question"),
         ("config.yaml", "seeds: 3", "must hold name, question"),
