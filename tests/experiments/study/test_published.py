@@ -79,7 +79,10 @@ def test_frankle_and_carbin_is_their_setting() -> None:
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
-        ("{setting: s, where: {hidden: 4}, says: x}", "published[0].source is missing"),
+        (
+            "{setting: s, where: {hidden: 4}, says: x}",
+            "published[0].source=null is not allowed; allowed: who published it",
+        ),
         ("{source: a, setting: s, where: {hidden: 4}}", "published[0] needs solved and n, or says"),
         ("{source: a, setting: s, where: {hidden: 4}, solved: 0.5}", "published[0] needs solved and n"),
         ("{source: a, setting: s, where: {hidden: 4}, solved: 50, n: 9}", "published[0].solved=50 is not allowed"),
