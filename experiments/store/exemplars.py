@@ -59,6 +59,7 @@ def _chosen(runs: pd.DataFrame) -> Iterator[Any]:
     trials = runs[runs["rescue"].isna().to_numpy(bool)]
     of = conditions(trials)
     far = dict(zip(of["condition"], map(distance, of.to_dict("records")), strict=True))
+    trials = trials[["condition", "seed", "outcome", "minimum"]]
     for outcome in OUTCOMES:
         so_ended = trials[(trials["outcome"] == outcome).to_numpy(bool)]
         if len(so_ended):
