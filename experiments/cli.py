@@ -28,16 +28,16 @@ AGAIN = 2.0
 """Seconds after which an interrupt is raised again if it was swallowed, as libraries do here and there."""
 
 
-def start(config: str, work: str, positional: tuple[str, ...] = ()) -> NoReturn:
-    """Compose conf/CONFIG.yaml with the command line, have `work`, MODULE:FUNCTION, do it, and exit with its status.
+def command(config: str, work: str, positional: tuple[str, ...] = ()) -> Callable[[], NoReturn]:
+    """A command: compose conf/CONFIG.yaml with the command line, have `work`, MODULE:FUNCTION, do it, and exit.
 
     `positional` names the keys that arguments without '=' stand for, in their order. What takes long to import is
     imported only when signals are listened to.
     """
-    finish(lambda: command(config, work, positional, sys.argv[1:]))
+    return lambda: finish(lambda: answer(config, work, positional, sys.argv[1:]))
 
 
-def command(config: str, work: str, positional: tuple[str, ...], arguments: list[str]) -> int:
+def answer(config: str, work: str, positional: tuple[str, ...], arguments: list[str]) -> int:
     """Do a command's work; returns the exit status."""
     if "--version" in arguments:
         print(f"nnxor {importlib.import_module('nnxor').__version__}")

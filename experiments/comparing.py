@@ -19,7 +19,7 @@ from experiments.execution.options import read_path
 from experiments.execution.progress import say
 from experiments.study.checked import known_keys, switch
 
-WIDTH = 80
+WIDTH, ARROW = 80, "\N{RIGHTWARDS ARROW}"
 
 
 def compare(config: Mapping[str, Any]) -> int:
@@ -34,7 +34,8 @@ def compare(config: Mapping[str, Any]) -> int:
         found = compare_folders(read_path("a", config["a"]), read_path("b", config["b"]))
     except FolderError as error:
         raise InputError(str(error)) from None
-    say("\n".join(shown(lines(found))))
+    arrow = ARROW if (sys.stdout.encoding or "").lower().startswith("utf") else "->"
+    say("\n".join(lines(found)).replace(ARROW, arrow).replace("\N{MINUS SIGN}", "-"))
     for name, path in targets.items():
         try:
             WRITERS[name](found, path)
@@ -46,23 +47,16 @@ def compare(config: Mapping[str, Any]) -> int:
 
 def rows_of(found: Comparison) -> list[dict[str, object]]:
     """The aligned conditions, a flat row each, rates as shares."""
-    return [
-        {
-            "condition": row.name,
-            **{
-                f"{side}_{name}": value
-                for side, rate in (("a", row.a), ("b", row.b))
-                for name, value in (("solved", rate.count), ("n", rate.n), ("low", rate.low), ("high", rate.high))
-            },
-            "difference": row.difference.difference,
-            "low": row.difference.low,
-            "high": row.difference.high,
-            "p_holm": None if row.same else row.p_holm,
-            "same_trainings": row.same,
-            "compared": row.how,
-        }
-        for row in found.rows
-    ]
+    rows = []
+    for row in found.rows:
+        rates: dict[str, object] = {}
+        for side, rate in (("a", row.a), ("b", row.b)):
+            rates |= {f"{side}_solved": rate.count, f"{side}_n": rate.n}
+            rates |= {f"{side}_low": rate.low, f"{side}_high": rate.high}
+        d, p_holm = row.difference, None if row.same else row.p_holm
+        change = {"difference": d.difference, "low": d.low, "high": d.high, "p_holm": p_holm}
+        rows.append({"condition": row.name, **rates, **change, "same_trainings": row.same, "compared": row.how})
+    return rows
 
 
 def as_json(found: Comparison) -> str:
@@ -87,12 +81,6 @@ WRITERS: dict[str, Callable[[Comparison, Path], None]] = {
 """The files that a comparison can be written to, by their keys."""
 
 
-def shown(text: list[str]) -> list[str]:
-    """The lines as the terminal can show them."""
-    arrow = "\N{RIGHTWARDS ARROW}" if (sys.stdout.encoding or "").lower().startswith("utf") else "->"
-    return [line.replace("\N{RIGHTWARDS ARROW}", arrow).replace("\N{MINUS SIGN}", "-") for line in text]
-
-
 def lines(found: Comparison) -> list[str]:
     """The comparison in 80 columns: one line for all conditions that are the same trainings and ended the same way."""
     text = []
@@ -100,27 +88,22 @@ def lines(found: Comparison) -> list[str]:
         size = f"conditions: {len(side.conditions):,}, trainings: {side.trainings:,}"
         text += _filled(f"{side.path} ({size})", f"{name}  ", 3)
     told = [row for row in found.rows if not row.same or row.difference.difference]
-    text += ["", *what_differs(found), ""] if told or found.differences else []
+    if found.differences:
+        text += ["", "What differs"]
+        for what, a, b in found.differences:
+            one = f"  {what} {a} {ARROW} {b}"
+            text += [one] if len(one) <= WIDTH else [f"  {what}", *_filled(a, "    A  ", 7), *_filled(b, "    B  ", 7)]
+    elif told:
+        text += ["", "What differs: nothing."]
+    if told or found.differences:
+        text.append("")
     if found.broken:
         text += [*_filled(_reproduction(found)), ""]
     for row in sorted(told, key=lambda row: not row.same):
-        text += [*_filled(row.name), *_numbers(row), *_filled(row.how, "  ", 4)]
+        text += [*_filled(row.name), _numbers(row), *_filled(row.how, "  ", 4)]
     if told:
         text += ["", "Percent solved with 95 % Wilson intervals; B-A in percentage points."]
-    for sentence in sentences(found):
-        text += _filled(sentence)
-    return text
-
-
-def what_differs(found: Comparison) -> list[str]:
-    """What differs between the folders, a line each where it fits."""
-    if not found.differences:
-        return ["What differs: nothing."]
-    text = ["What differs"]
-    for what, a, b in found.differences:
-        one = f"  {what} {a} \N{RIGHTWARDS ARROW} {b}"
-        text += [one] if len(one) <= WIDTH else [f"  {what}", *_filled(a, "    A  ", 7), *_filled(b, "    B  ", 7)]
-    return text
+    return [*text, *(line for sentence in sentences(found) for line in _filled(sentence))]
 
 
 def sentences(found: Comparison) -> list[str]:
@@ -168,16 +151,14 @@ def _verdict(found: Comparison) -> str:
     )
 
 
-def _numbers(row: Row) -> list[str]:
-    rates = [f"{100 * r.rate:5.1f} ({100 * r.low:.1f}-{100 * r.high:.1f})" for r in (row.a, row.b)]
+def _numbers(row: Row) -> str:
+    a, b = (f"{100 * r.rate:5.1f} ({100 * r.low:.1f}-{100 * r.high:.1f})" for r in (row.a, row.b))
     d = row.difference
     change = f"{points(d.difference):>5} ({points(d.low)}..{points(d.high)})"
-    p = p_text(row).replace("\N{EM DASH}", "-")
-    return [f"  A {rates[0]:<18} B {rates[1]:<18} B-A {change:<22} p {p}"]
+    return f"  A {a:<18} B {b:<18} B-A {change:<22} p {p_text(row)}".replace("\N{EM DASH}", "-")
 
 
 def _filled(text: str, first: str = "", indent: int = 2) -> list[str]:
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=first, subsequent_indent=" " * indent, break_long_words=False,
-        break_on_hyphens=False,
-    )  # fmt: skip
+    wrap = textwrap.TextWrapper(WIDTH, break_long_words=False, break_on_hyphens=False)
+    wrap.initial_indent, wrap.subsequent_indent = first, " " * indent
+    return wrap.wrap(text)

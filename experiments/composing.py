@@ -15,13 +15,15 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from experiments import messages
+from experiments import conf_files
 from experiments.cli import LISTENER, guarded
+from experiments.conf_files import CONF, found, names, read_yaml
 from experiments.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, TERMINATED, InputError
-from experiments.study.fields import FILES, SCHEMAS, listed
+from experiments.study.fields import FILES, SCHEMAS, files_of, told
 from nnxor.registry import hint
 
 GROUPS = {"run": ("study", "parallel")}
@@ -37,19 +39,23 @@ OPTIONS = {flag: action for action in get_args_parser()._actions for flag in act
 """Hydra's own."""
 
 
-def register_fields() -> None:
-    """Tell Hydra the fields of a condition: the group `schema`, and ${fields:COMMAND,INDENT} in texts of help."""
+def prepare_hydra() -> None:
+    """Tell Hydra the fields of a condition, and spare it work.
+
+    Fields are the group `schema`; texts of help hold ${fields:COMMAND,INDENT} and ${files:GROUP,INDENT,OURS}. Hydra's
+    own list of groups, for which it would read every file, is left out. The mode is what the command line says: Hydra
+    would compose everything once more to look for one in files.
+    """
     for name, node in SCHEMAS.items():
         ConfigStore.instance().store(group="schema", name=name, node=node, package="_global_")
-    OmegaConf.register_new_resolver("fields", listed, replace=True)
-    OmegaConf.register_new_resolver("yours", yours, replace=True)
+    OmegaConf.register_new_resolver("fields", told, replace=True)
+    OmegaConf.register_new_resolver("files", files_of, replace=True)
+    Hydra.format_config_groups = lambda *_: ""  # type: ignore[method-assign]
+    Hydra.get_mode = _mode  # type: ignore[method-assign, assignment]
 
 
-def yours(group: str) -> str:
-    """The names that a folder of the user (--config-dir) adds to a group, for --help."""
-    return (
-        ", ".join(messages.names(group, [folder for folder in messages.FOLDERS if folder != messages.CONF])) or "none"
-    )
+def _mode(_: Hydra, config_name: str | None, overrides: list[str]) -> RunMode | None:  # noqa: ARG001
+    return RunMode.MULTIRUN if "hydra.mode=MULTIRUN" in overrides else None
 
 
 def taken(arguments: list[str], *flags: str) -> tuple[str | None, list[str]]:
@@ -79,10 +85,11 @@ def overrides(config: str, arguments: list[str], positional: tuple[str, ...]) ->
         if not equals and not argument.startswith(("-", "~", "+")) and not of_an_option:
             if not keys:
                 raise InputError(f"{argument} is not a setting; write KEY=VALUE; --help says more")
-            argument = f"{keys.pop(0)}={quoted(argument)}"
+            quoted = argument.replace("\\", "\\\\").replace("'", "\\'")  # as Hydra's grammar takes any text
+            argument = f"{keys.pop(0)}='{quoted}'"
         key, _, value = argument.lstrip("+").partition("=")
         if ".." in value and key in GROUPS.get(config, ()):
-            raise InputError(f"{argument} is not allowed; {hint('', messages.names(key))}")
+            raise InputError(f"{argument} is not allowed; {hint('', names(key))}")
         given.append(argument)
     if not {"--multirun", "-m"} & set(arguments):  # where Hydra itself has a range for several jobs
         given = [re.sub(r"^(grid\.\w+)=(range\(.*\))$", _written_out, argument) for argument in given]
@@ -102,18 +109,12 @@ def _written_out(found: re.Match[str]) -> str:
     return f"{found[1]}=[{','.join(map(str, values))}]"
 
 
-def quoted(text: str) -> str:
-    """A text as Hydra's grammar takes it, whatever it holds."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
 def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
     """Compose and have MODULE:FUNCTION do the work, for each job of a --multirun; returns the exit status."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us instead of being printed over many lines
-    register_fields()
-    Hydra.format_config_groups = _no_groups  # type: ignore[method-assign, assignment]
+    prepare_hydra()
     if folder := taken(arguments, "--config-dir", "-cd")[0]:  # --help needs it before anything is composed
-        messages.FOLDERS[:] = [Path(folder).absolute(), messages.CONF]
+        conf_files.FOLDERS[:] = [Path(folder).absolute(), CONF]
     refuse_odd_studies(arguments)
     asked, others = taken(arguments, "--cfg", "-c")
     shown = asked == "job"
@@ -124,13 +125,14 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
     def job(composed: DictConfig) -> None:
         nonlocal composing
         composing = False
-        messages.FOLDERS[:] = folders()
+        sources = HydraConfig.get().runtime.config_sources  # those that --config-dir names come before ours
+        conf_files.FOLDERS[:] = [Path(source.path) for source in sources if source.schema == "file"]
         statuses.append(guarded(lambda: _function(work, shown)(plain(composed, config))))
         if statuses[-1] in (INTERRUPTED, TERMINATED):
             sys.exit(statuses[-1])
 
     try:
-        hydra.main(version_base="1.3", config_path=str(messages.CONF), config_name=config)(job)()
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name=config)(job)()
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(explained(error, config)) from None
     except yaml.YAMLError as error:
@@ -139,13 +141,9 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
         code = stop.code if isinstance(stop.code, int) else FAILED
         return code if code in (DONE, INTERRUPTED, TERMINATED) else BAD_INPUT
     except Exception as error:
-        if (
-            not composing
-            or LISTENER.heard
-            or isinstance(error, MemoryError)
-            or (isinstance(error, OSError) and not error.filename)
-        ):
-            raise  # it is none of composing: standard output is full, say
+        full = isinstance(error, OSError) and not error.filename  # standard output, say
+        if not composing or LISTENER.heard or isinstance(error, MemoryError) or full:
+            raise
         raise InputError(f"the overrides cannot be composed: {in_a_line(error)}") from None
     return max(statuses, default=DONE)
 
@@ -153,9 +151,9 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
 def refuse_odd_studies(arguments: list[str]) -> None:
     """InputError for a study's file that Hydra could not read, or only without end."""
     for name in (name for each in arguments if each.startswith("study=") for name in each[6:].split(",")):
-        path = messages.found("study", name)
+        path = found("study", name)
         try:
-            messages.read_yaml(path)
+            read_yaml(path)
         except FileNotFoundError:
             continue  # which Hydra tells
         except (OSError, ValueError) as error:
@@ -164,14 +162,9 @@ def refuse_odd_studies(arguments: list[str]) -> None:
 
 def composed(config: str, arguments: list[str]) -> dict[str, Any]:
     """The configuration that a command would get from these arguments."""
-    register_fields()
-    with hydra.initialize_config_dir(str(messages.CONF), version_base="1.3"):
+    prepare_hydra()
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         return plain(hydra.compose(config, overrides(config, arguments, ())), config)
-
-
-def _no_groups(*_: object) -> str:
-    """What Hydra lists of its groups for texts of help: nothing, since ours do that, and it would read every file."""
-    return ""
 
 
 def _function(work: str, shown: bool) -> Callable[[dict[str, Any]], int]:
@@ -187,12 +180,6 @@ def print_yaml(config: Mapping[str, Any]) -> int:
     """Print a configuration; returns the exit status."""
     print(yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True), end="")
     return DONE
-
-
-def folders() -> list[Path]:
-    """The folders among which Hydra seeks files: those that --config-dir names come before ours."""
-    sources = HydraConfig.get().runtime.config_sources
-    return [Path(source.path) for source in sources if source.schema == "file"]
 
 
 def plain(config: DictConfig, name: str) -> dict[str, Any]:
@@ -225,9 +212,7 @@ SAID: dict[str, Callable[..., str]] = {
     r"Could not delete[^']*'([^']+)'": lambda _, key: f"{key} cannot be removed",
     r"Could not (?:override|append to config|delete).*?'([^']+)'": lambda config, key: unknown_key(key, config),
     r"Error merging override (grid[.]\w+)=(.*)": lambda _, key, value: f"{key} takes a list: write {key}=[{value}]",
-    r"Could not find '(\w+)/([^']+)'": lambda _, key, name: (
-        f"{key}={name} is unknown; {hint(name, messages.names(key))}"
-    ),
+    r"Could not find '(\w+)/([^']+)'": lambda _, key, name: f"{key}={name} is unknown; {hint(name, names(key))}",
     r"Ambiguous value for argument '(([^=']+)=([^']*))'": lambda _, given, key, value: (
         f"{given} is ambiguous; write a list as {key}=[{value}], a text as '{key}=\"{value}\"'"
     ),
@@ -241,7 +226,7 @@ SAID: dict[str, Callable[..., str]] = {
 
 def top_level(config: str) -> dict[str, Any]:
     """What conf/CONFIG.yaml itself holds."""
-    content = yaml.safe_load((messages.CONF / f"{config}.yaml").read_text(encoding="utf-8"))
+    content = yaml.safe_load((CONF / f"{config}.yaml").read_text(encoding="utf-8"))
     own = {key: value for key, value in content.items() if key not in ("defaults", "hydra")}
     return own | SCHEMAS.get(config, {})
 

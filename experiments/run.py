@@ -1,11 +1,8 @@
 """`python -m experiments.run`: train a study, whatever of it is missing, and report it."""
 
-from functools import partial
+from experiments.cli import command
 
-from experiments.cli import start
-
-main = partial(start, "run", "experiments.execution.session:command")
-"""The command; what it does stands in `experiments.execution.session`."""
+main = command("run", "experiments.execution.session:command")
 
 if __name__ == "__main__":
     main()

@@ -1,11 +1,8 @@
 """`python -m experiments.train`: one training, as the article prints it, and what became of it."""
 
-from functools import partial
+from experiments.cli import command
 
-from experiments.cli import start
-
-main = partial(start, "train", "experiments.networks.training:train")
-"""The command; what it does stands in `experiments.networks.training`."""
+main = command("train", "experiments.networks.training:train")
 
 if __name__ == "__main__":
     main()

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from experiments import cli, composing, messages
+from experiments import cli, composing, conf_files
 from experiments.cli import guarded
 from experiments.store.columns import CONDITION_COLUMNS, RESULT_COLUMNS, encode, in_schema, plain
 from experiments.store.counts import SCHEMA, count_rows, seed_rows, solved_seeds
@@ -75,7 +75,7 @@ def inside(*arguments: str, module: str, cwd: Path = ROOT) -> subprocess.Complet
         patch.setattr(sys, "argv", [module, *arguments])
         patch.setattr(cli, "finish", lambda work: statuses.append(guarded(work)))
         patch.setenv("MPLBACKEND", "Agg")
-        patch.setattr(messages, "FOLDERS", [*messages.FOLDERS])  # which a folder of the user's joins for one command
+        patch.setattr(conf_files, "FOLDERS", [*conf_files.FOLDERS])  # a user's folder joins them for one command
         importlib.import_module(module).main()
     (status,) = statuses
     return subprocess.CompletedProcess([module, *arguments], status, out.getvalue(), err.getvalue())

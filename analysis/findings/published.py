@@ -10,7 +10,6 @@ rate of ours could disagree. A study that differs is a finding and is reported a
 """
 
 import math
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from analysis.data.field_labels import FIELDS
 from analysis.data.reading import fine, is_stuck
 from analysis.findings.pooled import pool
 from analysis.findings.statistics import Rate, wilson
-from analysis.findings.summary import width
+from analysis.findings.summary import wrapped
 from analysis.text import words
 
 AGREE, DIFFER, WORDS, NOT_RUN = "agree", "differ", "in words only", "not run here"
@@ -41,15 +40,15 @@ class Beside:
 
     source: str
     setting: str
-    where: str
     says: str
     quoted: str
     note: str
     theirs: float | None
     runs: int
+    conditions: Sequence[str]
+    where: str
     solved: Rate
     stuck: Rate
-    conditions: tuple[str, ...]
 
     @property
     def difference(self) -> float:
@@ -92,71 +91,42 @@ def allowed(p0: float, n0: int, p1: float, n1: int) -> float:
 
 def beside(summary: pd.DataFrame, trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Beside]:
     """Each published figure that the manifest names, beside ours, from the summary and the trials (see `pooled`)."""
-    entries = [dict(entry) for entry in manifest.get("published") or []]
-    parts = [summary[summary["condition"].isin(entry["conditions"]).to_numpy(bool)] for entry in entries]
-    return [
-        _beside(entry, trials, _where(part, _siblings(entry, entries, parts)))
-        for entry, part in zip(entries, parts, strict=True)
-    ]
+    entries = manifest["published"]
+    return [_beside(entry, [each for each in entries if _of(each) == _of(entry)], summary, trials) for entry in entries]
 
 
-def _beside(entry: Mapping[str, Any], trials: pd.DataFrame, where: str) -> Beside:
-    part = fine(trials[trials["condition"].isin(entry["conditions"]).to_numpy(bool)])
-    everything = np.ones(len(part), bool)
+def _of(entry: Mapping[str, Any]) -> tuple[str, str]:
+    return entry["source"], entry["setting"]
+
+
+def _beside(entry: Any, siblings: Sequence[Any], summary: pd.DataFrame, trials: pd.DataFrame) -> Beside:
+    keys = {key for each in siblings for key in each["conditions"]}
+    part, every = (summary[summary["condition"].isin(chosen)] for chosen in (entry["conditions"], keys))
+    telling = [name for name in FIELDS if part[name].nunique(False) == 1 < every[name].nunique(False)]
+    runs = fine(trials[trials["condition"].isin(entry["conditions"])])
+    everything = np.ones(len(runs), bool)
     return Beside(
-        source=entry["source"],
-        setting=entry["setting"],
-        where=where,
-        says=entry.get("says") or "",
-        quoted=entry.get("quoted") or "",
-        note=entry.get("note") or "",
-        theirs=entry["solved"],
-        runs=entry["n"] or 0,
-        solved=pool(part, part["outcome"] == "solved", everything),
-        stuck=pool(part, is_stuck(part), everything),
-        conditions=tuple(entry["conditions"]),
-    )
-
-
-def _siblings(entry: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], parts: Sequence[pd.DataFrame]) -> Any:
-    """The conditions of all entries of the same source and setting."""
-    same = [
-        part
-        for other, part in zip(entries, parts, strict=True)
-        if (other["source"], other["setting"]) == (entry["source"], entry["setting"])
-    ]
-    return pd.concat(same)
-
-
-def _where(part: pd.DataFrame, siblings: pd.DataFrame) -> str:
-    """The fields that have one value in the entry's conditions and others in its siblings'."""
-    telling = [
-        name for name in FIELDS if len(part[name].drop_duplicates()) == 1 and len(siblings[name].drop_duplicates()) > 1
-    ]
-    return words.condition(part.iloc[0], telling) if telling else ""
+        **{name: entry[name] or "" for name in ("source", "setting", "says", "quoted", "note")},
+        theirs=entry["solved"], runs=entry["n"] or 0, conditions=entry["conditions"],
+        where=words.condition(part.iloc[0], telling) if telling else "",
+        solved=pool(runs, runs["outcome"] == "solved", everything), stuck=pool(runs, is_stuck(runs), everything),
+    )  # fmt: skip
 
 
 def published_lines(found: Sequence[Beside]) -> list[str]:
     """The same in short lines for a terminal."""
-    if not found:
-        return []
-    lines = ["published figures beside ours (solved, % with 95 % Wilson interval, of n):"]
+    lines = ["published figures beside ours (solved, % with 95 % Wilson interval, of n):"] if found else []
     for each in found:
-        quoted = f" ({each.quoted})" if each.quoted else ""
-        where = f", {each.where}" if each.where else ""
-        ours = f"ours {_short(each.solved)}"
-        if each.theirs is not None:
+        name = f"- {each.source}{f' ({each.quoted})' if each.quoted else ''}{f', {each.where}' if each.where else ''}"
+        ours, marked = f"ours {_short(each.solved)}", each.verdict.upper() if each.verdict == DIFFER else each.verdict
+        if each.theirs is None:
+            texts = [f'"{each.says}"', f"{ours}, stuck {_short(each.stuck)}", marked]
+        else:
             low, high = (100 * float(end) for end in wilson(each.theirs * each.runs, each.runs))
             theirs = f"theirs {100 * each.theirs:.1f} ({low:.1f}-{high:.1f}) of {each.runs:,}"
-            marked = each.verdict.upper() if each.verdict == DIFFER else each.verdict
             texts = [f"{theirs}; {ours}", f"{marked} ({each.margin})" if each.margin else marked]
-        else:
-            texts = [f'"{each.says}"', f"{ours}, stuck {_short(each.stuck)}", each.verdict]
-        lines += textwrap.wrap(
-            f"- {each.source}{quoted}{where}", width(), subsequent_indent="  ", break_on_hyphens=False
-        )
-        for text in texts:
-            lines += textwrap.wrap(text, width(), initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+        for text, indent in ((name, ""), *((text, "  ") for text in texts)):
+            lines += wrapped(text, indent, f"{indent}  ")
     return [_plain(line) for line in lines]
 
 
@@ -175,18 +145,19 @@ def published_frame(found: Sequence[Beside]) -> pd.DataFrame:
     rows = [
         {
             "source": each.source, "setting": each.setting, "where": _plain(each.where), "quoted": each.quoted,
-            "says": each.says, "note": each.note,
-            "published_rate": each.theirs, "published_n": each.runs or None,
-            "solved": each.solved.count, "n": each.solved.n, "solved_rate": each.solved.rate,
-            "solved_low": each.solved.low, "solved_high": each.solved.high,
-            "stuck": each.stuck.count, "stuck_rate": each.stuck.rate,
-            "stuck_low": each.stuck.low, "stuck_high": each.stuck.high,
+            "says": each.says, "note": each.note, "published_rate": each.theirs, "published_n": each.runs or None,
+            "solved": each.solved.count, "n": each.solved.n, **_columns("solved", each.solved),
+            "stuck": each.stuck.count, **_columns("stuck", each.stuck),
             "difference": each.difference, "allowed": each.allowed, "verdict": each.verdict,
             "conditions": " ".join(each.conditions),
         }
         for each in found
     ]  # fmt: skip
     return pd.DataFrame(rows).astype({"published_n": "Int64"})
+
+
+def _columns(name: str, rate: Rate) -> dict[str, float]:
+    return {f"{name}_{end}": getattr(rate, end) for end in ("rate", "low", "high")}
 
 
 def write_published(found: Sequence[Beside], folder: Path) -> None:

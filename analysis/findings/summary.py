@@ -1,5 +1,6 @@
 """A row a condition: how often it fails, where its runs end, with 95 % Wilson intervals."""
 
+import itertools
 import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -30,37 +31,35 @@ def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.Da
     mean dead units at the start and at the end; quartiles of the epochs to solve, of the solved runs,
     unless nothing tells of epochs.
     """
-    good = fine(trials)
-    table = trials.drop_duplicates("condition").set_index("condition")[list(FIELDS)]
-    table["n"] = sums(good, 1).reindex(table.index, fill_value=0)
-    table["failed"] = sums(trials, 1) - table["n"]
-    by_outcome = pd.Series(counts_of(good)).groupby([good["condition"].to_numpy(), good["outcome"].to_numpy()]).sum()
-    counts = by_outcome.unstack() if len(by_outcome) else pd.DataFrame()  # noqa: PD010 - a cell each
-    counts = counts.reindex(index=table.index, columns=list(OUTCOMES)).fillna(0).astype("int64")
-    low, high = wilson(counts, table[["n"]])
-    new: dict[str, Any] = {}
-    for i, outcome in enumerate(OUTCOMES):
-        new |= {outcome: counts[outcome], f"{outcome}_rate": counts[outcome] / table["n"]}
-        new |= {f"{outcome}_low": low[:, i], f"{outcome}_high": high[:, i]}
-    table = table.assign(**new, **_certificates(good, table.index))
-    settled = good["period"].notna().to_numpy(bool) & is_stuck(good)
-    table["settled"] = sums(good, settled).reindex(table.index, fill_value=0).astype(int)
-    stuck = stuck_total(table)
-    ends = wilson(table[["settled"]], stuck.to_frame())
-    table["settled_rate"] = table["settled"] / stuck
-    table["settled_low"], table["settled_high"] = (end[:, 0] for end in ends)
+    good, told = fine(trials), fine(trials if epochs is None else epochs)
+    table = trials.drop_duplicates("condition").set_index("condition")[[*FIELDS]]
+
+    def total(values: Any = 1, frame: pd.DataFrame = good) -> pd.Series:
+        return sums(frame, values).reindex(table.index, fill_value=0)
+
+    n, stuck, certified = total(), is_stuck(good), good["minimum"].notna().any()
+    new: dict[str, Any] = {"n": n, "failed": total(frame=trials) - n}
+    for outcome in OUTCOMES:
+        new |= _shares(outcome, total(good["outcome"] == outcome), n)
+    for kind in KINDS:
+        new[kind] = total(good["minimum"] == kind).astype("Int64") if certified else pd.array([pd.NA] * len(n), "Int64")
+    new |= _shares("settled", total(stuck & good["period"].notna()), total(stuck))
     for name in ("dead_init", "dead_final"):
-        known = good[good[name].notna().to_numpy()]
-        table[f"{name}_mean"] = sums(known, known[name].to_numpy(float)) / sums(known, 1)
-    told = trials if epochs is None else epochs
-    if "solved_epoch" in told:
-        table = table.join(_quartiles(fine(told)))
-    return table.reset_index()
+        known = good[good[name].notna()]
+        new[f"{name}_mean"] = sums(known, known[name].to_numpy(float)) / sums(known)
+    table = table.assign(**new)
+    return (table.join(_quartiles(told)) if "solved_epoch" in told else table).reset_index()
+
+
+def _shares(name: str, counts: pd.Series, n: pd.Series) -> dict[str, Any]:
+    """Columns of counts, their shares of n, and the ends of the intervals of these."""
+    low, high = wilson(counts, n)
+    return {name: counts, f"{name}_rate": counts / n, f"{name}_low": low, f"{name}_high": high}
 
 
 def _quartiles(good: pd.DataFrame) -> pd.DataFrame:
     """Quartiles of the epochs to solve, of the solved runs of each condition."""
-    solved = good[good["solved_epoch"].notna().to_numpy()].sort_values("solved_epoch")
+    solved = good[good["solved_epoch"].notna()].sort_values("solved_epoch")
     values, counts = solved["solved_epoch"].to_numpy(np.int64), counts_of(solved)
     rows = {
         key: [quantile(values[places], counts[places], share) for share in (0.25, 0.5, 0.75)]
@@ -68,14 +67,6 @@ def _quartiles(good: pd.DataFrame) -> pd.DataFrame:
     }
     names = [f"solved_epoch_{name}" for name in ("q1", "median", "q3")]
     return pd.DataFrame.from_dict(rows, orient="index", columns=names, dtype="float64")
-
-
-def _certificates(good: pd.DataFrame, keys: pd.Index) -> dict[str, pd.Series]:
-    """How many stuck runs of each condition are certified to be of each kind."""
-    if not good["minimum"].notna().any():
-        return {kind: pd.Series(pd.NA, index=keys, dtype="Int64") for kind in KINDS}
-    kinds = {kind: sums(good, (good["minimum"] == kind).to_numpy(bool)) for kind in KINDS}
-    return {kind: counts.reindex(keys).fillna(0).astype("Int64") for kind, counts in kinds.items()}
 
 
 def with_levels(summary: pd.DataFrame, traps: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -100,14 +91,19 @@ def stuck_outcomes(summary: pd.DataFrame) -> tuple[str, ...]:
     return ("stuck",) if summary["stuck"].any() or not named else named
 
 
-def stuck_total(summary: pd.DataFrame) -> pd.Series:
-    """Stuck runs of each condition, at whatever level."""
-    return summary[[*STUCK]].sum(axis=1)
+def stuck_rate(row: Any) -> Rate:
+    """How many runs of a condition, a row of a summary, are stuck, at whatever level."""
+    return Rate.of(sum(row[name] for name in STUCK), row["n"])
 
 
 def width() -> int:
     """Columns of the terminal, at least 80."""
     return max(shutil.get_terminal_size((80, 24)).columns, 80)
+
+
+def wrapped(text: str, first: str = "", rest: str = "") -> list[str]:
+    """Text in lines of the terminal's width, the first one and the rest indented so."""
+    return textwrap.wrap(text, width(), initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
 
 
 MOST_LINES = 100
@@ -120,82 +116,60 @@ def table_lines(summary: pd.DataFrame) -> list[str]:
     Of many conditions `MOST_LINES`, evenly spread.
     """
     fields = swept(summary)
-    summary = summary.iloc[few(range(len(summary)), MOST_LINES)]
-    names, numbers = [name.replace("_", "\n") for name in fields], _number_heads(summary)
+    rows = summary.iloc[few(range(len(summary)), MOST_LINES)].to_dict("records")
     shown = stuck_outcomes(summary)
-    rows = [_numbers(row, shown) for _, row in summary.iterrows()]
-    cells = [[_value(row[name]) for name in fields] for _, row in summary.iterrows()]
-    lines = _aligned([*_stacked([*names, *numbers]), *([*c, *n] for c, n in zip(cells, rows, strict=True))])
+    heads = ["n", "solved %  95 % CI", *(name.removeprefix("stuck_") for name in shown), "other", "dead", "epochs"]
+    numbers = [_numbers(row, shown) for row in rows]
+    cells = [[*(_value(row[name]) for name in fields), *told] for row, told in zip(rows, numbers, strict=True)]
+    lines = _aligned([*_stacked([*(name.replace("_", "\n") for name in fields), *heads]), *cells])
     if max(map(len, lines)) <= width():
         return lines
-    return [*_usual_lines(summary, fields), "", *_labelled(summary, fields, _aligned([numbers, *rows]))]
+    common = usual(summary, fields)
+    above = wrapped(f"unless a condition says otherwise: {_label(common, fields)}", rest="  ")
+    return [*above, "", *_labelled(rows, common, _aligned([heads, *numbers]))]
 
 
-def _usual_lines(summary: pd.DataFrame, fields: list[str]) -> list[str]:
-    """What the conditions have in common unless their own line says otherwise."""
-    text = f"unless a condition says otherwise: {_label(usual(summary, fields), fields)}"
-    return textwrap.wrap(text, width(), subsequent_indent="  ", break_on_hyphens=False)
-
-
-def _label(values: Any, fields: list[str]) -> str:
+def _label(values: Any, fields: Sequence[str]) -> str:
     """Fields and values as on the command line: 'hidden=4, init=he'."""
     return ", ".join(f"{name}={_value(values[name])}" for name in fields)
 
 
-def _labelled(summary: pd.DataFrame, fields: list[str], numbers: list[str]) -> list[str]:
+def _labelled(rows: Sequence[Any], common: Mapping[str, Any], numbers: Sequence[str]) -> list[str]:
     """Below the heads a condition each: what is its own, wrapped, and to the right or below it its numbers."""
-    common = usual(summary, fields)
-    lines = [numbers[0].rjust(width())]
-    room = len(str(len(summary)))
-    for place, (_, row) in enumerate(summary.iterrows(), 1):
-        own = unusual(row, common)
-        text = _label(row, own) if own else "(all as said above)"
+    lines, room = [numbers[0].rjust(width())], len(str(len(rows)))
+    for place, row in enumerate(rows, 1):
         lead = f"{place:{room}} "
-        label = textwrap.wrap(
-            text, width(), initial_indent=lead, subsequent_indent=" " * len(lead), break_on_hyphens=False
-        )
-        if len(label[-1]) + 1 + len(numbers[place]) > width():
-            label.append("")
-        lines += [*label[:-1], label[-1] + numbers[place].rjust(width() - len(label[-1]))]
+        *above, last = wrapped(_label(row, unusual(row, common)) or "(all as said above)", lead, " " * len(lead))
+        if len(last) + 1 + len(numbers[place]) > width():
+            above, last = [*above, last], ""
+        lines += [*above, last + numbers[place].rjust(width() - len(last))]
     return lines
 
 
-def _number_heads(summary: pd.DataFrame) -> list[str]:
-    levels = (name.removeprefix("stuck_") for name in stuck_outcomes(summary))
-    return ["n", "solved %  95 % CI", *levels, "other", "dead", "epochs"]
-
-
-def _numbers(row: pd.Series, stuck: tuple[str, ...]) -> list[str]:
+def _numbers(row: Any, stuck: Sequence[str]) -> list[str]:
     """The numbers of a condition, as cells."""
-    other = sum(row[name] for name in OUTCOMES[1:] if name not in STUCK)
-    counts = [row[name] for name in stuck] if stuck != ("stuck",) else [sum(row[name] for name in STUCK)]
+    n, median = row["n"], row["solved_epoch_median"]
     low, high = 100 * row["solved_low"], 100 * row["solved_high"]
+    every = [name for name in OUTCOMES[1:] if name not in STUCK]
+    counts = [stuck_rate(row).count] if stuck == ("stuck",) else [row[name] for name in stuck]
     return [
-        f"{row['n']}",
-        f"{100 * row['solved_rate']:5.1f} {low:5.1f}-{high:.1f}" if row["n"] else "-",
-        *(_percent(count, row["n"]) for count in counts),
-        _percent(other, row["n"]),
-        f"{_mean(row['dead_init_mean'])}>{_mean(row['dead_final_mean'])}",
-        "-" if np.isnan(row["solved_epoch_median"]) else f"{row['solved_epoch_median']:.0f}",
-    ]
+        f"{n}", f"{100 * row['solved_rate']:5.1f} {low:5.1f}-{high:.1f}" if n else "-",
+        *(f"{100 * count / n:.1f}" if count else "-" for count in (*counts, sum(row[name] for name in every))),
+        ">".join("-" if np.isnan(row[name]) else f"{row[name]:.1f}" for name in ("dead_init_mean", "dead_final_mean")),
+        "-" if np.isnan(median) else f"{median:.0f}",
+    ]  # fmt: skip
 
 
-def _aligned(lines: list[list[str]]) -> list[str]:
+def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
     """Rows of cells as lines, each column as wide as it must be."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return [" ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
 
 
-def _stacked(heads: list[str]) -> list[list[str]]:
+def _stacked(heads: Sequence[str]) -> list[tuple[str, ...]]:
     """Heads of several lines as rows of cells, the last lines level."""
-    parts = [head.split("\n") for head in heads]
-    depth = max(map(len, parts))
-    padded = [[""] * (depth - len(part)) + part for part in parts]
-    return [[part[line] for part in padded] for line in range(depth)]
-
-
-def _mean(value: float) -> str:
-    return "-" if np.isnan(value) else f"{value:.1f}"
+    parts = [head.split("\n")[::-1] for head in heads]
+    return [*itertools.zip_longest(*parts, fillvalue="")][::-1]
 
 
 def _value(value: Any) -> str:
@@ -204,16 +178,12 @@ def _value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _percent(count: float, n: float) -> str:
-    return f"{100 * count / n:.1f}" if count else "-"
-
-
 def print_summary(summary: pd.DataFrame, trials: pd.DataFrame) -> None:
     """Print the table, what its columns mean, and rates over all its conditions, of `trials` (see `pooled`)."""
     levels = ", ".join(_trap(summary, name) for name in stuck_outcomes(summary))
     ended = f"solved: % with 95 % Wilson interval; {levels}, other: % that ended there;"
     legend = [
-        *textwrap.wrap(ended, width(), break_on_hyphens=False),
+        *wrapped(ended),
         "dead: mean units dead at start > at end; epochs: median to solve, of the solved",
     ]
     head = []
@@ -245,9 +215,7 @@ def _together(trials: pd.DataFrame) -> list[str]:
     if settled.count:
         lines.append(f"stuck for ever: proved for {_rate(settled)} of {settled.n:,} stuck runs")
     lines += [f"(these {pooled.HOW})"] if lines and len(trials["condition"].unique()) > 1 else []
-    return [
-        text for line in lines for text in textwrap.wrap(line, width(), subsequent_indent="  ", break_on_hyphens=False)
-    ]
+    return [text for line in lines for text in wrapped(line, rest="  ")]
 
 
 def _rate(rate: Rate) -> str:

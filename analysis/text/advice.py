@@ -13,7 +13,7 @@ from analysis.data.reading import STUCK
 from analysis.data.tallies import count_where, counts_of, quantile, size
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
-from analysis.findings.summary import stuck_total
+from analysis.findings.summary import stuck_rate
 from analysis.text import words
 from analysis.text.commands import diagnosing
 
@@ -37,7 +37,7 @@ def advice(found: Findings) -> list[Advice]:
     if trials["rescue"].notna().all():
         return commands  # what becomes of rescued runs is no advice to others
     fields = list(dict.fromkeys(["hidden", "init", "lr", *found.fields]))
-    stuck = Rate.of(int(stuck_total(at.to_frame().T).iloc[0]), int(at["n"]))
+    stuck = stuck_rate(at)
     given = [
         _bad_luck(stuck, words.condition(at, fields), _levels(at)),
         _longer(found),

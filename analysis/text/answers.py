@@ -18,7 +18,7 @@ from analysis.findings.findings import Findings
 from analysis.findings.paired import as_paired, compare_values
 from analysis.findings.published import AGREE, DIFFER
 from analysis.findings.statistics import SIGNIFICANT, Rate
-from analysis.findings.summary import stuck_total
+from analysis.findings.summary import stuck_rate
 from analysis.text import words
 
 ENOUGH = 0.95
@@ -56,14 +56,13 @@ def answer(found: Findings, asks: Sequence[str]) -> list[str]:
 def _nearest(found: Findings) -> str:
     """How often the article's networks, or those most like them, succeed."""
     at = found.nearest
-    n, stuck = int(at["n"]), int(stuck_total(at.to_frame().T).iloc[0])
     own = not any(distance(at))
     fields = list(dict.fromkeys(["hidden", "init", "lr", *found.fields]))
     place = words.condition(at, [name for name in fields if name in FIELDS])
     who = f"{THE_ARTICLES} own networks" if own else f"the networks most like {THE_ARTICLES}"
     learn = "learn XOR" if is_xor(found.trials) else "are solved"
-    rates = [words.rate(Rate.of(count, n)) for count in (at["solved"], stuck)]
-    return f"Of {who} ({place}) {rates[0]} {learn} and {rates[1]} get stuck."
+    solved = words.rate(Rate.of(at["solved"], at["n"]))
+    return f"Of {who} ({place}) {solved} {learn} and {words.rate(stuck_rate(at))} get stuck."
 
 
 @dataclass(frozen=True)

@@ -74,16 +74,18 @@ def read_options(config: Mapping[str, object]) -> Options:
         raise InputError(f"parallel={parallel} is not allowed; allowed: {', '.join(BACKENDS)}")
     backend = checked("parallel.backend", parallel.get("backend"), checks.choice(BACKENDS))
     known_keys("parallel", parallel, PARALLEL + (CLUSTER if backend == "dask" else []))
-    if backend == "auto":
-        backend = "threads" if engine == "numba" else "loky"
-    batch = parallel.get("batch")
     cluster = _cluster(parallel) if backend == "dask" else None
+    n_jobs, batch = parallel.get("n_jobs"), parallel.get("batch")
+    elsewhere = cluster.address if cluster else None
+    if elsewhere and n_jobs is not None:
+        raise InputError(f"parallel.n_jobs={n_jobs} would do nothing at {elsewhere}, which has its own workers")
+    usual = 1 if elsewhere else available_cores()
     return Options(
         engine=engine,
         auto=asked == "auto",
         note=note,
-        backend=backend,
-        n_jobs=_jobs(parallel.get("n_jobs"), cluster.address if cluster else None),
+        backend=backend_for(engine) if backend == "auto" else backend,
+        n_jobs=usual if n_jobs is None else whole("parallel.n_jobs", n_jobs, 1, 4096),
         cluster=cluster,
         batch=None if batch is None else whole("parallel.batch", batch, 1, 2**20),
         output=Path("results", str(config["name"])) if output is None else read_path("output", output),
@@ -91,18 +93,14 @@ def read_options(config: Mapping[str, object]) -> Options:
     )
 
 
+def backend_for(engine: str) -> str:
+    """The backend that suits an engine: the compiled one leaves the interpreter's lock, so that threads do."""
+    return "threads" if engine == "numba" else "loky"
+
+
 def available_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _jobs(value: object, elsewhere: str | None) -> int:
-    """Threads or processes here; a cluster elsewhere has its own, of which nothing is known."""
-    if elsewhere and value is not None:
-        raise InputError(f"parallel.n_jobs={value} would do nothing at {elsewhere}, which has its own workers")
-    if value is None:
-        return 1 if elsewhere else available_cores()
-    return whole("parallel.n_jobs", value, 1, 4096)
 
 
 def _cluster(parallel: Mapping[str, object]) -> Cluster:

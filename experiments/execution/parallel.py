@@ -65,12 +65,9 @@ def _stream(left: dict[int, Batch], engine: str, backend: str, n_jobs: int) -> I
     parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs", **how)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which processes that start now inherit
     try:
-        results: Iterator[tuple[int, pa.Table]] = parallel(
-            delayed(_train_numbered)(number, batch, engine) for number, batch in list(left.items())
-        )
+        return iter(parallel(delayed(_train_numbered)(*item, engine) for item in list(left.items())))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)  # this one hears Ctrl-C, and ends the others
-    return results
 
 
 def _train_numbered(number: int, batch: Batch, engine: str) -> tuple[int, pa.Table]:

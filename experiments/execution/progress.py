@@ -1,15 +1,12 @@
 """What a user sees while trainings run: rate, time left, and a running tally of outcomes."""
 
-from __future__ import annotations
-
 import sys
 import textwrap
 import time
 from collections import Counter
-from types import TracebackType
+from typing import Self
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
@@ -39,40 +36,30 @@ class Progress:
         self.total = total
         self.trained = 0
         self.outcomes: Counter[str] = Counter()
-        console = Console(file=sys.stdout, highlight=False)
-        self._live = Live(console=console, auto_refresh=False, transient=True) if sys.stdout.isatty() else None
+        self._live = Live(console=Console(file=sys.stdout, highlight=False), auto_refresh=False, transient=True)
+        self._every = 0.1 if sys.stdout.isatty() else LINE_EVERY
         self._start = self._last = time.monotonic()
 
-    def __enter__(self) -> Progress:
-        if self._live:
+    def __enter__(self) -> Self:
+        if sys.stdout.isatty():
             self._live.start()
             self._live.update(Text(self.line()), refresh=True)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
-        if self._live:
-            self._live.stop()
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
 
     def update(self, table: pa.Table) -> None:
-        """Count the trainings of a batch and show where things stand."""
+        """Count the trainings of a batch and show where things stand, if it is time to."""
         self.trained += len(table)
         if "outcome" in table.column_names:
-            counts = pc.value_counts(table["outcome"]).to_pylist()
-            self.outcomes.update({entry["values"]: entry["counts"] for entry in counts})
-        self._show()
-
-    def _show(self) -> None:
-        """Show where things stand, if it is time to."""
-        now = time.monotonic()
-        if self._live:
-            if now - self._last > 0.1:
-                self._last = now
+            self.outcomes.update(table["outcome"].to_pylist())
+        if time.monotonic() - self._last > self._every:
+            self._last = time.monotonic()
+            if self._live.is_started:
                 self._live.update(Text(self.line(), no_wrap=True, overflow="ellipsis"), refresh=True)
-        elif now - self._last > LINE_EVERY:
-            self._last = now
-            say(self.line())
+            else:
+                say(self.line())
 
     def line(self) -> str:
         """Where things stand, in at most 80 characters unless the numbers are huge."""

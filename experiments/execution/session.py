@@ -16,8 +16,6 @@ from experiments.study import batches
 from experiments.study.study import Study, effective, read_study
 from nnxor import engines
 
-__all__ = ["command", "effective", "run"]
-
 OWN_QUESTION = "How do the settings of this sweep change how often training succeeds?"
 
 
@@ -45,7 +43,10 @@ def run(config: Mapping[str, Any]) -> int:
         train(study, options, folder, todo, batches.missing(study, done, options.engine, options.batch))
         failed = folder.compact()
         report(folder, options)
-        return report_failed(folder, failed)
+        if failed:
+            what = f"{failed:,} trainings failed: see the column error in {folder.trials}"
+            print(f"{what}; the same command tries them again", file=sys.stderr)
+        return FAILED if failed else DONE
 
 
 def with_own_question(config: Mapping[str, Any], arguments: list[str]) -> Mapping[str, Any]:
@@ -80,11 +81,9 @@ def keeping(folder: ResultFolder) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        where = error.filename or folder.path
-        raise RunError(
-            f"stopped at {where}: {error.strerror or error}; what was trained is kept in {folder.path}; "
-            "fix it and run the same command again"
-        ) from None
+        why = f"stopped at {error.filename or folder.path}: {error.strerror or error}"
+        rest = f"what was trained is kept in {folder.path}; fix it and run the same command again"
+        raise RunError(f"{why}; {rest}") from None
 
 
 def nothing_left(study: Study, options: Options, folder: ResultFolder) -> int:
@@ -138,11 +137,3 @@ def report(folder: ResultFolder, options: Options) -> None:
     from experiments.execution.reporting import report as report_folder
 
     report_folder(folder, options.report)
-
-
-def report_failed(folder: ResultFolder, failed: int) -> int:
-    """Say how many trainings failed, if any did; returns the exit status."""
-    if failed:
-        what = f"{failed:,} trainings failed: see the column error in {folder.trials}"
-        print(f"{what}; the same command tries them again", file=sys.stderr)
-    return FAILED if failed else DONE

@@ -15,7 +15,7 @@ from experiments.execution.progress import say, told
 from experiments.study.checked import checked, known_keys
 from experiments.study.explorer_address import address
 from experiments.study.fields import TRAINED, condition_of, make_condition, read_field, refuse_useless
-from experiments.study.weight_files import PYTORCH, read_network
+from experiments.study.weight_files import WRITE_IT, read_network
 from nnxor import checks, engines
 from nnxor.condition import FIELDS, Condition, fitting
 from nnxor.diagnosis import diagnose as columns_of
@@ -58,7 +58,7 @@ def diagnose(config: Mapping[str, Any]) -> int:
     given = [name for name in ("weights", "loss", "predictions") if config[name] is not None]
     if len(given) != 1:
         what = " and ".join(given) if given else "nothing"
-        raise InputError(f"{what} given; allowed: one of FILE, loss=X and predictions=[Y,...]. {PYTORCH}")
+        raise InputError(f"{what} given; allowed: one of FILE, loss=X and predictions=[Y,...]. Write FILE {WRITE_IT}")
     values = read_values(config)
     case = of_network(config, values) if given[0] == "weights" else of_number(config, values)
     if case is not None:

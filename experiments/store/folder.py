@@ -33,8 +33,7 @@ from experiments.errors import InputError, RunError
 from experiments.store import counts, parts
 from experiments.store import rows_and_counts as tables
 from experiments.store.columns import has_schema
-from experiments.store.datapackage import describe
-from experiments.store.manifest import described, read_manifest
+from experiments.store.manifest import describe, described, read_manifest
 from experiments.store.origin import now, provenance
 from experiments.store.parts import NotAPartError, Part, first_line, read_part, write_part
 from experiments.study.batches import Batch, Spans, merge
@@ -129,18 +128,13 @@ class ResultFolder:
         lacking = any(held.get(key) != [study.seeds_of(condition)] for key, condition in ours.items())
         if extra and (lacking or not self.is_compact()):  # if all is there, it is told without touching the folder
             what = not_asked_for([texts.get(key, key) for key in extra], {c.text() for c in study.conditions})
-            raise InputError(
-                f"{self.path} holds {len(extra)} of its {len(held)} conditions that this study does not ask for: "
-                f"{what}; {WAYS_OUT}"
-            )
-        spans = [span for spans in held.values() for span in spans]
-        first = min((span.start for span in spans), default=asked.start)
-        last = max((span.stop for span in spans), default=asked.stop) - 1
+            number = f"{len(extra)} of its {len(held)} conditions"
+            raise InputError(f"{self.path} holds {number} that this study does not ask for: {what}; {WAYS_OUT}")
+        spans = [span for spans in held.values() for span in spans] or [asked]
+        first, last = min(span.start for span in spans), max(span.stop for span in spans) - 1
         if first < asked.start or last >= asked.stop:
-            raise InputError(
-                f"{self.path} holds seeds {first} to {last}, more than this study's {asked.start} to {asked.stop - 1}; "
-                f"{WAYS_OUT}"
-            )
+            more = f"more than this study's {asked.start} to {asked.stop - 1}"
+            raise InputError(f"{self.path} holds seeds {first} to {last}, {more}; {WAYS_OUT}")
 
     def done(self) -> dict[str, Spans]:
         """Seeds that are trained, by condition key; tables and parts are read once."""
@@ -210,19 +204,16 @@ class ResultFolder:
         with self._usable():
             self._check_place()
             self.path.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
-        try:
+            lock = os.fdopen(os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644))
+        with lock:
             with self._usable():
                 try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     raise InputError(f"another run is using {self.path}; wait for it, or use output=DIR") from None
-            self.check(overwrite)
-            with self._usable():
+                self.check(overwrite)
                 self._tidy(overwrite)
             yield
-        finally:
-            os.close(handle)
 
     def _tidy(self, overwrite: bool) -> None:
         """Finish or remove what a killed run left half done, and with `overwrite` remove everything that runs wrote.
@@ -230,9 +221,8 @@ class ResultFolder:
         Only names that are written here are touched, the manifest, by which the folder is known as ours, last.
         """
         in_parts = [*self._parts_folder.iterdir()] if self._parts_folder.is_dir() else []
-        for path in (*self.path.iterdir(), *in_parts):
-            if TEMPORARY.fullmatch(path.name):
-                path.unlink()
+        for path in (path for path in (*self.path.iterdir(), *in_parts) if TEMPORARY.fullmatch(path.name)):
+            path.unlink()
         if overwrite:
             for path in (*(self.path / name for name in OURS), *(p for p in in_parts if parts.NAME.fullmatch(p.name))):
                 path.unlink(missing_ok=True)

@@ -1,14 +1,43 @@
-"""manifest.json of a result folder: what it says of a study, and how it is read; `analysis.data.door` has its shape."""
+"""What a result folder says of itself: manifest.json and, for other programs, datapackage.json.
 
+The shape of a manifest stands in `analysis.data.door`. datapackage.json says what the tables and their columns are, as
+a Frictionless Data Package, version 2: https://datapackage.org/standard/data-package/ and .../table-schema/.
+"""
+
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from analysis.data.door import check_shape, fits, read_json
+import pyarrow as pa
+
+from analysis.data.door import COUNTS, TRIALS, check_shape, fits, read_json
 from experiments.errors import InputError
+from experiments.store import rows_and_counts as tables
+from experiments.store.columns import RESULTS, schema
+from experiments.store.counts import SCHEMA
 from experiments.study.study import Study
 from nnxor.condition import FIELDS
 from nnxor.landscape.traps import known_traps
 from nnxor.protocol import PROTOCOL_VERSION
+
+PROFILE = "https://datapackage.org/profiles/2.0/{}.json"
+
+MEANINGS = {
+    **{name: column.meaning for name, column in RESULTS.items()},
+    **{name: f"of the condition: {field.label}" for name, field in FIELDS.items()},
+    "condition": "key of the condition: a hash of its canonical text",
+    "kind": "what is counted: runs, epochs (solved_epoch, first_death_epoch), or which seeds",
+    "epoch": "of rows that count epochs: which",
+    "count": "how many trainings; of rows of kind seeds, how many consecutive seeds from seed on",
+    "solved": "of rows of kind seeds: which of them were solved, a bit a seed, the first one the highest bit",
+}
+"""What columns mean, but for y_…, the predictions."""
+
+WHAT = {
+    TRIALS: "A row a training, sorted by condition and seed.",
+    COUNTS: "Exact counts of the trainings of each condition.",
+}
 
 
 def described(study: Study) -> dict[str, Any]:
@@ -41,8 +70,7 @@ def read_manifest(folder: Path, ways_out: str, protocol: int = PROTOCOL_VERSION)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"{path} cannot be read ({why}); {ways_out}") from None
+        raise InputError(f"{path} cannot be read ({getattr(error, 'strerror', error)}); {ways_out}") from None
     if not fits(content, {"protocol": int}):
         raise InputError(f"{path} is not a manifest; {ways_out}")
     if content["protocol"] != protocol:
@@ -52,3 +80,50 @@ def read_manifest(folder: Path, ways_out: str, protocol: int = PROTOCOL_VERSION)
     except ValueError as error:
         raise InputError(f"{path} is damaged: {error}; {ways_out}") from None
     return dict(content)
+
+
+def describe(manifest: Mapping[str, Any], folder: Path, study: Study) -> str:
+    """The text of datapackage.json for the tables of a manifest, in their place or beside it."""
+    package = {
+        "$schema": PROFILE.format("datapackage"),
+        "name": study.name.lower(),
+        "title": study.name,
+        "description": study.question,
+        "created": manifest["runs"][-1]["end"],
+        "resources": [_resource(folder / name, manifest["files"][name], study) for name in tables.names(study.record)],
+    }
+    return json.dumps(package, indent=1, ensure_ascii=False) + "\n"
+
+
+def _resource(path: Path, sha256: str, study: Study) -> dict[str, Any]:
+    there = next(place for place in (tables.beside(path), path) if place.exists())
+    rows = path.name == TRIALS
+    return {
+        "$schema": PROFILE.format("dataresource"),
+        "name": path.stem,
+        "path": path.name,
+        "type": "table",
+        "title": WHAT[path.name],
+        "format": "parquet",
+        "mediatype": "application/vnd.apache.parquet",
+        "bytes": there.stat().st_size,
+        "hash": f"sha256:{sha256}",
+        "schema": {
+            "$schema": PROFILE.format("tableschema"),
+            "fields": [_field(column) for column in (schema(study.conditions) if rows else SCHEMA)],
+            **({"primaryKey": ["condition", "seed"]} if rows else {}),
+        },
+    }
+
+
+def _field(column: pa.Field) -> dict[str, str]:
+    meaning = MEANINGS.get(column.name, f"final prediction for row {column.name.removeprefix('y_')}")
+    return {"name": column.name, "type": _type(column.type), "description": meaning}
+
+
+def _type(kind: pa.DataType) -> str:
+    if pa.types.is_boolean(kind):
+        return "boolean"
+    if pa.types.is_integer(kind):
+        return "integer"
+    return "number" if pa.types.is_floating(kind) else "any" if pa.types.is_binary(kind) else "string"

@@ -1,11 +1,13 @@
 """Where results come from: versions, machine, command line."""
 
 import platform
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "pandas", "pyarrow", "joblib", "hydra-core")
 
@@ -18,10 +20,10 @@ def now() -> str:
 def provenance() -> dict[str, object]:
     """Versions of everything that takes part, the machine, and the command line."""
     return {
-        "package": package_version("nnxor"),
+        "package": _version("nnxor"),
         "git": _git(),
         "python": platform.python_version(),
-        "libraries": {name: package_version(name) for name in LIBRARIES},
+        "libraries": {name: _version(name) for name in LIBRARIES},
         "platform": platform.platform(),
         "cpu": _cpu(),
         "command": _command(),
@@ -36,8 +38,7 @@ def _command() -> list[str]:
     return [Path(sys.argv[0]).name, *sys.argv[1:]]
 
 
-def package_version(package: str) -> str | None:
-    """The version of an installed package, or None."""
+def _version(package: str) -> str | None:
     try:
         return version(package)
     except PackageNotFoundError:
@@ -48,9 +49,8 @@ def _git() -> dict[str, object] | None:
     """Commit of the code and whether it was changed since; None outside a repository."""
 
     def git(*arguments: str) -> str:
-        return subprocess.run(
-            ["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, check=True, timeout=10
-        ).stdout.strip()
+        how: dict[str, Any] = {"capture_output": True, "text": True, "check": True, "timeout": 10}
+        return str(subprocess.run(["git", *arguments], cwd=Path(__file__).parent, **how).stdout.strip())
 
     try:
         git("ls-files", "--error-unmatch", Path(__file__).name)  # not a repository that merely holds an installation
@@ -61,8 +61,5 @@ def _git() -> dict[str, object] | None:
 
 def _cpu() -> str:
     info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    found = re.search(r"model name\s*:(.*)", info.read_text(errors="replace")) if info.exists() else None
+    return found[1].strip() if found else platform.processor() or platform.machine()

@@ -39,18 +39,22 @@ Result = tuple[Batch, pa.Table]
 """A batch and its rows, or their counts."""
 
 
-def training_seconds(condition: Condition, engine: str) -> float:
-    """What one training takes on one core, about."""
-    constant, unit = COST[engine]
-    return max(condition.most_epochs, 1) * (constant + unit * condition.hidden) * condition.task.n_rows / 4
-
-
 def batch_size(condition: Condition, engine: str) -> int:
     """Trainings in a batch of about `SECONDS` of work."""
-    seconds = training_seconds(condition, engine)
-    step = MULTIPLE[engine]
+    constant, unit = COST[engine]
+    epochs = max(condition.most_epochs, 1) * condition.task.n_rows / 4
+    seconds, step = epochs * (constant + unit * condition.hidden), MULTIPLE[engine]
     room = max(step, 2**21 // condition.hidden)
     return int(min(max(SECONDS / seconds // step, 1) * step, LARGEST, room))
+
+
+@dataclass(frozen=True)
+class Left:
+    """What is missing of one condition: the first batch, its trainings and batches."""
+
+    first: Batch
+    trainings: int
+    batches: int
 
 
 def missing(study: Study, done: Mapping[str, Spans], engine: str, size: int | None) -> Iterator[Batch]:
@@ -65,21 +69,11 @@ def missing(study: Study, done: Mapping[str, Spans], engine: str, size: int | No
                 yield Batch(condition, range(start, min(start + step, span.stop)), study.certify)
 
 
-@dataclass(frozen=True)
-class Left:
-    """What is missing of one condition: the first batch, its trainings and batches."""
-
-    first: Batch
-    trainings: int
-    batches: int
-
-
 def left(study: Study, done: Mapping[str, Spans], engine: str, size: int | None) -> Iterator[Left]:
     """What is missing, condition by condition, without making the batches."""
     for condition in study.conditions:
         step = size or batch_size(condition, engine)
-        spans = subtract(study.seeds_of(condition), done.get(condition.key, []))
-        if spans:
+        if spans := subtract(study.seeds_of(condition), done.get(condition.key, [])):
             first = Batch(condition, spans[0][:step], study.certify)
             yield Left(first, sum(map(len, spans)), sum(-(-len(span) // step) for span in spans))
 

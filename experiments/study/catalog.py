@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
+from experiments.conf_files import CONF, found, names, read_yaml
 from experiments.errors import InputError
-from experiments.messages import CONF, found, names, read_yaml
 from experiments.study.csv import load_task
 from experiments.study.weight_files import given_network, load_given
 from nnxor.network.inits import Distribution, GivenWeights, Init
@@ -21,6 +21,7 @@ OWN = ("mirror", "margin", "generator")
 
 
 def _read(group: str, name: str, key: str) -> dict[str, object]:
+    """What conf/GROUP/NAME.yaml holds, ours or the user's."""
     if name not in names(group):
         raise InputError(f"{key}={name} is unknown; {hint(name, names(group))}")
     try:
@@ -64,9 +65,7 @@ def read_task(key: str, value: object) -> Task:
         return _of(Task, str(value.get("name", "given")), {k: v for k, v in value.items() if k != "name"}, key)
     if not isinstance(value, str):
         raise InputError(f"{key}={value} is not allowed; allowed: a name in conf/task, or a .csv file")
-    if value.lower().endswith(".csv"):
-        return load_task(key, value)
-    return task(value, key)
+    return load_task(key, value) if value.lower().endswith(".csv") else task(value, key)
 
 
 def read_init(key: str, value: object) -> Init | GivenWeights:
@@ -77,15 +76,12 @@ def read_init(key: str, value: object) -> Init | GivenWeights:
     or {name: …, weights: {distribution: …}, biases: {distribution: …}}, or a .npz file of weights, or the
     weights of one network themselves, {name: …, W1: …, b1: …, W2: …, b2: …}.
     """
-    if isinstance(value, Mapping) and "W1" in value:
-        return given_network(key, value)
     if isinstance(value, Mapping):
-        return _written_out(key, value) if "weights" in value else _adjusted(key, value)
+        read = given_network if "W1" in value else _written_out if "weights" in value else _adjusted
+        return read(key, value)
     if not isinstance(value, str):
         raise InputError(f"{key}={value} is not allowed; allowed: a name in conf/init, {{NAME: {{std: X}}}}, or a file")
-    if value.lower().endswith(".npz"):
-        return load_given(key, value)
-    return init(value, key)
+    return load_given(key, value) if value.lower().endswith(".npz") else init(value, key)
 
 
 def written_out(field: str, value: object) -> object:
@@ -119,10 +115,7 @@ def _law_text(law: Distribution) -> str:
 
 
 def _settings(given: Mapping[str, object], before: str = "") -> list[str]:
-    return [
-        f"{before}{name}={value:g}" if isinstance(value, float) else f"{before}{name}={value}"
-        for name, value in given.items()
-    ]
+    return [f"{before}{name}={value:{'g' if isinstance(value, float) else ''}}" for name, value in given.items()]
 
 
 def _adjusted(key: str, value: Mapping[str, object]) -> Init:

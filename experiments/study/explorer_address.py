@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import numpy as np
-
-from experiments.messages import CONF, found, names
+from experiments.conf_files import CONF, found, names
 from experiments.study import catalog
+from nnxor.checks import show
 from nnxor.condition import Condition
 from nnxor.network.draws import Weights
 from nnxor.network.inits import Init
@@ -24,29 +23,26 @@ def address(condition: Condition, seed: int, weights: Weights | None = None) -> 
     """
     task, init = condition.task, condition.init
     drawn = isinstance(init, Init) and _ships("init", init)
-    if not (_fits(condition) and condition.rescue is None and (drawn or weights is not None)):
+    shown = _ships("task", task) or not task.multiplicities
+    if not (_fits(condition) and condition.rescue is None and (drawn or weights is not None) and shown):
         return None
     usual, values = DEFAULTS.values(), condition.values()
-    always = ("hidden", "init", "lr")
-    told: dict[str, Any] = {name: values[name] for name in always}
+    told = {name: values[name] for name in ("hidden", "init", "lr")}
     told |= {name: value for name, value in values.items() if value != usual[name] and name != "success"}
     if not _ships("task", task):
-        if task.multiplicities:
-            return None
         told.pop("task", None)
         rows = zip(task.inputs, task.targets, strict=True)
         told["rows"] = ";".join(",".join(f"{float(value)!r}" for value in (*x, t)) for x, t in rows)
     if not drawn:
         told.pop("init", None)
-    rule = vars(condition.success)
     said = ("rule",) if LOSSES[condition.loss].logits else ()  # the explorer's default depends on the loss
-    usual = vars(DEFAULTS.success)
+    rule, usual = vars(condition.success), vars(DEFAULTS.success)
     told |= {f"success.{name}": value for name, value in rule.items() if name in said or value != usual[name]}
     told["seed"] = seed
     if weights is not None:
         words = [array.astype(condition.numpy_dtype.newbyteorder(">")).tobytes().hex() for array in weights.arrays()]
-        told |= {"edits": f"0:{''.join(words)}"}
-    return "#" + "&".join(f"{name}={_text(value)}" for name, value in told.items())
+        told["edits"] = f"0:{''.join(words)}"
+    return "#" + "&".join(f"{name}={show(value)}" for name, value in told.items())
 
 
 def _ships(kind: str, value: Any) -> bool:
@@ -61,7 +57,3 @@ def _fits(condition: Condition) -> bool:
     sizes = {"hidden": condition.hidden, "epochs": condition.epochs, "rows": task.n_rows, "inputs": task.n_inputs}
     sizes["numbers"] = condition.epochs * condition.n_parameters
     return all(size <= MOST[name] for name, size in sizes.items())
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool | np.bool_) else "null" if value is None else str(value)

@@ -5,12 +5,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from experiments.conf_files import names
 from experiments.errors import InputError
 from experiments.study import catalog
 from experiments.study.checked import checked, known_keys
 from nnxor import checks
+from nnxor.checks import show
 from nnxor.condition import FIELDS as ALL
 from nnxor.condition import Condition, Success, users
+from nnxor.field import plain
 from nnxor.network.draws import Weights
 from nnxor.network.inits import LARGEST
 
@@ -26,18 +29,38 @@ FILES = {"task": catalog.read_task, "init": catalog.read_init}
 TRAINED = tuple(name for name in FIELDS if name != "rescue")
 """Fields that `experiments.train` takes: it shows one training, which nothing interferes with."""
 
+TAKEN = {"run": FIELDS, "train": TRAINED, "diagnose": tuple(name for name in TRAINED if name != "loss")}
+"""Fields that each command takes; to `experiments.diagnose`, loss is a number, and its name has another key."""
+
 SCHEMAS: dict[str, dict[str, object]] = {
     "run": {section: dict.fromkeys(FIELDS) for section in ("base", "grid")},
-    "train": {name: None for name in TRAINED if name not in FILES},
-    "diagnose": {name: None for name in TRAINED if name not in (*FILES, "loss")},
+    **{
+        command: dict.fromkeys(name for name in TAKEN[command] if name not in FILES)
+        for command in ("train", "diagnose")
+    },
 }
 """What conf/NAME.yaml takes in by `schema: NAME`; null stands for the default, or for not swept."""
 
 
-def listed(command: str, indent: int) -> str:
-    """The names of a command's fields, in lines of 80 characters that are indented from the second on."""
-    names = ", ".join(FIELDS if command == "run" else TRAINED)
-    return textwrap.fill(names, 80 - indent).replace("\n", "\n" + " " * indent)
+def told(command: str, indent: int) -> str:
+    """The fields that a command takes, each with its default and what is allowed, in lines for its --help."""
+    lines = []
+    for name in TAKEN[command]:
+        try:
+            ALL[name].check(object())
+        except ValueError as error:
+            allowed = str(error).removeprefix("allowed: ")
+        if name in FILES:
+            allowed = ", ".join([*names(name), "or a file" if name == "task" else "a file, or {NAME: {parameter: X}}"])
+        head = f"{name}={show(plain(ALL[name].default))}"
+        lines += textwrap.wrap(allowed, 80 - indent, initial_indent=f"{head:<19} ", subsequent_indent=" " * 20)
+    return ("\n" + " " * indent).join(lines)
+
+
+def files_of(group: str, indent: int = 0, ours: bool = True) -> str:
+    """The names of a group's files in conf and in the user's folder (--config-dir), or in that alone, for --help."""
+    text = textwrap.fill(", ".join(names(group, ours)) or "none", 80 - indent)
+    return text.replace("\n", "\n" + " " * indent)
 
 
 def read_field(where: str, name: str, value: object) -> object:

@@ -30,7 +30,10 @@ from nnxor.network.inits import GivenWeights
 MOST_BYTES = 2**28
 """Bytes of a file that is read, and what it may unpack to."""
 
-PYTORCH = 'From PyTorch: numpy.savez("net.npz", **{k: v.numpy() for k, v in model.state_dict().items()})'
+WRITE_IT = (
+    'from PyTorch: numpy.savez("net.npz", **{k: v.numpy() for k, v in model.state_dict().items()}); '
+    'from Keras: numpy.savez("net.npz", *model.get_weights())'
+)
 """How to write a network that cannot be read."""
 
 SETS = "W1 (S,D,H), b1 (S,H), W2 (S,H,1), b2 (S,1): one set a seed"
@@ -62,7 +65,7 @@ def read_network(path: Path, n_inputs: int) -> Network:
     held = f"weights={path} holds {_shapes(arrays):.300}"
     layers = _layers(arrays)
     if len(layers) != 2:
-        raise InputError(f"{held}; allowed: a hidden and an output layer. {PYTORCH}")
+        raise InputError(f"{held}; allowed: a hidden and an output layer; {WRITE_IT}")
     (W1, b1), (W2, b2) = sorted(layers, key=lambda layer: 1 in layer[0].shape)  # the output layer has one unit
     hidden = W2.size
     torch = any(name.endswith("weight") for name in arrays)
@@ -177,9 +180,7 @@ def _read_arrays(path: Path, key: str) -> dict[str, np.ndarray]:
     except FileNotFoundError:
         raise InputError(f"{key}={path} does not exist; {allowed}") from None
     except ModuleNotFoundError as error:
-        raise InputError(
-            f"{key}={path} needs {error.name}, which is not installed; or write it as .npz: {PYTORCH}"
-        ) from None
+        raise InputError(f"{key}={path} needs {error.name}, which is not installed; or write it {WRITE_IT}") from None
     except Exception as error:  # a damaged file can fail in any way
         why = " ".join(str(error).split())
         raise InputError(f"{key}={path} cannot be read as {kind} of plain numbers ({why:.200}); {allowed}") from None

@@ -14,11 +14,10 @@ from analysis.data.door import CONFIG, FolderError, read_bytes, sha256_of
 from analysis.findings.findings import Findings
 from analysis.findings.published import write_published
 from analysis.findings.summary import write_summary
+from experiments.conf_files import read_yaml
 from experiments.errors import InputError, RunError
-from experiments.messages import read_yaml
 from experiments.store import rows_and_counts as tables
-from experiments.store.datapackage import describe
-from experiments.store.manifest import described, read_manifest
+from experiments.store.manifest import describe, described, read_manifest
 from experiments.store.parts import first_line
 from experiments.study.study import KEYS, Study, read_study
 from nnxor.condition import Condition

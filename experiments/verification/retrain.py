@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from analysis.data.door import COUNTED
-from experiments.execution.options import available_cores
+from experiments.execution.options import available_cores, backend_for
 from experiments.execution.parallel import execute
 from experiments.store.columns import CONDITION_COLUMNS, in_schema, part_schema, plain, with_condition
 from experiments.store.counts import PLAIN, add_up, count_rows, is_solved, solved_pieces
@@ -84,9 +84,8 @@ class Retraining:
 
     def __iter__(self) -> Iterator[pa.Table]:
         """Train on all cores and compare; yields what came out of each batch, as they finish."""
-        backend = "threads" if self.engine == "numba" else "loky"
         n_jobs = min(available_cores(), self.sample.n_batches)
-        for batch, again in execute(self.sample.batches, self.engine, backend, n_jobs):
+        for batch, again in execute(self.sample.batches, self.engine, backend_for(self.engine), n_jobs):
             whole = in_schema(again, part_schema(batch.condition))
             with damage(self.ledger.record):
                 self._compare_rows(batch, whole)

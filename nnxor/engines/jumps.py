@@ -28,7 +28,7 @@ from nnxor.engines.compaction import PackedHistory, in_order, live_first
 from nnxor.engines.cycles import Numbers, Table, at_once, first_time, schedule, settled_epochs, to_weights, watched
 from nnxor.engines.kernel import ALIVE, HAS_BEEN_DEAD, LANES, REVIVED
 from nnxor.engines.recycling import is_due, recycled
-from nnxor.engines.skeleton import Aim, Seen, read_cycles
+from nnxor.engines.skeleton import Plan, Record, read_cycles
 from nnxor.engines.trace import Trace
 from nnxor.engines.walk import NO_STEPS, Walk, blocks
 from nnxor.network.minibatches import Seeds, streams
@@ -106,14 +106,14 @@ class _Run:
 
     def go_on(self, first: int, last: int, watch: bool) -> None:
         """Train all from one epoch to another; those of which all is known may leave."""
-        aim = Aim(
+        plan = Plan(
             first=first, last=last, watch=watch, pairs=False,
             tail_start=self.tail_start, tail_part=max(self.part, 1),
         )  # fmt: skip
         period, unsolved, death, n_dead = blocks(self.counts)
         marks, tail = blocks(self.marks), blocks(self.tail)
-        seen = Seen(period, unsolved, death, n_dead, marks, tail, losses=self.walk.no_losses)
-        n_done, n_lost = self.walk.run(blocks(self.table), self.width, NO_STEPS, blocks(self.stream), aim, seen)
+        record = Record(period, unsolved, death, n_dead, marks, tail, losses=self.walk.no_losses)
+        n_done, n_lost = self.walk.run(blocks(self.table), self.width, NO_STEPS, blocks(self.stream), plan, record)
         if n_lost and not self.condition.followed:
             died = self.trainings[self.counts[3] > self.n_dead_at_start[self.trainings]]
             self.died_at[died[self.died_at[died] < 0]] = self.history.latest

@@ -31,10 +31,9 @@ def compiled(function: Callable[..., Any]) -> Any:
         return njit(**options)(function)
 
 
-class Aim(NamedTuple):
-    """What a call is for.
+class Plan(NamedTuple):
+    """What a call is for: the epochs from `first` on, without `last`, and what is asked on the way.
 
-    first, last: the epochs to run, without `last`.
     watch: whether trainings that return to the state of `first` get their `period`, if that is negative.
     pairs: whether each training in the first half of a block gets as its `period` the epochs after which its
         state equals that of its partner in the second half; a block ends when all have met.
@@ -49,15 +48,13 @@ class Aim(NamedTuple):
     tail_part: int
 
 
-class Seen(NamedTuple):
+class Record(NamedTuple):
     """What a call goes on with and changes, by block and lane.
 
-    period, last_unsolved, first_death, n_dead: (B, LANES), int32; n_dead is of the end, and first_death is
-        kept only where dead units can come back.
-    marks: (H, B, LANES), int32, nothing where units are smooth: the marks of `nnxor.engines.kernel` where units are
-        followed in each epoch, else whether each is alive at the end.
-    tail: (TAIL_PARTS, B, LANES), float64, if a tail is run.
-    losses: (any number, B, LANES): losses of the first epochs.
+    period, last_unsolved, first_death (where units are followed), n_dead (of the end): (B, LANES).
+    marks: (H, B, LANES), nothing where units are smooth: the marks of `nnxor.engines.kernel` where units are followed
+        in each epoch, else whether each is alive at the end.
+    tail: (TAIL_PARTS, B, LANES), if a tail is run; losses: (any number, B, LANES), those of the first epochs.
     """
 
     period: NDArray[np.int32]
@@ -258,29 +255,29 @@ def judge(state, other, offset, witness, n_suspects, period, after):
 
 
 @compiled
-def run(table, width, steps, work, stream, aim, seen):
+def run(table, width, steps, work, stream, plan, record):
     """Train the columns of `table`: see `nnxor.engines.walk.Walk.run`."""
-    marks, tail = work.notes[NOTES : NOTES + len(seen.marks)], np.zeros((TAIL_PARTS, LANES))
+    marks, tail = work.notes[NOTES : NOTES + len(record.marks)], np.zeros((TAIL_PARTS, LANES))
     powers = work.clock.copy()
     n_done, n_lost = 0, 0
     for block in range(table.shape[1]):
         work.state[:], work.clock[:] = table[:, block], powers
-        work.notes[0], work.notes[1] = seen.last_unsolved[block], seen.first_death[block]
-        marks[:] = seen.marks[:, block]
-        if aim.last > aim.tail_start:
-            tail[:] = seen.tail[:, block]
+        work.notes[0], work.notes[1] = record.last_unsolved[block], record.first_death[block]
+        marks[:] = record.marks[:, block]
+        if plan.last > plan.tail_start:
+            tail[:] = record.tail[:, block]
         if len(work.examples) and not work.shuffled:
-            draw(work, stream[block], aim.first)
+            draw(work, stream[block], plan.first)
         if len(steps):
-            train_until(table[:, block], width[block], steps[block], work, block, aim, seen)
+            train_until(table[:, block], width[block], steps[block], work, block, plan, record)
             continue
-        n_done += train(width[block], work, stream[block], block, aim, seen, tail)
-        lost, diverged = count(table[work.n_parameters - 1, block], width[block], work, block, aim, seen)
+        n_done += train(width[block], work, stream[block], block, plan, record, tail)
+        lost, diverged = count(table[work.n_parameters - 1, block], width[block], work, block, plan, record)
         n_lost, n_done = n_lost + lost, n_done + diverged
-        table[:, block], seen.marks[:, block] = work.state, marks
-        seen.last_unsolved[block], seen.first_death[block] = work.notes[0], work.notes[1]
-        if aim.last > aim.tail_start:
-            seen.tail[:, block] = tail
+        table[:, block], record.marks[:, block] = work.state, marks
+        record.last_unsolved[block], record.first_death[block] = work.notes[0], work.notes[1]
+        if plan.last > plan.tail_start:
+            record.tail[:, block] = tail
     return n_done, n_lost
 
 
@@ -294,55 +291,55 @@ def epochs(work, n_units, first, last, sums):
 
 
 @compiled
-def train(n_units, work, stream, block, aim, seen, tail):
+def train(n_units, work, stream, block, plan, record, tail):
     """Take a block through all epochs; how many of its trainings got a period."""
     flat, kept, offset, n_suspects, n_done = work.state.reshape(-1), work.kept.reshape(-1), 0, 0, 0
-    other, period = kept, seen.period[block]
+    other, period = kept, record.period[block]
     wanted, alike, witness = np.empty(LANES, np.int32), np.empty(LANES, np.int32), np.empty(LANES, np.int64)
-    if aim.watch:
+    if plan.watch:
         work.kept[:] = work.state
         for r in range(LANES):
             wanted[r] = 1 if period[r] < 0 else 0
-    if aim.pairs:
+    if plan.pairs:
         other, offset, n_suspects = flat, LANES // 2, LANES // 2
         for r in range(n_suspects):
             witness[r] = r
-    e = aim.first
-    while e < aim.last:
-        if aim.watch and e > aim.first:
+    e = plan.first
+    while e < plan.last:
+        if plan.watch and e > plan.first:
             n_suspects = suspects(work, n_units, wanted, alike, witness, n_suspects)
         if n_suspects > 0:
-            left = judge(flat, other, offset, witness, n_suspects, period, e - aim.first)
+            left = judge(flat, other, offset, witness, n_suspects, period, e - plan.first)
             n_done, n_suspects = n_done + n_suspects - left, left
-            if aim.pairs and n_suspects == 0:
+            if plan.pairs and n_suspects == 0:
                 break
-        until, sums = min(aim.last, aim.tail_start) if e < aim.tail_start else aim.last, 0
-        if e >= aim.tail_start:
-            part = (e - aim.tail_start) // aim.tail_part
-            until, sums = min(until, aim.tail_start + (part + 1) * aim.tail_part), address(tail[part])
-        if aim.watch or aim.pairs or work.shuffled or e < len(seen.losses):
+        until, sums = min(plan.last, plan.tail_start) if e < plan.tail_start else plan.last, 0
+        if e >= plan.tail_start:
+            part = (e - plan.tail_start) // plan.tail_part
+            until, sums = min(until, plan.tail_start + (part + 1) * plan.tail_part), address(tail[part])
+        if plan.watch or plan.pairs or work.shuffled or e < len(record.losses):
             until = e + 1
         if work.shuffled:
             draw(work, stream, e)
         epochs(work, n_units, e, until, sums)
-        if e < len(seen.losses):
-            seen.losses[e, block] = work.scratch[:LANES]
+        if e < len(record.losses):
+            record.losses[e, block] = work.scratch[:LANES]
         e = until
     return n_done
 
 
 @compiled
-def train_until(columns, n_units, steps, work, block, aim, seen):
+def train_until(columns, n_units, steps, work, block, plan, record):
     """Take each training of a block through epochs of its own number, and note the losses of the first epochs."""
-    e, end = 0, min(steps.max(), aim.last)
+    e, end = 0, min(steps.max(), plan.last)
     while e < end:
         until = end
         for r in range(LANES):
             until = min(until, steps[r]) if steps[r] > e else until
-        until = e + 1 if e < len(seen.losses) else until
+        until = e + 1 if e < len(record.losses) else until
         epochs(work, n_units, e, until, 0)
-        if e < len(seen.losses):
-            seen.losses[e, block] = work.scratch[:LANES]
+        if e < len(record.losses):
+            record.losses[e, block] = work.scratch[:LANES]
         e = until
         for r in range(LANES):
             if steps[r] == e:
@@ -350,22 +347,22 @@ def train_until(columns, n_units, steps, work, block, aim, seen):
 
 
 @compiled
-def count(before, n_units, work, block, aim, seen):
+def count(before, n_units, work, block, plan, record):
     """How many trainings of a block have lost a unit, and how many have diverged; notes who lives."""
     call(work.look, (
-        address(work.state), address(work.shared), address(work.notes), work.hidden, n_units, aim.last
+        address(work.state), address(work.shared), address(work.notes), work.hidden, n_units, plan.last
     ))  # fmt: skip
     n_lost, n_diverged, hidden = 0, 0, work.hidden
     for r in range(LANES):  # x − x is 0 for numbers alone
         after = work.state[work.n_parameters - 1, r]
         n_diverged += 1 if (before[r] - before[r] == 0) & (after - after != 0) else 0
         dead = 0
-        if len(seen.marks):
+        if len(record.marks):
             dead = hidden - n_units
             for h in range(n_units):
                 dead += 1 - work.notes[NOTES + hidden + h, r]
-        n_lost += 1 if dead > seen.n_dead[block, r] else 0
-        seen.n_dead[block, r] = dead
+        n_lost += 1 if dead > record.n_dead[block, r] else 0
+        record.n_dead[block, r] = dead
     return n_lost, n_diverged
 
 

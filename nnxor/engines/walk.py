@@ -12,7 +12,7 @@ from nnxor.condition import Condition
 from nnxor.engines.cycles import Numbers, Table
 from nnxor.engines.kernel import LANES, NOTES, Kernel
 from nnxor.engines.machine import functions
-from nnxor.engines.skeleton import Aim, Seen, Work, run
+from nnxor.engines.skeleton import Plan, Record, Work, run
 
 NO_STEPS = np.empty((0, LANES), np.int64)
 NO_TAIL = np.empty((0, 0, LANES))
@@ -53,17 +53,23 @@ class Walk:
         )
 
     def run(
-        self, table: NDArray[Any], width: Numbers, steps: Numbers, stream: NDArray[np.uint64], aim: Aim, seen: Seen
+        self,
+        table: NDArray[Any],
+        width: Numbers,
+        steps: Numbers,
+        stream: NDArray[np.uint64],
+        plan: Plan,
+        record: Record,
     ) -> tuple[int, int]:
         """Train the columns of `table` (P, B, LANES), the first `width` (B,) units of each; the others must be dead.
 
         Returned are the numbers of trainings that got a period or diverged, and of those of which a unit died. If
-        `steps` (B, LANES) is not empty, each column becomes that of so many epochs later instead; `aim.first` is 0,
-        `aim.last` the largest step, and of `seen` only the losses are kept. `stream` (B, LANES) shuffles mini-batches.
+        `steps` (B, LANES) is not empty, each column becomes that of so many epochs later instead; `plan.first` is 0,
+        `plan.last` the largest step, and `record` keeps only the losses. `stream` (B, LANES) shuffles mini-batches.
         """
-        n = aim.first * self._steps
+        n = plan.first * self._steps
         self._work.clock[: len(self._betas)] = [np.cumprod(np.full(n, beta))[-1] if n else 1.0 for beta in self._betas]
-        done: tuple[int, int] = run(table, width, steps, self._work, stream, aim, seen)
+        done: tuple[int, int] = run(table, width, steps, self._work, stream, plan, record)
         return done
 
     def __call__(self, table: Table, steps: Numbers) -> Table:
@@ -119,7 +125,7 @@ class Walk:
     ) -> None:
         n_blocks, ints = columns.shape[1], np.zeros(columns.shape[1:], np.int32)
         marks = np.zeros((self.hidden * self.marked, *columns.shape[1:]), np.int32)
-        seen = Seen(
+        record = Record(
             period=ints if met is None else met,
             last_unsolved=ints,
             first_death=ints,
@@ -128,8 +134,8 @@ class Walk:
             tail=NO_TAIL,
             losses=losses,
         )
-        aim = Aim(first=0, last=last, watch=False, pairs=met is not None, tail_start=last, tail_part=1)
-        self.run(columns, np.full(n_blocks, self.hidden), steps, np.zeros(columns.shape[1:], np.uint64), aim, seen)
+        plan = Plan(first=0, last=last, watch=False, pairs=met is not None, tail_start=last, tail_part=1)
+        self.run(columns, np.full(n_blocks, self.hidden), steps, np.zeros(columns.shape[1:], np.uint64), plan, record)
 
 
 def blocks(array: NDArray[Any]) -> NDArray[Any]:

@@ -11,7 +11,7 @@ import pytest
 from harness import rewrite, write_tables
 
 from analysis.data.field_labels import learn
-from experiments.messages import names
+from experiments.conf_files import names
 from experiments.store.columns import CONDITION_COLUMNS, RESULT_COLUMNS
 from experiments.study import catalog
 from nnxor.condition import FIELDS

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from harness import compose
 
+from experiments.conf_files import CONF
 from experiments.execution.options import available_cores
 from experiments.execution.parallel import execute
-from experiments.messages import CONF
 from experiments.store.columns import Digest, encode, schema, with_condition
 from experiments.study.batches import Batch
 from experiments.study.study import Study, read_study

@@ -24,7 +24,7 @@ def test_too_little_memory_is_said_in_one_line_before_any_work(
     megabytes: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (megabytes * 1_000_000, -1))
-    assert cli.guarded(lambda: cli.command("run", "experiments.execution.session:command", (), [])) == 1
+    assert cli.guarded(lambda: cli.answer("run", "experiments.execution.session:command", (), [])) == 1
     assert capsys.readouterr().err.startswith(f"memory is limited to {megabytes} MB")
 
 

@@ -9,6 +9,7 @@ from harness import ROOT, command, compose
 from experiments.errors import InputError
 from experiments.execution.options import read_options
 from experiments.study.study import read_study
+from nnxor.condition import FIELDS
 
 REFUSED = [
     ("seeds.count=abc", "seeds.count=abc is not allowed; allowed: an integer from 1"),
@@ -169,9 +170,23 @@ def test_help_is_the_whole_story_within_80_columns() -> None:
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
+@pytest.mark.parametrize(("name", "left_out"), [("run", {"success"}), ("train", {"success", "rescue"})])
+def test_help_says_of_every_field_its_default_and_what_is_allowed(name: str, left_out: set[str]) -> None:
+    text = command("--help", module=f"experiments.{name}").stdout
+    assert max(map(len, text.splitlines())) <= 80
+    for field in FIELDS.keys() - left_out:
+        assert f"\n  {field}=" in text
+    for words in (
+        "hidden=4            an integer from 1 to 4096\n",
+        "init=uniform        he, lecun, ",
+        "tanh, sigmoid",
+    ):
+        assert words in text
+
+
 def test_help_names_every_shipped_study() -> None:
-    text = (ROOT / "conf" / "run.yaml").read_text()
-    for path in (ROOT / "conf" / "study").glob("*.yaml"):
+    text = command("--help").stdout
+    for path in (ROOT / "conf" / "study").rglob("*.yaml"):
         assert path.stem in text
 
 

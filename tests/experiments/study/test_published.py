@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from harness import compose
 
+from experiments.conf_files import names
 from experiments.errors import InputError
 from experiments.execution.session import run as run_study
-from experiments.messages import names
 from experiments.study.study import read_study
 from nnxor import engines
 from nnxor.ending import ending

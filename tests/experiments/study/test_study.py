@@ -6,7 +6,7 @@ import pytest
 import yaml
 from harness import ROOT, compose
 
-from experiments import messages as words
+from experiments import conf_files as words
 from experiments.execution.session import run as run_study
 from experiments.study.study import Study, read_study
 from nnxor.engines.machine import functions

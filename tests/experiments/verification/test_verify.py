@@ -28,7 +28,7 @@ from experiments.execution.session import run as run_study
 from experiments.store import counts
 from experiments.store import rows_and_counts as tables
 from experiments.store.columns import RESULTS, Digest, encode, with_condition
-from experiments.store.datapackage import describe
+from experiments.store.manifest import describe
 from experiments.study import batches
 from experiments.study.batches import Batch
 from experiments.verification import retrain, verifying

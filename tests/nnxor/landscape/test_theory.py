@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments import messages as words
+from experiments import conf_files as words
 from experiments.study import catalog
 from nnxor.landscape import laws as theory
 from nnxor.network.draws import draw

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from experiments import messages as words
+from experiments import conf_files as words
 from experiments.study import catalog
 from nnxor import engines
 from nnxor.arithmetic.normal import normal_quantile

@@ -1,6 +1,5 @@
-"""Where the configurations are, and how a file of YAML is read; imports nothing heavy."""
+"""The files of conf/ and of the user's folder, by group and name, and how a file of YAML is read; nothing heavy."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,11 @@ FOLDERS = [CONF]
 """The folders in which files of a group are sought, the user's (--config-dir) before ours; a command sets them."""
 
 
-def names(group: str, folders: Iterable[Path] | None = None) -> list[str]:
-    """Names of the files of a group, in `FOLDERS` or others, sorted; those in a folder of it as FOLDER/NAME."""
-    paths = {
-        path.relative_to(folder / group).with_suffix("").as_posix()
-        for folder in (FOLDERS if folders is None else folders)
-        for path in (folder / group).rglob("*.yaml")
-    }
-    return sorted(paths)
+def names(group: str, ours: bool = True) -> list[str]:
+    """Sorted names of the files of a group, or of those that are not ours; those of a subfolder as FOLDER/NAME."""
+    folders = [folder / group for folder in FOLDERS if ours or folder != CONF]
+    paths = ((path, folder) for folder in folders for path in folder.rglob("*.yaml"))
+    return sorted({path.relative_to(folder).with_suffix("").as_posix() for path, folder in paths})
 
 
 def found(group: str, name: str) -> Path:
@@ -47,20 +43,19 @@ def read_yaml(path: Path) -> Any:
 
 def _refuse_endless(text: str) -> None:
     """ValueError for YAML that is nested too deeply, or would grow without end as references are followed."""
-    endless = (MOST_NODES + 1, 0)
     known: dict[str | None, tuple[int, int]] = {}
     open_: list[tuple[str | None, int, int]] = [(None, 0, 0)]  # anchor, values and levels so far
     for event in yaml.parse(text, yaml.CSafeLoader):
         if isinstance(event, yaml.CollectionStartEvent):
             open_.append((event.anchor, 1, 0))
         elif isinstance(event, yaml.ScalarEvent | yaml.AliasEvent | yaml.CollectionEndEvent):
-            size, depth = known.get(event.anchor, endless) if isinstance(event, yaml.AliasEvent) else (1, 0)
-            if isinstance(event, yaml.CollectionEndEvent):
+            anchor, size, depth = getattr(event, "anchor", None), 1, 0
+            if isinstance(event, yaml.AliasEvent):  # of what is still open: within itself
+                size, depth = known.get(anchor, (MOST_NODES + 1, 0))
+            elif isinstance(event, yaml.CollectionEndEvent):
                 anchor, size, depth = open_.pop()
-                known[anchor] = size, depth
-            elif isinstance(event, yaml.ScalarEvent):
-                known[event.anchor] = 1, 0
-            anchor, values, levels = open_[-1]
-            open_[-1] = anchor, values + size, max(levels, depth + 1)
+            known[anchor] = size, depth
+            parent, values, levels = open_[-1]
+            open_[-1] = parent, values + size, max(levels, depth + 1)
         if len(open_) + open_[-1][2] > DEEPEST or open_[-1][1] > MOST_NODES:
             raise ValueError("it is nested too deeply, or grows without end by references to itself")
