@@ -48,9 +48,7 @@ def write_exemplars(folder: Path, study: Study, runs: pd.DataFrame) -> None:
         start = initial_weights(condition, range(seed, seed + 1))
         kind = str(run["minimum"]) if isinstance(run["minimum"], str) else None
         exemplars.append({**exemplar(condition, start, seed, engine), "minimum": kind})
-    lines = ",\n".join(
-        json.dumps(each, allow_nan=False) for each in exemplars
-    )  # an indent takes 20 times as long
+    lines = ",\n".join(json.dumps(each, allow_nan=False) for each in exemplars)
     write_text(folder / "exemplars.json", f"[{lines}]\n")
 
 
