@@ -257,6 +257,13 @@ def _refusals(c: Condition) -> Iterator[str]:
             f"init={init.name} is for {init.n_inputs} inputs and hidden={init.hidden}; "
             f"the condition has {task.n_inputs} inputs and hidden={c.hidden}"
         )
+    if isinstance(init, Init) and init.margin is not None and (0.0,) * task.n_inputs in task.inputs:
+        largest = c.bias * c.scale * float(init.biases.quantile(np.array([1 - 2**-53]), task.n_inputs, c.hidden)[0])
+        if largest <= init.margin:
+            yield (
+                f"init={init.name} never keeps its margin {init.margin:g} on a row of zeros, where units are given "
+                f"their biases, {largest:g} at most; task={c.task.name} has such a row; allowed: task=xor_centred, say"
+            )
     if not c.bias and (none := [name for name in frozen if name.startswith("b")]):
         yield f"freeze={c.freeze} would do nothing to {none[0]}: bias=false has none; allowed: W1, W2"
     if c.recycle_every is not None and not c.units.can_die:

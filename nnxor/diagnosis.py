@@ -33,8 +33,7 @@ CAUSES = (
 )  # fmt: skip
 """Every cause; the empty one is that of a solved run."""
 
-MERGE_TOLERANCE = 1e-2
-"""Predictions closer than this are one; a prediction farther than this from its target is wrong."""
+MERGE_TOLERANCE = 1e-2  # predictions closer than this are one; a prediction farther than this from its target is wrong
 
 
 def diagnose(condition: Condition, start: Weights, trained: Trained) -> Columns:

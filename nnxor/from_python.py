@@ -23,8 +23,7 @@ from nnxor.network.tasks import Task
 from nnxor.registry import hint
 from nnxor.trial import kinds, trials
 
-SHIPPED = {"init": Init.of, "task": Task.of}
-"""Fields whose values may be names of files in conf."""
+SHIPPED = {"init": Init.of, "task": Task.of}  # fields whose values may be names of files in conf
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
 """The outcome of a training: solved, stuck in which trap, or what else, from where it ended and its trace.
 
-The rules, in the order in which they are applied. G is the norm of the gradient at the final
-parameters and L the final loss, both divided by the loss's error weight c (1 for half_sse), so
-that one set of constants serves every loss.
+The rules, in the order in which they are applied. G is the norm of the gradient at the final parameters and L the final
+loss, both divided by the loss's error weight c (1 for half_sse), so that one set of constants serves every loss.
 
 - diverged: a final parameter, the loss or the gradient is not finite. No number is recorded of its
   end, nor a death: a unit whose pre-activations are no numbers is neither alive nor dead.
@@ -50,17 +49,10 @@ OUTCOMES = (
 )  # fmt: skip
 """Every outcome; `stuck` alone is that of traps without a name."""
 
-REST_GRADIENT = 1e-4
-"""Largest gradient norm, over c, of a run at rest."""
-
-LEVEL_TOLERANCE = 1e-4
-"""Largest distance of the loss, over c, from the level that it is said to sit on."""
-
-APPROACH = 1e-3
-"""Largest distance, over c, of the loss from the best of its region."""
-
-SAME = 1e-6
-"""A region's best this close to a trap's level is that trap's: it is found to about 1e-10."""
+REST_GRADIENT = 1e-4  # largest gradient norm, over c, of a run at rest
+LEVEL_TOLERANCE = 1e-4  # largest distance of the loss, over c, from the level that it is said to sit on
+APPROACH = 1e-3  # largest distance, over c, of the loss from the best of its region
+SAME = 1e-6  # A region's best this close to a trap's level is that trap's: it is found to about 1e-10
 
 
 def judge(condition: Condition, weights: Weights, end: Ending, trace: Trace) -> tuple[Texts, Array]:

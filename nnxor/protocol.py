@@ -1,16 +1,12 @@
 """Constants that results depend on: change one and `PROTOCOL_VERSION` goes up."""
 
-PROTOCOL_VERSION = 2
-"""Number of the numerical protocol; part of every condition's key."""
-
-ROOT_SEED = 20260101
-"""Key of the counter-based generator from which every seed's draws come."""
+PROTOCOL_VERSION = 2  # number of the numerical protocol; part of every condition's key
+ROOT_SEED = 20260101  # key of the counter-based generator from which every seed's draws come
 
 TAIL_EPOCHS = 1000
 """The last epochs (at most; a quarter of the training otherwise) whose losses tell descent from oscillation."""
 
-TAIL_PARTS = 8
-"""Parts of the tail whose losses are summed apart."""
+TAIL_PARTS = 8  # parts of the tail whose losses are summed apart
 
 
 def tail_part(epochs: int) -> int:

@@ -22,8 +22,7 @@ from nnxor.network.activations import ACTIVATIONS
 from nnxor.network.draws import Weights
 from nnxor.network.losses import LOSSES
 
-EPOCHS = 10_000
-"""How long a quench lasts: the default training's length."""
+EPOCHS = 10_000  # how long a quench lasts: the default training's length
 
 
 def go_on(condition: Condition, weights: Weights) -> Trace:

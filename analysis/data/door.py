@@ -143,6 +143,8 @@ def check_shape(content: dict[str, Any]) -> None:
     seeds: list[int] = content.get("seeds", [])
     if not wrong and not (len(seeds) == 2 and 0 <= seeds[0] < seeds[1] <= 2**63):
         wrong = ["seeds"]
+    if not wrong and not content["runs"]:
+        wrong = ["runs"]
     if wrong:
         told = json.dumps(content[wrong[0]])[:60] if wrong[0] in content else "missing"
         raise ValueError(f"{wrong[0]} is {told}")

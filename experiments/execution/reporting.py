@@ -6,8 +6,7 @@ from analysis.findings.published import report_published
 from analysis.findings.summary import print_summary, write_summary
 from experiments.errors import RunError
 from experiments.execution.progress import say
-from experiments.store.exact_laws import write_laws
-from experiments.store.exemplars import write_exemplars
+from experiments.store.exemplars import write_exemplars, write_laws
 from experiments.store.folder import ResultFolder
 
 

@@ -86,7 +86,10 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
         init = condition.init
         if isinstance(init, GivenWeights) and seed >= init.n_sets:
             raise InputError(f"seed={seed} is not in init={init.name}; allowed: 0 to {init.n_sets - 1}, a set each")
-        return condition, initial_weights(condition, range(seed, seed + 1)), seed
+        try:
+            return condition, initial_weights(condition, range(seed, seed + 1)), seed
+        except ValueError as error:  # no draw of this seed keeps its margin
+            raise InputError(str(error)) from None
     drawn = {"scale": config["scale"] is not None, "init": bool(changes) or name is not None}
     drawn["seed"] = (
         config["seed"] is not None and not condition.batch_size

@@ -135,13 +135,7 @@ def with_condition(rows: pa.Table, condition: Condition, wanted: pa.Schema) -> p
 
 def encode(table: pa.Table, wanted: pa.Schema) -> pa.Table:
     """The table in the wanted schema; each dictionary holds its values in order of appearance."""
-    columns = []
-    for field in wanted:
-        column = table[field.name].combine_chunks()
-        if pa.types.is_dictionary(field.type):
-            column = pc.dictionary_encode(column.cast(pa.string())).cast(field.type)
-        columns.append(column)
-    return pa.table(columns, schema=wanted)
+    return table.cast(plain(wanted)).combine_chunks().cast(wanted)
 
 
 class Digest:

@@ -163,12 +163,14 @@ def scan(path: Path) -> dict[str, Held]:
         if not file.schema_arrow.equals(SCHEMA):
             raise ValueError("its columns are not those of counts")
         table = file.read(["condition", "kind", "seed", "count"])
+        lengths = [pc.binary_length(each["solved"]) for each in file.iter_batches(columns=["solved"])]
     key, kind = (pc.dictionary_encode(table[name].combine_chunks().cast(pa.string())) for name in ("condition", "kind"))
-    if not {*kind.dictionary.to_pylist()} <= {"runs", *EPOCHS, "seeds"}:
+    if key.null_count or kind.null_count or not {*kind.dictionary.to_pylist()} <= {"runs", *EPOCHS, "seeds"}:
         raise ValueError("it holds counts of another kind")
     codes, names, kinds = key.indices.to_numpy(), key.dictionary.to_pylist(), kind.dictionary_decode()
     all_runs, all_spans = (pc.equal(kinds, name).to_numpy(zero_copy_only=False) for name in ("runs", "seeds"))
-    all_seeds, all_counts = (pc.fill_null(table[name], -1).to_numpy() for name in ("seed", "count"))
+    numbers = (table["seed"], table["count"], pa.chunked_array(lengths, pa.int32()))
+    all_seeds, all_counts, all_lengths = (pc.fill_null(each, -1).to_numpy() for each in numbers)
     found: dict[str, Held] = {}
     row = 0
     bounds = np.flatnonzero(np.diff(codes, prepend=-1, append=-1)).tolist()
@@ -178,6 +180,8 @@ def scan(path: Path) -> dict[str, Held]:
         odd = names[codes[first]] in found or not n or count.min() < 1 or seed[spans | runs].min() < 0
         if odd or spans[: bits - first].any():
             raise ValueError("its counts are out of order")
+        if (all_lengths[first:last][spans] != (count[spans] + 7) // 8).any():
+            raise ValueError("bits of its seeds are missing, or there are too many")
         held = merge([range(*ends) for ends in zip(starts.tolist(), (starts + count[spans]).tolist(), strict=True)])
         found[names[codes[first]]] = Held(first, bits, last, row, int(seed[runs].min()), n, tuple(held), starts)
         row += n

@@ -1,15 +1,16 @@
-"""One run of each outcome, trained again so that it can be shown: exemplars.json in the result folder.
+"""What is worked out anew beside the tables: a run of each outcome to be shown, and the exact laws of the draws.
 
-Of the conditions in which some run ended so, the one nearest to the article's
-(`analysis.data.conditions.distance`), and in it the lowest seed; runs under a rescue, whose curve is
-broken where it steps in, are none. The curve of a run is made of trainings
-of 0, 1, 2, … epochs, from the same draw by a fast engine, so every number is that of the row with
-the same condition and seed in trials.parquet.
+exemplars.json: of the conditions in which some run ended so, the one nearest to the article's, and in it the lowest
+seed; runs under a rescue, whose curve is broken where it steps in, are none. The curve of a run is made of trainings of
+0, 1, 2, … epochs from the same draw, so every number is that of its row in trials.parquet.
+
+laws.json: for each condition whose hidden units can be dead, the probability that a unit is dead at the start, how well
+it is known, and how (`nnxor.landscape.laws`). The scale of a draw does not count, since it changes no sign.
 """
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,18 @@ from nnxor.arithmetic.networks import Networks
 from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
 from nnxor.engines.reference import forward, network
+from nnxor.landscape.laws import dead_probability
 from nnxor.network.activations import ACTIVATIONS
 from nnxor.network.draws import Weights, initial_weights
+from nnxor.network.inits import Init
 
 POINTS_A_DECADE = 12
 
 MARGIN, GRID = 0.3, 65
 """How far beyond the inputs a surface reaches, in their range, and its points along an axis (0 and 1 among them)."""
+
+MOST_LAWS = 64
+"""Laws that are worked out for a study: each may take a second; those of further conditions are left out."""
 
 
 def write_exemplars(folder: Path, study: Study, runs: pd.DataFrame) -> None:
@@ -135,3 +141,25 @@ def _weights(weights: Weights) -> dict[str, Any]:
 def _plain(values: Any) -> Any:
     """Numbers as they stand in JSON, in lists as they are nested; null for one that is not finite."""
     return [_plain(x) for x in values] if np.ndim(values) else float(values) if np.isfinite(values) else None
+
+
+def write_laws(folder: Path, conditions: Iterable[Condition]) -> None:
+    """Write laws.json: of each condition, by its key, the probability of a dead unit, its error and its method."""
+    write_text(folder / "laws.json", json.dumps(laws(conditions), indent=1, allow_nan=False) + "\n")
+
+
+def laws(conditions: Iterable[Condition]) -> dict[str, dict[str, Any]]:
+    """The laws by condition key."""
+    known: dict[tuple[object, ...], dict[str, Any]] = {}
+    found = {}
+    for condition in conditions:
+        init = condition.init
+        if not condition.units.can_die or not isinstance(init, Init) or not init.independent:
+            continue
+        what = (condition.task.inputs, init, condition.hidden, condition.bias)
+        if what not in known and len(known) < MOST_LAWS:
+            law = dead_probability(condition.task, init, condition.hidden, condition.bias)
+            known[what] = {"dead": law.value, "error": law.error, "method": law.method}
+        if what in known:
+            found[condition.key] = known[what]
+    return found

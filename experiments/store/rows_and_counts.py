@@ -41,10 +41,10 @@ def beside(path: Path) -> Path:
 
 
 class Writer:
-    """A Parquet file written in row groups of one size, however its rows come, and the digest of its values."""
+    """A Parquet file written in row groups of one size, however its rows come; `digest`, if set, is of its values."""
 
     def __init__(self, path: Path, wanted: pa.Schema, size: int) -> None:
-        self.digest = Digest()
+        self.digest: Digest | None = None
         self._wanted, self._size = wanted, size
         self._waiting: list[pa.Table] = []
         self._n = 0
@@ -68,7 +68,8 @@ class Writer:
     def _write(self, table: pa.Table) -> None:
         encoded = encode(table, self._wanted)
         self._file.write_table(encoded, row_group_size=self._size)
-        self.digest.update(encoded)
+        if self.digest:
+            self.digest.update(encoded)
 
 
 class Slices:
@@ -124,6 +125,7 @@ def write(
     n = failed = 0
     schemas = {TRIALS: (schema(study.conditions), ROW_GROUP), COUNTS: (counts.SCHEMA, COUNTS_GROUP)}
     writers = {name: Writer(beside(folder / name), *schemas[name]) for name in names(study.record)}
+    next(iter(writers.values())).digest = digest = Digest()
     old = {name: Slices(folder / name) for name in writers} if held else {}
     for condition in study.conditions:
         mine = held.get(condition.key, Held())
@@ -149,9 +151,8 @@ def write(
     for name, writer in writers.items():
         writer.close()
         flush(beside(folder / name))
-    digest = next(iter(writers.values())).digest.hexdigest()
     files = {name: sha256_of(beside(folder / name)) for name in writers}
-    return {"trials": n, "failed": failed, "digest": digest, "files": files}
+    return {"trials": n, "failed": failed, "digest": digest.hexdigest(), "files": files}
 
 
 def _segments(held: Held, parts: list[Part]) -> list[tuple[range, Part | None]]:

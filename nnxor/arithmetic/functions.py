@@ -83,8 +83,7 @@ DOUBLE = Constants(
 LOG2_E = 1.4426950408889634
 HALF_LN2 = 0.34657359027997264
 """ln 2 / 2: its roundings to float32 and to float64 are near enough for the few multiples of it that tanh needs."""
-SHIFT = 64.0
-"""Numbers are scaled by 2^±64 where a result may be subnormal, or an argument."""
+SHIFT = 64.0  # numbers are scaled by 2^±64 where a result may be subnormal, or an argument
 DOWN = 2.0**-SHIFT
 SQRT2 = 1.4142135623730951
 TANH_SPLIT = 0.55

@@ -14,14 +14,10 @@ from numpy.typing import NDArray
 from nnxor.arithmetic.functions import log, polynomial
 from nnxor.arithmetic.numbers import Number, absolute, maximum, rounded, sqrt, where
 
-MIDDLE = 0.425
-"""The middle are the probabilities that are no farther from ½."""
-FAR_CENTRE = 5.0
-"""Where the far tail begins, in t."""
-MIDDLE_CENTRE, NEAR_CENTRE = 0.1875, 1.625
-"""What the arguments of the rational functions are counted from."""
-SLOPE = 1.375
-"""About the derivative of the quantile with respect to t: good enough for corrections of half a unit."""
+MIDDLE = 0.425  # the middle are the probabilities that are no farther from ½
+FAR_CENTRE = 5.0  # where the far tail begins, in t
+MIDDLE_CENTRE, NEAR_CENTRE = 0.1875, 1.625  # what the arguments of the rational functions are counted from
+SLOPE = 1.375  # about the derivative of the quantile with respect to t: good enough for corrections of half a unit
 MIDDLE_ABOVE = (
     0.9608936895056467, 35.09736196307647, 414.26341688582824, 1222.8233221283558, -8488.210641363488,
     -58765.15247100929, -104509.93321712194, -47436.218653608754,

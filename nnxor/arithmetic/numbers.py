@@ -18,8 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-Number = Any
-"""An array, a scalar of NumPy, or a `Symbol`; also the booleans that comparisons of them give."""
+Number = Any  # an array, a scalar of NumPy, or a `Symbol`; also the booleans that comparisons of them give
 
 
 def _binary(operation: str, *, swapped: bool = False) -> Any:

@@ -1,8 +1,7 @@
 """Engines: each trains a batch of networks of one condition and gives the same numbers.
 
-An engine is a function `train(condition, start, seeds=None) -> Trained`; the seeds are needed
-only where they shuffle mini-batches. To add one, write a module with such a function and name it
-in `ENGINES`.
+An engine is a function `train(condition, start, seeds=None) -> Trained`; the seeds are needed only where they shuffle
+mini-batches. To add one, write a module with such a function and name it in `ENGINES`.
 
 In reading order: `trace` (what an engine hands back), `reference` (the article's loop), `batched` (numpy), `compiled`
 (numba), whose `kernel` is the arithmetic of an epoch in numbers of the processor (`machine`), called from the loops of

@@ -7,13 +7,11 @@ the training is periodic for ever. In terms of the states s_e at the start of ep
 - period: the smallest p > 0 for which some s_{e+p} equals s_e;
 - settled epoch: the smallest such e. From there on the states repeat with that period.
 
-Repeats are looked for as in Brent's cycle search ("An improved Monte Carlo factorization
-algorithm", BIT 20, 1980): the state at a checkpoint c is kept, and those of the `watched(c)`
-epochs after it are compared with them. The checkpoints are fixed epochs, `stretch(c)` apart, so
-that what is found depends on the training alone: a training of E epochs counts as settled if, for
-some checkpoint c, its settled epoch is at most c and its period p below watched(c), and
-c + p < E. Both numbers are then exact; otherwise they are unknown, which does not say that the
-training never repeats.
+Repeats are looked for as in Brent's cycle search ("An improved Monte Carlo factorization algorithm", BIT 20, 1980): the
+state at a checkpoint c is kept, and those of the `watched(c)` epochs after it are compared with them. The checkpoints
+are fixed epochs, `stretch(c)` apart, so that what is found depends on the training alone: a training of E epochs counts
+as settled if, for some checkpoint c, its settled epoch is at most c and its period p below watched(c), and c + p < E.
+Both numbers are then exact; otherwise they are unknown, which does not say that the training never repeats.
 
 NaN equals nothing, so that a training that ends in NaN does not count as settled. No parameter is ever −0: engines
 start with 0 for it, and no difference of others is −0. (A memory may be; it then acts like 0.)
@@ -34,14 +32,9 @@ from nnxor.network.optimizers import OPTIMIZERS
 
 Table = NDArray[np.floating]
 Numbers = NDArray[np.integer]
-Advance = Callable[[Table, Numbers], Table]
-"""The states that many epochs later, a number for each column."""
-
-ROOM = 2**26
-"""Bytes that the states at the checkpoints may take, about; trainings that would take more go in parts."""
-
-SHORTEST = 64
-"""Epochs between the first checkpoints, and for which they are watched."""
+Advance = Callable[[Table, Numbers], Table]  # the states that many epochs later, a number for each column
+ROOM = 2**26  # bytes that the states at the checkpoints may take, about; trainings that would take more go in parts
+SHORTEST = 64  # epochs between the first checkpoints, and for which they are watched
 
 
 def stretch(checkpoint: int) -> int:

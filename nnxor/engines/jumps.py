@@ -34,11 +34,8 @@ from nnxor.engines.walk import NO_STEPS, Walk, blocks
 from nnxor.network.minibatches import Seeds, streams
 from nnxor.protocol import TAIL_PARTS, tail_part
 
-OUTPUT = 0.75
-"""What the output of a network costs, in live units, about."""
-
-MOVING = 100
-"""Epochs that take as long as closing the ranks, about."""
+OUTPUT = 0.75  # what the output of a network costs, in live units, about
+MOVING = 100  # epochs that take as long as closing the ranks, about
 
 
 def train_blocks(condition: Condition, table: Table, seeds: Seeds, trace: Trace, jump: bool, drop: bool) -> Table:

@@ -21,21 +21,18 @@ from nnxor.engines.machine import LONG, POINTER, Cell, Machine, Value, index, ve
 from nnxor.network.losses import LOSSES
 from nnxor.network.minibatches import steps_of
 
-LANES = 64
-"""Trainings in a block."""
+LANES = 64  # trainings in a block
 
 WRITTEN_OUT, DRAWN_WRITTEN_OUT = 64, 16
 """Rows up to which all are written out, and examples of a mini-batch: at 64 rows twice as fast as loops, and compiled
 in 0.2 to 0.8 s."""
 
-GROUP = 8
-"""Rows of a group beyond that."""
+GROUP = 8  # rows of a group beyond that
 
 ALIVE, HAS_BEEN_DEAD, REVIVED = 1, 2, 4
 """Marks of a unit, where dead units can come back: alive at epoch 0, dead at some epoch, alive at a later one."""
 
-NOTES = 2
-"""Rows of notes before those of the units: last unsolved epochs and first deaths."""
+NOTES = 2  # rows of notes before those of the units: last unsolved epochs and first deaths
 
 INT = ir.IntType(32)
 EPOCHS = ("state", "scratch", "shared", "clock", "drawn", "notes", "tail", "hidden", "n_units", "first", "last")
@@ -43,8 +40,7 @@ EPOCHS = ("state", "scratch", "shared", "clock", "drawn", "notes", "tail", "hidd
 the losses of the last epoch, `shared` (`Kernel.shared`), and `drawn` (places, D + 1, LANES), the examples of each
 training in the order in which it sees them. In double precision: `clock`, and the sums `tail` (LANES,) of losses, or
 null. `notes` are whole numbers (NOTES + 2·hidden, LANES): last unsolved epochs, first deaths, marks, and who lives."""
-LOOK = ("state", "shared", "notes", "hidden", "n_units", "epoch")
-"""Likewise: notes which units live, at some epoch."""
+LOOK = ("state", "shared", "notes", "hidden", "n_units", "epoch")  # Likewise: notes which units live, at some epoch
 
 
 class Source(NamedTuple):

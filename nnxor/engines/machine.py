@@ -17,8 +17,7 @@ from llvmlite import ir
 
 from nnxor.arithmetic.numbers import Number, Symbol, Tape, layout
 
-Value = Any
-"""A value of LLVM."""
+Value = Any  # A value of LLVM
 
 LONG, POINTER = ir.IntType(64), ir.PointerType()
 REALS = {"float32": ir.FloatType(), "float64": ir.DoubleType()}
@@ -219,5 +218,4 @@ def functions(text: str) -> dict[str, int]:
     return {f.name: engine.get_function_address(f.name) for f in module.functions if not f.is_declaration}
 
 
-_ENGINES: list[Any] = []
-"""What holds the code of the functions: it must outlive them."""
+_ENGINES: list[Any] = []  # what holds the code of the functions: it must outlive them

@@ -18,8 +18,7 @@ from nnxor.engines.kernel import LANES, NOTES
 from nnxor.network.minibatches import GAMMA, MIX1, MIX2
 from nnxor.protocol import TAIL_PARTS
 
-FEW = 32
-"""So many examples are put in order by comparing all pairs of them; with more, sorting is faster."""
+FEW = 32  # so many examples are put in order by comparing all pairs of them; with more, sorting is faster
 
 
 def compiled(function: Callable[..., Any]) -> Any:

@@ -18,14 +18,12 @@ class Trace:
 
     last_unsolved: last epoch whose loss, measured before its update, broke the success rule; −1
         if none did. Shape (R,), int32.
-    first_death: first epoch at which a unit that was alive at epoch 0 was dead (pre-activation
-        ≤ 0 on every row), the state after the last update counting as epoch `epochs`; −1 if none
-        died. Shape (R,), int32.
+    first_death: first epoch at which a unit that was alive at epoch 0 was dead (pre-activation ≤ 0 on every row), the
+        state after the last update counting as epoch `epochs`; −1 if none died. Shape (R,), int32.
     revived: number of units that were dead at the start of some epoch and alive at that of a later
         one, or at the end. Shape (R,), int32.
-    tail: sums of the losses over the last epochs, in `nnxor.protocol.TAIL_PARTS` parts of
-        `nnxor.protocol.tail_part` epochs each, the earliest first. Shape (parts, R), float64
-        whatever the dtype.
+    tail: sums of the losses over the last epochs, in `nnxor.protocol.TAIL_PARTS` parts of `nnxor.protocol.tail_part`
+        epochs each, the earliest first. Shape (parts, R), float64 whatever the dtype.
     settled_epoch, period: from which epoch on the parameters repeat exactly, and after how many
         epochs they do (`nnxor.engines.cycles`); −1 where that is not known. Shape (R,), int32.
     """

@@ -16,8 +16,7 @@ from nnxor.engines.skeleton import Plan, Record, Work, run
 
 NO_STEPS = np.empty((0, LANES), np.int64)
 NO_TAIL = np.empty((0, 0, LANES))
-LINE = 64
-"""Bytes of a line of the cache."""
+LINE = 64  # bytes of a line of the cache
 
 
 class Walk:

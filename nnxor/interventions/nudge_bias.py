@@ -14,8 +14,7 @@ from nnxor.network.draws import Weights
 if TYPE_CHECKING:
     from nnxor.condition import Condition
 
-LIFT = 0.1
-"""Where a dead unit's largest pre-activation is lifted to if its rows cannot be parted."""
+LIFT = 0.1  # where a dead unit's largest pre-activation is lifted to if its rows cannot be parted
 
 
 def nudged(condition: Condition, weights: Weights) -> Weights:

@@ -12,8 +12,7 @@ from nnxor.network.draws import Weights, uniforms
 if TYPE_CHECKING:
     from nnxor.condition import Condition
 
-CHOICE = 2
-"""Number of the draw that chooses among live units; 0 is where a training starts, 1 gives fresh weights."""
+CHOICE = 2  # number of the draw that chooses among live units; 0 is where a training starts, 1 gives fresh weights
 
 
 def as_many_alive(condition: Condition, weights: Weights, seeds: range) -> Units:

@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnxor.condition import Condition
-from nnxor.landscape.curvature import Array, Mask, Problem, gradient, hessian, jacobian, look, rows_are_convex
+from nnxor.landscape.curvature import Array, Local, Mask, Problem, rows_are_convex
 from nnxor.landscape.exits import KINDS, MOVING, NONZERO, ZERO, Verdict, test_units
-from nnxor.landscape.polish import ROUNDING, beside_kinks, finite, hold, near_kinks, newton, no_kinks, polish
+from nnxor.landscape.polish import ROUNDING, beside_kinks, hold, near_kinks, newton, polish
 from nnxor.network.draws import Weights
 
 NARROWEST = 1e-6
@@ -32,18 +32,14 @@ it from a kink, and so it is judged as if it lay there."""
 FARTHEST = 0.02
 """Longest way that polishing may go out of the activation region, relative to 1 + the norm of the parameters."""
 
-SAME_LEVEL = 1e-3
-"""Most that polishing may change the loss."""
+SAME_LEVEL = 1e-3  # most that polishing may change the loss
 
 SNAP = 1e-4
 """Where nothing else leads to a stationary point: pre-activations (relative, as above) and output weights up to this
 are taken to be on their way to 0."""
 
-NOWHERE = "no stationary point nearby"
-"""The reason to know nothing of a network that is not at rest."""
-
-CHUNK = 1024
-"""Networks that are worked on at a time, which bounds the memory."""
+NOWHERE = "no stationary point nearby"  # the reason to know nothing of a network that is not at rest
+CHUNK = 1024  # networks that are worked on at a time, which bounds the memory
 
 
 class Certificates(NamedTuple):
@@ -72,9 +68,8 @@ def certify(condition: Condition, weights: Weights) -> Certificates:
 
     Networks that are not finite, or have frozen parameters, are `unknown`. The verdict is given in units of the
     problem's own (`Problem.in_units` and `_sizes`), so that none depends on the scale of inputs, targets, losses or
-    weights. Raises ValueError if the shapes of the weights are not the condition's.
+    weights.
     """
-    _check_shapes(condition, weights)
     problem = Problem.of(condition)
     unit_problem, reach, apart = problem.in_units()
     given = problem.pack(weights)
@@ -86,9 +81,11 @@ def certify(condition: Condition, weights: Weights) -> Certificates:
             here = sound[first : first + CHUNK]
             sizes = _sizes(problem, given[here], reach, apart)
             judged = _judge(unit_problem, given[here] / sizes)
-            judged.theta, judged.direction = judged.theta * sizes, _unit(judged.direction * sizes)
+            judged.theta, judged.direction = judged.theta * sizes, judged.direction * sizes
+            norm = np.linalg.norm(judged.direction, axis=1, keepdims=True)
+            judged.direction /= np.where(norm > 0, norm, 1.0)
             verdict.put(here, judged)
-            loss[here] = look(problem, judged.theta, *no_kinks(problem, judged.theta)).loss
+            loss[here] = Local(problem, judged.theta).loss
             if problem.has_kinks and problem.is_convex:
                 radius[here] = _reach(problem, judged.theta)
     return Certificates(
@@ -119,19 +116,6 @@ def _sizes(problem: Problem, theta: Array, reach: Array, apart: float) -> Array:
     sized_v, sized_s, _ = problem.split(sizes)
     sized_v[:], sized_s[:] = along[:, :, None] / reach, apart / along
     return sizes
-
-
-def _unit(direction: Array) -> Array:
-    norm = np.linalg.norm(direction, axis=1, keepdims=True)
-    return np.asarray(direction / np.where(norm > 0, norm, 1.0))
-
-
-def _check_shapes(condition: Condition, weights: Weights) -> None:
-    d, h, r = condition.task.n_inputs, condition.hidden, weights.n_networks
-    expected = ((d, h, r), (h, r), (h, r), (r,))
-    found = tuple(array.shape for array in weights.arrays())
-    if found != expected:
-        raise ValueError(f"W1, b1, W2, b2 have shapes {found}; this condition's are {expected}")
 
 
 def _judge(problem: Problem, given: Array) -> Verdict:
@@ -195,8 +179,7 @@ def _drop_distant(problem: Problem, given: Array, verdict: Verdict) -> None:
     A point is not far away that lies in the same activation region: a valley there may be long and all but flat.
     """
     way = np.linalg.norm(verdict.theta - given, axis=1)
-    kink, rows = no_kinks(problem, given)
-    here, there = look(problem, given, kink, rows), look(problem, verdict.theta, kink, rows)
+    here, there = Local(problem, given), Local(problem, verdict.theta)
     near = way <= FARTHEST * (1 + np.linalg.norm(given, axis=1))
     if problem.has_kinks:
         near |= ((here.z > 0) == (there.z > 0)).all(axis=(1, 2))
@@ -206,13 +189,10 @@ def _drop_distant(problem: Problem, given: Array, verdict: Verdict) -> None:
 
 def _judge_smooth(problem: Problem, given: Array) -> Verdict:
     """Verdicts by the Hessian, for activations without kinks."""
-    kink, rows = no_kinks(problem, given)
-    theta = newton(problem, given, kink, rows, steps=30)
-    verdict = Verdict.empty(theta, MOVING)
-    local = look(problem, theta, kink, rows)
-    J = jacobian(problem, theta, local)
-    values, vectors = np.linalg.eigh(finite(hessian(problem, theta, local, J)))
-    still = np.linalg.norm(gradient(local, J), axis=1) <= ZERO
+    theta = newton(problem, given, steps=30)
+    verdict, local = Verdict.empty(theta, MOVING), Local(problem, theta)
+    values, vectors = local.modes
+    still = np.linalg.norm(local.gradient, axis=1) <= ZERO
     size, lowest = np.abs(values).max(axis=1), values[:, 0]
     fitted = (np.abs(local.error) <= ZERO).all(axis=1) & rows_are_convex(problem, local.y).all(axis=1)
     minimum = still & (fitted | (lowest > NONZERO * size))
@@ -232,9 +212,8 @@ def _reach(problem: Problem, theta: Array) -> Array:
     A kink of row n bends s φ by s·error_n. Upwards does no harm, as long as s keeps its sign; downwards must
     not be reached.
     """
-    kink = near_kinks(problem, theta, ROUNDING)
-    local = look(problem, theta, kink, no_kinks(problem, theta)[1])
-    s = problem.split(theta)[1][..., None]
+    local = Local(problem, theta, near_kinks(problem, theta, ROUNDING))
+    s = local.s[..., None]
     felt = np.linalg.norm(problem.x, axis=1)
     away = np.where(felt > 0, np.abs(local.z) / np.where(felt > 0, felt, 1.0), np.inf)
     bend = (problem.bend * local.error)[:, None, :]

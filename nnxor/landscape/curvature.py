@@ -1,15 +1,15 @@
 """Slopes and curvature of the loss at the parameters of R networks, in float64.
 
-Here, unlike in `arithmetic`, the last bit does not matter and linear algebra does, so networks lie
-along the first axis and a network is one vector: `theta` (R, P) holds the hidden weights v
-(H, K), then the output weights s (H,), then the output bias, if there are biases. A unit's bias is its
-weight for a further input that is always 1, so K is D + 1, and D without biases. A prediction
-is y_n = b2 + Σ_h s_h σ(x_n · v_h).
+Here, unlike in `arithmetic`, the last bit does not matter and linear algebra does, so networks lie along the first axis
+and a network is one vector: `theta` (R, P) holds the hidden weights v (H, K), then the output weights s (H,), then the
+output bias, if there are biases. A unit's bias is its weight for a further input that is always 1, so K is D + 1, and D
+without biases. A prediction is y_n = b2 + Σ_h s_h σ(x_n · v_h).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
@@ -147,73 +147,69 @@ def rows_are_convex(problem: Problem, y: Array) -> Mask:
     return np.asarray(row_losses(problem, y)[2] > 1e-6 * problem.c)
 
 
-@dataclass(frozen=True)
 class Local:
-    """The loss around R networks: all that its first two derivatives are made of.
+    """The loss around R networks: its value, (R,), and all that its first two derivatives are made of.
 
-    z, a, slope, bend: pre-activations, activations and their first two derivatives, (R, H, N); rows: inputs as
-    each unit can feel them, (R, H, N, K); y, error, curve: outputs and the first two derivatives of the loss
-    with respect to them, (R, N); loss (R,).
+    Rows in `kink` (R, H, N), none if it is left out, are taken to have pre-activation exactly 0; the slope at a kink is
+    that from below. `rows` (R, H, N, K) are the inputs as each unit can feel them: all that they are, or their parts
+    that leave a unit's kink rows at 0.
+
+    z, a, slope, bend: pre-activations, activations and their first two derivatives, (R, H, N); y, error, curve: outputs
+    and the first two derivatives of the loss with respect to them, (R, N).
     """
 
-    z: Array
-    a: Array
-    slope: Array
-    bend: Array
-    rows: Array
-    y: Array
-    error: Array
-    curve: Array
-    loss: Array
+    def __init__(self, problem: Problem, theta: Array, kink: Mask | None = None, rows: Array | None = None) -> None:
+        self.problem, self.theta = problem, theta
+        self.v, self.s, self.b2 = problem.split(theta)
+        self.kink = np.zeros((*self.s.shape, len(problem.x)), bool) if kink is None else kink
+        self.rows = np.broadcast_to(problem.x, (*self.kink.shape, problem.x.shape[1])) if rows is None else rows
+        z = self.v @ problem.x.T
+        self.z = z if kink is None else np.where(kink, 0.0, z)
+        self.a, self.slope, self.bend = activate(problem, self.z)
+        self.y = self.b2[:, None] + np.einsum("rh,rhn->rn", self.s, self.a)
+        losses, self.error, self.curve = row_losses(problem, self.y)
+        self.loss = losses.sum(axis=1)
 
+    @cached_property
+    def jacobian(self) -> Array:
+        """Derivatives of the outputs with respect to the parameters, shape (R, N, P)."""
+        r, h, n, k = self.rows.shape
+        dv = ((self.s[:, :, None] * self.slope)[..., None] * self.rows).transpose(0, 2, 1, 3).reshape(r, n, h * k)
+        parts = [dv, self.a.transpose(0, 2, 1)]
+        return np.concatenate([*parts, np.ones((r, n, 1))] if self.problem.bias else parts, axis=2)
 
-def look(problem: Problem, theta: Array, kink: Mask, rows: Array) -> Local:
-    """The loss around `theta`; rows in `kink` (R, H, N) are taken to have pre-activation exactly 0.
+    @cached_property
+    def gradient(self) -> Array:
+        """Derivatives of the loss with respect to the parameters, shape (R, P)."""
+        return np.asarray(np.einsum("rnp,rn->rp", self.jacobian, self.error))
 
-    `rows` (R, H, N, K) are the inputs, or their parts that leave a unit's kink rows at 0. The slope at a
-    kink is that from below.
-    """
-    v, s, b2 = problem.split(theta)
-    z = np.where(kink, 0.0, v @ problem.x.T)
-    a, slope, bend = activate(problem, z)
-    y = b2[:, None] + np.einsum("rh,rhn->rn", s, a)
-    loss, error, curve = row_losses(problem, y)
-    return Local(z, a, slope, bend, rows, y, error, curve, loss.sum(axis=1))
+    @cached_property
+    def pulls(self) -> Array:
+        """Σ_n error_n · σ'(z_n) · x_n for each unit, shape (R, H, K): its gradient for v, but for the factor s."""
+        return np.asarray(np.einsum("rn,rhn,rhnk->rhk", self.error, self.slope, self.rows))
 
+    @cached_property
+    def hessian(self) -> Array:
+        """Second derivatives of the loss with respect to the parameters, shape (R, P, P).
 
-def jacobian(problem: Problem, theta: Array, local: Local) -> Array:
-    """Derivatives of the outputs with respect to the parameters, shape (R, N, P)."""
-    s = problem.split(theta)[1]
-    r, h, n, k = local.rows.shape
-    dv = ((s[:, :, None] * local.slope)[..., None] * local.rows).transpose(0, 2, 1, 3).reshape(r, n, h * k)
-    parts = [dv, local.a.transpose(0, 2, 1)]
-    return np.concatenate([*parts, np.ones((r, n, 1))] if problem.bias else parts, axis=2)
+        Jᵀ diag(ℓ'') J, and what comes of the parameters' products: within a unit, s with v, and v with itself where the
+        activation bends.
+        """
+        J, (_, units, _, k) = self.jacobian, self.rows.shape
+        full = (J * self.curve[..., None]).transpose(0, 2, 1) @ J
+        bend = np.einsum(
+            "rh,rn,rhn,rhnk,rhnl->rhkl", self.s, self.error, self.bend, self.rows, self.rows, optimize=True
+        )
+        for h in range(units):
+            block, out = slice(h * k, (h + 1) * k), units * k + h
+            full[:, block, block] += bend[:, h]
+            full[:, block, out] += self.pulls[:, h]
+            full[:, out, block] += self.pulls[:, h]
+        return full
 
-
-def gradient(local: Local, J: Array) -> Array:
-    """Derivatives of the loss with respect to the parameters, shape (R, P)."""
-    return np.asarray(np.einsum("rnp,rn->rp", J, local.error))
-
-
-def pulls(local: Local) -> Array:
-    """Σ_n error_n · σ'(z_n) · x_n for each unit, shape (R, H, K): its gradient for v, but for the factor s."""
-    return np.asarray(np.einsum("rn,rhn,rhnk->rhk", local.error, local.slope, local.rows))
-
-
-def hessian(problem: Problem, theta: Array, local: Local, J: Array) -> Array:
-    """Second derivatives of the loss with respect to the parameters, shape (R, P, P).
-
-    Jᵀ diag(ℓ'') J, and what comes of the parameters' products: within a unit, s with v, and v with itself
-    where the activation bends.
-    """
-    s = problem.split(theta)[1]
-    _, units, _, k = local.rows.shape
-    full = (J * local.curve[..., None]).transpose(0, 2, 1) @ J
-    pull = pulls(local)
-    bend = np.einsum("rh,rn,rhn,rhnk,rhnl->rhkl", s, local.error, local.bend, local.rows, local.rows, optimize=True)
-    for h in range(units):
-        block, out = slice(h * k, (h + 1) * k), units * k + h
-        full[:, block, block] += bend[:, h]
-        full[:, block, out] += pull[:, h]
-        full[:, out, block] += pull[:, h]
-    return full
+    @cached_property
+    def modes(self) -> tuple[Array, Array]:
+        """Eigenvalues (R, P) and eigenvectors (R, P, P) of the Hessian, of 0 where that is no number."""
+        good = np.isfinite(self.hessian).all(axis=(1, 2), keepdims=True)
+        values, vectors = np.linalg.eigh(np.where(good, self.hessian, 0.0))
+        return values, vectors

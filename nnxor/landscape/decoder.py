@@ -28,14 +28,9 @@ CONVENTIONS = {
 }
 """What a number may be: which loss, how many times that, also times the examples, and in words; ours first."""
 
-TOLERANCE = 1e-3
-"""A loss this close to a level is taken for it: numbers are often told with three or four digits."""
-
-PREDICTION_TOLERANCE = 2e-2
-"""Predictions this close to those of a rest are taken for it."""
-
-MOST_ROWS = 8
-"""Rows of the largest task whose levels are looked up: for more that takes minutes."""
+TOLERANCE = 1e-3  # A loss this close to a level is taken for it: numbers are often told with three or four digits
+PREDICTION_TOLERANCE = 2e-2  # predictions this close to those of a rest are taken for it
+MOST_ROWS = 8  # rows of the largest task whose levels are looked up: for more that takes minutes
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 

@@ -25,16 +25,14 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-MOST_BENDS = 8
-"""Most downward bends whose combinations are tried where kink rows depend on each other."""
+MOST_BENDS = 8  # most downward bends whose combinations are tried where kink rows depend on each other
 
 
 def slopes(x: Array, pull: Array, bend: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
     """The steepest descent found of U functions f(dv) = pull · dv + Σ_n bend_n · max(0, x_n · dv).
 
     x (k, K) are the kink rows that all share, pull (U, K) and bend (U, k). Returns the slope (U,), ≤ 0, and 0 only
-    where f is nowhere negative (up to rounding); the unit vector dv (U, K) that has it, and whether it is
-    certain (U,).
+    where f is nowhere negative (up to rounding); the unit vector dv (U, K) that has it, and whether it is certain (U,).
     """
     if np.linalg.matrix_rank(x) == len(x):
         return _independent(x, pull, bend)

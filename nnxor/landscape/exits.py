@@ -7,20 +7,16 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor.landscape.curvature import Array, Local, Mask, Problem, look, pulls, rows_are_convex
+from nnxor.landscape.curvature import Array, Local, Mask, Problem, rows_are_convex
 from nnxor.landscape.escape import slopes
 
-KINDS = ("minimum", "saddle", "kink", "unknown")
-"""Every kind of point."""
+KINDS = ("minimum", "saddle", "kink", "unknown")  # every kind of point
 
 ZERO = 1e-9
 """Slopes and errors up to this are 0, in units in which inputs, targets and the weights of rows are at most 1."""
 
-NONZERO = 1e-6
-"""Slopes from this on are not 0; between the two nothing is claimed."""
-
-MOVING = "not stationary"
-"""The reason to know nothing of a point at which the loss has a slope."""
+NONZERO = 1e-6  # slopes from this on are not 0; between the two nothing is claimed
+MOVING = "not stationary"  # the reason to know nothing of a point at which the loss has a slope
 
 
 @dataclass
@@ -49,14 +45,16 @@ class Verdict:
 
 def test_units(problem: Problem, theta: Array, kink: Mask, rows: Array) -> Verdict:
     """Verdicts on polished networks, unit by unit."""
-    theta = _settled_weights(problem, theta)
-    local = look(problem, theta, kink, rows)
+    theta = theta.copy()
+    s = problem.split(theta)[1]
+    s[np.abs(s) <= ZERO * (1 + np.abs(s).max(axis=1, keepdims=True))] = 0.0  # what polishing took to 0 is exactly 0
+    local = Local(problem, theta, kink, rows)
     verdict = Verdict.empty(theta, MOVING)
-    still = _stationarity(problem, theta, local) <= ZERO
-    units = _ways_down(problem, theta, kink, local)
+    still = _stationarity(local) <= ZERO
+    units = _ways_down(local)
     slope = units.slope
     doubtful = ((slope < -ZERO) & (slope > -NONZERO)) | ~units.certain
-    down, best = slope.min(axis=1), _plainest(problem, theta, slope, units)
+    down, best = slope.min(axis=1), _plainest(s, units)
     convex = rows_are_convex(problem, local.y).all(axis=1)
     minimum = still & (down >= -ZERO) & ~doubtful.any(axis=1)
     escape = still & (down <= -NONZERO)
@@ -65,37 +63,26 @@ def test_units(problem: Problem, theta: Array, kink: Mask, rows: Array) -> Verdi
     verdict.kind[minimum & convex] = KINDS.index("minimum")
     verdict.reason[minimum & convex] = "no unit has a way down"
     networks = np.flatnonzero(escape)
-    verdict.put(networks, _escapes(problem, theta[networks], local, networks, best[networks], units))
+    verdict.put(networks, _escapes(local, networks, best[networks], units))
     return verdict
 
 
-def _plainest(problem: Problem, theta: Array, slope: Array, ways: Ways) -> NDArray[np.int_]:
+def _plainest(s: Array, ways: Ways) -> NDArray[np.int_]:
     """The unit whose way down is told, (R,): one of first order, else one without a kink, else any; the steepest."""
-    s = problem.split(theta)[1]
-    order = np.select([slope > -NONZERO, s != 0, ways.row < 0], [3, 0, 1], 2)
-    return np.asarray(np.lexsort((slope, order), axis=1)[:, 0])
+    order = np.select([ways.slope > -NONZERO, s != 0, ways.row < 0], [3, 0, 1], 2)
+    return np.asarray(np.lexsort((ways.slope, order), axis=1)[:, 0])
 
 
-def _settled_weights(problem: Problem, theta: Array) -> Array:
-    """Output weights that polishing took to 0 made exactly 0."""
-    theta = theta.copy()
-    s = problem.split(theta)[1]
-    s[np.abs(s) <= ZERO * (1 + np.abs(s).max(axis=1, keepdims=True))] = 0.0
-    return theta
-
-
-def _stationarity(problem: Problem, theta: Array, local: Local) -> Array:
+def _stationarity(local: Local) -> Array:
     """Largest slope of the loss that no kink and no vanishing output weight excuses, (R,); 0 at a stationary point.
 
     The slope for v is taken without its factor s, so that a small output weight hides nothing.
     """
-    s = problem.split(theta)[1]
-    pull = pulls(local)
     parts = [
-        np.where(s != 0, np.linalg.norm(pull, axis=2), 0.0).max(axis=1),
+        np.where(local.s != 0, np.linalg.norm(local.pulls, axis=2), 0.0).max(axis=1),
         np.abs(np.einsum("rn,rhn->rh", local.error, local.a)).max(axis=1),
     ]
-    if problem.bias:
+    if local.problem.bias:
         parts.append(np.abs(local.error.sum(axis=1)))
     return np.asarray(np.max(parts, axis=0))
 
@@ -111,11 +98,10 @@ class Ways:
     certain: Mask
 
 
-def _ways_down(problem: Problem, theta: Array, kink: Mask, local: Local) -> Ways:
+def _ways_down(local: Local) -> Ways:
     """The steepest way down of every unit at a stationary point, by the test of `escape`."""
-    s = problem.split(theta)[1]
+    problem, s, kink, within = local.problem, local.s, local.kink, local.pulls
     pull = np.einsum("rn,rhn,nk->rhk", local.error, local.slope, problem.x)
-    within = pulls(local)
     length = np.linalg.norm(within, axis=2)
     ways = Ways(
         slope=np.where(s == 0, -length, 0.0),
@@ -158,17 +144,15 @@ def _crossed(x: Array, dv: Array, bend: Array) -> NDArray[np.int_]:
     return np.where(change.max(axis=1) > 1e-12, change.argmax(axis=1), -1)
 
 
-def _escapes(
-    problem: Problem, theta: Array, local: Local, networks: NDArray[np.int_], unit: NDArray[np.int_], ways: Ways
-) -> Verdict:
+def _escapes(local: Local, networks: NDArray[np.int_], unit: NDArray[np.int_], ways: Ways) -> Verdict:
     """Verdicts on networks of which a unit has a way down, with the direction.
 
     Where s = 0, moving v alone changes nothing and s must move along: by so little that what it does to the rows
     that are active costs less than half of what the two gain together.
     """
     at = (networks, unit)
-    verdict = Verdict.empty(theta, "")
-    dv, ds = problem.split(verdict.direction)[:2]
+    verdict = Verdict.empty(local.theta[networks], "")
+    dv, ds = local.problem.split(verdict.direction)[:2]
     here = np.arange(len(networks))
     cost = np.einsum("rn,rn->r", np.abs(local.curve[networks]), local.a[at] ** 2)
     gain = np.abs(ways.slope[at])

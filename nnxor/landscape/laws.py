@@ -30,8 +30,7 @@ Array = NDArray[np.float64]
 EXACT = "exact"
 QUASI_MONTE_CARLO = "quasi-Monte Carlo (error: one standard error)"
 
-ROUNDING = 2e-14
-"""Error granted to rounding in an exact law."""
+ROUNDING = 2e-14  # error granted to rounding in an exact law
 
 SOBOL_POINTS, SOBOL_REPEATS = 2**13, 16
 """Points of a scrambled Sobol set, and how many independent sets estimate the error."""

@@ -42,20 +42,14 @@ from nnxor.network.tasks import Task
 Array = NDArray[np.float64]
 Pattern = tuple[bool, ...]
 
-MOST_SETS = 20_000
-"""Most sets of activation patterns that one enumeration examines: a few seconds' work."""
-
-SAME = 1e-7
-"""Predictions, and losses, closer than this are one: minima are found to about 1e-10."""
-
-INFINITE = 15.0
-"""A logit beyond this is on its way to infinity."""
+MOST_SETS = 20_000  # most sets of activation patterns that one enumeration examines: a few seconds' work
+SAME = 1e-7  # Predictions, and losses, closer than this are one: minima are found to about 1e-10
+INFINITE = 15.0  # A logit beyond this is on its way to infinity
 
 MARGIN = 1e-6
 """How far above 0 units are on their active rows, at least, where it is asked whether they realise a minimum."""
 
-LARGEST_DENOMINATOR = 60
-"""A level is named by a fraction with a denominator up to this."""
+LARGEST_DENOMINATOR = 60  # A level is named by a fraction with a denominator up to this
 
 
 class Rest(NamedTuple):
@@ -118,14 +112,6 @@ def levels(task: Task, loss: str = "half_sse", hidden: int = 4, bias: bool = Tru
         )
     ]
     return Levels(_grouped(rests, task), reach == most)
-
-
-def activation_patterns(task: Task, bias: bool = True) -> tuple[str, ...]:
-    """Every activation pattern that a unit can have on the task, e.g. '0110': rows above 0, the others at or below."""
-    return tuple("".join("01"[active] for active in pattern) for pattern in _patterns(task.inputs, bias))
-
-
-# ---- activation patterns and their spans ----
 
 
 def _features(inputs: tuple[tuple[float, ...], ...], bias: bool) -> Array:

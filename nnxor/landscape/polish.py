@@ -2,24 +2,25 @@
 
 import numpy as np
 
-from nnxor.landscape.curvature import Array, Local, Mask, Problem, gradient, hessian, jacobian, look
+from nnxor.landscape.curvature import Array, Local, Mask, Problem
 
-ROUNDING = 1e-14
-"""Pre-activations closer to 0 than this, relative to Σ|x·w| + |b|, are 0: their terms cancel exactly."""
+ROUNDING = 1e-14  # Pre-activations closer to 0 than this, relative to Σ|x·w| + |b|, are 0: their terms cancel exactly
 
 
 def near_kinks(problem: Problem, theta: Array, tolerance: float) -> Mask:
     """Rows at which a unit's pre-activation is 0 within the tolerance though its weights could change it, (R, H, N)."""
     v = problem.split(theta)[0]
-    z, scale = np.abs(v @ problem.x.T), np.abs(v) @ np.abs(problem.x).T
-    return np.asarray((z <= tolerance * scale) & problem.x.any(axis=1))
+    return _at_zero(problem, v, tolerance * (np.abs(v) @ np.abs(problem.x).T))
 
 
 def beside_kinks(problem: Problem, theta: Array, tolerance: float) -> Mask:
     """Rows whose kink lies within a distance of a unit's weights, relative to their norm, (R, H, N)."""
     v = problem.split(theta)[0]
-    felt = np.linalg.norm(v, axis=2)[:, :, None] * np.linalg.norm(problem.x, axis=1)
-    return np.asarray((np.abs(v @ problem.x.T) <= tolerance * felt) & problem.x.any(axis=1))
+    return _at_zero(problem, v, tolerance * np.linalg.norm(v, axis=2)[:, :, None] * np.linalg.norm(problem.x, axis=1))
+
+
+def _at_zero(problem: Problem, v: Array, room: Array) -> Mask:
+    return np.asarray((np.abs(v @ problem.x.T) <= room) & problem.x.any(axis=1))
 
 
 def hold(problem: Problem, given: Array, kink: Mask) -> tuple[Array, Array]:
@@ -48,9 +49,7 @@ def polish(problem: Problem, start: Array, kink: Mask, rows: Array, steps: int =
     theta = start.copy()
     moving = np.arange(len(theta))
     for _ in range(steps):
-        local = look(problem, theta[moving], kink[moving], rows[moving])
-        J = jacobian(problem, theta[moving], local)
-        step = _limited(_gaussnewton(local, J))
+        step = _limited(_gaussnewton(Local(problem, theta[moving], kink[moving], rows[moving])))
         theta[moving] += step
         size = np.linalg.norm(step, axis=1)
         lively = (size > 1e-14 * (1 + np.linalg.norm(theta[moving], axis=1))) & np.isfinite(size)
@@ -60,10 +59,10 @@ def polish(problem: Problem, start: Array, kink: Mask, rows: Array, steps: int =
     return theta
 
 
-def _gaussnewton(local: Local, J: Array) -> Array:
+def _gaussnewton(local: Local) -> Array:
     """The step −(Jᵀ C J)⁺ Jᵀ e, shape (R, P), by way of the smaller matrix of the rows; C = diag(ℓ'')."""
     root = np.sqrt(np.maximum(local.curve, 0.0))
-    scaled = J * root[..., None]
+    scaled = local.jacobian * root[..., None]
     values, vectors = np.linalg.eigh(scaled @ scaled.transpose(0, 2, 1))
     wanted = np.divide(local.error, root, out=np.zeros_like(root), where=root > 0)
     along = np.einsum("rnm,rn->rm", vectors, wanted)
@@ -78,27 +77,16 @@ def _limited(step: Array) -> Array:
     return np.asarray(np.where(np.isfinite(size), step / np.maximum(size, 1.0), 0.0))
 
 
-def newton(problem: Problem, start: Array, kink: Mask, rows: Array, steps: int = 12) -> Array:
+def newton(
+    problem: Problem, start: Array, kink: Mask | None = None, rows: Array | None = None, steps: int = 12
+) -> Array:
     """Newton steps to the stationary point nearby, be it a saddle: with every second derivative."""
     theta = start.copy()
     for _ in range(steps):
-        local = look(problem, theta, kink, rows)
-        J = jacobian(problem, theta, local)
-        values, vectors = np.linalg.eigh(finite(hessian(problem, theta, local, J)))
-        along = np.einsum("rpq,rp->rq", vectors, gradient(local, J))
+        local = Local(problem, theta, kink, rows)
+        values, vectors = local.modes
+        along = np.einsum("rpq,rp->rq", vectors, local.gradient)
         kept = np.abs(values) > 1e-8 * np.abs(values).max(axis=1, keepdims=True)
         along = np.divide(along, values, out=np.zeros_like(along), where=kept)
         theta = theta - _limited(np.einsum("rpq,rq->rp", vectors, along))
     return theta
-
-
-def finite(matrices: Array) -> Array:
-    """The matrices, with 0 in place of those that are no numbers."""
-    good = np.isfinite(matrices).all(axis=(1, 2), keepdims=True)
-    return np.asarray(np.where(good, matrices, 0.0))
-
-
-def no_kinks(problem: Problem, theta: Array) -> tuple[Mask, Array]:
-    """No row on a kink (R, H, N), and all inputs as they are (R, H, N, K)."""
-    shape = (len(theta), problem.hidden, len(problem.x))
-    return np.zeros(shape, bool), np.broadcast_to(problem.x, (*shape, problem.x.shape[1]))

@@ -22,17 +22,13 @@ from nnxor.network.tasks import Task
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-STEPS = 40
-"""Newton steps, of which 30 give ten digits."""
+STEPS = 40  # Newton steps, of which 30 give ten digits
 
 RIDGE = 1e-10
 """What is added to the Hessian's diagonal, as a share of its trace: spans overlap, and fitted rows no longer bend."""
 
-CONVERGED = 1e-7
-"""A bound that a further step promises to lower by more than this is not known."""
-
-CHUNK = 128
-"""Spans that are worked on at a time, which bounds the memory."""
+CONVERGED = 1e-7  # A bound that a further step promises to lower by more than this is not known
+CHUNK = 128  # spans that are worked on at a time, which bounds the memory
 
 
 def is_bounded(condition: Condition) -> bool:

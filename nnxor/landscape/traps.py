@@ -31,8 +31,7 @@ class Trap:
         return f"stuck_{self.name}"
 
 
-MERGED = {"1/4": 2, "1/3": 3, "1/2": 4}
-"""The named traps, and how many rows share one wrong prediction there."""
+MERGED = {"1/4": 2, "1/3": 3, "1/2": 4}  # the named traps, and how many rows share one wrong prediction there
 
 
 def traps(condition: Condition) -> tuple[Trap, ...]:

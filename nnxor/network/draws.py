@@ -28,16 +28,14 @@ from nnxor.protocol import ROOT_SEED
 if TYPE_CHECKING:
     from nnxor.condition import Condition
 
-MOST_DRAWS = 1000
-"""How often a network is drawn for an initialization with a margin, before it is refused."""
+MOST_DRAWS = 1000  # how often a network is drawn for an initialization with a margin, before it is refused
 
 Array = NDArray[np.floating]
 Uniforms = NDArray[np.float64]
 Lots = tuple[list[Uniforms], Uniforms, Uniforms, Uniforms]
 
 
-PARAMETERS = ("W1", "b1", "W2", "b2")
-"""The parameters of a network, in the order in which they always stand."""
+PARAMETERS = ("W1", "b1", "W2", "b2")  # the parameters of a network, in the order in which they always stand
 
 
 @dataclass(frozen=True)

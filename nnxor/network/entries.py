@@ -19,8 +19,7 @@ from nnxor.arithmetic.numbers import Number
 from nnxor.network.layers import Array, Elementwise, RowLoss, Rule
 from nnxor.registry import Registry
 
-Settings = Any
-"""A condition, or whatever else holds the fields that an entry uses under their names."""
+Settings = Any  # A condition, or whatever else holds the fields that an entry uses under their names
 
 Memory = tuple[Number, ...]
 Step = tuple[Number, Memory]
@@ -162,11 +161,8 @@ class Optimizer(Uses):
         return not self.powers
 
 
-ACTIVATIONS: Registry[Activation] = Registry("activation")
-"""The activations of hidden units."""
-
-OUTPUTS: Registry[Activation] = Registry("output")
-"""The output functions."""
+ACTIVATIONS: Registry[Activation] = Registry("activation")  # the activations of hidden units
+OUTPUTS: Registry[Activation] = Registry("output")  # the output functions
 
 LOSSES: Registry[Loss] = Registry("loss")
 

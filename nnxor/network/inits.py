@@ -12,11 +12,13 @@ import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnxor.arithmetic.normal import normal_quantile, normal_quantiles
+from nnxor.checks import Check, choice, number, optional, show, switch
 
 PARAMETERS: dict[str, dict[str, float | None]] = {
     "constant": {"value": None},
@@ -30,14 +32,9 @@ PARAMETERS: dict[str, dict[str, float | None]] = {
 `std` is the standard deviation.
 """
 
-LARGEST = 1e30
-"""Largest parameter of a distribution: its draws must be finite in float32, with room to train."""
-
-LONGEST_FORMULA = 200
-"""Characters of a formula: enough for any, and too few to be nested deeper than Python can read."""
-
-MOST_FACTORS = 200
-"""Twice the largest exponent of a formula."""
+LARGEST = 1e30  # largest parameter of a distribution: its draws must be finite in float32, with room to train
+LONGEST_FORMULA = 200  # characters of a formula: enough for any, and too few to be nested deeper than Python can read
+MOST_FACTORS = 200  # twice the largest exponent of a formula
 
 
 def _power(base: float, exponent: float) -> float:
@@ -136,16 +133,17 @@ class Distribution:
 
     def values(self, fan_in: int, fan_out: int) -> dict[str, float]:
         """The parameters as numbers for a layer; ValueError if they make no distribution."""
-        values = {key: evaluate(formula, fan_in, fan_out) for key, formula in self.parameters}
-        if any(abs(value) > LARGEST for value in values.values()):
-            raise ValueError(f"{max(values.values(), key=abs):g} is beyond {LARGEST:g}, which float32 cannot bear")
-        if values.get("std", 0.0) < 0:
-            raise ValueError(f"std={values['std']:g} is negative")
-        if values.get("cut", 1.0) <= 0:
-            raise ValueError(f"cut={values['cut']:g} is not above 0")
-        if self.name == "uniform" and values["low"] > values["high"]:
-            raise ValueError(f"low={values['low']:g} is above high={values['high']:g}")
-        return values
+        p = {key: evaluate(formula, fan_in, fan_out) for key, formula in self.parameters}
+        largest = max(p.values(), key=abs)
+        for wrong, why in (
+            (abs(largest) > LARGEST, f"{largest:g} is beyond {LARGEST:g}, which float32 cannot bear"),
+            (p.get("std", 0.0) < 0, "std={std:g} is negative"),
+            (p.get("cut", 1.0) <= 0, "cut={cut:g} is not above 0"),
+            (p.get("low", 0.0) > p.get("high", 0.0), "low={low:g} is above high={high:g}"),
+        ):
+            if wrong:
+                raise ValueError(why.format(**p))
+        return p
 
     def quantile(self, u: NDArray[np.float64], fan_in: int, fan_out: int) -> NDArray[np.float64]:
         """Inverse of the distribution function at u in (0, 1), same shape, float64."""
@@ -181,6 +179,15 @@ def _formula(key: str, value: object) -> float | str:
         raise ValueError(f"{key} is beyond {LARGEST:g}, which float32 cannot bear") from None
 
 
+CHECKS: dict[str, Check] = {
+    "mirror": switch,
+    "margin": optional(number(lambda value: value >= 0, "a number from 0")),
+    "generator": choice(("philox", "numpy")),
+    "label": str,
+}
+"""Which values are allowed in a file of conf/init, beside distributions."""
+
+
 @dataclass(frozen=True)
 class Init:
     """An initialization: the distributions of all weights and of all biases, and what the draws must be like.
@@ -209,29 +216,14 @@ class Init:
             raise ValueError(
                 f"it must hold weights and biases, and may hold {', '.join(allowed[2:])}; got {[*content]}"
             )
-        laws = {}
-        for part in ("weights", "biases", "outputs"):
-            if part in content:
-                try:
-                    laws[part] = Distribution.of(content[part])
-                except ValueError as error:
-                    raise ValueError(f"{part}: {error}") from None
-        mirror, margin = content.get("mirror", False), content.get("margin")
-        generator = content.get("generator", "philox")
-        if generator not in ("philox", "numpy"):
-            raise ValueError(f"generator={generator} is not allowed; allowed: philox, numpy")
-        if not isinstance(mirror, bool):
-            raise ValueError(f"mirror={mirror} is not allowed; allowed: true, false")
-        if margin is not None and (isinstance(margin, bool) or not isinstance(margin, int | float) or not margin >= 0):
-            raise ValueError(f"margin={margin} is not allowed; allowed: a number from 0")
-        return cls(
-            name,
-            **laws,
-            mirror=mirror,
-            margin=None if margin is None else float(margin),
-            generator=str(generator),
-            label=str(content.get("label", name)),
-        )
+        values: dict[str, Any] = {"label": name}
+        for part, value in content.items():
+            try:
+                values[part] = CHECKS.get(part, Distribution.of)(value)
+            except ValueError as error:
+                refused = f"{part}={show(value)} is not allowed; {error}" if part in CHECKS else f"{part}: {error}"
+                raise ValueError(refused) from None
+        return cls(name, **values)
 
     @property
     def independent(self) -> bool:

@@ -1,8 +1,7 @@
 """The readable network of the article: layers that hold their forward rule and, beside it, their gradient.
 
 A batch is a matrix with one row a point: `x` has shape (N, inputs), `dout` (N, outputs). No `backward` writes into an
-array that it was given. What is particular to an activation or a loss
-stands in its entry.
+array that it was given. What is particular to an activation or a loss stands in its entry.
 """
 
 from collections.abc import Callable

@@ -1,10 +1,9 @@
 """Mini-batches: which examples each step of an epoch sees, shuffled by the seed.
 
-Every example of an epoch gets a key, a hash of (seed, epoch, example); sorted by their keys, the
-examples are cut into batches, in which they keep that order. So the order is a pure function of
-seed and epoch, and the batch, engine or machine that a training runs on does not matter. The
-hash is the finalizer of SplitMix64 (Steele, Lea & Flood, "Fast splittable pseudorandom number
-generators", OOPSLA 2014).
+Every example of an epoch gets a key, a hash of (seed, epoch, example); sorted by their keys, the examples are cut into
+batches, in which they keep that order. So the order is a pure function of seed and epoch, and the batch, engine or
+machine that a training runs on does not matter. The hash is the finalizer of SplitMix64 (Steele, Lea & Flood, "Fast
+splittable pseudorandom number generators", OOPSLA 2014).
 """
 
 from collections.abc import Sequence

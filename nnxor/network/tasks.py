@@ -10,8 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-MOST_TIMES = 1000
-"""How often a row of a shipped task may count."""
+MOST_TIMES = 1000  # how often a row of a shipped task may count
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,7 @@ TOGETHER = [
     ),
     (["base.rescue=nothing", "base.epochs=2000000000"], "epochs=2000000000 is too many with rescue=nothing"),
     (["base.rescue=nothing", "base.slope=0.2"], "slope would do nothing, since no condition has activation=leaky_relu"),
+    (["grid.init=[margin]"], "init=margin never keeps its margin 0.3 on a row of zeros, where units are given"),
     (["+blocks=[{hidden:[2],success:{rule:foo}}]"], "blocks[0].success.rule=foo is not allowed"),
 ]
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from harness import compose
 
-from experiments.store.exact_laws import MOST_LAWS, laws, write_laws
+from experiments.store.exemplars import MOST_LAWS, laws, write_laws
 from experiments.study.study import read_study
 
 Run = Callable[..., Path]

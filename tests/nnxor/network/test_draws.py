@@ -255,7 +255,7 @@ def test_the_weights_of_the_output_may_have_a_law_of_their_own() -> None:
     ("extra", "message"),
     [
         ({"mirror": 1}, "mirror=1 is not allowed; allowed: true, false"),
-        ({"margin": -0.1}, "margin=-0.1 is not allowed; allowed: a number from 0"),
+        ({"margin": -0.1}, "margin=-0.1 is not allowed; allowed: null, a number from 0"),
         ({"outputs": {"distribution": "normal"}}, "outputs: normal needs std"),
         ({"mirrors": True}, "may hold outputs, mirror, margin"),
     ],
