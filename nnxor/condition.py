@@ -232,7 +232,7 @@ def fitting(loss: str) -> dict[str, Any]:
 
 def _refusals(c: Condition) -> Iterator[str]:
     """Why the values of a condition do not go together, and what is allowed."""
-    task, init, loss, frozen = c.task, c.init, LOSSES[c.loss], (c.freeze or "").split("+")
+    task, init, loss, given, size = c.task, c.init, LOSSES[c.loss], isinstance(c.init, GivenWeights), c.batch_size
     with np.errstate(all="ignore"):
         step = float(c.numpy_dtype.type(c.lr))
     if not 0 < step < math.inf:
@@ -242,16 +242,11 @@ def _refusals(c: Condition) -> Iterator[str]:
     if loss.logits and not all(0 <= t <= 1 for t in task.targets):
         yield f"loss={c.loss} needs targets from 0 to 1; task={task.name} has others"
     if c.success.sides and task.middle in task.targets:
-        yield (
-            f"success.rule=threshold needs targets on a side of their middle; task={task.name} has one at "
-            f"{task.middle:g}"
-        )
-    if c.batch_size is not None and c.batch_size > task.n_examples:
-        yield (
-            f"batch_size={c.batch_size} is more than the {task.n_examples} examples of task={task.name}; "
-            f"allowed: null (all), or an integer from 1 to {task.n_examples}"
-        )
-    given = isinstance(init, GivenWeights)
+        one = f"task={task.name} has one at {task.middle:g}"
+        yield f"success.rule=threshold needs targets on a side of their middle; {one}"
+    if size is not None and size > task.n_examples:
+        allowed = f"null (all), or an integer from 1 to {task.n_examples}"
+        yield f"batch_size={size} is more than the {task.n_examples} examples of task={task.name}; allowed: {allowed}"
     if isinstance(init, GivenWeights) and (init.n_inputs, init.hidden) != (task.n_inputs, c.hidden):
         yield (
             f"init={init.name} is for {init.n_inputs} inputs and hidden={init.hidden}; "
@@ -264,7 +259,7 @@ def _refusals(c: Condition) -> Iterator[str]:
                 f"init={init.name} never keeps its margin {init.margin:g} on a row of zeros, where units are given "
                 f"their biases, {largest:g} at most; task={c.task.name} has such a row; allowed: task=xor_centred, say"
             )
-    if not c.bias and (none := [name for name in frozen if name.startswith("b")]):
+    if not c.bias and (none := [name for name in (c.freeze or "").split("+") if name.startswith("b")]):
         yield f"freeze={c.freeze} would do nothing to {none[0]}: bias=false has none; allowed: W1, W2"
     if c.recycle_every is not None and not c.units.can_die:
         yield f"recycle_every redraws dead units; activation={c.activation} has none"
@@ -273,16 +268,13 @@ def _refusals(c: Condition) -> Iterator[str]:
     if c.rescue is not None and (why := INTERVENTIONS[c.rescue].refused(c)):
         yield f"rescue={c.rescue} {why}"
     if c.most_epochs > MOST_EPOCHS:
-        yield (
-            f"epochs={c.epochs} is too many with rescue={c.rescue}, which may train twice as long; "
-            f"allowed: at most {MOST_EPOCHS // 2}"
-        )
+        twice = f"with rescue={c.rescue}, which may train twice as long"
+        yield f"epochs={c.epochs} is too many {twice}; allowed: at most {MOST_EPOCHS // 2}"
 
 
 def _text(value: object) -> str:
     if isinstance(value, Task):
-        rows = zip(value.inputs, value.targets, strict=True)
-        table = "|".join(_numbers((*x, t)) for x, t in rows)
+        table = "|".join(_numbers((*x, t)) for x, t in zip(value.inputs, value.targets, strict=True))
         times = f";times={_numbers(value.multiplicities)}" if value.multiplicities else ""
         # the cause of a failure depends on the units
         return f"{plain_name(value.name)}:{table};units={value.units}{times}"

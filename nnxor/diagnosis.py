@@ -17,15 +17,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor.arithmetic.networks import any_active, preactivations
+from nnxor.arithmetic.networks import any_active, ending, preactivations
 from nnxor.condition import Condition
-from nnxor.ending import ending
 from nnxor.engines.trace import Trained
 from nnxor.judgement import judge
 from nnxor.network.activations import ACTIVATIONS
 from nnxor.network.draws import Weights
 
 Columns = dict[str, NDArray[Any]]
+Texts = NDArray[np.str_]
+Counts = NDArray[np.int32]
 
 CAUSES = (
     "", "few_alive_at_start", "died_in_training", "alive_but_linear", "alive_but_merged",
@@ -52,8 +53,8 @@ def _diagnose(condition: Condition, start: Weights, trained: Trained) -> Columns
     outcome, plateau = judge(condition, trained.weights, end, trace)
     solved, stuck = outcome == "solved", np.char.startswith(outcome, "stuck")
     z_start = preactivations(condition, start)
-    live_start, live = _live(condition, z_start), _live(condition, end.z)
-    linear = _linear(condition, end.z)
+    live_start, live = (any_active(condition, z).sum(axis=0, dtype=np.int32) for z in (z_start, end.z))
+    linear = (np.logical_and.reduce([row > 0 for row in end.z]) & (not condition.smooth)).sum(axis=0, dtype=np.int32)
     return {
         "outcome": outcome,
         "final_loss": end.loss.astype(np.float64),
@@ -90,21 +91,6 @@ def _accuracy(condition: Condition, y: list[NDArray[Any]]) -> NDArray[np.float64
     return np.asarray(np.sum(right, axis=0) / task.n_examples)
 
 
-def _live(condition: Condition, z: list[NDArray[Any]]) -> NDArray[np.int32]:
-    """How many units of each network are alive, shape (R,)."""
-    return _count(any_active(condition, z))
-
-
-def _linear(condition: Condition, z: list[NDArray[Any]]) -> NDArray[np.int32]:
-    """How many units of each network are active on every row, shape (R,); smooth units have no such side."""
-    return _count(np.logical_and.reduce([row > 0 for row in z]) & (not condition.smooth))
-
-
-def _count(units: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """How many units of each network it is true of, shape (R,)."""
-    return np.asarray(np.sum(units, axis=0), np.int32)
-
-
 def _merged(condition: Condition, y: list[NDArray[Any]], stuck: NDArray[np.bool_]) -> NDArray[np.str_]:
     """Groups of rows that share one wrong prediction, e.g. '00=10'; groups are set apart by blanks."""
     wrong = [np.abs(row - t) > MERGE_TOLERANCE for row, t in zip(y, condition.task.targets, strict=True)]
@@ -120,7 +106,7 @@ def _merged(condition: Condition, y: list[NDArray[Any]], stuck: NDArray[np.bool_
 
 
 def _group_text(labels: NDArray[np.int_], names: tuple[str, ...]) -> str:
-    groups = [[names[n] for n in np.flatnonzero(labels == label)] for label in np.unique(labels)]
+    groups = ([names[n] for n in np.flatnonzero(labels == label)] for label in np.unique(labels))
     return " ".join("=".join(group) for group in groups if len(group) > 1)
 
 
@@ -134,9 +120,7 @@ def _patterns(z: list[NDArray[Any]]) -> NDArray[np.bytes_]:
     return flat.view(f"S{flat.shape[1]}").reshape(n)
 
 
-def _cause(
-    condition: Condition, outcome: NDArray[Any], live_start: NDArray[Any], live: NDArray[Any], linear: NDArray[Any]
-) -> NDArray[np.str_]:
+def _cause(condition: Condition, outcome: Texts, live_start: Counts, live: Counts, linear: Counts) -> Texts:
     needed = condition.task.units or 1
     if not ACTIVATIONS[condition.activation].can_die:  # a leaky unit below 0 is a line, not dead
         linear = linear + (condition.hidden - live)

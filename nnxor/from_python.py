@@ -13,12 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from nnxor import engines
 from nnxor.condition import FIELDS, Condition, fitting
 from nnxor.diagnosis import diagnose as diagnosed
-from nnxor.engines.batched import Training
-from nnxor.engines.cycles import first_state
+from nnxor.engines import batched
 from nnxor.network.draws import Weights
 from nnxor.network.inits import Init
 from nnxor.network.losses import LOSSES
-from nnxor.network.minibatches import seeds_of
 from nnxor.network.tasks import Task
 from nnxor.registry import hint
 from nnxor.trial import kinds, trials
@@ -60,10 +58,10 @@ class Run:
     @property
     def units(self) -> list[Unit]:
         """The hidden units, in order."""
-        return [
-            Unit(before, after, _state(after, self.condition))
-            for before, after in zip(self.row["patterns_init"].split(), self.row["patterns_final"].split(), strict=True)
-        ]
+        before, after = (self.row[f"patterns_{when}"].split() for when in ("init", "final"))
+        names = {"0": "dead", "1": "linear"}  # by the sides that its pre-activations are on
+        states = ("smooth" if self.condition.smooth else names.get("".join(set(rows)), "alive") for rows in after)
+        return [Unit(*unit) for unit in zip(before, after, states, strict=True)]
 
     @cached_property
     def losses(self) -> NDArray[np.floating]:
@@ -71,16 +69,11 @@ class Run:
 
         Worked out when first asked for, epoch by epoch: a second or two for 10,000 epochs. A rescue is left out.
         """
-        condition, start = self.condition, Weights(*(array[..., None] for array in self.start.values()))
+        start = Weights(*(array[..., None] for array in self.start.values()))
         seeds = None if self.seed is None else range(self.seed, self.seed + 1)
-        found = []
-        with np.errstate(all="ignore"):
-            training = Training(condition, first_state(condition, start), seeds_of(condition, seeds, 1))
-            for epoch in range(condition.epochs):
-                training.begin(epoch)
-                found.append(training.look.loss[0])
-                training.epoch(epoch)
-        return np.array([*found, training.look.loss[0]])
+        found: list[np.floating] = []
+        batched.train(self.condition, start, seeds, see=lambda _, look: found.append(look.loss[0]))
+        return np.array(found)
 
 
 def train(*, seed: int = 0, engine: str = "auto", **fields: Any) -> Run:
@@ -100,8 +93,7 @@ def train(*, seed: int = 0, engine: str = "auto", **fields: Any) -> Run:
     condition = _condition(fields)
     if not isinstance(seed, int) or not 0 <= seed < 2**63:
         raise ValueError(f"seed={seed} is not allowed; allowed: an integer from 0 to 2**63 - 1")
-    chosen = engines.load(engines.fastest()[0] if engine == "auto" else engine)
-    found = trials(condition, range(seed, seed + 1), chosen)
+    found = trials(condition, range(seed, seed + 1), engines.load(engine))
     return Run(condition, seed, _plain(found.start), _plain(found.end), _row(found.columns))
 
 
@@ -179,9 +171,3 @@ def _row(columns: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
         value = value.decode() if isinstance(value, bytes) else value
         row[name] = None if value in ("", -1) or value != value else value
     return row
-
-
-def _state(pattern: str, condition: Condition) -> str:
-    if condition.smooth:
-        return "smooth"
-    return "alive" if "0" in pattern and "1" in pattern else "linear" if "1" in pattern else "dead"

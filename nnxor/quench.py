@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnxor import engines
+from nnxor.arithmetic.networks import ending
 from nnxor.condition import Condition
-from nnxor.ending import ending
 from nnxor.engines.trace import Trace
 from nnxor.network.activations import ACTIVATIONS
 from nnxor.network.draws import Weights
@@ -28,11 +28,7 @@ EPOCHS = 10_000  # how long a quench lasts: the default training's length
 def go_on(condition: Condition, weights: Weights) -> Trace:
     """The trace of R networks that are trained on as they were, as long as a quench lasts; all are shuffled alike."""
     onward = replace(condition, epochs=EPOCHS, rescue=None)
-    return _fastest()(onward, weights, np.zeros(weights.n_networks, np.int64)).trace
-
-
-def _fastest() -> engines.Engine:
-    return engines.load(engines.fastest()[0])
+    return engines.load()(onward, weights, np.zeros(weights.n_networks, np.int64)).trace
 
 
 def calm(condition: Condition) -> Condition:
@@ -46,14 +42,10 @@ def quench(condition: Condition, weights: Weights) -> tuple[Weights, NDArray[np.
     onward = calm(condition)
     start = weights.astype(onward.numpy_dtype)
     step = stable_step(onward, start)
-    arrays = [np.empty_like(array) for array in start.arrays()]
-    train = _fastest()
     for size in np.unique(step):
         here = np.flatnonzero(step == size)
-        trained = train(replace(onward, lr=float(size)), start.take(here))
-        for whole, part in zip(arrays, trained.weights.arrays(), strict=True):
-            whole[..., here] = part
-    return Weights(*arrays), step
+        start.put(here, engines.load()(replace(onward, lr=float(size)), start.take(here)).weights)
+    return start, step
 
 
 def stable_step(condition: Condition, weights: Weights) -> NDArray[np.float64]:

@@ -4,18 +4,9 @@ import difflib
 import importlib
 import pkgutil
 from collections.abc import Iterable
-from typing import Protocol, TypeVar
+from typing import Any, TypeVar
 
-
-class Named(Protocol):
-    """What every entry has."""
-
-    @property
-    def name(self) -> str:
-        """The name that configurations and tables know it by."""
-
-
-Entry = TypeVar("Entry", bound=Named)
+Entry = TypeVar("Entry", bound=Any)  # it has a name, by which configurations and tables know it
 
 
 class UnknownNameError(ValueError):

@@ -9,7 +9,6 @@ the epochs.
 """
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,9 +37,11 @@ def rescue(
     second = train(onward, intervene(condition, trained.weights, seeds).take(stuck), np.asarray(seeds)[stuck])
     trace = _one_after_the_other(condition.epochs, trained.trace.take(stuck), second.trace)
     for name, values in diagnose(onward, start.take(stuck), Trained(second.weights, trace)).items():
-        columns[name] = _replaced(columns[name], stuck, values)
-    arrays = zip(trained.weights.arrays(), second.weights.arrays(), strict=True)
-    return Weights(*(_replaced(whole, stuck, part) for whole, part in arrays)), columns
+        columns[name] = columns[name].astype(np.result_type(columns[name], values))  # a type that holds both
+        columns[name][stuck] = values
+    end = trained.weights.take(slice(None))
+    end.put(stuck, second.weights)
+    return end, columns
 
 
 def is_stuck(columns: Columns) -> NDArray[np.bool_]:
@@ -71,10 +72,3 @@ def _one_after_the_other(epochs: int, first: Trace, second: Trace) -> Trace:
         revived=first.revived + second.revived,
         settled_epoch=np.where(second.settled_epoch < 0, -1, second.settled_epoch + epochs).astype(np.int32),
     )
-
-
-def _replaced(whole: NDArray[Any], places: NDArray[np.intp], part: NDArray[Any]) -> NDArray[Any]:
-    """A copy with other values at some places of the last axis, in a type that holds both."""
-    result = whole.astype(np.result_type(whole, part))
-    result[..., places] = part
-    return result

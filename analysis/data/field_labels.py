@@ -100,11 +100,6 @@ def phrase(name: str, what: Any) -> str:
     return text.removesuffix("s") if what == 1 and field.phrase.startswith("{} ") else text
 
 
-def axis_label(name: str) -> str:
-    """A field as an axis or a legend names it: 'hidden units'."""
-    return FIELDS[name].label
-
-
 def is_log(name: str, values: Sequence[Any]) -> bool:
     """Whether these values of a field lie on a logarithmic axis."""
     return FIELDS[name].scale == "log" and all(not is_missing(each) and float(each) > 0 for each in values)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from analysis.data.conditions import few, slices, unusual, usual, values, with_values
-from analysis.data.field_labels import FIELDS, axis_label, is_log, is_number, value_text
+from analysis.data.field_labels import FIELDS, is_log, is_number, value_text
 from analysis.data.reading import OUTCOMES, swept
 from analysis.data.tallies import size
 from analysis.figures.style import Look, NotApplicable, columns_for, letters, looks
@@ -94,7 +94,7 @@ def thin(rows: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.DataF
     if 2 * len(shown[list(fields)].drop_duplicates()) >= most:
         return shown, note
     first = pd.concat([part for _, part in slices(rows, fields)][:most])
-    names = words.listed([axis_label(name) for name in fields])
+    names = words.listed([FIELDS[name].label for name in fields])
     return (
         first,
         f"Shown: {most} of the study\N{RIGHT SINGLE QUOTATION MARK}s {len(combinations):,} combinations of {names}.",
@@ -111,7 +111,7 @@ def _thin(rows: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.Data
     for name, chosen in kept.items():
         if len(chosen) < len(found[name]):
             rows = rows[rows[name].isin([value for value in chosen if value is not None]).to_numpy()]
-            notes.append(f"{axis_label(name)} {', '.join(value_text(name, each) for each in chosen)}")
+            notes.append(f"{FIELDS[name].label} {', '.join(value_text(name, each) for each in chosen)}")
     return rows, f"Shown of all values: {'; '.join(notes)}." if notes else ""
 
 
@@ -165,7 +165,7 @@ def place(ax: Axes, field: str, summary: pd.DataFrame) -> None:
     ax.xaxis.set_minor_locator(NullLocator())
     texts = ["\n".join(textwrap.wrap(value_text(field, value), 14)) for value in marked]
     ax.set_xticklabels(texts, rotation=0 if is_number(field) else 30 if max(map(len, texts)) > 10 else 0)
-    ax.set_xlabel(axis_label(field))
+    ax.set_xlabel(FIELDS[field].label)
 
 
 def _round(found: Sequence[float]) -> list[float]:
@@ -185,7 +185,7 @@ def number_axis(ax: Axes, which: str, field: str, found: Sequence[float]) -> Non
         axis.set_major_locator(FixedLocator(ticks))
         axis.set_minor_locator(NullLocator())
         getattr(ax, f"set_{which}ticklabels")([value_text(field, tick) for tick in ticks])
-    getattr(ax, f"set_{which}label")(axis_label(field))
+    getattr(ax, f"set_{which}label")(FIELDS[field].label)
 
 
 def row_names(table: pd.DataFrame, fields: Sequence[str]) -> tuple[list[str], str]:

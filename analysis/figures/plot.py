@@ -8,10 +8,6 @@ from matplotlib.figure import Figure
 from analysis.findings.findings import Findings
 
 
-def _no_answer(_found: Findings, _fields: Sequence[str]) -> float:
-    return 0
-
-
 @dataclass(frozen=True)
 class Plot:
     """A figure: its file's name, its title, how to read it, and the functions that draw it and say what it shows.
@@ -32,7 +28,7 @@ class Plot:
     order: float = 100
     section: str = "more"
     instead: tuple[str, ...] = ()
-    answers: Callable[[Findings, Sequence[str]], float] = _no_answer
+    answers: Callable[[Findings, Sequence[str]], float] = lambda _found, _fields: 0
     shades: bool = False
 
 

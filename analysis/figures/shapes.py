@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from analysis.data.conditions import few
-from analysis.data.field_labels import axis_label
+from analysis.data.field_labels import FIELDS
 from analysis.figures.layout import by_value, footnote, looks_of, make_panels, panel_title, rest_of, thin_field
 from analysis.figures.style import Look, letters, panels, sheet, text_on, tip
 from analysis.findings.findings import Findings
@@ -72,7 +72,7 @@ def lines(
         used = {value: look[value] for value, _ in by_value(shown, field)}
         names = {value: words.field(field, value) for value in used}
         if len(used) > MOST_ENDS:
-            legend(figure, {names[value]: each.line for value, each in used.items()}, axis_label(field))
+            legend(figure, {names[value]: each.line for value, each in used.items()}, FIELDS[field].label)
         else:
             _name_ends(axes, ends, used, names)
     footnote(figure, note, more, *notes)
@@ -105,12 +105,7 @@ def error_bars(
     ends = [[100 * (rate.rate - rate.low), 100 * (rate.high - rate.rate)] for rate in rates]
     bars = np.maximum(np.nan_to_num(np.array(ends).T.reshape(2, -1)), 0)
     ax.errorbar(
-        np.asarray(x, float),
-        np.asarray(at, float),
-        bars,
-        capsize=3,
-        elinewidth=1.1,
-        **(look.line if line else look.mark),
+        np.asarray(x, float), np.asarray(at), bars, capsize=3, elinewidth=1.1, **(look.line if line else look.mark)
     )
     for place, height, text in zip(x, at, texts, strict=False):
         tip(ax, place, height, place, height, text)
@@ -171,13 +166,8 @@ def forest(ax: Axes, names: Sequence[str], rows: Rows, looks: Sequence[Look]) ->
         for y, mark in some:
             tip(ax, mark.at, y, mark.at, y, mark.text)
             if mark.beside:
-                place: dict[str, Any] = {
-                    "textcoords": "offset points",
-                    "va": "center",
-                    "fontsize": 8,
-                    "color": "#555555",
-                }
-                ax.annotate(mark.beside, (mark.high, y), (6, 0), **place)
+                small: dict[str, Any] = {"va": "center", "fontsize": 8, "color": "#555555"}
+                ax.annotate(mark.beside, (mark.high, y), (6, 0), textcoords="offset points", **small)
     ax.set_yticks(range(len(names)), _wrapped(names))
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.grid(True, axis="x")
@@ -195,12 +185,9 @@ def row_height(names: Sequence[str]) -> float:
 
 
 def stack(
-    ax: Axes,
-    rates: Mapping[str, Sequence[Rate]],
-    look: Callable[[str], dict[str, Any]],
-    names: Mapping[str, str],
+    ax: Axes, rates: Mapping[str, Sequence[Rate]], look: Callable[[str], dict[str, Any]], names: Mapping[str, str],
     labels: Sequence[str],
-) -> None:
+) -> None:  # fmt: skip
     """A bar for each label, of one piece for each name's rates; few bars carry the per cent of their large pieces."""
     x, bottom = np.arange(len(labels)), np.zeros(len(labels))
     for what, each in rates.items():
@@ -214,16 +201,9 @@ def stack(
             tip(ax, x[i] - 0.41, bottom[i], x[i] + 0.41, bottom[i] + share[i], told)
             if len(labels) <= 8 and share[i] >= 7:
                 box = {"facecolor": ground, "edgecolor": "none", "pad": 1.2}
-                place = (x[i], bottom[i] + share[i] / 2)
-                ax.text(
-                    *place,
-                    f"{share[i]:.0f}",
-                    bbox=box,
-                    color=text_on(ground[:3]),
-                    fontsize=8.5,
-                    ha="center",
-                    va="center",
-                )
+                written: dict[str, Any] = {"fontsize": 8.5, "ha": "center", "va": "center"}
+                height = bottom[i] + share[i] / 2
+                ax.text(x[i], height, f"{share[i]:.0f}", bbox=box, color=text_on(ground[:3]), **written)
         bottom += share
     long = max(map(len, labels), default=0) > 10
     ax.set_xticks(x, labels, rotation=90 if len(labels) > 12 else 30 if long else 0)

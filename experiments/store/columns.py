@@ -68,10 +68,10 @@ def schema(conditions: Iterable[Condition]) -> pa.Schema:
     return pa.schema([*CONDITION_COLUMNS.items(), *_results(names)])
 
 
-def has_schema(found: pa.Schema) -> bool:
-    """Whether a table's columns are exactly those of trials, of whichever tasks."""
+def schema_like(found: pa.Schema) -> pa.Schema:
+    """The schema of trials of the tasks that a table has the y columns of."""
     names = {name.removeprefix("y_") for name in found.names if name.startswith("y_")}
-    return bool(found.equals(pa.schema([*CONDITION_COLUMNS.items(), *_results(names)])))
+    return pa.schema([*CONDITION_COLUMNS.items(), *_results(names)])
 
 
 def part_schema(condition: Condition) -> pa.Schema:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,10 +32,8 @@ def train(
     """
     state, seeds = first_state(condition, start), seeds_of(condition, seeds, start.n_networks)
     with np.errstate(all="ignore"):
-        return joined([
-            run(Training(condition, state[:, part], seeds[part], Networks(condition, trained_rows(condition))), see=see)
-            for part in at_once(condition, state, 64)
-        ])  # fmt: skip
+        parts = at_once(condition, state, 64)
+        return joined([run(Training(condition, state[:, part], seeds[part]), see=see) for part in parts])
 
 
 def run(training: Training, repeats: bool = True, see: Callable[[int, Look], None] | None = None) -> Trained:
@@ -88,20 +85,10 @@ class _Watch:
         self.trace.revived[:] = self.revived.sum(axis=0)
 
 
-class Computing(Protocol):
-    """What a training computes by: `nnxor.arithmetic.networks.Networks`, or the readable layers."""
-
-    def look(self, weights: Weights, rows: list[Row] | None = None) -> Look:
-        """What the networks do on the rows of the task, or on others."""
-
-    def gradients(self, weights: Weights, look: Look, rows: list[Row] | None = None) -> Weights:
-        """The gradient of the loss with respect to every parameter."""
-
-
 class Training:
     """Networks on their way, with what their optimizer remembers; `look` is at the present weights."""
 
-    def __init__(self, condition: Condition, table: Table, seeds: Seeds, networks: Computing | None = None) -> None:
+    def __init__(self, condition: Condition, table: Table, seeds: Seeds, networks: Networks | None = None) -> None:
         """From a table of all parameters, and what is remembered of them below."""
         self.condition, self._seeds, self._stream = condition, seeds, streams(seeds)
         self._networks, self._rules = networks or Networks(condition, trained_rows(condition)), Rules(condition)

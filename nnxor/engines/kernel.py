@@ -8,7 +8,7 @@ are kept on the way forward and read on the way back.
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from llvmlite import ir
@@ -125,11 +125,15 @@ _TEXTS: dict[tuple[object, ...], str] = {}
 class Function:
     """What both functions are made of."""
 
-    def __init__(self, kernel: Kernel, module: ir.Module, name: str, arguments: tuple[str, ...]) -> None:
+    name: ClassVar[str]
+    arguments: ClassVar[tuple[str, ...]]
+
+    def __init__(self, kernel: Kernel, module: ir.Module) -> None:
         self.kernel, self.condition = kernel, kernel.condition
-        kinds = [LONG if name in ("hidden", "n_units", "first", "last", "epoch") else POINTER for name in arguments]
-        self.m = m = Machine(module, name, kinds, kernel.dtype, kernel.width)
-        self.given: dict[str, Value] = dict(zip(arguments, m.function.args, strict=True))
+        whole = ("hidden", "n_units", "first", "last", "epoch")
+        kinds = [LONG if argument in whole else POINTER for argument in self.arguments]
+        self.m = m = Machine(module, self.name, kinds, kernel.dtype, kernel.width)
+        self.given: dict[str, Value] = dict(zip(self.arguments, m.function.args, strict=True))
         self.state, self.hidden = self.given["state"], self.given["hidden"]
         self.rules = Rules(kernel.condition, lambda name, _: m.share(self.given["shared"], kernel.names.index(name)))
         row = m.times(self.hidden, LANES)
@@ -137,13 +141,14 @@ class Function:
         self.n_parameters = m.plus(self.starts[-1], LANES)
         self.r: Value = None
 
-    def end(self) -> None:
-        """The function ends here."""
-        self.m.build.ret_void()
-
     def lanes(self) -> Any:
         """The loop over the trainings of a block."""
         return self.m.loop(0, LANES, self.kernel.width)
+
+    @property
+    def out(self) -> Value:
+        """Where the output bias stands."""
+        return self.m.plus(self.starts[-1], self.r)
 
     def units(self) -> Any:
         """The loop over units."""
@@ -236,8 +241,7 @@ class Function:
 class Look(Function):
     """Notes which units live."""
 
-    def __init__(self, kernel: Kernel, module: ir.Module) -> None:
-        super().__init__(kernel, module, "look", LOOK)
+    name, arguments = "look", LOOK
 
     def emit(self) -> None:
         """Build the function."""
@@ -251,14 +255,16 @@ class Look(Function):
                     self.mark(h, alive, lost)
                 if self.condition.followed:
                     self.note_deaths(self.given["epoch"], lost)
-        self.end()
+        self.m.build.ret_void()
 
 
 class Epochs(Function):
     """Trains."""
 
+    name, arguments = "epochs", EPOCHS
+
     def __init__(self, kernel: Kernel, module: ir.Module) -> None:
-        super().__init__(kernel, module, "epochs", EPOCHS)
+        super().__init__(kernel, module)
         self.scratch = self.given["scratch"]
         self.first_score = LANES + kernel.n_lefts
         self.first_kept = self.first_score + max(len(kernel.rows), kernel.batch or 0) * kernel.width
@@ -282,7 +288,7 @@ class Epochs(Function):
                         scores = self.forward(drawn)
                         of_bias = self.output(drawn, scores, None, moved=True)
                         self.backward(drawn, scores, of_bias, step)
-        self.end()
+        self.m.build.ret_void()
 
     def _drawn(self, step: Value, at: Value | int) -> Row:
         m, d, batch = self.m, self.kernel.n_inputs, self.kernel.batch
@@ -320,7 +326,7 @@ class Epochs(Function):
 
     def forward(self, source: Source, epoch: Value | None = None) -> Callable[[Value, int], Cell | Place]:
         """The scores of all rows; deaths are noted, if that is asked with an epoch."""
-        m, scores, start = self.m, self.scores(source), self.m.load(self.state, m_out(self))
+        m, scores, start = self.m, self.scores(source), self.m.load(self.state, self.out)
         marked, at_once = epoch is not None and self.condition.followed, source.at_once
         lost = m.cell(self.ints_of(0))
         for n0, rows in self.groups(source):
@@ -384,7 +390,7 @@ class Epochs(Function):
         n = len(self.kernel.powers)
         left = tuple(m.share(self.scratch, m.plus(m.times(step, n), LANES + i)) for i in range(n))
         at_once, zero = source.at_once, m.number(0.0, m.dtype)
-        self.move("c", m_out(self), m.load(self.state, m_out(self)), of_bias, left)
+        self.move("c", self.out, m.load(self.state, self.out), of_bias, left)
         with self.units() as h:
             *u, b, w = self.unit(h)
             sums = [m.cell(zero) for _ in range(n_sums)]
@@ -409,8 +415,3 @@ class Epochs(Function):
         memory = tuple(self.m.load(self.state, place) for place in places[1:])
         for place, value in zip(places, self.rules.step(p, gradient, memory, left), strict=True):
             self.m.store(self.state, place, value)
-
-
-def m_out(function: Function) -> Value:
-    """Where the output bias stands."""
-    return function.m.plus(function.starts[-1], function.r)

@@ -10,8 +10,8 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor.arithmetic.epoch import Row, Rules, rows_of, trained_rows
-from nnxor.arithmetic.networks import Look
+from nnxor.arithmetic.epoch import Row, trained_rows
+from nnxor.arithmetic.networks import Look, Networks
 from nnxor.condition import Condition
 from nnxor.engines.batched import Training, run
 from nnxor.engines.cycles import first_state
@@ -73,20 +73,18 @@ def train_epochs(layers: list[Layer], condition: Condition) -> Iterator[tuple[in
                     layer.b -= dtype.type(condition.lr) * layer.db
 
 
-class Readable:
-    """What one network does, by the readable layers: `nnxor.arithmetic.networks.Networks` for a batch of one."""
-
-    def __init__(self, condition: Condition) -> None:
-        self.condition, self.rules, task = condition, Rules(condition), trained_rows(condition)
-        self.rows, self._times = rows_of(task, condition), task.times
+class Readable(Networks):
+    """What one network does, by the readable layers."""
 
     def look(self, weights: Weights, rows: list[Row] | None = None) -> Look:
         """What the network does on the rows of the task, or on those of a mini-batch."""
         dtype, given, layers = self.condition.numpy_dtype, rows or self.rows, network(self.condition, weights)
         X = np.array([row.inputs for row in given], dtype).reshape(len(given), -1)
         T = np.array([row.target for row in given], dtype).reshape(-1, 1)
-        loss, outputs = loss_and_backward(layers, self.condition, X, T, self._times if rows is None else None)
-        self._gradient = gradient(layers)
+        times = trained_rows(self.condition).times if rows is None else None
+        loss, outputs = loss_and_backward(layers, self.condition, X, T, times)
+        first, last = (layer for layer in layers if isinstance(layer, Affine))
+        self._gradient = Weights(first.dW[:, :, None], first.db[:, None], last.dW, last.db)
         z, _, scores, y = outputs
         fine = [self.rules.fine(*row) for row in zip(scores, y, T, strict=True)]
         losses = np.array([loss], dtype)
@@ -97,17 +95,13 @@ class Readable:
         return self._gradient
 
 
-def gradient(layers: list[Layer]) -> Weights:
-    """The gradients that the layers hold, as those of a batch of one."""
-    first, last = (layer for layer in layers if isinstance(layer, Affine))
-    return Weights(first.dW[:, :, None], first.db[:, None], last.dW, last.db)
-
-
 def train(condition: Condition, start: Weights, seeds: NDArray[np.integer] | range | None = None) -> Trained:
     """Train every network of `start`, one after the other; `seeds` shuffle its mini-batches, if there are any."""
     state, seeds = first_state(condition, start), seeds_of(condition, seeds, start.n_networks)
+    rows = trained_rows(condition)
     with np.errstate(all="ignore"):
-        return joined([
-            run(Training(condition, state[:, [r]], seeds[r : r + 1], Readable(condition)), repeats=False)
+        each = (
+            Training(condition, state[:, [r]], seeds[r : r + 1], Readable(condition, rows))
             for r in range(start.n_networks)
-        ])  # fmt: skip
+        )
+        return joined([run(training, repeats=False) for training in each])

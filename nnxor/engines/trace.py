@@ -61,8 +61,7 @@ class Trained:
 
 def joined(parts: list[Trained]) -> Trained:
     """Trainings that were run in parts, as one."""
-    weights, traces = (
-        [np.concatenate(arrays, axis=-1) for arrays in zip(*kind, strict=True)]
-        for kind in ([part.weights.arrays() for part in parts], [part.trace.arrays() for part in parts])
-    )
-    return parts[0] if len(parts) == 1 else Trained(Weights(*weights), Trace(*traces))
+    if len(parts) == 1:
+        return parts[0]
+    traces = (np.concatenate(arrays, axis=-1) for arrays in zip(*(part.trace.arrays() for part in parts), strict=True))
+    return Trained(Weights.joined(part.weights for part in parts), Trace(*traces))

@@ -31,9 +31,8 @@ from math import comb
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.linalg import block_diag
-from scipy.optimize import linprog
 
 from nnxor.landscape.regions import CHUNK, infimum
 from nnxor.network.losses import LOSSES
@@ -105,7 +104,7 @@ def levels(task: Task, loss: str = "half_sse", hidden: int = 4, bias: bool = Tru
         (minima[spans[0]].value, _rest(minima[spans[0]], task, loss))
         for spans in same.values()
         if any(
-            _realised(minima[n].f, minima[n].infinite, features, bias, slope, units)
+            _realised(minima[n], features, bias, slope, units)
             for n in spans
             for chosen in sets[n]
             for units in _units(chosen, hidden)
@@ -144,7 +143,8 @@ def _feasible(A: Array, b: Array, equal: Array | None = None, to: Array | None =
     """Whether some x has A·x ≤ b and, if they are given, equal·x = to."""
     if not A.shape[1]:
         return to is None or not to.any()
-    return bool(linprog(np.zeros(A.shape[1]), A, b, equal, to, bounds=(None, None), method="highs").status == 0)
+    found = scipy.optimize.linprog(np.zeros(A.shape[1]), A, b, equal, to, bounds=(None, None), method="highs")
+    return bool(found.status == 0)
 
 
 def _spans(
@@ -164,9 +164,6 @@ def _outputs(features: Array, patterns: tuple[Pattern, ...], bias: bool, slope: 
     """What units with these patterns and the output bias can add to the outputs: columns (N, F·units + 1)."""
     cut = [features * np.where(pattern, 1.0, slope)[:, None] for pattern in patterns]
     return np.column_stack([*cut, np.ones((len(features), int(bias)))])
-
-
-# ---- minima over spans ----
 
 
 class Minimum(NamedTuple):
@@ -198,9 +195,6 @@ def _minima(task: Task, loss: str, bases: list[Array]) -> list[Minimum]:
     return found
 
 
-# ---- realisation by units ----
-
-
 def _units(patterns: tuple[Pattern, ...], hidden: int) -> Iterator[tuple[tuple[Pattern, int], ...]]:
     """The most that `hidden` units with these patterns can be: of as many as possible two, of both signs, else one."""
     doubled = min(hidden - len(patterns), len(patterns))
@@ -211,26 +205,22 @@ def _units(patterns: tuple[Pattern, ...], hidden: int) -> Iterator[tuple[tuple[P
 
 
 def _realised(
-    f: Array,
-    infinite: NDArray[np.int_],
-    features: Array,
-    bias: bool,
-    slope: float,
-    units: tuple[tuple[Pattern, int], ...],
+    minimum: Minimum, features: Array, bias: bool, slope: float, units: tuple[tuple[Pattern, int], ...]
 ) -> bool:
     """Whether units with these patterns and signs of output weights can sum up to a minimum's scores.
 
     Unknowns are each unit's u = sign·(affine function) in its cone, and the output bias. Where rows go to infinity,
     other unknowns in the same cones must drive them there and leave the other rows as they are.
     """
-    finite = infinite == 0
+    f, infinite, finite = minimum.f, minimum.infinite, minimum.infinite == 0
     if len(units) == 2 * len({pattern for pattern, _ in units}):
         return True  # two units of both signs on each pattern realise the whole span
     signs = np.array([sign for _, sign in units])
     outputs = _outputs(features, tuple(pattern for pattern, _ in units), bias, slope)
     outputs[:, : len(units) * features.shape[1]] *= np.repeat(signs, features.shape[1])
     cones = [_cone(features, pattern, MARGIN) for pattern, _ in units]
-    A = np.column_stack([block_diag(*(cone for cone, _ in cones)), np.zeros((len(cones) * len(f), int(bias)))])
+    of_units = scipy.linalg.block_diag(*(cone for cone, _ in cones))
+    A = np.column_stack([of_units, np.zeros((len(of_units), int(bias)))])
     b = np.concatenate([room for _, room in cones])
     held, inverse = outputs[finite], np.linalg.pinv(outputs[finite], rcond=1e-9)
     settled = np.abs(A - A @ inverse @ held).max(axis=1) < 1e-9  # what the scores leave open no more
@@ -239,9 +229,6 @@ def _realised(
     driven = -infinite[~finite, None] * outputs[~finite]
     far = np.concatenate([A, driven]), np.concatenate([0 * b, -np.ones(len(driven))])
     return bool(finite.all()) or _feasible(*far, held, np.zeros(len(held)))
-
-
-# ---- levels ----
 
 
 def _rest(minimum: Minimum, task: Task, loss: str) -> Rest:

@@ -15,6 +15,7 @@ weight and its weights for the inputs 1 and 2, later blocks the further inputs.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,16 @@ class Weights:
     def take(self, networks: NDArray[np.integer] | slice) -> Weights:
         """The networks chosen along the last axis, copied."""
         return Weights(*(array[..., networks].copy() for array in self.arrays()))
+
+    def put(self, networks: NDArray[np.integer], others: Weights) -> None:
+        """Write other networks in the places of some of these."""
+        for array, other in zip(self.arrays(), others.arrays(), strict=True):
+            array[..., networks] = other
+
+    @classmethod
+    def joined(cls, parts: Iterable[Weights]) -> Weights:
+        """Networks in several parts, as one."""
+        return cls(*(np.concatenate(arrays, axis=-1) for arrays in zip(*(p.arrays() for p in parts), strict=True)))
 
 
 def uniforms(unit: int, block: int, seeds: range, again: int = 0) -> Uniforms:
@@ -113,7 +124,8 @@ def draw(
 
 def _of_philox(n_inputs: int, hidden: int, seeds: range, again: int) -> Lots:
     """The uniforms of each input's weights (H, seeds), of biases, of output weights, and of the last bias (seeds,)."""
-    lots = [_lots(hidden, block, seeds, again) for block in range(1 + -(-max(n_inputs - 2, 0) // 4))]
+    blocks = range(1 + -(-max(n_inputs - 2, 0) // 4))
+    lots = [np.stack([uniforms(h + 1, block, seeds, again).T for h in range(hidden)], axis=1) for block in blocks]
     of_inputs = [*lots[0][2:], *(lot for block in lots[1:] for lot in block)][:n_inputs]
     return of_inputs, lots[0][0], lots[0][1], uniforms(0, 0, seeds, again)[:, 0]
 
@@ -126,11 +138,6 @@ def _of_numpy(n_inputs: int, hidden: int, seeds: range, again: int) -> Lots:
     W1 = u[: hidden * n_inputs].reshape(hidden, n_inputs, len(seeds))
     b1, W2 = u[hidden * n_inputs : -1].reshape(2, hidden, len(seeds))
     return [W1[:, d] for d in range(n_inputs)], b1, W2, u[-1]
-
-
-def _lots(hidden: int, block: int, seeds: range, again: int) -> NDArray[np.float64]:
-    """The four uniforms of a block of each unit, shape (4, H, seeds)."""
-    return np.stack([uniforms(h + 1, block, seeds, again).T for h in range(hidden)], axis=1)
 
 
 def initial_weights(condition: Condition, seeds: range, again: int = 0) -> Weights:
@@ -147,8 +154,7 @@ def initial_weights(condition: Condition, seeds: range, again: int = 0) -> Weigh
             return weights
         rest = range(seeds[below[0]], seeds[below[-1]] + 1)
         fresh = draw(*arguments, rest, c.bias, again + (attempt << 32), c.scale)
-        for old, new in zip(weights.arrays(), fresh.arrays(), strict=True):
-            old[..., below] = new[..., below - below[0]]
+        weights.put(below, fresh.take(below - below[0]))
     raise ValueError(
         f"init={c.init.name}: {MOST_DRAWS} draws of seed {seeds[below[0]]} do not keep the margin {margin:g}"
     )

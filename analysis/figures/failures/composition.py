@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.data.conditions import values
-from analysis.data.field_labels import axis_label, value_text
+from analysis.data.field_labels import FIELDS, value_text
 from analysis.data.reading import OUTCOMES, swept
 from analysis.figures import layout
 from analysis.figures.plot import Plot, register
@@ -22,12 +22,7 @@ MOST_BARS = 25
 
 
 def bars(
-    table: pd.DataFrame,
-    pieces: Mapping[str, str],
-    look: Any,
-    label: str,
-    notes: list[str],
-    n_beside: int = 0,
+    table: pd.DataFrame, pieces: Mapping[str, str], look: Any, label: str, notes: list[str], n_beside: int = 0
 ) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
     """A bar for each row of a table, stacked of pieces that have a name each; also the panels with their rows.
 
@@ -46,7 +41,7 @@ def bars(
         ax.set_title(layout.panel_title(panel, n, columns))
         rates = {piece: Rate.of_all(mine[piece], mine["n"]) for piece in pieces}
         stack(ax, rates, look, pieces, [value_text(field, each) for each in mine[field]])
-        ax.set_xlabel(axis_label(field))
+        ax.set_xlabel(FIELDS[field].label)
     percent_axis(axes, label)
     legend(figure, {name: look(piece) for piece, name in pieces.items() if shown[piece].any()})
     layout.footnote(figure, fewer, note, *notes)

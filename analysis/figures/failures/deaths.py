@@ -40,13 +40,8 @@ def dead_units(found: Findings) -> Figure:
             if not len(mine):
                 ax.set_axis_off()
                 continue
-            stack(
-                ax,
-                {name: _at_end(mine, name) for name in names},
-                outcome_look,
-                names,
-                [str(n) for n in range(hidden + 1)],
-            )
+            rates = {name: _at_end(mine, name) for name in names}
+            stack(ax, rates, outcome_look, names, [str(n) for n in range(hidden + 1)])
             ax.xaxis.set_major_formatter("{x:.0f}")
             _ticks(ax, hidden)
             ax.set_title(f"{phrase('hidden', hidden)} at the end\n{value_text('init', init)}, n = {size(mine):,}")

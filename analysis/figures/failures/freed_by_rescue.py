@@ -1,7 +1,5 @@
 """What frees stuck runs."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -68,14 +66,10 @@ def describe(found: Findings) -> str:
     return f"Nearest to the article ({words.condition(row, fields)}), freed of the stuck runs: {told}."
 
 
-def answers(_found: Findings, fields: Sequence[str]) -> float:
-    """Questions about rescues."""
-    return 4 if "rescue" in fields else 0
-
-
 register(Plot(
     "freed_by_rescue", "What frees stuck runs",
     "Each point is the share of the stuck runs that an intervention frees; lines are 95 % Wilson intervals, and the "
     "runs are the same for all interventions.",
-    freed_by_rescue, describe, quiet=True, order=13, section="freed", answers=answers,
+    freed_by_rescue, describe, quiet=True, order=13, section="freed",
+    answers=lambda _found, fields: 4 if "rescue" in fields else 0,
 ))  # fmt: skip

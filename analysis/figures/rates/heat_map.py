@@ -1,6 +1,5 @@
 """Success over a fine grid of two numbers, as a picture."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
 from analysis.data.conditions import NUMBERS
-from analysis.data.field_labels import FIELDS, axis_label, is_log, is_number, phrase
+from analysis.data.field_labels import FIELDS, is_log, is_number, phrase
 from analysis.figures.layout import footnote, make_panels, n_text, number_axis, panel_title, rest_of, widest
 from analysis.figures.plot import Plot, register
 from analysis.figures.style import NotApplicable, panels, styled, tip
@@ -101,20 +100,15 @@ def describe(found: Findings) -> str:
     often, seldom = int((summary["solved_low"] > 0.5).sum()), int((summary["solved_high"] < 0.5).sum())
     best = summary.iloc[summary["solved_rate"].argmax()]
     return (
-        f"Success over {axis_label(across)} and {axis_label(up)}: of {n:,} cells, {often:,} are solved more often than "
-        f"not and {seldom:,} less often (the 95 % Wilson interval above or below 50 %). Most often solved: "
+        f"Success over {FIELDS[across].label} and {FIELDS[up].label}: of {n:,} cells, {often:,} are solved more often "
+        f"than not and {seldom:,} less often (the 95 % Wilson interval above or below 50 %). Most often solved: "
         f"{words.condition(best, found.fields)} with {words.rate(Rate.of(best['solved'], best['n']))}."
     )
-
-
-def answers(_found: Findings, fields: Sequence[str]) -> float:
-    """Questions about two numbers or more."""
-    return 3 if sum(name in NUMBERS for name in fields) > 1 else 0.5
 
 
 register(Plot(
     "landscape", "The landscape of success",
     "Each cell is one condition; the darker, the less often it is solved.",
     landscape, describe, quiet=True, order=3, section="ends", instead=("success_rate", "composition"),
-    answers=answers, shades=True,
+    answers=lambda _found, fields: 3 if sum(name in NUMBERS for name in fields) > 1 else 0.5, shades=True,
 ))  # fmt: skip

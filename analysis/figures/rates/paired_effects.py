@@ -1,7 +1,7 @@
 """What a choice changes, seed by seed: differences of success rates with their intervals."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -20,7 +20,8 @@ from analysis.text import words
 MINUS = " \N{MINUS SIGN} "
 
 
-def _figure(shown: Mapping[str, pd.DataFrame]) -> Figure:
+@styled
+def draw(shown: Mapping[str, pd.DataFrame]) -> Figure:
     """A panel a choice, a row a condition: its difference with the interval, filled where it is beyond doubt."""
     parts, notes = [], []
     for field, table in shown.items():
@@ -56,7 +57,11 @@ def effects(found: Findings, asked: bool) -> dict[str, pd.DataFrame]:
 
     All are asked about where none is. NotApplicable where the study has none.
     """
-    every = {"hidden": _widths(found), **found.effects}
+    table = found.widths
+    following = dict(itertools.pairwise(sorted({*table["first"], *table["second"]})))
+    reversed_ = (table["high"] < 0) & (table["p_holm"] < SIGNIFICANT)
+    widths = table[((table["first"].map(following) == table["second"]) | reversed_).to_numpy(bool)]
+    every = {"hidden": widths, **found.effects}
     every = {field: table for field, table in every.items() if len(table)}
     fields = [field for field in every if field in found.asks] or [*every]
     shown = {field: table for field, table in every.items() if (field in fields) == asked}
@@ -65,14 +70,7 @@ def effects(found: Findings, asked: bool) -> dict[str, pd.DataFrame]:
     return shown
 
 
-def _widths(found: Findings) -> pd.DataFrame:
-    table = found.widths
-    following = dict(itertools.pairwise(sorted({*table["first"], *table["second"]})))
-    against = (table["high"] < 0) & (table["p_holm"] < SIGNIFICANT)
-    return table[((table["first"].map(following) == table["second"]) | against).to_numpy(bool)]
-
-
-def _text(shown: Mapping[str, pd.DataFrame]) -> str:
+def describe(shown: Mapping[str, pd.DataFrame]) -> str:
     """The smallest and the largest difference of each field, in a sentence."""
     texts = []
     for field, table in shown.items():
@@ -88,31 +86,16 @@ def _text(shown: Mapping[str, pd.DataFrame]) -> str:
     return f"Differences, the same seeds on both sides: {'; '.join(texts)}."
 
 
-@styled
-def asked_effects(found: Findings) -> Figure:
-    """What the choices change that the study asks about."""
-    return _figure(effects(found, True))
-
-
-@styled
-def other_effects(found: Findings) -> Figure:
-    """What the other choices change."""
-    return _figure(effects(found, False))
-
-
-def answers(_found: Findings, fields: Sequence[str]) -> float:
-    """Questions about choices that are no numbers."""
-    return 0 if any(name in NUMBERS for name in fields) else 2
-
-
 READING = "Trainings with the same seed start from the same draws, so that each difference is one within seeds."
 
 register(Plot(
-    "paired_effects", "What a choice changes", READING, asked_effects, lambda found: _text(effects(found, True)),
-    quiet=True, order=5, section="helps", answers=answers,
+    "paired_effects", "What a choice changes", READING,
+    lambda found: draw(effects(found, True)), lambda found: describe(effects(found, True)), quiet=True, order=5,
+    section="helps", answers=lambda _found, fields: 0 if any(name in NUMBERS for name in fields) else 2,
 ))  # fmt: skip
 
 register(Plot(
-    "other_effects", "What the other choices change", READING, other_effects,
-    lambda found: _text(effects(found, False)), quiet=True, order=5.5, section="helps",
+    "other_effects", "What the other choices change", READING,
+    lambda found: draw(effects(found, False)), lambda found: describe(effects(found, False)), quiet=True, order=5.5,
+    section="helps",
 ))  # fmt: skip

@@ -1,7 +1,6 @@
 """Success rates that others have published, beside ours."""
 
 import itertools
-from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
@@ -53,13 +52,9 @@ def describe(found: Findings) -> str:
     return f"Of {len(shown):,} published rates {agree:,} agree with ours and {differ:,} differ."
 
 
-def answers(found: Findings, _fields: Sequence[str]) -> float:
-    """The question of every study that repeats what others have published."""
-    return 5 if found.published else 0
-
-
 register(Plot(
     "published", "Published figures beside ours",
     "Each row is a published success rate and the same setting trained here.",
-    published, describe, quiet=True, order=4, section="published", answers=answers,
+    published, describe, quiet=True, order=4, section="published",
+    answers=lambda found, _fields: 5 if found.published else 0,
 ))  # fmt: skip

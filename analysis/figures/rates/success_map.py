@@ -5,7 +5,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from analysis.data.field_labels import axis_label, value_text
+from analysis.data.field_labels import FIELDS, value_text
 from analysis.figures.layout import footnote, make_panels, n_text, panel_title, rest_of, widest
 from analysis.figures.plot import Plot, register
 from analysis.figures.rates import success_rate
@@ -38,8 +38,8 @@ def success_map(found: Findings) -> Figure:
             annot_kws={"fontsize": 7}, cbar=False, linewidths=1.5, linecolor="white",
         )  # fmt: skip
         ax.set_title(panel_title(panel, f"{n_text(panel.rows['n'])} per cell", 2))
-        ax.set_xlabel(axis_label(across))
-        ax.set_ylabel("" if down == "init" else axis_label(down))
+        ax.set_xlabel(FIELDS[across].label)
+        ax.set_ylabel("" if down == "init" else FIELDS[down].label)
         marks = [value_text(across, each) for each in grid["solved_rate"].columns]
         ax.set_xticklabels(marks, rotation=60 if columns > 16 else 30 if max(map(len, marks)) > 8 else 0)
         ax.set_yticklabels([value_text(down, each) for each in grid["solved_rate"].index], rotation=0)

@@ -1,7 +1,5 @@
 """How often it is solved: a line a draw along the width or the learning rate."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -48,13 +46,8 @@ def describe(found: Findings) -> str:
     return f"Most often solved: {text[0]}; least often: {text[1]}."
 
 
-def answers(_found: Findings, _fields: Sequence[str]) -> float:
-    """Any question, if no other figure does."""
-    return 1
-
-
 register(Plot(
     "success_rate", "How often it is solved",
     "Each point is the share of seeds whose run meets the success rule; bars are 95 % Wilson intervals.",
-    success_rate, describe, order=1, section="ends", answers=answers,
+    success_rate, describe, order=1, section="ends", answers=lambda _found, _fields: 1,
 ))  # fmt: skip

@@ -54,7 +54,8 @@ def loss_curves(exemplars: pd.DataFrame) -> Figure:
                 epoch[seen] + 1, np.maximum(curve[seen], LOWEST), color=OUTCOME_COLOURS[run["outcome"]],
                 label=f"{words.outcome(run['outcome'])}: {name(run)}", **look,
             )  # fmt: skip
-    _broken_axis(above, below, _highest(exemplars), int(exemplars["epochs"].max()))
+    highest = max((value for curve in exemplars["curve"] for value in curve if value is not None), default=1.0)
+    _broken_axis(above, below, highest, int(exemplars["epochs"].max()))
     _mark_levels(above, exemplars)
     above.set_title(f"n = {len(exemplars)} runs, one of each outcome" if len(exemplars) > 1 else "n = 1 run")
     figure.legend(*above.get_legend_handles_labels(), loc="outside lower center", ncols=columns_for(2))
@@ -91,16 +92,6 @@ def _mark_levels(ax: Axes, exemplars: pd.DataFrame) -> None:
             ax.text(1.01, loss, text, transform=ax.get_yaxis_transform(), va="center", fontsize=9, color="#333333")
 
 
-def _highest(exemplars: pd.DataFrame) -> float:
-    finite = [value for curve in exemplars["curve"] for value in curve if value is not None]
-    return max(finite, default=1.0)
-
-
-def draw(found: Findings) -> Figure:
-    """The loss curves of the folder's exemplary runs."""
-    return loss_curves(found.exemplars)
-
-
 def describe(found: Findings) -> str:
     """Final losses, in a sentence."""
     need(found.exemplars)
@@ -114,5 +105,5 @@ def describe(found: Findings) -> str:
 register(Plot(
     "loss_curves", "One run of each outcome",
     "The run nearest to the article's condition that ended so; experiments.train with its seed shows it again.",
-    draw, describe, order=14, section="runs",
+    lambda found: loss_curves(found.exemplars), describe, order=14, section="runs",
 ))  # fmt: skip

@@ -50,9 +50,11 @@ def functions(exemplars: pd.DataFrame) -> Figure:
 def function_exemplars(exemplars: pd.DataFrame) -> pd.DataFrame:
     """The runs whose function can be shown: two inputs, finite outputs."""
     need(exemplars)
-    two = exemplars[[len(x[0]) == 2 for x in exemplars["inputs"]]]
+    two = exemplars[[[len({*each}) > 1 for each in zip(*x, strict=True)] == [True] * 2 for x in exemplars["inputs"]]]
     if not len(two):
-        raise NotApplicable("the task does not have two inputs, so its function cannot be drawn over a square")
+        raise NotApplicable(
+            "the task does not have two inputs that vary, so there is no square to draw its function over"
+        )
     shown = two[[isinstance(surface, dict) for surface in two["surface"]]]
     if not len(shown):
         raise NotApplicable("no run has finite weights")
@@ -112,11 +114,6 @@ def _caption(run: pd.Series) -> str:
     return f"{name(run)}\nunits: " + "\n".join(lines) + more
 
 
-def draw(found: Findings) -> Figure:
-    """What the networks of the folder's exemplary runs compute."""
-    return functions(found.exemplars)
-
-
 def describe(found: Findings) -> str:
     """Final predictions of each run, in a sentence."""
     shown = function_exemplars(found.exemplars)
@@ -133,5 +130,5 @@ register(Plot(
     "functions", "What these networks compute",
     "The output around the rows. Lines are the units' kinks, if they have any; circles are the rows (white: the higher "
     "target), and bold predictions are wrong. Units are given by the rows on which they are active.",
-    draw, describe, order=15, section="runs", shades=True,
+    lambda found: functions(found.exemplars), describe, order=15, section="runs", shades=True,
 ))  # fmt: skip
