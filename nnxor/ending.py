@@ -32,18 +32,10 @@ def ending(condition: Condition, weights: Weights) -> Ending:
     """What the networks with these weights are like, by the protocol's operations in the protocol's order."""
     networks = Networks(condition)
     look = networks.look(weights)
-    loss, norm = look.loss, _gradient_norm(condition, networks.gradients(weights, look))
-    finite = _finite([*weights.arrays(), *look.y, loss, norm])
-    loss, norm = np.where(finite, loss, np.nan), np.where(finite, norm, np.nan)
+    gradient = zip(PARAMETERS, networks.gradients(weights, look).arrays(), strict=True)
+    moving = [part.reshape(-1, part.shape[-1]) ** 2 for name, part in gradient if name not in condition.frozen]
+    norm = np.asarray(np.sqrt(in_order(row for squares in moving for row in squares)))
+    numbers = [*weights.arrays(), *look.y, look.loss, norm]
+    finite = np.logical_and.reduce([np.isfinite(each).reshape(-1, each.shape[-1]).all(axis=0) for each in numbers])
+    loss, norm = np.where(finite, look.loss, np.nan), np.where(finite, norm, np.nan)
     return Ending(look.z, look.y, loss, norm, finite, look.solved)
-
-
-def _gradient_norm(condition: Condition, gradient: Weights) -> NDArray[np.floating]:
-    parts = [part for name, part in zip(PARAMETERS, gradient.arrays(), strict=True) if name not in condition.frozen]
-    squares = [part.reshape(-1, part.shape[-1]) ** 2 for part in parts]
-    return np.asarray(np.sqrt(in_order(row for part in squares for row in part)))
-
-
-def _finite(arrays: list[NDArray[Any]]) -> NDArray[np.bool_]:
-    rows = [np.isfinite(array).reshape(-1, array.shape[-1]).all(axis=0) for array in arrays]
-    return np.asarray(np.logical_and.reduce(rows))

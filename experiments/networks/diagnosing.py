@@ -17,9 +17,10 @@ from experiments.study.explorer_address import address
 from experiments.study.fields import TRAINED, condition_of, make_condition, read_field, refuse_useless
 from experiments.study.weight_files import WRITE_IT, read_network
 from nnxor import checks, engines
+from nnxor.arithmetic.networks import alive
 from nnxor.condition import FIELDS, Condition, fitting
 from nnxor.diagnosis import diagnose as columns_of
-from nnxor.interventions import INTERVENTIONS, alive
+from nnxor.interventions import INTERVENTIONS
 from nnxor.landscape import regions
 from nnxor.landscape.certificate import certify
 from nnxor.landscape.decoder import TOLERANCE, Decoded, decode, decode_predictions, has_levels

@@ -77,3 +77,9 @@ def preactivations(condition: Condition, weights: Weights) -> list[Array]:
 def any_active(condition: Condition, z: list[Array]) -> NDArray[np.bool_]:
     """Whether a unit is alive: pre-activation above 0 on some row; shape (H, R). Smooth units always are."""
     return np.ones(z[0].shape, np.bool_) if condition.smooth else np.asarray(some(row > 0 for row in z))
+
+
+def alive(condition: Condition, weights: Weights) -> NDArray[np.bool_]:
+    """Whether each unit is alive, shape (H, R)."""
+    with np.errstate(all="ignore"):
+        return any_active(condition, preactivations(condition, weights))

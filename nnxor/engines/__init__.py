@@ -6,7 +6,7 @@ mini-batches. To add one, write a module with such a function and name it in `EN
 In reading order: `trace` (what an engine hands back), `reference` (the article's loop), `batched` (numpy), `compiled`
 (numba), whose `kernel` is the arithmetic of an epoch in numbers of the processor (`machine`), called from the loops of
 `skeleton`; `cycles` (what it means that a training repeats) and `recycling` (dead units redrawn); and what the compiled
-engine leaves out: `compaction` (dead units), `walk` (a kernel called for single states) and `jumps` (the rest of it
+engine leaves out: `walk` (a kernel called for single states) and `jumps` (the rest of it
 all).
 """
 

@@ -6,7 +6,9 @@ Left out is what follows from the states at the checkpoints of `nnxor.engines.cy
   and its last unsolved epoch follow from one period;
 - those after it has diverged: an output bias that is no number never is one again, and of a training
   that diverged no number is recorded;
-- units that are dead for ever (`nnxor.engines.compaction`);
+- units that are dead for ever. Under plain gradient descent a dead ReLU unit stays as it is, and its part in every sum
+  is 0: each training's live units go first, in their order, and a kernel need not go further. That changes no bit: no
+  sum of the others is −0;
 - the epoch in which a unit died: it is looked for between two checkpoints, where one died;
 - the epoch from which a training repeats, likewise.
 
@@ -20,15 +22,24 @@ with blocks of 16). What each part is worth: docs/speed.md.
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nnxor.arithmetic.networks import any_active, preactivations
+from nnxor.arithmetic import networks
 from nnxor.condition import Condition
-from nnxor.engines.compaction import PackedHistory, in_order, live_first
-from nnxor.engines.cycles import Numbers, Table, at_once, first_time, schedule, settled_epochs, to_weights, watched
+from nnxor.engines.cycles import (
+    History,
+    Numbers,
+    Table,
+    at_once,
+    first_time,
+    in_order,
+    schedule,
+    settled_epochs,
+    to_weights,
+    watched,
+)
 from nnxor.engines.kernel import ALIVE, HAS_BEEN_DEAD, LANES, REVIVED
 from nnxor.engines.recycling import is_due, recycled
-from nnxor.engines.skeleton import Plan, Record, read_cycles
+from nnxor.engines.skeleton import Plan, Record, live_first, read_cycles
 from nnxor.engines.trace import Trace
 from nnxor.engines.walk import NO_STEPS, Walk, blocks
 from nnxor.network.minibatches import Seeds, streams
@@ -55,7 +66,7 @@ def train_blocks(condition: Condition, table: Table, seeds: Seeds, trace: Trace,
 def _train(condition: Condition, table: Table, seeds: Seeds, trace: Trace, jump: bool, drop: bool) -> Table:
     run = _Run(condition, table, seeds, trace, jump, drop and condition.repeats and condition.dead_stay_dead)
     for begin, end in pairwise(run.history.checkpoints.tolist()):
-        run.history.keep_packed(run.table, run.trainings, run.units)
+        run.history.keep(run.table, run.trainings, run.units)
         middle = min(begin + watched(begin), end) if jump else begin
         if begin < middle:
             run.go_on(begin, middle, watch=True)
@@ -86,11 +97,12 @@ class _Run:
         self.stream[: len(seeds)] = streams(seeds)
         self.width = np.full(n // LANES, hidden)
         self.units: Numbers = np.repeat(np.arange(hidden, dtype=np.int16)[:, None], n, axis=1)
-        self.history = PackedHistory(schedule(condition), self.table, self.units, packed=drop)
+        self.history = History(schedule(condition), self.table, self.units if drop else None)
         self.final, self.final_units = np.empty_like(self.table), np.empty_like(self.units)
         self.found_at, self.died_at = np.full(n, -1, np.int32), np.full(n, -1, np.int32)  # numbers of checkpoints
         self.jumped = np.zeros(n, np.bool_)
-        alive = _alive(condition, self.table)
+        weights = to_weights(self.table[: condition.n_parameters], condition.task.n_inputs)
+        alive = networks.alive(condition, weights)
         self.n_dead_at_start = np.asarray((~alive).sum(axis=0), np.int32)
         # of the trainings that are still run, as the table: periods, last unsolved epochs, first deaths, dead units
         self.counts = np.full((4, n), -1, np.int32)
@@ -197,10 +209,3 @@ def _widest(n_live: Numbers) -> Numbers:
 def _cost(width: Numbers) -> float:
     """What an epoch takes, about, in live units of a block."""
     return float((OUTPUT + width).sum())
-
-
-def _alive(condition: Condition, table: Table) -> NDArray[np.bool_]:
-    """Whether each unit of each column is alive, shape (H, R)."""
-    weights = to_weights(table[: condition.n_parameters], condition.task.n_inputs)
-    with np.errstate(all="ignore"):
-        return any_active(condition, preactivations(condition, weights))

@@ -54,7 +54,7 @@ def test_units(problem: Problem, theta: Array, kink: Mask, rows: Array) -> Verdi
     units = _ways_down(local)
     slope = units.slope
     doubtful = ((slope < -ZERO) & (slope > -NONZERO)) | ~units.certain
-    down, best = slope.min(axis=1), _plainest(s, units)
+    down = slope.min(axis=1)
     convex = rows_are_convex(problem, local.y).all(axis=1)
     minimum = still & (down >= -ZERO) & ~doubtful.any(axis=1)
     escape = still & (down <= -NONZERO)
@@ -63,14 +63,11 @@ def test_units(problem: Problem, theta: Array, kink: Mask, rows: Array) -> Verdi
     verdict.kind[minimum & convex] = KINDS.index("minimum")
     verdict.reason[minimum & convex] = "no unit has a way down"
     networks = np.flatnonzero(escape)
+    # told is a unit's way down of first order, else one without a kink, else any; the steepest of them
+    order = np.select([slope > -NONZERO, s != 0, units.row < 0], [3, 0, 1], 2)
+    best = np.lexsort((slope, order), axis=1)[:, 0]
     verdict.put(networks, _escapes(local, networks, best[networks], units))
     return verdict
-
-
-def _plainest(s: Array, ways: Ways) -> NDArray[np.int_]:
-    """The unit whose way down is told, (R,): one of first order, else one without a kink, else any; the steepest."""
-    order = np.select([ways.slope > -NONZERO, s != 0, ways.row < 0], [3, 0, 1], 2)
-    return np.asarray(np.lexsort((ways.slope, order), axis=1)[:, 0])
 
 
 def _stationarity(local: Local) -> Array:
@@ -129,19 +126,15 @@ def _cross(
         chosen = np.flatnonzero((np.sign(s) == sign) | (s == 0))
         at = tuple(index[chosen] for index in units)
         slope, dv, certain = slopes(x, sign * pull[chosen], sign * bend[chosen])
-        crossed = _crossed(x, dv, bend[chosen])
+        # the row that a step changes most, weighed by its bend; −1 if it changes none
+        change = np.abs(dv @ x.T) * np.where(np.abs(bend[chosen]) > 0, 1 + np.abs(bend[chosen]), 1e-3)
+        crossed = np.where(change.max(axis=1) > 1e-12, change.argmax(axis=1), -1)
         plain = (ways.row[at] < 0) & (ways.slope[at] <= -NONZERO)
         better = (crossed >= 0) & (slope < ways.slope[at]) & ~plain
         ways.certain[at] &= certain
         at = tuple(index[better] for index in at)
         ways.slope[at], ways.dv[at], ways.row[at] = slope[better], dv[better], held[crossed[better]]
         ways.ds[at] = np.where(s[chosen][better] == 0, sign, 0.0)
-
-
-def _crossed(x: Array, dv: Array, bend: Array) -> NDArray[np.int_]:
-    """Which of the kink rows x (k, K) a step dv (U, K) changes most, weighed by its bend; −1 if none."""
-    change = np.abs(dv @ x.T) * np.where(np.abs(bend) > 0, 1 + np.abs(bend), 1e-3)
-    return np.where(change.max(axis=1) > 1e-12, change.argmax(axis=1), -1)
 
 
 def _escapes(local: Local, networks: NDArray[np.int_], unit: NDArray[np.int_], ways: Ways) -> Verdict:

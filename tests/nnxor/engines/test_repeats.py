@@ -14,7 +14,6 @@ from nnxor import engines
 from nnxor.condition import Condition, Success
 from nnxor.diagnosis import diagnose
 from nnxor.engines import batched, compiled, jumps, skeleton
-from nnxor.engines import compaction as packing
 from nnxor.engines import cycles as repeats
 from nnxor.engines.cycles import Search, first_state, first_time, same, schedule, stretch, to_table, watched
 from nnxor.engines.trace import Trained
@@ -136,7 +135,7 @@ def test_who_diverged_leaves_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_training_of_one_epoch_compiles_all_that_longer_ones_need() -> None:
     """Else what was to be estimated, or timed, would be a compilation."""
     short = Condition(epochs=1)
-    compiled_ones = (packing.live_first, skeleton.read_cycles, skeleton.run)
+    compiled_ones = (skeleton.live_first, skeleton.read_cycles, skeleton.run)
     compiled.train(short, start_of(short, range(1)))
     before = [len(function.signatures) for function in compiled_ones]
     assert min(before) > 0
