@@ -1,8 +1,8 @@
 """What happens around a kernel: blocks of trainings are taken through epochs, and repeats are looked for.
 
 A kernel (`nnxor.engines.kernel`) trains one block for some epochs. All trainings of a batch go from one checkpoint of
-`nnxor.engines.cycles` to the next before any goes further (`nnxor.engines.jumps`). Dead units that cannot come back are
-counted only there.
+`nnxor.engines.cycles` to the next before any goes further (`nnxor.engines.compiled`). Dead units that cannot come back
+are counted only there.
 """
 
 from collections.abc import Callable

@@ -14,7 +14,7 @@ from experiments.errors import InputError
 from experiments.execution.session import run as run_study
 from experiments.study.study import read_study
 from nnxor import engines
-from nnxor.ending import ending
+from nnxor.arithmetic.networks import ending
 from nnxor.network.draws import Weights
 
 Run = Callable[..., Path]
