@@ -11,8 +11,8 @@ from typing import Any, cast
 import numpy as np
 from joblib import Parallel, delayed
 
+from analysis.data.processes import available_cores
 from experiments.benchmarking import baselines
-from experiments.execution.options import available_cores
 from experiments.study import catalog
 from experiments.study.batches import LARGEST
 from nnxor import engines
