@@ -168,18 +168,17 @@ def composed(config: str, arguments: list[str]) -> dict[str, Any]:
 
 
 def _function(work: str, shown: bool) -> Callable[[dict[str, Any]], int]:
+    """MODULE:FUNCTION, or what shows the values that hold for it (`--cfg job`)."""
     module, _, name = work.partition(":")
     loaded = importlib.import_module(module)
-    if shown:
-        return lambda config: print_yaml(getattr(loaded, "effective", dict)(config))
-    function: Callable[[dict[str, Any]], int] = getattr(loaded, name)
+
+    def show(config: Mapping[str, Any]) -> int:
+        held = getattr(loaded, "effective", dict)(config)
+        print(yaml.safe_dump(held, sort_keys=False, allow_unicode=True), end="")
+        return DONE
+
+    function: Callable[[dict[str, Any]], int] = show if shown else getattr(loaded, name)
     return function
-
-
-def print_yaml(config: Mapping[str, Any]) -> int:
-    """Print a configuration; returns the exit status."""
-    print(yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True), end="")
-    return DONE
 
 
 def plain(config: DictConfig, name: str) -> dict[str, Any]:

@@ -17,9 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor.arithmetic.networks import any_active, preactivations
+from nnxor.arithmetic.networks import any_active, ending, preactivations
 from nnxor.condition import Condition
-from nnxor.ending import ending
 from nnxor.engines.trace import Trained
 from nnxor.judgement import judge
 from nnxor.network.activations import ACTIVATIONS

@@ -58,10 +58,10 @@ class Run:
     @property
     def units(self) -> list[Unit]:
         """The hidden units, in order."""
-        return [
-            Unit(before, after, _state(after, self.condition))
-            for before, after in zip(self.row["patterns_init"].split(), self.row["patterns_final"].split(), strict=True)
-        ]
+        before, after = (self.row[f"patterns_{when}"].split() for when in ("init", "final"))
+        names = {"0": "dead", "1": "linear"}  # by the sides that its pre-activations are on
+        states = ("smooth" if self.condition.smooth else names.get("".join(set(rows)), "alive") for rows in after)
+        return [Unit(*unit) for unit in zip(before, after, states, strict=True)]
 
     @cached_property
     def losses(self) -> NDArray[np.floating]:
@@ -171,9 +171,3 @@ def _row(columns: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
         value = value.decode() if isinstance(value, bytes) else value
         row[name] = None if value in ("", -1) or value != value else value
     return row
-
-
-def _state(pattern: str, condition: Condition) -> str:
-    if condition.smooth:
-        return "smooth"
-    return "alive" if "0" in pattern and "1" in pattern else "linear" if "1" in pattern else "dead"

@@ -29,8 +29,8 @@ loss, both divided by the loss's error weight c (1 for half_sse), so that one se
 import numpy as np
 from numpy.typing import NDArray
 
+from nnxor.arithmetic.networks import Ending, ending
 from nnxor.condition import Condition
-from nnxor.ending import Ending, ending
 from nnxor.engines.trace import Trace
 from nnxor.landscape import regions
 from nnxor.landscape.traps import traps

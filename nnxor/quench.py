@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnxor import engines
+from nnxor.arithmetic.networks import ending
 from nnxor.condition import Condition
-from nnxor.ending import ending
 from nnxor.engines.trace import Trace
 from nnxor.network.activations import ACTIVATIONS
 from nnxor.network.draws import Weights

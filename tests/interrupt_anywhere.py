@@ -81,8 +81,10 @@ def seconds(kind: str, folder: Path) -> float:
     return time.monotonic() - began
 
 
-def main(folder: Path, count: int, seed: int, kinds: tuple[str, ...]) -> int:
-    """Interrupt commands of all kinds in turn; returns how often something went wrong."""
+def interrupts(
+    folder: Path, count: int, seed: int, kinds: tuple[str, ...] = tuple(KINDS)
+) -> tuple[dict[str, int], list[str]]:
+    """Interrupt commands of all kinds in turn; how often, by kind, and what went wrong."""
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run(
         [sys.executable, "-m", *(each.format(new=folder / "done") for each in KINDS["drawing"])],
@@ -91,20 +93,22 @@ def main(folder: Path, count: int, seed: int, kinds: tuple[str, ...]) -> int:
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL,
     )
-    draw, wrong, last = random.Random(seed), 0, {kind: seconds(kind, folder) for kind in kinds}
+    draw, wrong, last = random.Random(seed), list[str](), {kind: seconds(kind, folder) for kind in kinds}
     done: Counter[str] = Counter()
     for n in range(count):
         kind = kinds[n % len(kinds)]
         after = draw.uniform(STARTUP, last[kind])
         sign = signal.SIGINT if n % 4 else signal.SIGTERM
         if problem := interrupt(kind, folder, after, sign):
-            wrong += 1
-            print(f"{kind} after {after:.3f} s, {sign.name}: {problem}", flush=True)
+            wrong.append(f"{kind} after {after:.3f} s, {sign.name}: {problem}")
         done[kind] += 1
-    print(f"{wrong} of {count} went wrong; {', '.join(f'{kind} {n}' for kind, n in done.items())}")
-    return wrong
+    return dict(done), wrong
 
 
 if __name__ == "__main__":
-    only = tuple(sys.argv[4:]) or tuple(KINDS)
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]), int((sys.argv[3:] or ["0"])[0]), only) > 0)
+    figures, problems = interrupts(
+        Path(sys.argv[1]), int(sys.argv[2]), int((sys.argv[3:] or ["0"])[0]), tuple(sys.argv[4:]) or tuple(KINDS)
+    )
+    told = ", ".join(f"{kind} {n}" for kind, n in figures.items())
+    print("\n".join([*problems, f"{len(problems)} of {sum(figures.values())} went wrong; {told}"]))
+    sys.exit(bool(problems))

@@ -137,6 +137,37 @@ def _sha256(path: Path, *_: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def read_finished(folder: Path, protocol: int, ways_out: str) -> dict[str, Any]:
+    """What manifest.json of a finished result folder holds; FolderError, as `read_manifest`, for any other folder."""
+    name = "name a result folder that experiments.run made"
+    if not folder.is_dir():
+        raise FolderError(f"{folder} is not a folder; {name}")
+    manifest = read_manifest(folder, protocol, ways_out)
+    if manifest is None:
+        raise FolderError(f"{folder} is not a result folder: it has no manifest.json; {name}")
+    if manifest["trials"] is None:
+        raise FolderError(f"{folder} is not finished; run its study again with output={folder} to finish it")
+    return manifest
+
+
+def read_manifest(folder: Path, protocol: int, ways_out: str) -> dict[str, Any] | None:
+    """What manifest.json holds; None if there is none, FolderError with the ways out if it is none of this protocol."""
+    path = folder / "manifest.json"
+    try:
+        content: dict[str, Any] = read_json(path)
+        if not fits(content, {"protocol": int}):
+            raise ValueError("it names no protocol")
+        if content["protocol"] != protocol:
+            raise FolderError(f"{folder} was made by protocol {content['protocol']}, this is {protocol}; {ways_out}")
+        check_shape(content)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise FolderError(f"{path} is damaged or cannot be read ({why:.200}); {ways_out}") from None
+    return content
+
+
 def check_shape(content: dict[str, Any]) -> None:
     """ValueError unless a manifest of this protocol holds what it must."""
     wrong = [name for name, shape in SHAPE.items() if name not in content or not fits(content[name], shape)]

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from analysis.data.door import FolderError, check_files, check_shape, fits, read_json
+from analysis.data.door import FolderError, check_files, read_finished
 from analysis.data.field_labels import FIELDS, defaults, learn
 
 PROTOCOL = 2
@@ -47,28 +47,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
     Raises FolderError for a folder that is missing, unfinished, damaged or of another protocol.
     """
-    path = folder / "manifest.json"
-    if not folder.is_dir():
-        raise FolderError(f"{folder} is not a folder; name a result folder that experiments.run made")
-    if not path.is_file():
-        raise FolderError(
-            f"{folder} is not a result folder: it has no manifest.json; name one that experiments.run made"
-        )
-    try:
-        manifest: dict[str, Any] = read_json(path)
-        if not fits(manifest, {"protocol": int}):
-            raise ValueError("it names no protocol")
-        if manifest["protocol"] != PROTOCOL:
-            raise FolderError(
-                f"{folder} was made by protocol {manifest['protocol']}, this code reads {PROTOCOL}; "
-                "use the version that made it, or run the study again with overwrite=true"
-            )
-        check_shape(manifest)
-    except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
-        why = str(error).splitlines()[0][:200]
-        raise FolderError(f"{path} is damaged ({why}); run the study again with overwrite=true") from None
-    if manifest["trials"] is None:
-        raise FolderError(f"{folder} is not finished; run its study again with output={folder} to finish it")
+    ways_out = "use the version that made it, or run the study again with overwrite=true"
+    manifest = read_finished(folder, PROTOCOL, ways_out)
     try:
         check_files(folder, manifest["files"])
         check_fields(folder, manifest["fields"])

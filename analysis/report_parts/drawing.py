@@ -2,17 +2,14 @@
 
 import multiprocessing
 import os
-import signal
-import threading
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
-from multiprocessing import connection, resource_tracker
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import pandas as pd
 
 from analysis.data.field_labels import learn
+from analysis.data.processes import available_cores, deaf, end_with
 from analysis.figures import PLOTS
 from analysis.figures.plot import Plot
 from analysis.figures.runs.loss_curves import loss_curves
@@ -30,10 +27,11 @@ def draw_figures(found: Findings, folder: Path) -> None:
     Other processes draw the first ones while this one draws the last, and those that were registered from elsewhere.
     """
     spawn, others = multiprocessing.get_context("spawn"), multiprocessing.active_children()
-    pool = ProcessPoolExecutor(max(_cores() - 1, 1), mp_context=spawn, initializer=_begin, initargs=(found,))
+    pool = ProcessPoolExecutor(max(available_cores() - 1, 1), spawn, _begin, (found, os.getpid()))
     ours = [plot for plot in PLOTS if plot.draw.__module__.startswith("analysis.figures.")]
+    resource_tracker.ensure_running()
     try:
-        with _deaf():
+        with deaf():
             drawn = {pool.submit(_draw, plot.name, folder): plot for plot in ours}
         for plot in PLOTS:
             if plot not in ours:
@@ -56,33 +54,11 @@ def draw_figures(found: Findings, folder: Path) -> None:
     pool.shutdown()
 
 
-@contextmanager
-def _deaf() -> Iterator[None]:
-    """Processes that start in here never hear Ctrl-C: it is for the one that ends them."""
-    resource_tracker.ensure_running()  # here, since where it starts it unblocks signals
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _begin(found: Findings) -> None:
-    """In a new process: keep the findings, and leave at once when the parent is killed."""
+def _begin(found: Findings, parent: int) -> None:
+    """In a new process: keep the findings, and leave when the parent is killed."""
     _found.append(found)
     learn(found.manifest["fields"])
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-
-
-def _end_with(sentinel: int) -> None:
-    connection.wait([sentinel])
-    os._exit(1)
+    end_with(parent)
 
 
 def _draw(name: str, folder: Path) -> None:

@@ -3,16 +3,16 @@
 import importlib.util
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from joblib import Parallel, delayed
 
+from analysis.data.processes import available_cores
 from experiments.benchmarking import baselines
-from experiments.execution.options import available_cores
 from experiments.study import catalog
 from experiments.study.batches import LARGEST
 from nnxor import engines
@@ -21,6 +21,8 @@ from nnxor.engines import compiled
 from nnxor.network.draws import Weights, draw
 
 Row = dict[str, Any]
+Work = tuple[Callable[[], object], float]
+"""Something to time, and what its seconds are multiplied by."""
 
 INIT, LR = "uniform", 0.1
 """Of the condition that everybody trains."""
@@ -106,18 +108,16 @@ def _in_batches(name: str, cores: int, options: Mapping[str, bool]) -> Callable[
     return train
 
 
-def rounds(
-    work: Mapping[str, Callable[[], object]], repeats: int, clock: Callable[[], float]
-) -> dict[str, list[float]]:
-    """Seconds that each piece of work takes in each round, after one that warms up: it compiles, and starts workers."""
-    seconds: dict[str, list[float]] = {name: [] for name in work}
+def rounds(work: Sequence[Work], repeats: int, clock: Callable[[], float]) -> list[list[float]]:
+    """What each piece of work takes in each round, after one that warms up: it compiles, and starts workers."""
+    taken: list[list[float]] = [[] for _ in work]
     for round_ in range(repeats + 1):
-        for name, do in work.items():
+        for (do, scale), times in zip(work, taken, strict=True):
             began = clock()
             do()
             if round_:
-                seconds[name].append(clock() - began)
-    return seconds
+                times.append((clock() - began) * scale)
+    return taken
 
 
 def drawn(condition: Condition, trainings: int) -> Weights:
@@ -127,30 +127,26 @@ def drawn(condition: Condition, trainings: int) -> Weights:
 
 def time_width(hidden: int, epochs: int, repeats: int) -> list[Row]:
     """A row a contender: the median, over rounds, of the seconds that one training of `epochs` epochs takes."""
-    everybody = contenders()
-    work, scales = {}, []
-    for n, each in enumerate(everybody):
+    everybody, work = contenders(), list[Work]()
+    for each in everybody:
         condition = Condition(hidden=hidden, init=catalog.init(INIT), lr=LR, epochs=max(1, round(epochs * each.share)))
-        work[str(n)] = partial(each.train, condition, drawn(condition, each.trainings))
-        scales.append(epochs / condition.epochs / each.trainings)
-    taken = rounds(work, repeats, time.perf_counter)
+        scale = epochs / condition.epochs / each.trainings
+        work.append((partial(each.train, condition, drawn(condition, each.trainings)), scale))
     return [
-        {"hidden": hidden, "epochs": epochs, "contender": each.name, "cores": each.cores, **_times(seconds, scale)}
-        for each, seconds, scale in zip(everybody, taken.values(), scales, strict=True)
+        {"hidden": hidden, "epochs": epochs, "contender": each.name, "cores": each.cores, **_times(seconds)}
+        for each, seconds in zip(everybody, rounds(work, repeats, time.perf_counter), strict=True)
     ]
 
 
 def time_left_out(hidden: int, epochs: int, repeats: int) -> list[Row]:
     """A row a condition of the default study and thing left out: CPU seconds of the numba engine on one core."""
-    rows = []
+    rows, train = [], cast(Callable[..., object], compiled.train)
     for init, lr in CONDITIONS:
         condition = Condition(hidden=hidden, init=catalog.init(init), lr=lr, epochs=epochs)
-        weights = drawn(condition, IN_STUDY)
-        train: Callable[..., object] = compiled.train
-        work = {name: partial(train, condition, weights, **options) for name, options in LEFT_OUT.items()}
-        where = {"hidden": hidden, "epochs": epochs, "init": init, "lr": lr}
-        taken = rounds(work, repeats, time.thread_time)
-        rows += [{**where, "left_out": name, **_times(seconds, 1 / IN_STUDY)} for name, seconds in taken.items()]
+        weights, where = drawn(condition, IN_STUDY), {"hidden": hidden, "epochs": epochs, "init": init, "lr": lr}
+        work = [(partial(train, condition, weights, **options), 1 / IN_STUDY) for options in LEFT_OUT.values()]
+        for name, seconds in zip(LEFT_OUT, rounds(work, repeats, time.thread_time), strict=True):
+            rows.append({**where, "left_out": name, **_times(seconds)})
     return rows
 
 
@@ -160,26 +156,20 @@ def time_kinds(hidden: int, epochs: int, repeats: int) -> list[Row]:
     for name, fields in KINDS.items():
         task = catalog.task(fields.get("task", "xor"))
         condition = Condition(**{"lr": 0.01, **fields, "task": task, "hidden": hidden, "epochs": epochs})
-        weights = drawn(condition, OF_KIND)
-        work: dict[str, Callable[[], object]] = {"us": partial(compiled.train, condition, weights, range(OF_KIND))}
-        scales = {"us": 1e6 / OF_KIND}
+        train = partial(compiled.train, condition, drawn(condition, OF_KIND), range(OF_KIND))
+        work: list[Work] = [(train, 1e6 / OF_KIND)]
         if importlib.util.find_spec("jax") and condition.batch_size is None:
             part = replace(condition, epochs=max(1, epochs // 5))
-            work["us_jax"] = partial(baselines.vmapped_jax, part, drawn(part, OF_JAX))
-            scales["us_jax"] = 1e6 / OF_JAX * epochs / part.epochs
-        taken = rounds(work, repeats, time.process_time)
-        row = {"us_jax": float("nan"), **{of: statistics.median(taken[of]) * scale for of, scale in scales.items()}}
-        where = {"hidden": hidden, "epochs": epochs, "kind": name, "us": row["us"]}
-        rows.append({**where, "us_jax": row["us_jax"], "times_jax": row["us_jax"] / row["us"]})
+            by_jax = partial(baselines.vmapped_jax, part, drawn(part, OF_JAX))
+            work.append((by_jax, 1e6 / OF_JAX * epochs / part.epochs))
+        us, us_jax, *_ = [*map(statistics.median, rounds(work, repeats, time.process_time)), float("nan")]
+        row = {"hidden": hidden, "epochs": epochs, "kind": name}
+        rows.append({**row, "us": us, "us_jax": us_jax, "times_jax": us_jax / us})
     return rows
 
 
-def _times(seconds: list[float], scale: float) -> Row:
+def _times(seconds: list[float]) -> Row:
     """The columns of what a training took in each round."""
-    median = statistics.median(seconds) * scale
-    return {
-        "ms_per_training": median * 1e3,
-        "ms_min": min(seconds) * scale * 1e3,
-        "ms_max": max(seconds) * scale * 1e3,
-        "trainings_per_s": 1 / median,
-    }
+    median = statistics.median(seconds)
+    span = {"ms_min": min(seconds) * 1e3, "ms_max": max(seconds) * 1e3}
+    return {"ms_per_training": median * 1e3, **span, "trainings_per_s": 1 / median}

@@ -8,12 +8,13 @@ from typing import Any
 import pandas as pd
 
 from analysis.data.door import FolderError, write_text
+from analysis.data.processes import available_cores
 from analysis.speed import write_figure
 from experiments.benchmarking import contenders as who
 from experiments.benchmarking.contenders import Row
 from experiments.benchmarking.whole_commands import commands, time_command
 from experiments.errors import DONE, InputError, RunError
-from experiments.execution.options import available_cores, read_path
+from experiments.execution.options import read_path
 from experiments.execution.progress import say
 from experiments.store.origin import now, provenance
 from experiments.study.checked import known_keys, whole

@@ -42,7 +42,8 @@ def time_command(command: Command, repeats: int) -> Row:
     seconds, peaks = [], []
     for _ in range(1 if command.once else repeats):
         with tempfile.TemporaryDirectory() as folder:
-            taken, peak = _run([sys.executable, "-m", *command.arguments, *_output(command, folder)])
+            output = [f"output={folder}/results"] if command.trainings else []
+            taken, peak = _run([sys.executable, "-m", *command.arguments, *output])
         seconds.append(taken)
         peaks.append(peak)
     return {
@@ -54,10 +55,6 @@ def time_command(command: Command, repeats: int) -> Row:
         "seconds_max": max(seconds),
         "peak_mb": max(peaks),
     }
-
-
-def _output(command: Command, folder: str) -> list[str]:
-    return [f"output={folder}/results"] if command.trainings else []
 
 
 LAUNCHER = """

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from experiments.execution.options import Options, available_cores
+from analysis.data.processes import available_cores
+from experiments.execution.options import Options
 from experiments.execution.progress import duration, paragraph, say
 from experiments.execution.worker import train_batch, warm_up
 from experiments.store.parts import in_parquet

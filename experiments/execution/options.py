@@ -1,13 +1,13 @@
 """How a study is run: everything on the command line that never changes what comes out."""
 
 import importlib.util
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.data.door import read_json
+from analysis.data.processes import available_cores
 from experiments.errors import InputError
 from experiments.study.checked import checked, known_keys, switch, whole
 from experiments.study.study import KEYS
@@ -96,11 +96,6 @@ def read_options(config: Mapping[str, object]) -> Options:
 def backend_for(engine: str) -> str:
     """The backend that suits an engine: the compiled one leaves the interpreter's lock, so that threads do."""
     return "threads" if engine == "numba" else "loky"
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _cluster(parallel: Mapping[str, object]) -> Cluster:

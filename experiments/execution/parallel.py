@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import signal
 import sys
 import warnings
 from collections.abc import Generator, Iterable, Iterator
@@ -13,9 +12,10 @@ import pyarrow as pa
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+from analysis.data.processes import deaf, end_with
 from experiments.errors import RunError
 from experiments.execution.options import Cluster
-from experiments.execution.worker import begin, train_batch
+from experiments.execution.worker import train_batch
 from experiments.study.batches import Batch, Result
 
 AHEAD = 64
@@ -60,14 +60,11 @@ def _stream(left: dict[int, Batch], engine: str, backend: str, n_jobs: int) -> I
     if backend == "loky":
         # loky's tracker of semaphores, a process of its own, tidies up after a run that was stopped, and would say so
         sys.warnoptions.append("ignore:resource_tracker")
-        resource_tracker.ensure_running()  # here, since where it starts it unblocks signals
-        how = {"backend": "loky", "initializer": begin, "initargs": (os.getpid(),)}
+        resource_tracker.ensure_running()
+        how = {"backend": "loky", "initializer": end_with, "initargs": (os.getpid(),)}
     parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs", **how)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which processes that start now inherit
-    try:
+    with deaf():
         return iter(parallel(delayed(_train_numbered)(*item, engine) for item in list(left.items())))
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)  # this one hears Ctrl-C, and ends the others
 
 
 def _train_numbered(number: int, batch: Batch, engine: str) -> tuple[int, pa.Table]:

@@ -20,8 +20,13 @@ OWN_QUESTION = "How do the settings of this sweep change how often training succ
 
 
 def command(config: Mapping[str, Any]) -> int:
-    """Run the study that the command line describes; returns the exit status."""
-    return run(with_own_question(config, sys.argv[1:]))
+    """Run the study that the command line describes; returns the exit status.
+
+    One that got another name there asks another question than the study that it was made from.
+    """
+    given = {argument.lstrip("+").partition("=")[0] for argument in sys.argv[1:]}
+    own = {"question": OWN_QUESTION, "asks": None} if "name" in given and "question" not in given else {}
+    return run({**config, **own})
 
 
 def run(config: Mapping[str, Any]) -> int:
@@ -47,14 +52,6 @@ def run(config: Mapping[str, Any]) -> int:
             what = f"{failed:,} trainings failed: see the column error in {folder.trials}"
             print(f"{what}; the same command tries them again", file=sys.stderr)
         return FAILED if failed else DONE
-
-
-def with_own_question(config: Mapping[str, Any], arguments: list[str]) -> Mapping[str, Any]:
-    """A study that got another name on the command line asks another question than the one it was made from."""
-    given = {argument.lstrip("+").partition("=")[0] for argument in arguments}
-    if "name" in given and "question" not in given:
-        return {**config, "question": OWN_QUESTION, "asks": None}
-    return config
 
 
 def plan(study: Study, options: Options, folder: ResultFolder) -> int:

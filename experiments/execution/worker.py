@@ -1,8 +1,5 @@
-"""What a worker does: train a batch, whatever happens; and end with the process that it works for."""
+"""What a worker does: train a batch, whatever happens."""
 
-import os
-import threading
-import time
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -13,9 +10,6 @@ from experiments.study.batches import Batch
 from nnxor import engines
 from nnxor.rescue import onward_condition
 from nnxor.trial import trials
-
-WATCH_EVERY = 1.0
-"""Seconds between two looks at whether the process that a worker works for is alive."""
 
 
 def train_batch(batch: Batch, engine: str) -> pa.Table:
@@ -41,14 +35,3 @@ def warm_up(batches: Iterable[Batch], engine: str) -> None:
                 seen.add(kind)
                 seed = batch.seeds.start
                 train_batch(Batch(replace(condition, epochs=1), range(seed, seed + 1)), engine)  # whatever goes wrong
-
-
-def begin(parent: int) -> None:
-    """Begin to work for a process, whose end is the worker's."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(WATCH_EVERY)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

@@ -17,9 +17,10 @@ from experiments.study.explorer_address import address
 from experiments.study.fields import TRAINED, condition_of, make_condition, read_field, refuse_useless
 from experiments.study.weight_files import WRITE_IT, read_network
 from nnxor import checks, engines
+from nnxor.arithmetic.networks import alive
 from nnxor.condition import FIELDS, Condition, fitting
 from nnxor.diagnosis import diagnose as columns_of
-from nnxor.interventions import INTERVENTIONS, alive
+from nnxor.interventions import INTERVENTIONS
 from nnxor.landscape import regions
 from nnxor.landscape.certificate import certify
 from nnxor.landscape.decoder import TOLERANCE, Decoded, decode, decode_predictions, has_levels
@@ -67,23 +68,18 @@ def diagnose(config: Mapping[str, Any]) -> int:
 
 
 def read_values(config: Mapping[str, Any]) -> dict[str, object]:
-    """What it was trained with, checked; InputError names what is wrong."""
+    """What it was trained with, checked, a loss by its name here or in another library; InputError: what is wrong."""
     fields = [name for name in TRAINED if name != "loss" and config[name] is not None]
     values = {name: read_field("", name, config[name]) for name in fields}
-    if config["loss_name"] is not None:
-        values = {**fitting(read_loss(config["loss_name"])), **values}
     if isinstance(values.get("init"), GivenWeights):
         raise InputError("init=FILE.npz cannot be drawn from; allowed: a name in conf/init")
-    return values
-
-
-def read_loss(given: object) -> str:
-    """A loss by its name here or in another library."""
-    names = {name: loss.name for loss in LOSSES.values() for name in (loss.name, *loss.elsewhere)}
-    plain = str(given).rpartition(".")[2].removesuffix("()")
-    if plain not in names:
-        raise InputError(f"loss_name={given} is not allowed; {hint(plain, names)}")
-    return names[plain]
+    if config["loss_name"] is None:
+        return values
+    losses = {name: loss.name for loss in LOSSES.values() for name in (loss.name, *loss.elsewhere)}
+    plain = str(config["loss_name"]).rpartition(".")[2].removesuffix("()")
+    if plain not in losses:
+        raise InputError(f"loss_name={config['loss_name']} is not allowed; {hint(plain, losses)}")
+    return {**fitting(losses[plain]), **values}
 
 
 # --- a network

@@ -68,10 +68,10 @@ def schema(conditions: Iterable[Condition]) -> pa.Schema:
     return pa.schema([*CONDITION_COLUMNS.items(), *_results(names)])
 
 
-def has_schema(found: pa.Schema) -> bool:
-    """Whether a table's columns are exactly those of trials, of whichever tasks."""
+def schema_like(found: pa.Schema) -> pa.Schema:
+    """The schema of trials of the tasks that a table has the y columns of."""
     names = {name.removeprefix("y_") for name in found.names if name.startswith("y_")}
-    return bool(found.equals(pa.schema([*CONDITION_COLUMNS.items(), *_results(names)])))
+    return pa.schema([*CONDITION_COLUMNS.items(), *_results(names)])
 
 
 def part_schema(condition: Condition) -> pa.Schema:
@@ -119,9 +119,10 @@ def _array(name: str, values: np.ndarray) -> pa.Array:
 
 def in_schema(table: pa.Table, wanted: pa.Schema) -> pa.Table:
     """The table's rows in the wanted columns; one that it lacks is null."""
-    held = set(table.column_names)
-    columns = [table[f.name].cast(f.type) if f.name in held else pa.nulls(len(table), f.type) for f in wanted]
-    return pa.table(columns, schema=wanted)
+    held = dict(zip(table.column_names, table.columns, strict=True))
+    columns = [held[f.name] if f.name in held else pa.nulls(len(table), f.type) for f in wanted]
+    cast = [column if column.type == f.type else column.cast(f.type) for column, f in zip(columns, wanted, strict=True)]
+    return pa.table(cast, schema=wanted)
 
 
 def with_condition(rows: pa.Table, condition: Condition, wanted: pa.Schema) -> pa.Table:

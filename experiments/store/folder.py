@@ -25,14 +25,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import yaml
 
 from analysis.data.door import CONFIG, COUNTS, TRIALS, flush, is_regular, sha256_of, write_text
 from experiments.errors import InputError, RunError
 from experiments.store import counts, parts
 from experiments.store import rows_and_counts as tables
-from experiments.store.columns import has_schema
 from experiments.store.manifest import describe, described, read_manifest
 from experiments.store.origin import now, provenance
 from experiments.store.parts import NotAPartError, Part, first_line, read_part, write_part
@@ -40,7 +38,6 @@ from experiments.study.batches import Batch, Spans, merge
 from experiments.study.study import Study
 from nnxor.condition import FIELDS
 from nnxor.field import plain
-from nnxor.protocol import PROTOCOL_VERSION
 
 DERIVED = (
     "summary.csv", "published.csv", "exemplars.json", "laws.json", "report.html", "explorer.html", "datapackage.json",
@@ -117,7 +114,7 @@ class ResultFolder:
 
     def _manifest(self) -> dict[str, Any]:
         """What manifest.json holds; empty if there is none, InputError if it is none of ours."""
-        return read_manifest(self.path, WAYS_OUT, PROTOCOL_VERSION) or {}
+        return read_manifest(self.path, WAYS_OUT) or {}
 
     def _check_content(self, texts: dict[str, str]) -> None:
         """Refuse a folder that holds trainings which this study does not ask for."""
@@ -163,7 +160,9 @@ class ResultFolder:
         try:
             self._held = counts.scan(places[COUNTS])
             if TRIALS in places:
-                check_rows(places[TRIALS], [*self._held.values()])
+                tables.check_rows(places[TRIALS], [*self._held.values()])
+                if not all(held.is_within_rows() for held in self._held.values()):
+                    raise ValueError("the seeds that are counted are not those that were trained")
         except (pa.ArrowException, OSError, ValueError) as error:
             raise RunError(f"{self.path / COUNTS} is damaged ({first_line(error)}); {WAYS_OUT}") from None
 
@@ -307,19 +306,6 @@ class ResultFolder:
             self._held, self._waiting = counts.scan(self.path / COUNTS), 0
             self._parts = {key: [part for part in found if not part.fine] for key, found in self._parts.items()}
         return int(written["failed"])
-
-
-def check_rows(path: Path, held: list[counts.Held]) -> None:
-    """ValueError unless trials.parquet has our columns and a row for each training that is counted."""
-    counted = sum(each.trainings for each in held)
-    with pq.ParquetFile(path) as file:
-        if not has_schema(file.schema_arrow):
-            raise ValueError("the columns of trials.parquet are not ours")
-        if file.metadata.num_rows != counted:
-            raise ValueError(f"trials.parquet has {file.metadata.num_rows:,} rows, but {counted:,} are counted")
-    for each in held:
-        if each.seeds and not each.start <= each.seeds[0].start < each.seeds[-1].stop <= each.start + each.trainings:
-            raise ValueError("the seeds that are counted are not those that were trained")
 
 
 def not_asked_for(there: list[str], here: set[str]) -> str:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from analysis.data.door import COUNTS, TRIALS, check_shape, fits, read_json
+from analysis.data.door import COUNTS, TRIALS, FolderError
+from analysis.data.door import read_manifest as read_any
 from experiments.errors import InputError
 from experiments.store import rows_and_counts as tables
 from experiments.store.columns import RESULTS, schema
@@ -62,24 +63,12 @@ def described(study: Study) -> dict[str, Any]:
     }
 
 
-def read_manifest(folder: Path, ways_out: str, protocol: int = PROTOCOL_VERSION) -> dict[str, Any] | None:
+def read_manifest(folder: Path, ways_out: str) -> dict[str, Any] | None:
     """What manifest.json holds; None if there is none, InputError if it is none of this protocol, with the ways out."""
-    path = folder / "manifest.json"
     try:
-        content = read_json(path)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({getattr(error, 'strerror', error)}); {ways_out}") from None
-    if not fits(content, {"protocol": int}):
-        raise InputError(f"{path} is not a manifest; {ways_out}")
-    if content["protocol"] != protocol:
-        raise InputError(f"{folder} was made by protocol {content['protocol']}, this is {protocol}; {ways_out}")
-    try:
-        check_shape(content)
-    except ValueError as error:
-        raise InputError(f"{path} is damaged: {error}; {ways_out}") from None
-    return dict(content)
+        return read_any(folder, PROTOCOL_VERSION, ways_out)
+    except FolderError as error:
+        raise InputError(str(error)) from None
 
 
 def describe(manifest: Mapping[str, Any], folder: Path, study: Study) -> str:

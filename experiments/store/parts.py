@@ -15,7 +15,7 @@ from experiments.study.batches import Batch
 from nnxor.condition import Condition
 from nnxor.protocol import PROTOCOL_VERSION
 
-NAME = re.compile(r"([0-9a-f]{16})-([0-9]{1,19})-([0-9]{1,9})-([0-9a-f]{64})\.parquet")
+NAME = re.compile(r"([0-9a-f]{16})-([0-9]{1,19})-([1-9][0-9]{0,8})-([0-9a-f]{64})\.parquet")
 """A part's name: the key of its condition, its first seed, how many there are, and the SHA-256 of its content."""
 
 MOST_BYTES = 2**28
@@ -48,7 +48,7 @@ def write_part(folder: Path, batch: Batch, table: pa.Table) -> Part:
     path = folder / f"{key}-{seeds.start}-{len(seeds)}-{hashlib.sha256(content).hexdigest()}.parquet"
     with replacing(path) as temporary:
         temporary.write_bytes(content)
-    return Part(key, seeds, path, _fine(table))
+    return Part(key, seeds, path, table["status"][0].as_py() == "ok")
 
 
 def in_parquet(table: pa.Table, compression: str = "zstd") -> pa.Buffer:
@@ -77,7 +77,7 @@ def read_part(path: Path, conditions: Mapping[str, Condition | None]) -> Part:
         raise NotAPartError("its columns are not those of this version")
     if table["seed"].to_pylist() != [*seeds]:
         raise NotAPartError("its seeds are not those that it names")
-    return Part(key, seeds, path, _fine(table))
+    return Part(key, seeds, path, table["status"][0].as_py() == "ok")
 
 
 def _identity(key: str, seeds: range) -> dict[bytes, bytes]:
@@ -99,7 +99,3 @@ def _read(path: Path) -> pa.Table:
 def first_line(error: BaseException) -> str:
     """The beginning of an error's message."""
     return str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-
-
-def _fine(table: pa.Table) -> bool:
-    return len(table) == 0 or bool(table["status"][0].as_py() == "ok")

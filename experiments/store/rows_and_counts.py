@@ -6,7 +6,7 @@ counts alone. They are written beside the old ones, and take their place once th
 
 import heapq
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from analysis.data.door import COUNTS, TRIALS, flush, sha256_of
 from experiments.errors import RunError
 from experiments.store import counts
-from experiments.store.columns import Digest, encode, schema, with_condition
+from experiments.store.columns import Digest, encode, schema, schema_like, with_condition
 from experiments.store.counts import PLAIN, Held, Piece
 from experiments.store.parts import NotAPartError, Part
 from experiments.study.batches import Spans, merge, subtract
@@ -73,13 +73,14 @@ class Writer:
 
 
 class Slices:
-    """Rows first … last − 1 of a Parquet file, read a row group at a time; the last group is kept."""
+    """Rows first … last − 1 of a Parquet file; the row groups that were read last are kept."""
 
     def __init__(self, path: Path) -> None:
         self._file = pq.ParquetFile(path, page_checksum_verification=True)
         sizes = [self._file.metadata.row_group(i).num_rows for i in range(self._file.num_row_groups)]
-        self._starts = np.concatenate([[0], np.cumsum(sizes)])
-        self._kept: tuple[int, pa.Table] | None = None
+        self._starts = np.concatenate([[0], np.cumsum(sizes)]).astype(int)
+        self._groups: range | None = None
+        self._kept = pa.table({})
 
     def pieces(self, first: int, last: int, most: int) -> Iterator[pa.Table]:
         """The rows, in tables of at most so many."""
@@ -88,18 +89,11 @@ class Slices:
 
     def read(self, first: int, last: int) -> pa.Table:
         """The rows, as a table."""
-        pieces = []
         low = int(np.searchsorted(self._starts, first, "right")) - 1
-        for group in range(low, int(np.searchsorted(self._starts, last, "left"))):
-            start, table = int(self._starts[group]), self._group(group)
-            begin, end = max(first - start, 0), min(last - start, len(table))
-            pieces.append(table.slice(begin, end - begin))
-        return pa.concat_tables(pieces) if pieces else self._file.schema_arrow.empty_table()
-
-    def _group(self, group: int) -> pa.Table:
-        if self._kept is None or self._kept[0] != group:
-            self._kept = (group, self._file.read_row_group(group))
-        return self._kept[1]
+        groups = range(low, int(np.searchsorted(self._starts, last)))
+        if groups != self._groups:
+            self._groups, self._kept = groups, self._file.read_row_groups([*groups])
+        return self._kept.slice(first - int(self._starts[low]), last - first)
 
 
 def counts_of(rows: Slices, held: Held) -> pa.Table:
@@ -111,6 +105,18 @@ def bits_of(rows: Slices, held: Held) -> Iterator[Piece]:
     """Which seeds of a condition counts.parquet counts, and which of them were solved."""
     for table in rows.pieces(held.bits, held.last, 64):
         yield from counts.solved_pieces(table)
+
+
+def check_rows(path: Path, held: Sequence[Held], wanted: pa.Schema | None = None) -> None:
+    """ValueError unless trials.parquet has our columns, or those `wanted`, and a row for each training counted."""
+    with pq.ParquetFile(path) as file:
+        n, found = file.metadata.num_rows, file.schema_arrow
+    if not found.equals(wanted or schema_like(found)):
+        odd = sorted({field.name for field in set(wanted or schema_like(found)) ^ set(found)}) or ["their order"]
+        raise ValueError(f"the columns of {path.name} are not those of its study: see {odd[0]}")
+    counted = sum(each.trainings for each in held)
+    if n != counted:
+        raise ValueError(f"{path.name} holds {n:,} rows, but {counted:,} trainings are counted")
 
 
 def write(

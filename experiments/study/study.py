@@ -32,10 +32,16 @@ MOST_CONDITIONS = 100_000
 
 NAME, FIGURE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"), re.compile("[a-z][a-z_]*")
 
-PUBLISHED = ["source", "setting", "where", "solved", "n", "says", "quoted", "note"]
-"""The keys of a published figure."""
-
-SHARE = checks.number(lambda value: 0 <= value <= 1, "a share from 0 to 1")
+PUBLISHED: dict[str, checks.Check] = {
+    "source": checks.instance(str, "who published it and where, in words"),
+    "setting": checks.instance(str, "what they did, in words"),
+    "where": checks.instance(Mapping, "{field: value or values}"),
+    "solved": checks.optional(checks.number(lambda value: 0 <= value <= 1, "a share from 0 to 1")),
+    "n": checks.optional(checks.whole(1)),
+    **{name: lambda value: str(value or "") for name in ("says", "quoted", "note")},
+}
+"""What a published figure holds: which conditions repeat its setting, and the share that others report of n runs or,
+where no figures are given, what they say in words."""
 
 Grid = dict[str, tuple[object, ...]]
 """Fields and the values that they take."""
@@ -90,7 +96,6 @@ def read_study(config: Mapping[str, object]) -> Study:
             raise InputError(f"asks={name} is unknown; {hint(str(name), FIELDS)}")
     if config.get("hero") is not None:
         _text("hero", config["hero"], FIGURE.fullmatch, "the name of a figure, such as success_rate")
-    published = [_published(part["published"], mine) for part, mine in zip(parts, each, strict=True)]
     return Study(
         name=_text("name", config["name"], NAME.fullmatch, "letters, digits, '.', '_' and '-', at most 100"),
         question=_text("question", config["question"], str.isprintable, "a sentence"),
@@ -98,7 +103,7 @@ def read_study(config: Mapping[str, object]) -> Study:
         seeds=seeds,
         record=_record(config["record"], conditions, len(seeds)),
         certify=switch("certify", config["certify"]),
-        published=tuple(itertools.chain.from_iterable(published)),
+        published=tuple(itertools.chain.from_iterable(map(_published, parts, each))),
         given={name: _given(name, parts) for name in ("task", "init")},
     )
 
@@ -183,10 +188,9 @@ def _parts(config: Mapping[str, object]) -> list[Mapping[str, object]]:
 
     What the study itself says of fields holds for all of them.
     """
-    named = config["union"]
-    if named is None:
+    if config["union"] is None:
         return [config]
-    names = checked("union", named or "[]", checks.instance(list, "a list of studies, at least one"))
+    names = _entries("union", config["union"] or "[]", "studies, at least one")
     for key in ("blocks", "exclude", "published"):
         if config[key] is not None:
             raise InputError(f"union and {key} cannot go together; give {key} to a study that union names")
@@ -218,6 +222,10 @@ def _mapping(key: str, value: object) -> dict[str, object]:
     return {} if value is None else dict(checked(key, value, mapping))
 
 
+def _entries(key: str, value: object, entries: str) -> list[Any]:
+    return list(checked(key, [] if value is None else value, checks.instance(list, f"a list of {entries}")))
+
+
 def _text(key: str, value: object, fits: Callable[[str], object], allowed: str) -> str:
     if value == "???":
         raise InputError(f"{key} is missing: a study's file begins with '# @package _global_' and holds a {key}")
@@ -226,41 +234,20 @@ def _text(key: str, value: object, fits: Callable[[str], object], allowed: str) 
     return value
 
 
-def _published(given: object, conditions: tuple[Condition, ...]) -> list[dict[str, Any]]:
-    """What others have published, each with the keys of the conditions that repeat its setting.
-
-    An entry is {source: who and where, setting: what they did, where: {field: value or values}, solved: share, n: runs}
-    or, where no figures are given, says: in words; it may add `quoted: from memory` and a `note`.
-    """
-    form = "{source: ..., where: ...}"
-    found = []
-    for number, entry in enumerate(
-        checked("published", [] if given is None else given, checks.instance(list, f"a list of {form}"))
-    ):
+def _published(config: Mapping[str, object], conditions: tuple[Condition, ...]) -> Iterator[dict[str, Any]]:
+    """What others have published, each with the keys of the conditions that repeat its setting."""
+    for number, entry in enumerate(_entries("published", config["published"], "{source: ..., where: ...}")):
         where = f"published[{number}]"
-        checked(where, entry, checks.instance(Mapping, form))
-        known_keys(where, entry, PUBLISHED)
-        for name in ("source", "setting"):
-            if not isinstance(entry.get(name), str):
-                raise InputError(f"{where}.{name} is missing; allowed: a sentence")
-        solved, n, says = entry.get("solved"), entry.get("n"), entry.get("says")
-        if (solved is None) != (n is None) or (solved is None) == (says is None):
+        entry = _mapping(where, entry)
+        known_keys(where, entry, list(PUBLISHED))
+        about = {name: checked(f"{where}.{name}", entry.get(name), check) for name, check in PUBLISHED.items()}
+        if (about["solved"] is None) != (about["n"] is None) or (about["solved"] is None) != bool(about["says"]):
             raise InputError(f"{where} needs solved and n, or says in words")
-        chosen = _choice(f"{where}.where", entry.get("where"))
+        chosen = _choice(f"{where}.where", about.pop("where"))
         keys = [condition.key for condition in conditions if _matches(condition, chosen)]
         if not keys:
             raise InputError(f"{where}.where={entry['where']} matches no condition of the study")
-        found.append(
-            {
-                "source": entry["source"],
-                "setting": entry["setting"],
-                "solved": None if solved is None else checked(f"{where}.solved", solved, SHARE),
-                "n": None if n is None else whole(f"{where}.n", n, 1),
-                **{name: str(entry.get(name) or "") for name in ("says", "quoted", "note")},
-                "conditions": keys,
-            }
-        )
-    return found
+        yield {**about, "conditions": keys}
 
 
 def _conditions(config: Mapping[str, object]) -> tuple[Condition, ...]:
@@ -277,13 +264,12 @@ def _conditions(config: Mapping[str, object]) -> tuple[Condition, ...]:
             raise InputError(
                 f"base.{name}={base[name]} would do nothing, since the grid sweeps {name}; use grid.{name}"
             )
-    entries = checks.instance(list, "a list of {field: value or values}")
-    listed = checked("exclude", [] if config["exclude"] is None else config["exclude"], entries)
+    listed = _entries("exclude", config["exclude"], "{field: value or values}")
     excluded = [_choice(f"exclude[{n}]", entry) for n, entry in enumerate(listed)]
     found: dict[str, Condition] = {}
     matched: set[int] = set()
-    for values, success in ((values, success) for grid, success in blocks for values in _combinations(grid)):
-        condition = make_condition({**fixed, **values, "success": success})
+    for values in itertools.chain.from_iterable(_combinations(*block) for block in blocks):
+        condition = make_condition({**fixed, **values})
         hits = {n for n, entry in enumerate(excluded) if _matches(condition, entry)}
         matched |= hits
         if not hits:
@@ -300,18 +286,15 @@ def _conditions(config: Mapping[str, object]) -> tuple[Condition, ...]:
 
 def _blocks(config: Mapping[str, object]) -> list[tuple[Grid, Success]]:
     """The grids whose union the study is, each with its success rule."""
-    grid = _grid("grid", config["grid"])
-    rule = _mapping("success", config["success"])
-    blocks = config["blocks"]
-    if blocks is None:
+    grid, rule = _grid("grid", config["grid"]), _mapping("success", config["success"])
+    if config["blocks"] is None:
         return [(grid, read_success(rule))]
     read = []
-    grids = checks.instance(list, "a list of grids, at least one")
-    for n, block in enumerate(checked("blocks", blocks or "[]", grids)):
-        own = dict(_mapping(f"blocks[{n}]", block))
-        success = _mapping(f"blocks[{n}].success", own.pop("success", None))
-        success = {**rule, **success} if "rule" not in success else success
-        read.append(({**grid, **_grid(f"blocks[{n}]", own)}, read_success(success, f"blocks[{n}].success")))
+    for n, block in enumerate(_entries("blocks", config["blocks"] or "[]", "grids, at least one")):
+        own, where = _mapping(f"blocks[{n}]", block), f"blocks[{n}].success"
+        success = _mapping(where, own.pop("success", None))
+        success = success if "rule" in success else {**rule, **success}
+        read.append(({**grid, **_grid(f"blocks[{n}]", own)}, read_success(success, where)))
     return read
 
 
@@ -340,10 +323,10 @@ def _choice(where: str, given: object) -> Grid:
     return chosen
 
 
-def _combinations(grid: Grid) -> Iterator[dict[str, object]]:
+def _combinations(grid: Grid, success: Success) -> Iterator[dict[str, object]]:
     ordered = [name for name in FIELDS if name in grid]
     for values in itertools.product(*(grid[name] for name in ordered)):
-        yield dict(zip(ordered, values, strict=True))
+        yield {**dict(zip(ordered, values, strict=True)), "success": success}
 
 
 def _matches(condition: Condition, entry: Grid) -> bool:

@@ -152,19 +152,16 @@ def _given(where: str, name: str, arrays: Arrays, form: str) -> GivenWeights:
         tuple(sets), (*sets, 1),
     ):  # fmt: skip
         raise InputError(f"{where} holds {_shapes(arrays):.300}; allowed: {form}")
-    with np.errstate(over="ignore"):
-        rounded = {each: arrays[each].astype(np.float32) + np.float32(0) for each in PARAMETERS if _real(arrays[each])}
-    for each in PARAMETERS:
-        if each not in rounded or not np.isfinite(rounded[each]).all():
+    plain = []
+    for each, shape in {"W1": W1.shape[-2:], "b1": (hidden,), "W2": (hidden,), "b2": ()}.items():
+        with np.errstate(over="ignore"):
+            rounded = arrays[each].astype(np.float32) if arrays[each].dtype.kind in "fiu" else np.array(np.nan)
+        if not np.isfinite(rounded).all():
             raise InputError(f"{where}: {each} must hold real numbers, finite in float32")
-    shapes = {"W1": (-1, *W1.shape[-2:]), "b1": (-1, hidden), "W2": (-1, hidden), "b2": (-1,)}
-    plain = tuple(np.ascontiguousarray(np.moveaxis(rounded[each].reshape(shapes[each]), 0, -1)) for each in PARAMETERS)
+        sets_last = np.moveaxis(rounded.reshape(-1, *shape) + np.float32(0), 0, -1)
+        plain.append(np.ascontiguousarray(sets_last))
     digest = hashlib.sha256(b"".join(np.array(a.shape).tobytes() + a.tobytes() for a in plain)).hexdigest()[:16]
-    return GivenWeights(name, digest, plain)
-
-
-def _real(array: np.ndarray) -> bool:
-    return array.dtype.kind in "fiu"
+    return GivenWeights(name, digest, tuple(plain))
 
 
 # --- files

@@ -10,17 +10,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from analysis.data.door import CONFIG, FolderError, read_bytes, sha256_of
+from analysis.data.door import CONFIG, FolderError, read_bytes, read_finished, sha256_of
 from analysis.findings.findings import Findings
 from analysis.findings.published import write_published
 from analysis.findings.summary import write_summary
 from experiments.conf_files import read_yaml
 from experiments.errors import InputError, RunError
 from experiments.store import rows_and_counts as tables
-from experiments.store.manifest import describe, described, read_manifest
+from experiments.store.manifest import describe, described
 from experiments.store.parts import first_line
 from experiments.study.study import KEYS, Study, read_study
 from nnxor.condition import Condition
+from nnxor.protocol import PROTOCOL_VERSION
 
 AGAIN = "run its study again with overwrite=true"
 
@@ -56,14 +57,10 @@ class Record:
 
 def read_record(path: Path) -> Record:
     """The finished result folder at a path; InputError says why it cannot be audited."""
-    name = "name a result folder that experiments.run made"
-    if not path.is_dir():
-        raise InputError(f"{path} is not a folder; {name}")
-    manifest = read_manifest(path, f"verify it with the version that made it, or {AGAIN}")
-    if manifest is None:
-        raise InputError(f"{path} is not a result folder: it has no manifest.json; {name}")
-    if manifest["trials"] is None:
-        raise InputError(f"{path} is not finished; run its study again with output={path} to finish it")
+    try:
+        manifest = read_finished(path, PROTOCOL_VERSION, f"verify it with the version that made it, or {AGAIN}")
+    except FolderError as error:
+        raise InputError(str(error)) from None
     return Record(path, manifest, _read_config(path / CONFIG))
 
 

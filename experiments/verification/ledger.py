@@ -10,7 +10,6 @@ from contextlib import contextmanager
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from analysis.data.door import COUNTS, TRIALS
 from experiments.errors import InputError, RunError
@@ -18,7 +17,7 @@ from experiments.store import counts
 from experiments.store.columns import CONDITION_COLUMNS, Digest, plain, schema, with_condition
 from experiments.store.counts import Held, Piece, add_up, total
 from experiments.store.parts import first_line
-from experiments.store.rows_and_counts import COUNTS_GROUP, ROW_GROUP, Slices, bits_of, counts_of
+from experiments.store.rows_and_counts import COUNTS_GROUP, ROW_GROUP, Slices, bits_of, check_rows, counts_of
 from experiments.study.batches import Spans, subtract
 from experiments.verification.audit import AGAIN, Record
 from nnxor.condition import Condition
@@ -50,7 +49,9 @@ class Ledger:
             self.held = counts.scan(record.path / COUNTS)
             self._check_order()
             self.counts = Slices(record.path / COUNTS)
-            self.rows = self._opened_rows() if record.has_rows else None
+            if record.has_rows:
+                check_rows(record.main, [*self.held.values()], schema(record.study.conditions))
+            self.rows = Slices(record.main) if record.has_rows else None
             for condition in record.study.conditions:
                 counted = self._check_counts(condition)
                 self.n_failed += total(counted, kind="runs") - total(counted, kind="runs", status="ok")
@@ -112,19 +113,6 @@ class Ledger:
                     raise self._wrong(COUNTS, condition, what)
                 counted, solved, stop = counted + len(flags), solved + int(flags.sum()), first + len(flags)
         return counted, solved
-
-    def _opened_rows(self) -> Slices:
-        """trials.parquet, if its columns are those of the study and it has as many rows as are counted."""
-        path, wanted = self.record.path / TRIALS, schema(self.record.study.conditions)
-        with pq.ParquetFile(path) as file:
-            n, found = file.metadata.num_rows, file.schema_arrow
-        if not found.equals(wanted):
-            odd = sorted({field.name for field in set(wanted) ^ set(found)}) or ["their order"]
-            raise RunError(f"{path}: its columns are not those of its study (see {odd[0]}); {AGAIN}")
-        counted = sum(held.trainings for held in self.held.values())
-        if n != counted:
-            raise RunError(f"{path} holds {n:,} rows, but {counted:,} trainings are counted; {AGAIN}")
-        return Slices(path)
 
     def _check_rows(self, condition: Condition, rows: Slices, counted: pa.Table) -> None:
         """A condition's rows are one for each of its seeds, in order, and counted anew they give its counts."""

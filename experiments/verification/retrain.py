@@ -1,18 +1,12 @@
 """Training a result folder's trainings again, and telling whether they come out as recorded.
 
-Of a folder with rows, each column of a row is held to what comes out; of one with counts alone, each seed to
-its bit: solved, or not; and where all seeds are trained again all counts follow, condition by condition as
-its last batch is there, so that memory holds the counts of those conditions alone that are at work. What failed
-when it was recorded must fail again.
+Of a folder with rows, each column of a row is held to what comes out; of one with counts alone, each seed to its bit,
+and where all seeds are trained again all counts follow, condition by condition as its last batch is there, so that
+memory holds the counts of those conditions alone that are at work. What failed must fail again.
 
-Where both engines are fast ones, every bit must agree. Where one is the readable layers, which add in another order
-and take NumPy's exp and log, only rounding may differ. There these are compared, and nothing else:
-
-- what is known before the first step, exactly: the fields, dead_init, patterns_init;
-- outcome and status, exactly; of counts those by outcome, dead_init, status and error;
-- final_loss, grad_norm, plateau and predictions within `TOLERANCE`, for runs that came to rest
-  (solved, stuck): others amplify a last bit. So does the way there: solved_epoch can be a tenth
-  apart where the loss zigzags about the success rule's tolerance.
+Where both engines are fast ones, every bit must agree. The readable layers add in another order and take NumPy's exp
+and log; against them `BEFORE` must agree exactly, and numbers within `TOLERANCE` for runs that came to rest: others
+amplify a last bit, and so does the way there (solved_epoch).
 """
 
 from collections import Counter
@@ -25,7 +19,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from analysis.data.door import COUNTED
-from experiments.execution.options import available_cores, backend_for
+from analysis.data.processes import available_cores
+from experiments.execution.options import backend_for
 from experiments.execution.parallel import execute
 from experiments.store.columns import CONDITION_COLUMNS, in_schema, part_schema, plain, with_condition
 from experiments.store.counts import PLAIN, add_up, count_rows, is_solved, solved_pieces

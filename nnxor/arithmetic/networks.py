@@ -7,14 +7,14 @@ activations (H, R), scores and predictions (R,).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnxor.arithmetic.epoch import Row, Rules, gradients, preactivation, rows_of
 from nnxor.arithmetic.numbers import in_order, some
-from nnxor.network.draws import Weights
+from nnxor.network.draws import PARAMETERS, Weights
 
 if TYPE_CHECKING:
     from nnxor.condition import Condition
@@ -77,3 +77,38 @@ def preactivations(condition: Condition, weights: Weights) -> list[Array]:
 def any_active(condition: Condition, z: list[Array]) -> NDArray[np.bool_]:
     """Whether a unit is alive: pre-activation above 0 on some row; shape (H, R). Smooth units always are."""
     return np.ones(z[0].shape, np.bool_) if condition.smooth else np.asarray(some(row > 0 for row in z))
+
+
+def alive(condition: Condition, weights: Weights) -> NDArray[np.bool_]:
+    """Whether each unit is alive, shape (H, R)."""
+    with np.errstate(all="ignore"):
+        return any_active(condition, preactivations(condition, weights))
+
+
+@dataclass(frozen=True)
+class Ending:
+    """R networks at their final parameters.
+
+    Row by row pre-activations `z` (H, R) and predictions `y` (R,); `loss`, `norm` (of the gradient), whether all is
+    `finite` (loss and norm are NaN where it is not) and whether the success rule `holds`, of shape (R,).
+    """
+
+    z: list[NDArray[Any]]
+    y: list[NDArray[Any]]
+    loss: NDArray[Any]
+    norm: NDArray[Any]
+    finite: NDArray[np.bool_]
+    holds: NDArray[np.bool_]
+
+
+def ending(condition: Condition, weights: Weights) -> Ending:
+    """What the networks with these weights are like, by the protocol's operations in the protocol's order."""
+    networks = Networks(condition)
+    look = networks.look(weights)
+    gradient = zip(PARAMETERS, networks.gradients(weights, look).arrays(), strict=True)
+    moving = [part.reshape(-1, part.shape[-1]) ** 2 for name, part in gradient if name not in condition.frozen]
+    norm = np.asarray(np.sqrt(in_order(row for squares in moving for row in squares)))
+    numbers = [*weights.arrays(), *look.y, look.loss, norm]
+    finite = np.logical_and.reduce([np.isfinite(each).reshape(-1, each.shape[-1]).all(axis=0) for each in numbers])
+    loss, norm = np.where(finite, look.loss, np.nan), np.where(finite, norm, np.nan)
+    return Ending(look.z, look.y, loss, norm, finite, look.solved)

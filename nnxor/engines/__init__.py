@@ -3,11 +3,9 @@
 An engine is a function `train(condition, start, seeds=None) -> Trained`; the seeds are needed only where they shuffle
 mini-batches. To add one, write a module with such a function and name it in `ENGINES`.
 
-In reading order: `trace` (what an engine hands back), `reference` (the article's loop), `batched` (numpy), `compiled`
-(numba), whose `kernel` is the arithmetic of an epoch in numbers of the processor (`machine`), called from the loops of
-`skeleton`; `cycles` (what it means that a training repeats) and `recycling` (dead units redrawn); and what the compiled
-engine leaves out: `compaction` (dead units), `walk` (a kernel called for single states) and `jumps` (the rest of it
-all).
+In reading order: `trace` (what an engine hands back), `reference` (the article's loop), `batched` (numpy), `cycles`
+(what it means that a training repeats) and `recycling` (dead units redrawn); `compiled` (numba), whose `kernel` is the
+arithmetic of an epoch in numbers of the processor (`machine`), called from the loops of `skeleton` by way of `walk`.
 """
 
 import importlib

@@ -97,26 +97,42 @@ def same(one: Table, other: Table) -> NDArray[np.bool_]:
     return np.asarray((one == other).all(axis=0))
 
 
+def in_order(table: Table, units: Numbers) -> Table:
+    """A table of columns at whose places the units (H, R) of the training stand, with these in the training's order."""
+    result, order, hidden = table.copy(), np.argsort(units, axis=0), len(units)
+    for first in range(0, len(table) - 1, hidden):
+        result[first : first + hidden] = np.take_along_axis(table[first : first + hidden], order, axis=0)
+    return result
+
+
 class History:
     """States of trainings at the checkpoints, as far as they were run."""
 
-    def __init__(self, checkpoints: Numbers, start: Table) -> None:
-        """Room for the states at the checkpoints (the last is the end), from the table of the start."""
+    def __init__(self, checkpoints: Numbers, start: Table, units: Numbers | None = None) -> None:
+        """Room for the states at the checkpoints (the last is the end), from table and units of the start.
+
+        The units of a state may be in any order, if units are given; they come back in that of the training.
+        """
         self.checkpoints = checkpoints
         n_checkpoints, n = len(self.checkpoints) - 1, start.shape[1]
         self._states = np.empty((n_checkpoints, *start.shape), start.dtype)
+        self._units = None if units is None else np.empty((n_checkpoints, *units.shape), units.dtype)
         self._column = np.zeros((n_checkpoints, n), np.int32)
         self.latest = -1  # the number of the checkpoint whose states were kept last
 
-    def keep(self, states: Table, trainings: Numbers) -> None:
-        """Keep the states of the next checkpoint: column j is that of training trainings[j]."""
+    def keep(self, states: Table, trainings: Numbers, units: Numbers | None = None) -> None:
+        """Keep the states of the next checkpoint, with the order of their units: column j is that of trainings[j]."""
         self.latest += 1
         self._states[self.latest, :, : len(trainings)] = states
         self._column[self.latest, trainings] = np.arange(len(trainings))
+        if self._units is not None and units is not None:
+            self._units[self.latest, :, : len(trainings)] = units
 
     def at(self, number: Numbers, trainings: Numbers) -> Table:
         """The states of trainings, each at a checkpoint of its own (the number of it)."""
-        return np.ascontiguousarray(self._states[number, :, self._column[number, trainings]].T)
+        columns = self._column[number, trainings]
+        states = np.ascontiguousarray(self._states[number, :, columns].T)
+        return states if self._units is None else in_order(states, self._units[number, :, columns].T)
 
     def span(self, number: Numbers) -> Numbers:
         """Epochs from a checkpoint to the next one."""
@@ -145,7 +161,8 @@ def settled_epochs(
     off = np.where((on > 0) & (p < longest[on - 1]), on - 1, -1)
     while len(wide := np.flatnonzero(on - off > 1)):
         middle = (on[wide] + off[wide]) // 2
-        back = comes_back(history.at(middle, trainings[wide]), p[wide], advance)
+        states = history.at(middle, trainings[wide])
+        back = same(states, advance(states, p[wide]))
         on[wide[back]], off[wide[~back]] = middle[back], middle[~back]
     settled[trainings[on == 0]] = 0
     later = np.flatnonzero(on > 0)
@@ -169,11 +186,6 @@ def _meet(behind: Table, on_cycle: Table, span: Numbers, period: Numbers, advanc
     return first_time(
         np.concatenate([behind, on_cycle]), span, lambda pairs, _: same(*np.split(pairs, 2)), advance_pairs
     )
-
-
-def comes_back(states: Table, period: Numbers, advance: Advance) -> NDArray[np.bool_]:
-    """Whether each state is the same a period later."""
-    return same(states, advance(states, period))
 
 
 def first_time(

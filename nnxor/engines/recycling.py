@@ -6,7 +6,7 @@ knew of them. Frozen parameters keep their initial values. A unit that is redraw
 
 import numpy as np
 
-from nnxor.arithmetic.networks import any_active, preactivations
+from nnxor.arithmetic.networks import alive
 from nnxor.condition import Condition
 from nnxor.engines.cycles import Table, first_state, to_table, to_weights
 from nnxor.network.draws import PARAMETERS, Weights, initial_weights
@@ -27,8 +27,7 @@ def recycled(condition: Condition, state: Table, seeds: Seeds, epoch: int) -> Ta
     assert condition.recycle_every is not None
     n = condition.n_parameters
     weights = to_weights(state[:n], condition.task.n_inputs)
-    with np.errstate(all="ignore"):
-        dead = ~any_active(condition, preactivations(condition, weights))
+    dead = ~alive(condition, weights)
     chosen = np.flatnonzero(dead.any(axis=0))
     if not len(chosen):
         return state

@@ -1,8 +1,8 @@
 """What happens around a kernel: blocks of trainings are taken through epochs, and repeats are looked for.
 
 A kernel (`nnxor.engines.kernel`) trains one block for some epochs. All trainings of a batch go from one checkpoint of
-`nnxor.engines.cycles` to the next before any goes further (`nnxor.engines.jumps`). Dead units that cannot come back are
-counted only there.
+`nnxor.engines.cycles` to the next before any goes further (`nnxor.engines.compiled`). Dead units that cannot come back
+are counted only there.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,8 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from nnxor.engines.kernel import LANES, NOTES
-from nnxor.network.minibatches import GAMMA, MIX1, MIX2
+from nnxor.network import minibatches
+from nnxor.network.minibatches import GAMMA
 from nnxor.protocol import TAIL_PARTS
 
 FEW = 32  # so many examples are put in order by comparing all pairs of them; with more, sorting is faster
@@ -118,12 +119,7 @@ def address(array):
     return np.int64(array.ctypes.data)
 
 
-@compiled
-def mix(x):
-    """See `nnxor.network.minibatches`."""
-    x = (x ^ (x >> np.uint64(30))) * MIX1
-    x = (x ^ (x >> np.uint64(27))) * MIX2
-    return x ^ (x >> np.uint64(31))
+mix = compiled(minibatches.mix)
 
 
 @compiled
@@ -363,6 +359,25 @@ def count(before, n_units, work, block, plan, record):
         n_lost += 1 if dead > record.n_dead[block, r] else 0
         record.n_dead[block, r] = dead
     return n_lost, n_diverged
+
+
+@compiled
+def live_first(table, units, alive, columns):
+    """The chosen columns with their live units first: the table and its units."""
+    hidden, n_parameters = units.shape[0], len(table)
+    packed, packed_units = np.empty((n_parameters, len(columns)), table.dtype), np.empty_like(units[:, : len(columns)])
+    place = np.zeros(len(columns), np.int64)
+    for wanted in (True, False):
+        for h in range(hidden):
+            for j in range(len(columns)):
+                r = columns[j]
+                if (alive[h, r] != 0) == wanted:
+                    for first in range(0, n_parameters - 1, hidden):
+                        packed[first + place[j], j] = table[first + h, r]
+                    packed_units[place[j], j] = units[h, r]
+                    place[j] += 1
+    packed[n_parameters - 1] = table[n_parameters - 1, columns]
+    return packed, packed_units
 
 
 @compiled

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor.arithmetic import networks as arithmetic
 from nnxor.network.draws import Weights, initial_weights
 from nnxor.network.inits import GivenWeights
 from nnxor.registry import Registry
@@ -63,11 +62,6 @@ class Intervention:
 
 
 INTERVENTIONS: Registry[Intervention] = Registry("rescue")
-
-
-def alive(condition: Condition, weights: Weights) -> Units:
-    """Whether each unit is active on some row, shape (H, R)."""
-    return arithmetic.any_active(condition, arithmetic.preactivations(condition, weights))
 
 
 def fresh(condition: Condition, seeds: range) -> Weights:

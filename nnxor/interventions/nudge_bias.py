@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnxor.arithmetic import networks as arithmetic
-from nnxor.interventions import INTERVENTIONS, Intervention, alive
+from nnxor.arithmetic.networks import alive
+from nnxor.interventions import INTERVENTIONS, Intervention
 from nnxor.network.draws import Weights
 
 if TYPE_CHECKING:

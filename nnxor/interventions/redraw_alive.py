@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnxor.interventions import INTERVENTIONS, Intervention, Units, alive, redrawn
+from nnxor.arithmetic.networks import alive
+from nnxor.interventions import INTERVENTIONS, Intervention, Units, redrawn
 from nnxor.network.draws import Weights, uniforms
 
 if TYPE_CHECKING:

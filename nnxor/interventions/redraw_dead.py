@@ -1,6 +1,7 @@
 """redraw_dead: every dead unit gets a fresh bias, input weights and output weight from the init."""
 
-from nnxor.interventions import INTERVENTIONS, Intervention, alive, redrawn
+from nnxor.arithmetic.networks import alive
+from nnxor.interventions import INTERVENTIONS, Intervention, redrawn
 
 INTERVENTIONS.register(
     Intervention(

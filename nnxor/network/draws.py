@@ -124,7 +124,8 @@ def draw(
 
 def _of_philox(n_inputs: int, hidden: int, seeds: range, again: int) -> Lots:
     """The uniforms of each input's weights (H, seeds), of biases, of output weights, and of the last bias (seeds,)."""
-    lots = [_lots(hidden, block, seeds, again) for block in range(1 + -(-max(n_inputs - 2, 0) // 4))]
+    blocks = range(1 + -(-max(n_inputs - 2, 0) // 4))
+    lots = [np.stack([uniforms(h + 1, block, seeds, again).T for h in range(hidden)], axis=1) for block in blocks]
     of_inputs = [*lots[0][2:], *(lot for block in lots[1:] for lot in block)][:n_inputs]
     return of_inputs, lots[0][0], lots[0][1], uniforms(0, 0, seeds, again)[:, 0]
 
@@ -137,11 +138,6 @@ def _of_numpy(n_inputs: int, hidden: int, seeds: range, again: int) -> Lots:
     W1 = u[: hidden * n_inputs].reshape(hidden, n_inputs, len(seeds))
     b1, W2 = u[hidden * n_inputs : -1].reshape(2, hidden, len(seeds))
     return [W1[:, d] for d in range(n_inputs)], b1, W2, u[-1]
-
-
-def _lots(hidden: int, block: int, seeds: range, again: int) -> NDArray[np.float64]:
-    """The four uniforms of a block of each unit, shape (4, H, seeds)."""
-    return np.stack([uniforms(h + 1, block, seeds, again).T for h in range(hidden)], axis=1)
 
 
 def initial_weights(condition: Condition, seeds: range, again: int = 0) -> Weights:

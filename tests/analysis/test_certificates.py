@@ -17,7 +17,7 @@ from analysis.findings.summary import print_summary, resting, summarise, write_s
 from analysis.report_parts.drawing import draw
 from analysis.report_parts.sections import pictures
 from analysis.text.words import KIND_NAMES
-from nnxor.landscape import certificate
+from nnxor.landscape import exits
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def certified(handmade: Path, certify) -> Path:
 
 
 def test_the_kinds_are_those_of_the_science() -> None:
-    assert certificate.KINDS == KINDS
+    assert exits.KINDS == KINDS
     assert set(KIND_NAMES) == set(KINDS)
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from harness import compose
 
+from analysis.data.processes import available_cores
 from experiments.conf_files import CONF
-from experiments.execution.options import available_cores
 from experiments.execution.parallel import execute
 from experiments.store.columns import Digest, encode, schema, with_condition
 from experiments.study.batches import Batch

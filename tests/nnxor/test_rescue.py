@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from experiments.study import catalog
 from nnxor import engines
 from nnxor.arithmetic import networks as arithmetic
+from nnxor.arithmetic.networks import alive
 from nnxor.condition import Condition
 from nnxor.diagnosis import Columns, diagnose
-from nnxor.interventions import INTERVENTIONS, alive
+from nnxor.interventions import INTERVENTIONS
 from nnxor.interventions.nudge_bias import LIFT
 from nnxor.interventions.redraw_alive import as_many_alive
 from nnxor.network.draws import Weights, draw

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from experiments.errors import InputError, RunError
 from experiments.execution.session import run as run_study
 from experiments.store import folder as folder_module
+from experiments.store import manifest as manifest_module
 from experiments.store import parts
 from experiments.store.columns import CONDITION_COLUMNS, RESULT_COLUMNS, Digest
 from experiments.study.batches import merge, subtract
@@ -228,7 +229,7 @@ def test_a_folder_of_another_study_is_refused_with_the_ways_out(run: Run, then: 
 
 def test_another_protocol_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     run()
-    monkeypatch.setattr(folder_module, "PROTOCOL_VERSION", 3)
+    monkeypatch.setattr(manifest_module, "PROTOCOL_VERSION", 3)
     with pytest.raises(InputError, match="was made by protocol 2, this is 3"):
         run()
 

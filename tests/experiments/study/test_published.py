@@ -14,7 +14,7 @@ from experiments.errors import InputError
 from experiments.execution.session import run as run_study
 from experiments.study.study import read_study
 from nnxor import engines
-from nnxor.ending import ending
+from nnxor.arithmetic.networks import ending
 from nnxor.network.draws import Weights
 
 Run = Callable[..., Path]
@@ -79,7 +79,10 @@ def test_frankle_and_carbin_is_their_setting() -> None:
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
-        ("{setting: s, where: {hidden: 4}, says: x}", "published[0].source is missing"),
+        (
+            "{setting: s, where: {hidden: 4}, says: x}",
+            "published[0].source=null is not allowed; allowed: who published it",
+        ),
         ("{source: a, setting: s, where: {hidden: 4}}", "published[0] needs solved and n, or says"),
         ("{source: a, setting: s, where: {hidden: 4}, solved: 0.5}", "published[0] needs solved and n"),
         ("{source: a, setting: s, where: {hidden: 4}, solved: 50, n: 9}", "published[0].solved=50 is not allowed"),

@@ -245,8 +245,14 @@ def test_a_training_that_cannot_be_repeated_is_a_difference(
         (with_value("seed", 23, 99), "seed 99 is counted twice, out of order, or none of its own"),
         (with_value("condition", 2, "0123456789abcdef"), "holds 24 rows, but 23 trainings are counted"),
         (with_value("lr", 2, 0.5), "init torch: rows of another condition are among its rows"),
-        (lambda t: t.drop_columns(["momentum"]), "its columns are not those of its study (see momentum)"),
-        (lambda t: t.drop_columns(["outcome"]), "its columns are not those of its study (see outcome)"),
+        (
+            lambda t: t.drop_columns(["momentum"]),
+            "the columns of trials.parquet are not those of its study: see momentum",
+        ),
+        (
+            lambda t: t.drop_columns(["outcome"]),
+            "the columns of trials.parquet are not those of its study: see outcome",
+        ),
     ],
 )
 def test_rows_must_be_complete_unique_and_sorted(
@@ -425,10 +431,10 @@ def test_bad_input_is_one_line(arguments: list[str], words: str) -> None:
     ("name", "content", "words"),
     [
         ("manifest.json", "{", "cannot be read"),
-        ("manifest.json", "[]", "is not a manifest"),
+        ("manifest.json", "[]", "cannot be read (it names no protocol)"),
         ("manifest.json", '{"protocol": 99}', "was made by protocol 99"),
         ("manifest.json", "[" * 100_000, "cannot be read"),
-        ("manifest.json", '{"protocol": 2, "trials": 3, "study": 4}', "is damaged: study is 4"),
+        ("manifest.json", '{"protocol": 2, "trials": 3, "study": 4}', "is damaged or cannot be read (study is 4)"),
         ("config.yaml", "a: [", "cannot be read"),
         ("config.yaml", "a: 3", "must hold name, question"),
         ("config.yaml", "seeds: 3", "must hold name, question"),

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from nnxor.arithmetic import networks as arithmetic
 from nnxor.condition import Condition
-from nnxor.engines.compaction import PackedHistory, in_order, live_first
-from nnxor.engines.cycles import Table, to_table, to_weights
+from nnxor.engines.cycles import History, Table, in_order, to_table, to_weights
+from nnxor.engines.skeleton import live_first
 from nnxor.network.draws import draw
 from nnxor.network.inits import UNIFORM
 
@@ -49,10 +49,10 @@ def test_they_come_back_to_where_they_were(hidden: int, n: int, first_seed: int,
 def test_a_history_gives_each_training_its_own_state_whatever_order_it_was_kept_in() -> None:
     hidden, n = 5, 6
     first, second = table_of(hidden, n), table_of(hidden, n, 100)
-    history = PackedHistory(np.array([0, 64, 100]), first, identity(hidden, n))
-    history.keep_packed(first, np.arange(n), identity(hidden, n))
+    history = History(np.array([0, 64, 100]), first, identity(hidden, n))
+    history.keep(first, np.arange(n), identity(hidden, n))
     stay = np.array([4, 0, 2])
     packed, units = live_first(second, identity(hidden, n), alive(second), stay)
-    history.keep_packed(packed, stay, units)
+    history.keep(packed, stay, units)
     states = history.at(np.array([0, 1, 1, 0]), np.array([5, 2, 4, 1]))
     assert np.array_equal(states, np.stack([first[:, 5], second[:, 2], second[:, 4], first[:, 1]], axis=1))

@@ -13,8 +13,7 @@ from experiments.study import catalog
 from nnxor import engines
 from nnxor.condition import Condition, Success
 from nnxor.diagnosis import diagnose
-from nnxor.engines import batched, compiled, jumps, skeleton
-from nnxor.engines import compaction as packing
+from nnxor.engines import batched, compiled, skeleton
 from nnxor.engines import cycles as repeats
 from nnxor.engines.cycles import Search, first_state, first_time, same, schedule, stretch, to_table, watched
 from nnxor.engines.trace import Trained
@@ -93,14 +92,14 @@ def test_long_trainings_of_many_periods_agree(dtype: str) -> None:
 
 
 def test_trainings_really_leave(monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes, widths, go_on = [], [], jumps._Run.go_on
+    sizes, widths, go_on = [], [], compiled._Run.go_on
 
-    def counted(run: jumps._Run, first: int, last: int, watch: bool) -> None:
+    def counted(run: compiled._Run, first: int, last: int, watch: bool) -> None:
         sizes.append(len(run.trainings))
         widths.append(run.width.tolist())
         go_on(run, first, last, watch)
 
-    monkeypatch.setattr(jumps._Run, "go_on", counted)
+    monkeypatch.setattr(compiled._Run, "go_on", counted)
     condition = Condition(init=catalog.init("he"), lr=0.2, epochs=3001)
     trace = compiled.train(condition, start_of(condition, range(640))).trace
     assert sizes[0] == 640
@@ -111,13 +110,13 @@ def test_trainings_really_leave(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_who_diverged_leaves_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls, go_on = [], jumps._Run.go_on
+    calls, go_on = [], compiled._Run.go_on
 
-    def counted(run: jumps._Run, first: int, last: int, watch: bool) -> None:
+    def counted(run: compiled._Run, first: int, last: int, watch: bool) -> None:
         calls.append((first, len(run.trainings)))
         go_on(run, first, last, watch)
 
-    monkeypatch.setattr(jumps._Run, "go_on", counted)
+    monkeypatch.setattr(compiled._Run, "go_on", counted)
     for activation in ("relu", "leaky_relu"):
         calls.clear()
         condition = Condition(lr=30.0, epochs=2000, activation=activation, slope=0.5)
@@ -136,7 +135,7 @@ def test_who_diverged_leaves_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_training_of_one_epoch_compiles_all_that_longer_ones_need() -> None:
     """Else what was to be estimated, or timed, would be a compilation."""
     short = Condition(epochs=1)
-    compiled_ones = (packing.live_first, skeleton.read_cycles, skeleton.run)
+    compiled_ones = (skeleton.live_first, skeleton.read_cycles, skeleton.run)
     compiled.train(short, start_of(short, range(1)))
     before = [len(function.signatures) for function in compiled_ones]
     assert min(before) > 0
