@@ -127,7 +127,8 @@ def draw(work, stream, epoch):
     """The examples of an epoch in the order in which each training of a block sees them."""
     keys, of_epoch, n_examples = work.keys, work.keys[-1], len(work.examples)
     for n in range(n_examples):
-        work.place[n] = n
+        for r in range(LANES):
+            work.place[n, r] = n
     if work.shuffled:
         for r in range(LANES):
             of_epoch[r] = mix(stream[r] + np.uint64(epoch + 1) * GAMMA)
@@ -144,8 +145,9 @@ def draw(work, stream, epoch):
 @compiled
 def compare(keys, place):
     """The places of few examples by their keys: each is compared with each, for all trainings of a block at once."""
-    place[:] = 0
     for n in range(len(place)):
+        for r in range(LANES):
+            place[n, r] = 0
         for m in range(n):
             for r in range(LANES):
                 after = np.int32(1) if keys[m, r] <= keys[n, r] else np.int32(0)
@@ -250,17 +252,28 @@ def judge(state, other, offset, witness, n_suspects, period, after):
 
 
 @compiled
+def copy(source, target):
+    """Copy rows of a block; a slice takes Numba ten times as long to compile."""
+    for i in range(len(source)):
+        for r in range(LANES):
+            target[i, r] = source[i, r]
+
+
+@compiled
 def run(table, width, steps, work, stream, plan, record):
     """Train the columns of `table`: see `nnxor.engines.walk.Walk.run`."""
-    marks, tail = work.notes[NOTES : NOTES + len(record.marks)], np.zeros((TAIL_PARTS, LANES))
+    marks, tail, notes = work.notes[NOTES : NOTES + len(record.marks)], np.zeros((TAIL_PARTS, LANES)), work.notes
     powers = work.clock.copy()
-    n_done, n_lost = 0, 0
+    n_done, n_lost, tailed = 0, 0, plan.last > plan.tail_start
     for block in range(table.shape[1]):
-        work.state[:], work.clock[:] = table[:, block], powers
-        work.notes[0], work.notes[1] = record.last_unsolved[block], record.first_death[block]
-        marks[:] = record.marks[:, block]
-        if plan.last > plan.tail_start:
-            tail[:] = record.tail[:, block]
+        copy(table[:, block], work.state)
+        copy(record.marks[:, block], marks)
+        for i in range(len(powers)):
+            work.clock[i] = powers[i]
+        for r in range(LANES):
+            notes[0, r], notes[1, r] = record.last_unsolved[block, r], record.first_death[block, r]
+        if tailed:
+            copy(record.tail[:, block], tail)
         if len(work.examples) and not work.shuffled:
             draw(work, stream[block], plan.first)
         if len(steps):
@@ -269,10 +282,12 @@ def run(table, width, steps, work, stream, plan, record):
         n_done += train(width[block], work, stream[block], block, plan, record, tail)
         lost, diverged = count(table[work.n_parameters - 1, block], width[block], work, block, plan, record)
         n_lost, n_done = n_lost + lost, n_done + diverged
-        table[:, block], record.marks[:, block] = work.state, marks
-        record.last_unsolved[block], record.first_death[block] = work.notes[0], work.notes[1]
-        if plan.last > plan.tail_start:
-            record.tail[:, block] = tail
+        copy(work.state, table[:, block])
+        copy(marks, record.marks[:, block])
+        for r in range(LANES):
+            record.last_unsolved[block, r], record.first_death[block, r] = notes[0, r], notes[1, r]
+        if tailed:
+            copy(tail, record.tail[:, block])
     return n_done, n_lost
 
 
@@ -292,7 +307,7 @@ def train(n_units, work, stream, block, plan, record, tail):
     other, period = kept, record.period[block]
     wanted, alike, witness = np.empty(LANES, np.int32), np.empty(LANES, np.int32), np.empty(LANES, np.int64)
     if plan.watch:
-        work.kept[:] = work.state
+        copy(work.state, work.kept)
         for r in range(LANES):
             wanted[r] = 1 if period[r] < 0 else 0
     if plan.pairs:
@@ -318,7 +333,8 @@ def train(n_units, work, stream, block, plan, record, tail):
             draw(work, stream, e)
         epochs(work, n_units, e, until, sums)
         if e < len(record.losses):
-            record.losses[e, block] = work.scratch[:LANES]
+            for r in range(LANES):
+                record.losses[e, block, r] = work.scratch[r]
         e = until
     return n_done
 
@@ -334,11 +350,13 @@ def train_until(columns, n_units, steps, work, block, plan, record):
         until = e + 1 if e < len(record.losses) else until
         epochs(work, n_units, e, until, 0)
         if e < len(record.losses):
-            record.losses[e, block] = work.scratch[:LANES]
+            for r in range(LANES):
+                record.losses[e, block, r] = work.scratch[r]
         e = until
         for r in range(LANES):
             if steps[r] == e:
-                columns[:, r] = work.state[:, r]
+                for i in range(len(columns)):
+                    columns[i, r] = work.state[i, r]
 
 
 @compiled
@@ -365,7 +383,8 @@ def count(before, n_units, work, block, plan, record):
 def live_first(table, units, alive, columns):
     """The chosen columns with their live units first: the table and its units."""
     hidden, n_parameters = units.shape[0], len(table)
-    packed, packed_units = np.empty((n_parameters, len(columns)), table.dtype), np.empty_like(units[:, : len(columns)])
+    packed = np.empty((n_parameters, len(columns)), table.dtype)
+    packed_units = np.empty((hidden, len(columns)), units.dtype)
     place = np.zeros(len(columns), np.int64)
     for wanted in (True, False):
         for h in range(hidden):
@@ -376,7 +395,8 @@ def live_first(table, units, alive, columns):
                         packed[first + place[j], j] = table[first + h, r]
                     packed_units[place[j], j] = units[h, r]
                     place[j] += 1
-    packed[n_parameters - 1] = table[n_parameters - 1, columns]
+    for j in range(len(columns)):
+        packed[n_parameters - 1, j] = table[n_parameters - 1, columns[j]]
     return packed, packed_units
 
 
