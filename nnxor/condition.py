@@ -138,9 +138,14 @@ class Condition:
         return self.units.smooth
 
     @property
+    def slopes(self) -> tuple[float, float] | None:
+        """The slopes of hidden units with straight pieces below and above their kink; None of smooth ones."""
+        return self.units.slopes(self) if self.units.slopes else None
+
+    @property
     def rectified(self) -> bool:
         """Whether the hidden units are those of ReLU: 0 below their kink, and above it what they are given."""
-        return self.units.slopes is not None and self.units.slopes(self) == (0.0, 1.0)
+        return self.slopes == (0.0, 1.0)
 
     @property
     def most_epochs(self) -> int:

@@ -16,8 +16,9 @@ class UnknownNameError(ValueError):
 def hint(word: str, allowed: Iterable[str]) -> str:
     """'did you mean b? allowed: a, b', with the guess left out where no name is near."""
     names = list(allowed)
-    close = difflib.get_close_matches(word, names, 1)
-    guess = f"did you mean {close[0]}? " if close else ""
+    plain = {name.lower(): name for name in names}  # elsewhere it may be called ReLU, or SGD
+    close = difflib.get_close_matches(word.lower(), plain, 1)
+    guess = f"did you mean {plain[close[0]]}? " if close else ""
     return f"{guess}allowed: {', '.join(names)}"
 
 

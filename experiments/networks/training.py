@@ -1,6 +1,6 @@
 """One training, as the article prints it, and what became of it: what `experiments.train` does."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from experiments.errors import DONE, InputError
@@ -46,9 +46,9 @@ def train(config: Mapping[str, Any]) -> int:
     shown = [f"{name}={value}" for name, value in condition.values().items() if name in SHOWN]
     say(paragraph(" ".join([*shown, f"weights={config['weights']}" if config["weights"] else f"seed={seed}"])))
     every = steps(condition.epochs) if config["every"] is None else whole("every", config["every"], 1)
-    printout = Printout(condition, every)
-    trained = batched.train(condition, weights, range(seed, seed + 1), printout.see)
-    explain(condition, weights, trained, printout.deaths)
+    deaths: list[int | None] = [None] * condition.hidden
+    trained = batched.train(condition, weights, range(seed, seed + 1), printer(condition, every, deaths))
+    explain(condition, weights, trained, deaths)
     where = address(condition, seed, weights if config["weights"] else None)
     if where:
         say(f"\nwatch it train in a page that python -m analysis.explorer writes:\n  explorer.html{where}")
@@ -116,34 +116,27 @@ def given_init(given: object) -> tuple[Any, dict[str, Any]]:
     return "uniform" if changes and name is None else name, changes
 
 
-class Printout:
-    """What the article prints while it trains; `deaths` holds since when each unit has been dead, or None."""
+def printer(condition: Condition, every: int, deaths: list[int | None]) -> Callable[[int, Look], None]:
+    """Prints what the article prints while it trains, and keeps in `deaths` since when each unit has been dead."""
 
-    def __init__(self, condition: Condition, every: int) -> None:
-        self.condition, self.every = condition, every
-        self.deaths: list[int | None] = [None] * condition.hidden
-
-    def see(self, epoch: int, look: Look) -> None:
+    def see(epoch: int, look: Look) -> None:
         """Print a line if this is an epoch for one, and at the end."""
-        loss, y = look.loss[0], numbers(row[0] for row in look.y)
-        for unit, is_alive in enumerate(any_active(self.condition, look.z)[:, 0]):
+        loss, y = look.loss[0], "  ".join(f"{float(row[0]):.5g}" for row in look.y)
+        for unit, is_alive in enumerate(any_active(condition, look.z)[:, 0]):
             if is_alive:
-                self.deaths[unit] = None
-            elif self.deaths[unit] is None:
-                self.deaths[unit] = epoch
-        if epoch == self.condition.epochs:
+                deaths[unit] = None
+            elif deaths[unit] is None:
+                deaths[unit] = epoch
+        if epoch == condition.epochs:
             say(f"final loss {loss:.6g}")
             say(paragraph(f"final predictions {y}"))
             return
-        if epoch % self.every == 0:
+        if epoch % every == 0:
             say(f"epoch {epoch:>6}  loss {loss:.6g}")
         if epoch % PREDICTIONS_EVERY == 0:
             say(paragraph(f"predictions {y}", 14))
 
-
-def numbers(values: Iterable[float]) -> str:
-    """Numbers in a row, five significant digits."""
-    return "  ".join(f"{float(value):.5g}" for value in values)
+    return see
 
 
 def explain(condition: Condition, start: Weights, trained: Trained, deaths: list[int | None]) -> None:

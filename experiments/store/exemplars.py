@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.data.conditions import nearest
+from analysis.data.conditions import conditions, distance
 from analysis.data.door import write_text
 from analysis.data.reading import OUTCOMES
 from experiments.study.explorer_address import address
@@ -54,16 +54,21 @@ def write_exemplars(folder: Path, study: Study, runs: pd.DataFrame) -> None:
         start = initial_weights(condition, range(seed, seed + 1))
         kind = str(run["minimum"]) if isinstance(run["minimum"], str) else None
         exemplars.append({**exemplar(condition, start, seed, engine), "minimum": kind})
-    write_text(folder / "exemplars.json", json.dumps(exemplars, indent=1, allow_nan=False) + "\n")
+    lines = ",\n".join(json.dumps(each, allow_nan=False) for each in exemplars)
+    write_text(folder / "exemplars.json", f"[{lines}]\n")
 
 
 def _chosen(runs: pd.DataFrame) -> Iterator[Any]:
     """The run of each outcome that is shown, as a row of `analysis.data.tallies`."""
     trials = runs[runs["rescue"].isna().to_numpy(bool)]
+    of = conditions(trials)
+    far = dict(zip(of["condition"], map(distance, of.to_dict("records")), strict=True))
+    trials = trials[["condition", "seed", "outcome", "minimum"]]
     for outcome in OUTCOMES:
         so_ended = trials[(trials["outcome"] == outcome).to_numpy(bool)]
         if len(so_ended):
-            mine = so_ended[(so_ended["condition"] == nearest(so_ended)["condition"]).to_numpy(bool)]
+            at = min(so_ended["condition"].unique(), key=far.__getitem__)
+            mine = so_ended[(so_ended["condition"] == at).to_numpy(bool)]
             yield mine.loc[mine["seed"].idxmin()]
 
 

@@ -14,14 +14,11 @@ A minimum comes with the distance for which it is proved. Where that is no more 
 pre-activation is almost but not exactly 0 and beyond it the loss gets lower: that is `unknown`.
 """
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
 from nnxor.condition import Condition
 from nnxor.landscape.curvature import Array, Local, Mask, Problem, rows_are_convex
-from nnxor.landscape.exits import KINDS, MOVING, NONZERO, ZERO, Verdict, test_units
+from nnxor.landscape.exits import MOVING, NONZERO, ZERO, Verdict, test_units
 from nnxor.landscape.polish import ROUNDING, beside_kinks, hold, near_kinks, newton, polish
 from nnxor.network.draws import Weights
 
@@ -42,29 +39,8 @@ NOWHERE = "no stationary point nearby"  # the reason to know nothing of a networ
 CHUNK = 1024  # networks that are worked on at a time, which bounds the memory
 
 
-class Certificates(NamedTuple):
-    """What kind of point each of R networks rests at, and the evidence.
-
-    kind: one of `KINDS`, (R,). reason: why, in a few words, (R,).
-    weights: the polished parameters, in float64. loss: there, (R,).
-    radius: a minimum is proved to be the lowest among all parameters closer than this (inf: among all); NaN for other
-    kinds, and where the loss is not convex in the outputs everywhere, (R,).
-    unit, row: the hidden unit by which the loss gets lower and the kink row that it crosses; −1 for none, (R,).
-    direction: of norm 1 where kind is `saddle` or `kink`, else 0: small steps along it lower the loss.
-    """
-
-    kind: NDArray[np.str_]
-    reason: NDArray[np.str_]
-    weights: Weights
-    loss: Array
-    radius: Array
-    unit: NDArray[np.int_]
-    row: NDArray[np.int_]
-    direction: Weights
-
-
-def certify(condition: Condition, weights: Weights) -> Certificates:
-    """Certificates of R networks of one condition, at or near rest, from their final weights of any dtype.
+def certify(condition: Condition, weights: Weights) -> Verdict:
+    """The kind of point that each of R networks of one condition rests at, from final weights of any dtype, near rest.
 
     Networks that are not finite, or have frozen parameters, are `unknown`. The verdict is given in units of the
     problem's own (`Problem.in_units` and `_sizes`), so that none depends on the scale of inputs, targets, losses or
@@ -73,31 +49,22 @@ def certify(condition: Condition, weights: Weights) -> Certificates:
     problem = Problem.of(condition)
     unit_problem, reach, apart = problem.in_units()
     given = problem.pack(weights)
-    verdict = Verdict.empty(given.copy(), "not finite" if condition.freeze is None else "parameters are frozen")
-    loss, radius = np.full((2, len(given)), np.nan)
+    reason = "not finite" if condition.freeze is None else "parameters are frozen"
+    verdict = Verdict.empty(problem, given.copy(), reason)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
         sound = np.flatnonzero(np.isfinite(given).all(axis=1) & (condition.freeze is None))
         for first in range(0, len(sound), CHUNK):
             here = sound[first : first + CHUNK]
             sizes = _sizes(problem, given[here], reach, apart)
             judged = _judge(unit_problem, given[here] / sizes)
-            judged.theta, judged.direction = judged.theta * sizes, judged.direction * sizes
-            norm = np.linalg.norm(judged.direction, axis=1, keepdims=True)
-            judged.direction /= np.where(norm > 0, norm, 1.0)
-            verdict.put(here, judged)
-            loss[here] = Local(problem, judged.theta).loss
+            judged.theta, judged.way = judged.theta * sizes, judged.way * sizes
+            norm = np.linalg.norm(judged.way, axis=1, keepdims=True)
+            judged.way /= np.where(norm > 0, norm, 1.0)
+            judged.loss = Local(problem, judged.theta).loss
             if problem.has_kinks and problem.is_convex:
-                radius[here] = _reach(problem, judged.theta)
-    return Certificates(
-        kind=np.array(KINDS)[verdict.kind],
-        reason=verdict.reason,
-        weights=problem.unpack(verdict.theta),
-        loss=loss,
-        radius=np.where(verdict.kind == KINDS.index("minimum"), radius, np.nan),
-        unit=verdict.unit,
-        row=verdict.row,
-        direction=problem.unpack(verdict.direction),
-    )
+                judged.radius = np.where(judged.kind == "minimum", _reach(problem, judged.theta), np.nan)
+            verdict.put(here, judged)
+    return verdict
 
 
 def _sizes(problem: Problem, theta: Array, reach: Array, apart: float) -> Array:
@@ -126,13 +93,13 @@ def _judge(problem: Problem, given: Array) -> Verdict:
     verdict = _judge_on(problem, given, exact)
     _retry(problem, given, exact, verdict)
     for _ in range(3):
-        narrow = np.flatnonzero((verdict.kind == KINDS.index("minimum")) & (_reach(problem, verdict.theta) < NARROWEST))
+        narrow = np.flatnonzero((verdict.kind == "minimum") & (_reach(problem, verdict.theta) < NARROWEST))
         if not len(narrow):
             return verdict
         theta = verdict.theta[narrow]
         start = _without(problem, theta, NARROWEST)
         verdict.put(narrow, _judge_on(problem, theta, beside_kinks(problem, theta, NARROWEST), start))
-    verdict.put(narrow, Verdict.empty(theta, "almost on a kink that leads down"))
+    verdict.put(narrow, Verdict.empty(problem, theta, "almost on a kink that leads down"))
     return verdict
 
 
@@ -165,7 +132,7 @@ def _judge_on(problem: Problem, given: Array, kink: Mask, start: Array | None = 
     theta = polish(problem, start, kink, rows)
     verdict = test_units(problem, theta, kink, rows)
     _drop_distant(problem, given, verdict)
-    tired = np.flatnonzero(verdict.kind == KINDS.index("unknown"))
+    tired = np.flatnonzero(verdict.kind == "unknown")
     if len(tired):
         again = test_units(problem, newton(problem, start[tired], kink[tired], rows[tired]), kink[tired], rows[tired])
         _drop_distant(problem, given[tired], again)
@@ -184,13 +151,13 @@ def _drop_distant(problem: Problem, given: Array, verdict: Verdict) -> None:
     if problem.has_kinks:
         near |= ((here.z > 0) == (there.z > 0)).all(axis=(1, 2))
     lost = np.flatnonzero(~(near & (np.abs(there.loss - here.loss) <= SAME_LEVEL)))
-    verdict.put(lost, Verdict.empty(given[lost], NOWHERE))
+    verdict.put(lost, Verdict.empty(problem, given[lost], NOWHERE))
 
 
 def _judge_smooth(problem: Problem, given: Array) -> Verdict:
     """Verdicts by the Hessian, for activations without kinks."""
     theta = newton(problem, given, steps=30)
-    verdict, local = Verdict.empty(theta, MOVING), Local(problem, theta)
+    verdict, local = Verdict.empty(problem, theta, MOVING), Local(problem, theta)
     values, vectors = local.modes
     still = np.linalg.norm(local.gradient, axis=1) <= ZERO
     size, lowest = np.abs(values).max(axis=1), values[:, 0]
@@ -198,10 +165,10 @@ def _judge_smooth(problem: Problem, given: Array) -> Verdict:
     minimum = still & (fitted | (lowest > NONZERO * size))
     saddle = still & ~fitted & (lowest < -NONZERO * size)
     verdict.reason[still] = "the Hessian is singular"
-    verdict.kind[minimum], verdict.reason[minimum] = KINDS.index("minimum"), "the Hessian is positive definite"
+    verdict.kind[minimum], verdict.reason[minimum] = "minimum", "the Hessian is positive definite"
     verdict.reason[fitted & still] = "every row is fitted"
-    verdict.kind[saddle], verdict.reason[saddle] = KINDS.index("saddle"), "the Hessian has a negative eigenvalue"
-    verdict.direction[saddle] = vectors[saddle, :, 0]
+    verdict.kind[saddle], verdict.reason[saddle] = "saddle", "the Hessian has a negative eigenvalue"
+    verdict.way[saddle] = vectors[saddle, :, 0]
     _drop_distant(problem, given, verdict)
     return verdict
 

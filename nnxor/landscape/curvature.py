@@ -61,7 +61,7 @@ class Problem:
             output=output,
             loss=LOSSES[condition.loss],
             k=SimpleNamespace(**{**vars(output.k(from_below)), **vars(activation.k(from_below))}),
-            slopes=activation.slopes(condition) if activation.slopes else None,
+            slopes=condition.slopes,
             outer=output.slopes(condition) if output.slopes else None,
         )
 

@@ -62,8 +62,7 @@ def has_levels(condition: Condition) -> bool:
 
 def levels_of(condition: Condition) -> Levels:
     """The levels at which the networks of a condition can rest; ValueError as `levels`."""
-    slopes = condition.units.slopes
-    below = slopes(condition)[0] if slopes else 0.0
+    below, _ = condition.slopes or (0.0, 1.0)
     return levels(condition.task, condition.loss, condition.hidden, condition.bias, below)
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nnxor.landscape.curvature import Array, Local, Mask, Problem, rows_are_convex
 from nnxor.landscape.escape import slopes
+from nnxor.network.draws import Weights
 
 KINDS = ("minimum", "saddle", "kink", "unknown")  # every kind of point
 
@@ -21,26 +22,47 @@ MOVING = "not stationary"  # the reason to know nothing of a point at which the 
 
 @dataclass
 class Verdict:
-    """Certificates in the making: kind as an index of KINDS, and parameters as vectors (R, P)."""
+    """What kind of point each of R networks rests at, and the evidence; parameters are vectors (R, P) of a problem.
 
-    kind: NDArray[np.int_]
+    kind: one of `KINDS`, (R,). reason: why, in a few words, (R,).
+    theta: the polished parameters. loss: there, (R,).
+    way: of norm 1 where kind is `saddle` or `kink`, else 0: small steps along it lower the loss.
+    unit, row: the hidden unit by which the loss gets lower and the kink row that it crosses; −1 for none, (R,).
+    radius: a minimum is proved to be the lowest among all parameters closer than this (inf: among all); NaN for other
+    kinds, and where the loss is not convex in the outputs everywhere, (R,).
+    """
+
+    problem: Problem
+    kind: NDArray[np.str_]
     reason: NDArray[np.str_]
     theta: Array
-    direction: Array
+    way: Array
     unit: NDArray[np.int_]
     row: NDArray[np.int_]
+    loss: Array
+    radius: Array
 
     @classmethod
-    def empty(cls, theta: Array, reason: str) -> Verdict:
+    def empty(cls, problem: Problem, theta: Array, reason: str) -> Verdict:
         """Nothing known yet, for this reason."""
-        none = np.full(len(theta), -1)
-        unknown = np.full(len(theta), KINDS.index("unknown"))
-        return cls(unknown, np.full(len(theta), reason, "U40"), theta, np.zeros_like(theta), none, none.copy())
+        n, (unit, row), (loss, radius) = len(theta), np.full((2, len(theta)), -1), np.full((2, len(theta)), np.nan)
+        kinds, reasons = np.full(n, "unknown"), np.full(n, reason, "U40")
+        return cls(problem, kinds, reasons, theta, np.zeros_like(theta), unit, row, loss, radius)
 
     def put(self, where: NDArray[np.int_], other: Verdict) -> None:
         """Replace the verdicts on some networks."""
-        for field in fields(self):
+        for field in fields(self)[1:]:
             getattr(self, field.name)[where] = getattr(other, field.name)
+
+    @property
+    def weights(self) -> Weights:
+        """The polished parameters, in float64."""
+        return self.problem.unpack(self.theta)
+
+    @property
+    def direction(self) -> Weights:
+        """The way down."""
+        return self.problem.unpack(self.way)
 
 
 def test_units(problem: Problem, theta: Array, kink: Mask, rows: Array) -> Verdict:
@@ -49,7 +71,7 @@ def test_units(problem: Problem, theta: Array, kink: Mask, rows: Array) -> Verdi
     s = problem.split(theta)[1]
     s[np.abs(s) <= ZERO * (1 + np.abs(s).max(axis=1, keepdims=True))] = 0.0  # what polishing took to 0 is exactly 0
     local = Local(problem, theta, kink, rows)
-    verdict = Verdict.empty(theta, MOVING)
+    verdict = Verdict.empty(problem, theta, MOVING)
     still = _stationarity(local) <= ZERO
     units = _ways_down(local)
     slope = units.slope
@@ -60,7 +82,7 @@ def test_units(problem: Problem, theta: Array, kink: Mask, rows: Array) -> Verdi
     escape = still & (down <= -NONZERO)
     verdict.reason[still] = "neither clearly 0 nor clearly not"
     verdict.reason[minimum & ~convex] = "a row's loss is not convex there"
-    verdict.kind[minimum & convex] = KINDS.index("minimum")
+    verdict.kind[minimum & convex] = "minimum"
     verdict.reason[minimum & convex] = "no unit has a way down"
     networks = np.flatnonzero(escape)
     # told is a unit's way down of first order, else one without a kink, else any; the steepest of them
@@ -144,17 +166,17 @@ def _escapes(local: Local, networks: NDArray[np.int_], unit: NDArray[np.int_], w
     that are active costs less than half of what the two gain together.
     """
     at = (networks, unit)
-    verdict = Verdict.empty(local.theta[networks], "")
-    dv, ds = local.problem.split(verdict.direction)[:2]
+    verdict = Verdict.empty(local.problem, local.theta[networks], "")
+    dv, ds = local.problem.split(verdict.way)[:2]
     here = np.arange(len(networks))
     cost = np.einsum("rn,rn->r", np.abs(local.curve[networks]), local.a[at] ** 2)
     gain = np.abs(ways.slope[at])
     dv[here, unit] = ways.dv[at]
     ds[here, unit] = ways.ds[at] * np.minimum(1.0, gain / np.maximum(cost, 1e-300))
-    verdict.direction /= np.maximum(np.linalg.norm(verdict.direction, axis=1, keepdims=True), 1e-300)
+    verdict.way /= np.maximum(np.linalg.norm(verdict.way, axis=1, keepdims=True), 1e-300)
     verdict.unit, verdict.row = unit, ways.row[at]
     crossing = verdict.row >= 0
-    verdict.kind = np.where(crossing, KINDS.index("kink"), KINDS.index("saddle"))
+    verdict.kind = np.where(crossing, "kink", "saddle")
     verdict.reason[crossing] = "a unit's kink hides a way down"
     verdict.reason[~crossing] = "a unit with output weight 0 escapes"
     return verdict

@@ -69,8 +69,7 @@ def _patterns(keys: NDArray[np.bytes_], rows: int) -> Mask:
 
 def _columns(condition: Condition, patterns: Mask) -> Array:
     """What outputs are combinations of, shape (N, columns, S): each unit's cut functions, and the constants."""
-    slopes = condition.units.slopes
-    below, above = slopes(condition) if slopes else (0.0, 1.0)
+    below, above = condition.slopes or (0.0, 1.0)
     x = condition.task.x(np.dtype(np.float64))
     x = x / np.where(x.any(axis=0), np.abs(x).max(axis=0), 1.0)
     felt = np.column_stack([x, np.ones((len(x), int(condition.bias)))])

@@ -12,12 +12,12 @@ from analysis.data.reading import KINDS, load
 from analysis.figures import PLOTS
 from analysis.findings.findings import Findings
 from analysis.findings.pooled import certificates
-from analysis.findings.rest_points import KIND_NAMES, resting
 from analysis.findings.statistics import wilson
-from analysis.findings.summary import print_summary, summarise, write_summary
+from analysis.findings.summary import print_summary, resting, summarise, write_summary
 from analysis.report_parts.drawing import draw
 from analysis.report_parts.sections import pictures
-from nnxor.landscape import certificate
+from analysis.text.words import KIND_NAMES
+from nnxor.landscape import exits
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def certified(handmade: Path, certify) -> Path:
 
 
 def test_the_kinds_are_those_of_the_science() -> None:
-    assert certificate.KINDS == KINDS
+    assert exits.KINDS == KINDS
     assert set(KIND_NAMES) == set(KINDS)
 
 

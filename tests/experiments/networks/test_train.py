@@ -97,6 +97,8 @@ def test_settings_of_an_initialization_can_be_given() -> None:
         (["plot=/dev/null/x"], "plot=/dev/null/x cannot be a folder"),
         (["task=none.csv"], "task=none.csv does not exist"),
         (["task=xo"], "task=xo is unknown; did you mean xor?"),
+        (["optimizer=SGD"], "optimizer=SGD is not allowed; did you mean gd?"),
+        (["activation=LeakyReLU"], "activation=LeakyReLU is not allowed; did you mean leaky_relu?"),
     ],
 )
 def test_bad_input_is_one_line(arguments: list[str], words: str) -> None:

@@ -13,9 +13,10 @@ from experiments.study import catalog
 from nnxor import engines
 from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
-from nnxor.landscape.certificate import KINDS, Certificates, certify
+from nnxor.landscape.certificate import certify
 from nnxor.landscape.curvature import Local, Problem, row_losses
 from nnxor.landscape.escape import _dependent, _independent, slopes
+from nnxor.landscape.exits import KINDS, Verdict
 from nnxor.network.draws import Weights, draw
 from nnxor.network.inits import Distribution, Init
 from nnxor.network.tasks import Task
@@ -28,7 +29,7 @@ def network(W1: object, b1: object, W2: object, b2: float, dtype: type = np.floa
     return Weights(*(np.array(a, dtype)[..., None] for a in (W1, b1, W2, b2)))
 
 
-def one(weights: Weights, **fields: object) -> Certificates:
+def one(weights: Weights, **fields: object) -> Verdict:
     return certify(Condition(hidden=weights.W2.shape[0], **fields), weights)  # type: ignore[arg-type]
 
 
@@ -53,13 +54,13 @@ def along(weights: Weights, direction: Weights, step: float | np.ndarray) -> lis
     return [w + step * d for w, d in zip(weights.arrays(), direction.arrays(), strict=True)]
 
 
-def lowers(condition: Condition, found: Certificates, steps: tuple[float, ...] = (1e-3, 1e-4, 1e-5)) -> np.ndarray:
+def lowers(condition: Condition, found: Verdict, steps: tuple[float, ...] = (1e-3, 1e-4, 1e-5)) -> np.ndarray:
     """Whether every one of these small steps along each direction lowers the loss."""
     start = loss_of(condition, *found.weights.arrays())
     return np.logical_and.reduce([loss_of(condition, *along(found.weights, found.direction, t)) < start for t in steps])
 
 
-def moved(weights: Weights, found: Certificates) -> float:
+def moved(weights: Weights, found: Verdict) -> float:
     """How far polishing went."""
     pairs = zip(weights.arrays(), found.weights.arrays(), strict=True)
     return float(np.sqrt(sum(((after - before) ** 2).sum() for before, after in pairs)))
