@@ -1,10 +1,10 @@
 """What result folders say: statistics, figures, verdict, planner and report; reads files only.
 
-In reading order: `data` (what a folder holds: rows, counts, conditions), `findings` (`statistics`, `summary`, a row a
-condition, `paired`, conditions compared seed by seed, `pooled`, several together, `failure_causes`, `rest_points`,
-`rescues`, `planner`, `published`, `verdict`, and `findings`, which asks each of them once), `text` (what it comes to in
-sentences), `figures` and `report_parts` (how it is shown), `report`. On their own: `side_by_side` (two folders),
-`notebooks`, `explorer`, `speed` (the benchmark's figure).
+In reading order: `data` (what a folder holds: rows, counts, conditions), `findings` (`statistics`; `summary`, a row a
+condition; `paired`, conditions compared seed by seed; `pooled`, several together; `failure_causes`; `rescues`;
+`published`; `verdict`; and `findings`, which asks each of them once), `text` (what it comes to in sentences), `figures`
+and `report_parts` (how it is shown), `report`. On their own: `findings.side_by_side` (two folders), `notebooks`,
+`explorer`, `speed` (the benchmark's figure).
 
 From Python: `analysis.load("results/article")` is the table of trials.
 """

@@ -107,10 +107,9 @@ def _facts(found: Findings) -> list[str]:
     first, stop = found.manifest["seeds"]
     epochs = words.listed([f"{value:,}" for value in sorted(found.trials["epochs"].unique())], "or")
     failed = [f"{found.failed:,} trainings failed with an error and are left out"] if found.failed else []
-    return [
-        f"{len(found.manifest['conditions']):,} conditions", f"{stop - first:,} seeds each",
-        f"{found.manifest['trials']:,} trainings", f"{epochs} epochs", *failed,
-    ]  # fmt: skip
+    n = len(found.manifest["conditions"])
+    sizes = [f"{n:,} condition{'s' * (n > 1)}", f"{stop - first:,} seeds{' each' * (n > 1)}"]
+    return [*sizes, f"{found.manifest['trials']:,} trainings", f"{epochs} epochs", *failed]
 
 
 if __name__ == "__main__":

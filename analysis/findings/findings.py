@@ -11,20 +11,17 @@ import pandas as pd
 import yaml
 
 from analysis.data.conditions import nearest, values
-from analysis.data.dead_unit_law import load_laws
 from analysis.data.door import CONFIG, FolderError, read_text
-from analysis.data.exemplary_runs import load_exemplars
 from analysis.data.field_labels import FIELDS, is_number
 from analysis.data.reading import fine, left_alone, load, read_manifest, records_summary, swept
+from analysis.data.side_files import load_exemplars, load_laws
 from analysis.data.tallies import Solved, load_counts, size
 from analysis.findings import pooled
 from analysis.findings.failure_causes import failure_causes
 from analysis.findings.paired import compare_he, compare_values, compare_widths
-from analysis.findings.planner import draws
 from analysis.findings.published import Beside, beside
 from analysis.findings.rescues import COLUMNS, Freed, freed, redrawn
-from analysis.findings.rest_points import resting
-from analysis.findings.summary import summarise, with_levels
+from analysis.findings.summary import draws, resting, summarise, with_levels
 from analysis.findings.verdict import Verdict, scope, verdicts
 
 
@@ -132,7 +129,7 @@ class Findings:
 
     @cached_property
     def exemplars(self) -> pd.DataFrame:
-        """A run of each outcome (see `analysis.data.exemplary_runs.load_exemplars`)."""
+        """A run of each outcome (see `analysis.data.side_files.load_exemplars`)."""
         return load_exemplars(self.folder)
 
     @cached_property

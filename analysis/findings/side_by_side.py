@@ -175,18 +175,19 @@ def _name(p: Fields, q: Fields, moving: Iterable[str]) -> str:
     parts = []
     for name in moving:
         before, after = _value(p[name], name), _value(q[name], name)
-        if p[name] == q[name]:
-            parts.append(
-                phrase(name, p[name][0] if isinstance(p[name], tuple) else p[name]).replace("\N{NO-BREAK SPACE}", " ")
-            )
-        else:
-            law = " (another law)" if before == after else ""
-            parts.append(f"{symbol(name)} {before} \N{RIGHTWARDS ARROW} {after}{law}")
+        law = " (another law)" if before == after else ""
+        same = phrase(name, _plain(p[name])).replace("\N{NO-BREAK SPACE}", " ")
+        changed = f"{FIELDS[name].symbol} {before} \N{RIGHTWARDS ARROW} {after}{law}"
+        parts.append(same if p[name] == q[name] else changed)
     return ", ".join(parts) or "the only condition"
 
 
+def _plain(what: Any) -> Any:
+    return what[0] if isinstance(what, tuple) else what
+
+
 def _value(what: Any, name: str) -> str:
-    return value_text(name, what[0] if isinstance(what, tuple) else what)
+    return value_text(name, _plain(what))
 
 
 def symbol(name: str) -> str:
@@ -202,20 +203,16 @@ def share_draws(p: Fields, q: Fields) -> bool:
 
 def _row(name: str, a: Side, x: str, b: Side, y: str) -> Row:
     """Compare condition x of A with y of B by the seeds that they solved."""
-    pair = a.solved.compare(x, y, b.solved)
-    few = 2 * pair.n < min(a.solved.rate(x).n, b.solved.rate(y).n)
-    why = GIVEN if not share_draws(a.conditions[x], b.conditions[y]) else FEW_SHARED if few else ""
-    if why:
-        return _unpaired_row(name, a.solved.rate(x), b.solved.rate(y), why)
-    first, second = (Rate.of(pair.both + only, pair.n) for only in (pair.only_first, pair.only_second))
-    return Row(name, first, second, pair, pair.p, pair.p, x == y)
-
-
-def _unpaired_row(name: str, first: Rate, second: Rate, why: str) -> Row:
     from scipy.stats import fisher_exact
 
-    p = float(fisher_exact(np.array([[rate.count, rate.n - rate.count] for rate in (first, second)]))[1])
-    return Row(name, first, second, unpaired(first, second), p, p, False, why)
+    pair, rates = a.solved.compare(x, y, b.solved), (a.solved.rate(x), b.solved.rate(y))
+    few = 2 * pair.n < min(rate.n for rate in rates)
+    why = GIVEN if not share_draws(a.conditions[x], b.conditions[y]) else FEW_SHARED if few else ""
+    if why:
+        p = float(fisher_exact(np.array([[rate.count, rate.n - rate.count] for rate in rates]))[1])
+        return Row(name, *rates, unpaired(*rates), p, p, False, why)
+    first, second = (Rate.of(pair.both + only, pair.n) for only in (pair.only_first, pair.only_second))
+    return Row(name, first, second, pair, pair.p, pair.p, x == y)
 
 
 def _adjusted(rows: list[Row]) -> list[Row]:

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.data.conditions import few, unusual, usual
+from analysis.data.conditions import few, others, slices, unusual, usual
 from analysis.data.door import write_text
 from analysis.data.field_labels import FIELDS
 from analysis.data.reading import KINDS, OUTCOMES, STUCK, fine, is_stuck, swept
 from analysis.data.tallies import counts_of, quantile, sums
 from analysis.findings import pooled
-from analysis.findings.statistics import Rate, wilson
+from analysis.findings.statistics import Rate, draws_needed, wilson
 
 
 def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -78,6 +78,48 @@ def with_levels(summary: pd.DataFrame, traps: Sequence[Mapping[str, Any]]) -> pd
     keys = summary[["task", "loss"]].astype(str)
     found = keys.merge(levels.rename(columns=names), how="left").set_index(summary.index)
     return summary.assign(**found[list(names.values())])
+
+
+def resting(summary: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a summary whose stuck runs have certificates: `n` counts those, `minimum_rate` … the minima."""
+    kinds = summary[[*KINDS]].fillna(0).astype(int)
+    table = summary.assign(**kinds, n=kinds.sum(axis=1))
+    table = table[(table["n"] > 0).to_numpy(bool)]
+    low, high = wilson(table["minimum"], table["n"])
+    return table.assign(minimum_rate=table["minimum"] / table["n"], minimum_low=low, minimum_high=high)
+
+
+def draws(summary: pd.DataFrame) -> pd.DataFrame:
+    """For each condition the draws after which success is 95 % and 99 % likely.
+
+    Columns: condition, the fields, n, solved, and for each probability `draws_95`, and the range
+    `draws_95_low` to `draws_95_high` that the Wilson interval of the success rate allows.
+    """
+    table = summary[["condition", *FIELDS, "n", "solved"]].copy()
+    for wanted in (0.95, 0.99):
+        name = f"draws_{100 * wanted:.0f}"
+        table[name] = draws_needed(summary["solved_rate"], wanted)
+        table[f"{name}_low"] = draws_needed(summary["solved_high"], wanted)
+        table[f"{name}_high"] = draws_needed(summary["solved_low"], wanted)
+    return table
+
+
+def narrowest(summary: pd.DataFrame, wanted: float) -> pd.DataFrame:
+    """For each combination of the other swept fields the narrowest width that reaches a success rate.
+
+    Columns: those fields; `reaches`, the narrowest width whose measured rate is at least `wanted`;
+    `surely`, the narrowest whose Wilson interval lies wholly at or above it. None where no width of
+    the study does.
+    """
+    rest = others(summary, "hidden")
+    rows: list[dict[str, Any]] = []
+    for row, part in slices(summary, rest):
+        found = {
+            name: part.loc[(part[column] >= wanted).to_numpy(bool), "hidden"].min()
+            for name, column in (("reaches", "solved_rate"), ("surely", "solved_low"))
+        }
+        rows.append({**dict(row), **{name: None if pd.isna(h) else int(h) for name, h in found.items()}})
+    return pd.DataFrame(rows, columns=[*rest, "reaches", "surely"]).astype({"reaches": "Int32", "surely": "Int32"})
 
 
 def write_summary(summary: pd.DataFrame, folder: Path) -> None:
@@ -182,10 +224,7 @@ def print_summary(summary: pd.DataFrame, trials: pd.DataFrame) -> None:
     """Print the table, what its columns mean, and rates over all its conditions, of `trials` (see `pooled`)."""
     levels = ", ".join(_trap(summary, name) for name in stuck_outcomes(summary))
     ended = f"solved: % with 95 % Wilson interval; {levels}, other: % that ended there;"
-    legend = [
-        *wrapped(ended),
-        "dead: mean units dead at start > at end; epochs: median to solve, of the solved",
-    ]
+    legend = [*wrapped(ended), "dead: mean units dead at start > at end; epochs: median to solve, of the solved"]
     head = []
     if len(summary) > MOST_LINES:
         head = [f"{MOST_LINES} of {len(summary):,} conditions, evenly spread; summary.csv has them all", ""]

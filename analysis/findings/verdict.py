@@ -18,12 +18,11 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.conditions import distance
-from analysis.data.field_labels import FIELDS, defaults, phrase, value_text
-from analysis.data.reading import DEFAULT_TABLE, KINDS, fine, left_alone, swept
-from analysis.data.tallies import Solved
+from analysis.data.field_labels import FIELDS, defaults
+from analysis.data.reading import DEFAULT_TABLE, KINDS, fine, is_stuck, left_alone, swept
+from analysis.data.tallies import Solved, count_where
 from analysis.findings.failure_causes import attributed, by_dead_at_start, failure_causes
 from analysis.findings.paired import as_paired, compare_he, compare_widths
-from analysis.findings.rest_points import kinks_dead_at_start
 from analysis.findings.statistics import SIGNIFICANT, Rate, binomial, draws_needed, holm
 from analysis.findings.summary import summarise
 from analysis.text import words
@@ -99,9 +98,15 @@ def _minima(judged: Judged) -> pd.DataFrame:
     return _rates(summary, "minimum", "certified", 0.5)
 
 
+def _kinks_dead_at_start(trials: pd.DataFrame) -> Rate:
+    """Of the runs at a kink, how many had a unit that was dead at the start."""
+    kinked = is_stuck(trials) & (trials["minimum"] == "kink").to_numpy(bool)
+    return Rate.of(count_where(trials, kinked & (trials["dead_init"] > 0).to_numpy(bool)), count_where(trials, kinked))
+
+
 def _kinks(trials: pd.DataFrame, _: Any) -> str:
     """What the runs at kinks have in common, which depends on how biases start."""
-    dead = kinks_dead_at_start(trials)
+    dead = _kinks_dead_at_start(trials)
     if not dead.n:
         return "No run rests at a kink."
     zero = all(str(law).endswith("|constant(value=0.0)") for law in trials["init_law"].unique())
@@ -196,9 +201,10 @@ def _beyond(trials: pd.DataFrame) -> str:
     each = trials.drop_duplicates("condition")
     tasks = each.loc[(each["task_table"] != DEFAULT_TABLE).to_numpy(bool), "task"].astype("str").unique()
     units = each.loc[(each["activation"] != "relu").to_numpy(bool), "activation"].astype("str").unique()
-    whys = [f"other tasks ({', '.join(tasks)})"] if len(tasks) else []
-    whys += [f"other units ({', '.join(units)})"] if len(units) else []
-    about = "XOR (targets 0 and 1) learnt by ReLU units"
+    whys = [
+        f"{what} ({', '.join(names)})" for what, names in (("other rows", tasks), ("other units", units)) if len(names)
+    ]
+    about = "XOR (inputs and targets 0 and 1) learnt by ReLU units"
     return f"The article's claims are about {about}; not judged are {words.listed(whys)}."
 
 
@@ -241,6 +247,6 @@ def _distance(row: Any, pairs: str) -> tuple[Any, ...]:
 
 def _place(row: Any, pairs: str, fields: Sequence[str]) -> str:
     """A case in words: '4 to 10 units, He, lr 0.1'."""
-    both = [f"{value_text(pairs, row['first'])} to {phrase(pairs, row['second'])}"] if pairs else []
+    both = [words.span(pairs, row["first"], row["second"])] if pairs else []
     rest = [words.field(name, row[name]) for name in fields if name != pairs]
     return ", ".join([*both, *rest]) or words.condition(row, [])

@@ -50,7 +50,7 @@ def _written(folder: Path) -> Iterator[str]:
 
 
 def write_notebooks(folder: Path) -> list[Path]:
-    """Execute the notebooks on a result folder, two at a time; returns the HTML files.
+    """Execute the notebooks on a result folder, all at once; returns the HTML files.
 
     Raises FolderError for a folder that cannot be read as results, NotebookError for a notebook
     that fails, OSError where the folder cannot be written.
@@ -79,16 +79,10 @@ def read_script(path: Path) -> NotebookNode:
 
 
 async def _execute(notebooks: dict[str, NotebookNode], output: Path) -> None:
-    gate = asyncio.Semaphore(2)
-
-    async def one(name: str, notebook: NotebookNode) -> str | None:
-        async with gate:
-            why = await _failure(notebook, output)
-        return why and f"notebook {name} failed: {why}"
-
-    failures = await asyncio.gather(*(one(name, notebook) for name, notebook in notebooks.items()))
-    for failure in filter(None, failures):
-        raise NotebookError(failure)
+    failures = await asyncio.gather(*(_failure(notebook, output) for notebook in notebooks.values()))
+    for name, failure in zip(notebooks, failures, strict=True):
+        if failure:
+            raise NotebookError(f"notebook {name} failed: {failure}")
 
 
 async def _failure(notebook: NotebookNode, output: Path) -> str | None:
@@ -159,25 +153,19 @@ def render(notebook: NotebookNode, study: str) -> str:
         folded = code.wrap(soup.new_tag("details"))
         folded.insert(0, BeautifulSoup("<summary>code</summary>", "html.parser"))
     title = re.search(r"^# (.+)", notebook.cells[0].source, re.MULTILINE)
-    trusted = {"body": str(soup), **_code_colours()}
-    return pages.render(
-        "notebook.html.j2",
-        title=title[1] if title else study,
-        study=study,
-        **{name: Markup(text) for name, text in trusted.items()},  # noqa: S704 - ours, and escaped by the cells
-    )
+    ours = {name: Markup(text) for name, text in {"body": str(soup), **_code_colours()}.items()}  # noqa: S704 - escaped
+    return pages.render("notebook.html.j2", title=title[1] if title else study, study=study, **ours)
 
 
 def _code_colours() -> dict[str, str]:
     """Rules for highlighted code on light and on dark paper."""
     from pygments.formatters import HtmlFormatter
 
-    return {
-        name: "\n".join(
-            rule for rule in HtmlFormatter(style=style).get_style_defs(".highlight").splitlines() if "." in rule[:12]
-        )
-        for name, style in (("light", "default"), ("dark", "github-dark"))
-    }
+    def rules(style: str) -> str:
+        lines = HtmlFormatter(style=style).get_style_defs(".highlight").splitlines()
+        return "\n".join(line for line in lines if "." in line[:12])
+
+    return {"light": rules("default"), "dark": rules("github-dark")}
 
 
 if __name__ == "__main__":

@@ -34,8 +34,8 @@ open_with(
 # %% [markdown]
 # ## What becomes of the runs?
 #
-# A run is stuck if it is at rest (its gradient is almost zero) at one of the losses where it can rest. A run that
-# still moves, or keeps oscillating, is not called stuck.
+# A run is stuck if it rests at one of the losses where it can rest, or is only shaken about one. A run whose loss still
+# falls, or that a smaller step would free, is not called stuck.
 
 # %%
 show_figure(found, "composition")

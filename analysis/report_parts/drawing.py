@@ -76,7 +76,7 @@ def draw(plot: Plot, found: Findings, folder: Path) -> None:
 
 
 def draw_runs(exemplars: pd.DataFrame, folder: Path) -> None:
-    """Save the figures of single runs (see `analysis.data.exemplary_runs.load_exemplars`) that make sense for them."""
+    """Save the figures of single runs (see `analysis.data.side_files.load_exemplars`) that make sense for them."""
     for name, figure in (("loss_curves", loss_curves), ("functions", functions)):
         try:
             save(figure(exemplars), folder, name)

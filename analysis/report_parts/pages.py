@@ -1,9 +1,10 @@
-"""HTML pages that stand alone."""
+"""HTML pages that stand alone, and figures as a part of them."""
 
+import re
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -27,3 +28,20 @@ def render(template: str, **values: object) -> str:
 def macro(name: str, *values: object) -> str:
     """One of the macros that pages share, of parts.html.j2, as HTML."""
     return str(getattr(_environment().get_template("parts.html.j2").module, name)(*values))
+
+
+def inline(path: Path, title: str) -> Markup:
+    """A figure's SVG file as an element of a page, in whose letters and dark colours it is.
+
+    It has no ground of its own, and its ids are its alone.
+    """
+    text = path.read_text(encoding="utf-8")
+    text = re.sub(r"^.*?(?=<svg)|\s*<metadata>.*?</metadata>|\s*<style.*?</style>", "", text, flags=re.DOTALL)
+    text = re.sub(r' (?:width|height)="[\d.]+pt"', "", text, count=2)
+    used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', text))
+    text = re.sub(r' id="([^"]*)"', lambda found: f' id="{path.stem}-{found[1]}"' if found[1] in used else "", text)
+    text = re.sub(r'(url\(#|href="#)', rf"\1{path.stem}-", text)
+    text = text.replace("font-family: 'DejaVu Sans'; ", "").replace('style="fill: #ffffff"', 'style="fill: none"')
+    text = re.sub(r"\s*\n\s*", " ", text)
+    label = f'<svg role="img" aria-label="{escape(title)}" '
+    return Markup(text.replace("<svg ", label, 1))  # noqa: S704 - our own drawing, in which all text is escaped

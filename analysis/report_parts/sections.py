@@ -11,7 +11,7 @@ from analysis.figures.plot import Plot
 from analysis.figures.style import NotApplicable
 from analysis.findings.findings import Findings
 from analysis.report_parts import tables
-from analysis.report_parts.svg import inline
+from analysis.report_parts.pages import inline
 from analysis.report_parts.tables import Table
 from analysis.text.answers import asked
 

@@ -15,11 +15,10 @@ from analysis.findings import pooled
 from analysis.findings.failure_causes import STUCK_CAUSES, attributed, by_dead_at_start
 from analysis.findings.findings import Findings
 from analysis.findings.paired import as_paired
-from analysis.findings.planner import WANTED, draws, has_widths, narrowest
 from analysis.findings.published import Beside
 from analysis.findings.rescues import CONTROLS, fields_of
-from analysis.findings.rest_points import KIND_NAMES
 from analysis.findings.statistics import Difference, Paired, Rate, wilson
+from analysis.findings.summary import draws, narrowest
 from analysis.text import words
 
 VAGUE = 0.5
@@ -88,8 +87,7 @@ def conditions_table(found: Findings) -> Table:
         dead = f"{row['dead_init_mean']:.2f} \N{RIGHTWARDS ARROW} {row['dead_final_mean']:.2f}".replace(
             "nan", "\N{EM DASH}"
         )
-        again = needed.loc[row["condition"]]
-        times = words.draws(*again[["draws_99", "draws_99_low", "draws_99_high"]])
+        times = words.draws(*needed.loc[row["condition"], ["draws_99", "draws_99_low", "draws_99_high"]])
         rows.append([words.condition(row, fields), rates[0], f"{row['n']:,}", *rates[1:], dead, epochs, times])
     return Table(
         "Every condition",
@@ -107,13 +105,10 @@ def causes_table(found: Findings) -> Table:
     causes = found.failure_causes
     shown, note = spread(causes[(causes["stuck"] > 0).to_numpy(bool)])
     rows = [
-        [
-            words.condition(row, found.fields),
-            f"{row['stuck']:,} of {row['n']:,}",
-            *(short(Rate.of(row[name], row["stuck"])) for name in ("no_dead", *STUCK_CAUSES)),
-        ]
+        [words.condition(row, found.fields), f"{row['stuck']:,} of {row['n']:,}",
+         *(short(Rate.of(row[name], row["stuck"])) for name in ("no_dead", *STUCK_CAUSES))]
         for _, row in shown.iterrows()
-    ]
+    ]  # fmt: skip
     return Table(
         "Why stuck runs are stuck",
         "Percent of the stuck runs (whose number is n), with 95 % Wilson intervals. Each stuck run has one cause; "
@@ -138,9 +133,8 @@ def start_table(found: Findings) -> Table:
     for part in parts:
         by_dead = by_dead_at_start(part)
         share = attributed(by_dead)
-        cells = [
-            f"{short(by_dead[dead])} of {by_dead[dead].n:,}" if dead in by_dead else "" for dead in range(most + 1)
-        ]
+        told = {dead: f"{short(rate)} of {rate.n:,}" for dead, rate in by_dead.items()}
+        cells = [told.get(dead, "") for dead in range(most + 1)]
         rows.append([words.condition(part.iloc[0], found.fields), words.estimate(share) if share.n else "", *cells])
     return Table(
         "Stuck runs by the units that are dead at the start",
@@ -168,16 +162,10 @@ def resting_table(found: Findings) -> Table:
         [words.outcome(level), f"{next(iter(kinds.values())).n:,}", *(short(rate) for rate in kinds.values())]
         for level, kinds in by_level.items()
     ]
-    note = (
-        "Percent of the stuck runs (whose number is n) of all conditions together, according to their certificates. "
-        f"Conditions share seeds, so the 95 % {pooled.HOW}."
-    )
-    return Table(
-        "What stuck runs rest at, by level",
-        note,
-        ["level", "n", *(KIND_NAMES[kind] for kind in by_level["all levels"])],
-        levels,
-    )
+    several = f" All conditions together; the 95 % {pooled.HOW}." if len(found.summary) > 1 else ""
+    note = f"Percent of the stuck runs (whose number is n), according to their certificates.{several}"
+    heads = ["level", "n", *(words.KIND_NAMES[kind] for kind in by_level["all levels"])]
+    return Table("What stuck runs rest at, by level", note, heads, levels)
 
 
 def rescue_tables(found: Findings) -> list[Table]:
@@ -226,27 +214,29 @@ def redrawn_table(found: Findings) -> Table:
     table = found.redrawn
     fields = [name for name in fields_of(found.rescues) if name in table]
     controls = list(dict.fromkeys(table["first"]))
-    shown, note = spread(
-        [part for _, part in table.groupby([*fields, "dead"], observed=True, sort=False, dropna=False)]
-    )
+    parts = [part for _, part in table.groupby([*fields, "dead"], observed=True, sort=False, dropna=False)]
+    shown, note = spread(parts)
     rows = []
     for part in shown:
         row, pairs = part.iloc[0], {each["first"]: each for _, each in part.iterrows()}
-        name = ", ".join([f"{row['dead']} dead", *(words.field(field, row[field]) for field in fields)])
         cells = [
-            [_change(as_paired(pairs[each]), row["n"]), words.p_value(pairs[each]["p_holm"])]
-            if each in pairs
-            else [""] * 2
-            for each in controls
+            ", ".join([f"{row['dead']} dead", *(words.field(field, row[field]) for field in fields)]),
+            f"{row['n']:,}",
         ]
-        rows.append([name, f"{row['n']:,}", *(text for cell in cells for text in cell)])
+        for each in (pairs.get(control) for control in controls):
+            cells += ["", ""] if each is None else [_change(as_paired(each), row["n"]), words.p_value(each["p_holm"])]
+        rows.append(cells)
     heads = [head for each in controls for head in (f"minus {each}, points", "p (Holm)")]
     return Table("Redrawing dead units, by how many are dead", REDRAWN + note, ["dead units", "runs", *heads], rows, 2)
 
 
+WANTED = (0.5, 0.8, 0.9, 0.95, 0.99)
+"""Success rates of a single draw that widths are looked up for."""
+
+
 def width_tables(found: Findings) -> list[Table]:
     """How wide is wide enough, for each combination of the other fields."""
-    if not has_widths(found.trials):
+    if "hidden" not in found.fields:
         return []
     fields = others(found.trials, "hidden")
     widths = {wanted: narrowest(found.summary, wanted) for wanted in WANTED}
@@ -255,14 +245,12 @@ def width_tables(found: Findings) -> list[Table]:
     rows = [
         [words.condition(first.iloc[i], fields), *(_width(table.iloc[i]) for table in widths.values())] for i in places
     ]
-    table = Table(
+    return [Table(
         "How wide is wide enough",
         "The narrowest width of this study whose measured success rate reaches the wanted one; in brackets the "
         f"narrowest whose 95 % Wilson interval lies entirely at or above it, where that is another.{note}",
-        ["other settings", *(f"{100 * wanted:.0f} %" for wanted in WANTED)],
-        rows,
-    )
-    return [table]
+        ["other settings", *(f"{100 * wanted:.0f} %" for wanted in WANTED)], rows,
+    )]  # fmt: skip
 
 
 def _width(row: pd.Series) -> str:

@@ -39,7 +39,7 @@ def advice(found: Findings) -> list[Advice]:
     fields = list(dict.fromkeys(["hidden", "init", "lr", *found.fields]))
     stuck = stuck_rate(at)
     given = [
-        _bad_luck(stuck, words.condition(at, fields), _levels(at)),
+        _bad_luck(stuck, words.condition(at, fields), at),
         _longer(found),
         _waiting(found) if stuck.count else None,
         _again(found),
@@ -53,11 +53,12 @@ def _levels(at: pd.Series) -> list[float]:
     return [at[f"{name}_level"] for name in STUCK if pd.notna(at.get(f"{name}_level"))]
 
 
-def _bad_luck(stuck: Rate, name: str, levels: list[float]) -> Advice | None:
+def _bad_luck(stuck: Rate, name: str, at: pd.Series) -> Advice | None:
     if not stuck.count:
         return None
-    told = words.listed([f"{level:.3g}" for level in levels], "or")
-    rest = f" In a trap that has a name the loss is {told}." if levels else ""
+    told = words.listed([f"{level:.3g}" for level in _levels(at)], "or")
+    about = "" if pd.isna(at["batch_size"]) else "about "
+    rest = f" In a trap that has a name the loss is {about}{told}." if _levels(at) else ""
     return Advice(
         "It may not be a bug.", f"With {name}, correct code gets stuck in {words.rate(stuck)} of the runs.{rest}"
     )

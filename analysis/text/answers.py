@@ -94,7 +94,7 @@ class Span:
             if upward
             else f"up to {ends[1]}"
             if downward
-            else f"from {words.value(self.part[field].iloc[self.first], field)} to {ends[1]}"
+            else f"from {words.span(field, *self.part[field].iloc[[self.first, self.last]])}"
         )
         if self.first == self.last and not (upward or downward):
             where = f"at {ends[0]} alone"
@@ -130,7 +130,7 @@ def _range(found: Findings, field: str, alone: bool) -> list[str]:
     told = [_capital(f"{where}{each.text(field)}.") for where, each in zip(place, shown, strict=True)]
     limits = sorted({each.part[field].iloc[each.last] for each in spans if each.last < len(each.part) - 1})
     if len(shown) < len(spans) and len(limits) > 1:
-        ends = f"{words.field(field, limits[0])} to {words.value(limits[-1], field)}"
+        ends = words.span(field, limits[0], limits[-1])
         told[-1] += f" Over all {len(spans):,} settings of the other fields this limit ranges from {ends}."
     return told
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from analysis.data.field_labels import counts, phrase, value_text
+from analysis.data.field_labels import FIELDS, counts, phrase, value_text
 from analysis.findings.statistics import Difference, Estimate, Paired, Rate
 
 MINUS = "\N{MINUS SIGN}"
@@ -70,6 +70,13 @@ def value(what: Any, name: str) -> str:
     return value_text(name, what).replace("-", MINUS)
 
 
+def span(name: str, first: Any, last: Any) -> str:
+    """Two values of a field: '4 to 10 units', 'lr 0.01 to 0.1'."""
+    if FIELDS[name].phrase.startswith("{}"):
+        return f"{value(first, name)} to {phrase(name, last)}"
+    return f"{phrase(name, first)} to {value(last, name)}"
+
+
 def field(name: str, what: Any) -> str:
     """A field and its value: '4 units', 'He', 'lr 0.1', 'no biases', 'solved: loss \N{LESS-THAN OR EQUAL TO} 0.01'."""
     return phrase(name, what)
@@ -100,6 +107,12 @@ CAUSE_WORDS = {
     "unclear": "unclear",
 }
 """Causes of failure as readers see them."""
+
+KIND_NAMES = {
+    "minimum": "at a minimum", "saddle": "at a saddle", "kink": "at a kink that hides a way down",
+    "unknown": "unknown",
+}  # fmt: skip
+"""Kinds in legends and heads."""
 
 
 def rescue(name: str) -> str:

@@ -10,16 +10,15 @@ import pytest
 from harness import rewrite
 
 from analysis.data.conditions import few, nearest, slices
-from analysis.data.dead_unit_law import dead_law, load_laws
 from analysis.data.door import FolderError
 from analysis.data.reading import load
+from analysis.data.side_files import dead_law, load_laws
 from analysis.data.tallies import load_counts
 from analysis.findings.failure_causes import STUCK_CAUSES, attributed, by_dead_at_start, failure_causes
 from analysis.findings.findings import Findings
 from analysis.findings.paired import compare_values
-from analysis.findings.planner import draws, narrowest
 from analysis.findings.statistics import wilson
-from analysis.findings.summary import print_summary, summarise
+from analysis.findings.summary import draws, narrowest, print_summary, summarise
 
 
 def test_the_summary_counts_every_outcome(handmade: Path) -> None:

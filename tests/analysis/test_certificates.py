@@ -12,11 +12,11 @@ from analysis.data.reading import KINDS, load
 from analysis.figures import PLOTS
 from analysis.findings.findings import Findings
 from analysis.findings.pooled import certificates
-from analysis.findings.rest_points import KIND_NAMES, resting
 from analysis.findings.statistics import wilson
-from analysis.findings.summary import print_summary, summarise, write_summary
+from analysis.findings.summary import print_summary, resting, summarise, write_summary
 from analysis.report_parts.drawing import draw
 from analysis.report_parts.sections import pictures
+from analysis.text.words import KIND_NAMES
 from nnxor.landscape import exits
 
 

@@ -16,7 +16,7 @@ from harness import ROOT, SMALL, compose, inside
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.data.exemplary_runs import load_exemplars
+from analysis.data.side_files import load_exemplars
 from analysis.findings.findings import Findings
 from analysis.text.advice import advice
 from analysis.text.commands import override, reproducing

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.contour import QuadContourSet
 
-from analysis.data.exemplary_runs import load_exemplars
+from analysis.data.side_files import load_exemplars
 from analysis.figures.runs.surfaces import functions
 from analysis.findings.findings import Findings
 from experiments.store.exemplars import exemplar, log_spaced, write_exemplars

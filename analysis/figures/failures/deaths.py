@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.data.conditions import values, with_values
-from analysis.data.dead_unit_law import dead_law
 from analysis.data.field_labels import FIELDS, asks, phrase, value_text
+from analysis.data.side_files import dead_law
 from analysis.data.tallies import count_where, counts_of, mean, size
 from analysis.figures.layout import fixed, footnote, looks_of, outcome_names, thin
 from analysis.figures.plot import Plot, register

@@ -17,7 +17,7 @@ from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
 from analysis.text import words
 
-MOST_INITS = 4
+MOST_INITS, MOST_NAMED = 4, 8
 
 
 @styled
@@ -30,17 +30,23 @@ def merged_rows(found: Findings) -> Figure:
         patterns, of_init = _commonest(part), [_of(part, init) for init in inits]
         counts = [f"{value_text('init', init)} n = {size(mine):,}" for init, mine in zip(inits, of_init, strict=True)]
         rows = [[_mark(mine, pattern) for mine in of_init] for pattern in patterns]
-        parts.append((f"{traps[trap]}: {', '.join(counts)}", [name.replace("=", " = ") for name in patterns], rows))
+        parts.append((f"{traps[trap]}: {', '.join(counts)}", [_name(pattern, " = ") for pattern in patterns], rows))
     names = {value_text("init", init): look[init] for init in inits}
     figure, axes = forests(parts, names, "share of the runs in this trap, %", fixed(found, "init") or "")
     percent_across(axes, 112)
     return figure
 
 
+def _name(pattern: str, sign: str = "=") -> str:
+    """A pattern as a label: its rows, of many the first."""
+    rows = pattern.split("=")
+    return sign.join(rows if len(rows) <= MOST_NAMED else [*rows[:3], f"\N{HORIZONTAL ELLIPSIS} ({len(rows):,} rows)"])
+
+
 def _mark(mine: pd.DataFrame, pattern: str) -> Mark | None:
     """The share of runs that merge these rows, and their number."""
     count = int(_patterns(mine).get(pattern, 0)) if len(mine) else 0
-    return percent(Rate.of(count, size(mine)), pattern, f"{count:,}")
+    return percent(Rate.of(count, size(mine)), _name(pattern), f"{count:,}")
 
 
 def merged_trials(found: Findings) -> pd.DataFrame:
@@ -78,7 +84,7 @@ def describe(found: Findings) -> str:
     for trap, part in _by_trap(shown).items():
         counts = _patterns(part)
         common = sorted(counts.index, key=lambda name: (-counts[name], name))[0]
-        texts.append(f"{traps[trap]}: {common} in {words.rate(Rate.of(counts[common], size(part)))}")
+        texts.append(f"{traps[trap]}: {_name(common)} in {words.rate(Rate.of(counts[common], size(part)))}")
     where = f" ({held})" if (held := fixed(found, "init")) else ""
     several = " with all inits together" if len(values(shown, "init")) > 1 else ""
     return f"Rows that share one wrong prediction{where}, commonest{several}: {'; '.join(texts)}."

@@ -12,7 +12,6 @@ from analysis.figures.failures.composition import bars
 from analysis.figures.plot import Plot, register
 from analysis.figures.style import NotApplicable, bar_look, styled
 from analysis.findings.findings import Findings
-from analysis.findings.rest_points import KIND_NAMES
 from analysis.findings.statistics import Rate
 from analysis.text import words
 
@@ -31,7 +30,7 @@ def resting_points(found: Findings) -> Figure:
     missing = len(found.summary) - len(table)
     none = f"No run is stuck in {missing:,} of the study's conditions, which have no bar." if missing else ""
     notes = ["Error bars: 95 % Wilson intervals of the share of minima.", none]
-    names = {kind: KIND_NAMES[kind] for kind in KINDS}
+    names = {kind: words.KIND_NAMES[kind] for kind in KINDS}
     figure, drawn = bars(table, names, _look, "share of stuck runs, %", notes, 8)
     for ax, rows in drawn:
         x = np.arange(len(rows))
@@ -46,7 +45,7 @@ def resting_points(found: Findings) -> Figure:
 
 
 def certified(found: Findings) -> pd.DataFrame:
-    """The conditions with certified stuck runs (see `analysis.findings.rest_points.resting`)."""
+    """The conditions with certified stuck runs (see `analysis.findings.summary.resting`)."""
     if not len(found.resting):
         raise NotApplicable("no stuck run of this study has a certificate; a study with certify=true makes them")
     return found.resting
@@ -56,7 +55,7 @@ def describe(found: Findings) -> str:
     """What the stuck runs of the condition nearest to the article's rest at, in a sentence."""
     rows = certified(found).to_dict("records")
     here = rows[closest(rows)]
-    parts = [f"{KIND_NAMES[kind]} {words.rate(Rate.of(here[kind], here['n']))}" for kind in KINDS if here[kind]]
+    parts = [f"{words.KIND_NAMES[kind]} {words.rate(Rate.of(here[kind], here['n']))}" for kind in KINDS if here[kind]]
     return f"Of the stuck runs nearest to the article ({words.condition(here, found.fields)}): {'; '.join(parts)}."
 
 

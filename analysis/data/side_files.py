@@ -1,0 +1,66 @@
+"""The JSON files that a run leaves beside its tables: the exact laws of dead units, and exemplary runs."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy
+from numpy.typing import NDArray
+
+from analysis.data.door import FolderError, read_json
+from analysis.data.reading import OUTCOMES
+
+PROMISED = (
+    "seed", "outcome", "predictions", "epoch", "curve", "rows", "inputs", "targets", "final", "patterns_final",
+    "kinked", "surface",
+)  # fmt: skip
+"""Columns of the exemplary runs that the figures need."""
+
+
+def _read(path: Path, empty: Any, make: Callable[[Any], Any]) -> Any:
+    """What is made of a file's content, or of an empty one; FolderError for a damaged file."""
+    try:
+        return make(read_json(path) if path.is_file() else empty)
+    except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
+        why = str(error).splitlines()[0]
+        raise FolderError(f"{path} is damaged ({why}); delete it and report.html, and run the study again") from None
+
+
+def load_laws(folder: Path) -> dict[str, float]:
+    """The probability that a unit is dead at the start, by condition key, where a law is known."""
+    found: dict[str, float] = _read(
+        folder / "laws.json", {}, lambda laws: {str(key): float(law["dead"]) for key, law in laws.items()}
+    )
+    return found
+
+
+def dead_law(trials: pd.DataFrame, laws: Mapping[str, float]) -> NDArray[np.float64] | None:
+    """Probabilities of 0 … H dead units at the start, of trials that share H and one of the laws.
+
+    None where no exact law is known. Units are drawn independently, so the law is binomial.
+    """
+    first = trials.iloc[0]
+    hidden, dead = int(first["hidden"]), laws.get(str(first["condition"]))
+    return None if dead is None else np.asarray(scipy.stats.binom.pmf(np.arange(hidden + 1), hidden, dead))
+
+
+def load_exemplars(folder: Path) -> pd.DataFrame:
+    """A row for one run of each outcome, in the order of outcomes; empty if the folder has none.
+
+    Columns: the fields, seed, outcome, predictions, and as lists and dicts the loss curve (`epoch`,
+    `curve`), the task (`rows`, `inputs`, `targets`) and the weights (`start`, `final`: W1 (D, H),
+    b1 (H,), W2 (H,), b2 (1,)), `surface`, what the network computes around a task of two inputs
+    (`x1`, `x2`, `y`), and `kinked`, whether its units have a kink. Raises FolderError for a damaged file.
+    """
+
+    def ordered(found: Any) -> pd.DataFrame:
+        runs = pd.DataFrame(found)
+        if not len(runs):
+            return runs
+        runs = runs[[*PROMISED, *runs.columns.difference([*PROMISED])]]
+        return runs.iloc[runs["outcome"].map(OUTCOMES.index).argsort()].reset_index(drop=True)
+
+    found: pd.DataFrame = _read(folder / "exemplars.json", [], ordered)
+    return found
