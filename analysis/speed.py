@@ -2,7 +2,6 @@
 
 import io
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +19,14 @@ COLUMNS = ("hidden", "epochs", "contender", "cores", "ms_min", "ms_max", "traini
 WHOLE = ("hidden", "epochs", "cores")
 
 
-def write_figure(folder: Path) -> None:
+def write_figure(folder: Path) -> Path:
     """Draw the figure of a folder that `experiments.benchmark` wrote; FolderError if it is none, or takes no figure."""
     figure = speed(load_engines(folder))
     try:
         save(figure, folder, "speed")
     except OSError as error:
         raise FolderError(f"the figure cannot be written to {folder}: {error}") from None
+    return folder / "speed.png"
 
 
 def load_engines(folder: Path) -> pd.DataFrame:
@@ -99,13 +99,14 @@ def number(per_s: float) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns the exit status."""
     what = "Draws the figure of a folder that experiments.benchmark wrote: speed.png and speed.svg, there."
-    return command("analysis.speed", what, written, arguments, metavar="DIR", help="the folder")
-
-
-def written(folder: Path) -> Iterator[str]:
-    """Write the figure; FolderError where that cannot be."""
-    write_figure(folder)
-    yield f"figure: {folder / 'speed.png'}"
+    return command(
+        "analysis.speed",
+        what,
+        lambda path: [f"figure: {write_figure(path)}"],
+        arguments,
+        metavar="DIR",
+        help="the folder",
+    )
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ EPOCHS = 10_000  # how long a quench lasts: the default training's length
 def go_on(condition: Condition, weights: Weights) -> Trace:
     """The trace of R networks that are trained on as they were, as long as a quench lasts; all are shuffled alike."""
     onward = replace(condition, epochs=EPOCHS, rescue=None)
-    return engines.load()(onward, weights, np.zeros(weights.n_networks, np.int64)).trace
+    return engines.load("auto")(onward, weights, np.zeros(weights.n_networks, np.int64)).trace
 
 
 def calm(condition: Condition) -> Condition:
@@ -44,7 +44,7 @@ def quench(condition: Condition, weights: Weights) -> tuple[Weights, NDArray[np.
     step = stable_step(onward, start)
     for size in np.unique(step):
         here = np.flatnonzero(step == size)
-        start.put(here, engines.load()(replace(onward, lr=float(size)), start.take(here)).weights)
+        start.put(here, engines.load("auto")(replace(onward, lr=float(size)), start.take(here)).weights)
     return start, step
 
 

@@ -42,11 +42,11 @@ class NotebookError(FailedError):
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns the exit status."""
     what = "Executes the notebooks on a finished study and writes them to DIR/notebooks as .ipynb and HTML."
-    return command("analysis.notebooks", what, _written, arguments, **FOLDER)
 
+    def work(folder: Path) -> Iterator[str]:
+        return (f"notebook: {path}" for path in write_notebooks(folder))
 
-def _written(folder: Path) -> Iterator[str]:
-    return (f"notebook: {path}" for path in write_notebooks(folder))
+    return command("analysis.notebooks", what, work, arguments, **FOLDER)
 
 
 def write_notebooks(folder: Path) -> list[Path]:

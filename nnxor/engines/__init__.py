@@ -42,7 +42,7 @@ def fastest() -> tuple[str, str]:
     return "numpy", "numba is not installed: about 100 times slower"
 
 
-def load(name: str = "auto") -> Engine:
+def load(name: str) -> Engine:
     """The engine of that name, 'auto' for the fastest; its module is imported only now."""
     engine: Engine = importlib.import_module(ENGINES[fastest()[0] if name == "auto" else name]).train
     return engine

@@ -44,13 +44,13 @@ def test_a_training_takes_its_share_of_the_clock_whatever_part_of_it_was_run(mon
 @pytest.mark.parametrize("name", LEFT_OUT)
 def test_what_is_left_out_is_what_is_said(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     dropped: list[bool] = []
-    train_blocks: Callable[..., Weights] = compiled.train_blocks
+    train: Callable[..., Weights] = compiled._train
 
     def watched(*arguments: Any) -> Weights:
         dropped.append(arguments[-1])
-        return train_blocks(*arguments)
+        return train(*arguments)
 
-    monkeypatch.setattr(compiled, "train_blocks", watched)
+    monkeypatch.setattr(compiled, "_train", watched)
     trained = compiled.train(Condition(lr=0.2, epochs=700), draw(UNIFORM, 2, 4, range(64)), **LEFT_OUT[name])
     assert dropped == [name in ("dead units", "both")]
     assert (trained.trace.period > 0).any() == (name in ("repeats", "both"))
