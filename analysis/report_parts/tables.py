@@ -136,13 +136,18 @@ def start_table(found: Findings) -> Table:
         told = {dead: f"{short(rate)} of {rate.n:,}" for dead, rate in by_dead.items()}
         cells = [told.get(dead, "") for dead in range(most + 1)]
         rows.append([words.condition(part.iloc[0], found.fields), words.estimate(share) if share.n else "", *cells])
+    comes_back = some["recycle_every"].notna() | (some["relu_at_zero"] == 1)
+    missing = (
+        " Such a unit adds 0 and has no gradient, so a network with it trains as one without: to be dead at the start "
+        "is to be missing."
+    )
     return Table(
         "Stuck runs by the units that are dead at the start",
-        "Percent of the runs with so many units dead at the start that get stuck, with 95 % Wilson intervals. Such a "
-        "unit adds 0 and has no gradient, so a network with it trains as one without: to be dead at the start is to "
-        "be missing. Due to them is the attributable fraction: the share of all stuck runs that would not be stuck if "
-        "each dead unit were drawn again until it lives. As units are drawn independently, the runs that start with "
-        f"all alive show how often those would be stuck; the interval is Walter's (1976).{note}",
+        "Percent of the runs with so many units dead at the start that get stuck, with 95 % Wilson intervals."
+        f"{'' if comes_back.any() else missing} Due to them is the attributable fraction: the share of all stuck runs "
+        "that would not be stuck if each dead unit were drawn again until it lives. As units are drawn independently, "
+        "the runs that start with all alive show how often those would be stuck; the interval is Walter's (1976)."
+        f"{note}",
         ["condition", "due to them", *(f"{dead} dead" for dead in range(most + 1))],
         rows,
         2,
