@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import bootstrap
+from statsmodels.stats.multitest import multipletests
 
 from analysis.findings.statistics import (
     Rate,
@@ -156,3 +157,9 @@ def test_without_a_case_among_the_unexposed_all_are_attributed() -> None:
     assert (found.value, found.high) == (1, 1)
     assert 0.5 < found.low < 1
     assert math.isnan(attributable(Rate.of(0, 9), Rate.of(0, 9)).value)
+
+
+@given(st.lists(st.floats(0, 1), max_size=30))
+def test_adjusted_p_values_are_those_of_statsmodels(values: list[float]) -> None:
+    expected = multipletests(values, method="holm")[1] if values else []
+    np.testing.assert_allclose(holm(values), expected, rtol=1e-12)
