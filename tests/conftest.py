@@ -1,5 +1,6 @@
 """What all tests share: steady property tests, and small studies run in this process."""
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,12 @@ from hypothesis import settings
 
 settings.register_profile("steady", deadline=None, derandomize=True, max_examples=25)
 settings.load_profile("steady")
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: Python need not look for garbage in it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
