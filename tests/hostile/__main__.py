@@ -1,6 +1,6 @@
 """`make hostile`: all that is bad, given to commands, folders and runs; prints figures, and what was wrong.
 
-make hostile                              everything, two steps at a time (half an hour on two cores)
+make hostile                              everything, two steps at a time (an hour or more on two cores)
 make hostile ARGS="inputs kills part=2/5"    the second fifth of those steps whose names hold one of the words
 """
 
