@@ -44,8 +44,12 @@ def certify(condition: Condition, weights: Weights) -> Verdict:
 
     Networks that are not finite, or have frozen parameters, are `unknown`. The verdict is given in units of the
     problem's own (`Problem.in_units` and `_sizes`), so that none depends on the scale of inputs, targets, losses or
-    weights.
+    weights. Raises ValueError if the shapes of the weights are not the condition's.
     """
+    d, h, r = condition.task.n_inputs, condition.hidden, weights.n_networks
+    expected, found = ((d, h, r), (h, r), (h, r), (r,)), tuple(array.shape for array in weights.arrays())
+    if found != expected:
+        raise ValueError(f"W1, b1, W2, b2 have shapes {found}; this condition's are {expected}")
     problem = Problem.of(condition)
     unit_problem, reach, apart = problem.in_units()
     given = problem.pack(weights)

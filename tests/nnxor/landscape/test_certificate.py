@@ -170,6 +170,11 @@ def test_numbers_that_are_none_are_unknown() -> None:
     assert (found.kind[0], found.reason[0]) == ("unknown", "not finite")
 
 
+def test_wrong_shapes_are_refused_with_both_shapes() -> None:
+    with pytest.raises(ValueError, match=r"\(2, 2, 1\).*this condition's are.*\(2, 3, 1\)"):
+        certify(Condition(hidden=3), network(DEAD, [-0.5, -0.2], [1, -1], 0.5))
+
+
 def test_without_biases_zero_is_a_row_that_no_weight_can_move() -> None:
     """All units dead at loss 1; the row 00 is at 0 but no kink, since its inputs are 0."""
     condition = Condition(hidden=2, bias=False)
