@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
+from PIL import Image
 
 from analysis.data.field_labels import learn
 from analysis.data.reading import load
@@ -232,9 +232,8 @@ def renew() -> None:
         subprocess.run(command, cwd=DOCS.parent, check=True)
         keep(name, folder)
     for figure, name in FIGURES.items():
-        shutil.copyfile(
-            DOCS.parent / "results" / name / "figures" / f"{figure}.png", DOCS / "figures" / f"{figure}.png"
-        )
+        with Image.open(DOCS.parent / "results" / name / "figures" / f"{figure}.png") as drawn:
+            drawn.save(DOCS / "figures" / f"{figure}.png", optimize=True)  # every dot stays; reports save time instead
 
 
 def keep(name: str, folder: Path) -> None:

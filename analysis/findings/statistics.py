@@ -1,7 +1,7 @@
 """Rates, differences and waiting times, each with its n and a 95 % interval.
 
 Libraries do the work wherever they have the method; written out here are the intervals of a paired difference and of
-an attributable fraction.
+an attributable fraction, and Holm's adjustment, for its speed.
 """
 
 from __future__ import annotations
