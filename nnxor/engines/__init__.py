@@ -1,6 +1,6 @@
 """Engines: each trains a batch of networks of one condition and gives the same numbers.
 
-An engine is a module with a function `train(condition, start, seeds=None) -> Trained`, and its entry, which says all that
+An engine is a module with a function `train(condition, start, seeds=None) -> Trained`, and its entry, which says what
 anybody asks of it before it is imported; the seeds are needed only where they shuffle mini-batches or redraw units.
 
 In reading order: `trace` (what an engine hands back), `reference` (the article's loop), `batched` (numpy), `cycles`
