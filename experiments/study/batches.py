@@ -8,11 +8,8 @@ import pyarrow as pa
 from experiments.study.study import Study
 from nnxor.condition import Condition
 
-Spans = list[range]
-"""Disjoint ranges of seeds, ascending."""
-
-SECONDS = 0.25
-"""Work in a batch, about: what is lost at most, on each worker, when a run is killed."""
+Spans = list[range]  # disjoint ranges of seeds, ascending
+SECONDS = 0.25  # work in a batch, about: what is lost at most, on each worker, when a run is killed
 
 COST = {"numba": (0.6e-9, 0.45e-9), "numpy": (40e-9, 40e-9), "reference": (30e-6, 0.05e-6)}
 """Seconds for one epoch of one training: a constant, and what each hidden unit adds."""
@@ -35,8 +32,7 @@ class Batch:
     certify: bool = False
 
 
-Result = tuple[Batch, pa.Table]
-"""A batch and its rows, or their counts."""
+Result = tuple[Batch, pa.Table]  # a batch and its rows, or their counts
 
 
 def batch_size(condition: Condition, engine: str) -> int:
