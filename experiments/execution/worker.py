@@ -1,4 +1,4 @@
-"""What a worker does: train a batch, whatever happens."""
+"""What a worker does: train a batch, whatever happens, and say what must be equal for two machines to share a study."""
 
 import hashlib
 import sys
@@ -28,11 +28,9 @@ def train_batch(batch: Batch, engine: str) -> pa.Table:
 
 def warm_up(batches: Iterable[Batch], engine: str) -> None:
     """Run each kernel for an epoch, so that what has to be compiled is, once, before workers start."""
-    if engine != "numba":
+    variant, seen = engines.ENGINES[engine].offers("variant"), set()
+    if variant is None:
         return
-    from nnxor.engines.compiled import variant
-
-    seen = set()
     for batch in batches:
         for condition in (batch.condition, onward_condition(batch.condition)):
             kind = variant(condition)
@@ -46,7 +44,9 @@ def facts(engine: str, condition: Condition) -> dict[str, object]:
     """What must be equal on two machines that train a study together; compiles the kernel by the way."""
     table = train_batch(Batch(replace(condition, epochs=min(condition.epochs, 64)), range(16)), engine)
     source = b"".join(path.read_bytes() for path in sorted(Path(protocol.__file__).parent.rglob("*.py")))
-    trained = hashlib.sha256(repr(table.to_pydict()).encode()).hexdigest()[:12] if engine != "reference" else "works"
+    trained = (
+        hashlib.sha256(repr(table.to_pydict()).encode()).hexdigest()[:12] if engines.ENGINES[engine].exact else "works"
+    )
     return {
         "Python": "{}.{}".format(*sys.version_info),
         "dask.distributed": version("distributed"),
