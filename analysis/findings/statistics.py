@@ -46,7 +46,7 @@ def wilson(count: ArrayLike, n: ArrayLike) -> tuple[Reals, Reals]:
 @functools.cache
 def samples(n: int) -> Reals:
     """How often each of n clusters is drawn in each bootstrap sample, those of SciPy for a random state of 0."""
-    drawn = np.random.RandomState(0).randint(0, n, (RESAMPLES, n))  # noqa: NPY002 - whose draws never change
+    drawn = np.random.RandomState(0).randint(0, n, (RESAMPLES, n))
     return np.array([np.bincount(each, minlength=n) for each in drawn], float)
 
 

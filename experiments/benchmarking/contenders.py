@@ -96,7 +96,7 @@ def contenders() -> list[Contender]:
 
 def _in_batches(name: str, cores: int, options: Mapping[str, bool]) -> Callable[[Condition, Weights], object]:
     """The engine on some cores, in batches as in a study: threads for the compiled one, processes for the others."""
-    backend = "threading" if name == "numba" else "loky"
+    backend = "threading" if engines.ENGINES[name].threads else "loky"
 
     def train(condition: Condition, weights: Weights) -> object:
         n = max(cores, -(-weights.n_networks // LARGEST))

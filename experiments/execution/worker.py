@@ -23,11 +23,9 @@ def train_batch(batch: Batch, engine: str) -> pa.Table:
 
 def warm_up(batches: Iterable[Batch], engine: str) -> None:
     """Run each kernel for an epoch, so that what has to be compiled is, once, before workers start."""
-    if engine != "numba":
+    variant, seen = engines.ENGINES[engine].offers("variant"), set()
+    if variant is None:
         return
-    from nnxor.engines.compiled import variant
-
-    seen = set()
     for batch in batches:
         for condition in (batch.condition, onward_condition(batch.condition)):
             kind = variant(condition)

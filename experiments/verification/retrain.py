@@ -29,6 +29,7 @@ from experiments.study.batches import Batch
 from experiments.verification.ledger import Ledger, damage
 from experiments.verification.sample import Sample
 from nnxor.condition import Condition
+from nnxor.engines import ENGINES
 
 TOLERANCE = 1e-2
 """Allowed difference of a number, where bits may differ: absolute, or relative if the number is above 1."""
@@ -71,7 +72,7 @@ class Retraining:
         self.ledger, self.sample, self.engine = ledger, sample, engine
         self.rows = Compared("seed" if ledger.rows is None else "row")
         self.counts = Compared("count")
-        self.loosely = "reference" in (engine, *ledger.record.engines)
+        self.loosely = not all(name in ENGINES and ENGINES[name].exact for name in (engine, *ledger.record.engines))
         study = ledger.record.study
         self._rank = {condition.key: rank for rank, condition in enumerate(study.conditions)}
         self._left = {condition.key: len(study.seeds_of(condition)) for condition in study.conditions}
