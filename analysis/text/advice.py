@@ -17,8 +17,7 @@ from analysis.findings.summary import stuck_rate
 from analysis.text import words
 from analysis.text.commands import diagnosing
 
-MOST_ROWS = 8
-"""Rows of the largest task whose levels experiments.diagnose looks up."""
+MOST_ROWS = 8  # rows of the largest task whose levels experiments.diagnose looks up
 
 
 @dataclass(frozen=True)

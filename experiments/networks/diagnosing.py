@@ -31,15 +31,9 @@ from nnxor.registry import hint
 from nnxor.rescue import intervene, is_stuck, onward_condition
 from nnxor.trial import trials
 
-TRIES = 200
-"""Times that each intervention is tried: with other draws on one network, or on as many networks of a kind."""
-
-DRAWS = 1000
-"""Networks that are drawn and trained to say how common an outcome is."""
-
-RARE = 0.01
-"""Share of networks below which a trap is not something to expect."""
-
+TRIES = 200  # times that each intervention is tried: with other draws on one network, or on as many networks of a kind
+DRAWS = 1000  # networks that are drawn and trained to say how common an outcome is
+RARE = 0.01  # share of networks below which a trap is not something to expect
 LOSS = checks.number(lambda value: 0 <= value <= 1e300, "a finite number from 0 (the loss's name is loss_name=NAME)")
 ONE_A_ROW = "a list of numbers, one per row"
 PREDICTIONS, PREDICTION = checks.instance(list, ONE_A_ROW), checks.number(lambda value: abs(value) <= 1e300, ONE_A_ROW)
