@@ -38,7 +38,7 @@ DEFAULT_LAW = "uniform(low=-1.0,high=1.0)|constant(value=0.0)"
 DEFAULT_TABLE = "0.0,0.0,0.0|0.0,1.0,1.0|1.0,0.0,1.0|1.0,1.0,0.0"
 UNITS = "2"
 
-KINDS = ("minimum", "saddle", "kink", "unknown")
+KINDS = ("minimum", "infinity", "saddle", "kink", "unknown")
 """What a certificate says of the point at which a stuck run rests."""
 
 
