@@ -91,7 +91,7 @@ def resting(condition: Condition, end: Ending) -> tuple[Texts, Array]:
 
 def _is_plain(condition: Condition) -> bool:
     """Whether each step follows the slope of the whole loss and nothing else."""
-    return condition.batch_size is None and OPTIMIZERS[condition.optimizer].memory == 0
+    return condition.batch_size is None and OPTIMIZERS[condition.optimizer].plain
 
 
 def _descends(condition: Condition, end: Ending, trace: Trace) -> Mask:
@@ -117,7 +117,7 @@ def _once_quenched(condition: Condition, weights: Weights, tail: Array) -> tuple
     share = level / tail[-1]
     trapped = (rest != "") & ~after.holds & (share > 0.5)
     lower = (after.loss < tail.min(axis=0)) & ~(trapped & (share >= 0.9))
-    small = (condition.lr <= step) & (OPTIMIZERS[condition.optimizer].memory == 0)
+    small = (condition.lr <= step) & OPTIMIZERS[condition.optimizer].plain
     slow = lower & small & _is_plain(condition)
     asked = np.flatnonzero(lower & ~slow)
     if len(asked):

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from nnxor.condition import Condition
 from nnxor.diagnosis import Columns, diagnose
-from nnxor.engines import Engine
+from nnxor.engines import Train
 from nnxor.engines.trace import Trace, Trained
 from nnxor.interventions import INTERVENTIONS
 from nnxor.network.draws import Weights
 
 
 def rescue(
-    condition: Condition, seeds: range, start: Weights, trained: Trained, columns: Columns, train: Engine
+    condition: Condition, seeds: range, start: Weights, trained: Trained, columns: Columns, train: Train
 ) -> tuple[Weights, Columns]:
     """Interfere with the stuck ones of these trainings and train them on; final weights and columns of all.
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from nnxor.condition import Condition
 from nnxor.diagnosis import Columns, diagnose
-from nnxor.engines import Engine
+from nnxor.engines import Train
 from nnxor.landscape.certificate import certify
 from nnxor.network.draws import Weights, initial_weights
 from nnxor.quench import quench
@@ -27,7 +27,7 @@ class Trials:
     columns: Columns
 
 
-def trials(condition: Condition, seeds: range, train: Engine, certified: bool = False) -> Trials:
+def trials(condition: Condition, seeds: range, train: Train, certified: bool = False) -> Trials:
     """Train the networks of consecutive seeds with an engine, and say what became of them."""
     start = initial_weights(condition, seeds)
     trained = train(condition, start, seeds)

@@ -41,7 +41,7 @@ FILES = {path: ast.parse(path.read_text(encoding="utf-8")) for name in PACKAGES 
 
 MOST_FILES_IN_A_FOLDER = 12
 MOST_LINES_IN_A_FUNCTION = 80
-MOST_IMPORTS_IN_FUNCTIONS = 41
+MOST_IMPORTS_IN_FUNCTIONS = 38
 """Lower these as the house gets better; never raise them."""
 
 

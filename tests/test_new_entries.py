@@ -1,6 +1,7 @@
-"""A new activation, optimizer and intervention is a module each, and no other line: everything works at once."""
+"""A new activation, optimizer, engine and intervention is a module each, and no other line."""
 
 import importlib.util
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from harness import compose, inside
 
 import nnxor
 from experiments.execution.session import run
-from nnxor.condition import CHOICES
+from experiments.verification.verifying import verify
+from nnxor.condition import CHOICES, Condition
+from nnxor.engines import ENGINES
+from nnxor.landscape.decoder import decode
 
 NEW = {
     "activation": '''
@@ -57,6 +61,49 @@ OPTIMIZERS.register(Optimizer(
     name="nesterov", label="Nesterov's momentum", settings=("momentum",), step=step, start=lambda rate: (0.0,)
 ))
 ''',
+    "loss": '''
+"""Huber's loss: squared for errors up to 1, then linear."""
+
+import numpy as np
+
+from nnxor.arithmetic.numbers import absolute, where
+from nnxor.network.entries import LOSSES, Loss
+
+
+def row(s, y, t, c):
+    error = y - t
+    near = absolute(error) < 1.0
+    term = where(near, error * error * 0.5, absolute(error) - 0.5)
+    return c * term, c * where(near, error, where(error > 0.0, 0.0 * error + 1.0, -1.0))
+
+
+LOSSES.register(Loss(
+    name="huber", label="Huber's loss", row=row, weight=lambda n: 1.0, whole=lambda total: total,
+    readable=(
+        lambda y, t: np.where(abs(y - t) < 1, (y - t) ** 2 / 2, abs(y - t) - 0.5),
+        lambda y, t: np.clip(y - t, -1, 1),
+        False,
+    ),
+    second=lambda y, c: c + 0.0 * y, mixed=lambda p: p * (1 - p) / 2, elsewhere=("SmoothL1Loss", "HuberLoss"),
+))
+''',
+    "engine": '''
+"""backwards: the numpy engine, whose networks stand in the other order."""
+
+import numpy as np
+
+from nnxor.engines import ENGINES, Engine, batched
+from nnxor.engines.trace import Trained
+
+
+def train(condition, start, seeds=None):
+    back = np.arange(start.n_networks)[::-1]
+    done = batched.train(condition, start.take(back), None if seeds is None else np.asarray(seeds)[back])
+    return Trained(done.weights.take(back), done.trace.take(back))
+
+
+ENGINES.register(Engine(name="backwards", module=__name__, threads=True, at_once=8, seconds=(60e-9, 40e-9)))
+''',
     "rescue": '''
 """halve: every parameter is halved."""
 
@@ -74,8 +121,8 @@ INTERVENTIONS.register(Intervention(
 ))
 ''',
 }
-NAMES = {"activation": "softsign", "optimizer": "nesterov", "rescue": "halve"}
-CASES = list(NAMES.items())
+NAMES = {"activation": "softsign", "optimizer": "nesterov", "loss": "huber", "engine": "backwards", "rescue": "halve"}
+CASES = [(field, name) for field, name in NAMES.items() if field != "engine"]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -88,10 +135,12 @@ def registered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         spec = importlib.util.spec_from_file_location(path.stem, path)
         assert spec
         assert spec.loader
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+        sys.modules[path.stem] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[path.stem])
     yield
-    for field, name in CASES:
-        del CHOICES[field][name]
+    for field, name in NAMES.items():
+        del sys.modules[name]
+        del (ENGINES if field == "engine" else CHOICES[field])[name]
 
 
 def test_a_step_is_the_central_difference_of_the_loss() -> None:
@@ -121,6 +170,16 @@ def test_its_settings_count_and_those_of_others_do_not() -> None:
     assert entries.condition("activation", "softsign", relu_at_zero=1).relu_at_zero == 0
 
 
+def test_a_new_loss_has_its_traps_and_is_known_by_its_names_elsewhere() -> None:
+    condition = Condition(loss="huber")
+    found = decode(1 / 3, condition)
+    assert (found.level.name, found.loss, found.matches) == ("1/3", "huber", True)
+    assert "Huber's loss" in decode(0.125, condition).text
+    told = inside("loss=0.25", "loss_name=SmoothL1Loss", "epochs=100", module="experiments.diagnose")
+    assert told.returncode == 0, told.stderr
+    assert "Under huber a loss of 0.25 is the trap 1/4" in " ".join(told.stdout.split())
+
+
 @pytest.mark.parametrize(("field", "name"), CASES[:2])
 def test_train_and_diagnose_know_it(field: str, name: str, tmp_path: Path) -> None:
     file = tmp_path / "weights.npz"
@@ -131,6 +190,22 @@ def test_train_and_diagnose_know_it(field: str, name: str, tmp_path: Path) -> No
     diagnosed = inside(str(file), *how, "epochs=100", module="experiments.diagnose")
     assert diagnosed.returncode == 0, diagnosed.stderr
     assert nnxor.train(**{field: name}, epochs=20, engine="numpy").condition.values()[field] == name
+
+
+def test_a_sweep_by_a_new_engine_has_the_same_bits_and_another_confirms_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for engine in ("backwards", "numpy"):
+        study = ["study=smoke", "base.epochs=40", "seeds.count=20", "report=false", f"engine={engine}"]
+        assert run(compose(*study, f"output={tmp_path / engine}")) == 0
+    rows = [(tmp_path / engine / "trials.parquet").read_bytes() for engine in ("backwards", "numpy")]
+    assert rows[0] == rows[1]
+    for engine in ("backwards", "auto"):
+        config = {"folder": str(tmp_path / "backwards"), "sample": 20, "engine": engine, "seed": 0}
+        assert verify(config) == 0
+    said = capsys.readouterr().out
+    assert "backwards, which trained it" in said
+    assert said.count("in every bit of every column") == 2
 
 
 @pytest.mark.slow

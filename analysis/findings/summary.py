@@ -149,8 +149,7 @@ def wrapped(text: str, first: str = "", rest: str = "") -> list[str]:
     return textwrap.wrap(text, width(), initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
 
 
-MOST_LINES = 100
-"""Conditions that the terminal shows."""
+MOST_LINES = 100  # conditions that the terminal shows
 
 
 def table_lines(summary: pd.DataFrame) -> list[str]:

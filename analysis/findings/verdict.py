@@ -32,8 +32,7 @@ NOT_MEASURED, NOT_JUDGED = "not measured by this study", "not judged"
 KINDS_OF = {YES: "holds", NO: "fails", UNDECIDED: "undecided"}
 WORDS = {"holds": "holds", "fails": "does not hold", "undecided": "undecided"}
 ALMOST_SURELY, MOST_DRAWS, LIKELY, MOST_PLACES = 0.95, 20, 0.99, 3
-ENOUGH = 1 - (1 - LIKELY) ** (1 / MOST_DRAWS)
-"""The success rate at which `MOST_DRAWS` draws make a success `LIKELY`."""
+ENOUGH = 1 - (1 - LIKELY) ** (1 / MOST_DRAWS)  # the success rate at which `MOST_DRAWS` draws make a success `LIKELY`
 
 
 class Judged(NamedTuple):

@@ -9,8 +9,7 @@ from analysis.findings.statistics import Difference, Estimate, Paired, Rate
 
 MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"
-IS = "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"
-"""An equals sign at which no line ends."""
+IS = "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"  # an equals sign at which no line ends
 
 
 def percent(fraction: float, digits: int = 1) -> str:

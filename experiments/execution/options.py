@@ -13,13 +13,15 @@ from experiments.study.checked import checked, known_keys, switch, whole
 from experiments.study.study import KEYS
 from nnxor import checks, engines
 
-ENGINE = checks.choice(("auto", *engines.ENGINES))
+
+def engine_name(value: object) -> str:
+    """The name of an engine, or auto; ValueError says what is allowed."""
+    return str(checks.choice(["auto", *engines.ENGINES])(value))
+
 
 BACKENDS = ("auto", "threads", "loky", "dask")
 PARALLEL = ["backend", "n_jobs", "batch"]
-CLUSTER = ["address", "scheduler_file", "wait"]
-"""Keys of every parallel=NAME, and those that only parallel=dask has."""
-
+CLUSTER = ["address", "scheduler_file", "wait"]  # keys of every parallel=NAME, and those that only parallel=dask has
 SWITCHES = ("dry_run", "report", "overwrite")
 
 
@@ -68,7 +70,7 @@ class Options:
 def read_options(config: Mapping[str, object]) -> Options:
     """The options of a composed configuration; InputError names what is wrong with them."""
     known_keys("", config, [*KEYS, "engine", "parallel", "output", *SWITCHES])
-    asked, parallel, output = checked("engine", config["engine"], ENGINE), config["parallel"], config["output"]
+    asked, parallel, output = checked("engine", config["engine"], engine_name), config["parallel"], config["output"]
     engine, note = engines.fastest() if asked == "auto" else (asked, "")
     if not isinstance(parallel, dict):
         raise InputError(f"parallel={parallel} is not allowed; allowed: {', '.join(BACKENDS)}")
@@ -94,8 +96,8 @@ def read_options(config: Mapping[str, object]) -> Options:
 
 
 def backend_for(engine: str) -> str:
-    """The backend that suits an engine: the compiled one leaves the interpreter's lock, so that threads do."""
-    return "threads" if engine == "numba" else "loky"
+    """The backend that suits an engine: threads for one that leaves the interpreter's lock."""
+    return "threads" if engines.ENGINES[engine].threads else "loky"
 
 
 def _cluster(parallel: Mapping[str, object]) -> Cluster:

@@ -30,15 +30,9 @@ from nnxor.registry import hint
 from nnxor.rescue import intervene, is_stuck, onward_condition
 from nnxor.trial import trials
 
-TRIES = 200
-"""Times that each intervention is tried: with other draws on one network, or on as many networks of a kind."""
-
-DRAWS = 1000
-"""Networks that are drawn and trained to say how common an outcome is."""
-
-RARE = 0.01
-"""Share of networks below which a trap is not something to expect."""
-
+TRIES = 200  # times that each intervention is tried: with other draws on one network, or on as many networks of a kind
+DRAWS = 1000  # networks that are drawn and trained to say how common an outcome is
+RARE = 0.01  # share of networks below which a trap is not something to expect
 LOSS = checks.number(lambda value: 0 <= value <= 1e300, "a finite number from 0 (the loss's name is loss_name=NAME)")
 ONE_A_ROW = "a list of numbers, one per row"
 PREDICTIONS, PREDICTION = checks.instance(list, ONE_A_ROW), checks.number(lambda value: abs(value) <= 1e300, ONE_A_ROW)
@@ -177,7 +171,7 @@ def units(now: Mapping[str, np.ndarray], condition: Condition) -> str:
 
 MEANINGS = {
     "minimum": "A true local minimum: no small change of its parameters lowers the loss",
-    "infinity": "A minimum, but at infinity: while weights grow for ever the loss sinks towards a bound, and no network "
+    "infinity": "A minimum, but at infinity: while weights grow for ever the loss sinks to a bound, and no network "
     "nearby gets below it",
     "kink": "No minimum, but an artefact of the ReLU's kink: a pre-activation is exactly 0 on a row, and a step across "
     "lowers the loss",

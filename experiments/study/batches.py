@@ -7,18 +7,10 @@ import pyarrow as pa
 
 from experiments.study.study import Study
 from nnxor.condition import Condition
+from nnxor.engines import ENGINES
 
-Spans = list[range]
-"""Disjoint ranges of seeds, ascending."""
-
-SECONDS = 0.25
-"""Work in a batch, about: what is lost at most, on each worker, when a run is killed."""
-
-COST = {"numba": (0.6e-9, 0.45e-9), "numpy": (40e-9, 40e-9), "reference": (30e-6, 0.05e-6)}
-"""Seconds for one epoch of one training: a constant, and what each hidden unit adds."""
-
-MULTIPLE = {"numba": 64, "numpy": 1024, "reference": 1}
-"""Trainings in a batch come in multiples of this, which is what the engine does at once."""
+Spans = list[range]  # disjoint ranges of seeds, ascending
+SECONDS = 0.25  # work in a batch, about: what is lost at most, on each worker, when a run is killed
 
 LARGEST = 4096
 
@@ -35,15 +27,14 @@ class Batch:
     certify: bool = False
 
 
-Result = tuple[Batch, pa.Table]
-"""A batch and its rows, or their counts."""
+Result = tuple[Batch, pa.Table]  # a batch and its rows, or their counts
 
 
 def batch_size(condition: Condition, engine: str) -> int:
     """Trainings in a batch of about `SECONDS` of work."""
-    constant, unit = COST[engine]
+    (constant, unit), step = ENGINES[engine].seconds, ENGINES[engine].at_once
     epochs = max(condition.most_epochs, 1) * condition.task.n_rows / 4
-    seconds, step = epochs * (constant + unit * condition.hidden), MULTIPLE[engine]
+    seconds = epochs * (constant + unit * condition.hidden)
     room = max(step, 2**21 // condition.hidden)
     return int(min(max(SECONDS / seconds // step, 1) * step, LARGEST, room))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from experiments.errors import DONE, FAILED, InputError
 from experiments.execution import progress
-from experiments.execution.options import ENGINE, read_path
+from experiments.execution.options import engine_name, read_path
 from experiments.execution.progress import Progress, duration
 from experiments.execution.worker import warm_up
 from experiments.study.checked import checked, known_keys, whole
@@ -23,7 +23,7 @@ def verify(config: Mapping[str, Any]) -> int:
     if config["folder"] is None:
         raise InputError("a result folder must be named: DIR")
     size = None if config["sample"] == "all" else whole("sample", config["sample"], 1)
-    asked = checked("engine", config["engine"], ENGINE)
+    asked = checked("engine", config["engine"], engine_name)
     draw = whole("seed", config["seed"], 0)
     record = read_record(read_path("folder", config["folder"]))
     study, manifest = record.study, record.manifest
@@ -43,8 +43,9 @@ def verify(config: Mapping[str, Any]) -> int:
     say("sums", ledger.contradiction or "runs, epochs and seeds of each condition agree on how many were solved")
     if derived := check_derived(record):
         say("derived", f"{' and '.join(derived)}: what follows from the counts")
-    if asked == "auto":  # one that did not train it
-        asked = "numpy" if "numba" in record.engines or engines.fastest()[0] == "numpy" else "numba"
+    if asked == "auto":  # the fastest that did not train it, if there is one
+        exact = [engine for engine in engines.ENGINES.values() if engine.exact and engine.installed]
+        asked = min(exact, key=lambda engine: (engine.name in record.engines, engine.seconds)).name
     try:
         engines.load(asked)
     except ImportError as error:

@@ -1,7 +1,7 @@
 """Engines: each trains a batch of networks of one condition and gives the same numbers.
 
-An engine is a function `train(condition, start, seeds=None) -> Trained`; the seeds are needed only where they shuffle
-mini-batches. To add one, write a module with such a function and name it in `ENGINES`.
+An engine is a module with a function `train(condition, start, seeds=None) -> Trained`, and its entry, which says what
+anybody asks of it before it is imported; the seeds are needed only where they shuffle mini-batches or redraw units.
 
 In reading order: `trace` (what an engine hands back), `reference` (the article's loop), `batched` (numpy), `cycles`
 (what it means that a training repeats) and `recycling` (dead units redrawn); `compiled` (numba), whose `kernel` is the
@@ -10,9 +10,9 @@ arithmetic of an epoch in numbers of the processor (`machine`), called from the 
 
 import importlib
 import importlib.util
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from nnxor.condition import Condition
 from nnxor.engines.trace import Trained
 from nnxor.network.draws import Weights
+from nnxor.registry import Registry
 
 
-class Engine(Protocol):
-    """What every engine is."""
+class Train(Protocol):
+    """How every engine trains."""
 
     def __call__(
         self, condition: Condition, start: Weights, seeds: NDArray[np.integer] | range | None = None
@@ -31,26 +32,68 @@ class Engine(Protocol):
         """Train every network of `start`; `seeds` shuffle its mini-batches, if there are any."""
 
 
-ENGINES = {"reference": "nnxor.engines.reference", "numpy": "nnxor.engines.batched", "numba": "nnxor.engines.compiled"}
-"""Name of each engine and the module that holds its `train`."""
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """What is to be known of an engine before its module is imported.
+
+    module: where `train` stands. It may also hold `course(condition, start, epochs)`, the networks after each of so
+        many epochs, and `variant(condition)`, what is compiled for it: equal for those that one compilation serves.
+    needs: the package without which it does not work, if there is one.
+    exact: whether its bits are those that are promised; else they agree with the others' within rounding.
+    threads: whether it leaves the interpreter's lock, so that several threads train at a time.
+    at_once: trainings that it works on at a time, of which a batch is best a multiple.
+    seconds: for an epoch of one training of XOR, about: a constant, and what each hidden unit adds.
+    """
+
+    name: str
+    module: str
+    needs: str = ""
+    exact: bool = True
+    threads: bool = False
+    at_once: int = 1
+    seconds: tuple[float, float]
+
+    @property
+    def installed(self) -> bool:
+        """Whether what it needs is there."""
+        return not self.needs or importlib.util.find_spec(self.needs) is not None
+
+    def offers(self, name: str) -> Callable[..., Any] | None:
+        """A function of its module, which is imported only now; None if there is none of that name."""
+        return getattr(importlib.import_module(self.module), name, None)
+
+
+ENGINES: Registry[Engine] = Registry("engine")
+
+for entry in (
+    Engine(name="reference", module="nnxor.engines.reference", exact=False, seconds=(30e-6, 0.05e-6)),
+    Engine(name="numpy", module="nnxor.engines.batched", at_once=1024, seconds=(40e-9, 40e-9)),
+    Engine(
+        name="numba", module="nnxor.engines.compiled", needs="numba", threads=True, at_once=64,
+        seconds=(0.6e-9, 0.45e-9),
+    ),
+):  # fmt: skip
+    ENGINES.register(entry)
 
 
 def fastest() -> tuple[str, str]:
-    """The fastest engine that is installed, and a word about why if it is not numba."""
-    if importlib.util.find_spec("numba"):
-        return "numba", ""
-    return "numpy", "numba is not installed: about 100 times slower"
+    """The fastest engine that is installed, and a word about why if that is not the fastest of all."""
+    by_speed = sorted(ENGINES.values(), key=lambda engine: engine.seconds)
+    best = next(engine for engine in by_speed if engine.installed)
+    slower = best.seconds[1] / by_speed[0].seconds[1]
+    why = f"{by_speed[0].needs} is not installed: about {round(slower, -1):.0f} times slower"
+    return best.name, "" if best is by_speed[0] else why
 
 
-def load(name: str) -> Engine:
-    """The engine of that name, 'auto' for the fastest; its module is imported only now."""
-    engine: Engine = importlib.import_module(ENGINES[fastest()[0] if name == "auto" else name]).train
-    return engine
+def load(name: str) -> Train:
+    """The function `train` of the engine of that name, 'auto' for the fastest; its module is imported only now."""
+    train: Train = importlib.import_module(ENGINES[fastest()[0] if name == "auto" else name].module).train
+    return train
 
 
 def course(name: str, condition: Condition, start: Weights, seeds: range, epochs: Sequence[int]) -> list[Weights]:
     """Networks of an engine after each of so many epochs; at once where nothing but the parameters moves them."""
-    at_once = getattr(importlib.import_module(ENGINES[name]), "course", None)
+    at_once = ENGINES[name].offers("course")
     if at_once and condition.batch_size is None and condition.recycle_every is None:
         return list(at_once(condition, start, epochs))
     return [load(name)(replace(condition, epochs=stop), start, seeds).weights for stop in epochs]

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import bootstrap
 from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from analysis.findings.statistics import (
     Rate,
@@ -37,6 +38,18 @@ def test_wilson_is_that_of_newcombes_table(count: int, n: int, low: float, high:
 def test_wilson_ends_at_exactly_0_and_1(n: int) -> None:
     assert wilson(0, n)[0] == 0
     assert wilson(n, n)[1] == 1
+
+
+@given(counts, counts, counts, counts)
+def test_intervals_are_those_of_statsmodels(k: int, more: int, other: int, others: int) -> None:
+    n, m = k + more, other + others
+    if not (n and m):
+        return
+    one, two = Rate.of(k, n), Rate.of(other, m)
+    assert [one.low, one.high] == pytest.approx(proportion_confint(k, n, method="wilson"), abs=1e-12)
+    apart = unpaired(one, two)
+    expected = confint_proportions_2indep(other, m, k, n, method="newcomb", compare="diff")
+    assert [apart.low, apart.high] == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_rate_of_nothing_is_unknown() -> None:
@@ -133,6 +146,18 @@ def test_a_rate_over_seeds_is_as_wide_as_its_seeds_allow() -> None:
         assert (found.count, found.n) == (counts.sum(), 16_000)
         assert found.high - found.low == pytest.approx(expected.high - expected.low, rel=0.1)
         assert found == Rate.over_seeds(counts, n), "the same results give the same bytes"
+
+
+def test_a_rate_over_seeds_is_that_of_scipys_bootstrap() -> None:
+    draw = np.random.default_rng(2)
+    n = draw.integers(1, 5, 300)
+    k = draw.integers(0, n + 1)
+    found = bootstrap(
+        (k, n), lambda k, n, axis=-1: k.sum(axis) / n.sum(axis), paired=True, vectorized=True, n_resamples=2000,
+        method="percentile", random_state=0,
+    )  # fmt: skip
+    rate = Rate.over_seeds(k, n)
+    assert [rate.low, rate.high] == pytest.approx([*found.confidence_interval], abs=1e-12)
 
 
 def test_a_rate_over_seeds_of_none_or_all_is_that_of_the_seeds() -> None:

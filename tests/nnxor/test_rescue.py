@@ -33,7 +33,7 @@ def ended(condition: Condition = HE, seeds: range = SEEDS) -> Weights:
     return numba_engine(condition, start(condition, seeds)).weights
 
 
-def trained(engine: engines.Engine, condition: Condition, seeds: range = SEEDS) -> tuple[Weights, Columns]:
+def trained(engine: engines.Train, condition: Condition, seeds: range = SEEDS) -> tuple[Weights, Columns]:
     found = trials(condition, seeds, engine)
     return found.end, found.columns
 

@@ -13,8 +13,7 @@ from analysis.figures.style import DASHES, NotApplicable, columns_for, letters, 
 from analysis.findings.findings import Findings
 from analysis.text import words
 
-WRONG = 0.01
-"""A prediction that is further from its target is written bold, as a share of the targets' range."""
+WRONG = 0.01  # a prediction that is further from its target is written bold, as a share of the targets' range
 
 
 def ending(exemplar: pd.Series) -> str:

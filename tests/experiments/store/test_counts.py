@@ -284,7 +284,7 @@ def test_failed_trainings_are_tried_again(run: Run, tmp_path: Path, monkeypatch:
 
     load = engines.load
 
-    def faulty(name: str) -> engines.Engine:
+    def faulty(name: str) -> engines.Train:
         def train(condition, start, seeds):  # type: ignore[no-untyped-def]
             if condition.hidden == 10 and condition.lr == 0.1:
                 raise MemoryError("no room")

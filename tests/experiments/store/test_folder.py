@@ -361,7 +361,7 @@ def test_a_training_that_fails_is_a_row_with_a_status_and_is_tried_again(
 
     load = engines.load
 
-    def faulty(name: str) -> engines.Engine:
+    def faulty(name: str) -> engines.Train:
         def train(condition, start, seeds):  # type: ignore[no-untyped-def]
             if condition.hidden == 10 and condition.lr == 0.1:
                 raise MemoryError("no room")

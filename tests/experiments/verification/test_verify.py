@@ -1,5 +1,6 @@
 """`python -m experiments.verify`: whatever was changed in a result folder is found, and nothing else."""
 
+import dataclasses
 import json
 import os
 import re
@@ -329,7 +330,7 @@ def test_failed_trainings_are_reported_and_must_fail_again(
 ) -> None:
     load = engines.load
 
-    def faulty(name: str) -> engines.Engine:
+    def faulty(name: str) -> engines.Train:
         def train(condition, start, seeds):  # type: ignore[no-untyped-def]
             if condition.init.name == "torch" and condition.epochs:
                 raise MemoryError("no room")
@@ -586,7 +587,8 @@ def test_a_condition_is_counted_again_whatever_its_batches_and_chunks(
 ) -> None:
     for module, name, value in ((counts, "CHUNK", 8), (tables, "COUNTS_GROUP", 5), (batches, "LARGEST", 7)):
         monkeypatch.setattr(module, name, value)
-    monkeypatch.setattr(batches, "MULTIPLE", {"numba": 1, "numpy": 1, "reference": 1})
+    for name, engine in engines.ENGINES.items():
+        monkeypatch.setitem(engines.ENGINES, name, dataclasses.replace(engine, at_once=1))
     folder = run(*MANY)
     assert pq.read_table(folder / COUNTS)["kind"].to_pylist().count("seeds") == 8 * 5  # 3-7, 8-15, 16-23, 24-31, 32
     assert len(list(sample_of(folder, None).batches)) == 8 * 5
@@ -764,7 +766,7 @@ def test_failed_trainings_are_counted_and_must_fail_again(
 ) -> None:
     load = engines.load
 
-    def faulty(name: str) -> engines.Engine:
+    def faulty(name: str) -> engines.Train:
         def train(condition, start, seeds):  # type: ignore[no-untyped-def]
             if condition.init.name == "torch" and condition.epochs > 1 and 4 in seeds:
                 raise MemoryError("no room")

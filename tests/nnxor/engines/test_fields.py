@@ -91,7 +91,7 @@ def test_all_engines_agree_within_rounding(fields: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("engine", [numpy_engine, numba_engine])
 @given(cut=st.integers(1, 79))
-def test_mini_batches_do_not_depend_on_who_trains_together(engine: engines.Engine, cut: int) -> None:
+def test_mini_batches_do_not_depend_on_who_trains_together(engine: engines.Train, cut: int) -> None:
     condition = Condition(batch_size=3, epochs=20, lr=0.3, optimizer="momentum")
     seeds = range(40, 120)
     weights = start(condition, seeds)

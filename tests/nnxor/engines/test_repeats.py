@@ -156,7 +156,7 @@ def test_batch_and_lane_do_not_matter() -> None:
 
 
 @pytest.mark.parametrize("train", [compiled.train, batched.train])
-def test_what_has_no_room_at_once_goes_in_parts(train: engines.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_has_no_room_at_once_goes_in_parts(train: engines.Train, monkeypatch: pytest.MonkeyPatch) -> None:
     condition = Condition(hidden=3, lr=0.2, epochs=700)
     start = start_of(condition, range(150))
     together = train(condition, start)
