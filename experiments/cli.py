@@ -18,14 +18,9 @@ from experiments.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, TERMINATED,
 LEAST_MEMORY = 1500
 """MB of address space (`ulimit -v`) below which libraries fail to load, or threads to start, in ways of their own."""
 
-LONGEST_LINE = 1000
-"""Characters of an error's line that are shown."""
-
-LONGEST_ARGUMENT = 10_000
-"""Characters of an argument."""
-
-AGAIN = 2.0
-"""Seconds after which an interrupt is raised again if it was swallowed, as libraries do here and there."""
+LONGEST_LINE = 1000  # characters of an error's line that are shown
+LONGEST_ARGUMENT = 10_000  # characters of an argument
+AGAIN = 2.0  # seconds after which an interrupt is raised again if it was swallowed, as libraries do here and there
 
 
 def command(config: str, work: str, positional: tuple[str, ...] = ()) -> Callable[[], NoReturn]:

@@ -22,12 +22,11 @@ from omegaconf.errors import OmegaConfBaseException
 from experiments import conf_files
 from experiments.cli import LISTENER, guarded
 from experiments.conf_files import CONF, found, names, read_yaml
-from experiments.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, TERMINATED, InputError
+from experiments.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, TERMINATED, InputError, in_a_line
 from experiments.study.fields import FILES, SCHEMAS, files_of, told
 from nnxor.registry import hint
 
-GROUPS = {"run": ("study", "parallel")}
-"""Groups of files among which a command chooses."""
+GROUPS = {"run": ("study", "parallel")}  # groups of files among which a command chooses
 
 VALUES = FILES
 """Folders of conf whose names are values of a field, which may be a file of the user as well.
@@ -35,8 +34,7 @@ VALUES = FILES
 Hydra takes such an argument for a choice among the folder's files, so GROUP=NAME is handed on as GROUP.name=NAME.
 """
 
-OPTIONS = {flag: action for action in get_args_parser()._actions for flag in action.option_strings}
-"""Hydra's own."""
+OPTIONS = {flag: action for action in get_args_parser()._actions for flag in action.option_strings}  # Hydra's own
 
 
 def prepare_hydra() -> None:
@@ -248,8 +246,3 @@ def unknown_key(key: str, config: str) -> str:
     if not parents:
         allowed += GROUPS.get(config, ())
     return f"{key} is not a known key; {hint(last, allowed)}" if allowed else f"{key} is not a known key"
-
-
-def in_a_line(error: Exception) -> str:
-    """An error's message in one line."""
-    return " ".join(str(error).split())

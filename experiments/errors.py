@@ -13,3 +13,8 @@ class RunError(Exception):
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM arrived. Exit status 143."""
+
+
+def in_a_line(error: BaseException) -> str:
+    """An error's message in one line; its kind where it has none."""
+    return " ".join(str(error).split()) or type(error).__name__

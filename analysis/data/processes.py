@@ -11,8 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 
-WATCH_EVERY = 1.0
-"""Seconds between two looks at whether the process that another works for is alive."""
+WATCH_EVERY = 1.0  # seconds between two looks at whether the process that another works for is alive
 
 
 MOST_HELPERS = 8

@@ -21,18 +21,13 @@ from nnxor.engines import compiled
 from nnxor.network.draws import Weights, draw
 
 Row = dict[str, Any]
-Work = tuple[Callable[[], object], float]
-"""Something to time, and what its seconds are multiplied by."""
-
-INIT, LR = "uniform", 0.1
-"""Of the condition that everybody trains."""
+Work = tuple[Callable[[], object], float]  # something to time, and what its seconds are multiplied by
+INIT, LR = "uniform", 0.1  # of the condition that everybody trains
 
 CONDITIONS = tuple((init, lr) for init in ("uniform", "he") for lr in (0.01, 0.03, 0.1, 0.2))
 """The default study's, for each width."""
 
-IN_STUDY = 1000
-"""Its trainings of a condition, which are a batch."""
-
+IN_STUDY = 1000  # its trainings of a condition, which are a batch
 NUMPY_LOOP, PYTORCH_LOOP, JAX = "article's loop, NumPy", "article's loop, PyTorch", "JAX, vmap + scan"
 
 LEFT_OUT: dict[str, dict[str, bool]] = {
@@ -60,8 +55,7 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 """Kinds of condition, names and fields; beside them lr 0.01 and weights from U(−1, 1)."""
 
-OF_KIND, OF_JAX = 4096, 1024
-"""Trainings of a kind at once, by the numba engine and by JAX."""
+OF_KIND, OF_JAX = 4096, 1024  # trainings of a kind at once, by the numba engine and by JAX
 
 
 @dataclass(frozen=True)

@@ -1,30 +1,24 @@
 """Training batches with dask.distributed, on workers that train a few networks to the same bits as this machine."""
 
 import asyncio
-import hashlib
 import itertools
 import logging
 import pickle
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
-from pathlib import Path
+from functools import partial
 
 import distributed
 import pyarrow as pa
 
-import nnxor
 from experiments.errors import RunError
 from experiments.execution import worker
 from experiments.execution.options import Cluster
 from experiments.execution.progress import say
 from experiments.store.columns import failed_table
 from experiments.study.batches import Batch, Result
-from nnxor import protocol
 from nnxor.condition import Condition
-from nnxor.engines import ENGINES
 
 AHEAD = 3  # batches on their way for each thread: one at work, the others so that it never waits
 MOST_LOSSES = 3  # times that all workers may die that a batch could go to, or dask's allowed-failures of them
@@ -45,7 +39,7 @@ def connected(n_jobs: int, cluster: Cluster) -> Iterator[distributed.Client]:
             where = cluster.address or opened[0]
             opened += [distributed.Client(where, timeout=cluster.wait, set_as_default=False, name="nnxor")]
         except Exception as error:  # tls:// without certificates, ucx:// without its package: each in its own way
-            why = f"no dask scheduler answers at {cluster.address}: {in_a_line(error)}"
+            why = f"no dask scheduler answers at {cluster.address}: {error!r}"
             raise RunError(f"{why}; docs/clusters.md says what an address needs") from None
         yield opened[-1]
     finally:
@@ -69,7 +63,7 @@ class Window:
 
     def train(self, batches: Iterator[Batch], probe: Condition) -> Iterator[Result]:
         """Train the batches; lost ones alone, when nothing else is on its way, so that it shows which of them it is."""
-        here, more = facts(self.engine, probe), True
+        here, more = worker.facts(self.engine, probe), True
         while more or self.lost or self.flights:
             if time.monotonic() >= self.next_look:
                 self.look(here, probe)
@@ -89,13 +83,13 @@ class Window:
                         self.lost.append((flight[0], flight[1] + 1))
                     else:
                         table = isinstance(outcome, pa.Table)
-                        yield flight[0], outcome if table else failed_table(flight[0].seeds, in_a_line(error))
+                        yield flight[0], outcome if table else failed_table(flight[0].seeds, repr(error))
                 future.release()  # an interrupt that falls into its destructor would be lost
 
     def send(self, batch: Batch, losses: int) -> bool:
         """Send a batch to whichever fit worker has time first, as bytes: the scheduler may lack this package."""
-        call = pickle.dumps(Call((worker.train_batch, batch, self.engine)))
-        future = self.client.submit(pickle.loads, call, workers=list(self.fit), pure=False)
+        work = pickle.dumps(partial(worker.train_batch, batch, self.engine))
+        future = self.client.submit(lambda work: pickle.loads(work)(), work, workers=[*self.fit], pure=False)  # noqa: S301
         self.flights[future] = batch, losses, set(self.fit)
         self.finished.add(future)
         return True
@@ -106,14 +100,15 @@ class Window:
         try:
             there = self.client.sync(self.client.scheduler.ncores, callback_timeout=self.wait)
         except (OSError, distributed.CommClosedError) as error:
-            there, stop = {}, f"the dask scheduler at {self.where} is gone ({in_a_line(error)})"
+            there, stop = {}, f"the dask scheduler at {self.where} is gone ({error!r})"
         for future in [future for future, flight in self.flights.items() if not flight[2] & there.keys()]:
             batch, losses, _ = self.flights.pop(future)
             self.lost.append((batch, losses + 1))
             future.cancel()
         new = [address for address in there if address not in self.known]
-        checked = self.client.run(facts, self.engine, probe, workers=new, on_error="return") if new else {}
-        for address, why in ((address, differences(here, found)) for address, found in checked.items()):
+        ask = partial(self.client.run, worker.differences, here, self.engine, probe, on_error="return")
+        for address, found in (ask(workers=new) if new else {}).items():
+            why = found if isinstance(found, str) else repr(found)
             if why and why not in self.known.values():
                 say(f"worker {address} is left out: {why}")
             self.known[address] = why
@@ -129,41 +124,8 @@ class Window:
             raise RunError(f"{stop}; what was trained is kept; the same command goes on")
 
 
-class Call(tuple[object, ...]):
-    """A function and its arguments, which is called where it is unpickled."""
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return self[0], self[1:]
-
-
 def stream(batches: Iterator[Batch], engine: str, n_jobs: int, cluster: Cluster) -> Iterator[Result]:
     """Train the batches on a cluster, or on `n_jobs` local workers; RunError if no scheduler or worker is there."""
     for first in itertools.islice(batches, 1):
         with connected(n_jobs, cluster) as client:
             yield from Window(client, cluster, engine).train(itertools.chain([first], batches), first.condition)
-
-
-def facts(engine: str, condition: Condition) -> dict[str, object]:
-    """What must be equal on two machines that train a study together; compiles the kernel by the way."""
-    table = worker.train_batch(Batch(replace(condition, epochs=min(condition.epochs, 64)), range(16)), engine)
-    source = b"".join(path.read_bytes() for path in sorted(Path(nnxor.__file__).parent.rglob("*.py")))
-    trained = hashlib.sha256(repr(table.to_pydict()).encode()).hexdigest()[:12] if ENGINES[engine].exact else "works"
-    return {
-        "Python": "{}.{}".format(*sys.version_info),
-        "dask.distributed": distributed.__version__,
-        "protocol": protocol.PROTOCOL_VERSION,
-        "source of nnxor": hashlib.sha256(source).hexdigest()[:12],
-        f"a training by engine {engine}": table["error"][0].as_py() or trained,
-    }
-
-
-def differences(here: dict[str, object], there: object) -> str:
-    """How the facts of a worker differ from ours, in a line; empty if they do not."""
-    if not isinstance(there, dict):
-        return in_a_line(there)
-    return ", ".join(f"{key}: {there.get(key)} there, {it} here" for key, it in here.items() if there.get(key) != it)
-
-
-def in_a_line(error: object) -> str:
-    """An error's kind and message, in one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")

@@ -15,8 +15,7 @@ from experiments.store.parts import in_parquet
 from experiments.study.batches import Batch, Left, batch_size
 from experiments.study.study import Study
 
-PROBE_SECONDS = 2.0
-"""What all probes together should take, about."""
+PROBE_SECONDS = 2.0  # what all probes together should take, about
 
 
 def describe(study: Study, options: Options, todo: list[Left]) -> None:

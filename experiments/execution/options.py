@@ -21,9 +21,7 @@ def engine_name(value: object) -> str:
 
 BACKENDS = ("auto", "threads", "loky", "dask")
 PARALLEL = ["backend", "n_jobs", "batch"]
-CLUSTER = ["address", "scheduler_file", "wait"]
-"""Keys of every parallel=NAME, and those that only parallel=dask has."""
-
+CLUSTER = ["address", "scheduler_file", "wait"]  # keys of every parallel=NAME, and those that only parallel=dask has
 SWITCHES = ("dry_run", "report", "overwrite")
 
 

@@ -18,11 +18,8 @@ from experiments.execution.options import Cluster
 from experiments.execution.worker import train_batch
 from experiments.study.batches import Batch, Result
 
-AHEAD = 64
-"""Batches of each job that joblib is given at a time: so many results at most wait to be written."""
-
-MOST_DEATHS = 3
-"""Worker processes that may die in a run before it gives up."""
+AHEAD = 64  # batches of each job that joblib is given at a time: so many results at most wait to be written
+MOST_DEATHS = 3  # worker processes that may die in a run before it gives up
 
 
 def execute(

@@ -14,8 +14,7 @@ from rich.text import Text
 from experiments.cli import silence
 from experiments.errors import RunError
 
-LINE_EVERY = 10.0
-"""Seconds between two lines where the output is no terminal."""
+LINE_EVERY = 10.0  # seconds between two lines where the output is no terminal
 
 
 def say(text: str = "") -> None:

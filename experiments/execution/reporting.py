@@ -16,7 +16,8 @@ from experiments.store.folder import ResultFolder
 def report(folder: ResultFolder, drawn: bool, others: ProcessPoolExecutor | None = None) -> None:
     """Tell how a study ended and, if `drawn`, write figures and report, with the help of others.
 
-    RunError if the folder cannot be read. Of a folder that holds conditions of others too, those of the study are told, and nothing is written.
+    RunError if the folder cannot be read. Of a folder that holds conditions of others too, those of the study are told,
+    and nothing is written.
     """
     try:
         found = Findings.of(folder.path)

@@ -1,13 +1,18 @@
-"""What a worker does: train a batch, whatever happens."""
+"""What a worker does: train a batch, whatever happens, and say what must be equal for two machines to share a study."""
 
+import hashlib
+import sys
 from collections.abc import Iterable
 from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
 
 import pyarrow as pa
 
 from experiments.store.columns import failed_table, part_table
 from experiments.study.batches import Batch
-from nnxor import engines
+from nnxor import engines, protocol
+from nnxor.condition import Condition
 from nnxor.rescue import onward_condition
 from nnxor.trial import trials
 
@@ -33,3 +38,25 @@ def warm_up(batches: Iterable[Batch], engine: str) -> None:
                 seen.add(kind)
                 seed = batch.seeds.start
                 train_batch(Batch(replace(condition, epochs=1), range(seed, seed + 1)), engine)  # whatever goes wrong
+
+
+def facts(engine: str, condition: Condition) -> dict[str, object]:
+    """What must be equal on two machines that train a study together; compiles the kernel by the way."""
+    table = train_batch(Batch(replace(condition, epochs=min(condition.epochs, 64)), range(16)), engine)
+    source = b"".join(path.read_bytes() for path in sorted(Path(protocol.__file__).parent.rglob("*.py")))
+    trained = (
+        hashlib.sha256(repr(table.to_pydict()).encode()).hexdigest()[:12] if engines.ENGINES[engine].exact else "works"
+    )
+    return {
+        "Python": "{}.{}".format(*sys.version_info),
+        "dask.distributed": version("distributed"),
+        "protocol": protocol.PROTOCOL_VERSION,
+        "source of nnxor": hashlib.sha256(source).hexdigest()[:12],
+        f"a training by engine {engine}": table["error"][0].as_py() or trained,
+    }
+
+
+def differences(there: dict[str, object], engine: str, condition: Condition) -> str:
+    """How the facts of this machine differ from those of another, in a line for who is there; empty if they do not."""
+    here = facts(engine, condition).items()
+    return ", ".join(f"{key}: {it} there, {there.get(key)} here" for key, it in here if there.get(key) != it)

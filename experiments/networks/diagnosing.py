@@ -21,7 +21,6 @@ from nnxor.arithmetic.networks import alive
 from nnxor.condition import FIELDS, Condition, fitting
 from nnxor.diagnosis import diagnose as columns_of
 from nnxor.interventions import INTERVENTIONS
-from nnxor.landscape import regions
 from nnxor.landscape.certificate import certify
 from nnxor.landscape.decoder import TOLERANCE, Decoded, decode, decode_predictions, has_levels
 from nnxor.network.draws import Weights
@@ -31,15 +30,9 @@ from nnxor.registry import hint
 from nnxor.rescue import intervene, is_stuck, onward_condition
 from nnxor.trial import trials
 
-TRIES = 200
-"""Times that each intervention is tried: with other draws on one network, or on as many networks of a kind."""
-
-DRAWS = 1000
-"""Networks that are drawn and trained to say how common an outcome is."""
-
-RARE = 0.01
-"""Share of networks below which a trap is not something to expect."""
-
+TRIES = 200  # times that each intervention is tried: with other draws on one network, or on as many networks of a kind
+DRAWS = 1000  # networks that are drawn and trained to say how common an outcome is
+RARE = 0.01  # share of networks below which a trap is not something to expect
 LOSS = checks.number(lambda value: 0 <= value <= 1e300, "a finite number from 0 (the loss's name is loss_name=NAME)")
 ONE_A_ROW = "a list of numbers, one per row"
 PREDICTIONS, PREDICTION = checks.instance(list, ONE_A_ROW), checks.number(lambda value: abs(value) <= 1e300, ONE_A_ROW)
@@ -178,6 +171,8 @@ def units(now: Mapping[str, np.ndarray], condition: Condition) -> str:
 
 MEANINGS = {
     "minimum": "A true local minimum: no small change of its parameters lowers the loss",
+    "infinity": "A minimum, but at infinity: while weights grow for ever the loss sinks to a bound, and no network "
+    "nearby gets below it",
     "kink": "No minimum, but an artefact of the ReLU's kink: a pre-activation is exactly 0 on a row, and a step across "
     "lowers the loss",
     "saddle": "No minimum but a saddle: the loss gets lower in a direction in which its slope is 0",
@@ -189,14 +184,14 @@ def point(condition: Condition, weights: Weights) -> str:
     """What the certificate says of the point."""
     found = certify(condition, weights.astype(condition.numpy_dtype))
     kind, text = str(found.kind[0]), MEANINGS[str(found.kind[0])]
-    if kind == "unknown" and regions.is_bounded(condition):
-        return f"{text}: under {condition.loss} the loss may have no lowest point, while the weights grow for ever."
     if kind == "unknown":
         return f"{text} ({found.reason[0]})."
     if kind == "minimum":
         everywhere = found.radius[0] == float("inf")
         within = "no parameters at all have a lower one" if everywhere else f"proved within {found.radius[0]:.2g}"
         return f"{text} ({within})."
+    if kind == "infinity":
+        return f"{text} ({found.loss[0]:.6g})."
     where = f", on row {condition.task.row_names[found.row[0]]}" if found.row[0] >= 0 else ""
     return f"{text} (unit {found.unit[0] + 1}{where})."
 

@@ -23,13 +23,9 @@ from nnxor.network.inits import GivenWeights
 SHOWN = ("task", "hidden", "activation", "init", "lr", "epochs", "loss")
 """Fields that the first line of the printout names."""
 
-MOST_LINES = 25
-"""Losses that are printed, unless `every` asks for others."""
-
+MOST_LINES = 25  # losses that are printed, unless `every` asks for others
 PREDICTIONS_EVERY = 5000
-
-LONGEST_PATTERN = 24
-"""Rows of a large task on which it is shown whether a unit is active."""
+LONGEST_PATTERN = 24  # rows of a large task on which it is shown whether a unit is active
 
 
 def train(config: Mapping[str, Any]) -> int:

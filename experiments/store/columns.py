@@ -58,8 +58,7 @@ RESULTS: dict[str, Column] = {
 }
 """What is recorded of a training, besides its final predictions y_…."""
 
-RESULT_COLUMNS = {name: column.type for name, column in RESULTS.items()}
-"""The types of what is recorded."""
+RESULT_COLUMNS = {name: column.type for name, column in RESULTS.items()}  # the types of what is recorded
 
 
 def schema(conditions: Iterable[Condition]) -> pa.Schema:

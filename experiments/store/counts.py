@@ -26,11 +26,8 @@ from analysis.data.door import COUNTED
 from experiments.store.columns import CONDITION_COLUMNS, RESULT_COLUMNS, TEXT, in_schema, plain
 from experiments.study.batches import merge
 
-EPOCHS = ("solved_epoch", "first_death_epoch")
-"""Epochs of which every value is counted."""
-
-CHUNK = 65_536
-"""Seeds in a row `seeds`, at most; such rows end at multiples of it."""
+EPOCHS = ("solved_epoch", "first_death_epoch")  # epochs of which every value is counted
+CHUNK = 65_536  # seeds in a row `seeds`, at most; such rows end at multiples of it
 
 SCHEMA = pa.schema(
     [
@@ -47,8 +44,7 @@ SCHEMA = pa.schema(
 PLAIN = plain(pa.schema([field for field in SCHEMA if field.name not in CONDITION_COLUMNS]))
 """The columns of counts of one condition, with text as text."""
 
-Piece = tuple[int, np.ndarray]
-"""Consecutive seeds: the first, and for each whether it was solved."""
+Piece = tuple[int, np.ndarray]  # consecutive seeds: the first, and for each whether it was solved
 
 
 @dataclass(frozen=True)

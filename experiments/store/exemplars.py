@@ -37,8 +37,7 @@ POINTS_A_DECADE = 12
 MARGIN, GRID = 0.3, 65
 """How far beyond the inputs a surface reaches, in their range, and its points along an axis (0 and 1 among them)."""
 
-MOST_LAWS = 64
-"""Laws that are worked out for a study: each may take a second; those of further conditions are left out."""
+MOST_LAWS = 64  # laws that are worked out for a study: each may take a second; those of further conditions are left out
 
 
 def write_exemplars(folder: Path, study: Study, runs: pd.DataFrame) -> None:

@@ -28,12 +28,12 @@ import pyarrow as pa
 import yaml
 
 from analysis.data.door import CONFIG, COUNTS, TRIALS, flush, is_regular, sha256_of, write_text
-from experiments.errors import InputError, RunError
+from experiments.errors import InputError, RunError, in_a_line
 from experiments.store import counts, parts
 from experiments.store import rows_and_counts as tables
 from experiments.store.manifest import describe, described, read_manifest
 from experiments.store.origin import now, provenance
-from experiments.store.parts import NotAPartError, Part, first_line, read_part, write_part
+from experiments.store.parts import NotAPartError, Part, read_part, write_part
 from experiments.study.batches import Batch, Spans, merge
 from experiments.study.study import Study
 from nnxor.condition import FIELDS
@@ -53,9 +53,7 @@ TEMPORARY = re.compile(rf"\.({'|'.join(map(re.escape, (*OURS, 'manifest.json')))
 """What a killed run leaves half written; see `analysis.data.door.replacing`."""
 
 WAYS_OUT = "use output=DIR for another folder, or overwrite=true to discard what it holds"
-
-FOLD = 512
-"""Parts that are left on the disk before they are added to counts.parquet while a study without rows runs."""
+FOLD = 512  # parts that are left on the disk before they are added to counts.parquet while a study without rows runs
 
 
 class ResultFolder:
@@ -164,7 +162,7 @@ class ResultFolder:
                 if not all(held.is_within_rows() for held in self._held.values()):
                     raise ValueError("the seeds that are counted are not those that were trained")
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise RunError(f"{self.path / COUNTS} is damaged ({first_line(error)}); {WAYS_OUT}") from None
+            raise RunError(f"{self.path / COUNTS} is damaged ({in_a_line(error):.120}); {WAYS_OUT}") from None
 
     def _find(self, name: str, sha256: str | None) -> Path | None:
         """The table of that name and hash, which a killed run may not have put in its place yet; None without one."""

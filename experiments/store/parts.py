@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.data.door import is_regular, read_bytes, replacing
+from experiments.errors import in_a_line
 from experiments.store.columns import in_schema, part_schema
 from experiments.study.batches import Batch
 from nnxor.condition import Condition
@@ -18,8 +19,7 @@ from nnxor.protocol import PROTOCOL_VERSION
 NAME = re.compile(r"([0-9a-f]{16})-([0-9]{1,19})-([1-9][0-9]{0,8})-([0-9a-f]{64})\.parquet")
 """A part's name: the key of its condition, its first seed, how many there are, and the SHA-256 of its content."""
 
-MOST_BYTES = 2**28
-"""Bytes of a part, at most; one of 4,096 trainings has some hundred thousand."""
+MOST_BYTES = 2**28  # bytes of a part, at most; one of 4,096 trainings has some hundred thousand
 
 
 class NotAPartError(Exception):
@@ -93,9 +93,4 @@ def _read(path: Path) -> pa.Table:
         with pq.ParquetFile(pa.BufferReader(content)) as file:
             return file.read(use_threads=False)
     except (pa.ArrowException, OSError) as error:
-        raise NotAPartError(f"it cannot be read ({first_line(error)})") from None
-
-
-def first_line(error: BaseException) -> str:
-    """The beginning of an error's message."""
-    return str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise NotAPartError(f"it cannot be read ({in_a_line(error):.120})") from None

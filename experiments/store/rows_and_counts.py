@@ -23,11 +23,8 @@ from experiments.store.parts import NotAPartError, Part
 from experiments.study.batches import Spans, merge, subtract
 from experiments.study.study import Study
 
-ROW_GROUP = 65_536
-"""Rows in a row group of trials.parquet."""
-
-COUNTS_GROUP = 8_192
-"""Rows in a row group of counts.parquet."""
+ROW_GROUP = 65_536  # rows in a row group of trials.parquet
+COUNTS_GROUP = 8_192  # rows in a row group of counts.parquet
 
 
 def names(record: str) -> tuple[str, ...]:

@@ -9,11 +9,8 @@ from experiments.study.study import Study
 from nnxor.condition import Condition
 from nnxor.engines import ENGINES
 
-Spans = list[range]
-"""Disjoint ranges of seeds, ascending."""
-
-SECONDS = 0.25
-"""Work in a batch, about: what is lost at most, on each worker, when a run is killed."""
+Spans = list[range]  # disjoint ranges of seeds, ascending
+SECONDS = 0.25  # work in a batch, about: what is lost at most, on each worker, when a run is killed
 
 LARGEST = 4096
 
@@ -30,8 +27,7 @@ class Batch:
     certify: bool = False
 
 
-Result = tuple[Batch, pa.Table]
-"""A batch and its rows, or their counts."""
+Result = tuple[Batch, pa.Table]  # a batch and its rows, or their counts
 
 
 def batch_size(condition: Condition, engine: str) -> int:

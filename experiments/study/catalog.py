@@ -15,9 +15,7 @@ from nnxor.network.tasks import Task
 from nnxor.registry import hint
 
 Kind = TypeVar("Kind", Init, Task)
-
-OWN = ("mirror", "margin", "generator")
-"""What an initialization may say besides its laws."""
+OWN = ("mirror", "margin", "generator")  # what an initialization may say besides its laws
 
 
 def _read(group: str, name: str, key: str) -> dict[str, object]:

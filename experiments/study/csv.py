@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 from analysis.data.door import read_bytes
-from experiments.errors import InputError
+from experiments.errors import InputError, in_a_line
 from nnxor.network.tasks import Task
 
 MOST_BYTES = 2**24
@@ -46,7 +46,7 @@ def _lines(where: str, path: Path) -> list[tuple[int, list[str]]]:
     except FileNotFoundError:
         raise InputError(f"{where} does not exist; allowed: a name in conf/task, or a .csv file") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{where} cannot be read as CSV ({' '.join(str(error).split())}); allowed: {FORM}") from None
+        raise InputError(f"{where} cannot be read as CSV ({in_a_line(error)}); allowed: {FORM}") from None
     if set(path.name) & set(";:") or not path.name.isprintable():
         raise InputError(f"{where!r} is not allowed; allowed: a file's name of printable characters but ';' and ':'")
     if not any(map(any, rows)):

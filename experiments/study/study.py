@@ -43,8 +43,7 @@ PUBLISHED: dict[str, checks.Check] = {
 """What a published figure holds: which conditions repeat its setting, and the share that others report of n runs or,
 where no figures are given, what they say in words."""
 
-Grid = dict[str, tuple[object, ...]]
-"""Fields and the values that they take."""
+Grid = dict[str, tuple[object, ...]]  # fields and the values that they take
 
 
 @dataclass(frozen=True)

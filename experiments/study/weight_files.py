@@ -22,13 +22,12 @@ from typing import Any
 import numpy as np
 
 from analysis.data.door import is_regular, read_bytes, replacing
-from experiments.errors import InputError
+from experiments.errors import InputError, in_a_line
 from experiments.study.checked import known_keys
 from nnxor.network.draws import PARAMETERS, Weights
 from nnxor.network.inits import GivenWeights
 
-MOST_BYTES = 2**28
-"""Bytes of a file that is read, and what it may unpack to."""
+MOST_BYTES = 2**28  # bytes of a file that is read, and what it may unpack to
 
 WRITE_IT = (
     'from PyTorch: numpy.savez("net.npz", **{k: v.numpy() for k, v in model.state_dict().items()}); '
@@ -179,8 +178,8 @@ def _read_arrays(path: Path, key: str) -> dict[str, np.ndarray]:
     except ModuleNotFoundError as error:
         raise InputError(f"{key}={path} needs {error.name}, which is not installed; or write it {WRITE_IT}") from None
     except Exception as error:  # a damaged file can fail in any way
-        why = " ".join(str(error).split())
-        raise InputError(f"{key}={path} cannot be read as {kind} of plain numbers ({why:.200}); {allowed}") from None
+        why = f"{in_a_line(error):.200}"
+        raise InputError(f"{key}={path} cannot be read as {kind} of plain numbers ({why}); {allowed}") from None
 
 
 def _unpacked(content: io.BytesIO) -> zipfile.ZipFile:

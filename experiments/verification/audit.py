@@ -15,10 +15,9 @@ from analysis.findings.findings import Findings
 from analysis.findings.published import write_published
 from analysis.findings.summary import write_summary
 from experiments.conf_files import read_yaml
-from experiments.errors import InputError, RunError
+from experiments.errors import InputError, RunError, in_a_line
 from experiments.store import rows_and_counts as tables
 from experiments.store.manifest import describe, described
-from experiments.store.parts import first_line
 from experiments.study.study import KEYS, Study, read_study
 from nnxor.condition import Condition
 from nnxor.protocol import PROTOCOL_VERSION
@@ -73,7 +72,7 @@ def _read_config(path: Path) -> Study:
     except FileNotFoundError:
         raise InputError(f"{path} is missing; without it, what was trained is unknown; {AGAIN}") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} cannot be read ({first_line(error)}); {AGAIN}") from None
+        raise InputError(f"{path} cannot be read ({in_a_line(error):.120}); {AGAIN}") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 

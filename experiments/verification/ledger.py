@@ -12,11 +12,10 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.data.door import COUNTS, TRIALS
-from experiments.errors import InputError, RunError
+from experiments.errors import InputError, RunError, in_a_line
 from experiments.store import counts
 from experiments.store.columns import CONDITION_COLUMNS, Digest, plain, schema, with_condition
-from experiments.store.counts import Held, Piece, add_up, total
-from experiments.store.parts import first_line
+from experiments.store.counts import Piece, add_up, total
 from experiments.store.rows_and_counts import COUNTS_GROUP, ROW_GROUP, Slices, bits_of, check_rows, counts_of
 from experiments.study.batches import Spans, subtract
 from experiments.verification.audit import AGAIN, Record
@@ -31,7 +30,7 @@ def damage(record: Record) -> Iterator[None]:
     except (InputError, RunError):
         raise
     except Exception as error:  # a damaged file can fail in any way
-        raise RunError(f"{record.main} is damaged ({first_line(error)}); {AGAIN}") from None
+        raise RunError(f"{record.main} is damaged ({in_a_line(error):.120}); {AGAIN}") from None
 
 
 class Ledger:
@@ -41,24 +40,26 @@ class Ledger:
     """
 
     def __init__(self, record: Record) -> None:
-        self.record = record
+        self.record, study, said = record, record.study, record.manifest
         self.contradiction = ""
         self.n_failed = 0
         self._digest = Digest()
         with damage(record):
             self.held = counts.scan(record.path / COUNTS)
-            self._check_order()
             self.counts = Slices(record.path / COUNTS)
             if record.has_rows:
-                check_rows(record.main, [*self.held.values()], schema(record.study.conditions))
+                check_rows(record.main, [*self.held.values()], schema(study.conditions))
             self.rows = Slices(record.main) if record.has_rows else None
-            for condition in record.study.conditions:
+            for condition, key in itertools.zip_longest(study.conditions, self.held):
+                if condition is None:
+                    raise RunError(f"{record.path / COUNTS} counts trainings that are not of this study; {AGAIN}")
+                if condition.key != key:
+                    raise self._wrong(COUNTS, condition, "its counts are missing or out of order")
                 counted = self._check_counts(condition)
                 self.n_failed += total(counted, kind="runs") - total(counted, kind="runs", status="ok")
                 if self.rows:
                     self._check_rows(condition, self.rows, counted)
-        found, said = self._digest.hexdigest(), record.manifest
-        if found != said["digest"]:
+        if (found := self._digest.hexdigest()) != said["digest"]:
             what = f"their digest is {found[:12]}..., by manifest.json {str(said['digest'])[:12]}..."
             raise RunError(f"{record.main} has other values than were written: {what}; {AGAIN}")
         if self.n_failed != said["failed"]:
@@ -71,61 +72,41 @@ class Ledger:
     def _wrong(self, table: str, condition: Condition, what: str) -> RunError:
         return RunError(f"{self.record.path / table}: {self.record.words(condition)}: {what}; {AGAIN}")
 
-    def _check_order(self) -> None:
-        """Counts of all conditions, those of one together, in the order of the study, and of no others."""
-        at = 0
-        for condition in self.record.study.conditions:
-            mine = self.held.get(condition.key)
-            if mine is None or mine.first != at or mine.bits == at:
-                raise self._wrong(COUNTS, condition, "its counts are missing or out of order")
-            at = mine.last
-        if len(self.held) > len(self.record.study.conditions):
-            raise RunError(f"{self.record.path / COUNTS} counts trainings that are not of this study; {AGAIN}")
-
     def _check_counts(self, condition: Condition) -> pa.Table:
         """A condition's counts are of each of its seeds once; returns them, and notes a contradiction among them."""
-        held, n = self.held[condition.key], len(self.record.study.seeds_of(condition))
+        held, seeds = self.held[condition.key], self.record.study.seeds_of(condition)
         for piece in self.counts.pieces(held.first, held.last, COUNTS_GROUP):
             if not _has_fields(piece, condition):
                 raise self._wrong(COUNTS, condition, "rows of another condition are among its counts")
             if self.rows is None:
                 self._digest.update(piece)
+        kept, solved, stop = 0, 0, seeds.start
+        for first, flags in bits_of(self.counts, held):
+            if first < stop or first + len(flags) > seeds.stop:
+                raise self._wrong(COUNTS, condition, f"seed {first} is counted twice, out of order, or none of its own")
+            kept, solved, stop = kept + len(flags), solved + int(flags.sum()), first + len(flags)
         found = counts_of(self.counts, held)
         trainings, fine = total(found, kind="runs"), total(found, kind="runs", status="ok")
-        counted, solved = self._check_bits(condition, held)
-        if trainings != n or fine != counted:
-            what = f"of {n:,} trainings {trainings:,} are counted, {fine:,} of them as fine"
-            raise self._wrong(COUNTS, condition, f"{what}, and of {counted:,} it is kept which were solved")
+        if trainings != len(seeds) or fine != kept:
+            what = f"of {len(seeds):,} trainings {trainings:,} are counted, {fine:,} of them as fine"
+            raise self._wrong(COUNTS, condition, f"{what}, and of {kept:,} it is kept which were solved")
         runs, epochs = total(found, kind="runs", outcome="solved"), total(found, kind="solved_epoch")
         if not runs == epochs == solved and not self.contradiction:
             each = f"{runs:,} by its runs, {epochs:,} by its epochs, {solved:,} by its seeds"
             self.contradiction = f"{self.record.words(condition)}: solved are {each}"
         return found
 
-    def _check_bits(self, condition: Condition, held: Held) -> tuple[int, int]:
-        """Rows of kind `seeds` hold seeds of the condition, none twice; returns how many, and how many were solved."""
-        seeds = self.record.study.seeds_of(condition)
-        counted, solved, stop = 0, 0, seeds.start
-        for piece in self.counts.pieces(held.bits, held.last, 64):
-            for first, flags in counts.solved_pieces(piece):
-                if first < stop or first + len(flags) > seeds.stop:
-                    what = f"seed {first} is counted twice, out of order, or none of its own"
-                    raise self._wrong(COUNTS, condition, what)
-                counted, solved, stop = counted + len(flags), solved + int(flags.sum()), first + len(flags)
-        return counted, solved
-
     def _check_rows(self, condition: Condition, rows: Slices, counted: pa.Table) -> None:
         """A condition's rows are one for each of its seeds, in order, and counted anew they give its counts."""
         held, seeds = self.held[condition.key], self.record.study.seeds_of(condition)
-        tallies, solved = [], list[Piece]()
-        for low in range(0, len(seeds), ROW_GROUP):
-            asked = seeds[low : low + ROW_GROUP]
-            piece = rows.read(held.row + low, held.row + low + len(asked))
+        tallies, solved, first = [], list[Piece](), seeds.start
+        for piece in rows.pieces(held.row, held.row + len(seeds), ROW_GROUP):
             self._digest.update(piece)
             if not _has_fields(piece, condition):
                 raise self._wrong(TRIALS, condition, "rows of another condition are among its rows")
-            if not np.array_equal(piece["seed"].to_numpy(), np.arange(asked.start, asked.stop)):
+            if not np.array_equal(piece["seed"].to_numpy(), np.arange(first, first + len(piece))):
                 raise self._wrong(TRIALS, condition, "rows are missing, doubled, out of order, or of other seeds")
+            first += len(piece)
             tallies.append(counts.count_rows(piece))
             solved.extend(counts.solved_seeds(piece))
         again, recorded = counts.seed_rows(solved), counts.seed_rows(bits_of(self.counts, held))

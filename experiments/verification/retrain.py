@@ -23,7 +23,7 @@ from analysis.data.processes import available_cores
 from experiments.execution.options import backend_for
 from experiments.execution.parallel import execute
 from experiments.store.columns import CONDITION_COLUMNS, in_schema, part_schema, plain, with_condition
-from experiments.store.counts import PLAIN, add_up, count_rows, is_solved, solved_pieces
+from experiments.store.counts import PLAIN, add_up, count_rows, is_solved, solved_pieces, total
 from experiments.store.rows_and_counts import counts_of
 from experiments.study.batches import Batch
 from experiments.verification.ledger import Ledger, damage
@@ -38,9 +38,7 @@ BEFORE = (*CONDITION_COLUMNS, "seed", "outcome", "solved", "dead_init", "pattern
 """What must agree exactly also where bits may differ."""
 
 Flags = NDArray[np.bool_]
-
-Key = tuple[object, ...]
-"""What is counted: the kind, the values of `COUNTED`, the epoch."""
+Key = tuple[object, ...]  # what is counted: the kind, the values of `COUNTED`, the epoch
 
 
 @dataclass(frozen=True)
@@ -73,9 +71,7 @@ class Retraining:
         self.rows = Compared("seed" if ledger.rows is None else "row")
         self.counts = Compared("count")
         self.loosely = not all(name in ENGINES and ENGINES[name].exact for name in (engine, *ledger.record.engines))
-        study = ledger.record.study
-        self._rank = {condition.key: rank for rank, condition in enumerate(study.conditions)}
-        self._left = {condition.key: len(study.seeds_of(condition)) for condition in study.conditions}
+        self._rank = {condition.key: rank for rank, condition in enumerate(ledger.record.study.conditions)}
         self._counted: dict[str, pa.Table] = {}
 
     def __iter__(self) -> Iterator[pa.Table]:
@@ -135,12 +131,12 @@ class Retraining:
     def _count(self, batch: Batch, again: pa.Table) -> None:
         """Count a batch, and compare the counts of its condition if it was the last one."""
         key, ledger = batch.condition.key, self.ledger
-        new = count_rows(again)
-        self._counted[key] = add_up([self._counted[key], new]) if key in self._counted else new
-        self._left[key] -= len(batch.seeds)
-        if not self._left[key]:
-            both = [add_up([counts_of(ledger.counts, ledger.held[key])]), self._counted.pop(key)]
+        counted = add_up([self._counted.pop(key, PLAIN.empty_table()), count_rows(again)])
+        if total(counted, kind="runs") == len(ledger.record.study.seeds_of(batch.condition)):
+            both = [add_up([counts_of(ledger.counts, ledger.held[key])]), counted]
             self.compare_counts(batch.condition, *([_promised(each) for each in both] if self.loosely else both))
+        else:
+            self._counted[key] = counted
 
     def compare_counts(self, condition: Condition, recorded: pa.Table, again: pa.Table) -> None:
         """Compare all counts of a condition."""

@@ -8,8 +8,7 @@ import numpy as np
 from experiments.study.batches import Batch, Spans, left, merge, missing, subtract
 from experiments.study.study import Study
 
-BLOCKS = 16
-"""Conditions that a sample is spread over, at least, where there are as many and it has as many trainings."""
+BLOCKS = 16  # conditions that a sample is spread over, at least, where there are as many and it has as many trainings
 
 
 @dataclass(frozen=True)
