@@ -123,10 +123,10 @@ CAUSE_WORDS = {
 """Causes of failure as readers see them."""
 
 KIND_NAMES = {
-    "minimum": "at a minimum", "saddle": "at a saddle", "kink": "at a kink that hides a way down",
+    "minimum": "at a minimum", "infinity": "on the way to infinity", "saddle": "at a saddle", "kink": "at a kink",
     "unknown": "unknown",
 }  # fmt: skip
-"""Kinds in legends and heads."""
+"""Where a stuck run rests."""
 
 
 def rescue(name: str) -> str:
