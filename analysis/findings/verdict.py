@@ -94,7 +94,7 @@ def _pairs(table: pd.DataFrame) -> pd.DataFrame:
 
 def _minima(judged: Judged) -> pd.DataFrame:
     summary = judged.summary.assign(certified=judged.summary[[*KINDS]].fillna(0).sum(axis=1))
-    return _rates(summary, "minimum", "certified", 0.5)
+    return _rates(summary.assign(lowest=summary["minimum"] + summary["infinity"]), "lowest", "certified", 0.5)
 
 
 def _kinks_dead_at_start(trials: pd.DataFrame) -> Rate:
@@ -104,15 +104,16 @@ def _kinks_dead_at_start(trials: pd.DataFrame) -> Rate:
 
 
 def _kinks(trials: pd.DataFrame, _: Any) -> str:
-    """What the runs at kinks have in common, which depends on how biases start."""
-    dead = _kinks_dead_at_start(trials)
+    """What the runs at kinks have in common, which depends on how biases start; and whether minima lie at infinity."""
+    dead, far = _kinks_dead_at_start(trials), count_where(trials, (trials["minimum"] == "infinity").to_numpy(bool))
+    endless = f" Among the minima are {far:,} at infinity, where cross-entropy has most of its own." if far else ""
     if not dead.n:
-        return "No run rests at a kink."
+        return f"No run rests at a kink.{endless}"
     zero = all(str(law).endswith("|constant(value=0.0)") for law in trials["init_law"].unique())
     why = " All biases of this study start at 0, which puts a row of zeros exactly on the kink of every unit."
     return (
         f"{dead.n:,} runs rest at a kink, where a step across would lower the loss, which gradient descent cannot see; "
-        f"{dead.count:,} of them had a dead unit at the start.{why if zero else ''}"
+        f"{dead.count:,} of them had a dead unit at the start.{why if zero else ''}{endless}"
     )
 
 
@@ -124,7 +125,7 @@ def _too_few(judged: Judged) -> pd.DataFrame:
 def _attributed(trials: pd.DataFrame, row: Any) -> str:
     found = by_dead_at_start(trials[(trials["condition"] == row["condition"]).to_numpy(bool)])
     share = attributed(found)
-    if math.isnan(share.value) or len(found) < 2:
+    if math.isnan(share.rate) or len(found) < 2:
         return ""
     told = "; ".join(f"{dead} dead, {words.rate(rate)}" for dead, rate in found.items())
     return (

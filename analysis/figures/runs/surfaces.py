@@ -19,7 +19,7 @@ WRONG = 0.01  # a prediction that is further from its target is written bold, as
 def ending(exemplar: pd.Series) -> str:
     """Where it ended: 'solved', or 'stuck at 1/4, at a kink' if it has a certificate."""
     kind = exemplar.get("minimum")
-    where = f", {'unknown' if kind == 'unknown' else f'at a {kind}'}" if isinstance(kind, str) else ""
+    where = f", {words.KIND_NAMES[kind]}" if isinstance(kind, str) else ""
     return words.outcome(exemplar["outcome"]) + where
 
 
