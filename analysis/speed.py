@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from analysis.data.door import FolderError, read_text
 from analysis.entry import command
@@ -15,8 +14,11 @@ from analysis.figures.layout import footnote
 from analysis.figures.shapes import Mark, forests
 from analysis.figures.style import SERIES, looks, save, styled
 
-COLUMNS = ("hidden", "epochs", "contender", "cores", "ms_min", "ms_max", "trainings_per_s")
-WHOLE = ("hidden", "epochs", "cores")
+ALLOWED = {
+    **dict.fromkeys(["hidden", "epochs", "cores"], "an integer above 0"), "contender": "a name",
+    **dict.fromkeys(["ms_min", "ms_max", "trainings_per_s"], "a number above 0"),
+}  # fmt: skip
+"""The columns of a benchmark's table, and what they may hold."""
 
 
 def write_figure(folder: Path) -> Path:
@@ -35,30 +37,23 @@ def load_engines(folder: Path) -> pd.DataFrame:
     try:
         engines = pd.read_csv(io.StringIO(read_text(path)))
     except FileNotFoundError:
-        raise FolderError(
-            f"{path} does not exist; `python -m experiments.benchmark output={folder}` writes it"
-        ) from None
+        written = f"`python -m experiments.benchmark output={folder}` writes it"
+        raise FolderError(f"{path} does not exist; {written}") from None
     except (OSError, ValueError) as error:
         raise FolderError(f"{path} is no table of a benchmark: {error}") from None
-    if missing := [name for name in COLUMNS if name not in engines]:
+    if missing := [name for name in ALLOWED if name not in engines]:
         raise FolderError(f"{path} is no table of a benchmark: it lacks {', '.join(missing)}")
     if not len(engines):
         raise FolderError(f"{path} holds no rows")
-    for name in COLUMNS:
-        bad = np.flatnonzero(~_fine(engines[name]))
-        if len(bad):
-            allowed = "a name" if name == "contender" else f"{'an integer' if name in WHOLE else 'a number'} above 0"
-            value = engines[name].iloc[bad[0]]
-            raise FolderError(f"{path}, row {bad[0] + 1}: {name}={value} is not allowed; allowed: {allowed}")
+    for name, allowed in ALLOWED.items():
+        numbers = pd.to_numeric(engines[name], errors="coerce").to_numpy(np.float64)
+        good = np.isfinite(numbers) & (numbers > 0) & ((numbers % 1 == 0) | (allowed != "an integer above 0"))
+        if name == "contender":
+            good = engines[name].map(lambda value: isinstance(value, str)).to_numpy(bool)
+        for row in np.flatnonzero(~good):
+            value = engines[name].iloc[row]
+            raise FolderError(f"{path}, row {row + 1}: {name}={value} is not allowed; allowed: {allowed}")
     return engines
-
-
-def _fine(values: pd.Series) -> NDArray[np.bool_]:
-    if values.name == "contender":
-        return values.map(lambda value: isinstance(value, str)).to_numpy(np.bool_)
-    numbers = pd.to_numeric(values, errors="coerce").to_numpy(np.float64)
-    whole = np.full(len(numbers), values.name not in WHOLE) | (np.floor(numbers) == numbers)
-    return np.asarray(np.isfinite(numbers) & (numbers > 0) & whole, np.bool_)
 
 
 @styled
@@ -99,14 +94,8 @@ def number(per_s: float) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns the exit status."""
     what = "Draws the figure of a folder that experiments.benchmark wrote: speed.png and speed.svg, there."
-    return command(
-        "analysis.speed",
-        what,
-        lambda path: [f"figure: {write_figure(path)}"],
-        arguments,
-        metavar="DIR",
-        help="the folder",
-    )
+    path = {"metavar": "DIR", "help": "the folder"}
+    return command("analysis.speed", what, lambda folder: [f"figure: {write_figure(folder)}"], arguments, **path)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
 """A study as counts: all that summary, figures, tables and verdicts need, from rows or from a study that kept none.
 
-Figures and tables take frames in which a row stands for `count` trainings that agree in every column
-that anything here asks about (see `COUNTED`). Such a frame is small however many trainings there are. It is read
-from counts.parquet, which every study leaves. A frame without the column `count` holds a training a row,
-and does as well.
+Figures and tables take frames in which a row stands for `count` trainings that agree in every column that anything here
+asks about (see `COUNTED`). Such a frame is small however many trainings there are. It is read from counts.parquet,
+which every study leaves. A frame without the column `count` holds a training a row, and does as well.
 """
 
 from __future__ import annotations

@@ -40,11 +40,6 @@ def compare_values(
     return table.assign(p_holm=holm(table["p"].to_numpy(float)))
 
 
-def compare_widths(trials: pd.DataFrame, solved: Solved) -> pd.DataFrame:
-    """Every wider network against every narrower one, paired by seed (see `compare_values`)."""
-    return compare_values(trials, "hidden", solved)
-
-
 def compare_he(trials: pd.DataFrame, solved: Solved) -> pd.DataFrame:
     """He against uniform, or the first other init that is drawn, paired by seed; empty where He is not swept."""
     each = trials.drop_duplicates("condition")

@@ -44,13 +44,10 @@ def certificates(trials: pd.DataFrame) -> dict[str, dict[str, Rate]]:
     if not known.any():
         return {}
     outcome, kind = (trials[name].astype("str").to_numpy() for name in ("outcome", "minimum"))
-    parts = {str(name): known & (outcome == name) for name in trials["outcome"].cat.categories}
+    parts = {str(name): known & (outcome == name) for name in trials["outcome"].cat.categories} | {"all levels": known}
     kinds = [name for name in KINDS if (kind[known] == name).any()]
-    return {
-        level: {name: pool(trials, kind == name, part) for name in kinds}
-        for level, part in {**parts, "all levels": known}.items()
-        if part.any()
-    }
+    shown = {level: part for level, part in parts.items() if part.any()}
+    return {level: {name: pool(trials, kind == name, part) for name in kinds} for level, part in shown.items()}
 
 
 def settled(trials: pd.DataFrame) -> Rate:

@@ -90,15 +90,11 @@ def allowed(p0: float, n0: int, p1: float, n1: int) -> float:
 
 def beside(summary: pd.DataFrame, trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Beside]:
     """Each published figure that the manifest names, beside ours, from the summary and the trials (see `pooled`)."""
-    entries = manifest["published"]
-    return [_beside(entry, [each for each in entries if _of(each) == _of(entry)], summary, trials) for entry in entries]
+    return [_beside(entry, manifest["published"], summary, trials) for entry in manifest["published"]]
 
 
-def _of(entry: Mapping[str, Any]) -> tuple[str, str]:
-    return entry["source"], entry["setting"]
-
-
-def _beside(entry: Any, siblings: Sequence[Any], summary: pd.DataFrame, trials: pd.DataFrame) -> Beside:
+def _beside(entry: Any, entries: Sequence[Any], summary: pd.DataFrame, trials: pd.DataFrame) -> Beside:
+    siblings = [each for each in entries if all(each[name] == entry[name] for name in ("source", "setting"))]
     keys = {key for each in siblings for key in each["conditions"]}
     part, every = (summary[summary["condition"].isin(chosen)] for chosen in (entry["conditions"], keys))
     telling = [name for name in FIELDS if part[name].nunique(False) == 1 < every[name].nunique(False)]
@@ -153,11 +149,10 @@ def _columns(name: str, rate: Rate) -> dict[str, float]:
 
 def write_published(found: Sequence[Beside], folder: Path) -> None:
     """Write published.csv; none for a study that repeats nothing."""
-    path = folder / "published.csv"
-    if not found:
-        path.unlink(missing_ok=True)
-        return
-    write_text(path, published_frame(found).to_csv(index=False, float_format="%.6g"))
+    if found:
+        write_text(folder / "published.csv", published_frame(found).to_csv(index=False, float_format="%.6g"))
+    else:
+        (folder / "published.csv").unlink(missing_ok=True)
 
 
 def report_published(found: Sequence[Beside], folder: Path) -> None:

@@ -62,8 +62,7 @@ def show_figure(found: Findings, name: str) -> None:
 def show_table(table: Table) -> None:
     """A table of the report; nothing if it has no rows."""
     if table.rows:
-        shown = macro("table", table)
-        display({"text/html": shown, "text/plain": table.title}, raw=True)
+        display({"text/html": macro("table", table), "text/plain": table.title}, raw=True)
 
 
 def show_verdict(verdict: Verdict) -> None:

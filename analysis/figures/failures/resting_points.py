@@ -1,7 +1,5 @@
 """What stuck runs rest at, as their certificates say."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -18,10 +16,6 @@ KIND_COLOURS = dict(zip(KINDS, ("#3d2c6b", "#7e6bb3", "#b5475f", "#cdb0dd", "#dd
 KIND_HATCHES = {"infinity": "o", "saddle": "/", "unknown": "\\"}
 
 
-def _look(kind: str) -> dict[str, Any]:
-    return bar_look(KIND_COLOURS[kind], KIND_HATCHES.get(kind, ""))
-
-
 @styled
 def resting_points(found: Findings) -> Figure:
     """What the stuck runs of each condition rest at: a bar a condition, shares in per cent, n above it."""
@@ -30,7 +24,8 @@ def resting_points(found: Findings) -> Figure:
     none = f"No run is stuck in {missing:,} of the study's conditions, which have no bar." if missing else ""
     notes = ["Error bars: 95 % Wilson intervals of the share of minima.", none]
     names = {kind: words.KIND_NAMES[kind] for kind in KINDS}
-    figure, drawn = bars(table, names, _look, "share of stuck runs, %", notes, 8)
+    looks = {kind: bar_look(colour, KIND_HATCHES.get(kind, "")) for kind, colour in KIND_COLOURS.items()}
+    figure, drawn = bars(table, names, looks.__getitem__, "share of stuck runs, %", notes, 8)
     for ax, rows in drawn:
         x = np.arange(len(rows))
         rate, low, high = (100 * rows[f"minimum_{name}"].to_numpy(float) for name in ("rate", "low", "high"))

@@ -5,8 +5,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.data.conditions import with_values
-from analysis.data.field_labels import FIELDS
 from analysis.data.tallies import count_where, counts_of, size
 from analysis.figures.failures.deaths import need_units_that_die
 from analysis.figures.layout import line_field, runs_a_line
@@ -59,11 +57,9 @@ def _line(ax: Axes, part: pd.DataFrame, look: Look, beside: float) -> float | No
 
 def describe(found: Findings) -> str:
     """What a dead unit at the start costs in the condition nearest to the article's, in a sentence."""
-    part = with_values(live_trials(found), found.nearest, FIELDS)
+    part = found.here(live_trials(found))
     some = part["dead_init"] > 0
-    without, having = (
-        Rate.of(count_where(chosen, chosen["failed"]), size(chosen)) for chosen in (part[~some], part[some])
-    )
+    without, having = (Rate.of(count_where(each, each["failed"]), size(each)) for each in (part[~some], part[some]))
     where = words.condition(found.nearest, found.fields)
     more = f"; difference {words.difference(unpaired(without, having))}" if without.n and having.n else ""
     return (
