@@ -39,11 +39,10 @@ LONGEST, LONGEST_TOGETHER = 40, 16
 def learn(fields: Mapping[str, Mapping[str, Any]]) -> None:
     """Add what a manifest tells of the fields."""
     for name, told in fields.items():
-        known = FIELDS.get(name)
-        words = {**(known.words if known else {}), **told["words"]}
-        entries = {**(known.entries if known else {}), **told["entries"]}
         whole = {each.name: told[each.name] for each in dataclasses.fields(Field)}
-        FIELDS[name] = Field(**{**whole, "words": words, "entries": entries})
+        for part in ("words", "entries"):
+            whole[part] = {**getattr(FIELDS.get(name), part, {}), **told[part]}
+        FIELDS[name] = Field(**whole)
 
 
 def defaults() -> dict[str, Any]:

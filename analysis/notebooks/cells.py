@@ -51,11 +51,8 @@ def show_figure(found: Findings, name: str) -> None:
     with mpl.rc_context(STYLE):
         image = png(lay_out(figure), DPI)
     alt = html.escape(f"{plot.title}. {text}")
-    display(
-        {"image/png": base64.b64encode(image).decode("ascii"), "text/plain": plot.title},
-        metadata={"image/png": {"alt": alt, "width": CSS_WIDTH}},
-        raw=True,
-    )
+    shown = {"image/png": base64.b64encode(image).decode("ascii"), "text/plain": plot.title}
+    display(shown, metadata={"image/png": {"alt": alt, "width": CSS_WIDTH}}, raw=True)
     say(text)
 
 

@@ -66,11 +66,8 @@ class Table:
 
     def without_zeros(self) -> Table:
         """Without the columns in which nothing is counted; the note says which they were."""
-        nothing = [
-            {cell.partition(" (")[0] for cell in column} <= {NONE, "0", "0.0"}
-            for column in zip(*self.rows, strict=True)
-        ]
-        kept = [i < self.kept or not empty for i, empty in enumerate(nothing)]
+        columns = [{cell.partition(" (")[0] for cell in column} for column in zip(*self.rows, strict=True)]
+        kept = [i < self.kept or not column <= {NONE, "0", "0.0"} for i, column in enumerate(columns)]
         if all(kept):
             return self
         names = words.listed([head for head, keep in zip(self.heads, kept, strict=True) if not keep])
