@@ -20,7 +20,7 @@ from matplotlib.transforms import Bbox
 from analysis.data.field_labels import value_text
 from analysis.data.reading import OUTCOMES, load
 from analysis.figures import PLOTS
-from analysis.figures.failures.stuck_by_live_units import live_trials
+from analysis.figures.failures.deaths import live_trials
 from analysis.figures.layout import make_panels, thin
 from analysis.figures.plot import Plot
 from analysis.figures.style import OUTCOME_COLOURS, OUTCOME_HATCHES, STYLE, NotApplicable, save, svg
