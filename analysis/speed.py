@@ -47,7 +47,9 @@ def load_engines(folder: Path) -> pd.DataFrame:
         raise FolderError(f"{path} holds no rows")
     for name, allowed in ALLOWED.items():
         numbers = pd.to_numeric(engines[name], errors="coerce").to_numpy(np.float64)
-        good = np.isfinite(numbers) & (numbers > 0) & ((numbers % 1 == 0) | (allowed != "an integer above 0"))
+        good = (
+            np.isfinite(numbers) & (numbers > 0) & ((np.floor(numbers) == numbers) | (allowed != "an integer above 0"))
+        )
         if name == "contender":
             good = engines[name].map(lambda value: isinstance(value, str)).to_numpy(bool)
         for row in np.flatnonzero(~good):
