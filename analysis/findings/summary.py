@@ -106,7 +106,7 @@ def narrowest(summary: pd.DataFrame, wanted: float) -> pd.DataFrame:
     """
     rest = others(summary, "hidden")
     rows: list[dict[str, Any]] = []
-    for row, part in slices(summary, rest):
+    for row, part in slices(summary[[*rest, "hidden", "solved_rate", "solved_low"]], rest):
         enough = {"reaches": part["solved_rate"] >= wanted, "surely": part["solved_low"] >= wanted}
         rows.append({**dict(row), **{name: part.loc[each, "hidden"].min() for name, each in enough.items()}})
     return pd.DataFrame(rows, columns=[*rest, "reaches", "surely"]).astype({"reaches": "Int32", "surely": "Int32"})
