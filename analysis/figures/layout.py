@@ -86,27 +86,23 @@ def thin(rows: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.DataF
     combinations = rows[list(fields)].drop_duplicates()
     if len(combinations) <= most:
         return rows, ""
-    shown, note = _thin(rows, fields, most)
-    if 2 * len(shown[list(fields)].drop_duplicates()) >= most:
-        return shown, note
-    first = pd.concat([part for _, part in slices(rows, fields)][:most])
-    names = words.listed([FIELDS[name].label for name in fields])
-    every = f"the study\N{RIGHT SINGLE QUOTATION MARK}s {len(combinations):,} combinations of {names}"
-    return first, f"Shown: {most} of {every}."
-
-
-def _thin(rows: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.DataFrame, str]:
     found = {name: values(rows, name) for name in fields}
     room = {name: len(each) for name, each in found.items()}
     while math.prod(room.values()) > most:
         room[max(room, key=lambda name: room[name])] -= 1
-    kept = {name: few(found[name], room[name], FIELDS[name].default) for name in fields}
-    notes = []
-    for name, chosen in kept.items():
+    shown, notes = rows, []
+    for name in fields:
+        chosen = few(found[name], room[name], FIELDS[name].default)
         if len(chosen) < len(found[name]):
-            rows = rows[rows[name].isin([value for value in chosen if value is not None]).to_numpy()]
+            missing = shown[name].isna() & (None in chosen)
+            shown = shown[(shown[name].isin([each for each in chosen if each is not None]) | missing).to_numpy(bool)]
             notes.append(f"{FIELDS[name].label} {', '.join(value_text(name, each) for each in chosen)}")
-    return rows, f"Shown of all values: {'; '.join(notes)}." if notes else ""
+    if 2 * len(shown[list(fields)].drop_duplicates()) >= most:
+        return shown, f"Shown of all values: {'; '.join(notes)}."
+    first = pd.concat([part for _, part in slices(rows, fields)][:most])
+    names = words.listed([FIELDS[name].label for name in fields])
+    every = f"the study\N{RIGHT SINGLE QUOTATION MARK}s {len(combinations):,} combinations of {names}"
+    return first, f"Shown: {most} of {every}."
 
 
 def thin_field(rows: pd.DataFrame, name: str | None, most: int) -> tuple[pd.DataFrame, str]:

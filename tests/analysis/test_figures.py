@@ -317,6 +317,15 @@ def test_a_study_that_is_no_grid_has_its_figures_too(make) -> None:
     assert "3 of the study\N{RIGHT SINGLE QUOTATION MARK}s 8 combinations" in note
 
 
+def test_full_batches_stay_among_the_values_that_are_shown(make) -> None:
+    sizes = [None, 1, 2, 3, 4]
+    trials = load(make({str(size): ({"batch_size": size}, ["solved"]) for size in sizes}))
+    shown, note = thin(trials, ["batch_size"], 3)
+    assert "full batch" in note
+    assert shown["batch_size"].isna().sum() == 1
+    assert len(shown) == 3
+
+
 def test_panels_of_many_fields_name_what_is_not_as_usual(make) -> None:
     fields = {"lr": 0.1, "epochs": 10, "slope": 0.1, "relu_at_zero": 0}
     folder = make({
