@@ -108,10 +108,12 @@ def causes_table(found: Findings) -> Table:
          *(short(Rate.of(row[name], row["stuck"])) for name in ("no_dead", *STUCK_CAUSES))]
         for _, row in shown.iterrows()
     ]  # fmt: skip
+    unknown = (found.trials["task_units"] == "None").any()
+    unsaid = " Where a task does not say how many live units it needs, one is taken to be enough." if unknown else ""
     return Table(
         "Why stuck runs are stuck",
         "Percent of the stuck runs (whose number is n), with 95 % Wilson intervals. Each stuck run has one cause; "
-        f"runs without a dead unit are counted separately.{note}",
+        f"runs without a dead unit are counted separately.{unsaid}{note}",
         ["condition", "stuck, of runs", "no dead unit", *(words.CAUSE_WORDS[name] for name in STUCK_CAUSES)],
         rows,
     ).without_zeros()
@@ -134,7 +136,7 @@ def start_table(found: Findings) -> Table:
         told = {dead: f"{short(rate)} of {rate.n:,}" for dead, rate in by_dead.items()}
         cells = [told.get(dead, "") for dead in range(most + 1)]
         rows.append([words.condition(part.iloc[0], found.fields), words.estimate(share) if share.n else "", *cells])
-    comes_back = some["recycle_every"].notna() | (some["relu_at_zero"] == 1)
+    comes_back = some["recycle_every"].notna() | some["rescue"].notna() | (some["relu_at_zero"] == 1)
     missing = (
         " Such a unit adds 0 and has no gradient, so a network with it trains as one without: to be dead at the start "
         "is to be missing."
@@ -164,6 +166,7 @@ def resting_table(found: Findings) -> Table:
     levels = [
         [words.outcome(level), f"{next(iter(kinds.values())).n:,}", *(short(rate) for rate in kinds.values())]
         for level, kinds in by_level.items()
+        if level != "all levels" or len(by_level) > 2
     ]
     several = f" All conditions together; the 95 % {pooled.HOW}." if len(found.summary) > 1 else ""
     note = f"Percent of the stuck runs (whose number is n), according to their certificates.{several}"
@@ -284,7 +287,7 @@ def published_tables(found: Sequence[Beside]) -> list[Table]:
             theirs = f"{100 * each.theirs:.1f} ({words.interval(float(low), float(high))}), n{words.IS}{each.runs:,}"
         ours = f"{short(each.solved)}, n{words.IS}{each.solved.n:,}"
         if each.theirs is None:
-            ours += f"; stuck {short(each.stuck)}"
+            ours = each.ours or f"{ours}; stuck {short(each.stuck)}"
         verdict = ": ".join(filter(None, [each.verdict, each.margin]))
         rows.append([source, theirs, ours, verdict, f"{name}. {each.note}".rstrip(". ") if each.note else name])
     table = Table(

@@ -43,6 +43,9 @@ def describe(found: Findings) -> str:
         f"{words.condition(row, found.fields)} with {words.rate(Rate.of(row['solved'], row['n']))}"
         for row in (found.summary.iloc[rates.argmax()], found.summary.iloc[rates.argmin()])
     ]
+    if rates.max() == rates.min():
+        least = found.summary.loc[found.summary["n"].idxmin()]
+        return f"Solved equally often in every condition: {words.rate(Rate.of(least['solved'], least['n']))}."
     return f"Most often solved: {text[0]}; least often: {text[1]}."
 
 
