@@ -1,5 +1,6 @@
 """Processes that work for this one, wherever they are started: how many, deaf to Ctrl-C, and gone when it is."""
 
+import gc
 import importlib
 import multiprocessing
 import os
@@ -59,15 +60,15 @@ def helpers(module: str) -> Iterator[ProcessPoolExecutor]:
         with deaf():
             for _ in range(n):
                 pool.submit(os.getpid)
-        ours = [process for process in multiprocessing.active_children() if process not in others]
         yield pool
     except Exception:
         pool.shutdown(cancel_futures=True)  # killed, it would fail what was cancelled, and complain
         raise
     except BaseException:  # nobody will look at what they do
         pool.shutdown(wait=False, cancel_futures=True)
-        for process in ours:
-            process.kill()
+        for process in multiprocessing.active_children():
+            if process not in others:
+                process.kill()
         raise
     pool.shutdown()
 
@@ -75,3 +76,4 @@ def helpers(module: str) -> Iterator[ProcessPoolExecutor]:
 def _help(parent: int, module: str) -> None:
     end_with(parent)
     importlib.import_module(module)
+    gc.freeze()  # what was imported is no garbage to look for

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.data.conditions import others, slices, values
+from analysis.data.conditions import conditions, others, slices, values
 from analysis.data.field_labels import is_missing
 from analysis.data.reading import is_given
 from analysis.data.tallies import Solved
@@ -31,7 +31,7 @@ def compare_values(
     rest = others(trials, field, *along)
     found = list(pairs) if pairs is not None else list(itertools.combinations(values(trials, field), 2))
     rows: list[dict[str, Any]] = []
-    for row, part in slices(trials.drop_duplicates("condition"), rest) if found else ():
+    for row, part in slices(conditions(trials), rest) if found else ():
         taken = [None if is_missing(value) else value for value in part[field]]
         keys = dict(zip(taken, part["condition"].astype("str"), strict=True))
         for first, second in found:
@@ -45,7 +45,7 @@ def compare_values(
 
 def going_along(trials: pd.DataFrame, field: str) -> list[str]:
     """The swept fields that have one value for each value of this one, as the output and the step that suit a loss."""
-    each, n = trials.drop_duplicates("condition"), len(values(trials, field))
+    each, n = conditions(trials), len(values(trials, field))
     return [name for name in others(trials, field) if len(each[[field, name]].drop_duplicates()) == n]
 
 

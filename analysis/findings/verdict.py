@@ -127,7 +127,7 @@ def _too_few(judged: Judged) -> pd.DataFrame:
 def _attributed(trials: pd.DataFrame, row: Any, where: str) -> str:
     found = by_dead_at_start(trials[(trials["condition"] == row["condition"]).to_numpy(bool)])
     share = attributed(found)
-    if math.isnan(share.value) or len(found) < 2:
+    if math.isnan(share.rate) or len(found) < 2:
         return ""
     told = "; ".join(f"{dead} dead, {words.rate(rate)}" for dead, rate in found.items())
     return (
@@ -183,7 +183,8 @@ def verdicts(trials: pd.DataFrame, solved: Solved) -> list[Verdict]:
     mine = good[_of_the_article(good)]
     if not len(mine):
         return [_open(claim, _beyond(good), NOT_JUDGED) for claim in CLAIMS]
-    return [_judge(claim, Judged(mine, summarise(mine), solved)) for claim in CLAIMS]
+    judged = Judged(mine, summarise(mine), solved)
+    return [_judge(claim, judged) for claim in CLAIMS]
 
 
 def scope(trials: pd.DataFrame) -> str:

@@ -14,7 +14,7 @@ from experiments.study.weight_files import check_writable, read_network, save_we
 from nnxor.arithmetic.networks import Look, any_active, preactivations
 from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
-from nnxor.engines import batched
+from nnxor.engines import engine_numpy
 from nnxor.engines.trace import Trained
 from nnxor.network.activations import OUTPUTS
 from nnxor.network.draws import Weights, initial_weights
@@ -43,7 +43,7 @@ def train(config: Mapping[str, Any]) -> int:
     say(paragraph(" ".join([*shown, f"weights={config['weights']}" if config["weights"] else f"seed={seed}"])))
     every = steps(condition.epochs) if config["every"] is None else whole("every", config["every"], 1)
     deaths: list[int | None] = [None] * condition.hidden
-    trained = batched.train(condition, weights, range(seed, seed + 1), printer(condition, every, deaths))
+    trained = engine_numpy.train(condition, weights, range(seed, seed + 1), printer(condition, every, deaths))
     explain(condition, weights, trained, deaths)
     where = address(condition, seed, weights if config["weights"] else None)
     if where:

@@ -77,7 +77,7 @@ def describe(found: Findings) -> str:
     """Between which rates the cells lie."""
     map_fields(found)
     ordered = found.summary.sort_values("solved_rate")
-    low, high = (words.rate(Rate.of(row["solved"], row["n"])) for _, row in ordered.iloc[[0, -1]].iterrows())
+    low, high = (words.share(row) for _, row in ordered.iloc[[0, -1]].iterrows())
     return f"Solved: from {low} to {high}, over {words.all_of(len(ordered))} conditions."
 
 

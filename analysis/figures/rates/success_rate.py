@@ -39,14 +39,13 @@ def describe(found: Findings) -> str:
     """Best and worst condition, in a sentence; NotApplicable for a single one."""
     axis_field(found.summary)
     rates = found.summary["solved_rate"]
-    text = [
-        f"{words.condition(row, found.fields)} with {words.rate(Rate.of(row['solved'], row['n']))}"
-        for row in (found.summary.iloc[rates.argmax()], found.summary.iloc[rates.argmin()])
-    ]
+    ends = [found.summary.iloc[place] for place in (rates.argmax(), rates.argmin())]
+    best, worst = (f"{words.condition(row, found.fields)} with {words.share(row)}" for row in ends)
     if rates.max() == rates.min():
-        least = found.summary.loc[found.summary["n"].idxmin()]
-        return f"Solved equally often in every condition: {words.rate(Rate.of(least['solved'], least['n']))}."
-    return f"Most often solved: {text[0]}; least often: {text[1]}."
+        return (
+            f"Solved equally often in every condition: {words.share(found.summary.iloc[found.summary['n'].argmin()])}."
+        )
+    return f"Most often solved: {best}; least often: {worst}."
 
 
 register(Plot(
