@@ -131,10 +131,8 @@ def _alignment(found: Comparison) -> str:
 
 def _reproduction(found: Comparison) -> str:
     if found.broken:
-        return (
-            f"NOT REPRODUCED: {found.broken:,} of {found.checked:,} trainings that both folders hold ended "
-            f"otherwise; the first: {found.example}."
-        )
+        otherwise = f"{found.broken:,} of {found.checked:,} trainings that both folders hold ended otherwise"
+        return f"NOT REPRODUCED: {otherwise}; the first: {found.example}."
     if not found.checked:
         return "No training is in both folders."
     return f"Reproduced: all {found.checked:,} trainings that both folders hold ended the same way."
@@ -145,10 +143,8 @@ def _verdict(found: Comparison) -> str:
     if not tested:
         return "No differences." if not found.broken else "Nothing else was compared."
     more, fewer = (sum(row.differs and sign * row.difference.difference > 0 for row in tested) for sign in (1, -1))
-    return (
-        f"{more + fewer} of {len(tested)} conditions differ (Holm-adjusted p < 0.05): "
-        f"B is solved more often in {more}, less often in {fewer}."
-    )
+    differ = f"{more + fewer} of {len(tested)} conditions differ (Holm-adjusted p < 0.05)"
+    return f"{differ}: B is solved more often in {more}, less often in {fewer}."
 
 
 def _numbers(row: Row) -> str:

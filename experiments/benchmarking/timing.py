@@ -34,9 +34,8 @@ def benchmark(config: Mapping[str, Any]) -> int:
     epochs, repeats = whole("epochs", config["epochs"], 1, MOST_EPOCHS), whole("repeats", config["repeats"], 1, 1000)
     trainings = whole("trainings", config["trainings"], 0, 10**9)
     if trainings % 16:
-        raise InputError(
-            f"trainings={trainings} is not allowed; allowed: a multiple of 16, the default study's conditions"
-        )
+        allowed = "a multiple of 16, the default study's conditions"
+        raise InputError(f"trainings={trainings} is not allowed; allowed: {allowed}")
     folder = _folder(read_path("output", config["output"]))
     machine = {"started": now(), "cores": available_cores(), **provenance()}
     try:

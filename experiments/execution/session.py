@@ -38,14 +38,14 @@ def run(config: Mapping[str, Any]) -> int:
         return plan(study, options, folder)
     with folder.claim(options.overwrite), keeping(folder):
         done = folder.done()
-        todo = list(batches.left(study, done, options.engine, options.batch))
+        todo = batches.left(study, done, options.engine, options.batch)
         for line in folder.left_aside:
             say(f"left aside: {line}")
         if not todo and folder.is_compact():
             return nothing_left(study, options, folder)
         options = with_working_engine(options)
         folder.begin(effective(config), options.how())
-        train(study, options, folder, todo, batches.missing(study, done, options.engine, options.batch))
+        train(study, options, folder, todo)
         failed = folder.compact()
         report(folder, options)
         if failed:
@@ -60,7 +60,7 @@ def plan(study: Study, options: Options, folder: ResultFolder) -> int:
 
     folder.check(options.overwrite)
     done = {} if options.overwrite else folder.done()
-    describe(study, options, list(batches.left(study, done, options.engine, options.batch)))
+    describe(study, options, batches.left(study, done, options.engine, options.batch))
     return DONE
 
 
@@ -107,10 +107,8 @@ def with_working_engine(options: Options) -> Options:
     return options
 
 
-def train(
-    study: Study, options: Options, folder: ResultFolder, todo: list[batches.Left], missing: Iterator[batches.Batch]
-) -> None:
-    """Train the missing batches, of which `todo` tells, writing each to the folder as it comes."""
+def train(study: Study, options: Options, folder: ResultFolder, todo: list[batches.Left]) -> None:
+    """Train what is left, writing each batch to the folder as it comes."""
     from experiments.execution.parallel import execute
     from experiments.execution.worker import warm_up
 
@@ -121,7 +119,7 @@ def train(
     say(paragraph(f"{study.name}: {study.question}"))
     say(paragraph(f"{counts}, with {how}"))
     warm_up((left.first for left in todo), options.engine)
-    results = execute(missing, options.engine, options.backend, options.n_jobs, options.cluster)
+    results = execute(batches.missing(todo), options.engine, options.backend, options.n_jobs, options.cluster)
     with Progress(total) as progress, closing(results):
         for batch, table in results:
             folder.append(batch, table)

@@ -213,10 +213,9 @@ def of_number(config: Mapping[str, Any], values: dict[str, object]) -> Case | No
     condition = make_condition(values)
     refuse_useless(values, [condition])
     if not has_levels(condition):
-        raise InputError(
-            f"the levels of task={condition.task.name}, activation={condition.activation}, output={condition.output}, "
-            f"loss_name={condition.loss} are not known; give the network itself, as FILE"
-        )
+        c, give = condition, "give the network itself, as FILE"
+        of = f"task={c.task.name}, activation={c.activation}, output={c.output}, loss_name={c.loss}"
+        raise InputError(f"the levels of {of} are not known; {give}")
     found = decoded(config, condition)
     say(told("setting", setting(condition)))
     say(told("verdict", f"{found.text}{untrained(found, condition)}"))
@@ -305,9 +304,8 @@ def frees(condition: Condition, stuck: Weights, draws_anew: bool) -> list[tuple[
 def recommendation(case: Case, freed: list[tuple[str, int, int]], solved: float, here: float) -> str:
     """The one thing to do; `solved` and `here` are the shares of such networks that learn the task, or end like it."""
     if case.trap is None and case.stuck is None:
-        return (
-            "Train longer and look at the curve; if the number stays, give the network itself, or the right loss_name."
-        )
+        other = "if the number stays, give the network itself, or the right loss_name"
+        return f"Train longer and look at the curve; {other}."
     if case.trap is not None and here < RARE:
         return f"Look for a bug: fewer than {100 * RARE:g} % of such networks end here."
     label, count, n = freed[0] if freed else ("a fresh network", 0, 1)

@@ -88,7 +88,8 @@ def read_study(config: Mapping[str, object]) -> Study:
     seeds = _seeds(config["seeds"])
     parts = _parts(config)
     each = [_conditions(part) for part in parts]
-    conditions = tuple(sorted({one.key: one for mine in each for one in mine}.values(), key=_order))
+    united = {one.key: one for mine in each for one in mine}.values()  # numbers by size, names by alphabet, None first
+    conditions = tuple(sorted(united, key=lambda one: [(value is not None, value) for value in one.values().values()]))
     _refuse_clashes(conditions, seeds)
     for name in [] if config.get("asks") is None else _listed(config["asks"]):
         if name not in FIELDS:
@@ -164,10 +165,8 @@ def _refuse_clashes(conditions: tuple[Condition, ...], seeds: range) -> None:
                 raise InputError(f"two different {field}s are called {value.name}; give one of them another name")
         sets = init.n_sets if isinstance(init, GivenWeights) else 0  # a single set is that of seed 0 alone
         if sets and (seeds.start >= sets or (sets > 1 and seeds.stop > sets)):
-            raise InputError(
-                f"init={init.name} holds {sets} sets of weights, for the seeds 0 to {sets - 1}; "
-                f"seeds.start={seeds.start} and seeds.count={len(seeds)} ask for more"
-            )
+            held = f"init={init.name} holds {sets} sets of weights, for the seeds 0 to {sets - 1}"
+            raise InputError(f"{held}; seeds.start={seeds.start} and seeds.count={len(seeds)} ask for more")
 
 
 def _record(value: object, conditions: tuple[Condition, ...], count: int) -> str:
@@ -200,9 +199,8 @@ def _united(config: Mapping[str, object], name: object) -> Mapping[str, object]:
     """The configuration of a study that a union names, with what the union itself says of fields laid over it."""
     part: dict[str, object] = dict.fromkeys(KEYS) | catalog.study(name)
     if part["union"] is not None:
-        raise InputError(
-            f"union={config['union']} names {name}, which is a union itself; name the studies that it unites"
-        )
+        why = f"names {name}, which is a union itself; name the studies that it unites"
+        raise InputError(f"union={config['union']} {why}")
     own = {
         section: {k: v for k, v in _mapping(section, config[section]).items() if v is not None}
         for section in ("base", "grid", "success")
@@ -260,9 +258,8 @@ def _conditions(config: Mapping[str, object]) -> tuple[Condition, ...]:
         raise InputError(f"the grid has {n:,} combinations; allowed: at most {MOST_CONDITIONS:,}")
     for name in fixed:
         if all(name in grid for grid in grids):
-            raise InputError(
-                f"base.{name}={base[name]} would do nothing, since the grid sweeps {name}; use grid.{name}"
-            )
+            why = f"the grid sweeps {name}; use grid.{name}"
+            raise InputError(f"base.{name}={base[name]} would do nothing, since {why}")
     listed = _entries("exclude", config["exclude"], "{field: value or values}")
     excluded = [_choice(f"exclude[{n}]", entry) for n, entry in enumerate(listed)]
     found: dict[str, Condition] = {}
@@ -330,11 +327,6 @@ def _combinations(grid: Grid, success: Success) -> Iterator[dict[str, object]]:
 
 def _matches(condition: Condition, entry: Grid) -> bool:
     return all(getattr(condition, name) in values for name, values in entry.items())
-
-
-def _order(condition: Condition) -> tuple[tuple[bool, object], ...]:
-    """Conditions are sorted by their fields, numbers by size and names by alphabet, None first."""
-    return tuple((value is not None, value) for value in condition.values().values())
 
 
 def _word(value: object) -> str:

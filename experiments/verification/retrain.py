@@ -25,20 +25,51 @@ from experiments.execution.parallel import execute
 from experiments.store.columns import CONDITION_COLUMNS, in_schema, part_schema, plain, with_condition
 from experiments.store.counts import PLAIN, add_up, count_rows, is_solved, solved_pieces, total
 from experiments.store.rows_and_counts import counts_of
-from experiments.study.batches import Batch
-from experiments.verification.ledger import Ledger, damage
-from experiments.verification.sample import Sample
+from experiments.study.batches import Batch, Left, Spans, left, merge, missing, subtract
+from experiments.study.study import Study
+from experiments.verification.audit import Ledger, damage
 from nnxor.condition import Condition
 from nnxor.engines import ENGINES
 
-TOLERANCE = 1e-2
-"""Allowed difference of a number, where bits may differ: absolute, or relative if the number is above 1."""
+BLOCKS = 16  # conditions that a sample is spread over, at least, where there are as many and it has as many trainings
+TOLERANCE = 1e-2  # allowed difference, where bits may differ: absolute, or relative if the number is above 1
 
 BEFORE = (*CONDITION_COLUMNS, "seed", "outcome", "solved", "dead_init", "patterns_init", "status", "error")
 """What must agree exactly also where bits may differ."""
 
 Flags = NDArray[np.bool_]
 Key = tuple[object, ...]  # what is counted: the kind, the values of `COUNTED`, the epoch
+
+
+def draw_sample(study: Study, size: int | None, seed: int, engine: str, failed: Mapping[str, Spans]) -> list[Left]:
+    """Batches that hold `size` trainings of the study at random, and those that failed; all of them if it is None.
+
+    A batch of one training costs an engine nearly as much as one of a hundred, so trainings are not drawn one
+    by one: of `BLOCKS` conditions drawn at random (all, if there are fewer) each gives a run of neighbouring
+    seeds, as long as the others but for one, that begins anywhere and goes on at the first seed after the last.
+    So every training has the same chance, but neighbours come together.
+    """
+    rest: dict[str, Spans] = {}
+    if size is not None and size < study.n_trainings:
+        drawn = _drawn(study, size, seed)
+        for condition in study.conditions:
+            chosen = merge([*drawn.get(condition.key, []), *failed.get(condition.key, [])])
+            rest[condition.key] = subtract(study.seeds_of(condition), chosen)
+    return left(study, rest, engine, None)
+
+
+def _drawn(study: Study, size: int, seed: int) -> dict[str, Spans]:
+    random = np.random.default_rng(seed)
+    blocks = min(size, len(study.conditions), max(BLOCKS, -(-size // len(study.seeds))))
+    drawn: dict[str, Spans] = {}
+    for rank, which in enumerate(random.permutation(len(study.conditions))[:blocks]):
+        condition = study.conditions[which]
+        seeds = study.seeds_of(condition)
+        start = int(random.integers(len(seeds)))
+        count = min(size // blocks + (rank < size % blocks), len(seeds))
+        spans = [seeds[start : start + count], seeds[: max(start + count - len(seeds), 0)]]
+        drawn[condition.key] = [span for span in spans if span]
+    return drawn
 
 
 @dataclass(frozen=True)
@@ -66,8 +97,10 @@ class Compared:
 class Retraining:
     """Trains a sample again and holds it to what the tables say; `rows` and `counts` tell what came of it."""
 
-    def __init__(self, ledger: Ledger, sample: Sample, engine: str) -> None:
+    def __init__(self, ledger: Ledger, sample: list[Left], engine: str) -> None:
         self.ledger, self.sample, self.engine = ledger, sample, engine
+        self.trainings = sum(each.trainings for each in sample)
+        self.whole = self.trainings == ledger.record.study.n_trainings
         self.rows = Compared("seed" if ledger.rows is None else "row")
         self.counts = Compared("count")
         self.loosely = not all(name in ENGINES and ENGINES[name].exact for name in (engine, *ledger.record.engines))
@@ -76,12 +109,12 @@ class Retraining:
 
     def __iter__(self) -> Iterator[pa.Table]:
         """Train on all cores and compare; yields what came out of each batch, as they finish."""
-        n_jobs = min(available_cores(), self.sample.n_batches)
-        for batch, again in execute(self.sample.batches, self.engine, backend_for(self.engine), n_jobs):
+        n_jobs = min(available_cores(), sum(each.batches for each in self.sample))
+        for batch, again in execute(missing(self.sample), self.engine, backend_for(self.engine), n_jobs):
             whole = in_schema(again, part_schema(batch.condition))
             with damage(self.ledger.record):
                 self._compare_rows(batch, whole)
-                if self.sample.whole and self.ledger.rows is None:
+                if self.whole and self.ledger.rows is None:
                     self._count(batch, whole)
             yield again
 

@@ -10,10 +10,8 @@ from experiments.execution.options import engine_name, read_path
 from experiments.execution.progress import Progress, duration
 from experiments.execution.worker import warm_up
 from experiments.study.checked import checked, known_keys, whole
-from experiments.verification.audit import check_bytes, check_derived, check_manifest, read_record
-from experiments.verification.ledger import Ledger
-from experiments.verification.retrain import Compared, Retraining
-from experiments.verification.sample import draw_sample
+from experiments.verification.audit import Ledger, check_bytes, check_derived, check_manifest, read_record
+from experiments.verification.retrain import Compared, Retraining, draw_sample
 from nnxor import engines
 
 
@@ -58,18 +56,17 @@ def verify(config: Mapping[str, Any]) -> int:
 
 def follow(retraining: Retraining, seed: int) -> None:
     """Say what is trained again, train it, show how it goes on, and how long it took."""
-    sample, engine = retraining.sample, retraining.engine
-    conditions = f"{len(sample.firsts):,} conditions"
-    drawn = f"{sample.trainings:,} trainings: neighbouring seeds in {conditions}, at random (seed {seed})"
-    say("sample", f"all {sample.trainings:,} trainings" if sample.whole else drawn)
+    sample, engine, trainings = retraining.sample, retraining.engine, f"{retraining.trainings:,} trainings"
+    drawn = f"{trainings}: neighbouring seeds in {len(sample):,} conditions, at random (seed {seed})"
+    say("sample", f"all {trainings}" if retraining.whole else drawn)
     again = ", which trained it (name another with engine=NAME)" if engine in retraining.ledger.record.engines else ""
     say("engine", f"{engine}{again}")
     began = time.monotonic()
-    warm_up(sample.firsts, engine)
-    with Progress(sample.trainings) as shown:
+    warm_up((each.first for each in sample), engine)
+    with Progress(retraining.trainings) as shown:
         for out in retraining:
             shown.update(out)
-    say("retrained", f"{sample.trainings:,} trainings in {duration(time.monotonic() - began)}")
+    say("retrained", f"{trainings} in {duration(time.monotonic() - began)}")
 
 
 def say(what: str, text: str) -> None:
@@ -102,7 +99,7 @@ def _agreement(found: Retraining) -> str:
         return f"all {n:,} rows agree {how}."
     agree = f"all {n:,} seeds were solved or not as recorded"
     whole = f", and all {found.counts.n:,} counts agree."
-    agree += whole if found.sample.whole else " (sample=all compares all counts too)."
+    agree += whole if found.whole else " (sample=all compares all counts too)."
     if found.loosely:
         agree += f" For {n:,} of the seeds bits are not promised: there outcomes are compared, and"
         agree += " dead units at the start (--help says more)."
