@@ -23,10 +23,7 @@ from nnxor.network.draws import Weights, draw
 Row = dict[str, Any]
 Work = tuple[Row, Callable[[], object], float]  # labels, something to time, and what its seconds are multiplied by
 INIT, LR = "uniform", 0.1  # of the condition that everybody trains
-
-CONDITIONS = tuple((init, lr) for init in ("uniform", "he") for lr in (0.01, 0.03, 0.1, 0.2))
-"""The default study's, for each width."""
-
+CONDITIONS = tuple((init, lr) for init in ("uniform", "he") for lr in (0.01, 0.03, 0.1, 0.2))  # of the default study
 IN_STUDY = 1000  # its trainings of a condition, which are a batch
 NUMPY_LOOP, PYTORCH_LOOP, JAX = "article's loop, NumPy", "article's loop, PyTorch", "JAX, vmap + scan"
 

@@ -25,15 +25,12 @@ from experiments.benchmarking.contenders import Row
 from experiments.errors import DONE, InputError, RunError
 from experiments.execution.options import read_path
 from experiments.execution.progress import say
-from experiments.store.origin import now, provenance
+from experiments.store.manifest import now, provenance
 from experiments.study.checked import known_keys, whole
 from nnxor.condition import MOST_EPOCHS
 
-BY_WIDTH = {"engines": who.time_width, "left_out": who.time_left_out, "kinds": who.time_kinds}
-"""What is timed for each width, by the name of its table and file."""
-
-FILES = (*(f"{name}.csv" for name in BY_WIDTH), "commands.csv", "machine.json", "speed.png", "speed.svg")
-"""What the folder holds in the end."""
+BY_WIDTH = {"engines": who.time_width, "left_out": who.time_left_out, "kinds": who.time_kinds}  # by table and file
+FILES = (*(f"{name}.csv" for name in BY_WIDTH), "commands.csv", "machine.json", "speed.png", "speed.svg")  # in the end
 
 
 def benchmark(config: Mapping[str, Any]) -> int:

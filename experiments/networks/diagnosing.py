@@ -165,9 +165,8 @@ def units(now: Mapping[str, np.ndarray], condition: Condition) -> str:
     kinds = {"0": "dead", "1": "linear (active on every row)", "01": "alive"}
     count = Counter("".join(sorted(set(pattern))) for pattern in patterns)
     counts = ", ".join(f"{count[digits]} {kind}" for digits, kind in kinds.items() if count[digits])
-    rows = " ".join(condition.task.row_names[:16])
     shown = " ".join(patterns[:16]) + (" ..." if len(patterns) > 16 else "")
-    return f"{counts}; active on the rows {rows}: {shown}"
+    return f"{counts}; active on the rows {' '.join(condition.task.row_names[:16])}: {shown}"
 
 
 MEANINGS = {
@@ -207,6 +206,11 @@ def ahead(condition: Condition, weights: Weights) -> str:
 
 # --- a loss or predictions
 
+UNTRAINED = (
+    " It is also the loss of a network that has not learned anything yet: see that the loss changes at all (is the "
+    "optimizer given the parameters, and its step called?)."
+)
+
 
 def of_number(config: Mapping[str, Any], values: dict[str, object]) -> Case | None:
     """Tell of a final loss, or of predictions, which trap it is; None if that is the solution."""
@@ -217,8 +221,9 @@ def of_number(config: Mapping[str, Any], values: dict[str, object]) -> Case | No
         of = f"task={c.task.name}, activation={c.activation}, output={c.output}, loss_name={c.loss}"
         raise InputError(f"the levels of {of} are not known; {give}")
     found = decoded(config, condition)
+    equal = any(rest.merged == (tuple(range(condition.task.n_rows)),) for rest in found.rests)  # all predictions
     say(told("setting", setting(condition)))
-    say(told("verdict", f"{found.text}{untrained(found, condition)}"))
+    say(told("verdict", found.text + (UNTRAINED if found.matches and equal else "")))
     if not found.complete and not found.matches:
         say(told("", "Not all levels of this task could be enumerated: it may be one of the others."))
     if found.matches and found.loss in LOSSES and found.loss != condition.loss:
@@ -227,17 +232,6 @@ def of_number(config: Mapping[str, Any], values: dict[str, object]) -> Case | No
     if found.matches and found.level.value == 0:
         return None
     return Case(condition, found if found.matches else None, None)
-
-
-def untrained(found: Decoded, condition: Condition) -> str:
-    """That the trap in which all rows have one prediction has the loss of a network that has not learned yet."""
-    everything = (tuple(range(condition.task.n_rows)),)
-    if found.matches and any(rest.merged == everything for rest in found.rests):
-        return (
-            " It is also the loss of a network that has not learned anything yet: see that the loss changes at all "
-            "(is the optimizer given the parameters, and its step called?)."
-        )
-    return ""
 
 
 def decoded(config: Mapping[str, Any], condition: Condition) -> Decoded:
@@ -273,15 +267,13 @@ def advise(case: Case) -> None:
         stuck = like_it.end.take(np.resize(np.flatnonzero(there), TRIES))
     freed = [] if stuck is None else frees(condition, stuck, draws_anew=given)
     if freed:
-        text = ", ".join(
-            f"{label} {percent(count, n) if n > 1 else 'yes' if count else 'no'}" for label, count, n in freed
-        )
+        each = ((label, percent(count, n) if n > 1 else "yes" if count else "no") for label, count, n in freed)
+        text = ", ".join(map(" ".join, each))
         where = "this network" if given else "networks from this trap"
         say(told("frees it", f"What frees {where} within {condition.epochs:,} more epochs, best first: {text}."))
     say(told("do", recommendation(case, freed, solved / DRAWS, float(there.mean()))))
     seed, network = (0, case.stuck.take(np.arange(1))) if case.stuck else (int(np.argmax(there)), None)
-    page = address(condition, seed, network) if given or there.any() else None
-    if page:
+    if (given or there.any()) and (page := address(condition, seed, network)):
         say(told("watch", f"{'It' if given else 'One'} trains in a page that python -m analysis.explorer writes:"))
         say(f"{'':<11} explorer.html{page}")
 
@@ -325,9 +317,7 @@ def percent(count: int, n: int) -> str:
 
 def setting(condition: Condition) -> str:
     """What it was trained with."""
-    many = f"{condition.hidden} unit{'s' if condition.hidden > 1 else ''}"
-    how = "" if condition.optimizer == FIELDS["optimizer"].default else f", {condition.optimizer}"
-    return (
-        f"{condition.task.name}, {many}, {condition.activation}, {condition.loss}, init={condition.init.name}, "
-        f"lr={condition.lr:g}{how}"
-    )
+    c = condition
+    how = [] if c.optimizer == FIELDS["optimizer"].default else [c.optimizer]
+    words = [c.task.name, f"{c.hidden} unit{'s' * (c.hidden > 1)}", c.activation, c.loss, f"init={c.init.name}"]
+    return ", ".join([*words, f"lr={c.lr:g}", *how])

@@ -20,9 +20,7 @@ from nnxor.network.activations import OUTPUTS
 from nnxor.network.draws import Weights, initial_weights
 from nnxor.network.inits import GivenWeights
 
-SHOWN = ("task", "hidden", "activation", "init", "lr", "epochs", "loss")
-"""Fields that the first line of the printout names."""
-
+SHOWN = ("task", "hidden", "activation", "init", "lr", "epochs", "loss")  # fields that the first line names
 MOST_LINES = 25  # losses that are printed, unless `every` asks for others
 PREDICTIONS_EVERY = 5000
 LONGEST_PATTERN = 24  # rows of a large task on which it is shown whether a unit is active

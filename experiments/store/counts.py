@@ -41,9 +41,7 @@ SCHEMA = pa.schema(
     ]
 )
 
-PLAIN = plain(pa.schema([field for field in SCHEMA if field.name not in CONDITION_COLUMNS]))
-"""The columns of counts of one condition, with text as text."""
-
+PLAIN = plain(pa.schema([field for field in SCHEMA if field.name not in CONDITION_COLUMNS]))  # of one condition
 Piece = tuple[int, np.ndarray]  # consecutive seeds: the first, and for each whether it was solved
 
 
@@ -102,11 +100,6 @@ def total(counts: pa.Table, **wanted: str) -> int:
     for column, value in wanted.items():
         counts = counts.filter(pc.equal(counts[column], value))
     return int(pc.sum(counts["count"]).as_py() or 0)
-
-
-def without_failed(counts: pa.Table) -> pa.Table:
-    """The counts without those of trainings that failed."""
-    return counts.filter(pc.fill_null(pc.equal(counts["status"], "ok"), True))
 
 
 def is_solved(rows: pa.Table) -> pa.Array:

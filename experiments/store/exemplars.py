@@ -34,9 +34,7 @@ from nnxor.network.inits import Init
 
 POINTS_A_DECADE = 12
 
-MARGIN, GRID = 0.3, 65
-"""How far beyond the inputs a surface reaches, in their range, and its points along an axis (0 and 1 among them)."""
-
+MARGIN, GRID = 0.3, 65  # how far a surface goes beyond the inputs, and its points along an axis (0 and 1 among them)
 MOST_LAWS = 64  # laws that are worked out for a study: each may take a second; those of further conditions are left out
 
 

@@ -17,17 +17,11 @@ from nnxor.field import plain
 from nnxor.network.draws import Weights
 from nnxor.network.inits import LARGEST
 
-FIELDS = tuple(name for name in ALL if name != "success")
-"""Names of the fields: axis names, config keys and column names alike; `success` has a section of its own."""
-
+FIELDS = tuple(name for name in ALL if name != "success")  # axis names, config keys and column names alike
 SUCCESS_KEYS = ["rule", "tolerance", "ties"]
 
-FILES = {"task": catalog.read_task, "init": catalog.read_init}
-"""Fields whose values are names of files, or whole tables."""
-
-
-TRAINED = tuple(name for name in FIELDS if name != "rescue")
-"""Fields that `experiments.train` takes: it shows one training, which nothing interferes with."""
+FILES = {"task": catalog.read_task, "init": catalog.read_init}  # fields whose values are names of files, or tables
+TRAINED = tuple(name for name in FIELDS if name != "rescue")  # of `experiments.train`, where nothing interferes
 
 TAKEN = {"run": FIELDS, "train": TRAINED, "diagnose": tuple(name for name in TRAINED if name != "loss")}
 """Fields that each command takes; to `experiments.diagnose`, loss is a number, and its name has another key."""

@@ -25,11 +25,8 @@ KEYS = [
 ]  # fmt: skip
 """The keys of a study's file."""
 
-MOST_TRAININGS = {"trials": 10**9, "summary": 10**11}
-"""Trainings in a study, by what is kept of them: rows of some 36 GB, or bits of some 13 GB and the counts."""
-
+MOST_TRAININGS = {"trials": 10**9, "summary": 10**11}  # rows of some 36 GB, or bits of some 13 GB and the counts
 MOST_CONDITIONS = 100_000
-
 NAME, FIGURE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"), re.compile("[a-z][a-z_]*")
 
 PUBLISHED: dict[str, checks.Check] = {
@@ -91,7 +88,7 @@ def read_study(config: Mapping[str, object]) -> Study:
     united = {one.key: one for mine in each for one in mine}.values()  # numbers by size, names by alphabet, None first
     conditions = tuple(sorted(united, key=lambda one: [(value is not None, value) for value in one.values().values()]))
     _refuse_clashes(conditions, seeds)
-    for name in [] if config.get("asks") is None else _listed(config["asks"]):
+    for name in _listed(config.get("asks")):
         if name not in FIELDS:
             raise InputError(f"asks={name} is unknown; {hint(str(name), FIELDS)}")
     if config.get("hero") is not None:
@@ -121,7 +118,7 @@ def effective(config: Mapping[str, object]) -> dict[str, object]:
         if (given := section.get(name)) is not None:
             listed = [catalog.written_out(name, each) for each in _listed(given)]
             section[name] = listed if isinstance(given, list) else listed[0]
-    grids = [grid, *(_listed(config["blocks"]) if config["blocks"] else [])]
+    grids = [grid, *_listed(config["blocks"])]
     swept = {name for each in grids for name, value in _mapping("", each).items() if value is not None}
     for name in FIELDS:
         if base.get(name) is None and name not in swept and any(each.uses(name) for each in study.conditions):
@@ -142,7 +139,7 @@ def _given(name: str, parts: list[Mapping[str, object]]) -> dict[str, object]:
 
 
 def _listed(value: object) -> list[object]:
-    return value if isinstance(value, list) else [value]
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _seeds(given: object) -> range:
@@ -201,17 +198,15 @@ def _united(config: Mapping[str, object], name: object) -> Mapping[str, object]:
     if part["union"] is not None:
         why = f"names {name}, which is a union itself; name the studies that it unites"
         raise InputError(f"union={config['union']} {why}")
-    own = {
-        section: {k: v for k, v in _mapping(section, config[section]).items() if v is not None}
-        for section in ("base", "grid", "success")
-    }
-    inner = {section: _mapping(section, part[section]) for section in own}
+    sections = ("base", "grid", "success")
+    own = {each: {k: v for k, v in _mapping(each, config[each]).items() if v is not None} for each in sections}
+    inner = {each: _mapping(each, part[each]) for each in sections}
     kept = {  # a field that the union fixes is swept no more, and the other way round
         "base": {k: v for k, v in inner["base"].items() if k not in own["grid"]},
         "grid": {k: v for k, v in inner["grid"].items() if k not in own["base"]},
         "success": {} if "rule" in own["success"] else inner["success"],
     }
-    return {**part, **{section: {**kept[section], **own[section]} for section in own}}
+    return {**part, **{each: {**kept[each], **own[each]} for each in sections}}
 
 
 def _mapping(key: str, value: object) -> dict[str, object]:
@@ -248,8 +243,7 @@ def _published(config: Mapping[str, object], conditions: tuple[Condition, ...]) 
 
 
 def _conditions(config: Mapping[str, object]) -> tuple[Condition, ...]:
-    base = {k: v for k, v in _mapping("base", config["base"]).items() if v is not None}
-    known_keys("base", base, list(FIELDS))
+    base = _fields("base", config["base"])
     fixed = {name: read_field("base", name, value) for name, value in base.items()}
     blocks = _blocks(config)
     grids = [grid for grid, _ in blocks]
@@ -264,12 +258,13 @@ def _conditions(config: Mapping[str, object]) -> tuple[Condition, ...]:
     excluded = [_choice(f"exclude[{n}]", entry) for n, entry in enumerate(listed)]
     found: dict[str, Condition] = {}
     matched: set[int] = set()
-    for values in itertools.chain.from_iterable(_combinations(*block) for block in blocks):
-        condition = make_condition({**fixed, **values})
-        hits = {n for n, entry in enumerate(excluded) if _matches(condition, entry)}
-        matched |= hits
-        if not hits:
-            found.setdefault(condition.key, condition)
+    for grid, success in blocks:
+        for values in itertools.product(*grid.values()):
+            condition = make_condition({**fixed, **dict(zip(grid, values, strict=True)), "success": success})
+            hits = {n for n, entry in enumerate(excluded) if _matches(condition, entry)}
+            matched |= hits
+            if not hits:
+                found.setdefault(condition.key, condition)
     for n, entry in enumerate(excluded):
         if n not in matched:
             words = ", ".join(f"{k}={[_word(v) for v in vs]}" for k, vs in entry.items())
@@ -294,10 +289,15 @@ def _blocks(config: Mapping[str, object]) -> list[tuple[Grid, Success]]:
     return read
 
 
-def _grid(where: str, given: object) -> Grid:
+def _fields(where: str, given: object) -> dict[str, object]:
+    """What is said of fields, but for those that are null."""
     values = _mapping(where, given)
     known_keys(where, values, list(FIELDS))
-    return {name: _values(where, name, value) for name, value in values.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _grid(where: str, given: object) -> Grid:
+    return {name: _values(where, name, value) for name, value in _fields(where, given).items()}
 
 
 def _values(where: str, name: str, given: object) -> tuple[object, ...]:
@@ -317,12 +317,6 @@ def _choice(where: str, given: object) -> Grid:
     if not chosen:
         raise InputError(f"{where} names no field; allowed: {{field: value or values}}")
     return chosen
-
-
-def _combinations(grid: Grid, success: Success) -> Iterator[dict[str, object]]:
-    ordered = [name for name in FIELDS if name in grid]
-    for values in itertools.product(*(grid[name] for name in ordered)):
-        yield {**dict(zip(ordered, values, strict=True)), "success": success}
 
 
 def _matches(condition: Condition, entry: Grid) -> bool:
