@@ -28,7 +28,8 @@ SHIPPED = {"init": Init.of, "task": Task.of}  # fields whose values may be names
 class Unit:
     """A hidden unit: the rows on which it is active, a 1 for each, at the start and at the end.
 
-    state: 'dead' (active on no row), 'linear' (on every row), 'alive', or 'smooth' where units have no kink.
+    state: 'dead' (active on no row), 'linear' (on every row), 'alive', or 'smooth' where units have no kink. Of a
+    network that has diverged it is 'diverged', and the end is a - for each row.
     """
 
     at_start: str
@@ -58,9 +59,11 @@ class Run:
     @property
     def units(self) -> list[Unit]:
         """The hidden units, in order."""
-        before, after = (self.row[f"patterns_{when}"].split() for when in ("init", "final"))
-        names = {"0": "dead", "1": "linear"}  # by the sides that its pre-activations are on
-        states = ("smooth" if self.condition.smooth else names.get("".join(set(rows)), "alive") for rows in after)
+        before, after = self.row["patterns_init"].split(), self.row["patterns_final"]
+        after = after.split() if after else ["-" * self.condition.task.n_rows] * self.condition.hidden
+        names = {"-": "diverged", "0": "dead", "1": "linear"}  # by the sides that its pre-activations are on
+        smooth, sides = self.condition.smooth, ["".join(set(rows)) for rows in after]
+        states = ["smooth" if smooth and side != "-" else names.get(side, "alive") for side in sides]
         return [Unit(*unit) for unit in zip(before, after, states, strict=True)]
 
     @cached_property

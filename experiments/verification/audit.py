@@ -65,21 +65,17 @@ class Record:
         return ", ".join(f"{name} {values[name]}" for name in self.study.swept or ("hidden", "init", "lr"))
 
 
-def read_record(path: Path) -> Record:
+def read_record(folder: Path) -> Record:
     """The finished result folder at a path; InputError says why it cannot be audited."""
+    path = folder / CONFIG
     try:
-        manifest = read_finished(path, PROTOCOL_VERSION, f"verify it with the version that made it, or {AGAIN}")
-    except FolderError as error:
-        raise InputError(str(error)) from None
-    return Record(path, manifest, _read_config(path / CONFIG))
-
-
-def _read_config(path: Path) -> Study:
-    try:
+        manifest = read_finished(folder, PROTOCOL_VERSION, f"verify it with the version that made it, or {AGAIN}")
         config = read_yaml(path)
         if not isinstance(config, dict) or set(config) != set(KEYS):
             raise InputError(f"it must hold {', '.join(KEYS)}, and nothing else")
-        return read_study(config)
+        return Record(folder, manifest, read_study(config))
+    except FolderError as error:
+        raise InputError(str(error)) from None
     except FileNotFoundError:
         raise InputError(f"{path} is missing; without it, what was trained is unknown; {AGAIN}") from None
     except (OSError, ValueError, RecursionError) as error:
@@ -99,10 +95,11 @@ def check_manifest(record: Record) -> None:
         what = f"{len(here - there)} of its {len(here)} conditions are others there (config.yaml: {a}; manifest: {b})"
         asked = "was the manifest, config.yaml, or a file that it names changed?"
         raise RunError(f"{path} does not fit config.yaml: {what}; {asked}")
-    for name in (name for name, value in expected.items() if manifest[name] != value):
-        said = f"is {manifest[name]!r:.80}, but should be {expected[name]!r:.80}"
-        said = "is not what this version writes" if name in ("fields", "traps") else said
-        raise RunError(f"{path} does not fit: {name} {said}")
+    for name, value in expected.items():
+        if manifest[name] != value:
+            said = f"is {manifest[name]!r:.80}, but should be {value!r:.80}"
+            said = "is not what this version writes" if name in ("fields", "traps") else said
+            raise RunError(f"{path} does not fit: {name} {said}")
 
 
 def check_bytes(record: Record) -> None:

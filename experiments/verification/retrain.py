@@ -33,12 +33,10 @@ from nnxor.engines import ENGINES
 
 BLOCKS = 16  # conditions that a sample is spread over, at least, where there are as many and it has as many trainings
 TOLERANCE = 1e-2  # allowed difference, where bits may differ: absolute, or relative if the number is above 1
+Flags = NDArray[np.bool_]
 
 BEFORE = (*CONDITION_COLUMNS, "seed", "outcome", "solved", "dead_init", "patterns_init", "status", "error")
 """What must agree exactly also where bits may differ."""
-
-Flags = NDArray[np.bool_]
-Key = tuple[object, ...]  # what is counted: the kind, the values of `COUNTED`, the epoch
 
 
 def draw_sample(study: Study, size: int | None, seed: int, engine: str, failed: Mapping[str, Spans]) -> list[Left]:
@@ -136,7 +134,9 @@ class Retraining:
             if not self.loosely or name in BEFORE:
                 found[name] = differs_in_a_bit(old, new)
             elif pa.types.is_floating(new.type):
-                found[name] = _differs_much(old, new) & _both_at_rest(recorded, again)
+                same = pc.equal(recorded["outcome"], again["outcome"])
+                at_rest = pc.and_(same, pc.match_substring_regex(recorded["outcome"], "^(solved|stuck)"))
+                found[name] = _differs_much(old, new) & np.asarray(pc.fill_null(at_rest, False))
         rows = np.flatnonzero(np.logical_or.reduce(list(found.values())))
         self.rows.n += len(seeds)
         if len(rows):
@@ -195,13 +195,7 @@ def _differs_much(old: pa.Array, new: pa.Array) -> Flags:
     return np.asarray(~np.isclose(x, y, rtol=0, atol=TOLERANCE * np.fmax(1, np.abs(x)), equal_nan=True))
 
 
-def _both_at_rest(recorded: pa.Table, again: pa.Table) -> Flags:
-    same = pc.equal(recorded["outcome"], again["outcome"])
-    at_rest = pc.match_substring_regex(recorded["outcome"], "^(solved|stuck)")
-    return np.asarray(pc.fill_null(pc.and_(same, at_rest), False))
-
-
-def _by_key(counts: pa.Table) -> dict[Key, str]:
+def _by_key(counts: pa.Table) -> dict[tuple[object, ...], str]:
     """What is counted, and in words how often, and for which seed first."""
     keys = zip(*(counts[name].to_pylist() for name in ("kind", *COUNTED, "epoch")), strict=True)
     told = zip(counts["count"].to_pylist(), counts["seed"].to_pylist(), strict=True)
@@ -212,12 +206,10 @@ def _by_key(counts: pa.Table) -> dict[Key, str]:
 def _promised(counts: pa.Table) -> pa.Table:
     """Counts of runs by what must agree also where bits may differ."""
     runs = counts.filter(pc.equal(counts["kind"], "runs"))
-    kept = {"kind", "seed", "count", *COUNTED} & {"kind", "count", *BEFORE}
-    columns = [runs[field.name] if field.name in kept else pa.nulls(len(runs), field.type) for field in PLAIN]
-    return add_up([pa.table(columns, schema=PLAIN)])
+    return add_up([in_schema(runs.select([name for name in PLAIN.names if name in ("kind", "count", *BEFORE)]), PLAIN)])
 
 
-def _key_words(key: Key) -> str:
+def _key_words(key: tuple[object, ...]) -> str:
     """What is counted, in words: 'runs of outcome solved, dead_init 0', 'solved_epoch 17'."""
     kind, *values, epoch = key
     if kind != "runs":

@@ -11,7 +11,7 @@ from experiments.execution.progress import Progress, duration
 from experiments.execution.worker import warm_up
 from experiments.study.checked import checked, known_keys, whole
 from experiments.verification.audit import Ledger, check_bytes, check_derived, check_manifest, read_record
-from experiments.verification.retrain import Compared, Retraining, draw_sample
+from experiments.verification.retrain import Compared, Difference, Retraining, draw_sample
 from nnxor import engines
 
 
@@ -74,22 +74,16 @@ def say(what: str, text: str) -> None:
     progress.say(progress.filled(text, f"{what:<11}", " " * 11))
 
 
-def _print(text: str, first: str = "") -> None:
-    progress.say(progress.filled(text, first, "    "))
-
-
 def tell(found: Retraining) -> int:
     """Print the verdict; returns the exit status."""
-    for each in (found.rows, found.counts):
-        _tell_difference(found, each)
-    if found.rows.first or found.counts.first:
-        return FAILED
-    agree = _agreement(found)
-    if found.ledger.contradiction:
-        _print(f"DIFFERENT: counts contradict each other (sums, above), though {agree}")
-        return FAILED
-    _print(f"verified: {agree}")
-    return DONE
+    lines = [
+        line for each in (found.rows, found.counts) if each.first for line in _differences(found, each, each.first)
+    ]
+    failed = bool(lines or found.ledger.contradiction)
+    how = "DIFFERENT: counts contradict each other (sums, above), though" if failed else "verified:"
+    for indent, line in lines or [("", f"{how} {_agreement(found)}")]:
+        progress.say(progress.filled(line, indent, "    "))
+    return FAILED if failed else DONE
 
 
 def _agreement(found: Retraining) -> str:
@@ -97,28 +91,25 @@ def _agreement(found: Retraining) -> str:
     if found.rows.what == "row":
         how = "within the tolerance (--help says which)" if found.loosely else "in every bit of every column"
         return f"all {n:,} rows agree {how}."
-    agree = f"all {n:,} seeds were solved or not as recorded"
-    whole = f", and all {found.counts.n:,} counts agree."
-    agree += whole if found.whole else " (sample=all compares all counts too)."
+    whole = f", and all {found.counts.n:,} counts agree." if found.whole else " (sample=all compares all counts too)."
+    agree = f"all {n:,} seeds were solved or not as recorded{whole}"
     if found.loosely:
         agree += f" For {n:,} of the seeds bits are not promised: there outcomes are compared, and"
         agree += " dead units at the start (--help says more)."
     return agree
 
 
-def _tell_difference(found: Retraining, of: Compared) -> None:
-    """How many rows, seeds or counts differ, the first of them, and in what."""
-    if not (first := of.first):
-        return
+def _differences(found: Retraining, of: Compared, first: Difference) -> list[tuple[str, str]]:
+    """Lines, indented, that say how many rows, seeds or counts differ, the first of them, and in what."""
+    values = (first.recorded, first.recomputed)
+    before, after = ("null" if x is None else repr(x) if isinstance(x, float) else str(x) for x in values)
     do_not = f"1 {of.what} does not" if of.differing == 1 else f"{of.differing:,} {of.what}s do not"
-    _print(f"DIFFERENT: {do_not} come out as recorded, of {of.n:,}. The first:")
     seed = "" if first.seed is None else f", seed {first.seed}"
-    _print(f"{found.ledger.record.words(first.condition)}{seed}: {first.what}", "  ")
-    _print(f"recorded    {_value(first.recorded)}", "    ")
-    _print(f"recomputed  {_value(first.recomputed)}", "    ")
     where = ", ".join(f"{name} {count:,}" for name, count in of.where.most_common())
-    _print(f"{of.what}s that differ, by {'kind' if of.what == 'count' else 'column'}: {where}", "  ")
-
-
-def _value(value: object) -> str:
-    return "null" if value is None else repr(value) if isinstance(value, float) else str(value)
+    return [
+        ("", f"DIFFERENT: {do_not} come out as recorded, of {of.n:,}. The first:"),
+        ("  ", f"{found.ledger.record.words(first.condition)}{seed}: {first.what}"),
+        ("    ", f"recorded    {before}"),
+        ("    ", f"recomputed  {after}"),
+        ("  ", f"{of.what}s that differ, by {'kind' if of.what == 'count' else 'column'}: {where}"),
+    ]
