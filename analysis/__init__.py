@@ -1,4 +1,4 @@
-"""What result folders say: statistics, figures, verdict, planner and report; reads files only.
+"""What result folders say: statistics, figures, verdict, advice and report; trains nothing.
 
 In reading order: `data` (what a folder holds: rows, counts, conditions), `findings` (`statistics`; `summary`, a row a
 condition; `paired`, conditions compared seed by seed; `pooled`, several together; `failure_causes`; `rescues`;

@@ -51,7 +51,6 @@ OUTCOMES = (
 
 REST_GRADIENT = 1e-4  # largest gradient norm, over c, of a run at rest
 LEVEL_TOLERANCE = 1e-4  # largest distance of the loss, over c, from the level that it is said to sit on
-APPROACH = 1e-3  # largest distance, over c, of the loss from the best of its region
 SAME = 1e-6  # A region's best this close to a trap's level is that trap's: it is found to about 1e-10
 
 
@@ -78,7 +77,7 @@ def resting(condition: Condition, end: Ending) -> tuple[Texts, Array]:
     if regions.is_bounded(condition):
         whole = c * condition.task.n_examples
         level, loss = regions.lowest(condition, end.z), level
-        rests, elsewhere = (loss - level <= APPROACH * whole) & (level > APPROACH * whole), "stuck"
+        rests, elsewhere = (loss - level <= regions.APPROACH * whole) & (level > regions.APPROACH * whole), "stuck"
         close = SAME * whole
     else:
         rests, elsewhere = end.norm / c <= REST_GRADIENT, "" if known else "stuck"
@@ -92,7 +91,7 @@ def resting(condition: Condition, end: Ending) -> tuple[Texts, Array]:
 
 def _is_plain(condition: Condition) -> bool:
     """Whether each step follows the slope of the whole loss and nothing else."""
-    return condition.batch_size is None and OPTIMIZERS[condition.optimizer].memory == 0
+    return condition.batch_size is None and OPTIMIZERS[condition.optimizer].plain
 
 
 def _descends(condition: Condition, end: Ending, trace: Trace) -> Mask:
@@ -118,7 +117,7 @@ def _once_quenched(condition: Condition, weights: Weights, tail: Array) -> tuple
     share = level / tail[-1]
     trapped = (rest != "") & ~after.holds & (share > 0.5)
     lower = (after.loss < tail.min(axis=0)) & ~(trapped & (share >= 0.9))
-    small = (condition.lr <= step) & (OPTIMIZERS[condition.optimizer].memory == 0)
+    small = (condition.lr <= step) & OPTIMIZERS[condition.optimizer].plain
     slow = lower & small & _is_plain(condition)
     asked = np.flatnonzero(lower & ~slow)
     if len(asked):

@@ -41,7 +41,7 @@ def trials(condition: Condition, seeds: range, train: Train, certified: bool = F
 
 def kinds(condition: Condition, end: Weights, columns: Columns) -> np.ndarray:
     """The kind of point that each stuck run rests at (`nnxor.landscape.certificate`), '' for the others, shape (R,)."""
-    found = np.full(end.n_networks, "", dtype="<U7")
+    found = np.full(end.n_networks, "", dtype="<U8")
     stuck = np.flatnonzero(is_stuck(columns))
     ended = onward_condition(condition)
     if len(stuck):

@@ -13,8 +13,9 @@ from harness import compose, inside
 import nnxor
 from experiments.execution.session import run
 from experiments.verification.verifying import verify
-from nnxor.condition import CHOICES
+from nnxor.condition import CHOICES, Condition
 from nnxor.engines import ENGINES
+from nnxor.landscape.decoder import decode
 
 NEW = {
     "activation": '''
@@ -60,6 +61,32 @@ OPTIMIZERS.register(Optimizer(
     name="nesterov", label="Nesterov's momentum", settings=("momentum",), step=step, start=lambda rate: (0.0,)
 ))
 ''',
+    "loss": '''
+"""Huber's loss: squared for errors up to 1, then linear."""
+
+import numpy as np
+
+from nnxor.arithmetic.numbers import absolute, where
+from nnxor.network.entries import LOSSES, Loss
+
+
+def row(s, y, t, c):
+    error = y - t
+    near = absolute(error) < 1.0
+    term = where(near, error * error * 0.5, absolute(error) - 0.5)
+    return c * term, c * where(near, error, where(error > 0.0, 0.0 * error + 1.0, -1.0))
+
+
+LOSSES.register(Loss(
+    name="huber", label="Huber's loss", row=row, weight=lambda n: 1.0, whole=lambda total: total,
+    readable=(
+        lambda y, t: np.where(abs(y - t) < 1, (y - t) ** 2 / 2, abs(y - t) - 0.5),
+        lambda y, t: np.clip(y - t, -1, 1),
+        False,
+    ),
+    second=lambda y, c: c + 0.0 * y, mixed=lambda p: p * (1 - p) / 2, elsewhere=("SmoothL1Loss", "HuberLoss"),
+))
+''',
     "engine": '''
 """backwards: the numpy engine, whose networks stand in the other order."""
 
@@ -94,7 +121,7 @@ INTERVENTIONS.register(Intervention(
 ))
 ''',
 }
-NAMES = {"activation": "softsign", "optimizer": "nesterov", "engine": "backwards", "rescue": "halve"}
+NAMES = {"activation": "softsign", "optimizer": "nesterov", "loss": "huber", "engine": "backwards", "rescue": "halve"}
 CASES = [(field, name) for field, name in NAMES.items() if field != "engine"]
 
 
@@ -141,6 +168,16 @@ def test_it_makes_another_condition(field: str, name: str) -> None:
 def test_its_settings_count_and_those_of_others_do_not() -> None:
     assert entries.condition("optimizer", "nesterov", momentum=0.5).momentum == 0.5
     assert entries.condition("activation", "softsign", relu_at_zero=1).relu_at_zero == 0
+
+
+def test_a_new_loss_has_its_traps_and_is_known_by_its_names_elsewhere() -> None:
+    condition = Condition(loss="huber")
+    found = decode(1 / 3, condition)
+    assert (found.level.name, found.loss, found.matches) == ("1/3", "huber", True)
+    assert "Huber's loss" in decode(0.125, condition).text
+    told = inside("loss=0.25", "loss_name=SmoothL1Loss", "epochs=100", module="experiments.diagnose")
+    assert told.returncode == 0, told.stderr
+    assert "Under huber a loss of 0.25 is the trap 1/4" in " ".join(told.stdout.split())
 
 
 @pytest.mark.parametrize(("field", "name"), CASES[:2])

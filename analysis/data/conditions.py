@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.data.field_labels import FIELDS, defaults
+from analysis.data.field_labels import FIELDS, defaults, is_missing
 from analysis.data.reading import swept
 
-NUMBERS = ("hidden", "scale", "lr", "epochs")
-"""Fields whose distance from the article's value is counted in octaves."""
+NUMBERS = ("hidden", "scale", "lr", "epochs")  # fields whose distance from the article's value is counted in octaves
 
 
 def conditions(trials: pd.DataFrame) -> pd.DataFrame:
@@ -26,8 +25,9 @@ def distance(row: Any) -> tuple[int, float]:
     return others, round(octaves, 9)
 
 
-def _same(value: Any, default: Any) -> bool:
-    return bool(pd.isna(value)) if pd.isna(default) else bool(value == default)
+def _same(value: Any, other: Any) -> bool:
+    missing = is_missing(value), is_missing(other)
+    return all(missing) if any(missing) else bool(value == other)
 
 
 def closest(rows: Iterable[Any]) -> int:

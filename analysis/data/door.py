@@ -14,8 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-MOST_TEXT = 2**28
-"""Bytes of a text file that is read: manifest.json of a million conditions has fewer."""
+MOST_TEXT = 2**28  # bytes of a text file that is read: manifest.json of a million conditions has fewer
 
 CONFIG, TRIALS, COUNTS = FILES = ("config.yaml", "trials.parquet", "counts.parquet")
 """The files whose hashes a manifest holds."""

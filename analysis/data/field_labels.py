@@ -30,8 +30,7 @@ class Field:
     entries: Mapping[str, Mapping[str, Any]]
 
 
-FIELDS: dict[str, Field] = {}
-"""The fields by name, in the order of a condition's canonical text."""
+FIELDS: dict[str, Field] = {}  # the fields by name, in the order of a condition's canonical text
 
 LONGEST, LONGEST_TOGETHER = 40, 16
 """Letters of a value, of which longer ones (formulas of an init, say) are cut; and of a phrase on one line."""

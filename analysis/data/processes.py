@@ -7,8 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-WATCH_EVERY = 1.0
-"""Seconds between two looks at whether the process that another works for is alive."""
+WATCH_EVERY = 1.0  # seconds between two looks at whether the process that another works for is alive
 
 
 def available_cores() -> int:

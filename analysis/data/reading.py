@@ -12,16 +12,14 @@ from numpy.typing import NDArray
 from analysis.data.door import FolderError, check_files, read_finished
 from analysis.data.field_labels import FIELDS, defaults, learn
 
-PROTOCOL = 2
-"""The numerical protocol whose results this code can explain."""
+PROTOCOL = 2  # the numerical protocol whose results this code can explain
 
 OUTCOMES = (
     "solved", "stuck_1/4", "stuck_1/3", "stuck_1/2", "stuck", "oscillating", "diverged", "unsettled", "unclear",
 )  # fmt: skip
 """Every outcome, in the order in which tables and figures show them."""
 
-STUCK = tuple(name for name in OUTCOMES if name.startswith("stuck"))
-"""Outcomes that count as stuck."""
+STUCK = tuple(name for name in OUTCOMES if name.startswith("stuck"))  # outcomes that count as stuck
 
 CAUSES = (
     "few_alive_at_start", "died_in_training", "alive_but_linear", "alive_but_merged", "step_too_large",
@@ -37,9 +35,7 @@ NULLABLE_COUNTS = ("batch_size", "solved_epoch", "first_death_epoch", "settled_e
 DEFAULT_LAW = "uniform(low=-1.0,high=1.0)|constant(value=0.0)"
 DEFAULT_TABLE = "0.0,0.0,0.0|0.0,1.0,1.0|1.0,0.0,1.0|1.0,1.0,0.0"
 UNITS = "2"
-
-KINDS = ("minimum", "saddle", "kink", "unknown")
-"""What a certificate says of the point at which a stuck run rests."""
+KINDS = ("minimum", "infinity", "saddle", "kink", "unknown")  # certificates of the points at which stuck runs rest
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

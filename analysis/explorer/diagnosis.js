@@ -44,7 +44,7 @@ function resting(c, end) {
   return trap ? { outcome: `stuck_${trap.name}`, level: trap.level } : { outcome: rests ? elsewhere : '', level };
 }
 /** Whether each step follows the slope of the whole loss and nothing else. */
-const isPlain = (c) => !c.batch_size && !rulesOf(c).start.length;
+const isPlain = (c) => !c.batch_size && rulesOf(c).plain;
 
 const meanOf = (values) => values.reduce((sum, value) => sum + value) / values.length;
 /** Whether the losses of the tail get lower; without a tail the training has hardly begun. */
@@ -67,13 +67,13 @@ function judge(c, parameters, end, tail) {
 }
 /** The outcome of a run that neither rests nor descends, by where a quench leads it (nnxor/quench.py). */
 function onceQuenched(c, parameters, tail) {
-  const slower = { ...c, optimizer: 'gd', batch_size: null, recycle_every: null, dtype: 'float64', epochs: JUDGED.quench_epochs, relu_at_zero: 0 };
+  const slower = { ...c, optimizer: 'gd', batch_size: null, recycle_every: null, dtype: 'float64', epochs: JUDGED.quench_epochs };
   const start = Float64Array.from(parameters.subarray(0, (c.inputs + 2) * c.hidden + 1));
   const calm = { ...slower, lr: stableStep(slower, start) };
   const after = endingOf(calm, shortcut(calm, 0, start).state), rest = resting(calm, after);
   const share = rest.level / tail.at(-1), lowest = Math.min(...tail);
   const trapped = rest.outcome !== '' && !after.solved && share > 0.5;
-  const lower = after.loss < lowest && !(trapped && share >= 0.9), small = c.lr <= calm.lr && !rulesOf(c).start.length;
+  const lower = after.loss < lowest && !(trapped && share >= 0.9), small = c.lr <= calm.lr && rulesOf(c).plain;
   let slow = lower && small && isPlain(c);
   if (lower && !slow) {
     const onward = { ...c, epochs: JUDGED.quench_epochs }, { losses } = shortcut(onward, 0, start);

@@ -8,8 +8,7 @@ HERE = Path(__file__).parent
 CORE = ("printed", "draws", "network", "condition", "history", "regions", "diagnosis", "touching")
 """Scripts that know of no page, which Web Workers run as well."""
 
-PAGE = ("sentences", "pictures", "odds", "tour", "form", "explorer")
-"""Scripts of the page, in reading order."""
+PAGE = ("sentences", "pictures", "odds", "tour", "form", "explorer")  # scripts of the page, in reading order
 
 
 def page() -> str:

@@ -31,6 +31,7 @@ const CHANGES = {
 /** Why an intervention cannot be made, or ''. */
 function refused(c, name) {
   const { needs_dead: needsDead, then } = PRINTED.interventions[name];
+  if (!CHANGES[name]) return 'this page does not know how';
   if (needsDead && rulesOf(c).activation.smooth) return 'its units cannot be dead';
   if (then.activation && c.activation !== 'relu') return 'only ReLU can become leaky';
   return name === 'nudge_bias' && !c.bias ? 'there are no biases' : '';

@@ -32,8 +32,7 @@ class Plot:
     shades: bool = False
 
 
-PLOTS: list[Plot] = []
-"""The figures, in the report's order."""
+PLOTS: list[Plot] = []  # the figures, in the report's order
 
 
 def register(plot: Plot) -> None:

@@ -20,11 +20,8 @@ from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
 from analysis.text import words
 
-MOST_ENDS = 4
-"""Lines that are labelled where they end; of more there is a legend."""
-
-MOST_ROWS = 24
-"""Rows of a forest plot."""
+MOST_ENDS = 4  # lines that are labelled where they end; of more there is a legend
+MOST_ROWS = 24  # rows of a forest plot
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,7 @@ from analysis.data.reading import CAUSES, fine, is_stuck
 from analysis.data.tallies import count_where, size, sums
 from analysis.findings.statistics import Estimate, Rate, attributable
 
-STUCK_CAUSES = CAUSES[:4]
-"""Causes that a stuck run can have."""
+STUCK_CAUSES = CAUSES[:4]  # causes that a stuck run can have
 
 TOO_FEW_ALIVE = ("few_alive_at_start", "died_in_training")
 """Causes that the article suspects: fewer live units at the end than the task needs."""

@@ -18,6 +18,7 @@ from analysis.data.reading import KINDS, OUTCOMES, STUCK, fine, is_stuck, swept
 from analysis.data.tallies import counts_of, quantile, sums
 from analysis.findings import pooled
 from analysis.findings.statistics import Rate, draws_needed, wilson
+from analysis.text import words
 
 
 def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -25,8 +26,8 @@ def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.Da
 
     `trials` holds a training a row, or counts (see `analysis.data.tallies`); then `epochs` are its solved
     epochs. Columns: condition, its fields, n (trainings without an error), failed, and for each outcome
-    its count, rate and interval; of the stuck runs how many rest at a minimum, saddle, kink and
-    unknown (missing where no run has a certificate), and those whose parameters were found to repeat,
+    its count, rate and interval; of the stuck runs how many rest at each kind of point
+    (`KINDS`; missing where no run has a certificate), and those whose parameters were found to repeat,
     which proves that they are stuck for ever (`settled`, with its rate and interval of the stuck runs);
     mean dead units at the start and at the end; quartiles of the epochs to solve, of the solved runs,
     unless nothing tells of epochs.
@@ -148,8 +149,7 @@ def wrapped(text: str, first: str = "", rest: str = "") -> list[str]:
     return textwrap.wrap(text, width(), initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
 
 
-MOST_LINES = 100
-"""Conditions that the terminal shows."""
+MOST_LINES = 100  # conditions that the terminal shows
 
 
 def table_lines(summary: pd.DataFrame) -> list[str]:
@@ -248,7 +248,7 @@ def trap_levels(summary: pd.DataFrame, outcome: str) -> str:
 def _together(trials: pd.DataFrame) -> list[str]:
     """What the stuck runs of all conditions rest at, and how many are proved to stay; nothing that nothing tells of."""
     found, settled = pooled.certificates(trials).get("all levels", {}), pooled.settled(trials)
-    told = [f"{_rate(rate)} {'unknown' if kind == 'unknown' else f'at a {kind}'}" for kind, rate in found.items()]
+    told = [f"{_rate(rate)} {words.KIND_NAMES[kind]}" for kind, rate in found.items()]
     n = next((rate.n for rate in found.values()), 0)
     lines = [f"certified: of {n:,} stuck runs {', '.join(told)}"] if n else []
     if settled.count:

@@ -32,8 +32,7 @@ NOT_MEASURED, NOT_JUDGED = "not measured by this study", "not judged"
 KINDS_OF = {YES: "holds", NO: "fails", UNDECIDED: "undecided"}
 WORDS = {"holds": "holds", "fails": "does not hold", "undecided": "undecided"}
 ALMOST_SURELY, MOST_DRAWS, LIKELY, MOST_PLACES = 0.95, 20, 0.99, 3
-ENOUGH = 1 - (1 - LIKELY) ** (1 / MOST_DRAWS)
-"""The success rate at which `MOST_DRAWS` draws make a success `LIKELY`."""
+ENOUGH = 1 - (1 - LIKELY) ** (1 / MOST_DRAWS)  # the success rate at which `MOST_DRAWS` draws make a success `LIKELY`
 
 
 class Judged(NamedTuple):
@@ -95,7 +94,7 @@ def _pairs(table: pd.DataFrame) -> pd.DataFrame:
 
 def _minima(judged: Judged) -> pd.DataFrame:
     summary = judged.summary.assign(certified=judged.summary[[*KINDS]].fillna(0).sum(axis=1))
-    return _rates(summary, "minimum", "certified", 0.5)
+    return _rates(summary.assign(lowest=summary["minimum"] + summary["infinity"]), "lowest", "certified", 0.5)
 
 
 def _kinks_dead_at_start(trials: pd.DataFrame) -> Rate:
@@ -105,15 +104,16 @@ def _kinks_dead_at_start(trials: pd.DataFrame) -> Rate:
 
 
 def _kinks(trials: pd.DataFrame, _: Any) -> str:
-    """What the runs at kinks have in common, which depends on how biases start."""
-    dead = _kinks_dead_at_start(trials)
+    """What the runs at kinks have in common, which depends on how biases start; and whether minima lie at infinity."""
+    dead, far = _kinks_dead_at_start(trials), count_where(trials, (trials["minimum"] == "infinity").to_numpy(bool))
+    endless = f" Among the minima are {far:,} at infinity, where cross-entropy has most of its own." if far else ""
     if not dead.n:
-        return "No run rests at a kink."
+        return f"No run rests at a kink.{endless}"
     zero = all(str(law).endswith("|constant(value=0.0)") for law in trials["init_law"].unique())
     why = " All biases of this study start at 0, which puts a row of zeros exactly on the kink of every unit."
     return (
         f"{dead.n:,} runs rest at a kink, where a step across would lower the loss, which gradient descent cannot see; "
-        f"{dead.count:,} of them had a dead unit at the start.{why if zero else ''}"
+        f"{dead.count:,} of them had a dead unit at the start.{why if zero else ''}{endless}"
     )
 
 

@@ -21,8 +21,7 @@ from analysis.findings.statistics import Difference, Paired, Rate, wilson
 from analysis.findings.summary import draws, narrowest
 from analysis.text import words
 
-VAGUE = 0.5
-"""An interval as wide as this is cut off where a forest plot ends."""
+VAGUE = 0.5  # an interval as wide as this is cut off where a forest plot ends
 
 
 @dataclass(frozen=True)
@@ -118,8 +117,7 @@ def causes_table(found: Findings) -> Table:
     ).without_zeros()
 
 
-MOST_DEAD = 6
-"""Columns of dead units at the start that a table has."""
+MOST_DEAD = 6  # columns of dead units at the start that a table has
 
 
 def start_table(found: Findings) -> Table:
@@ -235,8 +233,7 @@ def redrawn_table(found: Findings) -> Table:
     return Table("Redrawing dead units, by how many are dead", REDRAWN + note, ["dead units", "runs", *heads], rows, 2)
 
 
-WANTED = (0.5, 0.8, 0.9, 0.95, 0.99)
-"""Success rates of a single draw that widths are looked up for."""
+WANTED = (0.5, 0.8, 0.9, 0.95, 0.99)  # success rates of a single draw that widths are looked up for
 
 
 def width_tables(found: Findings) -> list[Table]:
@@ -263,8 +260,7 @@ def _width(row: pd.Series) -> str:
     return reaches if reaches == surely else f"{reaches} ({surely})"
 
 
-MOST_CONDITIONS = 200
-"""Rows of a table that has one per condition."""
+MOST_CONDITIONS = 200  # rows of a table that has one per condition
 
 
 def spread(rows: Any) -> tuple[Any, str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.data.conditions import unusual, with_values
-from analysis.data.field_labels import FIELDS
+from analysis.data.field_labels import FIELDS, asks
 from analysis.data.reading import STUCK
 from analysis.data.tallies import count_where, counts_of, quantile, size
 from analysis.findings.findings import Findings
@@ -17,8 +17,7 @@ from analysis.findings.summary import stuck_rate
 from analysis.text import words
 from analysis.text.commands import diagnosing
 
-MOST_ROWS = 8
-"""Rows of the largest task whose levels experiments.diagnose looks up."""
+MOST_ROWS = 8  # rows of the largest task whose levels experiments.diagnose looks up
 
 
 @dataclass(frozen=True)
@@ -135,5 +134,5 @@ def _commands(row: pd.Series, runs: pd.DataFrame, manifest: Mapping[str, Any]) -
 
 def _is_piecewise_linear(row: pd.Series) -> bool:
     """Whether the levels at which networks of a condition rest are those that are worked out."""
-    output = "sigmoid" if row["loss"] == "bce" else "identity"
-    return row["activation"] in ("relu", "leaky_relu") and row["output"] == output
+    output = FIELDS["loss"].entries.get(row["loss"], {}).get("output") or FIELDS["output"].default
+    return not asks("activation", row["activation"], "smooth") and row["output"] == output

@@ -21,16 +21,10 @@ from analysis.findings.statistics import SIGNIFICANT, Rate
 from analysis.findings.summary import stuck_rate
 from analysis.text import words
 
-ENOUGH = 0.95
-"""A success rate that counts as almost certain."""
-
-MARGIN = 0.03
-"""How far below the best rate one still counts as high, where none is almost certain."""
-
+ENOUGH = 0.95  # a success rate that counts as almost certain
+MARGIN = 0.03  # how far below the best rate one still counts as high, where none is almost certain
 THE_ARTICLES = "the article\N{RIGHT SINGLE QUOTATION MARK}s"
-
-MOST_PLACES = 4
-"""Settings of the other fields that are told one by one."""
+MOST_PLACES = 4  # settings of the other fields that are told one by one
 
 
 def asked(found: Findings, asks: Sequence[str]) -> list[str]:

@@ -14,11 +14,8 @@ import pandas as pd
 from analysis.data.field_labels import FIELDS
 from analysis.data.reading import init_law, is_given
 
-WORDS = ("null", "true", "false", "nan", "inf")
-"""Texts that an override takes for something else."""
-
-ALWAYS = ("hidden", "init", "lr")
-"""Fields that a command names also where they are the article's."""
+WORDS = ("null", "true", "false", "nan", "inf")  # texts that an override takes for something else
+ALWAYS = ("hidden", "init", "lr")  # fields that a command names also where they are the article's
 
 ELSEWHERE = ("rescue", "loss", "success")
 """Fields that experiments.diagnose does not take under their own names; the others it does."""

@@ -9,8 +9,7 @@ from analysis.findings.statistics import Difference, Estimate, Paired, Rate
 
 MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"
-IS = "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"
-"""An equals sign at which no line ends."""
+IS = "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"  # an equals sign at which no line ends
 
 
 def percent(fraction: float, digits: int = 1) -> str:
@@ -109,10 +108,10 @@ CAUSE_WORDS = {
 """Causes of failure as readers see them."""
 
 KIND_NAMES = {
-    "minimum": "at a minimum", "saddle": "at a saddle", "kink": "at a kink that hides a way down",
+    "minimum": "at a minimum", "infinity": "on the way to infinity", "saddle": "at a saddle", "kink": "at a kink",
     "unknown": "unknown",
 }  # fmt: skip
-"""Kinds in legends and heads."""
+"""Where a stuck run rests."""
 
 
 def rescue(name: str) -> str:

@@ -21,7 +21,6 @@ from nnxor.arithmetic.networks import alive
 from nnxor.condition import FIELDS, Condition, fitting
 from nnxor.diagnosis import diagnose as columns_of
 from nnxor.interventions import INTERVENTIONS
-from nnxor.landscape import regions
 from nnxor.landscape.certificate import certify
 from nnxor.landscape.decoder import TOLERANCE, Decoded, decode, decode_predictions, has_levels
 from nnxor.network.draws import Weights
@@ -171,6 +170,8 @@ def units(now: Mapping[str, np.ndarray], condition: Condition) -> str:
 
 MEANINGS = {
     "minimum": "A true local minimum: no small change of its parameters lowers the loss",
+    "infinity": "A minimum, but at infinity: while weights grow for ever the loss sinks to a bound, and no network "
+    "nearby gets below it",
     "kink": "No minimum, but an artefact of the ReLU's kink: a pre-activation is exactly 0 on a row, and a step across "
     "lowers the loss",
     "saddle": "No minimum but a saddle: the loss gets lower in a direction in which its slope is 0",
@@ -182,14 +183,14 @@ def point(condition: Condition, weights: Weights) -> str:
     """What the certificate says of the point."""
     found = certify(condition, weights.astype(condition.numpy_dtype))
     kind, text = str(found.kind[0]), MEANINGS[str(found.kind[0])]
-    if kind == "unknown" and regions.is_bounded(condition):
-        return f"{text}: under {condition.loss} the loss may have no lowest point, while the weights grow for ever."
     if kind == "unknown":
         return f"{text} ({found.reason[0]})."
     if kind == "minimum":
         everywhere = found.radius[0] == float("inf")
         within = "no parameters at all have a lower one" if everywhere else f"proved within {found.radius[0]:.2g}"
         return f"{text} ({within})."
+    if kind == "infinity":
+        return f"{text} ({found.loss[0]:.6g})."
     where = f", on row {condition.task.row_names[found.row[0]]}" if found.row[0] >= 0 else ""
     return f"{text} (unit {found.unit[0] + 1}{where})."
 

@@ -112,7 +112,7 @@ def _train(condition: Condition, table: Table, seeds: Seeds, trace: Trace, jump:
     run.find_deaths()
     run.finish_jumped()
     if jump:
-        trace.settled_epoch[:] = settled_epochs(run.history, run.found_at, trace.period, run.walk, run.walk.meet)
+        trace.settled_epoch[:] = settled_epochs(run.history, run.found_at, trace.period, run.walk)
     return run.final
 
 
@@ -148,8 +148,7 @@ class _Run:
     def go_on(self, first: int, last: int, watch: bool) -> None:
         """Train all from one epoch to another; those of which all is known may leave."""
         plan = Plan(
-            first=first, last=last, watch=watch, pairs=False,
-            tail_start=self.tail_start, tail_part=max(self.part, 1),
+            first=first, last=last, watch=watch, tail_start=self.tail_start, tail_part=max(self.part, 1)
         )  # fmt: skip
         period, unsolved, death, n_dead = blocks(self.counts)
         marks, tail = blocks(self.marks), blocks(self.tail)

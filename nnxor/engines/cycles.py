@@ -99,9 +99,8 @@ def same(one: Table, other: Table) -> NDArray[np.bool_]:
 
 def in_order(table: Table, units: Numbers) -> Table:
     """A table of columns at whose places the units (H, R) of the training stand, with these in the training's order."""
-    result, order, hidden = table.copy(), np.argsort(units, axis=0), len(units)
-    for first in range(0, len(table) - 1, hidden):
-        result[first : first + hidden] = np.take_along_axis(table[first : first + hidden], order, axis=0)
+    result, parts = table.copy(), ((len(table) - 1) // len(units), *units.shape)
+    np.put_along_axis(result[:-1].reshape(parts), units[None].astype(np.intp), table[:-1].reshape(parts), axis=1)
     return result
 
 
@@ -139,18 +138,8 @@ class History:
         return self.checkpoints[number + 1] - self.checkpoints[number]
 
 
-def settled_epochs(
-    history: History,
-    found_at: Numbers,
-    period: NDArray[np.int32],
-    advance: Advance,
-    meet: Callable[[Table, Table, Numbers], Numbers] | None = None,
-) -> Numbers:
-    """The epoch from which each training repeats, −1 where `period` is; `found_at` numbers the checkpoint.
-
-    `meet(behind, on_cycle, span)`, for engines that have a faster way: epochs after which the states of each pair are
-    the same, at most `span`.
-    """
+def settled_epochs(history: History, found_at: Numbers, period: NDArray[np.int32], advance: Advance) -> Numbers:
+    """The epoch from which each training repeats, −1 where `period` is; `found_at` numbers the checkpoint."""
     settled = np.full(len(period), -1, np.int32)
     trainings = np.flatnonzero(period > 0)
     if not len(trainings):
@@ -172,20 +161,14 @@ def settled_epochs(
     span = history.span(off)
     on_cycle = advance(history.at(on, trainings), -span % p)  # with the phase that the training has at `off`
 
-    behind = history.at(off, trainings)
-    after = meet(behind, on_cycle, span) if meet else _meet(behind, on_cycle, span, p, advance)
-    settled[trainings] = history.checkpoints[off] + after
-    return settled
-
-
-def _meet(behind: Table, on_cycle: Table, span: Numbers, period: Numbers, advance: Advance) -> Numbers:
     def advance_pairs(pairs: Table, step: int, chosen: Numbers) -> Table:
         behind, on_cycle = np.split(pairs, 2)
-        return np.concatenate([advance(behind, np.full(len(chosen), step)), advance(on_cycle, step % period[chosen])])
+        return np.concatenate([advance(behind, np.full(len(chosen), step)), advance(on_cycle, step % p[chosen])])
 
-    return first_time(
-        np.concatenate([behind, on_cycle]), span, lambda pairs, _: same(*np.split(pairs, 2)), advance_pairs
-    )
+    pairs = np.concatenate([history.at(off, trainings), on_cycle])
+    after = first_time(pairs, span, lambda pairs, _: same(*np.split(pairs, 2)), advance_pairs)
+    settled[trainings] = history.checkpoints[off] + after
+    return settled
 
 
 def first_time(

@@ -35,15 +35,12 @@ class Plan(NamedTuple):
     """What a call is for: the epochs from `first` on, without `last`, and what is asked on the way.
 
     watch: whether trainings that return to the state of `first` get their `period`, if that is negative.
-    pairs: whether each training in the first half of a block gets as its `period` the epochs after which its
-        state equals that of its partner in the second half; a block ends when all have met.
     tail_start, tail_part: where the tail begins, and the length of its parts.
     """
 
     first: int
     last: int
     watch: bool
-    pairs: bool
     tail_start: int
     tail_part: int
 
@@ -228,8 +225,8 @@ def suspects(work, n_units, wanted, alike, witness, n_suspects):
 
 
 @compiled
-def judge(state, other, offset, witness, n_suspects, period, after):
-    """Suspects whose state is that of `other`, so many places further, get their period; how many are left.
+def judge(state, other, witness, n_suspects, period, after):
+    """Suspects whose state is that of `other` get their period; how many are left.
 
     A witness is a place where a suspect was found to differ: it is looked at first.
     """
@@ -237,13 +234,13 @@ def judge(state, other, offset, witness, n_suspects, period, after):
     i = 0
     while i < n_suspects:
         place = looked = witness[i]
-        while state[place] == other[place + offset]:
+        while state[place] == other[place]:
             place = place + row if place + row < size else place % row
             if place == looked:
                 break
         witness[i] = place
         i += 1
-        if state[place] == other[place + offset]:
+        if state[place] == other[place]:
             period[place % row] = after
             i -= 1
             n_suspects -= 1
@@ -303,31 +300,24 @@ def epochs(work, n_units, first, last, sums):
 @compiled
 def train(n_units, work, stream, block, plan, record, tail):
     """Take a block through all epochs; how many of its trainings got a period."""
-    flat, kept, offset, n_suspects, n_done = work.state.reshape(-1), work.kept.reshape(-1), 0, 0, 0
-    other, period = kept, record.period[block]
+    state, kept, period, n_suspects, n_done = work.state.reshape(-1), work.kept.reshape(-1), record.period[block], 0, 0
     wanted, alike, witness = np.empty(LANES, np.int32), np.empty(LANES, np.int32), np.empty(LANES, np.int64)
     if plan.watch:
         copy(work.state, work.kept)
         for r in range(LANES):
             wanted[r] = 1 if period[r] < 0 else 0
-    if plan.pairs:
-        other, offset, n_suspects = flat, LANES // 2, LANES // 2
-        for r in range(n_suspects):
-            witness[r] = r
     e = plan.first
     while e < plan.last:
         if plan.watch and e > plan.first:
             n_suspects = suspects(work, n_units, wanted, alike, witness, n_suspects)
         if n_suspects > 0:
-            left = judge(flat, other, offset, witness, n_suspects, period, e - plan.first)
+            left = judge(state, kept, witness, n_suspects, period, e - plan.first)
             n_done, n_suspects = n_done + n_suspects - left, left
-            if plan.pairs and n_suspects == 0:
-                break
         until, sums = min(plan.last, plan.tail_start) if e < plan.tail_start else plan.last, 0
         if e >= plan.tail_start:
             part = (e - plan.tail_start) // plan.tail_part
             until, sums = min(until, plan.tail_start + (part + 1) * plan.tail_part), address(tail[part])
-        if plan.watch or plan.pairs or work.shuffled or e < len(record.losses):
+        if plan.watch or work.shuffled or e < len(record.losses):
             until = e + 1
         if work.shuffled:
             draw(work, stream, e)

@@ -73,7 +73,7 @@ class Walk:
 
     def __call__(self, table: Table, steps: Numbers) -> Table:
         """The states that many epochs later."""
-        return self._run(table, steps, 0)[0]
+        return self._run(table, steps, 0)[0] if steps.any() else table
 
     def losses(self, table: Table, steps: Numbers) -> Table:
         """The losses of that many epochs, shape (epochs, R); those of a column's further epochs are not defined."""
@@ -85,19 +85,6 @@ class Walk:
         n_dead = np.zeros(columns.shape[1:], np.int32)
         self._call(columns, NO_STEPS, 0, self.no_losses, n_dead=n_dead)
         return n_dead.ravel()[: table.shape[1]]
-
-    def meet(self, behind: Table, ahead: Table, span: Numbers) -> Numbers:
-        """Epochs after which the states of each pair are the same, at most `span`."""
-        half = LANES // 2
-        by_span = np.argsort(span, kind="stable")
-        columns = np.zeros((len(behind), -(-len(span) // half), LANES), behind.dtype)
-        for start, states in ((0, behind), (half, ahead)):
-            columns[:, :, start : start + half] = padded(states[:, by_span], half).reshape(len(behind), -1, half)
-        met = np.full(columns.shape[1:], -1, np.int32)
-        self._call(columns, NO_STEPS, int(span.max()) + 1, self.no_losses, met=met)
-        epochs = np.empty(len(span), np.int32)
-        epochs[by_span] = met[:, :half].ravel()[: len(span)]
-        return epochs
 
     def _run(self, table: Table, steps: Numbers, n_losses: int) -> tuple[Table, Table]:
         n = table.shape[1]
@@ -120,12 +107,11 @@ class Walk:
         last: int,
         losses: NDArray[Any],
         n_dead: NDArray[np.int32] | None = None,
-        met: NDArray[np.int32] | None = None,
     ) -> None:
         n_blocks, ints = columns.shape[1], np.zeros(columns.shape[1:], np.int32)
         marks = np.zeros((self.hidden * self.marked, *columns.shape[1:]), np.int32)
         record = Record(
-            period=ints if met is None else met,
+            period=ints,
             last_unsolved=ints,
             first_death=ints,
             n_dead=ints if n_dead is None else n_dead,
@@ -133,7 +119,7 @@ class Walk:
             tail=NO_TAIL,
             losses=losses,
         )
-        plan = Plan(first=0, last=last, watch=False, pairs=met is not None, tail_start=last, tail_part=1)
+        plan = Plan(first=0, last=last, watch=False, tail_start=last, tail_part=1)
         self.run(columns, np.full(n_blocks, self.hidden), steps, np.zeros(columns.shape[1:], np.uint64), plan, record)
 
 

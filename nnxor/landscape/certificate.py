@@ -6,6 +6,8 @@
    - `minimum`: no nearby point has a lower loss;
    - `kink`: the loss gets lower along a direction that takes a unit across a kink;
    - `saddle`: it gets lower along a direction that no kink takes part in;
+   - `infinity`: under cross-entropy the lowest point lies at infinity (`recession`), and the test holds there: the loss
+     sinks for ever, towards a bound that nothing near the way gets below;
    - `unknown`: there is no stationary point close by, or a number is neither clearly 0 nor clearly not.
 3. Smooth activations: by the eigenvalues of the Hessian; `unknown` where it is singular, unless every row's loss is
    as low as it can be.
@@ -17,9 +19,11 @@ pre-activation is almost but not exactly 0 and beyond it the loss gets lower: th
 import numpy as np
 
 from nnxor.condition import Condition
-from nnxor.landscape.curvature import Array, Local, Mask, Problem, rows_are_convex
+from nnxor.landscape.curvature import Array, Local, Mask, Problem, activate, rows_are_convex
 from nnxor.landscape.exits import MOVING, NONZERO, ZERO, Verdict, test_units
 from nnxor.landscape.polish import ROUNDING, beside_kinks, hold, near_kinks, newton, polish
+from nnxor.landscape.recession import FAR, outward
+from nnxor.landscape.regions import APPROACH
 from nnxor.network.draws import Weights
 
 NARROWEST = 1e-6
@@ -96,15 +100,24 @@ def _judge(problem: Problem, given: Array) -> Verdict:
     exact = near_kinks(problem, given, ROUNDING)
     verdict = _judge_on(problem, given, exact)
     _retry(problem, given, exact, verdict)
+    _widen(problem, verdict)
+    way = outward(problem, verdict.theta, near_kinks(problem, verdict.theta, ROUNDING))
+    endless = np.flatnonzero((verdict.kind == "minimum") & way.any(axis=1))
+    verdict.kind[endless], verdict.way[endless] = "infinity", way[endless]
+    verdict.reason[endless] = "the loss sinks for ever towards a bound"
+    return verdict
+
+
+def _widen(problem: Problem, verdict: Verdict) -> None:
+    """Judge minima that are proved for hardly any distance as if they lay on the kink beside them."""
     for _ in range(3):
         narrow = np.flatnonzero((verdict.kind == "minimum") & (_reach(problem, verdict.theta) < NARROWEST))
         if not len(narrow):
-            return verdict
+            return
         theta = verdict.theta[narrow]
         start = _without(problem, theta, NARROWEST)
         verdict.put(narrow, _judge_on(problem, theta, beside_kinks(problem, theta, NARROWEST), start))
     verdict.put(narrow, Verdict.empty(problem, theta, "almost on a kink that leads down"))
-    return verdict
 
 
 def _retry(problem: Problem, given: Array, exact: Mask, verdict: Verdict) -> None:
@@ -133,27 +146,30 @@ def _without(problem: Problem, theta: Array, size: float) -> Array:
 def _judge_on(problem: Problem, given: Array, kink: Mask, start: Array | None = None) -> Verdict:
     """Verdicts on networks whose rows in `kink` (R, H, N) are taken to be on the kink, polished from `start`."""
     start, rows = hold(problem, given if start is None else start, kink)
-    theta = polish(problem, start, kink, rows)
-    verdict = test_units(problem, theta, kink, rows)
-    _drop_distant(problem, given, verdict)
+    way = FAR * outward(problem, start, kink)
+    start, rows = hold(problem, start + way, kink)
+    verdict = test_units(problem, polish(problem, start, kink, rows), kink, rows)
+    _drop_distant(problem, given, way, kink, verdict)
     tired = np.flatnonzero(verdict.kind == "unknown")
     if len(tired):
         again = test_units(problem, newton(problem, start[tired], kink[tired], rows[tired]), kink[tired], rows[tired])
-        _drop_distant(problem, given[tired], again)
+        _drop_distant(problem, given[tired], way[tired], kink[tired], again)
         verdict.put(tired, again)
     return verdict
 
 
-def _drop_distant(problem: Problem, given: Array, verdict: Verdict) -> None:
+def _drop_distant(problem: Problem, given: Array, way: Array | float, kink: Mask | bool, verdict: Verdict) -> None:
     """Take back what was said of points that are not those that were given: of another loss, or far away.
 
-    A point is not far away that lies in the same activation region: a valley there may be long and all but flat.
+    A point is not far away that lies in the same activation region, but for rows in `kink`: a valley there may be long
+    and all but flat. `way` leads from what was given to infinity: a loss that it lowers by much is not at rest.
     """
-    way = np.linalg.norm(verdict.theta - given, axis=1)
-    here, there = Local(problem, given), Local(problem, verdict.theta)
-    near = way <= FARTHEST * (1 + np.linalg.norm(given, axis=1))
+    moved = given + way
+    here, there = Local(problem, moved), Local(problem, verdict.theta)
+    near = np.linalg.norm(verdict.theta - moved, axis=1) <= FARTHEST * (1 + np.linalg.norm(moved, axis=1))
     if problem.has_kinks:
-        near |= ((here.z > 0) == (there.z > 0)).all(axis=(1, 2))
+        near |= (((here.z > 0) == (there.z > 0)) | kink).all(axis=(1, 2))
+    near &= Local(problem, given).loss - here.loss <= APPROACH * problem.c.sum()
     lost = np.flatnonzero(~(near & (np.abs(there.loss - here.loss) <= SAME_LEVEL)))
     verdict.put(lost, Verdict.empty(problem, given[lost], NOWHERE))
 
@@ -166,15 +182,30 @@ def _judge_smooth(problem: Problem, given: Array) -> Verdict:
     still = np.linalg.norm(local.gradient, axis=1) <= ZERO
     size, lowest = np.abs(values).max(axis=1), values[:, 0]
     fitted = (np.abs(local.error) <= ZERO).all(axis=1) & rows_are_convex(problem, local.y).all(axis=1)
-    minimum = still & (fitted | (lowest > NONZERO * size))
-    saddle = still & ~fitted & (lowest < -NONZERO * size)
+    straight = _bends_up_or_not(problem, local)
+    minimum = still & (fitted | straight | (lowest > NONZERO * size))
+    saddle = still & ~minimum & (lowest < -NONZERO * size)
     verdict.reason[still] = "the Hessian is singular"
     verdict.kind[minimum], verdict.reason[minimum] = "minimum", "the Hessian is positive definite"
+    verdict.reason[straight & still] = "units are straight, or bend upwards"
     verdict.reason[fitted & still] = "every row is fitted"
     verdict.kind[saddle], verdict.reason[saddle] = "saddle", "the Hessian has a negative eigenvalue"
     verdict.way[saddle] = vectors[saddle, :, 0]
-    _drop_distant(problem, given, verdict)
+    _drop_distant(problem, given, 0.0, False, verdict)
     return verdict
+
+
+def _bends_up_or_not(problem: Problem, local: Local) -> Mask:
+    """Whether no unit can lower the loss by bending, as ELU where it is straight, (R,): at rest that is a minimum.
+
+    It is the inequality of `escape`: what is left of s_h φ_h is Σ_n s_h e_n σ''(z_n) (x_n · dv)²/2, with z_n near by.
+    """
+    bends = [activate(problem, local.z + room)[2] for room in (-NARROWEST, NARROWEST)]
+    up = [local.s[..., None] * local.error[:, None, :] * bend >= 0 for bend in bends]
+    held = [(local.s[..., None] != 0) | (local.error[:, None, :] * bend == 0) for bend in bends]
+    return np.asarray(
+        np.logical_and.reduce([*up, *held]).all(axis=(1, 2)) & rows_are_convex(problem, local.y).all(axis=1)
+    )
 
 
 def _reach(problem: Problem, theta: Array) -> Array:

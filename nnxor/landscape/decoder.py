@@ -28,6 +28,14 @@ CONVENTIONS = {
 }
 """What a number may be: which loss, how many times that, also times the examples, and in words; ours first."""
 
+
+def conventions() -> dict[str, tuple[str, float, bool, str]]:
+    """`CONVENTIONS`, and as itself each loss that is not among them."""
+    return CONVENTIONS | {
+        name: (name, 1.0, False, loss.label) for name, loss in LOSSES.items() if name not in CONVENTIONS
+    }
+
+
 TOLERANCE = 1e-3  # A loss this close to a level is taken for it: numbers are often told with three or four digits
 PREDICTION_TOLERANCE = 2e-2  # predictions this close to those of a rest are taken for it
 MOST_ROWS = 8  # rows of the largest task whose levels are looked up: for more that takes minutes
@@ -79,15 +87,13 @@ def decode(value: float, condition: Condition, tolerance: float = TOLERANCE) -> 
     if abs(level.value - value) > tolerance and readings:
         loss, level = readings[0]
         text = (
-            f"{value:.6g} is no level of {condition.loss} ({CONVENTIONS[condition.loss][3]}), but it is one of {loss} "
-            f"({CONVENTIONS[loss][3]}): the trap {_trap(level)}. {_describe(level.rests, condition.task)}"
+            f"{value:.6g} is no level of {condition.loss} ({_words(condition.loss)}), but it is one of {loss} "
+            f"({_words(loss)}): the trap {_trap(level)}. {_describe(level.rests, condition.task)}"
         )
     else:
         text = _loss_text(value, loss, level, tolerance, condition.task)
         if value > tolerance:
-            text += "".join(
-                f" As {CONVENTIONS[name][3]} it would be the trap {_trap(other)}." for name, other in readings
-            )
+            text += "".join(f" As {_words(name)} it would be the trap {_trap(other)}." for name, other in readings)
     distance = abs(level.value - value)
     return Decoded(level, loss, distance, distance <= tolerance, level.rests, complete, text)
 
@@ -132,7 +138,7 @@ def _nearest(value: float, found: tuple[Level, ...]) -> Level:
 def _readings(value: float, condition: Condition, tolerance: float) -> list[tuple[str, Level]]:
     """Other conventions in which the number is a level above 0, with that level in the convention's units."""
     readings = []
-    for convention, (loss, factor, summed, _) in CONVENTIONS.items():
+    for convention, (loss, factor, summed, _) in conventions().items():
         other = replace(condition, **fitting(loss))
         times = factor * (condition.task.n_examples if summed else 1)
         if convention == condition.loss or other.refusal():
@@ -142,6 +148,10 @@ def _readings(value: float, condition: Condition, tolerance: float) -> list[tupl
         if abs(level.value - value) <= tolerance < level.value:
             readings.append((convention, level))
     return readings
+
+
+def _words(convention: str) -> str:
+    return conventions()[convention][3]
 
 
 def _trap(level: Level) -> str:

@@ -11,7 +11,7 @@ from nnxor.landscape.curvature import Array, Local, Mask, Problem, rows_are_conv
 from nnxor.landscape.escape import slopes
 from nnxor.network.draws import Weights
 
-KINDS = ("minimum", "saddle", "kink", "unknown")  # every kind of point
+KINDS = ("minimum", "infinity", "saddle", "kink", "unknown")  # every kind of point
 
 ZERO = 1e-9
 """Slopes and errors up to this are 0, in units in which inputs, targets and the weights of rows are at most 1."""
@@ -25,8 +25,9 @@ class Verdict:
     """What kind of point each of R networks rests at, and the evidence; parameters are vectors (R, P) of a problem.
 
     kind: one of `KINDS`, (R,). reason: why, in a few words, (R,).
-    theta: the polished parameters. loss: there, (R,).
-    way: of norm 1 where kind is `saddle` or `kink`, else 0: small steps along it lower the loss.
+    theta: the polished parameters, far out where the kind is `infinity`. loss: there, (R,).
+    way: of norm 1 where kind is `saddle`, `kink` or `infinity`, else 0: small steps along it lower the loss, and in
+    the last case steps of any size.
     unit, row: the hidden unit by which the loss gets lower and the kink row that it crosses; −1 for none, (R,).
     radius: a minimum is proved to be the lowest among all parameters closer than this (inf: among all); NaN for other
     kinds, and where the loss is not convex in the outputs everywhere, (R,).
@@ -46,7 +47,7 @@ class Verdict:
     def empty(cls, problem: Problem, theta: Array, reason: str) -> Verdict:
         """Nothing known yet, for this reason."""
         n, (unit, row), (loss, radius) = len(theta), np.full((2, len(theta)), -1), np.full((2, len(theta)), np.nan)
-        kinds, reasons = np.full(n, "unknown"), np.full(n, reason, "U40")
+        kinds, reasons = np.full(n, "unknown", "U8"), np.full(n, reason, "U40")
         return cls(problem, kinds, reasons, theta, np.zeros_like(theta), unit, row, loss, radius)
 
     def put(self, where: NDArray[np.int_], other: Verdict) -> None:

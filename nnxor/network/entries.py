@@ -124,6 +124,10 @@ class Loss(Uses):
         """The readable layer, where the rows count so often."""
         return RowLoss(*self.readable, times)
 
+    def about(self) -> dict[str, Any]:
+        """What those must know of it who read results, in plain values."""
+        return {**super().about(), "output": self.output}
+
     @property
     def logits(self) -> bool:
         """Whether the gradient is that with respect to the score, and not to the prediction."""
@@ -143,12 +147,14 @@ class Optimizer(Uses):
     start(rate): what a parameter remembers before the first step, a number each.
     powers: settings of which the step needs the t-th power; it is computed in double precision.
     rests: whether a parameter stays as it is while its gradient is 0, whatever happened before.
+    plain: whether the step is the gradient times the rate, and nothing else.
     """
 
     step: Callable[..., Step]
     start: Callable[[float], tuple[float, ...]] = lambda _: ()
     powers: tuple[str, ...] = ()
     rests: bool = False
+    plain: bool = False
 
     @property
     def memory(self) -> int:

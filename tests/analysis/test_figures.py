@@ -331,6 +331,19 @@ def test_panels_of_many_fields_name_what_is_not_as_usual(make) -> None:
     assert "He, lr 0.1, 10 epochs, slope 0.1, relu\N{PRIME}(0) = 0" in plain(note)
 
 
+def test_full_batches_are_named_where_small_ones_are_usual(make) -> None:
+    fields = {"lr": 0.1, "epochs": 10, "slope": 0.1, "batch_size": 2}
+    folder = make({
+        "a": ({**fields, "hidden": 4}, ["solved"]),
+        "b": ({**fields, "hidden": 5, "lr": 0.2}, ["solved"]),
+        "c": ({**fields, "hidden": 4, "batch_size": None}, ["solved"]),
+        "d": ({**fields, "hidden": 4, "epochs": 20, "slope": 0.5}, ["solved"]),
+    })  # fmt: skip
+    panels, note = make_panels(load(folder), ["hidden", "lr", "epochs", "slope", "batch_size"])
+    assert "full batch" in {plain(panel.title) for panel in panels}
+    assert "4 units, lr 0.1, 10 epochs, slope 0.1, batches of 2" in plain(note)
+
+
 def diverging(make: Callable[..., Path]) -> Path:
     """Some learning rates diverge, and He's draw is missing at one of them."""
     spec = {

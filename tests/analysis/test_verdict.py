@@ -48,6 +48,14 @@ def test_stuck_runs_are_in_minima_where_most_certificates_say_so(make, n_minimum
     assert f"{40 - n_minimum} runs rest at a kink" in verdict.effect
 
 
+def test_minima_at_infinity_are_minima_and_are_told(make, certify) -> None:
+    folder = make({"a": ({}, ["stuck_1/4"] * 40)})
+    verdict = judge(certify(folder, a=["infinity"] * 25 + ["minimum"] * 10 + ["kink"] * 5))["1"]
+    assert verdict.kind == "holds"
+    assert "87.5" in verdict.effect
+    assert "Among the minima are 25 at infinity" in verdict.effect
+
+
 def test_answers_are_counted_condition_by_condition(make, certify) -> None:
     folder = make({"a": ({"lr": 0.1}, ["stuck_1/4"] * 30), "b": ({"lr": 0.2}, ["stuck_1/2"] * 30),
                    "c": ({"lr": 0.4}, ["solved"] * 30)})  # fmt: skip

@@ -1,4 +1,4 @@
-"""What stuck runs rest at, as their certificates say: minimum, saddle, kink or unknown."""
+"""What stuck runs rest at, as their certificates say."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
 from analysis.text import words
 
-KIND_COLOURS = {"minimum": "#3d2c6b", "saddle": "#b5475f", "kink": "#cdb0dd", "unknown": "#dddddd"}
-KIND_HATCHES = {"saddle": "/", "unknown": "\\"}
+KIND_COLOURS = dict(zip(KINDS, ("#3d2c6b", "#7e6bb3", "#b5475f", "#cdb0dd", "#dddddd"), strict=True))
+KIND_HATCHES = {"infinity": "o", "saddle": "/", "unknown": "\\"}
 
 
 def _look(kind: str) -> dict[str, Any]:

@@ -17,8 +17,7 @@ from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate, unpaired
 from analysis.text import words
 
-FEWEST = 5
-"""Runs that a point needs."""
+FEWEST = 5  # runs that a point needs
 
 
 @styled

@@ -17,9 +17,7 @@ from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
 from analysis.text import words
 
-FINE = 10
-"""Values that a number must take to be an axis of a landscape."""
-
+FINE = 10  # values that a number must take to be an axis of a landscape
 CONTOURS = (25, 50, 75, 90, 95)
 MOST_PANELS = 4
 

@@ -14,8 +14,7 @@ from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
 from analysis.text import words
 
-MOST_CELLS = 100
-"""Cells of a panel that have room for their numbers."""
+MOST_CELLS = 100  # cells of a panel that have room for their numbers
 
 
 @styled

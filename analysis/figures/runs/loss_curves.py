@@ -17,8 +17,7 @@ from analysis.text import words
 
 LOWEST = 1e-14
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-BREAK = 0.1
-"""The loss at which the figure goes from one scale to the other."""
+BREAK = 0.1  # the loss at which the figure goes from one scale to the other
 
 
 def name(exemplar: Any) -> str:

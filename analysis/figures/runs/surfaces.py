@@ -13,14 +13,13 @@ from analysis.figures.style import DASHES, NotApplicable, columns_for, letters, 
 from analysis.findings.findings import Findings
 from analysis.text import words
 
-WRONG = 0.01
-"""A prediction that is further from its target is written bold, as a share of the targets' range."""
+WRONG = 0.01  # a prediction that is further from its target is written bold, as a share of the targets' range
 
 
 def ending(exemplar: pd.Series) -> str:
     """Where it ended: 'solved', or 'stuck at 1/4, at a kink' if it has a certificate."""
     kind = exemplar.get("minimum")
-    where = f", {'unknown' if kind == 'unknown' else f'at a {kind}'}" if isinstance(kind, str) else ""
+    where = f", {words.KIND_NAMES[kind]}" if isinstance(kind, str) else ""
     return words.outcome(exemplar["outcome"]) + where
 
 

@@ -4,6 +4,10 @@ from nnxor.network.entries import OPTIMIZERS, Optimizer
 
 OPTIMIZERS.register(
     Optimizer(
-        name="gd", label="gradient descent", step=lambda p, g, memory, rate, k, left: (p - rate * g, ()), rests=True
+        name="gd",
+        label="gradient descent",
+        step=lambda p, g, memory, rate, k, left: (p - rate * g, ()),
+        rests=True,
+        plain=True,
     )
 )

@@ -195,4 +195,5 @@ def _optimizer(entry: Optimizer, dtype: np.dtype) -> Programs:
         "powers": [*entry.powers],
         "autonomous": entry.autonomous,
         "rests": entry.rests,
+        "plain": entry.plain,
     }

@@ -38,7 +38,7 @@ def printed() -> str:
             "outcomes": judgement.OUTCOMES,
             "rest_gradient": judgement.REST_GRADIENT,
             "level_tolerance": judgement.LEVEL_TOLERANCE,
-            "approach": judgement.APPROACH,
+            "approach": regions.APPROACH,
             "same": judgement.SAME,
             "quench_epochs": quench.EPOCHS,
             "merge_tolerance": diagnosis.MERGE_TOLERANCE,

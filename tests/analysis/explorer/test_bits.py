@@ -1,6 +1,7 @@
 """The explorer's arithmetic and diagnosis are nnxor's: what is printed is current, and trainings agree bit for bit."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ from pairs import SHORT, choices, conditions, sample
 from print_explorer import FILE, printed
 
 from nnxor.condition import FIELDS
+from nnxor.interventions import INTERVENTIONS
 
 CORE = ("printed", "draws", "network", "condition", "history", "regions", "diagnosis")
 NODE = shutil.which("node")
@@ -17,6 +19,12 @@ NODE = shutil.which("node")
 
 def test_what_is_printed_is_what_would_be_printed_now() -> None:
     assert FILE.read_text(encoding="utf-8") == printed(), "run `make printed`"
+
+
+def test_the_page_can_make_every_shipped_intervention() -> None:
+    text = (FILE.parent / "touching.js").read_text(encoding="utf-8")
+    changes = text[text.index("const CHANGES") : text.index("};", text.index("const CHANGES"))]
+    assert re.findall(r"^  (\w+): \(c, p", changes, re.MULTILINE) == list(INTERVENTIONS)
 
 
 @pytest.mark.skipif(NODE is None, reason="no node here")
