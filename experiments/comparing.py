@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.data.door import FolderError, write_text
-from analysis.findings.side_by_side import Comparison, Row, compare_folders, symbol
+from analysis.findings.side_by_side import Comparison, compare_folders, symbol
 from analysis.report_parts.compare_page import p_text, write_html
 from analysis.text.words import listed, points
 from experiments.errors import DONE, FAILED, InputError, RunError
@@ -100,7 +100,11 @@ def lines(found: Comparison) -> list[str]:
     if found.broken:
         text += [*_filled(_reproduction(found)), ""]
     for row in sorted(told, key=lambda row: not row.same):
-        text += [*_filled(row.name), _numbers(row), *_filled(row.how, "  ", 4)]
+        a, b = (f"{100 * r.rate:5.1f} ({100 * r.low:.1f}-{100 * r.high:.1f})" for r in (row.a, row.b))
+        d = row.difference
+        change = f"{points(d.difference):>5} ({points(d.low)}..{points(d.high)})"
+        numbers = f"  A {a:<18} B {b:<18} B-A {change:<22} p {p_text(row)}".replace("\N{EM DASH}", "-")
+        text += [*_filled(row.name), numbers, *_filled(row.how, "  ", 4)]
     if told:
         text += ["", "Percent solved with 95 % Wilson intervals; B-A in percentage points."]
     return [*text, *(line for sentence in sentences(found) for line in _filled(sentence))]
@@ -145,13 +149,6 @@ def _verdict(found: Comparison) -> str:
     more, fewer = (sum(row.differs and sign * row.difference.difference > 0 for row in tested) for sign in (1, -1))
     differ = f"{more + fewer} of {len(tested)} conditions differ (Holm-adjusted p < 0.05)"
     return f"{differ}: B is solved more often in {more}, less often in {fewer}."
-
-
-def _numbers(row: Row) -> str:
-    a, b = (f"{100 * r.rate:5.1f} ({100 * r.low:.1f}-{100 * r.high:.1f})" for r in (row.a, row.b))
-    d = row.difference
-    change = f"{points(d.difference):>5} ({points(d.low)}..{points(d.high)})"
-    return f"  A {a:<18} B {b:<18} B-A {change:<22} p {p_text(row)}".replace("\N{EM DASH}", "-")
 
 
 def _filled(text: str, first: str = "", indent: int = 2) -> list[str]:

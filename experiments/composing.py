@@ -118,7 +118,7 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
         composing = False
         sources = HydraConfig.get().runtime.config_sources  # those that --config-dir names come before ours
         conf_files.FOLDERS[:] = [Path(source.path) for source in sources if source.schema == "file"]
-        statuses.append(guarded(lambda: _function(work, shown)(plain(composed, config))))
+        statuses.append(guarded(lambda: do(work, shown, plain(composed, config))))
         if statuses[-1] in (INTERRUPTED, TERMINATED):
             sys.exit(statuses[-1])
 
@@ -158,18 +158,14 @@ def composed(config: str, arguments: list[str]) -> dict[str, Any]:
         return plain(hydra.compose(config, overrides(config, arguments, ())), config)
 
 
-def _function(work: str, shown: bool) -> Callable[[dict[str, Any]], int]:
-    """MODULE:FUNCTION, or what shows the values that hold for it (`--cfg job`)."""
-    module, _, name = work.partition(":")
-    loaded = importlib.import_module(module)
-
-    def show(config: Mapping[str, Any]) -> int:
-        held = getattr(loaded, "effective", dict)(config)
-        print(yaml.safe_dump(held, sort_keys=False, allow_unicode=True), end="")
-        return DONE
-
-    function: Callable[[dict[str, Any]], int] = show if shown else getattr(loaded, name)
-    return function
+def do(work: str, shown: bool, config: dict[str, Any]) -> int:
+    """Have MODULE:FUNCTION do the work, or show the values that hold for it (`--cfg job`); returns the exit status."""
+    name, _, function = work.partition(":")
+    module = importlib.import_module(name)
+    if not shown:
+        return int(getattr(module, function)(config))
+    print(yaml.safe_dump(getattr(module, "effective", dict)(config), sort_keys=False, allow_unicode=True), end="")
+    return DONE
 
 
 def plain(config: DictConfig, name: str) -> dict[str, Any]:
