@@ -8,16 +8,21 @@ cannot be read as results, 1 anything else.
 
 from __future__ import annotations
 
+import importlib
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.data.door import CONFIG, FolderError, own_folder, read_text, write_text
+from analysis.data.processes import DRAWING, helpers
 from analysis.entry import FOLDER, command
 from analysis.explorer.page import write_page
 from analysis.text import words
 
 if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
+
     import pandas as pd
 
     from analysis.findings.findings import Findings
@@ -37,16 +42,16 @@ def main(arguments: list[str] | None = None) -> int:
     return command("analysis.report", what, lambda folder: [f"report: {write_report(folder)}"], arguments, **FOLDER)
 
 
-def write_report(folder: Path, found: Findings | None = None) -> Path:
+def write_report(folder: Path, found: Findings | None = None, pool: ProcessPoolExecutor | None = None) -> Path:
     """Draw the figures of a result folder and write its report.html; returns the report's path.
 
-    `found` is what the folder comes to, where that is at hand. The same results give the same bytes. Raises
-    FolderError for a folder that cannot be read as results, OSError where it cannot be written.
+    `found` is what the folder comes to, and `pool` `helpers` with `DRAWING`, where they are at hand. The same results
+    give the same bytes. Raises FolderError for a folder that cannot be read as results, OSError where it cannot be
+    written.
     """
-    from analysis.report_parts.drawing import draw_figures
-
     found = read_results(folder, found)
-    draw_figures(found, own_folder(folder / "figures"))
+    with nullcontext(pool) if pool else helpers(DRAWING) as others:
+        importlib.import_module(DRAWING).draw_figures(found, own_folder(folder / "figures"), others)
     write_page(folder / "explorer.html")
     write_text(folder / "report.html", render(found))
     return folder / "report.html"

@@ -15,34 +15,32 @@ from analysis.findings.side_by_side import Comparison, compare_folders, symbol
 from analysis.report_parts.compare_page import p_text, write_html
 from analysis.text.words import listed, points
 from experiments.errors import DONE, FAILED, InputError, RunError
-from experiments.execution.options import read_path
 from experiments.execution.progress import say
-from experiments.study.checked import known_keys, switch
+from experiments.study.checked import path, section
+from nnxor.checks import optional, switch
 
 WIDTH, ARROW = 80, "\N{RIGHTWARDS ARROW}"
 
 
 def compare(config: Mapping[str, Any]) -> int:
     """Compare, print, write; returns the exit status."""
-    known_keys("", config, ["a", "b", "html", "csv", "json", "fail_on_difference"])
-    for name in ("a", "b"):
-        if config[name] is None:
-            raise InputError("two result folders must be named: A B")
-    failing = switch("fail_on_difference", config["fail_on_difference"])
-    targets = {name: read_path(name, config[name]) for name in WRITERS if config[name] is not None}
+    files = dict.fromkeys(("a", "b", *WRITERS), optional(path))
+    given = section("", config, {**files, "fail_on_difference": switch})
+    if given["a"] is None or given["b"] is None:
+        raise InputError("two result folders must be named: A B")
     try:
-        found = compare_folders(read_path("a", config["a"]), read_path("b", config["b"]))
+        found = compare_folders(given["a"], given["b"])
     except FolderError as error:
         raise InputError(str(error)) from None
     arrow = ARROW if (sys.stdout.encoding or "").lower().startswith("utf") else "->"
     say("\n".join(lines(found)).replace(ARROW, arrow).replace("\N{MINUS SIGN}", "-"))
-    for name, path in targets.items():
+    for name, target in ((name, given[name]) for name in WRITERS if given[name]):
         try:
-            WRITERS[name](found, path)
+            WRITERS[name](found, target)
         except OSError as error:
-            raise RunError(f"{name}={path} cannot be written: {error.strerror or error}") from None
-        say(f"{name}: {path}")
-    return FAILED if failing and found.differs else DONE
+            raise RunError(f"{name}={target} cannot be written: {error.strerror or error}") from None
+        say(f"{name}: {target}")
+    return FAILED if given["fail_on_difference"] and found.differs else DONE
 
 
 def rows_of(found: Comparison) -> list[dict[str, object]]:

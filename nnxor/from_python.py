@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from nnxor import engines
 from nnxor.condition import FIELDS, Condition, fitting
 from nnxor.diagnosis import diagnose as diagnosed
-from nnxor.engines import batched
+from nnxor.engines import engine_numpy
 from nnxor.network.draws import Weights
 from nnxor.network.inits import Init
 from nnxor.network.losses import LOSSES
@@ -75,7 +75,7 @@ class Run:
         start = Weights(*(array[..., None] for array in self.start.values()))
         seeds = None if self.seed is None else range(self.seed, self.seed + 1)
         found: list[np.floating] = []
-        batched.train(self.condition, start, seeds, see=lambda _, look: found.append(look.loss[0]))
+        engine_numpy.train(self.condition, start, seeds, see=lambda _, look: found.append(look.loss[0]))
         return np.array(found)
 
 

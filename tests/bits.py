@@ -11,7 +11,7 @@ from dataclasses import asdict
 import numpy as np
 
 from nnxor.condition import Condition, Success
-from nnxor.engines import batched, compiled
+from nnxor.engines import engine_numba, engine_numpy
 from nnxor.engines.cycles import to_table
 from nnxor.network.activations import ACTIVATIONS, OUTPUTS
 from nnxor.network.draws import PARAMETERS, initial_weights
@@ -68,7 +68,7 @@ def random_condition(seed: int) -> Condition:
 def differing(condition: Condition) -> list[str]:
     """What differs between the engines, of networks that do not diverge."""
     start = initial_weights(condition, SEEDS)
-    one, other = (train(condition, start, SEEDS) for train in (compiled.train, batched.train))
+    one, other = (train(condition, start, SEEDS) for train in (engine_numba.train, engine_numpy.train))
     finite = np.isfinite(to_table(other.weights)).all(axis=0)
     pairs = [(name, getattr(one.weights, name), getattr(other.weights, name)) for name in PARAMETERS]
     pairs += [(name, getattr(one.trace, name), getattr(other.trace, name)) for name in vars(other.trace)]

@@ -92,13 +92,13 @@ LOSSES.register(Loss(
 
 import numpy as np
 
-from nnxor.engines import ENGINES, Engine, batched
+from nnxor.engines import ENGINES, Engine, engine_numpy
 from nnxor.engines.trace import Trained
 
 
 def train(condition, start, seeds=None):
     back = np.arange(start.n_networks)[::-1]
-    done = batched.train(condition, start.take(back), None if seeds is None else np.asarray(seeds)[back])
+    done = engine_numpy.train(condition, start.take(back), None if seeds is None else np.asarray(seeds)[back])
     return Trained(done.weights.take(back), done.trace.take(back))
 
 

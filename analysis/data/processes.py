@@ -1,13 +1,23 @@
 """Processes that work for this one, wherever they are started: how many, deaf to Ctrl-C, and gone when it is."""
 
+import importlib
+import multiprocessing
 import os
 import signal
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 
 WATCH_EVERY = 1.0  # seconds between two looks at whether the process that another works for is alive
+
+
+MOST_HELPERS = 8
+
+DRAWING = "analysis.report_parts.drawing"
+"""The module that draws a report's figures, which takes long to import."""
 
 
 def available_cores() -> int:
@@ -37,3 +47,31 @@ def end_with(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def helpers(module: str) -> Iterator[ProcessPoolExecutor]:
+    """Processes for the other cores, which start now and import a module; gone when this ends, at once if it fails."""
+    resource_tracker.ensure_running()
+    n, others = min(max(available_cores() - 1, 1), MOST_HELPERS), multiprocessing.active_children()
+    pool = ProcessPoolExecutor(n, multiprocessing.get_context("spawn"), _help, (os.getpid(), module))
+    try:
+        with deaf():
+            for _ in range(n):
+                pool.submit(os.getpid)
+        ours = [process for process in multiprocessing.active_children() if process not in others]
+        yield pool
+    except Exception:
+        pool.shutdown(cancel_futures=True)  # killed, it would fail what was cancelled, and complain
+        raise
+    except BaseException:  # nobody will look at what they do
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in ours:
+            process.kill()
+        raise
+    pool.shutdown()
+
+
+def _help(parent: int, module: str) -> None:
+    end_with(parent)
+    importlib.import_module(module)

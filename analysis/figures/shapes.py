@@ -17,7 +17,7 @@ from analysis.data.field_labels import FIELDS
 from analysis.figures.layout import by_value, footnote, looks_of, make_panels, panel_title, rest_of, thin_field
 from analysis.figures.style import Look, letters, panels, sheet, text_on, tip
 from analysis.findings.findings import Findings
-from analysis.findings.statistics import Rate
+from analysis.findings.statistics import Estimate, Rate
 from analysis.text import words
 
 MOST_ENDS = 4  # lines that are labelled where they end; of more there is a legend
@@ -36,10 +36,11 @@ class Mark:
     beside: str = ""
 
 
-def percent(rate: Rate, name: str, beside: str = "") -> Mark | None:
+def percent(rate: Rate | Estimate | None, name: str, beside: str = "") -> Mark | None:
     """A rate as a mark, in per cent; none where nothing was counted."""
-    told = f"{name}: {words.rate(rate)}"
-    return Mark(100 * rate.rate, 100 * rate.low, 100 * rate.high, told, beside=beside) if rate.n else None
+    if not rate or not rate.n:
+        return None
+    return Mark(100 * rate.rate, 100 * rate.low, 100 * rate.high, f"{name}: {words.rate(rate)}", beside=beside)
 
 
 def lines(

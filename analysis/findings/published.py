@@ -22,7 +22,7 @@ from analysis.data.door import write_text
 from analysis.data.field_labels import FIELDS
 from analysis.data.reading import fine, is_stuck
 from analysis.findings.pooled import pool
-from analysis.findings.statistics import Rate, wilson
+from analysis.findings.statistics import Estimate, Rate
 from analysis.findings.summary import wrapped
 from analysis.text import words
 
@@ -34,8 +34,8 @@ TOO_FEW, VAGUE = "too few runs to tell", 0.5
 class Beside:
     """A published figure beside ours.
 
-    `theirs` is the share of `runs` that they report, None where the source has only words (`says`). `solved` and
-    `stuck` are ours. `where` names the conditions as far as they tell apart the entries of one source and setting.
+    `theirs` is the share that they report, None where the source has only words (`says`). `solved` and `stuck` are
+    ours. `where` names the conditions as far as they tell apart the entries of one source and setting.
     """
 
     source: str
@@ -43,8 +43,7 @@ class Beside:
     says: str
     quoted: str
     note: str
-    theirs: float | None
-    runs: int
+    theirs: Estimate | None
     conditions: Sequence[str]
     where: str
     solved: Rate
@@ -53,12 +52,13 @@ class Beside:
     @property
     def difference(self) -> float:
         """Ours minus theirs; NaN where there is nothing to compare."""
-        return math.nan if self.theirs is None else self.solved.rate - self.theirs
+        return math.nan if self.theirs is None else self.solved.rate - self.theirs.rate
 
     @property
     def allowed(self) -> float:
         """The largest difference that still agrees; NaN where there is nothing to compare."""
-        return math.nan if self.theirs is None else allowed(self.theirs, self.runs, self.solved.rate, self.solved.n)
+        theirs, ours = self.theirs, self.solved
+        return math.nan if theirs is None else allowed(theirs.rate, theirs.n, ours.rate, ours.n)
 
     @property
     def margin(self) -> str:
@@ -75,8 +75,7 @@ class Beside:
             return NOT_RUN
         if self.theirs is None:
             return WORDS
-        low, high = wilson(self.theirs * self.runs, self.runs)
-        if high - low > VAGUE:
+        if self.theirs.high - self.theirs.low > VAGUE:
             return TOO_FEW
         return AGREE if abs(self.difference) <= self.allowed else DIFFER
 
@@ -107,8 +106,8 @@ def _beside(entry: Any, siblings: Sequence[Any], summary: pd.DataFrame, trials: 
     everything = np.ones(len(runs), bool)
     return Beside(
         **{name: entry[name] or "" for name in ("source", "setting", "says", "quoted", "note")},
-        theirs=entry["solved"], runs=entry["n"] or 0, conditions=entry["conditions"],
-        where=words.condition(part.iloc[0], telling) if telling else "",
+        theirs=None if entry["solved"] is None else Estimate.of(entry["solved"], entry["n"]),
+        conditions=entry["conditions"], where=words.condition(part.iloc[0], telling) if telling else "",
         solved=pool(runs, runs["outcome"] == "solved", everything), stuck=pool(runs, is_stuck(runs), everything),
     )  # fmt: skip
 
@@ -122,30 +121,22 @@ def published_lines(found: Sequence[Beside]) -> list[str]:
         if each.theirs is None:
             texts = [f'"{each.says}"', f"{ours}, stuck {_short(each.stuck)}", marked]
         else:
-            low, high = (100 * float(end) for end in wilson(each.theirs * each.runs, each.runs))
-            theirs = f"theirs {100 * each.theirs:.1f} ({low:.1f}-{high:.1f}) of {each.runs:,}"
-            texts = [f"{theirs}; {ours}", f"{marked} ({each.margin})" if each.margin else marked]
-        for text, indent in ((name, ""), *((text, "  ") for text in texts)):
-            lines += wrapped(text, indent, f"{indent}  ")
-    return [_plain(line) for line in lines]
+            texts = [f"theirs {_short(each.theirs)}; {ours}", f"{marked} ({each.margin})" if each.margin else marked]
+        lines += [*wrapped(name, rest="  "), *(line for text in texts for line in wrapped(text, "  ", "    "))]
+    return [words.plain(line) for line in lines]
 
 
-def _short(rate: Rate) -> str:
-    if not rate.n:
-        return "no runs"
-    return f"{100 * rate.rate:.1f} ({100 * rate.low:.1f}-{100 * rate.high:.1f}) of {rate.n:,}"
-
-
-def _plain(line: str) -> str:
-    return line.replace(words.IS, "=").replace("\N{NO-BREAK SPACE}", " ").replace(words.MINUS, "-")
+def _short(share: Rate | Estimate) -> str:
+    return f"{words.bare(share)} of {share.n:,}" if share.n else "no runs"
 
 
 def published_frame(found: Sequence[Beside]) -> pd.DataFrame:
     """A row a published figure: shares as fractions."""
     rows = [
         {
-            "source": each.source, "setting": each.setting, "where": _plain(each.where), "quoted": each.quoted,
-            "says": each.says, "note": each.note, "published_rate": each.theirs, "published_n": each.runs or None,
+            "source": each.source, "setting": each.setting, "where": words.plain(each.where), "quoted": each.quoted,
+            "says": each.says, "note": each.note, "published_rate": each.theirs and each.theirs.rate,
+            "published_n": each.theirs and each.theirs.n,
             "solved": each.solved.count, "n": each.solved.n, **_columns("solved", each.solved),
             "stuck": each.stuck.count, **_columns("stuck", each.stuck),
             "difference": each.difference, "allowed": each.allowed, "verdict": each.verdict,

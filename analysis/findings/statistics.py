@@ -162,12 +162,18 @@ def _correlation(both: int, only_first: int, only_second: int, neither: int) -> 
 
 
 class Estimate(NamedTuple):
-    """A share of `n` and its 95 % interval, as fractions."""
+    """A share of `n`, of which no count is known, and its 95 % interval, as fractions."""
 
-    value: float
+    rate: float
     low: float
     high: float
     n: int
+
+    @classmethod
+    def of(cls, rate: float, n: int) -> Estimate:
+        """A share that somebody reports of n, with its Wilson interval."""
+        low, high = wilson(rate * n, n)
+        return cls(rate, float(low), float(high), n)
 
 
 def attributable(exposed: Rate, unexposed: Rate) -> Estimate:

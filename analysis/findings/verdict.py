@@ -125,7 +125,7 @@ def _too_few(judged: Judged) -> pd.DataFrame:
 def _attributed(trials: pd.DataFrame, row: Any) -> str:
     found = by_dead_at_start(trials[(trials["condition"] == row["condition"]).to_numpy(bool)])
     share = attributed(found)
-    if math.isnan(share.value) or len(found) < 2:
+    if math.isnan(share.rate) or len(found) < 2:
         return ""
     told = "; ".join(f"{dead} dead, {words.rate(rate)}" for dead, rate in found.items())
     return (

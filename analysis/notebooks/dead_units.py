@@ -3,7 +3,6 @@
 
 # %%
 from analysis.findings.failure_causes import STUCK_CAUSES
-from analysis.findings.statistics import Rate
 from analysis.notebooks.cells import open_with, read, show_figure, show_table, show_verdict
 from analysis.report_parts.tables import causes_table, start_table
 from analysis.text import words
@@ -21,13 +20,13 @@ open_with(
     "A ReLU unit whose input is negative on every row outputs 0, gets no gradient and never moves again. The article "
     "suspects that such deaths leave too few units for the task. Do they?",
     f"In the condition nearest to the article's ({words.condition(at, found.fields)}) "
-    f"{words.rate(Rate.of(at['stuck'], at['n']))} of the runs are stuck.",
+    f"{words.share(at, 'stuck')} of the runs are stuck.",
     *(
-        f"Of the stuck runs {words.CAUSE_WORDS[name]}: {words.rate(Rate.of(at[name], at['stuck']))}."
+        f"Of the stuck runs {words.CAUSE_WORDS[name]}: {words.share(at, name, 'stuck')}."
         for name in STUCK_CAUSES
         if at[name]
     ),
-    f"Without any dead unit: {words.rate(Rate.of(at['no_dead'], at['stuck']))}." if at["stuck"] else "",
+    f"Without any dead unit: {words.share(at, 'no_dead', 'stuck')}." if at["stuck"] else "",
 )
 
 # %% [markdown]

@@ -6,7 +6,7 @@ from pathlib import Path
 from analysis.data.door import write_text
 from analysis.findings.side_by_side import Comparison, Row
 from analysis.report_parts.pages import render
-from analysis.report_parts.tables import Table, short
+from analysis.report_parts.tables import Table
 from analysis.text import words
 
 
@@ -19,7 +19,7 @@ def tables(found: Comparison) -> list[Table]:
     """What differs, and the aligned conditions: the same trainings first, then those that differ."""
     ordered = sorted(found.rows, key=lambda row: (not row.same, not row.differs))
     rows = [
-        [row.name, words.difference(row.difference), short(row.a), short(row.b), p_text(row), row.how]
+        [row.name, words.difference(row.difference), words.bare(row.a), words.bare(row.b), p_text(row), row.how]
         for row in ordered
     ]
     heads = ["condition", "B \N{MINUS SIGN} A", "A solved, %", "B solved, %", "p (Holm)", "compared"]

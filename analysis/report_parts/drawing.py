@@ -1,15 +1,11 @@
 """Drawing a result folder's figures into files, on every core."""
 
-import multiprocessing
-import os
+import functools
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import resource_tracker
 from pathlib import Path
 
 import pandas as pd
 
-from analysis.data.field_labels import learn
-from analysis.data.processes import available_cores, deaf, end_with
 from analysis.figures import PLOTS
 from analysis.figures.plot import Plot
 from analysis.figures.runs.loss_curves import loss_curves
@@ -17,52 +13,30 @@ from analysis.figures.runs.surfaces import functions
 from analysis.figures.style import NotApplicable, on_phone, save
 from analysis.findings.findings import Findings
 
-_found: list[Findings] = []
-"""In a process of the pool: the findings that it draws."""
+read = functools.cache(Findings.of)
+"""What a folder comes to, in a process that helps."""
 
 
-def draw_figures(found: Findings, folder: Path) -> None:
+def draw_figures(found: Findings, folder: Path, pool: ProcessPoolExecutor) -> None:
     """Save every figure that makes sense for the findings in a folder (see `draw`).
 
-    Other processes draw the first ones while this one draws the last, and those that were registered from elsewhere.
+    The pool draws the first ones while this process draws the last, and those that were registered from elsewhere.
     """
-    spawn, others = multiprocessing.get_context("spawn"), multiprocessing.active_children()
-    pool = ProcessPoolExecutor(max(available_cores() - 1, 1), spawn, _begin, (found, os.getpid()))
     ours = [plot for plot in PLOTS if plot.draw.__module__.startswith("analysis.figures.")]
-    resource_tracker.ensure_running()
-    try:
-        with deaf():
-            drawn = {pool.submit(_draw, plot.name, folder): plot for plot in ours}
-        for plot in PLOTS:
-            if plot not in ours:
-                draw(plot, found, folder)
-        for future, plot in reversed(drawn.items()):
-            if future.cancel():
-                draw(plot, found, folder)
-        for future in drawn:
-            if not future.cancelled():
-                future.result()
-    except Exception:
-        pool.shutdown(cancel_futures=True)  # killed, it would fail what was cancelled, and complain
-        raise
-    except BaseException:  # nobody will look at what the others draw
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
-            if process not in others:
-                process.kill()
-        raise
-    pool.shutdown()
+    drawn = {pool.submit(_draw, plot.name, found.folder, folder): plot for plot in ours}
+    for plot in PLOTS:
+        if plot not in ours:
+            draw(plot, found, folder)
+    for future, plot in reversed(drawn.items()):
+        if future.cancel():
+            draw(plot, found, folder)
+    for future in drawn:
+        if not future.cancelled():
+            future.result()
 
 
-def _begin(found: Findings, parent: int) -> None:
-    """In a new process: keep the findings, and leave when the parent is killed."""
-    _found.append(found)
-    learn(found.manifest["fields"])
-    end_with(parent)
-
-
-def _draw(name: str, folder: Path) -> None:
-    draw(next(plot for plot in PLOTS if plot.name == name), _found[0], folder)
+def _draw(name: str, results: Path, folder: Path) -> None:
+    draw(next(plot for plot in PLOTS if plot.name == name), read(results), folder)
 
 
 def draw(plot: Plot, found: Findings, folder: Path) -> None:

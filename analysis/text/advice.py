@@ -105,10 +105,9 @@ def _better(summary: pd.DataFrame, at: pd.Series) -> Advice | None:
         return None
     best = same.loc[same["solved_rate"].idxmax()]
     fields = unusual(best, {name: at[name] for name in FIELDS})
-    rates = [words.rate(Rate.of(int(each["solved"]), int(each["n"]))) for each in (best, at)]
     return Advice(
         f"Or change the setting to {words.condition(best, fields)}.",
-        f"Of the settings in this study it succeeds most often: {rates[0]}, compared with {rates[1]}.",
+        f"Of the settings in this study it succeeds most often: {words.share(best)}, compared with {words.share(at)}.",
     )
 
 

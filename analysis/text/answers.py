@@ -17,7 +17,7 @@ from analysis.data.reading import is_xor, swept
 from analysis.findings.findings import Findings
 from analysis.findings.paired import as_paired, compare_values
 from analysis.findings.published import AGREE, DIFFER
-from analysis.findings.statistics import SIGNIFICANT, Rate
+from analysis.findings.statistics import SIGNIFICANT
 from analysis.findings.summary import stuck_rate
 from analysis.text import words
 
@@ -55,8 +55,7 @@ def _nearest(found: Findings) -> str:
     place = words.condition(at, [name for name in fields if name in FIELDS])
     who = f"{THE_ARTICLES} own networks" if own else f"the networks most like {THE_ARTICLES}"
     learn = "learn XOR" if is_xor(found.trials) else "are solved"
-    solved = words.rate(Rate.of(at["solved"], at["n"]))
-    return f"Of {who} ({place}) {solved} {learn} and {words.rate(stuck_rate(at))} get stuck."
+    return f"Of {who} ({place}) {words.share(at)} {learn} and {words.rate(stuck_rate(at))} get stuck."
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class Span:
         upward, downward = self.last == len(self.part) - 1, self.first == 0
         edges = ([] if downward else [self.first - 1, self.first]) + ([] if upward else [self.last, self.last + 1])
         rates = [
-            f"{words.field(field, row[field])}: {words.rate(Rate.of(row['solved'], row['n']))}"
+            f"{words.field(field, row[field])}: {words.share(row)}"
             for _, row in self.part.iloc[sorted(set(edges))].iterrows()
         ]
         where = (
@@ -182,8 +181,9 @@ def _published(found: Findings) -> list[str]:
     some = f"Of {len(judged):,} published success rates {agree:,} agree with ours and {len(differ):,} do not."
     told = [some if differ else f"All {agree:,} published success rates agree with ours."]
     for each in differ:
+        assert each.theirs is not None  # else it cannot differ
         source = ", ".join(filter(None, [each.source, each.where]))
-        told.append(f"{source}: theirs {words.percent(each.theirs or 0.0)}, ours {words.rate(each.solved)}.")
+        told.append(f"{source}: theirs {words.percent(each.theirs.rate)}, ours {words.rate(each.solved)}.")
     return [*told, *_unjudged(found)]
 
 

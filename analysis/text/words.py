@@ -22,11 +22,21 @@ def interval(low: float, high: float) -> str:
     return "\N{EM DASH}" if math.isnan(low) else f"{100 * low:.1f}{DASH}{100 * high:.1f}"
 
 
-def rate(value: Rate) -> str:
+def rate(value: Rate | Estimate) -> str:
     """'64.4 % (61.4–67.3, n = 1,000)'."""
     if not value.n:
         return f"no runs (n{IS}0)"
     return f"{percent(value.rate)} ({interval(value.low, value.high)}, n{IS}{value.n:,})"
+
+
+def share(row: Any, count: str = "solved", of: str = "n") -> str:
+    """The same of two counts in a row of a summary."""
+    return rate(Rate.of(row[count], row[of]))
+
+
+def bare(value: Rate | Estimate) -> str:
+    """'64.4 (61.4–67.3)', in per cent, where n stands elsewhere; a dash where it is 0."""
+    return f"{100 * value.rate:.1f} ({interval(value.low, value.high)})" if value.n else "\N{EM DASH}"
 
 
 def estimate(value: Estimate) -> str:
@@ -34,7 +44,12 @@ def estimate(value: Estimate) -> str:
     ends = interval(value.low, value.high)
     if value.low < 0:
         ends = f"{100 * value.low:.1f} to {100 * value.high:.1f}".replace("-", MINUS)
-    return f"{percent(value.value).replace('-', MINUS)} ({ends}, n{IS}{value.n:,})"
+    return f"{percent(value.rate).replace('-', MINUS)} ({ends}, n{IS}{value.n:,})"
+
+
+def plain(text: str) -> str:
+    """A text in letters that every terminal has."""
+    return text.replace(IS, "=").replace("\N{NO-BREAK SPACE}", " ").replace(MINUS, "-").replace(DASH, "-")
 
 
 def points(fraction: float) -> str:

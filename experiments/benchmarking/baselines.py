@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nnxor.condition import Condition
-from nnxor.engines.reference import network, train_epochs
+from nnxor.engines.engine_reference import network, train_epochs
 from nnxor.network.draws import Weights
 
 

@@ -17,7 +17,7 @@ from experiments.study import catalog
 from experiments.study.batches import LARGEST
 from nnxor import engines
 from nnxor.condition import Condition
-from nnxor.engines import compiled
+from nnxor.engines import engine_numba
 from nnxor.network.draws import Weights, draw
 
 Row = dict[str, Any]
@@ -33,7 +33,7 @@ LEFT_OUT: dict[str, dict[str, bool]] = {
     "repeats": {"drop": False},
     "both": {},
 }
-"""What the numba engine leaves out, and the options of `nnxor.engines.compiled.train` for it."""
+"""What the numba engine leaves out, and the options of `nnxor.engines.engine_numba.train` for it."""
 
 KINDS: dict[str, dict[str, Any]] = {
     "gd": {},
@@ -133,7 +133,7 @@ def time_width(hidden: int, epochs: int, repeats: int) -> list[Row]:
 
 def time_left_out(hidden: int, epochs: int, repeats: int) -> list[Row]:
     """A row a condition of the default study and thing left out: CPU seconds of the numba engine on one core."""
-    work, train = list[Work](), cast(Callable[..., object], compiled.train)
+    work, train = list[Work](), cast(Callable[..., object], engine_numba.train)
     for init, lr in CONDITIONS:
         condition = Condition(hidden=hidden, init=catalog.init(init), lr=lr, epochs=epochs)
         weights, labels = drawn(condition, IN_STUDY), {"hidden": hidden, "epochs": epochs, "init": init, "lr": lr}
@@ -149,7 +149,7 @@ def time_kinds(hidden: int, epochs: int, repeats: int) -> list[Row]:
     for name, fields in KINDS.items():
         task = catalog.task(fields.get("task", "xor"))
         condition = Condition(**{"lr": 0.01, **fields, "task": task, "hidden": hidden, "epochs": epochs})
-        train = partial(compiled.train, condition, drawn(condition, OF_KIND), range(OF_KIND))
+        train = partial(engine_numba.train, condition, drawn(condition, OF_KIND), range(OF_KIND))
         work: list[Work] = [({}, train, 1 / OF_KIND)]
         if importlib.util.find_spec("jax") and condition.batch_size is None:
             part = replace(condition, epochs=max(1, epochs // 5))

@@ -23,29 +23,33 @@ from analysis.speed import write_figure
 from experiments.benchmarking import contenders as who
 from experiments.benchmarking.contenders import Row
 from experiments.errors import DONE, InputError, RunError
-from experiments.execution.options import read_path
 from experiments.execution.progress import say
 from experiments.store.manifest import now, provenance
-from experiments.study.checked import known_keys, whole
+from experiments.study.checked import checked, path, section
+from nnxor.checks import Check, instance, whole
 from nnxor.condition import MOST_EPOCHS
 
 BY_WIDTH = {"engines": who.time_width, "left_out": who.time_left_out, "kinds": who.time_kinds}  # by table and file
 FILES = (*(f"{name}.csv" for name in BY_WIDTH), "commands.csv", "machine.json", "speed.png", "speed.svg")  # in the end
+SETTINGS: dict[str, Check] = {
+    "hidden": instance((int, list), "a width, or a list of different ones"),
+    "epochs": whole(1, MOST_EPOCHS), "repeats": whole(1, 1000), "trainings": whole(0, 10**9), "output": path,
+}  # fmt: skip
 
 
 def benchmark(config: Mapping[str, Any]) -> int:
     """Time all contenders for each width, then whole commands; print tables, write files and a figure."""
-    known_keys("", config, ["hidden", "epochs", "repeats", "trainings", "output"])
-    given = config["hidden"] if isinstance(config["hidden"], list) else [config["hidden"]]
-    widths = [whole("hidden", width, 1, 4096) for width in given]
+    given = section("", config, SETTINGS)
+    widths = given["hidden"] if isinstance(given["hidden"], list) else [given["hidden"]]
+    for width in widths:
+        checked("hidden", width, whole(1, 4096))
     if not widths or len(set(widths)) < len(widths):
-        raise InputError(f"hidden={given} is not allowed; allowed: a width, or a list of different ones")
-    epochs, repeats = whole("epochs", config["epochs"], 1, MOST_EPOCHS), whole("repeats", config["repeats"], 1, 1000)
-    trainings = whole("trainings", config["trainings"], 0, 10**9)
+        raise InputError(f"hidden={widths} is not allowed; allowed: a width, or a list of different ones")
+    epochs, repeats, trainings = given["epochs"], given["repeats"], given["trainings"]
     if trainings % 16:
         allowed = "a multiple of 16, the default study's conditions"
         raise InputError(f"trainings={trainings} is not allowed; allowed: {allowed}")
-    folder = _folder(read_path("output", config["output"]))
+    folder = _folder(given["output"])
     machine = {"started": now(), "cores": available_cores(), **provenance()}
     try:
         write_text(folder / "machine.json", json.dumps(machine, indent=2) + "\n")

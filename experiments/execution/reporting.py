@@ -1,19 +1,23 @@
 """The end of a run: the summary in the terminal and as a file, what others published, figures and report."""
 
+from concurrent.futures import ProcessPoolExecutor
+
 from analysis.data.door import FolderError
 from analysis.findings.findings import Findings
 from analysis.findings.published import report_published
 from analysis.findings.summary import print_summary, write_summary
+from analysis.report import write_report
 from experiments.errors import RunError
 from experiments.execution.progress import say
 from experiments.store.exemplars import write_exemplars, write_laws
 from experiments.store.folder import ResultFolder
 
 
-def report(folder: ResultFolder, drawn: bool) -> None:
-    """Tell how a study ended and, if `drawn`, write figures and report; RunError if the folder cannot be read.
+def report(folder: ResultFolder, drawn: bool, others: ProcessPoolExecutor | None = None) -> None:
+    """Tell how a study ended and, if `drawn`, write figures and report, with the help of others.
 
-    Of a folder that holds conditions of others too, those of the study are told, and nothing is written.
+    RunError if the folder cannot be read. Of a folder that holds conditions of others too, those of the study are told,
+    and nothing is written.
     """
     try:
         found = Findings.of(folder.path)
@@ -29,10 +33,8 @@ def report(folder: ResultFolder, drawn: bool) -> None:
         write_laws(folder.path, folder.study.conditions)
         write_summary(summary, folder.path)  # last: where it is, the others are as well
         if drawn:
-            from analysis.report import write_report  # which takes long
-
             say("drawing figures and report (report=false leaves them out) ...")
-            say(f"report: {write_report(folder.path, found)}")
+            say(f"report: {write_report(folder.path, found, others)}")
     except FolderError as error:
         raise RunError(str(error)) from None
     say(f"results: {folder.path}")

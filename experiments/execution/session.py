@@ -1,12 +1,16 @@
 """A run of a study, a line a step: `run` is its table of contents."""
 
+import importlib
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
+from threading import Thread
 from typing import Any
 
+from analysis.data.processes import DRAWING, helpers
 from experiments.cli import LISTENER
 from experiments.errors import DONE, FAILED, InputError, RunError
 from experiments.execution.options import Options, read_options
@@ -45,9 +49,11 @@ def run(config: Mapping[str, Any]) -> int:
             return nothing_left(study, options, folder)
         options = with_working_engine(options)
         folder.begin(effective(config), options.how())
-        train(study, options, folder, todo)
-        failed = folder.compact()
-        report(folder, options)
+        with helpers(DRAWING) if options.report else nullcontext() as others:
+            aside = train(study, options, folder, todo)
+            failed = folder.compact()
+            aside.join()
+            report(folder, options, others)
         if failed:
             what = f"{failed:,} trainings failed: see the column error in {folder.trials}"
             print(f"{what}; the same command tries them again", file=sys.stderr)
@@ -107,8 +113,11 @@ def with_working_engine(options: Options) -> Options:
     return options
 
 
-def train(study: Study, options: Options, folder: ResultFolder, todo: list[batches.Left]) -> None:
-    """Train what is left, writing each batch to the folder as it comes."""
+def train(study: Study, options: Options, folder: ResultFolder, todo: list[batches.Left]) -> Thread:
+    """Train what is left, writing each batch to the folder as it comes.
+
+    Returns a thread that began when the trainings did and makes ready for the report.
+    """
     from experiments.execution.parallel import execute
     from experiments.execution.worker import warm_up
 
@@ -119,16 +128,26 @@ def train(study: Study, options: Options, folder: ResultFolder, todo: list[batch
     say(paragraph(f"{study.name}: {study.question}"))
     say(paragraph(f"{counts}, with {how}"))
     warm_up((left.first for left in todo), options.engine)
+    aside = Thread(target=make_ready, args=(study, options.report), daemon=True)
+    aside.start()
     results = execute(batches.missing(todo), options.engine, options.backend, options.n_jobs, options.cluster)
     with Progress(total) as progress, closing(results):
         for batch, table in results:
             folder.append(batch, table)
             progress.update(table)
     say(progress.summary())
+    return aside
 
 
-def report(folder: ResultFolder, options: Options) -> None:
-    """Summary, figures and report."""
+def make_ready(study: Study, drawn: bool) -> None:
+    """Do what a report needs and the trainings don't change: work out the laws, and import what draws."""
+    importlib.import_module("experiments.store.exemplars").laws(study.conditions)
+    if drawn:
+        importlib.import_module(DRAWING)
+
+
+def report(folder: ResultFolder, options: Options, others: ProcessPoolExecutor | None = None) -> None:
+    """Summary, figures and report, with the help of others."""
     from experiments.execution.reporting import report as report_folder
 
-    report_folder(folder, options.report)
+    report_folder(folder, options.report, others)

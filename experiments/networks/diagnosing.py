@@ -10,9 +10,8 @@ import numpy as np
 from scipy.stats import binomtest
 
 from experiments.errors import DONE, InputError
-from experiments.execution.options import read_path
 from experiments.execution.progress import say, told
-from experiments.study.checked import checked, known_keys
+from experiments.study.checked import checked, known_keys, path
 from experiments.study.explorer_address import address
 from experiments.study.fields import TRAINED, condition_of, make_condition, read_field, refuse_useless
 from experiments.study.weight_files import WRITE_IT, read_network
@@ -83,16 +82,16 @@ def of_network(config: Mapping[str, Any], values: dict[str, object]) -> Case | N
 
     None where there is nothing to mend, or nothing left to mend.
     """
-    path = read_path("weights", config["weights"])
+    file = checked("weights", config["weights"], path)
     task = make_condition({k: v for k, v in values.items() if k == "task"}).task
-    found = read_network(path, task.n_inputs)
+    found = read_network(file, task.n_inputs)
     weights, drawn = found.weights, {"init": read_field("", "init", found.init)} if found.init else {}
-    condition = condition_of(weights, {**drawn, **values}, str(path))
+    condition = condition_of(weights, {**drawn, **values}, str(file))
     refuse_useless(values, [condition])
     now = states(condition, weights, 0)
     outcome, trap = now["outcome"][0], trap_of(now, condition)
     by = f", written by {found.library}" if found.library else ""
-    say(told("network", f"{path}{by}; read as {setting(condition)}"))
+    say(told("network", f"{file}{by}; read as {setting(condition)}"))
     if found.either_way:
         other = states(condition, replace(weights, W1=weights.W1.swapaxes(0, 1)), 0)["outcome"][0]
         told_as = "(units, inputs)" if found.library == "PyTorch" else "(inputs, units)"

@@ -26,7 +26,7 @@ from nnxor import engines
 from nnxor.arithmetic.networks import Networks
 from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
-from nnxor.engines.reference import forward, network
+from nnxor.engines.engine_reference import forward, network
 from nnxor.landscape.laws import dead_probability
 from nnxor.network.activations import ACTIVATIONS
 from nnxor.network.draws import Weights, initial_weights

@@ -8,7 +8,7 @@ import numpy as np
 from experiments.conf_files import names
 from experiments.errors import InputError
 from experiments.study import catalog
-from experiments.study.checked import checked, known_keys
+from experiments.study.checked import checked, section
 from nnxor import checks
 from nnxor.checks import show
 from nnxor.condition import FIELDS as ALL
@@ -18,7 +18,11 @@ from nnxor.network.draws import Weights
 from nnxor.network.inits import LARGEST
 
 FIELDS = tuple(name for name in ALL if name != "success")  # axis names, config keys and column names alike
-SUCCESS_KEYS = ["rule", "tolerance", "ties"]
+SUCCESS: dict[str, checks.Check] = {
+    "rule": checks.optional(checks.choice(("loss", "margin", "threshold"))),
+    "tolerance": checks.optional(checks.up_to(LARGEST)),
+    "ties": checks.optional(checks.choice(("fail", "pass"))),
+}
 
 FILES = {"task": catalog.read_task, "init": catalog.read_init}  # fields whose values are names of files, or tables
 TRAINED = tuple(name for name in FIELDS if name != "rescue")  # of `experiments.train`, where nothing interferes
@@ -65,15 +69,12 @@ def read_field(where: str, name: str, value: object) -> object:
 
 def read_success(given: Mapping[str, object], where: str = "success") -> Success:
     """A success rule from what its section holds; null stands for the default."""
-    known_keys(where, given, SUCCESS_KEYS)
-    told = {name: value for name, value in given.items() if value is not None}
-    rule = checked(f"{where}.rule", told.get("rule", Success.rule), checks.choice(("loss", "margin", "threshold")))
+    told = {name: value for name, value in section(where, given, SUCCESS).items() if value is not None}
+    rule = told.get("rule", Success.rule)
     for name, rules in (("tolerance", ("loss", "margin")), ("ties", ("threshold",))):
         if name in told and rule not in rules:
             raise InputError(f"{where}.{name} would do nothing with {where}.rule={rule}; leave it out")
-    tolerance = checked(f"{where}.tolerance", told.get("tolerance", Success.tolerance), checks.up_to(LARGEST))
-    ties = checked(f"{where}.ties", told.get("ties", Success.ties), checks.choice(("fail", "pass")))
-    return Success(rule, tolerance, ties)
+    return Success(**told)
 
 
 def refuse_useless(given: Mapping[str, object] | set[str], conditions: list[Condition]) -> None:

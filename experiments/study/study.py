@@ -11,7 +11,7 @@ from typing import Any
 from experiments.errors import InputError
 from experiments.study import catalog
 from experiments.study.axes import spell_out
-from experiments.study.checked import checked, known_keys, switch, whole
+from experiments.study.checked import checked, known_keys, section
 from experiments.study.fields import FIELDS, FILES, make_condition, read_field, read_success, refuse_useless
 from nnxor import checks
 from nnxor.condition import Condition, Success
@@ -99,7 +99,7 @@ def read_study(config: Mapping[str, object]) -> Study:
         conditions=conditions,
         seeds=seeds,
         record=_record(config["record"], conditions, len(seeds)),
-        certify=switch("certify", config["certify"]),
+        certify=checked("certify", config["certify"], checks.switch),
         published=tuple(itertools.chain.from_iterable(map(_published, parts, each))),
         given={name: _given(name, parts) for name in ("task", "init")},
     )
@@ -114,10 +114,10 @@ def effective(config: Mapping[str, object]) -> dict[str, object]:
     if config["union"] is not None:
         return shown
     base, grid = ({**_mapping(key, config[key])} for key in ("base", "grid"))
-    for section, name in itertools.product((base, grid), FILES):
-        if (given := section.get(name)) is not None:
+    for part, name in itertools.product((base, grid), FILES):
+        if (given := part.get(name)) is not None:
             listed = [catalog.written_out(name, each) for each in _listed(given)]
-            section[name] = listed if isinstance(given, list) else listed[0]
+            part[name] = listed if isinstance(given, list) else listed[0]
     grids = [grid, *_listed(config["blocks"])]
     swept = {name for each in grids for name, value in _mapping("", each).items() if value is not None}
     for name in FIELDS:
@@ -133,7 +133,7 @@ def effective(config: Mapping[str, object]) -> dict[str, object]:
 def _given(name: str, parts: list[Mapping[str, object]]) -> dict[str, object]:
     """The values of a field that are no name in conf, by the name that conditions know them by."""
     sections = [each for part in parts for each in (part["base"], part["grid"], *_listed(part["blocks"]))]
-    listed = [value for section in sections for value in _listed(_mapping("", section).get(name))]
+    listed = [value for each in sections for value in _listed(_mapping("", each).get(name))]
     values = [catalog.written_out(name, value) for value in listed]
     return {found: value for value in values if (found := catalog.name_of_given(name, value))}
 
@@ -143,10 +143,8 @@ def _listed(value: object) -> list[object]:
 
 
 def _seeds(given: object) -> range:
-    seeds = _mapping("seeds", given)
-    known_keys("seeds", seeds, ["start", "count"])
-    start = whole("seeds.start", seeds.get("start"), 0)
-    count = whole("seeds.count", seeds.get("count"), 1)
+    whole = {"start": checks.whole(0), "count": checks.whole(1)}
+    start, count = section("seeds", _mapping("seeds", given), whole).values()
     if start + count > 2**63:
         raise InputError(f"seeds.start={start} with seeds.count={count} goes beyond the last seed, 2**63 - 1")
     return range(start, start + count)
@@ -230,9 +228,7 @@ def _published(config: Mapping[str, object], conditions: tuple[Condition, ...]) 
     """What others have published, each with the keys of the conditions that repeat its setting."""
     for number, entry in enumerate(_entries("published", config["published"], "{source: ..., where: ...}")):
         where = f"published[{number}]"
-        entry = _mapping(where, entry)
-        known_keys(where, entry, list(PUBLISHED))
-        about = {name: checked(f"{where}.{name}", entry.get(name), check) for name, check in PUBLISHED.items()}
+        about = section(where, entry := _mapping(where, entry), PUBLISHED)
         if (about["solved"] is None) != (about["n"] is None) or (about["solved"] is None) != bool(about["says"]):
             raise InputError(f"{where} needs solved and n, or says in words")
         chosen = _choice(f"{where}.where", about.pop("where"))

@@ -6,24 +6,22 @@ from typing import Any
 
 from experiments.errors import DONE, FAILED, InputError
 from experiments.execution import progress
-from experiments.execution.options import engine_name, read_path
+from experiments.execution.options import engine_name
 from experiments.execution.progress import Progress, duration
 from experiments.execution.worker import warm_up
-from experiments.study.checked import checked, known_keys, whole
+from experiments.study.checked import path, section
 from experiments.verification.audit import Ledger, check_bytes, check_derived, check_manifest, read_record
 from experiments.verification.retrain import Compared, Difference, Retraining, draw_sample
-from nnxor import engines
+from nnxor import checks, engines
 
 
 def verify(config: Mapping[str, Any]) -> int:
     """Check, train again, print; returns the exit status."""
-    known_keys("", config, ["folder", "sample", "engine", "seed"])
     if config["folder"] is None:
         raise InputError("a result folder must be named: DIR")
-    size = None if config["sample"] == "all" else whole("sample", config["sample"], 1)
-    asked = checked("engine", config["engine"], engine_name)
-    draw = whole("seed", config["seed"], 0)
-    record = read_record(read_path("folder", config["folder"]))
+    size = checks.choice(("all",)) if config["sample"] == "all" else checks.whole(1)
+    given = section("", config, {"folder": path, "sample": size, "engine": engine_name, "seed": checks.whole(0)})
+    record, asked = read_record(given["folder"]), given["engine"]
     study, manifest = record.study, record.manifest
     conditions = "condition" if len(study.conditions) == 1 else "conditions"
     by = f"trained with {' and '.join(record.engines)}" if record.engines else "trained with an engine unknown"
@@ -49,8 +47,9 @@ def verify(config: Mapping[str, Any]) -> int:
     except ImportError as error:
         raise InputError(f"engine={asked} cannot be loaded: {error}; allowed: numpy, reference") from None
     failed = {condition.key: ledger.failed(condition) for condition in study.conditions}
-    retraining = Retraining(ledger, draw_sample(study, size, draw, asked, failed), asked)
-    follow(retraining, draw)
+    sample = draw_sample(study, None if given["sample"] == "all" else given["sample"], given["seed"], asked, failed)
+    retraining = Retraining(ledger, sample, asked)
+    follow(retraining, given["seed"])
     return tell(retraining)
 
 

@@ -1,9 +1,9 @@
 """The arithmetic of an epoch, written once: the order of operations that every fast engine follows.
 
 Ordinary functions over numbers (`nnxor.arithmetic.numbers`). Called with arrays they are the numpy engine; called with
-numbers of the processor (`nnxor.engines.machine`), the compiled one; called with symbols they leave the programs that
-`make printed` prints for a browser. All give the same bits in the same dtype: only correctly rounded
-operations take part, in the order written here; no fused multiply-add, no BLAS.
+numbers of the processor (`nnxor.engines.llvm_numbers`), the compiled one; called with symbols they leave the programs
+that `make printed` prints for a browser. All give the same bits in the same dtype: only correctly rounded operations
+take part, in the order written here; no fused multiply-add, no BLAS.
 
 - pre-activation of a row: the bias, then + x·w for each input that is not 0, in column order;
 - score of a row: the output bias, then + activation·weight for each unit in order; the prediction is the output

@@ -2,7 +2,7 @@
 
 A number is a NumPy array (or scalar) of float32 or float64, or a `Symbol` that stands for one. Rules are ordinary
 functions over numbers. Called with arrays they compute; called with symbols they leave a straight-line program on a
-`Tape`, which `make printed` writes as JavaScript, or which `nnxor.engines.machine` makes machine code.
+`Tape`, which `make printed` writes as JavaScript, or which `nnxor.engines.llvm_numbers` makes machine code.
 
 Allowed are +, −, ×, ÷, comparisons, `&`, `|`, `~` of comparisons, and the functions of this module. Each gives one
 correctly rounded result in the number's dtype, or an exact one, so that a rule gives the same bits wherever it runs.

@@ -3,9 +3,9 @@
 An engine is a module with a function `train(condition, start, seeds=None) -> Trained`, and its entry, which says what
 anybody asks of it before it is imported; the seeds are needed only where they shuffle mini-batches or redraw units.
 
-In reading order: `trace` (what an engine hands back), `reference` (the article's loop), `batched` (numpy), `cycles`
-(what it means that a training repeats) and `recycling` (dead units redrawn); `compiled` (numba), whose `kernel` is the
-arithmetic of an epoch in numbers of the processor (`machine`), called from the loops of `skeleton` by way of `walk`.
+In reading order: `trace` (what an engine hands back), `engine_reference` (the article's loop), `engine_numpy`, `cycles`
+(what it means that a training repeats) and `recycling` (dead units redrawn); `engine_numba`, whose `kernel` is the
+arithmetic of an epoch in numbers of the processor (`llvm_numbers`), called from `loops` by way of `runner`.
 """
 
 import importlib
@@ -66,10 +66,10 @@ class Engine:
 ENGINES: Registry[Engine] = Registry("engine")
 
 for entry in (
-    Engine(name="reference", module="nnxor.engines.reference", exact=False, seconds=(30e-6, 0.05e-6)),
-    Engine(name="numpy", module="nnxor.engines.batched", at_once=1024, seconds=(40e-9, 40e-9)),
+    Engine(name="reference", module="nnxor.engines.engine_reference", exact=False, seconds=(30e-6, 0.05e-6)),
+    Engine(name="numpy", module="nnxor.engines.engine_numpy", at_once=1024, seconds=(40e-9, 40e-9)),
     Engine(
-        name="numba", module="nnxor.engines.compiled", needs="numba", threads=True, at_once=64,
+        name="numba", module="nnxor.engines.engine_numba", needs="numba", threads=True, at_once=64,
         seconds=(0.6e-9, 0.45e-9),
     ),
 ):  # fmt: skip

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from nnxor.arithmetic.epoch import Row, Rules, gradients, preactivation, rows_of, trained_rows
 from nnxor.arithmetic.numbers import Number, every, in_order, some
 from nnxor.condition import FIELDS, Condition
-from nnxor.engines.machine import LONG, POINTER, Cell, Machine, Value, index, vector_bytes
+from nnxor.engines.llvm_numbers import LONG, POINTER, Cell, Machine, Value, index, vector_bytes
 from nnxor.network.losses import LOSSES
 from nnxor.network.minibatches import steps_of
 

@@ -39,6 +39,8 @@ SNAP = 1e-4
 """Where nothing else leads to a stationary point: pre-activations (relative, as above) and output weights up to this
 are taken to be on their way to 0."""
 
+FLAT = 0.1  # Smooth units of input weights up to this are all but constant; their saddles lie where they are constant
+
 NOWHERE = "no stationary point nearby"  # the reason to know nothing of a network that is not at rest
 CHUNK = 1024  # networks that are worked on at a time, which bounds the memory
 
@@ -175,22 +177,35 @@ def _drop_distant(problem: Problem, given: Array, way: Array | float, kink: Mask
 
 
 def _judge_smooth(problem: Problem, given: Array) -> Verdict:
-    """Verdicts by the Hessian, for activations without kinks."""
+    """Verdicts by the Hessian, for activations without kinks; once more with units that are almost constant made so."""
+    verdict, start = _by_hessian(problem, given), given.copy()
+    weights = problem.split(start)[0][:, :, : problem.x.shape[1] - problem.bias]
+    weights[np.linalg.norm(weights, axis=2) <= FLAT] = 0.0
+    close = np.abs(Local(problem, start).loss - Local(problem, given).loss) <= SAME_LEVEL
+    flat = np.flatnonzero((verdict.kind == "unknown") & close & (start != given).any(axis=1))
+    verdict.put(flat, _by_hessian(problem, start[flat]))
+    return verdict
+
+
+def _by_hessian(problem: Problem, given: Array) -> Verdict:
+    """Verdicts on the stationary points that Newton's method leads to; the flatter a saddle, the closer."""
     theta = newton(problem, given, steps=30)
     verdict, local = Verdict.empty(problem, theta, MOVING), Local(problem, theta)
     values, vectors = local.modes
-    still = np.linalg.norm(local.gradient, axis=1) <= ZERO
-    size, lowest = np.abs(values).max(axis=1), values[:, 0]
+    slope, size, lowest = np.linalg.norm(local.gradient, axis=1), np.abs(values).max(axis=1), values[:, 0]
+    still = slope <= ZERO
     fitted = (np.abs(local.error) <= ZERO).all(axis=1) & rows_are_convex(problem, local.y).all(axis=1)
     straight = _bends_up_or_not(problem, local)
     minimum = still & (fitted | straight | (lowest > NONZERO * size))
-    saddle = still & ~minimum & (lowest < -NONZERO * size)
+    reached = (slope <= ROUNDING * size) | (lowest**2 > 100 * slope * size)
+    saddle = still & ~minimum & reached & (lowest < -0.1 * ZERO * size)
     verdict.reason[still] = "the Hessian is singular"
     verdict.kind[minimum], verdict.reason[minimum] = "minimum", "the Hessian is positive definite"
     verdict.reason[straight & still] = "units are straight, or bend upwards"
     verdict.reason[fitted & still] = "every row is fitted"
     verdict.kind[saddle], verdict.reason[saddle] = "saddle", "the Hessian has a negative eigenvalue"
-    verdict.way[saddle] = vectors[saddle, :, 0]
+    ahead, behind = (Local(problem, theta + step * vectors[:, :, 0]).loss for step in (1e-3, -1e-3))
+    verdict.way[saddle] = (vectors[:, :, 0] * np.where(ahead < behind, 1.0, -1.0)[:, None])[saddle]
     _drop_distant(problem, given, 0.0, False, verdict)
     return verdict
 

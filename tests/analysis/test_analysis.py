@@ -130,7 +130,7 @@ def test_what_dead_units_at_the_start_account_for(handmade: Path) -> None:
     assert [(dead, rate.count, rate.n) for dead, rate in found.items()] == [
         (dead, stuck[dead], len(range(dead, 40, 3))) for dead in range(3)
     ]
-    assert attributed(found).value == pytest.approx(1 - (stuck[0] / 14) / (18 / 40))
+    assert attributed(found).rate == pytest.approx(1 - (stuck[0] / 14) / (18 / 40))
 
 
 def test_draws_follow_from_the_rate_and_its_interval(handmade: Path) -> None:

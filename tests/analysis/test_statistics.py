@@ -172,16 +172,16 @@ def test_an_attributable_fraction_and_its_interval_are_those_of_a_bootstrap() ->
         return 1 - (case * (1 - exposed)).sum(axis) / (1 - exposed).sum(axis) / case.mean(axis)
 
     found = attributable(Rate.of(220, 480), Rate.of(70, 520))
-    assert found.value == pytest.approx(fraction(*cells.T))
+    assert found.rate == pytest.approx(fraction(*cells.T))
     ends = bootstrap(tuple(cells.T), fraction, paired=True, vectorized=True, n_resamples=2000, random_state=1)
     assert [found.low, found.high] == pytest.approx([*ends.confidence_interval], abs=0.01)
 
 
 def test_without_a_case_among_the_unexposed_all_are_attributed() -> None:
     found = attributable(Rate.of(30, 40), Rate.of(0, 60))
-    assert (found.value, found.high) == (1, 1)
+    assert (found.rate, found.high) == (1, 1)
     assert 0.5 < found.low < 1
-    assert math.isnan(attributable(Rate.of(0, 9), Rate.of(0, 9)).value)
+    assert math.isnan(attributable(Rate.of(0, 9), Rate.of(0, 9)).rate)
 
 
 @given(st.lists(st.floats(0, 1), max_size=30))

@@ -64,7 +64,7 @@ REFUSED = [
     ("success.tolerance=0", "success.tolerance=0"),
     ("success.rule=foo", "success.rule=foo is not allowed"),
     ("dry_run=maybe", "allowed: true, false"),
-    ("output=true", "output=True is not allowed; allowed: a path"),
+    ("output=true", "output=true is not allowed; allowed: null, a path"),
 ]
 
 

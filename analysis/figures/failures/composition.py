@@ -58,7 +58,7 @@ def composition(found: Findings) -> Figure:
 def describe(found: Findings) -> str:
     """The composition of the condition nearest to the article's, in a sentence."""
     row, names = found.nearest, layout.outcome_names(found.summary)
-    parts = [f"{names[name]} {words.rate(Rate.of(row[name], row['n']))}" for name in OUTCOMES if row[name]]
+    parts = [f"{names[name]} {words.share(row, name)}" for name in OUTCOMES if row[name]]
     return f"Nearest to the article ({words.condition(row, found.fields)}): {'; '.join(parts)}."
 
 

@@ -12,7 +12,6 @@ from analysis.figures.failures.composition import bars
 from analysis.figures.plot import Plot, register
 from analysis.figures.style import NotApplicable, bar_look, styled
 from analysis.findings.findings import Findings
-from analysis.findings.statistics import Rate
 from analysis.text import words
 
 KIND_COLOURS = dict(zip(KINDS, ("#3d2c6b", "#7e6bb3", "#b5475f", "#cdb0dd", "#dddddd"), strict=True))
@@ -55,7 +54,7 @@ def describe(found: Findings) -> str:
     """What the stuck runs of the condition nearest to the article's rest at, in a sentence."""
     rows = certified(found).to_dict("records")
     here = rows[closest(rows)]
-    parts = [f"{words.KIND_NAMES[kind]} {words.rate(Rate.of(here[kind], here['n']))}" for kind in KINDS if here[kind]]
+    parts = [f"{words.KIND_NAMES[kind]} {words.share(here, kind)}" for kind in KINDS if here[kind]]
     return f"Of the stuck runs nearest to the article ({words.condition(here, found.fields)}): {'; '.join(parts)}."
 
 

@@ -14,7 +14,6 @@ from analysis.figures.layout import footnote, make_panels, n_text, number_axis, 
 from analysis.figures.plot import Plot, register
 from analysis.figures.style import NotApplicable, panels, styled, tip
 from analysis.findings.findings import Findings
-from analysis.findings.statistics import Rate
 from analysis.text import words
 
 FINE = 10  # values that a number must take to be an axis of a landscape
@@ -100,7 +99,7 @@ def describe(found: Findings) -> str:
     return (
         f"Success over {FIELDS[across].label} and {FIELDS[up].label}: of {n:,} cells, {often:,} are solved more often "
         f"than not and {seldom:,} less often (the 95 % Wilson interval above or below 50 %). Most often solved: "
-        f"{words.condition(best, found.fields)} with {words.rate(Rate.of(best['solved'], best['n']))}."
+        f"{words.condition(best, found.fields)} with {words.share(best)}."
     )
 
 

@@ -10,7 +10,6 @@ from analysis.figures.shapes import forests, percent, percent_across
 from analysis.figures.style import SERIES, NotApplicable, looks, styled
 from analysis.findings.findings import Findings
 from analysis.findings.published import AGREE, DIFFER, Beside
-from analysis.findings.statistics import Rate
 
 
 @styled
@@ -21,25 +20,18 @@ def published(found: Findings) -> Figure:
     for source, group in itertools.groupby(shown, lambda each: each.source):
         mine = list(group)
         names = [f"{each.where or each.setting}{' (differs)' * (each.verdict == DIFFER)}" for each in mine]
-        rows = [
-            [percent(rate, who) for who, rate in (("theirs", _theirs(each)), ("ours", each.solved))] for each in mine
-        ]
-        parts.append((source, names, rows))
+        parts.append((source, names, [[percent(each.theirs, "theirs"), percent(each.solved, "ours")] for each in mine]))
     figure, axes = forests(parts, looks(["theirs", "ours"]), "solved, %")
     percent_across(axes)
     for label in (label for ax in axes for label in ax.get_yticklabels()):
         label.set_color(SERIES[4] if label.get_text().endswith("(differs)") else "#333333")
-    runs = f"Theirs {n_text([each.runs for each in shown])}, ours {n_text([each.solved.n for each in shown])}."
-    footnote(figure, "Lines: 95 % Wilson intervals.", runs)
+    theirs, ours = n_text([each.theirs.n for each in shown if each.theirs]), n_text([each.solved.n for each in shown])
+    footnote(figure, "Lines: 95 % Wilson intervals.", f"Theirs {theirs}, ours {ours}.")
     return figure
 
 
-def _theirs(each: Beside) -> Rate:
-    return Rate.of(round((each.theirs or 0) * each.runs), each.runs)
-
-
 def _shown(found: Findings) -> list[Beside]:
-    shown = [each for each in found.published if each.theirs is not None and each.runs and each.solved.n]
+    shown = [each for each in found.published if each.theirs and each.solved.n]
     if not shown:
         raise NotApplicable("the study repeats no published success rate")
     return shown

@@ -39,11 +39,9 @@ def describe(found: Findings) -> str:
     """Best and worst condition, in a sentence; NotApplicable for a single one."""
     axis_field(found.summary)
     rates = found.summary["solved_rate"]
-    text = [
-        f"{words.condition(row, found.fields)} with {words.rate(Rate.of(row['solved'], row['n']))}"
-        for row in (found.summary.iloc[rates.argmax()], found.summary.iloc[rates.argmin()])
-    ]
-    return f"Most often solved: {text[0]}; least often: {text[1]}."
+    ends = [found.summary.iloc[place] for place in (rates.argmax(), rates.argmin())]
+    best, worst = (f"{words.condition(row, found.fields)} with {words.share(row)}" for row in ends)
+    return f"Most often solved: {best}; least often: {worst}."
 
 
 register(Plot(

@@ -33,7 +33,7 @@ def test_a_peer_trains_the_same_network(library: str) -> None:
     final = BASELINES[library](condition, start)[0]
     before = replace(condition, epochs=40 if library == "jax" else 39)
     trained = engines.load("reference")(before, start)
-    from nnxor.engines.reference import forward, network
+    from nnxor.engines.engine_reference import forward, network
 
     y = forward(network(condition, trained.weights), condition.task.x(np.dtype(np.float32)))
     assert final == pytest.approx(0.5 * float(((y[:, 0] - [0, 1, 1, 0]) ** 2).sum()), rel=1e-4)

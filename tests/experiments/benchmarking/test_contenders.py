@@ -13,7 +13,7 @@ from experiments.benchmarking.contenders import CONDITIONS, IN_STUDY, LEFT_OUT, 
 from experiments.benchmarking.timing import commands
 from experiments.study.study import read_study
 from nnxor.condition import Condition
-from nnxor.engines import compiled
+from nnxor.engines import engine_numba
 from nnxor.engines.trace import Trained
 from nnxor.network.draws import Weights, draw
 from nnxor.network.inits import UNIFORM
@@ -44,14 +44,14 @@ def test_a_training_takes_its_share_of_the_clock_whatever_part_of_it_was_run(mon
 @pytest.mark.parametrize("name", LEFT_OUT)
 def test_what_is_left_out_is_what_is_said(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     dropped: list[bool] = []
-    train: Callable[..., Weights] = compiled._train
+    train: Callable[..., Weights] = engine_numba._train
 
     def watched(*arguments: Any) -> Weights:
         dropped.append(arguments[-1])
         return train(*arguments)
 
-    monkeypatch.setattr(compiled, "_train", watched)
-    trained = compiled.train(Condition(lr=0.2, epochs=700), draw(UNIFORM, 2, 4, range(64)), **LEFT_OUT[name])
+    monkeypatch.setattr(engine_numba, "_train", watched)
+    trained = engine_numba.train(Condition(lr=0.2, epochs=700), draw(UNIFORM, 2, 4, range(64)), **LEFT_OUT[name])
     assert dropped == [name in ("dead units", "both")]
     assert (trained.trace.period > 0).any() == (name in ("repeats", "both"))
 
@@ -61,4 +61,4 @@ def test_all_trainings_are_done_on_all_cores() -> None:
     parts: list[Trained] = contenders._in_batches("numba", 2, {})(condition, weights)
     assert len(parts) == 2
     together = np.concatenate([part.weights.W1 for part in parts], axis=-1)
-    assert np.array_equal(together, compiled.train(condition, weights).weights.W1)
+    assert np.array_equal(together, engine_numba.train(condition, weights).weights.W1)

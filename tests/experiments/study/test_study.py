@@ -9,7 +9,7 @@ from harness import ROOT, compose
 from experiments import conf_files as words
 from experiments.execution.session import run as run_study
 from experiments.study.study import Study, read_study
-from nnxor.engines.machine import functions
+from nnxor.engines.llvm_numbers import functions
 
 STUDIES = words.names("study")
 

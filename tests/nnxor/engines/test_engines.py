@@ -13,7 +13,7 @@ from nnxor import engines
 from nnxor.arithmetic import networks as arithmetic
 from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
-from nnxor.engines import compiled, kernel
+from nnxor.engines import engine_numba, kernel
 from nnxor.engines.trace import Trained
 from nnxor.network.draws import Weights, draw
 
@@ -127,10 +127,10 @@ def test_a_training_does_not_depend_on_its_batch(engine: str, cut: int) -> None:
 def test_loops_over_rows_are_the_rows_written_out(activation: str, monkeypatch: pytest.MonkeyPatch) -> None:
     condition = Condition(task=catalog.task("parity3"), activation=activation, hidden=3, epochs=300, lr=0.3)
     weights = start(condition, range(64))
-    written_out, text = numba_engine(condition, weights), compiled.variant(condition)
+    written_out, text = numba_engine(condition, weights), engine_numba.variant(condition)
     monkeypatch.setattr(kernel, "WRITTEN_OUT", 4)
     monkeypatch.setattr(kernel, "_TEXTS", {})
-    assert compiled.variant(condition) != text
+    assert engine_numba.variant(condition) != text
     assert same_bits(written_out, numba_engine(condition, weights))
 
 

@@ -13,8 +13,8 @@ from experiments.study import catalog
 from nnxor import engines
 from nnxor.condition import Condition, Success
 from nnxor.diagnosis import diagnose
-from nnxor.engines import batched, compiled, skeleton
 from nnxor.engines import cycles as repeats
+from nnxor.engines import engine_numba, engine_numpy, loops
 from nnxor.engines.cycles import Search, first_state, first_time, same, schedule, stretch, to_table, watched
 from nnxor.engines.trace import Trained
 from nnxor.network.draws import Weights, draw
@@ -35,12 +35,12 @@ def bits(trained: Trained, chosen: np.ndarray | slice = slice(None)) -> list[byt
 
 def agreed(condition: Condition, start: Weights) -> Trained:
     """What the compiled engine gives, once it is found equal to what comes of running every epoch."""
-    jumped = compiled.train(condition, start)
-    by_numpy = batched.train(condition, start)
+    jumped = engine_numba.train(condition, start)
+    by_numpy = engine_numpy.train(condition, start)
     finite = np.isfinite(by_numpy.weights.b2)  # of a network that diverged no number is recorded
     assert bits(jumped, finite) == bits(by_numpy, finite)
     for options in ({"jump": False}, {"drop": False}, {"jump": False, "drop": False}):
-        other = compiled.train(condition, start, **options)
+        other = engine_numba.train(condition, start, **options)
         assert np.array_equal(np.isfinite(other.weights.b2), finite)
         assert bits(other, finite)[:-REPEATS] == bits(jumped, finite)[:-REPEATS]
         assert options.get("jump", True) or (other.trace.period == -1).all()
@@ -92,16 +92,16 @@ def test_long_trainings_of_many_periods_agree(dtype: str) -> None:
 
 
 def test_trainings_really_leave(monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes, widths, go_on = [], [], compiled._Run.go_on
+    sizes, widths, go_on = [], [], engine_numba._Run.go_on
 
-    def counted(run: compiled._Run, first: int, last: int, watch: bool) -> None:
+    def counted(run: engine_numba._Run, first: int, last: int, watch: bool) -> None:
         sizes.append(len(run.trainings))
         widths.append(run.width.tolist())
         go_on(run, first, last, watch)
 
-    monkeypatch.setattr(compiled._Run, "go_on", counted)
+    monkeypatch.setattr(engine_numba._Run, "go_on", counted)
     condition = Condition(init=catalog.init("he"), lr=0.2, epochs=3001)
-    trace = compiled.train(condition, start_of(condition, range(640))).trace
+    trace = engine_numba.train(condition, start_of(condition, range(640))).trace
     assert sizes[0] == 640
     assert sizes[-1] < 200
     assert (trace.period > 0).mean() > 0.7
@@ -110,22 +110,22 @@ def test_trainings_really_leave(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_who_diverged_leaves_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls, go_on = [], compiled._Run.go_on
+    calls, go_on = [], engine_numba._Run.go_on
 
-    def counted(run: compiled._Run, first: int, last: int, watch: bool) -> None:
+    def counted(run: engine_numba._Run, first: int, last: int, watch: bool) -> None:
         calls.append((first, len(run.trainings)))
         go_on(run, first, last, watch)
 
-    monkeypatch.setattr(compiled._Run, "go_on", counted)
+    monkeypatch.setattr(engine_numba._Run, "go_on", counted)
     for activation in ("relu", "leaky_relu"):
         calls.clear()
         condition = Condition(lr=30.0, epochs=2000, activation=activation, slope=0.5)
         start = start_of(condition, range(128))
-        trained = compiled.train(condition, start)
+        trained = engine_numba.train(condition, start)
         diverged = ~np.isfinite(trained.weights.b2)
         assert diverged.sum() > 64
         assert all(n <= 64 for first, n in calls if first > 64)
-        by_numpy = batched.train(condition, start)
+        by_numpy = engine_numpy.train(condition, start)
         for ours, theirs in zip(
             diagnose(condition, start, trained).values(), diagnose(condition, start, by_numpy).values(), strict=True
         ):
@@ -135,27 +135,27 @@ def test_who_diverged_leaves_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_training_of_one_epoch_compiles_all_that_longer_ones_need() -> None:
     """Else what was to be estimated, or timed, would be a compilation."""
     short = Condition(epochs=1)
-    compiled_ones = (skeleton.live_first, skeleton.read_cycles, skeleton.run)
-    compiled.train(short, start_of(short, range(1)))
+    compiled_ones = (loops.live_first, loops.read_cycles, loops.run)
+    engine_numba.train(short, start_of(short, range(1)))
     before = [len(function.signatures) for function in compiled_ones]
     assert min(before) > 0
     for lr, epochs in ((0.2, 3001), (0.15, 1009), (30.0, 500)):
         condition = Condition(init=catalog.init("he"), lr=lr, epochs=epochs)
         for options in ({}, {"jump": False}, {"drop": False}):
-            compiled.train(condition, start_of(condition, range(300)), **options)
+            engine_numba.train(condition, start_of(condition, range(300)), **options)
     assert [len(function.signatures) for function in compiled_ones] == before
 
 
 def test_batch_and_lane_do_not_matter() -> None:
     condition = Condition(init=catalog.init("he"), lr=0.12, epochs=3001)
-    together = compiled.train(condition, start_of(condition, range(200)))
+    together = engine_numba.train(condition, start_of(condition, range(200)))
     for seeds in (range(1), range(63, 130), range(130, 200)):
-        alone = compiled.train(condition, start_of(condition, seeds))
+        alone = engine_numba.train(condition, start_of(condition, seeds))
         part = slice(seeds.start, seeds.stop)
         assert bits(alone) == bits(together, part)
 
 
-@pytest.mark.parametrize("train", [compiled.train, batched.train])
+@pytest.mark.parametrize("train", [engine_numba.train, engine_numpy.train])
 def test_what_has_no_room_at_once_goes_in_parts(train: engines.Train, monkeypatch: pytest.MonkeyPatch) -> None:
     condition = Condition(hidden=3, lr=0.2, epochs=700)
     start = start_of(condition, range(150))
@@ -171,7 +171,7 @@ def states_of(condition: Condition, start: Weights) -> list[bytes]:
     table = first_state(condition, start)
     states = [table.tobytes()]
     for _ in range(condition.epochs):
-        table = batched.advance(condition, table, np.ones(1, int))
+        table = engine_numpy.advance(condition, table, np.ones(1, int))
         states.append(table.tobytes())
     return states
 
@@ -182,7 +182,7 @@ def test_both_numbers_are_those_of_the_stored_states_where_the_schedule_finds_th
 ) -> None:
     condition = Condition(init=catalog.init("he"), hidden=hidden, lr=lr, epochs=epochs)
     start = start_of(condition, range(12))
-    trace = compiled.train(condition, start).trace
+    trace = engine_numba.train(condition, start).trace
     for seed in range(12):
         seen: dict[bytes, int] = {}
         expected = (-1, -1)
@@ -201,7 +201,7 @@ def test_both_numbers_are_those_of_the_stored_states_where_the_schedule_finds_th
 def test_a_diverged_training_does_not_count_as_settled() -> None:
     condition = Condition(lr=30.0, epochs=2000)
     start = start_of(condition, range(64))
-    for train in (compiled.train, batched.train):
+    for train in (engine_numba.train, engine_numpy.train):
         trained = train(condition, start)
         diverged = ~np.isfinite(trained.weights.b2)
         assert diverged.any()
@@ -273,7 +273,7 @@ def test_repeats_are_found_wherever_the_next_state_follows_from_the_last(fields:
         state = first_state(condition, draw(condition.init, condition.task.n_inputs, 3, range(seed, seed + 1)))
         states = [state]
         for _ in range(settled + period):
-            states.append(batched.advance(condition, states[-1], np.ones(1, int)))
+            states.append(engine_numpy.advance(condition, states[-1], np.ones(1, int)))
         assert same(states[settled], states[settled + period])
         assert settled == 0 or not same(states[settled - 1], states[settled + period - 1])
 

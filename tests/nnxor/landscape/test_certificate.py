@@ -17,7 +17,7 @@ from nnxor.landscape.certificate import certify
 from nnxor.landscape.curvature import Local, Problem, row_losses
 from nnxor.landscape.escape import _dependent, _independent, slopes
 from nnxor.landscape.exits import KINDS, Verdict
-from nnxor.network.draws import Weights, draw
+from nnxor.network.draws import Weights, draw, initial_weights
 from nnxor.network.inits import Distribution, Init
 from nnxor.network.tasks import Task
 from nnxor.trial import trials
@@ -215,7 +215,7 @@ def stuck(**fields: object) -> tuple[Condition, Weights, np.ndarray]:
     """Stuck runs of 300 seeds of a condition: final weights and levels."""
     named = {"init": catalog.init, "task": catalog.task}
     condition = Condition(**{key: named.get(key, lambda v: v)(value) for key, value in fields.items()})
-    start = draw(condition.init, condition.task.n_inputs, condition.hidden, range(300), condition.bias)
+    start = initial_weights(condition, range(300))
     trained = engines.load("numba")(condition, start)
     columns = diagnose(condition, start, trained)
     at_rest = np.flatnonzero(np.char.startswith(columns["outcome"], "stuck") & (columns["grad_norm"] <= 1e-4))
@@ -584,6 +584,24 @@ def test_elu_rests_at_minima_where_its_units_are_straight_or_bend_upwards() -> N
         for _ in range(5):
             near = near - 0.1 * Local(problem, near).gradient
         assert (Local(problem, near).loss >= floor - 1e-15).all()
+
+
+@pytest.mark.parametrize("loss", ["half_sse", "bce"])
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
+def test_smooth_units_of_small_weights_rest_at_saddles_however_small_they_are(activation: str, loss: str) -> None:
+    """Their Hessian is the flatter the smaller the weights: at 0.001 all were unknown."""
+    output = "sigmoid" if loss == "bce" else "identity"
+    for scale in (1e-3, 1e-2):
+        condition, weights, _ = stuck(
+            hidden=4, init="torch", scale=scale, activation=activation, loss=loss, output=output
+        )
+        found = certify(condition, weights)
+        assert weights.n_networks == 300
+        assert (found.kind == "saddle").mean() >= 0.98
+        told = np.flatnonzero(found.kind == "saddle")
+        lower = [lowers(condition, found, (step,)) for step in (3e-3, 1e-3, 3e-4)]  # the flattest only close by
+        assert np.logical_or.reduce(lower)[told].mean() >= 0.99  # where rounding does not hide it
+        assert (moved(weights, found) / np.sqrt(300)) < 0.1
 
 
 def test_a_network_with_frozen_parameters_is_unknown() -> None:

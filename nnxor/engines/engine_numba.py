@@ -40,10 +40,10 @@ from nnxor.engines.cycles import (
     watched,
 )
 from nnxor.engines.kernel import ALIVE, HAS_BEEN_DEAD, LANES, REVIVED, Kernel
+from nnxor.engines.loops import Plan, Record, live_first, read_cycles
 from nnxor.engines.recycling import is_due, recycled
-from nnxor.engines.skeleton import Plan, Record, live_first, read_cycles
+from nnxor.engines.runner import NO_STEPS, Runner, blocks
 from nnxor.engines.trace import Trace, Trained
-from nnxor.engines.walk import NO_STEPS, Walk, blocks
 from nnxor.network.draws import Weights
 from nnxor.network.minibatches import Seeds, seeds_of, streams
 from nnxor.protocol import TAIL_PARTS, tail_part
@@ -81,7 +81,7 @@ def train(
 def course(condition: Condition, start: Weights, epochs: Sequence[int]) -> Iterator[Weights]:
     """The networks of `start` after each of so many epochs; full batch, nothing redrawn."""
     n = start.n_networks
-    states = Walk(condition)(np.tile(first_state(condition, start), len(epochs)), np.repeat(epochs, n))
+    states = Runner(condition)(np.tile(first_state(condition, start), len(epochs)), np.repeat(epochs, n))
     weights = to_weights(states[: condition.n_parameters], condition.task.n_inputs)
     return (weights.take(slice(n * i, n * (i + 1))) for i in range(len(epochs)))
 
@@ -112,7 +112,7 @@ def _train(condition: Condition, table: Table, seeds: Seeds, trace: Trace, jump:
     run.find_deaths()
     run.finish_jumped()
     if jump:
-        trace.settled_epoch[:] = settled_epochs(run.history, run.found_at, trace.period, run.walk)
+        trace.settled_epoch[:] = settled_epochs(run.history, run.found_at, trace.period, run.runner)
     return run.final
 
 
@@ -121,7 +121,7 @@ class _Run:
 
     def __init__(self, condition: Condition, table: Table, seeds: Seeds, trace: Trace, jump: bool, drop: bool) -> None:
         self.condition, self.seeds, self.trace, self.jump, self.drop = condition, seeds, trace, jump, drop
-        self.walk, self.part = Walk(condition), tail_part(condition.epochs)
+        self.runner, self.part = Runner(condition), tail_part(condition.epochs)
         self.tail_start = condition.epochs - TAIL_PARTS * self.part
         n, hidden = table.shape[1], condition.hidden
         self.table, self.trainings = np.ascontiguousarray(table), np.arange(n)
@@ -152,8 +152,8 @@ class _Run:
         )  # fmt: skip
         period, unsolved, death, n_dead = blocks(self.counts)
         marks, tail = blocks(self.marks), blocks(self.tail)
-        record = Record(period, unsolved, death, n_dead, marks, tail, losses=self.walk.no_losses)
-        n_done, n_lost = self.walk.run(blocks(self.table), self.width, NO_STEPS, blocks(self.stream), plan, record)
+        record = Record(period, unsolved, death, n_dead, marks, tail, losses=self.runner.no_losses)
+        n_done, n_lost = self.runner.run(blocks(self.table), self.width, NO_STEPS, blocks(self.stream), plan, record)
         if n_lost and not self.condition.followed:
             died = self.trainings[self.counts[3] > self.n_dead_at_start[self.trainings]]
             self.died_at[died[self.died_at[died] < 0]] = self.history.latest
@@ -215,21 +215,21 @@ class _Run:
             self.trace.first_death[died] = self.history.checkpoints[at] + first_time(
                 self.history.at(at, died),
                 self.history.span(at),
-                lambda states, chosen: self.walk.n_dead(states) > n_dead[chosen],
-                lambda states, step, chosen: self.walk(states, np.full(len(chosen), step)),
+                lambda states, chosen: self.runner.n_dead(states) > n_dead[chosen],
+                lambda states, step, chosen: self.runner(states, np.full(len(chosen), step)),
             )
 
     def finish_jumped(self) -> None:
         """What trainings that left on their cycles would have come to."""
         trainings = np.flatnonzero(self.jumped)  # if there is none, this compiles what later calls need
         trace, epochs, found_at = self.trace, self.condition.epochs, self.found_at[trainings]
-        period, tolerance = trace.period[trainings], self.walk.tolerance
+        period, tolerance = trace.period[trainings], self.runner.tolerance
         states = self.history.at(found_at, trainings)
-        at_tail = self.walk(states, (self.tail_start - self.history.checkpoints[found_at]) % period)
+        at_tail = self.runner(states, (self.tail_start - self.history.checkpoints[found_at]) % period)
         last_unsolved, tail = trace.last_unsolved[trainings], trace.tail.take(trainings, axis=1)
-        read_cycles(self.walk.losses(at_tail, period), period, tolerance, epochs, self.part, last_unsolved, tail)
+        read_cycles(self.runner.losses(at_tail, period), period, tolerance, epochs, self.part, last_unsolved, tail)
         trace.last_unsolved[trainings], trace.tail[:, trainings] = last_unsolved, tail
-        self.final[:, trainings] = self.walk(at_tail, (epochs - self.tail_start) % period)
+        self.final[:, trainings] = self.runner(at_tail, (epochs - self.tail_start) % period)
 
 
 def _widest(n_live: Numbers) -> Numbers:

@@ -1,8 +1,8 @@
 """What happens around a kernel: blocks of trainings are taken through epochs, and repeats are looked for.
 
 A kernel (`nnxor.engines.kernel`) trains one block for some epochs. All trainings of a batch go from one checkpoint of
-`nnxor.engines.cycles` to the next before any goes further (`nnxor.engines.compiled`). Dead units that cannot come back
-are counted only there.
+`nnxor.engines.cycles` to the next before any goes further (`nnxor.engines.engine_numba`). Dead units that cannot come
+back are counted only there.
 """
 
 from collections.abc import Callable
@@ -258,7 +258,7 @@ def copy(source, target):
 
 @compiled
 def run(table, width, steps, work, stream, plan, record):
-    """Train the columns of `table`: see `nnxor.engines.walk.Walk.run`."""
+    """Train the columns of `table`: see `nnxor.engines.runner.Runner.run`."""
     marks, tail, notes = work.notes[NOTES : NOTES + len(record.marks)], np.zeros((TAIL_PARTS, LANES)), work.notes
     powers = work.clock.copy()
     n_done, n_lost, tailed = 0, 0, plan.last > plan.tail_start

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from nnxor.condition import Condition
 from nnxor.engines.cycles import Numbers, Table
 from nnxor.engines.kernel import LANES, NOTES, Kernel
-from nnxor.engines.machine import functions
-from nnxor.engines.skeleton import Plan, Record, Work, run
+from nnxor.engines.llvm_numbers import functions
+from nnxor.engines.loops import Plan, Record, Work, run
 
 NO_STEPS = np.empty((0, LANES), np.int64)
 NO_TAIL = np.empty((0, 0, LANES))
 LINE = 64  # bytes of a line of the cache
 
 
-class Walk:
+class Runner:
     """The kernel and the numbers of a condition; also an `Advance` of `nnxor.engines.cycles`."""
 
     def __init__(self, condition: Condition) -> None:
