@@ -87,7 +87,7 @@ TOGETHER = [
     (["base.activation=tanh", "base.relu_at_zero=1"], "relu_at_zero would do nothing"),
     (["success.rule=threshold", "success.tolerance=0.1"], "success.tolerance would do nothing"),
     (["success.ties=pass"], "success.ties would do nothing with success.rule=loss"),
-    (["success.rule=threshold", "success.ties=maybe"], "success.ties=maybe is not allowed; allowed: fail, pass"),
+    (["success.rule=threshold", "success.ties=maybe"], "success.ties=maybe is not allowed; allowed: null, fail, pass"),
     (["base.task=none.csv"], "base.task=none.csv does not exist"),
     (["~grid.init", "base.init=none.npz"], "base.init=none.npz does not exist"),
     (["~grid.init", "base.init={normal:{foo:1}}"], "foo is no parameter of normal"),
