@@ -245,9 +245,7 @@ class ResultFolder:
         self._content: dict[str, Any] = {
             **described(self.study),
             "complete": False,
-            "trials": None,
-            "failed": None,
-            "digest": None,
+            **dict.fromkeys(("trials", "failed", "digest")),  # not yet
             "files": {CONFIG: hashlib.sha256(text.encode()).hexdigest(), **held},
             "runs": [*before.get("runs", []), self._run],
         }

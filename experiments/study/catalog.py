@@ -12,7 +12,9 @@ from typing import TypeVar
 from analysis.data.door import read_bytes
 from experiments.conf_files import CONF, found, names, read_yaml
 from experiments.errors import InputError, in_a_line
+from experiments.study.checked import checked
 from experiments.study.weight_files import given_network, load_given
+from nnxor import checks
 from nnxor.network.inits import Distribution, GivenWeights, Init
 from nnxor.network.tasks import Task
 from nnxor.registry import hint
@@ -57,18 +59,15 @@ def task(name: str, key: str = "task") -> Task:
 
 def study(name: object, key: str = "union") -> dict[str, object]:
     """What conf/study/NAME.yaml holds."""
-    if not isinstance(name, str):
-        raise InputError(f"{key}={name} is not allowed; allowed: names of studies")
-    return dict(_read("study", name, key))
+    return dict(_read("study", checked(key, name, checks.instance(str, "names of studies")), key))
 
 
 def read_task(key: str, value: object) -> Task:
     """A task as a configuration gives it: a name in conf/task, a CSV file, or {name: …, rows: …}; or InputError."""
     if isinstance(value, Mapping):
         return _of(Task, str(value.get("name", "given")), {k: v for k, v in value.items() if k != "name"}, key)
-    if not isinstance(value, str):
-        raise InputError(f"{key}={value} is not allowed; allowed: a name in conf/task, or a .csv file")
-    return load_task(key, value) if value.lower().endswith(".csv") else task(value, key)
+    name = checked(key, value, checks.instance(str, "a name in conf/task, or a .csv file"))
+    return load_task(key, name) if name.lower().endswith(".csv") else task(name, key)
 
 
 def read_init(key: str, value: object) -> Init | GivenWeights:
@@ -82,9 +81,8 @@ def read_init(key: str, value: object) -> Init | GivenWeights:
     if isinstance(value, Mapping):
         read = given_network if "W1" in value else _written_out if "weights" in value else _adjusted
         return read(key, value)
-    if not isinstance(value, str):
-        raise InputError(f"{key}={value} is not allowed; allowed: a name in conf/init, {{NAME: {{std: X}}}}, or a file")
-    return load_given(key, value) if value.lower().endswith(".npz") else init(value, key)
+    name = checked(key, value, checks.instance(str, "a name in conf/init, {NAME: {std: X}}, or a file"))
+    return load_given(key, name) if name.lower().endswith(".npz") else init(name, key)
 
 
 def written_out(field: str, value: object) -> object:

@@ -40,7 +40,7 @@ REFUSED = [
     ("base.slope=0.3", "slope would do nothing"),
     ("grid.init=[foo]", "grid.init=foo is unknown; allowed: he,"),
     ("grid.init=[hee]", "did you mean he?"),
-    ("asks=[hiden]", "asks=hiden is unknown; did you mean hidden?"),
+    ("asks=[hiden]", "asks=hiden is not allowed; did you mean hidden?"),
     ("hero=[a]", "hero=['a'] is not allowed; allowed: the name of a figure"),
     ("grid.task=[foo]", "grid.task=foo is unknown; allowed: and,"),
     ("grid.init=[3]", "allowed: a name"),
