@@ -14,11 +14,9 @@ from analysis.figures.layout import footnote
 from analysis.figures.shapes import Mark, forests
 from analysis.figures.style import SERIES, looks, save, styled
 
-ALLOWED = {
-    **dict.fromkeys(["hidden", "epochs", "cores"], "an integer above 0"), "contender": "a name",
-    **dict.fromkeys(["ms_min", "ms_max", "trainings_per_s"], "a number above 0"),
-}  # fmt: skip
-"""The columns of a benchmark's table, and what they may hold."""
+NAME, WHOLE, NUMBER = "a name", "an integer above 0", "a number above 0"
+COLUMNS = {"hidden": WHOLE, "epochs": WHOLE, "contender": NAME, "cores": WHOLE}
+COLUMNS |= dict.fromkeys(("ms_min", "ms_max", "trainings_per_s"), NUMBER)  # and what is allowed in them
 
 
 def write_figure(folder: Path) -> Path:
@@ -37,22 +35,21 @@ def load_engines(folder: Path) -> pd.DataFrame:
     try:
         engines = pd.read_csv(io.StringIO(read_text(path)))
     except FileNotFoundError:
-        written = f"`python -m experiments.benchmark output={folder}` writes it"
-        raise FolderError(f"{path} does not exist; {written}") from None
+        how = f"`python -m experiments.benchmark output={folder}` writes it"
+        raise FolderError(f"{path} does not exist; {how}") from None
     except (OSError, ValueError) as error:
         raise FolderError(f"{path} is no table of a benchmark: {error}") from None
-    if missing := [name for name in ALLOWED if name not in engines]:
+    if missing := [name for name in COLUMNS if name not in engines]:
         raise FolderError(f"{path} is no table of a benchmark: it lacks {', '.join(missing)}")
     if not len(engines):
         raise FolderError(f"{path} holds no rows")
-    for name, allowed in ALLOWED.items():
+    for name, allowed in COLUMNS.items():
         numbers = pd.to_numeric(engines[name], errors="coerce").to_numpy(np.float64)
-        good = (
-            np.isfinite(numbers) & (numbers > 0) & ((np.floor(numbers) == numbers) | (allowed != "an integer above 0"))
-        )
-        if name == "contender":
-            good = engines[name].map(lambda value: isinstance(value, str)).to_numpy(bool)
-        for row in np.flatnonzero(~good):
+        fine = np.isfinite(numbers) & (numbers > 0) & ((np.floor(numbers) == numbers) | (allowed == NUMBER))
+        if allowed == NAME:
+            fine = engines[name].map(lambda value: isinstance(value, str)).to_numpy(np.bool_)
+        if not fine.all():
+            row = int(np.argmin(fine))
             value = engines[name].iloc[row]
             raise FolderError(f"{path}, row {row + 1}: {name}={value} is not allowed; allowed: {allowed}")
     return engines

@@ -17,14 +17,16 @@ def method(found: Findings) -> dict[str, Any]:
     dying = any(asks("activation", name, "can_die") for name in trials["activation"].unique())
     told = {
         name: words.listed([value_text(name, each) for each in trials[name].unique()], "or")
-        for name in ("success", "loss", "optimizer")
+        for name in ("success", "loss", "output", "optimizer")
     }
     full = trials["batch_size"].isna()
     batches = f"{told['optimizer']} on {'all rows or on ' if full.any() else ''}mini-batches"
     return {
         "first": first, "last": stop - 1, "protocol": found.manifest["protocol"], "success": told["success"],
-        "certified": bool(trials["minimum"].notna().any()), "losses": told["loss"], "dying": dying,
+        "certified": bool(trials["minimum"].notna().any()), "endless": bool((trials["minimum"] == "infinity").any()),
+        "losses": told["loss"], "dying": dying,
         "descent": f"full-batch {told['optimizer']}" if full.all() else batches,
+        "outputs": told["output"] if {*trials["output"].unique()} != {"identity"} else "",
     }  # fmt: skip
 
 
