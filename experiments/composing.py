@@ -151,11 +151,16 @@ def refuse_odd_studies(arguments: list[str]) -> None:
             raise InputError(f"study={name}: {path} cannot be read ({in_a_line(error)})") from None
 
 
-def composed(config: str, arguments: list[str]) -> dict[str, Any]:
-    """The configuration that a command would get from these arguments."""
+def composed(config: str, arguments: list[str], folder: str | Path | None = None) -> dict[str, Any]:
+    """The configuration that a command would get from these arguments, and with a folder of the user's own."""
     prepare_hydra()
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        return plain(hydra.compose(config, overrides(config, arguments, ())), config)
+    conf_files.FOLDERS[:] = [*([] if folder is None else [Path(folder).absolute()]), CONF]
+    given = [*overrides(config, arguments, ()), f"hydra.searchpath=[{','.join(map(str, conf_files.FOLDERS[:-1]))}]"]
+    try:
+        with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+            return plain(hydra.compose(config, given), config)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise InputError(explained(error, config)) from None
 
 
 def do(work: str, shown: bool, config: dict[str, Any]) -> int:

@@ -90,7 +90,8 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
     )  # it shuffles mini-batches, if there are any
     if useless := [name for name, is_given in drawn.items() if is_given]:
         raise InputError(f"{useless[0]} would do nothing, since weights={config['weights']} is given")
-    weights = read_network(checked("weights", config["weights"], path), condition.task.n_inputs).weights
+    found = read_network(checked("weights", config["weights"], path), condition.task.n_inputs)
+    weights, values = found.weights, {"bias": found.bias, **values}
     condition = condition_of(weights, values, str(config["weights"]))
     return condition, weights.astype(condition.numpy_dtype), seed
 
