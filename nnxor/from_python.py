@@ -114,7 +114,13 @@ def diagnose(W1: ArrayLike, b1: ArrayLike, W2: ArrayLike, b2: ArrayLike, **field
     >>> nnxor.diagnose(W1=[[-1], [-1]], b1=[0], W2=[1], b2=0.5).row["minimum"]
     'minimum'
     """
-    weights = _given(W1, b1, W2, b2)
+    try:
+        weights = Weights.of(*(np.asarray(each, np.float64) for each in (W1, b1, W2, b2)))
+    except ValueError as error:
+        allowed = "W1 (D,H), b1 (H,), W2 (H,) or (H,1), b2 () or (1,)"
+        raise ValueError(f"{error}; allowed: {allowed}") from None
+    if not all(np.isfinite(each).all() for each in weights.arrays()) or weights.n_networks > 1:
+        raise ValueError("weights must be finite numbers, of one network")
     dtype = "float32" if all(getattr(each, "dtype", None) == np.float32 for each in (W1, b1, W2)) else "float64"
     condition = _condition({"dtype": dtype, **fields, "hidden": weights.W1.shape[1], "epochs": 0})
     if weights.W1.shape[0] != condition.task.n_inputs:
@@ -145,19 +151,6 @@ def _shipped(name: str, value: Any) -> Any:
     if value not in names:
         raise ValueError(f"{name}={value} is unknown; {hint(value, names)}")
     return SHIPPED[name](value, yaml.safe_load(folder.joinpath(f"{value}.yaml").read_text(encoding="utf-8")))
-
-
-def _given(W1: ArrayLike, b1: ArrayLike, W2: ArrayLike, b2: ArrayLike) -> Weights:
-    arrays = [np.asarray(each, np.float64) for each in (W1, b1, W2, b2)]
-    shapes = [each.shape for each in arrays]
-    hidden = shapes[0][1] if arrays[0].ndim == 2 else 0
-    wanted: tuple[list[tuple[int, ...]], ...] = [(hidden,)], [(hidden,), (hidden, 1)], [(), (1,)]
-    if not hidden or not all(shape in allowed for shape, allowed in zip(shapes[1:], wanted, strict=True)):
-        words = ", ".join(f"{name} {shape}" for name, shape in zip(("W1", "b1", "W2", "b2"), shapes, strict=True))
-        raise ValueError(f"{words} do not fit; allowed: W1 (D,H), b1 (H,), W2 (H,) or (H,1), b2 () or (1,)")
-    if not all(np.isfinite(each).all() for each in arrays):
-        raise ValueError("weights must be finite numbers")
-    return Weights(arrays[0][:, :, None], arrays[1][:, None], arrays[2].reshape(-1, 1), arrays[3].reshape(1))
 
 
 def _plain(weights: Weights) -> dict[str, NDArray[np.floating]]:

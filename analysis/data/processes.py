@@ -1,5 +1,6 @@
 """Processes that work for this one, wherever they are started: how many, deaf to Ctrl-C, and gone when it is."""
 
+import gc
 import importlib
 import multiprocessing
 import os
@@ -75,3 +76,4 @@ def helpers(module: str) -> Iterator[ProcessPoolExecutor]:
 def _help(parent: int, module: str) -> None:
     end_with(parent)
     importlib.import_module(module)
+    gc.freeze()  # what was imported is no garbage to look for

@@ -165,9 +165,8 @@ def _table(text: str) -> str:
 
 def swept(trials: pd.DataFrame) -> list[str]:
     """The fields that take more than one value."""
-    if "condition" in trials:
-        trials = trials.drop_duplicates("condition")
-    return [name for name in FIELDS if len(trials[name].drop_duplicates()) > 1]
+    each = trials.loc[~trials["condition"].duplicated(), [*FIELDS]] if "condition" in trials else trials
+    return [name for name in FIELDS if len(each[name].unique()) > 1]
 
 
 def is_given(law: str) -> bool:

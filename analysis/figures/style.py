@@ -23,7 +23,7 @@ from analysis.data.door import replacing
 
 STYLE: Any = {
     "figure.facecolor": "white", "font.family": "DejaVu Sans", "font.size": 10,
-    "axes.titlesize": 10.5, "axes.titlelocation": "left", "axes.titlepad": 7, "axes.labelsize": 10,
+    "axes.titlesize": 10.5, "axes.titlelocation": "left", "axes.titlepad": 7, "axes.titley": 1.0, "axes.labelsize": 10,
     "axes.labelcolor": "#333333", "axes.edgecolor": "#888888", "axes.linewidth": 0.8,
     "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True, "axes.grid": True,
     "axes.grid.axis": "y", "grid.color": "#e4e4e4", "grid.linewidth": 0.8,

@@ -13,7 +13,7 @@ import pandas as pd
 
 from analysis.data.conditions import conditions
 from analysis.data.reading import CAUSES, fine, is_stuck
-from analysis.data.tallies import count_where, size, sums
+from analysis.data.tallies import count_where, sums
 from analysis.findings.statistics import Estimate, Rate, attributable
 
 STUCK_CAUSES = CAUSES[:4]  # causes that a stuck run can have
@@ -41,8 +41,11 @@ def failure_causes(trials: pd.DataFrame) -> pd.DataFrame:
 def by_dead_at_start(trials: pd.DataFrame) -> dict[int, Rate]:
     """How often the runs of one condition get stuck, by the number of units that are dead at the start."""
     good = fine(trials)
-    parts = {dead: good[(good["dead_init"] == dead).to_numpy(bool)] for dead in sorted(good["dead_init"].unique())}
-    return {int(dead): Rate.of(count_where(part, is_stuck(part)), size(part)) for dead, part in parts.items()}
+    dead, stuck = good["dead_init"].to_numpy(int), is_stuck(good)
+    return {
+        n: Rate.of(count_where(good, stuck & (dead == n)), count_where(good, dead == n))
+        for n in np.unique(dead).tolist()
+    }
 
 
 def attributed(found: dict[int, Rate]) -> Estimate:

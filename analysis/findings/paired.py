@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.data.conditions import others, slices, values
+from analysis.data.conditions import conditions, others, slices, values
 from analysis.data.reading import is_given
 from analysis.data.tallies import Solved
 from analysis.findings.statistics import Paired, holm
@@ -29,7 +29,7 @@ def compare_values(
     rest = others(trials, field)
     found = list(pairs) if pairs is not None else list(itertools.combinations(values(trials, field), 2))
     rows: list[dict[str, Any]] = []
-    for row, part in slices(trials.drop_duplicates("condition"), rest) if found else ():
+    for row, part in slices(conditions(trials), rest) if found else ():
         keys = dict(zip(part[field], part["condition"].astype("str"), strict=True))
         for first, second in found:
             if first in keys and second in keys:

@@ -114,7 +114,7 @@ def narrowest(summary: pd.DataFrame, wanted: float) -> pd.DataFrame:
     """
     rest = others(summary, "hidden")
     rows: list[dict[str, Any]] = []
-    for row, part in slices(summary, rest):
+    for row, part in slices(summary[[*rest, "hidden", "solved_rate", "solved_low"]], rest):
         found = {
             name: part.loc[(part[column] >= wanted).to_numpy(bool), "hidden"].min()
             for name, column in (("reaches", "solved_rate"), ("surely", "solved_low"))

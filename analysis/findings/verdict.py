@@ -181,7 +181,8 @@ def verdicts(trials: pd.DataFrame, solved: Solved) -> list[Verdict]:
     mine = good[_of_the_article(good)]
     if not len(mine):
         return [_open(claim, _beyond(good), NOT_JUDGED) for claim in CLAIMS]
-    return [_judge(claim, Judged(mine, summarise(mine), solved)) for claim in CLAIMS]
+    judged = Judged(mine, summarise(mine), solved)
+    return [_judge(claim, judged) for claim in CLAIMS]
 
 
 def scope(trials: pd.DataFrame) -> str:

@@ -1,7 +1,9 @@
 """Drawing a result folder's figures into files, on every core."""
 
 import functools
-from concurrent.futures import ProcessPoolExecutor
+import itertools
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pandas as pd
@@ -22,37 +24,32 @@ def draw_figures(found: Findings, folder: Path, pool: ProcessPoolExecutor) -> No
 
     The pool draws the first ones while this process draws the last, and those that were registered from elsewhere.
     """
-    ours = [plot for plot in PLOTS if plot.draw.__module__.startswith("analysis.figures.")]
-    drawn = {pool.submit(_draw, plot.name, found.folder, folder): plot for plot in ours}
-    for plot in PLOTS:
-        if plot not in ours:
-            draw(plot, found, folder)
-    for future, plot in reversed(drawn.items()):
+    drawn: dict[Future[None], tuple[Plot, bool]] = {}
+    for plot, phone in itertools.product(PLOTS, (False, True)):
+        if plot.draw.__module__.startswith("analysis.figures."):
+            drawn[pool.submit(_draw, plot.name, phone, found.folder, folder)] = plot, phone
+        else:
+            draw(plot, phone, found, folder)
+    for future, (plot, phone) in reversed(drawn.items()):
         if future.cancel():
-            draw(plot, found, folder)
+            draw(plot, phone, found, folder)
     for future in drawn:
         if not future.cancelled():
             future.result()
 
 
-def _draw(name: str, results: Path, folder: Path) -> None:
-    draw(next(plot for plot in PLOTS if plot.name == name), read(results), folder)
+def _draw(name: str, phone: bool, results: Path, folder: Path) -> None:
+    draw(next(plot for plot in PLOTS if plot.name == name), phone, read(results), folder)
 
 
-def draw(plot: Plot, found: Findings, folder: Path) -> None:
-    """Save one figure as PNG, SVG and NAME-phone.svg in a folder; none if it makes no sense for the findings."""
-    try:
-        save(plot.draw(found), folder, plot.name)
-    except NotApplicable:
-        return
-    with on_phone():
-        save(plot.draw(found), folder, f"{plot.name}-phone", ["svg"])
+def draw(plot: Plot, phone: bool, found: Findings, folder: Path) -> None:
+    """Save one figure as PNG and SVG, or as NAME-phone.svg, in a folder; none if it makes no sense for the findings."""
+    with suppress(NotApplicable), on_phone() if phone else nullcontext():
+        save(plot.draw(found), folder, f"{plot.name}{'-phone' * phone}", ["svg"] if phone else ["svg", "png"])
 
 
 def draw_runs(exemplars: pd.DataFrame, folder: Path) -> None:
     """Save the figures of single runs (see `analysis.data.side_files.load_exemplars`) that make sense for them."""
     for name, figure in (("loss_curves", loss_curves), ("functions", functions)):
-        try:
+        with suppress(NotApplicable):
             save(figure(exemplars), folder, name)
-        except NotApplicable:
-            continue

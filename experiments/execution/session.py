@@ -1,5 +1,6 @@
 """A run of a study, a line a step: `run` is its table of contents."""
 
+import gc
 import importlib
 import re
 import sys
@@ -144,6 +145,7 @@ def make_ready(study: Study, drawn: bool) -> None:
     importlib.import_module("experiments.store.exemplars").laws(study.conditions)
     if drawn:
         importlib.import_module(DRAWING)
+        gc.freeze()  # what was imported is no garbage to look for
 
 
 def report(folder: ResultFolder, options: Options, others: ProcessPoolExecutor | None = None) -> None:

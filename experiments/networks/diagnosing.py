@@ -13,21 +13,18 @@ from experiments.errors import DONE, InputError
 from experiments.execution.progress import say, told
 from experiments.study.checked import checked, known_keys, path
 from experiments.study.explorer_address import address
-from experiments.study.fields import TRAINED, condition_of, make_condition, read_field, refuse_useless
+from experiments.study.fields import TRAINED, condition_of, make_condition, read_field, read_fields, refuse_useless
 from experiments.study.weight_files import WRITE_IT, read_network
-from nnxor import checks, engines
+from nnxor import checks, diagnosis, engines, rescue, trial
 from nnxor.arithmetic.networks import alive
 from nnxor.condition import FIELDS, Condition, fitting
-from nnxor.diagnosis import diagnose as columns_of
 from nnxor.interventions import INTERVENTIONS, Intervention
-from nnxor.landscape.certificate import certify
+from nnxor.landscape import certificate
 from nnxor.landscape.decoder import TOLERANCE, Decoded, decode, decode_predictions, has_levels
 from nnxor.network.draws import Weights
 from nnxor.network.inits import GivenWeights
 from nnxor.network.losses import LOSSES
 from nnxor.registry import hint
-from nnxor.rescue import intervene, is_stuck, onward_condition
-from nnxor.trial import trials
 
 TRIES = 200  # times that each intervention is tried: with other draws on one network, or on as many networks of a kind
 DRAWS = 1000  # networks that are drawn and trained to say how common an outcome is
@@ -62,8 +59,7 @@ def diagnose(config: Mapping[str, Any]) -> int:
 
 def read_values(config: Mapping[str, Any]) -> dict[str, object]:
     """What it was trained with, checked, a loss by its name here or in another library; InputError: what is wrong."""
-    fields = [name for name in TRAINED if name != "loss" and config[name] is not None]
-    values = {name: read_field("", name, config[name]) for name in fields}
+    values = read_fields(config, [name for name in TRAINED if name != "loss"])
     if isinstance(values.get("init"), GivenWeights):
         raise InputError("init=FILE.npz cannot be drawn from; allowed: a name in conf/init")
     if config["loss_name"] is None:
@@ -118,7 +114,7 @@ def states(condition: Condition, weights: Weights, epochs: int) -> dict[str, np.
     """The diagnosis of networks after so many epochs of training from these weights."""
     longer, weights = replace(condition, epochs=epochs), weights.astype(condition.numpy_dtype)
     trained = engines.load(engines.fastest()[0])(longer, weights, range(weights.n_networks))
-    return dict(columns_of(longer, weights, trained))
+    return dict(diagnosis.diagnose(longer, weights, trained))
 
 
 def trap_of(now: Mapping[str, np.ndarray], condition: Condition) -> Decoded | None:
@@ -190,7 +186,7 @@ MEANINGS = {
 
 def point(condition: Condition, weights: Weights) -> str:
     """What the certificate says of the point."""
-    found = certify(condition, weights.astype(condition.numpy_dtype))
+    found = certificate.certify(condition, weights.astype(condition.numpy_dtype))
     kind, text = str(found.kind[0]), MEANINGS[str(found.kind[0])]
     if kind == "unknown":
         return f"{text} ({found.reason[0]})."
@@ -270,9 +266,9 @@ def decoded(config: Mapping[str, Any], condition: Condition) -> Decoded:
 def advise(case: Case) -> None:
     """How common it is, what frees networks from it, best first, and one recommendation."""
     condition, level = case.condition, np.nan if case.trap is None else case.trap.level.value
-    like_it = trials(condition, range(DRAWS), engines.load(engines.fastest()[0]))
+    like_it = trial.trials(condition, range(DRAWS), engines.load(engines.fastest()[0]))
     solved = int(np.sum(like_it.columns["outcome"] == "solved"))
-    there = is_stuck(like_it.columns) & (np.abs(like_it.columns["final_loss"] - level) < TOLERANCE)
+    there = rescue.is_stuck(like_it.columns) & (np.abs(like_it.columns["final_loss"] - level) < TOLERANCE)
     here = "" if case.trap is None else f", {percent(int(there.sum()), DRAWS)} in this trap"
     drawn = f"Of {DRAWS:,} networks drawn like this and trained for {condition.epochs:,} epochs"
     say(told("how common", f"{drawn}: {percent(solved, DRAWS)} solved{here} (with 95 % Wilson intervals)."))
@@ -302,8 +298,8 @@ def frees(condition: Condition, stuck: Weights, draws_anew: bool) -> list[tuple[
         if entry.refused(tried) or (entry.needs_dead and not any_dead):
             continue
         n = 1 if draws_anew and not entry.draws else TRIES  # one network again and again gives the same again
-        changed = intervene(tried, stuck.take(np.arange(n)), range(n))
-        outcome = states(onward_condition(tried), changed, condition.epochs)["outcome"]
+        changed = rescue.intervene(tried, stuck.take(np.arange(n)), range(n))
+        outcome = states(rescue.onward_condition(tried), changed, condition.epochs)["outcome"]
         found.append((entry, int(np.sum(outcome == "solved")), n))
     return sorted(found, key=lambda each: -each[1] / each[2])
 

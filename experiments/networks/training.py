@@ -8,7 +8,7 @@ from experiments.execution.progress import paragraph, say
 from experiments.study import catalog
 from experiments.study.checked import checked, known_keys, path
 from experiments.study.explorer_address import address
-from experiments.study.fields import TRAINED, condition_of, make_condition, read_field, read_success, refuse_useless
+from experiments.study.fields import TRAINED, condition_of, make_condition, read_fields, read_success, refuse_useless
 from experiments.study.weight_files import check_writable, read_network, save_weights
 from nnxor import checks
 from nnxor.arithmetic.networks import Look, any_active, preactivations
@@ -71,7 +71,7 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
     values: dict[str, object] = {
         "init": catalog.read_init("init", {name: changes} if changes else "uniform" if name is None else name),
         "success": read_success(config["success"] or {}),
-        **{name: read_field("", name, config[name]) for name in others if config[name] is not None},
+        **read_fields(config, others),
     }
     condition = make_condition(values)
     refuse_useless(values, [condition])
@@ -85,9 +85,7 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
         except ValueError as error:  # no draw of this seed keeps its margin
             raise InputError(str(error)) from None
     drawn = {"scale": config["scale"] is not None, "init": bool(changes) or name is not None}
-    drawn["seed"] = (
-        config["seed"] is not None and not condition.batch_size
-    )  # it shuffles mini-batches, if there are any
+    drawn["seed"] = config["seed"] is not None and not condition.batch_size  # which is what the seed would shuffle
     if useless := [name for name, is_given in drawn.items() if is_given]:
         raise InputError(f"{useless[0]} would do nothing, since weights={config['weights']} is given")
     found = read_network(checked("weights", config["weights"], path), condition.task.n_inputs)

@@ -67,10 +67,6 @@ class Held:
         """The row of a seed in trials.parquet."""
         return self.row + seed - self.start
 
-    def is_within_rows(self) -> bool:
-        """Whether the seeds that went well have rows."""
-        return all(self.start <= span.start < span.stop <= self.start + self.trainings for span in self.seeds)
-
 
 def count_rows(rows: pa.Table) -> pa.Table:
     """The counts of rows of one condition (`experiments.store.columns.part_schema`), but for their seeds."""

@@ -154,8 +154,10 @@ class ResultFolder:
             self._held = counts.scan(places[COUNTS])
             if TRIALS in places:
                 tables.check_rows(places[TRIALS], [*self._held.values()])
-                if not all(held.is_within_rows() for held in self._held.values()):
-                    raise ValueError("the seeds that are counted are not those that were trained")
+                for each in self._held.values():
+                    stop = each.start + each.trainings
+                    if not all(each.start <= span.start < span.stop <= stop for span in each.seeds):
+                        raise ValueError("the seeds that are counted are not those that were trained")
         except (pa.ArrowException, OSError, ValueError) as error:
             raise RunError(f"{self.path / COUNTS} is damaged ({in_a_line(error):.120}); {WAYS_OUT}") from None
 
@@ -243,9 +245,7 @@ class ResultFolder:
         self._content: dict[str, Any] = {
             **described(self.study),
             "complete": False,
-            "trials": None,
-            "failed": None,
-            "digest": None,
+            **dict.fromkeys(("trials", "failed", "digest")),  # not yet
             "files": {CONFIG: hashlib.sha256(text.encode()).hexdigest(), **held},
             "runs": [*before.get("runs", []), self._run],
         }

@@ -94,7 +94,10 @@ def describe(manifest: Mapping[str, Any], folder: Path, study: Study) -> str:
 
 def _resource(path: Path, sha256: str, study: Study) -> dict[str, Any]:
     there = next(place for place in (tables.beside(path), path) if place.exists())
-    rows = path.name == TRIALS
+    rows, fields = path.name == TRIALS, []
+    for column in schema(study.conditions) if rows else SCHEMA:
+        meaning = MEANINGS.get(column.name, f"final prediction for row {column.name.removeprefix('y_')}")
+        fields.append({"name": column.name, "type": _type(column.type), "description": meaning})
     return {
         "$schema": PROFILE.format("dataresource"),
         "name": path.stem,
@@ -107,15 +110,10 @@ def _resource(path: Path, sha256: str, study: Study) -> dict[str, Any]:
         "hash": f"sha256:{sha256}",
         "schema": {
             "$schema": PROFILE.format("tableschema"),
-            "fields": [_field(column) for column in (schema(study.conditions) if rows else SCHEMA)],
+            "fields": fields,
             **({"primaryKey": ["condition", "seed"]} if rows else {}),
         },
     }
-
-
-def _field(column: pa.Field) -> dict[str, str]:
-    meaning = MEANINGS.get(column.name, f"final prediction for row {column.name.removeprefix('y_')}")
-    return {"name": column.name, "type": _type(column.type), "description": meaning}
 
 
 def _type(kind: pa.DataType) -> str:

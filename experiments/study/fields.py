@@ -1,7 +1,7 @@
 """The fields of a condition as a user writes them: checked, and put into words where they are not allowed."""
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -65,6 +65,11 @@ def read_field(where: str, name: str, value: object) -> object:
     """A field's value, checked; `where` says in the message where it stands ('base', 'grid')."""
     key = f"{where}.{name}" if where else name
     return FILES[name](key, value) if name in FILES else checked(key, value, ALL[name].check)
+
+
+def read_fields(config: Mapping[str, object], fields: Iterable[str]) -> dict[str, object]:
+    """Those of some fields that are not null, checked."""
+    return {name: read_field("", name, config[name]) for name in fields if config[name] is not None}
 
 
 def read_success(given: Mapping[str, object], where: str = "success") -> Success:

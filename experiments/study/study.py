@@ -17,7 +17,6 @@ from nnxor import checks
 from nnxor.condition import Condition, Success
 from nnxor.network.inits import GivenWeights, Init
 from nnxor.network.tasks import Task
-from nnxor.registry import hint
 
 KEYS = [
     "name", "question", "asks", "hero", "base", "grid", "blocks", "exclude", "seeds", "success", "record", "certify",
@@ -89,8 +88,7 @@ def read_study(config: Mapping[str, object]) -> Study:
     conditions = tuple(sorted(united, key=lambda one: [(value is not None, value) for value in one.values().values()]))
     _refuse_clashes(conditions, seeds)
     for name in _listed(config.get("asks")):
-        if name not in FIELDS:
-            raise InputError(f"asks={name} is unknown; {hint(str(name), FIELDS)}")
+        checked("asks", name, checks.choice(FIELDS))
     if config.get("hero") is not None:
         _text("hero", config["hero"], FIGURE.fullmatch, "the name of a figure, such as success_rate")
     return Study(

@@ -25,9 +25,7 @@ from experiments.errors import InputError, RunError, in_a_line
 from experiments.store import counts
 from experiments.store import rows_and_counts as tables
 from experiments.store.columns import CONDITION_COLUMNS, Digest, plain, schema, with_condition
-from experiments.store.counts import Piece, add_up, total
 from experiments.store.manifest import describe, described, provenance
-from experiments.store.rows_and_counts import COUNTS_GROUP, ROW_GROUP, Slices, bits_of, check_rows, counts_of
 from experiments.study.batches import Spans, subtract
 from experiments.study.study import KEYS, Study, read_study
 from nnxor.condition import Condition
@@ -177,17 +175,17 @@ class Ledger:
         self._digest = Digest()
         with damage(record):
             self.held = counts.scan(record.path / COUNTS)
-            self.counts = Slices(record.path / COUNTS)
+            self.counts = tables.Slices(record.path / COUNTS)
             if record.has_rows:
-                check_rows(record.main, [*self.held.values()], schema(study.conditions))
-            self.rows = Slices(record.main) if record.has_rows else None
+                tables.check_rows(record.main, [*self.held.values()], schema(study.conditions))
+            self.rows = tables.Slices(record.main) if record.has_rows else None
             for condition, key in itertools.zip_longest(study.conditions, self.held):
                 if condition is None:
                     raise RunError(f"{record.path / COUNTS} counts trainings that are not of this study; {AGAIN}")
                 if condition.key != key:
                     raise self._wrong(COUNTS, condition, "its counts are missing or out of order")
                 counted = self._check_counts(condition)
-                self.n_failed += total(counted, kind="runs") - total(counted, kind="runs", status="ok")
+                self.n_failed += counts.total(counted, kind="runs") - counts.total(counted, kind="runs", status="ok")
                 if self.rows:
                     self._check_rows(condition, self.rows, counted)
         if (found := self._digest.hexdigest()) != said["digest"]:
@@ -206,32 +204,32 @@ class Ledger:
     def _check_counts(self, condition: Condition) -> pa.Table:
         """A condition's counts are of each of its seeds once; returns them, and notes a contradiction among them."""
         held, seeds = self.held[condition.key], self.record.study.seeds_of(condition)
-        for piece in self.counts.pieces(held.first, held.last, COUNTS_GROUP):
+        for piece in self.counts.pieces(held.first, held.last, tables.COUNTS_GROUP):
             if not _has_fields(piece, condition):
                 raise self._wrong(COUNTS, condition, "rows of another condition are among its counts")
             if self.rows is None:
                 self._digest.update(piece)
         kept, solved, stop = 0, 0, seeds.start
-        for first, flags in bits_of(self.counts, held):
+        for first, flags in tables.bits_of(self.counts, held):
             if first < stop or first + len(flags) > seeds.stop:
                 raise self._wrong(COUNTS, condition, f"seed {first} is counted twice, out of order, or none of its own")
             kept, solved, stop = kept + len(flags), solved + int(flags.sum()), first + len(flags)
-        found = counts_of(self.counts, held)
-        trainings, fine = total(found, kind="runs"), total(found, kind="runs", status="ok")
+        found = tables.counts_of(self.counts, held)
+        trainings, fine = counts.total(found, kind="runs"), counts.total(found, kind="runs", status="ok")
         if trainings != len(seeds) or fine != kept:
             what = f"of {len(seeds):,} trainings {trainings:,} are counted, {fine:,} of them as fine"
             raise self._wrong(COUNTS, condition, f"{what}, and of {kept:,} it is kept which were solved")
-        runs, epochs = total(found, kind="runs", outcome="solved"), total(found, kind="solved_epoch")
+        runs, epochs = counts.total(found, kind="runs", outcome="solved"), counts.total(found, kind="solved_epoch")
         if not runs == epochs == solved and not self.contradiction:
             each = f"{runs:,} by its runs, {epochs:,} by its epochs, {solved:,} by its seeds"
             self.contradiction = f"{self.record.words(condition)}: solved are {each}"
         return found
 
-    def _check_rows(self, condition: Condition, rows: Slices, counted: pa.Table) -> None:
+    def _check_rows(self, condition: Condition, rows: tables.Slices, counted: pa.Table) -> None:
         """A condition's rows are one for each of its seeds, in order, and counted anew they give its counts."""
         held, seeds = self.held[condition.key], self.record.study.seeds_of(condition)
-        tallies, solved, first = [], list[Piece](), seeds.start
-        for piece in rows.pieces(held.row, held.row + len(seeds), ROW_GROUP):
+        tallies, solved, first = [], list[counts.Piece](), seeds.start
+        for piece in rows.pieces(held.row, held.row + len(seeds), tables.ROW_GROUP):
             self._digest.update(piece)
             if not _has_fields(piece, condition):
                 raise self._wrong(TRIALS, condition, "rows of another condition are among its rows")
@@ -240,9 +238,9 @@ class Ledger:
             first += len(piece)
             tallies.append(counts.count_rows(piece))
             solved.extend(counts.solved_seeds(piece))
-        again, recorded = counts.seed_rows(solved), counts.seed_rows(bits_of(self.counts, held))
+        again, recorded = counts.seed_rows(solved), counts.seed_rows(tables.bits_of(self.counts, held))
         same = all(a == b for a, b in itertools.zip_longest(again, recorded))
-        if not same or not add_up(tallies).equals(add_up([counted])):
+        if not same or not counts.add_up(tallies).equals(counts.add_up([counted])):
             raise self._wrong(TRIALS, condition, "its rows are not those that counts.parquet counts")
 
 

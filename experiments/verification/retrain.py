@@ -167,7 +167,11 @@ class Retraining:
         counted = add_up([self._counted.pop(key, PLAIN.empty_table()), count_rows(again)])
         if total(counted, kind="runs") == len(ledger.record.study.seeds_of(batch.condition)):
             both = [add_up([counts_of(ledger.counts, ledger.held[key])]), counted]
-            self.compare_counts(batch.condition, *([_promised(each) for each in both] if self.loosely else both))
+            if self.loosely:  # runs, by what must agree also then
+                runs = (each.filter(pc.equal(each["kind"], "runs")) for each in both)
+                names = [name for name in PLAIN.names if name in ("kind", "count", *BEFORE)]
+                both = [add_up([in_schema(each.select(names), PLAIN)]) for each in runs]
+            self.compare_counts(batch.condition, *both)
         else:
             self._counted[key] = counted
 
@@ -201,12 +205,6 @@ def _by_key(counts: pa.Table) -> dict[tuple[object, ...], str]:
     told = zip(counts["count"].to_pylist(), counts["seed"].to_pylist(), strict=True)
     words = (f"{times:,}" if seed is None else f"{times:,}, the lowest seed {seed}" for times, seed in told)
     return dict(zip(keys, words, strict=True))
-
-
-def _promised(counts: pa.Table) -> pa.Table:
-    """Counts of runs by what must agree also where bits may differ."""
-    runs = counts.filter(pc.equal(counts["kind"], "runs"))
-    return add_up([in_schema(runs.select([name for name in PLAIN.names if name in ("kind", "count", *BEFORE)]), PLAIN)])
 
 
 def _key_words(key: tuple[object, ...]) -> str:

@@ -1,5 +1,6 @@
 """What stuck runs rest at, counted by hand; words that are those of the science."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -120,7 +121,7 @@ def test_the_figure_is_mentioned_only_where_it_is_drawn(certified: Path, monkeyp
 def names_of_pictures(folder: Path) -> list[str]:
     results = report.read_results(folder)
     (folder / "figures").mkdir(exist_ok=True)
-    for plot in figures.PLOTS:
-        draw(plot, results, folder / "figures")
+    for plot, phone in itertools.product(figures.PLOTS, (False, True)):
+        draw(plot, phone, results, folder / "figures")
     drawn, missing = pictures(results, folder / "figures")
     return [*drawn, *missing]
