@@ -32,7 +32,7 @@ test: $(READY) ## run all tests; ARGS="-k draws" passes options on
 check: lint ## style, types and all tests but the slow ones
 	@$(PY) -m pytest -n auto -m "not slow" $(ARGS)
 
-hostile: $(READY) ## bad inputs, damaged folders, flipped bits, fuzzing, kills and interrupts, all of them (long: an hour or more)
+hostile: $(READY) ## bad inputs, damaged folders, flipped bits, fuzzing, kills and interrupts, all of them (half an hour on two cores)
 	@PYTHONPATH=.:tests:tests/hostile $(PY) tests/hostile $(ARGS)
 
 digests: $(READY) ## train the shipped studies at 8 seeds and write their digests anew

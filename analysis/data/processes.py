@@ -60,15 +60,15 @@ def helpers(module: str) -> Iterator[ProcessPoolExecutor]:
         with deaf():
             for _ in range(n):
                 pool.submit(os.getpid)
-        ours = [process for process in multiprocessing.active_children() if process not in others]
         yield pool
     except Exception:
         pool.shutdown(cancel_futures=True)  # killed, it would fail what was cancelled, and complain
         raise
     except BaseException:  # nobody will look at what they do
         pool.shutdown(wait=False, cancel_futures=True)
-        for process in ours:
-            process.kill()
+        for process in multiprocessing.active_children():
+            if process not in others:
+                process.kill()
         raise
     pool.shutdown()
 

@@ -1,21 +1,24 @@
 """Commands hold whatever surrounds them: little memory, full disks, closed pipes, strange text, interrupts."""
 
 import importlib
+import multiprocessing
 import os
 import resource
 import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from harness import ROOT, command, inside
-from interrupt_anywhere import interrupt
+from interrupt_anywhere import Interrupts
 
 import nnxor
 from analysis import report
+from analysis.data import processes
 from experiments import cli
 
 
@@ -174,7 +177,21 @@ def tiny(run: Callable[..., Path]) -> Path:
     return run("grid.hidden=3", "grid.init=he", "grid.lr=0.1", "seeds.count=4", "base.epochs=5")
 
 
-@pytest.mark.parametrize(("kind", "after"), [("threads", 1.0), ("loky", 2.5), ("train", 0.6), ("scanning", 1.7)])
+@pytest.mark.parametrize(("kind", "after"), [("threads", 0.8), ("loky", 2.3), ("train", 0.4), ("small batches", 1.5)])
 def test_an_interrupt_ends_a_command_in_one_line(kind: str, after: float, tmp_path: Path) -> None:
     """A sample of what interrupt_anywhere.py does many times."""
-    assert interrupt(kind, tmp_path, after, signal.SIGINT) == ""
+    assert Interrupts(tmp_path).interrupt(kind, after, signal.SIGINT) == ""
+
+
+def test_an_interrupt_while_helpers_start_leaves_none_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def interrupted() -> Iterator[None]:
+        yield
+        raise KeyboardInterrupt  # SIGTERM, which is heard even there
+
+    monkeypatch.setattr(processes, "deaf", interrupted)
+    with pytest.raises(KeyboardInterrupt), processes.helpers("json"):
+        pass
+    for process in multiprocessing.active_children():
+        process.join(timeout=10)
+    assert not multiprocessing.active_children()

@@ -1,6 +1,6 @@
 """`make hostile`: all that is bad, given to commands, folders and runs; prints figures, and what was wrong.
 
-make hostile                              everything, two steps at a time (an hour or more on two cores)
+make hostile                              everything, two steps at a time (half an hour on two cores)
 make hostile ARGS="inputs kills part=2/5"    the second fifth of those steps whose names hold one of the words
 """
 
@@ -22,7 +22,7 @@ import inputs
 import interrupt_anywhere
 import kills
 
-MOMENTS = {"threads": 160, "loky": 40, "dask": 16, "report": 24, "notebooks": 8}
+MOMENTS = {"threads": 200, "loky": 40, "dask": 16, "report": 24, "notebooks": 8}
 """Kills at random moments, by command; those at file operations come to many hundreds more."""
 
 INTERRUPTS = 500
@@ -42,7 +42,7 @@ def fuzz(folder: Path, share: slice) -> tuple[dict[str, int], list[str]]:
     return fuzzing.main(folder, SECONDS / (share.step or 1), seed=share.start or 0)
 
 
-def kill(folder: Path, share: slice, name: str) -> tuple[int, list[str]]:
+def kill(folder: Path, share: slice, name: str) -> tuple[dict[str, int], list[str]]:
     """A share of the kills at random moments, at moments of its own."""
     return kills.at_moments(folder, name, -(-MOMENTS[name] // (share.step or 1)), seed=share.start or 0)
 
@@ -93,12 +93,13 @@ def main(arguments: list[str]) -> int:
     def apart(name: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([sys.executable, Path(__file__).parent, name, *parts], stdout=subprocess.PIPE, text=True)
 
-    problems = 0
+    problems, began = 0, time.monotonic()
     with ThreadPoolExecutor(TOGETHER) as pool:
         names = [name for name in STEPS if any(each in name for each in chosen or [name])]
         for step in as_completed(pool.submit(apart, name) for name in names):
             problems += bool(step.result().returncode)
             print(step.result().stdout or f"{step.result().args}: no answer\n", end="", flush=True)
+    print(f"{len(names)} steps in {(time.monotonic() - began) / 60:.0f} min; in {problems} of them something was wrong")
     return int(problems > 0)
 
 

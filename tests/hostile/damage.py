@@ -153,7 +153,12 @@ def _edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
 
 def _forge(folder: Path, name: str, change: Callable[[pa.Table], pa.Table]) -> None:
     pq.write_table(change(pq.read_table(folder / name)), folder / name)
-    _edit(folder, lambda m: m["files"].update({name: sha256_of(folder / name)}))
+    sha256, path = sha256_of(folder / name), folder / "datapackage.json"
+    _edit(folder, lambda m: m["files"].update({name: sha256}))
+    described = json.loads(path.read_text())
+    (resource,) = (each for each in described["resources"] if each["path"] == name)
+    resource |= {"bytes": (folder / name).stat().st_size, "hash": f"sha256:{sha256}"}
+    path.write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n")
 
 
 def _nulled(table: pa.Table, name: str) -> pa.Table:

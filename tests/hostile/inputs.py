@@ -1,5 +1,6 @@
 """Bad inputs: a command line, its exit status, and words that its one line must hold."""
 
+import json
 import os
 import signal
 import zipfile
@@ -85,7 +86,9 @@ def studies() -> Iterator[Case]:
         ("success.tolerance=-1",),
         ("success.x=1",),
         ("seeds.count=1000000000000",),
-        ("grid.lr=geomspace(1,2,10000000)", "grid.hidden=linspace(1,2,9)"),
+        ("grid.lr=[{geomspace:[1,2,10000000]}]",),
+        ("grid.lr=[{geomspace:[0.001,1,4096]}]", "grid.hidden=[{linspace:[1,2000,2000]}]"),
+        ("grid.lr=geomspace(1,2,9)",),
         ("base.lr=0.1",),
         ("grid.lr=[0.1,0.1]",),
         ("output=",),
@@ -143,7 +146,7 @@ FORMULAS = {
     "too long": "+".join(["1"] * 5000),
     "too deep": "(" * 500 + "1" + ")" * 500,
     "signs": "-" * 20000 + "1",
-    "a comment": "1 # ;task=evil",
+    "a comment alone": "# ;task=evil",
     "a call": "__import__('os').getcwd()",
     "an attribute": "fan_in.real",
     "a name": "nosuch",
@@ -197,9 +200,9 @@ def files(folder: Path) -> Iterator[Case]:
             yield "experiments.diagnose", (f'weights="{path}"',), "weights"
     for n, formula in enumerate(FORMULAS.values()):
         (folder / "init").mkdir(exist_ok=True)
-        text = f"weights: {{normal: {{mean: 0, std: {formula!r}}}}}\nbiases: {{constant: {{value: 0}}}}\n"
-        (folder / "init" / f"odd{n}.yaml").write_text(text)
-        yield "experiments.run", ("--config-dir", str(folder), f"grid.init=[odd{n}]", "dry_run=true"), ""
+        text = f"{{distribution: normal, std: {json.dumps(formula)}}}\nbiases: {{distribution: constant, value: 0}}\n"
+        (folder / "init" / f"odd{n}.yaml").write_text(f"weights: {text}")
+        yield "experiments.run", ("--config-dir", str(folder), f"grid.init=[odd{n}]", "dry_run=true"), "cannot evaluate"
     odd = {"nested": b"[" * 10**5, "latin": b"a: \xe9", "list": b"[1, 2]", "alias": b"a: &a [*a]", "empty": b""}
     for group, argument in (("init", "grid.init=[{}]"), ("task", "base.task={}"), ("study", "study={}")):
         (folder / group).mkdir(exist_ok=True)

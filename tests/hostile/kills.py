@@ -10,15 +10,14 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import ROOT, SMALL, compose, nobody_left
+from harness import SMALL, compose, nobody_left
+from warm import Warm, start
 
 from experiments.execution import session
 
@@ -42,7 +41,14 @@ FILES = {
     "summary.csv", "trials.parquet",
 }  # fmt: skip
 
-LONG = ("study=smoke", "seeds.count=64", "base.epochs=400", "report=false", "parallel.n_jobs=2", "parallel.batch=16")
+LONG = (
+    "study=smoke", "seeds.count=32", "base.epochs=400", "grid.init=he", "report=false", "parallel.n_jobs=2",
+    "parallel.batch=8",
+)  # fmt: skip
+LITTLE = ("study=smoke", "seeds.count=8", "base.epochs=100", "grid.hidden=3", "grid.init=he", "grid.lr=[0.1]")
+MADE = ("experiments.run", *LITTLE, "report=false", "output={done}")
+"""What makes the folder that commands read."""
+
 COMMANDS: dict[str, tuple[str, ...]] = {
     "threads": ("experiments.run", *LONG, "output={new}"),
     "loky": ("experiments.run", *LONG, "parallel=loky", "output={new}"),
@@ -50,10 +56,13 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "report": ("analysis.report", "{done}"),
     "notebooks": ("analysis.notebooks", "{done}"),
 }
-"""Commands that are killed at random moments, and how long they may take until then."""
+"""Commands that are killed at random moments, before as much time has passed as they take."""
 
-MOMENTS = {"threads": 4.0, "loky": 6.0, "dask": 10.0, "report": 12.0, "notebooks": 12.0}
+COLD = 1 / 8
+"""Share of them that start a Python anew; the others are forked from one that has imported everything."""
 
+LIKELY = 0.5
+"""Share of the time that a run takes in which it is killed: one that goes on has less to do."""
 
 TOLD = {"exemplars.json", "laws.json", "summary.csv"}
 """What tells of the tables, in the case "first"; in the others the runs end when the tables are written."""
@@ -127,40 +136,44 @@ def at_operations(root: Path, share: slice, case: str) -> tuple[int, list[str]]:
     return kills, wrong
 
 
-def at_moments(root: Path, name: str, times: int, seed: int) -> tuple[int, list[str]]:
-    """Kill a command at random moments; how many kills, and what went wrong."""
-    moment, wrong, kills = random.Random(seed), [], 0
-    new, done = root / "new", root / "done"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    whole = root / "long"
-    if not whole.exists():
-        subprocess.run([sys.executable, "-m", *_words(COMMANDS["threads"], whole, whole)], env=environment, check=True)
-    expected = (whole / "trials.parquet").read_bytes()
-    for n in range(times):
-        if n % 4 == 0:  # a run that was killed is killed again while it goes on
-            shutil.rmtree(new, ignore_errors=True)
-        if not done.exists():
-            shutil.copytree(whole, done)
-        words = _words(COMMANDS[name], new, done)
-        with open(os.devnull, "w") as nowhere:
-            work = subprocess.Popen(
-                [sys.executable, "-m", *words], env=environment, stdout=nowhere, stderr=nowhere, start_new_session=True
-            )
-        time.sleep(moment.uniform(0.3, MOMENTS[name]))
-        kills += work.poll() is None
-        work.kill()
-        work.wait()
-        if not nobody_left(work.pid):
-            wrong.append(f"{name}, kill {n}: a process is left")
-            os.killpg(work.pid, signal.SIGKILL)
-        if "{new}" in COMMANDS[name][-1] and n % 4 == 3:
-            status = subprocess.run([sys.executable, "-m", *words], env=environment, capture_output=True).returncode
-            if status or (new / "trials.parquet").read_bytes() != expected:
-                wrong.append(f"{name}, kill {n}: status {status}, or other bytes")
-        elif (done / "trials.parquet").read_bytes() != expected:
-            wrong.append(f"{name}, kill {n}: a table was changed")
+def at_moments(root: Path, name: str, times: int, seed: int) -> tuple[dict[str, int], list[str]]:
+    """Kill a command at random moments; how many kills (some of a command that started anew), and what went wrong."""
+    moment, wrong, kills = random.Random(seed), list[str](), {"": 0, "of new processes": 0}
+    new, done, err = root / "new", root / "done", root / "err"
+    words = [word.format(new=new, done=done) for word in COMMANDS[name]]
+    grows = str(new) in words[-1]
+    made = [word.format(new=new, done=done) for word in (COMMANDS["threads"] if grows else MADE)]
+    with Warm() as warm:
+        assert start(made, err, warm).wait() == 0, err.read_text()
+        table = (new if grows else done) / "trials.parquet"
+        expected = table.read_bytes()
+        last: dict[bool, float] = {}
+        for n in range(times):
+            cold = moment.random() < COLD
+            if grows and n % 4 == 0:  # a run that was killed is killed again while it goes on
+                shutil.rmtree(new, ignore_errors=True)
+            if cold not in last:
+                last[cold] = seconds(words, err, None if cold else warm)
+                shutil.rmtree(new, ignore_errors=True)
+            work = start(words, err, None if cold else warm)
+            time.sleep(moment.uniform(0, last[cold] * (LIKELY if grows else 1)))
+            if work.poll() is None:
+                os.kill(work.pid, signal.SIGKILL)
+                kills[""] += 1
+                kills["of new processes"] += cold
+            work.wait()
+            if not nobody_left(work.pid):
+                wrong.append(f"{name}, kill {n}: a process is left")
+                os.killpg(work.pid, signal.SIGKILL)
+            if grows and n % 4 == 3 and start(words, err, warm).wait():
+                wrong.append(f"{name}, kill {n}: {err.read_text()[:300]}")
+            if (n % 4 == 3 or not grows) and table.read_bytes() != expected:
+                wrong.append(f"{name}, kill {n}: other bytes")
     return kills, wrong
 
 
-def _words(command: tuple[str, ...], new: Path, done: Path) -> list[str]:
-    return [word.format(new=new, done=done) for word in command]
+def seconds(words: list[str], err: Path, warm: Warm | None) -> float:
+    """How long a command takes if nobody kills it."""
+    began = time.monotonic()
+    assert start(words, err, warm).wait() == 0, err.read_text()
+    return time.monotonic() - began
