@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.stats import binomtest
 
-from analysis.text.words import listed
 from experiments.errors import DONE, InputError
-from experiments.execution.progress import say, told
+from experiments.execution.progress import listed, say, told
 from experiments.study.checked import checked, known_keys, path
 from experiments.study.explorer_address import address
 from experiments.study.fields import TRAINED, condition_of, make_condition, read_field, read_fields, refuse_useless

@@ -85,7 +85,7 @@ def test_its_sentence_is_of_the_condition_nearest_to_the_articles(rescued: Path)
     text = describe(Findings.of(rescued)).replace("\N{NO-BREAK SPACE}", " ")
     assert "(lr 0.1)" in text
     assert f"{value_text('rescue', 'redraw_dead')} 75.0 %" in text
-    assert "nothing 0.0 %" in text
+    assert "more training 0.0 %" in text
 
 
 def test_the_figure_says_why_it_is_not_drawn(handmade: Path, make) -> None:
