@@ -34,7 +34,9 @@ VALUES = FILES
 Hydra takes such an argument for a choice among the folder's files, so GROUP=NAME is handed on as GROUP.name=NAME.
 """
 
-OPTIONS = {flag: action for action in get_args_parser()._actions for flag in action.option_strings}  # Hydra's own
+PARSER = get_args_parser()
+PARSER.exit_on_error = False
+OPTIONS = {flag: action for action in PARSER._actions for flag in action.option_strings}  # Hydra's own
 
 
 def prepare_hydra() -> None:
@@ -74,7 +76,7 @@ def overrides(config: str, arguments: list[str], positional: tuple[str, ...]) ->
     An argument without '=' gets its key from `positional`; init=he becomes init.name=he (see `VALUES`). InputError for
     more arguments without '=' than there are keys, and for a group's file that would be sought elsewhere.
     """
-    keys, given = list(positional), list[str]()
+    keys, given, options = list(positional), list[str](), list[str]()
     for argument, before in zip(arguments, ["", *arguments], strict=False):
         flag, equals, _ = argument.partition("=")
         if flag.startswith("-") and flag not in OPTIONS:
@@ -88,12 +90,12 @@ def overrides(config: str, arguments: list[str], positional: tuple[str, ...]) ->
         key, _, value = argument.lstrip("+").partition("=")
         if ".." in value and key in GROUPS.get(config, ()):
             raise InputError(f"{argument} is not allowed; {hint('', names(key))}")
-        given.append(argument)
+        (options if flag in OPTIONS or of_an_option else given).append(argument)
     if not {"--multirun", "-m"} & set(arguments):  # where Hydra itself has a range for several jobs
         given = [re.sub(r"^(grid\.\w+)=(range\(.*\))$", _written_out, argument) for argument in given]
     if any(key in top_level(config) for key in VALUES):
         given = [re.sub(rf"^(\+*)({'|'.join(VALUES)})=", r"\1\2.name=", argument) for argument in given]
-    return given
+    return given + options  # settings on both sides of an option are more than argparse takes
 
 
 def _written_out(found: re.Match[str]) -> str:
@@ -130,6 +132,7 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
             sys.exit(statuses[-1])
 
     try:
+        PARSER.parse_args()  # Hydra's own would print several lines
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=config)(job)()
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(explained(error, config)) from None
