@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from analysis.data.door import FolderError, read_text
 from analysis.entry import command
@@ -15,8 +14,9 @@ from analysis.figures.layout import footnote
 from analysis.figures.shapes import Mark, forests
 from analysis.figures.style import SERIES, looks, save, styled
 
-COLUMNS = ("hidden", "epochs", "contender", "cores", "ms_min", "ms_max", "trainings_per_s")
-WHOLE = ("hidden", "epochs", "cores")
+NAME, WHOLE, NUMBER = "a name", "an integer above 0", "a number above 0"
+COLUMNS = {"hidden": WHOLE, "epochs": WHOLE, "contender": NAME, "cores": WHOLE}
+COLUMNS |= dict.fromkeys(("ms_min", "ms_max", "trainings_per_s"), NUMBER)  # and what is allowed in them
 
 
 def write_figure(folder: Path) -> Path:
@@ -35,30 +35,24 @@ def load_engines(folder: Path) -> pd.DataFrame:
     try:
         engines = pd.read_csv(io.StringIO(read_text(path)))
     except FileNotFoundError:
-        raise FolderError(
-            f"{path} does not exist; `python -m experiments.benchmark output={folder}` writes it"
-        ) from None
+        how = f"`python -m experiments.benchmark output={folder}` writes it"
+        raise FolderError(f"{path} does not exist; {how}") from None
     except (OSError, ValueError) as error:
         raise FolderError(f"{path} is no table of a benchmark: {error}") from None
     if missing := [name for name in COLUMNS if name not in engines]:
         raise FolderError(f"{path} is no table of a benchmark: it lacks {', '.join(missing)}")
     if not len(engines):
         raise FolderError(f"{path} holds no rows")
-    for name in COLUMNS:
-        bad = np.flatnonzero(~_fine(engines[name]))
-        if len(bad):
-            allowed = "a name" if name == "contender" else f"{'an integer' if name in WHOLE else 'a number'} above 0"
-            value = engines[name].iloc[bad[0]]
-            raise FolderError(f"{path}, row {bad[0] + 1}: {name}={value} is not allowed; allowed: {allowed}")
+    for name, allowed in COLUMNS.items():
+        numbers = pd.to_numeric(engines[name], errors="coerce").to_numpy(np.float64)
+        fine = np.isfinite(numbers) & (numbers > 0) & ((np.floor(numbers) == numbers) | (allowed == NUMBER))
+        if allowed == NAME:
+            fine = engines[name].map(lambda value: isinstance(value, str)).to_numpy(np.bool_)
+        if not fine.all():
+            row = int(np.argmin(fine))
+            value = engines[name].iloc[row]
+            raise FolderError(f"{path}, row {row + 1}: {name}={value} is not allowed; allowed: {allowed}")
     return engines
-
-
-def _fine(values: pd.Series) -> NDArray[np.bool_]:
-    if values.name == "contender":
-        return values.map(lambda value: isinstance(value, str)).to_numpy(np.bool_)
-    numbers = pd.to_numeric(values, errors="coerce").to_numpy(np.float64)
-    whole = np.full(len(numbers), values.name not in WHOLE) | (np.floor(numbers) == numbers)
-    return np.asarray(np.isfinite(numbers) & (numbers > 0) & whole, np.bool_)
 
 
 @styled

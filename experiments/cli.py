@@ -15,9 +15,7 @@ from typing import Any, NoReturn
 
 from experiments.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, TERMINATED, InputError, RunError, Terminated
 
-LEAST_MEMORY = 1500
-"""MB of address space (`ulimit -v`) below which libraries fail to load, or threads to start, in ways of their own."""
-
+LEAST_MEMORY = 1500  # MB of address space (`ulimit -v`); with less, libraries or threads fail in ways of their own
 LONGEST_LINE = 1000  # characters of an error's line that are shown
 LONGEST_ARGUMENT = 10_000  # characters of an argument
 AGAIN = 2.0  # seconds after which an interrupt is raised again if it was swallowed, as libraries do here and there
@@ -50,16 +48,13 @@ def refuse_strange_text(arguments: list[str]) -> None:
     """InputError for an argument that is no text in this locale: it could neither be stored nor shown."""
     for argument in arguments:
         if len(argument) > LONGEST_ARGUMENT:
-            raise InputError(
-                f"{argument[:30]}... has {len(argument):,} characters, which Hydra would read for minutes; "
-                f"allowed: {LONGEST_ARGUMENT:,}; longer lists stand in a study's file"
-            )
+            long = f"{argument[:30]}... has {len(argument):,} characters, which Hydra would read for minutes"
+            raise InputError(f"{long}; allowed: {LONGEST_ARGUMENT:,}; longer lists stand in a study's file")
         try:
             argument.encode("utf-8")
         except UnicodeEncodeError:
-            raise InputError(
-                f"{argument!a:.200} is not UTF-8 text; encode it as UTF-8, for example with LC_ALL=C.UTF-8"
-            ) from None
+            how = "encode it as UTF-8, for example with LC_ALL=C.UTF-8"
+            raise InputError(f"{argument!a:.200} is not UTF-8 text; {how}") from None
 
 
 def refuse_little_memory() -> None:
@@ -70,10 +65,8 @@ def refuse_little_memory() -> None:
         return
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit != resource.RLIM_INFINITY and limit < LEAST_MEMORY * 10**6:
-        raise RunError(
-            f"memory is limited to {limit // 10**6:,} MB of address space (ulimit -v), which is too little; "
-            f"allowed: at least {LEAST_MEMORY:,} MB"
-        )
+        what = f"memory is limited to {limit // 10**6:,} MB of address space (ulimit -v), which is too little"
+        raise RunError(f"{what}; allowed: at least {LEAST_MEMORY:,} MB")
 
 
 # --- the process

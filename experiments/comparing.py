@@ -11,38 +11,36 @@ from typing import Any
 import pandas as pd
 
 from analysis.data.door import FolderError, write_text
-from analysis.findings.side_by_side import Comparison, Row, compare_folders, symbol
+from analysis.findings.side_by_side import Comparison, compare_folders, symbol
 from analysis.report_parts.compare_page import p_text, write_html
 from analysis.text.words import listed, points
 from experiments.errors import DONE, FAILED, InputError, RunError
-from experiments.execution.options import read_path
 from experiments.execution.progress import say
-from experiments.study.checked import known_keys, switch
+from experiments.study.checked import path, section
+from nnxor.checks import optional, switch
 
 WIDTH, ARROW = 80, "\N{RIGHTWARDS ARROW}"
 
 
 def compare(config: Mapping[str, Any]) -> int:
     """Compare, print, write; returns the exit status."""
-    known_keys("", config, ["a", "b", "html", "csv", "json", "fail_on_difference"])
-    for name in ("a", "b"):
-        if config[name] is None:
-            raise InputError("two result folders must be named: A B")
-    failing = switch("fail_on_difference", config["fail_on_difference"])
-    targets = {name: read_path(name, config[name]) for name in WRITERS if config[name] is not None}
+    files = dict.fromkeys(("a", "b", *WRITERS), optional(path))
+    given = section("", config, {**files, "fail_on_difference": switch})
+    if given["a"] is None or given["b"] is None:
+        raise InputError("two result folders must be named: A B")
     try:
-        found = compare_folders(read_path("a", config["a"]), read_path("b", config["b"]))
+        found = compare_folders(given["a"], given["b"])
     except FolderError as error:
         raise InputError(str(error)) from None
     arrow = ARROW if (sys.stdout.encoding or "").lower().startswith("utf") else "->"
     say("\n".join(lines(found)).replace(ARROW, arrow).replace("\N{MINUS SIGN}", "-"))
-    for name, path in targets.items():
+    for name, target in ((name, given[name]) for name in WRITERS if given[name]):
         try:
-            WRITERS[name](found, path)
+            WRITERS[name](found, target)
         except OSError as error:
-            raise RunError(f"{name}={path} cannot be written: {error.strerror or error}") from None
-        say(f"{name}: {path}")
-    return FAILED if failing and found.differs else DONE
+            raise RunError(f"{name}={target} cannot be written: {error.strerror or error}") from None
+        say(f"{name}: {target}")
+    return FAILED if given["fail_on_difference"] and found.differs else DONE
 
 
 def rows_of(found: Comparison) -> list[dict[str, object]]:
@@ -100,7 +98,11 @@ def lines(found: Comparison) -> list[str]:
     if found.broken:
         text += [*_filled(_reproduction(found)), ""]
     for row in sorted(told, key=lambda row: not row.same):
-        text += [*_filled(row.name), _numbers(row), *_filled(row.how, "  ", 4)]
+        a, b = (f"{100 * r.rate:5.1f} ({100 * r.low:.1f}-{100 * r.high:.1f})" for r in (row.a, row.b))
+        d = row.difference
+        change = f"{points(d.difference):>5} ({points(d.low)}..{points(d.high)})"
+        numbers = f"  A {a:<18} B {b:<18} B-A {change:<22} p {p_text(row)}".replace("\N{EM DASH}", "-")
+        text += [*_filled(row.name), numbers, *_filled(row.how, "  ", 4)]
     if told:
         text += ["", "Percent solved with 95 % Wilson intervals; B-A in percentage points."]
     return [*text, *(line for sentence in sentences(found) for line in _filled(sentence))]
@@ -131,10 +133,8 @@ def _alignment(found: Comparison) -> str:
 
 def _reproduction(found: Comparison) -> str:
     if found.broken:
-        return (
-            f"NOT REPRODUCED: {found.broken:,} of {found.checked:,} trainings that both folders hold ended "
-            f"otherwise; the first: {found.example}."
-        )
+        otherwise = f"{found.broken:,} of {found.checked:,} trainings that both folders hold ended otherwise"
+        return f"NOT REPRODUCED: {otherwise}; the first: {found.example}."
     if not found.checked:
         return "No training is in both folders."
     return f"Reproduced: all {found.checked:,} trainings that both folders hold ended the same way."
@@ -145,17 +145,8 @@ def _verdict(found: Comparison) -> str:
     if not tested:
         return "No differences." if not found.broken else "Nothing else was compared."
     more, fewer = (sum(row.differs and sign * row.difference.difference > 0 for row in tested) for sign in (1, -1))
-    return (
-        f"{more + fewer} of {len(tested)} conditions differ (Holm-adjusted p < 0.05): "
-        f"B is solved more often in {more}, less often in {fewer}."
-    )
-
-
-def _numbers(row: Row) -> str:
-    a, b = (f"{100 * r.rate:5.1f} ({100 * r.low:.1f}-{100 * r.high:.1f})" for r in (row.a, row.b))
-    d = row.difference
-    change = f"{points(d.difference):>5} ({points(d.low)}..{points(d.high)})"
-    return f"  A {a:<18} B {b:<18} B-A {change:<22} p {p_text(row)}".replace("\N{EM DASH}", "-")
+    differ = f"{more + fewer} of {len(tested)} conditions differ (Holm-adjusted p < 0.05)"
+    return f"{differ}: B is solved more often in {more}, less often in {fewer}."
 
 
 def _filled(text: str, first: str = "", indent: int = 2) -> list[str]:

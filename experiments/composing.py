@@ -28,12 +28,6 @@ from nnxor.registry import hint
 
 GROUPS = {"run": ("study", "parallel")}  # groups of files among which a command chooses
 
-VALUES = FILES
-"""Folders of conf whose names are values of a field, which may be a file of the user as well.
-
-Hydra takes such an argument for a choice among the folder's files, so GROUP=NAME is handed on as GROUP.name=NAME.
-"""
-
 PARSER = get_args_parser()
 PARSER.exit_on_error = False
 OPTIONS = {flag: action for action in PARSER._actions for flag in action.option_strings}  # Hydra's own
@@ -51,11 +45,9 @@ def prepare_hydra() -> None:
     OmegaConf.register_new_resolver("fields", told, replace=True)
     OmegaConf.register_new_resolver("files", files_of, replace=True)
     Hydra.format_config_groups = lambda *_: ""  # type: ignore[method-assign]
-    Hydra.get_mode = _mode  # type: ignore[method-assign, assignment]
-
-
-def _mode(_: Hydra, config_name: str | None, overrides: list[str]) -> RunMode | None:  # noqa: ARG001
-    return RunMode.MULTIRUN if "hydra.mode=MULTIRUN" in overrides else None
+    Hydra.get_mode = lambda _, config_name, overrides: (  # type: ignore[method-assign, assignment]  # noqa: ARG005
+        RunMode.MULTIRUN if "hydra.mode=MULTIRUN" in overrides else None
+    )
 
 
 def taken(arguments: list[str], *flags: str) -> tuple[str | None, list[str]]:
@@ -73,8 +65,9 @@ def taken(arguments: list[str], *flags: str) -> tuple[str | None, list[str]]:
 def overrides(config: str, arguments: list[str], positional: tuple[str, ...]) -> list[str]:
     """The arguments as Hydra reads them.
 
-    An argument without '=' gets its key from `positional`; init=he becomes init.name=he (see `VALUES`). InputError for
-    more arguments without '=' than there are keys, and for a group's file that would be sought elsewhere.
+    An argument without '=' gets its key from `positional`. init=he becomes init.name=he: Hydra would take it for a
+    choice among the files of conf/init, and it may be a file of the user as well. InputError for more arguments
+    without '=' than there are keys, and for a group's file that would be sought elsewhere.
     """
     keys, given, options = list(positional), list[str](), list[str]()
     for argument, before in zip(arguments, ["", *arguments], strict=False):
@@ -93,8 +86,8 @@ def overrides(config: str, arguments: list[str], positional: tuple[str, ...]) ->
         (options if flag in OPTIONS or of_an_option else given).append(argument)
     if not {"--multirun", "-m"} & set(arguments):  # where Hydra itself has a range for several jobs
         given = [re.sub(r"^(grid\.\w+)=(range\(.*\))$", _written_out, argument) for argument in given]
-    if any(key in top_level(config) for key in VALUES):
-        given = [re.sub(rf"^(\+*)({'|'.join(VALUES)})=", r"\1\2.name=", argument) for argument in given]
+    if any(key in top_level(config) for key in FILES):
+        given = [re.sub(rf"^(\+*)({'|'.join(FILES)})=", r"\1\2.name=", argument) for argument in given]
     return given + options  # settings on both sides of an option are more than argparse takes
 
 
@@ -127,7 +120,7 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
         composing = False
         sources = HydraConfig.get().runtime.config_sources  # those that --config-dir names come before ours
         conf_files.FOLDERS[:] = [Path(source.path) for source in sources if source.schema == "file"]
-        statuses.append(guarded(lambda: _function(work, shown)(plain(composed, config))))
+        statuses.append(guarded(lambda: do(work, shown, plain(composed, config))))
         if statuses[-1] in (INTERRUPTED, TERMINATED):
             sys.exit(statuses[-1])
 
@@ -168,18 +161,14 @@ def composed(config: str, arguments: list[str]) -> dict[str, Any]:
         return plain(hydra.compose(config, overrides(config, arguments, ())), config)
 
 
-def _function(work: str, shown: bool) -> Callable[[dict[str, Any]], int]:
-    """MODULE:FUNCTION, or what shows the values that hold for it (`--cfg job`)."""
-    module, _, name = work.partition(":")
-    loaded = importlib.import_module(module)
-
-    def show(config: Mapping[str, Any]) -> int:
-        held = getattr(loaded, "effective", dict)(config)
-        print(yaml.safe_dump(held, sort_keys=False, allow_unicode=True), end="")
-        return DONE
-
-    function: Callable[[dict[str, Any]], int] = show if shown else getattr(loaded, name)
-    return function
+def do(work: str, shown: bool, config: dict[str, Any]) -> int:
+    """Have MODULE:FUNCTION do the work, or show the values that hold for it (`--cfg job`); returns the exit status."""
+    name, _, function = work.partition(":")
+    module = importlib.import_module(name)
+    if not shown:
+        return int(getattr(module, function)(config))
+    print(yaml.safe_dump(getattr(module, "effective", dict)(config), sort_keys=False, allow_unicode=True), end="")
+    return DONE
 
 
 def plain(config: DictConfig, name: str) -> dict[str, Any]:
@@ -193,7 +182,7 @@ def plain(config: DictConfig, name: str) -> dict[str, Any]:
     for key in (*top_level(name), *(["parallel"] if name == "run" else [])):
         if key not in given:
             raise InputError(f"{key} is missing; it cannot be removed")
-    for key in VALUES:  # VALUE for {name: VALUE}
+    for key in FILES:  # VALUE for {name: VALUE}
         if isinstance(given.get(key), dict) and set(given[key]) == {"name"}:
             given[key] = given[key]["name"]
     return given

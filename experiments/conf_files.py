@@ -9,9 +9,8 @@ import conf
 from analysis.data.door import read_text
 
 CONF = Path(conf.__file__).parent
-
-FOLDERS = [CONF]
-"""The folders in which files of a group are sought, the user's (--config-dir) before ours; a command sets them."""
+FOLDERS = [CONF]  # where files of a group are sought, the user's folder (--config-dir) before ours; a command sets them
+MOST_YAML, MOST_NODES, DEEPEST = 2**22, 10**6, 100  # bytes; values and levels of nesting, all references followed
 
 
 def names(group: str, ours: bool = True) -> list[str]:
@@ -25,10 +24,6 @@ def found(group: str, name: str) -> Path:
     """The file of a name in a group, the user's before ours."""
     paths = [folder / group / f"{name}.yaml" for folder in FOLDERS]
     return next((path for path in paths if path.exists()), paths[-1])
-
-
-MOST_YAML, MOST_NODES, DEEPEST = 2**22, 10**6, 100
-"""Bytes of a file of YAML, and its values and their levels of nesting with all references followed, at most."""
 
 
 def read_yaml(path: Path) -> Any:

@@ -28,7 +28,8 @@ SHIPPED = {"init": Init.of, "task": Task.of}  # fields whose values may be names
 class Unit:
     """A hidden unit: the rows on which it is active, a 1 for each, at the start and at the end.
 
-    state: 'dead' (active on no row), 'linear' (on every row), 'alive', or 'smooth' where units have no kink.
+    state: 'dead' (active on no row), 'linear' (on every row), 'alive', or 'smooth' where units have no kink. Of a
+    network that has diverged it is 'diverged', and the end is a - for each row.
     """
 
     at_start: str
@@ -58,9 +59,11 @@ class Run:
     @property
     def units(self) -> list[Unit]:
         """The hidden units, in order."""
-        before, after = (self.row[f"patterns_{when}"].split() for when in ("init", "final"))
-        names = {"0": "dead", "1": "linear"}  # by the sides that its pre-activations are on
-        states = ("smooth" if self.condition.smooth else names.get("".join(set(rows)), "alive") for rows in after)
+        before, after = self.row["patterns_init"].split(), self.row["patterns_final"]
+        after = after.split() if after else ["-" * self.condition.task.n_rows] * self.condition.hidden
+        names = {"-": "diverged", "0": "dead", "1": "linear"}  # by the sides that its pre-activations are on
+        smooth, sides = self.condition.smooth, ["".join(set(rows)) for rows in after]
+        states = ["smooth" if smooth and side != "-" else names.get(side, "alive") for side in sides]
         return [Unit(*unit) for unit in zip(before, after, states, strict=True)]
 
     @cached_property
@@ -111,7 +114,13 @@ def diagnose(W1: ArrayLike, b1: ArrayLike, W2: ArrayLike, b2: ArrayLike, **field
     >>> nnxor.diagnose(W1=[[-1], [-1]], b1=[0], W2=[1], b2=0.5).row["minimum"]
     'minimum'
     """
-    weights = _given(W1, b1, W2, b2)
+    try:
+        weights = Weights.of(*(np.asarray(each, np.float64) for each in (W1, b1, W2, b2)))
+    except ValueError as error:
+        allowed = "W1 (D,H), b1 (H,), W2 (H,) or (H,1), b2 () or (1,)"
+        raise ValueError(f"{error}; allowed: {allowed}") from None
+    if not all(np.isfinite(each).all() for each in weights.arrays()) or weights.n_networks > 1:
+        raise ValueError("weights must be finite numbers, of one network")
     dtype = "float32" if all(getattr(each, "dtype", None) == np.float32 for each in (W1, b1, W2)) else "float64"
     condition = _condition({"dtype": dtype, **fields, "hidden": weights.W1.shape[1], "epochs": 0})
     if weights.W1.shape[0] != condition.task.n_inputs:
@@ -142,19 +151,6 @@ def _shipped(name: str, value: Any) -> Any:
     if value not in names:
         raise ValueError(f"{name}={value} is unknown; {hint(value, names)}")
     return SHIPPED[name](value, yaml.safe_load(folder.joinpath(f"{value}.yaml").read_text(encoding="utf-8")))
-
-
-def _given(W1: ArrayLike, b1: ArrayLike, W2: ArrayLike, b2: ArrayLike) -> Weights:
-    arrays = [np.asarray(each, np.float64) for each in (W1, b1, W2, b2)]
-    shapes = [each.shape for each in arrays]
-    hidden = shapes[0][1] if arrays[0].ndim == 2 else 0
-    wanted: tuple[list[tuple[int, ...]], ...] = [(hidden,)], [(hidden,), (hidden, 1)], [(), (1,)]
-    if not hidden or not all(shape in allowed for shape, allowed in zip(shapes[1:], wanted, strict=True)):
-        words = ", ".join(f"{name} {shape}" for name, shape in zip(("W1", "b1", "W2", "b2"), shapes, strict=True))
-        raise ValueError(f"{words} do not fit; allowed: W1 (D,H), b1 (H,), W2 (H,) or (H,1), b2 () or (1,)")
-    if not all(np.isfinite(each).all() for each in arrays):
-        raise ValueError("weights must be finite numbers")
-    return Weights(arrays[0][:, :, None], arrays[1][:, None], arrays[2].reshape(-1, 1), arrays[3].reshape(1))
 
 
 def _plain(weights: Weights) -> dict[str, NDArray[np.floating]]:

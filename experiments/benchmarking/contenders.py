@@ -21,12 +21,9 @@ from nnxor.engines import engine_numba
 from nnxor.network.draws import Weights, draw
 
 Row = dict[str, Any]
-Work = tuple[Callable[[], object], float]  # something to time, and what its seconds are multiplied by
+Work = tuple[Row, Callable[[], object], float]  # labels, something to time, and what its seconds are multiplied by
 INIT, LR = "uniform", 0.1  # of the condition that everybody trains
-
-CONDITIONS = tuple((init, lr) for init in ("uniform", "he") for lr in (0.01, 0.03, 0.1, 0.2))
-"""The default study's, for each width."""
-
+CONDITIONS = tuple((init, lr) for init in ("uniform", "he") for lr in (0.01, 0.03, 0.1, 0.2))  # of the default study
 IN_STUDY = 1000  # its trainings of a condition, which are a batch
 NUMPY_LOOP, PYTORCH_LOOP, JAX = "article's loop, NumPy", "article's loop, PyTorch", "JAX, vmap + scan"
 
@@ -102,16 +99,20 @@ def _in_batches(name: str, cores: int, options: Mapping[str, bool]) -> Callable[
     return train
 
 
-def rounds(work: Sequence[Work], repeats: int, clock: Callable[[], float]) -> list[list[float]]:
-    """What each piece of work takes in each round, after one that warms up: it compiles, and starts workers."""
+def timed(work: Sequence[Work], repeats: int, clock: Callable[[], float]) -> list[Row]:
+    """A row a piece of work: what a training took in each round, after one that compiles and starts workers."""
     taken: list[list[float]] = [[] for _ in work]
     for round_ in range(repeats + 1):
-        for (do, scale), times in zip(work, taken, strict=True):
+        for (_, do, scale), times in zip(work, taken, strict=True):
             began = clock()
             do()
             if round_:
                 times.append((clock() - began) * scale)
-    return taken
+    rows = []
+    for (labels, *_), seconds in zip(work, taken, strict=True):
+        median, span = statistics.median(seconds), {"ms_min": min(seconds) * 1e3, "ms_max": max(seconds) * 1e3}
+        rows.append({**labels, "ms_per_training": median * 1e3, **span, "trainings_per_s": 1 / median})
+    return rows
 
 
 def drawn(condition: Condition, trainings: int) -> Weights:
@@ -121,27 +122,25 @@ def drawn(condition: Condition, trainings: int) -> Weights:
 
 def time_width(hidden: int, epochs: int, repeats: int) -> list[Row]:
     """A row a contender: the median, over rounds, of the seconds that one training of `epochs` epochs takes."""
-    everybody, work = contenders(), list[Work]()
-    for each in everybody:
+    work = list[Work]()
+    for each in contenders():
         condition = Condition(hidden=hidden, init=catalog.init(INIT), lr=LR, epochs=max(1, round(epochs * each.share)))
-        scale = epochs / condition.epochs / each.trainings
-        work.append((partial(each.train, condition, drawn(condition, each.trainings)), scale))
-    return [
-        {"hidden": hidden, "epochs": epochs, "contender": each.name, "cores": each.cores, **_times(seconds)}
-        for each, seconds in zip(everybody, rounds(work, repeats, time.perf_counter), strict=True)
-    ]
+        labels = {"hidden": hidden, "epochs": epochs, "contender": each.name, "cores": each.cores}
+        do = partial(each.train, condition, drawn(condition, each.trainings))
+        work.append((labels, do, epochs / condition.epochs / each.trainings))
+    return timed(work, repeats, time.perf_counter)
 
 
 def time_left_out(hidden: int, epochs: int, repeats: int) -> list[Row]:
     """A row a condition of the default study and thing left out: CPU seconds of the numba engine on one core."""
-    rows, train = [], cast(Callable[..., object], engine_numba.train)
+    work, train = list[Work](), cast(Callable[..., object], engine_numba.train)
     for init, lr in CONDITIONS:
         condition = Condition(hidden=hidden, init=catalog.init(init), lr=lr, epochs=epochs)
-        weights, where = drawn(condition, IN_STUDY), {"hidden": hidden, "epochs": epochs, "init": init, "lr": lr}
-        work = [(partial(train, condition, weights, **options), 1 / IN_STUDY) for options in LEFT_OUT.values()]
-        for name, seconds in zip(LEFT_OUT, rounds(work, repeats, time.thread_time), strict=True):
-            rows.append({**where, "left_out": name, **_times(seconds)})
-    return rows
+        weights, labels = drawn(condition, IN_STUDY), {"hidden": hidden, "epochs": epochs, "init": init, "lr": lr}
+        for name, options in LEFT_OUT.items():
+            do = partial(train, condition, weights, **options)
+            work.append(({**labels, "left_out": name}, do, 1 / IN_STUDY))
+    return timed(work, repeats, time.thread_time)
 
 
 def time_kinds(hidden: int, epochs: int, repeats: int) -> list[Row]:
@@ -151,19 +150,13 @@ def time_kinds(hidden: int, epochs: int, repeats: int) -> list[Row]:
         task = catalog.task(fields.get("task", "xor"))
         condition = Condition(**{"lr": 0.01, **fields, "task": task, "hidden": hidden, "epochs": epochs})
         train = partial(engine_numba.train, condition, drawn(condition, OF_KIND), range(OF_KIND))
-        work: list[Work] = [(train, 1e6 / OF_KIND)]
+        work: list[Work] = [({}, train, 1 / OF_KIND)]
         if importlib.util.find_spec("jax") and condition.batch_size is None:
             part = replace(condition, epochs=max(1, epochs // 5))
             by_jax = partial(baselines.vmapped_jax, part, drawn(part, OF_JAX))
-            work.append((by_jax, 1e6 / OF_JAX * epochs / part.epochs))
-        us, us_jax, *_ = [*map(statistics.median, rounds(work, repeats, time.process_time)), float("nan")]
-        row = {"hidden": hidden, "epochs": epochs, "kind": name}
-        rows.append({**row, "us": us, "us_jax": us_jax, "times_jax": us_jax / us})
+            work.append(({}, by_jax, epochs / part.epochs / OF_JAX))
+        taken = [1e3 * row["ms_per_training"] for row in timed(work, repeats, time.process_time)]
+        us, us_jax, *_ = [*taken, float("nan")]
+        labels = {"hidden": hidden, "epochs": epochs, "kind": name}
+        rows.append({**labels, "us": us, "us_jax": us_jax, "times_jax": us_jax / us})
     return rows
-
-
-def _times(seconds: list[float]) -> Row:
-    """The columns of what a training took in each round."""
-    median = statistics.median(seconds)
-    span = {"ms_min": min(seconds) * 1e3, "ms_max": max(seconds) * 1e3}
-    return {"ms_per_training": median * 1e3, **span, "trainings_per_s": 1 / median}

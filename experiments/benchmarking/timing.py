@@ -1,7 +1,17 @@
-"""What `experiments.benchmark` does: every engine against what people use, in one run on one machine."""
+"""What `experiments.benchmark` does: every engine against what people use, in one run on one machine.
+
+Whole commands are timed too, from the start of their process to its end: seconds and peak memory.
+"""
 
 import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,32 +22,34 @@ from analysis.data.processes import available_cores
 from analysis.speed import write_figure
 from experiments.benchmarking import contenders as who
 from experiments.benchmarking.contenders import Row
-from experiments.benchmarking.whole_commands import commands, time_command
 from experiments.errors import DONE, InputError, RunError
-from experiments.execution.options import read_path
 from experiments.execution.progress import say
-from experiments.store.origin import now, provenance
-from experiments.study.checked import known_keys, whole
+from experiments.store.manifest import now, provenance
+from experiments.study.checked import checked, path, section
+from nnxor.checks import Check, instance, whole
 from nnxor.condition import MOST_EPOCHS
 
-BY_WIDTH = {"engines": who.time_width, "left_out": who.time_left_out, "kinds": who.time_kinds}
-"""What is timed for each width, by the name of its table and file."""
-
-FILES = (*(f"{name}.csv" for name in BY_WIDTH), "commands.csv", "machine.json", "speed.png", "speed.svg")
-"""What the folder holds in the end."""
+BY_WIDTH = {"engines": who.time_width, "left_out": who.time_left_out, "kinds": who.time_kinds}  # by table and file
+FILES = (*(f"{name}.csv" for name in BY_WIDTH), "commands.csv", "machine.json", "speed.png", "speed.svg")  # in the end
+SETTINGS: dict[str, Check] = {
+    "hidden": instance((int, list), "a width, or a list of different ones"),
+    "epochs": whole(1, MOST_EPOCHS), "repeats": whole(1, 1000), "trainings": whole(0, 10**9), "output": path,
+}  # fmt: skip
 
 
 def benchmark(config: Mapping[str, Any]) -> int:
     """Time all contenders for each width, then whole commands; print tables, write files and a figure."""
-    known_keys("", config, ["hidden", "epochs", "repeats", "trainings", "output"])
-    widths = _widths(config["hidden"])
-    epochs, repeats = whole("epochs", config["epochs"], 1, MOST_EPOCHS), whole("repeats", config["repeats"], 1, 1000)
-    trainings = whole("trainings", config["trainings"], 0, 10**9)
+    given = section("", config, SETTINGS)
+    widths = given["hidden"] if isinstance(given["hidden"], list) else [given["hidden"]]
+    for width in widths:
+        checked("hidden", width, whole(1, 4096))
+    if not widths or len(set(widths)) < len(widths):
+        raise InputError(f"hidden={widths} is not allowed; allowed: a width, or a list of different ones")
+    epochs, repeats, trainings = given["epochs"], given["repeats"], given["trainings"]
     if trainings % 16:
-        raise InputError(
-            f"trainings={trainings} is not allowed; allowed: a multiple of 16, the default study's conditions"
-        )
-    folder = _folder(read_path("output", config["output"]))
+        allowed = "a multiple of 16, the default study's conditions"
+        raise InputError(f"trainings={trainings} is not allowed; allowed: {allowed}")
+    folder = _folder(given["output"])
     machine = {"started": now(), "cores": available_cores(), **provenance()}
     try:
         write_text(folder / "machine.json", json.dumps(machine, indent=2) + "\n")
@@ -78,14 +90,6 @@ def time_commands(epochs: int, trainings: int, repeats: int, folder: Path) -> No
         write_csv(folder / "commands.csv", rows)
 
 
-def _widths(value: object) -> list[int]:
-    given = value if isinstance(value, list) else [value]
-    widths = [whole("hidden", width, 1, 4096) for width in given]
-    if not widths or len(set(widths)) < len(widths):
-        raise InputError(f"hidden={value} is not allowed; allowed: a width, or a list of different ones")
-    return widths
-
-
 def _folder(path: Path) -> Path:
     """The folder for the files, empty of those of an earlier run; InputError, before any work, if that cannot be."""
     try:
@@ -116,10 +120,8 @@ def left_out_table(timed: pd.DataFrame) -> str:
     full, both = ms["in full"], ms["both"]
     ratios = {name: full / ms[name] for name in ("dead units", "repeats", "both")}
     table = pd.DataFrame({"ms in full": full, **ratios, "both, ms": both})
-    return (
-        ", the default study's conditions on 1 core\n"
-        f"ms of CPU of the numba engine, and how many times faster it is if it leaves out:\n{_lines(table)}"
-    )
+    what = "ms of CPU of the numba engine, and how many times faster it is if it leaves out:"
+    return f", the default study's conditions on 1 core\n{what}\n{_lines(table)}"
 
 
 def kinds_table(timed: pd.DataFrame) -> str:
@@ -129,8 +131,7 @@ def kinds_table(timed: pd.DataFrame) -> str:
     return f", lr 0.01: µs of CPU a training\n{_lines(table)}"
 
 
-SHOWN = {"engines": engines_table, "left_out": left_out_table, "kinds": kinds_table}
-"""The tables of one width in words, by their names."""
+SHOWN = {"engines": engines_table, "left_out": left_out_table, "kinds": kinds_table}  # of one width, in words
 
 
 def _lines(table: pd.DataFrame) -> str:
@@ -141,3 +142,72 @@ def _lines(table: pd.DataFrame) -> str:
 def write_csv(path: Path, rows: list[Row]) -> None:
     """Write rows that have the same columns."""
     write_text(path, pd.DataFrame(rows).to_csv(index=False, na_rep="nan"))
+
+
+# --- whole commands
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of the package: in words, its arguments, how many trainings it does, whether it is timed but once."""
+
+    name: str
+    arguments: tuple[str, ...]
+    trainings: int
+    once: bool = False
+
+
+def commands(epochs: int, trainings: int) -> list[Command]:
+    """Those that people wait for; `trainings` is the size of the large study, a multiple of its 16 conditions."""
+    study = ("experiments.run", f"base.epochs={epochs}")
+    large = (*study, "report=false", f"seeds.count={trainings // 16}")
+    return [
+        Command("help", ("experiments.run", "--help"), 0),
+        Command("default study, summary", (*study, "report=false"), 16_000),
+        Command("default study, report", study, 16_000),
+        Command("large study, summary", large, trainings, once=True),
+    ]
+
+
+def time_command(command: Command, repeats: int) -> Row:
+    """Median seconds of several runs, each into an empty folder, and the most memory of any process of any run."""
+    runs = []
+    for _ in range(1 if command.once else repeats):
+        with tempfile.TemporaryDirectory() as folder:
+            output = [f"output={folder}/results"] if command.trainings else []
+            runs.append(_run([sys.executable, "-m", *command.arguments, *output]))
+    seconds, peaks = zip(*runs, strict=True)
+    return {
+        "command": command.name,
+        "trainings": command.trainings,
+        "runs": len(seconds),
+        "seconds": statistics.median(seconds),
+        "seconds_min": min(seconds),
+        "seconds_max": max(seconds),
+        "peak_mb": max(peaks),
+    }
+
+
+LAUNCHER = """
+import json, resource, subprocess, sys, time
+began = time.perf_counter()
+done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+print(json.dumps([time.perf_counter() - began, peak / 1e6, done.returncode, done.stderr[-2000:]]))
+"""
+"""A small process between: the system counts as a process's own peak what the one had that started it."""
+
+
+def _run(arguments: list[str]) -> tuple[float, float]:
+    """Wall seconds of a process, and the megabytes of the largest one among it and those that it waited for."""
+    launcher = [sys.executable, "-c", LAUNCHER, *arguments]
+    with subprocess.Popen(launcher, stdout=subprocess.PIPE, start_new_session=True) as process:
+        try:
+            seconds, peak, status, said = json.loads(process.communicate()[0])
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)  # nothing stays behind an interrupted benchmark
+            raise
+    if status:
+        words = said.strip().splitlines()
+        raise RunError(f"{' '.join(arguments[1:])} ended with {status}: {words[-1] if words else 'no word'}")
+    return seconds, peak

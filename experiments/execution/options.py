@@ -5,11 +5,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from analysis.data.door import read_json
 from analysis.data.processes import available_cores
 from experiments.errors import InputError
-from experiments.study.checked import checked, known_keys, switch, whole
+from experiments.study.checked import checked, known_keys, path, section
 from experiments.study.study import KEYS
 from nnxor import checks, engines
 
@@ -19,10 +20,24 @@ def engine_name(value: object) -> str:
     return str(checks.choice(["auto", *engines.ENGINES])(value))
 
 
+def scheduler(value: object) -> str | None:
+    """The address of a dask scheduler, or None; ValueError says what is allowed."""
+    if value is not None and not re.fullmatch(r"(tcp|tls|ucx|ws|wss)://\S+:\d+", str(value)):
+        raise ValueError("allowed: tcp://HOST:PORT, tls://HOST:PORT")
+    return None if value is None else str(value)
+
+
 BACKENDS = ("auto", "threads", "loky", "dask")
-PARALLEL = ["backend", "n_jobs", "batch"]
-CLUSTER = ["address", "scheduler_file", "wait"]  # keys of every parallel=NAME, and those that only parallel=dask has
 SWITCHES = ("dry_run", "report", "overwrite")
+
+PARALLEL: dict[str, checks.Check] = {
+    "backend": checks.choice(BACKENDS),
+    "n_jobs": checks.optional(checks.whole(1, 4096)),
+    "batch": checks.optional(checks.whole(1, 2**20)),
+}
+"""Settings of every parallel=NAME."""
+
+CLUSTER = {"address": scheduler, "scheduler_file": checks.optional(path), "wait": checks.positive}  # of parallel=dask
 
 
 @dataclass(frozen=True)
@@ -70,28 +85,25 @@ class Options:
 def read_options(config: Mapping[str, object]) -> Options:
     """The options of a composed configuration; InputError names what is wrong with them."""
     known_keys("", config, [*KEYS, "engine", "parallel", "output", *SWITCHES])
-    asked, parallel, output = checked("engine", config["engine"], engine_name), config["parallel"], config["output"]
+    asked = checked("engine", config["engine"], engine_name)
     engine, note = engines.fastest() if asked == "auto" else (asked, "")
-    if not isinstance(parallel, dict):
-        raise InputError(f"parallel={parallel} is not allowed; allowed: {', '.join(BACKENDS)}")
-    backend = checked("parallel.backend", parallel.get("backend"), checks.choice(BACKENDS))
-    known_keys("parallel", parallel, PARALLEL + (CLUSTER if backend == "dask" else []))
-    cluster = _cluster(parallel) if backend == "dask" else None
-    n_jobs, batch = parallel.get("n_jobs"), parallel.get("batch")
-    elsewhere = cluster.address if cluster else None
+    parallel = checked("parallel", config["parallel"], checks.instance(dict, ", ".join(BACKENDS)))
+    on_dask = parallel.get("backend") == "dask"
+    given = section("parallel", parallel, PARALLEL | (CLUSTER if on_dask else {}))
+    cluster = _cluster(given) if on_dask else None
+    elsewhere, n_jobs = cluster.address if cluster else None, given["n_jobs"]
     if elsewhere and n_jobs is not None:
         raise InputError(f"parallel.n_jobs={n_jobs} would do nothing at {elsewhere}, which has its own workers")
-    usual = 1 if elsewhere else available_cores()
     return Options(
         engine=engine,
         auto=asked == "auto",
         note=note,
-        backend=backend_for(engine) if backend == "auto" else backend,
-        n_jobs=usual if n_jobs is None else whole("parallel.n_jobs", n_jobs, 1, 4096),
+        backend=backend_for(engine) if given["backend"] == "auto" else given["backend"],
+        n_jobs=n_jobs or (1 if elsewhere else available_cores()),
         cluster=cluster,
-        batch=None if batch is None else whole("parallel.batch", batch, 1, 2**20),
-        output=Path("results", str(config["name"])) if output is None else read_path("output", output),
-        **{name: switch(name, config[name]) for name in SWITCHES},
+        batch=given["batch"],
+        output=checked("output", config["output"], checks.optional(path)) or Path("results", str(config["name"])),
+        **{name: checked(name, config[name], checks.switch) for name in SWITCHES},
     )
 
 
@@ -100,28 +112,17 @@ def backend_for(engine: str) -> str:
     return "threads" if engines.ENGINES[engine].threads else "loky"
 
 
-def _cluster(parallel: Mapping[str, object]) -> Cluster:
+def _cluster(given: Mapping[str, Any]) -> Cluster:
     """The settings of parallel=dask."""
     if not importlib.util.find_spec("distributed"):
         raise InputError("parallel=dask needs dask.distributed, which is not installed: pip install 'nnxor[cluster]'")
-    address, file = parallel.get("address"), parallel.get("scheduler_file")
+    address, file = given["address"], given["scheduler_file"]
     if address is not None and file is not None:
         raise InputError("parallel.address and parallel.scheduler_file name the scheduler twice; allowed: one of them")
     if file is not None:
         try:
-            address = read_json(read_path("parallel.scheduler_file", file))["address"]
+            address = read_json(file)["address"]
         except (OSError, ValueError, KeyError, TypeError):
             why = "holds no address; `dask scheduler --scheduler-file` writes it"
             raise InputError(f"parallel.scheduler_file={file} {why}") from None
-    if address is not None and not re.fullmatch(r"(tcp|tls|ucx|ws|wss)://\S+:\d+", str(address)):
-        raise InputError(f"parallel.address={address} is not allowed; allowed: tcp://HOST:PORT, tls://HOST:PORT")
-    wait = checked("parallel.wait", parallel.get("wait"), checks.positive)
-    return Cluster(None if address is None else str(address), wait)
-
-
-def read_path(key: str, value: object) -> Path:
-    """A path on the command line, or InputError."""
-    text = "" if isinstance(value, bool) or not isinstance(value, str | int | float) else str(value)
-    if not text.strip() or not text.isprintable():
-        raise InputError(f"{key}={value!r} is not allowed; allowed: a path")
-    return Path(text)
+    return Cluster(checked("parallel.address", address, scheduler), given["wait"])

@@ -43,10 +43,8 @@ def execute(
         except TerminatedWorkerError:
             deaths += 1
             if deaths > MOST_DEATHS:
-                raise RunError(
-                    f"worker processes died {deaths} times (killed, or out of memory?); what was trained is kept; "
-                    "use fewer with parallel.n_jobs, then the same command goes on"
-                ) from None
+                died = f"worker processes died {deaths} times (killed, or out of memory?); what was trained is kept"
+                raise RunError(f"{died}; use fewer with parallel.n_jobs, then the same command goes on") from None
 
 
 def _stream(left: dict[int, Batch], engine: str, backend: str, n_jobs: int) -> Iterator[tuple[int, pa.Table]]:

@@ -43,7 +43,7 @@ def run(config: Mapping[str, Any]) -> int:
         return plan(study, options, folder)
     with folder.claim(options.overwrite), keeping(folder):
         done = folder.done()
-        todo = list(batches.left(study, done, options.engine, options.batch))
+        todo = batches.left(study, done, options.engine, options.batch)
         for line in folder.left_aside:
             say(f"left aside: {line}")
         if not todo and folder.is_compact():
@@ -51,7 +51,7 @@ def run(config: Mapping[str, Any]) -> int:
         options = with_working_engine(options)
         folder.begin(effective(config), options.how())
         with helpers(DRAWING) if options.report else nullcontext() as others:
-            aside = train(study, options, folder, todo, batches.missing(study, done, options.engine, options.batch))
+            aside = train(study, options, folder, todo)
             failed = folder.compact()
             aside.join()
             report(folder, options, others)
@@ -67,7 +67,7 @@ def plan(study: Study, options: Options, folder: ResultFolder) -> int:
 
     folder.check(options.overwrite)
     done = {} if options.overwrite else folder.done()
-    describe(study, options, list(batches.left(study, done, options.engine, options.batch)))
+    describe(study, options, batches.left(study, done, options.engine, options.batch))
     return DONE
 
 
@@ -114,10 +114,8 @@ def with_working_engine(options: Options) -> Options:
     return options
 
 
-def train(
-    study: Study, options: Options, folder: ResultFolder, todo: list[batches.Left], missing: Iterator[batches.Batch]
-) -> Thread:
-    """Train the missing batches, of which `todo` tells, writing each to the folder as it comes.
+def train(study: Study, options: Options, folder: ResultFolder, todo: list[batches.Left]) -> Thread:
+    """Train what is left, writing each batch to the folder as it comes.
 
     Returns a thread that began when the trainings did and makes ready for the report.
     """
@@ -133,7 +131,7 @@ def train(
     warm_up((left.first for left in todo), options.engine)
     aside = Thread(target=make_ready, args=(study, options.report), daemon=True)
     aside.start()
-    results = execute(missing, options.engine, options.backend, options.n_jobs, options.cluster)
+    results = execute(batches.missing(todo), options.engine, options.backend, options.n_jobs, options.cluster)
     with Progress(total) as progress, closing(results):
         for batch, table in results:
             folder.append(batch, table)

@@ -10,25 +10,21 @@ import numpy as np
 from scipy.stats import binomtest
 
 from experiments.errors import DONE, InputError
-from experiments.execution.options import read_path
 from experiments.execution.progress import say, told
-from experiments.study.checked import checked, known_keys
+from experiments.study.checked import checked, known_keys, path
 from experiments.study.explorer_address import address
-from experiments.study.fields import TRAINED, condition_of, make_condition, read_field, refuse_useless
+from experiments.study.fields import TRAINED, condition_of, make_condition, read_field, read_fields, refuse_useless
 from experiments.study.weight_files import WRITE_IT, read_network
-from nnxor import checks, engines
+from nnxor import checks, diagnosis, engines, rescue, trial
 from nnxor.arithmetic.networks import alive
 from nnxor.condition import FIELDS, Condition, fitting
-from nnxor.diagnosis import diagnose as columns_of
 from nnxor.interventions import INTERVENTIONS
-from nnxor.landscape.certificate import certify
+from nnxor.landscape import certificate
 from nnxor.landscape.decoder import TOLERANCE, Decoded, decode, decode_predictions, has_levels
 from nnxor.network.draws import Weights
 from nnxor.network.inits import GivenWeights
 from nnxor.network.losses import LOSSES
 from nnxor.registry import hint
-from nnxor.rescue import intervene, is_stuck, onward_condition
-from nnxor.trial import trials
 
 TRIES = 200  # times that each intervention is tried: with other draws on one network, or on as many networks of a kind
 DRAWS = 1000  # networks that are drawn and trained to say how common an outcome is
@@ -62,8 +58,7 @@ def diagnose(config: Mapping[str, Any]) -> int:
 
 def read_values(config: Mapping[str, Any]) -> dict[str, object]:
     """What it was trained with, checked, a loss by its name here or in another library; InputError: what is wrong."""
-    fields = [name for name in TRAINED if name != "loss" and config[name] is not None]
-    values = {name: read_field("", name, config[name]) for name in fields}
+    values = read_fields(config, [name for name in TRAINED if name != "loss"])
     if isinstance(values.get("init"), GivenWeights):
         raise InputError("init=FILE.npz cannot be drawn from; allowed: a name in conf/init")
     if config["loss_name"] is None:
@@ -83,16 +78,16 @@ def of_network(config: Mapping[str, Any], values: dict[str, object]) -> Case | N
 
     None where there is nothing to mend, or nothing left to mend.
     """
-    path = read_path("weights", config["weights"])
+    file = checked("weights", config["weights"], path)
     task = make_condition({k: v for k, v in values.items() if k == "task"}).task
-    found = read_network(path, task.n_inputs)
+    found = read_network(file, task.n_inputs)
     weights, drawn = found.weights, {"init": read_field("", "init", found.init)} if found.init else {}
-    condition = condition_of(weights, {**drawn, **values}, str(path))
+    condition = condition_of(weights, {**drawn, **values}, str(file))
     refuse_useless(values, [condition])
     now = states(condition, weights, 0)
     outcome, trap = now["outcome"][0], trap_of(now, condition)
     by = f", written by {found.library}" if found.library else ""
-    say(told("network", f"{path}{by}; read as {setting(condition)}"))
+    say(told("network", f"{file}{by}; read as {setting(condition)}"))
     if found.either_way:
         other = states(condition, replace(weights, W1=weights.W1.swapaxes(0, 1)), 0)["outcome"][0]
         told_as = "(units, inputs)" if found.library == "PyTorch" else "(inputs, units)"
@@ -118,7 +113,7 @@ def states(condition: Condition, weights: Weights, epochs: int) -> dict[str, np.
     """The diagnosis of networks after so many epochs of training from these weights."""
     longer, weights = replace(condition, epochs=epochs), weights.astype(condition.numpy_dtype)
     trained = engines.load(engines.fastest()[0])(longer, weights, range(weights.n_networks))
-    return dict(columns_of(longer, weights, trained))
+    return dict(diagnosis.diagnose(longer, weights, trained))
 
 
 def trap_of(now: Mapping[str, np.ndarray], condition: Condition) -> Decoded | None:
@@ -164,9 +159,8 @@ def units(now: Mapping[str, np.ndarray], condition: Condition) -> str:
     kinds = {"0": "dead", "1": "linear (active on every row)", "01": "alive"}
     count = Counter("".join(sorted(set(pattern))) for pattern in patterns)
     counts = ", ".join(f"{count[digits]} {kind}" for digits, kind in kinds.items() if count[digits])
-    rows = " ".join(condition.task.row_names[:16])
     shown = " ".join(patterns[:16]) + (" ..." if len(patterns) > 16 else "")
-    return f"{counts}; active on the rows {rows}: {shown}"
+    return f"{counts}; active on the rows {' '.join(condition.task.row_names[:16])}: {shown}"
 
 
 MEANINGS = {
@@ -182,7 +176,7 @@ MEANINGS = {
 
 def point(condition: Condition, weights: Weights) -> str:
     """What the certificate says of the point."""
-    found = certify(condition, weights.astype(condition.numpy_dtype))
+    found = certificate.certify(condition, weights.astype(condition.numpy_dtype))
     kind, text = str(found.kind[0]), MEANINGS[str(found.kind[0])]
     if kind == "unknown":
         return f"{text} ({found.reason[0]})."
@@ -208,19 +202,24 @@ def ahead(condition: Condition, weights: Weights) -> str:
 
 # --- a loss or predictions
 
+UNTRAINED = (
+    " It is also the loss of a network that has not learned anything yet: see that the loss changes at all (is the "
+    "optimizer given the parameters, and its step called?)."
+)
+
 
 def of_number(config: Mapping[str, Any], values: dict[str, object]) -> Case | None:
     """Tell of a final loss, or of predictions, which trap it is; None if that is the solution."""
     condition = make_condition(values)
     refuse_useless(values, [condition])
     if not has_levels(condition):
-        raise InputError(
-            f"the levels of task={condition.task.name}, activation={condition.activation}, output={condition.output}, "
-            f"loss_name={condition.loss} are not known; give the network itself, as FILE"
-        )
+        c, give = condition, "give the network itself, as FILE"
+        of = f"task={c.task.name}, activation={c.activation}, output={c.output}, loss_name={c.loss}"
+        raise InputError(f"the levels of {of} are not known; {give}")
     found = decoded(config, condition)
+    equal = any(rest.merged == (tuple(range(condition.task.n_rows)),) for rest in found.rests)  # all predictions
     say(told("setting", setting(condition)))
-    say(told("verdict", f"{found.text}{untrained(found, condition)}"))
+    say(told("verdict", found.text + (UNTRAINED if found.matches and equal else "")))
     if not found.complete and not found.matches:
         say(told("", "Not all levels of this task could be enumerated: it may be one of the others."))
     if found.matches and found.loss in LOSSES and found.loss != condition.loss:
@@ -229,17 +228,6 @@ def of_number(config: Mapping[str, Any], values: dict[str, object]) -> Case | No
     if found.matches and found.level.value == 0:
         return None
     return Case(condition, found if found.matches else None, None)
-
-
-def untrained(found: Decoded, condition: Condition) -> str:
-    """That the trap in which all rows have one prediction has the loss of a network that has not learned yet."""
-    everything = (tuple(range(condition.task.n_rows)),)
-    if found.matches and any(rest.merged == everything for rest in found.rests):
-        return (
-            " It is also the loss of a network that has not learned anything yet: see that the loss changes at all "
-            "(is the optimizer given the parameters, and its step called?)."
-        )
-    return ""
 
 
 def decoded(config: Mapping[str, Any], condition: Condition) -> Decoded:
@@ -264,9 +252,9 @@ def decoded(config: Mapping[str, Any], condition: Condition) -> Decoded:
 def advise(case: Case) -> None:
     """How common it is, what frees networks from it, best first, and one recommendation."""
     condition, level = case.condition, np.nan if case.trap is None else case.trap.level.value
-    like_it = trials(condition, range(DRAWS), engines.load(engines.fastest()[0]))
+    like_it = trial.trials(condition, range(DRAWS), engines.load(engines.fastest()[0]))
     solved = int(np.sum(like_it.columns["outcome"] == "solved"))
-    there = is_stuck(like_it.columns) & (np.abs(like_it.columns["final_loss"] - level) < TOLERANCE)
+    there = rescue.is_stuck(like_it.columns) & (np.abs(like_it.columns["final_loss"] - level) < TOLERANCE)
     here = "" if case.trap is None else f", {percent(int(there.sum()), DRAWS)} in this trap"
     drawn = f"Of {DRAWS:,} networks drawn like this and trained for {condition.epochs:,} epochs"
     say(told("how common", f"{drawn}: {percent(solved, DRAWS)} solved{here} (with 95 % Wilson intervals)."))
@@ -275,15 +263,13 @@ def advise(case: Case) -> None:
         stuck = like_it.end.take(np.resize(np.flatnonzero(there), TRIES))
     freed = [] if stuck is None else frees(condition, stuck, draws_anew=given)
     if freed:
-        text = ", ".join(
-            f"{label} {percent(count, n) if n > 1 else 'yes' if count else 'no'}" for label, count, n in freed
-        )
+        each = ((label, percent(count, n) if n > 1 else "yes" if count else "no") for label, count, n in freed)
+        text = ", ".join(map(" ".join, each))
         where = "this network" if given else "networks from this trap"
         say(told("frees it", f"What frees {where} within {condition.epochs:,} more epochs, best first: {text}."))
     say(told("do", recommendation(case, freed, solved / DRAWS, float(there.mean()))))
     seed, network = (0, case.stuck.take(np.arange(1))) if case.stuck else (int(np.argmax(there)), None)
-    page = address(condition, seed, network) if given or there.any() else None
-    if page:
+    if (given or there.any()) and (page := address(condition, seed, network)):
         say(told("watch", f"{'It' if given else 'One'} trains in a page that python -m analysis.explorer writes:"))
         say(f"{'':<11} explorer.html{page}")
 
@@ -297,8 +283,8 @@ def frees(condition: Condition, stuck: Weights, draws_anew: bool) -> list[tuple[
         if entry.refused(tried) or (entry.needs_dead and not any_dead):
             continue
         n = 1 if draws_anew and not entry.draws else TRIES  # one network again and again gives the same again
-        changed = intervene(tried, stuck.take(np.arange(n)), range(n))
-        outcome = states(onward_condition(tried), changed, condition.epochs)["outcome"]
+        changed = rescue.intervene(tried, stuck.take(np.arange(n)), range(n))
+        outcome = states(rescue.onward_condition(tried), changed, condition.epochs)["outcome"]
         found.append((entry.label, int(np.sum(outcome == "solved")), n))
     return sorted(found, key=lambda each: -each[1] / each[2])
 
@@ -306,9 +292,8 @@ def frees(condition: Condition, stuck: Weights, draws_anew: bool) -> list[tuple[
 def recommendation(case: Case, freed: list[tuple[str, int, int]], solved: float, here: float) -> str:
     """The one thing to do; `solved` and `here` are the shares of such networks that learn the task, or end like it."""
     if case.trap is None and case.stuck is None:
-        return (
-            "Train longer and look at the curve; if the number stays, give the network itself, or the right loss_name."
-        )
+        other = "if the number stays, give the network itself, or the right loss_name"
+        return f"Train longer and look at the curve; {other}."
     if case.trap is not None and here < RARE:
         return f"Look for a bug: fewer than {100 * RARE:g} % of such networks end here."
     label, count, n = freed[0] if freed else ("a fresh network", 0, 1)
@@ -328,9 +313,7 @@ def percent(count: int, n: int) -> str:
 
 def setting(condition: Condition) -> str:
     """What it was trained with."""
-    many = f"{condition.hidden} unit{'s' if condition.hidden > 1 else ''}"
-    how = "" if condition.optimizer == FIELDS["optimizer"].default else f", {condition.optimizer}"
-    return (
-        f"{condition.task.name}, {many}, {condition.activation}, {condition.loss}, init={condition.init.name}, "
-        f"lr={condition.lr:g}{how}"
-    )
+    c = condition
+    how = [] if c.optimizer == FIELDS["optimizer"].default else [c.optimizer]
+    words = [c.task.name, f"{c.hidden} unit{'s' * (c.hidden > 1)}", c.activation, c.loss, f"init={c.init.name}"]
+    return ", ".join([*words, f"lr={c.lr:g}", *how])

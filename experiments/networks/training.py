@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from experiments.errors import DONE, InputError
-from experiments.execution.options import read_path
 from experiments.execution.progress import paragraph, say
 from experiments.study import catalog
-from experiments.study.checked import known_keys, whole
+from experiments.study.checked import checked, known_keys, path
 from experiments.study.explorer_address import address
-from experiments.study.fields import TRAINED, condition_of, make_condition, read_field, read_success, refuse_useless
+from experiments.study.fields import TRAINED, condition_of, make_condition, read_fields, read_success, refuse_useless
 from experiments.study.weight_files import check_writable, read_network, save_weights
+from nnxor import checks
 from nnxor.arithmetic.networks import Look, any_active, preactivations
 from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
@@ -20,9 +20,7 @@ from nnxor.network.activations import OUTPUTS
 from nnxor.network.draws import Weights, initial_weights
 from nnxor.network.inits import GivenWeights
 
-SHOWN = ("task", "hidden", "activation", "init", "lr", "epochs", "loss")
-"""Fields that the first line of the printout names."""
-
+SHOWN = ("task", "hidden", "activation", "init", "lr", "epochs", "loss")  # fields that the first line names
 MOST_LINES = 25  # losses that are printed, unless `every` asks for others
 PREDICTIONS_EVERY = 5000
 LONGEST_PATTERN = 24  # rows of a large task on which it is shown whether a unit is active
@@ -31,7 +29,7 @@ LONGEST_PATTERN = 24  # rows of a large task on which it is shown whether a unit
 def train(config: Mapping[str, Any]) -> int:
     """Train and explain the one network that a composed configuration describes."""
     condition, weights, seed = read(config)
-    save, plot = (None if config[name] is None else read_path(name, config[name]) for name in ("save", "plot"))
+    save, plot = (checked(name, config[name], checks.optional(path)) for name in ("save", "plot"))
     if save:
         check_writable(save)
     if plot:
@@ -41,7 +39,7 @@ def train(config: Mapping[str, Any]) -> int:
             raise InputError(f"plot={plot} cannot be a folder: {error.strerror or error}") from None
     shown = [f"{name}={value}" for name, value in condition.values().items() if name in SHOWN]
     say(paragraph(" ".join([*shown, f"weights={config['weights']}" if config["weights"] else f"seed={seed}"])))
-    every = steps(condition.epochs) if config["every"] is None else whole("every", config["every"], 1)
+    every = checked("every", config["every"], checks.optional(checks.whole(1))) or steps(condition.epochs)
     deaths: list[int | None] = [None] * condition.hidden
     trained = engine_numpy.train(condition, weights, range(seed, seed + 1), printer(condition, every, deaths))
     explain(condition, weights, trained, deaths)
@@ -73,11 +71,11 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
     values: dict[str, object] = {
         "init": catalog.read_init("init", {name: changes} if changes else "uniform" if name is None else name),
         "success": read_success(config["success"] or {}),
-        **{name: read_field("", name, config[name]) for name in others if config[name] is not None},
+        **read_fields(config, others),
     }
     condition = make_condition(values)
     refuse_useless(values, [condition])
-    seed = 0 if config["seed"] is None else whole("seed", config["seed"], 0, 2**63 - 1)
+    seed = checked("seed", config["seed"], checks.optional(checks.whole(0, 2**63 - 1))) or 0
     if config["weights"] is None:
         init = condition.init
         if isinstance(init, GivenWeights) and seed >= init.n_sets:
@@ -87,12 +85,10 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
         except ValueError as error:  # no draw of this seed keeps its margin
             raise InputError(str(error)) from None
     drawn = {"scale": config["scale"] is not None, "init": bool(changes) or name is not None}
-    drawn["seed"] = (
-        config["seed"] is not None and not condition.batch_size
-    )  # it shuffles mini-batches, if there are any
+    drawn["seed"] = config["seed"] is not None and not condition.batch_size  # which is what the seed would shuffle
     if useless := [name for name, is_given in drawn.items() if is_given]:
         raise InputError(f"{useless[0]} would do nothing, since weights={config['weights']} is given")
-    weights = read_network(read_path("weights", config["weights"]), condition.task.n_inputs).weights
+    weights = read_network(checked("weights", config["weights"], path), condition.task.n_inputs).weights
     condition = condition_of(weights, values, str(config["weights"]))
     return condition, weights.astype(condition.numpy_dtype), seed
 

@@ -13,9 +13,7 @@ from nnxor.diagnosis import Columns
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
 
-TYPES = {"int": pa.int32(), "int | None": pa.int32(), "float": pa.float64(), "bool": pa.bool_()}
-"""Types of columns by the types of fields; whatever else is text."""
-
+TYPES = {"int": pa.int32(), "int | None": pa.int32(), "float": pa.float64(), "bool": pa.bool_()}  # all else is text
 CONDITION_COLUMNS: dict[str, pa.DataType] = {
     "condition": TEXT,
     **{name: TYPES.get(about.type, TEXT) for name, about in FIELDS.items()},

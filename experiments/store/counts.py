@@ -41,9 +41,7 @@ SCHEMA = pa.schema(
     ]
 )
 
-PLAIN = plain(pa.schema([field for field in SCHEMA if field.name not in CONDITION_COLUMNS]))
-"""The columns of counts of one condition, with text as text."""
-
+PLAIN = plain(pa.schema([field for field in SCHEMA if field.name not in CONDITION_COLUMNS]))  # of one condition
 Piece = tuple[int, np.ndarray]  # consecutive seeds: the first, and for each whether it was solved
 
 
@@ -68,10 +66,6 @@ class Held:
     def row_of(self, seed: int) -> int:
         """The row of a seed in trials.parquet."""
         return self.row + seed - self.start
-
-    def is_within_rows(self) -> bool:
-        """Whether the seeds that went well have rows."""
-        return all(self.start <= span.start < span.stop <= self.start + self.trainings for span in self.seeds)
 
 
 def count_rows(rows: pa.Table) -> pa.Table:
@@ -102,11 +96,6 @@ def total(counts: pa.Table, **wanted: str) -> int:
     for column, value in wanted.items():
         counts = counts.filter(pc.equal(counts[column], value))
     return int(pc.sum(counts["count"]).as_py() or 0)
-
-
-def without_failed(counts: pa.Table) -> pa.Table:
-    """The counts without those of trainings that failed."""
-    return counts.filter(pc.fill_null(pc.equal(counts["status"], "ok"), True))
 
 
 def is_solved(rows: pa.Table) -> pa.Array:

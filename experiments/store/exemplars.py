@@ -10,7 +10,7 @@ it is known, and how (`nnxor.landscape.laws`). The scale of a draw does not coun
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,7 @@ from nnxor.network.inits import Init
 
 POINTS_A_DECADE = 12
 
-MARGIN, GRID = 0.3, 65
-"""How far beyond the inputs a surface reaches, in their range, and its points along an axis (0 and 1 among them)."""
-
+MARGIN, GRID = 0.3, 65  # how far a surface goes beyond the inputs, and its points along an axis (0 and 1 among them)
 MOST_LAWS = 64  # laws that are worked out for a study: each may take a second; those of further conditions are left out
 
 
@@ -57,18 +55,13 @@ def write_exemplars(folder: Path, study: Study, runs: pd.DataFrame) -> None:
     write_text(folder / "exemplars.json", f"[{lines}]\n")
 
 
-def _chosen(runs: pd.DataFrame) -> Iterator[Any]:
+def _chosen(runs: pd.DataFrame) -> list[Any]:
     """The run of each outcome that is shown, as a row of `analysis.data.tallies`."""
     trials = runs[runs["rescue"].isna().to_numpy(bool)]
-    of = conditions(trials)
-    far = dict(zip(of["condition"], map(distance, of.to_dict("records")), strict=True))
-    trials = trials[["condition", "seed", "outcome", "minimum"]]
-    for outcome in OUTCOMES:
-        so_ended = trials[(trials["outcome"] == outcome).to_numpy(bool)]
-        if len(so_ended):
-            at = min(so_ended["condition"].unique(), key=far.__getitem__)
-            mine = so_ended[(so_ended["condition"] == at).to_numpy(bool)]
-            yield mine.loc[mine["seed"].idxmin()]
+    rank = {row["condition"]: n for n, row in enumerate(sorted(conditions(trials).to_dict("records"), key=distance))}
+    ranked = trials.assign(rank=trials["condition"].astype(object).map(rank)).sort_values(["rank", "seed"])
+    first = ranked.drop_duplicates("outcome").set_index("outcome")
+    return [first.loc[outcome] for outcome in OUTCOMES if outcome in first.index]
 
 
 def exemplar(condition: Condition, start: Weights, seed: int, engine: str, source: str | None = None) -> dict[str, Any]:

@@ -31,23 +31,18 @@ from analysis.data.door import CONFIG, COUNTS, TRIALS, flush, is_regular, sha256
 from experiments.errors import InputError, RunError, in_a_line
 from experiments.store import counts, parts
 from experiments.store import rows_and_counts as tables
-from experiments.store.manifest import describe, described, read_manifest
-from experiments.store.origin import now, provenance
+from experiments.store.manifest import describe, described, now, provenance, read_manifest
 from experiments.store.parts import NotAPartError, Part, read_part, write_part
 from experiments.study.batches import Batch, Spans, merge
 from experiments.study.study import Study
 from nnxor.condition import FIELDS
 from nnxor.field import plain
 
-DERIVED = (
+DERIVED = (  # what tells of the trials, and is made anew when they change
     "summary.csv", "published.csv", "exemplars.json", "laws.json", "report.html", "explorer.html", "datapackage.json",
 )  # fmt: skip
-"""What tells of the trials, and is made anew when they change."""
-
 TABLES = (TRIALS, COUNTS)
-
-OURS = (*DERIVED, *TABLES, *(tables.beside(Path(name)).name for name in TABLES), CONFIG)
-"""What a run and its report write into the folder itself, besides the manifest."""
+OURS = (*DERIVED, *TABLES, *(tables.beside(Path(name)).name for name in TABLES), CONFIG)  # besides the manifest
 
 TEMPORARY = re.compile(rf"\.({'|'.join(map(re.escape, (*OURS, 'manifest.json')))}|{parts.NAME.pattern})\.[0-9]+\.tmp")
 """What a killed run leaves half written; see `analysis.data.door.replacing`."""
@@ -159,8 +154,10 @@ class ResultFolder:
             self._held = counts.scan(places[COUNTS])
             if TRIALS in places:
                 tables.check_rows(places[TRIALS], [*self._held.values()])
-                if not all(held.is_within_rows() for held in self._held.values()):
-                    raise ValueError("the seeds that are counted are not those that were trained")
+                for each in self._held.values():
+                    stop = each.start + each.trainings
+                    if not all(each.start <= span.start < span.stop <= stop for span in each.seeds):
+                        raise ValueError("the seeds that are counted are not those that were trained")
         except (pa.ArrowException, OSError, ValueError) as error:
             raise RunError(f"{self.path / COUNTS} is damaged ({in_a_line(error):.120}); {WAYS_OUT}") from None
 
@@ -248,9 +245,7 @@ class ResultFolder:
         self._content: dict[str, Any] = {
             **described(self.study),
             "complete": False,
-            "trials": None,
-            "failed": None,
-            "digest": None,
+            **dict.fromkeys(("trials", "failed", "digest")),  # not yet
             "files": {CONFIG: hashlib.sha256(text.encode()).hexdigest(), **held},
             "runs": [*before.get("runs", []), self._run],
         }

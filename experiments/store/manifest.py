@@ -1,11 +1,18 @@
 """What a result folder says of itself: manifest.json and, for other programs, datapackage.json.
 
-The shape of a manifest stands in `analysis.data.door`. datapackage.json says what the tables and their columns are, as
-a Frictionless Data Package, version 2: https://datapackage.org/standard/data-package/ and .../table-schema/.
+It holds where results come from, too: versions, machine, command line. The shape of a manifest stands in
+`analysis.data.door`. datapackage.json says what the tables and their columns are, as a Frictionless Data Package,
+version 2: https://datapackage.org/standard/data-package/ and .../table-schema/.
 """
 
 import json
+import platform
+import re
+import subprocess
+import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +29,7 @@ from nnxor.condition import FIELDS
 from nnxor.landscape.traps import known_traps
 from nnxor.protocol import PROTOCOL_VERSION
 
+LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "pandas", "pyarrow", "joblib", "hydra-core")
 PROFILE = "https://datapackage.org/profiles/2.0/{}.json"
 
 MEANINGS = {
@@ -86,7 +94,10 @@ def describe(manifest: Mapping[str, Any], folder: Path, study: Study) -> str:
 
 def _resource(path: Path, sha256: str, study: Study) -> dict[str, Any]:
     there = next(place for place in (tables.beside(path), path) if place.exists())
-    rows = path.name == TRIALS
+    rows, fields = path.name == TRIALS, []
+    for column in schema(study.conditions) if rows else SCHEMA:
+        meaning = MEANINGS.get(column.name, f"final prediction for row {column.name.removeprefix('y_')}")
+        fields.append({"name": column.name, "type": _type(column.type), "description": meaning})
     return {
         "$schema": PROFILE.format("dataresource"),
         "name": path.stem,
@@ -99,15 +110,10 @@ def _resource(path: Path, sha256: str, study: Study) -> dict[str, Any]:
         "hash": f"sha256:{sha256}",
         "schema": {
             "$schema": PROFILE.format("tableschema"),
-            "fields": [_field(column) for column in (schema(study.conditions) if rows else SCHEMA)],
+            "fields": fields,
             **({"primaryKey": ["condition", "seed"]} if rows else {}),
         },
     }
-
-
-def _field(column: pa.Field) -> dict[str, str]:
-    meaning = MEANINGS.get(column.name, f"final prediction for row {column.name.removeprefix('y_')}")
-    return {"name": column.name, "type": _type(column.type), "description": meaning}
 
 
 def _type(kind: pa.DataType) -> str:
@@ -116,3 +122,59 @@ def _type(kind: pa.DataType) -> str:
     if pa.types.is_integer(kind):
         return "integer"
     return "number" if pa.types.is_floating(kind) else "any" if pa.types.is_binary(kind) else "string"
+
+
+# --- where results come from
+
+
+def now() -> str:
+    """The time, in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def provenance() -> dict[str, object]:
+    """Versions of everything that takes part, the machine, and the command line."""
+    return {
+        "package": _version("nnxor"),
+        "git": _git(),
+        "python": platform.python_version(),
+        "libraries": {name: _version(name) for name in LIBRARIES},
+        "platform": platform.platform(),
+        "cpu": _cpu(),
+        "command": _command(),
+    }
+
+
+def _command() -> list[str]:
+    """The command line as it was typed, without the paths of this machine."""
+    module = sys.modules["__main__"].__spec__
+    if module is not None:  # python -m MODULE, whatever flags of Python's own stand between
+        return ["python", "-m", module.name.removesuffix(".__main__"), *sys.argv[1:]]
+    return [Path(sys.argv[0]).name, *sys.argv[1:]]
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _git() -> dict[str, object] | None:
+    """Commit of the code and whether it was changed since; None outside a repository."""
+
+    def git(*arguments: str) -> str:
+        how: dict[str, Any] = {"capture_output": True, "text": True, "check": True, "timeout": 10}
+        return str(subprocess.run(["git", *arguments], cwd=Path(__file__).parent, **how).stdout.strip())
+
+    try:
+        git("ls-files", "--error-unmatch", Path(__file__).name)  # not a repository that merely holds an installation
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*:(.*)", info.read_text(errors="replace")) if info.exists() else None
+    return found[1].strip() if found else platform.processor() or platform.machine()

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from analysis.data.door import COUNTS, TRIALS, flush, sha256_of
@@ -145,12 +146,13 @@ def write(
                 if TRIALS in writers:
                     writers[TRIALS].add(with_condition(rows, condition, schemas[TRIALS][0]))
         if mine.last:
-            tallies.append(counts.without_failed(counts_of(old[COUNTS], mine)))
+            counted = counts_of(old[COUNTS], mine)
+            tallies.append(counted.filter(pc.fill_null(pc.equal(counted["status"], "ok"), True)))  # others were retried
         tally = tallies[0] if len(tallies) == 1 else counts.add_up([*tallies, PLAIN.empty_table()])
         failed += counts.total(tally, status="failed")
         pieces = heapq.merge(bits_of(old[COUNTS], mine) if mine.last else (), solved, key=lambda piece: piece[0])
-        for counted in itertools.chain([tally], counts.seed_rows(pieces)):
-            writers[COUNTS].add(with_condition(counted, condition, counts.SCHEMA))
+        for table in itertools.chain([tally], counts.seed_rows(pieces)):
+            writers[COUNTS].add(with_condition(table, condition, counts.SCHEMA))
     for name, writer in writers.items():
         writer.close()
         flush(beside(folder / name))

@@ -8,9 +8,7 @@ import numpy as np
 from experiments.errors import InputError
 from nnxor.condition import FIELDS
 
-FORMS = {"geomspace": (3,), "linspace": (3,), "range": (2, 3)}
-"""The forms of an axis, and how many numbers each may have."""
-
+FORMS = {"geomspace": (3,), "linspace": (3,), "range": (2, 3)}  # of an axis, and how many numbers each may have
 DIGITS = 4  # significant digits that the numbers between the ends keep (more where two would be the same)
 MOST = 4096
 

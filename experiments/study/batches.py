@@ -1,7 +1,7 @@
 """A batch: one condition and consecutive seeds, trained together by one worker."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -41,32 +41,35 @@ def batch_size(condition: Condition, engine: str) -> int:
 
 @dataclass(frozen=True)
 class Left:
-    """What is missing of one condition: the first batch, its trainings and batches."""
+    """What is missing of one condition: its first batch, its trainings and batches, its seeds and how they are cut."""
 
     first: Batch
     trainings: int
     batches: int
+    spans: Spans
+    step: int
 
 
-def missing(study: Study, done: Mapping[str, Spans], engine: str, size: int | None) -> Iterator[Batch]:
-    """The batches that a study still needs; `size` overrides the engine's own.
-
-    Conditions come in an order that is always the same and means nothing, so that a tally of what is done is no trend.
-    """
-    for condition in sorted(study.conditions, key=lambda each: each.key):
-        step = size or batch_size(condition, engine)
-        for span in subtract(study.seeds_of(condition), done.get(condition.key, [])):
-            for start in range(span.start, span.stop, step):
-                yield Batch(condition, range(start, min(start + step, span.stop)), study.certify)
-
-
-def left(study: Study, done: Mapping[str, Spans], engine: str, size: int | None) -> Iterator[Left]:
-    """What is missing, condition by condition, without making the batches."""
+def left(study: Study, done: Mapping[str, Spans], engine: str, size: int | None) -> list[Left]:
+    """What a study still needs, condition by condition; `size` overrides the engine's own size of a batch."""
+    found = []
     for condition in study.conditions:
         step = size or batch_size(condition, engine)
         if spans := subtract(study.seeds_of(condition), done.get(condition.key, [])):
-            first = Batch(condition, spans[0][:step], study.certify)
-            yield Left(first, sum(map(len, spans)), sum(-(-len(span) // step) for span in spans))
+            trainings, batches = sum(map(len, spans)), sum(-(-len(span) // step) for span in spans)
+            found.append(Left(Batch(condition, spans[0][:step], study.certify), trainings, batches, spans, step))
+    return found
+
+
+def missing(todo: Iterable[Left]) -> Iterator[Batch]:
+    """The batches of what is left, made as they are needed.
+
+    Conditions come in an order that is always the same and means nothing, so that a tally of what is done is no trend.
+    """
+    for each in sorted(todo, key=lambda each: each.first.condition.key):
+        for span in each.spans:
+            for start in range(span.start, span.stop, each.step):
+                yield replace(each.first, seeds=range(start, min(start + each.step, span.stop)))
 
 
 def subtract(seeds: range, done: Spans) -> Spans:

@@ -1,20 +1,27 @@
-"""The tasks and initializations of conf/, a YAML file each, and those that a user brings along."""
+"""The tasks and initializations of conf/, a YAML file each, and those that a user brings along, also tasks as CSV."""
 
+import csv
+import io
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
+from analysis.data.door import read_bytes
 from experiments.conf_files import CONF, found, names, read_yaml
-from experiments.errors import InputError
-from experiments.study.csv import load_task
+from experiments.errors import InputError, in_a_line
+from experiments.study.checked import checked
 from experiments.study.weight_files import given_network, load_given
+from nnxor import checks
 from nnxor.network.inits import Distribution, GivenWeights, Init
 from nnxor.network.tasks import Task
 from nnxor.registry import hint
 
 Kind = TypeVar("Kind", Init, Task)
+MOST = {"bytes": 2**24, "rows": 1024, "inputs": 256, "times": 10**6}  # of a task in a CSV file
+FORM = "a header x1,x2,...,t (and times, if rows count more than once), then a row of numbers for each point"
 OWN = ("mirror", "margin", "generator")  # what an initialization may say besides its laws
 
 
@@ -52,18 +59,15 @@ def task(name: str, key: str = "task") -> Task:
 
 def study(name: object, key: str = "union") -> dict[str, object]:
     """What conf/study/NAME.yaml holds."""
-    if not isinstance(name, str):
-        raise InputError(f"{key}={name} is not allowed; allowed: names of studies")
-    return dict(_read("study", name, key))
+    return dict(_read("study", checked(key, name, checks.instance(str, "names of studies")), key))
 
 
 def read_task(key: str, value: object) -> Task:
     """A task as a configuration gives it: a name in conf/task, a CSV file, or {name: …, rows: …}; or InputError."""
     if isinstance(value, Mapping):
         return _of(Task, str(value.get("name", "given")), {k: v for k, v in value.items() if k != "name"}, key)
-    if not isinstance(value, str):
-        raise InputError(f"{key}={value} is not allowed; allowed: a name in conf/task, or a .csv file")
-    return load_task(key, value) if value.lower().endswith(".csv") else task(value, key)
+    name = checked(key, value, checks.instance(str, "a name in conf/task, or a .csv file"))
+    return load_task(key, name) if name.lower().endswith(".csv") else task(name, key)
 
 
 def read_init(key: str, value: object) -> Init | GivenWeights:
@@ -77,9 +81,8 @@ def read_init(key: str, value: object) -> Init | GivenWeights:
     if isinstance(value, Mapping):
         read = given_network if "W1" in value else _written_out if "weights" in value else _adjusted
         return read(key, value)
-    if not isinstance(value, str):
-        raise InputError(f"{key}={value} is not allowed; allowed: a name in conf/init, {{NAME: {{std: X}}}}, or a file")
-    return load_given(key, value) if value.lower().endswith(".npz") else init(value, key)
+    name = checked(key, value, checks.instance(str, "a name in conf/init, {NAME: {std: X}}, or a file"))
+    return load_given(key, name) if name.lower().endswith(".npz") else init(name, key)
 
 
 def written_out(field: str, value: object) -> object:
@@ -136,3 +139,55 @@ def _adjusted(key: str, value: Mapping[str, object]) -> Init:
         content[part] = {**(old if isinstance(old, Mapping) and "distribution" not in law else {}), **law}
         words += _settings(law, "" if part == "weights" else f"{part}.")
     return _of(Init, f"{name}({', '.join([*words, *_settings(own)])})", {**content, **own}, f"{key}={name}")
+
+
+# --- tasks in CSV files: columns x1 … xD, t, and perhaps `times`, how often each row counts
+
+
+def load_task(key: str, name: str) -> Task:
+    """The task in a CSV file; InputError names the row that is wrong."""
+    where, path = f"{key}={name}", Path(name)
+    (_, head), *rows = _lines(where, path)
+    inputs = [f"x{d + 1}" for d in range(len(head) - 1 - (head[-1] == "times"))]
+    if not inputs or head not in ([*inputs, "t"], [*inputs, "t", "times"]):
+        raise InputError(f"{where}: its header is {','.join(head)!r}; allowed: {FORM}")
+    for what, n in (("inputs", len(inputs)), ("rows", len(rows))):
+        if not 1 <= n <= MOST[what]:
+            raise InputError(f"{where} holds {n} {what}; allowed: 1 to {MOST[what]}")
+    points, targets, times = [], [], []
+    for n, row in rows:
+        if len(row) != len(head):
+            raise InputError(f"{where}: line {n} holds {len(row)} values; the header has {len(head)}")
+        numbers = [_number(f"{where}: line {n}", *cell) for cell in zip(head, row, strict=True)]
+        points.append(tuple(numbers[: len(inputs)]))
+        targets.append(numbers[len(inputs)])
+        times.append(int(numbers[-1]) if head[-1] == "times" else 1)
+    return Task(path.name, tuple(points), tuple(targets), None, tuple(times))
+
+
+def _lines(where: str, path: Path) -> list[tuple[int, list[str]]]:
+    """The lines of a CSV file that are not blank, with their numbers; at least one."""
+    try:
+        text = io.StringIO(read_bytes(path, MOST["bytes"]).decode("utf-8-sig"), newline="")
+        rows = [[cell.strip() for cell in row] for row in csv.reader(text, strict=True)]
+    except FileNotFoundError:
+        raise InputError(f"{where} does not exist; allowed: a name in conf/task, or a .csv file") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{where} cannot be read as CSV ({in_a_line(error)}); allowed: {FORM}") from None
+    if set(path.name) & set(";:") or not path.name.isprintable():
+        raise InputError(f"{where!r} is not allowed; allowed: a file's name of printable characters but ';' and ':'")
+    if not any(map(any, rows)):
+        raise InputError(f"{where} is empty; allowed: {FORM}")
+    return [(n, row) for n, row in enumerate(rows, 1) if any(row)]
+
+
+def _number(where: str, name: str, text: str) -> float:
+    try:
+        value = math.nan if "_" in text else float(text)
+    except ValueError:
+        value = math.nan
+    times = name == "times"
+    if not (text.isdecimal() and 1 <= value <= MOST["times"] if times else abs(value) <= 1e30):
+        allowed = f"an integer from 1 to {MOST['times']}" if times else "a finite number, at most 1e30"
+        raise InputError(f"{where}: {name}={text!r} is not allowed; allowed: {allowed}")
+    return value + 0.0  # no -0

@@ -1,10 +1,10 @@
 """Values that a user gives, checked: an error names the key, the value and what is allowed."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from experiments.errors import InputError
-from nnxor import checks
 from nnxor.checks import Check, show
 from nnxor.registry import hint
 
@@ -17,14 +17,19 @@ def checked(key: str, value: object, check: Check) -> Any:
         raise InputError(f"{key}={show(value):.60} is not allowed; {error}") from None
 
 
-def whole(key: str, value: object, low: int, high: int | None = None) -> int:
-    """An integer within bounds, or InputError."""
-    return int(checked(key, value, checks.whole(low, high)))
+def path(value: object) -> Path:
+    """Check that a value is a path."""
+    text = "" if isinstance(value, bool) or not isinstance(value, str | int | float) else str(value)
+    if not text.strip() or not text.isprintable():
+        raise ValueError("allowed: a path")
+    return Path(text)
 
 
-def switch(key: str, value: object) -> bool:
-    """True or false, or InputError."""
-    return bool(checked(key, value, checks.switch))
+def section(where: str, given: Mapping[str, object], allowed: Mapping[str, Check]) -> dict[str, Any]:
+    """The values of a section, each checked; one that is left out counts as null. InputError says what is wrong."""
+    known_keys(where, given, list(allowed))
+    before = f"{where}." if where else ""
+    return {name: checked(f"{before}{name}", given.get(name), check) for name, check in allowed.items()}
 
 
 def known_keys(where: str, given: Mapping[str, object], allowed: list[str]) -> None:

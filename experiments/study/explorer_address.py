@@ -10,9 +10,7 @@ from nnxor.network.draws import Weights
 from nnxor.network.inits import Init
 from nnxor.network.losses import LOSSES
 
-MOST = {"hidden": 16, "epochs": 200_000, "rows": 16, "inputs": 6, "numbers": 50_000_000}
-"""What the explorer takes at most; `numbers` are parameters times epochs, which it keeps."""
-
+MOST = {"hidden": 16, "epochs": 200_000, "rows": 16, "inputs": 6, "numbers": 50_000_000}  # parameters x epochs, kept
 DEFAULTS = Condition()
 
 
@@ -24,7 +22,10 @@ def address(condition: Condition, seed: int, weights: Weights | None = None) -> 
     task, init = condition.task, condition.init
     drawn = isinstance(init, Init) and _ships("init", init)
     shown = _ships("task", task) or not task.multiplicities
-    if not (_fits(condition) and condition.rescue is None and (drawn or weights is not None) and shown):
+    sizes = {"hidden": condition.hidden, "epochs": condition.epochs, "rows": task.n_rows, "inputs": task.n_inputs}
+    sizes["numbers"] = condition.epochs * condition.n_parameters
+    fits = all(size <= MOST[name] for name, size in sizes.items())
+    if not (fits and condition.rescue is None and (drawn or weights is not None) and shown):
         return None
     usual, values = DEFAULTS.values(), condition.values()
     told = {name: values[name] for name in ("hidden", "init", "lr")}
@@ -50,10 +51,3 @@ def _ships(kind: str, value: Any) -> bool:
     if value.name not in names(kind) or not found(kind, value.name).is_relative_to(CONF):
         return False
     return bool(getattr(catalog, kind)(value.name) == value)
-
-
-def _fits(condition: Condition) -> bool:
-    task = condition.task
-    sizes = {"hidden": condition.hidden, "epochs": condition.epochs, "rows": task.n_rows, "inputs": task.n_inputs}
-    sizes["numbers"] = condition.epochs * condition.n_parameters
-    return all(size <= MOST[name] for name, size in sizes.items())

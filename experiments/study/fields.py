@@ -1,14 +1,14 @@
 """The fields of a condition as a user writes them: checked, and put into words where they are not allowed."""
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from experiments.conf_files import names
 from experiments.errors import InputError
 from experiments.study import catalog
-from experiments.study.checked import checked, known_keys
+from experiments.study.checked import checked, section
 from nnxor import checks
 from nnxor.checks import show
 from nnxor.condition import FIELDS as ALL
@@ -17,17 +17,15 @@ from nnxor.field import plain
 from nnxor.network.draws import Weights
 from nnxor.network.inits import LARGEST
 
-FIELDS = tuple(name for name in ALL if name != "success")
-"""Names of the fields: axis names, config keys and column names alike; `success` has a section of its own."""
+FIELDS = tuple(name for name in ALL if name != "success")  # axis names, config keys and column names alike
+SUCCESS: dict[str, checks.Check] = {
+    "rule": checks.optional(checks.choice(("loss", "margin", "threshold"))),
+    "tolerance": checks.optional(checks.up_to(LARGEST)),
+    "ties": checks.optional(checks.choice(("fail", "pass"))),
+}
 
-SUCCESS_KEYS = ["rule", "tolerance", "ties"]
-
-FILES = {"task": catalog.read_task, "init": catalog.read_init}
-"""Fields whose values are names of files, or whole tables."""
-
-
-TRAINED = tuple(name for name in FIELDS if name != "rescue")
-"""Fields that `experiments.train` takes: it shows one training, which nothing interferes with."""
+FILES = {"task": catalog.read_task, "init": catalog.read_init}  # fields whose values are names of files, or tables
+TRAINED = tuple(name for name in FIELDS if name != "rescue")  # of `experiments.train`, where nothing interferes
 
 TAKEN = {"run": FIELDS, "train": TRAINED, "diagnose": tuple(name for name in TRAINED if name != "loss")}
 """Fields that each command takes; to `experiments.diagnose`, loss is a number, and its name has another key."""
@@ -69,17 +67,19 @@ def read_field(where: str, name: str, value: object) -> object:
     return FILES[name](key, value) if name in FILES else checked(key, value, ALL[name].check)
 
 
+def read_fields(config: Mapping[str, object], fields: Iterable[str]) -> dict[str, object]:
+    """Those of some fields that are not null, checked."""
+    return {name: read_field("", name, config[name]) for name in fields if config[name] is not None}
+
+
 def read_success(given: Mapping[str, object], where: str = "success") -> Success:
     """A success rule from what its section holds; null stands for the default."""
-    known_keys(where, given, SUCCESS_KEYS)
-    told = {name: value for name, value in given.items() if value is not None}
-    rule = checked(f"{where}.rule", told.get("rule", Success.rule), checks.choice(("loss", "margin", "threshold")))
+    told = {name: value for name, value in section(where, given, SUCCESS).items() if value is not None}
+    rule = told.get("rule", Success.rule)
     for name, rules in (("tolerance", ("loss", "margin")), ("ties", ("threshold",))):
         if name in told and rule not in rules:
             raise InputError(f"{where}.{name} would do nothing with {where}.rule={rule}; leave it out")
-    tolerance = checked(f"{where}.tolerance", told.get("tolerance", Success.tolerance), checks.up_to(LARGEST))
-    ties = checked(f"{where}.ties", told.get("ties", Success.ties), checks.choice(("fail", "pass")))
-    return Success(rule, tolerance, ties)
+    return Success(**told)
 
 
 def refuse_useless(given: Mapping[str, object] | set[str], conditions: list[Condition]) -> None:

@@ -11,13 +11,12 @@ from typing import Any
 from experiments.errors import InputError
 from experiments.study import catalog
 from experiments.study.axes import spell_out
-from experiments.study.checked import checked, known_keys, switch, whole
+from experiments.study.checked import checked, known_keys, section
 from experiments.study.fields import FIELDS, FILES, make_condition, read_field, read_success, refuse_useless
 from nnxor import checks
 from nnxor.condition import Condition, Success
 from nnxor.network.inits import GivenWeights, Init
 from nnxor.network.tasks import Task
-from nnxor.registry import hint
 
 KEYS = [
     "name", "question", "asks", "hero", "base", "grid", "blocks", "exclude", "seeds", "success", "record", "certify",
@@ -25,11 +24,8 @@ KEYS = [
 ]  # fmt: skip
 """The keys of a study's file."""
 
-MOST_TRAININGS = {"trials": 10**9, "summary": 10**11}
-"""Trainings in a study, by what is kept of them: rows of some 36 GB, or bits of some 13 GB and the counts."""
-
+MOST_TRAININGS = {"trials": 10**9, "summary": 10**11}  # rows of some 36 GB, or bits of some 13 GB and the counts
 MOST_CONDITIONS = 100_000
-
 NAME, FIGURE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"), re.compile("[a-z][a-z_]*")
 
 PUBLISHED: dict[str, checks.Check] = {
@@ -38,10 +34,11 @@ PUBLISHED: dict[str, checks.Check] = {
     "where": checks.instance(Mapping, "{field: value or values}"),
     "solved": checks.optional(checks.number(lambda value: 0 <= value <= 1, "a share from 0 to 1")),
     "n": checks.optional(checks.whole(1)),
+    "error": checks.optional(checks.number(lambda value: value > 0, "a mean error of the rows, above 0")),
     **{name: lambda value: str(value or "") for name in ("says", "quoted", "note")},
 }
 """What a published figure holds: which conditions repeat its setting, and the share that others report of n runs or,
-where no figures are given, what they say in words."""
+where no share is given, what they say in words and maybe the mean absolute error of the rows, to compare digits."""
 
 Grid = dict[str, tuple[object, ...]]  # fields and the values that they take
 
@@ -88,11 +85,11 @@ def read_study(config: Mapping[str, object]) -> Study:
     seeds = _seeds(config["seeds"])
     parts = _parts(config)
     each = [_conditions(part) for part in parts]
-    conditions = tuple(sorted({one.key: one for mine in each for one in mine}.values(), key=_order))
+    united = {one.key: one for mine in each for one in mine}.values()  # numbers by size, names by alphabet, None first
+    conditions = tuple(sorted(united, key=lambda one: [(value is not None, value) for value in one.values().values()]))
     _refuse_clashes(conditions, seeds)
-    for name in [] if config.get("asks") is None else _listed(config["asks"]):
-        if name not in FIELDS:
-            raise InputError(f"asks={name} is unknown; {hint(str(name), FIELDS)}")
+    for name in _listed(config.get("asks")):
+        checked("asks", name, checks.choice(FIELDS))
     if config.get("hero") is not None:
         _text("hero", config["hero"], FIGURE.fullmatch, "the name of a figure, such as success_rate")
     return Study(
@@ -101,7 +98,7 @@ def read_study(config: Mapping[str, object]) -> Study:
         conditions=conditions,
         seeds=seeds,
         record=_record(config["record"], conditions, len(seeds)),
-        certify=switch("certify", config["certify"]),
+        certify=checked("certify", config["certify"], checks.switch),
         published=tuple(itertools.chain.from_iterable(map(_published, parts, each))),
         given={name: _given(name, parts) for name in ("task", "init")},
     )
@@ -116,11 +113,11 @@ def effective(config: Mapping[str, object]) -> dict[str, object]:
     if config["union"] is not None:
         return shown
     base, grid = ({**_mapping(key, config[key])} for key in ("base", "grid"))
-    for section, name in itertools.product((base, grid), FILES):
-        if (given := section.get(name)) is not None:
+    for part, name in itertools.product((base, grid), FILES):
+        if (given := part.get(name)) is not None:
             listed = [catalog.written_out(name, each) for each in _listed(given)]
-            section[name] = listed if isinstance(given, list) else listed[0]
-    grids = [grid, *(_listed(config["blocks"]) if config["blocks"] else [])]
+            part[name] = listed if isinstance(given, list) else listed[0]
+    grids = [grid, *_listed(config["blocks"])]
     swept = {name for each in grids for name, value in _mapping("", each).items() if value is not None}
     for name in FIELDS:
         if base.get(name) is None and name not in swept and any(each.uses(name) for each in study.conditions):
@@ -135,20 +132,18 @@ def effective(config: Mapping[str, object]) -> dict[str, object]:
 def _given(name: str, parts: list[Mapping[str, object]]) -> dict[str, object]:
     """The values of a field that are no name in conf, by the name that conditions know them by."""
     sections = [each for part in parts for each in (part["base"], part["grid"], *_listed(part["blocks"]))]
-    listed = [value for section in sections for value in _listed(_mapping("", section).get(name))]
+    listed = [value for each in sections for value in _listed(_mapping("", each).get(name))]
     values = [catalog.written_out(name, value) for value in listed]
     return {found: value for value in values if (found := catalog.name_of_given(name, value))}
 
 
 def _listed(value: object) -> list[object]:
-    return value if isinstance(value, list) else [value]
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _seeds(given: object) -> range:
-    seeds = _mapping("seeds", given)
-    known_keys("seeds", seeds, ["start", "count"])
-    start = whole("seeds.start", seeds.get("start"), 0)
-    count = whole("seeds.count", seeds.get("count"), 1)
+    whole = {"start": checks.whole(0), "count": checks.whole(1)}
+    start, count = section("seeds", _mapping("seeds", given), whole).values()
     if start + count > 2**63:
         raise InputError(f"seeds.start={start} with seeds.count={count} goes beyond the last seed, 2**63 - 1")
     return range(start, start + count)
@@ -164,10 +159,8 @@ def _refuse_clashes(conditions: tuple[Condition, ...], seeds: range) -> None:
                 raise InputError(f"two different {field}s are called {value.name}; give one of them another name")
         sets = init.n_sets if isinstance(init, GivenWeights) else 0  # a single set is that of seed 0 alone
         if sets and (seeds.start >= sets or (sets > 1 and seeds.stop > sets)):
-            raise InputError(
-                f"init={init.name} holds {sets} sets of weights, for the seeds 0 to {sets - 1}; "
-                f"seeds.start={seeds.start} and seeds.count={len(seeds)} ask for more"
-            )
+            held = f"init={init.name} holds {sets} sets of weights, for the seeds 0 to {sets - 1}"
+            raise InputError(f"{held}; seeds.start={seeds.start} and seeds.count={len(seeds)} ask for more")
 
 
 def _record(value: object, conditions: tuple[Condition, ...], count: int) -> str:
@@ -200,20 +193,17 @@ def _united(config: Mapping[str, object], name: object) -> Mapping[str, object]:
     """The configuration of a study that a union names, with what the union itself says of fields laid over it."""
     part: dict[str, object] = dict.fromkeys(KEYS) | catalog.study(name)
     if part["union"] is not None:
-        raise InputError(
-            f"union={config['union']} names {name}, which is a union itself; name the studies that it unites"
-        )
-    own = {
-        section: {k: v for k, v in _mapping(section, config[section]).items() if v is not None}
-        for section in ("base", "grid", "success")
-    }
-    inner = {section: _mapping(section, part[section]) for section in own}
+        why = f"names {name}, which is a union itself; name the studies that it unites"
+        raise InputError(f"union={config['union']} {why}")
+    sections = ("base", "grid", "success")
+    own = {each: {k: v for k, v in _mapping(each, config[each]).items() if v is not None} for each in sections}
+    inner = {each: _mapping(each, part[each]) for each in sections}
     kept = {  # a field that the union fixes is swept no more, and the other way round
         "base": {k: v for k, v in inner["base"].items() if k not in own["grid"]},
         "grid": {k: v for k, v in inner["grid"].items() if k not in own["base"]},
         "success": {} if "rule" in own["success"] else inner["success"],
     }
-    return {**part, **{section: {**kept[section], **own[section]} for section in own}}
+    return {**part, **{each: {**kept[each], **own[each]} for each in sections}}
 
 
 def _mapping(key: str, value: object) -> dict[str, object]:
@@ -237,9 +227,7 @@ def _published(config: Mapping[str, object], conditions: tuple[Condition, ...]) 
     """What others have published, each with the keys of the conditions that repeat its setting."""
     for number, entry in enumerate(_entries("published", config["published"], "{source: ..., where: ...}")):
         where = f"published[{number}]"
-        entry = _mapping(where, entry)
-        known_keys(where, entry, list(PUBLISHED))
-        about = {name: checked(f"{where}.{name}", entry.get(name), check) for name, check in PUBLISHED.items()}
+        about = section(where, entry := _mapping(where, entry), PUBLISHED)
         if (about["solved"] is None) != (about["n"] is None) or (about["solved"] is None) != bool(about["says"]):
             raise InputError(f"{where} needs solved and n, or says in words")
         chosen = _choice(f"{where}.where", about.pop("where"))
@@ -250,8 +238,7 @@ def _published(config: Mapping[str, object], conditions: tuple[Condition, ...]) 
 
 
 def _conditions(config: Mapping[str, object]) -> tuple[Condition, ...]:
-    base = {k: v for k, v in _mapping("base", config["base"]).items() if v is not None}
-    known_keys("base", base, list(FIELDS))
+    base = _fields("base", config["base"])
     fixed = {name: read_field("base", name, value) for name, value in base.items()}
     blocks = _blocks(config)
     grids = [grid for grid, _ in blocks]
@@ -260,19 +247,19 @@ def _conditions(config: Mapping[str, object]) -> tuple[Condition, ...]:
         raise InputError(f"the grid has {n:,} combinations; allowed: at most {MOST_CONDITIONS:,}")
     for name in fixed:
         if all(name in grid for grid in grids):
-            raise InputError(
-                f"base.{name}={base[name]} would do nothing, since the grid sweeps {name}; use grid.{name}"
-            )
+            why = f"the grid sweeps {name}; use grid.{name}"
+            raise InputError(f"base.{name}={base[name]} would do nothing, since {why}")
     listed = _entries("exclude", config["exclude"], "{field: value or values}")
     excluded = [_choice(f"exclude[{n}]", entry) for n, entry in enumerate(listed)]
     found: dict[str, Condition] = {}
     matched: set[int] = set()
-    for values in itertools.chain.from_iterable(_combinations(*block) for block in blocks):
-        condition = make_condition({**fixed, **values})
-        hits = {n for n, entry in enumerate(excluded) if _matches(condition, entry)}
-        matched |= hits
-        if not hits:
-            found.setdefault(condition.key, condition)
+    for grid, success in blocks:
+        for values in itertools.product(*grid.values()):
+            condition = make_condition({**fixed, **dict(zip(grid, values, strict=True)), "success": success})
+            hits = {n for n, entry in enumerate(excluded) if _matches(condition, entry)}
+            matched |= hits
+            if not hits:
+                found.setdefault(condition.key, condition)
     for n, entry in enumerate(excluded):
         if n not in matched:
             words = ", ".join(f"{k}={[_word(v) for v in vs]}" for k, vs in entry.items())
@@ -297,10 +284,15 @@ def _blocks(config: Mapping[str, object]) -> list[tuple[Grid, Success]]:
     return read
 
 
-def _grid(where: str, given: object) -> Grid:
+def _fields(where: str, given: object) -> dict[str, object]:
+    """What is said of fields, but for those that are null."""
     values = _mapping(where, given)
     known_keys(where, values, list(FIELDS))
-    return {name: _values(where, name, value) for name, value in values.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _grid(where: str, given: object) -> Grid:
+    return {name: _values(where, name, value) for name, value in _fields(where, given).items()}
 
 
 def _values(where: str, name: str, given: object) -> tuple[object, ...]:
@@ -322,19 +314,8 @@ def _choice(where: str, given: object) -> Grid:
     return chosen
 
 
-def _combinations(grid: Grid, success: Success) -> Iterator[dict[str, object]]:
-    ordered = [name for name in FIELDS if name in grid]
-    for values in itertools.product(*(grid[name] for name in ordered)):
-        yield {**dict(zip(ordered, values, strict=True)), "success": success}
-
-
 def _matches(condition: Condition, entry: Grid) -> bool:
     return all(getattr(condition, name) in values for name, values in entry.items())
-
-
-def _order(condition: Condition) -> tuple[tuple[bool, object], ...]:
-    """Conditions are sorted by their fields, numbers by size and names by alphabet, None first."""
-    return tuple((value is not None, value) for value in condition.values().values())
 
 
 def _word(value: object) -> str:

@@ -144,21 +144,17 @@ def _given(where: str, name: str, arrays: Arrays, form: str) -> GivenWeights:
     absent = [each for each in PARAMETERS if each not in arrays]
     if absent:
         raise InputError(f"{where} lacks {', '.join(absent)}; it must hold {form}")
-    W1, b1, W2, b2 = (arrays[each] for each in PARAMETERS)
-    *sets, _, hidden = W1.shape if W1.ndim in (2, 3) else (0, 0)
-    units = (*sets, hidden)
-    if not W1.size or b1.shape != units or W2.shape not in (units, (*units, 1)) or b2.shape not in (
-        tuple(sets), (*sets, 1),
-    ):  # fmt: skip
-        raise InputError(f"{where} holds {_shapes(arrays):.300}; allowed: {form}")
+    try:
+        weights = Weights.of(*(arrays[each] for each in PARAMETERS))
+    except ValueError:
+        raise InputError(f"{where} holds {_shapes(arrays):.300}; allowed: {form}") from None
     plain = []
-    for each, shape in {"W1": W1.shape[-2:], "b1": (hidden,), "W2": (hidden,), "b2": ()}.items():
+    for each, array in zip(PARAMETERS, weights.arrays(), strict=True):
         with np.errstate(over="ignore"):
-            rounded = arrays[each].astype(np.float32) if arrays[each].dtype.kind in "fiu" else np.array(np.nan)
+            rounded = array.astype(np.float32) if array.dtype.kind in "fiu" else np.array(np.nan)
         if not np.isfinite(rounded).all():
             raise InputError(f"{where}: {each} must hold real numbers, finite in float32")
-        sets_last = np.moveaxis(rounded.reshape(-1, *shape) + np.float32(0), 0, -1)
-        plain.append(np.ascontiguousarray(sets_last))
+        plain.append(rounded + np.float32(0))
     digest = hashlib.sha256(b"".join(np.array(a.shape).tobytes() + a.tobytes() for a in plain)).hexdigest()[:16]
     return GivenWeights(name, digest, tuple(plain))
 

@@ -1,23 +1,32 @@
-"""A finished result folder and what it says of itself, without training: manifest, hashes, what follows from them.
+"""A finished result folder and what it says of itself, without training: manifest, hashes, tables, what follows.
 
-Each check raises RunError with one line that says what is wrong; InputError is for what cannot be audited at all.
+Each check raises RunError with one line that says what is wrong; InputError is for what cannot be audited at all. But
+counts that contradict each other are kept, since training again shows where that comes from.
 """
 
+import itertools
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from analysis.data.door import CONFIG, FolderError, read_bytes, read_finished, sha256_of
+import numpy as np
+import pyarrow as pa
+
+from analysis.data.door import CONFIG, COUNTS, TRIALS, FolderError, read_bytes, read_finished, sha256_of
 from analysis.findings.findings import Findings
 from analysis.findings.published import write_published
 from analysis.findings.summary import write_summary
 from experiments.conf_files import read_yaml
 from experiments.errors import InputError, RunError, in_a_line
+from experiments.store import counts
 from experiments.store import rows_and_counts as tables
+from experiments.store.columns import CONDITION_COLUMNS, Digest, plain, schema, with_condition
 from experiments.store.manifest import describe, described
+from experiments.study.batches import Spans, subtract
 from experiments.study.study import KEYS, Study, read_study
 from nnxor.condition import Condition
 from nnxor.protocol import PROTOCOL_VERSION
@@ -43,7 +52,7 @@ class Record:
         """The table whose digest the manifest holds."""
         return self.path / tables.names(self.study.record)[0]
 
-    @cached_property
+    @property
     def engines(self) -> list[str]:
         """The engines that trained it, by name."""
         return sorted({run["engine"] for run in self.manifest["runs"] if run["trained"]})
@@ -54,21 +63,17 @@ class Record:
         return ", ".join(f"{name} {values[name]}" for name in self.study.swept or ("hidden", "init", "lr"))
 
 
-def read_record(path: Path) -> Record:
+def read_record(folder: Path) -> Record:
     """The finished result folder at a path; InputError says why it cannot be audited."""
+    path = folder / CONFIG
     try:
-        manifest = read_finished(path, PROTOCOL_VERSION, f"verify it with the version that made it, or {AGAIN}")
-    except FolderError as error:
-        raise InputError(str(error)) from None
-    return Record(path, manifest, _read_config(path / CONFIG))
-
-
-def _read_config(path: Path) -> Study:
-    try:
+        manifest = read_finished(folder, PROTOCOL_VERSION, f"verify it with the version that made it, or {AGAIN}")
         config = read_yaml(path)
         if not isinstance(config, dict) or set(config) != set(KEYS):
             raise InputError(f"it must hold {', '.join(KEYS)}, and nothing else")
-        return read_study(config)
+        return Record(folder, manifest, read_study(config))
+    except FolderError as error:
+        raise InputError(str(error)) from None
     except FileNotFoundError:
         raise InputError(f"{path} is missing; without it, what was trained is unknown; {AGAIN}") from None
     except (OSError, ValueError, RecursionError) as error:
@@ -85,14 +90,14 @@ def check_manifest(record: Record) -> None:
     here, there = (set(each["conditions"].items()) for each in (expected, manifest))
     if here != there:
         a, b = (next((f"{key} {text:.60}" for key, text in sorted(x)), "none") for x in (here - there, there - here))
-        raise RunError(
-            f"{path} does not fit config.yaml: {len(here - there)} of its {len(here)} conditions are others there "
-            f"(config.yaml: {a}; manifest: {b}); was the manifest, config.yaml, or a file that it names changed?"
-        )
-    for name in (name for name, value in expected.items() if manifest[name] != value):
-        said = f"is {manifest[name]!r:.80}, but should be {expected[name]!r:.80}"
-        said = "is not what this version writes" if name in ("fields", "traps") else said
-        raise RunError(f"{path} does not fit: {name} {said}")
+        what = f"{len(here - there)} of its {len(here)} conditions are others there (config.yaml: {a}; manifest: {b})"
+        asked = "was the manifest, config.yaml, or a file that it names changed?"
+        raise RunError(f"{path} does not fit config.yaml: {what}; {asked}")
+    for name, value in expected.items():
+        if manifest[name] != value:
+            said = f"is {manifest[name]!r:.80}, but should be {value!r:.80}"
+            said = "is not what this version writes" if name in ("fields", "traps") else said
+            raise RunError(f"{path} does not fit: {name} {said}")
 
 
 def check_bytes(record: Record) -> None:
@@ -105,10 +110,8 @@ def check_bytes(record: Record) -> None:
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror}; {AGAIN}") from None
         if found != files.get(name):
-            raise RunError(
-                f"{path} is not the file that was written: its SHA-256 is {found[:12]}..., "
-                f"by manifest.json {str(files.get(name))[:12]}...; {AGAIN}"
-            )
+            what = f"its SHA-256 is {found[:12]}..., by manifest.json {str(files.get(name))[:12]}..."
+            raise RunError(f"{path} is not the file that was written: {what}; {AGAIN}")
     if set(files) != set(wanted):
         raise RunError(f"{record.path / 'manifest.json'} does not fit: files are {', '.join(files)}; {AGAIN}")
     package = describe(record.manifest, record.path, record.study).encode()
@@ -139,3 +142,105 @@ def _check_content(path: Path, expected: bytes, source: str) -> None:
         same = False
     if not same:
         raise RunError(f"{path} is not what follows from {source}")
+
+
+# --- the tables
+
+
+@contextmanager
+def damage(record: Record) -> Iterator[None]:
+    """Whatever goes wrong in reading the tables is one RunError."""
+    try:
+        yield
+    except (InputError, RunError):
+        raise
+    except Exception as error:  # a damaged file can fail in any way
+        raise RunError(f"{record.main} is damaged ({in_a_line(error):.120}); {AGAIN}") from None
+
+
+class Ledger:
+    """Where the tables hold each condition, the seeds whose trainings failed, and what contradicts itself.
+
+    Made, it has checked them; its memory is that of one condition's counts and one row group.
+    """
+
+    def __init__(self, record: Record) -> None:
+        self.record, study, said = record, record.study, record.manifest
+        self.contradiction = ""
+        self.n_failed = 0
+        self._digest = Digest()
+        with damage(record):
+            self.held = counts.scan(record.path / COUNTS)
+            self.counts = tables.Slices(record.path / COUNTS)
+            if record.has_rows:
+                tables.check_rows(record.main, [*self.held.values()], schema(study.conditions))
+            self.rows = tables.Slices(record.main) if record.has_rows else None
+            for condition, key in itertools.zip_longest(study.conditions, self.held):
+                if condition is None:
+                    raise RunError(f"{record.path / COUNTS} counts trainings that are not of this study; {AGAIN}")
+                if condition.key != key:
+                    raise self._wrong(COUNTS, condition, "its counts are missing or out of order")
+                counted = self._check_counts(condition)
+                self.n_failed += counts.total(counted, kind="runs") - counts.total(counted, kind="runs", status="ok")
+                if self.rows:
+                    self._check_rows(condition, self.rows, counted)
+        if (found := self._digest.hexdigest()) != said["digest"]:
+            what = f"their digest is {found[:12]}..., by manifest.json {str(said['digest'])[:12]}..."
+            raise RunError(f"{record.main} has other values than were written: {what}; {AGAIN}")
+        if self.n_failed != said["failed"]:
+            raise RunError(f"{record.main} holds {self.n_failed} failed trainings, by manifest.json {said['failed']}")
+
+    def failed(self, condition: Condition) -> Spans:
+        """The seeds of a condition whose trainings failed."""
+        return subtract(self.record.study.seeds_of(condition), [*self.held[condition.key].seeds])
+
+    def _wrong(self, table: str, condition: Condition, what: str) -> RunError:
+        return RunError(f"{self.record.path / table}: {self.record.words(condition)}: {what}; {AGAIN}")
+
+    def _check_counts(self, condition: Condition) -> pa.Table:
+        """A condition's counts are of each of its seeds once; returns them, and notes a contradiction among them."""
+        held, seeds = self.held[condition.key], self.record.study.seeds_of(condition)
+        for piece in self.counts.pieces(held.first, held.last, tables.COUNTS_GROUP):
+            if not _has_fields(piece, condition):
+                raise self._wrong(COUNTS, condition, "rows of another condition are among its counts")
+            if self.rows is None:
+                self._digest.update(piece)
+        kept, solved, stop = 0, 0, seeds.start
+        for first, flags in tables.bits_of(self.counts, held):
+            if first < stop or first + len(flags) > seeds.stop:
+                raise self._wrong(COUNTS, condition, f"seed {first} is counted twice, out of order, or none of its own")
+            kept, solved, stop = kept + len(flags), solved + int(flags.sum()), first + len(flags)
+        found = tables.counts_of(self.counts, held)
+        trainings, fine = counts.total(found, kind="runs"), counts.total(found, kind="runs", status="ok")
+        if trainings != len(seeds) or fine != kept:
+            what = f"of {len(seeds):,} trainings {trainings:,} are counted, {fine:,} of them as fine"
+            raise self._wrong(COUNTS, condition, f"{what}, and of {kept:,} it is kept which were solved")
+        runs, epochs = counts.total(found, kind="runs", outcome="solved"), counts.total(found, kind="solved_epoch")
+        if not runs == epochs == solved and not self.contradiction:
+            each = f"{runs:,} by its runs, {epochs:,} by its epochs, {solved:,} by its seeds"
+            self.contradiction = f"{self.record.words(condition)}: solved are {each}"
+        return found
+
+    def _check_rows(self, condition: Condition, rows: tables.Slices, counted: pa.Table) -> None:
+        """A condition's rows are one for each of its seeds, in order, and counted anew they give its counts."""
+        held, seeds = self.held[condition.key], self.record.study.seeds_of(condition)
+        tallies, solved, first = [], list[counts.Piece](), seeds.start
+        for piece in rows.pieces(held.row, held.row + len(seeds), tables.ROW_GROUP):
+            self._digest.update(piece)
+            if not _has_fields(piece, condition):
+                raise self._wrong(TRIALS, condition, "rows of another condition are among its rows")
+            if not np.array_equal(piece["seed"].to_numpy(), np.arange(first, first + len(piece))):
+                raise self._wrong(TRIALS, condition, "rows are missing, doubled, out of order, or of other seeds")
+            first += len(piece)
+            tallies.append(counts.count_rows(piece))
+            solved.extend(counts.solved_seeds(piece))
+        again, recorded = counts.seed_rows(solved), counts.seed_rows(tables.bits_of(self.counts, held))
+        same = all(a == b for a, b in itertools.zip_longest(again, recorded))
+        if not same or not counts.add_up(tallies).equals(counts.add_up([counted])):
+            raise self._wrong(TRIALS, condition, "its rows are not those that counts.parquet counts")
+
+
+def _has_fields(table: pa.Table, condition: Condition) -> bool:
+    """Whether all rows hold the condition's key and fields."""
+    texts = table.select(list(CONDITION_COLUMNS)).cast(plain(pa.schema(CONDITION_COLUMNS)))
+    return bool(texts.equals(with_condition(texts, condition, texts.schema)))

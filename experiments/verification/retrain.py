@@ -25,20 +25,49 @@ from experiments.execution.parallel import execute
 from experiments.store.columns import CONDITION_COLUMNS, in_schema, part_schema, plain, with_condition
 from experiments.store.counts import PLAIN, add_up, count_rows, is_solved, solved_pieces, total
 from experiments.store.rows_and_counts import counts_of
-from experiments.study.batches import Batch
-from experiments.verification.ledger import Ledger, damage
-from experiments.verification.sample import Sample
+from experiments.study.batches import Batch, Left, Spans, left, merge, missing, subtract
+from experiments.study.study import Study
+from experiments.verification.audit import Ledger, damage
 from nnxor.condition import Condition
 from nnxor.engines import ENGINES
 
-TOLERANCE = 1e-2
-"""Allowed difference of a number, where bits may differ: absolute, or relative if the number is above 1."""
+BLOCKS = 16  # conditions that a sample is spread over, at least, where there are as many and it has as many trainings
+TOLERANCE = 1e-2  # allowed difference, where bits may differ: absolute, or relative if the number is above 1
+Flags = NDArray[np.bool_]
 
 BEFORE = (*CONDITION_COLUMNS, "seed", "outcome", "solved", "dead_init", "patterns_init", "status", "error")
 """What must agree exactly also where bits may differ."""
 
-Flags = NDArray[np.bool_]
-Key = tuple[object, ...]  # what is counted: the kind, the values of `COUNTED`, the epoch
+
+def draw_sample(study: Study, size: int | None, seed: int, engine: str, failed: Mapping[str, Spans]) -> list[Left]:
+    """Batches that hold `size` trainings of the study at random, and those that failed; all of them if it is None.
+
+    A batch of one training costs an engine nearly as much as one of a hundred, so trainings are not drawn one
+    by one: of `BLOCKS` conditions drawn at random (all, if there are fewer) each gives a run of neighbouring
+    seeds, as long as the others but for one, that begins anywhere and goes on at the first seed after the last.
+    So every training has the same chance, but neighbours come together.
+    """
+    rest: dict[str, Spans] = {}
+    if size is not None and size < study.n_trainings:
+        drawn = _drawn(study, size, seed)
+        for condition in study.conditions:
+            chosen = merge([*drawn.get(condition.key, []), *failed.get(condition.key, [])])
+            rest[condition.key] = subtract(study.seeds_of(condition), chosen)
+    return left(study, rest, engine, None)
+
+
+def _drawn(study: Study, size: int, seed: int) -> dict[str, Spans]:
+    random = np.random.default_rng(seed)
+    blocks = min(size, len(study.conditions), max(BLOCKS, -(-size // len(study.seeds))))
+    drawn: dict[str, Spans] = {}
+    for rank, which in enumerate(random.permutation(len(study.conditions))[:blocks]):
+        condition = study.conditions[which]
+        seeds = study.seeds_of(condition)
+        start = int(random.integers(len(seeds)))
+        count = min(size // blocks + (rank < size % blocks), len(seeds))
+        spans = [seeds[start : start + count], seeds[: max(start + count - len(seeds), 0)]]
+        drawn[condition.key] = [span for span in spans if span]
+    return drawn
 
 
 @dataclass(frozen=True)
@@ -66,8 +95,10 @@ class Compared:
 class Retraining:
     """Trains a sample again and holds it to what the tables say; `rows` and `counts` tell what came of it."""
 
-    def __init__(self, ledger: Ledger, sample: Sample, engine: str) -> None:
+    def __init__(self, ledger: Ledger, sample: list[Left], engine: str) -> None:
         self.ledger, self.sample, self.engine = ledger, sample, engine
+        self.trainings = sum(each.trainings for each in sample)
+        self.whole = self.trainings == ledger.record.study.n_trainings
         self.rows = Compared("seed" if ledger.rows is None else "row")
         self.counts = Compared("count")
         self.loosely = not all(name in ENGINES and ENGINES[name].exact for name in (engine, *ledger.record.engines))
@@ -76,12 +107,12 @@ class Retraining:
 
     def __iter__(self) -> Iterator[pa.Table]:
         """Train on all cores and compare; yields what came out of each batch, as they finish."""
-        n_jobs = min(available_cores(), self.sample.n_batches)
-        for batch, again in execute(self.sample.batches, self.engine, backend_for(self.engine), n_jobs):
+        n_jobs = min(available_cores(), sum(each.batches for each in self.sample))
+        for batch, again in execute(missing(self.sample), self.engine, backend_for(self.engine), n_jobs):
             whole = in_schema(again, part_schema(batch.condition))
             with damage(self.ledger.record):
                 self._compare_rows(batch, whole)
-                if self.sample.whole and self.ledger.rows is None:
+                if self.whole and self.ledger.rows is None:
                     self._count(batch, whole)
             yield again
 
@@ -103,7 +134,9 @@ class Retraining:
             if not self.loosely or name in BEFORE:
                 found[name] = differs_in_a_bit(old, new)
             elif pa.types.is_floating(new.type):
-                found[name] = _differs_much(old, new) & _both_at_rest(recorded, again)
+                same = pc.equal(recorded["outcome"], again["outcome"])
+                at_rest = pc.and_(same, pc.match_substring_regex(recorded["outcome"], "^(solved|stuck)"))
+                found[name] = _differs_much(old, new) & np.asarray(pc.fill_null(at_rest, False))
         rows = np.flatnonzero(np.logical_or.reduce(list(found.values())))
         self.rows.n += len(seeds)
         if len(rows):
@@ -134,7 +167,11 @@ class Retraining:
         counted = add_up([self._counted.pop(key, PLAIN.empty_table()), count_rows(again)])
         if total(counted, kind="runs") == len(ledger.record.study.seeds_of(batch.condition)):
             both = [add_up([counts_of(ledger.counts, ledger.held[key])]), counted]
-            self.compare_counts(batch.condition, *([_promised(each) for each in both] if self.loosely else both))
+            if self.loosely:  # runs, by what must agree also then
+                runs = (each.filter(pc.equal(each["kind"], "runs")) for each in both)
+                names = [name for name in PLAIN.names if name in ("kind", "count", *BEFORE)]
+                both = [add_up([in_schema(each.select(names), PLAIN)]) for each in runs]
+            self.compare_counts(batch.condition, *both)
         else:
             self._counted[key] = counted
 
@@ -162,13 +199,7 @@ def _differs_much(old: pa.Array, new: pa.Array) -> Flags:
     return np.asarray(~np.isclose(x, y, rtol=0, atol=TOLERANCE * np.fmax(1, np.abs(x)), equal_nan=True))
 
 
-def _both_at_rest(recorded: pa.Table, again: pa.Table) -> Flags:
-    same = pc.equal(recorded["outcome"], again["outcome"])
-    at_rest = pc.match_substring_regex(recorded["outcome"], "^(solved|stuck)")
-    return np.asarray(pc.fill_null(pc.and_(same, at_rest), False))
-
-
-def _by_key(counts: pa.Table) -> dict[Key, str]:
+def _by_key(counts: pa.Table) -> dict[tuple[object, ...], str]:
     """What is counted, and in words how often, and for which seed first."""
     keys = zip(*(counts[name].to_pylist() for name in ("kind", *COUNTED, "epoch")), strict=True)
     told = zip(counts["count"].to_pylist(), counts["seed"].to_pylist(), strict=True)
@@ -176,15 +207,7 @@ def _by_key(counts: pa.Table) -> dict[Key, str]:
     return dict(zip(keys, words, strict=True))
 
 
-def _promised(counts: pa.Table) -> pa.Table:
-    """Counts of runs by what must agree also where bits may differ."""
-    runs = counts.filter(pc.equal(counts["kind"], "runs"))
-    kept = {"kind", "seed", "count", *COUNTED} & {"kind", "count", *BEFORE}
-    columns = [runs[field.name] if field.name in kept else pa.nulls(len(runs), field.type) for field in PLAIN]
-    return add_up([pa.table(columns, schema=PLAIN)])
-
-
-def _key_words(key: Key) -> str:
+def _key_words(key: tuple[object, ...]) -> str:
     """What is counted, in words: 'runs of outcome solved, dead_init 0', 'solved_epoch 17'."""
     kind, *values, epoch = key
     if kind != "runs":

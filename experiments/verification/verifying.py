@@ -6,26 +6,22 @@ from typing import Any
 
 from experiments.errors import DONE, FAILED, InputError
 from experiments.execution import progress
-from experiments.execution.options import engine_name, read_path
+from experiments.execution.options import engine_name
 from experiments.execution.progress import Progress, duration
 from experiments.execution.worker import warm_up
-from experiments.study.checked import checked, known_keys, whole
-from experiments.verification.audit import check_bytes, check_derived, check_manifest, read_record
-from experiments.verification.ledger import Ledger
-from experiments.verification.retrain import Compared, Retraining
-from experiments.verification.sample import draw_sample
-from nnxor import engines
+from experiments.study.checked import path, section
+from experiments.verification.audit import Ledger, check_bytes, check_derived, check_manifest, read_record
+from experiments.verification.retrain import Compared, Difference, Retraining, draw_sample
+from nnxor import checks, engines
 
 
 def verify(config: Mapping[str, Any]) -> int:
     """Check, train again, print; returns the exit status."""
-    known_keys("", config, ["folder", "sample", "engine", "seed"])
     if config["folder"] is None:
         raise InputError("a result folder must be named: DIR")
-    size = None if config["sample"] == "all" else whole("sample", config["sample"], 1)
-    asked = checked("engine", config["engine"], engine_name)
-    draw = whole("seed", config["seed"], 0)
-    record = read_record(read_path("folder", config["folder"]))
+    size = checks.choice(("all",)) if config["sample"] == "all" else checks.whole(1)
+    given = section("", config, {"folder": path, "sample": size, "engine": engine_name, "seed": checks.whole(0)})
+    record, asked = read_record(given["folder"]), given["engine"]
     study, manifest = record.study, record.manifest
     conditions = "condition" if len(study.conditions) == 1 else "conditions"
     by = f"trained with {' and '.join(record.engines)}" if record.engines else "trained with an engine unknown"
@@ -51,25 +47,25 @@ def verify(config: Mapping[str, Any]) -> int:
     except ImportError as error:
         raise InputError(f"engine={asked} cannot be loaded: {error}; allowed: numpy, reference") from None
     failed = {condition.key: ledger.failed(condition) for condition in study.conditions}
-    retraining = Retraining(ledger, draw_sample(study, size, draw, asked, failed), asked)
-    follow(retraining, draw)
+    sample = draw_sample(study, None if given["sample"] == "all" else given["sample"], given["seed"], asked, failed)
+    retraining = Retraining(ledger, sample, asked)
+    follow(retraining, given["seed"])
     return tell(retraining)
 
 
 def follow(retraining: Retraining, seed: int) -> None:
     """Say what is trained again, train it, show how it goes on, and how long it took."""
-    sample, engine = retraining.sample, retraining.engine
-    conditions = f"{len(sample.firsts):,} conditions"
-    drawn = f"{sample.trainings:,} trainings: neighbouring seeds in {conditions}, at random (seed {seed})"
-    say("sample", f"all {sample.trainings:,} trainings" if sample.whole else drawn)
+    sample, engine, trainings = retraining.sample, retraining.engine, f"{retraining.trainings:,} trainings"
+    drawn = f"{trainings}: neighbouring seeds in {len(sample):,} conditions, at random (seed {seed})"
+    say("sample", f"all {trainings}" if retraining.whole else drawn)
     again = ", which trained it (name another with engine=NAME)" if engine in retraining.ledger.record.engines else ""
     say("engine", f"{engine}{again}")
     began = time.monotonic()
-    warm_up(sample.firsts, engine)
-    with Progress(sample.trainings) as shown:
+    warm_up((each.first for each in sample), engine)
+    with Progress(retraining.trainings) as shown:
         for out in retraining:
             shown.update(out)
-    say("retrained", f"{sample.trainings:,} trainings in {duration(time.monotonic() - began)}")
+    say("retrained", f"{trainings} in {duration(time.monotonic() - began)}")
 
 
 def say(what: str, text: str) -> None:
@@ -77,22 +73,16 @@ def say(what: str, text: str) -> None:
     progress.say(progress.filled(text, f"{what:<11}", " " * 11))
 
 
-def _print(text: str, first: str = "") -> None:
-    progress.say(progress.filled(text, first, "    "))
-
-
 def tell(found: Retraining) -> int:
     """Print the verdict; returns the exit status."""
-    for each in (found.rows, found.counts):
-        _tell_difference(found, each)
-    if found.rows.first or found.counts.first:
-        return FAILED
-    agree = _agreement(found)
-    if found.ledger.contradiction:
-        _print(f"DIFFERENT: counts contradict each other (sums, above), though {agree}")
-        return FAILED
-    _print(f"verified: {agree}")
-    return DONE
+    lines = [
+        line for each in (found.rows, found.counts) if each.first for line in _differences(found, each, each.first)
+    ]
+    failed = bool(lines or found.ledger.contradiction)
+    how = "DIFFERENT: counts contradict each other (sums, above), though" if failed else "verified:"
+    for indent, line in lines or [("", f"{how} {_agreement(found)}")]:
+        progress.say(progress.filled(line, indent, "    "))
+    return FAILED if failed else DONE
 
 
 def _agreement(found: Retraining) -> str:
@@ -100,28 +90,25 @@ def _agreement(found: Retraining) -> str:
     if found.rows.what == "row":
         how = "within the tolerance (--help says which)" if found.loosely else "in every bit of every column"
         return f"all {n:,} rows agree {how}."
-    agree = f"all {n:,} seeds were solved or not as recorded"
-    whole = f", and all {found.counts.n:,} counts agree."
-    agree += whole if found.sample.whole else " (sample=all compares all counts too)."
+    whole = f", and all {found.counts.n:,} counts agree." if found.whole else " (sample=all compares all counts too)."
+    agree = f"all {n:,} seeds were solved or not as recorded{whole}"
     if found.loosely:
         agree += f" For {n:,} of the seeds bits are not promised: there outcomes are compared, and"
         agree += " dead units at the start (--help says more)."
     return agree
 
 
-def _tell_difference(found: Retraining, of: Compared) -> None:
-    """How many rows, seeds or counts differ, the first of them, and in what."""
-    if not (first := of.first):
-        return
+def _differences(found: Retraining, of: Compared, first: Difference) -> list[tuple[str, str]]:
+    """Lines, indented, that say how many rows, seeds or counts differ, the first of them, and in what."""
+    values = (first.recorded, first.recomputed)
+    before, after = ("null" if x is None else repr(x) if isinstance(x, float) else str(x) for x in values)
     do_not = f"1 {of.what} does not" if of.differing == 1 else f"{of.differing:,} {of.what}s do not"
-    _print(f"DIFFERENT: {do_not} come out as recorded, of {of.n:,}. The first:")
     seed = "" if first.seed is None else f", seed {first.seed}"
-    _print(f"{found.ledger.record.words(first.condition)}{seed}: {first.what}", "  ")
-    _print(f"recorded    {_value(first.recorded)}", "    ")
-    _print(f"recomputed  {_value(first.recomputed)}", "    ")
     where = ", ".join(f"{name} {count:,}" for name, count in of.where.most_common())
-    _print(f"{of.what}s that differ, by {'kind' if of.what == 'count' else 'column'}: {where}", "  ")
-
-
-def _value(value: object) -> str:
-    return "null" if value is None else repr(value) if isinstance(value, float) else str(value)
+    return [
+        ("", f"DIFFERENT: {do_not} come out as recorded, of {of.n:,}. The first:"),
+        ("  ", f"{found.ledger.record.words(first.condition)}{seed}: {first.what}"),
+        ("    ", f"recorded    {before}"),
+        ("    ", f"recomputed  {after}"),
+        ("  ", f"{of.what}s that differ, by {'kind' if of.what == 'count' else 'column'}: {where}"),
+    ]

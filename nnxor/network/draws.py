@@ -35,7 +35,6 @@ Array = NDArray[np.floating]
 Uniforms = NDArray[np.float64]
 Lots = tuple[list[Uniforms], Uniforms, Uniforms, Uniforms]
 
-
 PARAMETERS = ("W1", "b1", "W2", "b2")  # the parameters of a network, in the order in which they always stand
 
 
@@ -69,6 +68,20 @@ class Weights:
         """Write other networks in the places of some of these."""
         for array, other in zip(self.arrays(), others.arrays(), strict=True):
             array[..., networks] = other
+
+    @classmethod
+    def of(cls, W1: Array, b1: Array, W2: Array, b2: Array) -> Weights:
+        """Networks as others hold them: W1 (R, D, H), b1 (R, H), W2 (R, H) or (R, H, 1), b2 (R,) or (R, 1).
+
+        The R may be left out of all of them where it is 1. ValueError names shapes that do not fit together.
+        """
+        *networks, _, hidden = W1.shape if W1.ndim in (2, 3) else (0, 0)
+        units, one = (*networks, hidden), (*networks, 1)
+        if not W1.size or b1.shape != units or W2.shape not in (units, (*units, 1)) or b2.shape not in (one[:-1], one):
+            shapes = zip(PARAMETERS, (W1, b1, W2, b2), strict=True)
+            raise ValueError(f"{', '.join(f'{name} {array.shape}' for name, array in shapes)} do not fit")
+        plain = ((W1, W1.shape[-2:]), (b1, (hidden,)), (W2, (hidden,)), (b2, ()))
+        return cls(*(np.ascontiguousarray(np.moveaxis(each.reshape(-1, *shape), 0, -1)) for each, shape in plain))
 
     @classmethod
     def joined(cls, parts: Iterable[Weights]) -> Weights:

@@ -78,7 +78,7 @@ def test_standard_output_may_be_full_or_closed(arguments: str, redirection: str,
     [
         (["output=/tmp/\udcff"], "is not UTF-8 text"),
         (["grid.lr=[" + "0.1," * 4000 + "]"], "characters, which Hydra would read for minutes"),
-        (["output='/tmp/\x1b[31mred'"], "output='/tmp/\\x1b[31mred' is not allowed; allowed: a path"),
+        (["output='/tmp/\x1b[31mred'"], "output=/tmp/\\x1b[31mred is not allowed; allowed: null, a path"),
         (["question='\x1b[31mred'"], "question=\\x1b[31mred is not allowed; allowed: a sentence"),
         (["question=what's up"], "two pairs of quotes"),
         (["question=a:b, c"], "a text as 'question=\"a:b, c\"'"),

@@ -40,7 +40,7 @@ REFUSED = [
     ("base.slope=0.3", "slope would do nothing"),
     ("grid.init=[foo]", "grid.init=foo is unknown; allowed: he,"),
     ("grid.init=[hee]", "did you mean he?"),
-    ("asks=[hiden]", "asks=hiden is unknown; did you mean hidden?"),
+    ("asks=[hiden]", "asks=hiden is not allowed; did you mean hidden?"),
     ("hero=[a]", "hero=['a'] is not allowed; allowed: the name of a figure"),
     ("grid.task=[foo]", "grid.task=foo is unknown; allowed: and,"),
     ("grid.init=[3]", "allowed: a name"),
@@ -64,7 +64,7 @@ REFUSED = [
     ("success.tolerance=0", "success.tolerance=0"),
     ("success.rule=foo", "success.rule=foo is not allowed"),
     ("dry_run=maybe", "allowed: true, false"),
-    ("output=true", "output=True is not allowed; allowed: a path"),
+    ("output=true", "output=true is not allowed; allowed: null, a path"),
 ]
 
 
@@ -87,7 +87,7 @@ TOGETHER = [
     (["base.activation=tanh", "base.relu_at_zero=1"], "relu_at_zero would do nothing"),
     (["success.rule=threshold", "success.tolerance=0.1"], "success.tolerance would do nothing"),
     (["success.ties=pass"], "success.ties would do nothing with success.rule=loss"),
-    (["success.rule=threshold", "success.ties=maybe"], "success.ties=maybe is not allowed; allowed: fail, pass"),
+    (["success.rule=threshold", "success.ties=maybe"], "success.ties=maybe is not allowed; allowed: null, fail, pass"),
     (["base.task=none.csv"], "base.task=none.csv does not exist"),
     (["~grid.init", "base.init=none.npz"], "base.init=none.npz does not exist"),
     (["~grid.init", "base.init={normal:{foo:1}}"], "foo is no parameter of normal"),

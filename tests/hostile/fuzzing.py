@@ -24,7 +24,7 @@ from experiments.errors import InputError
 from experiments.execution.worker import train_batch
 from experiments.store.parts import NotAPartError, read_part, write_part
 from experiments.study.batches import Batch
-from experiments.study.csv import load_task
+from experiments.study.catalog import load_task
 from experiments.study.study import read_study
 from experiments.study.weight_files import load_given
 from experiments.verification.audit import read_record

@@ -41,6 +41,14 @@ def test_losses_are_those_of_each_epoch_and_of_the_end(how: dict[str, Any]) -> N
     assert early.row["final_loss"] == run.losses[7]
 
 
+@pytest.mark.parametrize("activation", ["relu", "elu"])
+def test_units_of_a_training_that_diverged_are_called_so(activation: str) -> None:
+    run = nnxor.train(lr=1e6, epochs=50, activation=activation)
+    assert run.outcome == "diverged"
+    assert [(unit.at_end, unit.state) for unit in run.units] == [("----", "diverged")] * 4
+    assert {len(unit.at_start) for unit in run.units} == {4}
+
+
 def test_shapes_as_frameworks_have_them_are_taken() -> None:
     W1, b1, W2 = np.ones((2, 3)), np.zeros(3), np.ones((3, 1))
     assert nnxor.diagnose(W1, b1, W2, [0.5]).row == nnxor.diagnose(W1, b1, W2[:, 0], 0.5).row

@@ -14,7 +14,7 @@ from analysis.data.door import FolderError
 from analysis.speed import write_figure
 from experiments.benchmarking import baselines
 from experiments.benchmarking import timing as benchmark
-from experiments.benchmarking.whole_commands import Command, commands, time_command
+from experiments.benchmarking.timing import Command, commands, time_command
 from experiments.errors import InputError, RunError
 from nnxor import engines
 from nnxor.condition import Condition

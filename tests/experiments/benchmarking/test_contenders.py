@@ -10,7 +10,7 @@ from harness import compose
 
 from experiments.benchmarking import contenders
 from experiments.benchmarking.contenders import CONDITIONS, IN_STUDY, LEFT_OUT, Contender
-from experiments.benchmarking.whole_commands import commands
+from experiments.benchmarking.timing import commands
 from experiments.study.study import read_study
 from nnxor.condition import Condition
 from nnxor.engines import engine_numba

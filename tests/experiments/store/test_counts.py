@@ -320,9 +320,9 @@ def test_a_hundred_million_trainings_are_planned_without_listing_their_batches(
 ) -> None:
     study = read_study(compose("seeds.count=6250000"))
     assert study.n_trainings == 10**8
-    first = list(itertools.islice(batches.missing(study, {}, "numba", None), 3))
+    told = batches.left(study, {}, "numba", None)
+    first = list(itertools.islice(batches.missing(told), 3))
     assert [batch.seeds.start for batch in first] == [0, len(first[0].seeds), 2 * len(first[0].seeds)]
-    told = list(batches.left(study, {}, "numba", None))
     assert sum(each.trainings for each in told) == 10**8
     assert len(told) == len(study.conditions)
     largest = ("seeds.count=6250000000", "record=summary", f"output={tmp_path / 'x'}")
@@ -334,8 +334,11 @@ def test_a_hundred_million_trainings_are_planned_without_listing_their_batches(
 def test_what_is_left_is_told_as_the_batches_say(done: list[int], count: int, size: int) -> None:
     study = Study("s", "Q?", (Condition(), Condition(lr=0.2)), range(count))
     spans = {Condition().key: batches.merge([range(seed, seed + 3) for seed in done])}
-    made = list(batches.missing(study, spans, "numba", size))
-    told = list(batches.left(study, spans, "numba", size))
+    told = batches.left(study, spans, "numba", size)
+    made = list(batches.missing(told))
+    trained = {key: {seed for span in found for seed in span} for key, found in spans.items()}
+    asked = [(c.key, seed) for c in study.conditions for seed in study.seeds if seed not in trained.get(c.key, ())]
+    assert sorted((batch.condition.key, seed) for batch in made for seed in batch.seeds) == sorted(asked)
     assert sum(each.batches for each in told) == len(made)
     assert sum(each.trainings for each in told) == sum(len(batch.seeds) for batch in made)
     firsts = {batch.condition.key: batch for batch in reversed(made)}

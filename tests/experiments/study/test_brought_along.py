@@ -10,7 +10,7 @@ from harness import compose
 
 from experiments.errors import InputError
 from experiments.study import catalog
-from experiments.study.csv import load_task
+from experiments.study.catalog import load_task
 from experiments.study.study import read_study
 from nnxor.condition import Condition
 from nnxor.network.draws import draw

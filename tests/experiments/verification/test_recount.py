@@ -9,8 +9,7 @@ from harness import compose
 
 from experiments.store.counts import PLAIN
 from experiments.study.study import read_study
-from experiments.verification.retrain import Compared, Retraining
-from experiments.verification.sample import draw_sample
+from experiments.verification.retrain import Compared, Retraining, draw_sample
 from nnxor.condition import Condition
 
 STUDY = read_study(compose("study=smoke"))

@@ -33,9 +33,8 @@ from experiments.store.manifest import describe
 from experiments.study import batches
 from experiments.study.batches import Batch
 from experiments.verification import retrain, verifying
-from experiments.verification.audit import Record, check_bytes, read_record
-from experiments.verification.ledger import Ledger
-from experiments.verification.sample import Sample, draw_sample
+from experiments.verification.audit import Ledger, Record, check_bytes, read_record
+from experiments.verification.retrain import draw_sample
 from nnxor import engines
 
 Run = Callable[..., Path]
@@ -159,10 +158,11 @@ def test_a_sample_is_drawn_from_everywhere_reproducibly_and_no_row_twice(run: Ru
 
 def sample(record: Record, size: int, seed: int) -> list[Batch]:
     drawn = draw_sample(record.study, size, seed, "numpy", {})
-    batches = list(drawn.batches)
-    assert (drawn.n_batches, drawn.trainings) == (len(batches), sum(len(batch.seeds) for batch in batches))
-    assert {batch.condition.key for batch in drawn.firsts} == {batch.condition.key for batch in batches}
-    return batches
+    found = list(batches.missing(drawn))
+    assert sum(each.batches for each in drawn) == len(found)
+    assert sum(each.trainings for each in drawn) == sum(len(batch.seeds) for batch in found)
+    assert {each.first.condition.key for each in drawn} == {batch.condition.key for batch in found}
+    return found
 
 
 def test_where_tanh_takes_part_rows_come_out_to_the_bit_as_well(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -591,7 +591,7 @@ def test_a_condition_is_counted_again_whatever_its_batches_and_chunks(
         monkeypatch.setitem(engines.ENGINES, name, dataclasses.replace(engine, at_once=1))
     folder = run(*MANY)
     assert pq.read_table(folder / COUNTS)["kind"].to_pylist().count("seeds") == 8 * 5  # 3-7, 8-15, 16-23, 24-31, 32
-    assert len(list(sample_of(folder, None).batches)) == 8 * 5
+    assert len(list(batches.missing(draw_sample(read_record(folder).study, None, 0, "numpy", {})))) == 8 * 5
     assert status_of(folder, "sample=all") == status_of(folder, "sample=50", "engine=reference") == 0
     row = row_of_kind(folder, "seeds", seed=16)
     one, none = bits_of(folder, row).index(1), bits_of(folder, row).index(0)
@@ -601,10 +601,6 @@ def test_a_condition_is_counted_again_whatever_its_batches_and_chunks(
     said = capsys.readouterr().out
     assert "DIFFERENT: 2 seeds do not come out as recorded, of 240." in said
     assert f"seed {16 + min(one, none)}: solved\n" in said
-
-
-def sample_of(folder: Path, size: int | None) -> Sample:
-    return draw_sample(read_record(folder).study, size, 0, "numpy", {})
 
 
 def test_a_forged_bit_is_found_and_its_seed_named(counted: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -633,8 +629,8 @@ def test_a_sample_finds_the_forged_bits_that_it_draws(counted: Path) -> None:
     )
     drawn, status = {}, {}
     for draw in range(8):
-        batches = draw_sample(read_record(counted).study, 120, draw, "numpy", {}).batches
-        seeds = {seed for batch in batches if batch.condition.key == key for seed in batch.seeds}
+        again = batches.missing(draw_sample(read_record(counted).study, 120, draw, "numpy", {}))
+        seeds = {seed for batch in again if batch.condition.key == key for seed in batch.seeds}
         drawn[draw] = bool(seeds & {3 + one, 3 + none})
         status[draw] = status_of(counted, "sample=120", f"seed={draw}")
     assert set(drawn.values()) == {True, False}
