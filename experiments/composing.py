@@ -28,7 +28,9 @@ from nnxor.registry import hint
 
 GROUPS = {"run": ("study", "parallel")}  # groups of files among which a command chooses
 
-OPTIONS = {flag: action for action in get_args_parser()._actions for flag in action.option_strings}  # Hydra's own
+PARSER = get_args_parser()
+PARSER.exit_on_error = False
+OPTIONS = {flag: action for action in PARSER._actions for flag in action.option_strings}  # Hydra's own
 
 
 def prepare_hydra() -> None:
@@ -67,7 +69,7 @@ def overrides(config: str, arguments: list[str], positional: tuple[str, ...]) ->
     choice among the files of conf/init, and it may be a file of the user as well. InputError for more arguments
     without '=' than there are keys, and for a group's file that would be sought elsewhere.
     """
-    keys, given = list(positional), list[str]()
+    keys, given, options = list(positional), list[str](), list[str]()
     for argument, before in zip(arguments, ["", *arguments], strict=False):
         flag, equals, _ = argument.partition("=")
         if flag.startswith("-") and flag not in OPTIONS:
@@ -81,12 +83,12 @@ def overrides(config: str, arguments: list[str], positional: tuple[str, ...]) ->
         key, _, value = argument.lstrip("+").partition("=")
         if ".." in value and key in GROUPS.get(config, ()):
             raise InputError(f"{argument} is not allowed; {hint('', names(key))}")
-        given.append(argument)
+        (options if flag in OPTIONS or of_an_option else given).append(argument)
     if not {"--multirun", "-m"} & set(arguments):  # where Hydra itself has a range for several jobs
         given = [re.sub(r"^(grid\.\w+)=(range\(.*\))$", _written_out, argument) for argument in given]
     if any(key in top_level(config) for key in FILES):
         given = [re.sub(rf"^(\+*)({'|'.join(FILES)})=", r"\1\2.name=", argument) for argument in given]
-    return given
+    return given + options  # settings on both sides of an option are more than argparse takes
 
 
 def _written_out(found: re.Match[str]) -> str:
@@ -123,6 +125,7 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
             sys.exit(statuses[-1])
 
     try:
+        PARSER.parse_args()  # Hydra's own would print several lines
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=config)(job)()
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(explained(error, config)) from None

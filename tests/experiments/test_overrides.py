@@ -211,7 +211,7 @@ def test_a_folder_of_the_user_is_found_listed_and_needed_no_more_afterwards(tmp_
         (tmp_path / f"{name}.yaml").write_text(content)
     told = command("--config-dir", str(tmp_path), "--help").stdout
     assert "studies mine; inits half; tasks own" in told
-    arguments = ("--config-dir", str(tmp_path), "study=mine", f"output={tmp_path / 'out'}", "report=false")
+    arguments = ("study=mine", "--config-dir", str(tmp_path), f"output={tmp_path / 'out'}", "report=false")
     assert command(*arguments).returncode == 0
     done = command(str(tmp_path / "out"), "sample=4", module="experiments.verify")
     assert (done.returncode, done.stderr) == (0, "")
