@@ -1,6 +1,7 @@
 """One training, as the article prints it, and what became of it: what `experiments.train` does."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from experiments.errors import DONE, InputError
@@ -39,7 +40,9 @@ def train(config: Mapping[str, Any]) -> int:
             raise InputError(f"plot={plot} cannot be a folder: {error.strerror or error}") from None
     shown = [f"{name}={value}" for name, value in condition.values().items() if name in SHOWN]
     say(paragraph(" ".join([*shown, f"weights={config['weights']}" if config["weights"] else f"seed={seed}"])))
-    every = checked("every", config["every"], checks.optional(checks.whole(1))) or steps(condition.epochs)
+    few: list[int] = [digit * 10**power for power in range(12) for digit in (1, 2, 5)]
+    usual = next(step for step in few if condition.epochs <= step * (MOST_LINES - 1))
+    every = checked("every", config["every"], checks.optional(checks.whole(1))) or usual
     deaths: list[int | None] = [None] * condition.hidden
     trained = engine_numpy.train(condition, weights, range(seed, seed + 1), printer(condition, every, deaths))
     explain(condition, weights, trained, deaths)
@@ -50,17 +53,11 @@ def train(config: Mapping[str, Any]) -> int:
         save_weights(save, trained.weights)
         say(f"weights: {save}")
     if plot:
-        from experiments.networks.pictures import draw_training  # which takes long
+        from experiments.store.exemplars import draw_exemplar  # which takes long
 
-        draw_training(condition, weights, seed, config["weights"], plot)
+        draw_exemplar(condition, weights, seed, Path(str(config["weights"])).name if config["weights"] else None, plot)
         say(f"figures: {plot}")
     return DONE
-
-
-def steps(epochs: int) -> int:
-    """Epochs between two losses that are printed: 1, 2, 5, 10 and so on, so that there are few lines."""
-    fit: list[int] = [digit * 10**power for power in range(12) for digit in (1, 2, 5)]
-    return next(step for step in fit if epochs <= step * (MOST_LINES - 1))
 
 
 def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:

@@ -19,12 +19,13 @@ import pandas as pd
 
 from analysis.data.conditions import conditions, distance
 from analysis.data.door import write_text
+from analysis.data.field_labels import learn
 from analysis.data.reading import OUTCOMES
 from experiments.study.explorer_address import address
 from experiments.study.study import Study
 from nnxor import engines
 from nnxor.arithmetic.networks import Networks
-from nnxor.condition import Condition
+from nnxor.condition import FIELDS, Condition
 from nnxor.diagnosis import diagnose
 from nnxor.engines.engine_reference import forward, network
 from nnxor.landscape.laws import dead_probability
@@ -62,6 +63,14 @@ def _chosen(runs: pd.DataFrame) -> list[Any]:
     ranked = trials.assign(rank=trials["condition"].astype(object).map(rank)).sort_values(["rank", "seed"])
     first = ranked.drop_duplicates("outcome").set_index("outcome")
     return [first.loc[outcome] for outcome in OUTCOMES if outcome in first.index]
+
+
+def draw_exemplar(condition: Condition, start: Weights, seed: int, source: str | None, folder: Path) -> None:
+    """Draw one training, as the report draws its exemplars, into a folder."""
+    from analysis.report_parts.drawing import draw_runs  # which takes long
+
+    learn({name: field.about() for name, field in FIELDS.items()})
+    draw_runs(pd.DataFrame([exemplar(condition, start, seed, engines.fastest()[0], source)]), folder)
 
 
 def exemplar(condition: Condition, start: Weights, seed: int, engine: str, source: str | None = None) -> dict[str, Any]:
