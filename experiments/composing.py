@@ -125,7 +125,9 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
     try:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=config)(job)()
     except (HydraException, OmegaConfBaseException) as error:
-        raise InputError(explained(error, config)) from None
+        found = ((say, re.search(pattern, str(error))) for pattern, say in SAID.items())
+        said = next((say(config, *match.groups()) for say, match in found if match), in_a_line(error))
+        raise InputError(said) from None
     except yaml.YAMLError as error:
         raise InputError(f"a file in conf is not YAML: {in_a_line(error)}") from None
     except SystemExit as stop:
@@ -185,15 +187,6 @@ def plain(config: DictConfig, name: str) -> dict[str, Any]:
     return given
 
 
-def explained(error: Exception, config: str) -> str:
-    """Hydra's message in one line, with what is allowed."""
-    text = str(error)
-    for pattern, say in SAID.items():
-        if match := re.search(pattern, text):
-            return say(config, *match.groups())
-    return in_a_line(error)
-
-
 SAID: dict[str, Callable[..., str]] = {
     r"Could not delete[^']*'([^']+)'": lambda _, key: f"{key} cannot be removed",
     r"Could not (?:override|append to config|delete).*?'([^']+)'": lambda config, key: unknown_key(key, config),
@@ -207,7 +200,7 @@ SAID: dict[str, Callable[..., str]] = {
         "in two pairs of quotes: 'KEY=\"a text\"'"
     ),
 }
-"""What is said of Hydra's messages: of the command, and of the parts of a pattern."""
+"""What is said instead of Hydra's messages: of the command, and of the parts of a pattern."""
 
 
 def top_level(config: str) -> dict[str, Any]:
