@@ -169,12 +169,12 @@ def unit_fate(pattern: str, death: int | None, condition: Condition) -> str:
 
 def formula(condition: Condition, weights: Weights) -> list[str]:
     """The network as a formula, a line a unit that is not dead on the task's rows."""
-    W1, b1, W2, b2 = weights.arrays()
+    W1, b1, W2, b2 = weights.only().values()
     alive = any_active(condition, preactivations(condition, weights))[:, 0]
     output = "" if OUTPUTS[condition.output].straight(condition) else condition.output
-    lines = [f"y = {output}({float(b2[0]):.4g}" if output else f"y = {float(b2[0]):.4g}"]
+    lines = [f"y = {output}({float(b2):.4g}" if output else f"y = {float(b2):.4g}"]
     for h in range(condition.hidden):
         if alive[h] or not condition.units.can_die:
-            inner = " ".join(f"{float(W1[d, h, 0]):+.4g}*x{d + 1}" for d in range(W1.shape[0]))
-            lines.append(f"    {float(W2[h, 0]):+.4g} * {condition.activation}({inner} {float(b1[h, 0]):+.4g})")
+            inner = " ".join(f"{float(W1[d, h]):+.4g}*x{d + 1}" for d in range(W1.shape[0]))
+            lines.append(f"    {float(W2[h]):+.4g} * {condition.activation}({inner} {float(b1[h]):+.4g})")
     return [*lines[:-1], f"{lines[-1]})"] if output else lines

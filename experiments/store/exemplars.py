@@ -83,6 +83,7 @@ def exemplar(condition: Condition, start: Weights, seed: int, engine: str, sourc
     with np.errstate(all="ignore"):
         curve = _plain([look(each).loss[0] for each in engines.course(engine, condition, start, seeds, epochs)])
     trained = engines.load(engine)(condition, start, seeds)
+    ends = (("start", start), ("final", trained.weights))
     row = {name: values[0] for name, values in diagnose(condition, start, trained).items()}
     return {
         "condition": condition.key,
@@ -101,8 +102,7 @@ def exemplar(condition: Condition, start: Weights, seed: int, engine: str, sourc
         "predictions": _plain([row[f"y_{name}"] for name in condition.task.row_names]),
         "epoch": epochs,
         "curve": curve,
-        "start": _weights(start),
-        "final": _weights(trained.weights),
+        **{when: {name: _plain(np.atleast_1d(array)) for name, array in each.only().items()} for when, each in ends},
         "kinked": not ACTIVATIONS[condition.activation].smooth,
         "surface": surface(condition, trained.weights),
         "explorer": None if source else address(condition, seed),
@@ -132,11 +132,6 @@ def log_spaced(epochs: int) -> list[int]:
         return [0]
     n = math.ceil(POINTS_A_DECADE * math.log10(epochs)) + 2
     return [0, *(int(epoch) for epoch in np.unique(np.round(np.geomspace(1, epochs, n))))]
-
-
-def _weights(weights: Weights) -> dict[str, Any]:
-    W1, b1, W2, b2 = weights.arrays()
-    return {"W1": _plain(W1[:, :, 0]), "b1": _plain(b1[:, 0]), "W2": _plain(W2[:, 0]), "b2": _plain(b2[:1])}
 
 
 def _plain(values: Any) -> Any:
