@@ -28,6 +28,7 @@ def command(
     `what` is said by --help, `path` tells argparse of the path (`FOLDER`, say).
     """
     parser = argparse.ArgumentParser(prog=f"python -m {module}", description=what, epilog=EPILOG)
+    parser.error = lambda message: parser.exit(2, f"{message}; --help says more\n")  # type: ignore[method-assign]
     parser.add_argument("path", type=Path, **path)
     parser.add_argument("--version", action="version", version=f"nnxor {version('nnxor')}")
     given: Path = parser.parse_args(arguments).path

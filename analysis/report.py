@@ -113,7 +113,7 @@ def _facts(found: Findings) -> list[str]:
     epochs = words.listed([f"{value:,}" for value in sorted(found.trials["epochs"].unique())], "or")
     failed = [f"{found.failed:,} trainings failed with an error and are left out"] if found.failed else []
     n = len(found.manifest["conditions"])
-    sizes = [f"{n:,} condition{'s' * (n > 1)}", f"{stop - first:,} seeds{' each' * (n > 1)}"]
+    sizes = [f"{n:,} condition{'s' * (n > 1)}", f"{stop - first:,} seed{'s' * (stop - first > 1)}{' each' * (n > 1)}"]
     return [*sizes, f"{found.manifest['trials']:,} trainings", f"{epochs} epochs", *failed]
 
 

@@ -37,8 +37,8 @@ def closest(rows: Iterable[Any]) -> int:
 
 
 def nearest(trials: pd.DataFrame) -> pd.Series:
-    """The condition nearest to the article's, as a row of `conditions`; the first of equals."""
-    table = conditions(trials)
+    """The condition nearest to the article's, a row of `conditions`; of equals that of the least rescue, the first."""
+    table = conditions(trials).sort_values("rescue", kind="stable", na_position="first")
     return table.iloc[closest(table.to_dict("records"))]
 
 
@@ -46,7 +46,7 @@ def with_values(trials: pd.DataFrame, row: Any, fields: Iterable[str]) -> pd.Dat
     """The trials that agree with a row in these fields; a missing value agrees with a missing one."""
     keep = pd.Series(True, index=trials.index)
     for name in fields:
-        keep &= trials[name].isna() if pd.isna(row[name]) else trials[name] == row[name]
+        keep &= trials[name].isna() if pd.isna(row[name]) else (trials[name] == row[name]).fillna(False)
     return trials[keep.to_numpy(bool)]
 
 

@@ -10,6 +10,7 @@ import scipy
 from numpy.typing import NDArray
 
 from analysis.data.door import FolderError, read_json
+from analysis.data.field_labels import FIELDS
 from analysis.data.reading import OUTCOMES
 
 PROMISED = (
@@ -52,7 +53,8 @@ def load_exemplars(folder: Path) -> pd.DataFrame:
     Columns: the fields, seed, outcome, predictions, and as lists and dicts the loss curve (`epoch`,
     `curve`), the task (`rows`, `inputs`, `targets`) and the weights (`start`, `final`: W1 (D, H),
     b1 (H,), W2 (H,), b2 (1,)), `surface`, what the network computes around a task of two inputs
-    (`x1`, `x2`, `y`), and `kinked`, whether its units have a kink. Raises FolderError for a damaged file.
+    (`x1`, `x2`, `y`), `kinked`, whether its units have a kink, and `told`, the fields that name it. FolderError for a
+    damaged file.
     """
 
     def ordered(found: Any) -> pd.DataFrame:
@@ -60,6 +62,8 @@ def load_exemplars(folder: Path) -> pd.DataFrame:
         if not len(runs):
             return runs
         runs = runs[[*PROMISED, *runs.columns.difference([*PROMISED])]]
+        differ = [name for name in FIELDS if name in runs and len({*runs[name].astype("str")}) > 1]
+        runs["told"] = [[name for name in FIELDS if name in ("hidden", "init", "lr", *differ)]] * len(runs)
         return runs.iloc[runs["outcome"].map(OUTCOMES.index).argsort()].reset_index(drop=True)
 
     found: pd.DataFrame = _read(folder / "exemplars.json", [], ordered)

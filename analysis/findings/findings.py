@@ -19,7 +19,7 @@ from analysis.data.tallies import Solved, load_counts, size
 from analysis.findings import pooled
 from analysis.findings.failure_causes import failure_causes
 from analysis.findings.paired import compare_he, compare_values, compare_widths
-from analysis.findings.published import Beside, beside
+from analysis.findings.published import Beside, beside, mean_errors
 from analysis.findings.rescues import COLUMNS, Freed, freed, redrawn
 from analysis.findings.summary import draws, resting, summarise, with_levels
 from analysis.findings.verdict import Verdict, scope, verdicts
@@ -117,7 +117,7 @@ class Findings:
             if (
                 field not in ("init", "rescue")
                 and len(taken) == 2
-                and (not is_number(field) or field == "relu_at_zero")
+                and (not is_number(field) or field == "relu_at_zero" or None in taken)
             ):
                 found[field] = compare_values(self.trials, field, self.solved)
         return found
@@ -188,7 +188,10 @@ class Findings:
     @cached_property
     def published(self) -> list[Beside]:
         """What others have published, beside ours."""
-        return beside(self.every_summary, self.rows, self.manifest) if self.manifest["published"] else []
+        entries = self.manifest["published"]
+        told = any(each.get("error") for each in entries) and not records_summary(self.manifest)
+        errors = mean_errors(fine(load(self.folder))) if told else {}
+        return beside(self.every_summary, self.rows, self.manifest, errors) if entries else []
 
     @cached_property
     def verdicts(self) -> list[Verdict]:

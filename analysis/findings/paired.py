@@ -11,26 +11,29 @@ from typing import Any
 import pandas as pd
 
 from analysis.data.conditions import conditions, others, slices, values
+from analysis.data.field_labels import is_missing
 from analysis.data.reading import is_given
 from analysis.data.tallies import Solved
 from analysis.findings.statistics import Paired, holm
 
 
 def compare_values(
-    trials: pd.DataFrame, field: str, solved: Solved, pairs: Iterable[tuple[Any, Any]] | None = None
-) -> pd.DataFrame:
-    """Conditions that differ in `field` alone, two values at a time, paired by seed.
+    trials: pd.DataFrame, field: str, solved: Solved, pairs: Iterable[tuple[Any, Any]] | None = None,
+    along: Iterable[str] = (),
+) -> pd.DataFrame:  # fmt: skip
+    """Conditions that differ in `field` alone (and in fields that go along with it), paired by seed.
 
     `trials` holds the conditions, `solved` which seeds each solved; `pairs` are (first, second) values, every pair of
     values in their order if there are none. A row a comparison: the other swept fields, `field`, `first`, `second`,
     `n`, `both`, `only_first`, `only_second`, `neither`, `difference` (second minus first, in the share solved), `low`,
     `high` (Newcombe's method 10), `p` (exact McNemar) and `p_holm` (adjusted over all rows).
     """
-    rest = others(trials, field)
+    rest = others(trials, field, *along)
     found = list(pairs) if pairs is not None else list(itertools.combinations(values(trials, field), 2))
     rows: list[dict[str, Any]] = []
     for row, part in slices(conditions(trials), rest) if found else ():
-        keys = dict(zip(part[field], part["condition"].astype("str"), strict=True))
+        taken = [None if is_missing(value) else value for value in part[field]]
+        keys = dict(zip(taken, part["condition"].astype("str"), strict=True))
         for first, second in found:
             if first in keys and second in keys:
                 pair = solved.compare(keys[first], keys[second])
@@ -38,6 +41,12 @@ def compare_values(
     columns = [*rest, "field", "first", "second", "n", "both", "only_first", "only_second", "neither"]
     table = pd.DataFrame(rows, columns=[*columns, "difference", "low", "high", "p"])
     return table.assign(p_holm=holm(table["p"].to_numpy(float)))
+
+
+def going_along(trials: pd.DataFrame, field: str) -> list[str]:
+    """The swept fields that have one value for each value of this one, as the output and the step that suit a loss."""
+    each, n = conditions(trials), len(values(trials, field))
+    return [name for name in others(trials, field) if len(each[[field, name]].drop_duplicates()) == n]
 
 
 def compare_widths(trials: pd.DataFrame, solved: Solved) -> pd.DataFrame:

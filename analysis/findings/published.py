@@ -6,7 +6,8 @@ A result folder's manifest names them with the conditions that repeat their sett
 
 where p₀ of n₀ runs is theirs, p₁ of n₁ ours, over the runs of those conditions together, and p the share of both
 together. Nothing is said where their runs are so few that the 95 % interval of p₀ is wider than `VAGUE`: hardly any
-rate of ours could disagree. A study that differs is a finding and is reported as such.
+rate of ours could disagree. A study that differs is a finding and is reported as such. Where a source gives the mean
+error of one training, it is told to how many digits ours is the same.
 """
 
 import math
@@ -35,7 +36,8 @@ class Beside:
     """A published figure beside ours.
 
     `theirs` is the share that they report, None where the source has only words (`says`). `solved` and `stuck` are
-    ours. `where` names the conditions as far as they tell apart the entries of one source and setting.
+    ours, `errors` the mean errors of the rows, theirs and ours, where the source gives it. `where` names the conditions
+    as far as they tell apart the entries of one source and setting.
     """
 
     source: str
@@ -48,6 +50,12 @@ class Beside:
     where: str
     solved: Rate
     stuck: Rate
+    errors: tuple[float, float] | None = None
+
+    @property
+    def ours(self) -> str:
+        """Our mean error, beside one of theirs."""
+        return f"{self.errors[1]:.16g}" if self.errors else ""
 
     @property
     def difference(self) -> float:
@@ -73,11 +81,19 @@ class Beside:
         """Whether they agree."""
         if not self.solved.n:
             return NOT_RUN
+        if self.errors:
+            digits = _digits(*self.errors)
+            return f"the same to {digits} digit{'s' * (digits != 1)}"
         if self.theirs is None:
             return WORDS
         if self.theirs.high - self.theirs.low > VAGUE:
             return TOO_FEW
         return AGREE if abs(self.difference) <= self.allowed else DIFFER
+
+
+def _digits(one: float, other: float) -> int:
+    """To how many significant digits two numbers are the same, up to the 16 that a double has."""
+    return 16 if one == other else max(math.floor(-math.log10(abs(other - one) / abs(one))), 0)
 
 
 def allowed(p0: float, n0: int, p1: float, n1: int) -> float:
@@ -88,27 +104,48 @@ def allowed(p0: float, n0: int, p1: float, n1: int) -> float:
     return 3 * math.sqrt(p * (1 - p) * (1 / n0 + 1 / n1))
 
 
-def beside(summary: pd.DataFrame, trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Beside]:
-    """Each published figure that the manifest names, beside ours, from the summary and the trials (see `pooled`)."""
+def beside(
+    summary: pd.DataFrame, trials: pd.DataFrame, manifest: Mapping[str, Any], errors: Mapping[str, float] | None = None
+) -> list[Beside]:
+    """Each published figure that the manifest names, beside ours, from the summary and the trials (see `pooled`).
+
+    `errors` are the mean errors of conditions, by key, where the rows were kept.
+    """
     entries = manifest["published"]
-    return [_beside(entry, [each for each in entries if _of(each) == _of(entry)], summary, trials) for entry in entries]
+    siblings = [[each for each in entries if _of(each) == _of(entry)] for entry in entries]
+    return [_beside(entry, each, summary, trials, errors or {}) for entry, each in zip(entries, siblings, strict=True)]
+
+
+def mean_errors(trials: pd.DataFrame) -> dict[str, float]:
+    """The mean absolute error of all rows of the runs of each condition, by its key."""
+    return {str(key): _mean_error(runs) for key, runs in trials.groupby("condition", observed=True)}
+
+
+def _mean_error(runs: pd.DataFrame) -> float:
+    targets = [float(row.split(",")[-1]) for row in str(runs["task_table"].iloc[0]).partition(";")[0].split("|")]
+    y = runs.filter(regex="^y_").dropna(axis="columns", how="all").to_numpy(float)
+    return float(np.abs(y - targets).mean()) if y.shape[1] == len(targets) else math.nan
 
 
 def _of(entry: Mapping[str, Any]) -> tuple[str, str]:
     return entry["source"], entry["setting"]
 
 
-def _beside(entry: Any, siblings: Sequence[Any], summary: pd.DataFrame, trials: pd.DataFrame) -> Beside:
+def _beside(
+    entry: Any, siblings: Sequence[Any], summary: pd.DataFrame, trials: pd.DataFrame, errors: Mapping[str, float]
+) -> Beside:
     keys = {key for each in siblings for key in each["conditions"]}
     part, every = (summary[summary["condition"].isin(chosen)] for chosen in (entry["conditions"], keys))
     telling = [name for name in FIELDS if part[name].nunique(False) == 1 < every[name].nunique(False)]
     runs = fine(trials[trials["condition"].isin(entry["conditions"])])
     everything = np.ones(len(runs), bool)
+    error = errors.get(entry["conditions"][0], math.nan) if entry.get("error") else math.nan
     return Beside(
         **{name: entry[name] or "" for name in ("source", "setting", "says", "quoted", "note")},
         theirs=None if entry["solved"] is None else Estimate.of(entry["solved"], entry["n"]),
         conditions=entry["conditions"], where=words.condition(part.iloc[0], telling) if telling else "",
         solved=pool(runs, runs["outcome"] == "solved", everything), stuck=pool(runs, is_stuck(runs), everything),
+        errors=None if math.isnan(error) else (entry["error"], error),
     )  # fmt: skip
 
 
@@ -119,7 +156,8 @@ def published_lines(found: Sequence[Beside]) -> list[str]:
         name = f"- {each.source}{f' ({each.quoted})' if each.quoted else ''}{f', {each.where}' if each.where else ''}"
         ours, marked = f"ours {_short(each.solved)}", each.verdict.upper() if each.verdict == DIFFER else each.verdict
         if each.theirs is None:
-            texts = [f'"{each.says}"', f"{ours}, stuck {_short(each.stuck)}", marked]
+            ours = f"ours {each.ours}" if each.ours else f"{ours}, stuck {_short(each.stuck)}"
+            texts = [f'"{each.says}"', ours, marked]
         else:
             texts = [f"theirs {_short(each.theirs)}; {ours}", f"{marked} ({each.margin})" if each.margin else marked]
         lines += [*wrapped(name, rest="  "), *(line for text in texts for line in wrapped(text, "  ", "    "))]
@@ -134,7 +172,8 @@ def published_frame(found: Sequence[Beside]) -> pd.DataFrame:
     """A row a published figure: shares as fractions."""
     rows = [
         {
-            "source": each.source, "setting": each.setting, "where": words.plain(each.where), "quoted": each.quoted,
+            "source": each.source, "setting": each.setting, "where": each.where.replace("\N{NO-BREAK SPACE}", " "),
+            "quoted": each.quoted,
             "says": each.says, "note": each.note, "published_rate": each.theirs and each.theirs.rate,
             "published_n": each.theirs and each.theirs.n,
             "solved": each.solved.count, "n": each.solved.n, **_columns("solved", each.solved),

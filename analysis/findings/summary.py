@@ -239,9 +239,9 @@ def _trap(summary: pd.DataFrame, outcome: str) -> str:
 
 
 def trap_levels(summary: pd.DataFrame, outcome: str) -> str:
-    """The levels of a trap in the losses of a summary, '0.125' or '0.125 and 0.25'; nothing where its name says it."""
+    """The levels of a trap in the losses of a summary, '0.125', or '0.125 or 0.25'; nothing where its name says it."""
     levels = summary.get(f"{outcome}_level", pd.Series(dtype=float)).dropna().unique()
-    told = " and ".join(f"{level:.4g}" for level in sorted(levels))
+    told = " or ".join(f"{level:.4g}" for level in sorted(levels))
     return "" if not told or told == f"{float(Fraction(outcome.removeprefix('stuck_'))):.4g}" else told
 
 

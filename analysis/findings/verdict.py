@@ -49,7 +49,8 @@ class Claim:
 
     `cases` is what the rule is put to, a row each: fields, `number` (what is tested; `told` names it), its `text`, `p`,
     and `favours`, whether it is on the claim's side. `nothing` says why there may be no row. `pairs` is the field in
-    which the two conditions of a case differ; `more`, of the trials and the nearest case, adds a sentence.
+    which the two conditions of a case differ; `more`, of the trials, the nearest case and its runs in words, adds a
+    sentence.
     """
 
     number: str
@@ -58,7 +59,7 @@ class Claim:
     told: str
     cases: Callable[[Judged], pd.DataFrame]
     nothing: str
-    more: Callable[[pd.DataFrame, Any], str] | None = None
+    more: Callable[[pd.DataFrame, Any, str], str] | None = None
     pairs: str = ""
 
 
@@ -103,17 +104,18 @@ def _kinks_dead_at_start(trials: pd.DataFrame) -> Rate:
     return Rate.of(count_where(trials, kinked & (trials["dead_init"] > 0).to_numpy(bool)), count_where(trials, kinked))
 
 
-def _kinks(trials: pd.DataFrame, _: Any) -> str:
+def _kinks(trials: pd.DataFrame, _row: Any, _where: str) -> str:
     """What the runs at kinks have in common, which depends on how biases start; and whether minima lie at infinity."""
     dead, far = _kinks_dead_at_start(trials), count_where(trials, (trials["minimum"] == "infinity").to_numpy(bool))
-    endless = f" Among the minima are {far:,} at infinity, where cross-entropy has most of its own." if far else ""
+    endless = f" Counted as minima are {far:,} that lie at infinity, where the loss sinks for ever." if far else ""
     if not dead.n:
         return f"No run rests at a kink.{endless}"
     zero = all(str(law).endswith("|constant(value=0.0)") for law in trials["init_law"].unique())
     why = " All biases of this study start at 0, which puts a row of zeros exactly on the kink of every unit."
+    many = "all" if dead.count == dead.n else f"{dead.count:,}"
     return (
         f"{dead.n:,} runs rest at a kink, where a step across would lower the loss, which gradient descent cannot see; "
-        f"{dead.count:,} of them had a dead unit at the start.{why if zero else ''}{endless}"
+        f"{many} of them had a dead unit at the start.{why if zero else ''}{endless}"
     )
 
 
@@ -122,15 +124,15 @@ def _too_few(judged: Judged) -> pd.DataFrame:
     return _rates(failure_causes(judged.trials[known]), "too_few", "stuck", 0.5)
 
 
-def _attributed(trials: pd.DataFrame, row: Any) -> str:
+def _attributed(trials: pd.DataFrame, row: Any, where: str) -> str:
     found = by_dead_at_start(trials[(trials["condition"] == row["condition"]).to_numpy(bool)])
     share = attributed(found)
     if math.isnan(share.rate) or len(found) < 2:
         return ""
     told = "; ".join(f"{dead} dead, {words.rate(rate)}" for dead, rate in found.items())
     return (
-        f"There, by the number of units that are dead at the start, get stuck: {told}. If every dead unit were drawn "
-        f"again until it lives, {words.estimate(share)} of the stuck runs would not be stuck."
+        f"Of {where} get stuck, by the number of units that are dead at the start: {told}. If every dead "
+        f"unit were drawn again until it lives, {words.estimate(share)} of the stuck runs would not be stuck."
     )
 
 
@@ -140,10 +142,10 @@ def _sure(judged: Judged) -> pd.DataFrame:
     return _rates(judged.summary[chosen.to_numpy(bool)], "solved", "n", ALMOST_SURELY)
 
 
-def _needed(_: pd.DataFrame, row: Any) -> str:
+def _needed(_: pd.DataFrame, row: Any, where: str) -> str:
     rate = Rate.of(row["solved"], row["n"])
     needed = draws_needed([rate.rate, rate.high, rate.low], LIKELY)
-    return f"Draws that make a success {100 * LIKELY:.0f} % likely there: {words.draws(*needed)}."
+    return f"Draws that make a success among {where} {100 * LIKELY:.0f} % likely: {words.draws(*needed)}."
 
 
 ABOVE = "Yes where that is more than {}, no where it is less (exact binomial test)."
@@ -227,10 +229,11 @@ def _judge(claim: Claim, judged: Judged) -> Verdict:
     n, what = f"{len(cases):,}", "pairs" if claim.pairs else "conditions"
     if len(cases) > 1:
         low, high = (cases["text"].iloc[place] for place in (cases["number"].argmin(), cases["number"].argmax()))
-        effect += f"; over all {n} {what} from {low} to {high}"
+        effect += f"; over {words.all_of(len(cases))} {what} from {low} to {high}"
     named = {answer: [places[i] for i in np.flatnonzero(answers == answer)] for answer in (YES, NO, UNDECIDED)}
     few = [answer for answer in (YES, NO) if 0 < len(named[answer]) <= min(MOST_PLACES, len(cases) - 1)]
-    more = claim.more(judged.trials, cases.iloc[at]) if claim.more else ""
+    where = "the runs" if len(cases) == 1 else f"the runs with {places[at]}"
+    more = claim.more(judged.trials, cases.iloc[at], where) if claim.more else ""
     sentences = [f"{effect}.", *(f"{each.capitalize()}: {'; '.join(named[each])}." for each in few), more]
     kind = KINDS_OF[answers[0]] if len({*answers}) == 1 else "partly"
     tally = f"{', '.join(f'{each} in {len(places):,}' for each, places in named.items())} of {n} {what}"

@@ -17,11 +17,15 @@ def method(found: Findings) -> dict[str, Any]:
     """What the method's text, of method.html.j2, must know to be true of this study."""
     trials, (first, stop) = found.trials, found.manifest["seeds"]
     dying = any(asks("activation", name, "can_die") for name in trials["activation"].unique())
-    told = {name: [value_text(name, each) for each in trials[name].unique()] for name in ("success", "loss")}
+    told = {
+        name: words.listed([value_text(name, each) for each in trials[name].unique()], "or")
+        for name in ("success", "loss", "output")
+    }
     return {
         "first": first, "last": stop - 1, "protocol": found.manifest["protocol"], "descent": _descent(trials),
-        "certified": bool(trials["minimum"].notna().any()), "success": words.listed(told["success"], "or"),
-        "losses": words.listed(told["loss"], "or"), "dying": dying,
+        "certified": bool(trials["minimum"].notna().any()), "endless": bool((trials["minimum"] == "infinity").any()),
+        "success": told["success"], "losses": told["loss"], "dying": dying,
+        "outputs": told["output"] if {*trials["output"].unique()} != {"identity"} else "",
     }  # fmt: skip
 
 

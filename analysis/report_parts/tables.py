@@ -107,10 +107,12 @@ def causes_table(found: Findings) -> Table:
         shares = [words.bare(Rate.of(row[name], row["stuck"])) for name in ("no_dead", *STUCK_CAUSES)]
         return [words.condition(row, found.fields), f"{row['stuck']:,} of {row['n']:,}", *shares]
 
+    unknown = (found.trials["task_units"] == "None").any()
+    unsaid = " Where a task does not say how many live units it needs, one is taken to be enough." if unknown else ""
     return Table.of(
         "Why stuck runs are stuck",
         "Percent of the stuck runs (whose number is n), with 95 % Wilson intervals. Each stuck run has one cause; "
-        "runs without a dead unit are counted separately.",
+        f"runs without a dead unit are counted separately.{unsaid}",
         ["condition", "stuck, of runs", "no dead unit", *(words.CAUSE_WORDS[name] for name in STUCK_CAUSES)],
         found.failure_causes.query("stuck > 0"), cells,
     ).without_zeros()  # fmt: skip
@@ -122,7 +124,7 @@ def start_table(found: Findings) -> Table:
     dying = [name for name in trials["activation"].unique() if asks("activation", name, "can_die")]
     some = trials[trials["activation"].isin(dying).to_numpy(bool)]
     most = min(int(some["dead_init"].max()), MOST_DEAD) if len(some) else 0
-    comes_back = some["recycle_every"].notna() | (some["relu_at_zero"] == 1)
+    comes_back = some["recycle_every"].notna() | some["rescue"].notna() | (some["relu_at_zero"] == 1)
     missing = (
         " Such a unit adds 0 and has no gradient, so a network with it trains as one without: to be dead at the start "
         "is to be missing."
@@ -158,6 +160,7 @@ def cause_tables(found: Findings) -> list[Table]:
     levels = [
         [words.outcome(level), f"{next(iter(kinds.values())).n:,}", *map(words.bare, kinds.values())]
         for level, kinds in by_level.items()
+        if level != "all levels" or len(by_level) > 2
     ]
     return [*shown, Table("What stuck runs rest at, by level", note, heads, levels)]
 
@@ -250,7 +253,7 @@ def published_tables(found: Sequence[Beside]) -> list[Table]:
         theirs = f"\N{LEFT DOUBLE QUOTATION MARK}{each.says}\N{RIGHT DOUBLE QUOTATION MARK}"
         ours = f"{words.bare(each.solved)}, n{words.IS}{each.solved.n:,}"
         if each.theirs is None:
-            ours += f"; stuck {words.bare(each.stuck)}"
+            ours = each.ours or f"{ours}; stuck {words.bare(each.stuck)}"
         else:
             theirs = f"{words.bare(each.theirs)}, n{words.IS}{each.theirs.n:,}"
         return [source, theirs, ours, ": ".join(filter(None, [each.verdict, each.margin])), setting]

@@ -92,7 +92,9 @@ def _again(found: Findings) -> Advice:
     at = found.draws.loc[(found.draws["condition"] == found.nearest["condition"]).idxmax()]
     number, few, most = (float(at[name]) for name in ("draws_99", "draws_99_low", "draws_99_high"))
     if math.isinf(number):
-        return Advice("Another seed is unlikely to help.", f"None of {at['n']:,} runs of this condition was solved.")
+        return Advice(
+            "Another seed is unlikely to help.", f"No run of this condition was solved (n{words.IS}{at['n']:,})."
+        )
     drawn = f"{words.draws(number, few, most)} {'draw' if number == 1 else 'draws'}"
     return Advice("Try again with another seed.", f"With {drawn} at least one success is 99 % likely.")
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.data.conditions import NUMBERS, closest, distance, others, slices, values
+from analysis.data.conditions import NUMBERS, closest, distance, others, slices, values, with_values
 from analysis.data.field_labels import FIELDS
-from analysis.data.reading import is_xor, swept
+from analysis.data.reading import swept
 from analysis.findings.findings import Findings
-from analysis.findings.paired import as_paired, compare_values
-from analysis.findings.published import AGREE, DIFFER
+from analysis.findings.paired import as_paired, compare_values, going_along
+from analysis.findings.published import AGREE, DIFFER, Beside
 from analysis.findings.statistics import SIGNIFICANT
 from analysis.findings.summary import stuck_rate
 from analysis.text import words
@@ -37,6 +37,11 @@ def answer(found: Findings, asks: Sequence[str]) -> list[str]:
     """The sentences that answer a study's question."""
     if any(each.verdict in (AGREE, DIFFER) for each in found.published):
         return _published(found)
+    digits = [
+        f"{_entry(each)}: {each.says}, ours {each.ours}, {each.verdict}." for each in found.published if each.errors
+    ]
+    if digits:
+        return [*digits, *_unjudged(found)]
     fields = asked(found, asks)
     sentences = [_freed(found)] if "rescue" in fields and found.freed else []
     for name in fields:
@@ -54,7 +59,7 @@ def _nearest(found: Findings) -> str:
     fields = list(dict.fromkeys(["hidden", "init", "lr", *found.fields]))
     place = words.condition(at, [name for name in fields if name in FIELDS])
     who = f"{THE_ARTICLES} own networks" if own else f"the networks most like {THE_ARTICLES}"
-    learn = "learn XOR" if is_xor(found.trials) else "are solved"
+    learn = "learn XOR" if {*found.trials["task"].unique()} == {"xor"} else "learn their task"
     return f"Of {who} ({place}) {words.share(at)} {learn} and {words.rate(stuck_rate(at))} get stuck."
 
 
@@ -91,6 +96,8 @@ class Span:
         )
         if self.first == self.last and not (upward or downward):
             where = f"at {ends[0]} alone"
+        if not self.part["solved"].any():
+            return f"no run is solved at any {FIELDS[field].label}"
         never = f"success never reaches {100 * ENOUGH:.0f} %; it is within {100 * MARGIN:.0f} points of its best"
         what = f"success is at least {100 * ENOUGH:.0f} %" if self.sure else never
         return f"{what} {where}" + (f" ({'; '.join(rates)})" if rates else "")
@@ -131,20 +138,27 @@ def _range(found: Findings, field: str, alone: bool) -> list[str]:
 def _differences(found: Findings, field: str) -> list[str]:
     """What each value of a field does to success against the first one, seed by seed."""
     first, *rest = values(found.trials, field)
-    table = compare_values(found.trials, field, found.solved, [(first, value) for value in rest])
+    along = going_along(found.trials, field)
+    table = compare_values(found.trials, field, found.solved, [(first, value) for value in rest], along)
     fields = [name for name in others(found.trials, field) if name in table]
+    told = {value: _with(found.trials, field, value, along) for value in (first, *rest)}
     sentences = []
     for value in rest[:3]:
         mine = table[(table["second"] == value).to_numpy(bool)]
-        if len(mine):
-            sentences.append(_difference(field, first, value, mine, fields))
+        change = f"{words.field(field, value)}{told[value]} instead of {words.value(first, field)}{told[first]}"
+        sentences += [_difference(f"Using {change}", mine, fields)] if len(mine) else []
     return sentences
 
 
-def _difference(field: str, first: Any, value: Any, mine: pd.DataFrame, fields: list[str]) -> str:
+def _with(trials: pd.DataFrame, field: str, value: Any, along: list[str]) -> str:
+    """What goes along with a value of a field, in brackets."""
+    row = with_values(trials, {field: value}, [field]).iloc[0]
+    return f" ({words.condition(row, along)})" if along else ""
+
+
+def _difference(change: str, mine: pd.DataFrame, fields: list[str]) -> str:
     sure = (mine["p_holm"] < SIGNIFICANT).to_numpy(bool)
     up, down = (int((sure & side.to_numpy(bool)).sum()) for side in (mine["low"] > 0, mine["high"] < 0))
-    change = f"Using {words.field(field, value)} instead of {words.value(first, field)}"
     if len(mine) == 1:
         return f"{change} changes success by {words.difference(as_paired(mine.iloc[0]))}."
     left = len(mine) - up - down
@@ -153,8 +167,8 @@ def _difference(field: str, first: Any, value: Any, mine: pd.DataFrame, fields: 
         ("lowers it" if up else "lowers success", down),
         ("makes no clear difference", left),
     ]
-    whole = "any of " if left else "all "
-    counts = [f"{what} in {whole if n == len(mine) else ''}{n:,}" for what, n in told if n]
+    whole = f"any of {left:,}" if left else words.all_of(len(mine))
+    counts = [f"{what} in {whole if n == len(mine) else f'{n:,}'}" for what, n in told if n]
     at = closest(mine[fields].to_dict("records"))
     ends = " to ".join(f"{words.points(each)}" for each in (mine["difference"].min(), mine["difference"].max()))
     counted = f"{words.listed(counts)}{'' if len(counts) == 1 else f' of {len(mine):,}'}"
@@ -182,14 +196,17 @@ def _published(found: Findings) -> list[str]:
     told = [some if differ else f"All {agree:,} published success rates agree with ours."]
     for each in differ:
         assert each.theirs is not None  # else it cannot differ
-        source = ", ".join(filter(None, [each.source, each.where]))
-        told.append(f"{source}: theirs {words.percent(each.theirs.rate)}, ours {words.rate(each.solved)}.")
+        told.append(f"{_entry(each)}: theirs {words.percent(each.theirs.rate)}, ours {words.rate(each.solved)}.")
     return [*told, *_unjudged(found)]
+
+
+def _entry(each: Beside) -> str:
+    return ", ".join(filter(None, [each.source, each.where]))
 
 
 def _unjudged(found: Findings) -> list[str]:
     """How many published figures can neither agree nor differ, for want of numbers or of runs."""
-    n = sum(each.verdict not in (AGREE, DIFFER) for each in found.published)
+    n = sum(each.verdict not in (AGREE, DIFFER) and not each.errors for each in found.published)
     one = "One published result has" if n == 1 else f"{n:,} published results have"
     return [f"{one} no number, or too few runs, to be held against ours."] if n else []
 

@@ -101,6 +101,11 @@ def condition(row: Any, fields: Iterable[str]) -> str:
     return ", ".join(field(name, row[name]) for name in fields if counts(name, row)) or "the only condition"
 
 
+def all_of(n: int) -> str:
+    """'all 4', or 'both'."""
+    return "both" if n == 2 else f"all {n:,}"
+
+
 def listed(words: Sequence[str], last: str = "and") -> str:
     """'a, b and c'."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}" if words else "none"

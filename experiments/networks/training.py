@@ -85,7 +85,8 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
     drawn["seed"] = config["seed"] is not None and not condition.batch_size  # which is what the seed would shuffle
     if useless := [name for name, is_given in drawn.items() if is_given]:
         raise InputError(f"{useless[0]} would do nothing, since weights={config['weights']} is given")
-    weights = read_network(checked("weights", config["weights"], path), condition.task.n_inputs).weights
+    found = read_network(checked("weights", config["weights"], path), condition.task.n_inputs)
+    weights, values = found.weights, {"bias": found.bias, **values}
     condition = condition_of(weights, values, str(config["weights"]))
     return condition, weights.astype(condition.numpy_dtype), seed
 

@@ -34,10 +34,11 @@ PUBLISHED: dict[str, checks.Check] = {
     "where": checks.instance(Mapping, "{field: value or values}"),
     "solved": checks.optional(checks.number(lambda value: 0 <= value <= 1, "a share from 0 to 1")),
     "n": checks.optional(checks.whole(1)),
+    "error": checks.optional(checks.number(lambda value: value > 0, "a mean error of the rows, above 0")),
     **{name: lambda value: str(value or "") for name in ("says", "quoted", "note")},
 }
 """What a published figure holds: which conditions repeat its setting, and the share that others report of n runs or,
-where no figures are given, what they say in words."""
+where no share is given, what they say in words and maybe the mean absolute error of the rows, to compare digits."""
 
 Grid = dict[str, tuple[object, ...]]  # fields and the values that they take
 

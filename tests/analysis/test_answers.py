@@ -4,9 +4,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from markupsafe import Markup
 
+from analysis import report
 from analysis.figures import PLOTS
+from analysis.figures.rates.paired_effects import effects
+from analysis.figures.style import NotApplicable
 from analysis.findings.findings import Findings
 from analysis.report_parts.sections import Picture, hero
 from analysis.text.answers import answer
@@ -36,6 +40,78 @@ def test_where_none_is_almost_certain_the_range_is_that_of_the_best(make: Make) 
     assert sentence.startswith("Success never reaches 95 %; it is within 3 points of its best up to lr 0.1 (lr 0.1: 69")
 
 
+def test_where_nothing_is_solved_no_value_is_said_to_be_best(make: Make) -> None:
+    folder = make({f"{n}": ({"lr": n / 10}, ["stuck_1/4"] * 9) for n in (1, 2, 3)})
+    assert told(folder, "lr")[0] == "No run is solved at any learning rate."
+    (plot,) = [plot for plot in PLOTS if plot.name == "success_rate"]
+    assert (
+        plot.describe(Findings.of(folder)).replace("\N{NO-BREAK SPACE}", " ")
+        == "Solved equally often in every condition: 0.0 % (0.0\N{EN DASH}29.9, n = 9)."
+    )
+
+
+def test_one_training_is_told_in_the_singular(make: Make) -> None:
+    folder = make({"a": ({"lr": 0.1}, ["unsettled"]), "b": ({"lr": 0.2}, ["unsettled"])})
+    text = report.render(report.read_results(folder), figures=False).replace("\N{NO-BREAK SPACE}", " ")
+    assert "1 seed each" in text
+    assert "No run of this condition was solved (n = 1)." in text
+    assert "from seed 0 under" in text
+    assert "1 seeds" not in text
+
+
+def test_a_choice_that_may_be_none_is_compared_too(make: Make) -> None:
+    """A batch size of none is the full batch: nothing was said of it."""
+    folder = make({"a": ({}, runs(60)), "b": ({"batch_size": 2}, runs(90)), "c": ({"batch_size": 1}, runs(95))})
+    first, second, _ = told(folder, "batch_size")
+    assert first.startswith("Using batches of 1 instead of full batch changes success by +35.0 points")
+    assert second.startswith("Using batches of 2 instead of full batch changes success by +30.0 points")
+    two = make({"a": ({}, runs(60)), "b": ({"batch_size": 2}, runs(90))})
+    assert Findings.of(two).effects["batch_size"]["difference"].round(9).tolist() == [0.3]
+
+
+def test_what_goes_along_with_a_choice_is_told_with_it(make: Make) -> None:
+    """Cross-entropy takes a sigmoid output, and a step of its own: nothing was said of it."""
+    entropy = {"loss": "bce", "output": "sigmoid", "lr": 0.5}
+    folder = make(
+        {
+            "a": ({}, runs(60)),
+            "b": (entropy, runs(90)),
+            "c": ({"hidden": 10}, runs(95)),
+            "d": ({**entropy, "hidden": 10}, runs(99)),
+        }
+    )
+    sentence = next(each for each in told(folder, "loss") if each.startswith("Using"))
+    assert sentence.startswith(
+        "Using loss = the binary cross-entropy (sigmoid output, lr 0.5) instead of half the sum of squared errors "
+        "(identity output, lr 0.1)"
+    )
+    assert "with 4 units by +30.0 points" in sentence
+
+
+def test_a_study_whose_figure_shows_other_choices_does_not_answer_with_it(make: Make) -> None:
+    entropy = {"loss": "bce", "output": "sigmoid", "lr": 0.5}
+    folder = make({"a": ({}, runs(60)), "b": (entropy, runs(90)), "c": ({"hidden": 10}, runs(95))}, asks="loss")
+    found = Findings.of(folder)
+    assert set(effects(found, asked=False)) == {"hidden"}
+    with pytest.raises(NotApplicable):
+        effects(found, asked=True)
+
+
+def test_where_a_task_does_not_say_how_many_units_it_needs_the_causes_say_so(make: Make) -> None:
+    folder = make({"a": ({}, ["stuck_1/4"] * 9)})
+    assert "one is taken to be enough" not in report.render(report.read_results(folder), figures=False)
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps({**manifest, "conditions": {"a": "protocol=2;units=None"}}), encoding="utf-8")
+    assert "one is taken to be enough" in report.render(report.read_results(folder), figures=False)
+
+
+def test_a_reason_that_holds_for_all_claims_is_told_once(make: Make) -> None:
+    folder = make({"a": ({"activation": "tanh"}, ["solved"] * 9)})
+    text = report.render(report.read_results(folder), figures=False)
+    assert text.count("claims are about XOR") == 1
+
+
 def test_every_setting_of_the_other_fields_has_its_range_unless_the_study_asks_about_more(make: Make) -> None:
     grid = {(h, init): 50 + 5 * h for h in (2, 4, 9) for init in ("uniform", "he")}
     spec = {f"{h}{init}": ({"hidden": h, "init": init}, runs(n)) for (h, init), n in grid.items()}
@@ -61,13 +137,13 @@ def test_an_effect_that_is_the_same_everywhere_is_said_so(make: Make) -> None:
         for h in (4, 6)
         for init in ("uniform", "he")
     }
-    assert "raises success in all 2 paired comparisons" in told(make(spec), "init")[0]
+    assert "raises success in both paired comparisons" in told(make(spec), "init")[0]
 
 
 def test_what_frees_stuck_runs_is_told_most_first(rescued: Path) -> None:
     sentence = told(rescued, "rescue")[0]
-    assert sentence.index("fresh dead units 75.0 %") < sentence.index("a leaky ReLU 68.8 %")
-    assert sentence.index("a leaky ReLU") < sentence.index("nothing 0.0 %")
+    assert sentence.index("redrawing the dead units 75.0 %") < sentence.index("a leaky ReLU 68.8 %")
+    assert sentence.index("a leaky ReLU") < sentence.index("more training 0.0 %")
 
 
 def test_published_figures_are_counted(handmade: Path) -> None:

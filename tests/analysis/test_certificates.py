@@ -91,6 +91,13 @@ def test_the_report_has_the_tables_only_with_certificates(certified: Path, tmp_p
     assert "What stuck runs rest at" not in report.render(report.read_results(certified), figures=False)
 
 
+def test_a_single_level_is_told_once_and_infinity_explained(make, certify) -> None:
+    folder = certify(make({"a": ({}, ["stuck_1/4"] * 4)}), a=["infinity", "infinity", "minimum", "kink"])
+    text = report.render(report.read_results(folder), figures=False)
+    assert "all levels" not in text
+    assert "On the way to infinity: no finite weights have the lowest loss" in text
+
+
 def test_the_method_is_true_in_both_cases(certified: Path) -> None:
     with_ = method(certified)
     assert "float64" in with_

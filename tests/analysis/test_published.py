@@ -2,11 +2,13 @@
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from harness import rewrite
 
 from analysis import report
 from analysis.data.reading import load, read_manifest
@@ -24,12 +26,13 @@ from analysis.findings.published import (
     report_published,
 )
 from analysis.findings.summary import summarise
+from analysis.text.answers import answer
 
 
 def publish(folder: Path, *entries: dict[str, Any]) -> Path:
     """Put published figures into a folder's manifest."""
     path = folder / "manifest.json"
-    empty = {"solved": None, "n": None, "says": "", "quoted": "", "note": ""}
+    empty = {"solved": None, "n": None, "error": None, "says": "", "quoted": "", "note": ""}
     whole = [{"source": "Somebody (1999)", "setting": "2-H-1", **empty, **entry} for entry in entries]
     path.write_text(json.dumps({**json.loads(path.read_text()), "published": whole}), encoding="utf-8")
     return folder
@@ -135,6 +138,31 @@ def test_published_csv_holds_every_number(handmade: Path) -> None:
     assert first["allowed"] == pytest.approx(allowed(0.929, 1000, 0.5, 40), rel=1e-5)
     assert (second["says"], second["conditions"], second["n"]) == ("nearly always", "he4 he10", 80)
     assert math.isnan(second["published_rate"])
+
+
+def test_published_csv_calls_a_draw_as_everything_else_does(handmade: Path) -> None:
+    publish(handmade, {"says": "x", "conditions": ["uniform4"]}, {"says": "y", "conditions": ["he4"]})
+    report_published(Findings.of(handmade).published, handmade)
+    assert pd.read_csv(handmade / "published.csv")["where"].tolist() == ["U(\N{MINUS SIGN}1, 1)", "He"]
+
+
+@pytest.mark.parametrize(
+    ("error", "digits"), [(0.375, 16), (0.375 + 1e-12, 11), (0.4, 1), (4.0, 0)], ids=["same", "nearly", "first", "none"]
+)
+def test_a_mean_error_is_told_digit_by_digit(make, error: float, digits: int) -> None:
+    """Ours is that of the predictions 0.25, 0.75, 0.5, 0.5 on XOR."""
+    folder = make({"a": ({}, ["unsettled"])})
+    trials = pd.read_parquet(folder / "trials.parquet")
+    rewrite(trials.assign(y_00=0.25, y_01=0.75, y_10=0.5, y_11=0.5), folder)
+    publish(folder, {"says": "mean error", "error": error, "conditions": ["a"]})
+    (each,) = Findings.of(folder).published
+    assert each.errors == (error, 0.375)
+    assert each.verdict == f"the same to {digits} digit{'s' * (digits != 1)}"
+    assert "ours 0.375" in "\n".join(published_lines([each]))
+    told = answer(Findings.of(folder), [])
+    assert told == [f"Somebody (1999): mean error, ours 0.375, {each.verdict}."]
+    text = report.render(report.read_results(folder), figures=False)
+    assert re.search(rf"<td[^>]*>0.375</td>\s*<td[^>]*>{each.verdict}", text)
 
 
 def test_a_study_that_repeats_nothing_has_no_published_csv(handmade: Path, capsys) -> None:

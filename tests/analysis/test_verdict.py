@@ -53,7 +53,7 @@ def test_minima_at_infinity_are_minima_and_are_told(make, certify) -> None:
     verdict = judge(certify(folder, a=["infinity"] * 25 + ["minimum"] * 10 + ["kink"] * 5))["1"]
     assert verdict.kind == "holds"
     assert "87.5" in verdict.effect
-    assert "Among the minima are 25 at infinity" in verdict.effect
+    assert "Counted as minima are 25 that lie at infinity" in verdict.effect
 
 
 def test_answers_are_counted_condition_by_condition(make, certify) -> None:
@@ -63,8 +63,11 @@ def test_answers_are_counted_condition_by_condition(make, certify) -> None:
     assert verdict.verdict == "yes in 1, no in 1, undecided in 0 of 2 conditions", "one without stuck runs has no say"
     text = verdict.effect.replace("\N{NO-BREAK SPACE}", " ")
     assert "nearest to the article (lr 0.1): 0.0 % (" in text
-    assert "; over all 2 conditions from 0.0 % (0.0\N{EN DASH}11.4, n = 30) to 96.7 % (" in text
+    assert "; over both conditions from 0.0 % (0.0\N{EN DASH}11.4, n = 30) to 96.7 % (" in text
     assert ". Yes: lr 0.2. No: lr 0.1." in text
+    told = {number: each.effect.replace("\N{NO-BREAK SPACE}", " ") for number, each in judge(folder).items()}
+    assert "Draws that make a success among the runs with lr 0.1 99 % likely: at least 39." in told["5"]
+    assert "Of the runs with lr 0.1 get stuck, by the number of units" in told["2"]
 
 
 @pytest.mark.parametrize(

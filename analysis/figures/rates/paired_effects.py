@@ -55,7 +55,7 @@ def _pair(field: str, row: pd.Series) -> str:
 def effects(found: Findings, asked: bool) -> dict[str, pd.DataFrame]:
     """The comparisons by field, of widths neighbours and reversals alone: of what the study asks about, or of the rest.
 
-    All are asked about where none is. NotApplicable where the study has none.
+    All are asked about where the study names none. NotApplicable where there are none.
     """
     table = found.widths
     following = dict(itertools.pairwise(sorted({*table["first"], *table["second"]})))
@@ -63,7 +63,7 @@ def effects(found: Findings, asked: bool) -> dict[str, pd.DataFrame]:
     widths = table[((table["first"].map(following) == table["second"]) | reversed_).to_numpy(bool)]
     every = {"hidden": widths, **found.effects}
     every = {field: table for field, table in every.items() if len(table)}
-    fields = [field for field in every if field in found.asks] or [*every]
+    fields = [field for field in every if field in found.asks or not found.asks]
     shown = {field: table for field, table in every.items() if (field in fields) == asked}
     if not shown:
         raise NotApplicable("no field takes two values that can be compared seed by seed")

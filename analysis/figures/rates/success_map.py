@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 from analysis.data.field_labels import FIELDS, value_text
 from analysis.figures.layout import footnote, make_panels, n_text, panel_title, rest_of, widest
 from analysis.figures.plot import Plot, register
-from analysis.figures.rates import success_rate
 from analysis.figures.style import NotApplicable, panels, styled
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
@@ -75,9 +74,11 @@ def _cells(grid: dict[str, pd.DataFrame], wide: bool) -> pd.DataFrame:
 
 
 def describe(found: Findings) -> str:
-    """Best and worst condition, in a sentence."""
+    """Between which rates the cells lie."""
     map_fields(found)
-    return success_rate.describe(found)
+    ordered = found.summary.sort_values("solved_rate")
+    low, high = (words.share(row) for _, row in ordered.iloc[[0, -1]].iterrows())
+    return f"Solved: from {low} to {high}, over {words.all_of(len(ordered))} conditions."
 
 
 register(Plot(

@@ -41,6 +41,10 @@ def describe(found: Findings) -> str:
     rates = found.summary["solved_rate"]
     ends = [found.summary.iloc[place] for place in (rates.argmax(), rates.argmin())]
     best, worst = (f"{words.condition(row, found.fields)} with {words.share(row)}" for row in ends)
+    if rates.max() == rates.min():
+        return (
+            f"Solved equally often in every condition: {words.share(found.summary.iloc[found.summary['n'].argmin()])}."
+        )
     return f"Most often solved: {best}; least often: {worst}."
 
 

@@ -22,9 +22,10 @@ BREAK = 0.1  # the loss at which the figure goes from one scale to the other
 
 def name(exemplar: Any) -> str:
     """What reproduces a run: '4 units, U(\N{MINUS SIGN}1, 1), lr 0.1, seed 7', or '4 units, lr 0.1, w.npz'."""
-    if isinstance(exemplar["seed"], str):
-        return f"{words.condition(exemplar, ['hidden', 'lr'])}, {exemplar['seed']}"
-    return f"{words.condition(exemplar, ['hidden', 'init', 'lr'])}, seed {exemplar['seed']}"
+    fields, seed = exemplar.get("told", ["hidden", "init", "lr"]), exemplar["seed"]
+    if isinstance(seed, str):
+        return f"{words.condition(exemplar, [each for each in fields if each != 'init'])}, {seed}"
+    return f"{words.condition(exemplar, fields)}, seed {seed}"
 
 
 def number(value: Any) -> str:
