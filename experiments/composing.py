@@ -128,9 +128,7 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
         PARSER.parse_args()  # Hydra's own would print several lines
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=config)(job)()
     except (HydraException, OmegaConfBaseException) as error:
-        found = ((say, re.search(pattern, str(error))) for pattern, say in SAID.items())
-        said = next((say(config, *match.groups()) for say, match in found if match), in_a_line(error))
-        raise InputError(said) from None
+        raise InputError(explained(error, config)) from None
     except yaml.YAMLError as error:
         raise InputError(f"a file in conf is not YAML: {in_a_line(error)}") from None
     except SystemExit as stop:
@@ -193,6 +191,12 @@ def plain(config: DictConfig, name: str) -> dict[str, Any]:
         if isinstance(given.get(key), dict) and set(given[key]) == {"name"}:
             given[key] = given[key]["name"]
     return given
+
+
+def explained(error: Exception, config: str) -> str:
+    """Hydra's message in one line, with what is allowed."""
+    found = ((say, re.search(pattern, str(error))) for pattern, say in SAID.items())
+    return next((say(config, *match.groups()) for say, match in found if match), in_a_line(error))
 
 
 SAID: dict[str, Callable[..., str]] = {
