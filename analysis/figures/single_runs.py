@@ -49,13 +49,7 @@ def loss_curves(exemplars: pd.DataFrame) -> Figure:
     for i, (_, run) in enumerate(exemplars.iterrows()):
         epoch, curve = np.array(run["epoch"], float), np.array(run["curve"], float)
         seen = np.isfinite(curve)
-        look = {
-            "marker": style.MARKERS[i % 7],
-            "markevery": (i, 6),
-            "markersize": 5,
-            "linestyle": style.DASHES[i % 7],
-            **style.RIM,
-        }
+        look = {"marker": style.MARKERS[i % 7], "linestyle": style.DASHES[i % 7], **style.RIM}
         for ax in (above, below) if np.nanmin(curve, initial=np.inf) < BREAK else (above,):
             ax.plot(
                 epoch[seen] + 1, np.maximum(curve[seen], LOWEST), color=style.OUTCOME_COLOURS[run["outcome"]],
