@@ -14,8 +14,8 @@ from analysis.figures.style import NotApplicable, bar_look, styled
 from analysis.findings.findings import Findings
 from analysis.text import words
 
-KIND_COLOURS = dict(zip(KINDS, ("#3d2c6b", "#7e6bb3", "#b5475f", "#cdb0dd", "#dddddd"), strict=True))
-KIND_HATCHES = {"infinity": "o", "saddle": "/", "unknown": "\\"}
+KIND_COLOURS = dict(zip(KINDS, ("#3d2c6b", "#6a55a3", "#b5475f", "#cdb0dd", "#dddddd"), strict=True))
+KIND_HATCHES = {"infinity": ".", "saddle": "/", "unknown": "\\"}
 
 
 def _look(kind: str) -> dict[str, Any]:
