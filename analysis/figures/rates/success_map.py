@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from analysis.data.field_labels import FIELDS, value_text
 from analysis.figures.layout import footnote, make_panels, n_text, panel_title, rest_of, widest
 from analysis.figures.plot import Plot, register
-from analysis.figures.style import NotApplicable, panels, styled
+from analysis.figures.style import NotApplicable, panels, styled, text_on
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
 from analysis.text import words
@@ -35,6 +35,10 @@ def success_map(found: Findings) -> Figure:
             100 * grid["solved_rate"], ax=ax, vmin=0, vmax=100, cmap="cividis", annot=_cells(grid, wide), fmt="",
             annot_kws={"fontsize": 7}, cbar=False, linewidths=1.5, linecolor="white",
         )  # fmt: skip
+        shades = ax.collections[0].get_facecolor().reshape(*grid["n"].shape, 4)
+        for text in ax.texts:  # seaborn writes white on middling shades, where that is hard to read
+            x, y = text.get_position()
+            text.set_color(text_on(shades[int(y), int(x), :3]))
         ax.set_title(panel_title(panel, f"{n_text(panel.rows['n'])} per cell", 2))
         ax.set_xlabel(FIELDS[across].label)
         ax.set_ylabel("" if down == "init" else FIELDS[down].label)
@@ -62,11 +66,12 @@ def map_fields(found: Findings) -> tuple[str, str]:
 
 def _cells(grid: dict[str, pd.DataFrame], wide: bool) -> pd.DataFrame:
     """What is written in each cell."""
+    told = words.bare if np.nanmin(grid["n"]) == np.nanmax(grid["n"]) else words.rate  # one n stands in the title
 
     def text(count: float, n: float) -> str:
         if np.isnan(count):
             return ""
-        return f"{100 * count / n:.0f}" if wide else "\n(".join(words.rate(Rate.of(int(count), int(n))).split(" ("))
+        return f"{100 * count / n:.0f}" if wide else "\n(".join(told(Rate.of(int(count), int(n))).split(" ("))
 
     rows = zip(grid["solved"].to_numpy(), grid["n"].to_numpy(), strict=True)
     texts = [[text(*cell) for cell in zip(*row, strict=True)] for row in rows]
