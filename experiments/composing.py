@@ -28,7 +28,9 @@ from nnxor.registry import hint
 
 GROUPS = {"run": ("study", "parallel")}  # groups of files among which a command chooses
 
-OPTIONS = {flag: action for action in get_args_parser()._actions for flag in action.option_strings}  # Hydra's own
+PARSER = get_args_parser()
+PARSER.exit_on_error = False
+OPTIONS = {flag: action for action in PARSER._actions for flag in action.option_strings}  # Hydra's own
 
 
 def prepare_hydra() -> None:
@@ -67,7 +69,7 @@ def overrides(config: str, arguments: list[str], positional: tuple[str, ...]) ->
     choice among the files of conf/init, and it may be a file of the user as well. InputError for more arguments
     without '=' than there are keys, and for a group's file that would be sought elsewhere.
     """
-    keys, given = list(positional), list[str]()
+    keys, given, options = list(positional), list[str](), list[str]()
     for argument, before in zip(arguments, ["", *arguments], strict=False):
         flag, equals, _ = argument.partition("=")
         if flag.startswith("-") and flag not in OPTIONS:
@@ -81,12 +83,12 @@ def overrides(config: str, arguments: list[str], positional: tuple[str, ...]) ->
         key, _, value = argument.lstrip("+").partition("=")
         if ".." in value and key in GROUPS.get(config, ()):
             raise InputError(f"{argument} is not allowed; {hint('', names(key))}")
-        given.append(argument)
+        (options if flag in OPTIONS or of_an_option else given).append(argument)
     if not {"--multirun", "-m"} & set(arguments):  # where Hydra itself has a range for several jobs
         given = [re.sub(r"^(grid\.\w+)=(range\(.*\))$", _written_out, argument) for argument in given]
     if any(key in top_level(config) for key in FILES):
         given = [re.sub(rf"^(\+*)({'|'.join(FILES)})=", r"\1\2.name=", argument) for argument in given]
-    return given
+    return given + options  # settings on both sides of an option are more than argparse takes
 
 
 def _written_out(found: re.Match[str]) -> str:
@@ -123,6 +125,7 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
             sys.exit(statuses[-1])
 
     try:
+        PARSER.parse_args()  # Hydra's own would print several lines
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=config)(job)()
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(explained(error, config)) from None
@@ -151,11 +154,16 @@ def refuse_odd_studies(arguments: list[str]) -> None:
             raise InputError(f"study={name}: {path} cannot be read ({in_a_line(error)})") from None
 
 
-def composed(config: str, arguments: list[str]) -> dict[str, Any]:
-    """The configuration that a command would get from these arguments."""
+def composed(config: str, arguments: list[str], folder: str | Path | None = None) -> dict[str, Any]:
+    """The configuration that a command would get from these arguments, and with a folder of the user's own."""
     prepare_hydra()
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        return plain(hydra.compose(config, overrides(config, arguments, ())), config)
+    conf_files.FOLDERS[:] = [*([] if folder is None else [Path(folder).absolute()]), CONF]
+    given = [*overrides(config, arguments, ()), f"hydra.searchpath=[{','.join(map(str, conf_files.FOLDERS[:-1]))}]"]
+    try:
+        with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+            return plain(hydra.compose(config, given), config)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise InputError(explained(error, config)) from None
 
 
 def do(work: str, shown: bool, config: dict[str, Any]) -> int:
@@ -187,11 +195,8 @@ def plain(config: DictConfig, name: str) -> dict[str, Any]:
 
 def explained(error: Exception, config: str) -> str:
     """Hydra's message in one line, with what is allowed."""
-    text = str(error)
-    for pattern, say in SAID.items():
-        if match := re.search(pattern, text):
-            return say(config, *match.groups())
-    return in_a_line(error)
+    found = ((say, re.search(pattern, str(error))) for pattern, say in SAID.items())
+    return next((say(config, *match.groups()) for say, match in found if match), in_a_line(error))
 
 
 SAID: dict[str, Callable[..., str]] = {
@@ -207,7 +212,7 @@ SAID: dict[str, Callable[..., str]] = {
         "in two pairs of quotes: 'KEY=\"a text\"'"
     ),
 }
-"""What is said of Hydra's messages: of the command, and of the parts of a pattern."""
+"""What is said instead of Hydra's messages: of the command, and of the parts of a pattern."""
 
 
 def top_level(config: str) -> dict[str, Any]:

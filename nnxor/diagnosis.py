@@ -93,16 +93,18 @@ def _accuracy(condition: Condition, y: list[NDArray[Any]]) -> NDArray[np.float64
 
 def _merged(condition: Condition, y: list[NDArray[Any]], stuck: NDArray[np.bool_]) -> NDArray[np.str_]:
     """Groups of rows that share one wrong prediction, e.g. '00=10'; groups are set apart by blanks."""
+    y = [row[stuck] for row in y]
     wrong = [np.abs(row - t) > MERGE_TOLERANCE for row, t in zip(y, condition.task.targets, strict=True)]
-    group = np.tile(np.arange(len(y)), (len(stuck), 1))
+    group = np.tile(np.arange(len(y)), (len(y[0]), 1))
     for n in range(len(y)):
         for m in range(n - 1, -1, -1):
             together = wrong[n] & wrong[m] & (np.abs(y[n] - y[m]) <= MERGE_TOLERANCE)
             group[together, n] = group[together, m]
-    group[~stuck] = np.arange(len(y))
     kinds, kind = np.unique(group, axis=0, return_inverse=True)
-    texts = [_group_text(labels, condition.task.row_names) for labels in kinds]
-    return np.array(texts, dtype=np.str_)[kind.reshape(-1)]
+    texts = np.array([_group_text(labels, condition.task.row_names) for labels in kinds], dtype=np.str_)
+    merged = np.zeros(len(stuck), texts.dtype)
+    merged[stuck] = texts[kind.reshape(-1)]
+    return merged
 
 
 def _group_text(labels: NDArray[np.int_], names: tuple[str, ...]) -> str:

@@ -13,12 +13,8 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 
 WATCH_EVERY = 1.0  # seconds between two looks at whether the process that another works for is alive
-
-
 MOST_HELPERS = 8
-
-DRAWING = "analysis.report_parts.drawing"
-"""The module that draws a report's figures, which takes long to import."""
+DRAWING = "analysis.report_parts.drawing"  # draws a report's figures, and takes long to import
 
 
 def available_cores() -> int:

@@ -40,17 +40,12 @@ def certificates(trials: pd.DataFrame) -> dict[str, dict[str, Rate]]:
 
     Kinds that do not occur at all are left out.
     """
-    known = trials["minimum"].notna().to_numpy(bool)
-    if not known.any():
-        return {}
-    outcome, kind = (trials[name].astype("str").to_numpy() for name in ("outcome", "minimum"))
-    parts = {str(name): known & (outcome == name) for name in trials["outcome"].cat.categories}
-    kinds = [name for name in KINDS if (kind[known] == name).any()]
-    return {
-        level: {name: pool(trials, kind == name, part) for name in kinds}
-        for level, part in {**parts, "all levels": known}.items()
-        if part.any()
-    }
+    known = trials[trials["minimum"].notna().to_numpy(bool)]
+    parts = {str(name): (known["outcome"] == name).to_numpy() for name in known["outcome"].cat.categories}
+    parts["all levels"] = np.ones(len(known), bool)
+    kinds = {name: (known["minimum"] == name).to_numpy() for name in KINDS if (known["minimum"] == name).any()}
+    shown = {level: part for level, part in parts.items() if part.any()}
+    return {level: {name: pool(known, kind, part) for name, kind in kinds.items()} for level, part in shown.items()}
 
 
 def settled(trials: pd.DataFrame) -> Rate:

@@ -130,10 +130,8 @@ def _ways_down(local: Local) -> Ways:
         row=np.full(s.shape, -1),
         certain=np.ones(s.shape, bool),
     )
-    on_kink = kink.any(axis=2)
-    patterns, which = np.unique(kink[on_kink], axis=0, return_inverse=True)
-    for number, pattern in enumerate(patterns):
-        units = tuple(index[which.reshape(-1) == number] for index in np.nonzero(on_kink))
+    for pattern in {each.tobytes(): each for each in kink[kink.any(axis=2)]}.values():
+        units = np.nonzero((kink == pattern).all(axis=2))
         _cross(problem, np.flatnonzero(pattern), units, s[units], pull[units], local.error[units[0]], ways)
     return ways
 

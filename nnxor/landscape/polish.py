@@ -28,19 +28,16 @@ def hold(problem: Problem, given: Array, kink: Mask) -> tuple[Array, Array]:
     theta = given.copy()
     v = problem.split(theta)[0]
     rows = np.broadcast_to(problem.x, (*kink.shape, problem.x.shape[1]))
-    held = np.flatnonzero(kink.any(axis=(0, 1)))
+    held = kink[kink.any(axis=2)]
     if not len(held):
         return theta, rows
     rows = rows.copy()
-    patterns, which = np.unique(kink.reshape(-1, kink.shape[2]), axis=0, return_inverse=True)
-    which = which.reshape(kink.shape[:2])
-    for number, pattern in enumerate(patterns):
-        if pattern.any():
-            x = problem.x[pattern]
-            free = np.eye(x.shape[1]) - np.linalg.pinv(x) @ x
-            free[np.abs(free) < 1e-12] = 0  # a bias that is free of a kink stays exactly so
-            rows[which == number] = problem.x @ free
-            v[which == number] = v[which == number] @ free
+    for pattern in {each.tobytes(): each for each in held}.values():
+        here, x = (kink == pattern).all(axis=2), problem.x[pattern]
+        free = np.eye(x.shape[1]) - np.linalg.pinv(x) @ x
+        free[np.abs(free) < 1e-12] = 0  # a bias that is free of a kink stays exactly so
+        rows[here] = problem.x @ free
+        v[here] = v[here] @ free
     return theta, rows
 
 
@@ -68,7 +65,7 @@ def _gaussnewton(local: Local) -> Array:
     along = np.einsum("rnm,rn->rm", vectors, wanted)
     kept = values > 1e-12 * values[:, -1:]
     along = np.divide(along, values, out=np.zeros_like(values), where=kept)
-    return np.asarray(-np.einsum("rnp,rnm,rm->rp", scaled, vectors, along, optimize=True))
+    return np.asarray(-(scaled.transpose(0, 2, 1) @ (vectors @ along[..., None]))[..., 0])
 
 
 def _limited(step: Array) -> Array:

@@ -20,7 +20,7 @@ from matplotlib.transforms import Bbox
 from analysis.data.field_labels import value_text
 from analysis.data.reading import OUTCOMES, load
 from analysis.figures import PLOTS
-from analysis.figures.failures.stuck_by_live_units import live_trials
+from analysis.figures.failures.deaths import live_trials
 from analysis.figures.layout import make_panels, thin
 from analysis.figures.plot import Plot
 from analysis.figures.style import OUTCOME_COLOURS, OUTCOME_HATCHES, STYLE, NotApplicable, save, svg
@@ -338,6 +338,15 @@ def test_a_study_that_is_no_grid_has_its_figures_too(make) -> None:
     panels, note = make_panels(data.trials, ["init", "lr", "epochs", "slope"], 3)
     assert len(panels) == 3
     assert "3 of the study\N{RIGHT SINGLE QUOTATION MARK}s 8 combinations" in note
+
+
+def test_full_batches_stay_among_the_values_that_are_shown(make) -> None:
+    sizes = [None, 1, 2, 3, 4]
+    trials = load(make({str(size): ({"batch_size": size}, ["solved"]) for size in sizes}))
+    shown, note = thin(trials, ["batch_size"], 3)
+    assert "full batch" in note
+    assert shown["batch_size"].isna().sum() == 1
+    assert len(shown) == 3
 
 
 def test_panels_of_many_fields_name_what_is_not_as_usual(make) -> None:

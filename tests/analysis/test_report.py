@@ -340,11 +340,13 @@ def test_a_folder_that_cannot_be_written_gives_status_1(handmade: Path, capsys) 
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_without_a_folder_the_command_says_how_it_is_used(capsys) -> None:
+@pytest.mark.parametrize(("arguments", "words"), [([], "required: DIR"), (["a", "b"], "unrecognized arguments: b")])
+def test_the_command_says_in_one_line_what_it_takes(arguments: list[str], words: str, capsys) -> None:
     with pytest.raises(SystemExit) as stop:
-        report.main([])
+        report.main(arguments)
     assert stop.value.code == 2
-    assert "usage" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert (words in said, said.count("\n")) == (True, 1)
 
 
 def test_light_work_loads_nothing_heavy() -> None:

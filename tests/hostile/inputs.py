@@ -95,6 +95,10 @@ def studies() -> Iterator[Case]:
         ("study",),
         ("a", "b"),
         ("grid.hidden=range(1,100000000)",),
+        ("--config-dir",),
+        ("--info", "nosuch"),
+        ("--cfg", "nosuch"),
+        ("study=smoke", "--config-dir", "conf", "base.nosuch=1"),
     ):
         yield "experiments.run", arguments, ""
 
