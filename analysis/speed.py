@@ -93,14 +93,8 @@ def number(per_s: float) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns the exit status."""
     what = "Draws the figure of a folder that experiments.benchmark wrote: speed.png and speed.svg, there."
-    return command(
-        "analysis.speed",
-        what,
-        lambda path: [f"figure: {write_figure(path)}"],
-        arguments,
-        metavar="DIR",
-        help="the folder",
-    )
+    path = {"metavar": "DIR", "help": "the folder"}
+    return command("analysis.speed", what, lambda folder: [f"figure: {write_figure(folder)}"], arguments, **path)
 
 
 if __name__ == "__main__":

@@ -26,13 +26,15 @@ def run_study(
     *,
     seeds: int | None = None,
     output: str | Path | None = None,
+    config_dir: str | Path | None = None,
     engine: str = "auto",
     quiet: bool = False,
     **fields: Any,
 ) -> pd.DataFrame:
     """Run a study, or what is missing of it, and return its trials: a row a training, columns as in docs/columns.md.
 
-    `study` names a file of conf/study; `seeds` counts the trainings of a condition. Each further argument is a field
+    `study` names a file of conf/study, or of the folder `study` in `config_dir`, where inits and tasks of your own may
+    be as well; `seeds` counts the trainings of a condition. Each further argument is a field
     of a condition: a list sweeps it, a single value fixes it. Trials are kept in `output`, by default a folder of
     results named by study and fields, so that the same call trains nothing again and more seeds only the new ones.
     `quiet` prints nothing. InputError (one line) for what is not allowed, RunError if trainings could not be finished.
@@ -43,7 +45,7 @@ def run_study(
     >>> len(trials), bool(solved[3] > solved[2])
     (160, True)
     """
-    config = composed("run", [f"study={study}", "report=false"])
+    config = composed("run", [f"study={study}", "report=false"], config_dir)
     for name, value in fields.items():
         if name not in FIELDS:
             raise InputError(f"{name} is not a field; {hint(name, FIELDS)}")

@@ -154,11 +154,16 @@ def refuse_odd_studies(arguments: list[str]) -> None:
             raise InputError(f"study={name}: {path} cannot be read ({in_a_line(error)})") from None
 
 
-def composed(config: str, arguments: list[str]) -> dict[str, Any]:
-    """The configuration that a command would get from these arguments."""
+def composed(config: str, arguments: list[str], folder: str | Path | None = None) -> dict[str, Any]:
+    """The configuration that a command would get from these arguments, and with a folder of the user's own."""
     prepare_hydra()
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        return plain(hydra.compose(config, overrides(config, arguments, ())), config)
+    conf_files.FOLDERS[:] = [*([] if folder is None else [Path(folder).absolute()]), CONF]
+    given = [*overrides(config, arguments, ()), f"hydra.searchpath=[{','.join(map(str, conf_files.FOLDERS[:-1]))}]"]
+    try:
+        with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+            return plain(hydra.compose(config, given), config)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise InputError(explained(error, config)) from None
 
 
 def do(work: str, shown: bool, config: dict[str, Any]) -> int:
@@ -190,11 +195,8 @@ def plain(config: DictConfig, name: str) -> dict[str, Any]:
 
 def explained(error: Exception, config: str) -> str:
     """Hydra's message in one line, with what is allowed."""
-    text = str(error)
-    for pattern, say in SAID.items():
-        if match := re.search(pattern, text):
-            return say(config, *match.groups())
-    return in_a_line(error)
+    found = ((say, re.search(pattern, str(error))) for pattern, say in SAID.items())
+    return next((say(config, *match.groups()) for say, match in found if match), in_a_line(error))
 
 
 SAID: dict[str, Callable[..., str]] = {
@@ -210,7 +212,7 @@ SAID: dict[str, Callable[..., str]] = {
         "in two pairs of quotes: 'KEY=\"a text\"'"
     ),
 }
-"""What is said of Hydra's messages: of the command, and of the parts of a pattern."""
+"""What is said instead of Hydra's messages: of the command, and of the parts of a pattern."""
 
 
 def top_level(config: str) -> dict[str, Any]:

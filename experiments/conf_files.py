@@ -26,6 +26,18 @@ def found(group: str, name: str) -> Path:
     return next((path for path in paths if path.exists()), paths[-1])
 
 
+def shown(group: str, name: str) -> str:
+    """The file of a name as messages call it: conf/GROUP/NAME.yaml, or where the user has it."""
+    path = found(group, name)
+    return f"conf/{group}/{name}.yaml" if path.is_relative_to(CONF) else str(path)
+
+
+def beside(group: str, file: str) -> str:
+    """A file of a study: from here, or else from a group's folder of the user (--config-dir)."""
+    paths = [folder / group / file for folder in FOLDERS if not Path(file).exists()]
+    return next((str(path) for path in paths if path.exists()), file)
+
+
 def read_yaml(path: Path) -> Any:
     """What a regular file of YAML holds; OSError or ValueError, in one line, says what is wrong with it."""
     text = read_text(path, MOST_YAML)

@@ -100,6 +100,11 @@ def filled(text: str, first: str, others: str) -> str:
     return filled.replace("\N{NO-BREAK SPACE}", " ")
 
 
+def listed(words: list[str]) -> str:
+    """'a', 'a and b', 'a, b and c'."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
 def duration(seconds: float) -> str:
     """A duration as people say it: '0.4 s', '2 min 5 s', '3 h 20 min'."""
     if seconds < 10:

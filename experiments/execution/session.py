@@ -27,11 +27,11 @@ OWN_QUESTION = "How do the settings of this sweep change how often training succ
 def command(config: Mapping[str, Any]) -> int:
     """Run the study that the command line describes; returns the exit status.
 
-    One that got another name there asks another question than the study that it was made from.
+    One that got another name there asks another question than the study that it was made from, unless it is given.
     """
     given = {argument.lstrip("+").partition("=")[0] for argument in sys.argv[1:]}
-    own = {"question": OWN_QUESTION, "asks": None} if "name" in given and "question" not in given else {}
-    return run({**config, **own})
+    own = {"question": OWN_QUESTION, "asks": None, "hero": None} if "name" in given else {}
+    return run({**config, **{key: value for key, value in own.items() if key not in given}})
 
 
 def run(config: Mapping[str, Any]) -> int:

@@ -1,6 +1,5 @@
 """Bug or bad luck, for a network in a file or for a final loss: what `experiments.diagnose` does."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
@@ -10,7 +9,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from experiments.errors import DONE, InputError
-from experiments.execution.progress import say, told
+from experiments.execution.progress import listed, say, told
 from experiments.study.checked import checked, known_keys, path
 from experiments.study.explorer_address import address
 from experiments.study.fields import TRAINED, condition_of, make_condition, read_field, read_fields, refuse_useless
@@ -18,7 +17,7 @@ from experiments.study.weight_files import WRITE_IT, read_network
 from nnxor import checks, diagnosis, engines, rescue, trial
 from nnxor.arithmetic.networks import alive
 from nnxor.condition import FIELDS, Condition, fitting
-from nnxor.interventions import INTERVENTIONS
+from nnxor.interventions import INTERVENTIONS, Intervention
 from nnxor.landscape import certificate
 from nnxor.landscape.decoder import TOLERANCE, Decoded, decode, decode_predictions, has_levels
 from nnxor.network.draws import Weights
@@ -28,6 +27,7 @@ from nnxor.registry import hint
 
 TRIES = 200  # times that each intervention is tried: with other draws on one network, or on as many networks of a kind
 DRAWS = 1000  # networks that are drawn and trained to say how common an outcome is
+MOST_UNITS = 16  # units that are told one by one
 RARE = 0.01  # share of networks below which a trap is not something to expect
 LOSS = checks.number(lambda value: 0 <= value <= 1e300, "a finite number from 0 (the loss's name is loss_name=NAME)")
 ONE_A_ROW = "a list of numbers, one per row"
@@ -81,12 +81,12 @@ def of_network(config: Mapping[str, Any], values: dict[str, object]) -> Case | N
     file = checked("weights", config["weights"], path)
     task = make_condition({k: v for k, v in values.items() if k == "task"}).task
     found = read_network(file, task.n_inputs)
-    weights, drawn = found.weights, {"init": read_field("", "init", found.init)} if found.init else {}
+    weights, drawn = found.weights, {name: read_field("", name, value) for name, value in found.fields.items()}
     condition = condition_of(weights, {**drawn, **values}, str(file))
     refuse_useless(values, [condition])
     now = states(condition, weights, 0)
     outcome, trap = now["outcome"][0], trap_of(now, condition)
-    by = f", written by {found.library}" if found.library else ""
+    by = f", in {found.library}'s layout" if found.library else ""
     say(told("network", f"{file}{by}; read as {setting(condition)}"))
     if found.either_way:
         other = states(condition, replace(weights, W1=weights.W1.swapaxes(0, 1)), 0)["outcome"][0]
@@ -94,7 +94,7 @@ def of_network(config: Mapping[str, Any], values: dict[str, object]) -> Case | N
         say(told("", f"W1 is square: it is read as {told_as}, which is {outcome}; the other way it is {other}"))
     say(told("verdict", verdict_on_network(outcome, trap, condition)))
     rows = [row for row in condition.task.row_names[:16] if f"y_{row}" in now]
-    predictions = ", ".join(f"{now[f'y_{row}'][0]:.4g} for {row}" for row in rows)
+    predictions = ", ".join(f"{round(float(now[f'y_{row}'][0]), 6):.4g} for {row}" for row in rows)
     norm = f"{now['final_loss'][0]:.6g}, gradient norm {now['grad_norm'][0]:.2g}"
     say(told("loss", f"{norm}; predictions {predictions}"))
     if outcome != "solved" and trap is None and (better := better_loss(weights, condition)):
@@ -128,7 +128,7 @@ def trap_of(now: Mapping[str, np.ndarray], condition: Condition) -> Decoded | No
 def verdict_on_network(outcome: str, trap: Decoded | None, condition: Condition) -> str:
     """What it comes to, in a sentence."""
     if outcome == "solved":
-        return "It is solved: there is nothing to mend."
+        return "It is solved: there is nothing to fix."
     if outcome == "diverged":
         return "It has diverged: it holds numbers that are not finite. Take a smaller learning rate."
     if trap is not None:
@@ -145,22 +145,31 @@ def better_loss(weights: Weights, condition: Condition) -> str:
             continue
         other = replace(condition, **fitting(loss.name))
         then = states(other, weights, 0)
-        if (solved := then["outcome"][0] == "solved") or trap_of(then, other) is not None:
+        solved, trap = then["outcome"][0] == "solved", trap_of(then, other)
+        if solved or (trap is not None and not learned_nothing(trap, other)):
             what = "solved" if solved else "in a known trap"
             return f"With loss_name={loss.name} it is {what}: was it trained with {(loss.elsewhere or ('that',))[0]}?"
     return ""
 
 
 def units(now: Mapping[str, np.ndarray], condition: Condition) -> str:
-    """How many units are dead, linear, alive, and on which rows they are active."""
+    """Which units are dead or linear, and on which rows the others are active."""
     patterns = now["patterns_final"][0].decode().split()
     if condition.smooth or not patterns:
         return f"{condition.hidden}, all of them smooth"
-    kinds = {"0": "dead", "1": "linear (active on every row)", "01": "alive"}
-    count = Counter("".join(sorted(set(pattern))) for pattern in patterns)
-    counts = ", ".join(f"{count[digits]} {kind}" for digits, kind in kinds.items() if count[digits])
-    shown = " ".join(patterns[:16]) + (" ..." if len(patterns) > 16 else "")
-    return f"{counts}; active on the rows {' '.join(condition.task.row_names[:16])}: {shown}"
+    kinds = {"0": "dead", "1": "active on every row, where it is a line", "01": "alive"}
+    of_kind: dict[str, list[str]] = {kind: [] for kind in kinds.values()}
+    for n, pattern in enumerate(patterns, 1):
+        kind = kinds["".join(sorted({*pattern}))]
+        rows = [name for name, active in zip(condition.task.row_names, pattern, strict=True) if active == "1"]
+        of_kind[kind].append(f"unit {n} on {listed(rows)}" if kind == "alive" else str(n))
+    told = []
+    for kind, mine in of_kind.items():
+        more = [f"{len(mine) - MOST_UNITS} more"] if len(mine) > MOST_UNITS else []
+        shown, units = [*mine[:MOST_UNITS], *more], "units" if len(mine) > 1 else "unit"
+        words = f"{kind}: {', '.join(shown)}" if kind == "alive" else f"{kind} ({units} {listed(shown)})"
+        told += [f"{len(mine)} {words}"] if mine else []
+    return "; ".join(told)
 
 
 MEANINGS = {
@@ -181,9 +190,9 @@ def point(condition: Condition, weights: Weights) -> str:
     if kind == "unknown":
         return f"{text} ({found.reason[0]})."
     if kind == "minimum":
-        everywhere = found.radius[0] == float("inf")
-        within = "no parameters at all have a lower one" if everywhere else f"proved within {found.radius[0]:.2g}"
-        return f"{text} ({within})."
+        if found.radius[0] == float("inf"):
+            return "A global minimum: no parameters at all have a lower loss."
+        return f"{text} (proved within {found.radius[0]:.2g})."
     if kind == "infinity":
         return f"{text} ({found.loss[0]:.6g})."
     where = f", on row {condition.task.row_names[found.row[0]]}" if found.row[0] >= 0 else ""
@@ -196,7 +205,7 @@ def ahead(condition: Condition, weights: Weights) -> str:
     text = f"After {condition.epochs:,} more epochs: {then['outcome'][0]}, loss {then['final_loss'][0]:.6g}."
     if then["period"][0] > 0:
         every = "epoch" if then["period"][0] == 1 else f"{then['period'][0]} epochs"
-        text += f" For ever: its parameters repeat, bit for bit, every {every}."
+        text += f" It will never change: its parameters repeat, bit for bit, every {every}."
     return text
 
 
@@ -217,9 +226,8 @@ def of_number(config: Mapping[str, Any], values: dict[str, object]) -> Case | No
         of = f"task={c.task.name}, activation={c.activation}, output={c.output}, loss_name={c.loss}"
         raise InputError(f"the levels of {of} are not known; {give}")
     found = decoded(config, condition)
-    equal = any(rest.merged == (tuple(range(condition.task.n_rows)),) for rest in found.rests)  # all predictions
     say(told("setting", setting(condition)))
-    say(told("verdict", found.text + (UNTRAINED if found.matches and equal else "")))
+    say(told("verdict", found.text + (UNTRAINED if found.matches and learned_nothing(found, condition) else "")))
     if not found.complete and not found.matches:
         say(told("", "Not all levels of this task could be enumerated: it may be one of the others."))
     if found.matches and found.loss in LOSSES and found.loss != condition.loss:
@@ -228,6 +236,11 @@ def of_number(config: Mapping[str, Any], values: dict[str, object]) -> Case | No
     if found.matches and found.level.value == 0:
         return None
     return Case(condition, found if found.matches else None, None)
+
+
+def learned_nothing(found: Decoded, condition: Condition) -> bool:
+    """Whether all rows have one prediction there, as in a network that has not been trained."""
+    return any(rest.merged == (tuple(range(condition.task.n_rows)),) for rest in found.rests)
 
 
 def decoded(config: Mapping[str, Any], condition: Condition) -> Decoded:
@@ -263,19 +276,20 @@ def advise(case: Case) -> None:
         stuck = like_it.end.take(np.resize(np.flatnonzero(there), TRIES))
     freed = [] if stuck is None else frees(condition, stuck, draws_anew=given)
     if freed:
-        each = ((label, percent(count, n) if n > 1 else "yes" if count else "no") for label, count, n in freed)
-        text = ", ".join(map(" ".join, each))
         where = "this network" if given else "networks from this trap"
-        say(told("frees it", f"What frees {where} within {condition.epochs:,} more epochs, best first: {text}."))
-    say(told("do", recommendation(case, freed, solved / DRAWS, float(there.mean()))))
+        say(told("frees it", f"What frees {where} within {condition.epochs:,} more epochs, best first:"))
+        for entry, count, n in freed:
+            say(f"{'':<12}{entry.label:<32}{percent(count, n) if n > 1 else 'yes' if count else 'no'}")
+    do = recommendation(case, freed, solved / DRAWS, float(there.mean()))
+    say(told("do", do[0].upper() + do[1:]))
     seed, network = (0, case.stuck.take(np.arange(1))) if case.stuck else (int(np.argmax(there)), None)
     if (given or there.any()) and (page := address(condition, seed, network)):
         say(told("watch", f"{'It' if given else 'One'} trains in a page that python -m analysis.explorer writes:"))
         say(f"{'':<11} explorer.html{page}")
 
 
-def frees(condition: Condition, stuck: Weights, draws_anew: bool) -> list[tuple[str, int, int]]:
-    """What frees these networks, by trying it: label, how many were freed, of how many; the best first."""
+def frees(condition: Condition, stuck: Weights, draws_anew: bool) -> list[tuple[Intervention, int, int]]:
+    """What frees these networks, by trying it, and how many it freed, of how many; the best first."""
     found = []
     any_dead = not alive(condition, stuck).all()
     for name, entry in INTERVENTIONS.items():
@@ -285,24 +299,33 @@ def frees(condition: Condition, stuck: Weights, draws_anew: bool) -> list[tuple[
         n = 1 if draws_anew and not entry.draws else TRIES  # one network again and again gives the same again
         changed = rescue.intervene(tried, stuck.take(np.arange(n)), range(n))
         outcome = states(rescue.onward_condition(tried), changed, condition.epochs)["outcome"]
-        found.append((entry.label, int(np.sum(outcome == "solved")), n))
+        found.append((entry, int(np.sum(outcome == "solved")), n))
     return sorted(found, key=lambda each: -each[1] / each[2])
 
 
-def recommendation(case: Case, freed: list[tuple[str, int, int]], solved: float, here: float) -> str:
+def recommendation(case: Case, freed: list[tuple[Intervention, int, int]], solved: float, here: float) -> str:
     """The one thing to do; `solved` and `here` are the shares of such networks that learn the task, or end like it."""
     if case.trap is None and case.stuck is None:
         other = "if the number stays, give the network itself, or the right loss_name"
         return f"Train longer and look at the curve; {other}."
     if case.trap is not None and here < RARE:
         return f"Look for a bug: fewer than {100 * RARE:g} % of such networks end here."
-    label, count, n = freed[0] if freed else ("a fresh network", 0, 1)
-    again = "Bad luck, and no bug: " if case.trap is not None else ""
+    best, count, n = freed[0] if freed else (INTERVENTIONS["redraw_all"], 0, 1)
+    again = "" if case.trap is None else "Bad luck, and no bug: "
+    if case.trap is not None and case.stuck is None and learned_nothing(case.trap, case.condition):
+        again = "If the loss never moved, look for a bug. If it fell and then stopped, it is bad luck: "
+    if count and best.control and not best.draws:  # as many are freed if nothing is done
+        return f"{again}keep training, which solves {'it' if n == 1 else f'{whole(count / n)} of them'}."
     if count / n > solved + 0.1:
-        return f"{again}try {label}, which frees {100 * count / n:.0f} % of them."
+        return f"{again}try {best.label}, which frees {'it' if n == 1 else f'{whole(count / n)} of them'}."
     if solved > 0:
-        return f"{again}start again with another seed: {100 * solved:.0f} % of such networks learn the task."
+        return f"{again}start again with another seed: {whole(solved)} of such networks learn the task."
     return f"{again}change the setting: none of {DRAWS:,} such networks learns the task."
+
+
+def whole(share: float) -> str:
+    """'75 %': a half is rounded up."""
+    return f"{int(100 * share + 0.5)} %"
 
 
 def percent(count: int, n: int) -> str:
@@ -315,5 +338,6 @@ def setting(condition: Condition) -> str:
     """What it was trained with."""
     c = condition
     how = [] if c.optimizer == FIELDS["optimizer"].default else [c.optimizer]
+    how += [] if c.bias else ["no biases"]
     words = [c.task.name, f"{c.hidden} unit{'s' * (c.hidden > 1)}", c.activation, c.loss, f"init={c.init.name}"]
     return ", ".join([*words, f"lr={c.lr:g}", *how])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from analysis.data.door import read_bytes
-from experiments.conf_files import CONF, found, names, read_yaml
+from experiments.conf_files import CONF, beside, found, names, read_yaml, shown
 from experiments.errors import InputError, in_a_line
 from experiments.study.checked import checked
 from experiments.study.weight_files import given_network, load_given
@@ -32,9 +32,9 @@ def _read(group: str, name: str, key: str) -> dict[str, object]:
     try:
         content = read_yaml(found(group, name))
     except (OSError, ValueError) as error:
-        raise InputError(f"conf/{group}/{name}.yaml is not YAML: {error}") from None
+        raise InputError(f"{shown(group, name)} is not YAML: {error}") from None
     if not isinstance(content, dict):
-        raise InputError(f"conf/{group}/{name}.yaml must hold keys and values")
+        raise InputError(f"{shown(group, name)} must hold keys and values")
     return content
 
 
@@ -48,13 +48,13 @@ def _of(kind: type[Kind], name: str, content: Mapping[str, object], where: str) 
 @cache
 def init(name: str, key: str = "init") -> Init:
     """The initialization in conf/init/NAME.yaml; InputError says what is wrong with it."""
-    return _of(Init, name, _read("init", name, key), f"conf/init/{name}.yaml")
+    return _of(Init, name, _read("init", name, key), shown("init", name))
 
 
 @cache
 def task(name: str, key: str = "task") -> Task:
     """The task in conf/task/NAME.yaml; InputError says what is wrong with it."""
-    return _of(Task, name, _read("task", name, key), f"conf/task/{name}.yaml")
+    return _of(Task, name, _read("task", name, key), shown("task", name))
 
 
 def study(name: object, key: str = "union") -> dict[str, object]:
@@ -67,7 +67,7 @@ def read_task(key: str, value: object) -> Task:
     if isinstance(value, Mapping):
         return _of(Task, str(value.get("name", "given")), {k: v for k, v in value.items() if k != "name"}, key)
     name = checked(key, value, checks.instance(str, "a name in conf/task, or a .csv file"))
-    return load_task(key, name) if name.lower().endswith(".csv") else task(name, key)
+    return load_task(key, beside("task", name)) if name.lower().endswith(".csv") else task(name, key)
 
 
 def read_init(key: str, value: object) -> Init | GivenWeights:
@@ -82,11 +82,13 @@ def read_init(key: str, value: object) -> Init | GivenWeights:
         read = given_network if "W1" in value else _written_out if "weights" in value else _adjusted
         return read(key, value)
     name = checked(key, value, checks.instance(str, "a name in conf/init, {NAME: {std: X}}, or a file"))
-    return load_given(key, name) if name.lower().endswith(".npz") else init(name, key)
+    return load_given(key, beside("init", name)) if name.lower().endswith(".npz") else init(name, key)
 
 
 def written_out(field: str, value: object) -> object:
     """A value of a field as it can be read without the user's folder: what stands in a file of it, with its name."""
+    if isinstance(value, str) and value.lower().endswith((".csv", ".npz")):
+        return beside(field, value)
     if isinstance(value, str) and value in names(field) and not found(field, value).is_relative_to(CONF):
         return {"name": value, **_read(field, value, field)}
     return value

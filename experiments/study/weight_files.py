@@ -51,17 +51,21 @@ class Network:
     weights: Weights
     library: str
     either_way: bool
+    bias: bool
 
     @property
-    def init(self) -> str | None:
-        """The initialization that a layer of this library has by default; None where nobody knows who wrote it."""
-        return {"PyTorch": "torch", "Keras": "xavier"}.get(self.library)
+    def fields(self) -> dict[str, object]:
+        """What follows of its condition: no biases, and the initialization that its library has by default."""
+        init = {"PyTorch": "torch", "Keras": "xavier"}.get(self.library)
+        return {**({"init": init} if init else {}), **({} if self.bias else {"bias": False})}
 
 
 def read_network(path: Path, n_inputs: int) -> Network:
     """The network of one hidden layer in a file, in float64; InputError says what is wrong with the file."""
     arrays = _read_arrays(path, "weights")
     held = f"weights={path} holds {_shapes(arrays):.300}"
+    if set(arrays) == {*PARAMETERS} and arrays["W2"].ndim == 1:  # as `nnxor.train` has it
+        arrays["W2"] = arrays["W2"][:, None]
     layers = _layers(arrays)
     if len(layers) != 2:
         raise InputError(f"{held}; allowed: a hidden and an output layer; {WRITE_IT}")
@@ -71,13 +75,19 @@ def read_network(path: Path, n_inputs: int) -> Network:
     either_way = W1.shape == (n_inputs, n_inputs) and hidden == n_inputs
     if torch if either_way else W1.shape == (hidden, n_inputs):
         W1 = W1.T
+    bias = b1 is not None or b2 is not None
     b1, b2 = np.zeros(hidden) if b1 is None else b1, np.zeros(1) if b2 is None else b2.ravel()
-    shapes = (W1.shape, b1.shape, b2.shape) == ((n_inputs, hidden), (hidden,), (1,))
-    if not shapes or not all(np.isfinite(each).all() for each in (W1, b1, W2, b2)):
-        raise InputError(f"{held}, which is no network of {n_inputs} inputs and finite numbers")
+    for wrong, why in (
+        (1 not in W2.shape, "which has several outputs; allowed: one"),
+        (W1.shape[0] != n_inputs, f"which is no network of {n_inputs} inputs"),
+        ((W1.shape[1], *b1.shape, *b2.shape) != (hidden, hidden, 1), "whose layers do not fit together"),
+        (not all(np.isfinite(each).all() for each in (W1, b1, W2, b2)), "and not all of its numbers are finite"),
+    ):
+        if wrong:
+            raise InputError(f"{held}, {why}")
     library = "PyTorch" if torch else "" if set(arrays) <= set(PARAMETERS) else "Keras"
     weights = Weights(W1[:, :, None], b1[:, None], W2.reshape(-1, 1), b2)
-    return Network(weights.astype(np.dtype(np.float64)), library, either_way)
+    return Network(weights.astype(np.dtype(np.float64)), library, either_way, bias)
 
 
 def _layers(arrays: Arrays) -> list[tuple[np.ndarray, np.ndarray | None]]:
@@ -98,7 +108,7 @@ def _layers(arrays: Arrays) -> list[tuple[np.ndarray, np.ndarray | None]]:
 
 
 def _shapes(arrays: Arrays) -> str:
-    return ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+    return ", ".join(f"{name} {array.shape}" for name, array in arrays.items()) or "nothing"
 
 
 def check_writable(path: Path) -> None:
@@ -170,7 +180,8 @@ def _read_arrays(path: Path, key: str) -> dict[str, np.ndarray]:
         found = READERS[kind](io.BytesIO(read_bytes(path, MOST_BYTES)))
         return {str(name): np.asarray(array) for name, array in found.items()}
     except FileNotFoundError:
-        raise InputError(f"{key}={path} does not exist; {allowed}") from None
+        guess = f"did you mean loss={path}? " if re.fullmatch(r"[0-9.]+", str(path)) else ""
+        raise InputError(f"{key}={path} does not exist; {guess}{allowed}") from None
     except ModuleNotFoundError as error:
         raise InputError(f"{key}={path} needs {error.name}, which is not installed; or write it {WRITE_IT}") from None
     except Exception as error:  # a damaged file can fail in any way

@@ -26,8 +26,13 @@ def verify(config: Mapping[str, Any]) -> int:
     conditions = "condition" if len(study.conditions) == 1 else "conditions"
     by = f"trained with {' and '.join(record.engines)}" if record.engines else "trained with an engine unknown"
     say("folder", f"{record.path}: {study.name}, {len(study.conditions):,} {conditions} x {len(study.seeds):,}, {by}")
-    check_manifest(record)
+    others = check_manifest(record)
     say("manifest", f"protocol {manifest['protocol']}; it says what config.yaml says")
+    if others:
+        say(
+            "",
+            f"{others}: in the words of the version that wrote them, which is not this one; no result depends on them",
+        )
     check_bytes(record)
     say("files", f"{', '.join(manifest['files'])}: byte for byte what was written (SHA-256)")
     ledger = Ledger(record)

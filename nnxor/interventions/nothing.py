@@ -5,7 +5,7 @@ from nnxor.interventions import INTERVENTIONS, Intervention
 INTERVENTIONS.register(
     Intervention(
         name="nothing",
-        label="nothing",
+        label="more training",
         meaning="It trains on, and no more: the placebo.",
         change=lambda _condition, weights, _seeds: weights,
         control=True,

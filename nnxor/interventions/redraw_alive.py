@@ -27,7 +27,7 @@ def as_many_alive(condition: Condition, weights: Weights, seeds: range) -> Units
 INTERVENTIONS.register(
     Intervention(
         name="redraw_alive",
-        label="as many fresh live units",
+        label="redrawing as many live units",
         meaning="As many live units get fresh weights as there are dead ones (all where fewer live): the control.",
         change=lambda condition, weights, seeds: redrawn(
             condition, weights, seeds, as_many_alive(condition, weights, seeds)

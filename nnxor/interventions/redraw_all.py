@@ -5,7 +5,7 @@ from nnxor.interventions import INTERVENTIONS, Intervention, fresh
 INTERVENTIONS.register(
     Intervention(
         name="redraw_all",
-        label="a fresh network",
+        label="a new network",
         meaning="Every parameter is drawn afresh, the output bias too.",
         change=lambda condition, _weights, seeds: fresh(condition, seeds),
         draws=True,

@@ -6,7 +6,7 @@ from nnxor.interventions import INTERVENTIONS, Intervention, redrawn
 INTERVENTIONS.register(
     Intervention(
         name="redraw_dead",
-        label="fresh dead units",
+        label="redrawing the dead units",
         meaning="Every dead unit gets a fresh bias, input weights and output weight from the init.",
         change=lambda condition, weights, seeds: redrawn(condition, weights, seeds, ~alive(condition, weights)),
         draws=True,

@@ -142,8 +142,8 @@ def test_an_effect_that_is_the_same_everywhere_is_said_so(make: Make) -> None:
 
 def test_what_frees_stuck_runs_is_told_most_first(rescued: Path) -> None:
     sentence = told(rescued, "rescue")[0]
-    assert sentence.index("fresh dead units 75.0 %") < sentence.index("a leaky ReLU 68.8 %")
-    assert sentence.index("a leaky ReLU") < sentence.index("nothing 0.0 %")
+    assert sentence.index("redrawing the dead units 75.0 %") < sentence.index("a leaky ReLU 68.8 %")
+    assert sentence.index("a leaky ReLU") < sentence.index("more training 0.0 %")
 
 
 def test_published_figures_are_counted(handmade: Path) -> None:

@@ -85,7 +85,7 @@ def test_its_sentence_is_of_the_condition_nearest_to_the_articles(rescued: Path)
     text = describe(Findings.of(rescued)).replace("\N{NO-BREAK SPACE}", " ")
     assert "(lr 0.1)" in text
     assert f"{value_text('rescue', 'redraw_dead')} 75.0 %" in text
-    assert "nothing 0.0 %" in text
+    assert "more training 0.0 %" in text
 
 
 def test_the_figure_says_why_it_is_not_drawn(handmade: Path, make) -> None:
@@ -103,7 +103,7 @@ def render(folder: Path) -> str:
 def test_the_report_sets_fresh_dead_units_beside_live_ones_by_how_many_are_dead(rescued: Path) -> None:
     text = render(rescued)
     assert "What frees stuck runs" in text
-    assert "(lr 0.1): fresh dead units 75.0 %" in text
+    assert "(lr 0.1): redrawing the dead units 75.0 %" in text
     table = text[text.index("Redrawing dead units, by how many are dead") :]
     assert "1 dead, lr 0.1 8 " in table
     assert "difference is one of widths as much as of death" in table

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness import ROOT, command, compose
+import yaml
+from harness import ROOT, command, compose, inside
 
 from experiments.errors import InputError
 from experiments.execution.options import read_options
@@ -189,6 +190,14 @@ def test_help_names_every_shipped_study() -> None:
     text = command("--help").stdout
     for path in (ROOT / "conf" / "study").rglob("*.yaml"):
         assert path.stem in text
+
+
+def test_a_study_of_another_name_asks_what_it_is_told_to(tmp_path: Path) -> None:
+    how = ("study=smoke", "name=own", "base.epochs=5", "seeds.count=2", "report=false", f"output={tmp_path / 'out'}")
+    assert inside(*how, "asks=lr", module="experiments.run").returncode == 0
+    kept = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text())
+    assert (kept["asks"], kept["hero"], kept["question"][:21]) == ("lr", None, "How do the settings o")
+    assert "asks=foo is not allowed" in inside(*how, "asks=foo", module="experiments.run").stderr
 
 
 def test_a_folder_of_the_user_is_found_listed_and_needed_no_more_afterwards(tmp_path: Path) -> None:

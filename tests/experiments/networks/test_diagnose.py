@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from harness import command, compose
 
+import nnxor
 from experiments.errors import InputError
 from experiments.networks.diagnosing import diagnose
 from experiments.study.weight_files import read_network
@@ -67,11 +68,11 @@ def test_how_common_it_is_comes_from_training(capsys: pytest.CaptureFixture[str]
 
 
 def test_what_frees_networks_from_a_trap_is_tried_on_some_that_are_in_it(capsys: pytest.CaptureFixture[str]) -> None:
-    freed = said(capsys, "loss=0.25").partition("within 10,000 more epochs, best first: ")[2].partition(". do ")[0]
+    freed = said(capsys, "loss=0.25").partition("within 10,000 more epochs, best first: ")[2].partition(" do ")[0]
     shares = [float(share) for share in re.findall(r"([0-9.]+) % \(", freed)]
     assert len(shares) == len(INTERVENTIONS)
     assert shares == sorted(shares, reverse=True)
-    assert freed.endswith("nothing 0.0 % (0.0-1.9)")
+    assert freed.endswith("more training 0.0 % (0.0-1.9)")
 
 
 def test_a_dead_network_is_at_a_minimum_or_at_a_kink(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,8 +80,8 @@ def test_a_dead_network_is_at_a_minimum_or_at_a_kink(tmp_path: Path, capsys: pyt
     text = said(capsys, saved(tmp_path, dead, [-0.5, -0.2], [1, -1], 0.5))
     assert "A true local minimum" in text
     assert "It is in the trap 1/2. Four rows share one wrong prediction 1/2" in text
-    assert "2 dead; active on the rows 00 01 10 11: 0000 0000" in text
-    assert "After 10,000 more epochs: stuck_1/2, loss 0.5. For ever: its parameters repeat, bit for bit" in text
+    assert "2 dead (units 1 and 2)" in text
+    assert "After 10,000 more epochs: stuck_1/2, loss 0.5. It will never change: its parameters repeat, bit" in text
     text = said(capsys, saved(tmp_path, dead, [-0.5, 0], [1, -1], 0.5))
     assert "No minimum, but an artefact of the ReLU's kink" in text
     assert "(unit 2, on row 00)" in text
@@ -90,11 +91,11 @@ def test_what_frees_a_network_is_tried_on_it(tmp_path: Path, capsys: pytest.Capt
     """All units dead: nothing moves any more, fresh ones may learn, and a fresh network learns as often as any."""
     dead = [[-1, -0.5], [-0.5, -1]]
     text = said(capsys, saved(tmp_path, dead, [-0.5, -0.2], [1, -1], 0.5))
-    freed = text.partition("within 10,000 more epochs, best first: ")[2].partition(". do ")[0]
-    assert "nothing no" in freed
-    share = float(freed.partition("fresh dead units ")[2].split()[0])
+    freed = text.partition("within 10,000 more epochs, best first: ")[2].partition(" do ")[0]
+    assert "more training no" in freed
+    share = float(freed.partition("redrawing the dead units ")[2].split()[0])
     assert 10 < share < 40
-    assert "a fresh network " in freed
+    assert "a new network " in freed
     assert "a leaky ReLU no" in freed
     assert "lifting the dead units' biases " in freed
 
@@ -104,12 +105,14 @@ def test_a_large_task_is_diagnosed_without_its_traps(tmp_path: Path, capsys: pyt
     (tmp_path / "large.csv").write_text(f"x1,x2,t\n{rows}\n")
     weights = saved(tmp_path, [[1, -1], [0.5, 1]], [0.1, 0.2], [1, 1], 0)
     text = said(capsys, weights, f"task={tmp_path / 'large.csv'}", "epochs=10")
-    assert "alive; active on the rows" in text
+    assert "alive: unit " in text
 
 
 def test_the_textbook_solution_is_solved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = said(capsys, saved(tmp_path, [[1, 1], [1, 1]], [0, -1], [1, -2], 0))
-    assert "It is solved: there is nothing to mend" in text
+    assert "It is solved: there is nothing to fix" in text
+    assert "2 alive: unit 1 on 01, 10 and 11, unit 2 on 11" in text
+    assert "A global minimum: no parameters at all have a lower loss." in text
     assert "frees it" not in text
 
 
@@ -132,7 +135,8 @@ def test_a_network_of_another_loss_is_judged_by_that(tmp_path: Path, capsys: pyt
         (["loss=0.25", "loss_name=MSELos"], "did you mean MSELoss?"),
         (["loss=0.25", "activation=tanh"], "are not known; give the network itself"),
         (["loss=0.25", "slope=0.1"], "slope would do nothing"),
-        (["weights=nope.npz"], "weights=nope.npz does not exist"),
+        (["weights=nope.npz"], "weights=nope.npz does not exist; allowed: a file"),
+        (["weights='0.25'"], "weights=0.25 does not exist; did you mean loss=0.25?"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(overrides: list[str], words: str) -> None:
@@ -217,8 +221,34 @@ def test_a_square_matrix_is_read_as_its_library_writes_it_and_both_ways_are_told
     assert found.either_way
     assert np.array_equal(found.weights.W1[..., 0], first.T)
     text = said(capsys, f"weights={tmp_path / 'n.npz'}", "epochs=10")
-    assert "written by PyTorch; read as xor, 2 units, relu, half_sse, init=torch" in text
+    assert "in PyTorch's layout; read as xor, 2 units, relu, half_sse, init=torch" in text
     assert "W1 is square: it is read as (units, inputs)" in text
+
+
+def test_a_network_without_biases_is_read_as_one_and_trains_on_without(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tmp_path / "n.npz", **{"0.weight": np.float32(W1).T, "2.weight": np.float32(W2).T})
+    text = said(capsys, f"weights={tmp_path / 'n.npz'}", "epochs=10")
+    assert "init=torch, lr=0.1, no biases" in text
+    assert "biases yes" not in text
+    with pytest.raises(InputError, match="which has several outputs; allowed: one"):
+        np.savez(tmp_path / "two.npz", **{"0.weight": np.ones((4, 2)), "2.weight": np.ones((2, 4))})
+        read_network(tmp_path / "two.npz", 2)
+
+
+def test_a_network_on_its_way_is_told_to_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    begun = nnxor.train(hidden=4, init="torch", seed=2, epochs=20).weights
+    np.savez(tmp_path / "n.npz", **begun)
+    text = said(capsys, f"weights={tmp_path / 'n.npz'}", "init=torch", "epochs=2000")
+    assert "It is in no known trap" in text
+    assert "more training yes" in text
+    assert "do Keep training, which solves it. watch" in text
+    assert "loss_name" not in text  # with no output far from 0, it is like any untrained one under another loss
+
+
+def test_a_loss_that_may_never_have_moved_is_not_called_bad_luck(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "do If the loss never moved, look for a bug. If it fell and then stopped, it is" in said(capsys, "loss=0.5")
 
 
 def test_a_network_that_fits_another_loss_is_told_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -252,5 +282,5 @@ def test_layers_that_are_none_of_ours_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="allowed: a hidden and an output layer"):
         read_network(tmp_path / "deep.npz", 2)
     np.savez(tmp_path / "nan.npz", W1=W1 * np.nan, b1=B1, W2=W2, b2=B2)
-    with pytest.raises(InputError, match="finite numbers"):
+    with pytest.raises(InputError, match="not all of its numbers are finite"):
         read_network(tmp_path / "nan.npz", 2)

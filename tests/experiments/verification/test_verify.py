@@ -287,6 +287,19 @@ def test_an_edited_manifest_is_found(
     assert words in refused(capsys)
 
 
+def test_words_of_another_version_are_told_and_no_damage(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = json.loads((tiny / "manifest.json").read_text())
+    manifest["fields"]["lr"]["label"] = "step"
+    edit(tiny, **manifest)
+    assert status_of(tiny) == 1
+    assert "fields is not what this version writes" in refused(capsys)
+    manifest["runs"][-1]["git"] = {"commit": "0" * 40, "dirty": False}
+    edit(tiny, **manifest)
+    assert status_of(tiny) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "fields: in the words of the version that wrote them, which is not this one" in said
+
+
 def test_an_edited_config_is_found(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tiny / "config.yaml"
     path.write_text(path.read_text().replace("epochs: 40", "epochs: 41"))
