@@ -37,7 +37,8 @@ def number(value: Any) -> str:
 def need(exemplars: pd.DataFrame) -> None:
     """Raise NotApplicable where there are no runs."""
     if not len(exemplars):
-        raise NotApplicable("the result folder has no exemplars.json; run the study again to have it written")
+        missing = "the result folder has no exemplars.json"
+        raise NotApplicable(f"{missing}: where every stuck run is rescued there is none; else run the study again")
 
 
 @styled
