@@ -80,7 +80,7 @@ def autograd_pytorch(condition: Condition, start: Weights) -> list[float]:
             loss = of_scores(activation(x[rows] @ W1 + b1) @ W2 + b2, t[rows])
             loss.backward()
             optimizer.step()
-    return [float(loss)]
+    return [loss.item()]
 
 
 def vmapped_jax(condition: Condition, start: Weights) -> list[float]:
