@@ -36,19 +36,16 @@ def command(
     try:
         for line in work(given):
             print(line)
+        return 0
     except (FolderError, FailedError) as error:
-        return _fail(error, 2 if isinstance(error, FolderError) else 1)
+        told, status = str(error), 2 if isinstance(error, FolderError) else 1
     except OSError as error:
-        return _fail(f"{error.filename or given} cannot be written: {error.strerror or error}", 1)
+        told, status = f"{error.filename or given} cannot be written: {error.strerror or error}", 1
     except KeyboardInterrupt as stop:
-        return _fail("interrupted; each file is either as before or new", stop.args[0] if stop.args else 130)
-    return 0
+        told, status = "interrupted; each file is either as before or new", stop.args[0] if stop.args else 130
+    print(told, file=sys.stderr)
+    return status
 
 
 def _terminate(_signum: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt(143)
-
-
-def _fail(message: object, status: int) -> int:
-    print(message, file=sys.stderr)
-    return status

@@ -23,8 +23,6 @@ from analysis.text import words
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
 
-    import pandas as pd
-
     from analysis.findings.findings import Findings
 
 DATA = {
@@ -79,32 +77,16 @@ def render(found: Findings, figures: bool = True) -> str:
 
     drawn, missing = pictures(found, found.folder / "figures") if figures else ({}, [])
     first = hero(found, drawn)
+    addresses = found.exemplars.reindex(columns=["outcome", "explorer"]).dropna().to_dict("records")
+    watched = [{**each, "outcome": words.outcome(each["outcome"])} for each in addresses]
     return pages.render(
-        "report.html.j2",
-        title=found.manifest["study"],
-        question=found.question,
-        answer=answer(found, found.asks),
-        facts=_facts(found),
-        hero=first,
-        advice=advice(found),
-        watched=_watched(found.exemplars),
-        verdicts=found.verdicts,
-        scope=found.scope,
-        rules=" ".join(str(verdict.__doc__).split("\n\n")[-1].split()),
-        sections=sections(found, [each for each in drawn.values() if each is not first]),
-        missing=missing,
-        **provenance.method(found),
-        provenance=provenance.provenance(found.manifest),
+        "report.html.j2", found=found, answer=answer(found, found.asks), facts=_facts(found), hero=first,
+        advice=advice(found), watched=watched, rules=" ".join(str(verdict.__doc__).split("\n\n")[-1].split()),
+        sections=sections(found, [each for each in drawn.values() if each is not first]), missing=missing,
+        provenance=provenance.provenance(found.manifest), **provenance.method(found),
         data={name: what for name, what in DATA.items() if (found.folder / name).exists()},
-        commands=reproducing(found.manifest, found.exemplars),
-        config=read_text(found.folder / CONFIG),
-    )
-
-
-def _watched(exemplars: pd.DataFrame) -> list[dict[str, str]]:
-    """The exemplary runs that the explorer can show: outcome and address."""
-    shown = exemplars[exemplars["explorer"].notna()] if "explorer" in exemplars else exemplars[:0]
-    return [{"outcome": words.outcome(run["outcome"]), "explorer": run["explorer"]} for _, run in shown.iterrows()]
+        commands=reproducing(found.manifest, found.exemplars), config=read_text(found.folder / CONFIG),
+    )  # fmt: skip
 
 
 def _facts(found: Findings) -> list[str]:

@@ -111,13 +111,9 @@ def number(per_s: float) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns the exit status."""
     what = f"Draws the figures of a folder that experiments.benchmark wrote, there: {', '.join(PICTURES)}."
+    path = {"metavar": "DIR", "help": "the folder"}
     return command(
-        "analysis.speed",
-        what,
-        lambda path: [f"figure: {figure}" for figure in write_figures(path)],
-        arguments,
-        metavar="DIR",
-        help="the folder",
+        "analysis.speed", what, lambda folder: [f"figure: {p}" for p in write_figures(folder)], arguments, **path
     )
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 
 from analysis.data.door import FolderError, write_text
-from analysis.findings.side_by_side import Comparison, compare_folders, symbol
+from analysis.data.field_labels import FIELDS
+from analysis.findings.side_by_side import Comparison, compare_folders
 from analysis.report_parts.compare_page import p_text, write_html
 from analysis.text.words import listed, points
 from experiments.errors import DONE, FAILED, InputError, RunError
@@ -121,7 +122,7 @@ def sentences(found: Comparison) -> list[str]:
 
 def _alignment(found: Comparison) -> str:
     same = sum(row.same for row in found.rows)
-    fields = listed([symbol(name) for name in found.changed])
+    fields = listed([FIELDS[name].symbol for name in found.changed])
     parts = [f"{same} with the same training" if same else ""]
     if len(found.rows) > same:
         how = f"except for {fields}" if found.changed else "with the same condition"

@@ -195,11 +195,8 @@ def plain(config: DictConfig, name: str) -> dict[str, Any]:
 
 def explained(error: Exception, config: str) -> str:
     """Hydra's message in one line, with what is allowed."""
-    text = str(error)
-    for pattern, say in SAID.items():
-        if match := re.search(pattern, text):
-            return say(config, *match.groups())
-    return in_a_line(error)
+    found = ((say, re.search(pattern, str(error))) for pattern, say in SAID.items())
+    return next((say(config, *match.groups()) for say, match in found if match), in_a_line(error))
 
 
 SAID: dict[str, Callable[..., str]] = {
@@ -215,7 +212,7 @@ SAID: dict[str, Callable[..., str]] = {
         "in two pairs of quotes: 'KEY=\"a text\"'"
     ),
 }
-"""What is said of Hydra's messages: of the command, and of the parts of a pattern."""
+"""What is said instead of Hydra's messages: of the command, and of the parts of a pattern."""
 
 
 def top_level(config: str) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def train(*, seed: int = 0, engine: str = "auto", **fields: Any) -> Run:
     if not isinstance(seed, int) or not 0 <= seed < 2**63:
         raise ValueError(f"seed={seed} is not allowed; allowed: an integer from 0 to 2**63 - 1")
     found = trials(condition, range(seed, seed + 1), engines.load(engine))
-    return Run(condition, seed, _plain(found.start), _plain(found.end), _row(found.columns))
+    return Run(condition, seed, found.start.only(), found.end.only(), _row(found.columns))
 
 
 def diagnose(W1: ArrayLike, b1: ArrayLike, W2: ArrayLike, b2: ArrayLike, **fields: Any) -> Run:
@@ -128,7 +128,7 @@ def diagnose(W1: ArrayLike, b1: ArrayLike, W2: ArrayLike, b2: ArrayLike, **field
     weights = weights.astype(condition.numpy_dtype)
     columns = diagnosed(condition, weights, engines.load("numpy")(condition, weights))
     columns = {**columns, "minimum": kinds(condition, weights, columns)}
-    return Run(condition, None, _plain(weights), _plain(weights), _row(columns))
+    return Run(condition, None, weights.only(), weights.only(), _row(columns))
 
 
 def _condition(fields: Mapping[str, Any]) -> Condition:
@@ -151,12 +151,6 @@ def _shipped(name: str, value: Any) -> Any:
     if value not in names:
         raise ValueError(f"{name}={value} is unknown; {hint(value, names)}")
     return SHIPPED[name](value, yaml.safe_load(folder.joinpath(f"{value}.yaml").read_text(encoding="utf-8")))
-
-
-def _plain(weights: Weights) -> dict[str, NDArray[np.floating]]:
-    """The one network in a batch."""
-    names = ("W1", "b1", "W2", "b2")
-    return {name: array[..., 0] for name, array in zip(names, weights.arrays(), strict=True)}
 
 
 def _row(columns: Mapping[str, NDArray[Any]]) -> dict[str, Any]:

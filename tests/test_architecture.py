@@ -85,13 +85,13 @@ def test_omegaconf_and_hydra_stop_at_the_entry_points() -> None:
 
 
 def test_only_what_ends_with_tables_and_figures_calls_the_analysis() -> None:
-    """The end of a run and its exemplars, one training's figures, the comparison, the audit and the benchmark.
+    """The end of a run and its exemplars (one training's, too), the comparison, the audit and the benchmark.
 
     What a folder is (`analysis.data.door`), and how processes work for another, is defined for both of them.
     """
     inside = {path: tree for path, tree in FILES.items() if path.is_relative_to(ROOT / "experiments")}
     users = {path.name for path, tree in inside.items() if any(from_analysis(name) for name in imported(tree))}
-    assert users == {"reporting.py", "exemplars.py", "comparing.py", "pictures.py", "timing.py", "api.py", "audit.py"}
+    assert users == {"reporting.py", "exemplars.py", "comparing.py", "timing.py", "api.py", "audit.py"}
 
 
 def from_analysis(name: str) -> bool:

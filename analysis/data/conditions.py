@@ -20,12 +20,13 @@ def conditions(trials: pd.DataFrame) -> pd.DataFrame:
 
 def distance(row: Any) -> tuple[int, float]:
     """How far a condition is from the article's: other fields that differ, then octaves in H, scale, lr and epochs."""
-    others = sum(not _same(row[name], FIELDS[name].default) for name in FIELDS if name not in NUMBERS)
+    others = sum(not same(row[name], FIELDS[name].default) for name in FIELDS if name not in NUMBERS)
     octaves = sum(abs(math.log2(max(float(row[name]), 1e-9) / FIELDS[name].default)) for name in NUMBERS)
     return others, round(octaves, 9)
 
 
-def _same(value: Any, other: Any) -> bool:
+def same(value: Any, other: Any) -> bool:
+    """Whether two values of a field are equal; a missing one, however it is written, is equal to a missing one."""
     missing = is_missing(value), is_missing(other)
     return all(missing) if any(missing) else bool(value == other)
 
@@ -71,13 +72,13 @@ def usual(table: pd.DataFrame, fields: Sequence[str]) -> dict[str, Any]:
     for name in fields:
         taken = [None if pd.isna(value) else value for value in table[name]]
         counts = {value: taken.count(value) for value in dict.fromkeys(taken)}
-        found[name] = max(counts, key=lambda value: (counts[value], _same(value, FIELDS[name].default)))
+        found[name] = max(counts, key=lambda value: (counts[value], same(value, FIELDS[name].default)))
     return found
 
 
 def unusual(row: Any, common: Mapping[str, Any]) -> list[str]:
     """The fields in which a condition differs from the usual values."""
-    return [name for name, value in common.items() if not _same(row[name], value)]
+    return [name for name, value in common.items() if not same(row[name], value)]
 
 
 def others(trials: pd.DataFrame, *fields: str) -> list[str]:

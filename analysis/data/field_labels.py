@@ -39,11 +39,10 @@ LONGEST, LONGEST_TOGETHER = 40, 16
 def learn(fields: Mapping[str, Mapping[str, Any]]) -> None:
     """Add what a manifest tells of the fields."""
     for name, told in fields.items():
-        known = FIELDS.get(name)
-        words = {**(known.words if known else {}), **told["words"]}
-        entries = {**(known.entries if known else {}), **told["entries"]}
         whole = {each.name: told[each.name] for each in dataclasses.fields(Field)}
-        FIELDS[name] = Field(**{**whole, "words": words, "entries": entries})
+        for part in ("words", "entries"):
+            whole[part] = {**getattr(FIELDS.get(name), part, {}), **told[part]}
+        FIELDS[name] = Field(**whole)
 
 
 def defaults() -> dict[str, Any]:
@@ -58,13 +57,9 @@ def is_missing(what: Any) -> bool:
 
 def value_text(name: str, what: Any) -> str:
     """A value of a field, short: 'He', '0.003', 'U(\N{MINUS SIGN}1, 1)', 'full batch'."""
-    field = FIELDS[name]
-    text = _plain(name, what)
-    text = (
-        success(text)
-        if name == "success"
-        else field.words.get(text) or str(field.entries.get(text, {}).get("label", text))
-    )
+    field, text = FIELDS[name], _plain(name, what)
+    text = field.words.get(text) or str(field.entries.get(text, {}).get("label", text))
+    text = success(text) if name == "success" else text
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
@@ -81,16 +76,14 @@ def _plain(name: str, what: Any) -> str:
 def success(rule: str) -> str:
     """A success rule, 'loss 0.001' say, in short: 'loss \N{LESS-THAN OR EQUAL TO} 0.001'; other texts as they are."""
     name, _, setting = rule.partition(" ")
-    rules = {
-        "loss": f"loss \N{LESS-THAN OR EQUAL TO} {setting}",
-        "margin": f"every row within {setting}",
-        "threshold": f"every row on its side {setting}".strip(),
-    }
-    return rules[name] if name == "threshold" or (name in rules and setting[:1].isdigit()) else rule
+    if name == "threshold":
+        return f"every row on its side {setting}".strip()
+    rules = {"loss": f"loss \N{LESS-THAN OR EQUAL TO} {setting}", "margin": f"every row within {setting}"}
+    return rules.get(name, rule) if setting[:1].isdigit() else rule
 
 
 def phrase(name: str, what: Any) -> str:
-    """A field and its value as a sentence has them: '4 units', 'He', 'lr 0.1'."""
+    """A field and its value as a sentence has them: '4 units', 'He', 'lr 0.1', 'no biases'."""
     field = FIELDS[name]
     if _plain(name, what) in field.words:
         return value_text(name, what)

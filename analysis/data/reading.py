@@ -37,6 +37,9 @@ DEFAULT_TABLE = "0.0,0.0,0.0|0.0,1.0,1.0|1.0,0.0,1.0|1.0,1.0,0.0"
 UNITS = "2"
 KINDS = ("minimum", "infinity", "saddle", "kink", "unknown")  # certificates of the points at which stuck runs rest
 
+ORDERS = {"outcome": OUTCOMES, "outcome_before": OUTCOMES, "cause": CAUSES, "minimum": KINDS, "rescue": RESCUES}
+"""What these columns hold, in order; rescues of somebody's own come last."""
+
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """What manifest.json of a finished result folder holds.
@@ -100,13 +103,10 @@ def load(folder: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
 
 def check_whole(trials: pd.DataFrame) -> None:
     """ValueError unless every row has what no training lacks."""
-    for name in ("condition", "seed", "status", "outcome"):
-        if name in trials:
-            lacking = trials[name].isna().to_numpy(bool)
-            if name == "outcome":  # a training that failed has none
-                lacking = lacking & (trials["status"] == "ok").to_numpy(bool) if "status" in trials else lacking & False
-            if lacking.any():
-                raise ValueError(f"{name} is missing in {lacking.sum():,} rows")
+    went_through = fine(trials) if "status" in trials else trials[:0]  # a training that failed has no outcome
+    for name, rows in {"condition": trials, "seed": trials, "status": trials, "outcome": went_through}.items():
+        if name in trials and (lacking := rows[name].isna().sum()):
+            raise ValueError(f"{name} is missing in {lacking:,} rows")
 
 
 def damaged(folder: Path, why: str) -> FolderError:
@@ -117,21 +117,15 @@ def damaged(folder: Path, why: str) -> FolderError:
 def typed(trials: pd.DataFrame) -> pd.DataFrame:
     """Columns in the types that `load` promises."""
     kinds: dict[str, Any] = {name: "Int32" for name in NULLABLE_COUNTS if name in trials}
-    if "minimum" in trials:
-        kinds["minimum"] = pd.CategoricalDtype(list(KINDS), ordered=True)
-    for name, listed in (("outcome", [*OUTCOMES]), ("outcome_before", [*OUTCOMES]), ("cause", [*CAUSES])):
-        if name in trials:
-            unknown = sorted({*trials[name].dropna().unique()} - {*listed})
-            if unknown:
-                raise ValueError(f"{name} holds {unknown[0]!r:.40}, which this version does not know")
-            kinds[name] = pd.CategoricalDtype(listed, ordered=True)
+    for name in ORDERS.keys() & {*trials}:
+        others = sorted({*trials[name].dropna().unique()} - {*ORDERS[name]})
+        if others and name != "rescue":
+            raise ValueError(f"{name} holds {others[0]!r:.40}, which this version does not know")
+        kinds[name] = pd.CategoricalDtype([*ORDERS[name], *others], ordered=True)
     for name, default in defaults().items():
         if isinstance(default, str) and name in trials:
             values = sorted(trials[name].dropna().unique(), key=lambda value: (value != default, value))
             kinds[name] = pd.CategoricalDtype(values, ordered=True)
-    if "rescue" in trials:
-        others = sorted({*trials["rescue"].dropna().unique()} - {*RESCUES})
-        kinds["rescue"] = pd.CategoricalDtype([*RESCUES, *others], ordered=True)
     return trials.astype(kinds)
 
 

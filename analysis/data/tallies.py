@@ -1,9 +1,8 @@
 """A study as counts: all that summary, figures, tables and verdicts need, from rows or from a study that kept none.
 
-Figures and tables take frames in which a row stands for `count` trainings that agree in every column
-that anything here asks about (see `COUNTED`). Such a frame is small however many trainings there are. It is read
-from counts.parquet, which every study leaves. A frame without the column `count` holds a training a row,
-and does as well.
+Figures and tables take frames in which a row stands for `count` trainings that agree in every column that anything here
+asks about (see `COUNTED`). Such a frame is small however many trainings there are. It is read from counts.parquet,
+which every study leaves. A frame without the column `count` holds a training a row, and does as well.
 """
 
 from __future__ import annotations
@@ -79,9 +78,8 @@ class Solved:
         """Two conditions, by key, over the seeds that both have; the other one `among` those of another study."""
         sides = ((self, one), (among or self, other))
         stop = min(side.stop for side, _ in sides)
-        (a_known, a), (b_known, b) = (
-            [bits >> side.stop - stop for bits in side.bits.get(key, (0, 0))] for side, key in sides
-        )
+        found = [[bits >> side.stop - stop for bits in side.bits.get(key, (0, 0))] for side, key in sides]
+        (a_known, a), (b_known, b) = found
         known = a_known & b_known
         both, only_a, only_b = ((each & known).bit_count() for each in (a & b, a & ~b, ~a & b))
         return paired_counts(both, only_a, only_b, known.bit_count() - both - only_a - only_b)

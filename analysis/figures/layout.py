@@ -21,13 +21,9 @@ from analysis.findings.findings import Findings
 from analysis.findings.summary import trap_levels
 from analysis.text import words
 
-ORDER = ("hidden", "init", "lr")
-"""Fields that panels and series take first."""
-
+ORDER = ("hidden", "init", "lr")  # fields that panels and series take first
 MOST_PANELS = 12
-MOST_NAMED = 4
-"""Fields that a panel's title names all of; of more it names those that are not as usual."""
-
+MOST_NAMED = 4  # fields that a panel's title names all of; of more it names those that are not as usual
 MOST_TICKS = 8
 
 
@@ -90,29 +86,23 @@ def thin(rows: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.DataF
     combinations = rows[list(fields)].drop_duplicates()
     if len(combinations) <= most:
         return rows, ""
-    shown, note = _thin(rows, fields, most)
-    if 2 * len(shown[list(fields)].drop_duplicates()) >= most:
-        return shown, note
-    first = pd.concat([part for _, part in slices(rows, fields)][:most])
-    names = words.listed([FIELDS[name].label for name in fields])
-    return (
-        first,
-        f"Shown: {most} of the study\N{RIGHT SINGLE QUOTATION MARK}s {len(combinations):,} combinations of {names}.",
-    )
-
-
-def _thin(rows: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.DataFrame, str]:
     found = {name: values(rows, name) for name in fields}
     room = {name: len(each) for name, each in found.items()}
     while math.prod(room.values()) > most:
         room[max(room, key=lambda name: room[name])] -= 1
-    kept = {name: few(found[name], room[name], FIELDS[name].default) for name in fields}
-    notes = []
-    for name, chosen in kept.items():
+    shown, notes = rows, []
+    for name in fields:
+        chosen = few(found[name], room[name], FIELDS[name].default)
         if len(chosen) < len(found[name]):
-            rows = rows[rows[name].isin([value for value in chosen if value is not None]).to_numpy()]
+            missing = shown[name].isna() & (None in chosen)
+            shown = shown[(shown[name].isin([each for each in chosen if each is not None]) | missing).to_numpy(bool)]
             notes.append(f"{FIELDS[name].label} {', '.join(value_text(name, each) for each in chosen)}")
-    return rows, f"Shown of all values: {'; '.join(notes)}." if notes else ""
+    if 2 * len(shown[list(fields)].drop_duplicates()) >= most:
+        return shown, f"Shown of all values: {'; '.join(notes)}."
+    first = pd.concat([part for _, part in slices(rows, fields)][:most])
+    names = words.listed([FIELDS[name].label for name in fields])
+    every = f"the study\N{RIGHT SINGLE QUOTATION MARK}s {len(combinations):,} combinations of {names}"
+    return first, f"Shown: {most} of {every}."
 
 
 def thin_field(rows: pd.DataFrame, name: str | None, most: int) -> tuple[pd.DataFrame, str]:
@@ -207,9 +197,7 @@ def fixed(found: Findings, *shown: str) -> str | None:
 def outcome_names(summary: pd.DataFrame) -> dict[str, str]:
     """The outcomes of a summary in words, traps with their level where it is not their name: 'stuck at 1/4 (0.125)'."""
     levels = {name: trap_levels(summary, name) for name in OUTCOMES if summary[name].any()}
-    return {
-        name: f"{words.outcome(name)} ({level})" if level else words.outcome(name) for name, level in levels.items()
-    }
+    return {name: words.outcome(name) + (f" ({level})" if level else "") for name, level in levels.items()}
 
 
 def widest(summary: pd.DataFrame, outcomes: Sequence[str]) -> str:
@@ -221,8 +209,6 @@ def widest(summary: pd.DataFrame, outcomes: Sequence[str]) -> str:
 
 def footnote(figure: Figure, *notes: str) -> None:
     """Small print under a figure; none if there is none."""
-    text = " ".join(filter(None, notes))
-    if text:
-        figure.supxlabel(
-            textwrap.fill(text, int(16 * figure.get_figwidth()), break_on_hyphens=False), fontsize=8, color="#666666"
-        )
+    if text := " ".join(filter(None, notes)):
+        lines = textwrap.fill(text, int(16 * figure.get_figwidth()), break_on_hyphens=False)
+        figure.supxlabel(lines, fontsize=8, color="#666666")

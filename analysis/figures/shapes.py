@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from analysis.data.conditions import few
-from analysis.data.field_labels import FIELDS
+from analysis.data.field_labels import FIELDS, phrase
 from analysis.figures.layout import by_value, footnote, looks_of, make_panels, panel_title, rest_of, thin_field
 from analysis.figures.style import Look, letters, panels, sheet, text_on, tip
 from analysis.findings.findings import Findings
@@ -68,7 +68,7 @@ def lines(
     percent_axis(axes, label)
     if field:
         used = {value: look[value] for value, _ in by_value(shown, field)}
-        names = {value: words.field(field, value) for value in used}
+        names = {value: phrase(field, value) for value in used}
         if len(used) > MOST_ENDS:
             legend(figure, {names[value]: each.line for value, each in used.items()}, FIELDS[field].label)
         else:
@@ -102,9 +102,8 @@ def error_bars(
     at = [100 * rate.rate for rate in rates]
     ends = [[100 * (rate.rate - rate.low), 100 * (rate.high - rate.rate)] for rate in rates]
     bars = np.maximum(np.nan_to_num(np.array(ends).T.reshape(2, -1)), 0)
-    ax.errorbar(
-        np.asarray(x, float), np.asarray(at), bars, capsize=3, elinewidth=1.1, **(look.line if line else look.mark)
-    )
+    drawn = look.line if line else look.mark
+    ax.errorbar(np.asarray(x, float), np.asarray(at), bars, capsize=3, elinewidth=1.1, **drawn)
     for place, height, text in zip(x, at, texts, strict=False):
         tip(ax, place, height, place, height, text)
 

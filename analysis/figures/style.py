@@ -37,8 +37,7 @@ STYLE: Any = {
 WIDTH, PHONE_WIDTH = 10.0, 4.2
 """Width of every figure in inches, and of its version for a phone, which has one panel a row."""
 
-DOTS = 200
-"""Dots per inch of a PNG."""
+DOTS = 200  # dots per inch of a PNG
 
 _width: ContextVar[float] = ContextVar("width", default=WIDTH)
 
@@ -59,8 +58,7 @@ DASHES: tuple[Any, ...] = (
     "-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 1, 1, 1, 1, 1)), "-", "--",
 )  # fmt: skip
 
-RIM: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.7}
-"""A thin rim that keeps marks apart."""
+RIM: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.7}  # a thin rim that keeps marks apart
 
 
 class NotApplicable(Exception):  # noqa: N818 - no error: the figure is skipped

@@ -18,7 +18,7 @@ from analysis.data.side_files import load_exemplars, load_laws
 from analysis.data.tallies import Solved, load_counts, size
 from analysis.findings import pooled
 from analysis.findings.failure_causes import failure_causes
-from analysis.findings.paired import compare_he, compare_values, compare_widths
+from analysis.findings.paired import compare_he, compare_values
 from analysis.findings.published import Beside, beside, mean_errors
 from analysis.findings.rescues import COLUMNS, Freed, freed, redrawn
 from analysis.findings.summary import draws, resting, summarise, with_levels
@@ -108,17 +108,19 @@ class Findings:
         key = nearest(self.trials)["condition"]
         return self.summary.iloc[int((self.summary["condition"] == key).to_numpy(bool).argmax())]
 
+    def here(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Those of some rows that belong to that condition."""
+        key = str(self.nearest["condition"])
+        return rows[(rows["condition"] == key).to_numpy(bool)]
+
     @cached_property
     def effects(self) -> dict[str, pd.DataFrame]:
         """What named choices change, paired by seed: He against another draw, and fields that take two values."""
         found = {"init": self.inits} if len(self.inits) else {}
         for field in self.fields:
             taken = values(self.summary, field)
-            if (
-                field not in ("init", "rescue")
-                and len(taken) == 2
-                and (not is_number(field) or field == "relu_at_zero" or None in taken)
-            ):
+            names = not is_number(field) or field == "relu_at_zero" or None in taken
+            if field not in ("init", "rescue") and len(taken) == 2 and names:
                 found[field] = compare_values(self.trials, field, self.solved)
         return found
 
@@ -163,7 +165,7 @@ class Findings:
     @cached_property
     def widths(self) -> pd.DataFrame:
         """Every wider network against every narrower one, paired by seed."""
-        return compare_widths(self.trials, self.solved)
+        return compare_values(self.trials, "hidden", self.solved)
 
     @cached_property
     def inits(self) -> pd.DataFrame:

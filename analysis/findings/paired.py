@@ -49,11 +49,6 @@ def going_along(trials: pd.DataFrame, field: str) -> list[str]:
     return [name for name in others(trials, field) if len(each[[field, name]].drop_duplicates()) == n]
 
 
-def compare_widths(trials: pd.DataFrame, solved: Solved) -> pd.DataFrame:
-    """Every wider network against every narrower one, paired by seed (see `compare_values`)."""
-    return compare_values(trials, "hidden", solved)
-
-
 def compare_he(trials: pd.DataFrame, solved: Solved) -> pd.DataFrame:
     """He against uniform, or the first other init that is drawn, paired by seed; empty where He is not swept."""
     each = trials.drop_duplicates("condition")

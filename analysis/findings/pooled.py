@@ -42,12 +42,10 @@ def certificates(trials: pd.DataFrame) -> dict[str, dict[str, Rate]]:
     """
     known = trials[trials["minimum"].notna().to_numpy(bool)]
     parts = {str(name): (known["outcome"] == name).to_numpy() for name in known["outcome"].cat.categories}
-    kinds = {name: (known["minimum"] == name).to_numpy() for name in KINDS}
-    return {
-        level: {name: pool(known, kind, part) for name, kind in kinds.items() if kind.any()}
-        for level, part in {**parts, "all levels": np.ones(len(known), bool)}.items()
-        if part.any()
-    }
+    parts["all levels"] = np.ones(len(known), bool)
+    kinds = {name: (known["minimum"] == name).to_numpy() for name in KINDS if (known["minimum"] == name).any()}
+    shown = {level: part for level, part in parts.items() if part.any()}
+    return {level: {name: pool(known, kind, part) for name, kind in kinds.items()} for level, part in shown.items()}
 
 
 def settled(trials: pd.DataFrame) -> Rate:

@@ -111,9 +111,7 @@ def beside(
 
     `errors` are the mean errors of conditions, by key, where the rows were kept.
     """
-    entries = manifest["published"]
-    siblings = [[each for each in entries if _of(each) == _of(entry)] for entry in entries]
-    return [_beside(entry, each, summary, trials, errors or {}) for entry, each in zip(entries, siblings, strict=True)]
+    return [_beside(entry, manifest["published"], summary, trials, errors or {}) for entry in manifest["published"]]
 
 
 def mean_errors(trials: pd.DataFrame) -> dict[str, float]:
@@ -127,13 +125,10 @@ def _mean_error(runs: pd.DataFrame) -> float:
     return float(np.abs(y - targets).mean()) if y.shape[1] == len(targets) else math.nan
 
 
-def _of(entry: Mapping[str, Any]) -> tuple[str, str]:
-    return entry["source"], entry["setting"]
-
-
 def _beside(
-    entry: Any, siblings: Sequence[Any], summary: pd.DataFrame, trials: pd.DataFrame, errors: Mapping[str, float]
+    entry: Any, entries: Sequence[Any], summary: pd.DataFrame, trials: pd.DataFrame, errors: Mapping[str, float]
 ) -> Beside:
+    siblings = [each for each in entries if all(each[name] == entry[name] for name in ("source", "setting"))]
     keys = {key for each in siblings for key in each["conditions"]}
     part, every = (summary[summary["condition"].isin(chosen)] for chosen in (entry["conditions"], keys))
     telling = [name for name in FIELDS if part[name].nunique(False) == 1 < every[name].nunique(False)]
@@ -192,11 +187,10 @@ def _columns(name: str, rate: Rate) -> dict[str, float]:
 
 def write_published(found: Sequence[Beside], folder: Path) -> None:
     """Write published.csv; none for a study that repeats nothing."""
-    path = folder / "published.csv"
-    if not found:
-        path.unlink(missing_ok=True)
-        return
-    write_text(path, published_frame(found).to_csv(index=False, float_format="%.6g"))
+    if found:
+        write_text(folder / "published.csv", published_frame(found).to_csv(index=False, float_format="%.6g"))
+    else:
+        (folder / "published.csv").unlink(missing_ok=True)
 
 
 def report_published(found: Sequence[Beside], folder: Path) -> None:

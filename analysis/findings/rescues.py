@@ -39,11 +39,6 @@ class Freed:
     p_holm: dict[str, float] = field(default_factory=dict)
 
 
-def has_rescues(trials: pd.DataFrame) -> bool:
-    """Whether any training was under a rescue."""
-    return bool(fine(trials)["rescue"].notna().any())
-
-
 def fields_of(trials: pd.DataFrame) -> list[str]:
     """The fields that tell the conditions apart in which the same runs are stuck."""
     return [name for name in swept(_rescues(trials)) if name != "rescue"]
@@ -88,11 +83,8 @@ def freed(trials: pd.DataFrame) -> list[Freed]:
     for row, table in by_seed(trials):
         for name in table:
             mine = table[name].dropna().to_numpy(bool)
-            against = {
-                control: _paired(table, control, str(name))
-                for control in CONTROLS
-                if control in table and name not in CONTROLS[: CONTROLS.index(control) + 1]
-            }
+            before = CONTROLS[: CONTROLS.index(name)] if name in CONTROLS else CONTROLS
+            against = {control: _paired(table, control, str(name)) for control in before if control in table}
             found.append(Freed(row, str(name), Rate.of(int(mine.sum()), len(mine)), against))
     adjusted = iter(holm([pair.p for each in found for pair in each.against.values()]))
     for each in found:

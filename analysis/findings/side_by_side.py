@@ -123,15 +123,16 @@ def compare_folders(first: Path, second: Path) -> Comparison:
     a, b = read_side(first), read_side(second)
     pairs, changed = align(a.conditions, b.conditions)
     if not pairs:
-        raise FolderError(
-            f"{first} and {second} share nothing to compare: no condition of one is within "
-            f"{MOST_CHANGED} fields of a condition of the other"
-        )
-    moving = _moving(a, b)
+        why = f"no condition of one is within {MOST_CHANGED} fields of a condition of the other"
+        raise FolderError(f"{first} and {second} share nothing to compare: {why}")
+    every = [*a.conditions.values(), *b.conditions.values()]
+    moving = [name for name in FIELDS if len({fields[name] for fields in every}) > 1]
     rows = [_row(_name(a.conditions[x], b.conditions[y], moving), a, x, b, y) for x, y in pairs]
+    adjusted = iter(holm([row.p for row in rows if not row.same]))
+    rows = [row if row.same else replace(row, p_holm=float(next(adjusted))) for row in rows]
     checked, broken, example = _check(a, b, moving)
     alone = tuple(len(side.conditions.keys() - {pair[i] for pair in pairs}) for i, side in enumerate((a, b)))
-    return Comparison(a, b, what_differs(a, b), changed, _adjusted(rows), alone, checked, broken, example)
+    return Comparison(a, b, what_differs(a, b), changed, rows, alone, checked, broken, example)
 
 
 def read_side(folder: Path) -> Side:
@@ -150,55 +151,29 @@ def read_side(folder: Path) -> Side:
 def align(a: dict[str, Fields], b: dict[str, Fields]) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
     """Pairs of condition keys by the rule above, in A's order, and the fields in which unlike pairs differ."""
     both = a.keys() & b.keys()
-    unlike = {
-        (x, y): tuple(name for name in FIELDS if a[x][name] != b[y][name])
-        for x, y in itertools.product(a, b)
-        if x not in both and y not in both
-    }
+    left = itertools.product(*([key for key in side if key not in both] for side in (a, b)))
+    unlike = {(x, y): tuple(name for name in FIELDS if a[x][name] != b[y][name]) for x, y in left}
     counts = Counter(fields for fields in unlike.values() if len(fields) <= MOST_CHANGED)
-    changed = min(
-        counts, key=lambda names: (len(names), -counts[names], [[*FIELDS].index(name) for name in names]), default=()
-    )
-    pairs = [pair for pair, fields in unlike.items() if counts and fields == changed]
-    order = list(a)
+    order, fields = list(a), list(FIELDS)
+    changed = min(counts, key=lambda names: (len(names), -counts[names], [*map(fields.index, names)]), default=())
+    pairs = [pair for pair, names in unlike.items() if counts and names == changed]
     return sorted([*pairs, *((key, key) for key in both)], key=lambda pair: order.index(pair[0])), changed
 
 
-def _moving(a: Side, b: Side) -> list[str]:
-    """The fields that are not the same in all conditions of both folders."""
-    rows = [*a.conditions.values(), *b.conditions.values()]
-    return [name for name in FIELDS if len({row[name] for row in rows}) > 1]
-
-
 def _name(p: Fields, q: Fields, moving: Iterable[str]) -> str:
-    """'H = 4, init uniform → he, lr = 0.1'."""
+    """'4 units, init uniform → he, lr 0.1'."""
     parts = []
     for name in moving:
-        before, after = _value(p[name], name), _value(q[name], name)
+        before, after = (_value(name, fields[name]) for fields in (p, q))
         law = " (another law)" if before == after else ""
-        same = phrase(name, _plain(p[name])).replace("\N{NO-BREAK SPACE}", " ")
+        same = phrase(name, p[name][0] if name in LAWS else p[name]).replace("\N{NO-BREAK SPACE}", " ")
         changed = f"{FIELDS[name].symbol} {before} \N{RIGHTWARDS ARROW} {after}{law}"
         parts.append(same if p[name] == q[name] else changed)
     return ", ".join(parts) or "the only condition"
 
 
-def _plain(what: Any) -> Any:
-    return what[0] if isinstance(what, tuple) else what
-
-
-def _value(what: Any, name: str) -> str:
-    return value_text(name, _plain(what))
-
-
-def symbol(name: str) -> str:
-    """A field's short name."""
-    return FIELDS[name].symbol
-
-
-def share_draws(p: Fields, q: Fields) -> bool:
-    """Whether a seed has the same underlying draws under two conditions (see above)."""
-    laws = [fields["init"][1] for fields in (p, q)]
-    return laws[0] == laws[1] or not any(is_given(law) for law in laws)
+def _value(name: str, what: Any) -> str:
+    return value_text(name, what[0] if name in LAWS else what)
 
 
 def _row(name: str, a: Side, x: str, b: Side, y: str) -> Row:
@@ -207,17 +182,13 @@ def _row(name: str, a: Side, x: str, b: Side, y: str) -> Row:
 
     pair, rates = a.solved.compare(x, y, b.solved), (a.solved.rate(x), b.solved.rate(y))
     few = 2 * pair.n < min(rate.n for rate in rates)
-    why = GIVEN if not share_draws(a.conditions[x], b.conditions[y]) else FEW_SHARED if few else ""
+    laws = {side.conditions[key]["init"][1] for side, key in ((a, x), (b, y))}
+    why = GIVEN if len(laws) > 1 and any(map(is_given, laws)) else FEW_SHARED if few else ""
     if why:
         p = float(fisher_exact(np.array([[rate.count, rate.n - rate.count] for rate in rates]))[1])
         return Row(name, *rates, unpaired(*rates), p, p, False, why)
     first, second = (Rate.of(pair.both + only, pair.n) for only in (pair.only_first, pair.only_second))
     return Row(name, first, second, pair, pair.p, pair.p, x == y)
-
-
-def _adjusted(rows: list[Row]) -> list[Row]:
-    tested = iter(holm([row.p for row in rows if not row.same]))
-    return [row if row.same else replace(row, p_holm=float(next(tested))) for row in rows]
 
 
 def _check(a: Side, b: Side, moving: Iterable[str]) -> tuple[int, int, str]:
@@ -252,34 +223,30 @@ def _check_solved(a: Side, b: Side, moving: Iterable[str]) -> tuple[int, int, st
 
 def what_differs(a: Side, b: Side) -> list[tuple[str, str, str]]:
     """(what, in A, in B) of protocol, versions, study, seeds and the values of each field."""
-    manifests = [a.manifest, b.manifest]
-    seeds = [f"{first} to {stop - 1}" for first, stop in (manifest["seeds"] for manifest in manifests)]
-    versions = [_versions(manifest) for manifest in manifests]
-    keys = dict.fromkeys([*versions[0], *versions[1]])
-    plain = {name: [str(manifest[name]) for manifest in manifests] for name in ("protocol", "study")}
-    found = [(name, both[0], both[1]) for name, both in {**plain, "seeds": seeds}.items()]
-    found += [(key, versions[0].get(key, "unknown"), versions[1].get(key, "unknown")) for key in keys]
-    found += [(symbol(name), *_field_values(a, b, name)) for name in FIELDS]
+    told = [_told(side.manifest) for side in (a, b)]
+    found = [(key, told[0].get(key, "unknown"), told[1].get(key, "unknown")) for key in {**told[0], **told[1]}]
+    found += [(FIELDS[name].symbol, *_field_values(a, b, name)) for name in FIELDS]
     return [each for each in found if each[1] != each[2]]
 
 
-def _versions(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Versions of everything that took part, those of several runs together."""
-    found: dict[str, list[str]] = {}
+def _told(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Protocol, study, seeds, and versions of everything that took part, those of several runs together."""
+    first, stop = manifest["seeds"]
+    found = {"protocol": [manifest["protocol"]], "study": [manifest["study"]], "seeds": [f"{first} to {stop - 1}"]}
     for run in manifest.get("runs", []):
         for name in VERSIONS:
             value = run.get(name)
             inner = {f"{name} {key}": each for key, each in value.items()} if isinstance(value, dict) else {name: value}
             for key, each in inner.items():
-                found.setdefault(key.removeprefix("libraries "), []).append(str(each))
-    return {key: ", ".join(dict.fromkeys(values)) for key, values in found.items()}
+                found.setdefault(key.removeprefix("libraries "), []).append(each)
+    return {key: ", ".join(dict.fromkeys(map(str, values))) for key, values in found.items()}
 
 
 def _field_values(a: Side, b: Side, name: str) -> tuple[str, str]:
     """The values that a field takes in A and in B; where names agree and laws do not, with the laws."""
     taken = [{row[name]: None for row in side.conditions.values()} for side in (a, b)]
     found = [[value for value in taken[0] | taken[1] if value in each] for each in taken]  # both in one order
-    texts = [words.listed([_value(value, name) for value in values]) for values in found]
+    texts = [words.listed([_value(name, value) for value in values]) for values in found]
     if texts[0] == texts[1] and found[0] != found[1]:
         texts = [words.listed([" ".join(value) for value in values]) for values in found]
     return texts[0], texts[1]

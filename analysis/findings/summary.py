@@ -24,13 +24,8 @@ from analysis.text import words
 def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.DataFrame:
     """The summary of trials: a row a condition in the order of the trials.
 
-    `trials` holds a training a row, or counts (see `analysis.data.tallies`); then `epochs` are its solved
-    epochs. Columns: condition, its fields, n (trainings without an error), failed, and for each outcome
-    its count, rate and interval; of the stuck runs how many rest at each kind of point
-    (`KINDS`; missing where no run has a certificate), and those whose parameters were found to repeat,
-    which proves that they are stuck for ever (`settled`, with its rate and interval of the stuck runs);
-    mean dead units at the start and at the end; quartiles of the epochs to solve, of the solved runs,
-    unless nothing tells of epochs.
+    told = [f"{_rate(rate)} {words.KIND_NAMES[kind]}" for kind, rate in found.items()]
+    lines = [f"certified: of {next(iter(found.values())).n:,} stuck runs {', '.join(told)}"] if found else []
     """
     good, told = fine(trials), fine(trials if epochs is None else epochs)
     table = trials.drop_duplicates("condition").set_index("condition")[[*FIELDS]]
@@ -62,12 +57,10 @@ def _quartiles(good: pd.DataFrame) -> pd.DataFrame:
     """Quartiles of the epochs to solve, of the solved runs of each condition."""
     solved = good[good["solved_epoch"].notna()].sort_values("solved_epoch")
     values, counts = solved["solved_epoch"].to_numpy(np.int64), counts_of(solved)
-    rows = {
-        key: [quantile(values[places], counts[places], share) for share in (0.25, 0.5, 0.75)]
-        for key, places in solved.groupby("condition", observed=True, sort=False).indices.items()
-    }
-    names = [f"solved_epoch_{name}" for name in ("q1", "median", "q3")]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=names, dtype="float64")
+    places = solved.groupby("condition", observed=True, sort=False).indices
+    shares = {"solved_epoch_q1": 0.25, "solved_epoch_median": 0.5, "solved_epoch_q3": 0.75}
+    rows = {key: [quantile(values[at], counts[at], share) for share in shares.values()] for key, at in places.items()}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=[*shares], dtype="float64")
 
 
 def with_levels(summary: pd.DataFrame, traps: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -108,18 +101,14 @@ def draws(summary: pd.DataFrame) -> pd.DataFrame:
 def narrowest(summary: pd.DataFrame, wanted: float) -> pd.DataFrame:
     """For each combination of the other swept fields the narrowest width that reaches a success rate.
 
-    Columns: those fields; `reaches`, the narrowest width whose measured rate is at least `wanted`;
-    `surely`, the narrowest whose Wilson interval lies wholly at or above it. None where no width of
-    the study does.
+    Columns: those fields; `reaches`, the narrowest width whose measured rate is at least `wanted`; `surely`, the
+    narrowest whose Wilson interval lies wholly at or above it. None where no width of the study does.
     """
     rest = others(summary, "hidden")
     rows: list[dict[str, Any]] = []
     for row, part in slices(summary[[*rest, "hidden", "solved_rate", "solved_low"]], rest):
-        found = {
-            name: part.loc[(part[column] >= wanted).to_numpy(bool), "hidden"].min()
-            for name, column in (("reaches", "solved_rate"), ("surely", "solved_low"))
-        }
-        rows.append({**dict(row), **{name: None if pd.isna(h) else int(h) for name, h in found.items()}})
+        enough = {"reaches": part["solved_rate"] >= wanted, "surely": part["solved_low"] >= wanted}
+        rows.append({**dict(row), **{name: part.loc[each, "hidden"].min() for name, each in enough.items()}})
     return pd.DataFrame(rows, columns=[*rest, "reaches", "surely"]).astype({"reaches": "Int32", "surely": "Int32"})
 
 
@@ -163,7 +152,8 @@ def table_lines(summary: pd.DataFrame) -> list[str]:
     heads = ["n", "solved %  95 % CI", *(name.removeprefix("stuck_") for name in shown), "other", "dead", "epochs"]
     numbers = [_numbers(row, shown) for row in rows]
     cells = [[*(_value(row[name]) for name in fields), *told] for row, told in zip(rows, numbers, strict=True)]
-    lines = _aligned([*_stacked([*(name.replace("_", "\n") for name in fields), *heads]), *cells])
+    upwards = [*(name.split("_")[::-1] for name in fields), *([head] for head in heads)]
+    lines = _aligned([*[*itertools.zip_longest(*upwards, fillvalue="")][::-1], *cells])
     if max(map(len, lines)) <= width():
         return lines
     common = usual(summary, fields)
@@ -208,12 +198,6 @@ def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
     return [" ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
 
 
-def _stacked(heads: Sequence[str]) -> list[tuple[str, ...]]:
-    """Heads of several lines as rows of cells, the last lines level."""
-    parts = [head.split("\n")[::-1] for head in heads]
-    return [*itertools.zip_longest(*parts, fillvalue="")][::-1]
-
-
 def _value(value: Any) -> str:
     if pd.isna(value):
         return "-"
@@ -222,7 +206,8 @@ def _value(value: Any) -> str:
 
 def print_summary(summary: pd.DataFrame, trials: pd.DataFrame) -> None:
     """Print the table, what its columns mean, and rates over all its conditions, of `trials` (see `pooled`)."""
-    levels = ", ".join(_trap(summary, name) for name in stuck_outcomes(summary))
+    traps = {name.removeprefix("stuck_"): trap_levels(summary, name) for name in stuck_outcomes(summary)}
+    levels = ", ".join(f"{name} (at {level})" if level else name for name, level in traps.items())
     ended = f"solved: % with 95 % Wilson interval; {levels}, other: % that ended there;"
     legend = [*wrapped(ended), "dead: mean units dead at start > at end; epochs: median to solve, of the solved"]
     head = []
@@ -230,12 +215,6 @@ def print_summary(summary: pd.DataFrame, trials: pd.DataFrame) -> None:
         head = [f"{MOST_LINES} of {len(summary):,} conditions, evenly spread; summary.csv has them all", ""]
     lines = [*head, *table_lines(summary), "", *legend, *_together(trials)]
     print("\n".join(["", *lines]), flush=True)
-
-
-def _trap(summary: pd.DataFrame, outcome: str) -> str:
-    """A trap as the table's head calls it, and its levels where they are not its name: '1/4 (at 0.125)'."""
-    name, told = outcome.removeprefix("stuck_"), trap_levels(summary, outcome)
-    return f"{name} (at {told})" if told else name
 
 
 def trap_levels(summary: pd.DataFrame, outcome: str) -> str:
@@ -249,8 +228,7 @@ def _together(trials: pd.DataFrame) -> list[str]:
     """What the stuck runs of all conditions rest at, and how many are proved to stay; nothing that nothing tells of."""
     found, settled = pooled.certificates(trials).get("all levels", {}), pooled.settled(trials)
     told = [f"{_rate(rate)} {words.KIND_NAMES[kind]}" for kind, rate in found.items()]
-    n = next((rate.n for rate in found.values()), 0)
-    lines = [f"certified: of {n:,} stuck runs {', '.join(told)}"] if n else []
+    lines = [f"certified: of {next(iter(found.values())).n:,} stuck runs {', '.join(told)}"] if found else []
     if settled.count:
         lines.append(f"stuck for ever: proved for {_rate(settled)} of {settled.n:,} stuck runs")
     lines += [f"(these {pooled.HOW})"] if lines and len(trials["condition"].unique()) > 1 else []

@@ -18,11 +18,11 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.conditions import distance
-from analysis.data.field_labels import FIELDS, defaults
+from analysis.data.field_labels import FIELDS, defaults, phrase
 from analysis.data.reading import DEFAULT_TABLE, KINDS, fine, is_stuck, left_alone, swept
-from analysis.data.tallies import Solved, count_where
+from analysis.data.tallies import Solved, count_where, size
 from analysis.findings.failure_causes import attributed, by_dead_at_start, failure_causes
-from analysis.findings.paired import as_paired, compare_he, compare_widths
+from analysis.findings.paired import as_paired, compare_he, compare_values
 from analysis.findings.statistics import SIGNIFICANT, Rate, binomial, draws_needed, holm
 from analysis.findings.summary import summarise
 from analysis.text import words
@@ -98,23 +98,19 @@ def _minima(judged: Judged) -> pd.DataFrame:
     return _rates(summary.assign(lowest=summary["minimum"] + summary["infinity"]), "lowest", "certified", 0.5)
 
 
-def _kinks_dead_at_start(trials: pd.DataFrame) -> Rate:
-    """Of the runs at a kink, how many had a unit that was dead at the start."""
-    kinked = is_stuck(trials) & (trials["minimum"] == "kink").to_numpy(bool)
-    return Rate.of(count_where(trials, kinked & (trials["dead_init"] > 0).to_numpy(bool)), count_where(trials, kinked))
-
-
 def _kinks(trials: pd.DataFrame, _row: Any, _where: str) -> str:
     """What the runs at kinks have in common, which depends on how biases start; and whether minima lie at infinity."""
-    dead, far = _kinks_dead_at_start(trials), count_where(trials, (trials["minimum"] == "infinity").to_numpy(bool))
-    endless = f" Counted as minima are {far:,} that lie at infinity, where the loss sinks for ever." if far else ""
-    if not dead.n:
+    kinked, far = (trials[(trials["minimum"] == kind).to_numpy(bool)] for kind in ("kink", "infinity"))
+    endless = f" Counted as minima are {size(far):,} that lie at infinity, where the loss sinks for ever."
+    endless, kinked = endless if len(far) else "", kinked[is_stuck(kinked)]
+    if not len(kinked):
         return f"No run rests at a kink.{endless}"
+    n, dead = size(kinked), count_where(kinked, kinked["dead_init"] > 0)
     zero = all(str(law).endswith("|constant(value=0.0)") for law in trials["init_law"].unique())
     why = " All biases of this study start at 0, which puts a row of zeros exactly on the kink of every unit."
-    many = "all" if dead.count == dead.n else f"{dead.count:,}"
+    many = "all" if dead == n else f"{dead:,}"
     return (
-        f"{dead.n:,} runs rest at a kink, where a step across would lower the loss, which gradient descent cannot see; "
+        f"{n:,} runs rest at a kink, where a step across would lower the loss, which gradient descent cannot see; "
         f"{many} of them had a dead unit at the start.{why if zero else ''}{endless}"
     )
 
@@ -159,7 +155,8 @@ CLAIMS = (
           "share of the stuck runs that end with fewer live units than the task needs", _too_few,
           "No run is stuck, or the task is in a CSV file, which does not say how many units it needs.", _attributed),
     Claim("3a", "More units help.", PAIRED, "success of the wider network minus that of the narrower one",
-          lambda judged: _pairs(compare_widths(*judged[::2])), "The study has one width.", pairs="hidden"),
+          lambda judged: _pairs(compare_values(judged.trials, "hidden", judged.solved)), "The study has one width.",
+          pairs="hidden"),
     Claim("3b", "About 10 units solve it almost surely.", ABOVE.format("95 %"), "success of the width nearest to 10",
           _sure, "The study has no network of about 10 units."),
     Claim("4", "A better initial draw (He) helps.", PAIRED, "success of He minus that of the other draw",
@@ -204,9 +201,8 @@ def _beyond(trials: pd.DataFrame) -> str:
     each = trials.drop_duplicates("condition")
     tasks = each.loc[(each["task_table"] != DEFAULT_TABLE).to_numpy(bool), "task"].astype("str").unique()
     units = each.loc[(each["activation"] != "relu").to_numpy(bool), "activation"].astype("str").unique()
-    whys = [
-        f"{what} ({', '.join(names)})" for what, names in (("other rows", tasks), ("other units", units)) if len(names)
-    ]
+    found = {"other rows": tasks, "other units": units}
+    whys = [f"{what} ({', '.join(names)})" for what, names in found.items() if len(names)]
     about = "XOR (inputs and targets 0 and 1) learnt by ReLU units"
     return f"The article's claims are about {about}; not judged are {words.listed(whys)}."
 
@@ -252,5 +248,5 @@ def _distance(row: Any, pairs: str) -> tuple[Any, ...]:
 def _place(row: Any, pairs: str, fields: Sequence[str]) -> str:
     """A case in words: '4 to 10 units, He, lr 0.1'."""
     both = [words.span(pairs, row["first"], row["second"])] if pairs else []
-    rest = [words.field(name, row[name]) for name in fields if name != pairs]
+    rest = [phrase(name, row[name]) for name in fields if name != pairs]
     return ", ".join([*both, *rest]) or words.condition(row, [])

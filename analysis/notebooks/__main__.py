@@ -55,13 +55,18 @@ def write_notebooks(folder: Path) -> list[Path]:
     Raises FolderError for a folder that cannot be read as results, NotebookError for a notebook
     that fails, OSError where the folder cannot be written.
     """
+    import nbformat
+
     from analysis.report import read_results
 
     study = read_results(folder).manifest["study"]
     output = own_folder(folder / "notebooks")
     notebooks = {name: read_script(HERE / f"{name}.py") for name in NAMES}
     asyncio.run(_execute(notebooks, output))
-    return [_write(name, notebook, str(study), output) for name, notebook in notebooks.items()]
+    for name, notebook in notebooks.items():
+        write_text(output / f"{name}.ipynb", nbformat.writes(notebook) + "\n")
+        write_text(output / f"{name}.html", render(notebook, str(study)))
+    return [output / f"{name}.html" for name in notebooks]
 
 
 def read_script(path: Path) -> NotebookNode:
@@ -102,40 +107,23 @@ async def _failure(notebook: NotebookNode, output: Path) -> str | None:
         )  # fmt: skip
         client = NotebookClient(notebook, km=kernel, timeout=CELL_SECONDS, record_timing=False)
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))  # this code first
+        environment = {**os.environ, "PYTHONPATH": path}
         try:  # not client.async_execute, which takes Ctrl-C for itself
-            await client.async_start_new_kernel(cwd=str(output.resolve()), env=_environment(), **quiet)
+            await client.async_start_new_kernel(cwd=str(output.resolve()), env=environment, **quiet)
             await client.async_start_new_kernel_client()
             for index, cell in enumerate(notebook.cells):
                 await client.async_execute_cell(cell, index, execution_count=client.code_cells_executed + 1)
         except CellExecutionError as error:
-            return f"{error.ename}: {_first_line(error.evalue)}"
+            return f"{error.ename}: {error.evalue.strip()}".splitlines()[0]
         except (CellTimeoutError, DeadKernelError) as error:
-            return _first_line(error)
+            return next(iter(str(error).strip().splitlines()), type(error).__name__)
         finally:
             if client.kc is not None:
                 client.kc.stop_channels()
             if kernel.has_kernel:
                 await kernel.shutdown_kernel(now=True)
     return None
-
-
-def _environment() -> dict[str, str]:
-    """What a kernel finds: this code first."""
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    return {**os.environ, "PYTHONPATH": path}
-
-
-def _first_line(text: object) -> str:
-    return next(iter(str(text).strip().splitlines()), "")
-
-
-def _write(name: str, notebook: NotebookNode, study: str, output: Path) -> Path:
-    import nbformat
-
-    write_text(output / f"{name}.ipynb", nbformat.writes(notebook) + "\n")
-    path = output / f"{name}.html"
-    write_text(path, render(notebook, study))
-    return path
 
 
 def render(notebook: NotebookNode, study: str) -> str:

@@ -51,19 +51,15 @@ def show_figure(found: Findings, name: str) -> None:
     with mpl.rc_context(STYLE):
         image = png(lay_out(figure), DPI)
     alt = html.escape(f"{plot.title}. {text}")
-    display(
-        {"image/png": base64.b64encode(image).decode("ascii"), "text/plain": plot.title},
-        metadata={"image/png": {"alt": alt, "width": CSS_WIDTH}},
-        raw=True,
-    )
+    shown = {"image/png": base64.b64encode(image).decode("ascii"), "text/plain": plot.title}
+    display(shown, metadata={"image/png": {"alt": alt, "width": CSS_WIDTH}}, raw=True)
     say(text)
 
 
 def show_table(table: Table) -> None:
     """A table of the report; nothing if it has no rows."""
     if table.rows:
-        shown = macro("table", table)
-        display({"text/html": shown, "text/plain": table.title}, raw=True)
+        display({"text/html": macro("table", table), "text/plain": table.title}, raw=True)
 
 
 def show_verdict(verdict: Verdict) -> None:

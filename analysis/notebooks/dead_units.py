@@ -13,8 +13,7 @@ folder = "../../results/article"
 # %%
 found = read(folder)
 dying = found.verdicts[1]
-causes = found.failure_causes
-at = causes[(causes["condition"] == found.nearest["condition"]).to_numpy(bool)].iloc[0]
+at = found.here(found.failure_causes).iloc[0]
 open_with(
     found,
     "A ReLU unit whose input is negative on every row outputs 0, gets no gradient and never moves again. The article "

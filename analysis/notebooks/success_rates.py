@@ -2,8 +2,6 @@
 # # How often is it solved, and what helps?
 
 # %%
-from analysis.data.conditions import nearest, with_values
-from analysis.data.field_labels import FIELDS
 from analysis.data.tallies import count_where, size
 from analysis.findings.statistics import Rate
 from analysis.notebooks.cells import open_with, read, say, show_figure, show_table, show_verdict
@@ -67,7 +65,7 @@ show_verdict(drawn_again)
 show_figure(found, "epochs_to_solve")
 
 # %%
-epochs = with_values(found.epochs, nearest(found.trials), FIELDS)
+epochs = found.here(found.epochs)
 n_epochs = int(found.nearest["epochs"])
 late = Rate.of(count_where(epochs, (epochs["solved_epoch"] > n_epochs / 2).fillna(False)), size(epochs))
 say(f"In the condition nearest to the article's, the second half of the {n_epochs:,} epochs solved {words.rate(late)}.")

@@ -2,9 +2,7 @@
 # # Where do failed runs end?
 
 # %%
-from analysis.data.conditions import nearest, with_values
-from analysis.data.field_labels import FIELDS
-from analysis.data.reading import OUTCOMES, is_stuck, is_xor, swept
+from analysis.data.reading import OUTCOMES, is_stuck, is_xor
 from analysis.data.tallies import count_where, size
 from analysis.findings.statistics import Rate
 from analysis.notebooks.cells import open_with, read, say, shared_predictions, show_figure, show_table, show_verdict
@@ -16,10 +14,10 @@ folder = "../../results/article"
 # %%
 found = read(folder)
 trials = found.trials
-article = with_values(trials, nearest(trials), FIELDS)
+article = found.here(trials)
 unsolved = article[(article["outcome"] != "solved").to_numpy(bool)]
 ends = {name: Rate.of(count_where(unsolved, unsolved["outcome"] == name), size(unsolved)) for name in OUTCOMES[1:]}
-where = words.condition(nearest(trials), swept(trials))
+where = words.condition(found.nearest, found.fields)
 stuck = trials[is_stuck(trials)]
 merges = stuck["merged"].notna() & (stuck["merged"].astype("str") != "")
 open_with(

@@ -18,11 +18,9 @@ def _environment() -> Environment:
 
 def render(template: str, **values: object) -> str:
     """A template of this package as one HTML text, with our style and script; every string is escaped."""
-    ours = {
-        name: Markup((TEMPLATES / f"report.{kind}").read_text(encoding="utf-8"))  # noqa: S704 - our own file
-        for name, kind in (("style", "css"), ("script", "js"))
-    }
-    return _environment().get_template(template).render(**ours, **values)
+    ours = [(TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js")]
+    style, script = map(Markup, ours)
+    return _environment().get_template(template).render(style=style, script=script, **values)
 
 
 def macro(name: str, *values: object) -> str:

@@ -4,8 +4,6 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
-
 from analysis.data.field_labels import asks, value_text
 from analysis.data.reading import records_summary
 from analysis.findings.findings import Findings
@@ -19,50 +17,40 @@ def method(found: Findings) -> dict[str, Any]:
     dying = any(asks("activation", name, "can_die") for name in trials["activation"].unique())
     told = {
         name: words.listed([value_text(name, each) for each in trials[name].unique()], "or")
-        for name in ("success", "loss", "output")
+        for name in ("success", "loss", "output", "optimizer")
     }
+    full = trials["batch_size"].isna()
+    batches = f"{told['optimizer']} on {'all rows or on ' if full.any() else ''}mini-batches"
     return {
-        "first": first, "last": stop - 1, "protocol": found.manifest["protocol"], "descent": _descent(trials),
+        "first": first, "last": stop - 1, "protocol": found.manifest["protocol"], "success": told["success"],
         "certified": bool(trials["minimum"].notna().any()), "endless": bool((trials["minimum"] == "infinity").any()),
-        "success": told["success"], "losses": told["loss"], "dying": dying,
+        "losses": told["loss"], "dying": dying,
+        "descent": f"full-batch {told['optimizer']}" if full.all() else batches,
         "outputs": told["output"] if {*trials["output"].unique()} != {"identity"} else "",
     }  # fmt: skip
 
 
-def _descent(trials: pd.DataFrame) -> str:
-    """How parameters were moved: 'full-batch gradient descent', 'Adam on mini-batches'."""
-    found = words.listed([value_text("optimizer", name) for name in trials["optimizer"].unique()], "or")
-    batches = trials["batch_size"].isna()
-    if batches.all():
-        return f"full-batch {found}"
-    return f"{found} on {'all rows or on ' if batches.any() else ''}mini-batches"
-
-
 def provenance(manifest: Mapping[str, Any]) -> list[Table]:
     """The manifest as tables: the whole, then a column a run."""
-    whole = [
-        ["protocol", str(manifest["protocol"])],
-        ["trainings", f"{manifest['trials']:,}"],
-        ["kept of them", "exact counts (record: summary)" if records_summary(dict(manifest)) else "a row each"],
-        ["failed with an error", f"{manifest.get('failed') or 0:,}"],
-        ["digest of the scientific columns", str(manifest.get("digest"))],
-    ]
+    whole = {
+        "protocol": str(manifest["protocol"]), "trainings": f"{manifest['trials']:,}",
+        "kept of them": "exact counts (record: summary)" if records_summary(dict(manifest)) else "a row each",
+        "failed with an error": f"{manifest.get('failed') or 0:,}",
+        "digest of the scientific columns": str(manifest.get("digest")),
+    }  # fmt: skip
     runs = [_flat(run) for run in manifest["runs"]]
     keys = dict.fromkeys(key for run in runs for key in run)
     rows = [[key, *(run.get(key, "\N{EM DASH}") for run in runs)] for key in keys]
     heads = ["", *(f"run {i}" for i in range(1, len(runs) + 1))]
     return [
-        Table("The results", "What the result folder holds.", ["", ""], whole, prose=True),
+        Table("The results", "What the result folder holds.", ["", ""], [*whole.items()], prose=True),
         Table("The runs", "One column for each time that trainings were added.", heads, rows, prose=True),
     ]
 
 
 def _flat(run: Mapping[str, Any]) -> dict[str, str]:
     """What the manifest tells of a run, by name: what is nested by both names, lists as command lines."""
-    flat: dict[str, str] = {}
+    flat: dict[str, Any] = {}
     for key, value in run.items():
-        if isinstance(value, dict):
-            flat |= {f"{key}: {inner}": str(what) for inner, what in value.items()}
-        else:
-            flat[key] = shlex.join(map(str, value)) if isinstance(value, list) else str(value)
-    return flat
+        flat |= {f"{key}: {inner}": what for inner, what in value.items()} if isinstance(value, dict) else {key: value}
+    return {key: shlex.join(map(str, each)) if isinstance(each, list) else str(each) for key, each in flat.items()}

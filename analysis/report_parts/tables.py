@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.data.conditions import few, others
-from analysis.data.field_labels import asks
+from analysis.data.field_labels import asks, phrase
 from analysis.data.reading import OUTCOMES, swept
 from analysis.findings import pooled
 from analysis.findings.failure_causes import STUCK_CAUSES, attributed, by_dead_at_start
@@ -66,11 +66,8 @@ class Table:
 
     def without_zeros(self) -> Table:
         """Without the columns in which nothing is counted; the note says which they were."""
-        nothing = [
-            {cell.partition(" (")[0] for cell in column} <= {NONE, "0", "0.0"}
-            for column in zip(*self.rows, strict=True)
-        ]
-        kept = [i < self.kept or not empty for i, empty in enumerate(nothing)]
+        columns = [{cell.partition(" (")[0] for cell in column} for column in zip(*self.rows, strict=True)]
+        kept = [i < self.kept or not column <= {NONE, "0", "0.0"} for i, column in enumerate(columns)]
         if all(kept):
             return self
         names = words.listed([head for head, keep in zip(self.heads, kept, strict=True) if not keep])
@@ -172,7 +169,7 @@ def rescue_tables(found: Findings) -> list[Table]:
     fields = fields_of(found.rescues)
 
     def cells(each: Freed) -> list[str]:
-        name = ", ".join([words.rescue(each.intervention), *(words.field(field, each.row[field]) for field in fields)])
+        name = ", ".join([words.rescue(each.intervention), *(phrase(field, each.row[field]) for field in fields)])
         pairs = [(each.against.get(control), each.p_holm.get(control, 1.0)) for control in CONTROLS]
         against = [cell for pair, p in pairs for cell in (_change(pair, p, each.rate.n) if pair else [NONE, NONE])]
         return [name, words.bare(each.rate), f"{each.rate.count:,} of {each.rate.n:,}", *against]
@@ -203,7 +200,7 @@ def redrawn_table(found: Findings) -> Table:
 
     def cells(part: pd.DataFrame) -> list[str]:
         row, pairs = part.iloc[0], {each["first"]: each for _, each in part.iterrows()}
-        name = ", ".join([f"{row['dead']} dead", *(words.field(field, row[field]) for field in fields)])
+        name = ", ".join([f"{row['dead']} dead", *(phrase(field, row[field]) for field in fields)])
         against = [
             cell
             for each in map(pairs.get, controls)

@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.data.conditions import unusual, with_values
 from analysis.data.field_labels import FIELDS, asks
 from analysis.data.reading import STUCK
-from analysis.data.tallies import count_where, counts_of, quantile, size
+from analysis.data.tallies import count_where, size
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
 from analysis.findings.summary import stuck_rate
@@ -32,7 +32,7 @@ class Advice:
 def advice(found: Findings) -> list[Advice]:
     """What to do with a run that is stuck, in order; numbers are those of the condition nearest to the article's."""
     trials, at = found.trials, found.nearest
-    commands = _commands(at, trials[(trials["condition"] == at["condition"]).to_numpy(bool)], found.manifest)
+    commands = _commands(at, found.here(trials), found.manifest)
     if trials["rescue"].notna().all():
         return commands  # what becomes of rescued runs is no advice to others
     fields = list(dict.fromkeys(["hidden", "init", "lr", *found.fields]))
@@ -58,14 +58,13 @@ def _bad_luck(stuck: Rate, name: str, at: pd.Series) -> Advice | None:
     told = words.listed([f"{level:.3g}" for level in _levels(at)], "or")
     about = "" if pd.isna(at["batch_size"]) else "about "
     rest = f" In a trap that has a name the loss is {about}{told}." if _levels(at) else ""
-    return Advice(
-        "It may not be a bug.", f"With {name}, correct code gets stuck in {words.rate(stuck)} of the runs.{rest}"
-    )
+    why = f"With {name}, correct code gets stuck in {words.rate(stuck)} of the runs.{rest}"
+    return Advice("It may not be a bug.", why)
 
 
 def _longer(found: Findings) -> Advice | None:
     """That runs need more epochs, where most of those that were not solved were still going down."""
-    here = with_values(found.trials, found.nearest, FIELDS)
+    here = found.here(found.trials)
     going = count_where(here, (here["cause"] == "not_finished").to_numpy(bool))
     if 2 * going <= count_where(here, (here["outcome"] != "solved").to_numpy(bool)):
         return None
@@ -74,22 +73,17 @@ def _longer(found: Findings) -> Advice | None:
 
 
 def _waiting(found: Findings) -> Advice | None:
-    told = with_values(found.epochs, found.nearest, FIELDS)
-    solved = told[told["solved_epoch"].notna().to_numpy(bool)].sort_values("solved_epoch")
+    solved = found.here(found.epochs).dropna(subset="solved_epoch")
     if not len(solved):
         return None
-    times = solved["solved_epoch"].to_numpy(int)
-    half = quantile(times, counts_of(solved), 0.5)
-    late = times[-1] > found.nearest["epochs"] / 2
-    return Advice(
-        "Waiting helps few." if late else "Do not wait.",
-        f"Of the {size(solved):,} runs that were solved, half needed at most {half:,.0f} epochs and the slowest "
-        f"{times[-1]:,}.",
-    )
+    half, last = found.nearest["solved_epoch_median"], solved["solved_epoch"].max()
+    what = "Waiting helps few." if last > found.nearest["epochs"] / 2 else "Do not wait."
+    runs = f"{size(solved):,} runs that were solved"
+    return Advice(what, f"Of the {runs}, half needed at most {half:,.0f} epochs and the slowest {last:,}.")
 
 
 def _again(found: Findings) -> Advice:
-    at = found.draws.loc[(found.draws["condition"] == found.nearest["condition"]).idxmax()]
+    at = found.here(found.draws).iloc[0]
     number, few, most = (float(at[name]) for name in ("draws_99", "draws_99_low", "draws_99_high"))
     if math.isinf(number):
         return Advice(
@@ -107,33 +101,24 @@ def _better(summary: pd.DataFrame, at: pd.Series) -> Advice | None:
         return None
     best = same.loc[same["solved_rate"].idxmax()]
     fields = unusual(best, {name: at[name] for name in FIELDS})
-    return Advice(
-        f"Or change the setting to {words.condition(best, fields)}.",
-        f"Of the settings in this study it succeeds most often: {words.share(best)}, compared with {words.share(at)}.",
-    )
+    why = f"Of the settings in this study it succeeds most often: {words.share(best)}, compared with {words.share(at)}."
+    return Advice(f"Or change the setting to {words.condition(best, fields)}.", why)
 
 
 def _commands(row: pd.Series, runs: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Advice]:
     """What experiments.diagnose says of a network like those of a condition, whose runs are given."""
-    own = (
-        " The path of the task's file is relative to the folder in which the study was run."
-        if ".csv" in row["task"]
-        else ""
-    )
+    own = " The path of the task's file is relative to the folder in which the study was run."
     look = Advice(
         "Have your network diagnosed.",
-        f"Save its weights with numpy.savez as W1 (inputs, hidden), b1 (hidden,), W2 (hidden, 1) and b2 (1,).{own}",
+        "Save its weights with numpy.savez as W1 (inputs, hidden), b1 (hidden,), W2 (hidden, 1) and b2 (1,)."
+        f"{own if '.csv' in row['task'] else ''}",
         diagnosing("FILE.npz", row, manifest, "hidden"),
     )
     n_rows = str(runs["task_table"].iloc[0]).count("|") + 1
-    if not _is_piecewise_linear(row) or n_rows > MOST_ROWS:
+    output = FIELDS["loss"].entries.get(row["loss"], {}).get("output") or FIELDS["output"].default
+    piecewise_linear = not asks("activation", row["activation"], "smooth") and row["output"] == output
+    if not piecewise_linear or n_rows > MOST_ROWS:
         return [look]  # the levels of such networks are not known
     loss = f"{_levels(row)[0]:.4g}" if _levels(row) else "X"
     why = f"It tells which trap has {'the loss X' if loss == 'X' else 'that loss'}."
     return [look, Advice("Or look up its final loss.", why, diagnosing(f"loss={loss}", row, manifest))]
-
-
-def _is_piecewise_linear(row: pd.Series) -> bool:
-    """Whether the levels at which networks of a condition rest are those that are worked out."""
-    output = FIELDS["loss"].entries.get(row["loss"], {}).get("output") or FIELDS["output"].default
-    return not asks("activation", row["activation"], "smooth") and row["output"] == output

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.data.conditions import NUMBERS, closest, distance, others, slices, values, with_values
-from analysis.data.field_labels import FIELDS
+from analysis.data.field_labels import FIELDS, phrase
 from analysis.data.reading import swept
 from analysis.findings.findings import Findings
 from analysis.findings.paired import as_paired, compare_values, going_along
@@ -36,11 +36,10 @@ def asked(found: Findings, asks: Sequence[str]) -> list[str]:
 def answer(found: Findings, asks: Sequence[str]) -> list[str]:
     """The sentences that answer a study's question."""
     if any(each.verdict in (AGREE, DIFFER) for each in found.published):
-        return _published(found)
-    digits = [
-        f"{_entry(each)}: {each.says}, ours {each.ours}, {each.verdict}." for each in found.published if each.errors
-    ]
-    if digits:
+        return [*_published(found), *_unjudged(found)]
+    judged = [each for each in found.published if each.errors]
+    if judged:
+        digits = [f"{_entry(each)}: {each.says}, ours {each.ours}, {each.verdict}." for each in judged]
         return [*digits, *_unjudged(found)]
     fields = asked(found, asks)
     sentences = [_freed(found)] if "rescue" in fields and found.freed else []
@@ -78,26 +77,18 @@ class Span:
 
     def text(self, field: str) -> str:
         """'from 9 units on at least 95 % are solved (9 units: 96.9 % (…))'."""
-        ends = [words.field(field, self.part[field].iloc[place]) for place in (self.first, self.last)]
+        ends = [phrase(field, self.part[field].iloc[place]) for place in (self.first, self.last)]
         upward, downward = self.last == len(self.part) - 1, self.first == 0
         edges = ([] if downward else [self.first - 1, self.first]) + ([] if upward else [self.last, self.last + 1])
-        rates = [
-            f"{words.field(field, row[field])}: {words.share(row)}"
-            for _, row in self.part.iloc[sorted(set(edges))].iterrows()
-        ]
-        where = (
-            "at every value"
-            if upward and downward
-            else f"from {ends[0]} on"
-            if upward
-            else f"up to {ends[1]}"
-            if downward
-            else f"from {words.span(field, *self.part[field].iloc[[self.first, self.last]])}"
-        )
-        if self.first == self.last and not (upward or downward):
-            where = f"at {ends[0]} alone"
         if not self.part["solved"].any():
             return f"no run is solved at any {FIELDS[field].label}"
+        told = self.part.iloc[sorted(set(edges))].to_dict("records")
+        rates = [f"{phrase(field, row[field])}: {words.share(row)}" for row in told]
+        between = f"from {words.span(field, *self.part[field].iloc[[self.first, self.last]])}"
+        where = {
+            (True, True): "at every value", (True, False): f"from {ends[0]} on", (False, True): f"up to {ends[1]}",
+            (False, False): f"at {ends[0]} alone" if self.first == self.last else between,
+        }[upward, downward]  # fmt: skip
         never = f"success never reaches {100 * ENOUGH:.0f} %; it is within {100 * MARGIN:.0f} points of its best"
         what = f"success is at least {100 * ENOUGH:.0f} %" if self.sure else never
         return f"{what} {where}" + (f" ({'; '.join(rates)})" if rates else "")
@@ -127,7 +118,8 @@ def _range(found: Findings, field: str, alone: bool) -> list[str]:
     at = spans[closest(each.row for each in spans)]
     shown = spans if alone and len(spans) <= MOST_PLACES else [at]
     place = [f"with {words.condition(each.row, rest)}, " if rest else "" for each in shown]
-    told = [_capital(f"{where}{each.text(field)}.") for where, each in zip(place, shown, strict=True)]
+    texts = [f"{where}{each.text(field)}." for where, each in zip(place, shown, strict=True)]
+    told = [text[:1].upper() + text[1:] for text in texts]
     limits = sorted({each.part[field].iloc[each.last] for each in spans if each.last < len(each.part) - 1})
     if len(shown) < len(spans) and len(limits) > 1:
         ends = words.span(field, limits[0], limits[-1])
@@ -145,7 +137,7 @@ def _differences(found: Findings, field: str) -> list[str]:
     sentences = []
     for value in rest[:3]:
         mine = table[(table["second"] == value).to_numpy(bool)]
-        change = f"{words.field(field, value)}{told[value]} instead of {words.value(first, field)}{told[first]}"
+        change = f"{phrase(field, value)}{told[value]} instead of {words.value(first, field)}{told[first]}"
         sentences += [_difference(f"Using {change}", mine, fields)] if len(mine) else []
     return sentences
 
@@ -162,13 +154,9 @@ def _difference(change: str, mine: pd.DataFrame, fields: list[str]) -> str:
     if len(mine) == 1:
         return f"{change} changes success by {words.difference(as_paired(mine.iloc[0]))}."
     left = len(mine) - up - down
-    told = [
-        ("raises success", up),
-        ("lowers it" if up else "lowers success", down),
-        ("makes no clear difference", left),
-    ]
+    told = {"raises success": up, f"lowers {'it' if up else 'success'}": down, "makes no clear difference": left}
     whole = f"any of {left:,}" if left else words.all_of(len(mine))
-    counts = [f"{what} in {whole if n == len(mine) else f'{n:,}'}" for what, n in told if n]
+    counts = [f"{what} in {whole if n == len(mine) else f'{n:,}'}" for what, n in told.items() if n]
     at = closest(mine[fields].to_dict("records"))
     ends = " to ".join(f"{words.points(each)}" for each in (mine["difference"].min(), mine["difference"].max()))
     counted = f"{words.listed(counts)}{'' if len(counts) == 1 else f' of {len(mine):,}'}"
@@ -197,7 +185,7 @@ def _published(found: Findings) -> list[str]:
     for each in differ:
         assert each.theirs is not None  # else it cannot differ
         told.append(f"{_entry(each)}: theirs {words.percent(each.theirs.rate)}, ours {words.rate(each.solved)}.")
-    return [*told, *_unjudged(found)]
+    return told
 
 
 def _entry(each: Beside) -> str:
@@ -209,7 +197,3 @@ def _unjudged(found: Findings) -> list[str]:
     n = sum(each.verdict not in (AGREE, DIFFER) and not each.errors for each in found.published)
     one = "One published result has" if n == 1 else f"{n:,} published results have"
     return [f"{one} no number, or too few runs, to be held against ours."] if n else []
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

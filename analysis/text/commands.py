@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.data.conditions import same
 from analysis.data.field_labels import FIELDS
 from analysis.data.reading import init_law, is_given
 
@@ -50,7 +51,7 @@ def _training(run: Any, manifest: Mapping[str, Any]) -> str:
     for name in FIELDS:
         if name == "success":
             told += _rule(run[name]) if run[name] != FIELDS[name].default else []
-        elif name in ALWAYS or _differs(run[name], FIELDS[name].default):
+        elif name in ALWAYS or not same(run[name], FIELDS[name].default):
             value = spelt(run, name, manifest)
             if value is None:
                 end = f"the run that ended {run['outcome']} (seed {run['seed']})"
@@ -63,7 +64,7 @@ def diagnosing(what: str, row: Any, manifest: Mapping[str, Any], *left_out: str)
     """The command that diagnoses a network, or its loss, of a condition; a task that is not told of is FILE.csv."""
     told = []
     for name in FIELDS:
-        if name not in (*ELSEWHERE, *left_out) and _differs(row[name], FIELDS[name].default):
+        if name not in (*ELSEWHERE, *left_out) and not same(row[name], FIELDS[name].default):
             value = spelt(row, name, manifest)
             if name == "init" and (value is None or is_given(_law(row, manifest))):
                 continue  # nothing can be drawn like it
@@ -114,7 +115,3 @@ def _rule(success: str) -> list[str]:
     name, _, setting = success.partition(" ")
     more = ["success.ties=pass"] if name == "threshold" and setting else []
     return [f"success.rule={name}", *(more if name == "threshold" else [f"success.tolerance={setting}"])]
-
-
-def _differs(value: Any, default: Any) -> bool:
-    return not pd.isna(value) if default is None else bool(value != default)

@@ -91,14 +91,9 @@ def span(name: str, first: Any, last: Any) -> str:
     return f"{phrase(name, first)} to {value(last, name)}"
 
 
-def field(name: str, what: Any) -> str:
-    """A field and its value: '4 units', 'He', 'lr 0.1', 'no biases', 'solved: loss \N{LESS-THAN OR EQUAL TO} 0.01'."""
-    return phrase(name, what)
-
-
 def condition(row: Any, fields: Iterable[str]) -> str:
     """A condition by those of some fields that do something there: '4 units, He, lr 0.1'; 'the only condition'."""
-    return ", ".join(field(name, row[name]) for name in fields if counts(name, row)) or "the only condition"
+    return ", ".join(phrase(name, row[name]) for name in fields if counts(name, row)) or "the only condition"
 
 
 def all_of(n: int) -> str:
@@ -117,14 +112,10 @@ def outcome(name: str) -> str:
 
 
 CAUSE_WORDS = {
-    "few_alive_at_start": "too few live units from the start",
-    "died_in_training": "units died in training",
-    "alive_but_linear": "enough live units, all of them linear",
-    "alive_but_merged": "enough live units, rows merged",
-    "step_too_large": "step too large",
-    "not_finished": "not finished",
-    "unclear": "unclear",
-}
+    "few_alive_at_start": "too few live units from the start", "died_in_training": "units died in training",
+    "alive_but_linear": "enough live units, all of them linear", "alive_but_merged": "enough live units, rows merged",
+    "step_too_large": "step too large", "not_finished": "not finished", "unclear": "unclear",
+}  # fmt: skip
 """Causes of failure as readers see them."""
 
 KIND_NAMES = {

@@ -48,9 +48,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "bce": {"output": "sigmoid", "loss": "bce"},
     "adam, bce, tanh": {"optimizer": "adam", "output": "sigmoid", "loss": "bce", "activation": "tanh"},
     "parity3": {"task": "parity3"},
-    "batches of 1": {"batch_size": 1},
-    "batches of 2": {"batch_size": 2},
-    "batches of 3": {"batch_size": 3},
+    **{f"batches of {n}": {"batch_size": n} for n in (1, 2, 3)},
 }
 """Kinds of condition, names and fields; beside them lr 0.01 and weights from U(−1, 1)."""
 

@@ -49,7 +49,14 @@ def benchmark(config: Mapping[str, Any]) -> int:
     if trainings % 16:
         allowed = "a multiple of 16, the default study's conditions"
         raise InputError(f"trainings={trainings} is not allowed; allowed: {allowed}")
-    folder = _folder(given["output"])
+    folder: Path = given["output"]
+    try:  # before any work
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in FILES:  # of an earlier run
+            (folder / name).unlink(missing_ok=True)
+        (folder / "machine.json").touch()
+    except OSError as error:
+        raise InputError(f"output={folder} cannot be a folder for the figures: {error.strerror or error}") from None
     machine = {"started": now(), "cores": available_cores(), **provenance()}
     try:
         write_text(folder / "machine.json", json.dumps(machine, indent=2) + "\n")
@@ -88,18 +95,6 @@ def time_commands(epochs: int, trainings: int, repeats: int, folder: Path) -> No
         done = f"{row['command']:<22}{row['trainings']:>11,}{row['runs']:>4}"
         say(f"{done}{row['seconds']:>8.3g} {span:<18}{row['peak_mb']:>8,.0f}")
         write_csv(folder / "commands.csv", rows)
-
-
-def _folder(path: Path) -> Path:
-    """The folder for the files, empty of those of an earlier run; InputError, before any work, if that cannot be."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        for name in FILES:
-            (path / name).unlink(missing_ok=True)
-        (path / "machine.json").touch()
-    except OSError as error:
-        raise InputError(f"output={path} cannot be a folder for the figures: {error.strerror or error}") from None
-    return path
 
 
 def engines_table(timed: pd.DataFrame) -> str:

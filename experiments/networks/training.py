@@ -1,6 +1,7 @@
 """One training, as the article prints it, and what became of it: what `experiments.train` does."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from experiments.errors import DONE, InputError
@@ -39,7 +40,9 @@ def train(config: Mapping[str, Any]) -> int:
             raise InputError(f"plot={plot} cannot be a folder: {error.strerror or error}") from None
     shown = [f"{name}={value}" for name, value in condition.values().items() if name in SHOWN]
     say(paragraph(" ".join([*shown, f"weights={config['weights']}" if config["weights"] else f"seed={seed}"])))
-    every = checked("every", config["every"], checks.optional(checks.whole(1))) or steps(condition.epochs)
+    few: list[int] = [digit * 10**power for power in range(12) for digit in (1, 2, 5)]
+    usual = next(step for step in few if condition.epochs <= step * (MOST_LINES - 1))
+    every = checked("every", config["every"], checks.optional(checks.whole(1))) or usual
     deaths: list[int | None] = [None] * condition.hidden
     trained = engine_numpy.train(condition, weights, range(seed, seed + 1), printer(condition, every, deaths))
     explain(condition, weights, trained, deaths)
@@ -50,17 +53,11 @@ def train(config: Mapping[str, Any]) -> int:
         save_weights(save, trained.weights)
         say(f"weights: {save}")
     if plot:
-        from experiments.networks.pictures import draw_training  # which takes long
+        from experiments.store.exemplars import draw_exemplar  # which takes long
 
-        draw_training(condition, weights, seed, config["weights"], plot)
+        draw_exemplar(condition, weights, seed, Path(str(config["weights"])).name if config["weights"] else None, plot)
         say(f"figures: {plot}")
     return DONE
-
-
-def steps(epochs: int) -> int:
-    """Epochs between two losses that are printed: 1, 2, 5, 10 and so on, so that there are few lines."""
-    fit: list[int] = [digit * 10**power for power in range(12) for digit in (1, 2, 5)]
-    return next(step for step in fit if epochs <= step * (MOST_LINES - 1))
 
 
 def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
@@ -173,12 +170,12 @@ def unit_fate(pattern: str, death: int | None, condition: Condition) -> str:
 
 def formula(condition: Condition, weights: Weights) -> list[str]:
     """The network as a formula, a line a unit that is not dead on the task's rows."""
-    W1, b1, W2, b2 = weights.arrays()
+    W1, b1, W2, b2 = weights.only().values()
     alive = any_active(condition, preactivations(condition, weights))[:, 0]
     output = "" if OUTPUTS[condition.output].straight(condition) else condition.output
-    lines = [f"y = {output}({float(b2[0]):.4g}" if output else f"y = {float(b2[0]):.4g}"]
+    lines = [f"y = {output}({float(b2):.4g}" if output else f"y = {float(b2):.4g}"]
     for h in range(condition.hidden):
         if alive[h] or not condition.units.can_die:
-            inner = " ".join(f"{float(W1[d, h, 0]):+.4g}*x{d + 1}" for d in range(W1.shape[0]))
-            lines.append(f"    {float(W2[h, 0]):+.4g} * {condition.activation}({inner} {float(b1[h, 0]):+.4g})")
+            inner = " ".join(f"{float(W1[d, h]):+.4g}*x{d + 1}" for d in range(W1.shape[0]))
+            lines.append(f"    {float(W2[h]):+.4g} * {condition.activation}({inner} {float(b1[h]):+.4g})")
     return [*lines[:-1], f"{lines[-1]})"] if output else lines

@@ -19,12 +19,13 @@ import pandas as pd
 
 from analysis.data.conditions import conditions, distance
 from analysis.data.door import write_text
+from analysis.data.field_labels import learn
 from analysis.data.reading import OUTCOMES
 from experiments.study.explorer_address import address
 from experiments.study.study import Study
 from nnxor import engines
 from nnxor.arithmetic.networks import Networks
-from nnxor.condition import Condition
+from nnxor.condition import FIELDS, Condition
 from nnxor.diagnosis import diagnose
 from nnxor.engines.engine_reference import forward, network
 from nnxor.landscape.laws import dead_probability
@@ -64,6 +65,14 @@ def _chosen(runs: pd.DataFrame) -> list[Any]:
     return [first.loc[outcome] for outcome in OUTCOMES if outcome in first.index]
 
 
+def draw_exemplar(condition: Condition, start: Weights, seed: int, source: str | None, folder: Path) -> None:
+    """Draw one training, as the report draws its exemplars, into a folder."""
+    from analysis.report_parts.drawing import draw_runs  # which takes long
+
+    learn({name: field.about() for name, field in FIELDS.items()})
+    draw_runs(pd.DataFrame([exemplar(condition, start, seed, engines.fastest()[0], source)]), folder)
+
+
 def exemplar(condition: Condition, start: Weights, seed: int, engine: str, source: str | None = None) -> dict[str, Any]:
     """One training as plain numbers and lists; null for a number that is not finite.
 
@@ -74,6 +83,7 @@ def exemplar(condition: Condition, start: Weights, seed: int, engine: str, sourc
     with np.errstate(all="ignore"):
         curve = _plain([look(each).loss[0] for each in engines.course(engine, condition, start, seeds, epochs)])
     trained = engines.load(engine)(condition, start, seeds)
+    ends = (("start", start), ("final", trained.weights))
     row = {name: values[0] for name, values in diagnose(condition, start, trained).items()}
     return {
         "condition": condition.key,
@@ -92,8 +102,7 @@ def exemplar(condition: Condition, start: Weights, seed: int, engine: str, sourc
         "predictions": _plain([row[f"y_{name}"] for name in condition.task.row_names]),
         "epoch": epochs,
         "curve": curve,
-        "start": _weights(start),
-        "final": _weights(trained.weights),
+        **{when: {name: _plain(np.atleast_1d(array)) for name, array in each.only().items()} for when, each in ends},
         "kinked": not ACTIVATIONS[condition.activation].smooth,
         "surface": surface(condition, trained.weights),
         "explorer": None if source else address(condition, seed),
@@ -123,11 +132,6 @@ def log_spaced(epochs: int) -> list[int]:
         return [0]
     n = math.ceil(POINTS_A_DECADE * math.log10(epochs)) + 2
     return [0, *(int(epoch) for epoch in np.unique(np.round(np.geomspace(1, epochs, n))))]
-
-
-def _weights(weights: Weights) -> dict[str, Any]:
-    W1, b1, W2, b2 = weights.arrays()
-    return {"W1": _plain(W1[:, :, 0]), "b1": _plain(b1[:, 0]), "W2": _plain(W2[:, 0]), "b2": _plain(b2[:1])}
 
 
 def _plain(values: Any) -> Any:

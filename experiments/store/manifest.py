@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
+from pyarrow import types
 
 from analysis.data.door import COUNTS, TRIALS, FolderError
 from analysis.data.door import read_manifest as read_any
@@ -43,6 +43,7 @@ MEANINGS = {
 }
 """What columns mean, but for y_…, the predictions."""
 
+KINDS = {"boolean": types.is_boolean, "integer": types.is_integer, "number": types.is_floating, "any": types.is_binary}
 WHAT = {
     TRIALS: "A row a training, sorted by condition and seed.",
     COUNTS: "Exact counts of the trainings of each condition.",
@@ -97,7 +98,8 @@ def _resource(path: Path, sha256: str, study: Study) -> dict[str, Any]:
     rows, fields = path.name == TRIALS, []
     for column in schema(study.conditions) if rows else SCHEMA:
         meaning = MEANINGS.get(column.name, f"final prediction for row {column.name.removeprefix('y_')}")
-        fields.append({"name": column.name, "type": _type(column.type), "description": meaning})
+        kind = next((name for name, fits in KINDS.items() if fits(column.type)), "string")
+        fields.append({"name": column.name, "type": kind, "description": meaning})
     return {
         "$schema": PROFILE.format("dataresource"),
         "name": path.stem,
@@ -114,14 +116,6 @@ def _resource(path: Path, sha256: str, study: Study) -> dict[str, Any]:
             **({"primaryKey": ["condition", "seed"]} if rows else {}),
         },
     }
-
-
-def _type(kind: pa.DataType) -> str:
-    if pa.types.is_boolean(kind):
-        return "boolean"
-    if pa.types.is_integer(kind):
-        return "integer"
-    return "number" if pa.types.is_floating(kind) else "any" if pa.types.is_binary(kind) else "string"
 
 
 # --- where results come from

@@ -31,12 +31,9 @@ TAKEN = {"run": FIELDS, "train": TRAINED, "diagnose": tuple(name for name in TRA
 """Fields that each command takes; to `experiments.diagnose`, loss is a number, and its name has another key."""
 
 SCHEMAS: dict[str, dict[str, object]] = {
-    "run": {section: dict.fromkeys(FIELDS) for section in ("base", "grid")},
-    **{
-        command: dict.fromkeys(name for name in TAKEN[command] if name not in FILES)
-        for command in ("train", "diagnose")
-    },
+    name: dict.fromkeys(field for field in TAKEN[name] if field not in FILES) for name in ("train", "diagnose")
 }
+SCHEMAS["run"] = {section: dict.fromkeys(FIELDS) for section in ("base", "grid")}
 """What conf/NAME.yaml takes in by `schema: NAME`; null stands for the default, or for not swept."""
 
 

@@ -60,6 +60,10 @@ class Weights:
         """W1, b1, W2, b2."""
         return self.W1, self.b1, self.W2, self.b2
 
+    def only(self) -> dict[str, Array]:
+        """The parameters of the one network in a batch, by name: W1 (D, H), b1 (H,), W2 (H,), b2 ()."""
+        return {name: array[..., 0] for name, array in zip(PARAMETERS, self.arrays(), strict=True)}
+
     def take(self, networks: NDArray[np.integer] | slice) -> Weights:
         """The networks chosen along the last axis, copied."""
         return Weights(*(array[..., networks].copy() for array in self.arrays()))

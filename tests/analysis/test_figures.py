@@ -20,7 +20,7 @@ from matplotlib.transforms import Bbox
 from analysis.data.field_labels import value_text
 from analysis.data.reading import OUTCOMES, load
 from analysis.figures import PLOTS
-from analysis.figures.failures.stuck_by_live_units import live_trials
+from analysis.figures.failures.deaths import live_trials
 from analysis.figures.layout import make_panels, thin
 from analysis.figures.plot import Plot
 from analysis.figures.style import OUTCOME_COLOURS, OUTCOME_HATCHES, STYLE, NotApplicable, save, svg
@@ -242,6 +242,29 @@ def applies(function: Callable[[Findings], object], data: Findings) -> bool:
     return True
 
 
+def test_the_numbers_of_a_map_stand_out_from_their_cells(make) -> None:
+    """White on a shade of 70 % had a contrast of 2.6; 4.5 is what WCAG asks for."""
+    rates = {
+        f"{h} {lr}": ({"hidden": h, "lr": lr}, ["solved"] * n + ["stuck_1/4"] * (20 - n))
+        for (h, lr), n in zip(
+            itertools.product((2, 4), (0.1, 0.2, 0.3, 0.4)), (0, 3, 6, 9, 12, 14, 16, 20), strict=True
+        )
+    }
+    (plot,) = [plot for plot in PLOTS if plot.name == "success_map"]
+    (ax,) = plot.draw(Findings.of(make(rates))).axes
+    colours = ax.collections[0].get_facecolor().reshape(2, 4, 4)
+
+    def luminance(colour: Any) -> float:
+        linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+        return float(np.dot((0.2126, 0.7152, 0.0722), linear))
+
+    for text in ax.texts:
+        x, y = text.get_position()
+        dark, light = sorted([luminance(text.get_color()), luminance(colours[int(y), int(x), :3])])
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, text.get_text()
+        assert "n" not in text.get_text(), "it stands in the title"
+
+
 def test_without_exemplars_their_figures_are_not_drawn(handmade: Path) -> None:
     data = Findings.of(handmade)
     assert not applies(BY_NAME["loss_curves"].draw, data)
@@ -315,6 +338,15 @@ def test_a_study_that_is_no_grid_has_its_figures_too(make) -> None:
     panels, note = make_panels(data.trials, ["init", "lr", "epochs", "slope"], 3)
     assert len(panels) == 3
     assert "3 of the study\N{RIGHT SINGLE QUOTATION MARK}s 8 combinations" in note
+
+
+def test_full_batches_stay_among_the_values_that_are_shown(make) -> None:
+    sizes = [None, 1, 2, 3, 4]
+    trials = load(make({str(size): ({"batch_size": size}, ["solved"]) for size in sizes}))
+    shown, note = thin(trials, ["batch_size"], 3)
+    assert "full batch" in note
+    assert shown["batch_size"].isna().sum() == 1
+    assert len(shown) == 3
 
 
 def test_panels_of_many_fields_name_what_is_not_as_usual(make) -> None:

@@ -1,24 +1,27 @@
-"""What becomes of the runs of each condition."""
+"""What becomes of the runs of each condition, and what stuck ones rest at: minimum, saddle, kink or unknown."""
 
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.data.conditions import values
+from analysis.data.conditions import closest, values
 from analysis.data.field_labels import FIELDS, value_text
-from analysis.data.reading import OUTCOMES, swept
+from analysis.data.reading import KINDS, OUTCOMES, swept
 from analysis.figures import layout
 from analysis.figures.plot import Plot, register
 from analysis.figures.shapes import legend, percent_axis, stack
-from analysis.figures.style import outcome_look, panels, styled
+from analysis.figures.style import NotApplicable, bar_look, outcome_look, panels, styled
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
 from analysis.text import words
 
 MOST_BARS = 25
+KIND_COLOURS = dict(zip(KINDS, ("#3d2c6b", "#6a55a3", "#b5475f", "#cdb0dd", "#dddddd"), strict=True))
+KIND_HATCHES = {"infinity": ".", "saddle": "/", "unknown": "\\"}
 
 
 def bars(
@@ -55,7 +58,7 @@ def composition(found: Findings) -> Figure:
     return bars(found.summary, names, outcome_look, "share of runs, %", [layout.widest(found.summary, [*names])])[0]
 
 
-def describe(found: Findings) -> str:
+def describe_composition(found: Findings) -> str:
     """The composition of the condition nearest to the article's, in a sentence."""
     row, names = found.nearest, layout.outcome_names(found.summary)
     parts = [f"{names[name]} {words.share(row, name)}" for name in OUTCOMES if row[name]]
@@ -65,5 +68,49 @@ def describe(found: Findings) -> str:
 register(Plot(
     "composition", "What becomes of the runs",
     "Each bar is one condition; an outcome looks the same in every figure.",
-    composition, describe, order=2, section="ends",
+    composition, describe_composition, order=2, section="ends",
+))  # fmt: skip
+
+
+@styled
+def resting_points(found: Findings) -> Figure:
+    """What the stuck runs of each condition rest at: a bar a condition, shares in per cent, n above it."""
+    table = certified(found)
+    missing = len(found.summary) - len(table)
+    none = f"No run is stuck in {missing:,} of the study's conditions, which have no bar." if missing else ""
+    notes = ["Error bars: 95 % Wilson intervals of the share of minima.", none]
+    names = {kind: words.KIND_NAMES[kind] for kind in KINDS}
+    looks = {kind: bar_look(colour, KIND_HATCHES.get(kind, "")) for kind, colour in KIND_COLOURS.items()}
+    figure, drawn = bars(table, names, looks.__getitem__, "share of stuck runs, %", notes, 8)
+    for ax, rows in drawn:
+        x = np.arange(len(rows))
+        rate, low, high = (100 * rows[f"minimum_{name}"].to_numpy(float) for name in ("rate", "low", "high"))
+        ends = np.maximum([rate - low, high - rate], 0)
+        for colour, width in (("white", 3.2), ("#222222", 1.2)):  # seen on dark and on light
+            ax.errorbar(x + 0.3, rate, yerr=ends, fmt="none", color=colour, capsize=3, elinewidth=width)
+        ax.set_ylim(-2, 114)
+        for i, n in enumerate(rows["n"]) if len(rows) <= 8 else ():
+            ax.text(x[i], 102, f"n = {n:,}", ha="center", va="bottom", fontsize=8, color="#555555")
+    return figure
+
+
+def certified(found: Findings) -> pd.DataFrame:
+    """The conditions with certified stuck runs (see `analysis.findings.summary.resting`)."""
+    if not len(found.resting):
+        raise NotApplicable("no stuck run of this study has a certificate; a study with certify=true makes them")
+    return found.resting
+
+
+def describe_resting_points(found: Findings) -> str:
+    """What the stuck runs of the condition nearest to the article's rest at, in a sentence."""
+    rows = certified(found).to_dict("records")
+    here = rows[closest(rows)]
+    parts = [f"{words.KIND_NAMES[kind]} {words.share(here, kind)}" for kind in KINDS if here[kind]]
+    return f"Of the stuck runs nearest to the article ({words.condition(here, found.fields)}): {'; '.join(parts)}."
+
+
+register(Plot(
+    "resting_points", "What stuck runs rest at",
+    "Each bar is the stuck runs of one condition, by what their certificates say of the points at which they rest.",
+    resting_points, describe_resting_points, quiet=True, order=12, section="causes",
 ))  # fmt: skip

@@ -1,4 +1,4 @@
-"""Dead units at the start and at the end."""
+"""Dead units at the start and at the end, and failures by the number of units alive at the start."""
 
 from typing import Any
 
@@ -6,20 +6,22 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from analysis.data.conditions import values, with_values
 from analysis.data.field_labels import FIELDS, asks, phrase, value_text
 from analysis.data.side_files import dead_law
-from analysis.data.tallies import count_where, counts_of, mean, size
-from analysis.figures.layout import fixed, footnote, looks_of, outcome_names, thin
+from analysis.data.tallies import count_where, counts_of, mean, size, sums
+from analysis.figures.layout import fixed, footnote, line_field, looks_of, outcome_names, runs_a_line, thin
 from analysis.figures.plot import Plot, register
-from analysis.figures.shapes import error_bars, legend, stack
-from analysis.figures.style import NotApplicable, columns_for, outcome_look, sheet, styled
+from analysis.figures.shapes import error_bars, legend, lines, stack
+from analysis.figures.style import Look, NotApplicable, columns_for, outcome_look, sheet, styled
 from analysis.findings.findings import Findings
-from analysis.findings.statistics import Rate, wilson
+from analysis.findings.statistics import Rate, unpaired, wilson
 from analysis.text import words
 
 MOST_WIDTHS, MOST_INITS = 4, 3
+FEWEST = 5  # runs that a point needs
 
 
 @styled
@@ -40,7 +42,10 @@ def dead_units(found: Findings) -> Figure:
             if not len(mine):
                 ax.set_axis_off()
                 continue
-            rates = {name: _at_end(mine, name) for name in names}
+            rates = {}
+            for name in names:  # diverged runs have no such count
+                ended = mine[((mine["outcome"] == name) & mine["dead_final"].notna()).to_numpy(bool)]
+                rates[name] = Rate.of_all(_counts(ended, "dead_final", hidden), size(mine))
             stack(ax, rates, outcome_look, names, [str(n) for n in range(hidden + 1)])
             ax.xaxis.set_major_formatter("{x:.0f}")
             _ticks(ax, hidden)
@@ -50,27 +55,21 @@ def dead_units(found: Findings) -> Figure:
         row[0].set_ylabel("share of runs, %")
     legend(figure, {told: outcome_look(name) for name, told in names.items()}, fixed(found, "hidden", "init"))
     law = "Black dashes: the exact law of the draw." if found.laws else ""
-    footnote(figure, law, note, note_inits, _end_note(shown))
+    n = int(sums(shown).min())
+    low, high = wilson(n // 2, n)
+    end = f"At the end: 95 % Wilson intervals reach at most {50 * (high - low):.1f} points to either side."
+    footnote(figure, law, note, note_inits, end)
     return figure
 
 
-def _at_end(mine: pd.DataFrame, outcome: str) -> list[Rate]:
-    """Of the runs, those with 0 … H dead units that ended so; diverged ones have no such count."""
-    part = mine[((mine["outcome"] == outcome) & mine["dead_final"].notna()).to_numpy(bool)]
-    counts = np.bincount(part["dead_final"].astype(int), counts_of(part), int(mine["hidden"].iloc[0]) + 1)
-    return Rate.of_all(counts, np.full(len(counts), size(mine)))
+def _counts(runs: pd.DataFrame, column: str, hidden: int) -> NDArray[np.int64]:
+    """How many of the runs have 0 … H dead units."""
+    return np.bincount(runs[column].astype(int), counts_of(runs), hidden + 1).astype(np.int64)
 
 
 def _ticks(ax: Axes, hidden: int) -> None:
     """The numbers of dead units, so few of them written that there is room."""
     ax.set_xticks(range(0, hidden + 1, max(1, -(-hidden // 11))))
-
-
-def _end_note(shown: pd.DataFrame) -> str:
-    """How wide the intervals of the stacked shares can be."""
-    n = int(pd.Series(counts_of(shown)).groupby(shown["condition"].to_numpy()).sum().min())
-    low, high = wilson(n // 2, n)
-    return f"At the end: 95 % Wilson intervals reach at most {50 * (high - low):.1f} points to either side."
 
 
 def dead_trials(found: Findings) -> pd.DataFrame:
@@ -87,15 +86,14 @@ def need_units_that_die(found: Findings) -> None:
 
 def _at_start(ax: Axes, part: pd.DataFrame, inits: list[Any], found: Findings) -> str:
     """Draw the shares of dead units at the start; returns whose they are. Inits that start alike are drawn once."""
-    groups: dict[tuple[int, ...], list[Any]] = {}
+    hidden, groups = int(part["hidden"].iloc[0]), dict[tuple[int, ...], list[Any]]()
     for init in inits:
         mine = part[(part["init"] == init).to_numpy(bool)]
         if len(mine):
-            count = np.bincount(mine["dead_init"].astype(int), counts_of(mine), int(mine["hidden"].iloc[0]) + 1)
-            groups.setdefault(tuple(int(each) for each in count), []).append(init)
-    width, look, law = 0.8 / max(len(groups), 1), looks_of(found, "init"), None
+            groups.setdefault(tuple(_counts(mine, "dead_init", hidden).tolist()), []).append(init)
+    width, look = 0.8 / max(len(groups), 1), looks_of(found, "init")
     for i, (counts, who) in enumerate(groups.items()):
-        rates = [Rate.of(count, sum(counts)) for count in counts]
+        rates = Rate.of_all(counts, sum(counts))
         x = np.arange(len(counts)) + (i - (len(groups) - 1) / 2) * width
         ax.bar(x, [100 * rate.rate for rate in rates], width=0.9 * width, color=look[who[0]].colour, alpha=0.35)
         texts = [f"{n} dead: {words.rate(rate)}" for n, rate in enumerate(rates)]
@@ -103,12 +101,12 @@ def _at_start(ax: Axes, part: pd.DataFrame, inits: list[Any], found: Findings) -
         law = dead_law(part[(part["init"] == who[0]).to_numpy(bool)], found.laws)
         if law is not None:
             ax.plot(x, 100 * law, "_", color="black", markersize=11, markeredgewidth=1.8, zorder=4)
-    _ticks(ax, int(part["hidden"].max()))
+    _ticks(ax, hidden)
     names = [" and ".join(value_text("init", init) for init in who) for who in groups.values()]
     return f"{' | '.join(names)}, n = {max((sum(counts) for counts in groups), default=0):,}"
 
 
-def describe(found: Findings) -> str:
+def describe_dead_units(found: Findings) -> str:
     """Mean dead units at the start against the law, in a sentence for each init."""
     shown, texts = with_values(dead_trials(found), found.nearest, ["hidden"]), []
     for init in values(shown, "init"):
@@ -127,5 +125,62 @@ def describe(found: Findings) -> str:
 register(Plot(
     "dead_units", "Dead units at the start and at the end",
     "Top: what the draw gives. Below: dead units at the end, by outcome.",
-    dead_units, describe, order=8, section="causes",
+    dead_units, describe_dead_units, order=8, section="causes",
+))  # fmt: skip
+
+
+@styled
+def stuck_by_live_units(found: Findings) -> Figure:
+    """Share of runs that are not solved against the number of units alive at the start, with Wilson intervals."""
+    field = line_field(found.fields)
+    return lines(
+        found, live_trials(found), field, _line, _live_axis, count=lambda rows: runs_a_line(rows, field),
+        label="not solved, %", notes=[f"Points of fewer than {FEWEST} runs are left out."],
+    )  # fmt: skip
+
+
+def live_trials(found: Findings) -> pd.DataFrame:
+    """The trials with `live` (units alive at the start) and `failed` (not solved, for whatever reason)."""
+    need_units_that_die(found)
+    if not found.trials["dead_init"].any():
+        raise NotApplicable("every unit of every run is alive at the start, so there is nothing to set side by side")
+    live = found.trials["hidden"] - found.trials["dead_init"]
+    return found.trials.assign(live=live, failed=(found.trials["outcome"] != "solved").to_numpy(bool))
+
+
+def _live_axis(ax: Axes, rows: pd.DataFrame) -> None:
+    last = int(rows["live"].max())
+    ax.set_xticks(np.arange(0, last + 1, max(1, -(-last // 11))))
+    ax.set_xlabel("units alive at the start")
+    ax.margins(x=0.04)
+
+
+def _line(ax: Axes, part: pd.DataFrame, look: Look, beside: float) -> float | None:
+    """Draw a line; returns the height at which it ends, None where too few runs have as many live units."""
+    runs = pd.DataFrame({"live": part["live"], "n": counts_of(part), "failed": counts_of(part) * part["failed"]})
+    table = runs.groupby("live")[["failed", "n"]].sum()
+    table = table[table["n"] >= FEWEST]
+    rates = Rate.of_all(table["failed"], table["n"])
+    texts = [f"{live} alive: {words.rate(rate)} not solved" for live, rate in zip(table.index, rates, strict=True)]
+    error_bars(ax, (table.index.to_numpy(float) + 0.07 * beside).tolist(), rates, look, texts)
+    return 100 * rates[-1].rate if rates else None
+
+
+def describe_live_units(found: Findings) -> str:
+    """What a dead unit at the start costs in the condition nearest to the article's, in a sentence."""
+    part = found.here(live_trials(found))
+    some = part["dead_init"] > 0
+    without, having = (Rate.of(count_where(each, each["failed"]), size(each)) for each in (part[~some], part[some]))
+    where = words.condition(found.nearest, found.fields)
+    more = f"; difference {words.difference(unpaired(without, having))}" if without.n and having.n else ""
+    return (
+        f"Nearest to the article ({where}): not solved {words.rate(having)} with a dead unit at the start, "
+        f"{words.rate(without)} with none{more}."
+    )
+
+
+register(Plot(
+    "stuck_by_live_units", "Failures by the units alive at the start",
+    "If dead units were the whole story, runs with all units alive would be solved.",
+    stuck_by_live_units, describe_live_units, order=9, section="causes",
 ))  # fmt: skip

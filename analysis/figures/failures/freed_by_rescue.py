@@ -4,19 +4,20 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.data.conditions import closest, slices
+from analysis.data.field_labels import phrase
 from analysis.figures.layout import by_value, footnote, line_field, looks_of, make_panels, rest_of, thin_field
 from analysis.figures.plot import Plot, register
 from analysis.figures.shapes import forest, legend, percent, percent_across, row_height
 from analysis.figures.style import NotApplicable, panels, styled
 from analysis.findings.findings import Findings
-from analysis.findings.rescues import fields_of, has_rescues, interventions, stuck_runs
+from analysis.findings.rescues import fields_of, interventions, stuck_runs
 from analysis.findings.statistics import Rate
 from analysis.text import words
 
 
 def rescued(found: Findings) -> pd.DataFrame:
     """The stuck runs that were rescued (`analysis.findings.rescues.stuck_runs`), of all interventions."""
-    if not has_rescues(found.rescues):
+    if not len(found.rescues):
         raise NotApplicable("the study rescues no runs")
     runs = stuck_runs(found.rescues)
     if not len(runs):
@@ -51,7 +52,7 @@ def freed_by_rescue(found: Findings) -> Figure:
             ax.set_xlabel("freed of the stuck runs, %")
     percent_across(axes)
     if field:
-        legend(figure, {words.field(field, value): look[value].mark for value, _ in by_value(shown, field)})
+        legend(figure, {phrase(field, value): look[value].mark for value, _ in by_value(shown, field)})
     footnote(figure, note, more)
     return figure
 

@@ -1,7 +1,5 @@
 """Which rows the runs in a trap give one prediction."""
 
-from typing import Any
-
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -11,13 +9,13 @@ from analysis.data.reading import STUCK, is_stuck
 from analysis.data.tallies import counts_of, size
 from analysis.figures.layout import fixed, looks_of, outcome_names
 from analysis.figures.plot import Plot, register
-from analysis.figures.shapes import Mark, forests, percent, percent_across
+from analysis.figures.shapes import forests, percent, percent_across
 from analysis.figures.style import NotApplicable, styled
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
 from analysis.text import words
 
-MOST_INITS, MOST_NAMED = 4, 8
+MOST_INITS, MOST_NAMED, MOST_PATTERNS = 4, 8, 6
 
 
 @styled
@@ -27,9 +25,14 @@ def merged_rows(found: Findings) -> Figure:
     inits, look, traps = values(shown, "init"), looks_of(found, "init"), outcome_names(found.summary)
     parts = []
     for trap, part in _by_trap(shown).items():
-        patterns, of_init = _commonest(part), [_of(part, init) for init in inits]
+        totals, of_init = _patterns(part), [with_values(part, {"init": init}, ["init"]) for init in inits]
+        patterns = sorted(_by_count(totals)[:MOST_PATTERNS])
         counts = [f"{value_text('init', init)} n = {size(mine):,}" for init, mine in zip(inits, of_init, strict=True)]
-        rows = [[_mark(mine, pattern) for mine in of_init] for pattern in patterns]
+        found_of = [(_patterns(mine), size(mine)) for mine in of_init]
+        rows = [
+            [percent(Rate.of(n := int(each.get(pattern, 0)), of), _name(pattern), f"{n:,}") for each, of in found_of]
+            for pattern in patterns
+        ]
         parts.append((f"{traps[trap]}: {', '.join(counts)}", [_name(pattern, " = ") for pattern in patterns], rows))
     names = {value_text("init", init): look[init] for init in inits}
     figure, axes = forests(parts, names, "share of the runs in this trap, %", fixed(found, "init") or "")
@@ -43,12 +46,6 @@ def _name(pattern: str, sign: str = "=") -> str:
     return sign.join(rows if len(rows) <= MOST_NAMED else [*rows[:3], f"\N{HORIZONTAL ELLIPSIS} ({len(rows):,} rows)"])
 
 
-def _mark(mine: pd.DataFrame, pattern: str) -> Mark | None:
-    """The share of runs that merge these rows, and their number."""
-    count = int(_patterns(mine).get(pattern, 0)) if len(mine) else 0
-    return percent(Rate.of(count, size(mine)), _name(pattern), f"{count:,}")
-
-
 def merged_trials(found: Findings) -> pd.DataFrame:
     """The stuck trials of the condition nearest to the article's and of its other inits."""
     same = with_values(found.trials, found.nearest, [name for name in FIELDS if name != "init"])
@@ -56,10 +53,6 @@ def merged_trials(found: Findings) -> pd.DataFrame:
     if not len(stuck):
         raise NotApplicable("no run of the conditions nearest to the article's is stuck, so no rows are merged")
     return stuck[stuck["init"].isin(few(values(stuck, "init"), MOST_INITS, found.nearest["init"])).to_numpy(bool)]
-
-
-def _of(part: pd.DataFrame, init: Any) -> pd.DataFrame:
-    return with_values(part, {"init": init}, ["init"])
 
 
 def _by_trap(shown: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -72,10 +65,8 @@ def _patterns(part: pd.DataFrame) -> pd.Series:
     return pd.Series(counts_of(part)).groupby(part["merged"].astype("str").fillna("none").to_numpy()).sum()
 
 
-def _commonest(part: pd.DataFrame) -> list[str]:
-    """The patterns, six at most, in a fixed order."""
-    counts = _patterns(part)
-    return sorted(sorted(counts.index, key=lambda name: (-counts[name], name))[:6])
+def _by_count(counts: pd.Series) -> list[str]:
+    return sorted(counts.index, key=lambda name: (-counts[name], name))
 
 
 def describe(found: Findings) -> str:
@@ -83,7 +74,7 @@ def describe(found: Findings) -> str:
     shown, texts, traps = merged_trials(found), [], outcome_names(found.summary)
     for trap, part in _by_trap(shown).items():
         counts = _patterns(part)
-        common = sorted(counts.index, key=lambda name: (-counts[name], name))[0]
+        common = _by_count(counts)[0]
         texts.append(f"{traps[trap]}: {_name(common)} in {words.rate(Rate.of(counts[common], size(part)))}")
     where = f" ({held})" if (held := fixed(found, "init")) else ""
     several = " with all inits together" if len(values(shown, "init")) > 1 else ""

@@ -6,9 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from analysis.data.conditions import with_values
-from analysis.data.field_labels import FIELDS
-from analysis.data.tallies import counts_of, quantile, size
+from analysis.data.tallies import counts_of, size
 from analysis.figures.layout import line_field, runs_a_line
 from analysis.figures.plot import Plot, register
 from analysis.figures.shapes import lines
@@ -59,16 +57,14 @@ def _step(ax: Axes, part: pd.DataFrame, look: Look, _beside: float) -> float:
 
 def describe(found: Findings) -> str:
     """The median and the last epoch at which a run of the nearest condition was solved."""
-    part = with_values(solvable(found), found.nearest, FIELDS)
-    part = part[part["solved_epoch"].notna().to_numpy(bool)].sort_values("solved_epoch")
+    part = found.here(solvable(found)).dropna(subset="solved_epoch")
     where = words.condition(found.nearest, found.fields)
     if not len(part):
         return f"Nearest to the article ({where}) no run was solved."
-    epochs = part["solved_epoch"].to_numpy(int)
-    half = quantile(epochs, counts_of(part), 0.5)
+    half, last = found.nearest["solved_epoch_median"], part["solved_epoch"].max()
     return (
         f"Nearest to the article ({where}): half of the {size(part):,} runs that were solved took at most {half:,.0f} "
-        f"epochs, the last one {epochs[-1]:,}. Bands are 95 %."
+        f"epochs, the last one {last:,}. Bands are 95 %."
     )
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.data.conditions import NUMBERS
-from analysis.data.field_labels import value_text
+from analysis.data.field_labels import phrase, value_text
 from analysis.figures.layout import footnote, n_text, row_names
 from analysis.figures.plot import Plot, register
 from analysis.figures.shapes import MOST_ROWS, Mark, forests
@@ -49,7 +49,7 @@ def _mark(row: pd.Series) -> Mark:
 
 
 def _pair(field: str, row: pd.Series) -> str:
-    return f"{words.field(field, row['second'])}{MINUS}{value_text(field, row['first'])}"
+    return f"{phrase(field, row['second'])}{MINUS}{value_text(field, row['first'])}"
 
 
 def effects(found: Findings, asked: bool) -> dict[str, pd.DataFrame]:
@@ -61,8 +61,7 @@ def effects(found: Findings, asked: bool) -> dict[str, pd.DataFrame]:
     following = dict(itertools.pairwise(sorted({*table["first"], *table["second"]})))
     reversed_ = (table["high"] < 0) & (table["p_holm"] < SIGNIFICANT)
     widths = table[((table["first"].map(following) == table["second"]) | reversed_).to_numpy(bool)]
-    every = {"hidden": widths, **found.effects}
-    every = {field: table for field, table in every.items() if len(table)}
+    every = {field: table for field, table in {"hidden": widths, **found.effects}.items() if len(table)}
     fields = [field for field in every if field in found.asks or not found.asks]
     shown = {field: table for field, table in every.items() if (field in fields) == asked}
     if not shown:

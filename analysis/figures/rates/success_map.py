@@ -1,14 +1,14 @@
 """How often it is solved, as a table of colours."""
 
-import numpy as np
-import pandas as pd
+from typing import Any
+
 import seaborn as sns
 from matplotlib.figure import Figure
 
 from analysis.data.field_labels import FIELDS, value_text
 from analysis.figures.layout import footnote, make_panels, n_text, panel_title, rest_of, widest
 from analysis.figures.plot import Plot, register
-from analysis.figures.style import NotApplicable, panels, styled
+from analysis.figures.style import NotApplicable, panels, styled, text_on
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
 from analysis.text import words
@@ -25,22 +25,24 @@ def success_map(found: Findings) -> Figure:
     wide = columns > 9
     figure, axes = panels(len(boxes), 1 if wide else 2, (0.34 if wide else 0.52) * rows + 1.1)
     for ax, panel in zip(axes, boxes, strict=True):
-        grid = {
-            name: panel.rows.pivot_table(index=down, columns=across, values=name, observed=True, sort=True).astype(
-                float
-            )
-            for name in ("solved_rate", "solved", "n")
-        }
+        alike = len({*panel.rows["n"]}) == 1
+        table = panel.rows.assign(text=[_text(row, wide, alike) for row in panel.rows.to_dict("records")])
+        grid = table.pivot(index=down, columns=across, values="solved_rate").astype(float)
+        texts = table.pivot(index=down, columns=across, values="text").fillna("")
         sns.heatmap(
-            100 * grid["solved_rate"], ax=ax, vmin=0, vmax=100, cmap="cividis", annot=_cells(grid, wide), fmt="",
+            100 * grid, ax=ax, vmin=0, vmax=100, cmap="cividis", annot=texts, fmt="",
             annot_kws={"fontsize": 7}, cbar=False, linewidths=1.5, linecolor="white",
         )  # fmt: skip
+        shades = ax.collections[0].get_facecolor().reshape(*grid.shape, 4)
+        for text in ax.texts:  # seaborn writes white on middling shades, where that is hard to read
+            x, y = text.get_position()
+            text.set_color(text_on(shades[int(y), int(x), :3]))
         ax.set_title(panel_title(panel, f"{n_text(panel.rows['n'])} per cell", 2))
         ax.set_xlabel(FIELDS[across].label)
         ax.set_ylabel("" if down == "init" else FIELDS[down].label)
-        marks = [value_text(across, each) for each in grid["solved_rate"].columns]
+        marks = [value_text(across, each) for each in grid.columns]
         ax.set_xticklabels(marks, rotation=60 if columns > 16 else 30 if max(map(len, marks)) > 8 else 0)
-        ax.set_yticklabels([value_text(down, each) for each in grid["solved_rate"].index], rotation=0)
+        ax.set_yticklabels([value_text(down, each) for each in grid.index], rotation=0)
         ax.tick_params(length=0)
         ax.grid(False)
     shares = f"In each cell the percentage solved. {widest(found.summary, ['solved'])}" if wide else ""
@@ -60,17 +62,11 @@ def map_fields(found: Findings) -> tuple[str, str]:
     return across, down
 
 
-def _cells(grid: dict[str, pd.DataFrame], wide: bool) -> pd.DataFrame:
-    """What is written in each cell."""
-
-    def text(count: float, n: float) -> str:
-        if np.isnan(count):
-            return ""
-        return f"{100 * count / n:.0f}" if wide else "\n(".join(words.rate(Rate.of(int(count), int(n))).split(" ("))
-
-    rows = zip(grid["solved"].to_numpy(), grid["n"].to_numpy(), strict=True)
-    texts = [[text(*cell) for cell in zip(*row, strict=True)] for row in rows]
-    return pd.DataFrame(texts, grid["solved"].index, grid["solved"].columns)
+def _text(row: Any, wide: bool, alike: bool) -> str:
+    """What is written in the cell of a condition; n stands in the title where it is the same for all cells."""
+    if wide:
+        return f"{100 * row['solved_rate']:.0f}"
+    return (words.bare(Rate.of(row["solved"], row["n"])) if alike else words.share(row)).replace(" (", "\n(")
 
 
 def describe(found: Findings) -> str:

@@ -1,6 +1,5 @@
 """One run of each outcome: its loss."""
 
-import itertools
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,9 @@ from analysis.text import words
 
 LOWEST = 1e-14
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+NONE = (
+    "the result folder has no exemplars.json: where every stuck run is rescued there is none; else run the study again"
+)
 BREAK = 0.1  # the loss at which the figure goes from one scale to the other
 
 
@@ -36,7 +38,7 @@ def number(value: Any) -> str:
 def need(exemplars: pd.DataFrame) -> None:
     """Raise NotApplicable where there are no runs."""
     if not len(exemplars):
-        raise NotApplicable("the result folder has no exemplars.json; run the study again to have it written")
+        raise NotApplicable(NONE)
 
 
 @styled
@@ -81,24 +83,22 @@ def _broken_axis(above: Axes, below: Axes, highest: float, last: int) -> None:
 def _mark_levels(ax: Axes, exemplars: pd.DataFrame) -> None:
     """A dotted line at the loss of each run that ended in a trap that has a name."""
     stuck = exemplars[exemplars["outcome"].str.startswith("stuck_")].sort_values("final_loss")
-    levels = [
-        (loss, words.outcome(outcome)) for loss, outcome in zip(stuck["final_loss"], stuck["outcome"], strict=True)
-    ]
-    levels = [(loss, text) for loss, text in levels if ax.get_ylim()[0] <= loss <= ax.get_ylim()[1]]
-    apart = [True, *(np.log(b / a) > 0.15 for (a, _), (b, _) in itertools.pairwise(levels))]
-    for (loss, text), room in zip(levels, apart, strict=False):
+    before = 0.0
+    for loss, outcome in zip(stuck["final_loss"], stuck["outcome"], strict=True):
+        if not ax.get_ylim()[0] <= loss <= ax.get_ylim()[1]:
+            continue
         ax.axhline(loss, color="#555555", linewidth=0.9, linestyle=":", zorder=1)
-        if room:
-            ax.text(1.01, loss, text, transform=ax.get_yaxis_transform(), va="center", fontsize=9, color="#333333")
+        if loss > before * np.exp(0.15):  # there is room for its name
+            look: dict[str, Any] = {"va": "center", "fontsize": 9, "color": "#333333"}
+            ax.text(1.01, loss, words.outcome(outcome), transform=ax.get_yaxis_transform(), **look)
+        before = loss
 
 
 def describe(found: Findings) -> str:
     """Final losses, in a sentence."""
     need(found.exemplars)
-    ends = [
-        f"{words.outcome(run['outcome'])} {number(run['final_loss'])} ({name(run)})"
-        for _, run in found.exemplars.iterrows()
-    ]
+    runs = found.exemplars.to_dict("records")
+    ends = (f"{words.outcome(run['outcome'])} {number(run['final_loss'])} ({name(run)})" for run in runs)
     return f"Final losses: {'; '.join(ends)}."
 
 

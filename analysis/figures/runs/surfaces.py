@@ -34,7 +34,12 @@ def functions(exemplars: pd.DataFrame) -> Figure:
     low, high = min(targets), max(targets)
     ends = low - (high - low) / 2, high + (high - low) / 2
     for ax, (_, run) in zip(axes, shown.iterrows(), strict=True):
-        image = _surface(ax, run, ends)
+        surface = run["surface"]
+        extent = (surface["x1"][0], surface["x1"][-1], surface["x2"][0], surface["x2"][-1])
+        image = ax.imshow(
+            np.asarray(surface["y"], float), origin="lower", extent=extent, cmap="PuOr_r", vmin=ends[0], vmax=ends[1],
+            interpolation="bilinear", aspect="auto",
+        )  # fmt: skip
         if run["kinked"]:
             _kinks(ax, run)
         _rows(ax, run, (low + high) / 2, WRONG * (high - low))
@@ -60,20 +65,11 @@ def function_exemplars(exemplars: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
-def _surface(ax: Axes, run: pd.Series, ends: tuple[float, float]) -> Any:
-    surface = run["surface"]
-    extent = (surface["x1"][0], surface["x1"][-1], surface["x2"][0], surface["x2"][-1])
-    return ax.imshow(
-        np.asarray(surface["y"], float), origin="lower", extent=extent, cmap="PuOr_r", vmin=ends[0], vmax=ends[1],
-        interpolation="bilinear", aspect="auto",
-    )  # fmt: skip
-
-
 def _kinks(ax: Axes, run: pd.Series) -> None:
     """The line z = 0 of each unit that is active on some row."""
     weights, surface = run["final"], run["surface"]
     (w1, w2), b1 = np.asarray(weights["W1"], float), np.asarray(weights["b1"], float)
-    x1, x2 = np.meshgrid([surface["x1"][0], surface["x1"][-1]], [surface["x2"][0], surface["x2"][-1]])
+    x1, x2 = np.meshgrid(*([surface[name][0], surface[name][-1]] for name in ("x1", "x2")))
     for h, pattern in enumerate(run["patterns_final"].split()):
         z = x1 * w1[h] + x2 * w2[h] + b1[h]
         if "1" in pattern and z.min() < 0 < z.max():
@@ -116,12 +112,11 @@ def _caption(run: pd.Series) -> str:
 def describe(found: Findings) -> str:
     """Final predictions of each run, in a sentence."""
     shown = function_exemplars(found.exemplars)
+    names = [f"{ending(run)} ({name(run)})" for _, run in shown.iterrows()]
     if len(shown.iloc[0]["rows"]) > 8:
-        return f"Shown: {words.listed([f'{ending(run)} ({name(run)})' for _, run in shown.iterrows()])}."
-    ends = [
-        f"{ending(run)} ({name(run)}) {', '.join(number(value) for value in run['predictions'])}"
-        for _, run in shown.iterrows()
-    ]
+        return f"Shown: {words.listed(names)}."
+    numbers = [", ".join(map(number, predictions)) for predictions in shown["predictions"]]
+    ends = [f"{who} {told}" for who, told in zip(names, numbers, strict=True)]
     return f"Predictions for {', '.join(shown.iloc[0]['rows'])}: {'; '.join(ends)}."
 
 
