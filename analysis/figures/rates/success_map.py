@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure
 
@@ -33,7 +34,7 @@ def success_map(found: Findings) -> Figure:
             100 * grid, ax=ax, vmin=0, vmax=100, cmap="cividis", annot=texts, fmt="",
             annot_kws={"fontsize": 7}, cbar=False, linewidths=1.5, linecolor="white",
         )  # fmt: skip
-        shades = ax.collections[0].get_facecolor().reshape(*grid.shape, 4)
+        shades = np.asarray(ax.collections[0].get_facecolor()).reshape(*grid.shape, 4)
         for text in ax.texts:  # seaborn writes white on middling shades, where that is hard to read
             x, y = text.get_position()
             text.set_color(text_on(shades[int(y), int(x), :3]))
