@@ -103,7 +103,7 @@ def attributed_to_death() -> str:
     told = ", ".join(f"{100 * each.rate:.0f}" for each in by_dead.values())
     return (
         f"With {', '.join(map(str, by_dead))} units dead at the start {told} % of the article's networks get stuck: "
-        f"{100 * share.value:.1f} % ({100 * share.low:.1f}–{100 * share.high:.1f}) of its failures would vanish if "
+        f"{100 * share.rate:.1f} % ({100 * share.low:.1f}–{100 * share.high:.1f}) of its failures would vanish if "
         "every dead unit were drawn again until it lives."
     )
 
@@ -117,7 +117,7 @@ def dead_at_start() -> str:
         by_dead = {int(row["dead"]): Rate.of(int(row["stuck"]), int(row["n"])) for _, row in part.iterrows()}
         share = attributed(by_dead)
         cells = [f"{100 * by_dead[n].rate:.1f} % of {by_dead[n].n}" if n in by_dead else "–" for n in range(5)]
-        due = f"{100 * share.value:.1f} % ({100 * share.low:.1f}–{100 * share.high:.1f})"
+        due = f"{100 * share.rate:.1f} % ({100 * share.low:.1f}–{100 * share.high:.1f})"
         lines.append(f"| {condition(part.iloc[0])} | {' | '.join(cells)} | {due} |")
     return "\n".join(lines)
 

@@ -2,14 +2,16 @@
 
 from typing import Any
 
+import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure
 
 from analysis.data.field_labels import FIELDS, value_text
 from analysis.figures.layout import footnote, make_panels, n_text, panel_title, rest_of, widest
 from analysis.figures.plot import Plot, register
-from analysis.figures.style import NotApplicable, panels, styled
+from analysis.figures.style import NotApplicable, panels, styled, text_on
 from analysis.findings.findings import Findings
+from analysis.findings.statistics import Rate
 from analysis.text import words
 
 MOST_CELLS = 100  # cells of a panel that have room for their numbers
@@ -24,13 +26,18 @@ def success_map(found: Findings) -> Figure:
     wide = columns > 9
     figure, axes = panels(len(boxes), 1 if wide else 2, (0.34 if wide else 0.52) * rows + 1.1)
     for ax, panel in zip(axes, boxes, strict=True):
-        table = panel.rows.assign(text=[_text(row, wide) for row in panel.rows.to_dict("records")])
+        alike = len({*panel.rows["n"]}) == 1
+        table = panel.rows.assign(text=[_text(row, wide, alike) for row in panel.rows.to_dict("records")])
         grid = table.pivot(index=down, columns=across, values="solved_rate").astype(float)
         texts = table.pivot(index=down, columns=across, values="text").fillna("")
         sns.heatmap(
             100 * grid, ax=ax, vmin=0, vmax=100, cmap="cividis", annot=texts, fmt="",
             annot_kws={"fontsize": 7}, cbar=False, linewidths=1.5, linecolor="white",
         )  # fmt: skip
+        shades = np.asarray(ax.collections[0].get_facecolor()).reshape(*grid.shape, 4)
+        for text in ax.texts:  # seaborn writes white on middling shades, where that is hard to read
+            x, y = text.get_position()
+            text.set_color(text_on(shades[int(y), int(x), :3]))
         ax.set_title(panel_title(panel, f"{n_text(panel.rows['n'])} per cell", 2))
         ax.set_xlabel(FIELDS[across].label)
         ax.set_ylabel("" if down == "init" else FIELDS[down].label)
@@ -56,9 +63,11 @@ def map_fields(found: Findings) -> tuple[str, str]:
     return across, down
 
 
-def _text(row: Any, wide: bool) -> str:
-    """What is written in the cell of a condition."""
-    return f"{100 * row['solved_rate']:.0f}" if wide else words.share(row).replace(" (", "\n(")
+def _text(row: Any, wide: bool, alike: bool) -> str:
+    """What is written in the cell of a condition; n stands in the title where it is the same for all cells."""
+    if wide:
+        return f"{100 * row['solved_rate']:.0f}"
+    return (words.bare(Rate.of(row["solved"], row["n"])) if alike else words.share(row)).replace(" (", "\n(")
 
 
 def describe(found: Findings) -> str:

@@ -16,6 +16,9 @@ from analysis.text import words
 
 LOWEST = 1e-14
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+NONE = (
+    "the result folder has no exemplars.json: where every stuck run is rescued there is none; else run the study again"
+)
 BREAK = 0.1  # the loss at which the figure goes from one scale to the other
 
 
@@ -35,7 +38,7 @@ def number(value: Any) -> str:
 def need(exemplars: pd.DataFrame) -> None:
     """Raise NotApplicable where there are no runs."""
     if not len(exemplars):
-        raise NotApplicable("the result folder has no exemplars.json; run the study again to have it written")
+        raise NotApplicable(NONE)
 
 
 @styled
