@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from analysis.data.side_files import NAMING
 from analysis.figures.plot import Plot, register
 from analysis.figures.rates.epochs_to_solve import epoch_axis
 from analysis.figures.style import DASHES, MARKERS, OUTCOME_COLOURS, RIM, NotApplicable, columns_for, sheet, styled
@@ -24,7 +25,7 @@ BREAK = 0.1  # the loss at which the figure goes from one scale to the other
 
 def name(exemplar: Any) -> str:
     """What reproduces a run: '4 units, U(\N{MINUS SIGN}1, 1), lr 0.1, seed 7', or '4 units, lr 0.1, w.npz'."""
-    fields, seed = exemplar.get("told", ["hidden", "init", "lr"]), exemplar["seed"]
+    fields, seed = exemplar.get("told", NAMING), exemplar["seed"]
     if isinstance(seed, str):
         return f"{words.condition(exemplar, [each for each in fields if each != 'init'])}, {seed}"
     return f"{words.condition(exemplar, fields)}, seed {seed}"

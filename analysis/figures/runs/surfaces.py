@@ -1,5 +1,6 @@
 """One run of each outcome: what its network computes."""
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -101,12 +102,13 @@ def _rows(ax: Axes, run: pd.Series, middle: float, wrong: float) -> None:
 def _caption(run: pd.Series) -> str:
     patterns = run["patterns_final"].split()
     room = letters(3, 8)
+    called = textwrap.fill(name(run), room)
     if not run["kinked"] or len(patterns[0]) > 8:
-        return name(run)
+        return called
     each = max(room // (len(patterns[0]) + 1), 1)
     lines = [" ".join(patterns[i : i + each]) for i in range(0, min(len(patterns), 2 * each), each)]
     more = f" and {len(patterns) - 2 * each} more" if len(patterns) > 2 * each else ""
-    return f"{name(run)}\nunits: " + "\n".join(lines) + more
+    return f"{called}\nunits: " + "\n".join(lines) + more
 
 
 def describe(found: Findings) -> str:
