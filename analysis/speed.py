@@ -1,4 +1,4 @@
-"""The figure of a benchmark's folder: `python -m analysis.speed DIR` draws speed.png and speed.svg there again."""
+"""The figures of a benchmark's folder: `python -m analysis.speed DIR` draws them there again, as PNG and SVG."""
 
 import io
 import sys
@@ -15,67 +15,85 @@ from analysis.figures.shapes import Mark, forests
 from analysis.figures.style import SERIES, looks, save, styled
 
 NAME, WHOLE, NUMBER = "a name", "an integer above 0", "a number above 0"
-COLUMNS = {"hidden": WHOLE, "epochs": WHOLE, "contender": NAME, "cores": WHOLE}
-COLUMNS |= dict.fromkeys(("ms_min", "ms_max", "trainings_per_s"), NUMBER)  # and what is allowed in them
+COLUMNS = {"hidden": WHOLE, "epochs": WHOLE, "contender": NAME}  # and what is allowed in them
+COLUMNS |= dict.fromkeys(("ms_min", "ms_max", "trainings_per_s"), NUMBER)
+PICTURES = ("speed.png", "speed.svg", "kinds.png", "kinds.svg")
 
 
-def write_figure(folder: Path) -> Path:
-    """Draw the figure of a folder that `experiments.benchmark` wrote; FolderError if it is none, or takes no figure."""
-    figure = speed(load_engines(folder))
+def write_figures(folder: Path) -> list[Path]:
+    """Draw the figures of a folder that `experiments.benchmark` wrote; FolderError if it is none, or takes none."""
+    engines, kinds = load(folder / "engines.csv", cores=WHOLE), load(folder / "kinds.csv", kind=NAME)
     try:
-        save(figure, folder, "speed")
+        save(speed(engines), folder, "speed")
+        save(by_kind(kinds), folder, "kinds")
     except OSError as error:
-        raise FolderError(f"the figure cannot be written to {folder}: {error}") from None
-    return folder / "speed.png"
+        raise FolderError(f"the figures cannot be written to {folder}: {error}") from None
+    return [folder / name for name in PICTURES if name.endswith(".png")]
 
 
-def load_engines(folder: Path) -> pd.DataFrame:
-    """A row a contender, width and number of cores."""
-    path = folder / "engines.csv"
+def load(path: Path, **more: str) -> pd.DataFrame:
+    """A table of a benchmark, with `COLUMNS` and more; FolderError says what is wrong with it."""
+    columns = {**COLUMNS, **more}
     try:
-        engines = pd.read_csv(io.StringIO(read_text(path)))
+        timed = pd.read_csv(io.StringIO(read_text(path)))
     except FileNotFoundError:
-        how = f"`python -m experiments.benchmark output={folder}` writes it"
+        how = f"`python -m experiments.benchmark output={path.parent}` writes it"
         raise FolderError(f"{path} does not exist; {how}") from None
     except (OSError, ValueError) as error:
         raise FolderError(f"{path} is no table of a benchmark: {error}") from None
-    if missing := [name for name in COLUMNS if name not in engines]:
+    if missing := [name for name in columns if name not in timed]:
         raise FolderError(f"{path} is no table of a benchmark: it lacks {', '.join(missing)}")
-    if not len(engines):
+    if not len(timed):
         raise FolderError(f"{path} holds no rows")
-    for name, allowed in COLUMNS.items():
-        numbers = pd.to_numeric(engines[name], errors="coerce").to_numpy(np.float64)
+    for name, allowed in columns.items():
+        numbers = pd.to_numeric(timed[name], errors="coerce").to_numpy(np.float64)
         fine = np.isfinite(numbers) & (numbers > 0) & ((np.floor(numbers) == numbers) | (allowed == NUMBER))
         if allowed == NAME:
-            fine = engines[name].map(lambda value: isinstance(value, str)).to_numpy(np.bool_)
+            fine = timed[name].map(lambda value: isinstance(value, str)).to_numpy(np.bool_)
         if not fine.all():
             row = int(np.argmin(fine))
-            value = engines[name].iloc[row]
+            value = timed[name].iloc[row]
             raise FolderError(f"{path}, row {row + 1}: {name}={value} is not allowed; allowed: {allowed}")
-    return engines
+    return timed
+
+
+def speed(engines: pd.DataFrame) -> Figure:
+    """Trainings per second of each contender on a log scale, a panel a width; lines from slowest to fastest round."""
+    words = {n: f"{n} core{'s' * (n > 1)}" for n in dict.fromkeys(engines["cores"])}
+    return _drawn(
+        engines.assign(cores=engines["cores"].map(words)), "contender", "cores", "trainings per second",
+        "XOR, weights from U(\N{MINUS SIGN}1, 1), lr 0.1",
+        "In full: every epoch of every unit; no jump: without units that are dead for ever. ",
+    )  # fmt: skip
+
+
+def by_kind(kinds: pd.DataFrame) -> Figure:
+    """Trainings per second of CPU of each kind of condition, on a log scale, a panel a width."""
+    return _drawn(
+        kinds, "kind", "contender", "trainings per second of one core", "weights from U(\N{MINUS SIGN}1, 1), lr 0.01"
+    )
 
 
 @styled
-def speed(engines: pd.DataFrame) -> Figure:
-    """Trainings per second of each contender on a log scale, a panel a width; lines from slowest to fastest round."""
-    names, cores = (list(dict.fromkeys(engines[each])) for each in ("contender", "cores"))
+def _drawn(timed: pd.DataFrame, row: str, look: str, label: str, setting: str, more: str = "") -> Figure:
+    """A panel a width: a line for each value of the column `row`, a mark for each of the column `look`."""
+    names, told = (list(dict.fromkeys(timed[each])) for each in (row, look))
     parts = []
-    for hidden in dict.fromkeys(engines["hidden"]):
-        mine = engines[engines["hidden"] == hidden].set_index(["contender", "cores"])
-        rows = [[_mark(mine.loc[(name, n)]) if (name, n) in mine.index else None for n in cores] for name in names]
+    for hidden in dict.fromkeys(timed["hidden"]):
+        mine = timed[timed["hidden"] == hidden].set_index([row, look])
+        rows = [[_mark(mine.loc[(name, n)]) if (name, n) in mine.index else None for n in told] for name in names]
         parts.append((f"{hidden} hidden units", names, rows))
-    figure, axes = forests(parts, looks([f"{n} core{'s' * (n > 1)}" for n in cores]), "trainings per second")
+    figure, axes = forests(parts, looks(told), label)
     for ax in axes:
         ax.set_xscale("log")
-        for label in ax.get_yticklabels():
-            label.set_color(SERIES[0] if label.get_text().startswith("engine") else "#555555")
-    axes[0].set_xlim(engines["trainings_per_s"].min() / 2, engines["trainings_per_s"].max() * 3)
-    epochs = ", ".join(f"{value:,}" for value in dict.fromkeys(engines["epochs"]))
+        for text in ax.get_yticklabels():
+            text.set_color("#555555" if row == "contender" and not text.get_text().startswith("engine") else SERIES[0])
+    axes[0].set_xlim(timed["trainings_per_s"].min() / 2, timed["trainings_per_s"].max() * 3)
+    epochs = ", ".join(f"{value:,}" for value in dict.fromkeys(timed["epochs"]))
     footnote(
         figure,
-        f"A training has {epochs} epochs (XOR, weights from U(\N{MINUS SIGN}1, 1), lr 0.1). In full: every epoch of "
-        "every unit; no jump: without units that are dead for ever. Medians of the rounds of one run on one machine, "
-        "with the number; lines reach from the slowest to the fastest round.",
+        f"A training has {epochs} epochs ({setting}). {more}Medians of the rounds of one run on one machine, with the "
+        "number; lines reach from the slowest to the fastest round.",
     )
     return figure
 
@@ -92,9 +110,11 @@ def number(per_s: float) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns the exit status."""
-    what = "Draws the figure of a folder that experiments.benchmark wrote: speed.png and speed.svg, there."
+    what = f"Draws the figures of a folder that experiments.benchmark wrote, there: {', '.join(PICTURES)}."
     path = {"metavar": "DIR", "help": "the folder"}
-    return command("analysis.speed", what, lambda folder: [f"figure: {write_figure(folder)}"], arguments, **path)
+    return command(
+        "analysis.speed", what, lambda folder: [f"figure: {p}" for p in write_figures(folder)], arguments, **path
+    )
 
 
 if __name__ == "__main__":

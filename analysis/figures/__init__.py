@@ -1,4 +1,4 @@
-"""The figures of the report: a module each, in the rooms beside this file, which registers itself."""
+"""The figures of the report, each of which registers itself: whatever module is found here or in a room here."""
 
 import importlib
 import pkgutil
@@ -7,7 +7,5 @@ from analysis.figures.plot import PLOTS
 
 __all__ = ["PLOTS"]
 
-for _room in ("rates", "failures", "runs"):
-    _package = importlib.import_module(f"{__name__}.{_room}")
-    for _module in pkgutil.iter_modules(_package.__path__):
-        importlib.import_module(f"{_package.__name__}.{_module.name}")
+for _module in pkgutil.walk_packages(__path__, f"{__name__}."):
+    importlib.import_module(_module.name)

@@ -21,7 +21,7 @@ from analysis.findings.failure_causes import failure_causes
 from analysis.findings.paired import compare_he, compare_values
 from analysis.findings.published import Beside, beside, mean_errors
 from analysis.findings.rescues import COLUMNS, Freed, freed, redrawn
-from analysis.findings.summary import draws, resting, summarise, with_levels
+from analysis.findings.summary import resting, summarise, with_levels
 from analysis.findings.verdict import Verdict, scope, verdicts
 
 
@@ -116,7 +116,8 @@ class Findings:
     @cached_property
     def effects(self) -> dict[str, pd.DataFrame]:
         """What named choices change, paired by seed: He against another draw, and fields that take two values."""
-        found = {"init": self.inits} if len(self.inits) else {}
+        inits = compare_he(self.trials, self.solved)
+        found = {"init": inits} if len(inits) else {}
         for field in self.fields:
             taken = values(self.summary, field)
             names = not is_number(field) or field == "relu_at_zero" or None in taken
@@ -166,16 +167,6 @@ class Findings:
     def widths(self) -> pd.DataFrame:
         """Every wider network against every narrower one, paired by seed."""
         return compare_values(self.trials, "hidden", self.solved)
-
-    @cached_property
-    def inits(self) -> pd.DataFrame:
-        """He against the first other init that is drawn, paired by seed."""
-        return compare_he(self.trials, self.solved)
-
-    @cached_property
-    def draws(self) -> pd.DataFrame:
-        """How often each condition has to be drawn until it is solved."""
-        return draws(self.summary)
 
     @cached_property
     def freed(self) -> list[Freed]:

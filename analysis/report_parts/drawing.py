@@ -10,8 +10,7 @@ import pandas as pd
 
 from analysis.figures import PLOTS
 from analysis.figures.plot import Plot
-from analysis.figures.runs.loss_curves import loss_curves
-from analysis.figures.runs.surfaces import functions
+from analysis.figures.single_runs import functions, loss_curves
 from analysis.figures.style import NotApplicable, on_phone, save
 from analysis.findings.findings import Findings
 

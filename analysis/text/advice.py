@@ -13,7 +13,7 @@ from analysis.data.reading import STUCK
 from analysis.data.tallies import count_where, size
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
-from analysis.findings.summary import stuck_rate
+from analysis.findings.summary import draws, stuck_rate
 from analysis.text import words
 from analysis.text.commands import diagnosing
 
@@ -83,7 +83,7 @@ def _waiting(found: Findings) -> Advice | None:
 
 
 def _again(found: Findings) -> Advice:
-    at = found.here(found.draws).iloc[0]
+    at = draws(found.here(found.summary)).iloc[0]
     number, few, most = (float(at[name]) for name in ("draws_99", "draws_99_low", "draws_99_high"))
     if math.isinf(number):
         return Advice(

@@ -1,7 +1,7 @@
 """What people use instead: the article's loop in NumPy and PyTorch, and many trainings at once in JAX.
 
 Each function trains and returns the final loss of each network, so that a benchmark can check that all did the work.
-The loops train XOR networks with ReLU under plain gradient descent on half the sum of squared errors.
+The article's loops train XOR networks with ReLU under plain gradient descent on half the sum of squared errors.
 """
 
 from collections.abc import Callable
@@ -46,6 +46,41 @@ def article_pytorch(condition: Condition, start: Weights) -> list[float]:
             W2 -= condition.lr * dW2
             b2 -= condition.lr * db2
     return [float(loss)]
+
+
+def autograd_pytorch(condition: Condition, start: Weights) -> list[float]:
+    """One training as people write it in PyTorch, on one thread: its functions, gradients and optimizers."""
+    import torch
+
+    torch.set_num_threads(1)
+    W1, b1, W2, b2 = (torch.tensor(array[..., 0], requires_grad=True) for array in start.arrays())
+    x, t = (torch.tensor(array) for array in (condition.task.x(np.dtype("f4")), condition.task.t(np.dtype("f4"))))
+    activation: Callable[..., Any] = {
+        "relu": torch.relu,
+        "leaky_relu": lambda z: torch.nn.functional.leaky_relu(z, condition.slope),
+        "tanh": torch.tanh,
+        "sigmoid": torch.sigmoid,
+    }[condition.activation]
+    of_scores: Callable[..., Any] = {
+        "half_sse": lambda s, t: 0.5 * torch.sum((s - t) ** 2),
+        "mse": torch.nn.functional.mse_loss,
+        "bce": torch.nn.functional.binary_cross_entropy_with_logits,
+    }[condition.loss]
+    parameters, lr = (W1, b1, W2, b2), condition.lr
+    optimizer = {
+        "gd": lambda: torch.optim.SGD(parameters, lr),
+        "momentum": lambda: torch.optim.SGD(parameters, lr, condition.momentum),
+        "adam": lambda: torch.optim.Adam(parameters, lr, (condition.beta1, condition.beta2), condition.epsilon),
+    }[condition.optimizer]()
+    loss = torch.tensor(0.0)
+    for _ in range(condition.epochs):
+        order = torch.arange(len(x)) if condition.batch_size is None else torch.randperm(len(x))
+        for rows in order.split(condition.batch_size or len(x)):
+            optimizer.zero_grad()
+            loss = of_scores(activation(x[rows] @ W1 + b1) @ W2 + b2, t[rows])
+            loss.backward()
+            optimizer.step()
+    return [loss.item()]
 
 
 def vmapped_jax(condition: Condition, start: Weights) -> list[float]:

@@ -4,8 +4,9 @@ import importlib.util
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import Any, cast
 
 import numpy as np
@@ -26,6 +27,7 @@ INIT, LR = "uniform", 0.1  # of the condition that everybody trains
 CONDITIONS = tuple((init, lr) for init in ("uniform", "he") for lr in (0.01, 0.03, 0.1, 0.2))  # of the default study
 IN_STUDY = 1000  # its trainings of a condition, which are a batch
 NUMPY_LOOP, PYTORCH_LOOP, JAX = "article's loop, NumPy", "article's loop, PyTorch", "JAX, vmap + scan"
+PYTORCH = "PyTorch, autograd"
 
 LEFT_OUT: dict[str, dict[str, bool]] = {
     "in full": {"jump": False, "drop": False},
@@ -50,7 +52,7 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 """Kinds of condition, names and fields; beside them lr 0.01 and weights from U(−1, 1)."""
 
-OF_KIND, OF_JAX = 4096, 1024  # trainings of a kind at once, by the numba engine and by JAX
+OF_JAX = 1024  # trainings at once, by JAX
 
 
 @dataclass(frozen=True)
@@ -142,19 +144,26 @@ def time_left_out(hidden: int, epochs: int, repeats: int) -> list[Row]:
 
 
 def time_kinds(hidden: int, epochs: int, repeats: int) -> list[Row]:
-    """A row a kind: µs of CPU that a training takes, and how many times longer JAX takes where it is installed."""
-    rows = []
-    for name, fields in KINDS.items():
+    """A row a kind and contender: the seconds of CPU that a training takes."""
+    work = list[Work]()
+    for (name, fields), (contender, needs, trainings, share, train) in product(KINDS.items(), OF_KIND):
         task = catalog.task(fields.get("task", "xor"))
-        condition = Condition(**{"lr": 0.01, **fields, "task": task, "hidden": hidden, "epochs": epochs})
-        train = partial(engine_numba.train, condition, drawn(condition, OF_KIND), range(OF_KIND))
-        work: list[Work] = [({}, train, 1 / OF_KIND)]
-        if importlib.util.find_spec("jax") and condition.batch_size is None:
-            part = replace(condition, epochs=max(1, epochs // 5))
-            by_jax = partial(baselines.vmapped_jax, part, drawn(part, OF_JAX))
-            work.append(({}, by_jax, epochs / part.epochs / OF_JAX))
-        taken = [1e3 * row["ms_per_training"] for row in timed(work, repeats, time.process_time)]
-        us, us_jax, *_ = [*taken, float("nan")]
-        labels = {"hidden": hidden, "epochs": epochs, "kind": name}
-        rows.append({**labels, "us": us, "us_jax": us_jax, "times_jax": us_jax / us})
-    return rows
+        part = {"hidden": hidden, "epochs": max(1, round(epochs * share))}
+        condition = Condition(**{"lr": 0.01, **fields, "task": task, **part})
+        if importlib.util.find_spec(needs) and (condition.batch_size is None or contender != JAX):
+            labels = {"hidden": hidden, "epochs": epochs, "kind": name, "contender": contender}
+            do = partial(train, condition, drawn(condition, trainings))
+            work.append((labels, do, epochs / condition.epochs / trainings))
+    return timed(work, repeats, time.process_time)
+
+
+def _by_numba(condition: Condition, weights: Weights) -> object:
+    return engine_numba.train(condition, weights, range(weights.n_networks))
+
+
+OF_KIND: tuple[tuple[str, str, int, float, Callable[[Condition, Weights], object]], ...] = (
+    ("engine numba", "numba", 4096, 1.0, _by_numba),
+    (JAX, "jax", OF_JAX, 0.2, baselines.vmapped_jax),
+    (PYTORCH, "torch", 1, 0.05, baselines.autograd_pytorch),
+)
+"""Who trains kinds of condition: name, the package that it needs, trainings at once, the share of the epochs, how."""

@@ -19,7 +19,7 @@ import pandas as pd
 
 from analysis.data.door import FolderError, write_text
 from analysis.data.processes import available_cores
-from analysis.speed import write_figure
+from analysis.speed import PICTURES, write_figures
 from experiments.benchmarking import contenders as who
 from experiments.benchmarking.contenders import Row
 from experiments.errors import DONE, InputError, RunError
@@ -30,7 +30,7 @@ from nnxor.checks import Check, instance, whole
 from nnxor.condition import MOST_EPOCHS
 
 BY_WIDTH = {"engines": who.time_width, "left_out": who.time_left_out, "kinds": who.time_kinds}  # by table and file
-FILES = (*(f"{name}.csv" for name in BY_WIDTH), "commands.csv", "machine.json", "speed.png", "speed.svg")  # in the end
+FILES = (*(f"{name}.csv" for name in BY_WIDTH), "commands.csv", "machine.json", *PICTURES)  # in the end
 SETTINGS: dict[str, Check] = {
     "hidden": instance((int, list), "a width, or a list of different ones"),
     "epochs": whole(1, MOST_EPOCHS), "repeats": whole(1, 1000), "trainings": whole(0, 10**9), "output": path,
@@ -63,7 +63,7 @@ def benchmark(config: Mapping[str, Any]) -> int:
         time_engines(widths, epochs, repeats, folder)
         if trainings:
             time_commands(epochs, trainings, repeats, folder)
-        write_figure(folder)
+        write_figures(folder)
     except BrokenPipeError:
         raise
     except (OSError, FolderError) as error:
@@ -120,9 +120,11 @@ def left_out_table(timed: pd.DataFrame) -> str:
 
 
 def kinds_table(timed: pd.DataFrame) -> str:
-    """Kinds of condition, and how many times longer JAX takes for them where it is installed."""
-    names = {"us": "numba", "us_jax": "JAX", "times_jax": "x JAX"}
-    table = timed.set_index("kind")[[*names]].rename(columns=names).dropna(axis="columns", how="all")
+    """Kinds of condition, and how many times longer others take for them where they are installed."""
+    us = 1e3 * timed.pivot_table("ms_per_training", "kind", "contender", sort=False)
+    table = us.rename(columns=lambda name: name.partition(",")[0])
+    for name in table.columns[1:]:
+        table[f"x {name}"] = table[name] / table["engine numba"]
     return f", lr 0.01: µs of CPU a training\n{_lines(table)}"
 
 

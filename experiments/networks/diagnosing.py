@@ -222,9 +222,9 @@ def of_number(config: Mapping[str, Any], values: dict[str, object]) -> Case | No
     condition = make_condition(values)
     refuse_useless(values, [condition])
     if not has_levels(condition):
-        c, give = condition, "give the network itself, as FILE"
+        c = condition
         of = f"task={c.task.name}, activation={c.activation}, output={c.output}, loss_name={c.loss}"
-        raise InputError(f"the levels of {of} are not known; {give}")
+        raise InputError(f"the levels of {of} are not known; give the network itself, as FILE")
     found = decoded(config, condition)
     say(told("setting", setting(condition)))
     say(told("verdict", found.text + (UNTRAINED if found.matches and learned_nothing(found, condition) else "")))
@@ -306,8 +306,8 @@ def frees(condition: Condition, stuck: Weights, draws_anew: bool) -> list[tuple[
 def recommendation(case: Case, freed: list[tuple[Intervention, int, int]], solved: float, here: float) -> str:
     """The one thing to do; `solved` and `here` are the shares of such networks that learn the task, or end like it."""
     if case.trap is None and case.stuck is None:
-        other = "if the number stays, give the network itself, or the right loss_name"
-        return f"Train longer and look at the curve; {other}."
+        give = "give the network itself, or the right loss_name"
+        return f"Train longer and look at the curve; if the number stays, {give}."
     if case.trap is not None and here < RARE:
         return f"Look for a bug: fewer than {100 * RARE:g} % of such networks end here."
     best, count, n = freed[0] if freed else (INTERVENTIONS["redraw_all"], 0, 1)

@@ -171,7 +171,7 @@ class Ledger:
     def __init__(self, record: Record) -> None:
         self.record, study, said = record, record.study, record.manifest
         self.contradiction = ""
-        self.n_failed = 0
+        self.n_failed, self.failed = 0, dict[str, Spans]()
         self._digest = Digest()
         with damage(record):
             self.held = counts.scan(record.path / COUNTS)
@@ -185,6 +185,7 @@ class Ledger:
                 if condition.key != key:
                     raise self._wrong(COUNTS, condition, "its counts are missing or out of order")
                 counted = self._check_counts(condition)
+                self.failed[key] = subtract(study.seeds_of(condition), [*self.held[key].seeds])
                 self.n_failed += counts.total(counted, kind="runs") - counts.total(counted, kind="runs", status="ok")
                 if self.rows:
                     self._check_rows(condition, self.rows, counted)
@@ -193,10 +194,6 @@ class Ledger:
             raise RunError(f"{record.main} has other values than were written: {what}; {AGAIN}")
         if self.n_failed != said["failed"]:
             raise RunError(f"{record.main} holds {self.n_failed} failed trainings, by manifest.json {said['failed']}")
-
-    def failed(self, condition: Condition) -> Spans:
-        """The seeds of a condition whose trainings failed."""
-        return subtract(self.record.study.seeds_of(condition), [*self.held[condition.key].seeds])
 
     def _wrong(self, table: str, condition: Condition, what: str) -> RunError:
         return RunError(f"{self.record.path / table}: {self.record.words(condition)}: {what}; {AGAIN}")

@@ -19,8 +19,8 @@ def verify(config: Mapping[str, Any]) -> int:
     """Check, train again, print; returns the exit status."""
     if config["folder"] is None:
         raise InputError("a result folder must be named: DIR")
-    size = checks.choice(("all",)) if config["sample"] == "all" else checks.whole(1)
-    given = section("", config, {"folder": path, "sample": size, "engine": engine_name, "seed": checks.whole(0)})
+    number = checks.choice(("all",)) if config["sample"] == "all" else checks.whole(1)
+    given = section("", config, {"folder": path, "sample": number, "engine": engine_name, "seed": checks.whole(0)})
     record, asked = read_record(given["folder"]), given["engine"]
     study, manifest = record.study, record.manifest
     conditions = "condition" if len(study.conditions) == 1 else "conditions"
@@ -51,8 +51,8 @@ def verify(config: Mapping[str, Any]) -> int:
         engines.load(asked)
     except ImportError as error:
         raise InputError(f"engine={asked} cannot be loaded: {error}; allowed: numpy, reference") from None
-    failed = {condition.key: ledger.failed(condition) for condition in study.conditions}
-    sample = draw_sample(study, None if given["sample"] == "all" else given["sample"], given["seed"], asked, failed)
+    size = None if given["sample"] == "all" else given["sample"]
+    sample = draw_sample(study, size, given["seed"], asked, ledger.failed)
     retraining = Retraining(ledger, sample, asked)
     follow(retraining, given["seed"])
     return tell(retraining)

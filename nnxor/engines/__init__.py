@@ -66,7 +66,7 @@ class Engine:
 ENGINES: Registry[Engine] = Registry("engine")
 
 for entry in (
-    Engine(name="reference", module="nnxor.engines.engine_reference", exact=False, seconds=(30e-6, 0.05e-6)),
+    Engine(name="reference", module="nnxor.engines.engine_reference", exact=False, seconds=(75e-6, 0.05e-6)),
     Engine(name="numpy", module="nnxor.engines.engine_numpy", at_once=1024, seconds=(40e-9, 40e-9)),
     Engine(
         name="numba", module="nnxor.engines.engine_numba", needs="numba", threads=True, at_once=64,

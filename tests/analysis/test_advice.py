@@ -61,7 +61,7 @@ def test_a_network_that_was_set_by_hand_is_no_advice(make) -> None:
     folder = make({"a": ({}, ["stuck_1/4"] * 40), "b": ({"epochs": 0, "init": "textbook"}, ["solved"] * 40)})
     texts = told(folder)
     assert not [text for text in texts if "change the setting" in text]
-    assert "Another seed is unlikely to help. None of 40 runs of this condition was solved." in texts
+    assert "Another seed is unlikely to help. No run of this condition was solved (n = 40)." in texts
 
 
 def test_other_tasks_name_no_levels_of_xor(make) -> None:

@@ -10,7 +10,7 @@ import pytest
 from matplotlib.contour import QuadContourSet
 
 from analysis.data.side_files import load_exemplars
-from analysis.figures.runs.surfaces import functions
+from analysis.figures.single_runs import functions
 from analysis.findings.findings import Findings
 from experiments.store.exemplars import exemplar, log_spaced, write_exemplars
 from experiments.study.catalog import read_task

@@ -4,6 +4,7 @@ import csv
 import importlib.util
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,26 +12,29 @@ import numpy as np
 import pytest
 
 from analysis.data.door import FolderError
-from analysis.speed import write_figure
-from experiments.benchmarking import baselines
+from analysis.speed import write_figures
+from experiments.benchmarking import baselines, contenders
 from experiments.benchmarking import timing as benchmark
 from experiments.benchmarking.timing import Command, commands, time_command
 from experiments.errors import InputError, RunError
 from nnxor import engines
 from nnxor.condition import Condition
-from nnxor.network.draws import draw
+from nnxor.network.draws import Weights, draw
 from nnxor.network.inits import UNIFORM
 
-BASELINES = {"numpy": baselines.article_numpy, "torch": baselines.article_pytorch, "jax": baselines.vmapped_jax}
+BASELINES = [
+    ("numpy", baselines.article_numpy), ("torch", baselines.article_pytorch), ("torch", baselines.autograd_pytorch),
+    ("jax", baselines.vmapped_jax),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("library", BASELINES)
-def test_a_peer_trains_the_same_network(library: str) -> None:
+@pytest.mark.parametrize(("library", "baseline"), BASELINES)
+def test_a_peer_trains_the_same_network(library: str, baseline: Callable[[Condition, Weights], list[float]]) -> None:
     if not importlib.util.find_spec(library):
         pytest.skip(f"{library} is not installed (extra `bench`)")
     condition = Condition(epochs=40)
     start = draw(UNIFORM, 2, 4, range(3, 4))
-    final = BASELINES[library](condition, start)[0]
+    final = baseline(condition, start)[0]
     before = replace(condition, epochs=40 if library == "jax" else 39)
     trained = engines.load("reference")(before, start)
     from nnxor.engines.engine_reference import forward, network
@@ -63,7 +67,10 @@ def test_it_times_everybody_and_draws_the_figure(
     left_out = rows_of(folder / "left_out.csv")
     assert len({(row["init"], row["lr"]) for row in left_out}) == 8
     assert {row["left_out"] for row in left_out} == {"in full", "dead units", "repeats", "both"}
-    for row in engines + left_out:
+    kinds = rows_of(folder / "kinds.csv")
+    assert {row["kind"] for row in kinds} == set(contenders.KINDS)
+    assert {row["contender"] for row in kinds} >= {"engine numba"}
+    for row in engines + left_out + kinds:
         assert 0 < float(row["ms_min"]) <= float(row["ms_per_training"]) <= float(row["ms_max"])
     assert [row["runs"] for row in rows_of(folder / "commands.csv")] == ["2", "1"]
     assert json.loads((folder / "machine.json").read_text())["cores"] >= 1
@@ -125,7 +132,7 @@ def test_what_is_no_benchmark_has_no_figure(tmp_path: Path, capsys: pytest.Captu
         if text is not None:
             (tmp_path / "engines.csv").write_text(text)
         with pytest.raises(FolderError, match=r"engines\.csv"):
-            write_figure(tmp_path)
+            write_figures(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -143,16 +150,21 @@ def test_a_row_that_cannot_be_drawn_is_named(row: str, words: str, tmp_path: Pat
     head = "hidden,epochs,contender,cores,ms_min,ms_max,trainings_per_s"
     (tmp_path / "engines.csv").write_text(f"{head}\n4,10,engine,1,1,2,3\n{row}\n")
     with pytest.raises(FolderError, match=f"engines.csv, row 2: {re.escape(words)}"):
-        write_figure(tmp_path)
+        write_figures(tmp_path)
 
 
 def test_where_the_figure_cannot_be_written_that_is_said(tmp_path: Path) -> None:
     (tmp_path / "engines.csv").write_text(
         "hidden,epochs,contender,cores,ms_min,ms_max,trainings_per_s\n4,10,engine,1,1,2,3\n"
     )
+    with pytest.raises(FolderError, match=r"kinds\.csv does not exist"):
+        write_figures(tmp_path)
+    (tmp_path / "kinds.csv").write_text(
+        "hidden,epochs,contender,kind,ms_min,ms_max,trainings_per_s\n4,10,engine,gd,1,2,3\n"
+    )
     (tmp_path / "speed.svg").mkdir()
     with pytest.raises(FolderError, match=r"cannot be written to .*speed\.svg"):
-        write_figure(tmp_path)
+        write_figures(tmp_path)
 
 
 def test_a_disk_that_fills_up_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

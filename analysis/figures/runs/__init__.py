@@ -1,1 +1,0 @@
-"""Single runs: their loss, and what their networks compute."""
