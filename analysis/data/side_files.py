@@ -13,6 +13,8 @@ from analysis.data.door import FolderError, read_json
 from analysis.data.field_labels import FIELDS
 from analysis.data.reading import OUTCOMES
 
+NAMING = ("hidden", "init", "lr")  # fields that a run is called by, besides those that tell it apart
+
 PROMISED = (
     "seed", "outcome", "predictions", "epoch", "curve", "rows", "inputs", "targets", "final", "patterns_final",
     "kinked", "surface",
@@ -63,7 +65,7 @@ def load_exemplars(folder: Path) -> pd.DataFrame:
             return runs
         runs = runs[[*PROMISED, *runs.columns.difference([*PROMISED])]]
         differ = [name for name in FIELDS if name in runs and len({*runs[name].astype("str")}) > 1]
-        runs["told"] = [[name for name in FIELDS if name in ("hidden", "init", "lr", *differ)]] * len(runs)
+        runs["told"] = [[name for name in FIELDS if name in (*NAMING, *differ)]] * len(runs)
         return runs.iloc[runs["outcome"].map(OUTCOMES.index).argsort()].reset_index(drop=True)
 
     found: pd.DataFrame = _read(folder / "exemplars.json", [], ordered)

@@ -1,5 +1,6 @@
 """One run of each outcome: its loss, and what its network computes."""
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from analysis.data.side_files import NAMING
 from analysis.figures import style
 from analysis.figures.plot import Plot, register
 from analysis.figures.rates.epochs_to_solve import epoch_axis
@@ -23,7 +25,7 @@ WRONG = 0.01  # a prediction that is further from its target is written bold, as
 
 def name(exemplar: Any) -> str:
     """What reproduces a run: '4 units, U(\N{MINUS SIGN}1, 1), lr 0.1, seed 7', or '4 units, lr 0.1, w.npz'."""
-    fields, seed = exemplar.get("told", ["hidden", "init", "lr"]), exemplar["seed"]
+    fields, seed = exemplar.get("told", NAMING), exemplar["seed"]
     if isinstance(seed, str):
         return f"{words.condition(exemplar, [each for each in fields if each != 'init'])}, {seed}"
     return f"{words.condition(exemplar, fields)}, seed {seed}"
@@ -193,12 +195,13 @@ def _rows(ax: Axes, run: pd.Series, middle: float, wrong: float) -> None:
 def _caption(run: pd.Series) -> str:
     patterns = run["patterns_final"].split()
     room = letters(3, 8)
+    called = textwrap.fill(name(run), room)
     if not run["kinked"] or len(patterns[0]) > 8:
-        return name(run)
+        return called
     each = max(room // (len(patterns[0]) + 1), 1)
     lines = [" ".join(patterns[i : i + each]) for i in range(0, min(len(patterns), 2 * each), each)]
     more = f" and {len(patterns) - 2 * each} more" if len(patterns) > 2 * each else ""
-    return f"{name(run)}\nunits: " + "\n".join(lines) + more
+    return f"{called}\nunits: " + "\n".join(lines) + more
 
 
 def describe_predictions(found: Findings) -> str:

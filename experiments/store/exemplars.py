@@ -21,6 +21,7 @@ from analysis.data.conditions import conditions, distance
 from analysis.data.door import write_text
 from analysis.data.field_labels import learn
 from analysis.data.reading import OUTCOMES
+from analysis.data.side_files import NAMING
 from experiments.study.explorer_address import address
 from experiments.study.study import Study
 from nnxor import engines
@@ -70,7 +71,10 @@ def draw_exemplar(condition: Condition, start: Weights, seed: int, source: str |
     from analysis.report_parts.drawing import draw_runs  # which takes long
 
     learn({name: field.about() for name, field in FIELDS.items()})
-    draw_runs(pd.DataFrame([exemplar(condition, start, seed, engines.fastest()[0], source)]), folder)
+    run, usual = exemplar(condition, start, seed, engines.fastest()[0], source), Condition().values()
+    told = [name for name, value in condition.values().items() if name in NAMING or value != usual[name]]
+    label = getattr(condition.init, "label", "") or condition.init.name
+    draw_runs(pd.DataFrame([{**run, "init": label, "told": told}]), folder)
 
 
 def exemplar(condition: Condition, start: Weights, seed: int, engine: str, source: str | None = None) -> dict[str, Any]:

@@ -76,6 +76,12 @@ def test_it_draws_the_loss_curve_and_the_function(tmp_path: Path) -> None:
         assert all(path.stat().st_size > 10_000 for path in folder.glob("*.png"))
 
 
+def test_its_pictures_name_the_draw_as_reports_do_and_what_is_unusual(tmp_path: Path) -> None:
+    train("seed=4", "epochs=100", "activation=tanh", f"plot={tmp_path}")
+    text = (tmp_path / "loss_curves.svg").read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
+    assert "4 units, tanh, U(\N{MINUS SIGN}1, 1), lr 0.1, 100 epochs, seed 4" in text
+
+
 def test_settings_of_an_initialization_can_be_given() -> None:
     texts = (train("init=normal", f"init.weights.std={std}", "epochs=1") for std in (1, 0.001))
     wide, narrow = (float(text.partition("epoch      0  loss ")[2].split()[0]) for text in texts)
