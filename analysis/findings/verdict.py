@@ -141,7 +141,7 @@ def _sure(judged: Judged) -> pd.DataFrame:
 def _needed(_: pd.DataFrame, row: Any, where: str) -> str:
     rate = Rate.of(row["solved"], row["n"])
     needed = draws_needed([rate.rate, rate.high, rate.low], LIKELY)
-    drawn = f"{words.draws(*needed)} draw{'s' * (needed[0] != 1)}"
+    drawn = f"{words.draws(*needed)} draw{'s' if needed[0] != 1 else ''}"
     return f"A success among {where} is {100 * LIKELY:.0f} % likely after {drawn}."
 
 
