@@ -151,9 +151,8 @@ def function_exemplars(exemplars: pd.DataFrame) -> pd.DataFrame:
     need(exemplars)
     two = exemplars[[[len({*each}) > 1 for each in zip(*x, strict=True)] == [True] * 2 for x in exemplars["inputs"]]]
     if not len(two):
-        raise NotApplicable(
-            "the task does not have two inputs that vary, so there is no square to draw its function over"
-        )
+        why = "the task does not have two inputs that vary, so there is no square to draw its function over"
+        raise NotApplicable(why)
     shown = two[[isinstance(surface, dict) for surface in two["surface"]]]
     if not len(shown):
         raise NotApplicable("no run has finite weights")

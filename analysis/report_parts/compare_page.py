@@ -18,20 +18,19 @@ def p_text(row: Row) -> str:
 def tables(found: Comparison) -> list[Table]:
     """What differs, and the aligned conditions: the same trainings first, then those that differ."""
     ordered = sorted(found.rows, key=lambda row: (not row.same, not row.differs))
-    rows = [
-        [row.name, words.difference(row.difference), words.bare(row.a), words.bare(row.b), p_text(row), row.how]
-        for row in ordered
-    ]
-    heads = ["condition", "B \N{MINUS SIGN} A", "A solved, %", "B solved, %", "p (Holm)", "compared"]
-    note = (
+
+    def cells(row: Row) -> list[str]:
+        return [row.name, words.difference(row.difference), *map(words.bare, (row.a, row.b)), p_text(row), row.how]
+
+    differs = Table("What differs", "Protocol, versions and settings.", ["", "A", "B"], found.differences, prose=True)
+    return [differs, Table(
+        "Side by side",
         "Percent solved of the runs that are compared, with 95 % Wilson intervals; the difference with Newcombe's 95 % "
         "interval; exact p of McNemar (paired) or Fisher (unpaired), adjusted by Holm's method. Trainings that are the "
-        "same in both folders are checked, not tested."
-    )
-    return [
-        Table("What differs", "Protocol, versions and settings.", ["", "A", "B"], found.differences, prose=True),
-        Table("Side by side", note, heads, rows, 2, marks=[row.difference for row in ordered]),
-    ]
+        "same in both folders are checked, not tested.",
+        ["condition", "B \N{MINUS SIGN} A", "A solved, %", "B solved, %", "p (Holm)", "compared"],
+        [cells(row) for row in ordered], 2, marks=[row.difference for row in ordered],
+    )]  # fmt: skip
 
 
 def write_html(found: Comparison, sentences: Sequence[str], path: Path) -> None:

@@ -86,9 +86,8 @@ def _again(found: Findings) -> Advice:
     at = draws(found.here(found.summary)).iloc[0]
     number, few, most = (float(at[name]) for name in ("draws_99", "draws_99_low", "draws_99_high"))
     if math.isinf(number):
-        return Advice(
-            "Another seed is unlikely to help.", f"No run of this condition was solved (n{words.IS}{at['n']:,})."
-        )
+        why = f"No run of this condition was solved (n{words.IS}{at['n']:,})."
+        return Advice("Another seed is unlikely to help.", why)
     drawn = f"{words.draws(number, few, most)} {'draw' if number == 1 else 'draws'}"
     return Advice("Try again with another seed.", f"With {drawn} at least one success is 99 % likely.")
 
@@ -107,13 +106,10 @@ def _better(summary: pd.DataFrame, at: pd.Series) -> Advice | None:
 
 def _commands(row: pd.Series, runs: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Advice]:
     """What experiments.diagnose says of a network like those of a condition, whose runs are given."""
-    own = " The path of the task's file is relative to the folder in which the study was run."
-    look = Advice(
-        "Have your network diagnosed.",
-        "Save its weights with numpy.savez as W1 (inputs, hidden), b1 (hidden,), W2 (hidden, 1) and b2 (1,)."
-        f"{own if '.csv' in row['task'] else ''}",
-        diagnosing("FILE.npz", row, manifest, "hidden"),
-    )
+    how = "Save its weights with numpy.savez as W1 (inputs, hidden), b1 (hidden,), W2 (hidden, 1) and b2 (1,)."
+    if ".csv" in row["task"]:
+        how += " The path of the task's file is relative to the folder in which the study was run."
+    look = Advice("Have your network diagnosed.", how, diagnosing("FILE.npz", row, manifest, "hidden"))
     n_rows = str(runs["task_table"].iloc[0]).count("|") + 1
     output = FIELDS["loss"].entries.get(row["loss"], {}).get("output") or FIELDS["output"].default
     piecewise_linear = not asks("activation", row["activation"], "smooth") and row["output"] == output

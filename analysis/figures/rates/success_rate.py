@@ -42,9 +42,8 @@ def describe(found: Findings) -> str:
     ends = [found.summary.iloc[place] for place in (rates.argmax(), rates.argmin())]
     best, worst = (f"{words.condition(row, found.fields)} with {words.share(row)}" for row in ends)
     if rates.max() == rates.min():
-        return (
-            f"Solved equally often in every condition: {words.share(found.summary.iloc[found.summary['n'].argmin()])}."
-        )
+        fewest = found.summary.iloc[found.summary["n"].argmin()]
+        return f"Solved equally often in every condition: {words.share(fewest)}."
     return f"Most often solved: {best}; least often: {worst}."
 
 
