@@ -84,7 +84,7 @@ def thin(rows: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.DataF
     A study that is no full grid (a union of others, say) may have few rows there: then its first combinations.
     """
     combinations = rows[list(fields)].drop_duplicates()
-    if len(combinations) <= most:
+    if not fields or len(combinations) <= most:
         return rows, ""
     found = {name: values(rows, name) for name in fields}
     room = {name: len(each) for name, each in found.items()}

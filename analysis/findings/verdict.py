@@ -141,7 +141,8 @@ def _sure(judged: Judged) -> pd.DataFrame:
 def _needed(_: pd.DataFrame, row: Any, where: str) -> str:
     rate = Rate.of(row["solved"], row["n"])
     needed = draws_needed([rate.rate, rate.high, rate.low], LIKELY)
-    return f"Draws that make a success among {where} {100 * LIKELY:.0f} % likely: {words.draws(*needed)}."
+    drawn = f"{words.draws(*needed)} draw{'s' if needed[0] != 1 else ''}"
+    return f"A success among {where} is {100 * LIKELY:.0f} % likely after {drawn}."
 
 
 ABOVE = "Yes where that is more than {}, no where it is less (exact binomial test)."

@@ -265,6 +265,13 @@ def test_the_numbers_of_a_map_stand_out_from_their_cells(make) -> None:
         assert "n" not in text.get_text(), "it stands in the title"
 
 
+def test_one_panel_of_many_conditions_leaves_nothing_out(data: Findings) -> None:
+    """'Shown of all values: .' stood below the landscape of 4,096 cells."""
+    rows = data.summary.loc[[0] * 100]
+    (panel,), note = make_panels(rows, [])
+    assert (len(panel.rows), note) == (100, "")
+
+
 def test_without_exemplars_their_figures_are_not_drawn(handmade: Path) -> None:
     data = Findings.of(handmade)
     assert not applies(BY_NAME["loss_curves"].draw, data)

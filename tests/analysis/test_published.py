@@ -186,6 +186,14 @@ def test_the_report_sets_them_side_by_side(handmade: Path) -> None:
     assert "A &lt;note&gt;" in text
 
 
+def test_the_figure_counts_what_cannot_be_judged(make) -> None:
+    folder = make({"a": ({}, ["solved"] * 40)})
+    publish(folder, *({"solved": 1.0, "n": n, "conditions": ["a"]} for n in (1, 100)))
+    (plot,) = [plot for plot in PLOTS if plot.name == "published"]
+    told = "Of 2 published rates 1 agree with ours and 0 differ; of 1 there are too few runs to tell."
+    assert plot.describe(Findings.of(folder)) == told
+
+
 def test_the_figure_shows_theirs_and_ours_with_n(handmade: Path) -> None:
     publish(handmade, {"solved": 0.929, "n": 1000, "conditions": ["uniform4"]})
     (plot,) = [plot for plot in PLOTS if plot.name == "published"]

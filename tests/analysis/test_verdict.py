@@ -66,7 +66,7 @@ def test_answers_are_counted_condition_by_condition(make, certify) -> None:
     assert "; over both conditions from 0.0 % (0.0\N{EN DASH}11.4, n = 30) to 96.7 % (" in text
     assert ". Yes: lr 0.2. No: lr 0.1." in text
     told = {number: each.effect.replace("\N{NO-BREAK SPACE}", " ") for number, each in judge(folder).items()}
-    assert "Draws that make a success among the runs with lr 0.1 99 % likely: at least 39." in told["5"]
+    assert "A success among the runs with lr 0.1 is 99 % likely after at least 39 draws." in told["5"]
     assert "Of the runs with lr 0.1 get stuck, by the number of units" in told["2"]
 
 

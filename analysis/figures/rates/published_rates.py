@@ -41,7 +41,9 @@ def describe(found: Findings) -> str:
     """How many agree, in a sentence."""
     shown = _shown(found)
     agree, differ = (sum(each.verdict == verdict for each in shown) for verdict in (AGREE, DIFFER))
-    return f"Of {len(shown):,} published rates {agree:,} agree with ours and {differ:,} differ."
+    few = len(shown) - agree - differ
+    rest = f"; of {few:,} there are too few runs to tell" if few else ""
+    return f"Of {len(shown):,} published rates {agree:,} agree with ours and {differ:,} differ{rest}."
 
 
 register(Plot(
