@@ -200,7 +200,7 @@ def stack(
                 box = {"facecolor": ground, "edgecolor": "none", "pad": 1.2}
                 written: dict[str, Any] = {"fontsize": 8.5, "ha": "center", "va": "center"}
                 height = bottom[i] + share[i] / 2
-                ax.text(x[i], height, f"{share[i]:.0f}", bbox=box, color=text_on(ground[:3]), **written)
+                ax.text(x[i], height, str(int(share[i] + 0.5)), bbox=box, color=text_on(ground[:3]), **written)
         bottom += share
     long = max(map(len, labels), default=0) > 10
     ax.set_xticks(x, labels, rotation=90 if len(labels) > 12 else 30 if long else 0)

@@ -66,7 +66,7 @@ def map_fields(found: Findings) -> tuple[str, str]:
 def _text(row: Any, wide: bool, alike: bool) -> str:
     """What is written in the cell of a condition; n stands in the title where it is the same for all cells."""
     if wide:
-        return f"{100 * row['solved_rate']:.0f}"
+        return str(int(100 * row["solved_rate"] + 0.5))
     return (words.bare(Rate.of(row["solved"], row["n"])) if alike else words.share(row)).replace(" (", "\n(")
 
 
