@@ -27,9 +27,6 @@ CAUSES = (
 )  # fmt: skip
 """Every cause of an unsolved run."""
 
-RESCUES = ("nothing", "redraw_dead", "redraw_alive", "redraw_all", "leaky", "nudge_bias")
-"""What was done to stuck runs, in the order in which tables and figures show it; null where nothing was."""
-
 NULLABLE_COUNTS = ("batch_size", "solved_epoch", "first_death_epoch", "settled_epoch", "period", "revived")
 
 DEFAULT_LAW = "uniform(low=-1.0,high=1.0)|constant(value=0.0)"
@@ -37,8 +34,7 @@ DEFAULT_TABLE = "0.0,0.0,0.0|0.0,1.0,1.0|1.0,0.0,1.0|1.0,1.0,0.0"
 UNITS = "2"
 KINDS = ("minimum", "infinity", "saddle", "kink", "unknown")  # certificates of the points at which stuck runs rest
 
-ORDERS = {"outcome": OUTCOMES, "outcome_before": OUTCOMES, "cause": CAUSES, "minimum": KINDS, "rescue": RESCUES}
-"""What these columns hold, in order; rescues of somebody's own come last."""
+ORDERS = {"outcome": OUTCOMES, "outcome_before": OUTCOMES, "cause": CAUSES, "minimum": KINDS}  # what columns hold
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -117,11 +113,12 @@ def damaged(folder: Path, why: str) -> FolderError:
 def typed(trials: pd.DataFrame) -> pd.DataFrame:
     """Columns in the types that `load` promises."""
     kinds: dict[str, Any] = {name: "Int32" for name in NULLABLE_COUNTS if name in trials}
-    for name in ORDERS.keys() & {*trials}:
-        others = sorted({*trials[name].dropna().unique()} - {*ORDERS[name]})
+    orders = {**ORDERS, "rescue": tuple(FIELDS["rescue"].entries)}
+    for name in orders.keys() & {*trials}:
+        others = sorted({*trials[name].dropna().unique()} - {*orders[name]})
         if others and name != "rescue":
             raise ValueError(f"{name} holds {others[0]!r:.40}, which this version does not know")
-        kinds[name] = pd.CategoricalDtype([*ORDERS[name], *others], ordered=True)
+        kinds[name] = pd.CategoricalDtype([*orders[name], *others], ordered=True)
     for name, default in defaults().items():
         if isinstance(default, str) and name in trials:
             values = sorted(trials[name].dropna().unique(), key=lambda value: (value != default, value))

@@ -13,16 +13,18 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.conditions import slices
-from analysis.data.field_labels import FIELDS
-from analysis.data.reading import RESCUES, fine, is_stuck, swept
+from analysis.data.field_labels import FIELDS, asks
+from analysis.data.reading import fine, is_stuck, swept
 from analysis.findings.statistics import Paired, Rate, holm, paired
 from analysis.text import words
 
 COLUMNS = ("seed", "outcome", "dead_init", "dead_final", "outcome_before", "status")
 """What is read of trials.parquet, a row a training, besides the condition and its fields."""
 
-CONTROLS = ("nothing", "redraw_alive")
-"""What interventions are set against: the placebo, and as many fresh units that were alive."""
+
+def controls() -> list[str]:
+    """What interventions are set against, by the manifest: the placebo, and as many fresh units that were alive."""
+    return [name for name in FIELDS["rescue"].entries if asks("rescue", name, "control")]
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def _rescues(trials: pd.DataFrame) -> pd.DataFrame:
 def interventions(trials: pd.DataFrame) -> list[str]:
     """The interventions that occur, in their order."""
     found = _rescues(trials)[["rescue", "slope", "intervention"]].drop_duplicates("intervention")
-    order = {name: place for place, name in enumerate(RESCUES)}
+    order = {name: place for place, name in enumerate(FIELDS["rescue"].entries)}
     return sorted(found["intervention"], key=lambda text: (order.get(text.split()[0], len(order)), text))
 
 
@@ -79,11 +81,11 @@ def by_seed(trials: pd.DataFrame) -> Iterator[tuple[pd.Series, pd.DataFrame]]:
 
 def freed(trials: pd.DataFrame) -> list[Freed]:
     """Every intervention in every condition with stuck runs."""
-    found = []
+    found, every = [], controls()
     for row, table in by_seed(trials):
         for name in table:
             mine = table[name].dropna().to_numpy(bool)
-            before = CONTROLS[: CONTROLS.index(name)] if name in CONTROLS else CONTROLS
+            before = every[: every.index(name)] if name in every else every
             against = {control: _paired(table, control, str(name)) for control in before if control in table}
             found.append(Freed(row, str(name), Rate.of(int(mine.sum()), len(mine)), against))
     adjusted = iter(holm([pair.p for each in found for pair in each.against.values()]))

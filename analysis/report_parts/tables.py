@@ -17,7 +17,7 @@ from analysis.findings.failure_causes import STUCK_CAUSES, attributed, by_dead_a
 from analysis.findings.findings import Findings
 from analysis.findings.paired import as_paired
 from analysis.findings.published import Beside
-from analysis.findings.rescues import CONTROLS, Freed, fields_of
+from analysis.findings.rescues import Freed, controls, fields_of
 from analysis.findings.statistics import Difference, Paired, Rate
 from analysis.findings.summary import draws, narrowest
 from analysis.text import words
@@ -166,15 +166,15 @@ def rescue_tables(found: Findings) -> list[Table]:
     """Every intervention in every condition: how many of the stuck runs it frees, against both controls."""
     if not found.freed:
         return []
-    fields = fields_of(found.rescues)
+    fields, every = fields_of(found.rescues), controls()
 
     def cells(each: Freed) -> list[str]:
         name = ", ".join([words.rescue(each.intervention), *(phrase(field, each.row[field]) for field in fields)])
-        pairs = [(each.against.get(control), each.p_holm.get(control, 1.0)) for control in CONTROLS]
+        pairs = [(each.against.get(control), each.p_holm.get(control, 1.0)) for control in every]
         against = [cell for pair, p in pairs for cell in (_change(pair, p, each.rate.n) if pair else [NONE, NONE])]
         return [name, words.bare(each.rate), f"{each.rate.count:,} of {each.rate.n:,}", *against]
 
-    against = [head for control in CONTROLS for head in (f"minus {words.rescue(control)}, points", "p (Holm)")]
+    against = [head for control in every for head in (f"minus {words.rescue(control)}, points", "p (Holm)")]
     table = Table.of(
         "What frees stuck runs",
         "Of the runs that were stuck after their epochs, the percentage that is solved after as many again, with 95 % "
