@@ -172,7 +172,7 @@ def do(work: str, shown: bool, config: dict[str, Any]) -> int:
     module = importlib.import_module(name)
     if not shown:
         return int(getattr(module, function)(config))
-    print(yaml.safe_dump(getattr(module, "effective", dict)(config), sort_keys=False, allow_unicode=True), end="")
+    print(yaml.safe_dump(getattr(module, "shown", dict)(config), sort_keys=False, allow_unicode=True), end="")
     return DONE
 
 

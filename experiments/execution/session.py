@@ -25,13 +25,20 @@ OWN_QUESTION = "How do the settings of this sweep change how often training succ
 
 
 def command(config: Mapping[str, Any]) -> int:
-    """Run the study that the command line describes; returns the exit status.
+    """Run the study that the command line describes; returns the exit status."""
+    return run(named(config))
 
-    One that got another name there asks another question than the study that it was made from, unless it is given.
-    """
+
+def shown(config: Mapping[str, Any]) -> dict[str, object]:
+    """The values that hold for the study that the command line describes (`--cfg job`)."""
+    return effective(named(config))
+
+
+def named(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The study of a command line: with another name it asks another question than the one that it was made from."""
     given = {argument.lstrip("+").partition("=")[0] for argument in sys.argv[1:]}
     own = {"question": OWN_QUESTION, "asks": None, "hero": None} if "name" in given else {}
-    return run({**config, **{key: value for key, value in own.items() if key not in given}})
+    return {**config, **{key: value for key, value in own.items() if key not in given}}
 
 
 def run(config: Mapping[str, Any]) -> int:

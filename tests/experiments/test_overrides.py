@@ -198,6 +198,8 @@ def test_a_study_of_another_name_asks_what_it_is_told_to(tmp_path: Path) -> None
     kept = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text())
     assert (kept["asks"], kept["hero"], kept["question"][:21]) == ("lr", None, "How do the settings o")
     assert "asks=foo is not allowed" in inside(*how, "asks=foo", module="experiments.run").stderr
+    shown = yaml.safe_load(inside("name=own", "--cfg", "job", module="experiments.run").stdout)
+    assert (shown["asks"], shown["question"]) == (None, kept["question"])
 
 
 def test_a_folder_of_the_user_is_found_listed_and_needed_no_more_afterwards(tmp_path: Path) -> None:
