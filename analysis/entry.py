@@ -1,6 +1,7 @@
 """How the commands of the analysis start and end: arguments, one-line errors, exit statuses, signals."""
 
 import argparse
+import atexit
 import signal
 import sys
 from collections.abc import Callable, Iterable
@@ -32,20 +33,26 @@ def command(
     parser.add_argument("path", type=Path, **path)
     parser.add_argument("--version", action="version", version=f"nnxor {version('nnxor')}")
     given: Path = parser.parse_args(arguments).path
-    signal.signal(signal.SIGTERM, _terminate)
+    told, status, over = "", 0, False
+
+    def hear(number: int, _frame: FrameType | None) -> None:
+        if not over:
+            raise KeyboardInterrupt(128 + number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, hear)
+        atexit.register(signal.signal, number, signal.SIG_IGN)  # Python itself ends without ours
     try:
         for line in work(given):
             print(line)
-        return 0
     except (FolderError, FailedError) as error:
         told, status = str(error), 2 if isinstance(error, FolderError) else 1
     except OSError as error:
         told, status = f"{error.filename or given} cannot be written: {error.strerror or error}", 1
     except KeyboardInterrupt as stop:
+        over = True
         told, status = "interrupted; each file is either as before or new", stop.args[0] if stop.args else 130
-    print(told, file=sys.stderr)
+    over = True
+    if told:
+        print(told, file=sys.stderr)
     return status
-
-
-def _terminate(_signum: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt(143)
