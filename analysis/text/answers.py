@@ -158,7 +158,7 @@ def _difference(change: str, mine: pd.DataFrame, fields: list[str]) -> str:
     whole = f"any of {left:,}" if left else words.all_of(len(mine))
     counts = [f"{what} in {whole if n == len(mine) else f'{n:,}'}" for what, n in told.items() if n]
     at = closest(mine[fields].to_dict("records"))
-    ends = " to ".join(f"{words.points(each)}" for each in (mine["difference"].min(), mine["difference"].max()))
+    ends = " to ".join(dict.fromkeys(map(words.points, (mine["difference"].min(), mine["difference"].max()))))
     counted = f"{words.listed(counts)}{'' if len(counts) == 1 else f' of {len(mine):,}'}"
     here = f"with {words.condition(mine.iloc[at], fields)} by {words.difference(as_paired(mine.iloc[at]))}"
     return f"{change} {counted} paired comparisons ({ends} points); {here}."

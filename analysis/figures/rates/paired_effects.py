@@ -76,10 +76,8 @@ def describe(shown: Mapping[str, pd.DataFrame]) -> str:
         ends = [table.iloc[place] for place in (table["difference"].argmin(), table["difference"].argmax())]
         pairs = [_pair(field, row) for row in ends]
         told = [words.difference(as_paired(row)) for row in ends]
-        if len(table) == 1:
-            texts.append(f"{pairs[0]}: {told[0]}")
-        elif pairs[0] == pairs[1]:
-            texts.append(f"{pairs[0]}: from {told[0]} to {told[1]}")
+        if pairs[0] == pairs[1]:
+            texts.append(f"{pairs[0]}: {told[0]}" if told[0] == told[1] else f"{pairs[0]}: from {told[0]} to {told[1]}")
         else:
             texts.append(f"from {told[0]} ({pairs[0]}) to {told[1]} ({pairs[1]})")
     return f"Differences, the same seeds on both sides: {'; '.join(texts)}."
