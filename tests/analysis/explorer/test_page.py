@@ -174,7 +174,7 @@ def test_what_frees_a_stuck_run_is_tried_on_other_seeds(page: Path, browser: Bro
         assert tried[name]["free"] == np.sum(ends[:n] == "solved")
     best = max((each["free"] / each["tried"] for name, each in tried.items()), default=0)
     assert f"{100 * best:.0f} % got free with" in said
-    assert browser.run("document.querySelector('[data-name=nothing]').textContent") == "nothing 0 %"
+    assert browser.run("document.querySelector('[data-name=nothing]').textContent") == "more training 0 %"
 
 
 def test_the_plane_is_cut_elsewhere(page: Path, browser: Browser) -> None:
