@@ -46,8 +46,8 @@ def watched(checkpoint: int) -> int:
     """Periods below this are found at a checkpoint: all up to the next one at first, then those up to an eighth.
 
     Most periods are short. Of the stuck runs of the default study 97.8 % are found to repeat so, and 98.5 % where a
-    quarter is watched, and half at every power of two; but then those trainings that do not repeat take 7 % longer
-    than without any search, instead of 4 %.
+    quarter is watched, and half at every power of two; but watching costs those trainings that do not repeat
+    (docs/speed.md), and would cost nearly twice as much.
     """
     return stretch(checkpoint) if checkpoint < 1024 else stretch(checkpoint) // 8
 
