@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 FOLDER ?= results/article
 SHOWN := README.md docs/findings.md
 
-.PHONY: help setup run report explorer picture notebooks test check hostile digests printed bits lint docs bench lock clean
+.PHONY: help setup run report explorer picture notebooks test check slow hostile digests printed bits lint docs bench lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ test: $(READY) ## run all tests; ARGS="-k draws" passes options on
 
 check: lint ## style, types and all tests but the slow ones
 	@$(PY) -m pytest -n auto -m "not slow" $(ARGS)
+
+slow: $(READY) ## run all tests and write down which take half a second, tests/slow.txt, for `make check` to leave out
+	@$(PY) tests/slow.py
 
 hostile: $(READY) ## bad inputs, damaged folders, flipped bits, fuzzing, kills and interrupts, all of them (half an hour on two cores)
 	@PYTHONPATH=.:tests:tests/hostile $(PY) tests/hostile $(ARGS)

@@ -7,9 +7,18 @@ from pathlib import Path
 import pytest
 from harness import SMALL, compose
 from hypothesis import settings
+from slow import slow
 
 settings.register_profile("steady", deadline=None, derandomize=True, max_examples=25)
 settings.load_profile("steady")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that take long, as they were measured (`make slow`)."""
+    names = slow()
+    for item in items:
+        if item.nodeid.partition("[")[0] in names:
+            item.add_marker("slow")
 
 
 def pytest_collection_finish() -> None:
