@@ -7,10 +7,10 @@ import sys
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from analysis.data.door import FolderError
+from analysis.data.signals import LISTENER, Terminated
 
 EPILOG = "Exit status: 0 done, 2 bad input, 130 or 143 interrupted, 1 anything else."
 
@@ -33,26 +33,26 @@ def command(
     parser.add_argument("path", type=Path, **path)
     parser.add_argument("--version", action="version", version=f"nnxor {version('nnxor')}")
     given: Path = parser.parse_args(arguments).path
-    told, status, over = "", 0, False
-
-    def hear(number: int, _frame: FrameType | None) -> None:
-        if not over:
-            raise KeyboardInterrupt(128 + number)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, hear)
-        atexit.register(signal.signal, number, signal.SIG_IGN)  # Python itself ends without ours
+    told, status = "", 0
+    if arguments is None:  # this process is the command's own
+        LISTENER.listen()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
+            atexit.register(signal.signal, number, signal.SIG_IGN)  # Python itself ends without ours
     try:
         for line in work(given):
             print(line)
-    except (FolderError, FailedError) as error:
-        told, status = str(error), 2 if isinstance(error, FolderError) else 1
-    except OSError as error:
-        told, status = f"{error.filename or given} cannot be written: {error.strerror or error}", 1
-    except KeyboardInterrupt as stop:
-        over = True
-        told, status = "interrupted; each file is either as before or new", stop.args[0] if stop.args else 130
-    over = True
+    except (Exception, KeyboardInterrupt) as error:
+        LISTENER.over = True
+        if LISTENER.heard or isinstance(error, KeyboardInterrupt):  # of which libraries make errors of their own
+            ended = Terminated in (type(error), getattr(LISTENER, "kind", None))
+            told, status = "interrupted; each file is either as before or new", 143 if ended else 130
+        elif isinstance(error, FolderError | FailedError):
+            told, status = str(error), 2 if isinstance(error, FolderError) else 1
+        elif isinstance(error, OSError):
+            told, status = f"{error.filename or given} cannot be written: {error.strerror or error}", 1
+        else:
+            raise
+    LISTENER.over = True
     if told:
         print(told, file=sys.stderr)
     return status

@@ -19,8 +19,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from analysis.data.signals import LISTENER
 from experiments import conf_files
-from experiments.cli import LISTENER, guarded
+from experiments.cli import guarded
 from experiments.conf_files import CONF, found, names, read_yaml
 from experiments.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, TERMINATED, InputError, in_a_line
 from experiments.study.fields import FILES, SCHEMAS, files_of, told

@@ -11,10 +11,6 @@ class RunError(Exception):
     """A run could not go on: one line that says what was kept and what to do. Exit status 1."""
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM arrived. Exit status 143."""
-
-
 def in_a_line(error: BaseException) -> str:
     """An error's message in one line; its kind where it has none."""
     return " ".join(str(error).split()) or type(error).__name__

@@ -60,8 +60,7 @@ def helpers(module: str) -> Iterator[ProcessPoolExecutor]:
     except Exception:
         pool.shutdown(cancel_futures=True)  # killed, it would fail what was cancelled, and complain
         raise
-    except BaseException:  # nobody will look at what they do, nor at what their pool says of it
-        threading.excepthook = lambda _: None
+    except BaseException:  # nobody will look at what they do
         pool.shutdown(wait=False, cancel_futures=True)
         for process in multiprocessing.active_children():
             if process not in others:

@@ -12,7 +12,7 @@ from threading import Thread
 from typing import Any
 
 from analysis.data.processes import DRAWING, helpers
-from experiments.cli import LISTENER
+from analysis.data.signals import LISTENER
 from experiments.errors import DONE, FAILED, InputError, RunError
 from experiments.execution.options import Options, read_options
 from experiments.execution.progress import Progress, paragraph, say

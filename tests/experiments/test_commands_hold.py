@@ -8,7 +8,6 @@ import signal
 import stat
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -191,11 +190,9 @@ def test_an_interrupt_while_helpers_start_leaves_none_of_them(monkeypatch: pytes
         raise KeyboardInterrupt  # SIGTERM, which is heard even there
 
     monkeypatch.setattr(processes, "deaf", interrupted)
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)  # which is put back
-    before = multiprocessing.active_children()  # loky's, of earlier tests
     with pytest.raises(KeyboardInterrupt), processes.helpers("json"):
         pass
-    left = [process for process in multiprocessing.active_children() if process not in before]
+    left = [each for each in multiprocessing.active_children() if each.name.startswith("Spawn")]  # not loky's of before
     for process in left:
         process.join(timeout=10)
     assert not any(process.is_alive() for process in left)
