@@ -87,7 +87,7 @@ def test_omegaconf_and_hydra_stop_at_the_entry_points() -> None:
 def test_only_what_ends_with_tables_and_figures_calls_the_analysis() -> None:
     """The end of a run and its exemplars (one training's, too), the comparison, the audit and the benchmark.
 
-    What a folder is (`analysis.data.door`), how processes work for another, and how signals are heard, is defined for both.
+    What a folder is, how processes work for another and how signals are heard is defined for both packages.
     """
     inside = {path: tree for path, tree in FILES.items() if path.is_relative_to(ROOT / "experiments")}
     users = {path.name for path, tree in inside.items() if any(from_analysis(name) for name in imported(tree))}
