@@ -79,8 +79,7 @@ def overrides(config: str, arguments: list[str], positional: tuple[str, ...]) ->
         if not equals and not argument.startswith(("-", "~", "+")) and not of_an_option:
             if not keys:
                 raise InputError(f"{argument} is not a setting; write KEY=VALUE; --help says more")
-            quoted = argument.replace("\\", "\\\\").replace("'", "\\'")  # as Hydra's grammar takes any text
-            argument = f"{keys.pop(0)}='{quoted}'"
+            argument = f"{keys.pop(0)}={quoted(argument)}"
         key, _, value = argument.lstrip("+").partition("=")
         if ".." in value and key in GROUPS.get(config, ()):
             raise InputError(f"{argument} is not allowed; {hint('', names(key))}")
@@ -90,6 +89,11 @@ def overrides(config: str, arguments: list[str], positional: tuple[str, ...]) ->
     if any(key in top_level(config) for key in FILES):
         given = [re.sub(rf"^(\+*)({'|'.join(FILES)})=", r"\1\2.name=", argument) for argument in given]
     return given + options  # settings on both sides of an option are more than argparse takes
+
+
+def quoted(text: str) -> str:
+    """A text as Hydra's grammar takes any."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _written_out(found: re.Match[str]) -> str:
@@ -158,11 +162,12 @@ def refuse_odd_studies(arguments: list[str]) -> None:
 def composed(config: str, arguments: list[str], folder: str | Path | None = None) -> dict[str, Any]:
     """The configuration that a command would get from these arguments, and with a folder of the user's own."""
     prepare_hydra()
-    conf_files.FOLDERS[:] = [*([] if folder is None else [Path(folder).absolute()]), CONF]
-    given = [*overrides(config, arguments, ()), f"hydra.searchpath=[{','.join(map(str, conf_files.FOLDERS[:-1]))}]"]
+    own = [] if folder is None else [Path(folder).absolute()]
+    conf_files.FOLDERS[:] = [*own, CONF]
+    sought = f"hydra.searchpath=[{''.join(quoted(str(each)) for each in own)}]"
     try:
         with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-            return plain(hydra.compose(config, given), config)
+            return plain(hydra.compose(config, [*overrides(config, arguments, ()), sought]), config)
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(explained(error, config)) from None
 

@@ -154,3 +154,17 @@ def write_tables(trials: pa.Table, folder: Path) -> dict[str, str]:
     pq.write_table(encode(pa.concat_tables(pieces), SCHEMA), folder / "counts.parquet")
     paths = [folder / name for name in ("trials.parquet", "counts.parquet")]
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def own_folder(folder: Path) -> Path:
+    """A folder of the user's own, for --config-dir: the study mine, the init half, the task own in YAML and CSV."""
+    for name, content in {
+        "study/mine.yaml": "# @package _global_\nname: mine\nquestion: Mine?\nbase: {task: own, hidden: 3, epochs: 9}\n"
+        "grid: {init: [half, he]}\nseeds: {start: 0, count: 4}\n",
+        "init/half.yaml": "weights: {distribution: normal, std: 0.5}\nbiases: {distribution: constant, value: 0}\n",
+        "task/own.yaml": "rows: [[0, 0], [1, 1]]\n",
+        "task/own.csv": "x1,t\n0,0\n1,1\n",
+    }.items():
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
+        (folder / name).write_text(content)
+    return folder

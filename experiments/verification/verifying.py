@@ -50,7 +50,8 @@ def verify(config: Mapping[str, Any]) -> int:
     try:
         engines.load(asked)
     except ImportError as error:
-        raise InputError(f"engine={asked} cannot be loaded: {error}; allowed: numpy, reference") from None
+        others = ", ".join(name for name in engines.ENGINES if name != asked)
+        raise InputError(f"engine={asked} cannot be loaded: {error}; allowed: {others}") from None
     size = None if given["sample"] == "all" else given["sample"]
     sample = draw_sample(study, size, given["seed"], asked, ledger.failed)
     retraining = Retraining(ledger, sample, asked)

@@ -3,6 +3,8 @@
 A kernel (`nnxor.engines.kernel`) trains one block for some epochs. All trainings of a batch go from one checkpoint of
 `nnxor.engines.cycles` to the next before any goes further (`nnxor.engines.engine_numba`). Dead units that cannot come
 back are counted only there.
+
+All of it stands in one file, since Numba takes what it compiled before for current until the caller's file changes.
 """
 
 from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from harness import ROOT
+from harness import ROOT, own_folder
 
 import analysis
 import experiments
@@ -51,21 +51,14 @@ def test_the_same_call_trains_nothing_again_and_fewer_seeds_are_some_of_the_rows
 
 
 def test_studies_inits_and_tasks_of_ones_own_stand_in_a_folder(tmp_path: Path) -> None:
-    for name, content in {
-        "study/mine.yaml": "# @package _global_\nname: mine\nquestion: Mine?\nbase: {task: own.csv, hidden: 3}\n"
-        "grid: {epochs: 9, init: [half, he]}\nseeds: {start: 0, count: 4}\n",
-        "init/half.yaml": "weights: {distribution: normal, std: 0.5}\nbiases: {distribution: constant, value: 0}\n",
-        "task/own.csv": "x1,t\n0,0\n1,1\n",
-    }.items():
-        (tmp_path / "my" / name).parent.mkdir(exist_ok=True, parents=True)
-        (tmp_path / "my" / name).write_text(content)
-    found = experiments.run_study("mine", config_dir=tmp_path / "my", quiet=True)
+    my = own_folder(tmp_path / "Anna's, my [folder]")
+    found = experiments.run_study("mine", config_dir=my, task="own.csv", output="results/mine", quiet=True)
     assert set(found["init"]) == {"half", "he"}
     assert set(found["task"]) == {"own.csv"}
     assert verify({"folder": "results/mine", "sample": 4, "engine": "auto", "seed": 0}) == 0
-    (tmp_path / "my/init/bad.yaml").write_text("weights: 3\nbiases: 4\n")
-    with pytest.raises(InputError, match=r"my/init/bad\.yaml: weights: 3 is no distribution"):
-        experiments.run_study("smoke", config_dir=tmp_path / "my", init="bad", seeds=2)
+    (my / "init/bad.yaml").write_text("weights: 3\nbiases: 4\n")
+    with pytest.raises(InputError, match=r"init/bad\.yaml: weights: 3 is no distribution"):
+        experiments.run_study("smoke", config_dir=my, init="bad", seeds=2)
 
 
 def test_what_is_not_allowed_is_said_in_one_line() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from harness import ROOT, command, compose, inside
+from harness import ROOT, command, compose, inside, own_folder
 
 from experiments.errors import InputError
 from experiments.execution.options import read_options
@@ -203,14 +203,7 @@ def test_a_study_of_another_name_asks_what_it_is_told_to(tmp_path: Path) -> None
 
 
 def test_a_folder_of_the_user_is_found_listed_and_needed_no_more_afterwards(tmp_path: Path) -> None:
-    for name, content in {
-        "study/mine": "# @package _global_\nname: mine\nquestion: Mine?\nbase: {task: own, hidden: 3, epochs: 9}\n"
-        "grid: {init: [half, he]}\nseeds: {start: 0, count: 4}\n",
-        "init/half": "weights: {distribution: normal, std: 0.5}\nbiases: {distribution: constant, value: 0}\n",
-        "task/own": "rows: [[0, 0], [1, 1]]\n",
-    }.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / f"{name}.yaml").write_text(content)
+    own_folder(tmp_path)
     told = command("--config-dir", str(tmp_path), "--help").stdout
     assert "studies mine; inits half; tasks own" in told
     arguments = ("study=mine", "--config-dir", str(tmp_path), f"output={tmp_path / 'out'}", "report=false")
