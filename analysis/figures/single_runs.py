@@ -62,7 +62,7 @@ def loss_curves(exemplars: pd.DataFrame) -> Figure:
     _broken_axis(above, below, highest, int(exemplars["epochs"].max()))
     _mark_levels(above, exemplars)
     above.set_title(f"n = {len(exemplars)} runs, one of each outcome" if len(exemplars) > 1 else "n = 1 run")
-    figure.legend(*above.get_legend_handles_labels(), loc="outside lower center", ncols=columns_for(2))
+    figure.legend(*above.get_legend_handles_labels(), loc="outside upper center", ncols=columns_for(2))
     return figure
 
 
@@ -106,7 +106,7 @@ def describe_losses(found: Findings) -> str:
 
 register(Plot(
     "loss_curves", "One run of each outcome",
-    "The run nearest to the article's condition that ended so; experiments.train with its seed shows it again.",
+    "The run nearest to the article's condition that ended this way; experiments.train with its seed shows it again.",
     lambda found: loss_curves(found.exemplars), describe_losses, order=14, section="runs",
 ))  # fmt: skip
 
