@@ -99,7 +99,7 @@ def thin(rows: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.DataF
             shown = shown[(shown[name].isin([each for each in chosen if each is not None]) | missing).to_numpy(bool)]
             notes.append(f"{FIELDS[name].label} {', '.join(value_text(name, each) for each in chosen)}")
     if 2 * len(shown[list(fields)].drop_duplicates()) >= most:
-        return shown, f"Of all values only these are shown: {'; '.join(notes)}."
+        return shown, f"Only a part is shown: {'; '.join(notes)}."
     first = pd.concat([part for _, part in slices(rows, fields)][:most])
     names = words.listed([FIELDS[name].label for name in fields])
     every = f"the study\N{RIGHT SINGLE QUOTATION MARK}s {len(combinations):,} combinations of {names}"
@@ -209,11 +209,11 @@ def widest(summary: pd.DataFrame, outcomes: Sequence[str]) -> str:
 
 
 def setting(found: Findings) -> str:
-    """What a figure says of its study and of what all its runs share: 'article: XOR, 10,000 epochs.'."""
+    """What a figure says of its study and of what all its runs share: 'Study article: XOR, 10,000 epochs.'."""
     at, usual = found.nearest, defaults()
     shared = [name for name in FIELDS if name not in found.fields]
     told = [name for name in shared if name in ALWAYS or not same(at[name], usual[name])]
-    return f"{found.manifest['study']}: {words.condition(at, told)}."
+    return f"Study {found.manifest['study']}: {words.condition(at, told)}."
 
 
 def footnote(figure: Figure, *notes: str) -> None:

@@ -32,8 +32,13 @@ def name(exemplar: Any) -> str:
 
 
 def number(value: Any) -> str:
-    """A loss or a prediction."""
+    """A loss."""
     return "not finite" if value is None or value != value else f"{value:.4g}"
+
+
+def prediction(value: Any) -> str:
+    """A prediction, with a minus sign where it is one: '\N{MINUS SIGN}0.31', '0.00'."""
+    return "not finite" if value is None else f"{round(value, 2) + 0.0:.2f}".replace("-", words.MINUS)
 
 
 def need(exemplars: pd.DataFrame) -> None:
@@ -180,7 +185,7 @@ def _rows(ax: Axes, run: pd.Series, middle: float, wrong: float) -> None:
             continue
         side = "bottom" if x[1] > up else "top"
         ax.annotate(
-            f"{row}: {number(y) if y is None else f'{y:.2f}'}", tuple(x), (0, 8 if side == "bottom" else -8),
+            f"{row}: {prediction(y)}", tuple(x), (0, 8 if side == "bottom" else -8),
             textcoords="offset points", ha="center", va=side, fontsize=8, zorder=5,
             fontweight="bold" if y is None or abs(y - target) > wrong else "normal",
             bbox={"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.2},
@@ -210,7 +215,7 @@ def describe_predictions(found: Findings) -> str:
     names = [f"{ending(run)} ({name(run)})" for _, run in shown.iterrows()]
     if len(shown.iloc[0]["rows"]) > 8:
         return f"Shown: {words.listed(names)}."
-    numbers = [", ".join(map(number, predictions)) for predictions in shown["predictions"]]
+    numbers = [", ".join(map(prediction, predictions)) for predictions in shown["predictions"]]
     ends = [f"{who} {told}" for who, told in zip(names, numbers, strict=True)]
     return f"Predictions for {', '.join(shown.iloc[0]['rows'])}: {'; '.join(ends)}."
 

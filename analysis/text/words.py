@@ -91,6 +91,12 @@ def condition(row: Any, fields: Iterable[str]) -> str:
     return ", ".join(phrase(name, row[name]) for name in fields if counts(name, row)) or "the only condition"
 
 
+def nearest(row: Any, fields: Iterable[str]) -> str:
+    """'Nearest to the article (4 units, lr 0.1)', or 'In the only condition'."""
+    told = condition(row, fields)
+    return "In the only condition" if told == "the only condition" else f"Nearest to the article ({told})"
+
+
 def all_of(n: int) -> str:
     """'all 4', or 'both'."""
     return "both" if n == 2 else f"all {n:,}"

@@ -62,7 +62,7 @@ def describe_composition(found: Findings) -> str:
     """The composition of the condition nearest to the article's, in a sentence."""
     row, names = found.nearest, layout.outcome_names(found.summary)
     parts = [f"{names[name]} {words.share(row, name)}" for name in OUTCOMES if row[name]]
-    return f"Nearest to the article ({words.condition(row, found.fields)}): {'; '.join(parts)}."
+    return f"{words.nearest(row, found.fields)}: {'; '.join(parts)}."
 
 
 register(Plot(
