@@ -287,7 +287,7 @@ def advise(case: Case) -> None:
     say(told("do", do[0].upper() + do[1:]))
     seed, network = (0, case.stuck.take(np.arange(1))) if case.stuck else (int(np.argmax(there)), None)
     if (given or there.any()) and (page := address(condition, seed, network)):
-        say(told("watch", f"{'It' if given else 'One'} trains in the page that python -m analysis.explorer writes:"))
+        say(told("watch", f"{'it' if given else 'one'} train in the page that python -m analysis.explorer writes:"))
         say(f"{'':<11} explorer.html{page}")
 
 
