@@ -237,7 +237,7 @@ class _Run:
 
 def _widest(n_live: Numbers) -> Numbers:
     """The most live units of any training, block by block."""
-    return np.asarray(n_live.reshape(-1, LANES).max(axis=1, initial=0))
+    return np.asarray(n_live.reshape(-1, LANES).max(axis=1, initial=0), np.int64)
 
 
 def _cost(width: Numbers) -> float:
