@@ -58,7 +58,10 @@ def map_fields(found: Findings) -> tuple[str, str]:
         raise NotApplicable("a map needs two swept fields")
     across = next((name for name in ("lr", "hidden") if name in fields), fields[0])
     down = next(name for name in ("init", "hidden", *fields) if name in fields and name != across)
-    if found.summary[across].nunique() * found.summary[down].nunique() > MOST_CELLS:
+    sizes = found.summary[[*fields]].nunique(dropna=False)
+    if 2 * len(found.summary) < sizes.prod():
+        raise NotApplicable("its conditions fill less than half of a grid")
+    if sizes[across] * sizes[down] > MOST_CELLS:
         raise NotApplicable(f"its cells would be too small for their numbers (more than {MOST_CELLS})")
     return across, down
 
