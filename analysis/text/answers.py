@@ -189,7 +189,7 @@ def _published(found: Findings) -> list[str]:
 
 
 def _entry(each: Beside) -> str:
-    return ", ".join(filter(None, [each.source, each.where]))
+    return ", ".join(filter(None, [each.source, each.where, each.quoted]))
 
 
 def _unjudged(found: Findings) -> list[str]:

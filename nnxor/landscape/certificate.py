@@ -33,13 +33,13 @@ it from a kink, and so it is judged as if it lay there."""
 FARTHEST = 0.02
 """Longest way that polishing may go out of the activation region, relative to 1 + the norm of the parameters."""
 
-SAME_LEVEL = 1e-3  # most that polishing may change the loss
+SAME_LEVEL = 4e-4  # most that polishing may change the loss
 
 SNAP = 1e-4
 """Where nothing else leads to a stationary point: pre-activations (relative, as above) and output weights up to this
 are taken to be on their way to 0."""
 
-FLAT = 0.1  # Smooth units of input weights up to this are all but constant; their saddles lie where they are constant
+FLAT = 0.4  # Smooth units of input weights up to this are all but constant; their saddles lie where they are constant
 
 NOWHERE = "no stationary point nearby"  # the reason to know nothing of a network that is not at rest
 CHUNK = 1024  # networks that are worked on at a time, which bounds the memory
@@ -123,7 +123,7 @@ def _widen(problem: Problem, verdict: Verdict) -> None:
 
 
 def _retry(problem: Problem, given: Array, exact: Mask, verdict: Verdict) -> None:
-    """Look once more for a stationary point, where there was none, with what is small taken to be 0."""
+    """Look once more for a stationary point, where there was none: with small things made 0, then the output refitted."""
     small = np.abs(problem.split(given)[1]) <= SNAP
     dropped = _without(problem, given, SNAP)
     almost = near_kinks(problem, given, SNAP)
@@ -135,6 +135,11 @@ def _retry(problem: Problem, given: Array, exact: Mask, verdict: Verdict) -> Non
         lost = np.flatnonzero(np.isin(verdict.reason, (NOWHERE, MOVING)) & hope)
         if len(lost):
             verdict.put(lost, _judge_on(problem, given[lost], kink[lost], start[lost]))
+    lost = np.flatnonzero(np.isin(verdict.reason, (NOWHERE, MOVING)))
+    if len(lost):
+        unmoved = np.zeros((*exact[lost].shape, problem.x.shape[1]))
+        fitted = polish(problem, _without(problem, given[lost], np.inf), exact[lost], unmoved)
+        verdict.put(lost, _judge_on(problem, given[lost], exact[lost], fitted))
 
 
 def _without(problem: Problem, theta: Array, size: float) -> Array:
