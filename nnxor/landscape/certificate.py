@@ -11,9 +11,6 @@
    - `unknown`: there is no stationary point close by, or a number is neither clearly 0 nor clearly not.
 3. Smooth activations: by the eigenvalues of the Hessian; `unknown` where it is singular, unless every row's loss is
    as low as it can be.
-
-A minimum comes with the distance for which it is proved. Where that is no more than float32 can resolve, a
-pre-activation is almost but not exactly 0 and beyond it the loss gets lower: that is `unknown`.
 """
 
 import numpy as np
@@ -123,7 +120,7 @@ def _widen(problem: Problem, verdict: Verdict) -> None:
 
 
 def _retry(problem: Problem, given: Array, exact: Mask, verdict: Verdict) -> None:
-    """Look once more for a stationary point, where there was none: with small things made 0, then the output refitted."""
+    """Look once more for stationary points: with small things made 0, then with the output layer fitted anew."""
     small = np.abs(problem.split(given)[1]) <= SNAP
     dropped = _without(problem, given, SNAP)
     almost = near_kinks(problem, given, SNAP)
@@ -136,10 +133,9 @@ def _retry(problem: Problem, given: Array, exact: Mask, verdict: Verdict) -> Non
         if len(lost):
             verdict.put(lost, _judge_on(problem, given[lost], kink[lost], start[lost]))
     lost = np.flatnonzero(np.isin(verdict.reason, (NOWHERE, MOVING)))
-    if len(lost):
-        unmoved = np.zeros((*exact[lost].shape, problem.x.shape[1]))
-        fitted = polish(problem, _without(problem, given[lost], np.inf), exact[lost], unmoved)
-        verdict.put(lost, _judge_on(problem, given[lost], exact[lost], fitted))
+    unmoved = np.zeros((*exact[lost].shape, problem.x.shape[1]))
+    fitted = polish(problem, _without(problem, given[lost], np.inf), exact[lost], unmoved)
+    verdict.put(lost, _judge_on(problem, given[lost], exact[lost], fitted))
 
 
 def _without(problem: Problem, theta: Array, size: float) -> Array:
