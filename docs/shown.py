@@ -16,16 +16,20 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-from analysis.data.field_labels import learn
+from analysis.data.field_labels import learn, value_text
 from analysis.data.reading import load
 from analysis.findings import pooled
 from analysis.findings.failure_causes import attributed, by_dead_at_start
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate, wilson
 from analysis.text import words
+from experiments.conf_files import names
+from experiments.study import catalog
 from nnxor.condition import FIELDS
 
-learn({name: field.about() for name, field in FIELDS.items()})
+ABOUT = {name: field.about() for name, field in FIELDS.items()}
+ABOUT["init"]["words"] = {name: catalog.init(name).label for name in names("init")}
+learn(ABOUT)
 
 DOCS = Path(__file__).parent
 RESULTS = DOCS / "results"
@@ -77,7 +81,7 @@ def success() -> str:
     for hidden in (4, 10):
         for init in ("uniform", "he"):
             cells = (rate(int(row["solved"]), int(row["n"])) for row in (of(hidden, init, lr) for lr in lrs))
-            lines.append(f"| {hidden} units, {words.value(init, 'init')} | {' | '.join(cells)} |")
+            lines.append(f"| {hidden} units, {value_text('init', init)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -130,7 +134,7 @@ def at_kinks() -> str:
     for _, row in table("at_kinks").iterrows():
         n = int(row["n"])
         dead, other = (rate(int(row[name]), n) if n else "–" for name in ("dead", "solved"))
-        lines.append(f"| {words.value(row['init'], 'init')} | {row['minimum']} | {n} | {dead} | {other} |")
+        lines.append(f"| {value_text('init', row['init'])} | {row['minimum']} | {n} | {dead} | {other} |")
     return "\n".join(lines)
 
 
@@ -163,7 +167,7 @@ def freed_everywhere() -> str:
     """What each intervention frees of the stuck runs of each condition."""
     found = table("rescue")
     names = list(dict.fromkeys(found["rescue"].dropna()))
-    lines = [f"| | stuck | {' | '.join(names)} |", "|---|---|" + "---|" * len(names)]
+    lines = [f"| | stuck | {' | '.join(map(words.rescue, names))} |", "|---|---|" + "---|" * len(names)]
     for _, mine in found.groupby(["hidden", "init", "lr"]):
         alone = mine[mine["rescue"].isna()].iloc[0]
         n, solved = stuck(alone), int(alone["solved"])

@@ -240,9 +240,11 @@ def unknown_key(key: str, config: str) -> str:
         return f"{key} is not a known key; write {'.'.join(parents[:2])}={{NAME: {{{last}: X}}}}"
     allowed = list(node) if isinstance(node, Mapping) else []
     if parents == ["parallel"]:
-        from experiments.execution.options import CLUSTER, PARALLEL
+        from experiments.execution.backends import BACKENDS
+        from experiments.execution.options import PARALLEL
 
-        allowed = [*PARALLEL, *(f"{name} (with parallel=dask)" for name in CLUSTER)]
+        own = [f"{name} (with parallel={each.name})" for each in BACKENDS.values() for name in each.settings]
+        allowed = [*PARALLEL, *own]
     if not parents:
         allowed += GROUPS.get(config, ())
     return f"{key} is not a known key; {hint(last, allowed)}" if allowed else f"{key} is not a known key"

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.data.conditions import NUMBERS, closest, distance, others, slices, values, with_values
-from analysis.data.field_labels import FIELDS, phrase
+from analysis.data.field_labels import FIELDS, phrase, value_text
 from analysis.data.reading import swept
 from analysis.findings.findings import Findings
 from analysis.findings.paired import as_paired, compare_values, going_along
@@ -136,7 +136,7 @@ def _differences(found: Findings, field: str) -> list[str]:
     sentences = []
     for value in rest[:3]:
         mine = table[(table["second"] == value).to_numpy(bool)]
-        change = f"{phrase(field, value)}{told[value]} instead of {words.value(first, field)}{told[first]}"
+        change = f"{phrase(field, value)}{told[value]} instead of {value_text(field, first)}{told[first]}"
         sentences += [_difference(f"Using {change}", mine, fields)] if len(mine) else []
     return sentences
 

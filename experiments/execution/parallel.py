@@ -1,4 +1,4 @@
-"""Training batches as a stream: by joblib, on threads or processes of this machine, or on a cluster."""
+"""Training batches as a stream: by joblib, on threads or processes of this machine."""
 
 import itertools
 import os
@@ -14,7 +14,6 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from analysis.data.processes import deaf, end_with
 from experiments.errors import RunError
-from experiments.execution.options import Cluster
 from experiments.execution.worker import train_batch
 from experiments.study.batches import Batch, Result
 
@@ -22,23 +21,30 @@ AHEAD = 64  # batches of each job that joblib is given at a time: so many result
 MOST_DEATHS = 3  # worker processes that may die in a run before it gives up
 
 
-def execute(
-    batches: Iterable[Batch], engine: str, backend: str, n_jobs: int, cluster: Cluster | None = None
+def on_threads(
+    batches: Iterable[Batch], engine: str, n_jobs: int, _cluster: object = None
 ) -> Generator[Result, None, None]:
-    """Train the batches; results come as they finish, in any order, and batches are taken only as they are needed.
+    """Train on threads of this process, for an engine that leaves the interpreter's lock."""
+    return _execute(batches, engine, n_jobs, {"backend": "threading"})
 
-    What a dead worker had in hand is trained again; RunError if workers keep dying.
-    """
-    if cluster is not None:
-        from experiments.execution.cluster import stream
 
-        yield from stream(iter(batches), engine, n_jobs, cluster)
-        return
+def on_processes(
+    batches: Iterable[Batch], engine: str, n_jobs: int, _cluster: object = None
+) -> Generator[Result, None, None]:
+    """Train on processes of this machine."""
+    # loky's tracker of semaphores, a process of its own, tidies up after a run that was stopped, and would say so
+    sys.warnoptions.append("ignore:resource_tracker")
+    resource_tracker.ensure_running()
+    return _execute(batches, engine, n_jobs, {"backend": "loky", "initializer": end_with, "initargs": (os.getpid(),)})
+
+
+def _execute(batches: Iterable[Batch], engine: str, n_jobs: int, how: dict[str, Any]) -> Generator[Result, None, None]:
+    """Train with joblib; what a dead worker had in hand is trained again."""
     numbered, deaths = enumerate(batches), 0
     left: dict[int, Batch] = {}
     while left or (left := dict(itertools.islice(numbered, AHEAD * n_jobs))):
         try:
-            for number, table in _stream(left, engine, backend, n_jobs):
+            for number, table in _stream(left, engine, n_jobs, how):
                 yield left.pop(number), table
         except TerminatedWorkerError:
             deaths += 1
@@ -47,16 +53,10 @@ def execute(
                 raise RunError(f"{died}; use fewer with parallel.n_jobs, then the same command goes on") from None
 
 
-def _stream(left: dict[int, Batch], engine: str, backend: str, n_jobs: int) -> Iterator[tuple[int, pa.Table]]:
+def _stream(left: dict[int, Batch], engine: str, n_jobs: int, how: dict[str, Any]) -> Iterator[tuple[int, pa.Table]]:
     """The tables of some batches as they come, each with the batch's number."""
     # An interrupted run leaves batches behind on purpose; joblib would advise to submit fewer.
     warnings.filterwarnings("ignore", message=".*tasks which were still being processed", category=UserWarning)
-    how: dict[str, Any] = {"backend": "threading"}
-    if backend == "loky":
-        # loky's tracker of semaphores, a process of its own, tidies up after a run that was stopped, and would say so
-        sys.warnoptions.append("ignore:resource_tracker")
-        resource_tracker.ensure_running()
-        how = {"backend": "loky", "initializer": end_with, "initargs": (os.getpid(),)}
     parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs", **how)
     with deaf():
         return iter(parallel(delayed(_train_numbered)(*item, engine) for item in list(left.items())))

@@ -14,6 +14,7 @@ from typing import Any
 from analysis.data.processes import DRAWING, helpers
 from analysis.data.signals import LISTENER
 from experiments.errors import DONE, FAILED, InputError, RunError
+from experiments.execution.backends import execute
 from experiments.execution.options import Options, read_options
 from experiments.execution.progress import Progress, paragraph, say
 from experiments.store.folder import ResultFolder
@@ -126,7 +127,6 @@ def train(study: Study, options: Options, folder: ResultFolder, todo: list[batch
 
     Returns a thread that began when the trainings did and makes ready for the report.
     """
-    from experiments.execution.parallel import execute
     from experiments.execution.worker import warm_up
 
     total = sum(left.trainings for left in todo)

@@ -100,10 +100,8 @@ def _train(condition: Condition, table: Table, seeds: Seeds, trace: Trace, jump:
     for begin, end in pairwise(run.history.checkpoints.tolist()):
         run.history.keep(run.table, run.trainings, run.units)
         middle = min(begin + watched(begin), end) if jump else begin
-        if begin < middle:
-            run.go_on(begin, middle, watch=True)
-        if middle < end:
-            run.go_on(middle, end, watch=False)
+        if not run.go_on(begin, middle, end):
+            run.go_on(middle, middle, end)
         if is_due(condition, end):
             run.recycle(end)
     run.note(np.arange(len(run.trainings)))
@@ -145,15 +143,18 @@ class _Run:
         if drop:
             self._keep(np.argsort(-self.counts[3], kind="stable"))
 
-    def go_on(self, first: int, last: int, watch: bool) -> None:
-        """Train all from one epoch to another; those of which all is known may leave."""
-        plan = Plan(
-            first=first, last=last, watch=watch, tail_start=self.tail_start, tail_part=max(self.part, 1)
-        )  # fmt: skip
+    def go_on(self, first: int, middle: int, last: int) -> bool:
+        """Train all from one epoch to another; whether they came there: those of which all is known may leave before.
+
+        Up to the middle they are watched for repeats. They stop there if there is one.
+        """
+        at = self.tail_start, max(self.part, 1)
+        plans = Plan(first, middle, True, middle == last, *at), Plan(middle, last, False, True, *at)
         period, unsolved, death, n_dead = blocks(self.counts)
         marks, tail = blocks(self.marks), blocks(self.tail)
         record = Record(period, unsolved, death, n_dead, marks, tail, losses=self.runner.no_losses)
-        n_done, n_lost = self.runner.run(blocks(self.table), self.width, NO_STEPS, blocks(self.stream), plan, record)
+        given = blocks(self.table), self.width, NO_STEPS, blocks(self.stream)
+        n_done, n_lost, ended = self.runner.run(*given, plans, record)
         if n_lost and not self.condition.followed:
             died = self.trainings[self.counts[3] > self.n_dead_at_start[self.trainings]]
             self.died_at[died[self.died_at[died] < 0]] = self.history.latest
@@ -161,8 +162,10 @@ class _Run:
             found = self.trainings[self.counts[0] > 0]
             self.found_at[found[self.found_at[found] < 0]] = self.history.latest
         self.news += n_done * self.jump * (OUTPUT + self.condition.hidden) + n_lost * self.drop
-        if last <= self.tail_start and self.condition.repeats:
-            self._close_ranks(last)
+        reached = last if ended else middle
+        if reached <= self.tail_start and self.condition.repeats:
+            self._close_ranks(reached)
+        return ended
 
     def recycle(self, epoch: int) -> None:
         """Redraw the dead units at the start of an epoch."""
@@ -234,7 +237,7 @@ class _Run:
 
 def _widest(n_live: Numbers) -> Numbers:
     """The most live units of any training, block by block."""
-    return np.asarray(n_live.reshape(-1, LANES).max(axis=1, initial=0))
+    return np.asarray(n_live.reshape(-1, LANES).max(axis=1, initial=0), np.int64)
 
 
 def _cost(width: Numbers) -> float:

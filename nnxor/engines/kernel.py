@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from nnxor.arithmetic.epoch import Row, Rules, gradients, preactivation, rows_of, trained_rows
 from nnxor.arithmetic.numbers import Number, every, in_order, some
 from nnxor.condition import FIELDS, Condition
-from nnxor.engines.llvm_numbers import LONG, POINTER, Cell, Machine, Value, index, vector_bytes
+from nnxor.engines.llvm_numbers import LONG, POINTER, Cell, Machine, Value, index, value_of, vector_bytes
 from nnxor.network.losses import LOSSES
 from nnxor.network.minibatches import steps_of
 
@@ -35,11 +35,13 @@ ALIVE, HAS_BEEN_DEAD, REVIVED = 1, 2, 4
 NOTES = 2  # rows of notes before those of the units: last unsolved epochs and first deaths
 
 INT = ir.IntType(32)
-EPOCHS = ("state", "scratch", "shared", "clock", "drawn", "notes", "tail", "hidden", "n_units", "first", "last")
+EPOCHS = ("state", "scratch", "shared", "clock", "drawn", "notes", "tail", "bait", "hidden", "n_units", "first", "last")
 """Arguments: arrays, then whole numbers. Of the condition's dtype: `state` (P, LANES), `scratch`, whose first LANES are
 the losses of the last epoch, `shared` (`Kernel.shared`), and `drawn` (places, D + 1, LANES), the examples of each
 training in the order in which it sees them. In double precision: `clock`, and the sums `tail` (LANES,) of losses, or
-null. `notes` are whole numbers (NOTES + 2·hidden, LANES): last unsolved epochs, first deaths, marks, and who lives."""
+null. `notes` are whole numbers (NOTES + 2·hidden, LANES): last unsolved epochs, first deaths, marks, and who lives.
+`bait` (2, LANES) or null: after an epoch in which the output bias and the parameter `Kernel.watched` of the first unit
+become what stands there in any training, no more are run. Returned is the number of the epoch that would be next."""
 LOOK = ("state", "shared", "notes", "hidden", "n_units", "epoch")  # Likewise: notes which units live, at some epoch
 
 
@@ -80,6 +82,8 @@ class Kernel:
         self.sizes = [] if self.batch is None else steps_of(self.task.n_rows, self.batch)
         self.first_row = len(self.names)
         self.first_weight = self.first_row + len(self.rows) * (self.n_inputs + 2)
+        moving = next((name for name in "bwu" if condition.moves(name)), "b")  # what repeats last, if it moves
+        self.watched = {"u": 0, "b": self.n_inputs, "w": self.n_inputs + 1}[moving]
         self.n_lefts = -(-len(self.powers) * max(len(self.sizes), 1) // LANES) * LANES
 
     def shared(self) -> NDArray[Any]:
@@ -255,7 +259,7 @@ class Look(Function):
                     self.mark(h, alive, lost)
                 if self.condition.followed:
                     self.note_deaths(self.given["epoch"], lost)
-        self.m.build.ret_void()
+        self.m.build.ret(self.given["epoch"])
 
 
 class Epochs(Function):
@@ -288,7 +292,25 @@ class Epochs(Function):
                         scores = self.forward(drawn)
                         of_bias = self.output(drawn, scores, None, moved=True)
                         self.backward(drawn, scores, of_bias, step)
-        self.m.build.ret_void()
+            if self.condition.repeats:
+                self.stop_if_caught(m.plus(e, 1))
+        m.build.ret(self.given["last"])
+
+    def stop_if_caught(self, epoch: Value) -> None:
+        """Return if a training has come back to what the bait shows of its state."""
+        m, build, bait = self.m, self.m.build, self.given["bait"]
+        with build.if_then(build.icmp_unsigned("!=", build.ptrtoint(bait, LONG), LONG(0))):
+            caught = m.cell(self.truth(False))
+            with self.lanes() as self.r:
+                places = (self.out, self.at(self.kernel.watched, index(0)))
+                one, other = (
+                    build.fcmp_ordered("==", *(x.arguments[0] for x in (m.load(self.state, at), m.load(bait, shown))))
+                    for at, shown in zip(places, (self.r, m.plus(self.r, LANES)), strict=True)
+                )
+                caught.set(caught.get() | m.wrap(build.and_(one, other)))
+            bits = ir.IntType(self.kernel.width)
+            with build.if_then(build.icmp_unsigned("!=", build.bitcast(value_of(caught.get()), bits), bits(0))):
+                build.ret(epoch)
 
     def _drawn(self, step: Value, at: Value | int) -> Row:
         m, d, batch = self.m, self.kernel.n_inputs, self.kernel.batch

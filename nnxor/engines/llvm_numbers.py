@@ -34,7 +34,7 @@ class Machine(Tape):
         self.width, self.real = width, REALS[np.dtype(dtype).name]
         self.vector = ir.VectorType(self.real, width)
         self.integers = ir.VectorType(ir.IntType(8 * dtype.itemsize), width)
-        self.function = ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), name)
+        self.function = ir.Function(module, ir.FunctionType(LONG, arguments), name)
         for argument in self.function.args:
             if argument.type == POINTER:
                 argument.add_attribute("noalias")

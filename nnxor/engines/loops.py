@@ -37,12 +37,14 @@ class Plan(NamedTuple):
     """What a call is for: the epochs from `first` on, without `last`, and what is asked on the way.
 
     watch: whether trainings that return to the state of `first` get their `period`, if that is negative.
+    counting: whether units that died and trainings that diverged are counted at the end.
     tail_start, tail_part: where the tail begins, and the length of its parts.
     """
 
     first: int
     last: int
     watch: bool
+    counting: bool
     tail_start: int
     tail_part: int
 
@@ -73,7 +75,7 @@ class Work(NamedTuple):
     shuffled: whether each epoch has an order of its own.
     hidden, n_parameters: of a network.
     state, scratch, shared, clock, drawn, notes: what the functions are given (`nnxor.engines.kernel`).
-    kept: (P, LANES), a state of before.
+    kept, bait: (P, LANES), a state of before; (2, LANES), what the kernel compares with it (NaN: it does not).
     examples: (N, D + 1), inputs and target of the examples of mini-batches.
     place: (N, LANES), where each example stands in an epoch.
     keys: (N + 1, LANES), the hashes that decide it, and the hash of the epoch.
@@ -87,6 +89,7 @@ class Work(NamedTuple):
     n_parameters: int
     state: NDArray[Any]
     kept: NDArray[Any]
+    bait: NDArray[Any]
     scratch: NDArray[Any]
     shared: NDArray[Any]
     clock: NDArray[np.float64]
@@ -100,13 +103,12 @@ class Work(NamedTuple):
 def _call(_, address, arguments):  # noqa: ARG001
     """Call the function at an address with whole numbers, addresses among them."""
 
-    def build(context, builder, _, values):
+    def build(_, builder, __, values):
         word = ir.IntType(64)
-        function = builder.inttoptr(values[0], ir.FunctionType(ir.VoidType(), [word] * arguments.count).as_pointer())
-        builder.call(function, [builder.extract_value(values[1], i) for i in range(arguments.count)])
-        return context.get_dummy_value()
+        function = builder.inttoptr(values[0], ir.FunctionType(word, [word] * arguments.count).as_pointer())
+        return builder.call(function, [builder.extract_value(values[1], i) for i in range(arguments.count)])
 
-    return types.void(types.int64, types.UniTuple(types.int64, arguments.count)), build
+    return types.int64(types.int64, types.UniTuple(types.int64, arguments.count)), build
 
 
 call: Any = intrinsic(_call)
@@ -198,17 +200,16 @@ def put(examples, place, drawn):
 
 
 @compiled
-def suspects(work, n_units, wanted, alike, witness, n_suspects):
+def suspects(work, n_units, alike, witness, n_suspects):
     """Trainings whose biases are as they were join the suspects; how many these are.
 
     Biases often drift long after the output has come to rest. What needs a look at a single training, one parameter
     after the other, is a suspect for the rest of the stretch.
     """
-    state, kept, first, n_parameters = work.state, work.kept, work.watched, work.n_parameters
+    state, kept, bait, first, last = work.state, work.kept, work.bait, work.watched, work.n_parameters - 1
     hit = 0
     for r in range(LANES):
-        equal = (state[n_parameters - 1, r] == kept[n_parameters - 1, r]) & (state[first, r] == kept[first, r])
-        alike[r] = wanted[r] if equal else 0
+        alike[r] = 1 if (state[last, r] == bait[0, r]) & (state[first, r] == bait[1, r]) else 0
         hit |= alike[r]
     h = 1
     while hit != 0 and h < n_units:
@@ -220,7 +221,7 @@ def suspects(work, n_units, wanted, alike, witness, n_suspects):
     if hit != 0:
         for r in range(LANES):
             if alike[r] != 0:
-                wanted[r] = 0
+                bait[0, r] = np.nan
                 witness[n_suspects] = r
                 n_suspects += 1
     return n_suspects
@@ -259,8 +260,20 @@ def copy(source, target):
 
 
 @compiled
-def run(table, width, steps, work, stream, plan, record):
+def run(table, width, steps, work, stream, watching, rest, record):
     """Train the columns of `table`: see `nnxor.engines.runner.Runner.run`."""
+    watched, n_done, n_lost = watching.first < watching.last, 0, 0
+    if watched:
+        n_done, n_lost = go_through(table, width, steps, work, stream, watching, record)
+    on = not watched or (n_done == 0 and rest.first < rest.last)
+    if on:
+        n_done, n_lost = go_through(table, width, steps, work, stream, rest, record)
+    return n_done, n_lost, on or rest.first == rest.last
+
+
+@compiled
+def go_through(table, width, steps, work, stream, plan, record):
+    """Train the columns of `table` by one plan; how many got a period or diverged, and how many lost a unit."""
     marks, tail, notes = work.notes[NOTES : NOTES + len(record.marks)], np.zeros((TAIL_PARTS, LANES)), work.notes
     powers = work.clock.copy()
     n_done, n_lost, tailed = 0, 0, plan.last > plan.tail_start
@@ -279,8 +292,9 @@ def run(table, width, steps, work, stream, plan, record):
             train_until(table[:, block], width[block], steps[block], work, block, plan, record)
             continue
         n_done += train(width[block], work, stream[block], block, plan, record, tail)
-        lost, diverged = count(table[work.n_parameters - 1, block], width[block], work, block, plan, record)
-        n_lost, n_done = n_lost + lost, n_done + diverged
+        if plan.counting:
+            lost, diverged = count(table[work.n_parameters - 1, block], width[block], work, block, plan, record)
+            n_lost, n_done = n_lost + lost, n_done + diverged
         copy(work.state, table[:, block])
         copy(marks, record.marks[:, block])
         for r in range(LANES):
@@ -291,11 +305,11 @@ def run(table, width, steps, work, stream, plan, record):
 
 
 @compiled
-def epochs(work, n_units, first, last, sums):
-    """Run the kernel; `sums`: where losses are added up, or 0."""
-    call(work.epochs, (
+def epochs(work, n_units, first, last, sums, bait):
+    """Run the kernel; `sums`: where losses are added up, or 0; `bait`: what it stops for, or 0. The next epoch."""
+    return call(work.epochs, (
         address(work.state), address(work.scratch), address(work.shared), address(work.clock), address(work.drawn),
-        address(work.notes), sums, work.hidden, n_units, first, last,
+        address(work.notes), sums, bait, work.hidden, n_units, first, last,
     ))  # fmt: skip
 
 
@@ -303,15 +317,17 @@ def epochs(work, n_units, first, last, sums):
 def train(n_units, work, stream, block, plan, record, tail):
     """Take a block through all epochs; how many of its trainings got a period."""
     state, kept, period, n_suspects, n_done = work.state.reshape(-1), work.kept.reshape(-1), record.period[block], 0, 0
-    wanted, alike, witness = np.empty(LANES, np.int32), np.empty(LANES, np.int32), np.empty(LANES, np.int64)
+    alike, witness, bait = np.empty(LANES, np.int32), np.empty(LANES, np.int64), 0
     if plan.watch:
         copy(work.state, work.kept)
         for r in range(LANES):
-            wanted[r] = 1 if period[r] < 0 else 0
+            work.bait[0, r] = work.state[work.n_parameters - 1, r] if period[r] < 0 else np.nan
+            work.bait[1, r] = work.state[work.watched, r]
+        bait = address(work.bait)
     e = plan.first
     while e < plan.last:
         if plan.watch and e > plan.first:
-            n_suspects = suspects(work, n_units, wanted, alike, witness, n_suspects)
+            n_suspects = suspects(work, n_units, alike, witness, n_suspects)
         if n_suspects > 0:
             left = judge(state, kept, witness, n_suspects, period, e - plan.first)
             n_done, n_suspects = n_done + n_suspects - left, left
@@ -319,11 +335,11 @@ def train(n_units, work, stream, block, plan, record, tail):
         if e >= plan.tail_start:
             part = (e - plan.tail_start) // plan.tail_part
             until, sums = min(until, plan.tail_start + (part + 1) * plan.tail_part), address(tail[part])
-        if plan.watch or work.shuffled or e < len(record.losses):
+        if n_suspects > 0 or work.shuffled or e < len(record.losses):
             until = e + 1
         if work.shuffled:
             draw(work, stream, e)
-        epochs(work, n_units, e, until, sums)
+        until = epochs(work, n_units, e, until, sums, bait)
         if e < len(record.losses):
             for r in range(LANES):
                 record.losses[e, block, r] = work.scratch[r]
@@ -340,7 +356,7 @@ def train_until(columns, n_units, steps, work, block, plan, record):
         for r in range(LANES):
             until = min(until, steps[r]) if steps[r] > e else until
         until = e + 1 if e < len(record.losses) else until
-        epochs(work, n_units, e, until, 0)
+        epochs(work, n_units, e, until, 0, 0)
         if e < len(record.losses):
             for r in range(LANES):
                 record.losses[e, block, r] = work.scratch[r]

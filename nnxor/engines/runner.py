@@ -29,18 +29,18 @@ class Runner:
         self.no_losses = np.empty((0, 0, LANES), dtype)
         self._betas = np.array([getattr(condition, name) for name in kernel.powers])
         self._steps = max(len(kernel.sizes), 1)
-        moving = next((i for i in "bwu" if condition.moves(i)), "b")  # what repeats last, if it moves
         d, n_states = condition.task.n_inputs, 1 + kernel.rules.optimizer.memory
         state = aligned((n_states * condition.n_parameters, LANES), dtype)
         examples = kernel.examples()
         self._work = Work(
             **functions(kernel.text()),
-            watched={"u": 0, "b": d, "w": d + 1}[moving] * hidden,
+            watched=kernel.watched * hidden,
             shuffled=len(examples) > 0 and condition.order == "shuffled",
             hidden=hidden,
             n_parameters=condition.n_parameters,
             state=state,
             kept=aligned(state.shape, dtype),
+            bait=aligned((2, LANES), dtype),
             scratch=aligned((kernel.scratch(hidden),), dtype),
             shared=kernel.shared(),
             clock=np.concatenate([np.ones_like(self._betas), self._betas]),
@@ -57,18 +57,20 @@ class Runner:
         width: Numbers,
         steps: Numbers,
         stream: NDArray[np.uint64],
-        plan: Plan,
+        plans: tuple[Plan, Plan],
         record: Record,
-    ) -> tuple[int, int]:
+    ) -> tuple[int, int, bool]:
         """Train the columns of `table` (P, B, LANES), the first `width` (B,) units of each; the others must be dead.
 
-        Returned are the numbers of trainings that got a period or diverged, and of those of which a unit died. If
-        `steps` (B, LANES) is not empty, each column becomes that of so many epochs later instead; `plan.first` is 0,
-        `plan.last` the largest step, and `record` keeps only the losses. `stream` (B, LANES) shuffles mini-batches.
+        The first plan is watched, and may be empty; the second follows unless a training got a period under the first.
+        Returned are the numbers of trainings that got a period or diverged, and of those of which a unit died, and
+        whether the second plan's end is reached. If `steps` (B, LANES) is not empty, each column becomes that of so
+        many epochs later instead; the second plan begins at 0 and ends at the largest step, and `record` keeps only
+        the losses. `stream` (B, LANES) shuffles mini-batches.
         """
-        n = plan.first * self._steps
+        n = plans[1].first * self._steps
         self._work.clock[: len(self._betas)] = [np.cumprod(np.full(n, beta))[-1] if n else 1.0 for beta in self._betas]
-        done: tuple[int, int] = run(table, width, steps, self._work, stream, plan, record)
+        done: tuple[int, int, bool] = run(table, width, steps, self._work, stream, *plans, record)
         return done
 
     def __call__(self, table: Table, steps: Numbers) -> Table:
@@ -119,8 +121,8 @@ class Runner:
             tail=NO_TAIL,
             losses=losses,
         )
-        plan = Plan(first=0, last=last, watch=False, tail_start=last, tail_part=1)
-        self.run(columns, np.full(n_blocks, self.hidden), steps, np.zeros(columns.shape[1:], np.uint64), plan, record)
+        plans = Plan(0, 0, True, False, last, 1), Plan(0, last, False, True, last, 1)
+        self.run(columns, np.full(n_blocks, self.hidden), steps, np.zeros(columns.shape[1:], np.uint64), plans, record)
 
 
 def blocks(array: NDArray[Any]) -> NDArray[Any]:

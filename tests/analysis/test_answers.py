@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -181,3 +182,14 @@ def test_the_first_figure_fits_what_the_study_asks(make: Make, rescued: Path) ->
     assert first(make(grid, asks="lr", hero="dead_units")) == "dead_units"
     at_zero = {z: ({"relu_at_zero": int(z)}, runs(50)) for z in "01"}
     assert first(make(at_zero, asks="relu_at_zero")) == "paired_effects"
+
+
+def test_a_study_of_one_condition_has_a_picture_too(make: Make) -> None:
+    found = Findings.of(make({"a": ({}, runs(50))}))
+    drawn = {}
+    for plot in PLOTS:
+        with suppress(NotApplicable):
+            drawn[plot.name] = Picture(plot, plot.describe(found), Markup(), Markup())
+    chosen = hero(found, drawn)
+    assert chosen is not None
+    assert chosen.plot.name == "composition"

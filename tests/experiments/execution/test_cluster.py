@@ -18,7 +18,8 @@ from harness import ROOT, command, compose, launch, nobody_left, wait_for_parts
 
 from experiments.cli import guarded
 from experiments.errors import InputError
-from experiments.execution.options import Cluster, read_options
+from experiments.execution.backends import Cluster
+from experiments.execution.options import read_options
 from experiments.execution.session import run as run_study
 
 pytestmark = pytest.mark.slow

@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.errors import InputError, RunError
-from experiments.execution.parallel import AHEAD, execute
+from experiments.execution.backends import execute
+from experiments.execution.parallel import AHEAD
 from experiments.execution.session import run as run_study
 from experiments.store import counts, parts
 from experiments.store import folder as folder_module
