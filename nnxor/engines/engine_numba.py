@@ -1,4 +1,4 @@
-"""The numba engine: blocks of trainings, by kernels that are compiled once a machine and run outside the GIL.
+"""The numba engine: blocks of trainings, by kernels that are compiled in each process and run outside the GIL.
 
 Left out is what cannot matter, since it follows from the states at the checkpoints of `nnxor.engines.cycles`:
 - the epochs after a training has been found to repeat: its final parameters, the losses of its tail

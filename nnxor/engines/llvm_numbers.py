@@ -1,7 +1,7 @@
 """Numbers of the processor: rules called with them leave vector instructions, for many trainings at once.
 
 `Machine` is a tape (`nnxor.arithmetic.numbers`) that notes nothing: it builds each operation as an instruction of LLVM,
-which Numba brings along. No instruction is marked as fast-math, so that each gives one correctly rounded result.
+by way of llvmlite. No instruction is marked as fast-math, so that each gives one correctly rounded result.
 """
 
 from __future__ import annotations
