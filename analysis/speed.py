@@ -40,9 +40,9 @@ def load(path: Path, **more: str) -> pd.DataFrame:
         how = f"`python -m experiments.benchmark output={path.parent}` writes it"
         raise FolderError(f"{path} does not exist; {how}") from None
     except (OSError, ValueError) as error:
-        raise FolderError(f"{path} is no table of a benchmark: {error}") from None
+        raise FolderError(f"{path} is not a table of a benchmark: {error}") from None
     if missing := [name for name in columns if name not in timed]:
-        raise FolderError(f"{path} is no table of a benchmark: it lacks {', '.join(missing)}")
+        raise FolderError(f"{path} is not a table of a benchmark: it lacks {', '.join(missing)}")
     if not len(timed):
         raise FolderError(f"{path} holds no rows")
     for name, allowed in columns.items():

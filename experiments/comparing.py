@@ -129,12 +129,12 @@ def _alignment(found: Comparison) -> str:
         parts.append(f"{len(found.rows) - same} {how}")
     alone = [f"{n} of {name}" for n, name in zip(found.alone, "AB", strict=True) if n]
     text = f"Aligned: {listed([part for part in parts if part])}."
-    return f"{text} Aligned with none: {listed(alone)}." if alone else text
+    return f"{text} Not aligned: {listed(alone)}." if alone else text
 
 
 def _reproduction(found: Comparison) -> str:
     if found.broken:
-        otherwise = f"{found.broken:,} of {found.checked:,} trainings that both folders hold ended otherwise"
+        otherwise = f"{found.broken:,} of {found.checked:,} trainings that both folders hold ended differently"
         return f"NOT REPRODUCED: {otherwise}; the first: {found.example}."
     if not found.checked:
         return "No training is in both folders."

@@ -72,10 +72,12 @@ class Condition:
     hidden: int = field(4, whole(1, MOST_HIDDEN), "H", "hidden units", "linear", "{} units")
     activation: str = field("relu", ACTIVATIONS, phrase="{}")
     slope: float = field(0.01, not_zero(LARGEST), scale="linear", phrase="slope {}", setting=True)
-    relu_at_zero: int = field(0, choice((0, 1)), "relu\N{PRIME}(0)", "relu at zero", setting=True)
+    relu_at_zero: int = field(0, choice((0, 1)), "relu\N{PRIME}(0)", "derivative at 0", setting=True)
     output: str = field("identity", OUTPUTS, phrase="{} output")
     bias: bool = field(True, switch, words={True: "biases", False: "no biases"})
-    init: Init | GivenWeights = field(UNIFORM, instance((Init, GivenWeights), "an Init, or GivenWeights"), phrase="{}")
+    init: Init | GivenWeights = field(
+        UNIFORM, instance((Init, GivenWeights), "an Init, or GivenWeights"), label="initialization", phrase="{}"
+    )
     scale: float = field(1.0, up_to(MOST_SCALE), label="scale of the initial weights", scale="log", phrase="scale {}")
     lr: float = field(0.1, positive, label="learning rate", scale="log", phrase="lr {}")
     epochs: int = field(10_000, whole(0, MOST_EPOCHS), scale="log", phrase="{} epochs")
@@ -89,13 +91,18 @@ class Condition:
     batch_size: int | None = field(
         None, optional(whole(1)), scale="linear", phrase="batches of {}", words={None: "full batch"}
     )
-    order: str = field("shuffled", choice(("shuffled", "fixed")), phrase="rows in {} order", needs="batch_size")
-    freeze: str | None = field(None, optional(some_of(PARAMETERS)), phrase="{} frozen", words={None: "nothing frozen"})
+    order: str = field(
+        "shuffled", choice(("shuffled", "fixed")), "order of rows", phrase="rows in {} order", needs="batch_size"
+    )
+    freeze: str | None = field(
+        None, optional(some_of(PARAMETERS)), "frozen", phrase="{} frozen", words={None: "nothing frozen"}
+    )
     recycle_every: int | None = field(
-        None, optional(whole(1)), "recycle every", scale="log", phrase="dead units redrawn every {} epochs",
+        None, optional(whole(1)), "recycle every", "redraw dead units every", "log",
+        "dead units redrawn every {} epochs",
         words={None: "dead units not redrawn"},
     )  # fmt: skip
-    dtype: str = field("float32", choice(("float32", "float64")))
+    dtype: str = field("float32", choice(("float32", "float64")), label="precision", phrase="{}")
     rescue: str | None = field(None, INTERVENTIONS, words={None: "left alone"})
     success: Success = field(Success(), instance(Success, "a Success"), phrase="solved: {}")
 

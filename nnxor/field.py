@@ -50,6 +50,11 @@ def plain(value: Any) -> Any:
     return getattr(value, "name", None) or str(value)
 
 
+def labelled(value: Any) -> str:
+    """A task or an init as figures name it."""
+    return str(getattr(value, "label", "") or value.name)
+
+
 def field(default: Any, check: Check | Registry[Any], *words: Any, **about: Any) -> Any:
     """A field of the dataclass `Condition`, from what `Field` holds in this order."""
     if isinstance(check, Registry):

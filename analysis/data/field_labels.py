@@ -68,7 +68,8 @@ def _plain(name: str, what: Any) -> str:
     if is_missing(what):
         return "None"
     if isinstance(what, float):
-        return f"{what:.3g}" if FIELDS[name].scale == "log" else f"{what:g}"
+        text = f"{what:.3g}" if FIELDS[name].scale == "log" else f"{what:g}"
+        return text.replace("-", "\N{MINUS SIGN}")
     text = str(what)
     return f"{int(text):,}" if text.isdigit() and len(text) > 4 else text
 

@@ -23,7 +23,7 @@ function visit(hash) {
   setPlaying(false);
   fillSettings();
   const { c } = state.view;
-  put('task-name', { textContent: c.task === 'own' ? 'a table' : titled(c.task) });
+  put('task-name', { textContent: c.task === 'own' ? 'a table' : PRINTED.tasks[c.task].label });
   tellResult();
   buildUnits();
   fillInterventions();

@@ -1,19 +1,18 @@
 // The form of all settings: built from what is printed, and read back as an address.
 
+const labelled = (entries) => Object.entries(entries).map(([name, { label }]) => [name, label]);
 const CHOICES = {
-  task: () => [...Object.keys(PRINTED.tasks).map((name) => [name, titled(name)]), ['own', 'A table of one’s own']],
-  init: () => Object.keys(PRINTED.inits).map((name) => [name, titled(name)]),
+  task: () => [...labelled(PRINTED.tasks), ['own', 'your own table']],
+  init: () => labelled(PRINTED.inits),
   order: () => [['shuffled', 'shuffled'], ['fixed', 'fixed']],
   freeze: () => [['null', 'nothing'], ['W1+b1', 'the hidden layer'], ['W2+b2', 'the output layer'], ...PARTS.map((part) => [part, part])],
   dtype: () => [['float32', 'float32'], ['float64', 'float64']], relu_at_zero: () => [['0', '0'], ['1', '1']],
-  'success.rule': () => [['loss', 'loss at most'], ['margin', 'every |y − t| below'], ['threshold', 'right side of ½']],
+  'success.rule': () => [['loss', 'loss ≤'], ['margin', 'every row within'], ['threshold', 'every row on its side']],
   'success.ties': () => [['fail', 'no'], ['pass', 'yes']],
 };
 const USUAL = ['task', 'rows', 'hidden', 'init', 'lr', 'activation', 'slope', 'relu_at_zero', 'epochs', 'loss'];
-const LABELS = {
-  hidden: 'units', order: 'order of examples', recycle_every: 'redraw dead units every', relu_at_zero: 'derivative at 0',
-  rows: 'rows: inputs, then the target', scale: 'scale of the draw', batch_size: 'batch size', dtype: 'numbers', init: 'initial draw',
-  freeze: 'kept as drawn', 'success.rule': 'solved means', 'success.tolerance': 'tolerance', 'success.ties': 'solved at exactly ½',
+const LABELS = {  // of what is no field of a condition
+  rows: 'rows: inputs, then the target', 'success.rule': 'solved means', 'success.tolerance': 'tolerance', 'success.ties': 'solved at exactly ½',
 };
 const NOTHING = { batch_size: 'all', recycle_every: 'never' };  // what null is called
 /** Builds the form's fields from what is printed, those that count, with the values of the view. */

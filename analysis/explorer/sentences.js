@@ -8,8 +8,6 @@ function figure(value) {
   if (!Number.isFinite(value)) return 'no number';
   return FRACTIONS[String(Number(value.toFixed(4)))] || String(Number(value.toPrecision(3)));
 }
-/** A name for people: 'XOR centred', 'He'. */
-const titled = (name) => name.replaceAll('_', ' ').replace(/(\D)(\d)$/, '$1 $2').replace(/^(x?n?or|n?and)\b/, (word) => word.toUpperCase()).replace(/^./, (letter) => letter.toUpperCase());
 const listed = (words) => (words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`);
 /** 'the rows 01 and 11 share the prediction ½'. */
 function sharing(c, row) {
@@ -52,7 +50,7 @@ function freeing(search) {
   const shares = Object.entries(search.freed).map(([name, { free, tried }]) => ({ name, tried, share: free / tried, ...PRINTED.interventions[name] }));
   const [best] = shares.filter(({ control }) => !control).sort((a, b) => b.share - a.share), alone = shares.find(({ name }) => name === 'nothing');
   if (!best) return 'No other of 400 seeds ends like it.';
-  return `Of ${best.tried} others that ended so, ${percent(best.share)} % got free with ${best.label}, ${percent(alone.share)} % when only trained on.`;
+  return `Of ${best.tried} others that ended this way, ${percent(best.share)} % were freed by ${best.label}, ${percent(alone.share)} % by training on.`;
 }
 /** What a unit is at an epoch: a word for its card, and a longer one. */
 function unitState(run, epoch, h, word) {

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from analysis.data.conditions import few, slices, unusual, usual, values, with_values
-from analysis.data.field_labels import FIELDS, is_log, is_number, value_text
+from analysis.data.conditions import few, same, slices, unusual, usual, values, with_values
+from analysis.data.field_labels import FIELDS, defaults, is_log, is_number, value_text
 from analysis.data.reading import OUTCOMES, swept
 from analysis.data.tallies import size
 from analysis.figures.style import Look, NotApplicable, columns_for, letters, looks
@@ -22,6 +22,7 @@ from analysis.findings.summary import trap_levels
 from analysis.text import words
 
 ORDER = ("hidden", "init", "lr")  # fields that panels and series take first
+ALWAYS = ("task", *ORDER, "epochs")  # fields that a figure names even where they are the article's
 MOST_PANELS = 12
 MOST_NAMED = 4  # fields that a panel's title names all of; of more it names those that are not as usual
 MOST_TICKS = 8
@@ -98,7 +99,7 @@ def thin(rows: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.DataF
             shown = shown[(shown[name].isin([each for each in chosen if each is not None]) | missing).to_numpy(bool)]
             notes.append(f"{FIELDS[name].label} {', '.join(value_text(name, each) for each in chosen)}")
     if 2 * len(shown[list(fields)].drop_duplicates()) >= most:
-        return shown, f"Shown of all values: {'; '.join(notes)}."
+        return shown, f"Only a part is shown: {'; '.join(notes)}."
     first = pd.concat([part for _, part in slices(rows, fields)][:most])
     names = words.listed([FIELDS[name].label for name in fields])
     every = f"the study\N{RIGHT SINGLE QUOTATION MARK}s {len(combinations):,} combinations of {names}"
@@ -126,7 +127,7 @@ def n_text(numbers: Any) -> str:
 
 def runs_a_line(rows: pd.DataFrame, field: str | None) -> str:
     """How many runs the lines of a panel have."""
-    return f"{n_text([size(part) for _, part in by_value(rows, field)])} a line"
+    return f"{n_text([size(part) for _, part in by_value(rows, field)])} per line"
 
 
 def panel_title(panel: Panel, text: str, columns: int) -> str:
@@ -207,8 +208,18 @@ def widest(summary: pd.DataFrame, outcomes: Sequence[str]) -> str:
     return f"95 % Wilson intervals reach at most {half:.1f} points to either side of their middle."
 
 
+def setting(found: Findings) -> str:
+    """What a figure says of its study and of what all its runs share: 'Study article: XOR, 10,000 epochs.'."""
+    at, usual = found.nearest, defaults()
+    shared = [name for name in FIELDS if name not in found.fields]
+    told = [name for name in shared if name in ALWAYS or not same(at[name], usual[name])]
+    return f"Study {found.manifest['study']}: {words.condition(at, told)}."
+
+
 def footnote(figure: Figure, *notes: str) -> None:
-    """Small print under a figure; none if there is none."""
+    """Small print under a figure, in place of what stands there, for which the figure grows; none if there is none."""
     if text := " ".join(filter(None, notes)):
-        lines = textwrap.fill(text, int(16 * figure.get_figwidth()), break_on_hyphens=False)
-        figure.supxlabel(lines, fontsize=8, color="#666666")
+        lines = textwrap.wrap(text, int(16 * figure.get_figwidth()), break_on_hyphens=False)
+        more = len(lines) - len(figure.get_supxlabel().splitlines())
+        figure.set_figheight(figure.get_figheight() + 0.15 * more)
+        figure.supxlabel("\n".join(lines), fontsize=8, color="#666666")

@@ -1,10 +1,13 @@
 """What a figure of the report is, and which there are: each registers itself."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import wraps
 
 from matplotlib.figure import Figure
 
+from analysis.figures.layout import footnote, setting
+from analysis.figures.style import styled
 from analysis.findings.findings import Findings
 
 
@@ -36,8 +39,16 @@ PLOTS: list[Plot] = []  # the figures, in the report's order
 
 
 def register(plot: Plot) -> None:
-    """Add a figure to the report; ValueError if its name is taken."""
+    """Add a figure to the report, with a line under it of what it is about; ValueError if its name is taken."""
     if any(plot.name == each.name for each in PLOTS):
         raise ValueError(f"there is a figure {plot.name} already")
-    PLOTS.append(plot)
+
+    @styled
+    @wraps(plot.draw)
+    def drawn(found: Findings) -> Figure:
+        figure = plot.draw(found)
+        footnote(figure, setting(found), figure.get_supxlabel())
+        return figure
+
+    PLOTS.append(replace(plot, draw=drawn))
     PLOTS.sort(key=lambda each: each.order)

@@ -91,8 +91,9 @@ def _name_ends(
             at[i] = min(at[i], high - room * (len(at) - 1 - i))
         for value, height in zip(order, at, strict=True):
             across = ax.get_yaxis_transform()
-            ax.plot([1.03], [height], transform=across, clip_on=False, scalex=False, scaley=False, **look[value].line)
-            ax.text(1.055, height, name[value], transform=across, va="center", fontsize=9, color="#333333")
+            alone: dict[str, Any] = {"clip_on": False, "scalex": False, "scaley": False, "markevery": [1]}
+            ax.plot([1.01, 1.035, 1.06], [height] * 3, transform=across, **alone, **look[value].line)
+            ax.text(1.075, height, name[value], transform=across, va="center", fontsize=9, color="#333333")
 
 
 def error_bars(
@@ -202,9 +203,9 @@ def stack(
                 height = bottom[i] + share[i] / 2
                 ax.text(x[i], height, str(int(share[i] + 0.5)), bbox=box, color=text_on(ground[:3]), **written)
         bottom += share
-    long = max(map(len, labels), default=0) > 10
+    long, beside = max(map(len, labels), default=0) > 10, max(4 - len(labels), 0) / 2
     ax.set_xticks(x, labels, rotation=90 if len(labels) > 12 else 30 if long else 0)
-    ax.margins(x=0.02)
+    ax.set_xlim(-0.55 - beside, len(labels) - 0.45 + beside)
 
 
 def legend(figure: Figure, entries: Mapping[str, Mapping[str, Any]], title: str | None = None) -> None:

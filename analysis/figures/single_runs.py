@@ -32,8 +32,13 @@ def name(exemplar: Any) -> str:
 
 
 def number(value: Any) -> str:
-    """A loss or a prediction."""
+    """A loss."""
     return "not finite" if value is None or value != value else f"{value:.4g}"
+
+
+def prediction(value: Any) -> str:
+    """A prediction, with a minus sign where it is one: '\N{MINUS SIGN}0.31', '0.00'."""
+    return "not finite" if value is None else f"{round(value, 2) + 0.0:.2f}".replace("-", words.MINUS)
 
 
 def need(exemplars: pd.DataFrame) -> None:
@@ -62,7 +67,7 @@ def loss_curves(exemplars: pd.DataFrame) -> Figure:
     _broken_axis(above, below, highest, int(exemplars["epochs"].max()))
     _mark_levels(above, exemplars)
     above.set_title(f"n = {len(exemplars)} runs, one of each outcome" if len(exemplars) > 1 else "n = 1 run")
-    figure.legend(*above.get_legend_handles_labels(), loc="outside lower center", ncols=columns_for(2))
+    figure.legend(*above.get_legend_handles_labels(), loc="outside upper center", ncols=columns_for(2))
     return figure
 
 
@@ -106,7 +111,7 @@ def describe_losses(found: Findings) -> str:
 
 register(Plot(
     "loss_curves", "One run of each outcome",
-    "The run nearest to the article's condition that ended so; experiments.train with its seed shows it again.",
+    "The run nearest to the article's condition that ended this way; experiments.train with its seed shows it again.",
     lambda found: loss_curves(found.exemplars), describe_losses, order=14, section="runs",
 ))  # fmt: skip
 
@@ -180,7 +185,7 @@ def _rows(ax: Axes, run: pd.Series, middle: float, wrong: float) -> None:
             continue
         side = "bottom" if x[1] > up else "top"
         ax.annotate(
-            f"{row}: {number(y) if y is None else f'{y:.2f}'}", tuple(x), (0, 8 if side == "bottom" else -8),
+            f"{row}: {prediction(y)}", tuple(x), (0, 8 if side == "bottom" else -8),
             textcoords="offset points", ha="center", va=side, fontsize=8, zorder=5,
             fontweight="bold" if y is None or abs(y - target) > wrong else "normal",
             bbox={"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.2},
@@ -210,7 +215,7 @@ def describe_predictions(found: Findings) -> str:
     names = [f"{ending(run)} ({name(run)})" for _, run in shown.iterrows()]
     if len(shown.iloc[0]["rows"]) > 8:
         return f"Shown: {words.listed(names)}."
-    numbers = [", ".join(map(number, predictions)) for predictions in shown["predictions"]]
+    numbers = [", ".join(map(prediction, predictions)) for predictions in shown["predictions"]]
     ends = [f"{who} {told}" for who, told in zip(names, numbers, strict=True)]
     return f"Predictions for {', '.join(shown.iloc[0]['rows'])}: {'; '.join(ends)}."
 

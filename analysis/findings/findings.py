@@ -116,8 +116,10 @@ class Findings:
     @cached_property
     def effects(self) -> dict[str, pd.DataFrame]:
         """What named choices change, paired by seed: He against another draw, and fields that take two values."""
-        inits = compare_he(self.trials, self.solved)
-        found = {"init": inits} if len(inits) else {}
+        found = {}
+        if len(he := compare_he(self.trials, self.solved)):
+            pair = sorted(he.loc[0, ["first", "second"]], key=values(self.trials, "init").index)
+            found["init"] = compare_values(self.trials, "init", self.solved, [tuple(pair)])
         for field in self.fields:
             taken = values(self.summary, field)
             names = not is_number(field) or field == "relu_at_zero" or None in taken

@@ -9,10 +9,12 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.figures import PLOTS
+from analysis.figures.layout import footnote
 from analysis.figures.plot import Plot
 from analysis.figures.single_runs import functions, loss_curves
 from analysis.figures.style import NotApplicable, on_phone, save
 from analysis.findings.findings import Findings
+from analysis.text import words
 
 read = functools.cache(Findings.of)
 """What a folder comes to, in a process that helps."""
@@ -49,6 +51,8 @@ def draw(plot: Plot, phone: bool, found: Findings, folder: Path) -> None:
 
 def draw_runs(exemplars: pd.DataFrame, folder: Path) -> None:
     """Save the figures of single runs (see `analysis.data.side_files.load_exemplars`) that make sense for them."""
-    for name, figure in (("loss_curves", loss_curves), ("functions", functions)):
+    for name, draw_them in (("loss_curves", loss_curves), ("functions", functions)):
         with suppress(NotApplicable):
-            save(figure(exemplars), folder, name)
+            figure = draw_them(exemplars)
+            footnote(figure, f"{words.condition(exemplars.iloc[0], ('task', 'epochs'))}.")
+            save(figure, folder, name)

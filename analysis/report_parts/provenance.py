@@ -34,7 +34,7 @@ def provenance(manifest: Mapping[str, Any]) -> list[Table]:
     """The manifest as tables: the whole, then a column a run."""
     whole = {
         "protocol": str(manifest["protocol"]), "trainings": f"{manifest['trials']:,}",
-        "kept of them": "exact counts (record: summary)" if records_summary(dict(manifest)) else "a row each",
+        "kept of them": "exact counts (record: summary)" if records_summary(dict(manifest)) else "one row each",
         "failed with an error": f"{manifest.get('failed') or 0:,}",
         "digest of the scientific columns": str(manifest.get("digest")),
     }  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.data.conditions import NUMBERS, closest, distance, others, slices, values, with_values
-from analysis.data.field_labels import FIELDS, phrase
+from analysis.data.field_labels import FIELDS, phrase, value_text
 from analysis.data.reading import swept
 from analysis.findings.findings import Findings
 from analysis.findings.paired import as_paired, compare_values, going_along
@@ -37,10 +37,9 @@ def answer(found: Findings, asks: Sequence[str]) -> list[str]:
     """The sentences that answer a study's question."""
     if any(each.verdict in (AGREE, DIFFER) for each in found.published):
         return [*_published(found), *_unjudged(found)]
-    judged = [each for each in found.published if each.errors]
-    if judged:
-        digits = [f"{_entry(each)}: {each.says}, ours {each.ours}, {each.verdict}." for each in judged]
-        return [*digits, *_unjudged(found)]
+    told = [f"{_entry(one)}: {one.says}, ours {one.ours}, {one.verdict}." for one in found.published if one.errors]
+    if told:
+        return [*told, *_unjudged(found)]
     fields = asked(found, asks)
     sentences = [_freed(found)] if "rescue" in fields and found.freed else []
     for name in fields:
@@ -137,7 +136,7 @@ def _differences(found: Findings, field: str) -> list[str]:
     sentences = []
     for value in rest[:3]:
         mine = table[(table["second"] == value).to_numpy(bool)]
-        change = f"{phrase(field, value)}{told[value]} instead of {words.value(first, field)}{told[first]}"
+        change = f"{phrase(field, value)}{told[value]} instead of {value_text(field, first)}{told[first]}"
         sentences += [_difference(f"Using {change}", mine, fields)] if len(mine) else []
     return sentences
 
@@ -189,7 +188,7 @@ def _published(found: Findings) -> list[str]:
 
 
 def _entry(each: Beside) -> str:
-    return ", ".join(filter(None, [each.source, each.where]))
+    return ", ".join(filter(None, [each.source, each.where, each.quoted]))
 
 
 def _unjudged(found: Findings) -> list[str]:

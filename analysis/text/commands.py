@@ -57,7 +57,8 @@ def _training(run: Any, manifest: Mapping[str, Any]) -> str:
                 end = f"the run that ended {run['outcome']} (seed {run['seed']})"
                 return f"# no command for {end}: where {run[name]} lies is not recorded"
             told.append(f"{name}={value}")
-    return f"python -m experiments.train {shlex.join(told)} seed={run['seed']}  # {run['outcome']}"
+    told.append(f"seed={run['seed']}")
+    return f"{_command('train', told, manifest)}  # {run['outcome']}"
 
 
 def diagnosing(what: str, row: Any, manifest: Mapping[str, Any], *left_out: str) -> str:
@@ -71,7 +72,15 @@ def diagnosing(what: str, row: Any, manifest: Mapping[str, Any], *left_out: str)
             told.append(f"{name}={'FILE.csv' if value is None else value}")
     if row["loss"] != FIELDS["loss"].default:
         told.append(f"loss_name={row['loss']}")
-    return f"python -m experiments.diagnose {shlex.join([what, *told])}"
+    return _command("diagnose", [what, *told], manifest)
+
+
+def _command(name: str, settings: Sequence[str], manifest: Mapping[str, Any]) -> str:
+    """A command of experiments, with the user's own folder where the study was run with one."""
+    typed = "\n".join(str(word) for run in manifest.get("runs", []) for word in run.get("command", []))
+    folders = re.findall(r"^(?:--config-dir|-cd)[=\n](.*)$", typed, re.MULTILINE)
+    own = ["--config-dir", folders[-1]] if folders else []
+    return f"python -m experiments.{name} {shlex.join([*own, *settings])}"
 
 
 def spelt(row: Any, name: str, manifest: Mapping[str, Any]) -> str | None:

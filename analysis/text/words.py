@@ -79,21 +79,22 @@ def draws(number: float, low: float, high: float) -> str:
     return f"{number:.0f}" if number == low == high else f"{number:.0f} ({low:.0f} to {high:.0f})"
 
 
-def value(what: Any, name: str) -> str:
-    """A value of a field, short: 'He', '0.003'."""
-    return value_text(name, what).replace("-", MINUS)
-
-
 def span(name: str, first: Any, last: Any) -> str:
     """Two values of a field: '4 to 10 units', 'lr 0.01 to 0.1'."""
     if FIELDS[name].phrase.startswith("{}"):
-        return f"{value(first, name)} to {phrase(name, last)}"
-    return f"{phrase(name, first)} to {value(last, name)}"
+        return f"{value_text(name, first)} to {phrase(name, last)}"
+    return f"{phrase(name, first)} to {value_text(name, last)}"
 
 
 def condition(row: Any, fields: Iterable[str]) -> str:
     """A condition by those of some fields that do something there: '4 units, He, lr 0.1'; 'the only condition'."""
     return ", ".join(phrase(name, row[name]) for name in fields if counts(name, row)) or "the only condition"
+
+
+def nearest(row: Any, fields: Iterable[str]) -> str:
+    """'Nearest to the article (4 units, lr 0.1)', or 'In the only condition'."""
+    told = condition(row, fields)
+    return "In the only condition" if told == "the only condition" else f"Nearest to the article ({told})"
 
 
 def all_of(n: int) -> str:

@@ -104,7 +104,7 @@ def engines_table(timed: pd.DataFrame) -> str:
     for name, short in ((who.PYTORCH_LOOP, "x PyTorch"), (who.NUMPY_LOOP, "x NumPy"), (who.JAX, "x JAX")):
         if name in ms:
             table[short] = ms[name] / table["ms"]
-    return f" a training (init {who.INIT}, lr {who.LR})\n{_lines(table)}"
+    return f" per training (init {who.INIT}, lr {who.LR})\n{_lines(table)}"
 
 
 def left_out_table(timed: pd.DataFrame) -> str:
@@ -125,7 +125,7 @@ def kinds_table(timed: pd.DataFrame) -> str:
     table = us.rename(columns=lambda name: name.partition(",")[0])
     for name in table.columns[1:]:
         table[f"x {name}"] = table[name] / table["engine numba"]
-    return f", lr 0.01: µs of CPU a training\n{_lines(table)}"
+    return f", lr 0.01: µs of CPU per training\n{_lines(table)}"
 
 
 SHOWN = {"engines": engines_table, "left_out": left_out_table, "kinds": kinds_table}  # of one width, in words

@@ -91,7 +91,8 @@ def of_network(config: Mapping[str, Any], values: dict[str, object]) -> Case | N
     if found.either_way:
         other = states(condition, replace(weights, W1=weights.W1.swapaxes(0, 1)), 0)["outcome"][0]
         told_as = "(units, inputs)" if found.library == "PyTorch" else "(inputs, units)"
-        say(told("", f"W1 is square: it is read as {told_as}, which is {outcome}; the other way it is {other}"))
+        two = f"W1 is square: it is read as {told_as}, which is {outcome}; the other way it is {other}"
+        say(told("", two.replace("_", " at ")))
     say(told("verdict", verdict_on_network(outcome, trap, condition)))
     rows = [row for row in condition.task.row_names[:16] if f"y_{row}" in now]
     predictions = ", ".join(f"{round(float(now[f'y_{row}'][0]), 6):.4g} for {row}" for row in rows)
@@ -134,7 +135,8 @@ def verdict_on_network(outcome: str, trap: Decoded | None, condition: Condition)
     if trap is not None:
         return f"It is in the trap {trap.level.name}. {trap.text.partition('. ')[2]}"
     if has_levels(condition):
-        return "It is in no known trap: it is still on its way, or the step is too large, or its settings are others."
+        why = "it is still on its way, the step is too large, or it was trained with other settings"
+        return f"It is in no known trap: perhaps {why}."
     return f"Its outcome is {outcome}; the traps of this task, activation or loss are not known."
 
 
@@ -176,10 +178,10 @@ MEANINGS = {
     "minimum": "A true local minimum: no small change of its parameters lowers the loss",
     "infinity": "A minimum, but at infinity: while weights grow for ever the loss sinks to a bound, and no network "
     "nearby gets below it",
-    "kink": "No minimum, but an artefact of the ReLU's kink: a pre-activation is exactly 0 on a row, and a step across "
-    "lowers the loss",
-    "saddle": "No minimum but a saddle: the loss gets lower in a direction in which its slope is 0",
-    "unknown": "What kind of point it is, is not decided",
+    "kink": "Not a minimum, but an artefact of the ReLU's kink: a pre-activation is exactly 0 on a row, and a step "
+    "across lowers the loss",
+    "saddle": "Not a minimum but a saddle: the loss gets lower in a direction in which its slope is 0",
+    "unknown": "It could not be decided what kind of point it is",
 }
 
 
@@ -202,7 +204,8 @@ def point(condition: Condition, weights: Weights) -> str:
 def ahead(condition: Condition, weights: Weights) -> str:
     """Where it goes if it is trained on."""
     then = states(condition, weights, condition.epochs)
-    text = f"After {condition.epochs:,} more epochs: {then['outcome'][0]}, loss {then['final_loss'][0]:.6g}."
+    ends = f"{then['outcome'][0]}, loss {then['final_loss'][0]:.6g}".replace("_", " at ")
+    text = f"After {condition.epochs:,} more epochs: {ends}."
     if then["period"][0] > 0:
         every = "epoch" if then["period"][0] == 1 else f"{then['period'][0]} epochs"
         text += f" It will never change: its parameters repeat, bit for bit, every {every}."
@@ -276,15 +279,15 @@ def advise(case: Case) -> None:
         stuck = like_it.end.take(np.resize(np.flatnonzero(there), TRIES))
     freed = [] if stuck is None else frees(condition, stuck, draws_anew=given)
     if freed:
-        where = "this network" if given else "networks from this trap"
-        say(told("frees it", f"What frees {where} within {condition.epochs:,} more epochs, best first:"))
+        where = "This network" if given else "Of networks in this trap"
+        say(told("frees it", f"{where}, within {condition.epochs:,} more epochs, best first:"))
         for entry, count, n in freed:
             say(f"{'':<12}{entry.label:<32}{percent(count, n) if n > 1 else 'yes' if count else 'no'}")
     do = recommendation(case, freed, solved / DRAWS, float(there.mean()))
     say(told("do", do[0].upper() + do[1:]))
     seed, network = (0, case.stuck.take(np.arange(1))) if case.stuck else (int(np.argmax(there)), None)
     if (given or there.any()) and (page := address(condition, seed, network)):
-        say(told("watch", f"{'It' if given else 'One'} trains in a page that python -m analysis.explorer writes:"))
+        say(told("watch", f"{'it' if given else 'one'} train in the page that python -m analysis.explorer writes:"))
         say(f"{'':<11} explorer.html{page}")
 
 
@@ -311,7 +314,7 @@ def recommendation(case: Case, freed: list[tuple[Intervention, int, int]], solve
     if case.trap is not None and here < RARE:
         return f"Look for a bug: fewer than {100 * RARE:g} % of such networks end here."
     best, count, n = freed[0] if freed else (INTERVENTIONS["redraw_all"], 0, 1)
-    again = "" if case.trap is None else "Bad luck, and no bug: "
+    again = "" if case.trap is None else "Probably bad luck, not a bug: "
     if case.trap is not None and case.stuck is None and learned_nothing(case.trap, case.condition):
         again = "If the loss never moved, look for a bug. If it fell and then stopped, it is bad luck: "
     if count and best.control and not best.draws:  # as many are freed if nothing is done

@@ -42,7 +42,7 @@ RESULTS: dict[str, Column] = {
     "dead_init": Column(pa.int32(), "units that are active on no row, at the start"),
     "dead_final": Column(pa.int32(), "units that are active on no row, at the end", True),
     "linear_final": Column(pa.int32(), "units that are active on every row, at the end", True),
-    "patterns_init": Column(pa.string(), "rows on which each unit is active, at the start: a word a unit, a bit a row"),
+    "patterns_init": Column(pa.string(), "rows where each unit is active at the start: a word per unit, a bit per row"),
     "patterns_final": Column(pa.string(), "rows on which each unit is active, at the end"),
     "first_death_epoch": Column(pa.int32(), "first epoch at which a unit that was alive at the start was dead", True),
     "revived": Column(pa.int32(), "units that were dead at some epoch and alive at a later one", True),

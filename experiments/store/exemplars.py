@@ -29,6 +29,7 @@ from nnxor.arithmetic.networks import Networks
 from nnxor.condition import FIELDS, Condition
 from nnxor.diagnosis import diagnose
 from nnxor.engines.engine_reference import forward, network
+from nnxor.field import labelled
 from nnxor.landscape.laws import dead_probability
 from nnxor.network.activations import ACTIVATIONS
 from nnxor.network.draws import Weights, initial_weights
@@ -73,8 +74,8 @@ def draw_exemplar(condition: Condition, start: Weights, seed: int, source: str |
     learn({name: field.about() for name, field in FIELDS.items()})
     run, usual = exemplar(condition, start, seed, engines.fastest()[0], source), Condition().values()
     told = [name for name, value in condition.values().items() if name in NAMING or value != usual[name]]
-    label = getattr(condition.init, "label", "") or condition.init.name
-    draw_runs(pd.DataFrame([{**run, "init": label, "told": told}]), folder)
+    labels = {name: labelled(getattr(condition, name)) for name in ("task", "init")}
+    draw_runs(pd.DataFrame([{**run, **labels, "told": told}]), folder)
 
 
 def exemplar(condition: Condition, start: Weights, seed: int, engine: str, source: str | None = None) -> dict[str, Any]:

@@ -100,7 +100,7 @@ class ResultFolder:
         entries = [entry.name for entry in self.path.iterdir()] if self.path.exists() else []
         for path in (self.path / name for name in ("manifest.json", ".lock", "parts") if name in entries):
             if path.is_symlink() or not (is_regular(path) or path == self._parts_folder):
-                raise InputError(f"{path} is none of ours, so it is left as it is; use output=DIR for another")
+                raise InputError(f"{path} was not written by a run, so it is left as it is; use output=DIR for another")
         if "manifest.json" not in entries and any(n != ".lock" and not TEMPORARY.fullmatch(n) for n in entries):
             what = "holds files but no manifest.json, so it is not a result folder"
             raise InputError(f"{self.path} {what}; use output=DIR for another")

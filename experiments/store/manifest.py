@@ -26,6 +26,7 @@ from experiments.store.columns import RESULTS, schema
 from experiments.store.counts import SCHEMA
 from experiments.study.study import Study
 from nnxor.condition import FIELDS
+from nnxor.field import labelled
 from nnxor.landscape.traps import known_traps
 from nnxor.protocol import PROTOCOL_VERSION
 
@@ -45,7 +46,7 @@ MEANINGS = {
 
 KINDS = {"boolean": types.is_boolean, "integer": types.is_integer, "number": types.is_floating, "any": types.is_binary}
 WHAT = {
-    TRIALS: "A row a training, sorted by condition and seed.",
+    TRIALS: "One row per training, sorted by condition and seed.",
     COUNTS: "Exact counts of the trainings of each condition.",
 }
 
@@ -54,8 +55,9 @@ def described(study: Study) -> dict[str, Any]:
     """What a manifest says of a study: all that those must know of it who read its results."""
     conditions = study.conditions
     fields = {name: field.about() for name, field in FIELDS.items()}
-    inits = [condition.init for condition in conditions]
-    fields["init"]["words"] = {init.name: getattr(init, "label", "") or init.name for init in inits}
+    for name in ("task", "init"):
+        chosen = [getattr(condition, name) for condition in conditions]
+        fields[name]["words"] = {each.name: labelled(each) for each in chosen}
     return {
         "study": study.name,
         "question": study.question,

@@ -209,13 +209,14 @@ class Ledger:
         kept, solved, stop = 0, 0, seeds.start
         for first, flags in tables.bits_of(self.counts, held):
             if first < stop or first + len(flags) > seeds.stop:
-                raise self._wrong(COUNTS, condition, f"seed {first} is counted twice, out of order, or none of its own")
+                what = f"seed {first} is counted twice, out of order, or not one of its seeds"
+                raise self._wrong(COUNTS, condition, what)
             kept, solved, stop = kept + len(flags), solved + int(flags.sum()), first + len(flags)
         found = tables.counts_of(self.counts, held)
         trainings, fine = counts.total(found, kind="runs"), counts.total(found, kind="runs", status="ok")
         if trainings != len(seeds) or fine != kept:
             what = f"of {len(seeds):,} trainings {trainings:,} are counted, {fine:,} of them as fine"
-            raise self._wrong(COUNTS, condition, f"{what}, and of {kept:,} it is kept which were solved")
+            raise self._wrong(COUNTS, condition, f"{what}, but for {kept:,} it is recorded whether they were solved")
         runs, epochs = counts.total(found, kind="runs", outcome="solved"), counts.total(found, kind="solved_epoch")
         if not runs == epochs == solved and not self.contradiction:
             each = f"{runs:,} by its runs, {epochs:,} by its epochs, {solved:,} by its seeds"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -19,7 +19,8 @@ class Task:
 
     `inputs` holds N tuples of D numbers and `targets` N numbers, in row order; `units` is the
     smallest number of ReLU units (with biases) that can represent the task, or None if unknown;
-    `multiplicities` says how often each row counts, N integers ≥ 1, or None if each counts once.
+    `multiplicities` says how often each row counts, N integers ≥ 1, or None if each counts once. `label` is its name in
+    figures.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Task:
     targets: tuple[float, ...]
     units: int | None = None
     multiplicities: tuple[int, ...] | None = None
+    label: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         """Forget multiplicities that are all 1; ValueError for those that are none."""
@@ -39,11 +41,11 @@ class Task:
     def of(cls, name: str, content: Mapping[str, object]) -> Task:
         """Read `{rows: [[x, …, t], …], units: n, times: m}`; ValueError says what is wrong.
 
-        `units` and `times`, how often each row counts, are optional.
+        `units`, `times`, how often each row counts, and `label` are optional.
         """
         rows, units, times = content.get("rows"), content.get("units"), content.get("times", 1)
-        if set(content) - {"rows", "units", "times"} or not isinstance(rows, list) or not rows:
-            raise ValueError("it must hold rows (a list of lists) and may hold units and times (integers)")
+        if set(content) - {"rows", "units", "times", "label"} or not isinstance(rows, list) or not rows:
+            raise ValueError("it must hold rows (a list of lists) and may hold units and times (integers) and a label")
         if type(times) is not int or not 1 <= times <= MOST_TIMES:
             raise ValueError(f"times={times}: an integer from 1 to {MOST_TIMES}")
         if units is not None and (type(units) is not int or units < 1):
@@ -54,7 +56,8 @@ class Task:
             if any(type(value) not in (int, float) or not math.isfinite(value) for value in row):
                 raise ValueError(f"row {n} must hold finite numbers; it holds {row}")
         inputs = tuple(tuple(float(value) for value in row[:-1]) for row in rows)
-        return cls(name, inputs, tuple(float(row[-1]) for row in rows), units, (times,) * len(rows))
+        targets = tuple(float(row[-1]) for row in rows)
+        return cls(name, inputs, targets, units, (times,) * len(rows), str(content.get("label", "")))
 
     @property
     def n_rows(self) -> int:
@@ -106,5 +109,5 @@ class Task:
         return np.array(self.targets, dtype)
 
 
-XOR = Task("xor", ((0, 0), (0, 1), (1, 0), (1, 1)), (0, 1, 1, 0), units=2)
+XOR = Task("xor", ((0, 0), (0, 1), (1, 0), (1, 1)), (0, 1, 1, 0), units=2, label="XOR")
 """The default task; rows in the order 00, 01, 10, 11."""

@@ -17,7 +17,8 @@ from experiments.study import catalog
 from nnxor.condition import FIELDS
 
 ABOUT = {name: field.about() for name, field in FIELDS.items()}
-ABOUT["init"]["words"] = {name: catalog.init(name).label for name in names("init")}
+for _kind in ("init", "task"):
+    ABOUT[_kind]["words"] = {name: getattr(catalog, _kind)(name).label for name in names(_kind)}
 learn(ABOUT)
 
 ARTICLE: dict[str, Any] = {**{name: about["default"] for name, about in ABOUT.items()}, "epochs": 1000}

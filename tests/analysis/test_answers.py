@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -149,11 +150,11 @@ def test_what_frees_stuck_runs_is_told_most_first(rescued: Path) -> None:
 def test_published_figures_are_counted(handmade: Path) -> None:
     path = handmade / "manifest.json"
     empty = {"source": "S", "setting": "t", "says": "", "quoted": "", "note": "", "conditions": ["uniform4"]}
-    entries = [{**empty, "solved": 0.5, "n": 400}, {**empty, "solved": 0.9, "n": 400}]
+    entries = [{**empty, "solved": 0.5, "n": 400}, {**empty, "solved": 0.9, "n": 400, "quoted": "from memory"}]
     path.write_text(json.dumps({**json.loads(path.read_text()), "published": entries}), encoding="utf-8")
     first, differs = told(handmade)
     assert first == "Of 2 published success rates 1 agree with ours and 1 do not."
-    assert differs.startswith("S: theirs 90.0 %, ours 50.0 % (35.2")
+    assert differs.startswith("S, from memory: theirs 90.0 %, ours 50.0 % (35.2")
     only_words = [{**empty, "says": "often", "solved": None, "n": None}]
     path.write_text(json.dumps({**json.loads(path.read_text()), "published": only_words}), encoding="utf-8")
     sentences = told(handmade, "init")
@@ -181,3 +182,14 @@ def test_the_first_figure_fits_what_the_study_asks(make: Make, rescued: Path) ->
     assert first(make(grid, asks="lr", hero="dead_units")) == "dead_units"
     at_zero = {z: ({"relu_at_zero": int(z)}, runs(50)) for z in "01"}
     assert first(make(at_zero, asks="relu_at_zero")) == "paired_effects"
+
+
+def test_a_study_of_one_condition_has_a_picture_too(make: Make) -> None:
+    found = Findings.of(make({"a": ({}, runs(50))}))
+    drawn = {}
+    for plot in PLOTS:
+        with suppress(NotApplicable):
+            drawn[plot.name] = Picture(plot, plot.describe(found), Markup(), Markup())
+    chosen = hero(found, drawn)
+    assert chosen is not None
+    assert chosen.plot.name == "composition"

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from analysis.data.side_files import load_exemplars
 from analysis.findings.findings import Findings
 from analysis.text.advice import advice
-from analysis.text.commands import override, reproducing
+from analysis.text.commands import diagnosing, override, reproducing
 from experiments.store.exemplars import write_exemplars
 from experiments.study import catalog
 from experiments.study.study import read_study
@@ -97,6 +97,17 @@ def test_a_file_that_nothing_tells_of_has_no_command() -> None:
     assert first.startswith("# the study was not run from a command line")
     assert report == "python -m analysis.report results/s"
     assert last == "# no command for the run that ended stuck (seed 7): where mine.csv lies is not recorded"
+
+
+@pytest.mark.parametrize("option", [["--config-dir", "my own"], ["-cd=my own"]])
+def test_a_folder_of_ones_own_is_named_again(option: list[str]) -> None:
+    from analysis.data.field_labels import defaults
+
+    run = {**defaults(), "condition": "a", "init": "mine", "seed": 7, "outcome": "stuck"}
+    manifest = {"study": "s", "conditions": {}, "runs": [{"command": ["nnxor-run", *option, "study=s"]}]}
+    own = "--config-dir 'my own'"
+    assert f"experiments.train {own} hidden=4 init=mine" in reproducing(manifest, pd.DataFrame([run]))[-1]
+    assert diagnosing("n.npz", run, manifest) == f"python -m experiments.diagnose {own} n.npz init=mine"
 
 
 def test_runs_that_no_command_made_are_no_commands() -> None:

@@ -25,6 +25,7 @@ from analysis.figures.layout import make_panels, thin
 from analysis.figures.plot import Plot
 from analysis.figures.style import OUTCOME_COLOURS, OUTCOME_HATCHES, STYLE, NotApplicable, save, svg
 from analysis.findings.findings import Findings
+from analysis.text.answers import answer
 
 BY_NAME = {plot.name: plot for plot in PLOTS}
 
@@ -88,6 +89,9 @@ def test_every_figure_has_its_n_on_it(plot: Plot, data_for) -> None:
         assert written.count("seed 7") == 2
     else:
         assert "n = " in written
+    assert re.search(r"(handmade|rescued).*: XOR, .*epochs", plain(texts(plot.draw(data_for(plot))))), (
+        "which study it is"
+    )
 
 
 @pytest.mark.parametrize("plot", ALONE, ids=lambda plot: plot.name)
@@ -162,7 +166,7 @@ def test_inits_have_one_look_in_every_panel_and_figure(make) -> None:
     figure = BY_NAME["success_rate"].draw(found)
     for ax in figure.axes:
         names = [text.get_text() for text in ax.texts]
-        marks = [line.get_color() for line in ax.lines if list(line.get_xdata()) == [1.03]]
+        marks = [line.get_color() for line in ax.lines if line.get_xdata()[-1] == 1.06]
         for name, mark in zip(names, marks, strict=True):
             looks.setdefault(name, set()).add(str(mark))
     assert set(looks) == {value_text("init", name) for name in ("he", "torch", "uniform")}
@@ -290,12 +294,12 @@ def test_what_is_left_out_of_a_figure_is_said(make) -> None:
     folder = make({str(h): ({"hidden": h}, ["solved"] * 3) for h in range(2, 12)})
     shown, note = thin(load(folder), ["hidden"], 4)
     assert sorted(shown["hidden"].unique()) == [2, 4, 8, 11]
-    assert note == "Shown of all values: hidden units 2, 4, 8, 11."
+    assert note == "Only a part is shown: hidden units 2, 4, 8, 11."
 
 
 def test_the_share_not_yet_solved_ends_at_the_share_unsolved(data: Findings) -> None:
     figure = BY_NAME["epochs_to_solve"].draw(data)
-    ends = [line.get_ydata()[-1] for line in figure.axes[0].lines if len(line.get_ydata()) > 1]
+    ends = [line.get_ydata()[-1] for line in figure.axes[0].lines if len(line.get_ydata()) > 3]
     assert ends == pytest.approx([50.0, 2.5])
 
 
@@ -456,6 +460,16 @@ def test_what_is_asked_comes_first_and_the_rest_has_a_figure_of_its_own(make) ->
     pairs = "n = 6 pairs"
     assert plain(titles[0]) == f"relu\N{PRIME}(0) = 1 \N{MINUS SIGN} 0, {pairs}"
     assert plain(titles[1]) == "He \N{MINUS SIGN} U(\N{MINUS SIGN}1, 1), n = 6 to 7 pairs"
+
+
+def test_a_difference_has_the_direction_of_the_answer(make) -> None:
+    """The answer said 'Using LeCun instead of He', and the figure showed He minus LeCun."""
+    both = {init: ({"init": init}, ["solved"] * n + ["stuck_1/4"] * 3) for init, n in (("he", 5), ("lecun", 9))}
+    found = Findings.of(make(both, asks="init"))
+    assert answer(found, found.asks)[0].startswith("Using LeCun instead of He changes success by +")
+    assert plain(BY_NAME["paired_effects"].draw(found).axes[0].get_title(loc="left")).startswith(
+        "LeCun \N{MINUS SIGN} He"
+    )
 
 
 def test_traps_carry_their_level_where_it_is_not_their_name(make) -> None:

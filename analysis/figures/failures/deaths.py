@@ -115,9 +115,9 @@ def describe_dead_units(found: Findings) -> str:
         exact = f" against {float(law @ np.arange(len(law))):.2f} by the exact law" if law is not None else ""
         start, end = mean(mine, "dead_init"), mean(mine, "dead_final")
         n_ended = count_where(mine, mine["dead_final"].notna())
-        last = f"{end:.2f} at the end (n = {n_ended:,})" if n_ended else "all diverged"
+        last = f"{end:.2f} at the end (n{words.IS}{n_ended:,})" if n_ended else "all diverged"
         name = value_text("init", init)
-        texts.append(f"{name}: {start:.2f} dead units at the start{exact} (n = {size(mine):,}), {last}")
+        texts.append(f"{name}: {start:.2f} dead units at the start{exact} (n{words.IS}{size(mine):,}), {last}")
     held = [name for name in ("hidden", "lr") if name in found.fields] or ["hidden"]
     return f"On average, with {words.condition(found.nearest, held)}, {'; '.join(texts)}."
 
@@ -171,10 +171,10 @@ def describe_live_units(found: Findings) -> str:
     part = found.here(live_trials(found))
     some = part["dead_init"] > 0
     without, having = (Rate.of(count_where(each, each["failed"]), size(each)) for each in (part[~some], part[some]))
-    where = words.condition(found.nearest, found.fields)
+    where = words.nearest(found.nearest, found.fields)
     more = f"; difference {words.difference(unpaired(without, having))}" if without.n and having.n else ""
     return (
-        f"Nearest to the article ({where}): not solved {words.rate(having)} with a dead unit at the start, "
+        f"{where}: not solved {words.rate(having)} with a dead unit at the start, "
         f"{words.rate(without)} with none{more}."
     )
 

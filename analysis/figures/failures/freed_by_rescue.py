@@ -64,7 +64,7 @@ def describe(found: Findings) -> str:
     row, part = places[closest({**part.iloc[0], "rescue": None} for _, part in places)]
     rates = [(name, rate) for name, rate in zip(order, _rates(part, order), strict=True) if rate.n]
     told = "; ".join(f"{words.rescue(name)} {words.rate(rate)}" for name, rate in rates)
-    return f"Nearest to the article ({words.condition(row, fields)}), freed of the stuck runs: {told}."
+    return f"{words.nearest(row, fields)}, freed of the stuck runs: {told}."
 
 
 register(Plot(

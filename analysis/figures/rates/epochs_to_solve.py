@@ -58,12 +58,12 @@ def _step(ax: Axes, part: pd.DataFrame, look: Look, _beside: float) -> float:
 def describe(found: Findings) -> str:
     """The median and the last epoch at which a run of the nearest condition was solved."""
     part = found.here(solvable(found)).dropna(subset="solved_epoch")
-    where = words.condition(found.nearest, found.fields)
+    where = words.nearest(found.nearest, found.fields)
     if not len(part):
-        return f"Nearest to the article ({where}) no run was solved."
+        return f"{where}, no run was solved."
     half, last = found.nearest["solved_epoch_median"], part["solved_epoch"].max()
     return (
-        f"Nearest to the article ({where}): half of the {size(part):,} runs that were solved took at most {half:,.0f} "
+        f"{where}: half of the {size(part):,} runs that were solved took at most {half:,.0f} "
         f"epochs, the last one {last:,}. Bands are 95 %."
     )
 

@@ -97,7 +97,7 @@ def shipped(folder: str) -> dict[str, Any]:
     for path in sorted((ROOT / "conf" / folder).glob("*.yaml")):
         text = path.read_text(encoding="utf-8")
         comment = " ".join(line.lstrip("# ") for line in text.splitlines() if line.startswith("#"))
-        found[path.stem] = {**yaml.safe_load(text), "comment": comment}
+        found[path.stem] = {"label": path.stem, **yaml.safe_load(text), "comment": comment}
     return found
 
 

@@ -19,10 +19,11 @@ from pairs import SHORT, expected, pairs, sample, shipped
 from analysis.explorer.__main__ import main
 from experiments.study.explorer_address import address
 from nnxor import engines
-from nnxor.condition import Condition
+from nnxor.condition import FIELDS, Condition
 from nnxor.interventions import INTERVENTIONS
 from nnxor.network.draws import initial_weights
 from nnxor.network.inits import Init
+from nnxor.network.tasks import Task
 from nnxor.trial import trials
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
@@ -173,8 +174,21 @@ def test_what_frees_a_stuck_run_is_tried_on_other_seeds(page: Path, browser: Bro
         assert n == min(len(ends), n) >= 40
         assert tried[name]["free"] == np.sum(ends[:n] == "solved")
     best = max((each["free"] / each["tried"] for name, each in tried.items()), default=0)
-    assert f"{100 * best:.0f} % got free with" in said
+    assert f"{100 * best:.0f} % were freed by" in said
     assert browser.run("document.querySelector('[data-name=nothing]').textContent") == "more training 0 %"
+
+
+def test_labels_are_those_of_reports(page: Path, browser: Browser) -> None:
+    """They were a second list: 'Lecun', 'Torch', 'Kept as drawn', 'Numbers'."""
+    browser.visit(page)
+    shown = browser.run("[...document.querySelectorAll('#settings label')].map(each => each.firstChild.textContent)")
+    own = {"Rows: inputs, then the target", "Solved means", "Tolerance", "Seed"}
+    fields = {about.label[0].upper() + about.label[1:] for about in FIELDS.values()}
+    assert {label.strip() for label in shown} - own - {"Weights: low", "Weights: high", "Biases: value"} <= fields
+    for kind, known in (("init", Init), ("task", Task)):
+        options = browser.run(f"[...document.forms.settings.elements.{kind}.options].map(each => each.textContent)")
+        labels = {each.label for each in shipped(kind, known) if not getattr(each, "multiplicities", None)}
+        assert {*options} - {"your own table"} == labels
 
 
 def test_the_plane_is_cut_elsewhere(page: Path, browser: Browser) -> None:

@@ -75,7 +75,7 @@ def test_it_times_everybody_and_draws_the_figure(
     assert [row["runs"] for row in rows_of(folder / "commands.csv")] == ["2", "1"]
     assert json.loads((folder / "machine.json").read_text())["cores"] >= 1
     said = capsys.readouterr().out
-    assert "2 hidden units, 20 epochs a training" in said
+    assert "2 hidden units, 20 epochs per training" in said
     assert "dead units" in said
     assert max(map(len, said.splitlines()[:-1])) <= 80
 

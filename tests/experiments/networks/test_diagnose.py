@@ -64,7 +64,7 @@ def test_how_common_it_is_comes_from_training(capsys: pytest.CaptureFixture[str]
     assert (
         "Of 1,000 networks drawn like this and trained for 10,000 epochs: 60.4 % (57.3-63.4) solved, 14.0 % (" in text
     )
-    assert "do Bad luck, and no bug: " in text
+    assert "do Probably bad luck, not a bug: " in text
 
 
 def test_what_frees_networks_from_a_trap_is_tried_on_some_that_are_in_it(capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,9 +81,9 @@ def test_a_dead_network_is_at_a_minimum_or_at_a_kink(tmp_path: Path, capsys: pyt
     assert "A true local minimum" in text
     assert "It is in the trap 1/2. Four rows share one wrong prediction 1/2" in text
     assert "2 dead (units 1 and 2)" in text
-    assert "After 10,000 more epochs: stuck_1/2, loss 0.5. It will never change: its parameters repeat, bit" in text
+    assert "After 10,000 more epochs: stuck at 1/2, loss 0.5. It will never change: its parameters repeat, bit" in text
     text = said(capsys, saved(tmp_path, dead, [-0.5, 0], [1, -1], 0.5))
-    assert "No minimum, but an artefact of the ReLU's kink" in text
+    assert "Not a minimum, but an artefact of the ReLU's kink" in text
     assert "(unit 2, on row 00)" in text
 
 
