@@ -39,7 +39,7 @@ class Task:
 
     @classmethod
     def of(cls, name: str, content: Mapping[str, object]) -> Task:
-        """Read `{rows: [[x, …, t], …]}`; `units`, `times` (how often rows count) and `label` if need be; else ValueError."""
+        """Read `{rows: [[x, …, t], …]}`, with `units`, `times` (how often rows count) and `label` if need be."""
         rows, units, times = content.get("rows"), content.get("units"), content.get("times", 1)
         if set(content) - {"rows", "units", "times", "label"} or not isinstance(rows, list) or not rows:
             raise ValueError("it must hold rows (a list of lists) and may hold units and times (integers) and a label")
