@@ -35,7 +35,6 @@ def answer(config: str, work: str, positional: tuple[str, ...], arguments: list[
         return DONE
     refuse_strange_text(arguments)
     refuse_little_memory()
-    os.environ.pop("NUMBA_NUM_THREADS", None)  # threads are our own; a strange value would only stop the import
     os.environ["MPLBACKEND"] = "Agg"
     composing = importlib.import_module("experiments.composing")
     status: int = composing.compose_and_work(config, work, composing.overrides(config, arguments, positional))

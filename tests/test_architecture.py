@@ -34,7 +34,7 @@ FORBIDDEN = {
         "rich",
         "jinja2",
     },
-    "analysis": {"nnxor", "experiments", "hydra", "omegaconf", "joblib", "numba"},
+    "analysis": {"nnxor", "experiments", "hydra", "omegaconf", "joblib", "llvmlite"},
 }
 PACKAGES = ("nnxor", "experiments", "analysis")
 FILES = {path: ast.parse(path.read_text(encoding="utf-8")) for name in PACKAGES for path in (ROOT / name).rglob("*.py")}

@@ -169,7 +169,7 @@ def published_frame(found: Sequence[Beside]) -> pd.DataFrame:
         {
             "source": each.source, "setting": each.setting, "where": each.where.replace("\N{NO-BREAK SPACE}", " "),
             "quoted": each.quoted,
-            "says": each.says, "note": each.note, "published_rate": each.theirs and each.theirs.rate,
+            "says": each.says, "ours": each.ours, "note": each.note, "published_rate": each.theirs and each.theirs.rate,
             "published_n": each.theirs and each.theirs.n,
             "solved": each.solved.count, "n": each.solved.n, **_columns("solved", each.solved),
             "stuck": each.stuck.count, **_columns("stuck", each.stuck),

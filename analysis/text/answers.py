@@ -37,10 +37,9 @@ def answer(found: Findings, asks: Sequence[str]) -> list[str]:
     """The sentences that answer a study's question."""
     if any(each.verdict in (AGREE, DIFFER) for each in found.published):
         return [*_published(found), *_unjudged(found)]
-    judged = [each for each in found.published if each.errors]
-    if judged:
-        digits = [f"{_entry(each)}: {each.says}, ours {each.ours}, {each.verdict}." for each in judged]
-        return [*digits, *_unjudged(found)]
+    told = [f"{_entry(one)}: {one.says}, ours {one.ours}, {one.verdict}." for one in found.published if one.errors]
+    if told:
+        return [*told, *_unjudged(found)]
     fields = asked(found, asks)
     sentences = [_freed(found)] if "rescue" in fields and found.freed else []
     together: set[str] = set()  # fields that go along with one that was told already
@@ -193,7 +192,7 @@ def _published(found: Findings) -> list[str]:
 
 
 def _entry(each: Beside) -> str:
-    return ", ".join(filter(None, [each.source, each.where]))
+    return ", ".join(filter(None, [each.source, each.where, each.quoted]))
 
 
 def _unjudged(found: Findings) -> list[str]:

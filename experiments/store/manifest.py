@@ -30,7 +30,7 @@ from nnxor.field import labelled
 from nnxor.landscape.traps import known_traps
 from nnxor.protocol import PROTOCOL_VERSION
 
-LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "pandas", "pyarrow", "joblib", "hydra-core")
+LIBRARIES = ("numpy", "scipy", "llvmlite", "pandas", "pyarrow", "joblib", "hydra-core")
 PROFILE = "https://datapackage.org/profiles/2.0/{}.json"
 
 MEANINGS = {

@@ -1,7 +1,7 @@
 """Exponentials and logarithms, made of exactly defined operations alone.
 
 Each is an ordinary function over numbers (see `nnxor.arithmetic.numbers`) of float32 or float64: +, −, ×, ÷,
-comparisons, rounding to a whole number and scaling by a power of two, in one fixed order. So NumPy, Numba and
+comparisons, rounding to a whole number and scaling by a power of two, in one fixed order. So NumPy, machine code and
 JavaScript give the same bits, on every machine. Results are within 2 units in the last place of the true value,
 monotone (but for `log1p_unit`), and never NaN for a finite number of the domain; ±inf give the limits, NaN gives NaN.
 

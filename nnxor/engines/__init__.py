@@ -5,7 +5,8 @@ anybody asks of it before it is imported; the seeds are needed only where they s
 
 In reading order: `trace` (what an engine hands back), `engine_reference` (the article's loop), `engine_numpy`, `cycles`
 (what it means that a training repeats) and `recycling` (dead units redrawn); `engine_numba`, whose `kernel` is the
-arithmetic of an epoch in numbers of the processor (`llvm_numbers`), called from `loops` by way of `runner`.
+arithmetic of an epoch in numbers of the processor (`llvm_numbers`), amid what else happens to a `block`, called by
+`runner`. It has its name from Numba, whose compiler (LLVM, by way of llvmlite) is all that it takes of it.
 """
 
 import importlib
@@ -69,7 +70,7 @@ for entry in (
     Engine(name="reference", module="nnxor.engines.engine_reference", exact=False, seconds=(75e-6, 0.05e-6)),
     Engine(name="numpy", module="nnxor.engines.engine_numpy", at_once=1024, seconds=(40e-9, 40e-9)),
     Engine(
-        name="numba", module="nnxor.engines.engine_numba", needs="numba", threads=True, at_once=64,
+        name="numba", module="nnxor.engines.engine_numba", needs="llvmlite", threads=True, at_once=64,
         seconds=(0.6e-9, 0.45e-9),
     ),
 ):  # fmt: skip

@@ -104,6 +104,17 @@ def in_order(table: Table, units: Numbers) -> Table:
     return result
 
 
+def live_first(table: Table, units: Numbers, alive: NDArray[np.bool_], columns: Numbers) -> tuple[Table, Numbers]:
+    """The chosen columns with their live units first: the table and its units (see `in_order`)."""
+    packed, packed_units, alive = table.take(columns, axis=1), units.take(columns, axis=1), alive.take(columns, axis=1)
+    moved = np.flatnonzero((alive[1:] > alive[:-1]).any(axis=0))
+    order = np.argsort(~alive[:, moved], axis=0, kind="stable")
+    parts = packed[:-1, moved].reshape((len(table) - 1) // len(units), *order.shape)
+    packed[:-1, moved] = np.take_along_axis(parts, order[None], axis=1).reshape(len(table) - 1, len(moved))
+    packed_units[:, moved] = np.take_along_axis(packed_units[:, moved], order, axis=0)
+    return packed, packed_units
+
+
 class History:
     """States of trainings at the checkpoints, as far as they were run."""
 

@@ -1,4 +1,4 @@
-"""The numba engine: blocks of trainings, by kernels that are compiled once a machine and run outside the GIL.
+"""The numba engine: blocks of trainings, by kernels that are compiled in each process and run outside the GIL.
 
 Left out is what cannot matter, since it follows from the states at the checkpoints of `nnxor.engines.cycles`:
 - the epochs after a training has been found to repeat: its final parameters, the losses of its tail
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from nnxor.arithmetic import networks
 from nnxor.condition import Condition
+from nnxor.engines.block import ALIVE, HAS_BEEN_DEAD, LANES, N_DEAD, N_NOTES, PERIOD, REVIVED
 from nnxor.engines.cycles import (
     History,
     Numbers,
@@ -34,15 +35,16 @@ from nnxor.engines.cycles import (
     first_state,
     first_time,
     in_order,
+    live_first,
     schedule,
     settled_epochs,
     to_weights,
     watched,
 )
-from nnxor.engines.kernel import ALIVE, HAS_BEEN_DEAD, LANES, REVIVED, Kernel
-from nnxor.engines.loops import Plan, Record, live_first, read_cycles
+from nnxor.engines.kernel import Kernel
 from nnxor.engines.recycling import is_due, recycled
-from nnxor.engines.runner import NO_STEPS, Runner, blocks
+from nnxor.engines.runner import Runner
+from nnxor.engines.tails import read_cycles
 from nnxor.engines.trace import Trace, Trained
 from nnxor.network.draws import Weights
 from nnxor.network.minibatches import Seeds, seeds_of, streams
@@ -100,8 +102,10 @@ def _train(condition: Condition, table: Table, seeds: Seeds, trace: Trace, jump:
     for begin, end in pairwise(run.history.checkpoints.tolist()):
         run.history.keep(run.table, run.trainings, run.units)
         middle = min(begin + watched(begin), end) if jump else begin
-        if not run.go_on(begin, middle, end):
-            run.go_on(middle, middle, end)
+        if begin < middle:
+            run.go_on(begin, middle, watch=True, counting=middle == end)
+        if middle < end:
+            run.go_on(middle, end, watch=False, counting=True)
         if is_due(condition, end):
             run.recycle(end)
     run.note(np.arange(len(run.trainings)))
@@ -134,43 +138,44 @@ class _Run:
         weights = to_weights(self.table[: condition.n_parameters], condition.task.n_inputs)
         alive = networks.alive(condition, weights)
         self.n_dead_at_start = np.asarray((~alive).sum(axis=0), np.int32)
-        # of the trainings that are still run, as the table: periods, last unsolved epochs, first deaths, dead units
-        self.counts = np.full((4, n), -1, np.int32)
-        self.counts[3] = self.n_dead_at_start
+        # of the trainings that are still run, as the table
+        self.counts = np.full((N_NOTES, n), -1, np.int32)
+        self.counts[N_DEAD] = self.n_dead_at_start
         self.tail = np.zeros((TAIL_PARTS, n))
         self.marks = np.where(alive, ALIVE, HAS_BEEN_DEAD).astype(np.int32)[: 0 if condition.smooth else hidden]
         self.news = 0.0  # live units that closing the ranks could save at most, summed over trainings
         if drop:
-            self._keep(np.argsort(-self.counts[3], kind="stable"))
+            self._keep(np.argsort(-self.counts[N_DEAD], kind="stable"))
 
-    def go_on(self, first: int, middle: int, last: int) -> bool:
-        """Train all from one epoch to another; whether they came there: those of which all is known may leave before.
-
-        Up to the middle they are watched for repeats. They stop there if there is one.
-        """
-        at = self.tail_start, max(self.part, 1)
-        plans = Plan(first, middle, True, middle == last, *at), Plan(middle, last, False, True, *at)
-        period, unsolved, death, n_dead = blocks(self.counts)
-        marks, tail = blocks(self.marks), blocks(self.tail)
-        record = Record(period, unsolved, death, n_dead, marks, tail, losses=self.runner.no_losses)
-        given = blocks(self.table), self.width, NO_STEPS, blocks(self.stream)
-        n_done, n_lost, ended = self.runner.run(*given, plans, record)
-        if n_lost and not self.condition.followed:
-            died = self.trainings[self.counts[3] > self.n_dead_at_start[self.trainings]]
-            self.died_at[died[self.died_at[died] < 0]] = self.history.latest
-        if n_done:
-            found = self.trainings[self.counts[0] > 0]
+    def go_on(self, first: int, last: int, *, watch: bool, counting: bool) -> None:
+        """Train all from one epoch to another; those of which all is known may leave."""
+        known, dead, n_lost = self._known(), self.counts[N_DEAD].copy(), 0
+        self.runner.run(
+            self.table, first, last, counts=self.counts, marks=self.marks, width=self.width, stream=self.stream,
+            tail=(self.tail, self.tail_start, max(self.part, 1)), watch=watch, counting=counting,
+        )  # fmt: skip
+        if watch:
+            found = self.trainings[(self.counts[PERIOD] > 0)]
             self.found_at[found[self.found_at[found] < 0]] = self.history.latest
+        if counting:
+            lost = self.counts[N_DEAD] > dead
+            n_lost = int(np.count_nonzero(lost))
+            if n_lost and not self.condition.followed:
+                died = self.trainings[lost]
+                self.died_at[died[self.died_at[died] < 0]] = self.history.latest
+        n_done = int(np.count_nonzero(self._known())) - int(np.count_nonzero(known))
         self.news += n_done * self.jump * (OUTPUT + self.condition.hidden) + n_lost * self.drop
-        reached = last if ended else middle
-        if reached <= self.tail_start and self.condition.repeats:
-            self._close_ranks(reached)
-        return ended
+        if last <= self.tail_start and self.condition.repeats:
+            self._close_ranks(last)
 
     def recycle(self, epoch: int) -> None:
         """Redraw the dead units at the start of an epoch."""
         n = len(self.seeds)
         self.table[:, :n] = recycled(self.condition, self.table[:, :n], self.seeds, epoch)
+
+    def _known(self) -> NDArray[np.bool_]:
+        """Of which trainings all is known: those that repeat, or have diverged."""
+        return np.asarray((self.counts[PERIOD] > 0) | ~np.isfinite(self.table[self.condition.n_parameters - 1]))
 
     def _close_ranks(self, epoch: int) -> None:
         """Let those leave of which all is known, and set side by side those with as many live units, if it pays."""
@@ -178,15 +183,15 @@ class _Run:
         if self.news < saving * LANES:
             return
         self.news = 0.0
-        known = ((self.counts[0] > 0) | ~np.isfinite(self.table[self.condition.n_parameters - 1])) & self.jump
-        n_live = self.condition.hidden - self.counts[3] * self.drop
+        known = self._known() & self.jump
+        n_live = self.condition.hidden - self.counts[N_DEAD] * self.drop
         order = np.argsort(n_live, kind="stable")
         leave = order[known[order]][-np.count_nonzero(~known) % LANES :]  # the others stay to fill the last block
         stays = np.ones(len(known), np.bool_)
         stays[leave] = False
         stay = order[stays[order]]
         if _cost(self.width) - _cost(_widest(n_live[stay])) > saving:
-            self.jumped[self.trainings[leave]] = self.counts[0, leave] > 0
+            self.jumped[self.trainings[leave]] = self.counts[PERIOD, leave] > 0
             self.note(leave)
             self._keep(stay)
 
@@ -205,7 +210,7 @@ class _Run:
         self.counts, self.tail = self.counts.take(columns, axis=1), self.tail.take(columns, axis=1)
         if self.drop:
             self.table, self.units = live_first(self.table, self.units, self.marks == ALIVE, columns)
-            self.width = _widest(self.condition.hidden - self.counts[3])
+            self.width = _widest(self.condition.hidden - self.counts[N_DEAD])
         else:
             self.table, self.units = self.table.take(columns, axis=1), self.units.take(columns, axis=1)
         self.marks, self.stream = self.marks.take(columns, axis=1), self.stream[columns]

@@ -1,12 +1,12 @@
 """Numbers of the processor: rules called with them leave vector instructions, for many trainings at once.
 
 `Machine` is a tape (`nnxor.arithmetic.numbers`) that notes nothing: it builds each operation as an instruction of LLVM,
-which Numba brings along. No instruction is marked as fast-math, so that each gives one correctly rounded result.
+by way of llvmlite. No instruction is marked as fast-math, so that each gives one correctly rounded result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, NamedTuple
@@ -34,7 +34,7 @@ class Machine(Tape):
         self.width, self.real = width, REALS[np.dtype(dtype).name]
         self.vector = ir.VectorType(self.real, width)
         self.integers = ir.VectorType(ir.IntType(8 * dtype.itemsize), width)
-        self.function = ir.Function(module, ir.FunctionType(LONG, arguments), name)
+        self.function = ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), name)
         for argument in self.function.args:
             if argument.type == POINTER:
                 argument.add_attribute("noalias")
@@ -120,6 +120,15 @@ class Machine(Tape):
         element = kind.element if isinstance(kind, ir.VectorType) else kind
         return {"float": 4, "i32": 4}.get(str(element), 8)
 
+    def is_there(self, array: Value) -> Value:
+        """Whether an array is given, and not null."""
+        return self.build.icmp_unsigned("!=", self.build.ptrtoint(array, LONG), LONG(0))
+
+    def some(self, truths: Value) -> Value:
+        """Whether something is so of any training."""
+        bits = ir.IntType(self.width)
+        return self.build.icmp_unsigned("!=", self.build.bitcast(truths, bits), bits(0))
+
     def cell(self, first: Number | Value) -> Cell:
         """A variable."""
         value = value_of(first)
@@ -144,15 +153,18 @@ class Machine(Tape):
         return self.build.mul(index(value), index(factor))
 
     @contextmanager
-    def loop(self, first: Value | int, last: Value | int, step: int = 1) -> Iterator[Value]:
-        """What is built inside happens for each number from `first` on, without `last`."""
+    def loop(
+        self, first: Value | int, last: Value | int, step: int = 1, going: Callable[[], Value] | None = None
+    ) -> Iterator[Value]:
+        """What is built inside happens for each number from `first` on, without `last`, and while it is `going`."""
         build, first, last = self.build, index(first), index(last)
         before, head, body, after = (build.block, *(self.function.append_basic_block() for _ in range(3)))
         build.branch(head)
         build.position_at_end(head)
         i = build.phi(LONG)
         i.add_incoming(first, before)
-        build.cbranch(build.icmp_signed("<", i, last), body, after)
+        more = build.icmp_signed("<", i, last)
+        build.cbranch(build.and_(more, going()) if going else more, body, after)
         build.position_at_end(body)
         yield i
         i.add_incoming(build.add(i, index(step)), build.block)
@@ -176,6 +188,25 @@ class Cell(NamedTuple):
     def set(self, value: Number | Value) -> None:
         """Let it hold another value."""
         self.machine.build.store(value_of(value), self.place)
+
+
+class Word(NamedTuple):
+    """A vector of words of 64 bits, on which `nnxor.network.minibatches.mix` works as on arrays of them."""
+
+    machine: Machine
+    value: Value
+
+    def __xor__(self, other: Word) -> Word:
+        return Word(self.machine, self.machine.build.xor(self.value, other.value))
+
+    def __rshift__(self, other: Any) -> Word:
+        return Word(self.machine, self.machine.build.lshr(self.value, self._of(other)))
+
+    def __mul__(self, other: Any) -> Word:
+        return Word(self.machine, self.machine.build.mul(self.value, self._of(other)))
+
+    def _of(self, word: Any) -> ir.Constant:
+        return ir.Constant(self.value.type, [int(word)] * self.machine.width)
 
 
 def value_of(number: Number | Value) -> Value:

@@ -3,20 +3,20 @@
 A state is a column of a table of all parameters and memories, as in `nnxor.engines.cycles`.
 """
 
+import ctypes
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnxor.condition import Condition
+from nnxor.engines.block import ARRAYS, LANES, N_DEAD, N_NOTES, NUMBERS
 from nnxor.engines.cycles import Numbers, Table
-from nnxor.engines.kernel import LANES, NOTES, Kernel
+from nnxor.engines.kernel import Kernel
 from nnxor.engines.llvm_numbers import functions
-from nnxor.engines.loops import Plan, Record, Work, run
 
-NO_STEPS = np.empty((0, LANES), np.int64)
-NO_TAIL = np.empty((0, 0, LANES))
 LINE = 64  # bytes of a line of the cache
+CALL = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * len(ARRAYS), *[ctypes.c_int64] * len(NUMBERS))
 
 
 class Runner:
@@ -26,52 +26,59 @@ class Runner:
         """Compiles the kernel of the condition, unless one that serves it is there."""
         kernel, dtype, hidden = Kernel(condition), condition.numpy_dtype, condition.hidden
         self.hidden, self.marked, self.tolerance = hidden, not condition.smooth, kernel.rules.k.tolerance
-        self.no_losses = np.empty((0, 0, LANES), dtype)
-        self._betas = np.array([getattr(condition, name) for name in kernel.powers])
-        self._steps = max(len(kernel.sizes), 1)
-        d, n_states = condition.task.n_inputs, 1 + kernel.rules.optimizer.memory
-        state = aligned((n_states * condition.n_parameters, LANES), dtype)
-        examples = kernel.examples()
-        self._work = Work(
-            **functions(kernel.text()),
-            watched=kernel.watched * hidden,
-            shuffled=len(examples) > 0 and condition.order == "shuffled",
-            hidden=hidden,
-            n_parameters=condition.n_parameters,
-            state=state,
-            kept=aligned(state.shape, dtype),
-            bait=aligned((2, LANES), dtype),
-            scratch=aligned((kernel.scratch(hidden),), dtype),
-            shared=kernel.shared(),
-            clock=np.concatenate([np.ones_like(self._betas), self._betas]),
-            drawn=aligned((kernel.places, d + 1, LANES), dtype),
-            notes=aligned((NOTES + 2 * hidden, LANES), np.dtype(np.int32)),
-            examples=examples,
-            place=aligned((len(examples), LANES), np.dtype(np.int32)),
-            keys=aligned((len(examples) + 1, LANES), np.dtype(np.uint64)),
-        )
+        betas = np.array([getattr(condition, name) for name in kernel.powers])
+        self._betas, self._steps = betas, max(len(kernel.sizes), 1)
+        rows, examples = (1 + kernel.rules.optimizer.memory) * condition.n_parameters, kernel.examples()
+        drawn = aligned((kernel.places, condition.task.n_inputs + 1, LANES), dtype)
+        drawn[: len(examples)] = examples[:, :, None]  # their order where it is fixed
+        self._call = CALL(functions(kernel.text())["epochs"])
+        self._own = {  # the arrays of one block, as `nnxor.engines.block.ARRAYS` has them after those of all
+            "shared": kernel.shared(),
+            "clock": np.concatenate([np.ones_like(betas), betas, np.ones_like(betas)]),
+            "examples": examples,
+            "drawn": drawn,
+            "keys": aligned((len(examples), LANES), np.dtype(np.uint64)),
+            "place": aligned((len(examples), LANES), np.dtype(np.int32)),
+            "state": aligned((rows, LANES), dtype),
+            "before": aligned((rows, LANES), dtype),
+            "scratch": aligned((kernel.scratch(hidden),), dtype),
+            "notes": aligned((N_NOTES + hidden, LANES), np.dtype(np.int32)),
+        }
+        self._addresses = [_address(self._own[name]) for name in ARRAYS if name in self._own]
 
     def run(
         self,
         table: NDArray[Any],
-        width: Numbers,
-        steps: Numbers,
-        stream: NDArray[np.uint64],
-        plans: tuple[Plan, Plan],
-        record: Record,
-    ) -> tuple[int, int, bool]:
-        """Train the columns of `table` (P, B, LANES), the first `width` (B,) units of each; the others must be dead.
+        first: int,
+        ends: int | Numbers,
+        *,
+        counts: NDArray[np.int32],
+        marks: NDArray[np.int32],
+        width: Numbers | None = None,
+        tail: tuple[NDArray[np.float64], int, int] | None = None,
+        losses: NDArray[Any] | None = None,
+        steps: NDArray[np.int32] | None = None,
+        stream: NDArray[np.uint64] | None = None,
+        watch: bool = False,
+        counting: bool = True,
+    ) -> None:
+        """Train the columns of `table` (P, n) from an epoch on, a multiple of LANES: see `nnxor.engines.block`.
 
-        The first plan is watched, and may be empty; the second follows unless a training got a period under the first.
-        Returned are the numbers of trainings that got a period or diverged, and of those of which a unit died, and
-        whether the second plan's end is reached. If `steps` (B, LANES) is not empty, each column becomes that of so
-        many epochs later instead; the second plan begins at 0 and ends at the largest step, and `record` keeps only
-        the losses. `stream` (B, LANES) shuffles mini-batches.
+        `ends` is one for all or of each block; `width` the units that are run, all if it is not given; `tail` comes
+        with where it begins and the length of its parts.
         """
-        n = plans[1].first * self._steps
-        self._work.clock[: len(self._betas)] = [np.cumprod(np.full(n, beta))[-1] if n else 1.0 for beta in self._betas]
-        done: tuple[int, int, bool] = run(table, width, steps, self._work, stream, *plans, record)
-        return done
+        n_blocks = table.shape[1] // LANES
+        if powers := len(self._betas):
+            n = first * self._steps
+            self._own["clock"][2 * powers :] = [np.cumprod(np.full(n, beta))[-1] if n else 1.0 for beta in self._betas]
+        sums, tail_start, tail_part = tail or (None, 2**62, 1)
+        width = np.full(n_blocks, self.hidden) if width is None else width
+        ends = np.full(n_blocks, ends, np.int64)
+        self._call(
+            *map(_address, (table, counts, marks, sums, losses, steps, stream, width, ends)), *self._addresses,
+            table.shape[1], n_blocks, self.hidden, first, 0 if losses is None else len(losses), tail_start, tail_part,
+            watch, counting,
+        )  # fmt: skip
 
     def __call__(self, table: Table, steps: Numbers) -> Table:
         """The states that many epochs later."""
@@ -83,51 +90,39 @@ class Runner:
 
     def n_dead(self, table: Table) -> Numbers:
         """Dead units of each state."""
-        columns = blocks(padded(table))
-        n_dead = np.zeros(columns.shape[1:], np.int32)
-        self._call(columns, NO_STEPS, 0, self.no_losses, n_dead=n_dead)
-        return n_dead.ravel()[: table.shape[1]]
+        columns = padded(table)
+        counts, marks = self._nothing(columns.shape[1])
+        self.run(columns, 0, 0, counts=counts, marks=marks)
+        return counts[N_DEAD, : table.shape[1]]
+
+    def _nothing(self, n: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Counts and marks of trainings of which nothing is asked."""
+        return np.zeros((N_NOTES, n), np.int32), np.zeros((self.hidden * self.marked, n), np.int32)
 
     def _run(self, table: Table, steps: Numbers, n_losses: int) -> tuple[Table, Table]:
         n = table.shape[1]
-        shortest, longest = (int(steps.min()), int(steps.max())) if n else (0, 0)
-        by_length = None if shortest >= longest else np.argsort(steps, kind="stable")  # a block takes about as long
-        columns = padded(table if by_length is None else table[:, by_length])
-        lengths = NO_STEPS if by_length is None else blocks(padded(steps[by_length].astype(np.int64)))
+        alike = not n or bool((steps == steps[0]).all())
+        by_length = slice(None) if alike else np.argsort(steps, kind="stable")  # a block takes about as long
+        columns, lengths = padded(table[:, by_length]), padded(steps[by_length].astype(np.int32))
         losses = np.empty((n_losses, columns.shape[1]), table.dtype)
-        self._call(blocks(columns), lengths, longest, blocks(losses))
-        if by_length is None:
+        counts, marks = self._nothing(columns.shape[1])
+        self.run(
+            columns, 0, lengths.reshape(-1, LANES).max(axis=1, initial=0), counts=counts, marks=marks,
+            losses=losses, steps=None if alike else lengths, counting=False,
+        )  # fmt: skip
+        if alike:
             return columns[:, :n], np.ascontiguousarray(losses[:, :n])
         back = np.empty(n, np.intp)
         back[by_length] = np.arange(n)
         return columns.take(back, axis=1), losses.take(back, axis=1)
 
-    def _call(
-        self,
-        columns: NDArray[Any],
-        steps: Numbers,
-        last: int,
-        losses: NDArray[Any],
-        n_dead: NDArray[np.int32] | None = None,
-    ) -> None:
-        n_blocks, ints = columns.shape[1], np.zeros(columns.shape[1:], np.int32)
-        marks = np.zeros((self.hidden * self.marked, *columns.shape[1:]), np.int32)
-        record = Record(
-            period=ints,
-            last_unsolved=ints,
-            first_death=ints,
-            n_dead=ints if n_dead is None else n_dead,
-            marks=marks,
-            tail=NO_TAIL,
-            losses=losses,
-        )
-        plans = Plan(0, 0, True, False, last, 1), Plan(0, last, False, True, last, 1)
-        self.run(columns, np.full(n_blocks, self.hidden), steps, np.zeros(columns.shape[1:], np.uint64), plans, record)
 
-
-def blocks(array: NDArray[Any]) -> NDArray[Any]:
-    """The last axis, a multiple of LANES, cut into blocks."""
-    return array.reshape(*array.shape[:-1], array.shape[-1] // LANES, LANES)
+def _address(array: NDArray[Any] | None) -> int | None:
+    """Where an array begins, null for none."""
+    if array is None:
+        return None
+    assert array.flags.c_contiguous
+    return int(array.__array_interface__["data"][0])
 
 
 def padded(array: NDArray[Any], multiple: int = LANES) -> NDArray[Any]:

@@ -11,9 +11,6 @@
    - `unknown`: there is no stationary point close by, or a number is neither clearly 0 nor clearly not.
 3. Smooth activations: by the eigenvalues of the Hessian; `unknown` where it is singular, unless every row's loss is
    as low as it can be.
-
-A minimum comes with the distance for which it is proved. Where that is no more than float32 can resolve, a
-pre-activation is almost but not exactly 0 and beyond it the loss gets lower: that is `unknown`.
 """
 
 import numpy as np
@@ -33,13 +30,13 @@ it from a kink, and so it is judged as if it lay there."""
 FARTHEST = 0.02
 """Longest way that polishing may go out of the activation region, relative to 1 + the norm of the parameters."""
 
-SAME_LEVEL = 1e-3  # most that polishing may change the loss
+SAME_LEVEL = 4e-4  # most that polishing may change the loss
 
 SNAP = 1e-4
 """Where nothing else leads to a stationary point: pre-activations (relative, as above) and output weights up to this
 are taken to be on their way to 0."""
 
-FLAT = 0.1  # Smooth units of input weights up to this are all but constant; their saddles lie where they are constant
+FLAT = 0.4  # Smooth units of input weights up to this are all but constant; their saddles lie where they are constant
 
 NOWHERE = "no stationary point nearby"  # the reason to know nothing of a network that is not at rest
 CHUNK = 1024  # networks that are worked on at a time, which bounds the memory
@@ -123,7 +120,7 @@ def _widen(problem: Problem, verdict: Verdict) -> None:
 
 
 def _retry(problem: Problem, given: Array, exact: Mask, verdict: Verdict) -> None:
-    """Look once more for a stationary point, where there was none, with what is small taken to be 0."""
+    """Look once more for stationary points: with small things made 0, then with the output layer fitted anew."""
     small = np.abs(problem.split(given)[1]) <= SNAP
     dropped = _without(problem, given, SNAP)
     almost = near_kinks(problem, given, SNAP)
@@ -135,6 +132,10 @@ def _retry(problem: Problem, given: Array, exact: Mask, verdict: Verdict) -> Non
         lost = np.flatnonzero(np.isin(verdict.reason, (NOWHERE, MOVING)) & hope)
         if len(lost):
             verdict.put(lost, _judge_on(problem, given[lost], kink[lost], start[lost]))
+    lost = np.flatnonzero(np.isin(verdict.reason, (NOWHERE, MOVING)))
+    unmoved = np.zeros((*exact[lost].shape, problem.x.shape[1]))
+    fitted = polish(problem, _without(problem, given[lost], np.inf), exact[lost], unmoved)
+    verdict.put(lost, _judge_on(problem, given[lost], exact[lost], fitted))
 
 
 def _without(problem: Problem, theta: Array, size: float) -> Array:

@@ -7,6 +7,7 @@ splittable pseudorandom number generators", OOPSLA 2014).
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,11 @@ MIX2 = np.uint64(0x94D049BB133111EB)
 Seeds = NDArray[np.integer]
 
 
-def mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The finalizer of SplitMix64: a bijection of 64-bit numbers whose every output bit depends on every input bit."""
+def mix(x: Any) -> Any:
+    """The finalizer of SplitMix64: a bijection of 64-bit numbers whose every output bit depends on every input bit.
+
+    An array of them, or what else has its operators (`nnxor.engines.llvm_numbers.Word`).
+    """
     x = (x ^ (x >> np.uint64(30))) * MIX1
     x = (x ^ (x >> np.uint64(27))) * MIX2
     return x ^ (x >> np.uint64(31))
@@ -44,7 +48,7 @@ def seeds_of(condition: Condition, seeds: Seeds | Sequence[int] | None, n_networ
 
 def streams(seeds: Seeds) -> NDArray[np.uint64]:
     """What the hash knows of each seed, shape (R,)."""
-    return mix(np.asarray(seeds, np.uint64) * GAMMA + np.uint64(ROOT_SEED))
+    return np.asarray(mix(np.asarray(seeds, np.uint64) * GAMMA + np.uint64(ROOT_SEED)))
 
 
 def order_of(condition: Condition, stream: NDArray[np.uint64], epoch: int) -> NDArray[np.intp]:

@@ -150,11 +150,11 @@ def test_what_frees_stuck_runs_is_told_most_first(rescued: Path) -> None:
 def test_published_figures_are_counted(handmade: Path) -> None:
     path = handmade / "manifest.json"
     empty = {"source": "S", "setting": "t", "says": "", "quoted": "", "note": "", "conditions": ["uniform4"]}
-    entries = [{**empty, "solved": 0.5, "n": 400}, {**empty, "solved": 0.9, "n": 400}]
+    entries = [{**empty, "solved": 0.5, "n": 400}, {**empty, "solved": 0.9, "n": 400, "quoted": "from memory"}]
     path.write_text(json.dumps({**json.loads(path.read_text()), "published": entries}), encoding="utf-8")
     first, differs = told(handmade)
     assert first == "Of 2 published success rates 1 agrees with ours and 1 does not."
-    assert differs.startswith("S: theirs 90.0 %, ours 50.0 % (35.2")
+    assert differs.startswith("S, from memory: theirs 90.0 %, ours 50.0 % (35.2")
     only_words = [{**empty, "says": "often", "solved": None, "n": None}]
     path.write_text(json.dumps({**json.loads(path.read_text()), "published": only_words}), encoding="utf-8")
     sentences = told(handmade, "init")

@@ -1,32 +1,31 @@
-"""A function over numbers as a program of scalars, for Numba."""
+"""A function over numbers as machine code."""
 
+import ctypes
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from llvmlite import ir
+from numpy.typing import NDArray
 
-from nnxor.arithmetic.numbers import Number, Symbol, Tape
+from nnxor.arithmetic.numbers import Number
+from nnxor.engines.llvm_numbers import LONG, POINTER, Machine, functions, vector_bytes
 
 
-def printed(function: Callable[[Number], Number], dtype: type) -> Callable[[float], float]:
-    """The function as a program of scalars: what its tape says, a line an operation."""
-    tape = Tape(np.dtype(dtype))
-    result = function(tape.input("x"))
-    names: dict[int, str] = {}
+def compiled(function: Callable[[Number], Number], dtype: type) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """The function of each number of an array, a vector at a time."""
+    module, width = ir.Module("program"), vector_bytes() // np.dtype(dtype).itemsize
+    m = Machine(module, "program", [POINTER, POINTER, LONG], np.dtype(dtype), width)
+    given, result, n = m.function.args
+    with m.loop(0, n, width) as i:
+        m.store(result, i, function(m.load(given, i)))
+    m.build.ret_void()
+    call = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(functions(str(module))["program"])
 
-    def name(symbol: Symbol) -> str:
-        if symbol.operation == "constant":
-            return f"number({symbol.arguments[0]!r})"
-        return "x" if symbol.operation == "input" else names[id(symbol)]
+    def of(x: NDArray[Any]) -> NDArray[Any]:
+        whole = np.append(x, np.zeros(-len(x) % width, dtype))
+        y = np.empty_like(whole)
+        call(whole.ctypes.data, y.ctypes.data, len(whole))
+        return y[: len(x)]
 
-    lines = []
-    for i, symbol in enumerate(tape.results):
-        a = [name(argument) for argument in symbol.arguments]
-        forms = {"neg": "-{}", "where": "{1} if {0} else {2}", "abs": "abs({})", "sqrt": "np.sqrt({})"}
-        forms |= {"power_of_two": "number(ldexp(1.0, int({})))", "exponent": "number(frexp({})[1] - 1)"}
-        names[id(symbol)] = f"t{i}"
-        lines.append(f"    t{i} = " + forms.get(symbol.operation, f"{{}} {symbol.operation} {{}}").format(*a))
-    scope: dict[str, Callable[[float], float]] = {}
-    head = "from math import frexp, ldexp, inf, nan\nimport numpy as np\n"
-    source = f"{head}number = np.{np.dtype(dtype).name}\ndef program(x):\n" + "\n".join(lines)
-    exec(f"{source}\n    return {names[id(result)]}", scope)
-    return scope["program"]
+    return of

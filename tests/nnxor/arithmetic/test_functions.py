@@ -1,10 +1,9 @@
-"""The project's own functions: near the true values, monotone, symmetric, and the same bits in NumPy and Numba."""
+"""The project's own functions: near the true values, monotone, symmetric, the same bits in NumPy and machine code."""
 
 from collections.abc import Callable
 from types import ModuleType
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import pytest
 from mpmath import libmp
@@ -163,9 +162,9 @@ def test_tanh_is_odd_and_sigmoids_of_opposite_numbers_sum_to_one(dtype: type) ->
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", LAWS)
-def test_numba_gives_the_same_bits(name: str, dtype: type, scalars: ModuleType) -> None:
+def test_machine_code_gives_the_same_bits(name: str, dtype: type, scalars: ModuleType) -> None:
     x = sample(LAWS[name], dtype, 20_000)
-    compiled = numba.vectorize(nopython=True)(scalars.printed(getattr(functions, name), dtype))
+    compiled = scalars.compiled(getattr(functions, name), dtype)
     integer = f"i{np.dtype(dtype).itemsize}"
     with np.errstate(all="ignore"):
         np.testing.assert_array_equal(compiled(x).view(integer), evaluate(name, x).view(integer))

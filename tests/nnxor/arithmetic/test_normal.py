@@ -1,8 +1,7 @@
-"""The normal quantile: near the true value, odd about one half, rising, and the same bits in NumPy and Numba."""
+"""The normal quantile: near the true value, odd about one half, rising, and the same bits in NumPy and machine code."""
 
 from types import ModuleType
 
-import numba
 import numpy as np
 import pytest
 from mpmath import mp, mpf
@@ -69,9 +68,9 @@ def test_quantiles_are_odd_about_one_half_and_have_their_limits(dtype: type) -> 
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_numba_gives_the_same_bits(dtype: type, scalars: ModuleType) -> None:
+def test_machine_code_gives_the_same_bits(dtype: type, scalars: ModuleType) -> None:
     p = probabilities(dtype, 20_000)
-    compiled = numba.vectorize(nopython=True)(scalars.printed(normal_quantile, dtype))
+    compiled = scalars.compiled(normal_quantile, dtype)
     integer = f"i{np.dtype(dtype).itemsize}"
     np.testing.assert_array_equal(compiled(p).view(integer), normal_quantile(p).view(integer))
 

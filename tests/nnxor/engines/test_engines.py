@@ -259,4 +259,4 @@ def test_auto_picks_numba_else_numpy_with_a_word_about_why(monkeypatch: pytest.M
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     name, why = engines.fastest()
     assert name == "numpy"
-    assert "numba is not installed" in why
+    assert "llvmlite is not installed" in why

@@ -13,7 +13,7 @@ from experiments.study import catalog
 from nnxor import engines
 from nnxor.condition import Condition, Success
 from nnxor.diagnosis import diagnose
-from nnxor.engines import loops
+from nnxor.engines import kernel
 from nnxor.engines.cycles import first_state
 from nnxor.engines.engine_numpy import Training
 from nnxor.engines.trace import Trained
@@ -131,7 +131,7 @@ def test_shuffles_are_even_and_differ_between_epochs_and_seeds() -> None:
     assert (orders[:, :, 0] != orders[:, :, 1]).any(axis=1).mean() > 0.7
 
 
-@pytest.mark.parametrize("n", [8, loops.FEW, loops.FEW + 1, 200])
+@pytest.mark.parametrize("n", [8, kernel.DRAWN_WRITTEN_OUT, kernel.DRAWN_WRITTEN_OUT + 1, 200])
 @pytest.mark.parametrize("order", ["shuffled", "fixed"])
 def test_few_examples_and_many_are_put_in_the_same_order_by_every_engine(n: int, order: str) -> None:
     x = np.random.default_rng(n).normal(size=(n, 2)).round(3)

@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from nnxor.arithmetic import networks as arithmetic
 from nnxor.condition import Condition
-from nnxor.engines.cycles import History, Table, in_order, to_table, to_weights
-from nnxor.engines.loops import live_first
+from nnxor.engines.cycles import History, Table, in_order, live_first, to_table, to_weights
 from nnxor.network.draws import draw
 from nnxor.network.inits import UNIFORM
 

@@ -14,7 +14,7 @@ from nnxor import engines
 from nnxor.condition import Condition, Success
 from nnxor.diagnosis import diagnose
 from nnxor.engines import cycles as repeats
-from nnxor.engines import engine_numba, engine_numpy, loops
+from nnxor.engines import engine_numba, engine_numpy, llvm_numbers
 from nnxor.engines.cycles import Search, first_state, first_time, same, schedule, stretch, to_table, watched
 from nnxor.engines.trace import Trained
 from nnxor.network.draws import Weights, draw
@@ -94,10 +94,10 @@ def test_long_trainings_of_many_periods_agree(dtype: str) -> None:
 def test_trainings_really_leave(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes, widths, go_on = [], [], engine_numba._Run.go_on
 
-    def counted(run: engine_numba._Run, first: int, last: int, watch: bool) -> None:
+    def counted(run: engine_numba._Run, first: int, last: int, **how: bool) -> None:
         sizes.append(len(run.trainings))
         widths.append(run.width.tolist())
-        go_on(run, first, last, watch)
+        go_on(run, first, last, **how)
 
     monkeypatch.setattr(engine_numba._Run, "go_on", counted)
     condition = Condition(init=catalog.init("he"), lr=0.2, epochs=3001)
@@ -112,9 +112,9 @@ def test_trainings_really_leave(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_who_diverged_leaves_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     calls, go_on = [], engine_numba._Run.go_on
 
-    def counted(run: engine_numba._Run, first: int, last: int, watch: bool) -> None:
+    def counted(run: engine_numba._Run, first: int, last: int, **how: bool) -> None:
         calls.append((first, len(run.trainings)))
-        go_on(run, first, last, watch)
+        go_on(run, first, last, **how)
 
     monkeypatch.setattr(engine_numba._Run, "go_on", counted)
     for activation in ("relu", "leaky_relu"):
@@ -135,15 +135,15 @@ def test_who_diverged_leaves_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_training_of_one_epoch_compiles_all_that_longer_ones_need() -> None:
     """Else what was to be estimated, or timed, would be a compilation."""
     short = Condition(epochs=1)
-    compiled_ones = (loops.live_first, loops.read_cycles, loops.run)
+    llvm_numbers.functions.cache_clear()
     engine_numba.train(short, start_of(short, range(1)))
-    before = [len(function.signatures) for function in compiled_ones]
-    assert min(before) > 0
+    before = llvm_numbers.functions.cache_info().misses
+    assert before == 2  # epochs, and tails
     for lr, epochs in ((0.2, 3001), (0.15, 1009), (30.0, 500)):
         condition = Condition(init=catalog.init("he"), lr=lr, epochs=epochs)
         for options in ({}, {"jump": False}, {"drop": False}):
             engine_numba.train(condition, start_of(condition, range(300)), **options)
-    assert [len(function.signatures) for function in compiled_ones] == before
+    assert llvm_numbers.functions.cache_info().misses == before
 
 
 def test_batch_and_lane_do_not_matter() -> None:
