@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from analysis.data.conditions import few, others
-from analysis.data.field_labels import asks, phrase
-from analysis.data.reading import OUTCOMES, swept
+from analysis.data.field_labels import phrase
+from analysis.data.reading import OUTCOMES, can_die, swept
 from analysis.figures.layout import row_names
 from analysis.findings import pooled
 from analysis.findings.failure_causes import STUCK_CAUSES, attributed, by_dead_at_start
@@ -127,9 +127,7 @@ def causes_table(found: Findings) -> Table:
 
 def start_table(found: Findings) -> Table:
     """How often runs get stuck by the number of units dead at the start, and what those units account for."""
-    trials = found.trials
-    dying = [name for name in trials["activation"].unique() if asks("activation", name, "can_die")]
-    some = trials[trials["activation"].isin(dying).to_numpy(bool)]
+    some = found.trials[can_die(found.trials)]
     most = min(int(some["dead_init"].max()), MOST_DEAD) if len(some) else 0
     named, usual = _named(found.summary, found.fields)
     names = dict(zip(named["condition"], named["name"], strict=True))

@@ -90,8 +90,8 @@ class Span:
             (True, True): "at every value", (True, False): f"from {ends[0]} on", (False, True): f"up to {ends[1]}",
             (False, False): f"at {ends[0]} alone" if self.first == self.last else between,
         }[upward, downward]  # fmt: skip
-        never = f"success never reaches {100 * ENOUGH:.0f} %; it is within {100 * MARGIN:.0f} points of its best"
-        what = f"success is at least {100 * ENOUGH:.0f} %" if self.sure else never
+        short = f"success does not reach {100 * ENOUGH:.0f} %; it is within {100 * MARGIN:.0f} points of its best"
+        what = f"success is at least {100 * ENOUGH:.0f} %" if self.sure else short
         return f"{what} {where}" + (f" ({'; '.join(rates)})" if rates else "")
 
 

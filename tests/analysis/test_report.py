@@ -185,6 +185,19 @@ def test_the_narrowest_width_is_computed_anew(page: Page, reported: Path) -> Non
             assert cell == (reach[0] if reach[0] == surely[0] else f"{reach[0]} ({surely[0]})")
 
 
+def test_no_unit_is_dead_that_cannot_die(make) -> None:
+    """Of leaky units the columns count those that are below 0 on every row; those are lines, and not dead."""
+    found = Findings.of(
+        make({"a": ({"activation": "leaky_relu"}, ["solved", "stuck"] * 10), "b": ({}, ["solved", "stuck"] * 10)})
+    )
+    dead = found.every_summary.set_index("activation")["dead_init_mean"]
+    assert math.isnan(dead["leaky_relu"])
+    assert dead["relu"] > 0
+    causes = found.failure_causes.set_index("activation")
+    assert causes.loc["leaky_relu", "no_dead"] == causes.loc["leaky_relu", "stuck"] == 10
+    assert causes.loc["relu", "no_dead"] < 10
+
+
 def test_a_width_is_a_whole_number_where_others_never_reach_what_is_wanted(make) -> None:
     some = {"a": ({}, ["solved"] * 40), "b": ({"hidden": 10}, ["solved"] * 40)}
     none = {"c": ({"lr": 0.2}, ["stuck_1/4"] * 40), "d": ({"hidden": 10, "lr": 0.2}, ["stuck_1/4"] * 40)}
