@@ -5,7 +5,7 @@ How the outcome is found stands in `nnxor.judgement`. The cause of an unsolved r
 - step_too_large: it diverged or oscillates;
 - not_finished: it is unsettled;
 - unclear: its outcome is;
-- few_alive_at_start: fewer ReLU units were alive at the start than the task needs (2 for XOR);
+- few_alive_at_start: fewer ReLU units than the task needs (2 for XOR) were alive at the start, and at the end;
 - died_in_training: enough were alive at the start, but not at the end;
 - alive_but_linear: enough are alive, but all of those are active on every row, where they
   compute nothing that a line could not;
@@ -132,7 +132,7 @@ def _cause(condition: Condition, outcome: Texts, live_start: Counts, live: Count
         "step_too_large": np.isin(outcome, ("diverged", "oscillating")),
         "not_finished": outcome == "unsettled",
         "unclear": outcome == "unclear",
-        "few_alive_at_start": live_start < needed,
+        "few_alive_at_start": np.maximum(live_start, live) < needed,
         "died_in_training": live < needed,
         "alive_but_linear": linear == live,
     }

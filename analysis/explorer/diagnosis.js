@@ -135,7 +135,7 @@ function causeOf(c, outcome, liveStart, live, linear) {
   if (outcome === 'diverged' || outcome === 'oscillating') return 'step_too_large';
   if (outcome === 'unsettled') return 'not_finished';
   if (outcome === 'unclear') return 'unclear';
-  if (liveStart < needed) return 'few_alive_at_start';
+  if (Math.max(liveStart, live) < needed) return 'few_alive_at_start';
   if (live < needed) return 'died_in_training';
   return linear === live ? 'alive_but_linear' : 'alive_but_merged';
 }

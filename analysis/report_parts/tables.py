@@ -228,7 +228,7 @@ def width_tables(found: Findings) -> list[Table]:
     widths = [narrowest(found.summary, wanted) for wanted in WANTED]
 
     def width(row: pd.Series) -> str:
-        reaches, surely = ("none" if pd.isna(row[name]) else str(row[name]) for name in ("reaches", "surely"))
+        reaches, surely = ("none" if pd.isna(row[name]) else f"{row[name]:.0f}" for name in ("reaches", "surely"))
         return reaches if reaches == surely else f"{reaches} ({surely})"
 
     return [Table.of(

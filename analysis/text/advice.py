@@ -36,11 +36,11 @@ def advice(found: Findings) -> list[Advice]:
     if trials["rescue"].notna().all():
         return commands  # what becomes of rescued runs is no advice to others
     fields = list(dict.fromkeys(["hidden", "init", "lr", *found.fields]))
-    stuck = stuck_rate(at)
+    stuck, longer = stuck_rate(at), _longer(found)
     given = [
         _bad_luck(stuck, words.condition(at, fields), at),
-        _longer(found),
-        _waiting(found) if stuck.count else None,
+        longer,
+        _waiting(found) if stuck.count and not longer else None,
         _again(found),
         _better(found.summary, at),
     ]

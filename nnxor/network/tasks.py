@@ -39,15 +39,13 @@ class Task:
 
     @classmethod
     def of(cls, name: str, content: Mapping[str, object]) -> Task:
-        """Read `{rows: [[x, …, t], …], units: n, times: m}`; ValueError says what is wrong.
-
-        `units`, `times`, how often each row counts, and `label` are optional.
-        """
+        """Read `{rows: [[x, …, t], …]}`, with `units`, `times` (how often rows count) and `label` if need be."""
         rows, units, times = content.get("rows"), content.get("units"), content.get("times", 1)
         if set(content) - {"rows", "units", "times", "label"} or not isinstance(rows, list) or not rows:
             raise ValueError("it must hold rows (a list of lists) and may hold units and times (integers) and a label")
-        if type(times) is not int or not 1 <= times <= MOST_TIMES:
-            raise ValueError(f"times={times}: an integer from 1 to {MOST_TIMES}")
+        counts = times if isinstance(times, list) else [times] * len(rows)
+        if any(type(each) is not int or not 1 <= each <= MOST_TIMES for each in counts):
+            raise ValueError(f"times={times}: an integer from 1 to {MOST_TIMES}, or one for each row")
         if units is not None and (type(units) is not int or units < 1):
             raise ValueError(f"units={units}: an integer from 1")
         for n, row in enumerate(rows, 1):
@@ -57,7 +55,7 @@ class Task:
                 raise ValueError(f"row {n} must hold finite numbers; it holds {row}")
         inputs = tuple(tuple(float(value) for value in row[:-1]) for row in rows)
         targets = tuple(float(row[-1]) for row in rows)
-        return cls(name, inputs, targets, units, (times,) * len(rows), str(content.get("label", "")))
+        return cls(name, inputs, targets, units, tuple(counts), str(content.get("label", "")))
 
     @property
     def n_rows(self) -> int:

@@ -48,8 +48,9 @@ def test_levels_are_those_of_the_study_s_own_loss(make) -> None:
 
 
 def test_runs_that_are_still_falling_need_more_epochs(make) -> None:
-    longer = told(make({"a": ({}, ["solved"] + ["stuck_1/4"] + ["unsettled"] * 8)}))[1]
-    assert longer.startswith("Train longer. After 1,000 epochs the loss of 80.0 % (49.0")
+    texts = told(make({"a": ({}, ["solved"] + ["stuck_1/4"] + ["unsettled"] * 8)}))
+    assert texts[1].startswith("Train longer. After 1,000 epochs the loss of 80.0 % (49.0")
+    assert not [text for text in texts if "wait" in text.lower()], "which would say the contrary"
 
 
 def test_another_setting_is_advised_only_if_it_is_better_beyond_doubt(make) -> None:

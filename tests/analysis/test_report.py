@@ -14,6 +14,8 @@ from harness import rewrite
 from analysis import report
 from analysis.data.door import FolderError
 from analysis.figures import PLOTS
+from analysis.findings.findings import Findings
+from analysis.report_parts.tables import width_tables
 
 ROOT = Path(__file__).parents[2]
 Z = 1.959963984540054
@@ -181,6 +183,13 @@ def test_the_narrowest_width_is_computed_anew(page: Page, reported: Path) -> Non
             reach = [str(h) for h in (4, 10) if counts[h] / 40 >= wanted] or ["none"]
             surely = [str(h) for h in (4, 10) if wilson(counts[h], 40)[0] >= wanted] or ["none"]
             assert cell == (reach[0] if reach[0] == surely[0] else f"{reach[0]} ({surely[0]})")
+
+
+def test_a_width_is_a_whole_number_where_others_never_reach_what_is_wanted(make) -> None:
+    some = {"a": ({}, ["solved"] * 40), "b": ({"hidden": 10}, ["solved"] * 40)}
+    none = {"c": ({"lr": 0.2}, ["stuck_1/4"] * 40), "d": ({"hidden": 10, "lr": 0.2}, ["stuck_1/4"] * 40)}
+    (table,) = width_tables(Findings.of(make({**some, **none})))
+    assert [row[1:] for row in table.rows] == [["4", "4", "4", "4 (none)", "4 (none)"], ["none"] * 5]
 
 
 def test_sentences_carry_the_counted_rates(page: Page) -> None:

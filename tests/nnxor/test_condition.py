@@ -88,6 +88,15 @@ def test_rows_that_count_more_than_once_make_another_condition_and_rows_that_cou
     assert Condition(task=twice).key != Condition().key
 
 
+def test_rows_may_count_equally_or_each_as_often_as_it_is_said_to() -> None:
+    rows = [[0, 0, 0], [0, 1, 1], [1, 1, 0]]
+    assert Task.of("own", {"rows": rows, "times": 2}).multiplicities == (2, 2, 2)
+    assert Task.of("own", {"rows": rows, "times": [3, 2, 1]}).multiplicities == (3, 2, 1)
+    for times in ([3, 2], [3, 2, 0], [1, 1, 2.5], "3"):
+        with pytest.raises(ValueError, match=r"one for each row|one per row"):
+            Task.of("own", {"rows": rows, "times": times})
+
+
 def test_a_success_rule_forgets_what_it_does_not_use() -> None:
     assert Condition(success=Success("loss", ties="pass")).key == Condition().key
     assert Success("threshold", tolerance=0.5) == Success("threshold")

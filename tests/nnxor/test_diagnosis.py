@@ -240,6 +240,17 @@ def test_units_that_were_enough_at_the_start_died_in_training() -> None:
     assert (row["outcome"], row["cause"], row["first_death_epoch"]) == ("stuck_1/2", "died_in_training", 3)
 
 
+def test_units_that_came_to_life_are_no_cause() -> None:
+    """Dead units that are drawn again: at the end enough are alive, and rows are merged."""
+    condition = Condition(hidden=2, recycle_every=100)
+    start = network([[-1, -1], [-1, -1]], [-1, -1], [1, 1], 0)
+    final = network([[1, 1], [-1, -1]], [0, 0], [0, 0], 0.5)
+    trained = Trained(final, Trace.empty(1))
+    row = {name: values[0] for name, values in diagnose(condition, start, trained).items()}
+    assert str(row["outcome"]).startswith("stuck")
+    assert (row["dead_init"], row["dead_final"], row["cause"]) == (2, 0, "alive_but_merged")
+
+
 def test_every_outcome_and_cause_is_one_of_the_documented() -> None:
     for fields in ({"lr": 0.2}, {"lr": 0.003, "epochs": 100}, {"lr": 0.6}, {"activation": "leaky_relu"}):
         _, columns = study(**fields)
