@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from analysis.data.door import FolderError, check_files, read_finished
-from analysis.data.field_labels import FIELDS, defaults, learn
+from analysis.data.field_labels import FIELDS, asks, defaults, learn
 
 PROTOCOL = 2  # the numerical protocol whose results this code can explain
 
@@ -183,12 +183,13 @@ def is_stuck(trials: pd.DataFrame, column: str = "outcome") -> NDArray[np.bool_]
     return trials[column].isin(STUCK).to_numpy(bool)
 
 
+def can_die(trials: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which trials have units that can be dead: of others the columns count those that are above 0 on no row."""
+    dying = [name for name in FIELDS["activation"].entries if asks("activation", name, "can_die")]
+    return trials["activation"].isin(dying).to_numpy(bool)
+
+
 def left_alone(trials: pd.DataFrame) -> pd.DataFrame:
     """The trainings without a rescue, of which the article's claims are; all of them if there is no such training."""
     alone = trials["rescue"].isna().to_numpy(bool)
     return trials if alone.all() or not alone.any() else trials[alone]
-
-
-def is_xor(trials: pd.DataFrame) -> bool:
-    """Whether every training learns XOR by the article's loss, so that the traps are 1/4, 1/3 and 1/2."""
-    return set(trials["task"].unique()) == {"xor"} and set(trials["loss"].unique()) == {"half_sse"}

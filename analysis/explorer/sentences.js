@@ -21,7 +21,7 @@ const CAUSES = {
   few_alive_at_start: (c) => `Too few units were alive at the start: it takes ${c.units}.`,
   died_in_training: () => 'Enough units were alive at the start, but they died in training.',
   alive_but_linear: () => 'Its live units are active on every row, where they compute nothing that a line could not.',
-  alive_but_merged: () => 'Units are alive, but their kinks leave rows of different targets together.',
+  alive_but_merged: (c) => (rulesOf(c).activation.smooth ? '' : 'Units are alive, but their kinks leave rows of different targets together.'),
 };
 /** The headline of a run's end: what became of it. */
 function headline(c, row) {
@@ -38,11 +38,11 @@ function headline(c, row) {
 /** The evidence: why, how sure, and what frees it. */
 function evidence(c, row) {
   const said = CAUSES[row.cause] ? [CAUSES[row.cause](c)] : [], { settled_epoch: from, period } = row;
-  const { dead_final: dead } = row, are = dead === 1 ? 'is' : 'are';
+  const dead = rulesOf(c).activation.can_die ? row.dead_final : 0, are = dead === 1 ? 'is' : 'are';
   if (row.outcome.startsWith('stuck') && dead > 0) said.push(dead === c.hidden ? 'All units are dead.' : `${dead} of ${c.hidden} units ${are} dead.`);
   if (period > 0) said.push(`Proved for ever: the parameters of epoch ${thousands(from)} come back at epoch ${thousands(from + period)}, bit for bit.`);
   if (row.outcome === 'solved' && dead > 0) said.push(`It does without ${dead === 1 ? 'one unit' : `${dead} units`}, which ${are} dead.`);
-  return said.join(' ');
+  return said.filter(Boolean).join(' ');
 }
 /** What usually frees runs like a stuck one, as far as it is known. */
 function freeing(search) {

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.conditions import conditions
-from analysis.data.reading import CAUSES, fine, is_stuck
+from analysis.data.reading import CAUSES, can_die, fine, is_stuck
 from analysis.data.tallies import count_where, sums
 from analysis.findings.statistics import Estimate, Rate, attributable
 
@@ -31,7 +31,7 @@ def failure_causes(trials: pd.DataFrame) -> pd.DataFrame:
     good = fine(trials)
     stuck = is_stuck(good)
     chosen = {name: stuck & (good["cause"] == name).to_numpy(bool) for name in STUCK_CAUSES}
-    no_dead = stuck & (good["dead_final"] == 0).to_numpy(bool)
+    no_dead = stuck & ((good["dead_final"] == 0).to_numpy(bool) | ~can_die(good))
     too_few = stuck & good["cause"].isin(TOO_FEW_ALIVE).to_numpy(bool)
     every: dict[str, Any] = {"n": 1, "stuck": stuck, "no_dead": no_dead, "too_few": too_few, **chosen}
     counts = pd.DataFrame({name: sums(good, values) for name, values in every.items()}, dtype=np.int64)

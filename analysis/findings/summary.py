@@ -14,7 +14,7 @@ import pandas as pd
 from analysis.data.conditions import few, others, slices, unusual, usual
 from analysis.data.door import write_text
 from analysis.data.field_labels import FIELDS
-from analysis.data.reading import KINDS, OUTCOMES, STUCK, fine, is_stuck, swept
+from analysis.data.reading import KINDS, OUTCOMES, STUCK, can_die, fine, is_stuck, swept
 from analysis.data.tallies import counts_of, quantile, sums
 from analysis.findings import pooled
 from analysis.findings.statistics import Rate, draws_needed, wilson
@@ -41,7 +41,7 @@ def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.Da
         new[kind] = total(good["minimum"] == kind).astype("Int64") if certified else pd.array([pd.NA] * len(n), "Int64")
     new |= _shares("settled", total(stuck & good["period"].notna()), total(stuck))
     for name in ("dead_init", "dead_final"):
-        known = good[good[name].notna()]
+        known = good[good[name].notna() & can_die(good)]
         new[f"{name}_mean"] = sums(known, known[name].to_numpy(float)) / sums(known)
     table = table.assign(**new)
     return (table.join(_quartiles(told)) if "solved_epoch" in told else table).reset_index()

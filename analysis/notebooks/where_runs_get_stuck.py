@@ -2,7 +2,7 @@
 # # Where do failed runs end?
 
 # %%
-from analysis.data.reading import OUTCOMES, is_stuck, is_xor
+from analysis.data.reading import OUTCOMES, is_stuck
 from analysis.data.tallies import count_where, size
 from analysis.findings.statistics import Rate
 from analysis.notebooks.cells import open_with, read, say, shared_predictions, show_figure, show_table, show_verdict
@@ -45,7 +45,7 @@ show_figure(found, "composition")
 # mean of their targets. What loss does that leave if all other rows are right?
 
 # %%
-if is_xor(trials):
+if {*trials["task"].unique()} == {"xor"} and {*trials["loss"].unique()} == {"half_sse"}:
     show_table(shared_predictions(str(trials["task_table"].iloc[0])))
     say("These are the levels of the traps: two, three or four rows share a prediction.")
 else:

@@ -4,8 +4,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.data.field_labels import asks, value_text
-from analysis.data.reading import records_summary
+from analysis.data.field_labels import value_text
+from analysis.data.reading import can_die, records_summary
 from analysis.findings.findings import Findings
 from analysis.report_parts.tables import Table
 from analysis.text import words
@@ -14,7 +14,6 @@ from analysis.text import words
 def method(found: Findings) -> dict[str, Any]:
     """What the method's text, of method.html.j2, must know to be true of this study."""
     trials, (first, stop) = found.trials, found.manifest["seeds"]
-    dying = any(asks("activation", name, "can_die") for name in trials["activation"].unique())
     told = {
         name: words.listed([value_text(name, each) for each in trials[name].unique()], "or")
         for name in ("success", "loss", "output", "optimizer")
@@ -24,7 +23,7 @@ def method(found: Findings) -> dict[str, Any]:
     return {
         "first": first, "last": stop - 1, "protocol": found.manifest["protocol"], "success": told["success"],
         "certified": bool(trials["minimum"].notna().any()), "endless": bool((trials["minimum"] == "infinity").any()),
-        "losses": told["loss"], "dying": dying,
+        "losses": told["loss"], "dying": bool(can_die(trials).any()),
         "descent": f"full-batch {told['optimizer']}" if full.all() else batches,
         "outputs": told["output"] if {*trials["output"].unique()} != {"identity"} else "",
     }  # fmt: skip

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ class Task:
         rows, units, times = content.get("rows"), content.get("units"), content.get("times", 1)
         if set(content) - {"rows", "units", "times", "label"} or not isinstance(rows, list) or not rows:
             raise ValueError("it must hold rows (a list of lists) and may hold units and times (integers) and a label")
-        counts = times if isinstance(times, list) else [times] * len(rows)
+        counts: list[Any] = times if isinstance(times, list) else [times] * len(rows)
         if any(type(each) is not int or not 1 <= each <= MOST_TIMES for each in counts):
             raise ValueError(f"times={times}: an integer from 1 to {MOST_TIMES}, or one for each row")
         if units is not None and (type(units) is not int or units < 1):

@@ -185,6 +185,19 @@ def test_the_narrowest_width_is_computed_anew(page: Page, reported: Path) -> Non
             assert cell == (reach[0] if reach[0] == surely[0] else f"{reach[0]} ({surely[0]})")
 
 
+def test_no_unit_is_dead_that_cannot_die(make) -> None:
+    """Of leaky units the columns count those that are below 0 on every row; those are lines, and not dead."""
+    found = Findings.of(
+        make({"a": ({"activation": "leaky_relu"}, ["solved", "stuck"] * 10), "b": ({}, ["solved", "stuck"] * 10)})
+    )
+    dead = found.every_summary.set_index("activation")["dead_init_mean"]
+    assert math.isnan(dead["leaky_relu"])
+    assert dead["relu"] > 0
+    causes = found.failure_causes.set_index("activation")
+    assert causes.loc["leaky_relu", "no_dead"] == causes.loc["leaky_relu", "stuck"] == 10
+    assert causes.loc["relu", "no_dead"] < 10
+
+
 def test_a_width_is_a_whole_number_where_others_never_reach_what_is_wanted(make) -> None:
     some = {"a": ({}, ["solved"] * 40), "b": ({"hidden": 10}, ["solved"] * 40)}
     none = {"c": ({"lr": 0.2}, ["stuck_1/4"] * 40), "d": ({"hidden": 10, "lr": 0.2}, ["stuck_1/4"] * 40)}
@@ -231,7 +244,7 @@ def test_every_link_leads_somewhere_and_every_picture_has_words(page: Page, repo
     assert inside <= set(page.ids)
     assert all((reported / link).is_file() for link in page.links if not link.startswith("#"))
     assert len(set(page.ids)) == len(page.ids)
-    assert len(page.pictures) == 16, "wide and narrow each; there are no single runs"
+    assert len(page.pictures) == 14, "wide and narrow each; there are no single runs"
     assert all(len(picture["aria-label"]) > 60 for picture in page.pictures)
     assert "the result folder has no exemplars.json" in plain(page.text)
 
@@ -268,7 +281,7 @@ def test_the_same_results_give_the_same_report(handmade: Path, reported: Path) -
     assert (done.returncode, done.stdout, done.stderr) == (0, f"report: {handmade / 'report.html'}\n", "")
     assert (handmade / "report.html").read_bytes() == (reported / "report.html").read_bytes()
     figures = sorted(path.name for path in (reported / "figures").iterdir())
-    assert len(figures) == 24
+    assert len(figures) == 21
     for name in figures:
         assert (handmade / "figures" / name).read_bytes() == (reported / "figures" / name).read_bytes()
 

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from analysis.data.conditions import values, with_values
-from analysis.data.field_labels import FIELDS, asks, phrase, value_text
+from analysis.data.field_labels import FIELDS, phrase, value_text
+from analysis.data.reading import can_die
 from analysis.data.side_files import dead_law
 from analysis.data.tallies import count_where, counts_of, mean, size, sums
 from analysis.figures.layout import fixed, footnote, line_field, looks_of, outcome_names, runs_a_line, thin
@@ -80,7 +81,7 @@ def dead_trials(found: Findings) -> pd.DataFrame:
 
 def need_units_that_die(found: Findings) -> None:
     """Raise NotApplicable where some activation of the study has no dead units."""
-    if not all(asks("activation", name, "can_die") for name in found.summary["activation"].unique()):
+    if not can_die(found.summary).all():
         raise NotApplicable("only units that can be dead are counted, and this study has others")
 
 

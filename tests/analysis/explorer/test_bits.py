@@ -40,6 +40,19 @@ def test_trainings_agree_in_every_bit_and_every_column(tmp_path: Path) -> None:
     assert differing == []
 
 
+@pytest.mark.skipif(NODE is None, reason="no node here")
+def test_no_unit_is_called_dead_that_cannot_die_and_no_smooth_one_has_a_kink(tmp_path: Path) -> None:
+    """A leaky unit below 0 on every row is a line; `dead_final` counts it."""
+    texts = [(FILE.parent / f"{name}.js").read_text(encoding="utf-8") for name in (*CORE, "sentences")]
+    row = "{ outcome: 'stuck', cause: 'alive_but_merged', dead_final: 2, period: -1 }"
+    told = f"(name) => evidence(readAddress(`activation=${{name}}&hidden=4`).c, {row})"
+    texts.append(f"console.log(JSON.stringify(['relu', 'leaky_relu', 'tanh'].map({told})));")
+    (tmp_path / "told.js").write_text("\n".join(texts), encoding="utf-8")
+    done = subprocess.run([str(NODE), tmp_path / "told.js"], capture_output=True, text=True, timeout=60)
+    merged = "Units are alive, but their kinks leave rows of different targets together."
+    assert json.loads(done.stdout) == [f"{merged} 2 of 4 units are dead.", merged, ""]
+
+
 def test_forty_conditions_use_every_value_of_every_field() -> None:
     found = conditions(40)
     for name in FIELDS:
