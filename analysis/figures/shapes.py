@@ -136,10 +136,10 @@ def forests(
     A row has a mark for each look, which a legend names if there are several. At most `MOST_ROWS` rows of each.
     """
     few_rows = [(name, few(list(names), MOST_ROWS), few(list(rows), MOST_ROWS)) for name, names, rows in parts]
-    tall = max(0.1 + 0.17 * len(look), *(row_height(names) for _, names, _ in few_rows))
-    sizes = [len(names) + 0.2 for _, names, _ in few_rows]
+    tall = [max(0.1 + 0.17 * len(look), row_height(names)) for _, names, _ in few_rows]
+    sizes = [each * (len(names) + 0.2) for each, (_, names, _) in zip(tall, few_rows, strict=True)]
     titles = [textwrap.fill(name, letters(1.4), break_on_hyphens=False) for name, _, _ in few_rows]
-    figure = sheet(tall * sum(sizes) + 0.4 * len(sizes) + 0.9 + 0.17 * "".join(titles).count("\n"))
+    figure = sheet(sum(sizes) + 0.4 * len(sizes) + 0.9 + 0.17 * "".join(titles).count("\n"))
     axes = list(figure.subplots(len(sizes), 1, squeeze=False, sharex=True, height_ratios=sizes)[:, 0])
     for ax, name, (_, names, rows) in zip(axes, titles, few_rows, strict=True):
         forest(ax, names, rows, list(look.values()))
