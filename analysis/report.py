@@ -96,7 +96,8 @@ def _facts(found: Findings) -> list[str]:
     failed = [f"{found.failed:,} trainings failed with an error and are left out"] if found.failed else []
     n = len(found.manifest["conditions"])
     sizes = [f"{n:,} condition{'s' * (n > 1)}", f"{stop - first:,} seed{'s' * (stop - first > 1)}{' each' * (n > 1)}"]
-    return [*sizes, f"{found.manifest['trials']:,} trainings", f"{epochs} epochs", *failed]
+    trials = found.manifest["trials"]
+    return [*sizes, f"{trials:,} training{'s' * (trials > 1)}", f"{epochs} epochs", *failed]
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ class Condition:
         words={None: "dead units not redrawn"},
     )  # fmt: skip
     dtype: str = field("float32", choice(("float32", "float64")), label="precision", phrase="{}")
-    rescue: str | None = field(None, INTERVENTIONS, words={None: "left alone"})
+    rescue: str | None = field(None, INTERVENTIONS, phrase="rescue: {}", words={None: "left alone"})
     success: Success = field(Success(), instance(Success, "a Success"), phrase="solved: {}")
 
     def __post_init__(self) -> None:

@@ -71,7 +71,7 @@ def _plain(name: str, what: Any) -> str:
         text = f"{what:.3g}" if FIELDS[name].scale == "log" else f"{what:g}"
         return text.replace("-", "\N{MINUS SIGN}")
     text = str(what)
-    return f"{int(text):,}" if text.isdigit() and len(text) > 4 else text
+    return f"{int(text):,}" if text.isdigit() else text
 
 
 def success(rule: str) -> str:

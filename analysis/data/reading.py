@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -82,7 +83,7 @@ def load(folder: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
         missing = [name for name in (columns or ["condition", *FIELDS, "outcome", "status"]) if name not in held]
         if missing:
             raise ValueError(f"trials.parquet lacks {', '.join(missing)}")
-        table = pq.read_table(folder / "trials.parquet", columns=columns, page_checksum_verification=True)
+        table = read_table(folder / "trials.parquet", columns)
         if len(table) != manifest["trials"]:
             raise ValueError(f"{len(table)} trials instead of {manifest['trials']}")
         trials = typed(table.to_pandas(split_blocks=True, self_destruct=True))
@@ -90,6 +91,12 @@ def load(folder: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
     except Exception as error:  # a damaged file can fail in any way
         raise damaged(folder, (str(error) or repr(error)).splitlines()[0]) from None
     return with_texts(trials, manifest["conditions"]) if "condition" in trials else trials
+
+
+def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """A Parquet file, or some columns of it, checked; `pyarrow.parquet.read_table` imports far more than it needs."""
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        return file.read(columns)
 
 
 def check_whole(trials: pd.DataFrame) -> None:

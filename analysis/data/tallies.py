@@ -16,12 +16,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from analysis.data.door import COUNTED, COUNTS
 from analysis.data.field_labels import FIELDS
-from analysis.data.reading import damaged, read_manifest, typed, with_texts
+from analysis.data.reading import damaged, read_manifest, read_table, typed, with_texts
 from analysis.findings.statistics import Paired, Rate, paired_counts
 
 
@@ -103,7 +102,7 @@ def load_counts(folder: Path) -> Counted:
     """A finished result folder as counts (see `experiments.store.counts`); FolderError where it cannot be read."""
     manifest = read_manifest(folder)
     try:
-        table = pq.read_table(folder / COUNTS, page_checksum_verification=True)
+        table = read_table(folder / COUNTS)
         kinds = {kind: table.filter(pc.equal(table["kind"], kind)) for kind in ("runs", "solved_epoch", "seeds")}
         runs = _frame(kinds["runs"], [*COUNTED, "count", "seed"])
         if (n := runs["count"].sum()) != manifest["trials"]:

@@ -213,7 +213,7 @@ def setting(found: Findings) -> str:
     at, usual = found.nearest, defaults()
     shared = [name for name in FIELDS if name not in found.fields]
     told = [name for name in shared if name in ALWAYS or not same(at[name], usual[name])]
-    return f"Study {found.manifest['study']}: {words.condition(at, told)}."
+    return f"Study {found.manifest['study']}{f': {words.condition(at, told)}' if told else ''}."
 
 
 def footnote(figure: Figure, *notes: str) -> None:

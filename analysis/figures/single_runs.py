@@ -28,7 +28,7 @@ def name(exemplar: Any) -> str:
     fields, seed = exemplar.get("told", NAMING), exemplar["seed"]
     if isinstance(seed, str):
         return f"{words.condition(exemplar, [each for each in fields if each != 'init'])}, {seed}"
-    return f"{words.condition(exemplar, fields)}, seed {seed}"
+    return f"{words.condition(exemplar, fields)}, seed\N{NO-BREAK SPACE}{seed}"
 
 
 def number(value: Any) -> str:

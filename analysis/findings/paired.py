@@ -49,10 +49,15 @@ def going_along(trials: pd.DataFrame, field: str) -> list[str]:
     return [name for name in others(trials, field) if len(each[[field, name]].drop_duplicates()) == n]
 
 
+def drawn(trials: pd.DataFrame) -> list[Any]:
+    """The inits that are drawn: not those of given weights."""
+    each = trials.drop_duplicates("condition")
+    return values(each[[not is_given(law) for law in each["init_law"]]], "init")
+
+
 def compare_he(trials: pd.DataFrame, solved: Solved) -> pd.DataFrame:
     """He against uniform, or the first other init that is drawn, paired by seed; empty where He is not swept."""
-    each = trials.drop_duplicates("condition")
-    found = values(each[[not is_given(law) for law in each["init_law"]]], "init")
+    found = drawn(trials)
     base = next((name for name in found if name != "he"), None)
     return compare_values(trials, "init", solved, [(base, "he")] if base and "he" in found else [])
 

@@ -12,6 +12,7 @@ import pandas as pd
 from analysis.data.conditions import few, others
 from analysis.data.field_labels import phrase
 from analysis.data.reading import OUTCOMES, can_die, swept
+from analysis.figures.layout import row_names
 from analysis.findings import pooled
 from analysis.findings.failure_causes import STUCK_CAUSES, attributed, by_dead_at_start
 from analysis.findings.findings import Findings
@@ -76,6 +77,12 @@ class Table:
         return replace(self, note=note, heads=heads, rows=rows)
 
 
+def _named(table: pd.DataFrame, fields: Sequence[str]) -> tuple[pd.DataFrame, str]:
+    """Conditions with their names, which leave out what is usual where there are many fields, and what that is."""
+    names, usual = row_names(table, fields)
+    return table.assign(name=names), f" {usual}" if usual else ""
+
+
 def conditions_table(found: Findings) -> Table:
     """Every condition: how often it is solved, where its other runs end, and how often to draw it."""
     outcomes, fields = [name for name in OUTCOMES[1:] if found.every_summary[name].any()], swept(found.every)
@@ -85,15 +92,17 @@ def conditions_table(found: Findings) -> Table:
         dead = f"{row['dead_init_mean']:.2f} \N{RIGHTWARDS ARROW} {row['dead_final_mean']:.2f}".replace("nan", NONE)
         epochs = f"{row['solved_epoch_median']:,.0f}".replace("nan", NONE)
         times = words.draws(row["draws_99"], row["draws_99_low"], row["draws_99_high"])
-        return [words.condition(row, fields), solved, f"{row['n']:,}", *others, dead, epochs, times]
+        return [row["name"], solved, f"{row['n']:,}", *others, dead, epochs, times]
+
+    named, usual = _named(found.every_summary, fields)
 
     return Table.of(
         "Every condition",
         "Percent of n runs, with 95 % Wilson intervals; mean number of dead units at the start and at the end; median "
         "epochs to solve, of the solved runs; draws after which at least one success is 99 % likely, with the range "
-        "that the interval of the success rate allows.",
+        f"that the interval of the success rate allows.{usual}",
         ["condition", "solved", "n", *(words.outcome(name) for name in outcomes), "dead units", "epochs", "draws"],
-        found.every_summary.join(draws(found.every_summary).filter(like="draws_")), cells, 2,
+        named.join(draws(found.every_summary).filter(like="draws_")), cells, 2,
     ).without_zeros()  # fmt: skip
 
 
@@ -102,16 +111,17 @@ def causes_table(found: Findings) -> Table:
 
     def cells(row: Any) -> list[str]:
         shares = [words.bare(Rate.of(row[name], row["stuck"])) for name in ("no_dead", *STUCK_CAUSES)]
-        return [words.condition(row, found.fields), f"{row['stuck']:,} of {row['n']:,}", *shares]
+        return [row["name"], f"{row['stuck']:,} of {row['n']:,}", *shares]
 
     unknown = (found.trials["task_units"] == "None").any()
     unsaid = " Where a task does not say how many live units it needs, one is taken to be enough." if unknown else ""
+    named, usual = _named(found.failure_causes, found.fields)
     return Table.of(
         "Why stuck runs are stuck",
         "Percent of the stuck runs (whose number is n), with 95 % Wilson intervals. Each stuck run has one cause; "
-        f"runs without a dead unit are counted separately.{unsaid}",
+        f"runs without a dead unit are counted separately.{unsaid}{usual}",
         ["condition", "stuck, of runs", "no dead unit", *(words.CAUSE_WORDS[name] for name in STUCK_CAUSES)],
-        found.failure_causes.query("stuck > 0"), cells,
+        named.query("stuck > 0"), cells,
     ).without_zeros()  # fmt: skip
 
 
@@ -119,6 +129,8 @@ def start_table(found: Findings) -> Table:
     """How often runs get stuck by the number of units dead at the start, and what those units account for."""
     some = found.trials[can_die(found.trials)]
     most = min(int(some["dead_init"].max()), MOST_DEAD) if len(some) else 0
+    named, usual = _named(found.summary, found.fields)
+    names = dict(zip(named["condition"], named["name"], strict=True))
     comes_back = some["recycle_every"].notna() | some["rescue"].notna() | (some["relu_at_zero"] == 1)
     missing = (
         " Such a unit adds 0 and has no gradient, so a network with it trains as one without: to be dead at the start "
@@ -129,15 +141,16 @@ def start_table(found: Findings) -> Table:
         by_dead = by_dead_at_start(part)
         share = attributed(by_dead)
         told = {dead: f"{words.bare(rate)} of {rate.n:,}" for dead, rate in by_dead.items()}
-        name, due = words.condition(part.iloc[0], found.fields), words.estimate(share) if share.n else ""
-        return [name, due, *(told.get(dead, "") for dead in range(most + 1))]
+        due = words.estimate(share) if share.n else ""
+        return [names[part.iloc[0]["condition"]], due, *(told.get(dead, "") for dead in range(most + 1))]
 
     return Table.of(
         "Stuck runs by the units that are dead at the start",
         "Percent of the runs with so many units dead at the start that get stuck, with 95 % Wilson intervals."
         f"{'' if comes_back.any() else missing} Due to them is the attributable fraction: the share of all stuck runs "
         "that would not be stuck if each dead unit were drawn again until it lives. As units are drawn independently, "
-        "the runs that start with all alive show how often those would be stuck; the interval is Walter's (1976).",
+        "the runs that start with all alive show how often those would be stuck; the interval is Walter's (1976)."
+        f"{usual}",
         ["condition", "due to them", *(f"{dead} dead" for dead in range(most + 1))],
         [part for _, part in some.groupby("condition", observed=True, sort=False)] if most else [], cells, 2,
     )  # fmt: skip
@@ -195,10 +208,11 @@ def redrawn_table(found: Findings) -> Table:
     table = found.redrawn
     fields = [name for name in fields_of(found.rescues) if name in table]
     controls = list(dict.fromkeys(table["first"]))
+    heads = [head for each in controls for head in (f"minus {words.rescue(each)}, points", "p (Holm)")]
 
     def cells(part: pd.DataFrame) -> list[str]:
         row, pairs = part.iloc[0], {each["first"]: each for _, each in part.iterrows()}
-        name = ", ".join([f"{row['dead']} dead", *(phrase(field, row[field]) for field in fields)])
+        name = ", ".join([f"{row['dead']:.0f} dead", *(phrase(field, row[field]) for field in fields)])
         against = [
             cell
             for each in map(pairs.get, controls)
@@ -208,12 +222,12 @@ def redrawn_table(found: Findings) -> Table:
 
     return Table.of(
         "Redrawing dead units, by how many are dead",
-        "Stuck runs by the number of units that were dead when they were redrawn: the share freed by redraw_dead minus "
-        "that freed by the other. Under redraw_alive the dead units stay dead, so that it leaves fewer units that can "
-        "live: that difference is one of widths as much as of death. redraw_all leaves as many units that can live as "
-        "redraw_dead, and tells whether it matters that the live ones are kept. Paired by run, with Newcombe's 95 % "
-        "interval and the exact McNemar p, adjusted by Holm's method over the table.",
-        ["dead units", "runs", *(head for each in controls for head in (f"minus {each}, points", "p (Holm)"))],
+        "Stuck runs by the number of units that were dead when they were redrawn: the share freed by redrawing those "
+        "minus that freed by the other. Where live units are redrawn the dead ones stay dead, so that fewer can live: "
+        "that difference is one of widths as much as of death. In a new network as many units can live as where dead "
+        "ones are redrawn: that difference tells whether it matters that the live ones are kept. Paired by run, with "
+        "Newcombe's 95 % interval and the exact McNemar p, adjusted by Holm's method over the table.",
+        ["dead units", "runs", *heads],
         [part for _, part in table.groupby([*fields, "dead"], observed=True, sort=False, dropna=False)], cells, 2,
     )  # fmt: skip
 
@@ -244,7 +258,7 @@ def published_tables(found: Sequence[Beside]) -> list[Table]:
     def cells(each: Beside) -> list[str]:
         source = f"{each.source} ({each.quoted})" if each.quoted else each.source
         name = ", ".join(filter(None, [each.setting, each.where]))
-        setting = f"{name}. {each.note}".rstrip(". ") if each.note else name
+        setting = f"{name}. {each.note[:1].upper()}{each.note[1:]}".rstrip(". ") if each.note else name
         theirs = f"\N{LEFT DOUBLE QUOTATION MARK}{each.says}\N{RIGHT DOUBLE QUOTATION MARK}"
         ours = f"{words.bare(each.solved)}, n{words.IS}{each.solved.n:,}"
         if each.theirs is None:

@@ -42,8 +42,10 @@ def answer(found: Findings, asks: Sequence[str]) -> list[str]:
         return [*told, *_unjudged(found)]
     fields = asked(found, asks)
     sentences = [_freed(found)] if "rescue" in fields and found.freed else []
+    together: set[str] = set()  # fields that go along with one that was told already
     for name in fields:
-        if name != "rescue":
+        if name != "rescue" and name not in together:
+            together.update(going_along(found.trials, name))
             many = name in NUMBERS and len(values(found.trials, name)) > 2
             sentences.extend(_range(found, name, len(fields) == 1) if many else _differences(found, name))
     told = [*sentences, _nearest(found)] if len(fields) == 1 else [_nearest(found), *sentences]
@@ -179,8 +181,10 @@ def _published(found: Findings) -> list[str]:
     judged = [each for each in found.published if each.verdict in (AGREE, DIFFER)]
     differ = [each for each in judged if each.verdict == DIFFER]
     agree = len(judged) - len(differ)
-    some = f"Of {len(judged):,} published success rates {agree:,} agree with ours and {len(differ):,} do not."
-    told = [some if differ else f"All {agree:,} published success rates agree with ours."]
+    counts = f"{agree:,} agree{'s' * (agree == 1)} with ours and {len(differ):,} do{'es' * (len(differ) == 1)} not"
+    some = f"Of {len(judged):,} published success rates {counts}."
+    every = f"All {agree:,} published success rates agree" if agree > 1 else "The published success rate agrees"
+    told = [some if differ else f"{every} with ours."]
     for each in differ:
         assert each.theirs is not None  # else it cannot differ
         told.append(f"{_entry(each)}: theirs {words.percent(each.theirs.rate)}, ours {words.rate(each.solved)}.")

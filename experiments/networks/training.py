@@ -111,7 +111,7 @@ def printer(condition: Condition, every: int, deaths: list[int | None]) -> Calla
 
     def see(epoch: int, look: Look) -> None:
         """Print a line if this is an epoch for one, and at the end."""
-        loss, y = look.loss[0], "  ".join(f"{float(row[0]):.5g}" for row in look.y)
+        loss, y = look.loss[0], "  ".join(f"{round(float(row[0]), 5) + 0.0:.6g}" for row in look.y)
         for unit, is_alive in enumerate(any_active(condition, look.z)[:, 0]):
             if is_alive:
                 deaths[unit] = None

@@ -155,7 +155,7 @@ def test_published_figures_are_counted(handmade: Path) -> None:
     entries = [{**empty, "solved": 0.5, "n": 400}, {**empty, "solved": 0.9, "n": 400, "quoted": "from memory"}]
     path.write_text(json.dumps({**json.loads(path.read_text()), "published": entries}), encoding="utf-8")
     first, differs = told(handmade)
-    assert first == "Of 2 published success rates 1 agree with ours and 1 do not."
+    assert first == "Of 2 published success rates 1 agrees with ours and 1 does not."
     assert differs.startswith("S, from memory: theirs 90.0 %, ours 50.0 % (35.2")
     only_words = [{**empty, "says": "often", "solved": None, "n": None}]
     path.write_text(json.dumps({**json.loads(path.read_text()), "published": only_words}), encoding="utf-8")
@@ -184,6 +184,17 @@ def test_the_first_figure_fits_what_the_study_asks(make: Make, rescued: Path) ->
     assert first(make(grid, asks="lr", hero="dead_units")) == "dead_units"
     at_zero = {z: ({"relu_at_zero": int(z)}, runs(50)) for z in "01"}
     assert first(make(at_zero, asks="relu_at_zero")) == "paired_effects"
+
+
+def test_what_goes_along_with_a_field_is_told_once(make: Make) -> None:
+    """'Using batches of 1 (mse) …' followed 'Using mse (batches of 1) …', which is the same comparison."""
+    folder = make({"a": ({}, runs(60)), "b": ({"loss": "mse", "batch_size": 1}, runs(90))})
+    assert sum(sentence.startswith("Using") for sentence in told(folder)) == 1
+
+
+def test_two_draws_are_compared_even_without_he(make: Make) -> None:
+    found = Findings.of(make({init: ({"init": init}, runs(n)) for init, n in (("uniform", 60), ("torch", 80))}))
+    assert found.effects["init"][["first", "second"]].to_numpy().tolist() == [["uniform", "torch"]]
 
 
 def test_a_study_of_one_condition_has_a_picture_too(make: Make) -> None:

@@ -86,7 +86,7 @@ def data_for(data: Findings, rescued: Path, make) -> Callable[[Plot], Findings]:
 def test_every_figure_has_its_n_on_it(plot: Plot, data_for) -> None:
     written = texts(plot.draw(data_for(plot)))
     if plot.name == "functions":
-        assert written.count("seed 7") == 2
+        assert plain(written).count("seed 7") == 2
     else:
         assert "n = " in written
     assert re.search(r"(handmade|rescued).*: XOR, .*epochs", plain(texts(plot.draw(data_for(plot))))), (
@@ -210,10 +210,10 @@ def test_a_figure_that_makes_no_sense_says_so_twice(study, make) -> None:
 NEVER = {"landscape", "functions", "resting_points", "freed_by_rescue", "published", "other_effects"}
 
 NOT_DRAWN = {
-    "unsolved": {*NEVER, "success_map", "epochs_to_solve", "paired_effects"},
-    "one_condition": {*NEVER, "success_map", "success_rate", "paired_effects"},
+    "unsolved": {*NEVER, "epochs_to_solve", "paired_effects"},
+    "one_condition": {*NEVER, "success_rate", "paired_effects"},
     "leaky": {*NEVER, "dead_units", "stuck_by_live_units", "merged_rows", "paired_effects"},
-    "other_task": {*NEVER, "success_map"},
+    "other_task": {*NEVER},
 }
 
 
@@ -244,29 +244,6 @@ def applies(function: Callable[[Findings], object], data: Findings) -> bool:
         assert str(reason)
         return False
     return True
-
-
-def test_the_numbers_of_a_map_stand_out_from_their_cells(make) -> None:
-    """White on a shade of 70 % had a contrast of 2.6; 4.5 is what WCAG asks for."""
-    rates = {
-        f"{h} {lr}": ({"hidden": h, "lr": lr}, ["solved"] * n + ["stuck_1/4"] * (20 - n))
-        for (h, lr), n in zip(
-            itertools.product((2, 4), (0.1, 0.2, 0.3, 0.4)), (0, 3, 6, 9, 12, 14, 16, 20), strict=True
-        )
-    }
-    (plot,) = [plot for plot in PLOTS if plot.name == "success_map"]
-    (ax,) = plot.draw(Findings.of(make(rates))).axes
-    colours = ax.collections[0].get_facecolor().reshape(2, 4, 4)
-
-    def luminance(colour: Any) -> float:
-        linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
-        return float(np.dot((0.2126, 0.7152, 0.0722), linear))
-
-    for text in ax.texts:
-        x, y = text.get_position()
-        dark, light = sorted([luminance(text.get_color()), luminance(colours[int(y), int(x), :3])])
-        assert (light + 0.05) / (dark + 0.05) >= 4.5, text.get_text()
-        assert "n" not in text.get_text(), "it stands in the title"
 
 
 def test_one_panel_of_many_conditions_leaves_nothing_out(data: Findings) -> None:

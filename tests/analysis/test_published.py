@@ -192,7 +192,7 @@ def test_the_figure_counts_what_cannot_be_judged(make) -> None:
     folder = make({"a": ({}, ["solved"] * 40)})
     publish(folder, *({"solved": 1.0, "n": n, "conditions": ["a"]} for n in (1, 100)))
     (plot,) = [plot for plot in PLOTS if plot.name == "published"]
-    told = "Of 2 published rates 1 agree with ours and 0 differ; of 1 there are too few runs to tell."
+    told = "Published rates that agree with ours: 1; that differ: 0; too few runs to tell: 1."
     assert plot.describe(Findings.of(folder)) == told
 
 

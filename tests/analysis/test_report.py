@@ -244,7 +244,7 @@ def test_every_link_leads_somewhere_and_every_picture_has_words(page: Page, repo
     assert inside <= set(page.ids)
     assert all((reported / link).is_file() for link in page.links if not link.startswith("#"))
     assert len(set(page.ids)) == len(page.ids)
-    assert len(page.pictures) == 16, "wide and narrow each; there are no single runs"
+    assert len(page.pictures) == 14, "wide and narrow each; there are no single runs"
     assert all(len(picture["aria-label"]) > 60 for picture in page.pictures)
     assert "the result folder has no exemplars.json" in plain(page.text)
 
@@ -281,7 +281,7 @@ def test_the_same_results_give_the_same_report(handmade: Path, reported: Path) -
     assert (done.returncode, done.stdout, done.stderr) == (0, f"report: {handmade / 'report.html'}\n", "")
     assert (handmade / "report.html").read_bytes() == (reported / "report.html").read_bytes()
     figures = sorted(path.name for path in (reported / "figures").iterdir())
-    assert len(figures) == 24
+    assert len(figures) == 21
     for name in figures:
         assert (handmade / "figures" / name).read_bytes() == (reported / "figures" / name).read_bytes()
 

@@ -92,7 +92,7 @@ def test_it_is_short_until_it_is_unfolded(seen: dict[str, Any]) -> None:
 
 
 def test_every_figure_is_visible_once(seen: dict[str, Any]) -> None:
-    assert len(seen["pictures"]) == 8
+    assert len(seen["pictures"]) == 7
     for picture in seen["pictures"]:
         assert picture["width"] > 300
         assert picture["height"] > 80

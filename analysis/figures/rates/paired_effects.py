@@ -37,7 +37,7 @@ def draw(shown: Mapping[str, pd.DataFrame]) -> Figure:
     for ax in axes:
         ax.axvline(0, color="#888888", linewidth=0.9, zorder=1)
     sure = "Filled: Holm\N{RIGHT SINGLE QUOTATION MARK}s adjusted p is below 0.05. Lines: 95 % intervals."
-    footnote(figure, "To the right, the first of the two is solved more often.", sure, *notes)
+    footnote(figure, "To the right, the first of the two is solved more often.", sure, *dict.fromkeys(notes))
     return figure
 
 

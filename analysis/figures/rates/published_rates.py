@@ -42,13 +42,13 @@ def describe(found: Findings) -> str:
     shown = _shown(found)
     agree, differ = (sum(each.verdict == verdict for each in shown) for verdict in (AGREE, DIFFER))
     few = len(shown) - agree - differ
-    rest = f"; of {few:,} there are too few runs to tell" if few else ""
-    return f"Of {len(shown):,} published rates {agree:,} agree with ours and {differ:,} differ{rest}."
+    rest = f"; too few runs to tell: {few:,}" if few else ""
+    return f"Published rates that agree with ours: {agree:,}; that differ: {differ:,}{rest}."
 
 
 register(Plot(
     "published", "Published figures beside ours",
     "Each row is a published success rate and the same setting trained here.",
     published, describe, quiet=True, order=4, section="published",
-    answers=lambda found, _fields: 5 if found.published else 0,
+    answers=lambda found, _fields: 5 if any(each.verdict in (AGREE, DIFFER) for each in found.published) else 0,
 ))  # fmt: skip

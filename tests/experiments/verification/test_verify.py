@@ -706,7 +706,7 @@ def test_counts_that_contradict_each_other_are_found_by_any_sample(
         (lambda t: t.slice(1), "of 30 trainings"),
         (
             lambda t: t.slice(0, len(t) - 1),
-            "hidden 5, init uniform, lr 0.3: of 30 trainings 30 are counted, .* of 0 it is kept",
+            "hidden 5, init uniform, lr 0.3: of 30 trainings 30 are counted, .* for 0 it is recorded",
         ),
         (lambda t: t.filter(pc.not_equal(t["hidden"], 3)), "hidden 3, init torch, lr 0.1: its counts are missing"),
         (lambda t: pa.concat_tables([t.filter(pc.equal(t["lr"], lr)) for lr in (0.1, 0.3)]), "out of order"),
