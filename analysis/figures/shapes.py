@@ -138,11 +138,12 @@ def forests(
     few_rows = [(name, few(list(names), MOST_ROWS), few(list(rows), MOST_ROWS)) for name, names, rows in parts]
     tall = max(0.1 + 0.17 * len(look), *(row_height(names) for _, names, _ in few_rows))
     sizes = [len(names) + 0.2 for _, names, _ in few_rows]
-    figure = sheet(tall * sum(sizes) + 0.4 * len(sizes) + 0.9)
+    titles = [textwrap.fill(name, letters(1.4), break_on_hyphens=False) for name, _, _ in few_rows]
+    figure = sheet(tall * sum(sizes) + 0.4 * len(sizes) + 0.9 + 0.17 * "".join(titles).count("\n"))
     axes = list(figure.subplots(len(sizes), 1, squeeze=False, sharex=True, height_ratios=sizes)[:, 0])
-    for ax, (name, names, rows) in zip(axes, few_rows, strict=True):
+    for ax, name, (_, names, rows) in zip(axes, titles, few_rows, strict=True):
         forest(ax, names, rows, list(look.values()))
-        ax.set_title(textwrap.fill(name, letters(1.4), break_on_hyphens=False))
+        ax.set_title(name)
     axes[-1].set_xlabel(label)
     if len(look) > 1:
         legend(figure, {name: each.mark for name, each in look.items()}, title)
@@ -209,13 +210,14 @@ def stack(
 
 
 def legend(figure: Figure, entries: Mapping[str, Mapping[str, Any]], title: str | None = None) -> None:
-    """A legend above the panels: for each name its look, a patch if that has a face, else a line."""
+    """A legend above the panels, for which the figure grows: for each name its look, a patch if that has a face."""
     handles = [
         Patch(label=name, **look) if "facecolor" in look else Line2D([], [], label=name, **look)
         for name, look in entries.items()
     ]
-    room = letters(1, 9) // (max(map(len, entries), default=0) + 7)
+    columns = max(min(len(handles), letters(1, 9) // (max(map(len, entries), default=0) + 7)), 1)
+    figure.set_figheight(figure.get_figheight() + 0.2 * ((len(handles) - 1) // columns))
     figure.legend(
-        handles=handles, loc="outside upper center", ncols=max(min(len(handles), room), 1), handlelength=1.8,
-        handleheight=1.2, title=textwrap.fill(title, letters()) if title else None,
+        handles=handles, loc="outside upper center", ncols=columns, handlelength=1.8, handleheight=1.2,
+        title=textwrap.fill(title, letters()) if title else None,
     )  # fmt: skip

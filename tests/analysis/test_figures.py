@@ -5,6 +5,7 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from analysis.figures import PLOTS
 from analysis.figures.failures.deaths import live_trials
 from analysis.figures.layout import make_panels, thin
 from analysis.figures.plot import Plot
-from analysis.figures.style import OUTCOME_COLOURS, OUTCOME_HATCHES, STYLE, NotApplicable, save, svg
+from analysis.figures.style import OUTCOME_COLOURS, OUTCOME_HATCHES, STYLE, NotApplicable, on_phone, save, svg
 from analysis.findings.findings import Findings
 from analysis.text.answers import answer
 
@@ -389,12 +390,14 @@ def hundred(make: Callable[..., Path]) -> Path:
     return make(spec)
 
 
+@pytest.mark.parametrize("where", [nullcontext, on_phone], ids=["wide", "phone"])
 @pytest.mark.parametrize("study", [ragged, diverging, hundred, one_condition], ids=lambda study: study.__name__)
-def test_nothing_is_clipped_or_covered(study, make) -> None:
+def test_nothing_is_clipped_or_covered(study, where, make) -> None:
     found = data_of(study(make), exemplar("solved"), exemplar("stuck_1/4", seed=123456))
     for plot in PLOTS:
         try:
-            figure = plot.draw(found)
+            with where():
+                figure = plot.draw(found)
         except NotApplicable:
             continue
         assert not faults(figure), plot.name
