@@ -14,7 +14,7 @@ from analysis.data.door import FolderError, write_text
 from analysis.data.field_labels import FIELDS
 from analysis.findings.side_by_side import Comparison, compare_folders
 from analysis.report_parts.compare_page import p_text, write_html
-from analysis.text.words import listed, points
+from analysis.text.words import listed, plain, points
 from experiments.errors import DONE, FAILED, InputError, RunError
 from experiments.execution.progress import say
 from experiments.study.checked import path, section
@@ -50,11 +50,12 @@ def rows_of(found: Comparison) -> list[dict[str, object]]:
     for row in found.rows:
         rates: dict[str, object] = {}
         for side, rate in (("a", row.a), ("b", row.b)):
-            rates |= {f"{side}_solved": rate.count, f"{side}_n": rate.n}
-            rates |= {f"{side}_low": rate.low, f"{side}_high": rate.high}
+            told = {"solved": rate.count, "n": rate.n, "low": rate.low, "high": rate.high}
+            rates |= {f"{side}_{name}": each for name, each in told.items()}
         d, p_holm = row.difference, None if row.same else row.p_holm
         change = {"difference": d.difference, "low": d.low, "high": d.high, "p_holm": p_holm}
-        rows.append({"condition": row.name, **rates, **change, "same_trainings": row.same, "compared": row.how})
+        how = {"same_trainings": row.same, "compared": row.how, "traps": row.traps}
+        rows.append({"condition": row.name, **rates, **change, **how})
     return rows
 
 
@@ -103,9 +104,9 @@ def lines(found: Comparison) -> list[str]:
         d = row.difference
         change = f"{points(d.difference):>5} ({points(d.low)}..{points(d.high)})"
         numbers = f"  A {a:<18} B {b:<18} B-A {change:<22} p {p_text(row)}".replace("\N{EM DASH}", "-")
-        text += [*_filled(row.name), numbers, *_filled(row.how, "  ", 4)]
+        text += [*_filled(row.name), numbers, *_filled(row.how, "  ", 4), *_filled(plain(row.traps), "  ", 4)]
     if told:
-        text += ["", "Percent solved with 95 % Wilson intervals; B-A in percentage points."]
+        text += ["", "Percent solved and in traps, 95 % Wilson intervals; B-A in percentage points."]
     return [*text, *(line for sentence in sentences(found) for line in _filled(sentence))]
 
 

@@ -47,18 +47,13 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     manifest = read_finished(folder, PROTOCOL, ways_out)
     try:
         check_files(folder, manifest["files"])
-        check_fields(folder, manifest["fields"])
+        names = pq.read_schema(folder / "counts.parquet").names
+        if names[1 : names.index("kind") if "kind" in names else 0] != list(manifest["fields"]):
+            raise ValueError("the fields of which its manifest tells are not those of its tables")
     except (ValueError, OSError) as error:
         raise damaged(folder, str(error).splitlines()[0]) from None
     learn(manifest["fields"])
     return manifest
-
-
-def check_fields(folder: Path, fields: dict[str, Any]) -> None:
-    """ValueError unless the fields of which a manifest tells are those whose columns counts.parquet has."""
-    names = pq.read_schema(folder / "counts.parquet").names
-    if names[1 : names.index("kind") if "kind" in names else 0] != list(fields):
-        raise ValueError("the fields of which its manifest tells are not those of its tables")
 
 
 def records_summary(manifest: dict[str, Any]) -> bool:

@@ -82,18 +82,14 @@ class Beside:
         if not self.solved.n:
             return NOT_RUN
         if self.errors:
-            digits = _digits(*self.errors)
+            one, other = self.errors  # the same to at most the 16 significant digits that a double has
+            digits = 16 if one == other else max(math.floor(-math.log10(abs(other - one) / abs(one))), 0)
             return f"the same to {digits} digit{'s' * (digits != 1)}"
         if self.theirs is None:
             return WORDS
         if self.theirs.high - self.theirs.low > VAGUE:
             return TOO_FEW
         return AGREE if abs(self.difference) <= self.allowed else DIFFER
-
-
-def _digits(one: float, other: float) -> int:
-    """To how many significant digits two numbers are the same, up to the 16 that a double has."""
-    return 16 if one == other else max(math.floor(-math.log10(abs(other - one) / abs(one))), 0)
 
 
 def allowed(p0: float, n0: int, p1: float, n1: int) -> float:
@@ -116,13 +112,12 @@ def beside(
 
 def mean_errors(trials: pd.DataFrame) -> dict[str, float]:
     """The mean absolute error of all rows of the runs of each condition, by its key."""
-    return {str(key): _mean_error(runs) for key, runs in trials.groupby("condition", observed=True)}
-
-
-def _mean_error(runs: pd.DataFrame) -> float:
-    targets = [float(row.split(",")[-1]) for row in str(runs["task_table"].iloc[0]).partition(";")[0].split("|")]
-    y = runs.filter(regex="^y_").dropna(axis="columns", how="all").to_numpy(float)
-    return float(np.abs(y - targets).mean()) if y.shape[1] == len(targets) else math.nan
+    found = {}
+    for key, runs in trials.groupby("condition", observed=True):
+        targets = [float(row.split(",")[-1]) for row in str(runs["task_table"].iloc[0]).partition(";")[0].split("|")]
+        y = runs.filter(regex="^y_").dropna(axis="columns", how="all").to_numpy(float)
+        found[str(key)] = float(np.abs(y - targets).mean()) if y.shape[1] == len(targets) else math.nan
+    return found
 
 
 def _beside(

@@ -28,8 +28,8 @@ import pandas as pd
 
 from analysis.data.door import FolderError
 from analysis.data.field_labels import FIELDS, phrase, value_text
-from analysis.data.reading import fine, is_given, load, read_manifest, records_summary
-from analysis.data.tallies import Solved, load_counts
+from analysis.data.reading import STUCK, fine, is_given, load, read_manifest, records_summary
+from analysis.data.tallies import Solved, count_where, load_counts, size
 from analysis.findings.statistics import SIGNIFICANT, Difference, Paired, Rate, holm, unpaired
 from analysis.text import words
 
@@ -46,11 +46,12 @@ VERSIONS = ("package", "git", "python", "libraries", "platform", "cpu", "engine"
 class Side:
     """One of the two folders; `conditions` maps keys to fields, in which init and task are (name, law).
 
-    `solved` tells which seeds each condition solved.
+    `runs` counts its trainings that went well, and `solved` tells which seeds each condition solved.
     """
 
     path: Path
     manifest: dict[str, Any]
+    runs: pd.DataFrame
     solved: Solved
     conditions: dict[str, Fields]
 
@@ -65,7 +66,7 @@ class Row:
     """Two aligned conditions: `name` in words, rates of the runs compared, their difference (B minus A).
 
     `same` says that they are the same trainings, in which case `p_holm` is just `p`; `unpaired` says why they are
-    not paired, and is empty if they are.
+    not paired, and is empty if they are. `traps` tells how many runs of each end in which trap.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Row:
     p_holm: float
     same: bool
     unpaired: str = ""
+    traps: str = ""
 
     @property
     def how(self) -> str:
@@ -145,7 +147,7 @@ def read_side(folder: Path) -> Side:
     for _, row in trials.drop_duplicates("condition").iterrows():
         fields = {name: None if pd.isna(row[name]) else row[name] for name in FIELDS}
         found[str(row["condition"])] = {**fields, **{name: (row[name], row[law]) for name, law in LAWS.items()}}
-    return Side(folder, manifest, counted.solved, found)
+    return Side(folder, manifest, trials, counted.solved, found)
 
 
 def align(a: dict[str, Fields], b: dict[str, Fields]) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
@@ -186,9 +188,20 @@ def _row(name: str, a: Side, x: str, b: Side, y: str) -> Row:
     why = GIVEN if len(laws) > 1 and any(map(is_given, laws)) else FEW_SHARED if few else ""
     if why:
         p = float(fisher_exact(np.array([[rate.count, rate.n - rate.count] for rate in rates]))[1])
-        return Row(name, *rates, unpaired(*rates), p, p, False, why)
+        return Row(name, *rates, unpaired(*rates), p, p, False, why, _traps(a, x, b, y))
     first, second = (Rate.of(pair.both + only, pair.n) for only in (pair.only_first, pair.only_second))
-    return Row(name, first, second, pair, pair.p, pair.p, x == y)
+    return Row(name, first, second, pair, pair.p, pair.p, x == y, "", _traps(a, x, b, y))
+
+
+def _traps(a: Side, x: str, b: Side, y: str) -> str:
+    """'stuck at 1/4 A 11.2 (8.9–14.0), B 12.0 (9.6–14.9)', of all runs of both conditions."""
+    parts = [side.runs[(side.runs["condition"] == key).to_numpy(bool)] for side, key in ((a, x), (b, y))]
+    told = []
+    for name in STUCK:
+        first, second = (Rate.of(count_where(part, part["outcome"] == name), size(part)) for part in parts)
+        if first.count or second.count:
+            told.append(f"{words.outcome(name)} A {words.bare(first)}, B {words.bare(second)}")
+    return "; ".join(told)
 
 
 def _check(a: Side, b: Side, moving: Iterable[str]) -> tuple[int, int, str]:
@@ -214,8 +227,7 @@ def _check_solved(a: Side, b: Side, moving: Iterable[str]) -> tuple[int, int, st
         pair = a.solved.compare(key, key, b.solved)
         otherwise = pair.only_first + pair.only_second
         if otherwise and not broken:
-            fields = a.conditions[key]
-            where = _name(fields, fields, moving)
+            where = _name(a.conditions[key], a.conditions[key], moving)
             example = f"{where}: {pair.only_first:,} solved by A alone, {pair.only_second:,} by B alone"
         checked, broken = checked + pair.n, broken + otherwise
     return checked, broken, example

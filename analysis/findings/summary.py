@@ -187,7 +187,7 @@ def _numbers(row: Any, stuck: Sequence[str]) -> list[str]:
     return [
         f"{n}", f"{100 * row['solved_rate']:5.1f} {low:5.1f}-{high:.1f}" if n else "-",
         *(f"{100 * count / n:.1f}" if count else "-" for count in (*counts, sum(row[name] for name in every))),
-        ">".join("-" if np.isnan(row[name]) else f"{row[name]:.1f}" for name in ("dead_init_mean", "dead_final_mean")),
+        f"{row['dead_init_mean']:.1f}>{row['dead_final_mean']:.1f}".replace("nan>nan", "-").replace("nan", "-"),
         "-" if np.isnan(median) else f"{median:.0f}",
     ]  # fmt: skip
 

@@ -20,7 +20,8 @@ def tables(found: Comparison) -> list[Table]:
     ordered = sorted(found.rows, key=lambda row: (not row.same, not row.differs))
 
     def cells(row: Row) -> list[str]:
-        return [row.name, words.difference(row.difference), *map(words.bare, (row.a, row.b)), p_text(row), row.how]
+        rates = [words.difference(row.difference), *map(words.bare, (row.a, row.b))]
+        return [row.name, *rates, p_text(row), row.how, row.traps]
 
     differs = Table("What differs", "Protocol, versions and settings.", ["", "A", "B"], found.differences, prose=True)
     return [differs, Table(
@@ -28,7 +29,7 @@ def tables(found: Comparison) -> list[Table]:
         "Percent solved of the runs that are compared, with 95 % Wilson intervals; the difference with Newcombe's 95 % "
         "interval; exact p of McNemar (paired) or Fisher (unpaired), adjusted by Holm's method. Trainings that are the "
         "same in both folders are checked, not tested.",
-        ["condition", "B \N{MINUS SIGN} A", "A solved, %", "B solved, %", "p (Holm)", "compared"],
+        ["condition", "B \N{MINUS SIGN} A", "A solved, %", "B solved, %", "p (Holm)", "compared", "in traps, %"],
         [cells(row) for row in ordered], 2, marks=[row.difference for row in ordered],
     )]  # fmt: skip
 

@@ -157,12 +157,8 @@ def time_kinds(hidden: int, epochs: int, repeats: int) -> list[Row]:
     return timed(work, repeats, time.process_time)
 
 
-def _by_numba(condition: Condition, weights: Weights) -> object:
-    return engine_numba.train(condition, weights, range(weights.n_networks))
-
-
 OF_KIND: tuple[tuple[str, str, int, float, Callable[[Condition, Weights], object]], ...] = (
-    ("engine numba", "numba", 4096, 1.0, _by_numba),
+    ("engine numba", "numba", 4096, 1.0, lambda c, w: engine_numba.train(c, w, range(w.n_networks))),
     (JAX, "jax", OF_JAX, 0.2, baselines.vmapped_jax),
     (PYTORCH, "torch", 1, 0.05, baselines.autograd_pytorch),
 )

@@ -15,9 +15,10 @@ from scipy.stats import binomtest, fisher_exact
 from analysis.data.door import FolderError
 from analysis.data.field_labels import defaults
 from analysis.findings.side_by_side import FEW_SHARED, GIVEN, align, compare_folders
-from analysis.findings.statistics import Paired, holm
+from analysis.findings.statistics import Paired, Rate, holm
 from analysis.report_parts.compare_page import tables, write_html
-from experiments.comparing import sentences
+from analysis.text import words
+from experiments.comparing import compare, sentences
 from experiments.study import catalog
 from nnxor.network.draws import draw
 
@@ -86,6 +87,22 @@ def test_shared_seeds_are_compared_in_pairs_as_an_independent_count_has_it(run: 
     assert [row.p_holm for row in found.rows] == pytest.approx(list(holm(p)))
     assert found.changed == ("init",)
     assert ("init", "U(−1, 1)", "He") in found.differences
+
+
+def test_the_same_trap_is_told_by_one_name_under_two_losses(run: Run, capsys) -> None:
+    """Twice the step under the mean of four squares is the same descent as under half their sum."""
+    a = run("grid.init=[he]", "grid.hidden=[4]", "grid.lr=[0.1]", EPOCHS[0], folder="a")
+    b = run("grid.init=[he]", "grid.hidden=[4]", "grid.lr=[0.2]", "base.loss=mse", EPOCHS[0], folder="b")
+    (row,) = compare_folders(a, b).rows
+    told = {part.split(" A ")[0]: part.split(" A ")[1].split(", B ") for part in row.traps.split("; ")}
+    ends = frame(a)["outcome"].value_counts()
+    assert told.keys() == {f"stuck at {trap}" for trap in ("1/4", "1/3", "1/2") if f"stuck_{trap}" in ends}
+    for trap, (first, second) in told.items():
+        assert first == second == words.bare(Rate.of(int(ends[f"stuck_{trap.split()[-1]}"]), len(frame(a))))
+    assert row.traps in " ".join(tables(compare_folders(a, b))[1].rows[0])
+    capsys.readouterr()
+    compare({"a": str(a), "b": str(b), "fail_on_difference": False})
+    assert words.plain(row.traps) in " ".join(capsys.readouterr().out.split())
 
 
 def test_other_seeds_are_compared_unpaired(run: Run) -> None:

@@ -15,6 +15,7 @@ from analysis import report
 from analysis.data.door import FolderError
 from analysis.figures import PLOTS
 from analysis.findings.findings import Findings
+from analysis.findings.summary import table_lines
 from analysis.report_parts.tables import width_tables
 
 ROOT = Path(__file__).parents[2]
@@ -196,6 +197,8 @@ def test_no_unit_is_dead_that_cannot_die(make) -> None:
     causes = found.failure_causes.set_index("activation")
     assert causes.loc["leaky_relu", "no_dead"] == causes.loc["leaky_relu", "stuck"] == 10
     assert causes.loc["relu", "no_dead"] < 10
+    printed = [line.split() for line in table_lines(found.every_summary)]
+    assert [line[-2] for line in printed if line[0] == "leaky_relu"] == ["-"]
 
 
 def test_a_width_is_a_whole_number_where_others_never_reach_what_is_wanted(make) -> None:
