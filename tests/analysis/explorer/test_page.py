@@ -186,6 +186,7 @@ def test_labels_are_those_of_reports(page: Path, browser: Browser) -> None:
     fields = {about.label[0].upper() + about.label[1:] for about in FIELDS.values()}
     assert {label.strip() for label in shown} - own - {"Weights: low", "Weights: high", "Biases: value"} <= fields
     for kind, known in (("init", Init), ("task", Task)):
+        assert all(each.label for each in shipped(kind, known)), "each file says its label"
         options = browser.run(f"[...document.forms.settings.elements.{kind}.options].map(each => each.textContent)")
         labels = {each.label for each in shipped(kind, known) if not getattr(each, "multiplicities", None)}
         assert {*options} - {"your own table"} == labels
