@@ -20,7 +20,7 @@ from analysis.findings.findings import Findings
 from analysis.findings.statistics import Estimate, Rate
 from analysis.text import words
 
-MOST_ENDS = 4  # lines that are labelled where they end; of more there is a legend
+MOST_ENDS = 4  # lines that are labelled where they end; of more, and where names are long, there is a legend
 MOST_ROWS = 24  # rows of a forest plot
 
 
@@ -69,7 +69,7 @@ def lines(
     if field:
         used = {value: look[value] for value, _ in by_value(shown, field)}
         names = {value: phrase(field, value) for value in used}
-        if len(used) > MOST_ENDS:
+        if len(used) > MOST_ENDS or max(map(len, names.values())) > letters(4, 9):
             legend(figure, {names[value]: each.line for value, each in used.items()}, FIELDS[field].label)
         else:
             _name_ends(axes, ends, used, names)

@@ -1,7 +1,5 @@
 """Success rates that others have published, beside ours."""
 
-import itertools
-
 from matplotlib.figure import Figure
 
 from analysis.figures.layout import footnote, n_text
@@ -17,8 +15,8 @@ def published(found: Findings) -> Figure:
     """A panel a source, a row a published figure: theirs and ours with their intervals."""
     shown = _shown(found)
     parts = []
-    for source, group in itertools.groupby(shown, lambda each: each.source):
-        mine = list(group)
+    for source in dict.fromkeys(each.source for each in shown):
+        mine = [each for each in shown if each.source == source]
         names = [f"{each.where or each.setting}{' (differs)' * (each.verdict == DIFFER)}" for each in mine]
         parts.append((source, names, [[percent(each.theirs, "theirs"), percent(each.solved, "ours")] for each in mine]))
     figure, axes = forests(parts, looks(["theirs", "ours"]), "solved, %")
