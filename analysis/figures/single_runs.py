@@ -1,5 +1,6 @@
 """One run of each outcome: its loss, and what its network computes."""
 
+import itertools
 import textwrap
 from typing import Any
 
@@ -52,50 +53,59 @@ def need(exemplars: pd.DataFrame) -> None:
 def loss_curves(exemplars: pd.DataFrame) -> Figure:
     """Loss against epoch of one run of each outcome, both axes logarithmic, the levels of the stuck ones marked."""
     need(exemplars)
-    figure = sheet(6.0)
-    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
+    every = [value for curve in exemplars["curve"] for value in curve if value is not None] or [1.0]
+    figure, both = sheet(6.0), (max(every) >= BREAK, min(every) < BREAK)
+    heights = list(itertools.compress((3, 2), both))
+    axes = list(figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0])
+    above, below = axes[0] if both[0] else None, axes[-1] if both[1] else None
     for i, (_, run) in enumerate(exemplars.iterrows()):
         epoch, curve = np.array(run["epoch"], float), np.array(run["curve"], float)
         seen = np.isfinite(curve)
         look = {"marker": style.MARKERS[i % 7], "linestyle": style.DASHES[i % 7], **style.RIM}
-        for ax in (above, below) if np.nanmin(curve, initial=np.inf) < BREAK else (above,):
+        for ax in axes if np.nanmin(curve, initial=np.inf) < BREAK else axes[:1]:
             ax.plot(
                 epoch[seen] + 1, np.maximum(curve[seen], LOWEST), color=style.OUTCOME_COLOURS[run["outcome"]],
                 label=f"{words.outcome(run['outcome'])}: {name(run)}", markevery=(i, 6), markersize=5, **look,
             )  # fmt: skip
-    highest = max((value for curve in exemplars["curve"] for value in curve if value is not None), default=1.0)
-    _broken_axis(above, below, highest, int(exemplars["epochs"].max()))
-    _mark_levels(above, exemplars)
-    above.set_title(f"n = {len(exemplars)} runs, one of each outcome" if len(exemplars) > 1 else "n = 1 run")
-    figure.legend(*above.get_legend_handles_labels(), loc="outside upper center", ncols=columns_for(2))
+    epoch_axis(axes[-1], int(exemplars["epochs"].max()), "epoch + 1")
+    _loss_axes(above, below, max(every))
+    for ax in axes:
+        _mark_levels(ax, exemplars)
+    axes[0].set_title(f"n = {len(exemplars)} runs, one of each outcome" if len(exemplars) > 1 else "n = 1 run")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=columns_for(2))
     return figure
 
 
-def _broken_axis(above: Axes, below: Axes, highest: float, last: int) -> None:
-    """Both axes logarithmic; the plateaus get room of their own above the losses that go to 0."""
-    epoch_axis(below, last, "epoch + 1")
-    for ax in (above, below):
-        ax.set_yscale("log")
-        ax.set_ylabel("loss")
-    above.set_ylim(BREAK, min(max(1.3 * highest, 1.0), 6.0))
-    below.set_ylim(LOWEST / 2, BREAK)
-    powers = range(-2, -15, -3)  # in plain letters: Matplotlib's own take a parser that takes long
-    below.set_yticks([10.0**k for k in powers], [f"10{str(k).translate(RAISED)}" for k in powers])
-    ticks = [tick for tick in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if tick <= above.get_ylim()[1]]
-    above.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-    for ax in (above, below):
-        ax.yaxis.set_minor_locator(NullLocator())
+def _loss_axes(above: Axes | None, below: Axes | None, highest: float) -> None:
+    """Logarithmic axes; the plateaus get room of their own above the losses that go to 0, where there are both."""
+    if above:
+        top = min(max(1.3 * highest, 1.0), 6.0)
+        ticks = [tick for tick in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if tick <= top]
+        _loss_axis(above, (BREAK, top), ticks, [f"{tick:g}" for tick in ticks])
+    if below:
+        powers = range(-2, -15, -3)  # in plain letters: Matplotlib's own take a parser that takes long
+        _loss_axis(
+            below, (LOWEST / 2, BREAK), [10.0**k for k in powers], [f"10{str(k).translate(RAISED)}" for k in powers]
+        )
+
+
+def _loss_axis(ax: Axes, ends: tuple[float, float], ticks: list[float], texts: list[str]) -> None:
+    ax.set_yscale("log")
+    ax.set_ylabel("loss")
+    ax.set_ylim(*ends)
+    ax.set_yticks(ticks, texts)
+    ax.yaxis.set_minor_locator(NullLocator())
 
 
 def _mark_levels(ax: Axes, exemplars: pd.DataFrame) -> None:
     """A dotted line at the loss of each run that ended in a trap that has a name."""
     stuck = exemplars[exemplars["outcome"].str.startswith("stuck_")].sort_values("final_loss")
-    before = 0.0
+    before, (low, high) = 0.0, ax.get_ylim()
     for loss, outcome in zip(stuck["final_loss"], stuck["outcome"], strict=True):
-        if not ax.get_ylim()[0] <= loss <= ax.get_ylim()[1]:
+        if not low <= loss <= high:
             continue
         ax.axhline(loss, color="#555555", linewidth=0.9, linestyle=":", zorder=1)
-        if loss > before * np.exp(0.15):  # there is room for its name
+        if loss > before * (high / low) ** 0.05:  # there is room for its name
             look: dict[str, Any] = {"va": "center", "fontsize": 9, "color": "#333333"}
             ax.text(1.01, loss, words.outcome(outcome), transform=ax.get_yaxis_transform(), **look)
         before = loss

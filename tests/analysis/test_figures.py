@@ -268,6 +268,16 @@ def test_a_run_without_finite_weights_is_left_out_of_the_functions(handmade: Pat
     assert "diverged" in texts(BY_NAME["loss_curves"].draw(data))
 
 
+@pytest.mark.parametrize(("curve", "n_axes"), [([1.0, 0.4, 0.25], 1), ([0.09, 0.04, 1e-5], 1), ([1.0, 0.2, 1e-9], 2)])
+def test_no_part_of_the_axis_of_losses_stands_empty(handmade: Path, curve: list[float], n_axes: int) -> None:
+    data = data_of(handmade, exemplar("solved", curve=[*curve, *curve[-1:] * 2]))
+    figure = BY_NAME["loss_curves"].draw(data)
+    assert len(figure.axes) == n_axes
+    for ax in figure.axes:
+        low, high = ax.get_ylim()
+        assert any(low <= y <= high for line in ax.get_lines() for y in line.get_ydata())
+
+
 def test_what_is_left_out_of_a_figure_is_said(make) -> None:
     folder = make({str(h): ({"hidden": h}, ["solved"] * 3) for h in range(2, 12)})
     shown, note = thin(load(folder), ["hidden"], 4)
