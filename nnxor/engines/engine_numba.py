@@ -155,7 +155,7 @@ class _Run:
             tail=(self.tail, self.tail_start, max(self.part, 1)), watch=watch, counting=counting,
         )  # fmt: skip
         if watch:
-            found = self.trainings[(self.counts[PERIOD] > 0)]
+            found = self.trainings[self.counts[PERIOD] > 0]
             self.found_at[found[self.found_at[found] < 0]] = self.history.latest
         if counting:
             lost = self.counts[N_DEAD] > dead

@@ -94,11 +94,7 @@ class Machine(Tape):
 
     def share(self, array: Value, at: Value | int) -> Symbol:
         """One number for all trainings."""
-        return self.spread(self.read(array, at, self.real))
-
-    def spread(self, value: Value) -> Symbol:
-        """A value as a number of all trainings."""
-        return self.wrap(self.everywhere(value))
+        return self.wrap(self.everywhere(self.read(array, at, self.real)))
 
     def everywhere(self, value: Value) -> Value:
         """A vector of a value."""

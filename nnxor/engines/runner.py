@@ -125,10 +125,10 @@ def _address(array: NDArray[Any] | None) -> int | None:
     return int(array.__array_interface__["data"][0])
 
 
-def padded(array: NDArray[Any], multiple: int = LANES) -> NDArray[Any]:
-    """A copy with zeros at the end of its last axis, up to a multiple of `multiple`."""
+def padded(array: NDArray[Any]) -> NDArray[Any]:
+    """A copy with zeros at the end of its last axis, up to a multiple of LANES."""
     n = array.shape[-1]
-    longer = np.zeros((*array.shape[:-1], -(-n // multiple) * multiple), array.dtype)
+    longer = np.zeros((*array.shape[:-1], -(-n // LANES) * LANES), array.dtype)
     longer[..., :n] = array
     return longer
 

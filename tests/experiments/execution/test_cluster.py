@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 installed = pytest.mark.skipif(not importlib.util.find_spec("distributed"), reason="the extra cluster is not installed")
 
 STUDY = ("study=smoke", "engine=numpy", "seeds.count=240", "base.epochs=60", "report=false", "parallel.batch=64")
-"""64 batches; with numpy, since each process would spend half a second on loading the kernels of numba."""
+"""64 batches; with numpy, so that no process has a kernel to compile."""
 
 POISON = """
 import os
