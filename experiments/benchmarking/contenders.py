@@ -158,7 +158,13 @@ def time_kinds(hidden: int, epochs: int, repeats: int) -> list[Row]:
 
 
 OF_KIND: tuple[tuple[str, str, int, float, Callable[[Condition, Weights], object]], ...] = (
-    ("engine numba", "llvmlite", 4096, 1.0, lambda c, w: engine_numba.train(c, w, range(w.n_networks))),
+    (
+        "engine numba",
+        engines.ENGINES["numba"].needs,
+        4096,
+        1.0,
+        lambda c, w: engine_numba.train(c, w, range(w.n_networks)),
+    ),
     (JAX, "jax", OF_JAX, 0.2, baselines.vmapped_jax),
     (PYTORCH, "torch", 1, 0.05, baselines.autograd_pytorch),
 )
