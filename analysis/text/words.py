@@ -22,6 +22,11 @@ def interval(low: float, high: float) -> str:
     return "\N{EM DASH}" if math.isnan(low) else f"{100 * low:.1f}{DASH}{100 * high:.1f}"
 
 
+def short(value: Rate | Estimate) -> str:
+    """'64.4 % (61.4–67.3)'."""
+    return f"{percent(value.rate)} ({interval(value.low, value.high)})"
+
+
 def rate(value: Rate | Estimate) -> str:
     """'64.4 % (61.4–67.3, n = 1,000)'."""
     if not value.n:
