@@ -266,7 +266,7 @@ def keep(name: str, folder: Path) -> None:
     made = {}
     if name == "article":
         together = found.together(found.summary)
-        rates = {**pooled.certificates(together)["all levels"], "settled": pooled.settled(together)}
+        rates = {**pooled.certificates(together), "settled": pooled.settled(together)}
         made["together"] = pd.DataFrame(
             [{"what": what, "rate": each.rate, **vars(each)} for what, each in rates.items()]
         )

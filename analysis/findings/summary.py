@@ -231,7 +231,7 @@ def trap_levels(summary: pd.DataFrame, outcome: str) -> str:
 
 def _together(trials: pd.DataFrame) -> list[str]:
     """What the stuck runs of all conditions rest at, and how many are proved to stay; nothing that nothing tells of."""
-    found, settled = pooled.certificates(trials).get("all levels", {}), pooled.settled(trials)
+    found, settled = pooled.certificates(trials), pooled.settled(trials)
     told = [f"{words.short(rate)} {words.KIND_NAMES[kind]}" for kind, rate in found.items()]
     lines = [f"certified: of {next(iter(found.values())).n:,} stuck runs {', '.join(told)}"] if found else []
     if settled.count:

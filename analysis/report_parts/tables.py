@@ -133,14 +133,18 @@ def cause_tables(found: Findings) -> list[Table]:
     shown = [causes_table(found)]
     if not len(found.resting):
         return shown
-    by_level = pooled.certificates(found.together(found.summary))
+    together = found.together(found.summary)
     several = f" All conditions together; the 95 % {pooled.HOW}." if len(found.summary) > 1 else ""
     note = f"Percent of the stuck runs (whose number is n), according to their certificates.{several}"
-    heads = ["level", "n", *(words.KIND_NAMES[kind] for kind in by_level["all levels"])]
+    certified = set(together.loc[together["minimum"].notna().to_numpy(bool), "outcome"])
+    by_level = [
+        (words.outcome(level), pooled.certificates(together, level)) for level in OUTCOMES if level in certified
+    ]
+    every = pooled.certificates(together)
+    heads = ["level", "n", *(words.KIND_NAMES[kind] for kind in every)]
     levels = [
-        [words.outcome(level), f"{next(iter(kinds.values())).n:,}", *map(words.bare, kinds.values())]
-        for level, kinds in by_level.items()
-        if level != "all levels" or len(by_level) > 2
+        [name, f"{next(iter(kinds.values())).n:,}", *map(words.bare, kinds.values())]
+        for name, kinds in (by_level if len(by_level) == 1 else [*by_level, ("all levels", every)])
     ]
     return [*shown, Table("What stuck runs rest at, by level", note, heads, levels)]
 
