@@ -120,7 +120,7 @@ class Runner:
 
 def _place(array: NDArray[Any] | None) -> ctypes.Array[ctypes.c_char] | None:
     """Where an array begins, null for none; the array must be contiguous."""
-    return None if array is None else BYTES.from_buffer(array)  # a third of the time of `array.ctypes`
+    return None if array is None else BYTES.from_buffer(array.data)
 
 
 def padded(array: NDArray[Any]) -> NDArray[Any]:
