@@ -21,7 +21,7 @@ from analysis.data.reading import load
 from analysis.findings import pooled
 from analysis.findings.failure_causes import attributed, by_dead_at_start
 from analysis.findings.findings import Findings
-from analysis.findings.statistics import Rate, wilson
+from analysis.findings.statistics import Estimate, Rate
 from analysis.text import words
 from experiments.conf_files import names
 from experiments.study import catalog
@@ -49,10 +49,14 @@ def table(name: str) -> pd.DataFrame:
     return pd.read_csv(RESULTS / f"{name}.csv")
 
 
-def rate(count: int, n: int, with_n: bool = False) -> str:
+def rate(count: int, n: int) -> str:
     """'64.4 % (61.4–67.3)'."""
-    low, high = (100 * float(end) for end in wilson(count, n))
-    return f"{100 * count / n:.1f} % ({low:.1f}–{high:.1f}{f', n = {n:,}' if with_n else ''})"
+    return short(Rate.of(count, n))
+
+
+def short(value: Rate | Estimate) -> str:
+    """A share with its interval, without the blanks that keep a line together."""
+    return words.short(value).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def of(hidden: int, init: str, lr: float) -> pd.Series:
@@ -71,7 +75,8 @@ def headline() -> str:
     row = of(4, "uniform", 0.1)
     one_in = round(row["n"] / stuck(row))
     many = {2: "two", 3: "three", 4: "four", 5: "five"}.get(one_in, str(one_in))
-    return f"One in {many} four-unit networks never learns XOR: {rate(stuck(row), int(row['n']), True)} get stuck."
+    told = words.share({"stuck": stuck(row), "n": row["n"]}, "stuck").replace("\N{NO-BREAK SPACE}", " ")
+    return f"One in {many} four-unit networks never learns XOR: {told} get stuck."
 
 
 def success() -> str:
@@ -88,15 +93,15 @@ def success() -> str:
 def kinds() -> str:
     """What the stuck runs of the default study rest at, and how many repeat exactly, over all conditions."""
     found = table("together").set_index("what")
-    told = [
-        f"{100 * row['rate']:.1f} % ({100 * row['low']:.1f}–{100 * row['high']:.1f})" for _, row in found.iterrows()
+    told = [short(Estimate(*row[["rate", "low", "high", "n"]])) for _, row in found.iterrows()]
+    rest = [
+        f"{text} {words.KIND_NAMES[kind]}" for kind, text in zip(found.index, told, strict=True) if kind != "settled"
     ]
-    kinds = ", ".join(f"{text} {kind}" for kind, text in zip(found.index, told, strict=True) if kind != "settled")
     n = int(found["n"].iloc[0])
     end = dict(zip(found.index, told, strict=True))["settled"]
     return (
-        f"Of {n:,} stuck runs of the default study: {kinds}. Proved stuck for ever: {end}. (The intervals resample "
-        "seeds, which conditions share.)"
+        f"Of {n:,} stuck runs of the default study {words.listed(rest)} rest; {end} are proved to be stuck for ever. "
+        "(The intervals resample seeds, which conditions share.)"
     )
 
 
@@ -109,8 +114,7 @@ def attributed_to_death() -> str:
     told = ", ".join(f"{100 * each.rate:.0f}" for each in by_dead.values())
     return (
         f"With {', '.join(map(str, by_dead))} units dead at the start {told} % of the article's networks get stuck: "
-        f"{100 * share.rate:.1f} % ({100 * share.low:.1f}–{100 * share.high:.1f}) of its failures would vanish if "
-        "every dead unit were drawn again until it lives."
+        f"{short(share)} of its failures would vanish if every dead unit were drawn again until it lives."
     )
 
 
@@ -123,8 +127,7 @@ def dead_at_start() -> str:
         by_dead = {int(row["dead"]): Rate.of(int(row["stuck"]), int(row["n"])) for _, row in part.iterrows()}
         share = attributed(by_dead)
         cells = [f"{100 * by_dead[n].rate:.1f} % of {by_dead[n].n}" if n in by_dead else "–" for n in range(5)]
-        due = f"{100 * share.rate:.1f} % ({100 * share.low:.1f}–{100 * share.high:.1f})"
-        lines.append(f"| {condition(part.iloc[0])} | {' | '.join(cells)} | {due} |")
+        lines.append(f"| {condition(part.iloc[0])} | {' | '.join(cells)} | {short(share)} |")
     return "\n".join(lines)
 
 
@@ -182,37 +185,48 @@ def condition(row: pd.Series) -> str:
 
 
 def freed() -> str:
-    """What frees the stuck runs of the article's own condition, most first."""
+    """What frees the stuck runs of the article's own condition, most first, in a sentence."""
     found = table("rescue")
     mine = found[(found["hidden"] == 4) & (found["init"] == "uniform") & (found["lr"] == 0.1)]
     alone = mine[mine["rescue"].isna()].iloc[0]
     n, solved = stuck(alone), int(alone["solved"])
     rescued = mine[mine["rescue"].notna()].sort_values("solved", ascending=False)
-    lines = [f"| done to the {n:,} stuck runs (`rescue=`) | freed |", "|---|---|"]
-    lines += [
-        f"| {words.rescue(row['rescue'])} (`{row['rescue']}`) | {rate(int(row['solved']) - solved, n)} |"
-        for _, row in rescued.iterrows()
-    ]
-    return "\n".join(lines)
+    told = [f"{words.rescue(row['rescue'])} {rate(int(row['solved']) - solved, n)}" for _, row in rescued.iterrows()]
+    return f"What frees {n:,} of its stuck runs within another 10,000 epochs: {', '.join(told)}."
 
 
 def published() -> str:
     """Published figures beside ours."""
     lines = ["| source | theirs | ours | |", "|---|---|---|---|"]
     for _, row in table("published").iterrows():
-        theirs = (
-            row["says"]
-            if pd.isna(row["published_rate"])
-            else f"{100 * row['published_rate']:.1f} % of {row['published_n']:,.0f}"
-        )
         source = ", ".join(str(each) for each in (row["source"], row["where"], row["quoted"]) if not pd.isna(each))
-        ours = rate(int(row["solved"]), int(row["n"]))
-        if not pd.isna(row["ours"]):
-            ours = f"mean error {row['ours']}"
-        elif pd.isna(row["published_rate"]):
-            ours = f"solved {ours}, stuck {rate(int(row['stuck']), int(row['n']))}"
-        lines.append(f"| {source} | {theirs} | {ours} | {row['verdict']} |")
+        lines.append(f"| {source} | {theirs_and_ours(row)} | {row['verdict']} |")
     return "\n".join(lines)
+
+
+def published_briefly() -> str:
+    """A row a source: its figure of the most runs beside ours, and the verdicts of all its figures."""
+    found = table("published")
+    names = found["source"].str.extract(r"^((?:.*& )?[^,(]*[^,( ])")[0]
+    lines = ["| source | theirs | ours | its figures |", "|---|---|---|---|"]
+    for name, part in found.groupby(names, sort=False):
+        main = part.sort_values("published_n", ascending=False, kind="stable").iloc[0]
+        where = "" if pd.isna(main["where"]) else f", {main['where']}"
+        verdicts = part["verdict"].str.cat(part["quoted"].radd(" (") + ")", na_rep="").value_counts(sort=False)
+        told = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
+        lines.append(f"| {name}{where} | {theirs_and_ours(main)} | {told} |")
+    return "\n".join(lines)
+
+
+def theirs_and_ours(row: pd.Series) -> str:
+    """Two cells: what a source reports, and what we find."""
+    ours = rate(int(row["solved"]), int(row["n"]))
+    if not pd.isna(row["published_rate"]):
+        return f"{words.percent(row['published_rate'])} of {row['published_n']:,.0f} | {ours}".replace(
+            "\N{NO-BREAK SPACE}", " "
+        )
+    both = f"solved {ours}, stuck {rate(int(row['stuck']), int(row['n']))}"
+    return f"{row['says']} | {both if pd.isna(row['ours']) else f'mean error {row.ours}'}"
 
 
 def run(command: str) -> str:
@@ -252,7 +266,7 @@ def keep(name: str, folder: Path) -> None:
     made = {}
     if name == "article":
         together = found.together(found.summary)
-        rates = {**pooled.certificates(together)["all levels"], "settled": pooled.settled(together)}
+        rates = {**pooled.certificates(together), "settled": pooled.settled(together)}
         made["together"] = pd.DataFrame(
             [{"what": what, "rate": each.rate, **vars(each)} for what, each in rates.items()]
         )

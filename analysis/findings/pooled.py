@@ -35,17 +35,12 @@ def pool(trials: pd.DataFrame, chosen: Any, among: Any) -> Rate:
     return Rate.over_seeds(np.bincount(places, chosen[among]), np.bincount(places))
 
 
-def certificates(trials: pd.DataFrame) -> dict[str, dict[str, Rate]]:
-    """What the certified runs of all conditions rest at, the share of each kind: by level, and as 'all levels'.
-
-    Kinds that do not occur at all are left out.
-    """
-    known = trials[trials["minimum"].notna().to_numpy(bool)]
-    parts = {str(name): (known["outcome"] == name).to_numpy() for name in known["outcome"].cat.categories}
-    parts["all levels"] = np.ones(len(known), bool)
-    kinds = {name: (known["minimum"] == name).to_numpy() for name in KINDS if (known["minimum"] == name).any()}
-    shown = {level: part for level, part in parts.items() if part.any()}
-    return {level: {name: pool(known, kind, part) for name, kind in kinds.items()} for level, part in shown.items()}
+def certificates(trials: pd.DataFrame, level: str | None = None) -> dict[str, Rate]:
+    """What the certified runs of all conditions rest at, on one level or on all: the share of each kind that occurs."""
+    known = trials["minimum"].notna().to_numpy(bool)
+    among = known if level is None else known & (trials["outcome"] == level).to_numpy()
+    found = {name: (trials["minimum"] == name).to_numpy() for name in KINDS}
+    return {name: pool(trials, kind, among) for name, kind in found.items() if kind.any()}
 
 
 def settled(trials: pd.DataFrame) -> Rate:

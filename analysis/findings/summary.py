@@ -24,8 +24,13 @@ from analysis.text import words
 def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.DataFrame:
     """The summary of trials: a row a condition in the order of the trials.
 
-    told = [f"{_rate(rate)} {words.KIND_NAMES[kind]}" for kind, rate in found.items()]
-    lines = [f"certified: of {next(iter(found.values())).n:,} stuck runs {', '.join(told)}"] if found else []
+    `trials` holds a training a row, or counts (see `analysis.data.tallies`); then `epochs` are its solved
+    epochs. Columns: condition, its fields, n (trainings without an error), failed, and for each outcome
+    its count, rate and interval; of the stuck runs how many rest at each kind of point
+    (`KINDS`; missing where no run has a certificate), and those whose parameters were found to repeat,
+    which proves that they are stuck for ever (`settled`, with its rate and interval of the stuck runs);
+    mean dead units at the start and at the end; quartiles of the epochs to solve, of the solved runs,
+    unless nothing tells of epochs.
     """
     good, told = fine(trials), fine(trials if epochs is None else epochs)
     table = trials.drop_duplicates("condition").set_index("condition")[[*FIELDS]]
@@ -181,12 +186,12 @@ def _labelled(rows: Sequence[Any], common: Mapping[str, Any], numbers: Sequence[
 def _numbers(row: Any, stuck: Sequence[str]) -> list[str]:
     """The numbers of a condition, as cells."""
     n, median = row["n"], row["solved_epoch_median"]
-    low, high = 100 * row["solved_low"], 100 * row["solved_high"]
+    share, low, high = (100 * row[f"solved_{end}"] for end in ("rate", "low", "high"))
     every = [name for name in OUTCOMES[1:] if name not in STUCK]
     counts = [stuck_rate(row).count] if stuck == ("stuck",) else [row[name] for name in stuck]
     return [
-        f"{n}", f"{100 * row['solved_rate']:5.1f} {low:5.1f}-{high:.1f}" if n else "-",
-        *(f"{100 * count / n:.1f}" if count else "-" for count in (*counts, sum(row[name] for name in every))),
+        f"{n}", f"{share:5.1f} {low:5.1f}-{high:.1f}" if n else "-",
+        *(f"{100 * (count / n):.1f}" if count else "-" for count in (*counts, sum(row[name] for name in every))),
         f"{row['dead_init_mean']:.1f}>{row['dead_final_mean']:.1f}".replace("nan>nan", "-").replace("nan", "-"),
         "-" if np.isnan(median) else f"{median:.0f}",
     ]  # fmt: skip
@@ -226,14 +231,10 @@ def trap_levels(summary: pd.DataFrame, outcome: str) -> str:
 
 def _together(trials: pd.DataFrame) -> list[str]:
     """What the stuck runs of all conditions rest at, and how many are proved to stay; nothing that nothing tells of."""
-    found, settled = pooled.certificates(trials).get("all levels", {}), pooled.settled(trials)
-    told = [f"{_rate(rate)} {words.KIND_NAMES[kind]}" for kind, rate in found.items()]
+    found, settled = pooled.certificates(trials), pooled.settled(trials)
+    told = [f"{words.short(rate)} {words.KIND_NAMES[kind]}" for kind, rate in found.items()]
     lines = [f"certified: of {next(iter(found.values())).n:,} stuck runs {', '.join(told)}"] if found else []
     if settled.count:
-        lines.append(f"stuck for ever: proved for {_rate(settled)} of {settled.n:,} stuck runs")
+        lines.append(f"stuck for ever: proved for {words.short(settled)} of {settled.n:,} stuck runs")
     lines += [f"(these {pooled.HOW})"] if lines and len(trials["condition"].unique()) > 1 else []
-    return [text for line in lines for text in wrapped(line, rest="  ")]
-
-
-def _rate(rate: Rate) -> str:
-    return f"{100 * rate.rate:.1f} % ({100 * rate.low:.1f}-{100 * rate.high:.1f})"
+    return [text for line in lines for text in wrapped(words.plain(line), rest="  ")]

@@ -128,7 +128,7 @@ def _attributed(trials: pd.DataFrame, row: Any, where: str) -> str:
     told = "; ".join(f"{dead} dead, {words.rate(rate)}" for dead, rate in found.items())
     return (
         f"Of {where} get stuck, by the number of units that are dead at the start: {told}. If every dead "
-        f"unit were drawn again until it lives, {words.estimate(share)} of the stuck runs would not be stuck."
+        f"unit were drawn again until it lives, {words.rate(share)} of the stuck runs would not be stuck."
     )
 
 

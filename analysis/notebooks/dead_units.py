@@ -4,7 +4,7 @@
 # %%
 from analysis.findings.failure_causes import STUCK_CAUSES
 from analysis.notebooks.cells import open_with, read, show_figure, show_table, show_verdict
-from analysis.report_parts.tables import causes_table, start_table
+from analysis.report_parts.tables import causes_table
 from analysis.text import words
 
 # %% tags=["parameters"]
@@ -45,7 +45,6 @@ show_figure(found, "dead_units")
 
 # %%
 show_figure(found, "stuck_by_live_units")
-show_table(start_table(found))
 
 # %% [markdown]
 # ## Why are stuck runs stuck?

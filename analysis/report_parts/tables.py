@@ -24,7 +24,6 @@ from analysis.findings.summary import draws, narrowest
 from analysis.text import words
 
 VAGUE = 0.5  # an interval as wide as this is cut off where a forest plot ends
-MOST_DEAD = 6  # columns of dead units at the start that a table has
 WANTED = (0.5, 0.8, 0.9, 0.95, 0.99)  # success rates of a single draw that widths are looked up for
 MOST_ROWS = 200  # rows of a table that has one per condition
 NONE = "\N{EM DASH}"
@@ -108,10 +107,12 @@ def conditions_table(found: Findings) -> Table:
 
 def causes_table(found: Findings) -> Table:
     """Every condition with stuck runs: why they are stuck."""
+    runs = dict(list(found.trials[can_die(found.trials)].groupby("condition", observed=True)))
 
     def cells(row: Any) -> list[str]:
         shares = [words.bare(Rate.of(row[name], row["stuck"])) for name in ("no_dead", *STUCK_CAUSES)]
-        return [row["name"], f"{row['stuck']:,} of {row['n']:,}", *shares]
+        due = words.bare(attributed(by_dead_at_start(runs[row["condition"]]))) if row["condition"] in runs else NONE
+        return [row["name"], f"{row['stuck']:,} of {row['n']:,}", *shares, due]
 
     unknown = (found.trials["task_units"] == "None").any()
     unsaid = " Where a task does not say how many live units it needs, one is taken to be enough." if unknown else ""
@@ -119,56 +120,31 @@ def causes_table(found: Findings) -> Table:
     return Table.of(
         "Why stuck runs are stuck",
         "Percent of the stuck runs (whose number is n), with 95 % Wilson intervals. Each stuck run has one cause; "
-        f"runs without a dead unit are counted separately.{unsaid}{usual}",
-        ["condition", "stuck, of runs", "no dead unit", *(words.CAUSE_WORDS[name] for name in STUCK_CAUSES)],
+        "runs without a dead unit are counted separately. Saved is the attributable fraction, with Walter's "
+        "interval (1976): the share that would not be stuck if each unit dead at the start were drawn again until "
+        f"it lives (units are drawn independently).{unsaid}{usual}",
+        ["condition", "stuck, of runs", "no dead unit", *(words.CAUSE_WORDS[name] for name in STUCK_CAUSES), "saved"],
         named.query("stuck > 0"), cells,
     ).without_zeros()  # fmt: skip
 
 
-def start_table(found: Findings) -> Table:
-    """How often runs get stuck by the number of units dead at the start, and what those units account for."""
-    some = found.trials[can_die(found.trials)]
-    most = min(int(some["dead_init"].max()), MOST_DEAD) if len(some) else 0
-    named, usual = _named(found.summary, found.fields)
-    names = dict(zip(named["condition"], named["name"], strict=True))
-    comes_back = some["recycle_every"].notna() | some["rescue"].notna() | (some["relu_at_zero"] == 1)
-    missing = (
-        " Such a unit adds 0 and has no gradient, so a network with it trains as one without: to be dead at the start "
-        "is to be missing."
-    )
-
-    def cells(part: pd.DataFrame) -> list[str]:
-        by_dead = by_dead_at_start(part)
-        share = attributed(by_dead)
-        told = {dead: f"{words.bare(rate)} of {rate.n:,}" for dead, rate in by_dead.items()}
-        due = words.estimate(share) if share.n else ""
-        return [names[part.iloc[0]["condition"]], due, *(told.get(dead, "") for dead in range(most + 1))]
-
-    return Table.of(
-        "Stuck runs by the units that are dead at the start",
-        "Percent of the runs with so many units dead at the start that get stuck, with 95 % Wilson intervals."
-        f"{'' if comes_back.any() else missing} Due to them is the attributable fraction: the share of all stuck runs "
-        "that would not be stuck if each dead unit were drawn again until it lives. As units are drawn independently, "
-        "the runs that start with all alive show how often those would be stuck; the interval is Walter's (1976)."
-        f"{usual}",
-        ["condition", "due to them", *(f"{dead} dead" for dead in range(most + 1))],
-        [part for _, part in some.groupby("condition", observed=True, sort=False)] if most else [], cells, 2,
-    )  # fmt: skip
-
-
 def cause_tables(found: Findings) -> list[Table]:
     """Why stuck runs are stuck, and what they rest at where they have certificates, by level over all conditions."""
-    shown = [start_table(found), causes_table(found)]
+    shown = [causes_table(found)]
     if not len(found.resting):
         return shown
-    by_level = pooled.certificates(found.together(found.summary))
+    together = found.together(found.summary)
     several = f" All conditions together; the 95 % {pooled.HOW}." if len(found.summary) > 1 else ""
     note = f"Percent of the stuck runs (whose number is n), according to their certificates.{several}"
-    heads = ["level", "n", *(words.KIND_NAMES[kind] for kind in by_level["all levels"])]
+    certified = set(together.loc[together["minimum"].notna().to_numpy(bool), "outcome"])
+    by_level = [
+        (words.outcome(level), pooled.certificates(together, level)) for level in OUTCOMES if level in certified
+    ]
+    every = pooled.certificates(together)
+    heads = ["level", "n", *(words.KIND_NAMES[kind] for kind in every)]
     levels = [
-        [words.outcome(level), f"{next(iter(kinds.values())).n:,}", *map(words.bare, kinds.values())]
-        for level, kinds in by_level.items()
-        if level != "all levels" or len(by_level) > 2
+        [name, f"{next(iter(kinds.values())).n:,}", *map(words.bare, kinds.values())]
+        for name, kinds in (by_level if len(by_level) == 1 else [*by_level, ("all levels", every)])
     ]
     return [*shown, Table("What stuck runs rest at, by level", note, heads, levels)]
 

@@ -14,16 +14,24 @@ IS = "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"  # an equals sign at which no line 
 
 def percent(fraction: float, digits: int = 1) -> str:
     """'64.4 %', or a dash for NaN."""
-    return "\N{EM DASH}" if math.isnan(fraction) else f"{100 * fraction:.{digits}f}\N{NO-BREAK SPACE}%"
+    return (
+        "\N{EM DASH}" if math.isnan(fraction) else f"{100 * fraction:.{digits}f}\N{NO-BREAK SPACE}%".replace("-", MINUS)
+    )
 
 
 def interval(low: float, high: float) -> str:
-    """'61.4–67.3', in per cent."""
-    return "\N{EM DASH}" if math.isnan(low) else f"{100 * low:.1f}{DASH}{100 * high:.1f}"
+    """'61.4–67.3', or '−55.3 to 41.6', in per cent."""
+    between = " to " if low < 0 else DASH
+    return "\N{EM DASH}" if math.isnan(low) else f"{100 * low:.1f}{between}{100 * high:.1f}".replace("-", MINUS)
+
+
+def short(value: Rate | Estimate) -> str:
+    """'64.4 % (61.4–67.3)'."""
+    return f"{percent(value.rate)} ({interval(value.low, value.high)})"
 
 
 def rate(value: Rate | Estimate) -> str:
-    """'64.4 % (61.4–67.3, n = 1,000)'."""
+    """'64.4 % (61.4–67.3, n = 1,000)'; no runs where n is 0."""
     if not value.n:
         return f"no runs (n{IS}0)"
     return f"{percent(value.rate)} ({interval(value.low, value.high)}, n{IS}{value.n:,})"
@@ -36,15 +44,7 @@ def share(row: Any, count: str = "solved", of: str = "n") -> str:
 
 def bare(value: Rate | Estimate) -> str:
     """'64.4 (61.4–67.3)', in per cent, where n stands elsewhere; a dash where it is 0."""
-    return f"{100 * value.rate:.1f} ({interval(value.low, value.high)})" if value.n else "\N{EM DASH}"
-
-
-def estimate(value: Estimate) -> str:
-    """'60.7 % (54.1–66.4, n = 356)', or '4.8 % (−55.3 to 41.6, n = 18)'."""
-    ends = interval(value.low, value.high)
-    if value.low < 0:
-        ends = f"{100 * value.low:.1f} to {100 * value.high:.1f}".replace("-", MINUS)
-    return f"{percent(value.rate).replace('-', MINUS)} ({ends}, n{IS}{value.n:,})"
+    return short(value).replace("\N{NO-BREAK SPACE}%", "") if value.n else "\N{EM DASH}"
 
 
 def plain(text: str) -> str:

@@ -148,7 +148,8 @@ def train(study: Study, options: Options, folder: ResultFolder, todo: list[batch
 
 
 def make_ready(study: Study, drawn: bool) -> None:
-    """Do what a report needs and the trainings don't change: work out the laws, and import what draws."""
+    """Do what a report needs and the trainings don't change: import what tells and draws, and work out the laws."""
+    importlib.import_module("experiments.execution.reporting")
     importlib.import_module("experiments.store.exemplars").laws(study.conditions)
     if drawn:
         importlib.import_module(DRAWING)

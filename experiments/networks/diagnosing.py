@@ -334,7 +334,7 @@ def whole(share: float) -> str:
 def percent(count: int, n: int) -> str:
     """'64.4 % (61.4-67.3)', with the 95 % Wilson interval."""
     ends = binomtest(count, n).proportion_ci(0.95, "wilson")
-    return f"{100 * count / n:.1f} % ({100 * ends.low:.1f}-{100 * ends.high:.1f})"
+    return f"{100 * (count / n):.1f} % ({100 * ends.low:.1f}-{100 * ends.high:.1f})"
 
 
 def setting(condition: Condition) -> str:

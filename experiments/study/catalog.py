@@ -15,14 +15,14 @@ from experiments.errors import InputError, in_a_line
 from experiments.study.checked import checked
 from experiments.study.weight_files import given_network, load_given
 from nnxor import checks
-from nnxor.network.inits import Distribution, GivenWeights, Init
+from nnxor.network.inits import UNIFORM, Distribution, GivenWeights, Init
 from nnxor.network.tasks import Task
 from nnxor.registry import hint
 
 Kind = TypeVar("Kind", Init, Task)
 MOST = {"bytes": 2**24, "rows": 1024, "inputs": 256, "times": 10**6}  # of a task in a CSV file
 FORM = "a header x1,x2,...,t (and times, if rows count more than once), then a row of numbers for each point"
-OWN = ("mirror", "margin", "generator")  # what an initialization may say besides its laws
+OWN = {"mirror": "mirrored pairs", "margin": "margin {}", "generator": "drawn by {}"}  # what may stand beside laws
 
 
 def _read(group: str, name: str, key: str) -> dict[str, object]:
@@ -110,7 +110,15 @@ def _written_out(key: str, value: Mapping[str, object]) -> Init:
     name = value.get("name", ", ".join([*words, *_settings({part: value[part] for part in OWN if part in value})]))
     if not isinstance(name, str) or not name.strip():
         raise InputError(f"{key}: name={name} is not allowed; allowed: a short text")
-    return replace(parsed, name=name, label=parsed.label or name)
+    return replace(parsed, name=name, label=parsed.label or str(value.get("name", _by_laws(parsed))))
+
+
+def _by_laws(made: Init, first: str = "") -> str:
+    """An initialization without a name of its own as readers see it: 'U(\N{MINUS SIGN}0.3, 0.3), biases 0.1'."""
+    parts = (("biases", made.biases), ("outputs", made.outputs))
+    laws = [f"{part} {law.label}" for part, law in parts if law and law.label != "0"]
+    own = [text.format(value) for part, text in OWN.items() if (value := getattr(made, part)) != getattr(UNIFORM, part)]
+    return ", ".join([first or made.weights.label, *laws, *own])
 
 
 def _law_text(law: Distribution) -> str:
@@ -129,7 +137,8 @@ def _adjusted(key: str, value: Mapping[str, object]) -> Init:
     name, changes = next(iter(value.items()), ("", None))
     if len(value) != 1 or not isinstance(changes, Mapping) or not changes:
         raise InputError(f"{key}={dict(value)} is not allowed; allowed: {{NAME: {{parameter: value}}}}")
-    content = {part: law for part, law in _read("init", str(name), key).items() if part != "label"}  # no longer true
+    content = _read("init", str(name), key)
+    label = str(content.pop("label", name))  # no longer true of other weights
     own = {part: changes[part] for part in OWN if part in changes}
     laws = {part: changes[part] for part in ("biases", "outputs") if part in changes}
     laws = {"weights": {k: v for k, v in changes.items() if k not in (*own, *laws)}, **laws}
@@ -140,7 +149,8 @@ def _adjusted(key: str, value: Mapping[str, object]) -> Init:
         old = content.get(part)
         content[part] = {**(old if isinstance(old, Mapping) and "distribution" not in law else {}), **law}
         words += _settings(law, "" if part == "weights" else f"{part}.")
-    return _of(Init, f"{name}({', '.join([*words, *_settings(own)])})", {**content, **own}, f"{key}={name}")
+    made = _of(Init, f"{name}({', '.join([*words, *_settings(own)])})", {**content, **own}, f"{key}={name}")
+    return replace(made, label=_by_laws(made, "" if laws["weights"] else label))
 
 
 # --- tasks in CSV files: columns x1 … xD, t, and perhaps `times`, how often each row counts

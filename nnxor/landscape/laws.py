@@ -4,9 +4,11 @@ A unit's pre-activation on row n is z_n = b + x_n·w, with w drawn D times from 
 from the biases' law. It is active where z_n > 0 and dead where z_n ≤ 0 on every row. Units are drawn
 independently of one another, so the number of dead ones among H is binomial.
 
-Where all laws are uniform, the probability is the volume of a polytope, by Qhull. Otherwise it is a mean over
-the laws of all variables but one, which is left to its distribution function: for each draw of the others the last one
-must lie in an interval. The mean is taken over scrambled Sobol points (Owen 1997), with its standard error.
+Where all laws are uniform and the rows few, the probability is the volume of a polytope, exact but for rounding.
+Otherwise it is a mean over the laws of all variables but one, which is left to its distribution function: for each draw
+of the others the last one must lie in an interval. The mean is taken by stratified sampling (S. Haber, "A modified
+Monte-Carlo quadrature", Mathematics of Computation 20, 1966): a draw in each cell of a grid, with its standard error.
+NumPy does both: SciPy's Qhull and Sobol points would take longer to import than the default study to train.
 
 Where a variable is constant (or its range holds one float32 number only) it is an atom: z = 0 then has
 probability of its own, and z = 0 is not active. Hence a bias of exactly 0 is not the limit of biases from
@@ -15,11 +17,13 @@ only atoms act are decided in the protocol's own float32 arithmetic. Otherwise t
 numbers: rounding draws to float32 moves a probability by the order of 1e-7 of the laws' width at most.
 """
 
+import itertools
+import math
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from nnxor.network.inits import Distribution, Init
@@ -28,12 +32,16 @@ from nnxor.network.tasks import Task
 Array = NDArray[np.float64]
 
 EXACT = "exact"
-QUASI_MONTE_CARLO = "quasi-Monte Carlo (error: one standard error)"
+SAMPLED = "stratified sampling (error: one standard error)"
 
 ROUNDING = 2e-14  # error granted to rounding in an exact law
+MOST_CORNERS = 2_000  # corners that are looked for to find a volume; with more, as of many rows, sampling is faster
 
-SOBOL_POINTS, SOBOL_REPEATS = 2**13, 16
-"""Points of a scrambled Sobol set, and how many independent sets estimate the error."""
+CELLS, REPEATS = 2**13, 16
+"""Cells of a grid, a draw in each, and how many such samples estimate the error."""
+
+NEAR, PARALLEL = 1e-9, 1e-12
+"""How far beyond a side rounding may put a corner, and below which determinant unit normals count as parallel."""
 
 
 class Probability(NamedTuple):
@@ -51,15 +59,17 @@ def dead_probability(task: Task, init: Init, hidden: int, bias: bool = True) -> 
     `hidden` is the width H, on which laws with fan_out depend; `bias=False` leaves biases 0.
     """
     x = np.array(task.inputs, np.float64)
-    drawn = [_law(init.weights, task.n_inputs, hidden)] * task.n_inputs
-    laws = [_law(init.biases, task.n_inputs, hidden) if bias else np.float32(0), *drawn]
+    drawn = [_Law(init.weights, task.n_inputs, hidden)] * task.n_inputs
+    laws = [_Law(init.biases, task.n_inputs, hidden), *drawn]
     rows = np.column_stack([np.ones(len(x)), x])
-    random = np.array([not isinstance(law, np.float32) for law in laws])
-    atoms = np.array([np.float32(0) if is_random else law for is_random, law in zip(random, laws, strict=True)])
-    free = [law for law in laws if not isinstance(law, np.float32)]
+    atoms = np.array([law.atom() for law in laws], np.float32)
+    if not bias:
+        atoms[0] = 0
+    random = np.isnan(atoms)
+    free = [law for law, is_random in zip(laws, random, strict=True) if is_random]
     A, c = rows[:, random], rows[:, ~random] @ atoms[~random].astype(np.float64)
     decided = ~A.any(axis=1)
-    if (_preactivations(x[decided], atoms) > 0).any():
+    if (_preactivations(x[decided], np.where(random, np.float32(0), atoms)) > 0).any():
         return Probability(0.0, 0.0, EXACT)
     A, c = A[~decided], c[~decided]
     used = np.flatnonzero(A.any(axis=0))
@@ -68,24 +78,36 @@ def dead_probability(task: Task, init: Init, hidden: int, bias: bool = True) -> 
     return _mass(A[:, used], c, [free[k] for k in used])
 
 
-def _law(distribution: Distribution, fan_in: int, fan_out: int) -> Any:
-    """A distribution for a layer's fans as SciPy knows it; an atom as a float32 number."""
-    p = distribution.values(fan_in, fan_out)
-    centre, width = (
-        p.get("value", p.get("low", p.get("mean", 0.0))),
-        p.get("std", p.get("high", 0.0) - p.get("low", 0.0)),
-    )
-    if not width:
-        return np.float32(centre)
-    law: Any
-    if "low" in p:
-        law = scipy.stats.uniform(centre, width)
-    else:
-        law = (
-            scipy.stats.truncnorm(-p["cut"], p["cut"], centre, width) if "cut" in p else scipy.stats.norm(centre, width)
-        )
-    low, high = law.ppf([1e-17, 1 - 1e-16])
-    return np.float32(low) if np.float32(low) == np.float32(high) else law
+@dataclass(frozen=True)
+class _Law:
+    """A distribution for a layer's fans, of real numbers."""
+
+    of: Distribution
+    fan_in: int
+    fan_out: int
+
+    def quantile(self, *u: float | Array) -> Array:
+        """Inverse of the distribution function."""
+        return self.of.quantile(np.asarray(u[0] if len(u) == 1 else u, np.float64), self.fan_in, self.fan_out)
+
+    def atom(self) -> np.float32:
+        """The only float32 number that it draws, NaN if there are more."""
+        low, high = self.quantile(1e-17, 1 - 1e-16).astype(np.float32)
+        return np.float32(low if low == high else np.nan)
+
+    def below(self, x: Array) -> Array:
+        """The distribution function."""
+        p = self.of.values(self.fan_in, self.fan_out)
+        if "low" in p:
+            return np.asarray(np.clip((x - p["low"]) / (p["high"] - p["low"]), 0, 1))
+        cut = p.get("cut", np.inf)
+        inside, outside = (_below(z) for z in (np.clip((x - p["mean"]) / p["std"], -cut, cut), np.array(-cut)))
+        return (inside - outside) / (1 - 2 * outside)
+
+
+def _below(z: Array) -> Array:
+    """The share of a standard normal law below z."""
+    return np.asarray(np.frompyfunc(math.erfc, 1, 1)(-z / math.sqrt(2)), np.float64) / 2
 
 
 def _preactivations(x: Array, atoms: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -96,27 +118,35 @@ def _preactivations(x: Array, atoms: NDArray[np.float32]) -> NDArray[np.float32]
     return z
 
 
-def _mass(A: Array, c: Array, laws: list[Any]) -> Probability:
+def _mass(A: Array, c: Array, laws: list[_Law]) -> Probability:
     """P(A·s + c ≤ 0), s (M,) with these laws; the variable with the widest effect is integrated first."""
-    order = np.argsort(np.abs(A).max(axis=0) * [law.std() for law in laws], kind="stable")
+    spreads = [np.diff(law.quantile(0.25, 0.75))[0] for law in laws]
+    order = np.argsort(np.abs(A).max(axis=0) * spreads, kind="stable")
     A, laws = A[:, order], [laws[k] for k in order]
     if len(laws) == 1:
         return Probability(float(_along(A, c, laws[0], np.zeros((1, 0)))[0]), ROUNDING, EXACT)
-    if all(law.dist.name == "uniform" for law in laws):
-        low, high = np.array([law.support() for law in laws]).T
-        return Probability(_volume(A * (high - low), A @ low + c), ROUNDING, EXACT)
+    if all(law.of.name == "uniform" for law in laws) and math.comb(len(A) + 2 * len(laws), len(laws)) <= MOST_CORNERS:
+        low, high = np.array([law.quantile(0.0, 1.0) for law in laws]).T
+        return Probability(_volume(A * (high - low), -(A @ low + c)), ROUNDING, EXACT)
     means = []
-    for repeat in range(SOBOL_REPEATS):
-        u = scipy.stats.qmc.Sobol(len(laws) - 1, rng=np.random.default_rng(repeat)).random(SOBOL_POINTS)
-        u = np.clip(u, 1e-16, 1 - 1e-16)
-        points = np.column_stack([law.ppf(u[:, k]) for k, law in enumerate(laws[:-1])])
+    for repeat in range(REPEATS):
+        u = np.clip(_stratified(len(laws) - 1, np.random.default_rng(repeat)), 1e-16, 1 - 1e-16)
+        points = np.column_stack([law.quantile(each) for law, each in zip(laws[:-1], u, strict=True)])
         means.append(float(_along(A, c, laws[-1], points).mean()))
-    value, least = float(np.mean(means)), 1 / (SOBOL_POINTS * SOBOL_REPEATS)
-    error = float(np.std(means, ddof=1)) / SOBOL_REPEATS**0.5
-    return Probability(value, error if value else least, QUASI_MONTE_CARLO)
+    value, least = float(np.mean(means)), 1 / (CELLS * REPEATS)
+    error = float(np.std(means, ddof=1)) / REPEATS**0.5
+    return Probability(value, error if value else least, SAMPLED)
 
 
-def _along(A: Array, c: Array, law: Any, points: Array) -> Array:
+def _stratified(n: int, rng: np.random.Generator) -> Array:
+    """A point in each of `CELLS` equal cells of the unit cube of n dimensions, shape (n, CELLS)."""
+    halvings = [len(part) for part in np.array_split(range(CELLS.bit_length() - 1), n)]
+    sides = [2**each for each in halvings]
+    corners = np.indices(sides).reshape(n, CELLS)
+    return np.asarray((corners + rng.random(corners.shape)) / np.array(sides)[:, None])
+
+
+def _along(A: Array, c: Array, law: _Law, points: Array) -> Array:
     """P(every form ≤ 0) along the last variable for each value of those before it: it lies in an interval."""
     outer, slope = points @ A[:, :-1].T + c, A[:, -1]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -124,23 +154,32 @@ def _along(A: Array, c: Array, law: Any, points: Array) -> Array:
     upper = roots[:, slope > 0].min(axis=1, initial=np.inf)
     lower = roots[:, slope < 0].max(axis=1, initial=-np.inf)
     possible = (outer[:, slope == 0] <= 0).all(axis=1)
-    return np.where(possible, np.maximum(law.cdf(upper) - law.cdf(lower), 0.0), 0.0)
+    return np.where(possible, np.maximum(law.below(upper) - law.below(lower), 0.0), 0.0)
 
 
-def _volume(A: Array, c: Array) -> float:
-    """The volume of what A·s + c ≤ 0 leaves of the unit cube."""
-    unit = np.eye(A.shape[1])
-    sides = np.concatenate(
-        [np.column_stack([A, c]), np.column_stack([-unit, 0 * unit[0]]), np.column_stack([unit, 0 * unit[0] - 1])]
-    )
-    sides = sides / np.linalg.norm(sides[:, :-1], axis=1, keepdims=True)
-    ball = scipy.optimize.linprog(
-        [*np.zeros(len(unit)), -1.0], np.column_stack([sides[:, :-1], np.ones(len(sides))]), -sides[:, -1]
-    )
-    if ball.x is None or ball.x[-1] < 1e-12:  # the largest ball within it
+def _volume(A: Array, b: Array) -> float:
+    """The volume of the part of the unit cube where A·s ≤ b.
+
+    Across its first coordinate the volume of a slice is a polynomial between two corners, which Gauss and Legendre's
+    points integrate exactly.
+    """
+    n = A.shape[1]
+    normals, ends = np.concatenate([A, -np.eye(n), np.eye(n)]), np.concatenate([b, np.zeros(n), np.ones(n)])
+    size = np.linalg.norm(normals, axis=1)
+    if (ends[size == 0] < 0).any():
         return 0.0
-    return float(
-        scipy.spatial.ConvexHull(
-            scipy.spatial.HalfspaceIntersection(np.unique(sides, axis=0), ball.x[:-1]).intersections
-        ).volume
-    )
+    normals, ends = normals[size > 0] / size[size > 0, None], ends[size > 0] / size[size > 0]
+    chosen = np.array([*itertools.combinations(range(len(ends)), n)])
+    chosen = chosen[np.abs(np.linalg.det(normals[chosen])) > PARALLEL]
+    corners = np.linalg.solve(normals[chosen], ends[chosen][..., None])[..., 0]
+    corners = corners[(corners @ normals.T <= ends + NEAR).all(axis=1)]
+    cuts = np.unique(np.clip(corners[:, 0], 0, 1))
+    if n == 1 or len(cuts) < 2:
+        return float(np.ptp(cuts)) if len(cuts) else 0.0
+    at, weights = np.polynomial.legendre.leggauss((n + 1) // 2)
+    parts = [
+        (high - low) / 2 * weight * _volume(A[:, 1:], b - A[:, 0] * (low + (high - low) * (1 + x) / 2))
+        for low, high in itertools.pairwise(cuts.tolist())
+        for x, weight in zip(at.tolist(), weights.tolist(), strict=True)
+    ]
+    return float(sum(parts))

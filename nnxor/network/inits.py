@@ -32,6 +32,14 @@ PARAMETERS: dict[str, dict[str, float | None]] = {
 `std` is the standard deviation.
 """
 
+LABELS = {
+    "constant": "{value}",
+    "uniform": "U({low}, {high})",
+    "normal": "N({mean}, {std}²)",
+    "truncated_normal": "N({mean}, {std}²) cut at {cut}σ",
+}
+"""How readers see them."""
+
 LARGEST = 1e30  # largest parameter of a distribution: its draws must be finite in float32, with room to train
 LONGEST_FORMULA = 200  # characters of a formula: enough for any, and too few to be nested deeper than Python can read
 MOST_FACTORS = 200  # twice the largest exponent of a formula
@@ -130,6 +138,12 @@ class Distribution:
         """Its name and parameters, without blanks."""
         parameters = (f"{key}={str(value).replace(' ', '')}" for key, value in self.parameters)
         return f"{self.name}({','.join(parameters)})"
+
+    @property
+    def label(self) -> str:
+        """The same as readers see it: 'U(\N{MINUS SIGN}0.3, 0.3)'."""
+        told = {key: f"{value:g}" if isinstance(value, float) else value for key, value in self.parameters}
+        return LABELS[self.name].format(**told).replace("-", "\N{MINUS SIGN}").replace("sqrt", "\N{SQUARE ROOT}")
 
     def values(self, fan_in: int, fan_out: int) -> dict[str, float]:
         """The parameters as numbers for a layer; ValueError if they make no distribution."""

@@ -15,8 +15,10 @@ from analysis import report
 from analysis.data.door import FolderError
 from analysis.figures import PLOTS
 from analysis.findings.findings import Findings
+from analysis.findings.statistics import Rate, attributable
 from analysis.findings.summary import table_lines
 from analysis.report_parts.tables import width_tables
+from analysis.text import words
 
 ROOT = Path(__file__).parents[2]
 Z = 1.959963984540054
@@ -150,7 +152,14 @@ def test_the_table_of_causes_is_counted_anew(page: Page, reported: Path) -> None
         assert row[1] == f"{n} of {len(mine)}"
         assert row[2] == share(sum(stuck["dead_final"] == 0), n)
         causes = ("few_alive_at_start", "died_in_training", "alive_but_merged")  # none is linear
-        assert row[3:] == [share(sum(stuck["cause"] == cause), n) for cause in causes]
+        assert row[3:-1] == [share(sum(stuck["cause"] == cause), n) for cause in causes]
+        due = attributable(
+            *(
+                Rate.of(sum(mine[dead]["outcome"].str.startswith("stuck")), sum(dead))
+                for dead in (mine["dead_init"] > 0, mine["dead_init"] == 0)
+            )
+        )
+        assert row[-1] == (words.bare(due) if due.n else "\N{EM DASH}")
 
 
 @pytest.mark.parametrize(("panel", "field", "first", "second"), [(0, "hidden", 4, 10), (1, "init", "uniform", "he")])

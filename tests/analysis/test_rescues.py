@@ -135,8 +135,8 @@ def test_of_equally_distant_rescues_nothing_is_nearest_and_no_unit_is_called_mis
     """A leaky ReLU came first, by its name; and of runs whose dead units come back it was said that they do not."""
     assert Findings.of(rescued_alone).nearest["rescue"] == "nothing"
     text = render(rescued_alone)
-    assert "Due to them is the attributable fraction" in text
-    assert "to be dead at the start is to be missing" not in text
+    assert "Saved is the attributable fraction" in text
+    assert "missing" not in text
 
 
 def test_without_a_rescue_nothing_of_it_appears(handmade: Path, reported: Path) -> None:

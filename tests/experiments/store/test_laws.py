@@ -1,6 +1,8 @@
 """The laws that a study's report sets its draws against are those of the theory, condition by condition."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,3 +43,18 @@ def test_the_number_of_laws_is_bounded() -> None:
     study = read_study(compose("study=smoke", f"grid.init=[{spreads}]", "grid.hidden=4", "grid.lr=0.1"))
     assert len(study.conditions) == MOST_LAWS + 5
     assert len(laws(study.conditions)) == MOST_LAWS
+
+
+def test_a_run_without_a_report_imports_nothing_that_takes_long(tmp_path: Path) -> None:
+    code = """
+import runpy, sys
+sys.argv[1:] = ["study=smoke", "seeds.count=2", "report=false", "output=out"]
+try:
+    runpy.run_module("experiments.run", run_name="__main__")
+finally:
+    print("imported:", sorted({"scipy.special", "scipy.stats", "seaborn", "matplotlib"} & {*sys.modules}))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "imported: []"
+    assert (tmp_path / "out" / "laws.json").exists()

@@ -8,8 +8,10 @@ from harness import ROOT, compose
 
 from experiments import conf_files as words
 from experiments.execution.session import run as run_study
+from experiments.study import catalog
 from experiments.study.study import Study, read_study
 from nnxor.engines.llvm_numbers import functions
+from nnxor.network.inits import Init
 
 STUDIES = words.names("study")
 
@@ -119,4 +121,33 @@ def test_an_estimate_is_no_matter_of_hours(name: str, tmp_path: Path, capsys: py
 def test_an_init_with_other_parameters_is_not_called_like_the_one_it_was_made_from() -> None:
     study = read_study(compose("grid.init=[{uniform:{low:-0.3,high:0.3}}]", "grid.hidden=4", "grid.lr=0.1"))
     (condition,) = study.conditions
-    assert condition.init.label == "uniform(low=-0.3, high=0.3)"
+    assert condition.init.name == "uniform(low=-0.3, high=0.3)"
+    assert condition.init.label == "U(\N{MINUS SIGN}0.3, 0.3)"
+
+
+@pytest.mark.parametrize(
+    ("written", "label"),
+    [
+        ({"he": {"biases": {"value": 0.01}, "mirror": True}}, "He, biases 0.01, mirrored pairs"),
+        ({"truncated_normal": {"std": 0.1}}, "N(0, 0.1²) cut at 2σ"),
+        (
+            {
+                "weights": {"distribution": "normal", "std": "sqrt(2/fan_in)"},
+                "biases": {"distribution": "constant", "value": 0},
+            },
+            "N(0, √(2 / fan_in)²)",
+        ),
+        (
+            {
+                "name": "mine",
+                "weights": {"distribution": "normal", "std": 1},
+                "biases": {"distribution": "constant", "value": 0},
+            },
+            "mine",
+        ),
+    ],
+)
+def test_an_init_without_a_name_is_labelled_by_its_laws(written: dict[str, object], label: str) -> None:
+    made = catalog.read_init("init", written)
+    assert isinstance(made, Init)
+    assert made.label == label
