@@ -37,7 +37,7 @@ def _text(dtype: np.dtype) -> str:
                     at.set(build.select(build.icmp_signed("<", after, period), after, LONG(0)))
             m.store(sums, m.plus(m.times(number, n), r), total.get())
         with m.loop(build.sub(epochs, period), epochs) as e:
-            place = build.srem(build.sub(e, begin), period)
+            place = build.srem(m.plus(build.sub(e, begin), period), period)  # a period may be longer than the tail
             loss = m.read(losses, m.plus(m.times(place, n), r), m.real)
             with build.if_then(build.not_(build.fcmp_ordered("<=", loss, bound))):
                 m.store(unsolved, r, build.trunc(e, INT))

@@ -16,6 +16,7 @@ from nnxor.diagnosis import diagnose
 from nnxor.engines import cycles as repeats
 from nnxor.engines import engine_numba, engine_numpy, llvm_numbers
 from nnxor.engines.cycles import Search, first_state, first_time, same, schedule, stretch, to_table, watched
+from nnxor.engines.tails import read_cycles
 from nnxor.engines.trace import Trained
 from nnxor.network.draws import Weights, draw
 from nnxor.network.tasks import Task
@@ -308,3 +309,18 @@ def test_the_first_time_is_found_by_halving(times: list[tuple[int, int]]) -> Non
         lambda states, step, _: states + step,
     )
     assert found.tolist() == first.tolist()
+
+
+def test_a_cycle_longer_than_the_tail_is_read_from_its_own_losses() -> None:
+    """In trainings of 65,536 epochs and more; other memory was read instead, and the process could end there."""
+    epochs, part, periods = 200_000, 125, np.array([3000, 1001, 2], np.int32)
+    losses, unsolved, tail = np.zeros((3000, 3)), np.zeros(3, np.int32), np.zeros((8, 3))
+    losses[1500, 0] = losses[1000, 1] = losses[1, 2] = 1
+    read_cycles(losses, periods, np.float64(0.5), epochs, part, unsolved, tail)
+    begin = epochs - 8 * part
+    expected = [
+        max(e for e in range(epochs - period, epochs) if losses[(e - begin) % period, r] > 0.5)
+        for r, period in enumerate(periods)
+    ]
+    assert unsolved.tolist() == expected
+    assert tail.sum(axis=0).tolist() == [0, 0, 4 * part]
