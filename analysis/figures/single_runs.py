@@ -1,6 +1,7 @@
 """One run of each outcome: its loss, and what its network computes."""
 
 import itertools
+import math
 import textwrap
 from typing import Any
 
@@ -68,7 +69,7 @@ def loss_curves(exemplars: pd.DataFrame) -> Figure:
                 label=f"{words.outcome(run['outcome'])}: {name(run)}", markevery=(i, 6), markersize=5, **look,
             )  # fmt: skip
     epoch_axis(axes[-1], int(exemplars["epochs"].max()), "epoch + 1")
-    _loss_axes(above, below, max(every))
+    _loss_axes(above, below, min(every), max(every))
     for ax in axes:
         _mark_levels(ax, exemplars)
     axes[0].set_title(f"n = {len(exemplars)} runs, one of each outcome" if len(exemplars) > 1 else "n = 1 run")
@@ -76,17 +77,17 @@ def loss_curves(exemplars: pd.DataFrame) -> Figure:
     return figure
 
 
-def _loss_axes(above: Axes | None, below: Axes | None, highest: float) -> None:
+def _loss_axes(above: Axes | None, below: Axes | None, lowest: float, highest: float) -> None:
     """Logarithmic axes; the plateaus get room of their own above the losses that go to 0, where there are both."""
     if above:
         top = min(max(1.3 * highest, 1.0), 6.0)
         ticks = [tick for tick in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if tick <= top]
         _loss_axis(above, (BREAK, top), ticks, [f"{tick:g}" for tick in ticks])
     if below:
-        powers = range(-2, -15, -3)  # in plain letters: Matplotlib's own take a parser that takes long
-        _loss_axis(
-            below, (LOWEST / 2, BREAK), [10.0**k for k in powers], [f"10{str(k).translate(RAISED)}" for k in powers]
-        )
+        end = math.floor(math.log10(max(lowest, LOWEST)))
+        powers = range(-2 if above else -1, end - 1, -3 if end < -5 else -1)  # Matplotlib's letters take long
+        ticks, texts = [10.0**k for k in powers], [f"10{str(k).translate(RAISED)}" for k in powers]
+        _loss_axis(below, (10.0**end / 2, BREAK), ticks, texts)
 
 
 def _loss_axis(ax: Axes, ends: tuple[float, float], ticks: list[float], texts: list[str]) -> None:

@@ -106,10 +106,13 @@ def _better(summary: pd.DataFrame, at: pd.Series) -> Advice | None:
 
 def _commands(row: pd.Series, runs: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Advice]:
     """What experiments.diagnose says of a network like those of a condition, whose runs are given."""
-    how = "Save its weights with numpy.savez as W1 (inputs, hidden), b1 (hidden,), W2 (hidden, 1) and b2 (1,)."
+    how = (
+        "FILE is a state dict of PyTorch (.pt, .safetensors), weights of Keras (.weights.h5), or a .npz file with W1 "
+        "(inputs, hidden), b1 (hidden,), W2 (hidden, 1) and b2 (1,)."
+    )
     if ".csv" in row["task"]:
         how += " The path of the task's file is relative to the folder in which the study was run."
-    look = Advice("Have your network diagnosed.", how, diagnosing("FILE.npz", row, manifest, "hidden"))
+    look = Advice("Have your network diagnosed.", how, diagnosing("FILE", row, manifest, "hidden"))
     n_rows = str(runs["task_table"].iloc[0]).count("|") + 1
     output = FIELDS["loss"].entries.get(row["loss"], {}).get("output") or FIELDS["output"].default
     piecewise_linear = not asks("activation", row["activation"], "smooth") and row["output"] == output

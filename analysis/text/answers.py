@@ -13,7 +13,7 @@ import pandas as pd
 
 from analysis.data.conditions import NUMBERS, closest, distance, others, slices, values, with_values
 from analysis.data.field_labels import FIELDS, phrase, value_text
-from analysis.data.reading import swept
+from analysis.data.reading import can_die, swept
 from analysis.findings.findings import Findings
 from analysis.findings.paired import as_paired, compare_values, going_along
 from analysis.findings.published import AGREE, DIFFER, Beside
@@ -23,6 +23,7 @@ from analysis.text import words
 
 ENOUGH = 0.95  # a success rate that counts as almost certain
 MARGIN = 0.03  # how far below the best rate one still counts as high, where none is almost certain
+MORE_DEATHS = 1.5  # times as many units that die in training as at the smallest step are clearly more
 THE_ARTICLES = "the article\N{RIGHT SINGLE QUOTATION MARK}s"
 MOST_PLACES = 4  # settings of the other fields that are told one by one
 
@@ -48,6 +49,7 @@ def answer(found: Findings, asks: Sequence[str]) -> list[str]:
             together.update(going_along(found.trials, name))
             many = name in NUMBERS and len(values(found.trials, name)) > 2
             sentences.extend(_range(found, name, len(fields) == 1) if many else _differences(found, name))
+    sentences += _deaths(found, "lr") if fields == ["lr"] else []
     told = [*sentences, _nearest(found)] if len(fields) == 1 else [_nearest(found), *sentences]
     return [*told, *_unjudged(found)]
 
@@ -115,7 +117,7 @@ def _range(found: Findings, field: str, alone: bool) -> list[str]:
     If the study asks about this field alone, for each setting of the others, unless there are many.
     """
     rest = [name for name in others(found.trials, field) if name in FIELDS]
-    spans = [span(row, part, field) for row, part in slices(found.summary, rest)]
+    spans = [span(row, part, field) for row, part in slices(found.summary, rest) if len(values(part, field)) > 1]
     at = spans[closest(each.row for each in spans)]
     shown = spans if alone and len(spans) <= MOST_PLACES else [at]
     place = [f"with {words.condition(each.row, rest)}, " if rest else "" for each in shown]
@@ -126,6 +128,24 @@ def _range(found: Findings, field: str, alone: bool) -> list[str]:
         ends = words.span(field, limits[0], limits[-1])
         told[-1] += f" Over all {len(spans):,} settings of the other fields this limit ranges from {ends}."
     return told
+
+
+def _deaths(found: Findings, field: str) -> list[str]:
+    """From which value of a field on clearly more units die in training than at its smallest value, in a sentence."""
+    rest = [name for name in others(found.trials, field) if name in FIELDS]
+    died = found.summary["dead_final_mean"] - found.summary["dead_init_mean"]
+    parts = [(row, part.sort_values(field)) for row, part in slices(found.summary.assign(died=died), rest)]
+    least = [part["died"].iloc[0] for _, part in parts]
+    told = []
+    for row, part in parts:
+        more = part.loc[(part["died"] >= MORE_DEATHS * part["died"].iloc[0]).to_numpy(bool), field]
+        place = f" with {words.condition(row, rest)}" if rest else ""
+        told += [f"from {phrase(field, more.iloc[0])} on{place}"] if len(more) else []
+    if not can_die(found.summary).all() or not told or not min(least) > 0:
+        return []
+    first, n = phrase(field, found.summary[field].min()), f"means of {found.summary['n'].min():,} runs or more"
+    ends = " to ".join(dict.fromkeys(f"{end:.2f}" for end in (min(least), max(least))))
+    return [f"At {first} {ends} units of a run die in training; half as many again die {words.listed(told)} ({n})."]
 
 
 def _differences(found: Findings, field: str) -> list[str]:

@@ -143,7 +143,9 @@ class Distribution:
     def label(self) -> str:
         """The same as readers see it: 'U(\N{MINUS SIGN}0.3, 0.3)'."""
         told = {key: f"{value:g}" if isinstance(value, float) else value for key, value in self.parameters}
-        return LABELS[self.name].format(**told).replace("-", "\N{MINUS SIGN}").replace("sqrt", "\N{SQUARE ROOT}")
+        even = self.name == "uniform" and isinstance(told["low"], str) and told["low"] == f"-{told['high']}"
+        text = "U(±{high})" if even and told["high"][-1] == ")" else LABELS[self.name]
+        return text.format(**told).replace("-", "\N{MINUS SIGN}").replace("sqrt", "\N{SQUARE ROOT}")
 
     def values(self, fan_in: int, fan_out: int) -> dict[str, float]:
         """The parameters as numbers for a layer; ValueError if they make no distribution."""
