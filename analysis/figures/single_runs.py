@@ -155,7 +155,7 @@ def functions(exemplars: pd.DataFrame) -> Figure:
             _kinks(ax, run)
         _rows(ax, run, (low + high) / 2, WRONG * (high - low))
         ax.set_title(ending(run), fontweight="bold", color="#222222")
-        ax.set_xlabel(_caption(run), fontsize=8, labelpad=6)
+        ax.set_xlabel(textwrap.fill(name(run), letters(3, 8)), fontsize=8, labelpad=6)
     side = "right" if columns_for(2) > 1 else "bottom"
     bar = figure.colorbar(image, ax=axes, label="output", location=side, shrink=0.6, aspect=24, pad=0.02, extend="both")
     bar.outline.set_visible(False)
@@ -208,18 +208,6 @@ def _rows(ax: Axes, run: pd.Series, middle: float, wrong: float) -> None:
     ax.grid(False)
 
 
-def _caption(run: pd.Series) -> str:
-    patterns = run["patterns_final"].split()
-    room = letters(3, 8)
-    called = textwrap.fill(name(run), room)
-    if not run["kinked"] or len(patterns[0]) > 8:
-        return called
-    each = max(room // (len(patterns[0]) + 1), 1)
-    lines = [" ".join(patterns[i : i + each]) for i in range(0, min(len(patterns), 2 * each), each)]
-    more = f" and {len(patterns) - 2 * each} more" if len(patterns) > 2 * each else ""
-    return f"{called}\nunits: " + "\n".join(lines) + more
-
-
 def describe_predictions(found: Findings) -> str:
     """Final predictions of each run, in a sentence."""
     shown = function_exemplars(found.exemplars)
@@ -234,6 +222,6 @@ def describe_predictions(found: Findings) -> str:
 register(Plot(
     "functions", "What these networks compute",
     "The output around the rows. Lines are the units' kinks, if they have any; circles are the rows (white: the higher "
-    "target), and bold predictions are wrong. Units are given by the rows on which they are active.",
+    "target), and bold predictions are wrong.",
     lambda found: functions(found.exemplars), describe_predictions, order=15, section="runs", shades=True,
 ))  # fmt: skip

@@ -42,14 +42,14 @@ def answer(found: Findings, asks: Sequence[str]) -> list[str]:
     if told:
         return [*told, *_unjudged(found)]
     fields = asked(found, asks)
-    sentences = [_freed(found)] if "rescue" in fields and found.freed else []
+    sentences = [freed(found)] if "rescue" in fields and found.freed else []
     together: set[str] = set()  # fields that go along with one that was told already
     for name in fields:
         if name != "rescue" and name not in together:
             together.update(going_along(found.trials, name))
             many = name in NUMBERS and len(values(found.trials, name)) > 2
             sentences.extend(_range(found, name, len(fields) == 1) if many else _differences(found, name))
-    sentences += _deaths(found, "lr") if fields == ["lr"] else []
+    sentences += _deaths(found) if fields == ["lr"] and can_die(found.summary).all() else []
     told = [*sentences, _nearest(found)] if len(fields) == 1 else [_nearest(found), *sentences]
     return [*told, *_unjudged(found)]
 
@@ -130,22 +130,20 @@ def _range(found: Findings, field: str, alone: bool) -> list[str]:
     return told
 
 
-def _deaths(found: Findings, field: str) -> list[str]:
-    """From which value of a field on clearly more units die in training than at its smallest value, in a sentence."""
-    rest = [name for name in others(found.trials, field) if name in FIELDS]
+def _deaths(found: Findings) -> list[str]:
+    """From which step on clearly more units die in training than at the smallest one, in a sentence."""
+    rest, told = [name for name in others(found.trials, "lr") if name in FIELDS], []
     died = found.summary["dead_final_mean"] - found.summary["dead_init_mean"]
-    parts = [(row, part.sort_values(field)) for row, part in slices(found.summary.assign(died=died), rest)]
-    least = [part["died"].iloc[0] for _, part in parts]
-    told = []
-    for row, part in parts:
-        more = part.loc[(part["died"] >= MORE_DEATHS * part["died"].iloc[0]).to_numpy(bool), field]
-        place = f" with {words.condition(row, rest)}" if rest else ""
-        told += [f"from {phrase(field, more.iloc[0])} on{place}"] if len(more) else []
-    if not can_die(found.summary).all() or not told or not min(least) > 0:
-        return []
-    first, n = phrase(field, found.summary[field].min()), f"means of {found.summary['n'].min():,} runs or more"
-    ends = " to ".join(dict.fromkeys(f"{end:.2f}" for end in (min(least), max(least))))
-    return [f"At {first} {ends} units of a run die in training; half as many again die {words.listed(told)} ({n})."]
+    for row, part in slices(found.summary.assign(died=died).sort_values("lr"), rest):
+        least = max(part["died"].iloc[0], 0)
+        more = part[(part["died"] > MORE_DEATHS * least).to_numpy(bool)]
+        if len(more):
+            place = f" with {words.condition(row, rest)}" if rest else ""
+            told.append(
+                f"from {phrase('lr', more['lr'].iloc[0])} on{place} ({least:.2f} to {more['died'].iloc[0]:.2f})"
+            )
+    at = f"{phrase('lr', found.summary['lr'].min())} (units per run, means of {found.summary['n'].min():,} runs)"
+    return [f"Large steps kill units, half as many again as at {at} {words.listed(told)}."] if told else []
 
 
 def _differences(found: Findings, field: str) -> list[str]:
@@ -185,7 +183,7 @@ def _difference(change: str, mine: pd.DataFrame, fields: list[str]) -> str:
     return f"{change} {counted} paired comparisons ({ends} points); {here}."
 
 
-def _freed(found: Findings) -> str:
+def freed(found: Findings) -> str:
     """What each intervention frees of the stuck runs most like the article's, most first."""
     at = found.freed[closest({**each.row, "rescue": None} for each in found.freed)]
     fields = [name for name in found.fields if name != "rescue"]

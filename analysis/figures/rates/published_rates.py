@@ -15,11 +15,10 @@ def published(found: Findings) -> Figure:
     """A row a published figure: theirs and ours with their intervals."""
     shown = _shown(found)
     short = [", ".join(filter(None, [brief(each.source).rpartition("/")[2], each.where])) for each in shown]
-    names = [  # where two are called alike, what is last in their source tells them apart
-        name if short.count(name) == 1 else f"{name}, {each.source.rpartition(', ')[2]}"
-        for name, each in zip(short, shown, strict=True)
-    ]
-    told = [f"{name}{' (differs)' * (each.verdict == DIFFER)}" for name, each in zip(names, shown, strict=True)]
+    told = []
+    for name, each in zip(short, shown, strict=True):  # where two are called alike, the end of their source differs
+        end = f", {each.source.rpartition(', ')[2]}" * (short.count(name) > 1)
+        told.append(f"{name}{end}{' (differs)' * (each.verdict == DIFFER)}")
     rows = [[percent(each.theirs, "theirs"), percent(each.solved, "ours")] for each in shown]
     figure, axes = forests([("", told, rows)], looks(["theirs", "ours"]), "solved, %")
     percent_across(axes)
