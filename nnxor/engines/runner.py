@@ -16,6 +16,7 @@ from nnxor.engines.kernel import Kernel
 from nnxor.engines.llvm_numbers import functions
 
 LINE = 64  # bytes of a line of the cache
+BYTES = ctypes.c_char * 0
 CALL = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * len(ARRAYS), *[ctypes.c_int64] * len(NUMBERS))
 
 
@@ -44,7 +45,7 @@ class Runner:
             "scratch": aligned((kernel.scratch(hidden),), dtype),
             "notes": aligned((N_NOTES + hidden, LANES), np.dtype(np.int32)),
         }
-        self._addresses = [_address(self._own[name]) for name in ARRAYS if name in self._own]
+        self._places = [_place(self._own[name]) for name in ARRAYS if name in self._own]
 
     def run(
         self,
@@ -75,7 +76,7 @@ class Runner:
         width = np.full(n_blocks, self.hidden) if width is None else width
         ends = np.full(n_blocks, ends, np.int64)
         self._call(
-            *map(_address, (table, counts, marks, sums, losses, steps, stream, width, ends)), *self._addresses,
+            *map(_place, (table, counts, marks, sums, losses, steps, stream, width, ends)), *self._places,
             table.shape[1], n_blocks, self.hidden, first, 0 if losses is None else len(losses), tail_start, tail_part,
             watch, counting,
         )  # fmt: skip
@@ -117,12 +118,9 @@ class Runner:
         return columns.take(back, axis=1), losses.take(back, axis=1)
 
 
-def _address(array: NDArray[Any] | None) -> int | None:
-    """Where an array begins, null for none."""
-    if array is None:
-        return None
-    assert array.flags.c_contiguous
-    return int(array.__array_interface__["data"][0])
+def _place(array: NDArray[Any] | None) -> ctypes.Array[ctypes.c_char] | None:
+    """Where an array begins, null for none; the array must be contiguous."""
+    return None if array is None else BYTES.from_buffer(array.data)
 
 
 def padded(array: NDArray[Any]) -> NDArray[Any]:
