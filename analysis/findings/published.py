@@ -95,8 +95,7 @@ class Beside:
 
 def brief(source: str) -> str:
     """A source in short: 'Frankle & Carbin', 'zchenry/lottery-ticket-hypothesis'."""
-    first, also, second = source.partition(" & ")
-    return f"{first}{also}{re.split(r',| [(]', second)[0]}" if also else re.split(r",| [(]", source)[0]
+    return re.sub(r"^((?:.* & )?[^,(]*[^,( ]).*", r"\1", source)
 
 
 def allowed(p0: float, n0: int, p1: float, n1: int) -> float:

@@ -77,10 +77,11 @@ def waiting(found: Findings) -> Advice | None:
     solved = found.here(found.epochs).dropna(subset="solved_epoch")
     if not len(solved):
         return None
-    half, last = found.nearest["solved_epoch_median"], solved["solved_epoch"].max()
+    half, last, n = found.nearest["solved_epoch_median"], solved["solved_epoch"].max(), size(solved)
     what = "Waiting helps few." if last > found.nearest["epochs"] / 2 else "Do not wait."
-    runs = f"{size(solved):,} runs that were solved"
-    return Advice(what, f"Of the {runs}, half needed at most {half:,.0f} epochs and the slowest {last:,}.")
+    return Advice(
+        what, f"Of the {n:,} runs that were solved, half needed at most {half:,.0f} epochs, the slowest {last:,}."
+    )
 
 
 def _again(found: Findings) -> Advice:

@@ -133,15 +133,13 @@ def _range(found: Findings, field: str, alone: bool) -> list[str]:
 def _deaths(found: Findings) -> list[str]:
     """From which step on clearly more units die in training than at the smallest one, in a sentence."""
     rest, told = [name for name in others(found.trials, "lr") if name in FIELDS], []
-    died = found.summary["dead_final_mean"] - found.summary["dead_init_mean"]
-    for row, part in slices(found.summary.assign(died=died).sort_values("lr"), rest):
+    for row, part in slices(found.summary.eval("died = dead_final_mean - dead_init_mean").sort_values("lr"), rest):
         least = max(part["died"].iloc[0], 0)
         more = part[(part["died"] > MORE_DEATHS * least).to_numpy(bool)]
         if len(more):
             place = f" with {words.condition(row, rest)}" if rest else ""
-            told.append(
-                f"from {phrase('lr', more['lr'].iloc[0])} on{place} ({least:.2f} to {more['died'].iloc[0]:.2f})"
-            )
+            lr, died = more[["lr", "died"]].iloc[0]
+            told.append(f"from {phrase('lr', lr)} on{place} ({least:.2f} to {died:.2f})")
     at = f"{phrase('lr', found.summary['lr'].min())} (units per run, means of {found.summary['n'].min():,} runs)"
     return [f"Large steps kill units, half as many again as at {at} {words.listed(told)}."] if told else []
 

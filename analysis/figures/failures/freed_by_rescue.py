@@ -16,8 +16,7 @@ from analysis.text import answers, words
 def freed(found: Findings) -> pd.DataFrame:
     """A row a condition and intervention: the fields, `intervention`, and the `rate` of stuck runs that it frees."""
     if not found.freed:
-        none = "no run was stuck, so there was none to rescue" if len(found.rescues) else "the study rescues no runs"
-        raise NotApplicable(none)
+        raise NotApplicable("no run was stuck" if len(found.rescues) else "the study rescues no runs")
     return pd.DataFrame([{**each.row, "intervention": each.intervention, "rate": each.rate} for each in found.freed])
 
 
