@@ -273,6 +273,8 @@ def _refusals(c: Condition) -> Iterator[str]:
             )
     if not c.bias and (none := [name for name in (c.freeze or "").split("+") if name.startswith("b")]):
         yield f"freeze={c.freeze} would do nothing to {none[0]}: bias=false has none; allowed: W1, W2"
+    if c.frozen.issuperset(PARAMETERS):
+        yield f"freeze={c.freeze} leaves nothing to train; allowed: fewer of {', '.join(PARAMETERS)}"
     if c.recycle_every is not None and not c.units.can_die:
         yield f"recycle_every redraws dead units; activation={c.activation} has none"
     if c.recycle_every is not None and given:

@@ -1,15 +1,6 @@
 """What became of a training: the columns of a trial, from its weights and its trace.
 
-How the outcome is found stands in `nnxor.judgement`. The cause of an unsolved run:
-
-- step_too_large: it diverged or oscillates;
-- not_finished: it is unsettled;
-- unclear: its outcome is;
-- few_alive_at_start: fewer ReLU units than the task needs (2 for XOR) were alive at the start, and at the end;
-- died_in_training: enough were alive at the start, but not at the end;
-- alive_but_linear: enough are alive, but all of those are active on every row, where they
-  compute nothing that a line could not;
-- alive_but_merged: enough are alive, yet their kinks leave rows of different targets together.
+How the outcome is found stands in `nnxor.judgement`, what the causes mean in docs/columns.md.
 """
 
 from typing import Any

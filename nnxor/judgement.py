@@ -1,29 +1,6 @@
 """The outcome of a training: solved, stuck in which trap, or what else, from where it ended and its trace.
 
-The rules, in the order in which they are applied. G is the norm of the gradient at the final parameters and L the final
-loss, both divided by the loss's error weight c (1 for half_sse), so that one set of constants serves every loss.
-
-- diverged: a final parameter, the loss or the gradient is not finite. No number is recorded of its
-  end, nor a death: a unit whose pre-activations are no numbers is neither alive nor dead.
-- solved: the success rule holds at the final parameters.
-- stuck, at rest: G ≤ 1e-4 and, where traps have names (`nnxor.landscape.traps`: XOR), L within 1e-4 of
-  the level of one, in units in which the targets are 1 apart. Elsewhere G alone decides, and the level
-  is the final loss. Cross-entropy comes to rest only at infinite weights, which a run approaches for
-  ever. There the level is the lowest loss that any network with the same activation patterns can have
-  (`nnxor.landscape.regions`), and stuck means a loss within 1e-3 of a level that is itself above 1e-3.
-- unsettled: it is going down. Over its tail (the last 1,000 epochs, or a quarter of a shorter training,
-  in eight parts) its mean loss falls from each part to the next, or from the first half to the second
-  by a tenth (of itself; under plain gradient descent, if that is less, of what the gradient promises).
-  A training of fewer than 64 epochs has no tail and counts as going down.
-- What neither rests nor goes down is quenched (`nnxor.quench`): from its end it goes on by gradient
-  descent over all rows in float64, for 10,000 epochs, with a step below the limit of stability.
-  - stuck, shaken: the quench comes to rest in a trap, and more than half of the run's mean loss over the
-    last part of its tail is that trap's: less comes of the shaking. Where it is less than nine tenths, the
-    run may be above the trap on its way there: then the next rule comes first.
-  - unsettled, again: the quench gets lower than any part of the tail was, and so does the training
-    itself if it goes on as it was for 10,000 epochs, or its step is no larger than the quench's.
-  - oscillating: the quench gets lower than any part of the tail was, and the training does not.
-- unclear: none of this could be shown. It is added to nothing else.
+The rules, in the order in which they are applied here, and why they are right, stand in docs/columns.md ("Outcomes").
 """
 
 import numpy as np

@@ -193,7 +193,8 @@ def point(condition: Condition, weights: Weights) -> str:
         return f"{text} ({found.reason[0]})."
     if kind == "minimum":
         if found.radius[0] == float("inf"):
-            return "A global minimum: no parameters at all have a lower loss."
+            kept = f" with {condition.freeze} as it is" if condition.freeze else ""
+            return f"A global minimum: no parameters at all{kept} have a lower loss."
         return f"{text} (proved within {found.radius[0]:.2g})."
     if kind == "infinity":
         return f"{text} ({found.loss[0]:.6g})."

@@ -1,16 +1,13 @@
 """Minimum, saddle or kink: what kind of point a training came to rest at, in bulk and with a proof.
 
+What the kinds mean, and how they are decided, stands in docs/columns.md.
+
 1. Polish. A float32 end point is blurred, so Newton's method carries it in float64 to the stationary point
    beside it, with the rows on a kink held there. A unit is on the kink at a row where its pre-activation is exactly 0.
 2. Piecewise linear activations: the exact test of `escape`, unit by unit, at that point.
-   - `minimum`: no nearby point has a lower loss;
-   - `kink`: the loss gets lower along a direction that takes a unit across a kink;
-   - `saddle`: it gets lower along a direction that no kink takes part in;
-   - `infinity`: under cross-entropy the lowest point lies at infinity (`recession`), and the test holds there: the loss
-     sinks for ever, towards a bound that nothing near the way gets below;
-   - `unknown`: there is no stationary point close by, or a number is neither clearly 0 nor clearly not.
-3. Smooth activations: by the eigenvalues of the Hessian; `unknown` where it is singular, unless every row's loss is
-   as low as it can be.
+3. Smooth activations: by the eigenvalues of the Hessian.
+
+Frozen parameters stay as they are: no way leads along them.
 """
 
 import numpy as np
@@ -27,15 +24,10 @@ NARROWEST = 1e-6
 """A minimum that is proved for less than this, relative to a unit's weights, is not claimed: float32 could hardly tell
 it from a kink, and so it is judged as if it lay there."""
 
-FARTHEST = 0.02
-"""Longest way that polishing may go out of the activation region, relative to 1 + the norm of the parameters."""
-
+FARTHEST = 0.02  # how far polishing may go out of the activation region, relative to 1 + the norm of the parameters
 SAME_LEVEL = 4e-4  # most that polishing may change the loss
-
-SNAP = 1e-4
-"""Where nothing else leads to a stationary point: pre-activations (relative, as above) and output weights up to this
-are taken to be on their way to 0."""
-
+SNAP = 1e-4  # Where nothing else leads to a stationary point, what is as small as this is taken to be on its way to 0
+ASLEEP = 1e-3  # A smooth unit of less slope may be on its way to infinity, where all is flat
 FLAT = 0.4  # Smooth units of input weights up to this are all but constant; their saddles lie where they are constant
 
 NOWHERE = "no stationary point nearby"  # the reason to know nothing of a network that is not at rest
@@ -45,9 +37,9 @@ CHUNK = 1024  # networks that are worked on at a time, which bounds the memory
 def certify(condition: Condition, weights: Weights) -> Verdict:
     """The kind of point that each of R networks of one condition rests at, from final weights of any dtype, near rest.
 
-    Networks that are not finite, or have frozen parameters, are `unknown`. The verdict is given in units of the
-    problem's own (`Problem.in_units` and `_sizes`), so that none depends on the scale of inputs, targets, losses or
-    weights. Raises ValueError if the shapes of the weights are not the condition's.
+    Networks that are not finite are `unknown`. The verdict is given in units of the problem's own (`Problem.in_units`
+    and `_sizes`), so that none depends on the scale of inputs, targets, losses or weights. Raises ValueError if the
+    shapes of the weights are not the condition's.
     """
     d, h, r = condition.task.n_inputs, condition.hidden, weights.n_networks
     expected, found = ((d, h, r), (h, r), (h, r), (r,)), tuple(array.shape for array in weights.arrays())
@@ -56,10 +48,9 @@ def certify(condition: Condition, weights: Weights) -> Verdict:
     problem = Problem.of(condition)
     unit_problem, reach, apart = problem.in_units()
     given = problem.pack(weights)
-    reason = "not finite" if condition.freeze is None else "parameters are frozen"
-    verdict = Verdict.empty(problem, given.copy(), reason)
+    verdict = Verdict.empty(problem, given.copy(), "not finite")
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
-        sound = np.flatnonzero(np.isfinite(given).all(axis=1) & (condition.freeze is None))
+        sound = np.flatnonzero(np.isfinite(given).all(axis=1))
         for first in range(0, len(sound), CHUNK):
             here = sound[first : first + CHUNK]
             sizes = _sizes(problem, given[here], reach, apart)
@@ -79,12 +70,14 @@ def _sizes(problem: Problem, theta: Array, reach: Array, apart: float) -> Array:
 
     An input's weights go with 1/reach and what is added to the output with `apart`. A unit whose activation has
     straight pieces can pass a factor from its input weights to its output weight: it is measured where its input
-    weights have norm 1.
+    weights have norm 1, or where its output weight is 1 if that is frozen.
     """
     sizes = np.empty_like(theta)
     v, s, _ = problem.split(theta)
-    along = np.linalg.norm(v * reach, axis=2) if problem.has_kinks else np.ones_like(s)
-    along = np.where(along > 0, along, 1.0)
+    along = np.ones_like(s)
+    if problem.has_kinks:
+        along = np.linalg.norm(v * reach, axis=2) if problem.scales_units else apart / np.abs(s)
+    along = np.where((along > 0) & np.isfinite(along), along, 1.0)
     if problem.bias:
         sizes[:, -1] = apart
     sized_v, sized_s, _ = problem.split(sizes)
@@ -96,9 +89,8 @@ def _judge(problem: Problem, given: Array) -> Verdict:
     """Verdicts on finite networks."""
     if not problem.has_kinks:
         return _judge_smooth(problem, given)
-    exact = near_kinks(problem, given, ROUNDING)
-    verdict = _judge_on(problem, given, exact)
-    _retry(problem, given, exact, verdict)
+    verdict = _judge_on(problem, given, near_kinks(problem, given, ROUNDING), given)
+    _retry(problem, given, verdict)
     _widen(problem, verdict)
     way = outward(problem, verdict.theta, near_kinks(problem, verdict.theta, ROUNDING))
     endless = np.flatnonzero((verdict.kind == "minimum") & way.any(axis=1))
@@ -119,36 +111,35 @@ def _widen(problem: Problem, verdict: Verdict) -> None:
     verdict.put(narrow, Verdict.empty(problem, theta, "almost on a kink that leads down"))
 
 
-def _retry(problem: Problem, given: Array, exact: Mask, verdict: Verdict) -> None:
+def _retry(problem: Problem, given: Array, verdict: Verdict) -> None:
     """Look once more for stationary points: with small things made 0, then with the output layer fitted anew."""
-    small = np.abs(problem.split(given)[1]) <= SNAP
-    dropped = _without(problem, given, SNAP)
-    almost = near_kinks(problem, given, SNAP)
-    for start, kink, hope in (
-        (dropped, exact, small.any(axis=1)),
-        (given, almost, (almost & ~exact).any(axis=(1, 2))),
-        (dropped, almost, small.any(axis=1) & (almost & ~exact).any(axis=(1, 2))),
-    ):
-        lost = np.flatnonzero(np.isin(verdict.reason, (NOWHERE, MOVING)) & hope)
-        if len(lost):
-            verdict.put(lost, _judge_on(problem, given[lost], kink[lost], start[lost]))
-    lost = np.flatnonzero(np.isin(verdict.reason, (NOWHERE, MOVING)))
-    unmoved = np.zeros((*exact[lost].shape, problem.x.shape[1]))
-    fitted = polish(problem, _without(problem, given[lost], np.inf), exact[lost], unmoved)
-    verdict.put(lost, _judge_on(problem, given[lost], exact[lost], fitted))
+    dropped, almost = _without(problem, given, SNAP), near_kinks(problem, given, SNAP)
+    for start, kink in ((dropped, np.zeros_like(almost)), (given, almost), (dropped, almost)):
+        lost = np.flatnonzero(np.isin(verdict.reason, (NOWHERE, MOVING)))
+        verdict.put(lost, _judge_on(problem, given[lost], kink[lost], start[lost]))
+    lost = np.flatnonzero(np.isin(verdict.reason, (NOWHERE, MOVING)) & problem.scales_units)
+    exact = near_kinks(problem, given[lost], ROUNDING)
+    fitted = polish(
+        problem, _without(problem, given[lost], np.inf), exact, np.zeros((*exact.shape, problem.x.shape[1]))
+    )
+    verdict.put(lost, _judge_on(problem, given[lost], exact, fitted))
 
 
 def _without(problem: Problem, theta: Array, size: float) -> Array:
-    """The networks with output weights up to a size made 0."""
+    """The networks with output weights up to a size made 0; where those are frozen, whole units' input weights."""
     theta = theta.copy()
-    s = problem.split(theta)[1]
-    s[np.abs(s) <= size] = 0.0
+    v, s, _ = problem.split(theta)
+    if problem.scales_units:
+        s[np.abs(s) <= size] = 0.0
+    else:
+        v[np.linalg.norm(v, axis=2) <= size] *= ~problem.free[: v.shape[2]]
     return theta
 
 
-def _judge_on(problem: Problem, given: Array, kink: Mask, start: Array | None = None) -> Verdict:
+def _judge_on(problem: Problem, given: Array, kink: Mask, start: Array) -> Verdict:
     """Verdicts on networks whose rows in `kink` (R, H, N) are taken to be on the kink, polished from `start`."""
-    start, rows = hold(problem, given if start is None else start, kink)
+    kink = kink | near_kinks(problem, start, ROUNDING)
+    start, rows = hold(problem, start, kink)
     way = FAR * outward(problem, start, kink)
     start, rows = hold(problem, start + way, kink)
     verdict = test_units(problem, polish(problem, start, kink, rows), kink, rows)
@@ -172,19 +163,22 @@ def _drop_distant(problem: Problem, given: Array, way: Array | float, kink: Mask
     near = np.linalg.norm(verdict.theta - moved, axis=1) <= FARTHEST * (1 + np.linalg.norm(moved, axis=1))
     if problem.has_kinks:
         near |= (((here.z > 0) == (there.z > 0)) | kink).all(axis=(1, 2))
+        near &= (~kink | (np.abs(there.z) <= ZERO)).all(axis=(1, 2))  # frozen weights may keep rows off their kinks
     near &= Local(problem, given).loss - here.loss <= APPROACH * problem.c.sum()
     lost = np.flatnonzero(~(near & (np.abs(there.loss - here.loss) <= SAME_LEVEL)))
     verdict.put(lost, Verdict.empty(problem, given[lost], NOWHERE))
 
 
 def _judge_smooth(problem: Problem, given: Array) -> Verdict:
-    """Verdicts by the Hessian, for activations without kinks; once more with units that are almost constant made so."""
-    verdict, start = _by_hessian(problem, given), given.copy()
-    weights = problem.split(start)[0][:, :, : problem.x.shape[1] - problem.bias]
-    weights[np.linalg.norm(weights, axis=2) <= FLAT] = 0.0
-    close = np.abs(Local(problem, start).loss - Local(problem, given).loss) <= SAME_LEVEL
-    flat = np.flatnonzero((verdict.kind == "unknown") & close & (start != given).any(axis=1))
-    verdict.put(flat, _by_hessian(problem, start[flat]))
+    """Verdicts by the Hessian, from where the networks are, where almost constant units are so, or rows are fitted."""
+    verdict, constant = _by_hessian(problem, given), given.copy()
+    weights = problem.split(constant)[0][:, :, : problem.x.shape[1] - problem.bias]
+    weights[(np.linalg.norm(weights, axis=2) <= FLAT) & problem.free[0]] = 0.0
+    nowhere = np.zeros((len(given), problem.hidden, len(problem.x)), bool)
+    for start in (constant, polish(problem, given, nowhere, hold(problem, given, nowhere)[1])):
+        close = np.abs(Local(problem, start).loss - Local(problem, given).loss) <= SAME_LEVEL
+        lost = np.flatnonzero((verdict.kind == "unknown") & close & (np.abs(start - given).max(axis=1) <= FLAT))
+        verdict.put(lost, _by_hessian(problem, start[lost]))
     return verdict
 
 
@@ -195,13 +189,17 @@ def _by_hessian(problem: Problem, given: Array) -> Verdict:
     values, vectors = local.modes
     slope, size, lowest = np.linalg.norm(local.gradient, axis=1), np.abs(values).max(axis=1), values[:, 0]
     still = slope <= ZERO
-    fitted = (np.abs(local.error) <= ZERO).all(axis=1) & rows_are_convex(problem, local.y).all(axis=1)
-    straight = _bends_up_or_not(problem, local)
-    minimum = still & (fitted | straight | (lowest > NONZERO * size))
+    exact = np.abs(local.error) <= ZERO
+    convex, fitted = rows_are_convex(problem, local.y).all(axis=1), exact.all(axis=1)
+    awake = (np.abs(local.slope) >= ASLEEP) | (exact[:, None, :] | ~problem.felt.any(axis=1))
+    straight = _bends_up_or_not(problem, local) & awake.all(axis=(1, 2))
+    level = (lowest > -ZERO * size) & _is_level(problem, theta, values, vectors) & awake.all(axis=(1, 2))
+    minimum = still & (convex & (fitted | straight | level) | (lowest > NONZERO * size))
     reached = (slope <= ROUNDING * size) | (lowest**2 > 100 * slope * size)
     saddle = still & ~minimum & reached & (lowest < -0.1 * ZERO * size)
     verdict.reason[still] = "the Hessian is singular"
     verdict.kind[minimum], verdict.reason[minimum] = "minimum", "the Hessian is positive definite"
+    verdict.reason[level & still] = "flat directions are level"
     verdict.reason[straight & still] = "units are straight, or bend upwards"
     verdict.reason[fitted & still] = "every row is fitted"
     verdict.kind[saddle], verdict.reason[saddle] = "saddle", "the Hessian has a negative eigenvalue"
@@ -211,30 +209,42 @@ def _by_hessian(problem: Problem, given: Array) -> Verdict:
     return verdict
 
 
+def _is_level(problem: Problem, theta: Array, values: Array, vectors: Array) -> Mask:
+    """Whether the loss rests all over the plane of the Hessian's flat directions, (R,): then the others decide."""
+    flat = np.abs(values) <= NONZERO * np.abs(values).max(axis=1, keepdims=True)
+    level = np.ones(len(theta), bool)
+    for mixed in np.random.default_rng(0).standard_normal((8, values.shape[1])):
+        there = theta + 0.01 * np.einsum("rpf,rf->rp", vectors, flat * mixed)
+        level &= np.linalg.norm(Local(problem, there).gradient, axis=1) <= ZERO
+    return level
+
+
 def _bends_up_or_not(problem: Problem, local: Local) -> Mask:
     """Whether no unit can lower the loss by bending, as ELU where it is straight, (R,): at rest that is a minimum.
 
     It is the inequality of `escape`: what is left of s_h φ_h is Σ_n s_h e_n σ''(z_n) (x_n · dv)²/2, with z_n near by.
     """
-    bends = [activate(problem, local.z + room)[2] for room in (-NARROWEST, NARROWEST)]
-    up = [local.s[..., None] * local.error[:, None, :] * bend >= 0 for bend in bends]
-    held = [(local.s[..., None] != 0) | (local.error[:, None, :] * bend == 0) for bend in bends]
-    return np.asarray(
-        np.logical_and.reduce([*up, *held]).all(axis=(1, 2)) & rows_are_convex(problem, local.y).all(axis=1)
-    )
+    felt = problem.felt.any(axis=1)
+    bends = [activate(problem, local.z + room)[2] * felt for room in (-NARROWEST, NARROWEST)]
+    error = np.where(np.abs(local.error) <= ZERO, 0.0, local.error)[:, None, :]
+    up = [local.s[..., None] * error * bend >= 0 for bend in bends]
+    fixed = (local.s[..., None] != 0) | (not problem.scales_units)
+    held = [fixed | (error * bend == 0) for bend in bends]
+    return np.asarray(np.logical_and.reduce([*up, *held]).all(axis=(1, 2)))
 
 
 def _reach(problem: Problem, theta: Array) -> Array:
     """How far, in Euclidean distance, no kink upsets the inequality of `escape` around a minimum, (R,).
 
-    A kink of row n bends s φ by s·error_n. Upwards does no harm, as long as s keeps its sign; downwards must
-    not be reached.
+    A kink of row n bends s φ by s·error_n. Upwards does no harm, as long as s keeps its sign, nor does a kink that the
+    point lies on, since the inequality holds on both sides of it; other kinks downwards must not be reached.
     """
     local = Local(problem, theta, near_kinks(problem, theta, ROUNDING))
     s = local.s[..., None]
-    felt = np.linalg.norm(problem.x, axis=1)
+    felt = np.linalg.norm(problem.felt, axis=1)
     away = np.where(felt > 0, np.abs(local.z) / np.where(felt > 0, felt, 1.0), np.inf)
     bend = (problem.bend * local.error)[:, None, :]
-    harmless = np.where(s * bend > 0, np.maximum(away, np.abs(s)), away)
+    signed = np.abs(s) if problem.scales_units else np.inf
+    harmless = np.where((s * bend > 0) | (local.kink & (s != 0)), np.maximum(away, signed), away)
     matters = np.abs(bend) > ZERO * problem.c.max()
     return np.asarray(np.where(matters, harmless, np.inf).min(axis=(1, 2)))

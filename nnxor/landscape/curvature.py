@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from nnxor.condition import Condition
 from nnxor.network.activations import ACTIVATIONS, OUTPUTS, Activation
-from nnxor.network.draws import Weights
+from nnxor.network.draws import PARAMETERS, Weights
 from nnxor.network.losses import LOSSES, Loss
 
 Array = NDArray[np.float64]
@@ -29,6 +29,7 @@ Mask = NDArray[np.bool_]
 class Problem:
     """What a condition says of its loss: x (N, K), t (N,), row weights c (N,), and entries with their settings.
 
+    free (P,) tells which parameters may move, and `felt` (N, K) what of the inputs a unit can feel through them.
     `k` holds the settings of activation and output, with the derivative at a kink from below; `slopes` and `outer` are
     theirs below and above 0, if they are straight there.
     """
@@ -36,6 +37,7 @@ class Problem:
     x: Array
     t: Array
     c: Array
+    free: Mask
     hidden: int
     bias: bool
     activation: Activation
@@ -51,10 +53,14 @@ class Problem:
         x = np.asarray(condition.task.x(np.dtype(np.float64)), np.float64)
         from_below = replace(condition, relu_at_zero=0)
         activation, output = ACTIVATIONS[condition.activation], OUTPUTS[condition.output]
+        w1, b1, w2, b2 = (np.array([name not in condition.frozen]) for name in PARAMETERS)
+        bias = slice(int(condition.bias))
+        unit = np.concatenate([w1.repeat(condition.task.n_inputs), b1[bias]])
         return cls(
             x=np.column_stack([x, np.ones(len(x))]) if condition.bias else x,
             t=np.asarray(condition.task.t(np.dtype(np.float64)), np.float64),
             c=LOSSES[condition.loss].weight(condition.task.n_examples) * condition.task.times.astype(np.float64),
+            free=np.concatenate([np.tile(unit, condition.hidden), w2.repeat(condition.hidden), b2[bias]]),
             hidden=condition.hidden,
             bias=condition.bias,
             activation=activation,
@@ -69,6 +75,16 @@ class Problem:
     def has_kinks(self) -> bool:
         """Whether the activation has a kink at 0."""
         return self.slopes is not None
+
+    @property
+    def felt(self) -> Array:
+        """The inputs without those whose weights are frozen."""
+        return self.x * self.free[: self.x.shape[1]]
+
+    @property
+    def scales_units(self) -> bool:
+        """Whether output weights may move."""
+        return bool(self.free[self.hidden * self.x.shape[1]])
 
     @property
     def bend(self) -> float:
@@ -162,7 +178,7 @@ class Local:
         self.problem, self.theta = problem, theta
         self.v, self.s, self.b2 = problem.split(theta)
         self.kink = np.zeros((*self.s.shape, len(problem.x)), bool) if kink is None else kink
-        self.rows = np.broadcast_to(problem.x, (*self.kink.shape, problem.x.shape[1])) if rows is None else rows
+        self.rows = np.broadcast_to(problem.felt, (*self.kink.shape, problem.x.shape[1])) if rows is None else rows
         z = self.v @ problem.x.T
         self.z = z if kink is None else np.where(kink, 0.0, z)
         self.a, self.slope, self.bend = activate(problem, self.z)
@@ -176,7 +192,8 @@ class Local:
         r, h, n, k = self.rows.shape
         dv = ((self.s[:, :, None] * self.slope)[..., None] * self.rows).transpose(0, 2, 1, 3).reshape(r, n, h * k)
         parts = [dv, self.a.transpose(0, 2, 1)]
-        return np.concatenate([*parts, np.ones((r, n, 1))] if self.problem.bias else parts, axis=2)
+        whole = np.concatenate([*parts, np.ones((r, n, 1))] if self.problem.bias else parts, axis=2)
+        return np.asarray(whole * self.problem.free)
 
     @cached_property
     def gradient(self) -> Array:
@@ -209,7 +226,8 @@ class Local:
 
     @cached_property
     def modes(self) -> tuple[Array, Array]:
-        """Eigenvalues (R, P) and eigenvectors (R, P, P) of the Hessian, of 0 where that is no number."""
+        """Eigenvalues (R, F) and eigenvectors (R, P, F) of the Hessian of the F free parameters, 0 where no number."""
         good = np.isfinite(self.hessian).all(axis=(1, 2), keepdims=True)
-        values, vectors = np.linalg.eigh(np.where(good, self.hessian, 0.0))
-        return values, vectors
+        free = np.eye(len(self.problem.free))[:, self.problem.free]
+        values, vectors = np.linalg.eigh(free.T @ np.where(good, self.hessian, 0.0) @ free)
+        return values, free @ vectors

@@ -70,7 +70,7 @@ def test_units(problem: Problem, theta: Array, kink: Mask, rows: Array) -> Verdi
     """Verdicts on polished networks, unit by unit."""
     theta = theta.copy()
     s = problem.split(theta)[1]
-    s[np.abs(s) <= ZERO * (1 + np.abs(s).max(axis=1, keepdims=True))] = 0.0  # what polishing took to 0 is exactly 0
+    s[(np.abs(s) <= ZERO * (1 + np.abs(s).max(axis=1, keepdims=True))) & problem.scales_units] = 0.0  # polished to 0
     local = Local(problem, theta, kink, rows)
     verdict = Verdict.empty(problem, theta, MOVING)
     still = _stationarity(local) <= ZERO
@@ -100,9 +100,9 @@ def _stationarity(local: Local) -> Array:
     """
     parts = [
         np.where(local.s != 0, np.linalg.norm(local.pulls, axis=2), 0.0).max(axis=1),
-        np.abs(np.einsum("rn,rhn->rh", local.error, local.a)).max(axis=1),
+        np.abs(np.einsum("rn,rhn->rh", local.error, local.a)).max(axis=1) * local.problem.scales_units,
     ]
-    if local.problem.bias:
+    if local.problem.bias and local.problem.free[-1]:
         parts.append(np.abs(local.error.sum(axis=1)))
     return np.asarray(np.max(parts, axis=0))
 
@@ -121,10 +121,10 @@ class Ways:
 def _ways_down(local: Local) -> Ways:
     """The steepest way down of every unit at a stationary point, by the test of `escape`."""
     problem, s, kink, within = local.problem, local.s, local.kink, local.pulls
-    pull = np.einsum("rn,rhn,nk->rhk", local.error, local.slope, problem.x)
+    pull = np.einsum("rn,rhn,nk->rhk", local.error, local.slope, problem.felt)
     length = np.linalg.norm(within, axis=2)
     ways = Ways(
-        slope=np.where(s == 0, -length, 0.0),
+        slope=np.where((s == 0) & problem.scales_units, -length, 0.0),
         dv=np.divide(within, length[..., None], out=np.zeros_like(within), where=length[..., None] > 0),
         ds=np.where(s == 0, -1.0, 0.0),
         row=np.full(s.shape, -1),
@@ -141,10 +141,10 @@ def _cross(
     s: Array, pull: Array, error: Array, ways: Ways,
 ) -> None:  # fmt: skip
     """Enter the ways down of units that share their kink rows `held`, where crossing is steeper than staying."""
-    x = problem.x[held]
+    x = problem.felt[held]
     bend = problem.bend * error[:, held]
     for sign in (1.0, -1.0):
-        chosen = np.flatnonzero((np.sign(s) == sign) | (s == 0))
+        chosen = np.flatnonzero((np.sign(s) == sign) | ((s == 0) & problem.scales_units))
         at = tuple(index[chosen] for index in units)
         slope, dv, certain = slopes(x, sign * pull[chosen], sign * bend[chosen])
         # the row that a step changes most, weighed by its bend; −1 if it changes none

@@ -16,28 +16,29 @@ def near_kinks(problem: Problem, theta: Array, tolerance: float) -> Mask:
 def beside_kinks(problem: Problem, theta: Array, tolerance: float) -> Mask:
     """Rows whose kink lies within a distance of a unit's weights, relative to their norm, (R, H, N)."""
     v = problem.split(theta)[0]
-    return _at_zero(problem, v, tolerance * np.linalg.norm(v, axis=2)[:, :, None] * np.linalg.norm(problem.x, axis=1))
+    felt = np.linalg.norm(problem.felt, axis=1)
+    return _at_zero(problem, v, tolerance * np.linalg.norm(v, axis=2)[:, :, None] * felt)
 
 
 def _at_zero(problem: Problem, v: Array, room: Array) -> Mask:
-    return np.asarray((np.abs(v @ problem.x.T) <= room) & problem.x.any(axis=1))
+    return np.asarray((np.abs(v @ problem.x.T) <= room) & problem.felt.any(axis=1))
 
 
 def hold(problem: Problem, given: Array, kink: Mask) -> tuple[Array, Array]:
     """Networks put on their kinks, and the inputs as units feel them that must stay there, (R, H, N, K)."""
     theta = given.copy()
     v = problem.split(theta)[0]
-    rows = np.broadcast_to(problem.x, (*kink.shape, problem.x.shape[1]))
+    rows = np.broadcast_to(problem.felt, (*kink.shape, problem.x.shape[1]))
     held = kink[kink.any(axis=2)]
     if not len(held):
         return theta, rows
     rows = rows.copy()
     for pattern in {each.tobytes(): each for each in held}.values():
-        here, x = (kink == pattern).all(axis=2), problem.x[pattern]
-        free = np.eye(x.shape[1]) - np.linalg.pinv(x) @ x
-        free[np.abs(free) < 1e-12] = 0  # a bias that is free of a kink stays exactly so
-        rows[here] = problem.x @ free
-        v[here] = v[here] @ free
+        here, x = (kink == pattern).all(axis=2), problem.felt[pattern]
+        back = np.linalg.pinv(x)
+        back[np.abs(back) < 1e-12] = 0  # a bias that is free of a kink stays exactly so
+        rows[here] = problem.felt - problem.felt @ (back @ x)
+        v[here] -= v[here] @ problem.x[pattern].T @ back.T
     return theta, rows
 
 

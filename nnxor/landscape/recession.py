@@ -43,9 +43,9 @@ def _driven(problem: Problem, side: Array, sign: Array) -> Array:
     (units, rows), wide = side.shape, problem.x.shape[1]
     below, above = problem.slopes or (0.0, 1.0)
     felt = np.where(side > 0, above, below) * sign[:, None] * (side != 0)
-    scores = (felt.T[:, :, None] * problem.x[:, None, :]).reshape(rows, units * wide)
-    scores = np.column_stack([scores, np.full(rows, float(problem.bias))])
-    z = np.column_stack([np.kron(np.eye(units), problem.x), np.zeros(units * rows)])
+    scores = (felt.T[:, :, None] * problem.felt[:, None, :]).reshape(rows, units * wide)
+    scores = np.column_stack([scores, np.full(rows, float(problem.bias and problem.free[-1]))])
+    z = np.column_stack([np.kron(np.eye(units), problem.felt), np.zeros(units * rows)])
     kept, held = -side.reshape(-1, 1) * z, side.reshape(-1) == 0
     to_target = np.select([problem.t == 1, problem.t == 0], [1.0, -1.0])[:, None] * scores
     soft = (problem.t > 0) & (problem.t < 1)
@@ -56,7 +56,7 @@ def _driven(problem: Problem, side: Array, sign: Array) -> Array:
         np.zeros(len(kept) + rows),
         np.column_stack([still, np.zeros((len(still), rows))]),
         np.zeros(len(still)),
-        [(None, None)] * scores.shape[1] + [(0.0, 1.0)] * rows,
+        [(None, None) if any(each) else (0.0, 0.0) for each in [*z.T[:-1], scores[:, -1]]] + [(0.0, 1.0)] * rows,
         method="highs",
     )
     step = np.zeros(scores.shape[1] + rows) if found.x is None else np.asarray(found.x)

@@ -105,6 +105,8 @@ TOGETHER = [
     (["base.rescue=nothing", "base.epochs=2000000000"], "epochs=2000000000 is too many with rescue=nothing"),
     (["base.rescue=nothing", "base.slope=0.2"], "slope would do nothing, since no condition has activation=leaky_relu"),
     (["grid.init=[margin]"], "init=margin never keeps its margin 0.3 on a row of zeros, where units are given"),
+    (["base.freeze=W1+b1+W2+b2"], "freeze=W1+b1+W2+b2 leaves nothing to train; allowed: fewer of W1, b1, W2, b2"),
+    (["base.freeze=W1+W2", "base.bias=false"], "freeze=W1+W2 leaves nothing to train"),
     (["+blocks=[{hidden:[2],success:{rule:foo}}]"], "blocks[0].success.rule=foo is not allowed"),
 ]
 

@@ -1,18 +1,22 @@
 """What became of a training: every outcome and column, on networks whose fate is known."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from experiments.study import catalog
-from nnxor import engines
+from nnxor import engines, quench
 from nnxor.condition import Condition, Success
 from nnxor.diagnosis import CAUSES, diagnose
 from nnxor.engines.trace import Trace, Trained
-from nnxor.judgement import OUTCOMES
+from nnxor.judgement import LEVEL_TOLERANCE, OUTCOMES, REST_GRADIENT
+from nnxor.landscape.regions import APPROACH
 from nnxor.network.draws import Weights, draw
 from nnxor.network.tasks import XOR, Task
+from nnxor.protocol import TAIL_EPOCHS
 
 train = engines.load("numba")
 
@@ -259,13 +263,21 @@ def test_every_outcome_and_cause_is_one_of_the_documented() -> None:
 
 
 def test_the_documented_rules_are_those_of_the_code() -> None:
-    from pathlib import Path
-
-    import nnxor.judgement
-
-    text = str(nnxor.judgement.__doc__)
-    rules = text[text.index("- diverged:") :].rstrip()
-    assert rules in (Path(__file__).parents[2] / "docs" / "columns.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "docs" / "columns.md").read_text(encoding="utf-8")
+    rules = text[text.index("\n## Outcomes\n") : text.index("\n## Rescues\n")]
+    named = set(re.findall(r"^ *- (\w+)[:,]", rules, re.MULTILINE))
+    named |= set(re.findall(r"^\| `(stuck_[^`]+)`", rules, re.MULTILINE))
+    assert named == set(OUTCOMES)
+    limits = re.search(
+        r"G ≤ (\S+) and.* L within (\S+) of\n.* means a loss within (\S+) of a level that is itself above (\S+)\.\n",
+        rules, re.DOTALL,
+    )  # fmt: skip
+    assert limits is not None
+    assert [float(each) for each in limits.groups()] == [REST_GRADIENT, LEVEL_TOLERANCE, APPROACH, APPROACH]
+    assert f"the last {TAIL_EPOCHS:,} epochs" in rules
+    assert f"for {quench.EPOCHS:,} epochs" in rules
+    causes = text[text.index("\n## Causes\n") : text.index("\n## Minimum\n")]
+    assert set(re.findall(r"^- (\w+):", causes, re.MULTILINE)) == {*CAUSES} - {""}
 
 
 @pytest.mark.parametrize(
