@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import importlib
 import os
 import re
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -86,9 +88,10 @@ def finish(work: Callable[[], int]) -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
         signal.signal(number, signal.SIG_IGN)
     status = guarded(lambda: flushed(status))
-    if status != DONE:
-        os._exit(status)  # work may be going on in threads: it cannot be waited for, nor live through an exit
-    sys.exit(status)
+    if status == DONE:  # else work may be going on in threads, which cannot be waited for
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()  # as Python does before it takes itself apart, which is a tenth of a command's time
+    os._exit(status)
 
 
 def flushed(status: int) -> int:
