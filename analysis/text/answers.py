@@ -23,7 +23,6 @@ from analysis.text import words
 
 ENOUGH = 0.95  # a success rate that counts as almost certain
 MARGIN = 0.03  # how far below the best rate one still counts as high, where none is almost certain
-MORE_DEATHS = 1.5  # times as many units that die in training as at the smallest step are clearly more
 THE_ARTICLES = "the article\N{RIGHT SINGLE QUOTATION MARK}s"
 MOST_PLACES = 4  # settings of the other fields that are told one by one
 
@@ -132,13 +131,14 @@ def _range(found: Findings, field: str, alone: bool) -> list[str]:
 
 def _deaths(found: Findings) -> list[str]:
     """From which step on clearly more units die in training than at the smallest one, in a sentence."""
-    rest, told = [name for name in others(found.trials, "lr") if name in FIELDS], []
-    for row, part in slices(found.summary.eval("died = dead_final_mean - dead_init_mean").sort_values("lr"), rest):
+    rest, told = others(found.trials, "lr"), []
+    table = found.summary.assign(died=lambda each: each["dead_final_mean"] - each["dead_init_mean"]).sort_values("lr")
+    for row, part in slices(table, rest):
         least = max(part["died"].iloc[0], 0)
-        more = part[(part["died"] > MORE_DEATHS * least).to_numpy(bool)]
+        more = part[(part["died"] > 1.5 * least).to_numpy(bool)]
         if len(more):
-            place = f" with {words.condition(row, rest)}" if rest else ""
             lr, died = more[["lr", "died"]].iloc[0]
+            place = f" with {words.condition(row, rest)}" if rest else ""
             told.append(f"from {phrase('lr', lr)} on{place} ({least:.2f} to {died:.2f})")
     at = f"{phrase('lr', found.summary['lr'].min())} (units per run, means of {found.summary['n'].min():,} runs)"
     return [f"Large steps kill units, half as many again as at {at} {words.listed(told)}."] if told else []

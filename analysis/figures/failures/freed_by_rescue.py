@@ -17,7 +17,8 @@ def freed(found: Findings) -> pd.DataFrame:
     """A row a condition and intervention: the fields, `intervention`, and the `rate` of stuck runs that it frees."""
     if not found.freed:
         raise NotApplicable("no run was stuck" if len(found.rescues) else "the study rescues no runs")
-    return pd.DataFrame([{**each.row, "intervention": each.intervention, "rate": each.rate} for each in found.freed])
+    rows = [{**each.row, "intervention": each.intervention, "rate": each.rate} for each in found.freed]
+    return pd.DataFrame(rows).astype({name: found.rescues[name].dtype for name in found.freed[0].row.index})
 
 
 @styled
