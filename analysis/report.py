@@ -12,7 +12,7 @@ import importlib
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from analysis.data.door import CONFIG, FolderError, own_folder, read_text, write_text
 from analysis.data.processes import DRAWING, helpers
@@ -49,9 +49,11 @@ def write_report(folder: Path, found: Findings | None = None, pool: ProcessPoolE
     """
     found = read_results(folder, found)
     with nullcontext(pool) if pool else helpers(DRAWING) as others:
-        importlib.import_module(DRAWING).draw_figures(found, own_folder(folder / "figures"), others)
+        help_to_draw = importlib.import_module(DRAWING).begin_to_draw(found, own_folder(folder / "figures"), others)
+        told = _told(found)
+        help_to_draw()
     write_page(folder / "explorer.html")
-    write_text(folder / "report.html", render(found))
+    write_text(folder / "report.html", _page(found, told))
     return folder / "report.html"
 
 
@@ -68,25 +70,40 @@ def read_results(folder: Path, found: Findings | None = None) -> Findings:
 
 def render(found: Findings, figures: bool = True) -> str:
     """The report as one HTML text; every string is escaped. Without `figures` none is shown."""
+    return _page(found, _told(found), figures)
+
+
+def _told(found: Findings) -> dict[str, Any]:
+    """What a report tells in words and tables."""
     from analysis.findings import verdict
-    from analysis.report_parts import pages, provenance
-    from analysis.report_parts.sections import hero, pictures, sections
+    from analysis.report_parts import provenance
+    from analysis.report_parts.sections import sections
     from analysis.text.advice import advice
     from analysis.text.answers import answer
     from analysis.text.commands import reproducing
 
+    addresses = found.exemplars.reindex(columns=["outcome", "explorer"]).dropna().to_dict("records")
+    return {
+        "found": found, "answer": answer(found, found.asks), "facts": _facts(found), "advice": advice(found),
+        "watched": [{**each, "outcome": words.outcome(each["outcome"])} for each in addresses],
+        "rules": " ".join(str(verdict.__doc__).split("\n\n")[-1].split()), "sections": sections(found),
+        "provenance": provenance.provenance(found.manifest), **provenance.method(found),
+        "commands": reproducing(found.manifest, found.exemplars), "config": read_text(found.folder / CONFIG),
+    }  # fmt: skip
+
+
+def _page(found: Findings, told: dict[str, Any], figures: bool = True) -> str:
+    """The same with its figures, as HTML."""
+    from analysis.report_parts import pages
+    from analysis.report_parts.sections import hero, illustrated, pictures
+
     drawn, missing = pictures(found, found.folder / "figures") if figures else ({}, [])
     first = hero(found, drawn)
-    addresses = found.exemplars.reindex(columns=["outcome", "explorer"]).dropna().to_dict("records")
-    watched = [{**each, "outcome": words.outcome(each["outcome"])} for each in addresses]
+    parts = illustrated(told["sections"], [each for each in drawn.values() if each is not first])
+    data = {name: what for name, what in DATA.items() if (found.folder / name).exists()}
     return pages.render(
-        "report.html.j2", found=found, answer=answer(found, found.asks), facts=_facts(found), hero=first,
-        advice=advice(found), watched=watched, rules=" ".join(str(verdict.__doc__).split("\n\n")[-1].split()),
-        sections=sections(found, [each for each in drawn.values() if each is not first]), missing=missing,
-        provenance=provenance.provenance(found.manifest), **provenance.method(found),
-        data={name: what for name, what in DATA.items() if (found.folder / name).exists()},
-        commands=reproducing(found.manifest, found.exemplars), config=read_text(found.folder / CONFIG),
-    )  # fmt: skip
+        "report.html.j2", **{**told, "sections": parts, "hero": first, "missing": missing, "data": data}
+    )
 
 
 def _facts(found: Findings) -> list[str]:

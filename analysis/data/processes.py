@@ -1,5 +1,6 @@
 """Processes that work for this one, wherever they are started: how many, deaf to Ctrl-C, and gone when it is."""
 
+import atexit
 import gc
 import importlib
 import multiprocessing
@@ -71,5 +72,6 @@ def helpers(module: str) -> Iterator[ProcessPoolExecutor]:
 
 def _help(parent: int, module: str) -> None:
     end_with(parent)
+    atexit.register(os._exit, 0)  # the last of all: to take apart what was imported takes tenths of a second
     importlib.import_module(module)
     gc.freeze()  # what was imported is no garbage to look for

@@ -1,8 +1,8 @@
 """Drawing a result folder's figures into files, on every core."""
 
 import functools
-import itertools
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
@@ -20,23 +20,30 @@ read = functools.cache(Findings.of)
 """What a folder comes to, in a process that helps."""
 
 
-def draw_figures(found: Findings, folder: Path, pool: ProcessPoolExecutor) -> None:
-    """Save every figure that makes sense for the findings in a folder (see `draw`).
+def begin_to_draw(found: Findings, folder: Path, pool: ProcessPoolExecutor) -> Callable[[], None]:
+    """Have a pool save every figure that makes sense for the findings in a folder (see `draw`).
 
-    The pool draws the first ones while this process draws the last, and those that were registered from elsewhere.
+    Returns what helps with it: it draws the last ones, and those that were registered from elsewhere, until all are
+    there. Phones' figures, which take least, come in the middle: there the two meet, and one waits for the other.
     """
-    drawn: dict[Future[None], tuple[Plot, bool]] = {}
-    for plot, phone in itertools.product(PLOTS, (False, True)):
-        if plot.draw.__module__.startswith("analysis.figures."):
-            drawn[pool.submit(_draw, plot.name, phone, found.folder, folder)] = plot, phone
-        else:
-            draw(plot, phone, found, folder)
-    for future, (plot, phone) in reversed(drawn.items()):
-        if future.cancel():
-            draw(plot, phone, found, folder)
-    for future in drawn:
-        if not future.cancelled():
-            future.result()
+    wide, phones = ([(plot, phone) for plot in PLOTS] for phone in (False, True))
+    half = len(wide) // 2
+    figures = [*wide[:half], *phones, *wide[half:]]
+    ours = [each for each in figures if each[0].draw.__module__.startswith("analysis.figures.")]
+    begun = [(pool.submit(_draw, plot.name, phone, found.folder, folder), plot, phone) for plot, phone in ours]
+
+    def help_to_draw() -> None:
+        for plot, phone in figures:
+            if (plot, phone) not in ours:
+                draw(plot, phone, found, folder)
+        for future, plot, phone in reversed(begun):
+            if future.cancel():
+                draw(plot, phone, found, folder)
+        for future, _, _ in begun:
+            if not future.cancelled():
+                future.result()
+
+    return help_to_draw
 
 
 def _draw(name: str, phone: bool, results: Path, folder: Path) -> None:

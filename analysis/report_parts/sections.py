@@ -81,13 +81,15 @@ def hero(found: Findings, drawn: dict[str, Picture]) -> Picture | None:
     return drawn.get(name) if fits.get(name) or found.config.get("hero") else None
 
 
-def sections(found: Findings, left: Sequence[Picture]) -> list[Section]:
-    """What folds below the answer, of the figures that are left; one of no section that is known comes last."""
-    known = [each.id for each in SECTIONS]
-    made = []
-    for section in SECTIONS:
-        mine = [each for each in left if (each.plot.section if each.plot.section in known else "more") == section.id]
-        told = [table for table in section.make(found) if table.rows]
-        if mine or told:
-            made.append(replace(section, figures=mine, tables=told))
-    return made
+def sections(found: Findings) -> list[Section]:
+    """What folds below the answer, but for its figures."""
+    return [replace(each, tables=[table for table in each.make(found) if table.rows]) for each in SECTIONS]
+
+
+def illustrated(parts: Sequence[Section], left: Sequence[Picture]) -> list[Section]:
+    """The parts that hold something, with the figures that are left; one of no part that is known comes last."""
+    known = [each.id for each in parts]
+    places = [each.plot.section if each.plot.section in known else "more" for each in left]
+    placed = [*zip(places, left, strict=True)]
+    filled = [replace(part, figures=[each for place, each in placed if place == part.id]) for part in parts]
+    return [part for part in filled if part.figures or part.tables]
