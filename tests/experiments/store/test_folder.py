@@ -170,7 +170,7 @@ def test_rescues_are_stored_grown_and_split_like_everything_else(run: Run) -> No
     whole = run(*RESCUE, ALL_RESCUES, folder="whole")
     grown = run(*RESCUE, "grid.rescue=[leaky,redraw_alive]", "seeds.count=7", folder="grown")
     run(*RESCUE, "grid.rescue=[leaky,redraw_alive]", folder="grown")
-    run(*RESCUE, ALL_RESCUES, "engine=numpy", "parallel.batch=6", folder="grown")
+    run(*RESCUE, ALL_RESCUES, "engine=numpy", "parallel.batch=11", folder="grown")
     assert trained(grown) == [2 * 2 * 7, 2 * 2 * 13, 2 * 5 * 20]
     assert digest(grown) == digest(whole)
     assert digest(run(*RESCUE, ALL_RESCUES, "parallel=loky", "parallel.n_jobs=2", folder="loky")) == digest(whole)
