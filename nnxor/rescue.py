@@ -53,7 +53,7 @@ def onward_condition(condition: Condition) -> Condition:
     """What the stuck runs of a condition train on under, and end under: itself where it has no rescue."""
     if condition.rescue is None:
         return condition
-    return replace(condition, rescue=None, **INTERVENTIONS[condition.rescue].then)  # type: ignore[arg-type]
+    return replace(condition, rescue=None, **INTERVENTIONS[condition.rescue].then(condition))  # type: ignore[arg-type]
 
 
 def intervene(condition: Condition, weights: Weights, seeds: range) -> Weights:

@@ -57,7 +57,8 @@ class Run {
     next.states = join(this.states.subarray(0, epoch * size), next.states);
     next.losses = join(this.losses.subarray(0, epoch), next.losses);
     if (next.seen[0] >= 0 || epoch > 0) next.seen[0] = Math.max(next.seen[0] + epoch, Math.min(this.seen[0], epoch - 1));
-    return Object.assign(next, { epochs: epoch + c.epochs, from: epoch });
+    const redrawn = [...this.before].filter(([e]) => e < epoch), later = [...next.before].map(([e, p]) => [epoch + e, p]);
+    return Object.assign(next, { epochs: epoch + c.epochs, from: epoch, before: new Map([...redrawn, ...later]) });
   }
   /** The parameters at the start of an epoch. */
   at(epoch) {

@@ -27,12 +27,19 @@ const CHANGES = {
   redraw_all: (c, p, seed) => numbersOf(c).Kept.from(initialWeights(c, seed, 1n)),
   leaky: (c, p) => p,
   nudge_bias: (c, p) => nudged(c, p),
+  recycle: (c, p) => p,
 };
+/** What a network trains on under after an intervention. */
+function onwardOf(c, name) {
+  const { then } = PRINTED.interventions[name];
+  return { ...c, ...then, ...(then.recycle_every && { recycle_every: Math.ceil(c.epochs / 10) }) };
+}
 /** Why an intervention cannot be made, or ''. */
 function refused(c, name) {
   const { needs_dead: needsDead, then } = PRINTED.interventions[name];
   if (!CHANGES[name]) return 'this page does not know how';
   if (needsDead && rulesOf(c).activation.smooth) return 'its units cannot be dead';
+  if (then.recycle_every && !rulesOf(c).activation.can_die) return 'its units cannot die';
   if (then.activation && c.activation !== 'relu') return 'only ReLU can become leaky';
   return name === 'nudge_bias' && !c.bias ? 'there are no biases' : '';
 }
@@ -40,8 +47,8 @@ function refused(c, name) {
 function freedBy(c, parameters, seed) {
   const hasDead = deadUnits(c, parameters).includes(true), able = Object.entries(PRINTED.interventions)
     .filter(([name, { needs_dead: needsDead }]) => !refused(c, name) && (hasDead || !needsDead));
-  return Object.fromEntries(able.map(([name, { then }]) => {
-    const onward = { ...c, ...then }, { state } = shortcut(onward, seed, CHANGES[name](c, parameters.slice(), seed)), end = endingOf(onward, state);
+  return Object.fromEntries(able.map(([name]) => {
+    const onward = onwardOf(c, name), { state } = shortcut(onward, seed, CHANGES[name](c, parameters.slice(), seed)), end = endingOf(onward, state);
     return [name, end.finite && end.solved];
   }));
 }
@@ -54,7 +61,7 @@ function runOf({ c, seed, edits }) {
     if (!/^\d+$/.test(epoch) || at > run.epochs || (name ? refused(run.c, name) : !given || !given.every(Number.isFinite))) {
       throw Error(`edits=${edit.slice(0, 40)} is not allowed; allowed: an epoch up to ${run.epochs}, a colon, and ${Object.keys(CHANGES).join(', ')} or ${run.P} weights`);
     }
-    const next = name ? { ...run.c, ...PRINTED.interventions[name].then } : run.c;
+    const next = name ? onwardOf(run.c, name) : run.c;
     run = run.continued(at, next, name ? CHANGES[name](run.c, run.at(at).slice(), seed) : given);
   }
   return run;

@@ -7,7 +7,7 @@ that all interventions of a seed share them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +29,7 @@ class Intervention:
 
     label: in two to five words; meaning: in a sentence.
     change: the networks after it, from the condition, the networks and their seeds, which are consecutive.
-    then: fields of the condition that are others while the run trains on.
+    then: fields of the condition that are others while the run trains on, from the condition.
     draws: whether fresh weights are drawn, so that each seed gives others.
     needs_dead: whether it does nothing in a network without dead units.
     settings: the condition's settings that it makes use of.
@@ -41,7 +41,7 @@ class Intervention:
     label: str
     meaning: str
     change: Callable[[Condition, Weights, range], Weights]
-    then: Mapping[str, object] = field(default_factory=dict)
+    then: Callable[[Condition], Mapping[str, object]] = lambda _: {}
     draws: bool = False
     needs_dead: bool = False
     settings: tuple[str, ...] = ()

@@ -29,9 +29,7 @@ INTERVENTIONS.register(
         name="redraw_alive",
         label="redrawing as many live units",
         meaning="As many live units get fresh weights as there are dead ones (all where fewer live): the control.",
-        change=lambda condition, weights, seeds: redrawn(
-            condition, weights, seeds, as_many_alive(condition, weights, seeds)
-        ),
+        change=lambda c, weights, seeds: redrawn(c, weights, seeds, as_many_alive(c, weights, seeds)),
         draws=True,
         needs_dead=True,
         control=True,

@@ -140,6 +140,22 @@ def test_after_a_rescue_of_the_dead_no_unit_is_dead(rescue: str) -> None:
     assert alive(HE, after).all() == (rescue == "nudge_bias")
 
 
+def test_recycle_redraws_dead_units_all_along_in_the_same_epochs() -> None:
+    """What `recycle_every` does from the start: the same weights, and more of the stuck runs than one draw frees."""
+    condition = replace(HE, epochs=2000)
+    weights, columns = rescued("recycle", condition)
+    stuck = np.flatnonzero(np.char.startswith(columns["outcome_before"], "stuck"))
+    onward = replace(condition, recycle_every=200)
+    again = numpy_engine(onward, ended(condition).take(stuck), SEEDS.start + stuck)
+    for mine, other in zip(weights.take(stuck).arrays(), again.weights.arrays(), strict=True):
+        assert np.array_equal(mine, other)
+    once = rescued("redraw_dead", condition)[1]["outcome"]
+    assert (columns["outcome"] == "solved").sum() > (once == "solved").sum()
+    assert replace(condition, rescue="recycle", activation="leaky_relu").refusal() == (
+        "rescue=recycle redraws dead units; activation=leaky_relu has none"
+    )
+
+
 def test_repeats_are_looked_for_from_the_second_start_on() -> None:
     _, columns = rescued("nothing", HE)
     found = columns["settled_epoch"] >= 0

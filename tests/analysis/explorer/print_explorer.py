@@ -88,7 +88,12 @@ def known(loss: str) -> list[dict[str, Any]]:
 def intervention(name: str) -> dict[str, Any]:
     """What the explorer must know of an intervention."""
     entry = INTERVENTIONS[name]
-    return {**entry.about(), "needs_dead": entry.needs_dead, "draws": entry.draws, "then": dict(entry.then)}
+    return {
+        **entry.about(),
+        "needs_dead": entry.needs_dead,
+        "draws": entry.draws,
+        "then": dict(entry.then(Condition())),
+    }
 
 
 def shipped(folder: str) -> dict[str, Any]:

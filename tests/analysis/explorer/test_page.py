@@ -136,7 +136,7 @@ def test_an_address_gives_the_result_of_a_sweep(page: Path, browser: Browser) ->
         assert found["weights"].replace(" ", "") == each["weights"]
 
 
-@pytest.mark.parametrize("rescue", ["nothing", "redraw_dead", "redraw_alive", "redraw_all", "leaky", "nudge_bias"])
+@pytest.mark.parametrize("rescue", INTERVENTIONS)
 def test_an_intervention_is_that_of_a_rescue(page: Path, browser: Browser, rescue: str) -> None:
     (each,) = expected(Condition(hidden=4, init=HE, lr=0.1, rescue=rescue), range(8, 9), "numba")
     browser.visit(page, f"{STUCK}&edits=10000:{rescue}")

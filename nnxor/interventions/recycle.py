@@ -1,0 +1,16 @@
+"""recycle: dead units are redrawn again and again while the run trains on, as `recycle_every` does from the start."""
+
+from nnxor.interventions import INTERVENTIONS, Intervention
+
+INTERVENTIONS.register(
+    Intervention(
+        name="recycle",
+        label="redrawing dead units nine times",
+        meaning="While it trains on, every dead unit is drawn afresh after each tenth of the epochs.",
+        change=lambda _condition, weights, _seeds: weights,
+        then=lambda condition: {"recycle_every": -(-condition.epochs // 10) or None},
+        draws=True,
+        needs_dead=True,
+        refusal=lambda c: "" if c.units.can_die else f"redraws dead units; activation={c.activation} has none",
+    )
+)
