@@ -124,7 +124,8 @@ def sentences(found: Comparison) -> list[str]:
 def _alignment(found: Comparison) -> str:
     same = sum(row.same for row in found.rows)
     fields = listed([FIELDS[name].symbol for name in found.changed])
-    counts = {"of the same trainings": same, f"that differ in {fields}": len(found.rows) - same}
+    unlike = f"that differ in {fields}" if found.changed else "of one condition"
+    counts = {"of the same trainings": same, unlike: len(found.rows) - same}
     parts = [f"{n} pair{'s' * (n > 1)} {what}" for what, n in counts.items() if n]
     alone = [f"{n} of {name}" for n, name in zip(found.alone, "AB", strict=True) if n]
     text = f"Aligned: {listed(parts)}."
