@@ -29,7 +29,7 @@ def test_the_example_of_the_docstring_is_true() -> None:
 def test_the_examples_of_the_readme_of_the_columns_and_of_load_are_true() -> None:
     experiments.run_study("article", seeds=2, epochs=20, output="results/article", quiet=True)
     held: dict[str, Any] = {}
-    for name in ("README.md", "docs/columns.md"):
+    for name in ("docs/columns.md", "README.md"):
         (example,) = re.findall(r"```python\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), re.S)
         exec(example, held)
     assert held["shares"].groupby(["hidden", "init", "lr"], observed=True).sum().to_numpy() == pytest.approx(1)
