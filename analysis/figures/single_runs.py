@@ -55,18 +55,19 @@ def loss_curves(exemplars: pd.DataFrame) -> Figure:
     """Loss against epoch of one run of each outcome, both axes logarithmic, the levels of the stuck ones marked."""
     need(exemplars)
     every = [value for curve in exemplars["curve"] for value in curve if value is not None] or [1.0]
-    figure, both = sheet(6.0), (max(every) >= BREAK, min(every) < BREAK)
+    figure, room = sheet(6.0), letters(columns_for(min(2, len(exemplars))), 9) - 9
+    both = max(every) >= BREAK, min(every) < BREAK
     heights = list(itertools.compress((3, 2), both))
     axes = list(figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0])
     above, below = axes[0] if both[0] else None, axes[-1] if both[1] else None
     for i, (_, run) in enumerate(exemplars.iterrows()):
         epoch, curve = np.array(run["epoch"], float), np.array(run["curve"], float)
         seen = np.isfinite(curve)
-        look = {"marker": style.MARKERS[i % 7], "linestyle": style.DASHES[i % 7], **style.RIM}
+        look = {"marker": style.MARKERS[i % 7], "linestyle": style.DASHES[i % 7], "markevery": (i, 6), **style.RIM}
         for ax in axes if np.nanmin(curve, initial=np.inf) < BREAK else axes[:1]:
             ax.plot(
                 epoch[seen] + 1, np.maximum(curve[seen], LOWEST), color=style.OUTCOME_COLOURS[run["outcome"]],
-                label=f"{words.outcome(run['outcome'])}: {name(run)}", markevery=(i, 6), markersize=5, **look,
+                label=textwrap.fill(f"{words.outcome(run['outcome'])}: {name(run)}", room), **look,
             )  # fmt: skip
     epoch_axis(axes[-1], int(exemplars["epochs"].max()), "epoch + 1")
     _loss_axes(above, below, min(every), max(every))
@@ -129,8 +130,7 @@ register(Plot(
 
 def ending(exemplar: pd.Series) -> str:
     """Where it ended: 'solved', or 'stuck at 1/4, at a kink' if it has a certificate."""
-    kind = exemplar.get("minimum")
-    where = f", {words.KIND_NAMES[kind]}" if isinstance(kind, str) else ""
+    where = f", {words.KIND_NAMES[kind]}" if isinstance(kind := exemplar.get("minimum"), str) else ""
     return words.outcome(exemplar["outcome"]) + where
 
 

@@ -403,7 +403,8 @@ def hundred(make: Callable[..., Path]) -> Path:
 @pytest.mark.parametrize("where", [nullcontext, on_phone], ids=["wide", "phone"])
 @pytest.mark.parametrize("study", [ragged, diverging, hundred, one_condition], ids=lambda study: study.__name__)
 def test_nothing_is_clipped_or_covered(study, where, make) -> None:
-    found = data_of(study(make), exemplar("solved"), exemplar("stuck_1/4", seed=123456))
+    other = {"loss": "bce", "output": "sigmoid", "optimizer": "rmsprop", "success": "margin 0.1", "batch_size": 2}
+    found = data_of(study(make), exemplar("solved"), exemplar("stuck_1/4", seed=123456), exemplar("stuck_1/3", **other))
     for plot in PLOTS:
         try:
             with where():
