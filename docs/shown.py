@@ -21,6 +21,7 @@ from analysis.data.reading import load
 from analysis.findings import pooled
 from analysis.findings.failure_causes import attributed, by_dead_at_start
 from analysis.findings.findings import Findings
+from analysis.findings.published import brief
 from analysis.findings.statistics import Estimate, Rate
 from analysis.text import words
 from experiments.conf_files import names
@@ -207,7 +208,7 @@ def published() -> str:
 def published_briefly() -> str:
     """A row a source: its figure of the most runs beside ours, and the verdicts of all its figures."""
     found = table("published")
-    names = found["source"].str.extract(r"^((?:.*& )?[^,(]*[^,( ])")[0]
+    names = found["source"].map(brief)
     lines = ["| source | theirs | ours | its figures |", "|---|---|---|---|"]
     for name, part in found.groupby(names, sort=False):
         main = part.sort_values("published_n", ascending=False, kind="stable").iloc[0]

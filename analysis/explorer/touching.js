@@ -36,10 +36,9 @@ function onwardOf(c, name) {
 }
 /** Why an intervention cannot be made, or ''. */
 function refused(c, name) {
-  const { needs_dead: needsDead, then } = PRINTED.interventions[name];
+  const { needs_dead: needsDead, then } = PRINTED.interventions[name], { smooth, can_die: canDie } = rulesOf(c).activation;
   if (!CHANGES[name]) return 'this page does not know how';
-  if (needsDead && rulesOf(c).activation.smooth) return 'its units cannot be dead';
-  if (then.recycle_every && !rulesOf(c).activation.can_die) return 'its units cannot die';
+  if (needsDead && (smooth || then.recycle_every && !canDie)) return 'its units cannot be dead';
   if (then.activation && c.activation !== 'relu') return 'only ReLU can become leaky';
   return name === 'nudge_bias' && !c.bias ? 'there are no biases' : '';
 }

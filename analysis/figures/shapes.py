@@ -21,7 +21,7 @@ from analysis.findings.statistics import Estimate, Rate
 from analysis.text import words
 
 MOST_ENDS = 4  # lines that are labelled where they end; of more, and where names are long, there is a legend
-MOST_ROWS = 24  # rows of a forest plot
+MOST_ROWS = 32  # rows of a forest plot
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,8 @@ def forests(
     A row has a mark for each look, which a legend names if there are several. At most `MOST_ROWS` rows of each.
     """
     few_rows = [(name, few(list(names), MOST_ROWS), few(list(rows), MOST_ROWS)) for name, names, rows in parts]
-    tall = [max(0.1 + 0.17 * len(look), row_height(names)) for _, names, _ in few_rows]
+    apart = 0.17 if any(mark and mark.beside for _, _, rows in few_rows for row in rows for mark in row) else 0.06
+    tall = [max(0.1 + apart * len(look), row_height(names)) for _, names, _ in few_rows]
     sizes = [each * (len(names) + 0.2) for each, (_, names, _) in zip(tall, few_rows, strict=True)]
     titles = [textwrap.fill(name, letters(1.4), break_on_hyphens=False) for name, _, _ in few_rows]
     figure = sheet(sum(sizes) + 0.4 * len(sizes) + 0.9 + 0.17 * "".join(titles).count("\n"))
@@ -180,7 +181,7 @@ def _wrapped(names: Sequence[str]) -> list[str]:
 
 def row_height(names: Sequence[str]) -> float:
     """Inches that a row needs for its name."""
-    return 0.15 + 0.15 * max((name.count("\n") + 1 for name in _wrapped(names)), default=1)
+    return 0.08 + 0.15 * max((name.count("\n") + 1 for name in _wrapped(names)), default=1)
 
 
 def stack(

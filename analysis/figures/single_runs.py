@@ -1,6 +1,7 @@
 """One run of each outcome: its loss, and what its network computes."""
 
 import itertools
+import math
 import textwrap
 from typing import Any
 
@@ -68,7 +69,7 @@ def loss_curves(exemplars: pd.DataFrame) -> Figure:
                 label=f"{words.outcome(run['outcome'])}: {name(run)}", markevery=(i, 6), markersize=5, **look,
             )  # fmt: skip
     epoch_axis(axes[-1], int(exemplars["epochs"].max()), "epoch + 1")
-    _loss_axes(above, below, max(every))
+    _loss_axes(above, below, min(every), max(every))
     for ax in axes:
         _mark_levels(ax, exemplars)
     axes[0].set_title(f"n = {len(exemplars)} runs, one of each outcome" if len(exemplars) > 1 else "n = 1 run")
@@ -76,17 +77,17 @@ def loss_curves(exemplars: pd.DataFrame) -> Figure:
     return figure
 
 
-def _loss_axes(above: Axes | None, below: Axes | None, highest: float) -> None:
+def _loss_axes(above: Axes | None, below: Axes | None, lowest: float, highest: float) -> None:
     """Logarithmic axes; the plateaus get room of their own above the losses that go to 0, where there are both."""
     if above:
         top = min(max(1.3 * highest, 1.0), 6.0)
         ticks = [tick for tick in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if tick <= top]
         _loss_axis(above, (BREAK, top), ticks, [f"{tick:g}" for tick in ticks])
     if below:
-        powers = range(-2, -15, -3)  # in plain letters: Matplotlib's own take a parser that takes long
-        _loss_axis(
-            below, (LOWEST / 2, BREAK), [10.0**k for k in powers], [f"10{str(k).translate(RAISED)}" for k in powers]
-        )
+        end = math.floor(math.log10(max(lowest, LOWEST)))
+        powers = range(-2 if above else -1, end - 1, -3 if end < -5 else -1)  # Matplotlib's letters take long
+        ticks, texts = [10.0**k for k in powers], [f"10{str(k).translate(RAISED)}" for k in powers]
+        _loss_axis(below, (10.0**end / 2, BREAK), ticks, texts)
 
 
 def _loss_axis(ax: Axes, ends: tuple[float, float], ticks: list[float], texts: list[str]) -> None:
@@ -154,7 +155,7 @@ def functions(exemplars: pd.DataFrame) -> Figure:
             _kinks(ax, run)
         _rows(ax, run, (low + high) / 2, WRONG * (high - low))
         ax.set_title(ending(run), fontweight="bold", color="#222222")
-        ax.set_xlabel(_caption(run), fontsize=8, labelpad=6)
+        ax.set_xlabel(textwrap.fill(name(run), letters(3, 8)), fontsize=8, labelpad=6)
     side = "right" if columns_for(2) > 1 else "bottom"
     bar = figure.colorbar(image, ax=axes, label="output", location=side, shrink=0.6, aspect=24, pad=0.02, extend="both")
     bar.outline.set_visible(False)
@@ -207,18 +208,6 @@ def _rows(ax: Axes, run: pd.Series, middle: float, wrong: float) -> None:
     ax.grid(False)
 
 
-def _caption(run: pd.Series) -> str:
-    patterns = run["patterns_final"].split()
-    room = letters(3, 8)
-    called = textwrap.fill(name(run), room)
-    if not run["kinked"] or len(patterns[0]) > 8:
-        return called
-    each = max(room // (len(patterns[0]) + 1), 1)
-    lines = [" ".join(patterns[i : i + each]) for i in range(0, min(len(patterns), 2 * each), each)]
-    more = f" and {len(patterns) - 2 * each} more" if len(patterns) > 2 * each else ""
-    return f"{called}\nunits: " + "\n".join(lines) + more
-
-
 def describe_predictions(found: Findings) -> str:
     """Final predictions of each run, in a sentence."""
     shown = function_exemplars(found.exemplars)
@@ -233,6 +222,6 @@ def describe_predictions(found: Findings) -> str:
 register(Plot(
     "functions", "What these networks compute",
     "The output around the rows. Lines are the units' kinks, if they have any; circles are the rows (white: the higher "
-    "target), and bold predictions are wrong. Units are given by the rows on which they are active.",
+    "target), and bold predictions are wrong.",
     lambda found: functions(found.exemplars), describe_predictions, order=15, section="runs", shades=True,
 ))  # fmt: skip

@@ -11,6 +11,7 @@ error of one training, it is told to how many digits ours is the same.
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,11 @@ class Beside:
         if self.theirs.high - self.theirs.low > VAGUE:
             return TOO_FEW
         return AGREE if abs(self.difference) <= self.allowed else DIFFER
+
+
+def brief(source: str) -> str:
+    """A source in short: 'Frankle & Carbin', 'zchenry/lottery-ticket-hypothesis'."""
+    return re.sub(r"^((?:.* & )?[^,(]*[^,( ]).*", r"\1", source)
 
 
 def allowed(p0: float, n0: int, p1: float, n1: int) -> float:

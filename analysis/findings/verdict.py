@@ -125,9 +125,9 @@ def _attributed(trials: pd.DataFrame, row: Any, where: str) -> str:
     share = attributed(found)
     if math.isnan(share.rate) or len(found) < 2:
         return ""
-    told = "; ".join(f"{dead} dead, {words.rate(rate)}" for dead, rate in found.items())
+    told = "; ".join(f"{dead or 'none'} dead: {words.rate(rate)}" for dead, rate in found.items())
     return (
-        f"Of {where} get stuck, by the number of units that are dead at the start: {told}. If every dead "
+        f"How many of {where} get stuck, by the units that are dead at the start: {told}. If every dead "
         f"unit were drawn again until it lives, {words.rate(share)} of the stuck runs would not be stuck."
     )
 

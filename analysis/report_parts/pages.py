@@ -6,6 +6,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from analysis.figures.style import PHONE_WIDTH, WIDTH
+
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -31,7 +33,7 @@ def macro(name: str, *values: object) -> str:
 def inline(path: Path, title: str) -> Markup:
     """A figure's SVG file as an element of a page, in whose letters and dark colours it is.
 
-    It has no ground of its own, and its ids are its alone.
+    It has no ground of its own, its ids are its alone, and it is as wide as its letters need to be those of others.
     """
     text = path.read_text(encoding="utf-8")
     text = re.sub(r"^.*?(?=<svg)|\s*<metadata>.*?</metadata>|\s*<style.*?</style>", "", text, flags=re.DOTALL)
@@ -41,5 +43,7 @@ def inline(path: Path, title: str) -> Markup:
     text = re.sub(r'(url\(#|href="#)', rf"\1{path.stem}-", text)
     text = text.replace("font-family: 'DejaVu Sans'; ", "").replace('style="fill: #ffffff"', 'style="fill: none"')
     text = re.sub(r"\s*\n\s*", " ", text)
-    label = f'<svg role="img" aria-label="{escape(title)}" '
+    width = float(text.partition('viewBox="0 0 ')[2].partition(" ")[0]) / 72
+    most = min(100 * width / (WIDTH if width > PHONE_WIDTH else PHONE_WIDTH), 100)
+    label = f'<svg role="img" aria-label="{escape(title)}" style="max-width: {most:.0f}%" '
     return Markup(text.replace("<svg ", label, 1))  # noqa: S704 - our own drawing, in which all text is escaped

@@ -40,7 +40,7 @@ def advice(found: Findings) -> list[Advice]:
     given = [
         _bad_luck(stuck, words.condition(at, fields), at),
         longer,
-        _waiting(found) if stuck.count and not longer else None,
+        waiting(found) if stuck.count and not longer else None,
         _again(found),
         _better(found.summary, at),
     ]
@@ -72,14 +72,16 @@ def _longer(found: Findings) -> Advice | None:
     return Advice("Train longer.", f"After {found.nearest['epochs']:,} epochs the loss of {rate} was still falling.")
 
 
-def _waiting(found: Findings) -> Advice | None:
+def waiting(found: Findings) -> Advice | None:
+    """How soon the runs of the nearest condition were solved, and whether waiting helps; None where none was."""
     solved = found.here(found.epochs).dropna(subset="solved_epoch")
     if not len(solved):
         return None
-    half, last = found.nearest["solved_epoch_median"], solved["solved_epoch"].max()
+    half, last, n = found.nearest["solved_epoch_median"], solved["solved_epoch"].max(), size(solved)
     what = "Waiting helps few." if last > found.nearest["epochs"] / 2 else "Do not wait."
-    runs = f"{size(solved):,} runs that were solved"
-    return Advice(what, f"Of the {runs}, half needed at most {half:,.0f} epochs and the slowest {last:,}.")
+    return Advice(
+        what, f"Of the {n:,} runs that were solved, half needed at most {half:,.0f} epochs, the slowest {last:,}."
+    )
 
 
 def _again(found: Findings) -> Advice:
@@ -106,7 +108,7 @@ def _better(summary: pd.DataFrame, at: pd.Series) -> Advice | None:
 
 def _commands(row: pd.Series, runs: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Advice]:
     """What experiments.diagnose says of a network like those of a condition, whose runs are given."""
-    how = "Save its weights with numpy.savez as W1 (inputs, hidden), b1 (hidden,), W2 (hidden, 1) and b2 (1,)."
+    how = "Its file may be .pt, .safetensors, .weights.h5 or a .npz of W1 (inputs, hidden), b1, W2 (hidden, 1) and b2."
     if ".csv" in row["task"]:
         how += " The path of the task's file is relative to the folder in which the study was run."
     look = Advice("Have your network diagnosed.", how, diagnosing("FILE.npz", row, manifest, "hidden"))

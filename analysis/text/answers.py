@@ -13,7 +13,7 @@ import pandas as pd
 
 from analysis.data.conditions import NUMBERS, closest, distance, others, slices, values, with_values
 from analysis.data.field_labels import FIELDS, phrase, value_text
-from analysis.data.reading import swept
+from analysis.data.reading import can_die, swept
 from analysis.findings.findings import Findings
 from analysis.findings.paired import as_paired, compare_values, going_along
 from analysis.findings.published import AGREE, DIFFER, Beside
@@ -41,13 +41,14 @@ def answer(found: Findings, asks: Sequence[str]) -> list[str]:
     if told:
         return [*told, *_unjudged(found)]
     fields = asked(found, asks)
-    sentences = [_freed(found)] if "rescue" in fields and found.freed else []
+    sentences = [freed(found)] if "rescue" in fields and found.freed else []
     together: set[str] = set()  # fields that go along with one that was told already
     for name in fields:
         if name != "rescue" and name not in together:
             together.update(going_along(found.trials, name))
             many = name in NUMBERS and len(values(found.trials, name)) > 2
             sentences.extend(_range(found, name, len(fields) == 1) if many else _differences(found, name))
+    sentences += _deaths(found) if fields == ["lr"] and can_die(found.summary).all() else []
     told = [*sentences, _nearest(found)] if len(fields) == 1 else [_nearest(found), *sentences]
     return [*told, *_unjudged(found)]
 
@@ -115,7 +116,7 @@ def _range(found: Findings, field: str, alone: bool) -> list[str]:
     If the study asks about this field alone, for each setting of the others, unless there are many.
     """
     rest = [name for name in others(found.trials, field) if name in FIELDS]
-    spans = [span(row, part, field) for row, part in slices(found.summary, rest)]
+    spans = [span(row, part, field) for row, part in slices(found.summary, rest) if len(values(part, field)) > 1]
     at = spans[closest(each.row for each in spans)]
     shown = spans if alone and len(spans) <= MOST_PLACES else [at]
     place = [f"with {words.condition(each.row, rest)}, " if rest else "" for each in shown]
@@ -126,6 +127,21 @@ def _range(found: Findings, field: str, alone: bool) -> list[str]:
         ends = words.span(field, limits[0], limits[-1])
         told[-1] += f" Over all {len(spans):,} settings of the other fields this limit ranges from {ends}."
     return told
+
+
+def _deaths(found: Findings) -> list[str]:
+    """From which step on clearly more units die in training than at the smallest one, in a sentence."""
+    rest, told = others(found.trials, "lr"), []
+    table = found.summary.assign(died=lambda each: each["dead_final_mean"] - each["dead_init_mean"]).sort_values("lr")
+    for row, part in slices(table, rest):
+        least = max(part["died"].iloc[0], 0)
+        more = part[(part["died"] > 1.5 * least).to_numpy(bool)]
+        if len(more):
+            lr, died = more[["lr", "died"]].iloc[0]
+            place = f" with {words.condition(row, rest)}" if rest else ""
+            told.append(f"from {phrase('lr', lr)} on{place} ({least:.2f} to {died:.2f})")
+    at = f"{phrase('lr', found.summary['lr'].min())} (units per run, means of {found.summary['n'].min():,} runs)"
+    return [f"Large steps kill units, half as many again as at {at} {words.listed(told)}."] if told else []
 
 
 def _differences(found: Findings, field: str) -> list[str]:
@@ -165,7 +181,7 @@ def _difference(change: str, mine: pd.DataFrame, fields: list[str]) -> str:
     return f"{change} {counted} paired comparisons ({ends} points); {here}."
 
 
-def _freed(found: Findings) -> str:
+def freed(found: Findings) -> str:
     """What each intervention frees of the stuck runs most like the article's, most first."""
     at = found.freed[closest({**each.row, "rescue": None} for each in found.freed)]
     fields = [name for name in found.fields if name != "rescue"]

@@ -60,7 +60,7 @@ def points(fraction: float) -> str:
 
 def difference(value: Difference) -> str:
     """'−4.0 points (−7.1 to −0.9)', with the number of pairs if it is paired."""
-    pairs = f", {value.n:,} pairs" if isinstance(value, Paired) else ""
+    pairs = f", {value.n:,} pair{'s' * (value.n != 1)}" if isinstance(value, Paired) else ""
     return f"{points(value.difference)} points ({points(value.low)} to {points(value.high)}{pairs})"
 
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.stats import binomtest
 
+from analysis.findings.statistics import Rate
 from experiments.errors import DONE, InputError
 from experiments.execution.progress import listed, say, told
 from experiments.study.checked import checked, known_keys, path
@@ -334,8 +334,8 @@ def whole(share: float) -> str:
 
 def percent(count: int, n: int) -> str:
     """'64.4 % (61.4-67.3)', with the 95 % Wilson interval."""
-    ends = binomtest(count, n).proportion_ci(0.95, "wilson")
-    return f"{100 * (count / n):.1f} % ({100 * ends.low:.1f}-{100 * ends.high:.1f})"
+    rate = Rate.of(count, n)
+    return f"{100 * rate.rate:.1f} % ({100 * rate.low:.1f}-{100 * rate.high:.1f})"
 
 
 def setting(condition: Condition) -> str:

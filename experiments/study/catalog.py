@@ -115,8 +115,8 @@ def _written_out(key: str, value: Mapping[str, object]) -> Init:
 
 def _by_laws(made: Init, first: str = "") -> str:
     """An initialization without a name of its own as readers see it: 'U(\N{MINUS SIGN}0.3, 0.3), biases 0.1'."""
-    parts = (("biases", made.biases), ("outputs", made.outputs))
-    laws = [f"{part} {law.label}" for part, law in parts if law and law.label != "0"]
+    told = {part: law.label for part in ("biases", "outputs") if (law := getattr(made, part))}
+    laws = [f"{part} {'too' if text == made.weights.label else text}" for part, text in told.items() if text != "0"]
     own = [text.format(value) for part, text in OWN.items() if (value := getattr(made, part)) != getattr(UNIFORM, part)]
     return ", ".join([first or made.weights.label, *laws, *own])
 

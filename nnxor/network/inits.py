@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
@@ -33,11 +34,9 @@ PARAMETERS: dict[str, dict[str, float | None]] = {
 """
 
 LABELS = {
-    "constant": "{value}",
-    "uniform": "U({low}, {high})",
-    "normal": "N({mean}, {std}²)",
+    "constant": "{value}", "uniform": "U({low}, {high})", "normal": "N({mean}, {std}²)",
     "truncated_normal": "N({mean}, {std}²) cut at {cut}σ",
-}
+}  # fmt: skip
 """How readers see them."""
 
 LARGEST = 1e30  # largest parameter of a distribution: its draws must be finite in float32, with room to train
@@ -143,7 +142,8 @@ class Distribution:
     def label(self) -> str:
         """The same as readers see it: 'U(\N{MINUS SIGN}0.3, 0.3)'."""
         told = {key: f"{value:g}" if isinstance(value, float) else value for key, value in self.parameters}
-        return LABELS[self.name].format(**told).replace("-", "\N{MINUS SIGN}").replace("sqrt", "\N{SQUARE ROOT}")
+        text = re.sub(r"\(-(sqrt.*), \1\)$", r"(±\1)", LABELS[self.name].format(**told))
+        return text.replace("-", "\N{MINUS SIGN}").replace("sqrt", "\N{SQUARE ROOT}")
 
     def values(self, fan_in: int, fan_out: int) -> dict[str, float]:
         """The parameters as numbers for a layer; ValueError if they make no distribution."""

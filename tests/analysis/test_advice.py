@@ -31,7 +31,7 @@ def test_the_numbers_are_those_of_the_nearest_condition(handmade: Path) -> None:
     assert "With 4 units, U(\N{MINUS SIGN}1, 1), lr 0.1" in bug
     assert "45.0 % (30.7\N{EN DASH}60.2, n = 40)" in bug
     assert "In a trap that has a name the loss is 0.25, 0.333 or 0.5." in bug
-    assert "Of the 20 runs that were solved, half needed at most 110 epochs and the slowest 119" in wait
+    assert "Of the 20 runs that were solved, half needed at most 110 epochs, the slowest 119" in wait
     assert "With 7 (5 to 11) draws at least one success is 99 % likely." in again, "0.5^7 < 1 %"
     assert "10 units, He." in change
     assert "100.0 % (91.2\N{EN DASH}100.0, n = 40), compared with 50.0 % (35.2\N{EN DASH}64.8, n = 40)" in change

@@ -67,7 +67,7 @@ def test_answers_are_counted_condition_by_condition(make, certify) -> None:
     assert ". Yes: lr 0.2. No: lr 0.1." in text
     told = {number: each.effect.replace("\N{NO-BREAK SPACE}", " ") for number, each in judge(folder).items()}
     assert "A success among the runs with lr 0.1 is 99 % likely after at least 39 draws." in told["5"]
-    assert "Of the runs with lr 0.1 get stuck, by the number of units" in told["2"]
+    assert "How many of the runs with lr 0.1 get stuck, by the units that are dead" in told["2"]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_dying_is_the_reason_where_most_stuck_runs_have_too_few_live_units(make,
 
 def test_what_dead_units_account_for_is_told_beside_it(handmade: Path) -> None:
     text = judge(handmade)["2"].effect.replace("\N{NO-BREAK SPACE}", " ")
-    for told in ("0 dead, 42.9 % (21.4", "1 dead, 46.2 % (", "2 dead, 46.2 % (", "until it lives, 4.8 % ("):
+    for told in ("none dead: 42.9 % (21.4", "1 dead: 46.2 % (", "2 dead: 46.2 % (", "until it lives, 4.8 % ("):
         assert told in text
 
 

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from analysis.data.tallies import counts_of, size
+from analysis.data.tallies import counts_of
 from analysis.figures.layout import line_field, runs_a_line
 from analysis.figures.plot import Plot, register
 from analysis.figures.shapes import lines
@@ -14,6 +14,7 @@ from analysis.figures.style import Look, NotApplicable, styled
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import unsolved_after
 from analysis.text import words
+from analysis.text.advice import waiting
 
 
 @styled
@@ -57,15 +58,9 @@ def _step(ax: Axes, part: pd.DataFrame, look: Look, _beside: float) -> float:
 
 def describe(found: Findings) -> str:
     """The median and the last epoch at which a run of the nearest condition was solved."""
-    part = found.here(solvable(found)).dropna(subset="solved_epoch")
-    where = words.nearest(found.nearest, found.fields)
-    if not len(part):
-        return f"{where}, no run was solved."
-    half, last = found.nearest["solved_epoch_median"], part["solved_epoch"].max()
-    return (
-        f"{where}: half of the {size(part):,} runs that were solved took at most {half:,.0f} "
-        f"epochs, the last one {last:,}. Bands are 95 %."
-    )
+    solvable(found)
+    told = waiting(found)
+    return f"{words.nearest(found.nearest, found.fields)}: {told.why if told else 'no run was solved.'} Bands are 95 %."
 
 
 register(Plot(

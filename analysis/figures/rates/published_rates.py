@@ -7,19 +7,20 @@ from analysis.figures.plot import Plot, register
 from analysis.figures.shapes import forests, percent, percent_across
 from analysis.figures.style import SERIES, NotApplicable, looks, styled
 from analysis.findings.findings import Findings
-from analysis.findings.published import AGREE, DIFFER, Beside
+from analysis.findings.published import AGREE, DIFFER, Beside, brief
 
 
 @styled
 def published(found: Findings) -> Figure:
-    """A panel a source, a row a published figure: theirs and ours with their intervals."""
+    """A row a published figure: theirs and ours with their intervals."""
     shown = _shown(found)
-    parts = []
-    for source in dict.fromkeys(each.source for each in shown):
-        mine = [each for each in shown if each.source == source]
-        names = [f"{each.where or each.setting}{' (differs)' * (each.verdict == DIFFER)}" for each in mine]
-        parts.append((source, names, [[percent(each.theirs, "theirs"), percent(each.solved, "ours")] for each in mine]))
-    figure, axes = forests(parts, looks(["theirs", "ours"]), "solved, %")
+    short = [", ".join(filter(None, [brief(each.source).rpartition("/")[2], each.where])) for each in shown]
+    told = []
+    for name, each in zip(short, shown, strict=True):  # where two are called alike, the end of their source differs
+        end = f", {each.source.rpartition(', ')[2]}" * (short.count(name) > 1)
+        told.append(f"{name}{end}{' (differs)' * (each.verdict == DIFFER)}")
+    rows = [[percent(each.theirs, "theirs"), percent(each.solved, "ours")] for each in shown]
+    figure, axes = forests([("", told, rows)], looks(["theirs", "ours"]), "solved, %")
     percent_across(axes)
     for label in (label for ax in axes for label in ax.get_yticklabels()):
         label.set_color(SERIES[4] if label.get_text().endswith("(differs)") else "#333333")
