@@ -124,12 +124,11 @@ def sentences(found: Comparison) -> list[str]:
 def _alignment(found: Comparison) -> str:
     same = sum(row.same for row in found.rows)
     fields = listed([FIELDS[name].symbol for name in found.changed])
-    parts = [f"{same} with the same training" if same else ""]
-    if len(found.rows) > same:
-        how = f"except for {fields}" if found.changed else "with the same condition"
-        parts.append(f"{len(found.rows) - same} {how}")
+    unlike = f"that differ in {fields}" if found.changed else "of one condition"
+    counts = {"of the same trainings": same, unlike: len(found.rows) - same}
+    parts = [f"{n} pair{'s' * (n > 1)} {what}" for what, n in counts.items() if n]
     alone = [f"{n} of {name}" for n, name in zip(found.alone, "AB", strict=True) if n]
-    text = f"Aligned: {listed([part for part in parts if part])}."
+    text = f"Aligned: {listed(parts)}."
     return f"{text} Not aligned: {listed(alone)}." if alone else text
 
 

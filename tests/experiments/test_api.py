@@ -26,11 +26,13 @@ def test_the_example_of_the_docstring_is_true() -> None:
     assert doctest.testmod(api) == doctest.TestResults(failed=0, attempted=4)
 
 
-def test_the_examples_of_the_readme_and_of_load_are_true() -> None:
+def test_the_examples_of_the_readme_of_the_columns_and_of_load_are_true() -> None:
     experiments.run_study("article", seeds=2, epochs=20, output="results/article", quiet=True)
-    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
     held: dict[str, Any] = {}
-    exec(example, held)
+    for name in ("docs/columns.md", "README.md"):
+        (example,) = re.findall(r"```python\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), re.S)
+        exec(example, held)
+    assert held["shares"].groupby(["hidden", "init", "lr"], observed=True).sum().to_numpy() == pytest.approx(1)
     assert held["run"].outcome == held["what"].outcome == "solved"
     assert set(held["trials"]["hidden"]) == {2, 3, 4}
     assert doctest.testmod(reading).failed == 0

@@ -18,14 +18,15 @@ def published(found: Findings) -> Figure:
     told = []
     for name, each in zip(short, shown, strict=True):  # where two are called alike, the end of their source differs
         end = f", {each.source.rpartition(', ')[2]}" * (short.count(name) > 1)
-        told.append(f"{name}{end}{' (differs)' * (each.verdict == DIFFER)}")
+        told.append(f"{'≠ ' * (each.verdict == DIFFER)}{name}{end}")
     rows = [[percent(each.theirs, "theirs"), percent(each.solved, "ours")] for each in shown]
     figure, axes = forests([("", told, rows)], looks(["theirs", "ours"]), "solved, %")
     percent_across(axes)
     for label in (label for ax in axes for label in ax.get_yticklabels()):
-        label.set_color(SERIES[4] if label.get_text().endswith("(differs)") else "#333333")
+        label.set_color(SERIES[4] if label.get_text().startswith("≠") else "#333333")
     theirs, ours = n_text([each.theirs.n for each in shown if each.theirs]), n_text([each.solved.n for each in shown])
-    footnote(figure, "Lines: 95 % Wilson intervals.", f"Theirs {theirs}, ours {ours}.")
+    differ = "≠ they differ." * any(each.verdict == DIFFER for each in shown)
+    footnote(figure, differ, "Lines: 95 % Wilson intervals.", f"Theirs {theirs}, ours {ours}.")
     return figure
 
 
