@@ -126,4 +126,4 @@ def test_all_of_them_run_together_and_the_textbook_is_recognised(tmp_path: Path)
     assert textbook["final_loss"].tolist() == [0]
     published = json.loads((tmp_path / "out" / "manifest.json").read_text())["published"]
     assert {key for entry in published for key in entry["conditions"]} <= set(trials["condition"])
-    assert len(published) == 42
+    assert len(published) == 51
