@@ -193,13 +193,13 @@ def point(condition: Condition, weights: Weights) -> str:
         return f"{text} ({found.reason[0]})."
     if kind == "minimum":
         if found.radius[0] == float("inf"):
-            kept = f" with {condition.freeze} as it is" if condition.freeze else ""
+            kept = f", with {condition.freeze} kept," if condition.freeze else ""
             return f"A global minimum: no parameters at all{kept} have a lower loss."
         return f"{text} (proved within {found.radius[0]:.2g})."
     if kind == "infinity":
         return f"{text} ({found.loss[0]:.6g})."
-    where = f", on row {condition.task.row_names[found.row[0]]}" if found.row[0] >= 0 else ""
-    return f"{text} (unit {found.unit[0] + 1}{where})."
+    row = f", on row {condition.task.row_names[found.row[0]]}" if found.row[0] >= 0 else ""
+    return f"{text} (unit {found.unit[0] + 1}{row})." if found.unit[0] >= 0 else f"{text}."
 
 
 def ahead(condition: Condition, weights: Weights) -> str:
@@ -310,18 +310,19 @@ def frees(condition: Condition, stuck: Weights, draws_anew: bool) -> list[tuple[
 def recommendation(case: Case, freed: list[tuple[Intervention, int, int]], solved: float, here: float) -> str:
     """The one thing to do; `solved` and `here` are the shares of such networks that learn the task, or end like it."""
     if case.trap is None and case.stuck is None:
-        give = "give the network itself, or the right loss_name"
-        return f"Train longer and look at the curve; if the number stays, {give}."
+        return "Train longer and look at the curve; if the loss stays, give the network itself, or the right loss_name."
     if case.trap is not None and here < RARE:
         return f"Look for a bug: fewer than {100 * RARE:g} % of such networks end here."
     best, count, n = freed[0] if freed else (INTERVENTIONS["redraw_all"], 0, 1)
     again = "" if case.trap is None else "Probably bad luck, not a bug: "
     if case.trap is not None and case.stuck is None and learned_nothing(case.trap, case.condition):
         again = "If the loss never moved, look for a bug. If it fell and then stopped, it is bad luck: "
+    share = f"{whole(count / n)} of them" if case.stuck is None else f"it in {whole(count / n)} of {n} draws"
+    freely = "it" if n == 1 else share
     if count and best.control and not best.draws:  # as many are freed if nothing is done
-        return f"{again}keep training, which solves {'it' if n == 1 else f'{whole(count / n)} of them'}."
+        return f"{again}keep training, which solves {freely}."
     if count / n > solved + 0.1:
-        return f"{again}try {best.label}, which frees {'it' if n == 1 else f'{whole(count / n)} of them'}."
+        return f"{again}try {best.label}, which frees {freely}."
     if solved > 0:
         return f"{again}start again with another seed: {whole(solved)} of such networks learn the task."
     return f"{again}change the setting: none of {DRAWS:,} such networks learns the task."
@@ -338,10 +339,12 @@ def percent(count: int, n: int) -> str:
     return f"{100 * rate.rate:.1f} % ({100 * rate.low:.1f}-{100 * rate.high:.1f})"
 
 
-def setting(condition: Condition) -> str:
+def setting(c: Condition) -> str:
     """What it was trained with."""
-    c = condition
-    how = [] if c.optimizer == FIELDS["optimizer"].default else [c.optimizer]
+    others = [
+        FIELDS[name] for name in ("optimizer", "batch_size", "freeze") if getattr(c, name) != FIELDS[name].default
+    ]
+    how = [field.phrase.format(getattr(c, field.name)) for field in others]
     how += [] if c.bias else ["no biases"]
     words = [c.task.name, f"{c.hidden} unit{'s' * (c.hidden > 1)}", c.activation, c.loss, f"init={c.init.name}"]
     return ", ".join([*words, f"lr={c.lr:g}", *how])

@@ -1,13 +1,10 @@
 """Minimum, saddle or kink: what kind of point a training came to rest at, in bulk and with a proof.
 
-What the kinds mean, and how they are decided, stands in docs/columns.md.
-
+What the kinds mean stands in docs/columns.md. No way leads along frozen parameters.
 1. Polish. A float32 end point is blurred, so Newton's method carries it in float64 to the stationary point
    beside it, with the rows on a kink held there. A unit is on the kink at a row where its pre-activation is exactly 0.
 2. Piecewise linear activations: the exact test of `escape`, unit by unit, at that point.
 3. Smooth activations: by the eigenvalues of the Hessian.
-
-Frozen parameters stay as they are: no way leads along them.
 """
 
 import numpy as np

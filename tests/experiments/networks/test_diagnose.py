@@ -100,6 +100,24 @@ def test_what_frees_a_network_is_tried_on_it(tmp_path: Path, capsys: pytest.Capt
     assert "lifting the dead units' biases " in freed
 
 
+def test_what_is_frozen_or_batched_is_told_and_a_remedy_of_many_draws_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of one network it said 'frees 96 % of them', and nothing of what was frozen or how large batches were."""
+    dead = saved(tmp_path, [[-1, -0.5, -1, -0.7], [-0.5, -1, -1, -0.3]], [-0.5, -0.2, -0.1, -0.3], [1, -1, 1, 1], 0.5)
+    text = said(capsys, dead, "freeze=W2", "batch_size=2")
+    assert "init=uniform, lr=0.1, batches of 2, W2 frozen" in text
+    assert re.search(r" do .* which frees it in [0-9]+ % of 200 draws\. ", text)
+    fitted = said(capsys, saved(tmp_path, [[1, 1], [1, 1]], [0, -1], [1, -2], 0), "freeze=W2+b2")
+    assert "A global minimum: no parameters at all, with W2+b2 kept, have a lower loss." in fitted
+
+
+def test_a_saddle_of_smooth_units_is_no_unit_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It was that of 'unit 0'."""
+    text = said(capsys, saved(tmp_path, [[0.01, -0.02], [0.3, 0.3]], [0.3, -0.2], [0, 0], 0.5), "activation=tanh")
+    assert "Not a minimum but a saddle: the loss gets lower in a direction in which its slope is 0." in text
+
+
 def test_a_large_task_is_diagnosed_without_its_traps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = "\n".join(f"{n % 5},{n // 5},{n % 2}" for n in range(20))
     (tmp_path / "large.csv").write_text(f"x1,x2,t\n{rows}\n")
