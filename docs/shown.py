@@ -21,7 +21,7 @@ from analysis.data.reading import load
 from analysis.findings import pooled
 from analysis.findings.failure_causes import attributed, by_dead_at_start
 from analysis.findings.findings import Findings
-from analysis.findings.published import brief
+from analysis.findings.published import WORDS, brief
 from analysis.findings.statistics import Estimate, Rate
 from analysis.text import words
 from experiments.conf_files import names
@@ -206,16 +206,19 @@ def published() -> str:
 
 
 def published_briefly() -> str:
-    """A row a source: its figure of the most runs beside ours, and the verdicts of all its figures."""
+    """A row a source: its figure of the most runs beside ours, and all verdicts; one for those without figures."""
     found = table("published")
     names = found["source"].map(brief)
     lines = ["| source | theirs | ours | its figures |", "|---|---|---|---|"]
-    for name, part in found.groupby(names, sort=False):
+    wordy = (found["verdict"] == WORDS).groupby(names, sort=False).transform("all")
+    for name, part in found[~wordy].groupby(names, sort=False):
         main = part.sort_values("published_n", ascending=False, kind="stable").iloc[0]
         where = "" if pd.isna(main["where"]) else f", {main['where']}"
         verdicts = part["verdict"].str.cat(part["quoted"].radd(" (") + ")", na_rep="").value_counts(sort=False)
         told = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
         lines.append(f"| {name}{where} | {theirs_and_ours(main)} | {told} |")
+    others = words.listed(list(dict.fromkeys(names[wordy])))
+    lines.append(f"| {others} | words, without figures | see there | {wordy.sum()} {WORDS} |")
     return "\n".join(lines)
 
 

@@ -68,8 +68,8 @@ def _plain(name: str, what: Any) -> str:
     if is_missing(what):
         return "None"
     if isinstance(what, float):
-        text = f"{what:.3g}" if FIELDS[name].scale == "log" else f"{what:g}"
-        return text.replace("-", "\N{MINUS SIGN}")
+        digits = ",.0f" if what.is_integer() and 0 <= what < 1e6 else ".3g" if FIELDS[name].scale == "log" else "g"
+        return f"{what:{digits}}".replace("-", "\N{MINUS SIGN}")
     text = str(what)
     return f"{int(text):,}" if text.isdigit() else text
 

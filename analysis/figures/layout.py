@@ -132,7 +132,7 @@ def runs_a_line(rows: pd.DataFrame, field: str | None) -> str:
 
 def panel_title(panel: Panel, text: str, columns: int) -> str:
     """A panel's title, in lines that fit the panel; the text on a line of its own where panels are narrow."""
-    room = letters(columns := columns_for(columns))
+    room = letters(columns := columns_for(columns), 12)  # of a panel, an axis takes its share
     name = "\n".join(textwrap.wrap(panel.title, room, break_on_hyphens=False))
     joined = ", ".join(filter(None, [panel.title, text]))
     return joined if columns <= 2 and len(joined) <= room else "\n".join(filter(None, [name, text]))

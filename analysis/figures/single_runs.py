@@ -55,9 +55,11 @@ def loss_curves(exemplars: pd.DataFrame) -> Figure:
     """Loss against epoch of one run of each outcome, both axes logarithmic, the levels of the stuck ones marked."""
     need(exemplars)
     every = [value for curve in exemplars["curve"] for value in curve if value is not None] or [1.0]
-    figure, room = sheet(6.0), letters(columns_for(min(2, len(exemplars))), 9) - 9
-    both = max(every) >= BREAK, min(every) < BREAK
-    heights = list(itertools.compress((3, 2), both))
+    columns = columns_for(min(2, len(exemplars)))
+    told = (f"{words.outcome(run['outcome'])}: {name(run)}" for _, run in exemplars.iterrows())
+    names = [textwrap.fill(text, letters(columns, 9) - 9) for text in told]
+    figure = sheet(5.4 + 0.2 * len("\n".join(names).splitlines()) / columns)
+    heights = list(itertools.compress((3, 2), both := (max(every) >= BREAK, min(every) < BREAK)))
     axes = list(figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0])
     above, below = axes[0] if both[0] else None, axes[-1] if both[1] else None
     for i, (_, run) in enumerate(exemplars.iterrows()):
@@ -67,14 +69,14 @@ def loss_curves(exemplars: pd.DataFrame) -> Figure:
         for ax in axes if np.nanmin(curve, initial=np.inf) < BREAK else axes[:1]:
             ax.plot(
                 epoch[seen] + 1, np.maximum(curve[seen], LOWEST), color=style.OUTCOME_COLOURS[run["outcome"]],
-                label=textwrap.fill(f"{words.outcome(run['outcome'])}: {name(run)}", room), **look,
+                label=names[i], **look,
             )  # fmt: skip
     epoch_axis(axes[-1], int(exemplars["epochs"].max()), "epoch + 1")
     _loss_axes(above, below, min(every), max(every))
     for ax in axes:
         _mark_levels(ax, exemplars)
     axes[0].set_title(f"n = {len(exemplars)} runs, one of each outcome" if len(exemplars) > 1 else "n = 1 run")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=columns_for(2))
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=columns)
     return figure
 
 
@@ -157,8 +159,8 @@ def functions(exemplars: pd.DataFrame) -> Figure:
         ax.set_title(ending(run), fontweight="bold", color="#222222")
         ax.set_xlabel(textwrap.fill(name(run), letters(3, 8)), fontsize=8, labelpad=6)
     side = "right" if columns_for(2) > 1 else "bottom"
-    bar = figure.colorbar(image, ax=axes, label="output", location=side, shrink=0.6, aspect=24, pad=0.02, extend="both")
-    bar.outline.set_visible(False)
+    look: dict[str, Any] = {"location": side, "shrink": 0.6, "aspect": 24, "pad": 0.02, "extend": "both"}
+    figure.colorbar(image, ax=axes, label="output", **look).outline.set_visible(False)
     return figure
 
 
@@ -214,8 +216,7 @@ def describe_predictions(found: Findings) -> str:
     names = [f"{ending(run)} ({name(run)})" for _, run in shown.iterrows()]
     if len(shown.iloc[0]["rows"]) > 8:
         return f"Shown: {words.listed(names)}."
-    numbers = [", ".join(map(prediction, predictions)) for predictions in shown["predictions"]]
-    ends = [f"{who} {told}" for who, told in zip(names, numbers, strict=True)]
+    ends = [f"{who} {', '.join(map(prediction, y))}" for who, y in zip(names, shown["predictions"], strict=True)]
     return f"Predictions for {', '.join(shown.iloc[0]['rows'])}: {'; '.join(ends)}."
 
 

@@ -15,9 +15,8 @@ def near_kinks(problem: Problem, theta: Array, tolerance: float) -> Mask:
 
 def beside_kinks(problem: Problem, theta: Array, tolerance: float) -> Mask:
     """Rows whose kink lies within a distance of a unit's weights, relative to their norm, (R, H, N)."""
-    v = problem.split(theta)[0]
-    felt = np.linalg.norm(problem.felt, axis=1)
-    return _at_zero(problem, v, tolerance * np.linalg.norm(v, axis=2)[:, :, None] * felt)
+    v, norm = problem.split(theta)[0], np.linalg.norm
+    return _at_zero(problem, v, tolerance * norm(v, axis=2, keepdims=True) * norm(problem.felt, axis=1))
 
 
 def _at_zero(problem: Problem, v: Array, room: Array) -> Mask:

@@ -154,3 +154,18 @@ def test_a_missing_rescue_is_told_apart_from_all_rows(rescued: Path, free_seeds:
     names = {row[0].rpartition(", ")[2] for row in conditions_table(Findings.of(rescued)).rows}
     assert names == {phrase("rescue", name) for name in (None, *free_seeds[0.1])}
     assert any(line.split()[:2] == ["0.1", "-"] for line in table_lines(summarise(trials)))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("recycle_every", 1000.0, "1,000"),
+        ("batch_size", 2.0, "2"),
+        ("lr", 1.0, "1"),
+        ("lr", 0.0004, "0.0004"),
+        ("slope", -1.0, "−1"),
+    ],
+)
+def test_whole_numbers_beside_nulls_are_written_as_whole_numbers(name: str, value: float, text: str) -> None:
+    """Every 1e+03 epochs, said the report of a study with and without recycle_every."""
+    assert value_text(name, value) == text

@@ -59,8 +59,8 @@ def _step(ax: Axes, part: pd.DataFrame, look: Look, _beside: float) -> float:
 def describe(found: Findings) -> str:
     """The median and the last epoch at which a run of the nearest condition was solved."""
     solvable(found)
-    told = waiting(found)
-    return f"{words.nearest(found.nearest, found.fields)}: {told.why if told else 'no run was solved.'} Bands are 95 %."
+    told = each.why if (each := waiting(found)) else "no run was solved."
+    return f"{words.nearest(found.nearest, found.fields)}: {told} Bands are 95 %."
 
 
 register(Plot(

@@ -41,8 +41,7 @@ def describe(found: Findings) -> str:
     """How many agree, in a sentence."""
     shown = _shown(found)
     agree, differ = (sum(each.verdict == verdict for each in shown) for verdict in (AGREE, DIFFER))
-    few = len(shown) - agree - differ
-    rest = f"; too few runs to tell: {few:,}" if few else ""
+    rest = f"; too few runs to tell: {few:,}" if (few := len(shown) - agree - differ) else ""
     return f"Published rates that agree with ours: {agree:,}; that differ: {differ:,}{rest}."
 
 
