@@ -116,13 +116,16 @@ def causes_table(found: Findings) -> Table:
 
     unknown = (found.trials["task_units"] == "None").any()
     unsaid = " Where a task does not say how many live units it needs, one is taken to be enough." if unknown else ""
+    of_dead = (
+        "; runs without a dead unit are counted separately. Saved is the attributable fraction, with Walter's interval "
+        "(1976): the share that would not be stuck if each unit dead at the start were drawn again until it lives "
+        "(units are drawn independently)."
+    )
     named, usual = _named(found.failure_causes, found.fields)
     return Table.of(
         "Why stuck runs are stuck",
-        "Percent of the stuck runs (whose number is n), with 95 % Wilson intervals. Each stuck run has one cause; "
-        "runs without a dead unit are counted separately. Saved is the attributable fraction, with Walter's "
-        "interval (1976): the share that would not be stuck if each unit dead at the start were drawn again until "
-        f"it lives (units are drawn independently).{unsaid}{usual}",
+        "Percent of the stuck runs (whose number is n), with 95 % Wilson intervals. Each stuck run has one cause"
+        f"{of_dead if runs else '.'}{unsaid}{usual}",
         ["condition", "stuck, of runs", "no dead unit", *(words.CAUSE_WORDS[name] for name in STUCK_CAUSES), "saved"],
         named.query("stuck > 0"), cells,
     ).without_zeros()  # fmt: skip

@@ -122,6 +122,14 @@ def test_where_a_task_does_not_say_how_many_units_it_needs_the_causes_say_so(mak
     assert "one is taken to be enough" in report.render(report.read_results(folder), figures=False)
 
 
+@pytest.mark.parametrize(("activation", "told"), [("relu", True), ("tanh", False)])
+def test_where_no_unit_can_die_no_word_is_said_of_dead_ones(make: Make, activation: str, told: bool) -> None:
+    folder = make({"a": ({"activation": activation}, ["stuck_1/4"] * 9)})
+    text = report.render(report.read_results(folder), figures=False)
+    assert "Each stuck run has one cause" in text
+    assert ("Saved is the attributable fraction" in text) == told
+
+
 def test_a_reason_that_holds_for_all_claims_is_told_once(make: Make) -> None:
     folder = make({"a": ({"activation": "tanh"}, ["solved"] * 9)})
     text = report.render(report.read_results(folder), figures=False)
