@@ -36,7 +36,7 @@ def landscape(found: Findings) -> Figure:
     """Share solved in each cell of a fine grid, as colour; a ring marks the article's own values."""
     across, up = landscape_fields(found)
     boxes, note = make_panels(found.summary, rest_of(found.fields, across, up), MOST_PANELS)
-    figure, axes = panels(len(boxes), 2, 4.4 if len(boxes) == 1 else 3.6)
+    figure, axes = panels(len(boxes), 2, 3.9 if len(boxes) == 1 else 3.6)
     if len(boxes) == 1:
         figure.set_figwidth(min(figure.get_figwidth(), 7.5))
     rates = 100 * found.summary["solved_rate"].to_numpy(float)
