@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.data.conditions import few
 from analysis.data.door import FolderError, write_text
 from analysis.data.field_labels import FIELDS
 from analysis.findings.side_by_side import Comparison, compare_folders
@@ -21,6 +22,7 @@ from experiments.study.checked import path, section
 from nnxor.checks import optional, switch
 
 WIDTH, ARROW = 80, "\N{RIGHTWARDS ARROW}"
+MOST_PAIRS = 40  # pairs of conditions that the terminal shows
 
 
 def compare(config: Mapping[str, Any]) -> int:
@@ -99,7 +101,10 @@ def lines(found: Comparison) -> list[str]:
         text.append("")
     if found.broken:
         text += [*_filled(_reproduction(found)), ""]
-    for row in sorted(told, key=lambda row: not row.same):
+    shown = few(sorted(told, key=lambda row: not row.same), MOST_PAIRS)
+    if len(shown) < len(told):
+        text += [*_filled(f"Shown are {len(shown)} of {len(told):,} pairs, evenly spread; csv=FILE has them all."), ""]
+    for row in shown:
         a, b = (f"{100 * r.rate:5.1f} ({100 * r.low:.1f}-{100 * r.high:.1f})" for r in (row.a, row.b))
         d = row.difference
         change = f"{points(d.difference):>5} ({points(d.low)}..{points(d.high)})"

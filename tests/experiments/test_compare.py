@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from harness import command, inside
 
+from experiments import comparing
+
 Run = Callable[..., Path]
 
 
@@ -30,6 +32,16 @@ def test_what_differs_comes_first_then_conditions_side_by_side(two: list[str]) -
     assert text.count("paired: 20 seeds") == 2
     assert "2 of 2 conditions differ" in text
     assert max(map(len, text.splitlines()[2:])) <= 80
+
+
+def test_of_many_pairs_the_terminal_shows_some_and_says_where_all_are(
+    two: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparing, "MOST_PAIRS", 1)
+    text = compare(*two)[1]
+    assert text.count("paired: 20 seeds") == 1
+    assert "Shown are 1 of 2 pairs, evenly spread; csv=FILE has them all." in text
+    assert "2 of 2 conditions differ" in text
 
 
 def test_where_nothing_differs_one_line_says_so(two: list[str]) -> None:
