@@ -169,7 +169,8 @@ def _difference(change: str, mine: pd.DataFrame, fields: list[str]) -> str:
     sure = (mine["p_holm"] < SIGNIFICANT).to_numpy(bool)
     up, down = (int((sure & side.to_numpy(bool)).sum()) for side in (mine["low"] > 0, mine["high"] < 0))
     if len(mine) == 1:
-        return f"{change} changes success by {words.difference(as_paired(mine.iloc[0]))}."
+        does = "changes success by" if up or down else "makes no clear difference:"
+        return f"{change} {does} {words.difference(as_paired(mine.iloc[0]))}."
     left = len(mine) - up - down
     told = {"raises success": up, f"lowers {'it' if up else 'success'}": down, "makes no clear difference": left}
     whole = f"any of {left:,}" if left else words.all_of(len(mine))

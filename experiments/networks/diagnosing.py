@@ -19,7 +19,7 @@ from nnxor.arithmetic.networks import alive
 from nnxor.condition import FIELDS, Condition, fitting
 from nnxor.interventions import INTERVENTIONS, Intervention
 from nnxor.landscape import certificate
-from nnxor.landscape.decoder import TOLERANCE, Decoded, decode, decode_predictions, has_levels
+from nnxor.landscape.decoder import TOLERANCE, Decoded, decode, decode_predictions, has_levels, named
 from nnxor.network.draws import Weights
 from nnxor.network.inits import GivenWeights
 from nnxor.network.losses import LOSSES
@@ -95,7 +95,7 @@ def of_network(config: Mapping[str, Any], values: dict[str, object]) -> Case | N
         say(told("", two.replace("_", " at ")))
     say(told("verdict", verdict_on_network(outcome, trap, condition)))
     rows = [row for row in condition.task.row_names[:16] if f"y_{row}" in now]
-    predictions = ", ".join(f"{round(float(now[f'y_{row}'][0]), 6):.4g} for {row}" for row in rows)
+    predictions = ", ".join(f"{round(float(now[f'y_{row}'][0]), 6) + 0.0:.4g} for {row}" for row in rows)
     norm = f"{now['final_loss'][0]:.6g}, gradient norm {now['grad_norm'][0]:.2g}"
     say(told("loss", f"{norm}; predictions {predictions}"))
     if outcome != "solved" and trap is None and (better := better_loss(weights, condition)):
@@ -133,7 +133,7 @@ def verdict_on_network(outcome: str, trap: Decoded | None, condition: Condition)
     if outcome == "diverged":
         return "It has diverged: it holds numbers that are not finite. Take a smaller learning rate."
     if trap is not None:
-        return f"It is in the trap {trap.level.name}. {trap.text.partition('. ')[2]}"
+        return f"It is in the trap {named(trap.level)}. {trap.text.partition('. ')[2]}"
     if has_levels(condition):
         why = "it is still on its way, the step is too large, or it was trained with other settings"
         return f"It is in no known trap: perhaps {why}."
@@ -146,6 +146,8 @@ def better_loss(weights: Weights, condition: Condition) -> str:
         if loss.logits == LOSSES[condition.loss].logits or condition.smooth:
             continue
         other = replace(condition, **fitting(loss.name))
+        if other.refusal():  # targets that are no probabilities, say
+            continue
         then = states(other, weights, 0)
         solved, trap = then["outcome"][0] == "solved", trap_of(then, other)
         if solved or (trap is not None and not learned_nothing(trap, other)):
@@ -195,7 +197,7 @@ def point(condition: Condition, weights: Weights) -> str:
         if found.radius[0] == float("inf"):
             kept = f", with {condition.freeze} kept," if condition.freeze else ""
             return f"A global minimum: no parameters at all{kept} have a lower loss."
-        return f"{text} (proved within {found.radius[0]:.2g})."
+        return f"{text} (proved for changes of up to {found.radius[0]:.2g})."
     if kind == "infinity":
         return f"{text} ({found.loss[0]:.6g})."
     row = f", on row {condition.task.row_names[found.row[0]]}" if found.row[0] >= 0 else ""
@@ -282,17 +284,26 @@ def advise(case: Case) -> None:
     if freed:
         where = "This network" if given else "Of networks in this trap"
         say(told("frees it", f"{where}, within {condition.epochs:,} more epochs, best first:"))
-        for entry, count, n in freed:
-            say(f"{'':<12}{entry.label:<32}{percent(count, n) if n > 1 else 'yes' if count else 'no'}")
+        for tried in freed:
+            say(f"{'':<12}{tried.entry.label:<32}{tried.told}")
     do = recommendation(case, freed, solved / DRAWS, float(there.mean()))
     say(told("do", do[0].upper() + do[1:]))
     seed, network = (0, case.stuck.take(np.arange(1))) if case.stuck else (int(np.argmax(there)), None)
     if (given or there.any()) and (page := address(condition, seed, network)):
-        say(told("watch", f"{'it' if given else 'one'} train in the page that python -m analysis.explorer writes:"))
+        say(told("watch", f"{'it' if given else 'one'} train in the page that nnxor-explorer writes:"))
         say(f"{'':<11} explorer.html{page}")
 
 
-def frees(condition: Condition, stuck: Weights, draws_anew: bool) -> list[tuple[Intervention, int, int]]:
+class Tried(NamedTuple):
+    """An intervention that was tried: how many networks it freed, of how many, and that in words."""
+
+    entry: Intervention
+    freed: int
+    n: int
+    told: str
+
+
+def frees(condition: Condition, stuck: Weights, draws_anew: bool) -> list[Tried]:
     """What frees these networks, by trying it, and how many it freed, of how many; the best first."""
     found = []
     any_dead = not alive(condition, stuck).all()
@@ -303,17 +314,19 @@ def frees(condition: Condition, stuck: Weights, draws_anew: bool) -> list[tuple[
         n = 1 if draws_anew and not entry.draws else TRIES  # one network again and again gives the same again
         changed = rescue.intervene(tried, stuck.take(np.arange(n)), range(n))
         outcome = states(rescue.onward_condition(tried), changed, condition.epochs)["outcome"]
-        found.append((entry, int(np.sum(outcome == "solved")), n))
-    return sorted(found, key=lambda each: -each[1] / each[2])
+        count = int(np.sum(outcome == "solved"))
+        alone = "yes" if count else "not yet: its loss still falls" if outcome[0] == "unsettled" else "no"
+        found.append(Tried(entry, count, n, percent(count, n) if n > 1 else alone))
+    return sorted(found, key=lambda each: (-each.freed / each.n, each.told == "no"))
 
 
-def recommendation(case: Case, freed: list[tuple[Intervention, int, int]], solved: float, here: float) -> str:
+def recommendation(case: Case, freed: list[Tried], solved: float, here: float) -> str:
     """The one thing to do; `solved` and `here` are the shares of such networks that learn the task, or end like it."""
     if case.trap is None and case.stuck is None:
         return "Train longer and look at the curve; if the loss stays, give the network itself, or the right loss_name."
     if case.trap is not None and here < RARE:
         return f"Look for a bug: fewer than {100 * RARE:g} % of such networks end here."
-    best, count, n = freed[0] if freed else (INTERVENTIONS["redraw_all"], 0, 1)
+    best, count, n, _ = freed[0] if freed else (INTERVENTIONS["redraw_all"], 0, 1, "")
     again = "" if case.trap is None else "Probably bad luck, not a bug: "
     if case.trap is not None and case.stuck is None and learned_nothing(case.trap, case.condition):
         again = "If the loss never moved, look for a bug. If it fell and then stopped, it is bad luck: "
@@ -324,7 +337,9 @@ def recommendation(case: Case, freed: list[tuple[Intervention, int, int]], solve
     if count / n > solved + 0.1:
         return f"{again}try {best.label}, which frees {freely}."
     if solved > 0:
-        return f"{again}start again with another seed: {whole(solved)} of such networks learn the task."
+        return (
+            f"{again}start again with another seed, which is simplest: {whole(solved)} of such networks learn the task."
+        )
     return f"{again}change the setting: none of {DRAWS:,} such networks learns the task."
 
 

@@ -48,7 +48,7 @@ def train(config: Mapping[str, Any]) -> int:
     explain(condition, weights, trained, deaths)
     where = address(condition, seed, weights if config["weights"] else None)
     if where:
-        say(f"\nwatch it train in a page that python -m analysis.explorer writes:\n  explorer.html{where}")
+        say(f"\nwatch it train in the page that nnxor-explorer writes:\n  explorer.html{where}")
     if save:
         save_weights(save, trained.weights)
         say(f"weights: {save}")

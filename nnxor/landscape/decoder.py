@@ -88,12 +88,12 @@ def decode(value: float, condition: Condition, tolerance: float = TOLERANCE) -> 
         loss, level = readings[0]
         text = (
             f"{value:.6g} is no level of {condition.loss} ({_words(condition.loss)}), but it is one of {loss} "
-            f"({_words(loss)}): the trap {_trap(level)}. {_describe(level.rests, condition.task)}"
+            f"({_words(loss)}): the trap {named(level)}. {_describe(level.rests, condition.task)}"
         )
     else:
         text = _loss_text(value, loss, level, tolerance, condition.task)
         if value > tolerance:
-            text += "".join(f" As {_words(name)} it would be the trap {_trap(other)}." for name, other in readings)
+            text += "".join(f" If it is {_words(name)}, it is the trap {named(other)}." for name, other in readings)
     distance = abs(level.value - value)
     return Decoded(level, loss, distance, distance <= tolerance, level.rests, complete, text)
 
@@ -119,13 +119,13 @@ def decode_predictions(
         text = "These predictions solve the task."
     elif matches:
         text = (
-            f"These predictions are those of the trap {_trap(level)} under {condition.loss}. {_describe((rest,), task)}"
+            f"These predictions are those of the trap {named(level)} under {condition.loss}. {_describe((rest,), task)}"
         )
     else:
         groups = merged_rows(y, np.array(task.targets), tolerance)
         together = f" Rows that share a wrong prediction: {_groups_text(groups, task)}." if groups else ""
         text = (
-            f"These predictions are those of no trap of {condition.loss}: the nearest, {_trap(level)}, is "
+            f"These predictions are those of no trap of {condition.loss}: the nearest, {named(level)}, is "
             f"{distance:.3g} away in its worst row, so this is not a rest.{together}"
         )
     return Decoded(level, condition.loss, distance, matches, (rest,) if matches else (), complete, text)
@@ -154,7 +154,8 @@ def _words(convention: str) -> str:
     return conventions()[convention][3]
 
 
-def _trap(level: Level) -> str:
+def named(level: Level) -> str:
+    """A trap's name with its loss: '1/4 (loss 0.25)'."""
     return f"{level.name} (loss {level.value:.6g})"
 
 
@@ -162,7 +163,7 @@ def _loss_text(value: float, loss: str, level: Level, tolerance: float, task: Ta
     distance = abs(level.value - value)
     if distance > tolerance:
         return (
-            f"{value:.6g} is no level of {loss}: the nearest trap is {_trap(level)}, {distance:.3g} away, so training "
+            f"{value:.6g} is no level of {loss}: the nearest trap is {named(level)}, {distance:.3g} away, so training "
             "that shows it is still on its way, oscillates or has another loss."
         )
     if level.value == 0:

@@ -67,7 +67,8 @@ class Level(NamedTuple):
     """A value of the loss at which training can rest, its name and every set of predictions that has it.
 
     The name is half the sum of the squared errors of its predictions, as a fraction ('1/4') where it is one with a
-    small denominator, else to four significant digits: so a trap has one name under all losses.
+    small denominator, else to four significant digits: so a trap has one name under all losses. Where a task has two
+    targets their distance counts as 1, and where all rows count alike each counts once, as in `nnxor.landscape.traps`.
     """
 
     value: float
@@ -265,6 +266,8 @@ def _grouped(rests: list[tuple[float, Rest]], task: Task) -> tuple[Level, ...]:
 
 
 def _name(rest: Rest, task: Task) -> str:
-    half_sse = 0.5 * float(task.times @ (np.array(rest.predictions) - task.targets) ** 2)
+    apart = np.ptp(task.targets) if len({*task.targets}) == 2 else 1.0
+    once = task.times[0] if len({*task.times.tolist()}) == 1 else 1
+    half_sse = 0.5 * float(task.times @ (np.array(rest.predictions) - task.targets) ** 2) / float(once * apart**2)
     fraction = Fraction(half_sse).limit_denominator(LARGEST_DENOMINATOR)
     return str(fraction) if abs(float(fraction) - half_sse) < 1e-9 else f"{half_sse:.4g}"

@@ -207,7 +207,7 @@ def test_a_study_of_another_name_asks_what_it_is_told_to(tmp_path: Path) -> None
 def test_a_folder_of_the_user_is_found_listed_and_needed_no_more_afterwards(tmp_path: Path) -> None:
     own_folder(tmp_path)
     told = command("--config-dir", str(tmp_path), "--help").stdout
-    assert "studies mine; inits half; tasks own" in told
+    assert "studies mine; inits half; tasks own, own.csv" in told
     arguments = ("study=mine", "--config-dir", str(tmp_path), f"output={tmp_path / 'out'}", "report=false")
     assert command(*arguments).returncode == 0
     done = command(str(tmp_path / "out"), "sample=4", module="experiments.verify")

@@ -79,7 +79,7 @@ def test_a_dead_network_is_at_a_minimum_or_at_a_kink(tmp_path: Path, capsys: pyt
     dead = [[-1, -0.5], [-0.5, -1]]
     text = said(capsys, saved(tmp_path, dead, [-0.5, -0.2], [1, -1], 0.5))
     assert "A true local minimum" in text
-    assert "It is in the trap 1/2. Four rows share one wrong prediction 1/2" in text
+    assert "It is in the trap 1/2 (loss 0.5). Four rows share one wrong prediction 1/2" in text
     assert "2 dead (units 1 and 2)" in text
     assert "After 10,000 more epochs: stuck at 1/2, loss 0.5. It will never change: its parameters repeat, bit" in text
     text = said(capsys, saved(tmp_path, dead, [-0.5, 0], [1, -1], 0.5))
@@ -136,7 +136,7 @@ def test_the_textbook_solution_is_solved(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_a_network_of_another_loss_is_judged_by_that(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = said(capsys, saved(tmp_path, [[-1], [-1]], [-1], [1], 0.0), "loss_name=bce", "lr=1")
-    assert "It is in the trap 1/2. Four rows share one wrong prediction 1/2" in text
+    assert "It is in the trap 1/2 (loss 0.693147). Four rows share one wrong prediction 1/2" in text
     assert "A true local minimum" in text
 
 
@@ -263,6 +263,26 @@ def test_a_network_on_its_way_is_told_to_go_on(tmp_path: Path, capsys: pytest.Ca
     assert "more training yes" in text
     assert "do Keep training, which solves it. watch" in text
     assert "loss_name" not in text  # with no output far from 0, it is like any untrained one under another loss
+
+
+PLUS_MINUS = "task={name: signs, rows: [[-1, -1, -1], [-1, 1, 1], [1, -1, 1], [1, 1, -1]]}"
+
+
+def test_losses_that_cannot_take_the_targets_are_not_tried(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = saved(tmp_path, [[1, -1], [1, 1]], [0.5, 0.25], [0.5, -0.25], 0.125)
+    assert "It is in no known trap" in said(capsys, file, PLUS_MINUS, "epochs=10")
+
+
+def test_a_trap_has_one_name_whatever_the_targets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = said(capsys, saved(tmp_path, [[0, 0], [0, 0]], [0, 0], [1, 1], 0), PLUS_MINUS, "epochs=10")
+    assert "It is in the trap 1/2 (loss 2). Four rows share one wrong prediction 0" in text
+    assert "After 10 more epochs: stuck at 1/2, loss 2." in text
+    assert "predictions 0 for" in text, "not -0"
+
+
+def test_what_is_not_freed_yet_is_told_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = saved(tmp_path, [[-1, -0.5], [-0.5, -1]], [-0.1, -0.2], [1, -1], 0.5)
+    assert "a leaky ReLU not yet: its loss still falls" in said(capsys, file, "lr=0.1", "epochs=1000")
 
 
 def test_a_loss_that_may_never_have_moved_is_not_called_bad_luck(capsys: pytest.CaptureFixture[str]) -> None:

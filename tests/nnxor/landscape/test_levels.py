@@ -237,7 +237,7 @@ def test_a_number_of_another_convention_is_recognised(value: float, loss: str, r
 
 def test_an_ambiguous_number_tells_the_other_reading_too() -> None:
     """0.25 is two merged rows in half_sse, and no live unit at all in PyTorch's mean."""
-    assert "As the mean squared error it would be the trap 1/2" in decode(0.25, Condition()).text
+    assert "If it is the mean squared error, it is the trap 1/2" in decode(0.25, Condition()).text
 
 
 def test_a_loss_that_is_no_level_is_not_forced_onto_one() -> None:
