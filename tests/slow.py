@@ -1,4 +1,4 @@
-"""Which tests are slow: `make slow` runs all of them and writes down, in slow.txt, those that take a quarter of a second.
+"""Which tests are slow: `make slow` runs all and writes down, in slow.txt, those that take a quarter of a second.
 
 `make check` leaves them out, as it does those that are marked by hand. A function counts with its slowest case.
 """
