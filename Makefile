@@ -32,7 +32,7 @@ test: $(READY) ## run all tests; ARGS="-k draws" passes options on
 check: lint ## style, types and all tests but the slow ones
 	@$(PY) -m pytest -n auto -m "not slow" $(ARGS)
 
-slow: $(READY) ## run all tests and write down which take a quarter of a second, tests/slow.txt, for `make check` to leave out
+slow: $(READY) ## run all tests and write down which take a third of a second, tests/slow.txt, for `make check` to leave out
 	@$(PY) tests/slow.py
 
 hostile: $(READY) ## bad inputs, damaged folders, flipped bits, fuzzing, kills and interrupts, all of them (half an hour on two cores)
