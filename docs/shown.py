@@ -95,13 +95,12 @@ def kinds() -> str:
     """What the stuck runs of the default study rest at, and how many repeat exactly, over all conditions."""
     found = table("together").set_index("what")
     told = [short(Estimate(*row[["rate", "low", "high", "n"]])) for _, row in found.iterrows()]
-    rest = [
-        f"{text} {words.KIND_NAMES[kind]}" for kind, text in zip(found.index, told, strict=True) if kind != "settled"
-    ]
+    kinds = [(kind, text) for kind, text in zip(found.index, told, strict=True) if kind != "settled"]
+    rest = [f"{text} {'rest ' * (n == 0)}{words.KIND_NAMES[kind]}" for n, (kind, text) in enumerate(kinds)]
     n = int(found["n"].iloc[0])
     end = dict(zip(found.index, told, strict=True))["settled"]
     return (
-        f"Of {n:,} stuck runs of the default study {words.listed(rest)} rest; {end} are proved to be stuck for ever. "
+        f"Of {n:,} stuck runs of the default study {words.listed(rest)}; {end} are proved to be stuck for ever. "
         "(The intervals resample seeds, which conditions share.)"
     )
 

@@ -3,6 +3,7 @@
 import itertools
 import math
 import textwrap
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,12 @@ def number(value: Any) -> str:
     return "not finite" if value is None or value != value else f"{value:.4g}"
 
 
+def ended(run: Any) -> str:
+    """'solved', 'stuck at 1/4', or 'stuck at 1/4 (1)' where the loss is another number than the trap's name."""
+    text, trap = words.outcome(run["outcome"]), run["outcome"].partition("stuck_")[2]
+    return f"{text} ({run['final_loss']:.4g})" if trap and abs(Fraction(trap) - run["final_loss"]) > 1e-3 else text
+
+
 def prediction(value: Any) -> str:
     """A prediction, with a minus sign where it is one: '\N{MINUS SIGN}0.31', '0.00'."""
     return "not finite" if value is None else f"{round(value, 2) + 0.0:.2f}".replace("-", words.MINUS)
@@ -56,7 +63,7 @@ def loss_curves(exemplars: pd.DataFrame) -> Figure:
     need(exemplars)
     every = [value for curve in exemplars["curve"] for value in curve if value is not None] or [1.0]
     columns = columns_for(min(2, len(exemplars)))
-    told = (f"{words.outcome(run['outcome'])}: {name(run)}" for _, run in exemplars.iterrows())
+    told = (f"{ended(run)}: {name(run)}" for _, run in exemplars.iterrows())
     names = [textwrap.fill(text, letters(columns, 9) - 9) for text in told]
     figure = sheet(5.4 + 0.2 * len("\n".join(names).splitlines()) / columns)
     heights = list(itertools.compress((3, 2), both := (max(every) >= BREAK, min(every) < BREAK)))
@@ -75,7 +82,7 @@ def loss_curves(exemplars: pd.DataFrame) -> Figure:
     _loss_axes(above, below, min(every), max(every))
     for ax in axes:
         _mark_levels(ax, exemplars)
-    axes[0].set_title(f"n = {len(exemplars)} runs, one of each outcome" if len(exemplars) > 1 else "n = 1 run")
+    axes[0].set_title(f"n = {len(exemplars)} runs, one of each outcome" if len(exemplars) > 1 else "")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=columns)
     return figure
 
@@ -83,9 +90,9 @@ def loss_curves(exemplars: pd.DataFrame) -> Figure:
 def _loss_axes(above: Axes | None, below: Axes | None, lowest: float, highest: float) -> None:
     """Logarithmic axes; the plateaus get room of their own above the losses that go to 0, where there are both."""
     if above:
-        top = min(max(1.3 * highest, 1.0), 6.0)
-        ticks = [tick for tick in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if tick <= top]
-        _loss_axis(above, (BREAK, top), ticks, [f"{tick:g}" for tick in ticks])
+        bottom, top = BREAK if below else max(BREAK, lowest / 1.6), min(max(1.3 * highest, 1.0), 6.0)
+        ticks = [tick for tick in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if bottom <= tick <= top]
+        _loss_axis(above, (bottom, top), ticks, [f"{tick:g}" for tick in ticks])
     if below:
         end = math.floor(math.log10(max(lowest, LOWEST)))
         powers = range(-2 if above else -1, end - 1, -3 if end < -5 else -1)  # Matplotlib's letters take long
@@ -105,13 +112,13 @@ def _mark_levels(ax: Axes, exemplars: pd.DataFrame) -> None:
     """A dotted line at the loss of each run that ended in a trap that has a name."""
     stuck = exemplars[exemplars["outcome"].str.startswith("stuck_")].sort_values("final_loss")
     before, (low, high) = 0.0, ax.get_ylim()
-    for loss, outcome in zip(stuck["final_loss"], stuck["outcome"], strict=True):
+    for loss, told in zip(stuck["final_loss"], map(ended, stuck.to_dict("records")), strict=True):
         if not low <= loss <= high:
             continue
         ax.axhline(loss, color="#555555", linewidth=0.9, linestyle=":", zorder=1)
         if loss > before * (high / low) ** 0.05:  # there is room for its name
             look: dict[str, Any] = {"va": "center", "fontsize": 9, "color": "#333333"}
-            ax.text(1.01, loss, words.outcome(outcome), transform=ax.get_yaxis_transform(), **look)
+            ax.text(1.01, loss, told, transform=ax.get_yaxis_transform(), **look)
         before = loss
 
 
@@ -133,7 +140,7 @@ register(Plot(
 def ending(exemplar: pd.Series) -> str:
     """Where it ended: 'solved', or 'stuck at 1/4, at a kink' if it has a certificate."""
     where = f", {words.KIND_NAMES[kind]}" if isinstance(kind := exemplar.get("minimum"), str) else ""
-    return words.outcome(exemplar["outcome"]) + where
+    return ended(exemplar) + where
 
 
 @styled

@@ -6,7 +6,7 @@ units that are no ReLU none dies; such conditions are left out, and the report s
 
 Each claim has a rule, an exact test of one number, that is put to every condition (or pair of conditions) by itself. It
 says yes or no, by the side on which the number lies, where p is below 0.05 after Holm's adjustment for all that the
-rule is put to; elsewhere it is undecided, of which nothing is said. A verdict counts the answers.
+rule is put to; elsewhere it is undecided, and nothing is said of that. A verdict counts the answers.
 """
 
 import math

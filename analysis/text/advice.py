@@ -78,7 +78,7 @@ def waiting(found: Findings) -> Advice | None:
     if not len(solved):
         return None
     half, last, n = found.nearest["solved_epoch_median"], solved["solved_epoch"].max(), size(solved)
-    what = "Waiting helps few." if last > found.nearest["epochs"] / 2 else "Do not wait."
+    what = "Waiting rarely helps." if last > found.nearest["epochs"] / 2 else "Do not wait."
     return Advice(
         what, f"Of the {n:,} runs that were solved, half needed at most {half:,.0f} epochs, the slowest {last:,}."
     )

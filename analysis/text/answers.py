@@ -125,7 +125,7 @@ def _range(found: Findings, field: str, alone: bool) -> list[str]:
     limits = sorted({each.part[field].iloc[each.last] for each in spans if each.last < len(each.part) - 1})
     if len(shown) < len(spans) and len(limits) > 1:
         ends = words.span(field, limits[0], limits[-1])
-        told[-1] += f" Over all {len(spans):,} settings of the other fields this limit ranges from {ends}."
+        told[-1] += f" Across the {len(spans):,} settings of the other fields, this limit ranges from {ends}."
     return told
 
 

@@ -87,7 +87,7 @@ def decode(value: float, condition: Condition, tolerance: float = TOLERANCE) -> 
     if abs(level.value - value) > tolerance and readings:
         loss, level = readings[0]
         text = (
-            f"{value:.6g} is no level of {condition.loss} ({_words(condition.loss)}), but it is one of {loss} "
+            f"{value:.6g} is not a level of {condition.loss} ({_words(condition.loss)}), but it is one of {loss} "
             f"({_words(loss)}): the trap {named(level)}. {_describe(level.rests, condition.task)}"
         )
     else:
@@ -163,8 +163,8 @@ def _loss_text(value: float, loss: str, level: Level, tolerance: float, task: Ta
     distance = abs(level.value - value)
     if distance > tolerance:
         return (
-            f"{value:.6g} is no level of {loss}: the nearest trap is {named(level)}, {distance:.3g} away, so training "
-            "that shows it is still on its way, oscillates or has another loss."
+            f"{value:.6g} is not a level of {loss}: the nearest trap is {named(level)}, {distance:.3g} away, so "
+            "training that shows it is still on its way, oscillates or has another loss."
         )
     if level.value == 0:
         return f"{value:.6g}: the task is solved."

@@ -10,7 +10,7 @@ import pytest
 from matplotlib.contour import QuadContourSet
 
 from analysis.data.side_files import load_exemplars
-from analysis.figures.single_runs import functions
+from analysis.figures.single_runs import ended, functions
 from analysis.findings.findings import Findings
 from experiments.store.exemplars import exemplar, log_spaced, write_exemplars
 from experiments.study.catalog import read_task
@@ -120,3 +120,14 @@ def test_curves_go_from_0_to_the_last_epoch(epochs: int) -> None:
     assert points[0] == 0
     assert points[-1] == epochs
     assert points == sorted(set(points))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "loss", "told"),
+    [
+        ("stuck_1/4", 0.25000003, "stuck at 1/4"), ("stuck_1/4", 1.0, "stuck at 1/4 (1)"), ("solved", 0.0, "solved"),
+        ("stuck_1/3", 0.1666667, "stuck at 1/3 (0.1667)"), ("stuck", 0.7, "stuck"),
+    ],
+)  # fmt: skip
+def test_a_trap_is_told_with_its_loss_where_that_is_another_number(outcome: str, loss: float, told: str) -> None:
+    assert ended({"outcome": outcome, "final_loss": loss}) == told

@@ -232,7 +232,7 @@ def test_a_number_of_another_convention_is_recognised(value: float, loss: str, r
     decoded = decode(value, Condition(**fitting(loss)))
     assert (decoded.loss, decoded.level.name, decoded.matches) == (really, name, True)
     assert decoded.level.value == pytest.approx(value, abs=1e-3)
-    assert f"no level of {loss}" in decoded.text
+    assert f"not a level of {loss}" in decoded.text
 
 
 def test_an_ambiguous_number_tells_the_other_reading_too() -> None:
