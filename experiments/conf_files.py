@@ -10,14 +10,17 @@ from analysis.data.door import read_text
 
 CONF = Path(conf.__file__).parent
 FOLDERS = [CONF]  # where files of a group are sought, the user's folder (--config-dir) before ours; a command sets them
-TABLES = {"task": ("*.csv",), "init": ("*.npz",)}  # what the user's folder may hold beside YAML, named with its ending
+TABLES = {"task": "*.csv", "init": "*.npz"}  # what the user's folder may hold beside YAML, named with its ending
 MOST_YAML, MOST_NODES, DEEPEST = 2**22, 10**6, 100  # bytes; values and levels of nesting, all references followed
 
 
-def names(group: str, ours: bool = True) -> list[str]:
-    """Sorted names of the files of a group, or of those that are not ours; those of a subfolder as FOLDER/NAME."""
+def names(group: str, ours: bool = True, tables: bool = False) -> list[str]:
+    """Sorted names of the files of a group, or of those that are not ours; those of a subfolder as FOLDER/NAME.
+
+    With `tables` files that are no YAML as well, by their whole names.
+    """
     folders = [folder / group for folder in FOLDERS if ours or folder != CONF]
-    kinds = ("*.yaml", *TABLES.get(group, ()))
+    kinds = ["*.yaml", TABLES[group]] if tables and group in TABLES else ["*.yaml"]
     paths = (
         (path.relative_to(folder), path.suffix) for folder in folders for kind in kinds for path in folder.rglob(kind)
     )

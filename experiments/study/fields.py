@@ -54,7 +54,7 @@ def told(command: str, indent: int) -> str:
 
 def files_of(group: str, indent: int = 0, ours: bool = True) -> str:
     """The names of a group's files in conf and in the user's folder (--config-dir), or in that alone, for --help."""
-    text = textwrap.fill(", ".join(names(group, ours)) or "none", 80 - indent)
+    text = textwrap.fill(", ".join(names(group, ours, tables=True)) or "none", 80 - indent)
     return text.replace("\n", "\n" + " " * indent)
 
 
