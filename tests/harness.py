@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from experiments import cli, composing, conf_files
 from experiments.cli import guarded
 from experiments.store.columns import CONDITION_COLUMNS, RESULT_COLUMNS, encode, in_schema, plain
 from experiments.store.counts import SCHEMA, count_rows, seed_rows, solved_seeds
+from nnxor import engines
+from nnxor.condition import Condition
 
 ROOT = Path(__file__).parent.parent
 
@@ -168,3 +171,18 @@ def own_folder(folder: Path) -> Path:
         (folder / name).parent.mkdir(exist_ok=True, parents=True)
         (folder / name).write_text(content)
     return folder
+
+
+def faulty(fails: Callable[[Condition, range], bool]) -> Callable[[str], engines.Train]:
+    """As `engines.load`, but the engines have no room for some conditions and seeds."""
+    load = engines.load
+
+    def loaded(name: str) -> engines.Train:
+        def train(condition, start, seeds):  # type: ignore[no-untyped-def]
+            if fails(condition, seeds):
+                raise MemoryError("no room")
+            return load(name)(condition, start, seeds)
+
+        return train
+
+    return loaded

@@ -24,7 +24,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from nnxor.network.inits import Distribution, Init
 from nnxor.network.tasks import Task
@@ -86,13 +86,13 @@ class _Law:
     fan_in: int
     fan_out: int
 
-    def quantile(self, *u: float | Array) -> Array:
+    def quantile(self, u: ArrayLike) -> Array:
         """Inverse of the distribution function."""
-        return self.of.quantile(np.asarray(u[0] if len(u) == 1 else u, np.float64), self.fan_in, self.fan_out)
+        return self.of.quantile(np.asarray(u, np.float64), self.fan_in, self.fan_out)
 
     def atom(self) -> np.float32:
         """The only float32 number that it draws, NaN if there are more."""
-        low, high = self.quantile(1e-17, 1 - 1e-16).astype(np.float32)
+        low, high = self.quantile([1e-17, 1 - 1e-16]).astype(np.float32)
         return np.float32(low if low == high else np.nan)
 
     def below(self, x: Array) -> Array:
@@ -120,13 +120,13 @@ def _preactivations(x: Array, atoms: NDArray[np.float32]) -> NDArray[np.float32]
 
 def _mass(A: Array, c: Array, laws: list[_Law]) -> Probability:
     """P(A·s + c ≤ 0), s (M,) with these laws; the variable with the widest effect is integrated first."""
-    spreads = [np.diff(law.quantile(0.25, 0.75))[0] for law in laws]
+    spreads = [np.diff(law.quantile([0.25, 0.75]))[0] for law in laws]
     order = np.argsort(np.abs(A).max(axis=0) * spreads, kind="stable")
     A, laws = A[:, order], [laws[k] for k in order]
     if len(laws) == 1:
         return Probability(float(_along(A, c, laws[0], np.zeros((1, 0)))[0]), ROUNDING, EXACT)
     if all(law.of.name == "uniform" for law in laws) and math.comb(len(A) + 2 * len(laws), len(laws)) <= MOST_CORNERS:
-        low, high = np.array([law.quantile(0.0, 1.0) for law in laws]).T
+        low, high = np.array([law.quantile([0.0, 1.0]) for law in laws]).T
         return Probability(_volume(A * (high - low), -(A @ low + c)), ROUNDING, EXACT)
     means = []
     for repeat in range(REPEATS):

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from harness import SMALL, compose
+from harness import SMALL, compose, faulty
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -283,19 +283,9 @@ def test_what_a_folder_keeps_cannot_change(run: Run, first: str, then: str) -> N
 def test_failed_trainings_are_tried_again(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from nnxor import engines
 
-    load = engines.load
-
-    def faulty(name: str) -> engines.Train:
-        def train(condition, start, seeds):  # type: ignore[no-untyped-def]
-            if condition.hidden == 10 and condition.lr == 0.1:
-                raise MemoryError("no room")
-            return load(name)(condition, start, seeds)
-
-        return train
-
     output = tmp_path / "faulty"
     with monkeypatch.context() as patch:
-        patch.setattr(engines, "load", faulty)
+        patch.setattr(engines, "load", faulty(lambda c, _: (c.hidden, c.lr) == (10, 0.1)))
         fold_after(patch, 4)
         assert run_study(compose(*SMALL, *SUMMARY, f"output={output}")) == 1
     assert (manifest(output)["trials"], manifest(output)["failed"]) == (320, 40)

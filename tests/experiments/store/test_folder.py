@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from harness import SMALL, compose
+from harness import SMALL, compose, faulty
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -359,19 +359,9 @@ def test_a_training_that_fails_is_a_row_with_a_status_and_is_tried_again(
 ) -> None:
     from nnxor import engines
 
-    load = engines.load
-
-    def faulty(name: str) -> engines.Train:
-        def train(condition, start, seeds):  # type: ignore[no-untyped-def]
-            if condition.hidden == 10 and condition.lr == 0.1:
-                raise MemoryError("no room")
-            return load(name)(condition, start, seeds)
-
-        return train
-
     output = tmp_path / "faulty"
     with monkeypatch.context() as patch:
-        patch.setattr(engines, "load", faulty)
+        patch.setattr(engines, "load", faulty(lambda c, _: (c.hidden, c.lr) == (10, 0.1)))
         assert run_study(compose(*SMALL, f"output={output}")) == 1
     table = pq.read_table(output / "trials.parquet").to_pandas()
     failed = table[table["status"] == "failed"]

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from forging import TINY, edit, flipped, forge, made, refused, status_of, with_value
-from harness import compose
+from harness import compose, faulty
 
 from experiments.execution.session import run as run_study
 from experiments.store import counts
@@ -263,18 +263,12 @@ def test_with_the_reference_engine_counts_agree_by_outcome_and_the_verdict_says_
 def test_failed_trainings_are_counted_and_must_fail_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    load = engines.load
-
-    def faulty(name: str) -> engines.Train:
-        def train(condition, start, seeds):  # type: ignore[no-untyped-def]
-            if condition.init.name == "torch" and condition.epochs > 1 and 4 in seeds:
-                raise MemoryError("no room")
-            return load(name)(condition, start, seeds)
-
-        return train
-
     with monkeypatch.context() as patch:
-        patch.setattr(engines, "load", faulty)
+        patch.setattr(
+            engines,
+            "load",
+            faulty(lambda condition, seeds: condition.init.name == "torch" and condition.epochs > 1 and 4 in seeds),
+        )
         config = compose(
             "study=smoke", *TINY, "record=summary", "parallel.batch=5", "report=false", f"output={tmp_path / 'out'}"
         )

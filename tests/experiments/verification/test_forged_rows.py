@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from forging import TINY, edit, flipped, forge, refused, status_of, with_value
-from harness import compose
+from harness import compose, faulty
 
 from analysis.data.door import sha256_of
 from experiments.errors import RunError
@@ -164,18 +164,10 @@ def test_even_where_its_hash_is_mended_a_flipped_byte_is_found_or_changes_no_val
 def test_failed_trainings_are_reported_and_must_fail_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    load = engines.load
-
-    def faulty(name: str) -> engines.Train:
-        def train(condition, start, seeds):  # type: ignore[no-untyped-def]
-            if condition.init.name == "torch" and condition.epochs:
-                raise MemoryError("no room")
-            return load(name)(condition, start, seeds)
-
-        return train
-
     with monkeypatch.context() as patch:
-        patch.setattr(engines, "load", faulty)
+        patch.setattr(
+            engines, "load", faulty(lambda condition, _: condition.init.name == "torch" and bool(condition.epochs))
+        )
         assert run_study(compose("study=smoke", *TINY, "report=false", f"output={tmp_path / 'out'}")) == 1
         assert status_of(tmp_path / "out", "sample=all", "engine=numba") == 0  # they fail again
     said = capsys.readouterr().out
