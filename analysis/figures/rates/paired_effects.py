@@ -27,10 +27,11 @@ def draw(shown: Mapping[str, pd.DataFrame]) -> Figure:
     parts, notes = [], []
     for field, every in shown.items():
         table = every.iloc[few(range(len(every)), MOST)]
-        names, note = row_names(table, [*table.columns[: table.columns.get_loc("field")]])
-        several = len(table[["first", "second"]].drop_duplicates()) > 1
+        others = [*table.columns[: table.columns.get_loc("field")]]
+        names, note = row_names(table, others)
         pairs = [_pair(field, row) for _, row in table.iterrows()]
-        names = [", ".join([pair, name][not several :]) for pair, name in zip(pairs, names, strict=True)]
+        several, parted = len({*pairs}) > 1 or not others, bool(others)
+        names = [", ".join(each[not several : 1 + parted]) for each in zip(pairs, names, strict=True)]
         title = f"{'' if several else f'{pairs[0]}, '}{n_text(table['n'])} pairs"
         parts.append((title, names, [[_mark(row)] for _, row in table.iterrows()]))
         left = f"Shown: {MOST} of {len(every):,} rows, evenly spread." if len(every) > MOST else ""
