@@ -48,7 +48,7 @@ def axis_field(table: pd.DataFrame, most_alone: int = MOST_PANELS // 2) -> str:
     field = max(fields, key=lambda name: (is_number(name), table[name].nunique(), -order.index(name)))
     rest = rest_of(fields, field)
     lines = len(table[rest].drop_duplicates()) if rest else 1
-    if lines > most_alone and len(table) < 2 * lines:
+    if lines > most_alone and 2 * len(table) < 3 * lines:
         raise NotApplicable("hardly any of its conditions can be set side by side")
     return field
 
