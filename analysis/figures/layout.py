@@ -24,7 +24,6 @@ from analysis.text import words
 ORDER = ("hidden", "init", "lr")  # fields that panels and series take first
 ALWAYS = ("task", *ORDER, "epochs")  # fields that a figure names even where they are the article's
 MOST_PANELS = 12
-MOST_NAMED = 4  # fields that a panel's title names all of; of more it names those that are not as usual
 MOST_TICKS = 8
 
 
@@ -190,7 +189,7 @@ def number_axis(ax: Axes, which: str, field: str, found: Sequence[float]) -> Non
 def row_names(table: pd.DataFrame, fields: Sequence[str]) -> tuple[list[str], str]:
     """A name for each condition of a table: of many fields those that are not as usual, with a note of the usual."""
     rows = [row for _, row in table.iterrows()]
-    if len(fields) <= MOST_NAMED:
+    if len(fields) <= words.MOST_NAMED:
         return [words.condition(row, fields) for row in rows], ""
     common = usual(table, fields)
     names = [words.condition(row, unusual(row, common)) if unusual(row, common) else "as usual" for row in rows]

@@ -12,11 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from analysis.data.conditions import same
-from analysis.data.field_labels import FIELDS
 from analysis.data.side_files import NAMING
 from analysis.figures import style
-from analysis.figures.layout import MOST_NAMED
 from analysis.figures.plot import Plot, register
 from analysis.figures.rates.epochs_to_solve import epoch_axis
 from analysis.figures.style import NotApplicable, columns_for, letters, panels, sheet, styled
@@ -30,16 +27,11 @@ WRONG = 0.01  # a prediction that is further from its target is written bold, as
 
 
 def name(exemplar: Any) -> str:
-    """What reproduces a run: '4 units, U(\N{MINUS SIGN}1, 1), lr 0.1, seed 7', or '4 units, lr 0.1, w.npz'.
-
-    Of many fields those that are not the article's, besides the usual ones.
-    """
-    told, seed = exemplar.get("told", NAMING), exemplar["seed"]
-    unlike = [each for each in told if each in NAMING or not same(exemplar[each], FIELDS[each].default)]
-    fields = told if len(told) <= MOST_NAMED else unlike
+    """What reproduces a run: '4 units, U(\N{MINUS SIGN}1, 1), lr 0.1, seed 7', or '4 units, lr 0.1, w.npz'."""
+    fields, seed = exemplar.get("told", NAMING), exemplar["seed"]
     if isinstance(seed, str):
-        return f"{words.condition(exemplar, [each for each in fields if each != 'init'])}, {seed}"
-    return f"{words.condition(exemplar, fields)}, seed\N{NO-BREAK SPACE}{seed}"
+        return f"{words.setting(exemplar, [each for each in fields if each != 'init'])}, {seed}"
+    return f"{words.setting(exemplar, fields)}, seed\N{NO-BREAK SPACE}{seed}"
 
 
 def number(value: Any) -> str:

@@ -113,7 +113,7 @@ def describe_resting_points(found: Findings) -> str:
     rows = table.to_dict("records")
     here = rows[closest(rows)]
     parts = [f"{words.KIND_NAMES[kind]} {words.share(here, kind)}" for kind in KINDS if here[kind]]
-    return f"Of the stuck runs nearest to the article ({words.condition(here, found.fields)}): {'; '.join(parts)}."
+    return f"Of the stuck runs nearest to the article ({words.setting(here, found.fields)}): {'; '.join(parts)}."
 
 
 register(Plot(
