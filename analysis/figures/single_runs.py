@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from analysis.data.side_files import NAMING
+from analysis.data.conditions import NAMING
 from analysis.figures import style
 from analysis.figures.plot import Plot, register
 from analysis.figures.rates.epochs_to_solve import epoch_axis

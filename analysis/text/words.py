@@ -4,9 +4,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from analysis.data.conditions import same
+from analysis.data.conditions import NAMING, same
 from analysis.data.field_labels import FIELDS, counts, phrase, value_text
-from analysis.data.side_files import NAMING
 from analysis.findings.statistics import Difference, Estimate, Paired, Rate
 
 MINUS = "\N{MINUS SIGN}"
