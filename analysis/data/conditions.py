@@ -10,6 +10,7 @@ import pandas as pd
 from analysis.data.field_labels import FIELDS, defaults, is_missing
 from analysis.data.reading import swept
 
+NAMING = ("hidden", "init", "lr")  # fields that a run is called by, besides those that tell it apart
 NUMBERS = ("hidden", "scale", "lr", "epochs")  # fields whose distance from the article's value is counted in octaves
 
 

@@ -9,11 +9,10 @@ import pandas as pd
 import scipy
 from numpy.typing import NDArray
 
+from analysis.data.conditions import NAMING
 from analysis.data.door import FolderError, read_json
 from analysis.data.field_labels import FIELDS
 from analysis.data.reading import OUTCOMES
-
-NAMING = ("hidden", "init", "lr")  # fields that a run is called by, besides those that tell it apart
 
 PROMISED = (
     "seed", "outcome", "predictions", "epoch", "curve", "rows", "inputs", "targets", "final", "patterns_final",

@@ -24,7 +24,6 @@ from analysis.text import words
 ORDER = ("hidden", "init", "lr")  # fields that panels and series take first
 ALWAYS = ("task", *ORDER, "epochs")  # fields that a figure names even where they are the article's
 MOST_PANELS = 12
-MOST_NAMED = 4  # fields that a panel's title names all of; of more it names those that are not as usual
 MOST_TICKS = 8
 
 
@@ -36,16 +35,21 @@ class Panel:
     rows: pd.DataFrame
 
 
-def axis_field(table: pd.DataFrame) -> str:
+def axis_field(table: pd.DataFrame, most_alone: int = MOST_PANELS // 2) -> str:
     """The field along the axis: of those swept, the number with the most values, else the first.
 
-    Raises NotApplicable for a single condition.
+    Raises NotApplicable for a single condition, and for more than `most_alone` lines of hardly more than a point each.
     """
     fields = swept(table)
     if not fields:
         raise NotApplicable("the study has one condition, so there is nothing to set side by side")
     order = ("lr", "hidden", *fields)
-    return max(fields, key=lambda name: (is_number(name), table[name].nunique(), -order.index(name)))
+    field = max(fields, key=lambda name: (is_number(name), table[name].nunique(), -order.index(name)))
+    rest = rest_of(fields, field)
+    lines = len(table[rest].drop_duplicates()) if rest else 1
+    if lines > most_alone and 2 * len(table) < 3 * lines:
+        raise NotApplicable("hardly any of its conditions can be set side by side")
+    return field
 
 
 def series_field(fields: Sequence[str], *taken: str) -> str | None:
@@ -151,11 +155,14 @@ def place(ax: Axes, field: str, summary: pd.DataFrame) -> None:
     found, log = [*where], is_log(field, [*where])
     if log:
         ax.set_xscale("log")
+    elif not is_number(field):  # so that two names are not at the ends of an empty panel
+        ax.margins(x=1 / len(found))
     marked = found if len(found) <= MOST_TICKS else _round(found) if log else found[:: -(-len(found) // MOST_TICKS)]
     ax.xaxis.set_major_locator(FixedLocator([where.get(value, value) for value in marked]))
     ax.xaxis.set_minor_locator(NullLocator())
     texts = ["\n".join(textwrap.wrap(value_text(field, value), 14)) for value in marked]
-    ax.set_xticklabels(texts, rotation=0 if is_number(field) else 30 if max(map(len, texts)) > 10 else 0)
+    crowded = len(texts) > 2 and max(map(len, texts)) > 10 and not is_number(field)
+    ax.set_xticklabels(texts, rotation=30 if crowded else 0)
     ax.set_xlabel(FIELDS[field].label)
 
 
@@ -182,7 +189,7 @@ def number_axis(ax: Axes, which: str, field: str, found: Sequence[float]) -> Non
 def row_names(table: pd.DataFrame, fields: Sequence[str]) -> tuple[list[str], str]:
     """A name for each condition of a table: of many fields those that are not as usual, with a note of the usual."""
     rows = [row for _, row in table.iterrows()]
-    if len(fields) <= MOST_NAMED:
+    if len(fields) <= words.MOST_NAMED:
         return [words.condition(row, fields) for row in rows], ""
     common = usual(table, fields)
     names = [words.condition(row, unusual(row, common)) if unusual(row, common) else "as usual" for row in rows]

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from analysis.data.conditions import few
 from analysis.data.field_labels import FIELDS, phrase
 from analysis.figures.layout import by_value, footnote, looks_of, make_panels, panel_title, rest_of, thin_field
 from analysis.figures.style import Look, letters, panels, sheet, text_on, tip
@@ -21,7 +20,6 @@ from analysis.findings.statistics import Estimate, Rate
 from analysis.text import words
 
 MOST_ENDS = 4  # lines that are labelled where they end; of more, and where names are long, there is a legend
-MOST_ROWS = 32  # rows of a forest plot
 
 
 @dataclass(frozen=True)
@@ -133,16 +131,15 @@ def forests(
 ) -> tuple[Figure, list[Axes]]:
     """Forest plots one above another with one axis: of each its title, the names of its rows, and their marks.
 
-    A row has a mark for each look, which a legend names if there are several. At most `MOST_ROWS` rows of each.
+    A row has a mark for each look, which a legend names if there are several.
     """
-    few_rows = [(name, few(list(names), MOST_ROWS), few(list(rows), MOST_ROWS)) for name, names, rows in parts]
-    apart = 0.17 if any(mark and mark.beside for _, _, rows in few_rows for row in rows for mark in row) else 0.06
-    tall = [max(0.1 + apart * len(look), row_height(names)) for _, names, _ in few_rows]
-    sizes = [each * (len(names) + 0.2) for each, (_, names, _) in zip(tall, few_rows, strict=True)]
-    titles = [textwrap.fill(name, letters(1.4), break_on_hyphens=False) for name, _, _ in few_rows]
+    apart = 0.17 if any(mark and mark.beside for _, _, rows in parts for row in rows for mark in row) else 0.06
+    tall = [max(0.1 + apart * len(look), row_height(names)) for _, names, _ in parts]
+    sizes = [each * (len(names) + 0.2) for each, (_, names, _) in zip(tall, parts, strict=True)]
+    titles = [textwrap.fill(name, letters(1.4), break_on_hyphens=False) for name, _, _ in parts]
     figure = sheet(sum(sizes) + 0.4 * len(sizes) + 0.9 + 0.17 * "".join(titles).count("\n"))
     axes = list(figure.subplots(len(sizes), 1, squeeze=False, sharex=True, height_ratios=sizes)[:, 0])
-    for ax, name, (_, names, rows) in zip(axes, titles, few_rows, strict=True):
+    for ax, name, (_, names, rows) in zip(axes, titles, parts, strict=True):
         forest(ax, names, rows, list(look.values()))
         ax.set_title(name)
     axes[-1].set_xlabel(label)

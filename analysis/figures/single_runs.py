@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from analysis.data.side_files import NAMING
+from analysis.data.conditions import NAMING
 from analysis.figures import style
 from analysis.figures.plot import Plot, register
 from analysis.figures.rates.epochs_to_solve import epoch_axis
@@ -30,8 +30,8 @@ def name(exemplar: Any) -> str:
     """What reproduces a run: '4 units, U(\N{MINUS SIGN}1, 1), lr 0.1, seed 7', or '4 units, lr 0.1, w.npz'."""
     fields, seed = exemplar.get("told", NAMING), exemplar["seed"]
     if isinstance(seed, str):
-        return f"{words.condition(exemplar, [each for each in fields if each != 'init'])}, {seed}"
-    return f"{words.condition(exemplar, fields)}, seed\N{NO-BREAK SPACE}{seed}"
+        return f"{words.setting(exemplar, [each for each in fields if each != 'init'])}, {seed}"
+    return f"{words.setting(exemplar, fields)}, seed\N{NO-BREAK SPACE}{seed}"
 
 
 def number(value: Any) -> str:
@@ -90,21 +90,23 @@ def loss_curves(exemplars: pd.DataFrame) -> Figure:
 def _loss_axes(above: Axes | None, below: Axes | None, lowest: float, highest: float) -> None:
     """Logarithmic axes; the plateaus get room of their own above the losses that go to 0, where there are both."""
     if above:
-        bottom, top = BREAK if below else max(BREAK, lowest / 1.6), min(max(1.3 * highest, 1.0), 6.0)
-        ticks = [tick for tick in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if bottom <= tick <= top]
-        _loss_axis(above, (bottom, top), ticks, [f"{tick:g}" for tick in ticks])
+        _loss_axis(above, BREAK if below else max(BREAK, lowest / 1.6), min(max(1.3 * highest, 1.0), 6.0))
     if below:
-        end = math.floor(math.log10(max(lowest, LOWEST)))
-        powers = range(-2 if above else -1, end - 1, -3 if end < -5 else -1)  # Matplotlib's letters take long
-        ticks, texts = [10.0**k for k in powers], [f"10{str(k).translate(RAISED)}" for k in powers]
-        _loss_axis(below, (10.0**end / 2, BREAK), ticks, texts)
+        _loss_axis(below, max(lowest, LOWEST) / 1.3, BREAK if above else min(1.2 * highest, BREAK))
 
 
-def _loss_axis(ax: Axes, ends: tuple[float, float], ticks: list[float], texts: list[str]) -> None:
+def _loss_axis(ax: Axes, low: float, high: float) -> None:
+    """From one loss to another, with ticks at powers of ten, or at 0.1, 0.2, 0.5 and so on where those are few."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)))
+    whole = [k for k in powers if low <= 10.0**k < high][::-1]
+    ticks = {10.0**k: f"10{str(k).translate(RAISED)}" for k in whole[:: 3 if len(whole) > 5 else 1]}
+    if len(whole) <= 2:
+        close = [float(f"{digit}e{k}") for k in powers for digit in ((1, 2, 5) if high > 4 * low else range(1, 10))]
+        ticks = {tick: f"{tick:g}" for tick in close if low <= tick <= high}
     ax.set_yscale("log")
     ax.set_ylabel("loss")
-    ax.set_ylim(*ends)
-    ax.set_yticks(ticks, texts)
+    ax.set_ylim(low, high)
+    ax.set_yticks([*ticks], [*ticks.values()])
     ax.yaxis.set_minor_locator(NullLocator())
 
 

@@ -18,7 +18,7 @@ open_with(
     found,
     "A ReLU unit whose input is negative on every row outputs 0, gets no gradient and never moves again. The article "
     "suspects that such deaths leave too few units for the task. Do they?",
-    f"In the condition nearest to the article's ({words.condition(at, found.fields)}) "
+    f"In the condition nearest to the article's ({words.setting(at, found.fields)}) "
     f"{words.share(at, 'stuck')} of the runs are stuck.",
     *(
         f"Of the stuck runs {words.CAUSE_WORDS[name]}: {words.share(at, name, 'stuck')}."

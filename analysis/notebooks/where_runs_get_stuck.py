@@ -17,7 +17,7 @@ trials = found.trials
 article = found.here(trials)
 unsolved = article[(article["outcome"] != "solved").to_numpy(bool)]
 ends = {name: Rate.of(count_where(unsolved, unsolved["outcome"] == name), size(unsolved)) for name in OUTCOMES[1:]}
-where = words.condition(found.nearest, found.fields)
+where = words.setting(found.nearest, found.fields)
 stuck = trials[is_stuck(trials)]
 merges = stuck["merged"].notna() & (stuck["merged"].astype("str") != "")
 open_with(

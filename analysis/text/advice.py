@@ -38,7 +38,7 @@ def advice(found: Findings) -> list[Advice]:
     fields = list(dict.fromkeys(["hidden", "init", "lr", *found.fields]))
     stuck, longer = stuck_rate(at), _longer(found)
     given = [
-        _bad_luck(stuck, words.condition(at, fields), at),
+        _bad_luck(stuck, words.setting(at, fields), at),
         longer,
         waiting(found) if stuck.count and not longer else None,
         _again(found),

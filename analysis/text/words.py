@@ -4,10 +4,12 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from analysis.data.conditions import NAMING, same
 from analysis.data.field_labels import FIELDS, counts, phrase, value_text
 from analysis.findings.statistics import Difference, Estimate, Paired, Rate
 
 MINUS = "\N{MINUS SIGN}"
+MOST_NAMED = 4  # fields that a condition is called by; of more it is called by those that are not as usual
 DASH = "\N{EN DASH}"
 IS = "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"  # an equals sign at which no line ends
 
@@ -91,9 +93,15 @@ def condition(row: Any, fields: Iterable[str]) -> str:
     return ", ".join(phrase(name, row[name]) for name in fields if counts(name, row)) or "the only condition"
 
 
-def nearest(row: Any, fields: Iterable[str]) -> str:
+def setting(row: Any, fields: Sequence[str]) -> str:
+    """The same; of many fields those that are not as in the article, besides the usual ones."""
+    unlike = [name for name in fields if name in NAMING or not same(row[name], FIELDS[name].default)]
+    return condition(row, fields if len(fields) <= MOST_NAMED else unlike)
+
+
+def nearest(row: Any, fields: Sequence[str]) -> str:
     """'Nearest to the article (4 units, lr 0.1)', or 'In the only condition'."""
-    told = condition(row, fields)
+    told = setting(row, fields)
     return "In the only condition" if told == "the only condition" else f"Nearest to the article ({told})"
 
 

@@ -22,7 +22,6 @@ from nnxor.network.draws import Weights, initial_weights
 from nnxor.network.inits import GivenWeights
 
 SHOWN = ("task", "hidden", "activation", "init", "lr", "epochs", "loss")  # fields that the first line names
-MOST_LINES = 25  # losses that are printed, unless `every` asks for others
 PREDICTIONS_EVERY = 5000
 LONGEST_PATTERN = 24  # rows of a large task on which it is shown whether a unit is active
 
@@ -40,9 +39,7 @@ def train(config: Mapping[str, Any]) -> int:
             raise InputError(f"plot={plot} cannot be a folder: {error.strerror or error}") from None
     shown = [f"{name}={value}" for name, value in condition.values().items() if name in SHOWN]
     say(paragraph(" ".join([*shown, f"weights={config['weights']}" if config["weights"] else f"seed={seed}"])))
-    few: list[int] = [digit * 10**power for power in range(12) for digit in (1, 2, 5)]
-    usual = next(step for step in few if condition.epochs <= step * (MOST_LINES - 1))
-    every = checked("every", config["every"], checks.optional(checks.whole(1))) or usual
+    every = checked("every", config["every"], checks.optional(checks.whole(1)))
     deaths: list[int | None] = [None] * condition.hidden
     trained = engine_numpy.train(condition, weights, range(seed, seed + 1), printer(condition, every, deaths))
     explain(condition, weights, trained, deaths)
@@ -106,8 +103,12 @@ def given_init(given: object) -> tuple[Any, dict[str, Any]]:
     return "uniform" if changes and name is None else name, changes
 
 
-def printer(condition: Condition, every: int, deaths: list[int | None]) -> Callable[[int, Look], None]:
-    """Prints what the article prints while it trains, and keeps in `deaths` since when each unit has been dead."""
+def printer(condition: Condition, every: int | None, deaths: list[int | None]) -> Callable[[int, Look], None]:
+    """Prints what the article prints while it trains, and keeps in `deaths` since when each unit has been dead.
+
+    Losses are those of every so many epochs; by default of epochs 0, 1, 2, 5, 10, 20, 50 and so on, since most of the
+    fall comes early.
+    """
 
     def see(epoch: int, look: Look) -> None:
         """Print a line if this is an epoch for one, and at the end."""
@@ -121,7 +122,7 @@ def printer(condition: Condition, every: int, deaths: list[int | None]) -> Calla
             say(f"final loss {loss:.6g}")
             say(paragraph(f"final predictions {y}"))
             return
-        if epoch % every == 0:
+        if epoch % every == 0 if every else str(epoch).rstrip("0") in ("", "1", "2", "5"):
             say(f"epoch {epoch:>6}  loss {loss:.6g}")
         if epoch % PREDICTIONS_EVERY == 0:
             say(paragraph(f"predictions {y}", 14))

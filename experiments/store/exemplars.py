@@ -17,11 +17,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.data.conditions import conditions, distance
+from analysis.data.conditions import NAMING, conditions, distance
 from analysis.data.door import write_text
 from analysis.data.field_labels import learn
 from analysis.data.reading import OUTCOMES
-from analysis.data.side_files import NAMING
 from experiments.study.explorer_address import address
 from experiments.study.study import Study
 from nnxor import engines

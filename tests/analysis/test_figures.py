@@ -24,7 +24,8 @@ from analysis.figures import PLOTS
 from analysis.figures.failures.deaths import live_trials
 from analysis.figures.layout import make_panels, thin
 from analysis.figures.plot import Plot
-from analysis.figures.style import OUTCOME_COLOURS, OUTCOME_HATCHES, STYLE, NotApplicable, on_phone, save, svg
+from analysis.figures.shapes import Mark, forests
+from analysis.figures.style import OUTCOME_COLOURS, OUTCOME_HATCHES, STYLE, NotApplicable, looks, on_phone, save, svg
 from analysis.findings.findings import Findings
 from analysis.text.answers import answer
 
@@ -148,10 +149,33 @@ def test_the_culprit_counts_every_failure_and_diverged_runs_are_failures(data: F
     assert [set(bars.lines[0].get_ydata()) for bars in panel.containers] == [{0.0}, {100.0}]
 
 
+def test_losses_that_lie_close_together_fill_their_axis(handmade: Path) -> None:
+    """The plateaus of a study whose losses went from 0.095 to 0.07 lay side by side at the top of three decades."""
+    data = data_of(handmade, exemplar("stuck", final_loss=0.07, curve=[0.095, 0.095, 0.075, 0.075, 0.07]))
+    (ax,) = BY_NAME["loss_curves"].draw(data).axes
+    assert (0.095 - 0.07) / np.subtract(*ax.get_ylim()[::-1]) > 0.4
+    assert {text.get_text() for text in ax.get_yticklabels()} >= {"0.07", "0.08", "0.09"}
+
+
+def test_conditions_that_nothing_can_be_set_beside_are_not_set_side_by_side(make: Callable[..., Path]) -> None:
+    fields = ({"hidden": h, "lr": h / 100, "epochs": 1000 * h} for h in range(2, 10))
+    union = Findings.of(make({f"c{n}": (each, ["solved", "stuck_1/4"]) for n, each in enumerate(fields)}))
+    for name in ("success_rate", "composition", "epochs_to_solve"):
+        assert not applies(BY_NAME[name].draw, union)
+        assert not applies(BY_NAME[name].describe, union)
+
+
+def test_no_row_of_a_forest_is_left_out() -> None:
+    names = [f"row {n}" for n in range(40)]
+    _, (ax,) = forests([("", names, [[Mark(n, n, n)] for n in range(40)])], looks(["ours"]), "%")
+    assert [text.get_text() for text in ax.get_yticklabels()] == names
+
+
 def test_inits_have_one_look_in_every_panel_and_figure(make) -> None:
     spec = {
-        f"{init}{width}": ({"init": init, "hidden": width, "lr": lr}, ["solved", "stuck_1/4"] * 5)
-        for init, width, lr in (("he", 2, 0.1), ("torch", 2, 0.2), ("uniform", 4, 0.1), ("he", 4, 0.2))
+        f"{init}{width}{lr}": ({"init": init, "hidden": width, "lr": lr}, ["solved", "stuck_1/4"] * 5)
+        for init, width in (("he", 2), ("torch", 2), ("uniform", 4), ("he", 4))
+        for lr in (0.1, 0.2)
     }
     found = Findings.of(make(spec))
     looks: dict[str, set[str]] = {}
@@ -204,7 +228,7 @@ NEVER = {"landscape", "functions", "resting_points", "freed_by_rescue", "publish
 NOT_DRAWN = {
     "unsolved": {*NEVER, "epochs_to_solve", "paired_effects"},
     "one_condition": {*NEVER, "success_rate", "paired_effects"},
-    "leaky": {*NEVER, "dead_units", "stuck_by_live_units", "merged_rows", "paired_effects"},
+    "leaky": {*NEVER, "success_rate", "dead_units", "stuck_by_live_units", "merged_rows", "paired_effects"},
     "other_task": {*NEVER},
 }
 
@@ -446,9 +470,8 @@ def test_a_difference_has_the_direction_of_the_answer(make) -> None:
     both = {init: ({"init": init}, ["solved"] * n + ["stuck_1/4"] * 3) for init, n in (("he", 5), ("lecun", 9))}
     found = Findings.of(make(both, asks="init"))
     assert answer(found, found.asks)[0].startswith("Using LeCun instead of He makes no clear difference: +")
-    assert plain(BY_NAME["paired_effects"].draw(found).axes[0].get_title(loc="left")).startswith(
-        "LeCun \N{MINUS SIGN} He"
-    )
+    (name,) = BY_NAME["paired_effects"].draw(found).axes[0].get_yticklabels()
+    assert plain(name.get_text()) == "LeCun \N{MINUS SIGN} He"
 
 
 def test_traps_carry_their_level_where_it_is_not_their_name(make) -> None:

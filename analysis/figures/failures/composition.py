@@ -32,10 +32,9 @@ def bars(
     A table holds `n`, a count of each piece, and the fields of conditions. Panels of at most `n_beside` bars have no n
     in their title, since it stands elsewhere.
     """
-    fields = swept(table)
-    field = layout.axis_field(table) if fields else "hidden"
+    field = _axis(table)
     shown, fewer = layout.thin(table, [field], MOST_BARS)
-    boxes, note = layout.make_panels(shown, layout.rest_of(fields, field))
+    boxes, note = layout.make_panels(shown, layout.rest_of(swept(table), field))
     columns = 2 if len(values(shown, field)) > 6 or len(boxes) in (1, 2, 4) else 3
     figure, axes = panels(len(boxes), columns, 2.7, sharey=True)
     rows = [panel.rows.sort_values(field) for panel in boxes]
@@ -51,6 +50,11 @@ def bars(
     return figure, list(zip(axes, rows, strict=True))
 
 
+def _axis(table: pd.DataFrame) -> str:
+    """The field along the axis."""
+    return layout.axis_field(table) if swept(table) else "hidden"
+
+
 @styled
 def composition(found: Findings) -> Figure:
     """Where the runs of each condition end: a bar a condition, stacked by outcome, shares in per cent."""
@@ -60,6 +64,7 @@ def composition(found: Findings) -> Figure:
 
 def describe_composition(found: Findings) -> str:
     """The composition of the condition nearest to the article's, in a sentence."""
+    _axis(found.summary)
     row, names = found.nearest, layout.outcome_names(found.summary)
     parts = [f"{names[name]} {words.share(row, name)}" for name in OUTCOMES if row[name]]
     return f"{words.nearest(row, found.fields)}: {'; '.join(parts)}."
@@ -103,10 +108,12 @@ def certified(found: Findings) -> pd.DataFrame:
 
 def describe_resting_points(found: Findings) -> str:
     """What the stuck runs of the condition nearest to the article's rest at, in a sentence."""
-    rows = certified(found).to_dict("records")
+    table = certified(found)
+    _axis(table)
+    rows = table.to_dict("records")
     here = rows[closest(rows)]
     parts = [f"{words.KIND_NAMES[kind]} {words.share(here, kind)}" for kind in KINDS if here[kind]]
-    return f"Of the stuck runs nearest to the article ({words.condition(here, found.fields)}): {'; '.join(parts)}."
+    return f"Of the stuck runs nearest to the article ({words.setting(here, found.fields)}): {'; '.join(parts)}."
 
 
 register(Plot(

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from analysis.data.tallies import counts_of
-from analysis.figures.layout import line_field, runs_a_line
+from analysis.figures.layout import axis_field, line_field, runs_a_line
 from analysis.figures.plot import Plot, register
 from analysis.figures.shapes import lines
 from analysis.figures.style import Look, NotApplicable, styled
@@ -29,7 +29,9 @@ def epochs_to_solve(found: Findings) -> Figure:
 
 
 def solvable(found: Findings) -> pd.DataFrame:
-    """The solved epochs; NotApplicable if no run was solved."""
+    """The solved epochs; NotApplicable if no run was solved, and for a union of studies of few points each."""
+    if found.fields:
+        axis_field(found.summary)
     if not found.epochs["solved_epoch"].notna().any():
         raise NotApplicable("no run was solved, so there are no epochs to count")
     return found.epochs

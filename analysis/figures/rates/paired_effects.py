@@ -6,11 +6,11 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.data.conditions import NUMBERS
+from analysis.data.conditions import NUMBERS, few
 from analysis.data.field_labels import phrase, value_text
 from analysis.figures.layout import footnote, n_text, row_names
 from analysis.figures.plot import Plot, register
-from analysis.figures.shapes import MOST_ROWS, Mark, forests
+from analysis.figures.shapes import Mark, forests
 from analysis.figures.style import NotApplicable, looks, styled
 from analysis.findings.findings import Findings
 from analysis.findings.paired import as_paired
@@ -18,20 +18,23 @@ from analysis.findings.statistics import SIGNIFICANT
 from analysis.text import words
 
 MINUS = " \N{MINUS SIGN} "
+MOST = 16  # rows of a panel
 
 
 @styled
 def draw(shown: Mapping[str, pd.DataFrame]) -> Figure:
     """A panel a choice, a row a condition: its difference with the interval, filled where it is beyond doubt."""
     parts, notes = [], []
-    for field, table in shown.items():
-        names, note = row_names(table, [*table.columns[: table.columns.get_loc("field")]])
-        several = len(table[["first", "second"]].drop_duplicates()) > 1
+    for field, every in shown.items():
+        table = every.iloc[few(range(len(every)), MOST)]
+        others = [*table.columns[: table.columns.get_loc("field")]]
+        names, note = row_names(table, others)
         pairs = [_pair(field, row) for _, row in table.iterrows()]
-        names = [", ".join([pair, name][not several :]) for pair, name in zip(pairs, names, strict=True)]
+        several, parted = len({*pairs}) > 1 or not others, bool(others)
+        names = [", ".join(each[not several : 1 + parted]) for each in zip(pairs, names, strict=True)]
         title = f"{'' if several else f'{pairs[0]}, '}{n_text(table['n'])} pairs"
         parts.append((title, names, [[_mark(row)] for _, row in table.iterrows()]))
-        left = f"Shown: {MOST_ROWS} of {len(table):,} rows, evenly spread." if len(table) > MOST_ROWS else ""
+        left = f"Shown: {MOST} of {len(every):,} rows, evenly spread." if len(every) > MOST else ""
         notes += [note, left]
     figure, axes = forests(parts, looks([""]), "difference in the share solved, points")
     for ax in axes:

@@ -4,11 +4,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.data.field_labels import FIELDS, is_number
-from analysis.figures.layout import MOST_PANELS, axis_field, n_text, place, places, rest_of, series_field
+from analysis.data.field_labels import is_number
+from analysis.figures.layout import axis_field, n_text, place, places, series_field
 from analysis.figures.plot import Plot, register
 from analysis.figures.shapes import error_bars, lines
-from analysis.figures.style import Look, NotApplicable, styled
+from analysis.figures.style import Look, styled
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
 from analysis.text import words
@@ -17,14 +17,15 @@ from analysis.text import words
 @styled
 def success_rate(found: Findings) -> Figure:
     """Share solved along the swept number (width or learning rate), a line an init, Wilson intervals as bars."""
-    field = _axis(found)
+    field = axis_field(found.summary, 1)
     series = series_field(found.fields, field)
     names, where = [name for name in (series, field) if name], places(field, found.summary)
 
-    def draw(ax: Axes, part: pd.DataFrame, look: Look, _beside: float) -> float:
+    def draw(ax: Axes, part: pd.DataFrame, look: Look, beside: float) -> float:
         part = part.sort_values(field)
         rates = Rate.of_all(part["solved"], part["n"])
-        x = [where[each] if each in where else where[None] for each in part[field]]
+        apart = 0 if is_number(field) else 0.06 * beside
+        x = [(where[each] if each in where else where[None]) + apart for each in part[field]]
         said = (words.condition(row, names) for _, row in part.iterrows())
         texts = [f"{name}: {words.rate(rate)}" for name, rate in zip(said, rates, strict=True)]
         error_bars(ax, x, rates, look, texts, is_number(field))
@@ -36,19 +37,9 @@ def success_rate(found: Findings) -> Figure:
     )  # fmt: skip
 
 
-def _axis(found: Findings) -> str:
-    """The field along the axis; NotApplicable for a single condition, and for a union of studies of few points each."""
-    field = axis_field(found.summary)
-    rest = rest_of(found.fields, field)
-    lines = len(found.summary[rest].drop_duplicates()) if rest else 1
-    if lines > MOST_PANELS and len(found.summary) < 2 * lines:
-        raise NotApplicable(f"hardly any of its conditions differ in their {FIELDS[field].label} alone")
-    return field
-
-
 def describe(found: Findings) -> str:
     """Best and worst condition, in a sentence."""
-    _axis(found)
+    axis_field(found.summary, 1)
     rates = found.summary["solved_rate"]
     ends = [found.summary.iloc[place] for place in (rates.argmax(), rates.argmin())]
     best, worst = (f"{words.condition(row, found.fields)} with {words.share(row)}" for row in ends)
