@@ -416,7 +416,7 @@ def test_a_dry_run_says_what_is_done_and_missing_and_writes_nothing(
         "trainings    320",
         "done         80",
         "missing      240",
-        "time         ",
+        "training     ",
         "size         about",
     ):
         assert line in said
