@@ -37,9 +37,9 @@ def answer(config: str, work: str, positional: tuple[str, ...], arguments: list[
     refuse_strange_text(arguments)
     refuse_little_memory()
     os.environ["MPLBACKEND"] = "Agg"
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads for such small matrices wait for each other
     composing = importlib.import_module("experiments.composing")
-    status: int = composing.compose_and_work(config, work, composing.overrides(config, arguments, positional))
-    return status
+    return int(composing.compose_and_work(config, work, composing.overrides(config, arguments, positional)))
 
 
 def refuse_strange_text(arguments: list[str]) -> None:

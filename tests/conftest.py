@@ -1,14 +1,19 @@
 """What all tests share: steady property tests, and small studies run in this process."""
 
 import gc
-from collections.abc import Callable
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pytest
-from harness import SMALL, compose
 from hypothesis import settings
 from slow import slow
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as commands have it; read when NumPy is imported, below
 settings.register_profile("steady", deadline=None, derandomize=True, max_examples=25)
 settings.load_profile("steady")
 
@@ -30,6 +35,8 @@ def pytest_collection_finish() -> None:
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., Path]:
     """Run a small study in this process; returns its folder."""
+    from harness import SMALL, compose
+
     from experiments.execution.session import run as run_study
 
     def run_small(*overrides: str, folder: str = "out") -> Path:
@@ -39,3 +46,42 @@ def run(tmp_path: Path) -> Callable[..., Path]:
         return output
 
     return run_small
+
+
+@pytest.fixture
+def finished(run: Callable[..., Path], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """As `run`, for a study that is only a test's beginning or measure: it runs once a session, and this is a copy."""
+    base = tmp_path_factory.getbasetemp()
+    kept = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
+
+    def copied(*overrides: str, folder: str = "whole") -> Path:
+        once, output = kept / hashlib.sha256(repr(overrides).encode()).hexdigest(), tmp_path / folder
+        if not once.exists():
+            made = run(*overrides, folder="once")
+            kept.mkdir(exist_ok=True)
+            with suppress(OSError):  # another worker was faster
+                made.rename(once)
+            shutil.rmtree(made, ignore_errors=True)
+        return Path(shutil.copytree(once, output))
+
+    return copied
+
+
+class Nobody(Executor):
+    """A pool that does nothing, so that whoever has one draws everything itself."""
+
+    def submit(self, *_: object) -> Future[object]:  # type: ignore[override]
+        """Work that can still be cancelled."""
+        return Future()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_helpers() -> Iterator[None]:
+    """Reports draw in the process of the tests: it takes a helper seconds to start, as it does for commands' own."""
+    from analysis import report
+    from experiments.execution import session
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (report, session):
+            patch.setattr(module, "helpers", lambda _module: nullcontext(Nobody()))
+        yield

@@ -1,6 +1,7 @@
 """A rescue changes exactly what it says, gives the same bits everywhere, and the placebo is just more time."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -38,6 +39,7 @@ def trained(engine: engines.Train, condition: Condition, seeds: range = SEEDS) -
     return found.end, found.columns
 
 
+@cache
 def rescued(rescue: str, condition: Condition = HE, seeds: range = SEEDS) -> tuple[Weights, Columns]:
     return trained(numba_engine, replace(condition, rescue=rescue), seeds)
 

@@ -155,12 +155,12 @@ def test_failed_trainings_are_counted_and_not_among_the_seeds() -> None:
 # --- studies
 
 
-def test_summary_and_verdicts_are_to_the_byte_those_of_the_rows(run: Run) -> None:
+def test_summary_and_verdicts_are_to_the_byte_those_of_the_rows(finished: Run) -> None:
     from analysis.data.door import FolderError
     from analysis.data.reading import load
     from analysis.data.tallies import load_counts
 
-    rows, summary = run(folder="rows"), run(*SUMMARY, folder="summary")
+    rows, summary = finished(folder="rows"), finished(*SUMMARY, folder="summary")
     assert digest(rows, "summary.csv") == digest(summary, "summary.csv")
     assert digest(rows) == digest(summary)
     assert not (summary / "trials.parquet").exists()
@@ -177,19 +177,21 @@ def test_summary_and_verdicts_are_to_the_byte_those_of_the_rows(run: Run) -> Non
 
 
 @pytest.mark.parametrize("how", [("parallel.batch=3",), ("parallel.n_jobs=2",), ("engine=numpy",)], ids=" ".join)
-def test_how_a_study_runs_never_shows_in_its_counts(run: Run, how: tuple[str, ...]) -> None:
-    a, b = run("record=summary", folder="a"), run("record=summary", *how, folder="b")
+def test_how_a_study_runs_never_shows_in_its_counts(run: Run, finished: Run, how: tuple[str, ...]) -> None:
+    a, b = finished("record=summary"), run("record=summary", *how, folder="b")
     assert digest(a) == digest(b)
     assert manifest(a)["digest"] == manifest(b)["digest"]
 
 
 @pytest.mark.parametrize("fold", [3, 512])
-def test_growing_and_folding_end_at_the_same_bytes(run: Run, monkeypatch: pytest.MonkeyPatch, fold: int) -> None:
+def test_growing_and_folding_end_at_the_same_bytes(
+    run: Run, finished: Run, monkeypatch: pytest.MonkeyPatch, fold: int
+) -> None:
     fold_after(monkeypatch, fold)
     grown = run(*SUMMARY, "seeds.start=5", "seeds.count=7", "grid.hidden=10", folder="grown")
     run(*SUMMARY, folder="grown")
     assert [each["trained"] for each in manifest(grown)["runs"]] == [56, 264]  # type: ignore[attr-defined]
-    assert digest(grown) == digest(run("record=summary", folder="whole"))
+    assert digest(grown) == digest(finished("record=summary"))
     assert not (grown / "parts").exists()
 
 
@@ -199,7 +201,7 @@ class StopError(Exception):
 
 @pytest.mark.parametrize(("after", "fold"), [(1, 512), (20, 512), (20, 6), (47, 6)])
 def test_a_run_that_was_cut_off_goes_on_to_the_same_bytes(
-    run: Run, monkeypatch: pytest.MonkeyPatch, after: int, fold: int
+    run: Run, finished: Run, monkeypatch: pytest.MonkeyPatch, after: int, fold: int
 ) -> None:
     write, done = parts.write_part, []
 
@@ -217,12 +219,12 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_bytes(
     broken = Path(str(done[0][0])).parent
     assert len(list((broken / "parts").iterdir())) == after % fold
     run("record=summary", "parallel.batch=5", folder="broken")
-    assert digest(broken) == digest(run("record=summary", folder="whole"))
-    assert digest(broken, "summary.csv") == digest(run(folder="rows"), "summary.csv")
+    assert digest(broken) == digest(finished("record=summary"))
+    assert digest(broken, "summary.csv") == digest(finished(folder="rows"), "summary.csv")
 
 
 def test_a_run_killed_between_counting_parts_and_dropping_them_counts_none_twice(
-    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    run: Run, finished: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     unlink = Path.unlink
 
@@ -240,12 +242,12 @@ def test_a_run_killed_between_counting_parts_and_dropping_them_counts_none_twice
     assert (broken / "counts.parquet").exists()
     assert len(list((broken / "parts").glob("*.parquet"))) == 6
     run("record=summary", folder="broken")
-    assert digest(broken) == digest(run("record=summary", folder="whole"))
+    assert digest(broken) == digest(finished("record=summary"))
     assert not (broken / "parts").exists()
 
 
 def test_parts_that_overlap_are_counted_once_and_torn_or_foreign_ones_never(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    run: Run, finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: object) -> None:
         raise StopError
@@ -265,12 +267,12 @@ def test_parts_that_overlap_are_counted_once_and_torn_or_foreign_ones_never(
     said = capsys.readouterr().out
     assert f"left aside: {torn}: torn or altered" in said
     assert f"{cut['other'][0].name}: a part of another study" in said
-    assert digest(tmp_path / "a") == digest(run("record=summary", folder="whole"))
+    assert digest(tmp_path / "a") == digest(finished("record=summary"))
 
 
 @pytest.mark.parametrize(("first", "then"), [("trials", "summary"), ("summary", "trials")])
-def test_what_a_folder_keeps_cannot_change(run: Run, first: str, then: str) -> None:
-    run(f"record={first}")
+def test_what_a_folder_keeps_cannot_change(run: Run, finished: Run, first: str, then: str) -> None:
+    finished(f"record={first}", folder="out")
     with pytest.raises(InputError) as refusal:
         run(f"record={then}")
     assert f"was made with record={first}, this is {then}" in str(refusal.value)
@@ -280,7 +282,9 @@ def test_what_a_folder_keeps_cannot_change(run: Run, first: str, then: str) -> N
     assert {path.name for path in out.glob("*.parquet")} == kept
 
 
-def test_failed_trainings_are_tried_again(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_trainings_are_tried_again(
+    run: Run, finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from nnxor import engines
 
     output = tmp_path / "faulty"
@@ -291,11 +295,11 @@ def test_failed_trainings_are_tried_again(run: Run, tmp_path: Path, monkeypatch:
     assert (manifest(output)["trials"], manifest(output)["failed"]) == (320, 40)
     run(*SUMMARY, folder="faulty")
     assert [each["trained"] for each in manifest(output)["runs"]] == [320, 40]  # type: ignore[attr-defined]
-    assert digest(output) == digest(run(*SUMMARY, folder="whole"))
+    assert digest(output) == digest(finished(*SUMMARY))
 
 
-def test_damaged_counts_are_refused(run: Run) -> None:
-    out = run(*SUMMARY)
+def test_damaged_counts_are_refused(run: Run, finished: Run) -> None:
+    out = finished(*SUMMARY, folder="out")
     content = bytearray((out / "counts.parquet").read_bytes())
     content[100] ^= 1
     (out / "counts.parquet").write_bytes(content)

@@ -53,8 +53,8 @@ def trained(folder: Path) -> list[int]:
     ],
     ids=" ".join,
 )
-def test_how_a_study_runs_never_shows_in_its_trials(run: Run, how: tuple[str, ...]) -> None:
-    a, b = run(folder="a"), run(*how, folder="b")
+def test_how_a_study_runs_never_shows_in_its_trials(run: Run, finished: Run, how: tuple[str, ...]) -> None:
+    a, b = finished(), run(*how, folder="b")
     assert digest(a) == digest(b)
     assert manifest(a)["digest"] == manifest(b)["digest"]
 
@@ -90,8 +90,8 @@ def test_the_reference_runs_too_and_ends_alike(run: Run) -> None:
 
 
 @pytest.mark.parametrize("lost", ["summary.csv"])
-def test_a_lost_summary_is_made_again(run: Run, lost: str, capsys: pytest.CaptureFixture[str]) -> None:
-    out = run()
+def test_a_lost_summary_is_made_again(run: Run, finished: Run, lost: str, capsys: pytest.CaptureFixture[str]) -> None:
+    out = finished(folder="out")
     before = (out / lost).read_bytes()
     (out / lost).unlink()
     run()
@@ -99,8 +99,10 @@ def test_a_lost_summary_is_made_again(run: Run, lost: str, capsys: pytest.Captur
     assert (out / lost).read_bytes() == before
 
 
-def test_a_growth_that_trained_nothing_yet_can_be_taken_back(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    out = run(folder="broken")
+def test_a_growth_that_trained_nothing_yet_can_be_taken_back(
+    run: Run, finished: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = finished(folder="broken")
     before = digest(out)
     with monkeypatch.context() as patch:
         patch.setattr(folder_module, "write_part", lambda *_: (_ for _ in ()).throw(StopError()))
@@ -110,8 +112,8 @@ def test_a_growth_that_trained_nothing_yet_can_be_taken_back(run: Run, monkeypat
     assert digest(out) == before
 
 
-def test_the_folder_holds_what_the_design_lists_and_no_parts(run: Run) -> None:
-    out = run()
+def test_the_folder_holds_what_the_design_lists_and_no_parts(finished: Run) -> None:
+    out = finished()
     names = {path.name for path in out.iterdir()}
     assert {"config.yaml", "manifest.json", "trials.parquet", "summary.csv"} <= names
     assert "parts" not in names
@@ -122,8 +124,8 @@ def test_the_folder_holds_what_the_design_lists_and_no_parts(run: Run) -> None:
     assert one.keys() >= {"start", "end", "wall_s", "engine", "backend", "python", "libraries", "cpu", "git", "command"}
 
 
-def test_trials_have_every_column_in_order_and_are_sorted_by_condition_and_seed(run: Run) -> None:
-    table = pq.read_table(run() / "trials.parquet")
+def test_trials_have_every_column_in_order_and_are_sorted_by_condition_and_seed(finished: Run) -> None:
+    table = pq.read_table(finished() / "trials.parquet")
     y = ["y_00", "y_01", "y_10", "y_11"]
     expected = [*CONDITION_COLUMNS, *RESULT_COLUMNS]
     at = expected.index("solved_epoch") + 1
@@ -136,8 +138,8 @@ def test_trials_have_every_column_in_order_and_are_sorted_by_condition_and_seed(
         assert table.schema.field(name).type == pa.int32()
 
 
-def test_the_same_command_again_does_nothing(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    out = run()
+def test_the_same_command_again_does_nothing(run: Run, finished: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    out = finished(folder="out")
     before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
     run()
     assert "nothing left to do" in capsys.readouterr().out
@@ -153,11 +155,13 @@ def test_the_same_command_again_does_nothing(run: Run, capsys: pytest.CaptureFix
         (["grid.lr=[0.2,0.01]", "seeds.count=3"], []),
     ],
 )
-def test_growing_runs_only_what_is_new_and_ends_at_the_same_bytes(run: Run, first: list[str], then: list[str]) -> None:
+def test_growing_runs_only_what_is_new_and_ends_at_the_same_bytes(
+    run: Run, finished: Run, first: list[str], then: list[str]
+) -> None:
     grown = run(*first, folder="grown")
     had = trained(grown)[0]
     run(*then, folder="grown")
-    whole = run(*then, folder="whole")
+    whole = finished(*then)
     assert digest(grown) == digest(whole)
     assert trained(grown) == [had, trained(whole)[0] - had]
 
@@ -166,8 +170,8 @@ RESCUE = ("grid.hidden=4", "grid.init=he", "grid.lr=[0.1,0.2]", "base.epochs=400
 ALL_RESCUES = "grid.rescue=[null,nothing,redraw_dead,redraw_alive,redraw_all,leaky,nudge_bias]"
 
 
-def test_rescues_are_stored_grown_and_split_like_everything_else(run: Run) -> None:
-    whole = run(*RESCUE, ALL_RESCUES, folder="whole")
+def test_rescues_are_stored_grown_and_split_like_everything_else(run: Run, finished: Run) -> None:
+    whole = finished(*RESCUE, ALL_RESCUES)
     grown = run(*RESCUE, "grid.rescue=[leaky,redraw_alive]", "seeds.count=7", folder="grown")
     run(*RESCUE, "grid.rescue=[leaky,redraw_alive]", folder="grown")
     run(*RESCUE, ALL_RESCUES, "engine=numpy", "parallel.batch=11", folder="grown")
@@ -176,8 +180,8 @@ def test_rescues_are_stored_grown_and_split_like_everything_else(run: Run) -> No
     assert digest(run(*RESCUE, ALL_RESCUES, "parallel=loky", "parallel.n_jobs=2", folder="loky")) == digest(whole)
 
 
-def test_a_rescue_is_paired_with_the_training_without_it(run: Run) -> None:
-    table = pq.read_table(run(*RESCUE, ALL_RESCUES) / "trials.parquet").to_pandas()
+def test_a_rescue_is_paired_with_the_training_without_it(finished: Run) -> None:
+    table = pq.read_table(finished(*RESCUE, ALL_RESCUES) / "trials.parquet").to_pandas()
     table = table.astype({"outcome": "str", "outcome_before": "str"}).sort_values(["lr", "seed"])
     plain = table[table["rescue"].isna()]
     assert plain["outcome_before"].isna().all()
@@ -191,9 +195,9 @@ def test_a_rescue_is_paired_with_the_training_without_it(run: Run) -> None:
 
 
 def test_some_of_what_a_folder_holds_is_told_and_nothing_is_touched(
-    run: Run, capsys: pytest.CaptureFixture[str]
+    run: Run, finished: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = run()
+    out = finished(folder="out")
     before = {path: path.read_bytes() for path in out.iterdir() if path.is_file()}
     capsys.readouterr()
     assert run("grid.hidden=4", "grid.init=he") == out
@@ -214,8 +218,10 @@ def test_some_of_what_a_folder_holds_is_told_and_nothing_is_touched(
         (["success.tolerance=0.01"], "conditions that this study does not ask for"),
     ],
 )
-def test_a_folder_of_another_study_is_refused_with_the_ways_out(run: Run, then: list[str], words: str) -> None:
-    out = run()
+def test_a_folder_of_another_study_is_refused_with_the_ways_out(
+    run: Run, finished: Run, then: list[str], words: str
+) -> None:
+    out = finished(folder="out")
     before = digest(out)
     with pytest.raises(InputError) as refusal:
         run(*then)
@@ -227,8 +233,8 @@ def test_a_folder_of_another_study_is_refused_with_the_ways_out(run: Run, then: 
     assert digest(out) != before
 
 
-def test_another_protocol_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    run()
+def test_another_protocol_is_refused(run: Run, finished: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    finished(folder="out")
     monkeypatch.setattr(manifest_module, "PROTOCOL_VERSION", 3)
     with pytest.raises(InputError, match="was made by protocol 2, this is 3"):
         run()
@@ -243,15 +249,15 @@ def test_a_folder_of_something_else_is_never_touched(tmp_path: Path, run: Run) -
     assert [path.name for path in (tmp_path / "out").glob("[!.]*")] == ["thesis.txt"]
 
 
-def test_overwriting_leaves_files_of_others(run: Run) -> None:
-    out = run()
+def test_overwriting_leaves_files_of_others(run: Run, finished: Run) -> None:
+    out = finished(folder="out")
     (out / "notes.txt").write_text("mine")
     run("overwrite=true")
     assert (out / "notes.txt").read_text() == "mine"
 
 
-def test_a_second_run_in_the_same_folder_is_refused(run: Run) -> None:
-    out = run()
+def test_a_second_run_in_the_same_folder_is_refused(run: Run, finished: Run) -> None:
+    out = finished(folder="out")
     with open(out / ".lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(InputError, match="another run is using"):
@@ -282,9 +288,9 @@ def interrupted(run: Run, monkeypatch: pytest.MonkeyPatch, after: int, error: Ba
 
 @pytest.mark.parametrize("after", [1, 5, 47])
 def test_a_run_that_was_cut_off_goes_on_to_the_same_bytes(
-    run: Run, monkeypatch: pytest.MonkeyPatch, after: int
+    run: Run, finished: Run, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
-    whole = run(folder="whole")
+    whole = finished()
     broken = interrupted(run, monkeypatch, after, StopError())
     assert len(list((broken / "parts").glob("*.parquet"))) == after
     assert not (broken / "trials.parquet").exists()
@@ -294,8 +300,8 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_bytes(
     assert 320 - 8 * after <= trained(broken)[-1] <= 320 - 4 * after
 
 
-def test_a_full_disk_keeps_what_there_is_and_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = run(folder="whole")
+def test_a_full_disk_keeps_what_there_is_and_says_so(run: Run, finished: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = finished()
     broken = interrupted(run, monkeypatch, 9, OSError(28, "No space left on device"))
     with monkeypatch.context() as patch:
         patch.setattr(
@@ -308,9 +314,9 @@ def test_a_full_disk_keeps_what_there_is_and_says_so(run: Run, monkeypatch: pyte
 
 
 def test_torn_and_foreign_files_among_the_parts_are_left_aside(
-    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    run: Run, finished: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    whole = run(folder="whole")
+    whole = finished()
     broken = interrupted(run, monkeypatch, 12, StopError())
     torn, flipped, *_ = sorted((broken / "parts").glob("*.parquet"))
     torn.write_bytes(torn.read_bytes()[:-40])
@@ -330,21 +336,21 @@ def test_torn_and_foreign_files_among_the_parts_are_left_aside(
     assert left == {"notes.txt", "foreign.parquet", ".somebody's.tmp"}  # damaged ones were trained anew
 
 
-def test_a_part_of_another_study_is_not_read_as_data(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_of_another_study_is_not_read_as_data(run: Run, finished: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = interrupted(run, monkeypatch, 3, StopError())
     other = interrupted(run, monkeypatch, 3, StopError(), "base.epochs=61", "output=" + str(broken.parent / "other"))
     for path in (other / "parts").glob("*.parquet"):
         path.rename(broken / "parts" / path.name)
     run(folder="broken")
-    assert digest(broken) == digest(run(folder="whole"))
+    assert digest(broken) == digest(finished())
 
 
 @pytest.mark.parametrize("name", ["trials.parquet", "counts.parquet"])
 @pytest.mark.parametrize("change", ["seeds.count=21", "report=false"])
 def test_a_table_that_is_not_what_the_manifest_says_is_neither_grown_nor_reported(
-    run: Run, name: str, change: str
+    run: Run, finished: Run, name: str, change: str
 ) -> None:
-    out = run()
+    out = finished(folder="out")
     content = bytearray((out / name).read_bytes())
     content[content.rindex(b"outcome") + 1] ^= 1  # the name of a column: its values would be null, and signed anew
     (out / name).write_bytes(content)
@@ -355,7 +361,7 @@ def test_a_table_that_is_not_what_the_manifest_says_is_neither_grown_nor_reporte
 
 
 def test_a_training_that_fails_is_a_row_with_a_status_and_is_tried_again(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from nnxor import engines
 
@@ -371,11 +377,11 @@ def test_a_training_that_fails_is_a_row_with_a_status_and_is_tried_again(
     assert manifest(output)["failed"] == 40
     run(folder="faulty")
     assert trained(output) == [320, 40]
-    assert digest(output) == digest(run(folder="whole"))
+    assert digest(output) == digest(finished())
 
 
-def test_the_digest_is_that_of_the_values_however_they_are_cut(run: Run) -> None:
-    out = run()
+def test_the_digest_is_that_of_the_values_however_they_are_cut(finished: Run) -> None:
+    out = finished()
     table = pq.read_table(out / "trials.parquet")
     pieces = Digest()
     for start in range(0, 320, 37):
@@ -386,9 +392,9 @@ def test_the_digest_is_that_of_the_values_however_they_are_cut(run: Run) -> None
     assert changed.hexdigest() != manifest(out)["digest"]
 
 
-def test_the_digest_of_a_small_study_is_what_it_is_on_every_machine(run: Run) -> None:
+def test_the_digest_of_a_small_study_is_what_it_is_on_every_machine(finished: Run) -> None:
     """Golden: it changes when results do, and then the protocol's version must go up (nnxor/protocol.py)."""
-    assert manifest(run())["digest"] == "e4413f3513ae193058d52def577ce44cc39d922e81ca6dd2366a0b4a4195c741"
+    assert manifest(finished())["digest"] == "e4413f3513ae193058d52def577ce44cc39d922e81ca6dd2366a0b4a4195c741"
 
 
 RANGES = st.lists(st.tuples(st.integers(0, 50), st.integers(1, 20)).map(lambda t: range(t[0], t[0] + t[1])), max_size=8)

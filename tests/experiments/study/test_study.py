@@ -7,6 +7,7 @@ import yaml
 from harness import ROOT, compose
 
 from experiments import conf_files as words
+from experiments.execution import estimate
 from experiments.execution.session import run as run_study
 from experiments.study import catalog
 from experiments.study.study import Study, read_study
@@ -76,8 +77,9 @@ def test_every_shipped_study_opens_with_its_question_and_its_command(name: str) 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_shipped_study_can_be_planned_and_run(
-    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(estimate, "PROBE_SECONDS", 0.01)  # how good an estimate is stands below
     few = [
         f"study={name}",
         "seeds.count=2",

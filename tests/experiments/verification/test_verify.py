@@ -80,7 +80,9 @@ def test_where_tanh_takes_part_rows_come_out_to_the_bit_as_well(run: Run, capsys
 
 
 def test_within_the_tolerance_numbers_count_for_runs_at_rest(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = run("base.activation=tanh", "grid.hidden=4", "grid.init=torch", "grid.lr=0.2", "base.epochs=2000")
+    folder = run(
+        "base.activation=tanh", "grid.hidden=4", "grid.init=torch", "grid.lr=0.2", "base.epochs=2000", "seeds.count=4"
+    )
     table = pq.read_table(folder / "trials.parquet")
     row = table["outcome"].to_pylist().index("solved")
     value = table["y_01"][row].as_py()
