@@ -97,7 +97,7 @@ def _loss_axes(above: Axes | None, below: Axes | None, lowest: float, highest: f
 
 def _loss_axis(ax: Axes, low: float, high: float) -> None:
     """From one loss to another, with ticks at powers of ten, or at 0.1, 0.2, 0.5 and so on where those are few."""
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)))
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     whole = [k for k in powers if low <= 10.0**k < high][::-1]
     ticks = {10.0**k: f"10{str(k).translate(RAISED)}" for k in whole[:: 3 if len(whole) > 5 else 1]}
     if len(whole) <= 2:

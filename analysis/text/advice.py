@@ -17,6 +17,7 @@ from analysis.findings.summary import draws, stuck_rate
 from analysis.text import words
 from analysis.text.commands import diagnosing
 
+MANY = 20  # draws that are too many to try
 MOST_ROWS = 8  # rows of the largest task whose levels experiments.diagnose looks up
 
 
@@ -84,9 +85,11 @@ def waiting(found: Findings) -> Advice | None:
     )
 
 
-def _again(found: Findings) -> Advice:
+def _again(found: Findings) -> Advice | None:
     at = draws(found.here(found.summary)).iloc[0]
     number, few, most = (float(at[name]) for name in ("draws_99", "draws_99_low", "draws_99_high"))
+    if math.isinf(number) and few < MANY:
+        return None
     if math.isinf(number):
         why = f"No run of this condition was solved (n{words.IS}{at['n']:,})."
         return Advice("Another seed is unlikely to help.", why)

@@ -155,7 +155,7 @@ def _differences(found: Findings, field: str) -> list[str]:
     for value in rest[:3]:
         mine = table[(table["second"] == value).to_numpy(bool)]
         change = f"{phrase(field, value)}{told[value]} instead of {value_text(field, first)}{told[first]}"
-        sentences += [_difference(f"Using {change}", mine, fields)] if len(mine) else []
+        sentences += [_difference(f"Using {change}", mine, fields)] if mine["n"].max() > 1 else []
     return sentences
 
 

@@ -32,7 +32,7 @@ def describe(study: Study, options: Options, todo: list[Left]) -> None:
         total = size * study.n_trainings
         if study.record == "summary":  # a bit a training, and some bytes for each epoch of a solution or a death
             total = study.n_trainings / 8 + 8 * len(study.conditions) * min(len(study.seeds), 4000)
-        say(f"time         {duration(least)} to {duration(most)} with {options.engine}, {options.workers}{each}")
+        say(f"training     {duration(least)} to {duration(most)} with {options.engine}, {options.workers}{each}")
         say(f"size         about {total / 1e6:,.1f} MB in {options.output}")
     say("dry run: nothing was trained or written")
 

@@ -425,7 +425,7 @@ def test_a_dry_run_says_what_is_done_and_missing_and_writes_nothing(
         "trainings    160",
         "done         40",
         "missing      120",
-        "time         ",
+        "training     ",
         "size         about",
     ):
         assert line in said

@@ -115,7 +115,7 @@ def test_an_estimate_is_no_matter_of_hours(name: str, tmp_path: Path, capsys: py
     """A kernel compiled within the probe, or a table looked up once, made seconds of training look like hours."""
     functions.cache_clear()
     assert run_study(compose(f"study={name}", "dry_run=true", f"output={tmp_path / 'x'}", "parallel.n_jobs=1")) == 0
-    told = capsys.readouterr().out.partition("time         ")[2].partition(" with")[0]
+    told = capsys.readouterr().out.partition("\ntraining     ")[2].partition(" with")[0]
     assert told
     assert "h" not in told
 
