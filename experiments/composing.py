@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +222,7 @@ SAID: dict[str, Callable[..., str]] = {
 """What is said instead of Hydra's messages: of the command, and of the parts of a pattern."""
 
 
+@cache
 def top_level(config: str) -> dict[str, Any]:
     """What conf/CONFIG.yaml itself holds."""
     content = yaml.safe_load((CONF / f"{config}.yaml").read_text(encoding="utf-8"))

@@ -47,8 +47,8 @@ def _composed(overrides: tuple[str, ...], config_name: str) -> dict[str, Any]:
     return composing.composed(config_name, list(overrides))
 
 
-SMALL = ("study=smoke", "base.epochs=60", "seeds.count=20", "report=false", "parallel.n_jobs=1")
-"""A study of 16 conditions that takes a moment."""
+SMALL = ("study=smoke", "grid.lr=[0.1,0.2]", "base.epochs=60", "seeds.count=20", "report=false", "parallel.n_jobs=1")
+"""A study of 8 conditions that takes a moment."""
 
 
 def command(*arguments: str, module: str = "experiments.run", **options: Any) -> subprocess.CompletedProcess[str]:

@@ -65,9 +65,9 @@ def frame(folder: Path) -> pd.DataFrame:
     return pq.read_table(folder / "trials.parquet").to_pandas()
 
 
-def test_shared_seeds_are_compared_in_pairs_as_an_independent_count_has_it(run: Run) -> None:
-    a = run("grid.init=[uniform]", *EPOCHS, folder="a")
-    b = run("grid.init=[he]", *EPOCHS, folder="b")
+def test_shared_seeds_are_compared_in_pairs_as_an_independent_count_has_it(finished: Run) -> None:
+    a = finished("grid.init=[uniform]", *EPOCHS, folder="a")
+    b = finished("grid.init=[he]", *EPOCHS, folder="b")
     found = compare_folders(a, b)
     both = frame(a).merge(frame(b), on=["hidden", "lr", "seed"], suffixes=("_a", "_b"))
     p = []
@@ -89,10 +89,10 @@ def test_shared_seeds_are_compared_in_pairs_as_an_independent_count_has_it(run: 
     assert ("init", "U(−1, 1)", "He") in found.differences
 
 
-def test_the_same_trap_is_told_by_one_name_under_two_losses(run: Run, capsys) -> None:
+def test_the_same_trap_is_told_by_one_name_under_two_losses(finished: Run, capsys) -> None:
     """Twice the step under the mean of four squares is the same descent as under half their sum."""
-    a = run("grid.init=[he]", "grid.hidden=[4]", "grid.lr=[0.1]", EPOCHS[0], folder="a")
-    b = run("grid.init=[he]", "grid.hidden=[4]", "grid.lr=[0.2]", "base.loss=mse", EPOCHS[0], folder="b")
+    a = finished("grid.init=[he]", "grid.hidden=[4]", "grid.lr=[0.1]", EPOCHS[0], folder="a")
+    b = finished("grid.init=[he]", "grid.hidden=[4]", "grid.lr=[0.2]", "base.loss=mse", EPOCHS[0], folder="b")
     (row,) = compare_folders(a, b).rows
     told = {part.split(" A ")[0]: part.split(" A ")[1].split(", B ") for part in row.traps.split("; ")}
     ends = frame(a)["outcome"].value_counts()
@@ -105,9 +105,9 @@ def test_the_same_trap_is_told_by_one_name_under_two_losses(run: Run, capsys) ->
     assert words.plain(row.traps) in " ".join(capsys.readouterr().out.split())
 
 
-def test_other_seeds_are_compared_unpaired(run: Run) -> None:
-    a = run(*EPOCHS, folder="a")
-    b = run(*EPOCHS, "seeds.start=15", folder="b")  # five seeds of twenty in both
+def test_other_seeds_are_compared_unpaired(finished: Run) -> None:
+    a = finished(*EPOCHS, folder="a")
+    b = finished(*EPOCHS, "seeds.start=15", folder="b")  # five seeds of twenty in both
     found = compare_folders(a, b)
     for row in found.rows:
         counts = [[rate.count, rate.n - rate.count] for rate in (row.a, row.b)]
@@ -119,8 +119,8 @@ def test_other_seeds_are_compared_unpaired(run: Run) -> None:
     assert (found.checked, found.broken) == (20, 0)
 
 
-def test_a_folder_does_not_differ_from_itself(run: Run) -> None:
-    folder = run(*EPOCHS)
+def test_a_folder_does_not_differ_from_itself(finished: Run) -> None:
+    folder = finished(*EPOCHS)
     found = compare_folders(folder, folder)
     assert found.differences == []
     assert all(row.same and row.difference.difference == 0 for row in found.rows)
@@ -135,8 +135,8 @@ def tampered(folder: Path, seed: int) -> None:
     rewrite(data, folder)
 
 
-def test_a_training_that_ends_otherwise_is_a_difference_and_is_named(run: Run) -> None:
-    a, b = run(*EPOCHS, folder="a"), run(*EPOCHS, folder="b")
+def test_a_training_that_ends_otherwise_is_a_difference_and_is_named(finished: Run) -> None:
+    a, b = finished(*EPOCHS, folder="a"), finished(*EPOCHS, folder="b")
     tampered(b, 7)
     found = compare_folders(a, b)
     assert (found.checked, found.broken, found.differs) == (80, 1, True)
@@ -144,8 +144,8 @@ def test_a_training_that_ends_otherwise_is_a_difference_and_is_named(run: Run) -
     assert found.example.endswith("B diverged")
 
 
-def test_outcomes_under_other_success_rules_are_not_checked(run: Run) -> None:
-    a, b = run(*EPOCHS, folder="a"), run(*EPOCHS, "success.tolerance=0.1", folder="b")
+def test_outcomes_under_other_success_rules_are_not_checked(finished: Run) -> None:
+    a, b = finished(*EPOCHS, folder="a"), finished(*EPOCHS, "success.tolerance=0.1", folder="b")
     found = compare_folders(a, b)
     assert found.checked == 0
     assert (
@@ -156,8 +156,8 @@ def test_outcomes_under_other_success_rules_are_not_checked(run: Run) -> None:
     assert not any(row.same for row in found.rows)
 
 
-def test_versions_that_differ_are_listed(run: Run) -> None:
-    a, b = run(*EPOCHS, folder="a"), run(*EPOCHS, folder="b")
+def test_versions_that_differ_are_listed(finished: Run) -> None:
+    a, b = finished(*EPOCHS, folder="a"), finished(*EPOCHS, folder="b")
     manifest = json.loads((b / "manifest.json").read_text())
     manifest["runs"][0]["libraries"]["numpy"] = "0.0.1"
     (b / "manifest.json").write_text(json.dumps(manifest))
@@ -165,16 +165,16 @@ def test_versions_that_differ_are_listed(run: Run) -> None:
     assert (what, there) == ("numpy", "0.0.1")
 
 
-def test_folders_that_share_nothing_are_refused_in_a_line(run: Run) -> None:
-    a = run("grid.hidden=[4]", "grid.init=[uniform]", "grid.lr=[0.1]", folder="a")
-    b = run("grid.hidden=[10]", "grid.init=[he]", "grid.lr=[0.2]", folder="b")
+def test_folders_that_share_nothing_are_refused_in_a_line(finished: Run) -> None:
+    a = finished("grid.hidden=[4]", "grid.init=[uniform]", "grid.lr=[0.1]", folder="a")
+    b = finished("grid.hidden=[10]", "grid.init=[he]", "grid.lr=[0.2]", folder="b")
     with pytest.raises(FolderError, match="share nothing"):
         compare_folders(a, b)
 
 
-def test_the_page_escapes_names_and_loads_nothing(run: Run, tmp_path: Path) -> None:
-    a = run("grid.init=[uniform]", *EPOCHS, folder="a")
-    b = run("grid.init=[he]", *EPOCHS, folder="b")
+def test_the_page_escapes_names_and_loads_nothing(finished: Run, tmp_path: Path) -> None:
+    a = finished("grid.init=[uniform]", *EPOCHS, folder="a")
+    b = finished("grid.init=[he]", *EPOCHS, folder="b")
     manifest = json.loads((b / "manifest.json").read_text())
     manifest["study"] = "<script>x</script>"
     (b / "manifest.json").write_text(json.dumps(manifest))
@@ -223,8 +223,8 @@ def test_given_weights_are_not_paired_with_drawn_ones(run: Run, tmp_path: Path) 
 @pytest.mark.parametrize(
     "override", ["grid.scale=0.5", "grid.task=parity3", "grid.hidden=5", "grid.init=he", "grid.dtype=float64"]
 )
-def test_seeds_share_their_draws_whatever_else_differs(run: Run, override: str) -> None:
+def test_seeds_share_their_draws_whatever_else_differs(run: Run, finished: Run, override: str) -> None:
     fields = ("grid.hidden=4", "grid.init=uniform", "grid.lr=0.2")
-    found = compare_folders(run(*fields, folder="a"), run(*fields, override, folder="b"))
+    found = compare_folders(finished(*fields, folder="a"), run(*fields, override, folder="b"))
     assert [row.unpaired for row in found.rows] == [""]
     assert not any("Not paired" in sentence for sentence in sentences(found))

@@ -23,9 +23,9 @@ SMALL = ("base.epochs=400", "seeds.count=60")
 
 
 @pytest.fixture
-def folder(run: Callable[..., Path]) -> Path:
+def folder(finished: Callable[..., Path]) -> Path:
     """A small study's result folder with its exemplars."""
-    folder = run(*SMALL)
+    folder = finished(*SMALL)
     write_exemplars(folder, read_study(json_of(folder)), Findings.of(folder).every)
     return folder
 

@@ -187,7 +187,7 @@ def test_of_units_other_than_relu_no_claim_is_judged(run: Run, activation: str) 
 @pytest.mark.parametrize("record", ["trials", "summary"])
 def test_conditions_beyond_the_article_have_no_say(run: Run, record: str) -> None:
     """The verdicts of a study that holds more are those of the article's part of it, from rows and from counts."""
-    fields = (f"record={record}", "grid.hidden=[4,10]", "grid.init=[uniform,he]", "grid.lr=0.1", "base.epochs=400")
+    fields = (f"record={record}", "grid.hidden=[4,10]", "grid.init=[uniform,he]", "grid.lr=0.1", "base.epochs=150")
     alone = run(*fields, folder="alone")
     more = run(*fields, "grid.task=[xor,and,parity3]", "grid.activation=[relu,tanh]", folder="more")
     assert all_of(more) == all_of(alone)

@@ -190,7 +190,7 @@ def test_growing_and_folding_end_at_the_same_bytes(
     fold_after(monkeypatch, fold)
     grown = run(*SUMMARY, "seeds.start=5", "seeds.count=7", "grid.hidden=10", folder="grown")
     run(*SUMMARY, folder="grown")
-    assert [each["trained"] for each in manifest(grown)["runs"]] == [56, 264]  # type: ignore[attr-defined]
+    assert [each["trained"] for each in manifest(grown)["runs"]] == [28, 132]  # type: ignore[attr-defined]
     assert digest(grown) == digest(finished("record=summary"))
     assert not (grown / "parts").exists()
 
@@ -199,7 +199,7 @@ class StopError(Exception):
     """Ends a run in the middle."""
 
 
-@pytest.mark.parametrize(("after", "fold"), [(1, 512), (20, 512), (20, 6), (47, 6)])
+@pytest.mark.parametrize(("after", "fold"), [(1, 512), (20, 512), (20, 6), (23, 6)])
 def test_a_run_that_was_cut_off_goes_on_to_the_same_bytes(
     run: Run, finished: Run, monkeypatch: pytest.MonkeyPatch, after: int, fold: int
 ) -> None:
@@ -292,9 +292,9 @@ def test_failed_trainings_are_tried_again(
         patch.setattr(engines, "load", faulty(lambda c, _: (c.hidden, c.lr) == (10, 0.1)))
         fold_after(patch, 4)
         assert run_study(compose(*SMALL, *SUMMARY, f"output={output}")) == 1
-    assert (manifest(output)["trials"], manifest(output)["failed"]) == (320, 40)
+    assert (manifest(output)["trials"], manifest(output)["failed"]) == (160, 40)
     run(*SUMMARY, folder="faulty")
-    assert [each["trained"] for each in manifest(output)["runs"]] == [320, 40]  # type: ignore[attr-defined]
+    assert [each["trained"] for each in manifest(output)["runs"]] == [160, 40]  # type: ignore[attr-defined]
     assert digest(output) == digest(finished(*SUMMARY))
 
 
