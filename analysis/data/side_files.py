@@ -1,12 +1,12 @@
 """The JSON files that a run leaves beside its tables: the exact laws of dead units, and exemplary runs."""
 
 from collections.abc import Callable, Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy
 from numpy.typing import NDArray
 
 from analysis.data.conditions import NAMING
@@ -45,7 +45,7 @@ def dead_law(trials: pd.DataFrame, laws: Mapping[str, float]) -> NDArray[np.floa
     """
     first = trials.iloc[0]
     hidden, dead = int(first["hidden"]), laws.get(str(first["condition"]))
-    return None if dead is None else np.asarray(scipy.stats.binom.pmf(np.arange(hidden + 1), hidden, dead))
+    return None if dead is None else reduce(np.convolve, [np.array([1 - dead, dead])] * hidden)
 
 
 def load_exemplars(folder: Path) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import matplotlib as mpl
-import seaborn as sns
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -97,7 +97,7 @@ class Look:
 
 def looks(values: Sequence[Any], ordered: bool = False) -> dict[Any, Look]:
     """The look of each value of a field: a scale from light to dark for many numbers, else unrelated colours."""
-    scale = sns.color_palette("flare", len(values)) if ordered and len(values) > 2 else SERIES
+    scale = mpl.colormaps["magma"](np.linspace(0.75, 0.2, len(values))) if ordered and len(values) > 2 else SERIES
     return {
         value: Look(scale[i % len(scale)], MARKERS[i % len(MARKERS)], DASHES[i % len(DASHES)])
         for i, value in enumerate(values)

@@ -7,14 +7,18 @@ import base64
 import html
 import itertools
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
 import matplotlib as mpl
 from IPython.display import Markdown, display
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from analysis.figures import PLOTS
-from analysis.figures.style import STYLE, NotApplicable, lay_out, png
+from analysis.figures.style import STYLE, NotApplicable, lay_out, png, sheet
 from analysis.findings.findings import Findings
 from analysis.findings.verdict import Verdict
 from analysis.report import read_results
@@ -44,14 +48,25 @@ def show_figure(found: Findings, name: str) -> None:
     """A figure of the report and what it says, or why it is not drawn for this study."""
     plot = next(plot for plot in PLOTS if plot.name == name)
     try:
-        figure, text = plot.draw(found), plot.describe(found)
+        _show(plot.draw(found), plot.title, plot.describe(found))
     except NotApplicable as reason:
         say(f"Not drawn: {reason}.")
-        return
+
+
+@contextmanager
+def canvas(title: str, text: str, height: float = 3.5) -> Iterator[Axes]:
+    """Axes to draw on, as seaborn's functions take them, so many inches high; then the figure and what it says."""
+    with mpl.rc_context(STYLE):
+        figure = sheet(height)
+        yield figure.subplots()
+        _show(figure, title, text)
+
+
+def _show(figure: Figure, title: str, text: str) -> None:
     with mpl.rc_context(STYLE):
         image = png(lay_out(figure), DPI)
-    alt = html.escape(f"{plot.title}. {text}")
-    shown = {"image/png": base64.b64encode(image).decode("ascii"), "text/plain": plot.title}
+    alt = html.escape(f"{title}. {text}")
+    shown = {"image/png": base64.b64encode(image).decode("ascii"), "text/plain": title}
     display(shown, metadata={"image/png": {"alt": alt, "width": CSS_WIDTH}}, raw=True)
     say(text)
 

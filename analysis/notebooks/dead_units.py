@@ -2,8 +2,11 @@
 # # Are dead units to blame?
 
 # %%
+import pandas as pd
+import seaborn as sns
+
 from analysis.findings.failure_causes import STUCK_CAUSES
-from analysis.notebooks.cells import open_with, read, show_figure, show_table, show_verdict
+from analysis.notebooks.cells import canvas, open_with, read, show_figure, show_table, show_verdict
 from analysis.report_parts.tables import causes_table
 from analysis.text import words
 
@@ -37,6 +40,18 @@ open_with(
 
 # %%
 show_figure(found, "dead_units")
+
+# %% [markdown]
+# Of the runs that start with so many dead units, how many end with how many? Change this cell to ask something else.
+
+# %%
+runs = found.here(found.trials).dropna(subset=["dead_init", "dead_final"])
+if runs["dead_final"].any():
+    table = 100 * pd.crosstab(runs["dead_init"], runs["dead_final"], runs["count"], aggfunc="sum", normalize="index")
+    text = "Each row is the runs that start with so many dead units, in per cent, by the number at the end."
+    with canvas("Dead units, before and after", text, 1.2 + 0.3 * len(table)) as ax:
+        sns.heatmap(table.replace(0, float("nan")), vmin=0, vmax=100, cmap="crest", annot=True, fmt=".0f", ax=ax)
+        ax.set(xlabel="dead units at the end", ylabel="dead units at the start")
 
 # %% [markdown]
 # ## Does a dead unit at the start matter?

@@ -2,9 +2,12 @@
 # # How often is it solved, and what helps?
 
 # %%
+import seaborn as sns
+
+from analysis.data.field_labels import FIELDS, value_text
 from analysis.data.tallies import count_where, size
 from analysis.findings.statistics import Rate
-from analysis.notebooks.cells import open_with, read, say, show_figure, show_table, show_verdict
+from analysis.notebooks.cells import canvas, open_with, read, say, show_figure, show_table, show_verdict
 from analysis.report_parts.tables import conditions_table
 from analysis.text import words
 from analysis.text.answers import answer
@@ -26,6 +29,21 @@ open_with(found, found.question, *answer(found, found.asks))
 # %%
 show_figure(found, "success_rate")
 show_table(conditions_table(found))
+
+# %% [markdown]
+# The summary is a table of pandas, a row a condition, and seaborn draws it. Change this cell to draw what you like.
+
+# %%
+if 0 < len(found.fields) <= words.MOST_NAMED:
+    along = max(found.fields, key=lambda name: found.summary[name].nunique())
+    rest = [name for name in found.fields if name != along]
+    rates = found.summary.assign(network=[words.condition(row, rest) for _, row in found.summary.iterrows()])
+    rates[along] = [value_text(along, value) for value in rates[along]]
+    table = 100 * rates.pivot_table("solved_rate", "network" if rest else "task", along, sort=False)
+    text = f"Solved, per cent, of at least {rates['n'].min():,} runs each."
+    with canvas("Success at a glance", text, min(1.2 + 0.3 * len(table), 8)) as ax:
+        sns.heatmap(table, vmin=0, vmax=100, cmap="crest", annot=table.size < 200, fmt=".0f", ax=ax)
+        ax.set(xlabel=FIELDS[along].label, ylabel="")
 
 # %% [markdown]
 # ## Do more units help?

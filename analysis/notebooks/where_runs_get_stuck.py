@@ -2,10 +2,22 @@
 # # Where do failed runs end?
 
 # %%
-from analysis.data.reading import OUTCOMES, is_stuck
+import seaborn as sns
+
+from analysis.data.reading import OUTCOMES, is_stuck, load, records_summary
 from analysis.data.tallies import count_where, size
+from analysis.figures.style import OUTCOME_COLOURS
 from analysis.findings.statistics import Rate
-from analysis.notebooks.cells import open_with, read, say, shared_predictions, show_figure, show_table, show_verdict
+from analysis.notebooks.cells import (
+    canvas,
+    open_with,
+    read,
+    say,
+    shared_predictions,
+    show_figure,
+    show_table,
+    show_verdict,
+)
 from analysis.text import words
 
 # %% tags=["parameters"]
@@ -37,6 +49,19 @@ open_with(
 
 # %%
 show_figure(found, "composition")
+
+# %% [markdown]
+# The losses at which the unsolved runs end, from the table of all runs. Change this cell to draw another column.
+
+# %%
+if not records_summary(found.manifest):
+    runs = load(found.folder, ["final_loss", "outcome"])
+    runs = runs[(runs["outcome"] != "solved").to_numpy(bool) & (runs["final_loss"] < 2).to_numpy(bool)]
+    runs["outcome"] = runs["outcome"].cat.remove_unused_categories()
+    look = {"palette": OUTCOME_COLOURS, "multiple": "stack", "bins": 100, "linewidth": 0}
+    with canvas("Where unsolved runs end", f"Final losses of {len(runs):,} unsolved runs, of those below 2.") as ax:
+        sns.histplot(runs, x="final_loss", hue="outcome", **look, ax=ax)
+        ax.set(xlabel="final loss", ylabel="runs")
 
 # %% [markdown]
 # ## Why at these losses?

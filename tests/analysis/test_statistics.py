@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import bootstrap
+from scipy.stats import binomtest, bootstrap
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from analysis.findings.statistics import (
     Rate,
     attributable,
+    binomial,
     draws_needed,
     holm,
     paired,
@@ -33,6 +34,12 @@ counts = st.integers(0, 60)
 )
 def test_wilson_is_that_of_newcombes_table(count: int, n: int, low: float, high: float) -> None:
     assert np.round(wilson(count, n), 4) == pytest.approx([low, high])  # Statistics in Medicine 17, 1998, table I
+
+
+@given(k=st.integers(0, 300), more=st.integers(0, 300), share=st.sampled_from([0.5, 0.95, 0.3]))
+def test_the_exact_test_of_a_rate_is_that_of_scipy(k: int, more: int, share: float) -> None:
+    exact = binomtest(k, k + more, share).pvalue if k + more else 1.0
+    assert binomial(k, k + more, share) == pytest.approx(exact, rel=1e-6, abs=1e-300)
 
 
 @given(st.integers(1, 500))
