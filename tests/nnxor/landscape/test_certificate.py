@@ -633,6 +633,17 @@ def test_elu_rests_at_minima_where_its_units_are_straight_or_bend_upwards() -> N
         assert (Local(problem, near).loss >= floor - 1e-15).all()
 
 
+def test_a_minimum_beside_which_a_run_goes_by_is_not_where_it_rests() -> None:
+    """With constant units all are straight, and the point beside this run is a minimum; it got out below 0.4."""
+    condition = Condition(
+        hidden=2, init=catalog.init("torch"), activation="elu", freeze="W2", loss="bce", output="sigmoid", lr=0.5
+    )
+    ended = trials(condition, range(37, 38), engines.load("numba"), certified=True)
+    assert ended.columns["minimum"][0] == "unknown"
+    longer = engines.load("numba")(replace(condition, epochs=100_000), ended.end, range(1)).weights
+    assert Local(Problem.of(condition), Problem.of(condition).pack(longer)).loss[0] < 0.4
+
+
 @pytest.mark.parametrize("loss", ["half_sse", "bce"])
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
 def test_smooth_units_of_small_weights_rest_at_saddles_however_small_they_are(activation: str, loss: str) -> None:
