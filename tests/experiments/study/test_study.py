@@ -75,7 +75,7 @@ def test_every_shipped_study_opens_with_its_question_and_its_command(name: str) 
     assert content["name"] == ("published" if name == "published/all" else name.rpartition("/")[2])
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", [name for name in STUDIES if name != "published/all"])  # see below, and test_published
 def test_every_shipped_study_can_be_planned_and_run(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
