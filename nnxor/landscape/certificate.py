@@ -4,7 +4,7 @@ What the kinds mean stands in docs/columns.md. No way leads along frozen paramet
 1. Polish. A float32 end point is blurred, so Newton's method carries it in float64 to the stationary point
    beside it, with the rows on a kink held there. A unit is on the kink at a row where its pre-activation is exactly 0.
 2. Piecewise linear activations: the exact test of `escape`, unit by unit, at that point.
-3. Smooth activations: by the eigenvalues of the Hessian.
+3. Smooth activations: by the eigenvalues of the Hessian; units that saturate also by `recession`.
 """
 
 import numpy as np
