@@ -12,7 +12,7 @@ import numpy as np
 from nnxor.condition import Condition
 from nnxor.diagnosis import Columns, diagnose
 from nnxor.engines import Train
-from nnxor.landscape.certificate import certify
+from nnxor.landscape.certificate import certify, is_far
 from nnxor.network.draws import Weights, initial_weights
 from nnxor.quench import EPOCHS, quench
 from nnxor.rescue import is_stuck, onward_condition, rescue
@@ -45,7 +45,7 @@ def trials(condition: Condition, seeds: range, train: Train, certified: bool = F
 def kinds(condition: Condition, end: Weights, columns: Columns) -> np.ndarray:
     """The kind of point that each stuck run rests at (`nnxor.landscape.certificate`), '' for the others, shape (R,).
 
-    What is shaken about a trap, or still slides to where it will rest, is certified where a quench comes to rest, and a
+    What is shaken about a trap, or still far from where it will rest, is certified where a quench comes to rest, and a
     longer one; but for what leaves the trap on the way.
     """
     found = np.full(end.n_networks, "", dtype="<U8")
@@ -58,6 +58,7 @@ def kinds(condition: Condition, end: Weights, columns: Columns) -> np.ndarray:
         told = certify(ended, end)
         stayed = told.loss >= (1 - LEFT) * columns["plateau"][at]
         found[at] = np.where(stayed, told.kind, "unknown")
-        onward = np.flatnonzero(stayed & (told.kind == "unknown"))
+        far = (told.kind == "minimum") & is_far(told.theta, told.problem.pack(end))
+        onward = np.flatnonzero(stayed & ((told.kind == "unknown") | far))
         at, end = at[onward], end.take(onward)
     return found

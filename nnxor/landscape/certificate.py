@@ -158,13 +158,18 @@ def _drop_distant(problem: Problem, given: Array, way: Array | float, kink: Mask
     """
     moved = given + way
     here, there = Local(problem, moved), Local(problem, verdict.theta)
-    near = np.linalg.norm(verdict.theta - moved, axis=1) <= FARTHEST * (1 + np.linalg.norm(moved, axis=1))
+    near = ~is_far(verdict.theta, moved)
     if problem.has_kinks:
         near |= (((here.z > 0) == (there.z > 0)) | kink).all(axis=(1, 2))
         near &= (~kink | (np.abs(there.z) <= ZERO)).all(axis=(1, 2))  # frozen weights may keep rows off their kinks
     near &= Local(problem, given).loss - here.loss <= APPROACH * problem.c.sum()
     lost = np.flatnonzero(~(near & (np.abs(there.loss - here.loss) <= SAME_LEVEL)))
     verdict.put(lost, Verdict.empty(problem, given[lost], NOWHERE))
+
+
+def is_far(theta: Array, given: Array) -> Mask:
+    """Whether points (R, P) lie farther away than polishing may lead, (R,)."""
+    return np.asarray(np.linalg.norm(theta - given, axis=1) > FARTHEST * (1 + np.linalg.norm(given, axis=1)))
 
 
 def _judge_smooth(problem: Problem, given: Array) -> Verdict:
@@ -176,7 +181,9 @@ def _judge_smooth(problem: Problem, given: Array) -> Verdict:
     for start in (constant, polish(problem, given, nowhere, hold(problem, given, nowhere)[1])):
         close = np.abs(Local(problem, start).loss - Local(problem, given).loss) <= SAME_LEVEL
         lost = np.flatnonzero((verdict.kind == "unknown") & close & (np.abs(start - given).max(axis=1) <= FLAT))
-        verdict.put(lost, _by_hessian(problem, start[lost]))
+        told = _by_hessian(problem, start[lost])
+        told.kind[(told.kind == "minimum") & is_far(told.theta, given[lost])] = "unknown"  # not where it will rest
+        verdict.put(lost, told)
     far, way = saturated(problem, given, SAME_LEVEL)
     endless = np.flatnonzero((verdict.kind == "unknown") & np.isfinite(far).all(axis=1))
     verdict.kind[endless], verdict.theta[endless], verdict.way[endless] = "infinity", far[endless], way[endless]
