@@ -35,7 +35,7 @@ def judge(condition: Condition, weights: Weights, end: Ending, trace: Trace) -> 
     """The outcome of R trainings, and the level of stuck ones (NaN for the others), both (R,)."""
     at_rest, level = resting(condition, end)
     outcome = np.select(
-        [~end.finite, end.holds, at_rest != "", _descends(condition, end, trace)],
+        [~end.finite, end.solved, at_rest != "", _descends(condition, end, trace)],
         ["diverged", "solved", at_rest, "unsettled"],
         "unclear",
     )
@@ -92,7 +92,7 @@ def _once_quenched(condition: Condition, weights: Weights, tail: Array) -> tuple
     after = ending(calm(condition), settled)
     rest, level = resting(condition, after)
     share = level / tail[-1]
-    trapped = (rest != "") & ~after.holds & (share > 0.5)
+    trapped = (rest != "") & ~after.solved & (share > 0.5)
     lower = (after.loss < tail.min(axis=0)) & ~(trapped & (share >= 0.9))
     small = (condition.lr <= step) & OPTIMIZERS[condition.optimizer].plain
     slow = lower & small & _is_plain(condition)

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
 
 from analysis.data.conditions import few, same, slices, unusual, usual, values, with_values
 from analysis.data.field_labels import FIELDS, defaults, is_log, is_number, value_text
@@ -158,11 +157,10 @@ def place(ax: Axes, field: str, summary: pd.DataFrame) -> None:
     elif not is_number(field):  # so that two names are not at the ends of an empty panel
         ax.margins(x=1 / len(found))
     marked = found if len(found) <= MOST_TICKS else _round(found) if log else found[:: -(-len(found) // MOST_TICKS)]
-    ax.xaxis.set_major_locator(FixedLocator([where.get(value, value) for value in marked]))
-    ax.xaxis.set_minor_locator(NullLocator())
     texts = ["\n".join(textwrap.wrap(value_text(field, value), 14)) for value in marked]
     crowded = len(texts) > 2 and max(map(len, texts)) > 10 and not is_number(field)
-    ax.set_xticklabels(texts, rotation=30 if crowded else 0)
+    ax.set_xticks([where.get(value, value) for value in marked], texts, rotation=30 if crowded else 0)
+    ax.xaxis.minorticks_off()
     ax.set_xlabel(FIELDS[field].label)
 
 
@@ -175,15 +173,12 @@ def _round(found: Sequence[float]) -> list[float]:
 
 def number_axis(ax: Axes, which: str, field: str, found: Sequence[float]) -> None:
     """An axis of a field whose values are found: logarithmic where the field is, with plain numbers at its ticks."""
-    log = is_log(field, found)
-    getattr(ax, f"set_{which}scale")("log" if log else "linear")
-    axis = getattr(ax, f"{which}axis")
+    log, axis = is_log(field, found), getattr(ax, f"{which}axis")
+    ax.set(**{f"{which}scale": "log" if log else "linear", f"{which}label": FIELDS[field].label})
     if log:
         ticks = _round(sorted(found))
-        axis.set_major_locator(FixedLocator(ticks))
-        axis.set_minor_locator(NullLocator())
-        getattr(ax, f"set_{which}ticklabels")([value_text(field, tick) for tick in ticks])
-    getattr(ax, f"set_{which}label")(FIELDS[field].label)
+        axis.set_ticks(ticks, [value_text(field, tick) for tick in ticks])
+        axis.minorticks_off()
 
 
 def row_names(table: pd.DataFrame, fields: Sequence[str]) -> tuple[list[str], str]:

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
 from analysis.data.conditions import NAMING
 from analysis.figures import style
@@ -103,11 +102,9 @@ def _loss_axis(ax: Axes, low: float, high: float) -> None:
     if len(whole) <= 2:
         close = [float(f"{digit}e{k}") for k in powers for digit in ((1, 2, 5) if high > 4 * low else range(1, 10))]
         ticks = {tick: f"{tick:g}" for tick in close if low <= tick <= high}
-    ax.set_yscale("log")
-    ax.set_ylabel("loss")
-    ax.set_ylim(low, high)
+    ax.set(yscale="log", ylabel="loss", ylim=(low, high))
     ax.set_yticks([*ticks], [*ticks.values()])
-    ax.yaxis.set_minor_locator(NullLocator())
+    ax.yaxis.minorticks_off()
 
 
 def _mark_levels(ax: Axes, exemplars: pd.DataFrame) -> None:

@@ -1,10 +1,10 @@
 """Backends: who trains the batches of a study beside each other. Each is an entry, and a file in conf/parallel."""
 
-import importlib
 import importlib.util
 import re
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
+from pkgutil import resolve_name
 from typing import Any
 
 from analysis.data.door import read_json
@@ -43,10 +43,7 @@ def execute(
     batches: Iterable[Batch], engine: str, backend: str, n_jobs: int, cluster: Cluster | None = None
 ) -> Generator[Result, None, None]:
     """Train the batches with a backend (see `Backend.trains`)."""
-    module, _, function = BACKENDS[backend].trains.partition(":")
-    results: Generator[Result, None, None] = getattr(importlib.import_module(module), function)(
-        batches, engine, n_jobs, cluster
-    )
+    results: Generator[Result, None, None] = resolve_name(BACKENDS[backend].trains)(batches, engine, n_jobs, cluster)
     return results
 
 

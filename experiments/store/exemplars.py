@@ -83,9 +83,9 @@ def exemplar(condition: Condition, start: Weights, seed: int, engine: str, sourc
     `source` is the name of the file that `start` comes from, if it was not drawn by the seed.
     """
     epochs, seeds = log_spaced(condition.epochs), range(seed, seed + 1)
-    look = Networks(condition).look
+    course = Weights.joined(engines.course(engine, condition, start, seeds, epochs))
     with np.errstate(all="ignore"):
-        curve = _plain([look(each).loss[0] for each in engines.course(engine, condition, start, seeds, epochs)])
+        curve = _plain(Networks(condition).look(course).loss)
     trained = engines.load(engine)(condition, start, seeds)
     ends = (("start", start), ("final", trained.weights))
     row = {name: values[0] for name, values in diagnose(condition, start, trained).items()}

@@ -29,10 +29,8 @@ def verify(config: Mapping[str, Any]) -> int:
     others = check_manifest(record)
     say("manifest", f"protocol {manifest['protocol']}; it says what config.yaml says")
     if others:
-        say(
-            "",
-            f"{others}: in the words of the version that wrote them, which is not this one; no result depends on them",
-        )
+        whose = "in the words of the version that wrote them, which is not this one"
+        say("", f"{others}: {whose}; no result depends on them")
     check_bytes(record)
     say("files", f"{', '.join(manifest['files'])}: byte for byte what was written (SHA-256)")
     ledger = Ledger(record)

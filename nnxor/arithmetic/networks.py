@@ -7,7 +7,7 @@ activations (H, R), scores and predictions (R,).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,19 +86,11 @@ def alive(condition: Condition, weights: Weights) -> NDArray[np.bool_]:
 
 
 @dataclass(frozen=True)
-class Ending:
-    """R networks at their final parameters.
+class Ending(Look):
+    """R networks at their final parameters; loss and `norm` (of the gradient) are NaN where not all is `finite`."""
 
-    Row by row pre-activations `z` (H, R) and predictions `y` (R,); `loss`, `norm` (of the gradient), whether all is
-    `finite` (loss and norm are NaN where it is not) and whether the success rule `holds`, of shape (R,).
-    """
-
-    z: list[NDArray[Any]]
-    y: list[NDArray[Any]]
-    loss: NDArray[Any]
-    norm: NDArray[Any]
+    norm: Array
     finite: NDArray[np.bool_]
-    holds: NDArray[np.bool_]
 
 
 def ending(condition: Condition, weights: Weights) -> Ending:
@@ -110,5 +102,5 @@ def ending(condition: Condition, weights: Weights) -> Ending:
     norm = np.asarray(np.sqrt(in_order(row for squares in moving for row in squares)))
     numbers = [*weights.arrays(), *look.y, look.loss, norm]
     finite = np.logical_and.reduce([np.isfinite(each).reshape(-1, each.shape[-1]).all(axis=0) for each in numbers])
-    loss, norm = np.where(finite, look.loss, np.nan), np.where(finite, norm, np.nan)
-    return Ending(look.z, look.y, loss, norm, finite, look.solved)
+    whole = {"loss": np.where(finite, look.loss, np.nan), "norm": np.where(finite, norm, np.nan), "finite": finite}
+    return Ending(**{**vars(look), **whole})

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
 
 from analysis.data.tallies import counts_of
 from analysis.figures.layout import axis_field, line_field, runs_a_line
@@ -39,12 +38,10 @@ def solvable(found: Findings) -> pd.DataFrame:
 
 def epoch_axis(ax: Axes, last: int, label: str = "epoch") -> None:
     """A logarithmic axis of epochs, from 1, with powers of ten written out."""
-    ax.set_xscale("log")
     powers = [10**k for k in range(len(str(max(last, 1))))]
-    ax.xaxis.set_major_locator(FixedLocator(powers))
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xticklabels([f"{power:,}" for power in powers])
-    ax.set_xlabel(label)
+    ax.set(xscale="log", xlabel=label)
+    ax.set_xticks(powers, [f"{power:,}" for power in powers])
+    ax.xaxis.minorticks_off()
 
 
 def _step(ax: Axes, part: pd.DataFrame, look: Look, _beside: float) -> float:
