@@ -37,9 +37,9 @@ def calm(condition: Condition) -> Condition:
     return replace(alone, optimizer="gd", batch_size=None, dtype="float64", epochs=EPOCHS)
 
 
-def quench(condition: Condition, weights: Weights) -> tuple[Weights, NDArray[np.float64]]:
+def quench(condition: Condition, weights: Weights, epochs: int = EPOCHS) -> tuple[Weights, NDArray[np.float64]]:
     """The weights of R networks of a condition after a quench, and the step that each was quenched with, (R,)."""
-    onward = calm(condition)
+    onward = replace(calm(condition), epochs=epochs)
     start = weights.astype(onward.numpy_dtype)
     step = stable_step(onward, start)
     for size in np.unique(step):

@@ -65,8 +65,7 @@ def intervene(condition: Condition, weights: Weights, seeds: range) -> Weights:
 def _one_after_the_other(epochs: int, first: Trace, second: Trace) -> Trace:
     """The trace of two trainings as one; units that the intervention itself brought to life are not `revived`."""
     died_later = np.where(second.first_death < 0, -1, second.first_death + epochs)
-    return replace(
-        second,
+    return second._replace(
         last_unsolved=second.last_unsolved + np.int32(epochs),
         first_death=np.where(first.first_death < 0, died_later, first.first_death).astype(np.int32),
         revived=first.revived + second.revived,

@@ -12,10 +12,13 @@ import numpy as np
 from nnxor.condition import Condition
 from nnxor.diagnosis import Columns, diagnose
 from nnxor.engines import Train
-from nnxor.landscape.certificate import certify
+from nnxor.landscape.certificate import certify, is_far
 from nnxor.network.draws import Weights, initial_weights
-from nnxor.quench import quench
+from nnxor.quench import EPOCHS, quench
 from nnxor.rescue import is_stuck, onward_condition, rescue
+
+LONGER = 20 * EPOCHS  # Valleys of leaky units are long
+LEFT = 0.01  # What has lost this share of its loss in a quench has left its trap
 
 
 @dataclass(frozen=True)
@@ -40,13 +43,22 @@ def trials(condition: Condition, seeds: range, train: Train, certified: bool = F
 
 
 def kinds(condition: Condition, end: Weights, columns: Columns) -> np.ndarray:
-    """The kind of point that each stuck run rests at (`nnxor.landscape.certificate`), '' for the others, shape (R,)."""
+    """The kind of point that each stuck run rests at (`nnxor.landscape.certificate`), '' for the others, shape (R,).
+
+    What is shaken about a trap, or still far from where it will rest, is certified where a quench comes to rest, and a
+    longer one; but for what leaves the trap on the way.
+    """
     found = np.full(end.n_networks, "", dtype="<U8")
-    stuck = np.flatnonzero(is_stuck(columns))
-    ended = onward_condition(condition)
-    if len(stuck):
-        found[stuck] = certify(ended, end.take(stuck)).kind
-    shaken = np.flatnonzero(found == "unknown")
-    if len(shaken):  # what is shaken about a trap is certified where it comes to rest
-        found[shaken] = certify(ended, quench(ended, end.take(shaken))[0]).kind
+    at, ended = np.flatnonzero(is_stuck(columns)), onward_condition(condition)
+    end = end.take(at)
+    for epochs in (0, EPOCHS, LONGER):
+        if not len(at):
+            break
+        end = quench(ended, end, epochs)[0] if epochs else end
+        told = certify(ended, end)
+        stayed = told.loss >= (1 - LEFT) * columns["plateau"][at]
+        found[at] = np.where(stayed, told.kind, "unknown")
+        far = (told.kind == "minimum") & is_far(told.theta, told.problem.pack(end))
+        onward = np.flatnonzero(stayed & ((told.kind == "unknown") | far))
+        at, end = at[onward], end.take(onward)
     return found

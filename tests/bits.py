@@ -71,7 +71,7 @@ def differing(condition: Condition) -> list[str]:
     one, other = (train(condition, start, SEEDS) for train in (engine_numba.train, engine_numpy.train))
     finite = np.isfinite(to_table(other.weights)).all(axis=0)
     pairs = [(name, getattr(one.weights, name), getattr(other.weights, name)) for name in PARAMETERS]
-    pairs += [(name, getattr(one.trace, name), getattr(other.trace, name)) for name in vars(other.trace)]
+    pairs += [(name, getattr(one.trace, name), getattr(other.trace, name)) for name in other.trace._fields]
     return [name for name, a, b in pairs if a[..., finite].tobytes() != b[..., finite].tobytes()]
 
 

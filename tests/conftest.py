@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -27,9 +27,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was imported stays: Python need not look for garbage in it again and again."""
+    """What was imported stays: Python need not look for garbage in it again and again, and seldom elsewhere."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture
@@ -51,20 +52,24 @@ def run(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def finished(run: Callable[..., Path], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """As `run`, for a study that is only a test's beginning or measure: it runs once a session, and this is a copy."""
-    base = tmp_path_factory.getbasetemp()
-    kept = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
+    from harness import once
 
     def copied(*overrides: str, folder: str = "whole") -> Path:
-        once, output = kept / hashlib.sha256(repr(overrides).encode()).hexdigest(), tmp_path / folder
-        if not once.exists():
-            made = run(*overrides, folder="once")
-            kept.mkdir(exist_ok=True)
-            with suppress(OSError):  # another worker was faster
-                made.rename(once)
-            shutil.rmtree(made, ignore_errors=True)
-        return Path(shutil.copytree(once, output))
+        name = hashlib.sha256(repr(overrides).encode()).hexdigest()
+        return Path(
+            shutil.copytree(once(tmp_path_factory, name, lambda: run(*overrides, folder=name)), tmp_path / folder)
+        )
 
     return copied
+
+
+@pytest.fixture
+def no_png(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report's figures are drawn as SVG, which its page shows, and not as PNG, which takes as long again."""
+    from analysis.figures import style
+    from analysis.report_parts import drawing
+
+    monkeypatch.setattr(drawing, "save", lambda figure, folder, name, _: style.save(figure, folder, name, ["svg"]))
 
 
 class Nobody(Executor):

@@ -173,6 +173,18 @@ def own_folder(folder: Path) -> Path:
     return folder
 
 
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[], Path]) -> Path:
+    """A folder that is made once a session, by whichever worker first asks for it; nobody may change it."""
+    base = factory.getbasetemp()
+    kept = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "once" / name
+    if not kept.exists():
+        made = make()
+        kept.parent.mkdir(exist_ok=True)
+        with contextlib.suppress(OSError):  # another worker was faster
+            made.rename(kept)
+    return kept
+
+
 def faulty(fails: Callable[[Condition, range], bool]) -> Callable[[str], engines.Train]:
     """As `engines.load`, but the engines have no room for some conditions and seeds."""
     load = engines.load

@@ -62,7 +62,7 @@ def test_each_entry_says_how_it_is_called(field: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("field", CHOICES)
-def test_a_sweep_over_all_of_them_has_a_report_that_names_each(field: str, tmp_path: Path) -> None:
+def test_a_sweep_over_all_of_them_has_a_report_that_names_each(field: str, tmp_path: Path, no_png: None) -> None:
     names = [name for name in CHOICES[field] if not entries.companions(field, name)]
     config = compose("study=smoke", "grid.hidden=[3]", "grid.init=[torch]", "grid.lr=[0.1]", "seeds.count=24")
     config["grid"][field], config["base"]["epochs"] = names, 300

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from analysis.data.field_labels import value_text
-from analysis.data.reading import can_die, records_summary
+from analysis.data.reading import can_die, is_stuck, records_summary
 from analysis.findings.findings import Findings
 from analysis.report_parts.tables import Table
 from analysis.text import words
@@ -23,6 +23,7 @@ def method(found: Findings) -> dict[str, Any]:
     return {
         "first": first, "last": stop - 1, "protocol": found.manifest["protocol"], "success": told["success"],
         "certified": bool(trials["minimum"].notna().any()), "endless": bool((trials["minimum"] == "infinity").any()),
+        "stuck": bool(is_stuck(trials).any()),
         "losses": told["loss"], "dying": bool(can_die(trials).any()),
         "descent": f"full-batch {told['optimizer']}" if full.all() else batches,
         "outputs": told["output"] if {*trials["output"].unique()} != {"identity"} else "",

@@ -88,7 +88,8 @@ class Span:
         rates = [f"{phrase(field, row[field])}: {words.share(row)}" for row in told]
         between = f"from {words.span(field, *self.part[field].iloc[[self.first, self.last]])}"
         where = {
-            (True, True): "at every value", (True, False): f"from {ends[0]} on", (False, True): f"up to {ends[1]}",
+            (True, True): f"throughout, {between}", (True, False): f"from {ends[0]} on",
+            (False, True): f"up to {ends[1]}",
             (False, False): f"at {ends[0]} alone" if self.first == self.last else between,
         }[upward, downward]  # fmt: skip
         short = f"success does not reach {100 * ENOUGH:.0f} %; it is within {100 * MARGIN:.0f} points of its best"
@@ -122,10 +123,12 @@ def _range(found: Findings, field: str, alone: bool) -> list[str]:
     place = [f"with {words.condition(each.row, rest)}, " if rest else "" for each in shown]
     texts = [f"{where}{each.text(field)}." for where, each in zip(place, shown, strict=True)]
     told = [text[:1].upper() + text[1:] for text in texts]
-    limits = sorted({each.part[field].iloc[each.last] for each in spans if each.last < len(each.part) - 1})
-    if len(shown) < len(spans) and len(limits) > 1:
+    limits = sorted(each.part[field].iloc[each.last] for each in spans if each.last < len(each.part) - 1)
+    if len(shown) < len(spans) and len({*limits}) > 1:
         ends = words.span(field, limits[0], limits[-1])
-        told[-1] += f" Across the {len(spans):,} settings of the other fields, this limit ranges from {ends}."
+        told[-1] += (
+            f" Of the {len(spans):,} settings of the other fields {len(limits):,} have an upper limit, from {ends}."
+        )
     return told
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +11,7 @@ from nnxor.network.draws import Weights
 from nnxor.protocol import TAIL_PARTS
 
 
-@dataclass(frozen=True)
-class Trace:
+class Trace(NamedTuple):
     """What happened on the way, for each of R trainings, exact to the epoch.
 
     last_unsolved: last epoch whose loss, measured before its update, broke the success rule; −1
@@ -37,11 +35,7 @@ class Trace:
 
     def take(self, networks: NDArray[np.integer] | slice) -> Trace:
         """The trainings chosen along the last axis."""
-        return Trace(*(array[..., networks] for array in self.arrays()))
-
-    def arrays(self) -> tuple[NDArray[Any], ...]:
-        """last_unsolved, first_death, revived, tail, settled_epoch, period."""
-        return (self.last_unsolved, self.first_death, self.revived, self.tail, self.settled_epoch, self.period)
+        return Trace._make(array[..., networks] for array in self)
 
     @classmethod
     def empty(cls, n_networks: int) -> Trace:
@@ -51,8 +45,7 @@ class Trace:
         return cls(unsolved, death, revived, tail, settled, period)
 
 
-@dataclass(frozen=True)
-class Trained:
+class Trained(NamedTuple):
     """The weights after the last update, and the trace."""
 
     weights: Weights
@@ -63,5 +56,5 @@ def joined(parts: list[Trained]) -> Trained:
     """Trainings that were run in parts, as one."""
     if len(parts) == 1:
         return parts[0]
-    traces = (np.concatenate(arrays, axis=-1) for arrays in zip(*(part.trace.arrays() for part in parts), strict=True))
+    traces = (np.concatenate(arrays, axis=-1) for arrays in zip(*(part.trace for part in parts), strict=True))
     return Trained(Weights.joined(part.weights for part in parts), Trace(*traces))

@@ -4,7 +4,7 @@ What the kinds mean stands in docs/columns.md. No way leads along frozen paramet
 1. Polish. A float32 end point is blurred, so Newton's method carries it in float64 to the stationary point
    beside it, with the rows on a kink held there. A unit is on the kink at a row where its pre-activation is exactly 0.
 2. Piecewise linear activations: the exact test of `escape`, unit by unit, at that point.
-3. Smooth activations: by the eigenvalues of the Hessian.
+3. Smooth activations: by the eigenvalues of the Hessian; units that saturate also by `recession`.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from nnxor.condition import Condition
 from nnxor.landscape.curvature import Array, Local, Mask, Problem, activate, rows_are_convex
 from nnxor.landscape.exits import MOVING, NONZERO, ZERO, Verdict, test_units
 from nnxor.landscape.polish import ROUNDING, beside_kinks, hold, near_kinks, newton, polish
-from nnxor.landscape.recession import FAR, outward
+from nnxor.landscape.recession import FAR, outward, saturated
 from nnxor.landscape.regions import APPROACH
 from nnxor.network.draws import Weights
 
@@ -25,6 +25,7 @@ FARTHEST = 0.02  # how far polishing may go out of the activation region, relati
 SAME_LEVEL = 4e-4  # most that polishing may change the loss
 SNAP = 1e-4  # Where nothing else leads to a stationary point, what is as small as this is taken to be on its way to 0
 ASLEEP = 1e-3  # A smooth unit of less slope may be on its way to infinity, where all is flat
+LINE = 10.0 ** -np.arange(2, 7)  # Steps at which a unit is tried that can move along a line only
 FLAT = 0.4  # Smooth units of input weights up to this are all but constant; their saddles lie where they are constant
 
 NOWHERE = "no stationary point nearby"  # the reason to know nothing of a network that is not at rest
@@ -92,7 +93,6 @@ def _judge(problem: Problem, given: Array) -> Verdict:
     way = outward(problem, verdict.theta, near_kinks(problem, verdict.theta, ROUNDING))
     endless = np.flatnonzero((verdict.kind == "minimum") & way.any(axis=1))
     verdict.kind[endless], verdict.way[endless] = "infinity", way[endless]
-    verdict.reason[endless] = "the loss sinks for ever towards a bound"
     return verdict
 
 
@@ -111,7 +111,8 @@ def _widen(problem: Problem, verdict: Verdict) -> None:
 def _retry(problem: Problem, given: Array, verdict: Verdict) -> None:
     """Look once more for stationary points: with small things made 0, then with the output layer fitted anew."""
     dropped, almost = _without(problem, given, SNAP), near_kinks(problem, given, SNAP)
-    for start, kink in ((dropped, np.zeros_like(almost)), (given, almost), (dropped, almost)):
+    shaken = [(given, near_kinks(problem, given, SNAP * wider)) for wider in (10, 30, 100)]
+    for start, kink in ((dropped, np.zeros_like(almost)), (given, almost), (dropped, almost), *shaken):
         lost = np.flatnonzero(np.isin(verdict.reason, (NOWHERE, MOVING)))
         verdict.put(lost, _judge_on(problem, given[lost], kink[lost], start[lost]))
     lost = np.flatnonzero(np.isin(verdict.reason, (NOWHERE, MOVING)) & problem.scales_units)
@@ -157,13 +158,18 @@ def _drop_distant(problem: Problem, given: Array, way: Array | float, kink: Mask
     """
     moved = given + way
     here, there = Local(problem, moved), Local(problem, verdict.theta)
-    near = np.linalg.norm(verdict.theta - moved, axis=1) <= FARTHEST * (1 + np.linalg.norm(moved, axis=1))
+    near = ~is_far(verdict.theta, moved)
     if problem.has_kinks:
         near |= (((here.z > 0) == (there.z > 0)) | kink).all(axis=(1, 2))
         near &= (~kink | (np.abs(there.z) <= ZERO)).all(axis=(1, 2))  # frozen weights may keep rows off their kinks
     near &= Local(problem, given).loss - here.loss <= APPROACH * problem.c.sum()
     lost = np.flatnonzero(~(near & (np.abs(there.loss - here.loss) <= SAME_LEVEL)))
     verdict.put(lost, Verdict.empty(problem, given[lost], NOWHERE))
+
+
+def is_far(theta: Array, given: Array) -> Mask:
+    """Whether points (R, P) lie farther away than polishing may lead, (R,)."""
+    return np.asarray(np.linalg.norm(theta - given, axis=1) > FARTHEST * (1 + np.linalg.norm(given, axis=1)))
 
 
 def _judge_smooth(problem: Problem, given: Array) -> Verdict:
@@ -175,7 +181,12 @@ def _judge_smooth(problem: Problem, given: Array) -> Verdict:
     for start in (constant, polish(problem, given, nowhere, hold(problem, given, nowhere)[1])):
         close = np.abs(Local(problem, start).loss - Local(problem, given).loss) <= SAME_LEVEL
         lost = np.flatnonzero((verdict.kind == "unknown") & close & (np.abs(start - given).max(axis=1) <= FLAT))
-        verdict.put(lost, _by_hessian(problem, start[lost]))
+        told = _by_hessian(problem, start[lost])
+        told.kind[(told.kind == "minimum") & is_far(told.theta, given[lost])] = "unknown"  # not where it will rest
+        verdict.put(lost, told)
+    far, way = saturated(problem, given, SAME_LEVEL)
+    endless = np.flatnonzero((verdict.kind == "unknown") & np.isfinite(far).all(axis=1))
+    verdict.kind[endless], verdict.theta[endless], verdict.way[endless] = "infinity", far[endless], way[endless]
     return verdict
 
 
@@ -190,44 +201,40 @@ def _by_hessian(problem: Problem, given: Array) -> Verdict:
     convex, fitted = rows_are_convex(problem, local.y).all(axis=1), exact.all(axis=1)
     awake = (np.abs(local.slope) >= ASLEEP) | (exact[:, None, :] | ~problem.felt.any(axis=1))
     straight = _bends_up_or_not(problem, local) & awake.all(axis=(1, 2))
-    level = (lowest > -ZERO * size) & _is_level(problem, theta, values, vectors) & awake.all(axis=(1, 2))
-    minimum = still & (convex & (fitted | straight | level) | (lowest > NONZERO * size))
+    minimum = still & (convex & (fitted | straight) | (lowest > NONZERO * size))
     reached = (slope <= ROUNDING * size) | (lowest**2 > 100 * slope * size)
     saddle = still & ~minimum & reached & (lowest < -0.1 * ZERO * size)
     verdict.reason[still] = "the Hessian is singular"
-    verdict.kind[minimum], verdict.reason[minimum] = "minimum", "the Hessian is positive definite"
-    verdict.reason[level & still] = "flat directions are level"
-    verdict.reason[straight & still] = "units are straight, or bend upwards"
-    verdict.reason[fitted & still] = "every row is fitted"
-    verdict.kind[saddle], verdict.reason[saddle] = "saddle", "the Hessian has a negative eigenvalue"
+    verdict.kind[minimum], verdict.kind[saddle] = "minimum", "saddle"
     ahead, behind = (Local(problem, theta + step * vectors[:, :, 0]).loss for step in (1e-3, -1e-3))
     verdict.way[saddle] = (vectors[:, :, 0] * np.where(ahead < behind, 1.0, -1.0)[:, None])[saddle]
     _drop_distant(problem, given, 0.0, False, verdict)
     return verdict
 
 
-def _is_level(problem: Problem, theta: Array, values: Array, vectors: Array) -> Mask:
-    """Whether the loss rests all over the plane of the Hessian's flat directions, (R,): then the others decide."""
-    flat = np.abs(values) <= NONZERO * np.abs(values).max(axis=1, keepdims=True)
-    level = np.ones(len(theta), bool)
-    for mixed in np.random.default_rng(0).standard_normal((8, values.shape[1])):
-        there = theta + 0.01 * np.einsum("rpf,rf->rp", vectors, flat * mixed)
-        level &= np.linalg.norm(Local(problem, there).gradient, axis=1) <= ZERO
-    return level
-
-
 def _bends_up_or_not(problem: Problem, local: Local) -> Mask:
     """Whether no unit can lower the loss by bending, as ELU where it is straight, (R,): at rest that is a minimum.
 
     It is the inequality of `escape`: what is left of s_h φ_h is Σ_n s_h e_n σ''(z_n) (x_n · dv)²/2, with z_n near by.
+    Where a unit can move along one line only, φ_h is tried along it.
     """
-    felt = problem.felt.any(axis=1)
-    bends = [activate(problem, local.z + room)[2] * felt for room in (-NARROWEST, NARROWEST)]
+    felt, lines = problem.felt.any(axis=1), problem.felt.any(axis=0)
     error = np.where(np.abs(local.error) <= ZERO, 0.0, local.error)[:, None, :]
-    up = [local.s[..., None] * error * bend >= 0 for bend in bends]
-    fixed = (local.s[..., None] != 0) | (not problem.scales_units)
-    held = [fixed | (error * bend == 0) for bend in bends]
-    return np.asarray(np.logical_and.reduce([*up, *held]).all(axis=(1, 2)))
+    changes = [error * activate(problem, local.z + room)[2] * felt for room in (-NARROWEST, NARROWEST)]
+    good = _none_helps(problem, local, np.array(changes), 0.0)
+    if lines.sum() == 1:
+        steps = np.outer([*LINE, *-LINE], problem.felt[:, lines])
+        changes = [error * (activate(problem, local.z + step)[0] - local.a) for step in steps]
+        good |= _none_helps(problem, local, np.sum(changes, axis=3, keepdims=True), 1e-15)
+    return np.asarray(good.all(axis=1))
+
+
+def _none_helps(problem: Problem, local: Local, changes: Array, rounding: float) -> Mask:
+    """Whether no change (·, R, H, ·) of a unit's output lowers the loss, for all output weights near by, (R, H)."""
+    s = local.s[..., None]
+    fixed = (s != 0) | (not problem.scales_units)
+    helps_not = np.where(fixed, s * changes >= -rounding, np.abs(changes) <= rounding)
+    return np.asarray(helps_not.all(axis=(0, 3)))
 
 
 def _reach(problem: Problem, theta: Array) -> Array:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from nnxor.landscape.curvature import Array, Local, Mask, Problem, rows_are_convex
 from nnxor.landscape.escape import slopes
-from nnxor.network.draws import Weights
 
 KINDS = ("minimum", "infinity", "saddle", "kink", "unknown")  # every kind of point
 
@@ -24,7 +23,7 @@ MOVING = "not stationary"  # the reason to know nothing of a point at which the 
 class Verdict:
     """What kind of point each of R networks rests at, and the evidence; parameters are vectors (R, P) of a problem.
 
-    kind: one of `KINDS`, (R,). reason: why, in a few words, (R,).
+    kind: one of `KINDS`, (R,). reason: why it is unknown, in a few words, (R,).
     theta: the polished parameters, far out where the kind is `infinity`. loss: there, (R,).
     way: of norm 1 where kind is `saddle`, `kink` or `infinity`, else 0: small steps along it lower the loss, and in
     the last case steps of any size.
@@ -55,16 +54,6 @@ class Verdict:
         for field in fields(self)[1:]:
             getattr(self, field.name)[where] = getattr(other, field.name)
 
-    @property
-    def weights(self) -> Weights:
-        """The polished parameters, in float64."""
-        return self.problem.unpack(self.theta)
-
-    @property
-    def direction(self) -> Weights:
-        """The way down."""
-        return self.problem.unpack(self.way)
-
 
 def test_units(problem: Problem, theta: Array, kink: Mask, rows: Array) -> Verdict:
     """Verdicts on polished networks, unit by unit."""
@@ -84,7 +73,6 @@ def test_units(problem: Problem, theta: Array, kink: Mask, rows: Array) -> Verdi
     verdict.reason[still] = "neither clearly 0 nor clearly not"
     verdict.reason[minimum & ~convex] = "a row's loss is not convex there"
     verdict.kind[minimum & convex] = "minimum"
-    verdict.reason[minimum & convex] = "no unit has a way down"
     networks = np.flatnonzero(escape)
     # told is a unit's way down of first order, else one without a kink, else any; the steepest of them
     order = np.select([slope > -NONZERO, s != 0, units.row < 0], [3, 0, 1], 2)
@@ -176,6 +164,4 @@ def _escapes(local: Local, networks: NDArray[np.int_], unit: NDArray[np.int_], w
     verdict.unit, verdict.row = unit, ways.row[at]
     crossing = verdict.row >= 0
     verdict.kind = np.where(crossing, "kink", "saddle")
-    verdict.reason[crossing] = "a unit's kink hides a way down"
-    verdict.reason[~crossing] = "a unit with output weight 0 escapes"
     return verdict

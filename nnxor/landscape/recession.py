@@ -1,17 +1,27 @@
-"""Ways to infinity: cross-entropy has no lowest point where rows can be driven to their targets for ever.
+"""Ways to infinity, where a loss has no lowest point: rows are driven to their targets, or units saturated, for ever.
 
-A row with target 0 or 1 costs ever less the farther its score goes to its side. From a network there may be a direction
-along which every unit keeps its activation pattern and no score moves but to its side: on the way the loss sinks
-towards an infimum that no weights have. The sum of two such directions is another, so one drives every row that any of
-them drives. A linear program finds it, the same for all networks of equal patterns and signs of output weights.
+Under cross-entropy a row with target 0 or 1 costs ever less the farther its score goes to its side. From a network
+there may be a direction along which every unit keeps its activation pattern and no score moves but to its side: on the
+way the loss sinks towards an infimum that no weights have. The sum of two such directions is another, so one drives
+every row that any of them drives. A linear program finds it, for all networks of equal patterns and signs of output
+weights.
+
+Units that saturate know such ways under every loss. Let t_n > t_m, and let every unit add less to row n than to row m:
+s_h v_h · (x_n − x_m) < 0. Activations and outputs rise, so no weights with these signs give n a larger prediction than
+m, and none a lower loss than the best predictions in that order have (isotonic regression, the same for squared errors
+and cross-entropy). If no slope undoes the signs, and with units that saturate on the wrong rows the loss comes down to
+that bound, it is a minimum at infinity.
 """
 
 import numpy as np
 import scipy
 
-from nnxor.landscape.curvature import Array, Mask, Problem
+from nnxor.landscape.curvature import Array, Local, Mask, Problem, activate, row_losses
 
 FAR = 30.0  # A row that is driven so far is fitted: its error is below 1e-12
+MOST_PAIRS = 256  # most pairs of rows whose order is looked at
+LASTING = 0.03  # A sign that loses this share, while the loss gets e times nearer to its bound, is not undone
+SLOW = 1e-8  # nor one that loses this share in a unit of time
 
 
 def outward(problem: Problem, theta: Array, kink: Mask) -> Array:
@@ -61,3 +71,72 @@ def _driven(problem: Problem, side: Array, sign: Array) -> Array:
     )
     step = np.zeros(scores.shape[1] + rows) if found.x is None else np.asarray(found.x)
     return np.asarray(step[:-rows] * (step[-rows:].max() > 0.5))
+
+
+def saturated(problem: Problem, theta: Array, near: float) -> tuple[Array, Array]:
+    """Networks of saturating units far out on their ways to infinity, and these ways, (R, P); NaN where there is none.
+
+    A loss must be within `near` of its bound.
+    """
+    ends, ways = np.full((2, *theta.shape), np.nan)
+    high, low = (problem.t[:, None] > problem.t).nonzero()
+    saturates = np.isfinite(activate(problem, np.array([-np.inf, np.inf]))[0]).all()
+    if not (saturates and problem.free.all() and 0 < len(high) <= MOST_PAIRS):
+        return ends, ways
+    between, local = problem.x[high] - problem.x[low], Local(problem, theta)
+    (down_v, down_s, _), sign = problem.split(-local.gradient), np.sign(local.s)
+    gap = local.v @ between.T
+    held = np.all(sign[..., None] * gap < 0, axis=1)
+    growth, growth_s = down_v @ between.T / np.where(held[:, None], gap, 1.0), down_s / local.s
+    for pairs in np.unique(held[held.any(axis=1)], axis=0):
+        y, wrong, binding = _in_order(problem, high[pairs], low[pairs])
+        above = local.loss - row_losses(problem, y[None])[0].sum()
+        slow = np.maximum(LASTING * np.sum(local.gradient**2, axis=1) / np.maximum(above, 1e-300), SLOW)
+        lasts = np.minimum(growth[:, :, pairs][:, :, binding].min(axis=(1, 2)), growth_s.min(axis=1)) >= -slow
+        here = (held == pairs).all(axis=1) & lasts & (np.abs(above) <= near)
+        for r in np.flatnonzero(here).tolist():
+            step, outputs = _saturating(local, r, wrong, y, between[pairs])
+            ends[r] = np.append(local.v[r] + FAR * step, outputs)
+            ways[r] = np.append(step, 0 * outputs)
+        ends[here & ~(Local(problem, ends).loss <= local.loss - above + 1e-9)] = np.nan
+    return ends, ways
+
+
+def _in_order(problem: Problem, high: Array, low: Array) -> tuple[Array, Mask, Mask]:
+    """Scores (N,) of the best predictions with none of `high` above its partner in `low`; wrong rows; pairs that bind.
+
+    What has to be at the end of what the output can give is ±`FAR`.
+    """
+    root, rows = np.sqrt(problem.c), np.arange(len(problem.t))
+    pull = (1.0 * (rows == high[:, None]) - (rows == low[:, None])) / root
+    size = scipy.optimize.nnls(pull.T, root * problem.t)[0]
+    best = problem.t - size @ pull / root
+    least, most = np.full((2, len(best)), [[-FAR], [FAR]])
+    for _ in range(60):
+        y = (least + most) / 2
+        below = problem.output.value(y, problem.k) < best
+        least, most = np.where(below, y, least), np.where(below, most, y)
+    return y, np.abs(best - problem.t) > 1e-9, size > 0
+
+
+def _saturating(local: Local, r: int, wrong: Mask, y: Array, between: Array) -> tuple[Array, Array]:
+    """A step of a network's hidden weights (H, K), and output weights and bias; NaN if there are none.
+
+    The step drives units on where they are on the wrong rows, moves no other row, and takes no two rows nearer to each
+    other that differ by `between`. With these outputs, each weight on its side of 0, the scores are y in the end.
+    """
+    problem, s, side, sign = local.problem, local.s[r], np.sign(local.z[r]), np.sign(local.v[r] @ between.T)
+    x, end, block = problem.x, np.abs(y) > FAR - 1, scipy.linalg.block_diag
+    features = np.where(wrong, activate(problem, side * np.inf)[0], local.a[r])
+    features = np.vstack([features, np.ones((int(problem.bias), len(y)))]).T
+    units = [np.vstack([at[wrong, None] * x[wrong], to[:, None] * between]) for at, to in zip(side, sign, strict=True)]
+    kept = np.vstack([np.sign(y[end, None]) * features[end], np.eye(features.shape[1])[: len(s)] * np.sign(s)[:, None]])
+    room = [*np.repeat([1.0, 0.0], [wrong.sum(), len(between)])] * len(s)
+    found = scipy.optimize.linprog(
+        np.zeros(len(s) * x.shape[1] + features.shape[1]),
+        -block(*units, kept), -np.array([*room, *[FAR] * end.sum(), *np.abs(s) / 2]),
+        block(*[x[~wrong]] * len(s), features[~end]), np.append(np.zeros((len(s), (~wrong).sum())), y[~end]),
+        (None, None), method="highs",
+    )  # fmt: skip
+    answer = np.full(len(local.theta[r]), np.nan) if found.x is None else found.x
+    return answer[: local.v[r].size].reshape(local.v[r].shape), answer[local.v[r].size :]

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
-from harness import rewrite, write_tables
+from harness import once, rewrite, write_tables
 
 from analysis.data.field_labels import learn
 from experiments.conf_files import names
@@ -164,9 +164,12 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The handmade study's result folder with its report, which no test changes."""
     from analysis.report import write_report
 
-    folder = write_handmade(tmp_path_factory.mktemp("reported") / "handmade")
-    write_report(folder)
-    return folder
+    def made() -> Path:
+        folder = write_handmade(tmp_path_factory.mktemp("reported") / "handmade")
+        write_report(folder)
+        return folder
+
+    return once(tmp_path_factory, "handmade", made)
 
 
 @pytest.fixture

@@ -45,6 +45,21 @@ def test_where_none_is_almost_certain_the_range_is_that_of_the_best(make: Make) 
     )
 
 
+def test_a_range_without_an_end_is_told_whole_and_the_ends_of_others_are_counted(make: Make) -> None:
+    """It said 'at every value', of nothing, and went on about 'this limit'."""
+    rates = {4: (80, 80, 80), 6: (80, 80, 20), 8: (80, 20, 20), 10: (80, 80, 80)}
+    spec = {
+        f"{h} {lr}": ({"hidden": h, "lr": lr}, runs(n))
+        for h, of in rates.items()
+        for lr, n in zip((0.01, 0.1, 0.2), of, strict=True)
+    }
+    sentence = next(each for each in told(make(spec), "hidden", "lr") if "throughout" in each)
+    assert sentence == (
+        "With 4 units, success does not reach 95 %; it is within 3 points of its best throughout, from lr 0.01 to 0.2. "
+        "Of the 4 settings of the other fields 2 have an upper limit, from lr 0.01 to 0.1."
+    )
+
+
 def test_a_study_of_the_learning_rate_says_from_which_step_on_more_units_die(tmp_path: Path) -> None:
     how: dict[str, Any] = {"seeds": 47, "epochs": 500, "init": "he", "hidden": 4, "lr": [0.01, 0.02, 0.1, 0.3]}
     trials = experiments.run_study("learning_rate", **how, output=tmp_path / "out", quiet=True)

@@ -337,6 +337,14 @@ def test_a_single_condition_is_reported_too(make) -> None:
     assert f"{sentence(1, 3)} learn XOR" in plain(page.text)
 
 
+def test_where_no_run_is_stuck_nobody_is_told_to_ask_for_certificates(make) -> None:
+    """They had been asked for: there was nothing to certify."""
+    solved, stuck = (without_figures(make({"a": ({}, ["solved", end] * 5)})).text for end in ("diverged", "stuck"))
+    assert "No run is stuck, so that there is nothing to certify." in plain(solved)
+    assert "nothing to certify" not in plain(stuck)
+    assert "which a study makes with certify=true" in plain(stuck)
+
+
 def test_commands_and_provenance_are_told(page: Page) -> None:
     assert "python -m experiments.run study=handmade seeds.count=40" in page.text
     assert "abc123" in page.text

@@ -173,8 +173,8 @@ def test_nothing_is_written_through_a_link(
 
 
 @pytest.fixture
-def tiny(run: Callable[..., Path]) -> Path:
-    return run("grid.hidden=3", "grid.init=he", "grid.lr=0.1", "seeds.count=4", "base.epochs=5")
+def tiny(finished: Callable[..., Path]) -> Path:
+    return finished("grid.hidden=3", "grid.init=he", "grid.lr=0.1", "seeds.count=4", "base.epochs=5")
 
 
 @pytest.mark.parametrize(("kind", "after"), [("threads", 0.8), ("loky", 2.3), ("train", 0.4), ("small batches", 1.5)])

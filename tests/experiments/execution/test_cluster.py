@@ -247,23 +247,26 @@ def test_a_worker_that_cannot_take_part_is_named_and_left_out(
 
 
 @installed
-def test_no_worker_and_no_scheduler_are_said_in_one_line(launched: Launch, address: str, tmp_path: Path) -> None:
-    expected = {
-        address: "no worker came within",
+def test_no_worker_and_no_scheduler_are_said_in_one_line(
+    launched: Launch, address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = (*STUDY, "parallel=dask", "parallel.wait=1")
+    run = launched(*arguments, f"parallel.address={address}", f"output={tmp_path / 'out'}")
+    for where, words in {
         "tcp://127.0.0.1:9": "no dask scheduler answers at",
         "tls://127.0.0.1:9": "no dask scheduler answers at tls://127.0.0.1:9: TypeError",  # there are no certificates
         "ucx://127.0.0.1:9": "ucx://127.0.0.1:9",
-    }
-    arguments = (*STUDY, "parallel=dask", "parallel.wait=1")
-    runs = [
-        launched(*arguments, f"parallel.address={where}", f"output={tmp_path / str(n)}")
-        for n, where in enumerate(expected)
-    ]
-    for run, words in zip(runs, expected.values(), strict=True):
-        _, err = run.communicate(timeout=60)
-        assert run.returncode == 1
-        assert words in err
-        assert len(err.splitlines()) == 1, err
+    }.items():
+        assert (
+            run_here(*arguments, "parallel.wait=0.3", f"parallel.address={where}", f"output={tmp_path / 'here'}") == 1
+        )
+        said = capsys.readouterr().err
+        assert words in said
+        assert len(said.splitlines()) == 1, said
+    _, err = run.communicate(timeout=60)
+    assert run.returncode == 1
+    assert "no worker came within" in err
+    assert len(err.splitlines()) == 1, err
 
 
 def test_without_the_extra_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from experiments.execution.session import run as run_study
 
 pytestmark = pytest.mark.slow
 
-STUDY = ("study=smoke", "seeds.count=320", "base.epochs=4000", "report=false", "parallel.batch=64", "parallel.n_jobs=2")
+STUDY = ("study=smoke", "seeds.count=160", "base.epochs=4000", "report=false", "parallel.batch=32", "parallel.n_jobs=2")
 
 
 def resume(output: Path) -> str:
@@ -59,10 +59,10 @@ def test_ctrl_c_and_sigterm_say_what_was_kept_and_leave_nobody(
     assert run.returncode == status
     assert nobody_left(run.pid)
     (line,) = err.strip().splitlines()
-    match = re.search(r"interrupted; ([\d,]+) of 5,120 trainings kept in .*; the same command goes on", line)
+    match = re.search(r"interrupted; ([\d,]+) of 2,560 trainings kept in .*; the same command goes on", line)
     assert match
     kept = sum(int(path.stem.split("-")[2]) for path in (output / "parts").glob("*.parquet"))
-    assert kept >= 3 * 64
+    assert kept >= 3 * 32
     assert int(match[1].replace(",", "")) <= kept
     assert "Traceback" not in out
     assert resume(output) == whole

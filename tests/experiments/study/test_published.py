@@ -115,11 +115,15 @@ def test_a_bad_union_is_refused_in_one_line(overrides: list[str], words: str) ->
     assert words in str(refusal.value)
 
 
-def test_all_of_them_run_together_and_the_textbook_is_recognised(tmp_path: Path) -> None:
+def test_all_of_them_run_together_and_the_textbook_is_recognised(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     config = compose(
-        "study=published/all", "seeds.count=6", "report=false", f"output={tmp_path / 'out'}", "parallel.n_jobs=1"
+        "study=published/all", "seeds.count=2", "report=false", f"output={tmp_path / 'out'}", "parallel.n_jobs=1"
     )
     assert run_study(config) == 0
+    assert run_study(config) == 0
+    assert "nothing left to do" in capsys.readouterr().out
     trials = pd.read_parquet(tmp_path / "out" / "trials.parquet")
     textbook = trials[trials["init"] == "textbook"]
     assert textbook["outcome"].tolist() == ["solved"]

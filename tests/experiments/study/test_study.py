@@ -75,7 +75,7 @@ def test_every_shipped_study_opens_with_its_question_and_its_command(name: str) 
     assert content["name"] == ("published" if name == "published/all" else name.rpartition("/")[2])
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", [name for name in STUDIES if name != "published/all"])  # see below, and test_published
 def test_every_shipped_study_can_be_planned_and_run(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -92,11 +92,12 @@ def test_every_shipped_study_can_be_planned_and_run(
         few[2] = "grid.epochs=[1,2]"
     if name == "landscape":
         few += ["grid.lr=[0.1,0.2]", "grid.scale=[0.5,2]"]  # of 4,096 conditions
-    assert run_study(compose(*few, "dry_run=true")) == 0
+    config = compose(*few)
+    assert run_study({**config, "dry_run": True}) == 0
     assert "missing" in capsys.readouterr().out
     assert not (tmp_path / name).exists()
-    assert run_study(compose(*few)) == 0
-    assert run_study(compose(*few)) == 0
+    assert run_study(config) == 0
+    assert run_study(config) == 0
     assert "nothing left to do" in capsys.readouterr().out
 
 

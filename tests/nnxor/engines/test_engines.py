@@ -26,7 +26,7 @@ def start(condition: Condition, seeds: range) -> Weights:
 
 def everything(trained: Trained) -> list[np.ndarray]:
     trace = trained.trace
-    return [*trained.weights.arrays(), *trace.arrays()]
+    return [*trained.weights.arrays(), *trace]
 
 
 def same_bits(a: Trained, b: Trained) -> bool:

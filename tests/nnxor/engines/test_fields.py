@@ -34,7 +34,7 @@ def start(condition: Condition, seeds: range) -> Weights:
 
 
 def arrays(trained: Trained) -> list[np.ndarray]:
-    return [*trained.weights.arrays(), *trained.trace.arrays()]
+    return [*trained.weights.arrays(), *trained.trace]
 
 
 EXACT: list[dict[str, Any]] = [

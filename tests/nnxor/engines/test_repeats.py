@@ -31,7 +31,7 @@ def start_of(condition: Condition, seeds: range) -> Weights:
 
 def bits(trained: Trained, chosen: np.ndarray | slice = slice(None)) -> list[bytes]:
     """Everything that an engine hands back of the chosen trainings."""
-    return [array[..., chosen].tobytes() for array in (*trained.weights.arrays(), *trained.trace.arrays())]
+    return [array[..., chosen].tobytes() for array in (*trained.weights.arrays(), *trained.trace)]
 
 
 def agreed(condition: Condition, start: Weights) -> Trained:
