@@ -51,6 +51,12 @@ class Run:
     weights: dict[str, NDArray[np.floating]]
     row: dict[str, Any]
 
+    def __str__(self) -> str:
+        """'stuck_1/4 (minimum), loss 0.25; units: alive, dead, alive, linear'."""
+        point = f" ({self.row['minimum']})" if self.row.get("minimum") else ""
+        loss = "not finite" if self.row["final_loss"] is None else f"{self.row['final_loss']:.6g}"
+        return f"{self.outcome}{point}, loss {loss}; units: {', '.join(unit.state for unit in self.units)}"
+
     @property
     def outcome(self) -> str:
         """'solved', 'stuck_1/4', 'diverged' and so on."""
@@ -111,8 +117,8 @@ def diagnose(W1: ArrayLike, b1: ArrayLike, W2: ArrayLike, b2: ArrayLike, **field
     >>> what = nnxor.diagnose(W1=[[1, 1], [1, 1]], b1=[0, -1], W2=[1, -2], b2=0)
     >>> what.outcome, what.row["final_loss"], [unit.at_end for unit in what.units]
     ('solved', 0.0, ['0111', '0001'])
-    >>> nnxor.diagnose(W1=[[-1], [-1]], b1=[0], W2=[1], b2=0.5).row["minimum"]
-    'minimum'
+    >>> print(nnxor.diagnose(W1=[[-1], [-1]], b1=[0], W2=[1], b2=0.5))
+    stuck_1/2 (minimum), loss 0.5; units: dead
     """
     try:
         weights = Weights.of(*(np.asarray(each, np.float64) for each in (W1, b1, W2, b2)))

@@ -46,7 +46,7 @@ function evidence(c, row) {
 }
 /** What usually frees runs like a stuck one, as far as it is known. */
 function freeing(search) {
-  if (search.done < search.total) return 'Trying on other seeds what frees it …';
+  if (search.done < search.total) return 'Trying what frees it, on other seeds …';
   const shares = Object.entries(search.freed).map(([name, { free, tried }]) => ({ name, tried, share: free / tried, ...PRINTED.interventions[name] }));
   const [best] = shares.filter(({ control }) => !control).sort((a, b) => b.share - a.share), alone = shares.find(({ name }) => name === 'nothing');
   if (!best) return 'No other of 400 seeds ends like it.';

@@ -70,13 +70,12 @@ def loss_curves(exemplars: pd.DataFrame) -> Figure:
     above, below = axes[0] if both[0] else None, axes[-1] if both[1] else None
     for i, (_, run) in enumerate(exemplars.iterrows()):
         epoch, curve = np.array(run["epoch"], float), np.array(run["curve"], float)
-        seen = np.isfinite(curve)
-        look = {"marker": style.MARKERS[i % 7], "linestyle": style.DASHES[i % 7], "markevery": (i, 6), **style.RIM}
-        for ax in axes if np.nanmin(curve, initial=np.inf) < BREAK else axes[:1]:
-            ax.plot(
-                epoch[seen] + 1, np.maximum(curve[seen], LOWEST), color=style.OUTCOME_COLOURS[run["outcome"]],
-                label=names[i], **look,
-            )  # fmt: skip
+        epoch, curve = epoch[np.isfinite(curve)] + 1, np.maximum(curve[np.isfinite(curve)], LOWEST)
+        look = {"marker": style.MARKERS[i % 7], "linestyle": style.DASHES[i % 7], **style.RIM}
+        look |= {"color": style.OUTCOME_COLOURS[run["outcome"]], "label": names[i]}
+        for ax in axes if min(curve, default=BREAK) < BREAK else axes[:1]:
+            marked = [k for k in range(i, len(curve), 6) if len(axes) == 1 or (curve[k] > BREAK) == (ax is above)]
+            ax.plot(epoch, curve, markevery=marked, **look)
     epoch_axis(axes[-1], int(exemplars["epochs"].max()), "epoch + 1")
     _loss_axes(above, below, min(every), max(every))
     for ax in axes:
@@ -209,8 +208,8 @@ def _rows(ax: Axes, run: pd.Series, middle: float, wrong: float) -> None:
             fontweight="bold" if y is None or abs(y - target) > wrong else "normal",
             bbox={"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.2},
         )  # fmt: skip
-    ax.set_xticks(sorted({x[0] for x in run["inputs"]}) if not many else [])
-    ax.set_yticks(sorted({x[1] for x in run["inputs"]}) if not many else [])
+    for axis, values in zip((ax.xaxis, ax.yaxis), zip(*run["inputs"], strict=True), strict=True):
+        axis.set_ticks(sorted({*values}) if len({*values}) <= 3 else [min(values), max(values)])
     ax.set_xlim(run["surface"]["x1"][0], run["surface"]["x1"][-1])
     ax.set_ylim(run["surface"]["x2"][0], run["surface"]["x2"][-1])
     ax.grid(False)
@@ -220,7 +219,7 @@ def describe_predictions(found: Findings) -> str:
     """Final predictions of each run, in a sentence."""
     shown = function_exemplars(found.exemplars)
     names = [f"{ending(run)} ({name(run)})" for _, run in shown.iterrows()]
-    if len(shown.iloc[0]["rows"]) > 8:
+    if len(shown.iloc[0]["rows"]) > 8 or len({*shown["task"]}) > 1:
         return f"Shown: {words.listed(names)}."
     ends = [f"{who} {', '.join(map(prediction, y))}" for who, y in zip(names, shown["predictions"], strict=True)]
     return f"Predictions for {', '.join(shown.iloc[0]['rows'])}: {'; '.join(ends)}."

@@ -43,7 +43,7 @@ _width: ContextVar[float] = ContextVar("width", default=WIDTH)
 
 OUTCOME_COLOURS = {
     "solved": "#2b6ca3", "stuck_1/4": "#f6c667", "stuck_1/3": "#e07b39", "stuck_1/2": "#8a2a14", "stuck": "#b0578d",
-    "oscillating": "#1b9e77", "diverged": "#222222", "unsettled": "#c4c4c4", "unclear": "#ececec",
+    "oscillating": "#1b9e77", "diverged": "#222222", "unsettled": "#c4c4c4", "unclear": "#93a3b1",
 }  # fmt: skip
 """The colour of each outcome, in every figure: traps darken as they get worse."""
 

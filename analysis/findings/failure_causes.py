@@ -6,6 +6,7 @@ independently of each other, so runs that happen to start with every unit alive 
 until it lives would give, and the failures that this would save are an attributable fraction.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -51,8 +52,10 @@ def by_dead_at_start(trials: pd.DataFrame) -> dict[int, Rate]:
 def attributed(found: dict[int, Rate]) -> Estimate:
     """The share of the stuck runs that would not be stuck if every unit were alive at the start (see above).
 
-    `found` of `by_dead_at_start`; NaN where no run starts with every unit alive, or none is stuck.
+    `found` of `by_dead_at_start`; NaN where no run starts with every unit alive, none is stuck, or so few are that the
+    interval goes below −100 %.
     """
     having = [rate for dead, rate in found.items() if dead]
     exposed = Rate.of(sum(rate.count for rate in having), sum(rate.n for rate in having))
-    return attributable(exposed, found.get(0, Rate.of(0, 0)))
+    share = attributable(exposed, found.get(0, Rate.of(0, 0)))
+    return share._replace(rate=math.nan, low=math.nan, high=math.nan) if share.low < -1 else share

@@ -64,17 +64,11 @@ def interventions(trials: pd.DataFrame) -> list[str]:
     return sorted(found["intervention"], key=lambda text: (order.get(text.split()[0], len(order)), text))
 
 
-def stuck_runs(trials: pd.DataFrame) -> pd.DataFrame:
-    """The rescued trainings that were stuck when they were interfered with, with `intervention` and `freed`."""
-    part = _rescues(trials)
-    part = part[is_stuck(part, "outcome_before")]
-    return part.assign(freed=(part["outcome"] == "solved").to_numpy(bool))
-
-
 def by_seed(trials: pd.DataFrame) -> Iterator[tuple[pd.Series, pd.DataFrame]]:
-    """Each condition with stuck runs, and which of them got free: a row a seed, a column an intervention."""
+    """Each condition with runs that were stuck, and which of them got free: a row a seed, a column an intervention."""
     order = interventions(trials)
-    for row, part in slices(stuck_runs(trials), fields_of(trials)):
+    every = _rescues(trials).assign(freed=lambda each: (each["outcome"] == "solved").to_numpy(bool))
+    for row, part in slices(every[is_stuck(every, "outcome_before")], fields_of(trials)):
         table = part.pivot(index="seed", columns="intervention", values="freed")  # noqa: PD010 - no average
         yield row, table[[name for name in order if name in table]].astype("boolean")
 

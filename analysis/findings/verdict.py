@@ -48,9 +48,9 @@ class Claim:
     """A claim of the article and its rule.
 
     `cases` is what the rule is put to, a row each: fields, `number` (what is tested; `told` names it), its `text`, `p`,
-    and `favours`, whether it is on the claim's side. `nothing` says why there may be no row. `pairs` is the field in
-    which the two conditions of a case differ; `more`, of the trials, the nearest case and its runs in words, adds a
-    sentence.
+    and `favours`, whether it is on the claim's side. `nothing` says why there may be no row, besides that no run is
+    stuck, where the claim is `of_stuck` runs. `pairs` is the field in which the two conditions of a case differ;
+    `more`, of the trials, the nearest case and its runs in words, adds a sentence.
     """
 
     number: str
@@ -61,6 +61,7 @@ class Claim:
     nothing: str
     more: Callable[[pd.DataFrame, Any, str], str] | None = None
     pairs: str = ""
+    of_stuck: bool = False
 
 
 @dataclass(frozen=True)
@@ -141,8 +142,7 @@ def _sure(judged: Judged) -> pd.DataFrame:
 def _needed(_: pd.DataFrame, row: Any, where: str) -> str:
     rate = Rate.of(row["solved"], row["n"])
     needed = draws_needed([rate.rate, rate.high, rate.low], LIKELY)
-    drawn = f"{words.draws(*needed)} draw{'s' if needed[0] != 1 else ''}"
-    return f"A success among {where} is {100 * LIKELY:.0f} % likely after {drawn}."
+    return f"A success among {where} is {100 * LIKELY:.0f} % likely after {words.in_draws(*needed)}."
 
 
 ABOVE = "Yes where that is more than {}, no where it is less (exact binomial test)."
@@ -151,10 +151,11 @@ CLAIMS = (
     Claim("1", "The stuck runs are in a local minimum.", ABOVE.format("half"),
           "share of the stuck runs that rest at a certified minimum", _minima,
           "Loss and gradient say which runs are at rest. Whether that is at a minimum is a matter of curvature and "
-          "kinks, for which trials hold no certificate (certify=true makes them).", _kinks),
+          "kinks, for which trials hold no certificate (certify=true makes them).", _kinks, of_stuck=True),
     Claim("2", "The reason is probably the dying ReLU: unlucky deaths leave too few units.", ABOVE.format("half"),
           "share of the stuck runs that end with fewer live units than the task needs", _too_few,
-          "No run is stuck, or the task is in a CSV file, which does not say how many units it needs.", _attributed),
+          "The task of the stuck runs does not say how many units it needs (no CSV file does).", _attributed,
+          of_stuck=True),
     Claim("3a", "More units help.", PAIRED, "success of the wider network minus that of the narrower one",
           lambda judged: _pairs(compare_values(judged.trials, "hidden", judged.solved)), "The study has one width.",
           pairs="hidden"),
@@ -216,7 +217,8 @@ def _judge(claim: Claim, judged: Judged) -> Verdict:
     """Put a claim's rule to all its cases, and count the answers."""
     cases, fields = claim.cases(judged), swept(judged.trials)
     if not len(cases):
-        return _open(claim, claim.nothing)
+        unstuck = claim.of_stuck and not is_stuck(judged.trials).any()
+        return _open(claim, "No run is stuck." if unstuck else claim.nothing)
     sure, favours = holm(cases["p"]) < SIGNIFICANT, cases["favours"].to_numpy(bool)
     answers = np.select([sure & favours, sure], [YES, NO], UNDECIDED)
     places = [_place(row, claim.pairs, fields) for row in cases.to_dict("records")]
@@ -234,7 +236,8 @@ def _judge(claim: Claim, judged: Judged) -> Verdict:
     sentences = [f"{effect}.", *(f"{each.capitalize()}: {'; '.join(named[each])}." for each in few), more]
     kind = KINDS_OF[answers[0]] if len({*answers}) == 1 else "partly"
     tally = f"{', '.join(f'{each} in {len(places):,}' for each, places in named.items())} of {n} {what}"
-    verdict = tally if len(cases) > 1 else WORDS[kind]
+    same = f"{answers[0]} in {words.all_of(len(cases))} {what}" if len(cases) > 1 else WORDS.get(kind, "")
+    verdict = tally if kind == "partly" else same
     return Verdict(claim.number, claim.text, claim.rule, " ".join(filter(None, sentences)), verdict, kind)
 
 

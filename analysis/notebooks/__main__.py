@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 NAMES = ("success_rates", "where_runs_get_stuck", "dead_units")
-PARAMETERS = 'folder = ".."'
+PARAMETERS = 'folder = ".."  # the result folder; name another one, or where it lies, if this file has moved'
 """The cell tagged `parameters`: executed notebooks lie in DIR/notebooks, and can be executed there again."""
 
 CELL_SECONDS = 600

@@ -22,13 +22,13 @@ open_with(
     "A ReLU unit whose input is negative on every row outputs 0, gets no gradient and never moves again. The article "
     "suspects that such deaths leave too few units for the task. Do they?",
     f"In the condition nearest to the article's ({words.setting(at, found.fields)}) "
-    f"{words.share(at, 'stuck')} of the runs are stuck.",
+    f"{words.share(at, 'stuck')} of the runs are stuck. Of these:",
     *(
-        f"Of the stuck runs {words.CAUSE_WORDS[name]}: {words.share(at, name, 'stuck')}."
+        f"{words.CAUSE_WORDS[name].capitalize()}: {words.share(at, name, 'stuck')}."
         for name in STUCK_CAUSES
         if at[name]
     ),
-    f"Without any dead unit: {words.share(at, 'no_dead', 'stuck')}." if at["stuck"] else "",
+    f"No dead unit at all: {words.share(at, 'no_dead', 'stuck')}." if at["stuck"] else "",
 )
 
 # %% [markdown]
@@ -52,6 +52,7 @@ if runs["dead_final"].any():
     with canvas("Dead units, before and after", text, 1.2 + 0.3 * len(table)) as ax:
         sns.heatmap(table.replace(0, float("nan")), vmin=0, vmax=100, cmap="crest", annot=True, fmt=".0f", ax=ax)
         ax.set(xlabel="dead units at the end", ylabel="dead units at the start")
+        ax.tick_params(axis="y", rotation=0)
 
 # %% [markdown]
 # ## Does a dead unit at the start matter?

@@ -6,6 +6,7 @@ import seaborn as sns
 
 from analysis.data.field_labels import FIELDS, value_text
 from analysis.data.tallies import count_where, size
+from analysis.figures.layout import n_text
 from analysis.findings.statistics import Rate
 from analysis.notebooks.cells import canvas, open_with, read, say, show_figure, show_table, show_verdict
 from analysis.report_parts.tables import conditions_table
@@ -31,7 +32,8 @@ show_figure(found, "success_rate")
 show_table(conditions_table(found))
 
 # %% [markdown]
-# The summary is a table of pandas, a row a condition, and seaborn draws it. Change this cell to draw what you like.
+# The summary is a pandas table with a row for each condition, and seaborn draws it. Change this cell to draw what you
+# like.
 
 # %%
 if 0 < len(found.fields) <= words.MOST_NAMED:
@@ -40,10 +42,11 @@ if 0 < len(found.fields) <= words.MOST_NAMED:
     rates = found.summary.assign(network=[words.condition(row, rest) for _, row in found.summary.iterrows()])
     rates[along] = [value_text(along, value) for value in rates[along]]
     table = 100 * rates.pivot_table("solved_rate", "network" if rest else "task", along, sort=False)
-    text = f"Solved, per cent, of at least {rates['n'].min():,} runs each."
+    text = f"Solved, %; {n_text(rates['n'])} per cell."
     with canvas("Success at a glance", text, min(1.2 + 0.3 * len(table), 8)) as ax:
         sns.heatmap(table, vmin=0, vmax=100, cmap="crest", annot=table.size < 200, fmt=".0f", ax=ax)
         ax.set(xlabel=FIELDS[along].label, ylabel="")
+        ax.tick_params(axis="y", rotation=0)
 
 # %% [markdown]
 # ## Do more units help?
@@ -64,7 +67,13 @@ show_verdict(sure)
 
 # %%
 show_verdict(drawn_better)
+
+# %% [markdown]
+# ## What does each choice change?
+
+# %%
 show_figure(found, "paired_effects")
+show_figure(found, "other_effects")
 
 # %% [markdown]
 # ## Does drawing again help?

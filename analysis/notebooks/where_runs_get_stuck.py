@@ -36,7 +36,7 @@ open_with(
     found,
     "Somebody whose loss stays at 0.25 wants to know whether that is a bug. Where do such runs end, and why there?",
     f"In the condition nearest to the article's ({where}) {size(unsolved):,} of {size(article):,} runs are unsolved.",
-    *(f"Of these {words.outcome(name)}: {words.rate(rate)}." for name, rate in ends.items() if rate.count),
+    *(f"{words.outcome(name).capitalize()}: {words.rate(rate)}." for name, rate in ends.items() if rate.count),
     "Rows that share one wrong prediction account for "
     f"{words.rate(Rate.of(count_where(stuck, merges), size(stuck)))} of all stuck runs of the study.",
 )
@@ -57,9 +57,10 @@ show_figure(found, "composition")
 if not records_summary(found.manifest):
     runs = load(found.folder, ["final_loss", "outcome"])
     runs = runs[(runs["outcome"] != "solved").to_numpy(bool) & (runs["final_loss"] < 2).to_numpy(bool)]
-    runs["outcome"] = runs["outcome"].cat.remove_unused_categories()
-    look = {"palette": OUTCOME_COLOURS, "multiple": "stack", "bins": 100, "linewidth": 0}
-    with canvas("Where unsolved runs end", f"Final losses of {len(runs):,} unsolved runs, of those below 2.") as ax:
+    runs["outcome"] = runs["outcome"].cat.remove_unused_categories().cat.rename_categories(words.outcome)
+    palette = {words.outcome(name): colour for name, colour in OUTCOME_COLOURS.items()}
+    look = {"palette": palette, "multiple": "stack", "bins": 100, "linewidth": 0}
+    with canvas("Where unsolved runs end", f"The {len(runs):,} unsolved runs whose final loss is below 2.") as ax:
         sns.histplot(runs, x="final_loss", hue="outcome", **look, ax=ax)
         ax.set(xlabel="final loss", ylabel="runs")
 
@@ -87,7 +88,7 @@ show_figure(found, "merged_rows")
 # %% [markdown]
 # ## What does one such run look like?
 #
-# First the loss, which falls to a plateau and stays there, then the function that the network ends with.
+# First the loss, then the function that the network ends with. A stuck run's loss falls to a plateau and stays there.
 
 # %%
 show_figure(found, "loss_curves")

@@ -61,5 +61,6 @@ def draw_runs(exemplars: pd.DataFrame, folder: Path) -> None:
     for name, draw_them in (("loss_curves", loss_curves), ("functions", functions)):
         with suppress(NotApplicable):
             figure = draw_them(exemplars)
-            footnote(figure, f"{words.condition(exemplars.iloc[0], ('task', 'epochs'))}.")
+            rest = [each for each in ("task", "epochs") if each not in exemplars.iloc[0]["told"]]
+            footnote(figure, f"{words.condition(exemplars.iloc[0], rest)}." if rest else "")
             save(figure, folder, name)

@@ -70,7 +70,7 @@ class Table:
         kept = [i < self.kept or not column <= {NONE, "0", "0.0"} for i, column in enumerate(columns)]
         if all(kept):
             return self
-        names = words.listed([head for head, keep in zip(self.heads, kept, strict=True) if not keep])
+        names = "; ".join(head for head, keep in zip(self.heads, kept, strict=True) if not keep)
         note = f"{self.note} Left out, since nothing was counted there: {names}."
         heads, *rows = ([*itertools.compress(cells, kept)] for cells in (self.heads, *self.rows))
         return replace(self, note=note, heads=heads, rows=rows)
@@ -89,6 +89,7 @@ def conditions_table(found: Findings) -> Table:
     def cells(row: Any) -> list[str]:
         solved, *others = (words.bare(Rate.of(row[name], row["n"])) for name in ("solved", *outcomes))
         dead = f"{row['dead_init_mean']:.2f} \N{RIGHTWARDS ARROW} {row['dead_final_mean']:.2f}".replace("nan", NONE)
+        dead = NONE if pd.isna(row["dead_init_mean"]) else dead
         epochs = f"{row['solved_epoch_median']:,.0f}".replace("nan", NONE)
         times = words.draws(row["draws_99"], row["draws_99_low"], row["draws_99_high"])
         return [row["name"], solved, f"{row['n']:,}", *others, dead, epochs, times]
@@ -110,16 +111,17 @@ def causes_table(found: Findings) -> Table:
     runs = dict(list(found.trials[can_die(found.trials)].groupby("condition", observed=True)))
 
     def cells(row: Any) -> list[str]:
-        shares = [words.bare(Rate.of(row[name], row["stuck"])) for name in ("no_dead", *STUCK_CAUSES)]
-        due = words.bare(attributed(by_dead_at_start(runs[row["condition"]]))) if row["condition"] in runs else NONE
-        return [row["name"], f"{row['stuck']:,} of {row['n']:,}", *shares, due]
+        living, *shares = (words.bare(Rate.of(row[name], row["stuck"])) for name in ("no_dead", *STUCK_CAUSES))
+        dying = row["condition"] in runs
+        due = words.bare(attributed(by_dead_at_start(runs[row["condition"]]))) if dying else NONE
+        return [row["name"], f"{row['stuck']:,} of {row['n']:,}", living if dying else NONE, *shares, due]
 
     unknown = (found.trials["task_units"] == "None").any()
     unsaid = " Where a task does not say how many live units it needs, one is taken to be enough." if unknown else ""
     of_dead = (
         "; runs without a dead unit are counted separately. Saved is the attributable fraction, with Walter's interval "
         "(1976): the share that would not be stuck if each unit dead at the start were drawn again until it lives "
-        "(units are drawn independently)."
+        "(units are drawn independently); a dash where too few runs tell it."
     )
     named, usual = _named(found.failure_causes, found.fields)
     return Table.of(

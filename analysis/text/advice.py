@@ -3,16 +3,17 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 import pandas as pd
 
-from analysis.data.conditions import unusual, with_values
+from analysis.data.conditions import closest, unusual, with_values
 from analysis.data.field_labels import FIELDS, asks
 from analysis.data.reading import STUCK
 from analysis.data.tallies import count_where, size
 from analysis.findings.findings import Findings
-from analysis.findings.statistics import Rate
+from analysis.findings.statistics import Rate, unpaired
 from analysis.findings.summary import draws, stuck_rate
 from analysis.text import words
 from analysis.text.commands import diagnosing
@@ -64,13 +65,13 @@ def _bad_luck(stuck: Rate, name: str, at: pd.Series) -> Advice | None:
 
 
 def _longer(found: Findings) -> Advice | None:
-    """That runs need more epochs, where most of those that were not solved were still going down."""
+    """That runs need more epochs, where most of those that were not solved get lower if training goes on."""
     here = found.here(found.trials)
     going = count_where(here, (here["cause"] == "not_finished").to_numpy(bool))
     if 2 * going <= count_where(here, (here["outcome"] != "solved").to_numpy(bool)):
         return None
-    rate = words.rate(Rate.of(going, size(here)))
-    return Advice("Train longer.", f"After {found.nearest['epochs']:,} epochs the loss of {rate} was still falling.")
+    rate, after = words.rate(Rate.of(going, size(here))), f"After {found.nearest['epochs']:,} epochs"
+    return Advice("Train longer.", f"{after} {rate} were not finished: the loss falls, or falls again, if they go on.")
 
 
 def waiting(found: Findings) -> Advice | None:
@@ -88,31 +89,33 @@ def waiting(found: Findings) -> Advice | None:
 def _again(found: Findings) -> Advice | None:
     at = draws(found.here(found.summary)).iloc[0]
     number, few, most = (float(at[name]) for name in ("draws_99", "draws_99_low", "draws_99_high"))
-    if math.isinf(number) and few < MANY:
-        return None
     if math.isinf(number):
         why = f"No run of this condition was solved (n{words.IS}{at['n']:,})."
-        return Advice("Another seed is unlikely to help.", why)
-    drawn = f"{words.draws(number, few, most)} {'draw' if number == 1 else 'draws'}"
-    return Advice("Try again with another seed.", f"With {drawn} at least one success is 99 % likely.")
+        return Advice("Another seed is unlikely to help.", why) if few >= MANY else None
+    why = f"With {words.in_draws(number, few, most)} at least one success is 99 % likely."
+    return Advice("Try again with another seed.", why)
 
 
 def _better(summary: pd.DataFrame, at: pd.Series) -> Advice | None:
-    """The condition of the same question that is solved most often, if it clearly is."""
+    """Of the conditions of the same question that are solved most often, or as good as, the one nearest to this."""
     same = with_values(summary, at, ("task", "output", "loss", "success"))
     same = same[((same["epochs"] > 0) & (same["solved_low"] > at["solved_high"])).to_numpy(bool)]
     if not len(same):
         return None
-    best = same.loc[same["solved_rate"].idxmax()]
+    rates = Rate.of_all(same["solved"], same["n"])
+    most = max(rates, key=lambda each: each.rate)
+    good = same[[unpaired(each, most).low <= 0 for each in rates]]
+    best = good.iloc[closest(good.to_dict("records"))]
     fields = unusual(best, {name: at[name] for name in FIELDS})
-    why = f"Of the settings in this study it succeeds most often: {words.share(best)}, compared with {words.share(at)}."
+    why = f"It succeeds in {words.share(best)}, compared with {words.share(at)}; no other here is clearly better."
     return Advice(f"Or change the setting to {words.condition(best, fields)}.", why)
 
 
 def _commands(row: pd.Series, runs: pd.DataFrame, manifest: Mapping[str, Any]) -> list[Advice]:
     """What experiments.diagnose says of a network like those of a condition, whose runs are given."""
     how = "Its file may be .pt, .safetensors, .weights.h5 or a .npz of W1 (inputs, hidden), b1, W2 (hidden, 1) and b2."
-    if ".csv" in row["task"]:
+    path = manifest["given"].get("task", {}).get(row["task"])
+    if isinstance(path, str) and not PurePath(path).is_absolute():
         how += " The path of the task's file is relative to the folder in which the study was run."
     look = Advice("Have your network diagnosed.", how, diagnosing("FILE.npz", row, manifest, "hidden"))
     n_rows = str(runs["task_table"].iloc[0]).count("|") + 1

@@ -6,9 +6,9 @@ that repeats published settings by how many of them agree.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis.data.conditions import NUMBERS, closest, distance, others, slices, values, with_values
@@ -17,7 +17,7 @@ from analysis.data.reading import can_die, swept
 from analysis.findings.findings import Findings
 from analysis.findings.paired import as_paired, compare_values, going_along
 from analysis.findings.published import AGREE, DIFFER, Beside
-from analysis.findings.statistics import SIGNIFICANT
+from analysis.findings.statistics import SIGNIFICANT, Rate
 from analysis.findings.summary import stuck_rate
 from analysis.text import words
 
@@ -37,8 +37,7 @@ def answer(found: Findings, asks: Sequence[str]) -> list[str]:
     """The sentences that answer a study's question."""
     if any(each.verdict in (AGREE, DIFFER) for each in found.published):
         return [*_published(found), *_unjudged(found)]
-    told = [f"{_entry(one)}: {one.says}, ours {one.ours}, {one.verdict}." for one in found.published if one.errors]
-    if told:
+    if told := [f"{_entry(one)}: {one.says}, ours {one.ours}, {one.verdict}." for one in found.published if one.errors]:
         return [*told, *_unjudged(found)]
     fields = asked(found, asks)
     sentences = [freed(found)] if "rescue" in fields and found.freed else []
@@ -61,54 +60,43 @@ def _nearest(found: Findings) -> str:
     place = words.condition(at, [name for name in fields if name in FIELDS])
     who = f"{THE_ARTICLES} own networks" if own else f"the networks most like {THE_ARTICLES}"
     learn = "learn XOR" if {*found.trials["task"].unique()} == {"xor"} else "learn their task"
-    return f"Of {who} ({place}) {words.share(at)} {learn} and {words.rate(stuck_rate(at))} get stuck."
+    stuck = stuck_rate(at)
+    rest = Rate.of(at["n"] - at["solved"] - stuck.count, at["n"])
+    neither = f"; {words.rate(rest)} do neither" if words.percent(rest.rate) != words.percent(0) else ""
+    return f"Of {who} ({place}) {words.share(at)} {learn} and {words.rate(stuck)} get stuck{neither}."
 
 
-@dataclass(frozen=True)
-class Span:
-    """The values of a field, one setting of the others, at which success is high enough: `first` to `last` of `part`.
+def _span(row: pd.Series, part: pd.DataFrame, field: str) -> tuple[str, Any]:
+    """At which values of a field success is high enough in one setting of the others, and the upper limit, if any.
 
-    `sure` says that it is at least `ENOUGH` there; else it is at most `MARGIN` below the best there is.
+    'with He, success is at least 95 % from 9 units on (9 units: 96.9 % (…))'. They are the neighbours of the best one
+    at which it is at least `ENOUGH`, or, where it is so nowhere, at most `MARGIN` below the best; and others apart.
     """
-
-    row: pd.Series
-    part: pd.DataFrame
-    first: int
-    last: int
-    sure: bool
-
-    def text(self, field: str) -> str:
-        """'from 9 units on at least 95 % are solved (9 units: 96.9 % (…))'."""
-        ends = [phrase(field, self.part[field].iloc[place]) for place in (self.first, self.last)]
-        upward, downward = self.last == len(self.part) - 1, self.first == 0
-        edges = ([] if downward else [self.first - 1, self.first]) + ([] if upward else [self.last, self.last + 1])
-        if not self.part["solved"].any():
-            return f"no run is solved at any {FIELDS[field].label}"
-        told = self.part.iloc[sorted(set(edges))].to_dict("records")
-        rates = [f"{phrase(field, row[field])}: {words.share(row)}" for row in told]
-        between = f"from {words.span(field, *self.part[field].iloc[[self.first, self.last]])}"
-        where = {
-            (True, True): f"throughout, {between}", (True, False): f"from {ends[0]} on",
-            (False, True): f"up to {ends[1]}",
-            (False, False): f"at {ends[0]} alone" if self.first == self.last else between,
-        }[upward, downward]  # fmt: skip
-        short = f"success does not reach {100 * ENOUGH:.0f} %; it is within {100 * MARGIN:.0f} points of its best"
-        what = f"success is at least {100 * ENOUGH:.0f} %" if self.sure else short
-        return f"{what} {where}" + (f" ({'; '.join(rates)})" if rates else "")
-
-
-def span(row: pd.Series, part: pd.DataFrame, field: str) -> Span:
-    """The neighbouring values of a field around the best one at which success is high enough."""
+    place = f"with {words.condition(row, row.index)}, " if len(row) else ""
     part = part.sort_values(field)
-    rates = part["solved_rate"].to_numpy(float)
-    sure = bool(rates.max() >= ENOUGH)
-    good = rates >= (ENOUGH if sure else rates.max() - MARGIN)
-    first = last = int(rates.argmax())
-    while first > 0 and good[first - 1]:
-        first -= 1
-    while last < len(part) - 1 and good[last + 1]:
-        last += 1
-    return Span(row, part, first, last, sure)
+    tried, rates = part[field].tolist(), part["solved_rate"].to_numpy(float)
+    if not rates.any():
+        return f"{place}no run is solved at any {FIELDS[field].label}", None
+    good = rates >= (ENOUGH if rates.max() >= ENOUGH else rates.max() - MARGIN)
+    best, bad = int(rates.argmax()), [-1, *np.flatnonzero(~good).tolist(), len(part)]
+    first, last = max(each for each in bad if each < best) + 1, min(each for each in bad if each > best) - 1
+    apart = [phrase(field, tried[i]) for i in np.flatnonzero(good) if not first <= i <= last]
+    upward, downward = last == len(part) - 1, first == 0
+    between = f"from {words.span(field, tried[first], tried[last])}"
+    where = {
+        (True, True): f"throughout, {between}", (True, False): f"from {phrase(field, tried[first])} on",
+        (False, True): f"up to {phrase(field, tried[last])}", (False, False): between,
+    }[upward, downward]  # fmt: skip
+    if first == last:
+        end = f", the {'largest' if upward else 'smallest'} tried" if upward or downward else ""
+        where = f"at {phrase(field, tried[best])}{'' if apart else ' alone'}{end}"
+    where += f" and again at {words.listed(apart)}" if apart else ""
+    short = f"success does not reach {100 * ENOUGH:.0f} %; it is within {100 * MARGIN:.0f} points of its best"
+    what = f"success is at least {100 * ENOUGH:.0f} %" if rates.max() >= ENOUGH else short
+    edges = ([] if downward else [first - 1, first]) + ([] if upward else [last, last + 1])
+    told = [f"{phrase(field, at[field])}: {words.share(at)}" for _, at in part.iloc[sorted({*edges})].iterrows()]
+    limit = None if upward or apart else tried[last]
+    return f"{place}{what} {where}" + (f" ({'; '.join(told)})" if told else ""), limit
 
 
 def _range(found: Findings, field: str, alone: bool) -> list[str]:
@@ -117,34 +105,32 @@ def _range(found: Findings, field: str, alone: bool) -> list[str]:
     If the study asks about this field alone, for each setting of the others, unless there are many.
     """
     rest = [name for name in others(found.trials, field) if name in FIELDS]
-    spans = [span(row, part, field) for row, part in slices(found.summary, rest) if len(values(part, field)) > 1]
-    at = spans[closest(each.row for each in spans)]
-    shown = spans if alone and len(spans) <= MOST_PLACES else [at]
-    place = [f"with {words.condition(each.row, rest)}, " if rest else "" for each in shown]
-    texts = [f"{where}{each.text(field)}." for where, each in zip(place, shown, strict=True)]
-    told = [text[:1].upper() + text[1:] for text in texts]
-    limits = sorted(each.part[field].iloc[each.last] for each in spans if each.last < len(each.part) - 1)
-    if len(shown) < len(spans) and len({*limits}) > 1:
-        ends = words.span(field, limits[0], limits[-1])
-        told[-1] += (
-            f" Of the {len(spans):,} settings of the other fields {len(limits):,} have an upper limit, from {ends}."
-        )
+    parts = [(row, part) for row, part in slices(found.summary, rest) if len(values(part, field)) > 1]
+    spans = [_span(row, part, field) for row, part in parts]
+    every = alone and len(spans) <= MOST_PLACES
+    shown = spans if every else [spans[closest(row for row, _ in parts)]]
+    told = [f"{text[:1].upper()}{text[1:]}." for text, _ in shown]
+    limits = sorted(limit for _, limit in spans if limit is not None)
+    if len(told) < len(spans) and len({*limits}) > 1:
+        few = f"Of the {len(spans):,} settings of the other fields {len(limits):,} have an upper limit"
+        told[-1] += f" {few}, from {words.span(field, limits[0], limits[-1])}."
     return told
 
 
 def _deaths(found: Findings) -> list[str]:
-    """From which step on clearly more units die in training than at the smallest one, in a sentence."""
+    """From which step on half as many units again die in training as at the smallest one, or more, in a sentence."""
     rest, told = others(found.trials, "lr"), []
     table = found.summary.assign(died=lambda each: each["dead_final_mean"] - each["dead_init_mean"]).sort_values("lr")
     for row, part in slices(table, rest):
         least = max(part["died"].iloc[0], 0)
-        more = part[(part["died"] > 1.5 * least).to_numpy(bool)]
+        more = part[(part["died"] > 1.5 * least)[::-1].cummin()[::-1].to_numpy(bool)]
         if len(more):
             lr, died = more[["lr", "died"]].iloc[0]
-            place = f" with {words.condition(row, rest)}" if rest else ""
-            told.append(f"from {phrase('lr', lr)} on{place} ({least:.2f} to {died:.2f})")
-    at = f"{phrase('lr', found.summary['lr'].min())} (units per run, means of {found.summary['n'].min():,} runs)"
-    return [f"Large steps kill units, half as many again as at {at} {words.listed(told)}."] if told else []
+            place = f"with {words.condition(row, rest)}, " if rest else ""
+            told.append(f"{place}from {phrase('lr', lr)} on ({died:.2f} units a run in place of {least:.2f})")
+    at = f"{phrase('lr', found.summary['lr'].min())} (means of {found.summary['n'].min():,} runs)"
+    more_die = f"Larger steps kill more units, at least half as many again as at {at}"
+    return [f"{more_die}: {'; '.join(told)}."] if told else []
 
 
 def _differences(found: Findings, field: str) -> list[str]:
@@ -153,7 +139,8 @@ def _differences(found: Findings, field: str) -> list[str]:
     along = going_along(found.trials, field)
     table = compare_values(found.trials, field, found.solved, [(first, value) for value in rest], along)
     fields = [name for name in others(found.trials, field) if name in table]
-    told = {value: _with(found.trials, field, value, along) for value in (first, *rest)}
+    rows = {value: with_values(found.trials, {field: value}, [field]).iloc[0] for value in (first, *rest)}
+    told = {value: f" ({words.condition(row, along)})" if along else "" for value, row in rows.items()}
     sentences = []
     for value in rest[:3]:
         mine = table[(table["second"] == value).to_numpy(bool)]
@@ -162,27 +149,26 @@ def _differences(found: Findings, field: str) -> list[str]:
     return sentences
 
 
-def _with(trials: pd.DataFrame, field: str, value: Any, along: list[str]) -> str:
-    """What goes along with a value of a field, in brackets."""
-    row = with_values(trials, {field: value}, [field]).iloc[0]
-    return f" ({words.condition(row, along)})" if along else ""
-
-
 def _difference(change: str, mine: pd.DataFrame, fields: list[str]) -> str:
     sure = (mine["p_holm"] < SIGNIFICANT).to_numpy(bool)
-    up, down = (int((sure & side.to_numpy(bool)).sum()) for side in (mine["low"] > 0, mine["high"] < 0))
+    up, down = (sure & side.to_numpy(bool) for side in (mine["low"] > 0, mine["high"] < 0))
+    left = ~(up | down)
     if len(mine) == 1:
-        does = "changes success by" if up or down else "makes no clear difference:"
+        does = "makes no clear difference:" if left.any() else "changes success by"
         return f"{change} {does} {words.difference(as_paired(mine.iloc[0]))}."
-    left = len(mine) - up - down
-    told = {"raises success": up, f"lowers {'it' if up else 'success'}": down, "makes no clear difference": left}
-    whole = f"any of {left:,}" if left else words.all_of(len(mine))
-    counts = [f"{what} in {whole if n == len(mine) else f'{n:,}'}" for what, n in told.items() if n]
+    told = {"raises success": up, f"lowers {'it' if up.any() else 'success'}": down, "makes no clear difference": left}
+    counts = []
+    for what, part in ((what, mine[chosen]) for what, chosen in told.items() if chosen.any()):
+        some = f"1 ({words.condition(part.iloc[0], fields)})" if len(part) == 1 else f"{len(part):,}"
+        whole = f"any of {len(part):,}" if left.all() else words.all_of(len(part))
+        counts.append(f"{what} in {whole if len(part) == len(mine) else some}")
     at = closest(mine[fields].to_dict("records"))
     ends = " to ".join(dict.fromkeys(map(words.points, (mine["difference"].min(), mine["difference"].max()))))
     counted = f"{words.listed(counts)}{'' if len(counts) == 1 else f' of {len(mine):,}'}"
-    here = f"with {words.condition(mine.iloc[at], fields)} by {words.difference(as_paired(mine.iloc[at]))}"
-    return f"{change} {counted} paired comparisons ({ends} points); {here}."
+    here = f"with {words.condition(mine.iloc[at], fields)}, the difference is"
+    return (
+        f"{change} {counted} paired comparisons ({ends} points); {here} {words.difference(as_paired(mine.iloc[at]))}."
+    )
 
 
 def freed(found: Findings) -> str:

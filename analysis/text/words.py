@@ -45,8 +45,8 @@ def share(row: Any, count: str = "solved", of: str = "n") -> str:
 
 
 def bare(value: Rate | Estimate) -> str:
-    """'64.4 (61.4–67.3)', in per cent, where n stands elsewhere; a dash where it is 0."""
-    return short(value).replace("\N{NO-BREAK SPACE}%", "") if value.n else "\N{EM DASH}"
+    """'64.4 (61.4–67.3)', in per cent, where n stands elsewhere; a dash where there is none."""
+    return "\N{EM DASH}" if math.isnan(value.rate) else short(value).replace("\N{NO-BREAK SPACE}%", "")
 
 
 def plain(text: str) -> str:
@@ -79,6 +79,12 @@ def draws(number: float, low: float, high: float) -> str:
     if math.isinf(high):
         return f"{number:.0f} ({least})"
     return f"{number:.0f}" if number == low == high else f"{number:.0f} ({low:.0f} to {high:.0f})"
+
+
+def in_draws(number: float, low: float, high: float) -> str:
+    """The same with its noun: '1 draw', '1 (1 to 20) draws'."""
+    told = draws(number, low, high)
+    return f"{told} draw{'s' * (told != '1')}"
 
 
 def span(name: str, first: Any, last: Any) -> str:

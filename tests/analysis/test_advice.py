@@ -33,8 +33,8 @@ def test_the_numbers_are_those_of_the_nearest_condition(handmade: Path) -> None:
     assert "In a trap that has a name the loss is 0.25, 0.333 or 0.5." in bug
     assert "Of the 20 runs that were solved, half needed at most 110 epochs, the slowest 119" in wait
     assert "With 7 (5 to 11) draws at least one success is 99 % likely." in again, "0.5^7 < 1 %"
-    assert "10 units, He." in change
-    assert "100.0 % (91.2\N{EN DASH}100.0, n = 40), compared with 50.0 % (35.2\N{EN DASH}64.8, n = 40)" in change
+    assert "to 10 units." in change, "He is better by a run"
+    assert "97.5 % (87.1\N{EN DASH}99.6, n = 40), compared with 50.0 % (35.2\N{EN DASH}64.8, n = 40)" in change
     assert commands[0].endswith("python -m experiments.diagnose FILE.npz epochs=1000")
     assert commands[1].endswith("python -m experiments.diagnose loss=0.25 epochs=1000")
 
@@ -49,13 +49,37 @@ def test_levels_are_those_of_the_study_s_own_loss(make) -> None:
 
 def test_runs_that_are_still_falling_need_more_epochs(make) -> None:
     texts = told(make({"a": ({}, ["solved"] + ["stuck_1/4"] + ["unsettled"] * 8)}))
-    assert texts[1].startswith("Train longer. After 1,000 epochs the loss of 80.0 % (49.0")
+    assert texts[1].startswith("Train longer. After 1,000 epochs 80.0 % (49.0")
+    assert texts[1].endswith(" were not finished: the loss falls, or falls again, if they go on. ".strip())
     assert not [text for text in texts if "wait" in text.lower()], "which would say the contrary"
 
 
 def test_another_setting_is_advised_only_if_it_is_better_beyond_doubt(make) -> None:
     close = make({"a": ({}, ["solved", "stuck_1/4"] * 5), "b": ({"hidden": 5}, ["solved"] * 6 + ["stuck_1/4"] * 4)})
     assert not [text for text in told(close) if "change the setting" in text]
+
+
+def test_of_settings_that_are_equally_good_within_chance_the_nearest_is_advised(make) -> None:
+    """It named the one with the most solved runs, which was chance."""
+    widths = {4: 50, 8: 80, 9: 96, 12: 99, 14: 97}
+    spec = {str(h): ({"hidden": h}, ["solved"] * n + ["stuck_1/4"] * (100 - n)) for h, n in widths.items()}
+    (text,) = [text for text in told(make(spec)) if "change the setting" in text]
+    assert "to 9 units. It succeeds in 96.0 %" in text
+
+
+def test_where_the_task_s_file_lies_is_explained_only_where_its_path_is_relative(make) -> None:
+    folder = make({"a": ({"task": "mine.csv"}, ["solved", "stuck"] * 5)})
+    path = folder / "manifest.json"
+    for where, explained in (("/data/mine.csv", False), ("data/mine.csv", True)):
+        path.write_text(json.dumps({**json.loads(path.read_text()), "given": {"task": {"mine.csv": where}}}))
+        (look,) = [text for text in told(folder) if "Have your network" in text]
+        assert where in look
+        assert ("is relative to the folder" in look) == explained
+
+
+def test_a_range_of_draws_is_more_than_one(make) -> None:
+    folder = make({"a": ({}, ["solved"] * 9)})
+    assert "With 1 (1 to 4) draws at least one success" in " ".join(told(folder))
 
 
 def test_a_network_that_was_set_by_hand_is_no_advice(make) -> None:

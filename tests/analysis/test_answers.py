@@ -45,6 +45,26 @@ def test_where_none_is_almost_certain_the_range_is_that_of_the_best(make: Make) 
     )
 
 
+def test_a_value_apart_from_the_range_is_told_too(make: Make) -> None:
+    rates = {8: 90, 9: 96, 14: 96, 15: 94, 16: 95}
+    sentence, _ = told(make({str(h): ({"hidden": h}, runs(n)) for h, n in rates.items()}), "hidden")
+    assert sentence.startswith("Success is at least 95 % from 9 to 14 units and again at 16 units (8 units: 90.0 % (")
+    assert "15 units: 94.0 % (" in sentence
+
+
+@pytest.mark.parametrize(("best", "where"), [(0.05, "smallest"), (0.2, "largest")])
+def test_a_range_of_one_value_at_an_end_is_told_to_be_the_last_tried(make: Make, best: float, where: str) -> None:
+    spec = {str(lr): ({"lr": lr}, runs(70 if lr == best else 40)) for lr in (0.05, 0.1, 0.2)}
+    assert f"within 3 points of its best at lr {best:g} alone, the {where} tried (" in told(make(spec), "lr")[0]
+
+
+def test_runs_that_neither_learn_nor_get_stuck_are_told_too(make: Make) -> None:
+    *_, sentence = told(make({"a": ({"lr": 0.1}, [*runs(60), "unsettled"]), "b": ({"lr": 0.2}, runs(60))}), "lr")
+    assert "get stuck; 1.0 % (0.2\N{EN DASH}5.4, n = 101) do neither." in sentence
+    *_, sentence = told(make({"a": ({"lr": 0.1}, runs(60)), "b": ({"lr": 0.2}, runs(60))}), "lr")
+    assert sentence.endswith("get stuck.")
+
+
 def test_a_range_without_an_end_is_told_whole_and_the_ends_of_others_are_counted(make: Make) -> None:
     """It said 'at every value', of nothing, and went on about 'this limit'."""
     rates = {4: (80, 80, 80), 6: (80, 80, 20), 8: (80, 20, 20), 10: (80, 80, 80)}
@@ -64,10 +84,10 @@ def test_a_study_of_the_learning_rate_says_from_which_step_on_more_units_die(tmp
     how: dict[str, Any] = {"seeds": 47, "epochs": 500, "init": "he", "hidden": 4, "lr": [0.01, 0.02, 0.1, 0.3]}
     trials = experiments.run_study("learning_rate", **how, output=tmp_path / "out", quiet=True)
     died = (trials["dead_final"] - trials["dead_init"]).groupby(trials["lr"]).mean()
-    more = next(lr for lr in died.index if died[lr] > 1.5 * died[0.01])
-    told_of_it = f"from lr {more:g} on ({died[0.01]:.2f} to {died[more]:.2f})."
+    more = next(lr for lr in died.index if (died[died.index >= lr] > 1.5 * died[0.01]).all())
+    told_of_it = f"from lr {more:g} on ({died[more]:.2f} units a run in place of {died[0.01]:.2f})."
     assert told(tmp_path / "out", "lr")[1] == (
-        f"Large steps kill units, half as many again as at lr 0.01 (units per run, means of 47 runs) {told_of_it}"
+        f"Larger steps kill more units, at least half as many again as at lr 0.01 (means of 47 runs): {told_of_it}"
     )
 
 
@@ -116,7 +136,7 @@ def test_what_goes_along_with_a_choice_is_told_with_it(make: Make) -> None:
         "Using loss = the binary cross-entropy (sigmoid output, lr 0.5) instead of half the sum of squared errors "
         "(identity output, lr 0.1)"
     )
-    assert "with 4 units by +30.0 points" in sentence
+    assert "with 4 units, the difference is +30.0 points" in sentence
 
 
 def test_a_study_whose_figure_shows_other_choices_does_not_answer_with_it(make: Make) -> None:
@@ -143,6 +163,7 @@ def test_where_no_unit_can_die_no_word_is_said_of_dead_ones(make: Make, activati
     text = report.render(report.read_results(folder), figures=False)
     assert "Each stuck run has one cause" in text
     assert ("Saved is the attributable fraction" in text) == told
+    assert [f'<th scope="col">{head}</th>' in text for head in ("dead units", "no dead unit")] == [told, told]
 
 
 def test_a_reason_that_holds_for_all_claims_is_told_once(make: Make) -> None:
@@ -165,9 +186,12 @@ def test_an_effect_is_told_with_a_tally_over_the_paired_comparisons(make: Make) 
         for zero in (0, 1)
     }
     sentence, _ = told(make(spec), "relu_at_zero")
-    assert "raises success in 1, lowers it in 1 and makes no clear difference in 1 of 3 paired comparisons" in sentence
+    told_of_each = (
+        "raises success in 1 (4 units), lowers it in 1 (6 units) and makes no clear difference in 1 (8 units)"
+    )
+    assert f"{told_of_each} of 3 paired comparisons" in sentence
     assert "(\N{MINUS SIGN}30.0 to +30.0 points)" in sentence
-    assert "with 4 units by +30.0 points" in sentence
+    assert "with 4 units, the difference is +30.0 points" in sentence
 
 
 def test_an_effect_that_is_the_same_everywhere_is_said_so(make: Make) -> None:

@@ -64,7 +64,7 @@ def test_a_notebook_page_loads_nothing_and_escapes_what_a_study_is_called(execut
 def test_a_notebook_can_be_executed_again_where_it_lies(executed: Path, name: str) -> None:
     text = (executed / f"{name}.ipynb").read_text(encoding="utf-8")
     assert str(executed.parent) not in text
-    assert 'folder = ".."' in ["".join(cell["source"]) for cell in json.loads(text)["cells"]]
+    assert any("".join(cell["source"]).startswith('folder = ".."') for cell in json.loads(text)["cells"])
 
 
 @pytest.mark.parametrize("name", NAMES)

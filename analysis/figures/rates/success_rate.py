@@ -34,6 +34,7 @@ def success_rate(found: Findings) -> Figure:
     return lines(
         found, found.summary, series, draw, lambda ax, rows: place(ax, field, rows), axis=field, most=6,
         most_panels=12, columns=3, count=lambda rows: f"{n_text(rows['n'])} per point", label="solved, %",
+        notes=["Bars: 95 % Wilson intervals."],
     )  # fmt: skip
 
 
@@ -51,6 +52,6 @@ def describe(found: Findings) -> str:
 
 register(Plot(
     "success_rate", "How often it is solved",
-    "Each point is the share of seeds whose run meets the success rule; bars are 95 % Wilson intervals.",
+    "Each point is the share of seeds whose run meets the success rule.",
     success_rate, describe, order=1, section="ends", answers=lambda _found, _fields: 1,
 ))  # fmt: skip
