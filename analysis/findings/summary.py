@@ -24,13 +24,12 @@ from analysis.text import words
 def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.DataFrame:
     """The summary of trials: a row a condition in the order of the trials.
 
-    `trials` holds a training a row, or counts (see `analysis.data.tallies`); then `epochs` are its solved
-    epochs. Columns: condition, its fields, n (trainings without an error), failed, and for each outcome
-    its count, rate and interval; of the stuck runs how many rest at each kind of point
-    (`KINDS`; missing where no run has a certificate), and those whose parameters were found to repeat,
-    which proves that they are stuck for ever (`settled`, with its rate and interval of the stuck runs);
-    mean dead units at the start and at the end; quartiles of the epochs to solve, of the solved runs,
-    unless nothing tells of epochs.
+    `trials` holds a training a row, or counts (see `analysis.data.tallies`); then `epochs` are its solved epochs.
+    Columns: condition, its fields, n (trainings without an error), failed, and for each outcome its count, rate and
+    interval; of the stuck runs how many rest at each kind of point (`KINDS`; missing where no run has a certificate),
+    and those whose parameters were found to repeat, which proves that they are stuck for ever (`settled`, with its rate
+    and interval of the stuck runs); mean dead units at the start and at the end; quartiles of the epochs to solve, of
+    the solved runs, unless nothing tells of epochs.
     """
     good, told = fine(trials), fine(trials if epochs is None else epochs)
     table = trials.drop_duplicates("condition").set_index("condition")[[*FIELDS]]

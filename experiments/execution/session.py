@@ -2,7 +2,6 @@
 
 import gc
 import importlib
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -36,9 +35,10 @@ def shown(config: Mapping[str, Any]) -> dict[str, object]:
 
 
 def named(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The study of a command line: with another name it asks another question than the one that it was made from."""
+    """The study of a command line: with a name, and no `study=` or with `asks=`, it asks a question of its own."""
     given = {argument.lstrip("+").partition("=")[0] for argument in sys.argv[1:]}
-    own = {"question": OWN_QUESTION, "asks": None, "hero": None} if "name" in given else {}
+    new = "name" in given and ("study" not in given or "asks" in given)
+    own = {"question": OWN_QUESTION, "asks": None, "hero": None} if new else {}
     return {**config, **{key: value for key, value in own.items() if key not in given}}
 
 
@@ -132,7 +132,6 @@ def train(study: Study, options: Options, folder: ResultFolder, todo: list[batch
     total = sum(left.trainings for left in todo)
     how = f"{options.engine}, {options.workers}{' (' + options.note + ')' if options.note else ''}"
     counts = f"{len(study.conditions):,} conditions x {len(study.seeds):,} seeds, {total:,} trainings to do"
-    counts = re.sub(r"\b1 (condition|seed|training)s", r"1 \1", counts)
     say(paragraph(f"{study.name}: {study.question}"))
     say(paragraph(f"{counts}, with {how}"))
     warm_up((left.first for left in todo), options.engine)

@@ -18,7 +18,7 @@ from nnxor import checks, diagnosis, engines, rescue, trial
 from nnxor.arithmetic.networks import alive
 from nnxor.condition import FIELDS, Condition, fitting
 from nnxor.interventions import INTERVENTIONS, Intervention
-from nnxor.landscape import certificate
+from nnxor.landscape import certificate, decoder
 from nnxor.landscape.decoder import TOLERANCE, Decoded, decode, decode_predictions, has_levels, named
 from nnxor.network.draws import Weights
 from nnxor.network.inits import GivenWeights
@@ -29,6 +29,8 @@ TRIES = 200  # times that each intervention is tried: with other draws on one ne
 DRAWS = 1000  # networks that are drawn and trained to say how common an outcome is
 MOST_UNITS = 16  # units that are told one by one
 RARE = 0.01  # share of networks below which a trap is not something to expect
+MANY = 10  # units that are tried where fewer are in a trap
+CLEARLY = 0.1  # share of networks by which one remedy must do better than another, and that must learn by themselves
 LOSS = checks.number(lambda value: 0 <= value <= 1e300, "a finite number from 0 (the loss's name is loss_name=NAME)")
 ONE_A_ROW = "a list of numbers, one per row"
 PREDICTIONS, PREDICTION = checks.instance(list, ONE_A_ROW), checks.number(lambda value: abs(value) <= 1e300, ONE_A_ROW)
@@ -45,6 +47,8 @@ class Case(NamedTuple):
 def diagnose(config: Mapping[str, Any]) -> int:
     """Diagnose what a composed configuration gives: a network, a loss or predictions."""
     known_keys("", config, [*TRAINED, "weights", "loss_name", "predictions"])
+    if str(config["loss"]) in LOSSES:
+        raise InputError(f"loss={config['loss']} is no number; did you mean loss_name={config['loss']}?")
     given = [name for name in ("weights", "loss", "predictions") if config[name] is not None]
     if len(given) != 1:
         what = " and ".join(given) if given else "nothing"
@@ -68,9 +72,6 @@ def read_values(config: Mapping[str, Any]) -> dict[str, object]:
     if plain not in losses:
         raise InputError(f"loss_name={config['loss_name']} is not allowed; {hint(plain, losses)}")
     return {**fitting(losses[plain]), **values}
-
-
-# --- a network
 
 
 def of_network(config: Mapping[str, Any], values: dict[str, object]) -> Case | None:
@@ -100,9 +101,9 @@ def of_network(config: Mapping[str, Any], values: dict[str, object]) -> Case | N
     say(told("loss", f"{norm}; predictions {predictions}"))
     if outcome != "solved" and trap is None and (better := better_loss(weights, condition)):
         say(told("", better))
-    say(told("units", units(now, condition)))
     if outcome == "diverged":
         return None
+    say(told("units", units(now, condition)))
     say(told("point", point(condition, weights)))
     if outcome == "solved":
         return None
@@ -131,7 +132,8 @@ def verdict_on_network(outcome: str, trap: Decoded | None, condition: Condition)
     if outcome == "solved":
         return "It is solved: there is nothing to fix."
     if outcome == "diverged":
-        return "It has diverged: it holds numbers that are not finite. Take a smaller learning rate."
+        numbers = "its numbers, or what it computes of them, are not finite"
+        return f"It has diverged: {numbers}. Take a smaller learning rate."
     if trap is not None:
         return f"It is in the trap {named(trap.level)}. {trap.text.partition('. ')[2]}"
     if has_levels(condition):
@@ -159,7 +161,7 @@ def better_loss(weights: Weights, condition: Condition) -> str:
 def units(now: Mapping[str, np.ndarray], condition: Condition) -> str:
     """Which units are dead or linear, and on which rows the others are active."""
     patterns = now["patterns_final"][0].decode().split()
-    if condition.smooth or not patterns:
+    if condition.smooth:
         return f"{condition.hidden}, all of them smooth"
     kinds = {"0": "dead", "1": "active on every row, where it is a line", "01": "alive"}
     of_kind: dict[str, list[str]] = {kind: [] for kind in kinds.values()}
@@ -215,8 +217,6 @@ def ahead(condition: Condition, weights: Weights) -> str:
     return text
 
 
-# --- a loss or predictions
-
 UNTRAINED = (
     " It is also the loss of a network that has not learned anything yet: see that the loss changes at all (is the "
     "optimizer given the parameters, and its step called?)."
@@ -236,9 +236,11 @@ def of_number(config: Mapping[str, Any], values: dict[str, object]) -> Case | No
     say(told("verdict", found.text + (UNTRAINED if found.matches and learned_nothing(found, condition) else "")))
     if not found.complete and not found.matches:
         say(told("", "Not all levels of this task could be enumerated: it may be one of the others."))
-    if found.matches and found.loss in LOSSES and found.loss != condition.loss:
-        condition = replace(condition, **fitting(found.loss))
-        say(told("", f"From here on the loss is taken to be {found.loss}."))
+    if found.matches and found.loss != condition.loss:
+        value = found.level.value / decoder.times(found.loss, condition.task)
+        condition = replace(condition, **fitting(decoder.conventions()[found.loss][0]))
+        found = decode(value, condition)
+        say(told("", f"From here on it is taken to be loss={value:.6g} loss_name={condition.loss}."))
     if found.matches and found.level.value == 0:
         return None
     return Case(condition, found if found.matches else None, None)
@@ -265,33 +267,42 @@ def decoded(config: Mapping[str, Any], condition: Condition) -> Decoded:
         raise InputError(str(error)) from None
 
 
-# --- what to do
-
-
 def advise(case: Case) -> None:
     """How common it is, what frees networks from it, best first, and one recommendation."""
     condition, level = case.condition, np.nan if case.trap is None else case.trap.level.value
-    like_it = trial.trials(condition, range(DRAWS), engines.load(engines.fastest()[0]))
-    solved = int(np.sum(like_it.columns["outcome"] == "solved"))
+    like_it, solved = drawn(condition)
     there = rescue.is_stuck(like_it.columns) & (np.abs(like_it.columns["final_loss"] - level) < TOLERANCE)
     here = "" if case.trap is None else f", {percent(int(there.sum()), DRAWS)} in this trap"
-    drawn = f"Of {DRAWS:,} networks drawn like this and trained for {condition.epochs:,} epochs"
-    say(told("how common", f"{drawn}: {percent(solved, DRAWS)} solved{here} (with 95 % Wilson intervals)."))
+    kind = f"Of {DRAWS:,} networks drawn like this and trained for {condition.epochs:,} epochs"
+    say(told("how common", f"{kind}: {percent(solved, DRAWS)} solved{here} (with 95 % Wilson intervals)."))
     given, stuck = case.stuck is not None, case.stuck
     if stuck is None and there.any():
         stuck = like_it.end.take(np.resize(np.flatnonzero(there), TRIES))
-    freed = [] if stuck is None else frees(condition, stuck, draws_anew=given)
+    needed = (condition.task.units or 1) if condition.rectified else 1
+    freed = [] if stuck is None or condition.hidden < needed else frees(condition, stuck, draws_anew=given)
     if freed:
         where = "This network" if given else "Of networks in this trap"
         say(told("frees it", f"{where}, within {condition.epochs:,} more epochs, best first:"))
         for tried in freed:
             say(f"{'':<12}{tried.entry.label:<32}{tried.told}")
     do = recommendation(case, freed, solved / DRAWS, float(there.mean()))
+    if condition.hidden < needed:
+        do = f"Use at least {needed} units: fewer cannot represent {condition.task.name}."
+    elif there.mean() >= RARE and condition.hidden < MANY:
+        more = drawn(replace(condition, hidden=MANY))[1] / DRAWS
+        clearly = more > solved / DRAWS + CLEARLY
+        do += f" With {MANY} units {whole(more)} of such networks learn the task." if clearly else ""
     say(told("do", do[0].upper() + do[1:]))
     seed, network = (0, case.stuck.take(np.arange(1))) if case.stuck else (int(np.argmax(there)), None)
     if (given or there.any()) and (page := address(condition, seed, network)):
         say(told("watch", f"{'it' if given else 'one'} train in the page that nnxor-explorer writes:"))
         say(f"{'':<11} explorer.html{page}")
+
+
+def drawn(condition: Condition) -> tuple[trial.Trials, int]:
+    """Networks of a condition, trained, and how many of them are solved."""
+    found = trial.trials(condition, range(DRAWS), engines.load(engines.fastest()[0]))
+    return found, int(np.sum(found.columns["outcome"] == "solved"))
 
 
 class Tried(NamedTuple):
@@ -327,20 +338,19 @@ def recommendation(case: Case, freed: list[Tried], solved: float, here: float) -
     if case.trap is not None and here < RARE:
         return f"Look for a bug: fewer than {100 * RARE:g} % of such networks end here."
     best, count, n, _ = freed[0] if freed else (INTERVENTIONS["redraw_all"], 0, 1, "")
-    again = "" if case.trap is None else "Probably bad luck, not a bug: "
+    again = "" if case.trap is None or solved < CLEARLY else "Probably bad luck, not a bug: "
     if case.trap is not None and case.stuck is None and learned_nothing(case.trap, case.condition):
-        again = "If the loss never moved, look for a bug. If it fell and then stopped, it is bad luck: "
+        luck = "it is bad luck: " if solved >= CLEARLY else ""
+        again = f"If the loss never moved, look for a bug. If it fell and then stopped, {luck}"
     share = f"{whole(count / n)} of them" if case.stuck is None else f"it in {whole(count / n)} of {n} draws"
     freely = "it" if n == 1 else share
     if count and best.control and not best.draws:  # as many are freed if nothing is done
         return f"{again}keep training, which solves {freely}."
-    if count / n > solved + 0.1:
+    if count / n > solved + CLEARLY:
         return f"{again}try {best.label}, which frees {freely}."
-    if solved > 0:
-        return (
-            f"{again}start again with another seed, which is simplest: {whole(solved)} of such networks learn the task."
-        )
-    return f"{again}change the setting: none of {DRAWS:,} such networks learns the task."
+    if solved < CLEARLY:
+        return f"{again}change the setting: only {whole(solved)} of such networks learn the task."
+    return f"{again}start again with another seed, which is simplest: {whole(solved)} of such networks learn the task."
 
 
 def whole(share: float) -> str:

@@ -1,5 +1,6 @@
 """One training, as the article prints it, and what became of it: what `experiments.train` does."""
 
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ def train(config: Mapping[str, Any]) -> int:
     """Train and explain the one network that a composed configuration describes."""
     condition, weights, seed = read(config)
     save, plot = (checked(name, config[name], checks.optional(path)) for name in ("save", "plot"))
+    every = checked("every", config["every"], checks.optional(checks.whole(1)))
     if save:
         check_writable(save)
     if plot:
@@ -39,7 +41,6 @@ def train(config: Mapping[str, Any]) -> int:
             raise InputError(f"plot={plot} cannot be a folder: {error.strerror or error}") from None
     shown = [f"{name}={value}" for name, value in condition.values().items() if name in SHOWN]
     say(paragraph(" ".join([*shown, f"weights={config['weights']}" if config["weights"] else f"seed={seed}"])))
-    every = checked("every", config["every"], checks.optional(checks.whole(1)))
     deaths: list[int | None] = [None] * condition.hidden
     trained = engine_numpy.train(condition, weights, range(seed, seed + 1), printer(condition, every, deaths))
     explain(condition, weights, trained, deaths)
@@ -48,7 +49,11 @@ def train(config: Mapping[str, Any]) -> int:
         say(f"\nwatch it train in the page that nnxor-explorer writes:\n  explorer.html{where}")
     if save:
         save_weights(save, trained.weights)
-        say(f"weights: {save}")
+        name, changes = given_init(config["init"])
+        drawn = None if changes or isinstance(condition.init, GivenWeights) else name
+        given = {**config, "hidden": None, "init": drawn, "loss": None, "loss_name": config["loss"]}
+        told = [f"{key}={checks.show(given[key])}" for key in (*TRAINED, "loss_name") if given[key] is not None]
+        say(f"weights: {save}\ndiagnose them with:\n  nnxor-diagnose {shlex.join([str(save), *told])}")
     if plot:
         from experiments.store.exemplars import draw_exemplar  # which takes long
 
@@ -140,7 +145,8 @@ def explain(condition: Condition, start: Weights, trained: Trained, deaths: list
     rows = condition.task.row_names
     more = f" and {len(rows) - LONGEST_PATTERN} more" if len(rows) > LONGEST_PATTERN else ""
     shown = " ".join(rows[:LONGEST_PATTERN])
-    say(paragraph(f"units (active on rows {shown}{more}, at the start > at the end):"))
+    active = "above 0" if condition.smooth else "active"
+    say(paragraph(f"units ({active} on rows {shown}{more}, at the start > at the end):"))
     for unit in range(condition.hidden):
         before, after = (each[unit][:LONGEST_PATTERN] for each in (was, now))
         say(f"  {unit + 1:>3}  {before} > {after}  {unit_fate(now[unit], deaths[unit], condition)}")
@@ -163,8 +169,10 @@ def unit_fate(pattern: str, death: int | None, condition: Condition) -> str:
     """What a unit is at the end, in words."""
     if "-" in pattern:
         return "no numbers any more"
+    if condition.smooth:
+        return "smooth"
     if "1" not in pattern:
-        silent = "dead" if condition.units.can_die else "below 0 on every row"
+        silent = "dead" if condition.units.can_die else "below 0 on every row: a line,"
         return f"{silent} from the start" if death == 0 else f"{silent} since epoch {death}"
     return "active on every row: a line" if "0" not in pattern else "alive"
 

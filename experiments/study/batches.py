@@ -17,10 +17,7 @@ LARGEST = 4096
 
 @dataclass(frozen=True)
 class Batch:
-    """Trainings of one condition with consecutive seeds.
-
-    `certify` says whether stuck runs get a certificate.
-    """
+    """Trainings of one condition with consecutive seeds; `certify` says whether stuck runs get a certificate."""
 
     condition: Condition
     seeds: range

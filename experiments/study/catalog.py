@@ -74,9 +74,8 @@ def read_init(key: str, value: object) -> Init | GivenWeights:
     """An initialization as a configuration gives it; InputError says what is wrong with it.
 
     Either a name in conf/init, or {NAME: {parameter: value}} for that one with other parameters of its weights (and
-    {biases: …, outputs: …, mirror: …, margin: …}),
-    or {name: …, weights: {distribution: …}, biases: {distribution: …}}, or a .npz file of weights, or the
-    weights of one network themselves, {name: …, W1: …, b1: …, W2: …, b2: …}.
+    {biases: …, outputs: …, mirror: …, margin: …}), or {name: …, weights: {distribution: …}, biases: {distribution: …}},
+    or a .npz file of weights, or the weights of one network themselves, {name: …, W1: …, b1: …, W2: …, b2: …}.
     """
     if isinstance(value, Mapping):
         read = given_network if "W1" in value else _written_out if "weights" in value else _adjusted

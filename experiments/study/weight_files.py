@@ -41,9 +41,6 @@ PLAIN = "W1 (D,H), b1 (H,), W2 (H,) and b2, in plain numbers"
 Arrays = Mapping[str, np.ndarray]
 
 
-# --- one network
-
-
 @dataclass(frozen=True)
 class Network:
     """A network in a file: a batch of one, who wrote it, and whether W1 could as well be meant the other way round."""
@@ -72,8 +69,8 @@ def read_network(path: Path, n_inputs: int) -> Network:
     (W1, b1), (W2, b2) = sorted(layers, key=lambda layer: 1 in layer[0].shape)  # the output layer has one unit
     hidden = W2.size
     torch = any(name.endswith("weight") for name in arrays)
-    either_way = W1.shape == (n_inputs, n_inputs) and hidden == n_inputs
-    if torch if either_way else W1.shape == (hidden, n_inputs):
+    square, ours = W1.shape == (n_inputs, n_inputs) and hidden == n_inputs, set(arrays) <= set(PARAMETERS)
+    if torch if square else W1.shape == (hidden, n_inputs):
         W1 = W1.T
     bias = b1 is not None or b2 is not None
     b1, b2 = np.zeros(hidden) if b1 is None else b1, np.zeros(1) if b2 is None else b2.ravel()
@@ -85,9 +82,9 @@ def read_network(path: Path, n_inputs: int) -> Network:
     ):
         if wrong:
             raise InputError(f"{held}, {why}")
-    library = "PyTorch" if torch else "" if set(arrays) <= set(PARAMETERS) else "Keras"
+    library = "PyTorch" if torch else "" if ours else "Keras"
     weights = Weights(W1[:, :, None], b1[:, None], W2.reshape(-1, 1), b2)
-    return Network(weights.astype(np.dtype(np.float64)), library, either_way, bias)
+    return Network(weights.astype(np.dtype(np.float64)), library, square and not ours, bias)
 
 
 def _layers(arrays: Arrays) -> list[tuple[np.ndarray, np.ndarray | None]]:
@@ -128,9 +125,6 @@ def save_weights(path: Path, weights: Weights) -> None:
         raise InputError(f"save={path} cannot be written: {error.strerror or error}") from None
 
 
-# --- one network for each seed
-
-
 def load_given(key: str, name: str) -> GivenWeights:
     """One set of weights a seed: W1 (S, D, H), b1 (S, H), W2 (S, H, 1), b2 (S, 1), rounded to float32.
 
@@ -169,9 +163,6 @@ def _given(where: str, name: str, arrays: Arrays, form: str) -> GivenWeights:
     return GivenWeights(name, digest, tuple(plain))
 
 
-# --- files
-
-
 def _read_arrays(path: Path, key: str) -> dict[str, np.ndarray]:
     """All arrays of a file by their names, in its order; InputError says what is wrong with it."""
     kind = next((end for end in READERS if path.name.lower().endswith(end)), ".npz")
@@ -179,6 +170,8 @@ def _read_arrays(path: Path, key: str) -> dict[str, np.ndarray]:
     try:
         found = READERS[kind](io.BytesIO(read_bytes(path, MOST_BYTES)))
         return {str(name): np.asarray(array) for name, array in found.items()}
+    except IsADirectoryError:
+        raise InputError(f"{key}={path} is a folder; {allowed}") from None
     except FileNotFoundError:
         guess = f"did you mean loss={path}? " if re.fullmatch(r"[0-9.]+", str(path)) else ""
         raise InputError(f"{key}={path} does not exist; {guess}{allowed}") from None

@@ -89,8 +89,11 @@ def check_manifest(record: Record) -> str:
     expected = json.loads(json.dumps({**described(study), **counted}))
     here, there = (set(each["conditions"].items()) for each in (expected, manifest))
     if here != there:
-        a, b = (next((f"{key} {text:.60}" for key, text in sorted(x)), "none") for x in (here - there, there - here))
-        what = f"{len(here - there)} of its {len(here)} conditions are others there (config.yaml: {a}; manifest: {b})"
+        a = next((set(text.split(";")) for _, text in sorted(here - there)), set())
+        b = min((set(text.split(";")) for _, text in sorted(there - here)), key=lambda b: len(a ^ b), default=set())
+        told = [" ".join(sorted(x - y)) or ("the default" if x else "none") for x, y in ((a, b), (b, a))]
+        what = f"{len(here - there)} of its {len(here)} conditions are others there"
+        what += f" (config.yaml: {told[0]:.60}; manifest: {told[1]:.60})"
         asked = "was the manifest, config.yaml, or a file that it names changed?"
         raise RunError(f"{path} does not fit config.yaml: {what}; {asked}")
     wrong = [name for name, value in expected.items() if manifest[name] != value]
@@ -146,9 +149,6 @@ def _check_content(path: Path, expected: bytes, source: str) -> None:
         same = False
     if not same:
         raise RunError(f"{path} is not what follows from {source}")
-
-
-# --- the tables
 
 
 @contextmanager

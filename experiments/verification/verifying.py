@@ -23,9 +23,8 @@ def verify(config: Mapping[str, Any]) -> int:
     given = section("", config, {"folder": path, "sample": number, "engine": engine_name, "seed": checks.whole(0)})
     record, asked = read_record(given["folder"]), given["engine"]
     study, manifest = record.study, record.manifest
-    conditions = "condition" if len(study.conditions) == 1 else "conditions"
     by = f"trained with {' and '.join(record.engines)}" if record.engines else "trained with an engine unknown"
-    say("folder", f"{record.path}: {study.name}, {len(study.conditions):,} {conditions} x {len(study.seeds):,}, {by}")
+    say("folder", f"{record.path}: {study.name}, {len(study.conditions):,} conditions x {len(study.seeds):,}, {by}")
     others = check_manifest(record)
     say("manifest", f"protocol {manifest['protocol']}; it says what config.yaml says")
     if others:

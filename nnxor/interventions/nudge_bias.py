@@ -21,10 +21,9 @@ LIFT = 0.1  # where a dead unit's largest pre-activation is lifted to if its row
 def nudged(condition: Condition, weights: Weights) -> Weights:
     """The networks with the bias of every dead unit lifted until one row is active.
 
-    Zero comes to lie midway between the unit's largest pre-activation and the next one that is
-    another number: the row of the largest (or the rows that tie for it) is active, the others are
-    not. Where that leaves the unit dead (all rows equal, or closer than rounding can part), its
-    largest pre-activation is lifted to `LIFT`.
+    Zero comes to lie midway between the unit's largest pre-activation and the next one that is another number: the row
+    of the largest (or the rows that tie for it) is active, the others are not. Where that leaves the unit dead (all
+    rows equal, or closer than rounding can part), its largest pre-activation is lifted to `LIFT`.
     """
     number = condition.numpy_dtype.type
     dead = ~alive(condition, weights)

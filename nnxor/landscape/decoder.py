@@ -82,18 +82,27 @@ def decode(value: float, condition: Condition, tolerance: float = TOLERANCE) -> 
     if not 0 <= value < np.inf:
         raise ValueError(f"loss={value}: a finite number from 0")
     found, complete = levels_of(condition)
-    loss, level = condition.loss, _nearest(value, found)
-    readings = _readings(value, condition, tolerance)
-    if abs(level.value - value) > tolerance and readings:
+    loss, level, task = condition.loss, _nearest(value, found), condition.task
+    readings, distance = _readings(value, condition, tolerance), abs(level.value - value)
+    if distance > tolerance and readings:
         loss, level = readings[0]
+        of, other = (f"{name} ({conventions()[name][3]})" for name in (condition.loss, loss))
+        text = f"{value:.6g} is not a level of {of}, but it is one of {other}: the trap {named(level)}. "
+        text += _describe(level.rests, task)
+    elif distance > tolerance:
+        too_high = value > max(each.value for each in found)
+        near = f"the nearest trap is {named(level)}, {distance:.3g} away"
         text = (
-            f"{value:.6g} is not a level of {condition.loss} ({_words(condition.loss)}), but it is one of {loss} "
-            f"({_words(loss)}): the trap {named(level)}. {_describe(level.rests, condition.task)}"
+            f"{value:.6g} is not a level of {loss}: {'no level of this task is that high' if too_high else near}, so "
+            "training that shows it is still on its way, oscillates or has another loss."
         )
+    elif level.value == 0:
+        text = f"{value:.6g}: the task is solved."
     else:
-        text = _loss_text(value, loss, level, tolerance, condition.task)
-        if value > tolerance:
-            text += "".join(f" If it is {_words(name)}, it is the trap {named(other)}." for name, other in readings)
+        text = f"Under {loss} a loss of {value:.6g} is the trap {level.name}. {_describe(level.rests, task)}"
+        for name, trap in readings:
+            its, ask = conventions()[name], f"loss={value / times(name, task):.6g}"
+            text += f" If it is {its[3]}, it is the trap {named(trap)}: then ask with {ask} loss_name={its[0]}."
     distance = abs(level.value - value)
     return Decoded(level, loss, distance, distance <= tolerance, level.rests, complete, text)
 
@@ -108,7 +117,7 @@ def decode_predictions(
     """
     task, y = condition.task, np.asarray(y, np.float64)
     if y.shape != (task.n_rows,) or not np.isfinite(y).all():
-        raise ValueError(f"predictions {y.tolist()}: {task.n_rows} finite numbers, one per row")
+        raise ValueError(f"predictions={y.tolist()} is not allowed; allowed: {task.n_rows} finite numbers, one per row")
     found, complete = levels_of(condition)
     distance, level, rest = min(
         ((float(np.abs(y - rest.predictions).max()), level, rest) for level in found for rest in level.rests),
@@ -135,40 +144,29 @@ def _nearest(value: float, found: tuple[Level, ...]) -> Level:
     return min(found, key=lambda level: abs(level.value - value))
 
 
+def times(convention: str, task: Task) -> float:
+    """How many times the loss that it is made of a convention's number is."""
+    _, factor, summed, _ = conventions()[convention]
+    return factor * (task.n_examples if summed else 1)
+
+
 def _readings(value: float, condition: Condition, tolerance: float) -> list[tuple[str, Level]]:
     """Other conventions in which the number is a level above 0, with that level in the convention's units."""
     readings = []
-    for convention, (loss, factor, summed, _) in conventions().items():
-        other = replace(condition, **fitting(loss))
-        times = factor * (condition.task.n_examples if summed else 1)
+    for convention, (loss, *_) in conventions().items():
+        other, factor = replace(condition, **fitting(loss)), times(convention, condition.task)
         if convention == condition.loss or other.refusal():
             continue
-        level = _nearest(value / times, levels_of(other).levels)
-        level = level._replace(value=level.value * times)
+        level = _nearest(value / factor, levels_of(other).levels)
+        level = level._replace(value=level.value * factor)
         if abs(level.value - value) <= tolerance < level.value:
             readings.append((convention, level))
     return readings
 
 
-def _words(convention: str) -> str:
-    return conventions()[convention][3]
-
-
 def named(level: Level) -> str:
     """A trap's name with its loss: '1/4 (loss 0.25)'."""
     return f"{level.name} (loss {level.value:.6g})"
-
-
-def _loss_text(value: float, loss: str, level: Level, tolerance: float, task: Task) -> str:
-    distance = abs(level.value - value)
-    if distance > tolerance:
-        return (
-            f"{value:.6g} is not a level of {loss}: the nearest trap is {named(level)}, {distance:.3g} away, so "
-            "training that shows it is still on its way, oscillates or has another loss."
-        )
-    if level.value == 0:
-        return f"{value:.6g}: the task is solved."
-    return f"Under {loss} a loss of {value:.6g} is the trap {level.name}. {_describe(level.rests, task)}"
 
 
 def _describe(rests: tuple[Rest, ...], task: Task) -> str:

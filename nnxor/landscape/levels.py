@@ -1,12 +1,11 @@
 """The levels at which training can rest: the values of the loss at the traps of a task, in the loss's own units.
 
-Away from kinks the argument is short. Let a unit be active on the rows A and have an output weight
-other than 0. At a stationary point its bias and weights say that the gradient e with respect to the
-predictions fulfils Σ_A e_n = 0 and Σ_A e_n·x_n = 0: e is orthogonal to every affine function of x cut to A. The output
-bias says the same of the constants. The predictions themselves are a sum of such functions. So they
-are the minimum of the (convex) loss over the span of the constants and of the affine functions on each
-unit's active rows: linear functions, and no constants, in a network without biases. Hence there are
-finitely many levels. For XOR and half_sse: 0, 1/4, 1/3, 1/2.
+Away from kinks the argument is short. Let a unit be active on the rows A and have an output weight other than 0. At a
+stationary point its bias and weights say that the gradient e with respect to the predictions fulfils Σ_A e_n = 0 and
+Σ_A e_n·x_n = 0: e is orthogonal to every affine function of x cut to A. The output bias says the same of the constants.
+The predictions themselves are a sum of such functions. So they are the minimum of the (convex) loss over the span of
+the constants and of the affine functions on each unit's active rows: linear functions, and no constants, in a network
+without biases. Hence there are finitely many levels. For XOR and half_sse: 0, 1/4, 1/3, 1/2.
 
 No more units than rows need be looked at: a sum of more vectors of R^N than N, each from its unit's cone, is also
 one of N of them (Carathéodory), whose smaller span has the same minimum.

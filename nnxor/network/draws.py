@@ -5,12 +5,11 @@ numbers: as easy as 1, 2, 3", SC 2011). Its 256-bit counter is read as four word
 
     (seed, draw, block, unit)
 
-and each counter yields four 64-bit numbers, so any seed is reached at once, consecutive seeds are
-one call a unit, and nothing depends on batch, order, worker or engine. Unit 0 is the output
-bias, units 1 ... H are the hidden ones: a width-4 network is the first four units of the
-width-10 one with that seed. Draw 0 is where a training starts, draw 1 what a rescue draws afresh
-and draw 2 how it chooses units (`nnxor.interventions`). Block 0 of a unit holds its bias, its output
-weight and its weights for the inputs 1 and 2, later blocks the further inputs.
+and each counter yields four 64-bit numbers, so any seed is reached at once, consecutive seeds are one call a unit, and
+nothing depends on batch, order, worker or engine. Unit 0 is the output bias, units 1 ... H are the hidden ones: a
+width-4 network is the first four units of the width-10 one with that seed. Draw 0 is where a training starts, draw 1
+what a rescue draws afresh and draw 2 how it chooses units (`nnxor.interventions`). Block 0 of a unit holds its bias,
+its output weight and its weights for the inputs 1 and 2, later blocks the further inputs.
 """
 
 from __future__ import annotations

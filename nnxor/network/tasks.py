@@ -18,10 +18,9 @@ MOST_TIMES = 1000  # how often a row of a shipped task may count
 class Task:
     """A table of N points with D inputs and one target each.
 
-    `inputs` holds N tuples of D numbers and `targets` N numbers, in row order; `units` is the
-    smallest number of ReLU units (with biases) that can represent the task, or None if unknown;
-    `multiplicities` says how often each row counts, N integers ≥ 1, or None if each counts once. `label` is its name in
-    figures.
+    `inputs` holds N tuples of D numbers and `targets` N numbers, in row order; `units` is the smallest number of ReLU
+    units (with biases) that can represent the task, or None if unknown; `multiplicities` says how often each row
+    counts, N integers ≥ 1, or None if each counts once. `label` is its name in figures.
     """
 
     name: str

@@ -203,6 +203,11 @@ def test_a_study_of_another_name_asks_what_it_is_told_to(tmp_path: Path) -> None
     assert "asks=foo is not allowed" in inside(*how, "asks=foo", module="experiments.run").stderr
     shown = yaml.safe_load(inside("name=own", "--cfg", "job", module="experiments.run").stdout)
     assert (shown["asks"], shown["question"]) == (None, kept["question"])
+    shown = yaml.safe_load(
+        inside("study=width", "name=own", "grid.lr=0.2", "--cfg", "job", module="experiments.run").stdout
+    )
+    assert (shown["name"], shown["asks"]) == ("own", "hidden"), "another sweep of the same question"
+    assert shown["question"] == yaml.safe_load((ROOT / "conf/study/width.yaml").read_text())["question"]
 
 
 def test_a_folder_of_the_user_is_found_listed_and_needed_no_more_afterwards(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """One training: the article's printout, the same fate as in a sweep, and weights in files."""
 
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,29 @@ def test_weights_go_to_a_file_and_come_back(tmp_path: Path) -> None:
     second_half = train(f"weights={path}", "epochs=200").splitlines()
     final = [line for line in one_go if line.startswith("final predictions")]
     assert [line for line in second_half if line.startswith("final predictions")] == final
+
+
+def test_how_to_diagnose_what_was_saved_is_printed(tmp_path: Path) -> None:
+    path, given = tmp_path / "my w.npz", ["bias=false", "init=torch", "lr=0.2", "epochs=20", "loss=mse"]
+    printed = train("seed=3", "hidden=3", *given, f"save={path}").partition("nnxor-diagnose ")[2]
+    arguments = shlex.split(printed)
+    assert arguments == [str(path), *given[:-1], "loss_name=mse"]
+    done = inside(f"weights='{path}'", *arguments[1:], module="experiments.diagnose")
+    assert done.returncode == 0, done.stderr
+    assert "3 units, relu, mse, init=torch, lr=0.2, no biases" in " ".join(done.stdout.split())
+
+
+def test_smooth_units_are_told_nothing_of_kinks() -> None:
+    """They were below 0 on every row 'since epoch None'."""
+    text = train("activation=tanh", "hidden=3", "epochs=300", "seed=3")
+    assert "units (above 0 on rows 00 01 10 11, at the start > at the end):" in text
+    assert "    2  0000 > 1000  smooth\n" in text
+    assert not {"None", "alive", "line"} & set(text.split())
+
+
+def test_it_refuses_before_it_prints() -> None:
+    done = inside("every=0", "epochs=1", module="experiments.train")
+    assert (done.returncode, done.stdout) == (2, "")
 
 
 def test_it_draws_the_loss_curve_and_the_function(tmp_path: Path) -> None:

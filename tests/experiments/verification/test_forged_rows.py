@@ -133,7 +133,8 @@ def test_an_edited_config_is_found(tiny: Path, capsys: pytest.CaptureFixture[str
     path = tiny / "config.yaml"
     path.write_text(path.read_text().replace("epochs: 40", "epochs: 41"))
     assert status_of(tiny) == 1
-    assert "does not fit config.yaml" in refused(capsys)
+    assert "does not fit config.yaml" in (said := refused(capsys))
+    assert "(config.yaml: epochs=41; manifest: epochs=40)" in said
 
 
 def test_every_flipped_byte_is_found(tiny: Path) -> None:
