@@ -33,7 +33,7 @@ def same(value: Any, other: Any) -> bool:
 
 
 def closest(rows: Iterable[Any], like: Any = None) -> int:
-    """Which condition is nearest to the article's, of equals that most like another; fields that it lacks are as there."""
+    """Which condition is nearest to the article's, of equals most like another; fields that it lacks are as there."""
     found = [dict(row) for row in rows]
     far = [(distance({**defaults(), **row}), 0 if like is None else len(unusual(like, row))) for row in found]
     return far.index(min(far))
