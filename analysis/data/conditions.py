@@ -1,7 +1,7 @@
 """Which conditions a study has, and which of them is nearest to the article's."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,15 +32,20 @@ def same(value: Any, other: Any) -> bool:
     return all(missing) if any(missing) else bool(value == other)
 
 
-def closest(rows: Iterable[Any]) -> int:
-    """Which of these conditions is nearest to the article's, the first of equals; fields that it lacks are as there."""
-    distances = [distance({**defaults(), **dict(row)}) for row in rows]
-    return distances.index(min(distances))
+def closest(rows: Iterable[Any], like: Any = None) -> int:
+    """Which condition is nearest to the article's, of equals most like another; fields that it lacks are as there."""
+    found = [dict(row) for row in rows]
+    far = [(distance({**defaults(), **row}), 0 if like is None else len(unusual(like, row))) for row in found]
+    return far.index(min(far))
 
 
-def nearest(trials: pd.DataFrame) -> pd.Series:
-    """The condition nearest to the article's, a row of `conditions`; of equals that of the least rescue, the first."""
+def nearest(trials: pd.DataFrame, xor: Collection[str] = ()) -> pd.Series:
+    """The condition nearest to the article's, a row of `conditions`; of equals that of the least rescue, the first.
+
+    Those whose task is XOR by another name, one of `xor`, come before all that are equal.
+    """
     table = conditions(trials).sort_values("rescue", kind="stable", na_position="first")
+    table = table.sort_values("task", key=lambda task: ~task.isin(xor), kind="stable")
     return table.iloc[closest(table.to_dict("records"))]
 
 

@@ -105,7 +105,7 @@ class Findings:
     @cached_property
     def nearest(self) -> pd.Series:
         """The row of `summary` of the condition nearest to the article's."""
-        key = nearest(self.trials)["condition"]
+        key = nearest(self.trials, [trap["task"] for trap in self.manifest["traps"]])["condition"]
         return self.summary.iloc[int((self.summary["condition"] == key).to_numpy(bool).argmax())]
 
     def here(self, rows: pd.DataFrame) -> pd.DataFrame:

@@ -236,8 +236,8 @@ def _judge(claim: Claim, judged: Judged) -> Verdict:
     sentences = [f"{effect}.", *(f"{each.capitalize()}: {'; '.join(named[each])}." for each in few), more]
     kind = KINDS_OF[answers[0]] if len({*answers}) == 1 else "partly"
     tally = f"{', '.join(f'{each} in {len(places):,}' for each, places in named.items())} of {n} {what}"
-    same = f"{answers[0]} in {words.all_of(len(cases))} {what}" if len(cases) > 1 else WORDS.get(kind, "")
-    verdict = tally if kind == "partly" else same
+    every = f"{answers[0]} in {words.all_of(len(cases))} {what}"
+    verdict = WORDS[kind] if len(cases) == 1 else tally if kind == "partly" else every
     return Verdict(claim.number, claim.text, claim.rule, " ".join(filter(None, sentences)), verdict, kind)
 
 

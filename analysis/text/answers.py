@@ -55,10 +55,9 @@ def answer(found: Findings, asks: Sequence[str]) -> list[str]:
 def _nearest(found: Findings) -> str:
     """How often the article's networks, or those most like them, succeed."""
     at = found.nearest
-    own = not any(distance(at))
     fields = list(dict.fromkeys(["hidden", "init", "lr", *found.fields]))
     place = words.condition(at, [name for name in fields if name in FIELDS])
-    who = f"{THE_ARTICLES} own networks" if own else f"the networks most like {THE_ARTICLES}"
+    who = f"{THE_ARTICLES} own networks" if not any(distance(at)) else f"the networks most like {THE_ARTICLES}"
     learn = "learn XOR" if {*found.trials["task"].unique()} == {"xor"} else "learn their task"
     stuck = stuck_rate(at)
     rest = Rate.of(at["n"] - at["solved"] - stuck.count, at["n"])
@@ -108,7 +107,7 @@ def _range(found: Findings, field: str, alone: bool) -> list[str]:
     parts = [(row, part) for row, part in slices(found.summary, rest) if len(values(part, field)) > 1]
     spans = [_span(row, part, field) for row, part in parts]
     every = alone and len(spans) <= MOST_PLACES
-    shown = spans if every else [spans[closest(row for row, _ in parts)]]
+    shown = spans if every else [spans[closest((row for row, _ in parts), found.nearest)]]
     told = [f"{text[:1].upper()}{text[1:]}." for text, _ in shown]
     limits = sorted(limit for _, limit in spans if limit is not None)
     if len(told) < len(spans) and len({*limits}) > 1:
@@ -129,8 +128,7 @@ def _deaths(found: Findings) -> list[str]:
             place = f"with {words.condition(row, rest)}, " if rest else ""
             told.append(f"{place}from {phrase('lr', lr)} on ({died:.2f} units a run in place of {least:.2f})")
     at = f"{phrase('lr', found.summary['lr'].min())} (means of {found.summary['n'].min():,} runs)"
-    more_die = f"Larger steps kill more units, at least half as many again as at {at}"
-    return [f"{more_die}: {'; '.join(told)}."] if told else []
+    return [f"Larger steps kill more units, at least half as many again as at {at}: {'; '.join(told)}."] if told else []
 
 
 def _differences(found: Findings, field: str) -> list[str]:
@@ -145,11 +143,11 @@ def _differences(found: Findings, field: str) -> list[str]:
     for value in rest[:3]:
         mine = table[(table["second"] == value).to_numpy(bool)]
         change = f"{phrase(field, value)}{told[value]} instead of {value_text(field, first)}{told[first]}"
-        sentences += [_difference(f"Using {change}", mine, fields)] if mine["n"].max() > 1 else []
+        sentences += [_difference(f"Using {change}", mine, fields, found.nearest)] if mine["n"].max() > 1 else []
     return sentences
 
 
-def _difference(change: str, mine: pd.DataFrame, fields: list[str]) -> str:
+def _difference(change: str, mine: pd.DataFrame, fields: list[str], nearest: pd.Series) -> str:
     sure = (mine["p_holm"] < SIGNIFICANT).to_numpy(bool)
     up, down = (sure & side.to_numpy(bool) for side in (mine["low"] > 0, mine["high"] < 0))
     left = ~(up | down)
@@ -162,7 +160,7 @@ def _difference(change: str, mine: pd.DataFrame, fields: list[str]) -> str:
         some = f"1 ({words.condition(part.iloc[0], fields)})" if len(part) == 1 else f"{len(part):,}"
         whole = f"any of {len(part):,}" if left.all() else words.all_of(len(part))
         counts.append(f"{what} in {whole if len(part) == len(mine) else some}")
-    at = closest(mine[fields].to_dict("records"))
+    at = closest(mine[fields].to_dict("records"), nearest)
     ends = " to ".join(dict.fromkeys(map(words.points, (mine["difference"].min(), mine["difference"].max()))))
     counted = f"{words.listed(counts)}{'' if len(counts) == 1 else f' of {len(mine):,}'}"
     here = f"with {words.condition(mine.iloc[at], fields)}, the difference is"
@@ -173,7 +171,7 @@ def _difference(change: str, mine: pd.DataFrame, fields: list[str]) -> str:
 
 def freed(found: Findings) -> str:
     """What each intervention frees of the stuck runs most like the article's, most first."""
-    at = found.freed[closest({**each.row, "rescue": None} for each in found.freed)]
+    at = found.freed[closest(({**each.row, "rescue": None} for each in found.freed), found.nearest)]
     fields = [name for name in found.fields if name != "rescue"]
     mine = [each for each in found.freed if (each.row[fields] == at.row[fields]).all()]
     mine.sort(key=lambda each: -each.rate.rate)

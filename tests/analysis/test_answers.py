@@ -194,6 +194,19 @@ def test_an_effect_is_told_with_a_tally_over_the_paired_comparisons(make: Make) 
     assert "with 4 units, the difference is +30.0 points" in sentence
 
 
+def test_xor_by_another_name_is_more_like_the_article_than_another_task(make: Make) -> None:
+    """The first file by alphabet was taken, whatever its rows."""
+    spec = {f"{h} {task}": ({"hidden": h, "task": task}, runs(50)) for h in (4, 6) for task in ("noisy.csv", "pm.csv")}
+    folder = make(spec)
+    path = folder / "manifest.json"
+    traps = [{"task": "pm.csv", "loss": "half_sse", "levels": {"stuck_1/4": 1.0}}]
+    for named, task in (([], "noisy.csv"), (traps, "pm.csv")):
+        path.write_text(json.dumps({**json.loads(path.read_text()), "traps": named}), encoding="utf-8")
+        difference, nearest = told(folder, "hidden")
+        assert f"lr 0.1, {task})" in nearest
+        assert f"; with {task}, the difference is" in difference
+
+
 def test_an_effect_that_is_the_same_everywhere_is_said_so(make: Make) -> None:
     spec = {
         f"{h}{init}": ({"hidden": h, "init": init}, runs(40 if init == "uniform" else 80))
