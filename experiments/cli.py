@@ -67,9 +67,6 @@ def refuse_little_memory() -> None:
         raise RunError(f"{what}; allowed: at least {LEAST_MEMORY:,} MB")
 
 
-# --- the process
-
-
 def finish(work: Callable[[], int]) -> NoReturn:
     """Do a command's work and exit with its status, leaving no process behind.
 

@@ -3,6 +3,7 @@
 import importlib
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -15,7 +16,7 @@ from hydra._internal.hydra import Hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -202,6 +203,11 @@ def plain(config: DictConfig, name: str) -> dict[str, Any]:
 
 def explained(error: Exception, config: str) -> str:
     """Hydra's message in one line, with what is allowed."""
+    if isinstance(error, OverrideParseException):
+        key, _, value = error.override.replace(".name=", "=").partition("=")
+        text = f'{key}="{value}"' if not set('"[{(') & set(value) else 'KEY="a text"'
+        how = "lists without blanks, [a,b], and other texts than plain words in two pairs of quotes"
+        return f"cannot read {key}={value}; write {how}: {shlex.quote(text)}"
     found = ((say, re.search(pattern, str(error))) for pattern, say in SAID.items())
     return next((say(config, *match.groups()) for say, match in found if match), in_a_line(error))
 
@@ -213,10 +219,6 @@ SAID: dict[str, Callable[..., str]] = {
     r"Could not find '(\w+)/([^']+)'": lambda _, key, name: f"{key}={name} is unknown; {hint(name, names(key))}",
     r"Ambiguous value for argument '(([^=']+)=([^']*))'": lambda _, given, key, value: (
         f"{given} is ambiguous; write a list as {key}=[{value}], a text as '{key}=\"{value}\"'"
-    ),
-    "override_grammar": lambda _: (
-        f"cannot read the overrides: {' '.join(sys.argv[1:])}; write lists without blanks, [a,b], and put other texts "
-        "in two pairs of quotes: 'KEY=\"a text\"'"
     ),
 }
 """What is said instead of Hydra's messages: of the command, and of the parts of a pattern."""

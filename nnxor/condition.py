@@ -69,7 +69,7 @@ class Condition:
     """
 
     task: Task = field(XOR, instance(Task, "a Task"), phrase="{}")
-    hidden: int = field(4, whole(1, MOST_HIDDEN), "H", "hidden units", "linear", "{} units")
+    hidden: int = field(4, whole(1, MOST_HIDDEN), "units", "hidden units", "linear", "{} units")
     activation: str = field("relu", ACTIVATIONS, phrase="{}")
     slope: float = field(0.01, not_zero(LARGEST), scale="linear", phrase="slope {}", setting=True)
     relu_at_zero: int = field(0, choice((0, 1)), "relu\N{PRIME}(0)", "derivative at 0", setting=True)

@@ -3,9 +3,9 @@
 Conditions are aligned by this rule:
 
 1. Conditions with the same key are the same trainings, and are aligned with each other.
-2. Of what is left, those are aligned that differ in one smallest set of fields: among the pairs of a condition of A
-   and one of B, the set with the fewest fields; among equals the one that aligns most pairs. Where these fields take
-   several values, each is set beside each. Conditions that differ in more than `MOST_CHANGED` fields are not aligned.
+2. What B alone has is aligned with what differs from it in one smallest set of fields, at most `MOST_CHANGED`: with
+   what A alone has or, if that differs in more than one field, with a condition of both that differs in one; among
+   equals the set counts that aligns most pairs. Where these fields take several values, each is set beside each.
 
 Aligned conditions are compared by the seeds that both have (paired: exact McNemar test, Newcombe's interval for paired
 data), if a seed has the same underlying draws under both, and these are at least half of the seeds of the smaller one;
@@ -152,14 +152,15 @@ def read_side(folder: Path) -> Side:
 
 def align(a: dict[str, Fields], b: dict[str, Fields]) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
     """Pairs of condition keys by the rule above, in A's order, and the fields in which unlike pairs differ."""
-    both = a.keys() & b.keys()
-    left = itertools.product(*([key for key in side if key not in both] for side in (a, b)))
-    unlike = {(x, y): tuple(name for name in FIELDS if a[x][name] != b[y][name]) for x, y in left}
-    counts = Counter(fields for fields in unlike.values() if len(fields) <= MOST_CHANGED)
-    order, fields = list(a), list(FIELDS)
-    changed = min(counts, key=lambda names: (len(names), -counts[names], [*map(fields.index, names)]), default=())
-    pairs = [pair for pair, names in unlike.items() if counts and names == changed]
-    return sorted([*pairs, *((key, key) for key in both)], key=lambda pair: order.index(pair[0])), changed
+    both, order, fields = a.keys() & b.keys(), list(a), list(FIELDS)
+    unlike = {}
+    for x, y in itertools.product(a, (key for key in b if key not in both)):
+        names = tuple(name for name in FIELDS if a[x][name] != b[y][name])
+        unlike[x, y] = len(names), x in both, names
+    counts = Counter(kind for kind in unlike.values() if kind[0] <= (1 if kind[1] else MOST_CHANGED))
+    kind = min(counts, key=lambda kind: (*kind[:2], -counts[kind], [*map(fields.index, kind[2])]), default=None)
+    pairs = [*(pair for pair, its in unlike.items() if its == kind), *((key, key) for key in both)]
+    return sorted(pairs, key=lambda pair: order.index(pair[0])), kind[2] if kind else ()
 
 
 def _name(p: Fields, q: Fields, moving: Iterable[str]) -> str:

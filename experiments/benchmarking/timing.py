@@ -141,9 +141,6 @@ def write_csv(path: Path, rows: list[Row]) -> None:
     write_text(path, pd.DataFrame(rows).to_csv(index=False, na_rep="nan"))
 
 
-# --- whole commands
-
-
 @dataclass(frozen=True)
 class Command:
     """A command of the package: in words, its arguments, how many trainings it does, whether it is timed but once."""

@@ -7,10 +7,19 @@ from analysis.findings.findings import Findings
 from analysis.findings.published import report_published
 from analysis.findings.summary import print_summary, write_summary
 from analysis.report import write_report
-from experiments.errors import RunError
+from experiments.errors import InputError, RunError
 from experiments.execution.progress import say
 from experiments.store.exemplars import write_exemplars, write_laws
 from experiments.store.folder import ResultFolder
+from nnxor.registry import hint
+
+
+def refuse_unknown(figure: str) -> None:
+    """InputError for a figure that no report has."""
+    from analysis.figures import PLOTS  # which takes long
+
+    if figure not in (names := [plot.name for plot in PLOTS]):
+        raise InputError(f"hero={figure} is unknown; {hint(figure, names)}")
 
 
 def report(folder: ResultFolder, drawn: bool, others: ProcessPoolExecutor | None = None) -> None:

@@ -4,10 +4,10 @@ import gc
 import importlib
 import sys
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from threading import Thread
+from types import ModuleType
 from typing import Any
 
 from analysis.data.processes import DRAWING, helpers
@@ -46,6 +46,8 @@ def run(config: Mapping[str, Any]) -> int:
     """Run the study that a composed configuration describes; returns the exit status."""
     study = read_study(config)
     options = read_options(config)
+    if config["hero"] is not None:
+        reporting().refuse_unknown(str(config["hero"]))
     folder = ResultFolder(options.output, study)
     if options.dry_run:
         return plan(study, options, folder)
@@ -62,7 +64,7 @@ def run(config: Mapping[str, Any]) -> int:
             aside = train(study, options, folder, todo)
             failed = folder.compact()
             aside.join()
-            report(folder, options, others)
+            reporting().report(folder, options.report, others)
         if failed:
             what = f"{failed:,} trainings failed: see the column error in {folder.trials}"
             print(f"{what}; the same command tries them again", file=sys.stderr)
@@ -104,7 +106,7 @@ def nothing_left(study: Study, options: Options, folder: ResultFolder) -> int:
     say(f"{study.name}: nothing left to do; {study.n_trainings:,} trainings are in {folder.path}{more}")
     names = ("summary.csv", "report.html") if options.report else ("summary.csv",)
     if folder.holds_more or not all((folder.path / name).exists() for name in names):
-        report(folder, options)
+        reporting().report(folder, options.report)
     elif options.report:
         say(f"report: {folder.path / 'report.html'}")
     return DONE
@@ -148,15 +150,13 @@ def train(study: Study, options: Options, folder: ResultFolder, todo: list[batch
 
 def make_ready(study: Study, drawn: bool) -> None:
     """Do what a report needs and the trainings don't change: import what tells and draws, and work out the laws."""
-    importlib.import_module("experiments.execution.reporting")
+    reporting()
     importlib.import_module("experiments.store.exemplars").laws(study.conditions)
     if drawn:
         importlib.import_module(DRAWING)
         gc.freeze()  # what was imported is no garbage to look for
 
 
-def report(folder: ResultFolder, options: Options, others: ProcessPoolExecutor | None = None) -> None:
-    """Summary, figures and report, with the help of others."""
-    from experiments.execution.reporting import report as report_folder
-
-    report_folder(folder, options.report, others)
+def reporting() -> ModuleType:
+    """What tells how a study ended, imported where that is needed."""
+    return importlib.import_module("experiments.execution.reporting")

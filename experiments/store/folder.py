@@ -7,9 +7,9 @@
     counts.parquet    exact counts of them (see experiments.store.counts)
     datapackage.json  what the tables and their columns are, for other programs
 
-A folder belongs to one study. It may grow (more seeds, more conditions) but never shrinks or
-changes its rules, and what does not fit is reported and left where it is. The manifest is written
-before new tables take the place of old ones: from then on they count, under either name.
+A folder belongs to one study. It may grow (more seeds, more conditions) but never shrinks or changes its rules, and
+what does not fit is reported and left where it is. The manifest is written before new tables take the place of old
+ones: from then on they count, under either name.
 """
 
 import fcntl

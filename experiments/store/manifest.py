@@ -120,9 +120,6 @@ def _resource(path: Path, sha256: str, study: Study) -> dict[str, Any]:
     }
 
 
-# --- where results come from
-
-
 def now() -> str:
     """The time, in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")

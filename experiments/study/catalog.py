@@ -152,11 +152,8 @@ def _adjusted(key: str, value: Mapping[str, object]) -> Init:
     return replace(made, label=_by_laws(made, "" if laws["weights"] else label))
 
 
-# --- tasks in CSV files: columns x1 … xD, t, and perhaps `times`, how often each row counts
-
-
 def load_task(key: str, name: str) -> Task:
-    """The task in a CSV file; InputError names the row that is wrong."""
+    """The task in a CSV file of x1 … xD, t, and perhaps `times`; InputError names the row that is wrong."""
     where, path = f"{key}={name}", Path(name)
     (_, head), *rows = _lines(where, path)
     inputs = [f"x{d + 1}" for d in range(len(head) - 1 - (head[-1] == "times"))]

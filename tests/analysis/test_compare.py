@@ -55,6 +55,16 @@ def test_two_fields_may_differ_but_not_three() -> None:
     assert align(a, conditions({"init": "he", "lr": 0.2, "hidden": 10})) == ([], ())
 
 
+def test_a_condition_of_both_is_set_beside_what_differs_from_it_in_one_field() -> None:
+    """A sweep of the width and one of the step that share a condition: no pair of the others differs in one field."""
+    a = conditions(*({"hidden": hidden, "lr": 0.1} for hidden in (3, 4, 5)))
+    b = conditions(*({"hidden": 4, "lr": lr} for lr in (0.05, 0.1, 0.2)))
+    pairs, changed = align(a, b)
+    shared = json.dumps({"hidden": 4, "lr": 0.1})
+    assert changed == ("lr",)
+    assert pairs == [(shared, json.dumps({"hidden": 4, "lr": lr})) for lr in (0.05, 0.2, 0.1)]
+
+
 def test_the_field_that_aligns_most_conditions_is_let_differ() -> None:
     a = conditions({"lr": 0.1}, {"lr": 0.2})
     b = conditions({"lr": 0.1, "init": "he"}, {"lr": 0.2, "init": "he"}, {"lr": 0.3})

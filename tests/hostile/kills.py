@@ -72,7 +72,7 @@ def quietly(*overrides: str, told: bool = False) -> int:
     """Run a study without its output; returns the exit status."""
     with contextlib.redirect_stdout(io.StringIO()), pytest.MonkeyPatch.context() as patch:
         if not told:
-            patch.setattr(session, "report", lambda *_: None)
+            patch.setattr("experiments.execution.reporting.report", lambda *_: None)
         return session.run(compose(*BASE, *overrides))
 
 
