@@ -31,7 +31,7 @@ function headline(c, row) {
   return {
     diverged: 'Diverged: its numbers have grown beyond all bounds. The step is too large.',
     oscillating: `Oscillating: the step is too large to come to rest; the loss is ${figure(row.final_loss)}.`,
-    unsettled: `Still on its way: the loss is ${figure(row.final_loss)} and falling. More epochs would tell.`,
+    unsettled: `Still on its way: the loss is ${figure(row.final_loss)}. More epochs would tell.`,
     unclear: `Neither at rest nor falling; the loss is ${figure(row.final_loss)}.`,
   }[outcome];
 }

@@ -75,7 +75,7 @@ def _span(row: pd.Series, part: pd.DataFrame, field: str) -> tuple[str, Any]:
     part = part.sort_values(field)
     tried, rates = part[field].tolist(), part["solved_rate"].to_numpy(float)
     if not rates.any():
-        return f"{place}no run is solved at any {FIELDS[field].label}", None
+        return f"{place}no run is solved anywhere from {words.span(field, tried[0], tried[-1])}", None
     good = rates >= (ENOUGH if rates.max() >= ENOUGH else rates.max() - MARGIN)
     best, bad = int(rates.argmax()), [-1, *np.flatnonzero(~good).tolist(), len(part)]
     first, last = max(each for each in bad if each < best) + 1, min(each for each in bad if each > best) - 1

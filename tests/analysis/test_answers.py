@@ -93,7 +93,7 @@ def test_a_study_of_the_learning_rate_says_from_which_step_on_more_units_die(tmp
 
 def test_where_nothing_is_solved_no_value_is_said_to_be_best(make: Make) -> None:
     folder = make({f"{n}": ({"lr": n / 10}, ["stuck_1/4"] * 9) for n in (1, 2, 3)})
-    assert told(folder, "lr")[0] == "No run is solved at any learning rate."
+    assert told(folder, "lr")[0] == "No run is solved anywhere from lr 0.1 to 0.3."
     (plot,) = [plot for plot in PLOTS if plot.name == "success_rate"]
     assert (
         plot.describe(Findings.of(folder)).replace("\N{NO-BREAK SPACE}", " ")

@@ -218,6 +218,17 @@ def test_a_width_is_a_whole_number_where_others_never_reach_what_is_wanted(make)
     assert [row[1:] for row in table.rows] == [["4", "4", "4", "4 (none)", "4 (none)"], ["none"] * 5]
 
 
+@pytest.mark.parametrize("second", ["#b", None])
+def test_one_of_each_outcome_is_watched_only_where_each_has_an_address(handmade: Path, second: str | None) -> None:
+    found = report.read_results(handmade)
+    one = {**found.nearest, "seed": 0}
+    runs = [{**one, "outcome": "solved", "explorer": "#a"}, {**one, "outcome": "diverged", "explorer": second}]
+    found.__dict__["exemplars"] = pd.DataFrame(runs)
+    text = report.render(found, figures=False)
+    assert "Watch one</strong> " in text
+    assert ("Watch one</strong> of each outcome train" in text) == (second is not None)
+
+
 def test_sentences_carry_the_counted_rates(page: Page) -> None:
     text = plain(page.text)
     assert f"(4 units, {UNIFORM}, lr 0.1) {sentence(20, 40)} learn XOR and {sentence(18, 40)} get stuck" in text
