@@ -102,8 +102,8 @@ def keeping(folder: ResultFolder) -> Iterator[None]:
 
 def nothing_left(study: Study, options: Options, folder: ResultFolder) -> int:
     """Say that a study is finished, and report it if it is not; returns the exit status."""
-    more = ", which holds others too" if folder.holds_more else ""
-    say(f"{study.name}: nothing left to do; {study.n_trainings:,} trainings are in {folder.path}{more}")
+    more = ", and others" if folder.holds_more else ""
+    say(f"{study.name}: nothing left to do: {folder.path} holds its {study.n_trainings:,} trainings{more}")
     names = ("summary.csv", "report.html") if options.report else ("summary.csv",)
     if folder.holds_more or not all((folder.path / name).exists() for name in names):
         reporting().report(folder, options.report)

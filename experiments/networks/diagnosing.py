@@ -145,11 +145,9 @@ def verdict_on_network(outcome: str, trap: Decoded | None, condition: Condition)
 def better_loss(weights: Weights, condition: Condition) -> str:
     """That the network makes sense with another loss, if there is one; it makes none with its condition's."""
     for loss in LOSSES.values():
-        if loss.logits == LOSSES[condition.loss].logits or condition.smooth:
-            continue
         other = replace(condition, **fitting(loss.name))
-        if other.refusal():  # targets that are no probabilities, say
-            continue
+        if loss.logits == LOSSES[condition.loss].logits or condition.smooth or other.refusal():
+            continue  # or the targets are no probabilities, say
         then = states(other, weights, 0)
         solved, trap = then["outcome"][0] == "solved", trap_of(then, other)
         if solved or (trap is not None and not learned_nothing(trap, other)):
@@ -160,12 +158,11 @@ def better_loss(weights: Weights, condition: Condition) -> str:
 
 def units(now: Mapping[str, np.ndarray], condition: Condition) -> str:
     """Which units are dead or linear, and on which rows the others are active."""
-    patterns = now["patterns_final"][0].decode().split()
     if condition.smooth:
         return f"{condition.hidden}, all of them smooth"
     kinds = {"0": "dead", "1": "active on every row, where it is a line", "01": "alive"}
     of_kind: dict[str, list[str]] = {kind: [] for kind in kinds.values()}
-    for n, pattern in enumerate(patterns, 1):
+    for n, pattern in enumerate(now["patterns_final"][0].decode().split(), 1):
         kind = kinds["".join(sorted({*pattern}))]
         rows = [name for name, active in zip(condition.task.row_names, pattern, strict=True) if active == "1"]
         of_kind[kind].append(f"unit {n} on {listed(rows)}" if kind == "alive" else str(n))
@@ -346,6 +343,9 @@ def recommendation(case: Case, freed: list[Tried], solved: float, here: float) -
     freely = "it" if n == 1 else share
     if count and best.control and not best.draws:  # as many are freed if nothing is done
         return f"{again}keep training, which solves {freely}."
+    idle = next((each for each in freed if each.entry.control and not each.entry.draws), None)
+    if idle and idle.told.startswith("not yet"):
+        return "Train longer: its loss still falls."
     if count / n > solved + CLEARLY:
         return f"{again}try {best.label}, which frees {freely}."
     if solved < CLEARLY:

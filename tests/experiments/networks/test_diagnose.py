@@ -315,6 +315,8 @@ def test_a_network_on_its_way_is_told_to_go_on(tmp_path: Path, capsys: pytest.Ca
     assert "It is in no known trap" in text
     assert "more training yes" in text
     assert "do Keep training, which solves it. watch" in text
+    brief = said(capsys, f"weights={tmp_path / 'n.npz'}", "init=torch", "epochs=20")
+    assert "do Train longer: its loss still falls. watch" in brief
     assert "loss_name" not in text  # with no output far from 0, it is like any untrained one under another loss
 
 
