@@ -111,8 +111,9 @@ def _range(found: Findings, field: str, alone: bool) -> list[str]:
     told = [f"{text[:1].upper()}{text[1:]}." for text, _ in shown]
     limits = sorted(limit for _, limit in spans if limit is not None)
     if len(told) < len(spans) and len({*limits}) > 1:
-        few = f"Of the {len(spans):,} settings of the other fields {len(limits):,} have an upper limit"
-        told[-1] += f" {few}, from {words.span(field, limits[0], limits[-1])}."
+        few = words.all_of(len(spans)) if len(limits) == len(spans) else f"{len(limits):,} of the {len(spans):,}"
+        ends = words.span(field, limits[0], limits[-1])
+        told[-1] += f" {few[:1].upper()}{few[1:]} settings of the other fields have an upper limit, from {ends}."
     return told
 
 

@@ -76,7 +76,7 @@ def test_a_range_without_an_end_is_told_whole_and_the_ends_of_others_are_counted
     sentence = next(each for each in told(make(spec), "hidden", "lr") if "throughout" in each)
     assert sentence == (
         "With 4 units, success does not reach 95 %; it is within 3 points of its best throughout, from lr 0.01 to 0.2. "
-        "Of the 4 settings of the other fields 2 have an upper limit, from lr 0.01 to 0.1."
+        "2 of the 4 settings of the other fields have an upper limit, from lr 0.01 to 0.1."
     )
 
 
