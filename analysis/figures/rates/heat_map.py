@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.ndimage import gaussian_filter
 
 from analysis.data.conditions import NUMBERS
 from analysis.data.field_labels import FIELDS, is_log, is_number, phrase
@@ -73,7 +73,7 @@ def _mesh(ax: Axes, summary: pd.DataFrame, across: str, up: str, span: tuple[flo
     for i, j in np.argwhere(np.isfinite(rates)):
         told = f"{phrase(across, float(x[j]))}, {phrase(up, float(y[i]))}: {rates[i, j]:.0f} % solved"
         tip(ax, right[j], top[i], right[j + 1], top[i + 1], told)
-    smooth = gaussian_filter(rates, 1.5)  # where a cell is missing all around it is, and no line is drawn there
+    smooth = scipy.ndimage.gaussian_filter(rates, 1.5)  # no line is drawn beside a cell that is missing
     levels = [level for level in CONTOURS if np.nanmin(smooth, initial=100) < level < np.nanmax(smooth, initial=0)]
     if not levels or min(rates.shape) < 3:
         return mesh, set()
