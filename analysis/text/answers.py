@@ -121,7 +121,7 @@ def _deaths(found: Findings) -> list[str]:
     """From which step on half as many units again die in training as at the smallest one, or more, in a sentence."""
     rest, told = others(found.trials, "lr"), []
     table = found.summary.assign(died=lambda each: each["dead_final_mean"] - each["dead_init_mean"]).sort_values("lr")
-    for row, part in slices(table, rest):
+    for row, part in slices(table.dropna(subset="died"), rest):  # where all runs diverge nobody knows
         least = max(part["died"].iloc[0], 0)
         more = part[(part["died"] > 1.5 * least)[::-1].cummin()[::-1].to_numpy(bool)]
         if len(more):

@@ -81,9 +81,11 @@ def test_a_range_without_an_end_is_told_whole_and_the_ends_of_others_are_counted
 
 
 def test_a_study_of_the_learning_rate_says_from_which_step_on_more_units_die(tmp_path: Path) -> None:
-    how: dict[str, Any] = {"seeds": 47, "epochs": 500, "init": "he", "hidden": 4, "lr": [0.01, 0.02, 0.1, 0.3]}
+    how: dict[str, Any] = {"seeds": 47, "epochs": 500, "init": "he", "hidden": 4, "lr": [0.01, 0.02, 0.1, 0.3, 4]}
     trials = experiments.run_study("learning_rate", **how, output=tmp_path / "out", quiet=True)
     died = (trials["dead_final"] - trials["dead_init"]).groupby(trials["lr"]).mean()
+    assert died.isna().tolist() == [False] * 4 + [True]  # a step at which all diverge
+    died = died.dropna()
     more = next(lr for lr in died.index if (died[died.index >= lr] > 1.5 * died[0.01]).all())
     told_of_it = f"from lr {more:g} on ({died[more]:.2f} units a run in place of {died[0.01]:.2f})."
     assert told(tmp_path / "out", "lr")[1] == (
