@@ -30,6 +30,7 @@ DRAWS = 1000  # networks that are drawn and trained to say how common an outcome
 MOST_UNITS = 16  # units that are told one by one
 RARE = 0.01  # share of networks below which a trap is not something to expect
 MANY = 10  # units that are tried where fewer are in a trap
+NOT_FINISHED = "not finished"  # what reports say of runs that are unsettled
 CLEARLY = 0.1  # share of networks by which one remedy must do better than another, and that must learn by themselves
 LOSS = checks.number(lambda value: 0 <= value <= 1e300, "a finite number from 0 (the loss's name is loss_name=NAME)")
 ONE_A_ROW = "a list of numbers, one per row"
@@ -137,7 +138,7 @@ def verdict_on_network(outcome: str, trap: Decoded | None, condition: Condition)
     if trap is not None:
         return f"It is in the trap {named(trap.level)}. {trap.text.partition('. ')[2]}"
     if has_levels(condition):
-        why = "it is still on its way, the step is too large, or it was trained with other settings"
+        why = f"it is {NOT_FINISHED}, the step is too large, or it was trained with other settings"
         return f"It is in no known trap: perhaps {why}."
     return f"Its outcome is {outcome}; the traps of this task, activation or loss are not known."
 
@@ -281,7 +282,7 @@ def advise(case: Case) -> None:
         where = "This network" if given else "Of networks in this trap"
         say(told("frees it", f"{where}, within {condition.epochs:,} more epochs, best first:"))
         for tried in freed:
-            say(f"{'':<12}{tried.entry.label:<32}{tried.told}")
+            say(f"{'':<12}{tried.entry.label:<32}{tried.words}")
     do = recommendation(case, freed, solved / DRAWS, float(there.mean()))
     if condition.hidden < needed:
         do = f"Use at least {needed} units: fewer cannot represent {condition.task.name}."
@@ -303,12 +304,18 @@ def drawn(condition: Condition) -> tuple[trial.Trials, int]:
 
 
 class Tried(NamedTuple):
-    """An intervention that was tried: how many networks it freed, of how many, and that in words."""
+    """An intervention that was tried: how many networks it freed, of how many, and whether none of them is finished."""
 
     entry: Intervention
     freed: int
     n: int
-    told: str
+    unfinished: bool
+
+    @property
+    def words(self) -> str:
+        """What came of it: a share, or of a single network yes or no."""
+        alone = "yes" if self.freed else f"not yet: {NOT_FINISHED}" if self.unfinished else "no"
+        return percent(self.freed, self.n) if self.n > 1 else alone
 
 
 def frees(condition: Condition, stuck: Weights, draws_anew: bool) -> list[Tried]:
@@ -322,10 +329,8 @@ def frees(condition: Condition, stuck: Weights, draws_anew: bool) -> list[Tried]
         n = 1 if draws_anew and not entry.draws else TRIES  # one network again and again gives the same again
         changed = rescue.intervene(tried, stuck.take(np.arange(n)), range(n))
         outcome = states(rescue.onward_condition(tried), changed, condition.epochs)["outcome"]
-        count = int(np.sum(outcome == "solved"))
-        alone = "yes" if count else "not yet: its loss still falls" if outcome[0] == "unsettled" else "no"
-        found.append(Tried(entry, count, n, percent(count, n) if n > 1 else alone))
-    return sorted(found, key=lambda each: (-each.freed / each.n, each.told == "no"))
+        found.append(Tried(entry, int(np.sum(outcome == "solved")), n, bool(np.all(outcome == "unsettled"))))
+    return sorted(found, key=lambda each: (-each.freed / each.n, not each.unfinished))
 
 
 def recommendation(case: Case, freed: list[Tried], solved: float, here: float) -> str:
@@ -344,8 +349,8 @@ def recommendation(case: Case, freed: list[Tried], solved: float, here: float) -
     if count and best.control and not best.draws:  # as many are freed if nothing is done
         return f"{again}keep training, which solves {freely}."
     idle = next((each for each in freed if each.entry.control and not each.entry.draws), None)
-    if idle and idle.told.startswith("not yet"):
-        return "Train longer: its loss still falls."
+    if idle and idle.unfinished:
+        return f"Train longer: it is {NOT_FINISHED}."
     if count / n > solved + CLEARLY:
         return f"{again}try {best.label}, which frees {freely}."
     if solved < CLEARLY:
@@ -366,10 +371,8 @@ def percent(count: int, n: int) -> str:
 
 def setting(c: Condition) -> str:
     """What it was trained with."""
-    others = [
-        FIELDS[name] for name in ("optimizer", "batch_size", "freeze") if getattr(c, name) != FIELDS[name].default
-    ]
-    how = [field.phrase.format(getattr(c, field.name)) for field in others]
+    others = {name: getattr(c, name) for name in ("optimizer", "batch_size", "freeze")}
+    how = [FIELDS[name].phrase.format(value) for name, value in others.items() if value != FIELDS[name].default]
     how += [] if c.bias else ["no biases"]
     words = [c.task.name, f"{c.hidden} unit{'s' * (c.hidden > 1)}", c.activation, c.loss, f"init={c.init.name}"]
     return ", ".join([*words, f"lr={c.lr:g}", *how])

@@ -10,8 +10,9 @@ import pytest
 from harness import command, compose
 
 import nnxor
+from analysis.text.words import CAUSE_WORDS
 from experiments.errors import InputError
-from experiments.networks.diagnosing import diagnose
+from experiments.networks.diagnosing import NOT_FINISHED, diagnose
 from experiments.study.weight_files import read_network
 from nnxor.interventions import INTERVENTIONS
 
@@ -316,7 +317,9 @@ def test_a_network_on_its_way_is_told_to_go_on(tmp_path: Path, capsys: pytest.Ca
     assert "more training yes" in text
     assert "do Keep training, which solves it. watch" in text
     brief = said(capsys, f"weights={tmp_path / 'n.npz'}", "init=torch", "epochs=20")
-    assert "do Train longer: its loss still falls. watch" in brief
+    assert "It is in no known trap: perhaps it is not finished, the step is too large" in brief
+    assert "more training not yet: not finished" in brief
+    assert "do Train longer: it is not finished. watch" in brief
     assert "loss_name" not in text  # with no output far from 0, it is like any untrained one under another loss
 
 
@@ -337,7 +340,11 @@ def test_a_trap_has_one_name_whatever_the_targets(tmp_path: Path, capsys: pytest
 
 def test_what_is_not_freed_yet_is_told_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = saved(tmp_path, [[-1, -0.5], [-0.5, -1]], [-0.1, -0.2], [1, -1], 0.5)
-    assert "a leaky ReLU not yet: its loss still falls" in said(capsys, file, "lr=0.1", "epochs=1000")
+    assert "a leaky ReLU not yet: not finished" in said(capsys, file, "lr=0.1", "epochs=1000")
+
+
+def test_what_is_not_finished_is_called_so_in_reports_as_well() -> None:
+    assert CAUSE_WORDS["not_finished"] == NOT_FINISHED
 
 
 def test_a_loss_that_may_never_have_moved_is_not_called_bad_luck(capsys: pytest.CaptureFixture[str]) -> None:
