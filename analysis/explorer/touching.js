@@ -32,7 +32,7 @@ const CHANGES = {
 /** What a network trains on under after an intervention. */
 function onwardOf(c, name) {
   const { then } = PRINTED.interventions[name];
-  return { ...c, ...then, ...(then.recycle_every && { recycle_every: Math.ceil(c.epochs / 10) }) };
+  return { ...c, ...then, ...(then.recycle_every && { recycle_every: Math.ceil(c.epochs / JUDGED.recycle_parts) }) };
 }
 /** Why an intervention cannot be made, or ''. */
 function refused(c, name) {

@@ -2,13 +2,15 @@
 
 from nnxor.interventions import INTERVENTIONS, Intervention
 
+PARTS = 10  # of the epochs, after each of which but the last dead units are redrawn
+
 INTERVENTIONS.register(
     Intervention(
         name="recycle",
         label="redrawing dead units nine times",
         meaning="While it trains on, every dead unit is drawn afresh after each tenth of the epochs.",
         change=lambda _condition, weights, _seeds: weights,
-        then=lambda condition: {"recycle_every": -(-condition.epochs // 10) or None},
+        then=lambda condition: {"recycle_every": -(-condition.epochs // PARTS) or None},
         draws=True,
         needs_dead=True,
         refusal=lambda c: "" if c.units.can_die else f"redraws dead units; activation={c.activation} has none",

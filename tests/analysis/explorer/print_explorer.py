@@ -14,7 +14,7 @@ from nnxor import diagnosis, judgement, protocol, quench
 from nnxor.condition import FIELDS, Condition
 from nnxor.engines import recycling
 from nnxor.field import Field, plain
-from nnxor.interventions import INTERVENTIONS, nudge_bias
+from nnxor.interventions import INTERVENTIONS, nudge_bias, recycle
 from nnxor.landscape import regions, traps
 from nnxor.network import draws, inits
 from nnxor.network.losses import LOSSES
@@ -46,6 +46,7 @@ def printed() -> str:
             "region_ridge": regions.RIDGE,
             "region_converged": regions.CONVERGED,
             "lift": nudge_bias.LIFT,
+            "recycle_parts": recycle.PARTS,
         },
         "colours": OUTCOME_COLOURS,
         "most": explorer_address.MOST,
