@@ -17,7 +17,7 @@ from analysis.findings.side_by_side import Comparison, compare_folders
 from analysis.report_parts.compare_page import p_text, write_html
 from analysis.text.words import listed, plain, points
 from experiments.errors import DONE, FAILED, InputError, RunError
-from experiments.execution.progress import say
+from experiments.execution.progress import all_of, say
 from experiments.study.checked import path, section
 from nnxor.checks import optional, switch
 
@@ -121,8 +121,8 @@ def sentences(found: Comparison) -> list[str]:
     why = [f"Not paired: {count} of {len(found.rows)}, since {reason}." for reason, count in unpaired.items()]
     if not found.differs and all(row.same for row in found.rows) and not any(found.alone):
         n = len(found.rows)
-        told = f"all {found.checked:,} trainings of {n} condition{'s' * (n > 1)} ended the same way."
-        return [f"No differences: {told}"]
+        trainings = all_of(found.checked, "training")
+        return [f"No differences: {trainings} of {n} condition{'s' * (n > 1)} ended the same way."]
     return [_alignment(found), *why, _reproduction(found), _verdict(found)]
 
 
@@ -143,7 +143,7 @@ def _reproduction(found: Comparison) -> str:
         return f"NOT REPRODUCED: {otherwise}; the first: {found.example}."
     if not found.checked:
         return "No training is in both folders."
-    return f"Reproduced: all {found.checked:,} trainings that both folders hold ended the same way."
+    return f"Reproduced: {all_of(found.checked, 'training')} that both folders hold ended the same way."
 
 
 def _verdict(found: Comparison) -> str:

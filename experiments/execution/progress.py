@@ -106,6 +106,11 @@ def listed(words: list[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
+def all_of(n: int, what: str) -> str:
+    """'all 24 rows', or 'the row'."""
+    return f"the {what}" if n == 1 else f"all {n:,} {what}s"
+
+
 def duration(seconds: float) -> str:
     """A duration as people say it: '0.4 s', '2 min 5 s', '3 h 20 min'."""
     if seconds < 10:

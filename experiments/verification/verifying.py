@@ -7,7 +7,7 @@ from typing import Any
 from experiments.errors import DONE, FAILED, InputError
 from experiments.execution import progress
 from experiments.execution.options import engine_name
-from experiments.execution.progress import Progress, duration
+from experiments.execution.progress import Progress, all_of, duration
 from experiments.execution.worker import warm_up
 from experiments.study.checked import path, section
 from experiments.verification.audit import Ledger, check_bytes, check_derived, check_manifest, read_record
@@ -60,7 +60,7 @@ def follow(retraining: Retraining, seed: int) -> None:
     """Say what is trained again, train it, show how it goes on, and how long it took."""
     sample, engine, trainings = retraining.sample, retraining.engine, f"{retraining.trainings:,} trainings"
     drawn = f"{trainings}: neighbouring seeds in {len(sample):,} conditions, at random (seed {seed})"
-    say("sample", f"all {trainings}" if retraining.whole else drawn)
+    say("sample", all_of(retraining.trainings, "training") if retraining.whole else drawn)
     again = ", which trained it (name another with engine=NAME)" if engine in retraining.ledger.record.engines else ""
     say("engine", f"{engine}{again}")
     began = time.monotonic()
@@ -92,13 +92,10 @@ def _agreement(found: Retraining) -> str:
     n = found.rows.n
     if found.rows.what == "row":
         how = "within the tolerance (--help says which)" if found.loosely else "in every bit of every column"
-        return f"all {n:,} rows agree {how}."
-    whole = f", and all {found.counts.n:,} counts agree." if found.whole else " (sample=all compares all counts too)."
-    agree = f"all {n:,} seeds were solved or not as recorded{whole}"
-    if found.loosely:
-        agree += f" For {n:,} of the seeds bits are not promised: there outcomes are compared, and"
-        agree += " dead units at the start (--help says more)."
-    return agree
+        return f"{all_of(n, 'row')} agreed {how}."
+    counts = f", and {all_of(found.counts.n, 'count')} agreed." if found.whole else " (sample=all compares counts too)."
+    bits = " Bits are not promised here: outcomes are compared, and dead units at the start (--help says more)."
+    return f"{all_of(n, 'seed')} came out solved or not as recorded{counts}{bits if found.loosely else ''}"
 
 
 def _differences(found: Retraining, of: Compared, first: Difference) -> list[tuple[str, str]]:

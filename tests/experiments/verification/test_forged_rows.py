@@ -173,7 +173,7 @@ def test_failed_trainings_are_reported_and_must_fail_again(
         assert status_of(tmp_path / "out", "sample=all", "engine=numba") == 0  # they fail again
     said = capsys.readouterr().out
     assert "12 trainings failed" in said
-    assert "verified: all 24 rows agree" in said
+    assert "verified: all 24 rows agreed" in said
     assert status_of(tmp_path / "out", "sample=1") == 1
     said = capsys.readouterr().out
     assert re.search("DIFFERENT: 12 rows do not come out as recorded, of 1[23]", said)

@@ -1,6 +1,7 @@
 """`python -m experiments.verify`: what agrees is said to agree, and bad input is one line."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -33,9 +34,20 @@ def test_a_folder_is_verified_by_an_engine_that_did_not_make_it(
     lines = capsys.readouterr().out.splitlines()
     other = {"numba": "numpy", "numpy": "numba"}[engine]
     assert f"engine     {other}" in lines
-    assert lines[-1] == "verified: all 24 rows agree in every bit of every column."
+    assert lines[-1] == "verified: all 24 rows agreed in every bit of every column."
     assert "byte for byte what was written (SHA-256)" in " ".join(" ".join(lines).split())
     assert max(map(len, lines[2:])) <= 80  # the first two hold the folder's name
+
+
+def test_a_single_training_is_told_as_one(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    one = ("grid.hidden=3", "grid.init=he", "grid.lr=0.1", "base.epochs=0", "seeds.count=1")
+    for folder in (run(*one), run(*one, "record=summary", folder="counted")):
+        capsys.readouterr()
+        assert status_of(folder, "sample=all") == 0
+        said = " ".join(capsys.readouterr().out.split())
+        assert "sample the training engine" in said
+        assert "verified: the row agreed in every bit" in said or "verified: the seed came out solved or not" in said
+        assert not re.search(r"\b1 [a-z]+s\b", said), said
 
 
 def test_all_kinds_of_columns_come_out_again(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,7 +56,7 @@ def test_all_kinds_of_columns_come_out_again(run: Run, capsys: pytest.CaptureFix
         "blocks=[{},{task:[parity3],bias:[false]},{batch_size:[2]}]",
     )  # fmt: skip
     assert status_of(folder, "sample=all") == 0
-    assert "all 30 rows agree in every bit" in capsys.readouterr().out
+    assert "all 30 rows agreed in every bit" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("seeds", [1, 3, 50])
@@ -72,7 +84,7 @@ def sample(record: Record, size: int, seed: int) -> list[Batch]:
 def test_where_tanh_takes_part_rows_come_out_to_the_bit_as_well(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     folder = run(*TINY, "base.activation=tanh", "base.lr=null")
     assert status_of(folder, "sample=all") == 0
-    assert "all 24 rows agree in every bit" in capsys.readouterr().out
+    assert "all 24 rows agreed in every bit" in capsys.readouterr().out
     row = pq.read_table(folder / "trials.parquet")["outcome"].to_pylist().index("unsettled")
     forge(folder, with_value("outcome", row, "diverged"))
     assert status_of(folder, "sample=all") == 1
@@ -95,7 +107,7 @@ def test_within_the_tolerance_numbers_count_for_runs_at_rest(run: Run, capsys: p
 
 def test_the_reference_engine_verifies_too(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert status_of(tiny, "sample=10", "engine=reference") == 0
-    assert "all 10 rows agree within the tolerance" in capsys.readouterr().out
+    assert "all 10 rows agreed within the tolerance" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -217,7 +229,7 @@ def test_certificates_and_conditions_with_seeds_of_their_own_are_verified(
     folder = run(*TINY[1:], f"grid.init=[he,{textbook}]", "grid.hidden=2", "certify=true", "base.epochs=3000")
     assert pq.read_table(folder / "trials.parquet")["minimum"].null_count < 13
     assert status_of(folder, "sample=all") == 0
-    assert "all 13 rows agree" in capsys.readouterr().out
+    assert "all 13 rows agreed" in capsys.readouterr().out
     forge(folder, with_value("minimum", 1, "saddle"))
     assert status_of(folder, "sample=all") == 1
     assert "minimum" in capsys.readouterr().out
