@@ -235,7 +235,7 @@ def _judge(claim: Claim, judged: Judged) -> Verdict:
     more = claim.more(judged.trials, cases.iloc[at], where) if claim.more else ""
     sentences = [f"{effect}.", *(f"{each.capitalize()}: {'; '.join(named[each])}." for each in few), more]
     kind = KINDS_OF[answers[0]] if len({*answers}) == 1 else "partly"
-    tally = f"{', '.join(f'{each} in {len(places):,}' for each, places in named.items())} of {n} {what}"
+    tally = f"{', '.join(f'{each} in {len(there):,}' for each, there in named.items() if there)} of {n} {what}"
     every = f"{answers[0]} in {words.all_of(len(cases))} {what}"
     verdict = WORDS[kind] if len(cases) == 1 else tally if kind == "partly" else every
     return Verdict(claim.number, claim.text, claim.rule, " ".join(filter(None, sentences)), verdict, kind)
