@@ -14,7 +14,7 @@ import pandas as pd
 from analysis.data.reading import load
 from experiments.composing import composed
 from experiments.errors import DONE, InputError, RunError
-from experiments.execution.session import OWN_QUESTION, run
+from experiments.execution.session import named, run
 from experiments.store.folder import WAYS_OUT
 from experiments.store.manifest import read_manifest
 from experiments.study.fields import FIELDS
@@ -22,7 +22,7 @@ from nnxor.registry import hint
 
 
 def run_study(
-    study: str = "article",
+    study: str | None = None,
     *,
     seeds: int | None = None,
     output: str | Path | None = None,
@@ -34,9 +34,10 @@ def run_study(
     """Run a study, or what is missing of it, and return its trials: a row a training, columns as in docs/columns.md.
 
     `study` names a file of conf/study, or of the folder `study` in `config_dir`, where inits and tasks of your own may
-    be as well; `seeds` counts the trainings of a condition. Each further argument is a field
-    of a condition: a list sweeps it, a single value fixes it. Trials are kept in `output`, by default a folder of
-    results named by study and fields, so that the same call trains nothing again and more seeds only the new ones.
+    be as well; without one it is the default study, and with fields a question of your own. `seeds` counts the
+    trainings of a condition. Each further argument is a field of a condition: a list sweeps it, a single value fixes
+    it. Trials are kept in `output`, by default a folder of results named by study and fields, so that the same call
+    trains nothing again and more seeds only the new ones.
     `quiet` prints nothing. InputError (one line) for what is not allowed, RunError if trainings could not be finished.
 
     >>> import experiments
@@ -45,7 +46,8 @@ def run_study(
     >>> len(trials), bool(solved[3] > solved[2])
     (160, True)
     """
-    config = composed("run", [f"study={study}", "report=false"], config_dir)
+    words = ["report=false"] if study is None else ["report=false", f"study={study}"]
+    config = composed("run", words, config_dir)
     for name, value in fields.items():
         if name not in FIELDS:
             raise InputError(f"{name} is not a field; {hint(name, FIELDS)}")
@@ -53,7 +55,7 @@ def run_study(
     if fields:
         told = json.dumps({name: config["grid"][name] for name in sorted(fields)}, sort_keys=True, default=str)
         config["name"] = f"{config['name']}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
-        config["question"], config["asks"], config["hero"] = OWN_QUESTION, None, None
+        config = named(config, ["name", *words])
     folder = Path(output) if output is not None else Path("results", config["name"])
     wanted = config["seeds"]["count"] if seeds is None else seeds
     first, after = (read_manifest(folder, WAYS_OUT) or {"seeds": (0, 0)})["seeds"]

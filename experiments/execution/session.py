@@ -3,7 +3,7 @@
 import gc
 import importlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from threading import Thread
@@ -26,17 +26,17 @@ OWN_QUESTION = "How do the settings of this sweep change how often training succ
 
 def command(config: Mapping[str, Any]) -> int:
     """Run the study that the command line describes; returns the exit status."""
-    return run(named(config))
+    return run(named(config, sys.argv[1:]))
 
 
 def shown(config: Mapping[str, Any]) -> dict[str, object]:
     """The values that hold for the study that the command line describes (`--cfg job`)."""
-    return effective(named(config))
+    return effective(named(config, sys.argv[1:]))
 
 
-def named(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The study of a command line: with a name, and no `study=` or with `asks=`, it asks a question of its own."""
-    given = {argument.lstrip("+").partition("=")[0] for argument in sys.argv[1:]}
+def named(config: Mapping[str, Any], words: Iterable[str]) -> dict[str, Any]:
+    """The study of these words: with a name, and no `study=` or with `asks=`, it asks a question of its own."""
+    given = {word.lstrip("+").partition("=")[0] for word in words}
     new = "name" in given and ("study" not in given or "asks" in given)
     own = {"question": OWN_QUESTION, "asks": None, "hero": None} if new else {}
     return {**config, **{key: value for key, value in own.items() if key not in given}}

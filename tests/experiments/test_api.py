@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from harness import ROOT, own_folder
+import yaml
+from harness import ROOT, inside, own_folder
 
 import analysis
 import experiments
@@ -61,6 +62,24 @@ def test_studies_inits_and_tasks_of_ones_own_stand_in_a_folder(tmp_path: Path) -
     (my / "init/bad.yaml").write_text("weights: 3\nbiases: 4\n")
     with pytest.raises(InputError, match=r"init/bad\.yaml: weights: 3 is no distribution"):
         experiments.run_study("smoke", config_dir=my, init="bad", seeds=2)
+
+
+def test_a_study_that_is_named_keeps_its_question_as_on_the_command_line() -> None:
+    few: dict[str, Any] = {"seeds": 2, "epochs": 5, "hidden": 3, "init": "he", "lr": 0.1, "quiet": True}
+    experiments.run_study("width", output="named", **few)
+    experiments.run_study(output="own", **few)
+    words = ["name=typed", "seeds.count=2", "base.epochs=5", "grid.hidden=3", "grid.init=he", "grid.lr=0.1"]
+    for folder, study in (("named", ["study=width"]), ("own", [])):
+        typed = f"typed_{folder}"
+        line = [*study, *words, "report=false", f"output={typed}"]
+        done = inside(*line, module="experiments.run", cwd=Path.cwd())
+        assert done.returncode == 0, done.stderr
+        for asked in ("question", "asks", "hero"):
+            both = [yaml.safe_load((Path(each) / "config.yaml").read_text())[asked] for each in (folder, typed)]
+            assert both[0] == both[1]
+    questions = [yaml.safe_load(Path(each, "config.yaml").read_text())["question"] for each in ("named", "own")]
+    assert questions[0] == "How many hidden units make it almost certain that XOR is learned?"
+    assert questions[1].startswith("How do the settings of this sweep change")
 
 
 def test_what_is_not_allowed_is_said_in_one_line() -> None:
