@@ -127,7 +127,7 @@ def _with_unsolved(epochs: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     n, told = (each.groupby("condition")["count"].sum() for each in (runs[runs["status"] == "ok"], epochs))
     left = n.sub(told, fill_value=0).astype("int64").reset_index().assign(epoch=None)
     together = pd.concat([left[left["count"] > 0].astype({"epoch": "Int32"}), epochs.astype({"epoch": "Int32"})])
-    return together.rename(columns={"epoch": "solved_epoch"}).assign(status="ok")
+    return together.rename(columns={"epoch": "solved_epoch"})
 
 
 def _solved(rows: pd.DataFrame, seeds: tuple[int, int]) -> Solved:

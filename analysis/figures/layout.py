@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.data.conditions import few, same, slices, unusual, usual, values, with_values
+from analysis.data.conditions import NAMING, few, same, slices, unusual, usual, values, with_values
 from analysis.data.field_labels import FIELDS, defaults, is_log, is_number, value_text
 from analysis.data.reading import OUTCOMES, swept
 from analysis.data.tallies import size
@@ -20,8 +20,7 @@ from analysis.findings.findings import Findings
 from analysis.findings.summary import trap_levels
 from analysis.text import words
 
-ORDER = ("hidden", "init", "lr")  # fields that panels and series take first
-ALWAYS = ("task", *ORDER, "epochs")  # fields that a figure names even where they are the article's
+ALWAYS = ("task", *NAMING, "epochs")  # fields that a figure names even where they are the article's
 MOST_PANELS = 12
 MOST_TICKS = 8
 
@@ -53,7 +52,7 @@ def axis_field(table: pd.DataFrame, most_alone: int = MOST_PANELS // 2) -> str:
 
 def series_field(fields: Sequence[str], *taken: str) -> str | None:
     """The field that tells lines apart: init if it is swept, else the next one."""
-    return next((name for name in ("init", *ORDER, *fields) if name in fields and name not in taken), None)
+    return next((name for name in ("init", *NAMING, *fields) if name in fields and name not in taken), None)
 
 
 def line_field(fields: Sequence[str]) -> str | None:
@@ -63,7 +62,7 @@ def line_field(fields: Sequence[str]) -> str | None:
 
 def rest_of(fields: Sequence[str], *taken: str | None) -> list[str]:
     """The swept fields that are left for panels."""
-    return [name for name in dict.fromkeys((*ORDER, *fields)) if name in fields and name not in taken]
+    return [name for name in dict.fromkeys((*NAMING, *fields)) if name in fields and name not in taken]
 
 
 def looks_of(found: Findings, field: str | None) -> dict[Any, Look]:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.conditions import conditions
-from analysis.data.reading import CAUSES, can_die, fine, is_stuck
+from analysis.data.reading import CAUSES, can_die, is_stuck
 from analysis.data.tallies import count_where, sums
 from analysis.findings.statistics import Estimate, Rate, attributable
 
@@ -29,22 +29,20 @@ def failure_causes(trials: pd.DataFrame) -> pd.DataFrame:
     `n` of all runs, `stuck` of those; of the stuck ones `no_dead` (no unit dead at the end), `too_few` (fewer live
     units than the task needs), and each of `STUCK_CAUSES`.
     """
-    good = fine(trials)
-    stuck = is_stuck(good)
-    chosen = {name: stuck & (good["cause"] == name).to_numpy(bool) for name in STUCK_CAUSES}
-    no_dead = stuck & ((good["dead_final"] == 0).to_numpy(bool) | ~can_die(good))
-    too_few = stuck & good["cause"].isin(TOO_FEW_ALIVE).to_numpy(bool)
+    stuck = is_stuck(trials)
+    chosen = {name: stuck & (trials["cause"] == name).to_numpy(bool) for name in STUCK_CAUSES}
+    no_dead = stuck & ((trials["dead_final"] == 0).to_numpy(bool) | ~can_die(trials))
+    too_few = stuck & trials["cause"].isin(TOO_FEW_ALIVE).to_numpy(bool)
     every: dict[str, Any] = {"n": 1, "stuck": stuck, "no_dead": no_dead, "too_few": too_few, **chosen}
-    counts = pd.DataFrame({name: sums(good, values) for name, values in every.items()}, dtype=np.int64)
-    return conditions(good).join(counts, on="condition")
+    counts = pd.DataFrame({name: sums(trials, values) for name, values in every.items()}, dtype=np.int64)
+    return conditions(trials).join(counts, on="condition")
 
 
 def by_dead_at_start(trials: pd.DataFrame) -> dict[int, Rate]:
     """How often the runs of one condition get stuck, by the number of units that are dead at the start."""
-    good = fine(trials)
-    dead, stuck = good["dead_init"].to_numpy(int), is_stuck(good)
+    dead, stuck = trials["dead_init"].to_numpy(int), is_stuck(trials)
     return {
-        n: Rate.of(count_where(good, stuck & (dead == n)), count_where(good, dead == n))
+        n: Rate.of(count_where(trials, stuck & (dead == n)), count_where(trials, dead == n))
         for n in np.unique(dead).tolist()
     }
 

@@ -22,7 +22,7 @@ import pandas as pd
 
 from analysis.data.door import write_text
 from analysis.data.field_labels import FIELDS
-from analysis.data.reading import fine, is_stuck
+from analysis.data.reading import is_stuck
 from analysis.findings.pooled import pool
 from analysis.findings.statistics import Estimate, Rate
 from analysis.findings.summary import wrapped
@@ -133,7 +133,7 @@ def _beside(
     keys = {key for each in siblings for key in each["conditions"]}
     part, every = (summary[summary["condition"].isin(chosen)] for chosen in (entry["conditions"], keys))
     telling = [name for name in FIELDS if part[name].nunique(False) == 1 < every[name].nunique(False)]
-    runs = fine(trials[trials["condition"].isin(entry["conditions"])])
+    runs = trials[trials["condition"].isin(entry["conditions"])]
     everything = np.ones(len(runs), bool)
     error = errors.get(entry["conditions"][0], math.nan) if entry.get("error") else math.nan
     return Beside(

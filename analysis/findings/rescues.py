@@ -14,7 +14,7 @@ import pandas as pd
 
 from analysis.data.conditions import slices
 from analysis.data.field_labels import FIELDS, asks
-from analysis.data.reading import fine, is_stuck, swept
+from analysis.data.reading import is_stuck, swept
 from analysis.findings.statistics import Paired, Rate, holm, paired
 from analysis.text import words
 
@@ -48,8 +48,7 @@ def fields_of(trials: pd.DataFrame) -> list[str]:
 
 def _rescues(trials: pd.DataFrame) -> pd.DataFrame:
     """The trainings under a rescue, with `intervention`; the slope is that of the first start alone."""
-    part = fine(trials)
-    part = part[part["rescue"].notna().to_numpy(bool)]
+    part = trials[trials["rescue"].notna().to_numpy(bool)]
     name, slope = part["rescue"].astype("str"), part["slope"].astype(float)
     leak = ((name == "leaky") & (slope != FIELDS["slope"].default)).to_numpy(bool)
     texts = name.where(~leak, name + " " + slope.map("{:g}".format))
@@ -102,8 +101,7 @@ def redrawn(trials: pd.DataFrame) -> pd.DataFrame:
     not have without one are left out. Columns as `analysis.findings.paired.compare_values` has them, and `dead`; p is
     adjusted over all rows.
     """
-    good, fields = fine(trials), fields_of(trials)
-    plain = good[good["rescue"].isna().to_numpy(bool)]
+    fields, plain = fields_of(trials), trials[trials["rescue"].isna().to_numpy(bool)]
     dead = {words.condition(row, fields): part.set_index("seed")["dead_final"] for row, part in slices(plain, fields)}
     rows: list[dict[str, Any]] = []
     for row, table in by_seed(trials):

@@ -31,7 +31,7 @@ def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.Da
     and interval of the stuck runs); mean dead units at the start and at the end; quartiles of the epochs to solve, of
     the solved runs, unless nothing tells of epochs.
     """
-    good, told = fine(trials), fine(trials if epochs is None else epochs)
+    good, told = fine(trials), trials if epochs is None else epochs
     table = trials.drop_duplicates("condition").set_index("condition")[[*FIELDS]]
 
     def total(values: Any = 1, frame: pd.DataFrame = good) -> pd.Series:

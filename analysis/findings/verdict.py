@@ -19,7 +19,7 @@ import pandas as pd
 
 from analysis.data.conditions import distance
 from analysis.data.field_labels import FIELDS, defaults, phrase
-from analysis.data.reading import DEFAULT_TABLE, KINDS, fine, is_stuck, left_alone, swept
+from analysis.data.reading import DEFAULT_TABLE, KINDS, is_stuck, swept
 from analysis.data.tallies import Solved, count_where, size
 from analysis.findings.failure_causes import attributed, by_dead_at_start, failure_causes
 from analysis.findings.paired import as_paired, compare_he, compare_values
@@ -174,21 +174,20 @@ def verdicts(trials: pd.DataFrame, solved: Solved) -> list[Verdict]:
     """The verdicts, in the order of `CLAIMS`.
 
     `solved` tells which seeds each condition solved. The claims are about trainings that are
-    left alone when they get stuck: without such trainings none is measured.
+    left alone when they get stuck: where `trials` are others none is measured.
     """
-    good = left_alone(fine(trials))
-    if not good["rescue"].isna().all():
+    if not trials["rescue"].isna().all():
         return [_open(claim, "In this study every run that gets stuck is rescued.") for claim in CLAIMS]
-    mine = good[_of_the_article(good)]
+    mine = trials[_of_the_article(trials)]
     if not len(mine):
-        return [_open(claim, _beyond(good), NOT_JUDGED) for claim in CLAIMS]
+        return [_open(claim, _beyond(trials), NOT_JUDGED) for claim in CLAIMS]
     judged = Judged(mine, summarise(mine), solved)
     return [_judge(claim, judged) for claim in CLAIMS]
 
 
 def scope(trials: pd.DataFrame) -> str:
     """Which of a study's conditions the claims are judged on, in words; empty if all or none are."""
-    each = left_alone(fine(trials)).drop_duplicates("condition")
+    each = trials.drop_duplicates("condition")
     n = int(_of_the_article(each).sum())
     return f"Judged are {n:,} of {len(each):,} conditions. {_beyond(each)}" if 0 < n < len(each) else ""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.data.conditions import closest, unusual, with_values
+from analysis.data.conditions import NAMING, closest, unusual, with_values
 from analysis.data.field_labels import FIELDS, asks
 from analysis.data.reading import STUCK
 from analysis.data.tallies import count_where, size
@@ -37,7 +37,7 @@ def advice(found: Findings) -> list[Advice]:
     commands = _commands(at, found.here(trials), found.manifest)
     if trials["rescue"].notna().all():
         return commands  # what becomes of rescued runs is no advice to others
-    fields = list(dict.fromkeys(["hidden", "init", "lr", *found.fields]))
+    fields = list(dict.fromkeys([*NAMING, *found.fields]))
     stuck, longer = stuck_rate(at), _longer(found)
     given = [
         _bad_luck(stuck, words.setting(at, fields), at),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.data.conditions import NUMBERS, closest, distance, others, slices, values, with_values
+from analysis.data.conditions import NAMING, NUMBERS, closest, distance, others, slices, values, with_values
 from analysis.data.field_labels import FIELDS, phrase, value_text
 from analysis.data.reading import can_die, swept
 from analysis.findings.findings import Findings
@@ -55,7 +55,7 @@ def answer(found: Findings, asks: Sequence[str]) -> list[str]:
 def _nearest(found: Findings) -> str:
     """How often the article's networks, or those most like them, succeed."""
     at = found.nearest
-    fields = list(dict.fromkeys(["hidden", "init", "lr", *found.fields]))
+    fields = list(dict.fromkeys([*NAMING, *found.fields]))
     place = words.condition(at, [name for name in fields if name in FIELDS])
     who = f"{THE_ARTICLES} own networks" if not any(distance(at)) else f"the networks most like {THE_ARTICLES}"
     learn = "learn XOR" if {*found.trials["task"].unique()} == {"xor"} else "learn their task"

@@ -11,12 +11,11 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.data.conditions import same
+from analysis.data.conditions import NAMING, same
 from analysis.data.field_labels import FIELDS
 from analysis.data.reading import init_law, is_given
 
 WORDS = ("null", "true", "false", "nan", "inf")  # texts that an override takes for something else
-ALWAYS = ("hidden", "init", "lr")  # fields that a command names also where they are the article's
 
 ELSEWHERE = ("rescue", "loss", "success")
 """Fields that experiments.diagnose does not take under their own names; the others it does."""
@@ -51,7 +50,7 @@ def _training(run: Any, manifest: Mapping[str, Any]) -> str:
     for name in FIELDS:
         if name == "success":
             told += _rule(run[name]) if run[name] != FIELDS[name].default else []
-        elif name in ALWAYS or not same(run[name], FIELDS[name].default):
+        elif name in NAMING or not same(run[name], FIELDS[name].default):
             value = spelt(run, name, manifest)
             if value is None:
                 end = f"the run that ended {run['outcome']} (seed {run['seed']})"

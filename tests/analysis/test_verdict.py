@@ -9,8 +9,9 @@ import pytest
 
 from analysis.data.reading import load
 from analysis.data.tallies import load_counts
+from analysis.findings.findings import Findings
 from analysis.findings.paired import compare_he
-from analysis.findings.verdict import CLAIMS, NOT_JUDGED, Verdict, scope, verdicts
+from analysis.findings.verdict import CLAIMS, NOT_JUDGED, Verdict
 from analysis.report import read_results, render
 
 Run = Callable[..., Path]
@@ -21,8 +22,7 @@ def judge(folder: Path) -> dict[str, Verdict]:
 
 
 def all_of(folder: Path) -> list[Verdict]:
-    counted = load_counts(folder)
-    return verdicts(counted.runs, counted.solved)
+    return Findings.of(folder).verdicts
 
 
 def one(n_solved: int, rest: str = "stuck_1/3") -> list[str]:
@@ -193,8 +193,8 @@ def test_conditions_beyond_the_article_have_no_say(run: Run, record: str) -> Non
     alone = run(*fields, folder="alone")
     more = run(*fields, "grid.task=[xor,and,parity3]", "grid.activation=[relu,tanh]", folder="more")
     assert all_of(more) == all_of(alone)
-    assert scope(load_counts(alone).runs) == ""
-    said = scope(load_counts(more).runs)
+    assert Findings.of(alone).scope == ""
+    said = Findings.of(more).scope
     assert said.startswith("Judged are 4 of 24 conditions.")
     assert said.endswith("; not judged are other rows (and, parity3) and other units (tanh).")
     text = render(read_results(more), [])
