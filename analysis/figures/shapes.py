@@ -95,7 +95,7 @@ def _name_ends(
 
 
 def error_bars(
-    ax: Axes, x: Sequence[float], rates: Sequence[Rate], look: Look, texts: Iterable[str] = (), line: bool = True
+    ax: Axes, x: Sequence[float], rates: Sequence[Rate], look: Look, texts: Iterable[str], line: bool = True
 ) -> None:
     """Shares in per cent at the places x, with their intervals as bars, and what they show under the pointer."""
     at = [100 * rate.rate for rate in rates]
@@ -103,14 +103,14 @@ def error_bars(
     bars = np.maximum(np.nan_to_num(np.array(ends).T.reshape(2, -1)), 0)
     drawn = look.line if line else look.mark
     ax.errorbar(np.asarray(x, float), np.asarray(at), bars, capsize=3, elinewidth=1.1, **drawn)
-    for place, height, text in zip(x, at, texts, strict=False):
+    for place, height, text in zip(x, at, texts, strict=True):
         tip(ax, place, height, place, height, text)
 
 
-def percent_axis(axes: Iterable[Axes], label: str, top: float = 102) -> None:
+def percent_axis(axes: Iterable[Axes], label: str) -> None:
     """Vertical axes from 0 to 100 %, the first one of each row labelled."""
     for ax in axes:
-        ax.set_ylim(-2, top)
+        ax.set_ylim(-2, 102)
         ax.set_yticks([0, 25, 50, 75, 100])
         if ax.get_subplotspec().is_first_col():  # type: ignore[union-attr]
             ax.set_ylabel(label)

@@ -109,7 +109,7 @@ def outcome_look(outcome: str) -> dict[str, Any]:
     return bar_look(OUTCOME_COLOURS[outcome], OUTCOME_HATCHES.get(outcome, ""))
 
 
-def bar_look(colour: str, hatch: str = "") -> dict[str, Any]:
+def bar_look(colour: str, hatch: str) -> dict[str, Any]:
     """How bars of a colour are drawn."""
     return {"facecolor": colour, "hatch": hatch, "edgecolor": "white", "linewidth": 0.4}
 
@@ -167,15 +167,15 @@ def tip(ax: Axes, x0: float, y0: float, x1: float, y1: float, text: str) -> None
     _tips.setdefault(figure, []).append((ax, x0, y0, x1, y1, text))
 
 
-def _hover(figure: Figure, least: float = 10.0) -> str:
-    """The tips as unseen rectangles, at least so many points wide and high, which is enough for a finger."""
+def _hover(figure: Figure) -> str:
+    """The tips as unseen rectangles, at least 10 points wide and high, which is enough for a finger."""
     if figure.get_figwidth() <= PHONE_WIDTH:  # there is no pointer
         return ""
     drawn, high = [], 72 * figure.get_figheight()
     for ax, x0, y0, x1, y1, text in _tips.get(figure, []):
         (left, bottom), (right, top) = 72 / figure.dpi * ax.transData.transform([(x0, y0), (x1, y1)])
         wide, tall = abs(right - left), abs(top - bottom)
-        grow = [max(least - each, 0) / 2 if not (wide and tall) else 0 for each in (wide, tall)]
+        grow = [max(10 - each, 0) / 2 if not (wide and tall) else 0 for each in (wide, tall)]
         x, y = min(left, right) - grow[0], high - max(bottom, top) - grow[1]
         size = f'width="{wide + 2 * grow[0]:.1f}" height="{tall + 2 * grow[1]:.1f}"'
         drawn.append(f'<rect x="{x:.1f}" y="{y:.1f}" {size}><title>{escape(text, quote=False)}</title></rect>')

@@ -57,9 +57,9 @@ def task(name: str, key: str = "task") -> Task:
     return _of(Task, name, _read("task", name, key), shown("task", name))
 
 
-def study(name: object, key: str = "union") -> dict[str, object]:
-    """What conf/study/NAME.yaml holds."""
-    return dict(_read("study", checked(key, name, checks.instance(str, "names of studies")), key))
+def study(name: object) -> dict[str, object]:
+    """What the file of a study that a union names holds."""
+    return _read("study", checked("union", name, checks.instance(str, "names of studies")), "union")
 
 
 def read_task(key: str, value: object) -> Task:
