@@ -36,9 +36,9 @@ def run_study(
     `study` names a file of conf/study, or of the folder `study` in `config_dir`, where inits and tasks of your own may
     be as well; without one it is the default study, and with fields a question of your own. `seeds` counts the
     trainings of a condition. Each further argument is a field of a condition: a list sweeps it, a single value fixes
-    it. Trials are kept in `output`, by default a folder of results named by study and fields, so that the same call
-    trains nothing again and more seeds only the new ones.
-    `quiet` prints nothing. InputError (one line) for what is not allowed, RunError if trainings could not be finished.
+    it. Trials are kept in `output`, by default a folder of results named by study and fields: the same call trains
+    nothing again, more seeds only the new ones. `quiet` prints nothing. InputError (one line) for what is not allowed,
+    RunError if trainings could not be finished.
 
     >>> import experiments
     >>> trials = experiments.run_study("smoke", seeds=20, hidden=[2, 3], init="he", epochs=500, quiet=True)

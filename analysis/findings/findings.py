@@ -18,7 +18,7 @@ from analysis.data.side_files import load_exemplars, load_laws
 from analysis.data.tallies import Solved, load_counts, size
 from analysis.findings import pooled
 from analysis.findings.failure_causes import failure_causes
-from analysis.findings.paired import compare_values, drawn
+from analysis.findings.paired import compare_he, compare_values, drawn
 from analysis.findings.published import Beside, beside, mean_errors
 from analysis.findings.rescues import COLUMNS, Freed, freed, redrawn
 from analysis.findings.summary import resting, summarise, with_levels
@@ -116,12 +116,9 @@ class Findings:
     @cached_property
     def effects(self) -> dict[str, pd.DataFrame]:
         """What named choices change, paired by seed: He against another draw, and fields that take two values."""
-        found = {}
-        pair = inits = drawn(self.trials)
-        if "he" in inits:  # beside uniform, or the first other one
-            pair = [name for name in inits if name in ("he", *[other for other in inits if other != "he"][:1])]
-        if len(pair) == 2:
-            found["init"] = compare_values(self.trials, "init", self.solved, [(pair[0], pair[1])])
+        found, inits = {"init": compare_he(self.trials, self.solved)}, drawn(self.trials)
+        if len(inits) == 2:
+            found["init"] = compare_values(self.trials, "init", self.solved, [(inits[0], inits[1])])
         for field in self.fields:
             taken = values(self.summary, field)
             names = not is_number(field) or field == "relu_at_zero" or None in taken
