@@ -26,7 +26,7 @@ from analysis.text import words
 VAGUE = 0.5  # an interval as wide as this is cut off where a forest plot ends
 WANTED = (0.5, 0.8, 0.9, 0.95, 0.99)  # success rates of a single draw that widths are looked up for
 MOST_ROWS = 200  # rows of a table that has one per condition
-NONE = "\N{EM DASH}"
+NONE, ARROW = "\N{EM DASH}", "\N{NO-BREAK SPACE}\N{RIGHTWARDS ARROW} "
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def conditions_table(found: Findings) -> Table:
 
     def cells(row: Any) -> list[str]:
         solved, *others = (words.bare(Rate.of(row[name], row["n"])) for name in ("solved", *outcomes))
-        dead = f"{row['dead_init_mean']:.2f} \N{RIGHTWARDS ARROW} {row['dead_final_mean']:.2f}".replace("nan", NONE)
+        dead = f"{row['dead_init_mean']:.2f}{ARROW}{row['dead_final_mean']:.2f}".replace("nan", NONE)
         dead = NONE if pd.isna(row["dead_init_mean"]) else dead
         epochs = f"{row['solved_epoch_median']:,.0f}".replace("nan", NONE)
         times = words.draws(row["draws_99"], row["draws_99_low"], row["draws_99_high"])

@@ -190,7 +190,7 @@ def test_the_page_escapes_names_and_loads_nothing(finished: Run, tmp_path: Path)
     (b / "manifest.json").write_text(json.dumps(manifest))
     found = compare_folders(a, b)
     write_html(found, ["A <b> sentence."], tmp_path / "page.html")
-    page = (tmp_path / "page.html").read_text()
+    page = (tmp_path / "page.html").read_text().replace("<span>", "").replace("</span>", "")
     assert "<script>x" not in page
     assert "A &lt;b&gt; sentence." in page
     assert not re.search(r"""(src|href)=(?!["']?(#|data:))|url\(|@import""", page)

@@ -35,6 +35,7 @@ addEventListener('load', async () => {
   const sticking = [...page.body.querySelectorAll('*')].filter(element =>
     !element.closest('.wide, svg, pre, .skip') && element.getBoundingClientRect().right > root.clientWidth + 1
   ).map(element => element.tagName + ' ' + element.className);
+  const scrolling = [...page.querySelectorAll('.wide')].filter(each => each.scrollWidth > each.clientWidth + 1).length;
   const table = [...page.querySelectorAll('table.data')].find(table => table.caption === null);
   const solved = () => [...table.tBodies[0].rows].map(row => parseFloat(row.cells[1].textContent));
   table.tHead.rows[0].cells[1].querySelector('button').click();
@@ -42,7 +43,8 @@ addEventListener('load', async () => {
   const axe = frame.contentWindow.axe;
   const found = axe ? (await axe.run(page, { resultTypes: ['violations'] })).violations : [];
   const result = {
-    width: root.clientWidth, scroll: root.scrollWidth, heightFolded, pictures, sticking, sorted, axe: Boolean(axe),
+    width: root.clientWidth, scroll: root.scrollWidth, heightFolded, pictures, sticking, scrolling, sorted,
+    axe: Boolean(axe),
     fetched: frame.contentWindow.performance.getEntriesByType('resource').map(entry => entry.name),
     violations: found.map(each => each.impact + ': ' + each.id + ' at ' + each.nodes[0].target.join(' ')),
     ground: frame.contentWindow.getComputedStyle(page.body).backgroundColor,
@@ -85,6 +87,10 @@ def test_the_page_is_as_wide_as_the_window_and_no_wider(seen: dict[str, Any]) ->
     assert 0 < seen["width"] <= seen["asked"]
     assert seen["scroll"] == seen["width"]
     assert seen["sticking"] == []
+
+
+def test_tables_fit_a_desktop_window(seen: dict[str, Any]) -> None:
+    assert seen["scrolling"] == 0 or seen["asked"] < 1200
 
 
 def test_it_is_short_until_it_is_unfolded(seen: dict[str, Any]) -> None:
