@@ -52,7 +52,7 @@ def load_exemplars(folder: Path) -> pd.DataFrame:
     """A row for one run of each outcome, in the order of outcomes; empty if the folder has none.
 
     Columns: the fields, seed, outcome, predictions, and as lists and dicts the loss curve (`epoch`,
-    `curve`), the task (`rows`, `inputs`, `targets`) and the weights (`start`, `final`: W1 (D, H),
+    `curve`), the task (`rows`, `inputs`, `targets`) and the weights at the end (`final`: W1 (D, H),
     b1 (H,), W2 (H,), b2 (1,)), `surface`, what the network computes around a task of two inputs
     (`x1`, `x2`, `y`), `kinked`, whether its units have a kink, and `told`, the fields that name it. FolderError for a
     damaged file.

@@ -17,8 +17,10 @@ from analysis.data.field_labels import FIELDS
 from analysis.data.reading import KINDS, OUTCOMES, STUCK, can_die, fine, is_stuck, swept
 from analysis.data.tallies import counts_of, quantile, sums
 from analysis.findings import pooled
-from analysis.findings.statistics import Rate, draws_needed, wilson
+from analysis.findings.statistics import Rate, Reals, draws_needed, wilson
 from analysis.text import words
+
+LIKELY = 0.99
 
 
 def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -87,21 +89,6 @@ def resting(summary: pd.DataFrame) -> pd.DataFrame:
     return table.assign(minimum_rate=table["minimum"] / table["n"], minimum_low=low, minimum_high=high)
 
 
-def draws(summary: pd.DataFrame) -> pd.DataFrame:
-    """For each condition the draws after which success is 95 % and 99 % likely.
-
-    Columns: condition, the fields, n, solved, and for each probability `draws_95`, and the range
-    `draws_95_low` to `draws_95_high` that the Wilson interval of the success rate allows.
-    """
-    table = summary[["condition", *FIELDS, "n", "solved"]].copy()
-    for wanted in (0.95, 0.99):
-        name = f"draws_{100 * wanted:.0f}"
-        table[name] = draws_needed(summary["solved_rate"], wanted)
-        table[f"{name}_low"] = draws_needed(summary["solved_high"], wanted)
-        table[f"{name}_high"] = draws_needed(summary["solved_low"], wanted)
-    return table
-
-
 def narrowest(summary: pd.DataFrame, wanted: float) -> pd.DataFrame:
     """For each combination of the other swept fields the narrowest width that reaches a success rate.
 
@@ -130,6 +117,11 @@ def stuck_outcomes(summary: pd.DataFrame) -> tuple[str, ...]:
 def stuck_rate(row: Any) -> Rate:
     """How many runs of a condition, a row of a summary, are stuck, at whatever level."""
     return Rate.of(sum(row[name] for name in STUCK), row["n"])
+
+
+def draws(row: Any) -> Reals:
+    """Draws of a condition, a row of a summary, after which a success has probability `LIKELY`, and their range."""
+    return draws_needed([row[f"solved_{end}"] for end in ("rate", "high", "low")], LIKELY)
 
 
 def width() -> int:

@@ -23,15 +23,15 @@ from analysis.data.reading import DEFAULT_TABLE, KINDS, is_stuck, swept
 from analysis.data.tallies import Solved, count_where, size
 from analysis.findings.failure_causes import attributed, by_dead_at_start, failure_causes
 from analysis.findings.paired import as_paired, compare_he, compare_values
-from analysis.findings.statistics import SIGNIFICANT, Rate, binomial, draws_needed, holm
-from analysis.findings.summary import summarise
+from analysis.findings.statistics import SIGNIFICANT, Rate, binomial, holm
+from analysis.findings.summary import LIKELY, draws, summarise
 from analysis.text import words
 
 YES, NO, UNDECIDED = "yes", "no", "undecided"
 NOT_MEASURED, NOT_JUDGED = "not measured by this study", "not judged"
 KINDS_OF = {YES: "holds", NO: "fails", UNDECIDED: "undecided"}
 WORDS = {"holds": "holds", "fails": "does not hold", "undecided": "undecided"}
-ALMOST_SURELY, MOST_DRAWS, LIKELY, MOST_PLACES = 0.95, 20, 0.99, 3
+ALMOST_SURELY, MOST_DRAWS, MOST_PLACES = 0.95, 20, 3
 ENOUGH = 1 - (1 - LIKELY) ** (1 / MOST_DRAWS)  # the success rate at which `MOST_DRAWS` draws make a success `LIKELY`
 
 
@@ -140,9 +140,7 @@ def _sure(judged: Judged) -> pd.DataFrame:
 
 
 def _needed(_: pd.DataFrame, row: Any, where: str) -> str:
-    rate = Rate.of(row["solved"], row["n"])
-    needed = draws_needed([rate.rate, rate.high, rate.low], LIKELY)
-    return f"A success among {where} is {100 * LIKELY:.0f} % likely after {words.in_draws(*needed)}."
+    return f"A success among {where} is {100 * LIKELY:.0f} % likely after {words.in_draws(*draws(row))}."
 
 
 ABOVE = "Yes where that is more than {}, no where it is less (exact binomial test)."

@@ -91,8 +91,7 @@ def conditions_table(found: Findings) -> Table:
         dead = f"{row['dead_init_mean']:.2f}{ARROW}{row['dead_final_mean']:.2f}".replace("nan", NONE)
         dead = NONE if pd.isna(row["dead_init_mean"]) else dead
         epochs = f"{row['solved_epoch_median']:,.0f}".replace("nan", NONE)
-        times = words.draws(row["draws_99"], row["draws_99_low"], row["draws_99_high"])
-        return [row["name"], solved, f"{row['n']:,}", *others, dead, epochs, times]
+        return [row["name"], solved, f"{row['n']:,}", *others, dead, epochs, words.draws(*draws(row))]
 
     named, usual = _named(found.every_summary, fields)
 
@@ -102,7 +101,7 @@ def conditions_table(found: Findings) -> Table:
         "epochs to solve, of the solved runs; draws after which at least one success is 99 % likely, with the range "
         f"that the interval of the success rate allows.{usual}",
         ["condition", "solved", "n", *(words.outcome(name) for name in outcomes), "dead units", "epochs", "draws"],
-        named.join(draws(found.every_summary).filter(like="draws_")), cells, 2,
+        named, cells, 2,
     ).without_zeros()  # fmt: skip
 
 

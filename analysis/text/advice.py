@@ -87,10 +87,9 @@ def waiting(found: Findings) -> Advice | None:
 
 
 def _again(found: Findings) -> Advice | None:
-    at = draws(found.here(found.summary)).iloc[0]
-    number, few, most = (float(at[name]) for name in ("draws_99", "draws_99_low", "draws_99_high"))
+    number, few, most = draws(found.nearest)
     if math.isinf(number):
-        why = f"No run of this condition was solved (n{words.IS}{at['n']:,})."
+        why = f"No run of this condition was solved (n{words.IS}{found.nearest['n']:,})."
         return Advice("Another seed is unlikely to help.", why) if few >= MANY else None
     why = f"With {words.in_draws(number, few, most)} at least one success is 99 % likely."
     return Advice("Try again with another seed.", why)

@@ -87,7 +87,6 @@ def exemplar(condition: Condition, start: Weights, seed: int, engine: str, sourc
     with np.errstate(all="ignore"):
         curve = _plain(Networks(condition).look(course).loss)
     trained = engines.load(engine)(condition, start, seeds)
-    ends = (("start", start), ("final", trained.weights))
     row = {name: values[0] for name, values in diagnose(condition, start, trained).items()}
     return {
         "condition": condition.key,
@@ -95,10 +94,6 @@ def exemplar(condition: Condition, start: Weights, seed: int, engine: str, sourc
         "seed": source or seed,
         "outcome": str(row["outcome"]),
         "final_loss": curve[-1],
-        "solved_epoch": int(row["solved_epoch"]) if row["solved_epoch"] >= 0 else None,
-        "merged": str(row["merged"]),
-        "cause": str(row["cause"]),
-        "patterns_init": row["patterns_init"].decode(),
         "patterns_final": row["patterns_final"].decode(),
         "rows": list(condition.task.row_names),
         "inputs": [list(x) for x in condition.task.inputs],
@@ -106,7 +101,7 @@ def exemplar(condition: Condition, start: Weights, seed: int, engine: str, sourc
         "predictions": _plain([row[f"y_{name}"] for name in condition.task.row_names]),
         "epoch": epochs,
         "curve": curve,
-        **{when: {name: _plain(np.atleast_1d(array)) for name, array in each.only().items()} for when, each in ends},
+        "final": {name: _plain(np.atleast_1d(array)) for name, array in trained.weights.only().items()},
         "kinked": not ACTIVATIONS[condition.activation].smooth,
         "surface": surface(condition, trained.weights),
         "explorer": None if source else address(condition, seed),

@@ -134,12 +134,12 @@ def test_what_dead_units_at_the_start_account_for(handmade: Path) -> None:
 
 
 def test_draws_follow_from_the_rate_and_its_interval(handmade: Path) -> None:
-    table = draws(summarise(load(handmade))).set_index("condition")
-    assert table.loc["uniform4", "draws_95"] == 5  # 1 - 0.5^5 = 0.969
-    assert table.loc["uniform4", "draws_99"] == 7
-    low = float(wilson(20, 40)[0])
-    assert table.loc["uniform4", "draws_95_high"] == next(k for k in range(1, 99) if 1 - (1 - low) ** k >= 0.95)
-    assert table.loc["he10", "draws_99"] == 1
+    table = summarise(load(handmade)).set_index("condition")
+    number, few, most = draws(table.loc["uniform4"])
+    assert number == 7  # 1 - 0.5^7 = 0.992
+    ends = (float(end) for end in wilson(20, 40))
+    assert [most, few] == [next(k for k in range(1, 99) if 1 - (1 - end) ** k >= 0.99) for end in ends]
+    assert draws(table.loc["he10"])[0] == 1
 
 
 def test_the_narrowest_width_that_reaches_a_rate(handmade: Path) -> None:
