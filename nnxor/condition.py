@@ -171,7 +171,7 @@ class Condition:
     @property
     def repeats(self) -> bool:
         """Whether the next state of a training follows from the present one alone, whatever the epoch."""
-        return OPTIMIZERS[self.optimizer].autonomous and self.batch_size is None and self.recycle_every is None
+        return not OPTIMIZERS[self.optimizer].powers and self.batch_size is None and self.recycle_every is None
 
     @property
     def followed(self) -> bool:

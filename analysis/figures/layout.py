@@ -147,20 +147,18 @@ def places(field: str, summary: pd.DataFrame) -> dict[Any, float]:
     return {value: float(value) if numbers else float(n) for n, value in enumerate(found)}
 
 
-def place(ax: Axes, field: str, summary: pd.DataFrame) -> None:
-    """Set up the horizontal axis for a field."""
-    where = places(field, summary)
+def place(ax: Axes, field: str, summary: pd.DataFrame, which: str = "x") -> None:
+    """Set up the horizontal axis, or the one `which` is named, for a field."""
+    where, axis = places(field, summary), getattr(ax, f"{which}axis")
     found, log = [*where], is_log(field, [*where])
-    if log:
-        ax.set_xscale("log")
-    elif not is_number(field):  # so that two names are not at the ends of an empty panel
+    ax.set(**{f"{which}scale": "log" if log else "linear", f"{which}label": FIELDS[field].label})
+    if not is_number(field):  # so that two names are not at the ends of an empty panel
         ax.margins(x=1 / len(found))
     marked = found if len(found) <= MOST_TICKS else _round(found) if log else found[:: -(-len(found) // MOST_TICKS)]
     texts = ["\n".join(textwrap.wrap(value_text(field, value), 14)) for value in marked]
     crowded = len(texts) > 2 and max(map(len, texts)) > 10 and not is_number(field)
-    ax.set_xticks([where.get(value, value) for value in marked], texts, rotation=30 if crowded else 0)
-    ax.xaxis.minorticks_off()
-    ax.set_xlabel(FIELDS[field].label)
+    axis.set_ticks([where.get(value, value) for value in marked], texts, rotation=30 if crowded else 0)
+    axis.minorticks_off()
 
 
 def _round(found: Sequence[float]) -> list[float]:
@@ -168,16 +166,6 @@ def _round(found: Sequence[float]) -> list[float]:
     powers = range(math.floor(math.log10(found[0])), math.ceil(math.log10(found[-1])) + 1)
     ticks = [float(f"{digit}e{power}") for power in powers for digit in (1, 3)]
     return [tick for tick in ticks if found[0] * 0.999 <= tick <= found[-1] * 1.001]
-
-
-def number_axis(ax: Axes, which: str, field: str, found: Sequence[float]) -> None:
-    """An axis of a field whose values are found: logarithmic where the field is, with plain numbers at its ticks."""
-    log, axis = is_log(field, found), getattr(ax, f"{which}axis")
-    ax.set(**{f"{which}scale": "log" if log else "linear", f"{which}label": FIELDS[field].label})
-    if log:
-        ticks = _round(sorted(found))
-        axis.set_ticks(ticks, [value_text(field, tick) for tick in ticks])
-        axis.minorticks_off()
 
 
 def row_names(table: pd.DataFrame, fields: Sequence[str]) -> tuple[list[str], str]:

@@ -147,7 +147,7 @@ def _beside(
 
 def published_lines(found: Sequence[Beside]) -> list[str]:
     """The same in short lines for a terminal."""
-    lines = ["published figures beside ours (solved, % with 95 % Wilson interval, of n):"] if found else []
+    lines = ["published figures beside ours (solved, % with 95 % Wilson interval, of n):"]
     for each in found:
         name = f"- {each.source}{f' ({each.quoted})' if each.quoted else ''}{f', {each.where}' if each.where else ''}"
         ours, marked = f"ours {_short(each.solved)}", each.verdict.upper() if each.verdict == DIFFER else each.verdict

@@ -149,8 +149,8 @@ def laws(conditions: Iterable[Condition]) -> dict[str, dict[str, Any]]:
     found = {}
     for condition in conditions:
         init = condition.init
-        if not condition.units.can_die or not isinstance(init, Init) or not init.independent:
-            continue
+        if not condition.units.can_die or not isinstance(init, Init) or init.mirror or init.margin is not None:
+            continue  # or units are not drawn independently of each other
         what = (condition.task.inputs, init, condition.hidden, condition.bias)
         if what not in known and len(known) < MOST_LAWS:
             law = dead_probability(condition.task, init, condition.hidden, condition.bias)

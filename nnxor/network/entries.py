@@ -145,7 +145,8 @@ class Optimizer(Uses):
     step(p, g, memory, rate, k, left): the parameter and its memory after a step, from its gradient g and the learning
         rate; left[i] is 1 − β^t for the i-th of `powers`, where t counts the steps from 1.
     start(rate): what a parameter remembers before the first step, a number each.
-    powers: settings of which the step needs the t-th power; it is computed in double precision.
+    powers: settings of which the step needs the t-th power; it is computed in double precision. Without them the next
+        parameters and memory follow from the present ones alone, whatever the epoch.
     rests: whether a parameter stays as it is while its gradient is 0, whatever happened before.
     plain: whether the step is the gradient times the rate, and nothing else.
     """
@@ -160,11 +161,6 @@ class Optimizer(Uses):
     def memory(self) -> int:
         """How many numbers it remembers of each parameter."""
         return len(self.start(1.0))
-
-    @property
-    def autonomous(self) -> bool:
-        """Whether the next parameters and memory follow from the present ones alone, whatever the epoch."""
-        return not self.powers
 
 
 ACTIVATIONS: Registry[Activation] = Registry("activation")  # the activations of hidden units

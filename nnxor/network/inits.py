@@ -239,11 +239,6 @@ class Init:
                 raise ValueError(refused) from None
         return cls(name, **values)
 
-    @property
-    def independent(self) -> bool:
-        """Whether hidden units are drawn independently, each by its distributions alone."""
-        return not self.mirror and self.margin is None
-
     def text(self) -> str:
         """Everything that results depend on, on one line."""
         parts = [self.weights.text(), self.biases.text()]

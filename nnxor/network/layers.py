@@ -62,7 +62,7 @@ class Elementwise:
 class RowLoss:
     """A loss: the sum of the rows' terms, each as often as the row counts, or their mean."""
 
-    def __init__(self, term: Rule, d: Rule, mean: bool, times: NDArray[np.int64] | None = None) -> None:
+    def __init__(self, term: Rule, d: Rule, mean: bool, times: NDArray[np.int64] | None) -> None:
         self.term, self.d, self.mean, self.times = term, d, mean, times
 
     def forward(self, y: Array, t: Array) -> float:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from analysis.data.conditions import NUMBERS
 from analysis.data.field_labels import FIELDS, is_log, is_number, phrase
-from analysis.figures.layout import footnote, make_panels, n_text, number_axis, panel_title, rest_of, widest
+from analysis.figures.layout import footnote, make_panels, n_text, panel_title, place, rest_of, widest
 from analysis.figures.plot import Plot, register
 from analysis.figures.style import NotApplicable, panels, styled, tip
 from analysis.findings.findings import Findings
@@ -65,8 +65,8 @@ def _mesh(ax: Axes, summary: pd.DataFrame, across: str, up: str, span: tuple[flo
     """Draw the cells, and the contours that there are; what each cell holds shows under the pointer."""
     grid = summary.pivot_table(index=up, columns=across, values="solved_rate", observed=True, sort=True)
     x, y = (np.asarray(each, float) for each in (grid.columns, grid.index))
-    number_axis(ax, "x", across, x.tolist())
-    number_axis(ax, "y", up, y.tolist())
+    place(ax, across, summary)
+    place(ax, up, summary, "y")
     rates = 100 * grid.to_numpy(float)
     right, top = _edges(x, is_log(across, x.tolist())), _edges(y, is_log(up, y.tolist()))
     mesh = ax.pcolormesh(right, top, rates, vmin=span[0], vmax=span[1], cmap="cividis", rasterized=True)

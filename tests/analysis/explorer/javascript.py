@@ -193,7 +193,7 @@ def _optimizer(entry: Optimizer, dtype: np.dtype) -> Programs:
         "step": program([moved, *remembered], dtype),
         "start": program(list(entry.start(Tape(DOUBLE).input("k_lr"))), DOUBLE)["results"],  # type: ignore[arg-type]
         "powers": [*entry.powers],
-        "autonomous": entry.autonomous,
+        "autonomous": not entry.powers,
         "rests": entry.rests,
         "plain": entry.plain,
     }
