@@ -108,11 +108,6 @@ def thin(rows: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.DataF
     return first, f"Shown: {most} of {every}."
 
 
-def thin_field(rows: pd.DataFrame, name: str | None, most: int) -> tuple[pd.DataFrame, str]:
-    """The same for one field; nothing to do for None."""
-    return thin(rows, [name], most) if name else (rows, "")
-
-
 def by_value(rows: pd.DataFrame, field: str | None) -> list[tuple[Any, pd.DataFrame]]:
     """The rows of each value of a field; all rows under None for no field."""
     if field is None:

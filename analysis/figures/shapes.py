@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from analysis.data.field_labels import FIELDS, phrase
-from analysis.figures.layout import by_value, footnote, looks_of, make_panels, panel_title, rest_of, thin_field
+from analysis.figures.layout import by_value, footnote, looks_of, make_panels, panel_title, rest_of, thin
 from analysis.figures.style import Look, letters, panels, sheet, text_on, tip
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Estimate, Rate
@@ -51,7 +51,7 @@ def lines(
     `draw` draws a line, so many places beside the others, and returns the height at which it ends, None for no line;
     `finish` gives a panel its axis. `axis` is the field along it, `count` says the number of runs.
     """
-    shown, note = thin_field(rows, field, most)
+    shown, note = thin(rows, [field] if field else [], most)
     boxes, more = make_panels(shown, rest_of(found.fields, axis, field), most_panels)
     columns = columns if len(boxes) not in (1, 2, 4) else 2
     figure, axes = panels(len(boxes), columns, 2.9, sharey=True)

@@ -44,8 +44,8 @@ open_with(
 # %% [markdown]
 # ## What becomes of the runs?
 #
-# A run is stuck if it rests at one of the losses where it can rest, or is only shaken about one. A run whose loss still
-# falls, or that a smaller step would free, is not called stuck.
+# A run is stuck if it rests at one of the losses where it can rest, or is only shaken about one. A run that is not
+# finished, or that a smaller step would free, is not called stuck.
 
 # %%
 show_figure(found, "composition")

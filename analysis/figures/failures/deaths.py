@@ -13,7 +13,7 @@ from analysis.data.field_labels import FIELDS, phrase, value_text
 from analysis.data.reading import can_die
 from analysis.data.side_files import dead_law
 from analysis.data.tallies import count_where, counts_of, mean, size, sums
-from analysis.figures.layout import fixed, footnote, line_field, looks_of, outcome_names, runs_a_line, thin
+from analysis.figures.layout import by_value, fixed, footnote, line_field, looks_of, outcome_names, runs_a_line, thin
 from analysis.figures.plot import Plot, register
 from analysis.figures.shapes import error_bars, legend, lines, stack
 from analysis.figures.style import Look, NotApplicable, columns_for, outcome_look, sheet, styled
@@ -36,7 +36,7 @@ def dead_units(found: Findings) -> Figure:
     axes = figure.subplots(1 + len(inits), len(widths), squeeze=False, sharey="row")
     for column, hidden in enumerate(widths):
         part = with_values(shown, {"hidden": hidden}, ["hidden"])
-        who = _at_start(axes[0, column], part, inits, found)
+        who = _at_start(axes[0, column], part, found)
         axes[0, column].set_title(f"{phrase('hidden', hidden)} at the start\n{who}")
         for ax, init in zip(axes[1:, column], inits, strict=True):
             mine = part[(part["init"] == init).to_numpy(bool)]
@@ -68,9 +68,9 @@ def _counts(runs: pd.DataFrame, column: str, hidden: int) -> NDArray[np.int64]:
     return np.bincount(runs[column].astype(int), counts_of(runs), hidden + 1).astype(np.int64)
 
 
-def _ticks(ax: Axes, hidden: int) -> None:
-    """The numbers of dead units, so few of them written that there is room."""
-    ax.set_xticks(range(0, hidden + 1, max(1, -(-hidden // 11))))
+def _ticks(ax: Axes, last: int) -> None:
+    """Numbers of units up to the last, so few of them written that there is room."""
+    ax.set_xticks(range(0, last + 1, max(1, -(-last // 11))))
 
 
 def dead_trials(found: Findings) -> pd.DataFrame:
@@ -85,14 +85,12 @@ def need_units_that_die(found: Findings) -> None:
         raise NotApplicable("only units that can be dead are counted, and this study has others")
 
 
-def _at_start(ax: Axes, part: pd.DataFrame, inits: list[Any], found: Findings) -> str:
+def _at_start(ax: Axes, part: pd.DataFrame, found: Findings) -> str:
     """Draw the shares of dead units at the start; returns whose they are. Inits that start alike are drawn once."""
     hidden, groups = int(part["hidden"].iloc[0]), dict[tuple[int, ...], list[Any]]()
-    for init in inits:
-        mine = part[(part["init"] == init).to_numpy(bool)]
-        if len(mine):
-            groups.setdefault(tuple(_counts(mine, "dead_init", hidden).tolist()), []).append(init)
-    width, look = 0.8 / max(len(groups), 1), looks_of(found, "init")
+    for init, mine in by_value(part, "init"):
+        groups.setdefault(tuple(_counts(mine, "dead_init", hidden).tolist()), []).append(init)
+    width, look = 0.8 / len(groups), looks_of(found, "init")
     for i, (counts, who) in enumerate(groups.items()):
         rates = Rate.of_all(counts, sum(counts))
         x = np.arange(len(counts)) + (i - (len(groups) - 1) / 2) * width
@@ -104,14 +102,13 @@ def _at_start(ax: Axes, part: pd.DataFrame, inits: list[Any], found: Findings) -
             ax.plot(x, 100 * law, "_", color="black", markersize=11, markeredgewidth=1.8, zorder=4)
     _ticks(ax, hidden)
     names = [" and ".join(value_text("init", init) for init in who) for who in groups.values()]
-    return f"{' | '.join(names)}, n = {max((sum(counts) for counts in groups), default=0):,}"
+    return f"{' | '.join(names)}, n = {max(map(sum, groups)):,}"
 
 
 def describe_dead_units(found: Findings) -> str:
     """Mean dead units at the start against the law, in a sentence for each init."""
     shown, texts = with_values(dead_trials(found), found.nearest, ["hidden"]), []
-    for init in values(shown, "init"):
-        mine = shown[(shown["init"] == init).to_numpy(bool)]
+    for init, mine in by_value(shown, "init"):
         law = dead_law(mine, found.laws)
         exact = f" against {float(law @ np.arange(len(law))):.2f} by the exact law" if law is not None else ""
         start, end = mean(mine, "dead_init"), mean(mine, "dead_final")
@@ -150,8 +147,7 @@ def live_trials(found: Findings) -> pd.DataFrame:
 
 
 def _live_axis(ax: Axes, rows: pd.DataFrame) -> None:
-    last = int(rows["live"].max())
-    ax.set_xticks(np.arange(0, last + 1, max(1, -(-last // 11))))
+    _ticks(ax, int(rows["live"].max()))
     ax.set_xlabel("units alive at the start")
     ax.margins(x=0.04)
 

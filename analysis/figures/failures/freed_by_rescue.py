@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.data.field_labels import phrase
-from analysis.figures.layout import by_value, footnote, line_field, looks_of, make_panels, rest_of, thin_field
+from analysis.figures.layout import by_value, footnote, line_field, looks_of, make_panels, rest_of, thin
 from analysis.figures.plot import Plot, register
 from analysis.figures.shapes import forest, legend, percent, percent_across, row_height
 from analysis.figures.style import NotApplicable, panels, styled
@@ -26,7 +26,7 @@ def freed_by_rescue(found: Findings) -> Figure:
     """Share of the stuck runs that each intervention frees: a row an intervention, Wilson intervals as lines."""
     table, order, fields = freed(found), interventions(found.rescues), fields_of(found.rescues)
     field = line_field(fields)
-    shown, note = thin_field(table, field, 4)
+    shown, note = thin(table, [field] if field else [], 4)
     boxes, more = make_panels(shown, rest_of(fields, field), 6)
     names = [words.rescue(each) for each in order]
     figure, axes = panels(len(boxes), 2, (row_height(names) + 0.07) * len(order) + 0.55, sharey=True, sharex=True)

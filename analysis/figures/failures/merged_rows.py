@@ -5,9 +5,9 @@ from matplotlib.figure import Figure
 
 from analysis.data.conditions import few, values, with_values
 from analysis.data.field_labels import FIELDS, value_text
-from analysis.data.reading import STUCK, is_stuck
+from analysis.data.reading import is_stuck
 from analysis.data.tallies import counts_of, size
-from analysis.figures.layout import fixed, looks_of, outcome_names
+from analysis.figures.layout import by_value, fixed, looks_of, outcome_names
 from analysis.figures.plot import Plot, register
 from analysis.figures.shapes import forests, percent, percent_across
 from analysis.figures.style import NotApplicable, styled
@@ -24,7 +24,7 @@ def merged_rows(found: Findings) -> Figure:
     shown = merged_trials(found)
     inits, look, traps = values(shown, "init"), looks_of(found, "init"), outcome_names(found.summary)
     parts = []
-    for trap, part in _by_trap(shown).items():
+    for trap, part in by_value(shown, "outcome"):
         totals, of_init = _patterns(part), [with_values(part, {"init": init}, ["init"]) for init in inits]
         patterns = sorted(_by_count(totals)[:MOST_PATTERNS])
         counts = [f"{value_text('init', init)} n = {size(mine):,}" for init, mine in zip(inits, of_init, strict=True)]
@@ -55,11 +55,6 @@ def merged_trials(found: Findings) -> pd.DataFrame:
     return stuck[stuck["init"].isin(few(values(stuck, "init"), MOST_INITS, found.nearest["init"])).to_numpy(bool)]
 
 
-def _by_trap(shown: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    parts = {trap: shown[(shown["outcome"] == trap).to_numpy(bool)] for trap in STUCK}
-    return {trap: part for trap, part in parts.items() if len(part)}
-
-
 def _patterns(part: pd.DataFrame) -> pd.Series:
     """How often each pattern occurs; runs that merge no rows count as 'none'."""
     return pd.Series(counts_of(part)).groupby(part["merged"].astype("str").fillna("none").to_numpy()).sum()
@@ -72,7 +67,7 @@ def _by_count(counts: pd.Series) -> list[str]:
 def describe(found: Findings) -> str:
     """The commonest pattern of each trap, in a sentence."""
     shown, texts, traps = merged_trials(found), [], outcome_names(found.summary)
-    for trap, part in _by_trap(shown).items():
+    for trap, part in by_value(shown, "outcome"):
         counts = _patterns(part)
         common = _by_count(counts)[0]
         texts.append(f"{traps[trap]}: {_name(common)} in {words.rate(Rate.of(counts[common], size(part)))}")
