@@ -57,20 +57,15 @@ def pictures(found: Findings, folder: Path) -> tuple[dict[str, Picture], list[st
     drawn, missing = {}, []
     for plot in PLOTS:
         try:
-            drawn[plot.name] = picture(plot, found, folder)
+            text, files = plot.describe(found), (folder / f"{plot.name}{kind}.svg" for kind in ("", "-phone"))
+            pages = (inline(file, f"{plot.title}. {text}") for file in files)
+            drawn[plot.name] = Picture(plot, text.replace(" %", "\N{NO-BREAK SPACE}%"), *pages)
         except NotApplicable as reason:
             for ending in (".png", ".svg", "-phone.svg"):
                 (folder / f"{plot.name}{ending}").unlink(missing_ok=True)
             missing += [] if plot.quiet else [f"{plot.title}: {reason}"]
     told = [other for each in drawn.values() for other in each.plot.instead]
     return {name: each for name, each in drawn.items() if name not in told}, missing
-
-
-def picture(plot: Plot, found: Findings, folder: Path) -> Picture:
-    """A figure that was drawn into a folder; NotApplicable if there is none."""
-    text = plot.describe(found)
-    wide, narrow = (inline(folder / f"{plot.name}{kind}.svg", f"{plot.title}. {text}") for kind in ("", "-phone"))
-    return Picture(plot, text.replace(" %", "\N{NO-BREAK SPACE}%"), wide, narrow)
 
 
 def hero(found: Findings, drawn: dict[str, Picture]) -> Picture | None:
@@ -89,7 +84,6 @@ def sections(found: Findings) -> list[Section]:
 def illustrated(parts: Sequence[Section], left: Sequence[Picture]) -> list[Section]:
     """The parts that hold something, with the figures that are left; one of no part that is known comes last."""
     known = [each.id for each in parts]
-    places = [each.plot.section if each.plot.section in known else "more" for each in left]
-    placed = [*zip(places, left, strict=True)]
+    placed = [(each.plot.section if each.plot.section in known else "more", each) for each in left]
     filled = [replace(part, figures=[each for place, each in placed if place == part.id]) for part in parts]
     return [part for part in filled if part.figures or part.tables]

@@ -44,9 +44,8 @@ def facts(engine: str, condition: Condition) -> dict[str, object]:
     """What must be equal on two machines that train a study together; compiles the kernel by the way."""
     table = train_batch(Batch(replace(condition, epochs=min(condition.epochs, 64)), range(16)), engine)
     source = b"".join(path.read_bytes() for path in sorted(Path(protocol.__file__).parent.rglob("*.py")))
-    trained = (
-        hashlib.sha256(repr(table.to_pydict()).encode()).hexdigest()[:12] if engines.ENGINES[engine].exact else "works"
-    )
+    rows, exact = repr(table.to_pydict()).encode(), engines.ENGINES[engine].exact
+    trained = hashlib.sha256(rows).hexdigest()[:12] if exact else "works"
     return {
         "Python": "{}.{}".format(*sys.version_info),
         "dask.distributed": version("distributed"),

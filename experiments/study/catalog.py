@@ -93,14 +93,6 @@ def written_out(field: str, value: object) -> object:
     return value
 
 
-def name_of_given(key: str, value: object) -> str | None:
-    """The name of a task or initialization, checked already, that a user brings along; None for one in conf."""
-    if isinstance(value, Mapping):
-        return (read_init if key == "init" else read_task)(key, value).name
-    is_file = isinstance(value, str) and value.lower().endswith((".csv", ".npz"))
-    return Path(str(value)).name if is_file else None
-
-
 def _written_out(key: str, value: Mapping[str, object]) -> Init:
     """The initialization {weights: {distribution: …}, …}; without a name it is called by its laws."""
     parsed = _of(Init, "", {part: law for part, law in value.items() if part != "name"}, key)

@@ -6,8 +6,10 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from experiments.conf_files import names
 from experiments.errors import InputError
 from experiments.study import catalog
 from experiments.study.axes import spell_out
@@ -112,13 +114,11 @@ def effective(config: Mapping[str, object]) -> dict[str, object]:
     study, shown = read_study(config), {key: config[key] for key in KEYS}
     if config["union"] is not None:
         return shown
-    base, grid = ({**_mapping(key, config[key])} for key in ("base", "grid"))
-    for part, name in itertools.product((base, grid), FILES):
-        if (given := part.get(name)) is not None:
-            listed = [catalog.written_out(name, each) for each in _listed(given)]
-            part[name] = listed if isinstance(given, list) else listed[0]
-    grids = [grid, *_listed(config["blocks"])]
-    swept = {name for each in grids for name, value in _mapping("", each).items() if value is not None}
+    base, grid = (_written_out(config[key]) for key in ("base", "grid"))
+    blocks, exclude = ([*map(_written_out, _listed(config[key]))] or None for key in ("blocks", "exclude"))
+    entries = _entries("published", config["published"], "entries")
+    published = [{**entry, "where": _written_out(entry["where"])} for entry in entries] or None
+    swept = {name for each in (grid, *(blocks or ())) for name, value in each.items() if value is not None}
     for name in FIELDS:
         if base.get(name) is None and name not in swept and any(each.uses(name) for each in study.conditions):
             value = getattr(Condition, name)
@@ -126,7 +126,18 @@ def effective(config: Mapping[str, object]) -> dict[str, object]:
     rule = _mapping("success", config["success"])
     success = read_success(rule)
     used = "ties" if success.sides else "tolerance"
-    return shown | {"base": base, "grid": grid, "success": {**rule, "rule": success.rule, used: getattr(success, used)}}
+    rule |= {"rule": success.rule, used: getattr(success, used)}
+    told = {"base": base, "grid": grid, "blocks": blocks, "exclude": exclude, "published": published, "success": rule}
+    return shown | told
+
+
+def _written_out(given: object) -> dict[str, Any]:
+    """What is said of fields, with what stands in the user's folder in place of its name."""
+    section = _mapping("", given)
+    for name in FILES.keys() & section.keys():
+        value, whole = section[name], partial(catalog.written_out, name)
+        section[name] = [*map(whole, value)] if isinstance(value, list) else whole(value)
+    return section
 
 
 def _given(name: str, parts: list[Mapping[str, object]]) -> dict[str, object]:
@@ -134,7 +145,7 @@ def _given(name: str, parts: list[Mapping[str, object]]) -> dict[str, object]:
     sections = [each for part in parts for each in (part["base"], part["grid"], *_listed(part["blocks"]))]
     listed = [value for each in sections for value in _listed(_mapping("", each).get(name))]
     values = [catalog.written_out(name, value) for value in listed]
-    return {found: value for value in values if (found := catalog.name_of_given(name, value))}
+    return {FILES[name](name, value).name: value for value in values if value not in names(name)}
 
 
 def _listed(value: object) -> list[object]:

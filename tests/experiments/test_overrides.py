@@ -1,5 +1,6 @@
 """Bad input: one line that names the key, the value and what is allowed; exit status 2; nothing written."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -217,4 +218,18 @@ def test_a_folder_of_the_user_is_found_listed_and_needed_no_more_afterwards(tmp_
     arguments = ("study=mine", "--config-dir", str(tmp_path), f"output={tmp_path / 'out'}", "report=false")
     assert command(*arguments).returncode == 0
     done = command(str(tmp_path / "out"), "sample=4", module="experiments.verify")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_whatever_names_an_init_of_the_user_needs_no_folder_afterwards(tmp_path: Path) -> None:
+    parts = {
+        "name": "parts", "question": "Parts?", "grid": {"hidden": [2, 3], "lr": 0.1}, "base": {"epochs": 5},
+        "blocks": [{"init": ["half", "he"]}, {"init": "torch"}], "exclude": [{"init": "half", "hidden": 2}],
+        "published": [{"source": "s", "setting": "s", "where": {"init": ["half"]}, "says": "words"}],
+        "seeds": {"count": 3},
+    }  # fmt: skip
+    (own_folder(tmp_path) / "study/parts.yaml").write_text(f"# @package _global_\n{json.dumps(parts)}")
+    arguments = ("study=parts", f"--config-dir={tmp_path}", f"output={tmp_path / 'out'}", "report=false")
+    assert inside(*arguments, module="experiments.run").returncode == 0
+    done = inside(str(tmp_path / "out"), "sample=all", module="experiments.verify")
     assert (done.returncode, done.stderr) == (0, "")
