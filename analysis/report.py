@@ -110,11 +110,10 @@ def _facts(found: Findings) -> list[str]:
     """The study's size, for the page's head."""
     first, stop = found.manifest["seeds"]
     epochs = words.listed([f"{value:,}" for value in sorted(found.trials["epochs"].unique())], "or")
-    failed = [f"{found.failed:,} trainings failed with an error and are left out"] if found.failed else []
+    failed = [f"{words.counted(found.failed, 'training')} failed with an error (left out)"] if found.failed else []
     n = len(found.manifest["conditions"])
-    sizes = [f"{n:,} condition{'s' * (n > 1)}", f"{stop - first:,} seed{'s' * (stop - first > 1)}{' each' * (n > 1)}"]
-    trials = found.manifest["trials"]
-    return [*sizes, f"{trials:,} training{'s' * (trials > 1)}", f"{epochs} epochs", *failed]
+    sizes = [words.counted(n, "condition"), f"{words.counted(stop - first, 'seed')}{' each' * (n > 1)}"]
+    return [*sizes, words.counted(found.manifest["trials"], "training"), f"{epochs} epochs", *failed]
 
 
 if __name__ == "__main__":

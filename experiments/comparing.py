@@ -15,7 +15,7 @@ from analysis.data.door import FolderError, write_text
 from analysis.data.field_labels import FIELDS
 from analysis.findings.side_by_side import Comparison, compare_folders
 from analysis.report_parts.compare_page import p_text, write_html
-from analysis.text.words import listed, plain, points
+from analysis.text.words import counted, listed, plain, points
 from experiments.errors import DONE, FAILED, InputError, RunError
 from experiments.execution.progress import all_of, say
 from experiments.study.checked import path, section
@@ -120,9 +120,8 @@ def sentences(found: Comparison) -> list[str]:
     unpaired = Counter(row.unpaired for row in found.rows if row.unpaired)
     why = [f"Not paired: {count} of {len(found.rows)}, since {reason}." for reason, count in unpaired.items()]
     if not found.differs and all(row.same for row in found.rows) and not any(found.alone):
-        n = len(found.rows)
-        trainings = all_of(found.checked, "training")
-        return [f"No differences: {trainings} of {n} condition{'s' * (n > 1)} ended the same way."]
+        conditions = counted(len(found.rows), "condition")
+        return [f"No differences: {all_of(found.checked, 'training')} of {conditions} ended the same way."]
     return [_alignment(found), *why, _reproduction(found), _verdict(found)]
 
 
@@ -131,7 +130,7 @@ def _alignment(found: Comparison) -> str:
     fields = listed([FIELDS[name].symbol for name in found.changed])
     unlike = f"that differ in {fields}" if found.changed else "of one condition"
     counts = {"of the same trainings": same, unlike: len(found.rows) - same}
-    parts = [f"{n} pair{'s' * (n > 1)} {what}" for what, n in counts.items() if n]
+    parts = [f"{counted(n, 'pair')} {what}" for what, n in counts.items() if n]
     alone = [f"{n} of {name}" for n, name in zip(found.alone, "AB", strict=True) if n]
     text = f"Aligned: {listed(parts)}."
     return f"{text} Not aligned: {listed(alone)}." if alone else text

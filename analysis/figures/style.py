@@ -155,8 +155,7 @@ def panels(n: int, columns: int, height: float, **keywords: Any) -> tuple[Figure
     return figure, axes[:n]
 
 
-Box = tuple[Axes, float, float, float, float, str]
-_tips: WeakKeyDictionary[Figure, list[Box]] = WeakKeyDictionary()
+_tips: WeakKeyDictionary[Figure, list[tuple[Axes, float, float, float, float, str]]] = WeakKeyDictionary()
 """What a figure's SVG shows under the pointer: an axes, two corners in its coordinates, and a text."""
 
 

@@ -17,10 +17,7 @@ from analysis.data.reading import CAUSES, can_die, is_stuck
 from analysis.data.tallies import count_where, sums
 from analysis.findings.statistics import Estimate, Rate, attributable
 
-STUCK_CAUSES = CAUSES[:4]  # causes that a stuck run can have
-
-TOO_FEW_ALIVE = ("few_alive_at_start", "died_in_training")
-"""Causes that the article suspects: fewer live units at the end than the task needs."""
+STUCK_CAUSES = CAUSES[:4]  # causes that a stuck run can have; the first two are that too few units live in the end
 
 
 def failure_causes(trials: pd.DataFrame) -> pd.DataFrame:
@@ -32,7 +29,7 @@ def failure_causes(trials: pd.DataFrame) -> pd.DataFrame:
     stuck = is_stuck(trials)
     chosen = {name: stuck & (trials["cause"] == name).to_numpy(bool) for name in STUCK_CAUSES}
     no_dead = stuck & ((trials["dead_final"] == 0).to_numpy(bool) | ~can_die(trials))
-    too_few = stuck & trials["cause"].isin(TOO_FEW_ALIVE).to_numpy(bool)
+    too_few = stuck & trials["cause"].isin(STUCK_CAUSES[:2]).to_numpy(bool)
     every: dict[str, Any] = {"n": 1, "stuck": stuck, "no_dead": no_dead, "too_few": too_few, **chosen}
     counts = pd.DataFrame({name: sums(trials, values) for name, values in every.items()}, dtype=np.int64)
     return conditions(trials).join(counts, on="condition")

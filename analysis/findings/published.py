@@ -85,7 +85,7 @@ class Beside:
         if self.errors:
             one, other = self.errors  # the same to at most the 16 significant digits that a double has
             digits = 16 if one == other else max(math.floor(-math.log10(abs(other - one) / abs(one))), 0)
-            return f"the same to {digits} digit{'s' * (digits != 1)}"
+            return f"the same to {words.counted(digits, 'digit')}"
         if self.theirs is None:
             return WORDS
         if self.theirs.high - self.theirs.low > VAGUE:

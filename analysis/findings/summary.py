@@ -224,8 +224,9 @@ def _together(trials: pd.DataFrame) -> list[str]:
     """What the stuck runs of all conditions rest at, and how many are proved to stay; nothing that nothing tells of."""
     found, settled = pooled.certificates(trials), pooled.settled(trials)
     told = [f"{words.short(rate)} {words.KIND_NAMES[kind]}" for kind, rate in found.items()]
-    lines = [f"certified: of {next(iter(found.values())).n:,} stuck runs {', '.join(told)}"] if found else []
+    of = [f"of {words.counted(rate.n, 'stuck run')}" for rate in (*found.values(), settled)]
+    lines = [f"certified: {of[0]} {', '.join(told)}"] if found else []
     if settled.count:
-        lines.append(f"stuck for ever: proved for {words.short(settled)} of {settled.n:,} stuck runs")
+        lines.append(f"stuck for ever: proved for {words.short(settled)} {of[-1]}")
     lines += [f"(these {pooled.HOW})"] if lines and len(trials["condition"].unique()) > 1 else []
     return [text for line in lines for text in wrapped(words.plain(line), rest="  ")]

@@ -24,6 +24,7 @@ from analysis.findings.verdict import Verdict
 from analysis.report import read_results
 from analysis.report_parts.pages import macro
 from analysis.report_parts.tables import Table
+from analysis.text import words
 
 DPI = 144
 CSS_WIDTH = 1000
@@ -104,9 +105,9 @@ def shared_predictions(task_table: str) -> Table:
 
 def open_with(found: Findings, question: str, *sentences: str) -> None:
     """The question of a notebook and its answer in this folder, as the first thing that it shows."""
-    n = len(found.manifest["conditions"])
-    size = f"{n:,} condition{'' if n == 1 else 's'}, {found.manifest['trials']:,} trainings"
+    n, trials = len(found.manifest["conditions"]), found.manifest["trials"]
     asked = "" if question == found.question else f" It asks: {found.question}"
+    size = f"{words.counted(n, 'condition')}, {words.counted(trials, 'training')}"
     told = f"Study {found.manifest['study']}: {size}.{asked}"
     listed = "\n".join(f"- {plain(sentence)}" for sentence in sentences if sentence)
     display(Markdown(f"**{plain(question)}**\n\n{listed}\n\n{plain(told)} {plain(found.scope)}"))

@@ -62,7 +62,7 @@ def points(fraction: float) -> str:
 
 def difference(value: Difference) -> str:
     """'−4.0 points (−7.1 to −0.9)', with the number of pairs if it is paired."""
-    pairs = f", {value.n:,} pair{'s' * (value.n != 1)}" if isinstance(value, Paired) else ""
+    pairs = f", {counted(value.n, 'pair')}" if isinstance(value, Paired) else ""
     return f"{points(value.difference)} points ({points(value.low)} to {points(value.high)}{pairs})"
 
 
@@ -109,6 +109,11 @@ def nearest(row: Any, fields: Sequence[str]) -> str:
     """'Nearest to the article (4 units, lr 0.1)', or 'In the only condition'."""
     told = setting(row, fields)
     return "In the only condition" if told == "the only condition" else f"Nearest to the article ({told})"
+
+
+def counted(n: int, what: str) -> str:
+    """'1,000 trainings', or '1 training'."""
+    return f"{n:,} {what}{'s' * (n != 1)}"
 
 
 def all_of(n: int) -> str:

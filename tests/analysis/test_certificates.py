@@ -83,6 +83,12 @@ def test_the_terminal_says_it_below_the_table(certified: Path, capsys) -> None:
     assert re.search(r"3\.4 % \([^)]*\) unknown \(these intervals allow for the seeds that conditions share\)$", out)
 
 
+def test_a_single_stuck_run_is_told_as_one(make, certify, capsys) -> None:
+    trials = load(certify(make({"a": ({}, ["stuck_1/4"])}), a=["minimum"]))
+    print_summary(summarise(trials), trials)
+    assert "certified: of 1 stuck run 100.0 % (20.7-100.0) at a minimum" in capsys.readouterr().out
+
+
 def test_the_report_has_the_tables_only_with_certificates(certified: Path, tmp_path: Path) -> None:
     results = report.read_results(certified)
     text = report.render(results, figures=False).replace("<span>", "").replace("</span>", "")

@@ -325,7 +325,7 @@ def test_failed_trainings_are_said_and_left_out(handmade: Path) -> None:
     trials.loc[bad, ["final_loss", "dead_init", "dead_final", "solved_epoch"]] = None
     rewrite(trials, handmade)
     page = without_figures(handmade)
-    assert "78 trainings failed with an error and are left out" in page.text
+    assert "78 trainings failed with an error (left out)" in page.text
     assert "4 conditions" in page.text
     _, *rows = page.tables["Every condition"]
     assert [[row[0], row[2]] for row in rows] == [
