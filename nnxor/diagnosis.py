@@ -12,7 +12,6 @@ from nnxor.arithmetic.networks import any_active, ending, preactivations
 from nnxor.condition import Condition
 from nnxor.engines.trace import Trained
 from nnxor.judgement import judge
-from nnxor.network.activations import ACTIVATIONS
 from nnxor.network.draws import Weights
 
 Columns = dict[str, NDArray[Any]]
@@ -115,7 +114,7 @@ def _patterns(z: list[NDArray[Any]]) -> NDArray[np.bytes_]:
 
 def _cause(condition: Condition, outcome: Texts, live_start: Counts, live: Counts, linear: Counts) -> Texts:
     needed = condition.task.units or 1
-    if not ACTIVATIONS[condition.activation].can_die:  # a leaky unit below 0 is a line, not dead
+    if not condition.units.can_die:  # a leaky unit below 0 is a line, not dead
         linear = linear + (condition.hidden - live)
         live_start = live = np.full_like(live, condition.hidden)
     cases = {

@@ -30,7 +30,6 @@ from nnxor.diagnosis import diagnose
 from nnxor.engines.engine_reference import forward, network
 from nnxor.field import labelled
 from nnxor.landscape.laws import dead_probability
-from nnxor.network.activations import ACTIVATIONS
 from nnxor.network.draws import Weights, initial_weights
 from nnxor.network.inits import Init
 
@@ -102,7 +101,7 @@ def exemplar(condition: Condition, start: Weights, seed: int, engine: str, sourc
         "epoch": epochs,
         "curve": curve,
         "final": {name: _plain(np.atleast_1d(array)) for name, array in trained.weights.only().items()},
-        "kinked": not ACTIVATIONS[condition.activation].smooth,
+        "kinked": not condition.smooth,
         "surface": surface(condition, trained.weights),
         "explorer": None if source else address(condition, seed),
     }

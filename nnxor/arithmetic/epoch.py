@@ -20,7 +20,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nnxor.arithmetic.numbers import Number, absolute, every, in_order
-from nnxor.network.activations import ACTIVATIONS, OUTPUTS
+from nnxor.network.activations import OUTPUTS
 from nnxor.network.losses import LOSSES
 from nnxor.network.optimizers import OPTIMIZERS
 
@@ -74,7 +74,7 @@ class Rules:
 
     def __init__(self, condition: Condition, number: Callable[[str, float], Number] | None = None) -> None:
         """`number` makes a number of each setting, from its name and value: by default one of the condition's dtype."""
-        self.activation, self.output = ACTIVATIONS[condition.activation], OUTPUTS[condition.output]
+        self.activation, self.output = condition.units, OUTPUTS[condition.output]
         self.loss, self.optimizer = LOSSES[condition.loss], OPTIMIZERS[condition.optimizer]
         self.success = condition.success
         self.numbers: dict[str, float] = {}

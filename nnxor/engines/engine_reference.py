@@ -16,7 +16,7 @@ from nnxor.condition import Condition
 from nnxor.engines.cycles import first_state
 from nnxor.engines.engine_numpy import Training, run
 from nnxor.engines.trace import Trained, joined
-from nnxor.network.activations import ACTIVATIONS, OUTPUTS
+from nnxor.network.activations import OUTPUTS
 from nnxor.network.draws import Weights
 from nnxor.network.layers import Affine, Layer
 from nnxor.network.losses import LOSSES
@@ -30,7 +30,7 @@ def network(condition: Condition, start: Weights) -> list[Layer]:
     W1, b1, W2, b2 = start.astype(condition.numpy_dtype).arrays()
     return [
         Affine(W1[:, :, 0], b1[:, 0] if condition.bias else None),
-        ACTIVATIONS[condition.activation].layer(condition),
+        condition.units.layer(condition),
         Affine(W2, b2 if condition.bias else None),
         OUTPUTS[condition.output].layer(condition),
     ]
