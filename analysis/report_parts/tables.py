@@ -227,7 +227,7 @@ def width_tables(found: Findings) -> list[Table]:
         "How wide is wide enough",
         "The narrowest width of this study whose measured success rate reaches the wanted one; in brackets the "
         "narrowest whose 95 % Wilson interval lies entirely at or above it, where that is another.",
-        ["other settings", *(f"{100 * wanted:.0f} %" for wanted in WANTED)], range(len(widths[0])),
+        ["other settings", *(words.percent(wanted, 0) for wanted in WANTED)], range(len(widths[0])),
         lambda i: [words.condition(widths[0].iloc[i], fields), *(width(each.iloc[i]) for each in widths)],
     )]  # fmt: skip
 
