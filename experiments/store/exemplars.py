@@ -5,7 +5,7 @@ seed; runs under a rescue, whose curve is broken where it steps in, are none. Th
 0, 1, 2, … epochs from the same draw, so every number is that of its row in trials.parquet.
 
 laws.json: for each condition whose hidden units can be dead, the probability that a unit is dead at the start, how well
-it is known, and how (`nnxor.landscape.laws`). The scale of a draw does not count, since it changes no sign.
+it is known, and how (`nnxor.network.laws`). The scale of a draw does not count, since it changes no sign.
 """
 
 import json
@@ -29,9 +29,9 @@ from nnxor.condition import FIELDS, Condition
 from nnxor.diagnosis import diagnose
 from nnxor.engines.engine_reference import forward, network
 from nnxor.field import labelled
-from nnxor.landscape.laws import dead_probability
 from nnxor.network.draws import Weights, initial_weights
 from nnxor.network.inits import Init
+from nnxor.network.laws import dead_probability
 
 POINTS_A_DECADE = 12
 

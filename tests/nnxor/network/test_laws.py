@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from experiments import conf_files as words
 from experiments.study import catalog
-from nnxor.landscape import laws as theory
+from nnxor.network import laws as theory
 from nnxor.network.draws import draw
 from nnxor.network.inits import Distribution, Init
 from nnxor.network.tasks import XOR, Task
