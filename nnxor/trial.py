@@ -12,13 +12,15 @@ import numpy as np
 from nnxor.condition import Condition
 from nnxor.diagnosis import Columns, diagnose
 from nnxor.engines import Train
-from nnxor.landscape.certificate import certify, is_far
+from nnxor.landscape.certificate import certify, go_down, is_far
+from nnxor.landscape.descent import LEFT
+from nnxor.landscape.exits import Verdict
 from nnxor.network.draws import Weights, initial_weights
 from nnxor.quench import EPOCHS, quench
 from nnxor.rescue import is_stuck, onward_condition, rescue
 
+AT_REST = 1e-9  # A run whose loss is above that of its minimum by no more than this share is down there
 LONGER = 20 * EPOCHS  # Valleys of leaky units are long
-LEFT = 0.01  # What has lost this share of its loss in a quench has left its trap
 
 
 @dataclass(frozen=True)
@@ -43,22 +45,34 @@ def trials(condition: Condition, seeds: range, train: Train, certified: bool = F
 
 
 def kinds(condition: Condition, end: Weights, columns: Columns) -> np.ndarray:
-    """The kind of point that each stuck run rests at (`nnxor.landscape.certificate`), '' for the others, shape (R,).
-
-    What is shaken about a trap, or still far from where it will rest, is certified where a quench comes to rest, and a
-    longer one; but for what leaves the trap on the way.
-    """
+    """The kind of point that each stuck run rests at (`nnxor.landscape.certificate`), '' for the others, shape (R,)."""
     found = np.full(end.n_networks, "", dtype="<U8")
-    at, ended = np.flatnonzero(is_stuck(columns)), onward_condition(condition)
-    end = end.take(at)
-    for epochs in (0, EPOCHS, LONGER):
+    stuck = np.flatnonzero(is_stuck(columns))
+    found[stuck] = resting_points(onward_condition(condition), end.take(stuck), columns["plateau"][stuck]).kind
+    return found
+
+
+def resting_points(condition: Condition, end: Weights, plateau: np.ndarray) -> Verdict:
+    """What R networks rest at that are stuck at losses `plateau` (R,).
+
+    What is shaken about a trap, far from its minimum, or above one that it can still get out of, is certified where a
+    quench comes to rest, or a longer one, or any way down; what leaves the trap on the way is on a shoulder.
+    """
+    verdict, at = certify(condition, end), np.arange(end.n_networks)
+    told = verdict
+    for epochs in (0, EPOCHS, LONGER, None):
+        if epochs != 0:
+            end = quench(condition, end, epochs)[0] if epochs else go_down(condition, end)
+            told = certify(condition, end)
+        trap, loss = (1 - LEFT) * plateau[at], told.problem.loss_of(end)
+        left, minimum = loss < trap, told.kind == "minimum"
+        open_ = (told.kind == "unknown") | minimum & is_far(told.theta, told.problem.pack(end))
+        above = np.flatnonzero(minimum & ~open_ & (loss - told.loss > AT_REST * loss))
+        open_[above] = told.problem.loss_of(go_down(condition, end.take(above))) < trap[above]
+        told.kind[left] = "shoulder"
+        verdict.put(at, told)
+        onward = np.flatnonzero((open_ & ~left) | (left & (epochs == 0)))
+        at, end = at[onward], end.take(onward)
         if not len(at):
             break
-        end = quench(ended, end, epochs)[0] if epochs else end
-        told = certify(ended, end)
-        stayed = told.loss >= (1 - LEFT) * columns["plateau"][at]
-        found[at] = np.where(stayed, told.kind, "unknown")
-        far = (told.kind == "minimum") & is_far(told.theta, told.problem.pack(end))
-        onward = np.flatnonzero(stayed & ((told.kind == "unknown") | far))
-        at, end = at[onward], end.take(onward)
-    return found
+    return verdict

@@ -33,7 +33,7 @@ NULLABLE_COUNTS = ("batch_size", "solved_epoch", "first_death_epoch", "settled_e
 DEFAULT_LAW = "uniform(low=-1.0,high=1.0)|constant(value=0.0)"
 DEFAULT_TABLE = "0.0,0.0,0.0|0.0,1.0,1.0|1.0,0.0,1.0|1.0,1.0,0.0"
 UNITS = "2"
-KINDS = ("minimum", "infinity", "saddle", "kink", "unknown")  # certificates of the points at which stuck runs rest
+KINDS = ("minimum", "infinity", "saddle", "kink", "shoulder", "unknown")  # what certificates say of stuck runs
 
 ORDERS = {"outcome": OUTCOMES, "outcome_before": OUTCOMES, "cause": CAUSES, "minimum": KINDS}  # what columns hold
 

@@ -140,7 +140,7 @@ CAUSE_WORDS = {
 
 KIND_NAMES = {
     "minimum": "at a minimum", "infinity": "on the way to infinity", "saddle": "at a saddle", "kink": "at a kink",
-    "unknown": "unknown",
+    "shoulder": "on a shoulder", "unknown": "unknown",
 }  # fmt: skip
 """Where a stuck run rests."""
 

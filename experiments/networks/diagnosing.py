@@ -19,6 +19,7 @@ from nnxor.arithmetic.networks import alive
 from nnxor.condition import FIELDS, Condition, fitting
 from nnxor.interventions import INTERVENTIONS, Intervention
 from nnxor.landscape import certificate, decoder
+from nnxor.landscape.curvature import Problem
 from nnxor.landscape.decoder import TOLERANCE, Decoded, decode, decode_predictions, has_levels, named
 from nnxor.network.draws import Weights
 from nnxor.network.inits import GivenWeights
@@ -105,7 +106,7 @@ def of_network(config: Mapping[str, Any], values: dict[str, object]) -> Case | N
     if outcome == "diverged":
         return None
     say(told("units", units(now, condition)))
-    say(told("point", point(condition, weights)))
+    say(told("point", point(condition, weights, outcome.startswith("stuck"))))
     if outcome == "solved":
         return None
     say(told("ahead", ahead(condition, weights)))
@@ -183,13 +184,19 @@ MEANINGS = {
     "kink": "Not a minimum, but an artefact of the ReLU's kink: a pre-activation is exactly 0 on a row, and a step "
     "across lowers the loss",
     "saddle": "Not a minimum but a saddle: the loss gets lower in a direction in which its slope is 0",
+    "shoulder": "No point to rest at, but a shoulder: a way leads from here out of the trap on which the loss never "
+    "rises",
     "unknown": "It could not be decided what kind of point it is",
 }
 
 
-def point(condition: Condition, weights: Weights) -> str:
-    """What the certificate says of the point."""
-    found = certificate.certify(condition, weights.astype(condition.numpy_dtype))
+def point(condition: Condition, weights: Weights, stuck: bool) -> str:
+    """What the certificate says of the point, or of the one at which a stuck network comes to rest."""
+    rounded = weights.astype(condition.numpy_dtype)
+    if stuck:
+        found = trial.resting_points(condition, rounded, Problem.of(condition).loss_of(rounded))
+    else:
+        found = certificate.certify(condition, rounded)
     kind, text = str(found.kind[0]), MEANINGS[str(found.kind[0])]
     if kind == "unknown":
         return f"{text} ({found.reason[0]})."

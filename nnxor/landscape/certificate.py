@@ -11,6 +11,7 @@ import numpy as np
 
 from nnxor.condition import Condition
 from nnxor.landscape.curvature import Array, Local, Mask, Problem, activate, rows_are_convex
+from nnxor.landscape.descent import descend
 from nnxor.landscape.exits import MOVING, NONZERO, ZERO, Verdict, test_units
 from nnxor.landscape.polish import ROUNDING, beside_kinks, hold, near_kinks, newton, polish
 from nnxor.landscape.recession import FAR, outward, saturated
@@ -30,6 +31,7 @@ FLAT = 0.4  # Smooth units of input weights up to this are all but constant; the
 
 NOWHERE = "no stationary point nearby"  # the reason to know nothing of a network that is not at rest
 CHUNK = 1024  # networks that are worked on at a time, which bounds the memory
+MOST_NUMBERS = 10**7  # in the largest array of a descent
 
 
 def certify(condition: Condition, weights: Weights) -> Verdict:
@@ -61,6 +63,20 @@ def certify(condition: Condition, weights: Weights) -> Verdict:
                 judged.radius = np.where(judged.kind == "minimum", _reach(problem, judged.theta), np.nan)
             verdict.put(here, judged)
     return verdict
+
+
+def go_down(condition: Condition, weights: Weights) -> Weights:
+    """R finite networks where a way down takes them (`nnxor.landscape.descent`), in float64."""
+    problem = Problem.of(condition)
+    unit_problem, reach, apart = problem.in_units()
+    given = problem.pack(weights)
+    sizes = _sizes(problem, given, reach, apart)
+    at_once = max(1, MOST_NUMBERS // given.shape[1] ** 2)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
+        for first in range(0, len(given), at_once):
+            here = slice(first, first + at_once)
+            given[here] = descend(unit_problem, given[here] / sizes[here]) * sizes[here]
+    return problem.unpack(given)
 
 
 def _sizes(problem: Problem, theta: Array, reach: Array, apart: float) -> Array:

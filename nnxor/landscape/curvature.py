@@ -116,6 +116,10 @@ class Problem:
         parts = [v.transpose(2, 1, 0).reshape(len(b2), self.hidden * self.x.shape[1]), W2.T]
         return np.concatenate([*parts, b2[:, None]] if self.bias else parts, axis=1)
 
+    def loss_of(self, weights: Weights) -> Array:
+        """The loss of R networks, (R,)."""
+        return np.asarray(Local(self, self.pack(weights)).loss)
+
     def unpack(self, theta: Array) -> Weights:
         """`Weights` in float64 from vectors (R, P); biases are 0 where the network has none."""
         v, s, b2 = self.split(theta)

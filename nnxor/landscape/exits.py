@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor.landscape.curvature import Array, Local, Mask, Problem, rows_are_convex
+from nnxor.landscape.curvature import Array, Local, Mask, Problem, row_losses, rows_are_convex
 from nnxor.landscape.escape import slopes
 
-KINDS = ("minimum", "infinity", "saddle", "kink", "unknown")  # every kind of point
+KINDS = ("minimum", "infinity", "saddle", "kink", "shoulder", "unknown")  # every kind of point, or of none
 
 ZERO = 1e-9
 """Slopes and errors up to this are 0, in units in which inputs, targets and the weights of rows are at most 1."""
@@ -67,8 +67,11 @@ def test_units(problem: Problem, theta: Array, kink: Mask, rows: Array) -> Verdi
     slope = units.slope
     doubtful = ((slope < -ZERO) & (slope > -NONZERO)) | ~units.certain
     down = slope.min(axis=1)
-    convex = rows_are_convex(problem, local.y).all(axis=1)
+    convex = np.asarray(rows_are_convex(problem, local.y).all(axis=1))
     minimum = still & (down >= -ZERO) & ~doubtful.any(axis=1)
+    unsure = np.flatnonzero(minimum & ~convex)
+    if len(unsure):
+        convex[unsure] = _curves_up(Local(problem, theta[unsure], kink[unsure]))
     escape = still & (down <= -NONZERO)
     verdict.reason[still] = "neither clearly 0 nor clearly not"
     verdict.reason[minimum & ~convex] = "a row's loss is not convex there"
@@ -78,7 +81,47 @@ def test_units(problem: Problem, theta: Array, kink: Mask, rows: Array) -> Verdi
     order = np.select([slope > -NONZERO, s != 0, units.row < 0], [3, 0, 1], 2)
     best = np.lexsort((slope, order), axis=1)[:, 0]
     verdict.put(networks, _escapes(local, networks, best[networks], units))
+    _over_the_outputs_kink(local, verdict)
     return verdict
+
+
+def _over_the_outputs_kink(local: Local, verdict: Verdict) -> None:
+    """Enter the ways down that raise rows whose prediction is on the kink of the output, where it seems flat.
+
+    Above it a row has the slope of the row's error; where descent along these raises all such rows, it is a way down.
+    """
+    problem = local.problem
+    if not problem.outer:
+        return
+    raised = (np.abs(local.y) <= ZERO) & (problem.t > 0)
+    error = np.where(raised, -problem.c * problem.t, local.error)
+    way = -np.einsum("rnp,rn->rp", local.jacobian, error)
+    up = np.where(raised, np.einsum("rnp,rp->rn", local.jacobian, way), np.inf).min(axis=1)
+    at = np.flatnonzero(raised.any(axis=1) & (up > NONZERO) & (verdict.kind == "unknown"))
+    verdict.kind[at], verdict.way[at], verdict.row[at] = "kink", way[at], raised[at].argmax(axis=1)
+
+
+def _curves_up(local: Local) -> Mask:
+    """Whether all that outputs can do near stationary networks makes the loss curve upwards, (R,).
+
+    While no unit crosses a kink, outputs stay in the linear span of what single units can add to them, whatever the
+    parameters. So a stationary point is a minimum if the loss is convex on that span, even where that of single rows
+    is not, and rises at once where a kink is crossed. Rows that cost nothing can only rise.
+    """
+    problem, (r, h, n, k) = local.problem, local.rows.shape
+    costs = row_losses(problem, local.y)[0] > ZERO**2
+    acts = local.slope * ((local.s != 0) | problem.scales_units)[..., None]
+    moved = (acts[..., None] * local.rows).transpose(0, 2, 1, 3).reshape(r, n, h * k)
+    parts = [moved, local.a.transpose(0, 2, 1) * problem.scales_units, np.ones((r, n, int(problem.bias)))]
+    can = np.concatenate(parts, axis=2) * costs[..., None]
+    still = np.abs(np.einsum("rn,rnp->rp", local.error, can)).max(axis=1) <= ZERO
+    rises = problem.bend * local.s[..., None] * local.error[:, None] > NONZERO
+    span, size, _ = np.linalg.svd(can, full_matrices=False)
+    unused = size <= ZERO * size[:, :1]
+    span = span * ~unused[:, None]
+    curve = (span * local.curve[..., None]).transpose(0, 2, 1) @ span + unused[:, None] * np.eye(size.shape[1])
+    safe = (~local.kink | rises | ~costs[:, None]).all(axis=(1, 2))
+    return np.asarray(still & safe & (np.linalg.eigvalsh(curve)[:, 0] > NONZERO))
 
 
 def _stationarity(local: Local) -> Array:

@@ -30,7 +30,7 @@ def outward(problem: Problem, theta: Array, kink: Mask) -> Array:
     It keeps rows in `kink` (R, H, N) on their kinks.
     """
     way = np.zeros_like(theta)
-    if not (problem.loss.logits and problem.has_kinks):
+    if not problem.has_kinks or problem.outer:
         return way
     v, s, _ = problem.split(theta)
     moved, _, _ = problem.split(way)
@@ -57,9 +57,9 @@ def _driven(problem: Problem, side: Array, sign: Array) -> Array:
     scores = np.column_stack([scores, np.full(rows, float(problem.bias and problem.free[-1]))])
     z = np.column_stack([np.kron(np.eye(units), problem.felt), np.zeros(units * rows)])
     kept, held = -side.reshape(-1, 1) * z, side.reshape(-1) == 0
-    to_target = np.select([problem.t == 1, problem.t == 0], [1.0, -1.0])[:, None] * scores
-    soft = (problem.t > 0) & (problem.t < 1)
-    still = np.concatenate([z[held], scores[soft]])
+    least, most = problem.output.value(np.array([-np.inf, np.inf]), problem.k)
+    to_target = (1.0 * (problem.t == most) - (problem.t == least))[:, None] * scores
+    still = np.concatenate([z[held], scores[(least < problem.t) & (problem.t < most)]])
     found = scipy.optimize.linprog(  # the last unknowns, up to 1, say how far each row is driven at least
         np.repeat([0.0, -1.0], [scores.shape[1], rows]),
         np.block([[kept, np.zeros((len(kept), rows))], [-to_target, np.eye(rows)]]),

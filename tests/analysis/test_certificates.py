@@ -18,6 +18,7 @@ from analysis.findings.summary import print_summary, resting, summarise, write_s
 from analysis.report_parts.drawing import draw
 from analysis.report_parts.sections import pictures
 from analysis.text.words import KIND_NAMES
+from nnxor.condition import FIELDS
 from nnxor.landscape import exits
 
 
@@ -35,12 +36,13 @@ def certified(handmade: Path, certify) -> Path:
 def test_the_kinds_are_those_of_the_science() -> None:
     assert exits.KINDS == KINDS
     assert set(KIND_NAMES) == set(KINDS)
+    assert not {*KINDS} & {*FIELDS}, "a column of the summary has the name of a field"
 
 
 def test_kinds_are_counted_for_each_condition(certified: Path) -> None:
     found = resting(summarise(load(certified))).set_index("condition")
     assert list(found.index) == ["uniform4", "he4", "uniform10"], "conditions with stuck runs"
-    assert found[[*KINDS]].to_numpy().tolist() == [[7, 0, 2, 8, 1], [0, 0, 0, 10, 0], [1, 0, 0, 0, 0]]
+    assert found[[*KINDS]].to_numpy().tolist() == [[7, 0, 2, 8, 0, 1], [0, 0, 0, 10, 0, 0], [1, 0, 0, 0, 0, 0]]
     assert found.loc["uniform4", "n"] == 18
     assert found.loc["uniform4", "minimum_low"] == pytest.approx(float(wilson(7, 18)[0]))
 
@@ -58,8 +60,8 @@ def test_kinds_are_counted_for_each_level(certified: Path) -> None:
 def test_the_summary_has_the_counts(certified: Path) -> None:
     write_summary(summarise(load(certified)), certified)
     table = pd.read_csv(certified / "summary.csv").set_index("condition")
-    assert table.loc["uniform4", list(KINDS)].tolist() == [7, 0, 2, 8, 1]
-    assert table.loc["he10", list(KINDS)].tolist() == [0, 0, 0, 0, 0]
+    assert table.loc["uniform4", list(KINDS)].tolist() == [7, 0, 2, 8, 0, 1]
+    assert table.loc["he10", list(KINDS)].tolist() == [0, 0, 0, 0, 0, 0]
 
 
 def test_without_certificates_the_counts_are_empty(handmade: Path, capsys) -> None:

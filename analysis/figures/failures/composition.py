@@ -20,8 +20,8 @@ from analysis.findings.statistics import Rate
 from analysis.text import words
 
 MOST_BARS = 25
-KIND_COLOURS = dict(zip(KINDS, ("#3d2c6b", "#6a55a3", "#b5475f", "#cdb0dd", "#dddddd"), strict=True))
-KIND_HATCHES = {"infinity": ".", "saddle": "/", "unknown": "\\"}
+KIND_COLOURS = dict(zip(KINDS, ("#3d2c6b", "#6a55a3", "#b5475f", "#cdb0dd", "#e3b44f", "#dddddd"), strict=True))
+KIND_HATCHES = {"infinity": ".", "saddle": "/", "shoulder": "-", "unknown": "\\"}
 
 
 def bars(

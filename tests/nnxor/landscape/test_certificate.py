@@ -7,8 +7,22 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import isotonic_regression, minimize
-from scipy.special import expit
+from networks_at_rest import (
+    DEAD,
+    along,
+    descended,
+    loss_of,
+    lowers,
+    moved,
+    network,
+    one,
+    points,
+    rng,
+    slope,
+    stuck,
+    ways,
+)
+from scipy.optimize import minimize
 
 from experiments.study import catalog
 from nnxor import engines
@@ -17,76 +31,10 @@ from nnxor.diagnosis import diagnose
 from nnxor.landscape.certificate import certify
 from nnxor.landscape.curvature import Local, Problem, row_losses
 from nnxor.landscape.escape import _dependent, _independent, slopes
-from nnxor.landscape.exits import KINDS, Verdict
-from nnxor.landscape.recession import _in_order
-from nnxor.network.draws import Weights, draw, initial_weights
+from nnxor.landscape.exits import KINDS
+from nnxor.network.draws import Weights, draw
 from nnxor.network.inits import Distribution, Init
 from nnxor.network.tasks import Task
-from nnxor.quench import quench
-from nnxor.trial import kinds, trials
-
-rng = np.random.default_rng(4)
-
-
-def network(W1: object, b1: object, W2: object, b2: float, dtype: type = np.float32) -> Weights:
-    """One network from nested lists."""
-    return Weights(*(np.array(a, dtype)[..., None] for a in (W1, b1, W2, b2)))
-
-
-def one(weights: Weights, **fields: object) -> Verdict:
-    return certify(Condition(hidden=weights.W2.shape[0], **fields), weights)  # type: ignore[arg-type]
-
-
-def points(found: Verdict) -> Weights:
-    """The polished parameters, in float64."""
-    return found.problem.unpack(found.theta)
-
-
-def ways(found: Verdict) -> Weights:
-    """The way down."""
-    return found.problem.unpack(found.way)
-
-
-def loss_of(condition: Condition, W1: np.ndarray, b1: np.ndarray, W2: np.ndarray, b2: np.ndarray) -> np.ndarray:
-    """The loss in float64 by its definition, networks along the last axis."""
-    x, t = np.array(condition.task.inputs, float), np.array(condition.task.targets, float)
-    z = np.einsum("nd,dhr->nhr", x, W1) + b1
-    bent = {
-        "relu": lambda: np.maximum(z, 0),
-        "leaky_relu": lambda: np.where(z > 0, z, condition.slope * z),
-        "tanh": lambda: np.tanh(z),
-        "sigmoid": lambda: expit(z),
-    }
-    y = np.einsum("nhr,hr->nr", bent[condition.activation](), W2) + b2
-    if condition.loss == "bce":
-        return np.asarray((np.logaddexp(0, y) - t[:, None] * y).mean(axis=0))
-    p = {"identity": y, "relu": np.maximum(y, 0), "sigmoid": expit(y)}[condition.output]
-    return np.asarray({"half_sse": 0.5, "mse": 1 / len(t)}[condition.loss] * ((p - t[:, None]) ** 2).sum(axis=0))
-
-
-def along(weights: Weights, direction: Weights, step: float | np.ndarray) -> list[np.ndarray]:
-    return [w + step * d for w, d in zip(weights.arrays(), direction.arrays(), strict=True)]
-
-
-def lowers(condition: Condition, found: Verdict, steps: tuple[float, ...] = (1e-3, 1e-4, 1e-5)) -> np.ndarray:
-    """Whether every one of these small steps along each direction lowers the loss."""
-    start = loss_of(condition, *points(found).arrays())
-    return np.logical_and.reduce([loss_of(condition, *along(points(found), ways(found), t)) < start for t in steps])
-
-
-def moved(weights: Weights, found: Verdict) -> float:
-    """How far polishing went."""
-    pairs = zip(weights.arrays(), points(found).arrays(), strict=True)
-    return float(np.sqrt(sum(((after - before) ** 2).sum() for before, after in pairs)))
-
-
-def slope(condition: Condition, weights: Weights) -> np.ndarray:
-    """The norm of the gradient, a kink counting as below it, (R,)."""
-    problem = Problem.of(condition)
-    return np.asarray(np.linalg.norm(Local(problem, problem.pack(weights)).gradient, axis=1))
-
-
-DEAD = [[-1.0, -0.5], [-0.5, -1.0]]
 
 
 @pytest.mark.parametrize("loss", ["half_sse", "mse", "bce"])
@@ -221,18 +169,6 @@ def test_parity_of_three_inputs() -> None:
     several = one(network([[0, -1], [-1, -1], [-1, -1]], [0, -0.2], W2, 0.5), task=task)
     assert several.kind[0] == "kink"
     assert lowers(Condition(task=task, hidden=2), several).all()
-
-
-@cache
-def stuck(**fields: object) -> tuple[Condition, Weights, np.ndarray]:
-    """Stuck runs of 300 seeds of a condition: final weights and levels."""
-    named = {"init": catalog.init, "task": catalog.task}
-    condition = Condition(**{key: named.get(key, lambda v: v)(value) for key, value in fields.items()})
-    start = initial_weights(condition, range(300))
-    trained = engines.load("numba")(condition, start)
-    columns = diagnose(condition, start, trained)
-    at_rest = np.flatnonzero(np.char.startswith(columns["outcome"], "stuck") & (columns["grad_norm"] <= 1e-4))
-    return condition, trained.weights.take(at_rest), columns["plateau"][at_rest]
 
 
 SETTINGS: list[dict[str, object]] = [
@@ -375,13 +311,25 @@ def test_a_smooth_fit_of_more_rows_than_parameters_is_a_minimum(activation: str)
         assert height(near[0]) >= floor - 1e-13
 
 
-def test_a_loss_that_is_not_convex_in_the_outputs_is_claimed_only_where_it_is_locally() -> None:
-    """A squared error behind a sigmoid is convex at ½, and not at a sixth of a target of 1."""
-    condition = Condition(hidden=2, output="sigmoid")
-    assert certify(condition, network(DEAD, [-0.5, -0.2], [1, -1], 0.0)).kind[0] == "minimum"
+def test_a_row_that_bends_down_makes_no_saddle_where_it_cannot_move_alone() -> None:
+    """A squared error behind a sigmoid is not convex at a sixth of a target of 1, and its sum over merged rows is."""
     rare = Task("rare", Condition().task.inputs, (0, 0, 0, 1))
-    found = certify(replace(condition, task=rare), network(DEAD, [-0.5, -0.2], [1, -1], float(np.log(0.25 / 0.75))))
-    assert (found.kind[0], found.reason[0]) == ("unknown", "a row's loss is not convex there")
+    condition = Condition(hidden=2, output="sigmoid", task=rare)
+    found = certify(condition, network(DEAD, [-0.5, -0.2], [1, -1], float(np.log(0.25 / 0.75))))
+    assert found.kind[0] == "minimum"
+    assert (Local(found.problem, found.theta).curve < 0).any()
+    for size in 10.0 ** rng.uniform(-7, -2, 300):
+        near = found.theta + size * rng.standard_normal(found.theta.shape)
+        assert Local(found.problem, near).loss >= found.loss
+
+
+def test_a_prediction_on_the_kink_of_its_output_is_raised() -> None:
+    condition = Condition(hidden=2, output="relu")
+    found = certify(condition, network(DEAD, [-0.5, -0.2], [1, -1], 0.0))
+    assert (found.kind[0], found.row[0]) == ("kink", 1)
+    assert lowers(condition, found).all()
+    below = certify(condition, network(DEAD, [-0.5, -0.2], [1, -1], -0.1))
+    assert below.kind[0] == "minimum"
 
 
 def test_row_losses_of_relu_outputs_do_not_see_what_is_below_zero() -> None:
@@ -506,137 +454,11 @@ def test_the_five_points_of_wu_simsek_and_ged_are_told_at_every_scale(std: float
         assert (loss_of(condition, *near) >= floor - 1e-15).all(), trial
 
 
-def descended(condition: Condition, weights: list[np.ndarray], lr: float) -> list[np.ndarray]:
-    """One step of gradient descent in float64."""
-    problem = Problem.of(condition)
-    theta = problem.pack(Weights(*weights))
-    return list(problem.unpack(theta - lr * Local(problem, theta).gradient).arrays())
-
-
 def test_leaky_units_are_told_where_a_valley_is_long() -> None:
     for name in ("torch", "he"):
         condition, weights, _ = stuck(hidden=4, activation="leaky_relu", init=name)
         assert weights.n_networks > 10
         assert (certify(condition, weights).kind == "unknown").mean() <= 0.02
-
-
-@cache
-def stuck_at_infinity(seeds: int = 300, **fields: object) -> tuple[Condition, Weights, np.ndarray, np.ndarray]:
-    """Stuck runs of cross-entropy, which rest nowhere: weights, levels that they come down to, and certificates."""
-    named = {"init": catalog.init("he"), **fields}
-    condition = Condition(lr=0.5, loss="bce", output="sigmoid", **named)  # type: ignore[arg-type]
-    _, end, columns = vars(trials(condition, range(seeds), engines.load("numba"), certified=True)).values()
-    at = np.flatnonzero(np.char.startswith(columns["outcome"], "stuck"))
-    return condition, end.take(at), columns["plateau"][at], columns["minimum"][at]
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"hidden": 2},
-        {"hidden": 4},
-        {"hidden": 4, "bias": False},
-        {"hidden": 2, "activation": "leaky_relu", "slope": 0.2},
-    ],
-    ids=str,
-)
-def test_traps_of_cross_entropy_are_told_and_nothing_near_gets_below_those_at_infinity(
-    fields: dict[str, object],
-) -> None:
-    """Of 125 stuck runs of four units 97 were unknown, and a few were called minima although they sink for ever."""
-    condition, weights, level, told = stuck_at_infinity(**fields)
-    found = certify(condition, weights)
-    assert weights.n_networks > 25
-    assert (told == "unknown").mean() <= 0.02
-    assert lowers(condition, found, (1e-4, 1e-5))[np.isin(found.kind, ("saddle", "kink"))].all()
-    at = np.flatnonzero(found.kind == "infinity")
-    if "activation" in fields:
-        assert not len(at)  # where nothing is cut off, two straight lines fit the rows no better for being steep
-        return
-    assert len(at) > 20
-    polished, way, floor = points(found).take(at), ways(found).take(at), level[at]
-    first, then = loss_of(condition, *weights.take(at).arrays()), loss_of(condition, *polished.arrays())
-    assert (first - then > 1e-6).all()
-    assert np.allclose(then, floor, rtol=0, atol=1e-11)
-    for far in (0.0, 1.0, 100.0, 1e4):
-        there = along(polished, way, far)
-        assert np.allclose(loss_of(condition, *there), floor, rtol=0, atol=1e-11)
-        for _ in range(50):
-            near = [array * (1 + 10.0 ** rng.uniform(-9, -6) * rng.standard_normal(array.shape)) for array in there]
-            assert (loss_of(condition, *near) >= floor - 1e-13).all()
-    near = [array * (1 + 1e-7 * rng.standard_normal(array.shape)) for array in weights.take(at).arrays()]
-    for _ in range(200):  # nor does descent from where the runs ended
-        near = descended(condition, near, 0.5)
-        assert (loss_of(condition, *near) > floor).all()
-
-
-LEAKY = {"hidden": 2, "activation": "leaky_relu"}
-
-
-def stays(condition: Condition, weights: Weights, level: np.ndarray) -> np.ndarray:
-    """Which runs are still in their trap after many more epochs."""
-    longer = engines.load("numba")(replace(condition, epochs=300_000), weights, range(weights.n_networks)).weights
-    return loss_of(condition, *longer.arrays()) > 0.99 * level
-
-
-def test_leaky_units_under_cross_entropy_are_told_where_a_step_would_take_them_across_their_kinks() -> None:
-    """Four of He's 123 runs were unknown, and 7 of 418 from PyTorch's draw; then six others seemed to be at minima."""
-    for name in ("torch", "he"):
-        condition, weights, level, kinds = stuck_at_infinity(1000, init=catalog.init(name), **LEAKY)
-        assert len(kinds) > 100
-        stayed = stays(condition, weights, level)
-        assert "unknown" not in kinds[stayed]
-        assert ((kinds == "minimum") & ~stayed).sum() <= 1
-
-
-def test_what_slides_along_a_valley_and_gets_out_at_its_end_is_at_no_minimum() -> None:
-    """Of large weights the valleys are long: a run 0.0002 above the level of its region left it after 10,000 epochs."""
-    condition, weights, _, kinds = stuck_at_infinity(600, init=catalog.init("uniform"), scale=10.0, **LEAKY)
-    minima = weights.take(np.flatnonzero(kinds == "minimum"))
-    assert minima.n_networks > 20
-    longer = engines.load("numba")(replace(condition, epochs=200_000), minima, range(minima.n_networks))
-    assert (loss_of(condition, *longer.weights.arrays()) > 0.69).all()
-
-
-def test_what_leaves_its_trap_in_a_quench_is_told_nothing() -> None:
-    """One run was said to be on its way to infinity, which is where its quench had been after it had solved the task.
-
-    Of 58 runs at larger weights 18 slide along valleys, whose ends all but one reach in a longer quench.
-    """
-    *_, kinds = stuck_at_infinity(600, init=catalog.init("uniform"), scale=5.0, **LEAKY)
-    assert len(kinds) > 40
-    assert "infinity" not in kinds
-    for name in ("uniform", "torch"):
-        condition, weights, level, kinds = stuck_at_infinity(600, init=catalog.init(name), scale=10.0, **LEAKY)
-        stayed = stays(condition, weights, level)
-        assert stayed.sum() > 50
-        assert (kinds[stayed] == "unknown").mean() <= 0.02
-        assert set(kinds[~stayed]) == {"unknown"}
-
-
-def test_a_run_that_is_far_from_the_minimum_of_its_region_is_told_where_a_quench_takes_it() -> None:
-    """It slid out of the region before it got there, and was solved."""
-    condition = Condition(hidden=2, activation="leaky_relu", init=catalog.init("torch"), optimizer="momentum", lr=0.05)
-    ended = trials(condition, range(41, 42), engines.load("numba"), certified=True)
-    assert certify(condition, ended.end).kind[0] == "minimum"
-    assert (ended.columns["outcome"][0], ended.columns["minimum"][0]) == ("stuck", "unknown")
-    quenched, _ = quench(condition, ended.end, 200_000)
-    assert loss_of(condition, *quenched.arrays())[0] < 1e-9
-
-
-def test_cross_entropy_that_is_still_far_from_its_bound_is_unknown() -> None:
-    condition, weights, _, kinds = stuck_at_infinity(hidden=4)
-    early = Weights(weights.W1, weights.b1, weights.W2 / 8, weights.b2 / 8)
-    assert set(certify(condition, early.take(np.flatnonzero(kinds == "infinity"))).kind) == {"unknown"}
-
-
-def test_soft_targets_are_driven_nowhere() -> None:
-    """Rows of targets 0.1 and 0.9 have a best score, so that their traps are minima."""
-    soft = Task("soft", ((0, 0), (0, 1), (1, 0), (1, 1)), (0.1, 0.9, 0.9, 0.1), units=2)
-    _, _, _, kinds = stuck_at_infinity(hidden=3, task=soft)
-    assert len(kinds) > 25
-    assert "infinity" not in kinds
-    assert (kinds == "unknown").mean() <= 0.02
 
 
 def test_elu_rests_at_minima_where_its_units_are_straight_or_bend_upwards() -> None:
@@ -652,17 +474,6 @@ def test_elu_rests_at_minima_where_its_units_are_straight_or_bend_upwards() -> N
         for _ in range(5):
             near = near - 0.1 * Local(problem, near).gradient
         assert (Local(problem, near).loss >= floor - 1e-15).all()
-
-
-def test_a_minimum_beside_which_a_run_goes_by_is_not_where_it_rests() -> None:
-    """With constant units all are straight, and the point beside this run is a minimum; it got out below 0.4."""
-    condition = Condition(
-        hidden=2, init=catalog.init("torch"), activation="elu", freeze="W2", loss="bce", output="sigmoid", lr=0.5
-    )
-    ended = trials(condition, range(37, 38), engines.load("numba"), certified=True)
-    assert ended.columns["minimum"][0] == "unknown"
-    longer = engines.load("numba")(replace(condition, epochs=100_000), ended.end, range(1)).weights
-    assert Local(Problem.of(condition), Problem.of(condition).pack(longer)).loss[0] < 0.4
 
 
 @pytest.mark.parametrize("loss", ["half_sse", "bce"])
@@ -700,127 +511,6 @@ def test_smooth_units_that_have_begun_to_leave_a_saddle_are_told_by_it(loss: str
     assert np.logical_or.reduce([lowers(condition, found, (step,)) for step in (3e-3, 1e-3, 3e-4)]).all()
 
 
-def uniform(low: float) -> Init:
-    law = Distribution.of({"distribution": "uniform", "low": low, "high": 1})
-    return Init("broad", law, law)
-
-
-RUMELHART = {"hidden": 2, "init": uniform(-1), "optimizer": "momentum", "momentum": 0.9, "lr": 0.5}
-
-
-@pytest.mark.parametrize(
-    ("fields", "seeds", "level"),
-    [
-        (RUMELHART, 500, 0.25),
-        ({"hidden": 2, "init": uniform(0), "lr": 1.0, "epochs": 20_000}, 200, 0.25),
-        ({"hidden": 3, "init": uniform(0), "loss": "mse", "optimizer": "rprop", "epochs": 400}, 300, 0.125),
-    ],
-    ids=["momentum", "gd", "rprop"],
-)
-def test_saturating_units_are_told_where_they_are_on_their_way_to_infinity(
-    fields: dict[str, object], seeds: int, level: float
-) -> None:
-    """All were unknown. Nothing near the way is below the trap, and no run gets there that goes on from its end."""
-    condition = Condition(activation="sigmoid", output="sigmoid", **fields)  # type: ignore[arg-type]
-    ended = trials(condition, range(seeds), engines.load("numba"), certified=True)
-    trap = np.flatnonzero(np.abs(ended.columns["plateau"] - level) < 1e-3)
-    assert len(trap) > 15
-    assert set(ended.columns["minimum"][trap]) == {"infinity"}
-    end = Weights(*(array.astype(float) for array in ended.end.take(trap).arrays()))
-    found = certify(condition, end)
-    told = np.flatnonzero(found.kind == "infinity")
-    assert len(told) > 10
-    far, way, end = points(found).take(told), ways(found).take(told), end.take(told)
-    for step in (0.0, 1.0, 100.0, 1e4):
-        there = along(far, way, step)
-        assert np.allclose(loss_of(condition, *there), level, rtol=0, atol=1e-9)
-        for _ in range(50):
-            near = [array * (1 + 10.0 ** rng.uniform(-9, -2) * rng.standard_normal(array.shape)) for array in there]
-            assert (loss_of(condition, *near) >= level - 1e-12).all()
-    for _ in range(50):
-        near = [array + 0.01 * rng.standard_normal(array.shape) for array in end.arrays()]
-        assert (loss_of(condition, *near) >= level - 1e-12).all()
-    onward = replace(condition, optimizer="gd", lr=4.0, epochs=200_000, dtype="float64", momentum=Condition.momentum)
-    longer = loss_of(condition, *engines.load("numba")(onward, end, range(len(told))).weights.arrays())
-    assert ((level - 1e-12 < longer) & (longer <= loss_of(condition, *end.arrays()) + 1e-12)).all()
-
-
-def test_a_unit_that_gives_up_its_side_is_not_on_its_way_to_infinity() -> None:
-    """Where the smaller output weight sinks to 0, and through it, a run gets out below 1/3: 2 of these do by then."""
-    condition = Condition(activation="sigmoid", output="sigmoid", **RUMELHART)  # type: ignore[arg-type]
-    ended = trials(condition, range(1000), engines.load("numba"), certified=True)
-    trap = np.flatnonzero(np.abs(ended.columns["plateau"] - 1 / 3) < 1e-3)
-    longer = engines.load("numba")(replace(condition, epochs=300_000), ended.end.take(trap), range(len(trap))).weights
-    out = loss_of(condition, *longer.arrays()) < 0.3
-    assert out.sum() > 1
-    assert set(ended.columns["minimum"][trap][out]) == {"unknown"}
-    assert "infinity" in ended.columns["minimum"][trap]
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.sampled_from([0.0, 1.0]), min_size=3, max_size=9), st.integers(0, 99))
-def test_the_best_predictions_in_an_order_are_those_of_isotonic_regression(targets: list[float], seed: int) -> None:
-    """Of a chain of rows that scipy can order too."""
-    weights = np.random.default_rng(seed).integers(1, 4, len(targets))
-    rows = np.arange(len(targets))
-    inputs = tuple((float(n), 0.0) for n in rows)
-    task = Task("chain", inputs, tuple(targets), multiplicities=tuple(weights.tolist()))
-    problem = Problem.of(Condition(task=task, hidden=2))
-    y, wrong, binding = _in_order(problem, rows[:-1], rows[1:])
-    known = isotonic_regression(targets, weights=weights).x
-    assert np.allclose(y, known, atol=1e-8)
-    assert np.array_equal(wrong, np.abs(known - targets) > 1e-9)
-    assert np.allclose(known[:-1][binding], known[1:][binding])
-
-
-RECTIFIED = {"hidden": 4, "init": "he"}
-SOFT = {"hidden": 3, "init": "torch"}
-
-
-@pytest.mark.parametrize(
-    ("freeze", "fields"),
-    [
-        *((freeze, RECTIFIED) for freeze in ("b1", "W2", "b2", "W1+b1", "b1+W2", "W2+b2", "W1+b1+W2", "b1+W2+b2")),
-        *(
-            (freeze, {**RECTIFIED, "loss": "bce", "output": "sigmoid", "lr": 0.5})
-            for freeze in ("W2", "W1+b1", "b1+b2")
-        ),
-        ("W2+b2", {**SOFT, "activation": "leaky_relu", "slope": -0.5}),
-        ("W1", {**SOFT, "activation": "leaky_relu", "slope": 0.2}),
-        ("W1+b1+b2", {**SOFT, "activation": "tanh"}),
-        ("b1+W2+b2", {**SOFT, "activation": "softplus"}),
-        ("b1+W2", {**SOFT, "activation": "elu"}),
-        *((freeze, {"hidden": 2, "init": "torch", "activation": "elu"}) for freeze in ("W1", "W1+W2", "W1+b2")),
-        ("W1", {**RECTIFIED, "bias": False}),
-    ],
-    ids=str,
-)
-def test_what_is_frozen_only_takes_directions_away(freeze: str, fields: dict[str, object]) -> None:
-    """All were unknown. Nothing frozen moves, ways lead down, and no descent from near a minimum gets below it."""
-    condition, weights, level = stuck(**fields, freeze=freeze)
-    found, problem = certify(condition, weights), Problem.of(condition)
-    assert weights.n_networks > 10
-    told = kinds(condition, weights, {"outcome": np.full(weights.n_networks, "stuck"), "plateau": level})
-    assert (told == "unknown").mean() <= 0.02
-    for name in freeze.split("+"):
-        before, after, way = (getattr(w, name) for w in (weights, points(found), ways(found)))
-        assert np.allclose(after, before, rtol=1e-14, atol=0)
-        assert not way.any()
-    for kind in ("saddle", "kink"):
-        theta, way = (array[found.kind == kind] for array in (found.theta, found.way))
-        assert (Local(problem, theta + 1e-5 * way).loss < Local(problem, theta).loss).all()
-    at = found.kind == "minimum"
-    assert at.any()
-    floor = Local(problem, found.theta[at]).loss
-    for trial in range(60):
-        share = 10.0 ** rng.uniform(-9, -6)
-        size = np.abs(found.theta[at]) if trial % 2 else np.maximum(np.abs(found.theta[at]), 1e-3)
-        near = found.theta[at] + share * size * rng.standard_normal(size.shape) * problem.free
-        for _ in range(20):
-            near = near - 0.02 * Local(problem, near).gradient
-        assert (Local(problem, near).loss >= floor * (1 - 1e-14)).all()
-
-
 def test_a_way_down_that_is_frozen_is_none() -> None:
     """The unit of `test_all_units_dead` whose bias lies on the kink: a free bias leads down, a frozen one does not."""
     weights = network(DEAD, [-0.5, 0.0], [1, -1], 0.5)
@@ -836,15 +526,3 @@ def test_a_unit_that_shrinks_to_nothing_before_a_frozen_output_weight_is_told() 
     for W2, kind in ((1.5, "kink"), (-1.5, "minimum")):  # upwards it can serve the row 01 alone, and downwards no row
         small = network([[1e-6, -1], [1e-6, -1]], [0, 0], [W2, -1], 0.5)
         assert one(small, freeze="b1+W2").kind[0] == kind
-
-
-def test_saturated_units_are_at_no_minimum_however_flat_it_is_there() -> None:
-    """Rprop drives sigmoids so far that float64 sees no slope: 33 of 89 stuck runs seemed to be level."""
-    law = Distribution.of({"distribution": "uniform", "low": 0, "high": 1})
-    condition = Condition(
-        hidden=3, activation="sigmoid", output="sigmoid", loss="mse",
-        optimizer="rprop", lr=0.1, epochs=400, init=Init("unit", law, law),
-    )  # fmt: skip
-    told = trials(condition, range(500), engines.load("numba"), certified=True).columns["minimum"]
-    assert (told != "").sum() > 20
-    assert "minimum" not in told

@@ -1,0 +1,126 @@
+"""Down from where a training ended: on a way on which the loss never rises, out of its trap if there is one.
+
+Gradient descent takes for ever where a slope is tiny: on rows that a bent output has saturated, through units that are
+saturated, along valleys. A step of `descend` moves each row's output as far as its own loss suggests, however flat, by
+the shortest step of the parameters that does so; rows that weigh more come first, others get what those leave free.
+It is looked at along its whole length, and taken only if the loss rises nowhere on it.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from nnxor.landscape.curvature import Array, Local, Problem, activate
+from nnxor.landscape.polish import ROUNDING, hold
+
+LEFT = 0.01  # What has lost this share of its loss has left its trap
+LEVEL = 1e-12  # A way that rises by no more than this share of the loss does not rise: less is rounding
+MOST_STEPS = 300
+SHARES = 0.25 ** np.arange(6)  # of a step, that are tried one after the other
+PARTS = (0.01, 0.05, 0.15, 0.3, 0.5, 0.75, 1.0)  # of what is tried, at which the loss is looked at
+SHORTEST, LONGEST = 1e-6, 1.0  # how far a step may go, in each direction that outputs ask for
+FITTED = 1e-3  # Rows that curve by more than this, in units of their weight, and have a smaller error, are fitted
+FAINTEST = 1e-40  # Rows that are saturated even more, and wrong, weigh this much, however little their slope is
+HEAVIER = 1e-6  # Rows that weigh this share of the heaviest are moved together with it
+EXACT = 1e-13  # What is smaller than this beside others of its kind is rounding
+SATURATED, TAIL = 1e-8, 15.0  # Smooth units of less slope on every row are moved by themselves, to where tails begin
+
+
+def descend(problem: Problem, start: Array) -> Array:
+    """Networks at the ends of their ways down (R, P): where the loss has fallen by `LEFT`, or no step lowers it."""
+    theta, far, moving = start.copy(), np.full(len(start), LONGEST / 2), np.arange(len(start))
+    first = Local(problem, start).loss
+    for _ in range(MOST_STEPS):
+        here, most = Local(problem, theta[moving]), far[moving]
+        allowed = np.minimum(here.loss + LEVEL * first[moving] / MOST_STEPS, (1 + LEVEL) * first[moving])
+        taken, there = np.zeros(len(moving)), here.theta.copy()
+        step = _outputs_down(here, most)
+        _stride(here, step, allowed, SHARES[:1], taken, there)
+        if problem.has_kinks and (taken == 0).any():
+            _stride(here, _outputs_down(_held(here, step), most), allowed, SHARES, taken, there)
+        _stride(here, step, allowed, SHARES[1:], taken, there)
+        theta[moving] = there
+        far[moving] = np.clip(np.where(taken == 1, 1.5, 2 * taken) * most, SHORTEST, LONGEST)
+        moving = moving[(taken > 0) & (Local(problem, there).loss > (1 - LEFT) * first[moving])]
+        if not len(moving):
+            break
+    return theta
+
+
+def _stride(here: Local, step: Array, allowed: Array, shares: Iterable[float], taken: Array, there: Array) -> None:
+    """Enter the largest share of each step along which the loss stays as low as allowed, if any, and where it leads.
+
+    Rows that are fitted are brought back to their outputs on the way, so that the others may go far.
+    """
+    problem, worth = here.problem, np.isfinite(step).all(axis=1) & (np.linalg.norm(step, axis=1) > ROUNDING)
+    fitted = (np.abs(here.curve) > FITTED * problem.c) & (np.abs(here.error) < FITTED * np.abs(here.curve))
+    for share in shares:
+        at = np.flatnonzero(worth & (taken == 0))
+        if not len(at):
+            break
+        low = np.ones(len(at), bool)
+        for part in PARTS:
+            point = here.theta[at] + share * part * step[at]
+            for _ in range(2 * fitted[at].any()):
+                local = Local(problem, point)
+                back = np.linalg.pinv(local.jacobian * fitted[at, :, None], rcond=HEAVIER)
+                point = point + np.einsum("rpn,rn->rp", back, (here.y[at] - local.y) * fitted[at])
+            low &= Local(problem, point).loss <= allowed[at]
+        taken[at[low]], there[at[low]] = share, point[low]
+
+
+def _held(here: Local, step: Array) -> Local:
+    """The networks again, whose units feel nothing of what would take them across the kinks that a step crosses."""
+    ahead = Local(here.problem, here.theta + np.nan_to_num(step))
+    return Local(here.problem, here.theta, rows=hold(here.problem, here.theta, (ahead.z > 0) != (here.z > 0))[1])
+
+
+def _outputs_down(here: Local, most: Array) -> Array:
+    """Steps (R, P) that take each row's output towards the lowest point of its loss, by at most 1.
+
+    A row's own step is its slope over the size of its curvature: Newton's where its loss curves upwards, and no
+    shorter where it is saturated. In each direction that outputs ask for, parameters move by at most `most`.
+    """
+    problem, slope, curve = here.problem, here.error, np.abs(here.curve)
+    wanted = np.divide(-slope, curve, out=np.zeros_like(slope), where=(slope != 0) & (curve > 0))
+    weight = np.maximum(np.abs(slope), curve)
+    if problem.outer is None:
+        missed = problem.t - problem.output.value(here.y, problem.k)
+        flat = (weight < FAINTEST) & (np.abs(missed) > ROUNDING)
+        wanted[flat], weight[flat] = np.sign(missed[flat]), FAINTEST
+    wanted = np.clip(wanted, -1, 1)
+    weight = weight / np.maximum(weight.max(axis=1, keepdims=True), FAINTEST)
+    step, free = np.zeros_like(here.theta), np.zeros((*here.theta.shape, here.theta.shape[1]))
+    free[:] = np.eye(here.theta.shape[1])
+    for heaviest in HEAVIER ** np.arange(8):
+        now = (weight <= heaviest) & (weight > HEAVIER * heaviest)
+        at = np.flatnonzero(now.any(axis=1))
+        scale = now[at] * np.sqrt(weight[at] / heaviest)
+        felt = scale[..., None] * here.jacobian[at] @ free[at]
+        missing = scale * (wanted[at] - np.einsum("rnp,rp->rn", here.jacobian[at], step[at]))
+        left, size, right = np.linalg.svd(felt, full_matrices=False)
+        asked, able = np.einsum("rni,rn->ri", left, missing), size > EXACT * size[:, :1]
+        asked[np.abs(asked) <= EXACT * np.linalg.norm(missing, axis=1, keepdims=True)] = 0.0
+        asked, right = asked / np.where(able, size, 1.0), right * able[..., None]
+        step[at] += np.einsum("ri,rip->rp", np.clip(asked, -most[at, None], most[at, None]), right)
+        free[at] -= right.transpose(0, 2, 1) @ right
+    if not problem.has_kinks:
+        _awaken(here, most, step)
+    return step
+
+
+def _awaken(here: Local, most: Array, step: Array) -> None:
+    """Enter steps for units that are saturated on every row: down their own slope, as far as they stay so.
+
+    Only the ratios of its parts count, and all tails are exponential: they are compared nearer to 0.
+    """
+    problem, away = here.problem, np.abs(here.z).min(axis=2)
+    r, h = ((here.slope.max(axis=2) < SATURATED) & (away > TAIL)).nonzero()
+    z = here.z[r, h] - np.sign(here.z[r, h]) * (away[r, h] - TAIL)[:, None]
+    error = np.where(np.abs(here.error[r]) > ROUNDING, here.error[r], 0.0)
+    down = -here.s[r, h, None] * (error * activate(problem, z)[1]) @ problem.felt
+    size = np.linalg.norm(down, axis=1, keepdims=True)
+    down /= np.where(size > 0, size, 1.0)
+    speed = np.abs(down @ problem.x.T).max(axis=1)
+    until = (away[r, h] - TAIL) / np.where(speed > 0, speed, 1.0)
+    problem.split(step)[0][r, h] = down * np.maximum(most[r], until)[:, None]
