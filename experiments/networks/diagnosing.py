@@ -19,7 +19,6 @@ from nnxor.arithmetic.networks import alive
 from nnxor.condition import FIELDS, Condition, fitting
 from nnxor.interventions import INTERVENTIONS, Intervention
 from nnxor.landscape import certificate, decoder
-from nnxor.landscape.curvature import Problem
 from nnxor.landscape.decoder import TOLERANCE, Decoded, decode, decode_predictions, has_levels, named
 from nnxor.network.draws import Weights
 from nnxor.network.inits import GivenWeights
@@ -106,7 +105,7 @@ def of_network(config: Mapping[str, Any], values: dict[str, object]) -> Case | N
     if outcome == "diverged":
         return None
     say(told("units", units(now, condition)))
-    say(told("point", point(condition, weights, outcome.startswith("stuck"))))
+    say(told("point", point(condition, weights, now)))
     if outcome == "solved":
         return None
     say(told("ahead", ahead(condition, weights)))
@@ -190,11 +189,11 @@ MEANINGS = {
 }
 
 
-def point(condition: Condition, weights: Weights, stuck: bool) -> str:
+def point(condition: Condition, weights: Weights, now: Mapping[str, np.ndarray]) -> str:
     """What the certificate says of the point, or of the one at which a stuck network comes to rest."""
     rounded = weights.astype(condition.numpy_dtype)
-    if stuck:
-        found = trial.resting_points(condition, rounded, Problem.of(condition).loss_of(rounded))
+    if rescue.is_stuck(now)[0]:
+        found = trial.resting_points(condition, rounded, now["plateau"])
     else:
         found = certificate.certify(condition, rounded)
     kind, text = str(found.kind[0]), MEANINGS[str(found.kind[0])]
