@@ -52,7 +52,7 @@ def kinds(condition: Condition, end: Weights, columns: Columns) -> np.ndarray:
     return found
 
 
-@np.errstate(over="ignore", invalid="ignore")
+@np.errstate(all="ignore")
 def resting_points(condition: Condition, end: Weights, plateau: np.ndarray) -> Verdict:
     """What R networks rest at that are stuck at losses `plateau` (R,).
 

@@ -34,6 +34,7 @@ CHUNK = 1024  # networks that are worked on at a time, which bounds the memory
 MOST_NUMBERS = 10**7  # in the largest array of a descent
 
 
+@np.errstate(all="ignore")
 def certify(condition: Condition, weights: Weights) -> Verdict:
     """The kind of point that each of R networks of one condition rests at, from final weights of any dtype, near rest.
 
@@ -49,22 +50,22 @@ def certify(condition: Condition, weights: Weights) -> Verdict:
     unit_problem, reach, apart = problem.in_units()
     given = problem.pack(weights)
     verdict = Verdict.empty(problem, given.copy(), "not finite")
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
-        sound = np.flatnonzero(np.isfinite(given).all(axis=1))
-        for first in range(0, len(sound), CHUNK):
-            here = sound[first : first + CHUNK]
-            sizes = _sizes(problem, given[here], reach, apart)
-            judged = _judge(unit_problem, given[here] / sizes)
-            judged.theta, judged.way = judged.theta * sizes, judged.way * sizes
-            norm = np.linalg.norm(judged.way, axis=1, keepdims=True)
-            judged.way /= np.where(norm > 0, norm, 1.0)
-            judged.loss = Local(problem, judged.theta).loss
-            if problem.has_kinks and problem.is_convex:
-                judged.radius = np.where(judged.kind == "minimum", _reach(problem, judged.theta), np.nan)
-            verdict.put(here, judged)
+    sound = np.flatnonzero(np.isfinite(given).all(axis=1))
+    for first in range(0, len(sound), CHUNK):
+        here = sound[first : first + CHUNK]
+        sizes = _sizes(problem, given[here], reach, apart)
+        judged = _judge(unit_problem, given[here] / sizes)
+        judged.theta, judged.way = judged.theta * sizes, judged.way * sizes
+        norm = np.linalg.norm(judged.way, axis=1, keepdims=True)
+        judged.way /= np.where(norm > 0, norm, 1.0)
+        judged.loss = Local(problem, judged.theta).loss
+        if problem.has_kinks and problem.is_convex:
+            judged.radius = np.where(judged.kind == "minimum", _reach(problem, judged.theta), np.nan)
+        verdict.put(here, judged)
     return verdict
 
 
+@np.errstate(all="ignore")
 def go_down(condition: Condition, weights: Weights) -> Weights:
     """R finite networks where a way down takes them (`nnxor.landscape.descent`), in float64."""
     problem = Problem.of(condition)
@@ -72,10 +73,9 @@ def go_down(condition: Condition, weights: Weights) -> Weights:
     given = problem.pack(weights)
     sizes = _sizes(problem, given, reach, apart)
     at_once = max(1, MOST_NUMBERS // given.shape[1] ** 2)
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
-        for first in range(0, len(given), at_once):
-            here = slice(first, first + at_once)
-            given[here] = descend(unit_problem, given[here] / sizes[here]) * sizes[here]
+    for first in range(0, len(given), at_once):
+        here = slice(first, first + at_once)
+        given[here] = descend(unit_problem, given[here] / sizes[here]) * sizes[here]
     return problem.unpack(given)
 
 
@@ -133,9 +133,8 @@ def _retry(problem: Problem, given: Array, verdict: Verdict) -> None:
         verdict.put(lost, _judge_on(problem, given[lost], kink[lost], start[lost]))
     lost = np.flatnonzero(np.isin(verdict.reason, (NOWHERE, MOVING)) & problem.scales_units)
     exact = near_kinks(problem, given[lost], ROUNDING)
-    fitted = polish(
-        problem, _without(problem, given[lost], np.inf), exact, np.zeros((*exact.shape, problem.x.shape[1]))
-    )
+    nothing_felt = np.zeros((*exact.shape, problem.x.shape[1]))
+    fitted = polish(problem, _without(problem, given[lost], np.inf), exact, nothing_felt)
     verdict.put(lost, _judge_on(problem, given[lost], exact, fitted))
 
 
@@ -249,8 +248,7 @@ def _none_helps(problem: Problem, local: Local, changes: Array, rounding: float)
     """Whether no change (·, R, H, ·) of a unit's output lowers the loss, for all output weights near by, (R, H)."""
     s = local.s[..., None]
     fixed = (s != 0) | (not problem.scales_units)
-    helps_not = np.where(fixed, s * changes >= -rounding, np.abs(changes) <= rounding)
-    return np.asarray(helps_not.all(axis=(0, 3)))
+    return np.asarray(np.where(fixed, s * changes >= -rounding, np.abs(changes) <= rounding).all(axis=(0, 3)))
 
 
 def _reach(problem: Problem, theta: Array) -> Array:

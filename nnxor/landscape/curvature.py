@@ -158,6 +158,11 @@ def row_losses(problem: Problem, y: Array) -> tuple[Array, Array, Array]:
     return loss.whole(term), slope, curve
 
 
+def numbers(matrices: Array) -> Array:
+    """The matrices (R, ·, ·), 0 those that are not finite, which no decomposition takes."""
+    return np.where(np.isfinite(matrices).all(axis=(1, 2), keepdims=True), matrices, 0.0)
+
+
 def rows_are_convex(problem: Problem, y: Array) -> Mask:
     """Whether each row's loss is convex in a neighbourhood of y, shape (R, N)."""
     if problem.is_convex:
@@ -231,7 +236,6 @@ class Local:
     @cached_property
     def modes(self) -> tuple[Array, Array]:
         """Eigenvalues (R, F) and eigenvectors (R, P, F) of the Hessian of the F free parameters, 0 where no number."""
-        good = np.isfinite(self.hessian).all(axis=(1, 2), keepdims=True)
         free = np.eye(len(self.problem.free))[:, self.problem.free]
-        values, vectors = np.linalg.eigh(free.T @ np.where(good, self.hessian, 0.0) @ free)
+        values, vectors = np.linalg.eigh(free.T @ numbers(self.hessian) @ free)
         return values, free @ vectors

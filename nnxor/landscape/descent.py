@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from nnxor.landscape.curvature import Array, Local, Problem, activate
+from nnxor.landscape.curvature import Array, Local, Problem, activate, numbers
 from nnxor.landscape.polish import ROUNDING, hold
 
 LEFT = 0.01  # What has lost this share of its loss has left its trap
@@ -63,7 +63,7 @@ def _stride(here: Local, step: Array, allowed: Array, shares: Iterable[float], t
             point = here.theta[at] + share * part * step[at]
             for _ in range(2 * fitted[at].any()):
                 local = Local(problem, point)
-                back = np.linalg.pinv(local.jacobian * fitted[at, :, None], rcond=HEAVIER)
+                back = np.linalg.pinv(numbers(local.jacobian * fitted[at, :, None]), rcond=HEAVIER)
                 point = point + np.einsum("rpn,rn->rp", back, (here.y[at] - local.y) * fitted[at])
             low &= Local(problem, point).loss <= allowed[at]
         taken[at[low]], there[at[low]] = share, point[low]
@@ -98,7 +98,7 @@ def _outputs_down(here: Local, most: Array) -> Array:
         scale = now[at] * np.sqrt(weight[at] / heaviest)
         felt = scale[..., None] * here.jacobian[at] @ free[at]
         missing = scale * (wanted[at] - np.einsum("rnp,rp->rn", here.jacobian[at], step[at]))
-        left, size, right = np.linalg.svd(felt, full_matrices=False)
+        left, size, right = np.linalg.svd(numbers(felt), full_matrices=False)
         asked, able = np.einsum("rni,rn->ri", left, missing), size > EXACT * size[:, :1]
         asked[np.abs(asked) <= EXACT * np.linalg.norm(missing, axis=1, keepdims=True)] = 0.0
         asked, right = asked / np.where(able, size, 1.0), right * able[..., None]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor.landscape.curvature import Array, Local, Mask, Problem, row_losses, rows_are_convex
+from nnxor.landscape.curvature import Array, Local, Mask, Problem, numbers, row_losses, rows_are_convex
 from nnxor.landscape.escape import slopes
 
 KINDS = ("minimum", "infinity", "saddle", "kink", "shoulder", "unknown")  # every kind of point, or of none
@@ -70,8 +70,7 @@ def test_units(problem: Problem, theta: Array, kink: Mask, rows: Array) -> Verdi
     convex = np.asarray(rows_are_convex(problem, local.y).all(axis=1))
     minimum = still & (down >= -ZERO) & ~doubtful.any(axis=1)
     unsure = np.flatnonzero(minimum & ~convex)
-    if len(unsure):
-        convex[unsure] = _curves_up(Local(problem, theta[unsure], kink[unsure]))
+    convex[unsure] = _curves_up(Local(problem, theta[unsure], kink[unsure]))
     escape = still & (down <= -NONZERO)
     verdict.reason[still] = "neither clearly 0 nor clearly not"
     verdict.reason[minimum & ~convex] = "a row's loss is not convex there"
@@ -116,12 +115,12 @@ def _curves_up(local: Local) -> Mask:
     can = np.concatenate(parts, axis=2) * costs[..., None]
     still = np.abs(np.einsum("rn,rnp->rp", local.error, can)).max(axis=1) <= ZERO
     rises = problem.bend * local.s[..., None] * local.error[:, None] > NONZERO
-    span, size, _ = np.linalg.svd(can, full_matrices=False)
+    span, size, _ = np.linalg.svd(numbers(can), full_matrices=False)
     unused = size <= ZERO * size[:, :1]
     span = span * ~unused[:, None]
     curve = (span * local.curve[..., None]).transpose(0, 2, 1) @ span + unused[:, None] * np.eye(size.shape[1])
     safe = (~local.kink | rises | ~costs[:, None]).all(axis=(1, 2))
-    return np.asarray(still & safe & (np.linalg.eigvalsh(curve)[:, 0] > NONZERO))
+    return np.asarray(still & safe & (np.linalg.eigvalsh(numbers(curve))[:, 0] > NONZERO))
 
 
 def _stationarity(local: Local) -> Array:
@@ -203,8 +202,6 @@ def _escapes(local: Local, networks: NDArray[np.int_], unit: NDArray[np.int_], w
     gain = np.abs(ways.slope[at])
     dv[here, unit] = ways.dv[at]
     ds[here, unit] = ways.ds[at] * np.minimum(1.0, gain / np.maximum(cost, 1e-300))
-    verdict.way /= np.maximum(np.linalg.norm(verdict.way, axis=1, keepdims=True), 1e-300)
     verdict.unit, verdict.row = unit, ways.row[at]
-    crossing = verdict.row >= 0
-    verdict.kind = np.where(crossing, "kink", "saddle")
+    verdict.kind = np.where(verdict.row >= 0, "kink", "saddle")
     return verdict

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nnxor.landscape.curvature import Array, Local, Mask, Problem
+from nnxor.landscape.curvature import Array, Local, Mask, Problem, numbers
 
 ROUNDING = 1e-14  # Pre-activations closer to 0 than this, relative to Σ|x·w| + |b|, are 0: their terms cancel exactly
 
@@ -60,7 +60,7 @@ def _gaussnewton(local: Local) -> Array:
     """The step −(Jᵀ C J)⁺ Jᵀ e, shape (R, P), by way of the smaller matrix of the rows; C = diag(ℓ'')."""
     root = np.sqrt(np.maximum(local.curve, 0.0))
     scaled = local.jacobian * root[..., None]
-    values, vectors = np.linalg.eigh(scaled @ scaled.transpose(0, 2, 1))
+    values, vectors = np.linalg.eigh(numbers(scaled @ scaled.transpose(0, 2, 1)))
     wanted = np.divide(local.error, root, out=np.zeros_like(root), where=root > 0)
     along = np.einsum("rnm,rn->rm", vectors, wanted)
     kept = values > 1e-12 * values[:, -1:]

@@ -42,7 +42,7 @@ def outward(problem: Problem, theta: Array, kink: Mask) -> Array:
         moved[here] = step[:-1].reshape(case.shape[0], -1) / np.where(s[here] == 0, 1, np.abs(s[here]))[..., None]
         if problem.bias:
             way[here, -1] = step[-1]
-    return way
+    return np.where(np.isfinite(way).all(axis=1, keepdims=True), way, 0.0)
 
 
 def _driven(problem: Problem, side: Array, sign: Array) -> Array:
