@@ -57,11 +57,12 @@ def resting_points(condition: Condition, end: Weights, plateau: np.ndarray) -> V
     """What R networks rest at that are stuck at losses `plateau` (R,).
 
     What is shaken about a trap, far from its minimum, or above one that it can still get out of, is certified where a
-    quench comes to rest, or a longer one, or any way down; what leaves the trap on the way is on a shoulder.
+    quench comes to rest, or a longer one, or a way down ends, or another from there; what leaves the trap so is on a
+    shoulder.
     """
     verdict, at = certify(condition, end), np.arange(end.n_networks)
     told = verdict
-    for epochs in (0, EPOCHS, LONGER, None):
+    for epochs in (0, EPOCHS, LONGER, None, None):
         if epochs != 0:
             end = quench(condition, end, epochs)[0] if epochs else go_down(condition, end)
             told = certify(condition, end)

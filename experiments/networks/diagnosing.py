@@ -198,7 +198,7 @@ def point(condition: Condition, weights: Weights, now: Mapping[str, np.ndarray])
         found = certificate.certify(condition, rounded)
     kind, text = str(found.kind[0]), MEANINGS[str(found.kind[0])]
     if kind == "unknown":
-        return f"{text} ({found.reason[0]})."
+        return f"{text} ({found.reason[0]})." if stuck else f"None that it rests at ({found.reason[0]})."
     if kind == "minimum":
         if found.radius[0] == float("inf"):
             kept = f", with {condition.freeze} kept," if condition.freeze else ""

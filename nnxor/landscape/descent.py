@@ -15,7 +15,7 @@ from nnxor.landscape.polish import ROUNDING, hold
 
 LEFT = 0.01  # What has lost this share of its loss has left its trap
 LEVEL = 1e-12  # A way that rises by no more than this share of the loss does not rise: less is rounding
-MOST_STEPS = 300
+MOST_STEPS = 500
 SHARES = 0.25 ** np.arange(6)  # of a step, that are tried one after the other
 PARTS = (0.01, 0.05, 0.15, 0.3, 0.5, 0.75, 1.0)  # of what is tried, at which the loss is looked at
 SHORTEST, LONGEST = 1e-6, 1.0  # how far a step may go, in each direction that outputs ask for

@@ -184,6 +184,13 @@ def test_a_unit_that_sleeps_is_not_dead(activation: str, kind: str) -> None:
     assert resting_points(condition, asleep, np.array([0.5])).kind[0] == kind
 
 
+def test_weights_that_have_exploded_are_judged_without_a_warning() -> None:
+    """Their norms overflow in float64."""
+    huge = network([[1e200, 1], [1, -1e200]], [-1e250, -400], [1, -1], 0.5, float)
+    for activation in ("relu", "softplus"):
+        assert resting_points(Condition(hidden=2, activation=activation), huge, np.array([0.5])).kind[0] != ""
+
+
 def test_a_row_that_is_saturated_on_the_wrong_side_is_on_a_shoulder() -> None:
     """Behind a sigmoid a score of 40 has no slope that float32 could see."""
     condition = Condition(hidden=2, activation="leaky_relu", slope=0.5, output="sigmoid")
