@@ -189,10 +189,10 @@ MEANINGS = {
 }
 
 
-def point(condition: Condition, weights: Weights, now: Mapping[str, np.ndarray]) -> str:
+def point(condition: Condition, weights: Weights, now: dict[str, np.ndarray]) -> str:
     """What the certificate says of the point, or of the one at which a stuck network comes to rest."""
     rounded = weights.astype(condition.numpy_dtype)
-    if rescue.is_stuck(now)[0]:
+    if stuck := rescue.is_stuck(now)[0]:
         found = trial.resting_points(condition, rounded, now["plateau"])
     else:
         found = certificate.certify(condition, rounded)

@@ -12,9 +12,12 @@ from harness import command, compose
 import nnxor
 from analysis.text.words import CAUSE_WORDS
 from experiments.errors import InputError
-from experiments.networks.diagnosing import NOT_FINISHED, diagnose
+from experiments.networks.diagnosing import NOT_FINISHED, diagnose, point, states
 from experiments.study.weight_files import read_network
+from nnxor.condition import Condition
 from nnxor.interventions import INTERVENTIONS
+from nnxor.network.draws import Weights
+from nnxor.network.tasks import Task
 
 FILES = Path(__file__).parent / "files"
 
@@ -108,6 +111,19 @@ def test_what_frees_networks_from_a_trap_is_tried_on_some_that_are_in_it(capsys:
     assert len(shares) == len(INTERVENTIONS)
     assert shares == sorted(shares, reverse=True)
     assert freed.endswith("more training 0.0 % (0.0-1.9)")
+
+
+def test_who_slides_down_to_the_level_of_a_trap_has_not_left_it() -> None:
+    """The loss is 1.4 % above the level, and a quench takes it there: that was told to be a shoulder."""
+    inputs, targets = ((0, 0), (0, 1), (1, 0), (1, 1)), (0, 0, 0, 1)
+    rare = Task("rare", inputs, targets, multiplicities=(33, 33, 33, 1))
+    condition = Condition(hidden=2, task=rare, dtype="float64", loss="bce", output="sigmoid")
+    W1, b1 = -np.ones((2, 2, 1)), np.full((2, 1), -0.5)
+    weights = Weights(W1, b1, np.ones((2, 1)), np.array([np.log(0.01 / 0.99) + 0.38]))
+    now = states(condition, weights, 0)
+    assert now["outcome"][0].startswith("stuck")
+    assert 0.99 * now["final_loss"] > now["plateau"]
+    assert point(condition, weights, now).startswith("A true local minimum")
 
 
 def test_a_dead_network_is_at_a_minimum_or_at_a_kink(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
