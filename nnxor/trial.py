@@ -5,6 +5,7 @@ trained on. If a certificate is asked for, it says what kind of point a stuck ru
 trainings of one condition at once, one for each seed: arrays hold them along their last axis.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from nnxor.condition import Condition
 from nnxor.diagnosis import Columns, diagnose
 from nnxor.engines import Train
 from nnxor.landscape.certificate import certify, go_down, is_far
+from nnxor.landscape.curvature import Problem
 from nnxor.landscape.descent import LEFT
 from nnxor.landscape.exits import Verdict
 from nnxor.network.draws import Weights, initial_weights
@@ -60,21 +62,23 @@ def resting_points(condition: Condition, end: Weights, plateau: np.ndarray) -> V
     quench comes to rest, or a longer one, or a way down ends, or another from there; what leaves the trap so is on a
     shoulder.
     """
-    verdict, at = certify(condition, end), np.arange(end.n_networks)
-    told = verdict
-    for epochs in (0, EPOCHS, LONGER, None, None):
-        if epochs != 0:
-            end = quench(condition, end, epochs)[0] if epochs else go_down(condition, end)
-            told = certify(condition, end)
-        trap, loss = (1 - LEFT) * plateau[at], told.problem.loss_of(end)
-        left, minimum = loss < trap, told.kind == "minimum"
-        open_ = (told.kind == "unknown") | minimum & is_far(told.theta, told.problem.pack(end))
-        above = np.flatnonzero(minimum & ~open_ & (loss - told.loss > AT_REST * loss))
-        open_[above] = told.problem.loss_of(go_down(condition, end.take(above))) < trap[above]
-        told.kind[left] = "shoulder"
+    problem, at = Problem.of(condition), np.arange(end.n_networks)
+    verdict = Verdict.empty(problem, problem.pack(end), "")
+    ways_on: tuple[Callable[[Weights], Weights], ...] = (
+        lambda here: here, lambda here: quench(condition, here)[0], lambda here: quench(condition, here, LONGER)[0],
+        lambda here: go_down(condition, here), lambda here: go_down(condition, here),
+    )  # fmt: skip
+    for n, further in enumerate(ways_on):
+        end = further(end)
+        told, loss, trap = certify(condition, end), problem.loss_of(end), (1 - LEFT) * plateau[at]
+        minimum, left = told.kind == "minimum", np.flatnonzero(loss < trap)
+        going_on = (told.kind == "unknown") | minimum & is_far(told.theta, problem.pack(end))
+        above = np.flatnonzero(minimum & ~going_on & (loss - told.loss > AT_REST * loss))
+        going_on[above] = problem.loss_of(go_down(condition, end.take(above))) < trap[above]
+        told.put(left, Verdict.empty(problem, problem.pack(end.take(left)), ""))
+        told.kind[left], told.loss[left], going_on[left] = "shoulder", loss[left], n == 0
         verdict.put(at, told)
-        onward = np.flatnonzero((open_ & ~left) | (left & (epochs == 0)))
-        at, end = at[onward], end.take(onward)
+        at, end = at[going_on], end.take(going_on.nonzero()[0])
         if not len(at):
             break
     return verdict

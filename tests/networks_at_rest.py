@@ -66,6 +66,22 @@ def lowers(condition: Condition, found: Verdict, steps: tuple[float, ...] = (1e-
     return np.logical_and.reduce([loss_of(condition, *along(points(found), ways(found), t)) < start for t in steps])
 
 
+def stays_lowest(
+    condition: Condition, far: Weights, way: Weights, floor: float | np.ndarray, largest: float, slack: float
+) -> None:
+    """Check that a loss is all but at its infimum along a way to infinity, and nothing near the way below it.
+
+    Each parameter is shaken by a share of itself, from 1e-9 to 10 to the power `largest`.
+    """
+    for step in (0.0, 1.0, 100.0, 1e4):
+        there = along(far, way, step)
+        assert np.allclose(loss_of(condition, *there), floor, rtol=0, atol=100 * slack)
+        for _ in range(50):
+            shaken = [1 + 10.0 ** rng.uniform(-9, largest) * rng.standard_normal(array.shape) for array in there]
+            near = [array * share for array, share in zip(there, shaken, strict=True)]
+            assert (loss_of(condition, *near) >= floor - slack).all()
+
+
 def moved(weights: Weights, found: Verdict) -> float:
     """How far polishing went."""
     pairs = zip(weights.arrays(), points(found).arrays(), strict=True)

@@ -24,7 +24,8 @@ class Verdict:
     """What kind of point each of R networks rests at, and the evidence; parameters are vectors (R, P) of a problem.
 
     kind: one of `KINDS`, (R,). reason: why it is unknown, in a few words, (R,).
-    theta: the polished parameters, far out where the kind is `infinity`. loss: there, (R,).
+    theta: the polished parameters, far out where the kind is `infinity`, and unpolished where it is `shoulder`.
+    loss: there, (R,).
     way: of norm 1 where kind is `saddle`, `kink` or `infinity`, else 0: small steps along it lower the loss, and in
     the last case steps of any size.
     unit, row: the hidden unit by which the loss gets lower and the kink row that it crosses; −1 for none, (R,).
