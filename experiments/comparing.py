@@ -64,8 +64,8 @@ def rows_of(found: Comparison) -> list[dict[str, object]]:
 def as_json(found: Comparison) -> str:
     """What differs, the aligned conditions, and what it comes to."""
     content = {
-        "a": str(found.a.path),
-        "b": str(found.b.path),
+        "a": str(found.a.folder),
+        "b": str(found.b.folder),
         "differences": [{"what": what, "a": a, "b": b} for what, a, b in found.differences],
         "conditions": rows_of(found),
         "checked": found.checked,
@@ -87,8 +87,7 @@ def lines(found: Comparison) -> list[str]:
     """The comparison in 80 columns: one line for all conditions that are the same trainings and ended the same way."""
     text = []
     for name, side in (("A", found.a), ("B", found.b)):
-        size = f"conditions: {len(side.conditions):,}, trainings: {side.trainings:,}"
-        text += _filled(f"{side.path} ({size})", f"{name}  ", 3)
+        text += _filled(side.described, f"{name}  ", 3)
     told = [row for row in found.rows if not row.same or row.difference.difference]
     if found.differences:
         text += ["", "What differs"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -86,34 +86,38 @@ class Solved:
 
 @dataclass(frozen=True)
 class Counted:
-    """A study as counts.
+    """A finished result folder as counts (see `experiments.store.counts`).
 
     `runs` is a row for each combination of condition and `COUNTED` that occurs: the condition's key and
-    fields, `count`, and `seed`, the lowest seed that ended so. `epochs` is a row for each condition and
-    solved_epoch (null for runs that were not solved), with `count`, of the runs without an error.
+    fields, `count`, and `seed`, the lowest seed that ended so. `every_epoch` is a row for each condition and
+    solved_epoch (null for runs that were not solved), with `count`, of the runs without an error. `solved` tells which
+    seeds each condition solved.
     """
 
+    folder: Path
+    manifest: dict[str, Any]
     runs: pd.DataFrame
-    epochs: pd.DataFrame
+    every_epoch: pd.DataFrame
     solved: Solved
 
-
-def load_counts(folder: Path) -> Counted:
-    """A finished result folder as counts (see `experiments.store.counts`); FolderError where it cannot be read."""
-    manifest = read_manifest(folder)
-    try:
-        table = read_table(folder / COUNTS)
-        kinds = {kind: table.filter(pc.equal(table["kind"], kind)) for kind in ("runs", "solved_epoch", "seeds")}
-        runs = _frame(kinds["runs"], [*COUNTED, "count", "seed"])
-        if (n := runs["count"].sum()) != manifest["trials"]:
-            raise ValueError(f"{n} trials instead of {manifest['trials']}")
-        epochs = _with_unsolved(_frame(kinds["solved_epoch"], ["epoch", "count"]), runs)
-        firsts = np.unique(table["condition"].combine_chunks().indices, return_index=True)[1]
-        fields = with_texts(typed(_frame(table.take(np.sort(firsts)), [*FIELDS])), manifest["conditions"])
-        solved = _solved(_frame(kinds["seeds"], ["seed", "count", "solved"]), manifest["seeds"])
-        return Counted(fields.merge(typed(runs), on="condition"), fields.merge(epochs, on="condition"), solved)
-    except Exception as error:  # a damaged file can fail in any way
-        raise damaged(folder, (str(error) or repr(error)).splitlines()[0]) from None
+    @classmethod
+    def of(cls, folder: Path) -> Self:
+        """Read a folder; FolderError for one that cannot be read as results."""
+        manifest = read_manifest(folder)
+        try:
+            table = read_table(folder / COUNTS)
+            kinds = {kind: table.filter(pc.equal(table["kind"], kind)) for kind in ("runs", "solved_epoch", "seeds")}
+            runs = _frame(kinds["runs"], [*COUNTED, "count", "seed"])
+            if (n := runs["count"].sum()) != manifest["trials"]:
+                raise ValueError(f"{n} trials instead of {manifest['trials']}")
+            epochs = _with_unsolved(_frame(kinds["solved_epoch"], ["epoch", "count"]), runs)
+            firsts = np.unique(table["condition"].combine_chunks().indices, return_index=True)[1]
+            fields = with_texts(typed(_frame(table.take(np.sort(firsts)), [*FIELDS])), manifest["conditions"])
+            solved = _solved(_frame(kinds["seeds"], ["seed", "count", "solved"]), manifest["seeds"])
+            runs, epochs = (fields.merge(each, on="condition") for each in (typed(runs), epochs))
+            return cls(folder, manifest, runs, epochs, solved)
+        except Exception as error:  # a damaged file can fail in any way
+            raise damaged(folder, (str(error) or repr(error)).splitlines()[0]) from None
 
 
 def _frame(table: pa.Table, columns: list[str]) -> pd.DataFrame:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,9 +11,9 @@ import yaml
 from analysis.data.conditions import nearest, values
 from analysis.data.door import CONFIG, FolderError, read_text
 from analysis.data.field_labels import FIELDS, is_number
-from analysis.data.reading import fine, left_alone, load, read_manifest, records_summary, swept
+from analysis.data.reading import fine, left_alone, load, records_summary, swept
 from analysis.data.side_files import load_exemplars, load_laws
-from analysis.data.tallies import Solved, load_counts, size
+from analysis.data.tallies import Counted, size
 from analysis.findings import pooled
 from analysis.findings.failure_causes import failure_causes
 from analysis.findings.paired import compare_he, compare_values, drawn
@@ -25,26 +23,12 @@ from analysis.findings.summary import resting, summarise, with_levels
 from analysis.findings.verdict import Verdict, scope, verdicts
 
 
-@dataclass(frozen=True)
-class Findings:
+class Findings(Counted):
     """A finished result folder: its counts, and what follows from them when it is first asked for.
 
-    `runs` counts all trainings, `every` and `every_epoch` those that went through without an error and their solved
-    epochs (see `analysis.data.tallies`); `solved` tells which seeds each condition solved; `trials` and `epochs` are
-    the counts of those that were left alone when they got stuck, of which all but the rescues is told.
+    `trials` and `epochs` are the counts of those that were left alone when they got stuck, of which all but the rescues
+    is told.
     """
-
-    folder: Path
-    manifest: dict[str, Any]
-    runs: pd.DataFrame
-    every_epoch: pd.DataFrame
-    solved: Solved
-
-    @classmethod
-    def of(cls, folder: Path) -> Findings:
-        """Read a folder; FolderError for one that cannot be read as results."""
-        manifest, counted = read_manifest(folder), load_counts(folder)
-        return cls(folder, manifest, counted.runs, counted.epochs, counted.solved)
 
     @cached_property
     def every(self) -> pd.DataFrame:

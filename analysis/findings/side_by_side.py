@@ -20,6 +20,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,12 @@ import pandas as pd
 
 from analysis.data.door import FolderError
 from analysis.data.field_labels import FIELDS, phrase, value_text
-from analysis.data.reading import STUCK, fine, is_given, load, read_manifest, records_summary
-from analysis.data.tallies import Solved, count_where, load_counts, size
+from analysis.data.reading import STUCK, is_given, records_summary
+from analysis.data.tallies import count_where, size
+from analysis.findings.findings import Findings
 from analysis.findings.statistics import SIGNIFICANT, Difference, Paired, Rate, holm, unpaired
 from analysis.text import words
 
-COLUMNS = ["condition", "seed", "outcome", "status"]
 Fields = dict[str, Any]
 LAWS = {"init": "init_law", "task": "task_table"}
 MOST_CHANGED = 2
@@ -42,23 +43,22 @@ GIVEN = "their initial weights were given, and a seed means other weights there"
 VERSIONS = ("package", "git", "python", "libraries", "platform", "cpu", "engine")
 
 
-@dataclass(frozen=True)
-class Side:
-    """One of the two folders; `conditions` maps keys to fields, in which init and task are (name, law).
+class Side(Findings):
+    """One of the two folders."""
 
-    `runs` counts its trainings that went well, and `solved` tells which seeds each condition solved.
-    """
-
-    path: Path
-    manifest: dict[str, Any]
-    runs: pd.DataFrame
-    solved: Solved
-    conditions: dict[str, Fields]
+    @cached_property
+    def conditions(self) -> dict[str, Fields]:
+        """The fields of each condition by its key, of those with a training that went well; init and task with laws."""
+        found = {}
+        for _, row in self.every.drop_duplicates("condition").iterrows():
+            fields = {name: None if pd.isna(row[name]) else row[name] for name in FIELDS}
+            found[str(row["condition"])] = {**fields, **{name: (row[name], row[law]) for name, law in LAWS.items()}}
+        return found
 
     @property
-    def trainings(self) -> int:
-        """Number of trainings that went well."""
-        return sum(self.solved.rate(key).n for key in self.conditions)
+    def described(self) -> str:
+        """The folder, and how many conditions and trainings of it went well."""
+        return f"{self.folder} (conditions: {len(self.conditions):,}, trainings: {size(self.every):,})"
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,10 @@ class Comparison:
 
 def compare_folders(first: Path, second: Path) -> Comparison:
     """Compare two result folders; FolderError for one that cannot be read, and for two that share nothing."""
-    a, b = read_side(first), read_side(second)
+    a, b = Side.of(first), Side.of(second)
+    for side in (a, b):
+        if not side.conditions:
+            raise FolderError(f"{side.folder} has no training that finished without an error; run its study again")
     pairs, changed = align(a.conditions, b.conditions)
     if not pairs:
         why = f"no condition of one is within {MOST_CHANGED} fields of a condition of the other"
@@ -135,19 +138,6 @@ def compare_folders(first: Path, second: Path) -> Comparison:
     checked, broken, example = _check(a, b, moving)
     alone = tuple(len(side.conditions.keys() - {pair[i] for pair in pairs}) for i, side in enumerate((a, b)))
     return Comparison(a, b, what_differs(a, b), changed, rows, alone, checked, broken, example)
-
-
-def read_side(folder: Path) -> Side:
-    """A folder's manifest, its conditions, and what they solved, without trainings that failed."""
-    manifest, counted = read_manifest(folder), load_counts(folder)
-    trials = fine(counted.runs)
-    if not len(trials):
-        raise FolderError(f"{folder} has no training that finished without an error; run its study again")
-    found = {}
-    for _, row in trials.drop_duplicates("condition").iterrows():
-        fields = {name: None if pd.isna(row[name]) else row[name] for name in FIELDS}
-        found[str(row["condition"])] = {**fields, **{name: (row[name], row[law]) for name, law in LAWS.items()}}
-    return Side(folder, manifest, trials, counted.solved, found)
 
 
 def align(a: dict[str, Fields], b: dict[str, Fields]) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
@@ -196,7 +186,7 @@ def _row(name: str, a: Side, x: str, b: Side, y: str) -> Row:
 
 def _traps(a: Side, x: str, b: Side, y: str) -> str:
     """'stuck at 1/4 A 11.2 (8.9–14.0), B 12.0 (9.6–14.9)', of all runs of both conditions."""
-    parts = [side.runs[(side.runs["condition"] == key).to_numpy(bool)] for side, key in ((a, x), (b, y))]
+    parts = [side.every[(side.every["condition"] == key).to_numpy(bool)] for side, key in ((a, x), (b, y))]
     told = []
     for name in STUCK:
         first, second = (Rate.of(count_where(part, part["outcome"] == name), size(part)) for part in parts)
@@ -210,7 +200,7 @@ def _check(a: Side, b: Side, moving: Iterable[str]) -> tuple[int, int, str]:
     if any(records_summary(side.manifest) for side in (a, b)):
         return _check_solved(a, b, moving)
     names = ["condition", "seed", "outcome"]
-    ends = [fine(load(side.path, COLUMNS))[names].astype({"condition": "str", "outcome": "str"}) for side in (a, b)]
+    ends = [side.rows[names].astype({"condition": "str", "outcome": "str"}) for side in (a, b)]
     both = ends[0].merge(ends[1], on=names[:2], suffixes=("_a", "_b"))
     broken = both[(both["outcome_a"] != both["outcome_b"]).to_numpy(bool)]
     if not len(broken):

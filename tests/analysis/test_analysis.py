@@ -13,7 +13,7 @@ from analysis.data.conditions import few, nearest, slices
 from analysis.data.door import FolderError
 from analysis.data.reading import load
 from analysis.data.side_files import dead_law, load_laws
-from analysis.data.tallies import load_counts
+from analysis.data.tallies import Counted
 from analysis.findings.failure_causes import STUCK_CAUSES, attributed, by_dead_at_start, failure_causes
 from analysis.findings.findings import Findings
 from analysis.findings.paired import compare_values
@@ -94,7 +94,7 @@ def test_few_values_hold_the_ends_and_what_must_stay(most: int) -> None:
 
 
 def test_comparisons_are_paired_by_seed(handmade: Path) -> None:
-    table = compare_values(load(handmade), "init", load_counts(handmade).solved, [("uniform", "he")])
+    table = compare_values(load(handmade), "init", Counted.of(handmade).solved, [("uniform", "he")])
     assert list(table["hidden"]) == [4, 10]
     first = table.iloc[0]  # seeds 0-19 are solved by both, 20-29 by He alone
     assert [first[k] for k in ("n", "both", "only_first", "only_second", "neither")] == [40, 20, 0, 10, 10]
@@ -106,13 +106,13 @@ def test_comparisons_are_paired_by_seed(handmade: Path) -> None:
 
 def test_seeds_that_only_one_condition_has_are_left_out(make) -> None:
     folder = make({"a": ({"lr": 0.1}, ["solved"] * 5), "b": ({"lr": 0.2}, ["stuck_1/2"] * 3)})
-    (row,) = compare_values(load(folder), "lr", load_counts(folder).solved).to_dict("records")
+    (row,) = compare_values(load(folder), "lr", Counted.of(folder).solved).to_dict("records")
     assert (row["n"], row["only_first"]) == (3, 3)
 
 
 def test_every_pair_of_widths_is_compared(make) -> None:
     folder = make({str(h): ({"hidden": h}, ["solved"] * h) for h in (2, 3, 4, 5)})
-    table = compare_values(load(folder), "hidden", load_counts(folder).solved)
+    table = compare_values(load(folder), "hidden", Counted.of(folder).solved)
     assert list(zip(table["first"], table["second"], strict=True)) == list(itertools.combinations((2, 3, 4, 5), 2))
 
 

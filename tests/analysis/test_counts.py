@@ -11,17 +11,17 @@ from scipy.stats import CensoredData, ecdf
 
 from analysis.data.door import FolderError
 from analysis.data.reading import fine, load
-from analysis.data.tallies import Solved, count_where, load_counts, mean, quantile, size
+from analysis.data.tallies import Counted, Solved, count_where, mean, quantile, size
 from analysis.findings.failure_causes import failure_causes
 from analysis.findings.statistics import paired, unsolved_after
 from analysis.findings.summary import summarise
 
 
 def test_a_frame_of_counts_says_what_the_rows_say(handmade: Path) -> None:
-    rows, counted = load(handmade), load_counts(handmade)
-    assert len(counted.runs) < len(rows) == size(counted.runs) == size(counted.epochs)
+    rows, counted = load(handmade), Counted.of(handmade)
+    assert len(counted.runs) < len(rows) == size(counted.runs) == size(counted.every_epoch)
     pd.testing.assert_frame_equal(
-        summarise(rows), summarise(counted.runs, counted.epochs), check_dtype=False, check_categorical=False
+        summarise(rows), summarise(counted.runs, counted.every_epoch), check_dtype=False, check_categorical=False
     )
     pd.testing.assert_frame_equal(
         failure_causes(rows), failure_causes(counted.runs), check_dtype=False, check_categorical=False
@@ -32,14 +32,14 @@ def test_a_frame_of_counts_says_what_the_rows_say(handmade: Path) -> None:
 
 
 def test_each_count_names_the_lowest_seed_that_ended_so(handmade: Path) -> None:
-    rows, runs = fine(load(handmade)), load_counts(handmade).runs
+    rows, runs = fine(load(handmade)), Counted.of(handmade).runs
     lowest = rows.groupby(["condition", "outcome"], observed=True)["seed"].min()
     assert runs.groupby(["condition", "outcome"], observed=True)["seed"].min().to_dict() == lowest.to_dict()
 
 
 def test_conditions_keep_their_order(handmade: Path) -> None:
-    rows, counted = load(handmade), load_counts(handmade)
-    for frame in (counted.runs, counted.epochs):
+    rows, counted = load(handmade), Counted.of(handmade)
+    for frame in (counted.runs, counted.every_epoch):
         assert list(frame["condition"].unique()) == list(rows["condition"].unique())
         assert {name: frame[name].dtype for name in ("init", "lr")} == {
             name: rows[name].dtype for name in ("init", "lr")
@@ -50,7 +50,7 @@ def test_counts_that_are_not_those_of_the_manifest_are_refused(handmade: Path) -
     table = pd.read_parquet(handmade / "trials.parquet")
     table.iloc[:-1].to_parquet(handmade / "trials.parquet")
     with pytest.raises(FolderError, match=r"is not what manifest\.json says"):
-        load_counts(handmade)
+        Counted.of(handmade)
 
 
 VALUES = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 5)), max_size=20)

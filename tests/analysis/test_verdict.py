@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from analysis.data.reading import load
-from analysis.data.tallies import load_counts
+from analysis.data.tallies import Counted
 from analysis.findings.findings import Findings
 from analysis.findings.paired import compare_he
 from analysis.findings.verdict import CLAIMS, NOT_JUDGED, Verdict
@@ -160,7 +160,7 @@ def test_he_is_not_paired_with_weights_that_were_given(make) -> None:
     manifest = json.loads(path.read_text())
     manifest["conditions"]["a"] = "protocol=2;init=a.npz:0123456789abcdef"
     path.write_text(json.dumps(manifest))
-    (pair,) = compare_he(load(folder), load_counts(folder).solved).to_dict("records")
+    (pair,) = compare_he(load(folder), Counted.of(folder).solved).to_dict("records")
     assert (pair["first"], pair["second"]) == ("torch", "he")
 
 

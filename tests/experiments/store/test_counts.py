@@ -158,7 +158,7 @@ def test_failed_trainings_are_counted_and_not_among_the_seeds() -> None:
 def test_summary_and_verdicts_are_to_the_byte_those_of_the_rows(finished: Run) -> None:
     from analysis.data.door import FolderError
     from analysis.data.reading import load
-    from analysis.data.tallies import load_counts
+    from analysis.data.tallies import Counted
 
     rows, summary = finished(folder="rows"), finished(*SUMMARY, folder="summary")
     assert digest(rows, "summary.csv") == digest(summary, "summary.csv")
@@ -166,9 +166,9 @@ def test_summary_and_verdicts_are_to_the_byte_those_of_the_rows(finished: Run) -
     assert not (summary / "trials.parquet").exists()
     assert (manifest(rows)["record"], manifest(summary)["record"]) == ("trials", "summary")
     assert "record: summary" in (summary / "config.yaml").read_text()
-    a, b = load_counts(rows), load_counts(summary)
+    a, b = Counted.of(rows), Counted.of(summary)
     pd.testing.assert_frame_equal(a.runs, b.runs)
-    pd.testing.assert_frame_equal(a.epochs, b.epochs)
+    pd.testing.assert_frame_equal(a.every_epoch, b.every_epoch)
     keys = list(a.solved.bits)
     for one, other in itertools.combinations(keys[:4], 2):
         assert a.solved.compare(one, other) == b.solved.compare(one, other)
