@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.data.door import CONFIG, FolderError, own_folder, read_text, write_text
-from analysis.data.processes import DRAWING, helpers
+from analysis.data.processes import DRAWING, helpers, uncollected
 from analysis.entry import FOLDER, command
 from analysis.explorer.page import write_page
 from analysis.text import words
@@ -48,7 +48,7 @@ def write_report(folder: Path, found: Findings | None = None, pool: ProcessPoolE
     written.
     """
     found = read_results(folder, found)
-    with nullcontext(pool) if pool else helpers(DRAWING) as others:
+    with uncollected(), nullcontext(pool) if pool else helpers(DRAWING) as others:
         help_to_draw = importlib.import_module(DRAWING).begin_to_draw(found, own_folder(folder / "figures"), others)
         told = _told(found)
         help_to_draw()
@@ -70,21 +70,23 @@ def read_results(folder: Path, found: Findings | None = None) -> Findings:
 
 def render(found: Findings, figures: bool = True) -> str:
     """The report as one HTML text; every string is escaped. Without `figures` none is shown."""
-    return _page(found, _told(found), figures)
+    return _page(found, _told(found, figures))
 
 
-def _told(found: Findings) -> dict[str, Any]:
+def _told(found: Findings, figures: bool = True) -> dict[str, Any]:
     """What a report tells in words and tables."""
     from analysis.findings import verdict
     from analysis.report_parts import provenance
-    from analysis.report_parts.sections import sections
+    from analysis.report_parts.sections import described, sections
     from analysis.text.advice import advice
     from analysis.text.answers import answer
     from analysis.text.commands import reproducing
 
     addresses = found.exemplars.reindex(columns=["outcome", "explorer"]).dropna().to_dict("records")
+    shown, missing = described(found) if figures else ([], [])
     return {
-        "found": found, "answer": answer(found, found.asks), "facts": _facts(found), "advice": advice(found),
+        "found": found, "shown": shown, "missing": missing, "verdicts": found.verdicts,
+        "answer": answer(found, found.asks), "facts": _facts(found), "advice": advice(found),
         "watched": [{**each, "outcome": words.outcome(each["outcome"])} for each in addresses],
         "rules": " ".join(str(verdict.__doc__).split("\n\n")[-1].split()), "sections": sections(found),
         "provenance": provenance.provenance(found.manifest), **provenance.method(found),
@@ -92,18 +94,16 @@ def _told(found: Findings) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _page(found: Findings, told: dict[str, Any], figures: bool = True) -> str:
+def _page(found: Findings, told: dict[str, Any]) -> str:
     """The same with its figures, as HTML."""
     from analysis.report_parts import pages
     from analysis.report_parts.sections import hero, illustrated, pictures
 
-    drawn, missing = pictures(found, found.folder / "figures") if figures else ({}, [])
+    drawn = pictures(told["shown"], found.folder / "figures")
     first = hero(found, drawn)
     parts = illustrated(told["sections"], [each for each in drawn.values() if each is not first])
     data = {name: what for name, what in DATA.items() if (found.folder / name).exists()}
-    return pages.render(
-        "report.html.j2", **{**told, "sections": parts, "hero": first, "missing": missing, "data": data}
-    )
+    return pages.render("report.html.j2", **{**told, "sections": parts, "hero": first, "data": data})
 
 
 def _facts(found: Findings) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import errno
+import gc
 import importlib
 import os
 import re
@@ -18,6 +19,7 @@ from experiments.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, TERMINATED,
 LEAST_MEMORY = 1500  # MB of address space (`ulimit -v`); with less, libraries or threads fail in ways of their own
 LONGEST_LINE = 1000  # characters of an error's line that are shown
 LONGEST_ARGUMENT = 10_000  # characters of an argument
+SELDOM = 500_000  # objects between two looks for garbage: there are fewer, none of them garbage, after all imports
 
 
 def command(config: str, work: str, positional: tuple[str, ...] = ()) -> Callable[[], NoReturn]:
@@ -36,6 +38,7 @@ def answer(config: str, work: str, positional: tuple[str, ...], arguments: list[
         return DONE
     refuse_strange_text(arguments)
     refuse_little_memory()
+    gc.set_threshold(SELDOM)
     os.environ["MPLBACKEND"] = "Agg"
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads for such small matrices wait for each other
     composing = importlib.import_module("experiments.composing")

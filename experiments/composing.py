@@ -26,6 +26,7 @@ from experiments import conf_files
 from experiments.cli import guarded
 from experiments.conf_files import CONF, found, names, read_yaml
 from experiments.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, TERMINATED, InputError, in_a_line
+from experiments.study.axes import RANGE
 from experiments.study.fields import FILES, SCHEMAS, files_of, told
 from nnxor.registry import hint
 
@@ -87,7 +88,7 @@ def overrides(config: str, arguments: list[str], positional: tuple[str, ...]) ->
             raise InputError(f"{argument} is not allowed; {hint('', names(key))}")
         (options if flag in OPTIONS or of_an_option else given).append(argument)
     if not {"--multirun", "-m"} & set(arguments):  # where Hydra itself has a range for several jobs
-        given = [re.sub(r"^(grid\.\w+)=(range\(.*\))$", _written_out, argument) for argument in given]
+        given = [re.sub(rf"^(grid\.\w+)=({RANGE.pattern})$", r"\1='\2'", argument) for argument in given]
     if any(key in top_level(config) for key in FILES):
         given = [re.sub(rf"^(\+*)({'|'.join(FILES)})=", r"\1\2.name=", argument) for argument in given]
     return given + options  # settings on both sides of an option are more than argparse takes
@@ -96,17 +97,6 @@ def overrides(config: str, arguments: list[str], positional: tuple[str, ...]) ->
 def quoted(text: str) -> str:
     """A text as Hydra's grammar takes any."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def _written_out(found: re.Match[str]) -> str:
-    """grid.FIELD=range(2,5) as grid.FIELD=[2,3,4]."""
-    numbers = re.findall(r"-?\d+", found[2])
-    if found[2].replace(" ", "") != f"range({','.join(numbers)})" or not 1 <= len(numbers) <= 3 or numbers[2:] == ["0"]:
-        raise InputError(f"{found[0]} is not allowed; allowed: range(START,STOP,STEP) of integers")
-    values = range(*map(int, numbers))
-    if not 1 <= len(values) <= 4096:
-        raise InputError(f"{found[0]} has {len(values):,} numbers; allowed: 1 to 4096")
-    return f"{found[1]}=[{','.join(map(str, values))}]"
 
 
 def compose_and_work(config: str, work: str, arguments: list[str]) -> int:

@@ -48,6 +48,18 @@ def end_with(parent: int) -> None:
 
 
 @contextmanager
+def uncollected() -> Iterator[None]:
+    """Python does not look for garbage in here, which for pictures takes longer than there is to be had."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
+
+
+@contextmanager
 def helpers(module: str) -> Iterator[ProcessPoolExecutor]:
     """Processes for the other cores, which start now and import a module; gone when this ends, at once if it fails."""
     resource_tracker.ensure_running()
@@ -73,5 +85,5 @@ def helpers(module: str) -> Iterator[ProcessPoolExecutor]:
 def _help(parent: int, module: str) -> None:
     end_with(parent)
     atexit.register(os._exit, 0)  # the last of all: to take apart what was imported takes tenths of a second
+    gc.disable()  # as in `uncollected`
     importlib.import_module(module)
-    gc.freeze()  # what was imported is no garbage to look for

@@ -198,10 +198,9 @@ def attributable(exposed: Rate, unexposed: Rate) -> Estimate:
 
 def binomial(count: int, n: int, share: float) -> float:
     """Two-sided p of the exact binomial test that a rate is `share`: the sum over counts that are no likelier."""
-    from scipy.special import gammaln
-
     k = np.arange(n + 1)
-    log_p = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1) + k * math.log(share) + (n - k) * math.log1p(-share)
+    factorials = np.cumsum(np.log(np.maximum(k, 1)))  # their logarithms
+    log_p = factorials[n] - factorials - factorials[::-1] + k * math.log(share) + (n - k) * math.log1p(-share)
     return min(float(np.exp(log_p[log_p <= log_p[count] + 1e-7]).sum()), 1.0)
 
 

@@ -1,5 +1,6 @@
 """HTML pages that stand alone, and figures as a part of them."""
 
+import functools
 import re
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from analysis.figures.style import PHONE_WIDTH, WIDTH
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def _environment() -> Environment:
+@functools.cache
+def environment() -> Environment:
+    """Where the templates are; it keeps those that it has read."""
     return Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True,
@@ -22,12 +25,12 @@ def render(template: str, **values: object) -> str:
     """A template of this package as one HTML text, with our style and script; every string is escaped."""
     ours = [(TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js")]
     style, script = map(Markup, ours)
-    return _environment().get_template(template).render(style=style, script=script, **values)
+    return environment().get_template(template).render(style=style, script=script, **values)
 
 
 def macro(name: str, *values: object) -> str:
     """One of the macros that pages share, of parts.html.j2, as HTML."""
-    return str(getattr(_environment().get_template("parts.html.j2").module, name)(*values))
+    return str(getattr(environment().get_template("parts.html.j2").module, name)(*values))
 
 
 def inline(path: Path, title: str) -> Markup:
@@ -35,14 +38,14 @@ def inline(path: Path, title: str) -> Markup:
 
     It has no ground of its own, its ids are its alone, and it is as wide as its letters need to be those of others.
     """
-    text = path.read_text(encoding="utf-8")
-    text = re.sub(r"^.*?(?=<svg)|\s*<metadata>.*?</metadata>|\s*<style.*?</style>", "", text, flags=re.DOTALL)
+    text = "<svg" + path.read_text(encoding="utf-8").partition("<svg")[2]
+    text = re.sub(r"<(metadata|style).*?</\1>", "", text, flags=re.DOTALL)
     text = re.sub(r' (?:width|height)="[\d.]+pt"', "", text, count=2)
     used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', text))
     text = re.sub(r' id="([^"]*)"', lambda found: f' id="{path.stem}-{found[1]}"' if found[1] in used else "", text)
     text = re.sub(r'(url\(#|href="#)', rf"\1{path.stem}-", text)
     text = text.replace("font-family: 'DejaVu Sans'; ", "").replace('style="fill: #ffffff"', 'style="fill: none"')
-    text = re.sub(r"\s*\n\s*", " ", text)
+    text = " ".join(line.strip() for line in text.split("\n"))
     width = float(text.partition('viewBox="0 0 ')[2].partition(" ")[0]) / 72
     most = min(100 * width / (WIDTH if width > PHONE_WIDTH else PHONE_WIDTH), 100)
     label = f'<svg role="img" aria-label="{escape(title)}" style="max-width: {most:.0f}%" '

@@ -52,20 +52,28 @@ SECTIONS = (
 )  # fmt: skip
 
 
-def pictures(found: Findings, folder: Path) -> tuple[dict[str, Picture], list[str]]:
-    """The figures that were drawn into a folder, by name, and why the others were not."""
-    drawn, missing = {}, []
+def described(found: Findings) -> tuple[list[tuple[Plot, str]], list[str]]:
+    """The figures that make sense for the findings, each with what it shows, and why the others do not."""
+    shown, missing = [], []
     for plot in PLOTS:
         try:
-            text, files = plot.describe(found), (folder / f"{plot.name}{kind}.svg" for kind in ("", "-phone"))
-            pages = (inline(file, f"{plot.title}. {text}") for file in files)
-            drawn[plot.name] = Picture(plot, text.replace(" %", "\N{NO-BREAK SPACE}%"), *pages)
+            shown.append((plot, plot.describe(found)))
         except NotApplicable as reason:
-            for ending in (".png", ".svg", "-phone.svg"):
-                (folder / f"{plot.name}{ending}").unlink(missing_ok=True)
             missing += [] if plot.quiet else [f"{plot.title}: {reason}"]
+    return shown, missing
+
+
+def pictures(shown: Sequence[tuple[Plot, str]], folder: Path) -> dict[str, Picture]:
+    """Those figures, by name, as they were drawn into a folder, from which all others go."""
+    drawn = {}
+    for plot, text in shown:
+        pages = (inline(folder / f"{plot.name}{kind}.svg", f"{plot.title}. {text}") for kind in ("", "-phone"))
+        drawn[plot.name] = Picture(plot, text.replace(" %", "\N{NO-BREAK SPACE}%"), *pages)
+    for name in {plot.name for plot in PLOTS} - {*drawn}:
+        for ending in (".png", ".svg", "-phone.svg"):
+            (folder / f"{name}{ending}").unlink(missing_ok=True)
     told = [other for each in drawn.values() for other in each.plot.instead]
-    return {name: each for name, each in drawn.items() if name not in told}, missing
+    return {name: each for name, each in drawn.items() if name not in told}
 
 
 def hero(found: Findings, drawn: dict[str, Picture]) -> Picture | None:

@@ -3,11 +3,11 @@
 import importlib.util
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -18,16 +18,15 @@ from experiments.study import catalog
 from experiments.study.batches import LARGEST
 from nnxor import engines
 from nnxor.condition import Condition
-from nnxor.engines import engine_numba
 from nnxor.network.draws import Weights, draw
 
 Row = dict[str, Any]
-Work = tuple[Row, Callable[[], object], float]  # labels, something to time, and what its seconds are multiplied by
 INIT, LR = "uniform", 0.1  # of the condition that everybody trains
 CONDITIONS = tuple((init, lr) for init in ("uniform", "he") for lr in (0.01, 0.03, 0.1, 0.2))  # of the default study
 IN_STUDY = 1000  # its trainings of a condition, which are a batch
 NUMPY_LOOP, PYTORCH_LOOP, JAX = "article's loop, NumPy", "article's loop, PyTorch", "JAX, vmap + scan"
-PYTORCH = "PyTorch, autograd"
+
+CORES = sorted({1, available_cores()})  # on which each engine is timed
 
 LEFT_OUT: dict[str, dict[str, bool]] = {
     "in full": {"jump": False, "drop": False},
@@ -52,120 +51,109 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 """Kinds of condition, names and fields; beside them lr 0.01 and weights from U(−1, 1)."""
 
-OF_JAX = 1024  # trainings at once, by JAX
-
 
 @dataclass(frozen=True)
 class Contender:
-    """Somebody who trains: a name, how many cores, trainings at once, the share of the epochs timed, and how."""
+    """Somebody who trains: a name, trainings at once, the share of the epochs timed, how, a package needed, cores."""
 
     name: str
-    cores: int
     trainings: int
     share: float
-    train: Callable[[Condition, Weights], object]
+    train: Callable[..., object]
+    needs: str = "numpy"
+    cores: int = 1
+
+
+def in_batches(name: str, cores: int, options: Mapping[str, bool], condition: Condition, weights: Weights) -> object:
+    """Train in batches as in a study, on some cores: threads for the compiled engine, processes for the others."""
+    backend, n = "threading" if engines.ENGINES[name].threads else "loky", max(cores, -(-weights.n_networks // LARGEST))
+    parts = [(weights.take(seeds), seeds) for seeds in np.array_split(np.arange(weights.n_networks), n)]
+    engine: Callable[..., object] = engines.load(name)
+    return Parallel(n_jobs=cores, backend=backend)(delayed(engine)(condition, *part, **options) for part in parts)
+
+
+def of_engine(name: str, engine: str, trainings: int, share: float, cores: int = 1, **options: bool) -> Contender:
+    """An engine of this project on some cores, each of them with so many trainings."""
+    needs, train = engines.ENGINES[engine].needs or "numpy", partial(in_batches, engine, cores, options)
+    return Contender(name, cores * trainings, share, train, needs, cores)
+
+
+VMAPPED = Contender(JAX, 1024, 0.2, baselines.vmapped_jax, "jax", CORES[-1])
+OF_KIND = (
+    of_engine("engine numba", "numba", LARGEST, 1.0),
+    VMAPPED,
+    Contender("PyTorch, autograd", 1, 0.05, baselines.autograd_pytorch, "torch"),
+)
 
 
 def contenders() -> list[Contender]:
-    """Everybody who is installed; the article's loop in NumPy first, as the measure of the others."""
-    cores = available_cores()
-    found = [Contender(NUMPY_LOOP, 1, 1, 0.2, baselines.article_numpy)]
-    if importlib.util.find_spec("torch"):
-        found.append(Contender(PYTORCH_LOOP, 1, 1, 0.2, baselines.article_pytorch))
-    if importlib.util.find_spec("jax"):
-        found.append(Contender(JAX, cores, OF_JAX, 0.2, baselines.vmapped_jax))
-    for name, engine, trainings, share, options in (
-        ("engine reference", "reference", 1, 0.2, {}),
-        ("engine numpy", "numpy", 512, 0.05, {}),
-        ("engine numba, in full", "numba", 4 * LARGEST, 1.0, LEFT_OUT["in full"]),
-        ("engine numba, no jump", "numba", 4 * LARGEST, 1.0, LEFT_OUT["dead units"]),
-        ("engine numba", "numba", 4 * LARGEST, 1.0, {}),
-    ):
-        found += [Contender(name, n, n * trainings, share, _in_batches(engine, n, options)) for n in sorted({1, cores})]
-    return found
+    """Everybody; the article's loop in NumPy first, as the measure of the others."""
+    return [
+        Contender(NUMPY_LOOP, 1, 0.2, baselines.article_numpy),
+        Contender(PYTORCH_LOOP, 1, 0.2, baselines.article_pytorch, "torch"),
+        VMAPPED,
+        *(of_engine("engine reference", "reference", 1, 0.2, n) for n in CORES),
+        *(of_engine("engine numpy", "numpy", 512, 0.05, n) for n in CORES),
+        *(of_engine("engine numba, in full", "numba", 4 * LARGEST, 1.0, n, **LEFT_OUT["in full"]) for n in CORES),
+        *(of_engine("engine numba, no jump", "numba", 4 * LARGEST, 1.0, n, **LEFT_OUT["dead units"]) for n in CORES),
+        *(of_engine("engine numba", "numba", 4 * LARGEST, 1.0, n) for n in CORES),
+    ]
 
 
-def _in_batches(name: str, cores: int, options: Mapping[str, bool]) -> Callable[[Condition, Weights], object]:
-    """The engine on some cores, in batches as in a study: threads for the compiled one, processes for the others."""
-    backend = "threading" if engines.ENGINES[name].threads else "loky"
-
-    def train(condition: Condition, weights: Weights) -> object:
-        n = max(cores, -(-weights.n_networks // LARGEST))
-        parts = [weights.take(part) for part in np.array_split(np.arange(weights.n_networks), n)]
-        engine: Callable[..., object] = engines.load(name)
-        jobs = (delayed(engine)(condition, part, **options) for part in parts)
-        return Parallel(n_jobs=cores, backend=backend)(jobs)
-
-    return train
+Case = tuple[Row, Contender, dict[str, Any]]  # labels, who trains, and the fields of what is trained
 
 
-def timed(work: Sequence[Work], repeats: int, clock: Callable[[], float]) -> list[Row]:
-    """A row a piece of work: what a training took in each round, after one that compiles and starts workers."""
-    taken: list[list[float]] = [[] for _ in work]
+def by_contender() -> Iterator[Case]:
+    """Everybody, with the condition that all train."""
+    for each in contenders():
+        yield {"contender": each.name, "cores": each.cores}, each, {"init": catalog.init(INIT), "lr": LR}
+
+
+def by_what_is_left_out() -> Iterator[Case]:
+    """The numba engine on one core: the conditions of the default study, and what it leaves out."""
+    for (init, lr), (name, options) in product(CONDITIONS, LEFT_OUT.items()):
+        who = of_engine("engine numba", "numba", IN_STUDY, 1.0, **options)
+        yield {"init": init, "lr": lr, "left_out": name}, who, {"init": catalog.init(init), "lr": lr}
+
+
+def by_kind() -> Iterator[Case]:
+    """Kinds of condition, and some who train them; JAX full batches only."""
+    for (kind, fields), who in product(KINDS.items(), OF_KIND):
+        if who is not VMAPPED or "batch_size" not in fields:
+            task = catalog.task(fields.get("task", "xor"))
+            yield {"kind": kind, "contender": who.name}, who, {"lr": 0.01, **fields, "task": task}
+
+
+TABLES: dict[str, tuple[Callable[[], Iterator[Case]], Callable[[], float]]] = {
+    "engines": (by_contender, time.perf_counter),
+    "left_out": (by_what_is_left_out, time.thread_time),
+    "kinds": (by_kind, time.process_time),
+}
+"""What is timed for each width, and by which clock: that on the wall, of one thread, or of all threads."""
+
+
+def timed(table: str, hidden: int, epochs: int, repeats: int) -> list[Row]:
+    """A row a case whose contender is installed: the median of what a training of `epochs` epochs takes.
+
+    Rounds go through all cases; before them is one that compiles and starts workers.
+    """
+    cases, clock = TABLES[table]
+    work = list[tuple[Row, Callable[[], object], float, list[float]]]()
+    for labels, who, fields in cases():
+        if importlib.util.find_spec(who.needs):
+            condition = Condition(hidden=hidden, epochs=max(1, round(epochs * who.share)), **fields)
+            weights = draw(condition.init, condition.task.n_inputs, hidden, range(who.trainings))
+            scale = epochs / condition.epochs / who.trainings
+            row = {"hidden": hidden, "epochs": epochs, **labels}
+            work.append((row, partial(who.train, condition, weights), scale, []))
     for round_ in range(repeats + 1):
-        for (_, do, scale), times in zip(work, taken, strict=True):
+        for _, train, scale, times in work:
             began = clock()
-            do()
+            train()
             if round_:
                 times.append((clock() - began) * scale)
     rows = []
-    for (labels, *_), seconds in zip(work, taken, strict=True):
-        median, span = statistics.median(seconds), {"ms_min": min(seconds) * 1e3, "ms_max": max(seconds) * 1e3}
-        rows.append({**labels, "ms_per_training": median * 1e3, **span, "trainings_per_s": 1 / median})
+    for row, _, _, times in work:
+        median, span = statistics.median(times), {"ms_min": min(times) * 1e3, "ms_max": max(times) * 1e3}
+        rows.append({**row, "ms_per_training": median * 1e3, **span, "trainings_per_s": 1 / median})
     return rows
-
-
-def drawn(condition: Condition, trainings: int) -> Weights:
-    """The initial weights of the first seeds of a condition."""
-    return draw(condition.init, condition.task.n_inputs, condition.hidden, range(trainings))
-
-
-def time_width(hidden: int, epochs: int, repeats: int) -> list[Row]:
-    """A row a contender: the median, over rounds, of the seconds that one training of `epochs` epochs takes."""
-    work = list[Work]()
-    for each in contenders():
-        condition = Condition(hidden=hidden, init=catalog.init(INIT), lr=LR, epochs=max(1, round(epochs * each.share)))
-        labels = {"hidden": hidden, "epochs": epochs, "contender": each.name, "cores": each.cores}
-        do = partial(each.train, condition, drawn(condition, each.trainings))
-        work.append((labels, do, epochs / condition.epochs / each.trainings))
-    return timed(work, repeats, time.perf_counter)
-
-
-def time_left_out(hidden: int, epochs: int, repeats: int) -> list[Row]:
-    """A row a condition of the default study and thing left out: CPU seconds of the numba engine on one core."""
-    work, train = list[Work](), cast(Callable[..., object], engine_numba.train)
-    for init, lr in CONDITIONS:
-        condition = Condition(hidden=hidden, init=catalog.init(init), lr=lr, epochs=epochs)
-        weights, labels = drawn(condition, IN_STUDY), {"hidden": hidden, "epochs": epochs, "init": init, "lr": lr}
-        for name, options in LEFT_OUT.items():
-            do = partial(train, condition, weights, **options)
-            work.append(({**labels, "left_out": name}, do, 1 / IN_STUDY))
-    return timed(work, repeats, time.thread_time)
-
-
-def time_kinds(hidden: int, epochs: int, repeats: int) -> list[Row]:
-    """A row a kind and contender: the seconds of CPU that a training takes."""
-    work = list[Work]()
-    for (name, fields), (contender, needs, trainings, share, train) in product(KINDS.items(), OF_KIND):
-        task = catalog.task(fields.get("task", "xor"))
-        part = {"hidden": hidden, "epochs": max(1, round(epochs * share))}
-        condition = Condition(**{"lr": 0.01, **fields, "task": task, **part})
-        if importlib.util.find_spec(needs) and (condition.batch_size is None or contender != JAX):
-            labels = {"hidden": hidden, "epochs": epochs, "kind": name, "contender": contender}
-            do = partial(train, condition, drawn(condition, trainings))
-            work.append((labels, do, epochs / condition.epochs / trainings))
-    return timed(work, repeats, time.process_time)
-
-
-OF_KIND: tuple[tuple[str, str, int, float, Callable[[Condition, Weights], object]], ...] = (
-    (
-        "engine numba",
-        engines.ENGINES["numba"].needs,
-        4096,
-        1.0,
-        lambda c, w: engine_numba.train(c, w, range(w.n_networks)),
-    ),
-    (JAX, "jax", OF_JAX, 0.2, baselines.vmapped_jax),
-    (PYTORCH, "torch", 1, 0.05, baselines.autograd_pytorch),
-)
-"""Who trains kinds of condition: name, the package that it needs, trainings at once, the share of the epochs, how."""

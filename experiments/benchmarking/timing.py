@@ -29,8 +29,7 @@ from experiments.study.checked import checked, path, section
 from nnxor.checks import Check, instance, whole
 from nnxor.condition import MOST_EPOCHS
 
-BY_WIDTH = {"engines": who.time_width, "left_out": who.time_left_out, "kinds": who.time_kinds}  # by table and file
-FILES = (*(f"{name}.csv" for name in BY_WIDTH), "commands.csv", "machine.json", *PICTURES)  # in the end
+FILES = (*(f"{name}.csv" for name in who.TABLES), "commands.csv", "machine.json", *PICTURES)  # in the end
 SETTINGS: dict[str, Check] = {
     "hidden": instance((int, list), "a width, or a list of different ones"),
     "epochs": whole(1, MOST_EPOCHS), "repeats": whole(1, 1000), "trainings": whole(0, 10**9), "output": path,
@@ -74,10 +73,10 @@ def benchmark(config: Mapping[str, Any]) -> int:
 
 def time_engines(widths: list[int], epochs: int, repeats: int, folder: Path) -> None:
     """Time all contenders, what the numba engine leaves out, and kinds of condition against JAX, width by width."""
-    timed: dict[str, list[Row]] = {name: [] for name in BY_WIDTH}
+    timed: dict[str, list[Row]] = {name: [] for name in who.TABLES}
     for hidden in widths:
-        for name, time in BY_WIDTH.items():
-            rows = time(hidden, epochs, repeats)
+        for name in who.TABLES:
+            rows = who.timed(name, hidden, epochs, repeats)
             timed[name] += rows
             write_csv(folder / f"{name}.csv", timed[name])
             say(f"\n{hidden} hidden units, {epochs:,} epochs{SHOWN[name](pd.DataFrame(rows))}")

@@ -1,8 +1,10 @@
 """The end of a run: the summary in the terminal and as a file, what others published, figures and report."""
 
+import importlib
 from concurrent.futures import ProcessPoolExecutor
 
 from analysis.data.door import FolderError
+from analysis.data.processes import DRAWING
 from analysis.findings.findings import Findings
 from analysis.findings.published import report_published
 from analysis.findings.summary import print_summary, write_summary
@@ -29,6 +31,8 @@ def report(folder: ResultFolder, drawn: bool, others: ProcessPoolExecutor | None
     and nothing is written.
     """
     try:
+        if others:
+            others.submit(importlib.import_module(DRAWING).read, folder.path)  # meanwhile
         found = Findings.of(folder.path)
         summary = found.every_summary
         if folder.holds_more:

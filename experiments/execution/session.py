@@ -1,6 +1,5 @@
 """A run of a study, a line a step: `run` is its table of contents."""
 
-import gc
 import importlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -154,7 +153,6 @@ def make_ready(study: Study, drawn: bool) -> None:
     importlib.import_module("experiments.store.exemplars").laws(study.conditions)
     if drawn:
         importlib.import_module(DRAWING)
-        gc.freeze()  # what was imported is no garbage to look for
 
 
 def reporting() -> ModuleType:

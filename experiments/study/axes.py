@@ -1,45 +1,49 @@
-"""Axes in short: `{geomspace: [0.003, 1, 64]}` stands for 64 numbers, `{range: [2, 16]}` for those from 2 to 16."""
+"""Axes in short: `{geomspace: [0.003, 1, 64]}` stands for 64 numbers, `range(2,17)` for those from 2 to 16."""
 
-from collections.abc import Mapping
-from typing import Any
+import re
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from experiments.errors import InputError
 from nnxor.condition import FIELDS
 
-FORMS = {"geomspace": (3,), "linspace": (3,), "range": (2, 3)}  # of an axis, and how many numbers each may have
+FORMS: dict[str, Callable[..., np.ndarray]] = {"geomspace": np.geomspace, "linspace": np.linspace}
 DIGITS = 4  # significant digits that the numbers between the ends keep (more where two would be the same)
 MOST = 4096
+RANGE = re.compile(r"range\(.*\)")  # of integers, as in Python
 
 
 def spell_out(key: str, name: str, listed: list[object]) -> list[object]:
-    """The values of a field, each `{geomspace: [first, last, count]}` among them as the numbers that it stands for.
+    """The values of a field, each range and each `{geomspace: [first, last, count]}` as what they stand for.
 
-    `key` stands in messages, `name` is the field. Both ends are exactly those given.
+    `key` stands in messages, `name` is the field. Both ends of a space are exactly those given.
     """
     if FIELDS[name].scale == "names":
         return listed
-    return [value for each in listed for value in (_numbers(key, name, each) if isinstance(each, Mapping) else [each])]
+    return [value for each in listed for value in _numbers(key, name, each)]
 
 
-def _numbers(key: str, name: str, given: Mapping[str, Any]) -> list[object]:
+def _numbers(key: str, name: str, given: object) -> list[object]:
+    if not isinstance(given, Mapping):
+        return _range(key, given) if isinstance(given, str) and RANGE.fullmatch(given) else [given]
     form, numbers = next(iter(given.items()), ("", []))
     plain = isinstance(numbers, list) and all(type(each) in (int, float) and abs(each) <= 1e300 for each in numbers)
-    if len(given) != 1 or not plain or len(numbers) not in FORMS.get(form, ()):
-        raise InputError(
-            f"{key}={dict(given)} is not allowed; allowed: numbers, {{geomspace: [first, last, count]}}, linspace "
-            "alike, or {range: [first, last]}, perhaps with a step"
-        )
-    return _range(key, *numbers) if form == "range" else _space(key, name, form, *numbers)
+    if len(given) != 1 or not plain or len(numbers) != 3 or form not in FORMS:
+        allowed = "numbers, {geomspace: [first, last, count]}, linspace alike, or range(START,STOP,STEP)"
+        raise InputError(f"{key}={dict(given)} is not allowed; allowed: {allowed}")
+    return _space(key, name, form, *numbers)
 
 
-def _range(key: str, first: float, last: float, step: float = 1) -> list[object]:
-    """From first to last, both of them, unless no step ends there."""
-    if step == 0 or not 0 <= (last - first) / step < MOST:
-        raise InputError(f"{key}: range [{first}, {last}, {step}] is not allowed; allowed: 1 to {MOST} numbers")
-    values = [first + n * step for n in range(int((last - first) / step * (1 + 1e-12)) + 1)]
-    return [value if isinstance(value, int) else float(f"{value:.12g}") for value in values]
+def _range(key: str, text: str) -> list[object]:
+    try:
+        values = range(*map(int, text[len("range(") : -1].split(",")))
+        n = len(values)
+    except (ValueError, TypeError, OverflowError):
+        raise InputError(f"{key}={text} is not allowed; allowed: range(START,STOP,STEP) of integers") from None
+    if not 1 <= n <= MOST:
+        raise InputError(f"{key}={text} has {n:,} numbers; allowed: 1 to {MOST}")
+    return [*values]
 
 
 def _space(key: str, name: str, form: str, first: float, last: float, count: float) -> list[object]:
@@ -48,7 +52,7 @@ def _space(key: str, name: str, form: str, first: float, last: float, count: flo
     if first == last or (form == "geomspace" and min(first, last) <= 0):
         positive = ", both above 0" if form == "geomspace" else ""
         raise InputError(f"{key}: [{first}, {last}] is not allowed; allowed: two different ends{positive}")
-    values = (np.geomspace if form == "geomspace" else np.linspace)(float(first), float(last), count)
+    values = FORMS[form](float(first), float(last), count)
     if FIELDS[name].type.startswith("int"):  # of numbers that are rounded to the same, one counts
         return list(dict.fromkeys(int(value) for value in np.round(values)))
     for digits in range(DIGITS, 18):  # as few as keep them apart

@@ -21,12 +21,12 @@ import numpy as np
 Number = Any  # an array, a scalar of NumPy, or a `Symbol`; also the booleans that comparisons of them give
 
 
-def _binary(operation: str, *, swapped: bool = False) -> Any:
+def binary(operation: str, *, swapped: bool = False) -> Any:
     """A method that leaves an operation with another number on the tape."""
-    boolean = operation in ("<", "<=", ">", ">=")
+    boolean = operation in ("<", "<=", ">", ">=", "==", "!=")
 
     def method(self: Symbol, other: object) -> Symbol:
-        number = self.tape.number(other, self.dtype)
+        number = self.like(other)
         pair = (number, self) if swapped else (self, number)
         return self.tape.result(operation, pair, np.dtype(np.bool_) if boolean else self.dtype)
 
@@ -41,18 +41,22 @@ class Symbol:
     def __init__(self, tape: Tape, operation: str, arguments: tuple[Any, ...], dtype: np.dtype) -> None:
         self.tape, self.operation, self.arguments, self.dtype = tape, operation, arguments, dtype
 
-    __add__, __radd__ = _binary("+"), _binary("+", swapped=True)
-    __sub__, __rsub__ = _binary("-"), _binary("-", swapped=True)
-    __mul__, __rmul__ = _binary("*"), _binary("*", swapped=True)
-    __truediv__, __rtruediv__ = _binary("/"), _binary("/", swapped=True)
-    __gt__, __ge__, __lt__, __le__ = map(_binary, (">", ">=", "<", "<="))
-    __and__, __or__ = _binary("&"), _binary("|")
+    __add__, __radd__ = binary("+"), binary("+", swapped=True)
+    __sub__, __rsub__ = binary("-"), binary("-", swapped=True)
+    __mul__, __rmul__ = binary("*"), binary("*", swapped=True)
+    __truediv__, __rtruediv__ = binary("/"), binary("/", swapped=True)
+    __gt__, __ge__, __lt__, __le__ = map(binary, (">", ">=", "<", "<="))
+    __and__, __or__ = binary("&"), binary("|")
 
     def __invert__(self) -> Symbol:
         return self.tape.result("~", (self,), self.dtype)
 
     def __neg__(self) -> Symbol:
         return self.tape.result("neg", (self,), self.dtype)
+
+    def like(self, value: object) -> Symbol:
+        """A symbol as it is; another value as a constant, rounded to the dtype of this one."""
+        return value if isinstance(value, Symbol) else self.tape.constant(value, self.dtype)
 
     def __bool__(self) -> bool:
         raise TypeError("a symbol has no value: use where(condition, a, b)")
@@ -70,10 +74,8 @@ class Tape:
         """A number that the program is given under a name: in source, whatever may stand there."""
         return self._once("input", (name,), (name,), dtype or self.dtype)
 
-    def number(self, value: object, dtype: np.dtype) -> Symbol:
-        """A symbol as it is; another value as a constant, rounded to the dtype."""
-        if isinstance(value, Symbol):
-            return value
+    def constant(self, value: object, dtype: np.dtype) -> Symbol:
+        """A value that is known, rounded to the dtype."""
         constant = dtype.type(value).item()
         return self._once("constant", (repr(constant), dtype), (constant,), dtype)
 
@@ -92,9 +94,8 @@ class Tape:
 def where(condition: Number, yes: Number, no: Number) -> Number:
     """`yes` where the condition holds and `no` elsewhere; one of both may be a Python float."""
     if isinstance(condition, Symbol):
-        dtype = next((side.dtype for side in (yes, no) if isinstance(side, Symbol)), condition.tape.dtype)
-        tape = condition.tape
-        return tape.result("where", (condition, tape.number(yes, dtype), tape.number(no, dtype)), dtype)
+        one = yes if isinstance(yes, Symbol) else no
+        return condition.tape.result("where", (condition, one.like(yes), one.like(no)), one.dtype)
     dtype = next(side.dtype for side in (yes, no) if hasattr(side, "dtype"))
     return np.where(condition, _as(yes, dtype), _as(no, dtype))
 

@@ -8,88 +8,101 @@ parameter of the first unit are compared with those of before; only where both a
 import itertools
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import NamedTuple
 
 import numpy as np
 from llvmlite import ir
+from numpy.typing import NDArray
 
-from nnxor.arithmetic.epoch import Rules
-from nnxor.arithmetic.numbers import Number
+from nnxor.arithmetic.epoch import Rules, rows_of, trained_rows
+from nnxor.arithmetic.numbers import where
 from nnxor.condition import Condition
-from nnxor.engines.llvm_numbers import LONG, POINTER, Cell, Machine, Value, Word, index, value_of
-from nnxor.network.minibatches import GAMMA, mix
+from nnxor.engines.llvm_numbers import DOUBLE, INT, LONG, POINTER, Cell, Machine, Value, vector_bytes
+from nnxor.network.losses import LOSSES
+from nnxor.network.minibatches import GAMMA, mix, steps_of
 
 LANES = 64  # trainings in a block
+DRAWN_WRITTEN_OUT = 16  # examples of an epoch up to which they are drawn without loops
 
 ALIVE, HAS_BEEN_DEAD, REVIVED = 1, 2, 4
 """Marks of a unit, where dead units can come back: alive at epoch 0, dead at some epoch, alive at a later one."""
 
-PERIOD, UNSOLVED, DEATH, N_DEAD = range(4)
+PERIOD, UNSOLVED, DEATH, N_DEAD, N_NOTES = range(5)
 """Rows of what is noted of each training: period, last unsolved epoch, first death, dead units; then marks of units."""
 
-N_NOTES = 4
-
-INT, DOUBLE = ir.IntType(32), ir.DoubleType()
 ARRAYS = (
-    "table", "counts", "marks", "tail", "losses", "steps", "stream", "width", "ends", "shared", "clock", "examples",
-    "drawn", "keys", "place", "state", "before", "scratch", "notes",
+    "table", "notes", "tail", "losses", "steps", "stream", "width", "ends", "shared", "clock", "drawn", "keys", "place",
+    "state", "before", "scratch", "noted",
 )  # fmt: skip
 NUMBERS = ("n", "n_blocks", "hidden", "first", "n_losses", "tail_start", "tail_part", "watch", "counting")
 """What a kernel is given: addresses of arrays, then whole numbers. Of all n trainings, a column each:
 
 table (P, n): the parameters, and what the optimizer remembers of them.
-counts (N_NOTES, n), marks (H, n; none where units are smooth): what is noted, whole numbers of 32 bits.
+notes (N_NOTES + H, n; without the H marks where units are smooth): what is noted, whole numbers of 32 bits.
 tail (TAIL_PARTS, n): sums of the losses in double precision, of parts of `tail_part` epochs from `tail_start` on.
 losses (n_losses, n): those of the first epochs.
 steps (n,), or null: each column becomes that of so many epochs later, and nothing else is carried back.
 stream (n,): what shuffles the mini-batches of each.
 width, ends (n_blocks,): the units of each block that are run (the others are dead), the epoch before which it ends.
 
-Of one block, in the condition's dtype where nothing else is said: `shared` (`Kernel.shared`); `clock`, in double
-precision; `examples` (N, D + 1), inputs and target of those of mini-batches; `drawn` (places, D + 1, LANES), in the
-order in which each training sees them; `keys`, `place` (N, LANES), the hashes that decide it and where each stands;
-`state`, `before` (P, LANES), the present state and that of `first`; `scratch` (`Kernel.scratch`); `notes`.
+Of one block, in the condition's dtype where nothing else is said: `shared` (`Plan.shared`); `clock`, in double
+precision; `drawn` (places, D + 1, LANES), inputs and target of the examples of mini-batches, in the order in which each
+training sees them; `keys`, `place` (N, LANES), the hashes that decide it and where each stands; `state`, `before`
+(P, LANES), the present state and that of `first`; `scratch` (`Plan.scratch`); `noted`, the block's notes.
 
 With `watch`, trainings without a period that return to the state of `first` get one. With `counting`, it is noted at
 the end which units live."""
 
 
-class Kind(NamedTuple):
-    """What is to be known of a condition to build what stands around its arithmetic."""
+class Plan:
+    """What the kernel of a condition works with; its numbers change no instruction."""
 
-    condition: Condition
-    width: int  # trainings in a vector
-    settings: list[str]  # names of the numbers that `shared` begins with
-    powers: int  # numbers of the clock
-    watched: int  # which parameter of the first unit is compared first, when repeats are looked for
-    n_examples: int
-    written_out: bool  # whether these are few enough to be drawn without loops
+    def __init__(self, condition: Condition) -> None:
+        self.condition, self.dtype = condition, np.dtype(condition.numpy_dtype)
+        self.width = vector_bytes() // self.dtype.itemsize  # trainings in a vector
+        self.task, self.n_inputs = trained_rows(condition), condition.task.n_inputs
+        self.rows, self.rules = rows_of(self.task, condition), Rules(condition)
+        self.names, self.powers = list(self.rules.numbers), self.rules.optimizer.powers
+        self.batch = condition.batch_size or 0
+        self.sizes = steps_of(self.task.n_rows, self.batch) if self.batch else []
+        self.steps = max(len(self.sizes), 1)
+        self.first_row = len(self.names)
+        self.first_weight = self.first_row + len(self.rows) * (self.n_inputs + 2)
+        self.n_lefts = -(-len(self.powers) * self.steps // LANES) * LANES
+
+    def shared(self) -> NDArray[np.floating]:
+        """What all trainings share: the settings, inputs, target and weight of each row, the weights in each batch."""
+        rows = [number for row in self.rows for number in (*row.inputs, row.target, row.weight)]
+        weights = np.zeros((len(self.sizes), self.batch), self.dtype)
+        for step, n in enumerate(self.sizes):
+            weights[step, :n] = LOSSES[self.condition.loss].weight(n)
+        return np.array([*self.rules.numbers.values(), *rows, *weights.ravel()]).astype(self.dtype)
+
+    def scratch(self) -> int:
+        """Numbers of scratch memory: what is left of powers, then scores of rows, then activations of each unit."""
+        return self.n_lefts + (self.condition.hidden + 1) * max(len(self.rows), self.batch) * self.width
 
 
 class Block:
     """Builds the function, but for the arithmetic."""
 
-    def __init__(self, kind: Kind, module: ir.Module) -> None:
-        self.kind, self.condition = kind, kind.condition
+    def __init__(self, plan: Plan, module: ir.Module) -> None:
+        self.plan, self.condition, self.n_inputs = plan, plan.condition, plan.n_inputs
         kinds = [POINTER] * len(ARRAYS) + [LONG] * len(NUMBERS)
-        self.m = m = Machine(module, "epochs", kinds, np.dtype(self.condition.numpy_dtype), kind.width)
-        self.given: dict[str, Value] = dict(zip((*ARRAYS, *NUMBERS), m.function.args, strict=True))
+        self.m = m = Machine(module, "epochs", kinds, plan.dtype, plan.width)
+        self.given = dict(zip((*ARRAYS, *NUMBERS), m.arguments, strict=True))
         self.state, self.hidden, self.first = (self.given[name] for name in ("state", "hidden", "first"))
-        self.rules = Rules(self.condition, lambda name, _: m.share(self.given["shared"], kind.settings.index(name)))
-        self.n_inputs, memory = self.condition.task.n_inputs, self.rules.optimizer.memory
-        row = m.times(self.hidden, LANES)
-        self.starts = [m.times(row, i) for i in range(self.n_inputs + 3)]
-        self.n_parameters = m.plus(self.starts[-1], LANES)
-        self.n_rows = m.times(m.plus(m.times(self.hidden, self.n_inputs + 2), 1), 1 + memory)
-        self.ints = ir.VectorType(INT, kind.width)
-        self.column = self.n_units = self.last = self.r = LONG(0)
-        self.tail_at, self.witness = m.cell(LONG(0)), m.cell(LONG(0))
+        self.rules = Rules(self.condition, lambda name, _: m.share(self.given["shared"], plan.names.index(name)))
+        self.starts = [self.hidden * (i * LANES) for i in range(self.n_inputs + 3)]
+        self.n_parameters = self.starts[-1] + LANES
+        self.n_rows = (self.hidden * (self.n_inputs + 2) + 1) * (1 + self.rules.optimizer.memory)
+        self.column = self.n_units = self.last = self.r = m.long(0)
+        self.tail_at, self.witness = m.cell(m.long(0)), m.cell(m.long(0))
 
     # places
 
     def lanes(self) -> AbstractContextManager[Value]:
         """The loop over the trainings of a block."""
-        return self.m.loop(0, LANES, self.kind.width)
+        return self.m.loop(0, LANES, self.plan.width)
 
     def units(self) -> AbstractContextManager[Value]:
         """The loop over units."""
@@ -98,253 +111,233 @@ class Block:
     @property
     def out(self) -> Value:
         """Where the output bias stands."""
-        return self.m.plus(self.starts[-1], self.r)
+        return self.starts[-1] + self.r
 
-    def at(self, parameter: int, h: Value) -> Value:
+    def at(self, parameter: int, h: Value | int) -> Value:
         """Where a unit's parameter stands: its input weights, bias and output weight by their numbers."""
-        return self.m.plus(self.starts[parameter], self.m.times(h, LANES), self.r)
+        return self.starts[parameter] + h * LANES + self.r
 
-    def unit(self, h: Value) -> list[Number]:
+    def unit(self, h: Value) -> list[Value]:
         """The input weights, bias and output weight of a unit."""
-        return [self.m.load(self.state, self.at(i, h)) for i in range(self.n_inputs + 2)]
+        return [self.m.read(self.state, self.at(i, h)) for i in range(self.n_inputs + 2)]
 
-    def of_all(self, row: Value | int) -> Value:
+    def of_all(self, row: Value) -> Value:
         """Where the present vector stands in a row of an array of all trainings."""
-        return self.m.plus(self.m.times(index(row), self.given["n"]), self.column, self.r)
+        return row * self.given["n"] + self.column + self.r
 
-    def note_at(self, row: Value | int) -> Value:
-        """Where a row of the notes stands."""
-        return self.m.plus(self.m.times(index(row), LANES), self.r)
+    def of_block(self, row: Value | int) -> Value:
+        """Where it stands in a row of an array of the block."""
+        return row * LANES + self.r
 
-    def note(self, row: Value | int, value: Value | None = None) -> Value:
-        """What a row of the notes holds; or let it hold something else."""
-        if value is None:
-            return self.m.read(self.given["notes"], self.note_at(row), self.ints)
-        return self.m.store(self.given["notes"], self.note_at(row), value)
-
-    def ints_of(self, value: int) -> Value:
-        """A whole number for all."""
-        return ir.Constant(self.ints, [value] * self.kind.width)
+    def note(self, row: Value | int) -> Cell:
+        """A row of the notes."""
+        return Cell(self.m, self.given["noted"], self.of_block(row), self.m.ints)
 
     def now(self, epoch: Value) -> Value:
         """An epoch as a number of each training."""
-        return self.m.everywhere(self.m.build.trunc(epoch, INT))
-
-    def truth(self, value: bool) -> Number:
-        """The same condition of all."""
-        return self.m.wrap(ir.Constant(ir.VectorType(ir.IntType(1), self.kind.width), [value] * self.kind.width))
+        return self.m.everywhere(self.m.cast("trunc", epoch, INT))
 
     # a block comes and goes
 
     def enter(self, block: Value) -> None:
         """Carry a block in."""
-        m, given = self.m, self.given
-        self.column = m.times(block, LANES)
+        m, given, n = self.m, self.given, len(self.plan.powers)
+        self.column = block * LANES
         self.n_units, self.last = (m.read(given[name], block, LONG) for name in ("width", "ends"))
         self.carry(outward=False)
-        for i in range(self.kind.powers):  # the clock goes on from where it stood for all blocks
-            m.store(given["clock"], i, m.read(given["clock"], m.plus(2 * self.kind.powers, i), DOUBLE))
+        for i in range(n):  # the clock goes on from where it stood for all blocks
+            m.store(given["clock"], i, m.read(given["clock"], 2 * n + i, DOUBLE))
         if self.condition.repeats:
-            with m.build.if_then(self.holds("watch")), m.loop(0, self.n_rows) as row, self.lanes() as r:
-                at = m.plus(m.times(row, LANES), r)
-                m.store(given["before"], at, m.load(self.state, at))
+            with m.when(given["watch"] != 0), m.loop(0, self.n_rows) as row, self.lanes() as self.r:
+                m.store(given["before"], self.of_block(row), m.read(self.state, self.of_block(row)))
 
     def carry(self, outward: bool) -> None:
         """Carry everything in, or back."""
         m, given = self.m, self.given
-        parts = [("table", self.n_rows, self.state, 0, m.vector), ("counts", N_NOTES, given["notes"], 0, self.ints)]
-        parts += [] if self.condition.smooth else [("marks", self.hidden, given["notes"], N_NOTES, self.ints)]
-        for name, n_rows, own, first, kind in parts:
+        n_notes = m.long(N_NOTES) if self.condition.smooth else self.hidden + N_NOTES
+        for name, own, n_rows, kind in (
+            ("table", "state", self.n_rows, m.vector),
+            ("notes", "noted", n_notes, m.ints),
+        ):
             with m.loop(0, n_rows) as row, self.lanes() as self.r:
-                there, here = self.of_all(row), self.note_at(m.plus(row, first))
+                there, here = (
+                    Cell(m, given[name], self.of_all(row), kind),
+                    Cell(m, given[own], self.of_block(row), kind),
+                )
                 if outward:
-                    m.store(given[name], there, m.read(own, here, kind))
+                    there.set(here.get())
                 else:
-                    m.store(own, here, m.read(given[name], there, kind))
+                    here.set(there.get())
 
     def leave(self, alive: Callable[[Value], Value]) -> None:
         """Note which units live, if that is wanted, and carry the block back, unless its trainings were handed out."""
-        build = self.m.build
         if not self.condition.smooth:
-            with build.if_then(self.holds("counting")), self.lanes() as self.r:
+            with self.m.when(self.given["counting"] != 0), self.lanes() as self.r:
                 self.count(alive)
-        with build.if_then(build.not_(self.m.is_there(self.given["steps"]))):
+        with self.m.when(~self.m.is_there(self.given["steps"])):
             self.carry(outward=True)
-
-    def holds(self, name: str) -> Value:
-        """Whether something is wanted."""
-        return self.m.build.icmp_signed("!=", self.given[name], LONG(0))
 
     # notes
 
     def count(self, alive: Callable[[Value], Value]) -> None:
         """Note the dead units."""
-        m, build = self.m, self.m.build
-        dead = m.cell(m.everywhere(build.trunc(build.sub(self.hidden, self.n_units), INT)))
-        lost = m.cell(self.ints_of(0))
+        m = self.m
+        dead, lost = m.cell(self.now(self.hidden - self.n_units)), m.cell(m.constant(0, m.ints))
         with self.units() as h:
             lives = alive(h)
             self.mark(h, lives, lost)
-            dead.set(build.add(dead.get(), build.zext(build.not_(lives), self.ints)))
+            dead.set(dead.get() + m.cast("zext", ~lives, m.ints))
         if self.condition.followed:
             self.note_deaths(self.last, lost)
-        self.note(N_DEAD, dead.get())
+        self.note(N_DEAD).set(dead.get())
 
     def mark(self, h: Value, alive: Value, lost: Cell) -> None:
         """Note of a unit whether it lives; `lost` gathers whether one has died that lived at epoch 0."""
-        build, row = self.m.build, self.m.plus(h, N_NOTES)
+        note = self.note(h + N_NOTES)
         if not self.condition.followed:
-            self.note(row, build.zext(alive, self.ints))
+            note.set(self.m.cast("zext", alive, self.m.ints))
             return
-        mark, none = self.note(row), self.ints_of(0)
-        lost.set(build.or_(lost.get(), build.select(alive, none, build.and_(mark, self.ints_of(ALIVE)))))
-        back = build.shl(build.and_(mark, self.ints_of(HAS_BEEN_DEAD)), self.ints_of(1))  # REVIVED
-        self.note(row, build.or_(mark, build.select(alive, back, self.ints_of(HAS_BEEN_DEAD))))
+        mark = note.get()
+        none = mark.like(0)
+        lost.set(lost.get() | where(alive, none, mark & ALIVE))
+        back = (mark & HAS_BEEN_DEAD) << 1  # REVIVED
+        note.set(mark | where(alive, back, HAS_BEEN_DEAD))
 
     def note_deaths(self, epoch: Value, lost: Cell) -> None:
         """Note the epoch as that of the first death, where there was none before."""
-        build, death = self.m.build, self.note(DEATH)
-        first = build.icmp_signed("<", death, self.ints_of(0))
-        died = build.and_(build.icmp_signed("!=", lost.get(), self.ints_of(0)), first)
-        self.note(DEATH, build.select(died, self.now(epoch), death))
+        note = self.note(DEATH)
+        death = note.get()
+        note.set(where((lost.get() != 0) & (death < 0), self.now(epoch), death))
 
-    def judge(self, loss: Number, solved: Number, epoch: Value) -> None:
+    def judge(self, loss: Value, solved: Value, epoch: Value) -> None:
         """Note the loss of an epoch, and whether it was solved."""
-        m, build, given = self.m, self.m.build, self.given
-        self.note(UNSOLVED, build.select(value_of(solved), self.note(UNSOLVED), self.now(epoch)))
-        with build.if_then(build.icmp_signed("<", epoch, given["n_losses"])):
+        m, given, unsolved = self.m, self.given, self.note(UNSOLVED)
+        unsolved.set(where(solved, unsolved.get(), self.now(epoch)))
+        with m.when(epoch < given["n_losses"]):
             m.store(given["losses"], self.of_all(epoch), loss)
-        with build.if_then(build.icmp_signed(">=", epoch, given["tail_start"])):
-            doubles, at = ir.VectorType(DOUBLE, self.kind.width), m.plus(self.tail_at.get(), self.r)
-            added = value_of(loss) if m.real == DOUBLE else build.fpext(value_of(loss), doubles)
-            m.store(given["tail"], at, build.fadd(m.read(given["tail"], at, doubles), added))
+        with m.when(epoch >= given["tail_start"]):
+            doubles = ir.VectorType(DOUBLE, self.plan.width)
+            tail = Cell(m, given["tail"], self.tail_at.get() + self.r, doubles)
+            tail.set(tail.get() + m.cast("fpext", loss, doubles))
 
     # before and after an epoch
 
     def begin(self, epoch: Value) -> None:
         """Draw what the epoch sees, and find the part of the tail that it is in."""
-        m, build, given = self.m, self.m.build, self.given
-        if self.condition.batch_size is not None and self.condition.order == "shuffled":
+        if self.plan.batch and self.condition.order == "shuffled":
             with self.lanes() as self.r:
                 self.draw(epoch)
-        with build.if_then(build.icmp_signed(">=", epoch, given["tail_start"])):
-            part = build.sdiv(build.sub(epoch, given["tail_start"]), given["tail_part"])
-            self.tail_at.set(m.plus(m.times(part, given["n"]), self.column))
+        with self.m.when(epoch >= self.given["tail_start"]):
+            part = (epoch - self.given["tail_start"]) // self.given["tail_part"]
+            self.tail_at.set(part * self.given["n"] + self.column)
 
     def after(self, epoch: Value) -> None:
         """Hand out the trainings that are wanted as they are now, and look for those that are as they were."""
-        m, build = self.m, self.m.build
-        with build.if_then(m.is_there(self.given["steps"])), self.lanes() as self.r:
-            steps = m.read(self.given["steps"], m.plus(self.column, self.r), self.ints)
-            due = build.icmp_signed("==", steps, self.now(epoch))
-            with build.if_then(m.some(due)), m.loop(0, self.n_rows) as row:
-                there = self.of_all(row)
-                here = m.read(self.state, self.note_at(row), m.vector)
-                m.store(
-                    self.given["table"], there, build.select(due, here, m.read(self.given["table"], there, m.vector))
-                )
+        m, given = self.m, self.given
+        with m.when(m.is_there(given["steps"])), self.lanes() as self.r:
+            due = m.read(given["steps"], self.column + self.r, m.ints) == self.now(epoch)
+            with m.when(m.some(due)), m.loop(0, self.n_rows) as row:
+                there = Cell(m, given["table"], self.of_all(row), m.vector)
+                there.set(where(due, m.read(self.state, self.of_block(row)), there.get()))
         if self.condition.repeats:
-            going_on = build.icmp_signed("<", epoch, self.last)
-            with build.if_then(build.and_(self.holds("watch"), going_on)), self.lanes() as self.r:
+            with m.when((given["watch"] != 0) & (epoch < self.last)), self.lanes() as self.r:
                 self.look_for_repeats(epoch)
 
     def look_for_repeats(self, epoch: Value) -> None:
         """Trainings without a period whose state is that of before get one."""
-        m, build, period = self.m, self.m.build, self.note(PERIOD)
-        alike = m.cell(build.icmp_signed("<", period, self.ints_of(0)))
-        for at in (self.out, self.at(self.kind.watched, index(0))):
-            alike.set(build.and_(alike.get(), self.as_before(at)))
-        with build.if_then(m.some(alike.get())):
+        m, period = self.m, self.note(PERIOD).get()
+        moving = next((name for name in "bwu" if self.condition.moves(name)), "b")  # what repeats last, if it moves
+        watched = {"u": 0, "b": self.n_inputs, "w": self.n_inputs + 1}[moving]
+        alike = m.cell(period < 0)
+        for at in (self.out, self.at(watched, 0)):
+            alike.set(alike.get() & self.as_before(at))
+        with m.when(m.some(alike.get())):
             began = self.witness.get()  # the row at which others differed: most often these do as well
             with m.loop(0, self.n_rows, going=lambda: m.some(alike.get())) as k:
-                row = m.plus(began, k)
-                row = build.select(build.icmp_signed("<", row, self.n_rows), row, build.sub(row, self.n_rows))
-                alike.set(build.and_(alike.get(), self.as_before(self.note_at(row))))
+                row = began + k
+                row = where(row < self.n_rows, row, row - self.n_rows)
+                alike.set(alike.get() & self.as_before(self.of_block(row)))
                 self.witness.set(row)
-            self.note(PERIOD, build.select(alike.get(), self.now(build.sub(epoch, self.first)), period))
+            self.note(PERIOD).set(where(alike.get(), self.now(epoch - self.first), period))
 
     def as_before(self, at: Value) -> Value:
         """Which trainings have the same number there as before."""
-        one, other = (self.m.read(array, at, self.m.vector) for array in (self.state, self.given["before"]))
-        return self.m.build.fcmp_ordered("==", one, other)
+        return self.m.read(self.state, at) == self.m.read(self.given["before"], at)
 
     # mini-batches
 
     def draw(self, epoch: Value) -> None:
         """Put the examples of an epoch into their order, that of their hashes."""
-        m, build, words = self.m, self.m.build, ir.VectorType(LONG, self.kind.width)
-        stream = m.read(self.given["stream"], m.plus(self.column, self.r), words)
+        m, given, n = self.m, self.given, len(self.plan.rows)
 
         def hashed(word: Value, number: Value) -> Value:
-            mixed: Word = mix(Word(m, build.add(word, m.everywhere(build.mul(number, LONG(int(GAMMA)))))))
-            return mixed.value
+            mixed: Value = mix(word + m.everywhere(number * int(GAMMA)))
+            return mixed
 
-        of_epoch = hashed(stream, m.plus(epoch, 1))
-        if self.kind.written_out:
-            self.put([hashed(of_epoch, LONG(n + 1)) for n in range(self.kind.n_examples)])
+        of_epoch = hashed(m.read(given["stream"], self.column + self.r, m.words), epoch + 1)
+        if n <= DRAWN_WRITTEN_OUT:
+            self.put([hashed(of_epoch, m.long(k + 1)) for k in range(n)])
             return
-        with m.loop(0, self.kind.n_examples) as n:
-            m.store(self.given["keys"], self.note_at(n), hashed(of_epoch, m.plus(n, 1)))
-            m.store(self.given["place"], self.note_at(n), self.now(n))
-        self.sort()
-        with m.loop(0, self.kind.n_examples) as p:
-            example = m.read(self.given["place"], self.note_at(p), self.ints)
-            lanes = [build.sext(build.extract_element(example, INT(i)), LONG) for i in range(self.kind.width)]
+        with m.loop(0, n) as k:
+            m.store(given["keys"], self.of_block(k), hashed(of_epoch, k + 1))
+            m.store(given["place"], self.of_block(k), self.now(k))
+        self.sort(n)
+        with m.loop(0, n) as p:
+            example = m.read(given["place"], self.of_block(p), m.ints).llvm
+            lanes = [m.wrap(m.build.sext(m.build.extract_element(example, INT(i)), LONG)) for i in range(m.width)]
             for d in range(self.n_inputs + 1):
                 found = ir.Constant(m.vector, ir.Undefined)
                 for i, lane in enumerate(lanes):
-                    x = m.read(self.given["examples"], m.plus(m.times(lane, self.n_inputs + 1), d), m.real)
-                    found = build.insert_element(found, x, INT(i))
-                m.store(self.given["drawn"], self.drawn_at(p, d), found)
+                    found = m.build.insert_element(found, m.read(*self.example(lane, d), m.real).llvm, INT(i))
+                m.store(given["drawn"], self.drawn_at(p, d), m.wrap(found))
 
-    def drawn_at(self, place: Value | int, number: int) -> Value:
+    def example(self, n: Value | int, d: int) -> tuple[Value, Value | int]:
+        """The array and the place where a number of an example stands: its inputs, then its target."""
+        return self.given["shared"], n * (self.n_inputs + 2) + (self.plan.first_row + d)
+
+    def drawn_at(self, place: Value | int, d: int) -> Value:
         """Where a number of the example at a place stands."""
-        row = self.m.plus(self.m.times(index(place), self.n_inputs + 1), number)
-        return self.m.plus(self.m.times(row, LANES), self.r)
+        return self.of_block(place * (self.n_inputs + 1) + d)
 
     def put(self, keys: list[Value]) -> None:
         """Few examples: each is compared with each, and every place chooses among all."""
-        m, build = self.m, self.m.build
-        places = [self.ints_of(0) for _ in keys]
+        m = self.m
+        places = [m.constant(0, m.ints) for _ in keys]
         for b, a in itertools.combinations(range(len(keys)), 2):
-            after = build.zext(build.icmp_unsigned("<=", keys[b], keys[a]), self.ints)
-            places[a] = build.add(places[a], after)
-            places[b] = build.add(places[b], build.sub(self.ints_of(1), after))
+            before = m.wrap(m.build.icmp_unsigned("<=", keys[b].llvm, keys[a].llvm))
+            after = m.cast("zext", before, m.ints)
+            places[a], places[b] = places[a] + after, places[b] + (1 - after)
         for d in range(self.n_inputs + 1):
-            x = [m.read(self.given["examples"], n * (self.n_inputs + 1) + d, m.real) for n in range(len(keys))]
-            spread = [m.everywhere(each) for each in x]
+            first, *others = (m.share(*self.example(n, d)) for n in range(len(keys)))
             for p in range(len(keys)):
-                found = spread[0]
-                for place, each in zip(places[1:], spread[1:], strict=True):
-                    found = build.select(build.icmp_signed("==", place, self.ints_of(p)), each, found)
+                found = first
+                for place, each in zip(places[1:], others, strict=True):
+                    found = where(place == p, each, found)
                 m.store(self.given["drawn"], self.drawn_at(p, d), found)
 
-    def sort(self) -> None:
+    def sort(self, n: int) -> None:
         """Many examples, in all lanes at once: K. E. Batcher's merge exchange (Knuth, TAOCP 3, 5.2.2, Algorithm M)."""
-        m, n = self.m, self.kind.n_examples
-        top = 1 << (n - 1).bit_length() - 1
-        p = top
+        m = self.m
+        p = top = 1 << (n - 1).bit_length() - 1
         while p:
             q, r, d = top, 0, p
             while True:
-                with m.loop(0, n - d) as i:
-                    mine = m.build.icmp_signed("==", m.build.and_(i, LONG(p)), LONG(r))
-                    with m.build.if_then(mine):
-                        self.exchange(i, m.plus(i, d))
+                with m.loop(0, n - d) as i, m.when((i & p) == r):
+                    self.exchange(i, i + d)
                 if q == p:
                     break
                 d, q, r = q - p, q // 2, p
             p //= 2
 
     def exchange(self, low: Value, high: Value) -> None:
-        """Exchange two examples where the key of the first is larger, or the same and it comes later."""
-        m, build, given = self.m, self.m.build, self.given
-        at, words = [self.note_at(low), self.note_at(high)], ir.VectorType(LONG, self.kind.width)
-        (a, b), (x, y) = (
-            [m.read(given[name], each, kind) for each in at] for name, kind in (("keys", words), ("place", self.ints))
-        )
-        same = build.and_(build.icmp_unsigned("==", a, b), build.icmp_signed(">", x, y))
-        swap = build.or_(build.icmp_unsigned(">", a, b), same)
-        for name, one, other in (("keys", a, b), ("place", x, y)):
-            m.store(given[name], at[0], build.select(swap, other, one))
-            m.store(given[name], at[1], build.select(swap, one, other))
+        """Exchange two examples where the key of the first is larger; no two are the same, for `mix` is a bijection."""
+        m = self.m
+        pairs = [
+            [Cell(m, self.given[name], self.of_block(row), kind) for row in (low, high)]
+            for name, kind in (("keys", m.words), ("place", m.ints))
+        ]
+        swap = m.wrap(m.build.icmp_unsigned(">", *(cell.get().llvm for cell in pairs[0])))
+        for one, other in pairs:
+            a, b = one.get(), other.get()
+            one.set(where(swap, b, a))
+            other.set(where(swap, a, b))

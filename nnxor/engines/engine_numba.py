@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from nnxor.arithmetic import networks
 from nnxor.condition import Condition
-from nnxor.engines.block import ALIVE, HAS_BEEN_DEAD, LANES, N_DEAD, N_NOTES, PERIOD, REVIVED
+from nnxor.engines.block import ALIVE, HAS_BEEN_DEAD, LANES, N_DEAD, N_NOTES, PERIOD, REVIVED, Plan
 from nnxor.engines.cycles import (
     History,
     Numbers,
@@ -41,7 +41,7 @@ from nnxor.engines.cycles import (
     to_weights,
     watched,
 )
-from nnxor.engines.kernel import Kernel
+from nnxor.engines.kernel import text
 from nnxor.engines.recycling import is_due, recycled
 from nnxor.engines.runner import Runner
 from nnxor.engines.tails import read_cycles
@@ -90,7 +90,7 @@ def course(condition: Condition, start: Weights, epochs: Sequence[int]) -> Itera
 
 def variant(condition: Condition) -> str:
     """What is compiled for a condition: equal for those that one compilation serves."""
-    return Kernel(condition).text()
+    return text(Plan(condition))
 
 
 def _train(condition: Condition, table: Table, seeds: Seeds, trace: Trace, jump: bool, drop: bool) -> Table:
@@ -139,26 +139,26 @@ class _Run:
         alive = networks.alive(condition, weights)
         self.n_dead_at_start = np.asarray((~alive).sum(axis=0), np.int32)
         # of the trainings that are still run, as the table
-        self.counts = np.full((N_NOTES, n), -1, np.int32)
-        self.counts[N_DEAD] = self.n_dead_at_start
+        marks = np.where(alive, ALIVE, HAS_BEEN_DEAD).astype(np.int32)[: 0 if condition.smooth else hidden]
+        self.notes = np.concatenate([np.full((N_NOTES, n), -1, np.int32), marks])
+        self.notes[N_DEAD] = self.n_dead_at_start
         self.tail = np.zeros((TAIL_PARTS, n))
-        self.marks = np.where(alive, ALIVE, HAS_BEEN_DEAD).astype(np.int32)[: 0 if condition.smooth else hidden]
         self.news = 0.0  # live units that closing the ranks could save at most, summed over trainings
         if drop:
-            self._keep(np.argsort(-self.counts[N_DEAD], kind="stable"))
+            self._keep(np.argsort(-self.notes[N_DEAD], kind="stable"))
 
     def go_on(self, first: int, last: int, *, watch: bool, counting: bool) -> None:
         """Train all from one epoch to another; those of which all is known may leave."""
-        known, dead, n_lost = self._known(), self.counts[N_DEAD].copy(), 0
+        known, dead, n_lost = self._known(), self.notes[N_DEAD].copy(), 0
         self.runner.run(
-            self.table, first, last, counts=self.counts, marks=self.marks, width=self.width, stream=self.stream,
+            self.table, first, last, notes=self.notes, width=self.width, stream=self.stream,
             tail=(self.tail, self.tail_start, max(self.part, 1)), watch=watch, counting=counting,
         )  # fmt: skip
         if watch:
-            found = self.trainings[self.counts[PERIOD] > 0]
+            found = self.trainings[self.notes[PERIOD] > 0]
             self.found_at[found[self.found_at[found] < 0]] = self.history.latest
         if counting:
-            lost = self.counts[N_DEAD] > dead
+            lost = self.notes[N_DEAD] > dead
             n_lost = int(np.count_nonzero(lost))
             if n_lost and not self.condition.followed:
                 died = self.trainings[lost]
@@ -175,7 +175,7 @@ class _Run:
 
     def _known(self) -> NDArray[np.bool_]:
         """Of which trainings all is known: those that repeat, or have diverged."""
-        return np.asarray((self.counts[PERIOD] > 0) | ~np.isfinite(self.table[self.condition.n_parameters - 1]))
+        return np.asarray((self.notes[PERIOD] > 0) | ~np.isfinite(self.table[self.condition.n_parameters - 1]))
 
     def _close_ranks(self, epoch: int) -> None:
         """Let those leave of which all is known, and set side by side those with as many live units, if it pays."""
@@ -184,36 +184,37 @@ class _Run:
             return
         self.news = 0.0
         known = self._known() & self.jump
-        n_live = self.condition.hidden - self.counts[N_DEAD] * self.drop
+        n_live = self.condition.hidden - self.notes[N_DEAD] * self.drop
         order = np.argsort(n_live, kind="stable")
         leave = order[known[order]][-np.count_nonzero(~known) % LANES :]  # the others stay to fill the last block
         stays = np.ones(len(known), np.bool_)
         stays[leave] = False
         stay = order[stays[order]]
         if _cost(self.width) - _cost(_widest(n_live[stay])) > saving:
-            self.jumped[self.trainings[leave]] = self.counts[PERIOD, leave] > 0
+            self.jumped[self.trainings[leave]] = self.notes[PERIOD, leave] > 0
             self.note(leave)
             self._keep(stay)
 
     def note(self, columns: Numbers) -> None:
         """Note what is known of trainings."""
         trace, trainings = self.trace, self.trainings[columns]
-        trace.period[trainings], trace.last_unsolved[trainings], trace.first_death[trainings] = self.counts[:3, columns]
+        trace.period[trainings], trace.last_unsolved[trainings], trace.first_death[trainings] = self.notes[:3, columns]
         trace.tail[:, trainings] = self.tail[:, columns]
         self.final[:, trainings], self.final_units[:, trainings] = self.table[:, columns], self.units[:, columns]
         if self.condition.followed:
-            trace.revived[trainings] = (self.marks[:, columns] & REVIVED > 0).sum(axis=0)
+            trace.revived[trainings] = (self.notes[N_NOTES:, columns] & REVIVED > 0).sum(axis=0)
 
     def _keep(self, columns: Numbers) -> None:
         """Run only these on, in this order."""
         self.trainings, self.width = self.trainings[columns], self.width[: len(columns) // LANES]
-        self.counts, self.tail = self.counts.take(columns, axis=1), self.tail.take(columns, axis=1)
+        alive = self.notes[N_NOTES:] == ALIVE
+        self.notes, self.tail = self.notes.take(columns, axis=1), self.tail.take(columns, axis=1)
         if self.drop:
-            self.table, self.units = live_first(self.table, self.units, self.marks == ALIVE, columns)
-            self.width = _widest(self.condition.hidden - self.counts[N_DEAD])
+            self.table, self.units = live_first(self.table, self.units, alive, columns)
+            self.width = _widest(self.condition.hidden - self.notes[N_DEAD])
         else:
             self.table, self.units = self.table.take(columns, axis=1), self.units.take(columns, axis=1)
-        self.marks, self.stream = self.marks.take(columns, axis=1), self.stream[columns]
+        self.stream = self.stream[columns]
 
     def find_deaths(self) -> None:
         """The first epoch after the checkpoint with more units dead than at the start."""

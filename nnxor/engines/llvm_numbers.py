@@ -1,7 +1,8 @@
 """Numbers of the processor: rules called with them leave vector instructions, for many trainings at once.
 
 `Machine` is a tape (`nnxor.arithmetic.numbers`) that notes nothing: it builds each operation as an instruction of LLVM,
-by way of llvmlite. No instruction is marked as fast-math, so that each gives one correctly rounded result.
+by way of llvmlite. No instruction is marked as fast-math, so that each gives one correctly rounded result. Whole
+numbers and truths are values as well, so that what stands around the rules is written with Python's operators too.
 """
 
 from __future__ import annotations
@@ -15,15 +16,39 @@ import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 
-from nnxor.arithmetic.numbers import Number, Symbol, Tape, layout
+from nnxor.arithmetic.numbers import Symbol, Tape, binary, layout
 
-Value = Any  # A value of LLVM
+Value = Any  # a `Result`
+Pointer = Any  # where an array begins, as LLVM knows it
 
-LONG, POINTER = ir.IntType(64), ir.PointerType()
-REALS = {"float32": ir.FloatType(), "float64": ir.DoubleType()}
-ARITHMETIC = {"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv", "&": "and_", "|": "or_"}
-UNARY = {"neg": "fneg", "~": "not_"}
+INT, LONG, POINTER = ir.IntType(32), ir.IntType(64), ir.PointerType()
+FLOAT, DOUBLE = ir.FloatType(), ir.DoubleType()
+OF_REALS = {"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv", "neg": "fneg"}
+OF_WHOLES = {
+    "+": "add", "-": "sub", "*": "mul", "//": "sdiv", "%": "srem", "<<": "shl", ">>": "lshr",
+    "&": "and_", "|": "or_", "^": "xor", "~": "not_",
+}  # fmt: skip
 INTRINSICS = {"sqrt": "sqrt", "abs": "fabs"}
+
+
+class Result(Symbol):
+    """What an instruction gives: numbers, truths or whole numbers of all trainings, or one for all.
+
+    Quotients and comparisons of whole numbers are those of signed ones, `>>` is that of words.
+    """
+
+    __slots__ = ()
+    __floordiv__, __mod__, __xor__, __lshift__, __rshift__ = map(binary, ("//", "%", "^", "<<", ">>"))
+    __eq__, __ne__, __hash__ = binary("=="), binary("!="), Symbol.__hash__
+
+    @property
+    def llvm(self) -> Any:
+        """The value as LLVM knows it."""
+        return self.arguments[0]
+
+    def like(self, value: object) -> Value:
+        """A value as it is; a number of Python's as a constant of this type."""
+        return value if isinstance(value, Symbol) else self.tape.constant(value, self.llvm.type)
 
 
 class Machine(Tape):
@@ -31,188 +56,153 @@ class Machine(Tape):
 
     def __init__(self, module: ir.Module, name: str, arguments: Sequence[ir.Type], dtype: np.dtype, width: int) -> None:
         super().__init__(dtype)
-        self.width, self.real = width, REALS[np.dtype(dtype).name]
-        self.vector = ir.VectorType(self.real, width)
-        self.integers = ir.VectorType(ir.IntType(8 * dtype.itemsize), width)
+        self.width, self.real = width, FLOAT if self.dtype == np.float32 else DOUBLE
+        self.vector, self.ints, self.words = (ir.VectorType(kind, width) for kind in (self.real, INT, LONG))
         self.function = ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), name)
         for argument in self.function.args:
             if argument.type == POINTER:
                 argument.add_attribute("noalias")
+        self.arguments = [each if each.type == POINTER else self.wrap(each) for each in self.function.args]
         self._entry = self.function.append_basic_block()
         self.build = ir.IRBuilder(self._entry)
 
     # numbers
 
-    def wrap(self, value: Value) -> Symbol:
-        """A value as a number."""
-        return Symbol(self, "value", (value,), self.dtype)
+    def wrap(self, value: Any) -> Value:
+        """A value of LLVM as one with operators."""
+        return Result(self, "value", (value,), self.dtype)
 
-    def number(self, value: object, dtype: np.dtype) -> Symbol:
-        """A number as it is; another value as a constant, rounded to the dtype."""
-        return value if isinstance(value, Symbol) else self.wrap(self._constant(dtype.type(value).item()))
-
-    def result(self, operation: str, arguments: tuple[Symbol, ...], dtype: np.dtype) -> Symbol:
-        """The instruction of an operation."""
-        return Symbol(self, "value", (self._instruction(operation, [value_of(a) for a in arguments]),), dtype)
-
-    def _constant(self, value: float, kind: ir.VectorType | None = None) -> ir.Constant:
+    def constant(self, value: Any, kind: ir.Type | None = None) -> Value:
+        """A known number everywhere, rounded to the dtype, or another constant of a type."""
         kind = kind or self.vector
-        return ir.Constant(kind, [kind.element(value)] * self.width)
+        known = int(value) if isinstance(_scalar(kind), ir.IntType) else self.dtype.type(value).item()
+        return self.wrap(ir.Constant(kind, [known] * self.width if kind is not _scalar(kind) else known))
 
-    def _instruction(self, operation: str, values: list[Value]) -> Value:
-        build, bits = self.build, layout(self.dtype)
-        if operation in ARITHMETIC:
-            return getattr(build, ARITHMETIC[operation])(*values)
-        if operation in UNARY:
-            return getattr(build, UNARY[operation])(*values)
-        if operation in INTRINSICS:
-            return build.call(self._intrinsic(INTRINSICS[operation]), values)
+    def long(self, value: Value | int) -> Value:
+        """A whole number for all."""
+        return self.constant(value, LONG) if isinstance(value, int) else value
+
+    def result(self, operation: str, arguments: tuple[Value, ...], dtype: np.dtype) -> Value:  # noqa: ARG002
+        """The instruction of an operation."""
+        build, bits, values = self.build, layout(self.dtype), [each.llvm for each in arguments]
+        whole = isinstance(_scalar(values[0].type), ir.IntType)
+        integers = self.ints if self.real == FLOAT else self.words
+        if name := (OF_WHOLES if whole else OF_REALS).get(operation):
+            return self.wrap(getattr(build, name)(*values))
         if operation == "where":
-            return build.select(*values)
+            return self.wrap(build.select(*values))
+        if operation in INTRINSICS:
+            return self.wrap(build.call(self._intrinsic(INTRINSICS[operation]), values))
         if operation == "power_of_two":
-            whole = build.fptosi(build.fadd(values[0], self._constant(bits.bias)), self.integers)
-            return build.bitcast(build.shl(whole, self._constant(bits.mantissa, self.integers)), self.vector)
+            n = self.cast("fptosi", arguments[0] + bits.bias, integers)
+            return self.cast("bitcast", n << bits.mantissa, self.vector)
         if operation == "exponent":
-            whole = build.ashr(build.bitcast(values[0], self.integers), self._constant(bits.mantissa, self.integers))
-            return build.fsub(build.sitofp(whole, self.vector), self._constant(bits.bias))
-        return build.fcmp_ordered(operation, *values)
+            n = self.cast("bitcast", arguments[0], integers) >> bits.mantissa
+            return self.cast("sitofp", n, self.vector) - bits.bias
+        compare = build.icmp_signed if whole else build.fcmp_ordered
+        return self.wrap(compare(operation, *values))
 
     def _intrinsic(self, name: str) -> ir.Function:
         name = f"llvm.{name}.v{self.width}f{8 * self.dtype.itemsize}"
         known = self.function.module.globals
         return known.get(name) or ir.Function(self.function.module, ir.FunctionType(self.vector, [self.vector]), name)
 
-    # memory: arrays of the dtype, or of the type `of`, counted in elements
-
-    def load(self, array: Value, at: Value | int) -> Symbol:
-        """The numbers of all trainings from a place on."""
-        return self.wrap(self.read(array, at, self.vector))
-
-    def read(self, array: Value, at: Value | int, kind: ir.Type) -> Value:
-        """A value of a type."""
-        return self.build.load(self._place(array, at, kind), typ=kind, align=self._align(kind))
-
-    def share(self, array: Value, at: Value | int) -> Symbol:
-        """One number for all trainings."""
-        return self.wrap(self.everywhere(self.read(array, at, self.real)))
+    def cast(self, how: str, value: Value, kind: ir.Type) -> Value:
+        """A value in another type, by the instruction of that name; as it is where it is of that type."""
+        return self.wrap(getattr(self.build, how)(value.llvm, kind))
 
     def everywhere(self, value: Value) -> Value:
         """A vector of a value."""
-        kind = ir.VectorType(value.type, self.width)
-        one = self.build.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.width), None)
-        return self.build.shuffle_vector(one, ir.Constant(kind, ir.Undefined), zeros)
-
-    def store(self, array: Value, at: Value | int, value: Number | Value) -> None:
-        """Put a number, or another value, somewhere."""
-        what = value_of(value)
-        self.build.store(what, self._place(array, at, what.type), align=self._align(what.type))
-
-    def _place(self, array: Value, at: Value | int, kind: ir.Type) -> Value:
-        element = kind.element if isinstance(kind, ir.VectorType) else kind
-        return self.build.gep(array, [index(at)], source_etype=element)
-
-    def _align(self, kind: ir.Type) -> int:
-        element = kind.element if isinstance(kind, ir.VectorType) else kind
-        return {"float": 4, "i32": 4}.get(str(element), 8)
-
-    def is_there(self, array: Value) -> Value:
-        """Whether an array is given, and not null."""
-        return self.build.icmp_unsigned("!=", self.build.ptrtoint(array, LONG), LONG(0))
+        build, kind = self.build, ir.VectorType(value.llvm.type, self.width)
+        one = build.insert_element(ir.Constant(kind, ir.Undefined), value.llvm, INT(0))
+        return self.wrap(build.shuffle_vector(one, ir.Constant(kind, ir.Undefined), ir.Constant(self.ints, None)))
 
     def some(self, truths: Value) -> Value:
         """Whether something is so of any training."""
-        bits = ir.IntType(self.width)
-        return self.build.icmp_unsigned("!=", self.build.bitcast(truths, bits), bits(0))
+        return self.cast("bitcast", truths, ir.IntType(self.width)) != 0
 
-    def cell(self, first: Number | Value) -> Cell:
+    # memory: arrays of the type `kind`, the dtype if nothing is said, counted in elements
+
+    def read(self, array: Pointer, at: Value | int, kind: ir.Type | None = None) -> Value:
+        """The values of all trainings from a place on, or one of another type."""
+        return Cell(self, array, at, kind or self.vector).get()
+
+    def store(self, array: Pointer, at: Value | int, value: Value) -> None:
+        """Put a value somewhere."""
+        Cell(self, array, at, value.llvm.type).set(value)
+
+    def share(self, array: Pointer, at: Value | int) -> Value:
+        """One number for all trainings."""
+        return self.everywhere(self.read(array, at, self.real))
+
+    def is_there(self, array: Pointer) -> Value:
+        """Whether an array is given, and not null."""
+        return self.wrap(self.build.ptrtoint(array, LONG)) != 0
+
+    def cell(self, first: Value) -> Cell:
         """A variable."""
-        value = value_of(first)
         with self.build.goto_block(self._entry):
             self.build.position_at_start(self._entry)
-            place = self.build.alloca(value.type)
-        cell = Cell(self, place, value.type, isinstance(first, Symbol))
-        cell.set(value)
+            place = self.build.alloca(first.llvm.type)
+        cell = Cell(self, place, 0, first.llvm.type)
+        cell.set(first)
         return cell
 
-    # whole numbers
+    # what happens when
 
-    def plus(self, *terms: Value | int) -> Value:
-        """The sum of whole numbers."""
-        total, *more = (index(term) for term in terms)
-        for term in more:
-            total = self.build.add(total, term)
-        return total
-
-    def times(self, value: Value, factor: Value | int) -> Value:
-        """The product of whole numbers."""
-        return self.build.mul(index(value), index(factor))
+    @contextmanager
+    def when(self, truth: Value) -> Iterator[None]:
+        """What is built inside happens only then."""
+        with self.build.if_then(truth.llvm):
+            yield
 
     @contextmanager
     def loop(
         self, first: Value | int, last: Value | int, step: int = 1, going: Callable[[], Value] | None = None
     ) -> Iterator[Value]:
         """What is built inside happens for each number from `first` on, without `last`, and while it is `going`."""
-        build, first, last = self.build, index(first), index(last)
+        build, first, last = self.build, self.long(first), self.long(last)
         before, head, body, after = (build.block, *(self.function.append_basic_block() for _ in range(3)))
         build.branch(head)
         build.position_at_end(head)
-        i = build.phi(LONG)
-        i.add_incoming(first, before)
-        more = build.icmp_signed("<", i, last)
-        build.cbranch(build.and_(more, going()) if going else more, body, after)
+        phi = build.phi(LONG)
+        phi.add_incoming(first.llvm, before)
+        i = self.wrap(phi)
+        more = i < last
+        build.cbranch((more & going() if going else more).llvm, body, after)
         build.position_at_end(body)
         yield i
-        i.add_incoming(build.add(i, index(step)), build.block)
+        phi.add_incoming((i + step).llvm, build.block)
         build.branch(head)
         build.position_at_end(after)
 
 
 class Cell(NamedTuple):
-    """A variable: a number, or another value, that changes."""
+    """Where a value stands: a variable, or a place in an array."""
 
     machine: Machine
-    place: Value
+    array: Pointer
+    at: Value | int
     kind: ir.Type
-    is_number: bool
 
-    def get(self) -> Any:
-        """What it holds."""
-        value = self.machine.build.load(self.place, typ=self.kind)
-        return self.machine.wrap(value) if self.is_number else value
+    def get(self) -> Value:
+        """What stands there."""
+        return self.machine.wrap(self.machine.build.load(self._place(), typ=self.kind, align=self._align()))
 
-    def set(self, value: Number | Value) -> None:
-        """Let it hold another value."""
-        self.machine.build.store(value_of(value), self.place)
+    def set(self, value: Value) -> None:
+        """Let another value stand there."""
+        self.machine.build.store(value.llvm, self._place(), align=self._align())
 
+    def _place(self) -> Pointer:
+        return self.machine.build.gep(self.array, [self.machine.long(self.at).llvm], source_etype=_scalar(self.kind))
 
-class Word(NamedTuple):
-    """A vector of words of 64 bits, on which `nnxor.network.minibatches.mix` works as on arrays of them."""
-
-    machine: Machine
-    value: Value
-
-    def __xor__(self, other: Word) -> Word:
-        return Word(self.machine, self.machine.build.xor(self.value, other.value))
-
-    def __rshift__(self, other: Any) -> Word:
-        return Word(self.machine, self.machine.build.lshr(self.value, self._of(other)))
-
-    def __mul__(self, other: Any) -> Word:
-        return Word(self.machine, self.machine.build.mul(self.value, self._of(other)))
-
-    def _of(self, word: Any) -> ir.Constant:
-        return ir.Constant(self.value.type, [int(word)] * self.machine.width)
+    def _align(self) -> int:
+        return {"i1": 1, "float": 4, "i32": 4}.get(str(_scalar(self.kind)), 8)
 
 
-def value_of(number: Number | Value) -> Value:
-    """The value of a number."""
-    return number.arguments[0] if isinstance(number, Symbol) else number
-
-
-def index(value: Value | int) -> Value:
-    """A whole number as a value."""
-    return LONG(value) if isinstance(value, int) else value
+def _scalar(kind: ir.Type) -> ir.Type:
+    """The type of one number."""
+    return kind.element if isinstance(kind, ir.VectorType) else kind
 
 
 @cache

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnxor.condition import Condition
-from nnxor.engines.block import ARRAYS, LANES, N_DEAD, N_NOTES, NUMBERS
+from nnxor.engines.block import ARRAYS, LANES, N_DEAD, N_NOTES, NUMBERS, Plan
 from nnxor.engines.cycles import Numbers, Table
-from nnxor.engines.kernel import Kernel
+from nnxor.engines.kernel import text
 from nnxor.engines.llvm_numbers import functions
 
 LINE = 64  # bytes of a line of the cache
@@ -25,27 +25,28 @@ class Runner:
 
     def __init__(self, condition: Condition) -> None:
         """Compiles the kernel of the condition, unless one that serves it is there."""
-        kernel, dtype, hidden = Kernel(condition), condition.numpy_dtype, condition.hidden
-        self.hidden, self.marked, self.tolerance = hidden, not condition.smooth, kernel.rules.k.tolerance
-        betas = np.array([getattr(condition, name) for name in kernel.powers])
-        self._betas, self._steps = betas, max(len(kernel.sizes), 1)
-        rows, examples = (1 + kernel.rules.optimizer.memory) * condition.n_parameters, kernel.examples()
-        drawn = aligned((kernel.places, condition.task.n_inputs + 1, LANES), dtype)
-        drawn[: len(examples)] = examples[:, :, None]  # their order where it is fixed
-        self._call = CALL(functions(kernel.text())["epochs"])
+        plan = Plan(condition)
+        dtype, self.hidden, self.tolerance = plan.dtype, condition.hidden, plan.rules.k.tolerance
+        self.n_notes = N_NOTES + (0 if condition.smooth else condition.hidden)
+        betas = np.array([getattr(condition, name) for name in plan.powers])
+        self._betas, self._steps, n = betas, plan.steps, len(plan.rows)
+        parameters = (1 + plan.rules.optimizer.memory) * condition.n_parameters
+        drawn = aligned((len(plan.sizes) * plan.batch, condition.task.n_inputs + 1, LANES), dtype)
+        if plan.batch:  # their order where it is fixed
+            drawn[:n] = np.array([(*row.inputs, row.target) for row in plan.rows])[:, :, None]
+        self._call = CALL(functions(text(plan))["epochs"])
         self._own = {  # the arrays of one block, as `nnxor.engines.block.ARRAYS` has them after those of all
-            "shared": kernel.shared(),
+            "shared": plan.shared(),
             "clock": np.concatenate([np.ones_like(betas), betas, np.ones_like(betas)]),
-            "examples": examples,
             "drawn": drawn,
-            "keys": aligned((len(examples), LANES), np.dtype(np.uint64)),
-            "place": aligned((len(examples), LANES), np.dtype(np.int32)),
-            "state": aligned((rows, LANES), dtype),
-            "before": aligned((rows, LANES), dtype),
-            "scratch": aligned((kernel.scratch(hidden),), dtype),
-            "notes": aligned((N_NOTES + hidden, LANES), np.dtype(np.int32)),
+            "keys": aligned((n, LANES), np.dtype(np.uint64)),
+            "place": aligned((n, LANES), np.dtype(np.int32)),
+            "state": aligned((parameters, LANES), dtype),
+            "before": aligned((parameters, LANES), dtype),
+            "scratch": aligned((plan.scratch(),), dtype),
+            "noted": aligned((self.n_notes, LANES), np.dtype(np.int32)),
         }
-        self._places = [_place(self._own[name]) for name in ARRAYS if name in self._own]
+        self._places = [_place(array) for array in self._own.values()]
 
     def run(
         self,
@@ -53,8 +54,7 @@ class Runner:
         first: int,
         ends: int | Numbers,
         *,
-        counts: NDArray[np.int32],
-        marks: NDArray[np.int32],
+        notes: NDArray[np.int32],
         width: Numbers | None = None,
         tail: tuple[NDArray[np.float64], int, int] | None = None,
         losses: NDArray[Any] | None = None,
@@ -76,7 +76,7 @@ class Runner:
         width = np.full(n_blocks, self.hidden) if width is None else width
         ends = np.full(n_blocks, ends, np.int64)
         self._call(
-            *map(_place, (table, counts, marks, sums, losses, steps, stream, width, ends)), *self._places,
+            *map(_place, (table, notes, sums, losses, steps, stream, width, ends)), *self._places,
             table.shape[1], n_blocks, self.hidden, first, 0 if losses is None else len(losses), tail_start, tail_part,
             watch, counting,
         )  # fmt: skip
@@ -92,13 +92,13 @@ class Runner:
     def n_dead(self, table: Table) -> Numbers:
         """Dead units of each state."""
         columns = padded(table)
-        counts, marks = self._nothing(columns.shape[1])
-        self.run(columns, 0, 0, counts=counts, marks=marks)
-        return counts[N_DEAD, : table.shape[1]]
+        notes = self._nothing(columns)
+        self.run(columns, 0, 0, notes=notes)
+        return notes[N_DEAD, : table.shape[1]]
 
-    def _nothing(self, n: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Counts and marks of trainings of which nothing is asked."""
-        return np.zeros((N_NOTES, n), np.int32), np.zeros((self.hidden * self.marked, n), np.int32)
+    def _nothing(self, columns: Table) -> NDArray[np.int32]:
+        """Notes of trainings of which nothing is asked."""
+        return np.zeros((self.n_notes, columns.shape[1]), np.int32)
 
     def _run(self, table: Table, steps: Numbers, n_losses: int) -> tuple[Table, Table]:
         n = table.shape[1]
@@ -106,10 +106,9 @@ class Runner:
         by_length = slice(None) if alike else np.argsort(steps, kind="stable")  # a block takes about as long
         columns, lengths = padded(table[:, by_length]), padded(steps[by_length].astype(np.int32))
         losses = np.empty((n_losses, columns.shape[1]), table.dtype)
-        counts, marks = self._nothing(columns.shape[1])
         self.run(
-            columns, 0, lengths.reshape(-1, LANES).max(axis=1, initial=0), counts=counts, marks=marks,
-            losses=losses, steps=None if alike else lengths, counting=False,
+            columns, 0, lengths.reshape(-1, LANES).max(axis=1, initial=0), notes=self._nothing(columns), losses=losses,
+            steps=None if alike else lengths, counting=False,
         )  # fmt: skip
         if alike:
             return columns[:, :n], np.ascontiguousarray(losses[:, :n])

@@ -7,9 +7,9 @@ import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
-from nnxor.engines.block import DOUBLE, INT
+from nnxor.arithmetic.numbers import where
 from nnxor.engines.cycles import Numbers, Table
-from nnxor.engines.llvm_numbers import LONG, POINTER, Machine, functions
+from nnxor.engines.llvm_numbers import DOUBLE, INT, LONG, POINTER, Machine, functions
 from nnxor.protocol import TAIL_PARTS
 
 CALL = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 5, *[ctypes.c_int64] * 4)
@@ -20,28 +20,26 @@ def _text(dtype: np.dtype) -> str:
     """The text of a module of LLVM with the function `tails`, for losses of a dtype."""
     module = ir.Module("nnxor")
     m = Machine(module, "tails", [*[POINTER] * 5, *[LONG] * 4], dtype, 1)
-    losses, periods, tolerance, unsolved, sums, n, begin, part, epochs = m.function.args
-    build, bound = m.build, m.read(tolerance, 0, m.real)
+    losses, periods, tolerance, unsolved, sums, n, begin, part, epochs = m.arguments
+    bound = m.read(tolerance, 0, m.real)
     with m.loop(0, n) as r:
-        period = build.sext(m.read(periods, r, INT), LONG)
+        period = m.cast("sext", m.read(periods, r, INT), LONG)
         with m.loop(0, TAIL_PARTS) as number:
-            phase = build.srem(m.times(number, part), period)
-            alike = build.and_(build.icmp_signed("==", phase, LONG(0)), build.icmp_signed(">", number, LONG(0)))
-            total, at = m.cell(m.read(sums, r, DOUBLE)), m.cell(phase)  # most periods are 1 or 2, and all parts alike
-            with build.if_then(build.not_(alike)):
-                total.set(DOUBLE(0.0))
+            phase = number * part % period
+            total, at = m.cell(m.read(sums, r, DOUBLE)), m.cell(phase)
+            with m.when(~((phase == 0) & (number > 0))):  # most periods are 1 or 2, and all parts alike
+                total.set(total.get().like(0.0))
                 with m.loop(0, part):
-                    loss = m.read(losses, m.plus(m.times(at.get(), n), r), m.real)
-                    total.set(build.fadd(total.get(), loss if m.real == DOUBLE else build.fpext(loss, DOUBLE)))
-                    after = m.plus(at.get(), 1)
-                    at.set(build.select(build.icmp_signed("<", after, period), after, LONG(0)))
-            m.store(sums, m.plus(m.times(number, n), r), total.get())
-        with m.loop(build.sub(epochs, period), epochs) as e:
-            place = build.srem(m.plus(build.sub(e, begin), period), period)  # a period may be longer than the tail
-            loss = m.read(losses, m.plus(m.times(place, n), r), m.real)
-            with build.if_then(build.not_(build.fcmp_ordered("<=", loss, bound))):
-                m.store(unsolved, r, build.trunc(e, INT))
-    build.ret_void()
+                    loss = m.read(losses, at.get() * n + r, m.real)
+                    total.set(total.get() + m.cast("fpext", loss, DOUBLE))
+                    after = at.get() + 1
+                    at.set(where(after < period, after, 0))
+            m.store(sums, number * n + r, total.get())
+        with m.loop(epochs - period, epochs) as e:
+            place = (e - begin + period) % period  # a period may be longer than the tail
+            with m.when(~(m.read(losses, place * n + r, m.real) <= bound)):
+                m.store(unsolved, r, m.cast("trunc", e, INT))
+    m.build.ret_void()
     return str(module)
 
 

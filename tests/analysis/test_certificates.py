@@ -16,7 +16,7 @@ from analysis.findings.pooled import certificates
 from analysis.findings.statistics import wilson
 from analysis.findings.summary import print_summary, resting, summarise, write_summary
 from analysis.report_parts.drawing import draw
-from analysis.report_parts.sections import pictures
+from analysis.report_parts.sections import described, pictures
 from analysis.text.words import KIND_NAMES
 from nnxor.condition import FIELDS
 from nnxor.landscape import exits
@@ -140,5 +140,5 @@ def names_of_pictures(folder: Path) -> list[str]:
     (folder / "figures").mkdir(exist_ok=True)
     for plot, phone in itertools.product(figures.PLOTS, (False, True)):
         draw(plot, phone, results, folder / "figures")
-    drawn, missing = pictures(results, folder / "figures")
-    return [*drawn, *missing]
+    shown, missing = described(results)
+    return [*pictures(shown, folder / "figures"), *missing]

@@ -1,7 +1,6 @@
 """Who is timed in the benchmark does the work that is said, and a training's time is worked out from it."""
 
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -34,9 +33,9 @@ def test_a_training_takes_its_share_of_the_clock_whatever_part_of_it_was_run(mon
     def work(condition: Condition, weights: Weights) -> None:
         clock[0] += next(slower) * condition.epochs * weights.n_networks
 
-    monkeypatch.setattr(contenders, "contenders", lambda: [Contender("somebody", 1, 8, 0.25, work)])
-    monkeypatch.setattr(contenders, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
-    (row,) = contenders.time_width(3, 100, 3)
+    monkeypatch.setattr(contenders, "contenders", lambda: [Contender("somebody", 8, 0.25, work)])
+    monkeypatch.setitem(contenders.TABLES, "engines", (contenders.by_contender, lambda: clock[0]))
+    (row,) = contenders.timed("engines", 3, 100, 3)
     assert (row["ms_per_training"], row["ms_min"], row["ms_max"]) == (100e3, 100e3, 400e3)
     assert row["trainings_per_s"] == 0.01
 
@@ -58,7 +57,7 @@ def test_what_is_left_out_is_what_is_said(name: str, monkeypatch: pytest.MonkeyP
 
 def test_all_trainings_are_done_on_all_cores() -> None:
     condition, weights = Condition(epochs=30), draw(UNIFORM, 2, 4, range(7))
-    parts: list[Trained] = contenders._in_batches("numba", 2, {})(condition, weights)
+    parts: list[Trained] = contenders.in_batches("numba", 2, {}, condition, weights)
     assert len(parts) == 2
     together = np.concatenate([part.weights.W1 for part in parts], axis=-1)
     assert np.array_equal(together, engine_numba.train(condition, weights).weights.W1)

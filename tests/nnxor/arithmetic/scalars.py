@@ -16,9 +16,9 @@ def compiled(function: Callable[[Number], Number], dtype: type) -> Callable[[NDA
     """The function of each number of an array, a vector at a time."""
     module, width = ir.Module("program"), vector_bytes() // np.dtype(dtype).itemsize
     m = Machine(module, "program", [POINTER, POINTER, LONG], np.dtype(dtype), width)
-    given, result, n = m.function.args
+    given, result, n = m.arguments
     with m.loop(0, n, width) as i:
-        m.store(result, i, function(m.load(given, i)))
+        m.store(result, i, function(m.read(given, i)))
     m.build.ret_void()
     call = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(functions(str(module))["program"])
 
