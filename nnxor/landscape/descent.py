@@ -17,7 +17,7 @@ LEFT = 0.01  # What has lost this share of its loss has left its trap
 LEVEL = 1e-12  # A way that rises by no more than this share of the loss does not rise: less is rounding
 MOST_STEPS = 500
 SHARES = 0.25 ** np.arange(6)  # of a step, that are tried one after the other
-PARTS = (0.01, 0.05, 0.15, 0.3, 0.5, 0.75, 1.0)  # of what is tried, at which the loss is looked at
+PARTS = np.array([0.01, 0.05, 0.15, 0.3, 0.5, 0.75, 1.0])  # of what is tried, at which the loss is looked at
 SHORTEST, LONGEST = 1e-6, 1.0  # how far a step may go, in each direction that outputs ask for
 FITTED = 1e-3  # Rows that curve by more than this, in units of their weight, and have a smaller error, are fitted
 FAINTEST = 1e-40  # Rows that are saturated even more, and wrong, weigh this much, however little their slope is
@@ -58,15 +58,14 @@ def _stride(here: Local, step: Array, allowed: Array, shares: Iterable[float], t
         at = np.flatnonzero(worth & (taken == 0))
         if not len(at):
             break
-        low = np.ones(len(at), bool)
-        for part in PARTS:
-            point = here.theta[at] + share * part * step[at]
-            for _ in range(2 * fitted[at].any()):
-                local = Local(problem, point)
-                back = np.linalg.pinv(numbers(local.jacobian * fitted[at, :, None]), rcond=HEAVIER)
-                point = point + np.einsum("rpn,rn->rp", back, (here.y[at] - local.y) * fitted[at])
-            low &= Local(problem, point).loss <= allowed[at]
-        taken[at[low]], there[at[low]] = share, point[low]
+        points = (here.theta[at, None] + (share * PARTS)[:, None] * step[at, None]).reshape(-1, step.shape[1])
+        y, rows = (each[at].repeat(len(PARTS), axis=0) for each in (here.y, fitted))
+        for _ in range(2 * rows.any()):
+            local = Local(problem, points)
+            back = np.linalg.pinv(numbers(local.jacobian * rows[:, :, None]), rcond=HEAVIER)
+            points = points + np.einsum("rpn,rn->rp", back, (y - local.y) * rows)
+        low = (Local(problem, points).loss.reshape(len(at), -1) <= allowed[at, None]).all(axis=1)
+        taken[at[low]], there[at[low]] = share, points[len(PARTS) - 1 :: len(PARTS)][low]
 
 
 def _held(here: Local, step: Array) -> Local:
@@ -95,6 +94,8 @@ def _outputs_down(here: Local, most: Array) -> Array:
     for heaviest in HEAVIER ** np.arange(8):
         now = (weight <= heaviest) & (weight > HEAVIER * heaviest)
         at = np.flatnonzero(now.any(axis=1))
+        if not len(at):
+            continue
         scale = now[at] * np.sqrt(weight[at] / heaviest)
         felt = scale[..., None] * here.jacobian[at] @ free[at]
         missing = scale * (wanted[at] - np.einsum("rnp,rp->rn", here.jacobian[at], step[at]))
