@@ -134,7 +134,6 @@ class _Run:
         self.history = History(schedule(condition), self.table, self.units if drop else None)
         self.final, self.final_units = np.empty_like(self.table), np.empty_like(self.units)
         self.found_at, self.died_at = np.full(n, -1, np.int32), np.full(n, -1, np.int32)  # numbers of checkpoints
-        self.jumped = np.zeros(n, np.bool_)
         weights = to_weights(self.table[: condition.n_parameters], condition.task.n_inputs)
         alive = networks.alive(condition, weights)
         self.n_dead_at_start = np.asarray((~alive).sum(axis=0), np.int32)
@@ -191,7 +190,6 @@ class _Run:
         stays[leave] = False
         stay = order[stays[order]]
         if _cost(self.width) - _cost(self._widest(n_live[stay])) > saving:
-            self.jumped[self.trainings[leave]] = self.notes[PERIOD, leave] > 0
             self.note(leave)
             self._keep(stay)
 
@@ -233,8 +231,8 @@ class _Run:
             )
 
     def finish_jumped(self) -> None:
-        """What trainings that left on their cycles would have come to."""
-        trainings = np.flatnonzero(self.jumped)  # if there is none, this compiles what later calls need
+        """What trainings that left on their cycles would have come to; if none did, this compiles what others need."""
+        trainings = np.setdiff1d(np.flatnonzero(self.trace.period > 0), self.trainings)
         trace, epochs, found_at = self.trace, self.condition.epochs, self.found_at[trainings]
         period, tolerance = trace.period[trainings], self.runner.tolerance
         states = self.history.at(found_at, trainings)
