@@ -16,7 +16,7 @@ from analysis.data.field_labels import FIELDS, phrase
 from analysis.figures.layout import by_value, footnote, looks_of, make_panels, panel_title, rest_of, thin
 from analysis.figures.style import Look, letters, panels, sheet, text_on, tip
 from analysis.findings.findings import Findings
-from analysis.findings.statistics import Estimate, Rate
+from analysis.findings.statistics import Rate
 from analysis.text import words
 
 MOST_ENDS = 4  # lines that are labelled where they end; of more, and where names are long, there is a legend
@@ -34,7 +34,7 @@ class Mark:
     beside: str = ""
 
 
-def percent(rate: Rate | Estimate | None, name: str, beside: str = "") -> Mark | None:
+def percent(rate: Rate | None, name: str, beside: str = "") -> Mark | None:
     """A rate as a mark, in per cent; none where nothing was counted."""
     if not rate or not rate.n:
         return None

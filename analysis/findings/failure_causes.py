@@ -15,7 +15,7 @@ import pandas as pd
 from analysis.data.conditions import conditions
 from analysis.data.reading import CAUSES, can_die, is_stuck
 from analysis.data.tallies import count_where, sums
-from analysis.findings.statistics import Estimate, Rate, attributable
+from analysis.findings.statistics import Rate, attributable
 
 STUCK_CAUSES = CAUSES[:4]  # causes that a stuck run can have; the first two are that too few units live in the end
 
@@ -44,7 +44,7 @@ def by_dead_at_start(trials: pd.DataFrame) -> dict[int, Rate]:
     }
 
 
-def attributed(found: dict[int, Rate]) -> Estimate:
+def attributed(found: dict[int, Rate]) -> Rate:
     """The share of the stuck runs that would not be stuck if every unit were alive at the start (see above).
 
     `found` of `by_dead_at_start`; NaN where no run starts with every unit alive, none is stuck, or so few are that the
@@ -53,4 +53,4 @@ def attributed(found: dict[int, Rate]) -> Estimate:
     having = [rate for dead, rate in found.items() if dead]
     exposed = Rate.of(sum(rate.count for rate in having), sum(rate.n for rate in having))
     share = attributable(exposed, found.get(0, Rate.of(0, 0)))
-    return share._replace(rate=math.nan, low=math.nan, high=math.nan) if share.low < -1 else share
+    return Rate(math.nan, math.nan, math.nan, share.n) if share.low < -1 else share

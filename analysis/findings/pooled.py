@@ -30,7 +30,7 @@ def pool(trials: pd.DataFrame, chosen: Any, among: Any) -> Rate:
         return Rate.of(k, n)
     if "count" in trials:
         low, high = wilson(k / conditions, n / conditions)
-        return Rate(k, n, float(low), float(high))
+        return Rate(k / n, float(low), float(high), n)
     _, places = np.unique(trials["seed"].to_numpy()[among], return_inverse=True)
     return Rate.over_seeds(np.bincount(places, chosen[among]), np.bincount(places))
 

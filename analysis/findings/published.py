@@ -13,7 +13,7 @@ error of one training, it is told to how many digits ours is the same.
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from analysis.data.door import write_text
 from analysis.data.field_labels import FIELDS
 from analysis.data.reading import is_stuck
 from analysis.findings.pooled import pool
-from analysis.findings.statistics import Estimate, Rate
+from analysis.findings.statistics import Rate
 from analysis.findings.summary import wrapped
 from analysis.text import words
 
@@ -46,7 +46,7 @@ class Beside:
     says: str
     quoted: str
     note: str
-    theirs: Estimate | None
+    theirs: Rate | None
     conditions: Sequence[str]
     where: str
     solved: Rate
@@ -135,10 +135,11 @@ def _beside(
     telling = [name for name in FIELDS if part[name].nunique(False) == 1 < every[name].nunique(False)]
     runs = trials[trials["condition"].isin(entry["conditions"])]
     everything = np.ones(len(runs), bool)
+    share = entry["solved"]
     error = errors.get(entry["conditions"][0], math.nan) if entry.get("error") else math.nan
     return Beside(
         **{name: entry[name] or "" for name in ("source", "setting", "says", "quoted", "note")},
-        theirs=None if entry["solved"] is None else Estimate.of(entry["solved"], entry["n"]),
+        theirs=None if share is None else replace(Rate.of(share * entry["n"], entry["n"]), rate=share),
         conditions=entry["conditions"], where=words.condition(part.iloc[0], telling) if telling else "",
         solved=pool(runs, runs["outcome"] == "solved", everything), stuck=pool(runs, is_stuck(runs), everything),
         errors=None if math.isnan(error) else (entry["error"], error),
@@ -160,7 +161,7 @@ def published_lines(found: Sequence[Beside]) -> list[str]:
     return [words.plain(line) for line in lines]
 
 
-def _short(share: Rate | Estimate) -> str:
+def _short(share: Rate) -> str:
     return f"{words.bare(share)} of {share.n:,}" if share.n else "no runs"
 
 

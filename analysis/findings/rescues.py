@@ -15,6 +15,7 @@ import pandas as pd
 from analysis.data.conditions import slices
 from analysis.data.field_labels import FIELDS, asks
 from analysis.data.reading import is_stuck, swept
+from analysis.findings.paired import tabled
 from analysis.findings.statistics import Paired, Rate, holm, paired
 from analysis.text import words
 
@@ -113,6 +114,4 @@ def redrawn(trials: pd.DataFrame) -> pd.DataFrame:
                 if n_dead and pair.n:
                     names = {"field": "rescue", "first": control, "second": "redraw_dead"}
                     rows.append({**dict(row), "dead": n_dead, **names, "n": pair.n, **vars(pair)})
-    counts = ["n", "both", "only_first", "only_second", "neither", "difference", "low", "high", "p"]
-    result = pd.DataFrame(rows, columns=[*fields, "dead", "field", "first", "second", *counts])
-    return result.assign(p_holm=holm(result["p"].to_numpy(float)))
+    return tabled(rows, [*fields, "dead"])

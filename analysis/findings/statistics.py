@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -48,25 +47,25 @@ def samples(n: int) -> Reals:
 
 @dataclass(frozen=True)
 class Rate:
-    """`count` of `n` with its Wilson interval; the rate and its ends are fractions (NaN for n = 0)."""
+    """A share of `n` with its 95 % interval, as fractions (NaN for n = 0); Wilson's, where nothing else is said."""
 
-    count: int
-    n: int
+    rate: float
     low: float
     high: float
+    n: int
 
     @classmethod
-    def of(cls, count: int, n: int) -> Rate:
+    def of(cls, count: float, n: int) -> Rate:
         """The rate of `count` in `n`."""
         low, high = wilson(count, n)
-        return cls(int(count), int(n), float(low), float(high))
+        return cls(float(count / n) if n else math.nan, float(low), float(high), int(n))
 
     @classmethod
     def of_all(cls, counts: ArrayLike, n: ArrayLike) -> list[Rate]:
         """The rate of each count in its n, all at once."""
-        k, total = np.broadcast_arrays(np.asarray(counts, np.int64), np.asarray(n, np.int64))
-        ends = zip(k.tolist(), total.tolist(), *(end.tolist() for end in wilson(k, total)), strict=True)
-        return [cls(*each) for each in ends]
+        k, total = np.broadcast_arrays(np.asarray(counts, float), np.asarray(n, np.int64))
+        rates = np.divide(k, total, out=np.full(k.shape, np.nan), where=total > 0)
+        return [cls(*each) for each in zip(*(each.tolist() for each in (rates, *wilson(k, total), total)), strict=True)]
 
     @classmethod
     def over_seeds(cls, counts: ArrayLike, n: ArrayLike) -> Rate:
@@ -80,17 +79,16 @@ class Rate:
         whole, of = int(k.sum()), int(total.sum())
         seeds = int(np.count_nonzero(total))
         if whole in (0, of) or seeds < 2:
-            low, high = wilson(seeds * whole / of if of else 0, seeds)
-            return cls(whole, of, float(low), float(high))
+            return replace(cls.of(seeds * whole / of if of else 0, seeds), n=of)
         starts = np.unique(np.linspace(0, len(k), CLUSTERS + 1).astype(int))[:-1]
         counted, among = (samples(len(starts)) @ np.add.reduceat(each, starts) for each in (k, total))
         low, high = np.quantile(counted / among, [ALPHA / 2, 1 - ALPHA / 2])
-        return cls(whole, of, float(low), float(high))
+        return cls(whole / of, float(low), float(high), of)
 
     @property
-    def rate(self) -> float:
-        """Count / n."""
-        return self.count / self.n if self.n else math.nan
+    def count(self) -> int:
+        """How many of n they are."""
+        return round(self.rate * self.n) if self.n else 0
 
 
 @dataclass(frozen=True)
@@ -161,22 +159,7 @@ def _correlation(both: int, only_first: int, only_second: int, neither: int) -> 
     return corrected / math.sqrt(margins)
 
 
-class Estimate(NamedTuple):
-    """A share of `n`, of which no count is known, and its 95 % interval, as fractions."""
-
-    rate: float
-    low: float
-    high: float
-    n: int
-
-    @classmethod
-    def of(cls, rate: float, n: int) -> Estimate:
-        """A share that somebody reports of n, with its Wilson interval."""
-        low, high = wilson(rate * n, n)
-        return cls(rate, float(low), float(high), n)
-
-
-def attributable(exposed: Rate, unexposed: Rate) -> Estimate:
+def attributable(exposed: Rate, unexposed: Rate) -> Rate:
     """The share of all cases that would not be there if the exposed had the rate of the unexposed.
 
     1 − P(case | unexposed)/P(case) (M. L. Levin, Acta Unio Int. Contra Cancrum 9, 1953), with the interval of S. D.
@@ -186,14 +169,14 @@ def attributable(exposed: Rate, unexposed: Rate) -> Estimate:
     """
     k, n = exposed.count + unexposed.count, exposed.n + unexposed.n
     if not (k and unexposed.n):
-        return Estimate(math.nan, math.nan, math.nan, k)
+        return Rate(math.nan, math.nan, math.nan, k)
     all_cases = Rate.of(k, n)
     if not unexposed.count:
-        return Estimate(1.0, 1 - min(unexposed.high / all_cases.low, 1.0), 1.0, k)
+        return Rate(1.0, 1 - min(unexposed.high / all_cases.low, 1.0), 1.0, k)
     ratio = unexposed.rate / all_cases.rate
     variance = 1 / unexposed.count - 1 / unexposed.n - 1 / k - 1 / n + 2 * unexposed.rate / k
     spread = math.exp(NORMAL * math.sqrt(max(variance, 0.0)))
-    return Estimate(1 - ratio, 1 - ratio * spread, 1 - ratio / spread, k)
+    return Rate(1 - ratio, 1 - ratio * spread, 1 - ratio / spread, k)
 
 
 def binomial(count: int, n: int, share: float) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 
 from analysis.data.conditions import NAMING, same
 from analysis.data.field_labels import FIELDS, counts, phrase, value_text
-from analysis.findings.statistics import Difference, Estimate, Paired, Rate
+from analysis.findings.statistics import Difference, Paired, Rate
 
 MINUS = "\N{MINUS SIGN}"
 MOST_NAMED = 4  # fields that a condition is called by; of more it is called by those that are not as usual
@@ -27,12 +27,12 @@ def interval(low: float, high: float) -> str:
     return "\N{EM DASH}" if math.isnan(low) else f"{100 * low:.1f}{between}{100 * high:.1f}".replace("-", MINUS)
 
 
-def short(value: Rate | Estimate) -> str:
+def short(value: Rate) -> str:
     """'64.4 % (61.4–67.3)'."""
     return f"{percent(value.rate)} ({interval(value.low, value.high)})"
 
 
-def rate(value: Rate | Estimate) -> str:
+def rate(value: Rate) -> str:
     """'64.4 % (61.4–67.3, n = 1,000)'; no runs where n is 0."""
     if not value.n:
         return f"no runs (n{IS}0)"
@@ -44,7 +44,7 @@ def share(row: Any, count: str = "solved", of: str = "n") -> str:
     return rate(Rate.of(row[count], row[of]))
 
 
-def bare(value: Rate | Estimate) -> str:
+def bare(value: Rate) -> str:
     """'64.4 (61.4–67.3)', in per cent, where n stands elsewhere; a dash where there is none."""
     return "\N{EM DASH}" if math.isnan(value.rate) else short(value).replace("\N{NO-BREAK SPACE}%", "")
 

@@ -70,14 +70,10 @@ def at_once(condition: Condition, states: Table, multiple: int) -> list[slice]:
 
 def first_state(condition: Condition, start: Weights) -> Table:
     """All parameters of each network and what is remembered of them before the first step, as one column."""
-    weights = start.astype(condition.numpy_dtype)
-    return np.concatenate([to_table(part) for part in (weights, *memories(condition, weights))])
-
-
-def memories(condition: Condition, weights: Weights) -> list[Weights]:
-    """What an optimizer remembers of parameters before its first step."""
-    values = OPTIMIZERS[condition.optimizer].start(condition.lr)
-    return [Weights(*(np.full_like(part, value) for part in weights.arrays())) for value in values]
+    table = to_table(start.astype(condition.numpy_dtype))
+    return np.concatenate(
+        [table, *(np.full_like(table, x) for x in OPTIMIZERS[condition.optimizer].start(condition.lr))]
+    )
 
 
 def to_table(weights: Weights) -> Table:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from nnxor.arithmetic import networks
 from nnxor.condition import Condition
-from nnxor.engines.block import ALIVE, HAS_BEEN_DEAD, LANES, N_DEAD, N_NOTES, PERIOD, REVIVED, Plan
+from nnxor.engines.block import ALIVE, HAS_BEEN_DEAD, N_DEAD, N_NOTES, PERIOD, REVIVED, Plan, lanes
 from nnxor.engines.cycles import (
     History,
     Numbers,
@@ -70,11 +70,11 @@ def train(
     parameters; it counts as diverged either way.
     """
     n = start.n_networks
-    padding = -n % LANES
+    padding = -n % lanes(condition)
     table = np.pad(first_state(condition, start), [(0, 0), (0, padding)])
     trace = Trace.empty(n + padding)
     seeds, jump = seeds_of(condition, seeds, n), jump and condition.repeats
-    parts = at_once(condition, table, LANES)
+    parts = at_once(condition, table, lanes(condition))
     final = [_train(condition, table[:, part], seeds[part], trace.take(part), jump, drop) for part in parts]
     weights = to_weights(np.concatenate(final, axis=1)[: condition.n_parameters], condition.task.n_inputs)
     return Trained(weights.take(slice(0, n)), trace.take(slice(0, n)))
@@ -94,7 +94,7 @@ def variant(condition: Condition) -> str:
 
 
 def _train(condition: Condition, table: Table, seeds: Seeds, trace: Trace, jump: bool, drop: bool) -> Table:
-    """Train the networks of a table of states, a multiple of LANES: into `trace`, and the final states.
+    """Train the networks of a table of states, a multiple of `lanes`: into `trace`, and the final states.
 
     `seeds` are those of the first networks; the others only fill the last block.
     """
@@ -123,18 +123,17 @@ class _Run:
 
     def __init__(self, condition: Condition, table: Table, seeds: Seeds, trace: Trace, jump: bool, drop: bool) -> None:
         self.condition, self.seeds, self.trace, self.jump, self.drop = condition, seeds, trace, jump, drop
-        self.runner, self.part = Runner(condition), tail_part(condition.epochs)
+        self.runner, self.part, self.lanes = Runner(condition), tail_part(condition.epochs), lanes(condition)
         self.tail_start = condition.epochs - TAIL_PARTS * self.part
         n, hidden = table.shape[1], condition.hidden
         self.table, self.trainings = np.ascontiguousarray(table), np.arange(n)
         self.stream = np.zeros(n, np.uint64)
         self.stream[: len(seeds)] = streams(seeds)
-        self.width = np.full(n // LANES, hidden)
+        self.width = np.full(n // self.lanes, hidden)
         self.units: Numbers = np.repeat(np.arange(hidden, dtype=np.int16)[:, None], n, axis=1)
         self.history = History(schedule(condition), self.table, self.units if drop else None)
         self.final, self.final_units = np.empty_like(self.table), np.empty_like(self.units)
         self.found_at, self.died_at = np.full(n, -1, np.int32), np.full(n, -1, np.int32)  # numbers of checkpoints
-        self.jumped = np.zeros(n, np.bool_)
         weights = to_weights(self.table[: condition.n_parameters], condition.task.n_inputs)
         alive = networks.alive(condition, weights)
         self.n_dead_at_start = np.asarray((~alive).sum(axis=0), np.int32)
@@ -180,20 +179,23 @@ class _Run:
     def _close_ranks(self, epoch: int) -> None:
         """Let those leave of which all is known, and set side by side those with as many live units, if it pays."""
         saving = _cost(self.width) * MOVING / max(self.condition.epochs - epoch, 1)
-        if self.news < saving * LANES:
+        if self.news < saving * self.lanes:
             return
         self.news = 0.0
         known = self._known() & self.jump
         n_live = self.condition.hidden - self.notes[N_DEAD] * self.drop
         order = np.argsort(n_live, kind="stable")
-        leave = order[known[order]][-np.count_nonzero(~known) % LANES :]  # the others stay to fill the last block
+        leave = order[known[order]][-np.count_nonzero(~known) % self.lanes :]  # the others stay to fill the last block
         stays = np.ones(len(known), np.bool_)
         stays[leave] = False
         stay = order[stays[order]]
-        if _cost(self.width) - _cost(_widest(n_live[stay])) > saving:
-            self.jumped[self.trainings[leave]] = self.notes[PERIOD, leave] > 0
+        if _cost(self.width) - _cost(self._widest(n_live[stay])) > saving:
             self.note(leave)
             self._keep(stay)
+
+    def _widest(self, n_live: Numbers) -> Numbers:
+        """The most live units of any training, block by block."""
+        return np.asarray(n_live.reshape(-1, self.lanes).max(axis=1, initial=0), np.int64)
 
     def note(self, columns: Numbers) -> None:
         """Note what is known of trainings."""
@@ -206,12 +208,12 @@ class _Run:
 
     def _keep(self, columns: Numbers) -> None:
         """Run only these on, in this order."""
-        self.trainings, self.width = self.trainings[columns], self.width[: len(columns) // LANES]
+        self.trainings, self.width = self.trainings[columns], self.width[: len(columns) // self.lanes]
         alive = self.notes[N_NOTES:] == ALIVE
         self.notes, self.tail = self.notes.take(columns, axis=1), self.tail.take(columns, axis=1)
         if self.drop:
             self.table, self.units = live_first(self.table, self.units, alive, columns)
-            self.width = _widest(self.condition.hidden - self.notes[N_DEAD])
+            self.width = self._widest(self.condition.hidden - self.notes[N_DEAD])
         else:
             self.table, self.units = self.table.take(columns, axis=1), self.units.take(columns, axis=1)
         self.stream = self.stream[columns]
@@ -229,8 +231,8 @@ class _Run:
             )
 
     def finish_jumped(self) -> None:
-        """What trainings that left on their cycles would have come to."""
-        trainings = np.flatnonzero(self.jumped)  # if there is none, this compiles what later calls need
+        """What trainings that left on their cycles would have come to; if none did, this compiles what others need."""
+        trainings = np.setdiff1d(np.flatnonzero(self.trace.period > 0), self.trainings)
         trace, epochs, found_at = self.trace, self.condition.epochs, self.found_at[trainings]
         period, tolerance = trace.period[trainings], self.runner.tolerance
         states = self.history.at(found_at, trainings)
@@ -239,11 +241,6 @@ class _Run:
         read_cycles(self.runner.losses(at_tail, period), period, tolerance, epochs, self.part, last_unsolved, tail)
         trace.last_unsolved[trainings], trace.tail[:, trainings] = last_unsolved, tail
         self.final[:, trainings] = self.runner(at_tail, (epochs - self.tail_start) % period)
-
-
-def _widest(n_live: Numbers) -> Numbers:
-    """The most live units of any training, block by block."""
-    return np.asarray(n_live.reshape(-1, LANES).max(axis=1, initial=0), np.int64)
 
 
 def _cost(width: Numbers) -> float:

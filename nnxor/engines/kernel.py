@@ -23,6 +23,7 @@ WRITTEN_OUT = 64
 as loops, and compiled in 0.2 to 0.8 s."""
 
 GROUP = 8  # rows of a group beyond that
+NOTHING = -0.0  # what sums begin with: what is added to it stays as it is
 
 
 class Source(NamedTuple):
@@ -170,13 +171,13 @@ class Epochs(Block):
 
     def output(self, source: Source, scores: Scores, epoch: Value | None, *, moved: bool) -> Value:
         """The loss and the success rule, judged at an epoch; the scores become their gradients, and move the bias."""
-        m, rules, at_once = self.m, self.rules, source.at_once
-        total, of_bias = m.cell(m.constant(0.0)), m.cell(m.constant(0.0))
+        m, rules = self.m, self.rules
+        total, of_bias = m.cell(m.constant(NOTHING)), m.cell(m.constant(NOTHING))
         kept = m.cell(m.constant(True, ir.VectorType(ir.IntType(1), m.width)))
         for n0, rows in self.groups(source):
             ends = [rules.at_output(scores(n0, j).get(), row) for j, row in enumerate(rows)]
-            total.set(in_order([*([] if at_once else [total.get()]), *(end.term for end in ends)]))
-            of_bias.set(in_order([*([] if at_once else [of_bias.get()]), *(end.gradient for end in ends)]))
+            total.set(in_order([total.get(), *(end.term for end in ends)]))
+            of_bias.set(in_order([of_bias.get(), *(end.gradient for end in ends)]))
             if self.condition.success.rule != "loss":
                 kept.set(every([kept.get(), *(end.fine for end in ends)]))
             if moved:
@@ -192,18 +193,17 @@ class Epochs(Block):
         m, rules, n_sums = self.m, self.rules, self.n_inputs + 2
         n = len(self.plan.powers)
         left = tuple(m.share(self.given["scratch"], step * n + i) for i in range(n))
-        at_once, zero = source.at_once, m.constant(0.0)
         self.move("c", self.out, self.m.read(self.state, self.out), of_bias, left)
         with self.units() as h:
             *u, b, w = self.unit(h)
-            sums = [m.cell(zero) for _ in range(n_sums)]
+            sums = [m.cell(m.constant(NOTHING)) for _ in range(n_sums)]
             for n0, rows in self.groups(source):
                 z = [preactivation(row.inputs, u, b) for row in rows]
                 a = [self.kept(h, source, n0 + j).get() for j in range(len(rows))]
                 of_scores = [scores(n0, j).get() for j in range(len(rows))]
                 g = [rules.through_unit(x, y, w, f) for x, y, f in zip(z, a, of_scores, strict=True)]
-                so_far = None if at_once else [cell.get() for cell in sums]
-                for cell, found in zip(sums, gradients(rows, a, g, of_scores, zero, so_far), strict=True):
+                so_far = [cell.get() for cell in sums]
+                for cell, found in zip(sums, gradients(rows, a, g, of_scores, None, so_far), strict=True):
                     cell.set(found)
             for i, (p, cell) in enumerate(zip((*u, b, w), sums, strict=True)):
                 self.move("u" * (i < n_sums - 2) or "bw"[i - n_sums + 2], self.at(i, h), p, cell.get(), left)

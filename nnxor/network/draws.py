@@ -22,6 +22,7 @@ import numpy as np
 from numpy.random import Philox
 from numpy.typing import NDArray
 
+from nnxor.arithmetic.epoch import preactivation
 from nnxor.network.inits import Distribution, GivenWeights, Init
 from nnxor.protocol import ROOT_SEED
 
@@ -179,13 +180,7 @@ def initial_weights(condition: Condition, seeds: range, again: int = 0) -> Weigh
 def _keeps(margin: float, weights: Weights, inputs: tuple[tuple[float, ...], ...]) -> NDArray[np.bool_]:
     """Whether every row puts some unit above the margin, shape (R,); computed in float64, sums from the bias on."""
     W1, b1 = weights.W1.astype(np.float64), weights.b1.astype(np.float64)
-    keeps = np.ones(weights.n_networks, np.bool_)
-    for row in inputs:
-        z = b1
-        for x, w in zip(row, W1, strict=True):
-            z = z + x * w
-        keeps &= z.max(axis=0) > margin
-    return keeps
+    return np.asarray(np.all([preactivation(row, W1, b1).max(axis=0) > margin for row in inputs], axis=0))
 
 
 def _given(init: GivenWeights, n_inputs: int, hidden: int, seeds: range, bias: bool, scale: float) -> Weights:

@@ -26,6 +26,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nnxor.arithmetic.epoch import preactivation
 from nnxor.network.inits import Distribution, Init
 from nnxor.network.tasks import Task
 
@@ -69,7 +70,8 @@ def dead_probability(task: Task, init: Init, hidden: int, bias: bool = True) -> 
     free = [law for law, is_random in zip(laws, random, strict=True) if is_random]
     A, c = rows[:, random], rows[:, ~random] @ atoms[~random].astype(np.float64)
     decided = ~A.any(axis=1)
-    if (_preactivations(x[decided], np.where(random, np.float32(0), atoms)) > 0).any():
+    b, *u = np.where(random, np.float32(0), atoms)
+    if any(preactivation(row, u, b) > 0 for row in x[decided].tolist()):
         return Probability(0.0, 0.0, EXACT)
     A, c = A[~decided], c[~decided]
     used = np.flatnonzero(A.any(axis=0))
@@ -108,14 +110,6 @@ class _Law:
 def _below(z: Array) -> Array:
     """The share of a standard normal law below z."""
     return np.asarray(np.frompyfunc(math.erfc, 1, 1)(-z / math.sqrt(2)), np.float64) / 2
-
-
-def _preactivations(x: Array, atoms: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Pre-activations of a unit with these bias and weights in the protocol's float32 arithmetic, shape (N,)."""
-    z = np.full(len(x), atoms[0])
-    for column, weight in zip(x.T.astype(np.float32), atoms[1:], strict=True):
-        z = np.where(column != 0, z + column * weight, z)
-    return z
 
 
 def _mass(A: Array, c: Array, laws: list[_Law]) -> Probability:

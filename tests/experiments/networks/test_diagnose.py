@@ -10,8 +10,8 @@ import pytest
 from harness import command, compose
 
 import nnxor
+from analysis.entry import InputError
 from analysis.text.words import CAUSE_WORDS
-from experiments.errors import InputError
 from experiments.networks.diagnosing import NOT_FINISHED, diagnose, point, states
 from experiments.study.weight_files import read_network
 from nnxor.condition import Condition
