@@ -78,7 +78,7 @@ def first_state(condition: Condition, start: Weights) -> Table:
 
 def to_table(weights: Weights) -> Table:
     """All parameters of each network as one column."""
-    return np.concatenate([array.reshape(-1, weights.n_networks) for array in weights.arrays()])
+    return np.concatenate([array.reshape(-1, weights.n_networks) for array in weights])
 
 
 def to_weights(table: Table, n_inputs: int) -> Weights:

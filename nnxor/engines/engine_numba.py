@@ -232,7 +232,8 @@ class _Run:
 
     def finish_jumped(self) -> None:
         """What trainings that left on their cycles would have come to; if none did, this compiles what others need."""
-        trainings = np.setdiff1d(np.flatnonzero(self.trace.period > 0), self.trainings)
+        left = np.delete(np.arange(len(self.trace.period)), self.trainings)
+        trainings = left[self.trace.period[left] > 0]
         trace, epochs, found_at = self.trace, self.condition.epochs, self.found_at[trainings]
         period, tolerance = trace.period[trainings], self.runner.tolerance
         states = self.history.at(found_at, trainings)

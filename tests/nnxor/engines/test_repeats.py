@@ -31,7 +31,7 @@ def start_of(condition: Condition, seeds: range) -> Weights:
 
 def bits(trained: Trained, chosen: np.ndarray | slice = slice(None)) -> list[bytes]:
     """Everything that an engine hands back of the chosen trainings."""
-    return [array[..., chosen].tobytes() for array in (*trained.weights.arrays(), *trained.trace)]
+    return [array[..., chosen].tobytes() for array in (*trained.weights, *trained.trace)]
 
 
 def agreed(condition: Condition, start: Weights) -> Trained:
@@ -45,7 +45,7 @@ def agreed(condition: Condition, start: Weights) -> Trained:
         assert np.array_equal(np.isfinite(other.weights.b2), finite)
         assert bits(other, finite)[:-REPEATS] == bits(jumped, finite)[:-REPEATS]
         assert options.get("jump", True) or (other.trace.period == -1).all()
-    assert not any((np.signbit(array) & (array == 0)).any() for array in jumped.weights.arrays())
+    assert not any((np.signbit(array) & (array == 0)).any() for array in jumped.weights)
     return jumped
 
 
