@@ -1,24 +1,40 @@
-"""How the commands of the analysis start and end: arguments, one-line errors, exit statuses, signals."""
+"""How commands start and end, those of experiments too: one-line errors, exit statuses, signals."""
 
 import argparse
 import atexit
+import errno
+import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from analysis.data.door import FolderError
 from analysis.data.signals import LISTENER, Terminated
 
+DONE, FAILED, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+
+
+class InputError(Exception):
+    """Bad input: one line that names the key, the value and what is allowed. Exit status 2."""
+
+
+class RunError(Exception):
+    """A run could not go on: one line that says what was kept and what to do. Exit status 1."""
+
+
+def in_a_line(error: BaseException) -> str:
+    """An error's message in one line; its kind where it has none."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+LONGEST_LINE = 1000  # characters of an error's line that are shown
 EPILOG = "Exit status: 0 done, 2 bad input, 130 or 143 interrupted, 1 anything else."
+WHOLE = "interrupted; each file is either as before or new"
 
 FOLDER: dict[str, Any] = {"metavar": "DIR", "help": "a result folder that experiments.run made"}
-
-
-class FailedError(Exception):
-    """What could not be done: one line that says what and why. Exit status 1."""
 
 
 def command(
@@ -26,33 +42,111 @@ def command(
 ) -> int:
     """Do the work of `python -m MODULE` on the path that it is given, and print what it tells; returns the exit status.
 
-    `what` is said by --help, `path` tells argparse of the path (`FOLDER`, say).
+    `what` is said by --help, `path` tells argparse of the path (`FOLDER`, say). Without `arguments` this process is the
+    command's own, and ends with it.
     """
     parser = argparse.ArgumentParser(prog=f"python -m {module}", description=what, epilog=EPILOG)
     parser.error = lambda message: parser.exit(2, f"{message}; --help says more\n")  # type: ignore[method-assign]
     parser.add_argument("path", type=Path, **path)
     parser.add_argument("--version", action="version", version=f"nnxor {version('nnxor')}")
     given: Path = parser.parse_args(arguments).path
-    told, status = "", 0
-    if arguments is None:  # this process is the command's own
-        LISTENER.listen()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
-            atexit.register(signal.signal, number, signal.SIG_IGN)  # Python itself ends without ours
+
+    def worked() -> int:
+        try:
+            for line in work(given):
+                print(line)
+        except OSError as error:
+            raise RunError(f"{error.filename or given} cannot be written: {error.strerror or error}") from None
+        return DONE
+
+    return finish(worked, WHOLE) if arguments is None else guarded(worked, WHOLE)
+
+
+def finish(work: Callable[[], int], interrupted: str = "interrupted") -> NoReturn:
+    """Do a command's work and exit with its status, leaving no process behind; an interrupt is told in these words.
+
+    Python then takes itself apart, which is a tenth of a command's time: it is left at the end of what others have
+    registered to be done before.
+    """
+    done: list[int] = []
+    atexit.register(lambda: os._exit(DONE) if done else None)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name) or open(os.devnull, "w")  # noqa: SIM115 - None where the caller closed it
+        stream.reconfigure(errors="replace")  # a question may hold what the terminal cannot show
+        setattr(sys, name, stream)
+    LISTENER.listen()
+    sys.warnoptions.append("ignore:resource_tracker")  # it tidies up after what was stopped
     try:
-        for line in work(given):
-            print(line)
-    except (Exception, KeyboardInterrupt) as error:
+        status = guarded(work, interrupted)
         LISTENER.over = True
-        if LISTENER.heard or isinstance(error, KeyboardInterrupt):  # of which libraries make errors of their own
-            ended = Terminated in (type(error), getattr(LISTENER, "kind", None))
-            told, status = "interrupted; each file is either as before or new", 143 if ended else 130
-        elif isinstance(error, FolderError | FailedError):
-            told, status = str(error), 2 if isinstance(error, FolderError) else 1
-        elif isinstance(error, OSError):
-            told, status = f"{error.filename or given} cannot be written: {error.strerror or error}", 1
-        else:
-            raise
-    LISTENER.over = True
-    if told:
-        print(told, file=sys.stderr)
+    except KeyboardInterrupt as stop:  # it came when the work was over, or its end was being told
+        LISTENER.over = True
+        status = TERMINATED if isinstance(stop, Terminated) else INTERRUPTED
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
+        signal.signal(number, signal.SIG_IGN)
+    status = guarded(lambda: flushed(status))
+    if status != DONE:
+        os._exit(status)  # work may be going on in threads: it cannot be waited for, nor live through an exit
+    done.append(status)
+    sys.exit(status)
+
+
+def flushed(status: int) -> int:
+    """Flush what was printed; returns the status."""
+    sys.stderr.flush()
+    sys.stdout.flush()
     return status
+
+
+def guarded(work: Callable[[], int], interrupted: str = "interrupted") -> int:
+    """Do the work; an error becomes one line on stderr and its exit status."""
+    try:
+        return work()
+    except KeyboardInterrupt as error:
+        tell(error if str(error) else interrupted)
+        return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+    except Exception as error:
+        if LISTENER.heard:  # a library made an error of the interrupt
+            tell(interrupted)
+            return TERMINATED if LISTENER.kind is Terminated else INTERRUPTED
+        return failed(error)
+
+
+def failed(error: Exception) -> int:
+    """Say in one line what went wrong, as far as it was foreseen; returns the exit status."""
+    match error:
+        case InputError() | RunError():
+            tell(error)
+            return BAD_INPUT if isinstance(error, InputError) else FAILED
+        case BrokenPipeError():
+            silence()
+        case ModuleNotFoundError():
+            tell(f"{error.name} is not installed here: `make setup` makes .venv; then `. .venv/bin/activate`")
+        case MemoryError():
+            tell(f"out of memory: {str(error) or 'use fewer workers, or smaller batches'}; the same command goes on")
+        case OSError():
+            full = error.filename is None and error.errno in (errno.ENOSPC, errno.EBADF, errno.EIO, errno.EFBIG)
+            if full:
+                silence()
+            what = "standard output" if full else error.filename or "a file"
+            tell(f"{what} cannot be used: {error.strerror or error}")
+        case _:
+            raise error
+    return FAILED
+
+
+def silence() -> None:
+    """What is still to be written to a standard output that takes no more goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def tell(error: object) -> None:
+    """Print an error in one line of bearable length, without what a terminal would obey."""
+    line = re.sub(r"[^\S ]+", " ", str(error))
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    if len(line) > LONGEST_LINE:
+        line = f"{line[: LONGEST_LINE * 2 // 3]} ... {line[-LONGEST_LINE // 3 :]}"
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.data.door import read_manifest
 from analysis.data.reading import load
+from analysis.entry import DONE, InputError, RunError
 from experiments.composing import composed
-from experiments.errors import DONE, InputError, RunError
 from experiments.execution.session import named, run
 from experiments.store.folder import WAYS_OUT
-from experiments.store.manifest import read_manifest
 from experiments.study.fields import FIELDS
+from nnxor.protocol import PROTOCOL_VERSION
 from nnxor.registry import hint
 
 
@@ -58,7 +59,7 @@ def run_study(
         config = named(config, ["name", *words])
     folder = Path(output) if output is not None else Path("results", config["name"])
     wanted = config["seeds"]["count"] if seeds is None else seeds
-    first, after = (read_manifest(folder, WAYS_OUT) or {"seeds": (0, 0)})["seeds"]
+    first, after = (read_manifest(folder, PROTOCOL_VERSION, WAYS_OUT) or {"seeds": (0, 0)})["seeds"]
     config["seeds"]["count"] = max(wanted, after - first)  # what the folder holds stays
     with contextlib.redirect_stdout(io.StringIO()) if quiet else contextlib.nullcontext():
         if run({**config, "output": str(folder), "engine": engine}) != DONE:

@@ -11,12 +11,12 @@ from typing import Any
 import pandas as pd
 
 from analysis.data.conditions import few
-from analysis.data.door import FolderError, write_text
+from analysis.data.door import write_text
 from analysis.data.field_labels import FIELDS
+from analysis.entry import DONE, FAILED, InputError, RunError
 from analysis.findings.side_by_side import Comparison, compare_folders
 from analysis.report_parts.compare_page import p_text, write_html
 from analysis.text.words import counted, listed, plain, points
-from experiments.errors import DONE, FAILED, InputError, RunError
 from experiments.execution.progress import all_of, say
 from experiments.study.checked import path, section
 from nnxor.checks import optional, switch
@@ -31,10 +31,7 @@ def compare(config: Mapping[str, Any]) -> int:
     given = section("", config, {**files, "fail_on_difference": switch})
     if given["a"] is None or given["b"] is None:
         raise InputError("two result folders must be named: A B")
-    try:
-        found = compare_folders(given["a"], given["b"])
-    except FolderError as error:
-        raise InputError(str(error)) from None
+    found = compare_folders(given["a"], given["b"])
     arrow = ARROW if (sys.stdout.encoding or "").lower().startswith("utf") else "->"
     say("\n".join(lines(found)).replace(ARROW, arrow).replace("\N{MINUS SIGN}", "-"))
     for name, target in ((name, given[name]) for name in WRITERS if given[name]):

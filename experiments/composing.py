@@ -22,10 +22,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from analysis.data.signals import LISTENER
+from analysis.entry import BAD_INPUT, DONE, FAILED, INTERRUPTED, TERMINATED, InputError, guarded, in_a_line
 from experiments import conf_files
-from experiments.cli import guarded
 from experiments.conf_files import CONF, found, names, read_yaml
-from experiments.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, TERMINATED, InputError, in_a_line
 from experiments.study.axes import RANGE
 from experiments.study.fields import FILES, SCHEMAS, files_of, told
 from nnxor.registry import hint

@@ -37,9 +37,9 @@ def calm(condition: Condition) -> Condition:
     return replace(alone, optimizer="gd", batch_size=None, dtype="float64", epochs=EPOCHS)
 
 
-def quench(condition: Condition, weights: Weights, epochs: int = EPOCHS) -> tuple[Weights, NDArray[np.float64]]:
-    """The weights of R networks of a condition after a quench, and the step that each was quenched with, (R,)."""
-    onward = replace(calm(condition), epochs=epochs)
+def quench(condition: Condition, weights: Weights, times: int = 1) -> tuple[Weights, NDArray[np.float64]]:
+    """The weights of R networks of a condition after a quench, so many times as long, and each one's step, (R,)."""
+    onward = replace(calm(condition), epochs=times * EPOCHS)
     start = weights.astype(onward.numpy_dtype)
     step = stable_step(onward, start)
     for size in np.unique(step):

@@ -18,11 +18,11 @@ from nnxor.landscape.curvature import Problem
 from nnxor.landscape.descent import LEFT
 from nnxor.landscape.exits import Verdict
 from nnxor.network.draws import Weights, initial_weights
-from nnxor.quench import EPOCHS, quench
+from nnxor.quench import quench
 from nnxor.rescue import is_stuck, onward_condition, rescue
 
 AT_REST = 1e-9  # A run whose loss is above that of its minimum by no more than this share is down there
-LONGER = 20 * EPOCHS  # Valleys of leaky units are long
+LONGER = 20  # times as long as a quench: valleys of leaky units are long
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import yaml
 from harness import SMALL, all_counts, compose
 
 from analysis.data.door import sha256_of
-from experiments.cli import guarded
+from analysis.entry import guarded
 from experiments.execution.session import run as run_study
 from experiments.store import counts
 from experiments.store import rows_and_counts as tables

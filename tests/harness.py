@@ -22,8 +22,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from analysis.entry import guarded
 from experiments import cli, composing, conf_files
-from experiments.cli import guarded
 from experiments.store.columns import CONDITION_COLUMNS, RESULT_COLUMNS, encode, in_schema, plain
 from experiments.store.counts import SCHEMA, count_rows, seed_rows, solved_seeds
 from nnxor import engines

@@ -87,8 +87,8 @@ def test_omegaconf_and_hydra_stop_at_the_entry_points() -> None:
 def test_only_what_ends_with_tables_and_figures_calls_the_analysis() -> None:
     """The end of a run and its exemplars (one training's, too), the comparison, the audit and the benchmark.
 
-    What a folder is, how processes work for another, how signals are heard and what an interval is, is defined for both
-    packages.
+    What a folder is, how processes work for another, how signals are heard, how a command ends and what an interval is,
+    is defined for both packages.
     """
     inside = {path: tree for path, tree in FILES.items() if path.is_relative_to(ROOT / "experiments")}
     users = {path.name for path, tree in inside.items() if any(from_analysis(name) for name in imported(tree))}
@@ -96,7 +96,8 @@ def test_only_what_ends_with_tables_and_figures_calls_the_analysis() -> None:
 
 
 def from_analysis(name: str) -> bool:
-    both = ("analysis.data.door", "analysis.data.processes", "analysis.data.signals", "analysis.findings.statistics")
+    data = ("analysis.data.door", "analysis.data.processes", "analysis.data.signals")
+    both = ("analysis.entry", *data, "analysis.findings.statistics")
     return name.startswith("analysis.") and not name.startswith(both)
 
 

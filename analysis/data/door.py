@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from analysis.entry import InputError
+
 MOST_TEXT = 2**28  # bytes of a text file that is read: manifest.json of a million conditions has fewer
 
 CONFIG, TRIALS, COUNTS = FILES = ("config.yaml", "trials.parquet", "counts.parquet")
@@ -43,7 +45,7 @@ SHAPE: Shape = {
 """What a manifest holds."""
 
 
-class FolderError(Exception):
+class FolderError(InputError):
     """A folder that cannot be read as results: one line that says why and what to do."""
 
 

@@ -102,7 +102,8 @@ def redrawn(trials: pd.DataFrame) -> pd.DataFrame:
     not have without one are left out. Columns as `analysis.findings.paired.compare_values` has them, and `dead`; p is
     adjusted over all rows.
     """
-    fields, plain = fields_of(trials), trials[trials["rescue"].isna().to_numpy(bool)]
+    fields, alike = fields_of(trials), [name for name in FIELDS if name != "rescue"]
+    plain = trials[trials["rescue"].isna().to_numpy(bool)].merge(_rescues(trials)[alike].drop_duplicates())
     dead = {words.condition(row, fields): part.set_index("seed")["dead_final"] for row, part in slices(plain, fields)}
     rows: list[dict[str, Any]] = []
     for row, table in by_seed(trials):

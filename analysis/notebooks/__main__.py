@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.data.door import own_folder, write_text
-from analysis.entry import FOLDER, FailedError, command
+from analysis.entry import FOLDER, RunError, command
 from analysis.report_parts import pages
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ PARAMETERS = 'folder = ".."  # the result folder; name another one, or where it 
 CELL_SECONDS = 600
 
 
-class NotebookError(FailedError):
+class NotebookError(RunError):
     """A notebook failed: one line that says where and why."""
 
 

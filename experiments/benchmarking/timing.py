@@ -19,10 +19,10 @@ import pandas as pd
 
 from analysis.data.door import FolderError, write_text
 from analysis.data.processes import available_cores
+from analysis.entry import DONE, InputError, RunError
 from analysis.speed import PICTURES, write_figures
 from experiments.benchmarking import contenders as who
 from experiments.benchmarking.contenders import Row
-from experiments.errors import DONE, InputError, RunError
 from experiments.execution.progress import say
 from experiments.store.manifest import now, provenance
 from experiments.study.checked import checked, path, section

@@ -8,7 +8,7 @@ from pkgutil import resolve_name
 from typing import Any
 
 from analysis.data.door import read_json
-from experiments.errors import InputError
+from analysis.entry import InputError
 from experiments.study.batches import Batch, Result
 from experiments.study.checked import checked, path
 from nnxor import checks

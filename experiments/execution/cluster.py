@@ -12,7 +12,7 @@ from functools import partial
 import distributed
 import pyarrow as pa
 
-from experiments.errors import RunError
+from analysis.entry import RunError
 from experiments.execution import worker
 from experiments.execution.backends import Cluster
 from experiments.execution.progress import say

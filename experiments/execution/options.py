@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.data.processes import available_cores
-from experiments.errors import InputError
+from analysis.entry import InputError
 from experiments.execution.backends import BACKENDS, Cluster
 from experiments.study.checked import checked, known_keys, path, section
 from experiments.study.study import KEYS

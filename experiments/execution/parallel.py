@@ -13,7 +13,7 @@ from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from analysis.data.processes import deaf, end_with
-from experiments.errors import RunError
+from analysis.entry import RunError
 from experiments.execution.worker import train_batch
 from experiments.study.batches import Batch, Result
 

@@ -12,8 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from experiments.cli import silence
-from experiments.errors import RunError
+from analysis.entry import RunError, silence
 
 LINE_EVERY = 10.0  # seconds between two lines where the output is no terminal
 

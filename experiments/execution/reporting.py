@@ -5,11 +5,11 @@ from concurrent.futures import ProcessPoolExecutor
 
 from analysis.data.door import FolderError
 from analysis.data.processes import DRAWING
+from analysis.entry import InputError, RunError
 from analysis.findings.findings import Findings
 from analysis.findings.published import report_published
 from analysis.findings.summary import print_summary, write_summary
 from analysis.report import write_report
-from experiments.errors import InputError, RunError
 from experiments.execution.progress import say
 from experiments.store.exemplars import write_exemplars, write_laws
 from experiments.store.folder import ResultFolder

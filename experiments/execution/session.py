@@ -11,7 +11,7 @@ from typing import Any
 
 from analysis.data.processes import DRAWING, helpers
 from analysis.data.signals import LISTENER
-from experiments.errors import DONE, FAILED, InputError, RunError
+from analysis.entry import DONE, FAILED, InputError, RunError
 from experiments.execution.backends import execute
 from experiments.execution.options import Options, read_options
 from experiments.execution.progress import Progress, paragraph, say

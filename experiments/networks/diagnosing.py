@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from analysis.entry import DONE, InputError
 from analysis.findings.statistics import Rate
-from experiments.errors import DONE, InputError
 from experiments.execution.progress import listed, say, told
 from experiments.study.checked import checked, known_keys, path
 from experiments.study.explorer_address import address

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from experiments.errors import DONE, InputError
+from analysis.entry import DONE, InputError
 from experiments.execution.progress import paragraph, say
 from experiments.study import catalog
 from experiments.study.checked import checked, known_keys, path

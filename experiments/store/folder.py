@@ -27,16 +27,17 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
-from analysis.data.door import CONFIG, COUNTS, TRIALS, flush, is_regular, sha256_of, write_text
-from experiments.errors import InputError, RunError, in_a_line
+from analysis.data.door import CONFIG, COUNTS, TRIALS, flush, is_regular, read_manifest, sha256_of, write_text
+from analysis.entry import InputError, RunError, in_a_line
 from experiments.store import counts, parts
 from experiments.store import rows_and_counts as tables
-from experiments.store.manifest import describe, described, now, provenance, read_manifest
+from experiments.store.manifest import describe, described, now, provenance
 from experiments.store.parts import NotAPartError, Part, read_part, write_part
 from experiments.study.batches import Batch, Spans, merge
 from experiments.study.study import Study
 from nnxor.condition import FIELDS
 from nnxor.field import plain
+from nnxor.protocol import PROTOCOL_VERSION
 
 DERIVED = (  # what tells of the trials, and is made anew when they change
     "summary.csv", "published.csv", "exemplars.json", "laws.json", "report.html", "explorer.html", "datapackage.json",
@@ -106,8 +107,8 @@ class ResultFolder:
             raise InputError(f"{self.path} {what}; use output=DIR for another")
 
     def _manifest(self) -> dict[str, Any]:
-        """What manifest.json holds; empty if there is none, InputError if it is none of ours."""
-        return read_manifest(self.path, WAYS_OUT) or {}
+        """What manifest.json holds; empty if there is none, FolderError if it is none of ours."""
+        return read_manifest(self.path, PROTOCOL_VERSION, WAYS_OUT) or {}
 
     def _check_content(self, texts: dict[str, str]) -> None:
         """Refuse a folder that holds trainings which this study does not ask for."""

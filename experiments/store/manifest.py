@@ -18,9 +18,7 @@ from typing import Any
 
 from pyarrow import types
 
-from analysis.data.door import COUNTS, TRIALS, FolderError
-from analysis.data.door import read_manifest as read_any
-from experiments.errors import InputError
+from analysis.data.door import COUNTS, TRIALS
 from experiments.store import rows_and_counts as tables
 from experiments.store.columns import RESULTS, schema
 from experiments.store.counts import SCHEMA
@@ -72,14 +70,6 @@ def described(study: Study) -> dict[str, Any]:
         "traps": known_traps(conditions),
         "conditions": {condition.key: condition.text() for condition in conditions},
     }
-
-
-def read_manifest(folder: Path, ways_out: str) -> dict[str, Any] | None:
-    """What manifest.json holds; None if there is none, InputError if it is none of this protocol, with the ways out."""
-    try:
-        return read_any(folder, PROTOCOL_VERSION, ways_out)
-    except FolderError as error:
-        raise InputError(str(error)) from None
 
 
 def describe(manifest: Mapping[str, Any], folder: Path, study: Study) -> str:

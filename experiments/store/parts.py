@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.data.door import is_regular, read_bytes, replacing
-from experiments.errors import in_a_line
+from analysis.entry import in_a_line
 from experiments.store.columns import in_schema, part_schema
 from experiments.study.batches import Batch
 from nnxor.condition import Condition

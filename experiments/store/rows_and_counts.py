@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from analysis.data.door import COUNTS, TRIALS, flush, sha256_of
-from experiments.errors import RunError
+from analysis.entry import RunError
 from experiments.store import counts
 from experiments.store.columns import Digest, encode, schema, schema_like, with_condition
 from experiments.store.counts import PLAIN, Held, Piece

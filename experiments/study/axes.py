@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from experiments.errors import InputError
+from analysis.entry import InputError
 from nnxor.condition import FIELDS
 
 FORMS: dict[str, Callable[..., np.ndarray]] = {"geomspace": np.geomspace, "linspace": np.linspace}

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from analysis.data.door import read_bytes
+from analysis.entry import InputError, in_a_line
 from experiments.conf_files import CONF, beside, found, names, read_yaml, shown
-from experiments.errors import InputError, in_a_line
 from experiments.study.checked import checked
 from experiments.study.weight_files import given_network, load_given
 from nnxor import checks

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from experiments.errors import InputError
+from analysis.entry import InputError
 from nnxor.checks import Check, show
 from nnxor.registry import hint
 

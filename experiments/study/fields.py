@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from analysis.entry import InputError
 from experiments.conf_files import names
-from experiments.errors import InputError
 from experiments.study import catalog
 from experiments.study.checked import checked, section
 from nnxor import checks

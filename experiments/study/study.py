@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from analysis.entry import InputError
 from experiments.conf_files import names
-from experiments.errors import InputError
 from experiments.study import catalog
 from experiments.study.axes import spell_out
 from experiments.study.checked import checked, known_keys, section

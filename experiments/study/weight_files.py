@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from analysis.data.door import is_regular, read_bytes, replacing
-from experiments.errors import InputError, in_a_line
+from analysis.entry import InputError, in_a_line
 from experiments.study.checked import known_keys
 from nnxor.network.draws import PARAMETERS, Weights
 from nnxor.network.inits import GivenWeights

@@ -17,11 +17,11 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.data.door import CONFIG, COUNTS, TRIALS, FolderError, read_bytes, read_finished, sha256_of
+from analysis.entry import InputError, RunError, in_a_line
 from analysis.findings.findings import Findings
 from analysis.findings.published import write_published
 from analysis.findings.summary import write_summary
 from experiments.conf_files import read_yaml
-from experiments.errors import InputError, RunError, in_a_line
 from experiments.store import counts
 from experiments.store import rows_and_counts as tables
 from experiments.store.columns import CONDITION_COLUMNS, Digest, plain, schema, with_condition
@@ -66,14 +66,12 @@ class Record:
 def read_record(folder: Path) -> Record:
     """The finished result folder at a path; InputError says why it cannot be audited."""
     path = folder / CONFIG
+    manifest = read_finished(folder, PROTOCOL_VERSION, f"verify it with the version that made it, or {AGAIN}")
     try:
-        manifest = read_finished(folder, PROTOCOL_VERSION, f"verify it with the version that made it, or {AGAIN}")
         config = read_yaml(path)
         if not isinstance(config, dict) or set(config) != set(KEYS):
             raise InputError(f"it must hold {', '.join(KEYS)}, and nothing else")
         return Record(folder, manifest, read_study(config))
-    except FolderError as error:
-        raise InputError(str(error)) from None
     except FileNotFoundError:
         raise InputError(f"{path} is missing; without it, what was trained is unknown; {AGAIN}") from None
     except (OSError, ValueError, RecursionError) as error:

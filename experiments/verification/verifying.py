@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.errors import DONE, FAILED, InputError
+from analysis.entry import DONE, FAILED, InputError
 from experiments.execution import progress
 from experiments.execution.options import engine_name
 from experiments.execution.progress import Progress, all_of, duration

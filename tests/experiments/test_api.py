@@ -13,8 +13,8 @@ from harness import ROOT, inside, own_folder
 import analysis
 import experiments
 from analysis.data import reading
+from analysis.entry import InputError
 from experiments import api
-from experiments.errors import InputError
 from experiments.verification.verifying import verify
 
 

@@ -17,7 +17,7 @@ from harness import ROOT, command, inside
 from interrupt_anywhere import Interrupts
 
 import nnxor
-from analysis import report
+from analysis import entry, report
 from analysis.data import processes
 from experiments import cli
 
@@ -27,7 +27,7 @@ def test_too_little_memory_is_said_in_one_line_before_any_work(
     megabytes: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (megabytes * 1_000_000, -1))
-    assert cli.guarded(lambda: cli.answer("run", "experiments.execution.session:command", (), [])) == 1
+    assert entry.guarded(lambda: cli.answer("run", "experiments.execution.session:command", (), [])) == 1
     assert capsys.readouterr().err.startswith(f"memory is limited to {megabytes} MB")
 
 
@@ -45,9 +45,9 @@ def test_an_interrupt_that_a_library_turned_into_an_error_is_an_interrupt(
     def work() -> int:
         raise TypeError("Got unexpected argument type <class 'str'> for compute function")
 
-    monkeypatch.setattr(cli.LISTENER, "heard", True)
-    monkeypatch.setattr(cli.LISTENER, "kind", KeyboardInterrupt, raising=False)
-    assert cli.guarded(work) == 130
+    monkeypatch.setattr(entry.LISTENER, "heard", True)
+    monkeypatch.setattr(entry.LISTENER, "kind", KeyboardInterrupt, raising=False)
+    assert entry.guarded(work) == 130
     assert capsys.readouterr().err == "interrupted\n"
 
 
@@ -55,7 +55,7 @@ def test_running_out_of_memory_is_said_in_one_line(capsys: pytest.CaptureFixture
     def work() -> int:
         raise MemoryError
 
-    assert cli.guarded(work) == 1
+    assert entry.guarded(work) == 1
     assert capsys.readouterr().err.startswith("out of memory: use fewer workers")
 
 

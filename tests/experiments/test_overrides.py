@@ -8,7 +8,7 @@ import pytest
 import yaml
 from harness import ROOT, command, compose, inside, own_folder
 
-from experiments.errors import InputError
+from analysis.entry import InputError
 from experiments.execution.options import read_options
 from experiments.study.study import read_study
 from nnxor.condition import FIELDS

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from harness import compose
 
 from analysis.data.door import SHAPE, sha256_of
+from analysis.entry import guarded
 from experiments import comparing
-from experiments.cli import guarded
 from experiments.execution.session import run
 from experiments.verification import verifying
 

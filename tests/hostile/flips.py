@@ -8,7 +8,7 @@ from damage import SEEDS, STUDY, made
 from harness import compose
 
 from analysis.data import door
-from experiments.errors import RunError
+from analysis.entry import RunError
 from experiments.execution.worker import train_batch
 from experiments.store.folder import ResultFolder
 from experiments.store.parts import NotAPartError, read_part, write_part

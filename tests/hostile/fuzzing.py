@@ -20,7 +20,7 @@ from harness import compose
 from analysis.data import field_labels
 from analysis.data.door import FolderError
 from analysis.data.reading import read_manifest
-from experiments.errors import InputError
+from analysis.entry import InputError
 from experiments.execution.worker import train_batch
 from experiments.store.parts import NotAPartError, read_part, write_part
 from experiments.study.batches import Batch

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from analysis.data.door import FolderError
+from analysis.entry import InputError, RunError
 from analysis.speed import write_figures
 from experiments.benchmarking import baselines, contenders
 from experiments.benchmarking import timing as benchmark
 from experiments.benchmarking.timing import Command, commands, time_command
-from experiments.errors import InputError, RunError
 from nnxor import engines
 from nnxor.condition import Condition
 from nnxor.network.draws import Weights, draw

@@ -16,8 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from harness import ROOT, command, compose, launch, nobody_left, wait_for_parts
 
-from experiments.cli import guarded
-from experiments.errors import InputError
+from analysis.entry import InputError, guarded
 from experiments.execution.backends import Cluster
 from experiments.execution.options import read_options
 from experiments.execution.session import run as run_study

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from harness import command, inside
 
-from experiments.errors import InputError
+from analysis.entry import InputError
 from experiments.study import catalog
 from experiments.study.weight_files import read_network, save_weights
 from nnxor import engines

@@ -16,7 +16,7 @@ from harness import SMALL, compose, faulty
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.errors import InputError, RunError
+from analysis.entry import InputError, RunError
 from experiments.execution.backends import execute
 from experiments.execution.parallel import AHEAD
 from experiments.execution.session import run as run_study

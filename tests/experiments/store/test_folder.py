@@ -14,10 +14,9 @@ from harness import SMALL, compose, faulty
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.errors import InputError, RunError
+from analysis.entry import InputError, RunError
 from experiments.execution.session import run as run_study
 from experiments.store import folder as folder_module
-from experiments.store import manifest as manifest_module
 from experiments.store import parts
 from experiments.store.columns import CONDITION_COLUMNS, RESULT_COLUMNS, Digest
 from experiments.study.batches import merge, subtract
@@ -234,7 +233,7 @@ def test_a_folder_of_another_study_is_refused_with_the_ways_out(
 
 def test_another_protocol_is_refused(run: Run, finished: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     finished(folder="out")
-    monkeypatch.setattr(manifest_module, "PROTOCOL_VERSION", 3)
+    monkeypatch.setattr(folder_module, "PROTOCOL_VERSION", 3)
     with pytest.raises(InputError, match="was made by protocol 2, this is 3"):
         run()
 

@@ -5,8 +5,8 @@ from harness import compose
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.entry import InputError
 from experiments import composing
-from experiments.errors import InputError
 from experiments.study.axes import spell_out
 from experiments.study.study import read_study
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from harness import compose
 
-from experiments.errors import InputError
+from analysis.entry import InputError
 from experiments.study import catalog
 from experiments.study.catalog import load_task
 from experiments.study.study import read_study

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from harness import compose
 
+from analysis.entry import InputError
 from experiments.conf_files import names
-from experiments.errors import InputError
 from experiments.execution.session import run as run_study
 from experiments.study.study import read_study
 from nnxor import engines

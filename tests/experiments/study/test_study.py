@@ -1,5 +1,6 @@
 """From a configuration to conditions: grids, blocks, exclusions, and every study that ships."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from experiments.execution import estimate
 from experiments.execution.session import run as run_study
 from experiments.study import catalog
 from experiments.study.study import Study, read_study
+from nnxor.engines import runner
 from nnxor.engines.llvm_numbers import functions
 from nnxor.network.inits import Init
 
@@ -112,9 +114,12 @@ def test_the_default_study_is_the_articles() -> None:
 
 
 @pytest.mark.parametrize("name", ["article", "published/all"])
-def test_an_estimate_is_no_matter_of_hours(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_estimate_is_no_matter_of_hours(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A kernel compiled within the probe, or a table looked up once, made seconds of training look like hours."""
-    functions.cache_clear()
+    monkeypatch.setattr(runner, "functions", cache(functions.__wrapped__))  # no kernel is there
+    monkeypatch.setattr(estimate, "PROBE_SECONDS", 0.2)  # the fewer probes, the more one compilation weighs
     assert run_study(compose(f"study={name}", "dry_run=true", f"output={tmp_path / 'x'}", "parallel.n_jobs=1")) == 0
     told = capsys.readouterr().out.partition("\ntraining     ")[2].partition(" with")[0]
     assert told

@@ -13,7 +13,7 @@ from forging import TINY, edit, flipped, forge, refused, status_of, with_value
 from harness import compose, faulty
 
 from analysis.data.door import sha256_of
-from experiments.errors import RunError
+from analysis.entry import RunError
 from experiments.execution.session import run as run_study
 from experiments.store.columns import RESULTS
 from experiments.store.manifest import describe

@@ -68,7 +68,7 @@ def test_a_run_that_is_far_from_the_minimum_of_its_region_is_told_where_a_quench
     ended = trials(condition, range(41, 42), engines.load("numba"), certified=True)
     assert certify(condition, ended.end).kind[0] == "minimum"
     assert (ended.columns["outcome"][0], ended.columns["minimum"][0]) == ("stuck", "shoulder")
-    quenched, _ = quench(condition, ended.end, 200_000)
+    quenched, _ = quench(condition, ended.end, 20)
     assert loss_of(condition, *quenched)[0] < 1e-9
 
 
