@@ -253,7 +253,7 @@ def is_the_network(path: Path, library: str) -> None:
     found = read_network(path, 2)
     assert found.library == library
     assert not found.either_way
-    for held, array in zip(found.weights.arrays(), (W1, B1, W2[:, 0], B2[0]), strict=True):
+    for held, array in zip(found.weights, (W1, B1, W2[:, 0], B2[0]), strict=True):
         assert np.array_equal(held[..., 0], array)
 
 
