@@ -17,12 +17,12 @@ import pandas as pd
 from PIL import Image
 
 from analysis.data.field_labels import learn, value_text
-from analysis.data.reading import load
+from analysis.data.reading import KINDS, load
 from analysis.findings import pooled
 from analysis.findings.failure_causes import attributed, by_dead_at_start
 from analysis.findings.findings import Findings
 from analysis.findings.published import WORDS, brief
-from analysis.findings.statistics import Estimate, Rate
+from analysis.findings.statistics import Rate
 from analysis.text import words
 from experiments.conf_files import names
 from experiments.study import catalog
@@ -55,7 +55,7 @@ def rate(count: int, n: int) -> str:
     return short(Rate.of(count, n))
 
 
-def short(value: Rate | Estimate) -> str:
+def short(value: Rate) -> str:
     """A share with its interval, without the blanks that keep a line together."""
     return words.short(value).replace("\N{NO-BREAK SPACE}", " ")
 
@@ -94,9 +94,9 @@ def success() -> str:
 def kinds() -> str:
     """What the stuck runs of the default study rest at, and how many repeat exactly, over all conditions."""
     found = table("together").set_index("what")
-    told = [short(Estimate(*row[["rate", "low", "high", "n"]])) for _, row in found.iterrows()]
+    told = [short(Rate(*row[["rate", "low", "high", "n"]])) for _, row in found.iterrows()]
     kinds = [(kind, text) for kind, text in zip(found.index, told, strict=True) if kind != "settled"]
-    rest = [f"{text} {'rest ' * (n == 0)}{words.KIND_NAMES[kind]}" for n, (kind, text) in enumerate(kinds)]
+    rest = [f"{text} {'rest ' * (n == 0)}{KINDS[kind]}" for n, (kind, text) in enumerate(kinds)]
     n = int(found["n"].iloc[0])
     end = dict(zip(found.index, told, strict=True))["settled"]
     return (

@@ -125,7 +125,7 @@ def diagnose(W1: ArrayLike, b1: ArrayLike, W2: ArrayLike, b2: ArrayLike, **field
     except ValueError as error:
         allowed = "W1 (D,H), b1 (H,), W2 (H,) or (H,1), b2 () or (1,)"
         raise ValueError(f"{error}; allowed: {allowed}") from None
-    if not all(np.isfinite(each).all() for each in weights.arrays()) or weights.n_networks > 1:
+    if not all(np.isfinite(each).all() for each in weights) or weights.n_networks > 1:
         raise ValueError("weights must be finite numbers, of one network")
     dtype = "float32" if all(getattr(each, "dtype", None) == np.float32 for each in (W1, b1, W2)) else "float64"
     condition = _condition({"dtype": dtype, **fields, "hidden": weights.W1.shape[1], "epochs": 0})

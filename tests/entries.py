@@ -57,7 +57,7 @@ def moved(weights: Weights, parameter: str, place: tuple[int, ...], step: float)
     """The weights with one of them a step away."""
     array = getattr(weights, parameter).copy()
     array[place] += step
-    return replace(weights, **{parameter: array})
+    return weights._replace(**{parameter: array})
 
 
 def loss(chosen: Condition, weights: Weights) -> np.ndarray:
@@ -71,7 +71,7 @@ def check_reference(field: str, name: str) -> None:
     chosen = condition(field, name, dtype="float64", epochs=40, lr=0.05)
     seeds = range(4)
     ends = [trials(chosen, seeds, engines.load(engine)).end for engine in ("reference", "numpy")]
-    for readable, fast in zip(*(end.arrays() for end in ends), strict=True):
+    for readable, fast in zip(*(end for end in ends), strict=True):
         assert np.allclose(readable, fast, rtol=1e-7, atol=1e-9)
 
 
@@ -79,7 +79,7 @@ def check_bits(field: str, name: str) -> None:
     """Both fast engines give the same bits, of weights and of everything that is recorded."""
     chosen = condition(field, name, epochs=40)
     a, b = (trials(chosen, SEEDS, engines.load(engine)) for engine in ("numpy", "numba"))
-    for x, y in zip(a.end.arrays(), b.end.arrays(), strict=True):
+    for x, y in zip(a.end, b.end, strict=True):
         assert x.tobytes() == y.tobytes()
     for column, values in a.columns.items():
         assert np.array_equal(values, b.columns[column], equal_nan=values.dtype.kind == "f"), column

@@ -57,12 +57,12 @@ def loss_of(condition: Condition, W1: np.ndarray, b1: np.ndarray, W2: np.ndarray
 
 
 def along(weights: Weights, direction: Weights, step: float | np.ndarray) -> list[np.ndarray]:
-    return [w + step * d for w, d in zip(weights.arrays(), direction.arrays(), strict=True)]
+    return [w + step * d for w, d in zip(weights, direction, strict=True)]
 
 
 def lowers(condition: Condition, found: Verdict, steps: tuple[float, ...] = (1e-3, 1e-4, 1e-5)) -> np.ndarray:
     """Whether every one of these small steps along each direction lowers the loss."""
-    start = loss_of(condition, *points(found).arrays())
+    start = loss_of(condition, *points(found))
     return np.logical_and.reduce([loss_of(condition, *along(points(found), ways(found), t)) < start for t in steps])
 
 
@@ -84,7 +84,7 @@ def stays_lowest(
 
 def moved(weights: Weights, found: Verdict) -> float:
     """How far polishing went."""
-    pairs = zip(weights.arrays(), points(found).arrays(), strict=True)
+    pairs = zip(weights, points(found), strict=True)
     return float(np.sqrt(sum(((after - before) ** 2).sum() for before, after in pairs)))
 
 
@@ -113,7 +113,7 @@ def descended(condition: Condition, weights: list[np.ndarray], lr: float) -> lis
     """One step of gradient descent in float64."""
     problem = Problem.of(condition)
     theta = problem.pack(Weights(*weights))
-    return list(problem.unpack(theta - lr * Local(problem, theta).gradient).arrays())
+    return list(problem.unpack(theta - lr * Local(problem, theta).gradient))
 
 
 @cache
@@ -132,7 +132,7 @@ LEAKY = {"hidden": 2, "activation": "leaky_relu"}
 def stays(condition: Condition, weights: Weights, level: np.ndarray) -> np.ndarray:
     """Which runs are still in their trap after many more epochs."""
     longer = engines.load("numba")(replace(condition, epochs=300_000), weights, range(weights.n_networks)).weights
-    return loss_of(condition, *longer.arrays()) > 0.99 * level
+    return loss_of(condition, *longer) > 0.99 * level
 
 
 def uniform(low: float) -> Init:

@@ -113,7 +113,7 @@ from nnxor.network.draws import Weights
 
 def halved(condition, weights, seeds):
     half = condition.numpy_dtype.type(0.5)
-    return Weights(*(array * half for array in weights.arrays()))
+    return Weights(*(array * half for array in weights))
 
 
 INTERVENTIONS.register(Intervention(

@@ -22,18 +22,24 @@ OUTCOMES = (
 
 STUCK = tuple(name for name in OUTCOMES if name.startswith("stuck"))  # outcomes that count as stuck
 
-CAUSES = (
-    "few_alive_at_start", "died_in_training", "alive_but_linear", "alive_but_merged", "step_too_large",
-    "not_finished", "unclear",
-)  # fmt: skip
-"""Every cause of an unsolved run."""
+CAUSES = {
+    "few_alive_at_start": "too few live units from the start", "died_in_training": "units died in training",
+    "alive_but_linear": "enough live units, all of them linear", "alive_but_merged": "enough live units, rows merged",
+    "step_too_large": "step too large", "not_finished": "not finished", "unclear": "unclear",
+}  # fmt: skip
+"""Every cause of an unsolved run, and as readers see it."""
+
+KINDS = {
+    "minimum": "at a minimum", "infinity": "on the way to infinity", "saddle": "at a saddle", "kink": "at a kink",
+    "shoulder": "on a shoulder", "unknown": "unknown",
+}  # fmt: skip
+"""What certificates say of stuck runs, and as readers see it."""
 
 NULLABLE_COUNTS = ("batch_size", "solved_epoch", "first_death_epoch", "settled_epoch", "period", "revived")
 
 DEFAULT_LAW = "uniform(low=-1.0,high=1.0)|constant(value=0.0)"
 DEFAULT_TABLE = "0.0,0.0,0.0|0.0,1.0,1.0|1.0,0.0,1.0|1.0,1.0,0.0"
 UNITS = "2"
-KINDS = ("minimum", "infinity", "saddle", "kink", "shoulder", "unknown")  # what certificates say of stuck runs
 
 ORDERS = {"outcome": OUTCOMES, "outcome_before": OUTCOMES, "cause": CAUSES, "minimum": KINDS}  # what columns hold
 

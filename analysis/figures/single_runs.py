@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.data.conditions import NAMING
+from analysis.data.reading import KINDS
 from analysis.figures import style
 from analysis.figures.plot import Plot, register
 from analysis.figures.rates.epochs_to_solve import epoch_axis
@@ -137,7 +138,7 @@ register(Plot(
 
 def ending(exemplar: pd.Series) -> str:
     """Where it ended: 'solved', or 'stuck at 1/4, at a kink' if it has a certificate."""
-    where = f", {words.KIND_NAMES[kind]}" if isinstance(kind := exemplar.get("minimum"), str) else ""
+    where = f", {KINDS[kind]}" if isinstance(kind := exemplar.get("minimum"), str) else ""
     return ended(exemplar) + where
 
 

@@ -17,7 +17,7 @@ from analysis.data.reading import CAUSES, can_die, is_stuck
 from analysis.data.tallies import count_where, sums
 from analysis.findings.statistics import Rate, attributable
 
-STUCK_CAUSES = CAUSES[:4]  # causes that a stuck run can have; the first two are that too few units live in the end
+STUCK_CAUSES = tuple(CAUSES)[:4]  # of stuck runs; the first two are that too few units live in the end
 
 
 def failure_causes(trials: pd.DataFrame) -> pd.DataFrame:

@@ -67,7 +67,10 @@ class Beside:
     def allowed(self) -> float:
         """The largest difference that still agrees; NaN where there is nothing to compare."""
         theirs, ours = self.theirs, self.solved
-        return math.nan if theirs is None else allowed(theirs.rate, theirs.n, ours.rate, ours.n)
+        if theirs is None or not (theirs.n and ours.n):
+            return math.nan
+        p = min((theirs.n * theirs.rate + ours.n * ours.rate) / (theirs.n + ours.n), 1.0)
+        return 3 * math.sqrt(p * (1 - p) * (1 / theirs.n + 1 / ours.n))
 
     @property
     def margin(self) -> str:
@@ -96,14 +99,6 @@ class Beside:
 def brief(source: str) -> str:
     """A source in short: 'Frankle & Carbin', 'zchenry/lottery-ticket-hypothesis'."""
     return re.sub(r"^((?:.* & )?[^,(]*[^,( ]).*", r"\1", source)
-
-
-def allowed(p0: float, n0: int, p1: float, n1: int) -> float:
-    """3·√(p(1 − p)(1/n₁ + 1/n₀)) with p the share of both together; NaN where there are no runs."""
-    if not (n0 and n1):
-        return math.nan
-    p = min((n0 * p0 + n1 * p1) / (n0 + n1), 1.0)
-    return 3 * math.sqrt(p * (1 - p) * (1 / n0 + 1 / n1))
 
 
 def beside(

@@ -223,7 +223,7 @@ def trap_levels(summary: pd.DataFrame, outcome: str) -> str:
 def _together(trials: pd.DataFrame) -> list[str]:
     """What the stuck runs of all conditions rest at, and how many are proved to stay; nothing that nothing tells of."""
     found, settled = pooled.certificates(trials), pooled.settled(trials)
-    told = [f"{words.short(rate)} {words.KIND_NAMES[kind]}" for kind, rate in found.items()]
+    told = [f"{words.short(rate)} {KINDS[kind]}" for kind, rate in found.items()]
     of = [f"of {words.counted(rate.n, 'stuck run')}" for rate in (*found.values(), settled)]
     lines = [f"certified: {of[0]} {', '.join(told)}"] if found else []
     if settled.count:

@@ -5,6 +5,7 @@
 import pandas as pd
 import seaborn as sns
 
+from analysis.data.reading import CAUSES
 from analysis.findings.failure_causes import STUCK_CAUSES
 from analysis.notebooks.cells import canvas, open_with, read, show_figure, show_table, show_verdict
 from analysis.report_parts.tables import causes_table
@@ -23,11 +24,7 @@ open_with(
     "suspects that such deaths leave too few units for the task. Do they?",
     f"In the condition nearest to the article's ({words.setting(at, found.fields)}) "
     f"{words.share(at, 'stuck')} of the runs are stuck. Of these:",
-    *(
-        f"{words.CAUSE_WORDS[name].capitalize()}: {words.share(at, name, 'stuck')}."
-        for name in STUCK_CAUSES
-        if at[name]
-    ),
+    *(f"{CAUSES[name].capitalize()}: {words.share(at, name, 'stuck')}." for name in STUCK_CAUSES if at[name]),
     f"No dead unit at all: {words.share(at, 'no_dead', 'stuck')}." if at["stuck"] else "",
 )
 

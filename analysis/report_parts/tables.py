@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis.data.conditions import few, others
 from analysis.data.field_labels import phrase
-from analysis.data.reading import OUTCOMES, can_die, swept
+from analysis.data.reading import CAUSES, KINDS, OUTCOMES, can_die, swept
 from analysis.figures.layout import row_names
 from analysis.findings import pooled
 from analysis.findings.failure_causes import STUCK_CAUSES, attributed, by_dead_at_start
@@ -127,7 +127,7 @@ def causes_table(found: Findings) -> Table:
         "Why stuck runs are stuck",
         "Percent of the stuck runs (whose number is n), with 95 % Wilson intervals. Each stuck run has one cause"
         f"{of_dead if runs else '.'}{unsaid}{usual}",
-        ["condition", "stuck, of runs", "no dead unit", *(words.CAUSE_WORDS[name] for name in STUCK_CAUSES), "saved"],
+        ["condition", "stuck, of runs", "no dead unit", *(CAUSES[name] for name in STUCK_CAUSES), "saved"],
         named.query("stuck > 0"), cells,
     ).without_zeros()  # fmt: skip
 
@@ -145,7 +145,7 @@ def cause_tables(found: Findings) -> list[Table]:
         (words.outcome(level), pooled.certificates(together, level)) for level in OUTCOMES if level in certified
     ]
     every = pooled.certificates(together)
-    heads = ["level", "n", *(words.KIND_NAMES[kind] for kind in every)]
+    heads = ["level", "n", *(KINDS[kind] for kind in every)]
     levels = [
         [name, f"{next(iter(kinds.values())).n:,}", *map(words.bare, kinds.values())]
         for name, kinds in (by_level if len(by_level) == 1 else [*by_level, ("all levels", every)])

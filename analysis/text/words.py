@@ -131,20 +131,6 @@ def outcome(name: str) -> str:
     return name.replace("stuck_", "stuck at ")
 
 
-CAUSE_WORDS = {
-    "few_alive_at_start": "too few live units from the start", "died_in_training": "units died in training",
-    "alive_but_linear": "enough live units, all of them linear", "alive_but_merged": "enough live units, rows merged",
-    "step_too_large": "step too large", "not_finished": "not finished", "unclear": "unclear",
-}  # fmt: skip
-"""Causes of failure as readers see them."""
-
-KIND_NAMES = {
-    "minimum": "at a minimum", "infinity": "on the way to infinity", "saddle": "at a saddle", "kink": "at a kink",
-    "shoulder": "on a shoulder", "unknown": "unknown",
-}  # fmt: skip
-"""Where a stuck run rests."""
-
-
 def rescue(name: str) -> str:
     """An intervention in words: 'a leaky ReLU 0.05'."""
     first, _, setting = name.partition(" ")

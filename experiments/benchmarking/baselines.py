@@ -26,7 +26,7 @@ def article_pytorch(condition: Condition, start: Weights) -> list[float]:
     import torch
 
     torch.set_num_threads(1)
-    W1, b1, W2 = (torch.from_numpy(array[..., 0].copy()) for array in start.arrays()[:3])
+    W1, b1, W2 = (torch.from_numpy(array[..., 0].copy()) for array in start[:3])
     W2, b2 = W2[:, None], torch.from_numpy(start.b2.copy())
     X = torch.from_numpy(condition.task.x(np.dtype(np.float32)))
     T = torch.from_numpy(condition.task.t(np.dtype(np.float32)))[:, None]
@@ -53,7 +53,7 @@ def autograd_pytorch(condition: Condition, start: Weights) -> list[float]:
     import torch
 
     torch.set_num_threads(1)
-    W1, b1, W2, b2 = (torch.tensor(array[..., 0], requires_grad=True) for array in start.arrays())
+    W1, b1, W2, b2 = (torch.tensor(array[..., 0], requires_grad=True) for array in start)
     x, t = (torch.tensor(array) for array in (condition.task.x(np.dtype("f4")), condition.task.t(np.dtype("f4"))))
     activation: Callable[..., Any] = {
         "relu": torch.relu,
@@ -85,7 +85,7 @@ def autograd_pytorch(condition: Condition, start: Weights) -> list[float]:
 
 def vmapped_jax(condition: Condition, start: Weights) -> list[float]:
     """All trainings at once in JAX, on all cores, with its own functions and gradients; full batches only."""
-    losses = _compiled_jax(condition)(*(np.moveaxis(array, -1, 0) for array in start.arrays()))
+    losses = _compiled_jax(condition)(*(np.moveaxis(array, -1, 0) for array in start))
     return [float(loss) for loss in np.asarray(losses)]
 
 

@@ -91,7 +91,7 @@ def of_network(config: Mapping[str, Any], values: dict[str, object]) -> Case | N
     by = f", in {found.library}'s layout" if found.library else ""
     say(told("network", f"{file}{by}; read as {setting(condition)}"))
     if found.either_way:
-        other = states(condition, replace(weights, W1=weights.W1.swapaxes(0, 1)), 0)["outcome"][0]
+        other = states(condition, weights._replace(W1=weights.W1.swapaxes(0, 1)), 0)["outcome"][0]
         told_as = "(units, inputs)" if found.library == "PyTorch" else "(inputs, units)"
         two = f"W1 is square: it is read as {told_as}, which is {outcome}; the other way it is {other}"
         say(told("", two.replace("_", " at ")))

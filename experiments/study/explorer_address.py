@@ -41,7 +41,7 @@ def address(condition: Condition, seed: int, weights: Weights | None = None) -> 
     told |= {f"success.{name}": value for name, value in rule.items() if name in said or value != usual[name]}
     told["seed"] = seed
     if weights is not None:
-        words = [array.astype(condition.numpy_dtype.newbyteorder(">")).tobytes().hex() for array in weights.arrays()]
+        words = [array.astype(condition.numpy_dtype.newbyteorder(">")).tobytes().hex() for array in weights]
         told["edits"] = f"0:{''.join(words)}"
     return "#" + "&".join(f"{name}={show(value)}" for name, value in told.items())
 

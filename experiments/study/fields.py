@@ -106,7 +106,7 @@ def condition_of(weights: Weights, values: Mapping[str, object], name: str) -> C
     if not condition.bias and (weights.b1.any() or weights.b2.any()):
         raise InputError(f"bias=false contradicts weights={name}, which has biases other than 0")
     with np.errstate(over="ignore"):
-        finite = all(np.isfinite(array.astype(condition.numpy_dtype)).all() for array in weights.arrays())
+        finite = all(np.isfinite(array.astype(condition.numpy_dtype)).all() for array in weights)
     if not finite:
         raise InputError(f"weights={name} must hold real numbers, finite in {condition.dtype}")
     return condition

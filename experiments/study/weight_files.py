@@ -117,7 +117,7 @@ def check_writable(path: Path) -> None:
 
 def save_weights(path: Path, weights: Weights) -> None:
     """Write the one network in `weights`; InputError if the file cannot be written."""
-    W1, b1, W2, b2 = weights.arrays()
+    W1, b1, W2, b2 = weights
     try:
         with replacing(path) as temporary, open(temporary, "wb") as file:
             np.savez(file, W1=W1[:, :, 0], b1=b1[:, 0], W2=W2, b2=b2)
@@ -153,7 +153,7 @@ def _given(where: str, name: str, arrays: Arrays, form: str) -> GivenWeights:
     except ValueError:
         raise InputError(f"{where} holds {_shapes(arrays):.300}; allowed: {form}") from None
     plain = []
-    for each, array in zip(PARAMETERS, weights.arrays(), strict=True):
+    for each, array in zip(PARAMETERS, weights, strict=True):
         with np.errstate(over="ignore"):
             rounded = array.astype(np.float32) if array.dtype.kind in "fiu" else np.array(np.nan)
         if not np.isfinite(rounded).all():

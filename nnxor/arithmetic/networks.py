@@ -97,10 +97,10 @@ def ending(condition: Condition, weights: Weights) -> Ending:
     """What the networks with these weights are like, by the protocol's operations in the protocol's order."""
     networks = Networks(condition)
     look = networks.look(weights)
-    gradient = zip(PARAMETERS, networks.gradients(weights, look).arrays(), strict=True)
+    gradient = zip(PARAMETERS, networks.gradients(weights, look), strict=True)
     moving = [part.reshape(-1, part.shape[-1]) ** 2 for name, part in gradient if name not in condition.frozen]
     norm = np.asarray(np.sqrt(in_order(row for squares in moving for row in squares)))
-    numbers = [*weights.arrays(), *look.y, look.loss, norm]
+    numbers = [*weights, *look.y, look.loss, norm]
     finite = np.logical_and.reduce([np.isfinite(each).reshape(-1, each.shape[-1]).all(axis=0) for each in numbers])
     whole = {"loss": np.where(finite, look.loss, np.nan), "norm": np.where(finite, norm, np.nan), "finite": finite}
     return Ending(**{**vars(look), **whole})

@@ -61,11 +61,11 @@ def schedule(condition: Condition) -> Numbers:
     return np.array([*found, condition.epochs])
 
 
-def at_once(condition: Condition, states: Table, multiple: int) -> list[slice]:
-    """Parts of so many trainings, a multiple of `multiple` each, that their states at the checkpoints have room."""
-    of_one = len(schedule(condition)) * len(states) * states.itemsize
-    size = max(ROOM // of_one // multiple, 1) * multiple
-    return [slice(first, first + size) for first in range(0, max(states.shape[1], 1), size)]
+def at_once(condition: Condition, n: int, multiple: int) -> list[slice]:
+    """Parts of n trainings, a multiple of `multiple` each, so small that their states at the checkpoints have room."""
+    numbers = len(schedule(condition)) * condition.n_parameters * (1 + OPTIMIZERS[condition.optimizer].memory)
+    size = max(ROOM // (numbers * condition.numpy_dtype.itemsize) // multiple, 1) * multiple
+    return [slice(first, first + size) for first in range(0, max(n, 1), size)]
 
 
 def first_state(condition: Condition, start: Weights) -> Table:
@@ -78,7 +78,7 @@ def first_state(condition: Condition, start: Weights) -> Table:
 
 def to_table(weights: Weights) -> Table:
     """All parameters of each network as one column."""
-    return np.concatenate([array.reshape(-1, weights.n_networks) for array in weights.arrays()])
+    return np.concatenate([array.reshape(-1, weights.n_networks) for array in weights])
 
 
 def to_weights(table: Table, n_inputs: int) -> Weights:
@@ -199,30 +199,3 @@ def first_time(
         states[:, chosen[not_yet]] = ahead[:, not_yet]
         before[chosen[not_yet]] += step
     return before + 1
-
-
-class Search:
-    """The search for repeats of R trainings, epoch by epoch: for engines that go through them one by one."""
-
-    def __init__(self, condition: Condition, state: Table) -> None:
-        """Ready for `look` at epoch 0."""
-        n = state.shape[1]
-        self._kept, self.history = state, History(schedule(condition), state)
-        self.period, self.found_at = np.full(n, -1, np.int32), np.full(n, -1, np.int32)
-        self._everybody = np.arange(n)
-
-    def look(self, epoch: int, state: Table) -> None:
-        """Compare the states at the start of an epoch; to be called for every epoch from 0 to the end."""
-        checkpoints, latest = self.history.checkpoints, self.history.latest
-        begin = checkpoints[max(latest, 0)]
-        if begin < epoch < min(begin + watched(int(begin)), checkpoints[-1]):
-            maybe = np.flatnonzero((self.period < 0) & (state[-1] == self._kept[-1]))
-            found = maybe[same(state[:, maybe], self._kept[:, maybe])]
-            self.period[found], self.found_at[found] = epoch - begin, latest
-        if epoch == checkpoints[latest + 1] and epoch < checkpoints[-1]:
-            self._kept = state
-            self.history.keep(state, self._everybody)
-
-    def settled_epochs(self, advance: Advance) -> Numbers:
-        """The epoch from which each training repeats, or −1."""
-        return settled_epochs(self.history, self.found_at, self.period, advance)

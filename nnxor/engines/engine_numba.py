@@ -26,26 +26,14 @@ from numpy.typing import NDArray
 
 from nnxor.arithmetic import networks
 from nnxor.condition import Condition
+from nnxor.engines import cycles
 from nnxor.engines.block import ALIVE, HAS_BEEN_DEAD, N_DEAD, N_NOTES, PERIOD, REVIVED, Plan, lanes
-from nnxor.engines.cycles import (
-    History,
-    Numbers,
-    Table,
-    at_once,
-    first_state,
-    first_time,
-    in_order,
-    live_first,
-    schedule,
-    settled_epochs,
-    to_weights,
-    watched,
-)
+from nnxor.engines.cycles import History, Numbers, Table, first_state, in_order, live_first, to_weights
 from nnxor.engines.kernel import text
 from nnxor.engines.recycling import is_due, recycled
 from nnxor.engines.runner import Runner
 from nnxor.engines.tails import read_cycles
-from nnxor.engines.trace import Trace, Trained
+from nnxor.engines.trace import Trace, Trained, joined
 from nnxor.network.draws import Weights
 from nnxor.network.minibatches import Seeds, seeds_of, streams
 from nnxor.protocol import TAIL_PARTS, tail_part
@@ -69,15 +57,9 @@ def train(
     repeats are looked for; else the same comes out, bit for bit. Only a network that diverges may end with other
     parameters; it counts as diverged either way.
     """
-    n = start.n_networks
-    padding = -n % lanes(condition)
-    table = np.pad(first_state(condition, start), [(0, 0), (0, padding)])
-    trace = Trace.empty(n + padding)
-    seeds, jump = seeds_of(condition, seeds, n), jump and condition.repeats
-    parts = at_once(condition, table, lanes(condition))
-    final = [_train(condition, table[:, part], seeds[part], trace.take(part), jump, drop) for part in parts]
-    weights = to_weights(np.concatenate(final, axis=1)[: condition.n_parameters], condition.task.n_inputs)
-    return Trained(weights.take(slice(0, n)), trace.take(slice(0, n)))
+    seeds, jump = seeds_of(condition, seeds, start.n_networks), jump and condition.repeats
+    parts = cycles.at_once(condition, start.n_networks, 64)
+    return joined([_Run(condition, start.take(part), seeds[part], jump, drop).train() for part in parts])
 
 
 def course(condition: Condition, start: Weights, epochs: Sequence[int]) -> Iterator[Weights]:
@@ -93,49 +75,25 @@ def variant(condition: Condition) -> str:
     return text(Plan(condition))
 
 
-def _train(condition: Condition, table: Table, seeds: Seeds, trace: Trace, jump: bool, drop: bool) -> Table:
-    """Train the networks of a table of states, a multiple of `lanes`: into `trace`, and the final states.
-
-    `seeds` are those of the first networks; the others only fill the last block.
-    """
-    run = _Run(condition, table, seeds, trace, jump, drop and condition.repeats and condition.dead_stay_dead)
-    for begin, end in pairwise(run.history.checkpoints.tolist()):
-        run.history.keep(run.table, run.trainings, run.units)
-        middle = min(begin + watched(begin), end) if jump else begin
-        if begin < middle:
-            run.go_on(begin, middle, watch=True, counting=middle == end)
-        if middle < end:
-            run.go_on(middle, end, watch=False, counting=True)
-        if is_due(condition, end):
-            run.recycle(end)
-    run.note(np.arange(len(run.trainings)))
-    if run.drop:
-        run.final = in_order(run.final, run.final_units)
-    run.find_deaths()
-    run.finish_jumped()
-    if jump:
-        trace.settled_epoch[:] = settled_epochs(run.history, run.found_at, trace.period, run.runner)
-    return run.final
-
-
 class _Run:
     """Trainings on their way: those that are still run, and what is known of the others."""
 
-    def __init__(self, condition: Condition, table: Table, seeds: Seeds, trace: Trace, jump: bool, drop: bool) -> None:
-        self.condition, self.seeds, self.trace, self.jump, self.drop = condition, seeds, trace, jump, drop
+    def __init__(self, condition: Condition, start: Weights, seeds: Seeds, jump: bool, drop: bool) -> None:
+        self.condition, self.seeds, self.jump = condition, seeds, jump
+        self.drop = drop = drop and condition.repeats and condition.dead_stay_dead
         self.runner, self.part, self.lanes = Runner(condition), tail_part(condition.epochs), lanes(condition)
         self.tail_start = condition.epochs - TAIL_PARTS * self.part
-        n, hidden = table.shape[1], condition.hidden
-        self.table, self.trainings = np.ascontiguousarray(table), np.arange(n)
-        self.stream = np.zeros(n, np.uint64)
-        self.stream[: len(seeds)] = streams(seeds)
+        padding = (0, -start.n_networks % self.lanes)  # what only fills the last block
+        self.table = np.pad(first_state(condition, start), [(0, 0), padding])
+        self.stream = np.pad(streams(seeds), padding)
+        n, hidden = self.table.shape[1], condition.hidden
+        self.trace, self.trainings = Trace.empty(n), np.arange(n)
         self.width = np.full(n // self.lanes, hidden)
         self.units: Numbers = np.repeat(np.arange(hidden, dtype=np.int16)[:, None], n, axis=1)
-        self.history = History(schedule(condition), self.table, self.units if drop else None)
+        self.history = History(cycles.schedule(condition), self.table, self.units if drop else None)
         self.final, self.final_units = np.empty_like(self.table), np.empty_like(self.units)
         self.found_at, self.died_at = np.full(n, -1, np.int32), np.full(n, -1, np.int32)  # numbers of checkpoints
-        weights = to_weights(self.table[: condition.n_parameters], condition.task.n_inputs)
-        alive = networks.alive(condition, weights)
+        alive = networks.alive(condition, self.weights(self.table))
         self.n_dead_at_start = np.asarray((~alive).sum(axis=0), np.int32)
         # of the trainings that are still run, as the table
         marks = np.where(alive, ALIVE, HAS_BEEN_DEAD).astype(np.int32)[: 0 if condition.smooth else hidden]
@@ -145,6 +103,31 @@ class _Run:
         self.news = 0.0  # live units that closing the ranks could save at most, summed over trainings
         if drop:
             self._keep(np.argsort(-self.notes[N_DEAD], kind="stable"))
+
+    def weights(self, table: Table) -> Weights:
+        """The networks of a table of states."""
+        return to_weights(table[: self.condition.n_parameters], self.condition.task.n_inputs)
+
+    def train(self) -> Trained:
+        """Train the networks from checkpoint to checkpoint."""
+        history, n = self.history, len(self.seeds)
+        for begin, end in pairwise(history.checkpoints.tolist()):
+            history.keep(self.table, self.trainings, self.units)
+            middle = min(begin + cycles.watched(begin), end) if self.jump else begin
+            if begin < middle:
+                self.go_on(begin, middle, watch=True, counting=middle == end)
+            if middle < end:
+                self.go_on(middle, end, watch=False, counting=True)
+            if is_due(self.condition, end):
+                self.table[:, :n] = recycled(self.condition, self.table[:, :n], self.seeds, end)
+        self.note(np.arange(len(self.trainings)))
+        if self.drop:
+            self.final = in_order(self.final, self.final_units)
+        self.find_deaths()
+        self.finish_jumped()
+        if self.jump:
+            self.trace.settled_epoch[:] = cycles.settled_epochs(history, self.found_at, self.trace.period, self.runner)
+        return Trained(self.weights(self.final).take(slice(0, n)), self.trace.take(slice(0, n)))
 
     def go_on(self, first: int, last: int, *, watch: bool, counting: bool) -> None:
         """Train all from one epoch to another; those of which all is known may leave."""
@@ -166,11 +149,6 @@ class _Run:
         self.news += n_done * self.jump * (OUTPUT + self.condition.hidden) + n_lost * self.drop
         if last <= self.tail_start and self.condition.repeats:
             self._close_ranks(last)
-
-    def recycle(self, epoch: int) -> None:
-        """Redraw the dead units at the start of an epoch."""
-        n = len(self.seeds)
-        self.table[:, :n] = recycled(self.condition, self.table[:, :n], self.seeds, epoch)
 
     def _known(self) -> NDArray[np.bool_]:
         """Of which trainings all is known: those that repeat, or have diverged."""
@@ -223,7 +201,7 @@ class _Run:
         died = np.flatnonzero(self.died_at >= 0)
         if len(died):
             at, n_dead = self.died_at[died], self.n_dead_at_start[died]
-            self.trace.first_death[died] = self.history.checkpoints[at] + first_time(
+            self.trace.first_death[died] = self.history.checkpoints[at] + cycles.first_time(
                 self.history.at(at, died),
                 self.history.span(at),
                 lambda states, chosen: self.runner.n_dead(states) > n_dead[chosen],
@@ -232,7 +210,8 @@ class _Run:
 
     def finish_jumped(self) -> None:
         """What trainings that left on their cycles would have come to; if none did, this compiles what others need."""
-        trainings = np.setdiff1d(np.flatnonzero(self.trace.period > 0), self.trainings)
+        left = np.delete(np.arange(len(self.trace.period)), self.trainings)
+        trainings = left[self.trace.period[left] > 0]
         trace, epochs, found_at = self.trace, self.condition.epochs, self.found_at[trainings]
         period, tolerance = trace.period[trainings], self.runner.tolerance
         states = self.history.at(found_at, trainings)

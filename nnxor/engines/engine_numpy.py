@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from nnxor.arithmetic.epoch import Row, Rules, trained_rows
 from nnxor.arithmetic.networks import Look, Networks, any_active
 from nnxor.condition import Condition
-from nnxor.engines.cycles import Numbers, Search, Table, at_once, first_state, to_table, to_weights
+from nnxor.engines import cycles
+from nnxor.engines.cycles import History, Numbers, Table, first_state, to_table, to_weights
 from nnxor.engines.recycling import is_due, recycled
 from nnxor.engines.trace import Trace, Trained, joined
 from nnxor.network.draws import PARAMETERS, Weights
@@ -32,48 +34,59 @@ def train(
     """
     state, seeds = first_state(condition, start), seeds_of(condition, seeds, start.n_networks)
     with np.errstate(all="ignore"):
-        parts = at_once(condition, state, 64)
+        parts = cycles.at_once(condition, start.n_networks, 64)
         return joined([run(Training(condition, state[:, part], seeds[part]), see=see) for part in parts])
 
 
 def run(training: Training, repeats: bool = True, see: Callable[[int, Look], None] | None = None) -> Trained:
     """Run all epochs of a training, and look for repeats if that is asked for and there can be any."""
     condition = training.condition
-    watch = _Watch(condition, training.look)
-    search = Search(condition, training.table()) if repeats and condition.repeats else None
+    watch = _Watch(training, repeats and condition.repeats)
     for epoch in range(condition.epochs):
-        if search:
-            search.look(epoch, training.table())
         if training.begin(epoch):
             watch.at_end(epoch - 1, training.look)
-        watch.at_start(epoch, training.look)
+        watch.at_start(epoch, training)
         if see:
             see(epoch, training.look)
         training.epoch(epoch)
         watch.at_end(epoch, training.look)
     if see:
         see(condition.epochs, training.look)
-    if search:
-        watch.trace.period[:] = search.period
-        watch.trace.settled_epoch[:] = search.settled_epochs(lambda table, steps: advance(condition, table, steps))
+    if watch.history:
+        settled = cycles.settled_epochs(watch.history, watch.found_at, watch.trace.period, partial(advance, condition))
+        watch.trace.settled_epoch[:] = settled
     return Trained(training.weights, watch.trace)
 
 
 class _Watch:
-    """Notes what happens on the way."""
+    """Notes what happens on the way, and whether trainings repeat, if that is looked for."""
 
-    def __init__(self, condition: Condition, look: Look) -> None:
-        self.condition, self.trace = condition, Trace.empty(len(look.loss))
-        self.part = tail_part(condition.epochs)
-        self.tail_start = condition.epochs - TAIL_PARTS * self.part
-        self.alive_at_start = any_active(condition, look.z)
+    def __init__(self, training: Training, repeats: bool) -> None:
+        self.condition, self.trace = training.condition, Trace.empty(len(training.look.loss))
+        self.part = tail_part(self.condition.epochs)
+        self.tail_start = self.condition.epochs - TAIL_PARTS * self.part
+        self.alive_at_start = any_active(self.condition, training.look.z)
         self.was_dead, self.revived = ~self.alive_at_start, np.zeros_like(self.alive_at_start)
+        self.kept = training.table() if repeats else np.empty((0, 0))  # the states at the last checkpoint
+        self.history = History(cycles.schedule(self.condition), self.kept) if repeats else None
+        self.found_at = np.full_like(self.trace.period, -1)  # numbers of checkpoints
 
-    def at_start(self, epoch: int, look: Look) -> None:
-        """Note the loss of an epoch and whether it is solved."""
-        self.trace.last_unsolved[~look.solved] = epoch
+    def at_start(self, epoch: int, training: Training) -> None:
+        """Note the loss of an epoch and whether it is solved, and who is where he was at the last checkpoint."""
+        self.trace.last_unsolved[~training.look.solved] = epoch
         if epoch >= self.tail_start:
-            self.trace.tail[(epoch - self.tail_start) // self.part] += look.loss
+            self.trace.tail[(epoch - self.tail_start) // self.part] += training.look.loss
+        if not self.history:
+            return
+        state, latest, period = training.table(), self.history.latest, self.trace.period
+        begin = self.history.checkpoints[latest]
+        if epoch == self.history.checkpoints[latest + 1]:
+            self.kept = state
+            self.history.keep(state, np.arange(len(period)))
+        elif epoch < begin + cycles.watched(int(begin)):
+            maybe = np.flatnonzero((period < 0) & (state[-1] == self.kept[-1]))
+            found = maybe[cycles.same(state[:, maybe], self.kept[:, maybe])]
+            period[found], self.found_at[found] = epoch - begin, latest
 
     def at_end(self, epoch: int, look: Look) -> None:
         """Note which units have died and which have come back."""

@@ -27,7 +27,7 @@ Array = NDArray[np.floating]
 
 def network(condition: Condition, start: Weights) -> list[Layer]:
     """`[Affine, activation, Affine, output]` with the weights of the one network in `start`."""
-    W1, b1, W2, b2 = start.astype(condition.numpy_dtype).arrays()
+    W1, b1, W2, b2 = start.astype(condition.numpy_dtype)
     return [
         Affine(W1[:, :, 0], b1[:, 0] if condition.bias else None),
         condition.units.layer(condition),

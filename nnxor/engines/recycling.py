@@ -35,7 +35,7 @@ def recycled(condition: Condition, state: Table, seeds: Seeds, epoch: int) -> Ta
     fresh = first_state(condition, _drawn(condition, seeds[chosen], number))
     redrawn = to_table(Weights(*(
         np.broadcast_to(False if name in (*condition.frozen, "b2") else dead, part.shape)
-        for name, part in zip(PARAMETERS, weights.arrays(), strict=True)
+        for name, part in zip(PARAMETERS, weights, strict=True)
     )))  # fmt: skip
     state = state.copy()
     masks = np.concatenate([redrawn] * (len(state) // n))[:, chosen].astype(np.bool_)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,9 +30,9 @@ def nudged(condition: Condition, weights: Weights) -> Weights:
     largest = z.max(axis=0)
     following = np.where(z < largest, z, -np.inf).max(axis=0)
     middle = number(0.5) * (largest + following)
-    lifted = replace(weights, b1=np.where(dead & np.isfinite(middle), weights.b1 - middle, weights.b1))
+    lifted = weights._replace(b1=np.where(dead & np.isfinite(middle), weights.b1 - middle, weights.b1))
     still = ~alive(condition, lifted)
-    return replace(lifted, b1=np.where(still, weights.b1 - largest + number(LIFT), lifted.b1))
+    return lifted._replace(b1=np.where(still, weights.b1 - largest + number(LIFT), lifted.b1))
 
 
 INTERVENTIONS.register(

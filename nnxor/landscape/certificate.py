@@ -43,7 +43,7 @@ def certify(condition: Condition, weights: Weights) -> Verdict:
     shapes of the weights are not the condition's.
     """
     d, h, r = condition.task.n_inputs, condition.hidden, weights.n_networks
-    expected, found = ((d, h, r), (h, r), (h, r), (r,)), tuple(array.shape for array in weights.arrays())
+    expected, found = ((d, h, r), (h, r), (h, r), (r,)), tuple(array.shape for array in weights)
     if found != expected:
         raise ValueError(f"W1, b1, W2, b2 have shapes {found}; this condition's are {expected}")
     problem = Problem.of(condition)

@@ -111,7 +111,7 @@ class Problem:
 
     def pack(self, weights: Weights) -> Array:
         """Networks as vectors (R, P), from `Weights`, whose last axis they are."""
-        W1, b1, W2, b2 = (np.asarray(array, np.float64) for array in weights.arrays())
+        W1, b1, W2, b2 = (np.asarray(array, np.float64) for array in weights)
         v = np.concatenate([W1, b1[None]]) if self.bias else W1
         parts = [v.transpose(2, 1, 0).reshape(len(b2), self.hidden * self.x.shape[1]), W2.T]
         return np.concatenate([*parts, b2[:, None]] if self.bias else parts, axis=1)

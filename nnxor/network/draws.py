@@ -15,8 +15,7 @@ its output weight and its weights for the inputs 1 and 2, later blocks the furth
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.random import Philox
@@ -35,11 +34,8 @@ Array = NDArray[np.floating]
 Uniforms = NDArray[np.float64]
 Lots = tuple[list[Uniforms], Uniforms, Uniforms, Uniforms]
 
-PARAMETERS = ("W1", "b1", "W2", "b2")  # the parameters of a network, in the order in which they always stand
 
-
-@dataclass(frozen=True)
-class Weights:
+class Weights(NamedTuple):
     """The parameters of R networks: W1 (D, H, R), b1 (H, R), W2 (H, R), b2 (R,)."""
 
     W1: Array
@@ -54,23 +50,19 @@ class Weights:
 
     def astype(self, dtype: np.dtype) -> Weights:
         """A copy in another dtype, with 0 for −0: what is left of a difference of 0 must not depend on who takes it."""
-        return Weights(*(array.astype(dtype) + dtype.type(0) for array in self.arrays()))
-
-    def arrays(self) -> tuple[Array, Array, Array, Array]:
-        """W1, b1, W2, b2."""
-        return self.W1, self.b1, self.W2, self.b2
+        return Weights(*(array.astype(dtype) + dtype.type(0) for array in self))
 
     def only(self) -> dict[str, Array]:
         """The parameters of the one network in a batch, by name: W1 (D, H), b1 (H,), W2 (H,), b2 ()."""
-        return {name: array[..., 0] for name, array in zip(PARAMETERS, self.arrays(), strict=True)}
+        return {name: array[..., 0] for name, array in self._asdict().items()}
 
     def take(self, networks: NDArray[np.integer] | slice) -> Weights:
         """The networks chosen along the last axis, copied."""
-        return Weights(*(array[..., networks].copy() for array in self.arrays()))
+        return Weights(*(array[..., networks].copy() for array in self))
 
     def put(self, networks: NDArray[np.integer], others: Weights) -> None:
         """Write other networks in the places of some of these."""
-        for array, other in zip(self.arrays(), others.arrays(), strict=True):
+        for array, other in zip(self, others, strict=True):
             array[..., networks] = other
 
     @classmethod
@@ -90,7 +82,10 @@ class Weights:
     @classmethod
     def joined(cls, parts: Iterable[Weights]) -> Weights:
         """Networks in several parts, as one."""
-        return cls(*(np.concatenate(arrays, axis=-1) for arrays in zip(*(p.arrays() for p in parts), strict=True)))
+        return cls(*(np.concatenate(arrays, axis=-1) for arrays in zip(*parts, strict=True)))
+
+
+PARAMETERS = Weights._fields  # the parameters of a network, in the order in which they always stand
 
 
 def uniforms(unit: int, block: int, seeds: range, again: int = 0) -> Uniforms:
@@ -194,5 +189,5 @@ def _given(init: GivenWeights, n_inputs: int, hidden: int, seeds: range, bias: b
         weights.b1[:], weights.b2[:] = 0, 0
     if scale != 1:
         with np.errstate(over="ignore"):  # such a training diverges, and says so
-            return Weights(*((scale * array.astype(np.float64)).astype(array.dtype) for array in weights.arrays()))
+            return Weights(*((scale * array.astype(np.float64)).astype(array.dtype) for array in weights))
     return weights

@@ -38,7 +38,7 @@ def typed(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def save_sets(path: Path, sets: int) -> None:
-    W1, b1, W2, b2 = (np.moveaxis(array, -1, 0) for array in draw(catalog.init("torch"), 2, 3, range(sets)).arrays())
+    W1, b1, W2, b2 = (np.moveaxis(array, -1, 0) for array in draw(catalog.init("torch"), 2, 3, range(sets)))
     np.savez(path, W1=W1, b1=b1, W2=W2[:, :, None], b2=b2[:, None])
 
 
@@ -175,7 +175,7 @@ def test_the_advice_is_about_networks_like_those_of_the_study(
 
 
 def draw_one(inputs: int) -> dict[str, np.ndarray]:
-    W1, b1, W2, b2 = draw(catalog.init("torch"), inputs, 3, range(1)).arrays()
+    W1, b1, W2, b2 = draw(catalog.init("torch"), inputs, 3, range(1))
     return {"W1": W1[:, :, 0], "b1": b1[:, 0], "W2": W2, "b2": b2}
 
 

@@ -201,7 +201,7 @@ def test_the_page_escapes_names_and_loads_nothing(finished: Run, tmp_path: Path)
 def save_sets(path: Path, init: str, sets: int = 20) -> Path:
     """Weights of two-input networks of 3 units, one set a seed, in a file."""
     path.parent.mkdir(exist_ok=True)
-    W1, b1, W2, b2 = (np.moveaxis(array, -1, 0) for array in draw(catalog.init(init), 2, 3, range(sets)).arrays())
+    W1, b1, W2, b2 = (np.moveaxis(array, -1, 0) for array in draw(catalog.init(init), 2, 3, range(sets)))
     np.savez(path, W1=W1, b1=b1, W2=W2[:, :, None], b2=b2[:, None])
     return path
 

@@ -15,7 +15,7 @@ from nnxor.protocol import PROTOCOL_VERSION
 
 def test_the_words_of_results_are_those_of_the_science() -> None:
     assert judgement.OUTCOMES == OUTCOMES
-    assert diagnosis.CAUSES[1:] == CAUSES
+    assert diagnosis.CAUSES[1:] == tuple(CAUSES)
     assert PROTOCOL_VERSION == PROTOCOL
     law = Condition().init
     assert (

@@ -48,7 +48,7 @@ def rescued(rescue: str, condition: Condition = HE, seeds: range = SEEDS) -> tup
 def changed(before: Weights, after: Weights) -> np.ndarray:
     """Units in which anything was changed, shape (H, R); the output bias must be as it was."""
     assert np.array_equal(before.b2, after.b2)
-    pairs = zip(before.arrays()[:3], after.arrays()[:3], strict=True)
+    pairs = zip(before[:3], after[:3], strict=True)
     W1, b1, W2 = (a != b for a, b in pairs)
     return np.asarray(W1.any(axis=0) | b1 | W2)
 
@@ -96,7 +96,7 @@ def test_the_live_units_that_are_drawn_favour_none() -> None:
 def test_redraw_all_is_another_draw_of_the_same_seed_with_its_output_bias() -> None:
     condition = replace(HE, init=catalog.init("torch"), rescue="redraw_all", dtype="float64")
     after, fresh = intervene(condition, start(condition), SEEDS), draw(condition.init, 2, 5, SEEDS, again=1)
-    for a, b, first in zip(after.arrays(), fresh.arrays(), start(condition).arrays(), strict=True):
+    for a, b, first in zip(after, fresh, start(condition), strict=True):
         assert a.dtype == np.float64
         assert np.array_equal(a, b)
         assert not (a == first).any()
@@ -150,7 +150,7 @@ def test_recycle_redraws_dead_units_all_along_in_the_same_epochs() -> None:
     stuck = np.flatnonzero(np.char.startswith(columns["outcome_before"], "stuck"))
     onward = replace(condition, recycle_every=200)
     again = numpy_engine(onward, ended(condition).take(stuck), SEEDS.start + stuck)
-    for mine, other in zip(weights.take(stuck).arrays(), again.weights.arrays(), strict=True):
+    for mine, other in zip(weights.take(stuck), again.weights, strict=True):
         assert np.array_equal(mine, other)
     once = rescued("redraw_dead", condition)[1]["outcome"]
     assert (columns["outcome"] == "solved").sum() > (once == "solved").sum()
@@ -177,7 +177,7 @@ def test_the_placebo_is_twice_the_epochs_bit_for_bit(condition: Condition) -> No
     assert 10 < stuck.sum() < len(SEEDS)
     twice = replace(condition, epochs=2 * condition.epochs)
     long = numba_engine(twice, start(condition))
-    for a, b, first in zip(weights.arrays(), long.weights.arrays(), ended(condition).arrays(), strict=True):
+    for a, b, first in zip(weights, long.weights, ended(condition), strict=True):
         assert np.array_equal(a[..., stuck], b[..., stuck])
         assert np.array_equal(a[..., ~stuck], first[..., ~stuck])
     at_once = diagnose(twice, start(condition), long)
@@ -197,7 +197,7 @@ def test_a_run_that_was_not_stuck_stays_as_it_was(rescue: str) -> None:
     assert rest.any()
     for name, values in plain.items():
         assert np.array_equal(columns[name][rest], values[rest], equal_nan=values.dtype.kind == "f"), name
-    for a, b in zip(weights.arrays(), plain_weights.arrays(), strict=True):
+    for a, b in zip(weights, plain_weights, strict=True):
         assert np.array_equal(a[..., rest], b[..., rest])
 
 
@@ -206,7 +206,7 @@ def test_engines_agree_to_the_bit(rescue: str) -> None:
     condition = replace(HE, rescue=rescue)
     (w, a), (v, b) = (trained(e, condition) for e in (numpy_engine, numba_engine))
     assert same(a, b)
-    for x, y in zip(w.arrays(), v.arrays(), strict=True):
+    for x, y in zip(w, v, strict=True):
         assert np.array_equal(x, y, equal_nan=True)
         assert np.array_equal(np.signbit(x), np.signbit(y))
 
@@ -267,5 +267,5 @@ def test_a_second_start_begins_with_no_memory_and_shuffles_as_the_first_did() ->
     assert len(stuck) > 10
     anew = draw(condition.init, 2, 3, SEEDS, again=1).take(stuck)
     second = numpy_engine(replace(condition, rescue=None), anew, np.asarray(SEEDS)[stuck]).weights
-    for a, b in zip(weights.arrays(), second.arrays(), strict=True):
+    for a, b in zip(weights, second, strict=True):
         assert np.array_equal(a[..., stuck], b)

@@ -84,9 +84,8 @@ def resting_points(found: Findings) -> Figure:
     missing = len(found.summary) - len(table)
     none = f"No run is stuck in {missing:,} of the study's conditions, which have no bar." if missing else ""
     notes = ["Error bars: 95 % Wilson intervals of the share of minima.", none]
-    names = {kind: words.KIND_NAMES[kind] for kind in KINDS}
     looks = {kind: bar_look(colour, KIND_HATCHES.get(kind, "")) for kind, colour in KIND_COLOURS.items()}
-    figure, drawn = bars(table, names, looks.__getitem__, "share of stuck runs, %", notes, 8)
+    figure, drawn = bars(table, KINDS, looks.__getitem__, "share of stuck runs, %", notes, 8)
     for ax, rows in drawn:
         x = np.arange(len(rows))
         rate, low, high = (100 * rows[f"minimum_{name}"].to_numpy(float) for name in ("rate", "low", "high"))
@@ -112,7 +111,7 @@ def describe_resting_points(found: Findings) -> str:
     _axis(table)
     rows = table.to_dict("records")
     here = rows[closest(rows)]
-    parts = [f"{words.KIND_NAMES[kind]} {words.share(here, kind)}" for kind in KINDS if here[kind]]
+    parts = [f"{KINDS[kind]} {words.share(here, kind)}" for kind in KINDS if here[kind]]
     return f"Of the stuck runs nearest to the article ({words.setting(here, found.fields)}): {'; '.join(parts)}."
 
 

@@ -86,7 +86,7 @@ def expected(condition: Condition, seeds: range, engine: str) -> list[dict[str, 
     kind = ">f4" if condition.dtype == "float32" else ">f8"
     rows = []
     for n, seed in enumerate(seeds):
-        words = [array[..., n].astype(kind).tobytes().hex() for array in found.end.arrays()]
+        words = [array[..., n].astype(kind).tobytes().hex() for array in found.end]
         columns = {name: plain(values[n]) for name, values in found.columns.items() if not name.startswith("y_")}
         columns["y"] = [plain(found.columns[f"y_{name}"][n]) for name in condition.task.row_names]
         rows.append({"address": address(condition, seed), "weights": "".join(words), "columns": columns})

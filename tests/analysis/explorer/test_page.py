@@ -110,7 +110,7 @@ def test_an_address_holds_a_network_of_ones_own(page: Path, browser: Browser) ->
     condition = Condition(hidden=3, activation="tanh", epochs=100)
     own = initial_weights(condition, range(77, 78))
     browser.visit(page, f"{address(condition, 0, own)}&epoch=0")
-    words = b"".join(array.astype(">f4").tobytes() for array in own.arrays()).hex()
+    words = b"".join(array.astype(">f4").tobytes() for array in own).hex()
     assert browser.run("toHex(state.run.at(0)).replaceAll(' ', '')") == words
     assert address(replace(condition, hidden=17), 0) is None
 

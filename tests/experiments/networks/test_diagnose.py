@@ -10,8 +10,8 @@ import pytest
 from harness import command, compose
 
 import nnxor
+from analysis.data.reading import CAUSES
 from analysis.entry import InputError
-from analysis.text.words import CAUSE_WORDS
 from experiments.networks.diagnosing import NOT_FINISHED, diagnose, point, states
 from experiments.study.weight_files import read_network
 from nnxor.condition import Condition
@@ -253,7 +253,7 @@ def is_the_network(path: Path, library: str) -> None:
     found = read_network(path, 2)
     assert found.library == library
     assert not found.either_way
-    for held, array in zip(found.weights.arrays(), (W1, B1, W2[:, 0], B2[0]), strict=True):
+    for held, array in zip(found.weights, (W1, B1, W2[:, 0], B2[0]), strict=True):
         assert np.array_equal(held[..., 0], array)
 
 
@@ -360,7 +360,7 @@ def test_what_is_not_freed_yet_is_told_so(tmp_path: Path, capsys: pytest.Capture
 
 
 def test_what_is_not_finished_is_called_so_in_reports_as_well() -> None:
-    assert CAUSE_WORDS["not_finished"] == NOT_FINISHED
+    assert CAUSES["not_finished"] == NOT_FINISHED
 
 
 def test_a_loss_that_may_never_have_moved_is_not_called_bad_luck(capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,7 +52,7 @@ def test_a_seed_has_the_fate_and_the_bits_that_it_has_in_a_sweep(seed: int, tmp_
     row = {name: values[0] for name, values in diagnose(condition, start, trained).items()}
     text = train(f"seed={seed}", "init=he", "epochs=3000", f"save={tmp_path / 'w.npz'}")
     saved = read_network(tmp_path / "w.npz", 2).weights.astype(np.dtype(np.float32))
-    assert all(np.array_equal(a, b) for a, b in zip(saved.arrays(), trained.weights.arrays(), strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(saved, trained.weights, strict=True))
     assert f"outcome: {row['outcome']}" in text
     units = [line.split()[1:4] for line in text.splitlines() if " > " in line and line.strip()[0].isdigit()]
     assert [unit[0] for unit in units] == row["patterns_init"].decode().split()
@@ -188,4 +188,4 @@ def test_files_keep_every_bit(dtype: str, tmp_path: Path) -> None:
     weights = engines.load("numpy")(condition, draw(condition.init, 2, 4, range(5, 6))).weights
     save_weights(tmp_path / "w.npz", weights)
     again = read_network(tmp_path / "w.npz", 2).weights.astype(np.dtype(dtype))
-    assert all(np.array_equal(a, b) for a, b in zip(weights.arrays(), again.arrays(), strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(weights, again, strict=True))

@@ -80,7 +80,7 @@ def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
 
 def save_sets(path: Path, sets: int, hidden: int = 3) -> Path:
     weights = draw(catalog.init("torch"), 2, hidden, range(sets))
-    W1, b1, W2, b2 = (np.moveaxis(array, -1, 0) for array in weights.arrays())
+    W1, b1, W2, b2 = (np.moveaxis(array, -1, 0) for array in weights)
     np.savez(path, W1=W1, b1=b1, W2=W2[:, :, None], b2=b2[:, None])
     return path
 

@@ -26,7 +26,7 @@ def start(condition: Condition, seeds: range) -> Weights:
 
 def everything(trained: Trained) -> list[np.ndarray]:
     trace = trained.trace
-    return [*trained.weights.arrays(), *trace]
+    return [*trained.weights, *trace]
 
 
 def same_bits(a: Trained, b: Trained) -> bool:
@@ -137,10 +137,10 @@ def test_loops_over_rows_are_the_rows_written_out(activation: str, monkeypatch: 
 def test_an_engine_leaves_the_weights_that_it_was_given() -> None:
     condition = Condition(epochs=5)
     weights = start(condition, range(3))
-    kept = [array.copy() for array in weights.arrays()]
+    kept = [array.copy() for array in weights]
     for train in (numpy_engine, numba_engine, reference):
         train(condition, weights)
-        assert all(np.array_equal(a, b) for a, b in zip(weights.arrays(), kept, strict=True))
+        assert all(np.array_equal(a, b) for a, b in zip(weights, kept, strict=True))
 
 
 @pytest.mark.parametrize("init", ["uniform", "he"])
@@ -148,7 +148,7 @@ def test_the_reference_agrees_within_rounding_over_the_first_epochs(init: str) -
     condition = Condition(init=catalog.init(init), epochs=300)
     weights = start(condition, range(50))
     readable, fast = reference(condition, weights), numba_engine(condition, weights)
-    for a, b in zip(readable.weights.arrays(), fast.weights.arrays(), strict=True):
+    for a, b in zip(readable.weights, fast.weights, strict=True):
         assert np.allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
@@ -180,7 +180,7 @@ def test_training_is_a_walk_of_single_epochs_and_the_trace_tells_it_exactly() ->
     weights = start(condition, range(64))
     states = walk(condition, weights)
     trained = numba_engine(condition, weights)
-    assert all(np.array_equal(a, b) for a, b in zip(states[-1].arrays(), trained.weights.arrays(), strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(states[-1], trained.weights, strict=True))
 
     was_alive = alive(condition, states[0])
     died = np.array([(was_alive & ~alive(condition, state)).any(axis=0) for state in states])

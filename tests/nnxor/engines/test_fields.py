@@ -34,7 +34,7 @@ def start(condition: Condition, seeds: range) -> Weights:
 
 
 def arrays(trained: Trained) -> list[np.ndarray]:
-    return [*trained.weights.arrays(), *trained.trace]
+    return [*trained.weights, *trained.trace]
 
 
 EXACT: list[dict[str, Any]] = [
@@ -107,7 +107,7 @@ def test_a_batch_of_all_rows_is_no_batch_at_all() -> None:
     weights = start(whole, range(64))
     for engine in (numpy_engine, numba_engine):
         full, one = engine(whole, weights).weights, engine(batch, weights, range(64)).weights
-        for a, b in zip(full.arrays(), one.arrays(), strict=True):
+        for a, b in zip(full, one, strict=True):
             assert np.array_equal(a, b)
 
 
@@ -163,7 +163,7 @@ def test_an_epoch_of_batches_is_that_many_steps() -> None:
             rows = order[2 * step : 2 * step + 2, seed]
             task = Task("two", tuple(XOR.inputs[n] for n in rows), tuple(XOR.targets[n] for n in rows))
             now = numpy_engine(replace(condition, task=task, batch_size=None), now).weights
-        for a, b in zip(now.arrays(), trained.arrays(), strict=True):
+        for a, b in zip(now, trained, strict=True):
             assert np.allclose(a[..., 0], b[..., seed], rtol=1e-12)
 
 
@@ -174,7 +174,7 @@ def test_a_row_that_counts_more_often_is_that_many_rows(loss: str) -> None:
     written = replace(counted, task=WRITTEN)
     weights = start(counted, range(30))
     a, b = (numba_engine(condition, weights) for condition in (counted, written))
-    for x, y in zip(a.weights.arrays(), b.weights.arrays(), strict=True):
+    for x, y in zip(a.weights, b.weights, strict=True):
         assert np.allclose(x, y, rtol=1e-9, atol=1e-12)
     assert np.allclose(a.trace.tail, b.trace.tail)
 
@@ -239,7 +239,7 @@ def walked(gradients: list[float], optimizer: str) -> float:
     weights = Weights(np.zeros((2, 1, 1)), np.zeros((1, 1)), np.zeros((1, 1)), np.zeros(1))
     training = Training(condition, first_state(condition, weights), np.zeros(1, int))
     for g in gradients:
-        training.step(replace(weights, b2=np.array([g])))
+        training.step(weights._replace(b2=np.array([g])))
     return float(training.weights.b2[0])
 
 
@@ -317,11 +317,8 @@ def test_smooth_units_are_never_dead_nor_linear() -> None:
 
 def test_given_weights_are_taken_seed_by_seed() -> None:
     drawn = draw(Condition().init, 2, 4, range(20))
-    given_sets = GivenWeights("sets", "1", drawn.arrays())  # type: ignore[arg-type]
-    assert all(
-        np.array_equal(a, b[..., 5:9])
-        for a, b in zip(draw(given_sets, 2, 4, range(5, 9)).arrays(), drawn.arrays(), strict=True)
-    )
+    given_sets = GivenWeights("sets", "1", drawn)  # type: ignore[arg-type]
+    assert all(np.array_equal(a, b[..., 5:9]) for a, b in zip(draw(given_sets, 2, 4, range(5, 9)), drawn, strict=True))
     with pytest.raises(ValueError, match="holds 20 sets"):
         draw(given_sets, 2, 4, range(15, 21))
 
@@ -385,20 +382,20 @@ def test_few_rows_at_a_time_of_a_long_table_leave_every_other_number_alone() -> 
     )
     weights = draw(condition.init, 2, 6, range(9))
     ends = [engines.load(name)(condition, weights, range(9)).weights for name in ("numba", "numpy")]
-    assert all(np.array_equal(a, b) for a, b in zip(*(end.arrays() for end in ends), strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(*(end for end in ends), strict=True))
 
 
 def test_where_rmsprop_leaves_the_readable_layers_it_leaves_itself_from_a_start_one_rounding_away() -> None:
     """Near a minimum its steps keep their length and turn: a difference in the last digit grows in any engine."""
     condition = Condition(hidden=3, lr=0.01, optimizer="rmsprop", epochs=150, dtype="float64")
     weights = start(condition, range(12)).astype(np.dtype(np.float64))
-    nearby = replace(weights, W1=weights.W1 * (1 + 2**-52))
+    nearby = weights._replace(W1=weights.W1 * (1 + 2**-52))
     ours, layers, moved = (
         e(condition, w).weights for e, w in ((numba_engine, weights), (reference, weights), (numba_engine, nearby))
     )
     far = [
         np.max(
-            [np.abs(a - b).reshape(-1, 12).max(axis=0) for a, b in zip(ours.arrays(), other.arrays(), strict=True)],
+            [np.abs(a - b).reshape(-1, 12).max(axis=0) for a, b in zip(ours, other, strict=True)],
             axis=0,
         )
         for other in (layers, moved)

@@ -58,10 +58,10 @@ def test_all_units_dead(b1: list[float], W2: list[float], kind: str, loss: str, 
     if kind == "kink":
         assert (found.unit[0], found.row[0]) == (1, 0)
         assert lowers(condition, found).all()
-        assert np.sqrt(sum((a**2).sum() for a in ways(found).arrays())) == pytest.approx(1)
+        assert np.sqrt(sum((a**2).sum() for a in ways(found))) == pytest.approx(1)
     else:
         assert found.unit[0] == found.row[0] == -1
-        assert not any(a.any() for a in ways(found).arrays())
+        assert not any(a.any() for a in ways(found))
         assert moved(weights, found) < 1e-15
 
 
@@ -139,7 +139,7 @@ def test_weights_of_any_finite_size_are_judged_and_leave_others_alone(
     condition = Condition(hidden=3, activation=activation, dtype="float64", init=catalog.init("torch"), **fields)  # type: ignore[arg-type]
     drawn = initial_weights(condition, range(6))
     sizes = np.array([1.0, 1e-308, 1e-300, 1e100, 1e160, 1e300])
-    weights = Weights(*(array * sizes for array in drawn.arrays()))
+    weights = Weights(*(array * sizes for array in drawn))
     first, level = weights.take(np.arange(1)), Problem.of(condition).loss_of(drawn)
     told = resting_points(condition, weights, level)
     assert told.kind[0] == resting_points(condition, first, level[:1]).kind[0]
@@ -212,7 +212,7 @@ def test_no_perturbation_within_the_radius_gets_below_a_minimum_and_every_direct
     assert len(at) > 5
     polished = points(found).take(at)
     assert (slope(condition, polished) < 1e-9).all()
-    floor = loss_of(condition, *polished.arrays())
+    floor = loss_of(condition, *polished)
     for trial in range(300):
         step = random_step(condition, len(at), alone=trial % 3 > 0, biases_only=trial % 4 == 0)
         size = np.minimum(10.0 ** rng.uniform(-7, 0, len(at)), 0.999 * found.radius[at])
@@ -291,7 +291,7 @@ def test_a_smooth_fit_of_more_rows_than_parameters_is_a_minimum(activation: str)
     problem = Problem.of(condition)
 
     def height(theta: np.ndarray) -> float:
-        return float(loss_of(condition, *problem.unpack(theta[None]).arrays())[0])
+        return float(loss_of(condition, *problem.unpack(theta[None]))[0])
 
     end = minimize(height, np.array([1.0, -1.0, 0.0, 1.0, 0.0]), tol=1e-9).x[None]
     found = certify(condition, problem.unpack(end))
@@ -349,7 +349,7 @@ def in_other_units(condition: Condition, weights: Weights, inputs: float, target
     task = condition.task
     rows = tuple(tuple(inputs * x for x in row) for row in task.inputs)
     other = Task("scaled", rows, tuple(targets * t for t in task.targets), task.units)
-    W1, b1, W2, b2 = (np.asarray(array, np.float64) for array in weights.arrays())
+    W1, b1, W2, b2 = (np.asarray(array, np.float64) for array in weights)
     return replace(condition, task=other), Weights(W1 / inputs, b1, W2 * targets, b2 * targets)
 
 
@@ -365,7 +365,7 @@ def test_no_verdict_depends_on_the_units_of_data(fields: dict[str, object], inpu
 @pytest.mark.parametrize("factor", [2.0**-20, 2.0**12])
 def test_no_verdict_depends_on_how_a_unit_shares_its_size_between_its_layers(factor: float) -> None:
     condition, weights, _ = stuck(hidden=4, init="he")
-    W1, b1, W2, b2 = (np.asarray(array, np.float64) for array in weights.arrays())
+    W1, b1, W2, b2 = (np.asarray(array, np.float64) for array in weights)
     shared = Weights(W1 * factor, b1 * factor, W2 / factor, b2)
     assert np.array_equal(certify(condition, shared).kind, certify(condition, weights).kind)
 
@@ -392,10 +392,10 @@ def test_the_five_points_of_wu_simsek_and_ged_are_told_at_every_scale(std: float
     assert weights.n_networks >= 5
     assert not (found.kind == "unknown").any()
     minima = points(found).take(np.flatnonzero(found.kind == "minimum"))
-    floor = loss_of(condition, *minima.arrays())
+    floor = loss_of(condition, *minima)
     for trial in range(100):  # each parameter is shaken by a share of itself
         share = 10.0 ** rng.uniform(-9, -6)
-        near = [array * (1 + share * rng.standard_normal(array.shape)) for array in minima.arrays()]
+        near = [array * (1 + share * rng.standard_normal(array.shape)) for array in minima]
         assert (loss_of(condition, *near) >= floor - 1e-15).all(), trial
         for _ in range(20):  # and from there it descends
             near = descended(condition, near, 1e-3)

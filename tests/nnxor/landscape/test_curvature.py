@@ -24,7 +24,7 @@ def test_slopes_and_curvature_are_those_of_finite_differences(activation: str, l
     problem = Problem.of(condition)
     theta = rng.standard_normal((5, 13))
     local = Local(problem, theta)
-    assert np.allclose(local.loss, loss_of(condition, *problem.unpack(theta).arrays()))
+    assert np.allclose(local.loss, loss_of(condition, *problem.unpack(theta)))
     for p in range(13):
         step = 1e-6 * np.eye(13)[p]
         up, down = (Local(problem, theta + sign * step) for sign in (1, -1))
@@ -35,7 +35,7 @@ def test_slopes_and_curvature_are_those_of_finite_differences(activation: str, l
 def test_packing_and_unpacking_lose_nothing() -> None:
     weights = draw(Condition().init, 2, 4, range(6))
     problem = Problem.of(Condition())
-    for before, after in zip(weights.arrays(), problem.unpack(problem.pack(weights)).arrays(), strict=True):
+    for before, after in zip(weights, problem.unpack(problem.pack(weights)), strict=True):
         assert np.array_equal(before, after)
 
 

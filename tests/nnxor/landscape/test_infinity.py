@@ -55,11 +55,11 @@ def test_traps_of_cross_entropy_are_told_and_nothing_near_gets_below_those_at_in
         return
     assert len(at) > 20
     polished, way, floor = points(found).take(at), ways(found).take(at), level[at]
-    first, then = loss_of(condition, *weights.take(at).arrays()), loss_of(condition, *polished.arrays())
+    first, then = loss_of(condition, *weights.take(at)), loss_of(condition, *polished)
     assert (first - then > 1e-6).all()
     assert np.allclose(then, floor, rtol=0, atol=1e-11)
     stays_lowest(condition, polished, way, floor, largest=-6, slack=1e-13)
-    near = [array * (1 + 1e-7 * rng.standard_normal(array.shape)) for array in weights.take(at).arrays()]
+    near = [array * (1 + 1e-7 * rng.standard_normal(array.shape)) for array in weights.take(at)]
     for _ in range(200):  # nor does descent from where the runs ended
         near = descended(condition, near, 0.5)
         assert (loss_of(condition, *near) > floor).all()
@@ -101,18 +101,18 @@ def test_saturating_units_are_told_where_they_are_on_their_way_to_infinity(
     trap = np.flatnonzero(np.abs(ended.columns["plateau"] - level) < 1e-3)
     assert len(trap) > 15
     assert set(ended.columns["minimum"][trap]) == {"infinity"}
-    end = Weights(*(array.astype(float) for array in ended.end.take(trap).arrays()))
+    end = Weights(*(array.astype(float) for array in ended.end.take(trap)))
     found = certify(condition, end)
     told = np.flatnonzero(found.kind == "infinity")
     assert len(told) > 10
     far, way, end = points(found).take(told), ways(found).take(told), end.take(told)
     stays_lowest(condition, far, way, level, largest=-2, slack=1e-12)
     for _ in range(50):
-        near = [array + 0.01 * rng.standard_normal(array.shape) for array in end.arrays()]
+        near = [array + 0.01 * rng.standard_normal(array.shape) for array in end]
         assert (loss_of(condition, *near) >= level - 1e-12).all()
     onward = replace(condition, optimizer="gd", lr=4.0, epochs=200_000, dtype="float64", momentum=Condition.momentum)
-    longer = loss_of(condition, *engines.load("numba")(onward, end, range(len(told))).weights.arrays())
-    assert ((level - 1e-12 < longer) & (longer <= loss_of(condition, *end.arrays()) + 1e-12)).all()
+    longer = loss_of(condition, *engines.load("numba")(onward, end, range(len(told))).weights)
+    assert ((level - 1e-12 < longer) & (longer <= loss_of(condition, *end) + 1e-12)).all()
 
 
 def test_a_unit_that_gives_up_its_side_is_not_on_its_way_to_infinity() -> None:
@@ -121,7 +121,7 @@ def test_a_unit_that_gives_up_its_side_is_not_on_its_way_to_infinity() -> None:
     ended = trials(condition, range(1000), engines.load("numba"), certified=True)
     trap = np.flatnonzero(np.abs(ended.columns["plateau"] - 1 / 3) < 1e-3)
     longer = engines.load("numba")(replace(condition, epochs=300_000), ended.end.take(trap), range(len(trap))).weights
-    out = loss_of(condition, *longer.arrays()) < 0.3
+    out = loss_of(condition, *longer) < 0.3
     assert out.sum() > 1
     assert set(ended.columns["minimum"][trap][out]) == {"shoulder"}
     assert "infinity" in ended.columns["minimum"][trap]

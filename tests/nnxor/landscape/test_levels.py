@@ -140,7 +140,7 @@ def test_runs_without_biases_rest_at_two_thirds_and_at_one() -> None:
 def trained_bce(task: Task, hidden: int, epochs: int, seeds: int = 100, lr: float = 0.3) -> np.ndarray:
     """Final mean cross-entropies, of ReLU networks with a sigmoid output, once nearly at rest."""
     start = draw(catalog.init("torch"), task.n_inputs, hidden, range(seeds)).astype(np.dtype(np.float64))
-    W1, b1, W2, b2 = start.arrays()
+    W1, b1, W2, b2 = start
     x, t = np.array(task.inputs, float), np.array(task.targets)[:, None]
     losses = np.full((2, seeds), np.inf)
     for _ in range(epochs):

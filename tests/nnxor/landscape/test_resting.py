@@ -43,7 +43,7 @@ def test_what_slides_along_a_valley_and_gets_out_at_its_end_is_at_no_minimum() -
     minima = weights.take(np.flatnonzero(kinds == "minimum"))
     assert minima.n_networks > 20
     longer = engines.load("numba")(replace(condition, epochs=200_000), minima, range(minima.n_networks))
-    assert (loss_of(condition, *longer.weights.arrays()) > 0.69).all()
+    assert (loss_of(condition, *longer.weights) > 0.69).all()
 
 
 def test_what_leaves_its_trap_in_a_quench_is_on_a_shoulder() -> None:
@@ -69,7 +69,7 @@ def test_a_run_that_is_far_from_the_minimum_of_its_region_is_told_where_a_quench
     assert certify(condition, ended.end).kind[0] == "minimum"
     assert (ended.columns["outcome"][0], ended.columns["minimum"][0]) == ("stuck", "shoulder")
     quenched, _ = quench(condition, ended.end, 20)
-    assert loss_of(condition, *quenched.arrays())[0] < 1e-9
+    assert loss_of(condition, *quenched)[0] < 1e-9
 
 
 def test_a_minimum_beside_which_a_run_goes_by_is_not_where_it_rests() -> None:
@@ -169,7 +169,7 @@ def test_no_way_leads_out_of_a_minimum(fields: dict[str, object]) -> None:
     minima = points(found).take(np.flatnonzero(found.kind == "minimum"))
     assert minima.n_networks > 5
     floor = found.problem.loss_of(minima)
-    near = Weights(*(array * (1 + 1e-8 * rng.standard_normal(array.shape)) for array in minima.arrays()))
+    near = Weights(*(array * (1 + 1e-8 * rng.standard_normal(array.shape)) for array in minima))
     for start in (minima, near):
         assert (found.problem.loss_of(go_down(condition, start)) >= floor * (1 - 1e-11)).all()
 

@@ -22,7 +22,7 @@ SEEDS = st.integers(0, 2**63 - 200)
 
 
 def equal(a: Weights, b: Weights) -> bool:
-    return all(np.array_equal(x, y) for x, y in zip(a.arrays(), b.arrays(), strict=True))
+    return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
 
 
 @given(start=SEEDS, before=st.integers(0, 60), count=st.integers(1, 60))
@@ -58,7 +58,7 @@ def test_more_inputs_leave_the_draws_of_the_first_ones_as_they_are() -> None:
 
 def test_every_number_of_a_network_is_drawn_apart() -> None:
     weights = draw(catalog.init("torch"), 2, 3, range(20_000))
-    columns = [array.reshape(-1, 20_000) for array in weights.arrays()]
+    columns = [array.reshape(-1, 20_000) for array in weights]
     correlation = np.corrcoef(np.concatenate(columns))
     off_diagonal = correlation[~np.eye(len(correlation), dtype=bool)]
     assert np.abs(off_diagonal).max() < 5 / np.sqrt(20_000)
@@ -121,7 +121,7 @@ def test_without_biases_every_bias_is_0_and_the_weights_are_the_same() -> None:
 
 
 def test_values_are_rounded_to_float32_for_every_dtype() -> None:
-    assert all(array.dtype == np.float32 for array in draw(UNIFORM, 2, 4, range(3)).arrays())
+    assert all(array.dtype == np.float32 for array in draw(UNIFORM, 2, 4, range(3)))
 
 
 @pytest.mark.parametrize("seeds", [range(-1, 2), range(0, 10, 2), range(2**63 - 1, 2**63 + 1)])
@@ -171,7 +171,7 @@ def test_a_scale_multiplies_every_weight_and_bias_and_one_changes_no_bit() -> No
     plain, same, double, third = (
         draw(init, 2, 4, seeds, **({} if scale is None else {"scale": scale})) for scale in (None, 1.0, 2.0, 1 / 3)
     )
-    for before, after, twice, less in zip(plain.arrays(), same.arrays(), double.arrays(), third.arrays(), strict=True):
+    for before, after, twice, less in zip(plain, same, double, third, strict=True):
         assert before.tobytes() == after.tobytes()
         assert np.array_equal(2 * before, twice), "a power of two commutes with rounding"
         assert np.allclose(before / 3, less, rtol=1e-6)
@@ -184,7 +184,7 @@ def test_given_weights_are_scaled_too() -> None:
     arrays = tuple(rng.normal(size=shape).astype(np.float32) for shape in shapes)
     given_ = GivenWeights("w.npz", "digest", arrays)
     plain, double = (draw(given_, 2, 3, range(5), scale=scale) for scale in (1.0, 2.0))
-    for before, twice in zip(plain.arrays(), double.arrays(), strict=True):
+    for before, twice in zip(plain, double, strict=True):
         assert np.array_equal(2 * before, twice)
 
 
