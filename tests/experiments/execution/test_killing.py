@@ -16,7 +16,7 @@ from experiments.execution.session import run as run_study
 
 pytestmark = pytest.mark.slow
 
-STUDY = ("study=smoke", "seeds.count=160", "base.epochs=4000", "report=false", "parallel.batch=32", "parallel.n_jobs=2")
+STUDY = ("study=smoke", "seeds.count=96", "base.epochs=4000", "report=false", "parallel.batch=32", "parallel.n_jobs=2")
 
 
 def resume(output: Path) -> str:
@@ -31,7 +31,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield resume(tmp_path_factory.mktemp("whole") / "out")
 
 
-@pytest.mark.parametrize("parts", [1, 45])
+@pytest.mark.parametrize("parts", [1, 27])
 def test_sigkill_loses_only_what_was_in_flight(parts: int, tmp_path: Path, whole: str) -> None:
     output = tmp_path / "out"
     run = launch(*STUDY, f"output={output}")
@@ -59,7 +59,7 @@ def test_ctrl_c_and_sigterm_say_what_was_kept_and_leave_nobody(
     assert run.returncode == status
     assert nobody_left(run.pid)
     (line,) = err.strip().splitlines()
-    match = re.search(r"interrupted; ([\d,]+) of 2,560 trainings kept in .*; the same command goes on", line)
+    match = re.search(r"interrupted; ([\d,]+) of 1,536 trainings kept in .*; the same command goes on", line)
     assert match
     kept = sum(int(path.stem.split("-")[2]) for path in (output / "parts").glob("*.parquet"))
     assert kept >= 3 * 32

@@ -1,5 +1,6 @@
 """The normal quantile: near the true value, odd about one half, rising, and the same bits in NumPy and machine code."""
 
+import math
 from types import ModuleType
 
 import numpy as np
@@ -11,6 +12,8 @@ from nnxor.arithmetic import normal
 from nnxor.arithmetic.normal import normal_quantile
 
 DTYPES = (np.float32, np.float64)
+with mp.workprec(200):
+    ROOT, HALF = mp.sqrt(2), mpf(0.5)
 
 
 def probabilities(dtype: type, n: int) -> np.ndarray:
@@ -28,13 +31,14 @@ def probabilities(dtype: type, n: int) -> np.ndarray:
 def error(p: float, found: float, dtype: type) -> float:
     """Distance from the true quantile in units in the last place: by Newton's step from what was found."""
     z = mpf(found)
-    density = mp.exp(-z * z / 2) / mp.sqrt(2 * mp.pi)
+    scaled = z / ROOT
     if abs(found) < 0.5:
-        difference = mp.erf(z / mp.sqrt(2)) / 2 - (mpf(p) - mpf(0.5))
+        difference = mp.erf(scaled) / 2 - (mpf(p) - HALF)
     elif found < 0:
-        difference = mp.erfc(-z / mp.sqrt(2)) / 2 - mpf(p)
+        difference = mp.erfc(-scaled) / 2 - mpf(p)
     else:
-        difference = (1 - mpf(p)) - mp.erfc(z / mp.sqrt(2)) / 2
+        difference = (1 - mpf(p)) - mp.erfc(scaled) / 2
+    density = math.exp(-found * found / 2) / math.sqrt(2 * math.pi) if abs(found) < 30 else mp.npdf(z)
     return abs(float(difference / density)) / float(np.spacing(np.abs(dtype(found)))) if found or difference else 0.0
 
 
