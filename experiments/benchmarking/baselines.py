@@ -93,9 +93,9 @@ def vmapped_jax(condition: Condition, start: Weights) -> list[float]:
 def _compiled_jax(condition: Condition) -> Callable[..., Any]:
     """Parameters of trainings, along the first axis, to their final losses: scan over epochs, vmap over trainings."""
     import jax
-    import jax.numpy as jnp
     from jax.example_libraries import optimizers
 
+    jnp = jax.numpy
     x, t = (jnp.array(array) for array in (condition.task.x(np.dtype("f4")), condition.task.t(np.dtype("f4"))))
     activation: Callable[..., Any] = {
         "relu": jax.nn.relu,  # and not maximum, whose gradient at 0 is 1/2
