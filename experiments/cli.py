@@ -5,9 +5,10 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import resource
 import sys
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from analysis.entry import DONE, InputError, RunError, finish
 
@@ -54,10 +55,6 @@ def refuse_strange_text(arguments: list[str]) -> None:
 
 def refuse_little_memory() -> None:
     """RunError where the address space is limited to less than the libraries need."""
-    try:
-        resource: Any = importlib.import_module("resource")
-    except ModuleNotFoundError:  # Windows has no such limit
-        return
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit != resource.RLIM_INFINITY and limit < LEAST_MEMORY * 10**6:
         what = f"memory is limited to {limit // 10**6:,} MB of address space (ulimit -v), which is too little"

@@ -35,16 +35,36 @@ ROOT = Path(__file__).parent.parent
 def compose(*overrides: str, config_name: str = "run") -> dict[str, Any]:
     """The configuration that the command would get from these overrides.
 
-    What differs in its output alone is composed once: tests write the same studies to many folders.
+    A study is composed once. What only sets keys of it is entered: tests run the same studies in many ways.
     """
-    plain = [each for each in overrides if re.fullmatch(r"output=/[\w/.-]+", each)]
-    config = copy.deepcopy(_composed(tuple(each for each in overrides if each not in plain), config_name))
-    return {**config, "output": plain[-1].removeprefix("output=")} if plain else config
+    chosen = tuple(each for each in overrides if re.fullmatch(r"(study|parallel)=[\w/]+", each))
+    found = [re.fullmatch(SETTING, each) for each in overrides if each not in chosen]
+    settings = [(match[1].split("."), match[2]) for match in found if match]
+    config = copy.deepcopy(composed(chosen, config_name))
+    if len(settings) < len(found) or not all(_is_set(config, path) for path, _ in settings):
+        return copy.deepcopy(composed(overrides, config_name))
+    for (*section, key), text in settings:
+        words = text.strip("[]").split(",")
+        values = [word if re.match("[a-z/]", word) and word not in CONSTANTS else json.loads(word) for word in words]
+        (config[section[0]] if section else config)[key] = values if text.startswith("[") else values[0]
+    return config
+
+
+def _is_set(config: dict[str, Any], path: list[str]) -> bool:
+    node = config.get(path[0], {}) if len(path) == 2 else config
+    return isinstance(node, dict) and path[-1] in node and not isinstance(node[path[-1]], dict)
 
 
 @functools.cache
-def _composed(overrides: tuple[str, ...], config_name: str) -> dict[str, Any]:
+def composed(overrides: tuple[str, ...], config_name: str = "run") -> dict[str, Any]:
+    """What Hydra makes of these overrides."""
     return composing.composed(config_name, list(overrides))
+
+
+CONSTANTS = ("true", "false", "null")
+WORD = r"(?:-?(?:0|[1-9]\d*)(?:\.\d+)?|(?!nan|inf|on|off|yes|no)[a-z][a-z_0-9]*)"
+SETTING = rf"((?:base|grid|seeds|parallel)\.\w+|\w+)=({WORD}|\[{WORD}(?:,{WORD})*\]|/[\w/.-]+)"
+"""A key and a number, a word, a list of those, or a path, which are to Hydra what they seem to be."""
 
 
 SMALL = ("study=smoke", "grid.lr=[0.1,0.2]", "base.epochs=60", "seeds.count=20", "report=false", "parallel.n_jobs=1")

@@ -40,8 +40,8 @@ PACKAGES = ("nnxor", "experiments", "analysis")
 FILES = {path: ast.parse(path.read_text(encoding="utf-8")) for name in PACKAGES for path in (ROOT / name).rglob("*.py")}
 
 MOST_FILES_IN_A_FOLDER = 12
-MOST_LINES_IN_A_FUNCTION = 80
-MOST_IMPORTS_IN_FUNCTIONS = 38
+MOST_LINES_IN_A_FUNCTION = 50
+MOST_IMPORTS_IN_FUNCTIONS = 32
 """Lower these as the house gets better; never raise them."""
 
 

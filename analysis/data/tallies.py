@@ -122,8 +122,9 @@ class Counted:
 
 def _frame(table: pa.Table, columns: list[str]) -> pd.DataFrame:
     """The condition's key and some columns, texts as plain texts."""
-    frame: pd.DataFrame = table.select(["condition", *columns]).to_pandas()
-    return frame.astype(dict.fromkeys(frame.select_dtypes("category"), "str"))
+    chosen = table.select(["condition", *columns])
+    types = [getattr(field.type, "value_type", field.type) for field in chosen.schema]
+    return pd.DataFrame(chosen.cast(pa.schema(zip(chosen.column_names, types, strict=True))).to_pandas())
 
 
 def _with_unsolved(epochs: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:

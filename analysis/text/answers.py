@@ -173,8 +173,7 @@ def _difference(change: str, mine: pd.DataFrame, fields: list[str], nearest: pd.
 def freed(found: Findings) -> str:
     """What each intervention frees of the stuck runs most like the article's, most first."""
     at = found.freed[closest(({**each.row, "rescue": None} for each in found.freed), found.nearest)]
-    mine = [each for each in found.freed if each.row.equals(at.row)]
-    mine.sort(key=lambda each: -each.rate.rate)
+    mine = sorted((each for each in found.freed if each.row.equals(at.row)), key=lambda each: -each.rate.rate)
     told = [f"{words.rescue(each.intervention)} {words.rate(each.rate)}" for each in mine]
     place = f" ({words.condition(at.row, [*at.row.index])})" if len(at.row) else ""
     return f"What frees the stuck runs most like {THE_ARTICLES}{place}: {'; '.join(told)}."

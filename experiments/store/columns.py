@@ -164,12 +164,11 @@ def _streams(column: pa.Array) -> dict[str, bytes]:
     if pa.types.is_dictionary(column.type):
         column = column.cast(pa.string())
     text = pa.types.is_string(column.type) or pa.types.is_binary(column.type)
-    filled = pc.fill_null(column, pa.scalar("" if text else 0).cast(column.type))
+    empty = pa.scalar("" if text else 0).cast(column.type)
+    filled = pc.fill_null(column, empty)
     if not text:
         values = filled.to_numpy(zero_copy_only=False)
         return {"nulls": nulls, "values": values.astype(values.dtype.newbyteorder("<")).tobytes()}
+    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array([0, len(filled)], pa.int32()), filled), empty)
     lengths = pc.binary_length(filled).to_numpy().astype("<i8")
-    _, offsets, characters = filled.buffers()
-    ends = np.frombuffer(offsets, np.int32)[filled.offset : filled.offset + len(filled) + 1]
-    joined = bytes(characters[int(ends[0]) : int(ends[-1])]) if characters is not None else b""
-    return {"nulls": nulls, "values": joined, "lengths": lengths.tobytes()}
+    return {"nulls": nulls, "values": joined[0].as_buffer().to_pybytes(), "lengths": lengths.tobytes()}

@@ -102,7 +102,7 @@ def read_study(config: Mapping[str, object]) -> Study:
         record=_record(config["record"], conditions, len(seeds)),
         certify=checked("certify", config["certify"], checks.switch),
         published=tuple(itertools.chain.from_iterable(map(_published, parts, each))),
-        given={name: _given(name, parts) for name in ("task", "init")},
+        given={name: _given(name, parts) for name in FILES},
     )
 
 
@@ -143,8 +143,7 @@ def _written_out(given: object) -> dict[str, Any]:
 def _given(name: str, parts: list[Mapping[str, object]]) -> dict[str, object]:
     """The values of a field that are no name in conf, by the name that conditions know them by."""
     sections = [each for part in parts for each in (part["base"], part["grid"], *_listed(part["blocks"]))]
-    listed = [value for each in sections for value in _listed(_mapping("", each).get(name))]
-    values = [catalog.written_out(name, value) for value in listed]
+    values = [value for each in sections for value in _listed(_written_out(each).get(name))]
     return {FILES[name](name, value).name: value for value in values if value not in names(name)}
 
 

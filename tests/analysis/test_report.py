@@ -1,5 +1,6 @@
 """The report: every number counted anew, one file that loads nothing, and refusals in one line."""
 
+import gc
 import math
 import re
 import shutil
@@ -392,6 +393,19 @@ def test_a_folder_that_cannot_be_written_gives_status_1(handmade: Path, capsys) 
     (handmade / "figures").write_text("in the way")
     assert report.main([str(handmade)]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("looked", [True, False])
+def test_python_looks_for_garbage_as_before_whatever_becomes_of_a_report(handmade: Path, looked: bool) -> None:
+    (handmade / "figures").write_text("in the way")
+    try:
+        if not looked:
+            gc.disable()
+        with pytest.raises(OSError):
+            report.write_report(handmade)
+        assert gc.isenabled() == looked
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(("arguments", "words"), [([], "required: DIR"), (["a", "b"], "unrecognized arguments: b")])

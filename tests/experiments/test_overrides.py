@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from harness import ROOT, command, compose, inside, own_folder
+from harness import ROOT, command, compose, composed, inside, own_folder
 
 from analysis.entry import InputError
 from experiments.execution.options import read_options
@@ -233,3 +233,18 @@ def test_whatever_names_an_init_of_the_user_needs_no_folder_afterwards(tmp_path:
     assert inside(*arguments, module="experiments.run").returncode == 0
     done = inside(str(tmp_path / "out"), "sample=all", module="experiments.verify")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "config_name"),
+    [
+        (("study=smoke", "parallel=threads", "parallel.n_jobs=1", "seeds.count=20", "report=false"), "run"),
+        (("grid.init=[uniform,he]", "grid.lr=[0.1,-2]", "base.loss=mse", "grid.hidden=null", "output=/a-b.c"), "run"),
+        (("study=published/all", "record=summary", "grid.bias=[true,false]", "seeds.start=0", "seeds.start=7"), "run"),
+        (("init=he", "seed=8", "lr=0.5", "loss=bce", "weights=/tmp/net.npz"), "train"),
+    ],
+)  # fmt: skip
+def test_settings_that_tests_enter_by_themselves_are_what_hydra_makes_of_them(
+    overrides: tuple[str, ...], config_name: str
+) -> None:
+    assert repr(compose(*overrides, config_name=config_name)) == repr(composed(overrides, config_name))

@@ -105,6 +105,13 @@ def test_within_the_tolerance_numbers_count_for_runs_at_rest(run: Run, capsys: p
     assert "y_01" in capsys.readouterr().out
 
 
+def test_a_prediction_halfway_between_the_targets_may_fall_to_either_side(run: Run) -> None:
+    """Seed 6 of the study smoke is stuck where a row's prediction is 0.5, but for its last bits."""
+    folder = run("grid.hidden=4", "grid.init=he", "grid.lr=0.1", "base.epochs=1000", "seeds.start=6", "seeds.count=1")
+    assert pq.read_table(folder / "trials.parquet")["accuracy"].to_pylist() == [0.75]
+    assert status_of(folder, "sample=all", "engine=reference") == 0
+
+
 def test_the_reference_engine_verifies_too(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert status_of(tiny, "sample=10", "engine=reference") == 0
     assert "all 10 rows agreed within the tolerance" in capsys.readouterr().out
