@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nnxor.arithmetic.epoch import Rules, rows_of, trained_rows
 from nnxor.arithmetic.numbers import where
 from nnxor.condition import Condition
-from nnxor.engines.llvm_numbers import DOUBLE, INT, LONG, POINTER, Cell, Machine, Value, vector_bytes
+from nnxor.engines.llvm_numbers import DOUBLE, INT, LONG, Cell, Machine, Value, vector_bytes
 from nnxor.network.losses import LOSSES
 from nnxor.network.minibatches import GAMMA, mix, steps_of
 from nnxor.network.optimizers import OPTIMIZERS
@@ -91,10 +91,9 @@ class Plan:
 class Block:
     """Builds the function, but for the arithmetic."""
 
-    def __init__(self, plan: Plan, module: ir.Module) -> None:
+    def __init__(self, plan: Plan) -> None:
         self.plan, self.condition, self.n_inputs, self.size = plan, plan.condition, plan.n_inputs, plan.lanes
-        kinds = [POINTER] * len(ARRAYS) + [LONG] * len(NUMBERS)
-        self.m = m = Machine(module, "epochs", kinds, plan.dtype, plan.width)
+        self.m = m = Machine(len(ARRAYS), len(NUMBERS), plan.dtype, plan.width)
         self.given = dict(zip((*ARRAYS, *NUMBERS), m.arguments, strict=True))
         self.state, self.hidden, self.first = (self.given[name] for name in ("state", "hidden", "first"))
         self.rules = Rules(self.condition, lambda name, _: m.share(self.given["shared"], plan.names.index(name)))

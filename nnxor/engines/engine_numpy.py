@@ -117,7 +117,7 @@ class Training:
 
     def _put(self, table: Table) -> None:
         parts = np.split(table, 1 + OPTIMIZERS[self.condition.optimizer].memory)
-        self.weights, *self._memories = (to_weights(part, self.condition.task.n_inputs) for part in parts)
+        self.weights, *self._memories = (to_weights(self.condition, part) for part in parts)
         self.look = self._networks.look(self.weights)
 
     def table(self) -> Table:
