@@ -61,10 +61,10 @@ def schedule(condition: Condition) -> Numbers:
     return np.array([*found, condition.epochs])
 
 
-def at_once(condition: Condition, n: int, multiple: int) -> list[slice]:
-    """Parts of n trainings, a multiple of `multiple` each, so small that their states at the checkpoints have room."""
+def at_once(condition: Condition, n: int) -> list[slice]:
+    """Parts of n trainings, a multiple of 64 each, so small that their states at the checkpoints have room."""
     numbers = len(schedule(condition)) * condition.n_parameters * (1 + OPTIMIZERS[condition.optimizer].memory)
-    size = max(ROOM // (numbers * condition.numpy_dtype.itemsize) // multiple, 1) * multiple
+    size = max(ROOM // (numbers * condition.numpy_dtype.itemsize) // 64, 1) * 64
     return [slice(first, first + size) for first in range(0, max(n, 1), size)]
 
 

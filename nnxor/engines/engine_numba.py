@@ -58,7 +58,7 @@ def train(
     parameters; it counts as diverged either way.
     """
     seeds, jump = seeds_of(condition, seeds, start.n_networks), jump and condition.repeats
-    parts = cycles.at_once(condition, start.n_networks, 64)
+    parts = cycles.at_once(condition, start.n_networks)
     return joined([_Run(condition, start.take(part), seeds[part], jump, drop).train() for part in parts])
 
 

@@ -34,7 +34,7 @@ def train(
     """
     state, seeds = first_state(condition, start), seeds_of(condition, seeds, start.n_networks)
     with np.errstate(all="ignore"):
-        parts = cycles.at_once(condition, start.n_networks, 64)
+        parts = cycles.at_once(condition, start.n_networks)
         return joined([run(Training(condition, state[:, part], seeds[part]), see=see) for part in parts])
 
 

@@ -162,7 +162,7 @@ def test_what_has_no_room_at_once_goes_in_parts(train: engines.Train, monkeypatc
     start = start_of(condition, range(150))
     together = train(condition, start)
     monkeypatch.setattr(repeats, "ROOM", 100)
-    assert len(repeats.at_once(condition, 150, 64)) == 3
+    assert len(repeats.at_once(condition, 150)) == 3
     assert bits(train(condition, start)) == bits(together)
     assert (together.trace.period > 0).any()
 
