@@ -80,11 +80,14 @@ def read_script(path: Path) -> NotebookNode:
 
 
 async def _execute(notebooks: dict[str, NotebookNode], output: Path) -> None:
-    await asyncio.gather(*(_run(name, notebook, output) for name, notebook in notebooks.items()))
+    failures = await asyncio.gather(*(_failure(notebook, output) for notebook in notebooks.values()))
+    for name, failure in zip(notebooks, failures, strict=True):
+        if failure:
+            raise RunError(f"notebook {name} failed: {failure}")
 
 
-async def _run(name: str, notebook: NotebookNode, output: Path) -> None:
-    """Run a notebook in a kernel of this Python; RunError says where and why it failed.
+async def _failure(notebook: NotebookNode, output: Path) -> str | None:
+    """Run a notebook in a kernel of this Python; returns why it failed, or None.
 
     What a kernel prints besides a cell's output is for nobody; what goes wrong in a cell comes back.
     """
@@ -109,13 +112,13 @@ async def _run(name: str, notebook: NotebookNode, output: Path) -> None:
                 await client.async_execute_cell(cell, index, execution_count=client.code_cells_executed + 1)
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             told = f"{error.ename}: {error.evalue.strip()}" if isinstance(error, CellExecutionError) else str(error)
-            why = next(iter(told.strip().splitlines()), type(error).__name__)
-            raise RunError(f"notebook {name} failed: {why}") from None
+            return next(iter(told.strip().splitlines()), type(error).__name__)
         finally:
             if client.kc is not None:
                 client.kc.stop_channels()
             if kernel.has_kernel:
                 await kernel.shutdown_kernel(now=True)
+    return None
 
 
 def render(notebook: NotebookNode, study: str) -> str:
