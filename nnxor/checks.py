@@ -99,5 +99,7 @@ def instance(kinds: type | tuple[type, ...], allowed: str) -> Check:
 
 
 def show(value: object) -> str:
-    """A value as configurations write it: null, true, false, or as it is."""
+    """A value as configurations write it: null, true, false, {name:value}, or as it is."""
+    if isinstance(value, dict):
+        return f"{{{','.join(f'{name}:{show(each)}' for name, each in value.items())}}}"
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -35,10 +35,6 @@ PARAMETERS = 'folder = ".."  # the result folder; name another one, or where it 
 CELL_SECONDS = 600
 
 
-class NotebookError(RunError):
-    """A notebook failed: one line that says where and why."""
-
-
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns the exit status."""
     what = "Executes the notebooks on a finished study and writes them to DIR/notebooks as .ipynb and HTML."
@@ -52,8 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
 def write_notebooks(folder: Path) -> list[Path]:
     """Execute the notebooks on a result folder, all at once; returns the HTML files.
 
-    Raises FolderError for a folder that cannot be read as results, NotebookError for a notebook
-    that fails, OSError where the folder cannot be written.
+    Raises FolderError for a folder that cannot be read as results, RunError for a notebook that
+    fails, OSError where the folder cannot be written.
     """
     import nbformat
 
@@ -87,7 +83,7 @@ async def _execute(notebooks: dict[str, NotebookNode], output: Path) -> None:
     failures = await asyncio.gather(*(_failure(notebook, output) for notebook in notebooks.values()))
     for name, failure in zip(notebooks, failures, strict=True):
         if failure:
-            raise NotebookError(f"notebook {name} failed: {failure}")
+            raise RunError(f"notebook {name} failed: {failure}")
 
 
 async def _failure(notebook: NotebookNode, output: Path) -> str | None:
@@ -114,10 +110,9 @@ async def _failure(notebook: NotebookNode, output: Path) -> str | None:
             await client.async_start_new_kernel_client()
             for index, cell in enumerate(notebook.cells):
                 await client.async_execute_cell(cell, index, execution_count=client.code_cells_executed + 1)
-        except CellExecutionError as error:
-            return f"{error.ename}: {error.evalue.strip()}".splitlines()[0]
-        except (CellTimeoutError, DeadKernelError) as error:
-            return next(iter(str(error).strip().splitlines()), type(error).__name__)
+        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+            told = f"{error.ename}: {error.evalue.strip()}" if isinstance(error, CellExecutionError) else str(error)
+            return next(iter(told.strip().splitlines()), type(error).__name__)
         finally:
             if client.kc is not None:
                 client.kc.stop_channels()

@@ -93,8 +93,9 @@ def vmapped_jax(condition: Condition, start: Weights) -> list[float]:
 def _compiled_jax(condition: Condition) -> Callable[..., Any]:
     """Parameters of trainings, along the first axis, to their final losses: scan over epochs, vmap over trainings."""
     import jax
-    import jax.numpy as jnp
+    from jax.example_libraries import optimizers
 
+    jnp = jax.numpy
     x, t = (jnp.array(array) for array in (condition.task.x(np.dtype("f4")), condition.task.t(np.dtype("f4"))))
     activation: Callable[..., Any] = {
         "relu": jax.nn.relu,  # and not maximum, whose gradient at 0 is 1/2
@@ -107,7 +108,11 @@ def _compiled_jax(condition: Condition) -> Callable[..., Any]:
         "mse": lambda s: jnp.mean((s - t) ** 2),
         "bce": lambda s: jnp.mean(jax.nn.softplus(s) - s * t),
     }[condition.loss]
-    lr, mu, beta1, beta2 = condition.lr, condition.momentum, condition.beta1, condition.beta2
+    start, update, parameters_of = {
+        "gd": lambda: optimizers.sgd(condition.lr),
+        "momentum": lambda: optimizers.momentum(condition.lr, condition.momentum),
+        "adam": lambda: optimizers.adam(condition.lr, condition.beta1, condition.beta2, condition.epsilon),
+    }[condition.optimizer]()
 
     def loss(parameters: Any) -> Any:
         W1, b1, W2, b2 = parameters
@@ -115,26 +120,11 @@ def _compiled_jax(condition: Condition) -> Callable[..., Any]:
         z = sum(x[:, d : d + 1] * W1[d] for d in range(condition.task.n_inputs)) + b1
         return of_scores(jnp.sum(activation(z) * W2, axis=1) + b2)
 
-    def adam(p: Any, g: Any, e: Any, m: Any, v: Any) -> tuple[Any, ...]:
-        m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g * g
-        return p - lr * (m / (1 - beta1**e)) / (jnp.sqrt(v / (1 - beta2**e)) + condition.epsilon), m, v
-
-    moves: dict[str, tuple[int, Callable[..., tuple[Any, ...]]]] = {
-        "gd": (0, lambda p, g, _: (p - lr * g,)),
-        "momentum": (1, lambda p, g, _, m: (p - lr * (mu * m + g), mu * m + g)),
-        "adam": (2, adam),
-    }
-    n_memories, moved = moves[condition.optimizer]
-
     def step(state: Any, epoch: Any) -> Any:
-        parameters, *memories = state
-        each = zip(parameters, jax.grad(loss)(parameters), *memories, strict=True)
-        return tuple(zip(*(moved(p, g, epoch, *memory) for p, g, *memory in each), strict=True)), None
+        return update(epoch, jax.grad(loss)(parameters_of(state)), state), None
 
     def train(*parameters: Any) -> Any:
-        zeros = tuple(jnp.zeros_like(p) for p in parameters)
-        epochs = jnp.arange(1, condition.epochs + 1, dtype=jnp.float32)
-        return loss(jax.lax.scan(step, (parameters, *(zeros,) * n_memories), epochs)[0][0])
+        return loss(parameters_of(jax.lax.scan(step, start(parameters), jnp.arange(condition.epochs))[0]))
 
     compiled: Callable[..., Any] = jax.jit(jax.vmap(train))
     return compiled

@@ -2,14 +2,14 @@
 
 import importlib.util
 import re
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pkgutil import resolve_name
 from typing import Any
 
 from analysis.data.door import read_json
 from analysis.entry import InputError
-from experiments.study.batches import Batch, Result
+from experiments.study.batches import Batch, Results
 from experiments.study.checked import checked, path
 from nnxor import checks
 from nnxor.registry import Registry
@@ -41,9 +41,9 @@ class Backend:
 
 def execute(
     batches: Iterable[Batch], engine: str, backend: str, n_jobs: int, cluster: Cluster | None = None
-) -> Generator[Result, None, None]:
+) -> Results:
     """Train the batches with a backend (see `Backend.trains`)."""
-    results: Generator[Result, None, None] = resolve_name(BACKENDS[backend].trains)(batches, engine, n_jobs, cluster)
+    results: Results = resolve_name(BACKENDS[backend].trains)(batches, engine, n_jobs, cluster)
     return results
 
 

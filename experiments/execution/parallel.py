@@ -4,7 +4,7 @@ import itertools
 import os
 import sys
 import warnings
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from multiprocessing import resource_tracker
 from typing import Any
 
@@ -15,22 +15,18 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from analysis.data.processes import deaf, end_with
 from analysis.entry import RunError
 from experiments.execution.worker import train_batch
-from experiments.study.batches import Batch, Result
+from experiments.study.batches import Batch, Results
 
 AHEAD = 64  # batches of each job that joblib is given at a time: so many results at most wait to be written
 MOST_DEATHS = 3  # worker processes that may die in a run before it gives up
 
 
-def on_threads(
-    batches: Iterable[Batch], engine: str, n_jobs: int, _cluster: object = None
-) -> Generator[Result, None, None]:
+def on_threads(batches: Iterable[Batch], engine: str, n_jobs: int, _cluster: object = None) -> Results:
     """Train on threads of this process, for an engine that leaves the interpreter's lock."""
     return _execute(batches, engine, n_jobs, {"backend": "threading"})
 
 
-def on_processes(
-    batches: Iterable[Batch], engine: str, n_jobs: int, _cluster: object = None
-) -> Generator[Result, None, None]:
+def on_processes(batches: Iterable[Batch], engine: str, n_jobs: int, _cluster: object = None) -> Results:
     """Train on processes of this machine."""
     # loky's tracker of semaphores, a process of its own, tidies up after a run that was stopped, and would say so
     sys.warnoptions.append("ignore:resource_tracker")
@@ -38,7 +34,7 @@ def on_processes(
     return _execute(batches, engine, n_jobs, {"backend": "loky", "initializer": end_with, "initargs": (os.getpid(),)})
 
 
-def _execute(batches: Iterable[Batch], engine: str, n_jobs: int, how: dict[str, Any]) -> Generator[Result, None, None]:
+def _execute(batches: Iterable[Batch], engine: str, n_jobs: int, how: dict[str, Any]) -> Results:
     """Train with joblib; what a dead worker had in hand is trained again."""
     numbered, deaths = enumerate(batches), 0
     left: dict[int, Batch] = {}

@@ -49,8 +49,7 @@ def train(config: Mapping[str, Any]) -> int:
         say(f"\nwatch it train in the page that nnxor-explorer writes:\n  explorer.html{where}")
     if save:
         save_weights(save, trained.weights)
-        name, changes = given_init(config["init"])
-        drawn = None if changes or isinstance(condition.init, GivenWeights) else name
+        drawn = None if isinstance(condition.init, GivenWeights) else given_init(config["init"])
         given = {**config, "hidden": None, "init": drawn, "loss": None, "loss_name": config["loss"]}
         told = [f"{key}={checks.show(given[key])}" for key in (*TRAINED, "loss_name") if given[key] is not None]
         say(f"weights: {save}\ndiagnose them with:\n  nnxor-diagnose {shlex.join([str(save), *told])}")
@@ -66,9 +65,9 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
     """The condition, the initial weights and the seed; InputError names what is wrong."""
     others = [name for name in TRAINED if name != "init"]
     known_keys("", config, [*others, "init", "success", "seed", "weights", "save", "plot", "every"])
-    name, changes = given_init(config["init"])
+    init = given_init(config["init"])
     values: dict[str, object] = {
-        "init": catalog.read_init("init", {name: changes} if changes else "uniform" if name is None else name),
+        "init": catalog.read_init("init", "uniform" if init is None else init),
         "success": read_success(config["success"] or {}),
         **read_fields(config, others),
     }
@@ -76,14 +75,14 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
     refuse_useless(values, [condition])
     seed = checked("seed", config["seed"], checks.optional(checks.whole(0, 2**63 - 1))) or 0
     if config["weights"] is None:
-        init = condition.init
-        if isinstance(init, GivenWeights) and seed >= init.n_sets:
-            raise InputError(f"seed={seed} is not in init={init.name}; allowed: 0 to {init.n_sets - 1}, a set each")
+        law = condition.init
+        if isinstance(law, GivenWeights) and seed >= law.n_sets:
+            raise InputError(f"seed={seed} is not in init={law.name}; allowed: 0 to {law.n_sets - 1}, a set each")
         try:
             return condition, initial_weights(condition, range(seed, seed + 1)), seed
         except ValueError as error:  # no draw of this seed keeps its margin
             raise InputError(str(error)) from None
-    drawn = {"scale": config["scale"] is not None, "init": bool(changes) or name is not None}
+    drawn = {"scale": config["scale"] is not None, "init": init is not None}
     drawn["seed"] = config["seed"] is not None and not condition.batch_size  # which is what the seed would shuffle
     if useless := [name for name, is_given in drawn.items() if is_given]:
         raise InputError(f"{useless[0]} would do nothing, since weights={config['weights']} is given")
@@ -93,19 +92,18 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
     return condition, weights.astype(condition.numpy_dtype), seed
 
 
-def given_init(given: object) -> tuple[Any, dict[str, Any]]:
-    """The name of an initialization (None: not given), and the parameters in `init.weights` and `init.biases`."""
+def given_init(given: object) -> Any:
+    """What is given of the initialization, also as `init.weights` and `init.biases`, as a sweep has it; or None."""
     parts = dict(given) if isinstance(given, Mapping) else {"name": given}
     name, laws = parts.pop("name", None), {}
     for part, law in parts.items():
         if not isinstance(law, Mapping):
             raise InputError(f"init.{part}={law} is not allowed; write init.{part}.NAME=VALUE")
         laws[part] = {parameter: value for parameter, value in law.items() if value is not None}
-    biases = {"biases": laws["biases"]} if laws.get("biases") else {}
-    changes = {**laws.get("weights", {}), **biases}
+    changes = laws.pop("weights", {}) | {part: law for part, law in laws.items() if law}
     if changes and (not isinstance(name, str | None) or str(name).endswith(".npz")):
         raise InputError(f"init={name} takes no init.weights and init.biases; allowed with them: a name in conf/init")
-    return "uniform" if changes and name is None else name, changes
+    return {name or "uniform": changes} if changes else name
 
 
 def printer(condition: Condition, every: int | None, deaths: list[int | None]) -> Callable[[int, Look], None]:

@@ -1,6 +1,6 @@
 """A batch: one condition and consecutive seeds, trained together by one worker."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -25,6 +25,7 @@ class Batch:
 
 
 Result = tuple[Batch, pa.Table]  # a batch and its rows, or their counts
+Results = Generator[Result, None, None]
 
 
 def batch_size(condition: Condition, engine: str) -> int:

@@ -45,7 +45,6 @@ class Networks:
     def __init__(self, condition: Condition, task: Task | None = None) -> None:
         """On the rows of the condition's task, or of another."""
         self.condition, self.rules, self.rows = condition, Rules(condition), rows_of(task or condition.task, condition)
-        self.zero = condition.numpy_dtype.type(0)
 
     def look(self, weights: Weights, rows: list[Row] | None = None) -> Look:
         """What the networks do on the rows of the task, or on others."""
@@ -64,8 +63,8 @@ class Networks:
             self.rules.through_unit(z, a, weights.W2, of_score)
             for z, a, of_score in zip(look.z, look.a, look.of_score, strict=True)
         ]
-        nothing = np.full_like(weights.b1, self.zero)
-        *of_inputs, of_bias, of_out = gradients(rows or self.rows, look.a, g, look.of_score, nothing)
+        zero = np.zeros_like(weights.b1)
+        *of_inputs, of_bias, of_out = gradients(rows or self.rows, look.a, g, look.of_score, zero)
         return Weights(np.stack(of_inputs), of_bias, of_out, in_order(look.of_score))
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nnxor.arithmetic.epoch import Rules, rows_of, trained_rows
 from nnxor.arithmetic.numbers import where
 from nnxor.condition import Condition
-from nnxor.engines.llvm_numbers import DOUBLE, INT, LONG, POINTER, Cell, Machine, Value, vector_bytes
+from nnxor.engines.llvm_numbers import DOUBLE, INT, LONG, Cell, Machine, Value, vector_bytes
 from nnxor.network.losses import LOSSES
 from nnxor.network.minibatches import GAMMA, mix, steps_of
 from nnxor.network.optimizers import OPTIMIZERS
@@ -91,10 +91,9 @@ class Plan:
 class Block:
     """Builds the function, but for the arithmetic."""
 
-    def __init__(self, plan: Plan, module: ir.Module) -> None:
+    def __init__(self, plan: Plan) -> None:
         self.plan, self.condition, self.n_inputs, self.size = plan, plan.condition, plan.n_inputs, plan.lanes
-        kinds = [POINTER] * len(ARRAYS) + [LONG] * len(NUMBERS)
-        self.m = m = Machine(module, "epochs", kinds, plan.dtype, plan.width)
+        self.m = m = Machine(len(ARRAYS), len(NUMBERS), plan.dtype, plan.width)
         self.given = dict(zip((*ARRAYS, *NUMBERS), m.arguments, strict=True))
         self.state, self.hidden, self.first = (self.given[name] for name in ("state", "hidden", "first"))
         self.rules = Rules(self.condition, lambda name, _: m.share(self.given["shared"], plan.names.index(name)))
@@ -161,19 +160,15 @@ class Block:
         """Carry everything in, or back."""
         m, given = self.m, self.given
         n_notes = m.long(N_NOTES) if self.condition.smooth else self.hidden + N_NOTES
-        for name, own, n_rows, kind in (
-            ("table", "state", self.n_rows, m.vector),
-            ("notes", "noted", n_notes, m.ints),
-        ):
+        parts = [("table", "state", self.n_rows, m.vector), ("notes", "noted", n_notes, m.ints)]
+        for name, own, n_rows, kind in parts:
             with m.loop(0, n_rows) as row, self.lanes() as self.r:
                 there, here = (
                     Cell(m, given[name], self.of_all(row), kind),
                     Cell(m, given[own], self.of_block(row), kind),
                 )
-                if outward:
-                    there.set(here.get())
-                else:
-                    here.set(there.get())
+                source, target = (here, there) if outward else (there, here)
+                target.set(source.get())
 
     def leave(self, alive: Callable[[Value], Value]) -> None:
         """Note which units live, if that is wanted, and carry the block back, unless its trainings were handed out."""
@@ -277,8 +272,7 @@ class Block:
         m, given, n = self.m, self.given, len(self.plan.rows)
 
         def hashed(word: Value, number: Value) -> Value:
-            mixed: Value = mix(word + m.everywhere(number * int(GAMMA)))
-            return mixed
+            return mix(word + m.everywhere(number * int(GAMMA)))
 
         of_epoch = hashed(m.read(given["stream"], self.column + self.r, m.words), epoch + 1)
         if n <= DRAWN_WRITTEN_OUT:

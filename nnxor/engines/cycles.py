@@ -61,10 +61,10 @@ def schedule(condition: Condition) -> Numbers:
     return np.array([*found, condition.epochs])
 
 
-def at_once(condition: Condition, n: int, multiple: int) -> list[slice]:
-    """Parts of n trainings, a multiple of `multiple` each, so small that their states at the checkpoints have room."""
+def at_once(condition: Condition, n: int) -> list[slice]:
+    """Parts of n trainings, a multiple of 64 each, so small that their states at the checkpoints have room."""
     numbers = len(schedule(condition)) * condition.n_parameters * (1 + OPTIMIZERS[condition.optimizer].memory)
-    size = max(ROOM // (numbers * condition.numpy_dtype.itemsize) // multiple, 1) * multiple
+    size = max(ROOM // (numbers * condition.numpy_dtype.itemsize) // 64, 1) * 64
     return [slice(first, first + size) for first in range(0, max(n, 1), size)]
 
 
@@ -81,11 +81,11 @@ def to_table(weights: Weights) -> Table:
     return np.concatenate([array.reshape(-1, weights.n_networks) for array in weights])
 
 
-def to_weights(table: Table, n_inputs: int) -> Weights:
-    """The inverse of `to_table`; its arrays are views of the table."""
-    hidden = (len(table) - 1) // (n_inputs + 2)
-    W1, b1, W2, b2 = np.split(table, np.array([n_inputs, n_inputs + 1, n_inputs + 2]) * hidden)
-    return Weights(W1.reshape(n_inputs, hidden, -1), b1, W2, b2[0])
+def to_weights(condition: Condition, table: Table) -> Weights:
+    """The networks of a table of states; their arrays are views of it."""
+    d, hidden = condition.task.n_inputs, condition.hidden
+    W1, b1, W2, b2, _ = np.split(table, [d * hidden, (d + 1) * hidden, (d + 2) * hidden, (d + 2) * hidden + 1])
+    return Weights(W1.reshape(d, hidden, -1), b1, W2, b2[0])
 
 
 def same(one: Table, other: Table) -> NDArray[np.bool_]:

@@ -28,7 +28,7 @@ from nnxor.arithmetic import networks
 from nnxor.condition import Condition
 from nnxor.engines import cycles
 from nnxor.engines.block import ALIVE, HAS_BEEN_DEAD, N_DEAD, N_NOTES, PERIOD, REVIVED, Plan, lanes
-from nnxor.engines.cycles import History, Numbers, Table, first_state, in_order, live_first, to_weights
+from nnxor.engines.cycles import History, Numbers, first_state, in_order, live_first, to_weights
 from nnxor.engines.kernel import text
 from nnxor.engines.recycling import is_due, recycled
 from nnxor.engines.runner import Runner
@@ -58,7 +58,7 @@ def train(
     parameters; it counts as diverged either way.
     """
     seeds, jump = seeds_of(condition, seeds, start.n_networks), jump and condition.repeats
-    parts = cycles.at_once(condition, start.n_networks, 64)
+    parts = cycles.at_once(condition, start.n_networks)
     return joined([_Run(condition, start.take(part), seeds[part], jump, drop).train() for part in parts])
 
 
@@ -66,7 +66,7 @@ def course(condition: Condition, start: Weights, epochs: Sequence[int]) -> Itera
     """The networks of `start` after each of so many epochs; full batch, nothing redrawn."""
     n = start.n_networks
     states = Runner(condition)(np.tile(first_state(condition, start), len(epochs)), np.repeat(epochs, n))
-    weights = to_weights(states[: condition.n_parameters], condition.task.n_inputs)
+    weights = to_weights(condition, states)
     return (weights.take(slice(n * i, n * (i + 1))) for i in range(len(epochs)))
 
 
@@ -93,7 +93,7 @@ class _Run:
         self.history = History(cycles.schedule(condition), self.table, self.units if drop else None)
         self.final, self.final_units = np.empty_like(self.table), np.empty_like(self.units)
         self.found_at, self.died_at = np.full(n, -1, np.int32), np.full(n, -1, np.int32)  # numbers of checkpoints
-        alive = networks.alive(condition, self.weights(self.table))
+        alive = networks.alive(condition, to_weights(condition, self.table))
         self.n_dead_at_start = np.asarray((~alive).sum(axis=0), np.int32)
         # of the trainings that are still run, as the table
         marks = np.where(alive, ALIVE, HAS_BEEN_DEAD).astype(np.int32)[: 0 if condition.smooth else hidden]
@@ -103,10 +103,6 @@ class _Run:
         self.news = 0.0  # live units that closing the ranks could save at most, summed over trainings
         if drop:
             self._keep(np.argsort(-self.notes[N_DEAD], kind="stable"))
-
-    def weights(self, table: Table) -> Weights:
-        """The networks of a table of states."""
-        return to_weights(table[: self.condition.n_parameters], self.condition.task.n_inputs)
 
     def train(self) -> Trained:
         """Train the networks from checkpoint to checkpoint."""
@@ -127,7 +123,7 @@ class _Run:
         self.finish_jumped()
         if self.jump:
             self.trace.settled_epoch[:] = cycles.settled_epochs(history, self.found_at, self.trace.period, self.runner)
-        return Trained(self.weights(self.final).take(slice(0, n)), self.trace.take(slice(0, n)))
+        return Trained(to_weights(self.condition, self.final).take(slice(0, n)), self.trace.take(slice(0, n)))
 
     def go_on(self, first: int, last: int, *, watch: bool, counting: bool) -> None:
         """Train all from one epoch to another; those of which all is known may leave."""

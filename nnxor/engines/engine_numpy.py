@@ -34,7 +34,7 @@ def train(
     """
     state, seeds = first_state(condition, start), seeds_of(condition, seeds, start.n_networks)
     with np.errstate(all="ignore"):
-        parts = cycles.at_once(condition, start.n_networks, 64)
+        parts = cycles.at_once(condition, start.n_networks)
         return joined([run(Training(condition, state[:, part], seeds[part]), see=see) for part in parts])
 
 
@@ -117,7 +117,7 @@ class Training:
 
     def _put(self, table: Table) -> None:
         parts = np.split(table, 1 + OPTIMIZERS[self.condition.optimizer].memory)
-        self.weights, *self._memories = (to_weights(part, self.condition.task.n_inputs) for part in parts)
+        self.weights, *self._memories = (to_weights(self.condition, part) for part in parts)
         self.look = self._networks.look(self.weights)
 
     def table(self) -> Table:

@@ -38,15 +38,13 @@ Scores = Callable[[Value | int, int], Cell]  # where the score of a row stands, 
 
 
 def text(plan: Plan) -> str:
-    """The text of a module of LLVM with the function `epochs`, made only once a kind of condition."""
+    """The kernel as text, made only once a kind of condition."""
     condition = plan.condition
     names = (name for name in FIELDS if name not in ("hidden", "init", "epochs", "rescue", "success"))
     values = (getattr(condition, name) for name in names)
     kind = (condition.success.rule, condition.success.ties, *(v for v in values if not isinstance(v, float)))
     if kind not in _TEXTS:
-        module = ir.Module("nnxor")
-        Epochs(plan, module).emit()
-        _TEXTS[kind] = str(module)
+        _TEXTS[kind] = Epochs(plan).text()
     return _TEXTS[kind]
 
 
@@ -56,8 +54,8 @@ _TEXTS: dict[tuple[object, ...], str] = {}
 class Epochs(Block):
     """Trains."""
 
-    def emit(self) -> None:
-        """Build the function."""
+    def text(self) -> str:
+        """The whole function."""
         m = self.m
         with m.loop(0, self.given["n_blocks"]) as block:
             self.enter(block)
@@ -68,7 +66,7 @@ class Epochs(Block):
                     self.epoch(e)
                 self.after(e + 1)
             self.leave(self.alive)
-        m.build.ret_void()
+        return m.text()
 
     def epoch(self, epoch: Value) -> None:
         """One epoch of a vector of trainings."""

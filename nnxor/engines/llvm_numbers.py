@@ -7,7 +7,8 @@ numbers and truths are values as well, so that what stands around the rules is w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import ctypes
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, NamedTuple
@@ -52,19 +53,25 @@ class Result(Symbol):
 
 
 class Machine(Tape):
-    """Builds a function; its numbers are vectors of `width` trainings."""
+    """Builds a function of so many arrays and whole numbers; its numbers are vectors of `width` trainings."""
 
-    def __init__(self, module: ir.Module, name: str, arguments: Sequence[ir.Type], dtype: np.dtype, width: int) -> None:
+    def __init__(self, n_arrays: int, n_numbers: int, dtype: np.dtype, width: int) -> None:
         super().__init__(dtype)
         self.width, self.real = width, FLOAT if self.dtype == np.float32 else DOUBLE
         self.vector, self.ints, self.words = (ir.VectorType(kind, width) for kind in (self.real, INT, LONG))
-        self.function = ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), name)
-        for argument in self.function.args:
-            if argument.type == POINTER:
-                argument.add_attribute("noalias")
-        self.arguments = [each if each.type == POINTER else self.wrap(each) for each in self.function.args]
+        kind = ir.FunctionType(ir.VoidType(), [POINTER] * n_arrays + [LONG] * n_numbers)
+        self.function = ir.Function(ir.Module("nnxor"), kind, "function")
+        arrays, numbers = self.function.args[:n_arrays], self.function.args[n_arrays:]
+        for array in arrays:
+            array.add_attribute("noalias")
+        self.arguments = [*arrays, *map(self.wrap, numbers)]
         self._entry = self.function.append_basic_block()
         self.build = ir.IRBuilder(self._entry)
+
+    def text(self) -> str:
+        """The text of a module of LLVM with the function, when all is built."""
+        self.build.ret_void()
+        return str(self.function.module)
 
     # numbers
 
@@ -221,8 +228,8 @@ def vector_bytes() -> int:
 
 
 @cache
-def functions(text: str) -> dict[str, int]:
-    """The addresses of the functions of a module."""
+def compiled(text: str) -> Callable[..., None]:
+    """The function of a module, which takes addresses of arrays and whole numbers."""
     module, machine = llvm.parse_assembly(text), _target()
     module.triple, module.data_layout = machine.triple, str(machine.target_data)
     options = llvm.create_pipeline_tuning_options(speed_level=2)
@@ -232,7 +239,9 @@ def functions(text: str) -> dict[str, int]:
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
     _ENGINES.append(engine)
-    return {f.name: engine.get_function_address(f.name) for f in module.functions if not f.is_declaration}
+    arguments = [str(each.type) for each in module.get_function("function").arguments]
+    kinds = [ctypes.c_int64 if kind == "i64" else ctypes.c_void_p for kind in arguments]
+    return ctypes.CFUNCTYPE(None, *kinds)(engine.get_function_address("function"))
 
 
 _ENGINES: list[Any] = []  # what holds the code of the functions: it must outlive them

@@ -26,7 +26,7 @@ def recycled(condition: Condition, state: Table, seeds: Seeds, epoch: int) -> Ta
     """The states with dead units redrawn, at the start of an epoch."""
     assert condition.recycle_every is not None
     n = condition.n_parameters
-    weights = to_weights(state[:n], condition.task.n_inputs)
+    weights = to_weights(condition, state)
     dead = ~alive(condition, weights)
     chosen = np.flatnonzero(dead.any(axis=0))
     if not len(chosen):

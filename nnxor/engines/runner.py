@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnxor.condition import Condition
-from nnxor.engines.block import ARRAYS, N_DEAD, N_NOTES, NUMBERS, Plan
+from nnxor.engines.block import N_DEAD, N_NOTES, Plan
 from nnxor.engines.cycles import Numbers, Table
 from nnxor.engines.kernel import text
-from nnxor.engines.llvm_numbers import functions
+from nnxor.engines.llvm_numbers import compiled
 
 LINE = 64  # bytes of a line of the cache
 BYTES = ctypes.c_char * 0
-CALL = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * len(ARRAYS), *[ctypes.c_int64] * len(NUMBERS))
 
 
 class Runner:
@@ -35,7 +34,7 @@ class Runner:
         drawn = aligned((len(plan.sizes) * plan.batch, condition.task.n_inputs + 1, lanes), dtype)
         if plan.batch:  # their order where it is fixed
             drawn[:n] = np.array([(*row.inputs, row.target) for row in plan.rows])[:, :, None]
-        self._call = CALL(functions(text(plan))["epochs"])
+        self._call = compiled(text(plan))
         self._own = {  # the arrays of one block, as `nnxor.engines.block.ARRAYS` has them after those of all
             "shared": plan.shared(),
             "clock": np.concatenate([np.ones_like(betas), betas, np.ones_like(betas)]),

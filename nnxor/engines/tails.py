@@ -1,25 +1,20 @@
 """What trainings on their cycles would have come to, as machine code: sums of their tails, and last unsolved epochs."""
 
-import ctypes
 from functools import cache
 
 import numpy as np
-from llvmlite import ir
 from numpy.typing import NDArray
 
 from nnxor.arithmetic.numbers import where
 from nnxor.engines.cycles import Numbers, Table
-from nnxor.engines.llvm_numbers import DOUBLE, INT, LONG, POINTER, Machine, functions
+from nnxor.engines.llvm_numbers import DOUBLE, INT, LONG, Machine, compiled
 from nnxor.protocol import TAIL_PARTS
-
-CALL = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 5, *[ctypes.c_int64] * 4)
 
 
 @cache
 def _text(dtype: np.dtype) -> str:
-    """The text of a module of LLVM with the function `tails`, for losses of a dtype."""
-    module = ir.Module("nnxor")
-    m = Machine(module, "tails", [*[POINTER] * 5, *[LONG] * 4], dtype, 1)
+    """The function as text, for losses of a dtype."""
+    m = Machine(5, 4, dtype, 1)
     losses, periods, tolerance, unsolved, sums, n, begin, part, epochs = m.arguments
     bound = m.read(tolerance, 0, m.real)
     with m.loop(0, n) as r:
@@ -39,8 +34,7 @@ def _text(dtype: np.dtype) -> str:
             place = (e - begin + period) % period  # a period may be longer than the tail
             with m.when(~(m.read(losses, place * n + r, m.real) <= bound)):
                 m.store(unsolved, r, m.cast("trunc", e, INT))
-    m.build.ret_void()
-    return str(module)
+    return m.text()
 
 
 def read_cycles(
@@ -59,5 +53,5 @@ def read_cycles(
     """
     arrays = (losses, period, np.array([tolerance], losses.dtype), last_unsolved, tail)
     assert all(array.flags.c_contiguous for array in arrays)
-    call = CALL(functions(_text(losses.dtype))["tails"])
-    call(*(array.ctypes.data for array in arrays), losses.shape[1], epochs - TAIL_PARTS * part, part, epochs)
+    addresses = (array.ctypes.data for array in arrays)
+    compiled(_text(losses.dtype))(*addresses, losses.shape[1], epochs - TAIL_PARTS * part, part, epochs)

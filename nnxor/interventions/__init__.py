@@ -28,7 +28,8 @@ class Intervention:
     """One of them.
 
     label: in two to five words; meaning: in a sentence.
-    change: the networks after it, from the condition, the networks and their seeds, which are consecutive.
+    change: the networks after it, from the condition, the networks and their seeds, which are consecutive; the same
+        networks if it is left out.
     then: fields of the condition that are others while the run trains on, from the condition.
     draws: whether fresh weights are drawn, so that each seed gives others.
     needs_dead: whether it does nothing in a network without dead units.
@@ -40,7 +41,7 @@ class Intervention:
     name: str
     label: str
     meaning: str
-    change: Callable[[Condition, Weights, range], Weights]
+    change: Callable[[Condition, Weights, range], Weights] = lambda _condition, weights, _seeds: weights
     then: Callable[[Condition], Mapping[str, object]] = lambda _: {}
     draws: bool = False
     needs_dead: bool = False

@@ -7,7 +7,6 @@ INTERVENTIONS.register(
         name="leaky",
         label="a leaky ReLU",
         meaning="ReLU becomes a leaky ReLU with the condition's slope; no parameter changes.",
-        change=lambda _condition, weights, _seeds: weights,
         then=lambda _: {"activation": "leaky_relu"},
         settings=("slope",),
         refusal=lambda c: (

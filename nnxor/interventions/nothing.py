@@ -7,7 +7,6 @@ INTERVENTIONS.register(
         name="nothing",
         label="more training",
         meaning="It trains on, and no more: the placebo.",
-        change=lambda _condition, weights, _seeds: weights,
         control=True,
     )
 )

@@ -9,7 +9,6 @@ INTERVENTIONS.register(
         name="recycle",
         label="redrawing dead units nine times",
         meaning="While it trains on, every dead unit is drawn afresh after each tenth of the epochs.",
-        change=lambda _condition, weights, _seeds: weights,
         then=lambda condition: {"recycle_every": -(-condition.epochs // PARTS) or None},
         draws=True,
         needs_dead=True,

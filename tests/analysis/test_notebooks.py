@@ -91,9 +91,11 @@ def test_a_folder_that_is_none_is_refused_in_one_line(tmp_path: Path, capsys: py
 def test_a_cell_that_fails_is_named_in_one_line(
     executed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("raise ValueError('a reason')")])
-    monkeypatch.setattr(executor, "NAMES", ("success_rates",))
-    monkeypatch.setattr(executor, "read_script", lambda _: notebook)
+    def failing(_: Path) -> nbformat.NotebookNode:
+        return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("raise ValueError('a reason')")])
+
+    monkeypatch.setattr(executor, "NAMES", ("success_rates", "dead_units"))
+    monkeypatch.setattr(executor, "read_script", failing)
     assert main([str(executed.parent)]) == 1
     assert capsys.readouterr().err == "notebook success_rates failed: ValueError: a reason\n"
 

@@ -1,6 +1,5 @@
 """Who is timed in the benchmark does the work that is said, and a training's time is worked out from it."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -43,13 +42,13 @@ def test_a_training_takes_its_share_of_the_clock_whatever_part_of_it_was_run(mon
 @pytest.mark.parametrize("name", LEFT_OUT)
 def test_what_is_left_out_is_what_is_said(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     dropped: list[bool] = []
-    train: Callable[..., Weights] = engine_numba._train
 
-    def watched(*arguments: Any) -> Weights:
-        dropped.append(arguments[-1])
-        return train(*arguments)
+    class Watched(engine_numba._Run):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            dropped.append(self.drop)
 
-    monkeypatch.setattr(engine_numba, "_train", watched)
+    monkeypatch.setattr(engine_numba, "_Run", Watched)
     trained = engine_numba.train(Condition(lr=0.2, epochs=700), draw(UNIFORM, 2, 4, range(64)), **LEFT_OUT[name])
     assert dropped == [name in ("dead units", "both")]
     assert (trained.trace.period > 0).any() == (name in ("repeats", "both"))

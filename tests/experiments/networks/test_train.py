@@ -80,6 +80,15 @@ def test_how_to_diagnose_what_was_saved_is_printed(tmp_path: Path) -> None:
     assert "3 units, relu, mse, init=torch, lr=0.2, no biases" in " ".join(done.stdout.split())
 
 
+@pytest.mark.parametrize("given", [["init={normal:{std:0.5}}"], ["init=normal", "init.weights.std=0.5"]])
+def test_parameters_of_an_init_are_told_to_diagnose(given: list[str], tmp_path: Path) -> None:
+    printed = train(*given, "epochs=20", f"save={tmp_path / 'w.npz'}").partition("nnxor-diagnose ")[2]
+    assert "'init={normal:{std:0.5}}'" in printed
+    path, *arguments = shlex.split(printed)
+    done = inside(f"weights={path}", *arguments, module="experiments.diagnose")
+    assert "init=normal(std=0.5)" in " ".join(done.stdout.split())
+
+
 def test_smooth_units_are_told_nothing_of_kinks() -> None:
     """They were below 0 on every row 'since epoch None'."""
     text = train("activation=tanh", "hidden=3", "epochs=300", "seed=3")

@@ -13,7 +13,7 @@ from experiments.execution.session import run as run_study
 from experiments.study import catalog
 from experiments.study.study import Study, read_study
 from nnxor.engines import runner
-from nnxor.engines.llvm_numbers import functions
+from nnxor.engines.llvm_numbers import compiled
 from nnxor.network.inits import Init
 
 STUDIES = words.names("study")
@@ -118,7 +118,7 @@ def test_an_estimate_is_no_matter_of_hours(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A kernel compiled within the probe, or a table looked up once, made seconds of training look like hours."""
-    monkeypatch.setattr(runner, "functions", cache(functions.__wrapped__))  # no kernel is there
+    monkeypatch.setattr(runner, "compiled", cache(compiled.__wrapped__))  # no kernel is there
     monkeypatch.setattr(estimate, "PROBE_SECONDS", 0.2)  # the fewer probes, the more one compilation weighs
     assert run_study(compose(f"study={name}", "dry_run=true", f"output={tmp_path / 'x'}", "parallel.n_jobs=1")) == 0
     told = capsys.readouterr().out.partition("\ntraining     ")[2].partition(" with")[0]

@@ -1,26 +1,24 @@
 """A function over numbers as machine code."""
 
-import ctypes
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 from numpy.typing import NDArray
 
 from nnxor.arithmetic.numbers import Number
-from nnxor.engines.llvm_numbers import LONG, POINTER, Machine, functions, vector_bytes
+from nnxor.engines.llvm_numbers import Machine, vector_bytes
+from nnxor.engines.llvm_numbers import compiled as machine_code
 
 
 def compiled(function: Callable[[Number], Number], dtype: type) -> Callable[[NDArray[Any]], NDArray[Any]]:
     """The function of each number of an array, a vector at a time."""
-    module, width = ir.Module("program"), vector_bytes() // np.dtype(dtype).itemsize
-    m = Machine(module, "program", [POINTER, POINTER, LONG], np.dtype(dtype), width)
+    width = vector_bytes() // np.dtype(dtype).itemsize
+    m = Machine(2, 1, np.dtype(dtype), width)
     given, result, n = m.arguments
     with m.loop(0, n, width) as i:
         m.store(result, i, function(m.read(given, i)))
-    m.build.ret_void()
-    call = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(functions(str(module))["program"])
+    call = machine_code(m.text())
 
     def of(x: NDArray[Any]) -> NDArray[Any]:
         whole = np.append(x, np.zeros(-len(x) % width, dtype))

@@ -21,7 +21,7 @@ def identity(hidden: int, n: int) -> np.ndarray:
 
 def alive(table: Table) -> np.ndarray:
     condition = Condition(hidden=(len(table) - 1) // 4)
-    return arithmetic.any_active(condition, arithmetic.preactivations(condition, to_weights(table, 2)))
+    return arithmetic.any_active(condition, arithmetic.preactivations(condition, to_weights(condition, table)))
 
 
 @given(hidden=st.integers(1, 9), n=st.integers(1, 20), first_seed=st.integers(0, 1000), data=st.data())

@@ -136,15 +136,15 @@ def test_who_diverged_leaves_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_training_of_one_epoch_compiles_all_that_longer_ones_need() -> None:
     """Else what was to be estimated, or timed, would be a compilation."""
     short = Condition(epochs=1)
-    llvm_numbers.functions.cache_clear()
+    llvm_numbers.compiled.cache_clear()
     engine_numba.train(short, start_of(short, range(1)))
-    before = llvm_numbers.functions.cache_info().misses
+    before = llvm_numbers.compiled.cache_info().misses
     assert before == 2  # epochs, and tails
     for lr, epochs in ((0.2, 3001), (0.15, 1009), (30.0, 500)):
         condition = Condition(init=catalog.init("he"), lr=lr, epochs=epochs)
         for options in ({}, {"jump": False}, {"drop": False}):
             engine_numba.train(condition, start_of(condition, range(300)), **options)
-    assert llvm_numbers.functions.cache_info().misses == before
+    assert llvm_numbers.compiled.cache_info().misses == before
 
 
 def test_batch_and_lane_do_not_matter() -> None:
@@ -162,7 +162,7 @@ def test_what_has_no_room_at_once_goes_in_parts(train: engines.Train, monkeypatc
     start = start_of(condition, range(150))
     together = train(condition, start)
     monkeypatch.setattr(repeats, "ROOM", 100)
-    assert len(repeats.at_once(condition, 150, 64)) == 3
+    assert len(repeats.at_once(condition, 150)) == 3
     assert bits(train(condition, start)) == bits(together)
     assert (together.trace.period > 0).any()
 
