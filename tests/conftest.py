@@ -1,5 +1,6 @@
 """What all tests share: steady property tests, and small studies run in this process."""
 
+import functools
 import gc
 import hashlib
 import os
@@ -81,12 +82,18 @@ class Nobody(Executor):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_helpers() -> Iterator[None]:
-    """Reports draw in the process of the tests: it takes a helper seconds to start, as it does for commands' own."""
+def as_one_command() -> Iterator[None]:
+    """Reports draw in the process of the tests: it takes a helper seconds to start, as it does for commands' own.
+
+    Git and packages are asked once for what runs here, as a command asks them.
+    """
     from analysis import report
     from experiments.execution import session
+    from experiments.store import manifest
 
     with pytest.MonkeyPatch.context() as patch:
+        for name in ("_git", "_version"):
+            patch.setattr(manifest, name, functools.cache(getattr(manifest, name)))
         for module in (report, session):
             patch.setattr(module, "helpers", lambda _module: nullcontext(Nobody()))
         yield
