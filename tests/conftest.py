@@ -36,15 +36,18 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., Path]:
-    """Run a small study in this process; returns its folder."""
+    """Run a small study in this process; returns its folder. What is not `told` ends when its tables are written."""
     from harness import SMALL, compose
 
+    from experiments.execution import reporting
     from experiments.execution.session import run as run_study
 
-    def run_small(*overrides: str, folder: str = "out") -> Path:
+    def run_small(*overrides: str, folder: str = "out", told: bool = True) -> Path:
         output = tmp_path / folder
-        status = run_study(compose(*SMALL, f"output={output}", *overrides))
-        assert status == 0
+        with pytest.MonkeyPatch.context() as patch:
+            if not told:
+                patch.setattr(reporting, "report", lambda *_: None)
+            assert run_study(compose(*SMALL, f"output={output}", *overrides)) == 0
         return output
 
     return run_small
