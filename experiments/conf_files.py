@@ -21,10 +21,8 @@ def names(group: str, ours: bool = True, tables: bool = False) -> list[str]:
     """
     folders = [folder / group for folder in FOLDERS if ours or folder != CONF]
     kinds = ["*.yaml", TABLES[group]] if tables and group in TABLES else ["*.yaml"]
-    paths = (
-        (path.relative_to(folder), path.suffix) for folder in folders for kind in kinds for path in folder.rglob(kind)
-    )
-    return sorted({(path.with_suffix("") if kind == ".yaml" else path).as_posix() for path, kind in paths})
+    paths = (path.relative_to(folder) for folder in folders for kind in kinds for path in folder.rglob(kind))
+    return sorted({path.as_posix().removesuffix(".yaml") for path in paths})
 
 
 def found(group: str, name: str) -> Path:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.data.conditions import few, others, slices, unusual, usual
+from analysis.data.conditions import few, unusual, usual
 from analysis.data.door import write_text
 from analysis.data.field_labels import FIELDS
 from analysis.data.reading import KINDS, OUTCOMES, STUCK, can_die, fine, is_stuck, swept
@@ -87,20 +87,6 @@ def resting(summary: pd.DataFrame) -> pd.DataFrame:
     table = table[(table["n"] > 0).to_numpy(bool)]
     low, high = wilson(table["minimum"], table["n"])
     return table.assign(minimum_rate=table["minimum"] / table["n"], minimum_low=low, minimum_high=high)
-
-
-def narrowest(summary: pd.DataFrame, wanted: float) -> pd.DataFrame:
-    """For each combination of the other swept fields the narrowest width that reaches a success rate.
-
-    Columns: those fields; `reaches`, the narrowest width whose measured rate is at least `wanted`; `surely`, the
-    narrowest whose Wilson interval lies wholly at or above it. None where no width of the study does.
-    """
-    rest = others(summary, "hidden")
-    rows: list[dict[str, Any]] = []
-    for row, part in slices(summary[[*rest, "hidden", "solved_rate", "solved_low"]], rest):
-        enough = {"reaches": part["solved_rate"] >= wanted, "surely": part["solved_low"] >= wanted}
-        rows.append({**dict(row), **{name: part.loc[each, "hidden"].min() for name, each in enough.items()}})
-    return pd.DataFrame(rows, columns=[*rest, "reaches", "surely"]).astype({"reaches": "Int32", "surely": "Int32"})
 
 
 def write_summary(summary: pd.DataFrame, folder: Path) -> None:

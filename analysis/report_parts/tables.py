@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.data.conditions import few, others
+from analysis.data.conditions import few, others, slices
 from analysis.data.field_labels import phrase
 from analysis.data.reading import CAUSES, KINDS, OUTCOMES, can_die, swept
 from analysis.figures.layout import row_names
@@ -20,7 +20,7 @@ from analysis.findings.paired import as_paired
 from analysis.findings.published import Beside
 from analysis.findings.rescues import Freed, controls, fields_of
 from analysis.findings.statistics import Difference, Paired, Rate
-from analysis.findings.summary import draws, narrowest
+from analysis.findings.summary import draws
 from analysis.text import words
 
 VAGUE = 0.5  # an interval as wide as this is cut off where a forest plot ends
@@ -217,18 +217,18 @@ def width_tables(found: Findings) -> list[Table]:
     if "hidden" not in found.fields:
         return []
     fields = others(found.trials, "hidden")
-    widths = [narrowest(found.summary, wanted) for wanted in WANTED]
 
-    def width(row: pd.Series) -> str:
-        reaches, surely = ("none" if pd.isna(row[name]) else f"{row[name]:.0f}" for name in ("reaches", "surely"))
+    def width(part: pd.DataFrame, wanted: float) -> str:
+        narrowest = (part.loc[part[f"solved_{end}"] >= wanted, "hidden"].min() for end in ("rate", "low"))
+        reaches, surely = ("none" if pd.isna(each) else f"{each:.0f}" for each in narrowest)
         return reaches if reaches == surely else f"{reaches} ({surely})"
 
     return [Table.of(
         "How wide is wide enough",
         "The narrowest width of this study whose measured success rate reaches the wanted one; in brackets the "
         "narrowest whose 95 % Wilson interval lies entirely at or above it, where that is another.",
-        ["other settings", *(words.percent(wanted, 0) for wanted in WANTED)], range(len(widths[0])),
-        lambda i: [words.condition(widths[0].iloc[i], fields), *(width(each.iloc[i]) for each in widths)],
+        ["other settings", *(words.percent(wanted, 0) for wanted in WANTED)], [*slices(found.summary, fields)],
+        lambda each: [words.condition(each[0], fields), *(width(each[1], wanted) for wanted in WANTED)],
     )]  # fmt: skip
 
 

@@ -16,9 +16,8 @@ IS = "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"  # an equals sign at which no line 
 
 def percent(fraction: float, digits: int = 1) -> str:
     """'64.4 %', or a dash for NaN."""
-    return (
-        "\N{EM DASH}" if math.isnan(fraction) else f"{100 * fraction:.{digits}f}\N{NO-BREAK SPACE}%".replace("-", MINUS)
-    )
+    text = f"{100 * fraction:.{digits}f}\N{NO-BREAK SPACE}%".replace("-", MINUS)
+    return "\N{EM DASH}" if math.isnan(fraction) else text
 
 
 def interval(low: float, high: float) -> str:

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from nnxor.arithmetic import networks
 from nnxor.condition import Condition
 from nnxor.engines import cycles
-from nnxor.engines.block import ALIVE, HAS_BEEN_DEAD, N_DEAD, N_NOTES, PERIOD, REVIVED, Plan, lanes
+from nnxor.engines.block import ALIVE, HAS_BEEN_DEAD, N_DEAD, N_NOTES, PERIOD, REVIVED, Plan
 from nnxor.engines.cycles import History, Numbers, first_state, in_order, live_first, to_weights
 from nnxor.engines.kernel import text
 from nnxor.engines.recycling import is_due, recycled
@@ -81,7 +81,8 @@ class _Run:
     def __init__(self, condition: Condition, start: Weights, seeds: Seeds, jump: bool, drop: bool) -> None:
         self.condition, self.seeds, self.jump = condition, seeds, jump
         self.drop = drop = drop and condition.repeats and condition.dead_stay_dead
-        self.runner, self.part, self.lanes = Runner(condition), tail_part(condition.epochs), lanes(condition)
+        self.runner, self.part = Runner(condition), tail_part(condition.epochs)
+        self.lanes = self.runner.lanes
         self.tail_start = condition.epochs - TAIL_PARTS * self.part
         padding = (0, -start.n_networks % self.lanes)  # what only fills the last block
         self.table = np.pad(first_state(condition, start), [(0, 0), padding])

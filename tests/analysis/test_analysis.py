@@ -18,7 +18,8 @@ from analysis.findings.failure_causes import STUCK_CAUSES, attributed, by_dead_a
 from analysis.findings.findings import Findings
 from analysis.findings.paired import compare_values
 from analysis.findings.statistics import wilson
-from analysis.findings.summary import draws, narrowest, print_summary, summarise
+from analysis.findings.summary import draws, print_summary, summarise
+from analysis.report_parts import tables
 
 
 def test_the_summary_counts_every_outcome(handmade: Path) -> None:
@@ -142,11 +143,10 @@ def test_draws_follow_from_the_rate_and_its_interval(handmade: Path) -> None:
     assert draws(table.loc["he10"])[0] == 1
 
 
-def test_the_narrowest_width_that_reaches_a_rate(handmade: Path) -> None:
-    table = narrowest(summarise(load(handmade)), 0.75).set_index("init")
-    assert list(table["reaches"]) == [10, 4]
-    assert list(table["surely"]) == [10, 10]
-    assert narrowest(summarise(load(handmade)), 0.999).set_index("init")["surely"].isna().all()
+def test_the_narrowest_width_that_reaches_a_rate(handmade: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "WANTED", (0.75, 0.999))
+    (table,) = tables.width_tables(Findings.of(handmade))
+    assert [row[1:] for row in table.rows] == [["10", "none"], ["4 (10)", "10 (none)"]]
 
 
 def test_dead_units_follow_the_binomial_of_the_law_in_the_folder(handmade: Path) -> None:
