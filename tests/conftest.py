@@ -1,5 +1,6 @@
 """What all tests share: steady property tests, and small studies run in this process."""
 
+import functools
 import gc
 import hashlib
 import os
@@ -35,15 +36,18 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., Path]:
-    """Run a small study in this process; returns its folder."""
+    """Run a small study in this process; returns its folder. What is not `told` ends when its tables are written."""
     from harness import SMALL, compose
 
+    from experiments.execution import reporting
     from experiments.execution.session import run as run_study
 
-    def run_small(*overrides: str, folder: str = "out") -> Path:
+    def run_small(*overrides: str, folder: str = "out", told: bool = True) -> Path:
         output = tmp_path / folder
-        status = run_study(compose(*SMALL, f"output={output}", *overrides))
-        assert status == 0
+        with pytest.MonkeyPatch.context() as patch:
+            if not told:
+                patch.setattr(reporting, "report", lambda *_: None)
+            assert run_study(compose(*SMALL, f"output={output}", *overrides)) == 0
         return output
 
     return run_small
@@ -81,12 +85,18 @@ class Nobody(Executor):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_helpers() -> Iterator[None]:
-    """Reports draw in the process of the tests: it takes a helper seconds to start, as it does for commands' own."""
+def as_one_command() -> Iterator[None]:
+    """Reports draw in the process of the tests: it takes a helper seconds to start, as it does for commands' own.
+
+    Git and packages are asked once for what runs here, as a command asks them.
+    """
     from analysis import report
     from experiments.execution import session
+    from experiments.store import manifest
 
     with pytest.MonkeyPatch.context() as patch:
+        for name in ("_git", "_version"):
+            patch.setattr(manifest, name, functools.cache(getattr(manifest, name)))
         for module in (report, session):
             patch.setattr(module, "helpers", lambda _module: nullcontext(Nobody()))
         yield

@@ -178,7 +178,7 @@ def test_summary_and_verdicts_are_to_the_byte_those_of_the_rows(finished: Run) -
 
 @pytest.mark.parametrize("how", [("parallel.batch=3",), ("parallel.n_jobs=2",), ("engine=numpy",)], ids=" ".join)
 def test_how_a_study_runs_never_shows_in_its_counts(run: Run, finished: Run, how: tuple[str, ...]) -> None:
-    a, b = finished("record=summary"), run("record=summary", *how, folder="b")
+    a, b = finished("record=summary"), run("record=summary", *how, folder="b", told=False)
     assert digest(a) == digest(b)
     assert manifest(a)["digest"] == manifest(b)["digest"]
 
@@ -188,8 +188,8 @@ def test_growing_and_folding_end_at_the_same_bytes(
     run: Run, finished: Run, monkeypatch: pytest.MonkeyPatch, fold: int
 ) -> None:
     fold_after(monkeypatch, fold)
-    grown = run(*SUMMARY, "seeds.start=5", "seeds.count=7", "grid.hidden=10", folder="grown")
-    run(*SUMMARY, folder="grown")
+    grown = run(*SUMMARY, "seeds.start=5", "seeds.count=7", "grid.hidden=10", folder="grown", told=False)
+    run(*SUMMARY, folder="grown", told=False)
     assert [each["trained"] for each in manifest(grown)["runs"]] == [28, 132]  # type: ignore[attr-defined]
     assert digest(grown) == digest(finished("record=summary"))
     assert not (grown / "parts").exists()
@@ -215,7 +215,7 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_bytes(
         patch.setattr(folder_module, "write_part", stop_after)
         fold_after(patch, fold)
         with pytest.raises(StopError):
-            run(*SUMMARY, folder="broken")
+            run(*SUMMARY, folder="broken", told=False)
     broken = Path(str(done[0][0])).parent
     assert len(list((broken / "parts").iterdir())) == after % fold
     run("record=summary", "parallel.batch=5", folder="broken")
@@ -237,11 +237,11 @@ def test_a_run_killed_between_counting_parts_and_dropping_them_counts_none_twice
         fold_after(patch, 6)
         patch.setattr(Path, "unlink", stop)
         with pytest.raises(StopError):
-            run(*SUMMARY, folder="broken")
+            run(*SUMMARY, folder="broken", told=False)
     broken = tmp_path / "broken"
     assert (broken / "counts.parquet").exists()
     assert len(list((broken / "parts").glob("*.parquet"))) == 6
-    run("record=summary", folder="broken")
+    run("record=summary", folder="broken", told=False)
     assert digest(broken) == digest(finished("record=summary"))
     assert not (broken / "parts").exists()
 

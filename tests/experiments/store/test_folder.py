@@ -53,7 +53,7 @@ def trained(folder: Path) -> list[int]:
     ids=" ".join,
 )
 def test_how_a_study_runs_never_shows_in_its_trials(run: Run, finished: Run, how: tuple[str, ...]) -> None:
-    a, b = finished(), run(*how, folder="b")
+    a, b = finished(), run(*how, folder="b", told=False)
     assert digest(a) == digest(b)
     assert manifest(a)["digest"] == manifest(b)["digest"]
 
@@ -73,9 +73,9 @@ def test_every_field_comes_through_the_store_alike_for_both_engines(run: Run) ->
 
 def test_exact_repeats_come_through_the_store_alike_for_both_engines(run: Run) -> None:
     fields = ("base.epochs=1100", "grid.hidden=3", "grid.lr=[0.1,0.3]", "seeds.count=70")
-    a = run(*fields, folder="a")
-    assert digest(a) == digest(run(*fields, "engine=numpy", folder="b"))
-    assert digest(a) == digest(run(*fields, "parallel.batch=9", folder="c"))
+    a = run(*fields, folder="a", told=False)
+    assert digest(a) == digest(run(*fields, "engine=numpy", folder="b", told=False))
+    assert digest(a) == digest(run(*fields, "parallel.batch=9", folder="c", told=False))
     table = pq.read_table(a / "trials.parquet").to_pandas()
     assert 0.3 < table["period"].notna().mean() < 1
     assert (table["period"].notna() == table["settled_epoch"].notna()).all()
@@ -83,7 +83,8 @@ def test_exact_repeats_come_through_the_store_alike_for_both_engines(run: Run) -
 
 
 def test_the_reference_runs_too_and_ends_alike(run: Run) -> None:
-    a, b = run("grid.hidden=4", folder="a"), run("grid.hidden=4", "engine=reference", folder="b")
+    a = run("grid.hidden=4", folder="a", told=False)
+    b = run("grid.hidden=4", "engine=reference", folder="b", told=False)
     outcomes = [pq.read_table(folder / "trials.parquet").to_pandas()["outcome"].astype(str) for folder in (a, b)]
     assert (outcomes[0] == outcomes[1]).mean() >= 0.98
 
@@ -157,9 +158,9 @@ def test_the_same_command_again_does_nothing(run: Run, finished: Run, capsys: py
 def test_growing_runs_only_what_is_new_and_ends_at_the_same_bytes(
     run: Run, finished: Run, first: list[str], then: list[str]
 ) -> None:
-    grown = run(*first, folder="grown")
+    grown = run(*first, folder="grown", told=False)
     had = trained(grown)[0]
-    run(*then, folder="grown")
+    run(*then, folder="grown", told=False)
     whole = finished(*then)
     assert digest(grown) == digest(whole)
     assert trained(grown) == [had, trained(whole)[0] - had]
@@ -171,12 +172,13 @@ ALL_RESCUES = "grid.rescue=[null,nothing,redraw_dead,redraw_alive,redraw_all,lea
 
 def test_rescues_are_stored_grown_and_split_like_everything_else(run: Run, finished: Run) -> None:
     whole = finished(*RESCUE, ALL_RESCUES)
-    grown = run(*RESCUE, "grid.rescue=[leaky,redraw_alive]", "seeds.count=7", folder="grown")
-    run(*RESCUE, "grid.rescue=[leaky,redraw_alive]", folder="grown")
-    run(*RESCUE, ALL_RESCUES, "engine=numpy", "parallel.batch=11", folder="grown")
+    grown = run(*RESCUE, "grid.rescue=[leaky,redraw_alive]", "seeds.count=7", folder="grown", told=False)
+    run(*RESCUE, "grid.rescue=[leaky,redraw_alive]", folder="grown", told=False)
+    run(*RESCUE, ALL_RESCUES, "engine=numpy", "parallel.batch=11", folder="grown", told=False)
     assert trained(grown) == [2 * 2 * 7, 2 * 2 * 13, 2 * 5 * 20]
     assert digest(grown) == digest(whole)
-    assert digest(run(*RESCUE, ALL_RESCUES, "parallel=loky", "parallel.n_jobs=2", folder="loky")) == digest(whole)
+    loky = ("parallel=loky", "parallel.n_jobs=2")
+    assert digest(run(*RESCUE, ALL_RESCUES, *loky, folder="loky", told=False)) == digest(whole)
 
 
 def test_a_rescue_is_paired_with_the_training_without_it(finished: Run) -> None:

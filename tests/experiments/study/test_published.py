@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,13 @@ from harness import compose
 
 from analysis.entry import InputError
 from experiments.conf_files import names
+from experiments.execution import estimate
 from experiments.execution.session import run as run_study
 from experiments.study.study import read_study
 from nnxor import engines
 from nnxor.arithmetic.networks import ending
+from nnxor.engines import runner
+from nnxor.engines.llvm_numbers import compiled
 from nnxor.network.draws import Weights
 
 Run = Callable[..., Path]
@@ -115,12 +119,17 @@ def test_a_bad_union_is_refused_in_one_line(overrides: list[str], words: str) ->
     assert words in str(refusal.value)
 
 
-def test_all_of_them_run_together_and_the_textbook_is_recognised(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_all_of_them_are_planned_and_run_together_and_the_textbook_is_recognised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = compose(
-        "study=published/all", "seeds.count=2", "report=false", f"output={tmp_path / 'out'}", "parallel.n_jobs=1"
-    )
+    monkeypatch.setattr(runner, "compiled", cache(compiled.__wrapped__))  # no kernel is there
+    monkeypatch.setattr(estimate, "PROBE_SECONDS", 0.2)
+    every = ("study=published/all", "report=false", f"output={tmp_path / 'out'}", "parallel.n_jobs=1")
+    assert run_study(compose(*every, "dry_run=true")) == 0
+    told = capsys.readouterr().out.partition("\ntraining     ")[2].partition(" with")[0]
+    assert told
+    assert "h" not in told
+    config = compose(*every, "seeds.count=2")
     assert run_study(config) == 0
     assert run_study(config) == 0
     assert "nothing left to do" in capsys.readouterr().out

@@ -113,14 +113,16 @@ def test_the_default_study_is_the_articles() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["article", "published/all"])
 def test_an_estimate_is_no_matter_of_hours(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A kernel compiled within the probe, or a table looked up once, made seconds of training look like hours."""
+    """A kernel compiled within the probe, or a table looked up once, made seconds of training look like hours.
+
+    That of all published studies stands in test_published, where their kernels are compiled.
+    """
     monkeypatch.setattr(runner, "compiled", cache(compiled.__wrapped__))  # no kernel is there
     monkeypatch.setattr(estimate, "PROBE_SECONDS", 0.2)  # the fewer probes, the more one compilation weighs
-    assert run_study(compose(f"study={name}", "dry_run=true", f"output={tmp_path / 'x'}", "parallel.n_jobs=1")) == 0
+    assert run_study(compose("dry_run=true", f"output={tmp_path / 'x'}", "parallel.n_jobs=1")) == 0
     told = capsys.readouterr().out.partition("\ntraining     ")[2].partition(" with")[0]
     assert told
     assert "h" not in told
