@@ -83,7 +83,7 @@ def _told(found: Findings, figures: bool = True) -> dict[str, Any]:
     from analysis.text.commands import reproducing
 
     addresses = found.exemplars.reindex(columns=["outcome", "explorer"]).dropna().to_dict("records")
-    shown, missing = described(found) if figures else ([], [])
+    shown, missing = described(found) if figures else (None, [])
     return {
         "found": found, "shown": shown, "missing": missing, "verdicts": found.verdicts,
         "answer": answer(found, found.asks), "facts": _facts(found), "advice": advice(found),
@@ -99,7 +99,7 @@ def _page(found: Findings, told: dict[str, Any]) -> str:
     from analysis.report_parts import pages
     from analysis.report_parts.sections import hero, illustrated, pictures
 
-    drawn = pictures(told["shown"], found.folder / "figures")
+    drawn = {} if told["shown"] is None else pictures(told["shown"], found.folder / "figures")
     first = hero(found, drawn)
     parts = illustrated(told["sections"], [each for each in drawn.values() if each is not first])
     data = {name: what for name, what in DATA.items() if (found.folder / name).exists()}

@@ -14,7 +14,7 @@ from analysis.entry import DONE, InputError, RunError, finish
 
 LEAST_MEMORY = 1500  # MB of address space (`ulimit -v`); with less, libraries or threads fail in ways of their own
 LONGEST_ARGUMENT = 10_000  # characters of an argument
-SELDOM = 500_000  # objects between two looks for garbage: there are fewer, none of them garbage, after all imports
+SELDOM = 500_000  # new objects between two looks for garbage: all imports make fewer, and hardly any are garbage
 
 
 def command(config: str, work: str, positional: tuple[str, ...] = ()) -> Callable[[], NoReturn]:

@@ -87,7 +87,7 @@ def overrides(config: str, arguments: list[str], positional: tuple[str, ...]) ->
             raise InputError(f"{argument} is not allowed; {hint('', names(key))}")
         (options if flag in OPTIONS or of_an_option else given).append(argument)
     if not {"--multirun", "-m"} & set(arguments):  # where Hydra itself has a range for several jobs
-        given = [re.sub(rf"^(grid\.\w+)=({RANGE.pattern})$", r"\1='\2'", argument) for argument in given]
+        given = [re.sub(rf"^(grid\.\w+)=({RANGE.pattern})$", r'\1="\2"', argument) for argument in given]
     if any(key in top_level(config) for key in FILES):
         given = [re.sub(rf"^(\+*)({'|'.join(FILES)})=", r"\1\2.name=", argument) for argument in given]
     return given + options  # settings on both sides of an option are more than argparse takes

@@ -49,7 +49,7 @@ def end_with(parent: int) -> None:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Python does not look for garbage in here, which for pictures takes longer than there is to be had."""
+    """In here Python does not look for garbage: while pictures are drawn that takes time and frees little."""
     before = gc.isenabled()
     gc.disable()
     try:

@@ -64,7 +64,7 @@ def described(found: Findings) -> tuple[list[tuple[Plot, str]], list[str]]:
 
 
 def pictures(shown: Sequence[tuple[Plot, str]], folder: Path) -> dict[str, Picture]:
-    """Those figures, by name, as they were drawn into a folder, from which all others go."""
+    """Those figures, by name, as they were drawn into a folder; the files of all others are removed."""
     drawn = {}
     for plot, text in shown:
         pages = (inline(folder / f"{plot.name}{kind}.svg", f"{plot.title}. {text}") for kind in ("", "-phone"))

@@ -316,6 +316,8 @@ def test_the_same_results_give_the_same_report(handmade: Path, reported: Path) -
 def test_a_figure_that_no_longer_applies_is_removed(reported: Path, tmp_path: Path) -> None:
     again = Path(shutil.copytree(reported, tmp_path / "again"))
     (again / "figures" / "functions.png").write_bytes(b"old")
+    without_figures(again)
+    assert (again / "figures" / "functions.png").exists()
     report.render(report.read_results(again))
     assert not list((again / "figures").glob("functions*"))
     assert (again / "figures" / "success_rate.png").exists()

@@ -1,5 +1,7 @@
 """Axes in short: the same numbers everywhere, ends exact, and one line for what makes no axis."""
 
+import shlex
+
 import pytest
 from harness import compose
 from hypothesis import given
@@ -88,6 +90,8 @@ def test_a_range_can_stand_on_the_command_line_and_in_a_list() -> None:
     for given_ in ("range(2,5)", "[2,'range(3,5)']"):
         found = read_study(compose("study=smoke", f"grid.hidden={given_}", "grid.init=he", "grid.lr=0.1"))
         assert [condition.hidden for condition in found.conditions] == [2, 3, 4]
+    (quoted,) = composing.overrides("run", ["grid.hidden=range(2,5)"], ())
+    assert shlex.quote(quoted) == """'grid.hidden="range(2,5)"'""", "as reports show it"
     assert composing.overrides("run", ["-m", "grid.hidden=range(2,5)"], ()) == ["grid.hidden=range(2,5)", "-m"]
 
 
