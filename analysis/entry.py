@@ -55,6 +55,8 @@ def command(
         try:
             for line in work(given):
                 print(line)
+        except BrokenPipeError:  # nobody reads what is printed
+            raise
         except OSError as error:
             raise RunError(f"{error.filename or given} cannot be written: {error.strerror or error}") from None
         return DONE

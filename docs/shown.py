@@ -280,8 +280,9 @@ def keep(name: str, folder: Path) -> None:
         ]
         made["dead_at_start"] = pd.DataFrame(by_dead)
     if name == "rescue":
-        mine = found.redrawn
-        made["redrawn"] = mine[(mine["hidden"] == 4) & (mine["init"] == "uniform") & (mine["lr"] == 0.1)]
+        mine = [each for each in found.redrawn if [*each.row[["hidden", "init", "lr"]]] == [4, "uniform", 0.1]]
+        pairs = ((each.dead, name, pair) for each in mine for name, pair in each.against.items())
+        made["redrawn"] = pd.DataFrame({"dead": dead, "first": name, "n": p.n, **vars(p)} for dead, name, p in pairs)
     if name == "at_kinks":
         made["at_kinks"] = _at_kinks(folder)
     else:

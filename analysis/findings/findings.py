@@ -159,7 +159,7 @@ class Findings(Counted):
         return freed(self.rescues) if len(self.rescues) else []
 
     @cached_property
-    def redrawn(self) -> pd.DataFrame:
+    def redrawn(self) -> list[Freed]:
         """Redrawing dead units against redrawing live ones and all, by how many units are dead."""
         return redrawn(self.rescues)
 

@@ -38,13 +38,8 @@ def compare_values(
             if first in keys and second in keys:
                 pair = solved.compare(keys[first], keys[second])
                 rows.append({**dict(row), "field": field, "first": first, "second": second, "n": pair.n, **vars(pair)})
-    return tabled(rows, rest)
-
-
-def tabled(rows: list[dict[str, Any]], fields: Iterable[str]) -> pd.DataFrame:
-    """Comparisons as `compare_values` returns them, behind columns of these fields."""
     counts = ["n", "both", "only_first", "only_second", "neither", "difference", "low", "high", "p"]
-    table = pd.DataFrame(rows, columns=[*fields, "field", "first", "second", *counts])
+    table = pd.DataFrame(rows, columns=[*rest, "field", "first", "second", *counts])
     return table.assign(p_holm=holm(table["p"].to_numpy(float)))
 
 

@@ -5,7 +5,7 @@ whatever is done then. So the stuck runs of a condition are the same seeds under
 and interventions are compared within seeds. A run is free if it ends solved.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,6 @@ import pandas as pd
 from analysis.data.conditions import slices
 from analysis.data.field_labels import FIELDS, asks
 from analysis.data.reading import is_stuck, swept
-from analysis.findings.paired import tabled
 from analysis.findings.statistics import Paired, Rate, holm, paired
 from analysis.text import words
 
@@ -32,7 +31,8 @@ def controls() -> list[str]:
 class Freed:
     """One intervention in the stuck runs of one condition: how many it frees, and against each control.
 
-    `row` holds the condition's fields; `p_holm` is adjusted over all that `freed` returns.
+    `row` holds the condition's fields; `p_holm` is adjusted over all that are found with it; `dead` says of how many
+    dead units the runs are, where they are told apart by that.
     """
 
     row: pd.Series
@@ -40,6 +40,7 @@ class Freed:
     rate: Rate
     against: dict[str, Paired]
     p_holm: dict[str, float] = field(default_factory=dict)
+    dead: int = 0
 
 
 def fields_of(trials: pd.DataFrame) -> list[str]:
@@ -78,40 +79,41 @@ def freed(trials: pd.DataFrame) -> list[Freed]:
     found, every = [], controls()
     for row, table in by_seed(trials):
         for name in table:
-            mine = table[name].dropna().to_numpy(bool)
             before = every[: every.index(name)] if name in every else every
-            against = {control: _paired(table, control, str(name)) for control in before if control in table}
-            found.append(Freed(row, str(name), Rate.of(int(mine.sum()), len(mine)), against))
+            found.append(_freed(row, table, str(name), before))
+    return _adjusted(found)
+
+
+def _freed(row: pd.Series, table: pd.DataFrame, name: str, controls: Iterable[str], dead: Any = 0) -> Freed:
+    mine, against = table[name].dropna(), {}
+    for control in (each for each in controls if each in table):
+        both = table[[control, name]].dropna().to_numpy(bool)
+        if len(both):
+            against[control] = paired(both[:, 0], both[:, 1])
+    return Freed(row, name, Rate.of(int(mine.sum()), len(mine)), against, dead=int(dead))
+
+
+def _adjusted(found: list[Freed]) -> list[Freed]:
     adjusted = iter(holm([pair.p for each in found for pair in each.against.values()]))
     for each in found:
         each.p_holm.update({control: float(next(adjusted)) for control in each.against})
     return found
 
 
-def _paired(table: pd.DataFrame, first: str, second: str) -> Paired:
-    both = table[[first, second]].dropna()
-    return paired(both[first].to_numpy(bool), both[second].to_numpy(bool))
-
-
-def redrawn(trials: pd.DataFrame) -> pd.DataFrame:
+def redrawn(trials: pd.DataFrame) -> list[Freed]:
     """redraw_dead against redraw_alive and redraw_all, by the number of units that were dead when they were redrawn.
 
     Under redraw_alive the dead units stay dead, so it leaves fewer units that can live, and the comparison is one of
     widths. Under redraw_all all can live, as under redraw_dead, which keeps the live ones as they are: that comparison
     holds the width. How many were dead is read off the same trainings without a rescue; conditions that the study does
-    not have without one are left out. Columns as `analysis.findings.paired.compare_values` has them, and `dead`; p is
-    adjusted over all rows.
+    not have without one are left out.
     """
     fields, alike = fields_of(trials), [name for name in FIELDS if name != "rescue"]
     plain = trials[trials["rescue"].isna().to_numpy(bool)].merge(_rescues(trials)[alike].drop_duplicates())
     dead = {words.condition(row, fields): part.set_index("seed")["dead_final"] for row, part in slices(plain, fields)}
-    rows: list[dict[str, Any]] = []
+    found = []
     for row, table in by_seed(trials):
         before = dead.get(words.condition(row, fields), pd.Series(dtype="Int32")).reindex(table.index)
-        for control in ("redraw_alive", "redraw_all"):
-            for n_dead, part in table.groupby(before) if {control, "redraw_dead"} <= {*table} else ():
-                pair = _paired(part, control, "redraw_dead")
-                if n_dead and pair.n:
-                    names = {"field": "rescue", "first": control, "second": "redraw_dead"}
-                    rows.append({**dict(row), "dead": n_dead, **names, "n": pair.n, **vars(pair)})
-    return tabled(rows, [*fields, "dead"])
+        for n_dead, part in table.groupby(before) if "redraw_dead" in table else ():
+            found.append(_freed(row, part, "redraw_dead", ("redraw_alive", "redraw_all"), n_dead))
+    return _adjusted([each for each in found if each.dead and each.against])

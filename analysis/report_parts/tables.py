@@ -16,7 +16,6 @@ from analysis.figures.layout import row_names
 from analysis.findings import pooled
 from analysis.findings.failure_causes import STUCK_CAUSES, attributed, by_dead_at_start
 from analysis.findings.findings import Findings
-from analysis.findings.paired import as_paired
 from analysis.findings.published import Beside
 from analysis.findings.rescues import Freed, controls, fields_of
 from analysis.findings.statistics import Difference, Paired, Rate
@@ -161,19 +160,26 @@ def rescue_tables(found: Findings) -> list[Table]:
 
     def cells(each: Freed) -> list[str]:
         name = ", ".join([words.rescue(each.intervention), *(phrase(field, each.row[field]) for field in fields)])
-        pairs = [(each.against.get(control), each.p_holm.get(control, 1.0)) for control in every]
-        against = [cell for pair, p in pairs for cell in (_change(pair, p, each.rate.n) if pair else [NONE, NONE])]
-        return [name, words.bare(each.rate), f"{each.rate.count:,} of {each.rate.n:,}", *against]
+        return [name, words.bare(each.rate), f"{each.rate.count:,} of {each.rate.n:,}", *_against(each, every)]
 
-    against = [head for control in every for head in (f"minus {words.rescue(control)}, points", "p (Holm)")]
     table = Table.of(
         "What frees stuck runs",
         "Of the runs that were stuck after their epochs, the percentage that is solved after as many again, with 95 % "
         "Wilson intervals. Differences are paired by run, with Newcombe's 95 % interval and the exact McNemar p, "
         "adjusted by Holm's method over the whole table.",
-        ["intervention", "freed, %", "freed of stuck", *against], found.freed, cells, 2,
+        ["intervention", "freed, %", "freed of stuck", *_minus(every)], found.freed, cells, 2,
     )  # fmt: skip
-    return [table, redrawn_table(found)] if len(found.redrawn) else [table]
+    return [table, redrawn_table(found)] if found.redrawn else [table]
+
+
+def _minus(controls: Sequence[str]) -> list[str]:
+    return [head for name in controls for head in (f"minus {words.rescue(name)}, points", "p (Holm)")]
+
+
+def _against(each: Freed, controls: Sequence[str]) -> list[str]:
+    """The cells below these heads."""
+    pairs = [(each.against.get(name), each.p_holm.get(name, 1.0)) for name in controls]
+    return [cell for pair, p in pairs for cell in (_change(pair, p, each.rate.n) if pair else [NONE, NONE])]
 
 
 def _change(pair: Paired, p: float, n: int) -> list[str]:
@@ -185,20 +191,12 @@ def _change(pair: Paired, p: float, n: int) -> list[str]:
 
 def redrawn_table(found: Findings) -> Table:
     """Redrawing dead units against redrawing live ones and all, by how many are dead."""
-    table = found.redrawn
-    fields = [name for name in fields_of(found.rescues) if name in table]
-    controls = list(dict.fromkeys(table["first"]))
-    heads = [head for each in controls for head in (f"minus {words.rescue(each)}, points", "p (Holm)")]
+    fields = fields_of(found.rescues)
+    controls = list(dict.fromkeys(name for each in found.redrawn for name in each.against))
 
-    def cells(part: pd.DataFrame) -> list[str]:
-        row, pairs = part.iloc[0], {each["first"]: each for _, each in part.iterrows()}
-        name = ", ".join([f"{row['dead']:.0f} dead", *(phrase(field, row[field]) for field in fields)])
-        against = [
-            cell
-            for each in map(pairs.get, controls)
-            for cell in (["", ""] if each is None else _change(as_paired(each), each["p_holm"], row["n"]))
-        ]
-        return [name, f"{row['n']:,}", *against]
+    def cells(each: Freed) -> list[str]:
+        name = ", ".join([f"{each.dead} dead", *(phrase(field, each.row[field]) for field in fields)])
+        return [name, f"{each.rate.n:,}", *_against(each, controls)]
 
     return Table.of(
         "Redrawing dead units, by how many are dead",
@@ -207,8 +205,7 @@ def redrawn_table(found: Findings) -> Table:
         "that difference is one of widths as much as of death. In a new network as many units can live as where dead "
         "ones are redrawn: that difference tells whether it matters that the live ones are kept. Paired by run, with "
         "Newcombe's 95 % interval and the exact McNemar p, adjusted by Holm's method over the table.",
-        ["dead units", "runs", *heads],
-        [part for _, part in table.groupby([*fields, "dead"], observed=True, sort=False, dropna=False)], cells, 2,
+        ["dead units", "runs", *_minus(controls)], found.redrawn, cells, 2,
     )  # fmt: skip
 
 

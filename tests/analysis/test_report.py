@@ -1,5 +1,6 @@
 """The report: every number counted anew, one file that loads nothing, and refusals in one line."""
 
+import errno
 import gc
 import math
 import re
@@ -8,12 +9,13 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 from harness import rewrite
 
-from analysis import report
+from analysis import entry, report
 from analysis.data.door import FolderError
 from analysis.figures import PLOTS
 from analysis.findings.findings import Findings
@@ -393,6 +395,17 @@ def test_a_folder_that_cannot_be_written_gives_status_1(handmade: Path, capsys) 
     (handmade / "figures").write_text("in the way")
     assert report.main([str(handmade)]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_where_nobody_reads_what_is_printed_nothing_else_is_blamed(handmade: Path, capsys, monkeypatch) -> None:
+    def closed(_text: str) -> int:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    silenced: list[bool] = []
+    monkeypatch.setattr("analysis.entry.silence", lambda: silenced.append(True))
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(write=closed))
+    assert entry.command("analysis.report", "", lambda _: ["report: …"], [str(handmade)], **entry.FOLDER) == 1
+    assert (capsys.readouterr().err, silenced) == ("", [True])
 
 
 @pytest.mark.parametrize("looked", [True, False])

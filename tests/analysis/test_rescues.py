@@ -44,13 +44,16 @@ def test_every_intervention_is_counted_and_set_against_both_controls(rescued: Pa
 
 def test_dead_units_are_set_against_live_ones_by_how_many_are_dead(rescued: Path, free_seeds: Free) -> None:
     """Pooled, strata of opposite sign made one misleading number."""
-    table = redrawn(load(rescued)).set_index(["lr", "dead"])
-    assert list(table.index) == [(lr, dead) for lr in free_seeds for dead in (1, 2, 3)]
-    for (lr, dead), row in table.iterrows():
-        stratum = {seed for seed in STUCK if seed % 4 == dead}
-        fresh, live = (free_seeds[lr][name] & stratum for name in ("redraw_dead", "redraw_alive"))
-        assert (row["n"], row["only_first"], row["only_second"]) == (8, len(live - fresh), len(fresh - live))
-    assert table["p_holm"].min() == pytest.approx(min(1, 6 * table["p"].min()))
+    found = redrawn(load(rescued))
+    assert [(each.row["lr"], each.dead) for each in found] == [(lr, dead) for lr in free_seeds for dead in (1, 2, 3)]
+    for each in found:
+        stratum = {seed for seed in STUCK if seed % 4 == each.dead}
+        fresh, live = (free_seeds[each.row["lr"]][name] & stratum for name in ("redraw_dead", "redraw_alive"))
+        (pair,) = each.against.values()
+        assert (pair.n, pair.only_first, pair.only_second) == (8, len(live - fresh), len(fresh - live))
+        assert (each.rate.count, each.rate.n) == (len(fresh), 8)
+    least = min(each.against["redraw_alive"].p for each in found)
+    assert min(each.p_holm["redraw_alive"] for each in found) == pytest.approx(min(1, 6 * least))
 
 
 def test_the_slope_of_a_leak_tells_interventions_apart_but_not_runs(rescued: Path) -> None:
