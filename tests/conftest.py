@@ -88,13 +88,14 @@ class Nobody(Executor):
 def as_one_command() -> Iterator[None]:
     """Reports draw in the process of the tests: it takes a helper seconds to start, as it does for commands' own.
 
-    Git and packages are asked once for what runs here, as a command asks them.
+    Git and packages are asked once for what runs here, as a command asks them. Estimates take a moment's training.
     """
     from analysis import report
-    from experiments.execution import session
+    from experiments.execution import estimate, session
     from experiments.store import manifest
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(estimate, "PROBE_SECONDS", 0.05)
         for name in ("_git", "_version"):
             patch.setattr(manifest, name, functools.cache(getattr(manifest, name)))
         for module in (report, session):

@@ -12,7 +12,6 @@ from harness import compose
 
 from analysis.entry import InputError
 from experiments.conf_files import names
-from experiments.execution import estimate
 from experiments.execution.session import run as run_study
 from experiments.study.study import read_study
 from nnxor import engines
@@ -123,7 +122,6 @@ def test_all_of_them_are_planned_and_run_together_and_the_textbook_is_recognised
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(runner, "compiled", cache(compiled.__wrapped__))  # no kernel is there
-    monkeypatch.setattr(estimate, "PROBE_SECONDS", 0.2)
     every = ("study=published/all", "report=false", f"output={tmp_path / 'out'}", "parallel.n_jobs=1")
     assert run_study(compose(*every, "dry_run=true")) == 0
     told = capsys.readouterr().out.partition("\ntraining     ")[2].partition(" with")[0]

@@ -8,7 +8,6 @@ import yaml
 from harness import ROOT, compose
 
 from experiments import conf_files as words
-from experiments.execution import estimate
 from experiments.execution.session import run as run_study
 from experiments.study import catalog
 from experiments.study.study import Study, read_study
@@ -79,9 +78,8 @@ def test_every_shipped_study_opens_with_its_question_and_its_command(name: str) 
 
 @pytest.mark.parametrize("name", [name for name in STUDIES if name != "published/all"])  # see below, and test_published
 def test_every_shipped_study_can_be_planned_and_run(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(estimate, "PROBE_SECONDS", 0.01)  # how good an estimate is stands below
     few = [
         f"study={name}",
         "seeds.count=2",
@@ -121,7 +119,6 @@ def test_an_estimate_is_no_matter_of_hours(
     That of all published studies stands in test_published, where their kernels are compiled.
     """
     monkeypatch.setattr(runner, "compiled", cache(compiled.__wrapped__))  # no kernel is there
-    monkeypatch.setattr(estimate, "PROBE_SECONDS", 0.2)  # the fewer probes, the more one compilation weighs
     assert run_study(compose("dry_run=true", f"output={tmp_path / 'x'}", "parallel.n_jobs=1")) == 0
     told = capsys.readouterr().out.partition("\ntraining     ")[2].partition(" with")[0]
     assert told
