@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -24,10 +25,13 @@ import pytest
 
 from analysis.entry import guarded
 from experiments import cli, composing, conf_files
+from experiments.execution import estimate
 from experiments.store.columns import CONDITION_COLUMNS, RESULT_COLUMNS, encode, in_schema, plain
 from experiments.store.counts import SCHEMA, count_rows, seed_rows, solved_seeds
 from nnxor import engines
 from nnxor.condition import Condition
+from nnxor.engines import runner, tails
+from nnxor.engines.llvm_numbers import compiled
 
 ROOT = Path(__file__).parent.parent
 
@@ -69,6 +73,20 @@ SETTING = rf"((?:base|grid|seeds|parallel)\.\w+|\w+)=({WORD}|\[{WORD}(?:,{WORD})
 
 SMALL = ("study=smoke", "grid.lr=[0.1,0.2]", "base.epochs=60", "seeds.count=20", "report=false", "parallel.n_jobs=1")
 """A study of 8 conditions that takes a moment."""
+
+
+def compile_for_hours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No kernel is there, and to compile one takes an hour by the clock that estimates look at."""
+    kernels: list[str] = []
+
+    def slowly(text: str) -> Callable[..., None]:
+        kernels.append(text)
+        return compiled.__wrapped__(text)
+
+    for module in (runner, tails):
+        monkeypatch.setattr(module, "compiled", functools.cache(slowly))
+    hours = {"thread_time": lambda: time.thread_time() + 3600 * len(kernels)}
+    monkeypatch.setattr(estimate, "time", SimpleNamespace(**{**vars(time), **hours}))
 
 
 def command(*arguments: str, module: str = "experiments.run", **options: Any) -> subprocess.CompletedProcess[str]:

@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from harness import compose
+from harness import compile_for_hours, compose
 
 from analysis.entry import InputError
 from experiments.conf_files import names
@@ -16,8 +15,6 @@ from experiments.execution.session import run as run_study
 from experiments.study.study import read_study
 from nnxor import engines
 from nnxor.arithmetic.networks import ending
-from nnxor.engines import runner
-from nnxor.engines.llvm_numbers import compiled
 from nnxor.network.draws import Weights
 
 Run = Callable[..., Path]
@@ -121,7 +118,7 @@ def test_a_bad_union_is_refused_in_one_line(overrides: list[str], words: str) ->
 def test_all_of_them_are_planned_and_run_together_and_the_textbook_is_recognised(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(runner, "compiled", cache(compiled.__wrapped__))  # no kernel is there
+    compile_for_hours(monkeypatch)
     every = ("study=published/all", "report=false", f"output={tmp_path / 'out'}", "parallel.n_jobs=1")
     assert run_study(compose(*every, "dry_run=true")) == 0
     told = capsys.readouterr().out.partition("\ntraining     ")[2].partition(" with")[0]

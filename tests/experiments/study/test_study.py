@@ -1,18 +1,15 @@
 """From a configuration to conditions: grids, blocks, exclusions, and every study that ships."""
 
-from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
-from harness import ROOT, compose
+from harness import ROOT, compile_for_hours, compose
 
 from experiments import conf_files as words
 from experiments.execution.session import run as run_study
 from experiments.study import catalog
 from experiments.study.study import Study, read_study
-from nnxor.engines import runner
-from nnxor.engines.llvm_numbers import compiled
 from nnxor.network.inits import Init
 
 STUDIES = words.names("study")
@@ -114,11 +111,11 @@ def test_the_default_study_is_the_articles() -> None:
 def test_an_estimate_is_no_matter_of_hours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A kernel compiled within the probe, or a table looked up once, made seconds of training look like hours.
+    """A kernel compiled within the probe made seconds of training look like hours.
 
     That of all published studies stands in test_published, where their kernels are compiled.
     """
-    monkeypatch.setattr(runner, "compiled", cache(compiled.__wrapped__))  # no kernel is there
+    compile_for_hours(monkeypatch)
     assert run_study(compose("dry_run=true", f"output={tmp_path / 'x'}", "parallel.n_jobs=1")) == 0
     told = capsys.readouterr().out.partition("\ntraining     ")[2].partition(" with")[0]
     assert told
