@@ -53,12 +53,10 @@ def command(
 
     def worked() -> int:
         try:
-            for line in work(given):
-                print(line)
-        except BrokenPipeError:  # nobody reads what is printed
-            raise
+            lines = [*work(given)]
         except OSError as error:
             raise RunError(f"{error.filename or given} cannot be written: {error.strerror or error}") from None
+        print(*lines, sep="\n")
         return DONE
 
     return finish(worked, WHOLE) if arguments is None else guarded(worked, WHOLE)

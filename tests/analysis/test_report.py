@@ -3,6 +3,7 @@
 import errno
 import gc
 import math
+import os
 import re
 import shutil
 import subprocess
@@ -399,15 +400,21 @@ def test_a_folder_that_cannot_be_written_gives_status_1(handmade: Path, capsys) 
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_where_nobody_reads_what_is_printed_nothing_else_is_blamed(handmade: Path, capsys, monkeypatch) -> None:
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [(errno.EPIPE, ""), (errno.ENOSPC, "standard output cannot be used: No space left on device\n")],
+)
+def test_where_nothing_can_be_printed_nothing_else_is_blamed(
+    number: int, told: str, handmade: Path, capsys, monkeypatch
+) -> None:
     def closed(_text: str) -> int:
-        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+        raise OSError(number, os.strerror(number))
 
     silenced: list[bool] = []
     monkeypatch.setattr("analysis.entry.silence", lambda: silenced.append(True))
     monkeypatch.setattr("sys.stdout", SimpleNamespace(write=closed))
     assert entry.command("analysis.report", "", lambda _: ["report: …"], [str(handmade)], **entry.FOLDER) == 1
-    assert (capsys.readouterr().err, silenced) == ("", [True])
+    assert (capsys.readouterr().err, silenced) == (told, [True])
 
 
 @pytest.mark.parametrize("looked", [True, False])
