@@ -133,10 +133,12 @@ class Retraining:
             old, new = recorded[name].combine_chunks(), again[name].combine_chunks()
             if not self.loosely or name in BEFORE:
                 found[name] = differs_in_a_bit(old, new)
-            elif pa.types.is_floating(new.type) and name != "accuracy":
+            elif pa.types.is_floating(new.type):
                 same = pc.equal(recorded["outcome"], again["outcome"])
                 at_rest = pc.and_(same, pc.match_substring_regex(recorded["outcome"], "^(solved|stuck)"))
-                found[name] = _differs_much(old, new) & np.asarray(pc.fill_null(at_rest, False))
+                y = np.array([again[each].to_numpy() for each in again.column_names if each.startswith("y_")])
+                halfway = (np.abs(y - batch.condition.task.middle) < TOLERANCE).any(axis=0) & (name == "accuracy")
+                found[name] = _differs_much(old, new) & np.asarray(pc.fill_null(at_rest, False)) & ~halfway
         rows = np.flatnonzero(np.logical_or.reduce(list(found.values())))
         self.rows.n += len(seeds)
         if len(rows):

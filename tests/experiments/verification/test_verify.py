@@ -100,6 +100,10 @@ def test_within_the_tolerance_numbers_count_for_runs_at_rest(run: Run, capsys: p
     value = table["y_01"][row].as_py()
     forge(folder, with_value("y_01", row, value + 0.001))
     assert status_of(folder, "sample=all", "engine=reference") == 0
+    forge(folder, with_value("accuracy", row, 0.75))
+    assert status_of(folder, "sample=all", "engine=reference") == 1
+    assert "accuracy" in capsys.readouterr().out
+    forge(folder, with_value("accuracy", row, 1.0))
     forge(folder, with_value("y_01", row, value + 0.1))
     assert status_of(folder, "sample=all", "engine=reference") == 1
     assert "y_01" in capsys.readouterr().out
