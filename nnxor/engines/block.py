@@ -30,7 +30,7 @@ PERIOD, UNSOLVED, DEATH, N_DEAD, N_NOTES = range(5)
 
 ARRAYS = (
     "table", "notes", "tail", "losses", "steps", "stream", "width", "ends", "shared", "clock", "drawn", "keys", "place",
-    "state", "before", "scratch", "noted",
+    "state", "before", "scratch", "noted", "lives",
 )  # fmt: skip
 NUMBERS = ("n", "n_blocks", "hidden", "first", "n_losses", "tail_start", "tail_part", "watch", "counting")
 """What a kernel is given: addresses of arrays, then whole numbers. Of all n trainings, a column each:
@@ -46,7 +46,8 @@ width, ends (n_blocks,): the units of each block that are run (the others are de
 Of one block, in the condition's dtype where nothing else is said: `shared` (`Plan.shared`); `clock`, in double
 precision; `drawn` (places, D + 1, lanes), inputs and target of the examples of mini-batches, in the order in which each
 training sees them; `keys`, `place` (N, lanes), the hashes that decide it and where each stands; `state`, `before`
-(P, lanes), the present state and that of `first`; `scratch` (`Plan.scratch`); `noted`, the block's notes.
+(P, lanes), the present state and that of `first`; `scratch` (`Plan.scratch`); `noted`, the block's notes; `lives`
+(H, lanes), of each vector, at its first place, a bit for each training whose unit lived when that was noted last.
 
 With `watch`, trainings without a period that return to the state of `first` get one. With `counting`, it is noted at
 the end which units live."""
@@ -147,6 +148,9 @@ class Block:
         self.carry(outward=False)
         for i in range(n):  # the clock goes on from where it stood for all blocks
             m.store(given["clock"], i, m.read(given["clock"], 2 * n + i, DOUBLE))
+        if self.condition.followed:
+            with m.loop(0, self.hidden) as h, self.lanes() as self.r:
+                m.store(given["lives"], self.of_block(h), m.constant(-1, INT))
         if self.condition.repeats:
             with m.when(given["watch"] != 0), m.loop(0, self.n_rows) as row, self.lanes() as self.r:
                 m.store(given["before"], self.of_block(row), m.read(self.state, self.of_block(row)))
@@ -177,33 +181,27 @@ class Block:
 
     def count(self, alive: Callable[[Value], Value]) -> None:
         """Note the dead units."""
-        m = self.m
-        dead, lost = m.cell(self.now(self.hidden - self.n_units)), m.cell(m.constant(0, m.ints))
+        dead = self.m.cell(self.now(self.hidden - self.n_units))
         with self.units() as h:
             lives = alive(h)
-            self.mark(h, lives, lost)
-            dead.set(dead.get() + m.cast("zext", ~lives, m.ints))
-        if self.condition.followed:
-            self.note_deaths(self.last, lost)
+            self.mark(h, lives, self.last)
+            dead.set(dead.get() + self.m.cast("zext", ~lives, self.m.ints))
         self.note(N_DEAD).set(dead.get())
 
-    def mark(self, h: Value, alive: Value, lost: Cell) -> None:
-        """Note of a unit whether it lives; `lost` gathers whether one has died that lived at epoch 0."""
-        note = self.note(h + N_NOTES)
+    def mark(self, h: Value, alive: Value, epoch: Value) -> None:
+        """Note of a unit whether it lives, and the epoch if it is the first to die; most often all is as it was."""
+        m, note, first = self.m, self.note(h + N_NOTES), self.note(DEATH)
         if not self.condition.followed:
-            note.set(self.m.cast("zext", alive, self.m.ints))
+            note.set(m.cast("zext", alive, m.ints))
             return
-        mark = note.get()
-        none = mark.like(0)
-        lost.set(lost.get() | where(alive, none, mark & ALIVE))
-        back = (mark & HAS_BEEN_DEAD) << 1  # REVIVED
-        note.set(mark | where(alive, back, HAS_BEEN_DEAD))
-
-    def note_deaths(self, epoch: Value, lost: Cell) -> None:
-        """Note the epoch as that of the first death, where there was none before."""
-        note = self.note(DEATH)
-        death = note.get()
-        note.set(where((lost.get() != 0) & (death < 0), self.now(epoch), death))
+        lives = m.cast("zext", m.cast("bitcast", alive, ir.IntType(m.width)), INT)
+        lived = Cell(m, self.given["lives"], self.of_block(h), INT)
+        with m.when(lives != lived.get()):
+            lived.set(lives)
+            mark, death = note.get(), first.get()
+            back = (mark & HAS_BEEN_DEAD) << 1  # REVIVED
+            note.set(mark | where(alive, back, HAS_BEEN_DEAD))
+            first.set(where(~alive & ((mark & ALIVE) != 0) & (death < 0), self.now(epoch), death))
 
     def judge(self, loss: Value, solved: Value, epoch: Value) -> None:
         """Note the loss of an epoch, and whether it was solved."""

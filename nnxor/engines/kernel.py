@@ -145,9 +145,8 @@ class Epochs(Block):
 
     def forward(self, source: Source, epoch: Value | None = None) -> Scores:
         """The scores of all rows; deaths are noted, if that is asked with an epoch."""
-        m, scores, start = self.m, self.scores(source), self.m.read(self.state, self.out)
+        scores, start = self.scores(source), self.m.read(self.state, self.out)
         marked, at_once = epoch is not None and self.condition.followed, source.at_once
-        lost = m.cell(m.constant(0, m.ints))
         for n0, rows in self.groups(source):
             for j in range(len(rows)):
                 scores(n0, j).set(start)
@@ -159,12 +158,10 @@ class Epochs(Block):
                     self.kept(h, source, n0 + j).set(a)
                     scores(n0, j).set(scores(n0, j).get() + a * w)
                 if marked and at_once:
-                    self.mark(h, some(row > 0.0 for row in z), lost)
-        if marked:
-            if not at_once:
-                with self.units() as h:
-                    self.mark(h, self.alive(h), lost)
-            self.note_deaths(epoch, lost)
+                    self.mark(h, some(row > 0.0 for row in z), epoch)
+        if marked and not at_once:
+            with self.units() as h:
+                self.mark(h, self.alive(h), epoch)
         return scores
 
     def output(self, source: Source, scores: Scores, epoch: Value | None, *, moved: bool) -> Value:

@@ -45,6 +45,7 @@ class Runner:
             "before": aligned((parameters, lanes), dtype),
             "scratch": aligned((plan.scratch(),), dtype),
             "noted": aligned((self.n_notes, lanes), np.dtype(np.int32)),
+            "lives": aligned((condition.hidden, lanes), np.dtype(np.int32)),
         }
         self._places = [_place(array) for array in self._own.values()]
 
