@@ -204,6 +204,9 @@ def explained(error: Exception, config: str) -> str:
 SAID: dict[str, Callable[..., str]] = {
     r"Could not delete[^']*'([^']+)'": lambda _, key: f"{key} cannot be removed",
     r"Could not (?:override|append to config|delete).*?'([^']+)'": lambda config, key: unknown_key(key, config),
+    r"Error merging override (grid[.]\w+)=\[(.*)\]": lambda _, key, values: (
+        f"{key} takes plain values: write " + shlex.quote(re.sub(r"(\w+\([^()]*\))", r'"\1"', f"{key}=[{values}]"))
+    ),
     r"Error merging override (grid[.]\w+)=(.*)": lambda _, key, value: f"{key} takes a list: write {key}=[{value}]",
     r"Could not find '(\w+)/([^']+)'": lambda _, key, name: f"{key}={name} is unknown; {hint(name, names(key))}",
     r"Ambiguous value for argument '(([^=']+)=([^']*))'": lambda _, given, key, value: (

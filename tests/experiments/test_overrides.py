@@ -140,6 +140,7 @@ def test_given_weights_cannot_be_drawn_afresh(rescue: str, tmp_path: Path) -> No
         (["study=../run"], "study=../run is not allowed"),
         (["parallel=foo"], "parallel=foo is unknown; allowed: auto, dask, loky, threads"),
         (["grid.hidden=1,2"], "write a list as grid.hidden=[1,2]"),
+        (["grid.hidden=[range(2,4),8]"], """write 'grid.hidden=["range(2,4)",8]'"""),
         (["grid.lr=[${foo}]"], "foo"),
         (["init=he"], "use base.init or grid.init"),
         (["~grid"], "grid is missing"),
