@@ -2,7 +2,8 @@
 
 import functools
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
@@ -29,24 +30,31 @@ def begin_to_draw(found: Findings, folder: Path, pool: ProcessPoolExecutor) -> C
     """Have a pool save every figure that makes sense for the findings in a folder (see `draw`).
 
     Returns what helps with it: it draws the last ones, and those that were registered from elsewhere, until all are
-    there. Phones' figures, which take least, come in the middle: there the two meet, and one waits for the other.
+    there. Phones' figures, which take least, come in the middle: there the two meet, and one waits for the other. What a
+    process of the pool had in hand when it was killed is drawn here as well.
     """
     wide, phones = ([(plot, phone) for plot in PLOTS] for phone in (False, True))
     half = len(wide) // 2
     figures = [*wide[:half], *phones, *wide[half:]]
-    ours = [each for each in figures if each[0].draw.__module__.startswith("analysis.figures.")]
-    begun = [(pool.submit(_draw, plot.name, phone, found.folder, folder), plot, phone) for plot, phone in ours]
+    begun: dict[tuple[str, bool], Future[None]] = {}
+    with suppress(BrokenProcessPool):
+        for plot, phone in figures:
+            if plot.draw.__module__.startswith("analysis.figures."):
+                begun[plot.name, phone] = pool.submit(_draw, plot.name, phone, found.folder, folder)
 
     def help_to_draw() -> None:
-        for plot, phone in figures:
-            if (plot, phone) not in ours:
+        taken = []
+        for plot, phone in reversed(figures):
+            future = begun.get((plot.name, phone))
+            if future and not future.cancel():
+                taken.append((future, plot, phone))
+            else:
                 draw(plot, phone, found, folder)
-        for future, plot, phone in reversed(begun):
-            if future.cancel():
-                draw(plot, phone, found, folder)
-        for future, _, _ in begun:
-            if not future.cancelled():
+        for future, plot, phone in taken:
+            try:
                 future.result()
+            except BrokenProcessPool:  # the process was killed
+                draw(plot, phone, found, folder)
 
     return help_to_draw
 

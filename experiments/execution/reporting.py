@@ -2,6 +2,8 @@
 
 import importlib
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 
 from analysis.data.door import FolderError
 from analysis.data.processes import DRAWING
@@ -31,8 +33,9 @@ def report(folder: ResultFolder, drawn: bool, others: ProcessPoolExecutor | None
     and nothing is written.
     """
     try:
-        if others:
-            others.submit(importlib.import_module(DRAWING).read, folder.path)  # meanwhile
+        with suppress(BrokenProcessPool):
+            if others:
+                others.submit(importlib.import_module(DRAWING).read, folder.path)  # meanwhile
         found = Findings.of(folder.path)
         summary = found.every_summary
         if folder.holds_more:

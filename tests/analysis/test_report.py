@@ -8,6 +8,8 @@ import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +24,7 @@ from analysis.figures import PLOTS
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate, attributable
 from analysis.findings.summary import table_lines
+from analysis.report_parts.sections import described
 from analysis.report_parts.tables import width_tables
 from analysis.text import words
 
@@ -398,6 +401,26 @@ def test_a_folder_that_cannot_be_written_gives_status_1(handmade: Path, capsys) 
     (handmade / "figures").write_text("in the way")
     assert report.main([str(handmade)]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def broken(*_: object) -> Future[None]:
+    raise BrokenProcessPool
+
+
+def killed(*_: object) -> Future[None]:
+    future: Future[None] = Future()
+    future.set_exception(BrokenProcessPool())
+    return future
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("submit", [broken, killed])
+def test_a_report_is_whole_where_the_process_that_helps_was_killed(handmade: Path, submit, no_png: None) -> None:
+    report.write_report(handmade, pool=SimpleNamespace(submit=submit))  # type: ignore[arg-type]
+    drawn, _ = described(report.read_results(handmade))
+    assert {f"{plot.name}{kind}.svg" for plot, _ in drawn for kind in ("", "-phone")} == {
+        file.name for file in (handmade / "figures").glob("*.svg")
+    }
 
 
 @pytest.mark.parametrize(
