@@ -30,8 +30,8 @@ def begin_to_draw(found: Findings, folder: Path, pool: ProcessPoolExecutor) -> C
     """Have a pool save every figure that makes sense for the findings in a folder (see `draw`).
 
     Returns what helps with it: it draws the last ones, and those that were registered from elsewhere, until all are
-    there. Phones' figures, which take least, come in the middle: there the two meet, and one waits for the other. What a
-    process of the pool had in hand when it was killed is drawn here as well.
+    there. Phones' figures, which take least, come in the middle: there the two meet, and one waits for the other.
+    What a process of the pool had in hand when it was killed is drawn here as well.
     """
     wide, phones = ([(plot, phone) for plot in PLOTS] for phone in (False, True))
     half = len(wide) // 2
