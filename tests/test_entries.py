@@ -1,5 +1,7 @@
 """Every registered activation, output, loss, optimizer and intervention keeps what all of them promise."""
 
+import html
+import re
 from pathlib import Path
 
 import entries
@@ -8,6 +10,7 @@ import pytest
 from harness import compose, inside
 
 import nnxor
+from analysis.data.field_labels import phrase
 from experiments.execution.session import run
 from nnxor.condition import CHOICES, Condition
 from nnxor.registry import UnknownNameError
@@ -70,10 +73,13 @@ def test_a_sweep_over_all_of_them_has_a_report_that_names_each(tmp_path: Path, n
     assert run({**config, "engine": "numpy", "output": str(tmp_path / "out")}) == 0
     rows = pq.read_table(tmp_path / "out" / "trials.parquet").to_pandas()
     assert set(rows["status"]) == {"ok"}
-    text = (tmp_path / "out" / "report.html").read_text()
+    table = (tmp_path / "out" / "report.html").read_text().partition("<table")[2].partition("</table>")[0]
+    named = re.findall(r"<th scope=\"row\"[^>]*>([^<]*)", html.unescape(table))
+    assert len({*named}) == len(named) == rows["condition"].nunique()
+    usual = Condition().values()
     for field, each in names.items():
         assert {*rows[field].dropna()} == {*each}
-        assert all(name in text or CHOICES[field][name].label in text for name in each)
+        assert {phrase(field, name) for name in each if name != usual[field]} <= {*named}
 
 
 @pytest.mark.slow
