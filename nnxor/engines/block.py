@@ -20,6 +20,7 @@ from nnxor.engines.llvm_numbers import DOUBLE, INT, LONG, Cell, Machine, Value, 
 from nnxor.network.losses import LOSSES
 from nnxor.network.minibatches import GAMMA, mix, steps_of
 
+LANES = 64  # trainings in a block
 DRAWN_WRITTEN_OUT = 16  # examples of an epoch up to which they are drawn without loops
 
 ALIVE, HAS_BEEN_DEAD, REVIVED = 1, 2, 4
@@ -44,10 +45,10 @@ stream (n,): what shuffles the mini-batches of each.
 width, ends (n_blocks,): the units of each block that are run (the others are dead), the epoch before which it ends.
 
 Of one block, in the condition's dtype where nothing else is said: `shared` (`Plan.shared`); `clock`, in double
-precision; `drawn` (places, D + 1, lanes), inputs and target of the examples of mini-batches, in the order in which each
-training sees them; `keys`, `place` (N, lanes), the hashes that decide it and where each stands; `state`, `before`
-(P, lanes), the present state and that of `first`; `scratch` (`Plan.scratch`); `noted`, the block's notes; `lives`
-(H, lanes), of each vector, at its first place, a bit for each training whose unit lived when that was noted last.
+precision; `drawn` (places, D + 1, LANES), inputs and target of the examples of mini-batches, in the order in which each
+training sees them; `keys`, `place` (N, LANES), the hashes that decide it and where each stands; `state`, `before`
+(P, LANES), the present state and that of `first`; `scratch` (`Plan.scratch`); `noted`, the block's notes; `lives`
+(H, LANES), of each vector, at its first place, a bit (of 64) for each training whose unit lived when last noted.
 
 With `watch`, trainings without a period that return to the state of `first` get one. With `counting`, it is noted at
 the end which units live."""
@@ -61,8 +62,6 @@ class Plan:
         self.width = vector_bytes() // self.dtype.itemsize  # trainings in a vector
         self.task, self.n_inputs = trained_rows(condition), condition.task.n_inputs
         self.rows, self.rules = rows_of(self.task, condition), Rules(condition)
-        much = self.rules.optimizer.memory > 1  # where so much is remembered, smaller blocks are 2 to 4 % faster
-        self.lanes = 32 if much else 64  # trainings in a block
         self.names, self.powers = list(self.rules.numbers), self.rules.optimizer.powers
         self.batch = condition.batch_size or 0
         self.sizes = steps_of(self.task.n_rows, self.batch) if self.batch else []
@@ -88,13 +87,13 @@ class Block:
     """Builds the function, but for the arithmetic."""
 
     def __init__(self, plan: Plan) -> None:
-        self.plan, self.condition, self.n_inputs, self.size = plan, plan.condition, plan.n_inputs, plan.lanes
+        self.plan, self.condition, self.n_inputs = plan, plan.condition, plan.n_inputs
         self.m = m = Machine(len(ARRAYS), len(NUMBERS), plan.dtype, plan.width)
         self.given = dict(zip((*ARRAYS, *NUMBERS), m.arguments, strict=True))
         self.state, self.hidden, self.first = (self.given[name] for name in ("state", "hidden", "first"))
         self.rules = Rules(self.condition, lambda name, _: m.share(self.given["shared"], plan.names.index(name)))
-        self.starts = [self.hidden * (i * self.size) for i in range(self.n_inputs + 3)]
-        self.n_parameters = self.starts[-1] + self.size
+        self.starts = [self.hidden * (i * LANES) for i in range(self.n_inputs + 3)]
+        self.n_parameters = self.starts[-1] + LANES
         self.n_rows = (self.hidden * (self.n_inputs + 2) + 1) * (1 + self.rules.optimizer.memory)
         self.column = self.n_units = self.last = self.r = m.long(0)
         self.tail_at, self.witness = m.cell(m.long(0)), m.cell(m.long(0))
@@ -103,7 +102,7 @@ class Block:
 
     def lanes(self) -> AbstractContextManager[Value]:
         """The loop over the trainings of a block."""
-        return self.m.loop(0, self.size, self.plan.width)
+        return self.m.loop(0, LANES, self.plan.width)
 
     def units(self) -> AbstractContextManager[Value]:
         """The loop over units."""
@@ -116,7 +115,7 @@ class Block:
 
     def at(self, parameter: int, h: Value | int) -> Value:
         """Where a unit's parameter stands: its input weights, bias and output weight by their numbers."""
-        return self.starts[parameter] + h * self.size + self.r
+        return self.starts[parameter] + h * LANES + self.r
 
     def unit(self, h: Value) -> list[Value]:
         """The input weights, bias and output weight of a unit."""
@@ -128,7 +127,7 @@ class Block:
 
     def of_block(self, row: Value | int) -> Value:
         """Where it stands in a row of an array of the block."""
-        return row * self.size + self.r
+        return row * LANES + self.r
 
     def note(self, row: Value | int) -> Cell:
         """A row of the notes."""
@@ -143,14 +142,14 @@ class Block:
     def enter(self, block: Value) -> None:
         """Carry a block in."""
         m, given, n = self.m, self.given, len(self.plan.powers)
-        self.column = block * self.size
+        self.column = block * LANES
         self.n_units, self.last = (m.read(given[name], block, LONG) for name in ("width", "ends"))
         self.carry(outward=False)
         for i in range(n):  # the clock goes on from where it stood for all blocks
             m.store(given["clock"], i, m.read(given["clock"], 2 * n + i, DOUBLE))
         if self.condition.followed:
             with m.loop(0, self.hidden) as h, self.lanes() as self.r:
-                m.store(given["lives"], self.of_block(h), m.constant(-1, INT))
+                m.store(given["lives"], self.of_block(h), m.constant(-1, LONG))
         if self.condition.repeats:
             with m.when(given["watch"] != 0), m.loop(0, self.n_rows) as row, self.lanes() as self.r:
                 m.store(given["before"], self.of_block(row), m.read(self.state, self.of_block(row)))
@@ -194,8 +193,8 @@ class Block:
         if not self.condition.followed:
             note.set(m.cast("zext", alive, m.ints))
             return
-        lives = m.cast("zext", m.cast("bitcast", alive, ir.IntType(m.width)), INT)
-        lived = Cell(m, self.given["lives"], self.of_block(h), INT)
+        lives = m.cast("zext", m.cast("bitcast", alive, ir.IntType(m.width)), LONG)
+        lived = Cell(m, self.given["lives"], self.of_block(h), LONG)
         with m.when(lives != lived.get()):
             lived.set(lives)
             mark, death = note.get(), first.get()

