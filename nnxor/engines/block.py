@@ -59,9 +59,9 @@ class Plan:
 
     def __init__(self, condition: Condition) -> None:
         self.condition, self.dtype = condition, np.dtype(condition.numpy_dtype)
-        self.width = vector_bytes() // self.dtype.itemsize  # trainings in a vector
         self.task, self.n_inputs = trained_rows(condition), condition.task.n_inputs
         self.rows, self.rules = rows_of(self.task, condition), Rules(condition)
+        self.width = vector_bytes(len(self.rows)) // self.dtype.itemsize  # trainings in a vector
         self.names, self.powers = list(self.rules.numbers), self.rules.optimizer.powers
         self.batch = condition.batch_size or 0
         self.sizes = steps_of(self.task.n_rows, self.batch) if self.batch else []

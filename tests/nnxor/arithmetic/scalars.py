@@ -13,7 +13,7 @@ from nnxor.engines.llvm_numbers import compiled as machine_code
 
 def compiled(function: Callable[[Number], Number], dtype: type) -> Callable[[NDArray[Any]], NDArray[Any]]:
     """The function of each number of an array, a vector at a time."""
-    width = vector_bytes() // np.dtype(dtype).itemsize
+    width = vector_bytes(1) // np.dtype(dtype).itemsize
     m = Machine(2, 1, np.dtype(dtype), width)
     given, result, n = m.arguments
     with m.loop(0, n, width) as i:
