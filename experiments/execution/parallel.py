@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 from joblib import Parallel, delayed
+from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from analysis.data.processes import deaf, end_with
@@ -31,7 +32,9 @@ def on_processes(batches: Iterable[Batch], engine: str, n_jobs: int, _cluster: o
     # loky's tracker of semaphores, a process of its own, tidies up after a run that was stopped, and would say so
     sys.warnoptions.append("ignore:resource_tracker")
     resource_tracker.ensure_running()
-    return _execute(batches, engine, n_jobs, {"backend": "loky", "initializer": end_with, "initargs": (os.getpid(),)})
+    how = {"backend": "loky", "initializer": end_with, "initargs": (os.getpid(),)}
+    yield from _execute(batches, engine, n_jobs, how)
+    get_reusable_executor().shutdown()  # their memory is for the tables now
 
 
 def _execute(batches: Iterable[Batch], engine: str, n_jobs: int, how: dict[str, Any]) -> Results:

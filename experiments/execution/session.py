@@ -57,7 +57,7 @@ def run(config: Mapping[str, Any]) -> int:
             say(f"left aside: {line}")
         if not todo and folder.is_compact():
             return nothing_left(study, options, folder)
-        options = with_working_engine(options)
+        options = with_working_engine(options).fitting(todo)
         folder.begin(effective(config), options.how())
         with helpers(DRAWING) if options.report else nullcontext() as others:
             aside = train(study, options, folder, todo)
@@ -76,7 +76,8 @@ def plan(study: Study, options: Options, folder: ResultFolder) -> int:
 
     folder.check(options.overwrite)
     done = {} if options.overwrite else folder.done()
-    describe(study, options, batches.left(study, done, options.engine, options.batch))
+    todo = batches.left(study, done, options.engine, options.batch)
+    describe(study, options.fitting(todo), todo)
     return DONE
 
 

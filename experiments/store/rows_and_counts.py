@@ -7,6 +7,7 @@ counts alone. They are written beside the old ones, and take their place once th
 import heapq
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -39,19 +40,26 @@ def beside(path: Path) -> Path:
 
 
 class Writer:
-    """A Parquet file written in row groups of one size, however its rows come; `digest`, if set, is of its values."""
+    """A Parquet file written in row groups of one size, however its rows come; `digest`, if set, is of its values.
+
+    A thread writes each row group while the next one is gathered.
+    """
 
     def __init__(self, path: Path, wanted: pa.Schema, size: int) -> None:
         self.digest: Digest | None = None
         self._wanted, self._size = wanted, size
         self._waiting: list[pa.Table] = []
         self._n = 0
+        self._thread = ThreadPoolExecutor(1)
+        self._written = self._thread.submit(lambda: None)
         self._file = pq.ParquetWriter(path, wanted, compression="zstd", write_page_checksum=True)
 
     def close(self) -> None:
         """Write what is left, and end the file."""
         if self._n:
-            self._write(pa.concat_tables(self._waiting))
+            self._hand_over(pa.concat_tables(self._waiting))
+        self._written.result()
+        self._thread.shutdown()
         self._file.close()
 
     def add(self, table: pa.Table) -> None:
@@ -60,8 +68,12 @@ class Writer:
         self._n += len(table)
         while self._n >= self._size:
             together = pa.concat_tables(self._waiting)
-            self._write(together.slice(0, self._size))
+            self._hand_over(together.slice(0, self._size))
             self._waiting, self._n = [together.slice(self._size)], self._n - self._size
+
+    def _hand_over(self, table: pa.Table) -> None:
+        self._written.result()
+        self._written = self._thread.submit(self._write, table)
 
     def _write(self, table: pa.Table) -> None:
         encoded = encode(table, self._wanted)

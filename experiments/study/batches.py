@@ -12,7 +12,7 @@ from nnxor.engines import ENGINES
 Spans = list[range]  # disjoint ranges of seeds, ascending
 SECONDS = 0.25  # work in a batch, about: what is lost at most, on each worker, when a run is killed
 
-LARGEST = 4096
+LARGEST = 8192
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,17 @@ Result = tuple[Batch, pa.Table]  # a batch and its rows, or their counts
 Results = Generator[Result, None, None]
 
 
+def seconds(condition: Condition, engine: str) -> float:
+    """What a training takes, about, of a processor's time."""
+    constant, unit = ENGINES[engine].seconds
+    return max(condition.most_epochs, 1) * condition.task.n_rows / 4 * (constant + unit * condition.hidden)
+
+
 def batch_size(condition: Condition, engine: str) -> int:
     """Trainings in a batch of about `SECONDS` of work."""
-    (constant, unit), step = ENGINES[engine].seconds, ENGINES[engine].at_once
-    epochs = max(condition.most_epochs, 1) * condition.task.n_rows / 4
-    seconds = epochs * (constant + unit * condition.hidden)
+    step = ENGINES[engine].at_once
     room = max(step, 2**21 // condition.hidden)
-    return int(min(max(SECONDS / seconds // step, 1) * step, LARGEST, room))
+    return int(min(max(SECONDS / seconds(condition, engine) // step, 1) * step, LARGEST, room))
 
 
 @dataclass(frozen=True)

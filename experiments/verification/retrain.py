@@ -108,7 +108,8 @@ class Retraining:
     def __iter__(self) -> Iterator[pa.Table]:
         """Train on all cores and compare; yields what came out of each batch, as they finish."""
         n_jobs = min(available_cores(), sum(each.batches for each in self.sample))
-        for batch, again in execute(missing(self.sample), self.engine, backend_for(self.engine), n_jobs):
+        backend = backend_for(self.engine, self.sample)
+        for batch, again in execute(missing(self.sample), self.engine, backend, n_jobs):
             whole = in_schema(again, part_schema(batch.condition))
             with damage(self.ledger.record):
                 self._compare_rows(batch, whole)

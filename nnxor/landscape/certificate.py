@@ -130,6 +130,8 @@ def _retry(problem: Problem, given: Array, verdict: Verdict) -> None:
     shaken = [(given, near_kinks(problem, given, SNAP * wider)) for wider in (10, 30, 100)]
     for start, kink in ((dropped, np.zeros_like(almost)), (given, almost), (dropped, almost), *shaken):
         lost = np.flatnonzero(np.isin(verdict.reason, (NOWHERE, MOVING)))
+        if not len(lost):
+            return
         verdict.put(lost, _judge_on(problem, given[lost], kink[lost], start[lost]))
     lost = np.flatnonzero(np.isin(verdict.reason, (NOWHERE, MOVING)) & problem.scales_units)
     exact = near_kinks(problem, given[lost], ROUNDING)
