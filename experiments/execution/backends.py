@@ -27,6 +27,7 @@ class Cluster:
 class Backend:
     """A way to train batches beside each other.
 
+    workers: what a user is told that trains, after a number.
     trains: 'module:function', imported when it is first used: (batches, engine, n_jobs, cluster) to results as they
         come, in any order; batches are taken only as they are needed. RunError if workers keep dying, or are not there.
     settings: the checks of what its configuration holds besides those of all.
@@ -34,6 +35,7 @@ class Backend:
     """
 
     name: str
+    workers: str
     trains: str
     settings: Mapping[str, checks.Check] = field(default_factory=dict)
     cluster: Callable[[Mapping[str, Any]], Cluster | None] = lambda _given: None
@@ -73,10 +75,11 @@ def read_cluster(given: Mapping[str, Any]) -> Cluster:
 BACKENDS: Registry[Backend] = Registry("parallel.backend")
 
 for entry in (
-    Backend(name="threads", trains="experiments.execution.parallel:on_threads"),
-    Backend(name="loky", trains="experiments.execution.parallel:on_processes"),
+    Backend(name="threads", workers="threads", trains="experiments.execution.parallel:on_threads"),
+    Backend(name="loky", workers="processes", trains="experiments.execution.parallel:on_processes"),
     Backend(
         name="dask",
+        workers="dask workers",
         trains="experiments.execution.cluster:stream",
         settings={"address": scheduler, "scheduler_file": checks.optional(path), "wait": checks.positive},
         cluster=read_cluster,

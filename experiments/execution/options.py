@@ -59,8 +59,8 @@ class Options:
 
     @property
     def workers(self) -> str:
-        """Who trains: '2 threads', '4 dask', 'dask at tcp://...'."""
-        return f"dask at {self.address}" if self.address else f"{self.n_jobs} {self.backend}"
+        """Who trains: '2 threads', '4 dask workers', 'dask at tcp://...'."""
+        return f"dask at {self.address}" if self.address else f"{self.n_jobs} {BACKENDS[self.backend].workers}"
 
     def fitting(self, todo: Iterable[Left]) -> Options:
         """With the backend for what is to be done, where it was left to us."""
@@ -78,7 +78,7 @@ def read_options(config: Mapping[str, object]) -> Options:
     engine, note = engines.fastest() if asked == "auto" else (asked, "")
     parallel = checked("parallel", config["parallel"], checks.instance(dict, ", ".join(["auto", *BACKENDS])))
     name = str(parallel.get("backend"))
-    backend = BACKENDS.get(name) or Backend(name="auto", trains="")
+    backend = BACKENDS.get(name) or Backend(name="auto", workers="", trains="")
     given = section("parallel", parallel, {**PARALLEL, **backend.settings})
     cluster = backend.cluster(given)
     elsewhere, n_jobs = cluster.address if cluster else None, given["n_jobs"]

@@ -1,0 +1,46 @@
+"""Who trains: what was asked for, else what suits the engine and the work."""
+
+from pathlib import Path
+
+import pytest
+from harness import compose
+
+from experiments.execution.backends import execute
+from experiments.execution.options import read_options
+from experiments.study.batches import left, missing
+from experiments.study.study import read_study
+
+
+@pytest.mark.parametrize(
+    ("overrides", "who"),
+    [
+        (["seeds.count=1000"], "threads"),
+        (["seeds.count=100000"], "processes"),
+        (["seeds.count=100000", "base.epochs=10"], "threads"),
+        (["seeds.count=100000", "parallel=threads"], "threads"),
+        (["seeds.count=1", "engine=numpy"], "processes"),
+        (["seeds.count=1", "parallel=loky"], "processes"),
+        (["seeds.count=1", "parallel=dask"], "dask workers"),
+    ],
+)
+def test_processes_take_long_work_and_what_holds_the_lock(overrides: list[str], who: str) -> None:
+    config = compose(*overrides, "parallel.n_jobs=3")
+    options, study = read_options(config), read_study(config)
+    assert options.fitting(left(study, {}, options.engine, None)).workers == f"3 {who}"
+
+
+def loky_workers() -> list[str]:
+    """The worker processes of this one."""
+    children = [pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()]
+    commands = [Path("/proc", pid, "cmdline").read_text() for pid in children]
+    return [command for command in commands if "popen_loky" in command]
+
+
+def test_workers_are_gone_when_all_is_trained() -> None:
+    """What they hold is memory that the tables need."""
+    config = compose("seeds.count=4", "base.epochs=1")
+    results = execute(missing(left(read_study(config), {}, "numpy", None)), "numpy", "loky", 2)
+    next(results)
+    assert len(loky_workers()) == 2
+    assert len(list(results)) == 15
+    assert not loky_workers()
