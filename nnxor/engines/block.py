@@ -6,8 +6,8 @@ parameter of the first unit are compared with those of before; only where both a
 """
 
 import itertools
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import numpy as np
 from llvmlite import ir
@@ -33,8 +33,9 @@ ARRAYS = (
     "table", "notes", "tail", "losses", "steps", "stream", "width", "ends", "shared", "clock", "drawn", "keys", "place",
     "state", "before", "scratch", "noted", "lives",
 )  # fmt: skip
-NUMBERS = ("n", "n_blocks", "hidden", "first", "n_losses", "tail_start", "tail_part", "watch", "counting")
-"""What a kernel is given: addresses of arrays, then whole numbers. Of all n trainings, a column each:
+NUMBERS = ("n", "n_filled", "n_blocks", "hidden", "first", "n_losses", "tail_start", "tail_part", "watch", "counting")
+"""What a kernel is given: addresses of arrays, then whole numbers. Of all n trainings, a column each (those from
+`n_filled` on only fill the last block and are not run):
 
 table (P, n): the parameters, and what the optimizer remembers of them.
 notes (N_NOTES + H, n; without the H marks where units are smooth): what is noted, whole numbers of 32 bits.
@@ -95,14 +96,16 @@ class Block:
         self.starts = [self.hidden * (i * LANES) for i in range(self.n_inputs + 3)]
         self.n_parameters = self.starts[-1] + LANES
         self.n_rows = (self.hidden * (self.n_inputs + 2) + 1) * (1 + self.rules.optimizer.memory)
-        self.column = self.n_units = self.last = self.r = m.long(0)
+        self.column = self.n_lanes = self.n_units = self.last = self.r = m.long(0)
         self.tail_at, self.witness = m.cell(m.long(0)), m.cell(m.long(0))
 
     # places
 
-    def lanes(self) -> AbstractContextManager[Value]:
-        """The loop over the trainings of a block."""
-        return self.m.loop(0, LANES, self.plan.width)
+    @contextmanager
+    def lanes(self) -> Iterator[Value]:
+        """The loop over the trainings of a block, which passes over what only fills it."""
+        with self.m.loop(0, LANES, self.plan.width) as r, self.m.when(r < self.n_lanes):
+            yield r
 
     def units(self) -> AbstractContextManager[Value]:
         """The loop over units."""
@@ -143,6 +146,7 @@ class Block:
         """Carry a block in."""
         m, given, n = self.m, self.given, len(self.plan.powers)
         self.column = block * LANES
+        self.n_lanes = given["n_filled"] - self.column
         self.n_units, self.last = (m.read(given[name], block, LONG) for name in ("width", "ends"))
         self.carry(outward=False)
         for i in range(n):  # the clock goes on from where it stood for all blocks

@@ -87,7 +87,7 @@ class _Run:
         self.table = np.pad(first_state(condition, start), [(0, 0), padding])
         self.stream = np.pad(streams(seeds), padding)
         n, hidden = self.table.shape[1], condition.hidden
-        self.trace, self.trainings = Trace.empty(n), np.arange(n)
+        self.trace, self.trainings, self.n_filled = Trace.empty(n), np.arange(n), len(seeds)
         self.width = np.full(n // LANES, hidden)
         self.units: Numbers = np.repeat(np.arange(hidden, dtype=np.int16)[:, None], n, axis=1)
         self.history = History(cycles.schedule(condition), self.table, self.units if drop else None)
@@ -102,7 +102,8 @@ class _Run:
         self.tail = np.zeros((TAIL_PARTS, n))
         self.news = 0.0  # live units that closing the ranks could save at most, summed over trainings
         if drop:
-            self._keep(np.argsort(-self.notes[N_DEAD], kind="stable"))
+            last = self.trainings >= self.n_filled
+            self._keep(np.argsort(np.where(last, 1, -self.notes[N_DEAD]), kind="stable"))
 
     def train(self) -> Trained:
         """Train the networks from checkpoint to checkpoint."""
@@ -129,7 +130,7 @@ class _Run:
         """Train all from one epoch to another; those of which all is known may leave."""
         known, dead, n_lost = self._known(), self.notes[N_DEAD].copy(), 0
         self.runner.run(
-            self.table, first, last, notes=self.notes, width=self.width, stream=self.stream,
+            self.table, first, last, notes=self.notes, n_filled=self.n_filled, width=self.width, stream=self.stream,
             tail=(self.tail, self.tail_start, max(self.part, 1)), watch=watch, counting=counting,
         )  # fmt: skip
         if watch:
@@ -147,8 +148,9 @@ class _Run:
             self._close_ranks(last)
 
     def _known(self) -> NDArray[np.bool_]:
-        """Of which trainings all is known: those that repeat, or have diverged."""
-        return np.asarray((self.notes[PERIOD] > 0) | ~np.isfinite(self.table[self.condition.n_parameters - 1]))
+        """Of which trainings all is known: those that repeat, have diverged, or only fill the last block."""
+        over = (self.notes[PERIOD] > 0) | ~np.isfinite(self.table[self.condition.n_parameters - 1])
+        return np.asarray(over | (self.trainings >= len(self.seeds)))
 
     def _close_ranks(self, epoch: int) -> None:
         """Let those leave of which all is known, and set side by side those with as many live units, if it pays."""
@@ -166,6 +168,7 @@ class _Run:
         if _cost(self.width) - _cost(self._widest(n_live[stay])) > saving:
             self.note(leave)
             self._keep(stay)
+            self.n_filled = len(stay)
 
     def _widest(self, n_live: Numbers) -> Numbers:
         """The most live units of any training, block by block."""

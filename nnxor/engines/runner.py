@@ -55,6 +55,7 @@ class Runner:
         ends: int | Numbers,
         *,
         notes: NDArray[np.int32],
+        n_filled: int,
         width: Numbers | None = None,
         tail: tuple[NDArray[np.float64], int, int] | None = None,
         losses: NDArray[Any] | None = None,
@@ -65,8 +66,8 @@ class Runner:
     ) -> None:
         """Train the columns of `table` (P, n) from an epoch on, a multiple of `LANES`: see `nnxor.engines.block`.
 
-        `ends` is one for all or of each block; `width` the units that are run, all if it is not given; `tail` comes
-        with where it begins and the length of its parts.
+        Only the first `n_filled` are trained. `ends` is one for all or of each block; `width` the units that are run,
+        all if it is not given; `tail` comes with where it begins and the length of its parts.
         """
         n_blocks = table.shape[1] // LANES
         if powers := len(self._betas):
@@ -77,8 +78,8 @@ class Runner:
         ends = np.full(n_blocks, ends, np.int64)
         self._call(
             *map(_place, (table, notes, sums, losses, steps, stream, width, ends)), *self._places,
-            table.shape[1], n_blocks, self.hidden, first, 0 if losses is None else len(losses), tail_start, tail_part,
-            watch, counting,
+            table.shape[1], n_filled, n_blocks, self.hidden, first, 0 if losses is None else len(losses), tail_start,
+            tail_part, watch, counting,
         )  # fmt: skip
 
     def __call__(self, table: Table, steps: Numbers) -> Table:
@@ -93,7 +94,7 @@ class Runner:
         """Dead units of each state."""
         columns = padded(table)
         notes = self._nothing(columns)
-        self.run(columns, 0, 0, notes=notes)
+        self.run(columns, 0, 0, notes=notes, n_filled=table.shape[1])
         return notes[N_DEAD, : table.shape[1]]
 
     def _nothing(self, columns: Table) -> NDArray[np.int32]:
@@ -108,8 +109,8 @@ class Runner:
         losses = np.empty((n_losses, columns.shape[1]), table.dtype)
         longest = lengths.reshape(-1, LANES).max(axis=1, initial=0)
         self.run(
-            columns, 0, longest, notes=self._nothing(columns), losses=losses, steps=None if alike else lengths,
-            counting=False,
+            columns, 0, longest, notes=self._nothing(columns), n_filled=n, losses=losses,
+            steps=None if alike else lengths, counting=False,
         )  # fmt: skip
         if alike:
             return columns[:, :n], np.ascontiguousarray(losses[:, :n])

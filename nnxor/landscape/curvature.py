@@ -223,9 +223,8 @@ class Local:
         """
         J, (_, units, _, k) = self.jacobian, self.rows.shape
         full = (J * self.curve[..., None]).transpose(0, 2, 1) @ J
-        bend = np.einsum(
-            "rh,rn,rhn,rhnk,rhnl->rhkl", self.s, self.error, self.bend, self.rows, self.rows, optimize=True
-        )
+        bent = self.s[:, :, None] * self.error[:, None, :] * self.bend
+        bend = (self.rows * bent[..., None]).transpose(0, 1, 3, 2) @ self.rows
         for h in range(units):
             block, out = slice(h * k, (h + 1) * k), units * k + h
             full[:, block, block] += bend[:, h]
