@@ -30,8 +30,7 @@ LINE = 10.0 ** -np.arange(2, 7)  # Steps at which a unit is tried that can move 
 FLAT = 0.4  # Smooth units of input weights up to this are all but constant; their saddles lie where they are constant
 
 NOWHERE = "no stationary point nearby"  # the reason to know nothing of a network that is not at rest
-CHUNK = 1024  # networks that are worked on at a time, which bounds the memory
-MOST_NUMBERS = 10**7  # in the largest array of a descent
+MOST_NUMBERS = 4 * 10**6  # in the largest array, about, of the networks that are worked on at a time
 
 
 @np.errstate(all="ignore")
@@ -51,8 +50,9 @@ def certify(condition: Condition, weights: Weights) -> Verdict:
     given = problem.pack(weights)
     verdict = Verdict.empty(problem, given.copy(), "not finite")
     sound = np.flatnonzero(np.isfinite(given).all(axis=1))
-    for first in range(0, len(sound), CHUNK):
-        here = sound[first : first + CHUNK]
+    at_once = _at_once(problem)
+    for first in range(0, len(sound), at_once):
+        here = sound[first : first + at_once]
         sizes = _sizes(problem, given[here], reach, apart)
         judged = _judge(unit_problem, given[here] / sizes)
         judged.theta, judged.way = judged.theta * sizes, judged.way * sizes
@@ -72,11 +72,17 @@ def go_down(condition: Condition, weights: Weights) -> Weights:
     unit_problem, reach, apart = problem.in_units()
     given = problem.pack(weights)
     sizes = _sizes(problem, given, reach, apart)
-    at_once = max(1, MOST_NUMBERS // given.shape[1] ** 2)
+    at_once = _at_once(problem)
     for first in range(0, len(given), at_once):
         here = slice(first, first + at_once)
         given[here] = descend(unit_problem, given[here] / sizes[here]) * sizes[here]
     return problem.unpack(given)
+
+
+def _at_once(problem: Problem) -> int:
+    """Networks of which Hessians and Jacobians have room."""
+    n_parameters = len(problem.free)
+    return max(1, MOST_NUMBERS // (n_parameters * max(n_parameters, len(problem.x))))
 
 
 def _sizes(problem: Problem, theta: Array, reach: Array, apart: float) -> Array:
