@@ -37,29 +37,31 @@ WHOLE = "interrupted; each file is either as before or new"
 FOLDER: dict[str, Any] = {"metavar": "DIR", "help": "a result folder that experiments.run made"}
 
 
-def command(
-    module: str, what: str, work: Callable[[Path], Iterable[str]], arguments: list[str] | None, **path: Any
-) -> int:
-    """Do the work of `python -m MODULE` on the path that it is given, and print what it tells; returns the exit status.
+def command(module: str, what: str, work: Callable[[Path], Iterable[str]], **path: Any) -> Callable[..., int]:
+    """The command `python -m MODULE`: do the work on the path that it is given, and print what it tells.
 
-    `what` is said by --help, `path` tells argparse of the path (`FOLDER`, say). Without `arguments` this process is the
-    command's own, and ends with it.
+    `what` is said by --help, `path` tells argparse of the path (`FOLDER`, say). It takes a list of arguments and
+    returns the exit status; without arguments this process is the command's own, and ends with it.
     """
-    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=what, epilog=EPILOG)
-    parser.error = lambda message: parser.exit(2, f"{message}; --help says more\n")  # type: ignore[method-assign]
-    parser.add_argument("path", type=Path, **path)
-    parser.add_argument("--version", action="version", version=f"nnxor {version('nnxor')}")
-    given: Path = parser.parse_args(arguments).path
 
-    def worked() -> int:
-        try:
-            lines = [*work(given)]
-        except OSError as error:
-            raise RunError(f"{error.filename or given} cannot be written: {error.strerror or error}") from None
-        print(*lines, sep="\n")
-        return DONE
+    def main(arguments: list[str] | None = None) -> int:
+        parser = argparse.ArgumentParser(prog=f"python -m {module}", description=what, epilog=EPILOG)
+        parser.error = lambda message: parser.exit(2, f"{message}; --help says more\n")  # type: ignore[method-assign]
+        parser.add_argument("path", type=Path, **path)
+        parser.add_argument("--version", action="version", version=f"nnxor {version('nnxor')}")
+        given: Path = parser.parse_args(arguments).path
 
-    return finish(worked, WHOLE) if arguments is None else guarded(worked, WHOLE)
+        def worked() -> int:
+            try:
+                lines = [*work(given)]
+            except OSError as error:
+                raise RunError(f"{error.filename or given} cannot be written: {error.strerror or error}") from None
+            print(*lines, sep="\n")
+            return DONE
+
+        return finish(worked, WHOLE) if arguments is None else guarded(worked, WHOLE)
+
+    return main
 
 
 def finish(work: Callable[[], int], interrupted: str = "interrupted") -> NoReturn:

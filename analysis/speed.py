@@ -108,14 +108,9 @@ def number(per_s: float) -> str:
     return f"{per_s:.1f}" if per_s < 10 else f"{float(f'{per_s:.2g}'):,.0f}"
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command; returns the exit status."""
-    what = f"Draws the figures of a folder that experiments.benchmark wrote, there: {', '.join(PICTURES)}."
-    path = {"metavar": "DIR", "help": "the folder"}
-    return command(
-        "analysis.speed", what, lambda folder: [f"figure: {p}" for p in write_figures(folder)], arguments, **path
-    )
-
+WHAT = f"Draws the figures of a folder that experiments.benchmark wrote, there: {', '.join(PICTURES)}."
+PATH = {"metavar": "DIR", "help": "the folder"}
+main = command("analysis.speed", WHAT, lambda folder: [f"figure: {p}" for p in write_figures(folder)], **PATH)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -11,10 +11,9 @@ from matplotlib.figure import Figure
 from analysis.data.conditions import closest, values
 from analysis.data.field_labels import FIELDS, value_text
 from analysis.data.reading import KINDS, OUTCOMES, swept
-from analysis.figures import layout
-from analysis.figures.plot import Plot, register
+from analysis.figures import Plot, layout, register
 from analysis.figures.shapes import legend, percent_axis, stack
-from analysis.figures.style import NotApplicable, bar_look, outcome_look, panels, styled
+from analysis.figures.style import NotApplicable, bar_look, outcome_look, panels
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
 from analysis.text import words
@@ -55,7 +54,6 @@ def _axis(table: pd.DataFrame) -> str:
     return layout.axis_field(table) if swept(table) else "hidden"
 
 
-@styled
 def composition(found: Findings) -> Figure:
     """Where the runs of each condition end: a bar a condition, stacked by outcome, shares in per cent."""
     names = layout.outcome_names(found.summary)
@@ -77,7 +75,6 @@ register(Plot(
 ))  # fmt: skip
 
 
-@styled
 def resting_points(found: Findings) -> Figure:
     """What the stuck runs of each condition rest at: a bar a condition, shares in per cent, n above it."""
     table = certified(found)

@@ -7,10 +7,10 @@ from analysis.data.conditions import few, values, with_values
 from analysis.data.field_labels import FIELDS, value_text
 from analysis.data.reading import is_stuck
 from analysis.data.tallies import counts_of, size
+from analysis.figures import Plot, register
 from analysis.figures.layout import by_value, fixed, looks_of, outcome_names
-from analysis.figures.plot import Plot, register
 from analysis.figures.shapes import forests, percent, percent_across
-from analysis.figures.style import NotApplicable, styled
+from analysis.figures.style import NotApplicable
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
 from analysis.text import words
@@ -18,7 +18,6 @@ from analysis.text import words
 MOST_INITS, MOST_NAMED, MOST_PATTERNS = 4, 8, 6
 
 
-@styled
 def merged_rows(found: Findings) -> Figure:
     """How often each pattern of merged rows occurs in each trap, in the conditions nearest to the article's."""
     shown = merged_trials(found)

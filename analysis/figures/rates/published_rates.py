@@ -2,15 +2,14 @@
 
 from matplotlib.figure import Figure
 
+from analysis.figures import Plot, register
 from analysis.figures.layout import footnote, n_text
-from analysis.figures.plot import Plot, register
 from analysis.figures.shapes import forests, percent, percent_across
-from analysis.figures.style import SERIES, NotApplicable, looks, styled
+from analysis.figures.style import SERIES, NotApplicable, looks
 from analysis.findings.findings import Findings
 from analysis.findings.published import AGREE, DIFFER, Beside, brief
 
 
-@styled
 def published(found: Findings) -> Figure:
     """A row a published figure: theirs and ours with their intervals."""
     shown = _shown(found)

@@ -5,16 +5,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.data.field_labels import is_number
+from analysis.figures import Plot, register
 from analysis.figures.layout import axis_field, n_text, place, places, series_field
-from analysis.figures.plot import Plot, register
 from analysis.figures.shapes import error_bars, lines
-from analysis.figures.style import Look, styled
+from analysis.figures.style import Look
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
 from analysis.text import words
 
 
-@styled
 def success_rate(found: Findings) -> Figure:
     """Share solved along the swept number (width or learning rate), a line an init, Wilson intervals as bars."""
     field = axis_field(found.summary, 1)
