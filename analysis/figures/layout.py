@@ -13,8 +13,7 @@ from matplotlib.figure import Figure
 
 from analysis.data.conditions import NAMING, few, same, slices, unusual, usual, values, with_values
 from analysis.data.field_labels import FIELDS, defaults, is_log, is_number, value_text
-from analysis.data.reading import OUTCOMES, swept
-from analysis.data.tallies import size
+from analysis.data.reading import OUTCOMES, size, swept
 from analysis.figures.style import Look, NotApplicable, columns_for, letters, looks
 from analysis.findings.findings import Findings
 from analysis.findings.summary import trap_levels

@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.conditions import conditions
-from analysis.data.reading import CAUSES, can_die, is_stuck
-from analysis.data.tallies import count_where, sums
+from analysis.data.reading import CAUSES, can_die, count_where, is_stuck, sums
 from analysis.findings.statistics import Rate, attributable
 
 STUCK_CAUSES = tuple(CAUSES)[:4]  # of stuck runs; the first two are that too few units live in the end

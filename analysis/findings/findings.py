@@ -11,9 +11,8 @@ import yaml
 from analysis.data.conditions import nearest, values
 from analysis.data.door import CONFIG, FolderError, read_text
 from analysis.data.field_labels import FIELDS, is_number
-from analysis.data.reading import fine, left_alone, load, records_summary, swept
+from analysis.data.reading import Counted, fine, left_alone, load, records_summary, size, swept
 from analysis.data.side_files import load_exemplars, load_laws
-from analysis.data.tallies import Counted, size
 from analysis.findings import pooled
 from analysis.findings.failure_causes import failure_causes
 from analysis.findings.paired import compare_he, compare_values, drawn

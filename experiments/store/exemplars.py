@@ -57,7 +57,7 @@ def write_exemplars(folder: Path, study: Study, runs: pd.DataFrame) -> None:
 
 
 def _chosen(runs: pd.DataFrame) -> list[Any]:
-    """The run of each outcome that is shown, as a row of `analysis.data.tallies`."""
+    """The run of each outcome that is shown, as a row of `analysis.data.reading`."""
     trials = runs[runs["rescue"].isna().to_numpy(bool)]
     rank = {row["condition"]: n for n, row in enumerate(sorted(conditions(trials).to_dict("records"), key=distance))}
     ranked = trials.assign(rank=trials["condition"].astype(object).map(rank)).sort_values(["rank", "seed"])

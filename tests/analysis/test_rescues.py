@@ -9,8 +9,7 @@ import pytest
 
 from analysis import report
 from analysis.data.field_labels import phrase, value_text
-from analysis.data.reading import load
-from analysis.data.tallies import size
+from analysis.data.reading import load, size
 from analysis.figures import PLOTS
 from analysis.figures.failures.freed_by_rescue import describe, freed_by_rescue
 from analysis.figures.style import NotApplicable

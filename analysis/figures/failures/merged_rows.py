@@ -5,8 +5,7 @@ from matplotlib.figure import Figure
 
 from analysis.data.conditions import few, values, with_values
 from analysis.data.field_labels import FIELDS, value_text
-from analysis.data.reading import is_stuck
-from analysis.data.tallies import counts_of, size
+from analysis.data.reading import counts_of, is_stuck, size
 from analysis.figures import Plot, register
 from analysis.figures.layout import by_value, fixed, looks_of, outcome_names
 from analysis.figures.shapes import forests, percent, percent_across

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.data.tallies import counts_of
+from analysis.data.reading import counts_of
 from analysis.figures import Plot, register
 from analysis.figures.layout import axis_field, line_field, runs_a_line
 from analysis.figures.shapes import lines

@@ -157,8 +157,7 @@ def test_failed_trainings_are_counted_and_not_among_the_seeds() -> None:
 
 def test_summary_and_verdicts_are_to_the_byte_those_of_the_rows(finished: Run) -> None:
     from analysis.data.door import FolderError
-    from analysis.data.reading import load
-    from analysis.data.tallies import Counted
+    from analysis.data.reading import Counted, load
 
     rows, summary = finished(folder="rows"), finished(*SUMMARY, folder="summary")
     assert digest(rows, "summary.csv") == digest(summary, "summary.csv")
