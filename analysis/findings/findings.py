@@ -14,10 +14,9 @@ from analysis.data.field_labels import FIELDS, is_number
 from analysis.data.reading import Counted, fine, left_alone, load, records_summary, size, swept
 from analysis.data.side_files import load_exemplars, load_laws
 from analysis.findings import pooled
-from analysis.findings.failure_causes import failure_causes
 from analysis.findings.paired import compare_he, compare_values, drawn
 from analysis.findings.published import Beside, beside, mean_errors
-from analysis.findings.rescues import COLUMNS, Freed, freed, redrawn
+from analysis.findings.stuck import COLUMNS, Freed, failure_causes, freed, redrawn
 from analysis.findings.summary import resting, summarise, with_levels
 from analysis.findings.verdict import Verdict, scope, verdicts
 

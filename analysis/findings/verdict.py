@@ -20,9 +20,9 @@ import pandas as pd
 from analysis.data.conditions import distance
 from analysis.data.field_labels import FIELDS, defaults, phrase
 from analysis.data.reading import DEFAULT_TABLE, KINDS, Solved, count_where, is_stuck, size, swept
-from analysis.findings.failure_causes import attributed, by_dead_at_start, failure_causes
 from analysis.findings.paired import as_paired, compare_he, compare_values
 from analysis.findings.statistics import SIGNIFICANT, Rate, binomial, holm
+from analysis.findings.stuck import attributed, by_dead_at_start, failure_causes
 from analysis.findings.summary import LIKELY, draws, summarise
 from analysis.text import words
 

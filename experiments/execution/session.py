@@ -10,8 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from analysis.data.processes import DRAWING, helpers
-from analysis.data.signals import LISTENER
-from analysis.entry import DONE, FAILED, InputError, RunError
+from analysis.entry import DONE, FAILED, LISTENER, InputError, RunError
 from experiments.execution.options import Options, execute, read_options
 from experiments.execution.progress import Progress, paragraph, say
 from experiments.store.folder import ResultFolder

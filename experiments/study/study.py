@@ -12,9 +12,8 @@ from typing import Any
 from analysis.entry import InputError
 from experiments.conf_files import names
 from experiments.study import catalog
-from experiments.study.axes import spell_out
 from experiments.study.checked import checked, known_keys, section
-from experiments.study.fields import FIELDS, FILES, make_condition, read_field, read_success, refuse_useless
+from experiments.study.fields import FIELDS, FILES, make_condition, read_field, read_success, refuse_useless, spell_out
 from nnxor import checks
 from nnxor.condition import Condition, Success
 from nnxor.network.inits import GivenWeights, Init

@@ -2,9 +2,4 @@
 
 from nnxor.interventions import intervention
 
-intervention(
-    name="nothing",
-    label="more training",
-    meaning="It trains on, and no more: the placebo.",
-    control=True,
-)
+intervention(name="nothing", label="more training", meaning="It trains on, and no more: the placebo.", control=True)

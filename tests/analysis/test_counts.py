@@ -11,8 +11,8 @@ from scipy.stats import CensoredData, ecdf
 
 from analysis.data.door import FolderError
 from analysis.data.reading import Counted, Solved, count_where, fine, load, mean, quantile, size
-from analysis.findings.failure_causes import failure_causes
 from analysis.findings.statistics import paired, unsolved_after
+from analysis.findings.stuck import failure_causes
 from analysis.findings.summary import summarise
 
 

@@ -14,8 +14,8 @@ from analysis.figures import PLOTS
 from analysis.figures.failures.freed_by_rescue import describe
 from analysis.figures.style import NotApplicable
 from analysis.findings.findings import Findings
-from analysis.findings.rescues import freed, interventions, redrawn
 from analysis.findings.statistics import binomial, wilson
+from analysis.findings.stuck import freed, interventions, redrawn
 
 Free = dict[float, dict[str, set[int]]]
 STUCK = range(8, 40)

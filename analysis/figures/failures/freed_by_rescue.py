@@ -9,7 +9,7 @@ from analysis.figures.layout import by_value, footnote, line_field, looks_of, ma
 from analysis.figures.shapes import forest, legend, percent, percent_across, row_height
 from analysis.figures.style import NotApplicable, panels
 from analysis.findings.findings import Findings
-from analysis.findings.rescues import fields_of, interventions
+from analysis.findings.stuck import fields_of, interventions
 from analysis.text import answers, words
 
 
