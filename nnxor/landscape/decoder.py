@@ -8,15 +8,13 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nnxor.condition import Condition, fitting
 from nnxor.landscape.levels import Level, Levels, Rest, levels, merged_rows
+from nnxor.landscape.regions import Array
 from nnxor.network.activations import OUTPUTS
 from nnxor.network.losses import LOSSES
 from nnxor.network.tasks import Task
-
-Array = NDArray[np.float64]
 
 CONVENTIONS = {
     "half_sse": ("half_sse", 1.0, False, "half the sum of squared errors"),

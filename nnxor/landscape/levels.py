@@ -33,11 +33,10 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from nnxor.landscape.regions import CHUNK, infimum
+from nnxor.landscape.regions import CHUNK, Array, infimum
 from nnxor.network.losses import LOSSES
 from nnxor.network.tasks import Task
 
-Array = NDArray[np.float64]
 Pattern = tuple[bool, ...]
 
 MOST_SETS = 20_000  # most sets of activation patterns that one enumeration examines: a few seconds' work
