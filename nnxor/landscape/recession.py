@@ -43,10 +43,7 @@ def outward(problem: Problem, theta: Array, kink: Mask) -> Array:
 
 
 def _driven(problem: Problem, side: Array, sign: Array) -> Array:
-    """A step (H·K + 1,) of the hidden weights, times the sizes of their units' output weights, and of the output bias.
-
-    side (H, N): on which side of its kink a unit is on a row. sign (H,): that of its output weight.
-    """
+    """A step (H·K + 1,) of hidden weights times output weights' sizes, and of the bias; side (H, N), sign (H,)."""
     (units, rows), wide = side.shape, problem.x.shape[1]
     below, above = problem.slopes or (0.0, 1.0)
     felt = np.where(side > 0, above, below) * sign[:, None] * (side != 0)
