@@ -1,7 +1,5 @@
 """Everything that a result folder comes to, worked out once: figures, tables, verdicts and advice ask it here."""
 
-from __future__ import annotations
-
 from functools import cached_property
 from typing import Any
 

@@ -1,11 +1,9 @@
 """The report's tables: numbers as readers see them, every rate with its n and interval."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 
@@ -47,7 +45,7 @@ class Table:
     def of(
         cls, title: str, note: str, heads: Sequence[str], things: Any,
         cells: Callable[[Any], list[str]], kept: int = 1,
-    ) -> Table:  # fmt: skip
+    ) -> Self:  # fmt: skip
         """A table with a row of `cells` for each thing; of many things `MOST_ROWS`, evenly spread, as the note says."""
         places, n = few(range(len(things)), MOST_ROWS), len(things)
         frame = isinstance(things, pd.DataFrame)
@@ -62,7 +60,7 @@ class Table:
         sharp = [each for each in self.marks if each.high - each.low < VAGUE]
         return max([0.01, *(abs(end) for each in sharp for end in (each.low, each.high))])
 
-    def without_zeros(self) -> Table:
+    def without_zeros(self) -> Self:
         """Without the columns in which nothing is counted; the note says which they were."""
         columns = [{cell.partition(" (")[0] for cell in column} for column in zip(*self.rows, strict=True)]
         kept = [i < self.kept or not column <= {NONE, "0", "0.0"} for i, column in enumerate(columns)]
