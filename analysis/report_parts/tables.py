@@ -11,12 +11,11 @@ from analysis.data.conditions import few, others, slices
 from analysis.data.field_labels import phrase
 from analysis.data.reading import CAUSES, KINDS, OUTCOMES, can_die, swept
 from analysis.figures.layout import row_names
-from analysis.findings import pooled
 from analysis.findings.findings import Findings
 from analysis.findings.published import Beside
 from analysis.findings.statistics import Difference, Paired, Rate
 from analysis.findings.stuck import STUCK_CAUSES, Freed, attributed, by_dead_at_start, controls, fields_of
-from analysis.findings.summary import draws
+from analysis.findings.summary import HOW, certificates, draws
 from analysis.text import words
 
 VAGUE = 0.5  # an interval as wide as this is cut off where a forest plot ends
@@ -134,13 +133,11 @@ def cause_tables(found: Findings) -> list[Table]:
     if not len(found.resting):
         return shown
     together = found.together(found.summary)
-    several = f" All conditions together; the 95 % {pooled.HOW}." if len(found.summary) > 1 else ""
+    several = f" All conditions together; the 95 % {HOW}." if len(found.summary) > 1 else ""
     note = f"Percent of the stuck runs (whose number is n), according to their certificates.{several}"
     certified = set(together.loc[together["minimum"].notna().to_numpy(bool), "outcome"])
-    by_level = [
-        (words.outcome(level), pooled.certificates(together, level)) for level in OUTCOMES if level in certified
-    ]
-    every = pooled.certificates(together)
+    by_level = [(words.outcome(level), certificates(together, level)) for level in OUTCOMES if level in certified]
+    every = certificates(together)
     heads = ["level", "n", *(KINDS[kind] for kind in every)]
     levels = [
         [name, f"{next(iter(kinds.values())).n:,}", *map(words.bare, kinds.values())]
