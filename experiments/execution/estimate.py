@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.data.processes import available_cores
 from experiments.execution.options import Options
@@ -14,6 +15,7 @@ from experiments.execution.worker import train_batch, warm_up
 from experiments.store.parts import in_parquet
 from experiments.study.batches import Batch, Left, batch_size
 from experiments.study.study import Study
+from nnxor.engines import ENGINES
 
 PROBE_SECONDS = 2.0  # what all probes together should take, about
 
@@ -40,12 +42,12 @@ def describe(study: Study, options: Options, todo: list[Left]) -> None:
 def estimate(options: Options, todo: list[Left]) -> tuple[float, float, float]:
     """Seconds that the missing batches would take, at least and at most, and bytes that a trial takes.
 
-    Real batches of some conditions are trained. They take their time on a processor, which is all that a free machine
-    needs, and their time by the clock, which is more on a busy one; all workers together make it busier still.
+    Parts of real batches of some conditions are trained. They take their time on a processor, which is all that a free
+    machine needs, and their time by the clock, which is more on a busy one; all workers together make it busier still.
     """
     chosen = sorted(todo, key=lambda left: left.first.condition.key)
     warm_up((left.first for left in chosen), options.engine)
-    began, probes = time.monotonic(), list[tuple[float, float, float]]()
+    began, probes = time.monotonic(), list[NDArray[np.float64]]()
     while len(probes) < len(chosen) and time.monotonic() - began < PROBE_SECONDS:
         probes.append(_probe(chosen[len(probes)].first, options.engine))
     alone, busy, size = np.mean(probes, axis=0)
@@ -58,12 +60,12 @@ def estimate(options: Options, todo: list[Left]) -> tuple[float, float, float]:
     return alone * share * (1 - unsure), max(busy, alone * crowd) * share * (1 + unsure), size
 
 
-def _probe(batch: Batch, engine: str) -> tuple[float, float, float]:
-    """What a training of a batch takes: seconds on a processor, seconds by the clock, bytes."""
-    batch = replace(batch, seeds=batch.seeds[: batch_size(batch.condition, engine)])
+def _probe(batch: Batch, engine: str) -> NDArray[np.float64]:
+    """What a training of a batch takes, by a quarter of it: seconds on a processor, seconds by the clock, bytes."""
+    few = max(batch_size(batch.condition, engine) // 4, ENGINES[engine].at_once)
+    batch = replace(batch, seeds=batch.seeds[:few])
     train_batch(batch, engine)  # what it needs beside its own kernel is compiled now, and not counted
     processor, clock = time.thread_time(), time.perf_counter()
     table = train_batch(batch, engine)
     taken = time.thread_time() - processor, time.perf_counter() - clock, len(in_parquet(table))
-    a, b, c = (each / len(batch.seeds) for each in taken)
-    return a, b, c
+    return np.array(taken) / len(batch.seeds)
