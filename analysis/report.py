@@ -34,12 +34,6 @@ DATA = {
 """Files that the report links to, where they are there."""
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command; returns the exit status."""
-    what = "Draws the figures of a finished study into DIR/figures and writes DIR/report.html."
-    return command("analysis.report", what, lambda folder: [f"report: {write_report(folder)}"], arguments, **FOLDER)
-
-
 def write_report(folder: Path, found: Findings | None = None, pool: ProcessPoolExecutor | None = None) -> Path:
     """Draw the figures of a result folder and write its report.html; returns the report's path.
 
@@ -115,6 +109,9 @@ def _facts(found: Findings) -> list[str]:
     sizes = [words.counted(n, "condition"), f"{words.counted(stop - first, 'seed')}{' each' * (n > 1)}"]
     return [*sizes, words.counted(found.manifest["trials"], "training"), f"{epochs} epochs", *failed]
 
+
+WHAT = "Draws the figures of a finished study into DIR/figures and writes DIR/report.html."
+main = command("analysis.report", WHAT, lambda folder: [f"report: {write_report(folder)}"], **FOLDER)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -19,10 +19,10 @@ from PIL import Image
 from analysis.data.field_labels import learn, value_text
 from analysis.data.reading import KINDS, load
 from analysis.findings import pooled
-from analysis.findings.failure_causes import attributed, by_dead_at_start
 from analysis.findings.findings import Findings
 from analysis.findings.published import WORDS, brief
 from analysis.findings.statistics import Rate
+from analysis.findings.stuck import attributed, by_dead_at_start
 from analysis.text import words
 from experiments.conf_files import names
 from experiments.study import catalog

@@ -91,15 +91,12 @@ def _merged(condition: Condition, y: list[NDArray[Any]], stuck: NDArray[np.bool_
             together = wrong[n] & wrong[m] & (np.abs(y[n] - y[m]) <= MERGE_TOLERANCE)
             group[together, n] = group[together, m]
     kinds, kind = np.unique(group, axis=0, return_inverse=True)
-    texts = np.array([_group_text(labels, condition.task.row_names) for labels in kinds], dtype=np.str_)
+    names = np.array(condition.task.row_names)
+    groups = [[names[labels == label] for label in np.unique(labels)] for labels in kinds]
+    texts = np.array([" ".join("=".join(rows) for rows in each if len(rows) > 1) for each in groups], dtype=np.str_)
     merged = np.zeros(len(stuck), texts.dtype)
     merged[stuck] = texts[kind.reshape(-1)]
     return merged
-
-
-def _group_text(labels: NDArray[np.int_], names: tuple[str, ...]) -> str:
-    groups = ([names[n] for n in np.flatnonzero(labels == label)] for label in np.unique(labels))
-    return " ".join("=".join(group) for group in groups if len(group) > 1)
 
 
 def _patterns(z: list[NDArray[Any]]) -> NDArray[np.bytes_]:

@@ -13,8 +13,7 @@ from matplotlib.figure import Figure
 
 from analysis.data.conditions import NAMING, few, same, slices, unusual, usual, values, with_values
 from analysis.data.field_labels import FIELDS, defaults, is_log, is_number, value_text
-from analysis.data.reading import OUTCOMES, swept
-from analysis.data.tallies import size
+from analysis.data.reading import OUTCOMES, size, swept
 from analysis.figures.style import Look, NotApplicable, columns_for, letters, looks
 from analysis.findings.findings import Findings
 from analysis.findings.summary import trap_levels
@@ -34,10 +33,7 @@ class Panel:
 
 
 def axis_field(table: pd.DataFrame, most_alone: int = MOST_PANELS // 2) -> str:
-    """The field along the axis: of those swept, the number with the most values, else the first.
-
-    Raises NotApplicable for a single condition, and for more than `most_alone` lines of hardly more than a point each.
-    """
+    """The swept number with most values, else the first field; NotApplicable for one condition, or lines of a point."""
     fields = swept(table)
     if not fields:
         raise NotApplicable("the study has one condition, so there is nothing to set side by side")
@@ -82,10 +78,7 @@ def make_panels(rows: pd.DataFrame, fields: Sequence[str], most: int = MOST_PANE
 
 
 def thin(rows: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.DataFrame, str]:
-    """Rows with so few values of each field that at most `most` combinations are left; and a note that says so.
-
-    A study that is no full grid (a union of others, say) may have few rows there: then its first combinations.
-    """
+    """Rows with fewer values, or the first combinations, so that at most `most` are left; and a note that says so."""
     combinations = rows[list(fields)].drop_duplicates()
     if not fields or len(combinations) <= most:
         return rows, ""

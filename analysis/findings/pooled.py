@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.data.reading import KINDS, is_stuck
-from analysis.data.tallies import count_where
+from analysis.data.reading import KINDS, count_where, is_stuck
 from analysis.findings.statistics import Rate, wilson
 
 COLUMNS = ("condition", "seed", "outcome", "minimum", "period", "status")

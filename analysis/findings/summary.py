@@ -14,8 +14,7 @@ import pandas as pd
 from analysis.data.conditions import few, unusual, usual
 from analysis.data.door import write_text
 from analysis.data.field_labels import FIELDS
-from analysis.data.reading import KINDS, OUTCOMES, STUCK, can_die, fine, is_stuck, swept
-from analysis.data.tallies import counts_of, quantile, sums
+from analysis.data.reading import KINDS, OUTCOMES, STUCK, can_die, counts_of, fine, is_stuck, quantile, sums, swept
 from analysis.findings import pooled
 from analysis.findings.statistics import Rate, Reals, draws_needed, wilson
 from analysis.text import words
@@ -26,7 +25,7 @@ LIKELY = 0.99
 def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.DataFrame:
     """The summary of trials: a row a condition in the order of the trials.
 
-    `trials` holds a training a row, or counts (see `analysis.data.tallies`); then `epochs` are its solved epochs.
+    `trials` holds a training a row, or counts (see `analysis.data.reading`); then `epochs` are its solved epochs.
     Columns: condition, its fields, n (trainings without an error), failed, and for each outcome its count, rate and
     interval; of the stuck runs how many rest at each kind of point (`KINDS`; missing where no run has a certificate),
     and those whose parameters were found to repeat, which proves that they are stuck for ever (`settled`, with its rate
@@ -124,10 +123,7 @@ MOST_LINES = 100  # conditions that the terminal shows
 
 
 def table_lines(summary: pd.DataFrame) -> list[str]:
-    """The summary as lines of text that fit 80 columns: a condition a line, or two where its fields need more room.
-
-    Of many conditions `MOST_LINES`, evenly spread.
-    """
+    """The summary in lines of 80 columns: a condition in one, or two; of many `MOST_LINES`, evenly spread."""
     fields = swept(summary)
     rows = summary.iloc[few(range(len(summary)), MOST_LINES)].to_dict("records")
     shown = stuck_outcomes(summary)

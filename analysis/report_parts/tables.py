@@ -14,11 +14,10 @@ from analysis.data.field_labels import phrase
 from analysis.data.reading import CAUSES, KINDS, OUTCOMES, can_die, swept
 from analysis.figures.layout import row_names
 from analysis.findings import pooled
-from analysis.findings.failure_causes import STUCK_CAUSES, attributed, by_dead_at_start
 from analysis.findings.findings import Findings
 from analysis.findings.published import Beside
-from analysis.findings.rescues import Freed, controls, fields_of
 from analysis.findings.statistics import Difference, Paired, Rate
+from analysis.findings.stuck import STUCK_CAUSES, Freed, attributed, by_dead_at_start, controls, fields_of
 from analysis.findings.summary import draws
 from analysis.text import words
 

@@ -12,9 +12,8 @@ from typing import Any
 from analysis.entry import InputError
 from experiments.conf_files import names
 from experiments.study import catalog
-from experiments.study.axes import spell_out
 from experiments.study.checked import checked, known_keys, section
-from experiments.study.fields import FIELDS, FILES, make_condition, read_field, read_success, refuse_useless
+from experiments.study.fields import FIELDS, FILES, make_condition, read_field, read_success, refuse_useless, spell_out
 from nnxor import checks
 from nnxor.condition import Condition, Success
 from nnxor.network.inits import GivenWeights, Init
@@ -107,10 +106,7 @@ def read_study(config: Mapping[str, object]) -> Study:
 
 
 def effective(config: Mapping[str, object]) -> dict[str, object]:
-    """What config.yaml keeps and `--cfg job` shows: the configuration, with the defaults that it leaves the choice to.
-
-    A union is shown as it is, since its studies hold the values.
-    """
+    """What config.yaml keeps and `--cfg job` shows: the configuration with its defaults; a union as it is."""
     study, shown = read_study(config), {key: config[key] for key in KEYS}
     if config["union"] is not None:
         return shown
@@ -186,10 +182,7 @@ def _record(value: object, conditions: tuple[Condition, ...], count: int) -> str
 
 
 def _parts(config: Mapping[str, object]) -> list[Mapping[str, object]]:
-    """The configurations whose conditions a study unites: its own, or those of the studies that it names.
-
-    What the study itself says of fields holds for all of them.
-    """
+    """The configurations that a study unites: its own, or those of the studies that it names, under its own fields."""
     if config["union"] is None:
         return [config]
     names = _entries("union", config["union"] or "[]", "studies, at least one")

@@ -25,10 +25,7 @@ SLOW = 1e-8  # nor one that loses this share in a unit of time
 
 
 def outward(problem: Problem, theta: Array, kink: Mask) -> Array:
-    """The way to infinity of each network, (R, P), which moves scores by at least 1; 0 where there is none.
-
-    It keeps rows in `kink` (R, H, N) on their kinks.
-    """
+    """The way to infinity of each network, (R, P), or 0; scores move by at least 1, rows in `kink` (R, H, N) stay."""
     way = np.zeros_like(theta)
     if not problem.has_kinks or problem.outer:
         return way
@@ -46,10 +43,7 @@ def outward(problem: Problem, theta: Array, kink: Mask) -> Array:
 
 
 def _driven(problem: Problem, side: Array, sign: Array) -> Array:
-    """A step (H·K + 1,) of the hidden weights, times the sizes of their units' output weights, and of the output bias.
-
-    side (H, N): on which side of its kink a unit is on a row. sign (H,): that of its output weight.
-    """
+    """A step (H·K + 1,) of hidden weights times output weights' sizes, and of the bias; side (H, N), sign (H,)."""
     (units, rows), wide = side.shape, problem.x.shape[1]
     below, above = problem.slopes or (0.0, 1.0)
     felt = np.where(side > 0, above, below) * sign[:, None] * (side != 0)
@@ -74,10 +68,7 @@ def _driven(problem: Problem, side: Array, sign: Array) -> Array:
 
 
 def saturated(problem: Problem, theta: Array, near: float) -> tuple[Array, Array]:
-    """Networks of saturating units far out on their ways to infinity, and these ways, (R, P); NaN where there is none.
-
-    A loss must be within `near` of its bound.
-    """
+    """Saturating networks far out on their ways to infinity, and these, (R, P); NaN if not `near` a bound."""
     ends, ways = np.full((2, *theta.shape), np.nan)
     high, low = (problem.t[:, None] > problem.t).nonzero()
     saturates = np.isfinite(activate(problem, np.array([-np.inf, np.inf]))[0]).all()
@@ -103,10 +94,7 @@ def saturated(problem: Problem, theta: Array, near: float) -> tuple[Array, Array
 
 
 def _in_order(problem: Problem, high: Array, low: Array) -> tuple[Array, Mask, Mask]:
-    """Scores (N,) of the best predictions with none of `high` above its partner in `low`; wrong rows; pairs that bind.
-
-    What has to be at the end of what the output can give is ±`FAR`.
-    """
+    """Scores (N,) of the best predictions with no `high` above its `low`, up to ±`FAR`; wrong rows; pairs that bind."""
     root, rows = np.sqrt(problem.c), np.arange(len(problem.t))
     pull = (1.0 * (rows == high[:, None]) - (rows == low[:, None])) / root
     size = scipy.optimize.nnls(pull.T, root * problem.t)[0]

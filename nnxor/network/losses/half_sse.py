@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 from nnxor.arithmetic.numbers import Number
-from nnxor.network.entries import LOSSES, Loss
+from nnxor.network.entries import loss
 
 
 def squared(s: Number, y: Number, t: Number, c: Number) -> tuple[Number, Number]:
@@ -18,15 +18,13 @@ def variance(p: Fraction) -> Fraction:
     return p * (1 - p) / 2
 
 
-HALF_SSE = LOSSES.register(
-    Loss(
-        name="half_sse",
-        label="half the sum of squared errors",
-        readable=(lambda y, t: (y - t) ** 2 / 2, lambda y, t: y - t, False),
-        weight=lambda n_examples: 1.0,
-        row=squared,
-        whole=lambda total: 0.5 * total,
-        second=lambda y, c: c + 0.0 * y,
-        mixed=variance,
-    )
+HALF_SSE = loss(
+    name="half_sse",
+    label="half the sum of squared errors",
+    readable=(lambda y, t: (y - t) ** 2 / 2, lambda y, t: y - t, False),
+    weight=lambda n_examples: 1.0,
+    row=squared,
+    whole=lambda total: 0.5 * total,
+    second=lambda y, c: c + 0.0 * y,
+    mixed=variance,
 )
