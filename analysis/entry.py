@@ -1,5 +1,7 @@
 """How commands start and end, those of experiments too: one-line errors, exit statuses, signals."""
 
+from __future__ import annotations
+
 import argparse
 import atexit
 import errno
@@ -7,12 +9,12 @@ import os
 import re
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
-
-from analysis.data.signals import LISTENER, Terminated
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
@@ -30,6 +32,7 @@ def in_a_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+AGAIN = 2.0  # seconds after which an interrupt is raised again if it was swallowed, as libraries do here and there
 LONGEST_LINE = 1000  # characters of an error's line that are shown
 EPILOG = "Exit status: 0 done, 2 bad input, 130 or 143 interrupted, 1 anything else."
 WHOLE = "interrupted; each file is either as before or new"
@@ -37,29 +40,77 @@ WHOLE = "interrupted; each file is either as before or new"
 FOLDER: dict[str, Any] = {"metavar": "DIR", "help": "a result folder that experiments.run made"}
 
 
-def command(
-    module: str, what: str, work: Callable[[Path], Iterable[str]], arguments: list[str] | None, **path: Any
-) -> int:
-    """Do the work of `python -m MODULE` on the path that it is given, and print what it tells; returns the exit status.
+class Terminated(KeyboardInterrupt):
+    """SIGTERM arrived. Exit status 143."""
 
-    `what` is said by --help, `path` tells argparse of the path (`FOLDER`, say). Without `arguments` this process is the
-    command's own, and ends with it.
+
+class Listener:
+    """Signals become exceptions: a KeyboardInterrupt for SIGINT, Terminated for SIGTERM, until the work is over."""
+
+    over = True
+    heard = False
+
+    def listen(self) -> None:
+        """Listen from now on."""
+        self.over = False
+        self.kind: type[KeyboardInterrupt] = KeyboardInterrupt
+        signal.signal(signal.SIGTERM, self._hear)
+        signal.signal(signal.SIGINT, self._hear)  # also where a shell's `&` has turned it off
+        signal.signal(signal.SIGALRM, self._repeat)
+        sys.unraisablehook = self._swallowed
+        threading.excepthook = self._in_a_thread
+
+    def _hear(self, number: int, _frame: FrameType | None) -> None:
+        self.heard = True
+        self.kind = Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        self._repeat()
+
+    def _repeat(self, *_: object) -> None:
+        if not self.over:
+            signal.setitimer(signal.ITIMER_REAL, AGAIN)
+            raise self.kind
+
+    def _swallowed(self, what: sys.UnraisableHookArgs) -> None:
+        """An interrupt that fell where none can be raised, into a destructor say, is raised again at once."""
+        if isinstance(what.exc_value, KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_REAL, 0.01)
+        else:
+            sys.__unraisablehook__(what)
+
+    def _in_a_thread(self, what: threading.ExceptHookArgs) -> None:
+        """What goes wrong in a thread whose pool is being ended is of no interest."""
+        if not self.heard:
+            threading.__excepthook__(what)
+
+
+LISTENER = Listener()
+
+
+def command(module: str, what: str, work: Callable[[Path], Iterable[str]], **path: Any) -> Callable[..., int]:
+    """The command `python -m MODULE`: do the work on the path that it is given, and print what it tells.
+
+    `what` is said by --help, `path` tells argparse of the path (`FOLDER`, say). It takes a list of arguments and
+    returns the exit status; without arguments this process is the command's own, and ends with it.
     """
-    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=what, epilog=EPILOG)
-    parser.error = lambda message: parser.exit(2, f"{message}; --help says more\n")  # type: ignore[method-assign]
-    parser.add_argument("path", type=Path, **path)
-    parser.add_argument("--version", action="version", version=f"nnxor {version('nnxor')}")
-    given: Path = parser.parse_args(arguments).path
 
-    def worked() -> int:
-        try:
-            lines = [*work(given)]
-        except OSError as error:
-            raise RunError(f"{error.filename or given} cannot be written: {error.strerror or error}") from None
-        print(*lines, sep="\n")
-        return DONE
+    def main(arguments: list[str] | None = None) -> int:
+        parser = argparse.ArgumentParser(prog=f"python -m {module}", description=what, epilog=EPILOG)
+        parser.error = lambda message: parser.exit(2, f"{message}; --help says more\n")  # type: ignore[method-assign]
+        parser.add_argument("path", type=Path, **path)
+        parser.add_argument("--version", action="version", version=f"nnxor {version('nnxor')}")
+        given: Path = parser.parse_args(arguments).path
 
-    return finish(worked, WHOLE) if arguments is None else guarded(worked, WHOLE)
+        def worked() -> int:
+            try:
+                lines = [*work(given)]
+            except OSError as error:
+                raise RunError(f"{error.filename or given} cannot be written: {error.strerror or error}") from None
+            print(*lines, sep="\n")
+            return DONE
+
+        return finish(worked, WHOLE) if arguments is None else guarded(worked, WHOLE)
+
+    return main
 
 
 def finish(work: Callable[[], int], interrupted: str = "interrupted") -> NoReturn:

@@ -1,10 +1,4 @@
-"""The report of a result folder: report.html, one file, and the figures.
-
-    python -m analysis.report DIR
-
-draws the figures into DIR/figures and writes DIR/report.html. Exit status: 0 done, 2 a folder that
-cannot be read as results, 1 anything else.
-"""
+"""The report of a result folder: report.html, one file, and the figures; `python -m analysis.report DIR`."""
 
 from __future__ import annotations
 
@@ -32,12 +26,6 @@ DATA = {
     "manifest.json": "versions, machine and commands", "datapackage.json": "what the columns mean",
 }  # fmt: skip
 """Files that the report links to, where they are there."""
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command; returns the exit status."""
-    what = "Draws the figures of a finished study into DIR/figures and writes DIR/report.html."
-    return command("analysis.report", what, lambda folder: [f"report: {write_report(folder)}"], arguments, **FOLDER)
 
 
 def write_report(folder: Path, found: Findings | None = None, pool: ProcessPoolExecutor | None = None) -> Path:
@@ -115,6 +103,9 @@ def _facts(found: Findings) -> list[str]:
     sizes = [words.counted(n, "condition"), f"{words.counted(stop - first, 'seed')}{' each' * (n > 1)}"]
     return [*sizes, words.counted(found.manifest["trials"], "training"), f"{epochs} epochs", *failed]
 
+
+WHAT = "Draws the figures of a finished study into DIR/figures and writes DIR/report.html."
+main = command("analysis.report", WHAT, lambda folder: [f"report: {write_report(folder)}"], **FOLDER)
 
 if __name__ == "__main__":
     sys.exit(main())

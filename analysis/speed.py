@@ -80,8 +80,11 @@ def _drawn(timed: pd.DataFrame, row: str, look: str, label: str, setting: str, m
     names, told = (list(dict.fromkeys(timed[each])) for each in (row, look))
     parts = []
     for hidden in dict.fromkeys(timed["hidden"]):
-        mine = timed[timed["hidden"] == hidden].set_index([row, look])
-        rows = [[_mark(mine.loc[(name, n)]) if (name, n) in mine.index else None for n in told] for name in names]
+        marks = {}
+        for _, each in timed[timed["hidden"] == hidden].iterrows():
+            at, high = float(each["trainings_per_s"]), 1e3 / float(each["ms_min"])
+            marks[each[row], each[look]] = Mark(at, 1e3 / float(each["ms_max"]), high, beside=number(at))
+        rows = [[marks.get((name, n)) for n in told] for name in names]
         parts.append((f"{hidden} hidden units", names, rows))
     figure, axes = forests(parts, looks(told), label)
     for ax in axes:
@@ -98,24 +101,14 @@ def _drawn(timed: pd.DataFrame, row: str, look: str, label: str, setting: str, m
     return figure
 
 
-def _mark(row: pd.Series) -> Mark:
-    at, high = float(row["trainings_per_s"]), 1e3 / float(row["ms_min"])
-    return Mark(at, 1e3 / float(row["ms_max"]), high, beside=number(at))
-
-
 def number(per_s: float) -> str:
     """A rate as people read it: 1.7, 23, 4,300."""
     return f"{per_s:.1f}" if per_s < 10 else f"{float(f'{per_s:.2g}'):,.0f}"
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command; returns the exit status."""
-    what = f"Draws the figures of a folder that experiments.benchmark wrote, there: {', '.join(PICTURES)}."
-    path = {"metavar": "DIR", "help": "the folder"}
-    return command(
-        "analysis.speed", what, lambda folder: [f"figure: {p}" for p in write_figures(folder)], arguments, **path
-    )
-
+WHAT = f"Draws the figures of a folder that experiments.benchmark wrote, there: {', '.join(PICTURES)}."
+PATH = {"metavar": "DIR", "help": "the folder"}
+main = command("analysis.speed", WHAT, lambda folder: [f"figure: {p}" for p in write_figures(folder)], **PATH)
 
 if __name__ == "__main__":
     sys.exit(main())

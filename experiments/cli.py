@@ -1,7 +1,5 @@
 """How every command of experiments starts; how it ends is what `analysis.entry` says."""
 
-from __future__ import annotations
-
 import gc
 import importlib
 import os
@@ -18,11 +16,7 @@ SELDOM = 500_000  # new objects between two looks for garbage: all imports make 
 
 
 def command(config: str, work: str, positional: tuple[str, ...] = ()) -> Callable[[], NoReturn]:
-    """A command: compose conf/CONFIG.yaml with the command line, have `work`, MODULE:FUNCTION, do it, and exit.
-
-    `positional` names the keys that arguments without '=' stand for, in their order. What takes long to import is
-    imported only when signals are listened to.
-    """
+    """A command: compose conf/CONFIG.yaml with the command line (keys in `positional` need no '='), do `work`, exit."""
     return lambda: finish(lambda: answer(config, work, positional, sys.argv[1:]))
 
 

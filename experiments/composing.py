@@ -21,12 +21,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from analysis.data.signals import LISTENER
-from analysis.entry import BAD_INPUT, DONE, FAILED, INTERRUPTED, TERMINATED, InputError, guarded, in_a_line
+from analysis.entry import BAD_INPUT, DONE, FAILED, INTERRUPTED, LISTENER, TERMINATED, InputError, guarded, in_a_line
 from experiments import conf_files
 from experiments.conf_files import CONF, found, names, read_yaml
-from experiments.study.axes import RANGE
-from experiments.study.fields import FILES, SCHEMAS, files_of, told
+from experiments.study.fields import FILES, RANGE, SCHEMAS, files_of, told
 from nnxor.registry import hint
 
 GROUPS = {"run": ("study", "parallel")}  # groups of files among which a command chooses
@@ -236,8 +234,7 @@ def unknown_key(key: str, config: str) -> str:
         return f"{key} is not a known key; write {'.'.join(parents[:2])}={{NAME: {{{last}: X}}}}"
     allowed = list(node) if isinstance(node, Mapping) else []
     if parents == ["parallel"]:
-        from experiments.execution.backends import BACKENDS
-        from experiments.execution.options import PARALLEL
+        from experiments.execution.options import BACKENDS, PARALLEL
 
         own = [f"{name} (with parallel={each.name})" for each in BACKENDS.values() for name in each.settings]
         allowed = [*PARALLEL, *own]

@@ -3,10 +3,11 @@
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, ParamSpec, TypeVar
 
 Entry = TypeVar("Entry", bound=Any)  # it has a name, by which configurations and tables know it
+About = ParamSpec("About")
 
 
 class UnknownNameError(ValueError):
@@ -23,11 +24,7 @@ def hint(word: str, allowed: Iterable[str]) -> str:
 
 
 class Registry(dict[str, Entry]):
-    """Entries by name, in the order in which they were registered; `what` they are stands in messages.
-
-    An entry is a module of a package that calls `register`; `discover` imports them all, so that a new module is
-    all that a new entry needs.
-    """
+    """Entries by name, in the order in which modules made them (`registering`); `what` they are is for messages."""
 
     def __init__(self, what: str) -> None:
         super().__init__()
@@ -49,3 +46,12 @@ class Registry(dict[str, Entry]):
     def __missing__(self, name: str) -> Entry:
         """Raise UnknownNameError."""
         raise UnknownNameError(f"{self.what}={name} is unknown; {hint(str(name), self)}")
+
+
+def registering(kind: Callable[About, Entry], register: Callable[[Entry], Entry]) -> Callable[About, Entry]:
+    """What makes an entry of a kind, as its class does, and registers it."""
+
+    def make(*args: About.args, **about: About.kwargs) -> Entry:
+        return register(kind(*args, **about))
+
+    return make

@@ -96,7 +96,7 @@ def test_only_what_ends_with_tables_and_figures_calls_the_analysis() -> None:
 
 
 def from_analysis(name: str) -> bool:
-    data = ("analysis.data.door", "analysis.data.processes", "analysis.data.signals")
+    data = ("analysis.data.door", "analysis.data.processes")
     both = ("analysis.entry", *data, "analysis.findings.statistics")
     return name.startswith("analysis.") and not name.startswith(both)
 

@@ -24,7 +24,7 @@ NEW = {
 import numpy as np
 
 from nnxor.arithmetic.numbers import absolute
-from nnxor.network.entries import Activation, register
+from nnxor.network.entries import activation
 
 
 def value(z, k):
@@ -41,15 +41,15 @@ def second(z, a, k):
     return -2.0 * a / (below * below)
 
 
-register(Activation(
+activation(
     name="softsign", label="softsign", value=value, back=back, second=second,
     readable=lambda condition: (lambda x: x / (1 + np.abs(x)), lambda x, y: 1 / (1 + np.abs(x)) ** 2),
-))
+)
 ''',
     "optimizer": '''
 """Nesterov's momentum: v ← μ·v + g, p ← p − lr·(g + μ·v)."""
 
-from nnxor.network.entries import OPTIMIZERS, Optimizer
+from nnxor.network.entries import optimizer
 
 
 def step(p, g, memory, rate, k, left):
@@ -57,9 +57,9 @@ def step(p, g, memory, rate, k, left):
     return p - rate * (g + k.momentum * velocity), (velocity,)
 
 
-OPTIMIZERS.register(Optimizer(
+optimizer(
     name="nesterov", label="Nesterov's momentum", settings=("momentum",), step=step, start=lambda rate: (0.0,)
-))
+)
 ''',
     "loss": '''
 """Huber's loss: squared for errors up to 1, then linear."""
@@ -67,7 +67,7 @@ OPTIMIZERS.register(Optimizer(
 import numpy as np
 
 from nnxor.arithmetic.numbers import absolute, where
-from nnxor.network.entries import LOSSES, Loss
+from nnxor.network.entries import loss
 
 
 def row(s, y, t, c):
@@ -77,7 +77,7 @@ def row(s, y, t, c):
     return c * term, c * where(near, error, where(error > 0.0, 0.0 * error + 1.0, -1.0))
 
 
-LOSSES.register(Loss(
+loss(
     name="huber", label="Huber's loss", row=row, weight=lambda n: 1.0, whole=lambda total: total,
     readable=(
         lambda y, t: np.where(abs(y - t) < 1, (y - t) ** 2 / 2, abs(y - t) - 0.5),
@@ -85,7 +85,7 @@ LOSSES.register(Loss(
         False,
     ),
     second=lambda y, c: c + 0.0 * y, mixed=lambda p: p * (1 - p) / 2, elsewhere=("SmoothL1Loss", "HuberLoss"),
-))
+)
 ''',
     "engine": '''
 """backwards: the numpy engine, whose networks stand in the other order."""
@@ -107,7 +107,7 @@ ENGINES.register(Engine(name="backwards", module=__name__, threads=True, at_once
     "rescue": '''
 """halve: every parameter is halved."""
 
-from nnxor.interventions import INTERVENTIONS, Intervention
+from nnxor.interventions import intervention
 from nnxor.network.draws import Weights
 
 
@@ -116,9 +116,9 @@ def halved(condition, weights, seeds):
     return Weights(*(array * half for array in weights))
 
 
-INTERVENTIONS.register(Intervention(
+intervention(
     name="halve", label="halving all weights", meaning="Every parameter is halved.", change=halved
-))
+)
 ''',
 }
 NAMES = {"activation": "softsign", "optimizer": "nesterov", "loss": "huber", "engine": "backwards", "rescue": "halve"}

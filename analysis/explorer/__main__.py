@@ -1,7 +1,4 @@
-"""The explorer: writes the page, one file that loads nothing from anywhere.
-
-python -m analysis.explorer [FILE]
-"""
+"""The explorer: writes the page, a file that loads nothing from anywhere; `python -m analysis.explorer [FILE]`."""
 
 import sys
 from collections.abc import Iterator
@@ -12,12 +9,6 @@ from analysis.entry import command
 from analysis.explorer.page import write_page
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command; returns the exit status."""
-    what = "Writes a page that trains a network in the browser, with the same bits as a sweep."
-    return command("analysis.explorer", what, written, arguments, metavar="FILE", nargs="?", default="explorer.html")
-
-
 def written(file: Path) -> Iterator[str]:
     """Write the page; FolderError where that cannot be."""
     try:
@@ -26,6 +17,9 @@ def written(file: Path) -> Iterator[str]:
         raise FolderError(f"{file} cannot be written: {error.strerror or error}") from None
     yield f"explorer: {file}"
 
+
+WHAT = "Writes a page that trains a network in the browser, with the same bits as a sweep."
+main = command("analysis.explorer", WHAT, written, metavar="FILE", nargs="?", default="explorer.html")
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -13,8 +13,7 @@ from matplotlib.figure import Figure
 
 from analysis.data.conditions import NAMING, few, same, slices, unusual, usual, values, with_values
 from analysis.data.field_labels import FIELDS, defaults, is_log, is_number, value_text
-from analysis.data.reading import OUTCOMES, swept
-from analysis.data.tallies import size
+from analysis.data.reading import OUTCOMES, size, swept
 from analysis.figures.style import Look, NotApplicable, columns_for, letters, looks
 from analysis.findings.findings import Findings
 from analysis.findings.summary import trap_levels
@@ -34,10 +33,7 @@ class Panel:
 
 
 def axis_field(table: pd.DataFrame, most_alone: int = MOST_PANELS // 2) -> str:
-    """The field along the axis: of those swept, the number with the most values, else the first.
-
-    Raises NotApplicable for a single condition, and for more than `most_alone` lines of hardly more than a point each.
-    """
+    """The swept number with most values, else the first field; NotApplicable for one condition, or lines of a point."""
     fields = swept(table)
     if not fields:
         raise NotApplicable("the study has one condition, so there is nothing to set side by side")
@@ -48,11 +44,6 @@ def axis_field(table: pd.DataFrame, most_alone: int = MOST_PANELS // 2) -> str:
     if lines > most_alone and 2 * len(table) < 3 * lines:
         raise NotApplicable("hardly any of its conditions can be set side by side")
     return field
-
-
-def series_field(fields: Sequence[str], *taken: str) -> str | None:
-    """The field that tells lines apart: init if it is swept, else the next one."""
-    return next((name for name in ("init", *NAMING, *fields) if name in fields and name not in taken), None)
 
 
 def line_field(fields: Sequence[str]) -> str | None:
@@ -82,10 +73,7 @@ def make_panels(rows: pd.DataFrame, fields: Sequence[str], most: int = MOST_PANE
 
 
 def thin(rows: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.DataFrame, str]:
-    """Rows with so few values of each field that at most `most` combinations are left; and a note that says so.
-
-    A study that is no full grid (a union of others, say) may have few rows there: then its first combinations.
-    """
+    """Rows with fewer values, or the first combinations, so that at most `most` are left; and a note that says so."""
     combinations = rows[list(fields)].drop_duplicates()
     if not fields or len(combinations) <= most:
         return rows, ""

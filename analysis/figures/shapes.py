@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 
 from analysis.data.field_labels import FIELDS, phrase
 from analysis.figures.layout import by_value, footnote, looks_of, make_panels, panel_title, rest_of, thin
-from analysis.figures.style import Look, letters, panels, sheet, text_on, tip
+from analysis.figures.style import Look, letters, panels, sheet, tip
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
 from analysis.text import words
@@ -129,10 +129,7 @@ Rows = Sequence[Sequence[Mark | None]]
 def forests(
     parts: Sequence[tuple[str, Sequence[str], Rows]], look: Mapping[str, Look], label: str, title: str = ""
 ) -> tuple[Figure, list[Axes]]:
-    """Forest plots one above another with one axis: of each its title, the names of its rows, and their marks.
-
-    A row has a mark for each look, which a legend names if there are several.
-    """
+    """Forest plots one above another: titles, names of rows, and a mark for each look, which a legend names."""
     apart = 0.17 if any(mark and mark.beside for _, _, rows in parts for row in rows for mark in row) else 0.06
     tall = [max(0.1 + apart * len(look), row_height(names)) for _, names, _ in parts]
     sizes = [each * (len(names) + 0.2) for each, (_, names, _) in zip(tall, parts, strict=True)]
@@ -200,7 +197,8 @@ def stack(
                 box = {"facecolor": ground, "edgecolor": "none", "pad": 1.2}
                 written: dict[str, Any] = {"fontsize": 8.5, "ha": "center", "va": "center"}
                 height = bottom[i] + share[i] / 2
-                ax.text(x[i], height, str(int(share[i] + 0.5)), bbox=box, color=text_on(ground[:3]), **written)
+                colour = "white" if sum(ground[:3]) < 1.5 else "#222222"
+                ax.text(x[i], height, str(int(share[i] + 0.5)), bbox=box, color=colour, **written)
         bottom += share
     long, beside = max(map(len, labels), default=0) > 10, max(4 - len(labels), 0) / 2
     ax.set_xticks(x, labels, rotation=90 if len(labels) > 12 else 30 if long else 0)

@@ -13,8 +13,7 @@ from matplotlib.figure import Figure
 
 from analysis.data.conditions import NAMING
 from analysis.data.reading import KINDS
-from analysis.figures import style
-from analysis.figures.plot import Plot, register
+from analysis.figures import Plot, register, style
 from analysis.figures.rates.epochs_to_solve import epoch_axis
 from analysis.figures.style import NotApplicable, columns_for, letters, panels, sheet, styled
 from analysis.findings.findings import Findings
@@ -32,11 +31,6 @@ def name(exemplar: Any) -> str:
     if isinstance(seed, str):
         return f"{words.setting(exemplar, [each for each in fields if each != 'init'])}, {seed}"
     return f"{words.setting(exemplar, fields)}, seed\N{NO-BREAK SPACE}{seed}"
-
-
-def number(value: Any) -> str:
-    """A loss."""
-    return "not finite" if value is None or value != value else f"{value:.4g}"
 
 
 def ended(run: Any) -> str:
@@ -125,7 +119,8 @@ def describe_losses(found: Findings) -> str:
     """Final losses, in a sentence."""
     need(found.exemplars)
     runs = found.exemplars.to_dict("records")
-    ends = (f"{words.outcome(run['outcome'])} {number(run['final_loss'])} ({name(run)})" for run in runs)
+    losses = ("not finite" if pd.isna(run["final_loss"]) else f"{run['final_loss']:.4g}" for run in runs)
+    ends = (f"{words.outcome(run['outcome'])} {loss} ({name(run)})" for run, loss in zip(runs, losses, strict=True))
     return f"Final losses: {'; '.join(ends)}."
 
 

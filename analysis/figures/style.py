@@ -16,7 +16,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from analysis.data.door import replacing
@@ -114,11 +113,6 @@ def bar_look(colour: str, hatch: str) -> dict[str, Any]:
     return {"facecolor": colour, "hatch": hatch, "edgecolor": "white", "linewidth": 0.4}
 
 
-def text_on(colour: Any) -> str:
-    """The colour of text on a ground of this colour."""
-    return "white" if sum(to_rgb(colour)) < 1.5 else "#222222"
-
-
 @contextmanager
 def on_phone() -> Iterator[None]:
     """Figures drawn in here are as narrow as a phone: one panel a row, letters as large as ever."""
@@ -207,10 +201,7 @@ def svg(figure: Figure) -> bytes:
 
 
 def lay_out(figure: Figure) -> Figure:
-    """The figure, laid out once, for all files, and with that rounded away which differs from process to process.
-
-    The solver takes its constraints in an order that varies, which shows in the last digits.
-    """
+    """The figure, laid out once for all files, without the last digits, which differ from process to process."""
     layout = figure.get_layout_engine()
     if layout is not None:
         layout.execute(figure)

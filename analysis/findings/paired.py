@@ -12,8 +12,7 @@ import pandas as pd
 
 from analysis.data.conditions import conditions, others, slices, values
 from analysis.data.field_labels import is_missing
-from analysis.data.reading import is_given
-from analysis.data.tallies import Solved
+from analysis.data.reading import Solved, is_given
 from analysis.findings.statistics import Paired, holm
 
 

@@ -29,8 +29,7 @@ import pandas as pd
 
 from analysis.data.door import FolderError
 from analysis.data.field_labels import FIELDS, phrase, value_text
-from analysis.data.reading import STUCK, is_given, records_summary
-from analysis.data.tallies import count_where, size
+from analysis.data.reading import STUCK, count_where, is_given, records_summary, size
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import SIGNIFICANT, Difference, Paired, Rate, holm, unpaired
 from analysis.text import words

@@ -1,4 +1,9 @@
-"""A row a condition: how often it fails, where its runs end, with 95 % Wilson intervals."""
+"""A row a condition: how often it fails, where its runs end, with 95 % Wilson intervals; and conditions together.
+
+Conditions share seeds, so their runs are not independent of each other. Where a study kept its rows the intervals of a
+rate over several conditions resample seeds (see `Rate.over_seeds`); where it kept counts alone they are Wilson's of as
+many runs as one condition has, on average, which is right if all conditions agree seed by seed, and too wide otherwise.
+"""
 
 import itertools
 import shutil
@@ -14,19 +19,22 @@ import pandas as pd
 from analysis.data.conditions import few, unusual, usual
 from analysis.data.door import write_text
 from analysis.data.field_labels import FIELDS
-from analysis.data.reading import KINDS, OUTCOMES, STUCK, can_die, fine, is_stuck, swept
-from analysis.data.tallies import counts_of, quantile, sums
-from analysis.findings import pooled
+from analysis.data.reading import KINDS, OUTCOMES, STUCK, can_die, counts_of, fine, is_stuck, quantile, sums, swept
 from analysis.findings.statistics import Rate, Reals, draws_needed, wilson
 from analysis.text import words
 
 LIKELY = 0.99
 
+POOLED = ("condition", "seed", "outcome", "minimum", "period", "status")
+"""What is read of trials.parquet, a row a training."""
+
+HOW = "intervals allow for the seeds that conditions share"
+
 
 def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.DataFrame:
     """The summary of trials: a row a condition in the order of the trials.
 
-    `trials` holds a training a row, or counts (see `analysis.data.tallies`); then `epochs` are its solved epochs.
+    `trials` holds a training a row, or counts (see `analysis.data.reading`); then `epochs` are its solved epochs.
     Columns: condition, its fields, n (trainings without an error), failed, and for each outcome its count, rate and
     interval; of the stuck runs how many rest at each kind of point (`KINDS`; missing where no run has a certificate),
     and those whose parameters were found to repeat, which proves that they are stuck for ever (`settled`, with its rate
@@ -89,6 +97,34 @@ def resting(summary: pd.DataFrame) -> pd.DataFrame:
     return table.assign(minimum_rate=table["minimum"] / table["n"], minimum_low=low, minimum_high=high)
 
 
+def pool(trials: pd.DataFrame, chosen: Any, among: Any) -> Rate:
+    """How many of the trainings `among` are `chosen`, two boolean arrays; `trials` a row a training, or counts."""
+    among = np.asarray(among, bool)
+    chosen = np.asarray(chosen, bool) & among
+    k, n = (int(counts_of(trials)[each].sum()) for each in (chosen, among))
+    conditions = int(trials.loc[among, "condition"].nunique())
+    if conditions < 2:
+        return Rate.of(k, n)
+    if "count" in trials:
+        low, high = wilson(k / conditions, n / conditions)
+        return Rate(k / n, float(low), float(high), n)
+    _, places = np.unique(trials["seed"].to_numpy()[among], return_inverse=True)
+    return Rate.over_seeds(np.bincount(places, chosen[among]), np.bincount(places))
+
+
+def certificates(trials: pd.DataFrame, level: str | None = None) -> dict[str, Rate]:
+    """What the certified runs of all conditions rest at, on one level or on all: the share of each kind that occurs."""
+    known = trials["minimum"].notna().to_numpy(bool)
+    among = known if level is None else known & (trials["outcome"] == level).to_numpy()
+    found = {name: (trials["minimum"] == name).to_numpy() for name in KINDS}
+    return {name: pool(trials, kind, among) for name, kind in found.items() if kind.any()}
+
+
+def settled(trials: pd.DataFrame) -> Rate:
+    """The stuck runs whose parameters were found to repeat, which proves that they stay stuck."""
+    return pool(trials, trials["period"].notna(), is_stuck(trials))
+
+
 def write_summary(summary: pd.DataFrame, folder: Path) -> None:
     """Write summary.csv."""
     write_text(folder / "summary.csv", summary.to_csv(index=False, float_format="%.6g"))
@@ -124,10 +160,7 @@ MOST_LINES = 100  # conditions that the terminal shows
 
 
 def table_lines(summary: pd.DataFrame) -> list[str]:
-    """The summary as lines of text that fit 80 columns: a condition a line, or two where its fields need more room.
-
-    Of many conditions `MOST_LINES`, evenly spread.
-    """
+    """The summary in lines of 80 columns: a condition in one, or two; of many `MOST_LINES`, evenly spread."""
     fields = swept(summary)
     rows = summary.iloc[few(range(len(summary)), MOST_LINES)].to_dict("records")
     shown = stuck_outcomes(summary)
@@ -187,7 +220,7 @@ def _value(value: Any) -> str:
 
 
 def print_summary(summary: pd.DataFrame, trials: pd.DataFrame) -> None:
-    """Print the table, what its columns mean, and rates over all its conditions, of `trials` (see `pooled`)."""
+    """Print the table, what its columns mean, and rates over all its conditions, of `trials` (see `pool`)."""
     traps = {name.removeprefix("stuck_"): trap_levels(summary, name) for name in stuck_outcomes(summary)}
     levels = ", ".join(f"{name} (at {level})" if level else name for name, level in traps.items())
     ended = f"solved: % with 95 % Wilson interval; {levels}, other: % that ended there;"
@@ -208,11 +241,11 @@ def trap_levels(summary: pd.DataFrame, outcome: str) -> str:
 
 def _together(trials: pd.DataFrame) -> list[str]:
     """What the stuck runs of all conditions rest at, and how many are proved to stay; nothing that nothing tells of."""
-    found, settled = pooled.certificates(trials), pooled.settled(trials)
+    found, proved = certificates(trials), settled(trials)
     told = [f"{words.short(rate)} {KINDS[kind]}" for kind, rate in found.items()]
-    of = [f"of {words.counted(rate.n, 'stuck run')}" for rate in (*found.values(), settled)]
+    of = [f"of {words.counted(rate.n, 'stuck run')}" for rate in (*found.values(), proved)]
     lines = [f"certified: {of[0]} {', '.join(told)}"] if found else []
-    if settled.count:
-        lines.append(f"stuck for ever: proved for {words.short(settled)} {of[-1]}")
-    lines += [f"(these {pooled.HOW})"] if lines and len(trials["condition"].unique()) > 1 else []
+    if proved.count:
+        lines.append(f"stuck for ever: proved for {words.short(proved)} {of[-1]}")
+    lines += [f"(these {HOW})"] if lines and len(trials["condition"].unique()) > 1 else []
     return [text for line in lines for text in wrapped(words.plain(line), rest="  ")]

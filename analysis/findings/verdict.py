@@ -19,11 +19,10 @@ import pandas as pd
 
 from analysis.data.conditions import distance
 from analysis.data.field_labels import FIELDS, defaults, phrase
-from analysis.data.reading import DEFAULT_TABLE, KINDS, is_stuck, swept
-from analysis.data.tallies import Solved, count_where, size
-from analysis.findings.failure_causes import attributed, by_dead_at_start, failure_causes
+from analysis.data.reading import DEFAULT_TABLE, KINDS, Solved, count_where, is_stuck, size, swept
 from analysis.findings.paired import as_paired, compare_he, compare_values
 from analysis.findings.statistics import SIGNIFICANT, Rate, binomial, holm
+from analysis.findings.stuck import attributed, by_dead_at_start, failure_causes
 from analysis.findings.summary import LIKELY, draws, summarise
 from analysis.text import words
 
@@ -66,10 +65,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim, the rule, the number that was measured, and the rule's answers counted.
-
-    `kind` is holds (yes everywhere), fails (no everywhere), undecided (everywhere), partly, or open (not measured).
-    """
+    """A claim, its rule, the number measured, and the answers: it holds, fails, is undecided, partly so, or open."""
 
     number: str
     claim: str
@@ -169,11 +165,7 @@ CLAIMS = (
 
 
 def verdicts(trials: pd.DataFrame, solved: Solved) -> list[Verdict]:
-    """The verdicts, in the order of `CLAIMS`.
-
-    `solved` tells which seeds each condition solved. The claims are about trainings that are
-    left alone when they get stuck: where `trials` are others none is measured.
-    """
+    """The verdicts, in the order of `CLAIMS`, on runs that were left alone; `solved`: which seeds each solved."""
     if not trials["rescue"].isna().all():
         return [_open(claim, "In this study every run that gets stuck is rescued.") for claim in CLAIMS]
     mine = trials[_of_the_article(trials)]

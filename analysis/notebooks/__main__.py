@@ -1,11 +1,4 @@
-"""The notebooks, executed on a result folder.
-
-    python -m analysis.notebooks DIR
-
-executes each percent script beside this file and writes it to DIR/notebooks as .ipynb and as one
-HTML file that loads nothing from elsewhere. Exit status: 0 done, 2 a folder that cannot be read as
-results, 130 interrupted, 1 anything else.
-"""
+"""The notebooks, executed on a result folder, as .ipynb and as HTML, one file: `python -m analysis.notebooks DIR`."""
 
 from __future__ import annotations
 
@@ -15,7 +8,6 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,22 +27,8 @@ PARAMETERS = 'folder = ".."  # the result folder; name another one, or where it 
 CELL_SECONDS = 600
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command; returns the exit status."""
-    what = "Executes the notebooks on a finished study and writes them to DIR/notebooks as .ipynb and HTML."
-
-    def work(folder: Path) -> Iterator[str]:
-        return (f"notebook: {path}" for path in write_notebooks(folder))
-
-    return command("analysis.notebooks", what, work, arguments, **FOLDER)
-
-
 def write_notebooks(folder: Path) -> list[Path]:
-    """Execute the notebooks on a result folder, all at once; returns the HTML files.
-
-    Raises FolderError for a folder that cannot be read as results, RunError for a notebook that
-    fails, OSError where the folder cannot be written.
-    """
+    """Execute the notebooks, all at once; returns the HTML files. RunError for one that fails; FolderError, OSError."""
     import nbformat
 
     from analysis.report import read_results
@@ -150,6 +128,9 @@ def _code_colours() -> dict[str, str]:
 
     return {"light": rules("default"), "dark": rules("github-dark")}
 
+
+WHAT = "Executes the notebooks on a finished study and writes them to DIR/notebooks as .ipynb and HTML."
+main = command("analysis.notebooks", WHAT, lambda folder: (f"notebook: {p}" for p in write_notebooks(folder)), **FOLDER)
 
 if __name__ == "__main__":
     sys.exit(main())

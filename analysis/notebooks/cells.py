@@ -1,7 +1,4 @@
-"""What the notebooks' cells call to show sentences, figures, tables and verdicts.
-
-Whatever comes from a result folder is escaped, since a study may be named by anybody.
-"""
+"""What the notebooks' cells call; a folder's texts are escaped, since a study may be named by anybody."""
 
 import base64
 import html
@@ -85,11 +82,7 @@ def show_verdict(verdict: Verdict) -> None:
 
 
 def shared_predictions(task_table: str) -> Table:
-    """The loss (half the sum of squared errors) where some rows share one prediction and the others are right.
-
-    `task_table` as `analysis.data.reading.load` gives it. The best shared prediction is the mean of the
-    rows' targets; rows with one target lose nothing by sharing and are left out.
-    """
+    """The loss (half_sse) where some rows of a `task_table` share their best prediction and the others are right."""
     rows = [[int(float(x)) for x in row.split(",")] for row in task_table.split("|")]
     found = []
     for size in range(2, len(rows) + 1):

@@ -6,7 +6,7 @@ import pandas as pd
 import seaborn as sns
 
 from analysis.data.reading import CAUSES
-from analysis.findings.failure_causes import STUCK_CAUSES
+from analysis.findings.stuck import STUCK_CAUSES
 from analysis.notebooks.cells import canvas, open_with, read, show_figure, show_table, show_verdict
 from analysis.report_parts.tables import causes_table
 from analysis.text import words

@@ -5,7 +5,7 @@
 import seaborn as sns
 
 from analysis.data.field_labels import FIELDS, value_text
-from analysis.data.tallies import count_where, size
+from analysis.data.reading import count_where, size
 from analysis.figures.layout import n_text
 from analysis.findings.statistics import Rate
 from analysis.notebooks.cells import canvas, open_with, read, say, show_figure, show_table, show_verdict

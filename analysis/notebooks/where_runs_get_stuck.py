@@ -4,8 +4,7 @@
 # %%
 import seaborn as sns
 
-from analysis.data.reading import OUTCOMES, is_stuck, load, records_summary
-from analysis.data.tallies import count_where, size
+from analysis.data.reading import OUTCOMES, count_where, is_stuck, load, records_summary, size
 from analysis.figures.style import OUTCOME_COLOURS
 from analysis.findings.statistics import Rate
 from analysis.notebooks.cells import (

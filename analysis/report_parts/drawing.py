@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.figures import PLOTS
+from analysis.figures import PLOTS, Plot
 from analysis.figures.layout import footnote
-from analysis.figures.plot import Plot
 from analysis.figures.single_runs import functions, loss_curves
 from analysis.figures.style import NotApplicable, on_phone, save
 from analysis.findings.findings import Findings

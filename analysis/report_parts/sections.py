@@ -6,8 +6,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from analysis.figures import PLOTS
-from analysis.figures.plot import Plot
+from analysis.figures import PLOTS, Plot
 from analysis.figures.style import NotApplicable
 from analysis.findings.findings import Findings
 from analysis.report_parts import tables

@@ -10,8 +10,7 @@ import pandas as pd
 
 from analysis.data.conditions import NAMING, closest, unusual, with_values
 from analysis.data.field_labels import FIELDS, asks
-from analysis.data.reading import STUCK
-from analysis.data.tallies import count_where, size
+from analysis.data.reading import STUCK, count_where, size
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate, unpaired
 from analysis.findings.summary import draws, stuck_rate

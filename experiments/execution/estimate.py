@@ -38,11 +38,7 @@ def describe(study: Study, options: Options, todo: list[Left]) -> None:
 
 
 def estimate(options: Options, todo: list[Left]) -> tuple[float, float, float]:
-    """Seconds that the missing batches would take, at least and at most, and bytes that a trial takes.
-
-    Real batches of some conditions are trained. They take their time on a processor, which is all that a free machine
-    needs, and their time by the clock, which is more on a busy one; all workers together make it busier still.
-    """
+    """Seconds for the missing batches, on a free machine and on this one, and bytes a trial, from some real batches."""
     chosen = sorted(todo, key=lambda left: left.first.condition.key)
     warm_up((left.first for left in chosen), options.engine)
     began, probes = time.monotonic(), list[tuple[float, float, float]]()

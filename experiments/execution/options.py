@@ -1,18 +1,97 @@
-"""How a study is run: everything on the command line that never changes what comes out."""
+"""How a study is run: everything on the command line that never changes what comes out, and who trains its batches.
 
-from __future__ import annotations
+Backends are entries, and files in conf/parallel: each trains the batches of a study beside each other.
+"""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+import importlib.util
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any, Self
 
+from analysis.data.door import read_json
 from analysis.data.processes import available_cores
 from analysis.entry import InputError
-from experiments.execution.backends import BACKENDS, Backend, Cluster
-from experiments.study.batches import Left, seconds
+from experiments.study.batches import Batch, Left, Results, seconds
 from experiments.study.checked import checked, known_keys, path, section
 from experiments.study.study import KEYS
 from nnxor import checks, engines
+from nnxor.registry import Registry
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where dask's scheduler is (None: a local one is started), and the seconds it and workers may need to be there."""
+
+    address: str | None
+    wait: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """A way to train batches beside each other.
+
+    workers: what a user is told that trains, after a number.
+    trains: 'module:function', imported when it is first used: (batches, engine, n_jobs, cluster) to results as they
+        come, in any order; batches are taken only as they are needed. RunError if workers keep dying, or are not there.
+    settings: the checks of what its configuration holds besides those of all.
+    cluster: what of these says where its workers are, for one whose workers need not be of this machine.
+    """
+
+    name: str
+    workers: str
+    trains: str
+    settings: Mapping[str, checks.Check] = field(default_factory=dict)
+    cluster: Callable[[Mapping[str, Any]], Cluster | None] = lambda _given: None
+
+
+def execute(
+    batches: Iterable[Batch], engine: str, backend: str, n_jobs: int, cluster: Cluster | None = None
+) -> Results:
+    """Train the batches with a backend (see `Backend.trains`)."""
+    results: Results = resolve_name(BACKENDS[backend].trains)(batches, engine, n_jobs, cluster)
+    return results
+
+
+def scheduler(value: object) -> str | None:
+    """The address of a dask scheduler, or None; ValueError says what is allowed."""
+    if value is not None and not re.fullmatch(r"(tcp|tls|ucx|ws|wss)://\S+:\d+", str(value)):
+        raise ValueError("allowed: tcp://HOST:PORT, tls://HOST:PORT")
+    return None if value is None else str(value)
+
+
+def read_cluster(given: Mapping[str, Any]) -> Cluster:
+    """Where the settings of parallel=dask say that the scheduler is."""
+    if not importlib.util.find_spec("distributed"):
+        raise InputError("parallel=dask needs dask.distributed, which is not installed: pip install 'nnxor[cluster]'")
+    address, file = given["address"], given["scheduler_file"]
+    if address is not None and file is not None:
+        raise InputError("parallel.address and parallel.scheduler_file name the scheduler twice; allowed: one of them")
+    if file is not None:
+        try:
+            address = read_json(file)["address"]
+        except (OSError, ValueError, KeyError, TypeError):
+            why = "holds no address; `dask scheduler --scheduler-file` writes it"
+            raise InputError(f"parallel.scheduler_file={file} {why}") from None
+    return Cluster(checked("parallel.address", address, scheduler), given["wait"])
+
+
+BACKENDS: Registry[Backend] = Registry("parallel.backend")
+
+for entry in (
+    Backend(name="threads", workers="threads", trains="experiments.execution.parallel:on_threads"),
+    Backend(name="loky", workers="processes", trains="experiments.execution.parallel:on_processes"),
+    Backend(
+        name="dask",
+        workers="dask workers",
+        trains="experiments.execution.cluster:stream",
+        settings={"address": scheduler, "scheduler_file": checks.optional(path), "wait": checks.positive},
+        cluster=read_cluster,
+    ),
+):
+    BACKENDS.register(entry)
 
 
 def engine_name(value: object) -> str:
@@ -34,11 +113,7 @@ LONG = 10.0  # seconds of work from which it pays to start processes, which take
 
 @dataclass(frozen=True)
 class Options:
-    """The engine, how its batches run in parallel, and where the results go.
-
-    `auto` says that the engine was chosen for the user, `note` why, if it is not the fastest. The backend may be "auto"
-    until it is known what there is to do (`fitting`).
-    """
+    """How a study is run; `auto`: the engine was chosen, and `note` why; the backend may be "auto" until `fitting`."""
 
     engine: str
     auto: bool
@@ -62,7 +137,7 @@ class Options:
         """Who trains: '2 threads', '4 dask workers', 'dask at tcp://...'."""
         return f"dask at {self.address}" if self.address else f"{self.n_jobs} {BACKENDS[self.backend].workers}"
 
-    def fitting(self, todo: Iterable[Left]) -> Options:
+    def fitting(self, todo: Iterable[Left]) -> Self:
         """With the backend for what is to be done, where it was left to us."""
         return self if self.backend in BACKENDS else replace(self, backend=backend_for(self.engine, todo))
 
@@ -98,10 +173,6 @@ def read_options(config: Mapping[str, object]) -> Options:
 
 
 def backend_for(engine: str, todo: Iterable[Left]) -> str:
-    """The backend for an engine and what is to be done.
-
-    Threads, for an engine that leaves the interpreter's lock, begin at once; but what surrounds it holds the lock, so
-    that processes take a fifth less of a long run.
-    """
+    """The backend: threads begin at once, but processes, which share no lock, take a fifth less of a long run."""
     work = sum(left.trainings * seconds(left.first.condition, engine) for left in todo)
     return "threads" if engines.ENGINES[engine].threads and work < LONG else "loky"

@@ -34,7 +34,7 @@ def on_processes(batches: Iterable[Batch], engine: str, n_jobs: int, _cluster: o
     resource_tracker.ensure_running()
     how = {"backend": "loky", "initializer": end_with, "initargs": (os.getpid(),)}
     yield from _execute(batches, engine, n_jobs, how)
-    get_reusable_executor().shutdown()  # their memory is for the tables now
+    get_reusable_executor(reuse=True).shutdown()  # their memory is for the tables now
 
 
 def _execute(batches: Iterable[Batch], engine: str, n_jobs: int, how: dict[str, Any]) -> Results:

@@ -10,10 +10,8 @@ from types import ModuleType
 from typing import Any
 
 from analysis.data.processes import DRAWING, helpers
-from analysis.data.signals import LISTENER
-from analysis.entry import DONE, FAILED, InputError, RunError
-from experiments.execution.backends import execute
-from experiments.execution.options import Options, read_options
+from analysis.entry import DONE, FAILED, LISTENER, InputError, RunError
+from experiments.execution.options import Options, execute, read_options
 from experiments.execution.progress import Progress, paragraph, say
 from experiments.store.folder import ResultFolder
 from experiments.study import batches
@@ -125,10 +123,7 @@ def with_working_engine(options: Options) -> Options:
 
 
 def train(study: Study, options: Options, folder: ResultFolder, todo: list[batches.Left]) -> Thread:
-    """Train what is left, writing each batch to the folder as it comes.
-
-    Returns a thread that began when the trainings did and makes ready for the report.
-    """
+    """Train what is left and write each batch as it comes; returns a thread that makes ready for the report."""
     from experiments.execution.worker import warm_up
 
     total = sum(left.trainings for left in todo)

@@ -71,10 +71,7 @@ class ResultFolder:
     # --- what is there
 
     def check(self, overwrite: bool = False) -> None:
-        """Refuse, by InputError, a folder that cannot be written or cannot be this study's.
-
-        With `overwrite` it may be any study's, but still no folder of something else.
-        """
+        """Refuse, by InputError, a folder that cannot be written or, but with `overwrite`, is of another study."""
         with self._usable():
             self._check_place()
         if overwrite or not (manifest := self._manifest()):
@@ -211,10 +208,7 @@ class ResultFolder:
             yield
 
     def _tidy(self, overwrite: bool) -> None:
-        """Finish or remove what a killed run left half done, and with `overwrite` remove everything that runs wrote.
-
-        Only names that are written here are touched, the manifest, by which the folder is known as ours, last.
-        """
+        """Finish or remove what a killed run left half done, or remove all that runs wrote, the manifest last."""
         in_parts = [*self._parts_folder.iterdir()] if self._parts_folder.is_dir() else []
         for path in (path for path in (*self.path.iterdir(), *in_parts) if TEMPORARY.fullmatch(path.name)):
             path.unlink()
@@ -275,11 +269,7 @@ class ResultFolder:
         return self._waiting >= max(FOLD, 4 * len(self.study.conditions))
 
     def compact(self, whole: bool = True) -> int:
-        """Write the tables from those that are there and the parts, then drop the parts; returns how many failed.
-
-        The manifest knows the tables before they take their place. Not `whole`, trainings may be missing, and the parts
-        of those that failed stay.
-        """
+        """Write the tables from the old ones and the parts, and drop these but for failed ones; how many failed."""
         taken = {key: [part for part in found if whole or part.fine] for key, found in self._parts.items()}
         written = tables.write(self.path, self.study, self._held, taken, whole)
         self._content["files"] |= written.pop("files")
@@ -303,10 +293,7 @@ class ResultFolder:
 
 
 def not_asked_for(there: list[str], here: set[str]) -> str:
-    """What conditions have, by their canonical texts, that no condition of a study has: 'it also holds lr=1.0'.
-
-    Where no value is new, only their combination, it is the first of these conditions.
-    """
+    """What conditions have, by their texts, and none of a study: 'it also holds lr=1.0'; or the first of them."""
     usual = {name: str(plain(field.default)) for name, field in FIELDS.items()}
 
     def settings(text: str) -> list[tuple[str, str]]:

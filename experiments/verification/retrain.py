@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 
 from analysis.data.door import COUNTED
 from analysis.data.processes import available_cores
-from experiments.execution.backends import execute
-from experiments.execution.options import backend_for
+from experiments.execution.options import backend_for, execute
 from experiments.store.columns import CONDITION_COLUMNS, in_schema, part_schema, plain, with_condition
 from experiments.store.counts import PLAIN, add_up, count_rows, is_solved, solved_pieces, total
 from experiments.store.rows_and_counts import counts_of
@@ -139,7 +138,9 @@ class Retraining:
                 at_rest = pc.and_(same, pc.match_substring_regex(recorded["outcome"], "^(solved|stuck)"))
                 y = np.array([again[each].to_numpy() for each in again.column_names if each.startswith("y_")])
                 halfway = (np.abs(y - batch.condition.task.middle) < TOLERANCE).any(axis=0) & (name == "accuracy")
-                found[name] = _differs_much(old, new) & np.asarray(pc.fill_null(at_rest, False)) & ~halfway
+                a, b = (pc.fill_null(each, np.nan).to_numpy(zero_copy_only=False) for each in (old, new))
+                close = np.isclose(a, b, rtol=0, atol=TOLERANCE * np.fmax(1, np.abs(a)), equal_nan=True)
+                found[name] = ~close & np.asarray(pc.fill_null(at_rest, False)) & ~halfway
         rows = np.flatnonzero(np.logical_or.reduce(list(found.values())))
         self.rows.n += len(seeds)
         if len(rows):
@@ -194,12 +195,6 @@ def differs_in_a_bit(old: pa.Array, new: pa.Array) -> Flags:
         old, new = old.view(pa.int64()), new.view(pa.int64())
     unequal = pc.fill_null(pc.not_equal(old, new), False)
     return np.asarray(pc.or_(unequal, pc.xor(old.is_null(), new.is_null())))
-
-
-def _differs_much(old: pa.Array, new: pa.Array) -> Flags:
-    """Where two columns of numbers differ by more than rounding can explain."""
-    x, y = (pc.fill_null(column, np.nan).to_numpy(zero_copy_only=False) for column in (old, new))
-    return np.asarray(~np.isclose(x, y, rtol=0, atol=TOLERANCE * np.fmax(1, np.abs(x)), equal_nan=True))
 
 
 def _by_key(counts: pa.Table) -> dict[tuple[object, ...], str]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nnxor.network.draws import Weights, initial_weights
 from nnxor.network.inits import GivenWeights
-from nnxor.registry import Registry
+from nnxor.registry import Registry, registering
 
 if TYPE_CHECKING:
     from nnxor.condition import Condition
@@ -63,6 +63,7 @@ class Intervention:
 
 
 INTERVENTIONS: Registry[Intervention] = Registry("rescue")
+intervention = registering(Intervention, INTERVENTIONS.register)
 
 
 def fresh(condition: Condition, seeds: range) -> Weights:

@@ -1,12 +1,5 @@
 """nothing: the run trains on, and no more. The placebo."""
 
-from nnxor.interventions import INTERVENTIONS, Intervention
+from nnxor.interventions import intervention
 
-INTERVENTIONS.register(
-    Intervention(
-        name="nothing",
-        label="more training",
-        meaning="It trains on, and no more: the placebo.",
-        control=True,
-    )
-)
+intervention(name="nothing", label="more training", meaning="It trains on, and no more: the placebo.", control=True)

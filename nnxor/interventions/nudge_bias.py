@@ -8,7 +8,7 @@ import numpy as np
 
 from nnxor.arithmetic import networks as arithmetic
 from nnxor.arithmetic.networks import alive
-from nnxor.interventions import INTERVENTIONS, Intervention
+from nnxor.interventions import intervention
 from nnxor.network.draws import Weights
 
 if TYPE_CHECKING:
@@ -35,13 +35,11 @@ def nudged(condition: Condition, weights: Weights) -> Weights:
     return lifted._replace(b1=np.where(still, weights.b1 - largest + number(LIFT), lifted.b1))
 
 
-INTERVENTIONS.register(
-    Intervention(
-        name="nudge_bias",
-        label="lifting the dead units' biases",
-        meaning="The bias of every dead unit is lifted until one row is active.",
-        change=lambda condition, weights, _seeds: nudged(condition, weights),
-        needs_dead=True,
-        refusal=lambda c: "" if c.bias else "lifts biases; bias=false has none; allowed: bias=true",
-    )
+intervention(
+    name="nudge_bias",
+    label="lifting the dead units' biases",
+    meaning="The bias of every dead unit is lifted until one row is active.",
+    change=lambda condition, weights, _seeds: nudged(condition, weights),
+    needs_dead=True,
+    refusal=lambda c: "" if c.bias else "lifts biases; bias=false has none; allowed: bias=true",
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnxor.arithmetic.networks import alive
-from nnxor.interventions import INTERVENTIONS, Intervention, Units, redrawn
+from nnxor.interventions import Units, intervention, redrawn
 from nnxor.network.draws import Weights, uniforms
 
 if TYPE_CHECKING:
@@ -24,14 +24,12 @@ def as_many_alive(condition: Condition, weights: Weights, seeds: range) -> Units
     return np.asarray(live & (place < (~live).sum(axis=0)))
 
 
-INTERVENTIONS.register(
-    Intervention(
-        name="redraw_alive",
-        label="redrawing as many live units",
-        meaning="As many live units get fresh weights as there are dead ones (all where fewer live): the control.",
-        change=lambda c, weights, seeds: redrawn(c, weights, seeds, as_many_alive(c, weights, seeds)),
-        draws=True,
-        needs_dead=True,
-        control=True,
-    )
+intervention(
+    name="redraw_alive",
+    label="redrawing as many live units",
+    meaning="As many live units get fresh weights as there are dead ones (all where fewer live): the control.",
+    change=lambda c, weights, seeds: redrawn(c, weights, seeds, as_many_alive(c, weights, seeds)),
+    draws=True,
+    needs_dead=True,
+    control=True,
 )

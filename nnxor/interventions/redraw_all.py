@@ -1,13 +1,11 @@
 """redraw_all: every parameter is drawn afresh, the output bias too."""
 
-from nnxor.interventions import INTERVENTIONS, Intervention, fresh
+from nnxor.interventions import fresh, intervention
 
-INTERVENTIONS.register(
-    Intervention(
-        name="redraw_all",
-        label="a new network",
-        meaning="Every parameter is drawn afresh, the output bias too.",
-        change=lambda condition, _weights, seeds: fresh(condition, seeds),
-        draws=True,
-    )
+intervention(
+    name="redraw_all",
+    label="a new network",
+    meaning="Every parameter is drawn afresh, the output bias too.",
+    change=lambda condition, _weights, seeds: fresh(condition, seeds),
+    draws=True,
 )

@@ -1,15 +1,13 @@
 """redraw_dead: every dead unit gets a fresh bias, input weights and output weight from the init."""
 
 from nnxor.arithmetic.networks import alive
-from nnxor.interventions import INTERVENTIONS, Intervention, redrawn
+from nnxor.interventions import intervention, redrawn
 
-INTERVENTIONS.register(
-    Intervention(
-        name="redraw_dead",
-        label="redrawing the dead units",
-        meaning="Every dead unit gets a fresh bias, input weights and output weight from the init.",
-        change=lambda condition, weights, seeds: redrawn(condition, weights, seeds, ~alive(condition, weights)),
-        draws=True,
-        needs_dead=True,
-    )
+intervention(
+    name="redraw_dead",
+    label="redrawing the dead units",
+    meaning="Every dead unit gets a fresh bias, input weights and output weight from the init.",
+    change=lambda condition, weights, seeds: redrawn(condition, weights, seeds, ~alive(condition, weights)),
+    draws=True,
+    needs_dead=True,
 )

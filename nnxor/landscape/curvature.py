@@ -6,12 +6,10 @@ output bias, if there are biases. A unit's bias is its weight for a further inpu
 without biases. A prediction is y_n = b2 + Σ_h s_h σ(x_n · v_h).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +46,7 @@ class Problem:
     outer: tuple[float, float] | None
 
     @classmethod
-    def of(cls, condition: Condition) -> Problem:
+    def of(cls, condition: Condition) -> Self:
         """The problem that networks of this condition are trained on."""
         x = np.asarray(condition.task.x(np.dtype(np.float64)), np.float64)
         from_below = replace(condition, relu_at_zero=0)
@@ -97,7 +95,7 @@ class Problem:
         """Whether each row's loss is convex in the network's output everywhere."""
         return self.loss.logits or len({*(self.outer or (0.0, 1.0))}) == 1
 
-    def in_units(self) -> tuple[Problem, Array, float]:
+    def in_units(self) -> tuple[Self, Array, float]:
         """The same problem in units of its own, and what inputs (K,) and targets were divided by.
 
         The largest of each input is 1, the largest row weight is 1, and the targets are 1 apart, unless the output
@@ -142,10 +140,7 @@ def derivatives(problem: Problem, z: Array, a: Array) -> tuple[Array, Array]:
 
 
 def row_losses(problem: Problem, y: Array) -> tuple[Array, Array, Array]:
-    """Each row's term of the loss and its two derivatives with respect to y, all of shape (R, N).
-
-    y is what the output layer gives before the output's own activation.
-    """
+    """Each row's term of the loss and its two derivatives by y, the scores before the output's activation; (R, N)."""
     output, loss, k = problem.output, problem.loss, problem.k
     p = output.value(y, k)
     term, slope = loss.row(y, p, problem.t, problem.c)
@@ -217,11 +212,7 @@ class Local:
 
     @cached_property
     def hessian(self) -> Array:
-        """Second derivatives of the loss with respect to the parameters, shape (R, P, P).
-
-        Jᵀ diag(ℓ'') J, and what comes of the parameters' products: within a unit, s with v, and v with itself where the
-        activation bends.
-        """
+        """Second derivatives of the loss, (R, P, P): Jᵀ diag(ℓ'') J, and of a unit's s with v and v with v."""
         J, (_, units, _, k) = self.jacobian, self.rows.shape
         full = (J * self.curve[..., None]).transpose(0, 2, 1) @ J
         bent = self.s[:, :, None] * self.error[:, None, :] * self.bend

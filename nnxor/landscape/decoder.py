@@ -8,15 +8,13 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nnxor.condition import Condition, fitting
 from nnxor.landscape.levels import Level, Levels, Rest, levels, merged_rows
+from nnxor.landscape.regions import Array
 from nnxor.network.activations import OUTPUTS
 from nnxor.network.losses import LOSSES
 from nnxor.network.tasks import Task
-
-Array = NDArray[np.float64]
 
 CONVENTIONS = {
     "half_sse": ("half_sse", 1.0, False, "half the sum of squared errors"),
@@ -75,10 +73,7 @@ def levels_of(condition: Condition) -> Levels:
 
 
 def decode(value: float, condition: Condition, tolerance: float = TOLERANCE) -> Decoded:
-    """The trap that a final loss belongs to; if none of the condition's fits, that of another convention that does.
-
-    Raises ValueError for a negative or infinite value and as `levels` does.
-    """
+    """The trap that a loss belongs to, perhaps in another convention; ValueError below 0, at inf, and as `levels`."""
     if not 0 <= value < np.inf:
         raise ValueError(f"loss={value}: a finite number from 0")
     found, complete = levels_of(condition)
@@ -110,11 +105,7 @@ def decode(value: float, condition: Condition, tolerance: float = TOLERANCE) -> 
 def decode_predictions(
     y: tuple[float, ...] | Array, condition: Condition, tolerance: float = PREDICTION_TOLERANCE
 ) -> Decoded:
-    """The trap that final predictions (N,) belong to: which rows are merged, which are right.
-
-    For a loss of logits the predictions are probabilities. `distance` is the largest difference of a prediction. Raises
-    ValueError where y does not hold one finite number a row, and as `levels` does.
-    """
+    """The trap of predictions (N,), which are probabilities for a loss of logits; ValueError for others."""
     task, y = condition.task, np.asarray(y, np.float64)
     if y.shape != (task.n_rows,) or not np.isfinite(y).all():
         raise ValueError(f"predictions={y.tolist()} is not allowed; allowed: {task.n_rows} finite numbers, one per row")

@@ -21,14 +21,13 @@ from itertools import product
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from nnxor.landscape.regions import Array, Mask
 
 MOST_BENDS = 8  # most downward bends whose combinations are tried where kink rows depend on each other
 
 
-def slopes(x: Array, pull: Array, bend: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
+def slopes(x: Array, pull: Array, bend: Array) -> tuple[Array, Array, Mask]:
     """The steepest descent found of U functions f(dv) = pull · dv + Σ_n bend_n · max(0, x_n · dv).
 
     x (k, K) are the kink rows that all share, pull (U, K) and bend (U, k). Returns the slope (U,), ≤ 0, and 0 only
@@ -37,7 +36,7 @@ def slopes(x: Array, pull: Array, bend: Array) -> tuple[Array, Array, NDArray[np
     return (_independent if np.linalg.matrix_rank(x) == len(x) else _dependent)(x, pull, bend)
 
 
-def _independent(x: Array, pull: Array, bend: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
+def _independent(x: Array, pull: Array, bend: Array) -> tuple[Array, Array, Mask]:
     """Every x_n · dv can be chosen freely, so each row is a question of its own."""
     edges = np.linalg.pinv(x)  # column n moves x_n · dv alone
     within = pull - (pull @ edges) @ x
@@ -53,7 +52,7 @@ def _independent(x: Array, pull: Array, bend: Array) -> tuple[Array, Array, NDAr
     return np.minimum(value[units, best], 0.0), direction, np.ones(len(pull), bool)
 
 
-def _dependent(x: Array, pull: Array, bend: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
+def _dependent(x: Array, pull: Array, bend: Array) -> tuple[Array, Array, Mask]:
     """The general case, once for each function that differs from the others."""
     if not len(pull):
         return np.zeros(0), pull, np.zeros(0, bool)

@@ -33,11 +33,10 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from nnxor.landscape.regions import CHUNK, infimum
+from nnxor.landscape.regions import CHUNK, Array, infimum
 from nnxor.network.losses import LOSSES
 from nnxor.network.tasks import Task
 
-Array = NDArray[np.float64]
 Pattern = tuple[bool, ...]
 
 MOST_SETS = 20_000  # most sets of activation patterns that one enumeration examines: a few seconds' work
@@ -51,10 +50,7 @@ LARGEST_DENOMINATOR = 60  # A level is named by a fraction with a denominator up
 
 
 class Rest(NamedTuple):
-    """One way to rest: predictions (N,), groups of rows that share a wrong one, and wrong rows.
-
-    `at_infinity` says that parameters grow for ever on the way there.
-    """
+    """One way to rest: predictions (N,), groups of rows with one wrong prediction, wrong rows, if at infinity."""
 
     predictions: tuple[float, ...]
     merged: tuple[tuple[int, ...], ...]

@@ -27,10 +27,7 @@ SLOW = 1e-8  # nor one that loses this share in a unit of time
 
 
 def outward(problem: Problem, theta: Array, kink: Mask) -> Array:
-    """The way to infinity of each network, (R, P), which moves scores by at least 1; 0 where there is none.
-
-    It keeps rows in `kink` (R, H, N) on their kinks.
-    """
+    """The way to infinity of each network, (R, P), or 0; scores move by at least 1, rows in `kink` (R, H, N) stay."""
     way = np.zeros_like(theta)
     if not problem.has_kinks or problem.outer:
         return way
@@ -54,10 +51,10 @@ def outward(problem: Problem, theta: Array, kink: Mask) -> Array:
 def _driven(
     felt: bytes, goal: bytes, slopes: tuple[float, float], biased: bool, shape: tuple[int, int], case: bytes
 ) -> Array:
-    """A step (H·K + 1,) of the hidden weights, times the sizes of their units' output weights, and of the output bias.
+    """A step (H·K + 1,) of hidden weights times output weights' sizes, and of the bias.
 
-    The goal (N,) of a row is the side that its target is on, NaN where that is inside. A case (H, N + 1) says of each
-    unit on which side of its kink it is on every row, and the sign of its output weight: few occur again and again.
+    The goal (N,) is the side that a row's target is on, NaN if inside. A case (H, N + 1) has a unit's side on
+    every row and the sign of its output weight: the same few come again and again.
     """
     units, rows = shape[0], shape[1] - 1
     x, sides = np.frombuffer(felt).reshape(rows, -1), np.frombuffer(goal)
@@ -84,10 +81,7 @@ def _driven(
 
 
 def saturated(problem: Problem, theta: Array, near: float) -> tuple[Array, Array]:
-    """Networks of saturating units far out on their ways to infinity, and these ways, (R, P); NaN where there is none.
-
-    A loss must be within `near` of its bound.
-    """
+    """Saturating networks far out on their ways to infinity, and these, (R, P); NaN if not `near` a bound."""
     ends, ways = np.full((2, *theta.shape), np.nan)
     high, low = (problem.t[:, None] > problem.t).nonzero()
     saturates = np.isfinite(problem.activation.value(np.array([-np.inf, np.inf]), problem.k)).all()
@@ -113,10 +107,7 @@ def saturated(problem: Problem, theta: Array, near: float) -> tuple[Array, Array
 
 
 def _in_order(problem: Problem, high: Array, low: Array) -> tuple[Array, Mask, Mask]:
-    """Scores (N,) of the best predictions with none of `high` above its partner in `low`; wrong rows; pairs that bind.
-
-    What has to be at the end of what the output can give is ±`FAR`.
-    """
+    """Scores (N,) of the best predictions with no `high` above its `low`, up to ±`FAR`; wrong rows; pairs that bind."""
     root, rows = np.sqrt(problem.c), np.arange(len(problem.t))
     pull = (1.0 * (rows == high[:, None]) - (rows == low[:, None])) / root
     size = scipy.optimize.nnls(pull.T, root * problem.t)[0]

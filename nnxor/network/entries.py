@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from nnxor.arithmetic.numbers import Number
 from nnxor.network.layers import Array, Elementwise, RowLoss, Rule
-from nnxor.registry import Registry
+from nnxor.registry import Registry, registering
 
 Settings = Any  # A condition, or whatever else holds the fields that an entry uses under their names
 
@@ -167,13 +167,16 @@ ACTIVATIONS: Registry[Activation] = Registry("activation")  # the activations of
 OUTPUTS: Registry[Activation] = Registry("output")  # the output functions
 
 LOSSES: Registry[Loss] = Registry("loss")
-
 OPTIMIZERS: Registry[Optimizer] = Registry("optimizer")
 
 
-def register(activation: Activation) -> Activation:
+def _register(activation: Activation) -> Activation:
     """Register an activation wherever it may stand."""
     for registry, stands in ((ACTIVATIONS, activation.hidden), (OUTPUTS, activation.output)):
         if stands:
             registry.register(activation)
     return activation
+
+
+activation = registering(Activation, _register)
+loss, optimizer = registering(Loss, LOSSES.register), registering(Optimizer, OPTIMIZERS.register)

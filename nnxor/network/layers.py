@@ -5,23 +5,12 @@ array that it was given. What is particular to an activation or a loss stands in
 """
 
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.floating]
 Rule = Callable[[Array, Array], Array]
-
-
-class Layer(Protocol):
-    """What every layer can do."""
-
-    def forward(self, x: Array) -> Array:
-        """Outputs from inputs."""
-
-    def backward(self, dout: Array) -> Array:
-        """Gradient with respect to the inputs, from that with respect to the outputs."""
 
 
 class Affine:
@@ -57,6 +46,9 @@ class Elementwise:
     def backward(self, dout: Array) -> Array:
         """Gradient with respect to x."""
         return dout * self.d(self.x, self.y).astype(dout.dtype)
+
+
+Layer = Affine | Elementwise
 
 
 class RowLoss:

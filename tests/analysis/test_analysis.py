@@ -11,13 +11,12 @@ from harness import rewrite
 
 from analysis.data.conditions import few, nearest, slices
 from analysis.data.door import FolderError
-from analysis.data.reading import load
+from analysis.data.reading import Counted, load
 from analysis.data.side_files import dead_law, load_laws
-from analysis.data.tallies import Counted
-from analysis.findings.failure_causes import STUCK_CAUSES, attributed, by_dead_at_start, failure_causes
 from analysis.findings.findings import Findings
 from analysis.findings.paired import compare_values
 from analysis.findings.statistics import wilson
+from analysis.findings.stuck import STUCK_CAUSES, attributed, by_dead_at_start, failure_causes
 from analysis.findings.summary import draws, print_summary, summarise
 from analysis.report_parts import tables
 

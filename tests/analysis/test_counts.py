@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from scipy.stats import CensoredData, ecdf
 
 from analysis.data.door import FolderError
-from analysis.data.reading import fine, load
-from analysis.data.tallies import Counted, Solved, count_where, mean, quantile, size
-from analysis.findings.failure_causes import failure_causes
+from analysis.data.reading import Counted, Solved, count_where, fine, load, mean, quantile, size
 from analysis.findings.statistics import paired, unsolved_after
+from analysis.findings.stuck import failure_causes
 from analysis.findings.summary import summarise
 
 

@@ -20,10 +20,9 @@ from matplotlib.transforms import Bbox
 
 from analysis.data.field_labels import value_text
 from analysis.data.reading import OUTCOMES, load
-from analysis.figures import PLOTS
+from analysis.figures import PLOTS, Plot
 from analysis.figures.failures.deaths import live_trials
 from analysis.figures.layout import make_panels, thin
-from analysis.figures.plot import Plot
 from analysis.figures.shapes import Mark, forests
 from analysis.figures.style import OUTCOME_COLOURS, OUTCOME_HATCHES, STYLE, NotApplicable, looks, on_phone, save, svg
 from analysis.findings.findings import Findings
@@ -494,7 +493,7 @@ def test_a_figure_whose_reading_speaks_of_shades_keeps_them_on_a_dark_page(plot:
 NEW = """
 from matplotlib.figure import Figure
 
-from analysis.figures.plot import Plot, register
+from analysis.figures import Plot, register
 
 
 def draw(found):

@@ -436,7 +436,7 @@ def test_where_nothing_can_be_printed_nothing_else_is_blamed(
     silenced: list[bool] = []
     monkeypatch.setattr("analysis.entry.silence", lambda: silenced.append(True))
     monkeypatch.setattr("sys.stdout", SimpleNamespace(write=closed))
-    assert entry.command("analysis.report", "", lambda _: ["report: …"], [str(handmade)], **entry.FOLDER) == 1
+    assert entry.command("analysis.report", "", lambda _: ["report: …"], **entry.FOLDER)([str(handmade)]) == 1
     assert (capsys.readouterr().err, silenced) == (told, [True])
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.data.reading import load
-from analysis.data.tallies import Counted
+from analysis.data.reading import Counted, load
 from analysis.findings.findings import Findings
 from analysis.findings.paired import compare_he
 from analysis.findings.verdict import CLAIMS, NOT_JUDGED, Verdict

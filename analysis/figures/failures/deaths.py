@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 
 from analysis.data.conditions import values, with_values
 from analysis.data.field_labels import FIELDS, phrase, value_text
-from analysis.data.reading import can_die
+from analysis.data.reading import can_die, count_where, counts_of, mean, size, sums
 from analysis.data.side_files import dead_law
-from analysis.data.tallies import count_where, counts_of, mean, size, sums
+from analysis.figures import Plot, register
 from analysis.figures.layout import by_value, fixed, footnote, line_field, looks_of, outcome_names, runs_a_line, thin
-from analysis.figures.plot import Plot, register
 from analysis.figures.shapes import error_bars, legend, lines, stack
-from analysis.figures.style import Look, NotApplicable, columns_for, outcome_look, sheet, styled
+from analysis.figures.style import Look, NotApplicable, columns_for, outcome_look, sheet
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate, unpaired, wilson
 from analysis.text import words
@@ -25,7 +24,6 @@ MOST_WIDTHS, MOST_INITS = 4, 3
 FEWEST = 5  # runs that a point needs
 
 
-@styled
 def dead_units(found: Findings) -> Figure:
     """Dead units at the start, beside the exact law of the draw, and at the end, by outcome; a column a width."""
     shown, note = thin(dead_trials(found), ["hidden"], columns_for(MOST_WIDTHS))
@@ -127,7 +125,6 @@ register(Plot(
 ))  # fmt: skip
 
 
-@styled
 def stuck_by_live_units(found: Findings) -> Figure:
     """Share of runs that are not solved against the number of units alive at the start, with Wilson intervals."""
     field = line_field(found.fields)

@@ -4,12 +4,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.data.field_labels import phrase
+from analysis.figures import Plot, register
 from analysis.figures.layout import by_value, footnote, line_field, looks_of, make_panels, rest_of, thin
-from analysis.figures.plot import Plot, register
 from analysis.figures.shapes import forest, legend, percent, percent_across, row_height
-from analysis.figures.style import NotApplicable, panels, styled
+from analysis.figures.style import NotApplicable, panels
 from analysis.findings.findings import Findings
-from analysis.findings.rescues import fields_of, interventions
+from analysis.findings.stuck import fields_of, interventions
 from analysis.text import answers, words
 
 
@@ -21,7 +21,6 @@ def freed(found: Findings) -> pd.DataFrame:
     return pd.DataFrame(rows).astype({name: found.rescues[name].dtype for name in found.freed[0].row.index})
 
 
-@styled
 def freed_by_rescue(found: Findings) -> Figure:
     """Share of the stuck runs that each intervention frees: a row an intervention, Wilson intervals as lines."""
     table, order, fields = freed(found), interventions(found.rescues), fields_of(found.rescues)

@@ -5,18 +5,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.data.tallies import counts_of
+from analysis.data.reading import counts_of
+from analysis.figures import Plot, register
 from analysis.figures.layout import axis_field, line_field, runs_a_line
-from analysis.figures.plot import Plot, register
 from analysis.figures.shapes import lines
-from analysis.figures.style import Look, NotApplicable, styled
+from analysis.figures.style import Look, NotApplicable
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import unsolved_after
 from analysis.text import words
 from analysis.text.advice import waiting
 
 
-@styled
 def epochs_to_solve(found: Findings) -> Figure:
     """Share of runs not yet solved against the epoch (Kaplan–Meier), with 95 % bands."""
     rows, field = solvable(found), line_field(found.fields)

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 
 from analysis.data.conditions import NUMBERS
 from analysis.data.field_labels import FIELDS, is_log, is_number, phrase
+from analysis.figures import Plot, register
 from analysis.figures.layout import footnote, make_panels, n_text, panel_title, place, rest_of, widest
-from analysis.figures.plot import Plot, register
-from analysis.figures.style import NotApplicable, panels, styled, tip
+from analysis.figures.style import NotApplicable, panels, tip
 from analysis.findings.findings import Findings
 from analysis.text import words
 
@@ -31,7 +31,6 @@ def landscape_fields(found: Findings) -> tuple[str, str]:
     return across, up
 
 
-@styled
 def landscape(found: Findings) -> Figure:
     """Share solved in each cell of a fine grid, as colour; a ring marks the article's own values."""
     across, up = landscape_fields(found)

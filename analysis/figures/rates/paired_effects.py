@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 
 from analysis.data.conditions import NUMBERS, few
 from analysis.data.field_labels import phrase, value_text
+from analysis.figures import Plot, register
 from analysis.figures.layout import footnote, n_text, row_names
-from analysis.figures.plot import Plot, register
 from analysis.figures.shapes import Mark, forests
-from analysis.figures.style import NotApplicable, looks, styled
+from analysis.figures.style import NotApplicable, looks
 from analysis.findings.findings import Findings
 from analysis.findings.paired import as_paired
 from analysis.findings.statistics import SIGNIFICANT
@@ -21,7 +21,6 @@ MINUS = " \N{MINUS SIGN} "
 MOST = 16  # rows of a panel
 
 
-@styled
 def draw(shown: Mapping[str, pd.DataFrame]) -> Figure:
     """A panel a choice, a row a condition: its difference with the interval, filled where it is beyond doubt."""
     parts, notes = [], []
@@ -56,10 +55,7 @@ def _pair(field: str, row: pd.Series) -> str:
 
 
 def effects(found: Findings, asked: bool) -> dict[str, pd.DataFrame]:
-    """The comparisons by field, of widths neighbours and reversals alone: of what the study asks about, or of the rest.
-
-    All are asked about where the study names none. NotApplicable where there are none.
-    """
+    """The comparisons of fields that are `asked` about, or of the others; of widths neighbours and reversals alone."""
     table = found.widths
     following = dict(itertools.pairwise(sorted({*table["first"], *table["second"]})))
     reversed_ = (table["high"] < 0) & (table["p_holm"] < SIGNIFICANT)

@@ -5,7 +5,7 @@ import scipy
 
 from nnxor.arithmetic import functions
 from nnxor.arithmetic.numbers import Number, absolute, maximum
-from nnxor.network.entries import Activation, Settings, register
+from nnxor.network.entries import Settings, activation
 
 
 def softplus(z: Number) -> Number:
@@ -19,13 +19,11 @@ def second(z: Number, a: Number, k: Settings) -> Number:
     return y * (1.0 - y)
 
 
-register(
-    Activation(
-        name="softplus",
-        label="softplus",
-        readable=lambda condition: (lambda x: np.logaddexp(x, 0), lambda x, y: scipy.special.expit(x)),
-        value=lambda z, k: softplus(z),
-        back=lambda z, a, g, k: g * functions.sigmoid(z),
-        second=second,
-    )
+activation(
+    name="softplus",
+    label="softplus",
+    readable=lambda condition: (lambda x: np.logaddexp(x, 0), lambda x, y: scipy.special.expit(x)),
+    value=lambda z, k: softplus(z),
+    back=lambda z, a, g, k: g * functions.sigmoid(z),
+    second=second,
 )

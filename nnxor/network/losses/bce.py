@@ -11,7 +11,7 @@ import scipy
 
 from nnxor.arithmetic import functions
 from nnxor.arithmetic.numbers import Number, absolute, maximum
-from nnxor.network.entries import LOSSES, Loss
+from nnxor.network.entries import loss
 
 
 def row(s: Number, y: Number, t: Number, c: Number) -> tuple[Number, Number]:
@@ -28,17 +28,15 @@ def entropy(p: Fraction) -> Fraction:
         return Fraction(-sum(part * part.ln() for part in parts))
 
 
-LOSSES.register(
-    Loss(
-        name="bce",
-        label="the binary cross-entropy",
-        readable=(lambda s, t: np.logaddexp(s, 0) - s * t, lambda s, t: scipy.special.expit(s) - t, True),
-        weight=lambda n_examples: 1.0 / n_examples,
-        row=row,
-        whole=lambda total: total,
-        second=lambda y, c: c * (y * (1.0 - y)),
-        mixed=entropy,
-        output="sigmoid",
-        elsewhere=("BCEWithLogitsLoss", "BCELoss", "BinaryCrossentropy", "binary_crossentropy", "log_loss"),
-    )
+loss(
+    name="bce",
+    label="the binary cross-entropy",
+    readable=(lambda s, t: np.logaddexp(s, 0) - s * t, lambda s, t: scipy.special.expit(s) - t, True),
+    weight=lambda n_examples: 1.0 / n_examples,
+    row=row,
+    whole=lambda total: total,
+    second=lambda y, c: c * (y * (1.0 - y)),
+    mixed=entropy,
+    output="sigmoid",
+    elsewhere=("BCEWithLogitsLoss", "BCELoss", "BinaryCrossentropy", "binary_crossentropy", "log_loss"),
 )

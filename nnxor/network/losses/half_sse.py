@@ -1,9 +1,7 @@
 """The article's loss: half the sum of squared errors, ½·Σ(y − t)²."""
 
-from fractions import Fraction
-
 from nnxor.arithmetic.numbers import Number
-from nnxor.network.entries import LOSSES, Loss
+from nnxor.network.entries import loss
 
 
 def squared(s: Number, y: Number, t: Number, c: Number) -> tuple[Number, Number]:
@@ -13,20 +11,13 @@ def squared(s: Number, y: Number, t: Number, c: Number) -> tuple[Number, Number]
     return gradient * error, gradient
 
 
-def variance(p: Fraction) -> Fraction:
-    """Half the squared distance from the mean of targets of which a share p is 1 and the others 0."""
-    return p * (1 - p) / 2
-
-
-HALF_SSE = LOSSES.register(
-    Loss(
-        name="half_sse",
-        label="half the sum of squared errors",
-        readable=(lambda y, t: (y - t) ** 2 / 2, lambda y, t: y - t, False),
-        weight=lambda n_examples: 1.0,
-        row=squared,
-        whole=lambda total: 0.5 * total,
-        second=lambda y, c: c + 0.0 * y,
-        mixed=variance,
-    )
+HALF_SSE = loss(
+    name="half_sse",
+    label="half the sum of squared errors",
+    readable=(lambda y, t: (y - t) ** 2 / 2, lambda y, t: y - t, False),
+    weight=lambda n_examples: 1.0,
+    row=squared,
+    whole=lambda total: 0.5 * total,
+    second=lambda y, c: c + 0.0 * y,
+    mixed=lambda p: p * (1 - p) / 2,  # half the variance
 )

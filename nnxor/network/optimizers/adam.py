@@ -7,7 +7,7 @@ factor of the rate, α = lr·√(1 − β2^t)/(1 − β1^t), and p ← p − α�
 """
 
 from nnxor.arithmetic.numbers import Number, sqrt
-from nnxor.network.entries import OPTIMIZERS, Memory, Optimizer, Settings, Step
+from nnxor.network.entries import Memory, Settings, Step, optimizer
 
 
 def step(p: Number, g: Number, memory: Memory, rate: Number, k: Settings, left: Memory) -> Step:
@@ -18,14 +18,12 @@ def step(p: Number, g: Number, memory: Memory, rate: Number, k: Settings, left: 
     return p - (rate * (root / left[0]) * m) / (sqrt(v) + k.epsilon * root), (m, v)
 
 
-OPTIMIZERS.register(
-    Optimizer(
-        name="adam",
-        label="Adam",
-        settings=("beta1", "beta2", "epsilon"),
-        derived=lambda condition: {"rest1": 1 - condition.beta1, "rest2": 1 - condition.beta2},
-        step=step,
-        start=lambda rate: (0.0, 0.0),
-        powers=("beta1", "beta2"),
-    )
+optimizer(
+    name="adam",
+    label="Adam",
+    settings=("beta1", "beta2", "epsilon"),
+    derived=lambda condition: {"rest1": 1 - condition.beta1, "rest2": 1 - condition.beta2},
+    step=step,
+    start=lambda rate: (0.0, 0.0),
+    powers=("beta1", "beta2"),
 )

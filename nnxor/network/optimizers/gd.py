@@ -1,13 +1,11 @@
 """Gradient descent: p ← p − lr·g."""
 
-from nnxor.network.entries import OPTIMIZERS, Optimizer
+from nnxor.network.entries import optimizer
 
-OPTIMIZERS.register(
-    Optimizer(
-        name="gd",
-        label="gradient descent",
-        step=lambda p, g, memory, rate, k, left: (p - rate * g, ()),
-        rests=True,
-        plain=True,
-    )
+optimizer(
+    name="gd",
+    label="gradient descent",
+    step=lambda p, g, memory, rate, k, left: (p - rate * g, ()),
+    rests=True,
+    plain=True,
 )

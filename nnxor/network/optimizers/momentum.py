@@ -4,7 +4,7 @@ Polyak 1964; Rumelhart, Hinton & Williams 1986, for a constant learning rate.
 """
 
 from nnxor.arithmetic.numbers import Number
-from nnxor.network.entries import OPTIMIZERS, Memory, Optimizer, Settings, Step
+from nnxor.network.entries import Memory, Settings, Step, optimizer
 
 
 def step(p: Number, g: Number, memory: Memory, rate: Number, k: Settings, left: Memory) -> Step:
@@ -13,12 +13,10 @@ def step(p: Number, g: Number, memory: Memory, rate: Number, k: Settings, left: 
     return p - rate * velocity, (velocity,)
 
 
-OPTIMIZERS.register(
-    Optimizer(
-        name="momentum",
-        label="gradient descent with momentum",
-        settings=("momentum",),
-        step=step,
-        start=lambda rate: (0.0,),
-    )
+optimizer(
+    name="momentum",
+    label="gradient descent with momentum",
+    settings=("momentum",),
+    step=step,
+    start=lambda rate: (0.0,),
 )

@@ -5,7 +5,7 @@ and beside it in PyTorch.
 """
 
 from nnxor.arithmetic.numbers import Number, sqrt
-from nnxor.network.entries import OPTIMIZERS, Memory, Optimizer, Settings, Step
+from nnxor.network.entries import Memory, Settings, Step, optimizer
 
 
 def step(p: Number, g: Number, memory: Memory, rate: Number, k: Settings, left: Memory) -> Step:
@@ -14,13 +14,11 @@ def step(p: Number, g: Number, memory: Memory, rate: Number, k: Settings, left: 
     return p - (rate * g) / sqrt(v + k.epsilon), (v,)
 
 
-OPTIMIZERS.register(
-    Optimizer(
-        name="rmsprop",
-        label="RMSprop",
-        settings=("rho", "epsilon"),
-        derived=lambda condition: {"rest": 1 - condition.rho},
-        step=step,
-        start=lambda rate: (0.0,),
-    )
+optimizer(
+    name="rmsprop",
+    label="RMSprop",
+    settings=("rho", "epsilon"),
+    derived=lambda condition: {"rest": 1 - condition.rho},
+    step=step,
+    start=lambda rate: (0.0,),
 )

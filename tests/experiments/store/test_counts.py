@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.entry import InputError, RunError
-from experiments.execution.backends import execute
+from experiments.execution.options import execute
 from experiments.execution.parallel import AHEAD
 from experiments.execution.session import run as run_study
 from experiments.store import counts, parts
@@ -157,8 +157,7 @@ def test_failed_trainings_are_counted_and_not_among_the_seeds() -> None:
 
 def test_summary_and_verdicts_are_to_the_byte_those_of_the_rows(finished: Run) -> None:
     from analysis.data.door import FolderError
-    from analysis.data.reading import load
-    from analysis.data.tallies import Counted
+    from analysis.data.reading import Counted, load
 
     rows, summary = finished(folder="rows"), finished(*SUMMARY, folder="summary")
     assert digest(rows, "summary.csv") == digest(summary, "summary.csv")

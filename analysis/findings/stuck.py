@@ -1,10 +1,16 @@
-"""The rescue: what frees stuck runs, compared run by run.
+"""Stuck runs: why they are stuck, and what frees them.
 
-Under every rescue a training is stuck or not before it is interfered with, and that is the same
-whatever is done then. So the stuck runs of a condition are the same seeds under each intervention,
-and interventions are compared within seeds. A run is free if it ends solved.
+A unit that is dead on every row adds exactly 0 and has no gradient, so with full batches a run whose units are partly
+dead at the start trains as the network of its live units alone: to be dead is to be missing. Units are drawn
+independently of each other, so runs that happen to start with every unit alive are what drawing each dead unit again
+until it lives would give, and the failures that this would save are an attributable fraction.
+
+Under every rescue a training is stuck or not before it is interfered with, and that is the same whatever is done then.
+So the stuck runs of a condition are the same seeds under each intervention, and interventions are compared within
+seeds. A run is free if it ends solved.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,14 +18,48 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.data.conditions import slices
+from analysis.data.conditions import conditions, slices
 from analysis.data.field_labels import FIELDS, asks
-from analysis.data.reading import is_stuck, swept
-from analysis.findings.statistics import Paired, Rate, holm, paired
+from analysis.data.reading import CAUSES, can_die, count_where, is_stuck, sums, swept
+from analysis.findings.statistics import Paired, Rate, attributable, holm, paired
 from analysis.text import words
+
+STUCK_CAUSES = tuple(CAUSES)[:4]  # of stuck runs; the first two are that too few units live in the end
 
 COLUMNS = ("seed", "outcome", "dead_init", "dead_final", "outcome_before", "status")
 """What is read of trials.parquet, a row a training, besides the condition and its fields."""
+
+
+def failure_causes(trials: pd.DataFrame) -> pd.DataFrame:
+    """A row a condition, in the order of the trials: its key, its fields and counts of its runs.
+
+    `n` of all runs, `stuck` of those; of the stuck ones `no_dead` (no unit dead at the end), `too_few` (fewer live
+    units than the task needs), and each of `STUCK_CAUSES`.
+    """
+    stuck = is_stuck(trials)
+    chosen = {name: stuck & (trials["cause"] == name).to_numpy(bool) for name in STUCK_CAUSES}
+    no_dead = stuck & ((trials["dead_final"] == 0).to_numpy(bool) | ~can_die(trials))
+    too_few = stuck & trials["cause"].isin(STUCK_CAUSES[:2]).to_numpy(bool)
+    every: dict[str, Any] = {"n": 1, "stuck": stuck, "no_dead": no_dead, "too_few": too_few, **chosen}
+    counts = pd.DataFrame({name: sums(trials, values) for name, values in every.items()}, dtype=np.int64)
+    return conditions(trials).join(counts, on="condition")
+
+
+def by_dead_at_start(trials: pd.DataFrame) -> dict[int, Rate]:
+    """How often the runs of one condition get stuck, by the number of units that are dead at the start."""
+    dead, stuck = trials["dead_init"].to_numpy(int), is_stuck(trials)
+    return {
+        n: Rate.of(count_where(trials, stuck & (dead == n)), count_where(trials, dead == n))
+        for n in np.unique(dead).tolist()
+    }
+
+
+def attributed(found: dict[int, Rate]) -> Rate:
+    """The share of the stuck runs that would not be if every unit lived at the start; NaN where too few tell it."""
+    having = [rate for dead, rate in found.items() if dead]
+    exposed = Rate.of(sum(rate.count for rate in having), sum(rate.n for rate in having))
+    share = attributable(exposed, found.get(0, Rate.of(0, 0)))
+    return Rate(math.nan, math.nan, math.nan, share.n) if share.low < -1 else share
 
 
 def controls() -> list[str]:
