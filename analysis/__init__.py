@@ -1,7 +1,7 @@
 """What result folders say: statistics, figures, verdict, advice and report; trains nothing.
 
 In reading order: `data` (what a folder holds: rows, counts, conditions), `findings` (`statistics`; `summary`, a row a
-condition; `paired`, conditions compared seed by seed; `pooled`, several together; `stuck`, why runs are and what frees;
+condition, and several together; `paired`, conditions compared seed by seed; `stuck`, why runs are and what frees;
 `published`; `verdict`; and `findings`, which asks each of them once), `text` (what it comes to in sentences), `figures`
 and `report_parts` (how it is shown), `report`. On their own: `findings.side_by_side` (two folders), `notebooks`,
 `explorer`, `speed` (the benchmark's figure).

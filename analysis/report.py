@@ -1,10 +1,4 @@
-"""The report of a result folder: report.html, one file, and the figures.
-
-    python -m analysis.report DIR
-
-draws the figures into DIR/figures and writes DIR/report.html. Exit status: 0 done, 2 a folder that
-cannot be read as results, 1 anything else.
-"""
+"""The report of a result folder: report.html, one file, and the figures; `python -m analysis.report DIR`."""
 
 from __future__ import annotations
 

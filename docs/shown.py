@@ -18,11 +18,11 @@ from PIL import Image
 
 from analysis.data.field_labels import learn, value_text
 from analysis.data.reading import KINDS, load
-from analysis.findings import pooled
 from analysis.findings.findings import Findings
 from analysis.findings.published import WORDS, brief
 from analysis.findings.statistics import Rate
 from analysis.findings.stuck import attributed, by_dead_at_start
+from analysis.findings.summary import certificates, settled
 from analysis.text import words
 from experiments.conf_files import names
 from experiments.study import catalog
@@ -269,7 +269,7 @@ def keep(name: str, folder: Path) -> None:
     made = {}
     if name == "article":
         together = found.together(found.summary)
-        rates = {**pooled.certificates(together), "settled": pooled.settled(together)}
+        rates = {**certificates(together), "settled": settled(together)}
         made["together"] = pd.DataFrame(
             [{"what": what, "rate": each.rate, **vars(each)} for what, each in rates.items()]
         )

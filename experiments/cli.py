@@ -1,7 +1,5 @@
 """How every command of experiments starts; how it ends is what `analysis.entry` says."""
 
-from __future__ import annotations
-
 import gc
 import importlib
 import os

@@ -5,8 +5,6 @@ that anything here asks about (see `COUNTED`). Such a frame is small however man
 counts.parquet, which every study leaves. A frame without the column `count` holds a training a row, and does as well.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -252,7 +250,7 @@ class Solved:
         trained, solved = self.bits.get(key, (0, 0))
         return Rate.of(solved.bit_count(), trained.bit_count())
 
-    def compare(self, one: str, other: str, among: Solved | None = None) -> Paired:
+    def compare(self, one: str, other: str, among: Self | None = None) -> Paired:
         """Two conditions, by key, over the seeds that both have; the other one `among` those of another study."""
         sides = ((self, one), (among or self, other))
         stop = min(side.stop for side, _ in sides)

@@ -1,7 +1,4 @@
-"""The explorer: writes the page, one file that loads nothing from anywhere.
-
-python -m analysis.explorer [FILE]
-"""
+"""The explorer: writes the page, a file that loads nothing from anywhere; `python -m analysis.explorer [FILE]`."""
 
 import sys
 from collections.abc import Iterator

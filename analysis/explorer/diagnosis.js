@@ -1,4 +1,4 @@
-// What became of a training, as nnxor/diagnosis.py, judgement.py and quench.py say it; constants come printed.
+// What became of a training, as nnxor/diagnosis.py and quench.py say it; constants come printed.
 
 const JUDGED = PRINTED.judgement;
 /** A network at given parameters: look, the gradient's norm, whether all is finite. */

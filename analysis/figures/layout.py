@@ -46,11 +46,6 @@ def axis_field(table: pd.DataFrame, most_alone: int = MOST_PANELS // 2) -> str:
     return field
 
 
-def series_field(fields: Sequence[str], *taken: str) -> str | None:
-    """The field that tells lines apart: init if it is swept, else the next one."""
-    return next((name for name in ("init", *NAMING, *fields) if name in fields and name not in taken), None)
-
-
 def line_field(fields: Sequence[str]) -> str | None:
     """The field that tells lines apart in figures whose axis is no field: lr, else width, else any."""
     return next((name for name in ("lr", "hidden", *fields) if name in fields), None)

@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 
 from analysis.data.field_labels import FIELDS, phrase
 from analysis.figures.layout import by_value, footnote, looks_of, make_panels, panel_title, rest_of, thin
-from analysis.figures.style import Look, letters, panels, sheet, text_on, tip
+from analysis.figures.style import Look, letters, panels, sheet, tip
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
 from analysis.text import words
@@ -197,7 +197,8 @@ def stack(
                 box = {"facecolor": ground, "edgecolor": "none", "pad": 1.2}
                 written: dict[str, Any] = {"fontsize": 8.5, "ha": "center", "va": "center"}
                 height = bottom[i] + share[i] / 2
-                ax.text(x[i], height, str(int(share[i] + 0.5)), bbox=box, color=text_on(ground[:3]), **written)
+                colour = "white" if sum(ground[:3]) < 1.5 else "#222222"
+                ax.text(x[i], height, str(int(share[i] + 0.5)), bbox=box, color=colour, **written)
         bottom += share
     long, beside = max(map(len, labels), default=0) > 10, max(4 - len(labels), 0) / 2
     ax.set_xticks(x, labels, rotation=90 if len(labels) > 12 else 30 if long else 0)

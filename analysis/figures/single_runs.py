@@ -33,11 +33,6 @@ def name(exemplar: Any) -> str:
     return f"{words.setting(exemplar, fields)}, seed\N{NO-BREAK SPACE}{seed}"
 
 
-def number(value: Any) -> str:
-    """A loss."""
-    return "not finite" if value is None or value != value else f"{value:.4g}"
-
-
 def ended(run: Any) -> str:
     """'solved', 'stuck at 1/4', or 'stuck at 1/4 (1)' where the loss is another number than the trap's name."""
     text, trap = words.outcome(run["outcome"]), run["outcome"].partition("stuck_")[2]
@@ -124,7 +119,8 @@ def describe_losses(found: Findings) -> str:
     """Final losses, in a sentence."""
     need(found.exemplars)
     runs = found.exemplars.to_dict("records")
-    ends = (f"{words.outcome(run['outcome'])} {number(run['final_loss'])} ({name(run)})" for run in runs)
+    losses = ("not finite" if pd.isna(run["final_loss"]) else f"{run['final_loss']:.4g}" for run in runs)
+    ends = (f"{words.outcome(run['outcome'])} {loss} ({name(run)})" for run, loss in zip(runs, losses, strict=True))
     return f"Final losses: {'; '.join(ends)}."
 
 

@@ -16,7 +16,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from analysis.data.door import replacing
@@ -112,11 +111,6 @@ def outcome_look(outcome: str) -> dict[str, Any]:
 def bar_look(colour: str, hatch: str) -> dict[str, Any]:
     """How bars of a colour are drawn."""
     return {"facecolor": colour, "hatch": hatch, "edgecolor": "white", "linewidth": 0.4}
-
-
-def text_on(colour: Any) -> str:
-    """The colour of text on a ground of this colour."""
-    return "white" if sum(to_rgb(colour)) < 1.5 else "#222222"
 
 
 @contextmanager

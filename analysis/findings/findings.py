@@ -1,7 +1,5 @@
 """Everything that a result folder comes to, worked out once: figures, tables, verdicts and advice ask it here."""
 
-from __future__ import annotations
-
 from functools import cached_property
 from typing import Any
 
@@ -13,11 +11,10 @@ from analysis.data.door import CONFIG, FolderError, read_text
 from analysis.data.field_labels import FIELDS, is_number
 from analysis.data.reading import Counted, fine, left_alone, load, records_summary, size, swept
 from analysis.data.side_files import load_exemplars, load_laws
-from analysis.findings import pooled
 from analysis.findings.paired import compare_he, compare_values, drawn
 from analysis.findings.published import Beside, beside, mean_errors
 from analysis.findings.stuck import COLUMNS, Freed, failure_causes, freed, redrawn
-from analysis.findings.summary import resting, summarise, with_levels
+from analysis.findings.summary import POOLED, resting, summarise, with_levels
 from analysis.findings.verdict import Verdict, scope, verdicts
 
 
@@ -131,7 +128,7 @@ class Findings(Counted):
         """What rates over several conditions need: rows, so that seeds can be resampled; counts if none were kept."""
         if records_summary(self.manifest):
             return self.every
-        return fine(load(self.folder, [*pooled.COLUMNS]))
+        return fine(load(self.folder, [*POOLED]))
 
     def together(self, summary: pd.DataFrame) -> pd.DataFrame:
         """Those of `rows` that belong to the conditions of a summary."""

@@ -23,9 +23,8 @@ import pandas as pd
 from analysis.data.door import write_text
 from analysis.data.field_labels import FIELDS
 from analysis.data.reading import is_stuck
-from analysis.findings.pooled import pool
 from analysis.findings.statistics import Rate
-from analysis.findings.summary import wrapped
+from analysis.findings.summary import pool, wrapped
 from analysis.text import words
 
 AGREE, DIFFER, WORDS, NOT_RUN = "agree", "differ", "in words only", "not run here"
@@ -104,7 +103,7 @@ def brief(source: str) -> str:
 def beside(
     summary: pd.DataFrame, trials: pd.DataFrame, manifest: Mapping[str, Any], errors: Mapping[str, float] | None = None
 ) -> list[Beside]:
-    """Each published figure that the manifest names, beside ours, from the summary and the trials (see `pooled`).
+    """Each published figure that the manifest names, beside ours, from the summary and the trials (see `pool`).
 
     `errors` are the mean errors of conditions, by key, where the rows were kept.
     """

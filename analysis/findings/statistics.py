@@ -4,12 +4,11 @@ Written out are intervals of a line or two, which statsmodels and scipy.stats ha
 than all else that a summary needs. The tests hold ours to theirs.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 from dataclasses import dataclass, replace
 from statistics import NormalDist
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -55,20 +54,20 @@ class Rate:
     n: int
 
     @classmethod
-    def of(cls, count: float, n: int) -> Rate:
+    def of(cls, count: float, n: int) -> Self:
         """The rate of `count` in `n`."""
         low, high = wilson(count, n)
         return cls(float(count / n) if n else math.nan, float(low), float(high), int(n))
 
     @classmethod
-    def of_all(cls, counts: ArrayLike, n: ArrayLike) -> list[Rate]:
+    def of_all(cls, counts: ArrayLike, n: ArrayLike) -> list[Self]:
         """The rate of each count in its n, all at once."""
         k, total = np.broadcast_arrays(np.asarray(counts, float), np.asarray(n, np.int64))
         rates = np.divide(k, total, out=np.full(k.shape, np.nan), where=total > 0)
         return [cls(*each) for each in zip(*(each.tolist() for each in (rates, *wilson(k, total), total)), strict=True)]
 
     @classmethod
-    def over_seeds(cls, counts: ArrayLike, n: ArrayLike) -> Rate:
+    def over_seeds(cls, counts: ArrayLike, n: ArrayLike) -> Self:
         """A rate over several conditions that share seeds: `counts` of `n` runs of each seed.
 
         Runs of one seed are no independent runs, so the interval is that of a bootstrap over seeds (percentile; B.

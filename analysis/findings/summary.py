@@ -1,4 +1,9 @@
-"""A row a condition: how often it fails, where its runs end, with 95 % Wilson intervals."""
+"""A row a condition: how often it fails, where its runs end, with 95 % Wilson intervals; and conditions together.
+
+Conditions share seeds, so their runs are not independent of each other. Where a study kept its rows the intervals of a
+rate over several conditions resample seeds (see `Rate.over_seeds`); where it kept counts alone they are Wilson's of as
+many runs as one condition has, on average, which is right if all conditions agree seed by seed, and too wide otherwise.
+"""
 
 import itertools
 import shutil
@@ -15,11 +20,15 @@ from analysis.data.conditions import few, unusual, usual
 from analysis.data.door import write_text
 from analysis.data.field_labels import FIELDS
 from analysis.data.reading import KINDS, OUTCOMES, STUCK, can_die, counts_of, fine, is_stuck, quantile, sums, swept
-from analysis.findings import pooled
 from analysis.findings.statistics import Rate, Reals, draws_needed, wilson
 from analysis.text import words
 
 LIKELY = 0.99
+
+POOLED = ("condition", "seed", "outcome", "minimum", "period", "status")
+"""What is read of trials.parquet, a row a training."""
+
+HOW = "intervals allow for the seeds that conditions share"
 
 
 def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -86,6 +95,34 @@ def resting(summary: pd.DataFrame) -> pd.DataFrame:
     table = table[(table["n"] > 0).to_numpy(bool)]
     low, high = wilson(table["minimum"], table["n"])
     return table.assign(minimum_rate=table["minimum"] / table["n"], minimum_low=low, minimum_high=high)
+
+
+def pool(trials: pd.DataFrame, chosen: Any, among: Any) -> Rate:
+    """How many of the trainings `among` are `chosen`, two boolean arrays; `trials` a row a training, or counts."""
+    among = np.asarray(among, bool)
+    chosen = np.asarray(chosen, bool) & among
+    k, n = (int(counts_of(trials)[each].sum()) for each in (chosen, among))
+    conditions = int(trials.loc[among, "condition"].nunique())
+    if conditions < 2:
+        return Rate.of(k, n)
+    if "count" in trials:
+        low, high = wilson(k / conditions, n / conditions)
+        return Rate(k / n, float(low), float(high), n)
+    _, places = np.unique(trials["seed"].to_numpy()[among], return_inverse=True)
+    return Rate.over_seeds(np.bincount(places, chosen[among]), np.bincount(places))
+
+
+def certificates(trials: pd.DataFrame, level: str | None = None) -> dict[str, Rate]:
+    """What the certified runs of all conditions rest at, on one level or on all: the share of each kind that occurs."""
+    known = trials["minimum"].notna().to_numpy(bool)
+    among = known if level is None else known & (trials["outcome"] == level).to_numpy()
+    found = {name: (trials["minimum"] == name).to_numpy() for name in KINDS}
+    return {name: pool(trials, kind, among) for name, kind in found.items() if kind.any()}
+
+
+def settled(trials: pd.DataFrame) -> Rate:
+    """The stuck runs whose parameters were found to repeat, which proves that they stay stuck."""
+    return pool(trials, trials["period"].notna(), is_stuck(trials))
 
 
 def write_summary(summary: pd.DataFrame, folder: Path) -> None:
@@ -183,7 +220,7 @@ def _value(value: Any) -> str:
 
 
 def print_summary(summary: pd.DataFrame, trials: pd.DataFrame) -> None:
-    """Print the table, what its columns mean, and rates over all its conditions, of `trials` (see `pooled`)."""
+    """Print the table, what its columns mean, and rates over all its conditions, of `trials` (see `pool`)."""
     traps = {name.removeprefix("stuck_"): trap_levels(summary, name) for name in stuck_outcomes(summary)}
     levels = ", ".join(f"{name} (at {level})" if level else name for name, level in traps.items())
     ended = f"solved: % with 95 % Wilson interval; {levels}, other: % that ended there;"
@@ -204,11 +241,11 @@ def trap_levels(summary: pd.DataFrame, outcome: str) -> str:
 
 def _together(trials: pd.DataFrame) -> list[str]:
     """What the stuck runs of all conditions rest at, and how many are proved to stay; nothing that nothing tells of."""
-    found, settled = pooled.certificates(trials), pooled.settled(trials)
+    found, proved = certificates(trials), settled(trials)
     told = [f"{words.short(rate)} {KINDS[kind]}" for kind, rate in found.items()]
-    of = [f"of {words.counted(rate.n, 'stuck run')}" for rate in (*found.values(), settled)]
+    of = [f"of {words.counted(rate.n, 'stuck run')}" for rate in (*found.values(), proved)]
     lines = [f"certified: {of[0]} {', '.join(told)}"] if found else []
-    if settled.count:
-        lines.append(f"stuck for ever: proved for {words.short(settled)} {of[-1]}")
-    lines += [f"(these {pooled.HOW})"] if lines and len(trials["condition"].unique()) > 1 else []
+    if proved.count:
+        lines.append(f"stuck for ever: proved for {words.short(proved)} {of[-1]}")
+    lines += [f"(these {HOW})"] if lines and len(trials["condition"].unique()) > 1 else []
     return [text for line in lines for text in wrapped(words.plain(line), rest="  ")]

@@ -1,11 +1,4 @@
-"""The notebooks, executed on a result folder.
-
-    python -m analysis.notebooks DIR
-
-executes each percent script beside this file and writes it to DIR/notebooks as .ipynb and as one
-HTML file that loads nothing from elsewhere. Exit status: 0 done, 2 a folder that cannot be read as
-results, 130 interrupted, 1 anything else.
-"""
+"""The notebooks, executed on a result folder, as .ipynb and as HTML, one file: `python -m analysis.notebooks DIR`."""
 
 from __future__ import annotations
 

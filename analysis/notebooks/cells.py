@@ -1,7 +1,4 @@
-"""What the notebooks' cells call to show sentences, figures, tables and verdicts.
-
-Whatever comes from a result folder is escaped, since a study may be named by anybody.
-"""
+"""What the notebooks' cells call; a folder's texts are escaped, since a study may be named by anybody."""
 
 import base64
 import html

@@ -1,11 +1,9 @@
 """The report's tables: numbers as readers see them, every rate with its n and interval."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 
@@ -13,12 +11,11 @@ from analysis.data.conditions import few, others, slices
 from analysis.data.field_labels import phrase
 from analysis.data.reading import CAUSES, KINDS, OUTCOMES, can_die, swept
 from analysis.figures.layout import row_names
-from analysis.findings import pooled
 from analysis.findings.findings import Findings
 from analysis.findings.published import Beside
 from analysis.findings.statistics import Difference, Paired, Rate
 from analysis.findings.stuck import STUCK_CAUSES, Freed, attributed, by_dead_at_start, controls, fields_of
-from analysis.findings.summary import draws
+from analysis.findings.summary import HOW, certificates, draws
 from analysis.text import words
 
 VAGUE = 0.5  # an interval as wide as this is cut off where a forest plot ends
@@ -47,7 +44,7 @@ class Table:
     def of(
         cls, title: str, note: str, heads: Sequence[str], things: Any,
         cells: Callable[[Any], list[str]], kept: int = 1,
-    ) -> Table:  # fmt: skip
+    ) -> Self:  # fmt: skip
         """A table with a row of `cells` for each thing; of many things `MOST_ROWS`, evenly spread, as the note says."""
         places, n = few(range(len(things)), MOST_ROWS), len(things)
         frame = isinstance(things, pd.DataFrame)
@@ -62,7 +59,7 @@ class Table:
         sharp = [each for each in self.marks if each.high - each.low < VAGUE]
         return max([0.01, *(abs(end) for each in sharp for end in (each.low, each.high))])
 
-    def without_zeros(self) -> Table:
+    def without_zeros(self) -> Self:
         """Without the columns in which nothing is counted; the note says which they were."""
         columns = [{cell.partition(" (")[0] for cell in column} for column in zip(*self.rows, strict=True)]
         kept = [i < self.kept or not column <= {NONE, "0", "0.0"} for i, column in enumerate(columns)]
@@ -136,13 +133,11 @@ def cause_tables(found: Findings) -> list[Table]:
     if not len(found.resting):
         return shown
     together = found.together(found.summary)
-    several = f" All conditions together; the 95 % {pooled.HOW}." if len(found.summary) > 1 else ""
+    several = f" All conditions together; the 95 % {HOW}." if len(found.summary) > 1 else ""
     note = f"Percent of the stuck runs (whose number is n), according to their certificates.{several}"
     certified = set(together.loc[together["minimum"].notna().to_numpy(bool), "outcome"])
-    by_level = [
-        (words.outcome(level), pooled.certificates(together, level)) for level in OUTCOMES if level in certified
-    ]
-    every = pooled.certificates(together)
+    by_level = [(words.outcome(level), certificates(together, level)) for level in OUTCOMES if level in certified]
+    every = certificates(together)
     heads = ["level", "n", *(KINDS[kind] for kind in every)]
     levels = [
         [name, f"{next(iter(kinds.values())).n:,}", *map(words.bare, kinds.values())]

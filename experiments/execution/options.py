@@ -3,15 +3,13 @@
 Backends are entries, and files in conf/parallel: each trains the batches of a study beside each other.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any
+from typing import Any, Self
 
 from analysis.data.door import read_json
 from analysis.data.processes import available_cores
@@ -139,7 +137,7 @@ class Options:
         """Who trains: '2 threads', '4 dask workers', 'dask at tcp://...'."""
         return f"dask at {self.address}" if self.address else f"{self.n_jobs} {BACKENDS[self.backend].workers}"
 
-    def fitting(self, todo: Iterable[Left]) -> Options:
+    def fitting(self, todo: Iterable[Left]) -> Self:
         """With the backend for what is to be done, where it was left to us."""
         return self if self.backend in BACKENDS else replace(self, backend=backend_for(self.engine, todo))
 

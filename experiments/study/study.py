@@ -16,8 +16,8 @@ from experiments.study.checked import checked, known_keys, section
 from experiments.study.fields import FIELDS, FILES, make_condition, read_field, read_success, refuse_useless, spell_out
 from nnxor import checks
 from nnxor.condition import Condition, Success
-from nnxor.network.inits import GivenWeights, Init
-from nnxor.network.tasks import Task
+from nnxor.field import plain
+from nnxor.network.inits import GivenWeights
 
 KEYS = [
     "name", "question", "asks", "hero", "base", "grid", "blocks", "exclude", "seeds", "success", "record", "certify",
@@ -117,8 +117,7 @@ def effective(config: Mapping[str, object]) -> dict[str, object]:
     swept = {name for each in (grid, *(blocks or ())) for name, value in each.items() if value is not None}
     for name in FIELDS:
         if base.get(name) is None and name not in swept and any(each.uses(name) for each in study.conditions):
-            value = getattr(Condition, name)
-            base[name] = value.name if isinstance(value, Task | Init) else value
+            base[name] = plain(getattr(Condition, name))
     rule = _mapping("success", config["success"])
     success = read_success(rule)
     used = "ties" if success.sides else "tolerance"
@@ -265,7 +264,7 @@ def _conditions(config: Mapping[str, object]) -> tuple[Condition, ...]:
                 found.setdefault(condition.key, condition)
     for n, entry in enumerate(excluded):
         if n not in matched:
-            words = ", ".join(f"{k}={[_word(v) for v in vs]}" for k, vs in entry.items())
+            words = ", ".join(f"{k}={[str(plain(v)) for v in vs]}" for k, vs in entry.items())
             raise InputError(f"exclude[{n}] ({words}) matches no condition; leave it out")
     if not found:
         raise InputError("exclude leaves no condition; a study needs at least one")
@@ -305,7 +304,7 @@ def _values(where: str, name: str, given: object) -> tuple[object, ...]:
     values = tuple(read_field(where, name, value) for value in listed)
     if len(set(values)) < len(values):
         twice = next(value for n, value in enumerate(values) if value in values[:n])
-        raise InputError(f"{where}.{name} holds {_word(twice)} twice; allowed: each value once")
+        raise InputError(f"{where}.{name} holds {plain(twice)} twice; allowed: each value once")
     return values
 
 
@@ -319,7 +318,3 @@ def _choice(where: str, given: object) -> Grid:
 
 def _matches(condition: Condition, entry: Grid) -> bool:
     return all(getattr(condition, name) in values for name, values in entry.items())
-
-
-def _word(value: object) -> str:
-    return value.name if isinstance(value, Task | Init) else str(value)

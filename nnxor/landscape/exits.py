@@ -1,8 +1,7 @@
 """Ways down from a stationary point, unit by unit: minimum, saddle or kink, by the exact test of `escape`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,13 +43,13 @@ class Verdict:
     radius: Array
 
     @classmethod
-    def empty(cls, problem: Problem, theta: Array, reason: str) -> Verdict:
+    def empty(cls, problem: Problem, theta: Array, reason: str) -> Self:
         """Nothing known yet, for this reason."""
         n, (unit, row), (loss, radius) = len(theta), np.full((2, len(theta)), -1), np.full((2, len(theta)), np.nan)
         kinds, reasons = np.full(n, "unknown", "U8"), np.full(n, reason, "U40")
         return cls(problem, kinds, reasons, theta, np.zeros_like(theta), unit, row, loss, radius)
 
-    def put(self, where: NDArray[np.int_], other: Verdict) -> None:
+    def put(self, where: NDArray[np.int_], other: Self) -> None:
         """Replace the verdicts on some networks."""
         for field in fields(self)[1:]:
             getattr(self, field.name)[where] = getattr(other, field.name)
@@ -129,9 +128,8 @@ def _stationarity(local: Local) -> Array:
     parts = [
         np.where(local.s != 0, np.linalg.norm(local.pulls, axis=2), 0.0).max(axis=1),
         np.abs(np.einsum("rn,rhn->rh", local.error, local.a)).max(axis=1) * local.problem.scales_units,
+        np.abs(local.error.sum(axis=1)) * (local.problem.bias and local.problem.free[-1]),
     ]
-    if local.problem.bias and local.problem.free[-1]:
-        parts.append(np.abs(local.error.sum(axis=1)))
     return np.asarray(np.max(parts, axis=0))
 
 

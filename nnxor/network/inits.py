@@ -4,8 +4,6 @@ A parameter of a distribution is a number or a formula such as `sqrt(2 / fan_in)
 initialization is a few lines of YAML and no code.
 """
 
-from __future__ import annotations
-
 import ast
 import math
 import operator
@@ -13,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,7 +108,7 @@ class Distribution:
     parameters: tuple[tuple[str, float | str], ...]
 
     @classmethod
-    def of(cls, spec: object) -> Distribution:
+    def of(cls, spec: object) -> Self:
         """Read `{distribution: NAME, parameter: value, …}`; ValueError says what is wrong."""
         if not isinstance(spec, Mapping) or "distribution" not in spec:
             raise ValueError(f"{spec!r} is no distribution; write e.g. {{distribution: normal, std: 1}}")
@@ -220,7 +218,7 @@ class Init:
     label: str = field(default="", compare=False)
 
     @classmethod
-    def of(cls, name: str, content: Mapping[str, object]) -> Init:
+    def of(cls, name: str, content: Mapping[str, object]) -> Self:
         """Read what a file of conf/init holds; ValueError says what is wrong."""
         allowed = [part.name for part in fields(cls)[1:]]
         if set(content) - set(allowed) or not {"weights", "biases"} <= set(content):

@@ -1,12 +1,10 @@
 """What is learnt: a truth table, one row a point."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +36,7 @@ class Task:
             object.__setattr__(self, "multiplicities", None)
 
     @classmethod
-    def of(cls, name: str, content: Mapping[str, object]) -> Task:
+    def of(cls, name: str, content: Mapping[str, object]) -> Self:
         """Read `{rows: [[x, …, t], …]}`, with `units`, `times` (how often rows count) and `label` if need be."""
         rows, units, times = content.get("rows"), content.get("units"), content.get("times", 1)
         if set(content) - {"rows", "units", "times", "label"} or not isinstance(rows, list) or not rows:
@@ -83,13 +81,13 @@ class Task:
         return np.array(self.multiplicities or (1,) * self.n_rows, np.int64)
 
     @cached_property
-    def examples(self) -> Task:
+    def examples(self) -> Self:
         """The same examples with a row for each: what mini-batches are drawn from."""
         if not self.multiplicities:
             return self
         rows = np.repeat(np.arange(self.n_rows), self.times)
         inputs, targets = (tuple(values[n] for n in rows) for values in (self.inputs, self.targets))
-        return Task(self.name, inputs, targets, self.units)  # type: ignore[arg-type]
+        return type(self)(self.name, inputs, targets, self.units)  # type: ignore[arg-type]
 
     @cached_property
     def row_names(self) -> tuple[str, ...]:

@@ -12,9 +12,8 @@ from analysis import figures, report
 from analysis.data.reading import KINDS, load
 from analysis.figures import PLOTS
 from analysis.findings.findings import Findings
-from analysis.findings.pooled import certificates
 from analysis.findings.statistics import wilson
-from analysis.findings.summary import print_summary, resting, summarise, write_summary
+from analysis.findings.summary import certificates, print_summary, resting, summarise, write_summary
 from analysis.report_parts.drawing import draw
 from analysis.report_parts.sections import described, pictures
 from nnxor.condition import FIELDS

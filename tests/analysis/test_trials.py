@@ -8,13 +8,13 @@ import pytest
 
 from analysis.data.door import FolderError
 from analysis.data.reading import CAUSES, DEFAULT_LAW, OUTCOMES, PROTOCOL, load
-from nnxor import diagnosis, judgement
+from nnxor import diagnosis
 from nnxor.condition import Condition
 from nnxor.protocol import PROTOCOL_VERSION
 
 
 def test_the_words_of_results_are_those_of_the_science() -> None:
-    assert judgement.OUTCOMES == OUTCOMES
+    assert diagnosis.OUTCOMES == OUTCOMES
     assert diagnosis.CAUSES[1:] == tuple(CAUSES)
     assert PROTOCOL_VERSION == PROTOCOL
     law = Condition().init

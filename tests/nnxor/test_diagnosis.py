@@ -10,9 +10,8 @@ import pytest
 from experiments.study import catalog
 from nnxor import engines, quench
 from nnxor.condition import Condition, Success
-from nnxor.diagnosis import CAUSES, diagnose
+from nnxor.diagnosis import CAUSES, LEVEL_TOLERANCE, OUTCOMES, REST_GRADIENT, diagnose
 from nnxor.engines.trace import Trace, Trained
-from nnxor.judgement import LEVEL_TOLERANCE, OUTCOMES, REST_GRADIENT
 from nnxor.landscape.regions import APPROACH
 from nnxor.network.draws import Weights, draw
 from nnxor.network.tasks import XOR, Task

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.study import catalog
-from nnxor import engines, judgement, quench
+from nnxor import diagnosis, engines, quench
 from nnxor.arithmetic import networks as arithmetic
 from nnxor.arithmetic.networks import alive
 from nnxor.condition import Condition
@@ -215,7 +215,7 @@ def test_engines_agree_to_the_bit(rescue: str) -> None:
 @given(cut=st.integers(1, len(SEEDS) - 1))
 def test_a_rescue_does_not_depend_on_its_batch(rescue: str, cut: int) -> None:
     condition = replace(HE, epochs=120)
-    with patch.object(quench, "EPOCHS", 500), patch.object(judgement, "EPOCHS", 500):
+    with patch.object(quench, "EPOCHS", 500), patch.object(diagnosis, "EPOCHS", 500):
         whole, *halves = (rescued(rescue, condition, part)[1] for part in (SEEDS, SEEDS[:cut], SEEDS[cut:]))
     for name, values in whole.items():
         together = np.concatenate([half[name] for half in halves])

@@ -4,9 +4,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.data.conditions import NAMING
 from analysis.data.field_labels import is_number
 from analysis.figures import Plot, register
-from analysis.figures.layout import axis_field, footnote, n_text, place, places, series_field
+from analysis.figures.layout import axis_field, footnote, n_text, place, places
 from analysis.figures.shapes import error_bars, forests, lines, percent, percent_across
 from analysis.figures.style import SERIES, Look, NotApplicable, looks
 from analysis.findings.findings import Findings
@@ -18,7 +19,7 @@ from analysis.text import words
 def success_rate(found: Findings) -> Figure:
     """Share solved along the swept number (width or learning rate), a line an init, Wilson intervals as bars."""
     field = axis_field(found.summary, 1)
-    series = series_field(found.fields, field)
+    series = next((name for name in ("init", *NAMING, *found.fields) if name in {*found.fields} - {field}), None)
     names, where = [name for name in (series, field) if name], places(field, found.summary)
 
     def draw(ax: Axes, part: pd.DataFrame, look: Look, beside: float) -> float:

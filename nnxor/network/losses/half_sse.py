@@ -1,7 +1,5 @@
 """The article's loss: half the sum of squared errors, ½·Σ(y − t)²."""
 
-from fractions import Fraction
-
 from nnxor.arithmetic.numbers import Number
 from nnxor.network.entries import loss
 
@@ -13,11 +11,6 @@ def squared(s: Number, y: Number, t: Number, c: Number) -> tuple[Number, Number]
     return gradient * error, gradient
 
 
-def variance(p: Fraction) -> Fraction:
-    """Half the squared distance from the mean of targets of which a share p is 1 and the others 0."""
-    return p * (1 - p) / 2
-
-
 HALF_SSE = loss(
     name="half_sse",
     label="half the sum of squared errors",
@@ -26,5 +19,5 @@ HALF_SSE = loss(
     row=squared,
     whole=lambda total: 0.5 * total,
     second=lambda y, c: c + 0.0 * y,
-    mixed=variance,
+    mixed=lambda p: p * (1 - p) / 2,  # half the variance
 )

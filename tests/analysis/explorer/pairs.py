@@ -11,7 +11,7 @@ import numpy as np
 import yaml
 
 from experiments.study.explorer_address import address
-from nnxor import engines, judgement, quench
+from nnxor import diagnosis, engines, quench
 from nnxor.condition import Condition, Success
 from nnxor.network.activations import ACTIVATIONS, OUTPUTS
 from nnxor.network.inits import Init
@@ -112,5 +112,5 @@ def pairs(n: int, seeds: int) -> list[dict[str, Any]]:
 @cache
 def sample() -> str:
     """Some pairs as JSON; a quench of theirs is short."""
-    with patch.object(quench, "EPOCHS", SHORT), patch.object(judgement, "EPOCHS", SHORT):
+    with patch.object(quench, "EPOCHS", SHORT), patch.object(diagnosis, "EPOCHS", SHORT):
         return json.dumps(pairs(24, seeds=2))

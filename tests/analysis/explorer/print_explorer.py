@@ -10,7 +10,7 @@ import yaml
 
 from analysis.figures.style import OUTCOME_COLOURS
 from experiments.study import explorer_address
-from nnxor import diagnosis, judgement, protocol, quench
+from nnxor import diagnosis, protocol, quench
 from nnxor.condition import FIELDS, Condition
 from nnxor.engines import recycling
 from nnxor.field import Field, plain
@@ -35,11 +35,11 @@ def printed() -> str:
             "first_redraw": recycling.FIRST_DRAW,
         },
         "judgement": {
-            "outcomes": judgement.OUTCOMES,
-            "rest_gradient": judgement.REST_GRADIENT,
-            "level_tolerance": judgement.LEVEL_TOLERANCE,
+            "outcomes": diagnosis.OUTCOMES,
+            "rest_gradient": diagnosis.REST_GRADIENT,
+            "level_tolerance": diagnosis.LEVEL_TOLERANCE,
             "approach": regions.APPROACH,
-            "same": judgement.SAME,
+            "same": diagnosis.SAME,
             "quench_epochs": quench.EPOCHS,
             "merge_tolerance": diagnosis.MERGE_TOLERANCE,
             "region_steps": regions.STEPS,
