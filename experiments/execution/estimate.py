@@ -40,7 +40,7 @@ def describe(study: Study, options: Options, todo: list[Left]) -> None:
 
 
 def estimate(options: Options, todo: list[Left]) -> tuple[float, float, float]:
-    """Seconds for the missing batches, on a free machine and on this one, and bytes a trial, from parts of some batches."""
+    """Seconds for the missing batches, on a free machine and on this one, and bytes a trial, by parts of some."""
     chosen = sorted(todo, key=lambda left: left.first.condition.key)
     warm_up((left.first for left in chosen), options.engine)
     began, probes = time.monotonic(), list[NDArray[np.float64]]()
