@@ -6,7 +6,6 @@ import time
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analysis.data.processes import available_cores
 from experiments.execution.options import Options
@@ -43,7 +42,7 @@ def estimate(options: Options, todo: list[Left]) -> tuple[float, float, float]:
     """Seconds for the missing batches, on a free machine and on this one, and bytes a trial, by parts of some."""
     chosen = sorted(todo, key=lambda left: left.first.condition.key)
     warm_up((left.first for left in chosen), options.engine)
-    began, probes = time.monotonic(), list[NDArray[np.float64]]()
+    began, probes = time.monotonic(), list[np.ndarray]()
     while len(probes) < len(chosen) and time.monotonic() - began < PROBE_SECONDS:
         probes.append(_probe(chosen[len(probes)].first, options.engine))
     alone, busy, size = np.mean(probes, axis=0)
@@ -56,10 +55,9 @@ def estimate(options: Options, todo: list[Left]) -> tuple[float, float, float]:
     return alone * share * (1 - unsure), max(busy, alone * crowd) * share * (1 + unsure), size
 
 
-def _probe(batch: Batch, engine: str) -> NDArray[np.float64]:
+def _probe(batch: Batch, engine: str) -> np.ndarray:
     """What a training of a batch takes, by a quarter of it: seconds on a processor, seconds by the clock, bytes."""
-    few = max(batch_size(batch.condition, engine) // 4, ENGINES[engine].at_once)
-    batch = replace(batch, seeds=batch.seeds[:few])
+    batch = replace(batch, seeds=batch.seeds[: max(batch_size(batch.condition, engine) // 4, ENGINES[engine].at_once)])
     train_batch(batch, engine)  # what it needs beside its own kernel is compiled now, and not counted
     processor, clock = time.thread_time(), time.perf_counter()
     table = train_batch(batch, engine)

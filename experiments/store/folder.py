@@ -261,9 +261,12 @@ class ResultFolder:
         self._parts.setdefault(part.key, []).append(part)
         self._run["trained"] += len(batch.seeds)
         self._waiting += 1
-        many = max(FOLD, 4 * len(self.study.conditions))  # writing the counts anew costs little beside what made them
-        if self.study.record == "summary" and self._waiting >= many:
+        if self.study.record == "summary" and self._is_time_to_fold():
             self.compact(whole=False)
+
+    def _is_time_to_fold(self) -> bool:
+        """Whether so many parts wait that writing the counts anew costs little beside what made them."""
+        return self._waiting >= max(FOLD, 4 * len(self.study.conditions))
 
     def compact(self, whole: bool = True) -> int:
         """Write the tables from the old ones and the parts, and drop these but for failed ones; how many failed."""

@@ -67,7 +67,7 @@ class Machine(Tape):
         self.arguments = [*arrays, *map(self.wrap, numbers)]
         self._entry = self.function.append_basic_block()
         self.build = ir.IRBuilder(self._entry)
-        self._constants: dict[tuple[str, str], Value] = {}
+        self._constants: dict[tuple[str, str], Value] = {}  # each keeps its text, which takes long to write
 
     def text(self) -> str:
         """The text of a module of LLVM with the function, when all is built."""
@@ -84,8 +84,7 @@ class Machine(Tape):
         """A known number everywhere, rounded to the dtype, or another constant of a type."""
         kind = kind or self.vector
         known = int(value) if isinstance(_scalar(kind), ir.IntType) else self.dtype.type(value).item()
-        key = str(kind), repr(known)  # -0.0 is not 0.0; a constant keeps its text, which takes long to write
-        return self._constants.setdefault(key, self.wrap(ir.Constant(kind, known)))
+        return self._constants.setdefault((str(kind), repr(known)), self.wrap(ir.Constant(kind, known)))
 
     def long(self, value: Value | int) -> Value:
         """A whole number for all."""
