@@ -96,12 +96,7 @@ def where(condition: Number, yes: Number, no: Number) -> Number:
     if isinstance(condition, Symbol):
         one = yes if isinstance(yes, Symbol) else no
         return condition.tape.result("where", (condition, one.like(yes), one.like(no)), one.dtype)
-    dtype = next(side.dtype for side in (yes, no) if hasattr(side, "dtype"))
-    return np.where(condition, _as(yes, dtype), _as(no, dtype))
-
-
-def _as(value: Number, dtype: np.dtype) -> Number:
-    return value if hasattr(value, "dtype") else dtype.type(value)
+    return np.where(condition, yes, no)
 
 
 def sqrt(x: Number) -> Number:

@@ -10,7 +10,7 @@ What the kinds mean stands in docs/columns.md. No way leads along frozen paramet
 import numpy as np
 
 from nnxor.condition import Condition
-from nnxor.landscape.curvature import Array, Local, Mask, Problem, activate, rows_are_convex
+from nnxor.landscape.curvature import Array, Local, Mask, Problem, derivatives, rows_are_convex
 from nnxor.landscape.descent import descend
 from nnxor.landscape.exits import MOVING, NONZERO, ZERO, Verdict, test_units
 from nnxor.landscape.polish import ROUNDING, beside_kinks, hold, near_kinks, newton, polish
@@ -167,8 +167,9 @@ def _judge_on(problem: Problem, given: Array, kink: Mask, start: Array) -> Verdi
     _drop_distant(problem, given, way, kink, verdict)
     tired = np.flatnonzero(verdict.kind == "unknown")
     if len(tired):
-        again = test_units(problem, newton(problem, start[tired], kink[tired], rows[tired]), kink[tired], rows[tired])
-        _drop_distant(problem, given[tired], way[tired], kink[tired], again)
+        start, on, felt = start[tired], kink[tired], rows[tired]
+        again = test_units(problem, polish(problem, start, on, felt, newton, steps=12), on, felt)
+        _drop_distant(problem, given[tired], way[tired], on, again)
         verdict.put(tired, again)
     return verdict
 
@@ -200,8 +201,7 @@ def _judge_smooth(problem: Problem, given: Array) -> Verdict:
     verdict, constant = _by_hessian(problem, given), given.copy()
     weights = problem.split(constant)[0][:, :, : problem.x.shape[1] - problem.bias]
     weights[(np.linalg.norm(weights, axis=2) <= FLAT) & problem.free[0]] = 0.0
-    nowhere = np.zeros((len(given), problem.hidden, len(problem.x)), bool)
-    for start in (constant, polish(problem, given, nowhere, hold(problem, given, nowhere)[1])):
+    for start in (constant, polish(problem, given)):
         close = np.abs(Local(problem, start).loss - Local(problem, given).loss) <= SAME_LEVEL
         lost = np.flatnonzero((verdict.kind == "unknown") & close & (np.abs(start - given).max(axis=1) <= FLAT))
         told = _by_hessian(problem, start[lost])
@@ -215,7 +215,7 @@ def _judge_smooth(problem: Problem, given: Array) -> Verdict:
 
 def _by_hessian(problem: Problem, given: Array) -> Verdict:
     """Verdicts on the stationary points that Newton's method leads to; the flatter a saddle, the closer."""
-    theta = newton(problem, given, steps=30)
+    theta = polish(problem, given, step_from=newton)
     verdict, local = Verdict.empty(problem, theta, MOVING), Local(problem, theta)
     values, vectors = local.modes
     slope, size, lowest = np.linalg.norm(local.gradient, axis=1), np.abs(values).max(axis=1), values[:, 0]
@@ -243,11 +243,12 @@ def _bends_up_or_not(problem: Problem, local: Local) -> Mask:
     """
     felt, lines = problem.felt.any(axis=1), problem.felt.any(axis=0)
     error = np.where(np.abs(local.error) <= ZERO, 0.0, local.error)[:, None, :]
-    changes = [error * activate(problem, local.z + room)[2] * felt for room in (-NARROWEST, NARROWEST)]
+    beside = [local.z + room for room in (-NARROWEST, NARROWEST)]
+    changes = [error * derivatives(problem, z, problem.activation.value(z, problem.k))[1] * felt for z in beside]
     good = _none_helps(problem, local, np.array(changes), 0.0)
     if lines.sum() == 1:
         steps = np.outer([*LINE, *-LINE], problem.felt[:, lines])
-        changes = [error * (activate(problem, local.z + step)[0] - local.a) for step in steps]
+        changes = [error * (problem.activation.value(local.z + step, problem.k) - local.a) for step in steps]
         good |= _none_helps(problem, local, np.sum(changes, axis=3, keepdims=True), 1e-15)
     return np.asarray(good.all(axis=1))
 

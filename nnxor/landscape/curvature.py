@@ -122,9 +122,8 @@ class Problem:
         """`Weights` in float64 from vectors (R, P); biases are 0 where the network has none."""
         v, s, b2 = self.split(theta)
         W1 = v.transpose(2, 1, 0).copy()
-        if self.bias:
-            return Weights(W1[:-1], W1[-1], s.T.copy(), b2.copy())
-        return Weights(W1, np.zeros_like(s.T), s.T.copy(), b2)
+        W1, b1 = (W1[:-1], W1[-1]) if self.bias else (W1, np.zeros_like(s.T))
+        return Weights(W1, b1, s.T.copy(), b2.copy())
 
     def split(self, theta: Array) -> tuple[Array, Array, Array]:
         """Views of v (R, H, K), s (R, H) and b2 (R,)."""
@@ -134,11 +133,10 @@ class Problem:
         return v, theta[:, first : first + self.hidden], b2
 
 
-def activate(problem: Problem, z: Array) -> tuple[Array, Array, Array]:
-    """The activation and its two derivatives at z, each in the shape of z; at a kink those from below."""
+def derivatives(problem: Problem, z: Array, a: Array) -> tuple[Array, Array]:
+    """The two derivatives of the activation, which is a at z, each in the shape of z; at a kink those from below."""
     entry, k = problem.activation, problem.k
-    a = entry.value(z, k)
-    return a, entry.back(z, a, np.ones_like(z), k), entry.second(z, a, k) + np.zeros_like(z)
+    return entry.back(z, a, np.ones_like(z), k), entry.second(z, a, k) + np.zeros_like(z)
 
 
 def row_losses(problem: Problem, y: Array) -> tuple[Array, Array, Array]:
@@ -181,14 +179,17 @@ class Local:
     def __init__(self, problem: Problem, theta: Array, kink: Mask | None = None, rows: Array | None = None) -> None:
         self.problem, self.theta = problem, theta
         self.v, self.s, self.b2 = problem.split(theta)
-        self.kink = np.zeros((*self.s.shape, len(problem.x)), bool) if kink is None else kink
-        self.rows = np.broadcast_to(problem.felt, (*self.kink.shape, problem.x.shape[1])) if rows is None else rows
         z = self.v @ problem.x.T
+        self.kink = np.zeros(z.shape, bool) if kink is None else kink
+        self.rows = np.broadcast_to(problem.felt, (*z.shape, problem.x.shape[1])) if rows is None else rows
         self.z = z if kink is None else np.where(kink, 0.0, z)
-        self.a, self.slope, self.bend = activate(problem, self.z)
+        self.a = problem.activation.value(self.z, problem.k)
         self.y = self.b2[:, None] + np.einsum("rh,rhn->rn", self.s, self.a)
         losses, self.error, self.curve = row_losses(problem, self.y)
         self.loss = losses.sum(axis=1)
+
+    slope = cached_property(lambda self: derivatives(self.problem, self.z, self.a)[0])
+    bend = cached_property(lambda self: derivatives(self.problem, self.z, self.a)[1])
 
     @cached_property
     def jacobian(self) -> Array:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from nnxor.landscape.curvature import Array, Local, Problem, activate, numbers
+from nnxor.landscape.curvature import Array, Local, Problem, derivatives, numbers
 from nnxor.landscape.polish import ROUNDING, hold
 
 LEFT = 0.01  # What has lost this share of its loss has left its trap
@@ -29,9 +29,10 @@ SATURATED, TAIL = 1e-8, 15.0  # Smooth units of less slope on every row are move
 def descend(problem: Problem, start: Array) -> Array:
     """Networks at the ends of their ways down (R, P): where the loss has fallen by `LEFT`, or no step lowers it."""
     theta, far, moving = start.copy(), np.full(len(start), LONGEST / 2), np.arange(len(start))
-    first = Local(problem, start).loss
+    here = Local(problem, start)
+    first = here.loss
     for _ in range(MOST_STEPS):
-        here, most = Local(problem, theta[moving]), far[moving]
+        most = far[moving]
         allowed = np.minimum(here.loss + LEVEL * first[moving] / MOST_STEPS, (1 + LEVEL) * first[moving])
         taken, there = np.zeros(len(moving)), here.theta.copy()
         step = _outputs_down(here, most)
@@ -41,9 +42,11 @@ def descend(problem: Problem, start: Array) -> Array:
         _stride(here, step, allowed, SHARES[1:], taken, there)
         theta[moving] = there
         far[moving] = np.clip(np.where(taken == 1, 1.5, 2 * taken) * most, SHORTEST, LONGEST)
-        moving = moving[(taken > 0) & (Local(problem, there).loss > (1 - LEFT) * first[moving])]
-        if not len(moving):
+        here = Local(problem, there)
+        onward = (taken > 0) & (here.loss > (1 - LEFT) * first[moving])
+        if not onward.any():
             break
+        moving, here = moving[onward], here if onward.all() else Local(problem, there[onward])
     return theta
 
 
@@ -113,7 +116,8 @@ def _awaken(here: Local, most: Array, step: Array) -> None:
     r, h = ((here.slope.max(axis=2) < SATURATED) & (away > TAIL)).nonzero()
     z = here.z[r, h] - np.sign(here.z[r, h]) * (away[r, h] - TAIL)[:, None]
     error = np.where(np.abs(here.error[r]) > ROUNDING, here.error[r], 0.0)
-    down = -here.s[r, h, None] * (error * activate(problem, z)[1]) @ problem.felt
+    slope, _ = derivatives(problem, z, problem.activation.value(z, problem.k))
+    down = -here.s[r, h, None] * (error * slope) @ problem.felt
     size = np.linalg.norm(down, axis=1, keepdims=True)
     down /= np.where(size > 0, size, 1.0)
     speed = np.abs(down @ problem.x.T).max(axis=1)

@@ -33,9 +33,7 @@ def slopes(x: Array, pull: Array, bend: Array) -> tuple[Array, Array, Mask]:
     x (k, K) are the kink rows that all share, pull (U, K) and bend (U, k). Returns the slope (U,), ≤ 0, and 0 only
     where f is nowhere negative (up to rounding); the unit vector dv (U, K) that has it, and whether it is certain (U,).
     """
-    if np.linalg.matrix_rank(x) == len(x):
-        return _independent(x, pull, bend)
-    return _dependent(x, pull, bend)
+    return (_independent if np.linalg.matrix_rank(x) == len(x) else _dependent)(x, pull, bend)
 
 
 def _independent(x: Array, pull: Array, bend: Array) -> tuple[Array, Array, Mask]:
@@ -60,8 +58,7 @@ def _dependent(x: Array, pull: Array, bend: Array) -> tuple[Array, Array, Mask]:
         return np.zeros(0), pull, np.zeros(0, bool)
     table, which = np.unique(np.round(np.column_stack([pull, bend]), 12), axis=0, return_inverse=True)
     found = [_steepest(x, row[: x.shape[1]], row[x.shape[1] :]) for row in table]
-    which = which.reshape(-1)
-    slope, direction, certain = (np.array(part)[which] for part in zip(*found, strict=True))
+    slope, direction, certain = (np.array(part)[which.reshape(-1)] for part in zip(*found, strict=True))
     return slope, direction, certain
 
 

@@ -128,9 +128,8 @@ def _stationarity(local: Local) -> Array:
     parts = [
         np.where(local.s != 0, np.linalg.norm(local.pulls, axis=2), 0.0).max(axis=1),
         np.abs(np.einsum("rn,rhn->rh", local.error, local.a)).max(axis=1) * local.problem.scales_units,
+        np.abs(local.error.sum(axis=1)) * (local.problem.bias and local.problem.free[-1]),
     ]
-    if local.problem.bias and local.problem.free[-1]:
-        parts.append(np.abs(local.error.sum(axis=1)))
     return np.asarray(np.max(parts, axis=0))
 
 

@@ -215,9 +215,9 @@ def _realised(
     outputs = _outputs(features, tuple(pattern for pattern, _ in units), bias, slope)
     outputs[:, : len(units) * features.shape[1]] *= np.repeat(signs, features.shape[1])
     cones = [_cone(features, pattern, MARGIN) for pattern, _ in units]
-    of_units = scipy.linalg.block_diag(*(cone for cone, _ in cones))
-    A = np.column_stack([of_units, np.zeros((len(of_units), int(bias)))])
     b = np.concatenate([room for _, room in cones])
+    each_alone = np.eye(len(units))[:, None, :, None] * np.array([cone for cone, _ in cones])[:, :, None]
+    A = np.column_stack([each_alone.reshape(len(b), -1), np.zeros((len(b), int(bias)))])
     held, inverse = outputs[finite], np.linalg.pinv(outputs[finite], rcond=1e-9)
     settled = np.abs(A - A @ inverse @ held).max(axis=1) < 1e-9  # what the scores leave open no more
     if (A @ inverse @ f[finite] > b + SAME)[settled].any() or not _feasible(A, b, held, f[finite]):
@@ -240,12 +240,10 @@ def merged_rows(y: Array, t: Array, tolerance: float) -> tuple[tuple[int, ...], 
     """Groups of two rows or more that share one wrong prediction, for predictions and targets of shape (N,)."""
     groups: list[list[int]] = []
     for n in np.flatnonzero(np.abs(y - t) > tolerance).tolist():
-        for group in groups:
-            if abs(y[group[0]] - y[n]) <= tolerance:
-                group.append(n)
-                break
-        else:
-            groups.append([n])
+        alike = next((group for group in groups if abs(y[group[0]] - y[n]) <= tolerance), None)
+        if alike is None:
+            groups.append(alike := [])
+        alike.append(n)
     return tuple(tuple(group) for group in groups if len(group) > 1)
 
 

@@ -1,5 +1,7 @@
 """Polishing: from the blurred end of a training to the stationary point beside it, by Newton's method in float64."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from nnxor.landscape.curvature import Array, Local, Mask, Problem, numbers
@@ -27,12 +29,8 @@ def hold(problem: Problem, given: Array, kink: Mask) -> tuple[Array, Array]:
     """Networks put on their kinks, and the inputs as units feel them that must stay there, (R, H, N, K)."""
     theta = given.copy()
     v = problem.split(theta)[0]
-    rows = np.broadcast_to(problem.felt, (*kink.shape, problem.x.shape[1]))
-    held = kink[kink.any(axis=2)]
-    if not len(held):
-        return theta, rows
-    rows = rows.copy()
-    for pattern in {each.tobytes(): each for each in held}.values():
+    rows = np.broadcast_to(problem.felt, (*kink.shape, problem.x.shape[1])).copy()
+    for pattern in {each.tobytes(): each for each in kink[kink.any(axis=2)]}.values():
         here, x = (kink == pattern).all(axis=2), problem.felt[pattern]
         back = np.linalg.pinv(x)
         back[np.abs(back) < 1e-12] = 0  # a bias that is free of a kink stays exactly so
@@ -41,23 +39,8 @@ def hold(problem: Problem, given: Array, kink: Mask) -> tuple[Array, Array]:
     return theta, rows
 
 
-def polish(problem: Problem, start: Array, kink: Mask, rows: Array, steps: int = 30) -> Array:
-    """Gauss–Newton steps of least length to where no output that the parameters can move is worth moving."""
-    theta = start.copy()
-    moving = np.arange(len(theta))
-    for _ in range(steps):
-        step = _limited(_gaussnewton(Local(problem, theta[moving], kink[moving], rows[moving])))
-        theta[moving] += step
-        size = np.linalg.norm(step, axis=1)
-        lively = (size > 1e-14 * (1 + np.linalg.norm(theta[moving], axis=1))) & np.isfinite(size)
-        moving = moving[lively]
-        if not len(moving):
-            break
-    return theta
-
-
-def _gaussnewton(local: Local) -> Array:
-    """The step −(Jᵀ C J)⁺ Jᵀ e, shape (R, P), by way of the smaller matrix of the rows; C = diag(ℓ'')."""
+def gauss_newton(local: Local) -> Array:
+    """The step −(Jᵀ C J)⁺ Jᵀ e of least length, shape (R, P), by the smaller matrix of the rows; C = diag(ℓ'')."""
     root = np.sqrt(np.maximum(local.curve, 0.0))
     scaled = local.jacobian * root[..., None]
     values, vectors = np.linalg.eigh(numbers(scaled @ scaled.transpose(0, 2, 1)))
@@ -68,22 +51,32 @@ def _gaussnewton(local: Local) -> Array:
     return np.asarray(-(scaled.transpose(0, 2, 1) @ (vectors @ along[..., None]))[..., 0])
 
 
+def newton(local: Local) -> Array:
+    """The step −H⁺ g to the stationary point nearby, be it a saddle, shape (R, P): with every second derivative."""
+    values, vectors = local.modes
+    along = np.einsum("rpq,rp->rq", vectors, local.gradient)
+    kept = np.abs(values) > 1e-8 * np.abs(values).max(axis=1, keepdims=True)
+    along = np.divide(along, values, out=np.zeros_like(along), where=kept)
+    return np.asarray(-np.einsum("rpq,rq->rp", vectors, along))
+
+
 def _limited(step: Array) -> Array:
     """Steps no longer than 1; none where there is no number."""
     size = np.linalg.norm(step, axis=1, keepdims=True)
     return np.asarray(np.where(np.isfinite(size), step / np.maximum(size, 1.0), 0.0))
 
 
-def newton(
-    problem: Problem, start: Array, kink: Mask | None = None, rows: Array | None = None, steps: int = 12
-) -> Array:
-    """Newton steps to the stationary point nearby, be it a saddle: with every second derivative."""
-    theta = start.copy()
+def polish(
+    problem: Problem, start: Array, kink: Mask | None = None, rows: Array | None = None,
+    step_from: Callable[[Local], Array] = gauss_newton, steps: int = 30,
+) -> Array:  # fmt: skip
+    """Where networks come by such steps, at most so many: each goes on while they are worth it."""
+    theta, moving = start.copy(), np.arange(len(start))
     for _ in range(steps):
-        local = Local(problem, theta, kink, rows)
-        values, vectors = local.modes
-        along = np.einsum("rpq,rp->rq", vectors, local.gradient)
-        kept = np.abs(values) > 1e-8 * np.abs(values).max(axis=1, keepdims=True)
-        along = np.divide(along, values, out=np.zeros_like(along), where=kept)
-        theta = theta - _limited(np.einsum("rpq,rq->rp", vectors, along))
+        here, felt = kink if kink is None else kink[moving], rows if rows is None else rows[moving]
+        step = _limited(step_from(Local(problem, theta[moving], here, felt)))
+        theta[moving] += step
+        moving = moving[np.linalg.norm(step, axis=1) > 1e-14 * (1 + np.linalg.norm(theta[moving], axis=1))]
+        if not len(moving):
+            break
     return theta

@@ -13,10 +13,12 @@ and cross-entropy). If no slope undoes the signs, and with units that saturate o
 that bound, it is a minimum at infinity.
 """
 
+from functools import lru_cache
+
 import numpy as np
 import scipy
 
-from nnxor.landscape.curvature import Array, Local, Mask, Problem, activate, row_losses
+from nnxor.landscape.curvature import Array, Local, Mask, Problem, row_losses
 
 FAR = 30.0  # A row that is driven so far is fitted: its error is below 1e-12
 MOST_PAIRS = 256  # most pairs of rows whose order is looked at
@@ -31,29 +33,40 @@ def outward(problem: Problem, theta: Array, kink: Mask) -> Array:
         return way
     v, s, _ = problem.split(theta)
     moved, _, _ = problem.split(way)
+    least, most = problem.output.value(np.array([-np.inf, np.inf]), problem.k)
+    inside = (least < problem.t) & (problem.t < most)
+    goal = np.select([problem.t == least, problem.t == most, inside], [-1.0, 1.0, np.nan])
+    told = (problem.felt.tobytes(), goal.tobytes(), problem.slopes, bool(problem.bias and problem.free[-1]))
     side = np.where(kink, 0, np.sign(v @ problem.x.T))
-    cases, which = np.unique(np.concatenate([side, np.sign(s)[..., None]], axis=2), axis=0, return_inverse=True)
-    for number, case in enumerate(cases):
-        here = np.flatnonzero(which.reshape(-1) == number)
-        step = _driven(problem, case[:, :-1], case[:, -1])
-        moved[here] = step[:-1].reshape(case.shape[0], -1) / np.where(s[here] == 0, 1, np.abs(s[here]))[..., None]
-        if problem.bias:
-            way[here, -1] = step[-1]
+    cases = np.concatenate([side, np.sign(s)[..., None]], axis=2).astype(np.int8)
+    steps = [_driven(*told, case.shape, case.tobytes()) for case in cases]
+    step = np.reshape(steps, (len(theta), problem.hidden * problem.x.shape[1] + 1))
+    moved[:] = step[:, :-1].reshape(moved.shape) / np.where(s == 0, 1, np.abs(s))[..., None]
+    if problem.bias:
+        way[:, -1] = step[:, -1]
     return np.where(np.isfinite(way).all(axis=1, keepdims=True), way, 0.0)
 
 
-def _driven(problem: Problem, side: Array, sign: Array) -> Array:
-    """A step (H·K + 1,) of hidden weights times output weights' sizes, and of the bias; side (H, N), sign (H,)."""
-    (units, rows), wide = side.shape, problem.x.shape[1]
-    below, above = problem.slopes or (0.0, 1.0)
-    felt = np.where(side > 0, above, below) * sign[:, None] * (side != 0)
-    scores = (felt.T[:, :, None] * problem.felt[:, None, :]).reshape(rows, units * wide)
-    scores = np.column_stack([scores, np.full(rows, float(problem.bias and problem.free[-1]))])
-    z = np.column_stack([np.kron(np.eye(units), problem.felt), np.zeros(units * rows)])
+@lru_cache(maxsize=4096)
+def _driven(
+    felt: bytes, goal: bytes, slopes: tuple[float, float], biased: bool, shape: tuple[int, int], case: bytes
+) -> Array:
+    """A step (H·K + 1,) of hidden weights times output weights' sizes, and of the bias.
+
+    The goal (N,) is the side that a row's target is on, NaN if inside. A case (H, N + 1) has a unit's side on
+    every row and the sign of its output weight: the same few come again and again.
+    """
+    units, rows = shape[0], shape[1] - 1
+    x, sides = np.frombuffer(felt).reshape(rows, -1), np.frombuffer(goal)
+    wide, (side, sign) = x.shape[1], np.split(np.frombuffer(case, np.int8).reshape(shape), [rows], axis=1)
+    moved = np.where(side > 0, slopes[1], slopes[0]) * sign * (side != 0)
+    scores = np.column_stack(
+        [(moved.T[:, :, None] * x[:, None]).reshape(rows, units * wide), np.full(rows, 1.0 * biased)]
+    )
+    z = np.column_stack([np.kron(np.eye(units), x), np.zeros(units * rows)])
     kept, held = -side.reshape(-1, 1) * z, side.reshape(-1) == 0
-    least, most = problem.output.value(np.array([-np.inf, np.inf]), problem.k)
-    to_target = (1.0 * (problem.t == most) - (problem.t == least))[:, None] * scores
-    still = np.concatenate([z[held], scores[(least < problem.t) & (problem.t < most)]])
+    to_target = np.nan_to_num(sides)[:, None] * scores
+    still = np.concatenate([z[held], scores[np.isnan(sides)]])
     found = scipy.optimize.linprog(  # the last unknowns, up to 1, say how far each row is driven at least
         np.repeat([0.0, -1.0], [scores.shape[1], rows]),
         np.block([[kept, np.zeros((len(kept), rows))], [-to_target, np.eye(rows)]]),
@@ -71,7 +84,7 @@ def saturated(problem: Problem, theta: Array, near: float) -> tuple[Array, Array
     """Saturating networks far out on their ways to infinity, and these, (R, P); NaN if not `near` a bound."""
     ends, ways = np.full((2, *theta.shape), np.nan)
     high, low = (problem.t[:, None] > problem.t).nonzero()
-    saturates = np.isfinite(activate(problem, np.array([-np.inf, np.inf]))[0]).all()
+    saturates = np.isfinite(problem.activation.value(np.array([-np.inf, np.inf]), problem.k)).all()
     if not (saturates and problem.free.all() and 0 < len(high) <= MOST_PAIRS):
         return ends, ways
     between, local = problem.x[high] - problem.x[low], Local(problem, theta)
@@ -115,7 +128,7 @@ def _saturating(local: Local, r: int, wrong: Mask, y: Array, between: Array) -> 
     """
     problem, s, side, sign = local.problem, local.s[r], np.sign(local.z[r]), np.sign(local.v[r] @ between.T)
     x, end, block = problem.x, np.abs(y) > FAR - 1, scipy.linalg.block_diag
-    features = np.where(wrong, activate(problem, side * np.inf)[0], local.a[r])
+    features = np.where(wrong, problem.activation.value(side * np.inf, problem.k), local.a[r])
     features = np.vstack([features, np.ones((int(problem.bias), len(y)))]).T
     units = [np.vstack([at[wrong, None] * x[wrong], to[:, None] * between]) for at, to in zip(side, sign, strict=True)]
     kept = np.vstack([np.sign(y[end, None]) * features[end], np.eye(features.shape[1])[: len(s)] * np.sign(s)[:, None]])
