@@ -122,6 +122,15 @@ def inside(*arguments: str, module: str, cwd: Path = ROOT) -> subprocess.Complet
     return subprocess.CompletedProcess([module, *arguments], status, out.getvalue(), err.getvalue())
 
 
+def typed(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """What a command does that is shown to be typed, given the words that a shell in that folder makes of its line."""
+    shell = subprocess.run(["bash", "-c", f"printf '%s\\0' {line}"], cwd=folder, capture_output=True, text=True)
+    assert (shell.returncode, shell.stderr) == (0, "")
+    program, flag, module, *arguments = shell.stdout.removesuffix("\0").split("\0")
+    assert (program, flag) == ("python", "-m")
+    return inside(*arguments, module=module, cwd=folder)
+
+
 def launch(*overrides: str) -> subprocess.Popen[str]:
     """Start a run in a session of its own."""
     return subprocess.Popen(
