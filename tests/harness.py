@@ -123,11 +123,12 @@ def inside(*arguments: str, module: str, cwd: Path = ROOT) -> subprocess.Complet
 
 
 def typed(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """What a command does that is shown to be typed, given the words that a shell in that folder makes of its line."""
-    shell = subprocess.run(["bash", "-c", f"printf '%s\\0' {line}"], cwd=folder, capture_output=True, text=True)
+    """What a command does that is shown to be typed: a shell in that folder does all but run Python."""
+    script = f"python() {{ printf '%s\\0' \"$@\"; }}; {line}"
+    shell = subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True)
     assert (shell.returncode, shell.stderr) == (0, "")
-    program, flag, module, *arguments = shell.stdout.removesuffix("\0").split("\0")
-    assert (program, flag) == ("python", "-m")
+    flag, module, *arguments = shell.stdout.removesuffix("\0").split("\0")
+    assert flag == "-m"
     return inside(*arguments, module=module, cwd=folder)
 
 
