@@ -14,6 +14,7 @@ from experiments.execution.worker import train_batch, warm_up
 from experiments.store.parts import in_parquet
 from experiments.study.batches import Batch, Left, batch_size
 from experiments.study.study import Study
+from nnxor.engines import ENGINES
 
 PROBE_SECONDS = 2.0  # what all probes together should take, about
 
@@ -38,10 +39,10 @@ def describe(study: Study, options: Options, todo: list[Left]) -> None:
 
 
 def estimate(options: Options, todo: list[Left]) -> tuple[float, float, float]:
-    """Seconds for the missing batches, on a free machine and on this one, and bytes a trial, from some real batches."""
+    """Seconds for the missing batches, on a free machine and on this one, and bytes a trial, by parts of some."""
     chosen = sorted(todo, key=lambda left: left.first.condition.key)
     warm_up((left.first for left in chosen), options.engine)
-    began, probes = time.monotonic(), list[tuple[float, float, float]]()
+    began, probes = time.monotonic(), list[np.ndarray]()
     while len(probes) < len(chosen) and time.monotonic() - began < PROBE_SECONDS:
         probes.append(_probe(chosen[len(probes)].first, options.engine))
     alone, busy, size = np.mean(probes, axis=0)
@@ -54,12 +55,11 @@ def estimate(options: Options, todo: list[Left]) -> tuple[float, float, float]:
     return alone * share * (1 - unsure), max(busy, alone * crowd) * share * (1 + unsure), size
 
 
-def _probe(batch: Batch, engine: str) -> tuple[float, float, float]:
-    """What a training of a batch takes: seconds on a processor, seconds by the clock, bytes."""
-    batch = replace(batch, seeds=batch.seeds[: batch_size(batch.condition, engine)])
+def _probe(batch: Batch, engine: str) -> np.ndarray:
+    """What a training of a batch takes, by a quarter of it: seconds on a processor, seconds by the clock, bytes."""
+    batch = replace(batch, seeds=batch.seeds[: max(batch_size(batch.condition, engine) // 4, ENGINES[engine].at_once)])
     train_batch(batch, engine)  # what it needs beside its own kernel is compiled now, and not counted
     processor, clock = time.thread_time(), time.perf_counter()
     table = train_batch(batch, engine)
     taken = time.thread_time() - processor, time.perf_counter() - clock, len(in_parquet(table))
-    a, b, c = (each / len(batch.seeds) for each in taken)
-    return a, b, c
+    return np.array(taken) / len(batch.seeds)

@@ -31,7 +31,8 @@ Results = Generator[Result, None, None]
 def seconds(condition: Condition, engine: str) -> float:
     """What a training takes, about, of a processor's time."""
     constant, unit = ENGINES[engine].seconds
-    return max(condition.most_epochs, 1) * condition.task.n_rows / 4 * (constant + unit * condition.hidden)
+    rows = condition.task.n_examples if condition.batch_size else condition.task.n_rows
+    return max(condition.most_epochs, 1) * rows / 4 * (constant + unit * condition.hidden)
 
 
 def batch_size(condition: Condition, engine: str) -> int:

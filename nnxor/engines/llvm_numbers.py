@@ -67,6 +67,7 @@ class Machine(Tape):
         self.arguments = [*arrays, *map(self.wrap, numbers)]
         self._entry = self.function.append_basic_block()
         self.build = ir.IRBuilder(self._entry)
+        self._constants: dict[tuple[str, str], Value] = {}  # each keeps its text, which takes long to write
 
     def text(self) -> str:
         """The text of a module of LLVM with the function, when all is built."""
@@ -83,7 +84,7 @@ class Machine(Tape):
         """A known number everywhere, rounded to the dtype, or another constant of a type."""
         kind = kind or self.vector
         known = int(value) if isinstance(_scalar(kind), ir.IntType) else self.dtype.type(value).item()
-        return self.wrap(ir.Constant(kind, [known] * self.width if kind is not _scalar(kind) else known))
+        return self._constants.setdefault((str(kind), repr(known)), self.wrap(ir.Constant(kind, known)))
 
     def long(self, value: Value | int) -> Value:
         """A whole number for all."""
@@ -157,11 +158,9 @@ class Machine(Tape):
 
     # what happens when
 
-    @contextmanager
-    def when(self, truth: Value) -> Iterator[None]:
+    def when(self, truth: Value) -> Any:
         """What is built inside happens only then."""
-        with self.build.if_then(truth.llvm):
-            yield
+        return self.build.if_then(truth.llvm)
 
     @contextmanager
     def loop(
