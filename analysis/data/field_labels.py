@@ -1,8 +1,4 @@
-"""The fields of a condition, as the manifests of the folders that were read describe them: defaults, names, labels.
-
-A manifest tells of each field what `nnxor.field.Field` holds, so nothing of that is written down here. What is read
-later adds to what is known.
-"""
+"""The fields of a condition (`nnxor.field.Field`), as the manifests that were read so far describe them."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,4 @@
-"""Conditions that differ in one field, compared seed by seed.
-
-Trainings with the same seed start from the same underlying draws whatever the init, the step and
-the width, so conditions are compared within seeds.
-"""
+"""Conditions that differ in one field, compared seed by seed: trainings of one seed start from the same draws."""
 
 import itertools
 from collections.abc import Iterable

@@ -1,7 +1,4 @@
-"""What `experiments.benchmark` does: every engine against what people use, in one run on one machine.
-
-Whole commands are timed too, from the start of their process to its end: seconds and peak memory.
-"""
+"""What `experiments.benchmark` does: every engine against what people use, and whole commands, on one machine."""
 
 import json
 import os

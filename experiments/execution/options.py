@@ -1,7 +1,4 @@
-"""How a study is run: everything on the command line that never changes what comes out, and who trains its batches.
-
-Backends are entries, and files in conf/parallel: each trains the batches of a study beside each other.
-"""
+"""How a study is run, and who trains: everything on the command line that never changes what comes out."""
 
 import importlib.util
 import re

@@ -269,7 +269,7 @@ class ResultFolder:
         return self._waiting >= max(FOLD, 4 * len(self.study.conditions))
 
     def compact(self, whole: bool = True) -> int:
-        """Write the tables from the old ones and the parts, and drop these but for failed ones; how many failed."""
+        """Write the tables from old ones and parts, and drop those (not `whole`: the fine ones); how many failed."""
         taken = {key: [part for part in found if whole or part.fine] for key, found in self._parts.items()}
         written = tables.write(self.path, self.study, self._held, taken, whole)
         self._content["files"] |= written.pop("files")

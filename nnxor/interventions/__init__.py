@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnxor.network.draws import Weights, initial_weights
+from nnxor.network.entries import Uses
 from nnxor.network.inits import GivenWeights
 from nnxor.registry import Registry, registering
 
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 Units = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Intervention:
+@dataclass(frozen=True, kw_only=True)
+class Intervention(Uses):
     """One of them.
 
     label: in two to five words; meaning: in a sentence.
@@ -33,25 +34,18 @@ class Intervention:
     then: fields of the condition that are others while the run trains on, from the condition.
     draws: whether fresh weights are drawn, so that each seed gives others.
     needs_dead: whether it does nothing in a network without dead units.
-    settings: the condition's settings that it makes use of.
     control: whether the others are compared with it.
     refusal: why a condition cannot have it, as a clause; the empty text where it can.
     """
 
-    name: str
-    label: str
+    told: ClassVar[tuple[str, ...]] = ("label", "meaning", "control", "settings")
     meaning: str
     change: Callable[[Condition, Weights, range], Weights] = lambda _condition, weights, _seeds: weights
     then: Callable[[Condition], Mapping[str, object]] = lambda _: {}
     draws: bool = False
     needs_dead: bool = False
-    settings: tuple[str, ...] = ()
     control: bool = False
     refusal: Callable[[Condition], str] = lambda _: ""
-
-    def about(self) -> dict[str, Any]:
-        """What those must know of it who read results, in plain values."""
-        return {name: getattr(self, name) for name in ("label", "meaning", "control")} | {"settings": [*self.settings]}
 
     def refused(self, condition: Condition) -> str:
         """Why a condition cannot have this intervention, as a clause; the empty text where it can."""

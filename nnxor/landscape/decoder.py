@@ -1,8 +1,4 @@
-"""The decoder: what a final loss, or final predictions, mean, in words.
-
-The numbers are looked up among the levels at which training can rest (`nnxor.landscape.levels`), in the loss that they
-are said to be of and in the other conventions that are in use.
-"""
+"""What a final loss, or final predictions, mean in words, looked up among the levels, also of other conventions."""
 
 from dataclasses import dataclass, replace
 from fractions import Fraction

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ Step = tuple[Number, Memory]
 class Uses:
     """A name, how figures and sentences call it, and the fields of a condition that it uses."""
 
+    told: ClassVar[tuple[str, ...]] = ("label", "settings")
     name: str
     label: str
     settings: tuple[str, ...] = ()
@@ -37,7 +38,7 @@ class Uses:
 
     def about(self) -> dict[str, Any]:
         """What those must know of it who read results, in plain values."""
-        return {"label": self.label, "settings": list(self.settings)}
+        return {name: getattr(self, name) for name in self.told}
 
     def values(self, condition: Settings) -> tuple[dict[str, float], dict[str, Any]]:
         """What `k` holds: real numbers, not yet rounded to a dtype, and settings that choose between rules."""
@@ -66,6 +67,7 @@ class Activation(Uses):
     half_at: as an output: the score at which the prediction is ½, where success asks the score and not the prediction.
     """
 
+    told: ClassVar[tuple[str, ...]] = (*Uses.told, "smooth", "can_die")
     readable: Callable[[Settings], tuple[Callable[[Array], Array], Rule]]
     value: Callable[[Number, Settings], Number]
     back: Callable[[Number, Number, Number, Settings], Number]
@@ -76,10 +78,6 @@ class Activation(Uses):
     hidden: bool = True
     output: bool = False
     half_at: float | None = None
-
-    def about(self) -> dict[str, Any]:
-        """What those must know of it who read results, in plain values."""
-        return {**super().about(), "smooth": self.smooth, "can_die": self.can_die}
 
     def layer(self, condition: Settings) -> Elementwise:
         """The readable layer."""
@@ -111,6 +109,7 @@ class Loss(Uses):
     elsewhere: its names in other libraries.
     """
 
+    told: ClassVar[tuple[str, ...]] = (*Uses.told, "output")
     readable: tuple[Rule, Rule, bool]
     weight: Callable[[int], float]
     row: Callable[[Number, Number, Number, Number], tuple[Number, Number]]
@@ -123,10 +122,6 @@ class Loss(Uses):
     def layer(self, times: NDArray[np.int64] | None) -> RowLoss:
         """The readable layer, where the rows count so often."""
         return RowLoss(*self.readable, times)
-
-    def about(self) -> dict[str, Any]:
-        """What those must know of it who read results, in plain values."""
-        return {**super().about(), "output": self.output}
 
     @property
     def logits(self) -> bool:

@@ -1,8 +1,4 @@
-"""How initial weights are distributed: weights and biases apart, in terms of fan_in and fan_out.
-
-A parameter of a distribution is a number or a formula such as `sqrt(2 / fan_in)`, so that a new
-initialization is a few lines of YAML and no code.
-"""
+"""How initial weights are distributed: numbers or formulas of fan_in and fan_out, so that a law is a bit of YAML."""
 
 import ast
 import math

@@ -1,7 +1,4 @@
-"""Gradient descent with momentum: v ← μ·v + g, p ← p − lr·v.
-
-Polyak 1964; Rumelhart, Hinton & Williams 1986, for a constant learning rate.
-"""
+"""Gradient descent with momentum: v ← μ·v + g, p ← p − lr·v (Polyak 1964; Rumelhart, Hinton & Williams 1986)."""
 
 from nnxor.arithmetic.numbers import Number
 from nnxor.network.entries import Memory, Settings, Step, optimizer
