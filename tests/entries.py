@@ -7,7 +7,7 @@ import numpy as np
 
 from experiments.study import catalog
 from nnxor import engines
-from nnxor.arithmetic.networks import preactivations
+from nnxor.arithmetic.networks import ending, preactivations
 from nnxor.condition import CHOICES, Condition
 from nnxor.diagnosis import diagnose
 from nnxor.network.draws import PARAMETERS, Weights, draw
@@ -46,6 +46,9 @@ def check_gradient(field: str, name: str) -> None:
     far &= np.abs(start.b2) > 1e-3
     start = start.take(np.flatnonzero(far))
     end = engines.load("numpy")(chosen, start).weights
+    still = replace(chosen, epochs=0)
+    told = diagnose(still, start, engines.load("numpy")(still, start))["final_loss"]
+    assert np.array_equal(told, loss(chosen, start))
     for parameter in PARAMETERS:
         before, after = getattr(start, parameter), getattr(end, parameter)
         for place in np.ndindex(before.shape[:-1]):
@@ -62,8 +65,7 @@ def moved(weights: Weights, parameter: str, place: tuple[int, ...], step: float)
 
 def loss(chosen: Condition, weights: Weights) -> np.ndarray:
     """The loss of each network as it is."""
-    still = replace(chosen, epochs=0)
-    return diagnose(still, weights, engines.load("numpy")(still, weights))["final_loss"]
+    return ending(chosen, weights).loss
 
 
 def check_reference(field: str, name: str) -> None:

@@ -122,6 +122,16 @@ def inside(*arguments: str, module: str, cwd: Path = ROOT) -> subprocess.Complet
     return subprocess.CompletedProcess([module, *arguments], status, out.getvalue(), err.getvalue())
 
 
+def typed(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """What a command does that is shown to be typed: a shell in that folder does all but run Python."""
+    script = f"python() {{ printf '%s\\0' \"$@\"; }}; {line}"
+    shell = subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True)
+    assert (shell.returncode, shell.stderr) == (0, "")
+    flag, module, *arguments = shell.stdout.removesuffix("\0").split("\0")
+    assert flag == "-m"
+    return inside(*arguments, module=module, cwd=folder)
+
+
 def launch(*overrides: str) -> subprocess.Popen[str]:
     """Start a run in a session of its own."""
     return subprocess.Popen(

@@ -14,6 +14,7 @@ from nnxor.network.minibatches import Seeds
 
 FIRST_DRAW = 3
 """The draw (`nnxor.network.draws`) that the first redrawn units come from: a start and a rescue take those before."""
+NEAR = 20  # A draw takes as long as this many seeds more, at least
 
 
 def is_due(condition: Condition, epoch: int) -> bool:
@@ -44,7 +45,7 @@ def recycled(condition: Condition, state: Table, seeds: Seeds, epoch: int) -> Ta
 
 
 def _drawn(condition: Condition, seeds: Seeds, number: int) -> Weights:
-    """A draw of any seeds."""
-    runs = np.split(seeds, np.flatnonzero(np.diff(seeds) != 1) + 1)
-    drawn = [initial_weights(condition, range(int(run[0]), int(run[-1]) + 1), number) for run in runs]
-    return Weights.joined(drawn)
+    """A draw of any seeds; those that are near are drawn at once, with what lies between."""
+    runs = np.split(seeds, np.flatnonzero((np.diff(seeds) < 1) | (np.diff(seeds) > NEAR)) + 1)
+    spans = [(run - run[0], range(int(run[0]), int(run[-1]) + 1)) for run in runs]
+    return Weights.joined([initial_weights(condition, span, number).take(places) for places, span in spans])

@@ -39,7 +39,7 @@ def outward(problem: Problem, theta: Array, kink: Mask) -> Array:
     told = (problem.felt.tobytes(), goal.tobytes(), problem.slopes, bool(problem.bias and problem.free[-1]))
     side = np.where(kink, 0, np.sign(v @ problem.x.T))
     cases = np.concatenate([side, np.sign(s)[..., None]], axis=2).astype(np.int8)
-    steps = [_driven(*told, case.shape, case.tobytes()) for case in cases]
+    steps = [_driven(*told, case.tobytes()) for case in cases]
     step = np.reshape(steps, (len(theta), problem.hidden * problem.x.shape[1] + 1))
     moved[:] = step[:, :-1].reshape(moved.shape) / np.where(s == 0, 1, np.abs(s))[..., None]
     if problem.bias:
@@ -48,21 +48,19 @@ def outward(problem: Problem, theta: Array, kink: Mask) -> Array:
 
 
 @lru_cache(maxsize=4096)
-def _driven(
-    felt: bytes, goal: bytes, slopes: tuple[float, float], biased: bool, shape: tuple[int, int], case: bytes
-) -> Array:
+def _driven(felt: bytes, goal: bytes, slopes: tuple[float, float], biased: bool, case: bytes) -> Array:
     """A step (H·K + 1,) of hidden weights times output weights' sizes, and of the bias.
 
     The goal (N,) is the side that a row's target is on, NaN if inside. A case (H, N + 1) has a unit's side on
     every row and the sign of its output weight: the same few come again and again.
     """
-    units, rows = shape[0], shape[1] - 1
-    x, sides = np.frombuffer(felt).reshape(rows, -1), np.frombuffer(goal)
-    wide, (side, sign) = x.shape[1], np.split(np.frombuffer(case, np.int8).reshape(shape), [rows], axis=1)
+    sides = np.frombuffer(goal)
+    x = np.frombuffer(felt).reshape(len(sides), -1)
+    side, sign = np.split(np.frombuffer(case, np.int8).reshape(-1, len(sides) + 1), [len(sides)], axis=1)
+    (units, rows), wide = side.shape, x.shape[1]
     moved = np.where(side > 0, slopes[1], slopes[0]) * sign * (side != 0)
-    scores = np.column_stack(
-        [(moved.T[:, :, None] * x[:, None]).reshape(rows, units * wide), np.full(rows, 1.0 * biased)]
-    )
+    scores = (moved.T[:, :, None] * x[:, None]).reshape(rows, units * wide)
+    scores = np.column_stack([scores, np.full(rows, float(biased))])
     z = np.column_stack([np.kron(np.eye(units), x), np.zeros(units * rows)])
     kept, held = -side.reshape(-1, 1) * z, side.reshape(-1) == 0
     to_target = np.nan_to_num(sides)[:, None] * scores

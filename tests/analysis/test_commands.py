@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from harness import ROOT, SMALL, compose, inside
+from harness import ROOT, SMALL, compose, inside, typed
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,15 +26,6 @@ from experiments.study.study import read_study
 from nnxor.network.draws import draw
 
 Run = Callable[..., Path]
-
-
-def typed(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """What a command of the report does, given the words that a shell in that folder makes of its line."""
-    shell = subprocess.run(["bash", "-c", f"printf '%s\\0' {line}"], cwd=folder, capture_output=True, text=True)
-    assert (shell.returncode, shell.stderr) == (0, "")
-    program, flag, module, *arguments = shell.stdout.removesuffix("\0").split("\0")
-    assert (program, flag) == ("python", "-m")
-    return inside(*arguments, module=module, cwd=folder)
 
 
 def save_sets(path: Path, sets: int) -> None:

@@ -415,12 +415,13 @@ def killed(*_: object) -> Future[None]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("submit", [broken, killed])
-def test_a_report_is_whole_where_the_process_that_helps_was_killed(handmade: Path, submit, no_png: None) -> None:
-    report.write_report(handmade, pool=SimpleNamespace(submit=submit))  # type: ignore[arg-type]
-    drawn, _ = described(report.read_results(handmade))
-    assert {f"{plot.name}{kind}.svg" for plot, _ in drawn for kind in ("", "-phone")} == {
-        file.name for file in (handmade / "figures").glob("*.svg")
-    }
+def test_a_report_is_whole_where_the_process_that_helps_was_killed(make, submit, no_png: None) -> None:
+    folder = make({"a": ({}, ["solved", "stuck_1/2", "stuck_1/3"])})
+    report.write_report(folder, pool=SimpleNamespace(submit=submit))  # type: ignore[arg-type]
+    drawn, _ = described(report.read_results(folder))
+    figures = {f"{plot.name}{kind}.svg" for plot, _ in drawn for kind in ("", "-phone")}
+    assert len(figures) == 10
+    assert figures == {file.name for file in (folder / "figures").glob("*.svg")}
 
 
 @pytest.mark.parametrize(

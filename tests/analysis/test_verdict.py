@@ -170,7 +170,7 @@ def test_drawing_again_holds_within_twenty_draws(make, n_solved: int, kind: str)
 
 
 def test_on_another_task_no_claim_is_judged(run: Run) -> None:
-    folder = run("grid.hidden=[4,10]", "grid.init=[uniform,he]", "grid.lr=0.1", "base.task=parity3")
+    folder = run("grid.hidden=[4,10]", "grid.init=[uniform,he]", "grid.lr=0.1", "base.task=parity3", told=False)
     found = all_of(folder)
     assert [each.claim for each in found] == [each.text for each in CLAIMS]
     for each in found:
@@ -180,7 +180,7 @@ def test_on_another_task_no_claim_is_judged(run: Run) -> None:
 
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid", "leaky_relu"])
 def test_of_units_other_than_relu_no_claim_is_judged(run: Run, activation: str) -> None:
-    found = all_of(run("grid.hidden=[4,10]", f"base.activation={activation}"))
+    found = all_of(run("grid.hidden=[4,10]", f"base.activation={activation}", told=False))
     assert {each.verdict for each in found} == {NOT_JUDGED}
     assert all(f"other units ({activation})" in each.rule for each in found)
 
@@ -189,8 +189,8 @@ def test_of_units_other_than_relu_no_claim_is_judged(run: Run, activation: str) 
 def test_conditions_beyond_the_article_have_no_say(run: Run, record: str) -> None:
     """The verdicts of a study that holds more are those of the article's part of it, from rows and from counts."""
     fields = (f"record={record}", "grid.hidden=[4,10]", "grid.init=[uniform,he]", "grid.lr=0.1", "base.epochs=150")
-    alone = run(*fields, folder="alone")
-    more = run(*fields, "grid.task=[xor,and,parity3]", "grid.activation=[relu,tanh]", folder="more")
+    alone = run(*fields, folder="alone", told=False)
+    more = run(*fields, "grid.task=[xor,and,parity3]", "grid.activation=[relu,tanh]", folder="more", told=False)
     assert all_of(more) == all_of(alone)
     assert Findings.of(alone).scope == ""
     said = Findings.of(more).scope
@@ -206,9 +206,9 @@ def test_xor_in_a_csv_file_is_xor_but_does_not_tell_how_many_units_it_needs(run:
     (tmp_path / "mine.csv").write_text(rows.format(*[""] * 5))
     (tmp_path / "often.csv").write_text(rows.format(",times", *[",2"] * 4))
     grid = ("grid.hidden=[4,10]", "grid.init=[uniform,he]", "grid.lr=0.1")
-    named = all_of(run(*grid, folder="named"))
-    mine = all_of(run(*grid, f"base.task={tmp_path / 'mine.csv'}", folder="mine"))
+    named = all_of(run(*grid, folder="named", told=False))
+    mine = all_of(run(*grid, f"base.task={tmp_path / 'mine.csv'}", folder="mine", told=False))
     assert [each for each in mine if each.number != "2"] == [each for each in named if each.number != "2"]
     assert (mine[1].kind, "does not say how many units" in mine[1].rule) == ("open", True)
-    often = all_of(run(*grid, f"base.task={tmp_path / 'often.csv'}", folder="often"))
+    often = all_of(run(*grid, f"base.task={tmp_path / 'often.csv'}", folder="often", told=False))
     assert {each.verdict for each in often} == {NOT_JUDGED}, "rows that count twice have other levels"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness import command, inside
+from harness import inside
 
 from experiments import comparing
 
@@ -89,8 +89,9 @@ def test_a_page_that_cannot_be_written_is_one_line(two: list[str]) -> None:
     assert (status, error) == (1, "html=/nowhere/page.html cannot be written: No such file or directory\n")
 
 
-def test_help_fits_80_columns_and_names_everything() -> None:
-    result = command("--help", module="experiments.compare", env={"COLUMNS": "200"})
+def test_help_fits_80_columns_and_names_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    result = inside("--help", module="experiments.compare")
     assert result.returncode == 0
     assert max(map(len, result.stdout.splitlines())) <= 80
     for word in ("html=", "csv=", "json=", "fail_on_difference", "Exit status", "Holm", "paired"):

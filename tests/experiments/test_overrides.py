@@ -161,7 +161,7 @@ def test_the_command_says_it_in_one_line_and_exits_with_2(arguments: list[str], 
 
 
 def test_help_is_the_whole_story_within_80_columns() -> None:
-    done = command("--help")
+    done = inside("--help", module="experiments.run")
     assert done.returncode == 0
     for word in (
         "grid.FIELD",
@@ -179,7 +179,7 @@ def test_help_is_the_whole_story_within_80_columns() -> None:
 
 @pytest.mark.parametrize(("name", "left_out"), [("run", {"success"}), ("train", {"success", "rescue"})])
 def test_help_says_of_every_field_its_default_and_what_is_allowed(name: str, left_out: set[str]) -> None:
-    text = command("--help", module=f"experiments.{name}").stdout
+    text = inside("--help", module=f"experiments.{name}").stdout
     assert max(map(len, text.splitlines())) <= 80
     for field in FIELDS.keys() - left_out:
         assert f"\n  {field}=" in text
@@ -192,7 +192,7 @@ def test_help_says_of_every_field_its_default_and_what_is_allowed(name: str, lef
 
 
 def test_help_names_every_shipped_study() -> None:
-    text = command("--help").stdout
+    text = inside("--help", module="experiments.run").stdout
     for path in (ROOT / "conf" / "study").rglob("*.yaml"):
         assert path.stem in text
 
@@ -214,11 +214,11 @@ def test_a_study_of_another_name_asks_what_it_is_told_to(tmp_path: Path) -> None
 
 def test_a_folder_of_the_user_is_found_listed_and_needed_no_more_afterwards(tmp_path: Path) -> None:
     own_folder(tmp_path)
-    told = command("--config-dir", str(tmp_path), "--help").stdout
+    told = inside("--config-dir", str(tmp_path), "--help", module="experiments.run").stdout
     assert "studies mine; inits half; tasks own, own.csv" in told
     arguments = ("study=mine", "--config-dir", str(tmp_path), f"output={tmp_path / 'out'}", "report=false")
-    assert command(*arguments).returncode == 0
-    done = command(str(tmp_path / "out"), "sample=4", module="experiments.verify")
+    assert inside(*arguments, module="experiments.run").returncode == 0
+    done = command(str(tmp_path / "out"), "sample=4", module="experiments.verify")  # which has never seen it
     assert (done.returncode, done.stderr) == (0, "")
 
 

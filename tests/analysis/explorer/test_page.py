@@ -4,8 +4,6 @@ import base64
 import io
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from browser import CHROMIUM, Browser
+from harness import typed
 from pairs import SHORT, expected, pairs, sample, shipped
 
 from analysis.explorer.__main__ import main
@@ -96,11 +95,7 @@ def test_trainings_agree_in_every_bit_and_every_column_in_a_browser(page: Path, 
 def test_the_command_gives_the_same_bits(page: Path, browser: Browser, tmp_path: Path, settings: str) -> None:
     browser.visit(page, f"#{settings}&seed=8")
     shown = browser.run("document.getElementById('command').textContent")
-    root = str(HERE.parents[2])
-    subprocess.run(
-        ["bash", "-c", f"{shown.replace('python ', sys.executable + ' ')} save=net.npz"], check=True, cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": root}, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+    assert typed(f"{shown} save=net.npz", tmp_path).returncode == 0
     with np.load(tmp_path / "net.npz") as file:
         words = b"".join(file[name].astype(">f4").tobytes() for name in ("W1", "b1", "W2", "b2")).hex()
     assert words == result(browser)["weights"].replace(" ", "")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -71,20 +72,20 @@ def launched() -> Iterator[Launch]:
         run.communicate()
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+@contextmanager
+def starting(folder: Path) -> Iterator[Start]:
     """Starts a process of dask's in a session of its own; ends what was started, by its id."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start_process(module: str, *arguments: str, preload: str = "") -> subprocess.Popen[bytes]:
         if preload:
-            path = tmp_path / f"preload_{len(started)}.py"
+            path = folder / f"preload_{len(started)}.py"
             path.write_text(preload)
             arguments = (*arguments, "--preload", str(path))
-        log = (tmp_path / f"{len(started)}.log").open("wb")
+        log = (folder / f"{len(started)}.log").open("wb")
         process = subprocess.Popen(
             [sys.executable, "-m", f"distributed.cli.{module}", *arguments],
-            cwd=tmp_path,
+            cwd=folder,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdout=log,
             stderr=log,
@@ -101,36 +102,47 @@ def start(tmp_path: Path) -> Iterator[Start]:
         process.wait(20)
 
 
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The file of a scheduler that lacks this package; it outlives the tests' workers and clients."""
+    file = tmp_path_factory.mktemp("scheduler") / "scheduler.json"
+    with starting(file.parent) as start:
+        start(
+            "dask_scheduler",
+            "--host=127.0.0.1",
+            "--port=0",
+            "--no-dashboard",
+            f"--scheduler-file={file}",
+            preload=NO_PACKAGE,
+        )
+        yield file
+
+
 @pytest.fixture
-def address(start: Start, tmp_path: Path) -> str:
-    """The address of a scheduler that has no worker yet, and that lacks this package."""
-    file = tmp_path / "scheduler.json"
-    start(
-        "dask_scheduler",
-        "--host=127.0.0.1",
-        "--port=0",
-        "--no-dashboard",
-        f"--scheduler-file={file}",
-        preload=NO_PACKAGE,
-    )
+def address(scheduler: Path) -> str:
+    """The address of a scheduler that has no worker yet: those of earlier tests are gone."""
     until = time.monotonic() + 30
     while True:
         assert time.monotonic() < until
         try:
-            return str(json.loads(file.read_text())["address"])
+            found = str(json.loads(scheduler.read_text())["address"])
+            break
         except (OSError, ValueError):
             time.sleep(0.02)
+    wait_for_workers(found, 0)
+    return found
 
 
 @pytest.fixture
-def worker(start: Start, address: str) -> Start:
+def worker(address: str, tmp_path: Path) -> Iterator[Start]:
     """Starts a worker of one thread; without a nanny, so that it is dead when it is killed."""
+    with starting(tmp_path) as start:
 
-    def start_worker(*arguments: str, preload: str = "") -> subprocess.Popen[bytes]:
-        given = arguments or ("--no-nanny",)
-        return start("dask_worker", address, "--nthreads=1", "--no-dashboard", *given, preload=preload)
+        def start_worker(*arguments: str, preload: str = "") -> subprocess.Popen[bytes]:
+            given = arguments or ("--no-nanny",)
+            return start("dask_worker", address, "--nthreads=1", "--no-dashboard", *given, preload=preload)
 
-    return start_worker
+        yield start_worker
 
 
 def run_here(*overrides: str) -> int:
@@ -142,11 +154,14 @@ def run_here(*overrides: str) -> int:
 
 
 def wait_for_workers(address: str, count: int) -> None:
-    """Wait until a scheduler has that many workers."""
+    """Wait until a scheduler has that many workers, no more and no fewer."""
     from experiments.execution.cluster import connected
 
+    until = time.monotonic() + 60
     with connected(1, Cluster(address, 10)) as client:
-        client.wait_for_workers(count, timeout=60)
+        while len(client.sync(client.scheduler.ncores)) != count:
+            assert time.monotonic() < until
+            time.sleep(0.02)
 
 
 @installed
@@ -169,11 +184,11 @@ def test_workers_may_die_and_join_while_a_study_runs(
 
 @installed
 def test_a_client_that_is_stopped_or_killed_goes_on_and_leaves_the_cluster_alone(
-    worker: Start, launched: Launch, address: str, tmp_path: Path, whole: str
+    worker: Start, launched: Launch, scheduler: Path, tmp_path: Path, whole: str
 ) -> None:
     output = tmp_path / "out"
     one = worker()
-    arguments = (*STUDY, "parallel=dask", f"parallel.scheduler_file={tmp_path / 'scheduler.json'}", f"output={output}")
+    arguments = (*STUDY, "parallel=dask", f"parallel.scheduler_file={scheduler}", f"output={output}")
     for parts, sign, status in ((3, signal.SIGTERM, 143), (20, signal.SIGKILL, -9)):
         run = launched(*arguments)
         wait_for_parts(run, output, parts)

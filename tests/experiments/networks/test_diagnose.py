@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from harness import command, compose
+from harness import compose, inside
 
 import nnxor
 from analysis.data.reading import CAUSES
@@ -233,13 +233,13 @@ def test_a_file_that_does_not_fit_is_refused(tmp_path: Path) -> None:
 def test_a_file_can_be_named_alone_whatever_its_name(tmp_path: Path) -> None:
     path = tmp_path / "my net's (1).npz"
     np.savez(path, W1=np.float32([[-1], [-1]]), b1=np.float32([-1]), W2=np.float32([[1]]), b2=np.float32([0.5]))
-    done = command(str(path), "epochs=10", module="experiments.diagnose")
+    done = inside(str(path), "epochs=10", module="experiments.diagnose")
     assert (done.returncode, done.stderr) == (0, "")
     assert "local minimum" in done.stdout
 
 
 def test_help_fits_80_columns() -> None:
-    done = command("--help", module="experiments.diagnose")
+    done = inside("--help", module="experiments.diagnose")
     assert done.returncode == 0
     assert ".safetensors" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80

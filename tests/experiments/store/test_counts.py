@@ -262,7 +262,7 @@ def test_parts_that_overlap_are_counted_once_and_torn_or_foreign_ones_never(
         shutil.copy(path, tmp_path / "a" / "parts" / path.name)
     torn, *_ = cut["a"]
     torn.write_bytes(torn.read_bytes()[:-20])
-    run("record=summary", folder="a")
+    run("record=summary", folder="a", told=False)
     said = capsys.readouterr().out
     assert f"left aside: {torn}: torn or altered" in said
     assert f"{cut['other'][0].name}: a part of another study" in said
@@ -276,7 +276,7 @@ def test_what_a_folder_keeps_cannot_change(run: Run, finished: Run, first: str, 
         run(f"record={then}")
     assert f"was made with record={first}, this is {then}" in str(refusal.value)
     assert "overwrite=true" in str(refusal.value)
-    out = run(f"record={then}", "overwrite=true")
+    out = run(f"record={then}", "overwrite=true", told=False)
     kept = {"trials": {"trials.parquet", "counts.parquet"}, "summary": {"counts.parquet"}}[then]
     assert {path.name for path in out.glob("*.parquet")} == kept
 
@@ -292,7 +292,7 @@ def test_failed_trainings_are_tried_again(
         fold_after(patch, 4)
         assert run_study(compose(*SMALL, *SUMMARY, f"output={output}")) == 1
     assert (manifest(output)["trials"], manifest(output)["failed"]) == (160, 40)
-    run(*SUMMARY, folder="faulty")
+    run(*SUMMARY, folder="faulty", told=False)
     assert [each["trained"] for each in manifest(output)["runs"]] == [160, 40]  # type: ignore[attr-defined]
     assert digest(output) == digest(finished(*SUMMARY))
 
@@ -366,7 +366,7 @@ def test_folders_of_counts_are_compared_like_folders_of_rows(run: Run) -> None:
 
     base = ("grid.hidden=4", "grid.init=[uniform,he]", "grid.lr=0.2")
     sides = {
-        (name, record): run(*base, f"record={record}", *more, folder=f"{name}-{record}")
+        (name, record): run(*base, f"record={record}", *more, folder=f"{name}-{record}", told=False)
         for name, more in (("a", ()), ("b", ("base.epochs=70", "seeds.start=9")), ("c", ("seeds.start=3",)))
         for record in ("trials", "summary")
     }

@@ -63,7 +63,8 @@ def test_every_field_comes_through_the_store_alike_for_both_engines(run: Run) ->
         "grid.loss=[half_sse,mse]", "grid.hidden=3", "grid.lr=0.2", "grid.init=torch",
         "blocks=[{},{task:[parity3],activation:[leaky_relu],dtype:[float64],bias:[false]}]",  # two kernels in all
     )  # fmt: skip
-    a, b = run(*fields, "seeds.count=3", folder="a"), run(*fields, "seeds.count=3", "engine=numpy", folder="b")
+    fields = (*fields, "seeds.count=3")
+    a, b = run(*fields, folder="a", told=False), run(*fields, "engine=numpy", folder="b", told=False)
     assert digest(a) == digest(b)
     table = pq.read_table(a / "trials.parquet").to_pandas()
     assert len(table) == 4 * 3
@@ -108,7 +109,7 @@ def test_a_growth_that_trained_nothing_yet_can_be_taken_back(
         patch.setattr(folder_module, "write_part", lambda *_: (_ for _ in ()).throw(StopError()))
         with pytest.raises(StopError):
             run("seeds.count=30", folder="broken")
-    run(folder="broken")
+    run(folder="broken", told=False)
     assert digest(out) == before
 
 
@@ -229,7 +230,7 @@ def test_a_folder_of_another_study_is_refused_with_the_ways_out(
     assert "output=DIR" in str(refusal.value)
     assert "overwrite=true" in str(refusal.value)
     assert digest(out) == before
-    run(*then, "overwrite=true")
+    run(*then, "overwrite=true", told=False)
     assert digest(out) != before
 
 
@@ -252,7 +253,7 @@ def test_a_folder_of_something_else_is_never_touched(tmp_path: Path, run: Run) -
 def test_overwriting_leaves_files_of_others(run: Run, finished: Run) -> None:
     out = finished(folder="out")
     (out / "notes.txt").write_text("mine")
-    run("overwrite=true")
+    run("overwrite=true", told=False)
     assert (out / "notes.txt").read_text() == "mine"
 
 
@@ -294,7 +295,7 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_bytes(
     broken = interrupted(run, monkeypatch, after, StopError())
     assert len(list((broken / "parts").glob("*.parquet"))) == after
     assert not (broken / "trials.parquet").exists()
-    run("parallel.batch=5", folder="broken")
+    run("parallel.batch=5", folder="broken", told=False)
     assert digest(broken) == digest(whole)
     assert not (broken / "parts").exists()
     assert 160 - 8 * after <= trained(broken)[-1] <= 160 - 4 * after
@@ -309,7 +310,7 @@ def test_a_full_disk_keeps_what_there_is_and_says_so(run: Run, finished: Run, mo
         )
         with pytest.raises(RunError, match=r"No space left on device.*what was trained is kept"):
             run(folder="broken")
-    run(folder="broken")
+    run(folder="broken", told=False)
     assert digest(broken) == digest(whole)
 
 
@@ -327,7 +328,7 @@ def test_torn_and_foreign_files_among_the_parts_are_left_aside(
     pq.write_table(pa.table({"seed": [1, 2]}), broken / "parts" / "foreign.parquet")
     (broken / "parts" / f".{flipped.name}.123.tmp").write_bytes(b"PAR1")
     (broken / "parts" / ".somebody's.tmp").write_bytes(b"mine")
-    run(folder="broken")
+    run(folder="broken", told=False)
     said = capsys.readouterr().out
     for name in (torn.name, flipped.name, "notes.txt", "foreign.parquet", ".somebody's.tmp"):
         assert f"left aside: {broken / 'parts' / name}" in said
@@ -341,7 +342,7 @@ def test_a_part_of_another_study_is_not_read_as_data(run: Run, finished: Run, mo
     other = interrupted(run, monkeypatch, 3, StopError(), "base.epochs=61", "output=" + str(broken.parent / "other"))
     for path in (other / "parts").glob("*.parquet"):
         path.rename(broken / "parts" / path.name)
-    run(folder="broken")
+    run(folder="broken", told=False)
     assert digest(broken) == digest(finished())
 
 
@@ -375,7 +376,7 @@ def test_a_training_that_fails_is_a_row_with_a_status_and_is_tried_again(
     assert set(failed["error"]) == {"MemoryError: no room"}
     assert failed["outcome"].isna().all()
     assert manifest(output)["failed"] == 40
-    run(folder="faulty")
+    run(folder="faulty", told=False)
     assert trained(output) == [160, 40]
     assert digest(output) == digest(finished())
 

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from forging import TINY, forge, refused, status_of, with_value
-from harness import ROOT, command, inside
+from harness import ROOT, inside
 
 from experiments.study import batches
 from experiments.study.batches import Batch
@@ -202,8 +202,9 @@ def test_weights_whose_file_is_gone_are_one_line(run: Run, tmp_path: Path, capsy
     assert str(file) in refused(capsys)
 
 
-def test_help_fits_80_columns_and_names_everything() -> None:
-    result = command("--help", module="experiments.verify", env={"COLUMNS": "200"})
+def test_help_fits_80_columns_and_names_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    result = inside("--help", module="experiments.verify")
     assert result.returncode == 0
     assert max(map(len, result.stdout.splitlines())) <= 80
     for word in ("sample=", "engine=", "seed=", "SHA-256", "Exit status"):

@@ -60,8 +60,7 @@ def least_squares(
     for _ in range(25):
         scales = [share * weight**2 for share, weight in zip(shares, weights, strict=True)]
         columns = list(zip(*rows, strict=True))
-        A = mp.matrix([[mp.fdot(_scaled(scales, a), b) for b in columns] for a in columns])
-        found = list(mp.lu_solve(A, mp.matrix([mp.fdot(_scaled(scales, a), values) for a in columns])))
+        found = _solved(columns, scales, values)
         errors = [abs(w * (v - mp.fdot(found, row))) for w, v, row in zip(weights, values, rows, strict=True)]
         best = min(best, (max(errors), found), key=lambda pair: pair[0])
         shares = [share * error for share, error in zip(shares, errors, strict=True)]
@@ -69,8 +68,15 @@ def least_squares(
     return best[1]
 
 
-def _scaled(scales: list[mpf], column: tuple[mpf, ...]) -> list[mpf]:
-    return [scale * entry for scale, entry in zip(scales, column, strict=True)]
+def _solved(columns: list[list[mpf]], scales: list[mpf], values: list[mpf]) -> list[mpf]:
+    """The coefficients of the columns with the least squared errors, which count so much, by the normal equations."""
+    A, right = mp.matrix(len(columns)), mp.matrix(len(columns), 1)
+    for i, column in enumerate(columns):
+        scaled = [scale * entry for scale, entry in zip(scales, column, strict=True)]
+        right[i] = mp.fdot(scaled, values)
+        for j in range(i + 1):
+            A[i, j] = A[j, i] = mp.fdot(scaled, columns[j])
+    return list(mp.lu_solve(A, right))
 
 
 def fit(name: str, dtype: type) -> list[float]:
@@ -138,8 +144,7 @@ def fit_ratio(name: str) -> tuple[list[float], list[float]]:
     shares, denominators, best = [mpf(1)] * len(nodes), [mpf(1)] * len(nodes), (mp.inf, [])
     for i in range(30):
         scales = [s / (d * z) ** 2 for s, d, z in zip(shares, denominators, quantiles, strict=True)]
-        A = mp.matrix([[mp.fdot(_scaled(scales, a), b) for b in columns] for a in columns])
-        found = list(mp.lu_solve(A, mp.matrix([mp.fdot(_scaled(scales, a), values) for a in columns])))
+        found = _solved(columns, scales, values)
         top, bottom = found[: above + 1], [mpf(1), *found[above + 1 :]]
         denominators = [mp.polyval(bottom, x, asc=True) for x in nodes]
         fits = [mp.polyval(top, x, asc=True) / d for x, d in zip(nodes, denominators, strict=True)]
