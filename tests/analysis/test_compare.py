@@ -212,8 +212,8 @@ def test_given_weights_are_paired_with_the_same_weights_alone(
 ) -> None:
     fields = ("grid.hidden=3", f"record={record}")
     one, other = save_sets(tmp_path / "a" / "mine.npz", "torch"), save_sets(tmp_path / "b" / "mine.npz", theirs)
-    a = run(*fields, f"grid.init={one}", "grid.lr=0.1", folder="one")
-    b = run(*fields, f"grid.init={other}", "grid.lr=0.2", folder="other")
+    a = run(*fields, f"grid.init={one}", "grid.lr=0.1", folder="one", told=False)
+    b = run(*fields, f"grid.init={other}", "grid.lr=0.2", folder="other", told=False)
     (row,) = compare_folders(a, b).rows
     assert isinstance(row.difference, Paired) == paired
     assert row.unpaired == ("" if paired else GIVEN)
@@ -222,8 +222,8 @@ def test_given_weights_are_paired_with_the_same_weights_alone(
 
 def test_given_weights_are_not_paired_with_drawn_ones(run: Run, tmp_path: Path) -> None:
     fields = ("grid.hidden=3", "grid.lr=0.1")
-    a = run(*fields, "grid.init=torch", folder="drawn")
-    b = run(*fields, f"grid.init={save_sets(tmp_path / 'w' / 'mine.npz', 'he')}", folder="given")
+    a = run(*fields, "grid.init=torch", folder="drawn", told=False)
+    b = run(*fields, f"grid.init={save_sets(tmp_path / 'w' / 'mine.npz', 'he')}", folder="given", told=False)
     for found in (compare_folders(a, b), compare_folders(b, a)):
         assert [row.unpaired for row in found.rows] == [GIVEN]
         assert f"Not paired: 1 of 1, since {GIVEN}." in sentences(found)
@@ -234,6 +234,6 @@ def test_given_weights_are_not_paired_with_drawn_ones(run: Run, tmp_path: Path) 
 )
 def test_seeds_share_their_draws_whatever_else_differs(run: Run, finished: Run, override: str) -> None:
     fields = ("grid.hidden=4", "grid.init=uniform", "grid.lr=0.2")
-    found = compare_folders(finished(*fields, folder="a"), run(*fields, override, folder="b"))
+    found = compare_folders(finished(*fields, folder="a"), run(*fields, override, folder="b", told=False))
     assert [row.unpaired for row in found.rows] == [""]
     assert not any("Not paired" in sentence for sentence in sentences(found))
