@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from analysis.data.conditions import NAMING
 from analysis.data.reading import KINDS
 from analysis.figures import Plot, register, style
-from analysis.figures.rates.success_rate import epoch_axis
+from analysis.figures.rates.epochs_to_solve import epoch_axis
 from analysis.figures.style import NotApplicable, columns_for, letters, panels, sheet, styled
 from analysis.findings.findings import Findings
 from analysis.text import words

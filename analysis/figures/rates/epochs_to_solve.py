@@ -1,0 +1,68 @@
+"""How long until it is solved."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.data.reading import counts_of
+from analysis.figures import Plot, register
+from analysis.figures.layout import axis_field, line_field, runs_a_line
+from analysis.figures.shapes import lines
+from analysis.figures.style import Look, NotApplicable
+from analysis.findings.findings import Findings
+from analysis.findings.statistics import unsolved_after
+from analysis.text import words
+from analysis.text.advice import waiting
+
+
+def epochs_to_solve(found: Findings) -> Figure:
+    """Share of runs not yet solved against the epoch (Kaplan–Meier), with 95 % bands."""
+    rows, field = solvable(found), line_field(found.fields)
+    last = int(rows["epochs"].max())
+    return lines(
+        found, rows, field, _step, lambda ax, _rows: epoch_axis(ax, last), most=5,
+        count=lambda part: runs_a_line(part, field), label="not yet solved, %",
+    )  # fmt: skip
+
+
+def solvable(found: Findings) -> pd.DataFrame:
+    """The solved epochs; NotApplicable if no run was solved, and for a union of studies of few points each."""
+    if found.fields:
+        axis_field(found.summary)
+    if not found.epochs["solved_epoch"].notna().any():
+        raise NotApplicable("no run was solved, so there are no epochs to count")
+    return found.epochs
+
+
+def epoch_axis(ax: Axes, last: int, label: str = "epoch") -> None:
+    """A logarithmic axis of epochs, from 1, with powers of ten written out."""
+    powers = [10**k for k in range(len(str(max(last, 1))))]
+    ax.set(xscale="log", xlabel=label)
+    ax.set_xticks(powers, [f"{power:,}" for power in powers])
+    ax.xaxis.minorticks_off()
+
+
+def _step(ax: Axes, part: pd.DataFrame, look: Look, _beside: float) -> float:
+    """Draw a curve with its band; returns the height at which it ends."""
+    epochs = int(part["epochs"].iloc[0])
+    x = np.unique(np.round(np.geomspace(1, max(epochs, 1), 200)))
+    told = unsolved_after(x, part["solved_epoch"].astype("float64"), counts_of(part))
+    share, low, high = (100 * each for each in told)
+    ax.fill_between(x, low, high, step="post", color=look.colour, alpha=0.2, linewidth=0)
+    ax.step(x, share, where="post", color=look.colour, linestyle=look.dashes)
+    return float(share[-1])
+
+
+def describe(found: Findings) -> str:
+    """The median and the last epoch at which a run of the nearest condition was solved."""
+    solvable(found)
+    told = each.why if (each := waiting(found)) else "no run was solved."
+    return f"{words.nearest(found.nearest, found.fields)}: {told} Bands are 95 %."
+
+
+register(Plot(
+    "epochs_to_solve", "How long it takes",
+    "A curve that levels off shows the runs that are not solved, however long one waits within these epochs.",
+    epochs_to_solve, describe, order=6, section="helps",
+))  # fmt: skip
