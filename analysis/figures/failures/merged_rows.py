@@ -1,0 +1,81 @@
+"""Which rows the runs in a trap give one prediction."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from analysis.data.conditions import few, values, with_values
+from analysis.data.field_labels import FIELDS, value_text
+from analysis.data.reading import counts_of, is_stuck, size
+from analysis.figures import Plot, register
+from analysis.figures.layout import by_value, fixed, looks_of, outcome_names
+from analysis.figures.shapes import forests, percent, percent_across
+from analysis.figures.style import NotApplicable
+from analysis.findings.findings import Findings
+from analysis.findings.statistics import Rate
+from analysis.text import words
+
+MOST_INITS, MOST_NAMED, MOST_PATTERNS = 4, 8, 6
+
+
+def merged_rows(found: Findings) -> Figure:
+    """How often each pattern of merged rows occurs in each trap, in the conditions nearest to the article's."""
+    shown = merged_trials(found)
+    inits, look, traps = values(shown, "init"), looks_of(found, "init"), outcome_names(found.summary)
+    parts = []
+    for trap, part in by_value(shown, "outcome"):
+        totals, of_init = _patterns(part), [with_values(part, {"init": init}, ["init"]) for init in inits]
+        patterns = sorted(_by_count(totals)[:MOST_PATTERNS])
+        counts = [f"{value_text('init', init)} n = {size(mine):,}" for init, mine in zip(inits, of_init, strict=True)]
+        found_of = [(_patterns(mine), size(mine)) for mine in of_init]
+        rows = [
+            [percent(Rate.of(n := int(each.get(pattern, 0)), of), _name(pattern), f"{n:,}") for each, of in found_of]
+            for pattern in patterns
+        ]
+        parts.append((f"{traps[trap]}: {', '.join(counts)}", [_name(pattern, " = ") for pattern in patterns], rows))
+    names = {value_text("init", init): look[init] for init in inits}
+    figure, axes = forests(parts, names, "share of the runs in this trap, %", fixed(found, "init") or "")
+    percent_across(axes, 112)
+    return figure
+
+
+def _name(pattern: str, sign: str = "=") -> str:
+    """A pattern as a label: its rows, of many the first."""
+    rows = pattern.split("=")
+    return sign.join(rows if len(rows) <= MOST_NAMED else [*rows[:3], f"\N{HORIZONTAL ELLIPSIS} ({len(rows):,} rows)"])
+
+
+def merged_trials(found: Findings) -> pd.DataFrame:
+    """The stuck trials of the condition nearest to the article's and of its other inits."""
+    same = with_values(found.trials, found.nearest, [name for name in FIELDS if name != "init"])
+    stuck = same[is_stuck(same)]
+    if not len(stuck):
+        raise NotApplicable("no run of the conditions nearest to the article's is stuck, so no rows are merged")
+    return stuck[stuck["init"].isin(few(values(stuck, "init"), MOST_INITS, found.nearest["init"])).to_numpy(bool)]
+
+
+def _patterns(part: pd.DataFrame) -> pd.Series:
+    """How often each pattern occurs; runs that merge no rows count as 'none'."""
+    return pd.Series(counts_of(part)).groupby(part["merged"].astype("str").fillna("none").to_numpy()).sum()
+
+
+def _by_count(counts: pd.Series) -> list[str]:
+    return sorted(counts.index, key=lambda name: (-counts[name], name))
+
+
+def describe(found: Findings) -> str:
+    """The commonest pattern of each trap, in a sentence."""
+    shown, texts, traps = merged_trials(found), [], outcome_names(found.summary)
+    for trap, part in by_value(shown, "outcome"):
+        counts = _patterns(part)
+        common = _by_count(counts)[0]
+        texts.append(f"{traps[trap]}: {_name(common)} in {words.rate(Rate.of(counts[common], size(part)))}")
+    where = f" ({held})" if (held := fixed(found, "init")) else ""
+    several = " with all inits together" if len(values(shown, "init")) > 1 else ""
+    return f"Rows that share one wrong prediction{where}, commonest{several}: {'; '.join(texts)}."
+
+
+register(Plot(
+    "merged_rows", "Which rows are merged",
+    "Points are shares of the runs in a trap, with 95 % Wilson intervals; the number is the count.",
+    merged_rows, describe, order=10, section="ends",
+))  # fmt: skip

@@ -1,0 +1,52 @@
+"""Success rates that others have published, beside ours."""
+
+from matplotlib.figure import Figure
+
+from analysis.figures import Plot, register
+from analysis.figures.layout import footnote, n_text
+from analysis.figures.shapes import forests, percent, percent_across
+from analysis.figures.style import SERIES, NotApplicable, looks
+from analysis.findings.findings import Findings
+from analysis.findings.published import AGREE, DIFFER, Beside, brief
+
+
+def published(found: Findings) -> Figure:
+    """A row a published figure: theirs and ours with their intervals."""
+    shown = _shown(found)
+    short = [", ".join(filter(None, [brief(each.source).rpartition("/")[2], each.where])) for each in shown]
+    told = []
+    for name, each in zip(short, shown, strict=True):  # where two are called alike, the end of their source differs
+        end = f", {each.source.rpartition(', ')[2]}" * (short.count(name) > 1)
+        told.append(f"{'≠ ' * (each.verdict == DIFFER)}{name}{end}")
+    rows = [[percent(each.theirs, "theirs"), percent(each.solved, "ours")] for each in shown]
+    figure, axes = forests([("", told, rows)], looks(["theirs", "ours"]), "solved, %")
+    percent_across(axes)
+    for label in (label for ax in axes for label in ax.get_yticklabels()):
+        label.set_color(SERIES[4] if label.get_text().startswith("≠") else "#333333")
+    theirs, ours = n_text([each.theirs.n for each in shown if each.theirs]), n_text([each.solved.n for each in shown])
+    differ = "≠ they differ." * any(each.verdict == DIFFER for each in shown)
+    footnote(figure, differ, "Lines: 95 % Wilson intervals.", f"Theirs {theirs}, ours {ours}.")
+    return figure
+
+
+def _shown(found: Findings) -> list[Beside]:
+    shown = [each for each in found.published if each.theirs and each.solved.n]
+    if not shown:
+        raise NotApplicable("the study repeats no published success rate")
+    return shown
+
+
+def describe(found: Findings) -> str:
+    """How many agree, in a sentence."""
+    shown = _shown(found)
+    agree, differ = (sum(each.verdict == verdict for each in shown) for verdict in (AGREE, DIFFER))
+    rest = f"; too few runs to tell: {few:,}" if (few := len(shown) - agree - differ) else ""
+    return f"Published rates that agree with ours: {agree:,}; that differ: {differ:,}{rest}."
+
+
+register(Plot(
+    "published", "Published figures beside ours",
+    "Each row is a published success rate and the same setting trained here.",
+    published, describe, quiet=True, order=4, section="published",
+    answers=lambda found, _fields: 5 if any(each.verdict in (AGREE, DIFFER) for each in found.published) else 0,
+))  # fmt: skip
