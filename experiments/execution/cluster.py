@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from analysis.entry import RunError
 from experiments.execution import worker
-from experiments.execution.options import Cluster
+from experiments.execution.backends import Cluster
 from experiments.execution.progress import say
 from experiments.store.columns import failed_table
 from experiments.study.batches import Batch, Result

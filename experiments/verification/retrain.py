@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from analysis.data.door import COUNTED
 from analysis.data.processes import available_cores
-from experiments.execution.options import backend_for, execute
+from experiments.execution.backends import execute
+from experiments.execution.options import backend_for
 from experiments.store.columns import CONDITION_COLUMNS, in_schema, part_schema, plain, with_condition
 from experiments.store.counts import PLAIN, add_up, count_rows, is_solved, solved_pieces, total
 from experiments.store.rows_and_counts import counts_of

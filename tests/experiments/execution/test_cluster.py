@@ -18,7 +18,8 @@ import pytest
 from harness import ROOT, command, compose, launch, nobody_left, wait_for_parts
 
 from analysis.entry import InputError, guarded
-from experiments.execution.options import Cluster, read_options
+from experiments.execution.backends import Cluster
+from experiments.execution.options import read_options
 from experiments.execution.session import run as run_study
 
 pytestmark = pytest.mark.slow
