@@ -5,7 +5,6 @@ import sys
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,7 +14,7 @@ from analysis.data.door import write_text
 from analysis.data.field_labels import FIELDS
 from analysis.entry import DONE, FAILED, InputError, RunError
 from analysis.findings.side_by_side import Comparison, compare_folders
-from analysis.report_parts.compare_page import p_text, write_html
+from analysis.report_parts.tables import compare_page, p_text
 from analysis.text.words import counted, listed, plain, points
 from experiments.execution.progress import all_of, say
 from experiments.study.checked import path, section
@@ -36,7 +35,7 @@ def compare(config: Mapping[str, Any]) -> int:
     say("\n".join(lines(found)).replace(ARROW, arrow).replace("\N{MINUS SIGN}", "-"))
     for name, target in ((name, given[name]) for name in WRITERS if given[name]):
         try:
-            WRITERS[name](found, target)
+            write_text(target, WRITERS[name](found))
         except OSError as error:
             raise RunError(f"{name}={target} cannot be written: {error.strerror or error}") from None
         say(f"{name}: {target}")
@@ -72,10 +71,10 @@ def as_json(found: Comparison) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False, default=float) + "\n"
 
 
-WRITERS: dict[str, Callable[[Comparison, Path], None]] = {
-    "html": lambda found, path: write_html(found, sentences(found), path),
-    "csv": lambda found, path: write_text(path, pd.DataFrame(rows_of(found)).to_csv(index=False)),
-    "json": lambda found, path: write_text(path, as_json(found)),
+WRITERS: dict[str, Callable[[Comparison], str]] = {
+    "html": lambda found: compare_page(found, sentences(found)),
+    "csv": lambda found: pd.DataFrame(rows_of(found)).to_csv(index=False),
+    "json": as_json,
 }
 """The files that a comparison can be written to, by their keys."""
 

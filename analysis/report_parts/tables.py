@@ -13,9 +13,11 @@ from analysis.data.reading import CAUSES, KINDS, OUTCOMES, can_die, swept
 from analysis.figures.layout import row_names
 from analysis.findings.findings import Findings
 from analysis.findings.published import Beside
+from analysis.findings.side_by_side import Comparison, Row
 from analysis.findings.statistics import Difference, Paired, Rate
 from analysis.findings.stuck import STUCK_CAUSES, Freed, attributed, by_dead_at_start, controls, fields_of
 from analysis.findings.summary import HOW, certificates, draws
+from analysis.report_parts.pages import render
 from analysis.text import words
 
 VAGUE = 0.5  # an interval as wide as this is cut off where a forest plot ends
@@ -247,3 +249,33 @@ def published_tables(found: Sequence[Beside]) -> list[Table]:
         "few runs that hardly any rate could disagree.",
         ["source", "theirs", "ours", "agreement", "setting"], [cells(each) for each in found], prose=True,
     )]  # fmt: skip
+
+
+def p_text(row: Row) -> str:
+    """The adjusted p; a dash where nothing was tested."""
+    return "\N{EM DASH}" if row.same else words.p_value(row.p_holm)
+
+
+def compare_tables(found: Comparison) -> list[Table]:
+    """What differs, and the aligned conditions: the same trainings first, then those that differ."""
+    ordered = sorted(found.rows, key=lambda row: (not row.same, not row.differs))
+
+    def cells(row: Row) -> list[str]:
+        rates = [words.difference(row.difference), *map(words.bare, (row.a, row.b))]
+        return [row.name, *rates, p_text(row), row.how, row.traps]
+
+    differs = Table("What differs", "Protocol, versions and settings.", ["", "A", "B"], found.differences, prose=True)
+    return [differs, Table(
+        "Side by side",
+        "Percent solved of the runs that are compared, with 95 % Wilson intervals; the difference with Newcombe's 95 % "
+        "interval; exact p of McNemar (paired) or Fisher (unpaired), adjusted by Holm's method. Trainings that are the "
+        "same in both folders are checked, not tested.",
+        ["condition", "B \N{MINUS SIGN} A", "A solved, %", "B solved, %", "p (Holm)", "compared", "in traps, %"],
+        [cells(row) for row in ordered], 2, marks=[row.difference for row in ordered],
+    )]  # fmt: skip
+
+
+def compare_page(found: Comparison, sentences: Sequence[str]) -> str:
+    """The comparison and what it comes to as one HTML text; every string is escaped."""
+    differences, rows = compare_tables(found)
+    return render("compare.html.j2", found=found, sentences=sentences, differences=differences, rows=rows)

@@ -64,7 +64,7 @@ def test_every_exemplary_run_comes_out_again(
     save_sets(tmp_path / "sub" / "sets.npz", 12)
     monkeypatch.chdir(tmp_path)
     overrides = ("grid.hidden=3", "grid.lr=[0.1234567891]", *BROUGHT[name])
-    folder = run(*overrides)
+    folder = run(*overrides, told=False)
     write_exemplars(folder, read_study(compose(*SMALL, *overrides)), Findings.of(folder).every)
     exemplars = load_exemplars(folder)
     lines = reproducing(json.loads((folder / "manifest.json").read_text()), exemplars)[-len(exemplars) :]
@@ -149,7 +149,7 @@ def test_the_advice_is_about_networks_like_those_of_the_study(
     (tmp_path / "sub" / "mine.csv").write_text("x1,x2,t\n0,0,0\n0,1,1\n1,0,1\n1,1,0.5\n")
     save_sets(tmp_path / "sub" / "sets.npz", 9)
     monkeypatch.chdir(tmp_path)
-    folder = run("grid.hidden=3", "grid.lr=0.2", *overrides)
+    folder = run("grid.hidden=3", "grid.lr=0.2", *overrides, told=False)
     given = advice(Findings.of(folder))
     look, *looked_up = [each.command for each in given if each.command]
     inputs = 3 if "base.task=parity3" in overrides else 2

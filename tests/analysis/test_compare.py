@@ -16,7 +16,7 @@ from analysis.data.door import FolderError
 from analysis.data.field_labels import defaults
 from analysis.findings.side_by_side import FEW_SHARED, GIVEN, align, compare_folders
 from analysis.findings.statistics import Paired, Rate, holm
-from analysis.report_parts.compare_page import tables, write_html
+from analysis.report_parts.tables import compare_page, compare_tables
 from analysis.text import words
 from experiments.comparing import compare, sentences
 from experiments.study import catalog
@@ -109,7 +109,7 @@ def test_the_same_trap_is_told_by_one_name_under_two_losses(finished: Run, capsy
     assert told.keys() == {f"stuck at {trap}" for trap in ("1/4", "1/3", "1/2") if f"stuck_{trap}" in ends}
     for trap, (first, second) in told.items():
         assert first == second == words.bare(Rate.of(int(ends[f"stuck_{trap.split()[-1]}"]), len(frame(a))))
-    assert row.traps in " ".join(tables(compare_folders(a, b))[1].rows[0])
+    assert row.traps in " ".join(compare_tables(compare_folders(a, b))[1].rows[0])
     capsys.readouterr()
     compare({"a": str(a), "b": str(b), "fail_on_difference": False})
     assert words.plain(row.traps) in " ".join(capsys.readouterr().out.split())
@@ -189,12 +189,11 @@ def test_the_page_escapes_names_and_loads_nothing(finished: Run, tmp_path: Path)
     manifest["study"] = "<script>x</script>"
     (b / "manifest.json").write_text(json.dumps(manifest))
     found = compare_folders(a, b)
-    write_html(found, ["A <b> sentence."], tmp_path / "page.html")
-    page = (tmp_path / "page.html").read_text().replace("<span>", "").replace("</span>", "")
+    page = compare_page(found, ["A <b> sentence."]).replace("<span>", "").replace("</span>", "")
     assert "<script>x" not in page
     assert "A &lt;b&gt; sentence." in page
     assert not re.search(r"""(src|href)=(?!["']?(#|data:))|url\(|@import""", page)
-    for row in tables(found)[1].rows:
+    for row in compare_tables(found)[1].rows:
         assert all(cell.replace("<", "&lt;") in page for cell in row)
 
 
@@ -213,8 +212,8 @@ def test_given_weights_are_paired_with_the_same_weights_alone(
 ) -> None:
     fields = ("grid.hidden=3", f"record={record}")
     one, other = save_sets(tmp_path / "a" / "mine.npz", "torch"), save_sets(tmp_path / "b" / "mine.npz", theirs)
-    a = run(*fields, f"grid.init={one}", "grid.lr=0.1", folder="one")
-    b = run(*fields, f"grid.init={other}", "grid.lr=0.2", folder="other")
+    a = run(*fields, f"grid.init={one}", "grid.lr=0.1", folder="one", told=False)
+    b = run(*fields, f"grid.init={other}", "grid.lr=0.2", folder="other", told=False)
     (row,) = compare_folders(a, b).rows
     assert isinstance(row.difference, Paired) == paired
     assert row.unpaired == ("" if paired else GIVEN)
@@ -223,8 +222,8 @@ def test_given_weights_are_paired_with_the_same_weights_alone(
 
 def test_given_weights_are_not_paired_with_drawn_ones(run: Run, tmp_path: Path) -> None:
     fields = ("grid.hidden=3", "grid.lr=0.1")
-    a = run(*fields, "grid.init=torch", folder="drawn")
-    b = run(*fields, f"grid.init={save_sets(tmp_path / 'w' / 'mine.npz', 'he')}", folder="given")
+    a = run(*fields, "grid.init=torch", folder="drawn", told=False)
+    b = run(*fields, f"grid.init={save_sets(tmp_path / 'w' / 'mine.npz', 'he')}", folder="given", told=False)
     for found in (compare_folders(a, b), compare_folders(b, a)):
         assert [row.unpaired for row in found.rows] == [GIVEN]
         assert f"Not paired: 1 of 1, since {GIVEN}." in sentences(found)
@@ -235,6 +234,6 @@ def test_given_weights_are_not_paired_with_drawn_ones(run: Run, tmp_path: Path) 
 )
 def test_seeds_share_their_draws_whatever_else_differs(run: Run, finished: Run, override: str) -> None:
     fields = ("grid.hidden=4", "grid.init=uniform", "grid.lr=0.2")
-    found = compare_folders(finished(*fields, folder="a"), run(*fields, override, folder="b"))
+    found = compare_folders(finished(*fields, folder="a"), run(*fields, override, folder="b", told=False))
     assert [row.unpaired for row in found.rows] == [""]
     assert not any("Not paired" in sentence for sentence in sentences(found))

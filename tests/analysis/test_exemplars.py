@@ -59,10 +59,11 @@ def test_an_exemplar_is_the_lowest_seed_of_the_nearest_condition(folder: Path) -
 
 
 def test_no_exemplar_is_a_rescued_run(run: Callable[..., Path]) -> None:
-    folder = run(*SMALL, "grid.hidden=4", "grid.init=he", "grid.lr=0.1", "grid.rescue=[null,leaky]")
+    folder = run(*SMALL, "grid.hidden=4", "grid.init=he", "grid.lr=0.1", "grid.rescue=[null,leaky]", told=False)
     write_exemplars(folder, read_study(json_of(folder)), Findings.of(folder).every)
     assert set(load_exemplars(folder)["rescue"]) == {None}
-    alone = run(*SMALL, "grid.hidden=4", "grid.init=he", "grid.lr=0.1", "grid.rescue=leaky", folder="alone")
+    fields = ("grid.hidden=4", "grid.init=he", "grid.lr=0.1", "grid.rescue=leaky")
+    alone = run(*SMALL, *fields, folder="alone", told=False)
     write_exemplars(alone, read_study(json_of(alone)), Findings.of(alone).every)
     assert not len(load_exemplars(alone))
 
@@ -108,7 +109,7 @@ def test_exemplars_are_the_same_twice(folder: Path) -> None:
 
 
 def test_a_run_that_diverges_is_written_with_nulls(run: Callable[..., Path]) -> None:
-    folder = run("grid.lr=[0.9]", "grid.hidden=[4]", "base.epochs=300", "seeds.count=4", folder="far")
+    folder = run("grid.lr=[0.9]", "grid.hidden=[4]", "base.epochs=300", "seeds.count=4", folder="far", told=False)
     write_exemplars(folder, read_study(json_of(folder)), Findings.of(folder).every)
     assert load_exemplars(folder)["outcome"].tolist() == ["diverged"]
     assert json.loads((folder / "exemplars.json").read_text())[0]["final_loss"] is None

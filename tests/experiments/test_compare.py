@@ -17,7 +17,9 @@ Run = Callable[..., Path]
 def two(run: Run) -> list[str]:
     """Folders that differ much: few epochs against more."""
     some = ("grid.hidden=[10]", "grid.init=[uniform]", "grid.lr=[0.1, 0.2]")
-    return [str(run(*some, "base.epochs=20", folder="a")), str(run(*some, "base.epochs=500", folder="b"))]
+    return [
+        str(run(*some, f"base.epochs={epochs}", folder=name, told=False)) for name, epochs in (("a", 20), ("b", 500))
+    ]
 
 
 def compare(*arguments: str) -> tuple[int, str, str]:

@@ -51,8 +51,8 @@ def test_it_times_everybody_and_draws_the_figure(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quick = [
-        Command("help", ("experiments.compare", "--help"), 0),
-        Command("once", ("analysis.speed", "--help"), 0, True),
+        Command("help", ("json.tool", "--help"), 0),
+        Command("once", ("json.tool", "--help"), 0, True),
     ]
     monkeypatch.setattr(
         benchmark, "commands", lambda epochs, trainings: quick if (epochs, trainings) == (20, 32) else []
@@ -123,8 +123,8 @@ def test_a_process_is_measured_apart_from_who_starts_it() -> None:
 
 
 def test_a_command_that_fails_ends_the_benchmark_with_its_word() -> None:
-    with pytest.raises(RunError, match=r"experiments.compare nowhere nothing ended with 2: .*nowhere"):
-        time_command(Command("bad", ("experiments.compare", "nowhere", "nothing"), 0), 1)
+    with pytest.raises(RunError, match=r"json.tool nowhere ended with 2: .*nowhere"):
+        time_command(Command("bad", ("json.tool", "nowhere"), 0), 1)
 
 
 def test_what_is_no_benchmark_has_no_figure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

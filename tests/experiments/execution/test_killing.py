@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from harness import command, compose, launch, nobody_left, processes_of, wait_for_parts
 
+from analysis.entry import guarded
 from experiments.execution.session import run as run_study
 
 pytestmark = pytest.mark.slow
@@ -91,15 +92,18 @@ def test_a_dead_worker_costs_its_batches_and_not_the_run(tmp_path: Path, whole: 
     assert resume(output) == whole
 
 
-def test_two_runs_at_once_in_one_folder_cannot_be(tmp_path: Path, whole: str) -> None:
+def test_two_runs_at_once_in_one_folder_cannot_be(
+    tmp_path: Path, whole: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     output = tmp_path / "out"
     first = launch(*STUDY, f"output={output}")
     wait_for_parts(first, output, 1)
     first.send_signal(signal.SIGSTOP)  # it must not be done before the second begins
-    second = command(*STUDY, f"output={output}")
+    capsys.readouterr()
+    second = guarded(lambda: run_study(compose(*STUDY, f"output={output}")))
     first.send_signal(signal.SIGCONT)
-    assert second.returncode == 2
-    assert second.stderr.startswith(f"another run is using {output}")
+    assert second == 2
+    assert capsys.readouterr().err.startswith(f"another run is using {output}")
     assert first.wait(60) == 0
     first.communicate()
     assert resume(output) == whole
