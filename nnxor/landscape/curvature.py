@@ -74,7 +74,7 @@ class Problem:
         """Whether the activation has a kink at 0."""
         return self.slopes is not None
 
-    @property
+    @cached_property
     def felt(self) -> Array:
         """The inputs without those whose weights are frozen."""
         return self.x * self.free[: self.x.shape[1]]
@@ -181,7 +181,7 @@ class Local:
         self.v, self.s, self.b2 = problem.split(theta)
         z = self.v @ problem.x.T
         self.kink = np.zeros(z.shape, bool) if kink is None else kink
-        self.rows = np.broadcast_to(problem.felt, (*z.shape, problem.x.shape[1])) if rows is None else rows
+        self.rows = problem.felt[None, None] if rows is None else rows
         self.z = z if kink is None else np.where(kink, 0.0, z)
         self.a = problem.activation.value(self.z, problem.k)
         self.y = self.b2[:, None] + np.einsum("rh,rhn->rn", self.s, self.a)
@@ -194,7 +194,7 @@ class Local:
     @cached_property
     def jacobian(self) -> Array:
         """Derivatives of the outputs with respect to the parameters, shape (R, N, P)."""
-        r, h, n, k = self.rows.shape
+        (r, h, k), n = self.v.shape, len(self.problem.x)
         dv = ((self.s[:, :, None] * self.slope)[..., None] * self.rows).transpose(0, 2, 1, 3).reshape(r, n, h * k)
         parts = [dv, self.a.transpose(0, 2, 1)]
         whole = np.concatenate([*parts, np.ones((r, n, 1))] if self.problem.bias else parts, axis=2)
@@ -213,7 +213,7 @@ class Local:
     @cached_property
     def hessian(self) -> Array:
         """Second derivatives of the loss, (R, P, P): Jᵀ diag(ℓ'') J, and of a unit's s with v and v with v."""
-        J, (_, units, _, k) = self.jacobian, self.rows.shape
+        J, (_, units, k) = self.jacobian, self.v.shape
         full = (J * self.curve[..., None]).transpose(0, 2, 1) @ J
         bent = self.s[:, :, None] * self.error[:, None, :] * self.bend
         bend = (self.rows * bent[..., None]).transpose(0, 1, 3, 2) @ self.rows

@@ -29,17 +29,17 @@ SATURATED, TAIL = 1e-8, 15.0  # Smooth units of less slope on every row are move
 def descend(problem: Problem, start: Array) -> Array:
     """Networks at the ends of their ways down (R, P): where the loss has fallen by `LEFT`, or no step lowers it."""
     theta, far, moving = start.copy(), np.full(len(start), LONGEST / 2), np.arange(len(start))
-    here = Local(problem, start)
-    first = here.loss
+    first = (here := Local(problem, start)).loss
     for _ in range(MOST_STEPS):
         most = far[moving]
         allowed = np.minimum(here.loss + LEVEL * first[moving] / MOST_STEPS, (1 + LEVEL) * first[moving])
         taken, there = np.zeros(len(moving)), here.theta.copy()
         step = _outputs_down(here, most)
         _stride(here, step, allowed, SHARES[:1], taken, there)
-        if problem.has_kinks and (taken == 0).any():
+        if problem.has_kinks and not taken.all():
             _stride(here, _outputs_down(_held(here, step), most), allowed, SHARES, taken, there)
-        _stride(here, step, allowed, SHARES[1:], taken, there)
+        if not taken.all():
+            _stride(here, step, allowed, SHARES[1:], taken, there)
         theta[moving] = there
         far[moving] = np.clip(np.where(taken == 1, 1.5, 2 * taken) * most, SHORTEST, LONGEST)
         here = Local(problem, there)

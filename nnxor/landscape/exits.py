@@ -107,7 +107,7 @@ def _curves_up(local: Local) -> Mask:
     parameters. So a stationary point is a minimum if the loss is convex on that span, even where that of single rows
     is not, and rises at once where a kink is crossed. Rows that cost nothing can only rise.
     """
-    problem, (r, h, n, k) = local.problem, local.rows.shape
+    problem, (r, h, k), n = local.problem, local.v.shape, len(local.problem.x)
     costs = row_losses(problem, local.y)[0] > ZERO**2
     acts = local.slope * ((local.s != 0) | problem.scales_units)[..., None]
     moved = (acts[..., None] * local.rows).transpose(0, 2, 1, 3).reshape(r, n, h * k)
