@@ -88,10 +88,10 @@ def levels(task: Task, loss: str = "half_sse", hidden: int = 4, bias: bool = Tru
     if LOSSES[loss].logits and not all(0 <= t <= 1 for t in task.targets):
         raise ValueError(f"loss={loss} needs targets from 0 to 1; task {task.name} has {task.targets}")
     features = _features(task.inputs, bias)
-    patterns = [pattern for pattern in _patterns(task.inputs, bias) if any(pattern) or slope]
+    patterns = tuple(pattern for pattern in _patterns(task.inputs, bias) if any(pattern) or slope)
     most = min(hidden, task.n_rows)
     reach = next((k for k in range(most) if sum(comb(len(patterns), j) for j in range(k + 2)) > MOST_SETS), most)
-    sets, bases = _spans(features, patterns, reach, bias, slope)
+    sets, bases = _spans(task.inputs, patterns, reach, bias, slope)
     minima = _minima(task, loss, bases)
     same: dict[tuple[float, ...], list[int]] = {}
     for n, minimum in enumerate(minima):
@@ -143,16 +143,17 @@ def _feasible(A: Array, b: Array, equal: Array | None = None, to: Array | None =
     return bool(found.status == 0)
 
 
+@lru_cache(maxsize=4)
 def _spans(
-    features: Array, patterns: list[Pattern], most: int, bias: bool, slope: float
+    inputs: tuple[tuple[float, ...], ...], patterns: tuple[Pattern, ...], most: int, bias: bool, slope: float
 ) -> tuple[list[list[tuple[Pattern, ...]]], list[Array]]:
     """The sets of up to `most` patterns, in lists of those that have one span, and its basis (N, rank)."""
+    features = _features(inputs, bias)
     found: dict[bytes, tuple[list[tuple[Pattern, ...]], Array]] = {}
     for chosen in (chosen for size in range(most + 1) for chosen in combinations(patterns, size)):
         u, s, _ = np.linalg.svd(_outputs(features, chosen, bias, slope), full_matrices=False)
         basis = u[:, s > 1e-9 * max(1.0, s.max(initial=0.0))]
-        projection = np.round(basis @ basis.T, 7) + 0.0
-        found.setdefault(projection.tobytes(), ([], basis))[0].append(chosen)
+        found.setdefault((np.round(basis @ basis.T, 7) + 0.0).tobytes(), ([], basis))[0].append(chosen)
     return [sets for sets, _ in found.values()], [basis for _, basis in found.values()]
 
 
@@ -183,9 +184,8 @@ def _minima(task: Task, loss: str, bases: list[Array]) -> list[Minimum]:
         columns[:, : basis.shape[1], s] = basis
     found = []
     for first in range(0, len(bases), CHUNK):
-        here = columns[..., first : first + CHUNK]
         steps = {} if entry.logits else {"steps": 4}  # a squared loss needs one
-        values, f = infimum(task, loss, entry.output or "identity", here, **steps)
+        values, f = infimum(task, loss, entry.output or "identity", columns[..., first : first + CHUNK], **steps)
         infinite = np.sign(f) * (np.abs(f) > INFINITE) if entry.logits else 0 * f
         found += [Minimum(float(v), *of) for v, *of in zip(values, f.T, infinite.T.astype(int), strict=True)]
     return found
