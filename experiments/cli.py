@@ -16,7 +16,11 @@ SELDOM = 500_000  # new objects between two looks for garbage: all imports make 
 
 
 def command(config: str, work: str, positional: tuple[str, ...] = ()) -> Callable[[], NoReturn]:
-    """A command: compose conf/CONFIG.yaml with the command line (keys in `positional` need no '='), do `work`, exit."""
+    """A command: compose conf/CONFIG.yaml with the command line, have `work`, MODULE:FUNCTION, do it, and exit.
+
+    `positional` names the keys that arguments without '=' stand for, in their order. What takes long to import is
+    imported only when signals are listened to.
+    """
     return lambda: finish(lambda: answer(config, work, positional, sys.argv[1:]))
 
 

@@ -24,7 +24,11 @@ def hint(word: str, allowed: Iterable[str]) -> str:
 
 
 class Registry(dict[str, Entry]):
-    """Entries by name, in the order in which modules made them (`registering`); `what` they are is for messages."""
+    """Entries by name, in the order in which they were registered; `what` they are stands in messages.
+
+    A module of a package makes an entry (see `registering`); `discover` imports them all, so that a new module is all
+    that a new entry needs.
+    """
 
     def __init__(self, what: str) -> None:
         super().__init__()

@@ -24,7 +24,11 @@ from nnxor.network.draws import Weights
 def rescue(
     condition: Condition, seeds: range, start: Weights, trained: Trained, columns: Columns, train: Train
 ) -> tuple[Weights, Columns]:
-    """Interfere with the stuck ones and train them on; final weights and columns of all, with `outcome_before`."""
+    """Interfere with the stuck ones of these trainings and train them on; final weights and columns of all.
+
+    The column `outcome_before` is the outcome at the end of the first epochs. Epochs are counted from the first start;
+    what is said of the start is said of the first.
+    """
     columns = {**columns, "outcome_before": columns["outcome"]}
     stuck = np.flatnonzero(is_stuck(columns))
     if not len(stuck):

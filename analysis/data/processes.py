@@ -25,7 +25,10 @@ def available_cores() -> int:
 
 @contextmanager
 def deaf() -> Iterator[None]:
-    """Processes started in here never hear Ctrl-C; a `resource_tracker`, which unblocks signals, must run before."""
+    """Processes that start in here never hear Ctrl-C: it is for the one that ends them.
+
+    Their `multiprocessing.resource_tracker`, if they need one, must run before: where it starts it unblocks signals.
+    """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -19,7 +19,11 @@ from analysis.findings.verdict import Verdict, scope, verdicts
 
 
 class Findings(Counted):
-    """A finished result folder: its counts and what follows; `trials` and `epochs` are of runs that were left alone."""
+    """A finished result folder: its counts, and what follows from them when it is first asked for.
+
+    `trials` and `epochs` are the counts of those that were left alone when they got stuck, of which all but the rescues
+    is told.
+    """
 
     @cached_property
     def every(self) -> pd.DataFrame:

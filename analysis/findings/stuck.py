@@ -55,7 +55,11 @@ def by_dead_at_start(trials: pd.DataFrame) -> dict[int, Rate]:
 
 
 def attributed(found: dict[int, Rate]) -> Rate:
-    """The share of the stuck runs that would not be if every unit lived at the start; NaN where too few tell it."""
+    """The share of the stuck runs that would not be stuck if every unit were alive at the start (see above).
+
+    `found` of `by_dead_at_start`; NaN where no run starts with every unit alive, none is stuck, or so few are that the
+    interval goes below −100 %.
+    """
     having = [rate for dead, rate in found.items() if dead]
     exposed = Rate.of(sum(rate.count for rate in having), sum(rate.n for rate in having))
     share = attributable(exposed, found.get(0, Rate.of(0, 0)))

@@ -82,7 +82,11 @@ def show_verdict(verdict: Verdict) -> None:
 
 
 def shared_predictions(task_table: str) -> Table:
-    """The loss (half_sse) where some rows of a `task_table` share their best prediction and the others are right."""
+    """The loss (half the sum of squared errors) where some rows share one prediction and the others are right.
+
+    `task_table` as `analysis.data.reading.load` gives it. The best shared prediction is the mean of the
+    rows' targets; rows with one target lose nothing by sharing and are left out.
+    """
     rows = [[int(float(x)) for x in row.split(",")] for row in task_table.split("|")]
     found = []
     for size in range(2, len(rows) + 1):

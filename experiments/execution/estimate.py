@@ -39,7 +39,11 @@ def describe(study: Study, options: Options, todo: list[Left]) -> None:
 
 
 def estimate(options: Options, todo: list[Left]) -> tuple[float, float, float]:
-    """Seconds for the missing batches, on a free machine and on this one, and bytes a trial, by parts of some."""
+    """Seconds that the missing batches would take, at least and at most, and bytes that a trial takes.
+
+    Parts of real batches of some conditions are trained. They take their time on a processor, which is all that a free
+    machine needs, and their time by the clock, which is more on a busy one; all workers together make it busier still.
+    """
     chosen = sorted(todo, key=lambda left: left.first.condition.key)
     warm_up((left.first for left in chosen), options.engine)
     began, probes = time.monotonic(), list[np.ndarray]()

@@ -33,7 +33,11 @@ LONG = 10.0  # seconds of work from which it pays to start processes, which take
 
 @dataclass(frozen=True)
 class Options:
-    """How a study is run; `auto`: the engine was chosen, and `note` why; the backend may be "auto" until `fitting`."""
+    """The engine, how its batches run in parallel, and where the results go.
+
+    `auto` says that the engine was chosen for the user, `note` why, if it is not the fastest. The backend may be "auto"
+    until it is known what there is to do (`fitting`).
+    """
 
     engine: str
     auto: bool
@@ -93,6 +97,10 @@ def read_options(config: Mapping[str, object]) -> Options:
 
 
 def backend_for(engine: str, todo: Iterable[Left]) -> str:
-    """The backend: threads begin at once, but processes, which share no lock, take a fifth less of a long run."""
+    """The backend for an engine and what is to be done.
+
+    Threads, for an engine that leaves the interpreter's lock, begin at once; but what surrounds it holds the lock, so
+    that processes take a fifth less of a long run.
+    """
     work = sum(left.trainings * seconds(left.first.condition, engine) for left in todo)
     return "threads" if engines.ENGINES[engine].threads and work < LONG else "loky"

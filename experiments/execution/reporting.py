@@ -27,7 +27,11 @@ def refuse_unknown(figure: str) -> None:
 
 
 def report(folder: ResultFolder, drawn: bool, others: ProcessPoolExecutor | None = None) -> None:
-    """Tell how a study ended and, if `drawn`, write figures and report; of a folder that holds more, only tell."""
+    """Tell how a study ended and, if `drawn`, write figures and report, with the help of others.
+
+    RunError if the folder cannot be read. Of a folder that holds conditions of others too, those of the study are told,
+    and nothing is written.
+    """
     try:
         with suppress(BrokenProcessPool):
             if others:

@@ -269,7 +269,11 @@ class ResultFolder:
         return self._waiting >= max(FOLD, 4 * len(self.study.conditions))
 
     def compact(self, whole: bool = True) -> int:
-        """Write the tables from old ones and parts, and drop those (not `whole`: the fine ones); how many failed."""
+        """Write the tables from those that are there and the parts, then drop the parts; returns how many failed.
+
+        The manifest knows the tables before they take their place. Not `whole`, trainings may be missing, and the parts
+        of those that failed stay.
+        """
         taken = {key: [part for part in found if whole or part.fine] for key, found in self._parts.items()}
         written = tables.write(self.path, self.study, self._held, taken, whole)
         self._content["files"] |= written.pop("files")

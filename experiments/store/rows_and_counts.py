@@ -129,7 +129,12 @@ def check_rows(path: Path, held: Sequence[Held], wanted: pa.Schema | None = None
 def write(
     folder: Path, study: Study, held: Mapping[str, Held], parts: Mapping[str, list[Part]], whole: bool = True
 ) -> dict[str, Any]:
-    """Write the tables beside the old ones, flushed; what a manifest says of them. RunError if some are missing."""
+    """Write the tables beside the old ones, from what those hold and the parts; flushed to disk when this returns.
+
+    Returns what a manifest says of them: how many `trials` there are and how many of them `failed`, the `digest` of the
+    values, and the SHA-256 of the `files`. RunError if trainings of the `whole` study are missing, or if a part was
+    changed since it was found.
+    """
     n = failed = 0
     schemas = {TRIALS: (schema(study.conditions), ROW_GROUP), COUNTS: (counts.SCHEMA, COUNTS_GROUP)}
     writers = {name: Writer(beside(folder / name), *schemas[name]) for name in names(study.record)}

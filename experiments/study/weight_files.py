@@ -126,7 +126,10 @@ def save_weights(path: Path, weights: Weights) -> None:
 
 
 def load_given(key: str, name: str) -> GivenWeights:
-    """A set of weights a seed, W1 (S, D, H), b1 (S, H), W2 (S, H, 1), b2 (S, 1), or one without S; or InputError."""
+    """One set of weights a seed: W1 (S, D, H), b1 (S, H), W2 (S, H, 1), b2 (S, 1), rounded to float32.
+
+    The shapes of a single network, without S, make one set. InputError says what is wrong.
+    """
     return _given(f"{key}={name}", Path(name).name, _read_arrays(Path(name), key), SETS)
 
 

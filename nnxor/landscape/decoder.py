@@ -101,7 +101,11 @@ def decode(value: float, condition: Condition, tolerance: float = TOLERANCE) -> 
 def decode_predictions(
     y: tuple[float, ...] | Array, condition: Condition, tolerance: float = PREDICTION_TOLERANCE
 ) -> Decoded:
-    """The trap of predictions (N,), which are probabilities for a loss of logits; ValueError for others."""
+    """The trap that final predictions (N,) belong to: which rows are merged, which are right.
+
+    For a loss of logits the predictions are probabilities. `distance` is the largest difference of a prediction. Raises
+    ValueError where y does not hold one finite number a row, and as `levels` does.
+    """
     task, y = condition.task, np.asarray(y, np.float64)
     if y.shape != (task.n_rows,) or not np.isfinite(y).all():
         raise ValueError(f"predictions={y.tolist()} is not allowed; allowed: {task.n_rows} finite numbers, one per row")

@@ -26,7 +26,11 @@ KIND_HATCHES = {"infinity": ".", "saddle": "/", "shoulder": "-", "unknown": "\\"
 def bars(
     table: pd.DataFrame, pieces: Mapping[str, str], look: Any, label: str, notes: list[str], n_beside: int = 0
 ) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
-    """A bar for each row of a table of counts and `n`, stacked of named pieces; also the panels with their rows."""
+    """A bar for each row of a table, stacked of pieces that have a name each; also the panels with their rows.
+
+    A table holds `n`, a count of each piece, and the fields of conditions. Panels of at most `n_beside` bars have no n
+    in their title, since it stands elsewhere.
+    """
     field = _axis(table)
     shown, fewer = layout.thin(table, [field], MOST_BARS)
     boxes, note = layout.make_panels(shown, layout.rest_of(swept(table), field))
