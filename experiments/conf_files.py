@@ -15,7 +15,10 @@ MOST_YAML, MOST_NODES, DEEPEST = 2**22, 10**6, 100  # bytes; values and levels o
 
 
 def names(group: str, ours: bool = True, tables: bool = False) -> list[str]:
-    """Sorted names of a group's files, or of those not ours; with `tables` also of those that are no YAML, in full."""
+    """Sorted names of the files of a group, or of those that are not ours; those of a subfolder as FOLDER/NAME.
+
+    With `tables` files that are no YAML as well, by their whole names.
+    """
     folders = [folder / group for folder in FOLDERS if ours or folder != CONF]
     kinds = ["*.yaml", TABLES[group]] if tables and group in TABLES else ["*.yaml"]
     paths = (path.relative_to(folder) for folder in folders for kind in kinds for path in folder.rglob(kind))

@@ -198,7 +198,11 @@ class Condition:
         return {name: plain(getattr(self, name)) for name in FIELDS}
 
     def text(self) -> str:
-        """Canonical text: the protocol, then each field that is not the default, tasks with tables, inits with laws."""
+        """Canonical text: the protocol's version, then each field that is not the default.
+
+        A task counts with its whole table and an initialization with its distributions, so that
+        another table under an old name is another condition.
+        """
         values = {name: getattr(self, name) for name in FIELDS}
         others = (f"{name}={_text(value)}" for name, value in values.items() if value != FIELDS[name].default)
         return ";".join([f"protocol={PROTOCOL_VERSION}", *others])
@@ -229,7 +233,10 @@ def users(setting: str) -> list[str]:
 
 
 def fitting(loss: str) -> dict[str, Any]:
-    """The fields that go with a loss: its output, and a success that it can reach (of probabilities: the side of ½)."""
+    """The fields that go with a loss: itself, the output that it needs, and a success that it can reach.
+
+    A loss of probabilities falls for ever, so what counts with it is the side of ½.
+    """
     entry = LOSSES[loss]
     success = Success("threshold") if entry.logits else Success()
     return {"loss": loss, "output": entry.output or FIELDS["output"].default, "success": success}

@@ -40,7 +40,10 @@ def closest(rows: Iterable[Any], like: Any = None) -> int:
 
 
 def nearest(trials: pd.DataFrame, xor: Collection[str] = ()) -> pd.Series:
-    """The row of `conditions` nearest to the article's; of equals one of a task in `xor`, then of the least rescue."""
+    """The condition nearest to the article's, a row of `conditions`; of equals that of the least rescue, the first.
+
+    Those whose task is XOR by another name, one of `xor`, come before all that are equal.
+    """
     table = conditions(trials).sort_values("rescue", kind="stable", na_position="first")
     table = table.sort_values("task", key=lambda task: ~task.isin(xor), kind="stable")
     return table.iloc[closest(table.to_dict("records"))]

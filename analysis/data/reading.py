@@ -54,7 +54,10 @@ ORDERS = {"outcome": OUTCOMES, "outcome_before": OUTCOMES, "cause": CAUSES, "min
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """What manifest.json of a finished result folder holds; FolderError if that is damaged or of another protocol."""
+    """What manifest.json of a finished result folder holds.
+
+    Raises FolderError for a folder that is missing, unfinished, damaged or of another protocol.
+    """
     ways_out = "use the version that made it, or run the study again with overwrite=true"
     manifest = read_finished(folder, PROTOCOL, ways_out)
     try:

@@ -39,7 +39,10 @@ def load_laws(folder: Path) -> dict[str, float]:
 
 
 def dead_law(trials: pd.DataFrame, laws: Mapping[str, float]) -> NDArray[np.float64] | None:
-    """Probabilities of 0 … H dead units at the start (binomial) of trials of one H and law; None if none is known."""
+    """Probabilities of 0 … H dead units at the start, of trials that share H and one of the laws.
+
+    None where no exact law is known. Units are drawn independently, so the law is binomial.
+    """
     first = trials.iloc[0]
     hidden, dead = int(first["hidden"]), laws.get(str(first["condition"]))
     return None if dead is None else reduce(np.convolve, [np.array([1 - dead, dead])] * hidden)

@@ -33,7 +33,10 @@ class Panel:
 
 
 def axis_field(table: pd.DataFrame, most_alone: int = MOST_PANELS // 2) -> str:
-    """The swept number with most values, else the first field; NotApplicable for one condition, or lines of a point."""
+    """The field along the axis: of those swept, the number with the most values, else the first.
+
+    Raises NotApplicable for a single condition, and for more than `most_alone` lines of hardly more than a point each.
+    """
     fields = swept(table)
     if not fields:
         raise NotApplicable("the study has one condition, so there is nothing to set side by side")
@@ -73,7 +76,10 @@ def make_panels(rows: pd.DataFrame, fields: Sequence[str], most: int = MOST_PANE
 
 
 def thin(rows: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.DataFrame, str]:
-    """Rows with fewer values, or the first combinations, so that at most `most` are left; and a note that says so."""
+    """Rows with so few values of each field that at most `most` combinations are left; and a note that says so.
+
+    A study that is no full grid (a union of others, say) may have few rows there: then its first combinations.
+    """
     combinations = rows[list(fields)].drop_duplicates()
     if not fields or len(combinations) <= most:
         return rows, ""

@@ -129,7 +129,10 @@ Rows = Sequence[Sequence[Mark | None]]
 def forests(
     parts: Sequence[tuple[str, Sequence[str], Rows]], look: Mapping[str, Look], label: str, title: str = ""
 ) -> tuple[Figure, list[Axes]]:
-    """Forest plots one above another: titles, names of rows, and a mark for each look, which a legend names."""
+    """Forest plots one above another with one axis: of each its title, the names of its rows, and their marks.
+
+    A row has a mark for each look, which a legend names if there are several.
+    """
     apart = 0.17 if any(mark and mark.beside for _, _, rows in parts for row in rows for mark in row) else 0.06
     tall = [max(0.1 + apart * len(look), row_height(names)) for _, names, _ in parts]
     sizes = [each * (len(names) + 0.2) for each, (_, names, _) in zip(tall, parts, strict=True)]

@@ -201,7 +201,10 @@ def svg(figure: Figure) -> bytes:
 
 
 def lay_out(figure: Figure) -> Figure:
-    """The figure, laid out once for all files, without the last digits, which differ from process to process."""
+    """The figure, laid out once, for all files, and with that rounded away which differs from process to process.
+
+    The solver takes its constraints in an order that varies, which shows in the last digits.
+    """
     layout = figure.get_layout_engine()
     if layout is not None:
         layout.execute(figure)

@@ -101,7 +101,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Paired(Difference):
-    """The same seeds under two conditions: successes under both, one, neither; p of the exact McNemar test."""
+    """The same seeds under two conditions: how many succeeded under both, under one, under neither.
+
+    `p` is that of the exact McNemar test: a fair coin for each discordant pair.
+    """
 
     both: int
     only_first: int
@@ -195,7 +198,10 @@ def unpaired(first: Rate, second: Rate) -> Difference:
 
 
 def holm(p: ArrayLike) -> Reals:
-    """P values adjusted step by step (S. Holm, Scand. J. Statist. 6, 1979); statsmodels' own collects all garbage."""
+    """P values of many comparisons, adjusted by the step-down method of S. Holm, Scand. J. Statist. 6, 1979.
+
+    As statsmodels has it, which empties Python's whole memory of garbage at each call.
+    """
     values = np.asarray(p, float)
     order, adjusted = np.argsort(values), np.empty_like(values)
     adjusted[order] = np.minimum(1, np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1)))

@@ -160,7 +160,10 @@ MOST_LINES = 100  # conditions that the terminal shows
 
 
 def table_lines(summary: pd.DataFrame) -> list[str]:
-    """The summary in lines of 80 columns: a condition in one, or two; of many `MOST_LINES`, evenly spread."""
+    """The summary as lines of text that fit 80 columns: a condition a line, or two where its fields need more room.
+
+    Of many conditions `MOST_LINES`, evenly spread.
+    """
     fields = swept(summary)
     rows = summary.iloc[few(range(len(summary)), MOST_LINES)].to_dict("records")
     shown = stuck_outcomes(summary)

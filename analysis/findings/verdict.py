@@ -65,7 +65,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim, its rule, the number measured, and the answers: it holds, fails, is undecided, partly so, or open."""
+    """A claim, the rule, the number that was measured, and the rule's answers counted.
+
+    `kind` is holds (yes everywhere), fails (no everywhere), undecided (everywhere), partly, or open (not measured).
+    """
 
     number: str
     claim: str
@@ -165,7 +168,11 @@ CLAIMS = (
 
 
 def verdicts(trials: pd.DataFrame, solved: Solved) -> list[Verdict]:
-    """The verdicts, in the order of `CLAIMS`, on runs that were left alone; `solved`: which seeds each solved."""
+    """The verdicts, in the order of `CLAIMS`.
+
+    `solved` tells which seeds each condition solved. The claims are about trainings that are
+    left alone when they get stuck: where `trials` are others none is measured.
+    """
     if not trials["rescue"].isna().all():
         return [_open(claim, "In this study every run that gets stuck is rescued.") for claim in CLAIMS]
     mine = trials[_of_the_article(trials)]

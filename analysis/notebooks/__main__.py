@@ -28,7 +28,11 @@ CELL_SECONDS = 600
 
 
 def write_notebooks(folder: Path) -> list[Path]:
-    """Execute the notebooks, all at once; returns the HTML files. RunError for one that fails; FolderError, OSError."""
+    """Execute the notebooks on a result folder, all at once; returns the HTML files.
+
+    Raises FolderError for a folder that cannot be read as results, RunError for a notebook that
+    fails, OSError where the folder cannot be written.
+    """
     import nbformat
 
     from analysis.report import read_results

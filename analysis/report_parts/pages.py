@@ -34,7 +34,10 @@ def macro(name: str, *values: object) -> str:
 
 
 def inline(path: Path, title: str) -> Markup:
-    """A figure's SVG file as an element of a page, in its letters and dark colours, without a ground."""
+    """A figure's SVG file as an element of a page, in whose letters and dark colours it is.
+
+    It has no ground of its own, its ids are its alone, and it is as wide as its letters need to be those of others.
+    """
     text = "<svg" + path.read_text(encoding="utf-8").partition("<svg")[2]
     text = re.sub(r"<(metadata|style).*?</\1>", "", text, flags=re.DOTALL)
     text = re.sub(r' (?:width|height)="[\d.]+pt"', "", text, count=2)

@@ -133,7 +133,10 @@ TABLES: dict[str, tuple[Callable[[], Iterator[Case]], Callable[[], float]]] = {
 
 
 def timed(table: str, hidden: int, epochs: int, repeats: int) -> list[Row]:
-    """A row a case whose contender is installed: the median of what a training takes, after a round to warm up."""
+    """A row a case whose contender is installed: the median of what a training of `epochs` epochs takes.
+
+    Rounds go through all cases; before them is one that compiles and starts workers.
+    """
     cases, clock = TABLES[table]
     work = list[tuple[Row, Callable[[], object], float, list[float]]]()
     for labels, who, fields in cases():

@@ -124,7 +124,10 @@ def with_working_engine(options: Options) -> Options:
 
 
 def train(study: Study, options: Options, folder: ResultFolder, todo: list[batches.Left]) -> Thread:
-    """Train what is left and write each batch as it comes; returns a thread that makes ready for the report."""
+    """Train what is left, writing each batch to the folder as it comes.
+
+    Returns a thread that began when the trainings did and makes ready for the report.
+    """
     from experiments.execution.worker import warm_up
 
     total = sum(left.trainings for left in todo)

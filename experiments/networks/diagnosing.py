@@ -76,7 +76,10 @@ def read_values(config: Mapping[str, Any]) -> dict[str, object]:
 
 
 def of_network(config: Mapping[str, Any], values: dict[str, object]) -> Case | None:
-    """Tell of a network in a file where it is and goes, and what its units do; None where nothing can be mended."""
+    """Tell of a network in a file where it is, what its units do, what kind of point that is, and where it goes.
+
+    None where there is nothing to mend, or nothing left to mend.
+    """
     file = checked("weights", config["weights"], path)
     task = make_condition({k: v for k, v in values.items() if k == "task"}).task
     found = read_network(file, task.n_inputs)
@@ -253,7 +256,10 @@ def learned_nothing(found: Decoded, condition: Condition) -> bool:
 
 
 def decoded(config: Mapping[str, Any], condition: Condition) -> Decoded:
-    """What the loss or the predictions can be; a level may lie as far from a loss as its last digit says."""
+    """What the loss or the predictions that are given can be.
+
+    A level may lie as far from a loss as its last digit says: 0.33 is 1/3, but 0.3 is anything.
+    """
     try:
         if config["loss"] is not None:
             value = checked("loss", config["loss"], LOSS)

@@ -107,7 +107,11 @@ def given_init(given: object) -> Any:
 
 
 def printer(condition: Condition, every: int | None, deaths: list[int | None]) -> Callable[[int, Look], None]:
-    """Prints what the article prints, by default at epochs 0, 1, 2, 5, 10 ..., keeping in `deaths` when units died."""
+    """Prints what the article prints while it trains, and keeps in `deaths` since when each unit has been dead.
+
+    Losses are those of every so many epochs; by default of epochs 0, 1, 2, 5, 10, 20, 50 and so on, since most of the
+    fall comes early.
+    """
 
     def see(epoch: int, look: Look) -> None:
         """Print a line if this is an epoch for one, and at the end."""

@@ -40,7 +40,10 @@ MOST_LAWS = 64  # laws that are worked out for a study: each may take a second; 
 
 
 def write_exemplars(folder: Path, study: Study, runs: pd.DataFrame) -> None:
-    """Write exemplars.json: a run of each outcome among `runs`, with its curve, weights, predictions and units."""
+    """Write exemplars.json: for one run of each outcome its curve, weights, predictions and units.
+
+    `runs` are the counts of trainings that went well (`analysis.findings.findings.Findings.every`).
+    """
     by_key = {condition.key: condition for condition in study.conditions}
     engine, _ = engines.fastest()
     exemplars = []
@@ -74,7 +77,10 @@ def draw_exemplar(condition: Condition, start: Weights, seed: int, source: str |
 
 
 def exemplar(condition: Condition, start: Weights, seed: int, engine: str, source: str | None = None) -> dict[str, Any]:
-    """One training in plain numbers, null if not finite; `source` names the file of `start`, if it was not drawn."""
+    """One training as plain numbers and lists; null for a number that is not finite.
+
+    `source` is the name of the file that `start` comes from, if it was not drawn by the seed.
+    """
     epochs, seeds = log_spaced(condition.epochs), range(seed, seed + 1)
     course = Weights.joined(engines.course(engine, condition, start, seeds, epochs))
     with np.errstate(all="ignore"):
@@ -102,7 +108,10 @@ def exemplar(condition: Condition, start: Weights, seed: int, engine: str, sourc
 
 
 def surface(condition: Condition, weights: Weights) -> dict[str, Any] | None:
-    """What the network computes around two inputs: ascending `x1` and `x2`, `y` a list for each x2; else None."""
+    """What the network computes around a task of two inputs: ascending `x1` and `x2`, and `y`, a list for each x2.
+
+    None for other tasks and for outputs that are not finite. The corners of the task are points of the grid.
+    """
     if condition.task.n_inputs != 2:
         return None
     ends = [(min(x), max(x)) for x in zip(*condition.task.inputs, strict=True)]

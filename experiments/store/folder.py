@@ -71,7 +71,10 @@ class ResultFolder:
     # --- what is there
 
     def check(self, overwrite: bool = False) -> None:
-        """Refuse, by InputError, a folder that cannot be written or, but with `overwrite`, is of another study."""
+        """Refuse, by InputError, a folder that cannot be written or cannot be this study's.
+
+        With `overwrite` it may be any study's, but still no folder of something else.
+        """
         with self._usable():
             self._check_place()
         if overwrite or not (manifest := self._manifest()):
@@ -208,7 +211,10 @@ class ResultFolder:
             yield
 
     def _tidy(self, overwrite: bool) -> None:
-        """Finish or remove what a killed run left half done, or remove all that runs wrote, the manifest last."""
+        """Finish or remove what a killed run left half done, and with `overwrite` remove everything that runs wrote.
+
+        Only names that are written here are touched, the manifest, by which the folder is known as ours, last.
+        """
         in_parts = [*self._parts_folder.iterdir()] if self._parts_folder.is_dir() else []
         for path in (path for path in (*self.path.iterdir(), *in_parts) if TEMPORARY.fullmatch(path.name)):
             path.unlink()
@@ -297,7 +303,10 @@ class ResultFolder:
 
 
 def not_asked_for(there: list[str], here: set[str]) -> str:
-    """What conditions have, by their texts, and none of a study: 'it also holds lr=1.0'; or the first of them."""
+    """What conditions have, by their canonical texts, that no condition of a study has: 'it also holds lr=1.0'.
+
+    Where no value is new, only their combination, it is the first of these conditions.
+    """
     usual = {name: str(plain(field.default)) for name, field in FIELDS.items()}
 
     def settings(text: str) -> list[tuple[str, str]]:

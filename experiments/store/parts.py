@@ -59,7 +59,10 @@ def in_parquet(table: pa.Table, compression: str = "zstd") -> pa.Buffer:
 
 
 def read_part(path: Path, conditions: Mapping[str, Condition | None]) -> Part:
-    """The part in a file of one of these conditions (None: known by key); NotAPartError if torn, altered or foreign."""
+    """The part in a file; NotAPartError if it is torn, altered, foreign or of another study.
+
+    `conditions` are those of the study by their keys, and None for those that only its folder knows.
+    """
     match = NAME.fullmatch(path.name)
     if match is None or not is_regular(path):
         raise NotAPartError("not a part")

@@ -40,7 +40,10 @@ def beside(path: Path) -> Path:
 
 
 class Writer:
-    """A Parquet file in row groups of one size, written by a thread; `digest`, if set, is of its values."""
+    """A Parquet file written in row groups of one size, however its rows come; `digest`, if set, is of its values.
+
+    A thread writes each row group while the next one is gathered.
+    """
 
     def __init__(self, path: Path, wanted: pa.Schema, size: int) -> None:
         self.digest: Digest | None = None

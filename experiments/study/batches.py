@@ -65,7 +65,10 @@ def left(study: Study, done: Mapping[str, Spans], engine: str, size: int | None)
 
 
 def missing(todo: Iterable[Left]) -> Iterator[Batch]:
-    """The batches of what is left, in an order that means nothing, so that a tally of what is done is no trend."""
+    """The batches of what is left, made as they are needed.
+
+    Conditions come in an order that is always the same and means nothing, so that a tally of what is done is no trend.
+    """
     for each in sorted(todo, key=lambda each: each.first.condition.key):
         for span in each.spans:
             for start in range(span.start, span.stop, each.step):

@@ -121,7 +121,10 @@ def _settings(given: Mapping[str, object], before: str = "") -> list[str]:
 
 
 def _adjusted(key: str, value: Mapping[str, object]) -> Init:
-    """The initialization {NAME: {parameter of the weights: value, biases: {…}}}; another law keeps none of the old."""
+    """The initialization {NAME: {parameter: value, biases: {…}}}: parameters are those of the weights.
+
+    Another distribution keeps none of the old parameters.
+    """
     name, changes = next(iter(value.items()), ("", None))
     if len(value) != 1 or not isinstance(changes, Mapping) or not changes:
         raise InputError(f"{key}={dict(value)} is not allowed; allowed: {{NAME: {{parameter: value}}}}")

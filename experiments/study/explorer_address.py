@@ -15,7 +15,10 @@ DEFAULTS = Condition()
 
 
 def address(condition: Condition, seed: int, weights: Weights | None = None) -> str | None:
-    """'#hidden=4&init=he&lr=0.1&seed=7', from `weights` if given; None for what the explorer cannot show."""
+    """'#hidden=4&init=he&lr=0.1&seed=7', or None for a training that the explorer cannot show.
+
+    weights: one network that the training starts from, in place of what the seed draws.
+    """
     task, init = condition.task, condition.init
     drawn = isinstance(init, Init) and _ships("init", init)
     shown = _ships("task", task) or not task.multiplicities

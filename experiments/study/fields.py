@@ -122,7 +122,10 @@ def condition_of(weights: Weights, values: Mapping[str, object], name: str) -> C
 
 
 def spell_out(key: str, name: str, listed: list[object]) -> list[object]:
-    """The values of the field `name`, ranges and spaces as their numbers, both ends exact; `key` is for messages."""
+    """The values of a field, each range and each `{geomspace: [first, last, count]}` as what they stand for.
+
+    `key` stands in messages, `name` is the field. Both ends of a space are exactly those given.
+    """
     if ALL[name].scale == "names":
         return listed
     return [value for each in listed for value in _numbers(key, name, each)]

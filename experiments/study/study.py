@@ -106,7 +106,10 @@ def read_study(config: Mapping[str, object]) -> Study:
 
 
 def effective(config: Mapping[str, object]) -> dict[str, object]:
-    """What config.yaml keeps and `--cfg job` shows: the configuration with its defaults; a union as it is."""
+    """What config.yaml keeps and `--cfg job` shows: the configuration, with the defaults that it leaves the choice to.
+
+    A union is shown as it is, since its studies hold the values.
+    """
     study, shown = read_study(config), {key: config[key] for key in KEYS}
     if config["union"] is not None:
         return shown
@@ -181,7 +184,10 @@ def _record(value: object, conditions: tuple[Condition, ...], count: int) -> str
 
 
 def _parts(config: Mapping[str, object]) -> list[Mapping[str, object]]:
-    """The configurations that a study unites: its own, or those of the studies that it names, under its own fields."""
+    """The configurations whose conditions a study unites: its own, or those of the studies that it names.
+
+    What the study itself says of fields holds for all of them.
+    """
     if config["union"] is None:
         return [config]
     names = _entries("union", config["union"] or "[]", "studies, at least one")

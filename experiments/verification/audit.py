@@ -161,7 +161,10 @@ def damage(record: Record) -> Iterator[None]:
 
 
 class Ledger:
-    """Where the tables hold each condition, what failed, and what contradicts itself; made, it has checked them."""
+    """Where the tables hold each condition, the seeds whose trainings failed, and what contradicts itself.
+
+    Made, it has checked them; its memory is that of one condition's counts and one row group.
+    """
 
     def __init__(self, record: Record) -> None:
         self.record, study, said = record, record.study, record.manifest

@@ -140,7 +140,10 @@ def derivatives(problem: Problem, z: Array, a: Array) -> tuple[Array, Array]:
 
 
 def row_losses(problem: Problem, y: Array) -> tuple[Array, Array, Array]:
-    """Each row's term of the loss and its two derivatives by y, the scores before the output's activation; (R, N)."""
+    """Each row's term of the loss and its two derivatives with respect to y, all of shape (R, N).
+
+    y is what the output layer gives before the output's own activation.
+    """
     output, loss, k = problem.output, problem.loss, problem.k
     p = output.value(y, k)
     term, slope = loss.row(y, p, problem.t, problem.c)
@@ -212,7 +215,11 @@ class Local:
 
     @cached_property
     def hessian(self) -> Array:
-        """Second derivatives of the loss, (R, P, P): Jᵀ diag(ℓ'') J, and of a unit's s with v and v with v."""
+        """Second derivatives of the loss with respect to the parameters, shape (R, P, P).
+
+        Jᵀ diag(ℓ'') J, and what comes of the parameters' products: within a unit, s with v, and v with itself where the
+        activation bends.
+        """
         J, (_, units, k) = self.jacobian, self.v.shape
         full = (J * self.curve[..., None]).transpose(0, 2, 1) @ J
         bent = self.s[:, :, None] * self.error[:, None, :] * self.bend

@@ -69,7 +69,10 @@ def levels_of(condition: Condition) -> Levels:
 
 
 def decode(value: float, condition: Condition, tolerance: float = TOLERANCE) -> Decoded:
-    """The trap that a loss belongs to, perhaps in another convention; ValueError below 0, at inf, and as `levels`."""
+    """The trap that a final loss belongs to; if none of the condition's fits, that of another convention that does.
+
+    Raises ValueError for a negative or infinite value and as `levels` does.
+    """
     if not 0 <= value < np.inf:
         raise ValueError(f"loss={value}: a finite number from 0")
     found, complete = levels_of(condition)

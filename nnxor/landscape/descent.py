@@ -51,7 +51,10 @@ def descend(problem: Problem, start: Array) -> Array:
 
 
 def _stride(here: Local, step: Array, allowed: Array, shares: Iterable[float], taken: Array, there: Array) -> None:
-    """Enter the largest share of each step on which the loss stays low; rows that are fitted are brought back."""
+    """Enter the largest share of each step along which the loss stays as low as allowed, if any, and where it leads.
+
+    Rows that are fitted are brought back to their outputs on the way, so that the others may go far.
+    """
     problem, worth = here.problem, np.isfinite(step).all(axis=1) & (np.linalg.norm(step, axis=1) > ROUNDING)
     fitted = (np.abs(here.curve) > FITTED * problem.c) & (np.abs(here.error) < FITTED * np.abs(here.curve))
     for share in shares:
@@ -111,7 +114,10 @@ def _outputs_down(here: Local, most: Array) -> Array:
 
 
 def _awaken(here: Local, most: Array, step: Array) -> None:
-    """Enter steps for units that are saturated on every row, down their slope nearer to 0, as far as they stay so."""
+    """Enter steps for units that are saturated on every row: down their own slope, as far as they stay so.
+
+    Only the ratios of its parts count, and all tails are exponential: they are compared nearer to 0.
+    """
     problem, away = here.problem, np.abs(here.z).min(axis=2)
     r, h = ((here.slope.max(axis=2) < SATURATED) & (away > TAIL)).nonzero()
     z = here.z[r, h] - np.sign(here.z[r, h]) * (away[r, h] - TAIL)[:, None]

@@ -124,7 +124,10 @@ def _curves_up(local: Local) -> Mask:
 
 
 def _stationarity(local: Local) -> Array:
-    """Largest slope that no kink and no vanishing output weight excuses, (R,); for v without its factor s."""
+    """Largest slope of the loss that no kink and no vanishing output weight excuses, (R,); 0 at a stationary point.
+
+    The slope for v is taken without its factor s, so that a small output weight hides nothing.
+    """
     parts = [
         np.where(local.s != 0, np.linalg.norm(local.pulls, axis=2), 0.0).max(axis=1),
         np.abs(np.einsum("rn,rhn->rh", local.error, local.a)).max(axis=1) * local.problem.scales_units,

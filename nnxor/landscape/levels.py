@@ -50,7 +50,10 @@ LARGEST_DENOMINATOR = 60  # A level is named by a fraction with a denominator up
 
 
 class Rest(NamedTuple):
-    """One way to rest: predictions (N,), groups of rows with one wrong prediction, wrong rows, if at infinity."""
+    """One way to rest: predictions (N,), groups of rows that share a wrong one, and wrong rows.
+
+    `at_infinity` says that parameters grow for ever on the way there.
+    """
 
     predictions: tuple[float, ...]
     merged: tuple[tuple[int, ...], ...]

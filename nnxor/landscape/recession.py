@@ -27,7 +27,10 @@ SLOW = 1e-8  # nor one that loses this share in a unit of time
 
 
 def outward(problem: Problem, theta: Array, kink: Mask) -> Array:
-    """The way to infinity of each network, (R, P), or 0; scores move by at least 1, rows in `kink` (R, H, N) stay."""
+    """The way to infinity of each network, (R, P), which moves scores by at least 1; 0 where there is none.
+
+    It keeps rows in `kink` (R, H, N) on their kinks.
+    """
     way = np.zeros_like(theta)
     if not problem.has_kinks or problem.outer:
         return way
@@ -79,7 +82,10 @@ def _driven(felt: bytes, goal: bytes, slopes: tuple[float, float], biased: bool,
 
 
 def saturated(problem: Problem, theta: Array, near: float) -> tuple[Array, Array]:
-    """Saturating networks far out on their ways to infinity, and these, (R, P); NaN if not `near` a bound."""
+    """Networks of saturating units far out on their ways to infinity, and these ways, (R, P); NaN where there is none.
+
+    A loss must be within `near` of its bound.
+    """
     ends, ways = np.full((2, *theta.shape), np.nan)
     high, low = (problem.t[:, None] > problem.t).nonzero()
     saturates = np.isfinite(problem.activation.value(np.array([-np.inf, np.inf]), problem.k)).all()
@@ -105,7 +111,10 @@ def saturated(problem: Problem, theta: Array, near: float) -> tuple[Array, Array
 
 
 def _in_order(problem: Problem, high: Array, low: Array) -> tuple[Array, Mask, Mask]:
-    """Scores (N,) of the best predictions with no `high` above its `low`, up to ±`FAR`; wrong rows; pairs that bind."""
+    """Scores (N,) of the best predictions with none of `high` above its partner in `low`; wrong rows; pairs that bind.
+
+    What has to be at the end of what the output can give is ±`FAR`.
+    """
     root, rows = np.sqrt(problem.c), np.arange(len(problem.t))
     pull = (1.0 * (rows == high[:, None]) - (rows == low[:, None])) / root
     size = scipy.optimize.nnls(pull.T, root * problem.t)[0]

@@ -39,7 +39,10 @@ def is_bounded(condition: Condition) -> bool:
 
 
 def lowest(condition: Condition, z: list[NDArray[np.floating]]) -> Array:
-    """The infimum of the loss over each network's activation region, (R,), or NaN; z holds a (H, R) for each row."""
+    """The infimum of the loss over the activation region of each of R networks, shape (R,), NaN where it is not known.
+
+    z: pre-activations row by row, (H, R) each.
+    """
     patterns = np.stack([row > 0 for row in z]).transpose(2, 1, 0)  # (R, H, N)
     spans, which = np.unique(_keys(patterns), axis=0, return_inverse=True)
     bounds = np.full(len(spans), np.nan)

@@ -153,7 +153,10 @@ def _of_numpy(n_inputs: int, hidden: int, seeds: range, again: int) -> Lots:
 
 
 def initial_weights(condition: Condition, seeds: range, again: int = 0) -> Weights:
-    """Where trainings with these seeds start (see `draw`); with a margin, the first of a seed's draws that keeps it."""
+    """Where the trainings of a condition with these seeds start (see `draw`).
+
+    If the initialization has a margin, each network is the first of its seed's draws that keeps it.
+    """
     c = condition
     arguments = c.init, c.task.n_inputs, c.hidden
     weights = draw(*arguments, seeds, c.bias, again, c.scale)

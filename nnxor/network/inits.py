@@ -58,7 +58,10 @@ _OPERATORS = {
 
 
 def evaluate(formula: float | str, fan_in: int, fan_out: int) -> float:
-    """Value of a formula of numbers, + − * / **, sqrt(), fan_in and fan_out; ValueError for anything else."""
+    """Value of a formula of numbers, + − * / **, sqrt(), fan_in and fan_out.
+
+    Raises ValueError, with the formula in the message, for anything else.
+    """
     names = {"fan_in": float(fan_in), "fan_out": float(fan_out)}
 
     def value(node: ast.expr) -> float:

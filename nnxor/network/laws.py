@@ -55,7 +55,10 @@ class Probability(NamedTuple):
 
 @lru_cache(maxsize=256)
 def dead_probability(task: Task, init: Init, hidden: int, bias: bool = True) -> Probability:
-    """Probability that one of `hidden` units is dead at the start: pre-activation ≤ 0 on every row."""
+    """Probability that a hidden unit is dead at the start: pre-activation ≤ 0 on every row.
+
+    `hidden` is the width H, on which laws with fan_out depend; `bias=False` leaves biases 0.
+    """
     x = np.array(task.inputs, np.float64)
     drawn = [_Law(init.weights, task.n_inputs, hidden)] * task.n_inputs
     laws = [_Law(init.biases, task.n_inputs, hidden), *drawn]
@@ -149,7 +152,11 @@ def _along(A: Array, c: Array, law: _Law, points: Array) -> Array:
 
 
 def _volume(A: Array, b: Array) -> float:
-    """The volume of the unit cube's part where A·s ≤ b; slices are polynomials between corners (Gauss–Legendre)."""
+    """The volume of the part of the unit cube where A·s ≤ b.
+
+    Across its first coordinate the volume of a slice is a polynomial between two corners, which Gauss and Legendre's
+    points integrate exactly.
+    """
     n = A.shape[1]
     normals, ends = np.concatenate([A, -np.eye(n), np.eye(n)]), np.concatenate([b, np.zeros(n), np.ones(n)])
     size = np.linalg.norm(normals, axis=1)

@@ -24,14 +24,20 @@ Seeds = NDArray[np.integer]
 
 
 def mix(x: Any) -> Any:
-    """SplitMix64's finalizer, a bijection of 64-bit numbers: an array, or a `nnxor.engines.llvm_numbers.Result`."""
+    """The finalizer of SplitMix64: a bijection of 64-bit numbers whose every output bit depends on every input bit.
+
+    An array of them, or what else has its operators (`nnxor.engines.llvm_numbers.Result`).
+    """
     x = (x ^ (x >> np.uint64(30))) * MIX1
     x = (x ^ (x >> np.uint64(27))) * MIX2
     return x ^ (x >> np.uint64(31))
 
 
 def seeds_of(condition: Condition, seeds: Seeds | Sequence[int] | None, n_networks: int) -> Seeds:
-    """The seeds as an array, from 0 where none are given; ValueError if they shuffle batches or redraw units."""
+    """The seeds of networks as an array, numbers from 0 where none are given and none is needed.
+
+    Raises ValueError if a condition that shuffles mini-batches or redraws units comes without its seeds.
+    """
     if seeds is not None and len(seeds) == n_networks:
         return np.asarray(seeds)
     if condition.batch_size is None and condition.recycle_every is None:

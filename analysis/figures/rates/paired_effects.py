@@ -55,7 +55,10 @@ def _pair(field: str, row: pd.Series) -> str:
 
 
 def effects(found: Findings, asked: bool) -> dict[str, pd.DataFrame]:
-    """The comparisons of fields that are `asked` about, or of the others; of widths neighbours and reversals alone."""
+    """The comparisons by field, of widths neighbours and reversals alone: of what the study asks about, or of the rest.
+
+    All are asked about where the study names none. NotApplicable where there are none.
+    """
     table = found.widths
     following = dict(itertools.pairwise(sorted({*table["first"], *table["second"]})))
     reversed_ = (table["high"] < 0) & (table["p_holm"] < SIGNIFICANT)
