@@ -11,7 +11,7 @@ from analysis import report
 from analysis.data.field_labels import phrase, value_text
 from analysis.data.reading import load, size
 from analysis.figures import PLOTS
-from analysis.figures.failures.freed_by_rescue import describe, freed_by_rescue
+from analysis.figures.failures.freed_by_rescue import describe
 from analysis.figures.style import NotApplicable
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import binomial, wilson
@@ -19,6 +19,7 @@ from analysis.findings.stuck import freed, interventions, redrawn
 
 Free = dict[float, dict[str, set[int]]]
 STUCK = range(8, 40)
+FIGURE = next(plot for plot in PLOTS if plot.name == "freed_by_rescue")
 
 
 def test_every_intervention_is_counted_and_set_against_both_controls(rescued: Path, free_seeds: Free) -> None:
@@ -67,7 +68,7 @@ def test_the_slope_of_a_leak_tells_interventions_apart_but_not_runs(rescued: Pat
 
 
 def test_the_figure_shows_each_share_with_its_interval(rescued: Path, free_seeds: Free) -> None:
-    figure = freed_by_rescue(Findings.of(rescued))
+    figure = FIGURE.draw(Findings.of(rescued))
     (ax,) = figure.axes
     names = [value_text("rescue", name) for name in ("nothing", "redraw_dead", "redraw_alive", "leaky")]
     assert [label.get_text() for label in ax.get_yticklabels()] == names
@@ -92,9 +93,9 @@ def test_its_sentence_is_of_the_condition_nearest_to_the_articles(rescued: Path)
 
 def test_the_figure_says_why_it_is_not_drawn(handmade: Path, make) -> None:
     with pytest.raises(NotApplicable, match="rescues no runs"):
-        freed_by_rescue(Findings.of(handmade))
+        FIGURE.draw(Findings.of(handmade))
     with pytest.raises(NotApplicable, match="no run was stuck"):
-        freed_by_rescue(Findings.of(make({"a": ({"rescue": "leaky"}, ["solved"] * 3)})))
+        FIGURE.draw(Findings.of(make({"a": ({"rescue": "leaky"}, ["solved"] * 3)})))
 
 
 def render(folder: Path) -> str:
