@@ -122,7 +122,7 @@ def test_frozen_networks_rest_at_other_levels_and_none_is_called_no_level(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With W1 frozen networks rest at 0.319 or 0.312, which is not 'on its way'."""
-    with pytest.raises(InputError, match="the levels of .*, W1 frozen are not known; give the network itself"):
+    with pytest.raises(InputError, match=r"the levels of .*, W1 frozen are not known; give the network itself"):
         said(capsys, "loss=0.319", "freeze=W1")
     with pytest.raises(InputError, match="b2 frozen are not known"):
         said(capsys, "loss=1", "freeze=b2")
