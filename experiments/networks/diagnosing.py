@@ -133,8 +133,7 @@ def verdict_on_network(outcome: str, trap: Decoded | None, condition: Condition)
     if outcome == "solved":
         return "It is solved: there is nothing to fix."
     if outcome == "diverged":
-        numbers = "its numbers, or what it computes of them, are not finite"
-        return f"It has diverged: {numbers}. Take a smaller learning rate."
+        return "It has diverged: its numbers, or what it computes of them, are not finite. Lower the learning rate."
     if trap is not None:
         return f"It is in the trap {named(trap.level)}. {trap.text.partition('. ')[2]}"
     if has_levels(condition) and not outcome.startswith("stuck"):
