@@ -31,7 +31,7 @@ DATA = {
 def write_report(folder: Path, found: Findings | None = None, pool: ProcessPoolExecutor | None = None) -> Path:
     """Draw the figures of a result folder and write its report.html; returns the report's path.
 
-    `found` is what the folder comes to, and `pool` `helpers` with `DRAWING`, where they are at hand. The same results
+    `found` are its findings and `pool` the `helpers` with `DRAWING`, if the caller has them already. The same results
     give the same bytes. Raises FolderError for a folder that cannot be read as results, OSError where it cannot be
     written.
     """
@@ -46,7 +46,7 @@ def write_report(folder: Path, found: Findings | None = None, pool: ProcessPoolE
 
 
 def read_results(folder: Path, found: Findings | None = None) -> Findings:
-    """What a finished result folder comes to; FolderError says what is wrong with it."""
+    """The findings of a finished result folder; FolderError says what is wrong with it."""
     from analysis.findings.findings import Findings
 
     found = found or Findings.of(folder)
@@ -83,7 +83,7 @@ def _told(found: Findings, figures: bool = True) -> dict[str, Any]:
 
 
 def _page(found: Findings, told: dict[str, Any]) -> str:
-    """The same with its figures, as HTML."""
+    """The report with its figures, as HTML."""
     from analysis.report_parts import pages
     from analysis.report_parts.sections import hero, illustrated, pictures
 

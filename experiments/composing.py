@@ -35,7 +35,7 @@ OPTIONS = {flag: action for action in PARSER._actions for flag in action.option_
 
 
 def prepare_hydra() -> None:
-    """Tell Hydra the fields of a condition, and spare it work.
+    """Tell Hydra the fields of a condition, and turn off what would slow it down.
 
     Fields are the group `schema`; texts of help hold ${fields:COMMAND,INDENT} and ${files:GROUP,INDENT,OURS}. Hydra's
     own list of groups, for which it would read every file, is left out. The mode is what the command line says: Hydra

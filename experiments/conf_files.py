@@ -1,4 +1,4 @@
-"""The files of conf/ and of the user's folder, by group and name, and how a file of YAML is read; nothing heavy."""
+"""Files of conf/ and of the user's folder, by group and name, and how YAML is read; imports nothing heavy."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which values are allowed: a check returns the value in the type of its field, or says what is (ValueError)."""
+"""Which values are allowed: a check returns the value in its field's type; ValueError says what is allowed."""
 
 import sys
 from collections.abc import Callable, Iterable

@@ -124,7 +124,7 @@ class Condition:
         return [registry[name] for registry, name in chosen if name is not None]
 
     def uses(self, name: str) -> bool:
-        """Whether a field counts: one that is no setting, or that an entry of this condition makes use of."""
+        """Whether a field has an effect: it is no setting, or an entry of this condition uses it."""
         if FIELDS[name].needs:
             return getattr(self, FIELDS[name].needs) is not None
         return not FIELDS[name].setting or any(name in entry.settings for entry in self.entries())
@@ -146,12 +146,12 @@ class Condition:
 
     @property
     def slopes(self) -> tuple[float, float] | None:
-        """The slopes of hidden units with straight pieces below and above their kink; None of smooth ones."""
+        """The slopes of piecewise linear hidden units, below and above their kink; None for smooth ones."""
         return self.units.slopes(self) if self.units.slopes else None
 
     @property
     def rectified(self) -> bool:
-        """Whether the hidden units are those of ReLU: 0 below their kink, and above it what they are given."""
+        """Whether the hidden units are ReLUs: 0 below their kink, and their pre-activation above it."""
         return self.slopes == (0.0, 1.0)
 
     @property
@@ -175,7 +175,7 @@ class Condition:
 
     @property
     def followed(self) -> bool:
-        """Whether compiled kernels look in each epoch for units that die or come back, and not at checkpoints alone."""
+        """Whether compiled kernels look for units that die or come back in every epoch, and not only at checkpoints."""
         return not self.smooth and not (self.repeats and self.dead_stay_dead)
 
     @property

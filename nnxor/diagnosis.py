@@ -183,7 +183,7 @@ def _is_plain(condition: Condition) -> bool:
 
 
 def _descends(condition: Condition, end: Ending, trace: Trace) -> Mask:
-    """Whether the losses of the tail get lower, (R,); without a tail the training has hardly begun."""
+    """Whether the losses of the tail fall, (R,); a training too short to have a tail counts as falling."""
     part = tail_part(condition.epochs)
     if part == 0:
         return np.ones(len(end.loss), bool)
@@ -198,7 +198,7 @@ def _descends(condition: Condition, end: Ending, trace: Trace) -> Mask:
 
 
 def _once_quenched(condition: Condition, weights: Weights, tail: Array) -> tuple[Texts, Array]:
-    """Outcome and level of runs that neither rest nor descend, by where a quench leads them; `tail` (parts, R)."""
+    """Outcome and level of runs that neither rest nor descend, decided by where a quench leads; `tail` (parts, R)."""
     settled, step = quench(condition, weights)
     after = ending(calm(condition), settled)
     rest, level = resting(condition, after)

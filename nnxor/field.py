@@ -1,4 +1,4 @@
-"""What a field of a condition is: one line of `nnxor.condition` says all that anybody must know of it."""
+"""What a field of a condition is: one line of `nnxor.condition` defines everything about it."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ class Field:
     registry: Registry[Any] | None = None
 
     def about(self) -> dict[str, Any]:
-        """What those must know of it who read results, in plain values."""
+        """What readers of results must know of it, in plain values."""
         about = {name: getattr(self, name) for name in ("symbol", "label", "scale", "phrase", "setting")}
         words = {str(value): words for value, words in self.words.items()}
         entries = {entry.name: entry.about() for entry in (self.registry or {}).values()}

@@ -1,9 +1,9 @@
-"""The quench: where a run goes if nothing shakes it any more.
+"""The quench: where a run goes once nothing disturbs it any more.
 
 From the end of a training its networks go on by plain gradient descent over all rows, in float64, with a step below
 the limit of stability: no batches, no memory, no rounding that matters, and no step that overshoots. Descent with so
 small a step follows the slope of the loss and cannot leave a trap. So a run that comes to rest in a trap was in that
-trap, whatever shook it about, and where it gets out or lower, it was the shaking that kept it.
+trap, whatever disturbed it; if it gets out or lower, the disturbance had kept it there.
 
 The step is the largest power of two for which twice the step times a bound on the Hessian is at most 2.
 """
@@ -32,7 +32,7 @@ def go_on(condition: Condition, weights: Weights) -> Trace:
 
 
 def calm(condition: Condition) -> Condition:
-    """The condition that a quench trains under, but for its step."""
+    """The condition under which a quench trains, except for its step."""
     alone = replace(condition, rescue=None, recycle_every=None)
     return replace(alone, optimizer="gd", batch_size=None, dtype="float64", epochs=EPOCHS)
 
@@ -51,8 +51,9 @@ def quench(condition: Condition, weights: Weights, times: int = 1) -> tuple[Weig
 def stable_step(condition: Condition, weights: Weights) -> NDArray[np.float64]:
     """A power of two at most 1 over a bound on the largest eigenvalue of each network's Hessian, shape (R,).
 
-    The bound adds up, over the rows, the squared gradients of the output (the trace of the Gauss–Newton matrix), and
-    what comes of the parameters' products and of the activation's bend. A row's loss bends by at most its weight.
+    The bound sums, over the rows, the squared gradients of the output (the trace of the Gauss–Newton matrix) and bounds
+    on what the products of parameters and the curvature of the activation add. A row's loss curves by at most its
+    weight.
     """
     entry, k = ACTIVATIONS[condition.activation], ACTIVATIONS[condition.activation].k(condition)
     end = ending(condition, weights)

@@ -1,4 +1,4 @@
-"""Registries: what can be chosen by name. A name is looked up and its entry asked; nobody compares names."""
+"""Registries: what can be chosen by name. Code looks a name up and asks its entry; it never compares names."""
 
 import difflib
 import importlib
@@ -53,7 +53,7 @@ class Registry(dict[str, Entry]):
 
 
 def registering(kind: Callable[About, Entry], register: Callable[[Entry], Entry]) -> Callable[About, Entry]:
-    """What makes an entry of a kind, as its class does, and registers it."""
+    """A function that makes an entry of a kind, with the arguments of its class, and registers it."""
 
     def make(*args: About.args, **about: About.kwargs) -> Entry:
         return register(kind(*args, **about))

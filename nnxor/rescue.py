@@ -26,8 +26,8 @@ def rescue(
 ) -> tuple[Weights, Columns]:
     """Interfere with the stuck ones of these trainings and train them on; final weights and columns of all.
 
-    The column `outcome_before` is the outcome at the end of the first epochs. Epochs are counted from the first start;
-    what is said of the start is said of the first.
+    The column `outcome_before` is the outcome before the intervention. Epochs are counted from the first start, and
+    columns about the start describe the first one.
     """
     columns = {**columns, "outcome_before": columns["outcome"]}
     stuck = np.flatnonzero(is_stuck(columns))
@@ -50,7 +50,7 @@ def is_stuck(columns: Columns) -> NDArray[np.bool_]:
 
 
 def onward_condition(condition: Condition) -> Condition:
-    """What the stuck runs of a condition train on under, and end under: itself where it has no rescue."""
+    """The condition under which stuck runs of a condition train on, and end; itself if it has no rescue."""
     if condition.rescue is None:
         return condition
     return replace(condition, rescue=None, **INTERVENTIONS[condition.rescue].then(condition))  # type: ignore[arg-type]

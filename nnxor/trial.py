@@ -21,7 +21,7 @@ from nnxor.network.draws import Weights, initial_weights
 from nnxor.quench import quench
 from nnxor.rescue import is_stuck, onward_condition, rescue
 
-AT_REST = 1e-9  # A run whose loss is above that of its minimum by no more than this share is down there
+AT_REST = 1e-9  # A run whose loss exceeds that of its minimum by no more than this share has arrived there
 LONGER = 20  # times as long as a quench: valleys of leaky units are long
 
 
@@ -56,11 +56,11 @@ def kinds(condition: Condition, end: Weights, columns: Columns) -> np.ndarray:
 
 @np.errstate(all="ignore")
 def resting_points(condition: Condition, end: Weights, plateau: np.ndarray) -> Verdict:
-    """What R networks rest at that are stuck at losses `plateau` (R,).
+    """The kind of point at which each of R networks rests that are stuck at losses `plateau` (R,).
 
-    What is shaken about a trap, far from its minimum, or above one that it can still get out of, is certified where a
-    quench comes to rest, or a longer one, or a way down ends, or another from there; what leaves the trap so is on a
-    shoulder.
+    A network that is disturbed about a trap, far from its minimum, or above one that it can still leave, is certified
+    where a quench comes to rest, then a longer one, then at the end of a way down, then of another. One that leaves its
+    trap on the way is on a shoulder.
     """
     problem, at = Problem.of(condition), np.arange(end.n_networks)
     verdict = Verdict.empty(problem, problem.pack(end), "")

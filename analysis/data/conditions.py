@@ -33,16 +33,19 @@ def same(value: Any, other: Any) -> bool:
 
 
 def closest(rows: Iterable[Any], like: Any = None) -> int:
-    """Which condition is nearest to the article's, of equals most like another; fields that it lacks are as there."""
+    """The place of the row nearest to the article's condition, of equals the one most like another.
+
+    A field that a row lacks counts as the article's.
+    """
     found = [dict(row) for row in rows]
     far = [(distance({**defaults(), **row}), 0 if like is None else len(unusual(like, row))) for row in found]
     return far.index(min(far))
 
 
 def nearest(trials: pd.DataFrame, xor: Collection[str] = ()) -> pd.Series:
-    """The condition nearest to the article's, a row of `conditions`; of equals that of the least rescue, the first.
+    """The condition nearest to the article's, a row of `conditions`.
 
-    Those whose task is XOR by another name, one of `xor`, come before all that are equal.
+    Of equally near ones it is one whose task is XOR by another name (`xor`), then one without a rescue, then the first.
     """
     table = conditions(trials).sort_values("rescue", kind="stable", na_position="first")
     table = table.sort_values("task", key=lambda task: ~task.isin(xor), kind="stable")
@@ -50,7 +53,7 @@ def nearest(trials: pd.DataFrame, xor: Collection[str] = ()) -> pd.Series:
 
 
 def with_values(trials: pd.DataFrame, row: Any, fields: Iterable[str]) -> pd.DataFrame:
-    """The trials that agree with a row in these fields; a missing value agrees with a missing one."""
+    """The trials that have the values of a row in these fields; a missing value equals a missing one."""
     keep = pd.Series(True, index=trials.index)
     for name in fields:
         keep &= trials[name].isna() if pd.isna(row[name]) else (trials[name] == row[name]).fillna(False)
@@ -73,7 +76,7 @@ def slices(trials: pd.DataFrame, fields: Sequence[str]) -> Iterator[tuple[pd.Ser
 
 
 def usual(table: pd.DataFrame, fields: Sequence[str]) -> dict[str, Any]:
-    """The commonest value of each field over the conditions; of equally common ones the article's, else the first."""
+    """The commonest value of each field over the conditions; ties go to the article's value, else to the first."""
     found: dict[str, Any] = {}
     for name in fields:
         taken = [None if pd.isna(value) else value for value in table[name]]
@@ -99,7 +102,7 @@ def values(trials: pd.DataFrame, field: str) -> list[Any]:
 
 
 def few(found: Sequence[Any], most: int, keep: Any = None) -> list[Any]:
-    """At most so many of the values, ends included and evenly spread; `keep` stays if it is there."""
+    """At most `most` of the values, evenly spread from the first to the last; `keep` is among them if it occurs."""
     if len(found) <= most:
         return list(found)
     places = {round(n * (len(found) - 1) / (most - 1)) for n in range(most)} if most > 1 else {0}

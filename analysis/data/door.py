@@ -1,6 +1,6 @@
-"""What a result folder is, for who writes it (`experiments.store`) and who reads it: one shape, hashes, safe files.
+"""What a result folder is, for its writer (`experiments.store`) and its readers: one shape, hashes, safe files.
 
-Only regular files are read, and none that is larger than it may be; none is ever half written.
+Only regular files are read, up to a largest size; no file is ever left half written.
 """
 
 import errno
@@ -25,7 +25,7 @@ COUNTED = (
     "status", "error", "outcome", "cause", "merged", "dead_init", "dead_final", "linear_final", "revived", "minimum",
     "outcome_before", "period",
 )  # fmt: skip
-"""What counts tell trainings of a condition apart by: all that summary, figures, tables and verdicts ask about."""
+"""The columns by which counts tell trainings of a condition apart: all that summary, figures and verdicts ask about."""
 
 Shape = Any
 """A type; None; [shape] of a list's entries; {name: shape}, where `str` stands for any names; a tuple of choices."""
@@ -152,7 +152,7 @@ def read_finished(folder: Path, protocol: int, ways_out: str) -> dict[str, Any]:
 
 
 def read_manifest(folder: Path, protocol: int, ways_out: str) -> dict[str, Any] | None:
-    """What manifest.json holds; None if there is none, FolderError with the ways out if it is none of this protocol."""
+    """What manifest.json holds; None if there is none, FolderError with the ways out if its protocol is another."""
     path = folder / "manifest.json"
     try:
         content: dict[str, Any] = read_json(path)

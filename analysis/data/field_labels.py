@@ -1,4 +1,4 @@
-"""The fields of a condition (`nnxor.field.Field`), as the manifests that were read so far describe them."""
+"""The fields of a condition (`nnxor.field.Field`), as described by the manifests that have been read."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -100,7 +100,7 @@ def is_number(name: str) -> bool:
 
 
 def counts(name: str, row: Any) -> bool:
-    """Whether a field does something in a condition: not so the slope of a unit that has none."""
+    """Whether a field has an effect in a condition: the slope, say, only where the units have one."""
     if not FIELDS[name].setting:
         return True
     chosen = [field.entries.get(str(row[each]), {}) for each, field in FIELDS.items() if field.entries and each in row]
@@ -108,5 +108,5 @@ def counts(name: str, row: Any) -> bool:
 
 
 def asks(name: str, entry: Any, what: str) -> bool:
-    """What the entry that a field names says of itself: asks('activation', 'tanh', 'smooth')."""
+    """A property of the entry that a field names: asks('activation', 'tanh', 'smooth')."""
     return bool(FIELDS[name].entries.get(str(entry), {}).get(what, False))

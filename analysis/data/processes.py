@@ -1,4 +1,4 @@
-"""Processes that work for this one, wherever they are started: how many, deaf to Ctrl-C, and gone when it is."""
+"""Helper processes: how many, how they ignore Ctrl-C, and how they end with the process that they work for."""
 
 import atexit
 import gc
@@ -25,9 +25,9 @@ def available_cores() -> int:
 
 @contextmanager
 def deaf() -> Iterator[None]:
-    """Processes that start in here never hear Ctrl-C: it is for the one that ends them.
+    """Processes that start in here ignore Ctrl-C: the process that started them ends them.
 
-    Their `multiprocessing.resource_tracker`, if they need one, must run before: where it starts it unblocks signals.
+    Their `multiprocessing.resource_tracker`, if they need one, must run already: as it starts it unblocks signals.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -49,7 +49,7 @@ def end_with(parent: int) -> None:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """In here Python does not look for garbage: while pictures are drawn that takes time and frees little."""
+    """Turn garbage collection off: while figures are drawn it takes time and frees little."""
     before = gc.isenabled()
     gc.disable()
     try:
@@ -61,7 +61,7 @@ def uncollected() -> Iterator[None]:
 
 @contextmanager
 def helpers(module: str) -> Iterator[ProcessPoolExecutor]:
-    """Processes for the other cores, which start now and import a module; gone when this ends, at once if it fails."""
+    """Processes for the other cores, which start now and import a module; they end with this, at once if it fails."""
     resource_tracker.ensure_running()
     n, others = min(max(available_cores() - 1, 1), MOST_HELPERS), multiprocessing.active_children()
     pool = ProcessPoolExecutor(n, multiprocessing.get_context("spawn"), _help, (os.getpid(), module))

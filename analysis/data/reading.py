@@ -1,8 +1,8 @@
 """Reading result folders, rows and counts: files only, nothing of the code that wrote them.
 
-Summary, figures, tables and verdicts take frames in which a row stands for `count` trainings that agree in every column
-that anything here asks about (see `COUNTED`). Such a frame is small however many trainings there are. It is read from
-counts.parquet, which every study leaves. A frame without the column `count` holds a training a row, and does as well.
+Summary, figures, tables and verdicts take frames in which a row stands for `count` trainings that agree in all of
+`COUNTED`. Such a frame is small however many trainings there are. It is read from counts.parquet, which every study
+writes. A frame without the column `count` holds one training a row, and works as well.
 """
 
 import math
@@ -115,7 +115,7 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
 
 
 def check_whole(trials: pd.DataFrame) -> None:
-    """ValueError unless every row has what no training lacks."""
+    """ValueError unless every row has the values that every training has."""
     went_through = fine(trials) if "status" in trials else trials[:0]  # a training that failed has no outcome
     for name, rows in {"condition": trials, "seed": trials, "status": trials, "outcome": went_through}.items():
         if name in trials and (lacking := rows[name].isna().sum()):

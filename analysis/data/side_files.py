@@ -22,7 +22,7 @@ PROMISED = (
 
 
 def _read(path: Path, empty: Any, make: Callable[[Any], Any]) -> Any:
-    """What is made of a file's content, or of an empty one; FolderError for a damaged file."""
+    """`make` of a file's content, or of `empty` without the file; FolderError for a damaged file."""
     try:
         return make(read_json(path) if path.is_file() else empty)
     except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:

@@ -1,4 +1,4 @@
-"""What a figure shows of a study: which field runs along the axis, which tells lines apart, which panels."""
+"""The layout of a figure: which field runs along the axis, which one tells lines apart, and which make panels."""
 
 import math
 import textwrap
@@ -130,7 +130,7 @@ def panel_title(panel: Panel, text: str, columns: int) -> str:
 
 
 def places(field: str, summary: pd.DataFrame) -> dict[Any, float]:
-    """Where each value of a field lies on an axis: at itself if it is a number, names one after another."""
+    """Where each value of a field lies on an axis: a number at its value, names at 0, 1, 2 and so on."""
     found = values(summary, field)
     numbers = is_number(field) and None not in found
     return {value: float(value) if numbers else float(n) for n, value in enumerate(found)}
@@ -180,14 +180,14 @@ def outcome_names(summary: pd.DataFrame) -> dict[str, str]:
 
 
 def widest(summary: pd.DataFrame, outcomes: Sequence[str]) -> str:
-    """How wide the intervals of the shares are at most, for figures that cannot show each."""
+    """How wide the intervals of the shares are at most, in a sentence, for figures that cannot show each of them."""
     low, high = (summary[[f"{name}_{end}" for name in outcomes]].to_numpy(float) for end in ("low", "high"))
     half = 100 * np.nanmax(high - low) / 2
     return f"95 % Wilson intervals reach at most {half:.1f} points to either side of their middle."
 
 
 def setting(found: Findings) -> str:
-    """What a figure says of its study and of what all its runs share: 'Study article: XOR, 10,000 epochs.'."""
+    """The study of a figure, and what all its runs share: 'Study article: XOR, 10,000 epochs.'."""
     at, usual = found.nearest, defaults()
     shared = [name for name in FIELDS if name not in found.fields]
     told = [name for name in shared if name in ALWAYS or not same(at[name], usual[name])]
@@ -195,7 +195,7 @@ def setting(found: Findings) -> str:
 
 
 def footnote(figure: Figure, *notes: str) -> None:
-    """Small print under a figure, in place of what stands there, for which the figure grows; none if there is none."""
+    """Put small print under a figure, which grows for it, in place of earlier small print; nothing without notes."""
     if text := " ".join(filter(None, notes)):
         lines = textwrap.wrap(text, int(16 * figure.get_figwidth()), break_on_hyphens=False)
         more = len(lines) - len(figure.get_supxlabel().splitlines())

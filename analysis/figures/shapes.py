@@ -48,8 +48,8 @@ def lines(
 ) -> Figure:  # fmt: skip
     """Small multiples: a panel for each combination of the fields that are left, in it a line for each value of one.
 
-    `draw` draws a line, so many places beside the others, and returns the height at which it ends, None for no line;
-    `finish` gives a panel its axis. `axis` is the field along it, `count` says the number of runs.
+    `draw` draws a line, moved sideways by its last argument, and returns the height at which it ends, None for no line;
+    `finish` gives a panel its axis. `axis` is the field along it; `count` puts the number of runs into words.
     """
     shown, note = thin(rows, [field] if field else [], most)
     boxes, more = make_panels(shown, rest_of(found.fields, axis, field), most_panels)
@@ -78,7 +78,7 @@ def lines(
 def _name_ends(
     axes: Sequence[Axes], ends: Sequence[dict[Any, float]], look: dict[Any, Look], name: dict[Any, str]
 ) -> None:
-    """Name lines beside their ends, moved apart where they are close, and none above the panel."""
+    """Write the names of lines beside their ends, moved apart where they are close, and none above the panel."""
     for ax, heights in zip(axes, ends, strict=True):
         low, high = ax.get_ylim()
         order = sorted(heights, key=lambda value: heights[value])
@@ -185,7 +185,7 @@ def stack(
     ax: Axes, rates: Mapping[str, Sequence[Rate]], look: Callable[[str], dict[str, Any]], names: Mapping[str, str],
     labels: Sequence[str],
 ) -> None:  # fmt: skip
-    """A bar for each label, of one piece for each name's rates; few bars carry the per cent of their large pieces."""
+    """A bar for each label, with a piece for each name; where bars are few, large pieces carry their per cent."""
     x, bottom = np.arange(len(labels)), np.zeros(len(labels))
     for what, each in rates.items():
         share = 100 * np.nan_to_num([rate.rate for rate in each])
@@ -209,7 +209,7 @@ def stack(
 
 
 def legend(figure: Figure, entries: Mapping[str, Mapping[str, Any]], title: str | None = None) -> None:
-    """A legend above the panels, for which the figure grows: for each name its look, a patch if that has a face."""
+    """A legend above the panels, for which the figure grows: a patch for looks with a face colour, else a line."""
     handles = [
         Patch(label=name, **look) if "facecolor" in look else Line2D([], [], label=name, **look)
         for name, look in entries.items()

@@ -26,7 +26,7 @@ WRONG = 0.01  # a prediction that is further from its target is written bold, as
 
 
 def name(exemplar: Any) -> str:
-    """What reproduces a run: '4 units, U(\N{MINUS SIGN}1, 1), lr 0.1, seed 7', or '4 units, lr 0.1, w.npz'."""
+    """What to reproduce a run by: '4 units, U(\N{MINUS SIGN}1, 1), lr 0.1, seed 7', or '4 units, lr 0.1, w.npz'."""
     fields, seed = exemplar.get("told", NAMING), exemplar["seed"]
     if isinstance(seed, str):
         return f"{words.setting(exemplar, [each for each in fields if each != 'init'])}, {seed}"
@@ -81,7 +81,7 @@ def loss_curves(exemplars: pd.DataFrame) -> Figure:
 
 
 def _loss_axes(above: Axes | None, below: Axes | None, lowest: float, highest: float) -> None:
-    """Logarithmic axes; the plateaus get room of their own above the losses that go to 0, where there are both."""
+    """Logarithmic axes; where there are both, plateaus get a panel of their own above the losses that go to 0."""
     if above:
         _loss_axis(above, BREAK if below else max(BREAK, lowest / 1.6), min(max(1.3 * highest, 1.0), 6.0))
     if below:

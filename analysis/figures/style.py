@@ -115,7 +115,7 @@ def bar_look(colour: str, hatch: str) -> dict[str, Any]:
 
 @contextmanager
 def on_phone() -> Iterator[None]:
-    """Figures drawn in here are as narrow as a phone: one panel a row, letters as large as ever."""
+    """Figures drawn in here are as narrow as a phone: one panel a row, with letters of the same size."""
     token = _width.set(PHONE_WIDTH)
     try:
         yield
@@ -124,12 +124,12 @@ def on_phone() -> Iterator[None]:
 
 
 def columns_for(columns: int) -> int:
-    """So many columns of panels, or of a legend, or as many as there is room for."""
+    """The number of columns of panels, or of a legend, but no more than there is room for."""
     return min(columns, max(int(columns * _width.get() / WIDTH), 1))
 
 
 def letters(columns: float = 1, size: float = 10.5) -> int:
-    """How many letters of a size in points fit into one of so many columns."""
+    """How many letters of a size in points fit into one column of this many."""
     return int(1134 * _width.get() / WIDTH / size / columns)
 
 
@@ -201,7 +201,7 @@ def svg(figure: Figure) -> bytes:
 
 
 def lay_out(figure: Figure) -> Figure:
-    """The figure, laid out once, for all files, and with that rounded away which differs from process to process.
+    """Lay the figure out once, for all files, with positions rounded so that they are the same in every process.
 
     The solver takes its constraints in an order that varies, which shows in the last digits.
     """

@@ -1,4 +1,4 @@
-"""Everything that a result folder comes to, worked out once: figures, tables, verdicts and advice ask it here."""
+"""All findings of a result folder, each computed once: figures, tables, verdicts and advice ask for them here."""
 
 from functools import cached_property
 from typing import Any
@@ -19,10 +19,10 @@ from analysis.findings.verdict import Verdict, scope, verdicts
 
 
 class Findings(Counted):
-    """A finished result folder: its counts, and what follows from them when it is first asked for.
+    """A finished result folder: its counts, and what follows from them, computed when it is first asked for.
 
-    `trials` and `epochs` are the counts of those that were left alone when they got stuck, of which all but the rescues
-    is told.
+    `trials` and `epochs` are the counts of the trainings that were not rescued; everything but the findings on rescues
+    is about these.
     """
 
     @cached_property
@@ -57,7 +57,7 @@ class Findings(Counted):
 
     @cached_property
     def trials(self) -> pd.DataFrame:
-        """The trainings that were left alone when they got stuck; all, if all were rescued."""
+        """The trainings without a rescue; all trainings, if all have one."""
         return left_alone(self.every)
 
     @cached_property
@@ -77,7 +77,7 @@ class Findings(Counted):
 
     @cached_property
     def summary(self) -> pd.DataFrame:
-        """The same of those that were left alone, where any went through."""
+        """The same of the trainings without a rescue, of conditions in which any training went well."""
         summary = self.every_summary
         return left_alone(summary[(summary["n"] > 0).to_numpy(bool)]).reset_index(drop=True)
 
@@ -128,7 +128,7 @@ class Findings(Counted):
 
     @cached_property
     def rows(self) -> pd.DataFrame:
-        """What rates over several conditions need: rows, so that seeds can be resampled; counts if none were kept."""
+        """What rates over several conditions are computed from: rows, whose seeds can be resampled, or else counts."""
         if records_summary(self.manifest):
             return self.every
         return fine(load(self.folder, [*POOLED]))

@@ -141,7 +141,7 @@ def _beside(
 
 
 def published_lines(found: Sequence[Beside]) -> list[str]:
-    """The same in short lines for a terminal."""
+    """Published figures beside ours, in short lines for a terminal."""
     lines = ["published figures beside ours (solved, % with 95 % Wilson interval, of n):"]
     for each in found:
         name = f"- {each.source}{f' ({each.quoted})' if each.quoted else ''}{f', {each.where}' if each.where else ''}"

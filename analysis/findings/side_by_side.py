@@ -3,9 +3,10 @@
 Conditions are aligned by this rule:
 
 1. Conditions with the same key are the same trainings, and are aligned with each other.
-2. What B alone has is aligned with what differs from it in one smallest set of fields, at most `MOST_CHANGED`: with
-   what A alone has or, if that differs in more than one field, with a condition of both that differs in one; among
-   equals the set counts that aligns most pairs. Where these fields take several values, each is set beside each.
+2. Conditions that only B has are aligned with conditions that differ from them in one smallest set of fields, at most
+   `MOST_CHANGED`: with conditions that only A has or, if those differ in more than one field, with conditions of both
+   folders that differ in one. Of equally small sets it is the one that aligns most pairs. Where its fields take several
+   values, each is compared with each.
 
 Aligned conditions are compared by the seeds that both have (paired: exact McNemar test, Newcombe's interval for paired
 data), if a seed has the same underlying draws under both, and these are at least half of the seeds of the smaller one;
@@ -211,7 +212,7 @@ def _check(a: Side, b: Side, moving: Iterable[str]) -> tuple[int, int, str]:
 
 
 def _check_solved(a: Side, b: Side, moving: Iterable[str]) -> tuple[int, int, str]:
-    """The same where a folder keeps counts alone: whether the same seeds were solved."""
+    """The same for folders that keep counts alone: whether the same seeds were solved."""
     checked, broken, example = 0, 0, ""
     for key in (key for key in a.conditions if key in b.conditions):
         pair = a.solved.compare(key, key, b.solved)

@@ -1,7 +1,7 @@
 """Rates, differences and waiting times, each with its n and a 95 % interval.
 
-Written out are intervals of a line or two, which statsmodels and scipy.stats have as well: importing those takes longer
-than all else that a summary needs. The tests hold ours to theirs.
+Intervals of a line or two are written out here, although statsmodels and scipy.stats have them: importing these takes
+longer than everything else that a summary needs. Tests hold ours to theirs.
 """
 
 import functools

@@ -67,7 +67,7 @@ def attributed(found: dict[int, Rate]) -> Rate:
 
 
 def controls() -> list[str]:
-    """What interventions are set against, by the manifest: the placebo, and as many fresh units that were alive."""
+    """The interventions that others are compared with: the placebo, and redrawing as many live units."""
     return [name for name in FIELDS["rescue"].entries if asks("rescue", name, "control")]
 
 

@@ -38,7 +38,7 @@ def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.Da
     Columns: condition, its fields, n (trainings without an error), failed, and for each outcome its count, rate and
     interval; of the stuck runs how many rest at each kind of point (`KINDS`; missing where no run has a certificate),
     and those whose parameters were found to repeat, which proves that they are stuck for ever (`settled`, with its rate
-    and interval of the stuck runs); mean dead units at the start and at the end; quartiles of the epochs to solve, of
+    and interval, of the stuck runs); mean dead units at the start and at the end; quartiles of the epochs to solve, of
     the solved runs, unless nothing tells of epochs.
     """
     good, told = fine(trials), trials if epochs is None else epochs

@@ -46,10 +46,10 @@ class Judged(NamedTuple):
 class Claim:
     """A claim of the article and its rule.
 
-    `cases` is what the rule is put to, a row each: fields, `number` (what is tested; `told` names it), its `text`, `p`,
-    and `favours`, whether it is on the claim's side. `nothing` says why there may be no row, besides that no run is
-    stuck, where the claim is `of_stuck` runs. `pairs` is the field in which the two conditions of a case differ;
-    `more`, of the trials, the nearest case and its runs in words, adds a sentence.
+    `cases` makes a row for each case that the rule is put to: fields, `number` (what is tested; `told` names it), its
+    `text`, `p`, and `favours`, whether it is on the claim's side. `nothing` says why there may be no case; a claim
+    `of_stuck` runs has none either where no run is stuck. `pairs` is the field in which the two conditions of a case
+    differ; `more`, of the trials, the nearest case and its runs in words, adds a sentence.
     """
 
     number: str
@@ -99,7 +99,7 @@ def _minima(judged: Judged) -> pd.DataFrame:
 
 
 def _kinks(trials: pd.DataFrame, _row: Any, _where: str) -> str:
-    """What the runs at kinks have in common, which depends on how biases start; and whether minima lie at infinity."""
+    """What the runs at kinks have in common, which depends on the initial biases, and how many lie at infinity."""
     kinked, far = (trials[(trials["minimum"] == kind).to_numpy(bool)] for kind in ("kink", "infinity"))
     endless = f" Counted as minima are {size(far):,} that lie at infinity, where the loss sinks for ever."
     endless, kinked = endless if len(far) else "", kinked[is_stuck(kinked)]

@@ -19,7 +19,7 @@ from analysis.text import words
 
 @functools.cache
 def read(folder: Path) -> Findings:
-    """What a folder comes to, in a process that helps; what nearly all figures ask for is worked out at once."""
+    """The findings of a folder, in a helper process; what nearly all figures need is computed at once."""
     found = Findings.of(folder)
     _ = found.nearest, found.widths
     return found
@@ -28,9 +28,9 @@ def read(folder: Path) -> Findings:
 def begin_to_draw(found: Findings, folder: Path, pool: ProcessPoolExecutor) -> Callable[[], None]:
     """Have a pool save every figure that makes sense for the findings in a folder (see `draw`).
 
-    Returns what helps with it: it draws the last ones, and those that were registered from elsewhere, until all are
-    there. Phones' figures, which take least, come in the middle: there the two meet, and one waits for the other.
-    What a process of the pool had in hand when it was killed is drawn here as well.
+    Returns a function that helps: from the last figure backwards it draws those that the pool has not begun, and those
+    that were registered from elsewhere, until all are there. Phones' figures, which take least, come in the middle,
+    where the two meet and one waits for the other. If a process of the pool is killed, its figure is drawn here.
     """
     wide, phones = ([(plot, phone) for plot in PLOTS] for phone in (False, True))
     half = len(wide) // 2
@@ -63,7 +63,7 @@ def _draw(name: str, phone: bool, results: Path, folder: Path) -> None:
 
 
 def draw(plot: Plot, phone: bool, found: Findings, folder: Path) -> None:
-    """Save one figure as PNG and SVG, or as NAME-phone.svg, in a folder; none if it makes no sense for the findings."""
+    """Save one figure in a folder, as PNG and SVG or as NAME-phone.svg, if it makes sense for the findings."""
     with suppress(NotApplicable), on_phone() if phone else nullcontext():
         save(plot.draw(found), folder, f"{plot.name}{'-phone' * phone}", ["svg"] if phone else ["svg", "png"])
 

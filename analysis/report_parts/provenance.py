@@ -12,7 +12,7 @@ from analysis.text import words
 
 
 def method(found: Findings) -> dict[str, Any]:
-    """What the method's text, of method.html.j2, must know to be true of this study."""
+    """What the text on the method, method.html.j2, must know in order to be true of this study."""
     trials, (first, stop) = found.trials, found.manifest["seeds"]
     told = {
         name: words.listed([value_text(name, each) for each in trials[name].unique()], "or")

@@ -1,4 +1,4 @@
-"""What stands where in a report: the figure that answers the question, and what folds below it."""
+"""The sections of a report: the figure that answers the question, and what folds below it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -63,7 +63,7 @@ def described(found: Findings) -> tuple[list[tuple[Plot, str]], list[str]]:
 
 
 def pictures(shown: Sequence[tuple[Plot, str]], folder: Path) -> dict[str, Picture]:
-    """Those figures, by name, as they were drawn into a folder; the files of all others are removed."""
+    """These figures, by name, as they were drawn into a folder; the files of all other figures are removed."""
     drawn = {}
     for plot, text in shown:
         pages = (inline(folder / f"{plot.name}{kind}.svg", f"{plot.title}. {text}") for kind in ("", "-phone"))
@@ -89,7 +89,7 @@ def sections(found: Findings) -> list[Section]:
 
 
 def illustrated(parts: Sequence[Section], left: Sequence[Picture]) -> list[Section]:
-    """The parts that hold something, with the figures that are left; one of no part that is known comes last."""
+    """The sections that hold something, with the figures that are left; a figure of an unknown section comes last."""
     known = [each.id for each in parts]
     placed = [(each.plot.section if each.plot.section in known else "more", each) for each in left]
     filled = [replace(part, figures=[each for place, each in placed if place == part.id]) for part in parts]

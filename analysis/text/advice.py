@@ -64,7 +64,7 @@ def _bad_luck(stuck: Rate, name: str, at: pd.Series) -> Advice | None:
 
 
 def _longer(found: Findings) -> Advice | None:
-    """That runs need more epochs, where most of those that were not solved get lower if training goes on."""
+    """Advice to train longer, where the loss of most unsolved runs falls if training goes on."""
     here = found.here(found.trials)
     going = count_where(here, (here["cause"] == "not_finished").to_numpy(bool))
     if 2 * going <= count_where(here, (here["outcome"] != "solved").to_numpy(bool)):
@@ -94,7 +94,7 @@ def _again(found: Findings) -> Advice | None:
 
 
 def _better(summary: pd.DataFrame, at: pd.Series) -> Advice | None:
-    """Of the conditions of the same question that are solved most often, or as good as, the one nearest to this."""
+    """Of the conditions of the same task that are solved most often, within chance, the one nearest to this."""
     same = with_values(summary, at, ("task", "output", "loss", "success"))
     same = same[((same["epochs"] > 0) & (same["solved_low"] > at["solved_high"])).to_numpy(bool)]
     if not len(same):

@@ -68,8 +68,8 @@ def _nearest(found: Findings) -> str:
 def _span(row: pd.Series, part: pd.DataFrame, field: str) -> tuple[str, Any]:
     """At which values of a field success is high enough in one setting of the others, and the upper limit, if any.
 
-    'with He, success is at least 95 % from 9 units on (9 units: 96.9 % (…))'. They are the neighbours of the best one
-    at which it is at least `ENOUGH`, or, where it is so nowhere, at most `MARGIN` below the best; and others apart.
+    'with He, success is at least 95 % from 9 units on (9 units: 96.9 % (…))'. The range lies around the best value, as
+    far as success is at least `ENOUGH` or, if it is so nowhere, at most `MARGIN` below the best. Others are told apart.
     """
     place = f"with {words.condition(row, row.index)}, " if len(row) else ""
     part = part.sort_values(field)
@@ -118,7 +118,7 @@ def _range(found: Findings, field: str, alone: bool) -> list[str]:
 
 
 def _deaths(found: Findings) -> list[str]:
-    """From which step on half as many units again die in training as at the smallest one, or more, in a sentence."""
+    """The learning rate from which on 1.5 times as many units die in training as at the smallest, or more, in words."""
     rest, told = others(found.trials, "lr"), []
     table = found.summary.assign(died=lambda each: each["dead_final_mean"] - each["dead_init_mean"]).sort_values("lr")
     for row, part in slices(table.dropna(subset="died"), rest):  # where all runs diverge nobody knows
@@ -199,7 +199,7 @@ def _entry(each: Beside) -> str:
 
 
 def _unjudged(found: Findings) -> list[str]:
-    """How many published figures can neither agree nor differ, for want of numbers or of runs."""
+    """How many published figures can neither agree nor differ, since they have no number or too few runs."""
     n = sum(each.verdict not in (AGREE, DIFFER) and not each.errors for each in found.published)
     one = "One published result has" if n == 1 else f"{n:,} published results have"
     return [f"{one} no number, or too few runs, to be held against ours."] if n else []

@@ -98,7 +98,7 @@ def condition(row: Any, fields: Iterable[str]) -> str:
 
 
 def setting(row: Any, fields: Sequence[str]) -> str:
-    """The same; of many fields those that are not as in the article, besides the usual ones."""
+    """The same; if there are many fields, only `NAMING` and those that differ from the article's."""
     unlike = [name for name in fields if name in NAMING or not same(row[name], FIELDS[name].default)]
     return condition(row, fields if len(fields) <= MOST_NAMED else unlike)
 

@@ -54,7 +54,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Contender:
-    """Somebody who trains: a name, trainings at once, the share of the epochs timed, how, a package needed, cores."""
+    """A contender: name, trainings at once, the share of the epochs timed, how it trains, a package needed, cores."""
 
     name: str
     trainings: int
@@ -117,7 +117,7 @@ def by_what_is_left_out() -> Iterator[Case]:
 
 
 def by_kind() -> Iterator[Case]:
-    """Kinds of condition, and some who train them; JAX full batches only."""
+    """Kinds of condition, and the contenders of `OF_KIND`; JAX trains full batches only."""
     for (kind, fields), who in product(KINDS.items(), OF_KIND):
         if who is not VMAPPED or "batch_size" not in fields:
             task = catalog.task(fields.get("task", "xor"))

@@ -97,7 +97,7 @@ def read_options(config: Mapping[str, object]) -> Options:
 
 
 def backend_for(engine: str, todo: Iterable[Left]) -> str:
-    """The backend for an engine and what is to be done.
+    """The best backend for an engine and an amount of work.
 
     Threads, for an engine that leaves the interpreter's lock, begin at once; but what surrounds it holds the lock, so
     that processes take a fifth less of a long run.

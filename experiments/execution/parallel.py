@@ -18,7 +18,7 @@ from analysis.entry import RunError
 from experiments.execution.worker import train_batch
 from experiments.study.batches import Batch, Results
 
-AHEAD = 64  # batches of each job that joblib is given at a time: so many results at most wait to be written
+AHEAD = 64  # batches per job that joblib is given at a time, and so the most results that wait to be written
 MOST_DEATHS = 3  # worker processes that may die in a run before it gives up
 
 

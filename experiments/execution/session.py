@@ -33,7 +33,7 @@ def shown(config: Mapping[str, Any]) -> dict[str, object]:
 
 
 def named(config: Mapping[str, Any], words: Iterable[str]) -> dict[str, Any]:
-    """The study of these words: with a name, and no `study=` or with `asks=`, it asks a question of its own."""
+    """The study of a command line, which asks its own question with `name=`, and without `study=` or with `asks=`."""
     given = {word.lstrip("+").partition("=")[0] for word in words}
     new = "name" in given and ("study" not in given or "asks" in given)
     own = {"question": OWN_QUESTION, "asks": None, "hero": None} if new else {}
@@ -148,7 +148,7 @@ def train(study: Study, options: Options, folder: ResultFolder, todo: list[batch
 
 
 def make_ready(study: Study, drawn: bool) -> None:
-    """Do what a report needs and the trainings don't change: import what tells and draws, and work out the laws."""
+    """Prepare for the report while trainings run: import what it needs, and compute the laws."""
     reporting()
     importlib.import_module("experiments.store.exemplars").laws(study.conditions)
     if drawn:
@@ -156,5 +156,5 @@ def make_ready(study: Study, drawn: bool) -> None:
 
 
 def reporting() -> ModuleType:
-    """What tells how a study ended, imported where that is needed."""
+    """The module that reports how a study ended, imported when it is first needed."""
     return importlib.import_module("experiments.execution.reporting")

@@ -27,7 +27,7 @@ def train_batch(batch: Batch, engine: str) -> pa.Table:
 
 
 def warm_up(batches: Iterable[Batch], engine: str) -> None:
-    """Run each kernel for an epoch, so that what has to be compiled is, once, before workers start."""
+    """Train each kind of condition for one epoch, so that its kernel is compiled once, before workers start."""
     variant, seen = engines.ENGINES[engine].offers("variant"), set()
     if variant is None:
         return
@@ -41,7 +41,7 @@ def warm_up(batches: Iterable[Batch], engine: str) -> None:
 
 
 def facts(engine: str, condition: Condition) -> dict[str, object]:
-    """What must be equal on two machines that train a study together; compiles the kernel by the way."""
+    """What must be equal on two machines that train a study together. Compiles the kernel as a side effect."""
     table = train_batch(Batch(replace(condition, epochs=min(condition.epochs, 64)), range(16)), engine)
     source = b"".join(path.read_bytes() for path in sorted(Path(protocol.__file__).parent.rglob("*.py")))
     rows, exact = repr(table.to_pydict()).encode(), engines.ENGINES[engine].exact
@@ -56,6 +56,6 @@ def facts(engine: str, condition: Condition) -> dict[str, object]:
 
 
 def differences(there: dict[str, object], engine: str, condition: Condition) -> str:
-    """How the facts of this machine differ from those of another, in a line for who is there; empty if they do not."""
+    """How the facts of this machine differ from those of another (`there`), in a line; empty if they do not."""
     here = facts(engine, condition).items()
     return ", ".join(f"{key}: {it} there, {there.get(key)} here" for key, it in here if there.get(key) != it)

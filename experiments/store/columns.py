@@ -115,7 +115,7 @@ def _array(name: str, values: np.ndarray) -> pa.Array:
 
 
 def in_schema(table: pa.Table, wanted: pa.Schema) -> pa.Table:
-    """The table's rows in the wanted columns; one that it lacks is null."""
+    """The table's rows in the wanted columns; a column that it lacks is null."""
     held = dict(zip(table.column_names, table.columns, strict=True))
     columns = [held[f.name] if f.name in held else pa.nulls(len(table), f.type) for f in wanted]
     cast = [column if column.type == f.type else column.cast(f.type) for column, f in zip(columns, wanted, strict=True)]
@@ -137,7 +137,7 @@ def encode(table: pa.Table, wanted: pa.Schema) -> pa.Table:
 
 
 class Digest:
-    """SHA-256 of the values of a table that comes piece by piece, however it is cut into pieces."""
+    """SHA-256 of the values of a table that comes in pieces; how it is cut does not matter."""
 
     def __init__(self) -> None:
         self._streams: dict[str, dict[str, hashlib._Hash]] = {}

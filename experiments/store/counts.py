@@ -69,7 +69,7 @@ class Held:
 
 
 def count_rows(rows: pa.Table) -> pa.Table:
-    """The counts of rows of one condition (`experiments.store.columns.part_schema`), but for their seeds."""
+    """The counts of rows of one condition (`experiments.store.columns.part_schema`), without those of kind `seeds`."""
     ones = pa.repeat(pa.scalar(1, pa.int64()), len(rows))
     tables = [
         pa.table({"kind": pa.repeat("runs", len(rows)), **{n: rows[n] for n in (*COUNTED, "seed")}, "count": ones})
@@ -82,7 +82,7 @@ def count_rows(rows: pa.Table) -> pa.Table:
 
 
 def add_up(tables: Sequence[pa.Table]) -> pa.Table:
-    """Counts of one condition, but for their seeds, as one table: equal rows added up, in a fixed order."""
+    """Counts of one condition, without rows of kind `seeds`, as one table: equal rows added up, in a fixed order."""
     keys = ["kind", *COUNTED, "epoch"]
     summed = pa.concat_tables(tables).group_by(keys, use_threads=False).aggregate([("seed", "min"), ("count", "sum")])
     counts = summed.rename_columns([name.removesuffix("_min").removesuffix("_sum") for name in summed.column_names])
@@ -104,7 +104,7 @@ def is_solved(rows: pa.Table) -> pa.Array:
 
 
 def solved_seeds(rows: pa.Table) -> Iterator[Piece]:
-    """Which seeds were solved, of rows with ascending seeds and among those that went well."""
+    """Which seeds were solved, of rows with ascending seeds; trainings that failed are left out."""
     fine = rows.filter(pc.equal(rows["status"].cast(pa.string()), "ok"))
     solved, seeds = is_solved(fine).to_numpy(), fine["seed"].to_numpy()
     bounds = np.flatnonzero(np.diff(seeds) != 1) + 1
@@ -114,13 +114,13 @@ def solved_seeds(rows: pa.Table) -> Iterator[Piece]:
 
 
 def solved_pieces(counts: pa.Table) -> Iterator[Piece]:
-    """What rows of kind `seeds` say."""
+    """Which seeds were solved, read from rows of kind `seeds`."""
     for seed, count, solved in zip(*(counts[name].to_pylist() for name in ("seed", "count", "solved")), strict=True):
         yield seed, np.unpackbits(np.frombuffer(solved, np.uint8), count=count).astype(bool)
 
 
 def seed_rows(pieces: Iterable[Piece]) -> Iterator[pa.Table]:
-    """Rows of kind `seeds` of ascending pieces: as few as chunks and gaps allow."""
+    """Rows of kind `seeds` for ascending pieces: a new row begins only at a gap or at the end of a chunk."""
     start, n = 0, 0
     waiting: list[np.ndarray] = []
     for first, flags in pieces:
@@ -147,7 +147,7 @@ def _seed_row(start: int, flags: list[np.ndarray]) -> pa.Table:
 
 
 def scan(path: Path) -> dict[str, Held]:
-    """What the tables hold, by condition key, as counts.parquet at `path` says; ValueError if that cannot be."""
+    """What the tables hold, by condition key, as counts.parquet at `path` says; ValueError if it contradicts itself."""
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
         if not file.schema_arrow.equals(SCHEMA):
             raise ValueError("its columns are not those of counts")

@@ -1,11 +1,11 @@
-"""What is worked out anew beside the tables: a run of each outcome to be shown, and the exact laws of the draws.
+"""Two files beside the tables: an exemplary run of each outcome, and the exact laws of dead units at the start.
 
-exemplars.json: of the conditions in which some run ended so, the one nearest to the article's, and in it the lowest
-seed; runs under a rescue, whose curve is broken where it steps in, are none. The curve of a run is made of trainings of
-0, 1, 2, … epochs from the same draw, so every number is that of its row in trials.parquet.
+exemplars.json: for each outcome the run with the lowest seed, in the condition nearest to the article's among those in
+which it occurs. Rescued runs are left out, since the rescue breaks their loss curve. A curve is made of trainings of
+0, 1, 2, … epochs from the same draw, so its last loss is that of the run's row in trials.parquet.
 
-laws.json: for each condition whose hidden units can be dead, the probability that a unit is dead at the start, how well
-it is known, and how (`nnxor.network.laws`). The scale of a draw does not count, since it changes no sign.
+laws.json: for each condition whose hidden units can be dead, the probability that a unit is dead at the start, its
+error, and the method (`nnxor.network.laws`). The scale of a draw does not matter, since it changes no sign.
 """
 
 import json
@@ -57,7 +57,7 @@ def write_exemplars(folder: Path, study: Study, runs: pd.DataFrame) -> None:
 
 
 def _chosen(runs: pd.DataFrame) -> list[Any]:
-    """The run of each outcome that is shown, as a row of `analysis.data.reading`."""
+    """The exemplary run of each outcome, as a row of `analysis.data.reading`."""
     trials = runs[runs["rescue"].isna().to_numpy(bool)]
     rank = {row["condition"]: n for n, row in enumerate(sorted(conditions(trials).to_dict("records"), key=distance))}
     ranked = trials.assign(rank=trials["condition"].astype(object).map(rank)).sort_values(["rank", "seed"])
@@ -133,7 +133,7 @@ def log_spaced(epochs: int) -> list[int]:
 
 
 def _plain(values: Any) -> Any:
-    """Numbers as they stand in JSON, in lists as they are nested; null for one that is not finite."""
+    """Numbers as JSON has them, nested in lists as they were; null for one that is not finite."""
     return [_plain(x) for x in values] if np.ndim(values) else float(values) if np.isfinite(values) else None
 
 
@@ -149,7 +149,7 @@ def laws(conditions: Iterable[Condition]) -> dict[str, dict[str, Any]]:
     for condition in conditions:
         init = condition.init
         if not condition.units.can_die or not isinstance(init, Init) or init.mirror or init.margin is not None:
-            continue  # or units are not drawn independently of each other
+            continue  # with a mirror or a margin, units are not drawn independently
         what = (condition.task.inputs, init, condition.hidden, condition.bias)
         if what not in known and len(known) < MOST_LAWS:
             law = dead_probability(condition.task, init, condition.hidden, condition.bias)

@@ -39,7 +39,7 @@ from nnxor.condition import FIELDS
 from nnxor.field import plain
 from nnxor.protocol import PROTOCOL_VERSION
 
-DERIVED = (  # what tells of the trials, and is made anew when they change
+DERIVED = (  # made from the trials, and made again when they change
     "summary.csv", "published.csv", "exemplars.json", "laws.json", "report.html", "explorer.html", "datapackage.json",
 )  # fmt: skip
 TABLES = (TRIALS, COUNTS)
@@ -87,7 +87,7 @@ class ResultFolder:
 
     @contextmanager
     def _usable(self) -> Iterator[None]:
-        """What the system refuses in the folder is an InputError."""
+        """Turn an OSError in the folder into an InputError."""
         try:
             yield
         except OSError as error:
@@ -107,7 +107,7 @@ class ResultFolder:
             raise InputError(f"{self.path} {what}; use output=DIR for another")
 
     def _manifest(self) -> dict[str, Any]:
-        """What manifest.json holds; empty if there is none, FolderError if it is none of ours."""
+        """What manifest.json holds; empty if there is no such file, FolderError if it is not one of ours."""
         return read_manifest(self.path, PROTOCOL_VERSION, WAYS_OUT) or {}
 
     def _check_content(self, texts: dict[str, str]) -> None:
@@ -144,7 +144,7 @@ class ResultFolder:
         return sum(len(span) for spans in self.done().values() for span in spans)
 
     def _scan_tables(self, files: dict[str, str]) -> None:
-        """See what the tables hold; RunError unless each is what the manifest says, nothing where there are none."""
+        """Read what the tables hold; RunError if one is not what the manifest says. Without tables nothing is held."""
         found = {name: self._find(name, files.get(name)) for name in tables.names(self.study.record)}
         places = {name: place for name, place in found.items() if place}
         if not places:
@@ -186,7 +186,7 @@ class ResultFolder:
                 self._parts.setdefault(part.key, []).append(part) if part.fine else self._failed_parts.append(part)
 
     def is_compact(self) -> bool:
-        """Whether all that there is stands in the tables, and the manifest says that it is fine."""
+        """Whether everything stands in the tables, no part waits, and the manifest says that the study is complete."""
         half_tidied = self._parts_folder.is_dir() and not any(self._parts_folder.iterdir())
         whole = all((self.path / name).exists() for name in (CONFIG, "datapackage.json", self.trials.name))
         return whole and not self._parts and not half_tidied and bool(self._manifest().get("complete"))

@@ -1,6 +1,6 @@
 """What a result folder says of itself: manifest.json and, for other programs, datapackage.json.
 
-It holds where results come from, too: versions, machine, command line. The shape of a manifest stands in
+The manifest also records provenance: versions, machine, command line. Its shape is defined in
 `analysis.data.door`. datapackage.json says what the tables and their columns are, as a Frictionless Data Package,
 version 2: https://datapackage.org/standard/data-package/ and .../table-schema/.
 """
@@ -50,7 +50,7 @@ WHAT = {
 
 
 def described(study: Study) -> dict[str, Any]:
-    """What a manifest says of a study: all that those must know of it who read its results."""
+    """What a manifest says of a study: all that a reader of its results must know."""
     conditions = study.conditions
     fields = {name: field.about() for name, field in FIELDS.items()}
     for name in ("task", "init"):
@@ -73,7 +73,7 @@ def described(study: Study) -> dict[str, Any]:
 
 
 def describe(manifest: Mapping[str, Any], folder: Path, study: Study) -> str:
-    """The text of datapackage.json for the tables of a manifest, in their place or beside it."""
+    """The text of datapackage.json, for tables that are in their place or still beside it."""
     package = {
         "$schema": PROFILE.format("datapackage"),
         "name": study.name.lower(),

@@ -30,7 +30,7 @@ COUNTS_GROUP = 8_192  # rows in a row group of counts.parquet
 
 
 def names(record: str) -> tuple[str, ...]:
-    """The tables that a study with this `record` keeps; the first is the one that its digest is of."""
+    """The tables that a study with this `record` keeps; the digest is that of the first one."""
     return (COUNTS,) if record == "summary" else (TRIALS, COUNTS)
 
 
@@ -83,7 +83,7 @@ class Writer:
 
 
 class Slices:
-    """Rows first … last − 1 of a Parquet file; the row groups that were read last are kept."""
+    """Reads rows of a Parquet file, from the first to before the last; the row groups read last are kept in memory."""
 
     def __init__(self, path: Path) -> None:
         self._file = pq.ParquetFile(path, page_checksum_verification=True)
@@ -107,7 +107,7 @@ class Slices:
 
 
 def counts_of(rows: Slices, held: Held) -> pa.Table:
-    """What counts.parquet holds of a condition but its seeds, as `experiments.store.counts.PLAIN`."""
+    """What counts.parquet holds of a condition, without rows of kind `seeds`, as `experiments.store.counts.PLAIN`."""
     return rows.read(held.first, held.bits).select(PLAIN.names).cast(PLAIN)
 
 

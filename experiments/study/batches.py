@@ -29,7 +29,7 @@ Results = Generator[Result, None, None]
 
 
 def seconds(condition: Condition, engine: str) -> float:
-    """What a training takes, about, of a processor's time."""
+    """About how many seconds of a processor's time a training takes."""
     constant, unit = ENGINES[engine].seconds
     rows = condition.task.n_examples if condition.batch_size else condition.task.n_rows
     return max(condition.most_epochs, 1) * rows / 4 * (constant + unit * condition.hidden)
@@ -67,7 +67,7 @@ def left(study: Study, done: Mapping[str, Spans], engine: str, size: int | None)
 def missing(todo: Iterable[Left]) -> Iterator[Batch]:
     """The batches of what is left, made as they are needed.
 
-    Conditions come in an order that is always the same and means nothing, so that a tally of what is done is no trend.
+    Conditions come in the order of their keys, which is fixed and arbitrary, so that the running tally shows no trend.
     """
     for each in sorted(todo, key=lambda each: each.first.condition.key):
         for span in each.spans:

@@ -22,7 +22,7 @@ from nnxor.registry import hint
 Kind = TypeVar("Kind", Init, Task)
 MOST = {"bytes": 2**24, "rows": 1024, "inputs": 256, "times": 10**6}  # of a task in a CSV file
 FORM = "a header x1,x2,...,t (and times, if rows count more than once), then a row of numbers for each point"
-OWN = {"mirror": "mirrored pairs", "margin": "margin {}", "generator": "drawn by {}"}  # what may stand beside laws
+OWN = {"mirror": "mirrored pairs", "margin": "margin {}", "generator": "drawn by {}"}  # settings beside the laws
 
 
 def _read(group: str, name: str, key: str) -> dict[str, object]:
@@ -85,7 +85,7 @@ def read_init(key: str, value: object) -> Init | GivenWeights:
 
 
 def written_out(field: str, value: object) -> object:
-    """A value of a field as it can be read without the user's folder: what stands in a file of it, with its name."""
+    """A value of a field as it can be read without the user's folder: the content of its file, with its name."""
     if isinstance(value, str) and value.lower().endswith((".csv", ".npz")):
         return beside(field, value)
     if isinstance(value, str) and value in names(field) and not found(field, value).is_relative_to(CONF):

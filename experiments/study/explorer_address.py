@@ -1,4 +1,4 @@
-"""The explorer's address of a training: what stands behind explorer.html to watch it in a browser."""
+"""The explorer's address of a training: what follows explorer.html in the URL that shows it in a browser."""
 
 from typing import Any
 

@@ -106,7 +106,7 @@ def read_study(config: Mapping[str, object]) -> Study:
 
 
 def effective(config: Mapping[str, object]) -> dict[str, object]:
-    """What config.yaml keeps and `--cfg job` shows: the configuration, with the defaults that it leaves the choice to.
+    """What config.yaml keeps and `--cfg job` shows: the configuration with its defaults filled in.
 
     A union is shown as it is, since its studies hold the values.
     """
@@ -130,7 +130,7 @@ def effective(config: Mapping[str, object]) -> dict[str, object]:
 
 
 def _written_out(given: object) -> dict[str, Any]:
-    """What is said of fields, with what stands in the user's folder in place of its name."""
+    """A section of fields, in which a name from the user's folder is replaced by the content of its file."""
     section = _mapping("", given)
     for name in FILES.keys() & section.keys():
         value, whole = section[name], partial(catalog.written_out, name)
@@ -158,7 +158,7 @@ def _seeds(given: object) -> range:
 
 
 def _refuse_clashes(conditions: tuple[Condition, ...], seeds: range) -> None:
-    """InputError for two tasks, or two inits, of one name, which nobody could tell apart, and for weights not given."""
+    """InputError for two tasks or inits of one name, which nobody could tell apart, and for more seeds than weights."""
     seen: dict[tuple[str, str], object] = {}
     for condition in conditions:
         init = condition.init
@@ -198,7 +198,7 @@ def _parts(config: Mapping[str, object]) -> list[Mapping[str, object]]:
 
 
 def _united(config: Mapping[str, object], name: object) -> Mapping[str, object]:
-    """The configuration of a study that a union names, with what the union itself says of fields laid over it."""
+    """The configuration of a study that a union names, overridden by what the union itself says of fields."""
     part: dict[str, object] = dict.fromkeys(KEYS) | catalog.study(name)
     if part["union"] is not None:
         why = f"names {name}, which is a union itself; name the studies that it unites"
@@ -293,7 +293,7 @@ def _blocks(config: Mapping[str, object]) -> list[tuple[Grid, Success]]:
 
 
 def _fields(where: str, given: object) -> dict[str, object]:
-    """What is said of fields, but for those that are null."""
+    """The fields of a section that are not null."""
     values = _mapping(where, given)
     known_keys(where, values, list(FIELDS))
     return {name: value for name, value in values.items() if value is not None}

@@ -81,7 +81,7 @@ def read_record(folder: Path) -> Record:
 
 
 def check_manifest(record: Record) -> str:
-    """The manifest says what follows from config.yaml; returns what of it other code has put into words of its own."""
+    """Hold the manifest to config.yaml; returns which of its descriptions are in the words of another version."""
     manifest, study, path = record.manifest, record.study, record.path / "manifest.json"
     counted = {"trials": study.n_trainings, "complete": manifest["failed"] == 0}
     expected = json.loads(json.dumps({**described(study), **counted}))
@@ -124,7 +124,7 @@ def check_bytes(record: Record) -> None:
 
 
 def check_derived(record: Record) -> list[str]:
-    """What is worked out from the counts for a reader, where it is there, is what follows from them; returns which."""
+    """Hold the files that are derived from the counts to them, those that are there; returns their names."""
     there = [name for name in ("summary.csv", "published.csv") if (record.path / name).exists()]
     with TemporaryDirectory() as folder:
         try:
@@ -151,7 +151,7 @@ def _check_content(path: Path, expected: bytes, source: str) -> None:
 
 @contextmanager
 def damage(record: Record) -> Iterator[None]:
-    """Whatever goes wrong in reading the tables is one RunError."""
+    """Turn whatever goes wrong in reading the tables into one RunError."""
     try:
         yield
     except (InputError, RunError):

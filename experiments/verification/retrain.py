@@ -93,7 +93,7 @@ class Compared:
 
 
 class Retraining:
-    """Trains a sample again and holds it to what the tables say; `rows` and `counts` tell what came of it."""
+    """Trains a sample again and compares it with the tables; `rows` and `counts` hold the results."""
 
     def __init__(self, ledger: Ledger, sample: list[Left], engine: str) -> None:
         self.ledger, self.sample, self.engine = ledger, sample, engine

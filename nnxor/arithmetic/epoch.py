@@ -41,7 +41,7 @@ class Row(NamedTuple):
 
 
 class AtOutput(NamedTuple):
-    """What a row comes to.
+    """The output of a row.
 
     Its prediction, term of the loss, gradient with respect to its score, and whether it is as the success rule wants it
     (None where the rule asks the loss).
@@ -65,7 +65,7 @@ def rows_of(task: Task, condition: Condition) -> list[Row]:
 
 
 def trained_rows(condition: Condition) -> Task:
-    """The table that is gone through: mini-batches are made of examples, a row for each time that a row counts."""
+    """The table that is trained on: for mini-batches that of examples, a row for each time that a row counts."""
     return condition.task if condition.batch_size is None else condition.task.examples
 
 
@@ -89,14 +89,14 @@ class Rules:
         self.k = SimpleNamespace(**{name: make(name, value) for name, value in self.numbers.items()}, **flags)
 
     def at_output(self, s: Number, row: Row) -> AtOutput:
-        """What a row's score comes to."""
+        """The output of a row, from its score."""
         y = self.output.value(s, self.k)
         term, gradient = self.loss.row(s, y, row.target, row.weight)
         of_score = gradient if self.loss.logits else self.output.back(s, y, gradient, self.k)
         return AtOutput(y, term, of_score, self.fine(s, y, row.target))
 
     def fine(self, s: Number, y: Number, t: Number) -> Number:
-        """Whether a row is as the success rule wants it, from score, prediction and target."""
+        """Whether a row fulfils the success rule, from score, prediction and target; None if it asks the loss."""
         if self.success.rule == "loss":
             return None
         if self.success.rule == "margin":

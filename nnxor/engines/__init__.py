@@ -1,12 +1,12 @@
 """Engines: each trains a batch of networks of one condition and gives the same numbers.
 
-An engine is a module with a function `train(condition, start, seeds=None) -> Trained`, and its entry, which says what
-anybody asks of it before it is imported; the seeds are needed only where they shuffle mini-batches or redraw units.
+An engine is a module with a function `train(condition, start, seeds=None) -> Trained`, and an entry here, which says
+what must be known of it before it is imported. Seeds are needed only where they shuffle mini-batches or redraw units.
 
 In reading order: `trace` (what an engine hands back), `engine_reference` (the article's loop), `engine_numpy`, `cycles`
-(what it means that a training repeats) and `recycling` (dead units redrawn); `engine_numba`, whose `kernel` is the
-arithmetic of an epoch in numbers of the processor (`llvm_numbers`), amid what else happens to a `block`, called by
-`runner`. It has its name from Numba, whose compiler (LLVM, by way of llvmlite) is all that it takes of it.
+(exact repeats) and `recycling` (dead units redrawn); then `engine_numba`: `kernel` is the arithmetic of an epoch as
+machine code (`llvm_numbers`), `block` what else happens to a block of trainings, and `runner` calls both. It is called
+after Numba, but uses only Numba's compiler (LLVM, by way of llvmlite).
 """
 
 import importlib
@@ -35,7 +35,7 @@ class Train(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
-    """What is to be known of an engine before its module is imported.
+    """What must be known of an engine before its module is imported.
 
     module: where `train` stands. It may also hold `course(condition, start, epochs)`, the networks after each of so
         many epochs, and `variant(condition)`, what is compiled for it: equal for those that one compilation serves.

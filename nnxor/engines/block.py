@@ -1,8 +1,9 @@
 """What happens to a block of trainings around the arithmetic of an epoch (`nnxor.engines.kernel`), as machine code.
 
-Its columns are carried to memory of its own and back. On the way it is noted what only the training itself can tell,
-mini-batches are drawn, and repeats are looked for (`nnxor.engines.cycles`): after an epoch the output bias and one
-parameter of the first unit are compared with those of before; only where both are alike in some training, all others.
+The columns of a block are copied to its own memory and back. In between, events that only the training itself can see
+are noted, mini-batches are drawn, and repeats are looked for (`nnxor.engines.cycles`): after an epoch the output bias
+and one parameter of the first unit are compared with the earlier state; if both are equal in some training, all others
+are compared too.
 """
 
 import itertools
@@ -56,7 +57,7 @@ the end which units live."""
 
 
 class Plan:
-    """What the kernel of a condition works with; its numbers change no instruction."""
+    """What the kernel of a condition works with. Its numbers are data: they change no instruction."""
 
     def __init__(self, condition: Condition) -> None:
         self.condition, self.dtype = condition, np.dtype(condition.numpy_dtype)
@@ -85,7 +86,7 @@ class Plan:
 
 
 class Block:
-    """Builds the function, but for the arithmetic."""
+    """Builds the function, except for the arithmetic."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan, self.condition, self.n_inputs = plan, plan.condition, plan.n_inputs
@@ -103,7 +104,7 @@ class Block:
 
     @contextmanager
     def lanes(self) -> Iterator[Value]:
-        """The loop over the trainings of a block, which passes over what only fills it."""
+        """The loop over the trainings of a block, without the padding."""
         with self.m.loop(0, LANES, self.plan.width) as r, self.m.when(r < self.n_lanes):
             yield r
 
@@ -192,7 +193,7 @@ class Block:
         self.note(N_DEAD).set(dead.get())
 
     def mark(self, h: Value, alive: Value, epoch: Value) -> None:
-        """Note of a unit whether it lives, and the epoch if it is the first to die; most often all is as it was."""
+        """Note whether a unit lives, and the epoch if it is the first to die; most often nothing has changed."""
         m, note, first = self.m, self.note(h + N_NOTES), self.note(DEATH)
         if not self.condition.followed:
             note.set(m.cast("zext", alive, m.ints))
@@ -220,7 +221,7 @@ class Block:
     # before and after an epoch
 
     def begin(self, epoch: Value) -> None:
-        """Draw what the epoch sees, and find the part of the tail that it is in."""
+        """Draw the mini-batches of the epoch, and find the part of the tail that it is in."""
         if self.plan.batch and self.condition.order == "shuffled":
             with self.lanes() as self.r:
                 self.draw(epoch)
@@ -229,7 +230,7 @@ class Block:
             self.tail_at.set(part * self.given["n"] + self.column)
 
     def after(self, epoch: Value) -> None:
-        """Hand out the trainings that are wanted as they are now, and look for those that are as they were."""
+        """Hand out the states that are wanted after this epoch, and look for trainings that repeat."""
         m, given = self.m, self.given
         with m.when(m.is_there(given["steps"])), self.lanes() as self.r:
             due = m.read(given["steps"], self.column + self.r, m.ints) == self.now(epoch)
@@ -241,7 +242,7 @@ class Block:
                 self.look_for_repeats(epoch)
 
     def look_for_repeats(self, epoch: Value) -> None:
-        """Trainings without a period whose state is that of before get one."""
+        """Give a period to trainings without one whose state equals the earlier one."""
         m, period = self.m, self.note(PERIOD).get()
         moving = next((name for name in "bwu" if self.condition.moves(name)), "b")  # what repeats last, if it moves
         watched = {"u": 0, "b": self.n_inputs, "w": self.n_inputs + 1}[moving]
@@ -258,7 +259,7 @@ class Block:
             self.note(PERIOD).set(where(alike.get(), self.now(epoch - self.first), period))
 
     def as_before(self, at: Value) -> Value:
-        """Which trainings have the same number there as before."""
+        """Which trainings have the same number there as in the earlier state."""
         return self.m.read(self.state, at) == self.m.read(self.given["before"], at)
 
     # mini-batches
@@ -296,7 +297,7 @@ class Block:
         return self.of_block(place * (self.n_inputs + 1) + d)
 
     def put(self, keys: list[Value]) -> None:
-        """Few examples: each is compared with each, and every place chooses among all."""
+        """Sort few examples: each key is compared with each, and every place selects its example."""
         m = self.m
         places = [m.constant(0, m.ints) for _ in keys]
         for b, a in itertools.combinations(range(len(keys)), 2):
@@ -312,7 +313,7 @@ class Block:
                 m.store(self.given["drawn"], self.drawn_at(p, d), found)
 
     def sort(self, n: int) -> None:
-        """Many examples, in all lanes at once: K. E. Batcher's merge exchange (Knuth, TAOCP 3, 5.2.2, Algorithm M)."""
+        """Sort many examples in all lanes by K. E. Batcher's merge exchange (Knuth, TAOCP 3, 5.2.2, Algorithm M)."""
         m = self.m
         p = top = 1 << (n - 1).bit_length() - 1
         while p:

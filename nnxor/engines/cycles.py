@@ -14,11 +14,11 @@ as settled if, for some checkpoint c, its settled epoch is at most c and its per
 Both numbers are then exact; otherwise they are unknown, which does not say that the training never repeats.
 
 NaN equals nothing, so that a training that ends in NaN does not count as settled. No parameter is ever −0: engines
-start with 0 for it, and no difference of others is −0. (A memory may be; it then acts like 0.)
+start with 0 instead, and no difference of other numbers is −0. (A memory may be −0, which acts like 0.)
 
 Here a state is a column of a table, (P, R): the rows of W1, then b1, W2 and b2, then the memories in this order.
-Both numbers come from few states: being on the cycle is for good, and so is the death of a ReLU
-unit, so the first epoch of either is found by halving the stretch between two checkpoints.
+Both numbers follow from few states: a training that is on its cycle stays there, and a ReLU unit that is dead stays
+dead, so the first epoch of either is found by bisection between two checkpoints.
 """
 
 from collections.abc import Callable
@@ -94,7 +94,7 @@ def same(one: Table, other: Table) -> NDArray[np.bool_]:
 
 
 def in_order(table: Table, units: Numbers) -> Table:
-    """A table of columns at whose places the units (H, R) of the training stand, with these in the training's order."""
+    """The table with units put back into the training's order; column r holds unit `units[h, r]` at place h."""
     result, parts = table.copy(), ((len(table) - 1) // len(units), *units.shape)
     np.put_along_axis(result[:-1].reshape(parts), units[None].astype(np.intp), table[:-1].reshape(parts), axis=1)
     return result

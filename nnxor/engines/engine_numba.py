@@ -1,21 +1,21 @@
-"""The numba engine: blocks of trainings, by kernels that are compiled in each process and run outside the GIL.
+"""The numba engine: blocks of trainings, in kernels that are compiled in each process and run without the GIL.
 
-Left out is what cannot matter, since it follows from the states at the checkpoints of `nnxor.engines.cycles`:
+What cannot matter is left out, since it follows from the states at the checkpoints of `nnxor.engines.cycles`:
 - the epochs after a training has been found to repeat: its final parameters, the losses of its tail
   and its last unsolved epoch follow from one period;
-- those after it has diverged: an output bias that is no number never is one again, and of a training
-  that diverged no number is recorded;
-- units that are dead for ever. Under plain gradient descent a dead ReLU unit stays as it is, and its part in every sum
-  is 0: each training's live units go first, in their order, and a kernel need not go further. That changes no bit: no
-  sum of the others is −0;
-- the epoch in which a unit died: it is looked for between two checkpoints, where one died;
+- those after it has diverged: an output bias that is not finite never is again, and of a training that diverged no
+  number is recorded;
+- units that are dead for ever. Under plain gradient descent a dead ReLU unit stays as it is and adds 0 to every sum:
+  the live units of each training are moved to the front, in their order, and a kernel stops after them. That changes no
+  bit, since no sum of the others is −0;
+- looking in every epoch for deaths: the epoch is searched between two checkpoints where a unit died;
 - the epoch from which a training repeats, likewise.
 
-Trainings of which all is known leave as soon as that saves more than it costs, and the others close
-ranks, those with as many live units side by side. Over the default study, in batches of 1,000 and weighted by what
-an epoch costs, 57 % of the epochs are left so: 54 % if every training could stop by itself, 55 % with
-blocks of 32 (whose epochs take longer), and 100 % if each block waited for its slowest training (94 %
-with blocks of 16). What each part is worth: docs/speed.md.
+Trainings that are finished in this sense leave as soon as that saves more than it costs, and the others are packed
+anew, sorted by their number of live units. Over the default study, in batches of 1,000 and weighted by what an epoch
+costs, 57 % of the epochs remain: 54 % if every training could stop by itself, 55 % with blocks of 32 (whose epochs take
+longer), and 100 % if each block waited for its slowest training (94 % with blocks of 16). What each part is worth:
+docs/speed.md.
 """
 
 from collections.abc import Iterator, Sequence
@@ -39,7 +39,7 @@ from nnxor.network.minibatches import Seeds, seeds_of, streams
 from nnxor.protocol import TAIL_PARTS, tail_part
 
 OUTPUT = 0.75  # what the output of a network costs, in live units, about
-MOVING = 100  # epochs that take as long as closing the ranks, about
+MOVING = 100  # epochs that take about as long as packing trainings anew
 
 
 def train(
@@ -76,14 +76,14 @@ def variant(condition: Condition) -> str:
 
 
 class _Run:
-    """Trainings on their way: those that are still run, and what is known of the others."""
+    """A batch of trainings: those that still run, and what is known of the others."""
 
     def __init__(self, condition: Condition, start: Weights, seeds: Seeds, jump: bool, drop: bool) -> None:
         self.condition, self.seeds, self.jump = condition, seeds, jump
         self.drop = drop = drop and condition.repeats and condition.dead_stay_dead
         self.runner, self.part = Runner(condition), tail_part(condition.epochs)
         self.tail_start = condition.epochs - TAIL_PARTS * self.part
-        padding = (0, -start.n_networks % LANES)  # what only fills the last block
+        padding = (0, -start.n_networks % LANES)  # of the last block
         self.table = np.pad(first_state(condition, start), [(0, 0), padding])
         self.stream = np.pad(streams(seeds), padding)
         n, hidden = self.table.shape[1], condition.hidden
@@ -100,7 +100,7 @@ class _Run:
         self.notes = np.concatenate([np.full((N_NOTES, n), -1, np.int32), marks])
         self.notes[N_DEAD] = self.n_dead_at_start
         self.tail = np.zeros((TAIL_PARTS, n))
-        self.news = 0.0  # live units that closing the ranks could save at most, summed over trainings
+        self.news = 0.0  # live units that packing anew could save at most, summed over trainings
         if drop:
             last = self.trainings >= self.n_filled
             self._keep(np.argsort(np.where(last, 1, -self.notes[N_DEAD]), kind="stable"))
@@ -127,7 +127,7 @@ class _Run:
         return Trained(to_weights(self.condition, self.final).take(slice(0, n)), self.trace.take(slice(0, n)))
 
     def go_on(self, first: int, last: int, *, watch: bool, counting: bool) -> None:
-        """Train all from one epoch to another; those of which all is known may leave."""
+        """Train all from one epoch to another; finished ones may leave."""
         known, dead, n_lost = self._known(), self.notes[N_DEAD].copy(), 0
         self.runner.run(
             self.table, first, last, notes=self.notes, n_filled=self.n_filled, width=self.width, stream=self.stream,
@@ -145,15 +145,15 @@ class _Run:
         n_done = int(np.count_nonzero(self._known())) - int(np.count_nonzero(known))
         self.news += n_done * self.jump * (OUTPUT + self.condition.hidden) + n_lost * self.drop
         if last <= self.tail_start and self.condition.repeats:
-            self._close_ranks(last)
+            self._pack_anew(last)
 
     def _known(self) -> NDArray[np.bool_]:
-        """Of which trainings all is known: those that repeat, have diverged, or only fill the last block."""
+        """Which trainings are finished: those that repeat, have diverged, or are padding."""
         over = (self.notes[PERIOD] > 0) | ~np.isfinite(self.table[self.condition.n_parameters - 1])
         return np.asarray(over | (self.trainings >= len(self.seeds)))
 
-    def _close_ranks(self, epoch: int) -> None:
-        """Let those leave of which all is known, and set side by side those with as many live units, if it pays."""
+    def _pack_anew(self, epoch: int) -> None:
+        """Let finished trainings leave, and pack the others by their number of live units, if that pays."""
         saving = _cost(self.width) * MOVING / max(self.condition.epochs - epoch, 1)
         if self.news < saving * LANES:
             return
@@ -208,7 +208,7 @@ class _Run:
             )
 
     def finish_jumped(self) -> None:
-        """What trainings that left on their cycles would have come to; if none did, this compiles what others need."""
+        """What trainings that left on their cycles would have come to; run even for none, to compile what it needs."""
         left = np.delete(np.arange(len(self.trace.period)), self.trainings)
         trainings = left[self.trace.period[left] > 0]
         trace, epochs, found_at = self.trace, self.condition.epochs, self.found_at[trainings]

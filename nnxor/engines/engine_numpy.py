@@ -59,7 +59,7 @@ def run(training: Training, repeats: bool = True, see: Callable[[int, Look], Non
 
 
 class _Watch:
-    """Notes what happens on the way, and whether trainings repeat, if that is looked for."""
+    """Notes what happens during a training, and whether it repeats, if that is asked for."""
 
     def __init__(self, training: Training, repeats: bool) -> None:
         self.condition, self.trace = training.condition, Trace.empty(len(training.look.loss))
@@ -72,7 +72,7 @@ class _Watch:
         self.found_at = np.full_like(self.trace.period, -1)  # numbers of checkpoints
 
     def at_start(self, epoch: int, training: Training) -> None:
-        """Note the loss of an epoch and whether it is solved, and who is where he was at the last checkpoint."""
+        """Note the loss of an epoch, whether it is solved, and which trainings are back in the checkpoint's state."""
         self.trace.last_unsolved[~training.look.solved] = epoch
         if epoch >= self.tail_start:
             self.trace.tail[(epoch - self.tail_start) // self.part] += training.look.loss
@@ -99,7 +99,7 @@ class _Watch:
 
 
 class Training:
-    """Networks on their way, with what their optimizer remembers; `look` is at the present weights."""
+    """Networks in training, with their optimizer's memory; `look` is what they do at the present weights."""
 
     def __init__(self, condition: Condition, table: Table, seeds: Seeds, networks: Networks | None = None) -> None:
         """From a table of all parameters, and what is remembered of them below."""

@@ -1,4 +1,4 @@
-"""The compiled engine's kernel for a kind of condition: loops around the arithmetic of an epoch, as machine code.
+"""The kernel of the numba engine for a kind of condition: loops around the arithmetic of an epoch, as machine code.
 
 A kernel takes trainings, a block after the other (`nnxor.engines.block`), through some epochs. In each epoch it takes
 as many of a block as fit a vector forward through every unit, over the output and back, so that scores and sums stay in
@@ -23,7 +23,7 @@ WRITTEN_OUT = 64
 as loops, and compiled in 0.15 to 0.55 s."""
 
 GROUP = 8  # rows of a group beyond that
-NOTHING = -0.0  # what sums begin with: what is added to it stays as it is
+NOTHING = -0.0  # where sums begin: adding a number to it gives that number, also for -0
 
 
 class Source(NamedTuple):
@@ -38,7 +38,7 @@ Scores = Callable[[Value | int, int], Cell]  # where the score of a row stands, 
 
 
 def text(plan: Plan) -> str:
-    """The kernel as text, made only once a kind of condition."""
+    """The kernel as text, made once for each kind of condition."""
     condition = plan.condition
     names = (name for name in FIELDS if name not in ("hidden", "init", "epochs", "rescue", "success"))
     values = (getattr(condition, name) for name in names)
@@ -52,7 +52,7 @@ _TEXTS: dict[tuple[object, ...], str] = {}
 
 
 class Epochs(Block):
-    """Trains."""
+    """Builds the kernel: all epochs of all blocks."""
 
     def text(self) -> str:
         """The whole function."""
@@ -102,7 +102,7 @@ class Epochs(Block):
         return Row(tuple(inputs), target, m.share(self.given["shared"], place + self.plan.first_weight))
 
     def groups(self, source: Source) -> Iterator[tuple[Value | int, list[Row]]]:
-        """The first place and the rows of each group; what is done with one is built for all."""
+        """The first place and the rows of each group; the body is built once for the loop, and once for the rest."""
         n, row, at_once = source
         if at_once:
             yield 0, [row(j) for j in range(n)]
@@ -122,7 +122,7 @@ class Epochs(Block):
         return found.get()
 
     def tick(self) -> None:
-        """What is left of the powers that the steps of an epoch need, into scratch memory."""
+        """Put 1 − β^t, for all steps of an epoch, into scratch memory."""
         m, clock, n = self.m, self.given["clock"], len(self.plan.powers)
         if n:
             with m.loop(0, self.plan.steps) as step:
@@ -165,7 +165,7 @@ class Epochs(Block):
         return scores
 
     def output(self, source: Source, scores: Scores, epoch: Value | None, *, moved: bool) -> Value:
-        """The loss and the success rule, judged at an epoch; the scores become their gradients, and move the bias."""
+        """Judge an epoch, if one is given; with `moved` scores become their gradients. Returns the bias's gradient."""
         m, rules = self.m, self.rules
         total, of_bias = m.cell(m.constant(NOTHING)), m.cell(m.constant(NOTHING))
         kept = m.cell(m.constant(True, ir.VectorType(ir.IntType(1), m.width)))

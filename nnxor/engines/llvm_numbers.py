@@ -1,8 +1,8 @@
-"""Numbers of the processor: rules called with them leave vector instructions, for many trainings at once.
+"""Numbers in registers: rules that are called with them build vector instructions, for many trainings at once.
 
-`Machine` is a tape (`nnxor.arithmetic.numbers`) that notes nothing: it builds each operation as an instruction of LLVM,
-by way of llvmlite. No instruction is marked as fast-math, so that each gives one correctly rounded result. Whole
-numbers and truths are values as well, so that what stands around the rules is written with Python's operators too.
+`Machine` is a tape (`nnxor.arithmetic.numbers`) that records nothing but builds each operation as an LLVM instruction,
+by way of llvmlite. No instruction is marked as fast-math, so that each gives one correctly rounded result. Integers and
+booleans are values as well, so that the code around the rules is written with Python's operators too.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ INTRINSICS = {"sqrt": "sqrt", "abs": "fabs"}
 
 
 class Result(Symbol):
-    """What an instruction gives: numbers, truths or whole numbers of all trainings, or one for all.
+    """The result of an instruction: real numbers, booleans or integers, one for each training or one for all.
 
     Quotients and comparisons of whole numbers are those of signed ones, `>>` is that of words.
     """
@@ -126,7 +126,7 @@ class Machine(Tape):
         return self.wrap(build.shuffle_vector(one, ir.Constant(kind, ir.Undefined), ir.Constant(self.ints, None)))
 
     def some(self, truths: Value) -> Value:
-        """Whether something is so of any training."""
+        """Whether a boolean is true for any training."""
         return self.cast("bitcast", truths, ir.IntType(self.width)) != 0
 
     # memory: arrays of the type `kind`, the dtype if nothing is said, counted in elements
@@ -159,14 +159,14 @@ class Machine(Tape):
     # what happens when
 
     def when(self, truth: Value) -> Any:
-        """What is built inside happens only then."""
+        """Instructions that are built inside are executed only then."""
         return self.build.if_then(truth.llvm)
 
     @contextmanager
     def loop(
         self, first: Value | int, last: Value | int, step: int = 1, going: Callable[[], Value] | None = None
     ) -> Iterator[Value]:
-        """What is built inside happens for each number from `first` on, without `last`, and while it is `going`."""
+        """Instructions built inside are executed for each number from `first` to before `last`, while it is `going`."""
         build, first, last = self.build, self.long(first), self.long(last)
         before, head, body, after = (build.block, *(self.function.append_basic_block() for _ in range(3)))
         build.branch(head)
@@ -222,7 +222,7 @@ def _target() -> Any:
 
 @cache
 def vector_bytes(n_numbers: int) -> int:
-    """The bytes of a vector, of this processor's about or two of them; the compiler splits what is longer than its own.
+    """The bytes of a vector: about one of this processor's, or two; the compiler splits longer ones.
 
     Two, so that one goes on while the other waits, where it has 32 registers and at most 4 numbers stay there: up to a
     tenth faster. With 16 registers, or with more numbers, up to a quarter slower.

@@ -1,4 +1,4 @@
-"""The kernel of one condition: its numbers, and what it can tell of states apart from a training's course.
+"""Runs the kernel of one condition, also on states apart from the course of a training.
 
 A state is a column of a table of all parameters and memories, as in `nnxor.engines.cycles`.
 """
@@ -98,7 +98,7 @@ class Runner:
         return notes[N_DEAD, : table.shape[1]]
 
     def _nothing(self, columns: Table) -> NDArray[np.int32]:
-        """Notes of trainings of which nothing is asked."""
+        """Notes for trainings whose notes nobody reads."""
         return np.zeros((self.n_notes, columns.shape[1]), np.int32)
 
     def _run(self, table: Table, steps: Numbers, n_losses: int) -> tuple[Table, Table]:

@@ -1,4 +1,4 @@
-"""What trainings on their cycles would have come to, as machine code: sums of their tails, and last unsolved epochs."""
+"""Tails and last unsolved epochs that trainings on cycles would have had at their end, as machine code."""
 
 from functools import cache
 

@@ -1,4 +1,4 @@
-"""What an engine hands back: final weights, and what only the training itself can tell."""
+"""What an engine returns: final weights, and what can only be seen while it trains."""
 
 from __future__ import annotations
 

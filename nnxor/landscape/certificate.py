@@ -1,8 +1,8 @@
 """Minimum, saddle or kink: what kind of point a training came to rest at, in bulk and with a proof.
 
 What the kinds mean stands in docs/columns.md. No way leads along frozen parameters.
-1. Polish. A float32 end point is blurred, so Newton's method carries it in float64 to the stationary point
-   beside it, with the rows on a kink held there. A unit is on the kink at a row where its pre-activation is exactly 0.
+1. Polish. A float32 end point is imprecise, so Newton's method leads from it, in float64, to the stationary point
+   beside it, with rows that are on a kink held there: rows on which a unit's pre-activation is exactly 0.
 2. Piecewise linear activations: the exact test of `escape`, unit by unit, at that point.
 3. Smooth activations: by the eigenvalues of the Hessian; units that saturate also by `recession`.
 """
@@ -24,13 +24,13 @@ it from a kink, and so it is judged as if it lay there."""
 
 FARTHEST = 0.02  # how far polishing may go out of the activation region, relative to 1 + the norm of the parameters
 SAME_LEVEL = 4e-4  # most that polishing may change the loss
-SNAP = 1e-4  # Where nothing else leads to a stationary point, what is as small as this is taken to be on its way to 0
-ASLEEP = 1e-3  # A smooth unit of less slope may be on its way to infinity, where all is flat
-LINE = 10.0 ** -np.arange(2, 7)  # Steps at which a unit is tried that can move along a line only
-FLAT = 0.4  # Smooth units of input weights up to this are all but constant; their saddles lie where they are constant
+SNAP = 1e-4  # If nothing else leads to a stationary point, numbers as small as this are taken to be on their way to 0
+ASLEEP = 1e-3  # A smooth unit with a smaller slope may be on its way to infinity, where everything is flat
+LINE = 10.0 ** -np.arange(2, 7)  # Steps that are tried of a unit that can only move along a line
+FLAT = 0.4  # Smooth units with input weights up to this are nearly constant; their saddles lie where they are constant
 
-NOWHERE = "no stationary point nearby"  # the reason to know nothing of a network that is not at rest
-MOST_NUMBERS = 4 * 10**6  # in the largest array, about, of the networks that are worked on at a time
+NOWHERE = "no stationary point nearby"  # why nothing is known of a network that is not at rest
+MOST_NUMBERS = 4 * 10**6  # about how many numbers the largest array may hold of the networks worked on at a time
 
 
 @np.errstate(all="ignore")
@@ -67,7 +67,7 @@ def certify(condition: Condition, weights: Weights) -> Verdict:
 
 @np.errstate(all="ignore")
 def go_down(condition: Condition, weights: Weights) -> Weights:
-    """R finite networks where a way down takes them (`nnxor.landscape.descent`), in float64."""
+    """R finite networks at the ends of their ways down (`nnxor.landscape.descent`), in float64."""
     problem = Problem.of(condition)
     unit_problem, reach, apart = problem.in_units()
     given = problem.pack(weights)
@@ -80,7 +80,7 @@ def go_down(condition: Condition, weights: Weights) -> Weights:
 
 
 def _at_once(problem: Problem) -> int:
-    """Networks of which Hessians and Jacobians have room."""
+    """How many networks' Hessians and Jacobians fit into memory at once."""
     n_parameters = len(problem.free)
     return max(1, MOST_NUMBERS // (n_parameters * max(n_parameters, len(problem.x))))
 
@@ -119,7 +119,7 @@ def _judge(problem: Problem, given: Array) -> Verdict:
 
 
 def _widen(problem: Problem, verdict: Verdict) -> None:
-    """Judge minima that are proved for hardly any distance as if they lay on the kink beside them."""
+    """Judge minima that are proved only very close by as if they lay on the kink beside them."""
     for _ in range(3):
         narrow = np.flatnonzero((verdict.kind == "minimum") & (_reach(problem, verdict.theta) < NARROWEST))
         if not len(narrow):
@@ -131,7 +131,7 @@ def _widen(problem: Problem, verdict: Verdict) -> None:
 
 
 def _retry(problem: Problem, given: Array, verdict: Verdict) -> None:
-    """Look once more for stationary points: with small things made 0, then with the output layer fitted anew."""
+    """Look again for stationary points: with small weights made 0, then with the output layer fitted anew."""
     dropped, almost = _without(problem, given, SNAP), near_kinks(problem, given, SNAP)
     shaken = [(given, near_kinks(problem, given, SNAP * wider)) for wider in (10, 30, 100)]
     for start, kink in ((dropped, np.zeros_like(almost)), (given, almost), (dropped, almost), *shaken):
@@ -175,10 +175,10 @@ def _judge_on(problem: Problem, given: Array, kink: Mask, start: Array) -> Verdi
 
 
 def _drop_distant(problem: Problem, given: Array, way: Array | float, kink: Mask | bool, verdict: Verdict) -> None:
-    """Take back what was said of points that are not those that were given: of another loss, or far away.
+    """Take back verdicts on points that are not the given ones: with another loss, or far away.
 
-    A point is not far away that lies in the same activation region, but for rows in `kink`: a valley there may be long
-    and all but flat. `way` leads from what was given to infinity: a loss that it lowers by much is not at rest.
+    A point in the same activation region, except for rows in `kink`, does not count as far away: a valley there may be
+    long and nearly flat. `way` leads from the given point to infinity: if it lowers the loss by much, that was no rest.
     """
     moved = given + way
     here, there = Local(problem, moved), Local(problem, verdict.theta)
@@ -197,7 +197,7 @@ def is_far(theta: Array, given: Array) -> Mask:
 
 
 def _judge_smooth(problem: Problem, given: Array) -> Verdict:
-    """Verdicts by the Hessian, from where the networks are, where almost constant units are so, or rows are fitted."""
+    """Verdicts by the Hessian: of the networks as given, with nearly constant units made constant, with rows fitted."""
     verdict, constant = _by_hessian(problem, given), given.copy()
     weights = problem.split(constant)[0][:, :, : problem.x.shape[1] - problem.bias]
     weights[(np.linalg.norm(weights, axis=2) <= FLAT) & problem.free[0]] = 0.0
@@ -214,7 +214,7 @@ def _judge_smooth(problem: Problem, given: Array) -> Verdict:
 
 
 def _by_hessian(problem: Problem, given: Array) -> Verdict:
-    """Verdicts on the stationary points that Newton's method leads to; the flatter a saddle, the closer."""
+    """Verdicts on the stationary points that Newton's method leads to; flatter saddles must be met more closely."""
     theta = polish(problem, given, step_from=newton)
     verdict, local = Verdict.empty(problem, theta, MOVING), Local(problem, theta)
     values, vectors = local.modes
@@ -236,10 +236,10 @@ def _by_hessian(problem: Problem, given: Array) -> Verdict:
 
 
 def _bends_up_or_not(problem: Problem, local: Local) -> Mask:
-    """Whether no unit can lower the loss by bending, as ELU where it is straight, (R,): at rest that is a minimum.
+    """Whether no unit can lower the loss by its curvature, as ELU above 0, (R,): at rest that is a minimum.
 
-    It is the inequality of `escape`: what is left of s_h φ_h is Σ_n s_h e_n σ''(z_n) (x_n · dv)²/2, with z_n near by.
-    Where a unit can move along one line only, φ_h is tried along it.
+    By the inequality of `escape`, where s_h φ_h is Σ_n s_h e_n σ''(z_n) (x_n · dv)²/2 for some z_n near by. If a unit
+    can move along one line only, φ_h is tried along it.
     """
     felt, lines = problem.felt.any(axis=1), problem.felt.any(axis=0)
     error = np.where(np.abs(local.error) <= ZERO, 0.0, local.error)[:, None, :]
@@ -261,10 +261,10 @@ def _none_helps(problem: Problem, local: Local, changes: Array, rounding: float)
 
 
 def _reach(problem: Problem, theta: Array) -> Array:
-    """How far, in Euclidean distance, no kink upsets the inequality of `escape` around a minimum, (R,).
+    """How far around a minimum, in Euclidean distance, the inequality of `escape` holds in spite of kinks, (R,).
 
-    A kink of row n bends s φ by s·error_n. Upwards does no harm, as long as s keeps its sign, nor does a kink that the
-    point lies on, since the inequality holds on both sides of it; other kinks downwards must not be reached.
+    A kink of row n bends s φ by s·error_n. A bend upwards is harmless as long as s keeps its sign, and so is a kink on
+    which the point lies, since the inequality holds on both sides of it. Other bends downwards must not be reached.
     """
     local = Local(problem, theta, near_kinks(problem, theta, ROUNDING))
     s = local.s[..., None]

@@ -25,11 +25,11 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Problem:
-    """What a condition says of its loss: x (N, K), t (N,), row weights c (N,), and entries with their settings.
+    """The loss of a condition: x (N, K), t (N,), row weights c (N,), and entries with their settings.
 
-    free (P,) tells which parameters may move, and `felt` (N, K) what of the inputs a unit can feel through them.
-    `k` holds the settings of activation and output, with the derivative at a kink from below; `slopes` and `outer` are
-    theirs below and above 0, if they are straight there.
+    free (P,) tells which parameters may move, and `felt` (N, K) holds the inputs, 0 where their weights are frozen. `k`
+    holds the settings of activation and output, with the derivative at a kink from below; `slopes` and `outer` are the
+    slopes of activation and output below and above 0, if these are piecewise linear.
     """
 
     x: Array
@@ -76,7 +76,7 @@ class Problem:
 
     @cached_property
     def felt(self) -> Array:
-        """The inputs without those whose weights are frozen."""
+        """The inputs, 0 where their weights are frozen."""
         return self.x * self.free[: self.x.shape[1]]
 
     @property
@@ -155,7 +155,7 @@ def row_losses(problem: Problem, y: Array) -> tuple[Array, Array, Array]:
 
 
 def numbers(matrices: Array) -> Array:
-    """The matrices (R, ·, ·), 0 those that are not finite, which no decomposition takes."""
+    """The matrices (R, ·, ·), with 0 in place of those that are not finite, which no decomposition accepts."""
     return np.where(np.isfinite(matrices).all(axis=(1, 2), keepdims=True), matrices, 0.0)
 
 
@@ -169,11 +169,11 @@ def rows_are_convex(problem: Problem, y: Array) -> Mask:
 
 
 class Local:
-    """The loss around R networks: its value, (R,), and all that its first two derivatives are made of.
+    """The loss around R networks: its value, (R,), and the parts of its first two derivatives.
 
     Rows in `kink` (R, H, N), none if it is left out, are taken to have pre-activation exactly 0; the slope at a kink is
-    that from below. `rows` (R, H, N, K) are the inputs as each unit can feel them: all that they are, or their parts
-    that leave a unit's kink rows at 0.
+    that from below. `rows` (R, H, N, K) are the inputs as each unit can respond to them: whole, or only the parts that
+    leave a unit's kink rows at 0.
 
     z, a, slope, bend: pre-activations, activations and their first two derivatives, (R, H, N); y, error, curve: outputs
     and the first two derivatives of the loss with respect to them, (R, N).
@@ -217,8 +217,8 @@ class Local:
     def hessian(self) -> Array:
         """Second derivatives of the loss with respect to the parameters, shape (R, P, P).
 
-        Jᵀ diag(ℓ'') J, and what comes of the parameters' products: within a unit, s with v, and v with itself where the
-        activation bends.
+        Jᵀ diag(ℓ'') J, plus terms from products of parameters within a unit: of s with v, and of v with itself
+        where the activation is curved.
         """
         J, (_, units, k) = self.jacobian, self.v.shape
         full = (J * self.curve[..., None]).transpose(0, 2, 1) @ J

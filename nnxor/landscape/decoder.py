@@ -1,4 +1,4 @@
-"""What a final loss, or final predictions, mean in words, looked up among the levels, also of other conventions."""
+"""What a final loss, or final predictions, mean in words: looked up among the levels of this loss and of others."""
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -20,11 +20,11 @@ CONVENTIONS = {
     "half_mse": ("mse", 0.5, False, "half the mean squared error"),
     "bce_sum": ("bce", 1.0, True, "the summed cross-entropy in nats"),
 }
-"""What a number may be: which loss, how many times that, also times the examples, and in words; ours first."""
+"""What a number may be: a loss, a factor, whether it is also times the examples, and its name; ours first."""
 
 
 def conventions() -> dict[str, tuple[str, float, bool, str]]:
-    """`CONVENTIONS`, and as itself each loss that is not among them."""
+    """`CONVENTIONS`, and each loss that is not among them, as it is."""
     return CONVENTIONS | {
         name: (name, 1.0, False, loss.label) for name, loss in LOSSES.items() if name not in CONVENTIONS
     }
@@ -139,7 +139,7 @@ def _nearest(value: float, found: tuple[Level, ...]) -> Level:
 
 
 def times(convention: str, task: Task) -> float:
-    """How many times the loss that it is made of a convention's number is."""
+    """The factor by which a convention's number exceeds the loss that it is made of."""
     _, factor, summed, _ = conventions()[convention]
     return factor * (task.n_examples if summed else 1)
 

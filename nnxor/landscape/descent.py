@@ -1,9 +1,9 @@
-"""Down from where a training ended: on a way on which the loss never rises, out of its trap if there is one.
+"""A way down from the end of a training, on which the loss never rises: out of its trap, if there is such a way.
 
-Gradient descent takes for ever where a slope is tiny: on rows that a bent output has saturated, through units that are
-saturated, along valleys. A step of `descend` moves each row's output as far as its own loss suggests, however flat, by
-the shortest step of the parameters that does so; rows that weigh more come first, others get what those leave free.
-It is looked at along its whole length, and taken only if the loss rises nowhere on it.
+Gradient descent takes for ever where slopes are tiny: on rows whose output is saturated, through saturated units, along
+valleys. A step of `descend` moves each row's output as far as its own loss suggests, however flat, by the shortest step
+of the parameters that does so; rows with larger weights come first, and others get what those leave free. The step is
+examined along its whole length, and taken only if the loss rises nowhere on it.
 """
 
 from collections.abc import Iterable
@@ -13,8 +13,8 @@ import numpy as np
 from nnxor.landscape.curvature import Array, Local, Problem, derivatives, numbers
 from nnxor.landscape.polish import ROUNDING, hold
 
-LEFT = 0.01  # What has lost this share of its loss has left its trap
-LEVEL = 1e-12  # A way that rises by no more than this share of the loss does not rise: less is rounding
+LEFT = 0.01  # A network that has lost this share of its loss has left its trap
+LEVEL = 1e-12  # A way that rises by no more than this share of the loss does not count as rising: that is rounding
 MOST_STEPS = 500
 SHARES = 0.25 ** np.arange(6)  # of a step, that are tried one after the other
 PARTS = np.array([0.01, 0.05, 0.15, 0.3, 0.5, 0.75, 1.0])  # of what is tried, at which the loss is looked at
@@ -22,7 +22,7 @@ SHORTEST, LONGEST = 1e-6, 1.0  # how far a step may go, in each direction that o
 FITTED = 1e-3  # Rows that curve by more than this, in units of their weight, and have a smaller error, are fitted
 FAINTEST = 1e-40  # Rows that are saturated even more, and wrong, weigh this much, however little their slope is
 HEAVIER = 1e-6  # Rows that weigh this share of the heaviest are moved together with it
-EXACT = 1e-13  # What is smaller than this beside others of its kind is rounding
+EXACT = 1e-13  # Numbers smaller than this, relative to others of their kind, are rounding errors
 SATURATED, TAIL = 1e-8, 15.0  # Smooth units of less slope on every row are moved by themselves, to where tails begin
 
 
@@ -51,7 +51,7 @@ def descend(problem: Problem, start: Array) -> Array:
 
 
 def _stride(here: Local, step: Array, allowed: Array, shares: Iterable[float], taken: Array, there: Array) -> None:
-    """Enter the largest share of each step along which the loss stays as low as allowed, if any, and where it leads.
+    """Enter the largest share of each step along which the loss stays as low as allowed, if any, and its end.
 
     Rows that are fitted are brought back to their outputs on the way, so that the others may go far.
     """
@@ -72,7 +72,7 @@ def _stride(here: Local, step: Array, allowed: Array, shares: Iterable[float], t
 
 
 def _held(here: Local, step: Array) -> Local:
-    """The networks again, whose units feel nothing of what would take them across the kinks that a step crosses."""
+    """The networks again, with units that do not respond to what would take them across the kinks of a step."""
     ahead = Local(here.problem, here.theta + np.nan_to_num(step))
     return Local(here.problem, here.theta, rows=hold(here.problem, here.theta, (ahead.z > 0) != (here.z > 0))[1])
 
@@ -114,9 +114,9 @@ def _outputs_down(here: Local, most: Array) -> Array:
 
 
 def _awaken(here: Local, most: Array, step: Array) -> None:
-    """Enter steps for units that are saturated on every row: down their own slope, as far as they stay so.
+    """Enter steps for units that are saturated on every row: down their own slope, as far as they stay saturated.
 
-    Only the ratios of its parts count, and all tails are exponential: they are compared nearer to 0.
+    Only the ratios of the slope's parts count, and all tails are exponential: so they are computed nearer to 0.
     """
     problem, away = here.problem, np.abs(here.z).min(axis=2)
     r, h = ((here.slope.max(axis=2) < SATURATED) & (away > TAIL)).nonzero()

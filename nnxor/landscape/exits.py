@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from nnxor.landscape.curvature import Array, Local, Mask, Problem, numbers, row_losses, rows_are_convex
 from nnxor.landscape.escape import slopes
 
-KINDS = ("minimum", "infinity", "saddle", "kink", "shoulder", "unknown")  # every kind of point, or of none
+KINDS = ("minimum", "infinity", "saddle", "kink", "shoulder", "unknown")  # every verdict on a point
 
 ZERO = 1e-9
 """Slopes and errors up to this are 0, in units in which inputs, targets and the weights of rows are at most 1."""
 
 NONZERO = 1e-6  # slopes from this on are not 0; between the two nothing is claimed
-MOVING = "not stationary"  # the reason to know nothing of a point at which the loss has a slope
+MOVING = "not stationary"  # why nothing is known of a point at which the loss has a slope
 
 
 @dataclass
@@ -85,7 +85,7 @@ def test_units(problem: Problem, theta: Array, kink: Mask, rows: Array) -> Verdi
 
 
 def _over_the_outputs_kink(local: Local, verdict: Verdict) -> None:
-    """Enter the ways down that raise rows whose prediction is on the kink of the output, where it seems flat.
+    """Enter ways down that raise rows whose prediction is on the kink of the output, where the loss seems flat.
 
     Above it a row has the slope of the row's error; where descent along these raises all such rows, it is a way down.
     """
@@ -101,7 +101,7 @@ def _over_the_outputs_kink(local: Local, verdict: Verdict) -> None:
 
 
 def _curves_up(local: Local) -> Mask:
-    """Whether all that outputs can do near stationary networks makes the loss curve upwards, (R,).
+    """Whether the loss curves upwards along every change of the outputs that is possible near by, (R,).
 
     While no unit crosses a kink, outputs stay in the linear span of what single units can add to them, whatever the
     parameters. So a stationary point is a minimum if the loss is convex on that span, even where that of single rows
@@ -124,7 +124,7 @@ def _curves_up(local: Local) -> Mask:
 
 
 def _stationarity(local: Local) -> Array:
-    """Largest slope of the loss that no kink and no vanishing output weight excuses, (R,); 0 at a stationary point.
+    """The largest slope that neither a kink nor a vanishing output weight explains, (R,); 0 for stationary ones.
 
     The slope for v is taken without its factor s, so that a small output weight hides nothing.
     """

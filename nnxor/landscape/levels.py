@@ -1,14 +1,14 @@
 """The levels at which training can rest: the values of the loss at the traps of a task, in the loss's own units.
 
-Away from kinks the argument is short. Let a unit be active on the rows A and have an output weight other than 0. At a
-stationary point its bias and weights say that the gradient e with respect to the predictions fulfils Σ_A e_n = 0 and
-Σ_A e_n·x_n = 0: e is orthogonal to every affine function of x cut to A. The output bias says the same of the constants.
-The predictions themselves are a sum of such functions. So they are the minimum of the (convex) loss over the span of
-the constants and of the affine functions on each unit's active rows: linear functions, and no constants, in a network
-without biases. Hence there are finitely many levels. For XOR and half_sse: 0, 1/4, 1/3, 1/2.
+Away from kinks the argument is short. Let a unit be active on the rows A and have an output weight other than 0. Since
+the slopes for its bias and weights are 0 at a stationary point, the gradient e with respect to the predictions fulfils
+Σ_A e_n = 0 and Σ_A e_n·x_n = 0: e is orthogonal to every affine function of x restricted to A, and because of the
+output bias to the constants. The predictions are a sum of such functions. So they are the minimum of the (convex) loss
+over the span of the constants and of the affine functions on each unit's active rows (without biases: of linear
+functions alone). Hence there are finitely many levels. For XOR and half_sse: 0, 1/4, 1/3, 1/2.
 
-No more units than rows need be looked at: a sum of more vectors of R^N than N, each from its unit's cone, is also
-one of N of them (Carathéodory), whose smaller span has the same minimum.
+No more units than rows need be considered: a sum of more than N vectors of R^N, each from its unit's cone, is also a
+sum of N of them (Carathéodory), whose smaller span has the same minimum.
 
 A span counts only where units can really realise its minimum: each contributes a function that is above 0
 on its active rows (below, with a negative output weight) and not on the others. That is a linear programme. Two units
@@ -113,7 +113,7 @@ def levels(task: Task, loss: str = "half_sse", hidden: int = 4, bias: bool = Tru
 
 
 def _features(inputs: tuple[tuple[float, ...], ...], bias: bool) -> Array:
-    """What a unit's pre-activation is linear in: a 1 (with biases) and the inputs, scaled, shape (N, F)."""
+    """The features of which pre-activations are linear functions: 1 (with biases) and the scaled inputs, (N, F)."""
     x = np.array(inputs, np.float64)
     x = x / max(1.0, float(np.abs(x).max()))
     return np.column_stack([np.ones(len(x)), x]) if bias else x
@@ -121,7 +121,7 @@ def _features(inputs: tuple[tuple[float, ...], ...], bias: bool) -> Array:
 
 @lru_cache(maxsize=64)
 def _patterns(inputs: tuple[tuple[float, ...], ...], bias: bool) -> tuple[Pattern, ...]:
-    """Realisable patterns, found row by row: a prefix that no half-space cuts off has no continuation."""
+    """Realisable patterns, built row by row: a prefix that no half-space realises is not continued."""
     features = _features(inputs, bias)
     prefixes: list[Pattern] = [()]
     for n in range(1, len(features) + 1):
@@ -133,7 +133,7 @@ def _patterns(inputs: tuple[tuple[float, ...], ...], bias: bool) -> tuple[Patter
 
 
 def _cone(features: Array, pattern: Pattern, margin: float) -> tuple[Array, Array]:
-    """Of which A·w ≤ b holds if features·w is at least a margin on the active rows and at most 0 on the others."""
+    """A and b such that A·w ≤ b if features·w is at least a margin on the active rows and at most 0 on the others."""
     active = np.array(pattern)
     return np.where(active[:, None], -features, features), np.where(active, -margin, 0.0)
 
@@ -195,7 +195,7 @@ def _minima(task: Task, loss: str, bases: list[Array]) -> list[Minimum]:
 
 
 def _units(patterns: tuple[Pattern, ...], hidden: int) -> Iterator[tuple[tuple[Pattern, int], ...]]:
-    """The most that `hidden` units with these patterns can be: of as many as possible two, of both signs, else one."""
+    """How `hidden` units can have these patterns: as many as possible twice, with both signs, and the others once."""
     doubled = min(hidden - len(patterns), len(patterns))
     for two in combinations(range(len(patterns)), doubled):
         choices = [((1, -1),) if n in two else ((1,), (-1,)) for n in range(len(patterns))]

@@ -1,4 +1,4 @@
-"""Polishing: from the blurred end of a training to the stationary point beside it, by Newton's method in float64."""
+"""Polishing: from the imprecise end of a training to the stationary point beside it, by Newton's method in float64."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from nnxor.landscape.curvature import Array, Local, Mask, Problem, numbers
 
-ROUNDING = 1e-14  # Pre-activations closer to 0 than this, relative to Σ|x·w| + |b|, are 0: their terms cancel exactly
+ROUNDING = 1e-14  # Pre-activations nearer to 0 than this, relative to Σ|x·w| + |b|, are 0: their terms cancel exactly
 
 
 def near_kinks(problem: Problem, theta: Array, tolerance: float) -> Mask:
@@ -26,7 +26,7 @@ def _at_zero(problem: Problem, v: Array, room: Array) -> Mask:
 
 
 def hold(problem: Problem, given: Array, kink: Mask) -> tuple[Array, Array]:
-    """Networks put on their kinks, and the inputs as units feel them that must stay there, (R, H, N, K)."""
+    """Networks moved onto their kinks, and the inputs to which units may respond so as to stay there, (R, H, N, K)."""
     theta = given.copy()
     v = problem.split(theta)[0]
     rows = np.broadcast_to(problem.felt, (*kink.shape, problem.x.shape[1])).copy()
@@ -70,7 +70,7 @@ def polish(
     problem: Problem, start: Array, kink: Mask | None = None, rows: Array | None = None,
     step_from: Callable[[Local], Array] = gauss_newton, steps: int = 30,
 ) -> Array:  # fmt: skip
-    """Where networks come by such steps, at most so many: each goes on while they are worth it."""
+    """Networks after such steps, at most so many; each goes on until its steps are tiny."""
     theta, moving = start.copy(), np.arange(len(start))
     for _ in range(steps):
         here, felt = kink if kink is None else kink[moving], rows if rows is None else rows[moving]

@@ -1,12 +1,12 @@
 """Ways to infinity, where a loss has no lowest point: rows are driven to their targets, or units saturated, for ever.
 
-Under cross-entropy a row with target 0 or 1 costs ever less the farther its score goes to its side. From a network
-there may be a direction along which every unit keeps its activation pattern and no score moves but to its side: on the
-way the loss sinks towards an infimum that no weights have. The sum of two such directions is another, so one drives
-every row that any of them drives. A linear program finds it, for all networks of equal patterns and signs of output
-weights.
+Under cross-entropy a row with target 0 or 1 costs less the farther its score goes to its side. From a network there may
+be a direction along which every unit keeps its activation pattern and scores move only to their own sides: along it the
+loss sinks towards an infimum that no weights attain. The sum of two such directions is another one, so there is one
+that drives every row that any of them drives. A linear program finds it, for all networks with equal patterns and signs
+of output weights.
 
-Units that saturate know such ways under every loss. Let t_n > t_m, and let every unit add less to row n than to row m:
+Saturating units have such ways under every loss. Let t_n > t_m, and let every unit add less to row n than to row m:
 s_h v_h · (x_n − x_m) < 0. Activations and outputs rise, so no weights with these signs give n a larger prediction than
 m, and none a lower loss than the best predictions in that order have (isotonic regression, the same for squared errors
 and cross-entropy). If no slope undoes the signs, and with units that saturate on the wrong rows the loss comes down to
@@ -22,8 +22,8 @@ from nnxor.landscape.curvature import Array, Local, Mask, Problem, row_losses
 
 FAR = 30.0  # A row that is driven so far is fitted: its error is below 1e-12
 MOST_PAIRS = 256  # most pairs of rows whose order is looked at
-LASTING = 0.03  # A sign that loses this share, while the loss gets e times nearer to its bound, is not undone
-SLOW = 1e-8  # nor one that loses this share in a unit of time
+LASTING = 0.03  # A sign that loses no more than this share while the loss comes e times nearer to its bound will last
+SLOW = 1e-8  # and so will one that loses no more than this share in a unit of time
 
 
 def outward(problem: Problem, theta: Array, kink: Mask) -> Array:
@@ -82,7 +82,7 @@ def _driven(felt: bytes, goal: bytes, slopes: tuple[float, float], biased: bool,
 
 
 def saturated(problem: Problem, theta: Array, near: float) -> tuple[Array, Array]:
-    """Networks of saturating units far out on their ways to infinity, and these ways, (R, P); NaN where there is none.
+    """Networks of saturating units far out on their way to infinity, and that way, (R, P); NaN where there is none.
 
     A loss must be within `near` of its bound.
     """
@@ -113,7 +113,7 @@ def saturated(problem: Problem, theta: Array, near: float) -> tuple[Array, Array
 def _in_order(problem: Problem, high: Array, low: Array) -> tuple[Array, Mask, Mask]:
     """Scores (N,) of the best predictions with none of `high` above its partner in `low`; wrong rows; pairs that bind.
 
-    What has to be at the end of what the output can give is ±`FAR`.
+    Where a prediction has to be at the end of the output's range, the score is ±`FAR`.
     """
     root, rows = np.sqrt(problem.c), np.arange(len(problem.t))
     pull = (1.0 * (rows == high[:, None]) - (rows == low[:, None])) / root

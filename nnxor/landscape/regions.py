@@ -1,13 +1,13 @@
 """The best that a network can do without any unit changing sides on any row: a convex problem in its outputs.
 
 While every unit keeps its activation pattern, the outputs are f_n = b2 + Σ_h s_h·c_hn·(x_n · v_h), where c is 1 on the
-unit's active rows and the slope on the others. Whatever the weights, f lies in the span of the constants and of the
-linear functions so cut. The lowest loss over that span is a bound that no weights of these patterns get below.
-A run whose loss has come down to a bound that is no solution is held by its patterns: it is stuck, although its weights
-may grow for ever, since rows that can be fitted are fitted ever better and never quite.
+unit's active rows and the slope on the others. Whatever the weights, f lies in the span of the constants and of these
+piecewise linear functions. No weights with these patterns have a loss below the lowest one over that span. A run whose
+loss has come down to such a bound, if it is no solution, is held by its patterns: it is stuck, although its weights may
+grow for ever, since rows that can be fitted are fitted ever better but never exactly.
 
-The bound is found by Newton's method from 0; where it lies at infinity, the loss nears it as e^−steps. All is done in
-float64 by the protocol's operations in one fixed order, since an outcome rests on it.
+The bound is found by Newton's method from 0; if it lies at infinity, the loss approaches it as e^−steps. Everything is
+computed in float64 by the protocol's operations in one fixed order, since outcomes depend on it.
 """
 
 import numpy as np
@@ -34,7 +34,7 @@ CHUNK = 128  # spans that are worked on at a time, which bounds the memory
 
 
 def is_bounded(condition: Condition) -> bool:
-    """Whether regions exist, with straight pieces, and the loss has no lowest point: that of logits has none."""
+    """Whether there are activation regions, and the loss, being one of logits, has no lowest point in them."""
     return not condition.smooth and LOSSES[condition.loss].logits and condition.freeze is None
 
 
@@ -56,7 +56,7 @@ def lowest(condition: Condition, z: list[NDArray[np.floating]]) -> Array:
 
 
 def _keys(patterns: Mask) -> NDArray[np.bytes_]:
-    """The different patterns of each network in one order, the empty one for units that add nothing to the span."""
+    """The different patterns of each network, sorted; the empty one stands for units that add nothing to the span."""
     packed = np.packbits(patterns, axis=2)
     keys = np.sort(np.ascontiguousarray(packed).view(f"S{packed.shape[2]}")[:, :, 0], axis=1)
     keys[:, 1:][keys[:, 1:] == keys[:, :-1]] = b""
@@ -70,7 +70,7 @@ def _patterns(keys: NDArray[np.bytes_], rows: int) -> Mask:
 
 
 def _columns(condition: Condition, patterns: Mask) -> Array:
-    """What outputs are combinations of, shape (N, columns, S): each unit's cut functions, and the constants."""
+    """A basis of the outputs, shape (N, columns, S): the functions of each unit on its pattern, and the constants."""
     below, above = condition.slopes or (0.0, 1.0)
     x = condition.task.x(np.dtype(np.float64))
     x = x / np.where(x.any(axis=0), np.abs(x).max(axis=0), 1.0)
@@ -84,8 +84,8 @@ def _columns(condition: Condition, patterns: Mask) -> Array:
 def infimum(task: Task, loss: str, output: str, columns: Array, steps: int = STEPS) -> tuple[Array, Array]:
     """The infimum (S,) of the loss over outputs spanned by columns (N, K, S), NaN where not known; scores there (N, S).
 
-    By Newton steps; one that does not get lower is halved. A row that can be driven to its target for ever ends with a
-    score of some 25 on that side.
+    By Newton steps, halved while they do not lower the loss. A row that can be driven to its target for ever ends with
+    a score of about 25 on that side.
     """
     a = np.zeros(columns.shape[1:])
     value, step, left = _look(task, loss, output, columns, a)
@@ -101,7 +101,7 @@ def infimum(task: Task, loss: str, output: str, columns: Array, steps: int = STE
 
 
 def _look(task: Task, name: str, output: str, columns: Array, a: Array) -> tuple[Array, Array, Array]:
-    """The loss (S,) of the outputs with coefficients a (K, S), the Newton step, and what it promises to gain."""
+    """The loss (S,) of the outputs with coefficients a (K, S), the Newton step, and the gain that it predicts."""
     loss, function = LOSSES[name], OUTPUTS[output]
     t, c = task.t(a.dtype), loss.weight(task.n_examples) * task.times
     value, gradient = np.zeros(a.shape[1]), np.zeros_like(a)

@@ -49,7 +49,7 @@ class Weights(NamedTuple):
         return len(self.b2)
 
     def astype(self, dtype: np.dtype) -> Weights:
-        """A copy in another dtype, with 0 for −0: what is left of a difference of 0 must not depend on who takes it."""
+        """A copy in another dtype, with 0 for −0, whose sign engines need not agree on."""
         return Weights(*(array.astype(dtype) + dtype.type(0) for array in self))
 
     def only(self) -> dict[str, Array]:

@@ -1,4 +1,4 @@
-"""What an activation, a loss and an optimizer are: everything that anybody asks of one stands in its entry.
+"""What an activation, a loss and an optimizer are: all that the rest of the code asks of one stands in its entry.
 
 An entry is a module in `activations`, `losses` or `optimizers`. Its rules are functions over numbers
 (`nnxor.arithmetic.numbers`), so that one definition serves every fast engine; the readable layer beside them is the
@@ -27,7 +27,7 @@ Step = tuple[Number, Memory]
 
 @dataclass(frozen=True, kw_only=True)
 class Uses:
-    """A name, how figures and sentences call it, and the fields of a condition that it uses."""
+    """A name, its label in figures and sentences, and the fields of a condition that it uses."""
 
     told: ClassVar[tuple[str, ...]] = ("label", "settings")
     name: str
@@ -37,7 +37,7 @@ class Uses:
     """Numbers that its rules need as well, from the settings; not yet rounded to a dtype."""
 
     def about(self) -> dict[str, Any]:
-        """What those must know of it who read results, in plain values."""
+        """What readers of results must know of it, in plain values."""
         return {name: getattr(self, name) for name in self.told}
 
     def values(self, condition: Settings) -> tuple[dict[str, float], dict[str, Any]]:

@@ -13,8 +13,8 @@ NumPy does both: SciPy's Qhull and Sobol points would take longer to import than
 Where a variable is constant (or its range holds one float32 number only) it is an atom: z = 0 then has
 probability of its own, and z = 0 is not active. Hence a bias of exactly 0 is not the limit of biases from
 ever smaller intervals: with the latter the row of zeros is active half of the time. Rows on which
-only atoms act are decided in the protocol's own float32 arithmetic. Otherwise the laws are those of real
-numbers: rounding draws to float32 moves a probability by the order of 1e-7 of the laws' width at most.
+only atoms act are decided in the protocol's float32 arithmetic. Elsewhere real numbers are assumed:
+rounding draws to float32 changes a probability by at most about 1e-7 of the laws' width.
 """
 
 import itertools

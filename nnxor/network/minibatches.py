@@ -47,7 +47,7 @@ def seeds_of(condition: Condition, seeds: Seeds | Sequence[int] | None, n_networ
 
 
 def streams(seeds: Seeds) -> NDArray[np.uint64]:
-    """What the hash knows of each seed, shape (R,)."""
+    """The part of the hash that depends on the seed alone, shape (R,)."""
     return np.asarray(mix(np.asarray(seeds, np.uint64) * GAMMA + np.uint64(ROOT_SEED)))
 
 

@@ -84,7 +84,7 @@ def need_units_that_die(found: Findings) -> None:
 
 
 def _at_start(ax: Axes, part: pd.DataFrame, found: Findings) -> str:
-    """Draw the shares of dead units at the start; returns whose they are. Inits that start alike are drawn once."""
+    """Draw the shares of dead units at the start, once for inits that start alike; returns the names of the inits."""
     hidden, groups = int(part["hidden"].iloc[0]), dict[tuple[int, ...], list[Any]]()
     for init, mine in by_value(part, "init"):
         groups.setdefault(tuple(_counts(mine, "dead_init", hidden).tolist()), []).append(init)

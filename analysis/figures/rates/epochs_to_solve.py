@@ -27,7 +27,7 @@ def epochs_to_solve(found: Findings) -> Figure:
 
 
 def solvable(found: Findings) -> pd.DataFrame:
-    """The solved epochs; NotApplicable if no run was solved, and for a union of studies of few points each."""
+    """The solved epochs; NotApplicable if no run was solved, or hardly any conditions can be set side by side."""
     if found.fields:
         axis_field(found.summary)
     if not found.epochs["solved_epoch"].notna().any():

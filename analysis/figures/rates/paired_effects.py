@@ -55,9 +55,9 @@ def _pair(field: str, row: pd.Series) -> str:
 
 
 def effects(found: Findings, asked: bool) -> dict[str, pd.DataFrame]:
-    """The comparisons by field, of widths neighbours and reversals alone: of what the study asks about, or of the rest.
+    """The comparisons by field, either of the fields that the study asks about (all if it names none) or of the others.
 
-    All are asked about where the study names none. NotApplicable where there are none.
+    Of widths only neighbours and reversals are shown. NotApplicable where there are no comparisons.
     """
     table = found.widths
     following = dict(itertools.pairwise(sorted({*table["first"], *table["second"]})))
