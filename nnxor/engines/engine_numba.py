@@ -39,7 +39,7 @@ from nnxor.network.minibatches import Seeds, seeds_of, streams
 from nnxor.protocol import TAIL_PARTS, tail_part
 
 OUTPUT = 0.75  # what the output of a network costs, in live units, about
-MOVING = 100  # epochs that take about as long as packing trainings anew
+MOVING = 300  # epochs that take about as long as packing trainings anew
 
 
 def train(
