@@ -97,11 +97,12 @@ def _page(found: Findings, told: dict[str, Any]) -> str:
 def _facts(found: Findings) -> list[str]:
     """The study's size, for the page's head."""
     first, stop = found.manifest["seeds"]
-    epochs = words.listed([f"{value:,}" for value in sorted(found.trials["epochs"].unique())], "or")
+    *fewer, most = sorted(found.trials["epochs"].unique())
+    epochs = words.listed([*(f"{each:,}" for each in fewer), words.counted(most, "epoch")], "or")
     failed = [f"{words.counted(found.failed, 'training')} failed with an error (left out)"] if found.failed else []
     n = len(found.manifest["conditions"])
     sizes = [words.counted(n, "condition"), f"{words.counted(stop - first, 'seed')}{' each' * (n > 1)}"]
-    return [*sizes, words.counted(found.manifest["trials"], "training"), f"{epochs} epochs", *failed]
+    return [*sizes, words.counted(found.manifest["trials"], "training"), epochs, *failed]
 
 
 WHAT = "Draws the figures of a finished study into DIR/figures and writes DIR/report.html."

@@ -86,7 +86,7 @@ def phrase(name: str, what: Any) -> str:
         return value_text(name, what)
     text = field.phrase.format(value_text(name, what))
     text = text if len(text) > LONGEST_TOGETHER else text.replace(" ", "\N{NO-BREAK SPACE}")
-    return text.removesuffix("s") if what == 1 and field.phrase.startswith("{} ") else text
+    return text.removesuffix("s") if what == 1 and "{} " in field.phrase else text
 
 
 def is_log(name: str, values: Sequence[Any]) -> bool:

@@ -89,8 +89,7 @@ class Findings(Counted):
 
     def here(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Those of some rows that belong to that condition."""
-        key = str(self.nearest["condition"])
-        return rows[(rows["condition"] == key).to_numpy(bool)]
+        return rows[(rows["condition"] == str(self.nearest["condition"])).to_numpy(bool)]
 
     @cached_property
     def effects(self) -> dict[str, pd.DataFrame]:

@@ -231,8 +231,7 @@ def print_summary(summary: pd.DataFrame, trials: pd.DataFrame) -> None:
     head = []
     if len(summary) > MOST_LINES:
         head = [f"{MOST_LINES} of {len(summary):,} conditions, evenly spread; summary.csv has them all", ""]
-    lines = [*head, *table_lines(summary), "", *legend, *_together(trials)]
-    print("\n".join(["", *lines]), flush=True)
+    print("\n".join(["", *head, *table_lines(summary), "", *legend, *_together(trials)]), flush=True)
 
 
 def trap_levels(summary: pd.DataFrame, outcome: str) -> str:

@@ -116,8 +116,8 @@ def _kinks(trials: pd.DataFrame, _row: Any, _where: str) -> str:
 
 
 def _too_few(judged: Judged) -> pd.DataFrame:
-    known = (judged.trials["task_units"] != "None").to_numpy(bool)
-    return _rates(failure_causes(judged.trials[known]), "too_few", "stuck", 0.5)
+    needed = pd.to_numeric(judged.trials["task_units"].astype("str"), errors="coerce")  # NaN where nobody knows
+    return _rates(failure_causes(judged.trials[judged.trials["hidden"] >= needed]), "too_few", "stuck", 0.5)
 
 
 def _attributed(trials: pd.DataFrame, row: Any, where: str) -> str:
@@ -151,7 +151,8 @@ CLAIMS = (
           "kinks, for which trials hold no certificate (certify=true makes them).", _kinks, of_stuck=True),
     Claim("2", "The reason is probably the dying ReLU: unlucky deaths leave too few units.", ABOVE.format("half"),
           "share of the stuck runs that end with fewer live units than the task needs", _too_few,
-          "The task of the stuck runs does not say how many units it needs (no CSV file does).", _attributed,
+          "The task does not say how many units it needs (no CSV file does), or the stuck networks have fewer.",
+          _attributed,
           of_stuck=True),
     Claim("3a", "More units help.", PAIRED, "success of the wider network minus that of the narrower one",
           lambda judged: _pairs(compare_values(judged.trials, "hidden", judged.solved)), "The study has one width.",

@@ -15,7 +15,7 @@ from analysis.findings.findings import Findings
 from analysis.findings.published import Beside
 from analysis.findings.side_by_side import Comparison, Row
 from analysis.findings.statistics import Difference, Paired, Rate
-from analysis.findings.stuck import STUCK_CAUSES, Freed, attributed, by_dead_at_start, controls, fields_of
+from analysis.findings.stuck import STUCK_CAUSES, Freed, attributed, by_dead_at_start, fields_of
 from analysis.findings.summary import HOW, certificates, draws
 from analysis.report_parts.pages import render
 from analysis.text import words
@@ -23,6 +23,7 @@ from analysis.text import words
 VAGUE = 0.5  # an interval as wide as this is cut off where a forest plot ends
 WANTED = (0.5, 0.8, 0.9, 0.95, 0.99)  # success rates of a single draw that widths are looked up for
 MOST_ROWS = 200  # rows of a table that has one per condition
+PAIRED = "Differences are paired by run (Newcombe's 95 % interval; McNemar's exact p, adjusted by Holm's method)."
 NONE, ARROW = "\N{EM DASH}", "\N{NO-BREAK SPACE}\N{RIGHTWARDS ARROW} "
 
 
@@ -152,7 +153,7 @@ def rescue_tables(found: Findings) -> list[Table]:
     """Every intervention in every condition: how many of the stuck runs it frees, against both controls."""
     if not found.freed:
         return []
-    fields, every = fields_of(found.rescues), controls()
+    fields, every = fields_of(found.rescues), list(dict.fromkeys(name for each in found.freed for name in each.against))
 
     def cells(each: Freed) -> list[str]:
         name = ", ".join([words.rescue(each.intervention), *(phrase(field, each.row[field]) for field in fields)])
@@ -161,8 +162,7 @@ def rescue_tables(found: Findings) -> list[Table]:
     table = Table.of(
         "What frees stuck runs",
         "Of the runs that were stuck after their epochs, the percentage that is solved after as many again, with 95 % "
-        "Wilson intervals. Differences are paired by run, with Newcombe's 95 % interval and the exact McNemar p, "
-        "adjusted by Holm's method over the whole table.",
+        f"Wilson intervals.{f' {PAIRED}' if every else ''}",
         ["intervention", "freed, %", "freed of stuck", *_minus(every)], found.freed, cells, 2,
     )  # fmt: skip
     return [table, redrawn_table(found)] if found.redrawn else [table]
@@ -199,8 +199,7 @@ def redrawn_table(found: Findings) -> Table:
         "Stuck runs by the number of units that were dead when they were redrawn: the share freed by redrawing those "
         "minus that freed by the other. Where live units are redrawn the dead ones stay dead, so that fewer can live: "
         "that difference is one of widths as much as of death. In a new network as many units can live as where dead "
-        "ones are redrawn: that difference tells whether it matters that the live ones are kept. Paired by run, with "
-        "Newcombe's 95 % interval and the exact McNemar p, adjusted by Holm's method over the table.",
+        f"ones are redrawn: that difference tells whether it matters that the live ones are kept. {PAIRED}",
         ["dead units", "runs", *_minus(controls)], found.redrawn, cells, 2,
     )  # fmt: skip
 

@@ -48,15 +48,15 @@ def advice(found: Findings) -> list[Advice]:
     return [*(each for each in given if each), *commands]
 
 
-def _levels(at: pd.Series) -> list[float]:
-    """The losses at which runs of a condition get stuck in traps that have names, the lowest first."""
-    return [at[f"{name}_level"] for name in STUCK if pd.notna(at.get(f"{name}_level"))]
+def _levels(at: pd.Series) -> dict[str, float]:
+    """The losses at which runs of a condition get stuck in traps that have names, by these, the lowest first."""
+    return {name: at[f"{name}_level"] for name in STUCK if pd.notna(at.get(f"{name}_level"))}
 
 
 def _bad_luck(stuck: Rate, name: str, at: pd.Series) -> Advice | None:
     if not stuck.count:
         return None
-    told = words.listed([f"{level:.3g}" for level in _levels(at)], "or")
+    told = words.listed([f"{level:.3g}" for level in _levels(at).values()], "or")
     about = "" if pd.isna(at["batch_size"]) else "about "
     rest = f" In a trap that has a name the loss is {about}{told}." if _levels(at) else ""
     why = f"With {name}, correct code gets stuck in {words.rate(stuck)} of the runs.{rest}"
@@ -69,7 +69,7 @@ def _longer(found: Findings) -> Advice | None:
     going = count_where(here, (here["cause"] == "not_finished").to_numpy(bool))
     if 2 * going <= count_where(here, (here["outcome"] != "solved").to_numpy(bool)):
         return None
-    rate, after = words.rate(Rate.of(going, size(here))), f"After {found.nearest['epochs']:,} epochs"
+    rate, after = words.rate(Rate.of(going, size(here))), f"After {words.counted(found.nearest['epochs'], 'epoch')}"
     return Advice("Train longer.", f"{after} {rate} were not finished: the loss falls, or falls again, if they go on.")
 
 
@@ -80,9 +80,8 @@ def waiting(found: Findings) -> Advice | None:
         return None
     half, last, n = found.nearest["solved_epoch_median"], solved["solved_epoch"].max(), size(solved)
     what = "Waiting rarely helps." if last > found.nearest["epochs"] / 2 else "Do not wait."
-    return Advice(
-        what, f"Of the {n:,} runs that were solved, half needed at most {half:,.0f} epochs, the slowest {last:,}."
-    )
+    several = f"Of the {n:,} runs that were solved, half needed at most {half:,.0f} epochs, the slowest {last:,}."
+    return Advice(what, several if n > 1 else f"The only run that was solved needed {words.counted(last, 'epoch')}.")
 
 
 def _again(found: Findings) -> Advice | None:
@@ -121,6 +120,7 @@ def _commands(row: pd.Series, runs: pd.DataFrame, manifest: Mapping[str, Any]) -
     piecewise_linear = not asks("activation", row["activation"], "smooth") and row["output"] == output
     if not piecewise_linear or n_rows > MOST_ROWS:
         return [look]  # the levels of such networks are not known
-    loss = f"{_levels(row)[0]:.4g}" if _levels(row) else "X"
+    levels = _levels(row)
+    loss = f"{levels[max(levels, key=lambda name: bool(row[name]))]:.4g}" if levels else "X"  # the first that occurs
     why = f"It tells which trap has {'the loss X' if loss == 'X' else 'that loss'}."
     return [look, Advice("Or look up its final loss.", why, diagnosing(f"loss={loss}", row, manifest))]

@@ -16,14 +16,14 @@ IS = "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"  # an equals sign at which no line 
 
 def percent(fraction: float, digits: int = 1) -> str:
     """'64.4 %', or a dash for NaN."""
-    text = f"{100 * fraction:.{digits}f}\N{NO-BREAK SPACE}%".replace("-", MINUS)
+    text = f"{100 * fraction:z.{digits}f}\N{NO-BREAK SPACE}%".replace("-", MINUS)
     return "\N{EM DASH}" if math.isnan(fraction) else text
 
 
 def interval(low: float, high: float) -> str:
     """'61.4–67.3', or '−55.3 to 41.6', in per cent."""
-    between = " to " if low < 0 else DASH
-    return "\N{EM DASH}" if math.isnan(low) else f"{100 * low:.1f}{between}{100 * high:.1f}".replace("-", MINUS)
+    first, last = (f"{100 * end:z.1f}".replace("-", MINUS) for end in (low, high))
+    return "\N{EM DASH}" if math.isnan(low) else f"{first}{' to ' if first.startswith(MINUS) else DASH}{last}"
 
 
 def short(value: Rate) -> str:
@@ -55,8 +55,7 @@ def plain(text: str) -> str:
 
 def points(fraction: float) -> str:
     """A difference in percentage points: '+3.6'."""
-    text = f"{100 * fraction:+.1f}"
-    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", MINUS)
+    return f"{100 * fraction:+z.1f}".replace("+0.0", "0.0").replace("-", MINUS)
 
 
 def difference(value: Difference) -> str:
@@ -112,7 +111,7 @@ def nearest(row: Any, fields: Sequence[str]) -> str:
 
 def counted(n: int, what: str) -> str:
     """'1,000 trainings', or '1 training'."""
-    return f"{n:,} {what}{'s' * (n != 1)}"
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def all_of(n: int) -> str:

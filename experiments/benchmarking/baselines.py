@@ -17,8 +17,7 @@ from nnxor.network.draws import Weights
 
 def article_numpy(condition: Condition, start: Weights) -> list[float]:
     """The article's loop over the readable layers, one training."""
-    losses = [loss for _, loss, _ in train_epochs(network(condition, start), condition)]
-    return losses[-1:]
+    return [loss for _, loss, _ in train_epochs(network(condition, start), condition)][-1:]
 
 
 def article_pytorch(condition: Condition, start: Weights) -> list[float]:

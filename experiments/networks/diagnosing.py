@@ -133,14 +133,13 @@ def verdict_on_network(outcome: str, trap: Decoded | None, condition: Condition)
     if outcome == "solved":
         return "It is solved: there is nothing to fix."
     if outcome == "diverged":
-        numbers = "its numbers, or what it computes of them, are not finite"
-        return f"It has diverged: {numbers}. Take a smaller learning rate."
+        return "It has diverged: its numbers, or what it computes of them, are not finite. Lower the learning rate."
     if trap is not None:
         return f"It is in the trap {named(trap.level)}. {trap.text.partition('. ')[2]}"
-    if has_levels(condition):
+    if has_levels(condition) and not outcome.startswith("stuck"):
         why = f"it is {NOT_FINISHED}, the step is too large, or it was trained with other settings"
         return f"It is in no known trap: perhaps {why}."
-    return f"Its outcome is {outcome}; the traps of this task, activation or loss are not known."
+    return f"Its outcome is {outcome}; the traps of networks like it are not known."
 
 
 def better_loss(weights: Weights, condition: Condition) -> str:
@@ -161,7 +160,7 @@ def units(now: Mapping[str, np.ndarray], condition: Condition) -> str:
     """Which units are dead or linear, and on which rows the others are active."""
     if condition.smooth:
         return f"{condition.hidden}, all of them smooth"
-    kinds = {"0": "dead", "1": "active on every row, where it is a line", "01": "alive"}
+    kinds = {"0": "dead", "1": "active on every row, so linear", "01": "alive"}
     of_kind: dict[str, list[str]] = {kind: [] for kind in kinds.values()}
     for n, pattern in enumerate(now["patterns_final"][0].decode().split(), 1):
         kind = kinds["".join(sorted({*pattern}))]
@@ -203,7 +202,7 @@ def point(condition: Condition, weights: Weights, now: dict[str, np.ndarray]) ->
         if found.radius[0] == float("inf"):
             kept = f", with {condition.freeze} kept," if condition.freeze else ""
             return f"A global minimum: no parameters at all{kept} have a lower loss."
-        return f"{text} (proved for changes of up to {found.radius[0]:.2g})."
+        return f"{text} (proved for changes of up to {found.radius[0]:.2g})." if found.radius[0] > 0 else f"{text}."
     if kind == "infinity":
         return f"{text} ({found.loss[0]:.6g})."
     row = f", on row {condition.task.row_names[found.row[0]]}" if found.row[0] >= 0 else ""
@@ -231,11 +230,9 @@ def of_number(config: Mapping[str, Any], values: dict[str, object]) -> Case | No
     """Tell of a final loss, or of predictions, which trap it is; None if that is the solution."""
     condition = make_condition(values)
     refuse_useless(values, [condition])
-    if not has_levels(condition):
-        c = condition
-        of = f"task={c.task.name}, activation={c.activation}, output={c.output}, loss_name={c.loss}"
-        raise InputError(f"the levels of {of} are not known; give the network itself, as FILE")
-    found = decoded(config, condition)
+    found = decoded(config, condition) if has_levels(condition) else None
+    if found is None or (condition.freeze and not (found.matches and found.loss == condition.loss)):
+        raise InputError(f"the levels of {setting(condition)} are not known; give the network itself, as FILE")
     say(told("setting", setting(condition)))
     say(told("verdict", found.text + (UNTRAINED if found.matches and learned_nothing(found, condition) else "")))
     if not found.complete and not found.matches:
@@ -289,7 +286,8 @@ def advise(case: Case) -> None:
         say(told("frees it", f"{where}, within {condition.epochs:,} more epochs, best first:"))
         for tried in freed:
             say(f"{'':<12}{tried.entry.label:<32}{tried.words}")
-    do = recommendation(case, freed, solved / DRAWS, float(there.mean()))
+    unfinished = float(np.mean(like_it.columns["outcome"] == "unsettled"))
+    do = recommendation(case, freed, solved / DRAWS, float(there.mean()), unfinished)
     if condition.hidden < needed:
         do = f"Use at least {needed} units: fewer cannot represent {condition.task.name}."
     elif there.mean() >= RARE and condition.hidden < MANY:
@@ -339,14 +337,13 @@ def frees(condition: Condition, stuck: Weights, draws_anew: bool) -> list[Tried]
     return sorted(found, key=lambda each: (-each.freed / each.n, not each.unfinished))
 
 
-def recommendation(case: Case, freed: list[Tried], solved: float, here: float) -> str:
-    """The one thing to do; `solved` and `here` are the shares of such networks that learn the task, or end like it."""
+def recommendation(case: Case, freed: list[Tried], solved: float, here: float, unfinished: float) -> str:
+    """The one thing to do; the shares are those of such networks that learn the task, end like it, or need longer."""
     if case.trap is None and case.stuck is None:
         return "Train longer and look at the curve; if the loss stays, give the network itself, or the right loss_name."
-    if case.trap is not None and here < RARE:
-        return f"Look for a bug: fewer than {100 * RARE:g} % of such networks end here."
+    rare = case.trap is not None and here < RARE
     best, count, n, _ = freed[0] if freed else (INTERVENTIONS["redraw_all"], 0, 1, "")
-    again = "" if case.trap is None or solved < CLEARLY else "Probably bad luck, not a bug: "
+    again = "" if case.trap is None or rare or solved < CLEARLY else "Probably bad luck, not a bug: "
     if case.trap is not None and case.stuck is None and learned_nothing(case.trap, case.condition):
         luck = "it is bad luck: " if solved >= CLEARLY else ""
         again = f"If the loss never moved, look for a bug. If it fell and then stopped, {luck}"
@@ -354,6 +351,11 @@ def recommendation(case: Case, freed: list[Tried], solved: float, here: float) -
     freely = "it" if n == 1 else share
     if count and best.control and not best.draws:  # as many are freed if nothing is done
         return f"{again}keep training, which solves {freely}."
+    if rare and unfinished > CLEARLY:
+        longer, after = "Ask with more epochs" if case.stuck else "Train longer", f"{case.condition.epochs:,} epochs"
+        return f"{longer}: {whole(unfinished)} of such networks are {NOT_FINISHED} after {after}."
+    if rare:
+        return f"Look for a bug: fewer than {100 * RARE:g} % of such networks end here."
     idle = next((each for each in freed if each.entry.control and not each.entry.draws), None)
     if idle and idle.unfinished:
         return f"Train longer: it is {NOT_FINISHED}."
@@ -377,8 +379,9 @@ def percent(count: int, n: int) -> str:
 
 def setting(c: Condition) -> str:
     """What it was trained with."""
-    others = {name: getattr(c, name) for name in ("optimizer", "batch_size", "freeze")}
-    how = [FIELDS[name].phrase.format(value) for name, value in others.items() if value != FIELDS[name].default]
-    how += [] if c.bias else ["no biases"]
-    words = [c.task.name, f"{c.hidden} unit{'s' * (c.hidden > 1)}", c.activation, c.loss, f"init={c.init.name}"]
-    return ", ".join([*words, f"lr={c.lr:g}", *how])
+    told = {"task": c.task.name, "hidden": f"{c.hidden} unit{'s' * (c.hidden > 1)}", "activation": c.activation}
+    told |= {"loss": c.loss, "init": f"init={c.init.name}", "lr": f"lr={c.lr:g}"}
+    usual = Condition(**fitting(c.loss)).values()
+    others = {name: value for name, value in c.values().items() if name not in told and value != usual[name]}
+    how = [FIELDS[name].words.get(value) or FIELDS[name].phrase.format(value) for name, value in others.items()]
+    return ", ".join([*told.values(), *how])

@@ -159,8 +159,7 @@ def reason(row: Mapping[str, Any], condition: Condition) -> str:
         return f", since epoch {row['solved_epoch']} (of {condition.epochs})"
     evidence = f"; loss {row['final_loss']:.6g}, gradient norm {row['grad_norm']:.2g}"
     rows = f"; rows {row['merged']} share one wrong prediction" if row["merged"] else ""
-    cause = f"; cause: {row['cause']}" if row["cause"] else ""
-    return f"{evidence}{rows}{cause}"
+    return f"{evidence}{rows}; cause: {row['cause']}"
 
 
 def unit_fate(pattern: str, death: int | None, condition: Condition) -> str:

@@ -72,19 +72,21 @@ def read_network(path: Path, n_inputs: int) -> Network:
     square, ours = W1.shape == (n_inputs, n_inputs) and hidden == n_inputs, set(arrays) <= set(PARAMETERS)
     if torch if square else W1.shape == (hidden, n_inputs):
         W1 = W1.T
-    bias = b1 is not None or b2 is not None
+    biases = [b for _, b in layers if b is not None]
+    a_unit = [a for a in arrays.values() if a.dtype.kind == "f" and a.ndim == 1 and a.size in (1, hidden)]
     b1, b2 = np.zeros(hidden) if b1 is None else b1, np.zeros(1) if b2 is None else b2.ravel()
     for wrong, why in (
         (1 not in W2.shape, "which has several outputs; allowed: one"),
         (W1.shape[0] != n_inputs, f"which is no network of {n_inputs} inputs"),
         ((W1.shape[1], *b1.shape, *b2.shape) != (hidden, hidden, 1), "whose layers do not fit together"),
+        (len(a_unit) > len(biases), "which has more than a hidden and an output layer"),
         (not all(np.isfinite(each).all() for each in (W1, b1, W2, b2)), "and not all of its numbers are finite"),
     ):
         if wrong:
             raise InputError(f"{held}, {why}")
     library = "PyTorch" if torch else "" if ours else "Keras"
     weights = Weights(W1[:, :, None], b1[:, None], W2.reshape(-1, 1), b2)
-    return Network(weights.astype(np.dtype(np.float64)), library, square and not ours, bias)
+    return Network(weights.astype(np.dtype(np.float64)), library, square and not ours, bool(biases))
 
 
 def _layers(arrays: Arrays) -> list[tuple[np.ndarray, np.ndarray | None]]:

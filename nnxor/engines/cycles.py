@@ -107,8 +107,8 @@ def live_first(table: Table, units: Numbers, alive: NDArray[np.bool_], columns: 
     source = np.empty(place.shape, np.intp)  # where each unit stood, in rows of all units
     np.put_along_axis(source, place, np.arange(hidden)[:, None] * n + columns, axis=0)
     flat = (each.reshape(-1, hidden * n).take(source.ravel(), axis=1) for each in (table[:-1], units))
-    packed, units = (each.reshape(len(each) * hidden, len(columns)) for each in flat)
-    return np.concatenate([packed, table[-1:].take(columns, axis=1)]), units
+    packed, packed_units = (each.reshape(len(each) * hidden, len(columns)) for each in flat)
+    return np.concatenate([packed, table[-1:].take(columns, axis=1)]), packed_units.astype(units.dtype, copy=False)
 
 
 class History:

@@ -119,12 +119,14 @@ FREED: dict[float, dict[str, set[int]]] = {
 """The rescued study: by lr and intervention the seeds that get free; of 40 seeds the first 8 need no rescue."""
 
 
-def write_rescued(folder: Path, left_alone: bool = True) -> Path:
+def write_rescued(folder: Path, left_alone: bool = True, only: str = "") -> Path:
     """Write the rescued study's result folder; seed s is stuck with s % 4 of its 4 units dead."""
     rows = []
     for lr, freed in FREED.items():
         every: dict[str | None, set[int]] = {**({None: set()} if left_alone else {}), **freed}
         for rescue, free in every.items():
+            if only and rescue not in (None, only):
+                continue
             ends = ["solved" if seed < 8 or seed in free else "stuck_1/3" for seed in range(40)]
             made = condition_trials(f"{rescue}{lr}", {"lr": lr, "rescue": rescue}, ends)
             before = ["solved"] * 8 + ["stuck_1/3"] * 32
@@ -145,6 +147,12 @@ def rescued(tmp_path: Path) -> Path:
 def rescued_alone(tmp_path: Path) -> Path:
     """The rescued study's result folder without the trainings that were left alone."""
     return write_rescued(tmp_path / "rescued", left_alone=False)
+
+
+@pytest.fixture
+def rescued_by_a_leak(tmp_path: Path) -> Path:
+    """The rescued study's result folder without the trainings under another intervention than leaky."""
+    return write_rescued(tmp_path / "rescued", only="leaky")
 
 
 @pytest.fixture

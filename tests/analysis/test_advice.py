@@ -47,6 +47,18 @@ def test_levels_are_those_of_the_study_s_own_loss(make) -> None:
     assert sorted(commands[1].split("diagnose ")[1].split()) == sorted(expected.split())
 
 
+def test_the_loss_that_is_looked_up_is_one_at_which_runs_got_stuck(make) -> None:
+    """A single unit cannot end at 1/4: to ask with loss=0.25 told that this is no level of its own."""
+    folder = make({"a": ({"hidden": 1}, ["stuck_1/3"] * 4 + ["stuck_1/2"] * 6)})
+    assert "diagnose loss=0.3333 " in told(with_traps(folder, "half_sse", 1 / 4, 1 / 3, 1 / 2))[-1]
+
+
+def test_one_run_and_one_epoch_are_told_as_one(make) -> None:
+    texts = told(make({"a": ({}, ["solved"] + ["stuck_1/2"] * 4)}))
+    assert "The only run that was solved needed 100 epochs." in texts[1]
+    assert told(make({"a": ({"epochs": 1}, ["unsettled"] * 9)}))[0].startswith("Train longer. After 1 epoch 100.0 %")
+
+
 def test_runs_that_are_still_falling_need_more_epochs(make) -> None:
     texts = told(make({"a": ({}, ["solved"] + ["stuck_1/4"] + ["unsettled"] * 8)}))
     assert texts[1].startswith("Train longer. After 1,000 epochs 80.0 % (49.0")

@@ -112,6 +112,14 @@ def test_the_report_sets_fresh_dead_units_beside_live_ones_by_how_many_are_dead(
     assert "difference is one of widths as much as of death" in table
 
 
+def test_no_differences_are_told_of_a_study_without_controls(rescued_by_a_leak: Path) -> None:
+    """Four columns held dashes alone, below a note of how the differences are paired."""
+    text = render(rescued_by_a_leak)
+    table = text[text.index("What frees stuck runs Of the runs that were stuck") :].partition("Why runs get stuck")[0]
+    assert "minus" not in table
+    assert "Differences" not in table
+
+
 def test_the_claims_are_judged_on_the_runs_that_were_left_alone(rescued: Path) -> None:
     text = render(rescued)
     assert "4. A better initial draw (He) helps. not measured by this study" in text

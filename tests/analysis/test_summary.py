@@ -7,6 +7,7 @@ import pytest
 from analysis.data.field_labels import phrase, success
 from analysis.data.reading import load
 from analysis.findings.summary import print_summary, summarise, table_lines
+from analysis.text import words
 
 SMOOTH = {
     "activation": "sigmoid", "output": "sigmoid", "optimizer": "momentum", "init": "truncated_normal(std=0.1)",
@@ -81,8 +82,18 @@ def test_every_stuck_run_counts_where_levels_differ(make) -> None:
         ("beta1", 0.9, "\N{GREEK SMALL LETTER BETA}1 = 0.9"),
         ("relu_at_zero", 1, "relu\N{PRIME}(0) = 1"),
         ("lr", 0.1, "lr 0.1"),
+        ("epochs", 1, "1 epoch"),
+        ("recycle_every", 1, "dead units redrawn every 1 epoch"),
     ],
 )
 def test_fields_read_well(name: str, value: object, text: str) -> None:
     assert phrase(name, value).replace("\N{NO-BREAK SPACE}", " ") == text
     assert success(success(str(value))) == success(str(value))
+
+
+def test_nothing_is_less_than_nothing() -> None:
+    """An interval of a share that began just below 0 was told as '−0.0 to 5.8'."""
+    assert words.interval(-0.0003, 0.058) == f"0.0{words.DASH}5.8"
+    assert words.interval(-0.0006, 0.058) == f"{words.MINUS}0.1 to 5.8"
+    assert [words.points(each) for each in (-0.0004, 0.0, 0.0004, -0.012)] == ["0.0", "0.0", "0.0", f"{words.MINUS}1.2"]
+    assert words.percent(-0.0001).startswith("0.0")

@@ -82,6 +82,14 @@ def test_what_dead_units_account_for_is_told_beside_it(handmade: Path) -> None:
         assert told in text
 
 
+def test_dying_is_no_reason_where_there_are_fewer_units_than_the_task_needs(make) -> None:
+    """All 30 runs of a single unit were stuck for deaths, of which the same verdict said that they cost none."""
+    narrow, wide = ({"hidden": 1}, ["stuck_1/2"] * 30), ({}, ["solved"] * 10 + ["stuck_1/4"] * 20)
+    found = judge(make({"a": narrow}))["2"]
+    assert (found.kind, found.rule) == ("open", CLAIMS[1].nothing)
+    assert judge(make({"a": narrow, "b": wide}))["2"].verdict == "does not hold"
+
+
 def test_dying_is_undecided_where_one_half_is_possible(make) -> None:
     assert judge(make({"a": ({}, ["solved"] * 5 + ["stuck_1/3"] * 10 + ["stuck_1/4"] * 10)}))["2"].kind == "undecided"
 

@@ -49,8 +49,7 @@ def landscape(found: Findings) -> Figure:
         ring: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": "white", "markeredgewidth": 2}
         own = [FIELDS[name].default for name in (across, up)]
         ax.plot(*own, "o", markersize=9, scalex=False, scaley=False, **ring)
-    bar = figure.colorbar(mesh, ax=axes, label="solved, %", aspect=24, pad=0.02)
-    bar.outline.set_visible(False)
+    figure.colorbar(mesh, ax=axes, label="solved, %", aspect=24, pad=0.02).outline.set_visible(False)
     told = words.listed([str(level) for level in sorted(levels)])
     lines = f"Lines: {told} % of the smoothed rates." if levels else ""
     footnote(

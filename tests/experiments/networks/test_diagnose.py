@@ -105,6 +105,40 @@ def test_nobody_has_bad_luck_where_hardly_any_network_learns(capsys: pytest.Capt
     assert "If it fell and then stopped, change the setting: only 0 % of such networks learn the task." in text
 
 
+def test_who_has_hardly_begun_is_told_to_train_longer_and_not_to_look_for_a_bug(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After 100 epochs networks have a loss of 0.25 on their way, and none of them is in the trap yet."""
+    text = said(capsys, "loss=0.25", "loss_name=mse", "init=torch", "lr=0.01", "epochs=100")
+    assert "do Train longer: 100 % of such networks are not finished after 100 epochs." in text
+    assert "do Look for a bug: fewer than 1 %" in said(capsys, "loss=0.25", "hidden=30", "init=he", "lr=0.01")
+    trapped = saved(tmp_path, -np.ones((2, 4)), [-0.5, -0.2, -0.3, -0.4], [1, -1, 1, -1], 0.5)
+    text = said(capsys, trapped, "epochs=10")
+    assert "do Ask with more epochs: 100 % of such networks are not finished after 10 epochs." in text
+    assert "do Keep training, which solves it." in said(capsys, trapped, "init=he", "recycle_every=100")
+
+
+def test_frozen_networks_rest_at_other_levels_and_none_is_called_no_level(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With W1 frozen networks rest at 0.319 or 0.312, which is not 'on its way'."""
+    with pytest.raises(InputError, match=r"the levels of .*, W1 frozen are not known; give the network itself"):
+        said(capsys, "loss=0.319", "freeze=W1")
+    with pytest.raises(InputError, match="b2 frozen are not known"):
+        said(capsys, "loss=1", "freeze=b2")
+    assert "Under half_sse a loss of 0.25 is the trap 1/4" in said(capsys, "loss=0.25", "freeze=b1", "epochs=10")
+    text = said(capsys, saved(tmp_path, [[-1], [-1]], [-1], [1], 0), "freeze=b2", "epochs=10")
+    assert "Its outcome is stuck; the traps of networks like it are not known." in text
+
+
+def test_every_setting_that_is_not_the_usual_one_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    text = said(capsys, "loss=0.25", "scale=2", "recycle_every=7", "optimizer=momentum", "momentum=0.5", "epochs=1")
+    told = "scale 2.0, 1 epoch, momentum, momentum 0.5, dead units redrawn every 7 epochs verdict"
+    assert f"init=uniform, lr=0.1, {told}" in text
+    assert "trained for 1 epoch: " in text
+    assert "bce, init=uniform, lr=0.1 verdict" in said(capsys, "loss=0.3466", "loss_name=bce")
+
+
 def test_what_frees_networks_from_a_trap_is_tried_on_some_that_are_in_it(capsys: pytest.CaptureFixture[str]) -> None:
     freed = said(capsys, "loss=0.25").partition("within 10,000 more epochs, best first: ")[2].partition(" do ")[0]
     shares = [float(share) for share in re.findall(r"([0-9.]+) % \(", freed)]
@@ -167,6 +201,13 @@ def test_a_saddle_of_smooth_units_is_no_unit_of_its_own(tmp_path: Path, capsys: 
     """It was that of 'unit 0'."""
     text = said(capsys, saved(tmp_path, [[0.01, -0.02], [0.3, 0.3]], [0.3, -0.2], [0, 0], 0.5), "activation=tanh")
     assert "Not a minimum but a saddle: the loss gets lower in a direction in which its slope is 0." in text
+
+
+def test_no_bound_is_told_where_none_is_proved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a solved network of tanh it was 'proved for changes of up to nan'."""
+    np.savez(tmp_path / "n.npz", **nnxor.train(activation="tanh", seed=1, epochs=5000, dtype="float64").weights)
+    text = said(capsys, f"weights={tmp_path / 'n.npz'}", "activation=tanh")
+    assert "A true local minimum: no small change of its parameters lowers the loss." in text
 
 
 def test_a_large_task_is_diagnosed_without_its_traps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -397,6 +438,11 @@ def test_layers_that_are_none_of_ours_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "deep.npz", **{f"{n}.weight": np.ones((2, 2)) for n in range(3)})
     with pytest.raises(InputError, match="allowed: a hidden and an output layer"):
         read_network(tmp_path / "deep.npz", 2)
+    layers = {"0.weight": W1.T, "0.bias": B1, "2.weight": W2.T, "2.bias": B2}
+    for more in ({"1.weight": np.ones(1)}, {"1.weight": np.ones(len(B1)), "1.running_mean": np.ones(len(B1))}):
+        np.savez(tmp_path / "more.npz", **layers, **more)  # the slope of a PReLU, or what a BatchNorm holds
+        with pytest.raises(InputError, match="which has more than a hidden and an output layer"):
+            read_network(tmp_path / "more.npz", 2)
     np.savez(tmp_path / "nan.npz", W1=W1 * np.nan, b1=B1, W2=W2, b2=B2)
     with pytest.raises(InputError, match="not all of its numbers are finite"):
         read_network(tmp_path / "nan.npz", 2)
