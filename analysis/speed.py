@@ -84,8 +84,7 @@ def _drawn(timed: pd.DataFrame, row: str, look: str, label: str, setting: str, m
         for _, each in timed[timed["hidden"] == hidden].iterrows():
             at, high = float(each["trainings_per_s"]), 1e3 / float(each["ms_min"])
             marks[each[row], each[look]] = Mark(at, 1e3 / float(each["ms_max"]), high, beside=number(at))
-        rows = [[marks.get((name, n)) for n in told] for name in names]
-        parts.append((f"{hidden} hidden units", names, rows))
+        parts.append((f"{hidden} hidden units", names, [[marks.get((name, n)) for n in told] for name in names]))
     figure, axes = forests(parts, looks(told), label)
     for ax in axes:
         ax.set_xscale("log")

@@ -158,17 +158,17 @@ class Digest:
         return whole.hexdigest()
 
 
-def _streams(column: pa.Array) -> dict[str, bytes]:
+def _streams(column: pa.Array) -> dict[str, bytes | memoryview]:
     """A column as bytes that can be joined row by row: values, nulls, and lengths where it is text."""
     nulls = column.is_null().to_numpy(zero_copy_only=False).tobytes()
     if pa.types.is_dictionary(column.type):
         column = column.cast(pa.string())
     text = pa.types.is_string(column.type) or pa.types.is_binary(column.type)
-    empty = pa.scalar("" if text else 0).cast(column.type)
-    filled = pc.fill_null(column, empty)
+    filled = pc.fill_null(column, pa.scalar("" if text else 0).cast(column.type))
     if not text:
         values = filled.to_numpy(zero_copy_only=False)
         return {"nulls": nulls, "values": values.astype(values.dtype.newbyteorder("<")).tobytes()}
-    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array([0, len(filled)], pa.int32()), filled), empty)
-    lengths = pc.binary_length(filled).to_numpy().astype("<i8")
-    return {"nulls": nulls, "values": joined[0].as_buffer().to_pybytes(), "lengths": lengths.tobytes()}
+    _, ends, joined = filled.buffers()
+    ends = np.frombuffer(ends, np.int32)[filled.offset :][: len(filled) + 1]
+    values = memoryview(joined or b"")[ends[0] : ends[-1]] if len(filled) else b""
+    return {"nulls": nulls, "values": values, "lengths": np.diff(ends).astype("<i8").tobytes()}

@@ -75,9 +75,8 @@ def count_rows(rows: pa.Table) -> pa.Table:
         pa.table({"kind": pa.repeat("runs", len(rows)), **{n: rows[n] for n in (*COUNTED, "seed")}, "count": ones})
     ]
     for name in EPOCHS:
-        epochs = rows[name].drop_null()
-        n = len(epochs)
-        tables.append(pa.table({"kind": pa.repeat(name, n), "epoch": epochs, "count": ones.slice(0, n)}))
+        epochs, times = rows[name].drop_null().value_counts().flatten()
+        tables.append(pa.table({"kind": pa.repeat(name, len(epochs)), "epoch": epochs, "count": times}))
     return add_up([in_schema(table, PLAIN) for table in tables])
 
 
@@ -105,7 +104,7 @@ def is_solved(rows: pa.Table) -> pa.Array:
 
 def solved_seeds(rows: pa.Table) -> Iterator[Piece]:
     """Which seeds were solved, of rows with ascending seeds; trainings that failed are left out."""
-    fine = rows.filter(pc.equal(rows["status"].cast(pa.string()), "ok"))
+    fine = rows.select(["seed", "outcome"]).filter(pc.equal(rows["status"].cast(pa.string()), "ok"))
     solved, seeds = is_solved(fine).to_numpy(), fine["seed"].to_numpy()
     bounds = np.flatnonzero(np.diff(seeds) != 1) + 1
     for first, last in itertools.pairwise([0, *bounds.tolist(), len(seeds)]):

@@ -42,7 +42,7 @@ def beside(path: Path) -> Path:
 class Writer:
     """A Parquet file written in row groups of one size, however its rows come; `digest`, if set, is of its values.
 
-    A thread writes each row group while the next one is gathered.
+    One thread writes each row group, and another hashes it, while the next one is gathered.
     """
 
     def __init__(self, path: Path, wanted: pa.Schema, size: int) -> None:
@@ -50,8 +50,8 @@ class Writer:
         self._wanted, self._size = wanted, size
         self._waiting: list[pa.Table] = []
         self._n = 0
-        self._thread = ThreadPoolExecutor(1)
-        self._written = self._thread.submit(lambda: None)
+        self._threads = ThreadPoolExecutor(2)
+        self._written = self._threads.submit(lambda: None)
         self._file = pq.ParquetWriter(path, wanted, compression="zstd", write_page_checksum=True)
 
     def close(self) -> None:
@@ -59,7 +59,7 @@ class Writer:
         if self._n:
             self._hand_over(pa.concat_tables(self._waiting))
         self._written.result()
-        self._thread.shutdown()
+        self._threads.shutdown()
         self._file.close()
 
     def add(self, table: pa.Table) -> None:
@@ -73,13 +73,14 @@ class Writer:
 
     def _hand_over(self, table: pa.Table) -> None:
         self._written.result()
-        self._written = self._thread.submit(self._write, table)
+        self._written = self._threads.submit(self._write, table)
 
     def _write(self, table: pa.Table) -> None:
         encoded = encode(table, self._wanted)
+        hashed = self._threads.submit(self.digest.update, encoded) if self.digest else None
         self._file.write_table(encoded, row_group_size=self._size)
-        if self.digest:
-            self.digest.update(encoded)
+        if hashed:
+            hashed.result()
 
 
 class Slices:

@@ -33,7 +33,7 @@ from nnxor.network.optimizers import OPTIMIZERS
 Table = NDArray[np.floating]
 Numbers = NDArray[np.integer]
 Advance = Callable[[Table, Numbers], Table]  # the states that many epochs later, a number for each column
-ROOM = 2**26  # bytes that the states at the checkpoints may take, about; trainings that would take more go in parts
+ROOM = 2**25  # bytes that the states at the checkpoints may take, about; trainings that would take more go in parts
 SHORTEST = 64  # epochs between the first checkpoints, and for which they are watched
 
 
@@ -102,13 +102,13 @@ def in_order(table: Table, units: Numbers) -> Table:
 
 def live_first(table: Table, units: Numbers, alive: NDArray[np.bool_], columns: Numbers) -> tuple[Table, Numbers]:
     """The chosen columns with their live units first: the table and its units (see `in_order`)."""
-    packed, packed_units, alive = table.take(columns, axis=1), units.take(columns, axis=1), alive.take(columns, axis=1)
-    moved = np.flatnonzero((alive[1:] > alive[:-1]).any(axis=0))
-    order = np.argsort(~alive[:, moved], axis=0, kind="stable")
-    parts = packed[:-1, moved].reshape((len(table) - 1) // len(units), *order.shape)
-    packed[:-1, moved] = np.take_along_axis(parts, order[None], axis=1).reshape(len(table) - 1, len(moved))
-    packed_units[:, moved] = np.take_along_axis(packed_units[:, moved], order, axis=0)
-    return packed, packed_units
+    (hidden, n), alive = units.shape, alive.take(columns, axis=1)
+    place = np.where(alive, alive.cumsum(axis=0), alive.sum(axis=0) + (~alive).cumsum(axis=0)) - 1
+    source = np.empty(place.shape, np.intp)  # where each unit stood, in rows of all units
+    np.put_along_axis(source, place, np.arange(hidden)[:, None] * n + columns, axis=0)
+    flat = (each.reshape(-1, hidden * n).take(source.ravel(), axis=1) for each in (table[:-1], units))
+    packed, packed_units = (each.reshape(len(each) * hidden, len(columns)) for each in flat)
+    return np.concatenate([packed, table[-1:].take(columns, axis=1)]), packed_units.astype(units.dtype, copy=False)
 
 
 class History:

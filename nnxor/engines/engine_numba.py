@@ -13,9 +13,8 @@ What cannot matter is left out, since it follows from the states at the checkpoi
 
 Trainings that are finished in this sense leave as soon as that saves more than it costs, and the others are packed
 anew, sorted by their number of live units. Over the default study, in batches of 1,000 and weighted by what an epoch
-costs, 57 % of the epochs remain: 54 % if every training could stop by itself, 55 % with blocks of 32 (whose epochs take
-longer), and 100 % if each block waited for its slowest training (94 % with blocks of 16). What each part is worth:
-docs/speed.md.
+costs, 59 % of the epochs remain: 54 % if every training could stop by itself, and 100 % if each block waited for its
+slowest training. What each part is worth: docs/speed.md.
 """
 
 from collections.abc import Iterator, Sequence
@@ -39,7 +38,7 @@ from nnxor.network.minibatches import Seeds, seeds_of, streams
 from nnxor.protocol import TAIL_PARTS, tail_part
 
 OUTPUT = 0.75  # what the output of a network costs, in live units, about
-MOVING = 100  # epochs that take about as long as packing trainings anew
+MOVING = 300  # epochs that take about as long as packing trainings anew
 
 
 def train(
@@ -190,7 +189,9 @@ class _Run:
         self.notes, self.tail = self.notes.take(columns, axis=1), self.tail.take(columns, axis=1)
         if self.drop:
             self.table, self.units = live_first(self.table, self.units, alive, columns)
-            self.width = self._widest(self.condition.hidden - self.notes[N_DEAD])
+            n_live = self.condition.hidden - self.notes[N_DEAD]
+            self.notes[N_NOTES:] = np.where(np.arange(self.condition.hidden)[:, None] < n_live, ALIVE, 0)
+            self.width = self._widest(n_live)
         else:
             self.table, self.units = self.table.take(columns, axis=1), self.units.take(columns, axis=1)
         self.stream = self.stream[columns]

@@ -132,13 +132,12 @@ def _widen(problem: Problem, verdict: Verdict) -> None:
 
 def _retry(problem: Problem, given: Array, verdict: Verdict) -> None:
     """Look again for stationary points: with small weights made 0, then with the output layer fitted anew."""
-    dropped, almost = _without(problem, given, SNAP), near_kinks(problem, given, SNAP)
-    shaken = [(given, near_kinks(problem, given, SNAP * wider)) for wider in (10, 30, 100)]
-    for start, kink in ((dropped, np.zeros_like(almost)), (given, almost), (dropped, almost), *shaken):
+    for dropped, near in ((SNAP, 0), (0, SNAP), (SNAP, SNAP), (0, 10 * SNAP), (0, 30 * SNAP), (0, 100 * SNAP)):
         lost = np.flatnonzero(np.isin(verdict.reason, (NOWHERE, MOVING)))
         if not len(lost):
             return
-        verdict.put(lost, _judge_on(problem, given[lost], kink[lost], start[lost]))
+        start = _without(problem, given[lost], dropped)
+        verdict.put(lost, _judge_on(problem, given[lost], near_kinks(problem, given[lost], near), start))
     lost = np.flatnonzero(np.isin(verdict.reason, (NOWHERE, MOVING)) & problem.scales_units)
     exact = near_kinks(problem, given[lost], ROUNDING)
     nothing_felt = np.zeros((*exact.shape, problem.x.shape[1]))
@@ -162,7 +161,8 @@ def _judge_on(problem: Problem, given: Array, kink: Mask, start: Array) -> Verdi
     kink = kink | near_kinks(problem, start, ROUNDING)
     start, rows = hold(problem, start, kink)
     way = FAR * outward(problem, start, kink)
-    start, rows = hold(problem, start + way, kink)
+    if way.any():
+        start, rows = hold(problem, start + way, kink)
     verdict = test_units(problem, polish(problem, start, kink, rows), kink, rows)
     _drop_distant(problem, given, way, kink, verdict)
     tired = np.flatnonzero(verdict.kind == "unknown")

@@ -331,6 +331,28 @@ def test_figures_of_the_nearest_conditions_name_what_they_hold_fixed(make) -> No
     assert "stuck at 1/4: U(\N{MINUS SIGN}1, 1) n = 3, He n = 3" in plain(texts(BY_NAME["merged_rows"].draw(trials)))
 
 
+def test_figures_of_one_init_name_what_they_hold_fixed_too(make, certify) -> None:
+    """Their legend would have said it, and a single look has none."""
+    spec = {f"{lr}": ({"lr": lr, "init": "he"}, ["solved"] + ["stuck_1/4"] * (lr == 0.1)) for lr in (0.1, 0.2)}
+    trials = Findings.of(certify(make(spec), **{"0.1": ["kink"]}))
+    assert "stuck at 1/4: lr 0.1, n = 1" in plain(texts(BY_NAME["merged_rows"].draw(trials)))
+    assert "have no bar. Shown: lr 0.1." in plain(texts(BY_NAME["resting_points"].draw(trials))).replace("\n", " ")
+    frozen = make({name: ({"freeze": freeze}, ["solved"]) for name, freeze in (("a", None), ("b", "W1"))})
+    assert "On average, with nothing frozen, " in plain(BY_NAME["dead_units"].describe(Findings.of(frozen)))
+
+
+def test_full_batches_come_first_along_an_axis(make) -> None:
+    """The line of rates went from 1 to 3 and then back to the full batch; bars had that last."""
+    sizes = {None: 1, 1: 2, 3: 4}
+    data = Findings.of(make({
+        str(size): ({"batch_size": size}, ["solved"] * n + ["stuck_1/4"] * (4 - n)) for size, n in sizes.items()
+    }))  # fmt: skip
+    line = BY_NAME["success_rate"].draw(data).axes[0].containers[0].lines[0]
+    assert [*zip(line.get_xdata(), line.get_ydata(), strict=True)] == [(0, 25.0), (1, 50.0), (2, 100.0)]
+    (solved, *_) = BY_NAME["composition"].draw(data).axes[0].containers
+    assert [bar.get_height() for bar in solved] == [25.0, 50.0, 100.0]
+
+
 def plain(text: str) -> str:
     return text.replace("\N{NO-BREAK SPACE}", " ")
 

@@ -36,7 +36,7 @@ def bars(
     boxes, note = layout.make_panels(shown, layout.rest_of(swept(table), field))
     columns = 2 if len(values(shown, field)) > 6 or len(boxes) in (1, 2, 4) else 3
     figure, axes = panels(len(boxes), columns, 2.7, sharey=True)
-    rows = [panel.rows.sort_values(field) for panel in boxes]
+    rows = [panel.rows.sort_values(field, na_position="first") for panel in boxes]
     for ax, panel, mine in zip(axes, boxes, rows, strict=True):
         n = f"{layout.n_text(mine['n'])} per bar" if len(mine) > n_beside else ""
         ax.set_title(layout.panel_title(panel, n, columns))
@@ -78,9 +78,10 @@ register(Plot(
 def resting_points(found: Findings) -> Figure:
     """What the stuck runs of each condition rest at: a bar a condition, shares in per cent, n above it."""
     table = certified(found)
-    missing = len(found.summary) - len(table)
+    missing, alike = len(found.summary) - len(table), [name for name in found.fields if name not in swept(table)]
     none = f"No run is stuck in {missing:,} of the study's conditions, which have no bar." if missing else ""
-    notes = ["Error bars: 95 % Wilson intervals of the share of minima.", none]
+    shown = f"Shown: {words.condition(table.iloc[0], alike)}." if alike else ""
+    notes = ["Error bars: 95 % Wilson intervals of the share of minima.", none, shown]
     looks = {kind: bar_look(colour, KIND_HATCHES.get(kind, "")) for kind, colour in KIND_COLOURS.items()}
     figure, drawn = bars(table, KINDS, looks.__getitem__, "share of stuck runs, %", notes, 8)
     for ax, rows in drawn:

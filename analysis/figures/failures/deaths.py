@@ -114,8 +114,7 @@ def describe_dead_units(found: Findings) -> str:
         last = f"{end:.2f} at the end (n{words.IS}{n_ended:,})" if n_ended else "all diverged"
         name = value_text("init", init)
         texts.append(f"{name}: {start:.2f} dead units at the start{exact} (n{words.IS}{size(mine):,}), {last}")
-    held = [name for name in ("hidden", "lr") if name in found.fields] or ["hidden"]
-    return f"On average, with {words.condition(found.nearest, held)}, {'; '.join(texts)}."
+    return f"On average, with {fixed(found, 'init') or words.condition(found.nearest, ['hidden'])}, {'; '.join(texts)}."
 
 
 register(Plot(

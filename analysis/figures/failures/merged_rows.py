@@ -21,19 +21,20 @@ def merged_rows(found: Findings) -> Figure:
     """How often each pattern of merged rows occurs in each trap, in the conditions nearest to the article's."""
     shown = merged_trials(found)
     inits, look, traps = values(shown, "init"), looks_of(found, "init"), outcome_names(found.summary)
+    held, names = fixed(found, "init") or "", {value_text("init", init): look[init] for init in inits}
+    called = [*names] if len(names) > 1 or not held else [f"{held},"]
     parts = []
     for trap, part in by_value(shown, "outcome"):
         totals, of_init = _patterns(part), [with_values(part, {"init": init}, ["init"]) for init in inits]
         patterns = sorted(_by_count(totals)[:MOST_PATTERNS])
-        counts = [f"{value_text('init', init)} n = {size(mine):,}" for init, mine in zip(inits, of_init, strict=True)]
+        counts = [f"{name} n = {size(mine):,}" for name, mine in zip(called, of_init, strict=True)]
         found_of = [(_patterns(mine), size(mine)) for mine in of_init]
         rows = [
             [percent(Rate.of(n := int(each.get(pattern, 0)), of), _name(pattern), f"{n:,}") for each, of in found_of]
             for pattern in patterns
         ]
         parts.append((f"{traps[trap]}: {', '.join(counts)}", [_name(pattern, " = ") for pattern in patterns], rows))
-    names = {value_text("init", init): look[init] for init in inits}
-    figure, axes = forests(parts, names, "share of the runs in this trap, %", fixed(found, "init") or "")
+    figure, axes = forests(parts, names, "share of the runs in this trap, %", held)
     percent_across(axes, 112)
     return figure
 

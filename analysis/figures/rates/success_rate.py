@@ -22,7 +22,7 @@ def success_rate(found: Findings) -> Figure:
     names, where = [name for name in (series, field) if name], places(field, found.summary)
 
     def draw(ax: Axes, part: pd.DataFrame, look: Look, beside: float) -> float:
-        part = part.sort_values(field)
+        part = part.sort_values(field, na_position="first")
         rates = Rate.of_all(part["solved"], part["n"])
         apart = 0 if is_number(field) else 0.06 * beside
         x = [(where[each] if each in where else where[None]) + apart for each in part[field]]
