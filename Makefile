@@ -27,10 +27,10 @@ notebooks: $(READY) ## execute the notebooks; FOLDER=results/article names the r
 	@$(PY) -m analysis.notebooks $(FOLDER)
 
 test: $(READY) ## run all tests; ARGS="-k draws" passes options on
-	@$(PY) -m pytest -n auto $(ARGS)
+	@$(PY) -m pytest -n auto --dist worksteal $(ARGS)
 
 check: lint ## style, types and all tests but the slow ones
-	@$(PY) -m pytest -n auto -m "not slow" $(ARGS)
+	@$(PY) -m pytest -n auto --dist worksteal -m "not slow" $(ARGS)
 
 slow: $(READY) ## run all tests and write down which take a third of a second, tests/slow.txt, for `make check` to leave out
 	@$(PY) tests/slow.py

@@ -89,6 +89,7 @@ def as_one_command() -> Iterator[None]:
     """Reports draw in the process of the tests: it takes a helper seconds to start, as it does for commands' own.
 
     Git and packages are asked once for what runs here, as a command asks them. Estimates take a moment's training.
+    Nothing is flushed to the disk, which tells apart only what is left when the machine stops.
     """
     from analysis import report
     from experiments.execution import estimate, session
@@ -96,6 +97,7 @@ def as_one_command() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(estimate, "PROBE_SECONDS", 0.05)
+        patch.setattr(os, "fsync", lambda _handle: None)
         for name in ("_git", "_version"):
             patch.setattr(manifest, name, functools.cache(getattr(manifest, name)))
         for module in (report, session):

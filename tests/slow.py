@@ -24,7 +24,8 @@ def listed(report: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    run = [sys.executable, "-m", "pytest", "-n", "auto", "--durations=0", f"--durations-min={SECONDS}"]
+    options = ["-n", "auto", "--dist", "worksteal", "--durations=0", f"--durations-min={SECONDS}"]
+    run = [sys.executable, "-m", "pytest", *options]
     done = subprocess.run(run, stdout=subprocess.PIPE, text=True)
     LIST.write_text("\n".join(listed(done.stdout)) + "\n", encoding="utf-8")
     sys.exit(done.returncode)

@@ -197,7 +197,7 @@ def test_a_sweep_by_a_new_engine_has_the_same_bits_and_another_confirms_it(
 ) -> None:
     for engine in ("backwards", "numpy"):
         study = ["study=smoke", "base.epochs=40", "seeds.count=20", "report=false", f"engine={engine}"]
-        assert run(compose(*study, f"output={tmp_path / engine}")) == 0
+        assert run(compose(*study, "parallel.n_jobs=1", f"output={tmp_path / engine}")) == 0
     rows = [(tmp_path / engine / "trials.parquet").read_bytes() for engine in ("backwards", "numpy")]
     assert rows[0] == rows[1]
     for engine in ("backwards", "auto"):
