@@ -16,7 +16,7 @@ NUMBERS = ("hidden", "scale", "lr", "epochs")  # fields whose distance from the 
 
 def conditions(trials: pd.DataFrame) -> pd.DataFrame:
     """A row a condition, in the order of the trials: its key and its fields."""
-    return trials.drop_duplicates("condition")[["condition", *FIELDS]].reset_index(drop=True)
+    return trials.loc[~trials["condition"].duplicated(), ["condition", *FIELDS]].reset_index(drop=True)
 
 
 def distance(row: Any) -> tuple[int, float]:

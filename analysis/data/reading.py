@@ -6,7 +6,7 @@ writes. A frame without the column `count` holds one training a row, and works a
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -130,17 +130,15 @@ def damaged(folder: Path, why: str) -> FolderError:
 def typed(trials: pd.DataFrame) -> pd.DataFrame:
     """Columns in the types that `load` promises."""
     kinds: dict[str, Any] = {name: "Int32" for name in NULLABLE_COUNTS if name in trials}
-    orders = {**ORDERS, "rescue": tuple(FIELDS["rescue"].entries)}
+    usual = {name: default for name, default in defaults().items() if isinstance(default, str)}
+    orders: dict[str, Collection[str]] = {**dict.fromkeys(usual, ()), **ORDERS, "rescue": FIELDS["rescue"].entries}
     for name in orders.keys() & {*trials}:
-        others = sorted({*trials[name].dropna().unique()} - {*orders[name]})
-        if others and name != "rescue":
+        held = {value for value in trials[name].unique() if not pd.isna(value)}
+        others = sorted(held - {*orders[name]}, key=lambda value: (value != usual.get(name), value))
+        if others and name in ORDERS:
             raise ValueError(f"{name} holds {others[0]!r:.40}, which this version does not know")
         kinds[name] = pd.CategoricalDtype([*orders[name], *others], ordered=True)
-    for name, default in defaults().items():
-        if isinstance(default, str) and name in trials:
-            values = sorted(trials[name].dropna().unique(), key=lambda value: (value != default, value))
-            kinds[name] = pd.CategoricalDtype(values, ordered=True)
-    return trials.astype(kinds)
+    return trials.assign(**{name: trials[name].astype(kind) for name, kind in kinds.items()})
 
 
 def with_texts(trials: pd.DataFrame, texts: dict[str, str]) -> pd.DataFrame:
@@ -219,10 +217,11 @@ def count_where(frame: pd.DataFrame, chosen: Any) -> int:
     return int(counts_of(frame)[np.asarray(chosen, bool)].sum())
 
 
-def sums(frame: pd.DataFrame, values: Any = 1) -> pd.Series:
-    """The sum of a value over the trainings of each condition, by its key in the order of the frame."""
-    weights = pd.Series(counts_of(frame) * np.asarray(values))
-    return weights.groupby(frame["condition"].to_numpy(), sort=False).sum()
+def sums(frame: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
+    """Sums of whole numbers over the trainings of each condition, by its key in the order of the frame."""
+    (places, keys), counts = pd.factorize(frame["condition"]), counts_of(frame)
+    found = {name: np.bincount(places, counts * np.asarray(each), len(keys)) for name, each in values.items()}
+    return pd.DataFrame(found, keys, dtype=np.int64)
 
 
 def mean(frame: pd.DataFrame, column: str) -> float:
@@ -309,10 +308,11 @@ def _frame(table: pa.Table, columns: list[str]) -> pd.DataFrame:
 
 def _with_unsolved(epochs: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """Solved epochs, and before them a row for the runs of each condition that have none."""
-    n, told = (each.groupby("condition")["count"].sum() for each in (runs[runs["status"] == "ok"], epochs))
-    left = n.sub(told, fill_value=0).astype("int64").reset_index().assign(epoch=None)
-    together = pd.concat([left[left["count"] > 0].astype({"epoch": "Int32"}), epochs.astype({"epoch": "Int32"})])
-    return together.rename(columns={"epoch": "solved_epoch"})
+    went_well, keys = runs.loc[runs["status"] == "ok", ["condition", "count"]], pd.Index(runs["condition"].unique())
+    n, told = (np.bincount(keys.get_indexer(x["condition"]), x["count"], len(keys)) for x in (went_well, epochs))
+    left = pd.DataFrame({"condition": keys, "count": (n - told).astype(np.int64)})
+    together = pd.concat([left[left["count"] > 0], epochs]).rename(columns={"epoch": "solved_epoch"})
+    return together.assign(solved_epoch=together["solved_epoch"].astype("Int32"))
 
 
 def _solved(rows: pd.DataFrame, seeds: tuple[int, int]) -> Solved:

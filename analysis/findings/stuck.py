@@ -41,8 +41,7 @@ def failure_causes(trials: pd.DataFrame) -> pd.DataFrame:
     no_dead = stuck & ((trials["dead_final"] == 0).to_numpy(bool) | ~can_die(trials))
     too_few = stuck & trials["cause"].isin(STUCK_CAUSES[:2]).to_numpy(bool)
     every: dict[str, Any] = {"n": 1, "stuck": stuck, "no_dead": no_dead, "too_few": too_few, **chosen}
-    counts = pd.DataFrame({name: sums(trials, values) for name, values in every.items()}, dtype=np.int64)
-    return conditions(trials).join(counts, on="condition")
+    return conditions(trials).join(sums(trials, every), on="condition")
 
 
 def by_dead_at_start(trials: pd.DataFrame) -> dict[int, Rate]:

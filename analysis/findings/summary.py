@@ -16,10 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.data.conditions import few, unusual, usual
+from analysis.data.conditions import conditions, few, unusual, usual
 from analysis.data.door import write_text
-from analysis.data.field_labels import FIELDS
-from analysis.data.reading import KINDS, OUTCOMES, STUCK, can_die, counts_of, fine, is_stuck, quantile, sums, swept
+from analysis.data.reading import KINDS, OUTCOMES, STUCK, can_die, counts_of, is_stuck, quantile, sums, swept
 from analysis.findings.statistics import Rate, Reals, draws_needed, wilson
 from analysis.text import words
 
@@ -41,24 +40,26 @@ def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.Da
     and interval, of the stuck runs); mean dead units at the start and at the end; quartiles of the epochs to solve, of
     the solved runs, unless nothing tells of epochs.
     """
-    good, told = fine(trials), trials if epochs is None else epochs
-    table = trials.drop_duplicates("condition").set_index("condition")[[*FIELDS]]
-
-    def total(values: Any = 1, frame: pd.DataFrame = good) -> pd.Series:
-        return sums(frame, values).reindex(table.index, fill_value=0)
-
-    n, stuck, certified = total(), is_stuck(good), good["minimum"].notna().any()
-    new: dict[str, Any] = {"n": n, "failed": total(frame=trials) - n}
+    good, certified = (trials["status"] == "ok").to_numpy(bool), trials["minimum"].notna().any()
+    stuck, dying = good & is_stuck(trials), good & can_die(trials)
+    known = {name: dying & trials[name].notna() for name in ("dead_init", "dead_final")}
+    total = sums(trials, {
+        "n": good, "failed": ~good, "every_stuck": stuck, "settled": stuck & trials["period"].notna(),
+        **{outcome: good & (trials["outcome"] == outcome) for outcome in OUTCOMES},
+        **{kind: good & (trials["minimum"] == kind) for kind in KINDS},
+        **{f"{name}_known": those for name, those in known.items()},
+        **{name: trials[name].where(those, 0) for name, those in known.items()},
+    })  # fmt: skip
+    new: dict[str, Any] = {"n": total["n"], "failed": total["failed"]}
     for outcome in OUTCOMES:
-        new |= _shares(outcome, total(good["outcome"] == outcome), n)
-    for kind in KINDS:
-        new[kind] = total(good["minimum"] == kind).astype("Int64") if certified else pd.array([pd.NA] * len(n), "Int64")
-    new |= _shares("settled", total(stuck & good["period"].notna()), total(stuck))
-    for name in ("dead_init", "dead_final"):
-        known = good[good[name].notna() & can_die(good)]
-        new[f"{name}_mean"] = sums(known, known[name].to_numpy(float)) / sums(known)
-    table = table.assign(**new)
-    return (table.join(_quartiles(told)) if "solved_epoch" in told else table).reset_index()
+        new |= _shares(outcome, total[outcome], total["n"])
+    unknown = pd.Series(pd.NA, total.index, "Int64")
+    new |= {kind: total[kind].astype("Int64") if certified else unknown for kind in KINDS}
+    new |= _shares("settled", total["settled"], total["every_stuck"])
+    new |= {f"{name}_mean": total[name] / total[f"{name}_known"] for name in known}
+    told = trials if epochs is None else epochs
+    new |= _quartiles(told, total.index) if "solved_epoch" in told else {}
+    return pd.concat([conditions(trials), pd.DataFrame(new).reset_index(drop=True)], axis=1)
 
 
 def _shares(name: str, counts: pd.Series, n: pd.Series) -> dict[str, Any]:
@@ -67,14 +68,14 @@ def _shares(name: str, counts: pd.Series, n: pd.Series) -> dict[str, Any]:
     return {name: counts, f"{name}_rate": counts / n, f"{name}_low": low, f"{name}_high": high}
 
 
-def _quartiles(good: pd.DataFrame) -> pd.DataFrame:
+def _quartiles(told: pd.DataFrame, keys: pd.Index) -> dict[str, list[float]]:
     """Quartiles of the epochs to solve, of the solved runs of each condition."""
-    solved = good[good["solved_epoch"].notna()].sort_values("solved_epoch")
+    solved = told.filter(["condition", "solved_epoch", "count"]).dropna().sort_values("solved_epoch")
     values, counts = solved["solved_epoch"].to_numpy(np.int64), counts_of(solved)
     places = solved.groupby("condition", observed=True, sort=False).indices
+    found = [places.get(key, []) for key in keys]
     shares = {"solved_epoch_q1": 0.25, "solved_epoch_median": 0.5, "solved_epoch_q3": 0.75}
-    rows = {key: [quantile(values[at], counts[at], share) for share in shares.values()] for key, at in places.items()}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=[*shares], dtype="float64")
+    return {name: [quantile(values[at], counts[at], share) for at in found] for name, share in shares.items()}
 
 
 def with_levels(summary: pd.DataFrame, traps: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

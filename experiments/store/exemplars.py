@@ -60,9 +60,9 @@ def _chosen(runs: pd.DataFrame) -> list[Any]:
     """The exemplary run of each outcome, as a row of `analysis.data.reading`."""
     trials = runs[runs["rescue"].isna().to_numpy(bool)]
     rank = {row["condition"]: n for n, row in enumerate(sorted(conditions(trials).to_dict("records"), key=distance))}
-    ranked = trials.assign(rank=trials["condition"].astype(object).map(rank)).sort_values(["rank", "seed"])
-    first = ranked.drop_duplicates("outcome").set_index("outcome")
-    return [first.loc[outcome] for outcome in OUTCOMES if outcome in first.index]
+    rows = trials[["condition", "seed", "outcome", "minimum"]].to_dict("records")
+    first = {row["outcome"]: row for row in sorted(rows, key=lambda row: (-rank[row["condition"]], -row["seed"]))}
+    return [first[outcome] for outcome in OUTCOMES if outcome in first]
 
 
 def draw_exemplar(condition: Condition, start: Weights, seed: int, source: str | None, folder: Path) -> None:

@@ -54,7 +54,7 @@ def dead_units(found: Findings) -> Figure:
         row[0].set_ylabel("share of runs, %")
     legend(figure, {told: outcome_look(name) for name, told in names.items()}, fixed(found, "hidden", "init"))
     law = "Black dashes: the exact law of the draw." if found.laws else ""
-    n = int(sums(shown).min())
+    n = int(sums(shown, {"n": 1})["n"].min())
     low, high = wilson(n // 2, n)
     end = f"At the end: 95 % Wilson intervals reach at most {50 * (high - low):.1f} points to either side."
     footnote(figure, law, note, note_inits, end)
