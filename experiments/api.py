@@ -17,7 +17,9 @@ from analysis.entry import DONE, InputError, RunError
 from experiments.composing import composed
 from experiments.execution.session import named, run
 from experiments.store.folder import WAYS_OUT
+from experiments.study.checked import checked
 from experiments.study.fields import FIELDS
+from nnxor import checks
 from nnxor.protocol import PROTOCOL_VERSION
 from nnxor.registry import hint
 
@@ -58,7 +60,7 @@ def run_study(
         config["name"] = f"{config['name']}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
         config = named(config, ["name", *words])
     folder = Path(output) if output is not None else Path("results", config["name"])
-    wanted = config["seeds"]["count"] if seeds is None else seeds
+    wanted = config["seeds"]["count"] if seeds is None else checked("seeds", seeds, checks.whole(1))
     first, after = (read_manifest(folder, PROTOCOL_VERSION, WAYS_OUT) or {"seeds": (0, 0)})["seeds"]
     config["seeds"]["count"] = max(wanted, after - first)  # what the folder holds stays
     with contextlib.redirect_stdout(io.StringIO()) if quiet else contextlib.nullcontext():

@@ -123,7 +123,7 @@ def sentences(found: Comparison) -> list[str]:
 def _alignment(found: Comparison) -> str:
     same = sum(row.same for row in found.rows)
     fields = listed([FIELDS[name].symbol for name in found.changed])
-    unlike = f"that differ in {fields}" if found.changed else "of one condition"
+    unlike = f"differing in {fields}" if found.changed else "of one condition"
     counts = {"of the same trainings": same, unlike: len(found.rows) - same}
     parts = [f"{counted(n, 'pair')} {what}" for what, n in counts.items() if n]
     alone = [f"{n} of {name}" for n, name in zip(found.alone, "AB", strict=True) if n]
@@ -145,7 +145,7 @@ def _verdict(found: Comparison) -> str:
     if not tested:
         return "No differences." if not found.broken else "Nothing else was compared."
     more, fewer = (sum(row.differs and sign * row.difference.difference > 0 for row in tested) for sign in (1, -1))
-    differ = f"{more + fewer} of {len(tested)} conditions differ (Holm-adjusted p < 0.05)"
+    differ = f"{more + fewer} of {len(tested)} conditions differ{'s' * (len(tested) == 1)} (Holm-adjusted p < 0.05)"
     return f"{differ}: B is solved more often in {more}, less often in {fewer}."
 
 

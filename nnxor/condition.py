@@ -110,6 +110,7 @@ class Condition:
         """Check each value, and forget the settings that nothing uses."""
         for name, about in FIELDS.items():
             value = getattr(self, name)
+            value = value.item() if isinstance(value, np.generic) else value
             try:
                 object.__setattr__(self, name, about.check(value))
             except ValueError as error:

@@ -100,10 +100,10 @@ def train(*, seed: int = 0, engine: str = "auto", **fields: Any) -> Run:
     ((2, 4), (4,))
     """
     condition = _condition(fields)
-    if not isinstance(seed, int) or not 0 <= seed < 2**63:
+    if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
         raise ValueError(f"seed={seed} is not allowed; allowed: an integer from 0 to 2**63 - 1")
     found = trials(condition, range(seed, seed + 1), engines.load(engine))
-    return Run(condition, seed, found.start.only(), found.end.only(), _row(found.columns))
+    return Run(condition, int(seed), found.start.only(), found.end.only(), _row(found.columns))
 
 
 def diagnose(W1: ArrayLike, b1: ArrayLike, W2: ArrayLike, b2: ArrayLike, **fields: Any) -> Run:

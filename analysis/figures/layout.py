@@ -198,6 +198,5 @@ def footnote(figure: Figure, *notes: str) -> None:
     """Put small print under a figure, which grows for it, in place of earlier small print; nothing without notes."""
     if text := " ".join(filter(None, notes)):
         lines = textwrap.wrap(text, int(16 * figure.get_figwidth()), break_on_hyphens=False)
-        more = len(lines) - len(figure.get_supxlabel().splitlines())
-        figure.set_figheight(figure.get_figheight() + 0.15 * more)
+        figure.set_figheight(figure.get_figheight() + 0.15 * (len(lines) - len(figure.get_supxlabel().splitlines())))
         figure.supxlabel("\n".join(lines), fontsize=8, color="#666666")

@@ -133,8 +133,7 @@ register(Plot(
 
 def ending(exemplar: pd.Series) -> str:
     """Where it ended: 'solved', or 'stuck at 1/4, at a kink' if it has a certificate."""
-    where = f", {KINDS[kind]}" if isinstance(kind := exemplar.get("minimum"), str) else ""
-    return ended(exemplar) + where
+    return f"{ended(exemplar)}, {KINDS[kind]}" if isinstance(kind := exemplar.get("minimum"), str) else ended(exemplar)
 
 
 @styled

@@ -117,9 +117,8 @@ class Findings(Counted):
     @cached_property
     def rescues(self) -> pd.DataFrame:
         """All trainings, a row each, of a study that rescues some; else no row."""
-        if not self.every["rescue"].notna().any():
-            return self.every.iloc[:0]
-        return fine(load(self.folder, ["condition", *FIELDS, *COLUMNS]))
+        some = self.every["rescue"].notna().any()
+        return fine(load(self.folder, ["condition", *FIELDS, *COLUMNS])) if some else self.every.iloc[:0]
 
     @cached_property
     def failure_causes(self) -> pd.DataFrame:
@@ -129,9 +128,7 @@ class Findings(Counted):
     @cached_property
     def rows(self) -> pd.DataFrame:
         """What rates over several conditions are computed from: rows, whose seeds can be resampled, or else counts."""
-        if records_summary(self.manifest):
-            return self.every
-        return fine(load(self.folder, [*POOLED]))
+        return self.every if records_summary(self.manifest) else fine(load(self.folder, [*POOLED]))
 
     def together(self, summary: pd.DataFrame) -> pd.DataFrame:
         """Those of `rows` that belong to the conditions of a summary."""

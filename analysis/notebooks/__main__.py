@@ -115,8 +115,7 @@ def render(notebook: NotebookNode, study: str) -> str:
     body, _ = exporter.from_notebook_node(notebook)
     soup = BeautifulSoup(body, "html.parser")
     for code in soup.select("div.input"):
-        folded = code.wrap(soup.new_tag("details"))
-        folded.insert(0, BeautifulSoup("<summary>code</summary>", "html.parser"))
+        code.wrap(soup.new_tag("details")).insert(0, BeautifulSoup("<summary>code</summary>", "html.parser"))
     title = re.search(r"^# (.+)", notebook.cells[0].source, re.MULTILINE)
     ours = {name: Markup(text) for name, text in {"body": str(soup), **_code_colours()}.items()}  # noqa: S704 - escaped
     return pages.render("notebook.html.j2", title=title[1] if title else study, study=study, **ours)

@@ -220,7 +220,7 @@ def width_tables(found: Findings) -> list[Table]:
         "The narrowest width of this study whose measured success rate reaches the wanted one; in brackets the "
         "narrowest whose 95 % Wilson interval lies entirely at or above it, where that is another.",
         ["other settings", *(words.percent(wanted, 0) for wanted in WANTED)], [*slices(found.summary, fields)],
-        lambda each: [words.condition(each[0], fields), *(width(each[1], wanted) for wanted in WANTED)],
+        lambda each: [words.condition(each[0], fields) if fields else NONE, *(width(each[1], n) for n in WANTED)],
     )]  # fmt: skip
 
 

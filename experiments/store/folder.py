@@ -119,8 +119,8 @@ class ResultFolder:
         lacking = any(held.get(key) != [study.seeds_of(condition)] for key, condition in ours.items())
         if extra and (lacking or not self.is_compact()):  # if all is there, it is told without touching the folder
             what = not_asked_for([texts.get(key, key) for key in extra], {c.text() for c in study.conditions})
-            number = f"{len(extra)} of its {len(held)} conditions"
-            raise InputError(f"{self.path} holds {number} that this study does not ask for: {what}; {WAYS_OUT}")
+            others = f"conditions that this study does not ask for ({len(extra)} of {len(held)})"
+            raise InputError(f"{self.path} holds {others}: {what}; {WAYS_OUT}")
         spans = [span for spans in held.values() for span in spans] or [asked]
         first, last = min(span.start for span in spans), max(span.stop for span in spans) - 1
         if first < asked.start or last >= asked.stop:

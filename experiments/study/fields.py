@@ -138,7 +138,7 @@ def _numbers(key: str, name: str, given: object) -> list[object]:
     plain = isinstance(numbers, list) and all(type(each) in (int, float) and abs(each) <= 1e300 for each in numbers)
     if len(given) != 1 or not plain or len(numbers) != 3 or form not in FORMS:
         allowed = "numbers, {geomspace: [first, last, count]}, linspace alike, or range(START,STOP,STEP)"
-        raise InputError(f"{key}={dict(given)} is not allowed; allowed: {allowed}")
+        raise InputError(f"{key}={show(dict(given))} is not allowed; allowed: {allowed}")
     return _space(key, name, form, *numbers)
 
 

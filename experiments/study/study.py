@@ -95,7 +95,7 @@ def read_study(config: Mapping[str, object]) -> Study:
         _text("hero", config["hero"], FIGURE.fullmatch, "the name of a figure, such as success_rate")
     return Study(
         name=_text("name", config["name"], NAME.fullmatch, "letters, digits, '.', '_' and '-', at most 100"),
-        question=_text("question", config["question"], str.isprintable, "a sentence"),
+        question=_text("question", config["question"], lambda text: text.strip() and text.isprintable(), "a sentence"),
         conditions=conditions,
         seeds=seeds,
         record=_record(config["record"], conditions, len(seeds)),
@@ -270,7 +270,7 @@ def _conditions(config: Mapping[str, object]) -> tuple[Condition, ...]:
                 found.setdefault(condition.key, condition)
     for n, entry in enumerate(excluded):
         if n not in matched:
-            words = ", ".join(f"{k}={[str(plain(v)) for v in vs]}" for k, vs in entry.items())
+            words = ", ".join(f"{k}={','.join(str(plain(v)) for v in vs)}" for k, vs in entry.items())
             raise InputError(f"exclude[{n}] ({words}) matches no condition; leave it out")
     if not found:
         raise InputError("exclude leaves no condition; a study needs at least one")

@@ -77,7 +77,7 @@ def read_network(path: Path, n_inputs: int) -> Network:
     b1, b2 = np.zeros(hidden) if b1 is None else b1, np.zeros(1) if b2 is None else b2.ravel()
     for wrong, why in (
         (1 not in W2.shape, "which has several outputs; allowed: one"),
-        (W1.shape[0] != n_inputs, f"which is no network of {n_inputs} inputs"),
+        (W1.shape[0] != n_inputs, f"which is no network of {n_inputs} input{'s' * (n_inputs > 1)}"),
         ((W1.shape[1], *b1.shape, *b2.shape) != (hidden, hidden, 1), "whose layers do not fit together"),
         (len(a_unit) > len(biases), "which has more than a hidden and an output layer"),
         (not all(np.isfinite(each).all() for each in (W1, b1, W2, b2)), "and not all of its numbers are finite"),

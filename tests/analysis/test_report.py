@@ -467,3 +467,10 @@ def test_light_work_loads_nothing_heavy() -> None:
     heavy = ("matplotlib", "statsmodels", "scipy")
     code = f"import sys, analysis.report; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_a_study_of_widths_alone_has_no_other_settings(make) -> None:
+    """Its row was called 'the only condition', beside widths of several."""
+    found = Findings.of(make({str(n): ({"hidden": n}, ["solved"] * n) for n in (2, 3)}))
+    (table,) = width_tables(found)
+    assert [row[0] for row in table.rows] == ["\N{EM DASH}"]

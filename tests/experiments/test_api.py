@@ -89,3 +89,7 @@ def test_what_is_not_allowed_is_said_in_one_line() -> None:
         experiments.run_study("smoke", hiden=3)
     with pytest.raises(InputError, match=r"^grid.activation=rely is not allowed; did you mean relu"):
         experiments.run_study("smoke", activation="rely", quiet=True)
+    with pytest.raises(InputError, match=r"^seeds=5 is not allowed; allowed: an integer from 1$"):
+        experiments.run_study("smoke", seeds="5")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"^config_dir=/none is not a folder$"):  # which was a warning of Hydra's
+        experiments.run_study("smoke", config_dir="/none")

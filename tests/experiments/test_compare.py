@@ -36,6 +36,14 @@ def test_what_differs_comes_first_then_conditions_side_by_side(two: list[str]) -
     assert max(map(len, text.splitlines()[2:])) <= 80
 
 
+def test_one_condition_differs(run: Run) -> None:
+    one = ("grid.hidden=[10]", "grid.init=[he]", "grid.lr=[0.1]")
+    folders = [run(*one, f"base.epochs={n}", folder=f"{n}", told=False) for n in (20, 500)]
+    text = compare(*map(str, folders))[1]
+    assert "Aligned: 1 pair differing in epochs." in text
+    assert "1 of 1 condition differs (Holm" in text
+
+
 def test_of_many_pairs_the_terminal_shows_some_and_says_where_all_are(
     two: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

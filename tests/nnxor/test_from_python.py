@@ -25,6 +25,13 @@ def test_a_training_is_that_of_a_sweep(run: Callable[..., Path]) -> None:
         assert found == {name: row[name] for name in found}
 
 
+def test_numbers_of_numpy_are_numbers() -> None:
+    """What a loop over np.arange(2, 5), or a column of seeds, gives was refused: 'hidden=4 is not allowed'."""
+    given: dict[str, Any] = {"hidden": np.int64(3), "lr": np.float64(0.1), "bias": np.bool_(True), "seed": np.int32(7)}
+    found, plain = (nnxor.train(epochs=20, **each) for each in (given, {"hidden": 3, "seed": 7}))
+    assert (found.row, found.condition.key, type(found.seed)) == (plain.row, plain.condition.key, int)
+
+
 def test_weights_of_a_training_are_diagnosed_as_the_training_was() -> None:
     trained = nnxor.train(hidden=4, init="he", lr=0.1, seed=3)
     found = nnxor.diagnose(**trained.weights)  # type: ignore[arg-type]

@@ -216,7 +216,10 @@ def test_some_of_what_a_folder_holds_is_told_and_nothing_is_touched(
         (["seeds.count=10"], "holds seeds 0 to 19, more than this study's 0 to 9"),
         (["grid.hidden=[4,5]"], "it also holds hidden=10;"),
         (["base.epochs=61"], "it also holds epochs=60"),
-        (["success.tolerance=0.01"], "conditions that this study does not ask for"),
+        (
+            ["success.tolerance=0.01"],
+            "conditions that this study does not ask for (8 of 8): it also holds success",
+        ),
     ],
 )
 def test_a_folder_of_another_study_is_refused_with_the_ways_out(
