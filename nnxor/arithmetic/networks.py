@@ -59,10 +59,8 @@ class Networks:
 
     def gradients(self, weights: Weights, look: Look, rows: list[Row] | None = None) -> Weights:
         """The gradient of the loss with respect to every parameter, in the shapes of the parameters."""
-        g = [
-            self.rules.through_unit(z, a, weights.W2, of_score)
-            for z, a, of_score in zip(look.z, look.a, look.of_score, strict=True)
-        ]
+        ends, back = zip(look.z, look.a, look.of_score, strict=True), self.rules.through_unit
+        g = [back(z, a, weights.W2, of_score) for z, a, of_score in ends]
         zero = np.zeros_like(weights.b1)
         *of_inputs, of_bias, of_out = gradients(rows or self.rows, look.a, g, look.of_score, zero)
         return Weights(np.stack(of_inputs), of_bias, of_out, in_order(look.of_score))

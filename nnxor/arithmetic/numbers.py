@@ -12,6 +12,7 @@ Python floats among the operands are rounded to the dtype of the other operand. 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from functools import reduce
 from typing import Any, NamedTuple
@@ -147,17 +148,17 @@ def exponent(x: Number) -> Number:
 
 def in_order(terms: Iterable[Number]) -> Number:
     """The sum of the terms from the first to the last."""
-    return reduce(lambda total, term: total + term, terms)
+    return reduce(operator.add, terms)
 
 
 def every(conditions: Iterable[Number]) -> Number:
     """Whether all conditions hold."""
-    return reduce(lambda so_far, one: so_far & one, conditions)
+    return reduce(operator.and_, conditions)
 
 
 def some(conditions: Iterable[Number]) -> Number:
     """Whether one of the conditions holds."""
-    return reduce(lambda so_far, one: so_far | one, conditions)
+    return reduce(operator.or_, conditions)
 
 
 class Layout(NamedTuple):

@@ -65,7 +65,7 @@ class _Watch:
         self.condition, self.trace = training.condition, Trace.empty(len(training.look.loss))
         self.part = tail_part(self.condition.epochs)
         self.tail_start = self.condition.epochs - TAIL_PARTS * self.part
-        self.alive_at_start = any_active(self.condition, training.look.z)
+        self.alive = self.alive_at_start = any_active(self.condition, training.look.z)
         self.was_dead, self.revived = ~self.alive_at_start, np.zeros_like(self.alive_at_start)
         self.kept = training.table() if repeats else np.empty((0, 0))  # the states at the last checkpoint
         self.history = History(cycles.schedule(self.condition), self.kept) if repeats else None
@@ -90,7 +90,9 @@ class _Watch:
 
     def at_end(self, epoch: int, look: Look) -> None:
         """Note which units have died and which have come back."""
-        alive = any_active(self.condition, look.z)
+        before, self.alive = self.alive, any_active(self.condition, look.z)
+        if np.array_equal(alive := self.alive, before):
+            return  # as nearly always
         died = (self.alive_at_start & ~alive).any(axis=0)
         self.trace.first_death[died & (self.trace.first_death < 0)] = epoch + 1
         self.revived |= alive & self.was_dead
@@ -110,8 +112,7 @@ class Training:
 
     def begin(self, epoch: int) -> bool:
         """Redraw the dead units, if that is due at the start of this epoch."""
-        due = is_due(self.condition, epoch)
-        if due:
+        if due := is_due(self.condition, epoch):
             self._put(recycled(self.condition, self.table(), self._seeds, epoch))
         return due
 
@@ -162,11 +163,12 @@ class Training:
 
 def advance(condition: Condition, table: Table, steps: Numbers) -> Table:
     """The states that many epochs later, under full-batch training by an optimizer that needs no clock."""
-    table = table.copy()
+    table, done = table.copy(), 0
     with np.errstate(all="ignore"):
-        for epoch in range(int(np.max(steps, initial=0))):
-            running = np.flatnonzero(steps > epoch)
+        for stop in np.unique(steps[steps > 0]).tolist():
+            running = np.flatnonzero(steps >= stop)
             training = Training(condition, table[:, running], np.empty(0, int))
-            training.epoch(epoch)
-            table[:, running] = training.table()
+            for epoch in range(done, stop):
+                training.epoch(epoch)
+            table[:, running], done = training.table(), stop
     return table

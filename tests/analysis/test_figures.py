@@ -1,7 +1,6 @@
 """Figures: one look, n on each, the same bytes twice, and a reason where one makes no sense."""
 
 import importlib.util
-import itertools
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -16,7 +15,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.transforms import Bbox
 
 from analysis.data.field_labels import value_text
 from analysis.data.reading import OUTCOMES, load
@@ -458,11 +456,11 @@ def faults(figure: Figure) -> list[str]:
         boxes = [(text.get_text(), text.get_window_extent(canvas.get_renderer())) for text in shown]
     page = figure.bbox.padded(1)
     found = [f"outside: {text}" for text, box in boxes if not (page.contains(*box.min) and page.contains(*box.max))]
-    for (text, box), (other, second) in itertools.combinations(boxes, 2):
-        both = Bbox.intersection(box.padded(-1), second.padded(-1))
-        if both is not None and both.width > 0 and both.height > 0:
-            found.append(f"{text} on {other}")
-    return found
+    left, low, right, high = np.transpose([box.padded(-1).extents for _, box in boxes])
+    wide = np.minimum.outer(right, right) > np.maximum.outer(left, left)
+    tall = np.minimum.outer(high, high) > np.maximum.outer(low, low)
+    covered = np.argwhere(np.triu(wide & tall, 1))
+    return [*found, *(f"{boxes[one][0]} on {boxes[other][0]}" for one, other in covered)]
 
 
 def unseen_labels(axis: Any) -> Iterator[Any]:
