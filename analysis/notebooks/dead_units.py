@@ -23,7 +23,7 @@ open_with(
     "A ReLU unit whose input is negative on every row outputs 0, gets no gradient and never moves again. The article "
     "suspects that such deaths leave too few units for the task. Do they?",
     f"In the condition nearest to the article's ({words.setting(at, found.fields)}) "
-    f"{words.share(at, 'stuck')} of the runs are stuck. Of these:",
+    f"{words.share(at, 'stuck')} of the runs are stuck.{' Of these:' if at['stuck'] else ''}",
     *(f"{CAUSES[name].capitalize()}: {words.share(at, name, 'stuck')}." for name in STUCK_CAUSES if at[name]),
     f"No dead unit at all: {words.share(at, 'no_dead', 'stuck')}." if at["stuck"] else "",
 )

@@ -30,14 +30,13 @@ unsolved = article[(article["outcome"] != "solved").to_numpy(bool)]
 ends = {name: Rate.of(count_where(unsolved, unsolved["outcome"] == name), size(unsolved)) for name in OUTCOMES[1:]}
 where = words.setting(found.nearest, found.fields)
 stuck = trials[is_stuck(trials)]
-merges = stuck["merged"].notna() & (stuck["merged"].astype("str") != "")
+merging = Rate.of(count_where(stuck, stuck["merged"].notna() & (stuck["merged"].astype("str") != "")), size(stuck))
 open_with(
     found,
     "Somebody whose loss stays at 0.25 wants to know whether that is a bug. Where do such runs end, and why there?",
     f"In the condition nearest to the article's ({where}) {size(unsolved):,} of {size(article):,} runs are unsolved.",
     *(f"{words.outcome(name).capitalize()}: {words.rate(rate)}." for name, rate in ends.items() if rate.count),
-    "Rows that share one wrong prediction account for "
-    f"{words.rate(Rate.of(count_where(stuck, merges), size(stuck)))} of all stuck runs of the study.",
+    f"Rows share one wrong prediction in {words.rate(merging)} of all stuck runs of the study." if len(stuck) else "",
 )
 
 # %% [markdown]
@@ -59,9 +58,10 @@ if not records_summary(found.manifest):
     runs["outcome"] = runs["outcome"].cat.remove_unused_categories().cat.rename_categories(words.outcome)
     palette = {words.outcome(name): colour for name, colour in OUTCOME_COLOURS.items()}
     look = {"palette": palette, "multiple": "stack", "bins": 100, "linewidth": 0}
-    with canvas("Where unsolved runs end", f"The {len(runs):,} unsolved runs whose final loss is below 2.") as ax:
-        sns.histplot(runs, x="final_loss", hue="outcome", **look, ax=ax)
-        ax.set(xlabel="final loss", ylabel="runs")
+    if len(runs):
+        with canvas("Where unsolved runs end", f"The {len(runs):,} unsolved runs whose final loss is below 2.") as ax:
+            sns.histplot(runs, x="final_loss", hue="outcome", **look, ax=ax)
+            ax.set(xlabel="final loss", ylabel="runs")
 
 # %% [markdown]
 # ## Why at these losses?

@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,14 @@ def test_a_cell_that_fails_is_named_in_one_line(
     monkeypatch.setattr(executor, "read_script", failing)
     assert main([str(executed.parent)]) == 1
     assert capsys.readouterr().err == "notebook success_rates failed: ValueError: a reason\n"
+
+
+def test_a_study_without_an_unsolved_run_has_notebooks(make: Callable[..., Path]) -> None:
+    """The histogram of the losses of no run ended in a TypeError, and nothing followed 'Of these:'."""
+    folder = make({"a": ({}, ["solved"] * 5)})
+    assert main([str(folder)]) == 0
+    told = [each.data.get("text/markdown", "") for name in NAMES for each in outputs(folder / "notebooks", name)]
+    assert not [text for text in told if "Of these:" in text or "no runs (" in text]
 
 
 def test_xor_has_the_levels_of_its_traps() -> None:
