@@ -154,8 +154,7 @@ def _correlation(both: int, only_first: int, only_second: int, neither: int) -> 
     if margins == 0:
         return 0.0
     excess = both * neither - only_first * only_second
-    corrected = max(excess - n / 2, 0.0) if excess > 0 else float(excess)
-    return corrected / math.sqrt(margins)
+    return (max(excess - n / 2, 0.0) if excess > 0 else float(excess)) / math.sqrt(margins)
 
 
 def attributable(exposed: Rate, unexposed: Rate) -> Rate:

@@ -20,7 +20,7 @@ import pandas as pd
 
 from analysis.data.conditions import conditions, slices
 from analysis.data.field_labels import FIELDS, asks
-from analysis.data.reading import CAUSES, can_die, count_where, is_stuck, sums, swept
+from analysis.data.reading import CAUSES, DEFAULT_LAW, can_die, count_where, is_given, is_stuck, sums, swept
 from analysis.findings.statistics import Paired, Rate, attributable, holm, paired
 from analysis.text import words
 
@@ -53,16 +53,17 @@ def by_dead_at_start(trials: pd.DataFrame) -> dict[int, Rate]:
     }
 
 
-def attributed(found: dict[int, Rate]) -> Rate:
+def attributed(found: dict[int, Rate], law: str = DEFAULT_LAW) -> Rate:
     """The share of the stuck runs that would not be stuck if every unit were alive at the start (see above).
 
-    `found` of `by_dead_at_start`; NaN where no run starts with every unit alive, none is stuck, or so few are that the
-    interval goes below −100 %.
+    `found` of `by_dead_at_start`; NaN where no run starts with every unit alive, none is stuck, so few are that the
+    interval goes below −100 %, or the init's `law` does not draw units independently.
     """
     having = [rate for dead, rate in found.items() if dead]
     exposed = Rate.of(sum(rate.count for rate in having), sum(rate.n for rate in having))
     share = attributable(exposed, found.get(0, Rate.of(0, 0)))
-    return Rate(math.nan, math.nan, math.nan, share.n) if share.low < -1 else share
+    together = is_given(law) or "|mirror" in law or "|margin=" in law
+    return Rate(math.nan, math.nan, math.nan, share.n) if together or share.low < -1 else share
 
 
 def controls() -> list[str]:

@@ -108,9 +108,9 @@ def _kinks(trials: pd.DataFrame, _row: Any, _where: str) -> str:
     n, dead = size(kinked), count_where(kinked, kinked["dead_init"] > 0)
     zero = all(str(law).endswith("|constant(value=0.0)") for law in trials["init_law"].unique())
     why = " All biases of this study start at 0, which puts a row of zeros exactly on the kink of every unit."
-    many = "all" if dead == n else f"{dead:,}"
+    rest, many = "run rests" if n == 1 else "runs rest", "all" if dead == n else f"{dead:,}"
     return (
-        f"{n:,} runs rest at a kink, where a step across would lower the loss, which gradient descent cannot see; "
+        f"{n:,} {rest} at a kink, where a step across would lower the loss, which gradient descent cannot see; "
         f"{many} of them had a dead unit at the start.{why if zero else ''}{endless}"
     )
 
@@ -121,8 +121,9 @@ def _too_few(judged: Judged) -> pd.DataFrame:
 
 
 def _attributed(trials: pd.DataFrame, row: Any, where: str) -> str:
-    found = by_dead_at_start(trials[(trials["condition"] == row["condition"]).to_numpy(bool)])
-    share = attributed(found)
+    runs = trials[(trials["condition"] == row["condition"]).to_numpy(bool)]
+    found = by_dead_at_start(runs)
+    share = attributed(found, str(runs["init_law"].iloc[0]))
     if math.isnan(share.rate) or len(found) < 2:
         return ""
     told = "; ".join(f"{dead or 'none'} dead: {words.rate(rate)}" for dead, rate in found.items())

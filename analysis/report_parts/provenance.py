@@ -43,8 +43,7 @@ def provenance(manifest: Mapping[str, Any]) -> list[Table]:
     rows = [[key, *(run.get(key, "\N{EM DASH}") for run in runs)] for key in keys]
     heads = ["", *(f"run {i}" for i in range(1, len(runs) + 1))]
     results = Table("The results", "What the result folder holds.", ["", ""], [*whole.items()], prose=True)
-    note = "One column for each time that trainings were added."
-    return [results, Table("The runs", note, heads, rows, prose=True)]
+    return [results, Table("The runs", "One column for each time that trainings were added.", heads, rows, prose=True)]
 
 
 def _flat(run: Mapping[str, Any]) -> dict[str, str]:

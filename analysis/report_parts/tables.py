@@ -109,16 +109,16 @@ def causes_table(found: Findings) -> Table:
 
     def cells(row: Any) -> list[str]:
         living, *shares = (words.bare(Rate.of(row[name], row["stuck"])) for name in ("no_dead", *STUCK_CAUSES))
-        dying = row["condition"] in runs
-        due = words.bare(attributed(by_dead_at_start(runs[row["condition"]]))) if dying else NONE
-        return [row["name"], f"{row['stuck']:,} of {row['n']:,}", living if dying else NONE, *shares, due]
+        mine = runs.get(row["condition"])
+        due = NONE if mine is None else words.bare(attributed(by_dead_at_start(mine), str(mine["init_law"].iloc[0])))
+        return [row["name"], f"{row['stuck']:,} of {row['n']:,}", NONE if mine is None else living, *shares, due]
 
     unknown = (found.trials["task_units"] == "None").any()
     unsaid = " Where a task does not say how many live units it needs, one is taken to be enough." if unknown else ""
     of_dead = (
         "; runs without a dead unit are counted separately. Saved is the attributable fraction, with Walter's interval "
         "(1976): the share that would not be stuck if each unit dead at the start were drawn again until it lives "
-        "(units are drawn independently); a dash where too few runs tell it."
+        "(units are drawn independently); a dash where too few runs tell it, or units are not drawn so."
     )
     named, usual = _named(found.failure_causes, found.fields)
     return Table.of(

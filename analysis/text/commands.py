@@ -114,8 +114,7 @@ def override(value: Any) -> str:
         return repr(float(value)) if isinstance(value, float) else str(value)
     if re.fullmatch(r"[A-Za-z_./][\w./+@%-]*", value, re.ASCII) and value.lower() not in WORDS:
         return value
-    escaped = re.sub(r"(\\*)('|$)", lambda end: 2 * end[1] + ("\\'" if end[2] else ""), value)
-    return f"'{escaped}'"
+    return "'" + re.sub(r"(\\*)('|$)", lambda end: 2 * end[1] + ("\\'" if end[2] else ""), value) + "'"
 
 
 def _rule(success: str) -> list[str]:

@@ -72,8 +72,8 @@ def p_value(p: float) -> str:
 def draws(number: float, low: float, high: float) -> str:
     """Draws and their range: '5 (4 to 6)', '5', '236 (at least 40)', or 'at least 230' where no run was solved."""
     least = f"at least {low:.0f}"
-    if math.isinf(number):
-        return least
+    if not math.isfinite(number):
+        return "\N{EM DASH}" if math.isnan(number) else least
     if math.isinf(high):
         return f"{number:.0f} ({least})"
     return f"{number:.0f}" if number == low == high else f"{number:.0f} ({low:.0f} to {high:.0f})"

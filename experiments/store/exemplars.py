@@ -117,7 +117,8 @@ def surface(condition: Condition, weights: Weights) -> dict[str, Any] | None:
     ends = [(min(x), max(x)) for x in zip(*condition.task.inputs, strict=True)]
     axes = [low + (high - low) * np.linspace(-MARGIN, 1 + MARGIN, GRID) for low, high in ends]
     points = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2).astype(condition.numpy_dtype)
-    y = forward(network(condition, weights), points).reshape(GRID, GRID)
+    with np.errstate(all="ignore"):
+        y = forward(network(condition, weights), points).reshape(GRID, GRID)
     if not np.isfinite(y).all():
         return None
     x1, x2 = ([round(float(x), 9) for x in axis] for axis in axes)

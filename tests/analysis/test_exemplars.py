@@ -12,12 +12,12 @@ from matplotlib.contour import QuadContourSet
 from analysis.data.side_files import load_exemplars
 from analysis.figures.single_runs import ended, functions
 from analysis.findings.findings import Findings
-from experiments.store.exemplars import exemplar, log_spaced, write_exemplars
+from experiments.store.exemplars import exemplar, log_spaced, surface, write_exemplars
 from experiments.study.catalog import read_task
 from experiments.study.study import read_study
 from nnxor.condition import Condition
 from nnxor.network.activations import ACTIVATIONS, OUTPUTS
-from nnxor.network.draws import initial_weights
+from nnxor.network.draws import Weights, initial_weights
 
 SMALL = ("base.epochs=400", "seeds.count=60")
 
@@ -113,6 +113,12 @@ def test_a_run_that_diverges_is_written_with_nulls(run: Callable[..., Path]) -> 
     write_exemplars(folder, read_study(json_of(folder)), Findings.of(folder).every)
     assert load_exemplars(folder)["outcome"].tolist() == ["diverged"]
     assert json.loads((folder / "exemplars.json").read_text())[0]["final_loss"] is None
+
+
+def test_weights_without_an_end_have_no_surface_and_warn_of_nothing() -> None:
+    """A training that diverged to infinite weights printed two RuntimeWarnings while its report was drawn."""
+    endless = Weights(np.full((2, 3, 1), np.inf, np.float32), *(np.ones(n, np.float32) for n in ((3, 1), (3, 1), 1)))
+    assert surface(Condition(hidden=3), endless) is None
 
 
 @pytest.mark.parametrize("epochs", [0, 1, 2, 10, 9_999])

@@ -340,6 +340,7 @@ def test_failed_trainings_are_said_and_left_out(handmade: Path) -> None:
     assert [[row[0], row[2]] for row in rows] == [
         [f"4 units, {UNIFORM}", "2"], ["4 units, He", "40"], [f"10 units, {UNIFORM}", "40"], ["10 units, He", "0"],
     ]  # fmt: skip
+    assert rows[-1][-1] == "\N{EM DASH}", "draws of a condition without a run, which were 'nan (nan to nan)'"
     for plot in [plot for plot in PLOTS if not plot.quiet][:6]:
         assert plot.draw(report.read_results(handmade)).axes
 

@@ -12,6 +12,7 @@ from analysis.findings.findings import Findings
 from analysis.findings.paired import compare_he
 from analysis.findings.verdict import CLAIMS, NOT_JUDGED, Verdict
 from analysis.report import read_results, render
+from analysis.report_parts.tables import causes_table
 
 Run = Callable[..., Path]
 
@@ -55,6 +56,11 @@ def test_minima_at_infinity_are_minima_and_are_told(make, certify) -> None:
     assert "Counted as minima are 25 that lie at infinity" in verdict.effect
 
 
+def test_one_run_rests(make, certify) -> None:
+    found = judge(certify(make({"a": ({}, ["stuck_1/4"])}), a=["kink"]))["1"]
+    assert "1 run rests at a kink, where" in found.effect
+
+
 def test_answers_are_counted_condition_by_condition(make, certify) -> None:
     folder = make({"a": ({"lr": 0.1}, ["stuck_1/4"] * 30), "b": ({"lr": 0.2}, ["stuck_1/2"] * 30),
                    "c": ({"lr": 0.4}, ["solved"] * 30)})  # fmt: skip
@@ -80,6 +86,20 @@ def test_what_dead_units_account_for_is_told_beside_it(handmade: Path) -> None:
     text = judge(handmade)["2"].effect.replace("\N{NO-BREAK SPACE}", " ")
     for told in ("none dead: 42.9 % (21.4", "1 dead: 46.2 % (", "2 dead: 46.2 % (", "until it lives, 4.8 % ("):
         assert told in text
+
+
+@pytest.mark.parametrize("law", ["normal(mean=0.0,std=0.5)|constant(value=0.0)|mirror", "19ed161e973475c3"])
+def test_nothing_is_saved_where_units_are_not_drawn_independently(make, law: str) -> None:
+    """Of mirrored pairs and given weights it was told what drawing each dead unit again would save."""
+    spec = {"a": ({}, ["solved", "stuck_1/3", "solved"] * 20)}
+    folder = make(spec)
+    assert "If every dead unit were drawn again" in judge(folder)["2"].effect
+    assert "saved" in causes_table(Findings.of(folder)).heads
+    told = json.loads((folder / "manifest.json").read_text())
+    told["conditions"] = {"a": f"protocol=2;init=mine:{law}"}
+    (folder / "manifest.json").write_text(json.dumps(told))
+    assert "drawn again" not in judge(folder)["2"].effect
+    assert "saved" not in causes_table(Findings.of(folder)).heads
 
 
 def test_dying_is_no_reason_where_there_are_fewer_units_than_the_task_needs(make) -> None:
