@@ -143,10 +143,11 @@ def typed(trials: pd.DataFrame) -> pd.DataFrame:
 
 def with_texts(trials: pd.DataFrame, texts: dict[str, str]) -> pd.DataFrame:
     """Add init_law, task_table and task_units, as the manifest's canonical texts of conditions give them."""
-    keys = trials["condition"].astype("category")
+    keys = trials["condition"].astype("category").cat
 
-    def told(what: Callable[[str], str]) -> pd.Series:
-        return keys.map({key: what(texts.get(key, "")) for key in keys.cat.categories}).astype("category")
+    def told(what: Callable[[str], str]) -> pd.Categorical:
+        found, places = np.unique([what(texts.get(key, "")) for key in keys.categories], return_inverse=True)
+        return pd.Categorical.from_codes(places[keys.codes], found.tolist())
 
     units = told(lambda text: _parts(text).get("units", UNITS))
     return trials.assign(init_law=told(init_law), task_table=told(_table), task_units=units)

@@ -171,13 +171,13 @@ def _value(name: str, what: Any) -> str:
 
 def _row(name: str, a: Side, x: str, b: Side, y: str) -> Row:
     """Compare condition x of A with y of B by the seeds that they solved."""
-    from scipy.stats import fisher_exact
-
     pair, rates = a.solved.compare(x, y, b.solved), (a.solved.rate(x), b.solved.rate(y))
     few = 2 * pair.n < min(rate.n for rate in rates)
     laws = {side.conditions[key]["init"][1] for side, key in ((a, x), (b, y))}
     why = GIVEN if len(laws) > 1 and any(map(is_given, laws)) else FEW_SHARED if few else ""
     if why:
+        from scipy.stats import fisher_exact  # which takes longer than all else
+
         p = float(fisher_exact(np.array([[rate.count, rate.n - rate.count] for rate in rates]))[1])
         return Row(name, *rates, unpaired(*rates), p, p, False, why, _traps(a, x, b, y))
     first, second = (Rate.of(pair.both + only, pair.n) for only in (pair.only_first, pair.only_second))

@@ -89,7 +89,7 @@ def _rates(table: pd.DataFrame, count: str, of: str, share: float) -> pd.DataFra
 
 def _pairs(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of `compare_values`, with the exact McNemar test."""
-    texts = [words.difference(as_paired(row)) for _, row in table.iterrows()]
+    texts = [words.difference(as_paired(row)) for row in table.to_dict("records")]
     return table.assign(number=table["difference"], text=texts, favours=table["difference"] > 0)
 
 
@@ -180,8 +180,8 @@ def verdicts(trials: pd.DataFrame, solved: Solved) -> list[Verdict]:
     mine = trials[_of_the_article(trials)]
     if not len(mine):
         return [_open(claim, _beyond(trials), NOT_JUDGED) for claim in CLAIMS]
-    judged = Judged(mine, summarise(mine), solved)
-    return [_judge(claim, judged) for claim in CLAIMS]
+    judged, fields = Judged(mine, summarise(mine), solved), swept(mine)
+    return [_judge(claim, judged, fields) for claim in CLAIMS]
 
 
 def scope(trials: pd.DataFrame) -> str:
@@ -211,16 +211,16 @@ def _open(claim: Claim, why: str, verdict: str = NOT_MEASURED) -> Verdict:
     return Verdict(claim.number, claim.text, why, "", verdict, "open")
 
 
-def _judge(claim: Claim, judged: Judged) -> Verdict:
-    """Put a claim's rule to all its cases, and count the answers."""
-    cases, fields = claim.cases(judged), swept(judged.trials)
-    if not len(cases):
+def _judge(claim: Claim, judged: Judged, fields: list[str]) -> Verdict:
+    """Put a claim's rule to all its cases, which the fields tell apart, and count the answers."""
+    cases = claim.cases(judged)
+    if not len(rows := cases.to_dict("records")):
         unstuck = claim.of_stuck and not is_stuck(judged.trials).any()
         return _open(claim, "No run is stuck." if unstuck else claim.nothing)
     sure, favours = holm(cases["p"]) < SIGNIFICANT, cases["favours"].to_numpy(bool)
     answers = np.select([sure & favours, sure], [YES, NO], UNDECIDED)
-    places = [_place(row, claim.pairs, fields) for row in cases.to_dict("records")]
-    at = min(range(len(cases)), key=lambda place: _distance(cases.iloc[place], claim.pairs))
+    places = [_place(row, claim.pairs, fields) for row in rows]
+    at = min(range(len(rows)), key=lambda place: _distance(rows[place], claim.pairs))
     told = f"{claim.told[:1].upper()}{claim.told[1:]}{', nearest to the article' if len(cases) > 1 else ''}"
     effect = f"{told} ({places[at]}): {cases['text'].iloc[at]}"
     n, what = f"{len(cases):,}", "pairs" if claim.pairs else "conditions"

@@ -168,6 +168,12 @@ def handmade(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def handmade_at() -> Callable[[Path], Path]:
+    """The function `write_handmade`."""
+    return write_handmade
+
+
+@pytest.fixture(scope="session")
 def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The handmade study's result folder with its report, which no test changes."""
     from analysis.report import write_report
@@ -207,7 +213,7 @@ def give_certificates(folder: Path, **kinds: list[str]) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def certify() -> Callable[..., Path]:
     """The function `give_certificates`."""
     return give_certificates

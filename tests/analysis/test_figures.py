@@ -51,8 +51,10 @@ def data_of(folder: Path, *exemplars: dict[str, Any]) -> Findings:
     return Findings.of(folder)
 
 
-@pytest.fixture
-def data(handmade: Path, certify) -> Findings:
+@pytest.fixture(scope="module")
+def data(handmade_at, certify, tmp_path_factory: pytest.TempPathFactory) -> Findings:
+    """The handmade study with certificates and two runs, which no figure changes."""
+    handmade = handmade_at(tmp_path_factory.mktemp("figures") / "handmade")
     certify(handmade, uniform4=["minimum"] * 6 + ["kink"] * 12, he4=["kink"] * 9 + ["saddle"], uniform10=["unknown"])
     return data_of(
         handmade, exemplar("solved", final_loss=1e-9, curve=[1.0, 0.3, 1e-3, 1e-6, 1e-9]), exemplar("stuck_1/4")

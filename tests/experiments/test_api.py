@@ -58,7 +58,7 @@ def test_studies_inits_and_tasks_of_ones_own_stand_in_a_folder(tmp_path: Path) -
     found = experiments.run_study("mine", config_dir=my, task="own.csv", output="results/mine", quiet=True)
     assert set(found["init"]) == {"half", "he"}
     assert set(found["task"]) == {"own.csv"}
-    assert verify({"folder": "results/mine", "sample": 4, "engine": "auto", "seed": 0}) == 0
+    assert verify({"folder": "results/mine", "sample": 4, "engine": "numba", "seed": 0}) == 0
     (my / "init/bad.yaml").write_text("weights: 3\nbiases: 4\n")
     with pytest.raises(InputError, match=r"init/bad\.yaml: weights: 3 is no distribution"):
         experiments.run_study("smoke", config_dir=my, init="bad", seeds=2)
