@@ -6,6 +6,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 FOLDER ?= results/article
 SHOWN := README.md docs/findings.md
+export PYTHONDONTWRITEBYTECODE := # what is compiled is kept, in __pycache__: tests start a hundred processes
 
 .PHONY: help setup run report explorer picture notebooks test check slow hostile digests printed bits lint docs bench lock clean
 
