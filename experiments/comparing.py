@@ -106,7 +106,8 @@ def lines(found: Comparison) -> list[str]:
         numbers = f"  A {a:<18} B {b:<18} B-A {change:<22} p {p_text(row)}".replace("\N{EM DASH}", "-")
         text += [*_filled(row.name), numbers, *_filled(row.how, "  ", 4), *_filled(plain(row.traps), "  ", 4)]
     if told:
-        text += ["", "Percent solved and in traps, 95 % Wilson intervals; B-A in percentage points."]
+        shares = "Percent solved, of the runs compared, and in traps, of all runs"
+        text += ["", *_filled(f"{shares}; 95 % Wilson intervals; B-A in percentage points.")]
     return [*text, *(line for sentence in sentences(found) for line in _filled(sentence))]
 
 
@@ -127,8 +128,7 @@ def _alignment(found: Comparison) -> str:
     counts = {"of the same trainings": same, unlike: len(found.rows) - same}
     parts = [f"{counted(n, 'pair')} {what}" for what, n in counts.items() if n]
     alone = [f"{n} of {name}" for n, name in zip(found.alone, "AB", strict=True) if n]
-    text = f"Aligned: {listed(parts)}."
-    return f"{text} Not aligned: {listed(alone)}." if alone else text
+    return f"Aligned: {listed(parts)}.{f' Not aligned: {listed(alone)}.' if alone else ''}"
 
 
 def _reproduction(found: Comparison) -> str:

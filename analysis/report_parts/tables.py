@@ -269,7 +269,7 @@ def compare_tables(found: Comparison) -> list[Table]:
         "Percent solved of the runs that are compared, with 95 % Wilson intervals; the difference with Newcombe's 95 % "
         "interval; exact p of McNemar (paired) or Fisher (unpaired), adjusted by Holm's method. Trainings that are the "
         "same in both folders are checked, not tested.",
-        ["condition", "B \N{MINUS SIGN} A", "A solved, %", "B solved, %", "p (Holm)", "compared", "in traps, %"],
+        ["condition", "B \N{MINUS SIGN} A", "A solved, %", "B solved, %", "p (Holm)", "compared", "in traps, % of all"],
         [cells(row) for row in ordered], 2, marks=[row.difference for row in ordered],
     )]  # fmt: skip
 

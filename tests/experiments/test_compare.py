@@ -32,6 +32,7 @@ def test_what_differs_comes_first_then_conditions_side_by_side(two: list[str]) -
     assert status == 0
     assert text.index("What differs") < text.index("epochs 20 ") < text.index("B-A") < text.index("Aligned")
     assert text.count("paired: 20 seeds") == 2
+    assert "Percent solved, of the runs compared, and in traps, of all runs; 95 % Wilson" in text
     assert "2 of 2 conditions differ" in text
     assert max(map(len, text.splitlines()[2:])) <= 80
 
