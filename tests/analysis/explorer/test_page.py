@@ -131,6 +131,14 @@ def test_an_address_gives_the_result_of_a_sweep(page: Path, browser: Browser) ->
         assert found["weights"].replace(" ", "") == each["weights"]
 
 
+def test_a_trap_without_a_name_is_called_by_its_loss(page: Path, browser: Browser) -> None:
+    """Behind a ReLU output all rows share ½ at a loss of ¼ (mse): that was 'Stuck at ¼', which is another trap."""
+    browser.visit(page, "#hidden=3&init=torch&lr=0.5&output=relu&loss=mse&epochs=2000&seed=1&run=1")
+    assert result(browser)["outcome"] == "stuck"
+    said = browser.run("document.getElementById('headline').textContent")
+    assert said == "Stuck at a loss of ¼: all rows share the prediction ½."
+
+
 @pytest.mark.parametrize("rescue", INTERVENTIONS)
 def test_an_intervention_is_that_of_a_rescue(page: Path, browser: Browser, rescue: str) -> None:
     (each,) = expected(Condition(hidden=4, init=HE, lr=0.1, rescue=rescue), range(8, 9), "numba")
