@@ -110,6 +110,15 @@ def test_an_address_holds_a_network_of_ones_own(page: Path, browser: Browser) ->
     assert address(replace(condition, hidden=17), 0) is None
 
 
+def test_a_task_with_an_address_is_one_that_the_page_knows(page: Path, browser: Browser) -> None:
+    """Those whose rows count several times had an address, at which the page said that they are unknown."""
+    addresses = {task.name: address(Condition(task=task, epochs=10), 0) for task in shipped("task", Task)}
+    assert {name for name, told in addresses.items() if told is None} == {"corners_10", "corners_100"}
+    for told in filter(None, addresses.values()):
+        browser.visit(page, told)
+        assert error(browser) == ""
+
+
 def test_an_address_comes_back_from_the_page(page: Path, browser: Browser) -> None:
     for settings in ("loss=bce&success.rule=loss", "loss=bce&output=sigmoid", "batch_size=2&order=fixed&epochs=50"):
         browser.visit(page, f"#{settings}")
