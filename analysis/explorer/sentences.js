@@ -27,7 +27,7 @@ const CAUSES = {
 function headline(c, row) {
   const { outcome } = row, named = outcome.split('_')[1], rows = sharing(c, row);
   if (outcome === 'solved') return row.solved_epoch ? `Solved, since epoch ${thousands(row.solved_epoch)}.` : 'Solved from the start.';
-  if (outcome.startsWith('stuck')) return `Stuck at ${TRAPS[named] || named || figure(row.plateau)}${rows ? `: ${rows}` : ''}.`;
+  if (outcome.startsWith('stuck')) return `Stuck at ${TRAPS[named] || named || `a loss of ${figure(row.plateau)}`}${rows ? `: ${rows}` : ''}.`;
   return {
     diverged: 'Diverged: its numbers have grown beyond all bounds. The step is too large.',
     oscillating: `Oscillating: the step is too large to come to rest; the loss is ${figure(row.final_loss)}.`,

@@ -88,8 +88,9 @@ class Freed:
 
 
 def fields_of(trials: pd.DataFrame) -> list[str]:
-    """The fields that tell the conditions apart in which the same runs are stuck."""
-    return [name for name in swept(_rescues(trials)) if name != "rescue"]
+    """The fields that tell conditions with rescues apart, from each other or from those that have none."""
+    told = {*swept(_rescues(trials)), *swept(trials[trials["rescue"].isna().to_numpy(bool)])} - {"rescue"}
+    return [name for name in FIELDS if name in told]
 
 
 def _rescues(trials: pd.DataFrame) -> pd.DataFrame:

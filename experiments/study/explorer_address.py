@@ -21,11 +21,10 @@ def address(condition: Condition, seed: int, weights: Weights | None = None) -> 
     """
     task, init = condition.task, condition.init
     drawn = isinstance(init, Init) and _ships("init", init)
-    shown = _ships("task", task) or not task.multiplicities
     sizes = {"hidden": condition.hidden, "epochs": condition.epochs, "rows": task.n_rows, "inputs": task.n_inputs}
     sizes["numbers"] = condition.epochs * condition.n_parameters
     fits = all(size <= MOST[name] for name, size in sizes.items())
-    if not (fits and condition.rescue is None and (drawn or weights is not None) and shown):
+    if not (fits and condition.rescue is None and (drawn or weights is not None)) or task.multiplicities:
         return None
     usual, values = DEFAULTS.values(), condition.values()
     told = {name: values[name] for name in ("hidden", "init", "lr")}

@@ -194,8 +194,8 @@ def first_time(
     step = 1 << int(np.max(span, initial=1) - 1).bit_length()
     while step := step // 2:
         chosen = np.flatnonzero(before + step < span)
-        ahead = advance(states[:, chosen], step, chosen)
-        not_yet = ~holds(ahead, chosen)
-        states[:, chosen[not_yet]] = ahead[:, not_yet]
+        ahead = advance(states.take(chosen, axis=1), step, chosen)
+        not_yet = np.flatnonzero(~holds(ahead, chosen))
+        states[:, chosen[not_yet]] = ahead.take(not_yet, axis=1)
         before[chosen[not_yet]] += step
     return before + 1

@@ -1,11 +1,13 @@
 """What frees stuck runs: counted anew from the handmade study, and nothing of it where there is none."""
 
 import html
+import json
 import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from harness import rewrite
 
 from analysis import report
 from analysis.data.field_labels import phrase, value_text
@@ -110,6 +112,19 @@ def test_the_report_sets_fresh_dead_units_beside_live_ones_by_how_many_are_dead(
     table = text[text.index("Redrawing dead units, by how many are dead") :]
     assert "1 dead, lr 0.1 8 " in table
     assert "difference is one of widths as much as of death" in table
+
+
+def test_where_some_conditions_alone_are_rescued_they_are_named(rescued: Path) -> None:
+    """The sentence stood beside one about lr 0.1, of which no run was rescued."""
+    trials = pd.read_parquet(rescued / "trials.parquet")
+    trials = trials[(trials["rescue"].isna() | (trials["lr"] == 0.2)).to_numpy(bool)]
+    rewrite(trials, rescued)
+    told = json.loads((rescued / "manifest.json").read_text(encoding="utf-8"))
+    held = {name: told["conditions"][name] for name in trials["condition"].unique()}
+    (rescued / "manifest.json").write_text(json.dumps({**told, "trials": len(trials), "conditions": held}))
+    text = render(rescued)
+    assert "What frees the stuck runs most like the article\N{RIGHT SINGLE QUOTATION MARK}s (lr 0.2): " in text
+    assert "redrawing the dead units, lr 0.2" in text
 
 
 def test_no_differences_are_told_of_a_study_without_controls(rescued_by_a_leak: Path) -> None:

@@ -33,8 +33,7 @@ def draw(shown: Mapping[str, pd.DataFrame]) -> Figure:
         names = [", ".join(each[not several : 1 + parted]) for each in zip(pairs, names, strict=True)]
         title = f"{'' if several else f'{pairs[0]}, '}{n_text(table['n'])} pairs"
         parts.append((title, names, [[_mark(row)] for _, row in table.iterrows()]))
-        left = f"Shown: {MOST} of {len(every):,} rows, evenly spread." if len(every) > MOST else ""
-        notes += [note, left]
+        notes += [note, f"Shown: {MOST} of {len(every):,} rows, evenly spread." if len(every) > MOST else ""]
     figure, axes = forests(parts, looks([""]), "difference in the share solved, points")
     for ax in axes:
         ax.axvline(0, color="#888888", linewidth=0.9, zorder=1)

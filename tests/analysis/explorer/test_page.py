@@ -110,6 +110,15 @@ def test_an_address_holds_a_network_of_ones_own(page: Path, browser: Browser) ->
     assert address(replace(condition, hidden=17), 0) is None
 
 
+def test_a_task_with_an_address_is_one_that_the_page_knows(page: Path, browser: Browser) -> None:
+    """Those whose rows count several times had an address, at which the page said that they are unknown."""
+    addresses = {task.name: address(Condition(task=task, epochs=10), 0) for task in shipped("task", Task)}
+    assert {name for name, told in addresses.items() if told is None} == {"corners_10", "corners_100"}
+    for told in filter(None, addresses.values()):
+        browser.visit(page, told)
+        assert error(browser) == ""
+
+
 def test_an_address_comes_back_from_the_page(page: Path, browser: Browser) -> None:
     for settings in ("loss=bce&success.rule=loss", "loss=bce&output=sigmoid", "batch_size=2&order=fixed&epochs=50"):
         browser.visit(page, f"#{settings}")
@@ -129,6 +138,14 @@ def test_an_address_gives_the_result_of_a_sweep(page: Path, browser: Browser) ->
         assert int(found["solvedEpoch"]) == columns["solved_epoch"]
         assert int(found["settledEpoch"]) == columns["settled_epoch"]
         assert found["weights"].replace(" ", "") == each["weights"]
+
+
+def test_a_trap_without_a_name_is_called_by_its_loss(page: Path, browser: Browser) -> None:
+    """Behind a ReLU output all rows share ½ at a loss of ¼ (mse): that was 'Stuck at ¼', which is another trap."""
+    browser.visit(page, "#hidden=3&init=torch&lr=0.5&output=relu&loss=mse&epochs=2000&seed=1&run=1")
+    assert result(browser)["outcome"] == "stuck"
+    said = browser.run("document.getElementById('headline').textContent")
+    assert said == "Stuck at a loss of ¼: all rows share the prediction ½."
 
 
 @pytest.mark.parametrize("rescue", INTERVENTIONS)
