@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections import Counter
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
@@ -37,12 +38,18 @@ FORBIDDEN = {
     "analysis": {"nnxor", "experiments", "hydra", "omegaconf", "joblib", "llvmlite"},
 }
 PACKAGES = ("nnxor", "experiments", "analysis")
-FILES = {path: ast.parse(path.read_text(encoding="utf-8")) for name in PACKAGES for path in (ROOT / name).rglob("*.py")}
 
 MOST_FILES_IN_A_FOLDER = 12
 MOST_LINES_IN_A_FUNCTION = 50
 MOST_IMPORTS_IN_FUNCTIONS = 32
 """Lower these as the house gets better; never raise them."""
+
+
+@functools.cache
+def files() -> dict[Path, ast.Module]:
+    """The source, read once and only where these tests run."""
+    paths = (path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in paths}
 
 
 def imports(tree: ast.AST) -> set[str]:
@@ -72,15 +79,15 @@ def module(path: Path) -> str:
 
 @pytest.mark.parametrize("package", FORBIDDEN)
 def test_a_package_imports_nothing_that_stands_above_it(package: str) -> None:
-    files = {path: tree for path, tree in FILES.items() if path.is_relative_to(ROOT / package)}
-    assert files
-    for path, tree in files.items():
+    below = {path: tree for path, tree in files().items() if path.is_relative_to(ROOT / package)}
+    assert below
+    for path, tree in below.items():
         allowed = {"yaml"} if path.name == "from_python.py" else set()  # it knows the names that ship
         assert not imports(tree) & FORBIDDEN[package] - allowed, path
 
 
 def test_omegaconf_and_hydra_stop_at_the_entry_points() -> None:
-    users = {path.name for path, tree in FILES.items() if imports(tree) & {"hydra", "omegaconf"}}
+    users = {path.name for path, tree in files().items() if imports(tree) & {"hydra", "omegaconf"}}
     assert users == {"composing.py"}
 
 
@@ -90,7 +97,7 @@ def test_only_what_ends_with_tables_and_figures_calls_the_analysis() -> None:
     What a folder is, how processes work for another, how signals are heard, how a command ends and what an interval is,
     is defined for both packages.
     """
-    inside = {path: tree for path, tree in FILES.items() if path.is_relative_to(ROOT / "experiments")}
+    inside = {path: tree for path, tree in files().items() if path.is_relative_to(ROOT / "experiments")}
     users = {path.name for path, tree in inside.items() if any(from_analysis(name) for name in imported(tree))}
     assert users == {"reporting.py", "exemplars.py", "comparing.py", "timing.py", "api.py", "audit.py"}
 
@@ -110,7 +117,7 @@ def runtime(tree: ast.Module) -> Iterator[ast.AST]:
 
 def test_no_import_runs_in_a_circle() -> None:
     """Not even through imports inside functions; an entry imports the registry of its package, which finds it."""
-    trees = {module(path): tree for path, tree in FILES.items()}
+    trees = {module(path): tree for path, tree in files().items()}
     graph = {}
     for name, tree in trees.items():
         wanted = {each for node in runtime(tree) for each in imported(node)} & trees.keys()
@@ -123,19 +130,19 @@ def test_no_import_runs_in_a_circle() -> None:
 
 
 def test_no_two_files_have_one_name() -> None:
-    names = Counter(path.name for path in FILES if path.name not in ("__init__.py", "__main__.py"))
+    names = Counter(path.name for path in files() if path.name not in ("__init__.py", "__main__.py"))
     assert not [name for name, count in names.items() if count > 1]
 
 
 def test_no_room_has_more_than_a_dozen_files() -> None:
-    rooms = Counter(path.parent for path in FILES if path.name != "__init__.py")
+    rooms = Counter(path.parent for path in files() if path.name != "__init__.py")
     assert max(rooms.values()) <= MOST_FILES_IN_A_FOLDER, rooms.most_common(1)
 
 
 def test_functions_are_short() -> None:
     lengths = {
         f"{module(path)}.{node.name}": (node.end_lineno or 0) - node.lineno + 1
-        for path, tree in FILES.items()
+        for path, tree in files().items()
         for node in functions(tree)
     }
     assert not [name for name, length in lengths.items() if length > MOST_LINES_IN_A_FUNCTION]
@@ -145,7 +152,7 @@ def test_imports_stand_at_the_top_of_files() -> None:
     """But for what `--help` need not wait for."""
     found = [
         node
-        for tree in FILES.values()
+        for tree in files().values()
         for function in functions(tree)
         for node in ast.walk(function)
         if isinstance(node, ast.Import | ast.ImportFrom)
@@ -172,7 +179,7 @@ def test_entries_are_asked_and_their_names_not_compared() -> None:
     registered = {name for registry in CHOICES.values() for name in registry}
     found = [
         (path.relative_to(ROOT).as_posix(), name)
-        for path, tree in FILES.items()
+        for path, tree in files().items()
         for name in compared(tree)
         if name in {*registered, *ENGINES} - {"numpy"} and path.name != f"{name}.py"
     ]
