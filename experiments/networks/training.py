@@ -13,7 +13,7 @@ from experiments.study.explorer_address import address
 from experiments.study.fields import TRAINED, condition_of, make_condition, read_fields, read_success, refuse_useless
 from experiments.study.weight_files import check_writable, read_network, save_weights
 from nnxor import checks
-from nnxor.arithmetic.networks import Look, any_active, preactivations
+from nnxor.arithmetic.networks import Look, alive, any_active
 from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
 from nnxor.engines import engine_numpy
@@ -177,11 +177,11 @@ def unit_fate(pattern: str, death: int | None, condition: Condition) -> str:
 def formula(condition: Condition, weights: Weights) -> list[str]:
     """The network as a formula, a line a unit that is not dead on the task's rows."""
     W1, b1, W2, b2 = weights.only().values()
-    alive = any_active(condition, preactivations(condition, weights))[:, 0]
+    lives = alive(condition, weights)[:, 0]
     output = "" if OUTPUTS[condition.output].straight(condition) else condition.output
     lines = [f"y = {output}({float(b2):.4g}" if output else f"y = {float(b2):.4g}"]
     for h in range(condition.hidden):
-        if alive[h] or not condition.units.can_die:
+        if lives[h] or not condition.units.can_die:
             inner = " ".join(f"{float(W1[d, h]):+.4g}*x{d + 1}" for d in range(W1.shape[0]))
             lines.append(f"    {float(W2[h]):+.4g} * {condition.activation}({inner} {float(b1[h]):+.4g})")
     return [*lines[:-1], f"{lines[-1]})"] if output else lines

@@ -97,6 +97,14 @@ def test_smooth_units_are_told_nothing_of_kinks() -> None:
     assert not {"None", "alive", "line"} & set(text.split())
 
 
+def test_a_training_that_diverges_says_so_and_warns_of_nothing(tmp_path: Path) -> None:
+    """Infinite weights made NumPy warn, below all that was said."""
+    (tmp_path / "zigzag.csv").write_text("x1,t\n-1,1\n0,0\n1,1\n2,0\n")
+    text = train(f"task={tmp_path / 'zigzag.csv'}", "hidden=4", "init=he", "epochs=2000", "seed=51")
+    assert "outcome: diverged; loss nan" in text
+    assert "y = nan" in text
+
+
 def test_it_refuses_before_it_prints() -> None:
     done = inside("every=0", "epochs=1", module="experiments.train")
     assert (done.returncode, done.stdout) == (2, "")
