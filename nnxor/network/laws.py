@@ -127,16 +127,16 @@ def _mass(A: Array, c: Array, laws: list[_Law]) -> Probability:
         u = np.clip(_stratified(len(laws) - 1, np.random.default_rng(repeat)), 1e-16, 1 - 1e-16)
         points = np.column_stack([law.quantile(each) for law, each in zip(laws[:-1], u, strict=True)])
         means.append(float(_along(A, c, laws[-1], points).mean()))
-    value, least = float(np.mean(means)), 1 / (CELLS * REPEATS)
-    error = float(np.std(means, ddof=1)) / REPEATS**0.5
-    return Probability(value, error if value else least, SAMPLED)
+    value, error = float(np.mean(means)), float(np.std(means, ddof=1)) / REPEATS**0.5
+    return Probability(value, error if value else 1 / (CELLS * REPEATS), SAMPLED)
 
 
 def _stratified(n: int, rng: np.random.Generator) -> Array:
     """A point in each of `CELLS` equal cells of the unit cube of n dimensions, shape (n, CELLS)."""
-    halvings = [len(part) for part in np.array_split(range(CELLS.bit_length() - 1), n)]
-    sides = [2**each for each in halvings]
-    corners = np.indices(sides).reshape(n, CELLS)
+    sides = [2 ** len(part) for part in np.array_split(range(CELLS.bit_length() - 1), n)]
+    cut = sum(side > 1 for side in sides)  # the first of them; an array cannot have as many dimensions as a task
+    corners = np.zeros((n, CELLS), np.int64)
+    corners[:cut] = np.indices(sides[:cut]).reshape(cut, CELLS)
     return np.asarray((corners + rng.random(corners.shape)) / np.array(sides)[:, None])
 
 

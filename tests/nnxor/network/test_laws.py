@@ -172,6 +172,13 @@ def test_the_law_of_many_inputs_is_found_in_time(name: str) -> None:
     check(Task("cube8", rows, (0,) * 256), INITS[name], seeds=2_000)
 
 
+def test_the_law_of_more_inputs_than_an_array_has_dimensions_is_found() -> None:
+    """A task may have 256 inputs; of 66 the report of a sweep ended in a traceback."""
+    rows = tuple(tuple(1.0 if n // 100 == half else 0.0 for n in range(200)) for half in range(2))
+    found = theory.dead_probability(Task("halves", rows, (0, 1)), INITS["lecun"], 4)
+    assert found.value == pytest.approx(0.25, abs=5 * found.error), "the halves are independent, and each even"
+
+
 def test_a_tie_of_constants_is_not_active() -> None:
     """0.25 − 0.25 = 0 on rows 01 and 10, 0.25 on row 11, which OR's first three rows lack."""
     three = Task("three", XOR.inputs[:3], XOR.targets[:3])
