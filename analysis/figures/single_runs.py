@@ -55,7 +55,7 @@ def need(exemplars: pd.DataFrame) -> None:
 def loss_curves(exemplars: pd.DataFrame) -> Figure:
     """Loss against epoch of one run of each outcome, both axes logarithmic, the levels of the stuck ones marked."""
     need(exemplars)
-    every = [value for curve in exemplars["curve"] for value in curve if value is not None] or [1.0]
+    every = [max(value, LOWEST) for curve in exemplars["curve"] for value in curve if value is not None] or [1.0]
     columns = columns_for(min(2, len(exemplars)))
     told = (f"{ended(run)}: {name(run)}" for _, run in exemplars.iterrows())
     names = [textwrap.fill(text, letters(columns, 9) - 9) for text in told]
@@ -85,7 +85,7 @@ def _loss_axes(above: Axes | None, below: Axes | None, lowest: float, highest: f
     if above:
         _loss_axis(above, BREAK if below else max(BREAK, lowest / 1.6), min(max(1.3 * highest, 1.0), 6.0))
     if below:
-        _loss_axis(below, max(lowest, LOWEST) / 1.3, BREAK if above else min(1.2 * highest, BREAK))
+        _loss_axis(below, lowest / 1.3, BREAK if above else min(1.2 * highest, BREAK))
 
 
 def _loss_axis(ax: Axes, low: float, high: float) -> None:

@@ -282,7 +282,10 @@ def test_a_run_without_finite_weights_is_left_out_of_the_functions(handmade: Pat
     assert "diverged" in texts(BY_NAME["loss_curves"].draw(data))
 
 
-@pytest.mark.parametrize(("curve", "n_axes"), [([1.0, 0.4, 0.25], 1), ([0.09, 0.04, 1e-5], 1), ([1.0, 0.2, 1e-9], 2)])
+@pytest.mark.parametrize(("curve", "n_axes"), [
+    ([1.0, 0.4, 0.25], 1), ([0.09, 0.04, 1e-5], 1), ([1.0, 0.2, 1e-9], 2), ([1.0, 0.2, 0.0], 2),
+    ([0.0, 0.0, 0.0], 1),  # the textbook solution, from the start: its logarithm ended the report in a traceback
+])  # fmt: skip
 def test_no_part_of_the_axis_of_losses_stands_empty(handmade: Path, curve: list[float], n_axes: int) -> None:
     data = data_of(handmade, exemplar("solved", curve=[*curve, *curve[-1:] * 2]))
     figure = BY_NAME["loss_curves"].draw(data)
