@@ -164,7 +164,7 @@ def _streams(column: pa.Array) -> dict[str, bytes | memoryview]:
     if pa.types.is_dictionary(column.type):
         column = column.cast(pa.string())
     text = pa.types.is_string(column.type) or pa.types.is_binary(column.type)
-    filled = pc.fill_null(column, pa.scalar("" if text else 0).cast(column.type))
+    filled = pc.fill_null(column, pa.scalar("" if text else 0).cast(column.type)) if column.null_count else column
     if not text:
         values = filled.to_numpy(zero_copy_only=False)
         return {"nulls": nulls, "values": values.astype(values.dtype.newbyteorder("<")).tobytes()}

@@ -84,7 +84,7 @@ class Browser:
         end = time.monotonic() + seconds
         while not self.run(f"Boolean({condition})"):
             assert time.monotonic() < end, f"not within {seconds} s: {condition}"
-            time.sleep(0.05)
+            time.sleep(0.01)
 
     def size(self, width: int, height: int, dark: bool = False) -> None:
         """Show the page so wide and high."""
