@@ -167,8 +167,8 @@ def describe_live_units(found: Findings) -> str:
     where = words.nearest(found.nearest, found.fields)
     more = f"; difference {words.difference(unpaired(without, having))}" if without.n and having.n else ""
     return (
-        f"{where}: not solved {words.rate(having)} with at least one dead unit at the start, "
-        f"{words.rate(without)} with none{more}."
+        f"{where}: not solved with at least one dead unit at the start: {words.rate(having)}; with none: "
+        f"{words.rate(without)}{more}."
     )
 
 
