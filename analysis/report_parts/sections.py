@@ -76,11 +76,11 @@ def pictures(shown: Sequence[tuple[Plot, str]], folder: Path) -> dict[str, Pictu
 
 
 def hero(found: Findings, drawn: dict[str, Picture]) -> Picture | None:
-    """The figure that answers the study's question: the one that it names, or the one that fits what it asks best."""
+    """The figure that answers the study's question: the one it names, if drawn, or the one that fits best."""
     fields = asked(found, found.asks)
     fits = {name: each.plot.answers(found, fields) for name, each in drawn.items()}
-    name = str(found.config.get("hero") or max(fits, key=lambda name: fits[name], default=""))
-    return drawn.get(name) if fits.get(name) or found.config.get("hero") else None
+    best = max(fits, key=lambda name: fits[name], default="")
+    return drawn.get(str(found.config.get("hero"))) or (drawn[best] if fits.get(best) else None)
 
 
 def sections(found: Findings) -> list[Section]:

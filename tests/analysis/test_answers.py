@@ -257,6 +257,7 @@ def test_the_first_figure_fits_what_the_study_asks(make: Make, rescued: Path) ->
     assert first(make(grid, asks=["lr", "scale"])) == "landscape"
     assert first(make(grid, asks="lr")) == "success_rate"
     assert first(make(grid, asks="lr", hero="dead_units")) == "dead_units"
+    assert first(make(grid, asks="lr", hero="published")) == "success_rate", "named, but not drawn here"
     at_zero = {z: ({"relu_at_zero": int(z)}, runs(50)) for z in "01"}
     assert first(make(at_zero, asks="relu_at_zero")) == "paired_effects"
 
