@@ -69,7 +69,7 @@ def read_network(path: Path, n_inputs: int) -> Network:
     (W1, b1), (W2, b2) = sorted(layers, key=lambda layer: 1 in layer[0].shape)  # the output layer has one unit
     hidden = W2.size
     torch = any(name.endswith("weight") for name in arrays)
-    square, ours = W1.shape == (n_inputs, n_inputs) and hidden == n_inputs, set(arrays) <= set(PARAMETERS)
+    square, ours = W1.shape == (n_inputs, n_inputs) and hidden == n_inputs > 1, set(arrays) <= set(PARAMETERS)
     if torch if square else W1.shape == (hidden, n_inputs):
         W1 = W1.T
     biases = [b for _, b in layers if b is not None]

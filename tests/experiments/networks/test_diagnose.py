@@ -339,6 +339,12 @@ def test_a_square_matrix_is_read_as_its_library_writes_it_and_both_ways_are_told
     assert "W1 is square: it is read as (units, inputs)" in text
 
 
+def test_a_single_number_is_no_square_matrix(tmp_path: Path) -> None:
+    one = np.float32([[2]])
+    np.savez(tmp_path / "n.npz", **{"0.weight": one, "0.bias": one[0], "2.weight": one, "2.bias": one[0]})
+    assert not read_network(tmp_path / "n.npz", 1).either_way, "read either way it is the same network"
+
+
 def test_a_square_matrix_by_our_names_is_read_as_we_write_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
