@@ -53,7 +53,8 @@ def summarise(trials: pd.DataFrame, epochs: pd.DataFrame | None = None) -> pd.Da
     new: dict[str, Any] = {"n": total["n"], "failed": total["failed"]}
     for outcome in OUTCOMES:
         new |= _shares(outcome, total[outcome], total["n"])
-    new |= {kind: total[kind].astype("Int64").where(np.full(len(total), certified)) for kind in KINDS}
+    unknown = pd.Series(pd.NA, total.index, "Int64")
+    new |= {kind: total[kind].astype("Int64") if certified else unknown for kind in KINDS}
     new |= _shares("settled", total["settled"], total["every_stuck"])
     new |= {f"{name}_mean": total[name] / total[f"{name}_known"] for name in known}
     told = trials if epochs is None else epochs

@@ -33,7 +33,8 @@ from nnxor.network.optimizers import OPTIMIZERS
 Table = NDArray[np.floating]
 Numbers = NDArray[np.integer]
 Advance = Callable[[Table, Numbers], Table]  # the states that many epochs later, a number for each column
-ROOM = 2**25  # bytes that the states at the checkpoints may take, about; trainings that would take more go in parts
+ROOM = 2**25
+"""Bytes, about, for the states at the checkpoints; more trainings go in parts. More memory would be mapped anew."""
 SHORTEST = 64  # epochs between the first checkpoints, and for which they are watched
 
 

@@ -149,15 +149,14 @@ class Training:
 
     def step(self, gradient: Weights) -> None:
         """One step of the optimizer."""
-        rules, condition = self._rules, self.condition
+        rules, condition, frozen = self._rules, self.condition, self.condition.frozen
         betas = [getattr(condition, name) for name in rules.optimizer.powers]
         self._powers = [power * beta for power, beta in zip(self._powers, betas, strict=True)]
         left = tuple(condition.numpy_dtype.type(1.0 - power) for power in self._powers)
-        moved = []
-        for name in PARAMETERS:
-            p, *memory = (getattr(part, name) for part in (self.weights, *self._memories))
-            moves = name not in condition.frozen
-            moved.append(rules.step(p, getattr(gradient, name), tuple(memory), left) if moves else [p, *memory])
+        moved = [
+            [p, *memory] if name in frozen else rules.step(p, g, tuple(memory), left)
+            for name, g, p, *memory in zip(PARAMETERS, gradient, self.weights, *self._memories, strict=True)
+        ]
         self.weights, *self._memories = (Weights(*parts) for parts in zip(*moved, strict=True))
 
 
