@@ -130,7 +130,7 @@ def diagnose(W1: ArrayLike, b1: ArrayLike, W2: ArrayLike, b2: ArrayLike, **field
     dtype = "float32" if all(getattr(each, "dtype", None) == np.float32 for each in (W1, b1, W2)) else "float64"
     hidden = weights.W1.shape[1]
     if fields.get("hidden", hidden) != hidden:
-        raise ValueError(f"hidden={fields['hidden']} contradicts W1, which has {hidden} units")
+        raise ValueError(f"hidden={fields['hidden']} contradicts W1, which has hidden={hidden}")
     condition = _condition({"dtype": dtype, **fields, "hidden": hidden, "epochs": 0})
     if weights.W1.shape[0] != condition.task.n_inputs:
         raise ValueError(f"W1 is for {weights.W1.shape[0]} inputs; task={condition.task.name} has another number")

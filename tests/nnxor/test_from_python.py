@@ -72,7 +72,7 @@ def test_shapes_as_frameworks_have_them_are_taken() -> None:
         (lambda: nnxor.diagnose([[1, 1]], [0, 0], [1, 1], 0), "^W1 is for 1 inputs; task=xor"),
         (lambda: nnxor.diagnose([[1], [1]], [0, 0], [1], 0), r"^W1 \(2, 1\), b1 \(2,\).* do not fit; allowed: W1"),
         (lambda: nnxor.diagnose([[1], [np.inf]], [0], [1], 0), "^weights must be finite"),
-        (lambda: nnxor.diagnose([[1], [1]], [0], [1], 0, hidden=9), "^hidden=9 contradicts W1, which has 1 unit"),
+        (lambda: nnxor.diagnose([[1], [1]], [0], [1], 0, hidden=9), "^hidden=9 contradicts W1, which has hidden=1$"),
     ],
 )
 def test_what_is_not_allowed_is_said_in_one_line(what: Callable[[], Any], why: str) -> None:
