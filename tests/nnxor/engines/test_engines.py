@@ -156,7 +156,7 @@ def test_the_reference_agrees_within_rounding_over_the_first_epochs(init: str) -
 def test_the_reference_ends_like_the_fast_engines() -> None:
     """At 10,000 epochs all of 1,000 trainings over five conditions agree; here fewer epochs, to be quick."""
     condition = Condition(epochs=300, lr=0.3)
-    weights = start(condition, range(100))
+    weights = start(condition, range(50))
     columns = [diagnose(condition, weights, train(condition, weights)) for train in (reference, numba_engine)]
     assert (columns[0]["outcome"] == columns[1]["outcome"]).mean() >= 0.995
     assert (columns[0]["solved_epoch"] == columns[1]["solved_epoch"]).mean() >= 0.98

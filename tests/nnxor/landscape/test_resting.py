@@ -30,8 +30,8 @@ from nnxor.trial import kinds, resting_points, trials
 def test_leaky_units_under_cross_entropy_are_told_where_a_step_would_take_them_across_their_kinks() -> None:
     """Four of He's 123 runs were unknown, and 7 of 418 from PyTorch's draw; then six others seemed to be at minima."""
     for name in ("torch", "he"):
-        condition, weights, level, kinds = stuck_at_infinity(1000, init=catalog.init(name), **LEAKY)
-        assert len(kinds) > 100
+        condition, weights, level, kinds = stuck_at_infinity(500, init=catalog.init(name), **LEAKY)
+        assert len(kinds) > 50
         stayed = stays(condition, weights, level)
         assert "unknown" not in kinds[stayed]
         assert ((kinds == "minimum") & ~stayed).sum() <= 1
@@ -125,7 +125,7 @@ def test_what_is_frozen_only_takes_directions_away(freeze: str, fields: dict[str
     assert at.any()
     floor = Local(problem, found.theta[at]).loss
     near = []
-    for trial in range(60):
+    for trial in range(30):
         share = 10.0 ** rng.uniform(-9, -6)
         size = np.abs(found.theta[at]) if trial % 2 else np.maximum(np.abs(found.theta[at]), 1e-3)
         near.append(found.theta[at] + share * size * rng.standard_normal(size.shape) * problem.free)
@@ -150,11 +150,11 @@ def test_hardly_a_run_is_unknown_at_any_scale(activation: str, output: str, loss
     """From ten times the usual weights nearly all stuck runs of smooth units were."""
     usual = Condition(hidden=hidden, activation=activation, output=output, loss=loss, init=catalog.init(init))
     told = [
-        trials(replace(usual, scale=scale), range(100), engines.load("numba"), certified=True).columns["minimum"]
+        trials(replace(usual, scale=scale), range(50), engines.load("numba"), certified=True).columns["minimum"]
         for scale in (0.1, 1.0, 5.0, 10.0)
     ]
     stuck = np.concatenate(told)[np.concatenate(told) != ""]
-    assert len(stuck) > 20
+    assert len(stuck) > 15
     assert (stuck == "unknown").mean() <= 0.02
 
 
