@@ -4,8 +4,6 @@ Both are written at once from what they held before and the parts that came sinc
 counts alone. They are written beside the old ones, and take their place once the manifest knows their hashes.
 """
 
-import heapq
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,7 +18,7 @@ from analysis.data.door import COUNTS, TRIALS, flush, sha256_of
 from analysis.entry import RunError
 from experiments.store import counts
 from experiments.store.columns import Digest, encode, schema, schema_like, with_condition
-from experiments.store.counts import PLAIN, Held, Piece
+from experiments.store.counts import PLAIN, Held
 from experiments.store.parts import NotAPartError, Part
 from experiments.study.batches import Spans, merge, subtract
 from experiments.study.study import Study
@@ -108,14 +106,8 @@ class Slices:
 
 
 def counts_of(rows: Slices, held: Held) -> pa.Table:
-    """What counts.parquet holds of a condition, without rows of kind `seeds`, as `experiments.store.counts.PLAIN`."""
-    return rows.read(held.first, held.bits).select(PLAIN.names).cast(PLAIN)
-
-
-def bits_of(rows: Slices, held: Held) -> Iterator[Piece]:
-    """Which seeds of a condition counts.parquet counts, and which of them were solved."""
-    for table in rows.pieces(held.bits, held.last, 64):
-        yield from counts.solved_pieces(table)
+    """What counts.parquet holds of a condition, as `experiments.store.counts.PLAIN`."""
+    return rows.read(held.first, held.last).select(PLAIN.names).cast(PLAIN)
 
 
 def check_rows(path: Path, held: Sequence[Held], wanted: pa.Schema | None = None) -> None:
@@ -149,23 +141,20 @@ def write(
         segments = _segments(mine, parts.get(condition.key, []))
         if whole and merge([seeds for seeds, _ in segments]) != [study.seeds_of(condition)]:
             raise RunError(f"{folder}: trainings of {condition.text()} are missing; run the same command again")
-        tallies, solved = [], list[Piece]()
+        tallies = []
+        if mine.last:
+            counted = counts_of(old[COUNTS], mine)
+            tallies.append(counted.filter(pc.fill_null(pc.equal(counted["status"], "ok"), True)))  # others were retried
         for seeds, part in segments:
             n += len(seeds)
             for rows in _rows(seeds, part, mine, old.get(TRIALS)):
                 if part is not None:
                     tallies.append(counts.count_rows(rows))
-                    solved.extend(counts.solved_seeds(rows))
                 if TRIALS in writers:
                     writers[TRIALS].add(with_condition(rows, condition, schemas[TRIALS][0]))
-        if mine.last:
-            counted = counts_of(old[COUNTS], mine)
-            tallies.append(counted.filter(pc.fill_null(pc.equal(counted["status"], "ok"), True)))  # others were retried
         tally = tallies[0] if len(tallies) == 1 else counts.add_up([*tallies, PLAIN.empty_table()])
         failed += counts.total(tally, status="failed")
-        pieces = heapq.merge(bits_of(old[COUNTS], mine) if mine.last else (), solved, key=lambda piece: piece[0])
-        for table in itertools.chain([tally], counts.seed_rows(pieces)):
-            writers[COUNTS].add(with_condition(table, condition, counts.SCHEMA))
+        writers[COUNTS].add(with_condition(tally, condition, counts.SCHEMA))
     for name, writer in writers.items():
         writer.close()
         flush(beside(folder / name))

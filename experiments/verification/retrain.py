@@ -23,8 +23,7 @@ from analysis.data.processes import available_cores
 from experiments.execution.backends import execute
 from experiments.execution.options import backend_for
 from experiments.store.columns import CONDITION_COLUMNS, in_schema, part_schema, plain, with_condition
-from experiments.store.counts import PLAIN, add_up, count_rows, is_solved, solved_pieces, total
-from experiments.store.rows_and_counts import counts_of
+from experiments.store.counts import PLAIN, add_up, count_rows, is_solved, solved_seeds, total
 from experiments.study.batches import Batch, Left, Spans, left, merge, missing, subtract
 from experiments.study.study import Study
 from experiments.verification.audit import Ledger, damage
@@ -159,19 +158,18 @@ class Retraining:
 
     def _recorded_bits(self, batch: Batch) -> pa.Array:
         """Which seeds of a batch are recorded as solved; null for those that failed."""
-        held, known = self.ledger.held[batch.condition.key], dict[int, bool]()
-        low = max(int(np.searchsorted(held.starts, batch.seeds.start, "right")) - 1, 0)
-        high = int(np.searchsorted(held.starts, batch.seeds.stop))
-        for first, solved in solved_pieces(self.ledger.counts.read(held.bits + low, held.bits + high)):
-            known.update(enumerate(solved.tolist(), first))
-        return pa.array([known.get(seed) for seed in batch.seeds], pa.bool_())
+        known, seeds = dict[int, bool](), batch.seeds
+        for span, solved in solved_seeds(self.ledger.counts_of(batch.condition)):
+            if span.start < seeds.stop and seeds.start < span.stop:
+                known.update(zip(span, solved.tolist(), strict=True))
+        return pa.array([known.get(seed) for seed in seeds], pa.bool_())
 
     def _count(self, batch: Batch, again: pa.Table) -> None:
         """Count a batch, and compare the counts of its condition if it was the last one."""
         key, ledger = batch.condition.key, self.ledger
         counted = add_up([self._counted.pop(key, PLAIN.empty_table()), count_rows(again)])
         if total(counted, kind="runs") == len(ledger.record.study.seeds_of(batch.condition)):
-            both = [add_up([counts_of(ledger.counts, ledger.held[key])]), counted]
+            both = [add_up([ledger.counts_of(batch.condition)]), counted]
             if self.loosely:  # runs, by what must agree also then
                 runs = (each.filter(pc.equal(each["kind"], "runs")) for each in both)
                 names = [name for name in PLAIN.names if name in ("kind", "count", *BEFORE)]
@@ -200,6 +198,7 @@ def differs_in_a_bit(old: pa.Array, new: pa.Array) -> Flags:
 
 def _by_key(counts: pa.Table) -> dict[tuple[object, ...], str]:
     """What is counted, and in words how often, and for which seed first."""
+    counts = counts.filter(pc.not_equal(counts["kind"], "seeds"))  # which are compared one by one
     keys = zip(*(counts[name].to_pylist() for name in ("kind", *COUNTED, "epoch")), strict=True)
     told = zip(counts["count"].to_pylist(), counts["seed"].to_pylist(), strict=True)
     words = (f"{times:,}" if seed is None else f"{times:,}, the lowest seed {seed}" for times, seed in told)
