@@ -31,12 +31,10 @@ from analysis.data.door import CONFIG, COUNTS, TRIALS, flush, is_regular, read_m
 from analysis.entry import InputError, RunError, in_a_line
 from experiments.store import counts, parts
 from experiments.store import rows_and_counts as tables
-from experiments.store.manifest import describe, described, now, provenance
+from experiments.store.manifest import describe, described, now, only_in, provenance
 from experiments.store.parts import NotAPartError, Part, read_part, write_part
 from experiments.study.batches import Batch, Spans, merge
 from experiments.study.study import Study
-from nnxor.condition import FIELDS
-from nnxor.field import plain
 from nnxor.protocol import PROTOCOL_VERSION
 
 DERIVED = (  # made from the trials, and made again when they change
@@ -118,9 +116,9 @@ class ResultFolder:
         self.holds_more = bool(extra)
         lacking = any(held.get(key) != [study.seeds_of(condition)] for key, condition in ours.items())
         if extra and (lacking or not self.is_compact()):  # if all is there, it is told without touching the folder
-            what = not_asked_for([texts.get(key, key) for key in extra], {c.text() for c in study.conditions})
+            what = only_in([texts.get(key, key) for key in extra], [c.text() for c in study.conditions])
             others = f"conditions that this study does not ask for ({len(extra)} of {len(held)})"
-            raise InputError(f"{self.path} holds {others}: {what}; {WAYS_OUT}")
+            raise InputError(f"{self.path} holds {others}: it also holds {what}; {WAYS_OUT}")
         spans = [span for spans in held.values() for span in spans] or [asked]
         first, last = min(span.start for span in spans), max(span.stop for span in spans) - 1
         if first < asked.start or last >= asked.stop:
@@ -300,21 +298,3 @@ class ResultFolder:
             self._held, self._waiting = counts.scan(self.path / COUNTS), 0
             self._parts = {key: [part for part in found if not part.fine] for key, found in self._parts.items()}
         return int(written["failed"])
-
-
-def not_asked_for(there: list[str], here: set[str]) -> str:
-    """What conditions have, by their canonical texts, that no condition of a study has: 'it also holds lr=1.0'.
-
-    Where no value is new, only their combination, it is the first of these conditions.
-    """
-    usual = {name: str(plain(field.default)) for name, field in FIELDS.items()}
-
-    def settings(text: str) -> list[tuple[str, str]]:
-        """All fields of a condition; its text leaves out those with their default."""
-        given = dict(part.partition("=")[::2] for part in text.split(";")[1:])
-        return [(name, given.get(name, default)) for name, default in usual.items()]
-
-    asked = {pair for text in here for pair in settings(text)}
-    new = dict.fromkeys(pair for text in there for pair in settings(text) if pair not in asked)
-    words = ", ".join(f"{name}={value.partition(':')[0]}".replace("'", "") for name, value in new)
-    return f"it also holds {words or there[0].partition(';')[2] or 'the default condition'}"

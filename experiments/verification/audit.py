@@ -25,7 +25,7 @@ from experiments.conf_files import read_yaml
 from experiments.store import counts
 from experiments.store import rows_and_counts as tables
 from experiments.store.columns import CONDITION_COLUMNS, Digest, plain, schema, with_condition
-from experiments.store.manifest import describe, described, provenance
+from experiments.store.manifest import describe, described, only_in, provenance
 from experiments.study.batches import Spans, subtract
 from experiments.study.study import KEYS, Study, read_study
 from nnxor.condition import Condition
@@ -85,13 +85,11 @@ def check_manifest(record: Record) -> str:
     manifest, study, path = record.manifest, record.study, record.path / "manifest.json"
     counted = {"trials": study.n_trainings, "complete": manifest["failed"] == 0}
     expected = json.loads(json.dumps({**described(study), **counted}))
-    here, there = (set(each["conditions"].items()) for each in (expected, manifest))
+    here, there = expected["conditions"], manifest["conditions"]
     if here != there:
-        a = next((set(text.split(";")) for _, text in sorted(here - there)), set())
-        b = min((set(text.split(";")) for _, text in sorted(there - here)), key=lambda b: len(a ^ b), default=set())
-        told = [" ".join(sorted(x - y)) or ("the default" if x else "none") for x, y in ((a, b), (b, a))]
-        what = f"{len(here - there)} of its {len(here)} conditions are others there"
-        what += f" (config.yaml: {told[0]:.60}; manifest: {told[1]:.60})"
+        config, there_only = only_in(here.values(), there.values()), only_in(there.values(), here.values())
+        what = f"{len(here.items() - there.items())} of its {len(here)} conditions are others there"
+        what += f" (config.yaml: {config:.60}; manifest: {there_only:.60})"
         asked = "was the manifest, config.yaml, or a file that it names changed?"
         raise RunError(f"{path} does not fit config.yaml: {what}; {asked}")
     wrong = [name for name, value in expected.items() if manifest[name] != value]

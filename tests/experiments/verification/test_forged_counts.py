@@ -20,7 +20,7 @@ from experiments.store import counts
 from experiments.store import rows_and_counts as tables
 from experiments.study import batches
 from experiments.verification.audit import read_record
-from experiments.verification.retrain import draw_sample
+from experiments.verification.verifying import draw_sample
 from nnxor import engines
 
 Run = Callable[..., Path]

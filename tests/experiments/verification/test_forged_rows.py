@@ -17,7 +17,7 @@ from analysis.entry import RunError
 from experiments.execution.session import run as run_study
 from experiments.store.columns import RESULTS
 from experiments.store.manifest import describe
-from experiments.verification import retrain
+from experiments.verification import verifying
 from experiments.verification.audit import Ledger, check_bytes, read_record
 from nnxor import engines
 
@@ -50,7 +50,7 @@ def test_the_last_bit_and_the_sign_of_a_zero_count(tiny: Path) -> None:
     forge(tiny, with_value("final_loss", 3, np.nextafter(table["final_loss"][3].as_py(), 1)))
     assert status_of(tiny, "sample=all") == 1
     zeros = pa.array([0.0]), pa.array([-0.0])
-    assert retrain.differs_in_a_bit(*zeros).all()
+    assert verifying.differs_in_a_bit(*zeros).all()
 
 
 def test_a_training_that_cannot_be_repeated_is_a_difference(
