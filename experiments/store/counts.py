@@ -50,19 +50,18 @@ class Held:
     """Where the tables hold a condition.
 
     Its rows in counts.parquet are first … last − 1. Those in trials.parquet begin at `row`: one for each of the
-    `trainings` consecutive seeds from `start` on, of which `seeds` went well.
+    consecutive seeds `trained`, of which `seeds` went well.
     """
 
     first: int = 0
     last: int = 0
     row: int = 0
-    start: int = 0
-    trainings: int = 0
+    trained: range = range(0)
     seeds: tuple[range, ...] = ()
 
-    def row_of(self, seed: int) -> int:
-        """The row of a seed in trials.parquet."""
-        return self.row + seed - self.start
+    def rows_of(self, seeds: range) -> tuple[int, int]:
+        """Where the rows of these seeds begin and end in trials.parquet."""
+        return self.row + seeds.start - self.trained.start, self.row + seeds.stop - self.trained.start
 
 
 def count_rows(rows: pa.Table) -> pa.Table:
@@ -149,6 +148,7 @@ def scan(path: Path) -> dict[str, Held]:
         if odd or (np.diff(starts) < lengths[:-1]).any():
             raise ValueError("its counts are out of order, or a seed is counted twice")
         held = merge([range(start, start + n) for start, n in zip(starts.tolist(), lengths.tolist(), strict=True)])
-        found[names[codes[first]]] = Held(first, last, row, int(seed[of_runs].min()), n, tuple(held))
+        start = int(seed[of_runs].min())
+        found[names[codes[first]]] = Held(first, last, row, range(start, start + n), tuple(held))
         row += n
     return found

@@ -33,7 +33,7 @@ from experiments.store import counts, parts
 from experiments.store import rows_and_counts as tables
 from experiments.store.manifest import describe, described, now, only_in, provenance
 from experiments.store.parts import NotAPartError, Part, read_part, write_part
-from experiments.study.batches import Batch, Spans, merge
+from experiments.study.batches import Batch, Spans, merge, subtract
 from experiments.study.study import Study
 from nnxor.protocol import PROTOCOL_VERSION
 
@@ -153,10 +153,8 @@ class ResultFolder:
             self._held = counts.scan(places[COUNTS])
             if TRIALS in places:
                 tables.check_rows(places[TRIALS], [*self._held.values()])
-                for each in self._held.values():
-                    stop = each.start + each.trainings
-                    if not all(each.start <= span.start < span.stop <= stop for span in each.seeds):
-                        raise ValueError("the seeds that are counted are not those that were trained")
+                if any(subtract(span, [each.trained]) for each in self._held.values() for span in each.seeds):
+                    raise ValueError("the seeds that are counted are not those that were trained")
         except (pa.ArrowException, OSError, ValueError) as error:
             raise RunError(f"{self.path / COUNTS} is damaged ({in_a_line(error):.120}); {WAYS_OUT}") from None
 

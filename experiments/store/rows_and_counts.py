@@ -4,7 +4,7 @@ Both are written at once from what they held before and the parts that came sinc
 counts alone. They are written beside the old ones, and take their place once the manifest knows their hashes.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from analysis.entry import RunError
 from experiments.store import counts
 from experiments.store.columns import Digest, encode, schema, schema_like, with_condition
 from experiments.store.counts import PLAIN, Held
-from experiments.store.parts import NotAPartError, Part
+from experiments.store.parts import Part
 from experiments.study.batches import Spans, merge, subtract
 from experiments.study.study import Study
 
@@ -38,13 +38,13 @@ def beside(path: Path) -> Path:
 
 
 class Writer:
-    """A Parquet file written in row groups of one size, however its rows come; `digest`, if set, is of its values.
+    """A Parquet file written in row groups of one size, however its rows come; `digest` is of its values.
 
     One thread writes each row group, and another hashes it, while the next one is gathered.
     """
 
     def __init__(self, path: Path, wanted: pa.Schema, size: int) -> None:
-        self.digest: Digest | None = None
+        self.digest = Digest()
         self._wanted, self._size = wanted, size
         self._waiting: list[pa.Table] = []
         self._n = 0
@@ -75,10 +75,9 @@ class Writer:
 
     def _write(self, table: pa.Table) -> None:
         encoded = encode(table, self._wanted)
-        hashed = self._threads.submit(self.digest.update, encoded) if self.digest else None
+        hashed = self._threads.submit(self.digest.update, encoded)
         self._file.write_table(encoded, row_group_size=self._size)
-        if hashed:
-            hashed.result()
+        hashed.result()
 
 
 class Slices:
@@ -117,7 +116,7 @@ def check_rows(path: Path, held: Sequence[Held], wanted: pa.Schema | None = None
     if not found.equals(wanted or schema_like(found)):
         odd = sorted({field.name for field in set(wanted or schema_like(found)) ^ set(found)}) or ["their order"]
         raise ValueError(f"the columns of {path.name} are not those of its study: see {odd[0]}")
-    counted = sum(each.trainings for each in held)
+    counted = sum(len(each.trained) for each in held)
     if n != counted:
         raise ValueError(f"{path.name} holds {n:,} rows, but {counted:,} trainings are counted")
 
@@ -134,7 +133,6 @@ def write(
     n = failed = 0
     schemas = {TRIALS: (schema(study.conditions), ROW_GROUP), COUNTS: (counts.SCHEMA, COUNTS_GROUP)}
     writers = {name: Writer(beside(folder / name), *schemas[name]) for name in names(study.record)}
-    next(iter(writers.values())).digest = digest = Digest()
     old = {name: Slices(folder / name) for name in writers} if held else {}
     for condition in study.conditions:
         mine = held.get(condition.key, Held())
@@ -147,10 +145,14 @@ def write(
             tallies.append(counted.filter(pc.fill_null(pc.equal(counted["status"], "ok"), True)))  # others were retried
         for seeds, part in segments:
             n += len(seeds)
-            for rows in _rows(seeds, part, mine, old.get(TRIALS)):
-                if part is not None:
-                    tallies.append(counts.count_rows(rows))
-                if TRIALS in writers:
+            pieces: Iterable[pa.Table] = ()
+            if part is not None:
+                pieces = [part.rows(seeds)]
+                tallies += map(counts.count_rows, pieces)
+            elif TRIALS in old:
+                pieces = old[TRIALS].pieces(*mine.rows_of(seeds), ROW_GROUP)
+            if TRIALS in writers:
+                for rows in pieces:
                     writers[TRIALS].add(with_condition(rows, condition, schemas[TRIALS][0]))
         tally = tallies[0] if len(tallies) == 1 else counts.add_up([*tallies, PLAIN.empty_table()])
         failed += counts.total(tally, status="failed")
@@ -159,7 +161,8 @@ def write(
         writer.close()
         flush(beside(folder / name))
     files = {name: sha256_of(beside(folder / name)) for name in writers}
-    return {"trials": n, "failed": failed, "digest": digest.hexdigest(), "files": files}
+    digest = writers[names(study.record)[0]].digest.hexdigest()
+    return {"trials": n, "failed": failed, "digest": digest, "files": files}
 
 
 def _segments(held: Held, parts: list[Part]) -> list[tuple[range, Part | None]]:
@@ -170,14 +173,3 @@ def _segments(held: Held, parts: list[Part]) -> list[tuple[range, Part | None]]:
         segments.extend((span, part) for span in subtract(part.seeds, covered))
         covered = merge([*covered, part.seeds])
     return sorted(segments, key=lambda segment: segment[0].start)
-
-
-def _rows(seeds: range, part: Part | None, held: Held, old: Slices | None) -> Iterator[pa.Table]:
-    """The rows of some seeds in order, piece by piece, of a part or else of the old table, if rows are kept."""
-    if part is not None:
-        try:
-            yield part.rows(seeds)
-        except NotAPartError as why:
-            raise RunError(f"{part.path} was changed ({why}); run the same command again") from None
-    elif old is not None:
-        yield from old.pieces(held.row_of(seeds.start), held.row_of(seeds.stop), ROW_GROUP)

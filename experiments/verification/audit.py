@@ -220,9 +220,9 @@ class Ledger:
 
     def _check_rows(self, condition: Condition, rows: tables.Slices) -> None:
         """A condition's rows are one for each of its seeds, in order, and counted anew they give its counts."""
-        held, seeds = self.held[condition.key], self.record.study.seeds_of(condition)
+        seeds = self.record.study.seeds_of(condition)
         tallies, first = [], seeds.start
-        for piece in rows.pieces(held.row, held.row + len(seeds), tables.ROW_GROUP):
+        for piece in rows.pieces(*self.held[condition.key].rows_of(seeds), tables.ROW_GROUP):
             self._digest.update(piece)
             if not _has_fields(piece, condition):
                 raise self._wrong(TRIALS, condition, "rows of another condition are among its rows")

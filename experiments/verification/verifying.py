@@ -163,8 +163,8 @@ class Retraining:
 
     def _compare_rows(self, batch: Batch, again: pa.Table, rows: Slices) -> None:
         """Hold each training of a batch to its row."""
-        held, seeds = self.ledger.held[batch.condition.key], batch.seeds
-        recorded = rows.read(held.row_of(seeds.start), held.row_of(seeds.stop))
+        seeds = batch.seeds
+        recorded = rows.read(*self.ledger.held[batch.condition.key].rows_of(seeds))
         recorded = recorded.cast(plain(recorded.schema))
         again = with_condition(again, batch.condition, recorded.schema)
         found: dict[str, Flags] = {}

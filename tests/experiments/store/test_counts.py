@@ -98,7 +98,7 @@ def written(folder: Path, table: pa.Table, cuts: list[int], order: int) -> bytes
     if half:
         held = counts.scan(settled(folder, study, pieces[:half], {}, whole=False))
     (found,) = counts.scan(settled(folder, study, pieces[half:], held, whole=True)).values()
-    assert (found.trainings, found.start, found.seeds) == (n, start, (study.seeds,))
+    assert (found.trained, found.seeds) == (study.seeds, (study.seeds,))
     return path.read_bytes()
 
 
