@@ -22,12 +22,12 @@ AHEAD = 64  # batches per job that joblib is given at a time, and so the most re
 MOST_DEATHS = 3  # worker processes that may die in a run before it gives up
 
 
-def on_threads(batches: Iterable[Batch], engine: str, n_jobs: int, _cluster: object = None) -> Results:
+def on_threads(batches: Iterable[Batch], engine: str, n_jobs: int) -> Results:
     """Train on threads of this process, for an engine that leaves the interpreter's lock."""
     return _execute(batches, engine, n_jobs, {"backend": "threading"})
 
 
-def on_processes(batches: Iterable[Batch], engine: str, n_jobs: int, _cluster: object = None) -> Results:
+def on_processes(batches: Iterable[Batch], engine: str, n_jobs: int) -> Results:
     """Train on processes of this machine."""
     # loky's tracker of semaphores, a process of its own, tidies up after a run that was stopped, and would say so
     sys.warnoptions.append("ignore:resource_tracker")
