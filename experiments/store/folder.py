@@ -14,11 +14,11 @@ ones: from then on they count, under either name.
 
 import fcntl
 import hashlib
-import itertools
 import json
 import os
 import re
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -60,7 +60,7 @@ class ResultFolder:
         self.left_aside: list[str] = []
         self.holds_more = False
         self._parts_folder = path / "parts"
-        self._parts: dict[str, list[Part]] = {}
+        self._parts: list[Part] = []
         self._failed_parts: list[Part] = []
         self._held: dict[str, counts.Held] = {}
         self._scanned = False
@@ -132,10 +132,10 @@ class ResultFolder:
             self._scan_tables(manifest.get("files", {}))
             self._scan_parts(manifest.get("conditions", {}))
             self._scanned = True
-        held = {key: [*held.seeds] for key, held in self._held.items()}
-        for key, found in self._parts.items():
-            held[key] = merge([*held.get(key, []), *(part.seeds for part in found if part.fine)])
-        return held
+        spans = defaultdict(list, {key: [*held.seeds] for key, held in self._held.items()})
+        for part in self._parts:
+            spans[part.key] += [part.seeds] if part.fine else []
+        return {key: merge(each) for key, each in spans.items()}
 
     def kept(self) -> int:
         """Trainings of the study that the folder holds."""
@@ -179,7 +179,7 @@ class ResultFolder:
             except NotAPartError as why:
                 self.left_aside.append(f"{path}: {why}")
             else:
-                self._parts.setdefault(part.key, []).append(part) if part.fine else self._failed_parts.append(part)
+                (self._parts if part.fine else self._failed_parts).append(part)
 
     def is_compact(self) -> bool:
         """Whether everything stands in the tables, no part waits, and the manifest says that the study is complete."""
@@ -259,8 +259,7 @@ class ResultFolder:
 
     def append(self, batch: Batch, table: pa.Table) -> None:
         """Write a part; when this returns, it is on the disk."""
-        part = write_part(self._parts_folder, batch, table)
-        self._parts.setdefault(part.key, []).append(part)
+        self._parts.append(write_part(self._parts_folder, batch, table))
         self._run["trained"] += len(batch.seeds)
         self._waiting += 1
         if self.study.record == "summary" and self._is_time_to_fold():
@@ -276,7 +275,7 @@ class ResultFolder:
         The manifest knows the tables before they take their place. Not `whole`, trainings may be missing, and the parts
         of those that failed stay.
         """
-        taken = {key: [part for part in found if whole or part.fine] for key, found in self._parts.items()}
+        taken = [part for part in self._parts if whole or part.fine]
         written = tables.write(self.path, self.study, self._held, taken, whole)
         self._content["files"] |= written.pop("files")
         if whole:
@@ -287,12 +286,12 @@ class ResultFolder:
         for path in (self.path / name for name in tables.names(self.study.record)):
             os.replace(tables.beside(path), path)
         flush(self.path)
-        for part in (*itertools.chain(*taken.values()), *(self._failed_parts if whole else ())):
+        for part in (*taken, *(self._failed_parts if whole else ())):
             part.path.unlink(missing_ok=True)
         if whole:
             self._drop_parts_folder()
             flush(self.path)
         else:
             self._held, self._waiting = counts.scan(self.path / COUNTS), 0
-            self._parts = {key: [part for part in found if not part.fine] for key, found in self._parts.items()}
+            self._parts = [part for part in self._parts if not part.fine]
         return int(written["failed"])

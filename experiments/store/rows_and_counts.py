@@ -4,6 +4,7 @@ Both are written at once from what they held before and the parts that came sinc
 counts alone. They are written beside the old ones, and take their place once the manifest knows their hashes.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -122,7 +123,7 @@ def check_rows(path: Path, held: Sequence[Held], wanted: pa.Schema | None = None
 
 
 def write(
-    folder: Path, study: Study, held: Mapping[str, Held], parts: Mapping[str, list[Part]], whole: bool = True
+    folder: Path, study: Study, held: Mapping[str, Held], parts: Iterable[Part], whole: bool = True
 ) -> dict[str, Any]:
     """Write the tables beside the old ones, from what those hold and the parts; flushed to disk when this returns.
 
@@ -131,12 +132,15 @@ def write(
     changed since it was found.
     """
     n = failed = 0
+    found = defaultdict[str, list[Part]](list)
+    for each in parts:
+        found[each.key].append(each)
     schemas = {TRIALS: (schema(study.conditions), ROW_GROUP), COUNTS: (counts.SCHEMA, COUNTS_GROUP)}
     writers = {name: Writer(beside(folder / name), *schemas[name]) for name in names(study.record)}
     old = {name: Slices(folder / name) for name in writers} if held else {}
     for condition in study.conditions:
         mine = held.get(condition.key, Held())
-        segments = _segments(mine, parts.get(condition.key, []))
+        segments = _segments(mine, found[condition.key])
         if whole and merge([seeds for seeds, _ in segments]) != [study.seeds_of(condition)]:
             raise RunError(f"{folder}: trainings of {condition.text()} are missing; run the same command again")
         tallies = []

@@ -75,7 +75,7 @@ def part_table(rows: list[tuple[object, ...]], start: int) -> pa.Table:
 
 def settled(folder: Path, study: Study, pieces: list[parts.Part], held: dict[str, counts.Held], whole: bool) -> Path:
     """counts.parquet with these parts added."""
-    done = tables.write(folder, study, held, {Condition().key: pieces}, whole)
+    done = tables.write(folder, study, held, pieces, whole)
     assert done["failed"] == 0
     return tables.beside(folder / "counts.parquet").replace(folder / "counts.parquet")
 
