@@ -74,7 +74,8 @@ def count_rows(rows: pa.Table) -> pa.Table:
         epochs, times = rows[name].drop_null().value_counts().flatten()
         tables.append(pa.table({"kind": pa.repeat(name, len(epochs)), "epoch": epochs, "count": times}))
     fine = rows.select(["seed", "outcome"]).filter(pc.equal(rows["status"].cast(pa.string()), "ok"))
-    seeds, solved = fine["seed"].to_numpy(), is_solved(fine).to_numpy()
+    is_solved = pc.fill_null(pc.equal(fine["outcome"].cast(pa.string()), "solved"), False)
+    seeds, solved = fine["seed"].to_numpy(), is_solved.to_numpy()
     gaps = np.flatnonzero(np.diff(seeds) != 1) + 1
     cut = zip(np.split(seeds, gaps), np.split(solved, gaps), strict=True)
     pieces = [(range(int(part[0]), int(part[-1]) + 1), flags) for part, flags in cut if len(part)]
@@ -97,11 +98,6 @@ def total(counts: pa.Table, **wanted: str) -> int:
     for column, value in wanted.items():
         counts = counts.filter(pc.equal(counts[column], value))
     return int(pc.sum(counts["count"]).as_py() or 0)
-
-
-def is_solved(rows: pa.Table) -> pa.Array:
-    """Which trainings were solved."""
-    return pc.fill_null(pc.equal(rows["outcome"].cast(pa.string()), "solved"), False)
 
 
 def solved_seeds(counts: pa.Table) -> Iterator[Piece]:

@@ -4,13 +4,14 @@ Both are written at once from what they held before and the parts that came sinc
 counts alone. They are written beside the old ones, and take their place once the manifest knows their hashes.
 """
 
+import itertools
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -86,8 +87,8 @@ class Slices:
 
     def __init__(self, path: Path) -> None:
         self._file = pq.ParquetFile(path, page_checksum_verification=True)
-        sizes = [self._file.metadata.row_group(i).num_rows for i in range(self._file.num_row_groups)]
-        self._starts = np.concatenate([[0], np.cumsum(sizes)]).astype(int)
+        sizes = (self._file.metadata.row_group(i).num_rows for i in range(self._file.num_row_groups))
+        self._starts = [*itertools.accumulate(sizes, initial=0)]
         self._groups: range | None = None
         self._kept = pa.table({})
 
@@ -98,11 +99,11 @@ class Slices:
 
     def read(self, first: int, last: int) -> pa.Table:
         """The rows, as a table."""
-        low = int(np.searchsorted(self._starts, first, "right")) - 1
-        groups = range(low, int(np.searchsorted(self._starts, last)))
+        low = bisect_right(self._starts, first) - 1
+        groups = range(low, bisect_left(self._starts, last))
         if groups != self._groups:
             self._groups, self._kept = groups, self._file.read_row_groups([*groups])
-        return self._kept.slice(first - int(self._starts[low]), last - first)
+        return self._kept.slice(first - self._starts[low], last - first)
 
 
 def counts_of(rows: Slices, held: Held) -> pa.Table:
