@@ -164,8 +164,8 @@ def _git() -> dict[str, object] | None:
     """Commit of the code and whether it was changed since; None outside a repository."""
 
     def git(*arguments: str) -> str:
-        how: dict[str, Any] = {"capture_output": True, "text": True, "check": True, "timeout": 10}
-        return str(subprocess.run(["git", *arguments], cwd=Path(__file__).parent, **how).stdout.strip())
+        how: dict[str, Any] = {"cwd": Path(__file__).parent, "stderr": subprocess.DEVNULL, "timeout": 10}
+        return str(subprocess.check_output(["git", *arguments], text=True, **how)).strip()
 
     try:
         git("ls-files", "--error-unmatch", Path(__file__).name)  # not a repository that merely holds an installation

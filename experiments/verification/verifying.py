@@ -9,7 +9,6 @@ and log; against them `BEFORE` must agree exactly, and numbers within `TOLERANCE
 amplify a last bit, as do the way there (solved_epoch) and accuracy, where a prediction is halfway between the targets.
 """
 
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ from analysis.entry import DONE, FAILED, InputError
 from experiments.execution import progress
 from experiments.execution.backends import execute
 from experiments.execution.options import backend_for, engine_name
-from experiments.execution.progress import Progress, all_of, duration
+from experiments.execution.progress import Progress, all_of
 from experiments.execution.worker import warm_up
 from experiments.store.columns import CONDITION_COLUMNS, in_schema, part_schema, plain, with_condition
 from experiments.store.counts import PLAIN, add_up, count_rows, solved_seeds, total
@@ -56,8 +55,8 @@ def verify(config: Mapping[str, Any]) -> int:
     given = section("", config, {"folder": path, "sample": number, "engine": engine_name, "seed": checks.whole(0)})
     record, asked = read_record(given["folder"]), given["engine"]
     study, manifest = record.study, record.manifest
-    by = f"trained with {' and '.join(record.engines)}" if record.engines else "trained with an engine unknown"
-    say("folder", f"{record.path}: {study.name}, {len(study.conditions):,} conditions x {len(study.seeds):,}, {by}")
+    size, by = f"{len(study.conditions):,} conditions x {len(study.seeds):,}", " and ".join(record.engines)
+    say("folder", f"{record.path}: {study.name}, {size}, trained with {by or 'an engine unknown'}")
     others = check_manifest(record)
     say("manifest", f"protocol {manifest['protocol']}; it says what config.yaml says")
     if others:
@@ -82,8 +81,8 @@ def verify(config: Mapping[str, Any]) -> int:
     except ImportError as error:
         others = ", ".join(name for name in ENGINES if name != asked)
         raise InputError(f"engine={asked} cannot be loaded: {error}; allowed: {others}") from None
-    size = None if given["sample"] == "all" else given["sample"]
-    retraining = Retraining(ledger, draw_sample(study, size, given["seed"], asked, ledger.failed), asked)
+    n = None if given["sample"] == "all" else given["sample"]
+    retraining = Retraining(ledger, draw_sample(study, n, given["seed"], asked, ledger.failed), asked)
     follow(retraining, given["seed"])
     return tell(retraining)
 
@@ -253,17 +252,16 @@ def times_counted(counts: pa.Table) -> Values:
 
 def follow(retraining: Retraining, seed: int) -> None:
     """Say what is trained again, train it, show how it goes on, and how long it took."""
-    sample, engine, trainings = retraining.sample, retraining.engine, f"{retraining.trainings:,} trainings"
-    drawn = f"{trainings}: neighbouring seeds in {len(sample):,} conditions, at random (seed {seed})"
-    say("sample", all_of(retraining.trainings, "training") if retraining.whole else drawn)
+    sample, engine, n = retraining.sample, retraining.engine, retraining.trainings
+    drawn = f"{n:,} trainings: neighbouring seeds in {len(sample):,} conditions, at random (seed {seed})"
+    say("sample", all_of(n, "training") if retraining.whole else drawn)
     again = ", which trained it (name another with engine=NAME)" if engine in retraining.ledger.record.engines else ""
     say("engine", f"{engine}{again}")
-    began = time.monotonic()
     warm_up((each.first for each in sample), engine)
-    with Progress(retraining.trainings) as shown:
+    with Progress(n) as shown:
         for out in retraining:
             shown.update(out)
-    say("retrained", f"{trainings} in {duration(time.monotonic() - began)}")
+    say("retrained", shown.summary())
 
 
 def tell(found: Retraining) -> int:
