@@ -79,18 +79,23 @@ def count_rows(rows: pa.Table) -> pa.Table:
     gaps = np.flatnonzero(np.diff(seeds) != 1) + 1
     cut = zip(np.split(seeds, gaps), np.split(solved, gaps), strict=True)
     pieces = [(range(int(part[0]), int(part[-1]) + 1), flags) for part, flags in cut if len(part)]
-    return add_up([*(in_schema(table, PLAIN) for table in tables), seed_rows(pieces)])
+    return pa.concat_tables([_summed([in_schema(table, PLAIN) for table in tables]), seed_rows(pieces)])
 
 
 def add_up(tables: Sequence[pa.Table]) -> pa.Table:
     """Counts of one condition, no seed in two of them, as one table: equal rows added up, in a fixed order."""
-    keys, together = ["kind", *COUNTED, "epoch"], pa.concat_tables(tables)
-    grouped = together.filter(pc.not_equal(together["kind"], "seeds")).group_by(keys, use_threads=False)
-    summed = grouped.aggregate([("seed", "min"), ("count", "sum")])
+    others = [table.filter(pc.not_equal(table["kind"], "seeds")) for table in tables]
+    return pa.concat_tables([_summed(others), seed_rows(piece for table in tables for piece in solved_seeds(table))])
+
+
+def _summed(tables: Sequence[pa.Table]) -> pa.Table:
+    """The same of rows that are not of kind `seeds`."""
+    keys = ["kind", *COUNTED, "epoch"]
+    summed = pa.concat_tables(tables).group_by(keys, use_threads=False).aggregate([("seed", "min"), ("count", "sum")])
     counts = summed.rename_columns([name.removesuffix("_min").removesuffix("_sum") for name in summed.column_names])
     order = pc.index_in(counts["kind"], pa.array(["runs", *EPOCHS]))
     counts = counts.append_column("order", order).sort_by([(name, "ascending") for name in ("order", *keys)])
-    return pa.concat_tables([in_schema(counts, PLAIN), seed_rows(solved_seeds(together))])
+    return in_schema(counts, PLAIN)
 
 
 def total(counts: pa.Table, **wanted: str) -> int:

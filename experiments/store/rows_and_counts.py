@@ -92,10 +92,10 @@ class Slices:
         self._groups: range | None = None
         self._kept = pa.table({})
 
-    def pieces(self, first: int, last: int, most: int) -> Iterator[pa.Table]:
-        """The rows, in tables of at most so many."""
-        for start in range(first, last, most):
-            yield self.read(start, min(start + most, last))
+    def pieces(self, first: int, last: int) -> Iterator[pa.Table]:
+        """The rows, in tables of at most a row group."""
+        for start in range(first, last, ROW_GROUP):
+            yield self.read(start, min(start + ROW_GROUP, last))
 
     def read(self, first: int, last: int) -> pa.Table:
         """The rows, as a table."""
@@ -155,7 +155,7 @@ def write(
                 pieces = [part.rows(seeds)]
                 tallies += map(counts.count_rows, pieces)
             elif TRIALS in old:
-                pieces = old[TRIALS].pieces(*mine.rows_of(seeds), ROW_GROUP)
+                pieces = old[TRIALS].pieces(*mine.rows_of(seeds))
             if TRIALS in writers:
                 for rows in pieces:
                     writers[TRIALS].add(with_condition(rows, condition, schemas[TRIALS][0]))

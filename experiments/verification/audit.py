@@ -222,7 +222,7 @@ class Ledger:
         """A condition's rows are one for each of its seeds, in order, and counted anew they give its counts."""
         seeds = self.record.study.seeds_of(condition)
         tallies, first = [], seeds.start
-        for piece in rows.pieces(*self.held[condition.key].rows_of(seeds), tables.ROW_GROUP):
+        for piece in rows.pieces(*self.held[condition.key].rows_of(seeds)):
             self._digest.update(piece)
             if not _has_fields(piece, condition):
                 raise self._wrong(TRIALS, condition, "rows of another condition are among its rows")
