@@ -236,7 +236,8 @@ def unknown_key(key: str, config: str) -> str:
         return f"{key} is not a known key; write {'.'.join(parents[:2])}={{NAME: {{{last}: X}}}}"
     allowed = list(node) if isinstance(node, Mapping) else []
     if parents == ["parallel"]:
-        from experiments.execution.options import BACKENDS, PARALLEL
+        from experiments.execution.backends import BACKENDS
+        from experiments.execution.options import PARALLEL
 
         own = [f"{name} (with parallel={each.name})" for each in BACKENDS.values() for name in each.settings]
         allowed = [*PARALLEL, *own]

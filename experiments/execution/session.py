@@ -11,7 +11,8 @@ from typing import Any
 
 from analysis.data.processes import DRAWING, helpers
 from analysis.entry import DONE, FAILED, LISTENER, InputError, RunError
-from experiments.execution.options import Options, execute, read_options
+from experiments.execution.backends import execute
+from experiments.execution.options import Options, read_options
 from experiments.execution.progress import Progress, paragraph, say
 from experiments.store.folder import ResultFolder
 from experiments.study import batches

@@ -23,7 +23,8 @@ from analysis.data.door import COUNTED
 from analysis.data.processes import available_cores
 from analysis.entry import DONE, FAILED, InputError
 from experiments.execution import progress
-from experiments.execution.options import backend_for, engine_name, execute
+from experiments.execution.backends import execute
+from experiments.execution.options import backend_for, engine_name
 from experiments.execution.progress import Progress, all_of
 from experiments.execution.worker import warm_up
 from experiments.store.columns import CONDITION_COLUMNS, in_schema, part_schema, plain, with_condition

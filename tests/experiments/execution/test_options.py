@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from harness import compose
 
-from experiments.execution.options import execute, read_options
+from experiments.execution.backends import execute
+from experiments.execution.options import read_options
 from experiments.study.batches import left, missing
 from experiments.study.study import read_study
 

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.entry import InputError, RunError
-from experiments.execution.options import execute
+from experiments.execution.backends import execute
 from experiments.execution.parallel import AHEAD
 from experiments.execution.session import run as run_study
 from experiments.store import counts, parts
