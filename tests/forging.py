@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from harness import SMALL, all_counts, compose
+from harness import SMALL, compose
 
 from analysis.data.door import sha256_of
 from analysis.entry import guarded
@@ -49,7 +49,7 @@ def forge(
     if name == "trials.parquet" and {"condition", "seed", "outcome"} <= set(table.column_names):
         keys = table["condition"].cast(pa.string())
         mine = [(c, table.filter(pc.equal(keys, c.key))) for c in study.conditions]
-        counted = [with_condition(all_counts(rows), c, counts.SCHEMA) for c, rows in mine if len(rows)]
+        counted = [with_condition(counts.count_rows(rows), c, counts.SCHEMA) for c, rows in mine if len(rows)]
         whole = pa.concat_tables(counted) if counted else counts.SCHEMA.empty_table()
         pq.write_table(encode(whole, counts.SCHEMA), folder / "counts.parquet")
     digest = Digest()

@@ -27,7 +27,7 @@ from analysis.entry import guarded
 from experiments import cli, composing, conf_files
 from experiments.execution import estimate
 from experiments.store.columns import CONDITION_COLUMNS, RESULT_COLUMNS, encode, in_schema, plain
-from experiments.store.counts import SCHEMA, count_rows, seed_rows, solved_seeds
+from experiments.store.counts import SCHEMA, count_rows
 from nnxor import engines
 from nnxor.condition import Condition
 from nnxor.engines import runner, tails
@@ -185,11 +185,6 @@ def rewrite(trials: pd.DataFrame, folder: Path) -> None:
     manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "files": files}), encoding="utf-8")
 
 
-def all_counts(rows: pa.Table) -> pa.Table:
-    """What counts.parquet holds of the rows of one condition."""
-    return pa.concat_tables([count_rows(rows), *seed_rows(solved_seeds(rows))])
-
-
 def write_tables(trials: pa.Table, folder: Path) -> dict[str, str]:
     """Write rows and their counts as a run does; returns their hashes."""
     rows = [field for field in trials.schema if field.name.startswith("y_")]
@@ -197,7 +192,7 @@ def write_tables(trials: pa.Table, folder: Path) -> dict[str, str]:
     pieces = [plain(SCHEMA).empty_table()]
     for key in pc.unique(texts["condition"]).to_pylist():
         mine = texts.filter(pc.equal(texts["condition"], key)).sort_by("seed")
-        counts = all_counts(mine)
+        counts = count_rows(mine)
         fixed = {name: pa.repeat(mine[name][0], len(counts)) for name in CONDITION_COLUMNS}
         counted = pa.table({**fixed, **{name: counts[name] for name in counts.column_names}})
         pieces.append(in_schema(counted, plain(SCHEMA)))

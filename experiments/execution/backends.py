@@ -15,37 +15,27 @@ from nnxor import checks
 from nnxor.registry import Registry
 
 
-@dataclass(frozen=True)
-class Cluster:
-    """Where dask's scheduler is (None: a local one is started), and the seconds it and workers may need to be there."""
-
-    address: str | None
-    wait: float
-
-
 @dataclass(frozen=True, kw_only=True)
 class Backend:
     """A way to train batches beside each other.
 
     workers: what a user is told that trains, after a number.
-    trains: 'module:function', imported when it is first used: (batches, engine, n_jobs, cluster) to results as they
+    trains: 'module:function', imported when it is first used: (batches, engine, n_jobs, **settings) to results as they
         come, in any order; batches are taken only as they are needed. RunError if workers keep dying, or are not there.
     settings: the checks of what its configuration holds besides those of all.
-    cluster: what of these says where its workers are, for one whose workers need not be of this machine.
+    read: what `trains` is told of these; `address` says where its workers are, if they are not of this machine.
     """
 
     name: str
     workers: str
     trains: str
     settings: Mapping[str, checks.Check] = field(default_factory=dict)
-    cluster: Callable[[Mapping[str, Any]], Cluster | None] = lambda _given: None
+    read: Callable[[Mapping[str, Any]], dict[str, Any]] = lambda _given: {}
 
 
-def execute(
-    batches: Iterable[Batch], engine: str, backend: str, n_jobs: int, cluster: Cluster | None = None
-) -> Results:
+def execute(batches: Iterable[Batch], engine: str, backend: str, n_jobs: int, **settings: Any) -> Results:
     """Train the batches with a backend (see `Backend.trains`)."""
-    results: Results = resolve_name(BACKENDS[backend].trains)(batches, engine, n_jobs, cluster)
+    results: Results = resolve_name(BACKENDS[backend].trains)(batches, engine, n_jobs, **settings)
     return results
 
 
@@ -56,8 +46,8 @@ def scheduler(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def read_cluster(given: Mapping[str, Any]) -> Cluster:
-    """Where the settings of parallel=dask say that the scheduler is."""
+def read_cluster(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Where parallel=dask finds the scheduler (None: a local one is started), and how many seconds it waits for it."""
     if not importlib.util.find_spec("distributed"):
         raise InputError("parallel=dask needs dask.distributed, which is not installed: pip install 'nnxor[cluster]'")
     address, file = given["address"], given["scheduler_file"]
@@ -69,7 +59,7 @@ def read_cluster(given: Mapping[str, Any]) -> Cluster:
         except (OSError, ValueError, KeyError, TypeError):
             why = "holds no address; `dask scheduler --scheduler-file` writes it"
             raise InputError(f"parallel.scheduler_file={file} {why}") from None
-    return Cluster(checked("parallel.address", address, scheduler), given["wait"])
+    return {"address": checked("parallel.address", address, scheduler), "wait": given["wait"]}
 
 
 BACKENDS: Registry[Backend] = Registry("parallel.backend")
@@ -82,7 +72,7 @@ for entry in (
         workers="dask workers",
         trains="experiments.execution.cluster:stream",
         settings={"address": scheduler, "scheduler_file": checks.optional(path), "wait": checks.positive},
-        cluster=read_cluster,
+        read=read_cluster,
     ),
 ):
     BACKENDS.register(entry)

@@ -14,7 +14,6 @@ import pyarrow as pa
 
 from analysis.entry import RunError
 from experiments.execution import worker
-from experiments.execution.backends import Cluster
 from experiments.execution.progress import say
 from experiments.store.columns import failed_table
 from experiments.study.batches import Batch, Result
@@ -28,18 +27,18 @@ LOCAL = {"threads_per_worker": 1, "memory_limit": 0, "preload": DEAF, "dashboard
 
 
 @contextmanager
-def connected(n_jobs: int, cluster: Cluster) -> Iterator[distributed.Client]:
+def connected(n_jobs: int, address: str | None, wait: float) -> Iterator[distributed.Client]:
     """A client of the scheduler at the address, or of a local cluster of workers of one thread that ends with it."""
     logging.disable(logging.CRITICAL)  # of dask and of its event loops: what a user must know is said here
     opened: list[distributed.LocalCluster | distributed.Client] = []
     try:
-        if not cluster.address:
+        if not address:
             opened += [distributed.LocalCluster(n_jobs, silence_logs=logging.CRITICAL, **LOCAL)]
         try:
-            where = cluster.address or opened[0]
-            opened += [distributed.Client(where, timeout=cluster.wait, set_as_default=False, name="nnxor")]
+            where = address or opened[0]
+            opened += [distributed.Client(where, timeout=wait, set_as_default=False, name="nnxor")]
         except Exception as error:  # tls:// without certificates, ucx:// without its package: each in its own way
-            why = f"no dask scheduler answers at {cluster.address}: {error!r}"
+            why = f"no dask scheduler answers at {address}: {error!r}"
             raise RunError(f"{why}; docs/clusters.md says what an address needs") from None
         yield opened[-1]
     finally:
@@ -51,9 +50,9 @@ def connected(n_jobs: int, cluster: Cluster) -> Iterator[distributed.Client]:
 class Window:
     """The workers of a scheduler, and the few batches on their way to them, each with how often it was lost."""
 
-    def __init__(self, client: distributed.Client, cluster: Cluster, engine: str) -> None:
-        self.client, self.wait, self.engine = client, cluster.wait, engine
-        self.where = cluster.address or "the local cluster"
+    def __init__(self, client: distributed.Client, address: str | None, wait: float, engine: str) -> None:
+        self.client, self.wait, self.engine = client, wait, engine
+        self.where = address or "the local cluster"
         self.finished = distributed.as_completed(with_results=True, loop=client.loop)
         self.flights: dict[distributed.Future, tuple[Batch, int, set[str]]] = {}
         self.lost: list[tuple[Batch, int]] = []
@@ -124,8 +123,8 @@ class Window:
             raise RunError(f"{stop}; what was trained is kept; the same command goes on")
 
 
-def stream(batches: Iterator[Batch], engine: str, n_jobs: int, cluster: Cluster) -> Iterator[Result]:
+def stream(batches: Iterator[Batch], engine: str, n_jobs: int, address: str | None, wait: float) -> Iterator[Result]:
     """Train the batches on a cluster, or on `n_jobs` local workers; RunError if no scheduler or worker is there."""
     for first in itertools.islice(batches, 1):
-        with connected(n_jobs, cluster) as client:
-            yield from Window(client, cluster, engine).train(itertools.chain([first], batches), first.condition)
+        with connected(n_jobs, address, wait) as client:
+            yield from Window(client, address, wait, engine).train(itertools.chain([first], batches), first.condition)

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from analysis.data.processes import available_cores
 from analysis.entry import InputError
-from experiments.execution.backends import BACKENDS, Backend, Cluster
+from experiments.execution.backends import BACKENDS, Backend
 from experiments.study.batches import Left, seconds
 from experiments.study.checked import checked, known_keys, path, section
 from experiments.study.study import KEYS
@@ -44,7 +44,7 @@ class Options:
     note: str
     backend: str
     n_jobs: int
-    cluster: Cluster | None
+    settings: Mapping[str, Any]
     batch: int | None
     output: Path
     dry_run: bool
@@ -54,7 +54,7 @@ class Options:
     @property
     def address(self) -> str | None:
         """Where the workers are, unless they are processes or threads of this machine."""
-        return self.cluster.address if self.cluster else None
+        return self.settings.get("address")
 
     @property
     def workers(self) -> str:
@@ -79,8 +79,8 @@ def read_options(config: Mapping[str, object]) -> Options:
     name = str(parallel.get("backend"))
     backend = BACKENDS.get(name) or Backend(name="auto", workers="", trains="")
     given = section("parallel", parallel, {**PARALLEL, **backend.settings})
-    cluster = backend.cluster(given)
-    elsewhere, n_jobs = cluster.address if cluster else None, given["n_jobs"]
+    settings, n_jobs = backend.read(given), given["n_jobs"]
+    elsewhere = settings.get("address")
     if elsewhere and n_jobs is not None:
         raise InputError(f"parallel.n_jobs={n_jobs} would do nothing at {elsewhere}, which has its own workers")
     return Options(
@@ -89,7 +89,7 @@ def read_options(config: Mapping[str, object]) -> Options:
         note=note,
         backend=backend.name,
         n_jobs=n_jobs or (1 if elsewhere else available_cores()),
-        cluster=cluster,
+        settings=settings,
         batch=given["batch"],
         output=checked("output", config["output"], checks.optional(path)) or Path("results", str(config["name"])),
         **{name: checked(name, config[name], checks.switch) for name in SWITCHES},

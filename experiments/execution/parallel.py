@@ -4,7 +4,7 @@ import itertools
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from multiprocessing import resource_tracker
 from typing import Any
 
@@ -22,12 +22,12 @@ AHEAD = 64  # batches per job that joblib is given at a time, and so the most re
 MOST_DEATHS = 3  # worker processes that may die in a run before it gives up
 
 
-def on_threads(batches: Iterable[Batch], engine: str, n_jobs: int, _cluster: object = None) -> Results:
+def on_threads(batches: Iterable[Batch], engine: str, n_jobs: int) -> Results:
     """Train on threads of this process, for an engine that leaves the interpreter's lock."""
     return _execute(batches, engine, n_jobs, {"backend": "threading"})
 
 
-def on_processes(batches: Iterable[Batch], engine: str, n_jobs: int, _cluster: object = None) -> Results:
+def on_processes(batches: Iterable[Batch], engine: str, n_jobs: int) -> Results:
     """Train on processes of this machine."""
     # loky's tracker of semaphores, a process of its own, tidies up after a run that was stopped, and would say so
     sys.warnoptions.append("ignore:resource_tracker")
@@ -39,26 +39,24 @@ def on_processes(batches: Iterable[Batch], engine: str, n_jobs: int, _cluster: o
 
 def _execute(batches: Iterable[Batch], engine: str, n_jobs: int, how: dict[str, Any]) -> Results:
     """Train with joblib; what a dead worker had in hand is trained again."""
+    # An interrupted run leaves batches behind on purpose; joblib would advise to submit fewer.
+    warnings.filterwarnings("ignore", message=".*tasks which were still being processed", category=UserWarning)
     numbered, deaths = enumerate(batches), 0
     left: dict[int, Batch] = {}
     while left or (left := dict(itertools.islice(numbered, AHEAD * n_jobs))):
+        parallel = Parallel(
+            n_jobs=n_jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs", **how
+        )
         try:
-            for number, table in _stream(left, engine, n_jobs, how):
+            with deaf():
+                tables = iter(parallel(delayed(_train_numbered)(*item, engine) for item in list(left.items())))
+            for number, table in tables:
                 yield left.pop(number), table
         except TerminatedWorkerError:
             deaths += 1
             if deaths > MOST_DEATHS:
                 died = f"worker processes died {deaths} times (killed, or out of memory?); what was trained is kept"
                 raise RunError(f"{died}; use fewer with parallel.n_jobs, then the same command goes on") from None
-
-
-def _stream(left: dict[int, Batch], engine: str, n_jobs: int, how: dict[str, Any]) -> Iterator[tuple[int, pa.Table]]:
-    """The tables of some batches as they come, each with the batch's number."""
-    # An interrupted run leaves batches behind on purpose; joblib would advise to submit fewer.
-    warnings.filterwarnings("ignore", message=".*tasks which were still being processed", category=UserWarning)
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs", **how)
-    with deaf():
-        return iter(parallel(delayed(_train_numbered)(*item, engine) for item in list(left.items())))
 
 
 def _train_numbered(number: int, batch: Batch, engine: str) -> tuple[int, pa.Table]:

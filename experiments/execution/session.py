@@ -138,7 +138,7 @@ def train(study: Study, options: Options, folder: ResultFolder, todo: list[batch
     warm_up((left.first for left in todo), options.engine)
     aside = Thread(target=make_ready, args=(study, options.report), daemon=True)
     aside.start()
-    results = execute(batches.missing(todo), options.engine, options.backend, options.n_jobs, options.cluster)
+    results = execute(batches.missing(todo), options.engine, options.backend, options.n_jobs, **options.settings)
     with Progress(total) as progress, closing(results):
         for batch, table in results:
             folder.append(batch, table)

@@ -1,6 +1,7 @@
 """The columns of `trials.parquet`, and the tables that hold them."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -88,20 +89,19 @@ def _results(rows: Iterable[str]) -> list[tuple[str, pa.DataType]]:
     return [*results[:after], *((f"y_{name}", pa.float64()) for name in predictions), *results[after:]]
 
 
-def part_table(columns: Columns, seeds: range) -> pa.Table:
+def part_table(columns: Columns, seeds: range, error: str | None = None) -> pa.Table:
     """A table of diagnosed trainings: sentinels (see `nnxor.diagnosis.diagnose`) become nulls."""
-    return _table(seeds, "ok", None, {name: _array(name, values) for name, values in columns.items()})
+    n, told = len(seeds), {name: _array(name, values) for name, values in columns.items()}
+    status = {
+        "status": pa.repeat("ok" if error is None else "failed", n),
+        "error": pa.repeat(pa.scalar(error, pa.string()), n),
+    }
+    return pa.table({"seed": pa.array(np.arange(seeds.start, seeds.stop, dtype=np.int64)), **told, **status})
 
 
 def failed_table(seeds: range, error: str) -> pa.Table:
     """A table of trainings that failed: their seeds, the status and what went wrong."""
-    return _table(seeds, "failed", error, {})
-
-
-def _table(seeds: range, status: str, error: str | None, columns: dict[str, pa.Array]) -> pa.Table:
-    n = len(seeds)
-    ends = {"status": pa.repeat(status, n), "error": pa.repeat(pa.scalar(error, pa.string()), n)}
-    return pa.table({"seed": pa.array(np.arange(seeds.start, seeds.stop, dtype=np.int64)), **columns, **ends})
+    return part_table({}, seeds, error)
 
 
 def _array(name: str, values: np.ndarray) -> pa.Array:
@@ -117,9 +117,8 @@ def _array(name: str, values: np.ndarray) -> pa.Array:
 def in_schema(table: pa.Table, wanted: pa.Schema) -> pa.Table:
     """The table's rows in the wanted columns; a column that it lacks is null."""
     held = dict(zip(table.column_names, table.columns, strict=True))
-    columns = [held[f.name] if f.name in held else pa.nulls(len(table), f.type) for f in wanted]
-    cast = [column if column.type == f.type else column.cast(f.type) for column, f in zip(columns, wanted, strict=True)]
-    return pa.table(cast, schema=wanted)
+    columns = [held[f.name].cast(f.type) if f.name in held else pa.nulls(len(table), f.type) for f in wanted]
+    return pa.table(columns, schema=wanted)
 
 
 def with_condition(rows: pa.Table, condition: Condition, wanted: pa.Schema) -> pa.Table:
@@ -140,22 +139,21 @@ class Digest:
     """SHA-256 of the values of a table that comes in pieces; how it is cut does not matter."""
 
     def __init__(self) -> None:
-        self._streams: dict[str, dict[str, hashlib._Hash]] = {}
+        self._columns: dict[str, dict[str, hashlib._Hash]] = defaultdict(lambda: defaultdict(hashlib.sha256))
 
     def update(self, table: pa.Table) -> None:
         """Add rows."""
         for name in table.column_names:
-            streams = self._streams.setdefault(name, {})
             for stream, content in _streams(table[name].combine_chunks()).items():
-                streams.setdefault(stream, hashlib.sha256()).update(content)
+                self._columns[name][stream].update(content)
 
     def hexdigest(self) -> str:
         """The digest of the rows so far: over each column's name and its streams of bytes."""
-        whole = hashlib.sha256()
-        for name, streams in sorted(self._streams.items()):
+        lines = []
+        for name, streams in sorted(self._columns.items()):
             parts = " ".join(f"{stream}={content.hexdigest()}" for stream, content in sorted(streams.items()))
-            whole.update(f"{name} {parts}\n".encode())
-        return whole.hexdigest()
+            lines.append(f"{name} {parts}\n")
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _streams(column: pa.Array) -> dict[str, bytes | memoryview]:

@@ -14,7 +14,7 @@ say which trainings the tables of a folder hold; those that failed are counted a
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -42,34 +42,30 @@ SCHEMA = pa.schema(
 )
 
 PLAIN = plain(pa.schema([field for field in SCHEMA if field.name not in CONDITION_COLUMNS]))  # of one condition
-Piece = tuple[int, np.ndarray]  # consecutive seeds: the first, and for each whether it was solved
+Piece = tuple[range, np.ndarray]  # consecutive seeds, and for each whether it was solved
 
 
 @dataclass(frozen=True)
 class Held:
     """Where the tables hold a condition.
 
-    In counts.parquet its rows are first … last − 1, and from `bits` on they are of kind `seeds`; `starts` are the first
-    seeds of those. In trials.parquet its rows begin at `row`: one for each of the `trainings` consecutive seeds from
-    `start` on, of which `seeds` went well.
+    Its rows in counts.parquet are first … last − 1. Those in trials.parquet begin at `row`: one for each of the
+    consecutive seeds `trained`, of which `seeds` went well.
     """
 
     first: int = 0
-    bits: int = 0
     last: int = 0
     row: int = 0
-    start: int = 0
-    trainings: int = 0
+    trained: range = range(0)
     seeds: tuple[range, ...] = ()
-    starts: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64), compare=False)
 
-    def row_of(self, seed: int) -> int:
-        """The row of a seed in trials.parquet."""
-        return self.row + seed - self.start
+    def rows_of(self, seeds: range) -> tuple[int, int]:
+        """Where the rows of these seeds begin and end in trials.parquet."""
+        return self.row + seeds.start - self.trained.start, self.row + seeds.stop - self.trained.start
 
 
 def count_rows(rows: pa.Table) -> pa.Table:
-    """The counts of rows of one condition (`experiments.store.columns.part_schema`), without those of kind `seeds`."""
+    """The counts of rows of one condition (`experiments.store.columns.part_schema`), with ascending seeds."""
     ones = pa.repeat(pa.scalar(1, pa.int64()), len(rows))
     tables = [
         pa.table({"kind": pa.repeat("runs", len(rows)), **{n: rows[n] for n in (*COUNTED, "seed")}, "count": ones})
@@ -77,11 +73,23 @@ def count_rows(rows: pa.Table) -> pa.Table:
     for name in EPOCHS:
         epochs, times = rows[name].drop_null().value_counts().flatten()
         tables.append(pa.table({"kind": pa.repeat(name, len(epochs)), "epoch": epochs, "count": times}))
-    return add_up([in_schema(table, PLAIN) for table in tables])
+    fine = rows.select(["seed", "outcome"]).filter(pc.equal(rows["status"].cast(pa.string()), "ok"))
+    is_solved = pc.fill_null(pc.equal(fine["outcome"].cast(pa.string()), "solved"), False)
+    seeds, solved = fine["seed"].to_numpy(), is_solved.to_numpy()
+    gaps = np.flatnonzero(np.diff(seeds) != 1) + 1
+    cut = zip(np.split(seeds, gaps), np.split(solved, gaps), strict=True)
+    pieces = [(range(int(part[0]), int(part[-1]) + 1), flags) for part, flags in cut if len(part)]
+    return pa.concat_tables([_summed([in_schema(table, PLAIN) for table in tables]), seed_rows(pieces)])
 
 
 def add_up(tables: Sequence[pa.Table]) -> pa.Table:
-    """Counts of one condition, without rows of kind `seeds`, as one table: equal rows added up, in a fixed order."""
+    """Counts of one condition, no seed in two of them, as one table: equal rows added up, in a fixed order."""
+    others = [table.filter(pc.not_equal(table["kind"], "seeds")) for table in tables]
+    return pa.concat_tables([_summed(others), seed_rows(piece for table in tables for piece in solved_seeds(table))])
+
+
+def _summed(tables: Sequence[pa.Table]) -> pa.Table:
+    """The same of rows that are not of kind `seeds`."""
     keys = ["kind", *COUNTED, "epoch"]
     summed = pa.concat_tables(tables).group_by(keys, use_threads=False).aggregate([("seed", "min"), ("count", "sum")])
     counts = summed.rename_columns([name.removesuffix("_min").removesuffix("_sum") for name in summed.column_names])
@@ -97,52 +105,24 @@ def total(counts: pa.Table, **wanted: str) -> int:
     return int(pc.sum(counts["count"]).as_py() or 0)
 
 
-def is_solved(rows: pa.Table) -> pa.Array:
-    """Which trainings were solved."""
-    return pc.fill_null(pc.equal(rows["outcome"].cast(pa.string()), "solved"), False)
+def solved_seeds(counts: pa.Table) -> Iterator[Piece]:
+    """Which seeds were solved, as the rows of kind `seeds` say, one after the other."""
+    rows = counts.filter(pc.equal(counts["kind"], "seeds"))
+    for seed, count, solved in zip(*(rows[name].to_pylist() for name in ("seed", "count", "solved")), strict=True):
+        yield range(seed, seed + count), np.unpackbits(np.frombuffer(solved, np.uint8), count=count).astype(bool)
 
 
-def solved_seeds(rows: pa.Table) -> Iterator[Piece]:
-    """Which seeds were solved, of rows with ascending seeds; trainings that failed are left out."""
-    fine = rows.select(["seed", "outcome"]).filter(pc.equal(rows["status"].cast(pa.string()), "ok"))
-    solved, seeds = is_solved(fine).to_numpy(), fine["seed"].to_numpy()
-    bounds = np.flatnonzero(np.diff(seeds) != 1) + 1
-    for first, last in itertools.pairwise([0, *bounds.tolist(), len(seeds)]):
-        if first < last:
-            yield int(seeds[first]), solved[first:last]
-
-
-def solved_pieces(counts: pa.Table) -> Iterator[Piece]:
-    """Which seeds were solved, read from rows of kind `seeds`."""
-    for seed, count, solved in zip(*(counts[name].to_pylist() for name in ("seed", "count", "solved")), strict=True):
-        yield seed, np.unpackbits(np.frombuffer(solved, np.uint8), count=count).astype(bool)
-
-
-def seed_rows(pieces: Iterable[Piece]) -> Iterator[pa.Table]:
-    """Rows of kind `seeds` for ascending pieces: a new row begins only at a gap or at the end of a chunk."""
-    start, n = 0, 0
-    waiting: list[np.ndarray] = []
-    for first, flags in pieces:
-        if n and first != start + n:
-            yield _seed_row(start, waiting)
-            waiting, n = [], 0
-        start = start if n else first
-        while len(flags):
-            room = CHUNK - (start + n) % CHUNK
-            waiting.append(flags[:room])
-            n += len(flags[:room])
-            flags = flags[room:]
-            if (start + n) % CHUNK == 0:
-                yield _seed_row(start, waiting)
-                start, waiting, n = start + n, [], 0
-    if n:
-        yield _seed_row(start, waiting)
-
-
-def _seed_row(start: int, flags: list[np.ndarray]) -> pa.Table:
-    solved = np.concatenate(flags)
-    row = {"kind": "seeds", "seed": start, "count": len(solved), "solved": np.packbits(solved).tobytes()}
-    return pa.Table.from_pylist([row], schema=PLAIN)
+def seed_rows(pieces: Iterable[Piece]) -> pa.Table:
+    """Rows of kind `seeds`, ascending: a new one begins only at a gap or at a multiple of `CHUNK`."""
+    ordered = sorted(pieces, key=lambda piece: piece[0].start)
+    solved = np.concatenate([np.zeros(0, bool), *(flags for _, flags in ordered)])
+    rows = []
+    for span in merge([span for span, _ in ordered]):
+        for start in (span.start, *range(span.start // CHUNK * CHUNK + CHUNK, span.stop, CHUNK)):
+            n = min(start // CHUNK * CHUNK + CHUNK, span.stop) - start
+            rows.append({"kind": "seeds", "seed": start, "count": n, "solved": np.packbits(solved[:n]).tobytes()})
+            solved = solved[n:]
+    return pa.Table.from_pylist(rows, schema=PLAIN)
 
 
 def scan(path: Path) -> dict[str, Held]:
@@ -150,27 +130,26 @@ def scan(path: Path) -> dict[str, Held]:
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
         if not file.schema_arrow.equals(SCHEMA):
             raise ValueError("its columns are not those of counts")
-        table = file.read(["condition", "kind", "seed", "count"])
-        lengths = [pc.binary_length(each["solved"]) for each in file.iter_batches(columns=["solved"])]
+        table = file.read(["condition", "kind", "seed", "count", "solved"])
     key, kind = (pc.dictionary_encode(table[name].combine_chunks().cast(pa.string())) for name in ("condition", "kind"))
     if key.null_count or kind.null_count or not {*kind.dictionary.to_pylist()} <= {"runs", *EPOCHS, "seeds"}:
         raise ValueError("it holds counts of another kind")
     codes, names, kinds = key.indices.to_numpy(), key.dictionary.to_pylist(), kind.dictionary_decode()
-    all_runs, all_spans = (pc.equal(kinds, name).to_numpy(zero_copy_only=False) for name in ("runs", "seeds"))
-    numbers = (table["seed"], table["count"], pa.chunked_array(lengths, pa.int32()))
-    all_seeds, all_counts, all_lengths = (pc.fill_null(each, -1).to_numpy() for each in numbers)
+    runs, spans = (pc.equal(kinds, name).to_numpy(zero_copy_only=False) for name in ("runs", "seeds"))
+    numbers = (table["seed"], table["count"], pc.binary_length(table["solved"]))
+    seeds, counts, n_bytes = (pc.fill_null(each, -1).to_numpy() for each in numbers)
+    if (n_bytes[spans] != (counts[spans] + 7) // 8).any():
+        raise ValueError("bits of its seeds are missing, or there are too many")
     found: dict[str, Held] = {}
     row = 0
-    bounds = np.flatnonzero(np.diff(codes, prepend=-1, append=-1)).tolist()
-    for first, last in itertools.pairwise(bounds):
-        runs, spans, seed, count = (each[first:last] for each in (all_runs, all_spans, all_seeds, all_counts))
-        n, bits, starts = int(count[runs].sum()), last - int(spans.sum()), seed[spans]
-        odd = names[codes[first]] in found or not n or count.min() < 1 or seed[spans | runs].min() < 0
-        if odd or spans[: bits - first].any():
-            raise ValueError("its counts are out of order")
-        if (all_lengths[first:last][spans] != (count[spans] + 7) // 8).any():
-            raise ValueError("bits of its seeds are missing, or there are too many")
-        held = merge([range(*ends) for ends in zip(starts.tolist(), (starts + count[spans]).tolist(), strict=True)])
-        found[names[codes[first]]] = Held(first, bits, last, row, int(seed[runs].min()), n, tuple(held), starts)
+    for first, last in itertools.pairwise(np.flatnonzero(np.diff(codes, prepend=-1, append=-1)).tolist()):
+        seed, count, of_runs, of_seeds = (each[first:last] for each in (seeds, counts, runs, spans))
+        n, starts, lengths = int(count[of_runs].sum()), seed[of_seeds], count[of_seeds]
+        odd = names[codes[first]] in found or not n or count.min() < 1 or seed[of_runs | of_seeds].min() < 0
+        if odd or (np.diff(starts) < lengths[:-1]).any():
+            raise ValueError("its counts are out of order, or a seed is counted twice")
+        held = merge([range(start, start + n) for start, n in zip(starts.tolist(), lengths.tolist(), strict=True)])
+        start = int(seed[of_runs].min())
+        found[names[codes[first]]] = Held(first, last, row, range(start, start + n), tuple(held))
         row += n
     return found

@@ -44,25 +44,20 @@ def write_exemplars(folder: Path, study: Study, runs: pd.DataFrame) -> None:
 
     `runs` are the counts of trainings that went well (`analysis.findings.findings.Findings.every`).
     """
+    trials = runs[runs["rescue"].isna().to_numpy(bool)]
+    rank = {row["condition"]: n for n, row in enumerate(sorted(conditions(trials).to_dict("records"), key=distance))}
+    rows = trials[["condition", "seed", "outcome", "minimum"]].to_dict("records")
+    first = {row["outcome"]: row for row in sorted(rows, key=lambda row: (-rank[row["condition"]], -row["seed"]))}
     by_key = {condition.key: condition for condition in study.conditions}
     engine, _ = engines.fastest()
     exemplars = []
-    for run in _chosen(runs):
+    for run in (first[outcome] for outcome in OUTCOMES if outcome in first):
         condition, seed = by_key[run["condition"]], int(run["seed"])
         start = initial_weights(condition, range(seed, seed + 1))
         kind = str(run["minimum"]) if isinstance(run["minimum"], str) else None
         exemplars.append({**exemplar(condition, start, seed, engine), "minimum": kind})
     lines = ",\n".join(json.dumps(each, allow_nan=False) for each in exemplars)
     write_text(folder / "exemplars.json", f"[{lines}]\n")
-
-
-def _chosen(runs: pd.DataFrame) -> list[Any]:
-    """The exemplary run of each outcome, as a row of `analysis.data.reading`."""
-    trials = runs[runs["rescue"].isna().to_numpy(bool)]
-    rank = {row["condition"]: n for n, row in enumerate(sorted(conditions(trials).to_dict("records"), key=distance))}
-    rows = trials[["condition", "seed", "outcome", "minimum"]].to_dict("records")
-    first = {row["outcome"]: row for row in sorted(rows, key=lambda row: (-rank[row["condition"]], -row["seed"]))}
-    return [first[outcome] for outcome in OUTCOMES if outcome in first]
 
 
 def draw_exemplar(condition: Condition, start: Weights, seed: int, source: str | None, folder: Path) -> None:

@@ -14,11 +14,11 @@ ones: from then on they count, under either name.
 
 import fcntl
 import hashlib
-import itertools
 import json
 import os
 import re
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,12 +31,10 @@ from analysis.data.door import CONFIG, COUNTS, TRIALS, flush, is_regular, read_m
 from analysis.entry import InputError, RunError, in_a_line
 from experiments.store import counts, parts
 from experiments.store import rows_and_counts as tables
-from experiments.store.manifest import describe, described, now, provenance
+from experiments.store.manifest import describe, described, now, only_in, provenance
 from experiments.store.parts import NotAPartError, Part, read_part, write_part
-from experiments.study.batches import Batch, Spans, merge
+from experiments.study.batches import Batch, Spans, merge, subtract
 from experiments.study.study import Study
-from nnxor.condition import FIELDS
-from nnxor.field import plain
 from nnxor.protocol import PROTOCOL_VERSION
 
 DERIVED = (  # made from the trials, and made again when they change
@@ -62,7 +60,7 @@ class ResultFolder:
         self.left_aside: list[str] = []
         self.holds_more = False
         self._parts_folder = path / "parts"
-        self._parts: dict[str, list[Part]] = {}
+        self._parts: list[Part] = []
         self._failed_parts: list[Part] = []
         self._held: dict[str, counts.Held] = {}
         self._scanned = False
@@ -118,9 +116,9 @@ class ResultFolder:
         self.holds_more = bool(extra)
         lacking = any(held.get(key) != [study.seeds_of(condition)] for key, condition in ours.items())
         if extra and (lacking or not self.is_compact()):  # if all is there, it is told without touching the folder
-            what = not_asked_for([texts.get(key, key) for key in extra], {c.text() for c in study.conditions})
+            what = only_in([texts.get(key, key) for key in extra], [c.text() for c in study.conditions])
             others = f"conditions that this study does not ask for ({len(extra)} of {len(held)})"
-            raise InputError(f"{self.path} holds {others}: {what}; {WAYS_OUT}")
+            raise InputError(f"{self.path} holds {others}: it also holds {what}; {WAYS_OUT}")
         spans = [span for spans in held.values() for span in spans] or [asked]
         first, last = min(span.start for span in spans), max(span.stop for span in spans) - 1
         if first < asked.start or last >= asked.stop:
@@ -134,10 +132,10 @@ class ResultFolder:
             self._scan_tables(manifest.get("files", {}))
             self._scan_parts(manifest.get("conditions", {}))
             self._scanned = True
-        held = {key: [*held.seeds] for key, held in self._held.items()}
-        for key, found in self._parts.items():
-            held[key] = merge([*held.get(key, []), *(part.seeds for part in found if part.fine)])
-        return held
+        spans = defaultdict(list, {key: [*held.seeds] for key, held in self._held.items()})
+        for part in self._parts:
+            spans[part.key] += [part.seeds] if part.fine else []
+        return {key: merge(each) for key, each in spans.items()}
 
     def kept(self) -> int:
         """Trainings of the study that the folder holds."""
@@ -155,10 +153,8 @@ class ResultFolder:
             self._held = counts.scan(places[COUNTS])
             if TRIALS in places:
                 tables.check_rows(places[TRIALS], [*self._held.values()])
-                for each in self._held.values():
-                    stop = each.start + each.trainings
-                    if not all(each.start <= span.start < span.stop <= stop for span in each.seeds):
-                        raise ValueError("the seeds that are counted are not those that were trained")
+                if any(subtract(span, [each.trained]) for each in self._held.values() for span in each.seeds):
+                    raise ValueError("the seeds that are counted are not those that were trained")
         except (pa.ArrowException, OSError, ValueError) as error:
             raise RunError(f"{self.path / COUNTS} is damaged ({in_a_line(error):.120}); {WAYS_OUT}") from None
 
@@ -183,7 +179,7 @@ class ResultFolder:
             except NotAPartError as why:
                 self.left_aside.append(f"{path}: {why}")
             else:
-                self._parts.setdefault(part.key, []).append(part) if part.fine else self._failed_parts.append(part)
+                (self._parts if part.fine else self._failed_parts).append(part)
 
     def is_compact(self) -> bool:
         """Whether everything stands in the tables, no part waits, and the manifest says that the study is complete."""
@@ -263,8 +259,7 @@ class ResultFolder:
 
     def append(self, batch: Batch, table: pa.Table) -> None:
         """Write a part; when this returns, it is on the disk."""
-        part = write_part(self._parts_folder, batch, table)
-        self._parts.setdefault(part.key, []).append(part)
+        self._parts.append(write_part(self._parts_folder, batch, table))
         self._run["trained"] += len(batch.seeds)
         self._waiting += 1
         if self.study.record == "summary" and self._is_time_to_fold():
@@ -280,7 +275,7 @@ class ResultFolder:
         The manifest knows the tables before they take their place. Not `whole`, trainings may be missing, and the parts
         of those that failed stay.
         """
-        taken = {key: [part for part in found if whole or part.fine] for key, found in self._parts.items()}
+        taken = [part for part in self._parts if whole or part.fine]
         written = tables.write(self.path, self.study, self._held, taken, whole)
         self._content["files"] |= written.pop("files")
         if whole:
@@ -291,30 +286,12 @@ class ResultFolder:
         for path in (self.path / name for name in tables.names(self.study.record)):
             os.replace(tables.beside(path), path)
         flush(self.path)
-        for part in (*itertools.chain(*taken.values()), *(self._failed_parts if whole else ())):
+        for part in (*taken, *(self._failed_parts if whole else ())):
             part.path.unlink(missing_ok=True)
         if whole:
             self._drop_parts_folder()
             flush(self.path)
         else:
             self._held, self._waiting = counts.scan(self.path / COUNTS), 0
-            self._parts = {key: [part for part in found if not part.fine] for key, found in self._parts.items()}
+            self._parts = [part for part in self._parts if not part.fine]
         return int(written["failed"])
-
-
-def not_asked_for(there: list[str], here: set[str]) -> str:
-    """What conditions have, by their canonical texts, that no condition of a study has: 'it also holds lr=1.0'.
-
-    Where no value is new, only their combination, it is the first of these conditions.
-    """
-    usual = {name: str(plain(field.default)) for name, field in FIELDS.items()}
-
-    def settings(text: str) -> list[tuple[str, str]]:
-        """All fields of a condition; its text leaves out those with their default."""
-        given = dict(part.partition("=")[::2] for part in text.split(";")[1:])
-        return [(name, given.get(name, default)) for name, default in usual.items()]
-
-    asked = {pair for text in here for pair in settings(text)}
-    new = dict.fromkeys(pair for text in there for pair in settings(text) if pair not in asked)
-    words = ", ".join(f"{name}={value.partition(':')[0]}".replace("'", "") for name, value in new)
-    return f"it also holds {words or there[0].partition(';')[2] or 'the default condition'}"

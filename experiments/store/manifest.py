@@ -10,7 +10,7 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,7 +24,7 @@ from experiments.store.columns import RESULTS, schema
 from experiments.store.counts import SCHEMA
 from experiments.study.study import Study
 from nnxor.condition import FIELDS
-from nnxor.field import labelled
+from nnxor.field import labelled, plain
 from nnxor.landscape.traps import known_traps
 from nnxor.protocol import PROTOCOL_VERSION
 
@@ -70,6 +70,23 @@ def described(study: Study) -> dict[str, Any]:
         "traps": known_traps(conditions),
         "conditions": {condition.key: condition.text() for condition in conditions},
     }
+
+
+def only_in(some: Collection[str], others: Collection[str]) -> str:
+    """What conditions have, by their canonical texts, that no other has: 'lr=1.0, hidden=3'.
+
+    Where no value is new, only their combination, it is the first of these conditions.
+    """
+    usual = {name: str(plain(field.default)) for name, field in FIELDS.items()}
+
+    def settings(texts: Iterable[str]) -> dict[tuple[str, str], None]:
+        """Fields and the values that they take; a text leaves out a field with its default."""
+        given = (dict(part.partition("=")[::2] for part in text.split(";")[1:]) for text in texts)
+        return dict.fromkeys(pair for each in given for pair in (usual | each).items())
+
+    known = settings(others)
+    new = [f"{name}={value.partition(':')[0]}" for name, value in settings(some) if (name, value) not in known]
+    return ", ".join(new).replace("'", "") or next(iter(some), "").partition(";")[2] or "the default condition"
 
 
 def describe(manifest: Mapping[str, Any], folder: Path, study: Study) -> str:
@@ -147,8 +164,8 @@ def _git() -> dict[str, object] | None:
     """Commit of the code and whether it was changed since; None outside a repository."""
 
     def git(*arguments: str) -> str:
-        how: dict[str, Any] = {"capture_output": True, "text": True, "check": True, "timeout": 10}
-        return str(subprocess.run(["git", *arguments], cwd=Path(__file__).parent, **how).stdout.strip())
+        how: dict[str, Any] = {"cwd": Path(__file__).parent, "stderr": subprocess.DEVNULL, "timeout": 10}
+        return str(subprocess.check_output(["git", *arguments], text=True, **how)).strip()
 
     try:
         git("ls-files", "--error-unmatch", Path(__file__).name)  # not a repository that merely holds an installation

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.data.door import is_regular, read_bytes, replacing
-from analysis.entry import in_a_line
+from analysis.entry import RunError, in_a_line
 from experiments.store.columns import in_schema, part_schema
 from experiments.study.batches import Batch
 from nnxor.condition import Condition
@@ -36,8 +36,11 @@ class Part:
     fine: bool
 
     def rows(self, seeds: range) -> pa.Table:
-        """Those of its rows, read anew; NotAPartError if it was changed since."""
-        return _read(self.path).slice(seeds.start - self.seeds.start, len(seeds))
+        """Those of its rows, read anew; RunError if it was changed since."""
+        try:
+            return _read(self.path).slice(seeds.start - self.seeds.start, len(seeds))
+        except NotAPartError as why:
+            raise RunError(f"{self.path} was changed ({why}); run the same command again") from None
 
 
 def write_part(folder: Path, batch: Batch, table: pa.Table) -> Part:

@@ -4,14 +4,14 @@ Both are written at once from what they held before and the parts that came sinc
 counts alone. They are written beside the old ones, and take their place once the manifest knows their hashes.
 """
 
-import heapq
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -20,8 +20,8 @@ from analysis.data.door import COUNTS, TRIALS, flush, sha256_of
 from analysis.entry import RunError
 from experiments.store import counts
 from experiments.store.columns import Digest, encode, schema, schema_like, with_condition
-from experiments.store.counts import PLAIN, Held, Piece
-from experiments.store.parts import NotAPartError, Part
+from experiments.store.counts import PLAIN, Held
+from experiments.store.parts import Part
 from experiments.study.batches import Spans, merge, subtract
 from experiments.study.study import Study
 
@@ -40,13 +40,13 @@ def beside(path: Path) -> Path:
 
 
 class Writer:
-    """A Parquet file written in row groups of one size, however its rows come; `digest`, if set, is of its values.
+    """A Parquet file written in row groups of one size, however its rows come; `digest` is of its values.
 
     One thread writes each row group, and another hashes it, while the next one is gathered.
     """
 
     def __init__(self, path: Path, wanted: pa.Schema, size: int) -> None:
-        self.digest: Digest | None = None
+        self.digest = Digest()
         self._wanted, self._size = wanted, size
         self._waiting: list[pa.Table] = []
         self._n = 0
@@ -77,10 +77,9 @@ class Writer:
 
     def _write(self, table: pa.Table) -> None:
         encoded = encode(table, self._wanted)
-        hashed = self._threads.submit(self.digest.update, encoded) if self.digest else None
+        hashed = self._threads.submit(self.digest.update, encoded)
         self._file.write_table(encoded, row_group_size=self._size)
-        if hashed:
-            hashed.result()
+        hashed.result()
 
 
 class Slices:
@@ -88,34 +87,28 @@ class Slices:
 
     def __init__(self, path: Path) -> None:
         self._file = pq.ParquetFile(path, page_checksum_verification=True)
-        sizes = [self._file.metadata.row_group(i).num_rows for i in range(self._file.num_row_groups)]
-        self._starts = np.concatenate([[0], np.cumsum(sizes)]).astype(int)
+        sizes = (self._file.metadata.row_group(i).num_rows for i in range(self._file.num_row_groups))
+        self._starts = [*itertools.accumulate(sizes, initial=0)]
         self._groups: range | None = None
         self._kept = pa.table({})
 
-    def pieces(self, first: int, last: int, most: int) -> Iterator[pa.Table]:
-        """The rows, in tables of at most so many."""
-        for start in range(first, last, most):
-            yield self.read(start, min(start + most, last))
+    def pieces(self, first: int, last: int) -> Iterator[pa.Table]:
+        """The rows, in tables of at most a row group."""
+        for start in range(first, last, ROW_GROUP):
+            yield self.read(start, min(start + ROW_GROUP, last))
 
     def read(self, first: int, last: int) -> pa.Table:
         """The rows, as a table."""
-        low = int(np.searchsorted(self._starts, first, "right")) - 1
-        groups = range(low, int(np.searchsorted(self._starts, last)))
+        low = bisect_right(self._starts, first) - 1
+        groups = range(low, bisect_left(self._starts, last))
         if groups != self._groups:
             self._groups, self._kept = groups, self._file.read_row_groups([*groups])
-        return self._kept.slice(first - int(self._starts[low]), last - first)
+        return self._kept.slice(first - self._starts[low], last - first)
 
 
 def counts_of(rows: Slices, held: Held) -> pa.Table:
-    """What counts.parquet holds of a condition, without rows of kind `seeds`, as `experiments.store.counts.PLAIN`."""
-    return rows.read(held.first, held.bits).select(PLAIN.names).cast(PLAIN)
-
-
-def bits_of(rows: Slices, held: Held) -> Iterator[Piece]:
-    """Which seeds of a condition counts.parquet counts, and which of them were solved."""
-    for table in rows.pieces(held.bits, held.last, 64):
-        yield from counts.solved_pieces(table)
+    """What counts.parquet holds of a condition, as `experiments.store.counts.PLAIN`."""
+    return rows.read(held.first, held.last).select(PLAIN.names).cast(PLAIN)
 
 
 def check_rows(path: Path, held: Sequence[Held], wanted: pa.Schema | None = None) -> None:
@@ -125,13 +118,13 @@ def check_rows(path: Path, held: Sequence[Held], wanted: pa.Schema | None = None
     if not found.equals(wanted or schema_like(found)):
         odd = sorted({field.name for field in set(wanted or schema_like(found)) ^ set(found)}) or ["their order"]
         raise ValueError(f"the columns of {path.name} are not those of its study: see {odd[0]}")
-    counted = sum(each.trainings for each in held)
+    counted = sum(len(each.trained) for each in held)
     if n != counted:
         raise ValueError(f"{path.name} holds {n:,} rows, but {counted:,} trainings are counted")
 
 
 def write(
-    folder: Path, study: Study, held: Mapping[str, Held], parts: Mapping[str, list[Part]], whole: bool = True
+    folder: Path, study: Study, held: Mapping[str, Held], parts: Iterable[Part], whole: bool = True
 ) -> dict[str, Any]:
     """Write the tables beside the old ones, from what those hold and the parts; flushed to disk when this returns.
 
@@ -140,37 +133,41 @@ def write(
     changed since it was found.
     """
     n = failed = 0
+    found = defaultdict[str, list[Part]](list)
+    for each in parts:
+        found[each.key].append(each)
     schemas = {TRIALS: (schema(study.conditions), ROW_GROUP), COUNTS: (counts.SCHEMA, COUNTS_GROUP)}
     writers = {name: Writer(beside(folder / name), *schemas[name]) for name in names(study.record)}
-    next(iter(writers.values())).digest = digest = Digest()
     old = {name: Slices(folder / name) for name in writers} if held else {}
     for condition in study.conditions:
         mine = held.get(condition.key, Held())
-        segments = _segments(mine, parts.get(condition.key, []))
+        segments = _segments(mine, found[condition.key])
         if whole and merge([seeds for seeds, _ in segments]) != [study.seeds_of(condition)]:
             raise RunError(f"{folder}: trainings of {condition.text()} are missing; run the same command again")
-        tallies, solved = [], list[Piece]()
-        for seeds, part in segments:
-            n += len(seeds)
-            for rows in _rows(seeds, part, mine, old.get(TRIALS)):
-                if part is not None:
-                    tallies.append(counts.count_rows(rows))
-                    solved.extend(counts.solved_seeds(rows))
-                if TRIALS in writers:
-                    writers[TRIALS].add(with_condition(rows, condition, schemas[TRIALS][0]))
+        tallies = []
         if mine.last:
             counted = counts_of(old[COUNTS], mine)
             tallies.append(counted.filter(pc.fill_null(pc.equal(counted["status"], "ok"), True)))  # others were retried
+        for seeds, part in segments:
+            n += len(seeds)
+            pieces: Iterable[pa.Table] = ()
+            if part is not None:
+                pieces = [part.rows(seeds)]
+                tallies += map(counts.count_rows, pieces)
+            elif TRIALS in old:
+                pieces = old[TRIALS].pieces(*mine.rows_of(seeds))
+            if TRIALS in writers:
+                for rows in pieces:
+                    writers[TRIALS].add(with_condition(rows, condition, schemas[TRIALS][0]))
         tally = tallies[0] if len(tallies) == 1 else counts.add_up([*tallies, PLAIN.empty_table()])
         failed += counts.total(tally, status="failed")
-        pieces = heapq.merge(bits_of(old[COUNTS], mine) if mine.last else (), solved, key=lambda piece: piece[0])
-        for table in itertools.chain([tally], counts.seed_rows(pieces)):
-            writers[COUNTS].add(with_condition(table, condition, counts.SCHEMA))
+        writers[COUNTS].add(with_condition(tally, condition, counts.SCHEMA))
     for name, writer in writers.items():
         writer.close()
         flush(beside(folder / name))
     files = {name: sha256_of(beside(folder / name)) for name in writers}
-    return {"trials": n, "failed": failed, "digest": digest.hexdigest(), "files": files}
+    digest = writers[names(study.record)[0]].digest.hexdigest()
+    return {"trials": n, "failed": failed, "digest": digest, "files": files}
 
 
 def _segments(held: Held, parts: list[Part]) -> list[tuple[range, Part | None]]:
@@ -181,14 +178,3 @@ def _segments(held: Held, parts: list[Part]) -> list[tuple[range, Part | None]]:
         segments.extend((span, part) for span in subtract(part.seeds, covered))
         covered = merge([*covered, part.seeds])
     return sorted(segments, key=lambda segment: segment[0].start)
-
-
-def _rows(seeds: range, part: Part | None, held: Held, old: Slices | None) -> Iterator[pa.Table]:
-    """The rows of some seeds in order, piece by piece, of a part or else of the old table, if rows are kept."""
-    if part is not None:
-        try:
-            yield part.rows(seeds)
-        except NotAPartError as why:
-            raise RunError(f"{part.path} was changed ({why}); run the same command again") from None
-    elif old is not None:
-        yield from old.pieces(held.row_of(seeds.start), held.row_of(seeds.stop), ROW_GROUP)

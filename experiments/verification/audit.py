@@ -25,7 +25,7 @@ from experiments.conf_files import read_yaml
 from experiments.store import counts
 from experiments.store import rows_and_counts as tables
 from experiments.store.columns import CONDITION_COLUMNS, Digest, plain, schema, with_condition
-from experiments.store.manifest import describe, described, provenance
+from experiments.store.manifest import describe, described, only_in, provenance
 from experiments.study.batches import Spans, subtract
 from experiments.study.study import KEYS, Study, read_study
 from nnxor.condition import Condition
@@ -85,13 +85,11 @@ def check_manifest(record: Record) -> str:
     manifest, study, path = record.manifest, record.study, record.path / "manifest.json"
     counted = {"trials": study.n_trainings, "complete": manifest["failed"] == 0}
     expected = json.loads(json.dumps({**described(study), **counted}))
-    here, there = (set(each["conditions"].items()) for each in (expected, manifest))
+    here, there = expected["conditions"], manifest["conditions"]
     if here != there:
-        a = next((set(text.split(";")) for _, text in sorted(here - there)), set())
-        b = min((set(text.split(";")) for _, text in sorted(there - here)), key=lambda b: len(a ^ b), default=set())
-        told = [" ".join(sorted(x - y)) or ("the default" if x else "none") for x, y in ((a, b), (b, a))]
-        what = f"{len(here - there)} of its {len(here)} conditions are others there"
-        what += f" (config.yaml: {told[0]:.60}; manifest: {told[1]:.60})"
+        config, there_only = only_in(here.values(), there.values()), only_in(there.values(), here.values())
+        what = f"{len(here.items() - there.items())} of its {len(here)} conditions are others there"
+        what += f" (config.yaml: {config:.60}; manifest: {there_only:.60})"
         asked = "was the manifest, config.yaml, or a file that it names changed?"
         raise RunError(f"{path} does not fit config.yaml: {what}; {asked}")
     wrong = [name for name, value in expected.items() if manifest[name] != value]
@@ -173,7 +171,7 @@ class Ledger:
         self._digest = Digest()
         with damage(record):
             self.held = counts.scan(record.path / COUNTS)
-            self.counts = tables.Slices(record.path / COUNTS)
+            self._counts = tables.Slices(record.path / COUNTS)
             if record.has_rows:
                 tables.check_rows(record.main, [*self.held.values()], schema(study.conditions))
             self.rows = tables.Slices(record.main) if record.has_rows else None
@@ -182,50 +180,49 @@ class Ledger:
                     raise RunError(f"{record.path / COUNTS} counts trainings that are not of this study; {AGAIN}")
                 if condition.key != key:
                     raise self._wrong(COUNTS, condition, "its counts are missing or out of order")
-                counted = self._check_counts(condition)
-                self.failed[key] = subtract(study.seeds_of(condition), [*self.held[key].seeds])
-                self.n_failed += counts.total(counted, kind="runs") - counts.total(counted, kind="runs", status="ok")
+                self._check_counts(condition)
                 if self.rows:
-                    self._check_rows(condition, self.rows, counted)
+                    self._check_rows(condition, self.rows)
         if (found := self._digest.hexdigest()) != said["digest"]:
             what = f"their digest is {found[:12]}..., by manifest.json {str(said['digest'])[:12]}..."
             raise RunError(f"{record.main} has other values than were written: {what}; {AGAIN}")
         if self.n_failed != said["failed"]:
             raise RunError(f"{record.main} holds {self.n_failed} failed trainings, by manifest.json {said['failed']}")
 
+    def counts_of(self, condition: Condition) -> pa.Table:
+        """What counts.parquet holds of a condition."""
+        return tables.counts_of(self._counts, self.held[condition.key])
+
     def _wrong(self, table: str, condition: Condition, what: str) -> RunError:
         return RunError(f"{self.record.path / table}: {self.record.words(condition)}: {what}; {AGAIN}")
 
-    def _check_counts(self, condition: Condition) -> pa.Table:
-        """A condition's counts are of each of its seeds once; returns them, and notes a contradiction among them."""
+    def _check_counts(self, condition: Condition) -> None:
+        """A condition's counts are of each of its seeds once; notes which failed, and a contradiction among them."""
         held, seeds = self.held[condition.key], self.record.study.seeds_of(condition)
-        for piece in self.counts.pieces(held.first, held.last, tables.COUNTS_GROUP):
-            if not _has_fields(piece, condition):
-                raise self._wrong(COUNTS, condition, "rows of another condition are among its counts")
-            if self.rows is None:
-                self._digest.update(piece)
-        kept, solved, stop = 0, 0, seeds.start
-        for first, flags in tables.bits_of(self.counts, held):
-            if first < stop or first + len(flags) > seeds.stop:
-                what = f"seed {first} is counted twice, out of order, or not one of its seeds"
-                raise self._wrong(COUNTS, condition, what)
-            kept, solved, stop = kept + len(flags), solved + int(flags.sum()), first + len(flags)
-        found = tables.counts_of(self.counts, held)
+        rows, found = self._counts.read(held.first, held.last), self.counts_of(condition)
+        if not _has_fields(rows, condition):
+            raise self._wrong(COUNTS, condition, "rows of another condition are among its counts")
+        if self.rows is None:
+            self._digest.update(rows)
+        self.failed[condition.key] = failed = subtract(seeds, [*held.seeds])
+        n_failed, kept = sum(map(len, failed)), counts.total(found, kind="seeds")
         trainings, fine = counts.total(found, kind="runs"), counts.total(found, kind="runs", status="ok")
-        if trainings != len(seeds) or fine != kept:
+        if not trainings == len(seeds) == kept + n_failed or fine != kept:
             what = f"of {len(seeds):,} trainings {trainings:,} are counted, {fine:,} of them as fine"
-            raise self._wrong(COUNTS, condition, f"{what}, but for {kept:,} it is recorded whether they were solved")
+            what += f", but for {len(seeds) - n_failed:,} it is recorded whether they were solved"
+            raise self._wrong(COUNTS, condition, what)
+        self.n_failed += n_failed
         runs, epochs = counts.total(found, kind="runs", outcome="solved"), counts.total(found, kind="solved_epoch")
+        solved = sum(int(flags.sum()) for _, flags in counts.solved_seeds(found))
         if not runs == epochs == solved and not self.contradiction:
             each = f"{runs:,} by its runs, {epochs:,} by its epochs, {solved:,} by its seeds"
             self.contradiction = f"{self.record.words(condition)}: solved are {each}"
-        return found
 
-    def _check_rows(self, condition: Condition, rows: tables.Slices, counted: pa.Table) -> None:
+    def _check_rows(self, condition: Condition, rows: tables.Slices) -> None:
         """A condition's rows are one for each of its seeds, in order, and counted anew they give its counts."""
-        held, seeds = self.held[condition.key], self.record.study.seeds_of(condition)
-        tallies, solved, first = [], list[counts.Piece](), seeds.start
-        for piece in rows.pieces(held.row, held.row + len(seeds), tables.ROW_GROUP):
+        seeds = self.record.study.seeds_of(condition)
+        tallies, first = [], seeds.start
+        for piece in rows.pieces(*self.held[condition.key].rows_of(seeds)):
             self._digest.update(piece)
             if not _has_fields(piece, condition):
                 raise self._wrong(TRIALS, condition, "rows of another condition are among its rows")
@@ -233,10 +230,7 @@ class Ledger:
                 raise self._wrong(TRIALS, condition, "rows are missing, doubled, out of order, or of other seeds")
             first += len(piece)
             tallies.append(counts.count_rows(piece))
-            solved.extend(counts.solved_seeds(piece))
-        again, recorded = counts.seed_rows(solved), counts.seed_rows(tables.bits_of(self.counts, held))
-        same = all(a == b for a, b in itertools.zip_longest(again, recorded))
-        if not same or not counts.add_up(tallies).equals(counts.add_up([counted])):
+        if not counts.add_up(tallies).equals(counts.add_up([self.counts_of(condition)])):
             raise self._wrong(TRIALS, condition, "its rows are not those that counts.parquet counts")
 
 

@@ -1,18 +1,50 @@
-"""What `experiments.verify` does, a line a step."""
+"""Verification: what `experiments.verify` does, a line a step, and how it trains a folder's trainings again.
 
-import time
-from collections.abc import Mapping
+Of a folder with rows, each column of a row is held to what comes out; of one with counts alone, each seed to its bit,
+and where all seeds are trained again all counts follow, condition by condition as its last batch is there, so that
+memory holds the counts of those conditions alone that are at work. What failed must fail again.
+
+Where both engines are fast ones, every bit must agree. The readable layers add in another order and take NumPy's exp
+and log; against them `BEFORE` must agree exactly, and numbers within `TOLERANCE` for runs that came to rest: others
+amplify a last bit, as do the way there (solved_epoch) and accuracy, where a prediction is halfway between the targets.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from analysis.data.door import COUNTED
+from analysis.data.processes import available_cores
 from analysis.entry import DONE, FAILED, InputError
 from experiments.execution import progress
-from experiments.execution.options import engine_name
-from experiments.execution.progress import Progress, all_of, duration
+from experiments.execution.backends import execute
+from experiments.execution.options import backend_for, engine_name
+from experiments.execution.progress import Progress, all_of
 from experiments.execution.worker import warm_up
+from experiments.store.columns import CONDITION_COLUMNS, in_schema, part_schema, plain, with_condition
+from experiments.store.counts import PLAIN, add_up, count_rows, solved_seeds, total
+from experiments.store.rows_and_counts import Slices
+from experiments.study.batches import Batch, Left, Spans, left, merge, missing, subtract
 from experiments.study.checked import path, section
-from experiments.verification.audit import Ledger, check_bytes, check_derived, check_manifest, read_record
-from experiments.verification.retrain import Compared, Difference, Retraining, draw_sample
+from experiments.study.study import Study
+from experiments.verification.audit import Ledger, check_bytes, check_derived, check_manifest, damage, read_record
 from nnxor import checks, engines
+from nnxor.condition import Condition
+from nnxor.engines import ENGINES
+
+BLOCKS = 16  # conditions that a sample is spread over, at least, where there are as many and it has as many trainings
+TOLERANCE = 1e-2  # allowed difference, where bits may differ: absolute, or relative if the number is above 1
+Flags = NDArray[np.bool_]
+Values = Mapping[tuple[Any, ...], object]  # recorded values by their kind, seed (None for counts) and what is counted
+
+BEFORE = (*CONDITION_COLUMNS, "seed", "outcome", "dead_init", "patterns_init", "status", "error")
+"""What must agree exactly also where bits may differ."""
 
 
 def verify(config: Mapping[str, Any]) -> int:
@@ -23,8 +55,8 @@ def verify(config: Mapping[str, Any]) -> int:
     given = section("", config, {"folder": path, "sample": number, "engine": engine_name, "seed": checks.whole(0)})
     record, asked = read_record(given["folder"]), given["engine"]
     study, manifest = record.study, record.manifest
-    by = f"trained with {' and '.join(record.engines)}" if record.engines else "trained with an engine unknown"
-    say("folder", f"{record.path}: {study.name}, {len(study.conditions):,} conditions x {len(study.seeds):,}, {by}")
+    size, by = f"{len(study.conditions):,} conditions x {len(study.seeds):,}", " and ".join(record.engines)
+    say("folder", f"{record.path}: {study.name}, {size}, trained with {by or 'an engine unknown'}")
     others = check_manifest(record)
     say("manifest", f"protocol {manifest['protocol']}; it says what config.yaml says")
     if others:
@@ -42,38 +74,194 @@ def verify(config: Mapping[str, Any]) -> int:
     if derived := check_derived(record):
         say("derived", f"{' and '.join(derived)}: what follows from the counts")
     if asked == "auto":  # the fastest that did not train it, if there is one
-        exact = [engine for engine in engines.ENGINES.values() if engine.exact and engine.installed]
+        exact = [engine for engine in ENGINES.values() if engine.exact and engine.installed]
         asked = min(exact, key=lambda engine: (engine.name in record.engines, engine.seconds)).name
     try:
         engines.load(asked)
     except ImportError as error:
-        others = ", ".join(name for name in engines.ENGINES if name != asked)
+        others = ", ".join(name for name in ENGINES if name != asked)
         raise InputError(f"engine={asked} cannot be loaded: {error}; allowed: {others}") from None
-    size = None if given["sample"] == "all" else given["sample"]
-    sample = draw_sample(study, size, given["seed"], asked, ledger.failed)
-    retraining = Retraining(ledger, sample, asked)
+    n = None if given["sample"] == "all" else given["sample"]
+    retraining = Retraining(ledger, draw_sample(study, n, given["seed"], asked, ledger.failed), asked)
     follow(retraining, given["seed"])
     return tell(retraining)
-
-
-def follow(retraining: Retraining, seed: int) -> None:
-    """Say what is trained again, train it, show how it goes on, and how long it took."""
-    sample, engine, trainings = retraining.sample, retraining.engine, f"{retraining.trainings:,} trainings"
-    drawn = f"{trainings}: neighbouring seeds in {len(sample):,} conditions, at random (seed {seed})"
-    say("sample", all_of(retraining.trainings, "training") if retraining.whole else drawn)
-    again = ", which trained it (name another with engine=NAME)" if engine in retraining.ledger.record.engines else ""
-    say("engine", f"{engine}{again}")
-    began = time.monotonic()
-    warm_up((each.first for each in sample), engine)
-    with Progress(retraining.trainings) as shown:
-        for out in retraining:
-            shown.update(out)
-    say("retrained", f"{trainings} in {duration(time.monotonic() - began)}")
 
 
 def say(what: str, text: str) -> None:
     """Print what was looked at, and what was found."""
     progress.say(progress.filled(text, f"{what:<11}", " " * 11))
+
+
+def draw_sample(study: Study, size: int | None, seed: int, engine: str, failed: Mapping[str, Spans]) -> list[Left]:
+    """Batches that hold `size` trainings of the study at random, and those that failed; all of them if it is None.
+
+    A batch of one training costs an engine nearly as much as one of a hundred, so trainings are not drawn one
+    by one: of `BLOCKS` conditions drawn at random (all, if there are fewer) each gives a run of neighbouring
+    seeds, as long as the others but for one, that begins anywhere and goes on at the first seed after the last.
+    So every training has the same chance, but neighbours come together.
+    """
+    if size is None or size >= study.n_trainings:
+        return left(study, {}, engine, None)
+    random, seeds_of = np.random.default_rng(seed), {each.key: study.seeds_of(each) for each in study.conditions}
+    chosen = {key: [*failed.get(key, [])] for key in seeds_of}
+    blocks = min(size, len(seeds_of), max(BLOCKS, -(-size // len(study.seeds))))
+    for rank, which in enumerate(random.permutation(len(seeds_of))[:blocks]):
+        key = study.conditions[which].key
+        seeds, start = seeds_of[key], int(random.integers(len(seeds_of[key])))
+        count = min(size // blocks + (rank < size % blocks), len(seeds))
+        chosen[key] += [seeds[start : start + count], seeds[: max(start + count - len(seeds), 0)]]
+    return left(study, {key: subtract(seeds_of[key], merge(spans)) for key, spans in chosen.items()}, engine, None)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A recorded value of a training, or a count (`seed` None), that did not come out again."""
+
+    condition: Condition
+    seed: int | None
+    what: str
+    recorded: object
+    recomputed: object
+
+
+@dataclass
+class Compared:
+    """Rows, seeds or counts (`what`) that were compared: how many, how many differ, in what, and the first of those."""
+
+    what: str
+    n: int = 0
+    differing: int = 0
+    where: Counter[str] = field(default_factory=Counter)
+    first: Difference | None = None
+
+
+class Retraining:
+    """Trains a sample again and compares it with the tables; `rows` and `counts` hold the results."""
+
+    def __init__(self, ledger: Ledger, sample: list[Left], engine: str) -> None:
+        self.ledger, self.sample, self.engine = ledger, sample, engine
+        self.trainings = sum(each.trainings for each in sample)
+        self.whole = self.trainings == ledger.record.study.n_trainings
+        self.rows = Compared("seed" if ledger.rows is None else "row")
+        self.counts = Compared("count")
+        self.loosely = not all(name in ENGINES and ENGINES[name].exact for name in (engine, *ledger.record.engines))
+        self._rank = {condition.key: rank for rank, condition in enumerate(ledger.record.study.conditions)}
+        self._counted: dict[str, pa.Table] = {}
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        """Train on all cores and compare; yields what came out of each batch, as they finish."""
+        n_jobs = min(available_cores(), sum(each.batches for each in self.sample))
+        backend = backend_for(self.engine, self.sample)
+        for batch, again in execute(missing(self.sample), self.engine, backend, n_jobs):
+            with damage(self.ledger.record):
+                if self.ledger.rows is None:
+                    self._compare_counts(batch, count_rows(in_schema(again, part_schema(batch.condition))))
+                else:
+                    self._compare_rows(batch, again, self.ledger.rows)
+            yield again
+
+    def _compare_rows(self, batch: Batch, again: pa.Table, rows: Slices) -> None:
+        """Hold each training of a batch to its row."""
+        seeds = batch.seeds
+        recorded = rows.read(*self.ledger.held[batch.condition.key].rows_of(seeds))
+        recorded = recorded.cast(plain(recorded.schema))
+        again = with_condition(again, batch.condition, recorded.schema)
+        found: dict[str, Flags] = {}
+        for name in recorded.column_names:
+            old, new = recorded[name].combine_chunks(), again[name].combine_chunks()
+            if not self.loosely or name in BEFORE:
+                found[name] = differs_in_a_bit(old, new)
+            elif pa.types.is_floating(new.type):
+                same = pc.equal(recorded["outcome"], again["outcome"])
+                at_rest = pc.and_(same, pc.match_substring_regex(recorded["outcome"], "^(solved|stuck)"))
+                y = np.array([again[each].to_numpy() for each in again.column_names if each.startswith("y_")])
+                halfway = (np.abs(y - batch.condition.task.middle) < TOLERANCE).any(axis=0) & (name == "accuracy")
+                a, b = (pc.fill_null(each, np.nan).to_numpy(zero_copy_only=False) for each in (old, new))
+                close = np.isclose(a, b, rtol=0, atol=TOLERANCE * np.fmax(1, np.abs(a)), equal_nan=True)
+                found[name] = ~close & np.asarray(pc.fill_null(at_rest, False)) & ~halfway
+        differing = np.flatnonzero(np.logical_or.reduce(list(found.values())))
+        self.rows.n += len(seeds)
+        if len(differing):
+            row = differing[0]
+            name = next(name for name, differs in found.items() if differs[row])
+            both = (recorded[name][row].as_py(), again[name][row].as_py())
+            where = {name: int(differs.sum()) for name, differs in found.items() if differs.any()}
+            self._note(self.rows, len(differing), where, Difference(batch.condition, seeds[row], name, *both))
+
+    def _compare_counts(self, batch: Batch, again: pa.Table) -> None:
+        """Hold each seed of a batch to whether it was solved and, if it was the condition's last one, all counts."""
+        condition, recorded = batch.condition, self.ledger.counts_of(batch.condition)
+        self.compare(self.rows, condition, *(seeds_solved(each, batch.seeds) for each in (recorded, again)))
+        if not self.whole:
+            return
+        counted = add_up([self._counted.pop(condition.key, PLAIN.empty_table()), again])
+        if total(counted, kind="runs") < len(self.ledger.record.study.seeds_of(condition)):
+            self._counted[condition.key] = counted
+            return
+        both = [add_up([recorded]), counted]
+        if self.loosely:  # runs, by what must agree also then
+            runs = (each.filter(pc.equal(each["kind"], "runs")) for each in both)
+            names = [name for name in PLAIN.names if name in ("kind", "count", *BEFORE)]
+            both = [add_up([in_schema(each.select(names), PLAIN)]) for each in runs]
+        self.compare(self.counts, condition, *map(times_counted, both))
+
+    def compare(self, of: Compared, condition: Condition, recorded: Values, again: Values) -> None:
+        """Compare values of a condition."""
+        of.n += len(recorded)
+        if wrong := [key for key in {**recorded, **again} if recorded.get(key) != again.get(key)]:
+            kind, seed, *counted = first = wrong[0]
+            told = [f"{name} {value}" for name, value in counted if (name, value) != ("status", "ok")]
+            what = f"runs of {', '.join(told)}" if kind == "runs" else " ".join([kind, *(str(x) for _, x in counted)])
+            both = (recorded.get(first, "none"), again.get(first, "none"))
+            where = Counter(str(kind) for kind, *_ in wrong)
+            self._note(of, len(wrong), where, Difference(condition, seed, what, *both))
+
+    def _note(self, of: Compared, differing: int, where: Mapping[str, int], one: Difference) -> None:
+        """Keep how much differs, and the first difference in the study's order."""
+        of.differing += differing
+        of.where.update(where)
+        of.first = min(of.first or one, one, key=lambda each: (self._rank[each.condition.key], each.seed or 0))
+
+
+def differs_in_a_bit(old: pa.Array, new: pa.Array) -> Flags:
+    """Where two columns differ in any bit: also in the sign of a 0, or in what is null."""
+    if pa.types.is_floating(new.type):
+        old, new = old.view(pa.int64()), new.view(pa.int64())
+    unequal = pc.fill_null(pc.not_equal(old, new), False)
+    return np.asarray(pc.or_(unequal, pc.xor(old.is_null(), new.is_null())))
+
+
+def seeds_solved(counts: pa.Table, seeds: range) -> Values:
+    """Which of these seeds counts say were solved; null for those that failed."""
+    known = dict[int, bool]()
+    for span, flags in solved_seeds(counts):
+        if span.start < seeds.stop and seeds.start < span.stop:
+            known.update(zip(span, flags.tolist(), strict=True))
+    return {("solved", seed): known.get(seed) for seed in seeds}
+
+
+def times_counted(counts: pa.Table) -> Values:
+    """All that is counted but for which seeds were solved: in words how often, and for which seed first."""
+    found = {}
+    for row in counts.filter(pc.not_equal(counts["kind"], "seeds")).to_pylist():
+        what = [(name, row[name]) for name in (*COUNTED, "epoch") if row[name] is not None]
+        first = "" if row["seed"] is None else f", the lowest seed {row['seed']}"
+        found[row["kind"], None, *what] = f"{row['count']:,}{first}"
+    return found
+
+
+def follow(retraining: Retraining, seed: int) -> None:
+    """Say what is trained again, train it, show how it goes on, and how long it took."""
+    sample, engine, n = retraining.sample, retraining.engine, retraining.trainings
+    drawn = f"{n:,} trainings: neighbouring seeds in {len(sample):,} conditions, at random (seed {seed})"
+    say("sample", all_of(n, "training") if retraining.whole else drawn)
+    again = ", which trained it (name another with engine=NAME)" if engine in retraining.ledger.record.engines else ""
+    say("engine", f"{engine}{again}")
+    warm_up((each.first for each in sample), engine)
+    with Progress(n) as shown:
+        for out in retraining:
+            shown.update(out)
+    say("retrained", shown.summary())
 
 
 def tell(found: Retraining) -> int:

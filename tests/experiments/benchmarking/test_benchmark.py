@@ -14,7 +14,7 @@ import pytest
 from analysis.data.door import FolderError
 from analysis.entry import InputError, RunError
 from analysis.speed import write_figures
-from experiments.benchmarking import baselines, contenders
+from experiments.benchmarking import contenders
 from experiments.benchmarking import timing as benchmark
 from experiments.benchmarking.timing import Command, commands, time_command
 from nnxor import engines
@@ -23,8 +23,8 @@ from nnxor.network.draws import Weights, draw
 from nnxor.network.inits import UNIFORM
 
 BASELINES = [
-    ("numpy", baselines.article_numpy), ("torch", baselines.article_pytorch), ("torch", baselines.autograd_pytorch),
-    ("jax", baselines.vmapped_jax),
+    ("numpy", contenders.article_numpy), ("torch", contenders.article_pytorch), ("torch", contenders.autograd_pytorch),
+    ("jax", contenders.vmapped_jax),
 ]  # fmt: skip
 
 

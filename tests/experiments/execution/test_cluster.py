@@ -18,7 +18,6 @@ import pytest
 from harness import ROOT, command, compose, launch, nobody_left, wait_for_parts
 
 from analysis.entry import InputError, guarded
-from experiments.execution.backends import Cluster
 from experiments.execution.options import read_options
 from experiments.execution.session import run as run_study
 
@@ -159,7 +158,7 @@ def wait_for_workers(address: str, count: int) -> None:
     from experiments.execution.cluster import connected
 
     until = time.monotonic() + 60
-    with connected(1, Cluster(address, 10)) as client:
+    with connected(1, address, 10) as client:
         while len(client.sync(client.scheduler.ncores)) != count:
             assert time.monotonic() < until
             time.sleep(0.02)

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from forging import TINY, made
 
-from experiments.verification import retrain
+from experiments.verification import verifying
 
 
 @pytest.fixture(autouse=True)
 def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retrain, "available_cores", lambda: 1)
+    monkeypatch.setattr(verifying, "available_cores", lambda: 1)
 
 
 @pytest.fixture(scope="module")

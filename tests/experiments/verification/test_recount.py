@@ -9,7 +9,7 @@ from harness import compose
 
 from experiments.store.counts import PLAIN
 from experiments.study.study import read_study
-from experiments.verification.retrain import Compared, Retraining, draw_sample
+from experiments.verification.verifying import Compared, Retraining, draw_sample, times_counted
 from nnxor.condition import Condition
 
 STUDY = read_study(compose("study=smoke"))
@@ -20,8 +20,8 @@ def counts_compared(*compared: tuple[Condition, pa.Table, pa.Table]) -> Compared
     record: Any = SimpleNamespace(study=STUDY, engines=["numba"])
     ledger: Any = SimpleNamespace(record=record, rows=None)
     retraining = Retraining(ledger, draw_sample(STUDY, 1, 0, "numpy", {}), "numpy")
-    for each in compared:
-        retraining.compare_counts(*each)
+    for condition, *counts in compared:
+        retraining.compare(retraining.counts, condition, *map(times_counted, counts))
     return retraining.counts
 
 

@@ -19,7 +19,7 @@ from harness import ROOT, inside
 from experiments.study import batches
 from experiments.study.batches import Batch
 from experiments.verification.audit import Record, read_record
-from experiments.verification.retrain import draw_sample
+from experiments.verification.verifying import draw_sample
 
 Run = Callable[..., Path]
 
