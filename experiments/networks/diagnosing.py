@@ -12,7 +12,7 @@ from analysis.findings.statistics import Rate
 from experiments.execution.progress import listed, say, told
 from experiments.study.checked import checked, known_keys, path
 from experiments.study.explorer_address import address
-from experiments.study.fields import TRAINED, condition_of, make_condition, read_field, read_fields, refuse_useless
+from experiments.study.fields import TRAINED, condition_of, make_condition, read_fields, refuse_useless
 from experiments.study.weight_files import WRITE_IT, read_network
 from nnxor import checks, diagnosis, engines, rescue, trial
 from nnxor.arithmetic.networks import alive
@@ -63,7 +63,7 @@ def diagnose(config: Mapping[str, Any]) -> int:
 
 def read_values(config: Mapping[str, Any]) -> dict[str, object]:
     """What it was trained with, checked, a loss by its name here or in another library; InputError: what is wrong."""
-    values = read_fields(config, [name for name in TRAINED if name != "loss"])
+    values = read_fields("", {name: config[name] for name in TRAINED if name != "loss"})
     if isinstance(values.get("init"), GivenWeights):
         raise InputError("init=FILE.npz cannot be drawn from; allowed: a name in conf/init")
     if config["loss_name"] is None:
@@ -83,8 +83,8 @@ def of_network(config: Mapping[str, Any], values: dict[str, object]) -> Case | N
     file = checked("weights", config["weights"], path)
     task = make_condition({k: v for k, v in values.items() if k == "task"}).task
     found = read_network(file, task.n_inputs)
-    weights, drawn = found.weights, {name: read_field("", name, value) for name, value in found.fields.items()}
-    condition = condition_of(weights, {**drawn, **values}, str(file))
+    weights = found.weights
+    condition = condition_of(weights, {**read_fields("", found.fields), **values}, str(file))
     refuse_useless(values, [condition])
     now = states(condition, weights, 0)
     outcome, trap = now["outcome"][0], trap_of(now, condition)

@@ -68,8 +68,8 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
     init = given_init(config["init"])
     values: dict[str, object] = {
         "init": catalog.read_init("init", "uniform" if init is None else init),
-        "success": read_success(config["success"] or {}),
-        **read_fields(config, others),
+        "success": read_success(config["success"]),
+        **read_fields("", {name: config[name] for name in others}),
     }
     condition = make_condition(values)
     refuse_useless(values, [condition])

@@ -85,7 +85,9 @@ def read_init(key: str, value: object) -> Init | GivenWeights:
 
 
 def written_out(field: str, value: object) -> object:
-    """A value of a field as it can be read without the user's folder: the content of its file, with its name."""
+    """A value of a field, or a list of them, as it can be read without the user's folder: its file's content."""
+    if isinstance(value, list):
+        return [written_out(field, each) for each in value]
     if isinstance(value, str) and value.lower().endswith((".csv", ".npz")):
         return beside(field, value)
     if isinstance(value, str) and value in names(field) and not found(field, value).is_relative_to(CONF):

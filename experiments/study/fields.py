@@ -5,14 +5,14 @@ Axes may be short: `{geomspace: [0.003, 1, 64]}` stands for 64 numbers, `range(2
 
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from analysis.entry import InputError
 from experiments.conf_files import names
 from experiments.study import catalog
-from experiments.study.checked import checked, section
+from experiments.study.checked import checked, known_keys, section
 from nnxor import checks
 from nnxor.checks import show
 from nnxor.condition import FIELDS as ALL
@@ -73,12 +73,17 @@ def read_field(where: str, name: str, value: object) -> object:
     return FILES[name](key, value) if name in FILES else checked(key, value, ALL[name].check)
 
 
-def read_fields(config: Mapping[str, object], fields: Iterable[str]) -> dict[str, object]:
-    """Those of some fields that are not null, checked."""
-    return {name: read_field("", name, config[name]) for name in fields if config[name] is not None}
+def given_fields(where: str, given: object) -> dict[str, object]:
+    """The fields of a section that are not null; InputError for other keys."""
+    return {name: value for name, value in known_keys(where, given, FIELDS).items() if value is not None}
 
 
-def read_success(given: Mapping[str, object], where: str = "success") -> Success:
+def read_fields(where: str, given: object) -> dict[str, object]:
+    """The same, each checked."""
+    return {name: read_field(where, name, value) for name, value in given_fields(where, given).items()}
+
+
+def read_success(given: object, where: str = "success") -> Success:
     """A success rule from what its section holds; null stands for the default."""
     told = {name: value for name, value in section(where, given, SUCCESS).items() if value is not None}
     rule = told.get("rule", Success.rule)
