@@ -107,14 +107,12 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
     shown = asked == "job"
     sys.argv[1:] = others if shown else arguments
     statuses: list[int] = []
-    composing = True
 
     def job(composed: DictConfig) -> None:
-        nonlocal composing
-        composing = False
+        statuses.append(FAILED)  # until it is done; what goes wrong from here on is nothing that cannot be composed
         sources = HydraConfig.get().runtime.config_sources  # those that --config-dir names come before ours
         conf_files.FOLDERS[:] = [Path(source.path) for source in sources if source.schema == "file"]
-        statuses.append(guarded(lambda: do(work, shown, plain(composed, config))))
+        statuses[-1] = guarded(lambda: do(work, shown, plain(composed, config)))
         if statuses[-1] in (INTERRUPTED, TERMINATED):
             sys.exit(statuses[-1])
 
@@ -130,7 +128,7 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
         return code if code in (DONE, INTERRUPTED, TERMINATED) else BAD_INPUT
     except Exception as error:
         full = isinstance(error, OSError) and not error.filename  # standard output, say
-        if not composing or LISTENER.heard or isinstance(error, MemoryError) or full:
+        if statuses or LISTENER.heard or isinstance(error, MemoryError) or full:
             raise
         raise InputError(f"the overrides cannot be composed: {in_a_line(error)}") from None
     return max(statuses, default=DONE)

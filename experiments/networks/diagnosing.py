@@ -195,18 +195,16 @@ def point(condition: Condition, weights: Weights, now: dict[str, np.ndarray]) ->
         found = trial.resting_points(condition, rounded, now["plateau"])
     else:
         found = certificate.certify(condition, rounded)
-    kind, text = str(found.kind[0]), MEANINGS[str(found.kind[0])]
-    if kind == "unknown":
-        return f"{text} ({found.reason[0]})." if stuck else f"None that it rests at ({found.reason[0]})."
-    if kind == "minimum":
-        if found.radius[0] == float("inf"):
-            kept = f", with {condition.freeze} kept," if condition.freeze else ""
-            return f"A global minimum: no parameters at all{kept} have a lower loss."
-        return f"{text} (proved for changes of up to {found.radius[0]:.2g})." if found.radius[0] > 0 else f"{text}."
-    if kind == "infinity":
-        return f"{text} ({found.loss[0]:.6g})."
-    row = f", on row {condition.task.row_names[found.row[0]]}" if found.row[0] >= 0 else ""
-    return f"{text} (unit {found.unit[0] + 1}{row})." if found.unit[0] >= 0 else f"{text}."
+    kind, radius, unit, row = str(found.kind[0]), found.radius[0], found.unit[0], found.row[0]
+    if kind == "minimum" and radius == float("inf"):
+        kept = f", with {condition.freeze} kept," if condition.freeze else ""
+        return f"A global minimum: no parameters at all{kept} have a lower loss."
+    on = f", on row {condition.task.row_names[row]}" if row >= 0 else ""
+    proved = f"proved for changes of up to {radius:.2g}" if radius > 0 else ""
+    more = {"minimum": proved, "infinity": f"{found.loss[0]:.6g}", "unknown": found.reason[0]}
+    told = more.get(kind, f"unit {unit + 1}{on}" if unit >= 0 else "")
+    text = MEANINGS[kind] if stuck or kind != "unknown" else "None that it rests at"
+    return f"{text} ({told})." if told else f"{text}."
 
 
 def ahead(condition: Condition, weights: Weights) -> str:

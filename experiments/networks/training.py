@@ -136,8 +136,11 @@ def printer(condition: Condition, every: int | None, deaths: list[int | None]) -
 def explain(condition: Condition, start: Weights, trained: Trained, deaths: list[int | None]) -> None:
     """What became of the training: outcome, units, and the function that the network computes."""
     row = {name: values[0] for name, values in diagnose(condition, start, trained).items()}
+    merged = f"; rows {row['merged']} share one wrong prediction" if row["merged"] else ""
+    ended = f"; loss {row['final_loss']:.6g}, gradient norm {row['grad_norm']:.2g}{merged}; cause: {row['cause']}"
+    solved = f", since epoch {row['solved_epoch']} (of {condition.epochs})"
     say()
-    say(paragraph(f"outcome: {row['outcome']}{reason(row, condition)}"))
+    say(paragraph(f"outcome: {row['outcome']}{solved if row['outcome'] == 'solved' else ended}"))
     was = row["patterns_init"].decode().split()
     now = row["patterns_final"].decode().split() or ["-" * condition.task.n_rows] * condition.hidden
     rows = condition.task.row_names
@@ -151,15 +154,6 @@ def explain(condition: Condition, start: Weights, trained: Trained, deaths: list
     say("it computes")
     for line in formula(condition, trained.weights):
         say(paragraph(line.strip(), 2 + len(line) - len(line.lstrip())))
-
-
-def reason(row: Mapping[str, Any], condition: Condition) -> str:
-    """The evidence for an outcome, in words."""
-    if row["outcome"] == "solved":
-        return f", since epoch {row['solved_epoch']} (of {condition.epochs})"
-    evidence = f"; loss {row['final_loss']:.6g}, gradient norm {row['grad_norm']:.2g}"
-    rows = f"; rows {row['merged']} share one wrong prediction" if row["merged"] else ""
-    return f"{evidence}{rows}; cause: {row['cause']}"
 
 
 def unit_fate(pattern: str, death: int | None, condition: Condition) -> str:

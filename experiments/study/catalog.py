@@ -156,15 +156,13 @@ def load_task(key: str, name: str) -> Task:
     for what, n in (("inputs", len(inputs)), ("rows", len(rows))):
         if not 1 <= n <= MOST[what]:
             raise InputError(f"{where} holds {n} {what}; allowed: 1 to {MOST[what]}")
-    points, targets, times = [], [], []
     for n, row in rows:
         if len(row) != len(head):
             raise InputError(f"{where}: line {n} holds {len(row)} values; the header has {len(head)}")
-        numbers = [_number(f"{where}: line {n}", *cell) for cell in zip(head, row, strict=True)]
-        points.append(tuple(numbers[: len(inputs)]))
-        targets.append(numbers[len(inputs)])
-        times.append(int(numbers[-1]) if head[-1] == "times" else 1)
-    return Task(path.name, tuple(points), tuple(targets), None, tuple(times))
+    cells = [[_number(f"{where}: line {n}", *cell) for cell in zip(head, row, strict=True)] for n, row in rows]
+    *points, targets = [*zip(*cells, strict=True)][: len(inputs) + 1]
+    times = tuple(int(row[-1]) for row in cells) if head[-1] == "times" else None
+    return Task(path.name, tuple(zip(*points, strict=True)), targets, None, times)
 
 
 def _lines(where: str, path: Path) -> list[tuple[int, list[str]]]:
@@ -176,8 +174,6 @@ def _lines(where: str, path: Path) -> list[tuple[int, list[str]]]:
         raise InputError(f"{where} does not exist; allowed: a name in conf/task, or a .csv file") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{where} cannot be read as CSV ({in_a_line(error)}); allowed: {FORM}") from None
-    if set(path.name) & set(";:") or not path.name.isprintable():
-        raise InputError(f"{where!r} is not allowed; allowed: a file's name of printable characters but ';' and ':'")
     if not any(map(any, rows)):
         raise InputError(f"{where} is empty; allowed: {FORM}")
     return [(n, row) for n, row in enumerate(rows, 1) if any(row)]
