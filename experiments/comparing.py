@@ -2,7 +2,6 @@
 
 import json
 import sys
-import textwrap
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,7 +15,7 @@ from analysis.entry import DONE, FAILED, InputError, RunError
 from analysis.findings.side_by_side import Comparison, compare_folders
 from analysis.report_parts.tables import compare_page, p_text
 from analysis.text.words import counted, listed, plain, points
-from experiments.execution.progress import all_of, say
+from experiments.execution.progress import all_of, filled, paragraph, say
 from experiments.study.checked import path, section
 from nnxor.checks import optional, switch
 
@@ -81,34 +80,33 @@ WRITERS: dict[str, Callable[[Comparison], str]] = {
 
 def lines(found: Comparison) -> list[str]:
     """The comparison in 80 columns: one line for all conditions that are the same trainings and ended the same way."""
-    text = []
-    for name, side in (("A", found.a), ("B", found.b)):
-        text += _filled(side.described, f"{name}  ", 3)
+    text = [filled(side.described, f"{name}  ", " " * 3) for name, side in (("A", found.a), ("B", found.b))]
     told = [row for row in found.rows if not row.same or row.difference.difference]
     if found.differences:
         text += ["", "What differs"]
         for what, a, b in found.differences:
             one = f"  {what} {a} {ARROW} {b}"
-            text += [one] if len(one) <= WIDTH else [f"  {what}", *_filled(a, "    A  ", 7), *_filled(b, "    B  ", 7)]
+            sides = [filled(value, f"    {name}  ", " " * 7) for name, value in (("A", a), ("B", b))]
+            text += [one] if len(one) <= WIDTH else [f"  {what}", *sides]
     elif told:
         text += ["", "What differs: nothing."]
     if told or found.differences:
         text.append("")
     if found.broken:
-        text += [*_filled(_reproduction(found)), ""]
+        text += [paragraph(_reproduction(found)), ""]
     shown = few(sorted(told, key=lambda row: not row.same), MOST_PAIRS)
     if len(shown) < len(told):
-        text += [*_filled(f"Shown are {len(shown)} of {len(told):,} pairs, evenly spread; csv=FILE has them all."), ""]
+        text += [paragraph(f"Shown are {len(shown)} of {len(told):,} pairs, evenly spread; csv=FILE has them all."), ""]
     for row in shown:
         a, b = (f"{100 * r.rate:5.1f} ({100 * r.low:.1f}-{100 * r.high:.1f})" for r in (row.a, row.b))
         d = row.difference
         change = f"{points(d.difference):>5} ({points(d.low)}..{points(d.high)})"
         numbers = f"  A {a:<18} B {b:<18} B-A {change:<22} p {p_text(row)}".replace("\N{EM DASH}", "-")
-        text += [*_filled(row.name), numbers, *_filled(row.how, "  ", 4), *_filled(plain(row.traps), "  ", 4)]
+        text += [paragraph(row.name), numbers, *(paragraph(each, 2) for each in (row.how, plain(row.traps)) if each)]
     if told:
         shares = "Percent solved, of the runs compared, and in traps, of all runs"
-        text += ["", *_filled(f"{shares}; 95 % Wilson intervals; B-A in percentage points.")]
-    return [*text, *(line for sentence in sentences(found) for line in _filled(sentence))]
+        text += ["", paragraph(f"{shares}; 95 % Wilson intervals; B-A in percentage points.")]
+    return [*text, *map(paragraph, sentences(found))]
 
 
 def sentences(found: Comparison) -> list[str]:
@@ -147,9 +145,3 @@ def _verdict(found: Comparison) -> str:
     more, fewer = (sum(row.differs and sign * row.difference.difference > 0 for row in tested) for sign in (1, -1))
     differ = f"{more + fewer} of {len(tested)} conditions differ{'s' * (len(tested) == 1)} (Holm-adjusted p < 0.05)"
     return f"{differ}: B is solved more often in {more}, less often in {fewer}."
-
-
-def _filled(text: str, first: str = "", indent: int = 2) -> list[str]:
-    wrap = textwrap.TextWrapper(WIDTH, break_long_words=False, break_on_hyphens=False)
-    wrap.initial_indent, wrap.subsequent_indent = first, " " * indent
-    return wrap.wrap(text)

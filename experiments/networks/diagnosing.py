@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
+from itertools import compress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -160,18 +161,16 @@ def units(now: Mapping[str, np.ndarray], condition: Condition) -> str:
     """Which units are dead or linear, and on which rows the others are active."""
     if condition.smooth:
         return f"{condition.hidden}, all of them smooth"
-    kinds = {"0": "dead", "1": "active on every row, so linear", "01": "alive"}
-    of_kind: dict[str, list[str]] = {kind: [] for kind in kinds.values()}
-    for n, pattern in enumerate(now["patterns_final"][0].decode().split(), 1):
-        kind = kinds["".join(sorted({*pattern}))]
-        rows = [name for name, active in zip(condition.task.row_names, pattern, strict=True) if active == "1"]
-        of_kind[kind].append(f"unit {n} on {listed(rows)}" if kind == "alive" else str(n))
-    told = []
-    for kind, mine in of_kind.items():
-        more = [f"{len(mine) - MOST_UNITS} more"] if len(mine) > MOST_UNITS else []
-        shown, units = [*mine[:MOST_UNITS], *more], "units" if len(mine) > 1 else "unit"
-        words = f"{kind}: {', '.join(shown)}" if kind == "alive" else f"{kind} ({units} {listed(shown)})"
-        told += [f"{len(mine)} {words}"] if mine else []
+    task, patterns, told = condition.task, dict(enumerate(now["patterns_final"][0].decode().split(), 1)), []
+    for sides, kind in (("0", "dead"), ("1", "active on every row, so linear"), ("01", "alive")):
+        mine = [n for n, pattern in patterns.items() if {*pattern} == {*sides}]
+        names = [
+            f"unit {n} on {listed([*compress(task.row_names, map(int, patterns[n]))])}" if kind == "alive" else str(n)
+            for n in mine[:MOST_UNITS]
+        ]
+        names += [f"{len(mine) - MOST_UNITS} more"] if len(mine) > MOST_UNITS else []
+        which = f": {', '.join(names)}" if kind == "alive" else f" (unit{'s' * (len(mine) > 1)} {listed(names)})"
+        told += [f"{len(mine)} {kind}{which}"] if mine else []
     return "; ".join(told)
 
 

@@ -159,12 +159,11 @@ def _range(key: str, text: str) -> list[object]:
 
 
 def _space(key: str, name: str, form: str, first: float, last: float, count: float) -> list[object]:
-    if not isinstance(count, int) or not 2 <= count <= MOST:
-        raise InputError(f"{key}: count={count} is not allowed; allowed: an integer from 2 to {MOST}")
+    checked(f"{key}: count", count, checks.whole(2, MOST))
     if first == last or (form == "geomspace" and min(first, last) <= 0):
         positive = ", both above 0" if form == "geomspace" else ""
         raise InputError(f"{key}: [{first}, {last}] is not allowed; allowed: two different ends{positive}")
-    values = FORMS[form](float(first), float(last), count)
+    values = FORMS[form](float(first), float(last), int(count))
     if ALL[name].type.startswith("int"):  # of numbers that are rounded to the same, one counts
         return list(dict.fromkeys(int(value) for value in np.round(values)))
     for digits in range(DIGITS, 18):  # as few as keep them apart
