@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from experiments.conf_files import CONF, found, names
 from experiments.study import catalog
+from experiments.study.catalog import CONF, found, names
 from nnxor.checks import show
 from nnxor.condition import Condition
 from nnxor.network.draws import Weights

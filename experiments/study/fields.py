@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from analysis.entry import InputError
-from experiments.conf_files import names
 from experiments.study import catalog
+from experiments.study.catalog import names
 from experiments.study.checked import checked, known_keys, section
 from nnxor import checks
 from nnxor.checks import show

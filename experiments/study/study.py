@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.entry import InputError
-from experiments.conf_files import names
 from experiments.study import catalog, fields
 from experiments.study.checked import checked, known_keys, section
 from experiments.study.fields import FIELDS, FILES, SUCCESS
@@ -136,7 +135,7 @@ def _given(name: str, parts: list[Config]) -> dict[str, object]:
     """The values of a field that are no name in conf, by the name that conditions know them by."""
     sections = [each for part in parts for each in (part["base"], part["grid"], *_listed(part["blocks"]))]
     values = [value for each in sections for value in _listed(_written_out(each).get(name))]
-    return {FILES[name](name, value).name: value for value in values if value not in names(name)}
+    return {FILES[name](name, value).name: value for value in values if value not in catalog.names(name)}
 
 
 def _listed(value: object) -> list[Any]:
