@@ -1,7 +1,6 @@
 """Two result folders side by side, in the terminal and as files."""
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,12 +13,12 @@ from analysis.data.field_labels import FIELDS
 from analysis.entry import DONE, FAILED, InputError, RunError
 from analysis.findings.side_by_side import Comparison, compare_folders
 from analysis.report_parts.tables import compare_page, p_text
-from analysis.text.words import counted, listed, plain, points
+from analysis.text.words import bare, counted, listed, plain, points
 from experiments.execution.progress import all_of, filled, paragraph, say
 from experiments.study.checked import path, section
 from nnxor.checks import optional, switch
 
-WIDTH, ARROW = 80, "\N{RIGHTWARDS ARROW}"
+WIDTH = 80
 MOST_PAIRS = 40  # pairs of conditions that the terminal shows
 
 
@@ -30,8 +29,7 @@ def compare(config: Mapping[str, Any]) -> int:
     if given["a"] is None or given["b"] is None:
         raise InputError("two result folders must be named: A B")
     found = compare_folders(given["a"], given["b"])
-    arrow = ARROW if (sys.stdout.encoding or "").lower().startswith("utf") else "->"
-    say("\n".join(lines(found)).replace(ARROW, arrow).replace("\N{MINUS SIGN}", "-"))
+    say(plain("\n".join(lines(found))).replace("\N{RIGHTWARDS ARROW}", "->").replace("\N{EM DASH}", "-"))
     for name, target in ((name, given[name]) for name in WRITERS if given[name]):
         try:
             write_text(target, WRITERS[name](found))
@@ -85,7 +83,7 @@ def lines(found: Comparison) -> list[str]:
     if found.differences:
         text += ["", "What differs"]
         for what, a, b in found.differences:
-            one = f"  {what} {a} {ARROW} {b}"
+            one = f"  {what} {a} -> {b}"
             sides = [filled(value, f"    {name}  ", " " * 7) for name, value in (("A", a), ("B", b))]
             text += [one] if len(one) <= WIDTH else [f"  {what}", *sides]
     elif told:
@@ -98,11 +96,10 @@ def lines(found: Comparison) -> list[str]:
     if len(shown) < len(told):
         text += [paragraph(f"Shown are {len(shown)} of {len(told):,} pairs, evenly spread; csv=FILE has them all."), ""]
     for row in shown:
-        a, b = (f"{100 * r.rate:5.1f} ({100 * r.low:.1f}-{100 * r.high:.1f})" for r in (row.a, row.b))
         d = row.difference
         change = f"{points(d.difference):>5} ({points(d.low)}..{points(d.high)})"
-        numbers = f"  A {a:<18} B {b:<18} B-A {change:<22} p {p_text(row)}".replace("\N{EM DASH}", "-")
-        text += [paragraph(row.name), numbers, *(paragraph(each, 2) for each in (row.how, plain(row.traps)) if each)]
+        numbers = f"  A {bare(row.a):<18} B {bare(row.b):<18} B-A {change:<22} p {p_text(row)}"
+        text += [paragraph(row.name), numbers, *(paragraph(each, 2) for each in (row.how, row.traps) if each)]
     if told:
         shares = "Percent solved, of the runs compared, and in traps, of all runs"
         text += ["", paragraph(f"{shares}; 95 % Wilson intervals; B-A in percentage points.")]

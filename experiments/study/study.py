@@ -19,7 +19,7 @@ from nnxor.network.inits import GivenWeights
 
 MOST_TRAININGS = {"trials": 10**9, "summary": 10**11}  # rows of some 36 GB, or bits of some 13 GB and the counts
 MOST_CONDITIONS = 100_000
-NAME, FIGURE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"), re.compile("[a-z][a-z_]*")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 KEYS = (
     "name", "question", "asks", "hero", "base", "grid", "blocks", "exclude", "seeds", "success", "record", "certify",
@@ -87,10 +87,8 @@ def read_study(config: Config) -> Study:
     united = {one.key: one for mine in each for one in mine}.values()  # numbers by size, names by alphabet, None first
     conditions = tuple(sorted(united, key=lambda one: [(value is not None, value) for value in one.values().values()]))
     _refuse_clashes(conditions, seeds)
-    for name in _listed(config.get("asks")):
+    for name in _listed(config["asks"]):
         checked("asks", name, checks.choice(FIELDS))
-    if config.get("hero") is not None:
-        _text("hero", config["hero"], FIGURE.fullmatch, "the name of a figure, such as success_rate")
     return Study(
         name=_text("name", config["name"], NAME.fullmatch, "letters, digits, '.', '_' and '-', at most 100"),
         question=_text("question", config["question"], lambda text: text.strip() and text.isprintable(), "a sentence"),
