@@ -38,14 +38,6 @@ ONE_A_ROW = "a list of numbers, one per row"
 PREDICTIONS, PREDICTION = checks.instance(list, ONE_A_ROW), checks.number(lambda value: abs(value) <= 1e300, ONE_A_ROW)
 
 
-class Case(NamedTuple):
-    """What is diagnosed: its condition, what is known of its trap, and networks that are in it (None: not known)."""
-
-    condition: Condition
-    trap: Decoded | None
-    stuck: Weights | None
-
-
 def diagnose(config: Mapping[str, Any]) -> int:
     """Diagnose what a composed configuration gives: a network, a loss or predictions."""
     known_keys("", config, [*TRAINED, "weights", "loss_name", "predictions"])
@@ -56,9 +48,7 @@ def diagnose(config: Mapping[str, Any]) -> int:
         what = " and ".join(given) if given else "nothing"
         raise InputError(f"{what} given; allowed: one of FILE, loss=X and predictions=[Y,...]. Write FILE {WRITE_IT}")
     values = read_values(config)
-    case = of_network(config, values) if given[0] == "weights" else of_number(config, values)
-    if case is not None:
-        advise(case)
+    (of_network if given[0] == "weights" else of_number)(config, values)
     return DONE
 
 
@@ -76,11 +66,8 @@ def read_values(config: Mapping[str, Any]) -> dict[str, object]:
     return {**fitting(losses[plain]), **values}
 
 
-def of_network(config: Mapping[str, Any], values: dict[str, object]) -> Case | None:
-    """Tell of a network in a file where it is, what its units do, what kind of point that is, and where it goes.
-
-    None where there is nothing to mend, or nothing left to mend.
-    """
+def of_network(config: Mapping[str, Any], values: dict[str, object]) -> None:
+    """Tell of a network in a file where it is, what its units do, what point that is, where it goes and what helps."""
     file = checked("weights", config["weights"], path)
     task = make_condition({k: v for k, v in values.items() if k == "task"}).task
     found = read_network(file, task.n_inputs)
@@ -104,13 +91,12 @@ def of_network(config: Mapping[str, Any], values: dict[str, object]) -> Case | N
     if outcome != "solved" and trap is None and (better := better_loss(weights, condition)):
         say(told("", better))
     if outcome == "diverged":
-        return None
+        return
     say(told("units", units(now, condition)))
     say(told("point", point(condition, weights, now)))
-    if outcome == "solved":
-        return None
-    say(told("ahead", ahead(condition, weights)))
-    return Case(condition, trap, weights.take(np.zeros(TRIES, np.intp)))
+    if outcome != "solved":
+        say(told("ahead", ahead(condition, weights)))
+        advise(condition, trap, weights)
 
 
 def states(condition: Condition, weights: Weights, epochs: int) -> dict[str, np.ndarray]:
@@ -223,8 +209,8 @@ UNTRAINED = (
 )
 
 
-def of_number(config: Mapping[str, Any], values: dict[str, object]) -> Case | None:
-    """Tell of a final loss, or of predictions, which trap it is; None if that is the solution."""
+def of_number(config: Mapping[str, Any], values: dict[str, object]) -> None:
+    """Tell of a final loss, or of predictions, which trap it is, and what helps if it is not the solution."""
     condition = make_condition(values)
     refuse_useless(values, [condition])
     found = decoded(config, condition) if has_levels(condition) else None
@@ -239,9 +225,8 @@ def of_number(config: Mapping[str, Any], values: dict[str, object]) -> Case | No
         condition = replace(condition, **fitting(decoder.conventions()[found.loss][0]))
         found = decode(value, condition)
         say(told("", f"From here on it is taken to be loss={value:.6g} loss_name={condition.loss}."))
-    if found.matches and found.level.value == 0:
-        return None
-    return Case(condition, found if found.matches else None, None)
+    if not found.matches or found.level.value > 0:
+        advise(condition, found if found.matches else None)
 
 
 def learned_nothing(found: Decoded, condition: Condition) -> bool:
@@ -265,26 +250,28 @@ def decoded(config: Mapping[str, Any], condition: Condition) -> Decoded:
         raise InputError(str(error)) from None
 
 
-def advise(case: Case) -> None:
-    """How common it is, what frees networks from it, best first, and one recommendation."""
-    condition, level = case.condition, np.nan if case.trap is None else case.trap.level.value
+def advise(condition: Condition, trap: Decoded | None, network: Weights | None = None) -> None:
+    """How common it is, what frees networks from it, best first, and one recommendation.
+
+    `trap` is what is known of the trap that it is in, `network` the one that is diagnosed, if it was given.
+    """
+    level, given = np.nan if trap is None else trap.level.value, network is not None
     like_it, solved = drawn(condition)
     there = rescue.is_stuck(like_it.columns) & (np.abs(like_it.columns["final_loss"] - level) < TOLERANCE)
-    here = "" if case.trap is None else f", {percent(int(there.sum()), DRAWS)} in this trap"
+    here = "" if trap is None else f", {percent(int(there.sum()), DRAWS)} in this trap"
     kind = f"Of {DRAWS:,} networks drawn like this and trained for {condition.epochs:,} epochs"
     say(told("how common", f"{kind}: {percent(solved, DRAWS)} solved{here} (with 95 % Wilson intervals)."))
-    given, stuck = case.stuck is not None, case.stuck
-    if stuck is None and there.any():
-        stuck = like_it.end.take(np.resize(np.flatnonzero(there), TRIES))
+    stuck, places = (like_it.end, np.flatnonzero(there)) if network is None else (network, np.zeros(1, np.intp))
     needed = (condition.task.units or 1) if condition.rectified else 1
-    freed = [] if stuck is None or condition.hidden < needed else frees(condition, stuck, draws_anew=given)
+    mendable = len(places) and condition.hidden >= needed
+    freed = frees(condition, stuck.take(np.resize(places, TRIES)), draws_anew=given) if mendable else []
     if freed:
         where = "This network" if given else "Of networks in this trap"
         say(told("frees it", f"{where}, within {condition.epochs:,} more epochs, best first:"))
         for tried in freed:
             say(f"{'':<12}{tried.entry.label:<32}{tried.words}")
     unfinished = float(np.mean(like_it.columns["outcome"] == "unsettled"))
-    do = recommendation(case, freed, solved / DRAWS, float(there.mean()), unfinished)
+    do = recommendation(condition, trap, given, freed, solved / DRAWS, float(there.mean()), unfinished)
     if condition.hidden < needed:
         do = f"Use at least {needed} units: fewer cannot represent {condition.task.name}."
     elif there.mean() >= RARE and condition.hidden < MANY:
@@ -292,8 +279,7 @@ def advise(case: Case) -> None:
         clearly = more > solved / DRAWS + CLEARLY
         do += f" With {MANY} units {whole(more)} of such networks learn the task." if clearly else ""
     say(told("do", do[0].upper() + do[1:]))
-    seed, network = (0, case.stuck.take(np.arange(1))) if case.stuck else (int(np.argmax(there)), None)
-    if (given or there.any()) and (page := address(condition, seed, network)):
+    if len(places) and (page := address(condition, int(places[0]), network)):
         say(told("watch", f"{'it' if given else 'one'} train in the page that nnxor-explorer writes:"))
         say(f"{'':<11} explorer.html{page}")
 
@@ -334,22 +320,25 @@ def frees(condition: Condition, stuck: Weights, draws_anew: bool) -> list[Tried]
     return sorted(found, key=lambda each: (-each.freed / each.n, not each.unfinished))
 
 
-def recommendation(case: Case, freed: list[Tried], solved: float, here: float, unfinished: float) -> str:
+def recommendation(
+    condition: Condition, trap: Decoded | None, given: bool, freed: list[Tried], solved: float, here: float,
+    unfinished: float,
+) -> str:  # fmt: skip
     """The one thing to do; the shares are those of such networks that learn the task, end like it, or need longer."""
-    if case.trap is None and case.stuck is None:
+    if trap is None and not given:
         return "Train longer and look at the curve; if the loss stays, give the network itself, or the right loss_name."
-    rare = case.trap is not None and here < RARE
+    rare = trap is not None and here < RARE
     best, count, n, _ = freed[0] if freed else (INTERVENTIONS["redraw_all"], 0, 1, "")
-    again = "" if case.trap is None or rare or solved < CLEARLY else "Probably bad luck, not a bug: "
-    if case.trap is not None and case.stuck is None and learned_nothing(case.trap, case.condition):
+    again = "" if trap is None or rare or solved < CLEARLY else "Probably bad luck, not a bug: "
+    if trap is not None and not given and learned_nothing(trap, condition):
         luck = "it is bad luck: " if solved >= CLEARLY else ""
         again = f"If the loss never moved, look for a bug. If it fell and then stopped, {luck}"
-    share = f"{whole(count / n)} of them" if case.stuck is None else f"it in {whole(count / n)} of {n} draws"
+    share = f"it in {whole(count / n)} of {n} draws" if given else f"{whole(count / n)} of them"
     freely = "it" if n == 1 else share
     if count and best.control and not best.draws:  # as many are freed if nothing is done
         return f"{again}keep training, which solves {freely}."
     if rare and unfinished > CLEARLY:
-        longer, after = "Ask with more epochs" if case.stuck else "Train longer", f"{case.condition.epochs:,} epochs"
+        longer, after = "Ask with more epochs" if given else "Train longer", f"{condition.epochs:,} epochs"
         return f"{longer}: {whole(unfinished)} of such networks are {NOT_FINISHED} after {after}."
     if rare:
         return f"Look for a bug: fewer than {100 * RARE:g} % of such networks end here."
