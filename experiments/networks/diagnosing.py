@@ -35,7 +35,7 @@ NOT_FINISHED = "not finished"  # what reports say of runs that are unsettled
 CLEARLY = 0.1  # share of networks by which one remedy must do better than another, and that must learn by themselves
 LOSS = checks.number(lambda value: 0 <= value <= 1e300, "a finite number from 0 (the loss's name is loss_name=NAME)")
 ONE_A_ROW = "a list of numbers, one per row"
-PREDICTIONS, PREDICTION = checks.instance(list, ONE_A_ROW), checks.number(lambda value: abs(value) <= 1e300, ONE_A_ROW)
+PREDICTION = checks.number(lambda value: abs(value) <= 1e300, ONE_A_ROW)
 
 
 def diagnose(config: Mapping[str, Any]) -> int:
@@ -244,7 +244,7 @@ def decoded(config: Mapping[str, Any], condition: Condition) -> Decoded:
             value = checked("loss", config["loss"], LOSS)
             digits = -int(Decimal(repr(value)).as_tuple().exponent)
             return decode(value, condition, max(TOLERANCE, 0.5 * 10.0**-digits) if digits >= 2 else TOLERANCE)
-        given = checked("predictions", config["predictions"], PREDICTIONS)
+        given = checked("predictions", config["predictions"], checks.instance(list, ONE_A_ROW))
         return decode_predictions(tuple(checked("predictions", each, PREDICTION) for each in given), condition)
     except ValueError as error:
         raise InputError(str(error)) from None
@@ -268,8 +268,9 @@ def advise(condition: Condition, trap: Decoded | None, network: Weights | None =
     if freed:
         where = "This network" if given else "Of networks in this trap"
         say(told("frees it", f"{where}, within {condition.epochs:,} more epochs, best first:"))
-        for tried in freed:
-            say(f"{'':<12}{tried.entry.label:<32}{tried.words}")
+        for entry, count, n, none_yet in freed:
+            alone = "yes" if count else f"not yet: {NOT_FINISHED}" if none_yet else "no"
+            say(f"{'':<12}{entry.label:<32}{percent(count, n) if n > 1 else alone}")
     unfinished = float(np.mean(like_it.columns["outcome"] == "unsettled"))
     do = recommendation(condition, trap, given, freed, solved / DRAWS, float(there.mean()), unfinished)
     if condition.hidden < needed:
@@ -297,12 +298,6 @@ class Tried(NamedTuple):
     freed: int
     n: int
     unfinished: bool
-
-    @property
-    def words(self) -> str:
-        """What came of it: a share, or of a single network yes or no."""
-        alone = "yes" if self.freed else f"not yet: {NOT_FINISHED}" if self.unfinished else "no"
-        return percent(self.freed, self.n) if self.n > 1 else alone
 
 
 def frees(condition: Condition, stuck: Weights, draws_anew: bool) -> list[Tried]:

@@ -7,8 +7,7 @@ from typing import Any
 
 from analysis.entry import DONE, InputError
 from experiments.execution.progress import paragraph, say
-from experiments.study import catalog
-from experiments.study.checked import checked, known_keys, path
+from experiments.study.checked import SECTION, checked, known_keys, path
 from experiments.study.explorer_address import address
 from experiments.study.fields import TRAINED, condition_of, make_condition, read_fields, read_success, refuse_useless
 from experiments.study.weight_files import check_writable, read_network, save_weights
@@ -63,14 +62,9 @@ def train(config: Mapping[str, Any]) -> int:
 
 def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
     """The condition, the initial weights and the seed; InputError names what is wrong."""
-    others = [name for name in TRAINED if name != "init"]
-    known_keys("", config, [*others, "init", "success", "seed", "weights", "save", "plot", "every"])
-    init = given_init(config["init"])
-    values: dict[str, object] = {
-        "init": catalog.read_init("init", "uniform" if init is None else init),
-        "success": read_success(config["success"]),
-        **read_fields("", {name: config[name] for name in others}),
-    }
+    known_keys("", config, [*TRAINED, "success", "seed", "weights", "save", "plot", "every"])
+    given = {name: config[name] for name in TRAINED} | {"init": given_init(config["init"])}
+    values = {"success": read_success(config["success"]), **read_fields("", given)}
     condition = make_condition(values)
     refuse_useless(values, [condition])
     seed = checked("seed", config["seed"], checks.optional(checks.whole(0, 2**63 - 1))) or 0
@@ -82,14 +76,13 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
             return condition, initial_weights(condition, range(seed, seed + 1)), seed
         except ValueError as error:  # no draw of this seed keeps its margin
             raise InputError(str(error)) from None
-    drawn = {"scale": config["scale"] is not None, "init": init is not None}
+    drawn = {"scale": config["scale"] is not None, "init": given["init"] is not None}
     drawn["seed"] = config["seed"] is not None and not condition.batch_size  # which is what the seed would shuffle
     if useless := [name for name, is_given in drawn.items() if is_given]:
         raise InputError(f"{useless[0]} would do nothing, since weights={config['weights']} is given")
     found = read_network(checked("weights", config["weights"], path), condition.task.n_inputs)
-    weights, values = found.weights, {"bias": found.bias, **values}
-    condition = condition_of(weights, values, str(config["weights"]))
-    return condition, weights.astype(condition.numpy_dtype), seed
+    condition = condition_of(found.weights, {"bias": found.bias, **values}, str(config["weights"]))
+    return condition, found.weights.astype(condition.numpy_dtype), seed
 
 
 def given_init(given: object) -> Any:
@@ -97,9 +90,8 @@ def given_init(given: object) -> Any:
     parts = dict(given) if isinstance(given, Mapping) else {"name": given}
     name, laws = parts.pop("name", None), {}
     for part, law in parts.items():
-        if not isinstance(law, Mapping):
-            raise InputError(f"init.{part}={law} is not allowed; write init.{part}.NAME=VALUE")
-        laws[part] = {parameter: value for parameter, value in law.items() if value is not None}
+        held = checked(f"init.{part}", law, SECTION)
+        laws[part] = {parameter: value for parameter, value in held.items() if value is not None}
     changes = laws.pop("weights", {}) | {part: law for part, law in laws.items() if law}
     if changes and (not isinstance(name, str | None) or str(name).endswith(".npz")):
         raise InputError(f"init={name} takes no init.weights and init.biases; allowed with them: a name in conf/init")

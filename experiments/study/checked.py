@@ -9,6 +9,8 @@ from nnxor import checks
 from nnxor.checks import Check, show
 from nnxor.registry import hint
 
+SECTION = checks.instance(dict, "keys and values, {KEY: VALUE}")
+
 
 def checked(key: str, value: object, check: Check) -> Any:
     """The value if the check allows it, or InputError."""
@@ -34,9 +36,7 @@ def section(where: str, given: object, allowed: Mapping[str, Check]) -> dict[str
 
 def known_keys(where: str, given: object, allowed: Collection[str]) -> dict[str, Any]:
     """What a section holds, null an empty one; InputError for what is none, and for a key that is not allowed there."""
-    values = dict(
-        checked(where, {} if given is None else given, checks.instance(dict, "keys and values, {KEY: VALUE}"))
-    )
+    values: dict[str, Any] = dict(checked(where, {} if given is None else given, SECTION))
     for name in values:
         if name not in allowed:
             key = f"{where}.{name}" if where else str(name)

@@ -47,6 +47,5 @@ def address(condition: Condition, seed: int, weights: Weights | None = None) -> 
 
 def _ships(kind: str, value: Any) -> bool:
     """Whether an init or a task is one of this project's conf."""
-    if value.name not in names(kind) or not found(kind, value.name).is_relative_to(CONF):
-        return False
-    return bool(getattr(catalog, kind)(value.name) == value)
+    ours = value.name in names(kind) and found(kind, value.name).is_relative_to(CONF)
+    return ours and bool(getattr(catalog, kind)(value.name) == value)
