@@ -81,7 +81,7 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
     if useless := [name for name, is_given in drawn.items() if is_given]:
         raise InputError(f"{useless[0]} would do nothing, since weights={config['weights']} is given")
     found = read_network(checked("weights", config["weights"], path), condition.task.n_inputs)
-    condition = condition_of(found.weights, {"bias": found.bias, **values}, str(config["weights"]))
+    condition = condition_of(found.weights, {**read_fields("", found.fields), **values}, str(config["weights"]))
     return condition, found.weights.astype(condition.numpy_dtype), seed
 
 

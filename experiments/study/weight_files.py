@@ -43,18 +43,16 @@ Arrays = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Network:
-    """A network in a file: a batch of one, who wrote it, and whether W1 could as well be meant the other way round."""
+    """A network in a file: a batch of one, who wrote it, and whether W1 could as well be meant the other way round.
+
+    `fields` is what follows of its condition: whether it has biases, and the initialization that its library has by
+    default (None: ours).
+    """
 
     weights: Weights
     library: str
     either_way: bool
-    bias: bool
-
-    @property
-    def fields(self) -> dict[str, object]:
-        """What follows of its condition: no biases, and the initialization that its library has by default."""
-        init = {"PyTorch": "torch", "Keras": "xavier"}.get(self.library)
-        return {**({"init": init} if init else {}), **({} if self.bias else {"bias": False})}
+    fields: Mapping[str, object]
 
 
 def read_network(path: Path, n_inputs: int) -> Network:
@@ -86,7 +84,8 @@ def read_network(path: Path, n_inputs: int) -> Network:
             raise InputError(f"{held}, {why}")
     library = "PyTorch" if torch else "" if ours else "Keras"
     weights = Weights(W1[:, :, None], b1[:, None], W2.reshape(-1, 1), b2)
-    return Network(weights.astype(np.dtype(np.float64)), library, square and not ours, bool(biases))
+    fields = {"init": {"PyTorch": "torch", "Keras": "xavier"}.get(library), "bias": bool(biases)}
+    return Network(weights.astype(np.dtype(np.float64)), library, square and not ours, fields)
 
 
 def _layers(arrays: Arrays) -> list[tuple[np.ndarray, np.ndarray | None]]:
