@@ -7,7 +7,7 @@ from typing import Any
 
 from analysis.entry import DONE, InputError
 from experiments.execution.progress import paragraph, say
-from experiments.study.checked import SECTION, checked, known_keys, path
+from experiments.study.checked import checked, known_keys, mapping, path
 from experiments.study.explorer_address import address
 from experiments.study.fields import TRAINED, condition_of, make_condition, read_fields, read_success, refuse_useless
 from experiments.study.weight_files import check_writable, read_network, save_weights
@@ -90,7 +90,7 @@ def given_init(given: object) -> Any:
     parts = dict(given) if isinstance(given, Mapping) else {"name": given}
     name, laws = parts.pop("name", None), {}
     for part, law in parts.items():
-        held = checked(f"init.{part}", law, SECTION)
+        held = mapping(f"init.{part}", law)
         laws[part] = {parameter: value for parameter, value in held.items() if value is not None}
     changes = laws.pop("weights", {}) | {part: law for part, law in laws.items() if law}
     if changes and (not isinstance(name, str | None) or str(name).endswith(".npz")):

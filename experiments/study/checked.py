@@ -9,8 +9,6 @@ from nnxor import checks
 from nnxor.checks import Check, show
 from nnxor.registry import hint
 
-SECTION = checks.instance(dict, "keys and values, {KEY: VALUE}")
-
 
 def checked(key: str, value: object, check: Check) -> Any:
     """The value if the check allows it, or InputError."""
@@ -34,9 +32,15 @@ def section(where: str, given: object, allowed: Mapping[str, Check]) -> dict[str
     return {name: checked(f"{before}{name}", values.get(name), check) for name, check in allowed.items()}
 
 
+def mapping(where: str, given: object) -> dict[str, Any]:
+    """What a section holds, null an empty one; InputError for what is none."""
+    keys = checks.instance(dict, f"keys and values, such as {where}.NAME=VALUE")
+    return dict(checked(where, {} if given is None else given, keys))
+
+
 def known_keys(where: str, given: object, allowed: Collection[str]) -> dict[str, Any]:
-    """What a section holds, null an empty one; InputError for what is none, and for a key that is not allowed there."""
-    values: dict[str, Any] = dict(checked(where, {} if given is None else given, SECTION))
+    """The same; InputError also for a key that is not allowed there."""
+    values = mapping(where, given)
     for name in values:
         if name not in allowed:
             key = f"{where}.{name}" if where else str(name)

@@ -117,13 +117,10 @@ def check_writable(path: Path) -> None:
 
 
 def save_weights(path: Path, weights: Weights) -> None:
-    """Write the one network in `weights`; InputError if the file cannot be written."""
+    """Write the one network in `weights`."""
     W1, b1, W2, b2 = weights
-    try:
-        with replacing(path) as temporary, open(temporary, "wb") as file:
-            np.savez(file, W1=W1[:, :, 0], b1=b1[:, 0], W2=W2, b2=b2)
-    except OSError as error:
-        raise InputError(f"save={path} cannot be written: {error.strerror or error}") from None
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, W1=W1[:, :, 0], b1=b1[:, 0], W2=W2, b2=b2)
 
 
 def load_given(key: str, name: str) -> GivenWeights:
@@ -146,12 +143,9 @@ def given_network(key: str, given: Mapping[str, object]) -> GivenWeights:
 
 def _given(where: str, name: str, arrays: Arrays, form: str) -> GivenWeights:
     """Sets of weights, with or without an axis of sets in front, and of the one output at the end."""
-    absent = [each for each in PARAMETERS if each not in arrays]
-    if absent:
-        raise InputError(f"{where} lacks {', '.join(absent)}; it must hold {form}")
     try:
         weights = Weights.of(*(arrays[each] for each in PARAMETERS))
-    except ValueError:
+    except (KeyError, ValueError):
         raise InputError(f"{where} holds {_shapes(arrays):.300}; allowed: {form}") from None
     plain = []
     for each, array in zip(PARAMETERS, weights, strict=True):
