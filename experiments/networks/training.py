@@ -5,6 +5,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from analysis.entry import DONE, InputError
 from experiments.execution.progress import paragraph, say
 from experiments.study.checked import checked, known_keys, mapping, path
@@ -23,6 +26,7 @@ from nnxor.network.inits import GivenWeights
 
 SHOWN = ("task", "hidden", "activation", "init", "lr", "epochs", "loss")  # fields that the first line names
 PREDICTIONS_EVERY = 5000
+ALIVE = -1  # the epoch since when a unit has been dead, if it is not
 LONGEST_PATTERN = 24  # rows of a large task on which it is shown whether a unit is active
 
 
@@ -40,7 +44,7 @@ def train(config: Mapping[str, Any]) -> int:
             raise InputError(f"plot={plot} cannot be a folder: {error.strerror or error}") from None
     shown = [f"{name}={value}" for name, value in condition.values().items() if name in SHOWN]
     say(paragraph(" ".join([*shown, f"weights={config['weights']}" if config["weights"] else f"seed={seed}"])))
-    deaths: list[int | None] = [None] * condition.hidden
+    deaths = np.full(condition.hidden, ALIVE)
     trained = engine_numpy.train(condition, weights, range(seed, seed + 1), printer(condition, every, deaths))
     explain(condition, weights, trained, deaths)
     where = address(condition, seed, weights if config["weights"] else None)
@@ -98,7 +102,7 @@ def given_init(given: object) -> Any:
     return {name or "uniform": changes} if changes else name
 
 
-def printer(condition: Condition, every: int | None, deaths: list[int | None]) -> Callable[[int, Look], None]:
+def printer(condition: Condition, every: int | None, deaths: NDArray[np.integer]) -> Callable[[int, Look], None]:
     """Prints what the article prints while it trains, and keeps in `deaths` since when each unit has been dead.
 
     Losses are those of every so many epochs; by default of epochs 0, 1, 2, 5, 10, 20, 50 and so on, since most of the
@@ -108,11 +112,7 @@ def printer(condition: Condition, every: int | None, deaths: list[int | None]) -
     def see(epoch: int, look: Look) -> None:
         """Print a line if this is an epoch for one, and at the end."""
         loss, y = look.loss[0], "  ".join(f"{round(float(row[0]), 5) + 0.0:.6g}" for row in look.y)
-        for unit, is_alive in enumerate(any_active(condition, look.z)[:, 0]):
-            if is_alive:
-                deaths[unit] = None
-            elif deaths[unit] is None:
-                deaths[unit] = epoch
+        deaths[:] = np.where(any_active(condition, look.z)[:, 0], ALIVE, np.where(deaths == ALIVE, epoch, deaths))
         if epoch == condition.epochs:
             say(f"final loss {loss:.6g}")
             say(paragraph(f"final predictions {y}"))
@@ -125,7 +125,7 @@ def printer(condition: Condition, every: int | None, deaths: list[int | None]) -
     return see
 
 
-def explain(condition: Condition, start: Weights, trained: Trained, deaths: list[int | None]) -> None:
+def explain(condition: Condition, start: Weights, trained: Trained, deaths: NDArray[np.integer]) -> None:
     """What became of the training: outcome, units, and the function that the network computes."""
     row = {name: values[0] for name, values in diagnose(condition, start, trained).items()}
     merged = f"; rows {row['merged']} share one wrong prediction" if row["merged"] else ""
@@ -148,7 +148,7 @@ def explain(condition: Condition, start: Weights, trained: Trained, deaths: list
         say(paragraph(line.strip(), 2 + len(line) - len(line.lstrip())))
 
 
-def unit_fate(pattern: str, death: int | None, condition: Condition) -> str:
+def unit_fate(pattern: str, death: int, condition: Condition) -> str:
     """What a unit is at the end, in words."""
     if "-" in pattern:
         return "no numbers any more"
