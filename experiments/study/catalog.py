@@ -218,10 +218,19 @@ def _adjusted(key: str, value: Mapping[str, object]) -> Init:
 def load_task(key: str, name: str) -> Task:
     """The task in a CSV file of x1 … xD, t, and perhaps `times`; InputError names the row that is wrong."""
     where, path = f"{key}={name}", Path(name)
-    (_, head), *rows = _lines(where, path)
-    inputs = [f"x{d + 1}" for d in range(len(head) - 1 - (head[-1] == "times"))]
-    if not inputs or head not in ([*inputs, "t"], [*inputs, "t", "times"]):
-        raise InputError(f"{where}: its header is {','.join(head)!r}; allowed: {FORM}")
+    try:
+        text = io.StringIO(read_bytes(path, MOST["bytes"]).decode("utf-8-sig"), newline="")
+        lines = [[cell.strip() for cell in row] for row in csv.reader(text, strict=True)]
+    except FileNotFoundError:
+        raise InputError(f"{where} does not exist; allowed: a name in conf/task, or a .csv file") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{where} cannot be read as CSV ({in_a_line(error)}); allowed: {FORM}") from None
+    (_, head), *rows = [(n, row) for n, row in enumerate(lines, 1) if any(row)] or [(1, list[str]())]
+    times = head[-1:] == ["times"]
+    inputs = [f"x{d + 1}" for d in range(len(head) - 1 - times)]
+    if not inputs or head != [*inputs, "t", "times"][: len(head)]:
+        wrong = f": its header is {','.join(head)!r}" if head else " is empty"
+        raise InputError(f"{where}{wrong}; allowed: {FORM}")
     for what, n in (("inputs", len(inputs)), ("rows", len(rows))):
         if not 1 <= n <= MOST[what]:
             raise InputError(f"{where} holds {n} {what}; allowed: 1 to {MOST[what]}")
@@ -230,22 +239,8 @@ def load_task(key: str, name: str) -> Task:
             raise InputError(f"{where}: line {n} holds {len(row)} values; the header has {len(head)}")
     cells = [[_number(f"{where}: line {n}", *cell) for cell in zip(head, row, strict=True)] for n, row in rows]
     *points, targets = [*zip(*cells, strict=True)][: len(inputs) + 1]
-    times = tuple(int(row[-1]) for row in cells) if head[-1] == "times" else None
-    return Task(path.name, tuple(zip(*points, strict=True)), targets, None, times)
-
-
-def _lines(where: str, path: Path) -> list[tuple[int, list[str]]]:
-    """The lines of a CSV file that are not blank, with their numbers; at least one."""
-    try:
-        text = io.StringIO(read_bytes(path, MOST["bytes"]).decode("utf-8-sig"), newline="")
-        rows = [[cell.strip() for cell in row] for row in csv.reader(text, strict=True)]
-    except FileNotFoundError:
-        raise InputError(f"{where} does not exist; allowed: a name in conf/task, or a .csv file") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{where} cannot be read as CSV ({in_a_line(error)}); allowed: {FORM}") from None
-    if not any(map(any, rows)):
-        raise InputError(f"{where} is empty; allowed: {FORM}")
-    return [(n, row) for n, row in enumerate(rows, 1) if any(row)]
+    counts = tuple(int(row[-1]) for row in cells) if times else None
+    return Task(path.name, tuple(zip(*points, strict=True)), targets, None, counts)
 
 
 def _number(where: str, name: str, text: str) -> float:
