@@ -108,22 +108,21 @@ def lines(found: Comparison) -> list[str]:
 
 def sentences(found: Comparison) -> list[str]:
     """What it comes to: how conditions were aligned and why not paired, what ended the same way, how many differ."""
+    unlike, n = [row for row in found.rows if not row.same], len(found.rows)
+    if not found.differs and not unlike and not any(found.alone):
+        return [f"No differences: {all_of(found.checked, 'training')} of {counted(n, 'condition')} ended the same way."]
+    how = f"differing in {listed([FIELDS[name].symbol for name in found.changed])}"
+    kinds = {"of the same trainings": n - len(unlike), how if found.changed else "of one condition": len(unlike)}
+    aligned = listed([f"{counted(count, 'pair')} {what}" for what, count in kinds.items() if count])
+    alone = [f"{count} of {name}" for count, name in zip(found.alone, "AB", strict=True) if count]
+    left_out = f" Not aligned: {listed(alone)}." if alone else ""
     unpaired = Counter(row.unpaired for row in found.rows if row.unpaired)
-    why = [f"Not paired: {count} of {len(found.rows)}, since {reason}." for reason, count in unpaired.items()]
-    if not found.differs and all(row.same for row in found.rows) and not any(found.alone):
-        conditions = counted(len(found.rows), "condition")
-        return [f"No differences: {all_of(found.checked, 'training')} of {conditions} ended the same way."]
-    return [_alignment(found), *why, _reproduction(found), _verdict(found)]
-
-
-def _alignment(found: Comparison) -> str:
-    same = sum(row.same for row in found.rows)
-    fields = listed([FIELDS[name].symbol for name in found.changed])
-    unlike = f"differing in {fields}" if found.changed else "of one condition"
-    counts = {"of the same trainings": same, unlike: len(found.rows) - same}
-    parts = [f"{counted(n, 'pair')} {what}" for what, n in counts.items() if n]
-    alone = [f"{n} of {name}" for n, name in zip(found.alone, "AB", strict=True) if n]
-    return f"Aligned: {listed(parts)}.{f' Not aligned: {listed(alone)}.' if alone else ''}"
+    why = [f"Not paired: {count} of {n}, since {reason}." for reason, count in unpaired.items()]
+    more, fewer = (sum(row.differs and sign * row.difference.difference > 0 for row in unlike) for sign in (1, -1))
+    differ = f"{more + fewer} of {len(unlike)} conditions differ{'s' * (len(unlike) == 1)} (Holm-adjusted p < 0.05)"
+    verdict = f"{differ}: B is solved more often in {more}, less often in {fewer}."
+    nothing = "Nothing else was compared." if found.broken else "No differences."
+    return [f"Aligned: {aligned}.{left_out}", *why, _reproduction(found), verdict if unlike else nothing]
 
 
 def _reproduction(found: Comparison) -> str:
@@ -133,12 +132,3 @@ def _reproduction(found: Comparison) -> str:
     if not found.checked:
         return "No training is in both folders."
     return f"Reproduced: {all_of(found.checked, 'training')} that both folders hold ended the same way."
-
-
-def _verdict(found: Comparison) -> str:
-    tested = [row for row in found.rows if not row.same]
-    if not tested:
-        return "No differences." if not found.broken else "Nothing else was compared."
-    more, fewer = (sum(row.differs and sign * row.difference.difference > 0 for row in tested) for sign in (1, -1))
-    differ = f"{more + fewer} of {len(tested)} conditions differ{'s' * (len(tested) == 1)} (Holm-adjusted p < 0.05)"
-    return f"{differ}: B is solved more often in {more}, less often in {fewer}."

@@ -188,32 +188,28 @@ def _record(value: object, conditions: tuple[Condition, ...], count: int) -> str
 def _parts(config: Config) -> list[Config]:
     """The configurations whose conditions a study unites: its own, or those of the studies that it names.
 
-    What the study itself says of fields holds for all of them.
+    What the study itself says of fields holds for all of them: a field that it fixes is swept no more, and the other
+    way round.
     """
     if config["union"] is None:
         return [config]
-    names = _entries("union", config["union"] or "[]", "studies, at least one")
     for key in ("blocks", "exclude", "published"):
         if config[key] is not None:
             raise InputError(f"union and {key} cannot go together; give {key} to a study that union names")
-    return [_united(config, name) for name in names]
-
-
-def _united(config: Config, name: object) -> Config:
-    """The configuration of a study that a union names, overridden by what the union itself says of fields."""
-    part = {**dict.fromkeys(KEYS), **catalog.study(name)}
-    if part["union"] is not None:
-        why = f"names {name}, which is a union itself; name the studies that it unites"
-        raise InputError(f"union={config['union']} {why}")
     base, grid = (fields.given_fields(key, config[key]) for key in ("base", "grid"))
-    rule, theirs = (known_keys("success", each["success"], SUCCESS) for each in (config, part))
-    given = {name: value for name, value in rule.items() if value is not None}
-    return {  # a field that the union fixes is swept no more, and the other way round
-        **part,
-        "base": {k: v for k, v in fields.given_fields("base", part["base"]).items() if k not in grid} | base,
-        "grid": {k: v for k, v in fields.given_fields("grid", part["grid"]).items() if k not in base} | grid,
-        "success": given if "rule" in given else theirs | given,
-    }
+    rule = {key: value for key, value in known_keys("success", config["success"], SUCCESS).items() if value is not None}
+    parts: list[Config] = []
+    for name in _entries("union", config["union"] or "[]", "studies, at least one"):
+        part = {**dict.fromkeys(KEYS), **catalog.study(name)}
+        if part["union"] is not None:
+            why = f"names {name}, which is a union itself; name the studies that it unites"
+            raise InputError(f"union={config['union']} {why}")
+        fixed, swept = (fields.given_fields(key, part[key]) for key in ("base", "grid"))
+        part["base"] = {key: value for key, value in fixed.items() if key not in grid} | base
+        part["grid"] = {key: value for key, value in swept.items() if key not in base} | grid
+        part["success"] = rule if "rule" in rule else known_keys("success", part["success"], SUCCESS) | rule
+        parts.append(part)
+    return parts
 
 
 def _published(config: Config, conditions: tuple[Condition, ...]) -> Iterator[dict[str, Any]]:
