@@ -47,23 +47,17 @@ def diagnose(config: Mapping[str, Any]) -> int:
     if len(given) != 1:
         what = " and ".join(given) if given else "nothing"
         raise InputError(f"{what} given; allowed: one of FILE, loss=X and predictions=[Y,...]. Write FILE {WRITE_IT}")
-    values = read_values(config)
-    (of_network if given[0] == "weights" else of_number)(config, values)
-    return DONE
-
-
-def read_values(config: Mapping[str, Any]) -> dict[str, object]:
-    """What it was trained with, checked, a loss by its name here or in another library; InputError: what is wrong."""
     values = read_fields("", {name: config[name] for name in TRAINED if name != "loss"})
     if isinstance(values.get("init"), GivenWeights):
         raise InputError("init=FILE.npz cannot be drawn from; allowed: a name in conf/init")
-    if config["loss_name"] is None:
-        return values
-    losses = {name: loss.name for loss in LOSSES.values() for name in (loss.name, *loss.elsewhere)}
-    plain = str(config["loss_name"]).rpartition(".")[2].removesuffix("()")
-    if plain not in losses:
-        raise InputError(f"loss_name={config['loss_name']} is not allowed; {hint(plain, losses)}")
-    return {**fitting(losses[plain]), **values}
+    if config["loss_name"] is not None:  # here or in another library
+        losses = {name: loss.name for loss in LOSSES.values() for name in (loss.name, *loss.elsewhere)}
+        plain = str(config["loss_name"]).rpartition(".")[2].removesuffix("()")
+        if plain not in losses:
+            raise InputError(f"loss_name={config['loss_name']} is not allowed; {hint(plain, losses)}")
+        values = {**fitting(losses[plain]), **values}
+    (of_network if given[0] == "weights" else of_number)(config, values)
+    return DONE
 
 
 def of_network(config: Mapping[str, Any], values: dict[str, object]) -> None:
@@ -94,9 +88,16 @@ def of_network(config: Mapping[str, Any], values: dict[str, object]) -> None:
         return
     say(told("units", units(now, condition)))
     say(told("point", point(condition, weights, now)))
-    if outcome != "solved":
-        say(told("ahead", ahead(condition, weights)))
-        advise(condition, trap, weights)
+    if outcome == "solved":
+        return
+    then = states(condition, weights, condition.epochs)
+    ends = f"{then['outcome'][0]}, loss {then['final_loss'][0]:.6g}".replace("_", " at ")
+    every = "epoch" if then["period"][0] == 1 else f"{then['period'][0]} epochs"
+    always = (
+        f" It will never change: its parameters repeat, bit for bit, every {every}." if then["period"][0] > 0 else ""
+    )
+    say(told("ahead", f"After {condition.epochs:,} more epochs: {ends}.{always}"))
+    advise(condition, trap, weights)
 
 
 def states(condition: Condition, weights: Weights, epochs: int) -> dict[str, np.ndarray]:
@@ -190,17 +191,6 @@ def point(condition: Condition, weights: Weights, now: dict[str, np.ndarray]) ->
     told = more.get(kind, f"unit {unit + 1}{on}" if unit >= 0 else "")
     text = MEANINGS[kind] if stuck or kind != "unknown" else "None that it rests at"
     return f"{text} ({told})." if told else f"{text}."
-
-
-def ahead(condition: Condition, weights: Weights) -> str:
-    """Where it goes if it is trained on."""
-    then = states(condition, weights, condition.epochs)
-    ends = f"{then['outcome'][0]}, loss {then['final_loss'][0]:.6g}".replace("_", " at ")
-    text = f"After {condition.epochs:,} more epochs: {ends}."
-    if then["period"][0] > 0:
-        every = "epoch" if then["period"][0] == 1 else f"{then['period'][0]} epochs"
-        text += f" It will never change: its parameters repeat, bit for bit, every {every}."
-    return text
 
 
 UNTRAINED = (

@@ -86,7 +86,8 @@ def read_study(config: Config) -> Study:
     each = [_conditions(part) for part in parts]
     united = {one.key: one for mine in each for one in mine}.values()  # numbers by size, names by alphabet, None first
     conditions = tuple(sorted(united, key=lambda one: [(value is not None, value) for value in one.values().values()]))
-    _refuse_clashes(conditions, seeds)
+    record = checked("record", config["record"], checks.choice(MOST_TRAININGS))
+    _refuse_clashes(conditions, seeds, record)
     for name in _listed(config["asks"]):
         checked("asks", name, checks.choice(FIELDS))
     return Study(
@@ -94,7 +95,7 @@ def read_study(config: Config) -> Study:
         question=_text("question", config["question"], lambda text: text.strip() and text.isprintable(), "a sentence"),
         conditions=conditions,
         seeds=seeds,
-        record=_record(config["record"], conditions, len(seeds)),
+        record=record,
         certify=checked("certify", config["certify"], checks.switch),
         published=tuple(itertools.chain.from_iterable(map(_published, parts, each))),
         given={name: _given(name, parts) for name in FILES},
@@ -159,8 +160,12 @@ def _seeds(given: object) -> range:
     return range(start, start + count)
 
 
-def _refuse_clashes(conditions: tuple[Condition, ...], seeds: range) -> None:
-    """InputError for two tasks or inits of one name, which nobody could tell apart, and for more seeds than weights."""
+def _refuse_clashes(conditions: tuple[Condition, ...], seeds: range, record: str) -> None:
+    """InputError for what does not go together.
+
+    That is two tasks or inits of one name, which nobody could tell apart, more seeds than weights, and more trainings
+    than can be kept so.
+    """
     seen: dict[tuple[str, str], object] = {}
     for condition in conditions:
         init = condition.init
@@ -171,18 +176,12 @@ def _refuse_clashes(conditions: tuple[Condition, ...], seeds: range) -> None:
         if sets and (seeds.start >= sets or (sets > 1 and seeds.stop > sets)):
             held = f"init={init.name} holds {sets} sets of weights, for the seeds 0 to {sets - 1}"
             raise InputError(f"{held}; seeds.start={seeds.start} and seeds.count={len(seeds)} ask for more")
-
-
-def _record(value: object, conditions: tuple[Condition, ...], count: int) -> str:
-    """What is kept; InputError for more trainings than can be kept so."""
-    record = str(checked("record", value, checks.choice(MOST_TRAININGS)))
-    if record == "summary" and any(condition.rescue for condition in conditions):
-        raise InputError("record=summary cannot pair rescued runs one by one; allowed with rescue: record=trials")
-    most, n = MOST_TRAININGS[record], len(conditions) * count
+        if record == "summary" and condition.rescue:
+            raise InputError("record=summary cannot pair rescued runs one by one; allowed with rescue: record=trials")
+    most, n = MOST_TRAININGS[record], len(conditions) * len(seeds)
     if n > most:
         more = f", or {MOST_TRAININGS['summary']:,} with record=summary" if record == "trials" else ""
-        raise InputError(f"seeds.count={count} makes {n:,} trainings; allowed: at most {most:,}{more}")
-    return record
+        raise InputError(f"seeds.count={len(seeds)} makes {n:,} trainings; allowed: at most {most:,}{more}")
 
 
 def _parts(config: Config) -> list[Config]:
