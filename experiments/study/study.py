@@ -270,18 +270,16 @@ def _grids(config: Config) -> list[Grid]:
 
 def _grid(where: str, given: object) -> Grid:
     """The values that the fields of a section take."""
-    return {name: _values(where, name, value) for name, value in fields.given_fields(where, given).items()}
-
-
-def _values(where: str, name: str, given: object) -> tuple[object, ...]:
-    spelt = fields.spell_out(f"{where}.{name}", name, _listed(given))
-    if not spelt:
-        raise InputError(f"{where}.{name}=[] is empty; allowed: a value or a list of values")
-    values = tuple(fields.read_field(where, name, value) for value in spelt)
-    if len(set(values)) < len(values):
-        twice = next(value for n, value in enumerate(values) if value in values[:n])
-        raise InputError(f"{where}.{name} holds {plain(twice)} twice; allowed: each value once")
-    return values
+    grid: Grid = {}
+    for name, value in fields.given_fields(where, given).items():
+        spelt = fields.spell_out(f"{where}.{name}", name, _listed(value))
+        if not spelt:
+            raise InputError(f"{where}.{name}=[] is empty; allowed: a value or a list of values")
+        values = grid[name] = tuple(fields.read_field(where, name, each) for each in spelt)
+        if len(set(values)) < len(values):
+            twice = next(each for n, each in enumerate(values) if each in values[:n])
+            raise InputError(f"{where}.{name} holds {plain(twice)} twice; allowed: each value once")
+    return grid
 
 
 def _choice(where: str, given: object) -> Grid:
