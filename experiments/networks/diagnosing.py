@@ -11,10 +11,10 @@ import numpy as np
 from analysis.entry import DONE, InputError
 from analysis.findings.statistics import Rate
 from experiments.execution.progress import listed, say, told
-from experiments.study.checked import checked, known_keys, path
+from experiments.study.checked import checked, known_keys
 from experiments.study.explorer_address import address
-from experiments.study.fields import TRAINED, condition_of, make_condition, read_fields, refuse_useless
-from experiments.study.weight_files import WRITE_IT, read_network
+from experiments.study.fields import TRAINED, make_condition, network_of, read_fields, refuse_useless
+from experiments.study.weight_files import WRITE_IT
 from nnxor import checks, diagnosis, engines, rescue, trial
 from nnxor.arithmetic.networks import alive
 from nnxor.condition import FIELDS, Condition, fitting
@@ -62,16 +62,13 @@ def diagnose(config: Mapping[str, Any]) -> int:
 
 def of_network(config: Mapping[str, Any], values: dict[str, object]) -> None:
     """Tell of a network in a file where it is, what its units do, what point that is, where it goes and what helps."""
-    file = checked("weights", config["weights"], path)
-    task = make_condition({k: v for k, v in values.items() if k == "task"}).task
-    found = read_network(file, task.n_inputs)
+    found, condition = network_of(config["weights"], values)
     weights = found.weights
-    condition = condition_of(weights, {**read_fields("", found.fields), **values}, str(file))
     refuse_useless(values, [condition])
     now = states(condition, weights, 0)
     outcome, trap = now["outcome"][0], trap_of(now, condition)
     by = f", in {found.library}'s layout" if found.library else ""
-    say(told("network", f"{file}{by}; read as {setting(condition)}"))
+    say(told("network", f"{config['weights']}{by}; read as {setting(condition)}"))
     if found.either_way:
         other = states(condition, weights._replace(W1=weights.W1.swapaxes(0, 1)), 0)["outcome"][0]
         told_as = "(units, inputs)" if found.library == "PyTorch" else "(inputs, units)"

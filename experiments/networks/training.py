@@ -12,8 +12,8 @@ from analysis.entry import DONE, InputError
 from experiments.execution.progress import paragraph, say
 from experiments.study.checked import checked, known_keys, mapping, path
 from experiments.study.explorer_address import address
-from experiments.study.fields import TRAINED, condition_of, make_condition, read_fields, read_success, refuse_useless
-from experiments.study.weight_files import check_writable, read_network, save_weights
+from experiments.study.fields import TRAINED, make_condition, network_of, read_fields, read_success, refuse_useless
+from experiments.study.weight_files import check_writable, save_weights
 from nnxor import checks
 from nnxor.arithmetic.networks import Look, alive, any_active
 from nnxor.condition import Condition
@@ -84,8 +84,7 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
     drawn["seed"] = config["seed"] is not None and not condition.batch_size  # which is what the seed would shuffle
     if useless := [name for name, is_given in drawn.items() if is_given]:
         raise InputError(f"{useless[0]} would do nothing, since weights={config['weights']} is given")
-    found = read_network(checked("weights", config["weights"], path), condition.task.n_inputs)
-    condition = condition_of(found.weights, {**read_fields("", found.fields), **values}, str(config["weights"]))
+    found, condition = network_of(config["weights"], values)
     return condition, found.weights.astype(condition.numpy_dtype), seed
 
 

@@ -6,19 +6,20 @@ Axes may be short: `{geomspace: [0.003, 1, 64]}` stands for 64 numbers, `range(2
 import re
 import textwrap
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
 from analysis.entry import InputError
 from experiments.study import catalog
 from experiments.study.catalog import names
-from experiments.study.checked import checked, known_keys, section
+from experiments.study.checked import checked, known_keys, path, section
+from experiments.study.weight_files import Network, read_network
 from nnxor import checks
 from nnxor.checks import show
 from nnxor.condition import FIELDS as ALL
 from nnxor.condition import Condition, Success, users
 from nnxor.field import plain
-from nnxor.network.draws import Weights
 from nnxor.network.inits import LARGEST
 
 FIELDS = tuple(name for name in ALL if name != "success")  # axis names, config keys and column names alike
@@ -108,22 +109,23 @@ def make_condition(values: Mapping[str, object]) -> Condition:
     return condition
 
 
-def condition_of(weights: Weights, values: Mapping[str, object], name: str) -> Condition:
-    """The condition with these values, of the width of the network in file `name`; InputError if it does not fit."""
-    n_inputs, hidden, _ = weights.W1.shape
+def network_of(file: object, values: Mapping[str, Any]) -> tuple[Network, Condition]:
+    """The network in a file, and its condition: these values, and what follows from it; InputError if they do not fit.
+
+    A rounding to the condition's dtype that makes numbers infinite does not fit either.
+    """
+    found = read_network(checked("weights", file, path), values.get("task", Condition.task).n_inputs)
+    weights, hidden = found.weights, found.weights.W1.shape[1]
     if values.get("hidden", hidden) != hidden:
-        raise InputError(f"hidden={values['hidden']} contradicts weights={name}, which has {hidden} units")
-    condition = make_condition({**values, "hidden": hidden})
-    task = condition.task
-    if n_inputs != task.n_inputs:
-        raise InputError(f"weights={name} is for {n_inputs} inputs; task={task.name} has {task.n_inputs}")
+        raise InputError(f"hidden={values['hidden']} contradicts weights={file}, which has {hidden} units")
+    condition = make_condition({**read_fields("", found.fields), **values, "hidden": hidden})
     if not condition.bias and (weights.b1.any() or weights.b2.any()):
-        raise InputError(f"bias=false contradicts weights={name}, which has biases other than 0")
+        raise InputError(f"bias=false contradicts weights={file}, which has biases other than 0")
     with np.errstate(over="ignore"):
         finite = all(np.isfinite(array.astype(condition.numpy_dtype)).all() for array in weights)
     if not finite:
-        raise InputError(f"weights={name} must hold real numbers, finite in {condition.dtype}")
-    return condition
+        raise InputError(f"weights={file} must hold real numbers, finite in {condition.dtype}")
+    return found, condition
 
 
 def spell_out(key: str, name: str, listed: list[object]) -> list[object]:
