@@ -24,8 +24,8 @@ from analysis.findings.statistics import Rate
 from analysis.findings.stuck import attributed, by_dead_at_start
 from analysis.findings.summary import certificates, settled
 from analysis.text import words
-from experiments.conf_files import names
 from experiments.study import catalog
+from experiments.study.catalog import names
 from nnxor.condition import FIELDS
 
 ABOUT = {name: field.about() for name, field in FIELDS.items()}

@@ -22,8 +22,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from analysis.entry import BAD_INPUT, DONE, FAILED, INTERRUPTED, LISTENER, TERMINATED, InputError, guarded, in_a_line
-from experiments import conf_files
-from experiments.conf_files import CONF, found, names, read_yaml
+from experiments.study import catalog
+from experiments.study.catalog import CONF, found, names, read_yaml
 from experiments.study.fields import FILES, RANGE, SCHEMAS, files_of, told
 from nnxor.registry import hint
 
@@ -101,20 +101,18 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us instead of being printed over many lines
     prepare_hydra()
     if folder := taken(arguments, "--config-dir", "-cd")[0]:  # --help needs it before anything is composed
-        conf_files.FOLDERS[:] = [Path(folder).absolute(), CONF]
+        catalog.FOLDERS[:] = [Path(folder).absolute(), CONF]
     refuse_odd_studies(arguments)
     asked, others = taken(arguments, "--cfg", "-c")
     shown = asked == "job"
     sys.argv[1:] = others if shown else arguments
     statuses: list[int] = []
-    composing = True
 
     def job(composed: DictConfig) -> None:
-        nonlocal composing
-        composing = False
+        statuses.append(FAILED)  # until it is done; what goes wrong from here on is nothing that cannot be composed
         sources = HydraConfig.get().runtime.config_sources  # those that --config-dir names come before ours
-        conf_files.FOLDERS[:] = [Path(source.path) for source in sources if source.schema == "file"]
-        statuses.append(guarded(lambda: do(work, shown, plain(composed, config))))
+        catalog.FOLDERS[:] = [Path(source.path) for source in sources if source.schema == "file"]
+        statuses[-1] = guarded(lambda: do(work, shown, plain(composed, config)))
         if statuses[-1] in (INTERRUPTED, TERMINATED):
             sys.exit(statuses[-1])
 
@@ -130,7 +128,7 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
         return code if code in (DONE, INTERRUPTED, TERMINATED) else BAD_INPUT
     except Exception as error:
         full = isinstance(error, OSError) and not error.filename  # standard output, say
-        if not composing or LISTENER.heard or isinstance(error, MemoryError) or full:
+        if statuses or LISTENER.heard or isinstance(error, MemoryError) or full:
             raise
         raise InputError(f"the overrides cannot be composed: {in_a_line(error)}") from None
     return max(statuses, default=DONE)
@@ -154,7 +152,7 @@ def composed(config: str, arguments: list[str], folder: str | Path | None = None
     own = [] if folder is None else [Path(folder).absolute()]
     if folder is not None and not own[0].is_dir():
         raise InputError(f"config_dir={folder} is not a folder")
-    conf_files.FOLDERS[:] = [*own, CONF]
+    catalog.FOLDERS[:] = [*own, CONF]
     sought = f"hydra.searchpath=[{''.join(quoted(str(each)) for each in own)}]"
     try:
         with hydra.initialize_config_dir(str(CONF), version_base="1.3"):

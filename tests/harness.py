@@ -24,10 +24,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis.entry import guarded
-from experiments import cli, composing, conf_files
+from experiments import cli, composing
 from experiments.execution import estimate
 from experiments.store.columns import CONDITION_COLUMNS, RESULT_COLUMNS, encode, in_schema, plain
 from experiments.store.counts import SCHEMA, count_rows
+from experiments.study import catalog
 from nnxor import engines
 from nnxor.condition import Condition
 from nnxor.engines import runner, tails
@@ -116,7 +117,7 @@ def inside(*arguments: str, module: str, cwd: Path = ROOT) -> subprocess.Complet
         patch.setattr(sys, "argv", [module, *arguments])
         patch.setattr(cli, "finish", lambda work: statuses.append(guarded(work)))
         patch.setenv("MPLBACKEND", "Agg")
-        patch.setattr(conf_files, "FOLDERS", [*conf_files.FOLDERS])  # a user's folder joins them for one command
+        patch.setattr(catalog, "FOLDERS", [*catalog.FOLDERS])  # a user's folder joins them for one command
         importlib.import_module(module).main()
     (status,) = statuses
     return subprocess.CompletedProcess([module, *arguments], status, out.getvalue(), err.getvalue())

@@ -160,26 +160,20 @@ def read_manifest(folder: Path, protocol: int, ways_out: str) -> dict[str, Any] 
             raise ValueError("it names no protocol")
         if content["protocol"] != protocol:
             raise FolderError(f"{folder} was made by protocol {content['protocol']}, this is {protocol}; {ways_out}")
-        check_shape(content)
+        wrong = [name for name, shape in SHAPE.items() if name not in content or not fits(content[name], shape)]
+        if not wrong:
+            seeds: list[int] = content["seeds"]
+            wrong += [] if len(seeds) == 2 and 0 <= seeds[0] < seeds[1] <= 2**63 else ["seeds"]
+            wrong += [] if content["runs"] else ["runs"]
+        if wrong:
+            told = json.dumps(content[wrong[0]])[:60] if wrong[0] in content else "missing"
+            raise ValueError(f"{wrong[0]} is {told}")
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise FolderError(f"{path} is damaged or cannot be read ({why:.200}); {ways_out}") from None
     return content
-
-
-def check_shape(content: dict[str, Any]) -> None:
-    """ValueError unless a manifest of this protocol holds what it must."""
-    wrong = [name for name, shape in SHAPE.items() if name not in content or not fits(content[name], shape)]
-    seeds: list[int] = content.get("seeds", [])
-    if not wrong and not (len(seeds) == 2 and 0 <= seeds[0] < seeds[1] <= 2**63):
-        wrong = ["seeds"]
-    if not wrong and not content["runs"]:
-        wrong = ["runs"]
-    if wrong:
-        told = json.dumps(content[wrong[0]])[:60] if wrong[0] in content else "missing"
-        raise ValueError(f"{wrong[0]} is {told}")
 
 
 def fits(value: Any, shape: Shape) -> bool:

@@ -235,14 +235,10 @@ def what_differs(a: Side, b: Side) -> list[tuple[str, str, str]]:
 def _told(manifest: Mapping[str, Any]) -> dict[str, str]:
     """Protocol, study, seeds, and versions of everything that took part, those of several runs together."""
     first, stop = manifest["seeds"]
-    found = {"protocol": [manifest["protocol"]], "study": [manifest["study"]], "seeds": [f"{first} to {stop - 1}"]}
-    for run in manifest.get("runs", []):
-        for name in VERSIONS:
-            value = run.get(name)
-            inner = {f"{name} {key}": each for key, each in value.items()} if isinstance(value, dict) else {name: value}
-            for key, each in inner.items():
-                found.setdefault(key.removeprefix("libraries "), []).append(each)
-    return {key: ", ".join(dict.fromkeys(map(str, values))) for key, values in found.items()}
+    found = {"protocol": str(manifest["protocol"]), "study": manifest["study"], "seeds": f"{first} to {stop - 1}"}
+    runs = pd.json_normalize([{name: run.get(name) for name in VERSIONS} for run in manifest["runs"]], sep=" ")
+    told = {str(name).removeprefix("libraries "): runs[name].dropna().astype(str).unique() for name in runs}
+    return found | {name: ", ".join(values) for name, values in told.items() if len(values)}
 
 
 def _field_values(a: Side, b: Side, name: str) -> tuple[str, str]:

@@ -94,10 +94,10 @@ def told(what: str, text: str) -> str:
 
 
 def filled(text: str, first: str, others: str) -> str:
-    """Lines of at most 79 characters; a number keeps its percent sign."""
+    """Lines of at most 79 characters, or of one longer word (a path, say); a number keeps its percent sign."""
     kept = text.replace(" %", "\N{NO-BREAK SPACE}%")
-    filled = textwrap.fill(kept, 79, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
-    return filled.replace("\N{NO-BREAK SPACE}", " ")
+    wrap = textwrap.TextWrapper(79, first, others, break_on_hyphens=False, break_long_words=False)
+    return wrap.fill(kept).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def listed(words: list[str]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
+from itertools import compress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,10 +11,10 @@ import numpy as np
 from analysis.entry import DONE, InputError
 from analysis.findings.statistics import Rate
 from experiments.execution.progress import listed, say, told
-from experiments.study.checked import checked, known_keys, path
+from experiments.study.checked import checked, known_keys
 from experiments.study.explorer_address import address
-from experiments.study.fields import TRAINED, condition_of, make_condition, read_field, read_fields, refuse_useless
-from experiments.study.weight_files import WRITE_IT, read_network
+from experiments.study.fields import TRAINED, make_condition, network_of, read_fields, refuse_useless
+from experiments.study.weight_files import WRITE_IT
 from nnxor import checks, diagnosis, engines, rescue, trial
 from nnxor.arithmetic.networks import alive
 from nnxor.condition import FIELDS, Condition, fitting
@@ -34,15 +35,7 @@ NOT_FINISHED = "not finished"  # what reports say of runs that are unsettled
 CLEARLY = 0.1  # share of networks by which one remedy must do better than another, and that must learn by themselves
 LOSS = checks.number(lambda value: 0 <= value <= 1e300, "a finite number from 0 (the loss's name is loss_name=NAME)")
 ONE_A_ROW = "a list of numbers, one per row"
-PREDICTIONS, PREDICTION = checks.instance(list, ONE_A_ROW), checks.number(lambda value: abs(value) <= 1e300, ONE_A_ROW)
-
-
-class Case(NamedTuple):
-    """What is diagnosed: its condition, what is known of its trap, and networks that are in it (None: not known)."""
-
-    condition: Condition
-    trap: Decoded | None
-    stuck: Weights | None
+PREDICTION = checks.number(lambda value: abs(value) <= 1e300, ONE_A_ROW)
 
 
 def diagnose(config: Mapping[str, Any]) -> int:
@@ -54,42 +47,28 @@ def diagnose(config: Mapping[str, Any]) -> int:
     if len(given) != 1:
         what = " and ".join(given) if given else "nothing"
         raise InputError(f"{what} given; allowed: one of FILE, loss=X and predictions=[Y,...]. Write FILE {WRITE_IT}")
-    values = read_values(config)
-    case = of_network(config, values) if given[0] == "weights" else of_number(config, values)
-    if case is not None:
-        advise(case)
+    values = read_fields("", {name: config[name] for name in TRAINED if name != "loss"})
+    if isinstance(values.get("init"), GivenWeights):
+        raise InputError("init=FILE.npz cannot be drawn from; allowed: a name in conf/init")
+    if config["loss_name"] is not None:  # here or in another library
+        losses = {name: loss.name for loss in LOSSES.values() for name in (loss.name, *loss.elsewhere)}
+        plain = str(config["loss_name"]).rpartition(".")[2].removesuffix("()")
+        if plain not in losses:
+            raise InputError(f"loss_name={config['loss_name']} is not allowed; {hint(plain, losses)}")
+        values = {**fitting(losses[plain]), **values}
+    (of_network if given[0] == "weights" else of_number)(config, values)
     return DONE
 
 
-def read_values(config: Mapping[str, Any]) -> dict[str, object]:
-    """What it was trained with, checked, a loss by its name here or in another library; InputError: what is wrong."""
-    values = read_fields(config, [name for name in TRAINED if name != "loss"])
-    if isinstance(values.get("init"), GivenWeights):
-        raise InputError("init=FILE.npz cannot be drawn from; allowed: a name in conf/init")
-    if config["loss_name"] is None:
-        return values
-    losses = {name: loss.name for loss in LOSSES.values() for name in (loss.name, *loss.elsewhere)}
-    plain = str(config["loss_name"]).rpartition(".")[2].removesuffix("()")
-    if plain not in losses:
-        raise InputError(f"loss_name={config['loss_name']} is not allowed; {hint(plain, losses)}")
-    return {**fitting(losses[plain]), **values}
-
-
-def of_network(config: Mapping[str, Any], values: dict[str, object]) -> Case | None:
-    """Tell of a network in a file where it is, what its units do, what kind of point that is, and where it goes.
-
-    None where there is nothing to mend, or nothing left to mend.
-    """
-    file = checked("weights", config["weights"], path)
-    task = make_condition({k: v for k, v in values.items() if k == "task"}).task
-    found = read_network(file, task.n_inputs)
-    weights, drawn = found.weights, {name: read_field("", name, value) for name, value in found.fields.items()}
-    condition = condition_of(weights, {**drawn, **values}, str(file))
+def of_network(config: Mapping[str, Any], values: dict[str, object]) -> None:
+    """Tell of a network in a file where it is, what its units do, what point that is, where it goes and what helps."""
+    found, condition = network_of(config["weights"], values)
+    weights = found.weights
     refuse_useless(values, [condition])
     now = states(condition, weights, 0)
     outcome, trap = now["outcome"][0], trap_of(now, condition)
     by = f", in {found.library}'s layout" if found.library else ""
-    say(told("network", f"{file}{by}; read as {setting(condition)}"))
+    say(told("network", f"{config['weights']}{by}; read as {setting(condition)}"))
     if found.either_way:
         other = states(condition, weights._replace(W1=weights.W1.swapaxes(0, 1)), 0)["outcome"][0]
         told_as = "(units, inputs)" if found.library == "PyTorch" else "(inputs, units)"
@@ -103,13 +82,19 @@ def of_network(config: Mapping[str, Any], values: dict[str, object]) -> Case | N
     if outcome != "solved" and trap is None and (better := better_loss(weights, condition)):
         say(told("", better))
     if outcome == "diverged":
-        return None
+        return
     say(told("units", units(now, condition)))
     say(told("point", point(condition, weights, now)))
     if outcome == "solved":
-        return None
-    say(told("ahead", ahead(condition, weights)))
-    return Case(condition, trap, weights.take(np.zeros(TRIES, np.intp)))
+        return
+    then = states(condition, weights, condition.epochs)
+    ends = f"{then['outcome'][0]}, loss {then['final_loss'][0]:.6g}".replace("_", " at ")
+    every = "epoch" if then["period"][0] == 1 else f"{then['period'][0]} epochs"
+    always = (
+        f" It will never change: its parameters repeat, bit for bit, every {every}." if then["period"][0] > 0 else ""
+    )
+    say(told("ahead", f"After {condition.epochs:,} more epochs: {ends}.{always}"))
+    advise(condition, trap, weights)
 
 
 def states(condition: Condition, weights: Weights, epochs: int) -> dict[str, np.ndarray]:
@@ -160,18 +145,16 @@ def units(now: Mapping[str, np.ndarray], condition: Condition) -> str:
     """Which units are dead or linear, and on which rows the others are active."""
     if condition.smooth:
         return f"{condition.hidden}, all of them smooth"
-    kinds = {"0": "dead", "1": "active on every row, so linear", "01": "alive"}
-    of_kind: dict[str, list[str]] = {kind: [] for kind in kinds.values()}
-    for n, pattern in enumerate(now["patterns_final"][0].decode().split(), 1):
-        kind = kinds["".join(sorted({*pattern}))]
-        rows = [name for name, active in zip(condition.task.row_names, pattern, strict=True) if active == "1"]
-        of_kind[kind].append(f"unit {n} on {listed(rows)}" if kind == "alive" else str(n))
-    told = []
-    for kind, mine in of_kind.items():
-        more = [f"{len(mine) - MOST_UNITS} more"] if len(mine) > MOST_UNITS else []
-        shown, units = [*mine[:MOST_UNITS], *more], "units" if len(mine) > 1 else "unit"
-        words = f"{kind}: {', '.join(shown)}" if kind == "alive" else f"{kind} ({units} {listed(shown)})"
-        told += [f"{len(mine)} {words}"] if mine else []
+    task, patterns, told = condition.task, dict(enumerate(now["patterns_final"][0].decode().split(), 1)), []
+    for sides, kind in (("0", "dead"), ("1", "active on every row, so linear"), ("01", "alive")):
+        mine = [n for n, pattern in patterns.items() if {*pattern} == {*sides}]
+        names = [
+            f"unit {n} on {listed([*compress(task.row_names, map(int, patterns[n]))])}" if kind == "alive" else str(n)
+            for n in mine[:MOST_UNITS]
+        ]
+        names += [f"{len(mine) - MOST_UNITS} more"] if len(mine) > MOST_UNITS else []
+        which = f": {', '.join(names)}" if kind == "alive" else f" (unit{'s' * (len(mine) > 1)} {listed(names)})"
+        told += [f"{len(mine)} {kind}{which}"] if mine else []
     return "; ".join(told)
 
 
@@ -195,29 +178,16 @@ def point(condition: Condition, weights: Weights, now: dict[str, np.ndarray]) ->
         found = trial.resting_points(condition, rounded, now["plateau"])
     else:
         found = certificate.certify(condition, rounded)
-    kind, text = str(found.kind[0]), MEANINGS[str(found.kind[0])]
-    if kind == "unknown":
-        return f"{text} ({found.reason[0]})." if stuck else f"None that it rests at ({found.reason[0]})."
-    if kind == "minimum":
-        if found.radius[0] == float("inf"):
-            kept = f", with {condition.freeze} kept," if condition.freeze else ""
-            return f"A global minimum: no parameters at all{kept} have a lower loss."
-        return f"{text} (proved for changes of up to {found.radius[0]:.2g})." if found.radius[0] > 0 else f"{text}."
-    if kind == "infinity":
-        return f"{text} ({found.loss[0]:.6g})."
-    row = f", on row {condition.task.row_names[found.row[0]]}" if found.row[0] >= 0 else ""
-    return f"{text} (unit {found.unit[0] + 1}{row})." if found.unit[0] >= 0 else f"{text}."
-
-
-def ahead(condition: Condition, weights: Weights) -> str:
-    """Where it goes if it is trained on."""
-    then = states(condition, weights, condition.epochs)
-    ends = f"{then['outcome'][0]}, loss {then['final_loss'][0]:.6g}".replace("_", " at ")
-    text = f"After {condition.epochs:,} more epochs: {ends}."
-    if then["period"][0] > 0:
-        every = "epoch" if then["period"][0] == 1 else f"{then['period'][0]} epochs"
-        text += f" It will never change: its parameters repeat, bit for bit, every {every}."
-    return text
+    kind, radius, unit, row = str(found.kind[0]), found.radius[0], found.unit[0], found.row[0]
+    if kind == "minimum" and radius == float("inf"):
+        kept = f", with {condition.freeze} kept," if condition.freeze else ""
+        return f"A global minimum: no parameters at all{kept} have a lower loss."
+    on = f", on row {condition.task.row_names[row]}" if row >= 0 else ""
+    proved = f"proved for changes of up to {radius:.2g}" if radius > 0 else ""
+    more = {"minimum": proved, "infinity": f"{found.loss[0]:.6g}", "unknown": found.reason[0]}
+    told = more.get(kind, f"unit {unit + 1}{on}" if unit >= 0 else "")
+    text = MEANINGS[kind] if stuck or kind != "unknown" else "None that it rests at"
+    return f"{text} ({told})." if told else f"{text}."
 
 
 UNTRAINED = (
@@ -226,8 +196,8 @@ UNTRAINED = (
 )
 
 
-def of_number(config: Mapping[str, Any], values: dict[str, object]) -> Case | None:
-    """Tell of a final loss, or of predictions, which trap it is; None if that is the solution."""
+def of_number(config: Mapping[str, Any], values: dict[str, object]) -> None:
+    """Tell of a final loss, or of predictions, which trap it is, and what helps if it is not the solution."""
     condition = make_condition(values)
     refuse_useless(values, [condition])
     found = decoded(config, condition) if has_levels(condition) else None
@@ -242,9 +212,8 @@ def of_number(config: Mapping[str, Any], values: dict[str, object]) -> Case | No
         condition = replace(condition, **fitting(decoder.conventions()[found.loss][0]))
         found = decode(value, condition)
         say(told("", f"From here on it is taken to be loss={value:.6g} loss_name={condition.loss}."))
-    if found.matches and found.level.value == 0:
-        return None
-    return Case(condition, found if found.matches else None, None)
+    if not found.matches or found.level.value > 0:
+        advise(condition, found if found.matches else None)
 
 
 def learned_nothing(found: Decoded, condition: Condition) -> bool:
@@ -262,32 +231,35 @@ def decoded(config: Mapping[str, Any], condition: Condition) -> Decoded:
             value = checked("loss", config["loss"], LOSS)
             digits = -int(Decimal(repr(value)).as_tuple().exponent)
             return decode(value, condition, max(TOLERANCE, 0.5 * 10.0**-digits) if digits >= 2 else TOLERANCE)
-        given = checked("predictions", config["predictions"], PREDICTIONS)
+        given = checked("predictions", config["predictions"], checks.instance(list, ONE_A_ROW))
         return decode_predictions(tuple(checked("predictions", each, PREDICTION) for each in given), condition)
     except ValueError as error:
         raise InputError(str(error)) from None
 
 
-def advise(case: Case) -> None:
-    """How common it is, what frees networks from it, best first, and one recommendation."""
-    condition, level = case.condition, np.nan if case.trap is None else case.trap.level.value
+def advise(condition: Condition, trap: Decoded | None, network: Weights | None = None) -> None:
+    """How common it is, what frees networks from it, best first, and one recommendation.
+
+    `trap` is what is known of the trap that it is in, `network` the one that is diagnosed, if it was given.
+    """
+    level, given = np.nan if trap is None else trap.level.value, network is not None
     like_it, solved = drawn(condition)
     there = rescue.is_stuck(like_it.columns) & (np.abs(like_it.columns["final_loss"] - level) < TOLERANCE)
-    here = "" if case.trap is None else f", {percent(int(there.sum()), DRAWS)} in this trap"
+    here = "" if trap is None else f", {percent(int(there.sum()), DRAWS)} in this trap"
     kind = f"Of {DRAWS:,} networks drawn like this and trained for {condition.epochs:,} epochs"
     say(told("how common", f"{kind}: {percent(solved, DRAWS)} solved{here} (with 95 % Wilson intervals)."))
-    given, stuck = case.stuck is not None, case.stuck
-    if stuck is None and there.any():
-        stuck = like_it.end.take(np.resize(np.flatnonzero(there), TRIES))
+    stuck, places = (like_it.end, np.flatnonzero(there)) if network is None else (network, np.zeros(1, np.intp))
     needed = (condition.task.units or 1) if condition.rectified else 1
-    freed = [] if stuck is None or condition.hidden < needed else frees(condition, stuck, draws_anew=given)
+    mendable = len(places) and condition.hidden >= needed
+    freed = frees(condition, stuck.take(np.resize(places, TRIES)), draws_anew=given) if mendable else []
     if freed:
         where = "This network" if given else "Of networks in this trap"
         say(told("frees it", f"{where}, within {condition.epochs:,} more epochs, best first:"))
-        for tried in freed:
-            say(f"{'':<12}{tried.entry.label:<32}{tried.words}")
+        for entry, count, n, none_yet in freed:
+            alone = "yes" if count else f"not yet: {NOT_FINISHED}" if none_yet else "no"
+            say(f"{'':<12}{entry.label:<32}{percent(count, n) if n > 1 else alone}")
     unfinished = float(np.mean(like_it.columns["outcome"] == "unsettled"))
-    do = recommendation(case, freed, solved / DRAWS, float(there.mean()), unfinished)
+    do = recommendation(condition, trap, given, freed, solved / DRAWS, float(there.mean()), unfinished)
     if condition.hidden < needed:
         do = f"Use at least {needed} units: fewer cannot represent {condition.task.name}."
     elif there.mean() >= RARE and condition.hidden < MANY:
@@ -295,8 +267,7 @@ def advise(case: Case) -> None:
         clearly = more > solved / DRAWS + CLEARLY
         do += f" With {MANY} units {whole(more)} of such networks learn the task." if clearly else ""
     say(told("do", do[0].upper() + do[1:]))
-    seed, network = (0, case.stuck.take(np.arange(1))) if case.stuck else (int(np.argmax(there)), None)
-    if (given or there.any()) and (page := address(condition, seed, network)):
+    if len(places) and (page := address(condition, int(places[0]), network)):
         say(told("watch", f"{'it' if given else 'one'} train in the page that nnxor-explorer writes:"))
         say(f"{'':<11} explorer.html{page}")
 
@@ -315,12 +286,6 @@ class Tried(NamedTuple):
     n: int
     unfinished: bool
 
-    @property
-    def words(self) -> str:
-        """What came of it: a share, or of a single network yes or no."""
-        alone = "yes" if self.freed else f"not yet: {NOT_FINISHED}" if self.unfinished else "no"
-        return percent(self.freed, self.n) if self.n > 1 else alone
-
 
 def frees(condition: Condition, stuck: Weights, draws_anew: bool) -> list[Tried]:
     """What frees these networks, by trying it, and how many it freed, of how many; the best first."""
@@ -337,22 +302,25 @@ def frees(condition: Condition, stuck: Weights, draws_anew: bool) -> list[Tried]
     return sorted(found, key=lambda each: (-each.freed / each.n, not each.unfinished))
 
 
-def recommendation(case: Case, freed: list[Tried], solved: float, here: float, unfinished: float) -> str:
+def recommendation(
+    condition: Condition, trap: Decoded | None, given: bool, freed: list[Tried], solved: float, here: float,
+    unfinished: float,
+) -> str:  # fmt: skip
     """The one thing to do; the shares are those of such networks that learn the task, end like it, or need longer."""
-    if case.trap is None and case.stuck is None:
+    if trap is None and not given:
         return "Train longer and look at the curve; if the loss stays, give the network itself, or the right loss_name."
-    rare = case.trap is not None and here < RARE
+    rare = trap is not None and here < RARE
     best, count, n, _ = freed[0] if freed else (INTERVENTIONS["redraw_all"], 0, 1, "")
-    again = "" if case.trap is None or rare or solved < CLEARLY else "Probably bad luck, not a bug: "
-    if case.trap is not None and case.stuck is None and learned_nothing(case.trap, case.condition):
+    again = "" if trap is None or rare or solved < CLEARLY else "Probably bad luck, not a bug: "
+    if trap is not None and not given and learned_nothing(trap, condition):
         luck = "it is bad luck: " if solved >= CLEARLY else ""
         again = f"If the loss never moved, look for a bug. If it fell and then stopped, {luck}"
-    share = f"{whole(count / n)} of them" if case.stuck is None else f"it in {whole(count / n)} of {n} draws"
+    share = f"it in {whole(count / n)} of {n} draws" if given else f"{whole(count / n)} of them"
     freely = "it" if n == 1 else share
     if count and best.control and not best.draws:  # as many are freed if nothing is done
         return f"{again}keep training, which solves {freely}."
     if rare and unfinished > CLEARLY:
-        longer, after = "Ask with more epochs" if case.stuck else "Train longer", f"{case.condition.epochs:,} epochs"
+        longer, after = "Ask with more epochs" if given else "Train longer", f"{condition.epochs:,} epochs"
         return f"{longer}: {whole(unfinished)} of such networks are {NOT_FINISHED} after {after}."
     if rare:
         return f"Look for a bug: fewer than {100 * RARE:g} % of such networks end here."

@@ -5,13 +5,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from analysis.entry import DONE, InputError
 from experiments.execution.progress import paragraph, say
-from experiments.study import catalog
-from experiments.study.checked import checked, known_keys, path
+from experiments.study.checked import checked, known_keys, mapping, path
 from experiments.study.explorer_address import address
-from experiments.study.fields import TRAINED, condition_of, make_condition, read_fields, read_success, refuse_useless
-from experiments.study.weight_files import check_writable, read_network, save_weights
+from experiments.study.fields import TRAINED, make_condition, network_of, read_fields, read_success, refuse_useless
+from experiments.study.weight_files import check_writable, save_weights
 from nnxor import checks
 from nnxor.arithmetic.networks import Look, alive, any_active
 from nnxor.condition import Condition
@@ -24,6 +26,7 @@ from nnxor.network.inits import GivenWeights
 
 SHOWN = ("task", "hidden", "activation", "init", "lr", "epochs", "loss")  # fields that the first line names
 PREDICTIONS_EVERY = 5000
+ALIVE = -1  # the epoch since when a unit has been dead, if it is not
 LONGEST_PATTERN = 24  # rows of a large task on which it is shown whether a unit is active
 
 
@@ -41,7 +44,7 @@ def train(config: Mapping[str, Any]) -> int:
             raise InputError(f"plot={plot} cannot be a folder: {error.strerror or error}") from None
     shown = [f"{name}={value}" for name, value in condition.values().items() if name in SHOWN]
     say(paragraph(" ".join([*shown, f"weights={config['weights']}" if config["weights"] else f"seed={seed}"])))
-    deaths: list[int | None] = [None] * condition.hidden
+    deaths = np.full(condition.hidden, ALIVE)
     trained = engine_numpy.train(condition, weights, range(seed, seed + 1), printer(condition, every, deaths))
     explain(condition, weights, trained, deaths)
     where = address(condition, seed, weights if config["weights"] else None)
@@ -63,14 +66,9 @@ def train(config: Mapping[str, Any]) -> int:
 
 def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
     """The condition, the initial weights and the seed; InputError names what is wrong."""
-    others = [name for name in TRAINED if name != "init"]
-    known_keys("", config, [*others, "init", "success", "seed", "weights", "save", "plot", "every"])
-    init = given_init(config["init"])
-    values: dict[str, object] = {
-        "init": catalog.read_init("init", "uniform" if init is None else init),
-        "success": read_success(config["success"] or {}),
-        **read_fields(config, others),
-    }
+    known_keys("", config, [*TRAINED, "success", "seed", "weights", "save", "plot", "every"])
+    given = {name: config[name] for name in TRAINED} | {"init": given_init(config["init"])}
+    values = {"success": read_success(config["success"]), **read_fields("", given)}
     condition = make_condition(values)
     refuse_useless(values, [condition])
     seed = checked("seed", config["seed"], checks.optional(checks.whole(0, 2**63 - 1))) or 0
@@ -82,14 +80,12 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
             return condition, initial_weights(condition, range(seed, seed + 1)), seed
         except ValueError as error:  # no draw of this seed keeps its margin
             raise InputError(str(error)) from None
-    drawn = {"scale": config["scale"] is not None, "init": init is not None}
+    drawn = {"scale": config["scale"] is not None, "init": given["init"] is not None}
     drawn["seed"] = config["seed"] is not None and not condition.batch_size  # which is what the seed would shuffle
     if useless := [name for name, is_given in drawn.items() if is_given]:
         raise InputError(f"{useless[0]} would do nothing, since weights={config['weights']} is given")
-    found = read_network(checked("weights", config["weights"], path), condition.task.n_inputs)
-    weights, values = found.weights, {"bias": found.bias, **values}
-    condition = condition_of(weights, values, str(config["weights"]))
-    return condition, weights.astype(condition.numpy_dtype), seed
+    found, condition = network_of(config["weights"], values)
+    return condition, found.weights.astype(condition.numpy_dtype), seed
 
 
 def given_init(given: object) -> Any:
@@ -97,16 +93,15 @@ def given_init(given: object) -> Any:
     parts = dict(given) if isinstance(given, Mapping) else {"name": given}
     name, laws = parts.pop("name", None), {}
     for part, law in parts.items():
-        if not isinstance(law, Mapping):
-            raise InputError(f"init.{part}={law} is not allowed; write init.{part}.NAME=VALUE")
-        laws[part] = {parameter: value for parameter, value in law.items() if value is not None}
+        held = mapping(f"init.{part}", law)
+        laws[part] = {parameter: value for parameter, value in held.items() if value is not None}
     changes = laws.pop("weights", {}) | {part: law for part, law in laws.items() if law}
     if changes and (not isinstance(name, str | None) or str(name).endswith(".npz")):
         raise InputError(f"init={name} takes no init.weights and init.biases; allowed with them: a name in conf/init")
     return {name or "uniform": changes} if changes else name
 
 
-def printer(condition: Condition, every: int | None, deaths: list[int | None]) -> Callable[[int, Look], None]:
+def printer(condition: Condition, every: int | None, deaths: NDArray[np.integer]) -> Callable[[int, Look], None]:
     """Prints what the article prints while it trains, and keeps in `deaths` since when each unit has been dead.
 
     Losses are those of every so many epochs; by default of epochs 0, 1, 2, 5, 10, 20, 50 and so on, since most of the
@@ -116,11 +111,7 @@ def printer(condition: Condition, every: int | None, deaths: list[int | None]) -
     def see(epoch: int, look: Look) -> None:
         """Print a line if this is an epoch for one, and at the end."""
         loss, y = look.loss[0], "  ".join(f"{round(float(row[0]), 5) + 0.0:.6g}" for row in look.y)
-        for unit, is_alive in enumerate(any_active(condition, look.z)[:, 0]):
-            if is_alive:
-                deaths[unit] = None
-            elif deaths[unit] is None:
-                deaths[unit] = epoch
+        deaths[:] = np.where(any_active(condition, look.z)[:, 0], ALIVE, np.where(deaths == ALIVE, epoch, deaths))
         if epoch == condition.epochs:
             say(f"final loss {loss:.6g}")
             say(paragraph(f"final predictions {y}"))
@@ -133,11 +124,14 @@ def printer(condition: Condition, every: int | None, deaths: list[int | None]) -
     return see
 
 
-def explain(condition: Condition, start: Weights, trained: Trained, deaths: list[int | None]) -> None:
+def explain(condition: Condition, start: Weights, trained: Trained, deaths: NDArray[np.integer]) -> None:
     """What became of the training: outcome, units, and the function that the network computes."""
     row = {name: values[0] for name, values in diagnose(condition, start, trained).items()}
+    merged = f"; rows {row['merged']} share one wrong prediction" if row["merged"] else ""
+    ended = f"; loss {row['final_loss']:.6g}, gradient norm {row['grad_norm']:.2g}{merged}; cause: {row['cause']}"
+    solved = f", since epoch {row['solved_epoch']} (of {condition.epochs})"
     say()
-    say(paragraph(f"outcome: {row['outcome']}{reason(row, condition)}"))
+    say(paragraph(f"outcome: {row['outcome']}{solved if row['outcome'] == 'solved' else ended}"))
     was = row["patterns_init"].decode().split()
     now = row["patterns_final"].decode().split() or ["-" * condition.task.n_rows] * condition.hidden
     rows = condition.task.row_names
@@ -153,16 +147,7 @@ def explain(condition: Condition, start: Weights, trained: Trained, deaths: list
         say(paragraph(line.strip(), 2 + len(line) - len(line.lstrip())))
 
 
-def reason(row: Mapping[str, Any], condition: Condition) -> str:
-    """The evidence for an outcome, in words."""
-    if row["outcome"] == "solved":
-        return f", since epoch {row['solved_epoch']} (of {condition.epochs})"
-    evidence = f"; loss {row['final_loss']:.6g}, gradient norm {row['grad_norm']:.2g}"
-    rows = f"; rows {row['merged']} share one wrong prediction" if row["merged"] else ""
-    return f"{evidence}{rows}; cause: {row['cause']}"
-
-
-def unit_fate(pattern: str, death: int | None, condition: Condition) -> str:
+def unit_fate(pattern: str, death: int, condition: Condition) -> str:
     """What a unit is at the end, in words."""
     if "-" in pattern:
         return "no numbers any more"

@@ -71,19 +71,15 @@ def missing(todo: Iterable[Left]) -> Iterator[Batch]:
     """
     for each in sorted(todo, key=lambda each: each.first.condition.key):
         for span in each.spans:
-            for start in range(span.start, span.stop, each.step):
-                yield replace(each.first, seeds=range(start, min(start + each.step, span.stop)))
+            for n in range(0, len(span), each.step):
+                yield replace(each.first, seeds=span[n : n + each.step])
 
 
 def subtract(seeds: range, done: Spans) -> Spans:
     """What of `seeds` no range of `done` covers."""
-    left, start = [], seeds.start
-    for span in done:
-        if span.start > start:
-            left.append(range(start, min(span.start, seeds.stop)))
-        start = max(start, span.stop)
-    left.append(range(start, seeds.stop))
-    return [span for span in left if len(span) > 0]
+    starts = [seeds.start, *(max(span.stop, seeds.start) for span in done)]
+    stops = [*(min(span.start, seeds.stop) for span in done), seeds.stop]
+    return [range(*gap) for gap in zip(starts, stops, strict=True) if gap[0] < gap[1]]
 
 
 def merge(spans: Spans) -> Spans:

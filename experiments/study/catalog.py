@@ -1,4 +1,7 @@
-"""The tasks and initializations of conf/, a YAML file each, and those that a user brings along, also tasks as CSV."""
+"""The files of conf/ and of the user's folder, by group and name, and what they hold.
+
+Tasks and initializations are a YAML file each; a user may bring along others, also tasks as CSV and weights as .npz.
+"""
 
 import csv
 import io
@@ -7,11 +10,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from analysis.data.door import read_bytes
+import yaml
+
+import conf
+from analysis.data.door import read_bytes, read_text
 from analysis.entry import InputError, in_a_line
-from experiments.conf_files import CONF, beside, found, names, read_yaml, shown
 from experiments.study.checked import checked
 from experiments.study.weight_files import given_network, load_given
 from nnxor import checks
@@ -19,10 +24,74 @@ from nnxor.network.inits import UNIFORM, Distribution, GivenWeights, Init
 from nnxor.network.tasks import Task
 from nnxor.registry import hint
 
+CONF = Path(conf.__file__).parent
+FOLDERS = [CONF]  # where files of a group are sought, the user's folder (--config-dir) before ours; a command sets them
+TABLES = {"task": "*.csv", "init": "*.npz"}  # what the user's folder may hold beside YAML, named with its ending
+MOST_YAML, MOST_NODES, DEEPEST = 2**22, 10**6, 100  # bytes; values and levels of nesting, all references followed
+
 Kind = TypeVar("Kind", Init, Task)
 MOST = {"bytes": 2**24, "rows": 1024, "inputs": 256, "times": 10**6}  # of a task in a CSV file
 FORM = "a header x1,x2,...,t (and times, if rows count more than once), then a row of numbers for each point"
 OWN = {"mirror": "mirrored pairs", "margin": "margin {}", "generator": "drawn by {}"}  # settings beside the laws
+
+
+def names(group: str, ours: bool = True, tables: bool = False) -> list[str]:
+    """Sorted names of the files of a group, or of those that are not ours; those of a subfolder as FOLDER/NAME.
+
+    With `tables` files that are no YAML as well, by their whole names.
+    """
+    folders = [folder / group for folder in FOLDERS if ours or folder != CONF]
+    kinds = ["*.yaml", TABLES[group]] if tables and group in TABLES else ["*.yaml"]
+    paths = (path.relative_to(folder) for folder in folders for kind in kinds for path in folder.rglob(kind))
+    return sorted({path.as_posix().removesuffix(".yaml") for path in paths})
+
+
+def found(group: str, name: str) -> Path:
+    """The file of a name in a group, the user's before ours."""
+    paths = [folder / group / f"{name}.yaml" for folder in FOLDERS]
+    return next((path for path in paths if path.exists()), paths[-1])
+
+
+def shown(group: str, name: str) -> str:
+    """The file of a name as messages call it: conf/GROUP/NAME.yaml, or where the user has it."""
+    path = found(group, name)
+    return f"conf/{group}/{name}.yaml" if path.is_relative_to(CONF) else str(path)
+
+
+def beside(group: str, file: str) -> str:
+    """A file of a study: from here, or else from a group's folder of the user (--config-dir)."""
+    paths = [folder / group / file for folder in FOLDERS if not Path(file).exists()]
+    return next((str(path) for path in paths if path.exists()), file)
+
+
+def read_yaml(path: Path) -> Any:
+    """What a regular file of YAML holds; OSError or ValueError, in one line, says what is wrong with it."""
+    text = read_text(path, MOST_YAML)
+    try:
+        _refuse_endless(text)
+        return yaml.load(text, yaml.CSafeLoader)
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from None
+
+
+def _refuse_endless(text: str) -> None:
+    """ValueError for YAML that is nested too deeply, or would grow without end as references are followed."""
+    known: dict[str | None, tuple[int, int]] = {}
+    open_: list[tuple[str | None, int, int]] = [(None, 0, 0)]  # anchor, values and levels so far
+    for event in yaml.parse(text, yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            open_.append((event.anchor, 1, 0))
+        elif isinstance(event, yaml.ScalarEvent | yaml.AliasEvent | yaml.CollectionEndEvent):
+            anchor, size, depth = getattr(event, "anchor", None), 1, 0
+            if isinstance(event, yaml.AliasEvent):  # of what is still open: within itself
+                size, depth = known.get(anchor, (MOST_NODES + 1, 0))
+            elif isinstance(event, yaml.CollectionEndEvent):
+                anchor, size, depth = open_.pop()
+            known[anchor] = size, depth
+            parent, values, levels = open_[-1]
+            open_[-1] = parent, values + size, max(levels, depth + 1)
+        if len(open_) + open_[-1][2] > DEEPEST or open_[-1][1] > MOST_NODES:
+            raise ValueError("it is nested too deeply, or grows without end by references to itself")
 
 
 def _read(group: str, name: str, key: str) -> dict[str, object]:
@@ -85,7 +154,9 @@ def read_init(key: str, value: object) -> Init | GivenWeights:
 
 
 def written_out(field: str, value: object) -> object:
-    """A value of a field as it can be read without the user's folder: the content of its file, with its name."""
+    """A value of a field, or a list of them, as it can be read without the user's folder: its file's content."""
+    if isinstance(value, list):
+        return [written_out(field, each) for each in value]
     if isinstance(value, str) and value.lower().endswith((".csv", ".npz")):
         return beside(field, value)
     if isinstance(value, str) and value in names(field) and not found(field, value).is_relative_to(CONF):
@@ -147,38 +218,29 @@ def _adjusted(key: str, value: Mapping[str, object]) -> Init:
 def load_task(key: str, name: str) -> Task:
     """The task in a CSV file of x1 … xD, t, and perhaps `times`; InputError names the row that is wrong."""
     where, path = f"{key}={name}", Path(name)
-    (_, head), *rows = _lines(where, path)
-    inputs = [f"x{d + 1}" for d in range(len(head) - 1 - (head[-1] == "times"))]
-    if not inputs or head not in ([*inputs, "t"], [*inputs, "t", "times"]):
-        raise InputError(f"{where}: its header is {','.join(head)!r}; allowed: {FORM}")
-    for what, n in (("inputs", len(inputs)), ("rows", len(rows))):
-        if not 1 <= n <= MOST[what]:
-            raise InputError(f"{where} holds {n} {what}; allowed: 1 to {MOST[what]}")
-    points, targets, times = [], [], []
-    for n, row in rows:
-        if len(row) != len(head):
-            raise InputError(f"{where}: line {n} holds {len(row)} values; the header has {len(head)}")
-        numbers = [_number(f"{where}: line {n}", *cell) for cell in zip(head, row, strict=True)]
-        points.append(tuple(numbers[: len(inputs)]))
-        targets.append(numbers[len(inputs)])
-        times.append(int(numbers[-1]) if head[-1] == "times" else 1)
-    return Task(path.name, tuple(points), tuple(targets), None, tuple(times))
-
-
-def _lines(where: str, path: Path) -> list[tuple[int, list[str]]]:
-    """The lines of a CSV file that are not blank, with their numbers; at least one."""
     try:
         text = io.StringIO(read_bytes(path, MOST["bytes"]).decode("utf-8-sig"), newline="")
-        rows = [[cell.strip() for cell in row] for row in csv.reader(text, strict=True)]
+        lines = [[cell.strip() for cell in row] for row in csv.reader(text, strict=True)]
     except FileNotFoundError:
         raise InputError(f"{where} does not exist; allowed: a name in conf/task, or a .csv file") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{where} cannot be read as CSV ({in_a_line(error)}); allowed: {FORM}") from None
-    if set(path.name) & set(";:") or not path.name.isprintable():
-        raise InputError(f"{where!r} is not allowed; allowed: a file's name of printable characters but ';' and ':'")
-    if not any(map(any, rows)):
-        raise InputError(f"{where} is empty; allowed: {FORM}")
-    return [(n, row) for n, row in enumerate(rows, 1) if any(row)]
+    (_, head), *rows = [(n, row) for n, row in enumerate(lines, 1) if any(row)] or [(1, list[str]())]
+    times = head[-1:] == ["times"]
+    inputs = [f"x{d + 1}" for d in range(len(head) - 1 - times)]
+    if not inputs or head != [*inputs, "t", "times"][: len(head)]:
+        wrong = f": its header is {','.join(head)!r}" if head else " is empty"
+        raise InputError(f"{where}{wrong}; allowed: {FORM}")
+    for what, n in (("inputs", len(inputs)), ("rows", len(rows))):
+        if not 1 <= n <= MOST[what]:
+            raise InputError(f"{where} holds {n} {what}; allowed: 1 to {MOST[what]}")
+    for n, row in rows:
+        if len(row) != len(head):
+            raise InputError(f"{where}: line {n} holds {len(row)} values; the header has {len(head)}")
+    cells = [[_number(f"{where}: line {n}", *cell) for cell in zip(head, row, strict=True)] for n, row in rows]
+    *points, targets = [*zip(*cells, strict=True)][: len(inputs) + 1]
+    counts = tuple(int(row[-1]) for row in cells) if times else None
+    return Task(path.name, tuple(zip(*points, strict=True)), targets, None, counts)
 
 
 def _number(where: str, name: str, text: str) -> float:

@@ -1,10 +1,11 @@
 """Values that a user gives, checked: an error names the key, the value and what is allowed."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from analysis.entry import InputError
+from nnxor import checks
 from nnxor.checks import Check, show
 from nnxor.registry import hint
 
@@ -25,16 +26,23 @@ def path(value: object) -> Path:
     return Path(text)
 
 
-def section(where: str, given: Mapping[str, object], allowed: Mapping[str, Check]) -> dict[str, Any]:
+def section(where: str, given: object, allowed: Mapping[str, Check]) -> dict[str, Any]:
     """The values of a section, each checked; one that is left out counts as null. InputError says what is wrong."""
-    known_keys(where, given, list(allowed))
-    before = f"{where}." if where else ""
-    return {name: checked(f"{before}{name}", given.get(name), check) for name, check in allowed.items()}
+    values, before = known_keys(where, given, allowed), f"{where}." if where else ""
+    return {name: checked(f"{before}{name}", values.get(name), check) for name, check in allowed.items()}
 
 
-def known_keys(where: str, given: Mapping[str, object], allowed: list[str]) -> None:
-    """InputError for a key that is not allowed there."""
-    for name in given:
+def mapping(where: str, given: object) -> dict[str, Any]:
+    """What a section holds, null an empty one; InputError for what is none."""
+    keys = checks.instance(dict, f"keys and values, such as {where}.NAME=VALUE")
+    return dict(checked(where, {} if given is None else given, keys))
+
+
+def known_keys(where: str, given: object, allowed: Collection[str]) -> dict[str, Any]:
+    """The same; InputError also for a key that is not allowed there."""
+    values = mapping(where, given)
+    for name in values:
         if name not in allowed:
             key = f"{where}.{name}" if where else str(name)
             raise InputError(f"{key} is not a known key; {hint(str(name), allowed)}")
+    return values

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from experiments.conf_files import CONF, found, names
 from experiments.study import catalog
+from experiments.study.catalog import CONF, found, names
 from nnxor.checks import show
 from nnxor.condition import Condition
 from nnxor.network.draws import Weights
@@ -47,6 +47,5 @@ def address(condition: Condition, seed: int, weights: Weights | None = None) -> 
 
 def _ships(kind: str, value: Any) -> bool:
     """Whether an init or a task is one of this project's conf."""
-    if value.name not in names(kind) or not found(kind, value.name).is_relative_to(CONF):
-        return False
-    return bool(getattr(catalog, kind)(value.name) == value)
+    ours = value.name in names(kind) and found(kind, value.name).is_relative_to(CONF)
+    return ours and bool(getattr(catalog, kind)(value.name) == value)

@@ -5,20 +5,21 @@ Axes may be short: `{geomspace: [0.003, 1, 64]}` stands for 64 numbers, `range(2
 
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
 from analysis.entry import InputError
-from experiments.conf_files import names
 from experiments.study import catalog
-from experiments.study.checked import checked, section
+from experiments.study.catalog import names
+from experiments.study.checked import checked, known_keys, path, section
+from experiments.study.weight_files import Network, read_network
 from nnxor import checks
 from nnxor.checks import show
 from nnxor.condition import FIELDS as ALL
 from nnxor.condition import Condition, Success, users
 from nnxor.field import plain
-from nnxor.network.draws import Weights
 from nnxor.network.inits import LARGEST
 
 FIELDS = tuple(name for name in ALL if name != "success")  # axis names, config keys and column names alike
@@ -73,12 +74,17 @@ def read_field(where: str, name: str, value: object) -> object:
     return FILES[name](key, value) if name in FILES else checked(key, value, ALL[name].check)
 
 
-def read_fields(config: Mapping[str, object], fields: Iterable[str]) -> dict[str, object]:
-    """Those of some fields that are not null, checked."""
-    return {name: read_field("", name, config[name]) for name in fields if config[name] is not None}
+def given_fields(where: str, given: object) -> dict[str, object]:
+    """The fields of a section that are not null; InputError for other keys."""
+    return {name: value for name, value in known_keys(where, given, FIELDS).items() if value is not None}
 
 
-def read_success(given: Mapping[str, object], where: str = "success") -> Success:
+def read_fields(where: str, given: object) -> dict[str, object]:
+    """The same, each checked."""
+    return {name: read_field(where, name, value) for name, value in given_fields(where, given).items()}
+
+
+def read_success(given: object, where: str = "success") -> Success:
     """A success rule from what its section holds; null stands for the default."""
     told = {name: value for name, value in section(where, given, SUCCESS).items() if value is not None}
     rule = told.get("rule", Success.rule)
@@ -103,22 +109,23 @@ def make_condition(values: Mapping[str, object]) -> Condition:
     return condition
 
 
-def condition_of(weights: Weights, values: Mapping[str, object], name: str) -> Condition:
-    """The condition with these values, of the width of the network in file `name`; InputError if it does not fit."""
-    n_inputs, hidden, _ = weights.W1.shape
+def network_of(file: object, values: Mapping[str, Any]) -> tuple[Network, Condition]:
+    """The network in a file, and its condition: these values, and what follows from it; InputError if they do not fit.
+
+    A rounding to the condition's dtype that makes numbers infinite does not fit either.
+    """
+    found = read_network(checked("weights", file, path), values.get("task", Condition.task).n_inputs)
+    weights, hidden = found.weights, found.weights.W1.shape[1]
     if values.get("hidden", hidden) != hidden:
-        raise InputError(f"hidden={values['hidden']} contradicts weights={name}, which has {hidden} units")
-    condition = make_condition({**values, "hidden": hidden})
-    task = condition.task
-    if n_inputs != task.n_inputs:
-        raise InputError(f"weights={name} is for {n_inputs} inputs; task={task.name} has {task.n_inputs}")
+        raise InputError(f"hidden={values['hidden']} contradicts weights={file}, which has {hidden} units")
+    condition = make_condition({**read_fields("", found.fields), **values, "hidden": hidden})
     if not condition.bias and (weights.b1.any() or weights.b2.any()):
-        raise InputError(f"bias=false contradicts weights={name}, which has biases other than 0")
+        raise InputError(f"bias=false contradicts weights={file}, which has biases other than 0")
     with np.errstate(over="ignore"):
         finite = all(np.isfinite(array.astype(condition.numpy_dtype)).all() for array in weights)
     if not finite:
-        raise InputError(f"weights={name} must hold real numbers, finite in {condition.dtype}")
-    return condition
+        raise InputError(f"weights={file} must hold real numbers, finite in {condition.dtype}")
+    return found, condition
 
 
 def spell_out(key: str, name: str, listed: list[object]) -> list[object]:
@@ -154,12 +161,11 @@ def _range(key: str, text: str) -> list[object]:
 
 
 def _space(key: str, name: str, form: str, first: float, last: float, count: float) -> list[object]:
-    if not isinstance(count, int) or not 2 <= count <= MOST:
-        raise InputError(f"{key}: count={count} is not allowed; allowed: an integer from 2 to {MOST}")
+    checked(f"{key}: count", count, checks.whole(2, MOST))
     if first == last or (form == "geomspace" and min(first, last) <= 0):
         positive = ", both above 0" if form == "geomspace" else ""
         raise InputError(f"{key}: [{first}, {last}] is not allowed; allowed: two different ends{positive}")
-    values = FORMS[form](float(first), float(last), count)
+    values = FORMS[form](float(first), float(last), int(count))
     if ALL[name].type.startswith("int"):  # of numbers that are rounded to the same, one counts
         return list(dict.fromkeys(int(value) for value in np.round(values)))
     for digits in range(DIGITS, 18):  # as few as keep them apart

@@ -6,28 +6,26 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from analysis.entry import InputError
-from experiments.conf_files import names
-from experiments.study import catalog
+from experiments.study import catalog, fields
 from experiments.study.checked import checked, known_keys, section
-from experiments.study.fields import FIELDS, FILES, make_condition, read_field, read_success, refuse_useless, spell_out
+from experiments.study.fields import FIELDS, FILES, SUCCESS
 from nnxor import checks
-from nnxor.condition import Condition, Success
+from nnxor.condition import Condition
 from nnxor.field import plain
 from nnxor.network.inits import GivenWeights
 
-KEYS = [
-    "name", "question", "asks", "hero", "base", "grid", "blocks", "exclude", "seeds", "success", "record", "certify",
-    "union", "published",
-]  # fmt: skip
-"""The keys of a study's file."""
-
 MOST_TRAININGS = {"trials": 10**9, "summary": 10**11}  # rows of some 36 GB, or bits of some 13 GB and the counts
 MOST_CONDITIONS = 100_000
-NAME, FIGURE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"), re.compile("[a-z][a-z_]*")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+KEYS = (
+    "name", "question", "asks", "hero", "base", "grid", "blocks", "exclude", "seeds", "success", "record", "certify",
+    "union", "published",
+)  # fmt: skip
+"""The keys of a study's file."""
 
 PUBLISHED: dict[str, checks.Check] = {
     "source": checks.instance(str, "who published it and where, in words"),
@@ -41,6 +39,7 @@ PUBLISHED: dict[str, checks.Check] = {
 """What a published figure holds: which conditions repeat its setting, and the share that others report of n runs or,
 where no share is given, what they say in words and maybe the mean absolute error of the rows, to compare digits."""
 
+Config = Mapping[str, Any]
 Grid = dict[str, tuple[object, ...]]  # fields and the values that they take
 
 
@@ -81,31 +80,29 @@ class Study:
         return tuple(name for name in rows[0] if len({row[name] for row in rows}) > 1)
 
 
-def read_study(config: Mapping[str, object]) -> Study:
+def read_study(config: Config) -> Study:
     """The study that a composed configuration describes; InputError names what is wrong with it."""
-    seeds = _seeds(config["seeds"])
-    parts = _parts(config)
+    seeds, parts = _seeds(config["seeds"]), _parts(config)
     each = [_conditions(part) for part in parts]
     united = {one.key: one for mine in each for one in mine}.values()  # numbers by size, names by alphabet, None first
     conditions = tuple(sorted(united, key=lambda one: [(value is not None, value) for value in one.values().values()]))
-    _refuse_clashes(conditions, seeds)
-    for name in _listed(config.get("asks")):
+    record = checked("record", config["record"], checks.choice(MOST_TRAININGS))
+    _refuse_clashes(conditions, seeds, record)
+    for name in _listed(config["asks"]):
         checked("asks", name, checks.choice(FIELDS))
-    if config.get("hero") is not None:
-        _text("hero", config["hero"], FIGURE.fullmatch, "the name of a figure, such as success_rate")
     return Study(
         name=_text("name", config["name"], NAME.fullmatch, "letters, digits, '.', '_' and '-', at most 100"),
         question=_text("question", config["question"], lambda text: text.strip() and text.isprintable(), "a sentence"),
         conditions=conditions,
         seeds=seeds,
-        record=_record(config["record"], conditions, len(seeds)),
+        record=record,
         certify=checked("certify", config["certify"], checks.switch),
         published=tuple(itertools.chain.from_iterable(map(_published, parts, each))),
         given={name: _given(name, parts) for name in FILES},
     )
 
 
-def effective(config: Mapping[str, object]) -> dict[str, object]:
+def effective(config: Config) -> dict[str, object]:
     """What config.yaml keeps and `--cfg job` shows: the configuration with its defaults filled in.
 
     A union is shown as it is, since its studies hold the values.
@@ -115,112 +112,33 @@ def effective(config: Mapping[str, object]) -> dict[str, object]:
         return shown
     base, grid = (_written_out(config[key]) for key in ("base", "grid"))
     blocks, exclude = ([*map(_written_out, _listed(config[key]))] or None for key in ("blocks", "exclude"))
-    entries = _entries("published", config["published"], "entries")
-    published = [{**entry, "where": _written_out(entry["where"])} for entry in entries] or None
+    published = [{**entry, "where": _written_out(entry["where"])} for entry in _listed(config["published"])] or None
     swept = {name for each in (grid, *(blocks or ())) for name, value in each.items() if value is not None}
     for name in FIELDS:
         if base.get(name) is None and name not in swept and any(each.uses(name) for each in study.conditions):
             base[name] = plain(getattr(Condition, name))
-    rule = _mapping("success", config["success"])
-    success = read_success(rule)
+    success = fields.read_success(config["success"])
     used = "ties" if success.sides else "tolerance"
-    rule |= {"rule": success.rule, used: getattr(success, used)}
+    rule = {**(config["success"] or {}), "rule": success.rule, used: getattr(success, used)}
     told = {"base": base, "grid": grid, "blocks": blocks, "exclude": exclude, "published": published, "success": rule}
     return shown | told
 
 
-def _written_out(given: object) -> dict[str, Any]:
+def _written_out(section: Mapping[str, object] | None) -> dict[str, Any]:
     """A section of fields, in which a name from the user's folder is replaced by the content of its file."""
-    section = _mapping("", given)
-    for name in FILES.keys() & section.keys():
-        value, whole = section[name], partial(catalog.written_out, name)
-        section[name] = [*map(whole, value)] if isinstance(value, list) else whole(value)
-    return section
+    values = (section or {}).items()
+    return {name: catalog.written_out(name, value) if name in FILES else value for name, value in values}
 
 
-def _given(name: str, parts: list[Mapping[str, object]]) -> dict[str, object]:
+def _given(name: str, parts: list[Config]) -> dict[str, object]:
     """The values of a field that are no name in conf, by the name that conditions know them by."""
     sections = [each for part in parts for each in (part["base"], part["grid"], *_listed(part["blocks"]))]
     values = [value for each in sections for value in _listed(_written_out(each).get(name))]
-    return {FILES[name](name, value).name: value for value in values if value not in names(name)}
+    return {FILES[name](name, value).name: value for value in values if value not in catalog.names(name)}
 
 
-def _listed(value: object) -> list[object]:
+def _listed(value: object) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
-
-
-def _seeds(given: object) -> range:
-    whole = {"start": checks.whole(0), "count": checks.whole(1)}
-    start, count = section("seeds", _mapping("seeds", given), whole).values()
-    if start + count > 2**63:
-        raise InputError(f"seeds.start={start} with seeds.count={count} goes beyond the last seed, 2**63 - 1")
-    return range(start, start + count)
-
-
-def _refuse_clashes(conditions: tuple[Condition, ...], seeds: range) -> None:
-    """InputError for two tasks or inits of one name, which nobody could tell apart, and for more seeds than weights."""
-    seen: dict[tuple[str, str], object] = {}
-    for condition in conditions:
-        init = condition.init
-        for field, value in (("task", condition.task), ("init", init)):
-            if seen.setdefault((field, value.name), value) != value:
-                raise InputError(f"two different {field}s are called {value.name}; give one of them another name")
-        sets = init.n_sets if isinstance(init, GivenWeights) else 0  # a single set is that of seed 0 alone
-        if sets and (seeds.start >= sets or (sets > 1 and seeds.stop > sets)):
-            held = f"init={init.name} holds {sets} sets of weights, for the seeds 0 to {sets - 1}"
-            raise InputError(f"{held}; seeds.start={seeds.start} and seeds.count={len(seeds)} ask for more")
-
-
-def _record(value: object, conditions: tuple[Condition, ...], count: int) -> str:
-    """What is kept; InputError for more trainings than can be kept so."""
-    record = str(checked("record", value, checks.choice(MOST_TRAININGS)))
-    if record == "summary" and any(condition.rescue for condition in conditions):
-        raise InputError("record=summary cannot pair rescued runs one by one; allowed with rescue: record=trials")
-    most, n = MOST_TRAININGS[record], len(conditions) * count
-    if n > most:
-        more = f", or {MOST_TRAININGS['summary']:,} with record=summary" if record == "trials" else ""
-        raise InputError(f"seeds.count={count} makes {n:,} trainings; allowed: at most {most:,}{more}")
-    return record
-
-
-def _parts(config: Mapping[str, object]) -> list[Mapping[str, object]]:
-    """The configurations whose conditions a study unites: its own, or those of the studies that it names.
-
-    What the study itself says of fields holds for all of them.
-    """
-    if config["union"] is None:
-        return [config]
-    names = _entries("union", config["union"] or "[]", "studies, at least one")
-    for key in ("blocks", "exclude", "published"):
-        if config[key] is not None:
-            raise InputError(f"union and {key} cannot go together; give {key} to a study that union names")
-    return [_united(config, name) for name in names]
-
-
-def _united(config: Mapping[str, object], name: object) -> Mapping[str, object]:
-    """The configuration of a study that a union names, overridden by what the union itself says of fields."""
-    part: dict[str, object] = dict.fromkeys(KEYS) | catalog.study(name)
-    if part["union"] is not None:
-        why = f"names {name}, which is a union itself; name the studies that it unites"
-        raise InputError(f"union={config['union']} {why}")
-    sections = ("base", "grid", "success")
-    own = {each: {k: v for k, v in _mapping(each, config[each]).items() if v is not None} for each in sections}
-    inner = {each: _mapping(each, part[each]) for each in sections}
-    kept = {  # a field that the union fixes is swept no more, and the other way round
-        "base": {k: v for k, v in inner["base"].items() if k not in own["grid"]},
-        "grid": {k: v for k, v in inner["grid"].items() if k not in own["base"]},
-        "success": {} if "rule" in own["success"] else inner["success"],
-    }
-    return {**part, **{each: {**kept[each], **own[each]} for each in sections}}
-
-
-def _mapping(key: str, value: object) -> dict[str, object]:
-    mapping = checks.instance(dict, f"keys and values, such as {key}.NAME=VALUE")
-    return {} if value is None else dict(checked(key, value, mapping))
-
-
-def _entries(key: str, value: object, entries: str) -> list[Any]:
-    return list(checked(key, [] if value is None else value, checks.instance(list, f"a list of {entries}")))
 
 
 def _text(key: str, value: object, fits: Callable[[str], object], allowed: str) -> str:
@@ -231,11 +149,73 @@ def _text(key: str, value: object, fits: Callable[[str], object], allowed: str) 
     return value
 
 
-def _published(config: Mapping[str, object], conditions: tuple[Condition, ...]) -> Iterator[dict[str, Any]]:
+def _entries(key: str, value: object, entries: str) -> list[Any]:
+    return list(checked(key, [] if value is None else value, checks.instance(list, f"a list of {entries}")))
+
+
+def _seeds(given: object) -> range:
+    start, count = section("seeds", given, {"start": checks.whole(0), "count": checks.whole(1)}).values()
+    if start + count > 2**63:
+        raise InputError(f"seeds.start={start} with seeds.count={count} goes beyond the last seed, 2**63 - 1")
+    return range(start, start + count)
+
+
+def _refuse_clashes(conditions: tuple[Condition, ...], seeds: range, record: str) -> None:
+    """InputError for what does not go together.
+
+    That is two tasks or inits of one name, which nobody could tell apart, more seeds than weights, and more trainings
+    than can be kept so.
+    """
+    seen: dict[tuple[str, str], object] = {}
+    for condition in conditions:
+        init = condition.init
+        for field, value in (("task", condition.task), ("init", init)):
+            if seen.setdefault((field, value.name), value) != value:
+                raise InputError(f"two different {field}s are called {value.name}; give one of them another name")
+        sets = init.n_sets if isinstance(init, GivenWeights) else 0  # a single set is that of seed 0 alone
+        if sets and (seeds.start >= sets or (sets > 1 and seeds.stop > sets)):
+            held = f"init={init.name} holds {sets} sets of weights, for the seeds 0 to {sets - 1}"
+            raise InputError(f"{held}; seeds.start={seeds.start} and seeds.count={len(seeds)} ask for more")
+        if record == "summary" and condition.rescue:
+            raise InputError("record=summary cannot pair rescued runs one by one; allowed with rescue: record=trials")
+    most, n = MOST_TRAININGS[record], len(conditions) * len(seeds)
+    if n > most:
+        more = f", or {MOST_TRAININGS['summary']:,} with record=summary" if record == "trials" else ""
+        raise InputError(f"seeds.count={len(seeds)} makes {n:,} trainings; allowed: at most {most:,}{more}")
+
+
+def _parts(config: Config) -> list[Config]:
+    """The configurations whose conditions a study unites: its own, or those of the studies that it names.
+
+    What the study itself says of fields holds for all of them: a field that it fixes is swept no more, and the other
+    way round.
+    """
+    if config["union"] is None:
+        return [config]
+    for key in ("blocks", "exclude", "published"):
+        if config[key] is not None:
+            raise InputError(f"union and {key} cannot go together; give {key} to a study that union names")
+    base, grid = (fields.given_fields(key, config[key]) for key in ("base", "grid"))
+    rule = {key: value for key, value in known_keys("success", config["success"], SUCCESS).items() if value is not None}
+    parts: list[Config] = []
+    for name in _entries("union", config["union"] or "[]", "studies, at least one"):
+        part = {**dict.fromkeys(KEYS), **catalog.study(name)}
+        if part["union"] is not None:
+            why = f"names {name}, which is a union itself; name the studies that it unites"
+            raise InputError(f"union={config['union']} {why}")
+        fixed, swept = (fields.given_fields(key, part[key]) for key in ("base", "grid"))
+        part["base"] = {key: value for key, value in fixed.items() if key not in grid} | base
+        part["grid"] = {key: value for key, value in swept.items() if key not in base} | grid
+        part["success"] = rule if "rule" in rule else known_keys("success", part["success"], SUCCESS) | rule
+        parts.append(part)
+    return parts
+
+
+def _published(config: Config, conditions: tuple[Condition, ...]) -> Iterator[dict[str, Any]]:
     """What others have published, each with the keys of the conditions that repeat its setting."""
     for number, entry in enumerate(_entries("published", config["published"], "{source: ..., where: ...}")):
         where = f"published[{number}]"
-        about = section(where, entry := _mapping(where, entry), PUBLISHED)
+        about = section(where, entry, PUBLISHED)
         if (about["solved"] is None) != (about["n"] is None) or (about["solved"] is None) != bool(about["says"]):
             raise InputError(f"{where} needs solved and n, or says in words")
         chosen = _choice(f"{where}.where", about.pop("where"))
@@ -245,25 +225,22 @@ def _published(config: Mapping[str, object], conditions: tuple[Condition, ...]) 
         yield {**about, "conditions": keys}
 
 
-def _conditions(config: Mapping[str, object]) -> tuple[Condition, ...]:
-    base = _fields("base", config["base"])
-    fixed = {name: read_field("base", name, value) for name, value in base.items()}
-    blocks = _blocks(config)
-    grids = [grid for grid, _ in blocks]
+def _conditions(config: Config) -> tuple[Condition, ...]:
+    fixed, grids = fields.read_fields("base", config["base"]), _grids(config)
     n = sum(math.prod(map(len, grid.values())) for grid in grids)
     if n > MOST_CONDITIONS:  # before any is made
         raise InputError(f"the grid has {n:,} combinations; allowed: at most {MOST_CONDITIONS:,}")
     for name in fixed:
         if all(name in grid for grid in grids):
             why = f"the grid sweeps {name}; use grid.{name}"
-            raise InputError(f"base.{name}={base[name]} would do nothing, since {why}")
+            raise InputError(f"base.{name}={config['base'][name]} would do nothing, since {why}")
     listed = _entries("exclude", config["exclude"], "{field: value or values}")
     excluded = [_choice(f"exclude[{n}]", entry) for n, entry in enumerate(listed)]
     found: dict[str, Condition] = {}
     matched: set[int] = set()
-    for grid, success in blocks:
+    for grid in grids:
         for values in itertools.product(*grid.values()):
-            condition = make_condition({**fixed, **dict(zip(grid, values, strict=True)), "success": success})
+            condition = fields.make_condition({**fixed, **dict(zip(grid, values, strict=True))})
             hits = {n for n, entry in enumerate(excluded) if _matches(condition, entry)}
             matched |= hits
             if not hits:
@@ -274,44 +251,35 @@ def _conditions(config: Mapping[str, object]) -> tuple[Condition, ...]:
             raise InputError(f"exclude[{n}] ({words}) matches no condition; leave it out")
     if not found:
         raise InputError("exclude leaves no condition; a study needs at least one")
-    refuse_useless({*fixed, *itertools.chain.from_iterable(grids)}, list(found.values()))
+    fields.refuse_useless({*fixed, *itertools.chain.from_iterable(grids)}, list(found.values()))
     return tuple(found.values())
 
 
-def _blocks(config: Mapping[str, object]) -> list[tuple[Grid, Success]]:
-    """The grids whose union the study is, each with its success rule."""
-    grid, rule = _grid("grid", config["grid"]), _mapping("success", config["success"])
-    if config["blocks"] is None:
-        return [(grid, read_success(rule))]
-    read = []
-    for n, block in enumerate(_entries("blocks", config["blocks"] or "[]", "grids, at least one")):
-        own, where = _mapping(f"blocks[{n}]", block), f"blocks[{n}].success"
-        success = _mapping(where, own.pop("success", None))
+def _grids(config: Config) -> list[Grid]:
+    """The grids whose union the study is, with the success rule as one of their fields."""
+    common, rule, found = _grid("grid", config["grid"]), known_keys("success", config["success"], SUCCESS), []
+    blocks = [{}] if config["blocks"] is None else _entries("blocks", config["blocks"] or "[]", "grids, at least one")
+    for n, block in enumerate(blocks):
+        own = known_keys(f"blocks[{n}]", block, (*FIELDS, "success"))
+        where = f"blocks[{n}].success" if "success" in own else "success"
+        success = known_keys(where, own.pop("success", None), SUCCESS)
         success = success if "rule" in success else {**rule, **success}
-        read.append(({**grid, **_grid(f"blocks[{n}]", own)}, read_success(success, where)))
-    return read
-
-
-def _fields(where: str, given: object) -> dict[str, object]:
-    """The fields of a section that are not null."""
-    values = _mapping(where, given)
-    known_keys(where, values, list(FIELDS))
-    return {name: value for name, value in values.items() if value is not None}
+        found.append({**common, **_grid(f"blocks[{n}]", own), "success": (fields.read_success(success, where),)})
+    return found
 
 
 def _grid(where: str, given: object) -> Grid:
-    return {name: _values(where, name, value) for name, value in _fields(where, given).items()}
-
-
-def _values(where: str, name: str, given: object) -> tuple[object, ...]:
-    listed = spell_out(f"{where}.{name}", name, _listed(given))
-    if not listed:
-        raise InputError(f"{where}.{name}=[] is empty; allowed: a value or a list of values")
-    values = tuple(read_field(where, name, value) for value in listed)
-    if len(set(values)) < len(values):
-        twice = next(value for n, value in enumerate(values) if value in values[:n])
-        raise InputError(f"{where}.{name} holds {plain(twice)} twice; allowed: each value once")
-    return values
+    """The values that the fields of a section take."""
+    grid: Grid = {}
+    for name, value in fields.given_fields(where, given).items():
+        spelt = fields.spell_out(f"{where}.{name}", name, _listed(value))
+        if not spelt:
+            raise InputError(f"{where}.{name}=[] is empty; allowed: a value or a list of values")
+        values = grid[name] = tuple(fields.read_field(where, name, each) for each in spelt)
+        if len(set(values)) < len(values):
+            twice = next(each for n, each in enumerate(values) if each in values[:n])
+            raise InputError(f"{where}.{name} holds {plain(twice)} twice; allowed: each value once")
+    return grid
 
 
 def _choice(where: str, given: object) -> Grid:

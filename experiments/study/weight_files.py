@@ -43,18 +43,16 @@ Arrays = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Network:
-    """A network in a file: a batch of one, who wrote it, and whether W1 could as well be meant the other way round."""
+    """A network in a file: a batch of one, who wrote it, and whether W1 could as well be meant the other way round.
+
+    `fields` is what follows of its condition: whether it has biases, and the initialization that its library has by
+    default (None: ours).
+    """
 
     weights: Weights
     library: str
     either_way: bool
-    bias: bool
-
-    @property
-    def fields(self) -> dict[str, object]:
-        """What follows of its condition: no biases, and the initialization that its library has by default."""
-        init = {"PyTorch": "torch", "Keras": "xavier"}.get(self.library)
-        return {**({"init": init} if init else {}), **({} if self.bias else {"bias": False})}
+    fields: Mapping[str, object]
 
 
 def read_network(path: Path, n_inputs: int) -> Network:
@@ -86,7 +84,8 @@ def read_network(path: Path, n_inputs: int) -> Network:
             raise InputError(f"{held}, {why}")
     library = "PyTorch" if torch else "" if ours else "Keras"
     weights = Weights(W1[:, :, None], b1[:, None], W2.reshape(-1, 1), b2)
-    return Network(weights.astype(np.dtype(np.float64)), library, square and not ours, bool(biases))
+    fields = {"init": {"PyTorch": "torch", "Keras": "xavier"}.get(library), "bias": bool(biases)}
+    return Network(weights.astype(np.dtype(np.float64)), library, square and not ours, fields)
 
 
 def _layers(arrays: Arrays) -> list[tuple[np.ndarray, np.ndarray | None]]:
@@ -118,13 +117,10 @@ def check_writable(path: Path) -> None:
 
 
 def save_weights(path: Path, weights: Weights) -> None:
-    """Write the one network in `weights`; InputError if the file cannot be written."""
+    """Write the one network in `weights`."""
     W1, b1, W2, b2 = weights
-    try:
-        with replacing(path) as temporary, open(temporary, "wb") as file:
-            np.savez(file, W1=W1[:, :, 0], b1=b1[:, 0], W2=W2, b2=b2)
-    except OSError as error:
-        raise InputError(f"save={path} cannot be written: {error.strerror or error}") from None
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, W1=W1[:, :, 0], b1=b1[:, 0], W2=W2, b2=b2)
 
 
 def load_given(key: str, name: str) -> GivenWeights:
@@ -147,12 +143,9 @@ def given_network(key: str, given: Mapping[str, object]) -> GivenWeights:
 
 def _given(where: str, name: str, arrays: Arrays, form: str) -> GivenWeights:
     """Sets of weights, with or without an axis of sets in front, and of the one output at the end."""
-    absent = [each for each in PARAMETERS if each not in arrays]
-    if absent:
-        raise InputError(f"{where} lacks {', '.join(absent)}; it must hold {form}")
     try:
         weights = Weights.of(*(arrays[each] for each in PARAMETERS))
-    except ValueError:
+    except (KeyError, ValueError):
         raise InputError(f"{where} holds {_shapes(arrays):.300}; allowed: {form}") from None
     plain = []
     for each, array in zip(PARAMETERS, weights, strict=True):

@@ -21,12 +21,12 @@ from analysis.entry import InputError, RunError, in_a_line
 from analysis.findings.findings import Findings
 from analysis.findings.published import write_published
 from analysis.findings.summary import write_summary
-from experiments.conf_files import read_yaml
 from experiments.store import counts
 from experiments.store import rows_and_counts as tables
 from experiments.store.columns import CONDITION_COLUMNS, Digest, plain, schema, with_condition
 from experiments.store.manifest import describe, described, only_in, provenance
 from experiments.study.batches import Spans, subtract
+from experiments.study.catalog import read_yaml
 from experiments.study.study import KEYS, Study, read_study
 from nnxor.condition import Condition
 from nnxor.protocol import PROTOCOL_VERSION

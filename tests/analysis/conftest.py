@@ -11,9 +11,9 @@ import pytest
 from harness import once, rewrite, write_tables
 
 from analysis.data.field_labels import learn
-from experiments.conf_files import names
 from experiments.store.columns import CONDITION_COLUMNS, RESULT_COLUMNS
 from experiments.study import catalog
+from experiments.study.catalog import names
 from nnxor.condition import FIELDS
 
 ABOUT = {name: field.about() for name, field in FIELDS.items()}

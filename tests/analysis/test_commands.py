@@ -193,7 +193,10 @@ def test_train_takes_a_seed_that_its_file_has(tmp_path: Path) -> None:
     for arguments, words in (
         (["init=sets.npz", "hidden=3", "seed=4"], "seed=4 is not in init=sets.npz; allowed: 0 to 3, a set each"),
         (["init=sets.npz", "hidden=3", "init.weights.std=1"], "init=sets.npz takes no init.weights and init.biases"),
-        (["init=he", "init.weights=1"], "init.weights=1 is not allowed; write init.weights.NAME=VALUE"),
+        (
+            ["init=he", "init.weights=1"],
+            "init.weights=1 is not allowed; allowed: keys and values, such as init.weights.N",
+        ),
         (["init=he", "init.weights.low=1"], "low is no parameter of normal"),
     ):
         done = inside("epochs=1", *arguments, module="experiments.train", cwd=tmp_path)

@@ -11,10 +11,10 @@ from pathlib import Path
 from harness import compose
 
 from analysis.data.processes import available_cores
-from experiments.conf_files import CONF
 from experiments.execution.backends import execute
 from experiments.store.columns import Digest, encode, schema, with_condition
 from experiments.study.batches import Batch
+from experiments.study.catalog import CONF
 from experiments.study.study import Study, read_study
 from nnxor import engines
 

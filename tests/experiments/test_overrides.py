@@ -43,7 +43,6 @@ REFUSED = [
     ("grid.init=[foo]", "grid.init=foo is unknown; allowed: he,"),
     ("grid.init=[hee]", "did you mean he?"),
     ("asks=[hiden]", "asks=hiden is not allowed; did you mean hidden?"),
-    ("hero=[a]", "hero=['a'] is not allowed; allowed: the name of a figure"),
     ("grid.task=[foo]", "grid.task=foo is unknown; allowed: and,"),
     ("grid.init=[3]", "allowed: a name"),
     ("engine=[numba]", "allowed: auto"),

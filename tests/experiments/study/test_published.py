@@ -10,8 +10,8 @@ import pytest
 from harness import compile_for_hours, compose
 
 from analysis.entry import InputError
-from experiments.conf_files import names
 from experiments.execution.session import run as run_study
+from experiments.study.catalog import names
 from experiments.study.study import read_study
 from nnxor import engines
 from nnxor.arithmetic.networks import ending

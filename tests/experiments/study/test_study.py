@@ -6,13 +6,12 @@ import pytest
 import yaml
 from harness import ROOT, compile_for_hours, compose
 
-from experiments import conf_files as words
 from experiments.execution.session import run as run_study
 from experiments.study import catalog
 from experiments.study.study import Study, read_study
 from nnxor.network.inits import Init
 
-STUDIES = words.names("study")
+STUDIES = catalog.names("study")
 
 
 def study(*overrides: str) -> Study:

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from experiments import conf_files as words
 from experiments.study import catalog
 from nnxor import engines
 from nnxor.arithmetic.normal import normal_quantile
@@ -87,7 +86,7 @@ LAWS = {
 
 
 def test_every_shipped_init_has_its_law_here() -> None:
-    assert set(LAWS) == set(words.names("init"))
+    assert set(LAWS) == set(catalog.names("init"))
 
 
 @pytest.mark.parametrize("name", LAWS)

@@ -8,7 +8,6 @@ import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments import conf_files as words
 from experiments.study import catalog
 from nnxor.network import laws as theory
 from nnxor.network.draws import draw
@@ -40,7 +39,7 @@ MADE = {
         Init("wide_bias", law("normal", std=1e-3), law("normal", std=1)),
     )
 }
-INITS = {name: catalog.init(name) for name in words.names("init")} | MADE
+INITS = {name: catalog.init(name) for name in catalog.names("init")} | MADE
 
 
 def dead_share(task: Task, init: Init, seeds: int, bias: bool) -> float:
