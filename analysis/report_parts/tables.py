@@ -1,7 +1,8 @@
 """The report's tables: numbers as readers see them, every rate with its n and interval."""
 
 import itertools
-from collections.abc import Callable, Sequence
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -9,7 +10,7 @@ import pandas as pd
 
 from analysis.data.conditions import few, others, slices
 from analysis.data.field_labels import phrase
-from analysis.data.reading import CAUSES, KINDS, OUTCOMES, can_die, swept
+from analysis.data.reading import CAUSES, KINDS, OUTCOMES, can_die, records_summary, swept
 from analysis.figures.layout import row_names
 from analysis.findings.findings import Findings
 from analysis.findings.published import Beside
@@ -278,3 +279,27 @@ def compare_page(found: Comparison, sentences: Sequence[str]) -> str:
     """The comparison and what it comes to as one HTML text; every string is escaped."""
     differences, rows = compare_tables(found)
     return render("compare.html.j2", found=found, sentences=sentences, differences=differences, rows=rows)
+
+
+def provenance_tables(manifest: Mapping[str, Any]) -> list[Table]:
+    """The manifest as tables: the whole, then a column a run."""
+    whole = {
+        "protocol": str(manifest["protocol"]), "trainings": f"{manifest['trials']:,}",
+        "kept of them": "exact counts (record: summary)" if records_summary(dict(manifest)) else "one row each",
+        "failed with an error": f"{manifest.get('failed') or 0:,}",
+        "digest of the scientific columns": str(manifest.get("digest")),
+    }  # fmt: skip
+    runs = [_flat(run) for run in manifest["runs"]]
+    keys = dict.fromkeys(key for run in runs for key in run)
+    rows = [[key, *(run.get(key, "\N{EM DASH}") for run in runs)] for key in keys]
+    heads = ["", *(f"run {i}" for i in range(1, len(runs) + 1))]
+    results = Table("The results", "What the result folder holds.", ["", ""], [*whole.items()], prose=True)
+    return [results, Table("The runs", "One column for each time that trainings were added.", heads, rows, prose=True)]
+
+
+def _flat(run: Mapping[str, Any]) -> dict[str, str]:
+    """What the manifest tells of a run, by name: what is nested by both names, lists as command lines."""
+    flat: dict[str, Any] = {}
+    for key, value in run.items():
+        flat |= {f"{key}: {inner}": what for inner, what in value.items()} if isinstance(value, dict) else {key: value}
+    return {key: shlex.join(map(str, each)) if isinstance(each, list) else str(each) for key, each in flat.items()}
