@@ -13,8 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from analysis.data.field_labels import FIELDS, phrase
-from analysis.figures.layout import by_value, footnote, looks_of, make_panels, panel_title, rest_of, thin
-from analysis.figures.style import Look, letters, panels, sheet, tip
+from analysis.figures.layout import by_value, footnote, looks_of, rest_of, small_multiples, thin
+from analysis.figures.style import Look, letters, mark, sheet, tip
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
 from analysis.text import words
@@ -52,34 +52,30 @@ def lines(
     `finish` gives a panel its axis. `axis` is the field along it; `count` puts the number of runs into words.
     """
     shown, note = thin(rows, [field] if field else [], most)
-    boxes, more = make_panels(shown, rest_of(found.fields, axis, field), most_panels)
-    columns = columns if len(boxes) not in (1, 2, 4) else 2
-    figure, axes = panels(len(boxes), columns, 2.9, sharey=True)
+    rest = rest_of(found.fields, axis, field)
+    figure, boxes, more = small_multiples(shown, rest, most_panels, columns, 2.9, count, sharey=True)
     look, ends = looks_of(found, field), []
-    for ax, panel in zip(axes, boxes, strict=True):
-        ax.set_title(panel_title(panel, count(panel.rows), columns))
-        parts = by_value(panel.rows, field)
+    for ax, mine in boxes:
+        parts = by_value(mine, field)
         middle = (len(parts) - 1) / 2
         drawn = {value: draw(ax, part, look[value], i - middle) for i, (value, part) in enumerate(parts)}
-        finish(ax, panel.rows)
-        ends.append({value: end for value, end in drawn.items() if end is not None})
-    percent_axis(axes, label)
+        finish(ax, mine)
+        ends.append((ax, {value: end for value, end in drawn.items() if end is not None}))
+    percent_axis((ax for ax, _ in boxes), label)
     if field:
         used = {value: look[value] for value, _ in by_value(shown, field)}
         names = {value: phrase(field, value) for value in used}
         if len(used) > MOST_ENDS or max(map(len, names.values())) > letters(4, 9):
-            legend(figure, {names[value]: each.line for value, each in used.items()}, FIELDS[field].label)
+            legend(figure, {names[value]: each for value, each in used.items()}, FIELDS[field].label)
         else:
-            _name_ends(axes, ends, used, names)
+            _name_ends(ends, used, names)
     footnote(figure, note, more, *notes)
     return figure
 
 
-def _name_ends(
-    axes: Sequence[Axes], ends: Sequence[dict[Any, float]], look: dict[Any, Look], name: dict[Any, str]
-) -> None:
+def _name_ends(ends: Sequence[tuple[Axes, dict[Any, float]]], look: dict[Any, Look], name: dict[Any, str]) -> None:
     """Write the names of lines beside their ends, moved apart where they are close, and none above the panel."""
-    for ax, heights in zip(axes, ends, strict=True):
+    for ax, heights in ends:
         low, high = ax.get_ylim()
         order = sorted(heights, key=lambda value: heights[value])
         room, at = 0.085 * (high - low), [heights[value] for value in order]
@@ -90,7 +86,7 @@ def _name_ends(
         for value, height in zip(order, at, strict=True):
             across = ax.get_yaxis_transform()
             alone: dict[str, Any] = {"clip_on": False, "scalex": False, "scaley": False, "markevery": [1]}
-            ax.plot([1.01, 1.035, 1.06], [height] * 3, transform=across, **alone, **look[value].line)
+            ax.plot([1.01, 1.035, 1.06], [height] * 3, transform=across, **alone, **look[value])
             ax.text(1.075, height, name[value], transform=across, va="center", fontsize=9, color="#333333")
 
 
@@ -101,7 +97,7 @@ def error_bars(
     at = [100 * rate.rate for rate in rates]
     ends = [[100 * (rate.rate - rate.low), 100 * (rate.high - rate.rate)] for rate in rates]
     bars = np.maximum(np.nan_to_num(np.array(ends).T.reshape(2, -1)), 0)
-    drawn = look.line if line else look.mark
+    drawn = look if line else mark(look)
     ax.errorbar(np.asarray(x, float), np.asarray(at), bars, capsize=3, elinewidth=1.1, **drawn)
     for place, height, text in zip(x, at, texts, strict=True):
         tip(ax, place, height, place, height, text)
@@ -133,7 +129,7 @@ def forests(
 
     A row has a mark for each look, which a legend names if there are several.
     """
-    apart = 0.17 if any(mark and mark.beside for _, _, rows in parts for row in rows for mark in row) else 0.06
+    apart = 0.17 if any(each and each.beside for _, _, rows in parts for row in rows for each in row) else 0.06
     tall = [max(0.1 + apart * len(look), row_height(names)) for _, names, _ in parts]
     sizes = [each * (len(names) + 0.2) for each, (_, names, _) in zip(tall, parts, strict=True)]
     titles = [textwrap.fill(name, letters(1.4), break_on_hyphens=False) for name, _, _ in parts]
@@ -144,7 +140,7 @@ def forests(
         ax.set_title(name)
     axes[-1].set_xlabel(label)
     if len(look) > 1:
-        legend(figure, {name: each.mark for name, each in look.items()}, title)
+        legend(figure, {name: mark(each) for name, each in look.items()}, title)
     return figure, axes
 
 
@@ -153,18 +149,18 @@ def forest(ax: Axes, names: Sequence[str], rows: Rows, looks: Sequence[Look]) ->
     step = min(0.3, 0.7 / len(looks))
     for i, look in enumerate(looks):
         marks = [(y + (i - (len(looks) - 1) / 2) * step, row[i]) for y, row in enumerate(rows)]
-        some = [(y, mark) for y, mark in marks if mark is not None]
-        ends = [(y, mark.low, mark.high) for y, mark in some if np.isfinite(mark.low)]
-        ax.hlines(*(np.array(ends).reshape(-1, 3).T), color=look.colour, linewidth=1.3)
+        some = [(y, each) for y, each in marks if each is not None]
+        ends = [(y, each.low, each.high) for y, each in some if np.isfinite(each.low)]
+        ax.hlines(*(np.array(ends).reshape(-1, 3).T), color=look["color"], linewidth=1.3)
         for sure in (True, False):
-            mine = [(mark.at, y) for y, mark in some if mark.sure == sure]
-            face = {} if sure else {"markerfacecolor": "white", "markeredgecolor": look.colour}
-            ax.plot(*zip(*mine, strict=True), **{**look.mark, **face}) if mine else None
-        for y, mark in some:
-            tip(ax, mark.at, y, mark.at, y, mark.text)
-            if mark.beside:
+            mine = [(each.at, y) for y, each in some if each.sure == sure]
+            face = {} if sure else {"markerfacecolor": "white", "markeredgecolor": look["color"]}
+            ax.plot(*zip(*mine, strict=True), **{**mark(look), **face}) if mine else None
+        for y, each in some:
+            tip(ax, each.at, y, each.at, y, each.text)
+            if each.beside:
                 small: dict[str, Any] = {"va": "center", "fontsize": 8, "color": "#555555"}
-                ax.annotate(mark.beside, (mark.high, y), (6, 0), textcoords="offset points", **small)
+                ax.annotate(each.beside, (each.high, y), (6, 0), textcoords="offset points", **small)
     ax.set_yticks(range(len(names)), _wrapped(names))
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.grid(True, axis="x")

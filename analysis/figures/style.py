@@ -1,11 +1,10 @@
 """One look for all figures: colours, hatches, markers, and figures that come out the same twice."""
 
-import functools
 import io
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -64,43 +63,23 @@ class NotApplicable(Exception):  # noqa: N818 - no error: the figure is skipped
     """A figure makes no sense for these results: a sentence that says why."""
 
 
-def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
-    """A drawing function that works under `STYLE`, whatever the caller has set."""
+styled = mpl.rc_context(STYLE)
+"""Decorates a function that draws: it works under `STYLE`, whatever the caller has set."""
 
-    @functools.wraps(draw)
-    def drawn(*arguments: Any) -> Figure:
-        with mpl.rc_context(STYLE):
-            return draw(*arguments)
-
-    return drawn
-
-
-@dataclass(frozen=True)
-class Look:
-    """How a series looks, in every figure of a study."""
-
-    colour: Any
-    marker: str
-    dashes: Any
-
-    @property
-    def line(self) -> dict[str, Any]:
-        """As arguments of a line."""
-        return {"color": self.colour, "marker": self.marker, "linestyle": self.dashes, **RIM}
-
-    @property
-    def mark(self) -> dict[str, Any]:
-        """As arguments of marks without a line."""
-        return {**self.line, "linestyle": "none"}
+Look = dict[str, Any]
+"""How a series looks, in every figure of a study: the arguments of a line."""
 
 
 def looks(values: Sequence[Any], ordered: bool = False) -> dict[Any, Look]:
     """The look of each value of a field: a scale from light to dark for many numbers, else unrelated colours."""
     scale = mpl.colormaps["magma"](np.linspace(0.75, 0.2, len(values))) if ordered and len(values) > 2 else SERIES
-    return {
-        value: Look(scale[i % len(scale)], MARKERS[i % len(MARKERS)], DASHES[i % len(DASHES)])
-        for i, value in enumerate(values)
-    }
+    chosen = zip(values, itertools.cycle(scale), itertools.cycle(MARKERS), itertools.cycle(DASHES), strict=False)
+    return {value: {"color": c, "marker": m, "linestyle": dashes, **RIM} for value, c, m, dashes in chosen}
+
+
+def mark(look: Look) -> Look:
+    """The same for marks without a line."""
+    return {**look, "linestyle": "none"}
 
 
 def outcome_look(outcome: str) -> dict[str, Any]:
@@ -175,13 +154,13 @@ def _hover(figure: Figure) -> str:
     return f'<g fill-opacity="0">{"".join(drawn)}</g>' if drawn else ""
 
 
+@styled
 def save(figure: Figure, folder: Path, name: str, suffixes: Sequence[str] = ("svg", "png")) -> None:
     """Write NAME.svg and NAME.png; the same figure gives the same bytes."""
-    with mpl.rc_context(STYLE):
-        lay_out(figure)
-        for suffix in suffixes:
-            with replacing(folder / f"{name}.{suffix}") as temporary:
-                temporary.write_bytes(svg(figure) if suffix == "svg" else png(figure))
+    lay_out(figure)
+    for suffix in suffixes:
+        with replacing(folder / f"{name}.{suffix}") as temporary:
+            temporary.write_bytes(svg(figure) if suffix == "svg" else png(figure))
 
 
 def png(figure: Figure, dots: float = DOTS) -> bytes:

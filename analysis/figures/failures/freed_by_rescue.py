@@ -5,9 +5,9 @@ from matplotlib.figure import Figure
 
 from analysis.data.field_labels import phrase
 from analysis.figures import Plot, register
-from analysis.figures.layout import by_value, footnote, line_field, looks_of, make_panels, rest_of, thin
+from analysis.figures.layout import by_value, footnote, line_field, looks_of, rest_of, small_multiples, thin
 from analysis.figures.shapes import forest, legend, percent, percent_across, row_height
-from analysis.figures.style import NotApplicable, panels
+from analysis.figures.style import NotApplicable, mark
 from analysis.findings.findings import Findings
 from analysis.findings.stuck import fields_of, interventions
 from analysis.text import answers, words
@@ -26,24 +26,29 @@ def freed_by_rescue(found: Findings) -> Figure:
     table, order, fields = freed(found), interventions(found.rescues), fields_of(found.rescues)
     field = line_field(fields)
     shown, note = thin(table, [field] if field else [], 4)
-    boxes, more = make_panels(shown, rest_of(fields, field), 6)
     names = [words.rescue(each) for each in order]
-    figure, axes = panels(len(boxes), 2, (row_height(names) + 0.07) * len(order) + 0.55, sharey=True, sharex=True)
+    figure, boxes, more = small_multiples(
+        shown, rest_of(fields, field), 6, 2, (row_height(names) + 0.07) * len(order) + 0.55,
+        lambda rows: f"n = {', '.join(_most(part) for _, part in by_value(rows, field))} stuck runs",
+        sharey=True, sharex=True,
+    )  # fmt: skip
     look = looks_of(found, field)
-    for ax, panel in zip(axes, boxes, strict=True):
-        parts = by_value(panel.rows, field)
+    for ax, mine in boxes:
+        parts = by_value(mine, field)
         rates = [dict(zip(part["intervention"], part["rate"], strict=True)) for _, part in parts]
         rows = [[percent(each.get(what), name) for each in rates] for what, name in zip(order, names, strict=True)]
         forest(ax, names, rows, [look[value] for value, _ in parts])
-        counts = [f"{max(rate.n for rate in each.values()):,}" for each in rates]
-        ax.set_title("\n".join(filter(None, [panel.title, f"n = {', '.join(counts)} stuck runs"])))
         if ax.get_subplotspec().is_last_row():  # type: ignore[union-attr]
             ax.set_xlabel("freed of the stuck runs, %")
-    percent_across(axes)
+    percent_across(ax for ax, _ in boxes)
     if field:
-        legend(figure, {phrase(field, value): look[value].mark for value, _ in by_value(shown, field)})
+        legend(figure, {phrase(field, value): mark(look[value]) for value, _ in by_value(shown, field)})
     footnote(figure, note, more)
     return figure
+
+
+def _most(part: pd.DataFrame) -> str:
+    return f"{max(rate.n for rate in part['rate']):,}"
 
 
 def describe(found: Findings) -> str:

@@ -49,8 +49,8 @@ def _step(ax: Axes, part: pd.DataFrame, look: Look, _beside: float) -> float:
     x = np.unique(np.round(np.geomspace(1, max(epochs, 1), 200)))
     told = unsolved_after(x, part["solved_epoch"].astype("float64"), counts_of(part))
     share, low, high = (100 * each for each in told)
-    ax.fill_between(x, low, high, step="post", color=look.colour, alpha=0.2, linewidth=0)
-    ax.step(x, share, where="post", color=look.colour, linestyle=look.dashes)
+    ax.fill_between(x, low, high, step="post", color=look["color"], alpha=0.2, linewidth=0)
+    ax.step(x, share, where="post", color=look["color"], linestyle=look["linestyle"])
     return float(share[-1])
 
 

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from analysis.data.conditions import NUMBERS
 from analysis.data.field_labels import FIELDS, is_log, is_number, phrase
 from analysis.figures import Plot, register
-from analysis.figures.layout import footnote, make_panels, n_text, panel_title, place, rest_of, widest
-from analysis.figures.style import NotApplicable, panels, tip
+from analysis.figures.layout import footnote, n_text, place, rest_of, small_multiples, widest
+from analysis.figures.style import NotApplicable, tip
 from analysis.findings.findings import Findings
 from analysis.text import words
 
@@ -34,22 +34,23 @@ def landscape_fields(found: Findings) -> tuple[str, str]:
 def landscape(found: Findings) -> Figure:
     """Share solved in each cell of a fine grid, as colour; a ring marks the article's own values."""
     across, up = landscape_fields(found)
-    boxes, note = make_panels(found.summary, rest_of(found.fields, across, up), MOST_PANELS)
-    figure, axes = panels(len(boxes), 2, 3.9 if len(boxes) == 1 else 3.6)
+    rest = rest_of(found.fields, across, up)
+    figure, boxes, note = small_multiples(
+        found.summary, rest, MOST_PANELS, 2, 3.6, lambda rows: f"{n_text(rows['n'])} per cell"
+    )
     if len(boxes) == 1:
         figure.set_figwidth(min(figure.get_figwidth(), 7.5))
     rates = 100 * found.summary["solved_rate"].to_numpy(float)
     span = 10 * np.floor(np.nanmin(rates) / 10), max(10 * np.ceil(np.nanmax(rates) / 10), 10)
     levels: set[int] = set()
-    for ax, panel in zip(axes, boxes, strict=True):
-        mesh, drawn = _mesh(ax, panel.rows, across, up, span)
+    for ax, rows in boxes:
+        mesh, drawn = _mesh(ax, rows, across, up, span)
         levels |= drawn
-        ax.set_title(panel_title(panel, f"{n_text(panel.rows['n'])} per cell", 1))
         ax.grid(False)
         ring: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": "white", "markeredgewidth": 2}
         own = [FIELDS[name].default for name in (across, up)]
         ax.plot(*own, "o", markersize=9, scalex=False, scaley=False, **ring)
-    figure.colorbar(mesh, ax=axes, label="solved, %", aspect=24, pad=0.02).outline.set_visible(False)
+    figure.colorbar(mesh, ax=[ax for ax, _ in boxes], label="solved, %", aspect=24, pad=0.02).outline.set_visible(False)
     told = words.listed([str(level) for level in sorted(levels)])
     lines = f"Lines: {told} % of the smoothed rates." if levels else ""
     footnote(
