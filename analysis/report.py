@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from analysis.data.door import FolderError, own_folder, write_text
 from analysis.data.processes import DRAWING, helpers, uncollected
 from analysis.entry import FOLDER, command
-from analysis.explorer.page import write_page
+from analysis.explorer import write_page
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor

@@ -37,9 +37,8 @@ def solvable(found: Findings) -> pd.DataFrame:
 
 def epoch_axis(ax: Axes, last: int, label: str = "epoch") -> None:
     """A logarithmic axis of epochs, from 1, with powers of ten written out."""
-    powers = [10**k for k in range(len(str(max(last, 1))))]
-    ax.set(xscale="log", xlabel=label)
-    ax.set_xticks(powers, [f"{power:,}" for power in powers])
+    ax.set(xscale="log", xlabel=label, xticks=[10**k for k in range(len(str(max(last, 1))))])
+    ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.xaxis.minorticks_off()
 
 
