@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from analysis.data.conditions import NAMING, few, same, slices, unusual, usual, values, with_values
 from analysis.data.field_labels import FIELDS, defaults, is_log, is_number, value_text
@@ -147,18 +148,14 @@ def place(ax: Axes, field: str, summary: pd.DataFrame, which: str = "x") -> None
     ax.set(**{f"{which}scale": "log" if log else "linear", f"{which}label": FIELDS[field].label})
     if not is_number(field):  # so that two names are not at the ends of an empty panel
         ax.margins(x=1 / len(found))
-    marked = found if len(found) <= MOST_TICKS else _round(found) if log else found[:: -(-len(found) // MOST_TICKS)]
+    marked = found if len(found) <= MOST_TICKS else found[:: -(-len(found) // MOST_TICKS)]
+    if log and len(found) > MOST_TICKS:  # 0.003, 0.01, 0.03
+        ticks = LogLocator(subs=(1, 3)).tick_values(found[0], found[-1])
+        marked = [float(f"{tick:.0e}") for tick in ticks if found[0] * 0.999 <= tick <= found[-1] * 1.001]
     texts = ["\n".join(textwrap.wrap(value_text(field, value), 14)) for value in marked]
     crowded = len(texts) > 2 and max(map(len, texts)) > 10 and not is_number(field)
     axis.set_ticks([where.get(value, value) for value in marked], texts, rotation=30 if crowded else 0)
     axis.minorticks_off()
-
-
-def _round(found: Sequence[float]) -> list[float]:
-    """Ticks of a logarithmic axis between the ends of some values: 0.003, 0.01, 0.03."""
-    powers = range(math.floor(math.log10(found[0])), math.ceil(math.log10(found[-1])) + 1)
-    ticks = [float(f"{digit}e{power}") for power in powers for digit in (1, 3)]
-    return [tick for tick in ticks if found[0] * 0.999 <= tick <= found[-1] * 1.001]
 
 
 def row_names(table: pd.DataFrame, fields: Sequence[str]) -> tuple[list[str], str]:

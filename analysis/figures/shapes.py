@@ -192,12 +192,11 @@ def stack(
         for i in np.flatnonzero(share).tolist():
             told = f"{labels[i]}: {names[what]} {words.rate(each[i])}"
             tip(ax, x[i] - 0.41, bottom[i], x[i] + 0.41, bottom[i] + share[i], told)
-            if len(labels) <= 8 and share[i] >= 7:
-                box = {"facecolor": ground, "edgecolor": "none", "pad": 1.2}
-                written: dict[str, Any] = {"fontsize": 8.5, "ha": "center", "va": "center"}
-                height = bottom[i] + share[i] / 2
-                colour = "white" if sum(ground[:3]) < 1.5 else "#222222"
-                ax.text(x[i], height, str(int(share[i] + 0.5)), bbox=box, color=colour, **written)
+        if len(labels) <= 8:
+            box = {"facecolor": ground, "edgecolor": "none", "pad": 1.2}
+            texts = [str(int(height + 0.5)) if height >= 7 else "" for height in share]
+            colour = "white" if sum(ground[:3]) < 1.5 else "#222222"
+            ax.bar_label(drawn, texts, label_type="center", bbox=box, color=colour, fontsize=8.5)
         bottom += share
     long, beside = max(map(len, labels), default=0) > 10, max(4 - len(labels), 0) / 2
     ax.set_xticks(x, labels, rotation=90 if len(labels) > 12 else 30 if long else 0)
