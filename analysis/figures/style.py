@@ -140,16 +140,16 @@ def tip(ax: Axes, x0: float, y0: float, x1: float, y1: float, text: str) -> None
 
 
 def _hover(figure: Figure) -> str:
-    """The tips as unseen rectangles, at least 10 points wide and high, which is enough for a finger."""
+    """The tips as unseen rectangles, those of points 10 points wide and high, which is enough for a finger."""
     if figure.get_figwidth() <= PHONE_WIDTH:  # there is no pointer
         return ""
     drawn, high = [], 72 * figure.get_figheight()
     for ax, x0, y0, x1, y1, text in _tips.get(figure, []):
         (left, bottom), (right, top) = 72 / figure.dpi * ax.transData.transform([(x0, y0), (x1, y1)])
         wide, tall = abs(right - left), abs(top - bottom)
-        grow = [max(10 - each, 0) / 2 if not (wide and tall) else 0 for each in (wide, tall)]
-        x, y = min(left, right) - grow[0], high - max(bottom, top) - grow[1]
-        size = f'width="{wide + 2 * grow[0]:.1f}" height="{tall + 2 * grow[1]:.1f}"'
+        grow = 0 if wide and tall else 5
+        x, y = min(left, right) - grow, high - max(bottom, top) - grow
+        size = f'width="{wide + 2 * grow:.1f}" height="{tall + 2 * grow:.1f}"'
         drawn.append(f'<rect x="{x:.1f}" y="{y:.1f}" {size}><title>{escape(text, quote=False)}</title></rect>')
     return f'<g fill-opacity="0">{"".join(drawn)}</g>' if drawn else ""
 
