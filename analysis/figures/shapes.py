@@ -130,13 +130,19 @@ def forests(
     A row has a mark for each look, which a legend names if there are several.
     """
     apart = 0.17 if any(each and each.beside for _, _, rows in parts for row in rows for each in row) else 0.06
-    tall = [max(0.1 + apart * len(look), row_height(names)) for _, names, _ in parts]
-    sizes = [each * (len(names) + 0.2) for each, (_, names, _) in zip(tall, parts, strict=True)]
+    wrapped = [
+        [textwrap.fill(name, letters(2.6, 9), break_on_hyphens=False) for name in names] for _, names, _ in parts
+    ]
+    heights = [0.08 + 0.15 * max((name.count("\n") + 1 for name in names), default=1) for names in wrapped]
+    sizes = [
+        max(0.1 + apart * len(look), height) * (len(names) + 0.2)
+        for height, names in zip(heights, wrapped, strict=True)
+    ]
     titles = [textwrap.fill(name, letters(1.4), break_on_hyphens=False) for name, _, _ in parts]
     figure = sheet(sum(sizes) + 0.4 * len(sizes) + 0.9 + 0.17 * "".join(titles).count("\n"))
     axes = list(figure.subplots(len(sizes), 1, squeeze=False, sharex=True, height_ratios=sizes)[:, 0])
-    for ax, name, (_, names, rows) in zip(axes, titles, parts, strict=True):
-        forest(ax, names, rows, list(look.values()))
+    for ax, name, names, (_, _, rows) in zip(axes, titles, wrapped, parts, strict=True):
+        _forest(ax, names, rows, list(look.values()))
         ax.set_title(name)
     axes[-1].set_xlabel(label)
     if len(look) > 1:
@@ -144,7 +150,7 @@ def forests(
     return figure, axes
 
 
-def forest(ax: Axes, names: Sequence[str], rows: Rows, looks: Sequence[Look]) -> None:
+def _forest(ax: Axes, names: Sequence[str], rows: Rows, looks: Sequence[Look]) -> None:
     """Rows of marks with their intervals, the first row on top, the marks of a row one below another."""
     step = min(0.3, 0.7 / len(looks))
     for i, look in enumerate(looks):
@@ -161,20 +167,10 @@ def forest(ax: Axes, names: Sequence[str], rows: Rows, looks: Sequence[Look]) ->
             if each.beside:
                 small: dict[str, Any] = {"va": "center", "fontsize": 8, "color": "#555555"}
                 ax.annotate(each.beside, (each.high, y), (6, 0), textcoords="offset points", **small)
-    ax.set_yticks(range(len(names)), _wrapped(names))
+    ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.grid(True, axis="x")
     ax.grid(False, axis="y")
-
-
-def _wrapped(names: Sequence[str]) -> list[str]:
-    """Names of rows in lines that leave most of the width to the plot."""
-    return ["\n".join(textwrap.wrap(name, letters(2.6, 9), break_on_hyphens=False)) for name in names]
-
-
-def row_height(names: Sequence[str]) -> float:
-    """Inches that a row needs for its name."""
-    return 0.08 + 0.15 * max((name.count("\n") + 1 for name in _wrapped(names)), default=1)
 
 
 def stack(
