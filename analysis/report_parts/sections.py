@@ -68,18 +68,14 @@ def render(found: Findings, figures: bool = True, drawn: Callable[[], None] = la
         "commands": reproducing(found.manifest, found.exemplars),
         "data": {name: what for name, what in DATA.items() if (found.folder / name).exists()},
     }  # fmt: skip
-    listed = {each.id: [table for table in each.tables(found) if table.rows] for each in SECTIONS}
-    first = hero(found, [plot for plot, _ in shown])
-    illustrated: dict[str, list[tuple[Plot, str]]] = {name: [] for name in listed}
-    for plot, text in shown:  # a figure of an unknown section comes last
-        if plot is not first:
-            illustrated[plot.section if plot.section in listed else "more"].append((plot, text))
-    parts = [(each, illustrated[each.id], listed[each.id]) for each in SECTIONS]
+    first, known = hero(found, [plot for plot, _ in shown]), [each.id for each in SECTIONS]
+    heroes, parts = [each for each in shown if each[0] is first], []
+    for part in SECTIONS:  # a figure of an unknown section comes last
+        here = [each for each in shown if part.id == (each[0].section if each[0].section in known else "more")]
+        listed = [table for table in part.tables(found) if table.rows]
+        parts.append((part, [each for each in here if each not in heroes], listed))
     drawn()
-    return pages.render(
-        "report.html.j2", **told, hero=[each for each in shown if each[0] is first],
-        sections=[(part, pictures, rows) for part, pictures, rows in parts if pictures or rows],
-    )  # fmt: skip
+    return pages.render("report.html.j2", **told, hero=heroes, sections=[each for each in parts if any(each[1:])])
 
 
 def described(found: Findings) -> tuple[list[tuple[Plot, str]], list[str]]:

@@ -25,6 +25,7 @@ from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate, attributable
 from analysis.findings.summary import table_lines
 from analysis.report_parts import sections
+from analysis.report_parts.drawing import draw
 from analysis.report_parts.sections import described
 from analysis.report_parts.tables import width_tables
 from analysis.text import words
@@ -323,7 +324,8 @@ def test_a_figure_that_no_longer_applies_is_removed(reported: Path, tmp_path: Pa
     (again / "figures" / "functions.png").write_bytes(b"old")
     without_figures(again)
     assert (again / "figures" / "functions.png").exists()
-    sections.render(report.read_results(again))
+    (plot,) = (plot for plot in PLOTS if plot.name == "functions")
+    draw(plot, False, report.read_results(again), again / "figures")
     assert not list((again / "figures").glob("functions*"))
     assert (again / "figures" / "success_rate.png").exists()
 
