@@ -78,12 +78,9 @@ def _name_ends(ends: Sequence[tuple[Axes, dict[Any, float]]], look: dict[Any, Lo
     for ax, heights in ends:
         low, high = ax.get_ylim()
         order = sorted(heights, key=lambda value: heights[value])
-        room, at = 0.085 * (high - low), [heights[value] for value in order]
-        for i in range(1, len(at)):
-            at[i] = max(at[i], at[i - 1] + room)
-        for i in reversed(range(len(at))):
-            at[i] = min(at[i], high - room * (len(at) - 1 - i))
-        for value, height in zip(order, at, strict=True):
+        room = 0.085 * (high - low) * np.arange(len(order))
+        lowest = np.maximum.accumulate(np.array([heights[value] for value in order]) - room)
+        for value, height in zip(order, np.minimum(lowest, high - room.max(initial=0)) + room, strict=True):
             across = ax.get_yaxis_transform()
             alone: dict[str, Any] = {"clip_on": False, "scalex": False, "scaley": False, "markevery": [1]}
             ax.plot([1.01, 1.035, 1.06], [height] * 3, transform=across, **alone, **look[value])
@@ -94,11 +91,9 @@ def error_bars(
     ax: Axes, x: Sequence[float], rates: Sequence[Rate], look: Look, texts: Iterable[str], line: bool = True
 ) -> None:
     """Shares in per cent at the places x, with their intervals as bars, and what they show under the pointer."""
-    at = [100 * rate.rate for rate in rates]
-    ends = [[100 * (rate.rate - rate.low), 100 * (rate.high - rate.rate)] for rate in rates]
-    bars = np.maximum(np.nan_to_num(np.array(ends).T.reshape(2, -1)), 0)
-    drawn = look if line else mark(look)
-    ax.errorbar(np.asarray(x, float), np.asarray(at), bars, capsize=3, elinewidth=1.1, **drawn)
+    at, low, high = 100 * np.array([(rate.rate, rate.low, rate.high) for rate in rates]).reshape(-1, 3).T
+    bars = np.nan_to_num(np.maximum([at - low, high - at], 0))
+    ax.errorbar(np.asarray(x, float), at, bars, capsize=3, elinewidth=1.1, **(look if line else mark(look)))
     for place, height, text in zip(x, at, texts, strict=True):
         tip(ax, place, height, place, height, text)
 
