@@ -13,6 +13,7 @@ from analysis.entry import command
 from analysis.figures.layout import footnote
 from analysis.figures.shapes import Mark, forests
 from analysis.figures.style import SERIES, looks, save, styled
+from analysis.text import words
 
 NAME, WHOLE, NUMBER = "a name", "an integer above 0", "a number above 0"
 COLUMNS = {"hidden": WHOLE, "epochs": WHOLE, "contender": NAME}  # and what is allowed in them
@@ -23,12 +24,23 @@ PICTURES = ("speed.png", "speed.svg", "kinds.png", "kinds.svg")
 def write_figures(folder: Path) -> list[Path]:
     """Draw the figures of a folder that `experiments.benchmark` wrote; FolderError if it is none, or takes none."""
     engines, kinds = load(folder / "engines.csv", cores=WHOLE), load(folder / "kinds.csv", kind=NAME)
+    drawn = {
+        "speed": draw(
+            engines.assign(cores=[words.counted(n, "core") for n in engines["cores"]]), "contender", "cores",
+            "trainings per second", "XOR, weights from U(\N{MINUS SIGN}1, 1), lr 0.1",
+            "In full: every epoch of every unit; no jump: without units that are dead for ever. ",
+        ),
+        "kinds": draw(
+            kinds, "kind", "contender", "trainings per second of one core",
+            "weights from U(\N{MINUS SIGN}1, 1), lr 0.01",
+        ),
+    }  # fmt: skip
     try:
-        save(speed(engines), folder, "speed")
-        save(by_kind(kinds), folder, "kinds")
+        for name, figure in drawn.items():
+            save(figure, folder, name)
     except OSError as error:
         raise FolderError(f"the figures cannot be written to {folder}: {error}") from None
-    return [folder / name for name in PICTURES if name.endswith(".png")]
+    return [folder / f"{name}.png" for name in drawn]
 
 
 def load(path: Path, **more: str) -> pd.DataFrame:
@@ -57,26 +69,12 @@ def load(path: Path, **more: str) -> pd.DataFrame:
     return timed
 
 
-def speed(engines: pd.DataFrame) -> Figure:
-    """Trainings per second of each contender on a log scale, a panel a width; lines from slowest to fastest round."""
-    words = {n: f"{n} core{'s' * (n > 1)}" for n in dict.fromkeys(engines["cores"])}
-    return _drawn(
-        engines.assign(cores=engines["cores"].map(words)), "contender", "cores", "trainings per second",
-        "XOR, weights from U(\N{MINUS SIGN}1, 1), lr 0.1",
-        "In full: every epoch of every unit; no jump: without units that are dead for ever. ",
-    )  # fmt: skip
-
-
-def by_kind(kinds: pd.DataFrame) -> Figure:
-    """Trainings per second of CPU of each kind of condition, on a log scale, a panel a width."""
-    return _drawn(
-        kinds, "kind", "contender", "trainings per second of one core", "weights from U(\N{MINUS SIGN}1, 1), lr 0.01"
-    )
-
-
 @styled
-def _drawn(timed: pd.DataFrame, row: str, look: str, label: str, setting: str, more: str = "") -> Figure:
-    """A panel a width: a line for each value of the column `row`, a mark for each of the column `look`."""
+def draw(timed: pd.DataFrame, row: str, look: str, label: str, setting: str, more: str = "") -> Figure:
+    """Trainings per second on a log scale, a panel a width; lines from the slowest to the fastest round.
+
+    A panel has a row for each value of the column `row`, and in it a mark for each of the column `look`.
+    """
     names, told = (list(dict.fromkeys(timed[each])) for each in (row, look))
     parts = []
     for hidden in dict.fromkeys(timed["hidden"]):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from analysis.data.door import FolderError
 from analysis.entry import command
-from analysis.explorer.page import write_page
+from analysis.explorer import write_page
 
 
 def written(file: Path) -> Iterator[str]:

@@ -2,19 +2,19 @@
 
 import math
 import textwrap
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from analysis.data.conditions import NAMING, few, same, slices, unusual, usual, values, with_values
 from analysis.data.field_labels import FIELDS, defaults, is_log, is_number, value_text
 from analysis.data.reading import OUTCOMES, size, swept
-from analysis.figures.style import Look, NotApplicable, columns_for, letters, looks
+from analysis.figures.style import Look, NotApplicable, columns_for, letters, looks, panels
 from analysis.findings.findings import Findings
 from analysis.findings.summary import trap_levels
 from analysis.text import words
@@ -22,14 +22,6 @@ from analysis.text import words
 ALWAYS = ("task", *NAMING, "epochs")  # fields that a figure names even where they are the article's
 MOST_PANELS = 12
 MOST_TICKS = 8
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One panel: its title and the rows (of counts or of a summary) that it shows."""
-
-    title: str
-    rows: pd.DataFrame
 
 
 def axis_field(table: pd.DataFrame, most_alone: int = MOST_PANELS // 2) -> str:
@@ -64,15 +56,16 @@ def looks_of(found: Findings, field: str | None) -> dict[Any, Look]:
     return looks([None]) if field is None else looks(values(found.summary, field), is_number(field))
 
 
-def make_panels(rows: pd.DataFrame, fields: Sequence[str], most: int = MOST_PANELS) -> tuple[list[Panel], str]:
-    """A panel for each combination of the fields' values, and a note of what is left out."""
+def named_parts(
+    rows: pd.DataFrame, fields: Sequence[str], most: int = MOST_PANELS
+) -> tuple[list[tuple[str, pd.DataFrame]], str]:
+    """The name and the rows of each combination of the fields' values, and a note of what is left out."""
     chosen, note = thin(rows, fields, most)
     if not fields:
-        return [Panel("", chosen)], note
-    found = list(slices(chosen, fields))
-    titles, common = row_names(pd.DataFrame([row for row, _ in found]), fields)
-    panels = [Panel(title, part) for title, (_, part) in zip(titles, found, strict=True)]
-    return panels, " ".join(filter(None, [note, common]))
+        return [("", chosen)], note
+    combinations, found = zip(*slices(chosen, fields), strict=True)
+    names, common = row_names(pd.DataFrame(combinations), fields)
+    return list(zip(names, found, strict=True)), " ".join(filter(None, [note, common]))
 
 
 def thin(rows: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.DataFrame, str]:
@@ -121,12 +114,24 @@ def runs_a_line(rows: pd.DataFrame, field: str | None) -> str:
     return f"{n_text([size(part) for _, part in by_value(rows, field)])} per line"
 
 
-def panel_title(panel: Panel, text: str, columns: int) -> str:
-    """A panel's title, in lines that fit the panel; the text on a line of its own where panels are narrow."""
+def small_multiples(
+    rows: pd.DataFrame, fields: Sequence[str], most: int, columns: int, height: float,
+    count: Callable[[pd.DataFrame], str], **keywords: Any,
+) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]], str]:  # fmt: skip
+    """A panel for each combination of the fields' values, with its rows, and a note of what is left out.
+
+    `count` puts the number of runs into words, which stand on a line of their own where panels are narrow.
+    """
+    found, note = named_parts(rows, fields, most)
+    columns = 2 if len(found) in (1, 2, 4) else columns
+    figure, axes = panels(len(found), columns, height, **keywords)
     room = letters(columns := columns_for(columns), 12)  # of a panel, an axis takes its share
-    name = "\n".join(textwrap.wrap(panel.title, room, break_on_hyphens=False))
-    joined = ", ".join(filter(None, [panel.title, text]))
-    return joined if columns <= 2 and len(joined) <= room else "\n".join(filter(None, [name, text]))
+    for ax, (name, part) in zip(axes, found, strict=True):
+        text = count(part)
+        lines = "\n".join(filter(None, [*textwrap.wrap(name, room, break_on_hyphens=False), text]))
+        joined = ", ".join(filter(None, [name, text]))
+        ax.set_title(joined if columns <= 2 and len(joined) <= room else lines)
+    return figure, [(ax, part) for ax, (_, part) in zip(axes, found, strict=True)], note
 
 
 def places(field: str, summary: pd.DataFrame) -> dict[Any, float]:
@@ -143,18 +148,14 @@ def place(ax: Axes, field: str, summary: pd.DataFrame, which: str = "x") -> None
     ax.set(**{f"{which}scale": "log" if log else "linear", f"{which}label": FIELDS[field].label})
     if not is_number(field):  # so that two names are not at the ends of an empty panel
         ax.margins(x=1 / len(found))
-    marked = found if len(found) <= MOST_TICKS else _round(found) if log else found[:: -(-len(found) // MOST_TICKS)]
+    marked = found if len(found) <= MOST_TICKS else found[:: -(-len(found) // MOST_TICKS)]
+    if log and len(found) > MOST_TICKS:  # 0.003, 0.01, 0.03
+        ticks = LogLocator(subs=(1, 3)).tick_values(found[0], found[-1])
+        marked = [float(f"{tick:.0e}") for tick in ticks if found[0] * 0.999 <= tick <= found[-1] * 1.001]
     texts = ["\n".join(textwrap.wrap(value_text(field, value), 14)) for value in marked]
     crowded = len(texts) > 2 and max(map(len, texts)) > 10 and not is_number(field)
     axis.set_ticks([where.get(value, value) for value in marked], texts, rotation=30 if crowded else 0)
     axis.minorticks_off()
-
-
-def _round(found: Sequence[float]) -> list[float]:
-    """Ticks of a logarithmic axis between the ends of some values: 0.003, 0.01, 0.03."""
-    powers = range(math.floor(math.log10(found[0])), math.ceil(math.log10(found[-1])) + 1)
-    ticks = [float(f"{digit}e{power}") for power in powers for digit in (1, 3)]
-    return [tick for tick in ticks if found[0] * 0.999 <= tick <= found[-1] * 1.001]
 
 
 def row_names(table: pd.DataFrame, fields: Sequence[str]) -> tuple[list[str], str]:

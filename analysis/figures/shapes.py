@@ -13,8 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from analysis.data.field_labels import FIELDS, phrase
-from analysis.figures.layout import by_value, footnote, looks_of, make_panels, panel_title, rest_of, thin
-from analysis.figures.style import Look, letters, panels, sheet, tip
+from analysis.figures.layout import by_value, footnote, looks_of, rest_of, small_multiples, thin
+from analysis.figures.style import Look, letters, mark, sheet, tip
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
 from analysis.text import words
@@ -52,45 +52,38 @@ def lines(
     `finish` gives a panel its axis. `axis` is the field along it; `count` puts the number of runs into words.
     """
     shown, note = thin(rows, [field] if field else [], most)
-    boxes, more = make_panels(shown, rest_of(found.fields, axis, field), most_panels)
-    columns = columns if len(boxes) not in (1, 2, 4) else 2
-    figure, axes = panels(len(boxes), columns, 2.9, sharey=True)
+    rest = rest_of(found.fields, axis, field)
+    figure, boxes, more = small_multiples(shown, rest, most_panels, columns, 2.9, count, sharey=True)
     look, ends = looks_of(found, field), []
-    for ax, panel in zip(axes, boxes, strict=True):
-        ax.set_title(panel_title(panel, count(panel.rows), columns))
-        parts = by_value(panel.rows, field)
+    for ax, mine in boxes:
+        parts = by_value(mine, field)
         middle = (len(parts) - 1) / 2
         drawn = {value: draw(ax, part, look[value], i - middle) for i, (value, part) in enumerate(parts)}
-        finish(ax, panel.rows)
-        ends.append({value: end for value, end in drawn.items() if end is not None})
-    percent_axis(axes, label)
+        finish(ax, mine)
+        ends.append((ax, {value: end for value, end in drawn.items() if end is not None}))
+    percent_axis((ax for ax, _ in boxes), label)
     if field:
         used = {value: look[value] for value, _ in by_value(shown, field)}
         names = {value: phrase(field, value) for value in used}
         if len(used) > MOST_ENDS or max(map(len, names.values())) > letters(4, 9):
-            legend(figure, {names[value]: each.line for value, each in used.items()}, FIELDS[field].label)
+            legend(figure, {names[value]: each for value, each in used.items()}, FIELDS[field].label)
         else:
-            _name_ends(axes, ends, used, names)
+            _name_ends(ends, used, names)
     footnote(figure, note, more, *notes)
     return figure
 
 
-def _name_ends(
-    axes: Sequence[Axes], ends: Sequence[dict[Any, float]], look: dict[Any, Look], name: dict[Any, str]
-) -> None:
+def _name_ends(ends: Sequence[tuple[Axes, dict[Any, float]]], look: dict[Any, Look], name: dict[Any, str]) -> None:
     """Write the names of lines beside their ends, moved apart where they are close, and none above the panel."""
-    for ax, heights in zip(axes, ends, strict=True):
+    for ax, heights in ends:
         low, high = ax.get_ylim()
         order = sorted(heights, key=lambda value: heights[value])
-        room, at = 0.085 * (high - low), [heights[value] for value in order]
-        for i in range(1, len(at)):
-            at[i] = max(at[i], at[i - 1] + room)
-        for i in reversed(range(len(at))):
-            at[i] = min(at[i], high - room * (len(at) - 1 - i))
-        for value, height in zip(order, at, strict=True):
+        room = 0.085 * (high - low) * np.arange(len(order))
+        lowest = np.maximum.accumulate(np.array([heights[value] for value in order]) - room)
+        for value, height in zip(order, np.minimum(lowest, high - room.max(initial=0)) + room, strict=True):
             across = ax.get_yaxis_transform()
             alone: dict[str, Any] = {"clip_on": False, "scalex": False, "scaley": False, "markevery": [1]}
-            ax.plot([1.01, 1.035, 1.06], [height] * 3, transform=across, **alone, **look[value].line)
+            ax.plot([1.01, 1.035, 1.06], [height] * 3, transform=across, **alone, **look[value])
             ax.text(1.075, height, name[value], transform=across, va="center", fontsize=9, color="#333333")
 
 
@@ -98,11 +91,9 @@ def error_bars(
     ax: Axes, x: Sequence[float], rates: Sequence[Rate], look: Look, texts: Iterable[str], line: bool = True
 ) -> None:
     """Shares in per cent at the places x, with their intervals as bars, and what they show under the pointer."""
-    at = [100 * rate.rate for rate in rates]
-    ends = [[100 * (rate.rate - rate.low), 100 * (rate.high - rate.rate)] for rate in rates]
-    bars = np.maximum(np.nan_to_num(np.array(ends).T.reshape(2, -1)), 0)
-    drawn = look.line if line else look.mark
-    ax.errorbar(np.asarray(x, float), np.asarray(at), bars, capsize=3, elinewidth=1.1, **drawn)
+    at, low, high = 100 * np.array([(rate.rate, rate.low, rate.high) for rate in rates]).reshape(-1, 3).T
+    bars = np.nan_to_num(np.maximum([at - low, high - at], 0))
+    ax.errorbar(np.asarray(x, float), at, bars, capsize=3, elinewidth=1.1, **(look if line else mark(look)))
     for place, height, text in zip(x, at, texts, strict=True):
         tip(ax, place, height, place, height, text)
 
@@ -133,52 +124,48 @@ def forests(
 
     A row has a mark for each look, which a legend names if there are several.
     """
-    apart = 0.17 if any(mark and mark.beside for _, _, rows in parts for row in rows for mark in row) else 0.06
-    tall = [max(0.1 + apart * len(look), row_height(names)) for _, names, _ in parts]
-    sizes = [each * (len(names) + 0.2) for each, (_, names, _) in zip(tall, parts, strict=True)]
+    apart = 0.17 if any(each and each.beside for _, _, rows in parts for row in rows for each in row) else 0.06
+    wrapped = [
+        [textwrap.fill(name, letters(2.6, 9), break_on_hyphens=False) for name in names] for _, names, _ in parts
+    ]
+    heights = [0.08 + 0.15 * max((name.count("\n") + 1 for name in names), default=1) for names in wrapped]
+    sizes = [
+        max(0.1 + apart * len(look), height) * (len(names) + 0.2)
+        for height, names in zip(heights, wrapped, strict=True)
+    ]
     titles = [textwrap.fill(name, letters(1.4), break_on_hyphens=False) for name, _, _ in parts]
     figure = sheet(sum(sizes) + 0.4 * len(sizes) + 0.9 + 0.17 * "".join(titles).count("\n"))
     axes = list(figure.subplots(len(sizes), 1, squeeze=False, sharex=True, height_ratios=sizes)[:, 0])
-    for ax, name, (_, names, rows) in zip(axes, titles, parts, strict=True):
-        forest(ax, names, rows, list(look.values()))
+    for ax, name, names, (_, _, rows) in zip(axes, titles, wrapped, parts, strict=True):
+        _forest(ax, names, rows, list(look.values()))
         ax.set_title(name)
     axes[-1].set_xlabel(label)
     if len(look) > 1:
-        legend(figure, {name: each.mark for name, each in look.items()}, title)
+        legend(figure, {name: mark(each) for name, each in look.items()}, title)
     return figure, axes
 
 
-def forest(ax: Axes, names: Sequence[str], rows: Rows, looks: Sequence[Look]) -> None:
+def _forest(ax: Axes, names: Sequence[str], rows: Rows, looks: Sequence[Look]) -> None:
     """Rows of marks with their intervals, the first row on top, the marks of a row one below another."""
     step = min(0.3, 0.7 / len(looks))
     for i, look in enumerate(looks):
         marks = [(y + (i - (len(looks) - 1) / 2) * step, row[i]) for y, row in enumerate(rows)]
-        some = [(y, mark) for y, mark in marks if mark is not None]
-        ends = [(y, mark.low, mark.high) for y, mark in some if np.isfinite(mark.low)]
-        ax.hlines(*(np.array(ends).reshape(-1, 3).T), color=look.colour, linewidth=1.3)
+        some = [(y, each) for y, each in marks if each is not None]
+        ends = [(y, each.low, each.high) for y, each in some if np.isfinite(each.low)]
+        ax.hlines(*(np.array(ends).reshape(-1, 3).T), color=look["color"], linewidth=1.3)
         for sure in (True, False):
-            mine = [(mark.at, y) for y, mark in some if mark.sure == sure]
-            face = {} if sure else {"markerfacecolor": "white", "markeredgecolor": look.colour}
-            ax.plot(*zip(*mine, strict=True), **{**look.mark, **face}) if mine else None
-        for y, mark in some:
-            tip(ax, mark.at, y, mark.at, y, mark.text)
-            if mark.beside:
+            mine = [(each.at, y) for y, each in some if each.sure == sure]
+            face = {} if sure else {"markerfacecolor": "white", "markeredgecolor": look["color"]}
+            ax.plot(*zip(*mine, strict=True), **{**mark(look), **face}) if mine else None
+        for y, each in some:
+            tip(ax, each.at, y, each.at, y, each.text)
+            if each.beside:
                 small: dict[str, Any] = {"va": "center", "fontsize": 8, "color": "#555555"}
-                ax.annotate(mark.beside, (mark.high, y), (6, 0), textcoords="offset points", **small)
-    ax.set_yticks(range(len(names)), _wrapped(names))
+                ax.annotate(each.beside, (each.high, y), (6, 0), textcoords="offset points", **small)
+    ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.grid(True, axis="x")
     ax.grid(False, axis="y")
-
-
-def _wrapped(names: Sequence[str]) -> list[str]:
-    """Names of rows in lines that leave most of the width to the plot."""
-    return ["\n".join(textwrap.wrap(name, letters(2.6, 9), break_on_hyphens=False)) for name in names]
-
-
-def row_height(names: Sequence[str]) -> float:
-    """Inches that a row needs for its name."""
-    return 0.08 + 0.15 * max((name.count("\n") + 1 for name in _wrapped(names)), default=1)
 
 
 def stack(
@@ -196,12 +183,11 @@ def stack(
         for i in np.flatnonzero(share).tolist():
             told = f"{labels[i]}: {names[what]} {words.rate(each[i])}"
             tip(ax, x[i] - 0.41, bottom[i], x[i] + 0.41, bottom[i] + share[i], told)
-            if len(labels) <= 8 and share[i] >= 7:
-                box = {"facecolor": ground, "edgecolor": "none", "pad": 1.2}
-                written: dict[str, Any] = {"fontsize": 8.5, "ha": "center", "va": "center"}
-                height = bottom[i] + share[i] / 2
-                colour = "white" if sum(ground[:3]) < 1.5 else "#222222"
-                ax.text(x[i], height, str(int(share[i] + 0.5)), bbox=box, color=colour, **written)
+        if len(labels) <= 8:
+            box = {"facecolor": ground, "edgecolor": "none", "pad": 1.2}
+            texts = [str(int(height + 0.5)) if height >= 7 else "" for height in share]
+            colour = "white" if sum(ground[:3]) < 1.5 else "#222222"
+            ax.bar_label(drawn, texts, label_type="center", bbox=box, color=colour, fontsize=8.5)
         bottom += share
     long, beside = max(map(len, labels), default=0) > 10, max(4 - len(labels), 0) / 2
     ax.set_xticks(x, labels, rotation=90 if len(labels) > 12 else 30 if long else 0)

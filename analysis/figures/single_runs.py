@@ -1,6 +1,5 @@
 """One run of each outcome: its loss, and what its network computes."""
 
-import itertools
 import math
 import textwrap
 from fractions import Fraction
@@ -53,39 +52,34 @@ def need(exemplars: pd.DataFrame) -> None:
 
 @styled
 def loss_curves(exemplars: pd.DataFrame) -> Figure:
-    """Loss against epoch of one run of each outcome, both axes logarithmic, the levels of the stuck ones marked."""
+    """Loss against epoch of one run of each outcome, both axes logarithmic, the levels of the stuck ones marked.
+
+    Where there are both, plateaus get a panel of their own above the losses that go to 0.
+    """
     need(exemplars)
     every = [max(value, LOWEST) for curve in exemplars["curve"] for value in curve if value is not None] or [1.0]
+    lowest, highest = min(every), max(every)
+    plateaus = [(max(BREAK, lowest / 1.6), min(max(1.3 * highest, 1.0), 6.0))] if highest >= BREAK else []
+    ranges = [*plateaus, *([(lowest / 1.3, min(1.2 * highest, BREAK))] if lowest < BREAK else [])]
     columns = columns_for(min(2, len(exemplars)))
     told = (f"{ended(run)}: {name(run)}" for _, run in exemplars.iterrows())
     names = [textwrap.fill(text, letters(columns, 9) - 9) for text in told]
     figure = sheet(5.4 + 0.2 * len("\n".join(names).splitlines()) / columns)
-    heights = list(itertools.compress((3, 2), both := (max(every) >= BREAK, min(every) < BREAK)))
-    axes = list(figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0])
-    above, below = axes[0] if both[0] else None, axes[-1] if both[1] else None
+    axes = figure.subplots(len(ranges), 1, sharex=True, squeeze=False, height_ratios=(3, 2)[: len(ranges)])[:, 0]
     for i, (_, run) in enumerate(exemplars.iterrows()):
         epoch, curve = np.array(run["epoch"], float), np.array(run["curve"], float)
         epoch, curve = epoch[np.isfinite(curve)] + 1, np.maximum(curve[np.isfinite(curve)], LOWEST)
         look = {"marker": style.MARKERS[i % 7], "linestyle": style.DASHES[i % 7], **style.RIM}
         look |= {"color": style.OUTCOME_COLOURS[run["outcome"]], "label": names[i]}
-        for ax in axes if min(curve, default=BREAK) < BREAK else axes[:1]:
-            marked = [k for k in range(i, len(curve), 6) if len(axes) == 1 or (curve[k] > BREAK) == (ax is above)]
-            ax.plot(epoch, curve, markevery=marked, **look)
+        for ax, (low, high) in zip(axes, ranges, strict=True):
+            ax.plot(epoch, curve, markevery=[k for k in range(i, len(curve), 6) if low < curve[k] <= high], **look)
     epoch_axis(axes[-1], int(exemplars["epochs"].max()), "epoch + 1")
-    _loss_axes(above, below, min(every), max(every))
-    for ax in axes:
+    for ax, (low, high) in zip(axes, ranges, strict=True):
+        _loss_axis(ax, low, high)
         _mark_levels(ax, exemplars)
     axes[0].set_title(f"n = {len(exemplars)} runs, one of each outcome" if len(exemplars) > 1 else "")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=columns)
     return figure
-
-
-def _loss_axes(above: Axes | None, below: Axes | None, lowest: float, highest: float) -> None:
-    """Logarithmic axes; where there are both, plateaus get a panel of their own above the losses that go to 0."""
-    if above:
-        _loss_axis(above, BREAK if below else max(BREAK, lowest / 1.6), min(max(1.3 * highest, 1.0), 6.0))
-    if below:
-        _loss_axis(below, lowest / 1.3, BREAK if above else min(1.2 * highest, BREAK))
 
 
 def _loss_axis(ax: Axes, low: float, high: float) -> None:

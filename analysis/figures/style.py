@@ -1,11 +1,10 @@
 """One look for all figures: colours, hatches, markers, and figures that come out the same twice."""
 
-import functools
 import io
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -64,43 +63,23 @@ class NotApplicable(Exception):  # noqa: N818 - no error: the figure is skipped
     """A figure makes no sense for these results: a sentence that says why."""
 
 
-def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
-    """A drawing function that works under `STYLE`, whatever the caller has set."""
+styled = mpl.rc_context(STYLE)
+"""Decorates a function that draws: it works under `STYLE`, whatever the caller has set."""
 
-    @functools.wraps(draw)
-    def drawn(*arguments: Any) -> Figure:
-        with mpl.rc_context(STYLE):
-            return draw(*arguments)
-
-    return drawn
-
-
-@dataclass(frozen=True)
-class Look:
-    """How a series looks, in every figure of a study."""
-
-    colour: Any
-    marker: str
-    dashes: Any
-
-    @property
-    def line(self) -> dict[str, Any]:
-        """As arguments of a line."""
-        return {"color": self.colour, "marker": self.marker, "linestyle": self.dashes, **RIM}
-
-    @property
-    def mark(self) -> dict[str, Any]:
-        """As arguments of marks without a line."""
-        return {**self.line, "linestyle": "none"}
+Look = dict[str, Any]
+"""How a series looks, in every figure of a study: the arguments of a line."""
 
 
 def looks(values: Sequence[Any], ordered: bool = False) -> dict[Any, Look]:
     """The look of each value of a field: a scale from light to dark for many numbers, else unrelated colours."""
     scale = mpl.colormaps["magma"](np.linspace(0.75, 0.2, len(values))) if ordered and len(values) > 2 else SERIES
-    return {
-        value: Look(scale[i % len(scale)], MARKERS[i % len(MARKERS)], DASHES[i % len(DASHES)])
-        for i, value in enumerate(values)
-    }
+    chosen = zip(values, itertools.cycle(scale), itertools.cycle(MARKERS), itertools.cycle(DASHES), strict=False)
+    return {value: {"color": c, "marker": m, "linestyle": dashes, **RIM} for value, c, m, dashes in chosen}
+
+
+def mark(look: Look) -> Look:
+    """The same for marks without a line."""
+    return {**look, "linestyle": "none"}
 
 
 def outcome_look(outcome: str) -> dict[str, Any]:
@@ -161,27 +140,27 @@ def tip(ax: Axes, x0: float, y0: float, x1: float, y1: float, text: str) -> None
 
 
 def _hover(figure: Figure) -> str:
-    """The tips as unseen rectangles, at least 10 points wide and high, which is enough for a finger."""
+    """The tips as unseen rectangles, those of points 10 points wide and high, which is enough for a finger."""
     if figure.get_figwidth() <= PHONE_WIDTH:  # there is no pointer
         return ""
     drawn, high = [], 72 * figure.get_figheight()
     for ax, x0, y0, x1, y1, text in _tips.get(figure, []):
         (left, bottom), (right, top) = 72 / figure.dpi * ax.transData.transform([(x0, y0), (x1, y1)])
         wide, tall = abs(right - left), abs(top - bottom)
-        grow = [max(10 - each, 0) / 2 if not (wide and tall) else 0 for each in (wide, tall)]
-        x, y = min(left, right) - grow[0], high - max(bottom, top) - grow[1]
-        size = f'width="{wide + 2 * grow[0]:.1f}" height="{tall + 2 * grow[1]:.1f}"'
+        grow = 0 if wide and tall else 5
+        x, y = min(left, right) - grow, high - max(bottom, top) - grow
+        size = f'width="{wide + 2 * grow:.1f}" height="{tall + 2 * grow:.1f}"'
         drawn.append(f'<rect x="{x:.1f}" y="{y:.1f}" {size}><title>{escape(text, quote=False)}</title></rect>')
     return f'<g fill-opacity="0">{"".join(drawn)}</g>' if drawn else ""
 
 
+@styled
 def save(figure: Figure, folder: Path, name: str, suffixes: Sequence[str] = ("svg", "png")) -> None:
     """Write NAME.svg and NAME.png; the same figure gives the same bytes."""
-    with mpl.rc_context(STYLE):
-        lay_out(figure)
-        for suffix in suffixes:
-            with replacing(folder / f"{name}.{suffix}") as temporary:
-                temporary.write_bytes(svg(figure) if suffix == "svg" else png(figure))
+    lay_out(figure)
+    for suffix in suffixes:
+        with replacing(folder / f"{name}.{suffix}") as temporary:
+            temporary.write_bytes(svg(figure) if suffix == "svg" else png(figure))
 
 
 def png(figure: Figure, dots: float = DOTS) -> bytes:

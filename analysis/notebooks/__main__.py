@@ -108,6 +108,7 @@ def render(notebook: NotebookNode, study: str) -> str:
     from bs4 import BeautifulSoup
     from markupsafe import Markup
     from nbconvert import HTMLExporter
+    from pygments.formatters import HtmlFormatter
 
     exporter: Any = HTMLExporter(
         template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True, exclude_anchor_links=True
@@ -117,19 +118,12 @@ def render(notebook: NotebookNode, study: str) -> str:
     for code in soup.select("div.input"):
         code.wrap(soup.new_tag("details")).insert(0, BeautifulSoup("<summary>code</summary>", "html.parser"))
     title = re.search(r"^# (.+)", notebook.cells[0].source, re.MULTILINE)
-    ours = {name: Markup(text) for name, text in {"body": str(soup), **_code_colours()}.items()}  # noqa: S704 - escaped
+    light, dark = (
+        "\n".join([*paper.get_background_style_defs(".highlight"), *paper.get_token_style_defs(".highlight")])
+        for paper in (HtmlFormatter(style="default"), HtmlFormatter(style="github-dark"))
+    )
+    ours = {name: Markup(text) for name, text in (("body", soup), ("light", light), ("dark", dark))}  # noqa: S704
     return pages.render("notebook.html.j2", title=title[1] if title else study, study=study, **ours)
-
-
-def _code_colours() -> dict[str, str]:
-    """Rules for highlighted code on light and on dark paper."""
-    from pygments.formatters import HtmlFormatter
-
-    def rules(style: str) -> str:
-        lines = HtmlFormatter(style=style).get_style_defs(".highlight").splitlines()
-        return "\n".join(line for line in lines if "." in line[:12])
-
-    return {"light": rules("default"), "dark": rules("github-dark")}
 
 
 WHAT = "Executes the notebooks on a finished study and writes them to DIR/notebooks as .ipynb and HTML."

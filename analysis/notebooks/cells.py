@@ -4,6 +4,7 @@ import base64
 import html
 import itertools
 import re
+import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -15,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures import PLOTS
-from analysis.figures.style import STYLE, NotApplicable, lay_out, png, sheet
+from analysis.figures.style import STYLE, NotApplicable, lay_out, png, sheet, styled
 from analysis.findings.findings import Findings
 from analysis.findings.verdict import Verdict
 from analysis.report import read_results
@@ -60,9 +61,9 @@ def canvas(title: str, text: str, height: float = 3.5) -> Iterator[Axes]:
         _show(figure, title, text)
 
 
+@styled
 def _show(figure: Figure, title: str, text: str) -> None:
-    with mpl.rc_context(STYLE):
-        image = png(lay_out(figure), DPI)
+    image = png(lay_out(figure), DPI)
     alt = html.escape(f"{title}. {text}")
     shown = {"image/png": base64.b64encode(image).decode("ascii"), "text/plain": title}
     display(shown, metadata={"image/png": {"alt": alt, "width": CSS_WIDTH}}, raw=True)
@@ -89,13 +90,11 @@ def shared_predictions(task_table: str) -> Table:
     """
     rows = [[int(float(x)) for x in row.split(",")] for row in task_table.split("|")]
     found = []
-    for size in range(2, len(rows) + 1):
-        for shared in itertools.combinations(rows, size):
-            targets = [row[-1] for row in shared]
-            mean = Fraction(sum(targets), size)
-            loss = sum((target - mean) ** 2 for target in targets) / 2
-            if loss:
-                found.append([" = ".join("".join(map(str, row[:-1])) for row in shared), str(mean), str(loss)])
+    for shared in (each for size in range(2, len(rows) + 1) for each in itertools.combinations(rows, size)):
+        targets = [Fraction(row[-1]) for row in shared]
+        if loss := len(shared) * statistics.pvariance(targets) / 2:
+            names = " = ".join("".join(map(str, row[:-1])) for row in shared)
+            found.append([names, str(statistics.mean(targets)), str(loss)])
     note = "Computed from the task's rows: those that share a prediction, the best such prediction, and the loss left."
     return Table("Losses of shared predictions", note, ["rows", "prediction", "loss"], found)
 

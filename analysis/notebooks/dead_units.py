@@ -7,7 +7,7 @@ import seaborn as sns
 
 from analysis.data.reading import CAUSES
 from analysis.findings.stuck import STUCK_CAUSES
-from analysis.notebooks.cells import canvas, open_with, read, show_figure, show_table, show_verdict
+from analysis.notebooks import cells
 from analysis.report_parts.tables import causes_table
 from analysis.text import words
 
@@ -15,10 +15,10 @@ from analysis.text import words
 folder = "../../results/article"
 
 # %%
-found = read(folder)
+found = cells.read(folder)
 dying = found.verdicts[1]
 at = found.here(found.failure_causes).iloc[0]
-open_with(
+cells.open_with(
     found,
     "A ReLU unit whose input is negative on every row outputs 0, gets no gradient and never moves again. The article "
     "suspects that such deaths leave too few units for the task. Do they?",
@@ -36,7 +36,7 @@ open_with(
 # training does to them.
 
 # %%
-show_figure(found, "dead_units")
+cells.show_figure(found, "dead_units")
 
 # %% [markdown]
 # Of the runs that start with so many dead units, how many end with how many? Change this cell to ask something else.
@@ -46,7 +46,7 @@ runs = found.here(found.trials).dropna(subset=["dead_init", "dead_final"])
 if runs["dead_final"].any():
     table = 100 * pd.crosstab(runs["dead_init"], runs["dead_final"], runs["count"], aggfunc="sum", normalize="index")
     text = "Each row is the runs that start with so many dead units, in per cent, by the number at the end."
-    with canvas("Dead units, before and after", text, 1.2 + 0.3 * len(table)) as ax:
+    with cells.canvas("Dead units, before and after", text, 1.2 + 0.3 * len(table)) as ax:
         sns.heatmap(table.replace(0, float("nan")), vmin=0, vmax=100, cmap="crest", annot=True, fmt=".0f", ax=ax)
         ax.set(xlabel="dead units at the end", ylabel="dead units at the start")
         ax.tick_params(axis="y", rotation=0)
@@ -57,7 +57,7 @@ if runs["dead_final"].any():
 # If dead units were the whole story, runs in which every unit is alive would not get stuck.
 
 # %%
-show_figure(found, "stuck_by_live_units")
+cells.show_figure(found, "stuck_by_live_units")
 
 # %% [markdown]
 # ## Why are stuck runs stuck?
@@ -66,10 +66,10 @@ show_figure(found, "stuck_by_live_units")
 # enough live units, but linear on the rows; or enough live units that merge rows nonetheless.
 
 # %%
-show_table(causes_table(found))
+cells.show_table(causes_table(found))
 
 # %% [markdown]
 # ## The article's claim
 
 # %%
-show_verdict(dying)
+cells.show_verdict(dying)

@@ -8,7 +8,7 @@ from analysis.data.field_labels import FIELDS, value_text
 from analysis.data.reading import count_where, size
 from analysis.figures.layout import n_text
 from analysis.findings.statistics import Rate
-from analysis.notebooks.cells import canvas, open_with, read, say, show_figure, show_table, show_verdict
+from analysis.notebooks import cells
 from analysis.report_parts.tables import conditions_table
 from analysis.text import words
 from analysis.text.answers import answer
@@ -17,8 +17,8 @@ from analysis.text.answers import answer
 folder = "../../results/article"
 
 # %%
-found = read(folder)
-open_with(found, found.question, *answer(found, found.asks))
+found = cells.read(folder)
+cells.open_with(found, found.question, *answer(found, found.asks))
 
 # %% [markdown]
 # The same small network, the same data, the same training: from some initial weights it learns the task, from others
@@ -28,8 +28,8 @@ open_with(found, found.question, *answer(found, found.asks))
 # ## How often?
 
 # %%
-show_figure(found, "success_rate")
-show_table(conditions_table(found))
+cells.show_figure(found, "success_rate")
+cells.show_table(conditions_table(found))
 
 # %% [markdown]
 # The summary is a pandas table with a row for each condition, and seaborn draws it. Change this cell to draw what you
@@ -43,7 +43,7 @@ if 0 < len(found.fields) <= words.MOST_NAMED:
     rates[along] = [value_text(along, value) for value in rates[along]]
     table = 100 * rates.pivot_table("solved_rate", "network" if rest else "task", along, sort=False)
     text = f"Solved, %; {n_text(rates['n'])} per cell."
-    with canvas("Success at a glance", text, min(1.2 + 0.3 * len(table), 8)) as ax:
+    with cells.canvas("Success at a glance", text, min(1.2 + 0.3 * len(table), 8)) as ax:
         sns.heatmap(table, vmin=0, vmax=100, cmap="crest", annot=table.size < 200, fmt=".0f", ax=ax)
         ax.set(xlabel=FIELDS[along].label, ylabel="")
         ax.tick_params(axis="y", rotation=0)
@@ -56,8 +56,8 @@ if 0 < len(found.fields) <= words.MOST_NAMED:
 
 # %%
 wider, sure, drawn_better, drawn_again = found.verdicts[2:]
-show_verdict(wider)
-show_verdict(sure)
+cells.show_verdict(wider)
+cells.show_verdict(sure)
 
 # %% [markdown]
 # ## Does He's initialization help?
@@ -66,14 +66,14 @@ show_verdict(sure)
 # depend on the learning rate.
 
 # %%
-show_verdict(drawn_better)
+cells.show_verdict(drawn_better)
 
 # %% [markdown]
 # ## What does each choice change?
 
 # %%
-show_figure(found, "paired_effects")
-show_figure(found, "other_effects")
+cells.show_figure(found, "paired_effects")
+cells.show_figure(found, "other_effects")
 
 # %% [markdown]
 # ## Does drawing again help?
@@ -81,7 +81,7 @@ show_figure(found, "other_effects")
 # Seeds are independent, so the probability that several draws all fail is the product of their failure rates.
 
 # %%
-show_verdict(drawn_again)
+cells.show_verdict(drawn_again)
 
 # %% [markdown]
 # ## Does waiting help?
@@ -89,10 +89,12 @@ show_verdict(drawn_again)
 # If failures were only slow, the curves would keep falling until the last epoch.
 
 # %%
-show_figure(found, "epochs_to_solve")
+cells.show_figure(found, "epochs_to_solve")
 
 # %%
 epochs = found.here(found.epochs)
 n_epochs = int(found.nearest["epochs"])
 late = Rate.of(count_where(epochs, (epochs["solved_epoch"] > n_epochs / 2).fillna(False)), size(epochs))
-say(f"In the condition nearest to the article's, the second half of the {n_epochs:,} epochs solved {words.rate(late)}.")
+cells.say(
+    f"In the condition nearest to the article's, the second half of the {n_epochs:,} epochs solved {words.rate(late)}."
+)

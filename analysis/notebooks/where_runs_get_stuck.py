@@ -7,23 +7,14 @@ import seaborn as sns
 from analysis.data.reading import OUTCOMES, count_where, is_stuck, load, records_summary, size
 from analysis.figures.style import OUTCOME_COLOURS
 from analysis.findings.statistics import Rate
-from analysis.notebooks.cells import (
-    canvas,
-    open_with,
-    read,
-    say,
-    shared_predictions,
-    show_figure,
-    show_table,
-    show_verdict,
-)
+from analysis.notebooks import cells
 from analysis.text import words
 
 # %% tags=["parameters"]
 folder = "../../results/article"
 
 # %%
-found = read(folder)
+found = cells.read(folder)
 trials = found.trials
 article = found.here(trials)
 unsolved = article[(article["outcome"] != "solved").to_numpy(bool)]
@@ -31,7 +22,7 @@ ends = {name: Rate.of(count_where(unsolved, unsolved["outcome"] == name), size(u
 where = words.setting(found.nearest, found.fields)
 stuck = trials[is_stuck(trials)]
 merging = Rate.of(count_where(stuck, stuck["merged"].notna() & (stuck["merged"].astype("str") != "")), size(stuck))
-open_with(
+cells.open_with(
     found,
     "Somebody whose loss stays at 0.25 wants to know whether that is a bug. Where do such runs end, and why there?",
     f"In the condition nearest to the article's ({where}) {size(unsolved):,} of {size(article):,} runs are unsolved.",
@@ -46,7 +37,7 @@ open_with(
 # finished, or that a smaller step would free, is not called stuck.
 
 # %%
-show_figure(found, "composition")
+cells.show_figure(found, "composition")
 
 # %% [markdown]
 # The losses at which the unsolved runs end, from the table of all runs. Change this cell to draw another column.
@@ -59,7 +50,9 @@ if not records_summary(found.manifest):
     palette = {words.outcome(name): colour for name, colour in OUTCOME_COLOURS.items()}
     look = {"palette": palette, "multiple": "stack", "bins": 100, "linewidth": 0}
     if len(runs):
-        with canvas("Where unsolved runs end", f"The {len(runs):,} unsolved runs whose final loss is below 2.") as ax:
+        with cells.canvas(
+            "Where unsolved runs end", f"The {len(runs):,} unsolved runs whose final loss is below 2."
+        ) as ax:
             sns.histplot(runs, x="final_loss", hue="outcome", **look, ax=ax)
             ax.set(xlabel="final loss", ylabel="runs")
 
@@ -71,10 +64,10 @@ if not records_summary(found.manifest):
 
 # %%
 if {*trials["task"].unique()} == {"xor"} and {*trials["loss"].unique()} == {"half_sse"}:
-    show_table(shared_predictions(str(trials["task_table"].iloc[0])))
-    say("These are the levels of the traps: two, three or four rows share a prediction.")
+    cells.show_table(cells.shared_predictions(str(trials["task_table"].iloc[0])))
+    cells.say("These are the levels of the traps: two, three or four rows share a prediction.")
 else:
-    say("This study is not about XOR with half the sum of squared errors, so its levels are not worked out here.")
+    cells.say("This study is not about XOR with half the sum of squared errors, so its levels are not worked out here.")
 
 # %% [markdown]
 # ## Do they really share predictions?
@@ -82,7 +75,7 @@ else:
 # If that explains the levels, the runs in a trap must show the rows that the table names.
 
 # %%
-show_figure(found, "merged_rows")
+cells.show_figure(found, "merged_rows")
 
 # %% [markdown]
 # ## What does one such run look like?
@@ -90,10 +83,10 @@ show_figure(found, "merged_rows")
 # First the loss, then the function that the network ends with. A stuck run's loss falls to a plateau and stays there.
 
 # %%
-show_figure(found, "loss_curves")
+cells.show_figure(found, "loss_curves")
 
 # %%
-show_figure(found, "functions")
+cells.show_figure(found, "functions")
 
 # %% [markdown]
 # ## Is a trap a minimum?
@@ -101,4 +94,4 @@ show_figure(found, "functions")
 # The article calls it one. Loss and gradient show that a run is at rest; being at a minimum is a stronger claim.
 
 # %%
-show_verdict(found.verdicts[0])
+cells.show_verdict(found.verdicts[0])

@@ -1,1 +1,1 @@
-"""What the report is made of: tables, provenance, templates, and the drawing of its figures."""
+"""What the report is made of: tables, sections, templates, and the drawing of its figures."""

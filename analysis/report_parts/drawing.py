@@ -63,9 +63,17 @@ def _draw(name: str, phone: bool, results: Path, folder: Path) -> None:
 
 
 def draw(plot: Plot, phone: bool, found: Findings, folder: Path) -> None:
-    """Save one figure in a folder, as PNG and SVG or as NAME-phone.svg, if it makes sense for the findings."""
-    with suppress(NotApplicable), on_phone() if phone else nullcontext():
-        save(plot.draw(found), folder, f"{plot.name}{'-phone' * phone}", ["svg"] if phone else ["svg", "png"])
+    """Save one figure in a folder, as PNG and SVG or as NAME-phone.svg.
+
+    If it makes no sense for the findings, what an earlier drawing has left there is removed.
+    """
+    name, suffixes = (f"{plot.name}-phone", ["svg"]) if phone else (plot.name, ["svg", "png"])
+    try:
+        with on_phone() if phone else nullcontext():
+            save(plot.draw(found), folder, name, suffixes)
+    except NotApplicable:
+        for suffix in suffixes:
+            (folder / f"{name}.{suffix}").unlink(missing_ok=True)
 
 
 def draw_runs(exemplars: pd.DataFrame, folder: Path) -> None:

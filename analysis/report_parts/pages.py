@@ -15,10 +15,12 @@ TEMPLATES = Path(__file__).parent / "templates"
 @functools.cache
 def environment() -> Environment:
     """Where the templates are; it keeps those that it has read."""
-    return Environment(
+    found = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
+    found.globals["inline"] = inline
+    return found
 
 
 def render(template: str, **values: object) -> str:

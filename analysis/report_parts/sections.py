@@ -1,40 +1,40 @@
-"""The sections of a report: the figure that answers the question, and what folds below it."""
+"""The report as a page: the answer and the figure that shows it, what folds below, and where the numbers come from."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Any
 
-from markupsafe import Markup
-
+from analysis.data.door import CONFIG, read_text
+from analysis.data.field_labels import value_text
+from analysis.data.reading import can_die, is_stuck
 from analysis.figures import PLOTS, Plot
 from analysis.figures.style import NotApplicable
+from analysis.findings import verdict
 from analysis.findings.findings import Findings
-from analysis.report_parts import tables
-from analysis.report_parts.pages import inline
+from analysis.report_parts import pages, tables
 from analysis.report_parts.tables import Table
-from analysis.text.answers import asked
+from analysis.text import words
+from analysis.text.advice import advice
+from analysis.text.answers import answer, asked
+from analysis.text.commands import reproducing
 
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure as a page shows it: as wide as the page, and as narrow as a phone."""
-
-    plot: Plot
-    text: str
-    wide: Markup
-    narrow: Markup
+DATA = {
+    "explorer.html": "train such networks in this browser", "trials.parquet": "one row per training",
+    "counts.parquet": "exact counts", "summary.csv": "one row per condition",
+    "published.csv": "published figures beside ours", "config.yaml": "the study as it was run",
+    "manifest.json": "versions, machine and commands", "datapackage.json": "what the columns mean",
+}  # fmt: skip
+"""Files that the report links to, where they are there."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report that folds: figures first, then tables; `gist` is one line about it."""
+    """A part of the report that folds, figures first, then tables; `gist` is one line about it."""
 
     id: str
     title: str
     gist: str
-    make: Callable[[Findings], Sequence[Table]] = lambda _found: []
-    figures: Sequence[Picture] = ()
-    tables: Sequence[Table] = ()
+    tables: Callable[[Findings], Sequence[Table]] = lambda _found: []
 
 
 SECTIONS = (
@@ -51,46 +51,81 @@ SECTIONS = (
 )  # fmt: skip
 
 
+def render(found: Findings, figures: bool = True, drawn: Callable[[], None] = lambda: None) -> str:
+    """The report as one HTML text; every string is escaped.
+
+    Its figures, if it shall have any, are files in the folder `figures` of the results, once `drawn` has been called,
+    which is when everything else is worked out.
+    """
+    shown, missing = described(found) if figures else ([], [])
+    addresses = found.exemplars.reindex(columns=["outcome", "explorer"]).dropna().to_dict("records")
+    told = {
+        "found": found, "missing": missing, "verdicts": found.verdicts, "figures": found.folder / "figures",
+        "answer": answer(found, found.asks), "facts": _facts(found), "advice": advice(found),
+        "watched": [{**each, "outcome": words.outcome(each["outcome"])} for each in addresses],
+        "rules": " ".join(str(verdict.__doc__).split("\n\n")[-1].split()), **method(found),
+        "provenance": tables.provenance_tables(found.manifest), "config": read_text(found.folder / CONFIG),
+        "commands": reproducing(found.manifest, found.exemplars),
+        "data": {name: what for name, what in DATA.items() if (found.folder / name).exists()},
+    }  # fmt: skip
+    first, known = hero(found, [plot for plot, _ in shown]), [each.id for each in SECTIONS]
+    heroes, parts = [each for each in shown if each[0] is first], []
+    for part in SECTIONS:  # a figure of an unknown section comes last
+        here = [each for each in shown if part.id == (each[0].section if each[0].section in known else "more")]
+        listed = [table for table in part.tables(found) if table.rows]
+        parts.append((part, [each for each in here if each not in heroes], listed))
+    drawn()
+    return pages.render("report.html.j2", **told, hero=heroes, sections=[each for each in parts if any(each[1:])])
+
+
 def described(found: Findings) -> tuple[list[tuple[Plot, str]], list[str]]:
-    """The figures that make sense for the findings, each with what it shows, and why the others do not."""
+    """The figures that the report has, each with what it shows, and why it does not have the others.
+
+    It has those that make sense for the findings, but for figures whose numbers another one shows as well.
+    """
     shown, missing = [], []
     for plot in PLOTS:
         try:
             shown.append((plot, plot.describe(found)))
         except NotApplicable as reason:
             missing += [] if plot.quiet else [f"{plot.title}: {reason}"]
-    return shown, missing
+    told = {name for plot, _ in shown for name in plot.instead}
+    return [(plot, text) for plot, text in shown if plot.name not in told], missing
 
 
-def pictures(shown: Sequence[tuple[Plot, str]], folder: Path) -> dict[str, Picture]:
-    """These figures, by name, as they were drawn into a folder; the files of all other figures are removed."""
-    drawn = {}
-    for plot, text in shown:
-        pages = (inline(folder / f"{plot.name}{kind}.svg", f"{plot.title}. {text}") for kind in ("", "-phone"))
-        drawn[plot.name] = Picture(plot, text.replace(" %", "\N{NO-BREAK SPACE}%"), *pages)
-    for name in {plot.name for plot in PLOTS} - {*drawn}:
-        for ending in (".png", ".svg", "-phone.svg"):
-            (folder / f"{name}{ending}").unlink(missing_ok=True)
-    told = [other for each in drawn.values() for other in each.plot.instead]
-    return {name: each for name, each in drawn.items() if name not in told}
-
-
-def hero(found: Findings, drawn: dict[str, Picture]) -> Picture | None:
-    """The figure that answers the study's question: the one it names, if drawn, or the one that fits best."""
+def hero(found: Findings, plots: Sequence[Plot]) -> Plot | None:
+    """The figure that answers the study's question: the one it names, if it is there, or the one that fits best."""
     fields = asked(found, found.asks)
-    fits = {name: each.plot.answers(found, fields) for name, each in drawn.items()}
-    best = max(fits, key=lambda name: fits[name], default="")
-    return drawn.get(str(found.config.get("hero"))) or (drawn[best] if fits.get(best) else None)
+    named = next((plot for plot in plots if plot.name == found.config.get("hero")), None)
+    best = max(plots, key=lambda plot: plot.answers(found, fields), default=None)
+    return named or (best if best and best.answers(found, fields) else None)
 
 
-def sections(found: Findings) -> list[Section]:
-    """What folds below the answer, but for its figures."""
-    return [replace(each, tables=[table for table in each.make(found) if table.rows]) for each in SECTIONS]
+def _facts(found: Findings) -> list[str]:
+    """The study's size, for the page's head."""
+    first, stop = found.manifest["seeds"]
+    *fewer, most = sorted(found.trials["epochs"].unique())
+    epochs = words.listed([*(f"{each:,}" for each in fewer), words.counted(most, "epoch")], "or")
+    failed = [f"{words.counted(found.failed, 'training')} failed with an error (left out)"] if found.failed else []
+    n = len(found.manifest["conditions"])
+    sizes = [words.counted(n, "condition"), f"{words.counted(stop - first, 'seed')}{' each' * (n > 1)}"]
+    return [*sizes, words.counted(found.manifest["trials"], "training"), epochs, *failed]
 
 
-def illustrated(parts: Sequence[Section], left: Sequence[Picture]) -> list[Section]:
-    """The sections that hold something, with the figures that are left; a figure of an unknown section comes last."""
-    known = [each.id for each in parts]
-    placed = [(each.plot.section if each.plot.section in known else "more", each) for each in left]
-    filled = [replace(part, figures=[each for place, each in placed if place == part.id]) for part in parts]
-    return [part for part in filled if part.figures or part.tables]
+def method(found: Findings) -> dict[str, Any]:
+    """What the text on the method, method.html.j2, must know in order to be true of this study."""
+    trials, (first, stop) = found.trials, found.manifest["seeds"]
+    told = {
+        name: words.listed([value_text(name, each) for each in trials[name].unique()], "or")
+        for name in ("success", "loss", "output", "optimizer")
+    }
+    full = trials["batch_size"].isna()
+    batches = f"{told['optimizer']} on {'all rows or on ' if full.any() else ''}mini-batches"
+    return {
+        "first": first, "last": stop - 1, "protocol": found.manifest["protocol"], "success": told["success"],
+        "certified": bool(trials["minimum"].notna().any()), "endless": bool((trials["minimum"] == "infinity").any()),
+        "stuck": bool(is_stuck(trials).any()),
+        "losses": told["loss"], "dying": bool(can_die(trials).any()),
+        "descent": f"full-batch {told['optimizer']}" if full.all() else batches,
+        "outputs": told["output"] if {*trials["output"].unique()} != {"identity"} else "",
+    }  # fmt: skip

@@ -1,7 +1,8 @@
 """The report's tables: numbers as readers see them, every rate with its n and interval."""
 
 import itertools
-from collections.abc import Callable, Sequence
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -9,7 +10,7 @@ import pandas as pd
 
 from analysis.data.conditions import few, others, slices
 from analysis.data.field_labels import phrase
-from analysis.data.reading import CAUSES, KINDS, OUTCOMES, can_die, swept
+from analysis.data.reading import CAUSES, KINDS, OUTCOMES, can_die, records_summary, swept
 from analysis.figures.layout import row_names
 from analysis.findings.findings import Findings
 from analysis.findings.published import Beside
@@ -150,32 +151,45 @@ def cause_tables(found: Findings) -> list[Table]:
 
 
 def rescue_tables(found: Findings) -> list[Table]:
-    """Every intervention in every condition: how many of the stuck runs it frees, against both controls."""
+    """Every intervention in every condition: how many of the stuck runs it frees, against both controls.
+
+    And, where both were tried, redrawing dead units against redrawing live ones and all, by how many are dead.
+    """
     if not found.freed:
         return []
-    fields, every = fields_of(found.rescues), list(dict.fromkeys(name for each in found.freed for name in each.against))
+    fields = fields_of(found.rescues)
 
-    def cells(each: Freed) -> list[str]:
-        name = ", ".join([words.rescue(each.intervention), *(phrase(field, each.row[field]) for field in fields)])
-        return [name, words.bare(each.rate), f"{each.rate.count:,} of {each.rate.n:,}", *_against(each, every)]
+    def table(
+        title: str, note: str, heads: list[str], shown: Sequence[Freed], first: Callable[[Freed], list[str]]
+    ) -> Table:
+        controls = list(dict.fromkeys(name for each in shown for name in each.against))
+        minus = [head for name in controls for head in (f"minus {words.rescue(name)}, points", "p (Holm)")]
 
-    table = Table.of(
+        def cells(each: Freed) -> list[str]:
+            name, *numbers = first(each)
+            pairs = [(each.against.get(control), each.p_holm.get(control, 1.0)) for control in controls]
+            changes = [cell for pair, p in pairs for cell in (_change(pair, p, each.rate.n) if pair else [NONE, NONE])]
+            return [", ".join([name, *(phrase(field, each.row[field]) for field in fields)]), *numbers, *changes]
+
+        return Table.of(title, f"{note} {PAIRED}" if controls else note, [*heads, *minus], shown, cells, 2)
+
+    freed = table(
         "What frees stuck runs",
         "Of the runs that were stuck after their epochs, the percentage that is solved after as many again, with 95 % "
-        f"Wilson intervals.{f' {PAIRED}' if every else ''}",
-        ["intervention", "freed, %", "freed of stuck", *_minus(every)], found.freed, cells, 2,
+        "Wilson intervals.",
+        ["intervention", "freed, %", "freed of stuck"], found.freed,
+        lambda it: [words.rescue(it.intervention), words.bare(it.rate), f"{it.rate.count:,} of {it.rate.n:,}"],
     )  # fmt: skip
-    return [table, redrawn_table(found)] if found.redrawn else [table]
-
-
-def _minus(controls: Sequence[str]) -> list[str]:
-    return [head for name in controls for head in (f"minus {words.rescue(name)}, points", "p (Holm)")]
-
-
-def _against(each: Freed, controls: Sequence[str]) -> list[str]:
-    """The cells below these heads."""
-    pairs = [(each.against.get(name), each.p_holm.get(name, 1.0)) for name in controls]
-    return [cell for pair, p in pairs for cell in (_change(pair, p, each.rate.n) if pair else [NONE, NONE])]
+    redrawn = table(
+        "Redrawing dead units, by how many are dead",
+        "Stuck runs by the number of units that were dead when they were redrawn: the share freed by redrawing those "
+        "minus that freed by the other. Where live units are redrawn the dead ones stay dead, so that fewer can live: "
+        "that difference is one of widths as much as of death. In a new network as many units can live as where dead "
+        "ones are redrawn: that difference tells whether it matters that the live ones are kept.",
+        ["dead units", "runs"], found.redrawn,
+        lambda each: [f"{each.dead} dead", f"{each.rate.n:,}"],
+    )  # fmt: skip
+    return [freed, redrawn]
 
 
 def _change(pair: Paired, p: float, n: int) -> list[str]:
@@ -183,25 +197,6 @@ def _change(pair: Paired, p: float, n: int) -> list[str]:
     pairs = "" if pair.n == n else f", {pair.n:,} pairs"
     ends = f"{words.points(pair.low)} to {words.points(pair.high)}"
     return [f"{words.points(pair.difference)} ({ends}{pairs})", words.p_value(p)]
-
-
-def redrawn_table(found: Findings) -> Table:
-    """Redrawing dead units against redrawing live ones and all, by how many are dead."""
-    fields = fields_of(found.rescues)
-    controls = list(dict.fromkeys(name for each in found.redrawn for name in each.against))
-
-    def cells(each: Freed) -> list[str]:
-        name = ", ".join([f"{each.dead} dead", *(phrase(field, each.row[field]) for field in fields)])
-        return [name, f"{each.rate.n:,}", *_against(each, controls)]
-
-    return Table.of(
-        "Redrawing dead units, by how many are dead",
-        "Stuck runs by the number of units that were dead when they were redrawn: the share freed by redrawing those "
-        "minus that freed by the other. Where live units are redrawn the dead ones stay dead, so that fewer can live: "
-        "that difference is one of widths as much as of death. In a new network as many units can live as where dead "
-        f"ones are redrawn: that difference tells whether it matters that the live ones are kept. {PAIRED}",
-        ["dead units", "runs", *_minus(controls)], found.redrawn, cells, 2,
-    )  # fmt: skip
 
 
 def width_tables(found: Findings) -> list[Table]:
@@ -252,7 +247,7 @@ def published_tables(found: Sequence[Beside]) -> list[Table]:
 
 def p_text(row: Row) -> str:
     """The adjusted p; a dash where nothing was tested."""
-    return "\N{EM DASH}" if row.same else words.p_value(row.p_holm)
+    return NONE if row.same else words.p_value(row.p_holm)
 
 
 def compare_tables(found: Comparison) -> list[Table]:
@@ -278,3 +273,27 @@ def compare_page(found: Comparison, sentences: Sequence[str]) -> str:
     """The comparison and what it comes to as one HTML text; every string is escaped."""
     differences, rows = compare_tables(found)
     return render("compare.html.j2", found=found, sentences=sentences, differences=differences, rows=rows)
+
+
+def provenance_tables(manifest: Mapping[str, Any]) -> list[Table]:
+    """The manifest as tables: the whole, then a column a run."""
+    whole = {
+        "protocol": str(manifest["protocol"]), "trainings": f"{manifest['trials']:,}",
+        "kept of them": "exact counts (record: summary)" if records_summary(dict(manifest)) else "one row each",
+        "failed with an error": f"{manifest.get('failed') or 0:,}",
+        "digest of the scientific columns": str(manifest.get("digest")),
+    }  # fmt: skip
+    runs = [_flat(run) for run in manifest["runs"]]
+    keys = dict.fromkeys(key for run in runs for key in run)
+    rows = [[key, *(run.get(key, NONE) for run in runs)] for key in keys]
+    heads = ["", *(f"run {i}" for i in range(1, len(runs) + 1))]
+    results = Table("The results", "What the result folder holds.", ["", ""], [*whole.items()], prose=True)
+    return [results, Table("The runs", "One column for each time that trainings were added.", heads, rows, prose=True)]
+
+
+def _flat(run: Mapping[str, Any]) -> dict[str, str]:
+    """What the manifest tells of a run, by name: what is nested by both names, lists as command lines."""
+    flat: dict[str, Any] = {}
+    for key, value in run.items():
+        flat |= {f"{key}: {inner}": what for inner, what in value.items()} if isinstance(value, dict) else {key: value}
+    return {key: shlex.join(map(str, each)) if isinstance(each, list) else str(each) for key, each in flat.items()}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from analysis import report
 from analysis.findings.findings import Findings
+from analysis.report_parts import sections
 from analysis.text.advice import advice
 
 NAMES = ("stuck_1/4", "stuck_1/3", "stuck_1/2")
@@ -107,7 +108,7 @@ def test_other_tasks_name_no_levels_of_xor(make) -> None:
 
 
 def test_it_stands_in_the_report(handmade: Path) -> None:
-    text = report.render(report.read_results(handmade), figures=False)
+    text = sections.render(report.read_results(handmade), figures=False)
     assert text.index("If your own run is stuck</h2>") < text.index("<details")
 
 

@@ -2,12 +2,10 @@
 
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from markupsafe import Markup
 
 import experiments
 from analysis import report
@@ -15,7 +13,8 @@ from analysis.figures import PLOTS
 from analysis.figures.rates.paired_effects import effects
 from analysis.figures.style import NotApplicable
 from analysis.findings.findings import Findings
-from analysis.report_parts.sections import Picture, hero
+from analysis.report_parts import sections
+from analysis.report_parts.sections import described, hero
 from analysis.text.answers import answer
 
 Make = Callable[..., Path]
@@ -105,7 +104,7 @@ def test_where_nothing_is_solved_no_value_is_said_to_be_best(make: Make) -> None
 
 def test_one_training_is_told_in_the_singular(make: Make) -> None:
     folder = make({"a": ({"lr": 0.1}, ["unsettled"]), "b": ({"lr": 0.2}, ["unsettled"])})
-    text = report.render(report.read_results(folder), figures=False).replace("\N{NO-BREAK SPACE}", " ")
+    text = sections.render(report.read_results(folder), figures=False).replace("\N{NO-BREAK SPACE}", " ")
     assert "1 seed each" in text
     assert "Another seed" not in text  # one failure says nothing of other seeds
     assert "from seed 0 under" in text
@@ -152,17 +151,17 @@ def test_a_study_whose_figure_shows_other_choices_does_not_answer_with_it(make: 
 
 def test_where_a_task_does_not_say_how_many_units_it_needs_the_causes_say_so(make: Make) -> None:
     folder = make({"a": ({}, ["stuck_1/4"] * 9)})
-    assert "one is taken to be enough" not in report.render(report.read_results(folder), figures=False)
+    assert "one is taken to be enough" not in sections.render(report.read_results(folder), figures=False)
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text())
     path.write_text(json.dumps({**manifest, "conditions": {"a": "protocol=2;units=None"}}), encoding="utf-8")
-    assert "one is taken to be enough" in report.render(report.read_results(folder), figures=False)
+    assert "one is taken to be enough" in sections.render(report.read_results(folder), figures=False)
 
 
 @pytest.mark.parametrize(("activation", "told"), [("relu", True), ("tanh", False)])
 def test_where_no_unit_can_die_no_word_is_said_of_dead_ones(make: Make, activation: str, told: bool) -> None:
     folder = make({"a": ({"activation": activation}, ["stuck_1/4"] * 9)})
-    text = report.render(report.read_results(folder), figures=False)
+    text = sections.render(report.read_results(folder), figures=False)
     assert "Each stuck run has one cause" in text
     assert ("Saved is the attributable fraction" in text) == told
     assert [f'<th scope="col">{head}</th>' in text for head in ("dead units", "no dead unit")] == [told, told]
@@ -170,7 +169,7 @@ def test_where_no_unit_can_die_no_word_is_said_of_dead_ones(make: Make, activati
 
 def test_a_reason_that_holds_for_all_claims_is_told_once(make: Make) -> None:
     folder = make({"a": ({"activation": "tanh"}, ["solved"] * 9)})
-    text = report.render(report.read_results(folder), figures=False)
+    text = sections.render(report.read_results(folder), figures=False)
     assert text.count("claims are about XOR") == 1
 
 
@@ -243,10 +242,10 @@ def test_published_figures_are_counted(handmade: Path) -> None:
 
 def first(folder: Path) -> str:
     """The figure on the first screen, of a report in which all are drawn."""
-    drawn = {plot.name: Picture(plot, "", Markup(), Markup()) for plot in PLOTS if plot.name != "published"}
+    drawn = [plot for plot in PLOTS if plot.name != "published"]
     chosen = hero(Findings.of(folder), drawn)
     assert chosen is not None
-    return chosen.plot.name
+    return chosen.name
 
 
 def test_the_first_figure_fits_what_the_study_asks(make: Make, rescued: Path) -> None:
@@ -275,10 +274,6 @@ def test_two_draws_are_compared_even_without_he(make: Make) -> None:
 
 def test_a_study_of_one_condition_has_a_picture_too(make: Make) -> None:
     found = Findings.of(make({"a": ({}, runs(50))}))
-    drawn = {}
-    for plot in PLOTS:
-        with suppress(NotApplicable):
-            drawn[plot.name] = Picture(plot, plot.describe(found), Markup(), Markup())
-    chosen = hero(found, drawn)
+    chosen = hero(found, [plot for plot, _ in described(found)[0]])
     assert chosen is not None
-    assert chosen.plot.name == "composition"
+    assert chosen.name == "composition"

@@ -14,8 +14,9 @@ from analysis.figures import PLOTS
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import wilson
 from analysis.findings.summary import certificates, print_summary, resting, summarise, write_summary
+from analysis.report_parts import sections
 from analysis.report_parts.drawing import draw
-from analysis.report_parts.sections import described, pictures
+from analysis.report_parts.sections import described
 from nnxor.condition import FIELDS
 from nnxor.landscape import exits
 
@@ -90,17 +91,17 @@ def test_a_single_stuck_run_is_told_as_one(make, certify, capsys) -> None:
 
 def test_the_report_has_the_tables_only_with_certificates(certified: Path, tmp_path: Path) -> None:
     results = report.read_results(certified)
-    text = report.render(results, figures=False).replace("<span>", "").replace("</span>", "")
+    text = sections.render(results, figures=False).replace("<span>", "").replace("</span>", "")
     assert "What stuck runs rest at, by level" in text
     assert "38.9 (20.3\N{EN DASH}61.4)" in text, "7 of 18"
     trials = pd.read_parquet(certified / "trials.parquet")
     rewrite(trials.assign(minimum=pd.Series(dtype="str")), certified)
-    assert "What stuck runs rest at" not in report.render(report.read_results(certified), figures=False)
+    assert "What stuck runs rest at" not in sections.render(report.read_results(certified), figures=False)
 
 
 def test_a_single_level_is_told_once_and_infinity_explained(make, certify) -> None:
     folder = certify(make({"a": ({}, ["stuck_1/4"] * 4)}), a=["infinity", "infinity", "minimum", "kink"])
-    text = report.render(report.read_results(folder), figures=False)
+    text = sections.render(report.read_results(folder), figures=False)
     assert "all levels" not in text
     assert "On the way to infinity: no finite weights have the lowest loss" in text
 
@@ -116,7 +117,7 @@ def test_the_method_is_true_in_both_cases(certified: Path) -> None:
 
 
 def method(folder: Path) -> str:
-    text = report.render(report.read_results(folder), figures=False)
+    text = sections.render(report.read_results(folder), figures=False)
     return text[text.index('id="method"') : text.index('id="source"')]
 
 
@@ -138,4 +139,4 @@ def names_of_pictures(folder: Path) -> list[str]:
     for plot, phone in itertools.product(figures.PLOTS, (False, True)):
         draw(plot, phone, results, folder / "figures")
     shown, missing = described(results)
-    return [*pictures(shown, folder / "figures"), *missing]
+    return [*(plot.name for plot, _ in shown), *missing]

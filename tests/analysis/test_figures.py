@@ -21,7 +21,7 @@ from analysis.data.field_labels import value_text
 from analysis.data.reading import OUTCOMES, load
 from analysis.figures import PLOTS, Plot
 from analysis.figures.failures.deaths import live_trials
-from analysis.figures.layout import make_panels, thin
+from analysis.figures.layout import named_parts, thin
 from analysis.figures.shapes import Mark, forests
 from analysis.figures.style import OUTCOME_COLOURS, OUTCOME_HATCHES, STYLE, NotApplicable, looks, on_phone, save, svg
 from analysis.findings.findings import Findings
@@ -267,8 +267,8 @@ def applies(function: Callable[[Findings], object], data: Findings) -> bool:
 def test_one_panel_of_many_conditions_leaves_nothing_out(data: Findings) -> None:
     """'Shown of all values: .' stood below the landscape of 4,096 cells."""
     rows = data.summary.loc[[0] * 100]
-    (panel,), note = make_panels(rows, [])
-    assert (len(panel.rows), note) == (100, "")
+    ((_, shown),), note = named_parts(rows, [])
+    assert (len(shown), note) == (100, "")
 
 
 def test_without_exemplars_their_figures_are_not_drawn(handmade: Path) -> None:
@@ -373,7 +373,7 @@ def ragged(make: Callable[..., Path]) -> Path:
 
 
 def test_a_study_that_is_no_grid_has_panels_that_hold_something(make) -> None:
-    panels, note = make_panels(load(ragged(make)), ["init", "lr", "epochs", "slope"], 3)
+    panels, note = named_parts(load(ragged(make)), ["init", "lr", "epochs", "slope"], 3)
     assert len(panels) == 3
     assert "3 of the study\N{RIGHT SINGLE QUOTATION MARK}s 8 combinations" in note
 
@@ -395,8 +395,8 @@ def test_panels_of_many_fields_name_what_is_not_as_usual(make) -> None:
         "c": ({**fields, "init": "he", "epochs": 20, "slope": 0.5, "relu_at_zero": 1}, ["solved"]),
         "d": ({**fields, "init": "uniform"}, ["solved"]),
     })  # fmt: skip
-    panels, note = make_panels(load(folder), ["init", "lr", "epochs", "slope", "relu_at_zero"])
-    titles = {plain(panel.title) for panel in panels}
+    panels, note = named_parts(load(folder), ["init", "lr", "epochs", "slope", "relu_at_zero"])
+    titles = {plain(title) for title, _ in panels}
     assert titles == {"as usual", "lr 0.2", "20 epochs, slope 0.5, relu\N{PRIME}(0) = 1", "U(\N{MINUS SIGN}1, 1)"}
     assert "He, lr 0.1, 10 epochs, slope 0.1, relu\N{PRIME}(0) = 0" in plain(note)
 
@@ -409,8 +409,8 @@ def test_full_batches_are_named_where_small_ones_are_usual(make) -> None:
         "c": ({**fields, "hidden": 4, "batch_size": None}, ["solved"]),
         "d": ({**fields, "hidden": 4, "epochs": 20, "slope": 0.5}, ["solved"]),
     })  # fmt: skip
-    panels, note = make_panels(load(folder), ["hidden", "lr", "epochs", "slope", "batch_size"])
-    assert "full batch" in {plain(panel.title) for panel in panels}
+    panels, note = named_parts(load(folder), ["hidden", "lr", "epochs", "slope", "batch_size"])
+    assert "full batch" in {plain(title) for title, _ in panels}
     assert "4 units, lr 0.1, 10 epochs, slope 0.1, batches of 2" in plain(note)
 
 

@@ -28,6 +28,7 @@ from analysis.findings.published import (
 )
 from analysis.findings.statistics import Rate
 from analysis.findings.summary import summarise
+from analysis.report_parts import sections
 from analysis.text.answers import answer
 
 
@@ -171,7 +172,7 @@ def test_a_mean_error_is_told_digit_by_digit(make, error: float, digits: int) ->
     assert published_frame([each])["ours"].tolist() == ["0.375"]
     told = answer(Findings.of(folder), [])
     assert told == [f"Somebody (1999): mean error, ours 0.375, {each.verdict}."]
-    text = report.render(report.read_results(folder), figures=False)
+    text = sections.render(report.read_results(folder), figures=False)
     assert re.search(rf"<td[^>]*>0.375</td>\s*<td[^>]*>{each.verdict}", text)
 
 
@@ -180,14 +181,14 @@ def test_a_study_that_repeats_nothing_has_no_published_csv(handmade: Path, capsy
     report_published(Findings.of(handmade).published, handmade)
     assert not (handmade / "published.csv").exists()
     assert capsys.readouterr().out == ""
-    assert "Published figures" not in report.render(report.read_results(handmade), figures=False)
+    assert "Published figures" not in sections.render(report.read_results(handmade), figures=False)
 
 
 def test_the_report_sets_them_side_by_side(handmade: Path) -> None:
     publish(
         handmade, {"solved": 0.929, "n": 1000, "quoted": "from memory", "note": "A <note>.", "conditions": ["uniform4"]}
     )
-    text = report.render(report.read_results(handmade), figures=False).replace("\N{NO-BREAK SPACE}", " ")
+    text = sections.render(report.read_results(handmade), figures=False).replace("\N{NO-BREAK SPACE}", " ")
     assert "Published figures beside ours" in text
     assert "Somebody (1999) (from memory)" in text
     assert "92.9 (91.1\N{EN DASH}94.3), n = 1,000" in text

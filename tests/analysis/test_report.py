@@ -24,6 +24,8 @@ from analysis.figures import PLOTS
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate, attributable
 from analysis.findings.summary import table_lines
+from analysis.report_parts import sections
+from analysis.report_parts.drawing import draw
 from analysis.report_parts.sections import described
 from analysis.report_parts.tables import width_tables
 from analysis.text import words
@@ -118,7 +120,7 @@ def page(reported: Path) -> Page:
 
 def without_figures(folder: Path) -> Page:
     """The report's page without the time that figures take."""
-    return Page(report.render(report.read_results(folder), figures=False))
+    return Page(sections.render(report.read_results(folder), figures=False))
 
 
 UNIFORM = "U(\N{MINUS SIGN}1, 1)"
@@ -231,7 +233,7 @@ def test_one_of_each_outcome_is_watched_only_where_each_has_an_address(handmade:
     one = {**found.nearest, "seed": 0}
     runs = [{**one, "outcome": "solved", "explorer": "#a"}, {**one, "outcome": "diverged", "explorer": second}]
     found.__dict__["exemplars"] = pd.DataFrame(runs)
-    text = report.render(found, figures=False)
+    text = sections.render(found, figures=False)
     assert "Watch one</strong> " in text
     assert ("Watch one</strong> of each outcome train" in text) == (second is not None)
 
@@ -322,7 +324,8 @@ def test_a_figure_that_no_longer_applies_is_removed(reported: Path, tmp_path: Pa
     (again / "figures" / "functions.png").write_bytes(b"old")
     without_figures(again)
     assert (again / "figures" / "functions.png").exists()
-    report.render(report.read_results(again))
+    (plot,) = (plot for plot in PLOTS if plot.name == "functions")
+    draw(plot, False, report.read_results(again), again / "figures")
     assert not list((again / "figures").glob("functions*"))
     assert (again / "figures" / "success_rate.png").exists()
 

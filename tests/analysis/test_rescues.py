@@ -18,6 +18,7 @@ from analysis.figures.style import NotApplicable
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import binomial, wilson
 from analysis.findings.stuck import freed, interventions, redrawn
+from analysis.report_parts import sections
 
 Free = dict[float, dict[str, set[int]]]
 STUCK = range(8, 40)
@@ -101,7 +102,7 @@ def test_the_figure_says_why_it_is_not_drawn(handmade: Path, make) -> None:
 
 
 def render(folder: Path) -> str:
-    text = report.render(report.read_results(folder), figures=False)
+    text = sections.render(report.read_results(folder), figures=False)
     return re.sub(r"\s+", " ", html.unescape(re.sub("<[^>]+>", " ", text))).replace("\N{NO-BREAK SPACE}", " ")
 
 

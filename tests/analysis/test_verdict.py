@@ -11,7 +11,8 @@ from analysis.data.reading import Counted, load
 from analysis.findings.findings import Findings
 from analysis.findings.paired import compare_he
 from analysis.findings.verdict import CLAIMS, NOT_JUDGED, Verdict
-from analysis.report import read_results, render
+from analysis.report import read_results
+from analysis.report_parts.sections import render
 from analysis.report_parts.tables import causes_table
 
 Run = Callable[..., Path]

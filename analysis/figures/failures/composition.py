@@ -13,7 +13,7 @@ from analysis.data.field_labels import FIELDS, value_text
 from analysis.data.reading import KINDS, OUTCOMES, swept
 from analysis.figures import Plot, layout, register
 from analysis.figures.shapes import legend, percent_axis, stack
-from analysis.figures.style import NotApplicable, bar_look, outcome_look, panels
+from analysis.figures.style import NotApplicable, bar_look, outcome_look
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate
 from analysis.text import words
@@ -33,20 +33,19 @@ def bars(
     """
     field = _axis(table)
     shown, fewer = layout.thin(table, [field], MOST_BARS)
-    boxes, note = layout.make_panels(shown, layout.rest_of(swept(table), field))
-    columns = 2 if len(values(shown, field)) > 6 or len(boxes) in (1, 2, 4) else 3
-    figure, axes = panels(len(boxes), columns, 2.7, sharey=True)
-    rows = [panel.rows.sort_values(field, na_position="first") for panel in boxes]
-    for ax, panel, mine in zip(axes, boxes, rows, strict=True):
-        n = f"{layout.n_text(mine['n'])} per bar" if len(mine) > n_beside else ""
-        ax.set_title(layout.panel_title(panel, n, columns))
+    figure, boxes, note = layout.small_multiples(
+        shown.sort_values(field, na_position="first"), layout.rest_of(swept(table), field), layout.MOST_PANELS,
+        2 if len(values(shown, field)) > 6 else 3, 2.7,
+        lambda mine: f"{layout.n_text(mine['n'])} per bar" if len(mine) > n_beside else "", sharey=True,
+    )  # fmt: skip
+    for ax, mine in boxes:
         rates = {piece: Rate.of_all(mine[piece], mine["n"]) for piece in pieces}
         stack(ax, rates, look, pieces, [value_text(field, each) for each in mine[field]])
         ax.set_xlabel(FIELDS[field].label)
-    percent_axis(axes, label)
+    percent_axis((ax for ax, _ in boxes), label)
     legend(figure, {name: look(piece) for piece, name in pieces.items() if shown[piece].any()})
     layout.footnote(figure, fewer, note, *notes)
-    return figure, list(zip(axes, rows, strict=True))
+    return figure, boxes
 
 
 def _axis(table: pd.DataFrame) -> str:

@@ -92,7 +92,7 @@ def _at_start(ax: Axes, part: pd.DataFrame, found: Findings) -> str:
     for i, (counts, who) in enumerate(groups.items()):
         rates = Rate.of_all(counts, sum(counts))
         x = np.arange(len(counts)) + (i - (len(groups) - 1) / 2) * width
-        ax.bar(x, [100 * rate.rate for rate in rates], width=0.9 * width, color=look[who[0]].colour, alpha=0.35)
+        ax.bar(x, [100 * rate.rate for rate in rates], width=0.9 * width, color=look[who[0]]["color"], alpha=0.35)
         texts = [f"{n} dead: {words.rate(rate)}" for n, rate in enumerate(rates)]
         error_bars(ax, x.tolist(), rates, look[who[0]], texts, line=False)
         law = dead_law(part[(part["init"] == who[0]).to_numpy(bool)], found.laws)

@@ -5,9 +5,9 @@ from matplotlib.figure import Figure
 
 from analysis.data.field_labels import phrase
 from analysis.figures import Plot, register
-from analysis.figures.layout import by_value, footnote, line_field, looks_of, make_panels, rest_of, thin
-from analysis.figures.shapes import forest, legend, percent, percent_across, row_height
-from analysis.figures.style import NotApplicable, panels
+from analysis.figures.layout import by_value, footnote, line_field, looks_of, named_parts, rest_of, thin
+from analysis.figures.shapes import forests, percent, percent_across
+from analysis.figures.style import NotApplicable
 from analysis.findings.findings import Findings
 from analysis.findings.stuck import fields_of, interventions
 from analysis.text import answers, words
@@ -23,25 +23,20 @@ def freed(found: Findings) -> pd.DataFrame:
 
 def freed_by_rescue(found: Findings) -> Figure:
     """Share of the stuck runs that each intervention frees: a row an intervention, Wilson intervals as lines."""
-    table, order, fields = freed(found), interventions(found.rescues), fields_of(found.rescues)
-    field = line_field(fields)
+    table, fields = freed(found), fields_of(found.rescues)
+    field, names = line_field(fields), {each: words.rescue(each) for each in interventions(found.rescues)}
     shown, note = thin(table, [field] if field else [], 4)
-    boxes, more = make_panels(shown, rest_of(fields, field), 6)
-    names = [words.rescue(each) for each in order]
-    figure, axes = panels(len(boxes), 2, (row_height(names) + 0.07) * len(order) + 0.55, sharey=True, sharex=True)
-    look = looks_of(found, field)
-    for ax, panel in zip(axes, boxes, strict=True):
-        parts = by_value(panel.rows, field)
-        rates = [dict(zip(part["intervention"], part["rate"], strict=True)) for _, part in parts]
-        rows = [[percent(each.get(what), name) for each in rates] for what, name in zip(order, names, strict=True)]
-        forest(ax, names, rows, [look[value] for value, _ in parts])
-        counts = [f"{max(rate.n for rate in each.values()):,}" for each in rates]
-        ax.set_title("\n".join(filter(None, [panel.title, f"n = {', '.join(counts)} stuck runs"])))
-        if ax.get_subplotspec().is_last_row():  # type: ignore[union-attr]
-            ax.set_xlabel("freed of the stuck runs, %")
+    panels, more = named_parts(shown, rest_of(fields, field), 6)
+    look = {value: looks_of(found, field)[value] for value, _ in by_value(shown, field)}
+    parts = []
+    for title, part in panels:
+        rates = {value: mine.set_index("intervention")["rate"].to_dict() for value, mine in by_value(part, field)}
+        rows = [[percent(rates.get(value, {}).get(what), name) for value in look] for what, name in names.items()]
+        n = ", ".join(f"{max(rate.n for rate in each.values()):,}" for each in rates.values())
+        parts.append((", ".join(filter(None, [title, f"n = {n} stuck runs"])), [*names.values()], rows))
+    called = {phrase(field, value) if field else "": each for value, each in look.items()}
+    figure, axes = forests(parts, called, "freed of the stuck runs, %")
     percent_across(axes)
-    if field:
-        legend(figure, {phrase(field, value): look[value].mark for value, _ in by_value(shown, field)})
     footnote(figure, note, more)
     return figure
 

@@ -37,9 +37,8 @@ def solvable(found: Findings) -> pd.DataFrame:
 
 def epoch_axis(ax: Axes, last: int, label: str = "epoch") -> None:
     """A logarithmic axis of epochs, from 1, with powers of ten written out."""
-    powers = [10**k for k in range(len(str(max(last, 1))))]
-    ax.set(xscale="log", xlabel=label)
-    ax.set_xticks(powers, [f"{power:,}" for power in powers])
+    ax.set(xscale="log", xlabel=label, xticks=[10**k for k in range(len(str(max(last, 1))))])
+    ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.xaxis.minorticks_off()
 
 
@@ -49,8 +48,8 @@ def _step(ax: Axes, part: pd.DataFrame, look: Look, _beside: float) -> float:
     x = np.unique(np.round(np.geomspace(1, max(epochs, 1), 200)))
     told = unsolved_after(x, part["solved_epoch"].astype("float64"), counts_of(part))
     share, low, high = (100 * each for each in told)
-    ax.fill_between(x, low, high, step="post", color=look.colour, alpha=0.2, linewidth=0)
-    ax.step(x, share, where="post", color=look.colour, linestyle=look.dashes)
+    ax.fill_between(x, low, high, step="post", color=look["color"], alpha=0.2, linewidth=0)
+    ax.step(x, share, where="post", color=look["color"], linestyle=look["linestyle"])
     return float(share[-1])
 
 

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from analysis.data.conditions import NUMBERS
 from analysis.data.field_labels import FIELDS, is_log, is_number, phrase
 from analysis.figures import Plot, register
-from analysis.figures.layout import footnote, make_panels, n_text, panel_title, place, rest_of, widest
-from analysis.figures.style import NotApplicable, panels, tip
+from analysis.figures.layout import footnote, n_text, place, rest_of, small_multiples, widest
+from analysis.figures.style import NotApplicable, tip
 from analysis.findings.findings import Findings
 from analysis.text import words
 
@@ -34,24 +34,22 @@ def landscape_fields(found: Findings) -> tuple[str, str]:
 def landscape(found: Findings) -> Figure:
     """Share solved in each cell of a fine grid, as colour; a ring marks the article's own values."""
     across, up = landscape_fields(found)
-    boxes, note = make_panels(found.summary, rest_of(found.fields, across, up), MOST_PANELS)
-    figure, axes = panels(len(boxes), 2, 3.9 if len(boxes) == 1 else 3.6)
+    rest = rest_of(found.fields, across, up)
+    figure, boxes, note = small_multiples(
+        found.summary, rest, MOST_PANELS, 2, 3.6, lambda rows: f"{n_text(rows['n'])} per cell"
+    )
     if len(boxes) == 1:
         figure.set_figwidth(min(figure.get_figwidth(), 7.5))
     rates = 100 * found.summary["solved_rate"].to_numpy(float)
     span = 10 * np.floor(np.nanmin(rates) / 10), max(10 * np.ceil(np.nanmax(rates) / 10), 10)
-    levels: set[int] = set()
-    for ax, panel in zip(axes, boxes, strict=True):
-        mesh, drawn = _mesh(ax, panel.rows, across, up, span)
-        levels |= drawn
-        ax.set_title(panel_title(panel, f"{n_text(panel.rows['n'])} per cell", 1))
+    for ax, rows in boxes:
+        mesh = _mesh(ax, rows, across, up, span)
         ax.grid(False)
         ring: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": "white", "markeredgewidth": 2}
         own = [FIELDS[name].default for name in (across, up)]
         ax.plot(*own, "o", markersize=9, scalex=False, scaley=False, **ring)
-    figure.colorbar(mesh, ax=axes, label="solved, %", aspect=24, pad=0.02).outline.set_visible(False)
-    told = words.listed([str(level) for level in sorted(levels)])
-    lines = f"Lines: {told} % of the smoothed rates." if levels else ""
+    figure.colorbar(mesh, ax=[ax for ax, _ in boxes], label="solved, %", aspect=24, pad=0.02).outline.set_visible(False)
+    lines = "Lines: the smoothed rates." if any(ax.texts for ax, _ in boxes) else ""
     footnote(
         figure, "Ring: the article\N{RIGHT SINGLE QUOTATION MARK}s own values.", lines,
         widest(found.summary, ["solved"]), note,
@@ -59,7 +57,7 @@ def landscape(found: Findings) -> Figure:
     return figure
 
 
-def _mesh(ax: Axes, summary: pd.DataFrame, across: str, up: str, span: tuple[float, float]) -> tuple[Any, set[int]]:
+def _mesh(ax: Axes, summary: pd.DataFrame, across: str, up: str, span: tuple[float, float]) -> Any:
     """Draw the cells, and the contours that there are; what each cell holds shows under the pointer."""
     grid = summary.pivot_table(index=up, columns=across, values="solved_rate", observed=True, sort=True)
     x, y = (np.asarray(each, float) for each in (grid.columns, grid.index))
@@ -73,11 +71,10 @@ def _mesh(ax: Axes, summary: pd.DataFrame, across: str, up: str, span: tuple[flo
         tip(ax, right[j], top[i], right[j + 1], top[i + 1], told)
     smooth = scipy.ndimage.gaussian_filter(rates, 1.5)  # no line is drawn beside a cell that is missing
     levels = [level for level in CONTOURS if np.nanmin(smooth, initial=100) < level < np.nanmax(smooth, initial=0)]
-    if not levels or min(rates.shape) < 3:
-        return mesh, set()
-    lines = ax.contour(x, y, smooth, levels=levels, colors="white", linewidths=1.1, linestyles="-")
-    ax.clabel(lines, fmt="%d %%", fontsize=8)
-    return mesh, set(levels)
+    if levels and min(rates.shape) >= 3:
+        lines = ax.contour(x, y, smooth, levels=levels, colors="white", linewidths=1.1, linestyles="-")
+        ax.clabel(lines, fmt="%d %%", fontsize=8)
+    return mesh
 
 
 def _edges(values: np.ndarray, log: bool) -> np.ndarray:

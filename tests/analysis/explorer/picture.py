@@ -7,7 +7,7 @@ from pathlib import Path
 
 from browser import Browser
 
-from analysis.explorer.page import write_page
+from analysis.explorer import write_page
 
 FILE = Path(__file__).parents[3] / "docs/explorer.png"
 SIZE = 1120, 775
