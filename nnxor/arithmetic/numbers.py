@@ -1,8 +1,8 @@
 """Numbers: what the arithmetic of an epoch is written in.
 
 A number is a NumPy array (or scalar) of float32 or float64, or a `Symbol` that stands for one. Rules are ordinary
-functions over numbers. Called with arrays they compute; called with symbols they leave a straight-line program on a
-`Tape`, which `make printed` writes as JavaScript, or which `nnxor.engines.llvm_numbers` makes machine code.
+functions over numbers. Called with arrays they compute; called with symbols they leave a straight-line program, which
+`make printed` writes as JavaScript, or which `nnxor.engines.llvm_numbers` makes machine code.
 
 Allowed are +, −, ×, ÷, comparisons, `&`, `|`, `~` of comparisons, and the functions of this module. Each gives one
 correctly rounded result in the number's dtype, or an exact one, so that a rule gives the same bits wherever it runs.
@@ -22,81 +22,62 @@ import numpy as np
 Number = Any  # an array, a scalar of NumPy, or a `Symbol`; also the booleans that comparisons of them give
 
 
-def binary(operation: str, *, swapped: bool = False) -> Any:
-    """A method that leaves an operation with another number on the tape."""
-    boolean = operation in ("<", "<=", ">", ">=", "==", "!=")
+def _binary(operation: str, *, swapped: bool = False) -> Any:
+    """A method: the result of an operation with another number."""
 
-    def method(self: Symbol, other: object) -> Symbol:
+    def method(self: Symbol, other: object) -> Number:
         number = self.like(other)
-        pair = (number, self) if swapped else (self, number)
-        return self.tape.result(operation, pair, np.dtype(np.bool_) if boolean else self.dtype)
+        return self.tape.result(operation, (number, self) if swapped else (self, number))
 
     return method
 
 
 class Symbol:
-    """A number that is not known yet: an input, a constant, or the result of an operation on other symbols."""
+    """A number that is not known yet; `node` is what its tape, which made it, knows it by.
 
-    __slots__ = ("arguments", "dtype", "operation", "tape")
+    A tape is whatever has a `dtype`, makes the `result(operation, symbols)` of an operation, and a
+    `constant(value, like)` of the kind of another symbol. The operators that rules may not use are for what only one
+    tape knows, such as whole numbers.
+    """
 
-    def __init__(self, tape: Tape, operation: str, arguments: tuple[Any, ...], dtype: np.dtype) -> None:
-        self.tape, self.operation, self.arguments, self.dtype = tape, operation, arguments, dtype
+    __slots__ = ("node", "tape")
 
-    __add__, __radd__ = binary("+"), binary("+", swapped=True)
-    __sub__, __rsub__ = binary("-"), binary("-", swapped=True)
-    __mul__, __rmul__ = binary("*"), binary("*", swapped=True)
-    __truediv__, __rtruediv__ = binary("/"), binary("/", swapped=True)
-    __gt__, __ge__, __lt__, __le__ = map(binary, (">", ">=", "<", "<="))
-    __and__, __or__ = binary("&"), binary("|")
+    def __init__(self, tape: Any, node: Any) -> None:
+        self.tape, self.node = tape, node
 
-    def __invert__(self) -> Symbol:
-        return self.tape.result("~", (self,), self.dtype)
+    __add__, __radd__ = _binary("+"), _binary("+", swapped=True)
+    __sub__, __rsub__ = _binary("-"), _binary("-", swapped=True)
+    __mul__, __rmul__ = _binary("*"), _binary("*", swapped=True)
+    __truediv__, __rtruediv__ = _binary("/"), _binary("/", swapped=True)
+    __gt__, __ge__, __lt__, __le__ = map(_binary, (">", ">=", "<", "<="))
+    __and__, __or__ = _binary("&"), _binary("|")
+    __floordiv__, __mod__, __xor__, __lshift__, __rshift__ = map(_binary, ("//", "%", "^", "<<", ">>"))
+    __eq__, __ne__, __hash__ = _binary("=="), _binary("!="), object.__hash__
 
-    def __neg__(self) -> Symbol:
-        return self.tape.result("neg", (self,), self.dtype)
+    def __invert__(self) -> Number:
+        return _operation("~", self)
 
-    def like(self, value: object) -> Symbol:
-        """A symbol as it is; another value as a constant, rounded to the dtype of this one."""
-        return value if isinstance(value, Symbol) else self.tape.constant(value, self.dtype)
+    def __neg__(self) -> Number:
+        return _operation("neg", self)
+
+    @property
+    def dtype(self) -> Any:
+        """That of all real numbers of its tape."""
+        return self.tape.dtype
+
+    def like(self, value: object) -> Number:
+        """A symbol as it is; another value as a constant of this kind."""
+        return value if isinstance(value, Symbol) else self.tape.constant(value, self)
 
     def __bool__(self) -> bool:
         raise TypeError("a symbol has no value: use where(condition, a, b)")
-
-
-class Tape:
-    """A straight-line program: operations in the order in which they were asked for, each only once."""
-
-    def __init__(self, dtype: np.dtype) -> None:
-        self.dtype = np.dtype(dtype)
-        self.results: list[Symbol] = []
-        self._known: dict[tuple[Any, ...], Symbol] = {}
-
-    def input(self, name: str, dtype: np.dtype | None = None) -> Symbol:
-        """A number that the program is given under a name: in source, whatever may stand there."""
-        return self._once("input", (name,), (name,), dtype or self.dtype)
-
-    def constant(self, value: object, dtype: np.dtype) -> Symbol:
-        """A value that is known, rounded to the dtype."""
-        constant = dtype.type(value).item()
-        return self._once("constant", (repr(constant), dtype), (constant,), dtype)
-
-    def result(self, operation: str, arguments: tuple[Symbol, ...], dtype: np.dtype) -> Symbol:
-        """The result of an operation."""
-        return self._once(operation, tuple(map(id, arguments)), arguments, dtype)
-
-    def _once(self, operation: str, key: tuple[Any, ...], arguments: tuple[Any, ...], dtype: np.dtype) -> Symbol:
-        if (operation, *key) not in self._known:
-            symbol = self._known[operation, *key] = Symbol(self, operation, arguments, dtype)
-            if operation not in ("input", "constant"):
-                self.results.append(symbol)
-        return self._known[operation, *key]
 
 
 def where(condition: Number, yes: Number, no: Number) -> Number:
     """`yes` where the condition holds and `no` elsewhere; one of both may be a Python float."""
     if isinstance(condition, Symbol):
         one = yes if isinstance(yes, Symbol) else no
-        return condition.tape.result("where", (condition, one.like(yes), one.like(no)), one.dtype)
+        return condition.tape.result("where", (condition, one.like(yes), one.like(no)))
     return np.where(condition, yes, no)
 
 
@@ -174,5 +155,5 @@ def layout(dtype: np.dtype) -> Layout:
     return Layout(23, 127, np.int32) if np.dtype(dtype) == np.float32 else Layout(52, 1023, np.int64)
 
 
-def _operation(name: str, x: Symbol) -> Symbol:
-    return x.tape.result(name, (x,), x.dtype)
+def _operation(name: str, x: Symbol) -> Number:
+    return x.tape.result(name, (x,))

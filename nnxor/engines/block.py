@@ -280,12 +280,12 @@ class Block:
             m.store(given["place"], self.of_block(k), self.now(k))
         self.sort(n)
         with m.loop(0, n) as p:
-            example = m.read(given["place"], self.of_block(p), m.ints).llvm
+            example = m.read(given["place"], self.of_block(p), m.ints).node
             lanes = [m.wrap(m.build.sext(m.build.extract_element(example, INT(i)), LONG)) for i in range(m.width)]
             for d in range(self.n_inputs + 1):
                 found = ir.Constant(m.vector, ir.Undefined)
                 for i, lane in enumerate(lanes):
-                    found = m.build.insert_element(found, m.read(*self.example(lane, d), m.real).llvm, INT(i))
+                    found = m.build.insert_element(found, m.read(*self.example(lane, d), m.real).node, INT(i))
                 m.store(given["drawn"], self.drawn_at(p, d), m.wrap(found))
 
     def example(self, n: Value | int, d: int) -> tuple[Value, Value | int]:
@@ -301,7 +301,7 @@ class Block:
         m = self.m
         places = [m.constant(0, m.ints) for _ in keys]
         for b, a in itertools.combinations(range(len(keys)), 2):
-            before = m.wrap(m.build.icmp_unsigned("<=", keys[b].llvm, keys[a].llvm))
+            before = m.wrap(m.build.icmp_unsigned("<=", keys[b].node, keys[a].node))
             after = m.cast("zext", before, m.ints)
             places[a], places[b] = places[a] + after, places[b] + (1 - after)
         for d in range(self.n_inputs + 1):
@@ -333,7 +333,7 @@ class Block:
             [Cell(m, self.given[name], self.of_block(row), kind) for row in (low, high)]
             for name, kind in (("keys", m.words), ("place", m.ints))
         ]
-        swap = m.wrap(m.build.icmp_unsigned(">", *(cell.get().llvm for cell in pairs[0])))
+        swap = m.wrap(m.build.icmp_unsigned(">", *(cell.get().node for cell in pairs[0])))
         for one, other in pairs:
             a, b = one.get(), other.get()
             one.set(where(swap, b, a))
