@@ -25,16 +25,17 @@ LANES = 64  # trainings in a block
 DRAWN_WRITTEN_OUT = 16  # examples of an epoch up to which they are drawn without loops
 
 ALIVE, HAS_BEEN_DEAD, REVIVED = 1, 2, 4
-"""Marks of a unit, where dead units can come back: alive at epoch 0, dead at some epoch, alive at a later one."""
+"""Marks of a unit: alive when last looked at, dead at some epoch, alive at a later one."""
 
-PERIOD, UNSOLVED, DEATH, N_DEAD, N_NOTES = range(5)
-"""Rows of what is noted of each training: period, last unsolved epoch, first death, dead units; then marks of units."""
+RETURNED, UNSOLVED, DEATH, N_DEAD, N_NOTES = range(5)
+"""Rows of what is noted of each training: the epoch at which it was back in an earlier state, its last unsolved epoch,
+its first death (seen at the end of a call only, unless units are `followed`), its dead units; then marks of units."""
 
 ARRAYS = (
     "table", "notes", "tail", "losses", "steps", "stream", "width", "ends", "shared", "clock", "drawn", "keys", "place",
-    "state", "before", "scratch", "noted", "lives",
+    "state", "before", "scratch", "noted",
 )  # fmt: skip
-NUMBERS = ("n", "n_filled", "n_blocks", "hidden", "first", "n_losses", "tail_start", "tail_part", "watch", "counting")
+NUMBERS = ("n", "n_filled", "n_blocks", "hidden", "first", "n_losses", "tail_start", "tail_part", "watch")
 """What a kernel is given: addresses of arrays, then whole numbers. Of all n trainings, a column each (those from
 `n_filled` on only fill the last block and are not run):
 
@@ -49,11 +50,10 @@ width, ends (n_blocks,): the units of each block that are run (the others are de
 Of one block, in the condition's dtype where nothing else is said: `shared` (`Plan.shared`); `clock`, in double
 precision; `drawn` (places, D + 1, LANES), inputs and target of the examples of mini-batches, in the order in which each
 training sees them; `keys`, `place` (N, LANES), the hashes that decide it and where each stands; `state`, `before`
-(P, LANES), the present state and that of `first`; `scratch` (`Plan.scratch`); `noted`, the block's notes; `lives`
-(H, LANES), of each vector, at its first place, a bit (of 64) for each training whose unit lived when last noted.
+(P, LANES), the present state and that of `first`; `scratch` (`Plan.scratch`); `noted`, the block's notes.
 
-With `watch`, trainings without a period that return to the state of `first` get one. With `counting`, it is noted at
-the end which units live."""
+With `watch` it is noted which trainings return to the state of `first`, if they had not returned to any before. At the
+end it is noted which units live, unless states are handed out."""
 
 
 class Plan:
@@ -152,9 +152,6 @@ class Block:
         self.carry(outward=False)
         for i in range(n):  # the clock goes on from where it stood for all blocks
             m.store(given["clock"], i, m.read(given["clock"], 2 * n + i, DOUBLE))
-        if self.condition.followed:
-            with m.loop(0, self.hidden) as h, self.lanes() as self.r:
-                m.store(given["lives"], self.of_block(h), m.constant(-1, LONG))
         if self.condition.repeats:
             with m.when(given["watch"] != 0), m.loop(0, self.n_rows) as row, self.lanes() as self.r:
                 m.store(given["before"], self.of_block(row), m.read(self.state, self.of_block(row)))
@@ -174,11 +171,11 @@ class Block:
                 target.set(source.get())
 
     def leave(self, alive: Callable[[Value], Value]) -> None:
-        """Note which units live, if that is wanted, and carry the block back, unless its trainings were handed out."""
-        if not self.condition.smooth:
-            with self.m.when(self.given["counting"] != 0), self.lanes() as self.r:
-                self.count(alive)
+        """Note which units live, and carry the block back, unless its trainings were handed out."""
         with self.m.when(~self.m.is_there(self.given["steps"])):
+            if not self.condition.smooth:
+                with self.lanes() as self.r:
+                    self.count(alive)
             self.carry(outward=True)
 
     # notes
@@ -195,17 +192,12 @@ class Block:
     def mark(self, h: Value, alive: Value, epoch: Value) -> None:
         """Note whether a unit lives, and the epoch if it is the first to die; most often nothing has changed."""
         m, note, first = self.m, self.note(h + N_NOTES), self.note(DEATH)
-        if not self.condition.followed:
-            note.set(m.cast("zext", alive, m.ints))
-            return
-        lives = m.cast("zext", m.cast("bitcast", alive, ir.IntType(m.width)), LONG)
-        lived = Cell(m, self.given["lives"], self.of_block(h), LONG)
-        with m.when(lives != lived.get()):
-            lived.set(lives)
-            mark, death = note.get(), first.get()
-            back = (mark & HAS_BEEN_DEAD) << 1  # REVIVED
-            note.set(mark | where(alive, back, HAS_BEEN_DEAD))
-            first.set(where(~alive & ((mark & ALIVE) != 0) & (death < 0), self.now(epoch), death))
+        mark = note.get()
+        with m.when(m.some(alive ^ ((mark & ALIVE) != 0))):
+            been_dead, death = mark & HAS_BEEN_DEAD, first.get()
+            living = mark | (been_dead << 1) | ALIVE  # REVIVED, if it has been dead
+            note.set(where(alive, living, (mark | HAS_BEEN_DEAD) & ~ALIVE))
+            first.set(where(~alive & (been_dead == 0) & (death < 0), self.now(epoch), death))
 
     def judge(self, loss: Value, solved: Value, epoch: Value) -> None:
         """Note the loss of an epoch, and whether it was solved."""
@@ -242,11 +234,11 @@ class Block:
                 self.look_for_repeats(epoch)
 
     def look_for_repeats(self, epoch: Value) -> None:
-        """Give a period to trainings without one whose state equals the earlier one."""
-        m, period = self.m, self.note(PERIOD).get()
+        """Note which trainings are back in the earlier state for the first time."""
+        m, returned = self.m, self.note(RETURNED).get()
         moving = next((name for name in "bwu" if self.condition.moves(name)), "b")  # what repeats last, if it moves
         watched = {"u": 0, "b": self.n_inputs, "w": self.n_inputs + 1}[moving]
-        alike = m.cell(period < 0)
+        alike = m.cell(returned < 0)
         for at in (self.out, self.at(watched, 0)):
             alike.set(alike.get() & self.as_before(at))
         with m.when(m.some(alike.get())):
@@ -256,7 +248,7 @@ class Block:
                 row = where(row < self.n_rows, row, row - self.n_rows)
                 alike.set(alike.get() & self.as_before(self.of_block(row)))
                 self.witness.set(row)
-            self.note(PERIOD).set(where(alike.get(), self.now(epoch - self.first), period))
+            self.note(RETURNED).set(where(alike.get(), self.now(epoch), returned))
 
     def as_before(self, at: Value) -> Value:
         """Which trainings have the same number there as in the earlier state."""

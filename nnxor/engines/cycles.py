@@ -141,19 +141,25 @@ class History:
         states = np.ascontiguousarray(self._states[number, :, columns].T)
         return states if self._units is None else in_order(states, self._units[number, :, columns].T)
 
+    def before(self, epochs: Numbers) -> tuple[Numbers, NDArray[np.int32]]:
+        """The number of the last checkpoint before each epoch, and how long before it is."""
+        number = np.searchsorted(self.checkpoints, epochs) - 1
+        return number, (epochs - self.checkpoints[number]).astype(np.int32)
+
     def span(self, number: Numbers) -> Numbers:
         """Epochs from a checkpoint to the next one."""
         return self.checkpoints[number + 1] - self.checkpoints[number]
 
 
-def settled_epochs(history: History, found_at: Numbers, period: NDArray[np.int32], advance: Advance) -> Numbers:
-    """The epoch from which each training repeats, −1 where `period` is; `found_at` numbers the checkpoint."""
-    settled = np.full(len(period), -1, np.int32)
-    trainings = np.flatnonzero(period > 0)
-    if not len(trainings):
-        return settled
-    p = period[trainings]
-    on = found_at[trainings].astype(np.int64)  # a checkpoint on the cycle, and one that is not, or −1
+def settled(history: History, returned: Numbers, advance: Advance) -> tuple[Numbers, Numbers]:
+    """From which epoch on each training repeats, and its period; −1 where `returned` is.
+
+    returned: the epoch at which it was back in the state of the last checkpoint, for the first time.
+    """
+    first, period = np.full((2, len(returned)), -1, np.int32)
+    trainings = np.flatnonzero(returned > 0)
+    on, p = history.before(returned[trainings])  # a checkpoint on the cycle; `off` is one that is not, or −1
+    period[trainings] = p
     longest = np.array([watched(int(checkpoint)) for checkpoint in history.checkpoints])
     off = np.where((on > 0) & (p < longest[on - 1]), on - 1, -1)
     while len(wide := np.flatnonzero(on - off > 1)):
@@ -161,22 +167,16 @@ def settled_epochs(history: History, found_at: Numbers, period: NDArray[np.int32
         states = history.at(middle, trainings[wide])
         back = same(states, advance(states, p[wide]))
         on[wide[back]], off[wide[~back]] = middle[back], middle[~back]
-    settled[trainings[on == 0]] = 0
-    later = np.flatnonzero(on > 0)
-    if not len(later):
-        return settled
-    trainings, p, on, off = trainings[later], p[later], on[later], off[later]
-    span = history.span(off)
-    on_cycle = advance(history.at(on, trainings), -span % p)  # with the phase that the training has at `off`
-
-    def advance_pairs(pairs: Table, step: int, chosen: Numbers) -> Table:
-        behind, on_cycle = np.split(pairs, 2)
-        return np.concatenate([advance(behind, np.full(len(chosen), step)), advance(on_cycle, step % p[chosen])])
-
-    pairs = np.concatenate([history.at(off, trainings), on_cycle])
-    after = first_time(pairs, span, lambda pairs, _: same(*np.split(pairs, 2)), advance_pairs)
-    settled[trainings] = history.checkpoints[off] + after
-    return settled
+    first[trainings[on == 0]] = 0
+    later = on > 0
+    trainings, p, off = trainings[later], p[later], off[later]
+    first[trainings] = history.checkpoints[off] + first_time(
+        history.at(off, trainings),
+        history.span(off),
+        lambda states, chosen: same(states, advance(states, p[chosen])),
+        lambda states, step, chosen: advance(states, np.full(len(chosen), step)),
+    )
+    return first, period
 
 
 def first_time(

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from nnxor.arithmetic import networks
 from nnxor.condition import Condition
 from nnxor.engines import cycles
-from nnxor.engines.block import ALIVE, HAS_BEEN_DEAD, LANES, N_DEAD, N_NOTES, PERIOD, REVIVED, Plan
+from nnxor.engines.block import ALIVE, HAS_BEEN_DEAD, LANES, N_DEAD, N_NOTES, RETURNED, REVIVED, Plan
 from nnxor.engines.cycles import History, Numbers, first_state, in_order, live_first, to_weights
 from nnxor.engines.kernel import text
 from nnxor.engines.recycling import is_due, recycled
@@ -91,7 +91,7 @@ class _Run:
         self.units: Numbers = np.repeat(np.arange(hidden, dtype=np.int16)[:, None], n, axis=1)
         self.history = History(cycles.schedule(condition), self.table, self.units if drop else None)
         self.final, self.final_units = np.empty_like(self.table), np.empty_like(self.units)
-        self.found_at, self.died_at = np.full(n, -1, np.int32), np.full(n, -1, np.int32)  # numbers of checkpoints
+        self.returned = np.full(n, -1, np.int32)
         alive = networks.alive(condition, to_weights(condition, self.table))
         self.n_dead_at_start = np.asarray((~alive).sum(axis=0), np.int32)
         # of the trainings that are still run, as the table
@@ -111,9 +111,9 @@ class _Run:
             history.keep(self.table, self.trainings, self.units)
             middle = min(begin + cycles.watched(begin), end) if self.jump else begin
             if begin < middle:
-                self.go_on(begin, middle, watch=True, counting=middle == end)
+                self.go_on(begin, middle, watch=True)
             if middle < end:
-                self.go_on(middle, end, watch=False, counting=True)
+                self.go_on(middle, end, watch=False)
             if is_due(self.condition, end):
                 self.table[:, :n] = recycled(self.condition, self.table[:, :n], self.seeds, end)
         self.note(np.arange(len(self.trainings)))
@@ -121,34 +121,25 @@ class _Run:
             self.final = in_order(self.final, self.final_units)
         self.find_deaths()
         self.finish_jumped()
-        if self.jump:
-            self.trace.settled_epoch[:] = cycles.settled_epochs(history, self.found_at, self.trace.period, self.runner)
+        self.trace.settled_epoch[:], self.trace.period[:] = cycles.settled(history, self.returned, self.runner)
         return Trained(to_weights(self.condition, self.final).take(slice(0, n)), self.trace.take(slice(0, n)))
 
-    def go_on(self, first: int, last: int, *, watch: bool, counting: bool) -> None:
+    def go_on(self, first: int, last: int, *, watch: bool) -> None:
         """Train all from one epoch to another; finished ones may leave."""
-        known, dead, n_lost = self._known(), self.notes[N_DEAD].copy(), 0
+        n_known, dead = np.count_nonzero(self._known()), self.notes[N_DEAD].copy()
         self.runner.run(
             self.table, first, last, notes=self.notes, n_filled=self.n_filled, width=self.width, stream=self.stream,
-            tail=(self.tail, self.tail_start, max(self.part, 1)), watch=watch, counting=counting,
+            tail=(self.tail, self.tail_start, max(self.part, 1)), watch=watch,
         )  # fmt: skip
-        if watch:
-            found = self.trainings[self.notes[PERIOD] > 0]
-            self.found_at[found[self.found_at[found] < 0]] = self.history.latest
-        if counting:
-            lost = self.notes[N_DEAD] > dead
-            n_lost = int(np.count_nonzero(lost))
-            if n_lost and not self.condition.followed:
-                died = self.trainings[lost]
-                self.died_at[died[self.died_at[died] < 0]] = self.history.latest
-        n_done = int(np.count_nonzero(self._known())) - int(np.count_nonzero(known))
+        n_done = int(np.count_nonzero(self._known()) - n_known)
+        n_lost = int(np.count_nonzero(self.notes[N_DEAD] > dead))
         self.news += n_done * self.jump * (OUTPUT + self.condition.hidden) + n_lost * self.drop
         if last <= self.tail_start and self.condition.repeats:
             self._pack_anew(last)
 
     def _known(self) -> NDArray[np.bool_]:
         """Which trainings are finished: those that repeat, have diverged, or are padding."""
-        over = (self.notes[PERIOD] > 0) | ~np.isfinite(self.table[self.condition.n_parameters - 1])
+        over = (self.notes[RETURNED] > 0) | ~np.isfinite(self.table[self.condition.n_parameters - 1])
         return np.asarray(over | (self.trainings >= len(self.seeds)))
 
     def _pack_anew(self, epoch: int) -> None:
@@ -176,31 +167,30 @@ class _Run:
     def note(self, columns: Numbers) -> None:
         """Note what is known of trainings."""
         trace, trainings = self.trace, self.trainings[columns]
-        trace.period[trainings], trace.last_unsolved[trainings], trace.first_death[trainings] = self.notes[:3, columns]
+        self.returned[trainings], trace.last_unsolved[trainings], trace.first_death[trainings] = self.notes[:3, columns]
         trace.tail[:, trainings] = self.tail[:, columns]
         self.final[:, trainings], self.final_units[:, trainings] = self.table[:, columns], self.units[:, columns]
-        if self.condition.followed:
-            trace.revived[trainings] = (self.notes[N_NOTES:, columns] & REVIVED > 0).sum(axis=0)
+        trace.revived[trainings] = (self.notes[N_NOTES:, columns] & REVIVED > 0).sum(axis=0)
 
     def _keep(self, columns: Numbers) -> None:
         """Run only these on, in this order."""
         self.trainings, self.width = self.trainings[columns], self.width[: len(columns) // LANES]
-        alive = self.notes[N_NOTES:] == ALIVE
+        alive = self.notes[N_NOTES:] & ALIVE > 0
         self.notes, self.tail = self.notes.take(columns, axis=1), self.tail.take(columns, axis=1)
         if self.drop:
             self.table, self.units = live_first(self.table, self.units, alive, columns)
             n_live = self.condition.hidden - self.notes[N_DEAD]
-            self.notes[N_NOTES:] = np.where(np.arange(self.condition.hidden)[:, None] < n_live, ALIVE, 0)
+            self.notes[N_NOTES:] = np.where(np.arange(self.condition.hidden)[:, None] < n_live, ALIVE, HAS_BEEN_DEAD)
             self.width = self._widest(n_live)
         else:
             self.table, self.units = self.table.take(columns, axis=1), self.units.take(columns, axis=1)
         self.stream = self.stream[columns]
 
     def find_deaths(self) -> None:
-        """The first epoch after the checkpoint with more units dead than at the start."""
-        died = np.flatnonzero(self.died_at >= 0)
-        if len(died):
-            at, n_dead = self.died_at[died], self.n_dead_at_start[died]
+        """The first epoch with more units dead than at the start, where only the checkpoint before it is known."""
+        died = np.flatnonzero(self.trace.first_death > 0)
+        if len(died) and not self.condition.followed:
+            (at, _), n_dead = self.history.before(self.trace.first_death[died]), self.n_dead_at_start[died]
             self.trace.first_death[died] = self.history.checkpoints[at] + cycles.first_time(
                 self.history.at(at, died),
                 self.history.span(at),
@@ -211,11 +201,11 @@ class _Run:
     def finish_jumped(self) -> None:
         """What trainings that left on their cycles would have come to; run even for none, to compile what it needs."""
         left = np.delete(np.arange(len(self.trace.period)), self.trainings)
-        trainings = left[self.trace.period[left] > 0]
-        trace, epochs, found_at = self.trace, self.condition.epochs, self.found_at[trainings]
-        period, tolerance = trace.period[trainings], self.runner.tolerance
-        states = self.history.at(found_at, trainings)
-        at_tail = self.runner(states, (self.tail_start - self.history.checkpoints[found_at]) % period)
+        trainings = left[self.returned[left] > 0]
+        trace, epochs, tolerance = self.trace, self.condition.epochs, self.runner.tolerance
+        number, period = self.history.before(self.returned[trainings])
+        states = self.history.at(number, trainings)
+        at_tail = self.runner(states, (self.tail_start - self.history.checkpoints[number]) % period)
         last_unsolved, tail = trace.last_unsolved[trainings], trace.tail.take(trainings, axis=1)
         read_cycles(self.runner.losses(at_tail, period), period, tolerance, epochs, self.part, last_unsolved, tail)
         trace.last_unsolved[trainings], trace.tail[:, trainings] = last_unsolved, tail

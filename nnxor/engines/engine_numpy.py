@@ -53,8 +53,8 @@ def run(training: Training, repeats: bool = True, see: Callable[[int, Look], Non
     if see:
         see(condition.epochs, training.look)
     if watch.history:
-        settled = cycles.settled_epochs(watch.history, watch.found_at, watch.trace.period, partial(advance, condition))
-        watch.trace.settled_epoch[:] = settled
+        settled, period = cycles.settled(watch.history, watch.returned, partial(advance, condition))
+        watch.trace.settled_epoch[:], watch.trace.period[:] = settled, period
     return Trained(training.weights, watch.trace)
 
 
@@ -69,7 +69,7 @@ class _Watch:
         self.was_dead, self.revived = ~self.alive_at_start, np.zeros_like(self.alive_at_start)
         self.kept = training.table() if repeats else np.empty((0, 0))  # the states at the last checkpoint
         self.history = History(cycles.schedule(self.condition), self.kept) if repeats else None
-        self.found_at = np.full_like(self.trace.period, -1)  # numbers of checkpoints
+        self.returned = np.full_like(self.trace.period, -1)
 
     def at_start(self, epoch: int, training: Training) -> None:
         """Note the loss of an epoch, whether it is solved, and which trainings are back in the checkpoint's state."""
@@ -78,15 +78,13 @@ class _Watch:
             self.trace.tail[(epoch - self.tail_start) // self.part] += training.look.loss
         if not self.history:
             return
-        state, latest, period = training.table(), self.history.latest, self.trace.period
-        begin = self.history.checkpoints[latest]
-        if epoch == self.history.checkpoints[latest + 1]:
+        state, checkpoints, latest = training.table(), self.history.checkpoints, self.history.latest
+        if epoch == checkpoints[latest + 1]:
             self.kept = state
-            self.history.keep(state, np.arange(len(period)))
-        elif epoch < begin + cycles.watched(int(begin)):
-            maybe = np.flatnonzero((period < 0) & (state[-1] == self.kept[-1]))
-            found = maybe[cycles.same(state[:, maybe], self.kept[:, maybe])]
-            period[found], self.found_at[found] = epoch - begin, latest
+            self.history.keep(state, np.arange(len(self.returned)))
+        elif epoch < checkpoints[latest] + cycles.watched(int(checkpoints[latest])):
+            maybe = np.flatnonzero((self.returned < 0) & (state[-1] == self.kept[-1]))
+            self.returned[maybe[cycles.same(state[:, maybe], self.kept[:, maybe])]] = epoch
 
     def at_end(self, epoch: int, look: Look) -> None:
         """Note which units have died and which have come back."""

@@ -44,7 +44,6 @@ class Runner:
             "before": aligned((parameters, LANES), dtype),
             "scratch": aligned((plan.scratch(),), dtype),
             "noted": aligned((self.n_notes, LANES), np.dtype(np.int32)),
-            "lives": aligned((condition.hidden, LANES), np.dtype(np.int64)),
         }
         self._places = [_place(array) for array in self._own.values()]
 
@@ -62,7 +61,6 @@ class Runner:
         steps: NDArray[np.int32] | None = None,
         stream: NDArray[np.uint64] | None = None,
         watch: bool = False,
-        counting: bool = True,
     ) -> None:
         """Train the columns of `table` (P, n) from an epoch on, a multiple of `LANES`: see `nnxor.engines.block`.
 
@@ -79,7 +77,7 @@ class Runner:
         self._call(
             *map(_place, (table, notes, sums, losses, steps, stream, width, ends)), *self._places,
             table.shape[1], n_filled, n_blocks, self.hidden, first, 0 if losses is None else len(losses), tail_start,
-            tail_part, watch, counting,
+            tail_part, watch,
         )  # fmt: skip
 
     def __call__(self, table: Table, steps: Numbers) -> Table:
@@ -110,7 +108,7 @@ class Runner:
         longest = lengths.reshape(-1, LANES).max(axis=1, initial=0)
         self.run(
             columns, 0, longest, notes=self._nothing(columns), n_filled=n, losses=losses,
-            steps=None if alike else lengths, counting=False,
+            steps=None if alike else lengths,
         )  # fmt: skip
         if alike:
             return columns[:, :n], np.ascontiguousarray(losses[:, :n])
