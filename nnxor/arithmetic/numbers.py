@@ -15,7 +15,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -103,7 +103,7 @@ def minimum(x: Number, y: Number) -> Number:
 
 def rounded(x: Number) -> Number:
     """The nearest whole number, ties to even, for |x| < 2^22 (float32) or 2^51 (float64)."""
-    magic = 1.5 * 2.0 ** layout(x.dtype).mantissa
+    magic = 1.5 * 2.0 ** np.finfo(x.dtype).nmant
     return (x + magic) - magic
 
 
@@ -114,17 +114,17 @@ def power_of_two(n: Number) -> Number:
     """
     if isinstance(n, Symbol):
         return _operation("power_of_two", n)
-    bits = layout(n.dtype)
+    about = np.finfo(n.dtype)
     with np.errstate(invalid="ignore"):
-        return ((n + bits.bias).astype(bits.integer) << bits.mantissa).view(n.dtype)
+        return ((n + (about.maxexp - 1)).astype(f"int{about.bits}") << about.nmant).view(n.dtype)
 
 
 def exponent(x: Number) -> Number:
-    """The whole number n with 2^n ≤ x < 2^(n+1), for a positive normal x (0 and subnormal ones give −bias)."""
+    """The whole number n with 2^n ≤ x < 2^(n+1), for a positive normal x (0 and subnormal ones give −127 or −1023)."""
     if isinstance(x, Symbol):
         return _operation("exponent", x)
-    bits = layout(x.dtype)
-    return (x.view(bits.integer) >> bits.mantissa).astype(x.dtype) - bits.bias
+    about = np.finfo(x.dtype)
+    return (x.view(f"int{about.bits}") >> about.nmant).astype(x.dtype) - (about.maxexp - 1)
 
 
 def in_order(terms: Iterable[Number]) -> Number:
@@ -140,19 +140,6 @@ def every(conditions: Iterable[Number]) -> Number:
 def some(conditions: Iterable[Number]) -> Number:
     """Whether one of the conditions holds."""
     return reduce(operator.or_, conditions)
-
-
-class Layout(NamedTuple):
-    """A floating-point format: bits of the mantissa, the exponent's bias, and the integer type of the same size."""
-
-    mantissa: int
-    bias: int
-    integer: type[np.signedinteger[Any]]
-
-
-def layout(dtype: np.dtype) -> Layout:
-    """The format of float32 or float64."""
-    return Layout(23, 127, np.int32) if np.dtype(dtype) == np.float32 else Layout(52, 1023, np.int64)
 
 
 def _operation(name: str, x: Symbol) -> Number:

@@ -13,24 +13,14 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from nnxor.condition import Condition
 from nnxor.engines.trace import Trained
 from nnxor.network.draws import Weights
 from nnxor.registry import Registry
 
-
-class Train(Protocol):
-    """How every engine trains."""
-
-    def __call__(
-        self, condition: Condition, start: Weights, seeds: NDArray[np.integer] | range | None = None
-    ) -> Trained:
-        """Train every network of `start`; `seeds` shuffle its mini-batches, if there are any."""
+Train = Callable[..., Trained]  # of a condition, networks to start from and their seeds
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -171,13 +171,14 @@ class Epochs(Block):
         kept = m.cell(m.constant(True, ir.VectorType(ir.IntType(1), m.width)))
         for n0, rows in self.groups(source):
             ends = [rules.at_output(scores(n0, j).get(), row) for j, row in enumerate(rows)]
-            total.set(in_order([total.get(), *(end.term for end in ends)]))
-            of_bias.set(in_order([of_bias.get(), *(end.gradient for end in ends)]))
+            _, terms, of_scores, fine = zip(*ends, strict=True)
+            total.set(in_order([total.get(), *terms]))
+            of_bias.set(in_order([of_bias.get(), *of_scores]))
             if self.condition.success.rule != "loss":
-                kept.set(every([kept.get(), *(end.fine for end in ends)]))
+                kept.set(every([kept.get(), *fine]))
             if moved:
-                for j, end in enumerate(ends):
-                    scores(n0, j).set(end.gradient)
+                for j, gradient in enumerate(of_scores):
+                    scores(n0, j).set(gradient)
         if epoch is not None:
             loss = rules.total([total.get()])
             self.judge(loss, rules.solved(loss, [kept.get()]), epoch)

@@ -18,7 +18,7 @@ import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 
-from nnxor.arithmetic.numbers import Symbol, layout
+from nnxor.arithmetic.numbers import Symbol
 
 Value = Any  # a `Symbol`: real numbers, booleans or integers, one for each training or one for all
 Pointer = Any  # where an array begins, as LLVM knows it
@@ -73,7 +73,7 @@ class Machine:
 
     def result(self, operation: str, arguments: tuple[Value, ...]) -> Value:
         """The instruction of an operation."""
-        build, bits, values = self.build, layout(self.dtype), [each.node for each in arguments]
+        build, about, values = self.build, np.finfo(self.dtype), [each.node for each in arguments]
         whole = isinstance(_scalar(values[0].type), ir.IntType)
         integers = self.ints if self.real == FLOAT else self.words
         if name := (OF_WHOLES if whole else OF_REALS).get(operation):
@@ -83,11 +83,11 @@ class Machine:
         if operation in INTRINSICS:
             return self.wrap(build.call(self._intrinsic(INTRINSICS[operation]), values))
         if operation == "power_of_two":
-            n = self.cast("fptosi", arguments[0] + bits.bias, integers)
-            return self.cast("bitcast", n << bits.mantissa, self.vector)
+            n = self.cast("fptosi", arguments[0] + (about.maxexp - 1), integers)
+            return self.cast("bitcast", n << about.nmant, self.vector)
         if operation == "exponent":
-            n = self.cast("bitcast", arguments[0], integers) >> bits.mantissa
-            return self.cast("sitofp", n, self.vector) - bits.bias
+            n = self.cast("bitcast", arguments[0], integers) >> about.nmant
+            return self.cast("sitofp", n, self.vector) - (about.maxexp - 1)
         compare = build.icmp_signed if whole else build.fcmp_ordered
         return self.wrap(compare(operation, *values))
 
