@@ -9,6 +9,7 @@ are compared too.
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
@@ -22,6 +23,7 @@ from nnxor.network.losses import LOSSES
 from nnxor.network.minibatches import GAMMA, mix, steps_of
 
 LANES = 64  # trainings in a block
+LINE = 64  # bytes of a line of the cache
 DRAWN_WRITTEN_OUT = 16  # examples of an epoch up to which they are drawn without loops
 
 ALIVE, HAS_BEEN_DEAD, REVIVED = 1, 2, 4
@@ -31,10 +33,7 @@ RETURNED, UNSOLVED, DEATH, N_DEAD, N_NOTES = range(5)
 """Rows of what is noted of each training: the epoch at which it was back in an earlier state, its last unsolved epoch,
 its first death (seen at the end of a call only, unless units are `followed`), its dead units; then marks of units."""
 
-ARRAYS = (
-    "table", "notes", "tail", "losses", "steps", "stream", "width", "ends", "shared", "clock", "drawn", "keys", "place",
-    "state", "before", "scratch", "noted",
-)  # fmt: skip
+ARRAYS = ("table", "notes", "tail", "losses", "steps", "stream", "width", "ends")
 NUMBERS = ("n", "n_filled", "n_blocks", "hidden", "first", "n_losses", "tail_start", "tail_part", "watch")
 """What a kernel is given: addresses of arrays, then whole numbers. Of all n trainings, a column each (those from
 `n_filled` on only fill the last block and are not run):
@@ -47,10 +46,7 @@ steps (n,), or null: each column becomes that of so many epochs later, and nothi
 stream (n,): what shuffles the mini-batches of each.
 width, ends (n_blocks,): the units of each block that are run (the others are dead), the epoch before which it ends.
 
-Of one block, in the condition's dtype where nothing else is said: `shared` (`Plan.shared`); `clock`, in double
-precision; `drawn` (places, D + 1, LANES), inputs and target of the examples of mini-batches, in the order in which each
-training sees them; `keys`, `place` (N, LANES), the hashes that decide it and where each stands; `state`, `before`
-(P, LANES), the present state and that of `first`; `scratch` (`Plan.scratch`); `noted`, the block's notes.
+Between the arrays of all and the numbers come those of `Plan.arrays`.
 
 With `watch` it is noted which trainings return to the state of `first`, if they had not returned to any before. At the
 end it is noted which units live, unless states are handed out."""
@@ -60,29 +56,45 @@ class Plan:
     """What the kernel of a condition works with. Its numbers are data: they change no instruction."""
 
     def __init__(self, condition: Condition) -> None:
-        self.condition, self.dtype = condition, np.dtype(condition.numpy_dtype)
+        self.condition, self.dtype = condition, condition.numpy_dtype
         self.task, self.n_inputs = trained_rows(condition), condition.task.n_inputs
         self.rows, self.rules = rows_of(self.task, condition), Rules(condition)
         self.width = vector_bytes(len(self.rows)) // self.dtype.itemsize  # trainings in a vector
-        self.names, self.powers = list(self.rules.numbers), self.rules.optimizer.powers
-        self.batch = condition.batch_size or 0
-        self.sizes = steps_of(self.task.n_rows, self.batch) if self.batch else []
-        self.steps = max(len(self.sizes), 1)
-        self.first_row = len(self.names)
-        self.first_weight = self.first_row + len(self.rows) * (self.n_inputs + 2)
-        self.n_lefts = -(-len(self.powers) * self.steps // self.width) * self.width
+        self.betas = [getattr(condition, name) for name in self.rules.optimizer.powers]
+        self.batch, self.sizes = condition.batch_size or 0, steps_of(self.task.n_rows, condition.batch_size)
 
-    def shared(self) -> NDArray[np.floating]:
-        """What all trainings share: the settings, inputs, target and weight of each row, the weights in each batch."""
-        rows = [number for row in self.rows for number in (*row.inputs, row.target, row.weight)]
-        weights = np.zeros((len(self.sizes), self.batch), self.dtype)
-        for step, n in enumerate(self.sizes):
-            weights[step, :n] = LOSSES[self.condition.loss].weight(n)
-        return np.array([*self.rules.numbers.values(), *rows, *weights.ravel()]).astype(self.dtype)
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Arrays that a kernel keeps for itself, in the condition's dtype where no other is said."""
+        condition, n, steps = self.condition, len(self.rows), len(self.sizes)
+        units, state = condition.hidden, (condition.n_parameters * (1 + self.rules.optimizer.memory), LANES)
+        examples = np.array([(*row.inputs, row.target, row.weight) for row in self.rows], self.dtype)
+        weights = np.zeros((steps, self.batch), self.dtype)
+        for step, size in enumerate(self.sizes):
+            weights[step, :size] = LOSSES[condition.loss].weight(size)
+        drawn = self._aligned(steps * self.batch, self.n_inputs + 1, LANES)
+        drawn[:n] = examples[: len(drawn), :-1, None]  # their order where it is fixed
+        return {
+            "settings": np.array([*self.rules.numbers.values()], self.dtype),
+            "examples": examples,  # inputs, target and weight of each row
+            "weights": weights,  # of the examples in each mini-batch
+            "clock": np.array([self.betas, np.ones(len(self.betas))]),  # and the powers at `first`; float64
+            "left": np.empty((steps, len(self.betas)), self.dtype),  # 1 less each power, at each step of the epoch
+            "drawn": drawn,  # inputs and targets, in the order in which each training of a block sees the examples
+            "keys": self._aligned(n, LANES, dtype=np.uint64),  # the hashes that decide it
+            "place": self._aligned(n, LANES, dtype=np.int32),  # where each example stands
+            "state": self._aligned(*state),  # of a block, as it is
+            "before": self._aligned(*state),  # and at `first`
+            "scratch": self._aligned(units + 1, n, self.width),  # scores, and activations of each unit
+            "noted": self._aligned(N_NOTES + (0 if condition.smooth else units), LANES, dtype=np.int32),  # of a block
+        }
 
-    def scratch(self) -> int:
-        """Numbers of scratch memory: what is left of powers, then scores of rows, then activations of each unit."""
-        return self.n_lefts + (self.condition.hidden + 1) * max(len(self.rows), self.batch) * self.width
+    def _aligned(self, *shape: int, dtype: Any = None) -> NDArray[Any]:
+        """Zeros that begin where a line of the cache does."""
+        kind = np.dtype(dtype or self.dtype)
+        size = int(np.prod(shape)) * kind.itemsize
+        memory = np.zeros(size + LINE, np.uint8)
+        first = -memory.ctypes.data % LINE
+        return memory[first : first + size].view(kind).reshape(shape)
 
 
 class Block:
@@ -90,15 +102,17 @@ class Block:
 
     def __init__(self, plan: Plan) -> None:
         self.plan, self.condition, self.n_inputs = plan, plan.condition, plan.n_inputs
-        self.m = m = Machine(len(ARRAYS), len(NUMBERS), plan.dtype, plan.width)
-        self.given = dict(zip((*ARRAYS, *NUMBERS), m.arguments, strict=True))
+        arrays = (*ARRAYS, *plan.arrays())
+        self.m = m = Machine(len(arrays), len(NUMBERS), plan.dtype, plan.width)
+        self.given = dict(zip((*arrays, *NUMBERS), m.arguments, strict=True))
         self.state, self.hidden, self.first = (self.given[name] for name in ("state", "hidden", "first"))
-        self.rules = Rules(self.condition, lambda name, _: m.share(self.given["shared"], plan.names.index(name)))
+        names = list(plan.rules.numbers)
+        self.rules = Rules(self.condition, lambda name, _: m.share(self.given["settings"], names.index(name)))
         self.starts = [self.hidden * (i * LANES) for i in range(self.n_inputs + 3)]
         self.n_parameters = self.starts[-1] + LANES
         self.n_rows = (self.hidden * (self.n_inputs + 2) + 1) * (1 + self.rules.optimizer.memory)
         self.column = self.n_lanes = self.n_units = self.last = self.r = m.long(0)
-        self.tail_at, self.witness = m.cell(m.long(0)), m.cell(m.long(0))
+        self.powers = [m.cell(m.constant(1.0, DOUBLE)) for _ in plan.betas]
 
     # places
 
@@ -145,13 +159,13 @@ class Block:
 
     def enter(self, block: Value) -> None:
         """Carry a block in."""
-        m, given, n = self.m, self.given, len(self.plan.powers)
+        m, given = self.m, self.given
         self.column = block * LANES
         self.n_lanes = given["n_filled"] - self.column
         self.n_units, self.last = (m.read(given[name], block, LONG) for name in ("width", "ends"))
         self.carry(outward=False)
-        for i in range(n):  # the clock goes on from where it stood for all blocks
-            m.store(given["clock"], i, m.read(given["clock"], 2 * n + i, DOUBLE))
+        for i, power in enumerate(self.powers):
+            power.set(m.read(given["clock"], len(self.powers) + i, DOUBLE))
         if self.condition.repeats:
             with m.when(given["watch"] != 0), m.loop(0, self.n_rows) as row, self.lanes() as self.r:
                 m.store(given["before"], self.of_block(row), m.read(self.state, self.of_block(row)))
@@ -207,19 +221,20 @@ class Block:
             m.store(given["losses"], self.of_all(epoch), loss)
         with m.when(epoch >= given["tail_start"]):
             doubles = ir.VectorType(DOUBLE, self.plan.width)
-            tail = Cell(m, given["tail"], self.tail_at.get() + self.r, doubles)
+            part = (epoch - given["tail_start"]) // given["tail_part"]
+            tail = Cell(m, given["tail"], self.of_all(part), doubles)
             tail.set(tail.get() + m.cast("fpext", loss, doubles))
 
     # before and after an epoch
 
-    def begin(self, epoch: Value) -> None:
-        """Draw the mini-batches of the epoch, and find the part of the tail that it is in."""
-        if self.plan.batch and self.condition.order == "shuffled":
-            with self.lanes() as self.r:
-                self.draw(epoch)
-        with self.m.when(epoch >= self.given["tail_start"]):
-            part = (epoch - self.given["tail_start"]) // self.given["tail_part"]
-            self.tail_at.set(part * self.given["n"] + self.column)
+    def tick(self) -> None:
+        """Put 1 − β^t, for all steps of an epoch, into memory."""
+        m, given, n = self.m, self.given, len(self.powers)
+        if n:
+            with m.loop(0, len(self.plan.sizes)) as step:
+                for i, power in enumerate(self.powers):
+                    power.set(power.get() * m.read(given["clock"], i, DOUBLE))
+                    m.store(given["left"], step * n + i, m.cast("fptrunc", 1.0 - power.get(), m.real))
 
     def after(self, epoch: Value) -> None:
         """Hand out the states that are wanted after this epoch, and look for trainings that repeat."""
@@ -236,18 +251,12 @@ class Block:
     def look_for_repeats(self, epoch: Value) -> None:
         """Note which trainings are back in the earlier state for the first time."""
         m, returned = self.m, self.note(RETURNED).get()
-        moving = next((name for name in "bwu" if self.condition.moves(name)), "b")  # what repeats last, if it moves
-        watched = {"u": 0, "b": self.n_inputs, "w": self.n_inputs + 1}[moving]
         alike = m.cell(returned < 0)
-        for at in (self.out, self.at(watched, 0)):
+        for at in (self.out, self.at(self.n_inputs, 0)):
             alike.set(alike.get() & self.as_before(at))
         with m.when(m.some(alike.get())):
-            began = self.witness.get()  # the row at which others differed: most often these do as well
-            with m.loop(0, self.n_rows, going=lambda: m.some(alike.get())) as k:
-                row = began + k
-                row = where(row < self.n_rows, row, row - self.n_rows)
+            with m.loop(0, self.n_rows, going=lambda: m.some(alike.get())) as row:
                 alike.set(alike.get() & self.as_before(self.of_block(row)))
-                self.witness.set(row)
             self.note(RETURNED).set(where(alike.get(), self.now(epoch), returned))
 
     def as_before(self, at: Value) -> Value:
@@ -257,8 +266,10 @@ class Block:
     # mini-batches
 
     def draw(self, epoch: Value) -> None:
-        """Put the examples of an epoch into their order, that of their hashes."""
+        """Put the examples of an epoch into their order, that of their hashes, unless it is fixed."""
         m, given, n = self.m, self.given, len(self.plan.rows)
+        if not self.plan.batch or self.condition.order == "fixed":
+            return
 
         def hashed(word: Value, number: Value) -> Value:
             return mix(word + m.everywhere(number * int(GAMMA)))
@@ -282,7 +293,7 @@ class Block:
 
     def example(self, n: Value | int, d: int) -> tuple[Value, Value | int]:
         """The array and the place where a number of an example stands: its inputs, then its target."""
-        return self.given["shared"], n * (self.n_inputs + 2) + (self.plan.first_row + d)
+        return self.given["examples"], n * (self.n_inputs + 2) + d
 
     def drawn_at(self, place: Value | int, d: int) -> Value:
         """Where a number of the example at a place stands."""

@@ -30,8 +30,7 @@ from nnxor.engines.block import ALIVE, HAS_BEEN_DEAD, LANES, N_DEAD, N_NOTES, RE
 from nnxor.engines.cycles import History, Numbers, first_state, in_order, live_first, to_weights
 from nnxor.engines.kernel import text
 from nnxor.engines.recycling import is_due, recycled
-from nnxor.engines.runner import Runner
-from nnxor.engines.tails import read_cycles
+from nnxor.engines.runner import Runner, read_cycles
 from nnxor.engines.trace import Trace, Trained, joined
 from nnxor.network.draws import Weights
 from nnxor.network.minibatches import Seeds, seeds_of, streams

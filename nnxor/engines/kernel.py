@@ -16,7 +16,7 @@ from nnxor.arithmetic.epoch import Row, gradients, preactivation
 from nnxor.arithmetic.numbers import every, in_order, some
 from nnxor.condition import FIELDS
 from nnxor.engines.block import DRAWN_WRITTEN_OUT, Block, Plan
-from nnxor.engines.llvm_numbers import DOUBLE, Cell, Value
+from nnxor.engines.llvm_numbers import Cell, Value
 
 WRITTEN_OUT = 64
 """Rows up to which all are written out, as are `DRAWN_WRITTEN_OUT` examples of a mini-batch: at 64 rows twice as fast
@@ -60,9 +60,9 @@ class Epochs(Block):
         with m.loop(0, self.given["n_blocks"]) as block:
             self.enter(block)
             with m.loop(self.first, self.last) as e:
-                self.begin(e)
                 self.tick()
                 with self.lanes() as self.r:
+                    self.draw(e)
                     self.epoch(e)
                 self.after(e + 1)
             self.leave(self.alive)
@@ -76,7 +76,7 @@ class Epochs(Block):
         if not n:
             self.backward(self.table, scores, of_bias, 0)
             return
-        with self.m.loop(0, self.plan.steps) as step:
+        with self.m.loop(0, len(self.plan.sizes)) as step:
             drawn = Source(n, partial(self._drawn, step), n <= DRAWN_WRITTEN_OUT)
             scores = self.forward(drawn)
             of_bias = self.output(drawn, scores, None, moved=True)
@@ -99,7 +99,7 @@ class Epochs(Block):
     def _drawn(self, step: Value, at: Value | int) -> Row:
         m, place = self.m, step * self.plan.batch + at
         *inputs, target = (m.read(self.given["drawn"], self.drawn_at(place, i)) for i in range(self.n_inputs + 1))
-        return Row(tuple(inputs), target, m.share(self.given["shared"], place + self.plan.first_weight))
+        return Row(tuple(inputs), target, m.share(self.given["weights"], place))
 
     def groups(self, source: Source) -> Iterator[tuple[Value | int, list[Row]]]:
         """The first place and the rows of each group; the body is built once for the loop, and once for the rest."""
@@ -121,20 +121,10 @@ class Epochs(Block):
             found.set(found.get() | some(preactivation(row.inputs, u, b) > 0.0 for row in rows))
         return found.get()
 
-    def tick(self) -> None:
-        """Put 1 − β^t, for all steps of an epoch, into scratch memory."""
-        m, clock, n = self.m, self.given["clock"], len(self.plan.powers)
-        if n:
-            with m.loop(0, self.plan.steps) as step:
-                for i in range(n):
-                    power = m.read(clock, i, DOUBLE) * m.read(clock, n + i, DOUBLE)
-                    m.store(clock, i, power)
-                    m.store(self.given["scratch"], step * n + i, m.cast("fptrunc", 1.0 - power, m.real))
-
     def kept(self, h: Value | int, source: Source, at: Value | int) -> Cell:
         """Where the activation of a unit on a row is kept; of unit −1, the score of the row."""
-        first = self.plan.n_lefts + max(len(self.plan.rows), self.plan.batch) * self.plan.width
-        return Cell(self.m, self.given["scratch"], (h * source.n + at) * self.plan.width + first, self.m.vector)
+        place = (h * source.n + at) + len(self.plan.rows)
+        return Cell(self.m, self.given["scratch"], place * self.plan.width, self.m.vector)
 
     def scores(self, source: Source) -> Scores:
         """Where the scores stand: in registers, or in scratch memory where loops go over groups of rows."""
@@ -187,8 +177,8 @@ class Epochs(Block):
     def backward(self, source: Source, scores: Scores, of_bias: Value, step: Value | int) -> None:
         """The gradients of every unit, and the steps of all parameters."""
         m, rules, n_sums = self.m, self.rules, self.n_inputs + 2
-        n = len(self.plan.powers)
-        left = tuple(m.share(self.given["scratch"], step * n + i) for i in range(n))
+        n = len(self.powers)
+        left = tuple(m.share(self.given["left"], step * n + i) for i in range(n))
         self.move("c", self.out, self.m.read(self.state, self.out), of_bias, left)
         with self.units() as h:
             *u, b, w = self.unit(h)
