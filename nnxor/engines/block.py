@@ -1,6 +1,6 @@
 """What happens to a block of trainings around the arithmetic of an epoch (`nnxor.engines.kernel`), as machine code.
 
-The columns of a block are copied to its own memory and back. In between, events that only the training itself can see
+The states of a block are copied to its own memory and back. In between, events that only the training itself can see
 are noted, mini-batches are drawn, and repeats are looked for (`nnxor.engines.cycles`): after an epoch the output bias
 and one parameter of the first unit are compared with the earlier state; if both are equal in some training, all others
 are compared too.
@@ -85,7 +85,6 @@ class Plan:
             "state": self._aligned(*state),  # of a block, as it is
             "before": self._aligned(*state),  # and at `first`
             "scratch": self._aligned(units + 1, n, self.width),  # scores, and activations of each unit
-            "noted": self._aligned(N_NOTES + (0 if condition.smooth else units), LANES, dtype=np.int32),  # of a block
         }
 
     def _aligned(self, *shape: int, dtype: Any = None) -> NDArray[Any]:
@@ -139,9 +138,9 @@ class Block:
         """The input weights, bias and output weight of a unit."""
         return [self.m.read(self.state, self.at(i, h)) for i in range(self.n_inputs + 2)]
 
-    def of_all(self, row: Value) -> Value:
+    def of_all(self, row: Value | int) -> Value:
         """Where the present vector stands in a row of an array of all trainings."""
-        return row * self.given["n"] + self.column + self.r
+        return self.given["n"] * row + self.column + self.r
 
     def of_block(self, row: Value | int) -> Value:
         """Where it stands in a row of an array of the block."""
@@ -149,7 +148,7 @@ class Block:
 
     def note(self, row: Value | int) -> Cell:
         """A row of the notes."""
-        return Cell(self.m, self.given["noted"], self.of_block(row), self.m.ints)
+        return Cell(self.m, self.given["notes"], self.of_all(row), self.m.ints)
 
     def now(self, epoch: Value) -> Value:
         """An epoch as a number of each training."""
@@ -158,39 +157,27 @@ class Block:
     # a block comes and goes
 
     def enter(self, block: Value) -> None:
-        """Carry a block in."""
+        """Carry the states of a block in, and set the clock to where it stands for all."""
         m, given = self.m, self.given
         self.column = block * LANES
         self.n_lanes = given["n_filled"] - self.column
         self.n_units, self.last = (m.read(given[name], block, LONG) for name in ("width", "ends"))
-        self.carry(outward=False)
         for i, power in enumerate(self.powers):
             power.set(m.read(given["clock"], len(self.powers) + i, DOUBLE))
-        if self.condition.repeats:
-            with m.when(given["watch"] != 0), m.loop(0, self.n_rows) as row, self.lanes() as self.r:
-                m.store(given["before"], self.of_block(row), m.read(self.state, self.of_block(row)))
-
-    def carry(self, outward: bool) -> None:
-        """Carry everything in, or back."""
-        m, given = self.m, self.given
-        n_notes = m.long(N_NOTES) if self.condition.smooth else self.hidden + N_NOTES
-        parts = [("table", "state", self.n_rows, m.vector), ("notes", "noted", n_notes, m.ints)]
-        for name, own, n_rows, kind in parts:
-            with m.loop(0, n_rows) as row, self.lanes() as self.r:
-                there, here = (
-                    Cell(m, given[name], self.of_all(row), kind),
-                    Cell(m, given[own], self.of_block(row), kind),
-                )
-                source, target = (here, there) if outward else (there, here)
-                target.set(source.get())
+        with m.loop(0, self.n_rows) as row, self.lanes() as self.r:
+            start = m.read(given["table"], self.of_all(row))
+            m.store(self.state, self.of_block(row), start)
+            m.store(given["before"], self.of_block(row), start)
 
     def leave(self, alive: Callable[[Value], Value]) -> None:
-        """Note which units live, and carry the block back, unless its trainings were handed out."""
-        with self.m.when(~self.m.is_there(self.given["steps"])):
+        """Note which units live, and carry the states back, unless they were handed out."""
+        m, table = self.m, self.given["table"]
+        with m.when(~m.is_there(self.given["steps"])):
             if not self.condition.smooth:
                 with self.lanes() as self.r:
                     self.count(alive)
-            self.carry(outward=True)
+            with m.loop(0, self.n_rows) as row, self.lanes() as self.r:
+                m.store(table, self.of_all(row), m.read(self.state, self.of_block(row)))
 
     # notes
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nnxor.arithmetic.numbers import where
 from nnxor.condition import Condition
-from nnxor.engines.block import LANES, N_DEAD, Plan
+from nnxor.engines.block import LANES, N_DEAD, N_NOTES, Plan
 from nnxor.engines.cycles import Numbers, Table
 from nnxor.engines.kernel import text
 from nnxor.engines.llvm_numbers import DOUBLE, INT, LONG, Machine, compiled
@@ -80,7 +80,7 @@ class Runner:
 
     def _nothing(self, columns: Table) -> NDArray[np.int32]:
         """Notes for trainings whose notes nobody reads."""
-        return np.zeros((len(self._own["noted"]), columns.shape[1]), np.int32)
+        return np.zeros((N_NOTES + self.hidden, columns.shape[1]), np.int32)
 
     def _run(self, table: Table, steps: Numbers, n_losses: int) -> tuple[Table, Table]:
         n = table.shape[1]
