@@ -25,13 +25,12 @@ from numpy.typing import NDArray
 
 from nnxor.arithmetic import networks
 from nnxor.condition import Condition
-from nnxor.engines import cycles
+from nnxor.engines import Trace, Trained, cycles, joined
 from nnxor.engines.block import ALIVE, HAS_BEEN_DEAD, LANES, N_DEAD, N_NOTES, RETURNED, REVIVED, Plan
 from nnxor.engines.cycles import History, Numbers, first_state, in_order, live_first, to_weights
 from nnxor.engines.kernel import text
 from nnxor.engines.recycling import is_due, recycled
 from nnxor.engines.runner import Runner, read_cycles
-from nnxor.engines.trace import Trace, Trained, joined
 from nnxor.network.draws import Weights
 from nnxor.network.minibatches import Seeds, seeds_of, streams
 from nnxor.protocol import TAIL_PARTS, tail_part

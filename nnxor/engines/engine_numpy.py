@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from nnxor.arithmetic.epoch import Row, Rules, trained_rows
 from nnxor.arithmetic.networks import Look, Networks, any_active
 from nnxor.condition import Condition
-from nnxor.engines import cycles
+from nnxor.engines import Trace, Trained, cycles, joined
 from nnxor.engines.cycles import History, Numbers, Table, first_state, to_table, to_weights
 from nnxor.engines.recycling import is_due, recycled
-from nnxor.engines.trace import Trace, Trained, joined
 from nnxor.network.draws import PARAMETERS, Weights
 from nnxor.network.losses import LOSSES
 from nnxor.network.minibatches import Seeds, order_of, seeds_of, steps_of, streams

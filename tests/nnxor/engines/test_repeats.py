@@ -13,11 +13,10 @@ from experiments.study import catalog
 from nnxor import engines
 from nnxor.condition import Condition, Success
 from nnxor.diagnosis import diagnose
+from nnxor.engines import Trained, engine_numba, engine_numpy, llvm_numbers
 from nnxor.engines import cycles as repeats
-from nnxor.engines import engine_numba, engine_numpy, llvm_numbers
 from nnxor.engines.cycles import first_state, first_time, same, schedule, stretch, watched
 from nnxor.engines.runner import read_cycles
-from nnxor.engines.trace import Trained
 from nnxor.network.draws import Weights, draw
 from nnxor.network.tasks import Task
 
