@@ -174,7 +174,7 @@ def settled(history: History, returned: Numbers, advance: Advance) -> tuple[Numb
         history.at(off, trainings),
         history.span(off),
         lambda states, chosen: same(states, advance(states, p[chosen])),
-        lambda states, step, chosen: advance(states, np.full(len(chosen), step)),
+        advance,
     )
     return first, period
 
@@ -183,19 +183,18 @@ def first_time(
     states: Table,
     span: Numbers,
     holds: Callable[[Table, Numbers], NDArray[np.bool_]],
-    advance: Callable[[Table, int, Numbers], Table],
+    advance: Advance,
 ) -> Numbers:
     """Epochs until something holds that does not hold yet, holds `span` epochs later, and is for good.
 
-    `holds(states, chosen)` says it of some columns, whose numbers are `chosen`; `advance(states, step, chosen)` takes
-    them `step` epochs on.
+    `holds(states, chosen)` says it of some columns, whose numbers are `chosen`.
     """
     states = states.copy()
     before = np.zeros(len(span), np.int64)  # epochs for which it does not hold
     step = 1 << int(np.max(span, initial=1) - 1).bit_length()
     while step := step // 2:
         chosen = np.flatnonzero(before + step < span)
-        ahead = advance(states.take(chosen, axis=1), step, chosen)
+        ahead = advance(states.take(chosen, axis=1), np.full(len(chosen), step))
         not_yet = np.flatnonzero(~holds(ahead, chosen))
         states[:, chosen[not_yet]] = ahead.take(not_yet, axis=1)
         before[chosen[not_yet]] += step

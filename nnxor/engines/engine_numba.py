@@ -193,7 +193,7 @@ class _Run:
                 self.history.at(at, died),
                 self.history.span(at),
                 lambda states, chosen: self.runner.n_dead(states) > n_dead[chosen],
-                lambda states, step, chosen: self.runner(states, np.full(len(chosen), step)),
+                self.runner,
             )
 
     def finish_jumped(self) -> None:

@@ -7,7 +7,7 @@ over groups of them. Activations are kept on the way forward and read on the way
 """
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cached_property, partial
 from typing import NamedTuple
 
 from llvmlite import ir
@@ -32,9 +32,6 @@ class Source(NamedTuple):
     n: int
     row: Callable[[Value | int], Row]
     at_once: bool
-
-
-Scores = Callable[[Value | int, int], Cell]  # where the score of a row stands, from its group and its number in it
 
 
 def text(plan: Plan) -> str:
@@ -70,17 +67,17 @@ class Epochs(Block):
 
     def epoch(self, epoch: Value) -> None:
         """One epoch of a vector of trainings."""
-        scores = self.forward(self.table, epoch)
         n = self.plan.batch
-        of_bias = self.output(self.table, scores, epoch, moved=not n)
+        self.forward(self.table, epoch)
+        of_bias = self.output(self.table, epoch, moved=not n)
         if not n:
-            self.backward(self.table, scores, of_bias, 0)
+            self.backward(self.table, of_bias, 0)
             return
         with self.m.loop(0, len(self.plan.sizes)) as step:
             drawn = Source(n, partial(self._drawn, step), n <= DRAWN_WRITTEN_OUT)
-            scores = self.forward(drawn)
-            of_bias = self.output(drawn, scores, None, moved=True)
-            self.backward(drawn, scores, of_bias, step)
+            self.forward(drawn)
+            of_bias = self.output(drawn, None, moved=True)
+            self.backward(drawn, of_bias, step)
 
     @property
     def table(self) -> Source:
@@ -111,7 +108,7 @@ class Epochs(Block):
         with self.m.loop(0, whole, GROUP) as n0:
             yield n0, [row(n0 + j) for j in range(GROUP)]
         if whole < n:
-            yield whole, [row(self.m.long(j)) for j in range(whole, n)]
+            yield self.m.long(whole), [row(self.m.long(j)) for j in range(whole, n)]
 
     def alive(self, h: Value) -> Value:
         """Whether a unit is alive."""
@@ -122,45 +119,47 @@ class Epochs(Block):
         return found.get()
 
     def kept(self, h: Value | int, source: Source, at: Value | int) -> Cell:
-        """Where the activation of a unit on a row is kept; of unit −1, the score of the row."""
+        """Where the activation of a unit on a row is kept; of unit −1, its score where loops go over groups of rows."""
         place = (h * source.n + at) + len(self.plan.rows)
         return Cell(self.m, self.given["scratch"], place * self.plan.width, self.m.vector)
 
-    def scores(self, source: Source) -> Scores:
-        """Where the scores stand: in registers, or in scratch memory where loops go over groups of rows."""
-        if source.at_once:
-            cells = [self.m.cell(self.m.constant(0.0)) for _ in range(source.n)]
-            return lambda _, j: cells[j]
-        return lambda n0, j: self.kept(-1, source, n0 + j)
+    @cached_property
+    def registers(self) -> list[Cell]:
+        """Where the scores of rows stand that are written out."""
+        return [self.m.cell(self.m.constant(0.0)) for _ in range(min(len(self.plan.rows), WRITTEN_OUT))]
 
-    def forward(self, source: Source, epoch: Value | None = None) -> Scores:
-        """The scores of all rows; deaths are noted, if that is asked with an epoch."""
-        scores, start = self.scores(source), self.m.read(self.state, self.out)
+    def score(self, source: Source, at: Value | int) -> Cell:
+        """Where the score of a row stands."""
+        return self.registers[at] if isinstance(at, int) else self.kept(-1, source, at)
+
+    def forward(self, source: Source, epoch: Value | None = None) -> None:
+        """Find the scores of all rows; deaths are noted, if that is asked with an epoch."""
+        start = self.m.read(self.state, self.out)
         marked, at_once = epoch is not None and self.condition.followed, source.at_once
         for n0, rows in self.groups(source):
             for j in range(len(rows)):
-                scores(n0, j).set(start)
+                self.score(source, n0 + j).set(start)
             with self.units() as h:
                 *u, b, w = self.unit(h)
                 z = [preactivation(row.inputs, u, b) for row in rows]
                 for j, row in enumerate(z):
                     a = self.rules.activation.value(row, self.rules.k)
                     self.kept(h, source, n0 + j).set(a)
-                    scores(n0, j).set(scores(n0, j).get() + a * w)
+                    score = self.score(source, n0 + j)
+                    score.set(score.get() + a * w)
                 if marked and at_once:
                     self.mark(h, some(row > 0.0 for row in z), epoch)
         if marked and not at_once:
             with self.units() as h:
                 self.mark(h, self.alive(h), epoch)
-        return scores
 
-    def output(self, source: Source, scores: Scores, epoch: Value | None, *, moved: bool) -> Value:
+    def output(self, source: Source, epoch: Value | None, *, moved: bool) -> Value:
         """Judge an epoch, if one is given; with `moved` scores become their gradients. Returns the bias's gradient."""
         m, rules = self.m, self.rules
         total, of_bias = m.cell(m.constant(NOTHING)), m.cell(m.constant(NOTHING))
         kept = m.cell(m.constant(True, ir.VectorType(ir.IntType(1), m.width)))
         for n0, rows in self.groups(source):
-            ends = [rules.at_output(scores(n0, j).get(), row) for j, row in enumerate(rows)]
+            ends = [rules.at_output(self.score(source, n0 + j).get(), row) for j, row in enumerate(rows)]
             _, terms, of_scores, fine = zip(*ends, strict=True)
             total.set(in_order([total.get(), *terms]))
             of_bias.set(in_order([of_bias.get(), *of_scores]))
@@ -168,35 +167,35 @@ class Epochs(Block):
                 kept.set(every([kept.get(), *fine]))
             if moved:
                 for j, gradient in enumerate(of_scores):
-                    scores(n0, j).set(gradient)
+                    self.score(source, n0 + j).set(gradient)
         if epoch is not None:
             loss = rules.total([total.get()])
             self.judge(loss, rules.solved(loss, [kept.get()]), epoch)
         return of_bias.get()
 
-    def backward(self, source: Source, scores: Scores, of_bias: Value, step: Value | int) -> None:
+    def backward(self, source: Source, of_bias: Value, step: Value | int) -> None:
         """The gradients of every unit, and the steps of all parameters."""
-        m, rules, n_sums = self.m, self.rules, self.n_inputs + 2
-        n = len(self.powers)
+        m, rules, n = self.m, self.rules, len(self.powers)
+        parameters = [*["W1"] * self.n_inputs, "b1", "W2"]
         left = tuple(m.share(self.given["left"], step * n + i) for i in range(n))
-        self.move("c", self.out, self.m.read(self.state, self.out), of_bias, left)
+        self.move("b2", self.out, self.m.read(self.state, self.out), of_bias, left)
         with self.units() as h:
             *u, b, w = self.unit(h)
-            sums = [m.cell(m.constant(NOTHING)) for _ in range(n_sums)]
+            sums = [m.cell(m.constant(NOTHING)) for _ in parameters]
             for n0, rows in self.groups(source):
                 z = [preactivation(row.inputs, u, b) for row in rows]
                 a = [self.kept(h, source, n0 + j).get() for j in range(len(rows))]
-                of_scores = [scores(n0, j).get() for j in range(len(rows))]
+                of_scores = [self.score(source, n0 + j).get() for j in range(len(rows))]
                 g = [rules.through_unit(x, y, w, f) for x, y, f in zip(z, a, of_scores, strict=True)]
                 so_far = [cell.get() for cell in sums]
                 for cell, found in zip(sums, gradients(rows, a, g, of_scores, None, so_far), strict=True):
                     cell.set(found)
-            for i, (p, cell) in enumerate(zip((*u, b, w), sums, strict=True)):
-                self.move("u" * (i < n_sums - 2) or "bw"[i - n_sums + 2], self.at(i, h), p, cell.get(), left)
+            for i, (parameter, p, gradient) in enumerate(zip(parameters, (*u, b, w), sums, strict=True)):
+                self.move(parameter, self.at(i, h), p, gradient.get(), left)
 
     def move(self, parameter: str, at: Value, p: Value, gradient: Value, left: tuple[Value, ...]) -> None:
-        """A step of a parameter."""
-        if not self.condition.moves(parameter):
+        """A step of a parameter, unless it is frozen."""
+        if parameter in self.condition.frozen:
             return
         places = (at + self.n_parameters * i for i in range(1 + self.rules.optimizer.memory))
         cells = [Cell(self.m, self.state, place, self.m.vector) for place in places]

@@ -314,7 +314,7 @@ def test_the_first_time_is_found_by_halving(times: list[tuple[int, int]]) -> Non
         np.zeros((1, len(first))),
         first + more,
         lambda states, chosen: states[0] >= first[chosen],
-        lambda states, step, _: states + step,
+        lambda states, steps: states + steps,
     )
     assert found.tolist() == first.tolist()
 
