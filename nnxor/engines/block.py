@@ -39,9 +39,9 @@ NUMBERS = ("n", "n_filled", "n_blocks", "hidden", "first", "n_losses", "tail_sta
 `n_filled` on only fill the last block and are not run):
 
 table (P, n): the parameters, and what the optimizer remembers of them.
-notes (N_NOTES + H, n; without the H marks where units are smooth): what is noted, whole numbers of 32 bits.
+notes (N_NOTES + H, n): what is noted, whole numbers of 32 bits.
 tail (TAIL_PARTS, n): sums of the losses in double precision, of parts of `tail_part` epochs from `tail_start` on.
-losses (n_losses, n): those of the first epochs.
+losses (n_losses, 2, n): those of the first epochs, and 1 where an epoch was unsolved, else 0.
 steps (n,), or null: each column becomes that of so many epochs later, and nothing else is carried back.
 stream (n,): what shuffles the mini-batches of each.
 width, ends (n_blocks,): the units of each block that are run (the others are dead), the epoch before which it ends.
@@ -205,7 +205,8 @@ class Block:
         m, given, unsolved = self.m, self.given, self.note(UNSOLVED)
         unsolved.set(where(solved, unsolved.get(), self.now(epoch)))
         with m.when(epoch < given["n_losses"]):
-            m.store(given["losses"], self.of_all(epoch), loss)
+            m.store(given["losses"], self.of_all(epoch * 2), loss)
+            m.store(given["losses"], self.of_all(epoch * 2 + 1), where(solved, 0.0, m.constant(1.0)))
         with m.when(epoch >= given["tail_start"]):
             doubles = ir.VectorType(DOUBLE, self.plan.width)
             part = (epoch - given["tail_start"]) // given["tail_part"]

@@ -32,6 +32,7 @@ from nnxor.network.optimizers import OPTIMIZERS
 
 Table = NDArray[np.floating]
 Numbers = NDArray[np.integer]
+Whole = NDArray[np.int32]
 Advance = Callable[[Table, Numbers], Table]  # the states that many epochs later, a number for each column
 ROOM = 2**25
 """Bytes, about, for the states at the checkpoints; more trainings go in parts. More memory would be mapped anew."""
@@ -141,17 +142,13 @@ class History:
         states = np.ascontiguousarray(self._states[number, :, columns].T)
         return states if self._units is None else in_order(states, self._units[number, :, columns].T)
 
-    def before(self, epochs: Numbers) -> tuple[Numbers, NDArray[np.int32]]:
+    def before(self, epochs: Numbers) -> tuple[Numbers, Whole]:
         """The number of the last checkpoint before each epoch, and how long before it is."""
         number = np.searchsorted(self.checkpoints, epochs) - 1
         return number, (epochs - self.checkpoints[number]).astype(np.int32)
 
-    def span(self, number: Numbers) -> Numbers:
-        """Epochs from a checkpoint to the next one."""
-        return self.checkpoints[number + 1] - self.checkpoints[number]
 
-
-def settled(history: History, returned: Numbers, advance: Advance) -> tuple[Numbers, Numbers]:
+def settled(history: History, returned: Numbers, advance: Advance) -> tuple[Whole, Whole]:
     """From which epoch on each training repeats, and its period; −1 where `returned` is.
 
     returned: the epoch at which it was back in the state of the last checkpoint, for the first time.
@@ -170,26 +167,25 @@ def settled(history: History, returned: Numbers, advance: Advance) -> tuple[Numb
     first[trainings[on == 0]] = 0
     later = on > 0
     trainings, p, off = trainings[later], p[later], off[later]
-    first[trainings] = history.checkpoints[off] + first_time(
-        history.at(off, trainings),
-        history.span(off),
-        lambda states, chosen: same(states, advance(states, p[chosen])),
-        advance,
+    first[trainings] = first_time(
+        history, off, trainings, lambda states, chosen: same(states, advance(states, p[chosen])), advance
     )
     return first, period
 
 
 def first_time(
-    states: Table,
-    span: Numbers,
+    history: History,
+    number: Numbers,
+    trainings: Numbers,
     holds: Callable[[Table, Numbers], NDArray[np.bool_]],
     advance: Advance,
 ) -> Numbers:
-    """Epochs until something holds that does not hold yet, holds `span` epochs later, and is for good.
+    """The epoch from which on something holds for good, which it does not at a checkpoint, but at the next.
 
-    `holds(states, chosen)` says it of some columns, whose numbers are `chosen`.
+    `holds(states, chosen)` says it of some columns, whose places among the trainings are `chosen`.
     """
-    states = states.copy()
+    states, begin = history.at(number, trainings), history.checkpoints[number]
+    span = history.checkpoints[number + 1] - begin
     before = np.zeros(len(span), np.int64)  # epochs for which it does not hold
     step = 1 << int(np.max(span, initial=1) - 1).bit_length()
     while step := step // 2:
@@ -198,4 +194,4 @@ def first_time(
         not_yet = np.flatnonzero(~holds(ahead, chosen))
         states[:, chosen[not_yet]] = ahead.take(not_yet, axis=1)
         before[chosen[not_yet]] += step
-    return before + 1
+    return np.asarray(begin + before + 1)

@@ -27,7 +27,7 @@ from nnxor.arithmetic import networks
 from nnxor.condition import Condition
 from nnxor.engines import Trace, Trained, cycles, joined
 from nnxor.engines.block import ALIVE, HAS_BEEN_DEAD, LANES, N_DEAD, N_NOTES, RETURNED, REVIVED, Plan
-from nnxor.engines.cycles import History, Numbers, first_state, in_order, live_first, to_weights
+from nnxor.engines.cycles import History, Numbers, Table, first_state, in_order, live_first, to_weights
 from nnxor.engines.kernel import text
 from nnxor.engines.recycling import is_due, recycled
 from nnxor.engines.runner import Runner, read_cycles
@@ -84,19 +84,15 @@ class _Run:
         self.table = np.pad(first_state(condition, start), [(0, 0), padding])
         self.stream = np.pad(streams(seeds), padding)
         n, hidden = self.table.shape[1], condition.hidden
-        self.trace, self.trainings, self.n_filled = Trace.empty(n), np.arange(n), len(seeds)
-        self.width = np.full(n // LANES, hidden)
+        self.trainings, self.n_filled, self.width = np.arange(n), len(seeds), np.full(n // LANES, hidden)
         self.units: Numbers = np.repeat(np.arange(hidden, dtype=np.int16)[:, None], n, axis=1)
         self.history = History(cycles.schedule(condition), self.table, self.units if drop else None)
-        self.final, self.final_units = np.empty_like(self.table), np.empty_like(self.units)
-        self.returned = np.full(n, -1, np.int32)
         alive = networks.alive(condition, to_weights(condition, self.table))
-        self.n_dead_at_start = np.asarray((~alive).sum(axis=0), np.int32)
-        # of the trainings that are still run, as the table
-        marks = np.where(alive, ALIVE, HAS_BEEN_DEAD).astype(np.int32)[: 0 if condition.smooth else hidden]
+        marks = np.where(alive, ALIVE, HAS_BEEN_DEAD).astype(np.int32)
         self.notes = np.concatenate([np.full((N_NOTES, n), -1, np.int32), marks])
-        self.notes[N_DEAD] = self.n_dead_at_start
+        self.notes[N_DEAD] = (~alive).sum(axis=0)
         self.tail = np.zeros((TAIL_PARTS, n))
+        self.done = [np.empty_like(each) for each in (self.table, self.units, self.notes, self.tail)]  # by training
         self.news = 0.0  # live units that packing anew could save at most, summed over trainings
         if drop:
             last = self.trainings >= self.n_filled
@@ -115,12 +111,16 @@ class _Run:
             if is_due(self.condition, end):
                 self.table[:, :n] = recycled(self.condition, self.table[:, :n], self.seeds, end)
         self.note(np.arange(len(self.trainings)))
+        final, units, notes, tail = self.done
         if self.drop:
-            self.final = in_order(self.final, self.final_units)
-        self.find_deaths()
-        self.finish_jumped()
-        self.trace.settled_epoch[:], self.trace.period[:] = cycles.settled(history, self.returned, self.runner)
-        return Trained(to_weights(self.condition, self.final).take(slice(0, n)), self.trace.take(slice(0, n)))
+            final = in_order(final, units)
+        returned, last_unsolved, first_death = notes[:3]
+        self.find_deaths(first_death)
+        self.finish_cycles(returned, final, last_unsolved, tail)
+        revived = (notes[N_NOTES:] & REVIVED > 0).sum(axis=0, dtype=np.int32)
+        settled, period = cycles.settled(history, returned, self.runner)
+        trace = Trace(last_unsolved, first_death, revived, tail, settled, period)
+        return Trained(to_weights(self.condition, final).take(slice(0, n)), trace.take(slice(0, n)))
 
     def go_on(self, first: int, last: int, *, watch: bool) -> None:
         """Train all from one epoch to another; finished ones may leave."""
@@ -164,11 +164,8 @@ class _Run:
 
     def note(self, columns: Numbers) -> None:
         """Note what is known of trainings."""
-        trace, trainings = self.trace, self.trainings[columns]
-        self.returned[trainings], trace.last_unsolved[trainings], trace.first_death[trainings] = self.notes[:3, columns]
-        trace.tail[:, trainings] = self.tail[:, columns]
-        self.final[:, trainings], self.final_units[:, trainings] = self.table[:, columns], self.units[:, columns]
-        trace.revived[trainings] = (self.notes[N_NOTES:, columns] & REVIVED > 0).sum(axis=0)
+        for done, now in zip(self.done, (self.table, self.units, self.notes, self.tail), strict=True):
+            done[:, self.trainings[columns]] = now[:, columns]
 
     def _keep(self, columns: Numbers) -> None:
         """Run only these on, in this order."""
@@ -184,30 +181,26 @@ class _Run:
             self.table, self.units = self.table.take(columns, axis=1), self.units.take(columns, axis=1)
         self.stream = self.stream[columns]
 
-    def find_deaths(self) -> None:
-        """The first epoch with more units dead than at the start, where only the checkpoint before it is known."""
-        died = np.flatnonzero(self.trace.first_death > 0)
+    def find_deaths(self, first_death: Numbers) -> None:
+        """The first epoch with more units dead than before, where only the checkpoint before it is known."""
+        died = np.flatnonzero(first_death > 0)
         if len(died) and not self.condition.followed:
-            (at, _), n_dead = self.history.before(self.trace.first_death[died]), self.n_dead_at_start[died]
-            self.trace.first_death[died] = self.history.checkpoints[at] + cycles.first_time(
-                self.history.at(at, died),
-                self.history.span(at),
-                lambda states, chosen: self.runner.n_dead(states) > n_dead[chosen],
-                self.runner,
+            (at, _), n_dead = self.history.before(first_death[died]), self.runner.n_dead
+            before = n_dead(self.history.at(at, died))
+            first_death[died] = cycles.first_time(
+                self.history, at, died, lambda states, chosen: n_dead(states) > before[chosen], self.runner
             )
 
-    def finish_jumped(self) -> None:
-        """What trainings that left on their cycles would have come to; run even for none, to compile what it needs."""
-        left = np.delete(np.arange(len(self.trace.period)), self.trainings)
-        trainings = left[self.returned[left] > 0]
-        trace, epochs, tolerance = self.trace, self.condition.epochs, self.runner.tolerance
-        number, period = self.history.before(self.returned[trainings])
-        states = self.history.at(number, trainings)
-        at_tail = self.runner(states, (self.tail_start - self.history.checkpoints[number]) % period)
-        last_unsolved, tail = trace.last_unsolved[trainings], trace.tail.take(trainings, axis=1)
-        read_cycles(self.runner.losses(at_tail, period), period, tolerance, epochs, self.part, last_unsolved, tail)
-        trace.last_unsolved[trainings], trace.tail[:, trainings] = last_unsolved, tail
-        self.final[:, trainings] = self.runner(at_tail, (epochs - self.tail_start) % period)
+    def finish_cycles(self, returned: Numbers, final: Table, last_unsolved: Numbers, tail: NDArray[np.float64]) -> None:
+        """What trainings come to that are on a cycle before their tail; run even for none, to compile what it needs."""
+        on = np.flatnonzero((returned > 0) & (returned <= self.tail_start))
+        (number, period), epochs = self.history.before(returned[on]), self.condition.epochs
+        since = self.tail_start - self.history.checkpoints[number]
+        at_tail = self.runner(self.history.at(number, on), since % period)
+        losses, unsolved, sums = self.runner.losses(at_tail, period), last_unsolved[on], tail[:, on].copy()
+        read_cycles(losses, period, epochs, self.part, unsolved, sums)
+        last_unsolved[on], tail[:, on] = unsolved, sums
+        final[:, on] = self.runner(at_tail, (epochs - self.tail_start) % period)
 
 
 def _cost(width: Numbers) -> float:

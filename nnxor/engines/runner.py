@@ -27,7 +27,7 @@ class Runner:
     def __init__(self, condition: Condition) -> None:
         """Compiles the kernel of the condition, unless one that serves it is there."""
         plan = Plan(condition)
-        self.hidden, self.tolerance, self._steps = condition.hidden, plan.rules.k.tolerance, len(plan.sizes)
+        self.hidden, self._steps = condition.hidden, len(plan.sizes)
         self._call, self._own = compiled(text(plan)), plan.arrays()
         self._places = [_place(array) for array in self._own.values()]
 
@@ -68,7 +68,7 @@ class Runner:
         return self._run(table, steps, 0)[0] if steps.any() else table
 
     def losses(self, table: Table, steps: Numbers) -> Table:
-        """The losses of that many epochs, shape (epochs, R); those of a column's further epochs are not defined."""
+        """The losses of that many epochs, and whether each is unsolved, (epochs, 2, R); later ones are not defined."""
         return self._run(table, steps, int(steps.max(initial=0)))[1]
 
     def n_dead(self, table: Table) -> Numbers:
@@ -87,17 +87,17 @@ class Runner:
         alike = not n or bool((steps == steps[0]).all())
         by_length = slice(None) if alike else np.argsort(steps, kind="stable")  # a block takes about as long
         columns, lengths = (padded(each) for each in (table[:, by_length], steps[by_length].astype(np.int32)))
-        losses = np.empty((n_losses, columns.shape[1]), table.dtype)
+        losses = np.empty((n_losses, 2, columns.shape[1]), table.dtype)
         longest = lengths.reshape(-1, LANES).max(axis=1, initial=0)
         self.run(
             columns, 0, longest, notes=self._nothing(columns), n_filled=n, losses=losses,
             steps=None if alike else lengths,
         )  # fmt: skip
         if alike:
-            return columns[:, :n], np.ascontiguousarray(losses[:, :n])
+            return columns[:, :n], np.ascontiguousarray(losses[..., :n])
         back = np.empty(n, np.intp)
         back[by_length] = np.arange(n)
-        return columns.take(back, axis=1), losses.take(back, axis=1)
+        return columns.take(back, axis=1), losses.take(back, axis=-1)
 
 
 def _place(array: NDArray[Any] | None) -> ctypes.Array[ctypes.c_char] | None:
@@ -116,9 +116,8 @@ def padded(array: NDArray[Any]) -> NDArray[Any]:
 @cache
 def _reading(dtype: np.dtype) -> str:
     """The code of `read_cycles`, for losses of a dtype."""
-    m = Machine(5, 4, dtype, 1)
-    losses, periods, tolerance, unsolved, sums, n, begin, part, epochs = m.arguments
-    bound = m.read(tolerance, 0, m.real)
+    m = Machine(4, 4, dtype, 1)
+    losses, periods, unsolved, sums, n, begin, part, epochs = m.arguments
     with m.loop(0, n) as r:
         period = m.cast("sext", m.read(periods, r, INT), LONG)
         with m.loop(0, TAIL_PARTS) as number:
@@ -127,14 +126,14 @@ def _reading(dtype: np.dtype) -> str:
             with m.when(~((phase == 0) & (number > 0))):  # most periods are 1 or 2, and all parts alike
                 total.set(total.get().like(0.0))
                 with m.loop(0, part):
-                    loss = m.read(losses, at.get() * n + r, m.real)
+                    loss = m.read(losses, at.get() * 2 * n + r, m.real)
                     total.set(total.get() + m.cast("fpext", loss, DOUBLE))
                     after = at.get() + 1
                     at.set(where(after < period, after, 0))
             m.store(sums, number * n + r, total.get())
         with m.loop(epochs - period, epochs) as e:
             place = (e - begin + period) % period  # a period may be longer than the tail
-            with m.when(~(m.read(losses, place * n + r, m.real) <= bound)):
+            with m.when(m.read(losses, (place * 2 + 1) * n + r, m.real) > 0.0):
                 m.store(unsolved, r, m.cast("trunc", e, INT))
     return m.text()
 
@@ -142,7 +141,6 @@ def _reading(dtype: np.dtype) -> str:
 def read_cycles(
     losses: Table,
     period: NDArray[np.int32],
-    tolerance: np.floating,
     epochs: int,
     part: int,
     last_unsolved: Numbers,
@@ -150,10 +148,10 @@ def read_cycles(
 ) -> None:
     """Put in the sums of the tails (in parts of `part` epochs) and last unsolved epochs of trainings on their cycles.
 
-    losses (P, n): those of the epochs from the start of the tail on, of which each training repeats the first
-    period[r]. Each sum adds the losses in the order in which a training run to its end meets them.
+    losses (P, 2, n): as a `Runner` gives them of the epochs from the start of the tail on, of which each training
+    repeats the first period[r]. Each sum adds the losses in the order in which a training run to its end meets them.
     """
-    arrays = (losses, period, np.array([tolerance], losses.dtype), last_unsolved, tail)
+    arrays = (losses, period, last_unsolved, tail)
     assert all(array.flags.c_contiguous for array in arrays)
     addresses = (array.ctypes.data for array in arrays)
-    compiled(_reading(losses.dtype))(*addresses, losses.shape[1], epochs - TAIL_PARTS * part, part, epochs)
+    compiled(_reading(losses.dtype))(*addresses, losses.shape[-1], epochs - TAIL_PARTS * part, part, epochs)
