@@ -64,8 +64,8 @@ class _Watch:
         self.condition, self.trace = training.condition, Trace.empty(len(training.look.loss))
         self.part = tail_part(self.condition.epochs)
         self.tail_start = self.condition.epochs - TAIL_PARTS * self.part
-        self.alive = self.alive_at_start = any_active(self.condition, training.look.z)
-        self.was_dead, self.revived = ~self.alive_at_start, np.zeros_like(self.alive_at_start)
+        self.alive = any_active(self.condition, training.look.z)
+        self.was_dead, self.revived = ~self.alive, np.zeros_like(self.alive)
         self.kept = training.table() if repeats else np.empty((0, 0))  # the states at the last checkpoint
         self.history = History(cycles.schedule(self.condition), self.kept) if repeats else None
         self.returned = np.full_like(self.trace.period, -1)
@@ -90,7 +90,7 @@ class _Watch:
         before, self.alive = self.alive, any_active(self.condition, look.z)
         if np.array_equal(alive := self.alive, before):
             return  # as nearly always
-        died = (self.alive_at_start & ~alive).any(axis=0)
+        died = ~(alive | self.was_dead).all(axis=0)
         self.trace.first_death[died & (self.trace.first_death < 0)] = epoch + 1
         self.revived |= alive & self.was_dead
         self.was_dead |= ~alive

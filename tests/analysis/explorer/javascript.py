@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnxor.arithmetic.epoch import Row, gradients, preactivation
-from nnxor.arithmetic.normal import normal_quantile
+from nnxor.arithmetic.functions import normal_quantile
 from nnxor.arithmetic.numbers import Number, Symbol, in_order
 from nnxor.network.activations import ACTIVATIONS, OUTPUTS
 from nnxor.network.entries import Activation, Loss, Optimizer, Uses
