@@ -84,6 +84,7 @@ class Plan:
             "place": self._aligned(n, LANES, dtype=np.int32),  # where each example stands
             "state": self._aligned(*state),  # of a block, as it is
             "before": self._aligned(*state),  # and at `first`
+            "lives": self._aligned(units, LANES, dtype=np.int64),  # bits, of each vector whose unit lives, at its first
             "scratch": self._aligned(units + 1, n, self.width),  # scores, and activations of each unit
         }
 
@@ -164,6 +165,8 @@ class Block:
         self.n_units, self.last = (m.read(given[name], block, LONG) for name in ("width", "ends"))
         for i, power in enumerate(self.powers):
             power.set(m.read(given["clock"], len(self.powers) + i, DOUBLE))
+        with m.loop(0, self.hidden) as h, self.lanes() as self.r:
+            m.store(given["lives"], self.of_block(h), m.constant(-1, LONG))
         with m.loop(0, self.n_rows) as row, self.lanes() as self.r:
             start = m.read(given["table"], self.of_all(row))
             m.store(self.state, self.of_block(row), start)
@@ -193,9 +196,12 @@ class Block:
     def mark(self, h: Value, alive: Value, epoch: Value) -> None:
         """Note whether a unit lives, and the epoch if it is the first to die; most often nothing has changed."""
         m, note, first = self.m, self.note(h + N_NOTES), self.note(DEATH)
-        mark = note.get()
-        with m.when(m.some(alive ^ ((mark & ALIVE) != 0))):
-            been_dead, death = mark & HAS_BEEN_DEAD, first.get()
+        lives = m.cast("zext", m.cast("bitcast", alive, ir.IntType(m.width)), LONG)
+        lived = Cell(m, self.given["lives"], self.of_block(h), LONG)
+        with m.when(lives != lived.get()):
+            lived.set(lives)
+            mark, death = note.get(), first.get()
+            been_dead = mark & HAS_BEEN_DEAD
             living = mark | (been_dead << 1) | ALIVE  # REVIVED, if it has been dead
             note.set(where(alive, living, (mark | HAS_BEEN_DEAD) & ~ALIVE))
             first.set(where(~alive & (been_dead == 0) & (death < 0), self.now(epoch), death))

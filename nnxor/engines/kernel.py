@@ -6,9 +6,8 @@ registers. Up to `WRITTEN_OUT` rows all rows are written out, zeros skipped and 
 over groups of them. Activations are kept on the way forward and read on the way back.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cached_property, partial
-from typing import NamedTuple
 
 from llvmlite import ir
 
@@ -24,14 +23,6 @@ as loops, and compiled in 0.15 to 0.55 s."""
 
 GROUP = 8  # rows of a group beyond that
 NOTHING = -0.0  # where sums begin: adding a number to it gives that number, also for -0
-
-
-class Source(NamedTuple):
-    """Rows to go over: how many, what makes one of its place, and whether all are written out."""
-
-    n: int
-    row: Callable[[Value | int], Row]
-    at_once: bool
 
 
 def text(plan: Plan) -> str:
@@ -66,24 +57,15 @@ class Epochs(Block):
         return m.text()
 
     def epoch(self, epoch: Value) -> None:
-        """One epoch of a vector of trainings."""
-        n = self.plan.batch
-        self.forward(self.table, epoch)
-        of_bias = self.output(self.table, epoch, moved=not n)
-        if not n:
-            self.backward(self.table, of_bias, 0)
+        """One epoch of a vector of trainings: over all rows, then a step of each mini-batch, if there are any."""
+        self.forward(None, epoch)
+        of_bias = self.output(None, epoch)
+        if not self.plan.batch:
+            self.backward(None, of_bias)
             return
         with self.m.loop(0, len(self.plan.sizes)) as step:
-            drawn = Source(n, partial(self._drawn, step), n <= DRAWN_WRITTEN_OUT)
-            self.forward(drawn)
-            of_bias = self.output(drawn, None, moved=True)
-            self.backward(drawn, of_bias, step)
-
-    @property
-    def table(self) -> Source:
-        """All rows of the task."""
-        n = len(self.plan.rows)
-        return Source(n, self._row, n <= WRITTEN_OUT)
+            self.forward(step, epoch)
+            self.backward(step, self.output(step, epoch))
 
     def _row(self, at: Value | int) -> Row:
         if isinstance(at, int):
@@ -98,10 +80,15 @@ class Epochs(Block):
         *inputs, target = (m.read(self.given["drawn"], self.drawn_at(place, i)) for i in range(self.n_inputs + 1))
         return Row(tuple(inputs), target, m.share(self.given["weights"], place))
 
-    def groups(self, source: Source) -> Iterator[tuple[Value | int, list[Row]]]:
-        """The first place and the rows of each group; the body is built once for the loop, and once for the rest."""
-        n, row, at_once = source
-        if at_once:
+    def groups(self, step: Value | None) -> Iterator[tuple[Value | int, list[Row]]]:
+        """The first place and the rows of each group, of all rows or of the mini-batch of a step.
+
+        The body is built once for the loop, and once for the rest; only once where all rows are written out.
+        """
+        n, most, row = len(self.plan.rows), WRITTEN_OUT, self._row
+        if step is not None:
+            n, most, row = self.plan.batch, DRAWN_WRITTEN_OUT, partial(self._drawn, step)
+        if n <= most:
             yield 0, [row(j) for j in range(n)]
             return
         whole = n // GROUP * GROUP
@@ -114,38 +101,38 @@ class Epochs(Block):
         """Whether a unit is alive."""
         *u, b, _ = self.unit(h)
         found = self.m.cell(self.m.constant(False, ir.VectorType(ir.IntType(1), self.m.width)))
-        for _, rows in self.groups(self.table):
+        for _, rows in self.groups(None):
             found.set(found.get() | some(preactivation(row.inputs, u, b) > 0.0 for row in rows))
         return found.get()
 
-    def kept(self, h: Value | int, source: Source, at: Value | int) -> Cell:
+    def kept(self, h: Value | int, at: Value | int) -> Cell:
         """Where the activation of a unit on a row is kept; of unit −1, its score where loops go over groups of rows."""
-        place = (h * source.n + at) + len(self.plan.rows)
-        return Cell(self.m, self.given["scratch"], place * self.plan.width, self.m.vector)
+        place = ((h + 1) * len(self.plan.rows) + at) * self.plan.width
+        return Cell(self.m, self.given["scratch"], place, self.m.vector)
 
     @cached_property
     def registers(self) -> list[Cell]:
         """Where the scores of rows stand that are written out."""
         return [self.m.cell(self.m.constant(0.0)) for _ in range(min(len(self.plan.rows), WRITTEN_OUT))]
 
-    def score(self, source: Source, at: Value | int) -> Cell:
+    def score(self, at: Value | int) -> Cell:
         """Where the score of a row stands."""
-        return self.registers[at] if isinstance(at, int) else self.kept(-1, source, at)
+        return self.registers[at] if isinstance(at, int) else self.kept(-1, at)
 
-    def forward(self, source: Source, epoch: Value | None = None) -> None:
-        """Find the scores of all rows; deaths are noted, if that is asked with an epoch."""
+    def forward(self, step: Value | None, epoch: Value) -> None:
+        """Find the scores; where all rows are looked at, deaths are noted."""
         start = self.m.read(self.state, self.out)
-        marked, at_once = epoch is not None and self.condition.followed, source.at_once
-        for n0, rows in self.groups(source):
+        marked, at_once = step is None and self.condition.followed, len(self.plan.rows) <= WRITTEN_OUT
+        for n0, rows in self.groups(step):
             for j in range(len(rows)):
-                self.score(source, n0 + j).set(start)
+                self.score(n0 + j).set(start)
             with self.units() as h:
                 *u, b, w = self.unit(h)
                 z = [preactivation(row.inputs, u, b) for row in rows]
                 for j, row in enumerate(z):
                     a = self.rules.activation.value(row, self.rules.k)
-                    self.kept(h, source, n0 + j).set(a)
-                    score = self.score(source, n0 + j)
+                    self.kept(h, n0 + j).set(a)
+                    score = self.score(n0 + j)
                     score.set(score.get() + a * w)
                 if marked and at_once:
                     self.mark(h, some(row > 0.0 for row in z), epoch)
@@ -153,39 +140,39 @@ class Epochs(Block):
             with self.units() as h:
                 self.mark(h, self.alive(h), epoch)
 
-    def output(self, source: Source, epoch: Value | None, *, moved: bool) -> Value:
-        """Judge an epoch, if one is given; with `moved` scores become their gradients. Returns the bias's gradient."""
+    def output(self, step: Value | None, epoch: Value) -> Value:
+        """The gradient of the output bias; scores become their gradients where a step follows. All rows are judged."""
         m, rules = self.m, self.rules
         total, of_bias = m.cell(m.constant(NOTHING)), m.cell(m.constant(NOTHING))
         kept = m.cell(m.constant(True, ir.VectorType(ir.IntType(1), m.width)))
-        for n0, rows in self.groups(source):
-            ends = [rules.at_output(self.score(source, n0 + j).get(), row) for j, row in enumerate(rows)]
+        for n0, rows in self.groups(step):
+            ends = [rules.at_output(self.score(n0 + j).get(), row) for j, row in enumerate(rows)]
             _, terms, of_scores, fine = zip(*ends, strict=True)
             total.set(in_order([total.get(), *terms]))
             of_bias.set(in_order([of_bias.get(), *of_scores]))
             if self.condition.success.rule != "loss":
                 kept.set(every([kept.get(), *fine]))
-            if moved:
+            if step is not None or not self.plan.batch:
                 for j, gradient in enumerate(of_scores):
-                    self.score(source, n0 + j).set(gradient)
-        if epoch is not None:
+                    self.score(n0 + j).set(gradient)
+        if step is None:
             loss = rules.total([total.get()])
             self.judge(loss, rules.solved(loss, [kept.get()]), epoch)
         return of_bias.get()
 
-    def backward(self, source: Source, of_bias: Value, step: Value | int) -> None:
+    def backward(self, step: Value | None, of_bias: Value) -> None:
         """The gradients of every unit, and the steps of all parameters."""
         m, rules, n = self.m, self.rules, len(self.powers)
         parameters = [*["W1"] * self.n_inputs, "b1", "W2"]
-        left = tuple(m.share(self.given["left"], step * n + i) for i in range(n))
+        left = tuple(m.share(self.given["left"], (0 if step is None else step) * n + i) for i in range(n))
         self.move("b2", self.out, self.m.read(self.state, self.out), of_bias, left)
         with self.units() as h:
             *u, b, w = self.unit(h)
             sums = [m.cell(m.constant(NOTHING)) for _ in parameters]
-            for n0, rows in self.groups(source):
+            for n0, rows in self.groups(step):
                 z = [preactivation(row.inputs, u, b) for row in rows]
-                a = [self.kept(h, source, n0 + j).get() for j in range(len(rows))]
-                of_scores = [self.score(source, n0 + j).get() for j in range(len(rows))]
+                a = [self.kept(h, n0 + j).get() for j in range(len(rows))]
+                of_scores = [self.score(n0 + j).get() for j in range(len(rows))]
                 g = [rules.through_unit(x, y, w, f) for x, y, f in zip(z, a, of_scores, strict=True)]
                 so_far = [cell.get() for cell in sums]
                 for cell, found in zip(sums, gradients(rows, a, g, of_scores, None, so_far), strict=True):

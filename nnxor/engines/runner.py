@@ -73,31 +73,25 @@ class Runner:
 
     def n_dead(self, table: Table) -> Numbers:
         """Dead units of each state."""
-        columns = padded(table)
-        notes = self._nothing(columns)
-        self.run(columns, 0, 0, notes=notes, n_filled=table.shape[1])
-        return notes[N_DEAD, : table.shape[1]]
+        *_, notes = self._run(table, np.zeros(table.shape[1], int), 0)
+        return np.asarray(notes[N_DEAD])
 
-    def _nothing(self, columns: Table) -> NDArray[np.int32]:
-        """Notes for trainings whose notes nobody reads."""
-        return np.zeros((N_NOTES + self.hidden, columns.shape[1]), np.int32)
-
-    def _run(self, table: Table, steps: Numbers, n_losses: int) -> tuple[Table, Table]:
+    def _run(self, table: Table, steps: Numbers, n_losses: int) -> tuple[Table, Table, NDArray[np.int32]]:
+        """States, losses, and notes, of which only those on dead units count, and only where all go as far."""
         n = table.shape[1]
         alike = not n or bool((steps == steps[0]).all())
         by_length = slice(None) if alike else np.argsort(steps, kind="stable")  # a block takes about as long
         columns, lengths = (padded(each) for each in (table[:, by_length], steps[by_length].astype(np.int32)))
         losses = np.empty((n_losses, 2, columns.shape[1]), table.dtype)
+        notes = np.zeros((N_NOTES + self.hidden, columns.shape[1]), np.int32)
         longest = lengths.reshape(-1, LANES).max(axis=1, initial=0)
-        self.run(
-            columns, 0, longest, notes=self._nothing(columns), n_filled=n, losses=losses,
-            steps=None if alike else lengths,
-        )  # fmt: skip
+        handed_out = None if alike else lengths
+        self.run(columns, 0, longest, notes=notes, n_filled=n, losses=losses, steps=handed_out)
         if alike:
-            return columns[:, :n], np.ascontiguousarray(losses[..., :n])
+            return columns[:, :n], losses[..., :n], notes[:, :n]
         back = np.empty(n, np.intp)
         back[by_length] = np.arange(n)
-        return columns.take(back, axis=1), losses.take(back, axis=-1)
+        return columns.take(back, axis=1), losses.take(back, axis=-1), notes
 
 
 def _place(array: NDArray[Any] | None) -> ctypes.Array[ctypes.c_char] | None:
@@ -151,7 +145,7 @@ def read_cycles(
     losses (P, 2, n): as a `Runner` gives them of the epochs from the start of the tail on, of which each training
     repeats the first period[r]. Each sum adds the losses in the order in which a training run to its end meets them.
     """
-    arrays = (losses, period, last_unsolved, tail)
+    arrays = (np.ascontiguousarray(losses), period, last_unsolved, tail)
     assert all(array.flags.c_contiguous for array in arrays)
     addresses = (array.ctypes.data for array in arrays)
     compiled(_reading(losses.dtype))(*addresses, losses.shape[-1], epochs - TAIL_PARTS * part, part, epochs)
