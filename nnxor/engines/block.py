@@ -8,7 +8,7 @@ are compared too.
 
 import itertools
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -122,10 +122,6 @@ class Block:
         with self.m.loop(0, LANES, self.plan.width) as r, self.m.when(r < self.n_lanes):
             yield r
 
-    def units(self) -> AbstractContextManager[Value]:
-        """The loop over units."""
-        return self.m.loop(0, self.n_units)
-
     @property
     def out(self) -> Value:
         """Where the output bias stands."""
@@ -187,7 +183,7 @@ class Block:
     def count(self, alive: Callable[[Value], Value]) -> None:
         """Note the dead units."""
         dead = self.m.cell(self.now(self.hidden - self.n_units))
-        with self.units() as h:
+        with self.m.loop(0, self.n_units) as h:
             lives = alive(h)
             self.mark(h, lives, self.last)
             dead.set(dead.get() + self.m.cast("zext", ~lives, self.m.ints))

@@ -126,7 +126,7 @@ class Epochs(Block):
         for n0, rows in self.groups(step):
             for j in range(len(rows)):
                 self.score(n0 + j).set(start)
-            with self.units() as h:
+            with self.m.loop(0, self.n_units) as h:
                 *u, b, w = self.unit(h)
                 z = [preactivation(row.inputs, u, b) for row in rows]
                 for j, row in enumerate(z):
@@ -137,7 +137,7 @@ class Epochs(Block):
                 if marked and at_once:
                     self.mark(h, some(row > 0.0 for row in z), epoch)
         if marked and not at_once:
-            with self.units() as h:
+            with self.m.loop(0, self.n_units) as h:
                 self.mark(h, self.alive(h), epoch)
 
     def output(self, step: Value | None, epoch: Value) -> Value:
@@ -166,7 +166,7 @@ class Epochs(Block):
         parameters = [*["W1"] * self.n_inputs, "b1", "W2"]
         left = tuple(m.share(self.given["left"], (0 if step is None else step) * n + i) for i in range(n))
         self.move("b2", self.out, self.m.read(self.state, self.out), of_bias, left)
-        with self.units() as h:
+        with self.m.loop(0, self.n_units) as h:
             *u, b, w = self.unit(h)
             sums = [m.cell(m.constant(NOTHING)) for _ in parameters]
             for n0, rows in self.groups(step):
