@@ -3,10 +3,10 @@
 An engine is a module with a function `train(condition, start, seeds=None) -> Trained`, and an entry here, which says
 what must be known of it before it is imported. Seeds are needed only where they shuffle mini-batches or redraw units.
 
-In reading order: `engine_reference` (the article's loop), `engine_numpy`, `cycles` (exact repeats) and `recycling` (dead
-units redrawn); then `engine_numba`: `kernel` is the arithmetic of an epoch as machine code (`llvm_numbers`), `block`
-what else happens to a block of trainings, and `runner` calls both. It is called after Numba, but uses only Numba's
-compiler (LLVM, by way of llvmlite).
+In reading order: `engine_reference` (the article's loop), `engine_numpy`, `cycles` (exact repeats) and `recycling`
+(dead units redrawn); then `engine_numba`: `kernel` is the arithmetic of an epoch as machine code (`llvm_numbers`),
+`block` what else happens to a block of trainings, and `runner` calls both. It is called after Numba, but uses only
+Numba's compiler (LLVM, by way of llvmlite).
 """
 
 from __future__ import annotations
