@@ -185,10 +185,6 @@ class Condition:
         given = () if self.freeze is None else self.freeze.split("+")
         return frozenset([*given, *(() if self.bias else ("b1", "b2"))])
 
-    def moves(self, parameter: str) -> bool:
-        """Whether training changes a parameter: u0, u1 … of a unit, its b or w, or the output bias c."""
-        return {"u": "W1", "b": "b1", "w": "W2", "c": "b2"}[parameter[0]] not in self.frozen
-
     @property
     def n_parameters(self) -> int:
         """How many parameters a network has, biases that are 0 included."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nnxor.arithmetic.networks import Ending, any_active, ending, preactivations
 from nnxor.condition import Condition
-from nnxor.engines.trace import Trace, Trained
+from nnxor.engines import Trace, Trained
 from nnxor.landscape import regions
 from nnxor.landscape.traps import traps
 from nnxor.network.draws import Weights

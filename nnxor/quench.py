@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from nnxor import engines
 from nnxor.arithmetic.networks import ending
 from nnxor.condition import Condition
-from nnxor.engines.trace import Trace
+from nnxor.engines import Trace
 from nnxor.network.activations import ACTIVATIONS
 from nnxor.network.draws import Weights
 from nnxor.network.losses import LOSSES

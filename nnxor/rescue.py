@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from nnxor.condition import Condition
 from nnxor.diagnosis import Columns, diagnose
-from nnxor.engines import Train
-from nnxor.engines.trace import Trace, Trained
+from nnxor.engines import Trace, Train, Trained
 from nnxor.interventions import INTERVENTIONS
 from nnxor.network.draws import Weights
 

@@ -31,7 +31,7 @@ from experiments.store.counts import SCHEMA, count_rows
 from experiments.study import catalog
 from nnxor import engines
 from nnxor.condition import Condition
-from nnxor.engines import runner, tails
+from nnxor.engines import runner
 from nnxor.engines.llvm_numbers import compiled
 
 ROOT = Path(__file__).parent.parent
@@ -84,8 +84,7 @@ def compile_for_hours(monkeypatch: pytest.MonkeyPatch) -> None:
         kernels.append(text)
         return compiled.__wrapped__(text)
 
-    for module in (runner, tails):
-        monkeypatch.setattr(module, "compiled", functools.cache(slowly))
+    monkeypatch.setattr(runner, "compiled", functools.cache(slowly))
     hours = {"thread_time": lambda: time.thread_time() + 3600 * len(kernels)}
     monkeypatch.setattr(estimate, "time", SimpleNamespace(**{**vars(time), **hours}))
 

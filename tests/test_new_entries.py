@@ -93,7 +93,7 @@ loss(
 import numpy as np
 
 from nnxor.engines import ENGINES, Engine, engine_numpy
-from nnxor.engines.trace import Trained
+from nnxor.engines import Trained
 
 
 def train(condition, start, seeds=None):

@@ -18,8 +18,7 @@ from nnxor import checks
 from nnxor.arithmetic.networks import Look, alive, any_active
 from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
-from nnxor.engines import engine_numpy
-from nnxor.engines.trace import Trained
+from nnxor.engines import Trained, engine_numpy
 from nnxor.network.activations import OUTPUTS
 from nnxor.network.draws import Weights, initial_weights
 from nnxor.network.inits import GivenWeights

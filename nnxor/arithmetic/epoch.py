@@ -40,19 +40,6 @@ class Row(NamedTuple):
     weight: Number
 
 
-class AtOutput(NamedTuple):
-    """The output of a row.
-
-    Its prediction, term of the loss, gradient with respect to its score, and whether it is as the success rule wants it
-    (None where the rule asks the loss).
-    """
-
-    prediction: Number
-    term: Number
-    gradient: Number
-    fine: Number
-
-
 def rows_of(task: Task, condition: Condition) -> list[Row]:
     """The rows of a table, for arrays of a condition's dtype and with the weights of its loss."""
     dtype = condition.numpy_dtype
@@ -88,12 +75,16 @@ class Rules:
         make = number or (lambda _, value: condition.numpy_dtype.type(value))
         self.k = SimpleNamespace(**{name: make(name, value) for name, value in self.numbers.items()}, **flags)
 
-    def at_output(self, s: Number, row: Row) -> AtOutput:
-        """The output of a row, from its score."""
+    def at_output(self, s: Number, row: Row) -> tuple[Number, Number, Number, Number]:
+        """The output of a row, from its score.
+
+        Its prediction, term of the loss, gradient with respect to the score, and whether it fulfils the success rule
+        (see `fine`).
+        """
         y = self.output.value(s, self.k)
         term, gradient = self.loss.row(s, y, row.target, row.weight)
         of_score = gradient if self.loss.logits else self.output.back(s, y, gradient, self.k)
-        return AtOutput(y, term, of_score, self.fine(s, y, row.target))
+        return y, term, of_score, self.fine(s, y, row.target)
 
     def fine(self, s: Number, y: Number, t: Number) -> Number:
         """Whether a row fulfils the success rule, from score, prediction and target; None if it asks the loss."""

@@ -52,10 +52,10 @@ class Networks:
         z = [preactivation(row.inputs, weights.W1, weights.b1) for row in rows]
         a = [rules.activation.value(row, rules.k) for row in z]
         scores = [in_order([weights.b2, *(row * weights.W2)]) for row in a]
-        ends = [rules.at_output(s, row) for s, row in zip(scores, rows, strict=True)]
-        loss = rules.total([end.term for end in ends])
-        solved = rules.solved(loss, [end.fine for end in ends])
-        return Look(z, a, [end.prediction for end in ends], [end.gradient for end in ends], loss, solved)
+        ends = zip(*map(rules.at_output, scores, rows), strict=True)
+        y, terms, of_score, fine = map(list, ends)
+        loss = rules.total(terms)
+        return Look(z, a, y, of_score, loss, rules.solved(loss, fine))
 
     def gradients(self, weights: Weights, look: Look, rows: list[Row] | None = None) -> Weights:
         """The gradient of the loss with respect to every parameter, in the shapes of the parameters."""

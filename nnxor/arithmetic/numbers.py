@@ -1,8 +1,8 @@
 """Numbers: what the arithmetic of an epoch is written in.
 
 A number is a NumPy array (or scalar) of float32 or float64, or a `Symbol` that stands for one. Rules are ordinary
-functions over numbers. Called with arrays they compute; called with symbols they leave a straight-line program on a
-`Tape`, which `make printed` writes as JavaScript, or which `nnxor.engines.llvm_numbers` makes machine code.
+functions over numbers. Called with arrays they compute; called with symbols they leave a straight-line program, which
+`make printed` writes as JavaScript, or which `nnxor.engines.llvm_numbers` makes machine code.
 
 Allowed are +, −, ×, ÷, comparisons, `&`, `|`, `~` of comparisons, and the functions of this module. Each gives one
 correctly rounded result in the number's dtype, or an exact one, so that a rule gives the same bits wherever it runs.
@@ -15,88 +15,69 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 Number = Any  # an array, a scalar of NumPy, or a `Symbol`; also the booleans that comparisons of them give
 
 
-def binary(operation: str, *, swapped: bool = False) -> Any:
-    """A method that leaves an operation with another number on the tape."""
-    boolean = operation in ("<", "<=", ">", ">=", "==", "!=")
+def _binary(operation: str, *, swapped: bool = False) -> Any:
+    """A method: the result of an operation with another number."""
 
-    def method(self: Symbol, other: object) -> Symbol:
+    def method(self: Symbol, other: object) -> Number:
         number = self.like(other)
-        pair = (number, self) if swapped else (self, number)
-        return self.tape.result(operation, pair, np.dtype(np.bool_) if boolean else self.dtype)
+        return self.tape.result(operation, (number, self) if swapped else (self, number))
 
     return method
 
 
 class Symbol:
-    """A number that is not known yet: an input, a constant, or the result of an operation on other symbols."""
+    """A number that is not known yet; `node` is what its tape, which made it, knows it by.
 
-    __slots__ = ("arguments", "dtype", "operation", "tape")
+    A tape is whatever has a `dtype`, makes the `result(operation, symbols)` of an operation, and a
+    `constant(value, like)` of the kind of another symbol. The operators that rules may not use are for what only one
+    tape knows, such as whole numbers.
+    """
 
-    def __init__(self, tape: Tape, operation: str, arguments: tuple[Any, ...], dtype: np.dtype) -> None:
-        self.tape, self.operation, self.arguments, self.dtype = tape, operation, arguments, dtype
+    __slots__ = ("node", "tape")
 
-    __add__, __radd__ = binary("+"), binary("+", swapped=True)
-    __sub__, __rsub__ = binary("-"), binary("-", swapped=True)
-    __mul__, __rmul__ = binary("*"), binary("*", swapped=True)
-    __truediv__, __rtruediv__ = binary("/"), binary("/", swapped=True)
-    __gt__, __ge__, __lt__, __le__ = map(binary, (">", ">=", "<", "<="))
-    __and__, __or__ = binary("&"), binary("|")
+    def __init__(self, tape: Any, node: Any) -> None:
+        self.tape, self.node = tape, node
 
-    def __invert__(self) -> Symbol:
-        return self.tape.result("~", (self,), self.dtype)
+    __add__, __radd__ = _binary("+"), _binary("+", swapped=True)
+    __sub__, __rsub__ = _binary("-"), _binary("-", swapped=True)
+    __mul__, __rmul__ = _binary("*"), _binary("*", swapped=True)
+    __truediv__, __rtruediv__ = _binary("/"), _binary("/", swapped=True)
+    __gt__, __ge__, __lt__, __le__ = map(_binary, (">", ">=", "<", "<="))
+    __and__, __or__ = _binary("&"), _binary("|")
+    __floordiv__, __mod__, __xor__, __lshift__, __rshift__ = map(_binary, ("//", "%", "^", "<<", ">>"))
+    __eq__, __ne__, __hash__ = _binary("=="), _binary("!="), object.__hash__
 
-    def __neg__(self) -> Symbol:
-        return self.tape.result("neg", (self,), self.dtype)
+    def __invert__(self) -> Number:
+        return _operation("~", self)
 
-    def like(self, value: object) -> Symbol:
-        """A symbol as it is; another value as a constant, rounded to the dtype of this one."""
-        return value if isinstance(value, Symbol) else self.tape.constant(value, self.dtype)
+    def __neg__(self) -> Number:
+        return _operation("neg", self)
+
+    @property
+    def dtype(self) -> Any:
+        """That of all real numbers of its tape."""
+        return self.tape.dtype
+
+    def like(self, value: object) -> Number:
+        """A symbol as it is; another value as a constant of this kind."""
+        return value if isinstance(value, Symbol) else self.tape.constant(value, self)
 
     def __bool__(self) -> bool:
         raise TypeError("a symbol has no value: use where(condition, a, b)")
-
-
-class Tape:
-    """A straight-line program: operations in the order in which they were asked for, each only once."""
-
-    def __init__(self, dtype: np.dtype) -> None:
-        self.dtype = np.dtype(dtype)
-        self.results: list[Symbol] = []
-        self._known: dict[tuple[Any, ...], Symbol] = {}
-
-    def input(self, name: str, dtype: np.dtype | None = None) -> Symbol:
-        """A number that the program is given under a name: in source, whatever may stand there."""
-        return self._once("input", (name,), (name,), dtype or self.dtype)
-
-    def constant(self, value: object, dtype: np.dtype) -> Symbol:
-        """A value that is known, rounded to the dtype."""
-        constant = dtype.type(value).item()
-        return self._once("constant", (repr(constant), dtype), (constant,), dtype)
-
-    def result(self, operation: str, arguments: tuple[Symbol, ...], dtype: np.dtype) -> Symbol:
-        """The result of an operation."""
-        return self._once(operation, tuple(map(id, arguments)), arguments, dtype)
-
-    def _once(self, operation: str, key: tuple[Any, ...], arguments: tuple[Any, ...], dtype: np.dtype) -> Symbol:
-        if (operation, *key) not in self._known:
-            symbol = self._known[operation, *key] = Symbol(self, operation, arguments, dtype)
-            if operation not in ("input", "constant"):
-                self.results.append(symbol)
-        return self._known[operation, *key]
 
 
 def where(condition: Number, yes: Number, no: Number) -> Number:
     """`yes` where the condition holds and `no` elsewhere; one of both may be a Python float."""
     if isinstance(condition, Symbol):
         one = yes if isinstance(yes, Symbol) else no
-        return condition.tape.result("where", (condition, one.like(yes), one.like(no)), one.dtype)
+        return condition.tape.result("where", (condition, one.like(yes), one.like(no)))
     return np.where(condition, yes, no)
 
 
@@ -122,7 +103,7 @@ def minimum(x: Number, y: Number) -> Number:
 
 def rounded(x: Number) -> Number:
     """The nearest whole number, ties to even, for |x| < 2^22 (float32) or 2^51 (float64)."""
-    magic = 1.5 * 2.0 ** layout(x.dtype).mantissa
+    magic = 1.5 * 2.0 ** np.finfo(x.dtype).nmant
     return (x + magic) - magic
 
 
@@ -133,17 +114,17 @@ def power_of_two(n: Number) -> Number:
     """
     if isinstance(n, Symbol):
         return _operation("power_of_two", n)
-    bits = layout(n.dtype)
+    about = np.finfo(n.dtype)
     with np.errstate(invalid="ignore"):
-        return ((n + bits.bias).astype(bits.integer) << bits.mantissa).view(n.dtype)
+        return ((n + (about.maxexp - 1)).astype(f"int{about.bits}") << about.nmant).view(n.dtype)
 
 
 def exponent(x: Number) -> Number:
-    """The whole number n with 2^n ≤ x < 2^(n+1), for a positive normal x (0 and subnormal ones give −bias)."""
+    """The whole number n with 2^n ≤ x < 2^(n+1), for a positive normal x (0 and subnormal ones give −127 or −1023)."""
     if isinstance(x, Symbol):
         return _operation("exponent", x)
-    bits = layout(x.dtype)
-    return (x.view(bits.integer) >> bits.mantissa).astype(x.dtype) - bits.bias
+    about = np.finfo(x.dtype)
+    return (x.view(f"int{about.bits}") >> about.nmant).astype(x.dtype) - (about.maxexp - 1)
 
 
 def in_order(terms: Iterable[Number]) -> Number:
@@ -161,18 +142,5 @@ def some(conditions: Iterable[Number]) -> Number:
     return reduce(operator.or_, conditions)
 
 
-class Layout(NamedTuple):
-    """A floating-point format: bits of the mantissa, the exponent's bias, and the integer type of the same size."""
-
-    mantissa: int
-    bias: int
-    integer: type[np.signedinteger[Any]]
-
-
-def layout(dtype: np.dtype) -> Layout:
-    """The format of float32 or float64."""
-    return Layout(23, 127, np.int32) if np.dtype(dtype) == np.float32 else Layout(52, 1023, np.int64)
-
-
-def _operation(name: str, x: Symbol) -> Symbol:
-    return x.tape.result(name, (x,), x.dtype)
+def _operation(name: str, x: Symbol) -> Number:
+    return x.tape.result(name, (x,))

@@ -1,6 +1,6 @@
 """What happens to a block of trainings around the arithmetic of an epoch (`nnxor.engines.kernel`), as machine code.
 
-The columns of a block are copied to its own memory and back. In between, events that only the training itself can see
+The states of a block are copied to its own memory and back. In between, events that only the training itself can see
 are noted, mini-batches are drawn, and repeats are looked for (`nnxor.engines.cycles`): after an epoch the output bias
 and one parameter of the first unit are compared with the earlier state; if both are equal in some training, all others
 are compared too.
@@ -8,7 +8,8 @@ are compared too.
 
 import itertools
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
@@ -22,67 +23,78 @@ from nnxor.network.losses import LOSSES
 from nnxor.network.minibatches import GAMMA, mix, steps_of
 
 LANES = 64  # trainings in a block
+LINE = 64  # bytes of a line of the cache
 DRAWN_WRITTEN_OUT = 16  # examples of an epoch up to which they are drawn without loops
 
 ALIVE, HAS_BEEN_DEAD, REVIVED = 1, 2, 4
-"""Marks of a unit, where dead units can come back: alive at epoch 0, dead at some epoch, alive at a later one."""
+"""Marks of a unit: alive when last looked at, dead at some epoch, alive at a later one."""
 
-PERIOD, UNSOLVED, DEATH, N_DEAD, N_NOTES = range(5)
-"""Rows of what is noted of each training: period, last unsolved epoch, first death, dead units; then marks of units."""
+RETURNED, UNSOLVED, DEATH, N_DEAD, N_NOTES = range(5)
+"""Rows of what is noted of each training: the epoch at which it was back in an earlier state, its last unsolved epoch,
+its first death (seen at the end of a call only, unless units are `followed`), its dead units; then marks of units."""
 
-ARRAYS = (
-    "table", "notes", "tail", "losses", "steps", "stream", "width", "ends", "shared", "clock", "drawn", "keys", "place",
-    "state", "before", "scratch", "noted", "lives",
-)  # fmt: skip
-NUMBERS = ("n", "n_filled", "n_blocks", "hidden", "first", "n_losses", "tail_start", "tail_part", "watch", "counting")
+ARRAYS = ("table", "notes", "tail", "losses", "steps", "stream", "width", "ends")
+NUMBERS = ("n", "n_filled", "n_blocks", "hidden", "first", "n_losses", "tail_start", "tail_part", "watch")
 """What a kernel is given: addresses of arrays, then whole numbers. Of all n trainings, a column each (those from
 `n_filled` on only fill the last block and are not run):
 
 table (P, n): the parameters, and what the optimizer remembers of them.
-notes (N_NOTES + H, n; without the H marks where units are smooth): what is noted, whole numbers of 32 bits.
+notes (N_NOTES + H, n): what is noted, whole numbers of 32 bits.
 tail (TAIL_PARTS, n): sums of the losses in double precision, of parts of `tail_part` epochs from `tail_start` on.
-losses (n_losses, n): those of the first epochs.
+losses (n_losses, 2, n): those of the first epochs, and 1 where an epoch was unsolved, else 0.
 steps (n,), or null: each column becomes that of so many epochs later, and nothing else is carried back.
 stream (n,): what shuffles the mini-batches of each.
 width, ends (n_blocks,): the units of each block that are run (the others are dead), the epoch before which it ends.
 
-Of one block, in the condition's dtype where nothing else is said: `shared` (`Plan.shared`); `clock`, in double
-precision; `drawn` (places, D + 1, LANES), inputs and target of the examples of mini-batches, in the order in which each
-training sees them; `keys`, `place` (N, LANES), the hashes that decide it and where each stands; `state`, `before`
-(P, LANES), the present state and that of `first`; `scratch` (`Plan.scratch`); `noted`, the block's notes; `lives`
-(H, LANES), of each vector, at its first place, a bit (of 64) for each training whose unit lived when last noted.
+Between the arrays of all and the numbers come those of `Plan.arrays`.
 
-With `watch`, trainings without a period that return to the state of `first` get one. With `counting`, it is noted at
-the end which units live."""
+With `watch` it is noted which trainings return to the state of `first`, if they had not returned to any before. At the
+end it is noted which units live, unless states are handed out."""
 
 
 class Plan:
     """What the kernel of a condition works with. Its numbers are data: they change no instruction."""
 
     def __init__(self, condition: Condition) -> None:
-        self.condition, self.dtype = condition, np.dtype(condition.numpy_dtype)
+        self.condition, self.dtype = condition, condition.numpy_dtype
         self.task, self.n_inputs = trained_rows(condition), condition.task.n_inputs
         self.rows, self.rules = rows_of(self.task, condition), Rules(condition)
         self.width = vector_bytes(len(self.rows)) // self.dtype.itemsize  # trainings in a vector
-        self.names, self.powers = list(self.rules.numbers), self.rules.optimizer.powers
-        self.batch = condition.batch_size or 0
-        self.sizes = steps_of(self.task.n_rows, self.batch) if self.batch else []
-        self.steps = max(len(self.sizes), 1)
-        self.first_row = len(self.names)
-        self.first_weight = self.first_row + len(self.rows) * (self.n_inputs + 2)
-        self.n_lefts = -(-len(self.powers) * self.steps // self.width) * self.width
+        self.betas = [getattr(condition, name) for name in self.rules.optimizer.powers]
+        self.batch, self.sizes = condition.batch_size or 0, steps_of(self.task.n_rows, condition.batch_size)
 
-    def shared(self) -> NDArray[np.floating]:
-        """What all trainings share: the settings, inputs, target and weight of each row, the weights in each batch."""
-        rows = [number for row in self.rows for number in (*row.inputs, row.target, row.weight)]
-        weights = np.zeros((len(self.sizes), self.batch), self.dtype)
-        for step, n in enumerate(self.sizes):
-            weights[step, :n] = LOSSES[self.condition.loss].weight(n)
-        return np.array([*self.rules.numbers.values(), *rows, *weights.ravel()]).astype(self.dtype)
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Arrays that a kernel keeps for itself, in the condition's dtype where no other is said."""
+        condition, n, steps = self.condition, len(self.rows), len(self.sizes)
+        units, state = condition.hidden, (condition.n_parameters * (1 + self.rules.optimizer.memory), LANES)
+        examples = np.array([(*row.inputs, row.target, row.weight) for row in self.rows], self.dtype)
+        weights = np.zeros((steps, self.batch), self.dtype)
+        for step, size in enumerate(self.sizes):
+            weights[step, :size] = LOSSES[condition.loss].weight(size)
+        drawn = self._aligned(steps * self.batch, self.n_inputs + 1, LANES)
+        drawn[:n] = examples[: len(drawn), :-1, None]  # their order where it is fixed
+        return {
+            "settings": np.array([*self.rules.numbers.values()], self.dtype),
+            "examples": examples,  # inputs, target and weight of each row
+            "weights": weights,  # of the examples in each mini-batch
+            "clock": np.array([self.betas, np.ones(len(self.betas))]),  # and the powers at `first`; float64
+            "left": np.empty((steps, len(self.betas)), self.dtype),  # 1 less each power, at each step of the epoch
+            "drawn": drawn,  # inputs and targets, in the order in which each training of a block sees the examples
+            "keys": self._aligned(n, LANES, dtype=np.uint64),  # the hashes that decide it
+            "place": self._aligned(n, LANES, dtype=np.int32),  # where each example stands
+            "state": self._aligned(*state),  # of a block, as it is
+            "before": self._aligned(*state),  # and at `first`
+            "lives": self._aligned(units, LANES, dtype=np.int64),  # bits, of each vector whose unit lives, at its first
+            "scratch": self._aligned(units + 1, n, self.width),  # scores, and activations of each unit
+        }
 
-    def scratch(self) -> int:
-        """Numbers of scratch memory: what is left of powers, then scores of rows, then activations of each unit."""
-        return self.n_lefts + (self.condition.hidden + 1) * max(len(self.rows), self.batch) * self.width
+    def _aligned(self, *shape: int, dtype: Any = None) -> NDArray[Any]:
+        """Zeros that begin where a line of the cache does."""
+        kind = np.dtype(dtype or self.dtype)
+        size = int(np.prod(shape)) * kind.itemsize
+        memory = np.zeros(size + LINE, np.uint8)
+        first = -memory.ctypes.data % LINE
+        return memory[first : first + size].view(kind).reshape(shape)
 
 
 class Block:
@@ -90,15 +102,17 @@ class Block:
 
     def __init__(self, plan: Plan) -> None:
         self.plan, self.condition, self.n_inputs = plan, plan.condition, plan.n_inputs
-        self.m = m = Machine(len(ARRAYS), len(NUMBERS), plan.dtype, plan.width)
-        self.given = dict(zip((*ARRAYS, *NUMBERS), m.arguments, strict=True))
+        arrays = (*ARRAYS, *plan.arrays())
+        self.m = m = Machine(len(arrays), len(NUMBERS), plan.dtype, plan.width)
+        self.given = dict(zip((*arrays, *NUMBERS), m.arguments, strict=True))
         self.state, self.hidden, self.first = (self.given[name] for name in ("state", "hidden", "first"))
-        self.rules = Rules(self.condition, lambda name, _: m.share(self.given["shared"], plan.names.index(name)))
+        names = list(plan.rules.numbers)
+        self.rules = Rules(self.condition, lambda name, _: m.share(self.given["settings"], names.index(name)))
         self.starts = [self.hidden * (i * LANES) for i in range(self.n_inputs + 3)]
         self.n_parameters = self.starts[-1] + LANES
         self.n_rows = (self.hidden * (self.n_inputs + 2) + 1) * (1 + self.rules.optimizer.memory)
         self.column = self.n_lanes = self.n_units = self.last = self.r = m.long(0)
-        self.tail_at, self.witness = m.cell(m.long(0)), m.cell(m.long(0))
+        self.powers = [m.cell(m.constant(1.0, DOUBLE)) for _ in plan.betas]
 
     # places
 
@@ -107,10 +121,6 @@ class Block:
         """The loop over the trainings of a block, without the padding."""
         with self.m.loop(0, LANES, self.plan.width) as r, self.m.when(r < self.n_lanes):
             yield r
-
-    def units(self) -> AbstractContextManager[Value]:
-        """The loop over units."""
-        return self.m.loop(0, self.n_units)
 
     @property
     def out(self) -> Value:
@@ -125,9 +135,9 @@ class Block:
         """The input weights, bias and output weight of a unit."""
         return [self.m.read(self.state, self.at(i, h)) for i in range(self.n_inputs + 2)]
 
-    def of_all(self, row: Value) -> Value:
+    def of_all(self, row: Value | int) -> Value:
         """Where the present vector stands in a row of an array of all trainings."""
-        return row * self.given["n"] + self.column + self.r
+        return self.given["n"] * row + self.column + self.r
 
     def of_block(self, row: Value | int) -> Value:
         """Where it stands in a row of an array of the block."""
@@ -135,7 +145,7 @@ class Block:
 
     def note(self, row: Value | int) -> Cell:
         """A row of the notes."""
-        return Cell(self.m, self.given["noted"], self.of_block(row), self.m.ints)
+        return Cell(self.m, self.given["notes"], self.of_all(row), self.m.ints)
 
     def now(self, epoch: Value) -> Value:
         """An epoch as a number of each training."""
@@ -144,49 +154,36 @@ class Block:
     # a block comes and goes
 
     def enter(self, block: Value) -> None:
-        """Carry a block in."""
-        m, given, n = self.m, self.given, len(self.plan.powers)
+        """Carry the states of a block in, and set the clock to where it stands for all."""
+        m, given = self.m, self.given
         self.column = block * LANES
         self.n_lanes = given["n_filled"] - self.column
         self.n_units, self.last = (m.read(given[name], block, LONG) for name in ("width", "ends"))
-        self.carry(outward=False)
-        for i in range(n):  # the clock goes on from where it stood for all blocks
-            m.store(given["clock"], i, m.read(given["clock"], 2 * n + i, DOUBLE))
-        if self.condition.followed:
-            with m.loop(0, self.hidden) as h, self.lanes() as self.r:
-                m.store(given["lives"], self.of_block(h), m.constant(-1, LONG))
-        if self.condition.repeats:
-            with m.when(given["watch"] != 0), m.loop(0, self.n_rows) as row, self.lanes() as self.r:
-                m.store(given["before"], self.of_block(row), m.read(self.state, self.of_block(row)))
-
-    def carry(self, outward: bool) -> None:
-        """Carry everything in, or back."""
-        m, given = self.m, self.given
-        n_notes = m.long(N_NOTES) if self.condition.smooth else self.hidden + N_NOTES
-        parts = [("table", "state", self.n_rows, m.vector), ("notes", "noted", n_notes, m.ints)]
-        for name, own, n_rows, kind in parts:
-            with m.loop(0, n_rows) as row, self.lanes() as self.r:
-                there, here = (
-                    Cell(m, given[name], self.of_all(row), kind),
-                    Cell(m, given[own], self.of_block(row), kind),
-                )
-                source, target = (here, there) if outward else (there, here)
-                target.set(source.get())
+        for i, power in enumerate(self.powers):
+            power.set(m.read(given["clock"], len(self.powers) + i, DOUBLE))
+        with m.loop(0, self.hidden) as h, self.lanes() as self.r:
+            m.store(given["lives"], self.of_block(h), m.constant(-1, LONG))
+        with m.loop(0, self.n_rows) as row, self.lanes() as self.r:
+            start = m.read(given["table"], self.of_all(row))
+            m.store(self.state, self.of_block(row), start)
+            m.store(given["before"], self.of_block(row), start)
 
     def leave(self, alive: Callable[[Value], Value]) -> None:
-        """Note which units live, if that is wanted, and carry the block back, unless its trainings were handed out."""
-        if not self.condition.smooth:
-            with self.m.when(self.given["counting"] != 0), self.lanes() as self.r:
-                self.count(alive)
-        with self.m.when(~self.m.is_there(self.given["steps"])):
-            self.carry(outward=True)
+        """Note which units live, and carry the states back, unless they were handed out."""
+        m, table = self.m, self.given["table"]
+        with m.when(~m.is_there(self.given["steps"])):
+            if not self.condition.smooth:
+                with self.lanes() as self.r:
+                    self.count(alive)
+            with m.loop(0, self.n_rows) as row, self.lanes() as self.r:
+                m.store(table, self.of_all(row), m.read(self.state, self.of_block(row)))
 
     # notes
 
     def count(self, alive: Callable[[Value], Value]) -> None:
         """Note the dead units."""
         dead = self.m.cell(self.now(self.hidden - self.n_units))
-        with self.units() as h:
+        with self.m.loop(0, self.n_units) as h:
             lives = alive(h)
             self.mark(h, lives, self.last)
             dead.set(dead.get() + self.m.cast("zext", ~lives, self.m.ints))
@@ -195,39 +192,39 @@ class Block:
     def mark(self, h: Value, alive: Value, epoch: Value) -> None:
         """Note whether a unit lives, and the epoch if it is the first to die; most often nothing has changed."""
         m, note, first = self.m, self.note(h + N_NOTES), self.note(DEATH)
-        if not self.condition.followed:
-            note.set(m.cast("zext", alive, m.ints))
-            return
         lives = m.cast("zext", m.cast("bitcast", alive, ir.IntType(m.width)), LONG)
         lived = Cell(m, self.given["lives"], self.of_block(h), LONG)
         with m.when(lives != lived.get()):
             lived.set(lives)
             mark, death = note.get(), first.get()
-            back = (mark & HAS_BEEN_DEAD) << 1  # REVIVED
-            note.set(mark | where(alive, back, HAS_BEEN_DEAD))
-            first.set(where(~alive & ((mark & ALIVE) != 0) & (death < 0), self.now(epoch), death))
+            been_dead = mark & HAS_BEEN_DEAD
+            living = mark | (been_dead << 1) | ALIVE  # REVIVED, if it has been dead
+            note.set(where(alive, living, (mark | HAS_BEEN_DEAD) & ~ALIVE))
+            first.set(where(~alive & (been_dead == 0) & (death < 0), self.now(epoch), death))
 
     def judge(self, loss: Value, solved: Value, epoch: Value) -> None:
         """Note the loss of an epoch, and whether it was solved."""
         m, given, unsolved = self.m, self.given, self.note(UNSOLVED)
         unsolved.set(where(solved, unsolved.get(), self.now(epoch)))
         with m.when(epoch < given["n_losses"]):
-            m.store(given["losses"], self.of_all(epoch), loss)
+            m.store(given["losses"], self.of_all(epoch * 2), loss)
+            m.store(given["losses"], self.of_all(epoch * 2 + 1), where(solved, 0.0, m.constant(1.0)))
         with m.when(epoch >= given["tail_start"]):
             doubles = ir.VectorType(DOUBLE, self.plan.width)
-            tail = Cell(m, given["tail"], self.tail_at.get() + self.r, doubles)
+            part = (epoch - given["tail_start"]) // given["tail_part"]
+            tail = Cell(m, given["tail"], self.of_all(part), doubles)
             tail.set(tail.get() + m.cast("fpext", loss, doubles))
 
     # before and after an epoch
 
-    def begin(self, epoch: Value) -> None:
-        """Draw the mini-batches of the epoch, and find the part of the tail that it is in."""
-        if self.plan.batch and self.condition.order == "shuffled":
-            with self.lanes() as self.r:
-                self.draw(epoch)
-        with self.m.when(epoch >= self.given["tail_start"]):
-            part = (epoch - self.given["tail_start"]) // self.given["tail_part"]
-            self.tail_at.set(part * self.given["n"] + self.column)
+    def tick(self) -> None:
+        """Put 1 − β^t, for all steps of an epoch, into memory."""
+        m, given, n = self.m, self.given, len(self.powers)
+        if n:
+            with m.loop(0, len(self.plan.sizes)) as step:
+                for i, power in enumerate(self.powers):
+                    power.set(power.get() * m.read(given["clock"], i, DOUBLE))
+                    m.store(given["left"], step * n + i, m.cast("fptrunc", 1.0 - power.get(), m.real))
 
     def after(self, epoch: Value) -> None:
         """Hand out the states that are wanted after this epoch, and look for trainings that repeat."""
@@ -242,21 +239,15 @@ class Block:
                 self.look_for_repeats(epoch)
 
     def look_for_repeats(self, epoch: Value) -> None:
-        """Give a period to trainings without one whose state equals the earlier one."""
-        m, period = self.m, self.note(PERIOD).get()
-        moving = next((name for name in "bwu" if self.condition.moves(name)), "b")  # what repeats last, if it moves
-        watched = {"u": 0, "b": self.n_inputs, "w": self.n_inputs + 1}[moving]
-        alike = m.cell(period < 0)
-        for at in (self.out, self.at(watched, 0)):
+        """Note which trainings are back in the earlier state for the first time."""
+        m, returned = self.m, self.note(RETURNED).get()
+        alike = m.cell(returned < 0)
+        for at in (self.out, self.at(self.n_inputs, 0)):
             alike.set(alike.get() & self.as_before(at))
         with m.when(m.some(alike.get())):
-            began = self.witness.get()  # the row at which others differed: most often these do as well
-            with m.loop(0, self.n_rows, going=lambda: m.some(alike.get())) as k:
-                row = began + k
-                row = where(row < self.n_rows, row, row - self.n_rows)
+            with m.loop(0, self.n_rows, going=lambda: m.some(alike.get())) as row:
                 alike.set(alike.get() & self.as_before(self.of_block(row)))
-                self.witness.set(row)
-            self.note(PERIOD).set(where(alike.get(), self.now(epoch - self.first), period))
+            self.note(RETURNED).set(where(alike.get(), self.now(epoch), returned))
 
     def as_before(self, at: Value) -> Value:
         """Which trainings have the same number there as in the earlier state."""
@@ -265,8 +256,10 @@ class Block:
     # mini-batches
 
     def draw(self, epoch: Value) -> None:
-        """Put the examples of an epoch into their order, that of their hashes."""
+        """Put the examples of an epoch into their order, that of their hashes, unless it is fixed."""
         m, given, n = self.m, self.given, len(self.plan.rows)
+        if not self.plan.batch or self.condition.order == "fixed":
+            return
 
         def hashed(word: Value, number: Value) -> Value:
             return mix(word + m.everywhere(number * int(GAMMA)))
@@ -280,17 +273,17 @@ class Block:
             m.store(given["place"], self.of_block(k), self.now(k))
         self.sort(n)
         with m.loop(0, n) as p:
-            example = m.read(given["place"], self.of_block(p), m.ints).llvm
+            example = m.read(given["place"], self.of_block(p), m.ints).node
             lanes = [m.wrap(m.build.sext(m.build.extract_element(example, INT(i)), LONG)) for i in range(m.width)]
             for d in range(self.n_inputs + 1):
                 found = ir.Constant(m.vector, ir.Undefined)
                 for i, lane in enumerate(lanes):
-                    found = m.build.insert_element(found, m.read(*self.example(lane, d), m.real).llvm, INT(i))
+                    found = m.build.insert_element(found, m.read(*self.example(lane, d), m.real).node, INT(i))
                 m.store(given["drawn"], self.drawn_at(p, d), m.wrap(found))
 
     def example(self, n: Value | int, d: int) -> tuple[Value, Value | int]:
         """The array and the place where a number of an example stands: its inputs, then its target."""
-        return self.given["shared"], n * (self.n_inputs + 2) + (self.plan.first_row + d)
+        return self.given["examples"], n * (self.n_inputs + 2) + d
 
     def drawn_at(self, place: Value | int, d: int) -> Value:
         """Where a number of the example at a place stands."""
@@ -301,7 +294,7 @@ class Block:
         m = self.m
         places = [m.constant(0, m.ints) for _ in keys]
         for b, a in itertools.combinations(range(len(keys)), 2):
-            before = m.wrap(m.build.icmp_unsigned("<=", keys[b].llvm, keys[a].llvm))
+            before = m.wrap(m.build.icmp_unsigned("<=", keys[b].node, keys[a].node))
             after = m.cast("zext", before, m.ints)
             places[a], places[b] = places[a] + after, places[b] + (1 - after)
         for d in range(self.n_inputs + 1):
@@ -333,7 +326,7 @@ class Block:
             [Cell(m, self.given[name], self.of_block(row), kind) for row in (low, high)]
             for name, kind in (("keys", m.words), ("place", m.ints))
         ]
-        swap = m.wrap(m.build.icmp_unsigned(">", *(cell.get().llvm for cell in pairs[0])))
+        swap = m.wrap(m.build.icmp_unsigned(">", *(cell.get().node for cell in pairs[0])))
         for one, other in pairs:
             a, b = one.get(), other.get()
             one.set(where(swap, b, a))

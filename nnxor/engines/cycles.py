@@ -32,6 +32,7 @@ from nnxor.network.optimizers import OPTIMIZERS
 
 Table = NDArray[np.floating]
 Numbers = NDArray[np.integer]
+Whole = NDArray[np.int32]
 Advance = Callable[[Table, Numbers], Table]  # the states that many epochs later, a number for each column
 ROOM = 2**25
 """Bytes, about, for the states at the checkpoints; more trainings go in parts. More memory would be mapped anew."""
@@ -141,19 +142,21 @@ class History:
         states = np.ascontiguousarray(self._states[number, :, columns].T)
         return states if self._units is None else in_order(states, self._units[number, :, columns].T)
 
-    def span(self, number: Numbers) -> Numbers:
-        """Epochs from a checkpoint to the next one."""
-        return self.checkpoints[number + 1] - self.checkpoints[number]
+    def before(self, epochs: Numbers) -> tuple[Numbers, Whole]:
+        """The number of the last checkpoint before each epoch, and how long before it is."""
+        number = np.searchsorted(self.checkpoints, epochs) - 1
+        return number, (epochs - self.checkpoints[number]).astype(np.int32)
 
 
-def settled_epochs(history: History, found_at: Numbers, period: NDArray[np.int32], advance: Advance) -> Numbers:
-    """The epoch from which each training repeats, −1 where `period` is; `found_at` numbers the checkpoint."""
-    settled = np.full(len(period), -1, np.int32)
-    trainings = np.flatnonzero(period > 0)
-    if not len(trainings):
-        return settled
-    p = period[trainings]
-    on = found_at[trainings].astype(np.int64)  # a checkpoint on the cycle, and one that is not, or −1
+def settled(history: History, returned: Numbers, advance: Advance) -> tuple[Whole, Whole]:
+    """From which epoch on each training repeats, and its period; −1 where `returned` is.
+
+    returned: the epoch at which it was back in the state of the last checkpoint, for the first time.
+    """
+    first, period = np.full((2, len(returned)), -1, np.int32)
+    trainings = np.flatnonzero(returned > 0)
+    on, p = history.before(returned[trainings])  # a checkpoint on the cycle; `off` is one that is not, or −1
+    period[trainings] = p
     longest = np.array([watched(int(checkpoint)) for checkpoint in history.checkpoints])
     off = np.where((on > 0) & (p < longest[on - 1]), on - 1, -1)
     while len(wide := np.flatnonzero(on - off > 1)):
@@ -161,42 +164,34 @@ def settled_epochs(history: History, found_at: Numbers, period: NDArray[np.int32
         states = history.at(middle, trainings[wide])
         back = same(states, advance(states, p[wide]))
         on[wide[back]], off[wide[~back]] = middle[back], middle[~back]
-    settled[trainings[on == 0]] = 0
-    later = np.flatnonzero(on > 0)
-    if not len(later):
-        return settled
-    trainings, p, on, off = trainings[later], p[later], on[later], off[later]
-    span = history.span(off)
-    on_cycle = advance(history.at(on, trainings), -span % p)  # with the phase that the training has at `off`
-
-    def advance_pairs(pairs: Table, step: int, chosen: Numbers) -> Table:
-        behind, on_cycle = np.split(pairs, 2)
-        return np.concatenate([advance(behind, np.full(len(chosen), step)), advance(on_cycle, step % p[chosen])])
-
-    pairs = np.concatenate([history.at(off, trainings), on_cycle])
-    after = first_time(pairs, span, lambda pairs, _: same(*np.split(pairs, 2)), advance_pairs)
-    settled[trainings] = history.checkpoints[off] + after
-    return settled
+    first[trainings[on == 0]] = 0
+    later = on > 0
+    trainings, p, off = trainings[later], p[later], off[later]
+    first[trainings] = first_time(
+        history, off, trainings, lambda states, chosen: same(states, advance(states, p[chosen])), advance
+    )
+    return first, period
 
 
 def first_time(
-    states: Table,
-    span: Numbers,
+    history: History,
+    number: Numbers,
+    trainings: Numbers,
     holds: Callable[[Table, Numbers], NDArray[np.bool_]],
-    advance: Callable[[Table, int, Numbers], Table],
+    advance: Advance,
 ) -> Numbers:
-    """Epochs until something holds that does not hold yet, holds `span` epochs later, and is for good.
+    """The epoch from which on something holds for good, which it does not at a checkpoint, but at the next.
 
-    `holds(states, chosen)` says it of some columns, whose numbers are `chosen`; `advance(states, step, chosen)` takes
-    them `step` epochs on.
+    `holds(states, chosen)` says it of some columns, whose places among the trainings are `chosen`.
     """
-    states = states.copy()
+    states, begin = history.at(number, trainings), history.checkpoints[number]
+    span = history.checkpoints[number + 1] - begin
     before = np.zeros(len(span), np.int64)  # epochs for which it does not hold
     step = 1 << int(np.max(span, initial=1) - 1).bit_length()
     while step := step // 2:
         chosen = np.flatnonzero(before + step < span)
-        ahead = advance(states.take(chosen, axis=1), step, chosen)
+        ahead = advance(states.take(chosen, axis=1), np.full(len(chosen), step))
         not_yet = np.flatnonzero(~holds(ahead, chosen))
         states[:, chosen[not_yet]] = ahead.take(not_yet, axis=1)
         before[chosen[not_yet]] += step
-    return before + 1
+    return np.asarray(begin + before + 1)

@@ -25,14 +25,12 @@ from numpy.typing import NDArray
 
 from nnxor.arithmetic import networks
 from nnxor.condition import Condition
-from nnxor.engines import cycles
-from nnxor.engines.block import ALIVE, HAS_BEEN_DEAD, LANES, N_DEAD, N_NOTES, PERIOD, REVIVED, Plan
-from nnxor.engines.cycles import History, Numbers, first_state, in_order, live_first, to_weights
+from nnxor.engines import Trace, Trained, cycles, joined
+from nnxor.engines.block import ALIVE, HAS_BEEN_DEAD, LANES, N_DEAD, N_NOTES, RETURNED, REVIVED, Plan
+from nnxor.engines.cycles import History, Numbers, Table, first_state, in_order, live_first, to_weights
 from nnxor.engines.kernel import text
 from nnxor.engines.recycling import is_due, recycled
-from nnxor.engines.runner import Runner
-from nnxor.engines.tails import read_cycles
-from nnxor.engines.trace import Trace, Trained, joined
+from nnxor.engines.runner import Runner, read_cycles
 from nnxor.network.draws import Weights
 from nnxor.network.minibatches import Seeds, seeds_of, streams
 from nnxor.protocol import TAIL_PARTS, tail_part
@@ -86,19 +84,15 @@ class _Run:
         self.table = np.pad(first_state(condition, start), [(0, 0), padding])
         self.stream = np.pad(streams(seeds), padding)
         n, hidden = self.table.shape[1], condition.hidden
-        self.trace, self.trainings, self.n_filled = Trace.empty(n), np.arange(n), len(seeds)
-        self.width = np.full(n // LANES, hidden)
+        self.trainings, self.n_filled, self.width = np.arange(n), len(seeds), np.full(n // LANES, hidden)
         self.units: Numbers = np.repeat(np.arange(hidden, dtype=np.int16)[:, None], n, axis=1)
         self.history = History(cycles.schedule(condition), self.table, self.units if drop else None)
-        self.final, self.final_units = np.empty_like(self.table), np.empty_like(self.units)
-        self.found_at, self.died_at = np.full(n, -1, np.int32), np.full(n, -1, np.int32)  # numbers of checkpoints
         alive = networks.alive(condition, to_weights(condition, self.table))
-        self.n_dead_at_start = np.asarray((~alive).sum(axis=0), np.int32)
-        # of the trainings that are still run, as the table
-        marks = np.where(alive, ALIVE, HAS_BEEN_DEAD).astype(np.int32)[: 0 if condition.smooth else hidden]
+        marks = np.where(alive, ALIVE, HAS_BEEN_DEAD).astype(np.int32)
         self.notes = np.concatenate([np.full((N_NOTES, n), -1, np.int32), marks])
-        self.notes[N_DEAD] = self.n_dead_at_start
+        self.notes[N_DEAD] = (~alive).sum(axis=0)
         self.tail = np.zeros((TAIL_PARTS, n))
+        self.done = [np.empty_like(each) for each in (self.table, self.units, self.notes, self.tail)]  # by training
         self.news = 0.0  # live units that packing anew could save at most, summed over trainings
         if drop:
             last = self.trainings >= self.n_filled
@@ -111,44 +105,39 @@ class _Run:
             history.keep(self.table, self.trainings, self.units)
             middle = min(begin + cycles.watched(begin), end) if self.jump else begin
             if begin < middle:
-                self.go_on(begin, middle, watch=True, counting=middle == end)
+                self.go_on(begin, middle, watch=True)
             if middle < end:
-                self.go_on(middle, end, watch=False, counting=True)
+                self.go_on(middle, end, watch=False)
             if is_due(self.condition, end):
                 self.table[:, :n] = recycled(self.condition, self.table[:, :n], self.seeds, end)
         self.note(np.arange(len(self.trainings)))
+        final, units, notes, tail = self.done
         if self.drop:
-            self.final = in_order(self.final, self.final_units)
-        self.find_deaths()
-        self.finish_jumped()
-        if self.jump:
-            self.trace.settled_epoch[:] = cycles.settled_epochs(history, self.found_at, self.trace.period, self.runner)
-        return Trained(to_weights(self.condition, self.final).take(slice(0, n)), self.trace.take(slice(0, n)))
+            final = in_order(final, units)
+        returned, last_unsolved, first_death = notes[:3]
+        self.find_deaths(first_death)
+        self.finish_cycles(returned, final, last_unsolved, tail)
+        revived = (notes[N_NOTES:] & REVIVED > 0).sum(axis=0, dtype=np.int32)
+        settled, period = cycles.settled(history, returned, self.runner)
+        trace = Trace(last_unsolved, first_death, revived, tail, settled, period)
+        return Trained(to_weights(self.condition, final).take(slice(0, n)), trace.take(slice(0, n)))
 
-    def go_on(self, first: int, last: int, *, watch: bool, counting: bool) -> None:
+    def go_on(self, first: int, last: int, *, watch: bool) -> None:
         """Train all from one epoch to another; finished ones may leave."""
-        known, dead, n_lost = self._known(), self.notes[N_DEAD].copy(), 0
+        n_known, dead = np.count_nonzero(self._known()), self.notes[N_DEAD].copy()
         self.runner.run(
             self.table, first, last, notes=self.notes, n_filled=self.n_filled, width=self.width, stream=self.stream,
-            tail=(self.tail, self.tail_start, max(self.part, 1)), watch=watch, counting=counting,
+            tail=(self.tail, self.tail_start, max(self.part, 1)), watch=watch,
         )  # fmt: skip
-        if watch:
-            found = self.trainings[self.notes[PERIOD] > 0]
-            self.found_at[found[self.found_at[found] < 0]] = self.history.latest
-        if counting:
-            lost = self.notes[N_DEAD] > dead
-            n_lost = int(np.count_nonzero(lost))
-            if n_lost and not self.condition.followed:
-                died = self.trainings[lost]
-                self.died_at[died[self.died_at[died] < 0]] = self.history.latest
-        n_done = int(np.count_nonzero(self._known())) - int(np.count_nonzero(known))
+        n_done = int(np.count_nonzero(self._known()) - n_known)
+        n_lost = int(np.count_nonzero(self.notes[N_DEAD] > dead))
         self.news += n_done * self.jump * (OUTPUT + self.condition.hidden) + n_lost * self.drop
         if last <= self.tail_start and self.condition.repeats:
             self._pack_anew(last)
 
     def _known(self) -> NDArray[np.bool_]:
         """Which trainings are finished: those that repeat, have diverged, or are padding."""
-        over = (self.notes[PERIOD] > 0) | ~np.isfinite(self.table[self.condition.n_parameters - 1])
+        over = (self.notes[RETURNED] > 0) | ~np.isfinite(self.table[self.condition.n_parameters - 1])
         return np.asarray(over | (self.trainings >= len(self.seeds)))
 
     def _pack_anew(self, epoch: int) -> None:
@@ -175,51 +164,43 @@ class _Run:
 
     def note(self, columns: Numbers) -> None:
         """Note what is known of trainings."""
-        trace, trainings = self.trace, self.trainings[columns]
-        trace.period[trainings], trace.last_unsolved[trainings], trace.first_death[trainings] = self.notes[:3, columns]
-        trace.tail[:, trainings] = self.tail[:, columns]
-        self.final[:, trainings], self.final_units[:, trainings] = self.table[:, columns], self.units[:, columns]
-        if self.condition.followed:
-            trace.revived[trainings] = (self.notes[N_NOTES:, columns] & REVIVED > 0).sum(axis=0)
+        for done, now in zip(self.done, (self.table, self.units, self.notes, self.tail), strict=True):
+            done[:, self.trainings[columns]] = now[:, columns]
 
     def _keep(self, columns: Numbers) -> None:
         """Run only these on, in this order."""
         self.trainings, self.width = self.trainings[columns], self.width[: len(columns) // LANES]
-        alive = self.notes[N_NOTES:] == ALIVE
+        alive = self.notes[N_NOTES:] & ALIVE > 0
         self.notes, self.tail = self.notes.take(columns, axis=1), self.tail.take(columns, axis=1)
         if self.drop:
             self.table, self.units = live_first(self.table, self.units, alive, columns)
             n_live = self.condition.hidden - self.notes[N_DEAD]
-            self.notes[N_NOTES:] = np.where(np.arange(self.condition.hidden)[:, None] < n_live, ALIVE, 0)
+            self.notes[N_NOTES:] = np.where(np.arange(self.condition.hidden)[:, None] < n_live, ALIVE, HAS_BEEN_DEAD)
             self.width = self._widest(n_live)
         else:
             self.table, self.units = self.table.take(columns, axis=1), self.units.take(columns, axis=1)
         self.stream = self.stream[columns]
 
-    def find_deaths(self) -> None:
-        """The first epoch after the checkpoint with more units dead than at the start."""
-        died = np.flatnonzero(self.died_at >= 0)
-        if len(died):
-            at, n_dead = self.died_at[died], self.n_dead_at_start[died]
-            self.trace.first_death[died] = self.history.checkpoints[at] + cycles.first_time(
-                self.history.at(at, died),
-                self.history.span(at),
-                lambda states, chosen: self.runner.n_dead(states) > n_dead[chosen],
-                lambda states, step, chosen: self.runner(states, np.full(len(chosen), step)),
+    def find_deaths(self, first_death: Numbers) -> None:
+        """The first epoch with more units dead than before, where only the checkpoint before it is known."""
+        died = np.flatnonzero(first_death > 0)
+        if len(died) and not self.condition.followed:
+            (at, _), n_dead = self.history.before(first_death[died]), self.runner.n_dead
+            before = n_dead(self.history.at(at, died))
+            first_death[died] = cycles.first_time(
+                self.history, at, died, lambda states, chosen: n_dead(states) > before[chosen], self.runner
             )
 
-    def finish_jumped(self) -> None:
-        """What trainings that left on their cycles would have come to; run even for none, to compile what it needs."""
-        left = np.delete(np.arange(len(self.trace.period)), self.trainings)
-        trainings = left[self.trace.period[left] > 0]
-        trace, epochs, found_at = self.trace, self.condition.epochs, self.found_at[trainings]
-        period, tolerance = trace.period[trainings], self.runner.tolerance
-        states = self.history.at(found_at, trainings)
-        at_tail = self.runner(states, (self.tail_start - self.history.checkpoints[found_at]) % period)
-        last_unsolved, tail = trace.last_unsolved[trainings], trace.tail.take(trainings, axis=1)
-        read_cycles(self.runner.losses(at_tail, period), period, tolerance, epochs, self.part, last_unsolved, tail)
-        trace.last_unsolved[trainings], trace.tail[:, trainings] = last_unsolved, tail
-        self.final[:, trainings] = self.runner(at_tail, (epochs - self.tail_start) % period)
+    def finish_cycles(self, returned: Numbers, final: Table, last_unsolved: Numbers, tail: NDArray[np.float64]) -> None:
+        """What trainings come to that are on a cycle before their tail; run even for none, to compile what it needs."""
+        on = np.flatnonzero((returned > 0) & (returned <= self.tail_start))
+        (number, period), epochs = self.history.before(returned[on]), self.condition.epochs
+        since = self.tail_start - self.history.checkpoints[number]
+        at_tail = self.runner(self.history.at(number, on), since % period)
+        losses, unsolved, sums = self.runner.losses(at_tail, period), last_unsolved[on], tail[:, on].copy()
+        read_cycles(losses, period, epochs, self.part, unsolved, sums)
+        last_unsolved[on], tail[:, on] = unsolved, sums
+        final[:, on] = self.runner(at_tail, (epochs - self.tail_start) % period)
 
 
 def _cost(width: Numbers) -> float:

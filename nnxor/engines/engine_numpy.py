@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from nnxor.arithmetic.epoch import Row, Rules, trained_rows
 from nnxor.arithmetic.networks import Look, Networks, any_active
 from nnxor.condition import Condition
-from nnxor.engines import cycles
+from nnxor.engines import Trace, Trained, cycles, joined
 from nnxor.engines.cycles import History, Numbers, Table, first_state, to_table, to_weights
 from nnxor.engines.recycling import is_due, recycled
-from nnxor.engines.trace import Trace, Trained, joined
 from nnxor.network.draws import PARAMETERS, Weights
 from nnxor.network.losses import LOSSES
 from nnxor.network.minibatches import Seeds, order_of, seeds_of, steps_of, streams
@@ -53,8 +52,8 @@ def run(training: Training, repeats: bool = True, see: Callable[[int, Look], Non
     if see:
         see(condition.epochs, training.look)
     if watch.history:
-        settled = cycles.settled_epochs(watch.history, watch.found_at, watch.trace.period, partial(advance, condition))
-        watch.trace.settled_epoch[:] = settled
+        settled, period = cycles.settled(watch.history, watch.returned, partial(advance, condition))
+        watch.trace.settled_epoch[:], watch.trace.period[:] = settled, period
     return Trained(training.weights, watch.trace)
 
 
@@ -65,11 +64,11 @@ class _Watch:
         self.condition, self.trace = training.condition, Trace.empty(len(training.look.loss))
         self.part = tail_part(self.condition.epochs)
         self.tail_start = self.condition.epochs - TAIL_PARTS * self.part
-        self.alive = self.alive_at_start = any_active(self.condition, training.look.z)
-        self.was_dead, self.revived = ~self.alive_at_start, np.zeros_like(self.alive_at_start)
+        self.alive = any_active(self.condition, training.look.z)
+        self.was_dead, self.revived = ~self.alive, np.zeros_like(self.alive)
         self.kept = training.table() if repeats else np.empty((0, 0))  # the states at the last checkpoint
         self.history = History(cycles.schedule(self.condition), self.kept) if repeats else None
-        self.found_at = np.full_like(self.trace.period, -1)  # numbers of checkpoints
+        self.returned = np.full_like(self.trace.period, -1)
 
     def at_start(self, epoch: int, training: Training) -> None:
         """Note the loss of an epoch, whether it is solved, and which trainings are back in the checkpoint's state."""
@@ -78,22 +77,20 @@ class _Watch:
             self.trace.tail[(epoch - self.tail_start) // self.part] += training.look.loss
         if not self.history:
             return
-        state, latest, period = training.table(), self.history.latest, self.trace.period
-        begin = self.history.checkpoints[latest]
-        if epoch == self.history.checkpoints[latest + 1]:
+        state, checkpoints, latest = training.table(), self.history.checkpoints, self.history.latest
+        if epoch == checkpoints[latest + 1]:
             self.kept = state
-            self.history.keep(state, np.arange(len(period)))
-        elif epoch < begin + cycles.watched(int(begin)):
-            maybe = np.flatnonzero((period < 0) & (state[-1] == self.kept[-1]))
-            found = maybe[cycles.same(state[:, maybe], self.kept[:, maybe])]
-            period[found], self.found_at[found] = epoch - begin, latest
+            self.history.keep(state, np.arange(len(self.returned)))
+        elif epoch < checkpoints[latest] + cycles.watched(int(checkpoints[latest])):
+            maybe = np.flatnonzero((self.returned < 0) & (state[-1] == self.kept[-1]))
+            self.returned[maybe[cycles.same(state[:, maybe], self.kept[:, maybe])]] = epoch
 
     def at_end(self, epoch: int, look: Look) -> None:
         """Note which units have died and which have come back."""
         before, self.alive = self.alive, any_active(self.condition, look.z)
         if np.array_equal(alive := self.alive, before):
             return  # as nearly always
-        died = (self.alive_at_start & ~alive).any(axis=0)
+        died = ~(alive | self.was_dead).all(axis=0)
         self.trace.first_death[died & (self.trace.first_death < 0)] = epoch + 1
         self.revived |= alive & self.was_dead
         self.was_dead |= ~alive

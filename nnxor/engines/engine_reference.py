@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from nnxor.arithmetic.epoch import Row, trained_rows
 from nnxor.arithmetic.networks import Look, Networks
 from nnxor.condition import Condition
+from nnxor.engines import Trained, joined
 from nnxor.engines.cycles import first_state
 from nnxor.engines.engine_numpy import Training, run
-from nnxor.engines.trace import Trained, joined
 from nnxor.network.activations import OUTPUTS
 from nnxor.network.draws import Weights
 from nnxor.network.layers import Affine, Layer

@@ -6,9 +6,8 @@ registers. Up to `WRITTEN_OUT` rows all rows are written out, zeros skipped and 
 over groups of them. Activations are kept on the way forward and read on the way back.
 """
 
-from collections.abc import Callable, Iterator
-from functools import partial
-from typing import NamedTuple
+from collections.abc import Iterator
+from functools import cached_property, partial
 
 from llvmlite import ir
 
@@ -16,7 +15,7 @@ from nnxor.arithmetic.epoch import Row, gradients, preactivation
 from nnxor.arithmetic.numbers import every, in_order, some
 from nnxor.condition import FIELDS
 from nnxor.engines.block import DRAWN_WRITTEN_OUT, Block, Plan
-from nnxor.engines.llvm_numbers import DOUBLE, Cell, Value
+from nnxor.engines.llvm_numbers import Cell, Value
 
 WRITTEN_OUT = 64
 """Rows up to which all are written out, as are `DRAWN_WRITTEN_OUT` examples of a mini-batch: at 64 rows twice as fast
@@ -24,17 +23,6 @@ as loops, and compiled in 0.15 to 0.55 s."""
 
 GROUP = 8  # rows of a group beyond that
 NOTHING = -0.0  # where sums begin: adding a number to it gives that number, also for -0
-
-
-class Source(NamedTuple):
-    """Rows to go over: how many, what makes one of its place, and whether all are written out."""
-
-    n: int
-    row: Callable[[Value | int], Row]
-    at_once: bool
-
-
-Scores = Callable[[Value | int, int], Cell]  # where the score of a row stands, from its group and its number in it
 
 
 def text(plan: Plan) -> str:
@@ -60,33 +48,24 @@ class Epochs(Block):
         with m.loop(0, self.given["n_blocks"]) as block:
             self.enter(block)
             with m.loop(self.first, self.last) as e:
-                self.begin(e)
                 self.tick()
                 with self.lanes() as self.r:
+                    self.draw(e)
                     self.epoch(e)
                 self.after(e + 1)
             self.leave(self.alive)
         return m.text()
 
     def epoch(self, epoch: Value) -> None:
-        """One epoch of a vector of trainings."""
-        scores = self.forward(self.table, epoch)
-        n = self.plan.batch
-        of_bias = self.output(self.table, scores, epoch, moved=not n)
-        if not n:
-            self.backward(self.table, scores, of_bias, 0)
+        """One epoch of a vector of trainings: over all rows, then a step of each mini-batch, if there are any."""
+        self.forward(None, epoch)
+        of_bias = self.output(None, epoch)
+        if not self.plan.batch:
+            self.backward(None, of_bias)
             return
-        with self.m.loop(0, self.plan.steps) as step:
-            drawn = Source(n, partial(self._drawn, step), n <= DRAWN_WRITTEN_OUT)
-            scores = self.forward(drawn)
-            of_bias = self.output(drawn, scores, None, moved=True)
-            self.backward(drawn, scores, of_bias, step)
-
-    @property
-    def table(self) -> Source:
-        """All rows of the task."""
-        n = len(self.plan.rows)
-        return Source(n, self._row, n <= WRITTEN_OUT)
+        with self.m.loop(0, len(self.plan.sizes)) as step:
+            self.forward(step, epoch)
+            self.backward(step, self.output(step, epoch))
 
     def _row(self, at: Value | int) -> Row:
         if isinstance(at, int):
@@ -99,113 +78,111 @@ class Epochs(Block):
     def _drawn(self, step: Value, at: Value | int) -> Row:
         m, place = self.m, step * self.plan.batch + at
         *inputs, target = (m.read(self.given["drawn"], self.drawn_at(place, i)) for i in range(self.n_inputs + 1))
-        return Row(tuple(inputs), target, m.share(self.given["shared"], place + self.plan.first_weight))
+        return Row(tuple(inputs), target, m.share(self.given["weights"], place))
 
-    def groups(self, source: Source) -> Iterator[tuple[Value | int, list[Row]]]:
-        """The first place and the rows of each group; the body is built once for the loop, and once for the rest."""
-        n, row, at_once = source
-        if at_once:
+    def groups(self, step: Value | None) -> Iterator[tuple[Value | int, list[Row]]]:
+        """The first place and the rows of each group, of all rows or of the mini-batch of a step.
+
+        The body is built once for the loop, and once for the rest; only once where all rows are written out.
+        """
+        n, most, row = len(self.plan.rows), WRITTEN_OUT, self._row
+        if step is not None:
+            n, most, row = self.plan.batch, DRAWN_WRITTEN_OUT, partial(self._drawn, step)
+        if n <= most:
             yield 0, [row(j) for j in range(n)]
             return
         whole = n // GROUP * GROUP
         with self.m.loop(0, whole, GROUP) as n0:
             yield n0, [row(n0 + j) for j in range(GROUP)]
         if whole < n:
-            yield whole, [row(self.m.long(j)) for j in range(whole, n)]
+            yield self.m.long(whole), [row(self.m.long(j)) for j in range(whole, n)]
 
     def alive(self, h: Value) -> Value:
         """Whether a unit is alive."""
         *u, b, _ = self.unit(h)
         found = self.m.cell(self.m.constant(False, ir.VectorType(ir.IntType(1), self.m.width)))
-        for _, rows in self.groups(self.table):
+        for _, rows in self.groups(None):
             found.set(found.get() | some(preactivation(row.inputs, u, b) > 0.0 for row in rows))
         return found.get()
 
-    def tick(self) -> None:
-        """Put 1 − β^t, for all steps of an epoch, into scratch memory."""
-        m, clock, n = self.m, self.given["clock"], len(self.plan.powers)
-        if n:
-            with m.loop(0, self.plan.steps) as step:
-                for i in range(n):
-                    power = m.read(clock, i, DOUBLE) * m.read(clock, n + i, DOUBLE)
-                    m.store(clock, i, power)
-                    m.store(self.given["scratch"], step * n + i, m.cast("fptrunc", 1.0 - power, m.real))
+    def kept(self, h: Value | int, at: Value | int) -> Cell:
+        """Where the activation of a unit on a row is kept; of unit −1, its score where loops go over groups of rows."""
+        place = ((h + 1) * len(self.plan.rows) + at) * self.plan.width
+        return Cell(self.m, self.given["scratch"], place, self.m.vector)
 
-    def kept(self, h: Value | int, source: Source, at: Value | int) -> Cell:
-        """Where the activation of a unit on a row is kept; of unit −1, the score of the row."""
-        first = self.plan.n_lefts + max(len(self.plan.rows), self.plan.batch) * self.plan.width
-        return Cell(self.m, self.given["scratch"], (h * source.n + at) * self.plan.width + first, self.m.vector)
+    @cached_property
+    def registers(self) -> list[Cell]:
+        """Where the scores of rows stand that are written out."""
+        return [self.m.cell(self.m.constant(0.0)) for _ in range(min(len(self.plan.rows), WRITTEN_OUT))]
 
-    def scores(self, source: Source) -> Scores:
-        """Where the scores stand: in registers, or in scratch memory where loops go over groups of rows."""
-        if source.at_once:
-            cells = [self.m.cell(self.m.constant(0.0)) for _ in range(source.n)]
-            return lambda _, j: cells[j]
-        return lambda n0, j: self.kept(-1, source, n0 + j)
+    def score(self, at: Value | int) -> Cell:
+        """Where the score of a row stands."""
+        return self.registers[at] if isinstance(at, int) else self.kept(-1, at)
 
-    def forward(self, source: Source, epoch: Value | None = None) -> Scores:
-        """The scores of all rows; deaths are noted, if that is asked with an epoch."""
-        scores, start = self.scores(source), self.m.read(self.state, self.out)
-        marked, at_once = epoch is not None and self.condition.followed, source.at_once
-        for n0, rows in self.groups(source):
+    def forward(self, step: Value | None, epoch: Value) -> None:
+        """Find the scores; where all rows are looked at, deaths are noted."""
+        start = self.m.read(self.state, self.out)
+        marked, at_once = step is None and self.condition.followed, len(self.plan.rows) <= WRITTEN_OUT
+        for n0, rows in self.groups(step):
             for j in range(len(rows)):
-                scores(n0, j).set(start)
-            with self.units() as h:
+                self.score(n0 + j).set(start)
+            with self.m.loop(0, self.n_units) as h:
                 *u, b, w = self.unit(h)
                 z = [preactivation(row.inputs, u, b) for row in rows]
                 for j, row in enumerate(z):
                     a = self.rules.activation.value(row, self.rules.k)
-                    self.kept(h, source, n0 + j).set(a)
-                    scores(n0, j).set(scores(n0, j).get() + a * w)
+                    self.kept(h, n0 + j).set(a)
+                    score = self.score(n0 + j)
+                    score.set(score.get() + a * w)
                 if marked and at_once:
                     self.mark(h, some(row > 0.0 for row in z), epoch)
         if marked and not at_once:
-            with self.units() as h:
+            with self.m.loop(0, self.n_units) as h:
                 self.mark(h, self.alive(h), epoch)
-        return scores
 
-    def output(self, source: Source, scores: Scores, epoch: Value | None, *, moved: bool) -> Value:
-        """Judge an epoch, if one is given; with `moved` scores become their gradients. Returns the bias's gradient."""
+    def output(self, step: Value | None, epoch: Value) -> Value:
+        """The gradient of the output bias; scores become their gradients where a step follows. All rows are judged."""
         m, rules = self.m, self.rules
         total, of_bias = m.cell(m.constant(NOTHING)), m.cell(m.constant(NOTHING))
         kept = m.cell(m.constant(True, ir.VectorType(ir.IntType(1), m.width)))
-        for n0, rows in self.groups(source):
-            ends = [rules.at_output(scores(n0, j).get(), row) for j, row in enumerate(rows)]
-            total.set(in_order([total.get(), *(end.term for end in ends)]))
-            of_bias.set(in_order([of_bias.get(), *(end.gradient for end in ends)]))
+        for n0, rows in self.groups(step):
+            ends = [rules.at_output(self.score(n0 + j).get(), row) for j, row in enumerate(rows)]
+            _, terms, of_scores, fine = zip(*ends, strict=True)
+            total.set(in_order([total.get(), *terms]))
+            of_bias.set(in_order([of_bias.get(), *of_scores]))
             if self.condition.success.rule != "loss":
-                kept.set(every([kept.get(), *(end.fine for end in ends)]))
-            if moved:
-                for j, end in enumerate(ends):
-                    scores(n0, j).set(end.gradient)
-        if epoch is not None:
+                kept.set(every([kept.get(), *fine]))
+            if step is not None or not self.plan.batch:
+                for j, gradient in enumerate(of_scores):
+                    self.score(n0 + j).set(gradient)
+        if step is None:
             loss = rules.total([total.get()])
             self.judge(loss, rules.solved(loss, [kept.get()]), epoch)
         return of_bias.get()
 
-    def backward(self, source: Source, scores: Scores, of_bias: Value, step: Value | int) -> None:
+    def backward(self, step: Value | None, of_bias: Value) -> None:
         """The gradients of every unit, and the steps of all parameters."""
-        m, rules, n_sums = self.m, self.rules, self.n_inputs + 2
-        n = len(self.plan.powers)
-        left = tuple(m.share(self.given["scratch"], step * n + i) for i in range(n))
-        self.move("c", self.out, self.m.read(self.state, self.out), of_bias, left)
-        with self.units() as h:
+        m, rules, n = self.m, self.rules, len(self.powers)
+        parameters = [*["W1"] * self.n_inputs, "b1", "W2"]
+        left = tuple(m.share(self.given["left"], (0 if step is None else step) * n + i) for i in range(n))
+        self.move("b2", self.out, self.m.read(self.state, self.out), of_bias, left)
+        with self.m.loop(0, self.n_units) as h:
             *u, b, w = self.unit(h)
-            sums = [m.cell(m.constant(NOTHING)) for _ in range(n_sums)]
-            for n0, rows in self.groups(source):
+            sums = [m.cell(m.constant(NOTHING)) for _ in parameters]
+            for n0, rows in self.groups(step):
                 z = [preactivation(row.inputs, u, b) for row in rows]
-                a = [self.kept(h, source, n0 + j).get() for j in range(len(rows))]
-                of_scores = [scores(n0, j).get() for j in range(len(rows))]
+                a = [self.kept(h, n0 + j).get() for j in range(len(rows))]
+                of_scores = [self.score(n0 + j).get() for j in range(len(rows))]
                 g = [rules.through_unit(x, y, w, f) for x, y, f in zip(z, a, of_scores, strict=True)]
                 so_far = [cell.get() for cell in sums]
                 for cell, found in zip(sums, gradients(rows, a, g, of_scores, None, so_far), strict=True):
                     cell.set(found)
-            for i, (p, cell) in enumerate(zip((*u, b, w), sums, strict=True)):
-                self.move("u" * (i < n_sums - 2) or "bw"[i - n_sums + 2], self.at(i, h), p, cell.get(), left)
+            for i, (parameter, p, gradient) in enumerate(zip(parameters, (*u, b, w), sums, strict=True)):
+                self.move(parameter, self.at(i, h), p, gradient.get(), left)
 
     def move(self, parameter: str, at: Value, p: Value, gradient: Value, left: tuple[Value, ...]) -> None:
-        """A step of a parameter."""
-        if not self.condition.moves(parameter):
+        """A step of a parameter, unless it is frozen."""
+        if parameter in self.condition.frozen:
             return
         places = (at + self.n_parameters * i for i in range(1 + self.rules.optimizer.memory))
         cells = [Cell(self.m, self.state, place, self.m.vector) for place in places]

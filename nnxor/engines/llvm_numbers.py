@@ -1,8 +1,9 @@
 """Numbers in registers: rules that are called with them build vector instructions, for many trainings at once.
 
-`Machine` is a tape (`nnxor.arithmetic.numbers`) that records nothing but builds each operation as an LLVM instruction,
-by way of llvmlite. No instruction is marked as fast-math, so that each gives one correctly rounded result. Integers and
-booleans are values as well, so that the code around the rules is written with Python's operators too.
+`Machine` is a tape (`nnxor.arithmetic.numbers`) that builds each operation as an LLVM instruction, by way of llvmlite.
+No instruction is marked as fast-math, so that each gives one correctly rounded result. Integers and booleans are
+symbols as well, so that the code around the rules is written with Python's operators too. Quotients and comparisons of
+whole numbers are those of signed ones, `>>` is that of words.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 
-from nnxor.arithmetic.numbers import Symbol, Tape, binary, layout
+from nnxor.arithmetic.numbers import Symbol
 
-Value = Any  # a `Result`
+Value = Any  # a `Symbol`: real numbers, booleans or integers, one for each training or one for all
 Pointer = Any  # where an array begins, as LLVM knows it
 
 INT, LONG, POINTER = ir.IntType(32), ir.IntType(64), ir.PointerType()
@@ -32,32 +33,12 @@ OF_WHOLES = {
 INTRINSICS = {"sqrt": "sqrt", "abs": "fabs"}
 
 
-class Result(Symbol):
-    """The result of an instruction: real numbers, booleans or integers, one for each training or one for all.
-
-    Quotients and comparisons of whole numbers are those of signed ones, `>>` is that of words.
-    """
-
-    __slots__ = ()
-    __floordiv__, __mod__, __xor__, __lshift__, __rshift__ = map(binary, ("//", "%", "^", "<<", ">>"))
-    __eq__, __ne__, __hash__ = binary("=="), binary("!="), Symbol.__hash__
-
-    @property
-    def llvm(self) -> Any:
-        """The value as LLVM knows it."""
-        return self.arguments[0]
-
-    def like(self, value: object) -> Value:
-        """A value as it is; a number of Python's as a constant of this type."""
-        return value if isinstance(value, Symbol) else self.tape.constant(value, self.llvm.type)
-
-
-class Machine(Tape):
+class Machine:
     """Builds a function of so many arrays and whole numbers; its numbers are vectors of `width` trainings."""
 
     def __init__(self, n_arrays: int, n_numbers: int, dtype: np.dtype, width: int) -> None:
-        super().__init__(dtype)
-        self.width, self.real = width, FLOAT if self.dtype == np.float32 else DOUBLE
+        self.dtype, self.width = np.dtype(dtype), width
+        self.real = FLOAT if self.dtype == np.float32 else DOUBLE
         self.vector, self.ints, self.words = (ir.VectorType(kind, width) for kind in (self.real, INT, LONG))
         kind = ir.FunctionType(ir.VoidType(), [POINTER] * n_arrays + [LONG] * n_numbers)
         self.function = ir.Function(ir.Module("nnxor"), kind, "function")
@@ -78,11 +59,11 @@ class Machine(Tape):
 
     def wrap(self, value: Any) -> Value:
         """A value of LLVM as one with operators."""
-        return Result(self, "value", (value,), self.dtype)
+        return Symbol(self, value)
 
-    def constant(self, value: Any, kind: ir.Type | None = None) -> Value:
-        """A known number everywhere, rounded to the dtype, or another constant of a type."""
-        kind = kind or self.vector
+    def constant(self, value: Any, like: Value | ir.Type | None = None) -> Value:
+        """A known number everywhere, rounded to the dtype, or a constant of another value's type, or of a type."""
+        kind = like.node.type if isinstance(like, Symbol) else like or self.vector
         known = int(value) if isinstance(_scalar(kind), ir.IntType) else self.dtype.type(value).item()
         return self._constants.setdefault((str(kind), repr(known)), self.wrap(ir.Constant(kind, known)))
 
@@ -90,9 +71,9 @@ class Machine(Tape):
         """A whole number for all."""
         return self.constant(value, LONG) if isinstance(value, int) else value
 
-    def result(self, operation: str, arguments: tuple[Value, ...], dtype: np.dtype) -> Value:  # noqa: ARG002
+    def result(self, operation: str, arguments: tuple[Value, ...]) -> Value:
         """The instruction of an operation."""
-        build, bits, values = self.build, layout(self.dtype), [each.llvm for each in arguments]
+        build, about, values = self.build, np.finfo(self.dtype), [each.node for each in arguments]
         whole = isinstance(_scalar(values[0].type), ir.IntType)
         integers = self.ints if self.real == FLOAT else self.words
         if name := (OF_WHOLES if whole else OF_REALS).get(operation):
@@ -102,11 +83,11 @@ class Machine(Tape):
         if operation in INTRINSICS:
             return self.wrap(build.call(self._intrinsic(INTRINSICS[operation]), values))
         if operation == "power_of_two":
-            n = self.cast("fptosi", arguments[0] + bits.bias, integers)
-            return self.cast("bitcast", n << bits.mantissa, self.vector)
+            n = self.cast("fptosi", arguments[0] + (about.maxexp - 1), integers)
+            return self.cast("bitcast", n << about.nmant, self.vector)
         if operation == "exponent":
-            n = self.cast("bitcast", arguments[0], integers) >> bits.mantissa
-            return self.cast("sitofp", n, self.vector) - bits.bias
+            n = self.cast("bitcast", arguments[0], integers) >> about.nmant
+            return self.cast("sitofp", n, self.vector) - (about.maxexp - 1)
         compare = build.icmp_signed if whole else build.fcmp_ordered
         return self.wrap(compare(operation, *values))
 
@@ -117,12 +98,12 @@ class Machine(Tape):
 
     def cast(self, how: str, value: Value, kind: ir.Type) -> Value:
         """A value in another type, by the instruction of that name; as it is where it is of that type."""
-        return self.wrap(getattr(self.build, how)(value.llvm, kind))
+        return self.wrap(getattr(self.build, how)(value.node, kind))
 
     def everywhere(self, value: Value) -> Value:
         """A vector of a value."""
-        build, kind = self.build, ir.VectorType(value.llvm.type, self.width)
-        one = build.insert_element(ir.Constant(kind, ir.Undefined), value.llvm, INT(0))
+        build, kind = self.build, ir.VectorType(value.node.type, self.width)
+        one = build.insert_element(ir.Constant(kind, ir.Undefined), value.node, INT(0))
         return self.wrap(build.shuffle_vector(one, ir.Constant(kind, ir.Undefined), ir.Constant(self.ints, None)))
 
     def some(self, truths: Value) -> Value:
@@ -137,7 +118,7 @@ class Machine(Tape):
 
     def store(self, array: Pointer, at: Value | int, value: Value) -> None:
         """Put a value somewhere."""
-        Cell(self, array, at, value.llvm.type).set(value)
+        Cell(self, array, at, value.node.type).set(value)
 
     def share(self, array: Pointer, at: Value | int) -> Value:
         """One number for all trainings."""
@@ -151,8 +132,8 @@ class Machine(Tape):
         """A variable."""
         with self.build.goto_block(self._entry):
             self.build.position_at_start(self._entry)
-            place = self.build.alloca(first.llvm.type)
-        cell = Cell(self, place, 0, first.llvm.type)
+            place = self.build.alloca(first.node.type)
+        cell = Cell(self, place, 0, first.node.type)
         cell.set(first)
         return cell
 
@@ -160,7 +141,7 @@ class Machine(Tape):
 
     def when(self, truth: Value) -> Any:
         """Instructions that are built inside are executed only then."""
-        return self.build.if_then(truth.llvm)
+        return self.build.if_then(truth.node)
 
     @contextmanager
     def loop(
@@ -172,13 +153,13 @@ class Machine(Tape):
         build.branch(head)
         build.position_at_end(head)
         phi = build.phi(LONG)
-        phi.add_incoming(first.llvm, before)
+        phi.add_incoming(first.node, before)
         i = self.wrap(phi)
         more = i < last
-        build.cbranch((more & going() if going else more).llvm, body, after)
+        build.cbranch((more & going() if going else more).node, body, after)
         build.position_at_end(body)
         yield i
-        phi.add_incoming((i + step).llvm, build.block)
+        phi.add_incoming((i + step).node, build.block)
         build.branch(head)
         build.position_at_end(after)
 
@@ -197,10 +178,10 @@ class Cell(NamedTuple):
 
     def set(self, value: Value) -> None:
         """Let another value stand there."""
-        self.machine.build.store(value.llvm, self._place(), align=self._align())
+        self.machine.build.store(value.node, self._place(), align=self._align())
 
     def _place(self) -> Pointer:
-        return self.machine.build.gep(self.array, [self.machine.long(self.at).llvm], source_etype=_scalar(self.kind))
+        return self.machine.build.gep(self.array, [self.machine.long(self.at).node], source_etype=_scalar(self.kind))
 
     def _align(self) -> int:
         return {"i1": 1, "float": 4, "i32": 4}.get(str(_scalar(self.kind)), 8)

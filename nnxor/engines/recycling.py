@@ -8,8 +8,8 @@ import numpy as np
 
 from nnxor.arithmetic.networks import alive
 from nnxor.condition import Condition
-from nnxor.engines.cycles import Table, first_state, to_table, to_weights
-from nnxor.network.draws import PARAMETERS, Weights, initial_weights
+from nnxor.engines.cycles import Table, first_state, to_weights
+from nnxor.network.draws import Weights, initial_weights
 from nnxor.network.minibatches import Seeds
 
 FIRST_DRAW = 3
@@ -26,20 +26,16 @@ def is_due(condition: Condition, epoch: int) -> bool:
 def recycled(condition: Condition, state: Table, seeds: Seeds, epoch: int) -> Table:
     """The states with dead units redrawn, at the start of an epoch."""
     assert condition.recycle_every is not None
-    n = condition.n_parameters
-    weights = to_weights(condition, state)
-    dead = ~alive(condition, weights)
+    dead = ~alive(condition, to_weights(condition, state))
     chosen = np.flatnonzero(dead.any(axis=0))
     if not len(chosen):
         return state
     number = FIRST_DRAW + epoch // condition.recycle_every - 1
     fresh = first_state(condition, _drawn(condition, seeds[chosen], number))
-    redrawn = to_table(Weights(*(
-        np.broadcast_to(False if name in (*condition.frozen, "b2") else dead, part.shape)
-        for name, part in zip(PARAMETERS, weights, strict=True)
-    )))  # fmt: skip
+    of_units = [dead & (name not in condition.frozen) for name in (*["W1"] * condition.task.n_inputs, "b1", "W2")]
+    redrawn = np.concatenate([*of_units, np.zeros_like(dead[:1])])  # not the output bias
     state = state.copy()
-    masks = np.concatenate([redrawn] * (len(state) // n))[:, chosen].astype(np.bool_)
+    masks = np.tile(redrawn, (len(state) // len(redrawn), 1))[:, chosen]
     state[:, chosen] = np.where(masks, fresh, state[:, chosen])
     return state
 

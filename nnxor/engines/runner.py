@@ -1,21 +1,23 @@
-"""Runs the kernel of one condition, also on states apart from the course of a training.
+"""Runs the kernel of one condition, also on states apart from the course of a training, and reads on in cycles.
 
 A state is a column of a table of all parameters and memories, as in `nnxor.engines.cycles`.
 """
 
 import ctypes
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nnxor.arithmetic.numbers import where
 from nnxor.condition import Condition
 from nnxor.engines.block import LANES, N_DEAD, N_NOTES, Plan
 from nnxor.engines.cycles import Numbers, Table
 from nnxor.engines.kernel import text
-from nnxor.engines.llvm_numbers import compiled
+from nnxor.engines.llvm_numbers import DOUBLE, INT, LONG, Machine, compiled
+from nnxor.protocol import TAIL_PARTS
 
-LINE = 64  # bytes of a line of the cache
 BYTES = ctypes.c_char * 0
 
 
@@ -25,27 +27,8 @@ class Runner:
     def __init__(self, condition: Condition) -> None:
         """Compiles the kernel of the condition, unless one that serves it is there."""
         plan = Plan(condition)
-        dtype, self.hidden, self.tolerance = plan.dtype, condition.hidden, plan.rules.k.tolerance
-        self.n_notes = N_NOTES + (0 if condition.smooth else condition.hidden)
-        betas = np.array([getattr(condition, name) for name in plan.powers])
-        self._betas, self._steps, n = betas, plan.steps, len(plan.rows)
-        parameters = (1 + plan.rules.optimizer.memory) * condition.n_parameters
-        drawn = aligned((len(plan.sizes) * plan.batch, condition.task.n_inputs + 1, LANES), dtype)
-        if plan.batch:  # their order where it is fixed
-            drawn[:n] = np.array([(*row.inputs, row.target) for row in plan.rows])[:, :, None]
-        self._call = compiled(text(plan))
-        self._own = {  # the arrays of one block, as `nnxor.engines.block.ARRAYS` has them after those of all
-            "shared": plan.shared(),
-            "clock": np.concatenate([np.ones_like(betas), betas, np.ones_like(betas)]),
-            "drawn": drawn,
-            "keys": aligned((n, LANES), np.dtype(np.uint64)),
-            "place": aligned((n, LANES), np.dtype(np.int32)),
-            "state": aligned((parameters, LANES), dtype),
-            "before": aligned((parameters, LANES), dtype),
-            "scratch": aligned((plan.scratch(),), dtype),
-            "noted": aligned((self.n_notes, LANES), np.dtype(np.int32)),
-            "lives": aligned((condition.hidden, LANES), np.dtype(np.int64)),
-        }
+        self.hidden, self._steps = condition.hidden, len(plan.sizes)
+        self._call, self._own = compiled(text(plan)), plan.arrays()
         self._places = [_place(array) for array in self._own.values()]
 
     def run(
@@ -62,7 +45,6 @@ class Runner:
         steps: NDArray[np.int32] | None = None,
         stream: NDArray[np.uint64] | None = None,
         watch: bool = False,
-        counting: bool = True,
     ) -> None:
         """Train the columns of `table` (P, n) from an epoch on, a multiple of `LANES`: see `nnxor.engines.block`.
 
@@ -70,16 +52,15 @@ class Runner:
         all if it is not given; `tail` comes with where it begins and the length of its parts.
         """
         n_blocks = table.shape[1] // LANES
-        if powers := len(self._betas):
-            n = first * self._steps
-            self._own["clock"][2 * powers :] = [np.cumprod(np.full(n, beta))[-1] if n else 1.0 for beta in self._betas]
+        betas, powers = self._own["clock"]
+        powers[:] = [np.cumprod([1.0, *[beta] * (first * self._steps)])[-1] for beta in betas]
         sums, tail_start, tail_part = tail or (None, 2**62, 1)
         width = np.full(n_blocks, self.hidden) if width is None else width
         ends = np.full(n_blocks, ends, np.int64)
         self._call(
             *map(_place, (table, notes, sums, losses, steps, stream, width, ends)), *self._places,
             table.shape[1], n_filled, n_blocks, self.hidden, first, 0 if losses is None else len(losses), tail_start,
-            tail_part, watch, counting,
+            tail_part, watch,
         )  # fmt: skip
 
     def __call__(self, table: Table, steps: Numbers) -> Table:
@@ -87,36 +68,30 @@ class Runner:
         return self._run(table, steps, 0)[0] if steps.any() else table
 
     def losses(self, table: Table, steps: Numbers) -> Table:
-        """The losses of that many epochs, shape (epochs, R); those of a column's further epochs are not defined."""
+        """The losses of that many epochs, and whether each is unsolved, (epochs, 2, R); later ones are not defined."""
         return self._run(table, steps, int(steps.max(initial=0)))[1]
 
     def n_dead(self, table: Table) -> Numbers:
         """Dead units of each state."""
-        columns = padded(table)
-        notes = self._nothing(columns)
-        self.run(columns, 0, 0, notes=notes, n_filled=table.shape[1])
-        return notes[N_DEAD, : table.shape[1]]
+        *_, notes = self._run(table, np.zeros(table.shape[1], int), 0)
+        return np.asarray(notes[N_DEAD])
 
-    def _nothing(self, columns: Table) -> NDArray[np.int32]:
-        """Notes for trainings whose notes nobody reads."""
-        return np.zeros((self.n_notes, columns.shape[1]), np.int32)
-
-    def _run(self, table: Table, steps: Numbers, n_losses: int) -> tuple[Table, Table]:
+    def _run(self, table: Table, steps: Numbers, n_losses: int) -> tuple[Table, Table, NDArray[np.int32]]:
+        """States, losses, and notes, of which only those on dead units count, and only where all go as far."""
         n = table.shape[1]
         alike = not n or bool((steps == steps[0]).all())
         by_length = slice(None) if alike else np.argsort(steps, kind="stable")  # a block takes about as long
         columns, lengths = (padded(each) for each in (table[:, by_length], steps[by_length].astype(np.int32)))
-        losses = np.empty((n_losses, columns.shape[1]), table.dtype)
+        losses = np.empty((n_losses, 2, columns.shape[1]), table.dtype)
+        notes = np.zeros((N_NOTES + self.hidden, columns.shape[1]), np.int32)
         longest = lengths.reshape(-1, LANES).max(axis=1, initial=0)
-        self.run(
-            columns, 0, longest, notes=self._nothing(columns), n_filled=n, losses=losses,
-            steps=None if alike else lengths, counting=False,
-        )  # fmt: skip
+        handed_out = None if alike else lengths
+        self.run(columns, 0, longest, notes=notes, n_filled=n, losses=losses, steps=handed_out)
         if alike:
-            return columns[:, :n], np.ascontiguousarray(losses[:, :n])
+            return columns[:, :n], losses[..., :n], notes[:, :n]
         back = np.empty(n, np.intp)
         back[by_length] = np.arange(n)
-        return columns.take(back, axis=1), losses.take(back, axis=1)
+        return columns.take(back, axis=1), losses.take(back, axis=-1), notes
 
 
 def _place(array: NDArray[Any] | None) -> ctypes.Array[ctypes.c_char] | None:
@@ -132,9 +107,45 @@ def padded(array: NDArray[Any]) -> NDArray[Any]:
     return longer
 
 
-def aligned(shape: tuple[int, ...], dtype: np.dtype) -> NDArray[Any]:
-    """Zeros that begin where a line of the cache does."""
-    size = int(np.prod(shape)) * dtype.itemsize
-    memory = np.zeros(size + LINE, np.uint8)
-    first = -memory.ctypes.data % LINE
-    return memory[first : first + size].view(dtype).reshape(shape)
+@cache
+def _reading(dtype: np.dtype) -> str:
+    """The code of `read_cycles`, for losses of a dtype."""
+    m = Machine(4, 4, dtype, 1)
+    losses, periods, unsolved, sums, n, begin, part, epochs = m.arguments
+    with m.loop(0, n) as r:
+        period = m.cast("sext", m.read(periods, r, INT), LONG)
+        with m.loop(0, TAIL_PARTS) as number:
+            phase = number * part % period
+            total, at = m.cell(m.read(sums, r, DOUBLE)), m.cell(phase)
+            with m.when(~((phase == 0) & (number > 0))):  # most periods are 1 or 2, and all parts alike
+                total.set(total.get().like(0.0))
+                with m.loop(0, part):
+                    loss = m.read(losses, at.get() * 2 * n + r, m.real)
+                    total.set(total.get() + m.cast("fpext", loss, DOUBLE))
+                    after = at.get() + 1
+                    at.set(where(after < period, after, 0))
+            m.store(sums, number * n + r, total.get())
+        with m.loop(epochs - period, epochs) as e:
+            place = (e - begin + period) % period  # a period may be longer than the tail
+            with m.when(m.read(losses, (place * 2 + 1) * n + r, m.real) > 0.0):
+                m.store(unsolved, r, m.cast("trunc", e, INT))
+    return m.text()
+
+
+def read_cycles(
+    losses: Table,
+    period: NDArray[np.int32],
+    epochs: int,
+    part: int,
+    last_unsolved: Numbers,
+    tail: NDArray[np.float64],
+) -> None:
+    """Put in the sums of the tails (in parts of `part` epochs) and last unsolved epochs of trainings on their cycles.
+
+    losses (P, 2, n): as a `Runner` gives them of the epochs from the start of the tail on, of which each training
+    repeats the first period[r]. Each sum adds the losses in the order in which a training run to its end meets them.
+    """
+    arrays = (np.ascontiguousarray(losses), period, last_unsolved, tail)
+    assert all(array.flags.c_contiguous for array in arrays)
+    addresses = (array.ctypes.data for array in arrays)
+    compiled(_reading(losses.dtype))(*addresses, losses.shape[-1], epochs - TAIL_PARTS * part, part, epochs)

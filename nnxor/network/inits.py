@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor.arithmetic.normal import normal_quantile, normal_quantiles
+from nnxor.arithmetic.functions import normal_quantile, normal_quantiles
 from nnxor.checks import Check, choice, number, optional, show, switch
 
 PARAMETERS: dict[str, dict[str, float | None]] = {

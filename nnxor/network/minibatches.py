@@ -26,7 +26,7 @@ Seeds = NDArray[np.integer]
 def mix(x: Any) -> Any:
     """The finalizer of SplitMix64: a bijection of 64-bit numbers whose every output bit depends on every input bit.
 
-    An array of them, or what else has its operators (`nnxor.engines.llvm_numbers.Result`).
+    An array of them, or what else has its operators (`nnxor.arithmetic.numbers.Symbol`).
     """
     x = (x ^ (x >> np.uint64(30))) * MIX1
     x = (x ^ (x >> np.uint64(27))) * MIX2

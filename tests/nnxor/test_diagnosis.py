@@ -11,7 +11,7 @@ from experiments.study import catalog
 from nnxor import engines, quench
 from nnxor.condition import Condition, Success
 from nnxor.diagnosis import CAUSES, LEVEL_TOLERANCE, OUTCOMES, REST_GRADIENT, diagnose
-from nnxor.engines.trace import Trace, Trained
+from nnxor.engines import Trace, Trained
 from nnxor.landscape.regions import APPROACH
 from nnxor.network.draws import Weights, draw
 from nnxor.network.tasks import XOR, Task

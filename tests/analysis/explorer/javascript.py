@@ -9,13 +9,13 @@ and rows is printed a term at a time, as expressions.
 from collections.abc import Iterator, Sequence
 from itertools import product
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from nnxor.arithmetic.epoch import Row, gradients, preactivation
-from nnxor.arithmetic.normal import normal_quantile
-from nnxor.arithmetic.numbers import Number, Symbol, Tape, in_order
+from nnxor.arithmetic.functions import normal_quantile
+from nnxor.arithmetic.numbers import Number, Symbol, in_order
 from nnxor.network.activations import ACTIVATIONS, OUTPUTS
 from nnxor.network.entries import Activation, Loss, Optimizer, Uses
 from nnxor.network.losses import LOSSES
@@ -39,6 +39,42 @@ FORMS = {
 """Operations in JavaScript; the others are signs between two numbers, rounded to float32 by `fr` where they must be."""
 
 Programs = dict[str, Any]
+
+
+class Operation(NamedTuple):
+    """What a symbol stands for: the result of an operation on others, an input's name, or a constant."""
+
+    name: str
+    arguments: tuple[Any, ...]
+
+
+class Tape:
+    """A straight-line program: operations in the order in which they were asked for, each only once."""
+
+    def __init__(self, dtype: np.dtype) -> None:
+        self.dtype = np.dtype(dtype)
+        self.results: list[Symbol] = []
+        self._known: dict[tuple[Any, ...], Symbol] = {}
+
+    def input(self, name: str) -> Symbol:
+        """A number that the program is given under a name."""
+        return self._once(name, Operation("input", (name,)))
+
+    def constant(self, value: Any, _: Symbol) -> Symbol:
+        """A value that is known, rounded to the dtype."""
+        known = self.dtype.type(value).item()
+        return self._once(repr(known), Operation("constant", (known,)))
+
+    def result(self, operation: str, arguments: tuple[Symbol, ...]) -> Symbol:
+        """The result of an operation."""
+        return self._once(tuple(map(id, arguments)), Operation(operation, arguments))
+
+    def _once(self, key: object, operation: Operation) -> Symbol:
+        if (operation.name, key) not in self._known:
+            symbol = self._known[operation.name, key] = Symbol(self, operation)
+            if operation.name not in ("input", "constant"):
+                self.results.append(symbol)
+        return self._known[operation.name, key]
 
 
 def programs(dtype: np.dtype) -> Programs:
@@ -79,13 +115,13 @@ def program(results: Sequence[Symbol | float], dtype: np.dtype) -> Programs:
     needed, todo = set(), [result for result in results if isinstance(result, Symbol)]
     while todo:
         symbol = todo.pop()
-        if symbol.operation not in ("input", "constant") and id(symbol) not in needed:
+        if symbol.node.name not in ("input", "constant") and id(symbol) not in needed:
             needed.add(id(symbol))
-            todo.extend(symbol.arguments)
+            todo.extend(symbol.node.arguments)
     lines = []
     for symbol in tape.results:
         if id(symbol) in needed:
-            arguments = [expression(argument, names) for argument in symbol.arguments]
+            arguments = [expression(argument, names) for argument in symbol.node.arguments]
             names[id(symbol)] = f"x{len(names)}"
             lines.append(f"const {names[id(symbol)]} = {operation(symbol, arguments, dtype)};")
     return {"lines": "\n".join(lines), "results": [expression(result, names) for result in results]}
@@ -93,17 +129,16 @@ def program(results: Sequence[Symbol | float], dtype: np.dtype) -> Programs:
 
 def expression(number: Number, names: dict[int, str]) -> str:
     """A number as an expression: a constant, what the program is given, or the name of a result."""
-    if not isinstance(number, Symbol) or number.operation == "constant":
-        return repr(number.arguments[0] if isinstance(number, Symbol) else float(number))
-    return str(number.arguments[0] if number.operation == "input" else names[id(number)])
+    if not isinstance(number, Symbol) or number.node.name == "constant":
+        return repr(number.node.arguments[0] if isinstance(number, Symbol) else float(number))
+    return str(number.node.arguments[0] if number.node.name == "input" else names[id(number)])
 
 
 def operation(symbol: Symbol, arguments: list[str], dtype: np.dtype) -> str:
     """An operation on arguments that are names or constants."""
     fr = "fr" if dtype == np.float32 else ""
-    form = FORMS.get(
-        symbol.operation, ("" if symbol.dtype == np.bool_ else "{fr}") + f"({{0}} {symbol.operation} {{1}})"
-    )
+    name = symbol.node.name
+    form = FORMS.get(name, ("{fr}" if name in "+-*/" else "") + f"({{0}} {name} {{1}})")
     return form.format(*arguments, fr=fr)
 
 
@@ -114,9 +149,9 @@ def _sums(dtype: np.dtype) -> Programs:
     kinds = {"0": 0.0, "1": 1.0, "x": x}
 
     def text(number: Number) -> str:
-        if not isinstance(number, Symbol) or number.operation in ("input", "constant"):
+        if not isinstance(number, Symbol) or number.node.name in ("input", "constant"):
             return expression(number, {})
-        return operation(number, [text(argument) for argument in number.arguments], dtype)
+        return operation(number, [text(argument) for argument in number.node.arguments], dtype)
 
     of_input = {name: gradients([Row((value,), term, term)], [a], [g], [f], 0.0) for name, value in kinds.items()}
     return {

@@ -11,8 +11,7 @@ from experiments.benchmarking.contenders import CONDITIONS, IN_STUDY, LEFT_OUT, 
 from experiments.benchmarking.timing import commands
 from experiments.study.study import read_study
 from nnxor.condition import Condition
-from nnxor.engines import engine_numba
-from nnxor.engines.trace import Trained
+from nnxor.engines import Trained, engine_numba
 from nnxor.network.draws import Weights, draw
 from nnxor.network.inits import UNIFORM
 

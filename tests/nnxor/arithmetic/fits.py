@@ -1,4 +1,4 @@
-"""Where the coefficients of `nnxor.arithmetic.functions` and `normal` come from; as a command it prints them.
+"""Where the coefficients of `nnxor.arithmetic.functions` come from; as a command it prints them.
 
 Each minimizes the largest relative error of the function that it serves: weighted least squares at Chebyshev nodes with
 60 digits, the weights renewed by the errors (Lawson's algorithm). For float32 each coefficient is rounded before the

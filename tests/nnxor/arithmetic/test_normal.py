@@ -8,8 +8,8 @@ import pytest
 from mpmath import mp, mpf
 from scipy.special import ndtri
 
-from nnxor.arithmetic import normal
-from nnxor.arithmetic.normal import normal_quantile
+from nnxor.arithmetic import functions
+from nnxor.arithmetic.functions import normal_quantile
 
 DTYPES = (np.float32, np.float64)
 with mp.workprec(200):
@@ -88,5 +88,5 @@ def test_machine_code_gives_the_same_bits(dtype: type, scalars: ModuleType) -> N
 @pytest.mark.parametrize("name", ["middle", "near", "far"])
 def test_coefficients_are_what_the_fits_give(name: str, fits: ModuleType) -> None:
     above, below = fits.fit_ratio(name)
-    assert tuple(above) == getattr(normal, f"{name.upper()}_ABOVE")
-    assert tuple(below) == getattr(normal, f"{name.upper()}_BELOW")
+    assert tuple(above) == getattr(functions, f"{name.upper()}_ABOVE")
+    assert tuple(below) == getattr(functions, f"{name.upper()}_BELOW")

@@ -13,8 +13,7 @@ from nnxor import engines
 from nnxor.arithmetic import networks as arithmetic
 from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
-from nnxor.engines import engine_numba, kernel
-from nnxor.engines.trace import Trained
+from nnxor.engines import Trained, engine_numba, kernel
 from nnxor.network.draws import Weights, draw
 from nnxor.network.inits import Distribution, Init
 

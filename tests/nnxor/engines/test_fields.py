@@ -14,10 +14,9 @@ from nnxor import engines
 from nnxor.arithmetic.networks import ending
 from nnxor.condition import Condition, Success
 from nnxor.diagnosis import diagnose
-from nnxor.engines import kernel
+from nnxor.engines import Trained, kernel
 from nnxor.engines.cycles import first_state
 from nnxor.engines.engine_numpy import Training
-from nnxor.engines.trace import Trained
 from nnxor.network.draws import PARAMETERS, Weights, draw
 from nnxor.network.inits import GivenWeights
 from nnxor.network.minibatches import order_of, steps_of, streams

@@ -13,11 +13,10 @@ from experiments.study import catalog
 from nnxor import engines
 from nnxor.condition import Condition, Success
 from nnxor.diagnosis import diagnose
+from nnxor.engines import Trained, engine_numba, engine_numpy, llvm_numbers
 from nnxor.engines import cycles as repeats
-from nnxor.engines import engine_numba, engine_numpy, llvm_numbers
-from nnxor.engines.cycles import first_state, first_time, same, schedule, stretch, watched
-from nnxor.engines.tails import read_cycles
-from nnxor.engines.trace import Trained
+from nnxor.engines.cycles import History, first_state, first_time, same, schedule, stretch, watched
+from nnxor.engines.runner import read_cycles
 from nnxor.network.draws import Weights, draw
 from nnxor.network.tasks import Task
 
@@ -81,6 +80,13 @@ def test_skipping_changes_no_bit_for_any_activation(epochs: int, activation: str
         assert (trained.trace.period > 0).mean() > 0.3
     if at_zero:
         assert trained.trace.revived.any()
+
+
+@pytest.mark.parametrize("success", [Success("threshold", ties="pass"), Success("margin", 0.4)], ids=str)
+def test_whether_an_epoch_on_a_cycle_is_solved_is_asked_of_the_rule(success: Success) -> None:
+    condition = Condition(hidden=2, lr=0.2, epochs=1009, success=success)
+    trace = agreed(condition, start_of(condition, range(150))).trace
+    assert (trace.period > 0).any()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -308,24 +314,28 @@ def test_the_search_looks_only_as_far_as_it_says() -> None:
         assert engine_numpy.run(Back(back)).trace.period[0] == found
 
 
-@given(st.lists(st.tuples(st.integers(1, 200), st.integers(0, 60)), min_size=1, max_size=20))
-def test_the_first_time_is_found_by_halving(times: list[tuple[int, int]]) -> None:
-    first, more = np.array(times).T
+@given(st.lists(st.integers(1, 200), min_size=1, max_size=20), st.integers(200, 260))
+def test_the_first_time_is_found_by_halving(times: list[int], end: int) -> None:
+    first, trainings = np.array(times), np.arange(len(times))
+    history = History(np.array([0, end]), np.zeros((1, len(times))))
+    history.keep(np.zeros((1, len(times))), trainings)
     found = first_time(
-        np.zeros((1, len(first))),
-        first + more,
+        history,
+        np.zeros(len(times), int),
+        trainings,
         lambda states, chosen: states[0] >= first[chosen],
-        lambda states, step, _: states + step,
+        lambda states, steps: states + steps,
     )
-    assert found.tolist() == first.tolist()
+    assert found.tolist() == times
 
 
 def test_a_cycle_longer_than_the_tail_is_read_from_its_own_losses() -> None:
     """In trainings of 65,536 epochs and more; other memory was read instead, and the process could end there."""
     epochs, part, periods = 200_000, 125, np.array([3000, 1001, 2], np.int32)
-    losses, unsolved, tail = np.zeros((3000, 3)), np.zeros(3, np.int32), np.zeros((8, 3))
-    losses[1500, 0] = losses[1000, 1] = losses[1, 2] = 1
-    read_cycles(losses, periods, np.float64(0.5), epochs, part, unsolved, tail)
+    told, unsolved, tail = np.zeros((3000, 2, 3)), np.zeros(3, np.int32), np.zeros((8, 3))
+    told[1500, :, 0] = told[1000, :, 1] = told[1, :, 2] = 1
+    losses = told[:, 0]
+    read_cycles(told, periods, epochs, part, unsolved, tail)
     begin = epochs - 8 * part
     expected = [
         max(e for e in range(epochs - period, epochs) if losses[(e - begin) % period, r] > 0.5)

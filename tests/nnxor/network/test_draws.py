@@ -10,7 +10,7 @@ from scipy import special, stats
 
 from experiments.study import catalog
 from nnxor import engines
-from nnxor.arithmetic.normal import normal_quantile
+from nnxor.arithmetic.functions import normal_quantile
 from nnxor.condition import Condition, Success
 from nnxor.diagnosis import diagnose
 from nnxor.network.draws import Weights, draw, initial_weights, uniforms
