@@ -171,9 +171,9 @@ def resting(condition: Condition, end: Ending) -> tuple[Texts, Array]:
         rests, elsewhere = end.norm / c <= REST_GRADIENT, "" if known else "stuck"
         close = LEVEL_TOLERANCE * c * float(np.ptp(condition.task.targets)) ** 2
     outcome = np.where(rests, elsewhere, "").astype(f"<U{max(map(len, OUTCOMES))}")
-    for trap in known:
-        there = rests & (np.abs(level - trap.level) <= close)
-        outcome[there], level[there] = trap.outcome, trap.level
+    for trap, at in known.items():
+        there = rests & (np.abs(level - at) <= close)
+        outcome[there], level[there] = trap, at
     return outcome, level
 
 

@@ -83,7 +83,10 @@ def about(field: Field) -> dict[str, Any]:
 def known(loss: str) -> list[dict[str, Any]]:
     """The named traps of XOR under a loss."""
     condition = Condition(loss=loss, output="sigmoid" if LOSSES[loss].logits else "identity")
-    return [{"name": trap.name, "level": trap.level, "rows": trap.rows} for trap in traps.traps(condition)]
+    return [
+        {"name": trap.removeprefix("stuck_"), "level": level, "rows": traps.MERGED[trap]}
+        for trap, level in traps.traps(condition).items()
+    ]
 
 
 def intervention(name: str) -> dict[str, Any]:
