@@ -12,7 +12,7 @@ from nnxor.arithmetic.networks import Ending, any_active, ending, preactivations
 from nnxor.condition import Condition
 from nnxor.engines.trace import Trace, Trained
 from nnxor.landscape import regions
-from nnxor.landscape.traps import traps
+from nnxor.landscape.traps import merged_rows, merged_text, traps
 from nnxor.network.draws import Weights
 from nnxor.network.losses import LOSSES
 from nnxor.network.optimizers import OPTIMIZERS
@@ -99,19 +99,10 @@ def _accuracy(condition: Condition, y: list[NDArray[Any]]) -> NDArray[np.float64
 
 def _merged(condition: Condition, y: list[NDArray[Any]], stuck: NDArray[np.bool_]) -> NDArray[np.str_]:
     """Groups of rows that share one wrong prediction, e.g. '00=10'; groups are set apart by blanks."""
-    y = [row[stuck] for row in y]
-    wrong = [np.abs(row - t) > MERGE_TOLERANCE for row, t in zip(y, condition.task.targets, strict=True)]
-    group = np.tile(np.arange(len(y)), (len(y[0]), 1))
-    for n in range(len(y)):
-        for m in range(n - 1, -1, -1):
-            together = wrong[n] & wrong[m] & (np.abs(y[n] - y[m]) <= MERGE_TOLERANCE)
-            group[together, n] = group[together, m]
-    kinds, kind = np.unique(group, axis=0, return_inverse=True)
-    names = np.array(condition.task.row_names)
-    groups = [[names[labels == label] for label in np.unique(labels)] for labels in kinds]
-    texts = np.array([" ".join("=".join(rows) for rows in each if len(rows) > 1) for each in groups], dtype=np.str_)
+    groups, kind = merged_rows([row[stuck] for row in y], condition.task.targets, MERGE_TOLERANCE)
+    texts = np.array([merged_text(each, condition.task) for each in groups], dtype=np.str_)
     merged = np.zeros(len(stuck), texts.dtype)
-    merged[stuck] = texts[kind.reshape(-1)]
+    merged[stuck] = texts[kind]
     return merged
 
 

@@ -31,9 +31,9 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
 from nnxor.landscape.regions import CHUNK, Array, infimum
+from nnxor.landscape.traps import Groups, merged_rows
 from nnxor.network.losses import LOSSES
 from nnxor.network.tasks import Task
 
@@ -56,7 +56,7 @@ class Rest(NamedTuple):
     """
 
     predictions: tuple[float, ...]
-    merged: tuple[tuple[int, ...], ...]
+    merged: Groups
     wrong: tuple[int, ...]
     at_infinity: bool
 
@@ -94,18 +94,17 @@ def levels(task: Task, loss: str = "half_sse", hidden: int = 4, bias: bool = Tru
     patterns = tuple(pattern for pattern in _patterns(task.inputs, bias) if any(pattern) or slope)
     most = min(hidden, task.n_rows)
     reach = next((k for k in range(most) if sum(comb(len(patterns), j) for j in range(k + 2)) > MOST_SETS), most)
-    sets, bases = _spans(task.inputs, patterns, reach, bias, slope)
-    minima = _minima(task, loss, bases)
-    same: dict[tuple[float, ...], list[int]] = {}
-    for n, minimum in enumerate(minima):
-        same.setdefault(minimum.key(), []).append(n)
+    spans = _spans(task.inputs, patterns, reach, bias, slope)
+    value, f, infinite = _minima(task, loss, [basis for _, basis in spans])
+    alike = np.column_stack([np.round(np.where(infinite, 0.0, f) / SAME / 10), infinite]) + 0.0
+    _, first, kind = np.unique(alike, axis=0, return_index=True, return_inverse=True)
     rests = [
-        (minima[spans[0]].value, _rest(minima[spans[0]], task, loss))
-        for spans in same.values()
+        (float(value[n]), _rest(f[n], infinite[n], task, loss))
+        for n in np.sort(first).tolist()
         if any(
-            _realised(minima[n], features, bias, slope, units)
-            for n in spans
-            for chosen in sets[n]
+            _realised(f[m], infinite[m], features, bias, slope, units)
+            for m in np.flatnonzero(kind == kind[n])
+            for chosen in spans[m][0]
             for units in _units(chosen, hidden)
         )
     ]
@@ -149,15 +148,15 @@ def _feasible(A: Array, b: Array, equal: Array | None = None, to: Array | None =
 @lru_cache(maxsize=4)
 def _spans(
     inputs: tuple[tuple[float, ...], ...], patterns: tuple[Pattern, ...], most: int, bias: bool, slope: float
-) -> tuple[list[list[tuple[Pattern, ...]]], list[Array]]:
-    """The sets of up to `most` patterns, in lists of those that have one span, and its basis (N, rank)."""
+) -> list[tuple[list[tuple[Pattern, ...]], Array]]:
+    """The sets of up to `most` patterns, in lists of those that have one span, each with its basis (N, rank)."""
     features = _features(inputs, bias)
     found: dict[bytes, tuple[list[tuple[Pattern, ...]], Array]] = {}
     for chosen in (chosen for size in range(most + 1) for chosen in combinations(patterns, size)):
         u, s, _ = np.linalg.svd(_outputs(features, chosen, bias, slope), full_matrices=False)
         basis = u[:, s > 1e-9 * max(1.0, s.max(initial=0.0))]
         found.setdefault((np.round(basis @ basis.T, 7) + 0.0).tobytes(), ([], basis))[0].append(chosen)
-    return [sets for sets, _ in found.values()], [basis for _, basis in found.values()]
+    return list(found.values())
 
 
 def _outputs(features: Array, patterns: tuple[Pattern, ...], bias: bool, slope: float) -> Array:
@@ -166,32 +165,17 @@ def _outputs(features: Array, patterns: tuple[Pattern, ...], bias: bool, slope: 
     return np.column_stack([*cut, np.ones((len(features), int(bias)))])
 
 
-class Minimum(NamedTuple):
-    """The minimum over a span: the loss, scores (N,), and which go to −∞ or ∞ (N,)."""
-
-    value: float
-    f: Array
-    infinite: NDArray[np.int_]
-
-    def key(self) -> tuple[float, ...]:
-        """Equal for equal outputs."""
-        f = np.where(self.infinite != 0, 0.0, self.f)
-        return (*(np.round(f / SAME / 10) + 0.0).tolist(), *self.infinite.tolist())
-
-
-def _minima(task: Task, loss: str, bases: list[Array]) -> list[Minimum]:
-    """The minimum of the loss over each span."""
+def _minima(task: Task, loss: str, bases: list[Array]) -> tuple[Array, Array, Array]:
+    """The minimum of the loss over each span: its value (S,), its scores (S, N), and which go to −∞ or ∞ (S, N)."""
     entry, n = LOSSES[loss], task.n_rows
     columns = np.zeros((n, n, len(bases)))
     for s, basis in enumerate(bases):
         columns[:, : basis.shape[1], s] = basis
-    found = []
-    for first in range(0, len(bases), CHUNK):
-        steps = {} if entry.logits else {"steps": 4}  # a squared loss needs one
-        values, f = infimum(task, loss, entry.output or "identity", columns[..., first : first + CHUNK], **steps)
-        infinite = np.sign(f) * (np.abs(f) > INFINITE) if entry.logits else 0 * f
-        found += [Minimum(float(v), *of) for v, *of in zip(values, f.T, infinite.T.astype(int), strict=True)]
-    return found
+    steps = {} if entry.logits else {"steps": 4}  # a squared loss needs one
+    chunks = (columns[..., first : first + CHUNK] for first in range(0, len(bases), CHUNK))
+    found = [infimum(task, loss, entry.output or "identity", chunk, **steps) for chunk in chunks]
+    value, f = (np.concatenate(parts, axis=-1) for parts in zip(*found, strict=True))
+    return value, f.T, np.sign(f.T) * (entry.logits & (np.abs(f.T) > INFINITE))
 
 
 def _units(patterns: tuple[Pattern, ...], hidden: int) -> Iterator[tuple[tuple[Pattern, int], ...]]:
@@ -204,17 +188,16 @@ def _units(patterns: tuple[Pattern, ...], hidden: int) -> Iterator[tuple[tuple[P
 
 
 def _realised(
-    minimum: Minimum, features: Array, bias: bool, slope: float, units: tuple[tuple[Pattern, int], ...]
+    f: Array, infinite: Array, features: Array, bias: bool, slope: float, units: tuple[tuple[Pattern, int], ...]
 ) -> bool:
-    """Whether units with these patterns and signs of output weights can sum up to a minimum's scores.
+    """Whether units with these patterns and signs of output weights can sum up to a minimum's scores f (N,).
 
     Unknowns are each unit's u = sign·(affine function) in its cone, and the output bias. Where rows go to infinity,
     other unknowns in the same cones must drive them there and leave the other rows as they are.
     """
-    f, infinite, finite = minimum.f, minimum.infinite, minimum.infinite == 0
     if len(units) == 2 * len({pattern for pattern, _ in units}):
         return True  # two units of both signs on each pattern realise the whole span
-    signs = np.array([sign for _, sign in units])
+    signs, finite = np.array([sign for _, sign in units]), infinite == 0
     outputs = _outputs(features, tuple(pattern for pattern, _ in units), bias, slope)
     outputs[:, : len(units) * features.shape[1]] *= np.repeat(signs, features.shape[1])
     cones = [_cone(features, pattern, MARGIN) for pattern, _ in units]
@@ -230,24 +213,13 @@ def _realised(
     return bool(finite.all()) or _feasible(*far, held, np.zeros(len(held)))
 
 
-def _rest(minimum: Minimum, task: Task, loss: str) -> Rest:
-    y, t = minimum.f, np.array(task.targets)
+def _rest(f: Array, infinite: Array, task: Task, loss: str) -> Rest:
+    y, t = f, np.array(task.targets)
     if LOSSES[loss].logits:
-        y = np.where(minimum.infinite != 0, minimum.infinite > 0, 0.5 * (1 + np.tanh(minimum.f / 2)))
+        y = np.where(infinite != 0, infinite > 0, 0.5 * (1 + np.tanh(f / 2)))
     y = np.round(y, 9) + 0.0
     wrong = tuple(np.flatnonzero(np.abs(y - t) > SAME).tolist())
-    return Rest(tuple(y.tolist()), merged_rows(y, t, SAME), wrong, bool(minimum.infinite.any()))
-
-
-def merged_rows(y: Array, t: Array, tolerance: float) -> tuple[tuple[int, ...], ...]:
-    """Groups of two rows or more that share one wrong prediction, for predictions and targets of shape (N,)."""
-    groups: list[list[int]] = []
-    for n in np.flatnonzero(np.abs(y - t) > tolerance).tolist():
-        alike = next((group for group in groups if abs(y[group[0]] - y[n]) <= tolerance), None)
-        if alike is None:
-            groups.append(alike := [])
-        alike.append(n)
-    return tuple(tuple(group) for group in groups if len(group) > 1)
+    return Rest(tuple(y.tolist()), merged_rows(y[:, None], t, SAME)[0][0], wrong, bool(infinite.any()))
 
 
 def _grouped(rests: list[tuple[float, Rest]], task: Task) -> tuple[Level, ...]:

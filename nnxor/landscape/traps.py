@@ -5,17 +5,20 @@ to three, or to all four, and fits the others. Half the sum of squared errors is
 are called, whatever the loss: under another one the same rows share the best constant for them, at another level.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnxor.condition import Condition
 from nnxor.network.activations import OUTPUTS
 from nnxor.network.losses import LOSSES
 from nnxor.network.tasks import Task
+
+Groups = tuple[tuple[int, ...], ...]
 
 MERGED = {"stuck_1/4": 2, "stuck_1/3": 3, "stuck_1/2": 4}
 """The outcomes of runs that are stuck at a named trap, and how many rows share one wrong prediction there."""
@@ -58,3 +61,26 @@ def is_xor_shaped(task: Task) -> bool:
     a, b, c, d = np.array([[Fraction(value) for value in inputs] for _, inputs in rows])
     (right, up), (across, along) = c - a, d - a
     return rows[1][0] < rows[2][0] and bool((a + b == c + d).all()) and right * along != up * across
+
+
+def merged_rows(
+    y: Sequence[NDArray[Any]] | NDArray[Any], targets: Iterable[float], tolerance: float
+) -> tuple[list[Groups], NDArray[np.intp]]:
+    """The groups of two rows or more that share one wrong prediction, for each kind of network, and its kind, (R,).
+
+    y: predictions row by row, (R,) each. What is within the tolerance is one number.
+    """
+    wrong = [np.abs(row - t) > tolerance for row, t in zip(y, targets, strict=True)]
+    group = np.tile(np.arange(len(y)), (len(y[0]), 1))
+    for n in range(len(y)):
+        for m in range(n - 1, -1, -1):
+            together = wrong[n] & wrong[m] & (np.abs(y[n] - y[m]) <= tolerance)
+            group[together, n] = group[together, m]
+    kinds, kind = np.unique(group, axis=0, return_inverse=True)
+    rows = [[tuple(np.flatnonzero(labels == label).tolist()) for label in np.unique(labels)] for labels in kinds]
+    return [tuple(each for each in groups if len(each) > 1) for groups in rows], kind.reshape(-1)
+
+
+def merged_text(groups: Groups, task: Task) -> str:
+    """Groups of rows in words: '00=10', set apart by blanks."""
+    return " ".join("=".join(task.row_names[n] for n in group) for group in groups)
