@@ -12,7 +12,7 @@ import numpy as np
 from nnxor.condition import Condition
 from nnxor.landscape.curvature import Array, Local, Mask, Problem, derivatives, rows_are_convex
 from nnxor.landscape.descent import descend
-from nnxor.landscape.exits import MOVING, NONZERO, ZERO, Verdict, test_units
+from nnxor.landscape.escape import MOVING, NONZERO, ZERO, Verdict, test_units
 from nnxor.landscape.polish import ROUNDING, beside_kinks, hold, near_kinks, newton, polish
 from nnxor.landscape.recession import FAR, outward, saturated
 from nnxor.landscape.regions import APPROACH

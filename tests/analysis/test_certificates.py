@@ -17,7 +17,7 @@ from analysis.findings.summary import certificates, print_summary, resting, summ
 from analysis.report_parts.drawing import draw
 from analysis.report_parts.sections import described, pictures
 from nnxor.condition import FIELDS
-from nnxor.landscape import exits
+from nnxor.landscape import escape
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def certified(handmade: Path, certify) -> Path:
 
 
 def test_the_kinds_are_those_of_the_science() -> None:
-    assert tuple(KINDS) == exits.KINDS
+    assert tuple(KINDS) == escape.KINDS
     assert not {*KINDS} & {*FIELDS}, "a column of the summary has the name of a field"
 
 
