@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from nnxor.condition import Condition
 from nnxor.landscape.curvature import Array, Local, Mask, Problem, derivatives, rows_are_convex
-from nnxor.landscape.descent import descend
 from nnxor.landscape.escape import MOVING, NONZERO, ZERO, Verdict, test_units
-from nnxor.landscape.polish import ROUNDING, beside_kinks, hold, near_kinks, newton, polish
 from nnxor.landscape.recession import FAR, outward, saturated
 from nnxor.landscape.regions import APPROACH
+from nnxor.landscape.steps import ROUNDING, beside_kinks, descend, hold, near_kinks, newton, polish
 from nnxor.network.draws import Weights
 
 NARROWEST = 1e-6
@@ -64,7 +63,7 @@ def certify(condition: Condition, weights: Weights) -> Verdict:
 
 @np.errstate(all="ignore")
 def go_down(condition: Condition, weights: Weights) -> Weights:
-    """R finite networks at the ends of their ways down (`nnxor.landscape.descent`), in float64."""
+    """R finite networks at the ends of their ways down (`nnxor.landscape.steps`), in float64."""
     problem = Problem.of(condition)
     given = problem.pack(weights)
     for here in _at_once(problem, np.arange(len(given))):
@@ -84,8 +83,7 @@ def _judge(problem: Problem, given: Array) -> Verdict:
     """Verdicts on finite networks."""
     if not problem.has_kinks:
         return _judge_smooth(problem, given)
-    verdict = _judge_on(problem, given, near_kinks(problem, given, ROUNDING), given)
-    _retry(problem, given, verdict)
+    verdict = _sought(problem, given)
     _widen(problem, verdict)
     way = outward(problem, verdict.theta, near_kinks(problem, verdict.theta, ROUNDING))
     endless = np.flatnonzero((verdict.kind == "minimum") & way.any(axis=1))
@@ -105,19 +103,21 @@ def _widen(problem: Problem, verdict: Verdict) -> None:
     verdict.put(narrow, Verdict.empty(problem, theta, "almost on a kink that leads down"))
 
 
-def _retry(problem: Problem, given: Array, verdict: Verdict) -> None:
-    """Look again for stationary points: with small weights made 0, then with the output layer fitted anew."""
-    for dropped, near in ((SNAP, 0), (0, SNAP), (SNAP, SNAP), (0, 10 * SNAP), (0, 30 * SNAP), (0, 100 * SNAP)):
+def _sought(problem: Problem, given: Array) -> Verdict:
+    """Verdicts on stationary points near by: as given, with small weights made 0, or with the outputs fitted anew."""
+    verdict, lost = Verdict.empty(problem, given.copy(), NOWHERE), np.arange(len(given))
+    for dropped, near in ((0, 0), (SNAP, 0), (0, SNAP), (SNAP, SNAP), (0, 10 * SNAP), (0, 30 * SNAP), (0, 100 * SNAP)):
+        kink, start = near_kinks(problem, given[lost], near), _without(problem, given[lost], dropped)
+        verdict.put(lost, _judge_on(problem, given[lost], kink, start))
         lost = np.flatnonzero(np.isin(verdict.reason, (NOWHERE, MOVING)))
         if not len(lost):
-            return
-        start = _without(problem, given[lost], dropped)
-        verdict.put(lost, _judge_on(problem, given[lost], near_kinks(problem, given[lost], near), start))
-    lost = np.flatnonzero(np.isin(verdict.reason, (NOWHERE, MOVING)) & problem.scales_units)
-    exact = near_kinks(problem, given[lost], ROUNDING)
-    nothing_felt = np.zeros((*exact.shape, problem.x.shape[1]))
-    fitted = polish(problem, _without(problem, given[lost], np.inf), exact, nothing_felt)
-    verdict.put(lost, _judge_on(problem, given[lost], exact, fitted))
+            return verdict
+    if problem.scales_units:
+        exact = near_kinks(problem, given[lost], ROUNDING)
+        nothing_felt = np.zeros((*exact.shape, problem.x.shape[1]))
+        fitted = polish(problem, _without(problem, given[lost], np.inf), exact, nothing_felt)
+        verdict.put(lost, _judge_on(problem, given[lost], exact, fitted))
+    return verdict
 
 
 def _without(problem: Problem, theta: Array, size: float) -> Array:
