@@ -43,6 +43,7 @@ CAUSES = (
 MERGE_TOLERANCE = 1e-2  # predictions closer than this are one; a prediction farther than this from its target is wrong
 
 
+@np.errstate(all="ignore")
 def diagnose(condition: Condition, start: Weights, trained: Trained) -> Columns:
     """The columns of `trials.parquet` that describe R trainings, each of shape (R,).
 
@@ -50,15 +51,10 @@ def diagnose(condition: Condition, start: Weights, trained: Trained) -> Columns:
     Everything is computed in the dtype of the training and in the protocol's order, so that equal
     weights give equal bits; the conditions' fields and the seeds are left to the caller.
     """
-    with np.errstate(all="ignore"):
-        return _diagnose(condition, start.astype(condition.numpy_dtype), trained)
-
-
-def _diagnose(condition: Condition, start: Weights, trained: Trained) -> Columns:
     trace, end = trained.trace, ending(condition, trained.weights)
     outcome, plateau = judge(condition, trained.weights, end, trace)
     solved, stuck = outcome == "solved", np.char.startswith(outcome, "stuck")
-    z_start = preactivations(condition, start)
+    z_start = preactivations(condition, start.astype(condition.numpy_dtype))
     live_start, live = (any_active(condition, z).sum(axis=0, dtype=np.int32) for z in (z_start, end.z))
     linear = (np.logical_and.reduce([row > 0 for row in end.z]) & (not condition.smooth)).sum(axis=0, dtype=np.int32)
     return {
