@@ -35,8 +35,7 @@ from experiments.store.manifest import describe, described, now, provenance
 from experiments.store.parts import NotAPartError, Part, read_part, write_part
 from experiments.study.batches import Batch, Spans, merge
 from experiments.study.study import Study
-from nnxor.condition import FIELDS
-from nnxor.field import plain
+from nnxor.condition import FIELDS, plain
 from nnxor.protocol import PROTOCOL_VERSION
 
 DERIVED = (  # made from the trials, and made again when they change

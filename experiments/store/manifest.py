@@ -23,8 +23,7 @@ from experiments.store import rows_and_counts as tables
 from experiments.store.columns import RESULTS, schema
 from experiments.store.counts import SCHEMA
 from experiments.study.study import Study
-from nnxor.condition import FIELDS
-from nnxor.field import labelled
+from nnxor.condition import FIELDS, labelled
 from nnxor.landscape.traps import known_traps
 from nnxor.protocol import PROTOCOL_VERSION
 

@@ -16,8 +16,7 @@ from experiments.study.checked import checked, section
 from nnxor import checks
 from nnxor.checks import show
 from nnxor.condition import FIELDS as ALL
-from nnxor.condition import Condition, Success, users
-from nnxor.field import plain
+from nnxor.condition import Condition, Success, plain, users
 from nnxor.network.draws import Weights
 from nnxor.network.inits import LARGEST
 

@@ -15,8 +15,7 @@ from experiments.study import catalog
 from experiments.study.checked import checked, known_keys, section
 from experiments.study.fields import FIELDS, FILES, make_condition, read_field, read_success, refuse_useless, spell_out
 from nnxor import checks
-from nnxor.condition import Condition, Success
-from nnxor.field import plain
+from nnxor.condition import Condition, Success, plain
 from nnxor.network.inits import GivenWeights
 
 KEYS = [

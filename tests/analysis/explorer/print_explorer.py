@@ -11,9 +11,8 @@ import yaml
 from analysis.figures.style import OUTCOME_COLOURS
 from experiments.study import explorer_address
 from nnxor import diagnosis, protocol, quench
-from nnxor.condition import FIELDS, Condition
+from nnxor.condition import FIELDS, Condition, Field, plain
 from nnxor.engines import recycling
-from nnxor.field import Field, plain
 from nnxor.interventions import INTERVENTIONS, nudge_bias, recycle
 from nnxor.landscape import regions, traps
 from nnxor.network import draws, inits
