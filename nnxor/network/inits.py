@@ -153,7 +153,21 @@ class Distribution:
                 raise ValueError(why.format(**p))
         return p
 
-    def quantile(self, u: NDArray[np.float64], fan_in: int, fan_out: int) -> NDArray[np.float64]:
+    def at(self, fan_in: int, fan_out: int) -> Self:
+        """The distribution for a layer, whose parameters are numbers: `quantile` and `below` need its fans no more."""
+        return type(self)(self.name, tuple(self.values(fan_in, fan_out).items()))
+
+    def below(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The distribution function at x; not that of a constant."""
+        p = self.values(1, 1)
+        if "low" in p:
+            return np.asarray(np.clip((x - p["low"]) / (p["high"] - p["low"]), 0, 1))
+        cut = p.get("cut", np.inf)
+        z = np.append(np.clip((x - p["mean"]) / p["std"], -cut, cut), -cut)
+        share = np.asarray(np.frompyfunc(math.erfc, 1, 1)(-z / math.sqrt(2)), np.float64) / 2
+        return np.asarray((share[:-1] - share[-1]) / (1 - 2 * share[-1]))
+
+    def quantile(self, u: NDArray[np.float64], fan_in: int = 1, fan_out: int = 1) -> NDArray[np.float64]:
         """Inverse of the distribution function at u in (0, 1), same shape, float64."""
         p = self.values(fan_in, fan_out)
         if self.name == "constant":
