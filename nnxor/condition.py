@@ -328,9 +328,9 @@ def _refusals(c: Condition) -> Iterator[str]:
     if size is not None and size > task.n_examples:
         allowed = f"null (all), or an integer from 1 to {task.n_examples}"
         yield f"batch_size={size} is more than the {task.n_examples} examples of task={task.name}; allowed: {allowed}"
-    if isinstance(init, GivenWeights) and (init.n_inputs, init.hidden) != (task.n_inputs, c.hidden):
+    if isinstance(init, GivenWeights) and init.size != (task.n_inputs, c.hidden):
         yield (
-            f"init={init.name} is for {init.n_inputs} inputs and hidden={init.hidden}; "
+            f"init={init.name} is for {init.size[0]} inputs and hidden={init.size[1]}; "
             f"the condition has {task.n_inputs} inputs and hidden={c.hidden}"
         )
     if isinstance(init, Init) and init.margin is not None and (0.0,) * task.n_inputs in task.inputs:

@@ -179,9 +179,9 @@ def _keeps(margin: float, weights: Weights, inputs: tuple[tuple[float, ...], ...
 
 
 def _given(init: GivenWeights, n_inputs: int, hidden: int, seeds: range, bias: bool, scale: float) -> Weights:
-    if (init.n_inputs, init.hidden) != (n_inputs, hidden) or seeds.stop > init.n_sets:
+    if init.size != (n_inputs, hidden) or seeds.stop > init.n_sets:
         raise ValueError(
-            f"{init.name} holds {init.n_sets} sets for {init.n_inputs} inputs and {init.hidden} units; "
+            f"{init.name} holds {init.n_sets} sets for {init.size[0]} inputs and {init.size[1]} units; "
             f"asked for {n_inputs} inputs, {hidden} units and seeds up to {seeds.stop - 1}"
         )
     weights = Weights(*init.arrays).take(slice(seeds.start, seeds.stop))

@@ -270,14 +270,9 @@ class GivenWeights:
     arrays: tuple[NDArray[np.float32], ...] = field(compare=False, repr=False)
 
     @property
-    def n_inputs(self) -> int:
-        """Number of inputs, D."""
-        return int(self.arrays[0].shape[0])
-
-    @property
-    def hidden(self) -> int:
-        """Number of hidden units, H."""
-        return int(self.arrays[0].shape[1])
+    def size(self) -> tuple[int, ...]:
+        """Number of inputs and of hidden units, (D, H)."""
+        return self.arrays[0].shape[:2]
 
     @property
     def n_sets(self) -> int:
