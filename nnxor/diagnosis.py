@@ -12,7 +12,7 @@ from nnxor.arithmetic.networks import Ending, any_active, ending, preactivations
 from nnxor.condition import Condition
 from nnxor.engines.trace import Trace, Trained
 from nnxor.landscape import regions
-from nnxor.landscape.traps import merged_rows, merged_text, traps
+from nnxor.landscape.levels import merged_rows, merged_text, traps
 from nnxor.network.draws import Weights
 from nnxor.network.losses import LOSSES
 from nnxor.network.optimizers import OPTIMIZERS
@@ -145,11 +145,14 @@ def judge(condition: Condition, weights: Weights, end: Ending, trace: Trace) -> 
 
 
 def resting(condition: Condition, end: Ending) -> tuple[Texts, Array]:
-    """The outcome of runs that are at rest, '' of the others, and the level at which each of them rests, both (R,)."""
+    """The outcome of runs that are at rest, '' of the others, and the level at which each of them rests, both (R,).
+
+    Where a loss of logits has no lowest point, what counts is the distance from the best of the activation region.
+    """
     known = traps(condition)
     c = LOSSES[condition.loss].weight(condition.task.n_examples)
     level = end.loss.astype(np.float64)
-    if regions.is_bounded(condition):
+    if LOSSES[condition.loss].logits and not condition.smooth and condition.freeze is None:
         whole = c * condition.task.n_examples
         level, loss = regions.lowest(condition, end.z), level
         rests, elsewhere = (loss - level <= regions.APPROACH * whole) & (level > regions.APPROACH * whole), "stuck"

@@ -24,7 +24,7 @@ from experiments.store.columns import RESULTS, schema
 from experiments.store.counts import SCHEMA
 from experiments.study.study import Study
 from nnxor.condition import FIELDS, labelled
-from nnxor.landscape.traps import known_traps
+from nnxor.landscape.levels import known_traps
 from nnxor.protocol import PROTOCOL_VERSION
 
 LIBRARIES = ("numpy", "scipy", "llvmlite", "pandas", "pyarrow", "joblib", "hydra-core")

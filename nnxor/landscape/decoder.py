@@ -6,9 +6,8 @@ from fractions import Fraction
 import numpy as np
 
 from nnxor.condition import Condition, fitting
-from nnxor.landscape.levels import Level, Levels, Rest, levels
+from nnxor.landscape.levels import Level, Levels, Rest, levels, merged_rows, merged_text
 from nnxor.landscape.regions import Array
-from nnxor.landscape.traps import merged_rows, merged_text
 from nnxor.network.activations import OUTPUTS
 from nnxor.network.losses import LOSSES
 from nnxor.network.tasks import Task

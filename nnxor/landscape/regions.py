@@ -33,11 +33,6 @@ CONVERGED = 1e-7  # A bound that a further step promises to lower by more than t
 CHUNK = 128  # spans that are worked on at a time, which bounds the memory
 
 
-def is_bounded(condition: Condition) -> bool:
-    """Whether there are activation regions, and the loss, being one of logits, has no lowest point in them."""
-    return not condition.smooth and LOSSES[condition.loss].logits and condition.freeze is None
-
-
 def lowest(condition: Condition, z: list[NDArray[np.floating]]) -> Array:
     """The infimum of the loss over the activation region of each of R networks, shape (R,), NaN where it is not known.
 

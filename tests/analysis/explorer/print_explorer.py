@@ -14,7 +14,7 @@ from nnxor import diagnosis, protocol, quench
 from nnxor.condition import FIELDS, Condition, Field, plain
 from nnxor.engines import recycling
 from nnxor.interventions import INTERVENTIONS, nudge_bias, recycle
-from nnxor.landscape import regions, traps
+from nnxor.landscape import levels, regions
 from nnxor.network import draws, inits
 from nnxor.network.losses import LOSSES
 
@@ -83,8 +83,8 @@ def known(loss: str) -> list[dict[str, Any]]:
     """The named traps of XOR under a loss."""
     condition = Condition(loss=loss, output="sigmoid" if LOSSES[loss].logits else "identity")
     return [
-        {"name": trap.removeprefix("stuck_"), "level": level, "rows": traps.MERGED[trap]}
-        for trap, level in traps.traps(condition).items()
+        {"name": trap.removeprefix("stuck_"), "level": level, "rows": levels.MERGED[trap]}
+        for trap, level in levels.traps(condition).items()
     ]
 
 

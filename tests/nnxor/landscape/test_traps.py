@@ -8,8 +8,7 @@ import pytest
 
 from experiments.study import catalog
 from nnxor.condition import Condition, fitting
-from nnxor.landscape.levels import levels
-from nnxor.landscape.traps import is_xor_shaped, known_traps, traps
+from nnxor.landscape.levels import is_xor_shaped, known_traps, levels, traps
 from nnxor.network.tasks import XOR, Task
 
 SIGNS = Task("signs", ((-1, -1), (-1, 1), (1, -1), (1, 1)), (-1, 1, 1, -1))
