@@ -13,8 +13,7 @@ from experiments.store.columns import failed_table, part_table
 from experiments.study.batches import Batch
 from nnxor import engines, protocol
 from nnxor.condition import Condition
-from nnxor.rescue import onward_condition
-from nnxor.trial import trials
+from nnxor.trial import onward_condition, trials
 
 
 def train_batch(batch: Batch, engine: str) -> pa.Table:
