@@ -82,22 +82,26 @@ def test_units(problem: Problem, theta: Array, kink: Mask, rows: Array) -> Verdi
     local = Local(problem, theta, kink, rows)
     verdict = Verdict.empty(problem, theta, MOVING)
     still = _stationarity(local) <= ZERO
-    units = _ways_down(local)
-    slope = units.slope
-    doubtful = ((slope < -ZERO) & (slope > -NONZERO)) | ~units.certain
-    down = slope.min(axis=1)
+    slope, dv, ds, row, certain = _ways_down(local)
+    doubtful = ((slope < -ZERO) & (slope > -NONZERO)) | ~certain
     convex = np.asarray(rows_are_convex(problem, local.y).all(axis=1))
-    minimum = still & (down >= -ZERO) & ~doubtful.any(axis=1)
+    minimum = still & (slope.min(axis=1) >= -ZERO) & ~doubtful.any(axis=1)
     unsure = np.flatnonzero(minimum & ~convex)
     convex[unsure] = _curves_up(Local(problem, theta[unsure], kink[unsure]))
     verdict.reason[still] = "neither clearly 0 nor clearly not"
     verdict.reason[minimum & ~convex] = "a row's loss is not convex there"
     verdict.kind[minimum & convex] = "minimum"
     # told is a unit's way down of first order, else one without a kink, else any; the steepest of them
-    order = np.select([slope > -NONZERO, s != 0, units.row < 0], [3, 0, 1], 2)
-    best = np.lexsort((slope, order), axis=1)[:, 0]
-    networks = np.flatnonzero(still & (down <= -NONZERO))
-    _enter(local, (networks, best[networks]), units, verdict)
+    order = np.select([slope > -NONZERO, s != 0, row < 0], [3, 0, 1], 2)
+    networks = np.flatnonzero(still & (slope.min(axis=1) <= -NONZERO))
+    at = networks, np.lexsort((slope, order), axis=1)[networks, 0]
+    # where s = 0, moving v alone changes nothing and s must move along: by so little that what it does to the rows
+    # that are active costs less than half of what the two gain together
+    cost = np.einsum("rn,rn->r", np.abs(local.curve[networks]), local.a[at] ** 2)
+    v_way, s_way, _ = problem.split(verdict.way)
+    v_way[at], s_way[at] = dv[at], ds[at] * np.minimum(1.0, np.abs(slope[at]) / np.maximum(cost, 1e-300))
+    verdict.unit[networks], verdict.row[networks], verdict.reason[networks] = at[1], row[at], ""
+    verdict.kind[networks] = np.where(row[at] >= 0, "kink", "saddle")
     _over_the_outputs_kink(local, verdict)
     return verdict
 
@@ -154,61 +158,35 @@ def _stationarity(local: Local) -> Array:
     return np.asarray(np.max(parts, axis=0))
 
 
-@dataclass(frozen=True)
-class Ways:
-    """The steepest way down of every unit: its slope (R, H), ≤ 0; dv (R, H, K); whether s must follow; the kink row."""
+def _ways_down(local: Local) -> tuple[Array, Array, Array, NDArray[np.int_], Mask]:
+    """The steepest way down of every unit, across kinks where that is steeper than staying on them.
 
-    slope: Array
-    dv: Array
-    ds: Array
-    row: NDArray[np.int_]
-    certain: Mask
-
-
-def _ways_down(local: Local) -> Ways:
-    """The steepest way down of every unit, across kinks where that is steeper than staying on them."""
+    Its slope (R, H), ≤ 0; dv (R, H, K); how s must follow; the kink row that it crosses, −1 for none; whether all that
+    is certain.
+    """
     problem, s, within = local.problem, local.s, local.pulls
     pull = np.einsum("rn,rhn,nk->rhk", local.error, local.slope, problem.felt)
     length = np.linalg.norm(within, axis=2)
-    ways = Ways(
-        slope=np.where((s == 0) & problem.scales_units, -length, 0.0),
-        dv=np.divide(within, length[..., None], out=np.zeros_like(within), where=length[..., None] > 0),
-        ds=np.where(s == 0, -1.0, 0.0),
-        row=np.full(s.shape, -1),
-        certain=np.ones(s.shape, bool),
-    )
+    slope = np.where((s == 0) & problem.scales_units, -length, 0.0)
+    dv = np.divide(within, length[..., None], out=np.zeros_like(within), where=length[..., None] > 0)
+    ds, row, certain = np.where(s == 0, -1.0, 0.0), np.full(s.shape, -1), np.ones(s.shape, bool)
     patterns = {each.tobytes(): each for each in local.kink[local.kink.any(axis=2)]}.values()
     for pattern, sign in product(patterns, (1.0, -1.0)):
         signed = (np.sign(s) == sign) | ((s == 0) & problem.scales_units)
         at = np.nonzero((local.kink == pattern).all(axis=2) & signed)
         held, x = np.flatnonzero(pattern), problem.felt[pattern]
         bend = problem.bend * local.error[at[0]][:, held]
-        slope, dv, certain = slopes(x, sign * pull[at], sign * bend)
+        steepest, way, sure = slopes(x, sign * pull[at], sign * bend)
         # the row that a step changes most, weighed by its bend; −1 if it changes none
-        change = np.abs(dv @ x.T) * np.where(np.abs(bend) > 0, 1 + np.abs(bend), 1e-3)
+        change = np.abs(way @ x.T) * np.where(np.abs(bend) > 0, 1 + np.abs(bend), 1e-3)
         crossed = np.where(change.max(axis=1) > 1e-12, change.argmax(axis=1), -1)
-        plain = (ways.row[at] < 0) & (ways.slope[at] <= -NONZERO)
-        better = (crossed >= 0) & (slope < ways.slope[at]) & ~plain
-        ways.certain[at] &= certain
+        plain = (row[at] < 0) & (slope[at] <= -NONZERO)
+        better = (crossed >= 0) & (steepest < slope[at]) & ~plain
+        certain[at] &= sure
         at = (at[0][better], at[1][better])
-        ways.slope[at], ways.dv[at], ways.row[at] = slope[better], dv[better], held[crossed[better]]
-        ways.ds[at] = np.where(s[at] == 0, sign, 0.0)
-    return ways
-
-
-def _enter(local: Local, at: tuple[NDArray[np.int_], ...], ways: Ways, verdict: Verdict) -> None:
-    """Enter the ways down of a unit each, of the networks and units `at`.
-
-    Where s = 0, moving v alone changes nothing and s must move along: by so little that what it does to the rows
-    that are active costs less than half of what the two gain together.
-    """
-    networks, units = at
-    dv, ds, _ = local.problem.split(verdict.way)
-    cost = np.einsum("rn,rn->r", np.abs(local.curve[networks]), local.a[at] ** 2)
-    dv[at] = ways.dv[at]
-    ds[at] = ways.ds[at] * np.minimum(1.0, np.abs(ways.slope[at]) / np.maximum(cost, 1e-300))
-    verdict.unit[networks], verdict.row[networks], verdict.reason[networks] = units, ways.row[at], ""
-    verdict.kind[networks] = np.where(ways.row[at] >= 0, "kink", "saddle")
+        slope[at], dv[at], row[at] = steepest[better], way[better], held[crossed[better]]
+        ds[at] = np.where(s[at] == 0, sign, 0.0)
+    return slope, dv, ds, row, certain
 
 
 def slopes(x: Array, pull: Array, bend: Array) -> tuple[Array, Array, Mask]:
