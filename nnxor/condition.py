@@ -187,16 +187,13 @@ class Condition:
             if not self.uses(name):
                 object.__setattr__(self, name, FIELDS[name].default)
 
-    def entries(self) -> list[Any]:
-        """The entries that the fields choose: activation, output, loss, optimizer, intervention."""
-        chosen = ((registry, getattr(self, name)) for name, registry in CHOICES.items())
-        return [registry[name] for registry, name in chosen if name is not None]
-
     def uses(self, name: str) -> bool:
         """Whether a field has an effect: it is no setting, or an entry of this condition uses it."""
         if FIELDS[name].needs:
             return getattr(self, FIELDS[name].needs) is not None
-        return not FIELDS[name].setting or any(name in entry.settings for entry in self.entries())
+        chosen = ((registry, getattr(self, field)) for field, registry in CHOICES.items())
+        used = (name in registry[entry].settings for registry, entry in chosen if entry is not None)
+        return not FIELDS[name].setting or any(used)
 
     @property
     def numpy_dtype(self) -> np.dtype:

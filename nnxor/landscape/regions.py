@@ -33,6 +33,7 @@ CONVERGED = 1e-7  # A bound that a further step promises to lower by more than t
 CHUNK = 128  # spans that are worked on at a time, which bounds the memory
 
 
+@np.errstate(all="ignore")
 def lowest(condition: Condition, z: list[NDArray[np.floating]]) -> Array:
     """The infimum of the loss over the activation region of each of R networks, shape (R,), NaN where it is not known.
 
@@ -44,11 +45,10 @@ def lowest(condition: Condition, z: list[NDArray[np.floating]]) -> Array:
     spans, which = np.unique(np.sort(keys, axis=1)[:, ::-1], axis=0, return_inverse=True)
     packed = np.ascontiguousarray(spans).view(np.uint8).reshape(*spans.shape, -1)
     bounds = np.full(len(spans), np.nan)
-    with np.errstate(all="ignore"):
-        for first in range(0, len(spans), CHUNK):
-            here = slice(first, first + CHUNK)
-            columns = _columns(condition, np.unpackbits(packed[here], axis=2, count=len(z)).astype(bool))
-            bounds[here] = infimum(condition.task, condition.loss, condition.output, columns)[0]
+    for first in range(0, len(spans), CHUNK):
+        here = slice(first, first + CHUNK)
+        columns = _columns(condition, np.unpackbits(packed[here], axis=2, count=len(z)).astype(bool))
+        bounds[here] = infimum(condition.task, condition.loss, condition.output, columns)[0]
     finite = np.logical_and.reduce([np.isfinite(row).all(axis=0) for row in z])
     return np.where(finite, bounds[which.reshape(-1)], np.nan)
 

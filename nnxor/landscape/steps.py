@@ -108,8 +108,10 @@ def descend(problem: Problem, start: Array) -> Array:
         taken, there = np.zeros(len(moving)), here.theta.copy()
         step = _outputs_down(here, most)
         _stride(here, step, allowed, SHARES[:1], taken, there)
-        if problem.has_kinks and not taken.all():
-            _stride(here, _outputs_down(_held(here, step), most), allowed, SHARES, taken, there)
+        if problem.has_kinks and not taken.all():  # units do not respond to what would take them across their kinks
+            ahead = Local(problem, here.theta + np.nan_to_num(step))
+            held = Local(problem, here.theta, rows=hold(problem, here.theta, (ahead.z > 0) != (here.z > 0))[1])
+            _stride(here, _outputs_down(held, most), allowed, SHARES, taken, there)
         if not taken.all():
             _stride(here, step, allowed, SHARES[1:], taken, there)
         theta[moving] = there
@@ -141,12 +143,6 @@ def _stride(here: Local, step: Array, allowed: Array, shares: Iterable[float], t
             points = points + np.einsum("rpn,rn->rp", back, (y - local.y) * rows)
         low = (Local(problem, points).loss.reshape(len(at), -1) <= allowed[at, None]).all(axis=1)
         taken[at[low]], there[at[low]] = share, points[len(PARTS) - 1 :: len(PARTS)][low]
-
-
-def _held(here: Local, step: Array) -> Local:
-    """The networks again, with units that do not respond to what would take them across the kinks of a step."""
-    ahead = Local(here.problem, here.theta + np.nan_to_num(step))
-    return Local(here.problem, here.theta, rows=hold(here.problem, here.theta, (ahead.z > 0) != (here.z > 0))[1])
 
 
 def _outputs_down(here: Local, most: Array) -> Array:
