@@ -13,21 +13,17 @@ from nnxor.network.losses import LOSSES
 from nnxor.network.tasks import Task
 
 CONVENTIONS = {
-    "half_sse": ("half_sse", 1.0, False, "half the sum of squared errors"),
-    "mse": ("mse", 1.0, False, "the mean squared error"),
     "bce": ("bce", 1.0, False, "the mean cross-entropy in nats"),
     "sse": ("half_sse", 2.0, False, "the sum of squared errors"),
     "half_mse": ("mse", 0.5, False, "half the mean squared error"),
     "bce_sum": ("bce", 1.0, True, "the summed cross-entropy in nats"),
 }
-"""What a number may be: a loss, a factor, whether it is also times the examples, and its name; ours first."""
+"""What a number may be: a loss, a factor, whether it is also times the examples, and its name."""
 
 
 def conventions() -> dict[str, tuple[str, float, bool, str]]:
-    """`CONVENTIONS`, and each loss that is not among them, as it is."""
-    return CONVENTIONS | {
-        name: (name, 1.0, False, loss.label) for name, loss in LOSSES.items() if name not in CONVENTIONS
-    }
+    """Each loss as it is, and `CONVENTIONS`."""
+    return {name: (name, 1.0, False, loss.label) for name, loss in LOSSES.items()} | CONVENTIONS
 
 
 TOLERANCE = 1e-3  # A loss this close to a level is taken for it: numbers are often told with three or four digits

@@ -56,7 +56,7 @@ def printed() -> str:
         "tasks": {name: task for name, task in shipped("task").items() if "times" not in task},  # it counts rows once
         "distributions": {
             name: {key: value for key, value in parameters.items() if value is not None}
-            for name, parameters in inits.PARAMETERS.items()
+            for name, (_, parameters) in inits.LAWS.items()
         },
         "programs": {name: javascript.programs(np.dtype(name)) for name in ("float32", "float64")},
         "quantile": javascript.quantile(),
