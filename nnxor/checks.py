@@ -3,7 +3,6 @@
 import math
 import sys
 from collections.abc import Callable, Iterable
-from types import UnionType
 from typing import Any
 
 from nnxor.registry import hint
@@ -25,20 +24,17 @@ def allowing(allows: Callable[[Any], bool], allowed: str, to: Callable[[Any], An
 def whole(low: int, high: float = math.inf) -> Check:
     """An integer from `low`, up to `high` if given."""
     span = f"an integer from {low}" + (f" to {high}" if high < math.inf else "")
-    return allowing(lambda value: _is_number(value, int) and low <= value <= high, span)
+    return allowing(lambda value: isinstance(value, int) and type(value) is not bool and low <= value <= high, span)
 
 
 def number(allows: Callable[[float], bool], allowed: str) -> Check:
     """A finite number that `allows` holds for, which `allowed` puts into words."""
 
     def finite(value: Any) -> bool:
-        return _is_number(value, int | float) and abs(value) <= sys.float_info.max and allows(value)
+        plain = isinstance(value, int | float) and not isinstance(value, bool)
+        return plain and abs(value) <= sys.float_info.max and allows(value)
 
     return allowing(finite, allowed, float)
-
-
-def _is_number(value: object, kinds: type | UnionType) -> bool:
-    return isinstance(value, kinds) and not isinstance(value, bool)
 
 
 def up_to(most: float) -> Check:
