@@ -1,14 +1,10 @@
 """The reference engine: the readable layers, one training at a time, and the article's loop.
 
-Layers hold their forward rule and, beside it, their gradient. A batch is a matrix with one row a point: `x` has shape
-(N, inputs), `dout` (N, outputs). No `backward` writes into an array that it was given. What is particular to an
-activation or a loss stands in its entry.
-
 Everything around the layers is that of the numpy engine. It looks for no repeats: those of its own order of operations
 would not be the fast engines'.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import accumulate
 
 import numpy as np
@@ -22,47 +18,11 @@ from nnxor.engines.engine_numpy import Training, run
 from nnxor.engines.trace import Trained, joined
 from nnxor.network.activations import OUTPUTS
 from nnxor.network.draws import Weights
-from nnxor.network.entries import Array, Rule
+from nnxor.network.layers import Affine, Layer
 from nnxor.network.losses import LOSSES
 from nnxor.network.minibatches import seeds_of
 
-
-class Affine:
-    """`x @ W + b`, with W of shape (inputs, outputs) and b of shape (outputs,), or no b at all."""
-
-    def __init__(self, W: Array, b: Array | None) -> None:
-        self.W = W.copy()
-        self.b = None if b is None else b.copy()
-
-    def forward(self, x: Array) -> Array:
-        """Outputs, shape (N, outputs)."""
-        self.x = x
-        return x @ self.W if self.b is None else x @ self.W + self.b
-
-    def backward(self, dout: Array) -> Array:
-        """Gradient with respect to x; leaves those of the parameters in `dW` and `db`."""
-        self.dW = self.x.T @ dout
-        self.db = dout.sum(axis=0)
-        return dout @ self.W.T
-
-
-class Elementwise:
-    """An activation: y = f(x), with the derivative d(x, y)."""
-
-    def __init__(self, f: Callable[[Array], Array], d: Rule) -> None:
-        self.f, self.d = f, d
-
-    def forward(self, x: Array) -> Array:
-        """Activations, shape of x."""
-        self.x, self.y = x, self.f(x).astype(x.dtype)
-        return self.y
-
-    def backward(self, dout: Array) -> Array:
-        """Gradient with respect to x."""
-        return dout * self.d(self.x, self.y).astype(dout.dtype)
-
-
-Layer = Affine | Elementwise
+Array = NDArray[np.floating]
 
 
 def network(condition: Condition, start: Weights) -> list[Layer]:
@@ -70,9 +30,9 @@ def network(condition: Condition, start: Weights) -> list[Layer]:
     W1, b1, W2, b2 = start.astype(condition.numpy_dtype)
     return [
         Affine(W1[:, :, 0], b1[:, 0] if condition.bias else None),
-        Elementwise(*condition.units.readable(condition)),
+        condition.units.layer(condition),
         Affine(W2, b2 if condition.bias else None),
-        Elementwise(*OUTPUTS[condition.output].readable(condition)),
+        OUTPUTS[condition.output].layer(condition),
     ]
 
 
@@ -92,8 +52,8 @@ def loss_and_backward(
     """
     _, *outputs = accumulate(layers, lambda x, layer: layer.forward(x), initial=X)
     entry = LOSSES[condition.loss]
-    n = len(layers) - entry.logits
-    loss, dout = entry.of_rows(outputs[n - 1], T, times)
+    loss_layer, n = entry.layer(times), len(layers) - entry.logits
+    loss, dout = loss_layer.forward(outputs[n - 1], T), loss_layer.backward()
     for layer in reversed(layers[:n]):
         dout = layer.backward(dout)
     return loss, outputs

@@ -1,1 +1,1 @@
-"""What is trained: tasks, losses, optimizers, initial weights and mini-batches."""
+"""What is trained: tasks, layers, losses, optimizers, initial weights and mini-batches."""

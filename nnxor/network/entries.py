@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnxor.arithmetic.numbers import Number
+from nnxor.network.layers import Array, Elementwise, RowLoss, Rule
 from nnxor.registry import Registry, registering
 
-Array = NDArray[np.floating]
-Rule = Callable[[Array, Array], Array]
 Settings = Any  # A condition, or whatever else holds the fields that an entry uses under their names
 
 Memory = tuple[Number, ...]
@@ -80,6 +79,10 @@ class Activation(Uses):
     output: bool = False
     half_at: float | None = None
 
+    def layer(self, condition: Settings) -> Elementwise:
+        """The readable layer."""
+        return Elementwise(*self.readable(condition))
+
     @property
     def smooth(self) -> bool:
         """Whether it has no kink: none of its units is dead or linear."""
@@ -116,15 +119,9 @@ class Loss(Uses):
     output: str | None = None
     elsewhere: tuple[str, ...] = ()
 
-    def of_rows(self, y: Array, t: Array, times: NDArray[np.int64] | None) -> tuple[float, Array]:
-        """The readable loss of predictions (or logits) y against targets t, both (N, 1), and its gradient.
-
-        Each row counts as often as `times` says, or once.
-        """
-        term, derivative, mean = self.readable
-        weights = np.ones_like(y) if times is None else np.asarray(times, y.dtype)[:, None]
-        scale = y.dtype.type(1 / weights.sum() if mean else 1)
-        return float(np.sum(weights * term(y, t)) * scale), weights * derivative(y, t) * scale
+    def layer(self, times: NDArray[np.int64] | None) -> RowLoss:
+        """The readable layer, where the rows count so often."""
+        return RowLoss(*self.readable, times)
 
     @property
     def logits(self) -> bool:
