@@ -4,7 +4,7 @@ From Python: `nnxor.train(hidden=4, init="he", lr=0.1, seed=7)` and `nnxor.diagn
 
 In reading order: `trial` (what one training is), `condition` (everything that fixes a training but its seed),
 `network` (tasks, layers, activations, losses, optimizers, initial weights), `arithmetic` (the order of operations of an
-epoch) and `engines` (training, from readable to fast), `diagnosis` (what became of a training),
+epoch) and `engines` (training, from readable to fast), `diagnosis` (what became of a training), `rescue` and
 `interventions` (what frees a stuck one), `landscape` (where training can rest, and what kind of point that is).
 `protocol` holds the constants that results depend on. Knows neither Hydra, nor joblib, nor result folders.
 """

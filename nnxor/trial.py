@@ -3,30 +3,23 @@
 A training is drawn, trained and diagnosed. If it is stuck and its condition has a rescue, it is interfered with and
 trained on. If a certificate is asked for, it says what kind of point a stuck run rests at. All of it is done for many
 trainings of one condition at once, one for each seed: arrays hold them along their last axis.
-
-The rescue is an experiment on causes: stuck runs are interfered with (`nnxor.interventions`) and train on for as many
-epochs again, and some get free; the others stay as they are. The second start is a start: momentum and Adam begin with
-no memory, and mini-batches are shuffled as in the first epochs. So only under plain full-batch gradient descent is the
-placebo the same, bit for bit, as a training of twice the epochs.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nnxor.condition import Condition
 from nnxor.diagnosis import Columns, diagnose
 from nnxor.engines import Train
-from nnxor.engines.trace import Trace, Trained
-from nnxor.interventions import INTERVENTIONS
 from nnxor.landscape.certificate import certify, go_down, is_far
 from nnxor.landscape.curvature import Problem
 from nnxor.landscape.escape import Verdict
 from nnxor.landscape.steps import LEFT
 from nnxor.network.draws import Weights, initial_weights
 from nnxor.quench import quench
+from nnxor.rescue import is_stuck, onward_condition, rescue
 
 AT_REST = 1e-9  # A run whose loss exceeds that of its minimum by no more than this share has arrived there
 LONGER = 20  # times as long as a quench: valleys of leaky units are long
@@ -51,58 +44,6 @@ def trials(condition: Condition, seeds: range, train: Train, certified: bool = F
     if certified:
         columns = {**columns, "minimum": kinds(condition, end, columns)}
     return Trials(start, end, columns)
-
-
-def rescue(
-    condition: Condition, seeds: range, start: Weights, trained: Trained, columns: Columns, train: Train
-) -> tuple[Weights, Columns]:
-    """Interfere with the stuck ones of these trainings and train them on; final weights and columns of all.
-
-    The column `outcome_before` is the outcome before the intervention. Epochs are counted from the first start, and
-    columns about the start describe the first one.
-    """
-    columns = {**columns, "outcome_before": columns["outcome"]}
-    stuck = np.flatnonzero(is_stuck(columns))
-    if not len(stuck):
-        return trained.weights, columns
-    onward = onward_condition(condition)
-    second = train(onward, intervene(condition, trained.weights, seeds).take(stuck), np.asarray(seeds)[stuck])
-    trace = _one_after_the_other(condition.epochs, trained.trace.take(stuck), second.trace)
-    for name, values in diagnose(onward, start.take(stuck), Trained(second.weights, trace)).items():
-        columns[name] = columns[name].astype(np.result_type(columns[name], values))  # a type that holds both
-        columns[name][stuck] = values
-    end = trained.weights.take(slice(None))
-    end.put(stuck, second.weights)
-    return end, columns
-
-
-def is_stuck(columns: Columns) -> NDArray[np.bool_]:
-    """Which trainings are stuck, shape (R,)."""
-    return np.char.startswith(columns["outcome"], "stuck")
-
-
-def onward_condition(condition: Condition) -> Condition:
-    """The condition under which stuck runs of a condition train on, and end; itself if it has no rescue."""
-    if condition.rescue is None:
-        return condition
-    return replace(condition, rescue=None, **INTERVENTIONS[condition.rescue].then(condition))  # type: ignore[arg-type]
-
-
-def intervene(condition: Condition, weights: Weights, seeds: range) -> Weights:
-    """The networks after the condition's intervention; `seeds` are theirs, consecutive."""
-    with np.errstate(invalid="ignore"):  # a diverged network is not rescued, but stands among the others
-        return INTERVENTIONS[str(condition.rescue)].change(condition, weights, seeds)
-
-
-def _one_after_the_other(epochs: int, first: Trace, second: Trace) -> Trace:
-    """The trace of two trainings as one; units that the intervention itself brought to life are not `revived`."""
-    died_later = np.where(second.first_death < 0, -1, second.first_death + epochs)
-    return second._replace(
-        last_unsolved=second.last_unsolved + np.int32(epochs),
-        first_death=np.where(first.first_death < 0, died_later, first.first_death).astype(np.int32),
-        revived=first.revived + second.revived,
-        settled_epoch=np.where(second.settled_epoch < 0, -1, second.settled_epoch + epochs).astype(np.int32),
-    )
 
 
 def kinds(condition: Condition, end: Weights, columns: Columns) -> np.ndarray:

@@ -13,7 +13,8 @@ from experiments.store.columns import failed_table, part_table
 from experiments.study.batches import Batch
 from nnxor import engines, protocol
 from nnxor.condition import Condition
-from nnxor.trial import onward_condition, trials
+from nnxor.rescue import onward_condition
+from nnxor.trial import trials
 
 
 def train_batch(batch: Batch, engine: str) -> pa.Table:

@@ -14,7 +14,7 @@ from experiments.study.checked import checked, known_keys, path
 from experiments.study.explorer_address import address
 from experiments.study.fields import TRAINED, condition_of, make_condition, read_field, read_fields, refuse_useless
 from experiments.study.weight_files import WRITE_IT, read_network
-from nnxor import checks, diagnosis, engines, trial
+from nnxor import checks, diagnosis, engines, rescue, trial
 from nnxor.arithmetic.networks import alive
 from nnxor.condition import FIELDS, Condition, fitting
 from nnxor.interventions import INTERVENTIONS, Intervention
@@ -191,7 +191,7 @@ MEANINGS = {
 def point(condition: Condition, weights: Weights, now: dict[str, np.ndarray]) -> str:
     """What the certificate says of the point, or of the one at which a stuck network comes to rest."""
     rounded = weights.astype(condition.numpy_dtype)
-    if stuck := trial.is_stuck(now)[0]:
+    if stuck := rescue.is_stuck(now)[0]:
         found = trial.resting_points(condition, rounded, now["plateau"])
     else:
         found = certificate.certify(condition, rounded)
@@ -272,7 +272,7 @@ def advise(case: Case) -> None:
     """How common it is, what frees networks from it, best first, and one recommendation."""
     condition, level = case.condition, np.nan if case.trap is None else case.trap.level.value
     like_it, solved = drawn(condition)
-    there = trial.is_stuck(like_it.columns) & (np.abs(like_it.columns["final_loss"] - level) < TOLERANCE)
+    there = rescue.is_stuck(like_it.columns) & (np.abs(like_it.columns["final_loss"] - level) < TOLERANCE)
     here = "" if case.trap is None else f", {percent(int(there.sum()), DRAWS)} in this trap"
     kind = f"Of {DRAWS:,} networks drawn like this and trained for {condition.epochs:,} epochs"
     say(told("how common", f"{kind}: {percent(solved, DRAWS)} solved{here} (with 95 % Wilson intervals)."))
@@ -331,8 +331,8 @@ def frees(condition: Condition, stuck: Weights, draws_anew: bool) -> list[Tried]
         if entry.refused(tried) or (entry.needs_dead and not any_dead):
             continue
         n = 1 if draws_anew and not entry.draws else TRIES  # one network again and again gives the same again
-        changed = trial.intervene(tried, stuck.take(np.arange(n)), range(n))
-        outcome = states(trial.onward_condition(tried), changed, condition.epochs)["outcome"]
+        changed = rescue.intervene(tried, stuck.take(np.arange(n)), range(n))
+        outcome = states(rescue.onward_condition(tried), changed, condition.epochs)["outcome"]
         found.append(Tried(entry, int(np.sum(outcome == "solved")), n, bool(np.all(outcome == "unsettled"))))
     return sorted(found, key=lambda each: (-each.freed / each.n, not each.unfinished))
 

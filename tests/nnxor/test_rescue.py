@@ -19,7 +19,8 @@ from nnxor.interventions import INTERVENTIONS
 from nnxor.interventions.nudge_bias import LIFT
 from nnxor.interventions.redraw_alive import as_many_alive
 from nnxor.network.draws import Weights, draw
-from nnxor.trial import intervene, onward_condition, trials
+from nnxor.rescue import intervene, onward_condition
+from nnxor.trial import trials
 
 SEEDS = range(100, 196)
 HE = Condition(init=catalog.init("he"), lr=0.2, epochs=300, hidden=5)
