@@ -1,5 +1,6 @@
 """Which values are allowed: a check returns the value in its field's type; ValueError says what is allowed."""
 
+import math
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -9,28 +10,31 @@ from nnxor.registry import hint
 Check = Callable[[object], Any]
 
 
-def whole(low: int, high: int | None = None) -> Check:
-    """An integer from `low`, up to `high` if given."""
-    span = f"an integer from {low}" if high is None else f"an integer from {low} to {high}"
+def allowing(allows: Callable[[Any], bool], allowed: str, to: Callable[[Any], Any] = lambda value: value) -> Check:
+    """What `allows` holds for, which `allowed` puts into words; `to` makes a value of the field's type of it."""
 
-    def check(value: object) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < low or (high is not None and value > high):
-            raise ValueError(f"allowed: {span}")
-        return value
+    def check(value: object) -> Any:
+        if allows(value):
+            return to(value)
+        raise ValueError(f"allowed: {allowed}")
 
     return check
+
+
+def whole(low: int, high: float = math.inf) -> Check:
+    """An integer from `low`, up to `high` if given."""
+    span = f"an integer from {low}" + (f" to {high}" if high < math.inf else "")
+    return allowing(lambda value: isinstance(value, int) and type(value) is not bool and low <= value <= high, span)
 
 
 def number(allows: Callable[[float], bool], allowed: str) -> Check:
     """A finite number that `allows` holds for, which `allowed` puts into words."""
 
-    def check(value: object) -> float:
+    def finite(value: Any) -> bool:
         plain = isinstance(value, int | float) and not isinstance(value, bool)
-        if not plain or not abs(value) <= sys.float_info.max or not allows(value):  # type: ignore[arg-type]
-            raise ValueError(f"allowed: {allowed}")
-        return float(value)  # type: ignore[arg-type]
+        return plain and abs(value) <= sys.float_info.max and allows(value)
 
-    return check
+    return allowing(finite, allowed, float)
 
 
 def up_to(most: float) -> Check:
@@ -63,13 +67,12 @@ def choice(allowed: Iterable[object]) -> Check:
 def some_of(names: tuple[str, ...]) -> Check:
     """Some of these names, at least one, with + between them; returned in the order of `names`."""
 
-    def check(value: object) -> str:
+    def allows(value: object) -> bool:
         given = str(value).split("+")
-        if not isinstance(value, str) or set(given) - {*names} or len(set(given)) < len(given):
-            raise ValueError(f"allowed: one of {', '.join(names)}, or several: {'+'.join(names[:2])}")
-        return "+".join(name for name in names if name in given)
+        return isinstance(value, str) and {*given} <= {*names} and len({*given}) == len(given)
 
-    return check
+    words = f"one of {', '.join(names)}, or several: {'+'.join(names[:2])}"
+    return allowing(allows, words, lambda value: "+".join(name for name in names if name in value.split("+")))
 
 
 switch = choice((True, False))
@@ -89,13 +92,7 @@ def optional(check: Check) -> Check:
 
 def instance(kinds: type | tuple[type, ...], allowed: str) -> Check:
     """A value of these classes, which `allowed` puts into words."""
-
-    def check(value: object) -> object:
-        if isinstance(value, kinds):
-            return value
-        raise ValueError(f"allowed: {allowed}")
-
-    return check
+    return allowing(lambda value: isinstance(value, kinds), allowed)
 
 
 def show(value: object) -> str:

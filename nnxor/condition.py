@@ -1,18 +1,18 @@
-"""A condition: everything that fixes a training but its seed."""
+"""A condition: everything that fixes a training but its seed, and what a field of it is."""
 
 from __future__ import annotations  # the types of fields are read as they are written
 
+import dataclasses
 import hashlib
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from nnxor.checks import below_one, choice, instance, not_zero, optional, positive, show, some_of, switch, up_to, whole
-from nnxor.field import Field, field, fields_of, plain
 from nnxor.interventions import INTERVENTIONS
 from nnxor.network.activations import ACTIVATIONS, OUTPUTS, Activation
 from nnxor.network.draws import PARAMETERS
@@ -21,12 +21,80 @@ from nnxor.network.losses import LOSSES
 from nnxor.network.optimizers import OPTIMIZERS
 from nnxor.network.tasks import XOR, Task
 from nnxor.protocol import PROTOCOL_VERSION
+from nnxor.registry import Registry
 
 MOST_HIDDEN = 4096
 MOST_EPOCHS = 2**31 - 2
 
 MOST_SCALE = 1e6
 """Largest factor on initial weights: the largest draw (see nnxor.network.inits) times it is finite in float32."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a condition.
+
+    check: which values are allowed (`nnxor.checks`); a registry in its place allows the names of its entries.
+    symbol: its short name, in tables and sentences; label: its name along an axis.
+    scale: how its values lie along an axis: 'linear', 'log', or 'names' for what is no number.
+    phrase: a value in a sentence, '{}' standing for it; words: the values that are said in other words.
+    setting: whether it counts only where an entry that another field chooses makes use of it.
+    needs: the field without whose value it does nothing, if there is one.
+    type: its annotation; registry: the entries that it chooses from by name, if it does.
+    """
+
+    default: Any
+    check: Callable[[object], Any]
+    symbol: str = ""
+    label: str = ""
+    scale: str = "names"
+    phrase: str = ""
+    words: Mapping[Any, str] = dataclasses.field(default_factory=dict)
+    setting: bool = False
+    needs: str = ""
+    name: str = ""
+    type: str = ""
+    registry: Registry[Any] | None = None
+
+    def about(self) -> dict[str, Any]:
+        """What readers of results must know of it, in plain values."""
+        about = {name: getattr(self, name) for name in ("symbol", "label", "scale", "phrase", "setting")}
+        words = {str(value): words for value, words in self.words.items()}
+        entries = {entry.name: entry.about() for entry in (self.registry or {}).values()}
+        return {"default": plain(self.default), **about, "words": words, "entries": entries}
+
+
+def plain(value: Any) -> Any:
+    """A field's value as tables hold it: a task and an init by name, a success rule in words."""
+    if value is None or isinstance(value, int | float | str):
+        return value
+    return getattr(value, "name", None) or str(value)
+
+
+def labelled(value: Any) -> str:
+    """A task or an init as figures name it."""
+    return str(getattr(value, "label", "") or value.name)
+
+
+def field(default: Any, check: Callable[[object], Any] | Registry[Any], *words: Any, **about: Any) -> Any:
+    """A field of the dataclass `Condition`, from what `Field` holds in this order."""
+    if isinstance(check, Registry):
+        about["registry"] = check
+        check = optional(choice(check)) if default is None else choice(check)
+    return dataclasses.field(default=default, metadata={"field": Field(default, check, *words, **about)})
+
+
+def fields_of(condition: type) -> dict[str, Field]:
+    """The fields of a dataclass by name, in their order, as `field` declared them."""
+    found = {}
+    for each in dataclasses.fields(condition):
+        about: Field = each.metadata["field"]
+        symbol = about.symbol or each.name.replace("_", " ")
+        label, phrase = about.label or symbol, about.phrase or f"{symbol} = {{}}"
+        found[each.name] = replace(
+            about, name=each.name, type=str(each.type), symbol=symbol, label=label, phrase=phrase
+        )
+    return found
 
 
 @dataclass(frozen=True)
@@ -119,16 +187,14 @@ class Condition:
             if not self.uses(name):
                 object.__setattr__(self, name, FIELDS[name].default)
 
-    def entries(self) -> list[Any]:
-        """The entries that the fields choose: activation, output, loss, optimizer, intervention."""
-        chosen = ((registry, getattr(self, name)) for name, registry in CHOICES.items())
-        return [registry[name] for registry, name in chosen if name is not None]
-
     def uses(self, name: str) -> bool:
         """Whether a field has an effect: it is no setting, or an entry of this condition uses it."""
         if FIELDS[name].needs:
             return getattr(self, FIELDS[name].needs) is not None
-        return not FIELDS[name].setting or any(name in entry.settings for entry in self.entries())
+        if not FIELDS[name].setting:
+            return True
+        chosen = ((registry, getattr(self, field)) for field, registry in CHOICES.items())
+        return any(name in registry[entry].settings for registry, entry in chosen if entry is not None)
 
     @property
     def numpy_dtype(self) -> np.dtype:
@@ -256,9 +322,9 @@ def _refusals(c: Condition) -> Iterator[str]:
     if size is not None and size > task.n_examples:
         allowed = f"null (all), or an integer from 1 to {task.n_examples}"
         yield f"batch_size={size} is more than the {task.n_examples} examples of task={task.name}; allowed: {allowed}"
-    if isinstance(init, GivenWeights) and (init.n_inputs, init.hidden) != (task.n_inputs, c.hidden):
+    if isinstance(init, GivenWeights) and init.size != (task.n_inputs, c.hidden):
         yield (
-            f"init={init.name} is for {init.n_inputs} inputs and hidden={init.hidden}; "
+            f"init={init.name} is for {init.size[0]} inputs and hidden={init.size[1]}; "
             f"the condition has {task.n_inputs} inputs and hidden={c.hidden}"
         )
     if isinstance(init, Init) and init.margin is not None and (0.0,) * task.n_inputs in task.inputs:

@@ -12,7 +12,7 @@ from nnxor.arithmetic.networks import Ending, any_active, ending, preactivations
 from nnxor.condition import Condition
 from nnxor.engines import Trace, Trained
 from nnxor.landscape import regions
-from nnxor.landscape.traps import traps
+from nnxor.landscape.levels import merged_rows, merged_text, traps
 from nnxor.network.draws import Weights
 from nnxor.network.losses import LOSSES
 from nnxor.network.optimizers import OPTIMIZERS
@@ -43,6 +43,7 @@ CAUSES = (
 MERGE_TOLERANCE = 1e-2  # predictions closer than this are one; a prediction farther than this from its target is wrong
 
 
+@np.errstate(all="ignore")
 def diagnose(condition: Condition, start: Weights, trained: Trained) -> Columns:
     """The columns of `trials.parquet` that describe R trainings, each of shape (R,).
 
@@ -50,15 +51,10 @@ def diagnose(condition: Condition, start: Weights, trained: Trained) -> Columns:
     Everything is computed in the dtype of the training and in the protocol's order, so that equal
     weights give equal bits; the conditions' fields and the seeds are left to the caller.
     """
-    with np.errstate(all="ignore"):
-        return _diagnose(condition, start.astype(condition.numpy_dtype), trained)
-
-
-def _diagnose(condition: Condition, start: Weights, trained: Trained) -> Columns:
     trace, end = trained.trace, ending(condition, trained.weights)
     outcome, plateau = judge(condition, trained.weights, end, trace)
     solved, stuck = outcome == "solved", np.char.startswith(outcome, "stuck")
-    z_start = preactivations(condition, start)
+    z_start = preactivations(condition, start.astype(condition.numpy_dtype))
     live_start, live = (any_active(condition, z).sum(axis=0, dtype=np.int32) for z in (z_start, end.z))
     linear = (np.logical_and.reduce([row > 0 for row in end.z]) & (not condition.smooth)).sum(axis=0, dtype=np.int32)
     return {
@@ -99,19 +95,10 @@ def _accuracy(condition: Condition, y: list[NDArray[Any]]) -> NDArray[np.float64
 
 def _merged(condition: Condition, y: list[NDArray[Any]], stuck: NDArray[np.bool_]) -> NDArray[np.str_]:
     """Groups of rows that share one wrong prediction, e.g. '00=10'; groups are set apart by blanks."""
-    y = [row[stuck] for row in y]
-    wrong = [np.abs(row - t) > MERGE_TOLERANCE for row, t in zip(y, condition.task.targets, strict=True)]
-    group = np.tile(np.arange(len(y)), (len(y[0]), 1))
-    for n in range(len(y)):
-        for m in range(n - 1, -1, -1):
-            together = wrong[n] & wrong[m] & (np.abs(y[n] - y[m]) <= MERGE_TOLERANCE)
-            group[together, n] = group[together, m]
-    kinds, kind = np.unique(group, axis=0, return_inverse=True)
-    names = np.array(condition.task.row_names)
-    groups = [[names[labels == label] for label in np.unique(labels)] for labels in kinds]
-    texts = np.array([" ".join("=".join(rows) for rows in each if len(rows) > 1) for each in groups], dtype=np.str_)
+    groups, kind = merged_rows([row[stuck] for row in y], condition.task.targets, MERGE_TOLERANCE)
+    texts = np.array([merged_text(each, condition.task) for each in groups], dtype=np.str_)
     merged = np.zeros(len(stuck), texts.dtype)
-    merged[stuck] = texts[kind.reshape(-1)]
+    merged[stuck] = texts[kind]
     return merged
 
 
@@ -158,11 +145,14 @@ def judge(condition: Condition, weights: Weights, end: Ending, trace: Trace) -> 
 
 
 def resting(condition: Condition, end: Ending) -> tuple[Texts, Array]:
-    """The outcome of runs that are at rest, '' of the others, and the level at which each of them rests, both (R,)."""
+    """The outcome of runs that are at rest, '' of the others, and the level at which each of them rests, both (R,).
+
+    Where a loss of logits has no lowest point, what counts is the distance from the best of the activation region.
+    """
     known = traps(condition)
     c = LOSSES[condition.loss].weight(condition.task.n_examples)
     level = end.loss.astype(np.float64)
-    if regions.is_bounded(condition):
+    if LOSSES[condition.loss].logits and not condition.smooth and condition.freeze is None:
         whole = c * condition.task.n_examples
         level, loss = regions.lowest(condition, end.z), level
         rests, elsewhere = (loss - level <= regions.APPROACH * whole) & (level > regions.APPROACH * whole), "stuck"
@@ -171,9 +161,9 @@ def resting(condition: Condition, end: Ending) -> tuple[Texts, Array]:
         rests, elsewhere = end.norm / c <= REST_GRADIENT, "" if known else "stuck"
         close = LEVEL_TOLERANCE * c * float(np.ptp(condition.task.targets)) ** 2
     outcome = np.where(rests, elsewhere, "").astype(f"<U{max(map(len, OUTCOMES))}")
-    for trap in known:
-        there = rests & (np.abs(level - trap.level) <= close)
-        outcome[there], level[there] = trap.outcome, trap.level
+    for trap, at in known.items():
+        there = rests & (np.abs(level - at) <= close)
+        outcome[there], level[there] = trap, at
     return outcome, level
 
 

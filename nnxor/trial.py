@@ -15,8 +15,8 @@ from nnxor.diagnosis import Columns, diagnose
 from nnxor.engines import Train
 from nnxor.landscape.certificate import certify, go_down, is_far
 from nnxor.landscape.curvature import Problem
-from nnxor.landscape.descent import LEFT
-from nnxor.landscape.exits import Verdict
+from nnxor.landscape.escape import Verdict
+from nnxor.landscape.steps import LEFT
 from nnxor.network.draws import Weights, initial_weights
 from nnxor.quench import quench
 from nnxor.rescue import is_stuck, onward_condition, rescue

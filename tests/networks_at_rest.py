@@ -12,7 +12,7 @@ from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
 from nnxor.landscape.certificate import certify
 from nnxor.landscape.curvature import Local, Problem
-from nnxor.landscape.exits import Verdict
+from nnxor.landscape.escape import Verdict
 from nnxor.network.draws import Weights, initial_weights
 from nnxor.network.inits import Distribution, Init
 from nnxor.trial import trials

@@ -1,4 +1,4 @@
-"""The fields of a condition (`nnxor.field.Field`), as described by the manifests that have been read."""
+"""The fields of a condition (`nnxor.condition.Field`), as described by the manifests that have been read."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence

@@ -25,10 +25,9 @@ from experiments.study.explorer_address import address
 from experiments.study.study import Study
 from nnxor import engines
 from nnxor.arithmetic.networks import Networks
-from nnxor.condition import FIELDS, Condition
+from nnxor.condition import FIELDS, Condition, labelled
 from nnxor.diagnosis import diagnose
 from nnxor.engines.engine_reference import forward, network
-from nnxor.field import labelled
 from nnxor.network.draws import Weights, initial_weights
 from nnxor.network.inits import Init
 from nnxor.network.laws import dead_probability

@@ -23,9 +23,8 @@ from experiments.store import rows_and_counts as tables
 from experiments.store.columns import RESULTS, schema
 from experiments.store.counts import SCHEMA
 from experiments.study.study import Study
-from nnxor.condition import FIELDS
-from nnxor.field import labelled, plain
-from nnxor.landscape.traps import known_traps
+from nnxor.condition import FIELDS, labelled, plain
+from nnxor.landscape.levels import known_traps
 from nnxor.protocol import PROTOCOL_VERSION
 
 LIBRARIES = ("numpy", "scipy", "llvmlite", "pandas", "pyarrow", "joblib", "hydra-core")

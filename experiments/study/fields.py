@@ -18,8 +18,7 @@ from experiments.study.weight_files import Network, read_network
 from nnxor import checks
 from nnxor.checks import show
 from nnxor.condition import FIELDS as ALL
-from nnxor.condition import Condition, Success, users
-from nnxor.field import plain
+from nnxor.condition import Condition, Success, plain, users
 from nnxor.network.inits import LARGEST
 
 FIELDS = tuple(name for name in ALL if name != "success")  # axis names, config keys and column names alike

@@ -4,22 +4,17 @@ What frees a run that `nothing` leaves stuck has removed a cause. Fresh weights 
 that all interventions of a seed share them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnxor.network.draws import Weights, initial_weights
-from nnxor.network.entries import Uses
+from nnxor.network.entries import Settings, Uses
 from nnxor.network.inits import GivenWeights
 from nnxor.registry import Registry, registering
-
-if TYPE_CHECKING:
-    from nnxor.condition import Condition
 
 Units = NDArray[np.bool_]
 
@@ -40,14 +35,14 @@ class Intervention(Uses):
 
     told: ClassVar[tuple[str, ...]] = ("label", "meaning", "control", "settings")
     meaning: str
-    change: Callable[[Condition, Weights, range], Weights] = lambda _condition, weights, _seeds: weights
-    then: Callable[[Condition], Mapping[str, object]] = lambda _: {}
+    change: Callable[[Settings, Weights, range], Weights] = lambda _condition, weights, _seeds: weights
+    then: Callable[[Settings], Mapping[str, object]] = lambda _: {}
     draws: bool = False
     needs_dead: bool = False
     control: bool = False
-    refusal: Callable[[Condition], str] = lambda _: ""
+    refusal: Callable[[Settings], str] = lambda _: ""
 
-    def refused(self, condition: Condition) -> str:
+    def refused(self, condition: Settings) -> str:
         """Why a condition cannot have this intervention, as a clause; the empty text where it can."""
         if self.draws and isinstance(condition.init, GivenWeights):
             return f"draws fresh weights, and init={condition.init.name} has none to draw"
@@ -60,12 +55,12 @@ INTERVENTIONS: Registry[Intervention] = Registry("rescue")
 intervention = registering(Intervention, INTERVENTIONS.register)
 
 
-def fresh(condition: Condition, seeds: range) -> Weights:
+def fresh(condition: Settings, seeds: range) -> Weights:
     """The second draw of these seeds, in the condition's dtype."""
     return initial_weights(condition, seeds, again=1).astype(condition.numpy_dtype)
 
 
-def redrawn(condition: Condition, weights: Weights, seeds: range, units: Units) -> Weights:
+def redrawn(condition: Settings, weights: Weights, seeds: range, units: Units) -> Weights:
     """The networks with fresh input weights, bias and output weight in these units, shape (H, R)."""
     new = fresh(condition, seeds)
     return Weights(

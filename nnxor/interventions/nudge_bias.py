@@ -1,23 +1,17 @@
 """nudge_bias: the bias of every dead unit is lifted until one row is active."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from nnxor.arithmetic import networks as arithmetic
 from nnxor.arithmetic.networks import alive
 from nnxor.interventions import intervention
 from nnxor.network.draws import Weights
-
-if TYPE_CHECKING:
-    from nnxor.condition import Condition
+from nnxor.network.entries import Settings
 
 LIFT = 0.1  # where a dead unit's largest pre-activation is lifted to if its rows cannot be parted
 
 
-def nudged(condition: Condition, weights: Weights) -> Weights:
+def nudged(condition: Settings, weights: Weights) -> Weights:
     """The networks with the bias of every dead unit lifted until one row is active.
 
     Zero comes to lie midway between the unit's largest pre-activation and the next one that is another number: the row

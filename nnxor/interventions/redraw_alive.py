@@ -1,22 +1,16 @@
 """redraw_alive: as many live units get fresh weights as there are dead ones, chosen by the seed. The control."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from nnxor.arithmetic.networks import alive
 from nnxor.interventions import Units, intervention, redrawn
 from nnxor.network.draws import Weights, uniforms
-
-if TYPE_CHECKING:
-    from nnxor.condition import Condition
+from nnxor.network.entries import Settings
 
 CHOICE = 2  # number of the draw that chooses among live units; 0 is where a training starts, 1 gives fresh weights
 
 
-def as_many_alive(condition: Condition, weights: Weights, seeds: range) -> Units:
+def as_many_alive(condition: Settings, weights: Weights, seeds: range) -> Units:
     """As many live units as the network has dead ones, or all of them if they are fewer, shape (H, R)."""
     live = alive(condition, weights)
     lot = np.stack([uniforms(h + 1, 0, seeds, CHOICE)[:, 0] for h in range(condition.hidden)])

@@ -8,14 +8,14 @@ What the kinds mean stands in docs/columns.md. No way leads along frozen paramet
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnxor.condition import Condition
 from nnxor.landscape.curvature import Array, Local, Mask, Problem, derivatives, rows_are_convex
-from nnxor.landscape.descent import descend
-from nnxor.landscape.exits import MOVING, NONZERO, ZERO, Verdict, test_units
-from nnxor.landscape.polish import ROUNDING, beside_kinks, hold, near_kinks, newton, polish
+from nnxor.landscape.escape import MOVING, NONZERO, ZERO, Verdict, test_units
 from nnxor.landscape.recession import FAR, outward, saturated
 from nnxor.landscape.regions import APPROACH
+from nnxor.landscape.steps import ROUNDING, beside_kinks, descend, hold, near_kinks, newton, polish
 from nnxor.network.draws import Weights
 
 NARROWEST = 1e-6
@@ -37,24 +37,20 @@ MOST_NUMBERS = 4 * 10**6  # about how many numbers the largest array may hold of
 def certify(condition: Condition, weights: Weights) -> Verdict:
     """The kind of point that each of R networks of one condition rests at, from final weights of any dtype, near rest.
 
-    Networks that are not finite are `unknown`. The verdict is given in units of the problem's own (`Problem.in_units`
-    and `_sizes`), so that none depends on the scale of inputs, targets, losses or weights. Raises ValueError if the
-    shapes of the weights are not the condition's.
+    Networks that are not finite are `unknown`. The verdict is given in units of the problem's own
+    (`Problem.in_units`), so that none depends on the scale of inputs, targets, losses or weights. Raises ValueError if
+    the shapes of the weights are not the condition's.
     """
     d, h, r = condition.task.n_inputs, condition.hidden, weights.n_networks
     expected, found = ((d, h, r), (h, r), (h, r), (r,)), tuple(array.shape for array in weights)
     if found != expected:
         raise ValueError(f"W1, b1, W2, b2 have shapes {found}; this condition's are {expected}")
     problem = Problem.of(condition)
-    unit_problem, reach, apart = problem.in_units()
     given = problem.pack(weights)
     verdict = Verdict.empty(problem, given.copy(), "not finite")
-    sound = np.flatnonzero(np.isfinite(given).all(axis=1))
-    at_once = _at_once(problem)
-    for first in range(0, len(sound), at_once):
-        here = sound[first : first + at_once]
-        sizes = _sizes(problem, given[here], reach, apart)
-        judged = _judge(unit_problem, given[here] / sizes)
+    for here in _at_once(problem, np.flatnonzero(np.isfinite(given).all(axis=1))):
+        scaled, sizes = problem.in_units(given[here])
+        judged = _judge(scaled, given[here] / sizes)
         judged.theta, judged.way = judged.theta * sizes, judged.way * sizes
         norm = np.linalg.norm(judged.way, axis=1, keepdims=True)
         judged.way /= np.where(norm > 0, norm, 1.0)
@@ -67,50 +63,27 @@ def certify(condition: Condition, weights: Weights) -> Verdict:
 
 @np.errstate(all="ignore")
 def go_down(condition: Condition, weights: Weights) -> Weights:
-    """R finite networks at the ends of their ways down (`nnxor.landscape.descent`), in float64."""
+    """R finite networks at the ends of their ways down (`nnxor.landscape.steps`), in float64."""
     problem = Problem.of(condition)
-    unit_problem, reach, apart = problem.in_units()
     given = problem.pack(weights)
-    sizes = _sizes(problem, given, reach, apart)
-    at_once = _at_once(problem)
-    for first in range(0, len(given), at_once):
-        here = slice(first, first + at_once)
-        given[here] = descend(unit_problem, given[here] / sizes[here]) * sizes[here]
+    for here in _at_once(problem, np.arange(len(given))):
+        scaled, sizes = problem.in_units(given[here])
+        given[here] = descend(scaled, given[here] / sizes) * sizes
     return problem.unpack(given)
 
 
-def _at_once(problem: Problem) -> int:
-    """How many networks' Hessians and Jacobians fit into memory at once."""
+def _at_once(problem: Problem, networks: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """The networks in portions whose Hessians and Jacobians fit into memory."""
     n_parameters = len(problem.free)
-    return max(1, MOST_NUMBERS // (n_parameters * max(n_parameters, len(problem.x))))
-
-
-def _sizes(problem: Problem, theta: Array, reach: Array, apart: float) -> Array:
-    """What each parameter (R, P) is measured in.
-
-    An input's weights go with 1/reach and what is added to the output with `apart`. A unit whose activation has
-    straight pieces can pass a factor from its input weights to its output weight: it is measured where its input
-    weights have norm 1, or where its output weight is 1 if that is frozen.
-    """
-    sizes = np.empty_like(theta)
-    v, s, _ = problem.split(theta)
-    along = np.ones_like(s)
-    if problem.has_kinks:
-        along = np.linalg.norm(v * reach, axis=2) if problem.scales_units else apart / np.abs(s)
-    along = np.where((along > 0) & np.isfinite(along), along, 1.0)
-    if problem.bias:
-        sizes[:, -1] = apart
-    sized_v, sized_s, _ = problem.split(sizes)
-    sized_v[:], sized_s[:] = along[:, :, None] / reach, apart / along
-    return sizes
+    most = max(1, MOST_NUMBERS // (n_parameters * max(n_parameters, len(problem.x))))
+    return [networks[first : first + most] for first in range(0, len(networks), most)]
 
 
 def _judge(problem: Problem, given: Array) -> Verdict:
     """Verdicts on finite networks."""
     if not problem.has_kinks:
         return _judge_smooth(problem, given)
-    verdict = _judge_on(problem, given, near_kinks(problem, given, ROUNDING), given)
-    _retry(problem, given, verdict)
+    verdict = _sought(problem, given)
     _widen(problem, verdict)
     way = outward(problem, verdict.theta, near_kinks(problem, verdict.theta, ROUNDING))
     endless = np.flatnonzero((verdict.kind == "minimum") & way.any(axis=1))
@@ -130,19 +103,21 @@ def _widen(problem: Problem, verdict: Verdict) -> None:
     verdict.put(narrow, Verdict.empty(problem, theta, "almost on a kink that leads down"))
 
 
-def _retry(problem: Problem, given: Array, verdict: Verdict) -> None:
-    """Look again for stationary points: with small weights made 0, then with the output layer fitted anew."""
-    for dropped, near in ((SNAP, 0), (0, SNAP), (SNAP, SNAP), (0, 10 * SNAP), (0, 30 * SNAP), (0, 100 * SNAP)):
+def _sought(problem: Problem, given: Array) -> Verdict:
+    """Verdicts on stationary points near by: as given, with small weights made 0, or with the outputs fitted anew."""
+    verdict, lost = Verdict.empty(problem, given.copy(), NOWHERE), np.arange(len(given))
+    for dropped, near in ((0, 0), (SNAP, 0), (0, SNAP), (SNAP, SNAP), (0, 10 * SNAP), (0, 30 * SNAP), (0, 100 * SNAP)):
+        kink, start = near_kinks(problem, given[lost], near), _without(problem, given[lost], dropped)
+        verdict.put(lost, _judge_on(problem, given[lost], kink, start))
         lost = np.flatnonzero(np.isin(verdict.reason, (NOWHERE, MOVING)))
         if not len(lost):
-            return
-        start = _without(problem, given[lost], dropped)
-        verdict.put(lost, _judge_on(problem, given[lost], near_kinks(problem, given[lost], near), start))
-    lost = np.flatnonzero(np.isin(verdict.reason, (NOWHERE, MOVING)) & problem.scales_units)
-    exact = near_kinks(problem, given[lost], ROUNDING)
-    nothing_felt = np.zeros((*exact.shape, problem.x.shape[1]))
-    fitted = polish(problem, _without(problem, given[lost], np.inf), exact, nothing_felt)
-    verdict.put(lost, _judge_on(problem, given[lost], exact, fitted))
+            return verdict
+    if problem.scales_units:
+        exact = near_kinks(problem, given[lost], ROUNDING)
+        nothing_felt = np.zeros((*exact.shape, problem.x.shape[1]))
+        fitted = polish(problem, _without(problem, given[lost], np.inf), exact, nothing_felt)
+        verdict.put(lost, _judge_on(problem, given[lost], exact, fitted))
+    return verdict
 
 
 def _without(problem: Problem, theta: Array, size: float) -> Array:

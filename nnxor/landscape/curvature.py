@@ -95,17 +95,27 @@ class Problem:
         """Whether each row's loss is convex in the network's output everywhere."""
         return self.loss.logits or len({*(self.outer or (0.0, 1.0))}) == 1
 
-    def in_units(self) -> tuple[Self, Array, float]:
-        """The same problem in units of its own, and what inputs (K,) and targets were divided by.
+    def in_units(self, theta: Array) -> tuple[Self, Array]:
+        """The same problem in units of its own, and what each parameter (R, P) is measured in there.
 
         The largest of each input is 1, the largest row weight is 1, and the targets are 1 apart, unless the output
-        bends or the loss is one of logits, which have a scale of their own.
+        bends or the loss is one of logits, which have a scale of their own. A unit whose activation has straight pieces
+        can pass a factor from its input weights to its output weight: it is measured where its input weights have norm
+        1, or where its output weight is 1 if that is frozen.
         """
         reach = np.abs(self.x).max(axis=0)
         reach = np.where(reach > 0, reach, 1.0)
         spread = float(np.ptp(self.t)) or float(np.abs(self.t).max()) or 1.0
         apart = 1.0 if self.loss.logits or self.outer is None else spread
-        return replace(self, x=self.x / reach, t=self.t / apart, c=self.c / self.c.max()), reach, apart
+        v, s, _ = self.split(theta)
+        along = np.ones_like(s)
+        if self.has_kinks:
+            along = np.linalg.norm(v * reach, axis=2) if self.scales_units else apart / np.abs(s)
+        along = np.where((along > 0) & np.isfinite(along), along, 1.0)
+        sizes = np.full_like(theta, apart)
+        sized_v, sized_s, _ = self.split(sizes)
+        sized_v[:], sized_s[:] = along[:, :, None] / reach, apart / along
+        return replace(self, x=self.x / reach, t=self.t / apart, c=self.c / self.c.max()), sizes
 
     def pack(self, weights: Weights) -> Array:
         """Networks as vectors (R, P), from `Weights`, whose last axis they are."""

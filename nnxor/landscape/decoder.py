@@ -6,28 +6,24 @@ from fractions import Fraction
 import numpy as np
 
 from nnxor.condition import Condition, fitting
-from nnxor.landscape.levels import Level, Levels, Rest, levels, merged_rows
+from nnxor.landscape.levels import Level, Levels, Rest, levels, merged_rows, merged_text
 from nnxor.landscape.regions import Array
 from nnxor.network.activations import OUTPUTS
 from nnxor.network.losses import LOSSES
 from nnxor.network.tasks import Task
 
 CONVENTIONS = {
-    "half_sse": ("half_sse", 1.0, False, "half the sum of squared errors"),
-    "mse": ("mse", 1.0, False, "the mean squared error"),
     "bce": ("bce", 1.0, False, "the mean cross-entropy in nats"),
     "sse": ("half_sse", 2.0, False, "the sum of squared errors"),
     "half_mse": ("mse", 0.5, False, "half the mean squared error"),
     "bce_sum": ("bce", 1.0, True, "the summed cross-entropy in nats"),
 }
-"""What a number may be: a loss, a factor, whether it is also times the examples, and its name; ours first."""
+"""What a number may be: a loss, a factor, whether it is also times the examples, and its name."""
 
 
 def conventions() -> dict[str, tuple[str, float, bool, str]]:
-    """`CONVENTIONS`, and each loss that is not among them, as it is."""
-    return CONVENTIONS | {
-        name: (name, 1.0, False, loss.label) for name, loss in LOSSES.items() if name not in CONVENTIONS
-    }
+    """Each loss as it is, and `CONVENTIONS`."""
+    return {name: (name, 1.0, False, loss.label) for name, loss in LOSSES.items()} | CONVENTIONS
 
 
 TOLERANCE = 1e-3  # A loss this close to a level is taken for it: numbers are often told with three or four digits
@@ -125,8 +121,8 @@ def decode_predictions(
             f"These predictions are those of the trap {named(level)} under {condition.loss}. {_describe((rest,), task)}"
         )
     else:
-        groups = merged_rows(y, np.array(task.targets), tolerance)
-        together = f" Rows that share a wrong prediction: {_groups_text(groups, task)}." if groups else ""
+        groups = merged_rows(y[:, None], task.targets, tolerance)[0][0]
+        together = f" Rows that share a wrong prediction: {merged_text(groups, task)}." if groups else ""
         text = (
             f"These predictions are those of no trap of {condition.loss}: the nearest, {named(level)}, is "
             f"{distance:.3g} away in its worst row, so this is not a rest.{together}"
@@ -167,7 +163,7 @@ def _describe(rests: tuple[Rest, ...], task: Task) -> str:
     """What a network at these rests gets wrong, in a sentence or two."""
     sentences: dict[str, list[str]] = {}
     for rest in rests:
-        sentences.setdefault(_sentence(rest, task), []).append(_groups_text(rest.merged, task))
+        sentences.setdefault(_sentence(rest, task), []).append(merged_text(rest.merged, task))
     shown = []
     for sentence, groups in list(sentences.items())[:4]:
         which = " or ".join(sorted({group for group in groups if group}))
@@ -193,10 +189,6 @@ def _sentence(rest: Rest, task: Task) -> str:
     limit = " in the limit of infinite weights" if rest.at_infinity else ""
     tail = f"; the other {_count(right)} {'is' if right == 1 else 'are'} right{limit}" if right else ""
     return text[0].upper() + text[1:] + ("{rows}" if rest.merged else "") + tail
-
-
-def _groups_text(groups: tuple[tuple[int, ...], ...], task: Task) -> str:
-    return " ".join("=".join(task.row_names[n] for n in group) for group in groups)
 
 
 def _count(n: int) -> str:

@@ -20,24 +20,32 @@ approaches such a level for ever.
 
 A level is where the gradient vanishes, no more: it may be a saddle. Units whose output weight is 0 add no level,
 only saddles at those listed. Not covered: activations that are not piecewise linear, and outputs that bend.
+
+The traps of XOR have names. There a ReLU network with biases gives one prediction to rows of different targets: to two
+of them, to three, or to all four, and fits the others. Half the sum of squared errors is then 1/4, 1/3 or 1/2, and so
+the traps are called, whatever the loss: under another one the same rows share the best constant for them, at another
+level.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from itertools import combinations, product
 from math import comb
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from nnxor.condition import Condition
 from nnxor.landscape.regions import CHUNK, Array, infimum
+from nnxor.network.activations import OUTPUTS
 from nnxor.network.losses import LOSSES
 from nnxor.network.tasks import Task
 
 Pattern = tuple[bool, ...]
+Groups = tuple[tuple[int, ...], ...]
 
 MOST_SETS = 20_000  # most sets of activation patterns that one enumeration examines: a few seconds' work
 SAME = 1e-7  # Predictions, and losses, closer than this are one: minima are found to about 1e-10
@@ -48,6 +56,9 @@ MARGIN = 1e-6
 
 LARGEST_DENOMINATOR = 60  # A level is named by a fraction with a denominator up to this
 
+MERGED = {"stuck_1/4": 2, "stuck_1/3": 3, "stuck_1/2": 4}
+"""The outcomes of runs that are stuck at a named trap, and how many rows share one wrong prediction there."""
+
 
 class Rest(NamedTuple):
     """One way to rest: predictions (N,), groups of rows that share a wrong one, and wrong rows.
@@ -56,7 +67,7 @@ class Rest(NamedTuple):
     """
 
     predictions: tuple[float, ...]
-    merged: tuple[tuple[int, ...], ...]
+    merged: Groups
     wrong: tuple[int, ...]
     at_infinity: bool
 
@@ -66,7 +77,7 @@ class Level(NamedTuple):
 
     The name is half the sum of the squared errors of its predictions, as a fraction ('1/4') where it is one with a
     small denominator, else to four significant digits: so a trap has one name under all losses. Where a task has two
-    targets their distance counts as 1, and where all rows count alike each counts once, as in `nnxor.landscape.traps`.
+    targets their distance counts as 1, and where all rows count alike each counts once, as in `traps`.
     """
 
     value: float
@@ -94,18 +105,17 @@ def levels(task: Task, loss: str = "half_sse", hidden: int = 4, bias: bool = Tru
     patterns = tuple(pattern for pattern in _patterns(task.inputs, bias) if any(pattern) or slope)
     most = min(hidden, task.n_rows)
     reach = next((k for k in range(most) if sum(comb(len(patterns), j) for j in range(k + 2)) > MOST_SETS), most)
-    sets, bases = _spans(task.inputs, patterns, reach, bias, slope)
-    minima = _minima(task, loss, bases)
-    same: dict[tuple[float, ...], list[int]] = {}
-    for n, minimum in enumerate(minima):
-        same.setdefault(minimum.key(), []).append(n)
+    spans = _spans(task.inputs, patterns, reach, bias, slope)
+    value, f, infinite = _minima(task, loss, [basis for _, basis in spans])
+    alike = np.column_stack([np.round(np.where(infinite, 0.0, f) / SAME / 10), infinite]) + 0.0
+    _, first, kind = np.unique(alike, axis=0, return_index=True, return_inverse=True)
     rests = [
-        (minima[spans[0]].value, _rest(minima[spans[0]], task, loss))
-        for spans in same.values()
+        (float(value[n]), _rest(f[n], infinite[n], task, loss))
+        for n in np.sort(first).tolist()
         if any(
-            _realised(minima[n], features, bias, slope, units)
-            for n in spans
-            for chosen in sets[n]
+            _realised(f[m], infinite[m], features, bias, slope, units)
+            for m in np.flatnonzero(kind == kind[n])
+            for chosen in spans[m][0]
             for units in _units(chosen, hidden)
         )
     ]
@@ -149,15 +159,15 @@ def _feasible(A: Array, b: Array, equal: Array | None = None, to: Array | None =
 @lru_cache(maxsize=4)
 def _spans(
     inputs: tuple[tuple[float, ...], ...], patterns: tuple[Pattern, ...], most: int, bias: bool, slope: float
-) -> tuple[list[list[tuple[Pattern, ...]]], list[Array]]:
-    """The sets of up to `most` patterns, in lists of those that have one span, and its basis (N, rank)."""
+) -> list[tuple[list[tuple[Pattern, ...]], Array]]:
+    """The sets of up to `most` patterns, in lists of those that have one span, each with its basis (N, rank)."""
     features = _features(inputs, bias)
     found: dict[bytes, tuple[list[tuple[Pattern, ...]], Array]] = {}
     for chosen in (chosen for size in range(most + 1) for chosen in combinations(patterns, size)):
         u, s, _ = np.linalg.svd(_outputs(features, chosen, bias, slope), full_matrices=False)
         basis = u[:, s > 1e-9 * max(1.0, s.max(initial=0.0))]
         found.setdefault((np.round(basis @ basis.T, 7) + 0.0).tobytes(), ([], basis))[0].append(chosen)
-    return [sets for sets, _ in found.values()], [basis for _, basis in found.values()]
+    return list(found.values())
 
 
 def _outputs(features: Array, patterns: tuple[Pattern, ...], bias: bool, slope: float) -> Array:
@@ -166,32 +176,17 @@ def _outputs(features: Array, patterns: tuple[Pattern, ...], bias: bool, slope: 
     return np.column_stack([*cut, np.ones((len(features), int(bias)))])
 
 
-class Minimum(NamedTuple):
-    """The minimum over a span: the loss, scores (N,), and which go to −∞ or ∞ (N,)."""
-
-    value: float
-    f: Array
-    infinite: NDArray[np.int_]
-
-    def key(self) -> tuple[float, ...]:
-        """Equal for equal outputs."""
-        f = np.where(self.infinite != 0, 0.0, self.f)
-        return (*(np.round(f / SAME / 10) + 0.0).tolist(), *self.infinite.tolist())
-
-
-def _minima(task: Task, loss: str, bases: list[Array]) -> list[Minimum]:
-    """The minimum of the loss over each span."""
+def _minima(task: Task, loss: str, bases: list[Array]) -> tuple[Array, Array, Array]:
+    """The minimum of the loss over each span: its value (S,), its scores (S, N), and which go to −∞ or ∞ (S, N)."""
     entry, n = LOSSES[loss], task.n_rows
     columns = np.zeros((n, n, len(bases)))
     for s, basis in enumerate(bases):
         columns[:, : basis.shape[1], s] = basis
-    found = []
-    for first in range(0, len(bases), CHUNK):
-        steps = {} if entry.logits else {"steps": 4}  # a squared loss needs one
-        values, f = infimum(task, loss, entry.output or "identity", columns[..., first : first + CHUNK], **steps)
-        infinite = np.sign(f) * (np.abs(f) > INFINITE) if entry.logits else 0 * f
-        found += [Minimum(float(v), *of) for v, *of in zip(values, f.T, infinite.T.astype(int), strict=True)]
-    return found
+    steps = {} if entry.logits else {"steps": 4}  # a squared loss needs one
+    chunks = (columns[..., first : first + CHUNK] for first in range(0, len(bases), CHUNK))
+    found = [infimum(task, loss, entry.output or "identity", chunk, **steps) for chunk in chunks]
+    value, f = (np.concatenate(parts, axis=-1) for parts in zip(*found, strict=True))
+    return value, f.T, np.sign(f.T) * (entry.logits & (np.abs(f.T) > INFINITE))
 
 
 def _units(patterns: tuple[Pattern, ...], hidden: int) -> Iterator[tuple[tuple[Pattern, int], ...]]:
@@ -204,17 +199,16 @@ def _units(patterns: tuple[Pattern, ...], hidden: int) -> Iterator[tuple[tuple[P
 
 
 def _realised(
-    minimum: Minimum, features: Array, bias: bool, slope: float, units: tuple[tuple[Pattern, int], ...]
+    f: Array, infinite: Array, features: Array, bias: bool, slope: float, units: tuple[tuple[Pattern, int], ...]
 ) -> bool:
-    """Whether units with these patterns and signs of output weights can sum up to a minimum's scores.
+    """Whether units with these patterns and signs of output weights can sum up to a minimum's scores f (N,).
 
     Unknowns are each unit's u = sign·(affine function) in its cone, and the output bias. Where rows go to infinity,
     other unknowns in the same cones must drive them there and leave the other rows as they are.
     """
-    f, infinite, finite = minimum.f, minimum.infinite, minimum.infinite == 0
     if len(units) == 2 * len({pattern for pattern, _ in units}):
         return True  # two units of both signs on each pattern realise the whole span
-    signs = np.array([sign for _, sign in units])
+    signs, finite = np.array([sign for _, sign in units]), infinite == 0
     outputs = _outputs(features, tuple(pattern for pattern, _ in units), bias, slope)
     outputs[:, : len(units) * features.shape[1]] *= np.repeat(signs, features.shape[1])
     cones = [_cone(features, pattern, MARGIN) for pattern, _ in units]
@@ -230,24 +224,13 @@ def _realised(
     return bool(finite.all()) or _feasible(*far, held, np.zeros(len(held)))
 
 
-def _rest(minimum: Minimum, task: Task, loss: str) -> Rest:
-    y, t = minimum.f, np.array(task.targets)
+def _rest(f: Array, infinite: Array, task: Task, loss: str) -> Rest:
+    y, t = f, np.array(task.targets)
     if LOSSES[loss].logits:
-        y = np.where(minimum.infinite != 0, minimum.infinite > 0, 0.5 * (1 + np.tanh(minimum.f / 2)))
+        y = np.where(infinite != 0, infinite > 0, 0.5 * (1 + np.tanh(f / 2)))
     y = np.round(y, 9) + 0.0
     wrong = tuple(np.flatnonzero(np.abs(y - t) > SAME).tolist())
-    return Rest(tuple(y.tolist()), merged_rows(y, t, SAME), wrong, bool(minimum.infinite.any()))
-
-
-def merged_rows(y: Array, t: Array, tolerance: float) -> tuple[tuple[int, ...], ...]:
-    """Groups of two rows or more that share one wrong prediction, for predictions and targets of shape (N,)."""
-    groups: list[list[int]] = []
-    for n in np.flatnonzero(np.abs(y - t) > tolerance).tolist():
-        alike = next((group for group in groups if abs(y[group[0]] - y[n]) <= tolerance), None)
-        if alike is None:
-            groups.append(alike := [])
-        alike.append(n)
-    return tuple(tuple(group) for group in groups if len(group) > 1)
+    return Rest(tuple(y.tolist()), merged_rows(y[:, None], t, SAME)[0][0], wrong, bool(infinite.any()))
 
 
 def _grouped(rests: list[tuple[float, Rest]], task: Task) -> tuple[Level, ...]:
@@ -267,3 +250,65 @@ def _name(rest: Rest, task: Task) -> str:
     half_sse = 0.5 * float(task.times @ (np.array(rest.predictions) - task.targets) ** 2) / float(once * apart**2)
     fraction = Fraction(half_sse).limit_denominator(LARGEST_DENOMINATOR)
     return str(fraction) if abs(float(fraction) - half_sse) < 1e-9 else f"{half_sse:.4g}"
+
+
+@lru_cache
+def traps(condition: Condition) -> dict[str, float]:
+    """The levels of the named traps by their outcomes, the lowest first; none where levels have no names.
+
+    The task may have any inputs and targets as long as its four rows are the corners of a parallelogram with one
+    target at either end of each diagonal. Activations other than relu, networks without biases or with frozen
+    parameters, and a squared loss behind an output function rest at levels of their own, which have no names.
+    """
+    loss, task = LOSSES[condition.loss], condition.task
+    plain = condition.rectified and condition.bias and condition.freeze is None
+    convex = loss.seen_through(OUTPUTS[condition.output], condition)
+    if not plain or not convex or (loss.logits and {*task.targets} != {0, 1}) or not is_xor_shaped(task):
+        return {}
+    apart = Fraction(max(task.targets)) - Fraction(min(task.targets))
+    weight = int(task.times[0]) * Fraction(loss.weight(task.n_examples))
+    return {trap: float(k * weight * loss.mixed(Fraction(k // 2, k)) * apart**2) for trap, k in MERGED.items()}
+
+
+def known_traps(conditions: Iterable[Condition]) -> list[dict[str, Any]]:
+    """The levels of the named traps, a {task, loss, levels: {outcome: level}} for each task and loss there is."""
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    for condition in conditions:
+        which = condition.task.name, condition.loss
+        if levels := found.get(which) or traps(condition):
+            found[which] = levels
+    return [{"task": task, "loss": loss, "levels": levels} for (task, loss), levels in found.items()]
+
+
+@lru_cache
+def is_xor_shaped(task: Task) -> bool:
+    """Whether the task is XOR but for an affine map of inputs and targets and for the order of its rows."""
+    if (task.n_rows, task.n_inputs, len({*task.times.tolist()}), len({*task.targets})) != (4, 2, 1, 2):
+        return False
+    rows = sorted(zip(task.targets, task.inputs, strict=True))
+    a, b, c, d = np.array([[Fraction(value) for value in inputs] for _, inputs in rows])
+    (right, up), (across, along) = c - a, d - a
+    return rows[1][0] < rows[2][0] and bool((a + b == c + d).all()) and right * along != up * across
+
+
+def merged_rows(
+    y: Sequence[NDArray[Any]] | NDArray[Any], targets: Iterable[float], tolerance: float
+) -> tuple[list[Groups], NDArray[np.intp]]:
+    """The groups of two rows or more that share one wrong prediction, for each kind of network, and its kind, (R,).
+
+    y: predictions row by row, (R,) each. What is within the tolerance is one number.
+    """
+    wrong = [np.abs(row - t) > tolerance for row, t in zip(y, targets, strict=True)]
+    group = np.tile(np.arange(len(y)), (len(y[0]), 1))
+    for n in range(len(y)):
+        for m in range(n - 1, -1, -1):
+            together = wrong[n] & wrong[m] & (np.abs(y[n] - y[m]) <= tolerance)
+            group[together, n] = group[together, m]
+    kinds, kind = np.unique(group, axis=0, return_inverse=True)
+    rows = [[tuple(np.flatnonzero(labels == label).tolist()) for label in np.unique(labels)] for labels in kinds]
+    return [tuple(each for each in groups if len(each) > 1) for groups in rows], kind.reshape(-1)
+
+
+def merged_text(groups: Groups, task: Task) -> str:
+    """Groups of rows in words: '00=10', set apart by blanks."""
+    return " ".join("=".join(task.row_names[n] for n in group) for group in groups)

@@ -33,40 +33,24 @@ CONVERGED = 1e-7  # A bound that a further step promises to lower by more than t
 CHUNK = 128  # spans that are worked on at a time, which bounds the memory
 
 
-def is_bounded(condition: Condition) -> bool:
-    """Whether there are activation regions, and the loss, being one of logits, has no lowest point in them."""
-    return not condition.smooth and LOSSES[condition.loss].logits and condition.freeze is None
-
-
+@np.errstate(all="ignore")
 def lowest(condition: Condition, z: list[NDArray[np.floating]]) -> Array:
     """The infimum of the loss over the activation region of each of R networks, shape (R,), NaN where it is not known.
 
     z: pre-activations row by row, (H, R) each.
     """
-    patterns = np.stack([row > 0 for row in z]).transpose(2, 1, 0)  # (R, H, N)
-    spans, which = np.unique(_keys(patterns), axis=0, return_inverse=True)
+    patterns = np.packbits(np.stack([row > 0 for row in z]).transpose(2, 1, 0), axis=2)  # (R, H, N), as bytes
+    keys = np.sort(np.ascontiguousarray(patterns).view(f"S{patterns.shape[2]}")[:, :, 0], axis=1)
+    keys[:, 1:][keys[:, 1:] == keys[:, :-1]] = b""  # a unit that adds nothing to the span
+    spans, which = np.unique(np.sort(keys, axis=1)[:, ::-1], axis=0, return_inverse=True)
+    packed = np.ascontiguousarray(spans).view(np.uint8).reshape(*spans.shape, -1)
     bounds = np.full(len(spans), np.nan)
-    with np.errstate(all="ignore"):
-        for first in range(0, len(spans), CHUNK):
-            here = slice(first, first + CHUNK)
-            columns = _columns(condition, _patterns(spans[here], len(z)))
-            bounds[here] = infimum(condition.task, condition.loss, condition.output, columns)[0]
+    for first in range(0, len(spans), CHUNK):
+        here = slice(first, first + CHUNK)
+        columns = _columns(condition, np.unpackbits(packed[here], axis=2, count=len(z)).astype(bool))
+        bounds[here] = infimum(condition.task, condition.loss, condition.output, columns)[0]
     finite = np.logical_and.reduce([np.isfinite(row).all(axis=0) for row in z])
     return np.where(finite, bounds[which.reshape(-1)], np.nan)
-
-
-def _keys(patterns: Mask) -> NDArray[np.bytes_]:
-    """The different patterns of each network, sorted; the empty one stands for units that add nothing to the span."""
-    packed = np.packbits(patterns, axis=2)
-    keys = np.sort(np.ascontiguousarray(packed).view(f"S{packed.shape[2]}")[:, :, 0], axis=1)
-    keys[:, 1:][keys[:, 1:] == keys[:, :-1]] = b""
-    return np.asarray(np.sort(keys, axis=1)[:, ::-1])
-
-
-def _patterns(keys: NDArray[np.bytes_], rows: int) -> Mask:
-    """Patterns (S, H, N) from their keys (S, H)."""
-    packed = np.ascontiguousarray(keys).view(np.uint8).reshape(*keys.shape, -1)
-    return np.unpackbits(packed, axis=2, count=rows).astype(bool)
 
 
 def _columns(condition: Condition, patterns: Mask) -> Array:

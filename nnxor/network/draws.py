@@ -22,7 +22,7 @@ from numpy.random import Philox
 from numpy.typing import NDArray
 
 from nnxor.arithmetic.epoch import preactivation
-from nnxor.network.inits import Distribution, GivenWeights, Init
+from nnxor.network.inits import GivenWeights, Init
 from nnxor.protocol import ROOT_SEED
 
 if TYPE_CHECKING:
@@ -114,24 +114,27 @@ def draw(
     if seeds.step != 1 or seeds.start < 0 or seeds.stop > 2**63:
         raise ValueError(f"seeds must be consecutive, from 0 to 2**63 - 1; got {seeds}")
     if isinstance(init, GivenWeights):
-        return _given(init, n_inputs, hidden, seeds, bias, scale)
+        W1, b1, W2, b2 = _given(init, seeds, n_inputs, hidden)
+    else:
+        W1, b1, W2, b2 = _drawn(init, seeds, n_inputs, hidden, again)
+    if not bias:
+        b1, b2 = np.zeros_like(b1), np.zeros_like(b2)
+    with np.errstate(over="ignore"):  # such a training diverges, and says so
+        arrays = [(scale * array + 0.0).astype(np.float32) for array in (W1, b1, W2, b2)]
+    return Weights(*arrays)  # no −0, whose sign engines need not agree on
+
+
+def _drawn(init: Init, seeds: range, n_inputs: int, hidden: int, again: int) -> list[Uniforms]:
+    """What the distributions give, in float64."""
     drawer = _of_numpy if init.generator == "numpy" else _of_philox
     of_inputs, of_biases, of_outputs, of_last = drawer(n_inputs, hidden, seeds, again)
-
-    def drawn(distribution: Distribution, u: Uniforms, fan_in: int, fan_out: int) -> NDArray[np.float32]:
-        values = scale * distribution.quantile(u, fan_in, fan_out)
-        return (values + 0.0).astype(np.float32)  # no −0, whose sign engines need not agree on
-
-    W1 = np.stack([drawn(init.weights, u, n_inputs, hidden) for u in of_inputs])
-    W2 = drawn(init.outputs or init.weights, of_outputs, hidden, 1)
-    b1, b2 = np.zeros((hidden, len(seeds)), np.float32), np.zeros(len(seeds), np.float32)
-    if bias:
-        b1 = drawn(init.biases, of_biases, n_inputs, hidden)
-        b2 = drawn(init.biases, of_last, hidden, 1)
+    W1 = np.stack([init.weights.quantile(u, n_inputs, hidden) for u in of_inputs])
+    W2 = (init.outputs or init.weights).quantile(of_outputs, hidden, 1)
+    b1, b2 = init.biases.quantile(of_biases, n_inputs, hidden), init.biases.quantile(of_last, hidden, 1)
     if init.mirror:
         pairs = slice(0, hidden // 2 * 2, 2), slice(1, None, 2)
-        W1[:, pairs[1]], b1[pairs[1]] = 0.0 - W1[:, pairs[0]], 0.0 - b1[pairs[0]]
-    return Weights(W1, b1, W2, b2)
+        W1[:, pairs[1]], b1[pairs[1]] = -W1[:, pairs[0]], -b1[pairs[0]]
+    return [W1, b1, W2, b2]
 
 
 def _of_philox(n_inputs: int, hidden: int, seeds: range, again: int) -> Lots:
@@ -155,14 +158,19 @@ def _of_numpy(n_inputs: int, hidden: int, seeds: range, again: int) -> Lots:
 def initial_weights(condition: Condition, seeds: range, again: int = 0) -> Weights:
     """Where the trainings of a condition with these seeds start (see `draw`).
 
-    If the initialization has a margin, each network is the first of its seed's draws that keeps it.
+    If the initialization has a margin, each network is the first of its seed's draws that keeps it: by which every row
+    puts some unit above the margin.
     """
     c = condition
     arguments = c.init, c.task.n_inputs, c.hidden
     weights = draw(*arguments, seeds, c.bias, again, c.scale)
     margin = None if isinstance(c.init, GivenWeights) else c.init.margin
     for attempt in range(1, MOST_DRAWS):
-        if margin is None or not len(below := np.flatnonzero(~_keeps(margin, weights, c.task.inputs))):
+        if margin is None:
+            return weights
+        W1, b1 = weights.W1.astype(np.float64), weights.b1.astype(np.float64)
+        kept = [preactivation(row, W1, b1).max(axis=0) > margin for row in c.task.inputs]  # sums from the bias on
+        if not len(below := np.flatnonzero(~np.all(kept, axis=0))):
             return weights
         rest = range(seeds[below[0]], seeds[below[-1]] + 1)
         fresh = draw(*arguments, rest, c.bias, again + (attempt << 32), c.scale)
@@ -172,22 +180,10 @@ def initial_weights(condition: Condition, seeds: range, again: int = 0) -> Weigh
     )
 
 
-def _keeps(margin: float, weights: Weights, inputs: tuple[tuple[float, ...], ...]) -> NDArray[np.bool_]:
-    """Whether every row puts some unit above the margin, shape (R,); computed in float64, sums from the bias on."""
-    W1, b1 = weights.W1.astype(np.float64), weights.b1.astype(np.float64)
-    return np.asarray(np.all([preactivation(row, W1, b1).max(axis=0) > margin for row in inputs], axis=0))
-
-
-def _given(init: GivenWeights, n_inputs: int, hidden: int, seeds: range, bias: bool, scale: float) -> Weights:
-    if (init.n_inputs, init.hidden) != (n_inputs, hidden) or seeds.stop > init.n_sets:
+def _given(init: GivenWeights, seeds: range, n_inputs: int, hidden: int) -> list[Uniforms]:
+    if init.size != (n_inputs, hidden) or seeds.stop > init.n_sets:
         raise ValueError(
-            f"{init.name} holds {init.n_sets} sets for {init.n_inputs} inputs and {init.hidden} units; "
+            f"{init.name} holds {init.n_sets} sets for {init.size[0]} inputs and {init.size[1]} units; "
             f"asked for {n_inputs} inputs, {hidden} units and seeds up to {seeds.stop - 1}"
         )
-    weights = Weights(*init.arrays).take(slice(seeds.start, seeds.stop))
-    if not bias:
-        weights.b1[:], weights.b2[:] = 0, 0
-    if scale != 1:
-        with np.errstate(over="ignore"):  # such a training diverges, and says so
-            return Weights(*((scale * array.astype(np.float64)).astype(array.dtype) for array in weights))
-    return weights
+    return [array[..., seeds.start : seeds.stop].astype(np.float64) for array in init.arrays]

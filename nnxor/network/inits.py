@@ -15,23 +15,17 @@ from numpy.typing import NDArray
 from nnxor.arithmetic.functions import normal_quantile, normal_quantiles
 from nnxor.checks import Check, choice, number, optional, show, switch
 
-PARAMETERS: dict[str, dict[str, float | None]] = {
-    "constant": {"value": None},
-    "uniform": {"low": None, "high": None},
-    "normal": {"mean": 0.0, "std": None},
-    "truncated_normal": {"mean": 0.0, "std": None, "cut": 2.0},
+LAWS: dict[str, tuple[str, dict[str, float | None]]] = {
+    "constant": ("{value}", {"value": None}),
+    "uniform": ("U({low}, {high})", {"low": None, "high": None}),
+    "normal": ("N({mean}, {std}²)", {"mean": 0.0, "std": None}),
+    "truncated_normal": ("N({mean}, {std}²) cut at {cut}σ", {"mean": 0.0, "std": None, "cut": 2.0}),
 }
-"""The distributions and their parameters, with defaults (None: must be given).
+"""The distributions: how readers see them, and their parameters with defaults (None: must be given).
 
 `cut` is where the truncated normal ends, in standard deviations of the uncut one, of which
 `std` is the standard deviation.
 """
-
-LABELS = {
-    "constant": "{value}", "uniform": "U({low}, {high})", "normal": "N({mean}, {std}²)",
-    "truncated_normal": "N({mean}, {std}²) cut at {cut}σ",
-}  # fmt: skip
-"""How readers see them."""
 
 LARGEST = 1e30  # largest parameter of a distribution: its draws must be finite in float32, with room to train
 LONGEST_FORMULA = 200  # characters of a formula: enough for any, and too few to be nested deeper than Python can read
@@ -112,17 +106,15 @@ class Distribution:
         if not isinstance(spec, Mapping) or "distribution" not in spec:
             raise ValueError(f"{spec!r} is no distribution; write e.g. {{distribution: normal, std: 1}}")
         name = spec["distribution"]
-        if not isinstance(name, str) or name not in PARAMETERS:
-            raise ValueError(f"distribution={name} is unknown; allowed: {', '.join(PARAMETERS)}")
+        if not isinstance(name, str) or name not in LAWS:
+            raise ValueError(f"distribution={name} is unknown; allowed: {', '.join(LAWS)}")
+        _, parameters = LAWS[name]
         given = {str(key): value for key, value in spec.items() if key != "distribution"}
-        for key in given:
-            if key not in PARAMETERS[name]:
-                raise ValueError(f"{key} is no parameter of {name}; allowed: {', '.join(PARAMETERS[name])}")
-        missing = [key for key, default in PARAMETERS[name].items() if default is None and key not in given]
-        if missing:
+        if unknown := [key for key in given if key not in parameters]:
+            raise ValueError(f"{unknown[0]} is no parameter of {name}; allowed: {', '.join(parameters)}")
+        if missing := [key for key, value in (parameters | given).items() if value is None and key not in given]:
             raise ValueError(f"{name} needs {', '.join(missing)}")
-        merged = {**PARAMETERS[name], **given}
-        distribution = cls(name, tuple((key, _formula(key, value)) for key, value in merged.items()))
+        distribution = cls(name, tuple((key, _formula(key, value)) for key, value in (parameters | given).items()))
         for fan_in, fan_out in ((1, 1), (2, 4), (4, 1)):
             distribution.values(fan_in, fan_out)
         return distribution
@@ -136,7 +128,7 @@ class Distribution:
     def label(self) -> str:
         """The same as readers see it: 'U(\N{MINUS SIGN}0.3, 0.3)'."""
         told = {key: f"{value:g}" if isinstance(value, float) else value for key, value in self.parameters}
-        text = re.sub(r"\(-(sqrt.*), \1\)$", r"(±\1)", LABELS[self.name].format(**told))
+        text = re.sub(r"\(-(sqrt.*), \1\)$", r"(±\1)", LAWS[self.name][0].format(**told))
         return text.replace("-", "\N{MINUS SIGN}").replace("sqrt", "\N{SQUARE ROOT}")
 
     def values(self, fan_in: int, fan_out: int) -> dict[str, float]:
@@ -153,7 +145,21 @@ class Distribution:
                 raise ValueError(why.format(**p))
         return p
 
-    def quantile(self, u: NDArray[np.float64], fan_in: int, fan_out: int) -> NDArray[np.float64]:
+    def at(self, fan_in: int, fan_out: int) -> Self:
+        """The distribution for a layer, whose parameters are numbers: `quantile` and `below` need its fans no more."""
+        return type(self)(self.name, tuple(self.values(fan_in, fan_out).items()))
+
+    def below(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The distribution function at x; not that of a constant."""
+        p = self.values(1, 1)
+        if "low" in p:
+            return np.asarray(np.clip((x - p["low"]) / (p["high"] - p["low"]), 0, 1))
+        cut = p.get("cut", np.inf)
+        z = np.append(np.clip((x - p["mean"]) / p["std"], -cut, cut), -cut)
+        share = np.asarray(np.frompyfunc(math.erfc, 1, 1)(-z / math.sqrt(2)), np.float64) / 2
+        return np.asarray((share[:-1] - share[-1]) / (1 - 2 * share[-1]))
+
+    def quantile(self, u: NDArray[np.float64], fan_in: int = 1, fan_out: int = 1) -> NDArray[np.float64]:
         """Inverse of the distribution function at u in (0, 1), same shape, float64."""
         p = self.values(fan_in, fan_out)
         if self.name == "constant":
@@ -256,14 +262,9 @@ class GivenWeights:
     arrays: tuple[NDArray[np.float32], ...] = field(compare=False, repr=False)
 
     @property
-    def n_inputs(self) -> int:
-        """Number of inputs, D."""
-        return int(self.arrays[0].shape[0])
-
-    @property
-    def hidden(self) -> int:
-        """Number of hidden units, H."""
-        return int(self.arrays[0].shape[1])
+    def size(self) -> tuple[int, ...]:
+        """Number of inputs and of hidden units, (D, H)."""
+        return self.arrays[0].shape[:2]
 
     @property
     def n_sets(self) -> int:

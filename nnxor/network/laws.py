@@ -19,12 +19,11 @@ rounding draws to float32 changes a probability by at most about 1e-7 of the law
 
 import itertools
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from nnxor.arithmetic.epoch import preactivation
 from nnxor.network.inits import Distribution, Init
@@ -60,10 +59,9 @@ def dead_probability(task: Task, init: Init, hidden: int, bias: bool = True) -> 
     `hidden` is the width H, on which laws with fan_out depend; `bias=False` leaves biases 0.
     """
     x = np.array(task.inputs, np.float64)
-    drawn = [_Law(init.weights, task.n_inputs, hidden)] * task.n_inputs
-    laws = [_Law(init.biases, task.n_inputs, hidden), *drawn]
+    laws = [each.at(task.n_inputs, hidden) for each in (init.biases, *[init.weights] * task.n_inputs)]
     rows = np.column_stack([np.ones(len(x)), x])
-    atoms = np.array([law.atom() for law in laws], np.float32)
+    atoms = np.array([_atom(law) for law in laws], np.float32)
     if not bias:
         atoms[0] = 0
     random = np.isnan(atoms)
@@ -80,47 +78,21 @@ def dead_probability(task: Task, init: Init, hidden: int, bias: bool = True) -> 
     return _mass(A[:, used], c, [free[k] for k in used])
 
 
-@dataclass(frozen=True)
-class _Law:
-    """A distribution for a layer's fans, of real numbers."""
-
-    of: Distribution
-    fan_in: int
-    fan_out: int
-
-    def quantile(self, u: ArrayLike) -> Array:
-        """Inverse of the distribution function."""
-        return self.of.quantile(np.asarray(u, np.float64), self.fan_in, self.fan_out)
-
-    def atom(self) -> np.float32:
-        """The only float32 number that it draws, NaN if there are more."""
-        low, high = self.quantile([1e-17, 1 - 1e-16]).astype(np.float32)
-        return np.float32(low if low == high else np.nan)
-
-    def below(self, x: Array) -> Array:
-        """The distribution function."""
-        p = self.of.values(self.fan_in, self.fan_out)
-        if "low" in p:
-            return np.asarray(np.clip((x - p["low"]) / (p["high"] - p["low"]), 0, 1))
-        cut = p.get("cut", np.inf)
-        inside, outside = (_below(z) for z in (np.clip((x - p["mean"]) / p["std"], -cut, cut), np.array(-cut)))
-        return (inside - outside) / (1 - 2 * outside)
+def _atom(law: Distribution) -> np.float32:
+    """The only float32 number that a law draws, NaN if there are more."""
+    low, high = law.quantile(np.array([1e-17, 1 - 1e-16])).astype(np.float32)
+    return np.float32(low if low == high else np.nan)
 
 
-def _below(z: Array) -> Array:
-    """The share of a standard normal law below z."""
-    return np.asarray(np.frompyfunc(math.erfc, 1, 1)(-z / math.sqrt(2)), np.float64) / 2
-
-
-def _mass(A: Array, c: Array, laws: list[_Law]) -> Probability:
+def _mass(A: Array, c: Array, laws: list[Distribution]) -> Probability:
     """P(A·s + c ≤ 0), s (M,) with these laws; the variable with the widest effect is integrated first."""
-    spreads = [np.diff(law.quantile([0.25, 0.75]))[0] for law in laws]
+    spreads = [np.diff(law.quantile(np.array([0.25, 0.75])))[0] for law in laws]
     order = np.argsort(np.abs(A).max(axis=0) * spreads, kind="stable")
     A, laws = A[:, order], [laws[k] for k in order]
     if len(laws) == 1:
         return Probability(float(_along(A, c, laws[0], np.zeros((1, 0)))[0]), ROUNDING, EXACT)
-    if all(law.of.name == "uniform" for law in laws) and math.comb(len(A) + 2 * len(laws), len(laws)) <= MOST_CORNERS:
-        low, high = np.array([law.quantile([0.0, 1.0]) for law in laws]).T
+    if all(law.name == "uniform" for law in laws) and math.comb(len(A) + 2 * len(laws), len(laws)) <= MOST_CORNERS:
+        low, high = np.array([law.quantile(np.array([0.0, 1.0])) for law in laws]).T
         return Probability(_volume(A * (high - low), -(A @ low + c)), ROUNDING, EXACT)
     means = []
     for repeat in range(REPEATS):
@@ -140,7 +112,7 @@ def _stratified(n: int, rng: np.random.Generator) -> Array:
     return np.asarray((corners + rng.random(corners.shape)) / np.array(sides)[:, None])
 
 
-def _along(A: Array, c: Array, law: _Law, points: Array) -> Array:
+def _along(A: Array, c: Array, law: Distribution, points: Array) -> Array:
     """P(every form ≤ 0) along the last variable for each value of those before it: it lies in an interval."""
     outer, slope = points @ A[:, :-1].T + c, A[:, -1]
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -18,7 +18,7 @@ from analysis.report_parts import sections
 from analysis.report_parts.drawing import draw
 from analysis.report_parts.sections import described
 from nnxor.condition import FIELDS
-from nnxor.landscape import exits
+from nnxor.landscape import escape
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def certified(handmade: Path, certify) -> Path:
 
 
 def test_the_kinds_are_those_of_the_science() -> None:
-    assert tuple(KINDS) == exits.KINDS
+    assert tuple(KINDS) == escape.KINDS
     assert not {*KINDS} & {*FIELDS}, "a column of the summary has the name of a field"
 
 

@@ -11,11 +11,10 @@ import yaml
 from analysis.figures.style import OUTCOME_COLOURS
 from experiments.study import explorer_address
 from nnxor import diagnosis, protocol, quench
-from nnxor.condition import FIELDS, Condition
+from nnxor.condition import FIELDS, Condition, Field, plain
 from nnxor.engines import recycling
-from nnxor.field import Field, plain
 from nnxor.interventions import INTERVENTIONS, nudge_bias, recycle
-from nnxor.landscape import regions, traps
+from nnxor.landscape import levels, regions
 from nnxor.network import draws, inits
 from nnxor.network.losses import LOSSES
 
@@ -57,7 +56,7 @@ def printed() -> str:
         "tasks": {name: task for name, task in shipped("task").items() if "times" not in task},  # it counts rows once
         "distributions": {
             name: {key: value for key, value in parameters.items() if value is not None}
-            for name, parameters in inits.PARAMETERS.items()
+            for name, (_, parameters) in inits.LAWS.items()
         },
         "programs": {name: javascript.programs(np.dtype(name)) for name in ("float32", "float64")},
         "quantile": javascript.quantile(),
@@ -83,7 +82,10 @@ def about(field: Field) -> dict[str, Any]:
 def known(loss: str) -> list[dict[str, Any]]:
     """The named traps of XOR under a loss."""
     condition = Condition(loss=loss, output="sigmoid" if LOSSES[loss].logits else "identity")
-    return [{"name": trap.name, "level": trap.level, "rows": trap.rows} for trap in traps.traps(condition)]
+    return [
+        {"name": trap.removeprefix("stuck_"), "level": level, "rows": levels.MERGED[trap]}
+        for trap, level in levels.traps(condition).items()
+    ]
 
 
 def intervention(name: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
 from nnxor.landscape.certificate import certify
 from nnxor.landscape.curvature import Local, Problem
-from nnxor.landscape.exits import KINDS
+from nnxor.landscape.escape import KINDS
 from nnxor.network.draws import Weights, draw, initial_weights
 from nnxor.network.inits import Distribution, Init
 from nnxor.network.tasks import Task

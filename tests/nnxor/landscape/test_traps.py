@@ -8,8 +8,7 @@ import pytest
 
 from experiments.study import catalog
 from nnxor.condition import Condition, fitting
-from nnxor.landscape.levels import levels
-from nnxor.landscape.traps import is_xor_shaped, known_traps, traps
+from nnxor.landscape.levels import is_xor_shaped, known_traps, levels, traps
 from nnxor.network.tasks import XOR, Task
 
 SIGNS = Task("signs", ((-1, -1), (-1, 1), (1, -1), (1, 1)), (-1, 1, 1, -1))
@@ -30,12 +29,11 @@ def test_every_loss_has_the_same_three_traps_at_levels_of_its_own(
 ) -> None:
     condition = replace(Condition(), **fields)
     found = traps(condition)
-    assert [trap.name for trap in found] == ["1/4", "1/3", "1/2"]
-    assert [trap.outcome for trap in found] == ["stuck_1/4", "stuck_1/3", "stuck_1/2"]
-    assert [trap.level for trap in found] == pytest.approx(expected, abs=1e-15)
+    assert [*found] == ["stuck_1/4", "stuck_1/3", "stuck_1/2"]
+    assert [*found.values()] == pytest.approx(expected, abs=1e-15)
     enumerated = levels(condition.task, condition.loss, 4).levels[1:]
-    assert condition.task == SIGNS or [level.name for level in enumerated] == [trap.name for trap in found]
-    assert [level.value for level in enumerated] == pytest.approx([trap.level for trap in found], abs=1e-9)
+    assert condition.task == SIGNS or [f"stuck_{level.name}" for level in enumerated] == [*found]
+    assert [level.value for level in enumerated] == pytest.approx([*found.values()], abs=1e-9)
     assert [{len(group) for rest in level.rests for group in rest.merged} for level in enumerated] == [{2}, {3}, {4}]
 
 
@@ -43,8 +41,8 @@ def test_rows_that_all_count_more_often_leave_a_mean_where_it_is_and_multiply_a_
     often = replace(XOR, multiplicities=(250,) * 4)
     for loss, factor in (("half_sse", 250), ("mse", 1), ("bce", 1)):
         once, then = (traps(Condition(task=task, **fitting(loss))) for task in (XOR, often))
-        assert [trap.level for trap in then] == pytest.approx([factor * trap.level for trap in once])
-        assert [level.value for level in levels(often, loss).levels[1:]] == pytest.approx([t.level for t in then])
+        assert [*then.values()] == pytest.approx([factor * level for level in once.values()])
+        assert [level.value for level in levels(often, loss).levels[1:]] == pytest.approx([*then.values()])
 
 
 def test_xor_is_known_by_its_shape_and_not_by_its_name() -> None:
@@ -64,7 +62,7 @@ def test_xor_is_known_by_its_shape_and_not_by_its_name() -> None:
     ids=str,
 )
 def test_networks_that_rest_at_levels_of_their_own_have_no_named_traps(fields: dict[str, Any]) -> None:
-    assert traps(replace(Condition(), **fields)) == ()
+    assert traps(replace(Condition(), **fields)) == {}
 
 
 def test_the_traps_of_a_study_are_told_once_for_each_task_and_loss() -> None:

@@ -1,4 +1,7 @@
-"""A way down from the end of a training, on which the loss never rises: out of its trap, if there is such a way.
+"""Steps of networks: to the stationary point beside them, and down a way on which the loss never rises.
+
+Polishing leads from the imprecise end of a training to a stationary point, by Newton's method in float64. A way down
+leads out of a trap, if there is such a way.
 
 Gradient descent takes for ever where slopes are tiny: on rows whose output is saturated, through saturated units, along
 valleys. A step of `descend` moves each row's output as far as its own loss suggests, however flat, by the shortest step
@@ -6,13 +9,13 @@ of the parameters that does so; rows with larger weights come first, and others 
 examined along its whole length, and taken only if the loss rises nowhere on it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from nnxor.landscape.curvature import Array, Local, Problem, derivatives, numbers
-from nnxor.landscape.polish import ROUNDING, hold
+from nnxor.landscape.curvature import Array, Local, Mask, Problem, derivatives, numbers
 
+ROUNDING = 1e-14  # Pre-activations nearer to 0 than this, relative to Σ|x·w| + |b|, are 0: their terms cancel exactly
 LEFT = 0.01  # A network that has lost this share of its loss has left its trap
 LEVEL = 1e-12  # A way that rises by no more than this share of the loss does not count as rising: that is rounding
 MOST_STEPS = 500
@@ -26,6 +29,75 @@ EXACT = 1e-13  # Numbers smaller than this, relative to others of their kind, ar
 SATURATED, TAIL = 1e-8, 15.0  # Smooth units of less slope on every row are moved by themselves, to where tails begin
 
 
+def near_kinks(problem: Problem, theta: Array, tolerance: float) -> Mask:
+    """Rows at which a unit's pre-activation is 0 within the tolerance though its weights could change it, (R, H, N)."""
+    v = problem.split(theta)[0]
+    return _at_zero(problem, v, tolerance * (np.abs(v) @ np.abs(problem.x).T))
+
+
+def beside_kinks(problem: Problem, theta: Array, tolerance: float) -> Mask:
+    """Rows whose kink lies within a distance of a unit's weights, relative to their norm, (R, H, N)."""
+    v, norm = problem.split(theta)[0], np.linalg.norm
+    return _at_zero(problem, v, tolerance * norm(v, axis=2, keepdims=True) * norm(problem.felt, axis=1))
+
+
+def _at_zero(problem: Problem, v: Array, room: Array) -> Mask:
+    return np.asarray((np.abs(v @ problem.x.T) <= room) & problem.felt.any(axis=1))
+
+
+def hold(problem: Problem, given: Array, kink: Mask) -> tuple[Array, Array]:
+    """Networks moved onto their kinks, and the inputs to which units may respond so as to stay there, (R, H, N, K)."""
+    theta = given.copy()
+    v = problem.split(theta)[0]
+    rows = np.broadcast_to(problem.felt, (*kink.shape, problem.x.shape[1])).copy()
+    for pattern in {each.tobytes(): each for each in kink[kink.any(axis=2)]}.values():
+        here, x = (kink == pattern).all(axis=2), problem.felt[pattern]
+        back = np.linalg.pinv(x)
+        back[np.abs(back) < 1e-12] = 0  # a bias that is free of a kink stays exactly so
+        rows[here] = problem.felt - problem.felt @ (back @ x)
+        v[here] -= v[here] @ problem.x[pattern].T @ back.T
+    return theta, rows
+
+
+def gauss_newton(local: Local) -> Array:
+    """The step −(Jᵀ C J)⁺ Jᵀ e of least length, shape (R, P), by the smaller matrix of the rows; C = diag(ℓ'')."""
+    root = np.sqrt(np.maximum(local.curve, 0.0))
+    scaled = local.jacobian * root[..., None]
+    values, vectors = np.linalg.eigh(numbers(scaled @ scaled.transpose(0, 2, 1)))
+    wanted = np.divide(local.error, root, out=np.zeros_like(root), where=root > 0)
+    along = np.einsum("rnm,rn->rm", vectors, wanted)
+    kept = values > 1e-12 * values[:, -1:]
+    along = np.divide(along, values, out=np.zeros_like(values), where=kept)
+    return np.asarray(-(scaled.transpose(0, 2, 1) @ (vectors @ along[..., None]))[..., 0])
+
+
+def newton(local: Local) -> Array:
+    """The step −H⁺ g to the stationary point nearby, be it a saddle, shape (R, P): with every second derivative."""
+    values, vectors = local.modes
+    along = np.einsum("rpq,rp->rq", vectors, local.gradient)
+    kept = np.abs(values) > 1e-8 * np.abs(values).max(axis=1, keepdims=True)
+    along = np.divide(along, values, out=np.zeros_like(along), where=kept)
+    return np.asarray(-np.einsum("rpq,rq->rp", vectors, along))
+
+
+def polish(
+    problem: Problem, start: Array, kink: Mask | None = None, rows: Array | None = None,
+    step_from: Callable[[Local], Array] = gauss_newton, steps: int = 30,
+) -> Array:  # fmt: skip
+    """Networks after such steps, none longer than 1 and at most so many; each goes on until its steps are tiny."""
+    theta, moving = start.copy(), np.arange(len(start))
+    for _ in range(steps):
+        here, felt = kink if kink is None else kink[moving], rows if rows is None else rows[moving]
+        step = step_from(Local(problem, theta[moving], here, felt))
+        size = np.linalg.norm(step, axis=1, keepdims=True)
+        step = np.where(np.isfinite(size), step / np.maximum(size, 1.0), 0.0)
+        theta[moving] += step
+        moving = moving[np.linalg.norm(step, axis=1) > 1e-14 * (1 + np.linalg.norm(theta[moving], axis=1))]
+        if not len(moving):
+            break
+    return theta
+
+
 def descend(problem: Problem, start: Array) -> Array:
     """Networks at the ends of their ways down (R, P): where the loss has fallen by `LEFT`, or no step lowers it."""
     theta, far, moving = start.copy(), np.full(len(start), LONGEST / 2), np.arange(len(start))
@@ -36,8 +108,10 @@ def descend(problem: Problem, start: Array) -> Array:
         taken, there = np.zeros(len(moving)), here.theta.copy()
         step = _outputs_down(here, most)
         _stride(here, step, allowed, SHARES[:1], taken, there)
-        if problem.has_kinks and not taken.all():
-            _stride(here, _outputs_down(_held(here, step), most), allowed, SHARES, taken, there)
+        if problem.has_kinks and not taken.all():  # units do not respond to what would take them across their kinks
+            ahead = Local(problem, here.theta + np.nan_to_num(step))
+            held = Local(problem, here.theta, rows=hold(problem, here.theta, (ahead.z > 0) != (here.z > 0))[1])
+            _stride(here, _outputs_down(held, most), allowed, SHARES, taken, there)
         if not taken.all():
             _stride(here, step, allowed, SHARES[1:], taken, there)
         theta[moving] = there
@@ -69,12 +143,6 @@ def _stride(here: Local, step: Array, allowed: Array, shares: Iterable[float], t
             points = points + np.einsum("rpn,rn->rp", back, (y - local.y) * rows)
         low = (Local(problem, points).loss.reshape(len(at), -1) <= allowed[at, None]).all(axis=1)
         taken[at[low]], there[at[low]] = share, points[len(PARTS) - 1 :: len(PARTS)][low]
-
-
-def _held(here: Local, step: Array) -> Local:
-    """The networks again, with units that do not respond to what would take them across the kinks of a step."""
-    ahead = Local(here.problem, here.theta + np.nan_to_num(step))
-    return Local(here.problem, here.theta, rows=hold(here.problem, here.theta, (ahead.z > 0) != (here.z > 0))[1])
 
 
 def _outputs_down(here: Local, most: Array) -> Array:
