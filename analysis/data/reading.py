@@ -6,7 +6,8 @@ writes. A frame without the column `count` holds one training a row, and works a
 """
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -16,9 +17,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from analysis.data.door import COUNTED, COUNTS, FolderError, check_files, read_finished
+from analysis.data.door import COUNTED, COUNTS, TRIALS, FolderError, check_files, read_finished
 from analysis.data.field_labels import FIELDS, asks, defaults, learn
 from analysis.findings.statistics import Paired, Rate, paired_counts
 
@@ -60,15 +61,23 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     ways_out = "use the version that made it, or run the study again with overwrite=true"
     manifest = read_finished(folder, PROTOCOL, ways_out)
-    try:
+    with damage_told(folder):
         check_files(folder, manifest["files"])
-        names = pq.read_schema(folder / "counts.parquet").names
+        names = pq.read_schema(folder / COUNTS).names
         if names[1 : names.index("kind") if "kind" in names else 0] != list(manifest["fields"]):
             raise ValueError("the fields of which its manifest tells are not those of its tables")
-    except (ValueError, OSError) as error:
-        raise damaged(folder, str(error).splitlines()[0]) from None
     learn(manifest["fields"])
     return manifest
+
+
+@contextmanager
+def damage_told(folder: Path, what_to_do: str = "run its study again with overwrite=true") -> Iterator[None]:
+    """Whatever goes wrong, since a damaged file can fail in any way, is told as FolderError of a folder or a file."""
+    try:
+        yield
+    except Exception as error:
+        why = (str(error) or repr(error)).splitlines()[0]
+        raise FolderError(f"{folder} is damaged ({why}); {what_to_do}") from None
 
 
 def records_summary(manifest: dict[str, Any]) -> bool:
@@ -93,18 +102,16 @@ def load(folder: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
     manifest = read_manifest(folder)
     if records_summary(manifest):
         raise FolderError(f"{folder} holds counts and no trials (record: summary); run its study with record=trials")
-    try:
-        held = pq.read_schema(folder / "trials.parquet").names
+    with damage_told(folder):
+        held = pq.read_schema(folder / TRIALS).names
         missing = [name for name in (columns or ["condition", *FIELDS, "outcome", "status"]) if name not in held]
         if missing:
             raise ValueError(f"trials.parquet lacks {', '.join(missing)}")
-        table = read_table(folder / "trials.parquet", columns)
+        table = read_table(folder / TRIALS, columns)
         if len(table) != manifest["trials"]:
             raise ValueError(f"{len(table)} trials instead of {manifest['trials']}")
         trials = typed(table.to_pandas(split_blocks=True, self_destruct=True))
         check_whole(trials)
-    except Exception as error:  # a damaged file can fail in any way
-        raise damaged(folder, (str(error) or repr(error)).splitlines()[0]) from None
     return with_texts(trials, manifest["conditions"]) if "condition" in trials else trials
 
 
@@ -120,11 +127,6 @@ def check_whole(trials: pd.DataFrame) -> None:
     for name, rows in {"condition": trials, "seed": trials, "status": trials, "outcome": went_through}.items():
         if name in trials and (lacking := rows[name].isna().sum()):
             raise ValueError(f"{name} is missing in {lacking:,} rows")
-
-
-def damaged(folder: Path, why: str) -> FolderError:
-    """What to raise for a folder that cannot be read."""
-    return FolderError(f"{folder} is damaged ({why}); run its study again with overwrite=true")
 
 
 def typed(trials: pd.DataFrame) -> pd.DataFrame:
@@ -231,14 +233,13 @@ def mean(frame: pd.DataFrame, column: str) -> float:
     return float(np.average(known[column].to_numpy(float), weights=counts_of(known))) if len(known) else math.nan
 
 
-def quantile(values: Any, counts: Any, share: float) -> float:
-    """The quantile of ascending values that come so many times, interpolated as NumPy does; NaN for none."""
+def quantiles(values: Any, counts: Any, shares: ArrayLike) -> Any:
+    """Quantiles of ascending values that come so many times, interpolated as NumPy does; NaN for none."""
+    if not len(values):
+        return np.full(np.shape(shares), np.nan)
     ends = np.cumsum(counts)
-    if not len(ends) or ends[-1] == 0:
-        return math.nan
-    place = (int(ends[-1]) - 1) * share
-    low, high = (float(values[np.searchsorted(ends, at, "right")]) for at in (math.floor(place), math.ceil(place)))
-    return low + (high - low) * (place - math.floor(place))
+    places = np.column_stack([ends - counts, ends - 1]).ravel()  # of the first and the last time that a value comes
+    return np.interp(np.multiply(shares, ends[-1] - 1), places, np.repeat(values, 2))
 
 
 @dataclass(frozen=True)
@@ -284,7 +285,7 @@ class Counted:
     def of(cls, folder: Path) -> Self:
         """Read a folder; FolderError for one that cannot be read as results."""
         manifest = read_manifest(folder)
-        try:
+        with damage_told(folder):
             table = read_table(folder / COUNTS)
             kinds = {kind: table.filter(pc.equal(table["kind"], kind)) for kind in ("runs", "solved_epoch", "seeds")}
             runs = _frame(kinds["runs"], [*COUNTED, "count", "seed"])
@@ -295,9 +296,7 @@ class Counted:
             fields = with_texts(typed(_frame(table.take(np.sort(firsts)), [*FIELDS])), manifest["conditions"])
             solved = _solved(_frame(kinds["seeds"], ["seed", "count", "solved"]), manifest["seeds"])
             runs, epochs = (fields.merge(each, on="condition") for each in (typed(runs), epochs))
-            return cls(folder, manifest, runs, epochs, solved)
-        except Exception as error:  # a damaged file can fail in any way
-            raise damaged(folder, (str(error) or repr(error)).splitlines()[0]) from None
+        return cls(folder, manifest, runs, epochs, solved)
 
 
 def _frame(table: pa.Table, columns: list[str]) -> pd.DataFrame:

@@ -1,18 +1,17 @@
 """The JSON files that a run leaves beside its tables: the exact laws of dead units, and exemplary runs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import reduce
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.data.conditions import NAMING
-from analysis.data.door import FolderError, read_json
+from analysis.data.door import read_json
 from analysis.data.field_labels import FIELDS
-from analysis.data.reading import OUTCOMES
+from analysis.data.reading import OUTCOMES, damage_told
 
 PROMISED = (
     "seed", "outcome", "predictions", "epoch", "curve", "rows", "inputs", "targets", "final", "patterns_final",
@@ -21,21 +20,15 @@ PROMISED = (
 """Columns of the exemplary runs that the figures need."""
 
 
-def _read(path: Path, empty: Any, make: Callable[[Any], Any]) -> Any:
-    """`make` of a file's content, or of `empty` without the file; FolderError for a damaged file."""
-    try:
-        return make(read_json(path) if path.is_file() else empty)
-    except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
-        why = str(error).splitlines()[0]
-        raise FolderError(f"{path} is damaged ({why}); delete it and report.html, and run the study again") from None
+TO_DO = "delete it and report.html, and run the study again"
 
 
 def load_laws(folder: Path) -> dict[str, float]:
     """The probability that a unit is dead at the start, by condition key, where a law is known."""
-    found: dict[str, float] = _read(
-        folder / "laws.json", {}, lambda laws: {str(key): float(law["dead"]) for key, law in laws.items()}
-    )
-    return found
+    path = folder / "laws.json"
+    with damage_told(path, TO_DO):
+        laws = read_json(path) if path.is_file() else {}
+        return {key: float(law["dead"]) for key, law in laws.items()}
 
 
 def dead_law(trials: pd.DataFrame, laws: Mapping[str, float]) -> NDArray[np.float64] | None:
@@ -57,15 +50,12 @@ def load_exemplars(folder: Path) -> pd.DataFrame:
     (`x1`, `x2`, `y`), `kinked`, whether its units have a kink, and `told`, the fields that name it. FolderError for a
     damaged file.
     """
-
-    def ordered(found: Any) -> pd.DataFrame:
-        runs = pd.DataFrame(found)
+    path = folder / "exemplars.json"
+    with damage_told(path, TO_DO):
+        runs = pd.DataFrame(read_json(path) if path.is_file() else [])
         if not len(runs):
             return runs
         runs = runs[[*PROMISED, *runs.columns.difference([*PROMISED])]]
         differ = [name for name in FIELDS if name in runs and len({*runs[name].astype("str")}) > 1]
         runs["told"] = [[name for name in FIELDS if name in (*NAMING, *differ)]] * len(runs)
         return runs.iloc[runs["outcome"].map(OUTCOMES.index).argsort()].reset_index(drop=True)
-
-    found: pd.DataFrame = _read(folder / "exemplars.json", [], ordered)
-    return found
