@@ -42,14 +42,14 @@ def closest(rows: Iterable[Any], like: Any = None) -> int:
     return far.index(min(far))
 
 
-def nearest(trials: pd.DataFrame, xor: Collection[str] = ()) -> pd.Series:
-    """The condition nearest to the article's, a row of `conditions`.
+def nearest(table: pd.DataFrame, xor: Collection[str] = ()) -> pd.Series:
+    """The row of a table whose condition is nearest to the article's.
 
     Of equally near ones it is one whose task is XOR by another name (`xor`), then one without a rescue, then the first.
     """
-    table = conditions(trials).sort_values("rescue", kind="stable", na_position="first")
+    table = table.sort_values("rescue", kind="stable", na_position="first")
     table = table.sort_values("task", key=lambda task: ~task.isin(xor), kind="stable")
-    return table.iloc[closest(table.to_dict("records"))]
+    return table.iloc[closest(table[[*FIELDS]].to_dict("records"))]
 
 
 def with_values(trials: pd.DataFrame, row: Any, fields: Iterable[str]) -> pd.DataFrame:
@@ -62,17 +62,11 @@ def with_values(trials: pd.DataFrame, row: Any, fields: Iterable[str]) -> pd.Dat
 
 def slices(trials: pd.DataFrame, fields: Sequence[str]) -> Iterator[tuple[pd.Series, pd.DataFrame]]:
     """Each combination of values that these fields take, in order, and the trials (or conditions) that have it."""
-    if not len(trials):
-        return
-    if not fields:
-        yield trials[[]].iloc[0], trials
-        return
-    numbers = trials.groupby(list(fields), dropna=False, observed=True, sort=False).ngroup().to_numpy()
-    order = np.argsort(numbers, kind="stable")
-    parts = np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
-    combinations = trials[list(fields)].iloc[[part[0] for part in parts]].assign(number=range(len(parts)))
-    for _, row in combinations.sort_values(list(fields), na_position="first").iterrows():
-        yield row[list(fields)], trials.iloc[parts[int(row["number"])]]
+    names = list(fields)
+    ordered = trials.sort_values(names, na_position="first") if names else trials
+    together = names or np.zeros(len(trials))
+    for _, part in ordered.groupby(together, dropna=False, observed=True, sort=False):
+        yield part[names].iloc[0], part
 
 
 def usual(table: pd.DataFrame, fields: Sequence[str]) -> dict[str, Any]:

@@ -73,7 +73,7 @@ class Findings(Counted):
     @cached_property
     def every_summary(self) -> pd.DataFrame:
         """A row a condition (see `analysis.findings.summary.summarise`), of all trainings, failed ones counted."""
-        return with_levels(summarise(self.runs, self.every_epoch), self.manifest.get("traps", []))
+        return with_levels(summarise(self.runs, self.every_epoch), self.manifest["traps"])
 
     @cached_property
     def summary(self) -> pd.DataFrame:
@@ -84,8 +84,7 @@ class Findings(Counted):
     @cached_property
     def nearest(self) -> pd.Series:
         """The row of `summary` of the condition nearest to the article's."""
-        key = nearest(self.trials, [trap["task"] for trap in self.manifest["traps"]])["condition"]
-        return self.summary.iloc[int((self.summary["condition"] == key).to_numpy(bool).argmax())]
+        return nearest(self.summary, [trap["task"] for trap in self.manifest["traps"]])
 
     def here(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Those of some rows that belong to that condition."""
