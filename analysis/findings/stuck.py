@@ -12,7 +12,7 @@ seeds. A run is free if it ends solved.
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -83,8 +83,8 @@ class Freed:
     intervention: str
     rate: Rate
     against: dict[str, Paired]
-    p_holm: dict[str, float] = field(default_factory=dict)
     dead: int = 0
+    p_holm: dict[str, float] = field(default_factory=dict)
 
 
 def fields_of(trials: pd.DataFrame) -> list[str]:
@@ -121,28 +121,25 @@ def by_seed(trials: pd.DataFrame) -> Iterator[tuple[pd.Series, pd.DataFrame]]:
 
 def freed(trials: pd.DataFrame) -> list[Freed]:
     """Every intervention in every condition with stuck runs."""
-    found, every = [], controls()
-    for row, table in by_seed(trials):
-        for name in table:
-            before = every[: every.index(name)] if name in every else every
-            found.append(_freed(row, table, str(name), before))
-    return _adjusted(found)
+    every = controls()
+    before = {name: every[:place] for place, name in enumerate(every)}
+    return _adjusted(
+        _freed(row, table, name, before.get(name, every)) for row, table in by_seed(trials) for name in table.columns
+    )
 
 
 def _freed(row: pd.Series, table: pd.DataFrame, name: str, controls: Iterable[str], dead: Any = 0) -> Freed:
-    mine, against = table[name].dropna(), {}
-    for control in (each for each in controls if each in table):
-        both = table[[control, name]].dropna().to_numpy(bool)
-        if len(both):
-            against[control] = paired(both[:, 0], both[:, 1])
+    """One intervention of a table of `by_seed`, against those controls of which there are runs of the same seeds."""
+    pairs = {control: table[[control, name]].dropna().to_numpy(bool) for control in controls if control in table}
+    against = {control: paired(*both.T) for control, both in pairs.items() if len(both)}
+    mine = table[name].dropna()
     return Freed(row, name, Rate.of(int(mine.sum()), len(mine)), against, dead=int(dead))
 
 
-def _adjusted(found: list[Freed]) -> list[Freed]:
+def _adjusted(every: Iterable[Freed]) -> list[Freed]:
+    found = list(every)
     adjusted = iter(holm([pair.p for each in found for pair in each.against.values()]))
-    for each in found:
-        each.p_holm.update({control: float(next(adjusted)) for control in each.against})
-    return found
+    return [replace(each, p_holm={control: float(next(adjusted)) for control in each.against}) for each in found]
 
 
 def redrawn(trials: pd.DataFrame) -> list[Freed]:

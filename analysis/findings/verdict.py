@@ -20,7 +20,7 @@ import pandas as pd
 from analysis.data.conditions import distance
 from analysis.data.field_labels import FIELDS, defaults, phrase
 from analysis.data.reading import DEFAULT_TABLE, KINDS, Solved, count_where, is_stuck, size, swept
-from analysis.findings.paired import as_paired, compare_he, compare_values
+from analysis.findings.paired import compare_he, compare_values
 from analysis.findings.statistics import SIGNIFICANT, Rate, binomial, holm
 from analysis.findings.stuck import attributed, by_dead_at_start, failure_causes
 from analysis.findings.summary import LIKELY, draws, summarise
@@ -89,8 +89,8 @@ def _rates(table: pd.DataFrame, count: str, of: str, share: float) -> pd.DataFra
 
 def _pairs(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of `compare_values`, with the exact McNemar test."""
-    texts = [words.difference(as_paired(row)) for row in table.to_dict("records")]
-    return table.assign(number=table["difference"], text=texts, favours=table["difference"] > 0)
+    difference = table["difference"]
+    return table.assign(number=difference, text=[*map(words.difference, table["pair"])], favours=difference > 0)
 
 
 def _minima(judged: Judged) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from analysis.data.conditions import NAMING, NUMBERS, closest, distance, others,
 from analysis.data.field_labels import FIELDS, phrase, value_text
 from analysis.data.reading import can_die, swept
 from analysis.findings.findings import Findings
-from analysis.findings.paired import as_paired, compare_values, going_along
+from analysis.findings.paired import compare_values, going_along
 from analysis.findings.published import AGREE, DIFFER, Beside
 from analysis.findings.statistics import SIGNIFICANT, Rate
 from analysis.findings.summary import stuck_rate
@@ -154,7 +154,7 @@ def _difference(change: str, mine: pd.DataFrame, fields: list[str], nearest: pd.
     left = ~(up | down)
     if len(mine) == 1:
         does = "makes no clear difference:" if left.any() else "changes success by"
-        return f"{change} {does} {words.difference(as_paired(mine.iloc[0]))}."
+        return f"{change} {does} {words.difference(mine['pair'].iloc[0])}."
     told = {"raises success": up, f"lowers {'it' if up.any() else 'success'}": down, "makes no clear difference": left}
     counts = []
     for what, part in ((what, mine[chosen]) for what, chosen in told.items() if chosen.any()):
@@ -165,9 +165,7 @@ def _difference(change: str, mine: pd.DataFrame, fields: list[str], nearest: pd.
     ends = " to ".join(dict.fromkeys(map(words.points, (mine["difference"].min(), mine["difference"].max()))))
     counted = f"{words.listed(counts)}{'' if len(counts) == 1 else f' of {len(mine):,}'}"
     here = f"with {words.condition(mine.iloc[at], fields)}, the difference is"
-    return (
-        f"{change} {counted} paired comparisons ({ends} points); {here} {words.difference(as_paired(mine.iloc[at]))}."
-    )
+    return f"{change} {counted} paired comparisons ({ends} points); {here} {words.difference(mine['pair'].iloc[at])}."
 
 
 def freed(found: Findings) -> str:
