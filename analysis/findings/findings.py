@@ -133,7 +133,7 @@ class Findings(Counted):
         errors = mean_errors(fine(load(self.folder))) if told else {}
         return beside(self.every_summary, self.rows, self.manifest, errors) if entries else []
 
-    verdicts = cached_property(lambda self: verdicts(self.trials, self.solved))
+    verdicts = cached_property(lambda self: verdicts(self.trials, self.summary, self.solved))
     """What the study says of the article's claims."""
 
     scope = cached_property(lambda self: scope(self.trials))
