@@ -135,7 +135,7 @@ def typed(trials: pd.DataFrame) -> pd.DataFrame:
     usual = {name: default for name, default in defaults().items() if isinstance(default, str)}
     orders: dict[str, Collection[str]] = {**dict.fromkeys(usual, ()), **ORDERS, "rescue": FIELDS["rescue"].entries}
     for name in orders.keys() & {*trials}:
-        held = {value for value in trials[name].unique() if not pd.isna(value)}
+        held = {*trials[name].dropna().unique()}
         others = sorted(held - {*orders[name]}, key=lambda value: (value != usual.get(name), value))
         if others and name in ORDERS:
             raise ValueError(f"{name} holds {others[0]!r:.40}, which this version does not know")
@@ -308,11 +308,10 @@ def _frame(table: pa.Table, columns: list[str]) -> pd.DataFrame:
 
 def _with_unsolved(epochs: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """Solved epochs, and before them a row for the runs of each condition that have none."""
-    went_well, keys = runs.loc[runs["status"] == "ok", ["condition", "count"]], pd.Index(runs["condition"].unique())
-    n, told = (np.bincount(keys.get_indexer(x["condition"]), x["count"], len(keys)) for x in (went_well, epochs))
-    left = pd.DataFrame({"condition": keys, "count": (n - told).astype(np.int64)})
+    trained, solved = (each.groupby("condition")["count"].sum() for each in (fine(runs), epochs))
+    left = trained.sub(solved, fill_value=0).reset_index()
     together = pd.concat([left[left["count"] > 0], epochs]).rename(columns={"epoch": "solved_epoch"})
-    return together.assign(solved_epoch=together["solved_epoch"].astype("Int32"))
+    return together.astype({"solved_epoch": "Int32", "count": np.int64})
 
 
 def _solved(rows: pd.DataFrame, seeds: tuple[int, int]) -> Solved:
