@@ -1,4 +1,4 @@
-"""Reading result folders, rows and counts: files only, nothing of the code that wrote them.
+"""Reading result folders, rows, counts and the JSON files beside them: nothing of the code that wrote them.
 
 Summary, figures, tables and verdicts take frames in which a row stands for `count` trainings that agree in all of
 `COUNTED`. Such a frame is small however many trainings there are. It is read from counts.parquet, which every study
@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,8 +20,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.data.door import COUNTED, COUNTS, TRIALS, FolderError, check_files, read_finished
-from analysis.data.field_labels import FIELDS, asks, defaults, learn
+from analysis.data.conditions import FIELDS, NAMING, asks, defaults, learn
+from analysis.data.door import COUNTED, COUNTS, TRIALS, FolderError, check_files, read_finished, read_json
 from analysis.findings.statistics import Paired, Rate, paired_counts
 
 PROTOCOL = 2  # the numerical protocol whose results this code can explain
@@ -50,6 +51,12 @@ NULLABLE_COUNTS = ("batch_size", "solved_epoch", "first_death_epoch", "settled_e
 DEFAULT_LAW = "uniform(low=-1.0,high=1.0)|constant(value=0.0)"
 DEFAULT_TABLE = "0.0,0.0,0.0|0.0,1.0,1.0|1.0,0.0,1.0|1.0,1.0,0.0"
 UNITS = "2"
+
+PROMISED = (
+    "seed", "outcome", "predictions", "epoch", "curve", "rows", "inputs", "targets", "final", "patterns_final",
+    "kinked", "surface",
+)  # fmt: skip
+"""Columns of the exemplary runs that the figures need."""
 
 ORDERS = {"outcome": OUTCOMES, "outcome_before": OUTCOMES, "cause": CAUSES, "minimum": KINDS}  # what columns hold
 
@@ -170,12 +177,6 @@ def _table(text: str) -> str:
     part = _parts(text)
     times = f";times={part['times']}" if "times" in part else ""
     return part.get("task", f":{DEFAULT_TABLE}").partition(":")[2] + times
-
-
-def swept(trials: pd.DataFrame) -> list[str]:
-    """The fields that take more than one value."""
-    each = trials.loc[~trials["condition"].duplicated(), [*FIELDS]] if "condition" in trials else trials
-    return [name for name in FIELDS if len(each[name].unique()) > 1]
 
 
 def is_given(law: str) -> bool:
@@ -325,3 +326,44 @@ def _solved(rows: pd.DataFrame, seeds: tuple[int, int]) -> Solved:
         place = stop - seed - count
         bits[key] = all_trained | ((1 << count) - 1) << place, all_solved | solved << place
     return Solved(stop, bits)
+
+
+TO_DO = "delete it and report.html, and run the study again"
+
+
+def load_laws(folder: Path) -> dict[str, float]:
+    """The probability that a unit is dead at the start, by condition key, where a law is known."""
+    path = folder / "laws.json"
+    with damage_told(path, TO_DO):
+        laws = read_json(path) if path.is_file() else {}
+        return {key: float(law["dead"]) for key, law in laws.items()}
+
+
+def dead_law(trials: pd.DataFrame, laws: Mapping[str, float]) -> NDArray[np.float64] | None:
+    """Probabilities of 0 … H dead units at the start, of trials that share H and one of the laws.
+
+    None where no exact law is known. Units are drawn independently, so the law is binomial.
+    """
+    first = trials.iloc[0]
+    hidden, dead = int(first["hidden"]), laws.get(str(first["condition"]))
+    return None if dead is None else reduce(np.convolve, [np.array([1 - dead, dead])] * hidden)
+
+
+def load_exemplars(folder: Path) -> pd.DataFrame:
+    """A row for one run of each outcome, in the order of outcomes; empty if the folder has none.
+
+    Columns: the fields, seed, outcome, predictions, and as lists and dicts the loss curve (`epoch`,
+    `curve`), the task (`rows`, `inputs`, `targets`) and the weights at the end (`final`: W1 (D, H),
+    b1 (H,), W2 (H,), b2 (1,)), `surface`, what the network computes around a task of two inputs
+    (`x1`, `x2`, `y`), `kinked`, whether its units have a kink, and `told`, the fields that name it. FolderError for a
+    damaged file.
+    """
+    path = folder / "exemplars.json"
+    with damage_told(path, TO_DO):
+        runs = pd.DataFrame(read_json(path) if path.is_file() else [])
+        if not len(runs):
+            return runs
+        runs = runs[[*PROMISED, *runs.columns.difference([*PROMISED])]]
+        differ = [name for name in FIELDS if name in runs and len({*runs[name].astype("str")}) > 1]
+        runs["told"] = [[name for name in FIELDS if name in (*NAMING, *differ)]] * len(runs)
+        return runs.iloc[runs["outcome"].map(OUTCOMES.index).argsort()].reset_index(drop=True)

@@ -6,11 +6,9 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from analysis.data.conditions import nearest, values
+from analysis.data.conditions import FIELDS, NAMING, is_number, nearest, swept, values
 from analysis.data.door import CONFIG, FolderError, read_text
-from analysis.data.field_labels import FIELDS, is_number
-from analysis.data.reading import Counted, fine, left_alone, load, records_summary, size, swept
-from analysis.data.side_files import load_exemplars, load_laws
+from analysis.data.reading import Counted, fine, left_alone, load, load_exemplars, load_laws, records_summary, size
 from analysis.findings.paired import compare_he, compare_values, drawn
 from analysis.findings.published import Beside, beside, mean_errors
 from analysis.findings.stuck import COLUMNS, failure_causes, freed, redrawn
@@ -58,6 +56,9 @@ class Findings(Counted):
     fields = cached_property(lambda self: swept(self.trials))
     """The fields that take more than one value among them."""
 
+    called_by = cached_property(lambda self: list(dict.fromkeys([*NAMING, *self.fields])))
+    """The fields that its conditions are called by."""
+
     every_summary = cached_property(
         lambda self: with_levels(summarise(self.runs, self.every_epoch), self.manifest["traps"])
     )
@@ -96,7 +97,7 @@ class Findings(Counted):
     """The probability that a unit is dead at the start, by condition key, where an exact law is known."""
 
     exemplars = cached_property(lambda self: load_exemplars(self.folder))
-    """A run of each outcome (see `analysis.data.side_files.load_exemplars`)."""
+    """A run of each outcome (see `analysis.data.reading.load_exemplars`)."""
 
     @cached_property
     def rescues(self) -> pd.DataFrame:

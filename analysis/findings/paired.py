@@ -6,8 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.data.conditions import conditions, others, slices, values
-from analysis.data.field_labels import is_missing
+from analysis.data.conditions import conditions, is_missing, others, slices, values
 from analysis.data.reading import Solved, is_given
 from analysis.findings.statistics import holm
 

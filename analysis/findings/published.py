@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.data.conditions import FIELDS
 from analysis.data.door import write_text
-from analysis.data.field_labels import FIELDS
 from analysis.data.reading import is_stuck
 from analysis.findings.statistics import Rate
 from analysis.findings.summary import pool, wrapped

@@ -28,8 +28,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.data.conditions import FIELDS, phrase, value_text
 from analysis.data.door import FolderError
-from analysis.data.field_labels import FIELDS, phrase, value_text
 from analysis.data.reading import STUCK, count_where, is_given, records_summary, size
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import SIGNIFICANT, Difference, Paired, Rate, holm, unpaired

@@ -18,9 +18,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.data.conditions import conditions, slices
-from analysis.data.field_labels import FIELDS, asks
-from analysis.data.reading import CAUSES, DEFAULT_LAW, can_die, count_where, is_given, is_stuck, sums, swept
+from analysis.data.conditions import FIELDS, asks, conditions, slices, swept
+from analysis.data.reading import CAUSES, DEFAULT_LAW, can_die, count_where, is_given, is_stuck, sums
 from analysis.findings.statistics import Paired, Rate, attributable, holm, paired
 from analysis.text import words
 

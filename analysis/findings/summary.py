@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.data.conditions import conditions, few, unusual, usual
+from analysis.data.conditions import conditions, few, swept, unusual, usual
 from analysis.data.door import write_text
-from analysis.data.reading import KINDS, OUTCOMES, STUCK, can_die, counts_of, is_stuck, quantiles, sums, swept
+from analysis.data.reading import KINDS, OUTCOMES, STUCK, can_die, counts_of, is_stuck, quantiles, sums
 from analysis.findings.statistics import Rate, Reals, draws_needed, wilson
 from analysis.text import words
 

@@ -17,9 +17,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.data.conditions import distance
-from analysis.data.field_labels import FIELDS, defaults, phrase
-from analysis.data.reading import DEFAULT_TABLE, Solved, count_where, is_stuck, size, swept
+from analysis.data.conditions import FIELDS, defaults, distance, phrase, swept
+from analysis.data.reading import DEFAULT_TABLE, Solved, count_where, is_stuck, size
 from analysis.findings.paired import compare_he, compare_values
 from analysis.findings.statistics import SIGNIFICANT, Rate, binomial, holm
 from analysis.findings.stuck import attributed, by_dead_at_start, failure_causes

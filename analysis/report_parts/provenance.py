@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.data.field_labels import value_text
+from analysis.data.conditions import value_text
 from analysis.data.reading import can_die, is_stuck, records_summary
 from analysis.findings.findings import Findings
 from analysis.report_parts.tables import Table

@@ -7,9 +7,8 @@ from typing import Any, Self
 
 import pandas as pd
 
-from analysis.data.conditions import few, others, slices
-from analysis.data.field_labels import phrase
-from analysis.data.reading import CAUSES, KINDS, OUTCOMES, can_die, swept
+from analysis.data.conditions import few, others, phrase, slices, swept
+from analysis.data.reading import CAUSES, KINDS, OUTCOMES, can_die
 from analysis.figures.layout import row_names
 from analysis.findings.findings import Findings
 from analysis.findings.published import Beside

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.data.conditions import NAMING, NUMBERS, closest, distance, others, slices, values, with_values
-from analysis.data.field_labels import FIELDS, phrase, value_text
-from analysis.data.reading import can_die, swept
+from analysis.data.conditions import NUMBERS, closest, distance, phrase, slices, swept, value_text, values, with_values
+from analysis.data.reading import can_die
 from analysis.findings.findings import Findings
 from analysis.findings.paired import compare_values, going_along
 from analysis.findings.published import AGREE, DIFFER, Beside
@@ -54,9 +53,7 @@ def answer(found: Findings, asks: Sequence[str]) -> list[str]:
 
 def _nearest(found: Findings) -> str:
     """How often the article's networks, or those most like them, succeed."""
-    at = found.nearest
-    fields = list(dict.fromkeys([*NAMING, *found.fields]))
-    place = words.condition(at, [name for name in fields if name in FIELDS])
+    at, place = found.nearest, words.condition(found.nearest, found.called_by)
     who = f"{THE_ARTICLES} own networks" if not any(distance(at)) else f"the networks most like {THE_ARTICLES}"
     learn = "learn XOR" if {*found.trials["task"].unique()} == {"xor"} else "learn their task"
     stuck = stuck_rate(at)
@@ -103,7 +100,7 @@ def _range(found: Findings, field: str, alone: bool) -> list[str]:
 
     If the study asks about this field alone, for each setting of the others, unless there are many.
     """
-    rest = [name for name in others(found.trials, field) if name in FIELDS]
+    rest = [name for name in found.fields if name != field]
     parts = [(row, part) for row, part in slices(found.summary, rest) if len(values(part, field)) > 1]
     spans = [_span(row, part, field) for row, part in parts]
     every = alone and len(spans) <= MOST_PLACES
@@ -119,7 +116,7 @@ def _range(found: Findings, field: str, alone: bool) -> list[str]:
 
 def _deaths(found: Findings) -> list[str]:
     """The learning rate from which on 1.5 times as many units die in training as at the smallest, or more, in words."""
-    rest, told = others(found.trials, "lr"), []
+    rest, told = [name for name in found.fields if name != "lr"], []
     table = found.summary.assign(died=lambda each: each["dead_final_mean"] - each["dead_init_mean"]).sort_values("lr")
     for row, part in slices(table.dropna(subset="died"), rest):  # where all runs diverge nobody knows
         least = max(part["died"].iloc[0], 0)
@@ -137,7 +134,7 @@ def _differences(found: Findings, field: str) -> list[str]:
     first, *rest = values(found.trials, field)
     along = going_along(found.trials, field)
     table = compare_values(found.trials, field, found.solved, [(first, value) for value in rest], along)
-    fields = [name for name in others(found.trials, field) if name in table]
+    fields = [name for name in found.fields if name not in (field, *along)]
     rows = {value: with_values(found.trials, {field: value}, [field]).iloc[0] for value in (first, *rest)}
     told = {value: f" ({words.condition(row, along)})" if along else "" for value, row in rows.items()}
     sentences = []

@@ -11,8 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.data.conditions import NAMING, same
-from analysis.data.field_labels import FIELDS
+from analysis.data.conditions import FIELDS, NAMING, same
 from analysis.data.reading import init_law, is_given
 
 WORDS = ("null", "true", "false", "nan", "inf")  # texts that an override takes for something else

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.data.conditions import NUMBERS, few
-from analysis.data.field_labels import phrase, value_text
+from analysis.data.conditions import NUMBERS, few, phrase, value_text
 from analysis.figures import Plot, register
 from analysis.figures.layout import footnote, n_text, row_names
 from analysis.figures.shapes import Mark, forests
