@@ -65,11 +65,6 @@ def attributed(found: dict[int, Rate], law: str = DEFAULT_LAW) -> Rate:
     return Rate(math.nan, math.nan, math.nan, share.n) if together or share.low < -1 else share
 
 
-def controls() -> list[str]:
-    """The interventions that others are compared with: the placebo, and redrawing as many live units."""
-    return [name for name in FIELDS["rescue"].entries if asks("rescue", name, "control")]
-
-
 @dataclass(frozen=True)
 class Freed:
     """One intervention in the stuck runs of one condition: how many it frees, and against each control.
@@ -119,11 +114,11 @@ def by_seed(trials: pd.DataFrame) -> Iterator[tuple[pd.Series, pd.DataFrame]]:
 
 
 def freed(trials: pd.DataFrame) -> list[Freed]:
-    """Every intervention in every condition with stuck runs."""
-    every = controls()
-    before = {name: every[:place] for place, name in enumerate(every)}
+    """Every intervention in every condition with stuck runs, against the placebo and redrawing as many live units."""
+    controls = [name for name in FIELDS["rescue"].entries if asks("rescue", name, "control")]
+    before = {name: controls[:place] for place, name in enumerate(controls)}
     return _adjusted(
-        _freed(row, table, name, before.get(name, every)) for row, table in by_seed(trials) for name in table.columns
+        _freed(row, table, name, before.get(name, controls)) for row, table in by_seed(trials) for name in table.columns
     )
 
 

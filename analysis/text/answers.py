@@ -15,7 +15,7 @@ from analysis.data.conditions import NUMBERS, closest, distance, phrase, slices,
 from analysis.data.reading import can_die
 from analysis.findings.findings import Findings
 from analysis.findings.paired import compare_values, going_along
-from analysis.findings.published import AGREE, DIFFER, Beside
+from analysis.findings.published import AGREE, DIFFER
 from analysis.findings.statistics import SIGNIFICANT, Rate
 from analysis.findings.summary import stuck_rate
 from analysis.text import words
@@ -34,10 +34,9 @@ def asked(found: Findings, asks: Sequence[str]) -> list[str]:
 
 def answer(found: Findings, asks: Sequence[str]) -> list[str]:
     """The sentences that answer a study's question."""
-    if any(each.verdict in (AGREE, DIFFER) for each in found.published):
-        return [*_published(found), *_unjudged(found)]
-    if told := [f"{_entry(one)}: {one.says}, ours {one.ours}, {one.verdict}." for one in found.published if one.errors]:
-        return [*told, *_unjudged(found)]
+    repeated, unjudged = _published(found)
+    if repeated:
+        return [*repeated, *unjudged]
     fields = asked(found, asks)
     sentences = [freed(found)] if "rescue" in fields and found.freed else []
     together: set[str] = set()  # fields that go along with one that was told already
@@ -48,7 +47,7 @@ def answer(found: Findings, asks: Sequence[str]) -> list[str]:
             sentences.extend(_range(found, name, len(fields) == 1) if many else _differences(found, name))
     sentences += _deaths(found) if fields == ["lr"] and can_die(found.summary).all() else []
     told = [*sentences, _nearest(found)] if len(fields) == 1 else [_nearest(found), *sentences]
-    return [*told, *_unjudged(found)]
+    return [*told, *unjudged]
 
 
 def _nearest(found: Findings) -> str:
@@ -174,27 +173,21 @@ def freed(found: Findings) -> str:
     return f"What frees the stuck runs most like {THE_ARTICLES}{place}: {'; '.join(told)}."
 
 
-def _published(found: Findings) -> list[str]:
-    """How many published figures agree with ours, and which do not."""
-    judged = [each for each in found.published if each.verdict in (AGREE, DIFFER)]
-    differ = [each for each in judged if each.verdict == DIFFER]
-    agree = len(judged) - len(differ)
-    counts = f"{agree:,} agree{'s' * (agree == 1)} with ours and {len(differ):,} do{'es' * (len(differ) == 1)} not"
-    some = f"Of {len(judged):,} published success rates {counts}."
-    every = f"All {agree:,} published success rates agree" if agree > 1 else "The published success rate agrees"
-    told = [some if differ else f"{every} with ours."]
-    for each in differ:
-        assert each.theirs is not None  # else it cannot differ
-        told.append(f"{_entry(each)}: theirs {words.percent(each.theirs.rate)}, ours {words.rate(each.solved)}.")
-    return told
-
-
-def _entry(each: Beside) -> str:
-    return ", ".join(filter(None, [each.source, each.where, each.quoted]))
-
-
-def _unjudged(found: Findings) -> list[str]:
-    """How many published figures can neither agree nor differ, since they have no number or too few runs."""
-    n = sum(each.verdict not in (AGREE, DIFFER) and not each.errors for each in found.published)
-    one = "One published result has" if n == 1 else f"{n:,} published results have"
-    return [f"{one} no number, or too few runs, to be held against ours."] if n else []
+def _published(found: Findings) -> tuple[list[str], list[str]]:
+    """How many published figures agree with ours and which do not; and how many have no number, or too few runs."""
+    agree, differ = ([each for each in found.published if each.verdict == verdict] for verdict in (AGREE, DIFFER))
+    errors = [each for each in found.published if each.errors]
+    told, judged, left = [], len(agree) + len(differ), len(found.published) - len(agree) - len(differ) - len(errors)
+    if differ:
+        counts = f"{len(agree):,} agree{'s' * (len(agree) == 1)} with ours and {len(differ):,}"
+        told.append(f"Of {judged:,} published success rates {counts} do{'es' * (len(differ) == 1)} not.")
+    elif agree:
+        every = f"All {judged:,} published success rates agree" if judged > 1 else "The published success rate agrees"
+        told.append(f"{every} with ours.")
+    for each in differ or ([] if agree else errors):
+        theirs = f"theirs {words.percent(each.theirs.rate)}" if each.theirs else each.says
+        ours = f"{words.rate(each.solved)}" if each.theirs else f"{each.ours}, {each.verdict}"
+        name = ", ".join(filter(None, [each.source, each.where, each.quoted]))
+        told.append(f"{name}: {theirs}, ours {ours}.")
+    one = "One published result has" if left == 1 else f"{left:,} published results have"
+    return told, [f"{one} no number, or too few runs, to be held against ours."] if left else []
