@@ -288,23 +288,18 @@ class Counted:
         manifest = read_manifest(folder)
         with damage_told(folder):
             table = read_table(folder / COUNTS)
-            kinds = {kind: table.filter(pc.equal(table["kind"], kind)) for kind in ("runs", "solved_epoch", "seeds")}
-            runs = _frame(kinds["runs"], [*COUNTED, "count", "seed"])
+            wanted = {"runs": [*FIELDS, *COUNTED, "count", "seed"], "solved_epoch": ["epoch", "count"],
+                      "seeds": ["seed", "count", "solved"]}  # fmt: skip
+            runs, epochs, seeds = (
+                table.filter(pc.equal(table["kind"], kind)).select(["condition", *columns]).to_pandas()
+                for kind, columns in wanted.items()
+            )
             if (n := runs["count"].sum()) != manifest["trials"]:
                 raise ValueError(f"{n} trials instead of {manifest['trials']}")
-            epochs = _with_unsolved(_frame(kinds["solved_epoch"], ["epoch", "count"]), runs)
-            firsts = np.unique(table["condition"].combine_chunks().indices, return_index=True)[1]
-            fields = with_texts(typed(_frame(table.take(np.sort(firsts)), [*FIELDS])), manifest["conditions"])
-            solved = _solved(_frame(kinds["seeds"], ["seed", "count", "solved"]), manifest["seeds"])
-            runs, epochs = (fields.merge(each, on="condition") for each in (typed(runs), epochs))
-        return cls(folder, manifest, runs, epochs, solved)
-
-
-def _frame(table: pa.Table, columns: list[str]) -> pd.DataFrame:
-    """The condition's key and some columns, texts as plain texts."""
-    chosen = table.select(["condition", *columns])
-    types = [getattr(field.type, "value_type", field.type) for field in chosen.schema]
-    return pd.DataFrame(chosen.cast(pa.schema(zip(chosen.column_names, types, strict=True))).to_pandas())
+            runs = with_texts(typed(runs), manifest["conditions"])
+            fields = runs.drop(columns=[*COUNTED, "count", "seed"]).drop_duplicates("condition")
+            epochs = fields.merge(_with_unsolved(epochs, runs), on="condition")
+            return cls(folder, manifest, runs, epochs, _solved(seeds, manifest["seeds"]))
 
 
 def _with_unsolved(epochs: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
