@@ -211,10 +211,9 @@ def few(found: Sequence[Any], most: int, keep: Any = None) -> list[Any]:
     """At most `most` of the values, evenly spread from the first to the last; `keep` is among them if it occurs."""
     if len(found) <= most:
         return list(found)
-    places = {round(n * (len(found) - 1) / (most - 1)) for n in range(most)} if most > 1 else {0}
-    if keep in found and found.index(keep) not in places:
-        kept = found.index(keep)
-        inner = [place for place in places if place not in (0, len(found) - 1)] or sorted(places)
-        places.remove(min(inner, key=lambda place: abs(place - kept)))
-        places.add(kept)
+    places = np.round(np.arange(most) * (len(found) - 1) / max(most - 1, 1)).astype(int)
+    kept = found.index(keep) if keep in found else 0
+    if kept not in places:
+        replaceable = places[1:-1] if most > 2 else places  # the ends stay, if anything is between them
+        replaceable[np.abs(replaceable - kept).argmin()] = kept
     return [found[place] for place in sorted(places)]

@@ -23,7 +23,7 @@ import pandas as pd
 
 from analysis.data.conditions import FIELDS
 from analysis.data.door import write_text
-from analysis.data.reading import is_stuck
+from analysis.data.reading import STUCK
 from analysis.findings.statistics import Rate
 from analysis.findings.summary import pool, wrapped
 from analysis.text import words
@@ -116,13 +116,13 @@ def beside(
         part, every = (summary[summary["condition"].isin(keys)] for keys in (entry["conditions"], whole))
         telling = [name for name in FIELDS if part[name].nunique(False) == 1 < every[name].nunique(False)]
         runs = trials[trials["condition"].isin(entry["conditions"])]
-        everything, share = np.ones(len(runs), bool), entry["solved"]
+        stuck, share = runs["outcome"].isin(STUCK), entry["solved"]
         error = (errors or {}).get(entry["conditions"][0]) if entry.get("error") else None
         found.append(Beside(
             **{name: entry[name] or "" for name in ("source", "setting", "says", "quoted", "note")},
             theirs=None if share is None else replace(Rate.of(share * entry["n"], entry["n"]), rate=share),
             conditions=entry["conditions"], where=words.condition(part.iloc[0], telling) if telling else "",
-            solved=pool(runs, runs["outcome"] == "solved", everything), stuck=pool(runs, is_stuck(runs), everything),
+            solved=pool(runs, runs["outcome"] == "solved"), stuck=pool(runs, stuck),
             errors=None if error is None else (entry["error"], error),
         ))  # fmt: skip
     return found

@@ -94,27 +94,24 @@ def resting(summary: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**_shares("minimum", table["minimum"], table["n"]))
 
 
-def pool(trials: pd.DataFrame, chosen: Any, among: Any) -> Rate:
-    """How many of the trainings `among` are `chosen`, two boolean arrays; `trials` a row a training, or counts."""
-    among = np.asarray(among, bool)
-    chosen = np.asarray(chosen, bool) & among
-    k, n = (int(counts_of(trials)[each].sum()) for each in (chosen, among))
-    conditions = int(trials.loc[among, "condition"].nunique())
+def pool(trials: pd.DataFrame, chosen: pd.Series) -> Rate:
+    """How many of the trainings are chosen, by booleans; `trials` a row a training, or counts."""
+    counts, conditions = counts_of(trials), trials["condition"].nunique()
+    k, n = int(counts @ chosen.to_numpy(bool)), int(counts.sum())
     if conditions < 2:
         return Rate.of(k, n)
     if "count" in trials:
         low, high = wilson(k / conditions, n / conditions)
         return Rate(k / n, float(low), float(high), n)
-    _, places = np.unique(trials["seed"].to_numpy()[among], return_inverse=True)
-    return Rate.over_seeds(np.bincount(places, chosen[among]), np.bincount(places))
+    _, places = np.unique(trials["seed"], return_inverse=True)
+    return Rate.over_seeds(np.bincount(places, chosen), np.bincount(places))
 
 
 def certificates(trials: pd.DataFrame, level: str | None = None) -> dict[str, Rate]:
     """What the certified runs of all conditions rest at, on one level or on all: the share of each kind that occurs."""
-    known = trials["minimum"].notna().to_numpy(bool)
-    among = known if level is None else known & (trials["outcome"] == level).to_numpy()
-    found = {name: (trials["minimum"] == name).to_numpy() for name in KINDS}
-    return {name: pool(trials, kind, among) for name, kind in found.items() if kind.any()}
+    on_it = trials if level is None else trials[(trials["outcome"] == level).to_numpy(bool)]
+    known = on_it[on_it["minimum"].notna().to_numpy(bool)]
+    return {kind: pool(known, known["minimum"] == kind) for kind in KINDS if (trials["minimum"] == kind).any()}
 
 
 def write_summary(summary: pd.DataFrame, folder: Path) -> None:
@@ -235,7 +232,8 @@ def trap_levels(summary: pd.DataFrame, outcome: str) -> str:
 
 def _together(trials: pd.DataFrame) -> list[str]:
     """What the stuck runs of all conditions rest at, and how many are proved to stay; nothing that nothing tells of."""
-    found, proved = certificates(trials), pool(trials, trials["period"].notna(), is_stuck(trials))
+    found, stuck = certificates(trials), trials[is_stuck(trials)]
+    proved = pool(stuck, stuck["period"].notna())
     told = [f"{words.short(rate)} {KINDS[kind]}" for kind, rate in found.items()]
     of = [f"of {words.counted(rate.n, 'stuck run')}" for rate in (*found.values(), proved)]
     lines = [f"certified: {of[0]} {', '.join(told)}"] if found else []
