@@ -99,9 +99,8 @@ def _rescues(trials: pd.DataFrame) -> pd.DataFrame:
 
 def interventions(trials: pd.DataFrame) -> list[str]:
     """The interventions that occur, in their order."""
-    found = _rescues(trials)[["rescue", "slope", "intervention"]].drop_duplicates("intervention")
-    order = {name: place for place, name in enumerate(FIELDS["rescue"].entries)}
-    return sorted(found["intervention"], key=lambda text: (order.get(text.split()[0], len(order)), text))
+    order = [*FIELDS["rescue"].entries]
+    return sorted(_rescues(trials)["intervention"].unique(), key=lambda text: (order.index(text.split()[0]), text))
 
 
 def by_seed(trials: pd.DataFrame) -> Iterator[tuple[pd.Series, pd.DataFrame]]:

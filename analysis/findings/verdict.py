@@ -188,9 +188,8 @@ def _of_the_article(trials: pd.DataFrame) -> Any:
 
 def _beyond(trials: pd.DataFrame) -> str:
     """What keeps conditions from being judged, in words."""
-    each = trials.drop_duplicates("condition")
-    tasks = each.loc[(each["task_table"] != DEFAULT_TABLE).to_numpy(bool), "task"].astype("str").unique()
-    units = each.loc[(each["activation"] != "relu").to_numpy(bool), "activation"].astype("str").unique()
+    tasks = trials.loc[(trials["task_table"] != DEFAULT_TABLE).to_numpy(bool), "task"].unique()
+    units = trials.loc[(trials["activation"] != "relu").to_numpy(bool), "activation"].unique()
     found = {"other rows": tasks, "other units": units}
     whys = [f"{what} ({', '.join(names)})" for what, names in found.items() if len(names)]
     about = "XOR (inputs and targets 0 and 1) learnt by ReLU units"
