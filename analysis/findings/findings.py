@@ -11,8 +11,8 @@ from analysis.data.door import CONFIG, FolderError, read_text
 from analysis.data.reading import Counted, fine, left_alone, load, load_exemplars, load_laws, records_summary, size
 from analysis.findings.paired import compare_he, compare_values, drawn
 from analysis.findings.published import Beside, beside, mean_errors
-from analysis.findings.stuck import COLUMNS, failure_causes, freed, redrawn
-from analysis.findings.summary import POOLED, resting, summarise, with_levels
+from analysis.findings.stuck import failure_causes, freed, redrawn
+from analysis.findings.summary import resting, summarise, with_levels
 from analysis.findings.verdict import scope, verdicts
 
 
@@ -102,8 +102,10 @@ class Findings(Counted):
     @cached_property
     def rescues(self) -> pd.DataFrame:
         """All trainings, a row each, of a study that rescues some; else no row."""
-        some = self.every["rescue"].notna().any()
-        return fine(load(self.folder, ["condition", *FIELDS, *COLUMNS])) if some else self.every.iloc[:0]
+        if self.every["rescue"].isna().all():
+            return self.every.iloc[:0]
+        told = ("seed", "outcome", "dead_final", "outcome_before", "status")
+        return fine(load(self.folder, ["condition", *FIELDS, *told]))
 
     freed = cached_property(lambda self: freed(self.rescues) if len(self.rescues) else [])
     """What each intervention frees of the stuck runs of each condition."""
@@ -120,7 +122,8 @@ class Findings(Counted):
     @cached_property
     def rows(self) -> pd.DataFrame:
         """What rates over several conditions are computed from: rows, whose seeds can be resampled, or else counts."""
-        return self.every if records_summary(self.manifest) else fine(load(self.folder, [*POOLED]))
+        told = ["condition", "seed", "outcome", "minimum", "period", "status"]
+        return self.every if records_summary(self.manifest) else fine(load(self.folder, told))
 
     def together(self, summary: pd.DataFrame) -> pd.DataFrame:
         """Those of `rows` that belong to the conditions of a summary."""

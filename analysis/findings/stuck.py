@@ -25,9 +25,6 @@ from analysis.text import words
 
 STUCK_CAUSES = tuple(CAUSES)[:4]  # of stuck runs; the first two are that too few units live in the end
 
-COLUMNS = ("seed", "outcome", "dead_init", "dead_final", "outcome_before", "status")
-"""What is read of trials.parquet, a row a training, besides the condition and its fields."""
-
 
 def failure_causes(trials: pd.DataFrame) -> pd.DataFrame:
     """A row a condition, in the order of the trials: its key, its fields and counts of its runs.

@@ -24,9 +24,6 @@ from analysis.text import words
 
 LIKELY = 0.99
 
-POOLED = ("condition", "seed", "outcome", "minimum", "period", "status")
-"""What is read of trials.parquet, a row a training."""
-
 HOW = "intervals allow for the seeds that conditions share"
 
 
