@@ -196,11 +196,6 @@ def swept(trials: pd.DataFrame) -> list[str]:
     return [name for name in FIELDS if len(each[name].unique()) > 1]
 
 
-def others(trials: pd.DataFrame, *fields: str) -> list[str]:
-    """The swept fields besides these."""
-    return [name for name in swept(trials) if name not in fields]
-
-
 def values(trials: pd.DataFrame, field: str) -> list[Any]:
     """The values that a field takes, numbers by size and names with the article's first."""
     found = trials[field].drop_duplicates().sort_values(na_position="first")

@@ -87,11 +87,6 @@ def damage_told(folder: Path, what_to_do: str = "run its study again with overwr
         raise FolderError(f"{folder} is damaged ({why}); {what_to_do}") from None
 
 
-def records_summary(manifest: dict[str, Any]) -> bool:
-    """Whether a study kept counts instead of rows (`record: summary`)."""
-    return bool(manifest["record"] == "summary")
-
-
 def load(folder: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
     """The trials in a result folder, sorted by condition and seed; `columns` limits what is read.
 
@@ -107,7 +102,7 @@ def load(folder: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
-    if records_summary(manifest):
+    if manifest["record"] == "summary":
         raise FolderError(f"{folder} holds counts and no trials (record: summary); run its study with record=trials")
     with damage_told(folder):
         held = pq.read_schema(folder / TRIALS).names

@@ -8,7 +8,7 @@ import yaml
 
 from analysis.data.conditions import FIELDS, NAMING, is_number, nearest, swept, values
 from analysis.data.door import CONFIG, FolderError, read_text
-from analysis.data.reading import Counted, fine, left_alone, load, load_exemplars, load_laws, records_summary, size
+from analysis.data.reading import Counted, fine, left_alone, load, load_exemplars, load_laws, size
 from analysis.findings.paired import compare_he, compare_values, drawn
 from analysis.findings.published import Beside, beside, mean_errors
 from analysis.findings.stuck import failure_causes, freed, redrawn
@@ -122,8 +122,9 @@ class Findings(Counted):
     @cached_property
     def rows(self) -> pd.DataFrame:
         """What rates over several conditions are computed from: rows, whose seeds can be resampled, or else counts."""
-        told = ["condition", "seed", "outcome", "minimum", "period", "status"]
-        return self.every if records_summary(self.manifest) else fine(load(self.folder, told))
+        if self.manifest["record"] == "summary":
+            return self.every
+        return fine(load(self.folder, ["condition", "seed", "outcome", "minimum", "period", "status"]))
 
     def together(self, summary: pd.DataFrame) -> pd.DataFrame:
         """Those of `rows` that belong to the conditions of a summary."""
@@ -133,7 +134,7 @@ class Findings(Counted):
     def published(self) -> list[Beside]:
         """What others have published, beside ours."""
         entries = self.manifest["published"]
-        told = any(each.get("error") for each in entries) and not records_summary(self.manifest)
+        told = any(each.get("error") for each in entries) and self.manifest["record"] == "trials"
         errors = mean_errors(fine(load(self.folder))) if told else {}
         return beside(self.every_summary, self.rows, self.manifest, errors) if entries else []
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.data.conditions import conditions, is_missing, others, slices, values
+from analysis.data.conditions import conditions, is_missing, slices, swept, values
 from analysis.data.reading import Solved, is_given
 from analysis.findings.statistics import holm
 
@@ -23,7 +23,7 @@ def compare_values(
     `difference` (second minus first, in the share solved), `low`, `high` (Newcombe's method 10), `p` (exact McNemar);
     and `p_holm` (adjusted over all rows).
     """
-    rest = others(trials, field, *along)
+    rest = [name for name in swept(trials) if name not in (field, *along)]
     found = list(itertools.combinations(values(trials, field), 2) if pairs is None else pairs)
     rows: list[dict[str, Any]] = []
     for row, part in slices(conditions(trials), rest) if found else ():
@@ -40,7 +40,7 @@ def compare_values(
 def going_along(trials: pd.DataFrame, field: str) -> list[str]:
     """The swept fields that have one value for each value of this one, as the output and the step that suit a loss."""
     each, n = conditions(trials), len(values(trials, field))
-    return [name for name in others(trials, field) if len(each[[field, name]].drop_duplicates()) == n]
+    return [name for name in swept(trials) if name != field and len(each[[field, name]].drop_duplicates()) == n]
 
 
 def drawn(trials: pd.DataFrame) -> list[Any]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from analysis.data.conditions import value_text
-from analysis.data.reading import can_die, is_stuck, records_summary
+from analysis.data.reading import can_die, is_stuck
 from analysis.findings.findings import Findings
 from analysis.report_parts.tables import Table
 from analysis.text import words
@@ -34,7 +34,7 @@ def provenance(manifest: Mapping[str, Any]) -> list[Table]:
     """The manifest as tables: the whole, then a column a run."""
     whole = {
         "protocol": str(manifest["protocol"]), "trainings": f"{manifest['trials']:,}",
-        "kept of them": "exact counts (record: summary)" if records_summary(dict(manifest)) else "one row each",
+        "kept of them": "exact counts (record: summary)" if manifest["record"] == "summary" else "one row each",
         "failed with an error": f"{manifest.get('failed') or 0:,}",
         "digest of the scientific columns": str(manifest.get("digest")),
     }  # fmt: skip

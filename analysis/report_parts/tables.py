@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import pandas as pd
 
-from analysis.data.conditions import few, others, phrase, slices, swept
+from analysis.data.conditions import few, phrase, slices, swept
 from analysis.data.reading import CAUSES, KINDS, OUTCOMES, can_die
 from analysis.figures.layout import row_names
 from analysis.findings.findings import Findings
@@ -207,7 +207,7 @@ def width_tables(found: Findings) -> list[Table]:
     """How wide is wide enough, for each combination of the other fields."""
     if "hidden" not in found.fields:
         return []
-    fields = others(found.trials, "hidden")
+    fields = [name for name in found.fields if name != "hidden"]
 
     def width(part: pd.DataFrame, wanted: float) -> str:
         narrowest = (part.loc[part[f"solved_{end}"] >= wanted, "hidden"].min() for end in ("rate", "low"))
