@@ -18,10 +18,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.data.conditions import FIELDS, asks, conditions, slices, swept
+from analysis.data.conditions import FIELDS, asks, conditions, slices, swept, with_values
 from analysis.data.reading import CAUSES, DEFAULT_LAW, can_die, count_where, is_given, is_stuck, sums
 from analysis.findings.statistics import Paired, Rate, attributable, holm, paired
-from analysis.text import words
 
 STUCK_CAUSES = tuple(CAUSES)[:4]  # of stuck runs; the first two are that too few units live in the end
 
@@ -142,10 +141,9 @@ def redrawn(trials: pd.DataFrame) -> list[Freed]:
     """
     fields, alike = fields_of(trials), [name for name in FIELDS if name != "rescue"]
     plain = trials[trials["rescue"].isna().to_numpy(bool)].merge(_rescues(trials)[alike].drop_duplicates())
-    dead = {words.condition(row, fields): part.set_index("seed")["dead_final"] for row, part in slices(plain, fields)}
     found = []
     for row, table in by_seed(trials):
-        before = dead.get(words.condition(row, fields), pd.Series(dtype="Int32")).reindex(table.index)
+        before = with_values(plain, row, fields).set_index("seed")["dead_final"].reindex(table.index)
         for n_dead, part in table.groupby(before) if "redraw_dead" in table else ():
             found.append(_freed(row, part, "redraw_dead", ("redraw_alive", "redraw_all"), n_dead))
     return _adjusted([each for each in found if each.dead and each.against])
