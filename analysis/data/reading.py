@@ -6,7 +6,7 @@ writes. A frame without the column `count` holds one training a row, and works a
 """
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
@@ -148,30 +148,17 @@ def typed(trials: pd.DataFrame) -> pd.DataFrame:
 def with_texts(trials: pd.DataFrame, texts: dict[str, str]) -> pd.DataFrame:
     """Add init_law, task_table and task_units, as the manifest's canonical texts of conditions give them."""
     keys = trials["condition"].astype("category").cat
-
-    def told(what: Callable[[str], str]) -> pd.Categorical:
-        found, places = np.unique([what(texts.get(key, "")) for key in keys.categories], return_inverse=True)
-        return pd.Categorical.from_codes(places[keys.codes], found.tolist())
-
-    units = told(lambda text: _parts(text).get("units", UNITS))
-    return trials.assign(init_law=told(init_law), task_table=told(_table), task_units=units)
+    told = pd.DataFrame([texts_of(texts.get(key, "")) for key in keys.categories]).astype("category")
+    return trials.assign(**{str(name): column.array.take(keys.codes) for name, column in told.items()})
 
 
-def _parts(text: str) -> dict[str, str]:
-    """What a condition's canonical text says, by name."""
-    return dict(part.partition("=")[::2] for part in text.split(";"))
-
-
-def init_law(text: str) -> str:
-    """The distributions of weights|biases that a condition's canonical text tells, or the digest of given weights."""
-    return _parts(text).get("init", f":{DEFAULT_LAW}").partition(":")[2]
-
-
-def _table(text: str) -> str:
-    """The rows of a task, and how often each counts where that is not once."""
-    part = _parts(text)
+def texts_of(text: str) -> dict[str, str]:
+    """What a condition's canonical text says of its init and its task, how often rows count where that is not once."""
+    part = dict(each.partition("=")[::2] for each in text.split(";"))
+    law, rows = part.get("init", f":{DEFAULT_LAW}"), part.get("task", f":{DEFAULT_TABLE}")
     times = f";times={part['times']}" if "times" in part else ""
-    return part.get("task", f":{DEFAULT_TABLE}").partition(":")[2] + times
+    table = rows.partition(":")[2] + times
+    return {"init_law": law.partition(":")[2], "task_table": table, "task_units": part.get("units", UNITS)}
 
 
 def is_given(law: str) -> bool:
