@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-from analysis.data.field_labels import learn, value_text
+from analysis.data.conditions import learn, value_text
 from analysis.data.reading import KINDS, load
 from analysis.findings.findings import Findings
 from analysis.findings.published import WORDS, brief

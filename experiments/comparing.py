@@ -7,9 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.data.conditions import few
+from analysis.data.conditions import FIELDS, few
 from analysis.data.door import write_text
-from analysis.data.field_labels import FIELDS
 from analysis.entry import DONE, FAILED, InputError, RunError
 from analysis.findings.side_by_side import Comparison, compare_folders
 from analysis.report_parts.tables import compare_page, p_text

@@ -10,7 +10,7 @@ import pytest
 from harness import compose, inside
 
 import nnxor
-from analysis.data.field_labels import phrase
+from analysis.data.conditions import phrase
 from experiments.execution.session import run
 from nnxor.condition import CHOICES, Condition
 from nnxor.registry import UnknownNameError

@@ -1,17 +1,123 @@
-"""Which conditions a study has, and which of them is nearest to the article's."""
+"""The fields of a condition, how they and their values are called, and which conditions a study has.
 
+What a field is (`nnxor.field.Field`) is known from the manifests that have been read.
+"""
+
+import dataclasses
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.data.field_labels import FIELDS, defaults, is_missing
-from analysis.data.reading import swept
+
+@dataclass(frozen=True)
+class Field:
+    """A field: its default, its short and its long name, the scale of its axis, and how its values are said.
+
+    `phrase` is a sentence's part with '{}' for the value; `words` are values that are said in words of their own;
+    `entries` tells of each name that the field may be: label, and whether it is smooth and so on.
+    """
+
+    default: Any
+    symbol: str
+    label: str
+    scale: str
+    phrase: str
+    setting: bool
+    words: Mapping[str, str]
+    entries: Mapping[str, Mapping[str, Any]]
+
+
+FIELDS: dict[str, Field] = {}  # the fields by name, in the order of a condition's canonical text
 
 NAMING = ("hidden", "init", "lr")  # fields that a run is called by, besides those that tell it apart
 NUMBERS = ("hidden", "scale", "lr", "epochs")  # fields whose distance from the article's value is counted in octaves
+
+LONGEST, LONGEST_TOGETHER = 40, 16
+"""Letters of a value, of which longer ones (formulas of an init, say) are cut; and of a phrase on one line."""
+
+
+def learn(fields: Mapping[str, Mapping[str, Any]]) -> None:
+    """Add what a manifest tells of the fields."""
+    for name, told in fields.items():
+        whole = {each.name: told[each.name] for each in dataclasses.fields(Field)}
+        for part in ("words", "entries"):
+            whole[part] = {**getattr(FIELDS.get(name), part, {}), **told[part]}
+        FIELDS[name] = Field(**whole)
+
+
+def defaults() -> dict[str, Any]:
+    """The article's own condition: the default of each field."""
+    return {name: field.default for name, field in FIELDS.items()}
+
+
+def is_missing(what: Any) -> bool:
+    """Whether a value stands for none: batch_size of the full batch, rescue of runs that are left alone."""
+    return what is None or what is pd.NA or what != what
+
+
+def value_text(name: str, what: Any) -> str:
+    """A value of a field, short: 'He', '0.003', 'U(\N{MINUS SIGN}1, 1)', 'full batch'."""
+    field, text = FIELDS[name], _plain(name, what)
+    text = field.words.get(text) or str(field.entries.get(text, {}).get("label", text))
+    text = success(text) if name == "success" else text
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def _plain(name: str, what: Any) -> str:
+    """A value as the words of a field are keyed: numbers of a logarithmic axis to three digits."""
+    if is_missing(what):
+        return "None"
+    if isinstance(what, float):
+        digits = ",.0f" if what.is_integer() and 0 <= what < 1e6 else ".3g" if FIELDS[name].scale == "log" else "g"
+        return f"{what:{digits}}".replace("-", "\N{MINUS SIGN}")
+    text = str(what)
+    return f"{int(text):,}" if text.isdigit() else text
+
+
+def success(rule: str) -> str:
+    """A success rule, 'loss 0.001' say, in short: 'loss \N{LESS-THAN OR EQUAL TO} 0.001'; other texts as they are."""
+    name, _, setting = rule.partition(" ")
+    if name == "threshold":
+        return f"every row on its side {setting}".strip()
+    rules = {"loss": f"loss \N{LESS-THAN OR EQUAL TO} {setting}", "margin": f"every row within {setting}"}
+    return rules.get(name, rule) if setting[:1].isdigit() else rule
+
+
+def phrase(name: str, what: Any) -> str:
+    """A field and its value as a sentence has them: '4 units', 'He', 'lr 0.1', 'no biases'."""
+    field = FIELDS[name]
+    if _plain(name, what) in field.words:
+        return value_text(name, what)
+    text = field.phrase.format(value_text(name, what))
+    text = text if len(text) > LONGEST_TOGETHER else text.replace(" ", "\N{NO-BREAK SPACE}")
+    return text.removesuffix("s") if what == 1 and "{} " in field.phrase else text
+
+
+def is_log(name: str, values: Sequence[Any]) -> bool:
+    """Whether these values of a field lie on a logarithmic axis."""
+    return FIELDS[name].scale == "log" and all(not is_missing(each) and float(each) > 0 for each in values)
+
+
+def is_number(name: str) -> bool:
+    """Whether the field is a number, so that its values have places along an axis."""
+    return FIELDS[name].scale != "names"
+
+
+def counts(name: str, row: Any) -> bool:
+    """Whether a field has an effect in a condition: the slope, say, only where the units have one."""
+    if not FIELDS[name].setting:
+        return True
+    chosen = [field.entries.get(str(row[each]), {}) for each, field in FIELDS.items() if field.entries and each in row]
+    return not chosen or any(name in entry.get("settings", ()) for entry in chosen)
+
+
+def asks(name: str, entry: Any, what: str) -> bool:
+    """A property of the entry that a field names: asks('activation', 'tanh', 'smooth')."""
+    return bool(FIELDS[name].entries.get(str(entry), {}).get(what, False))
 
 
 def conditions(trials: pd.DataFrame) -> pd.DataFrame:
@@ -42,14 +148,14 @@ def closest(rows: Iterable[Any], like: Any = None) -> int:
     return far.index(min(far))
 
 
-def nearest(trials: pd.DataFrame, xor: Collection[str] = ()) -> pd.Series:
-    """The condition nearest to the article's, a row of `conditions`.
+def nearest(table: pd.DataFrame, xor: Collection[str] = ()) -> pd.Series:
+    """The row of a table whose condition is nearest to the article's.
 
     Of equally near ones it is one whose task is XOR by another name (`xor`), then one without a rescue, then the first.
     """
-    table = conditions(trials).sort_values("rescue", kind="stable", na_position="first")
+    table = table.sort_values("rescue", kind="stable", na_position="first")
     table = table.sort_values("task", key=lambda task: ~task.isin(xor), kind="stable")
-    return table.iloc[closest(table.to_dict("records"))]
+    return table.iloc[closest(table[[*FIELDS]].to_dict("records"))]
 
 
 def with_values(trials: pd.DataFrame, row: Any, fields: Iterable[str]) -> pd.DataFrame:
@@ -62,17 +168,11 @@ def with_values(trials: pd.DataFrame, row: Any, fields: Iterable[str]) -> pd.Dat
 
 def slices(trials: pd.DataFrame, fields: Sequence[str]) -> Iterator[tuple[pd.Series, pd.DataFrame]]:
     """Each combination of values that these fields take, in order, and the trials (or conditions) that have it."""
-    if not len(trials):
-        return
-    if not fields:
-        yield trials[[]].iloc[0], trials
-        return
-    numbers = trials.groupby(list(fields), dropna=False, observed=True, sort=False).ngroup().to_numpy()
-    order = np.argsort(numbers, kind="stable")
-    parts = np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
-    combinations = trials[list(fields)].iloc[[part[0] for part in parts]].assign(number=range(len(parts)))
-    for _, row in combinations.sort_values(list(fields), na_position="first").iterrows():
-        yield row[list(fields)], trials.iloc[parts[int(row["number"])]]
+    names = list(fields)
+    ordered = trials.sort_values(names, na_position="first") if names else trials
+    together = names or np.zeros(len(trials))
+    for _, part in ordered.groupby(together, dropna=False, observed=True, sort=False):
+        yield part[names].iloc[0], part
 
 
 def usual(table: pd.DataFrame, fields: Sequence[str]) -> dict[str, Any]:
@@ -90,9 +190,10 @@ def unusual(row: Any, common: Mapping[str, Any]) -> list[str]:
     return [name for name, value in common.items() if not same(row[name], value)]
 
 
-def others(trials: pd.DataFrame, *fields: str) -> list[str]:
-    """The swept fields besides these."""
-    return [name for name in swept(trials) if name not in fields]
+def swept(trials: pd.DataFrame) -> list[str]:
+    """The fields that take more than one value."""
+    each = trials.loc[~trials["condition"].duplicated(), [*FIELDS]] if "condition" in trials else trials
+    return [name for name in FIELDS if len(each[name].unique()) > 1]
 
 
 def values(trials: pd.DataFrame, field: str) -> list[Any]:
@@ -105,10 +206,9 @@ def few(found: Sequence[Any], most: int, keep: Any = None) -> list[Any]:
     """At most `most` of the values, evenly spread from the first to the last; `keep` is among them if it occurs."""
     if len(found) <= most:
         return list(found)
-    places = {round(n * (len(found) - 1) / (most - 1)) for n in range(most)} if most > 1 else {0}
-    if keep in found and found.index(keep) not in places:
-        kept = found.index(keep)
-        inner = [place for place in places if place not in (0, len(found) - 1)] or sorted(places)
-        places.remove(min(inner, key=lambda place: abs(place - kept)))
-        places.add(kept)
+    places = np.round(np.arange(most) * (len(found) - 1) / max(most - 1, 1)).astype(int)
+    kept = found.index(keep) if keep in found else 0
+    if kept not in places:
+        replaceable = places[1:-1] if most > 2 else places  # the ends stay, if anything is between them
+        replaceable[np.abs(replaceable - kept).argmin()] = kept
     return [found[place] for place in sorted(places)]

@@ -34,7 +34,7 @@ FIELD: Shape = {
     "default": object, "symbol": str, "label": str, "scale": str, "phrase": str, "setting": bool,
     "words": {str: str}, "entries": {str: dict},
 }  # fmt: skip
-"""What a manifest tells of a field of a condition, see `analysis.data.field_labels.Field`."""
+"""What a manifest tells of a field of a condition, see `analysis.data.conditions.Field`."""
 
 SHAPE: Shape = {
     "study": str, "question": str, "record": str, "protocol": int, "complete": bool, "trials": (int, None),

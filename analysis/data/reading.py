@@ -1,4 +1,4 @@
-"""Reading result folders, rows and counts: files only, nothing of the code that wrote them.
+"""Reading result folders, rows, counts and the JSON files beside them: nothing of the code that wrote them.
 
 Summary, figures, tables and verdicts take frames in which a row stands for `count` trainings that agree in all of
 `COUNTED`. Such a frame is small however many trainings there are. It is read from counts.parquet, which every study
@@ -6,8 +6,10 @@ writes. A frame without the column `count` holds one training a row, and works a
 """
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,10 +18,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from analysis.data.door import COUNTED, COUNTS, FolderError, check_files, read_finished
-from analysis.data.field_labels import FIELDS, asks, defaults, learn
+from analysis.data.conditions import FIELDS, NAMING, asks, defaults, learn
+from analysis.data.door import COUNTED, COUNTS, TRIALS, FolderError, check_files, read_finished, read_json
 from analysis.findings.statistics import Paired, Rate, paired_counts
 
 PROTOCOL = 2  # the numerical protocol whose results this code can explain
@@ -50,6 +52,12 @@ DEFAULT_LAW = "uniform(low=-1.0,high=1.0)|constant(value=0.0)"
 DEFAULT_TABLE = "0.0,0.0,0.0|0.0,1.0,1.0|1.0,0.0,1.0|1.0,1.0,0.0"
 UNITS = "2"
 
+PROMISED = (
+    "seed", "outcome", "predictions", "epoch", "curve", "rows", "inputs", "targets", "final", "patterns_final",
+    "kinked", "surface",
+)  # fmt: skip
+"""Columns of the exemplary runs that the figures need."""
+
 ORDERS = {"outcome": OUTCOMES, "outcome_before": OUTCOMES, "cause": CAUSES, "minimum": KINDS}  # what columns hold
 
 
@@ -60,20 +68,23 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     ways_out = "use the version that made it, or run the study again with overwrite=true"
     manifest = read_finished(folder, PROTOCOL, ways_out)
-    try:
+    with damage_told(folder):
         check_files(folder, manifest["files"])
-        names = pq.read_schema(folder / "counts.parquet").names
+        names = pq.read_schema(folder / COUNTS).names
         if names[1 : names.index("kind") if "kind" in names else 0] != list(manifest["fields"]):
             raise ValueError("the fields of which its manifest tells are not those of its tables")
-    except (ValueError, OSError) as error:
-        raise damaged(folder, str(error).splitlines()[0]) from None
     learn(manifest["fields"])
     return manifest
 
 
-def records_summary(manifest: dict[str, Any]) -> bool:
-    """Whether a study kept counts instead of rows (`record: summary`)."""
-    return bool(manifest["record"] == "summary")
+@contextmanager
+def damage_told(folder: Path, what_to_do: str = "run its study again with overwrite=true") -> Iterator[None]:
+    """Whatever goes wrong, since a damaged file can fail in any way, is told as FolderError of a folder or a file."""
+    try:
+        yield
+    except Exception as error:
+        why = (str(error) or repr(error)).splitlines()[0]
+        raise FolderError(f"{folder} is damaged ({why}); {what_to_do}") from None
 
 
 def load(folder: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
@@ -91,20 +102,18 @@ def load(folder: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
-    if records_summary(manifest):
+    if manifest["record"] == "summary":
         raise FolderError(f"{folder} holds counts and no trials (record: summary); run its study with record=trials")
-    try:
-        held = pq.read_schema(folder / "trials.parquet").names
+    with damage_told(folder):
+        held = pq.read_schema(folder / TRIALS).names
         missing = [name for name in (columns or ["condition", *FIELDS, "outcome", "status"]) if name not in held]
         if missing:
             raise ValueError(f"trials.parquet lacks {', '.join(missing)}")
-        table = read_table(folder / "trials.parquet", columns)
+        table = read_table(folder / TRIALS, columns)
         if len(table) != manifest["trials"]:
             raise ValueError(f"{len(table)} trials instead of {manifest['trials']}")
         trials = typed(table.to_pandas(split_blocks=True, self_destruct=True))
         check_whole(trials)
-    except Exception as error:  # a damaged file can fail in any way
-        raise damaged(folder, (str(error) or repr(error)).splitlines()[0]) from None
     return with_texts(trials, manifest["conditions"]) if "condition" in trials else trials
 
 
@@ -122,18 +131,13 @@ def check_whole(trials: pd.DataFrame) -> None:
             raise ValueError(f"{name} is missing in {lacking:,} rows")
 
 
-def damaged(folder: Path, why: str) -> FolderError:
-    """What to raise for a folder that cannot be read."""
-    return FolderError(f"{folder} is damaged ({why}); run its study again with overwrite=true")
-
-
 def typed(trials: pd.DataFrame) -> pd.DataFrame:
     """Columns in the types that `load` promises."""
     kinds: dict[str, Any] = {name: "Int32" for name in NULLABLE_COUNTS if name in trials}
     usual = {name: default for name, default in defaults().items() if isinstance(default, str)}
     orders: dict[str, Collection[str]] = {**dict.fromkeys(usual, ()), **ORDERS, "rescue": FIELDS["rescue"].entries}
     for name in orders.keys() & {*trials}:
-        held = {value for value in trials[name].unique() if not pd.isna(value)}
+        held = {*trials[name].dropna().unique()}
         others = sorted(held - {*orders[name]}, key=lambda value: (value != usual.get(name), value))
         if others and name in ORDERS:
             raise ValueError(f"{name} holds {others[0]!r:.40}, which this version does not know")
@@ -144,36 +148,17 @@ def typed(trials: pd.DataFrame) -> pd.DataFrame:
 def with_texts(trials: pd.DataFrame, texts: dict[str, str]) -> pd.DataFrame:
     """Add init_law, task_table and task_units, as the manifest's canonical texts of conditions give them."""
     keys = trials["condition"].astype("category").cat
-
-    def told(what: Callable[[str], str]) -> pd.Categorical:
-        found, places = np.unique([what(texts.get(key, "")) for key in keys.categories], return_inverse=True)
-        return pd.Categorical.from_codes(places[keys.codes], found.tolist())
-
-    units = told(lambda text: _parts(text).get("units", UNITS))
-    return trials.assign(init_law=told(init_law), task_table=told(_table), task_units=units)
+    told = pd.DataFrame([texts_of(texts.get(key, "")) for key in keys.categories]).astype("category")
+    return trials.assign(**{str(name): column.array.take(keys.codes) for name, column in told.items()})
 
 
-def _parts(text: str) -> dict[str, str]:
-    """What a condition's canonical text says, by name."""
-    return dict(part.partition("=")[::2] for part in text.split(";"))
-
-
-def init_law(text: str) -> str:
-    """The distributions of weights|biases that a condition's canonical text tells, or the digest of given weights."""
-    return _parts(text).get("init", f":{DEFAULT_LAW}").partition(":")[2]
-
-
-def _table(text: str) -> str:
-    """The rows of a task, and how often each counts where that is not once."""
-    part = _parts(text)
+def texts_of(text: str) -> dict[str, str]:
+    """What a condition's canonical text says of its init and its task, how often rows count where that is not once."""
+    part = dict(each.partition("=")[::2] for each in text.split(";"))
+    law, rows = part.get("init", f":{DEFAULT_LAW}"), part.get("task", f":{DEFAULT_TABLE}")
     times = f";times={part['times']}" if "times" in part else ""
-    return part.get("task", f":{DEFAULT_TABLE}").partition(":")[2] + times
-
-
-def swept(trials: pd.DataFrame) -> list[str]:
-    """The fields that take more than one value."""
-    each = trials.loc[~trials["condition"].duplicated(), [*FIELDS]] if "condition" in trials else trials
-    return [name for name in FIELDS if len(each[name].unique()) > 1]
+    table = rows.partition(":")[2] + times
+    return {"init_law": law.partition(":")[2], "task_table": table, "task_units": part.get("units", UNITS)}
 
 
 def is_given(law: str) -> bool:
@@ -231,14 +216,13 @@ def mean(frame: pd.DataFrame, column: str) -> float:
     return float(np.average(known[column].to_numpy(float), weights=counts_of(known))) if len(known) else math.nan
 
 
-def quantile(values: Any, counts: Any, share: float) -> float:
-    """The quantile of ascending values that come so many times, interpolated as NumPy does; NaN for none."""
+def quantiles(values: Any, counts: Any, shares: ArrayLike) -> Any:
+    """Quantiles of ascending values that come so many times, interpolated as NumPy does; NaN for none."""
+    if not len(values):
+        return np.full(np.shape(shares), np.nan)
     ends = np.cumsum(counts)
-    if not len(ends) or ends[-1] == 0:
-        return math.nan
-    place = (int(ends[-1]) - 1) * share
-    low, high = (float(values[np.searchsorted(ends, at, "right")]) for at in (math.floor(place), math.ceil(place)))
-    return low + (high - low) * (place - math.floor(place))
+    places = np.column_stack([ends - counts, ends - 1]).ravel()  # of the first and the last time that a value comes
+    return np.interp(np.multiply(shares, ends[-1] - 1), places, np.repeat(values, 2))
 
 
 @dataclass(frozen=True)
@@ -284,36 +268,28 @@ class Counted:
     def of(cls, folder: Path) -> Self:
         """Read a folder; FolderError for one that cannot be read as results."""
         manifest = read_manifest(folder)
-        try:
+        with damage_told(folder):
             table = read_table(folder / COUNTS)
-            kinds = {kind: table.filter(pc.equal(table["kind"], kind)) for kind in ("runs", "solved_epoch", "seeds")}
-            runs = _frame(kinds["runs"], [*COUNTED, "count", "seed"])
+            wanted = {"runs": [*FIELDS, *COUNTED, "count", "seed"], "solved_epoch": ["epoch", "count"],
+                      "seeds": ["seed", "count", "solved"]}  # fmt: skip
+            runs, epochs, seeds = (
+                table.filter(pc.equal(table["kind"], kind)).select(["condition", *columns]).to_pandas()
+                for kind, columns in wanted.items()
+            )
             if (n := runs["count"].sum()) != manifest["trials"]:
                 raise ValueError(f"{n} trials instead of {manifest['trials']}")
-            epochs = _with_unsolved(_frame(kinds["solved_epoch"], ["epoch", "count"]), runs)
-            firsts = np.unique(table["condition"].combine_chunks().indices, return_index=True)[1]
-            fields = with_texts(typed(_frame(table.take(np.sort(firsts)), [*FIELDS])), manifest["conditions"])
-            solved = _solved(_frame(kinds["seeds"], ["seed", "count", "solved"]), manifest["seeds"])
-            runs, epochs = (fields.merge(each, on="condition") for each in (typed(runs), epochs))
-            return cls(folder, manifest, runs, epochs, solved)
-        except Exception as error:  # a damaged file can fail in any way
-            raise damaged(folder, (str(error) or repr(error)).splitlines()[0]) from None
-
-
-def _frame(table: pa.Table, columns: list[str]) -> pd.DataFrame:
-    """The condition's key and some columns, texts as plain texts."""
-    chosen = table.select(["condition", *columns])
-    types = [getattr(field.type, "value_type", field.type) for field in chosen.schema]
-    return pd.DataFrame(chosen.cast(pa.schema(zip(chosen.column_names, types, strict=True))).to_pandas())
+            runs = with_texts(typed(runs), manifest["conditions"])
+            fields = runs.drop(columns=[*COUNTED, "count", "seed"]).drop_duplicates("condition")
+            epochs = fields.merge(_with_unsolved(epochs, runs), on="condition")
+            return cls(folder, manifest, runs, epochs, _solved(seeds, manifest["seeds"]))
 
 
 def _with_unsolved(epochs: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """Solved epochs, and before them a row for the runs of each condition that have none."""
-    went_well, keys = runs.loc[runs["status"] == "ok", ["condition", "count"]], pd.Index(runs["condition"].unique())
-    n, told = (np.bincount(keys.get_indexer(x["condition"]), x["count"], len(keys)) for x in (went_well, epochs))
-    left = pd.DataFrame({"condition": keys, "count": (n - told).astype(np.int64)})
+    trained, solved = (each.groupby("condition")["count"].sum() for each in (fine(runs), epochs))
+    left = trained.sub(solved, fill_value=0).reset_index()
     together = pd.concat([left[left["count"] > 0], epochs]).rename(columns={"epoch": "solved_epoch"})
-    return together.assign(solved_epoch=together["solved_epoch"].astype("Int32"))
+    return together.astype({"solved_epoch": "Int32", "count": np.int64})
 
 
 def _solved(rows: pd.DataFrame, seeds: tuple[int, int]) -> Solved:
@@ -327,3 +303,44 @@ def _solved(rows: pd.DataFrame, seeds: tuple[int, int]) -> Solved:
         place = stop - seed - count
         bits[key] = all_trained | ((1 << count) - 1) << place, all_solved | solved << place
     return Solved(stop, bits)
+
+
+TO_DO = "delete it and report.html, and run the study again"
+
+
+def load_laws(folder: Path) -> dict[str, float]:
+    """The probability that a unit is dead at the start, by condition key, where a law is known."""
+    path = folder / "laws.json"
+    with damage_told(path, TO_DO):
+        laws = read_json(path) if path.is_file() else {}
+        return {key: float(law["dead"]) for key, law in laws.items()}
+
+
+def dead_law(trials: pd.DataFrame, laws: Mapping[str, float]) -> NDArray[np.float64] | None:
+    """Probabilities of 0 … H dead units at the start, of trials that share H and one of the laws.
+
+    None where no exact law is known. Units are drawn independently, so the law is binomial.
+    """
+    first = trials.iloc[0]
+    hidden, dead = int(first["hidden"]), laws.get(str(first["condition"]))
+    return None if dead is None else reduce(np.convolve, [np.array([1 - dead, dead])] * hidden)
+
+
+def load_exemplars(folder: Path) -> pd.DataFrame:
+    """A row for one run of each outcome, in the order of outcomes; empty if the folder has none.
+
+    Columns: the fields, seed, outcome, predictions, and as lists and dicts the loss curve (`epoch`,
+    `curve`), the task (`rows`, `inputs`, `targets`) and the weights at the end (`final`: W1 (D, H),
+    b1 (H,), W2 (H,), b2 (1,)), `surface`, what the network computes around a task of two inputs
+    (`x1`, `x2`, `y`), `kinked`, whether its units have a kink, and `told`, the fields that name it. FolderError for a
+    damaged file.
+    """
+    path = folder / "exemplars.json"
+    with damage_told(path, TO_DO):
+        runs = pd.DataFrame(read_json(path) if path.is_file() else [])
+        if not len(runs):
+            return runs
+        runs = runs[[*PROMISED, *runs.columns.difference([*PROMISED])]]
+        differ = [name for name in FIELDS if name in runs and len({*runs[name].astype("str")}) > 1]
+        runs["told"] = [[name for name in FIELDS if name in (*NAMING, *differ)]] * len(runs)
+        return runs.iloc[runs["outcome"].map(OUTCOMES.index).argsort()].reset_index(drop=True)

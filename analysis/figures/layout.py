@@ -11,9 +11,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from analysis.data.conditions import NAMING, few, same, slices, unusual, usual, values, with_values
-from analysis.data.field_labels import FIELDS, defaults, is_log, is_number, value_text
-from analysis.data.reading import OUTCOMES, size, swept
+from analysis.data.conditions import (
+    FIELDS,
+    NAMING,
+    defaults,
+    few,
+    is_log,
+    is_number,
+    same,
+    slices,
+    swept,
+    unusual,
+    usual,
+    value_text,
+    values,
+    with_values,
+)
+from analysis.data.reading import OUTCOMES, size
 from analysis.figures.style import Look, NotApplicable, columns_for, letters, looks, panels
 from analysis.findings.findings import Findings
 from analysis.findings.summary import trap_levels

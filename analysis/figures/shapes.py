@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from analysis.data.field_labels import FIELDS, phrase
+from analysis.data.conditions import FIELDS, phrase
 from analysis.figures.layout import by_value, footnote, looks_of, rest_of, small_multiples, thin
 from analysis.figures.style import Look, letters, mark, sheet, tip
 from analysis.findings.findings import Findings

@@ -6,16 +6,14 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from analysis.data.conditions import nearest, values
+from analysis.data.conditions import FIELDS, NAMING, is_number, nearest, swept, values
 from analysis.data.door import CONFIG, FolderError, read_text
-from analysis.data.field_labels import FIELDS, is_number
-from analysis.data.reading import Counted, fine, left_alone, load, records_summary, size, swept
-from analysis.data.side_files import load_exemplars, load_laws
+from analysis.data.reading import Counted, fine, left_alone, load, load_exemplars, load_laws, size
 from analysis.findings.paired import compare_he, compare_values, drawn
 from analysis.findings.published import Beside, beside, mean_errors
-from analysis.findings.stuck import COLUMNS, Freed, failure_causes, freed, redrawn
-from analysis.findings.summary import POOLED, resting, summarise, with_levels
-from analysis.findings.verdict import Verdict, scope, verdicts
+from analysis.findings.stuck import failure_causes, freed, redrawn
+from analysis.findings.summary import resting, summarise, with_levels
+from analysis.findings.verdict import scope, verdicts
 
 
 class Findings(Counted):
@@ -26,16 +24,6 @@ class Findings(Counted):
     """
 
     @cached_property
-    def every(self) -> pd.DataFrame:
-        """The trainings that went through without an error."""
-        return fine(self.runs)
-
-    @property
-    def failed(self) -> int:
-        """How many trainings failed with an error."""
-        return size(self.runs) - size(self.every)
-
-    @cached_property
     def config(self) -> dict[str, Any]:
         """The study as it was run, from config.yaml; FolderError where that cannot be read."""
         try:
@@ -44,10 +32,8 @@ class Findings(Counted):
             why = f"{self.folder}/config.yaml is missing or damaged; run the study again to write it"
             raise FolderError(why) from None
 
-    @property
-    def question(self) -> str:
-        """What the study asks, in a sentence."""
-        return str(self.config.get("question") or self.manifest["study"])
+    question = cached_property(lambda self: str(self.config.get("question") or self.manifest["study"]))
+    """What the study asks, in a sentence."""
 
     @property
     def asks(self) -> tuple[str, ...]:
@@ -55,25 +41,28 @@ class Findings(Counted):
         asks = self.config.get("asks") or []
         return (asks,) if isinstance(asks, str) else tuple(asks)
 
-    @cached_property
-    def trials(self) -> pd.DataFrame:
-        """The trainings without a rescue; all trainings, if all have one."""
-        return left_alone(self.every)
+    every = cached_property(lambda self: fine(self.runs))
+    """The trainings that went through without an error."""
 
-    @cached_property
-    def epochs(self) -> pd.DataFrame:
-        """Their solved epochs."""
-        return left_alone(self.every_epoch)
+    failed = cached_property(lambda self: size(self.runs) - size(self.every))
+    """How many trainings failed with an error."""
 
-    @cached_property
-    def fields(self) -> list[str]:
-        """The fields that take more than one value among them."""
-        return swept(self.trials)
+    trials = cached_property(lambda self: left_alone(self.every))
+    """The trainings without a rescue; all trainings, if all have one."""
 
-    @cached_property
-    def every_summary(self) -> pd.DataFrame:
-        """A row a condition (see `analysis.findings.summary.summarise`), of all trainings, failed ones counted."""
-        return with_levels(summarise(self.runs, self.every_epoch), self.manifest.get("traps", []))
+    epochs = cached_property(lambda self: left_alone(self.every_epoch))
+    """Their solved epochs."""
+
+    fields = cached_property(lambda self: swept(self.trials))
+    """The fields that take more than one value among them."""
+
+    called_by = cached_property(lambda self: list(dict.fromkeys([*NAMING, *self.fields])))
+    """The fields that its conditions are called by."""
+
+    every_summary = cached_property(
+        lambda self: with_levels(summarise(self.runs, self.every_epoch), self.manifest["traps"])
+    )
+    """A row a condition (see `analysis.findings.summary.summarise`), of all trainings, failed ones counted."""
 
     @cached_property
     def summary(self) -> pd.DataFrame:
@@ -81,15 +70,15 @@ class Findings(Counted):
         summary = self.every_summary
         return left_alone(summary[(summary["n"] > 0).to_numpy(bool)]).reset_index(drop=True)
 
-    @cached_property
-    def nearest(self) -> pd.Series:
-        """The row of `summary` of the condition nearest to the article's."""
-        key = nearest(self.trials, [trap["task"] for trap in self.manifest["traps"]])["condition"]
-        return self.summary.iloc[int((self.summary["condition"] == key).to_numpy(bool).argmax())]
+    nearest = cached_property(lambda self: nearest(self.summary, [trap["task"] for trap in self.manifest["traps"]]))
+    """The row of `summary` of the condition nearest to the article's."""
 
     def here(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Those of some rows that belong to that condition."""
         return rows[(rows["condition"] == str(self.nearest["condition"])).to_numpy(bool)]
+
+    widths = cached_property(lambda self: compare_values(self.trials, "hidden", self.solved))
+    """Every wider network against every narrower one, paired by seed."""
 
     @cached_property
     def effects(self) -> dict[str, pd.DataFrame]:
@@ -104,70 +93,53 @@ class Findings(Counted):
                 found[field] = compare_values(self.trials, field, self.solved)
         return found
 
-    @cached_property
-    def laws(self) -> dict[str, float]:
-        """The probability that a unit is dead at the start, by condition key, where an exact law is known."""
-        return load_laws(self.folder)
+    laws = cached_property(lambda self: load_laws(self.folder))
+    """The probability that a unit is dead at the start, by condition key, where an exact law is known."""
 
-    @cached_property
-    def exemplars(self) -> pd.DataFrame:
-        """A run of each outcome (see `analysis.data.side_files.load_exemplars`)."""
-        return load_exemplars(self.folder)
+    exemplars = cached_property(lambda self: load_exemplars(self.folder))
+    """A run of each outcome (see `analysis.data.reading.load_exemplars`)."""
 
     @cached_property
     def rescues(self) -> pd.DataFrame:
         """All trainings, a row each, of a study that rescues some; else no row."""
-        some = self.every["rescue"].notna().any()
-        return fine(load(self.folder, ["condition", *FIELDS, *COLUMNS])) if some else self.every.iloc[:0]
+        if self.every["rescue"].isna().all():
+            return self.every.iloc[:0]
+        told = ("seed", "outcome", "dead_final", "outcome_before", "status")
+        return fine(load(self.folder, ["condition", *FIELDS, *told]))
 
-    @cached_property
-    def failure_causes(self) -> pd.DataFrame:
-        """Why the stuck runs of each condition are stuck."""
-        return failure_causes(self.trials)
+    freed = cached_property(lambda self: freed(self.rescues) if len(self.rescues) else [])
+    """What each intervention frees of the stuck runs of each condition."""
+
+    redrawn = cached_property(lambda self: redrawn(self.rescues))
+    """Redrawing dead units against redrawing live ones and all, by how many units are dead."""
+
+    failure_causes = cached_property(lambda self: failure_causes(self.trials))
+    """Why the stuck runs of each condition are stuck."""
+
+    resting = cached_property(lambda self: resting(self.summary))
+    """What the stuck runs of each condition rest at, where they have certificates."""
 
     @cached_property
     def rows(self) -> pd.DataFrame:
         """What rates over several conditions are computed from: rows, whose seeds can be resampled, or else counts."""
-        return self.every if records_summary(self.manifest) else fine(load(self.folder, [*POOLED]))
+        if self.manifest["record"] == "summary":
+            return self.every
+        return fine(load(self.folder, ["condition", "seed", "outcome", "minimum", "period", "status"]))
 
     def together(self, summary: pd.DataFrame) -> pd.DataFrame:
         """Those of `rows` that belong to the conditions of a summary."""
         return self.rows[self.rows["condition"].isin(summary["condition"]).to_numpy(bool)]
 
     @cached_property
-    def resting(self) -> pd.DataFrame:
-        """What the stuck runs of each condition rest at, where they have certificates."""
-        return resting(self.summary)
-
-    @cached_property
-    def widths(self) -> pd.DataFrame:
-        """Every wider network against every narrower one, paired by seed."""
-        return compare_values(self.trials, "hidden", self.solved)
-
-    @cached_property
-    def freed(self) -> list[Freed]:
-        """What each intervention frees of the stuck runs of each condition."""
-        return freed(self.rescues) if len(self.rescues) else []
-
-    @cached_property
-    def redrawn(self) -> list[Freed]:
-        """Redrawing dead units against redrawing live ones and all, by how many units are dead."""
-        return redrawn(self.rescues)
-
-    @cached_property
     def published(self) -> list[Beside]:
         """What others have published, beside ours."""
         entries = self.manifest["published"]
-        told = any(each.get("error") for each in entries) and not records_summary(self.manifest)
+        told = any(each.get("error") for each in entries) and self.manifest["record"] == "trials"
         errors = mean_errors(fine(load(self.folder))) if told else {}
         return beside(self.every_summary, self.rows, self.manifest, errors) if entries else []
 
-    @cached_property
-    def verdicts(self) -> list[Verdict]:
-        """What the study says of the article's claims."""
-        return verdicts(self.trials, self.solved)
+    verdicts = cached_property(lambda self: verdicts(self.trials, self.summary, self.solved))
+    """What the study says of the article's claims."""
 
-    @cached_property
-    def scope(self) -> str:
-        """Of which conditions the verdicts are, in words."""
-        return scope(self.trials)
+    scope = cached_property(lambda self: scope(self.trials))
+    """Of which conditions the verdicts are, in words."""

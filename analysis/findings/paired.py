@@ -6,10 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.data.conditions import conditions, others, slices, values
-from analysis.data.field_labels import is_missing
+from analysis.data.conditions import conditions, is_missing, slices, swept, values
 from analysis.data.reading import Solved, is_given
-from analysis.findings.statistics import Paired, holm
+from analysis.findings.statistics import holm
 
 
 def compare_values(
@@ -20,28 +19,28 @@ def compare_values(
 
     `trials` holds the conditions, `solved` which seeds each solved; `pairs` are (first, second) values, every pair of
     values in their order if there are none. A row a comparison: the other swept fields, `field`, `first`, `second`,
-    `n`, `both`, `only_first`, `only_second`, `neither`, `difference` (second minus first, in the share solved), `low`,
-    `high` (Newcombe's method 10), `p` (exact McNemar) and `p_holm` (adjusted over all rows).
+    the result as a `pair` (see `Paired`) and part by part: `n`, `both`, `only_first`, `only_second`, `neither`,
+    `difference` (second minus first, in the share solved), `low`, `high` (Newcombe's method 10), `p` (exact McNemar);
+    and `p_holm` (adjusted over all rows).
     """
-    rest = others(trials, field, *along)
-    found = list(pairs) if pairs is not None else list(itertools.combinations(values(trials, field), 2))
+    rest = [name for name in swept(trials) if name not in (field, *along)]
+    found = list(itertools.combinations(values(trials, field), 2) if pairs is None else pairs)
     rows: list[dict[str, Any]] = []
     for row, part in slices(conditions(trials), rest) if found else ():
         taken = [None if is_missing(value) else value for value in part[field]]
         keys = dict(zip(taken, part["condition"].astype("str"), strict=True))
-        for first, second in found:
-            if first in keys and second in keys:
-                pair = solved.compare(keys[first], keys[second])
-                rows.append({**dict(row), "field": field, "first": first, "second": second, "n": pair.n, **vars(pair)})
+        for first, second in (each for each in found if {*each} <= {*keys}):
+            pair, what = solved.compare(keys[first], keys[second]), {"field": field, "first": first, "second": second}
+            rows.append({**dict(row), **what, "pair": pair, "n": pair.n, **vars(pair)})
     counts = ["n", "both", "only_first", "only_second", "neither", "difference", "low", "high", "p"]
-    table = pd.DataFrame(rows, columns=[*rest, "field", "first", "second", *counts])
+    table = pd.DataFrame(rows, columns=[*rest, "field", "first", "second", "pair", *counts])
     return table.assign(p_holm=holm(table["p"].to_numpy(float)))
 
 
 def going_along(trials: pd.DataFrame, field: str) -> list[str]:
     """The swept fields that have one value for each value of this one, as the output and the step that suit a loss."""
     each, n = conditions(trials), len(values(trials, field))
-    return [name for name in others(trials, field) if len(each[[field, name]].drop_duplicates()) == n]
+    return [name for name in swept(trials) if name != field and len(each[[field, name]].drop_duplicates()) == n]
 
 
 def drawn(trials: pd.DataFrame) -> list[Any]:
@@ -55,9 +54,3 @@ def compare_he(trials: pd.DataFrame, solved: Solved) -> pd.DataFrame:
     found = drawn(trials)
     base = next((name for name in found if name != "he"), None)
     return compare_values(trials, "init", solved, [(base, "he")] if base and "he" in found else [])
-
-
-def as_paired(row: Any) -> Paired:
-    """A row of `compare_values` as the result that it holds."""
-    counts = {name: int(row[name]) for name in ("both", "only_first", "only_second", "neither")}
-    return Paired(row["difference"], row["low"], row["high"], **counts, p=row["p"])

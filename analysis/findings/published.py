@@ -12,6 +12,7 @@ error of one training, it is told to how many digits ours is the same.
 
 import math
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,9 +21,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.data.conditions import FIELDS
 from analysis.data.door import write_text
-from analysis.data.field_labels import FIELDS
-from analysis.data.reading import is_stuck
+from analysis.data.reading import STUCK
 from analysis.findings.statistics import Rate
 from analysis.findings.summary import pool, wrapped
 from analysis.text import words
@@ -107,7 +108,24 @@ def beside(
 
     `errors` are the mean errors of conditions, by key, where the rows were kept.
     """
-    return [_beside(entry, manifest["published"], summary, trials, errors or {}) for entry in manifest["published"]]
+    found, settings = [], defaultdict[tuple[str, str], set[str]](set)
+    for entry in manifest["published"]:
+        settings[entry["source"], entry["setting"]].update(entry["conditions"])
+    for entry in manifest["published"]:
+        whole = settings[entry["source"], entry["setting"]]
+        part, every = (summary[summary["condition"].isin(keys)] for keys in (entry["conditions"], whole))
+        telling = [name for name in FIELDS if part[name].nunique(False) == 1 < every[name].nunique(False)]
+        runs = trials[trials["condition"].isin(entry["conditions"])]
+        stuck, share = runs["outcome"].isin(STUCK), entry["solved"]
+        error = (errors or {}).get(entry["conditions"][0]) if entry.get("error") else None
+        found.append(Beside(
+            **{name: entry[name] or "" for name in ("source", "setting", "says", "quoted", "note")},
+            theirs=None if share is None else replace(Rate.of(share * entry["n"], entry["n"]), rate=share),
+            conditions=entry["conditions"], where=words.condition(part.iloc[0], telling) if telling else "",
+            solved=pool(runs, runs["outcome"] == "solved"), stuck=pool(runs, stuck),
+            errors=None if error is None else (entry["error"], error),
+        ))  # fmt: skip
+    return found
 
 
 def mean_errors(trials: pd.DataFrame) -> dict[str, float]:
@@ -116,28 +134,9 @@ def mean_errors(trials: pd.DataFrame) -> dict[str, float]:
     for key, runs in trials.groupby("condition", observed=True):
         targets = [float(row.split(",")[-1]) for row in str(runs["task_table"].iloc[0]).partition(";")[0].split("|")]
         y = runs.filter(regex="^y_").dropna(axis="columns", how="all").to_numpy(float)
-        found[str(key)] = float(np.abs(y - targets).mean()) if y.shape[1] == len(targets) else math.nan
+        if y.shape[1] == len(targets) and np.isfinite(y).all():
+            found[str(key)] = float(np.abs(y - targets).mean())
     return found
-
-
-def _beside(
-    entry: Any, entries: Sequence[Any], summary: pd.DataFrame, trials: pd.DataFrame, errors: Mapping[str, float]
-) -> Beside:
-    siblings = [each for each in entries if all(each[name] == entry[name] for name in ("source", "setting"))]
-    keys = {key for each in siblings for key in each["conditions"]}
-    part, every = (summary[summary["condition"].isin(chosen)] for chosen in (entry["conditions"], keys))
-    telling = [name for name in FIELDS if part[name].nunique(False) == 1 < every[name].nunique(False)]
-    runs = trials[trials["condition"].isin(entry["conditions"])]
-    everything = np.ones(len(runs), bool)
-    share = entry["solved"]
-    error = errors.get(entry["conditions"][0], math.nan) if entry.get("error") else math.nan
-    return Beside(
-        **{name: entry[name] or "" for name in ("source", "setting", "says", "quoted", "note")},
-        theirs=None if share is None else replace(Rate.of(share * entry["n"], entry["n"]), rate=share),
-        conditions=entry["conditions"], where=words.condition(part.iloc[0], telling) if telling else "",
-        solved=pool(runs, runs["outcome"] == "solved", everything), stuck=pool(runs, is_stuck(runs), everything),
-        errors=None if math.isnan(error) else (entry["error"], error),
-    )  # fmt: skip
 
 
 def published_lines(found: Sequence[Beside]) -> list[str]:

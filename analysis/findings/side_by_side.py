@@ -28,9 +28,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.data.conditions import FIELDS, phrase, value_text
 from analysis.data.door import FolderError
-from analysis.data.field_labels import FIELDS, phrase, value_text
-from analysis.data.reading import STUCK, count_where, is_given, records_summary, size
+from analysis.data.reading import STUCK, count_where, is_given, size
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import SIGNIFICANT, Difference, Paired, Rate, holm, unpaired
 from analysis.text import words
@@ -197,7 +197,7 @@ def _traps(a: Side, x: str, b: Side, y: str) -> str:
 
 def _check(a: Side, b: Side, moving: Iterable[str]) -> tuple[int, int, str]:
     """Trainings that both folders hold, how many of them ended differently, and the first of these in words."""
-    if any(records_summary(side.manifest) for side in (a, b)):
+    if any(side.manifest["record"] == "summary" for side in (a, b)):
         return _check_solved(a, b, moving)
     names = ["condition", "seed", "outcome"]
     ends = [side.rows[names].astype({"condition": "str", "outcome": "str"}) for side in (a, b)]

@@ -56,8 +56,7 @@ class Rate:
     @classmethod
     def of(cls, count: float, n: int) -> Self:
         """The rate of `count` in `n`."""
-        low, high = wilson(count, n)
-        return cls(float(count / n) if n else math.nan, float(low), float(high), int(n))
+        return cls.of_all([count], [n])[0]
 
     @classmethod
     def of_all(cls, counts: ArrayLike, n: ArrayLike) -> list[Self]:

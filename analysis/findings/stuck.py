@@ -12,22 +12,17 @@ seeds. A run is free if it ends solved.
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.data.conditions import conditions, slices
-from analysis.data.field_labels import FIELDS, asks
-from analysis.data.reading import CAUSES, DEFAULT_LAW, can_die, count_where, is_given, is_stuck, sums, swept
+from analysis.data.conditions import FIELDS, asks, conditions, slices, swept, with_values
+from analysis.data.reading import CAUSES, DEFAULT_LAW, can_die, count_where, is_given, is_stuck, sums
 from analysis.findings.statistics import Paired, Rate, attributable, holm, paired
-from analysis.text import words
 
 STUCK_CAUSES = tuple(CAUSES)[:4]  # of stuck runs; the first two are that too few units live in the end
-
-COLUMNS = ("seed", "outcome", "dead_init", "dead_final", "outcome_before", "status")
-"""What is read of trials.parquet, a row a training, besides the condition and its fields."""
 
 
 def failure_causes(trials: pd.DataFrame) -> pd.DataFrame:
@@ -66,11 +61,6 @@ def attributed(found: dict[int, Rate], law: str = DEFAULT_LAW) -> Rate:
     return Rate(math.nan, math.nan, math.nan, share.n) if together or share.low < -1 else share
 
 
-def controls() -> list[str]:
-    """The interventions that others are compared with: the placebo, and redrawing as many live units."""
-    return [name for name in FIELDS["rescue"].entries if asks("rescue", name, "control")]
-
-
 @dataclass(frozen=True)
 class Freed:
     """One intervention in the stuck runs of one condition: how many it frees, and against each control.
@@ -83,8 +73,8 @@ class Freed:
     intervention: str
     rate: Rate
     against: dict[str, Paired]
-    p_holm: dict[str, float] = field(default_factory=dict)
     dead: int = 0
+    p_holm: dict[str, float] = field(default_factory=dict)
 
 
 def fields_of(trials: pd.DataFrame) -> list[str]:
@@ -105,9 +95,8 @@ def _rescues(trials: pd.DataFrame) -> pd.DataFrame:
 
 def interventions(trials: pd.DataFrame) -> list[str]:
     """The interventions that occur, in their order."""
-    found = _rescues(trials)[["rescue", "slope", "intervention"]].drop_duplicates("intervention")
-    order = {name: place for place, name in enumerate(FIELDS["rescue"].entries)}
-    return sorted(found["intervention"], key=lambda text: (order.get(text.split()[0], len(order)), text))
+    order = [*FIELDS["rescue"].entries]
+    return sorted(_rescues(trials)["intervention"].unique(), key=lambda text: (order.index(text.split()[0]), text))
 
 
 def by_seed(trials: pd.DataFrame) -> Iterator[tuple[pd.Series, pd.DataFrame]]:
@@ -120,29 +109,26 @@ def by_seed(trials: pd.DataFrame) -> Iterator[tuple[pd.Series, pd.DataFrame]]:
 
 
 def freed(trials: pd.DataFrame) -> list[Freed]:
-    """Every intervention in every condition with stuck runs."""
-    found, every = [], controls()
-    for row, table in by_seed(trials):
-        for name in table:
-            before = every[: every.index(name)] if name in every else every
-            found.append(_freed(row, table, str(name), before))
-    return _adjusted(found)
+    """Every intervention in every condition with stuck runs, against the placebo and redrawing as many live units."""
+    controls = [name for name in FIELDS["rescue"].entries if asks("rescue", name, "control")]
+    before = {name: controls[:place] for place, name in enumerate(controls)}
+    return _adjusted(
+        _freed(row, table, name, before.get(name, controls)) for row, table in by_seed(trials) for name in table.columns
+    )
 
 
 def _freed(row: pd.Series, table: pd.DataFrame, name: str, controls: Iterable[str], dead: Any = 0) -> Freed:
-    mine, against = table[name].dropna(), {}
-    for control in (each for each in controls if each in table):
-        both = table[[control, name]].dropna().to_numpy(bool)
-        if len(both):
-            against[control] = paired(both[:, 0], both[:, 1])
+    """One intervention of a table of `by_seed`, against those controls of which there are runs of the same seeds."""
+    pairs = {control: table[[control, name]].dropna().to_numpy(bool) for control in controls if control in table}
+    against = {control: paired(*both.T) for control, both in pairs.items() if len(both)}
+    mine = table[name].dropna()
     return Freed(row, name, Rate.of(int(mine.sum()), len(mine)), against, dead=int(dead))
 
 
-def _adjusted(found: list[Freed]) -> list[Freed]:
+def _adjusted(every: Iterable[Freed]) -> list[Freed]:
+    found = list(every)
     adjusted = iter(holm([pair.p for each in found for pair in each.against.values()]))
-    for each in found:
-        each.p_holm.update({control: float(next(adjusted)) for control in each.against})
-    return found
+    return [replace(each, p_holm={control: float(next(adjusted)) for control in each.against}) for each in found]
 
 
 def redrawn(trials: pd.DataFrame) -> list[Freed]:
@@ -155,10 +141,9 @@ def redrawn(trials: pd.DataFrame) -> list[Freed]:
     """
     fields, alike = fields_of(trials), [name for name in FIELDS if name != "rescue"]
     plain = trials[trials["rescue"].isna().to_numpy(bool)].merge(_rescues(trials)[alike].drop_duplicates())
-    dead = {words.condition(row, fields): part.set_index("seed")["dead_final"] for row, part in slices(plain, fields)}
     found = []
     for row, table in by_seed(trials):
-        before = dead.get(words.condition(row, fields), pd.Series(dtype="Int32")).reindex(table.index)
+        before = with_values(plain, row, fields).set_index("seed")["dead_final"].reindex(table.index)
         for n_dead, part in table.groupby(before) if "redraw_dead" in table else ():
             found.append(_freed(row, part, "redraw_dead", ("redraw_alive", "redraw_all"), n_dead))
     return _adjusted([each for each in found if each.dead and each.against])

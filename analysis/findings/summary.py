@@ -16,16 +16,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.data.conditions import conditions, few, unusual, usual
+from analysis.data.conditions import conditions, few, swept, unusual, usual
 from analysis.data.door import write_text
-from analysis.data.reading import KINDS, OUTCOMES, STUCK, can_die, counts_of, is_stuck, quantile, sums, swept
+from analysis.data.reading import KINDS, OUTCOMES, STUCK, can_die, counts_of, is_stuck, quantiles, sums
 from analysis.findings.statistics import Rate, Reals, draws_needed, wilson
 from analysis.text import words
 
 LIKELY = 0.99
-
-POOLED = ("condition", "seed", "outcome", "minimum", "period", "status")
-"""What is read of trials.parquet, a row a training."""
 
 HOW = "intervals allow for the seeds that conditions share"
 
@@ -68,62 +65,50 @@ def _shares(name: str, counts: pd.Series, n: pd.Series) -> dict[str, Any]:
     return {name: counts, f"{name}_rate": counts / n, f"{name}_low": low, f"{name}_high": high}
 
 
-def _quartiles(told: pd.DataFrame, keys: pd.Index) -> dict[str, list[float]]:
+def _quartiles(told: pd.DataFrame, keys: pd.Index) -> dict[str, Reals]:
     """Quartiles of the epochs to solve, of the solved runs of each condition."""
     solved = told.filter(["condition", "solved_epoch", "count"]).dropna().sort_values("solved_epoch")
-    values, counts = solved["solved_epoch"].to_numpy(np.int64), counts_of(solved)
+    epochs, counts = solved["solved_epoch"].to_numpy(np.int64), counts_of(solved)
     places = solved.groupby("condition", observed=True, sort=False).indices
-    found = [places.get(key, []) for key in keys]
-    shares = {"solved_epoch_q1": 0.25, "solved_epoch_median": 0.5, "solved_epoch_q3": 0.75}
-    return {name: [quantile(values[at], counts[at], share) for at in found] for name, share in shares.items()}
+    found = [quantiles(epochs[at], counts[at], [0.25, 0.5, 0.75]) for at in (places.get(key, []) for key in keys)]
+    return dict(zip(("solved_epoch_q1", "solved_epoch_median", "solved_epoch_q3"), np.transpose(found), strict=True))
 
 
 def with_levels(summary: pd.DataFrame, traps: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """The summary with the level of each named trap, in the condition's own loss, as `stuck_1/4_level` and so on."""
-    levels = pd.DataFrame([{"task": trap["task"], "loss": trap["loss"], **trap["levels"]} for trap in traps])
-    if not len(levels):
+    if not traps:
         return summary
-    names = {name: f"{name}_level" for name in levels.columns.drop(["task", "loss"])}
-    keys = summary[["task", "loss"]].astype(str)
-    found = keys.merge(levels.rename(columns=names), how="left").set_index(summary.index)
-    return summary.assign(**found[list(names.values())])
+    levels = pd.DataFrame([trap["levels"] for trap in traps]).add_suffix("_level")
+    where = pd.MultiIndex.from_tuples([(trap["task"], trap["loss"]) for trap in traps])
+    keys = pd.MultiIndex.from_frame(summary[["task", "loss"]].astype(str))
+    return summary.join(levels.set_index(where).reindex(keys).set_index(summary.index))
 
 
 def resting(summary: pd.DataFrame) -> pd.DataFrame:
     """The rows of a summary whose stuck runs have certificates: `n` counts those, `minimum_rate` … the minima."""
-    kinds = summary[[*KINDS]].fillna(0).astype(int)
-    table = summary.assign(**kinds, n=kinds.sum(axis=1))
-    table = table[(table["n"] > 0).to_numpy(bool)]
-    low, high = wilson(table["minimum"], table["n"])
-    return table.assign(minimum_rate=table["minimum"] / table["n"], minimum_low=low, minimum_high=high)
+    n = summary[[*KINDS]].sum(axis=1)
+    table = summary.assign(n=n)[(n > 0).to_numpy(bool)].astype(dict.fromkeys(["n", *KINDS], int))
+    return table.assign(**_shares("minimum", table["minimum"], table["n"]))
 
 
-def pool(trials: pd.DataFrame, chosen: Any, among: Any) -> Rate:
-    """How many of the trainings `among` are `chosen`, two boolean arrays; `trials` a row a training, or counts."""
-    among = np.asarray(among, bool)
-    chosen = np.asarray(chosen, bool) & among
-    k, n = (int(counts_of(trials)[each].sum()) for each in (chosen, among))
-    conditions = int(trials.loc[among, "condition"].nunique())
+def pool(trials: pd.DataFrame, chosen: pd.Series) -> Rate:
+    """How many of the trainings are chosen, by booleans; `trials` a row a training, or counts."""
+    counts, conditions = counts_of(trials), trials["condition"].nunique()
+    k, n = int(counts @ chosen.to_numpy(bool)), int(counts.sum())
     if conditions < 2:
         return Rate.of(k, n)
     if "count" in trials:
         low, high = wilson(k / conditions, n / conditions)
         return Rate(k / n, float(low), float(high), n)
-    _, places = np.unique(trials["seed"].to_numpy()[among], return_inverse=True)
-    return Rate.over_seeds(np.bincount(places, chosen[among]), np.bincount(places))
+    _, places = np.unique(trials["seed"], return_inverse=True)
+    return Rate.over_seeds(np.bincount(places, chosen), np.bincount(places))
 
 
 def certificates(trials: pd.DataFrame, level: str | None = None) -> dict[str, Rate]:
     """What the certified runs of all conditions rest at, on one level or on all: the share of each kind that occurs."""
-    known = trials["minimum"].notna().to_numpy(bool)
-    among = known if level is None else known & (trials["outcome"] == level).to_numpy()
-    found = {name: (trials["minimum"] == name).to_numpy() for name in KINDS}
-    return {name: pool(trials, kind, among) for name, kind in found.items() if kind.any()}
-
-
-def settled(trials: pd.DataFrame) -> Rate:
-    """The stuck runs whose parameters were found to repeat, which proves that they stay stuck."""
-    return pool(trials, trials["period"].notna(), is_stuck(trials))
+    on_it = trials if level is None else trials[(trials["outcome"] == level).to_numpy(bool)]
+    known = on_it[on_it["minimum"].notna().to_numpy(bool)]
+    return {kind: pool(known, known["minimum"] == kind) for kind in KINDS if (trials["minimum"] == kind).any()}
 
 
 def write_summary(summary: pd.DataFrame, folder: Path) -> None:
@@ -244,7 +229,8 @@ def trap_levels(summary: pd.DataFrame, outcome: str) -> str:
 
 def _together(trials: pd.DataFrame) -> list[str]:
     """What the stuck runs of all conditions rest at, and how many are proved to stay; nothing that nothing tells of."""
-    found, proved = certificates(trials), settled(trials)
+    found, stuck = certificates(trials), trials[is_stuck(trials)]
+    proved = pool(stuck, stuck["period"].notna())
     told = [f"{words.short(rate)} {KINDS[kind]}" for kind, rate in found.items()]
     of = [f"of {words.counted(rate.n, 'stuck run')}" for rate in (*found.values(), proved)]
     lines = [f"certified: {of[0]} {', '.join(told)}"] if found else []

@@ -12,51 +12,42 @@ rule is put to; elsewhere it is undecided, and nothing is said of that. A verdic
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.data.conditions import distance
-from analysis.data.field_labels import FIELDS, defaults, phrase
-from analysis.data.reading import DEFAULT_TABLE, KINDS, Solved, count_where, is_stuck, size, swept
-from analysis.findings.paired import as_paired, compare_he, compare_values
+from analysis.data.conditions import FIELDS, defaults, distance, phrase, swept
+from analysis.data.reading import DEFAULT_TABLE, Solved, count_where, is_stuck, size
+from analysis.findings.paired import compare_he, compare_values
 from analysis.findings.statistics import SIGNIFICANT, Rate, binomial, holm
 from analysis.findings.stuck import attributed, by_dead_at_start, failure_causes
-from analysis.findings.summary import LIKELY, draws, summarise
+from analysis.findings.summary import LIKELY, draws, resting
 from analysis.text import words
 
 YES, NO, UNDECIDED = "yes", "no", "undecided"
 NOT_MEASURED, NOT_JUDGED = "not measured by this study", "not judged"
 KINDS_OF = {YES: "holds", NO: "fails", UNDECIDED: "undecided"}
-WORDS = {"holds": "holds", "fails": "does not hold", "undecided": "undecided"}
 ALMOST_SURELY, MOST_DRAWS, MOST_PLACES = 0.95, 20, 3
 ENOUGH = 1 - (1 - LIKELY) ** (1 / MOST_DRAWS)  # the success rate at which `MOST_DRAWS` draws make a success `LIKELY`
-
-
-class Judged(NamedTuple):
-    """What the claims are judged on: trials (a row a training, or counts), their summary, the seeds they solved."""
-
-    trials: pd.DataFrame
-    summary: pd.DataFrame
-    solved: Solved
 
 
 @dataclass(frozen=True)
 class Claim:
     """A claim of the article and its rule.
 
-    `cases` makes a row for each case that the rule is put to: fields, `number` (what is tested; `told` names it), its
-    `text`, `p`, and `favours`, whether it is on the claim's side. `nothing` says why there may be no case; a claim
-    `of_stuck` runs has none either where no run is stuck. `pairs` is the field in which the two conditions of a case
-    differ; `more`, of the trials, the nearest case and its runs in words, adds a sentence.
+    `cases` makes, of trials, their summary and the seeds that they solved, a row for each case that the rule is put to:
+    fields, `number` (what is tested; `told` names it), its `text`, `p`, and `favours`, whether it is on the claim's
+    side. `nothing` says why there may be no case; a claim `of_stuck` runs has none either where no run is stuck.
+    `pairs` is the field in which the two conditions of a case differ; `more`, of the trials, the nearest case and its
+    runs in words, adds a sentence.
     """
 
     number: str
     text: str
     rule: str
     told: str
-    cases: Callable[[Judged], pd.DataFrame]
+    cases: Callable[[pd.DataFrame, pd.DataFrame, Solved], pd.DataFrame]
     nothing: str
     more: Callable[[pd.DataFrame, Any, str], str] | None = None
     pairs: str = ""
@@ -89,13 +80,13 @@ def _rates(table: pd.DataFrame, count: str, of: str, share: float) -> pd.DataFra
 
 def _pairs(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of `compare_values`, with the exact McNemar test."""
-    texts = [words.difference(as_paired(row)) for row in table.to_dict("records")]
-    return table.assign(number=table["difference"], text=texts, favours=table["difference"] > 0)
+    difference = table["difference"]
+    return table.assign(number=difference, text=[*map(words.difference, table["pair"])], favours=difference > 0)
 
 
-def _minima(judged: Judged) -> pd.DataFrame:
-    summary = judged.summary.assign(certified=judged.summary[[*KINDS]].fillna(0).sum(axis=1))
-    return _rates(summary.assign(lowest=summary["minimum"] + summary["infinity"]), "lowest", "certified", 0.5)
+def _minima(_trials: pd.DataFrame, summary: pd.DataFrame, _solved: Solved) -> pd.DataFrame:
+    table = resting(summary)
+    return _rates(table.assign(lowest=table["minimum"] + table["infinity"]), "lowest", "n", 0.5)
 
 
 def _kinks(trials: pd.DataFrame, _row: Any, _where: str) -> str:
@@ -115,9 +106,9 @@ def _kinks(trials: pd.DataFrame, _row: Any, _where: str) -> str:
     )
 
 
-def _too_few(judged: Judged) -> pd.DataFrame:
-    needed = pd.to_numeric(judged.trials["task_units"].astype("str"), errors="coerce")  # NaN where nobody knows
-    return _rates(failure_causes(judged.trials[judged.trials["hidden"] >= needed]), "too_few", "stuck", 0.5)
+def _too_few(trials: pd.DataFrame, _summary: pd.DataFrame, _solved: Solved) -> pd.DataFrame:
+    needed = pd.to_numeric(trials["task_units"].astype("str"), errors="coerce")  # NaN where nobody knows
+    return _rates(failure_causes(trials[trials["hidden"] >= needed]), "too_few", "stuck", 0.5)
 
 
 def _attributed(trials: pd.DataFrame, row: Any, where: str) -> str:
@@ -133,10 +124,9 @@ def _attributed(trials: pd.DataFrame, row: Any, where: str) -> str:
     )
 
 
-def _sure(judged: Judged) -> pd.DataFrame:
-    wide = min(judged.summary["hidden"], key=lambda h: (abs(h - 10), h))
-    chosen = (judged.summary["hidden"] == wide) & (wide >= 8)
-    return _rates(judged.summary[chosen.to_numpy(bool)], "solved", "n", ALMOST_SURELY)
+def _sure(_trials: pd.DataFrame, summary: pd.DataFrame, _solved: Solved) -> pd.DataFrame:
+    wide = min(summary["hidden"], key=lambda h: (abs(h - 10), h))
+    return _rates(summary[((summary["hidden"] == wide) & (wide >= 8)).to_numpy(bool)], "solved", "n", ALMOST_SURELY)
 
 
 def _needed(_: pd.DataFrame, row: Any, where: str) -> str:
@@ -147,41 +137,41 @@ ABOVE = "Yes where that is more than {}, no where it is less (exact binomial tes
 PAIRED = "Yes where it is solved more often, no where less (exact McNemar test, the same seeds)."
 CLAIMS = (
     Claim("1", "The stuck runs are in a local minimum.", ABOVE.format("half"),
-          "share of the stuck runs that rest at a certified minimum", _minima,
+          "Share of the stuck runs that rest at a certified minimum", _minima,
           "Loss and gradient say which runs are at rest. Whether that is at a minimum is a matter of curvature and "
           "kinks, for which trials hold no certificate (certify=true makes them).", _kinks, of_stuck=True),
     Claim("2", "The reason is probably the dying ReLU: unlucky deaths leave too few units.", ABOVE.format("half"),
-          "share of the stuck runs that end with fewer live units than the task needs", _too_few,
+          "Share of the stuck runs that end with fewer live units than the task needs", _too_few,
           "The task does not say how many units it needs (no CSV file does), or the stuck networks have fewer.",
           _attributed,
           of_stuck=True),
-    Claim("3a", "More units help.", PAIRED, "success of the wider network minus that of the narrower one",
-          lambda judged: _pairs(compare_values(judged.trials, "hidden", judged.solved)), "The study has one width.",
+    Claim("3a", "More units help.", PAIRED, "Success of the wider network minus that of the narrower one",
+          lambda trials, _, solved: _pairs(compare_values(trials, "hidden", solved)), "The study has one width.",
           pairs="hidden"),
-    Claim("3b", "About 10 units solve it almost surely.", ABOVE.format("95 %"), "success of the width nearest to 10",
+    Claim("3b", "About 10 units solve it almost surely.", ABOVE.format("95 %"), "Success of the width nearest to 10",
           _sure, "The study has no network of about 10 units."),
-    Claim("4", "A better initial draw (He) helps.", PAIRED, "success of He minus that of the other draw",
-          lambda judged: _pairs(compare_he(*judged[::2])), "The study does not set He beside another init.",
-          pairs="init"),
+    Claim("4", "A better initial draw (He) helps.", PAIRED, "Success of He minus that of the other draw",
+          lambda trials, _, solved: _pairs(compare_he(trials, solved)),
+          "The study does not set He beside another init.", pairs="init"),
     Claim("5", "Drawing again helps.", ABOVE.format(f"{ENOUGH:.3f}, where {MOST_DRAWS} draws are enough"),
-          "success of one draw", lambda judged: _rates(judged.summary, "solved", "n", ENOUGH), "", _needed),
+          "Success of one draw", lambda _trials, summary, _solved: _rates(summary, "solved", "n", ENOUGH), "", _needed),
 )  # fmt: skip
 """The article's claims, in its order; the third is two."""
 
 
-def verdicts(trials: pd.DataFrame, solved: Solved) -> list[Verdict]:
+def verdicts(trials: pd.DataFrame, summary: pd.DataFrame, solved: Solved) -> list[Verdict]:
     """The verdicts, in the order of `CLAIMS`.
 
-    `solved` tells which seeds each condition solved. The claims are about trainings that are
-    left alone when they get stuck: where `trials` are others none is measured.
+    `trials` are a row a training, or counts; `summary` is theirs, and `solved` tells which seeds each condition solved.
+    The claims are about trainings that are left alone when they get stuck: where `trials` are others none is measured.
     """
     if not trials["rescue"].isna().all():
         return [_open(claim, "In this study every run that gets stuck is rescued.") for claim in CLAIMS]
     mine = trials[_of_the_article(trials)]
     if not len(mine):
         return [_open(claim, _beyond(trials), NOT_JUDGED) for claim in CLAIMS]
-    judged, fields = Judged(mine, summarise(mine), solved), swept(mine)
-    return [_judge(claim, judged, fields) for claim in CLAIMS]
+    its_summary = summary[summary["condition"].isin(mine["condition"]).to_numpy(bool)]
+    return [_judge(claim, claim.cases(mine, its_summary, solved), mine) for claim in CLAIMS]
 
 
 def scope(trials: pd.DataFrame) -> str:
@@ -198,9 +188,8 @@ def _of_the_article(trials: pd.DataFrame) -> Any:
 
 def _beyond(trials: pd.DataFrame) -> str:
     """What keeps conditions from being judged, in words."""
-    each = trials.drop_duplicates("condition")
-    tasks = each.loc[(each["task_table"] != DEFAULT_TABLE).to_numpy(bool), "task"].astype("str").unique()
-    units = each.loc[(each["activation"] != "relu").to_numpy(bool), "activation"].astype("str").unique()
+    tasks = trials.loc[(trials["task_table"] != DEFAULT_TABLE).to_numpy(bool), "task"].unique()
+    units = trials.loc[(trials["activation"] != "relu").to_numpy(bool), "activation"].unique()
     found = {"other rows": tasks, "other units": units}
     whys = [f"{what} ({', '.join(names)})" for what, names in found.items() if len(names)]
     about = "XOR (inputs and targets 0 and 1) learnt by ReLU units"
@@ -211,31 +200,33 @@ def _open(claim: Claim, why: str, verdict: str = NOT_MEASURED) -> Verdict:
     return Verdict(claim.number, claim.text, why, "", verdict, "open")
 
 
-def _judge(claim: Claim, judged: Judged, fields: list[str]) -> Verdict:
-    """Put a claim's rule to all its cases, which the fields tell apart, and count the answers."""
-    cases = claim.cases(judged)
-    if not len(rows := cases.to_dict("records")):
-        unstuck = claim.of_stuck and not is_stuck(judged.trials).any()
+def _judge(claim: Claim, cases: pd.DataFrame, trials: pd.DataFrame) -> Verdict:
+    """Put a claim's rule to all its cases, and count the answers."""
+    if not len(cases):
+        unstuck = claim.of_stuck and not is_stuck(trials).any()
         return _open(claim, "No run is stuck." if unstuck else claim.nothing)
     sure, favours = holm(cases["p"]) < SIGNIFICANT, cases["favours"].to_numpy(bool)
     answers = np.select([sure & favours, sure], [YES, NO], UNDECIDED)
+    rows, fields, texts = cases.to_dict("records"), swept(trials), cases["text"].tolist()
     places = [_place(row, claim.pairs, fields) for row in rows]
-    at = min(range(len(rows)), key=lambda place: _distance(rows[place], claim.pairs))
-    told = f"{claim.told[:1].upper()}{claim.told[1:]}{', nearest to the article' if len(cases) > 1 else ''}"
-    effect = f"{told} ({places[at]}): {cases['text'].iloc[at]}"
-    n, what = f"{len(cases):,}", "pairs" if claim.pairs else "conditions"
-    if len(cases) > 1:
-        low, high = (cases["text"].iloc[place] for place in (cases["number"].argmin(), cases["number"].argmax()))
-        effect += f"; over {words.all_of(len(cases))} {what} from {low} to {high}"
     named = {answer: [places[i] for i in np.flatnonzero(answers == answer)] for answer in (YES, NO, UNDECIDED)}
-    few = [answer for answer in (YES, NO) if 0 < len(named[answer]) <= min(MOST_PLACES, len(cases) - 1)]
-    where = "the runs" if len(cases) == 1 else f"the runs with {places[at]}"
-    more = claim.more(judged.trials, cases.iloc[at], where) if claim.more else ""
-    sentences = [f"{effect}.", *(f"{each.capitalize()}: {'; '.join(named[each])}." for each in few), more]
     kind = KINDS_OF[answers[0]] if len({*answers}) == 1 else "partly"
-    tally = f"{', '.join(f'{each} in {len(there):,}' for each, there in named.items() if there)} of {n} {what}"
-    every = f"{answers[0]} in {words.all_of(len(cases))} {what}"
-    verdict = WORDS[kind] if len(cases) == 1 else tally if kind == "partly" else every
+    at = min(range(len(rows)), key=lambda place: _distance(rows[place], claim.pairs))
+    if len(rows) == 1:
+        verdict, where = "does not hold" if kind == "fails" else kind, "the runs"
+        sentences = [f"{claim.told} ({places[at]}): {texts[at]}."]
+    else:
+        what = "pairs" if claim.pairs else "conditions"
+        every = f"{words.all_of(len(rows))} {what}"
+        tally = ", ".join(f"{answer} in {len(there):,}" for answer, there in named.items() if there)
+        verdict = f"{tally} of {len(rows):,} {what}" if kind == "partly" else f"{answers[0]} in {every}"
+        low, high = texts[cases["number"].argmin()], texts[cases["number"].argmax()]
+        nearest = f"{claim.told}, nearest to the article ({places[at]}): {texts[at]}"
+        few = [answer for answer in (YES, NO) if 0 < len(named[answer]) <= min(MOST_PLACES, len(rows) - 1)]
+        told = (f"{answer.capitalize()}: {'; '.join(named[answer])}." for answer in few)
+        sentences = [f"{nearest}; over {every} from {low} to {high}.", *told]
+        where = f"the runs with {places[at]}"
+    sentences.append(claim.more(trials, cases.iloc[at], where) if claim.more else "")
     return Verdict(claim.number, claim.text, claim.rule, " ".join(filter(None, sentences)), verdict, kind)
 
 

@@ -4,7 +4,7 @@
 # %%
 import seaborn as sns
 
-from analysis.data.field_labels import FIELDS, value_text
+from analysis.data.conditions import FIELDS, value_text
 from analysis.data.reading import count_where, size
 from analysis.figures.layout import n_text
 from analysis.findings.statistics import Rate

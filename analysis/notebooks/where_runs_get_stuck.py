@@ -4,7 +4,7 @@
 # %%
 import seaborn as sns
 
-from analysis.data.reading import OUTCOMES, count_where, is_stuck, load, records_summary, size
+from analysis.data.reading import OUTCOMES, count_where, is_stuck, load, size
 from analysis.figures.style import OUTCOME_COLOURS
 from analysis.findings.statistics import Rate
 from analysis.notebooks import cells
@@ -43,7 +43,7 @@ cells.show_figure(found, "composition")
 # The losses at which the unsolved runs end, from the table of all runs. Change this cell to draw another column.
 
 # %%
-if not records_summary(found.manifest):
+if found.manifest["record"] == "trials":
     runs = load(found.folder, ["final_loss", "outcome"])
     runs = runs[(runs["outcome"] != "solved").to_numpy(bool) & (runs["final_loss"] < 2).to_numpy(bool)]
     runs["outcome"] = runs["outcome"].cat.remove_unused_categories().cat.rename_categories(words.outcome)

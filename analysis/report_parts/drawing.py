@@ -77,7 +77,7 @@ def draw(plot: Plot, phone: bool, found: Findings, folder: Path) -> None:
 
 
 def draw_runs(exemplars: pd.DataFrame, folder: Path) -> None:
-    """Save the figures of single runs (see `analysis.data.side_files.load_exemplars`) that make sense for them."""
+    """Save the figures of single runs (see `analysis.data.reading.load_exemplars`) that make sense for them."""
     for name, draw_them in (("loss_curves", loss_curves), ("functions", functions)):
         with suppress(NotApplicable):
             figure = draw_them(exemplars)

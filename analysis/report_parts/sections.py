@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from analysis.data.conditions import value_text
 from analysis.data.door import CONFIG, read_text
-from analysis.data.field_labels import value_text
 from analysis.data.reading import can_die, is_stuck
 from analysis.figures import PLOTS, Plot
 from analysis.figures.style import NotApplicable

@@ -8,9 +8,8 @@ from typing import Any, Self
 
 import pandas as pd
 
-from analysis.data.conditions import few, others, slices
-from analysis.data.field_labels import phrase
-from analysis.data.reading import CAUSES, KINDS, OUTCOMES, can_die, records_summary, swept
+from analysis.data.conditions import few, phrase, slices, swept
+from analysis.data.reading import CAUSES, KINDS, OUTCOMES, can_die
 from analysis.figures.layout import row_names
 from analysis.findings.findings import Findings
 from analysis.findings.published import Beside
@@ -203,7 +202,7 @@ def width_tables(found: Findings) -> list[Table]:
     """How wide is wide enough, for each combination of the other fields."""
     if "hidden" not in found.fields:
         return []
-    fields = others(found.trials, "hidden")
+    fields = [name for name in found.fields if name != "hidden"]
 
     def width(part: pd.DataFrame, wanted: float) -> str:
         narrowest = (part.loc[part[f"solved_{end}"] >= wanted, "hidden"].min() for end in ("rate", "low"))
@@ -279,7 +278,7 @@ def provenance_tables(manifest: Mapping[str, Any]) -> list[Table]:
     """The manifest as tables: the whole, then a column a run."""
     whole = {
         "protocol": str(manifest["protocol"]), "trainings": f"{manifest['trials']:,}",
-        "kept of them": "exact counts (record: summary)" if records_summary(dict(manifest)) else "one row each",
+        "kept of them": "exact counts (record: summary)" if manifest["record"] == "summary" else "one row each",
         "failed with an error": f"{manifest.get('failed') or 0:,}",
         "digest of the scientific columns": str(manifest.get("digest")),
     }  # fmt: skip

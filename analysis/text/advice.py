@@ -8,8 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.data.conditions import NAMING, closest, unusual, with_values
-from analysis.data.field_labels import FIELDS, asks
+from analysis.data.conditions import FIELDS, asks, closest, unusual, with_values
 from analysis.data.reading import STUCK, count_where, size
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate, unpaired
@@ -36,10 +35,9 @@ def advice(found: Findings) -> list[Advice]:
     commands = _commands(at, found.here(trials), found.manifest)
     if trials["rescue"].notna().all():
         return commands  # what becomes of rescued runs is no advice to others
-    fields = list(dict.fromkeys([*NAMING, *found.fields]))
     stuck, longer = stuck_rate(at), _longer(found)
     given = [
-        _bad_luck(stuck, words.setting(at, fields), at),
+        _bad_luck(stuck, words.setting(at, found.called_by), at),
         longer,
         waiting(found) if stuck.count and not longer else None,
         _again(found),

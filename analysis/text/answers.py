@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.data.conditions import NAMING, NUMBERS, closest, distance, others, slices, values, with_values
-from analysis.data.field_labels import FIELDS, phrase, value_text
-from analysis.data.reading import can_die, swept
+from analysis.data.conditions import NUMBERS, closest, distance, phrase, slices, swept, value_text, values, with_values
+from analysis.data.reading import can_die
 from analysis.findings.findings import Findings
-from analysis.findings.paired import as_paired, compare_values, going_along
-from analysis.findings.published import AGREE, DIFFER, Beside
+from analysis.findings.paired import compare_values, going_along
+from analysis.findings.published import AGREE, DIFFER
 from analysis.findings.statistics import SIGNIFICANT, Rate
 from analysis.findings.summary import stuck_rate
 from analysis.text import words
@@ -35,10 +34,9 @@ def asked(found: Findings, asks: Sequence[str]) -> list[str]:
 
 def answer(found: Findings, asks: Sequence[str]) -> list[str]:
     """The sentences that answer a study's question."""
-    if any(each.verdict in (AGREE, DIFFER) for each in found.published):
-        return [*_published(found), *_unjudged(found)]
-    if told := [f"{_entry(one)}: {one.says}, ours {one.ours}, {one.verdict}." for one in found.published if one.errors]:
-        return [*told, *_unjudged(found)]
+    repeated, unjudged = _published(found)
+    if repeated:
+        return [*repeated, *unjudged]
     fields = asked(found, asks)
     sentences = [freed(found)] if "rescue" in fields and found.freed else []
     together: set[str] = set()  # fields that go along with one that was told already
@@ -49,14 +47,12 @@ def answer(found: Findings, asks: Sequence[str]) -> list[str]:
             sentences.extend(_range(found, name, len(fields) == 1) if many else _differences(found, name))
     sentences += _deaths(found) if fields == ["lr"] and can_die(found.summary).all() else []
     told = [*sentences, _nearest(found)] if len(fields) == 1 else [_nearest(found), *sentences]
-    return [*told, *_unjudged(found)]
+    return [*told, *unjudged]
 
 
 def _nearest(found: Findings) -> str:
     """How often the article's networks, or those most like them, succeed."""
-    at = found.nearest
-    fields = list(dict.fromkeys([*NAMING, *found.fields]))
-    place = words.condition(at, [name for name in fields if name in FIELDS])
+    at, place = found.nearest, words.condition(found.nearest, found.called_by)
     who = f"{THE_ARTICLES} own networks" if not any(distance(at)) else f"the networks most like {THE_ARTICLES}"
     learn = "learn XOR" if {*found.trials["task"].unique()} == {"xor"} else "learn their task"
     stuck = stuck_rate(at)
@@ -103,7 +99,7 @@ def _range(found: Findings, field: str, alone: bool) -> list[str]:
 
     If the study asks about this field alone, for each setting of the others, unless there are many.
     """
-    rest = [name for name in others(found.trials, field) if name in FIELDS]
+    rest = [name for name in found.fields if name != field]
     parts = [(row, part) for row, part in slices(found.summary, rest) if len(values(part, field)) > 1]
     spans = [_span(row, part, field) for row, part in parts]
     every = alone and len(spans) <= MOST_PLACES
@@ -119,7 +115,7 @@ def _range(found: Findings, field: str, alone: bool) -> list[str]:
 
 def _deaths(found: Findings) -> list[str]:
     """The learning rate from which on 1.5 times as many units die in training as at the smallest, or more, in words."""
-    rest, told = others(found.trials, "lr"), []
+    rest, told = [name for name in found.fields if name != "lr"], []
     table = found.summary.assign(died=lambda each: each["dead_final_mean"] - each["dead_init_mean"]).sort_values("lr")
     for row, part in slices(table.dropna(subset="died"), rest):  # where all runs diverge nobody knows
         least = max(part["died"].iloc[0], 0)
@@ -137,7 +133,7 @@ def _differences(found: Findings, field: str) -> list[str]:
     first, *rest = values(found.trials, field)
     along = going_along(found.trials, field)
     table = compare_values(found.trials, field, found.solved, [(first, value) for value in rest], along)
-    fields = [name for name in others(found.trials, field) if name in table]
+    fields = [name for name in found.fields if name not in (field, *along)]
     rows = {value: with_values(found.trials, {field: value}, [field]).iloc[0] for value in (first, *rest)}
     told = {value: f" ({words.condition(row, along)})" if along else "" for value, row in rows.items()}
     sentences = []
@@ -154,7 +150,7 @@ def _difference(change: str, mine: pd.DataFrame, fields: list[str], nearest: pd.
     left = ~(up | down)
     if len(mine) == 1:
         does = "makes no clear difference:" if left.any() else "changes success by"
-        return f"{change} {does} {words.difference(as_paired(mine.iloc[0]))}."
+        return f"{change} {does} {words.difference(mine['pair'].iloc[0])}."
     told = {"raises success": up, f"lowers {'it' if up.any() else 'success'}": down, "makes no clear difference": left}
     counts = []
     for what, part in ((what, mine[chosen]) for what, chosen in told.items() if chosen.any()):
@@ -165,9 +161,7 @@ def _difference(change: str, mine: pd.DataFrame, fields: list[str], nearest: pd.
     ends = " to ".join(dict.fromkeys(map(words.points, (mine["difference"].min(), mine["difference"].max()))))
     counted = f"{words.listed(counts)}{'' if len(counts) == 1 else f' of {len(mine):,}'}"
     here = f"with {words.condition(mine.iloc[at], fields)}, the difference is"
-    return (
-        f"{change} {counted} paired comparisons ({ends} points); {here} {words.difference(as_paired(mine.iloc[at]))}."
-    )
+    return f"{change} {counted} paired comparisons ({ends} points); {here} {words.difference(mine['pair'].iloc[at])}."
 
 
 def freed(found: Findings) -> str:
@@ -179,27 +173,21 @@ def freed(found: Findings) -> str:
     return f"What frees the stuck runs most like {THE_ARTICLES}{place}: {'; '.join(told)}."
 
 
-def _published(found: Findings) -> list[str]:
-    """How many published figures agree with ours, and which do not."""
-    judged = [each for each in found.published if each.verdict in (AGREE, DIFFER)]
-    differ = [each for each in judged if each.verdict == DIFFER]
-    agree = len(judged) - len(differ)
-    counts = f"{agree:,} agree{'s' * (agree == 1)} with ours and {len(differ):,} do{'es' * (len(differ) == 1)} not"
-    some = f"Of {len(judged):,} published success rates {counts}."
-    every = f"All {agree:,} published success rates agree" if agree > 1 else "The published success rate agrees"
-    told = [some if differ else f"{every} with ours."]
-    for each in differ:
-        assert each.theirs is not None  # else it cannot differ
-        told.append(f"{_entry(each)}: theirs {words.percent(each.theirs.rate)}, ours {words.rate(each.solved)}.")
-    return told
-
-
-def _entry(each: Beside) -> str:
-    return ", ".join(filter(None, [each.source, each.where, each.quoted]))
-
-
-def _unjudged(found: Findings) -> list[str]:
-    """How many published figures can neither agree nor differ, since they have no number or too few runs."""
-    n = sum(each.verdict not in (AGREE, DIFFER) and not each.errors for each in found.published)
-    one = "One published result has" if n == 1 else f"{n:,} published results have"
-    return [f"{one} no number, or too few runs, to be held against ours."] if n else []
+def _published(found: Findings) -> tuple[list[str], list[str]]:
+    """How many published figures agree with ours and which do not; and how many have no number, or too few runs."""
+    agree, differ = ([each for each in found.published if each.verdict == verdict] for verdict in (AGREE, DIFFER))
+    errors = [each for each in found.published if each.errors]
+    told, judged, left = [], len(agree) + len(differ), len(found.published) - len(agree) - len(differ) - len(errors)
+    if differ:
+        counts = f"{len(agree):,} agree{'s' * (len(agree) == 1)} with ours and {len(differ):,}"
+        told.append(f"Of {judged:,} published success rates {counts} do{'es' * (len(differ) == 1)} not.")
+    elif agree:
+        every = f"All {judged:,} published success rates agree" if judged > 1 else "The published success rate agrees"
+        told.append(f"{every} with ours.")
+    for each in differ or ([] if agree else errors):
+        theirs = f"theirs {words.percent(each.theirs.rate)}" if each.theirs else each.says
+        ours = f"{words.rate(each.solved)}" if each.theirs else f"{each.ours}, {each.verdict}"
+        name = ", ".join(filter(None, [each.source, each.where, each.quoted]))
+        told.append(f"{name}: {theirs}, ours {ours}.")
+    one = "One published result has" if left == 1 else f"{left:,} published results have"
+    return told, [f"{one} no number, or too few runs, to be held against ours."] if left else []

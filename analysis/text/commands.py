@@ -11,9 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.data.conditions import NAMING, same
-from analysis.data.field_labels import FIELDS
-from analysis.data.reading import init_law, is_given
+from analysis.data.conditions import FIELDS, NAMING, same
+from analysis.data.reading import is_given, texts_of
 
 WORDS = ("null", "true", "false", "nan", "inf")  # texts that an override takes for something else
 
@@ -97,7 +96,7 @@ def spelt(row: Any, name: str, manifest: Mapping[str, Any]) -> str | None:
 
 
 def _law(row: Any, manifest: Mapping[str, Any]) -> str:
-    return init_law(manifest.get("conditions", {}).get(row["condition"], ""))
+    return texts_of(manifest.get("conditions", {}).get(row["condition"], ""))["init_law"]
 
 
 def override(value: Any) -> str:

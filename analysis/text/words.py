@@ -4,8 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from analysis.data.conditions import NAMING, same
-from analysis.data.field_labels import FIELDS, counts, phrase, value_text
+from analysis.data.conditions import FIELDS, NAMING, counts, phrase, same, value_text
 from analysis.findings.statistics import Difference, Paired, Rate
 
 MINUS = "\N{MINUS SIGN}"

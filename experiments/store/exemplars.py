@@ -17,9 +17,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.data.conditions import NAMING, conditions, distance
+from analysis.data.conditions import NAMING, conditions, distance, learn
 from analysis.data.door import write_text
-from analysis.data.field_labels import learn
 from analysis.data.reading import OUTCOMES
 from experiments.study.explorer_address import address
 from experiments.study.study import Study

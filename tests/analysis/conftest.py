@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from harness import once, rewrite, write_tables
 
-from analysis.data.field_labels import learn
+from analysis.data.conditions import learn
 from experiments.store.columns import CONDITION_COLUMNS, RESULT_COLUMNS
 from experiments.study import catalog
 from experiments.study.catalog import names

@@ -11,8 +11,7 @@ from harness import rewrite
 
 from analysis.data.conditions import few, nearest, slices
 from analysis.data.door import FolderError
-from analysis.data.reading import Counted, load
-from analysis.data.side_files import dead_law, load_laws
+from analysis.data.reading import Counted, dead_law, load, load_laws
 from analysis.findings.findings import Findings
 from analysis.findings.paired import compare_values
 from analysis.findings.statistics import wilson

@@ -16,7 +16,7 @@ from harness import ROOT, SMALL, compose, inside, typed
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.data.side_files import load_exemplars
+from analysis.data.reading import load_exemplars
 from analysis.findings.findings import Findings
 from analysis.text.advice import advice
 from analysis.text.commands import diagnosing, override, reproducing
@@ -80,7 +80,7 @@ def test_every_exemplary_run_comes_out_again(
 def test_a_file_that_nothing_tells_of_has_no_command() -> None:
     fields = {"condition": "a", "task": "mine.csv", "seed": 7, "outcome": "stuck", "success": "loss 0.001"}
     run = {**dict.fromkeys(("hidden", "lr"), 4), "init": "he", **fields}
-    from analysis.data.field_labels import defaults
+    from analysis.data.conditions import defaults
 
     exemplars = pd.DataFrame([{**defaults(), **run}])
     manifest: dict[str, Any] = {"study": "s", "runs": [], "conditions": {"a": "protocol=2;task=mine.csv:0.0,1.0"}}
@@ -92,7 +92,7 @@ def test_a_file_that_nothing_tells_of_has_no_command() -> None:
 
 @pytest.mark.parametrize("option", [["--config-dir", "my own"], ["-cd=my own"]])
 def test_a_folder_of_ones_own_is_named_again(option: list[str]) -> None:
-    from analysis.data.field_labels import defaults
+    from analysis.data.conditions import defaults
 
     run = {**defaults(), "condition": "a", "init": "mine", "seed": 7, "outcome": "stuck"}
     manifest = {"study": "s", "conditions": {}, "runs": [{"command": ["nnxor-run", *option, "study=s"]}]}

@@ -12,8 +12,8 @@ import pytest
 from harness import rewrite
 from scipy.stats import binomtest, fisher_exact
 
+from analysis.data.conditions import defaults
 from analysis.data.door import FolderError
-from analysis.data.field_labels import defaults
 from analysis.findings.side_by_side import FEW_SHARED, GIVEN, align, compare_folders
 from analysis.findings.statistics import Paired, Rate, holm
 from analysis.report_parts.tables import compare_page, compare_tables

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import CensoredData, ecdf
 
 from analysis.data.door import FolderError
-from analysis.data.reading import Counted, Solved, count_where, fine, load, mean, quantile, size
+from analysis.data.reading import Counted, Solved, count_where, fine, load, mean, quantiles, size
 from analysis.findings.statistics import paired, unsolved_after
 from analysis.findings.stuck import failure_causes
 from analysis.findings.summary import summarise
@@ -59,7 +59,7 @@ VALUES = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 5)), max_size=20)
 def test_quantiles_of_counts_are_those_of_the_values(pairs: list[tuple[int, int]], share: float) -> None:
     counted = dict(sorted(dict(pairs).items()))
     values = np.repeat(list(counted), list(counted.values())) if counted else np.array([])
-    found = quantile(np.array(list(counted)), np.array(list(counted.values())), share)
+    found = quantiles(np.array(list(counted)), np.array(list(counted.values())), share)
     assert found == pytest.approx(np.quantile(values, share)) if len(values) else np.isnan(found)
 
 

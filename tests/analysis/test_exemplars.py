@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.contour import QuadContourSet
 
-from analysis.data.side_files import load_exemplars
+from analysis.data.reading import load_exemplars
 from analysis.figures.single_runs import ended, functions
 from analysis.findings.findings import Findings
 from experiments.store.exemplars import exemplar, log_spaced, surface, write_exemplars

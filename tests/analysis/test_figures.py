@@ -17,7 +17,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from analysis.data.field_labels import value_text
+from analysis.data.conditions import value_text
 from analysis.data.reading import OUTCOMES, load
 from analysis.figures import PLOTS, Plot
 from analysis.figures.failures.deaths import live_trials

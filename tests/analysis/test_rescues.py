@@ -10,7 +10,7 @@ import pytest
 from harness import rewrite
 
 from analysis import report
-from analysis.data.field_labels import phrase, value_text
+from analysis.data.conditions import phrase, value_text
 from analysis.data.reading import load, size
 from analysis.figures import PLOTS
 from analysis.figures.failures.freed_by_rescue import describe

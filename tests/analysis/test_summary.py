@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.data.field_labels import phrase, success
+from analysis.data.conditions import phrase, success
 from analysis.data.reading import load
 from analysis.findings.summary import print_summary, summarise, table_lines
 from analysis.text import words

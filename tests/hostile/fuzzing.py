@@ -17,7 +17,7 @@ import numpy as np
 from damage import SEEDS, STUDY, made
 from harness import compose
 
-from analysis.data import field_labels
+from analysis.data import conditions
 from analysis.data.door import FolderError
 from analysis.data.reading import read_manifest
 from analysis.entry import InputError
@@ -130,7 +130,7 @@ def main(root: Path, seconds: float, seed: int = 0) -> tuple[dict[str, int], lis
     wrong: list[str] = []
     kinds = targets(root)
     read_manifest(root / "fuzz")
-    known = set(field_labels.FIELDS)
+    known = set(conditions.FIELDS)
     for kind, (path, read, allowed) in kinds.items():
         chance, coverage = random.Random(seed), Coverage()
         original = path.read_bytes()
@@ -152,7 +152,7 @@ def main(root: Path, seconds: float, seed: int = 0) -> tuple[dict[str, int], lis
             try:
                 if coverage.new(tried):
                     corpus.append(content)
-                if field_labels.FIELDS.keys() != known:
+                if conditions.FIELDS.keys() != known:
                     raise ValueError("a damaged manifest taught the analysis fields that no table has")
             except Exception as error:
                 wrong.append(f"{kind}: {type(error).__name__}: {str(error)[:200]}; content {content[:300]!r}")

@@ -8,9 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.data.conditions import closest, values
-from analysis.data.field_labels import FIELDS, value_text
-from analysis.data.reading import KINDS, OUTCOMES, swept
+from analysis.data.conditions import FIELDS, closest, swept, value_text, values
+from analysis.data.reading import KINDS, OUTCOMES
 from analysis.figures import Plot, layout, register
 from analysis.figures.shapes import legend, percent_axis, stack
 from analysis.figures.style import NotApplicable, bar_look, outcome_look

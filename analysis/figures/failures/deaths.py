@@ -8,10 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from analysis.data.conditions import values, with_values
-from analysis.data.field_labels import FIELDS, phrase, value_text
-from analysis.data.reading import can_die, count_where, counts_of, mean, size, sums
-from analysis.data.side_files import dead_law
+from analysis.data.conditions import FIELDS, phrase, value_text, values, with_values
+from analysis.data.reading import can_die, count_where, counts_of, dead_law, mean, size, sums
 from analysis.figures import Plot, register
 from analysis.figures.layout import by_value, fixed, footnote, line_field, looks_of, outcome_names, runs_a_line, thin
 from analysis.figures.shapes import error_bars, legend, lines, stack

@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.data.field_labels import phrase
+from analysis.data.conditions import phrase
 from analysis.figures import Plot, register
 from analysis.figures.layout import by_value, footnote, line_field, looks_of, named_parts, rest_of, thin
 from analysis.figures.shapes import forests, percent, percent_across

@@ -3,8 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.data.conditions import few, values, with_values
-from analysis.data.field_labels import FIELDS, value_text
+from analysis.data.conditions import FIELDS, few, value_text, values, with_values
 from analysis.data.reading import counts_of, is_stuck, size
 from analysis.figures import Plot, register
 from analysis.figures.layout import by_value, fixed, looks_of, outcome_names

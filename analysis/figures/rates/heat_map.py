@@ -8,8 +8,7 @@ import scipy
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.data.conditions import NUMBERS
-from analysis.data.field_labels import FIELDS, is_log, is_number, phrase
+from analysis.data.conditions import FIELDS, NUMBERS, is_log, is_number, phrase
 from analysis.figures import Plot, register
 from analysis.figures.layout import footnote, n_text, place, rest_of, small_multiples, widest
 from analysis.figures.style import NotApplicable, tip

@@ -6,14 +6,12 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.data.conditions import NUMBERS, few
-from analysis.data.field_labels import phrase, value_text
+from analysis.data.conditions import NUMBERS, few, phrase, value_text
 from analysis.figures import Plot, register
 from analysis.figures.layout import footnote, n_text, row_names
 from analysis.figures.shapes import Mark, forests
 from analysis.figures.style import NotApplicable, looks
 from analysis.findings.findings import Findings
-from analysis.findings.paired import as_paired
 from analysis.findings.statistics import SIGNIFICANT
 from analysis.text import words
 
@@ -43,7 +41,7 @@ def draw(shown: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 def _mark(row: pd.Series) -> Mark:
-    pair = as_paired(row)
+    pair = row["pair"]
     alone = f"solved by one alone: {pair.only_second:,} and {pair.only_first:,}"
     told = f"{words.difference(pair)}; {alone}; p {words.p_value(pair.p)}, adjusted {words.p_value(row['p_holm'])}"
     return Mark(100 * pair.difference, 100 * pair.low, 100 * pair.high, told, row["p_holm"] < SIGNIFICANT)
@@ -76,7 +74,7 @@ def describe(shown: Mapping[str, pd.DataFrame]) -> str:
     for field, table in shown.items():
         ends = [table.iloc[place] for place in (table["difference"].argmin(), table["difference"].argmax())]
         pairs = [_pair(field, row) for row in ends]
-        told = [words.difference(as_paired(row)) for row in ends]
+        told = [words.difference(row["pair"]) for row in ends]
         if pairs[0] == pairs[1]:
             texts.append(f"{pairs[0]}: {told[0]}" if told[0] == told[1] else f"{pairs[0]}: from {told[0]} to {told[1]}")
         else:

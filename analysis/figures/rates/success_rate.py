@@ -4,8 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.data.conditions import NAMING
-from analysis.data.field_labels import is_number
+from analysis.data.conditions import NAMING, is_number
 from analysis.figures import Plot, register
 from analysis.figures.layout import axis_field, n_text, place, places
 from analysis.figures.shapes import error_bars, lines
