@@ -1,6 +1,6 @@
 """The fields of a condition, how they and their values are called, and which conditions a study has.
 
-What a field is (`nnxor.field.Field`) is known from the manifests that have been read.
+What a field is (`nnxor.condition.Field`) is known from the manifests that have been read.
 """
 
 import dataclasses
