@@ -40,8 +40,8 @@ FORBIDDEN = {
 PACKAGES = ("nnxor", "experiments", "analysis")
 
 MOST_FILES_IN_A_FOLDER = 12
-MOST_LINES_IN_A_FUNCTION = 50
-MOST_IMPORTS_IN_FUNCTIONS = 32
+MOST_LINES_IN_A_FUNCTION = 46
+MOST_IMPORTS_IN_FUNCTIONS = 26
 """Lower these as the house gets better; never raise them."""
 
 

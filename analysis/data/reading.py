@@ -78,13 +78,15 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def damage_told(folder: Path, what_to_do: str = "run its study again with overwrite=true") -> Iterator[None]:
-    """Whatever goes wrong, since a damaged file can fail in any way, is told as FolderError of a folder or a file."""
+def damage_told(place: Path, what_to_do: str = "run its study again with overwrite=true") -> Iterator[None]:
+    """Whatever goes wrong with a file is told as FolderError of it or its folder, but for want of memory."""
     try:
         yield
+    except (FolderError, MemoryError):
+        raise
     except Exception as error:
         why = (str(error) or repr(error)).splitlines()[0]
-        raise FolderError(f"{folder} is damaged ({why}); {what_to_do}") from None
+        raise FolderError(f"{place} is damaged ({why}); {what_to_do}") from None
 
 
 def load(folder: str | Path, columns: list[str] | None = None) -> pd.DataFrame:

@@ -130,13 +130,14 @@ def scan(path: Path) -> dict[str, Held]:
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
         if not file.schema_arrow.equals(SCHEMA):
             raise ValueError("its columns are not those of counts")
-        table = file.read(["condition", "kind", "seed", "count", "solved"])
+        table = file.read(["condition", "kind", "seed", "count"])
+        lengths = [pc.binary_length(each["solved"]) for each in file.iter_batches(columns=["solved"])]
     key, kind = (pc.dictionary_encode(table[name].combine_chunks().cast(pa.string())) for name in ("condition", "kind"))
     if key.null_count or kind.null_count or not {*kind.dictionary.to_pylist()} <= {"runs", *EPOCHS, "seeds"}:
         raise ValueError("it holds counts of another kind")
     codes, names, kinds = key.indices.to_numpy(), key.dictionary.to_pylist(), kind.dictionary_decode()
     runs, spans = (pc.equal(kinds, name).to_numpy(zero_copy_only=False) for name in ("runs", "seeds"))
-    numbers = (table["seed"], table["count"], pc.binary_length(table["solved"]))
+    numbers = (table["seed"], table["count"], pa.chunked_array(lengths, pa.int32()))
     seeds, counts, n_bytes = (pc.fill_null(each, -1).to_numpy() for each in numbers)
     if (n_bytes[spans] != (counts[spans] + 7) // 8).any():
         raise ValueError("bits of its seeds are missing, or there are too many")
@@ -145,9 +146,10 @@ def scan(path: Path) -> dict[str, Held]:
     for first, last in itertools.pairwise(np.flatnonzero(np.diff(codes, prepend=-1, append=-1)).tolist()):
         seed, count, of_runs, of_seeds = (each[first:last] for each in (seeds, counts, runs, spans))
         n, starts, lengths = int(count[of_runs].sum()), seed[of_seeds], count[of_seeds]
-        odd = names[codes[first]] in found or not n or count.min() < 1 or seed[of_runs | of_seeds].min() < 0
-        if odd or (np.diff(starts) < lengths[:-1]).any():
-            raise ValueError("its counts are out of order, or a seed is counted twice")
+        if names[codes[first]] in found or not n or count.min() < 1 or seed[of_runs | of_seeds].min() < 0:
+            raise ValueError("its counts are out of order")
+        if len(twice := starts[1:][np.diff(starts) < lengths[:-1]]):
+            raise ValueError(f"seed {twice[0]} is counted twice, or out of order")
         held = merge([range(start, start + n) for start, n in zip(starts.tolist(), lengths.tolist(), strict=True)])
         start = int(seed[of_runs].min())
         found[names[codes[first]]] = Held(first, last, row, range(start, start + n), tuple(held))

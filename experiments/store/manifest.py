@@ -74,7 +74,7 @@ def described(study: Study) -> dict[str, Any]:
 def only_in(some: Collection[str], others: Collection[str]) -> str:
     """What conditions have, by their canonical texts, that no other has: 'lr=1.0, hidden=3'.
 
-    Where no value is new, only their combination, it is the first of these conditions.
+    Where no value is new, only their combination, it is the first condition that is none of the others.
     """
     usual = {name: str(plain(field.default)) for name, field in FIELDS.items()}
 
@@ -85,7 +85,9 @@ def only_in(some: Collection[str], others: Collection[str]) -> str:
 
     known = settings(others)
     new = [f"{name}={value.partition(':')[0]}" for name, value in settings(some) if (name, value) not in known]
-    return ", ".join(new).replace("'", "") or next(iter(some), "").partition(";")[2] or "the default condition"
+    first = next((text for text in some if text not in others), None)
+    combined = "none" if first is None else first.partition(";")[2].replace(";", ", ") or "the default condition"
+    return ", ".join(new).replace("'", "") or combined
 
 
 def describe(manifest: Mapping[str, Any], folder: Path, study: Study) -> str:

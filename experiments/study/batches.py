@@ -76,7 +76,7 @@ def missing(todo: Iterable[Left]) -> Iterator[Batch]:
 
 
 def subtract(seeds: range, done: Spans) -> Spans:
-    """What of `seeds` no range of `done` covers."""
+    """What of `seeds` no range of `done` covers; those are disjoint and ascending, as `merge` gives them."""
     starts = [seeds.start, *(max(span.stop, seeds.start) for span in done)]
     stops = [*(min(span.start, seeds.stop) for span in done), seeds.stop]
     return [range(*gap) for gap in zip(starts, stops, strict=True) if gap[0] < gap[1]]

@@ -234,9 +234,9 @@ def differs_in_a_bit(old: pa.Array, new: pa.Array) -> Flags:
 def seeds_solved(counts: pa.Table, seeds: range) -> Values:
     """Which of these seeds counts say were solved; null for those that failed."""
     known = dict[int, bool]()
-    for span, flags in solved_seeds(counts):
-        if span.start < seeds.stop and seeds.start < span.stop:
-            known.update(zip(span, flags.tolist(), strict=True))
+    after = pc.greater(pc.add(counts["seed"], counts["count"]), seeds.start)
+    for span, flags in solved_seeds(counts.filter(pc.and_(pc.less(counts["seed"], seeds.stop), after))):
+        known.update(zip(span, flags.tolist(), strict=True))
     return {("solved", seed): known.get(seed) for seed in seeds}
 
 

@@ -321,11 +321,14 @@ def test_the_same_results_give_the_same_report(handmade: Path, reported: Path) -
 
 def test_a_figure_that_no_longer_applies_is_removed(reported: Path, tmp_path: Path) -> None:
     again = Path(shutil.copytree(reported, tmp_path / "again"))
-    (again / "figures" / "functions.png").write_bytes(b"old")
+    stale = [again / "figures" / name for name in ("functions.png", "functions.svg", "functions-phone.svg")]
+    for path in stale:
+        path.write_bytes(b"old")
     without_figures(again)
-    assert (again / "figures" / "functions.png").exists()
+    assert all(path.exists() for path in stale)
     (plot,) = (plot for plot in PLOTS if plot.name == "functions")
-    draw(plot, False, report.read_results(again), again / "figures")
+    for phone in (False, True):
+        draw(plot, phone, report.read_results(again), again / "figures")
     assert not list((again / "figures").glob("functions*"))
     assert (again / "figures" / "success_rate.png").exists()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from analysis.data import reading
 from analysis.data.door import FolderError
 from analysis.data.reading import CAUSES, DEFAULT_LAW, OUTCOMES, PROTOCOL, load
 from nnxor import diagnosis
@@ -94,3 +95,12 @@ def test_what_cannot_be_read_is_refused_in_one_line(handmade: Path, spoil, why: 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FolderError, match="is not a folder"):
         load(tmp_path / "nowhere")
+
+
+def test_want_of_memory_is_no_damage(handmade: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(reading, "read_table", full)
+    with pytest.raises(MemoryError):
+        load(handmade)

@@ -203,7 +203,7 @@ def test_counts_that_contradict_each_other_are_found_by_any_sample(
         (lambda t: t.filter(pc.not_equal(t["hidden"], 3)), "hidden 3, init torch, lr 0.1: its counts are missing"),
         (lambda t: pa.concat_tables([t.filter(pc.equal(t["lr"], lr)) for lr in (0.1, 0.3)]), "out of order"),
         (lambda t: t.take([1, 0, *range(2, len(t))]).take([len(t) - 1, *range(len(t) - 1)]), "out of order"),
-        (lambda t: pa.concat_tables([t, t.slice(len(t) - 1)]), "a seed is counted twice"),
+        (lambda t: pa.concat_tables([t, t.slice(len(t) - 1)]), "seed 3 is counted twice"),
         (with_value("condition", 0, "0123456789abcdef"), "out of order"),
         (with_value("hidden", 0, 7), "rows of another condition are among its counts"),
         (with_value("kind", 0, "walks"), "it holds counts of another kind"),

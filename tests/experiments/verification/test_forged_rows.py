@@ -16,7 +16,7 @@ from analysis.data.door import sha256_of
 from analysis.entry import RunError
 from experiments.execution.session import run as run_study
 from experiments.store.columns import RESULTS
-from experiments.store.manifest import describe
+from experiments.store.manifest import describe, only_in
 from experiments.verification import verifying
 from experiments.verification.audit import Ledger, check_bytes, read_record
 from nnxor import engines
@@ -138,6 +138,14 @@ def test_an_edited_config_is_found(tiny: Path, capsys: pytest.CaptureFixture[str
     assert status_of(tiny) == 1
     assert "does not fit config.yaml" in (said := refused(capsys))
     assert "(config.yaml: epochs=41; manifest: epochs=40)" in said
+
+
+def test_what_conditions_have_that_no_other_has_is_told_in_words() -> None:
+    ours = ["protocol=2", "protocol=2;hidden=3;lr=0.2", "protocol=2;lr=0.2"]
+    assert only_in(ours, ["protocol=2;hidden=5"]) == "hidden=4, hidden=3, lr=0.2"
+    assert only_in(ours, ours[:2]) == "lr=0.2"
+    assert only_in([*ours[1:], ours[0]], ["protocol=2;hidden=3", *ours[1:]]) == "the default condition"
+    assert only_in(ours[1:], ours) == "none"
 
 
 def test_every_flipped_byte_is_found(tiny: Path) -> None:
