@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from experiments.store.columns import failed_table, part_table
+from experiments.store.columns import part_table
 from experiments.study.batches import Batch
 from nnxor import engines, protocol
 from nnxor.condition import Condition
@@ -23,7 +23,7 @@ def train_batch(batch: Batch, engine: str) -> pa.Table:
         found = trials(batch.condition, batch.seeds, engines.load(engine), batch.certify)
         return part_table(found.columns, batch.seeds)
     except Exception as error:  # whatever a training does, the others go on
-        return failed_table(batch.seeds, f"{type(error).__name__}: {error}")
+        return part_table({}, batch.seeds, f"{type(error).__name__}: {error}")
 
 
 def warm_up(batches: Iterable[Batch], engine: str) -> None:
