@@ -88,9 +88,9 @@ def paragraph(text: str, indent: int = 0) -> str:
     return filled(text, " " * indent, " " * (indent + 2))
 
 
-def told(what: str, text: str) -> str:
-    """A line of a table of two columns, broken where the terminal is narrower."""
-    return filled(text, f"{what:<11} ", " " * 12)
+def tell(what: str, text: str, width: int = 12) -> None:
+    """Print a line of a table of two columns, broken where the terminal is narrower."""
+    say(filled(text, f"{what:<{width}}", " " * width))
 
 
 def filled(text: str, first: str, others: str) -> str:
