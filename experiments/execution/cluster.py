@@ -105,9 +105,13 @@ class Window:
             self.lost.append((batch, losses + 1))
             future.cancel()
         new = [address for address in there if address not in self.known]
-        ask = partial(self.client.run, worker.differences, here, self.engine, probe, on_error="return")
+        ask = partial(self.client.run, worker.facts, self.engine, probe, on_error="return")
         for address, found in (ask(workers=new) if new else {}).items():
-            why = found if isinstance(found, str) else repr(found)
+            if isinstance(found, Exception):
+                why = repr(found)
+            else:
+                unlike = (key for key, fact in here.items() if found.get(key) != fact)
+                why = ", ".join(f"{key}: {found.get(key)} there, {here[key]} here" for key in unlike)
             if why and why not in self.known.values():
                 say(f"worker {address} is left out: {why}")
             self.known[address] = why

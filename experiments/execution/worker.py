@@ -53,9 +53,3 @@ def facts(engine: str, condition: Condition) -> dict[str, object]:
         "source of nnxor": hashlib.sha256(source).hexdigest()[:12],
         f"a training by engine {engine}": table["error"][0].as_py() or trained,
     }
-
-
-def differences(there: dict[str, object], engine: str, condition: Condition) -> str:
-    """How the facts of this machine differ from those of another (`there`), in a line; empty if they do not."""
-    here = facts(engine, condition).items()
-    return ", ".join(f"{key}: {it} there, {there.get(key)} here" for key, it in here if there.get(key) != it)

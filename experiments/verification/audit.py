@@ -43,11 +43,6 @@ class Record:
     study: Study
 
     @property
-    def has_rows(self) -> bool:
-        """Whether it kept a row a training."""
-        return self.study.record == "trials"
-
-    @property
     def main(self) -> Path:
         """The table whose digest the manifest holds."""
         return self.path / tables.names(self.study.record)[0]
@@ -172,9 +167,10 @@ class Ledger:
         with damage(record):
             self.held = counts.scan(record.path / COUNTS)
             self._counts = tables.Slices(record.path / COUNTS)
-            if record.has_rows:
+            self.rows: tables.Slices | None = None
+            if record.main.name == TRIALS:
                 tables.check_rows(record.main, [*self.held.values()], schema(study.conditions))
-            self.rows = tables.Slices(record.main) if record.has_rows else None
+                self.rows = tables.Slices(record.main)
             for condition, key in itertools.zip_longest(study.conditions, self.held):
                 if condition is None:
                     raise RunError(f"{record.path / COUNTS} counts trainings that are not of this study; {AGAIN}")

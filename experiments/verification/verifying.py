@@ -68,7 +68,7 @@ def verify(config: Mapping[str, Any]) -> int:
     show("files", f"{', '.join(manifest['files'])}: byte for byte what was written (SHA-256)")
     ledger = Ledger(record)
     show("values", f"the digest is that of the values ({manifest['digest'][:16]}...)")
-    what = "rows" if record.has_rows else "counts"
+    what = "rows" if ledger.rows else "counts"
     show(what, f"{study.n_trainings:,}: of each condition every seed once, in order")
     if ledger.n_failed:
         show("failed", f"{ledger.n_failed:,} trainings failed when they were run; they are trained again")
