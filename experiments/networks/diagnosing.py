@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from analysis.entry import DONE, InputError
+from analysis.entry import DONE, InputError, turning
 from analysis.findings.statistics import Rate
 from experiments.execution.progress import listed, say, tell
 from experiments.study.checked import checked, known_keys
@@ -226,15 +226,13 @@ def decoded(config: Mapping[str, Any], condition: Condition) -> Decoded:
 
     A level may lie as far from a loss as its last digit says: 0.33 is 1/3, but 0.3 is anything.
     """
-    try:
+    with turning(ValueError, InputError):
         if config["loss"] is not None:
             value = checked("loss", config["loss"], LOSS)
             digits = -int(Decimal(repr(value)).as_tuple().exponent)
             return decode(value, condition, max(TOLERANCE, 0.5 * 10.0**-digits) if digits >= 2 else TOLERANCE)
         given = checked("predictions", config["predictions"], checks.instance(list, ONE_A_ROW))
         return decode_predictions(tuple(checked("predictions", each, PREDICTION) for each in given), condition)
-    except ValueError as error:
-        raise InputError(str(error)) from None
 
 
 def advise(condition: Condition, trap: Decoded | None, network: Weights | None = None) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.data.door import CONFIG, COUNTS, TRIALS, FolderError, read_bytes, read_finished, sha256_of
-from analysis.entry import InputError, RunError, in_a_line
+from analysis.entry import InputError, RunError, in_a_line, turning
 from analysis.findings.findings import Findings
 from analysis.findings.published import write_published
 from analysis.findings.summary import write_summary
@@ -103,10 +103,8 @@ def check_bytes(record: Record) -> None:
     wanted, files = (CONFIG, *tables.names(record.study.record)), record.manifest["files"]
     for name in wanted:
         path = record.path / name
-        try:
+        with turning(OSError, InputError, f"{path} cannot be read: ", f"; {AGAIN}"):
             found = sha256_of(path)
-        except OSError as error:
-            raise InputError(f"{path} cannot be read: {error.strerror}; {AGAIN}") from None
         if found != files.get(name):
             what = f"its SHA-256 is {found[:12]}..., by manifest.json {str(files.get(name))[:12]}..."
             raise RunError(f"{path} is not the file that was written: {what}; {AGAIN}")
@@ -120,12 +118,10 @@ def check_derived(record: Record) -> list[str]:
     """Hold the files that are derived from the counts to them, those that are there; returns their names."""
     there = [name for name in ("summary.csv", "published.csv") if (record.path / name).exists()]
     with TemporaryDirectory() as folder:
-        try:
+        with turning(FolderError, RunError):
             found = Findings.of(record.path)
             write_summary(found.every_summary, Path(folder))
             write_published(found.published, Path(folder))
-        except FolderError as error:
-            raise RunError(str(error)) from None
         for name in there:
             expected = (Path(folder) / name).read_bytes()
             _check_content(record.path / name, expected, "the counts; remove it and run its study again")

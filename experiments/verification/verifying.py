@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from analysis.data.door import COUNTED
 from analysis.data.processes import available_cores
-from analysis.entry import DONE, FAILED, InputError
+from analysis.entry import DONE, FAILED, InputError, turning
 from experiments.execution.backends import execute
 from experiments.execution.options import backend_for, engine_name
 from experiments.execution.progress import Progress, all_of, filled, say, tell
@@ -78,11 +78,9 @@ def verify(config: Mapping[str, Any]) -> int:
     if asked == "auto":  # the fastest that did not train it, if there is one
         exact = [engine for engine in ENGINES.values() if engine.exact and engine.installed]
         asked = min(exact, key=lambda engine: (engine.name in record.engines, engine.seconds)).name
-    try:
+    allowed = ", ".join(name for name in ENGINES if name != asked)
+    with turning(ImportError, InputError, f"engine={asked} cannot be loaded: ", f"; allowed: {allowed}"):
         engines.load(asked)
-    except ImportError as error:
-        others = ", ".join(name for name in ENGINES if name != asked)
-        raise InputError(f"engine={asked} cannot be loaded: {error}; allowed: {others}") from None
     n = None if given["sample"] == "all" else given["sample"]
     retraining = Retraining(ledger, draw_sample(study, n, given["seed"], asked, ledger.failed), asked)
     follow(retraining, given["seed"])
