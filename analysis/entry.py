@@ -10,7 +10,8 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
@@ -30,6 +31,17 @@ class RunError(Exception):
 def in_a_line(error: BaseException) -> str:
     """An error's message in one line; its kind where it has none."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+@contextmanager
+def turning(
+    errors: type[Exception] | tuple[type[Exception], ...], into: type[Exception], before: str = "", after: str = ""
+) -> Iterator[None]:
+    """Turn errors of these kinds into another kind: one line, in which their own words stand between two texts."""
+    try:
+        yield
+    except errors as error:
+        raise into(f"{before}{getattr(error, 'strerror', None) or in_a_line(error)}{after}") from None
 
 
 AGAIN = 2.0  # seconds after which an interrupt is raised again if it was swallowed, as libraries do here and there

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.data.conditions import FIELDS, few
 from analysis.data.door import write_text
-from analysis.entry import DONE, FAILED, InputError, RunError
+from analysis.entry import DONE, FAILED, InputError, RunError, turning
 from analysis.findings.side_by_side import Comparison, compare_folders
 from analysis.report_parts.tables import compare_page, p_text
 from analysis.text.words import bare, counted, listed, plain, points
@@ -30,10 +30,8 @@ def compare(config: Mapping[str, Any]) -> int:
     found = compare_folders(given["a"], given["b"])
     say(plain("\n".join(lines(found))).replace("\N{RIGHTWARDS ARROW}", "->").replace("\N{EM DASH}", "-"))
     for name, target in ((name, given[name]) for name in WRITERS if given[name]):
-        try:
+        with turning(OSError, RunError, f"{name}={target} cannot be written: "):
             write_text(target, WRITERS[name](found))
-        except OSError as error:
-            raise RunError(f"{name}={target} cannot be written: {error.strerror or error}") from None
         say(f"{name}: {target}")
     return FAILED if given["fail_on_difference"] and found.differs else DONE
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import hydra
 import yaml
+from hydra import version
 from hydra._internal.hydra import Hydra
-from hydra._internal.utils import get_args_parser
+from hydra._internal.utils import _run_hydra, get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, OverrideParseException
@@ -49,18 +50,6 @@ def prepare_hydra() -> None:
     Hydra.get_mode = lambda _, config_name, overrides: (  # type: ignore[method-assign, assignment]  # noqa: ARG005
         RunMode.MULTIRUN if "hydra.mode=MULTIRUN" in overrides else None
     )
-
-
-def taken(arguments: list[str], *flags: str) -> tuple[str | None, list[str]]:
-    """The value of the last of these options, None without one, and the arguments without them."""
-    value, others, given = None, [], iter(arguments)
-    for argument in given:
-        flag, equals, text = argument.partition("=")
-        if flag in flags:
-            value = text if equals else next(given, "")
-        else:
-            others.append(argument)
-    return value, others
 
 
 def overrides(config: str, arguments: list[str], positional: tuple[str, ...]) -> list[str]:
@@ -100,12 +89,7 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
     """Compose and have MODULE:FUNCTION do the work, for each job of a --multirun; returns the exit status."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us instead of being printed over many lines
     prepare_hydra()
-    if folder := taken(arguments, "--config-dir", "-cd")[0]:  # --help needs it before anything is composed
-        catalog.FOLDERS[:] = [Path(folder).absolute(), CONF]
-    refuse_odd_studies(arguments)
-    asked, others = taken(arguments, "--cfg", "-c")
-    shown = asked == "job"
-    sys.argv[1:] = others if shown else arguments
+    sys.argv[1:] = arguments
     statuses: list[int] = []
 
     def job(composed: DictConfig) -> None:
@@ -117,8 +101,14 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
             sys.exit(statuses[-1])
 
     try:
-        PARSER.parse_args()  # Hydra's own would print several lines
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name=config)(job)()
+        given = PARSER.parse_args(arguments)  # Hydra's own would print several lines
+        if given.config_dir:  # --help needs it before anything is composed
+            catalog.FOLDERS[:] = [Path(given.config_dir).absolute(), CONF]
+        refuse_odd_studies(arguments)
+        if shown := given.cfg == "job":
+            given.cfg = None  # which Hydra would answer with what was given alone
+        version.setbase("1.3")
+        _run_hydra(args=given, args_parser=PARSER, task_function=job, config_path=str(CONF), config_name=config)
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(explained(error, config)) from None
     except yaml.YAMLError as error:
@@ -128,7 +118,7 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
         return code if code in (DONE, INTERRUPTED, TERMINATED) else BAD_INPUT
     except Exception as error:
         full = isinstance(error, OSError) and not error.filename  # standard output, say
-        if statuses or LISTENER.heard or isinstance(error, MemoryError) or full:
+        if statuses or LISTENER.heard or isinstance(error, MemoryError | InputError) or full:
             raise
         raise InputError(f"the overrides cannot be composed: {in_a_line(error)}") from None
     return max(statuses, default=DONE)

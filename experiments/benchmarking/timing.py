@@ -16,7 +16,7 @@ import pandas as pd
 
 from analysis.data.door import FolderError, write_text
 from analysis.data.processes import available_cores
-from analysis.entry import DONE, InputError, RunError
+from analysis.entry import DONE, InputError, RunError, turning
 from analysis.speed import PICTURES, write_figures
 from experiments.benchmarking import contenders as who
 from experiments.benchmarking.contenders import Row
@@ -46,13 +46,11 @@ def benchmark(config: Mapping[str, Any]) -> int:
         allowed = "a multiple of 16, the default study's conditions"
         raise InputError(f"trainings={trainings} is not allowed; allowed: {allowed}")
     folder: Path = given["output"]
-    try:  # before any work
+    with turning(OSError, InputError, f"output={folder} cannot be a folder for the figures: "):  # before any work
         folder.mkdir(parents=True, exist_ok=True)
         for name in FILES:  # of an earlier run
             (folder / name).unlink(missing_ok=True)
         (folder / "machine.json").touch()
-    except OSError as error:
-        raise InputError(f"output={folder} cannot be a folder for the figures: {error.strerror or error}") from None
     machine = {"started": now(), "cores": available_cores(), **provenance()}
     try:
         write_text(folder / "machine.json", json.dumps(machine, indent=2) + "\n")

@@ -15,7 +15,7 @@ import pyarrow as pa
 from analysis.entry import RunError
 from experiments.execution import worker
 from experiments.execution.progress import say
-from experiments.store.columns import failed_table
+from experiments.store.columns import part_table
 from experiments.study.batches import Batch, Result
 from nnxor.condition import Condition
 
@@ -71,7 +71,7 @@ class Window:
                 more = sum(self.send(batch, 0) for batch in itertools.islice(batches, free)) == free
             elif self.lost[0][1] >= MOST_LOSSES:
                 batch, _ = self.lost.pop(0)
-                yield batch, failed_table(batch.seeds, "all workers died that tried to train it")
+                yield batch, part_table({}, batch.seeds, "all workers died that tried to train it")
             elif self.fit and not self.flights:
                 self.send(*self.lost.pop(0))
             time.sleep(0.005)
@@ -82,7 +82,7 @@ class Window:
                         self.lost.append((flight[0], flight[1] + 1))
                     else:
                         table = isinstance(outcome, pa.Table)
-                        yield flight[0], outcome if table else failed_table(flight[0].seeds, repr(error))
+                        yield flight[0], outcome if table else part_table({}, flight[0].seeds, repr(error))
                 future.release()  # an interrupt that falls into its destructor would be lost
 
     def send(self, batch: Batch, losses: int) -> bool:
@@ -105,9 +105,13 @@ class Window:
             self.lost.append((batch, losses + 1))
             future.cancel()
         new = [address for address in there if address not in self.known]
-        ask = partial(self.client.run, worker.differences, here, self.engine, probe, on_error="return")
+        ask = partial(self.client.run, worker.facts, self.engine, probe, on_error="return")
         for address, found in (ask(workers=new) if new else {}).items():
-            why = found if isinstance(found, str) else repr(found)
+            if isinstance(found, Exception):
+                why = repr(found)
+            else:
+                unlike = (key for key, fact in here.items() if found.get(key) != fact)
+                why = ", ".join(f"{key}: {found.get(key)} there, {here[key]} here" for key in unlike)
             if why and why not in self.known.values():
                 say(f"worker {address} is left out: {why}")
             self.known[address] = why

@@ -61,21 +61,16 @@ class Progress:
                 say(self.line())
 
     def line(self) -> str:
-        """Where things stand, in at most 80 characters unless the numbers are huge."""
+        """Where things stand, with shares of outcomes, in at most 80 characters unless the numbers are huge."""
         seconds = time.monotonic() - self._start
         rate = self.trained / seconds if seconds > 0 else 0.0
         left = duration((self.total - self.trained) / rate) if rate else "?"
         share = f"{self.trained:,}/{self.total:,} ({self.trained / self.total:.0%})"
-        return f"{share}  {rate:,.0f}/s  {left} left  {self.tally()}"
-
-    def tally(self) -> str:
-        """Shares of solved, stuck and other runs so far."""
-        n = sum(self.outcomes.values())
-        if not n:
-            return ""
-        solved = self.outcomes["solved"]
+        n, solved = sum(self.outcomes.values()), self.outcomes["solved"]
         stuck = sum(count for name, count in self.outcomes.items() if name.startswith("stuck"))
-        return f"solved {solved / n:.0%}  stuck {stuck / n:.0%}  other {(n - solved - stuck) / n:.0%}"
+        parts = {"solved": solved, "stuck": stuck, "other": n - solved - stuck} if n else {}
+        tally = "  ".join(f"{name} {count / n:.0%}" for name, count in parts.items())
+        return f"{share}  {rate:,.0f}/s  {left} left  {tally}"
 
     def summary(self) -> str:
         """One line at the end."""
@@ -88,9 +83,9 @@ def paragraph(text: str, indent: int = 0) -> str:
     return filled(text, " " * indent, " " * (indent + 2))
 
 
-def told(what: str, text: str) -> str:
-    """A line of a table of two columns, broken where the terminal is narrower."""
-    return filled(text, f"{what:<11} ", " " * 12)
+def tell(what: str, text: str, width: int = 12) -> None:
+    """Print a line of a table of two columns, broken where the terminal is narrower."""
+    say(filled(text, f"{what:<{width}}", " " * width))
 
 
 def filled(text: str, first: str, others: str) -> str:

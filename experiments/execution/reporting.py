@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from analysis.data.door import FolderError
 from analysis.data.processes import DRAWING
-from analysis.entry import InputError, RunError
+from analysis.entry import InputError, RunError, turning
 from analysis.findings.findings import Findings
 from analysis.findings.published import report_published
 from analysis.findings.summary import print_summary, write_summary
@@ -32,7 +32,7 @@ def report(folder: ResultFolder, drawn: bool, others: ProcessPoolExecutor | None
     RunError if the folder cannot be read. If it also holds conditions of other studies, only the summary of this one is
     printed, and nothing is written.
     """
-    try:
+    with turning(FolderError, RunError):
         with suppress(BrokenProcessPool):
             if others:
                 others.submit(importlib.import_module(DRAWING).read, folder.path)  # meanwhile
@@ -51,6 +51,4 @@ def report(folder: ResultFolder, drawn: bool, others: ProcessPoolExecutor | None
         if drawn:
             say("drawing figures and report (report=false leaves them out) ...")
             say(f"report: {write_report(folder.path, found, others)}")
-    except FolderError as error:
-        raise RunError(str(error)) from None
     say(f"results: {folder.path}")

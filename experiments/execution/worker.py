@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from experiments.store.columns import failed_table, part_table
+from experiments.store.columns import part_table
 from experiments.study.batches import Batch
 from nnxor import engines, protocol
 from nnxor.condition import Condition
@@ -23,7 +23,7 @@ def train_batch(batch: Batch, engine: str) -> pa.Table:
         found = trials(batch.condition, batch.seeds, engines.load(engine), batch.certify)
         return part_table(found.columns, batch.seeds)
     except Exception as error:  # whatever a training does, the others go on
-        return failed_table(batch.seeds, f"{type(error).__name__}: {error}")
+        return part_table({}, batch.seeds, f"{type(error).__name__}: {error}")
 
 
 def warm_up(batches: Iterable[Batch], engine: str) -> None:
@@ -53,9 +53,3 @@ def facts(engine: str, condition: Condition) -> dict[str, object]:
         "source of nnxor": hashlib.sha256(source).hexdigest()[:12],
         f"a training by engine {engine}": table["error"][0].as_py() or trained,
     }
-
-
-def differences(there: dict[str, object], engine: str, condition: Condition) -> str:
-    """How the facts of this machine differ from those of another (`there`), in a line; empty if they do not."""
-    here = facts(engine, condition).items()
-    return ", ".join(f"{key}: {it} there, {there.get(key)} here" for key, it in here if there.get(key) != it)

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from analysis.entry import DONE, InputError
+from analysis.entry import DONE, InputError, turning
 from analysis.findings.statistics import Rate
-from experiments.execution.progress import listed, say, told
+from experiments.execution.progress import listed, say, tell
 from experiments.study.checked import checked, known_keys
 from experiments.study.explorer_address import address
 from experiments.study.fields import TRAINED, make_condition, network_of, read_fields, refuse_useless
@@ -68,23 +68,23 @@ def of_network(config: Mapping[str, Any], values: dict[str, object]) -> None:
     now = states(condition, weights, 0)
     outcome, trap = now["outcome"][0], trap_of(now, condition)
     by = f", in {found.library}'s layout" if found.library else ""
-    say(told("network", f"{config['weights']}{by}; read as {setting(condition)}"))
+    tell("network", f"{config['weights']}{by}; read as {setting(condition)}")
     if found.either_way:
         other = states(condition, weights._replace(W1=weights.W1.swapaxes(0, 1)), 0)["outcome"][0]
         told_as = "(units, inputs)" if found.library == "PyTorch" else "(inputs, units)"
         two = f"W1 is square: it is read as {told_as}, which is {outcome}; the other way it is {other}"
-        say(told("", two.replace("_", " at ")))
-    say(told("verdict", verdict_on_network(outcome, trap, condition)))
+        tell("", two.replace("_", " at "))
+    tell("verdict", verdict_on_network(outcome, trap, condition))
     rows = [row for row in condition.task.row_names[:16] if f"y_{row}" in now]
     predictions = ", ".join(f"{round(float(now[f'y_{row}'][0]), 6) + 0.0:.4g} for {row}" for row in rows)
     norm = f"{now['final_loss'][0]:.6g}, gradient norm {now['grad_norm'][0]:.2g}"
-    say(told("loss", f"{norm}; predictions {predictions}"))
+    tell("loss", f"{norm}; predictions {predictions}")
     if outcome != "solved" and trap is None and (better := better_loss(weights, condition)):
-        say(told("", better))
+        tell("", better)
     if outcome == "diverged":
         return
-    say(told("units", units(now, condition)))
-    say(told("point", point(condition, weights, now)))
+    tell("units", units(now, condition))
+    tell("point", point(condition, weights, now))
     if outcome == "solved":
         return
     then = states(condition, weights, condition.epochs)
@@ -93,7 +93,7 @@ def of_network(config: Mapping[str, Any], values: dict[str, object]) -> None:
     always = (
         f" It will never change: its parameters repeat, bit for bit, every {every}." if then["period"][0] > 0 else ""
     )
-    say(told("ahead", f"After {condition.epochs:,} more epochs: {ends}.{always}"))
+    tell("ahead", f"After {condition.epochs:,} more epochs: {ends}.{always}")
     advise(condition, trap, weights)
 
 
@@ -203,15 +203,15 @@ def of_number(config: Mapping[str, Any], values: dict[str, object]) -> None:
     found = decoded(config, condition) if has_levels(condition) else None
     if found is None or (condition.freeze and not (found.matches and found.loss == condition.loss)):
         raise InputError(f"the levels of {setting(condition)} are not known; give the network itself, as FILE")
-    say(told("setting", setting(condition)))
-    say(told("verdict", found.text + (UNTRAINED if found.matches and learned_nothing(found, condition) else "")))
+    tell("setting", setting(condition))
+    tell("verdict", found.text + (UNTRAINED if found.matches and learned_nothing(found, condition) else ""))
     if not found.complete and not found.matches:
-        say(told("", "Not all levels of this task could be enumerated: it may be one of the others."))
+        tell("", "Not all levels of this task could be enumerated: it may be one of the others.")
     if found.matches and found.loss != condition.loss:
         value = found.level.value / decoder.times(found.loss, condition.task)
         condition = replace(condition, **fitting(decoder.conventions()[found.loss][0]))
         found = decode(value, condition)
-        say(told("", f"From here on it is taken to be loss={value:.6g} loss_name={condition.loss}."))
+        tell("", f"From here on it is taken to be loss={value:.6g} loss_name={condition.loss}.")
     if not found.matches or found.level.value > 0:
         advise(condition, found if found.matches else None)
 
@@ -226,15 +226,13 @@ def decoded(config: Mapping[str, Any], condition: Condition) -> Decoded:
 
     A level may lie as far from a loss as its last digit says: 0.33 is 1/3, but 0.3 is anything.
     """
-    try:
+    with turning(ValueError, InputError):
         if config["loss"] is not None:
             value = checked("loss", config["loss"], LOSS)
             digits = -int(Decimal(repr(value)).as_tuple().exponent)
             return decode(value, condition, max(TOLERANCE, 0.5 * 10.0**-digits) if digits >= 2 else TOLERANCE)
         given = checked("predictions", config["predictions"], checks.instance(list, ONE_A_ROW))
         return decode_predictions(tuple(checked("predictions", each, PREDICTION) for each in given), condition)
-    except ValueError as error:
-        raise InputError(str(error)) from None
 
 
 def advise(condition: Condition, trap: Decoded | None, network: Weights | None = None) -> None:
@@ -247,14 +245,14 @@ def advise(condition: Condition, trap: Decoded | None, network: Weights | None =
     there = rescue.is_stuck(like_it.columns) & (np.abs(like_it.columns["final_loss"] - level) < TOLERANCE)
     here = "" if trap is None else f", {percent(int(there.sum()), DRAWS)} in this trap"
     kind = f"Of {DRAWS:,} networks drawn like this and trained for {condition.epochs:,} epochs"
-    say(told("how common", f"{kind}: {percent(solved, DRAWS)} solved{here} (with 95 % Wilson intervals)."))
+    tell("how common", f"{kind}: {percent(solved, DRAWS)} solved{here} (with 95 % Wilson intervals).")
     stuck, places = (like_it.end, np.flatnonzero(there)) if network is None else (network, np.zeros(1, np.intp))
     needed = (condition.task.units or 1) if condition.rectified else 1
     mendable = len(places) and condition.hidden >= needed
     freed = frees(condition, stuck.take(np.resize(places, TRIES)), draws_anew=given) if mendable else []
     if freed:
         where = "This network" if given else "Of networks in this trap"
-        say(told("frees it", f"{where}, within {condition.epochs:,} more epochs, best first:"))
+        tell("frees it", f"{where}, within {condition.epochs:,} more epochs, best first:")
         for entry, count, n, none_yet in freed:
             alone = "yes" if count else f"not yet: {NOT_FINISHED}" if none_yet else "no"
             say(f"{'':<12}{entry.label:<32}{percent(count, n) if n > 1 else alone}")
@@ -266,9 +264,9 @@ def advise(condition: Condition, trap: Decoded | None, network: Weights | None =
         more = drawn(replace(condition, hidden=MANY))[1] / DRAWS
         clearly = more > solved / DRAWS + CLEARLY
         do += f" With {MANY} units {whole(more)} of such networks learn the task." if clearly else ""
-    say(told("do", do[0].upper() + do[1:]))
+    tell("do", do[0].upper() + do[1:])
     if len(places) and (page := address(condition, int(places[0]), network)):
-        say(told("watch", f"{'it' if given else 'one'} train in the page that nnxor-explorer writes:"))
+        tell("watch", f"{'it' if given else 'one'} train in the page that nnxor-explorer writes:")
         say(f"{'':<11} explorer.html{page}")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.entry import DONE, InputError
+from analysis.entry import DONE, InputError, turning
 from experiments.execution.progress import paragraph, say
 from experiments.study.checked import checked, known_keys, mapping, path
 from experiments.study.explorer_address import address
@@ -37,10 +37,8 @@ def train(config: Mapping[str, Any]) -> int:
     if save:
         check_writable(save)
     if plot:
-        try:
+        with turning(OSError, InputError, f"plot={plot} cannot be a folder: "):
             plot.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"plot={plot} cannot be a folder: {error.strerror or error}") from None
     shown = [f"{name}={value}" for name, value in condition.values().items() if name in SHOWN]
     say(paragraph(" ".join([*shown, f"weights={config['weights']}" if config["weights"] else f"seed={seed}"])))
     deaths = np.full(condition.hidden, ALIVE)
@@ -75,10 +73,8 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
         law = condition.init
         if isinstance(law, GivenWeights) and seed >= law.n_sets:
             raise InputError(f"seed={seed} is not in init={law.name}; allowed: 0 to {law.n_sets - 1}, a set each")
-        try:
+        with turning(ValueError, InputError):  # no draw of this seed keeps its margin
             return condition, initial_weights(condition, range(seed, seed + 1)), seed
-        except ValueError as error:  # no draw of this seed keeps its margin
-            raise InputError(str(error)) from None
     drawn = {"scale": config["scale"] is not None, "init": given["init"] is not None}
     drawn["seed"] = config["seed"] is not None and not condition.batch_size  # which is what the seed would shuffle
     if useless := [name for name, is_given in drawn.items() if is_given]:

@@ -3,7 +3,6 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -22,42 +21,33 @@ CONDITION_COLUMNS: dict[str, pa.DataType] = {
 """A condition's key and its fields; the same for every row of a part, so parts leave them out."""
 
 
-@dataclass(frozen=True)
-class Column:
-    """A recorded column: its type, what it means, and whether the diagnosis writes a negative number for null."""
-
-    type: pa.DataType
-    meaning: str
-    negative_is_null: bool = False
-
-
-RESULTS: dict[str, Column] = {
-    "seed": Column(pa.int64(), "which draw of the initial weights"),
-    "outcome": Column(TEXT, "how the training ended"),
-    "final_loss": Column(pa.float64(), "loss of the parameters after the last update"),
-    "grad_norm": Column(pa.float64(), "norm of the loss's gradient there"),
-    "accuracy": Column(pa.float64(), "share of the rows whose prediction is on its target's side"),
-    "plateau": Column(pa.float64(), "the level that a stuck run sits on"),
-    "merged": Column(TEXT, "rows that share one wrong prediction"),
-    "solved_epoch": Column(pa.int32(), "first epoch from which the success rule held to the end", True),
-    "dead_init": Column(pa.int32(), "units that are active on no row, at the start"),
-    "dead_final": Column(pa.int32(), "units that are active on no row, at the end", True),
-    "linear_final": Column(pa.int32(), "units that are active on every row, at the end", True),
-    "patterns_init": Column(pa.string(), "rows where each unit is active at the start: a word per unit, a bit per row"),
-    "patterns_final": Column(pa.string(), "rows on which each unit is active, at the end"),
-    "first_death_epoch": Column(pa.int32(), "first epoch at which a unit that was alive at the start was dead", True),
-    "revived": Column(pa.int32(), "units that were dead at some epoch and alive at a later one", True),
-    "cause": Column(TEXT, "why an unsolved run failed"),
-    "minimum": Column(TEXT, "what a certificate says of the point at which a stuck run rests"),
-    "outcome_before": Column(TEXT, "outcome when a rescue steps in"),
-    "settled_epoch": Column(pa.int32(), "first epoch from which the parameters repeat exactly", True),
-    "period": Column(pa.int32(), "after how many epochs they do", True),
-    "status": Column(TEXT, "ok, or failed"),
-    "error": Column(pa.string(), "what went wrong in a failed training"),
+RESULTS: dict[str, tuple[pa.DataType, str]] = {
+    "seed": (pa.int64(), "which draw of the initial weights"),
+    "outcome": (TEXT, "how the training ended"),
+    "final_loss": (pa.float64(), "loss of the parameters after the last update"),
+    "grad_norm": (pa.float64(), "norm of the loss's gradient there"),
+    "accuracy": (pa.float64(), "share of the rows whose prediction is on its target's side"),
+    "plateau": (pa.float64(), "the level that a stuck run sits on"),
+    "merged": (TEXT, "rows that share one wrong prediction"),
+    "solved_epoch": (pa.int32(), "first epoch from which the success rule held to the end"),
+    "dead_init": (pa.int32(), "units that are active on no row, at the start"),
+    "dead_final": (pa.int32(), "units that are active on no row, at the end"),
+    "linear_final": (pa.int32(), "units that are active on every row, at the end"),
+    "patterns_init": (pa.string(), "rows where each unit is active at the start: a word per unit, a bit per row"),
+    "patterns_final": (pa.string(), "rows on which each unit is active, at the end"),
+    "first_death_epoch": (pa.int32(), "first epoch at which a unit that was alive at the start was dead"),
+    "revived": (pa.int32(), "units that were dead at some epoch and alive at a later one"),
+    "cause": (TEXT, "why an unsolved run failed"),
+    "minimum": (TEXT, "what a certificate says of the point at which a stuck run rests"),
+    "outcome_before": (TEXT, "outcome when a rescue steps in"),
+    "settled_epoch": (pa.int32(), "first epoch from which the parameters repeat exactly"),
+    "period": (pa.int32(), "after how many epochs they do"),
+    "status": (TEXT, "ok, or failed"),
+    "error": (pa.string(), "what went wrong in a failed training"),
 }
-"""What is recorded of a training, besides its final predictions y_…."""
+"""What is recorded of a training, besides its final predictions y_…: the type of a column, and what it means."""
 
-RESULT_COLUMNS = {name: column.type for name, column in RESULTS.items()}  # the types of what is recorded
+RESULT_COLUMNS = {name: kind for name, (kind, _) in RESULTS.items()}  # the types of what is recorded
 
 
 def schema(conditions: Iterable[Condition]) -> pa.Schema:
@@ -90,8 +80,11 @@ def _results(rows: Iterable[str]) -> list[tuple[str, pa.DataType]]:
 
 
 def part_table(columns: Columns, seeds: range, error: str | None = None) -> pa.Table:
-    """A table of diagnosed trainings: sentinels (see `nnxor.diagnosis.diagnose`) become nulls."""
-    n, told = len(seeds), {name: _array(name, values) for name, values in columns.items()}
+    """A table of diagnosed trainings, whose sentinels (see `nnxor.diagnosis.diagnose`) become nulls.
+
+    Of trainings that failed it holds nothing but their seeds, the status and the `error`.
+    """
+    n, told = len(seeds), {name: _array(values) for name, values in columns.items()}
     status = {
         "status": pa.repeat("ok" if error is None else "failed", n),
         "error": pa.repeat(pa.scalar(error, pa.string()), n),
@@ -99,16 +92,11 @@ def part_table(columns: Columns, seeds: range, error: str | None = None) -> pa.T
     return pa.table({"seed": pa.array(np.arange(seeds.start, seeds.stop, dtype=np.int64)), **told, **status})
 
 
-def failed_table(seeds: range, error: str) -> pa.Table:
-    """A table of trainings that failed: their seeds, the status and what went wrong."""
-    return part_table({}, seeds, error)
-
-
-def _array(name: str, values: np.ndarray) -> pa.Array:
+def _array(values: np.ndarray) -> pa.Array:
     if values.dtype.kind == "f":
         return pa.array(values.astype(np.float64), mask=np.isnan(values))
     if values.dtype.kind in "iu":
-        return pa.array(values.astype(np.int32), mask=values < 0 if RESULTS[name].negative_is_null else None)
+        return pa.array(values.astype(np.int32), mask=values < 0)
     if values.dtype.kind == "S":
         return pa.array(values, mask=values == b"").cast(pa.string())
     return pa.array(values, pa.string(), mask=values == "")

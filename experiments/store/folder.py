@@ -28,7 +28,7 @@ import pyarrow as pa
 import yaml
 
 from analysis.data.door import CONFIG, COUNTS, TRIALS, flush, is_regular, read_manifest, sha256_of, write_text
-from analysis.entry import InputError, RunError, in_a_line
+from analysis.entry import InputError, RunError, turning
 from experiments.store import counts, parts
 from experiments.store import rows_and_counts as tables
 from experiments.store.manifest import describe, described, now, only_in, provenance
@@ -149,14 +149,14 @@ class ResultFolder:
             return
         if missing := found.keys() - places.keys():
             raise RunError(f"{self.path / missing.pop()} is missing; {WAYS_OUT}")
-        try:
+        with turning(
+            (pa.ArrowException, OSError, ValueError), RunError, f"{self.path / COUNTS} is damaged (", f"); {WAYS_OUT}"
+        ):
             self._held = counts.scan(places[COUNTS])
             if TRIALS in places:
                 tables.check_rows(places[TRIALS], [*self._held.values()])
                 if any(subtract(span, [each.trained]) for each in self._held.values() for span in each.seeds):
                     raise ValueError("the seeds that are counted are not those that were trained")
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise RunError(f"{self.path / COUNTS} is damaged ({in_a_line(error):.120}); {WAYS_OUT}") from None
 
     def _find(self, name: str, sha256: str | None) -> Path | None:
         """The table of that name and hash, which a killed run may not have put in its place yet; None without one."""

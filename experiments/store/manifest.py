@@ -31,7 +31,7 @@ LIBRARIES = ("numpy", "scipy", "llvmlite", "pandas", "pyarrow", "joblib", "hydra
 PROFILE = "https://datapackage.org/profiles/2.0/{}.json"
 
 MEANINGS = {
-    **{name: column.meaning for name, column in RESULTS.items()},
+    **{name: meaning for name, (_, meaning) in RESULTS.items()},
     **{name: f"of the condition: {field.label}" for name, field in FIELDS.items()},
     "condition": "key of the condition: a hash of its canonical text",
     "kind": "what is counted: runs, epochs (solved_epoch, first_death_epoch), or which seeds",

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.data.door import is_regular, read_bytes, replacing
-from analysis.entry import RunError, in_a_line
+from analysis.entry import RunError, turning
 from experiments.store.columns import in_schema, part_schema
 from experiments.study.batches import Batch
 from nnxor.condition import Condition
@@ -37,10 +37,8 @@ class Part:
 
     def rows(self, seeds: range) -> pa.Table:
         """Those of its rows, read anew; RunError if it was changed since."""
-        try:
+        with turning(NotAPartError, RunError, f"{self.path} was changed (", "); run the same command again"):
             return _read(self.path).slice(seeds.start - self.seeds.start, len(seeds))
-        except NotAPartError as why:
-            raise RunError(f"{self.path} was changed ({why}); run the same command again") from None
 
 
 def write_part(folder: Path, batch: Batch, table: pa.Table) -> Part:
@@ -89,11 +87,9 @@ def _identity(key: str, seeds: range) -> dict[bytes, bytes]:
 
 
 def _read(path: Path) -> pa.Table:
-    try:
+    with turning((pa.ArrowException, OSError), NotAPartError, "it cannot be read (", ")"):
         content = read_bytes(path, MOST_BYTES)
         if hashlib.sha256(content).hexdigest() != NAME.fullmatch(path.name)[4]:  # type: ignore[index]
             raise NotAPartError("torn or altered: its content has not the hash that its name holds")
         with pq.ParquetFile(pa.BufferReader(content)) as file:
             return file.read(use_threads=False)
-    except (pa.ArrowException, OSError) as error:
-        raise NotAPartError(f"it cannot be read ({in_a_line(error):.120})") from None

@@ -16,7 +16,7 @@ import yaml
 
 import conf
 from analysis.data.door import read_bytes, read_text
-from analysis.entry import InputError, in_a_line
+from analysis.entry import InputError, in_a_line, turning
 from experiments.study.checked import checked
 from experiments.study.weight_files import given_network, load_given
 from nnxor import checks
@@ -67,11 +67,9 @@ def beside(group: str, file: str) -> str:
 def read_yaml(path: Path) -> Any:
     """What a regular file of YAML holds; OSError or ValueError, in one line, says what is wrong with it."""
     text = read_text(path, MOST_YAML)
-    try:
+    with turning(yaml.YAMLError, ValueError):
         _refuse_endless(text)
         return yaml.load(text, yaml.CSafeLoader)
-    except yaml.YAMLError as error:
-        raise ValueError(" ".join(str(error).split())) from None
 
 
 def _refuse_endless(text: str) -> None:
@@ -98,20 +96,16 @@ def _read(group: str, name: str, key: str) -> dict[str, object]:
     """What conf/GROUP/NAME.yaml holds, ours or the user's."""
     if name not in names(group):
         raise InputError(f"{key}={name} is unknown; {hint(name, names(group))}")
-    try:
+    with turning((OSError, ValueError), InputError, f"{shown(group, name)} is not YAML: "):
         content = read_yaml(found(group, name))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{shown(group, name)} is not YAML: {error}") from None
     if not isinstance(content, dict):
         raise InputError(f"{shown(group, name)} must hold keys and values")
     return content
 
 
 def _of(kind: type[Kind], name: str, content: Mapping[str, object], where: str) -> Kind:
-    try:
+    with turning(ValueError, InputError, f"{where}: "):
         return kind.of(name, content)
-    except ValueError as error:
-        raise InputError(f"{where}: {error}") from None
 
 
 @cache

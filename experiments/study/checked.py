@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from analysis.entry import InputError
+from analysis.entry import InputError, turning
 from nnxor import checks
 from nnxor.checks import Check, show
 from nnxor.registry import hint
@@ -12,10 +12,8 @@ from nnxor.registry import hint
 
 def checked(key: str, value: object, check: Check) -> Any:
     """The value if the check allows it, or InputError."""
-    try:
+    with turning(ValueError, InputError, f"{key}={show(value):.60} is not allowed; "):
         return check(value)
-    except ValueError as error:
-        raise InputError(f"{key}={show(value):.60} is not allowed; {error}") from None
 
 
 def path(value: object) -> Path:

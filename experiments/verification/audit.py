@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.data.door import CONFIG, COUNTS, TRIALS, FolderError, read_bytes, read_finished, sha256_of
-from analysis.entry import InputError, RunError, in_a_line
+from analysis.entry import InputError, RunError, in_a_line, turning
 from analysis.findings.findings import Findings
 from analysis.findings.published import write_published
 from analysis.findings.summary import write_summary
@@ -41,11 +41,6 @@ class Record:
     path: Path
     manifest: dict[str, Any]
     study: Study
-
-    @property
-    def has_rows(self) -> bool:
-        """Whether it kept a row a training."""
-        return self.study.record == "trials"
 
     @property
     def main(self) -> Path:
@@ -108,10 +103,8 @@ def check_bytes(record: Record) -> None:
     wanted, files = (CONFIG, *tables.names(record.study.record)), record.manifest["files"]
     for name in wanted:
         path = record.path / name
-        try:
+        with turning(OSError, InputError, f"{path} cannot be read: ", f"; {AGAIN}"):
             found = sha256_of(path)
-        except OSError as error:
-            raise InputError(f"{path} cannot be read: {error.strerror}; {AGAIN}") from None
         if found != files.get(name):
             what = f"its SHA-256 is {found[:12]}..., by manifest.json {str(files.get(name))[:12]}..."
             raise RunError(f"{path} is not the file that was written: {what}; {AGAIN}")
@@ -125,12 +118,10 @@ def check_derived(record: Record) -> list[str]:
     """Hold the files that are derived from the counts to them, those that are there; returns their names."""
     there = [name for name in ("summary.csv", "published.csv") if (record.path / name).exists()]
     with TemporaryDirectory() as folder:
-        try:
+        with turning(FolderError, RunError):
             found = Findings.of(record.path)
             write_summary(found.every_summary, Path(folder))
             write_published(found.published, Path(folder))
-        except FolderError as error:
-            raise RunError(str(error)) from None
         for name in there:
             expected = (Path(folder) / name).read_bytes()
             _check_content(record.path / name, expected, "the counts; remove it and run its study again")
@@ -172,9 +163,10 @@ class Ledger:
         with damage(record):
             self.held = counts.scan(record.path / COUNTS)
             self._counts = tables.Slices(record.path / COUNTS)
-            if record.has_rows:
+            self.rows: tables.Slices | None = None
+            if record.main.name == TRIALS:
                 tables.check_rows(record.main, [*self.held.values()], schema(study.conditions))
-            self.rows = tables.Slices(record.main) if record.has_rows else None
+                self.rows = tables.Slices(record.main)
             for condition, key in itertools.zip_longest(study.conditions, self.held):
                 if condition is None:
                     raise RunError(f"{record.path / COUNTS} counts trainings that are not of this study; {AGAIN}")

@@ -12,6 +12,7 @@ amplify a last bit, as do the way there (solved_epoch) and accuracy, where a pre
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,11 +22,10 @@ from numpy.typing import NDArray
 
 from analysis.data.door import COUNTED
 from analysis.data.processes import available_cores
-from analysis.entry import DONE, FAILED, InputError
-from experiments.execution import progress
+from analysis.entry import DONE, FAILED, InputError, turning
 from experiments.execution.backends import execute
 from experiments.execution.options import backend_for, engine_name
-from experiments.execution.progress import Progress, all_of
+from experiments.execution.progress import Progress, all_of, filled, say, tell
 from experiments.execution.worker import warm_up
 from experiments.store.columns import CONDITION_COLUMNS, in_schema, part_schema, plain, with_condition
 from experiments.store.counts import PLAIN, add_up, count_rows, solved_seeds, total
@@ -37,6 +37,8 @@ from experiments.verification.audit import Ledger, check_bytes, check_derived, c
 from nnxor import checks, engines
 from nnxor.condition import Condition
 from nnxor.engines import ENGINES
+
+show = partial(tell, width=11)  # a line: what was looked at, and what was found
 
 BLOCKS = 16  # conditions that a sample is spread over, at least, where there are as many and it has as many trainings
 TOLERANCE = 1e-2  # allowed difference, where bits may differ: absolute, or relative if the number is above 1
@@ -56,40 +58,33 @@ def verify(config: Mapping[str, Any]) -> int:
     record, asked = read_record(given["folder"]), given["engine"]
     study, manifest = record.study, record.manifest
     size, by = f"{len(study.conditions):,} conditions x {len(study.seeds):,}", " and ".join(record.engines)
-    say("folder", f"{record.path}: {study.name}, {size}, trained with {by or 'an engine unknown'}")
+    show("folder", f"{record.path}: {study.name}, {size}, trained with {by or 'an engine unknown'}")
     others = check_manifest(record)
-    say("manifest", f"protocol {manifest['protocol']}; it says what config.yaml says")
+    show("manifest", f"protocol {manifest['protocol']}; it says what config.yaml says")
     if others:
         whose = "in the words of the version that wrote them, which is not this one"
-        say("", f"{others}: {whose}; no result depends on them")
+        show("", f"{others}: {whose}; no result depends on them")
     check_bytes(record)
-    say("files", f"{', '.join(manifest['files'])}: byte for byte what was written (SHA-256)")
+    show("files", f"{', '.join(manifest['files'])}: byte for byte what was written (SHA-256)")
     ledger = Ledger(record)
-    say("values", f"the digest is that of the values ({manifest['digest'][:16]}...)")
-    what = "rows" if record.has_rows else "counts"
-    say(what, f"{study.n_trainings:,}: of each condition every seed once, in order")
+    show("values", f"the digest is that of the values ({manifest['digest'][:16]}...)")
+    what = "rows" if ledger.rows else "counts"
+    show(what, f"{study.n_trainings:,}: of each condition every seed once, in order")
     if ledger.n_failed:
-        say("failed", f"{ledger.n_failed:,} trainings failed when they were run; they are trained again")
-    say("sums", ledger.contradiction or "runs, epochs and seeds of each condition agree on how many were solved")
+        show("failed", f"{ledger.n_failed:,} trainings failed when they were run; they are trained again")
+    show("sums", ledger.contradiction or "runs, epochs and seeds of each condition agree on how many were solved")
     if derived := check_derived(record):
-        say("derived", f"{' and '.join(derived)}: what follows from the counts")
+        show("derived", f"{' and '.join(derived)}: what follows from the counts")
     if asked == "auto":  # the fastest that did not train it, if there is one
         exact = [engine for engine in ENGINES.values() if engine.exact and engine.installed]
         asked = min(exact, key=lambda engine: (engine.name in record.engines, engine.seconds)).name
-    try:
+    allowed = ", ".join(name for name in ENGINES if name != asked)
+    with turning(ImportError, InputError, f"engine={asked} cannot be loaded: ", f"; allowed: {allowed}"):
         engines.load(asked)
-    except ImportError as error:
-        others = ", ".join(name for name in ENGINES if name != asked)
-        raise InputError(f"engine={asked} cannot be loaded: {error}; allowed: {others}") from None
     n = None if given["sample"] == "all" else given["sample"]
     retraining = Retraining(ledger, draw_sample(study, n, given["seed"], asked, ledger.failed), asked)
     follow(retraining, given["seed"])
-    return tell(retraining)
-
-
-def say(what: str, text: str) -> None:
-    """Print what was looked at, and what was found."""
-    progress.say(progress.filled(text, f"{what:<11}", " " * 11))
+    return conclude(retraining)
 
 
 def draw_sample(study: Study, size: int | None, seed: int, engine: str, failed: Mapping[str, Spans]) -> list[Left]:
@@ -254,17 +249,17 @@ def follow(retraining: Retraining, seed: int) -> None:
     """Say what is trained again, train it, show how it goes on, and how long it took."""
     sample, engine, n = retraining.sample, retraining.engine, retraining.trainings
     drawn = f"{n:,} trainings: neighbouring seeds in {len(sample):,} conditions, at random (seed {seed})"
-    say("sample", all_of(n, "training") if retraining.whole else drawn)
+    show("sample", all_of(n, "training") if retraining.whole else drawn)
     again = ", which trained it (name another with engine=NAME)" if engine in retraining.ledger.record.engines else ""
-    say("engine", f"{engine}{again}")
+    show("engine", f"{engine}{again}")
     warm_up((each.first for each in sample), engine)
     with Progress(n) as shown:
         for out in retraining:
             shown.update(out)
-    say("retrained", shown.summary())
+    show("retrained", shown.summary())
 
 
-def tell(found: Retraining) -> int:
+def conclude(found: Retraining) -> int:
     """Print the verdict; returns the exit status."""
     lines = [
         line for each in (found.rows, found.counts) if each.first for line in _differences(found, each, each.first)
@@ -272,7 +267,7 @@ def tell(found: Retraining) -> int:
     failed = bool(lines or found.ledger.contradiction)
     how = "DIFFERENT: counts contradict each other (sums, above), though" if failed else "verified:"
     for indent, line in lines or [("", f"{how} {_agreement(found)}")]:
-        progress.say(progress.filled(line, indent, "    "))
+        say(filled(line, indent, "    "))
     return FAILED if failed else DONE
 
 

@@ -23,7 +23,7 @@ from experiments.execution.session import run as run_study
 from experiments.store import counts, parts
 from experiments.store import folder as folder_module
 from experiments.store import rows_and_counts as tables
-from experiments.store.columns import failed_table, in_schema, part_schema
+from experiments.store.columns import in_schema, part_schema, part_table
 from experiments.study import batches
 from experiments.study.batches import Batch
 from experiments.study.study import Study, read_study
@@ -64,7 +64,7 @@ ROWS = st.lists(
 )
 
 
-def part_table(rows: list[tuple[object, ...]], start: int) -> pa.Table:
+def part_rows(rows: list[tuple[object, ...]], start: int) -> pa.Table:
     names = ("outcome", "cause", "merged", "dead_init", "dead_final", "solved_epoch", "first_death_epoch")
     columns = {name: pa.array([row[i] for row in rows]) for i, name in enumerate(names)}
     whole = {name: columns[name].cast(pa.string() if i < 3 else pa.int32()) for i, name in enumerate(names)}
@@ -110,7 +110,7 @@ def test_counts_are_those_of_the_rows_however_they_are_cut(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[object, ...]], start: int, cuts: list[int], order: int
 ) -> None:
     folder = tmp_path_factory.getbasetemp() / "cut"
-    table = part_table(rows, start)
+    table = part_rows(rows, start)
     assert written(folder, table, cuts, order) == written(folder, table, [], 0)
     kept = pq.read_table(folder / "counts.parquet").to_pylist()
     runs = {
@@ -144,7 +144,7 @@ def test_seeds_are_kept_as_a_bit_each_in_chunks(tmp_path: Path) -> None:
 
 
 def test_failed_trainings_are_counted_and_not_among_the_seeds() -> None:
-    rows = in_schema(failed_table(range(5, 9), "MemoryError: no room"), part_schema(Condition()))
+    rows = in_schema(part_table({}, range(5, 9), "MemoryError: no room"), part_schema(Condition()))
     table = counts.count_rows(rows)
     (row,) = table.to_pylist()
     assert (row["kind"], row["status"], row["error"], row["count"], row["seed"]) == (
