@@ -169,7 +169,7 @@ def with_values(trials: pd.DataFrame, row: Any, fields: Iterable[str]) -> pd.Dat
 def slices(trials: pd.DataFrame, fields: Sequence[str]) -> Iterator[tuple[pd.Series, pd.DataFrame]]:
     """Each combination of values that these fields take, in order, and the trials (or conditions) that have it."""
     names = list(fields)
-    ordered = trials.sort_values(names, na_position="first") if names else trials
+    ordered = trials.sort_values(names, na_position="first", kind="stable") if names else trials
     together = names or np.zeros(len(trials))
     for _, part in ordered.groupby(together, dropna=False, observed=True, sort=False):
         yield part[names].iloc[0], part

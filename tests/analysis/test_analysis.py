@@ -81,6 +81,12 @@ def test_slices_part_the_trials(handmade: Path) -> None:
     assert sum(len(part) for _, part in slices(trials, [])) == len(trials)
 
 
+def test_rows_of_a_slice_keep_their_order(handmade: Path) -> None:
+    """Bars of many conditions stood in any order."""
+    trials = load(handmade).assign(place=range(160), even=[place % 2 for place in range(160)])
+    assert all(part["place"].is_monotonic_increasing for _, part in slices(trials, ["even"]))
+
+
 @pytest.mark.parametrize("most", [1, 2, 3, 4, 9])
 def test_few_values_hold_the_ends_and_what_must_stay(most: int) -> None:
     found = list(range(9))
