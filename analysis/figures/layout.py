@@ -17,6 +17,7 @@ from analysis.data.conditions import (
     defaults,
     few,
     is_log,
+    is_missing,
     is_number,
     same,
     slices,
@@ -25,7 +26,6 @@ from analysis.data.conditions import (
     usual,
     value_text,
     values,
-    with_values,
 )
 from analysis.data.reading import OUTCOMES, size
 from analysis.figures.style import Look, NotApplicable, columns_for, letters, looks, panels
@@ -113,8 +113,7 @@ def by_value(rows: pd.DataFrame, field: str | None) -> list[tuple[Any, pd.DataFr
     """The rows of each value of a field; all rows under None for no field."""
     if field is None:
         return [(None, rows)]
-    found = ((value, with_values(rows, {field: value}, [field])) for value in values(rows, field))
-    return [(value, part) for value, part in found if len(part)]
+    return [(None if is_missing(row[field]) else row[field], part) for row, part in slices(rows, [field])]
 
 
 def n_text(numbers: Any) -> str:

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from numpy.typing import ArrayLike
 
 from analysis.data.conditions import FIELDS, phrase
 from analysis.figures.layout import by_value, footnote, looks_of, rest_of, small_multiples, thin
@@ -88,14 +89,14 @@ def _name_ends(ends: Sequence[tuple[Axes, dict[Any, float]]], look: dict[Any, Lo
 
 
 def error_bars(
-    ax: Axes, x: Sequence[float], rates: Sequence[Rate], look: Look, texts: Iterable[str], line: bool = True
+    ax: Axes, x: ArrayLike, rates: Sequence[Rate], look: Look, names: Iterable[str], line: bool = True
 ) -> None:
-    """Shares in per cent at the places x, with their intervals as bars, and what they show under the pointer."""
+    """Shares in per cent at the places x, with their intervals as bars, and their names under the pointer."""
     at, low, high = 100 * np.array([(rate.rate, rate.low, rate.high) for rate in rates]).reshape(-1, 3).T
     bars = np.nan_to_num(np.maximum([at - low, high - at], 0))
-    ax.errorbar(np.asarray(x, float), at, bars, capsize=3, elinewidth=1.1, **(look if line else mark(look)))
-    for place, height, text in zip(x, at, texts, strict=True):
-        tip(ax, place, height, place, height, text)
+    ax.errorbar(places := np.asarray(x, float), at, bars, capsize=3, elinewidth=1.1, **(look if line else mark(look)))
+    for place, rate, name in zip(places, rates, names, strict=True):
+        tip(ax, place, 100 * rate.rate, place, 100 * rate.rate, f"{name}: {words.rate(rate)}")
 
 
 def percent_axis(axes: Iterable[Axes], label: str) -> None:

@@ -26,12 +26,11 @@ def dead_units(found: Findings) -> Figure:
     """Dead units at the start, beside the exact law of the draw, and at the end, by outcome; a column a width."""
     shown, note = thin(dead_trials(found), ["hidden"], columns_for(MOST_WIDTHS))
     shown, note_inits = thin(shown, ["init"], MOST_INITS)
-    widths, inits = values(shown, "hidden"), values(shown, "init")
+    parts, inits = by_value(shown, "hidden"), values(shown, "init")
     names = {name: told for name, told in outcome_names(found.summary).items() if (shown["outcome"] == name).any()}
     figure = sheet(2.4 * (1 + len(inits)) + 0.8)
-    axes = figure.subplots(1 + len(inits), len(widths), squeeze=False, sharey="row")
-    for column, hidden in enumerate(widths):
-        part = with_values(shown, {"hidden": hidden}, ["hidden"])
+    axes = figure.subplots(1 + len(inits), len(parts), squeeze=False, sharey="row")
+    for column, (hidden, part) in enumerate(parts):
         who = _at_start(axes[0, column], part, found)
         axes[0, column].set_title(f"{phrase('hidden', hidden)} at the start\n{who}")
         for ax, init in zip(axes[1:, column], inits, strict=True):
@@ -91,8 +90,7 @@ def _at_start(ax: Axes, part: pd.DataFrame, found: Findings) -> str:
         rates = Rate.of_all(counts, sum(counts))
         x = np.arange(len(counts)) + (i - (len(groups) - 1) / 2) * width
         ax.bar(x, [100 * rate.rate for rate in rates], width=0.9 * width, color=look[who[0]]["color"], alpha=0.35)
-        texts = [f"{n} dead: {words.rate(rate)}" for n, rate in enumerate(rates)]
-        error_bars(ax, x.tolist(), rates, look[who[0]], texts, line=False)
+        error_bars(ax, x, rates, look[who[0]], (f"{n} dead" for n in range(hidden + 1)), line=False)
         law = dead_law(part[(part["init"] == who[0]).to_numpy(bool)], found.laws)
         if law is not None:
             ax.plot(x, 100 * law, "_", color="black", markersize=11, markeredgewidth=1.8, zorder=4)
@@ -152,8 +150,7 @@ def _line(ax: Axes, part: pd.DataFrame, look: Look, beside: float) -> float | No
     table = runs.groupby("live")[["failed", "n"]].sum()
     table = table[table["n"] >= FEWEST]
     rates = Rate.of_all(table["failed"], table["n"])
-    texts = [f"{live} alive: {words.rate(rate)} not solved" for live, rate in zip(table.index, rates, strict=True)]
-    error_bars(ax, (table.index.to_numpy(float) + 0.07 * beside).tolist(), rates, look, texts)
+    error_bars(ax, table.index + 0.07 * beside, rates, look, (f"not solved of {live} alive" for live in table.index))
     return 100 * rates[-1].rate if rates else None
 
 

@@ -25,9 +25,7 @@ def success_rate(found: Findings) -> Figure:
         rates = Rate.of_all(part["solved"], part["n"])
         apart = 0 if is_number(field) else 0.06 * beside
         x = [(where[each] if each in where else where[None]) + apart for each in part[field]]
-        said = (words.condition(row, names) for _, row in part.iterrows())
-        texts = [f"{name}: {words.rate(rate)}" for name, rate in zip(said, rates, strict=True)]
-        error_bars(ax, x, rates, look, texts, is_number(field))
+        error_bars(ax, x, rates, look, (words.condition(row, names) for _, row in part.iterrows()), is_number(field))
         return 100 * rates[-1].rate
 
     return lines(
