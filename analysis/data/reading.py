@@ -5,7 +5,6 @@ Summary, figures, tables and verdicts take frames in which a row stands for `cou
 writes. A frame without the column `count` holds one training a row, and works as well.
 """
 
-import math
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -115,7 +114,6 @@ def load(folder: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
         if len(table) != manifest["trials"]:
             raise ValueError(f"{len(table)} trials instead of {manifest['trials']}")
         trials = typed(table.to_pandas(split_blocks=True, self_destruct=True))
-        check_whole(trials)
     return with_texts(trials, manifest["conditions"]) if "condition" in trials else trials
 
 
@@ -123,14 +121,6 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
     """A Parquet file, or some columns of it, checked; `pyarrow.parquet.read_table` imports far more than it needs."""
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
         return file.read(columns)
-
-
-def check_whole(trials: pd.DataFrame) -> None:
-    """ValueError unless every row has the values that every training has."""
-    went_through = fine(trials) if "status" in trials else trials[:0]  # a training that failed has no outcome
-    for name, rows in {"condition": trials, "seed": trials, "status": trials, "outcome": went_through}.items():
-        if name in trials and (lacking := rows[name].isna().sum()):
-            raise ValueError(f"{name} is missing in {lacking:,} rows")
 
 
 def typed(trials: pd.DataFrame) -> pd.DataFrame:
@@ -210,12 +200,6 @@ def sums(frame: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
     (places, keys), counts = pd.factorize(frame["condition"]), counts_of(frame)
     found = {name: np.bincount(places, counts * np.asarray(each), len(keys)) for name, each in values.items()}
     return pd.DataFrame(found, keys, dtype=np.int64)
-
-
-def mean(frame: pd.DataFrame, column: str) -> float:
-    """Mean of a column over trainings; missing values are left out, NaN if nothing is left."""
-    known = frame[frame[column].notna().to_numpy(bool)]
-    return float(np.average(known[column].to_numpy(float), weights=counts_of(known))) if len(known) else math.nan
 
 
 def quantiles(values: Any, counts: Any, shares: ArrayLike) -> Any:

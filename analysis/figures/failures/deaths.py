@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from analysis.data.conditions import FIELDS, phrase, value_text, values, with_values
-from analysis.data.reading import can_die, count_where, counts_of, dead_law, mean, size, sums
+from analysis.data.reading import can_die, count_where, counts_of, dead_law, size, sums
 from analysis.figures import Plot, register
 from analysis.figures.layout import by_value, fixed, footnote, line_field, looks_of, outcome_names, runs_a_line, thin
 from analysis.figures.shapes import error_bars, legend, lines, stack
@@ -101,15 +101,14 @@ def _at_start(ax: Axes, part: pd.DataFrame, found: Findings) -> str:
 
 def describe_dead_units(found: Findings) -> str:
     """Mean dead units at the start against the law, in a sentence for each init."""
-    shown, texts = with_values(dead_trials(found), found.nearest, ["hidden"]), []
-    for init, mine in by_value(shown, "init"):
-        law = dead_law(mine, found.laws)
-        exact = f" against {float(law @ np.arange(len(law))):.2f} by the exact law" if law is not None else ""
-        start, end = mean(mine, "dead_init"), mean(mine, "dead_final")
-        n_ended = count_where(mine, mine["dead_final"].notna())
-        last = f"{end:.2f} at the end (n{words.IS}{n_ended:,})" if n_ended else "all diverged"
-        name = value_text("init", init)
-        texts.append(f"{name}: {start:.2f} dead units at the start{exact} (n{words.IS}{size(mine):,}), {last}")
+    need_units_that_die(found)
+    shown, texts = with_values(found.summary, found.nearest, [name for name in FIELDS if name != "init"]), []
+    for row in shown.sort_values("init").to_dict("records"):
+        law, n_ended = found.laws.get(row["condition"]), row["n"] - row["diverged"]
+        exact = f" against {row['hidden'] * law:.2f} by the exact law" if law is not None else ""
+        start = f"{row['dead_init_mean']:.2f} dead units at the start{exact} (n{words.IS}{row['n']:,})"
+        end = f"{row['dead_final_mean']:.2f} at the end (n{words.IS}{n_ended:,})" if n_ended else "all diverged"
+        texts.append(f"{value_text('init', row['init'])}: {start}, {end}")
     return f"On average, with {fixed(found, 'init') or words.condition(found.nearest, ['hidden'])}, {'; '.join(texts)}."
 
 
