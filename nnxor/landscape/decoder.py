@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 
 from nnxor.condition import Condition, fitting
-from nnxor.landscape.levels import Level, Levels, Rest, levels, merged_rows, merged_text
+from nnxor.landscape.levels import Level, Rest, levels, merged_rows, merged_text
 from nnxor.landscape.regions import Array
 from nnxor.network.activations import OUTPUTS
 from nnxor.network.losses import LOSSES
@@ -58,12 +58,6 @@ def has_levels(condition: Condition) -> bool:
     return convex and not condition.smooth and condition.task.n_rows <= MOST_ROWS
 
 
-def levels_of(condition: Condition) -> Levels:
-    """The levels at which the networks of a condition can rest; ValueError as `levels`."""
-    below, _ = condition.slopes or (0.0, 1.0)
-    return levels(condition.task, condition.loss, condition.hidden, condition.bias, below)
-
-
 def decode(value: float, condition: Condition, tolerance: float = TOLERANCE) -> Decoded:
     """The trap that a final loss belongs to; if none of the condition's fits, that of another convention that does.
 
@@ -71,7 +65,7 @@ def decode(value: float, condition: Condition, tolerance: float = TOLERANCE) -> 
     """
     if not 0 <= value < np.inf:
         raise ValueError(f"loss={value}: a finite number from 0")
-    found, complete = levels_of(condition)
+    found, complete = levels(condition)
     loss, level, task = condition.loss, _nearest(value, found), condition.task
     readings, distance = _readings(value, condition, tolerance), abs(level.value - value)
     if distance > tolerance and readings:
@@ -108,7 +102,7 @@ def decode_predictions(
     task, y = condition.task, np.asarray(y, np.float64)
     if y.shape != (task.n_rows,) or not np.isfinite(y).all():
         raise ValueError(f"predictions={y.tolist()} is not allowed; allowed: {task.n_rows} finite numbers, one per row")
-    found, complete = levels_of(condition)
+    found, complete = levels(condition)
     distance, level, rest = min(
         ((float(np.abs(y - rest.predictions).max()), level, rest) for level in found for rest in level.rests),
         key=lambda candidate: candidate[0],
@@ -147,7 +141,7 @@ def _readings(value: float, condition: Condition, tolerance: float) -> list[tupl
         other, factor = replace(condition, **fitting(loss)), times(convention, condition.task)
         if convention == condition.loss or other.refusal():
             continue
-        level = _nearest(value / factor, levels_of(other).levels)
+        level = _nearest(value / factor, levels(other).levels)
         level = level._replace(value=level.value * factor)
         if abs(level.value - value) <= tolerance < level.value:
             readings.append((convention, level))

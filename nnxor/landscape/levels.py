@@ -93,14 +93,13 @@ class Levels(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def levels(task: Task, loss: str = "half_sse", hidden: int = 4, bias: bool = True, slope: float = 0.0) -> Levels:
-    """The levels at which a network of `hidden` units can rest; rows count as often as the task says.
+def levels(condition: Condition) -> Levels:
+    """The levels at which the networks of a condition can rest; rows count as often as the task says.
 
-    `slope` is that of the units below 0 (0 for ReLU); above it is 1. The output is the loss's own, or the score itself.
-    Raises ValueError for an unknown loss, one that cannot take the targets, and a task of too many patterns.
+    The output is the loss's own, or the score itself. Raises ValueError for a task of too many patterns.
     """
-    if LOSSES[loss].logits and not all(0 <= t <= 1 for t in task.targets):
-        raise ValueError(f"loss={loss} needs targets from 0 to 1; task {task.name} has {task.targets}")
+    task, loss, hidden, bias = condition.task, condition.loss, condition.hidden, condition.bias
+    slope, _ = condition.slopes or (0.0, 1.0)
     features = _features(task.inputs, bias)
     patterns = tuple(pattern for pattern in _patterns(task.inputs, bias) if any(pattern) or slope)
     most = min(hidden, task.n_rows)
