@@ -18,7 +18,6 @@ from nnxor import engines
 from nnxor.arithmetic.networks import ending
 from nnxor.condition import Condition
 from nnxor.engines import Trace
-from nnxor.network.activations import ACTIVATIONS
 from nnxor.network.draws import Weights
 from nnxor.network.losses import LOSSES
 
@@ -55,7 +54,7 @@ def stable_step(condition: Condition, weights: Weights) -> NDArray[np.float64]:
     on what the products of parameters and the curvature of the activation add. A row's loss curves by at most its
     weight.
     """
-    entry, k = ACTIVATIONS[condition.activation], ACTIVATIONS[condition.activation].k(condition)
+    entry, k = condition.units, condition.units.k(condition)
     end = ending(condition, weights)
     weight = LOSSES[condition.loss].weight(condition.task.n_examples) * condition.task.times
     bound: Any = np.zeros(weights.n_networks)

@@ -15,9 +15,7 @@ from nnxor.engines import Trace, Trained, cycles, joined
 from nnxor.engines.cycles import History, Numbers, Table, first_state, to_table, to_weights
 from nnxor.engines.recycling import is_due, recycled
 from nnxor.network.draws import PARAMETERS, Weights
-from nnxor.network.losses import LOSSES
 from nnxor.network.minibatches import Seeds, order_of, seeds_of, steps_of, streams
-from nnxor.network.optimizers import OPTIMIZERS
 from nnxor.protocol import TAIL_PARTS, tail_part
 
 
@@ -114,7 +112,7 @@ class Training:
         return due
 
     def _put(self, table: Table) -> None:
-        parts = np.split(table, 1 + OPTIMIZERS[self.condition.optimizer].memory)
+        parts = np.split(table, 1 + self._rules.optimizer.memory)
         self.weights, *self._memories = (to_weights(self.condition, part) for part in parts)
         self.look = self._networks.look(self.weights)
 
@@ -140,7 +138,7 @@ class Training:
         inputs, targets = examples.x(dtype)[order], examples.t(dtype)[order]
         first = 0
         for size in steps_of(examples.n_rows, condition.batch_size):
-            weight = dtype.type(LOSSES[condition.loss].weight(size))
+            weight = dtype.type(self._rules.loss.weight(size))
             yield [Row(tuple(inputs[n].T), targets[n], weight) for n in range(first, first + size)]
             first += size
 
