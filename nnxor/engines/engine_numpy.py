@@ -123,11 +123,10 @@ class Training:
     def epoch(self, epoch: int) -> None:
         """Train for one epoch."""
         if self.condition.batch_size is None:
-            self.step(self._networks.gradients(self.weights, self.look))
+            self.step(self.look.gradient)
         else:
             for rows in self._batches(epoch):
-                look = self._networks.look(self.weights, rows)
-                self.step(self._networks.gradients(self.weights, look, rows))
+                self.step(self._networks.look(self.weights, rows).gradient)
         self.look = self._networks.look(self.weights)
 
     def _batches(self, epoch: int) -> Iterator[list[Row]]:
