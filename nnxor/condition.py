@@ -210,6 +210,11 @@ class Condition:
         return self.units.slopes(self) if self.units.slopes else None
 
     @property
+    def convex(self) -> bool:
+        """Whether each row's loss is convex in its score: a loss of logits, or behind an output that bends nowhere."""
+        return LOSSES[self.loss].logits or OUTPUTS[self.output].straight(self)
+
+    @property
     def rectified(self) -> bool:
         """Whether the hidden units are ReLUs: 0 below their kink, and their pre-activation above it."""
         return self.slopes == (0.0, 1.0)

@@ -55,7 +55,7 @@ def certify(condition: Condition, weights: Weights) -> Verdict:
         norm = np.linalg.norm(judged.way, axis=1, keepdims=True)
         judged.way /= np.where(norm > 0, norm, 1.0)
         judged.loss = Local(problem, judged.theta).loss
-        if problem.has_kinks and problem.is_convex:
+        if problem.has_kinks and condition.convex:
             judged.radius = np.where(judged.kind == "minimum", _reach(problem, judged.theta), np.nan)
         verdict.put(here, judged)
     return verdict

@@ -27,7 +27,8 @@ class Problem:
 
     free (P,) tells which parameters may move, and `felt` (N, K) holds the inputs, 0 where their weights are frozen. `k`
     holds the settings of activation and output, with the derivative at a kink from below; `slopes` and `outer` are the
-    slopes of activation and output below and above 0, if these are piecewise linear.
+    slopes of activation and output below and above 0, if these are piecewise linear (`has_kinks`: the activation is).
+    `bend` is by how much the slope of a unit is larger above its kink. With `scales_units` output weights may move.
     """
 
     def __init__(
@@ -37,7 +38,9 @@ class Problem:
         task, rules = condition.task, Rules(replace(condition, relu_at_zero=0, dtype="float64"))
         self.condition, self.hidden, self.bias = condition, condition.hidden, condition.bias
         self.activation, self.output, self.loss, self.k = rules.activation, rules.output, rules.loss, rules.k
-        self.slopes = condition.slopes
+        self.has_kinks, self.scales_units = not condition.smooth, "W2" not in condition.frozen
+        self.slopes = below, above = condition.slopes or (0.0, 0.0)
+        self.bend = above - below
         self.outer = rules.output.slopes(condition) if rules.output.slopes else None
         self.x: Array = np.column_stack([task.inputs, np.ones((task.n_rows, int(self.bias)))]) / reach
         self.t, self.c = np.array(task.targets) / apart, rules.loss.weight(task.n_examples) * task.times / heaviest
@@ -46,27 +49,6 @@ class Problem:
         unit = np.concatenate([w1.repeat(task.n_inputs), b1[bias]])
         self.free = np.concatenate([np.tile(unit, self.hidden), w2.repeat(self.hidden), b2[bias]])
         self.felt: Array = self.x * self.free[: self.x.shape[1]]
-
-    @property
-    def has_kinks(self) -> bool:
-        """Whether the activation has a kink at 0."""
-        return self.slopes is not None
-
-    @property
-    def scales_units(self) -> bool:
-        """Whether output weights may move."""
-        return bool(self.free[self.hidden * self.x.shape[1]])
-
-    @property
-    def bend(self) -> float:
-        """By how much the slope of a unit is larger above its kink than below."""
-        below, above = self.slopes or (0.0, 0.0)
-        return above - below
-
-    @property
-    def is_convex(self) -> bool:
-        """Whether each row's loss is convex in the network's output everywhere."""
-        return self.loss.logits or len({*(self.outer or (0.0, 1.0))}) == 1
 
     def in_units(self, theta: Array) -> tuple[Problem, Array]:
         """The same problem in units of its own, and what each parameter (R, P) is measured in there.
@@ -144,7 +126,7 @@ def numbers(matrices: Array) -> Array:
 
 def rows_are_convex(problem: Problem, y: Array) -> Mask:
     """Whether each row's loss is convex in a neighbourhood of y, shape (R, N)."""
-    if problem.is_convex:
+    if problem.condition.convex:
         return np.ones(y.shape, bool)
     if problem.outer:  # at 0 the loss turns down from a flat piece unless the target is ≤ 0
         return np.asarray((np.abs(y) > 1e-6) | (problem.t <= 0))

@@ -8,7 +8,6 @@ import numpy as np
 from nnxor.condition import Condition, fitting
 from nnxor.landscape.levels import Level, Rest, levels, merged_rows, merged_text
 from nnxor.landscape.regions import Array
-from nnxor.network.activations import OUTPUTS
 from nnxor.network.losses import LOSSES
 from nnxor.network.tasks import Task
 
@@ -54,8 +53,7 @@ class Decoded:
 
 def has_levels(condition: Condition) -> bool:
     """Whether the levels of a condition can be looked up: straight pieces, few rows, a convex loss of the scores."""
-    convex = LOSSES[condition.loss].seen_through(OUTPUTS[condition.output], condition)
-    return convex and not condition.smooth and condition.task.n_rows <= MOST_ROWS
+    return condition.convex and not condition.smooth and condition.task.n_rows <= MOST_ROWS
 
 
 def decode(value: float, condition: Condition, tolerance: float = TOLERANCE) -> Decoded:

@@ -40,7 +40,6 @@ from numpy.typing import NDArray
 
 from nnxor.condition import Condition
 from nnxor.landscape.regions import CHUNK, Array, infimum
-from nnxor.network.activations import OUTPUTS
 from nnxor.network.losses import LOSSES
 from nnxor.network.tasks import Task
 
@@ -261,8 +260,7 @@ def traps(condition: Condition) -> dict[str, float]:
     """
     loss, task = LOSSES[condition.loss], condition.task
     plain = condition.rectified and condition.bias and condition.freeze is None
-    convex = loss.seen_through(OUTPUTS[condition.output], condition)
-    if not plain or not convex or (loss.logits and {*task.targets} != {0, 1}) or not is_xor_shaped(task):
+    if not plain or not condition.convex or (loss.logits and {*task.targets} != {0, 1}) or not is_xor_shaped(task):
         return {}
     apart = Fraction(max(task.targets)) - Fraction(min(task.targets))
     weight = int(task.times[0]) * Fraction(loss.weight(task.n_examples))

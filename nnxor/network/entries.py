@@ -128,10 +128,6 @@ class Loss(Uses):
         """Whether the gradient is that with respect to the score, and not to the prediction."""
         return self.output is not None
 
-    def seen_through(self, output: Activation, condition: Settings) -> bool:
-        """Whether it is convex in the scores behind this output: one of its own, or a straight one."""
-        return self.logits or output.straight(condition)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Optimizer(Uses):
