@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor.arithmetic.epoch import Row, Rules, trained_rows
+from nnxor.arithmetic.epoch import Row, trained_rows
 from nnxor.arithmetic.networks import Look, Networks, any_active
 from nnxor.condition import Condition
 from nnxor.engines import Trace, Trained, cycles, joined
@@ -101,7 +101,8 @@ class Training:
     def __init__(self, condition: Condition, table: Table, seeds: Seeds, networks: Networks | None = None) -> None:
         """From a table of all parameters, and what is remembered of them below."""
         self.condition, self._seeds, self._stream = condition, seeds, streams(seeds)
-        self._networks, self._rules = networks or Networks(condition, trained_rows(condition)), Rules(condition)
+        self._networks = networks or Networks(condition, trained_rows(condition))
+        self._rules = self._networks.rules
         self._powers = [1.0 for _ in self._rules.optimizer.powers]
         self._put(table)
 
