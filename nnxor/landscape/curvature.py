@@ -44,10 +44,9 @@ class Problem:
         self.outer = rules.output.slopes(condition) if rules.output.slopes else None
         self.x: Array = np.column_stack([task.inputs, np.ones((task.n_rows, int(self.bias)))]) / reach
         self.t, self.c = np.array(task.targets) / apart, rules.loss.weight(task.n_examples) * task.times / heaviest
-        w1, b1, w2, b2 = (np.array([name not in condition.frozen]) for name in PARAMETERS)
-        bias = slice(int(self.bias))
-        unit = np.concatenate([w1.repeat(task.n_inputs), b1[bias]])
-        self.free = np.concatenate([np.tile(unit, self.hidden), w2.repeat(self.hidden), b2[bias]])
+        w1, b1, w2, b2 = ([name not in condition.frozen] for name in PARAMETERS)
+        unit = w1 * task.n_inputs + b1 * self.bias
+        self.free = np.array(unit * self.hidden + w2 * self.hidden + b2 * self.bias)
         self.felt: Array = self.x * self.free[: self.x.shape[1]]
 
     def in_units(self, theta: Array) -> tuple[Problem, Array]:

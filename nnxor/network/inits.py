@@ -109,12 +109,11 @@ class Distribution:
         if not isinstance(name, str) or name not in LAWS:
             raise ValueError(f"distribution={name} is unknown; allowed: {', '.join(LAWS)}")
         _, parameters = LAWS[name]
-        given = {str(key): value for key, value in spec.items() if key != "distribution"}
-        if unknown := [key for key in given if key not in parameters]:
+        told: dict[str, Any] = parameters | {str(key): value for key, value in spec.items() if key != "distribution"}
+        if unknown := [key for key in told if key not in parameters]:
             raise ValueError(f"{unknown[0]} is no parameter of {name}; allowed: {', '.join(parameters)}")
-        if missing := [key for key, value in (parameters | given).items() if value is None and key not in given]:
+        if missing := [key for key, value in told.items() if value is None]:
             raise ValueError(f"{name} needs {', '.join(missing)}")
-        told: dict[str, Any] = parameters | given
         for key, value in told.items():
             if isinstance(value, bool) or not isinstance(value, int | float | str):
                 raise ValueError(f"{key}={value} is neither a number nor a formula")
