@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -56,6 +56,12 @@ class Field:
     type: str = ""
     registry: Registry[Any] | None = None
 
+    def named(self, name: str, kind: str) -> Self:
+        """The same of this name and type, on which its words depend where none are given."""
+        symbol = self.symbol or name.replace("_", " ")
+        label, phrase = self.label or symbol, self.phrase or f"{symbol} = {{}}"
+        return replace(self, name=name, type=kind, symbol=symbol, label=label, phrase=phrase)
+
     def about(self) -> dict[str, Any]:
         """What readers of results must know of it, in plain values."""
         about = {name: getattr(self, name) for name in ("symbol", "label", "scale", "phrase", "setting")}
@@ -82,19 +88,6 @@ def field(default: Any, check: Callable[[object], Any] | Registry[Any], *words: 
         about["registry"] = check
         check = optional(choice(check)) if default is None else choice(check)
     return dataclasses.field(default=default, metadata={"field": Field(default, check, *words, **about)})
-
-
-def fields_of(condition: type) -> dict[str, Field]:
-    """The fields of a dataclass by name, in their order, as `field` declared them."""
-    found = {}
-    for each in dataclasses.fields(condition):
-        about: Field = each.metadata["field"]
-        symbol = about.symbol or each.name.replace("_", " ")
-        label, phrase = about.label or symbol, about.phrase or f"{symbol} = {{}}"
-        found[each.name] = replace(
-            about, name=each.name, type=str(each.type), symbol=symbol, label=label, phrase=phrase
-        )
-    return found
 
 
 @dataclass(frozen=True)
@@ -217,6 +210,11 @@ class Condition:
         return self.units.slopes(self) if self.units.slopes else None
 
     @property
+    def convex(self) -> bool:
+        """Whether each row's loss is convex in its score: a loss of logits, or behind an output that bends nowhere."""
+        return LOSSES[self.loss].logits or OUTPUTS[self.output].straight(self)
+
+    @property
     def rectified(self) -> bool:
         """Whether the hidden units are ReLUs: 0 below their kink, and their pre-activation above it."""
         return self.slopes == (0.0, 1.0)
@@ -276,7 +274,9 @@ class Condition:
         return hashlib.sha256(self.text().encode()).hexdigest()[:16]
 
 
-FIELDS: dict[str, Field] = fields_of(Condition)
+FIELDS: dict[str, Field] = {
+    each.name: each.metadata["field"].named(each.name, str(each.type)) for each in dataclasses.fields(Condition)
+}
 """The fields by name, in the order in which tables show them and conditions are sorted."""
 
 CHOICES = {name: about.registry for name, about in FIELDS.items() if about.registry is not None}

@@ -15,12 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnxor import engines
+from nnxor.arithmetic.epoch import Rules
 from nnxor.arithmetic.networks import ending
 from nnxor.condition import Condition
 from nnxor.engines import Trace
-from nnxor.network.activations import ACTIVATIONS
 from nnxor.network.draws import Weights
-from nnxor.network.losses import LOSSES
 
 EPOCHS = 10_000  # how long a quench lasts: the default training's length
 
@@ -55,9 +54,10 @@ def stable_step(condition: Condition, weights: Weights) -> NDArray[np.float64]:
     on what the products of parameters and the curvature of the activation add. A row's loss curves by at most its
     weight.
     """
-    entry, k = ACTIVATIONS[condition.activation], ACTIVATIONS[condition.activation].k(condition)
+    rules = Rules(condition)
+    entry, k = rules.activation, rules.k
     end = ending(condition, weights)
-    weight = LOSSES[condition.loss].weight(condition.task.n_examples) * condition.task.times
+    weight = rules.loss.weight(condition.task.n_examples) * condition.task.times
     bound: Any = np.zeros(weights.n_networks)
     for n, x in enumerate(condition.task.x(condition.numpy_dtype)):
         z = end.z[n]

@@ -10,10 +10,6 @@ Entry = TypeVar("Entry", bound=Any)  # it has a name, by which configurations an
 About = ParamSpec("About")
 
 
-class UnknownNameError(ValueError):
-    """A name that no entry has; the message says what is allowed."""
-
-
 def hint(word: str, allowed: Iterable[str]) -> str:
     """'did you mean b? allowed: a, b', with the guess left out where no name is near."""
     names = list(allowed)
@@ -48,8 +44,8 @@ class Registry(dict[str, Entry]):
             importlib.import_module(f"{package}.{name}")
 
     def __missing__(self, name: str) -> Entry:
-        """Raise UnknownNameError."""
-        raise UnknownNameError(f"{self.what}={name} is unknown; {hint(str(name), self)}")
+        """Refuse a name that no entry has; the ValueError says what is allowed."""
+        raise ValueError(f"{self.what}={name} is unknown; {hint(str(name), self)}")
 
 
 def registering(kind: Callable[About, Entry], register: Callable[[Entry], Entry]) -> Callable[About, Entry]:

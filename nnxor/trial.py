@@ -62,7 +62,7 @@ def resting_points(condition: Condition, end: Weights, plateau: np.ndarray) -> V
     where a quench comes to rest, then a longer one, then at the end of a way down, then of another. One that leaves its
     trap on the way is on a shoulder.
     """
-    problem, at = Problem.of(condition), np.arange(end.n_networks)
+    problem, at = Problem(condition), np.arange(end.n_networks)
     verdict = Verdict.empty(problem, problem.pack(end), "")
     ways_on: tuple[Callable[[Weights], Weights], ...] = (
         lambda here: here, lambda here: quench(condition, here)[0], lambda here: quench(condition, here, LONGER)[0],

@@ -90,7 +90,7 @@ def moved(weights: Weights, found: Verdict) -> float:
 
 def slope(condition: Condition, weights: Weights) -> np.ndarray:
     """The norm of the gradient, a kink counting as below it, (R,)."""
-    problem = Problem.of(condition)
+    problem = Problem(condition)
     return np.asarray(np.linalg.norm(Local(problem, problem.pack(weights)).gradient, axis=1))
 
 
@@ -111,7 +111,7 @@ def stuck(**fields: object) -> tuple[Condition, Weights, np.ndarray]:
 
 def descended(condition: Condition, weights: list[np.ndarray], lr: float) -> list[np.ndarray]:
     """One step of gradient descent in float64."""
-    problem = Problem.of(condition)
+    problem = Problem(condition)
     theta = problem.pack(Weights(*weights))
     return list(problem.unpack(theta - lr * Local(problem, theta).gradient))
 

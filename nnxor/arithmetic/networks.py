@@ -27,16 +27,15 @@ Array = NDArray[np.floating]
 class Look:
     """What networks do on all rows.
 
-    Pre-activations z, activations a, predictions y, gradients of_score with respect to scores: a list over the rows
-    each. The loss, and whether the success rule holds: (R,).
+    Pre-activations z and predictions y: a list over the rows each. The loss, and whether the success rule holds: (R,).
+    The gradient of the loss with respect to every parameter, in the shapes of the parameters.
     """
 
     z: list[Array]
-    a: list[Array]
     y: list[Array]
-    of_score: list[Array]
     loss: Array
     solved: NDArray[np.bool_]
+    gradient: Weights
 
 
 class Networks:
@@ -55,15 +54,10 @@ class Networks:
         ends = zip(*map(rules.at_output, scores, rows), strict=True)
         y, terms, of_score, fine = map(list, ends)
         loss = rules.total(terms)
-        return Look(z, a, y, of_score, loss, rules.solved(loss, fine))
-
-    def gradients(self, weights: Weights, look: Look, rows: list[Row] | None = None) -> Weights:
-        """The gradient of the loss with respect to every parameter, in the shapes of the parameters."""
-        ends, back = zip(look.z, look.a, look.of_score, strict=True), self.rules.through_unit
-        g = [back(z, a, weights.W2, of_score) for z, a, of_score in ends]
-        zero = np.zeros_like(weights.b1)
-        *of_inputs, of_bias, of_out = gradients(rows or self.rows, look.a, g, look.of_score, zero)
-        return Weights(np.stack(of_inputs), of_bias, of_out, in_order(look.of_score))
+        g = [rules.through_unit(x, row, weights.W2, f) for x, row, f in zip(z, a, of_score, strict=True)]
+        *of_inputs, of_bias, of_out = gradients(rows, a, g, of_score, np.zeros_like(weights.b1))
+        gradient = Weights(np.stack(of_inputs), of_bias, of_out, in_order(of_score))
+        return Look(z, y, loss, rules.solved(loss, fine), gradient)
 
 
 def preactivations(condition: Condition, weights: Weights) -> list[Array]:
@@ -92,9 +86,8 @@ class Ending(Look):
 
 def ending(condition: Condition, weights: Weights) -> Ending:
     """What the networks with these weights are like, by the protocol's operations in the protocol's order."""
-    networks = Networks(condition)
-    look = networks.look(weights)
-    gradient = zip(PARAMETERS, networks.gradients(weights, look), strict=True)
+    look = Networks(condition).look(weights)
+    gradient = zip(PARAMETERS, look.gradient, strict=True)
     moving = [part.reshape(-1, part.shape[-1]) ** 2 for name, part in gradient if name not in condition.frozen]
     norm = np.asarray(np.sqrt(in_order(row for squares in moving for row in squares)))
     numbers = [*weights, *look.y, look.loss, norm]

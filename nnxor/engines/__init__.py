@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from nnxor.condition import Condition
 from nnxor.network.draws import Weights
 from nnxor.protocol import TAIL_PARTS
-from nnxor.registry import Registry
+from nnxor.registry import Registry, registering
 
 
 class Trace(NamedTuple):
@@ -110,16 +110,14 @@ class Engine:
 
 
 ENGINES: Registry[Engine] = Registry("engine")
+engine = registering(Engine, ENGINES.register)
 
-for entry in (
-    Engine(name="reference", module="nnxor.engines.engine_reference", exact=False, seconds=(75e-6, 0.05e-6)),
-    Engine(name="numpy", module="nnxor.engines.engine_numpy", at_once=1024, seconds=(40e-9, 40e-9)),
-    Engine(
-        name="numba", module="nnxor.engines.engine_numba", needs="llvmlite", threads=True, at_once=64,
-        seconds=(0.6e-9, 0.45e-9),
-    ),
-):  # fmt: skip
-    ENGINES.register(entry)
+engine(name="reference", module="nnxor.engines.engine_reference", exact=False, seconds=(75e-6, 0.05e-6))
+engine(name="numpy", module="nnxor.engines.engine_numpy", at_once=1024, seconds=(40e-9, 40e-9))
+engine(
+    name="numba", module="nnxor.engines.engine_numba", needs="llvmlite", threads=True, at_once=64,
+    seconds=(0.6e-9, 0.45e-9),
+)  # fmt: skip
 
 
 def fastest() -> tuple[str, str]:

@@ -19,7 +19,6 @@ from nnxor.arithmetic.epoch import Rules, rows_of, trained_rows
 from nnxor.arithmetic.numbers import where
 from nnxor.condition import Condition
 from nnxor.engines.llvm_numbers import DOUBLE, INT, LONG, Cell, Machine, Value, vector_bytes
-from nnxor.network.losses import LOSSES
 from nnxor.network.minibatches import GAMMA, mix, steps_of
 
 LANES = 64  # trainings in a block
@@ -70,7 +69,7 @@ class Plan:
         examples = np.array([(*row.inputs, row.target, row.weight) for row in self.rows], self.dtype)
         weights = np.zeros((steps, self.batch), self.dtype)
         for step, size in enumerate(self.sizes):
-            weights[step, :size] = LOSSES[condition.loss].weight(size)
+            weights[step, :size] = self.rules.loss.weight(size)
         drawn = self._aligned(steps * self.batch, self.n_inputs + 1, LANES)
         drawn[:n] = examples[: len(drawn), :-1, None]  # their order where it is fixed
         return {

@@ -8,16 +8,14 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor.arithmetic.epoch import Row, Rules, trained_rows
+from nnxor.arithmetic.epoch import Row, trained_rows
 from nnxor.arithmetic.networks import Look, Networks, any_active
 from nnxor.condition import Condition
 from nnxor.engines import Trace, Trained, cycles, joined
 from nnxor.engines.cycles import History, Numbers, Table, first_state, to_table, to_weights
 from nnxor.engines.recycling import is_due, recycled
 from nnxor.network.draws import PARAMETERS, Weights
-from nnxor.network.losses import LOSSES
 from nnxor.network.minibatches import Seeds, order_of, seeds_of, steps_of, streams
-from nnxor.network.optimizers import OPTIMIZERS
 from nnxor.protocol import TAIL_PARTS, tail_part
 
 
@@ -103,7 +101,8 @@ class Training:
     def __init__(self, condition: Condition, table: Table, seeds: Seeds, networks: Networks | None = None) -> None:
         """From a table of all parameters, and what is remembered of them below."""
         self.condition, self._seeds, self._stream = condition, seeds, streams(seeds)
-        self._networks, self._rules = networks or Networks(condition, trained_rows(condition)), Rules(condition)
+        self._networks = networks or Networks(condition, trained_rows(condition))
+        self._rules = self._networks.rules
         self._powers = [1.0 for _ in self._rules.optimizer.powers]
         self._put(table)
 
@@ -114,7 +113,7 @@ class Training:
         return due
 
     def _put(self, table: Table) -> None:
-        parts = np.split(table, 1 + OPTIMIZERS[self.condition.optimizer].memory)
+        parts = np.split(table, 1 + self._rules.optimizer.memory)
         self.weights, *self._memories = (to_weights(self.condition, part) for part in parts)
         self.look = self._networks.look(self.weights)
 
@@ -125,11 +124,10 @@ class Training:
     def epoch(self, epoch: int) -> None:
         """Train for one epoch."""
         if self.condition.batch_size is None:
-            self.step(self._networks.gradients(self.weights, self.look))
+            self.step(self.look.gradient)
         else:
             for rows in self._batches(epoch):
-                look = self._networks.look(self.weights, rows)
-                self.step(self._networks.gradients(self.weights, look, rows))
+                self.step(self._networks.look(self.weights, rows).gradient)
         self.look = self._networks.look(self.weights)
 
     def _batches(self, epoch: int) -> Iterator[list[Row]]:
@@ -140,7 +138,7 @@ class Training:
         inputs, targets = examples.x(dtype)[order], examples.t(dtype)[order]
         first = 0
         for size in steps_of(examples.n_rows, condition.batch_size):
-            weight = dtype.type(LOSSES[condition.loss].weight(size))
+            weight = dtype.type(self._rules.loss.weight(size))
             yield [Row(tuple(inputs[n].T), targets[n], weight) for n in range(first, first + size)]
             first += size
 

@@ -84,15 +84,11 @@ class Readable(Networks):
         times = trained_rows(self.condition).times if rows is None else None
         loss, outputs = loss_and_backward(layers, self.condition, X, T, times)
         first, last = (layer for layer in layers if isinstance(layer, Affine))
-        self._gradient = Weights(first.dW[:, :, None], first.db[:, None], last.dW, last.db)
+        gradient = Weights(first.dW[:, :, None], first.db[:, None], last.dW, last.db)
         z, _, scores, y = outputs
         fine = [self.rules.fine(*row) for row in zip(scores, y, T, strict=True)]
         losses = np.array([loss], dtype)
-        return Look([*z[:, :, None]], [], [*y], [], losses, self.rules.solved(losses, fine))
-
-    def gradients(self, weights: Weights, look: Look, rows: list[Row] | None = None) -> Weights:  # noqa: ARG002
-        """The gradient of the loss that was looked at last with respect to every parameter."""
-        return self._gradient
+        return Look([*z[:, :, None]], [*y], losses, self.rules.solved(losses, fine), gradient)
 
 
 def train(condition: Condition, start: Weights, seeds: NDArray[np.integer] | range | None = None) -> Trained:

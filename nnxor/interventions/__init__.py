@@ -62,13 +62,9 @@ def fresh(condition: Settings, seeds: range) -> Weights:
 
 def redrawn(condition: Settings, weights: Weights, seeds: range, units: Units) -> Weights:
     """The networks with fresh input weights, bias and output weight in these units, shape (H, R)."""
-    new = fresh(condition, seeds)
-    return Weights(
-        np.where(units, new.W1, weights.W1),
-        np.where(units, new.b1, weights.b1),
-        np.where(units, new.W2, weights.W2),
-        weights.b2,
-    )
+    pairs = zip(fresh(condition, seeds)[:3], weights[:3], strict=True)
+    W1, b1, W2 = (np.where(units, *pair) for pair in pairs)
+    return Weights(W1, b1, W2, weights.b2)
 
 
 INTERVENTIONS.discover(__name__, first=("nothing", "redraw_dead", "redraw_alive", "redraw_all", "leaky"))

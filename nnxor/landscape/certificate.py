@@ -45,7 +45,7 @@ def certify(condition: Condition, weights: Weights) -> Verdict:
     expected, found = ((d, h, r), (h, r), (h, r), (r,)), tuple(array.shape for array in weights)
     if found != expected:
         raise ValueError(f"W1, b1, W2, b2 have shapes {found}; this condition's are {expected}")
-    problem = Problem.of(condition)
+    problem = Problem(condition)
     given = problem.pack(weights)
     verdict = Verdict.empty(problem, given.copy(), "not finite")
     for here in _at_once(problem, np.flatnonzero(np.isfinite(given).all(axis=1))):
@@ -55,7 +55,7 @@ def certify(condition: Condition, weights: Weights) -> Verdict:
         norm = np.linalg.norm(judged.way, axis=1, keepdims=True)
         judged.way /= np.where(norm > 0, norm, 1.0)
         judged.loss = Local(problem, judged.theta).loss
-        if problem.has_kinks and problem.is_convex:
+        if problem.has_kinks and condition.convex:
             judged.radius = np.where(judged.kind == "minimum", _reach(problem, judged.theta), np.nan)
         verdict.put(here, judged)
     return verdict
@@ -64,7 +64,7 @@ def certify(condition: Condition, weights: Weights) -> Verdict:
 @np.errstate(all="ignore")
 def go_down(condition: Condition, weights: Weights) -> Weights:
     """R finite networks at the ends of their ways down (`nnxor.landscape.steps`), in float64."""
-    problem = Problem.of(condition)
+    problem = Problem(condition)
     given = problem.pack(weights)
     for here in _at_once(problem, np.arange(len(given))):
         scaled, sizes = problem.in_units(given[here])

@@ -6,96 +6,50 @@ output bias, if there are biases. A unit's bias is its weight for a further inpu
 without biases. A prediction is y_n = b2 + Σ_h s_h σ(x_n · v_h).
 """
 
-from dataclasses import dataclass, replace
+from __future__ import annotations
+
+from dataclasses import replace
 from functools import cached_property
-from types import SimpleNamespace
-from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nnxor.arithmetic.epoch import Rules
 from nnxor.condition import Condition
-from nnxor.network.activations import ACTIVATIONS, OUTPUTS, Activation
 from nnxor.network.draws import PARAMETERS, Weights
-from nnxor.network.losses import LOSSES, Loss
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
 class Problem:
     """The loss of a condition: x (N, K), t (N,), row weights c (N,), and entries with their settings.
 
     free (P,) tells which parameters may move, and `felt` (N, K) holds the inputs, 0 where their weights are frozen. `k`
     holds the settings of activation and output, with the derivative at a kink from below; `slopes` and `outer` are the
-    slopes of activation and output below and above 0, if these are piecewise linear.
+    slopes of activation and output below and above 0, if these are piecewise linear (`has_kinks`: the activation is).
+    `bend` is by how much the slope of a unit is larger above its kink. With `scales_units` output weights may move.
     """
 
-    x: Array
-    t: Array
-    c: Array
-    free: Mask
-    hidden: int
-    bias: bool
-    activation: Activation
-    output: Activation
-    loss: Loss
-    k: Any
-    slopes: tuple[float, float] | None
-    outer: tuple[float, float] | None
+    def __init__(
+        self, condition: Condition, reach: Array | float = 1.0, apart: float = 1.0, heaviest: float = 1.0
+    ) -> None:
+        """The problem that networks of a condition are trained on, with x, t and c in units of these sizes."""
+        task, rules = condition.task, Rules(replace(condition, relu_at_zero=0, dtype="float64"))
+        self.condition, self.hidden, self.bias = condition, condition.hidden, condition.bias
+        self.activation, self.output, self.loss, self.k = rules.activation, rules.output, rules.loss, rules.k
+        self.has_kinks, self.scales_units = not condition.smooth, "W2" not in condition.frozen
+        self.slopes = below, above = condition.slopes or (0.0, 0.0)
+        self.bend = above - below
+        self.outer = rules.output.slopes(condition) if rules.output.slopes else None
+        self.x: Array = np.column_stack([task.inputs, np.ones((task.n_rows, int(self.bias)))]) / reach
+        self.t, self.c = np.array(task.targets) / apart, rules.loss.weight(task.n_examples) * task.times / heaviest
+        w1, b1, w2, b2 = ([name not in condition.frozen] for name in PARAMETERS)
+        unit = w1 * task.n_inputs + b1 * self.bias
+        self.free = np.array(unit * self.hidden + w2 * self.hidden + b2 * self.bias)
+        self.felt: Array = self.x * self.free[: self.x.shape[1]]
 
-    @classmethod
-    def of(cls, condition: Condition) -> Self:
-        """The problem that networks of this condition are trained on."""
-        x = np.asarray(condition.task.x(np.dtype(np.float64)), np.float64)
-        from_below = replace(condition, relu_at_zero=0)
-        activation, output = ACTIVATIONS[condition.activation], OUTPUTS[condition.output]
-        w1, b1, w2, b2 = (np.array([name not in condition.frozen]) for name in PARAMETERS)
-        bias = slice(int(condition.bias))
-        unit = np.concatenate([w1.repeat(condition.task.n_inputs), b1[bias]])
-        return cls(
-            x=np.column_stack([x, np.ones(len(x))]) if condition.bias else x,
-            t=np.asarray(condition.task.t(np.dtype(np.float64)), np.float64),
-            c=LOSSES[condition.loss].weight(condition.task.n_examples) * condition.task.times.astype(np.float64),
-            free=np.concatenate([np.tile(unit, condition.hidden), w2.repeat(condition.hidden), b2[bias]]),
-            hidden=condition.hidden,
-            bias=condition.bias,
-            activation=activation,
-            output=output,
-            loss=LOSSES[condition.loss],
-            k=SimpleNamespace(**{**vars(output.k(from_below)), **vars(activation.k(from_below))}),
-            slopes=condition.slopes,
-            outer=output.slopes(condition) if output.slopes else None,
-        )
-
-    @property
-    def has_kinks(self) -> bool:
-        """Whether the activation has a kink at 0."""
-        return self.slopes is not None
-
-    @cached_property
-    def felt(self) -> Array:
-        """The inputs, 0 where their weights are frozen."""
-        return self.x * self.free[: self.x.shape[1]]
-
-    @property
-    def scales_units(self) -> bool:
-        """Whether output weights may move."""
-        return bool(self.free[self.hidden * self.x.shape[1]])
-
-    @property
-    def bend(self) -> float:
-        """By how much the slope of a unit is larger above its kink than below."""
-        below, above = self.slopes or (0.0, 0.0)
-        return above - below
-
-    @property
-    def is_convex(self) -> bool:
-        """Whether each row's loss is convex in the network's output everywhere."""
-        return self.loss.logits or len({*(self.outer or (0.0, 1.0))}) == 1
-
-    def in_units(self, theta: Array) -> tuple[Self, Array]:
+    def in_units(self, theta: Array) -> tuple[Problem, Array]:
         """The same problem in units of its own, and what each parameter (R, P) is measured in there.
 
         The largest of each input is 1, the largest row weight is 1, and the targets are 1 apart, unless the output
@@ -115,7 +69,7 @@ class Problem:
         sizes = np.full_like(theta, apart)
         sized_v, sized_s, _ = self.split(sizes)
         sized_v[:], sized_s[:] = along[:, :, None] / reach, apart / along
-        return replace(self, x=self.x / reach, t=self.t / apart, c=self.c / self.c.max()), sizes
+        return Problem(self.condition, reach, apart, self.c.max()), sizes
 
     def pack(self, weights: Weights) -> Array:
         """Networks as vectors (R, P), from `Weights`, whose last axis they are."""
@@ -171,7 +125,7 @@ def numbers(matrices: Array) -> Array:
 
 def rows_are_convex(problem: Problem, y: Array) -> Mask:
     """Whether each row's loss is convex in a neighbourhood of y, shape (R, N)."""
-    if problem.is_convex:
+    if problem.condition.convex:
         return np.ones(y.shape, bool)
     if problem.outer:  # at 0 the loss turns down from a flat piece unless the target is ≤ 0
         return np.asarray((np.abs(y) > 1e-6) | (problem.t <= 0))

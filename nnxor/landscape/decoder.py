@@ -6,9 +6,8 @@ from fractions import Fraction
 import numpy as np
 
 from nnxor.condition import Condition, fitting
-from nnxor.landscape.levels import Level, Levels, Rest, levels, merged_rows, merged_text
+from nnxor.landscape.levels import Level, Rest, levels, merged_rows, merged_text
 from nnxor.landscape.regions import Array
-from nnxor.network.activations import OUTPUTS
 from nnxor.network.losses import LOSSES
 from nnxor.network.tasks import Task
 
@@ -54,14 +53,7 @@ class Decoded:
 
 def has_levels(condition: Condition) -> bool:
     """Whether the levels of a condition can be looked up: straight pieces, few rows, a convex loss of the scores."""
-    convex = LOSSES[condition.loss].seen_through(OUTPUTS[condition.output], condition)
-    return convex and not condition.smooth and condition.task.n_rows <= MOST_ROWS
-
-
-def levels_of(condition: Condition) -> Levels:
-    """The levels at which the networks of a condition can rest; ValueError as `levels`."""
-    below, _ = condition.slopes or (0.0, 1.0)
-    return levels(condition.task, condition.loss, condition.hidden, condition.bias, below)
+    return condition.convex and not condition.smooth and condition.task.n_rows <= MOST_ROWS
 
 
 def decode(value: float, condition: Condition, tolerance: float = TOLERANCE) -> Decoded:
@@ -71,7 +63,7 @@ def decode(value: float, condition: Condition, tolerance: float = TOLERANCE) -> 
     """
     if not 0 <= value < np.inf:
         raise ValueError(f"loss={value}: a finite number from 0")
-    found, complete = levels_of(condition)
+    found, complete = levels(condition)
     loss, level, task = condition.loss, _nearest(value, found), condition.task
     readings, distance = _readings(value, condition, tolerance), abs(level.value - value)
     if distance > tolerance and readings:
@@ -108,7 +100,7 @@ def decode_predictions(
     task, y = condition.task, np.asarray(y, np.float64)
     if y.shape != (task.n_rows,) or not np.isfinite(y).all():
         raise ValueError(f"predictions={y.tolist()} is not allowed; allowed: {task.n_rows} finite numbers, one per row")
-    found, complete = levels_of(condition)
+    found, complete = levels(condition)
     distance, level, rest = min(
         ((float(np.abs(y - rest.predictions).max()), level, rest) for level in found for rest in level.rests),
         key=lambda candidate: candidate[0],
@@ -147,7 +139,7 @@ def _readings(value: float, condition: Condition, tolerance: float) -> list[tupl
         other, factor = replace(condition, **fitting(loss)), times(convention, condition.task)
         if convention == condition.loss or other.refusal():
             continue
-        level = _nearest(value / factor, levels_of(other).levels)
+        level = _nearest(value / factor, levels(other).levels)
         level = level._replace(value=level.value * factor)
         if abs(level.value - value) <= tolerance < level.value:
             readings.append((convention, level))

@@ -40,7 +40,6 @@ from numpy.typing import NDArray
 
 from nnxor.condition import Condition
 from nnxor.landscape.regions import CHUNK, Array, infimum
-from nnxor.network.activations import OUTPUTS
 from nnxor.network.losses import LOSSES
 from nnxor.network.tasks import Task
 
@@ -93,14 +92,13 @@ class Levels(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def levels(task: Task, loss: str = "half_sse", hidden: int = 4, bias: bool = True, slope: float = 0.0) -> Levels:
-    """The levels at which a network of `hidden` units can rest; rows count as often as the task says.
+def levels(condition: Condition) -> Levels:
+    """The levels at which the networks of a condition can rest; rows count as often as the task says.
 
-    `slope` is that of the units below 0 (0 for ReLU); above it is 1. The output is the loss's own, or the score itself.
-    Raises ValueError for an unknown loss, one that cannot take the targets, and a task of too many patterns.
+    The output is the loss's own, or the score itself. Raises ValueError for a task of too many patterns.
     """
-    if LOSSES[loss].logits and not all(0 <= t <= 1 for t in task.targets):
-        raise ValueError(f"loss={loss} needs targets from 0 to 1; task {task.name} has {task.targets}")
+    task, loss, hidden, bias = condition.task, condition.loss, condition.hidden, condition.bias
+    slope, _ = condition.slopes or (0.0, 1.0)
     features = _features(task.inputs, bias)
     patterns = tuple(pattern for pattern in _patterns(task.inputs, bias) if any(pattern) or slope)
     most = min(hidden, task.n_rows)
@@ -262,8 +260,7 @@ def traps(condition: Condition) -> dict[str, float]:
     """
     loss, task = LOSSES[condition.loss], condition.task
     plain = condition.rectified and condition.bias and condition.freeze is None
-    convex = loss.seen_through(OUTPUTS[condition.output], condition)
-    if not plain or not convex or (loss.logits and {*task.targets} != {0, 1}) or not is_xor_shaped(task):
+    if not plain or not condition.convex or (loss.logits and {*task.targets} != {0, 1}) or not is_xor_shaped(task):
         return {}
     apart = Fraction(max(task.targets)) - Fraction(min(task.targets))
     weight = int(task.times[0]) * Fraction(loss.weight(task.n_examples))

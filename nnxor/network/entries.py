@@ -2,14 +2,13 @@
 
 An entry is a module in `activations`, `losses` or `optimizers`. Its rules are functions over numbers
 (`nnxor.arithmetic.numbers`), so that one definition serves every fast engine; the readable layer beside them is the
-independent check. `k` holds the settings of a condition that the entry uses (`Uses.k`): the real ones as numbers of the
-training's dtype, the others (`relu_at_zero`) as they are.
+independent check. `k` holds the settings of a condition that the entry uses: the real ones as numbers of the training's
+dtype, the others (`relu_at_zero`) as they are (`nnxor.arithmetic.epoch.Rules`).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -45,11 +44,6 @@ class Uses:
         values = {setting: getattr(condition, setting) for setting in self.settings} | self.derived(condition)
         numbers = {name: value for name, value in values.items() if isinstance(value, float)}
         return numbers, {name: value for name, value in values.items() if name not in numbers}
-
-    def k(self, condition: Settings) -> SimpleNamespace:
-        """The settings, in double precision."""
-        numbers, flags = self.values(condition)
-        return SimpleNamespace(**numbers, **flags)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,10 +121,6 @@ class Loss(Uses):
     def logits(self) -> bool:
         """Whether the gradient is that with respect to the score, and not to the prediction."""
         return self.output is not None
-
-    def seen_through(self, output: Activation, condition: Settings) -> bool:
-        """Whether it is convex in the scores behind this output: one of its own, or a straight one."""
-        return self.logits or output.straight(condition)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -75,7 +75,7 @@ def evaluate(formula: float | str, fan_in: int, fan_out: int) -> float:
     try:
         result = value(ast.parse(plain_formula(str(formula)), mode="eval").body)
     except (SyntaxError, ValueError, TypeError, ArithmeticError) as error:
-        raise ValueError(f"cannot evaluate '{formula}': {error}") from None
+        raise ValueError(f"cannot evaluate '{formula!s:.60}': {error}") from None
     if not math.isfinite(result):
         raise ValueError(f"'{formula}' is {result}, not a finite number")
     return result
@@ -109,15 +109,18 @@ class Distribution:
         if not isinstance(name, str) or name not in LAWS:
             raise ValueError(f"distribution={name} is unknown; allowed: {', '.join(LAWS)}")
         _, parameters = LAWS[name]
-        given = {str(key): value for key, value in spec.items() if key != "distribution"}
-        if unknown := [key for key in given if key not in parameters]:
+        told: dict[str, Any] = parameters | {str(key): value for key, value in spec.items() if key != "distribution"}
+        if unknown := [key for key in told if key not in parameters]:
             raise ValueError(f"{unknown[0]} is no parameter of {name}; allowed: {', '.join(parameters)}")
-        if missing := [key for key, value in (parameters | given).items() if value is None and key not in given]:
+        if missing := [key for key, value in told.items() if value is None]:
             raise ValueError(f"{name} needs {', '.join(missing)}")
-        distribution = cls(name, tuple((key, _formula(key, value)) for key, value in (parameters | given).items()))
+        for key, value in told.items():
+            if isinstance(value, bool) or not isinstance(value, int | float | str):
+                raise ValueError(f"{key}={value} is neither a number nor a formula")
         for fan_in, fan_out in ((1, 1), (2, 4), (4, 1)):
-            distribution.values(fan_in, fan_out)
-        return distribution
+            cls(name, tuple(told.items())).values(fan_in, fan_out)
+        plain = {key: plain_formula(value) if isinstance(value, str) else float(value) for key, value in told.items()}
+        return cls(name, tuple(plain.items()))
 
     def text(self) -> str:
         """Its name and parameters, without blanks."""
@@ -180,17 +183,6 @@ def _share_below(z: float) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if normal_quantile(np.float64(middle)) <= z else (low, middle)
     return low
-
-
-def _formula(key: str, value: object) -> float | str:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(f"{key}={value} is neither a number nor a formula")
-    try:
-        return plain_formula(value) if isinstance(value, str) else float(value)
-    except (SyntaxError, ValueError) as error:
-        raise ValueError(f"{key}: cannot evaluate '{value!s:.60}': {error}") from None
-    except OverflowError:
-        raise ValueError(f"{key} is beyond {LARGEST:g}, which float32 cannot bear") from None
 
 
 CHECKS: dict[str, Check] = {

@@ -241,8 +241,7 @@ def test_balancedness_changes_by_the_square_of_the_step() -> None:
     condition = Condition(hidden=4, lr=0.05, dtype="float64", epochs=50)
     states = walk(condition, start(condition, range(64)))
     for now, then in itertools.pairwise(states):
-        networks = arithmetic.Networks(condition)
-        g = networks.gradients(now, networks.look(now))
+        g = arithmetic.Networks(condition).look(now).gradient
         change = balancedness(then) - balancedness(now)
         predicted = condition.lr**2 * ((g.W1**2).sum(axis=0) + g.b1**2 - g.W2**2)
         assert np.allclose(change, predicted, rtol=1e-6, atol=1e-13)

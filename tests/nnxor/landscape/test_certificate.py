@@ -140,7 +140,7 @@ def test_weights_of_any_finite_size_are_judged_and_leave_others_alone(
     drawn = initial_weights(condition, range(6))
     sizes = np.array([1.0, 1e-308, 1e-300, 1e100, 1e160, 1e300])
     weights = Weights(*(array * sizes for array in drawn))
-    first, level = weights.take(np.arange(1)), Problem.of(condition).loss_of(drawn)
+    first, level = weights.take(np.arange(1)), Problem(condition).loss_of(drawn)
     told = resting_points(condition, weights, level)
     assert told.kind[0] == resting_points(condition, first, level[:1]).kind[0]
     assert set(told.kind) <= {*KINDS}
@@ -288,7 +288,7 @@ def test_a_smooth_fit_of_more_rows_than_parameters_is_a_minimum(activation: str)
     inputs = tuple((float(a), float(b)) for a in range(4) for b in range(4))
     targets = tuple(float(np.tanh(a - b - 0.5) + 0.1 * ((3 * a + b) % 5)) for a, b in inputs)
     condition = Condition(hidden=1, activation=activation, task=Task("surface", inputs, targets))
-    problem = Problem.of(condition)
+    problem = Problem(condition)
 
     def height(theta: np.ndarray) -> float:
         return float(loss_of(condition, *problem.unpack(theta[None]))[0])
@@ -414,7 +414,7 @@ def test_elu_rests_at_minima_where_its_units_are_straight_or_bend_upwards() -> N
     found = certify(condition, weights)
     assert weights.n_networks > 25
     assert set(found.kind) == {"minimum"}
-    problem = Problem.of(condition)
+    problem = Problem(condition)
     theta = problem.pack(points(found))
     floor = Local(problem, theta).loss
     for _ in range(300):

@@ -21,7 +21,7 @@ from nnxor.network.draws import draw
 )
 def test_slopes_and_curvature_are_those_of_finite_differences(activation: str, loss: str, output: str) -> None:
     condition = Condition(hidden=3, activation=activation, slope=0.3, loss=loss, output=output)
-    problem = Problem.of(condition)
+    problem = Problem(condition)
     theta = rng.standard_normal((5, 13))
     local = Local(problem, theta)
     assert np.allclose(local.loss, loss_of(condition, *problem.unpack(theta)))
@@ -34,13 +34,13 @@ def test_slopes_and_curvature_are_those_of_finite_differences(activation: str, l
 
 def test_packing_and_unpacking_lose_nothing() -> None:
     weights = draw(Condition().init, 2, 4, range(6))
-    problem = Problem.of(Condition())
+    problem = Problem(Condition())
     for before, after in zip(weights, problem.unpack(problem.pack(weights)), strict=True):
         assert np.array_equal(before, after)
 
 
 def test_row_losses_of_relu_outputs_do_not_see_what_is_below_zero() -> None:
-    problem = Problem.of(Condition(output="relu"))
+    problem = Problem(Condition(output="relu"))
     _, slope, curve = row_losses(problem, np.array([[-1.0, -1.0, 2.0, 0.5]]))
     assert slope.tolist() == [[0, 0, 1, 0.5]]
     assert curve.tolist() == [[0, 0, 1, 1]]

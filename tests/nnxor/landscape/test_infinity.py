@@ -135,7 +135,7 @@ def test_the_best_predictions_in_an_order_are_those_of_isotonic_regression(targe
     rows = np.arange(len(targets))
     inputs = tuple((float(n), 0.0) for n in rows)
     task = Task("chain", inputs, tuple(targets), multiplicities=tuple(weights.tolist()))
-    problem = Problem.of(Condition(task=task, hidden=2))
+    problem = Problem(Condition(task=task, hidden=2))
     y, wrong, binding = _in_order(problem, rows[:-1], rows[1:])
     known = isotonic_regression(targets, weights=weights).x
     assert np.allclose(y, known, atol=1e-8)

@@ -80,7 +80,7 @@ def test_a_minimum_beside_which_a_run_goes_by_is_not_where_it_rests() -> None:
     ended = trials(condition, range(37, 38), engines.load("numba"), certified=True)
     assert ended.columns["minimum"][0] == "shoulder"
     longer = engines.load("numba")(replace(condition, epochs=100_000), ended.end, range(1)).weights
-    assert Local(Problem.of(condition), Problem.of(condition).pack(longer)).loss[0] < 0.4
+    assert Local(Problem(condition), Problem(condition).pack(longer)).loss[0] < 0.4
 
 
 RECTIFIED = {"hidden": 4, "init": "he"}
@@ -110,7 +110,7 @@ SOFT = {"hidden": 3, "init": "torch"}
 def test_what_is_frozen_only_takes_directions_away(freeze: str, fields: dict[str, object]) -> None:
     """All were unknown. Nothing frozen moves, ways lead down, and no descent from near a minimum gets below it."""
     condition, weights, level = stuck(**fields, freeze=freeze)
-    found, problem = certify(condition, weights), Problem.of(condition)
+    found, problem = certify(condition, weights), Problem(condition)
     assert weights.n_networks > 10
     told = kinds(condition, weights, {"outcome": np.full(weights.n_networks, "stuck"), "plateau": level})
     assert (told == "unknown").mean() <= 0.02
@@ -181,7 +181,7 @@ def test_a_way_down_never_rises_and_only_what_has_left_the_trap_is_on_a_shoulder
     _, end, columns = vars(trials(condition, range(200), engines.load("numba"), certified=True)).values()
     shoulders = np.flatnonzero(columns["minimum"] == "shoulder")
     assert len(shoulders) > 20
-    problem, start = Problem.of(condition), end.take(shoulders).astype(np.dtype("float64"))
+    problem, start = Problem(condition), end.take(shoulders).astype(np.dtype("float64"))
     before, after = problem.loss_of(start), problem.loss_of(go_down(condition, start))
     assert (after <= before * (1 + 1e-12)).all()
     assert (after < 0.99 * before).mean() > 0.9
@@ -208,7 +208,7 @@ def test_a_row_that_is_saturated_on_the_wrong_side_is_on_a_shoulder() -> None:
     """Behind a sigmoid a score of 40 has no slope that float32 could see."""
     condition = Condition(hidden=2, activation="leaky_relu", slope=0.5, output="sigmoid")
     weights = network([[1, 1], [1, 0.9]], [-0.5, 1], [30, 10], 35, float)
-    loss = Problem.of(condition).loss_of(weights)
+    loss = Problem(condition).loss_of(weights)
     assert loss > 0.999
     found = resting_points(condition, weights, loss)
     assert (found.kind[0], found.unit[0], found.row[0]) == ("shoulder", -1, -1)

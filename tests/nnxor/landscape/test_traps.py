@@ -31,7 +31,7 @@ def test_every_loss_has_the_same_three_traps_at_levels_of_its_own(
     found = traps(condition)
     assert [*found] == ["stuck_1/4", "stuck_1/3", "stuck_1/2"]
     assert [*found.values()] == pytest.approx(expected, abs=1e-15)
-    enumerated = levels(condition.task, condition.loss, 4).levels[1:]
+    enumerated = levels(replace(condition, hidden=4)).levels[1:]
     assert condition.task == SIGNS or [f"stuck_{level.name}" for level in enumerated] == [*found]
     assert [level.value for level in enumerated] == pytest.approx([*found.values()], abs=1e-9)
     assert [{len(group) for rest in level.rests for group in rest.merged} for level in enumerated] == [{2}, {3}, {4}]
@@ -42,7 +42,9 @@ def test_rows_that_all_count_more_often_leave_a_mean_where_it_is_and_multiply_a_
     for loss, factor in (("half_sse", 250), ("mse", 1), ("bce", 1)):
         once, then = (traps(Condition(task=task, **fitting(loss))) for task in (XOR, often))
         assert [*then.values()] == pytest.approx([factor * level for level in once.values()])
-        assert [level.value for level in levels(often, loss).levels[1:]] == pytest.approx([*then.values()])
+        assert [level.value for level in levels(Condition(often, loss=loss)).levels[1:]] == pytest.approx(
+            [*then.values()]
+        )
 
 
 def test_xor_is_known_by_its_shape_and_not_by_its_name() -> None:
