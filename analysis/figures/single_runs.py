@@ -72,7 +72,8 @@ def loss_curves(exemplars: pd.DataFrame) -> Figure:
         look = {"marker": style.MARKERS[i % 7], "linestyle": style.DASHES[i % 7], **style.RIM}
         look |= {"color": style.OUTCOME_COLOURS[run["outcome"]], "label": names[i]}
         for ax, (low, high) in zip(axes, ranges, strict=True):
-            ax.plot(epoch, curve, markevery=[k for k in range(i, len(curve), 6) if low < curve[k] <= high], **look)
+            if ax is axes[0] or min(curve, default=BREAK) < BREAK:  # a plateau has no line in the panel below
+                ax.plot(epoch, curve, markevery=[k for k in range(i, len(curve), 6) if low < curve[k] <= high], **look)
     epoch_axis(axes[-1], int(exemplars["epochs"].max()), "epoch + 1")
     for ax, (low, high) in zip(axes, ranges, strict=True):
         _loss_axis(ax, low, high)

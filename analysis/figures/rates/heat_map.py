@@ -41,14 +41,17 @@ def landscape(found: Findings) -> Figure:
         figure.set_figwidth(min(figure.get_figwidth(), 7.5))
     rates = 100 * found.summary["solved_rate"].to_numpy(float)
     span = 10 * np.floor(np.nanmin(rates) / 10), max(10 * np.ceil(np.nanmax(rates) / 10), 10)
+    levels: set[int] = set()
     for ax, rows in boxes:
-        mesh = _mesh(ax, rows, across, up, span)
+        mesh, drawn = _mesh(ax, rows, across, up, span)
+        levels.update(drawn)
         ax.grid(False)
         ring: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": "white", "markeredgewidth": 2}
         own = [FIELDS[name].default for name in (across, up)]
         ax.plot(*own, "o", markersize=9, scalex=False, scaley=False, **ring)
     figure.colorbar(mesh, ax=[ax for ax, _ in boxes], label="solved, %", aspect=24, pad=0.02).outline.set_visible(False)
-    lines = "Lines: the smoothed rates." if any(ax.texts for ax, _ in boxes) else ""
+    told = words.listed([str(level) for level in sorted(levels)])
+    lines = f"Lines: {told} % of the smoothed rates." if levels else ""
     footnote(
         figure, "Ring: the article\N{RIGHT SINGLE QUOTATION MARK}s own values.", lines,
         widest(found.summary, ["solved"]), note,
@@ -56,8 +59,8 @@ def landscape(found: Findings) -> Figure:
     return figure
 
 
-def _mesh(ax: Axes, summary: pd.DataFrame, across: str, up: str, span: tuple[float, float]) -> Any:
-    """Draw the cells, and the contours that there are; what each cell holds shows under the pointer."""
+def _mesh(ax: Axes, summary: pd.DataFrame, across: str, up: str, span: tuple[float, float]) -> tuple[Any, list[int]]:
+    """Draw the cells, and the contours that there are, whose levels come back; what each cell holds shows under the pointer."""
     grid = summary.pivot_table(index=up, columns=across, values="solved_rate", observed=True, sort=True)
     x, y = (np.asarray(each, float) for each in (grid.columns, grid.index))
     place(ax, across, summary)
@@ -70,10 +73,11 @@ def _mesh(ax: Axes, summary: pd.DataFrame, across: str, up: str, span: tuple[flo
         tip(ax, right[j], top[i], right[j + 1], top[i + 1], told)
     smooth = scipy.ndimage.gaussian_filter(rates, 1.5)  # no line is drawn beside a cell that is missing
     levels = [level for level in CONTOURS if np.nanmin(smooth, initial=100) < level < np.nanmax(smooth, initial=0)]
-    if levels and min(rates.shape) >= 3:
-        lines = ax.contour(x, y, smooth, levels=levels, colors="white", linewidths=1.1, linestyles="-")
-        ax.clabel(lines, fmt="%d %%", fontsize=8)
-    return mesh
+    if not levels or min(rates.shape) < 3:
+        return mesh, []
+    lines = ax.contour(x, y, smooth, levels=levels, colors="white", linewidths=1.1, linestyles="-")
+    ax.clabel(lines, fmt="%d %%", fontsize=8)
+    return mesh, levels
 
 
 def _edges(values: np.ndarray, log: bool) -> np.ndarray:
