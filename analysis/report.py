@@ -33,7 +33,7 @@ def write_report(folder: Path, found: Findings | None = None, pool: ProcessPoolE
         from analysis.report_parts.sections import render
 
         write_page(folder / "explorer.html")
-        write_text(folder / "report.html", render(found, drawn=help_to_draw))
+        write_text(folder / "report.html", render(found, finish_drawing=help_to_draw))
     return folder / "report.html"
 
 

@@ -51,11 +51,11 @@ SECTIONS = (
 )  # fmt: skip
 
 
-def render(found: Findings, figures: bool = True, drawn: Callable[[], None] = lambda: None) -> str:
+def render(found: Findings, figures: bool = True, finish_drawing: Callable[[], None] = lambda: None) -> str:
     """The report as one HTML text; every string is escaped.
 
-    Its figures, if it shall have any, are files in the folder `figures` of the results, once `drawn` has been called,
-    which is when everything else is worked out.
+    `finish_drawing` is called when everything else is worked out: only then are the figures' files, in the folder
+    `figures` of the results, all there. Without `figures` the page has none.
     """
     shown, missing = described(found) if figures else ([], [])
     addresses = found.exemplars.reindex(columns=["outcome", "explorer"]).dropna().to_dict("records")
@@ -74,7 +74,7 @@ def render(found: Findings, figures: bool = True, drawn: Callable[[], None] = la
         here = [each for each in shown if part.id == (each[0].section if each[0].section in known else "more")]
         listed = [table for table in part.tables(found) if table.rows]
         parts.append((part, [each for each in here if each not in heroes], listed))
-    drawn()
+    finish_drawing()
     return pages.render("report.html.j2", **told, hero=heroes, sections=[each for each in parts if any(each[1:])])
 
 

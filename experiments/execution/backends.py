@@ -23,7 +23,7 @@ class Backend:
     trains: 'module:function', imported when it is first used: (batches, engine, n_jobs, **settings) to results as they
         come, in any order; batches are taken only as they are needed. RunError if workers keep dying, or are not there.
     settings: the checks of what its configuration holds besides those of all.
-    read: what `trains` is told of these; `address` says where its workers are, if they are not of this machine.
+    read: keyword arguments of `trains`, from these; an `address` among them says that workers are not of this machine.
     """
 
     name: str

@@ -89,7 +89,7 @@ def add_up(tables: Sequence[pa.Table]) -> pa.Table:
 
 
 def _summed(tables: Sequence[pa.Table]) -> pa.Table:
-    """The same of rows that are not of kind `seeds`."""
+    """Counts added up as `add_up` does, without rows of kind `seeds`."""
     keys = ["kind", *COUNTED, "epoch"]
     summed = pa.concat_tables(tables).group_by(keys, use_threads=False).aggregate([("seed", "min"), ("count", "sum")])
     counts = summed.rename_columns([name.removesuffix("_min").removesuffix("_sum") for name in summed.column_names])

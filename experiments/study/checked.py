@@ -37,7 +37,7 @@ def mapping(where: str, given: object) -> dict[str, Any]:
 
 
 def known_keys(where: str, given: object, allowed: Collection[str]) -> dict[str, Any]:
-    """The same; InputError also for a key that is not allowed there."""
+    """What a section holds, null an empty one; InputError for what is none, and for a key that is not allowed there."""
     values = mapping(where, given)
     for name in values:
         if name not in allowed:

@@ -79,7 +79,7 @@ def given_fields(where: str, given: object) -> dict[str, object]:
 
 
 def read_fields(where: str, given: object) -> dict[str, object]:
-    """The same, each checked."""
+    """The fields of a section that are not null, each checked."""
     return {name: read_field(where, name, value) for name, value in given_fields(where, given).items()}
 
 

@@ -41,7 +41,7 @@ table (P, n): the parameters, and what the optimizer remembers of them.
 notes (N_NOTES + H, n): what is noted, whole numbers of 32 bits.
 tail (TAIL_PARTS, n): sums of the losses in double precision, of parts of `tail_part` epochs from `tail_start` on.
 losses (n_losses, 2, n): those of the first epochs, and 1 where an epoch was unsolved, else 0.
-steps (n,), or null: each column becomes that of so many epochs later, and nothing else is carried back.
+steps (n,), or null: each column of the table becomes that of so many epochs later; notes are then not to be read.
 stream (n,): what shuffles the mini-batches of each.
 width, ends (n_blocks,): the units of each block that are run (the others are dead), the epoch before which it ends.
 

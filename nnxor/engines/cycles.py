@@ -180,7 +180,7 @@ def first_time(
     holds: Callable[[Table, Numbers], NDArray[np.bool_]],
     advance: Advance,
 ) -> Numbers:
-    """The epoch from which on something holds for good, which it does not at a checkpoint, but at the next.
+    """The epoch from which on something holds for good: not yet at checkpoint `number`, but at the next.
 
     `holds(states, chosen)` says it of some columns, whose places among the trainings are `chosen`.
     """

@@ -192,7 +192,7 @@ class _Run:
             )
 
     def finish_cycles(self, returned: Numbers, final: Table, last_unsolved: Numbers, tail: NDArray[np.float64]) -> None:
-        """What trainings come to that are on a cycle before their tail; run even for none, to compile what it needs."""
+        """Enter final states, last unsolved epochs and tails of those on a cycle; run even for none, to compile it."""
         on = np.flatnonzero((returned > 0) & (returned <= self.tail_start))
         (number, period), epochs = self.history.before(returned[on]), self.condition.epochs
         since = self.tail_start - self.history.checkpoints[number]

@@ -1,4 +1,4 @@
-"""Runs the kernel of one condition, also on states apart from the course of a training, and reads on in cycles.
+"""Runs the kernel of one condition, also on states apart from the course of a training; what is known of cycles.
 
 A state is a column of a table of all parameters and memories, as in `nnxor.engines.cycles`.
 """

@@ -291,7 +291,7 @@ def is_xor_shaped(task: Task) -> bool:
 def merged_rows(
     y: Sequence[NDArray[Any]] | NDArray[Any], targets: Iterable[float], tolerance: float
 ) -> tuple[list[Groups], NDArray[np.intp]]:
-    """The groups of two rows or more that share one wrong prediction, for each kind of network, and its kind, (R,).
+    """The ways in which two rows or more share a wrong prediction, as groups, and the number of each network's way, (R,).
 
     y: predictions row by row, (R,) each. What is within the tolerance is one number.
     """

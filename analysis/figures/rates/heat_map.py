@@ -60,7 +60,7 @@ def landscape(found: Findings) -> Figure:
 
 
 def _mesh(ax: Axes, summary: pd.DataFrame, across: str, up: str, span: tuple[float, float]) -> tuple[Any, list[int]]:
-    """Draw the cells, and the contours that there are, whose levels come back; what each cell holds shows under the pointer."""
+    """Draw the cells, told under the pointer, and the contours that there are; returns also the levels of these."""
     grid = summary.pivot_table(index=up, columns=across, values="solved_rate", observed=True, sort=True)
     x, y = (np.asarray(each, float) for each in (grid.columns, grid.index))
     place(ax, across, summary)
