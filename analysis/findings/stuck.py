@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.conditions import FIELDS, asks, conditions, slices, swept, with_values
-from analysis.data.reading import CAUSES, can_die, count_where, is_given, is_stuck, sums
+from analysis.data.reading import CAUSES, DEFAULT_LAW, can_die, count_where, is_given, is_stuck, sums
 from analysis.findings.statistics import Paired, Rate, attributable, holm, paired
 
 STUCK_CAUSES = tuple(CAUSES)[:4]  # of stuck runs; the first two are that too few units live in the end
@@ -48,13 +48,12 @@ def by_dead_at_start(trials: pd.DataFrame) -> dict[int, Rate]:
     }
 
 
-def attributed(trials: pd.DataFrame) -> Rate:
-    """The share of a condition's stuck runs that would not be stuck if every unit were alive at the start (see above).
+def attributed(found: dict[int, Rate], law: str = DEFAULT_LAW) -> Rate:
+    """The share of the stuck runs that would not be stuck if every unit were alive at the start (see above).
 
-    NaN where no run starts with every unit alive, none is stuck, so few are that the interval goes below −100 %, or the
-    init does not draw units independently.
+    `found` of `by_dead_at_start`; NaN where no run starts with every unit alive, none is stuck, so few are that the
+    interval goes below −100 %, or the init's `law` does not draw units independently.
     """
-    found, law = by_dead_at_start(trials), str(trials["init_law"].iloc[0])
     having = [rate for dead, rate in found.items() if dead]
     exposed = Rate.of(sum(rate.count for rate in having), sum(rate.n for rate in having))
     share = attributable(exposed, found.get(0, Rate.of(0, 0)))

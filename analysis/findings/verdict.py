@@ -113,7 +113,8 @@ def _too_few(trials: pd.DataFrame, _summary: pd.DataFrame, _solved: Solved) -> p
 
 def _attributed(trials: pd.DataFrame, row: Any, where: str) -> str:
     runs = trials[(trials["condition"] == row["condition"]).to_numpy(bool)]
-    found, share = by_dead_at_start(runs), attributed(runs)
+    found = by_dead_at_start(runs)
+    share = attributed(found, str(runs["init_law"].iloc[0]))
     if math.isnan(share.rate) or len(found) < 2:
         return ""
     told = "; ".join(f"{dead or 'none'} dead: {words.rate(rate)}" for dead, rate in found.items())

@@ -15,7 +15,7 @@ from analysis.findings.findings import Findings
 from analysis.findings.published import Beside
 from analysis.findings.side_by_side import Comparison, Row
 from analysis.findings.statistics import Difference, Paired, Rate
-from analysis.findings.stuck import STUCK_CAUSES, Freed, attributed, fields_of
+from analysis.findings.stuck import STUCK_CAUSES, Freed, attributed, by_dead_at_start, fields_of
 from analysis.findings.summary import HOW, certificates, draws
 from analysis.report_parts.pages import render
 from analysis.text import words
@@ -110,7 +110,7 @@ def causes_table(found: Findings) -> Table:
     def cells(row: Any) -> list[str]:
         living, *shares = (words.bare(Rate.of(row[name], row["stuck"])) for name in ("no_dead", *STUCK_CAUSES))
         mine = runs.get(row["condition"])
-        due = NONE if mine is None else words.bare(attributed(mine))
+        due = NONE if mine is None else words.bare(attributed(by_dead_at_start(mine), str(mine["init_law"].iloc[0])))
         return [row["name"], f"{row['stuck']:,} of {row['n']:,}", NONE if mine is None else living, *shares, due]
 
     unknown = (found.trials["task_units"] == "None").any()

@@ -130,13 +130,12 @@ def test_causes_are_counted_among_the_stuck(handmade: Path) -> None:
 def test_what_dead_units_at_the_start_account_for(handmade: Path) -> None:
     """Of the handmade condition seeds 20 to 37 are stuck, and seed s starts with s % 3 dead units."""
     trials = load(handmade)
-    runs = trials[(trials["condition"] == "uniform4").to_numpy(bool)]
-    found = by_dead_at_start(runs)
+    found = by_dead_at_start(trials[(trials["condition"] == "uniform4").to_numpy(bool)])
     stuck = [len([seed for seed in range(20, 38) if seed % 3 == dead]) for dead in range(3)]
     assert [(dead, rate.count, rate.n) for dead, rate in found.items()] == [
         (dead, stuck[dead], len(range(dead, 40, 3))) for dead in range(3)
     ]
-    assert attributed(runs).rate == pytest.approx(1 - (stuck[0] / 14) / (18 / 40))
+    assert attributed(found).rate == pytest.approx(1 - (stuck[0] / 14) / (18 / 40))
 
 
 def test_draws_follow_from_the_rate_and_its_interval(handmade: Path) -> None:

@@ -25,7 +25,7 @@ def merged_rows(found: Findings) -> Figure:
     parts = []
     for trap, part in by_value(shown, "outcome"):
         totals, of_init = _patterns(part), [with_values(part, {"init": init}, ["init"]) for init in inits]
-        patterns = sorted(totals.index[:MOST_PATTERNS])
+        patterns = sorted(_by_count(totals)[:MOST_PATTERNS])
         counts = [f"{name} n = {size(mine):,}" for name, mine in zip(called, of_init, strict=True)]
         found_of = [(_patterns(mine), size(mine)) for mine in of_init]
         rows = [
@@ -54,9 +54,12 @@ def merged_trials(found: Findings) -> pd.DataFrame:
 
 
 def _patterns(part: pd.DataFrame) -> pd.Series:
-    """How often each pattern occurs, the commonest first; runs that merge no rows count as 'none'."""
-    counts = pd.Series(counts_of(part)).groupby(part["merged"].astype("str").fillna("none").to_numpy()).sum()
-    return counts.sort_values(ascending=False, kind="stable")
+    """How often each pattern occurs; runs that merge no rows count as 'none'."""
+    return pd.Series(counts_of(part)).groupby(part["merged"].astype("str").fillna("none").to_numpy()).sum()
+
+
+def _by_count(counts: pd.Series) -> list[str]:
+    return sorted(counts.index, key=lambda name: (-counts[name], name))
 
 
 def describe(found: Findings) -> str:
@@ -64,7 +67,8 @@ def describe(found: Findings) -> str:
     shown, texts, traps = merged_trials(found), [], outcome_names(found.summary)
     for trap, part in by_value(shown, "outcome"):
         counts = _patterns(part)
-        texts.append(f"{traps[trap]}: {_name(counts.index[0])} in {words.rate(Rate.of(counts.iloc[0], size(part)))}")
+        common = _by_count(counts)[0]
+        texts.append(f"{traps[trap]}: {_name(common)} in {words.rate(Rate.of(counts[common], size(part)))}")
     where = f" ({held})" if (held := fixed(found, "init")) else ""
     several = " with all inits together" if len(values(shown, "init")) > 1 else ""
     return f"Rows that share one wrong prediction{where}, commonest{several}: {'; '.join(texts)}."
