@@ -17,12 +17,12 @@ import pandas as pd
 from PIL import Image
 
 from analysis.data.conditions import learn, value_text
-from analysis.data.reading import KINDS, load
+from analysis.data.reading import KINDS, is_stuck, load
 from analysis.findings.findings import Findings
 from analysis.findings.published import WORDS, brief
 from analysis.findings.statistics import Rate
 from analysis.findings.stuck import attributed, by_dead_at_start
-from analysis.findings.summary import certificates, settled
+from analysis.findings.summary import certificates, pool
 from analysis.text import words
 from experiments.study import catalog
 from experiments.study.catalog import names
@@ -269,7 +269,8 @@ def keep(name: str, folder: Path) -> None:
     made = {}
     if name == "article":
         together = found.together(found.summary)
-        rates = {**certificates(together), "settled": settled(together)}
+        stuck = together[is_stuck(together)]
+        rates = {**certificates(together), "settled": pool(stuck, stuck["period"].notna())}
         made["together"] = pd.DataFrame(
             [{"what": what, "rate": each.rate, **vars(each)} for what, each in rates.items()]
         )

@@ -116,7 +116,7 @@ class Epochs(Block):
         return [self.m.cell(self.m.constant(0.0)) for _ in range(min(len(self.plan.rows), WRITTEN_OUT))]
 
     def score(self, at: Value | int) -> Cell:
-        """Where the score of a row stands: in registers if its place is known as a number of Python's, else in memory."""
+        """Where the score of a row stands: in registers if its place is a number of Python's, else in memory."""
         return self.registers[at] if isinstance(at, int) else self.kept(-1, at)
 
     def forward(self, step: Value | None, epoch: Value) -> None:
@@ -141,7 +141,7 @@ class Epochs(Block):
                 self.mark(h, self.alive(h), epoch)
 
     def output(self, step: Value | None, epoch: Value) -> Value:
-        """The gradient of the output bias; scores become their gradients where a step follows. Without `step`, an epoch is judged."""
+        """The gradient of the output bias; scores become their gradients where a step follows; else it is judged."""
         m, rules = self.m, self.rules
         total, of_bias = m.cell(m.constant(NOTHING)), m.cell(m.constant(NOTHING))
         kept = m.cell(m.constant(True, ir.VectorType(ir.IntType(1), m.width)))

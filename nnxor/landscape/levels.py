@@ -291,7 +291,7 @@ def is_xor_shaped(task: Task) -> bool:
 def merged_rows(
     y: Sequence[NDArray[Any]] | NDArray[Any], targets: Iterable[float], tolerance: float
 ) -> tuple[list[Groups], NDArray[np.intp]]:
-    """The ways in which two rows or more share a wrong prediction, as groups, and the number of each network's way, (R,).
+    """The ways in which rows share a wrong prediction, as groups of two or more, and which each network has, (R,).
 
     y: predictions row by row, (R,) each. What is within the tolerance is one number.
     """
