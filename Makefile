@@ -53,7 +53,7 @@ bits: $(READY) ## hold the engines, and the explorer in a browser, to the same b
 	@PYTHONPATH=.:tests $(PY) tests/bits.py $(or $(NUMBER),100)
 
 lint: $(READY) ## check style, types, and that README and docs show what the commands print
-	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy && $(PY) -m mypy docs/shown.py
 	@PYTHONPATH=. $(PY) -m cogapp -I docs --check $(SHOWN)
 
 docs: $(READY) ## run the studies that README and docs show, and write outputs and numbers anew

@@ -7,7 +7,6 @@ make docs                does that, and lets cog write all outputs and numbers a
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import subprocess
 import sys
@@ -288,10 +287,8 @@ def keep(name: str, folder: Path) -> None:
         made["at_kinks"] = _at_kinks(folder)
     else:
         summary = _published(folder) if name == "published" else pd.read_csv(folder / "summary.csv")
-        unused = [
-            each for each in summary if each in UNUSED or re.search("^(?!published).*_(rate|low|high|level)$", each)
-        ]
-        made[name] = summary.drop(columns=unused)
+        derived = summary.columns.str.fullmatch("(?!published).*_(rate|low|high|level)")
+        made[name] = summary.drop(columns=[*UNUSED, *summary.columns[derived]], errors="ignore")
     for each, kept in made.items():
         kept.to_csv(RESULTS / f"{each}.csv", index=False)
 
