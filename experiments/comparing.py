@@ -12,7 +12,7 @@ from analysis.data.door import write_text
 from analysis.entry import DONE, FAILED, InputError, RunError, turning
 from analysis.findings.side_by_side import Comparison, compare_folders
 from analysis.report_parts.tables import compare_page, p_text
-from analysis.text.words import bare, counted, listed, plain, points
+from analysis.text.words import counted, listed, plain, points
 from experiments.execution.progress import all_of, filled, paragraph, say
 from experiments.study.checked import path, section
 from nnxor.checks import optional, switch
@@ -95,7 +95,8 @@ def lines(found: Comparison) -> list[str]:
     for row in shown:
         d = row.difference
         change = f"{points(d.difference):>5} ({points(d.low)}..{points(d.high)})"
-        numbers = f"  A {bare(row.a):<18} B {bare(row.b):<18} B-A {change:<22} p {p_text(row)}"
+        a, b = (f"{100 * r.rate:5.1f} ({100 * r.low:.1f}-{100 * r.high:.1f})" for r in (row.a, row.b))
+        numbers = f"  A {a:<18} B {b:<18} B-A {change:<22} p {p_text(row)}"
         text += [paragraph(row.name), numbers, *(paragraph(each, 2) for each in (row.how, row.traps) if each)]
     if told:
         shares = "Percent solved, of the runs compared, and in traps, of all runs"
