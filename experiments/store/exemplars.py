@@ -27,8 +27,8 @@ from nnxor.arithmetic.networks import Networks
 from nnxor.condition import FIELDS, Condition, labelled
 from nnxor.diagnosis import diagnose
 from nnxor.engines.engine_reference import forward, network
+from nnxor.network.distributions import Init
 from nnxor.network.draws import Weights, initial_weights
-from nnxor.network.inits import Init
 from nnxor.network.laws import dead_probability
 
 POINTS_A_DECADE = 12

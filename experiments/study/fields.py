@@ -19,7 +19,7 @@ from nnxor import checks
 from nnxor.checks import show
 from nnxor.condition import FIELDS as ALL
 from nnxor.condition import Condition, Success, plain, users
-from nnxor.network.inits import LARGEST
+from nnxor.network.distributions import LARGEST
 
 FIELDS = tuple(name for name in ALL if name != "success")  # axis names, config keys and column names alike
 SUCCESS: dict[str, checks.Check] = {

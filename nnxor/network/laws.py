@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnxor.arithmetic.epoch import preactivation
-from nnxor.network.inits import Distribution, Init
+from nnxor.network.distributions import Distribution, Init
 from nnxor.network.tasks import Task
 
 Array = NDArray[np.float64]

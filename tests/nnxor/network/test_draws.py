@@ -13,8 +13,8 @@ from nnxor import engines
 from nnxor.arithmetic.functions import normal_quantile
 from nnxor.condition import Condition, Success
 from nnxor.diagnosis import diagnose
+from nnxor.network.distributions import UNIFORM, Distribution, GivenWeights, Init, evaluate
 from nnxor.network.draws import Weights, draw, initial_weights, uniforms
-from nnxor.network.inits import UNIFORM, Distribution, GivenWeights, Init, evaluate
 from nnxor.network.tasks import Task
 
 SEEDS = st.integers(0, 2**63 - 200)
