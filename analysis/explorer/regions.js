@@ -9,7 +9,8 @@ function regionBound(c, z) {
   for (let i = 0; i < JUDGED.region_steps; i++) {
     const tried = a.map((each, j) => each - size * step[j]), there = look(tried);
     if (there.value < value) {
-      ({ value, step, promised } = there);
+      ({ value, step } = there);
+      promised = there.promised < promised ? there.promised : promised;
       [a, size] = [tried, 1];
     } else size /= 2;
   }

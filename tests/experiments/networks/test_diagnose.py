@@ -2,6 +2,7 @@
 
 import re
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -324,6 +325,14 @@ def test_the_same_network_is_read_from_files_that_pytorch_and_keras_wrote(file: 
 def test_a_pickled_model_is_refused_and_no_code_of_it_is_run() -> None:
     with pytest.raises(InputError, match=r"it holds torch\.nn\.modules\.container\.Sequential, and not weights alone"):
         read_network(FILES / "model.pt", 2)
+
+
+def test_numbers_that_numpy_does_not_have_are_refused_by_their_name(tmp_path: Path) -> None:
+    with zipfile.ZipFile(FILES / "state.pt") as whole, zipfile.ZipFile(tmp_path / "n.pt", "w") as half:
+        for name in whole.namelist():
+            half.writestr(name, whole.read(name).replace(b"\nFloatStorage\n", b"\nBFloat16Storage\n"))
+    with pytest.raises(InputError, match=r"it holds numbers of torch\.BFloat16Storage: save them as float"):
+        read_network(tmp_path / "n.pt", 2)
 
 
 def test_a_square_matrix_is_read_as_its_library_writes_it_and_both_ways_are_told(

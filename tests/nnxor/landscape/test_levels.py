@@ -70,6 +70,19 @@ def test_xor_without_biases() -> None:
     assert values(XOR, bias=False) == pytest.approx([0, 1 / 2, 2 / 3, 1])
 
 
+@pytest.mark.parametrize("name", ["or", "implies"])
+def test_cross_entropy_without_biases_rests_where_one_to_four_rows_are_at_one_half(name: str) -> None:
+    condition = Condition(task=catalog.task(name), hidden=2, bias=False, **fitting("bce"))
+    found = levels(condition).levels
+    assert [level.value for level in found] == pytest.approx([math.log(2) * k / 4 for k in (1, 2, 3, 4)], abs=1e-7)
+    assert all(
+        rest.predictions[0] == 0.5 and len(rest.merged[0]) == k
+        for k, level in enumerate(found, 1)
+        for rest in level.rests
+        if k > 1
+    )
+
+
 def activation_patterns(task: Task, bias: bool = True) -> set[str]:
     return {"".join("01"[active] for active in pattern) for pattern in _patterns(task.inputs, bias)}
 
