@@ -18,7 +18,7 @@ from experiments.composing import composed
 from experiments.execution.session import named, run
 from experiments.store.folder import WAYS_OUT
 from experiments.study.checked import checked
-from experiments.study.fields import FIELDS
+from experiments.study.given_fields import FIELDS
 from nnxor import checks
 from nnxor.protocol import PROTOCOL_VERSION
 from nnxor.registry import hint

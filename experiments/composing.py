@@ -25,7 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 from analysis.entry import BAD_INPUT, DONE, FAILED, INTERRUPTED, LISTENER, TERMINATED, InputError, guarded, in_a_line
 from experiments.study import catalog
 from experiments.study.catalog import CONF, found, names, read_yaml
-from experiments.study.fields import FILES, RANGE, SCHEMAS, files_of, told
+from experiments.study.given_fields import FILES, RANGE, SCHEMAS, files_of, told
 from nnxor.registry import hint
 
 GROUPS = {"run": ("study", "parallel")}  # groups of files among which a command chooses

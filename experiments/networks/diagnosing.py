@@ -13,7 +13,7 @@ from analysis.findings.statistics import Rate
 from experiments.execution.progress import listed, say, tell
 from experiments.study.checked import checked, known_keys
 from experiments.study.explorer_address import address
-from experiments.study.fields import TRAINED, make_condition, network_of, read_fields, refuse_useless
+from experiments.study.given_fields import TRAINED, make_condition, network_of, read_fields, refuse_useless
 from experiments.study.weight_files import WRITE_IT
 from nnxor import checks, diagnosis, engines, rescue, trial
 from nnxor.arithmetic.networks import alive

@@ -12,7 +12,14 @@ from analysis.entry import DONE, InputError, turning
 from experiments.execution.progress import paragraph, say
 from experiments.study.checked import checked, known_keys, mapping, path
 from experiments.study.explorer_address import address
-from experiments.study.fields import TRAINED, make_condition, network_of, read_fields, read_success, refuse_useless
+from experiments.study.given_fields import (
+    TRAINED,
+    make_condition,
+    network_of,
+    read_fields,
+    read_success,
+    refuse_useless,
+)
 from experiments.study.weight_files import check_writable, save_weights
 from nnxor import checks
 from nnxor.arithmetic.networks import Look, alive, any_active

@@ -5,7 +5,7 @@ which it occurs. Rescued runs are left out, since the rescue breaks their loss c
 0, 1, 2, … epochs from the same draw, so its last loss is that of the run's row in trials.parquet.
 
 laws.json: for each condition whose hidden units can be dead, the probability that a unit is dead at the start, its
-error, and the method (`nnxor.network.laws`). The scale of a draw does not matter, since it changes no sign.
+error, and the method (`nnxor.network.dead_at_start`). The scale of a draw does not matter, since it changes no sign.
 """
 
 import json
@@ -27,9 +27,9 @@ from nnxor.arithmetic.networks import Networks
 from nnxor.condition import FIELDS, Condition, labelled
 from nnxor.diagnosis import diagnose
 from nnxor.engines.engine_reference import forward, network
+from nnxor.network.dead_at_start import dead_probability
 from nnxor.network.distributions import Init
 from nnxor.network.draws import Weights, initial_weights
-from nnxor.network.laws import dead_probability
 
 POINTS_A_DECADE = 12
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.entry import InputError
-from experiments.study import catalog, fields
+from experiments.study import catalog, given_fields
 from experiments.study.checked import checked, known_keys, section
-from experiments.study.fields import FIELDS, FILES, SUCCESS
+from experiments.study.given_fields import FIELDS, FILES, SUCCESS
 from nnxor import checks
 from nnxor.condition import Condition, plain
 from nnxor.network.distributions import GivenWeights
@@ -116,7 +116,7 @@ def effective(config: Config) -> dict[str, object]:
     for name in FIELDS:
         if base.get(name) is None and name not in swept and any(each.uses(name) for each in study.conditions):
             base[name] = plain(getattr(Condition, name))
-    success = fields.read_success(config["success"])
+    success = given_fields.read_success(config["success"])
     used = "ties" if success.sides else "tolerance"
     rule = {**(config["success"] or {}), "rule": success.rule, used: getattr(success, used)}
     told = {"base": base, "grid": grid, "blocks": blocks, "exclude": exclude, "published": published, "success": rule}
@@ -194,7 +194,7 @@ def _parts(config: Config) -> list[Config]:
     for key in ("blocks", "exclude", "published"):
         if config[key] is not None:
             raise InputError(f"union and {key} cannot go together; give {key} to a study that union names")
-    base, grid = (fields.given_fields(key, config[key]) for key in ("base", "grid"))
+    base, grid = (given_fields.given_fields(key, config[key]) for key in ("base", "grid"))
     rule = {key: value for key, value in known_keys("success", config["success"], SUCCESS).items() if value is not None}
     parts: list[Config] = []
     for name in _entries("union", config["union"] or "[]", "studies, at least one"):
@@ -202,7 +202,7 @@ def _parts(config: Config) -> list[Config]:
         if part["union"] is not None:
             why = f"names {name}, which is a union itself; name the studies that it unites"
             raise InputError(f"union={config['union']} {why}")
-        fixed, swept = (fields.given_fields(key, part[key]) for key in ("base", "grid"))
+        fixed, swept = (given_fields.given_fields(key, part[key]) for key in ("base", "grid"))
         part["base"] = {key: value for key, value in fixed.items() if key not in grid} | base
         part["grid"] = {key: value for key, value in swept.items() if key not in base} | grid
         part["success"] = rule if "rule" in rule else known_keys("success", part["success"], SUCCESS) | rule
@@ -225,7 +225,7 @@ def _published(config: Config, conditions: tuple[Condition, ...]) -> Iterator[di
 
 
 def _conditions(config: Config) -> tuple[Condition, ...]:
-    fixed, grids = fields.read_fields("base", config["base"]), _grids(config)
+    fixed, grids = given_fields.read_fields("base", config["base"]), _grids(config)
     n = sum(math.prod(map(len, grid.values())) for grid in grids)
     if n > MOST_CONDITIONS:  # before any is made
         raise InputError(f"the grid has {n:,} combinations; allowed: at most {MOST_CONDITIONS:,}")
@@ -239,7 +239,7 @@ def _conditions(config: Config) -> tuple[Condition, ...]:
     matched: set[int] = set()
     for grid in grids:
         for values in itertools.product(*grid.values()):
-            condition = fields.make_condition({**fixed, **dict(zip(grid, values, strict=True))})
+            condition = given_fields.make_condition({**fixed, **dict(zip(grid, values, strict=True))})
             hits = {n for n, entry in enumerate(excluded) if _matches(condition, entry)}
             matched |= hits
             if not hits:
@@ -250,7 +250,7 @@ def _conditions(config: Config) -> tuple[Condition, ...]:
             raise InputError(f"exclude[{n}] ({words}) matches no condition; leave it out")
     if not found:
         raise InputError("exclude leaves no condition; a study needs at least one")
-    fields.refuse_useless({*fixed, *itertools.chain.from_iterable(grids)}, list(found.values()))
+    given_fields.refuse_useless({*fixed, *itertools.chain.from_iterable(grids)}, list(found.values()))
     return tuple(found.values())
 
 
@@ -263,18 +263,18 @@ def _grids(config: Config) -> list[Grid]:
         where = f"blocks[{n}].success" if "success" in own else "success"
         success = known_keys(where, own.pop("success", None), SUCCESS)
         success = success if "rule" in success else {**rule, **success}
-        found.append({**common, **_grid(f"blocks[{n}]", own), "success": (fields.read_success(success, where),)})
+        found.append({**common, **_grid(f"blocks[{n}]", own), "success": (given_fields.read_success(success, where),)})
     return found
 
 
 def _grid(where: str, given: object) -> Grid:
     """The values that the fields of a section take."""
     grid: Grid = {}
-    for name, value in fields.given_fields(where, given).items():
-        spelt = fields.spell_out(f"{where}.{name}", name, _listed(value))
+    for name, value in given_fields.given_fields(where, given).items():
+        spelt = given_fields.spell_out(f"{where}.{name}", name, _listed(value))
         if not spelt:
             raise InputError(f"{where}.{name}=[] is empty; allowed: a value or a list of values")
-        values = grid[name] = tuple(fields.read_field(where, name, each) for each in spelt)
+        values = grid[name] = tuple(given_fields.read_field(where, name, each) for each in spelt)
         if len(set(values)) < len(values):
             twice = next(each for n, each in enumerate(values) if each in values[:n])
             raise InputError(f"{where}.{name} holds {plain(twice)} twice; allowed: each value once")

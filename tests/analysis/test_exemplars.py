@@ -89,7 +89,7 @@ def test_the_picture_goes_through_the_predictions(activation: str, output: str) 
 
 
 def test_the_curve_is_that_of_the_articles_loop(folder: Path) -> None:
-    from experiments.study.fields import make_condition
+    from experiments.study.given_fields import make_condition
     from nnxor.engines.engine_reference import network, train_epochs
     from nnxor.network.draws import draw
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from analysis.entry import InputError
 from experiments import composing
-from experiments.study.fields import spell_out
+from experiments.study.given_fields import spell_out
 from experiments.study.study import read_study
 
 

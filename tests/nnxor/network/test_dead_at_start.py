@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experiments.study import catalog
-from nnxor.network import laws as theory
+from nnxor.network import dead_at_start as theory
 from nnxor.network.distributions import Distribution, Init
 from nnxor.network.draws import draw
 from nnxor.network.tasks import XOR, Task
