@@ -328,7 +328,7 @@ def _refusals(c: Condition) -> Iterator[str]:
             f"the condition has {task.n_inputs} inputs and hidden={c.hidden}"
         )
     if isinstance(init, Init) and init.margin is not None and (0.0,) * task.n_inputs in task.inputs:
-        largest = c.bias * c.scale * float(init.biases.quantile(np.array([1 - 2**-53]), task.n_inputs, c.hidden)[0])
+        largest = c.bias * c.scale * float(init.biases.at(task.n_inputs, c.hidden).quantile(np.array([1 - 2**-53]))[0])
         if largest <= init.margin:
             yield (
                 f"init={init.name} never keeps its margin {init.margin:g} on a row of zeros, where units are given "

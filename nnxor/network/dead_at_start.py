@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnxor.arithmetic.epoch import preactivation
-from nnxor.network.distributions import Distribution, Init
+from nnxor.network.distributions import Init, Law
 from nnxor.network.tasks import Task
 
 Array = NDArray[np.float64]
@@ -78,20 +78,20 @@ def dead_probability(task: Task, init: Init, hidden: int, bias: bool = True) -> 
     return _mass(A[:, used], c, [free[k] for k in used])
 
 
-def _atom(law: Distribution) -> np.float32:
+def _atom(law: Law) -> np.float32:
     """The only float32 number that a law draws, NaN if there are more."""
     low, high = law.quantile(np.array([1e-17, 1 - 1e-16])).astype(np.float32)
     return np.float32(low if low == high else np.nan)
 
 
-def _mass(A: Array, c: Array, laws: list[Distribution]) -> Probability:
+def _mass(A: Array, c: Array, laws: list[Law]) -> Probability:
     """P(A·s + c ≤ 0), s (M,) with these laws; the variable with the widest effect is integrated first."""
     spreads = [np.diff(law.quantile(np.array([0.25, 0.75])))[0] for law in laws]
     order = np.argsort(np.abs(A).max(axis=0) * spreads, kind="stable")
     A, laws = A[:, order], [laws[k] for k in order]
     if len(laws) == 1:
         return Probability(float(_along(A, c, laws[0], np.zeros((1, 0)))[0]), ROUNDING, EXACT)
-    if all(law.name == "uniform" for law in laws) and math.comb(len(A) + 2 * len(laws), len(laws)) <= MOST_CORNERS:
+    if all(law.flat for law in laws) and math.comb(len(A) + 2 * len(laws), len(laws)) <= MOST_CORNERS:
         low, high = np.array([law.quantile(np.array([0.0, 1.0])) for law in laws]).T
         return Probability(_volume(A * (high - low), -(A @ low + c)), ROUNDING, EXACT)
     means = []
@@ -112,7 +112,7 @@ def _stratified(n: int, rng: np.random.Generator) -> Array:
     return np.asarray((corners + rng.random(corners.shape)) / np.array(sides)[:, None])
 
 
-def _along(A: Array, c: Array, law: Distribution, points: Array) -> Array:
+def _along(A: Array, c: Array, law: Law, points: Array) -> Array:
     """P(every form ≤ 0) along the last variable for each value of those before it: it lies in an interval."""
     outer, slope = points @ A[:, :-1].T + c, A[:, -1]
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -4,10 +4,10 @@ import ast
 import math
 import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from functools import cache
-from typing import Any, Self
+from functools import cache, partial
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,17 +15,7 @@ from numpy.typing import NDArray
 from nnxor.arithmetic.functions import normal_quantile, normal_quantiles
 from nnxor.checks import Check, choice, number, optional, show, switch
 
-LAWS: dict[str, tuple[str, dict[str, float | None]]] = {
-    "constant": ("{value}", {"value": None}),
-    "uniform": ("U({low}, {high})", {"low": None, "high": None}),
-    "normal": ("N({mean}, {std}²)", {"mean": 0.0, "std": None}),
-    "truncated_normal": ("N({mean}, {std}²) cut at {cut}σ", {"mean": 0.0, "std": None, "cut": 2.0}),
-}
-"""The distributions: how readers see them, and their parameters with defaults (None: must be given).
-
-`cut` is where the truncated normal ends, in standard deviations of the uncut one, of which
-`std` is the standard deviation.
-"""
+Array = NDArray[np.float64]
 
 LARGEST = 1e30  # largest parameter of a distribution: its draws must be finite in float32, with room to train
 LONGEST_FORMULA = 200  # characters of a formula: enough for any, and too few to be nested deeper than Python can read
@@ -93,6 +83,63 @@ def plain_name(name: str) -> str:
     return name.translate({ord(sign): f"%{ord(sign):02X}" for sign in "%;:|\n"})
 
 
+class Law(NamedTuple):
+    """A kind of distribution, of which numbers are drawn by its quantile function.
+
+    label: how readers see it. parameters: their names and defaults (None: must be given), or their numbers. quantile,
+    below: the inverse of its distribution function at u in (0, 1), and that function at x, in their shape, float64; the
+    parameters are given by name. flat: whether its density is the same everywhere between its ends.
+    """
+
+    label: str
+    parameters: Mapping[str, float | None]
+    quantile: Callable[..., Array]
+    below: Callable[..., Array]
+    flat: bool = False
+
+
+def _normal_quantile(u: Array, mean: float, std: float, cut: float = math.inf) -> Array:
+    if cut < math.inf:
+        below = _share_below(-cut)
+        u = below + (1.0 - 2.0 * below) * u
+    return mean + std * normal_quantiles(u)
+
+
+def _normal_below(x: Array, mean: float, std: float, cut: float = math.inf) -> Array:
+    z = np.append(np.clip((x - mean) / std, -cut, cut), -cut)
+    share = np.asarray(np.frompyfunc(math.erfc, 1, 1)(-z / math.sqrt(2)), np.float64) / 2
+    return np.asarray((share[:-1] - share[-1]) / (1 - 2 * share[-1]))
+
+
+@cache
+def _share_below(z: float) -> float:
+    """The share of a standard normal law below z ≤ 0, to 64 binary places: where the quantile reaches z."""
+    low, high = 0.0, 0.5
+    for _ in range(63):
+        middle = (low + high) / 2
+        low, high = (middle, high) if normal_quantile(np.float64(middle)) <= z else (low, middle)
+    return low
+
+
+LAWS = {
+    "constant": Law(
+        "{value}", {"value": None},
+        lambda u, value: np.full_like(u, value), lambda x, value: np.where(x < value, 0.0, 1.0),
+    ),
+    "uniform": Law(
+        "U({low}, {high})", {"low": None, "high": None},
+        lambda u, low, high: low + (high - low) * u, lambda x, low, high: np.clip((x - low) / (high - low), 0, 1),
+        flat=True,
+    ),
+    "normal": Law("N({mean}, {std}²)", {"mean": 0.0, "std": None}, _normal_quantile, _normal_below),
+    "truncated_normal": Law(
+        "N({mean}, {std}²) cut at {cut}σ", {"mean": 0.0, "std": None, "cut": 2.0}, _normal_quantile, _normal_below
+    ),
+}  # fmt: skip
+"""The distributions. `cut` is where the truncated normal ends, in standard deviations of the uncut one, of which `std`
+is the standard deviation."""
+
+
 @dataclass(frozen=True)
 class Distribution:
     """A distribution of initial values: its name and the formulas of its parameters."""
@@ -108,8 +155,10 @@ class Distribution:
         name = spec["distribution"]
         if not isinstance(name, str) or name not in LAWS:
             raise ValueError(f"distribution={name} is unknown; allowed: {', '.join(LAWS)}")
-        _, parameters = LAWS[name]
-        told: dict[str, Any] = parameters | {str(key): value for key, value in spec.items() if key != "distribution"}
+        parameters = LAWS[name].parameters
+        told: dict[str, Any] = {**parameters} | {
+            str(key): value for key, value in spec.items() if key != "distribution"
+        }
         if unknown := [key for key in told if key not in parameters]:
             raise ValueError(f"{unknown[0]} is no parameter of {name}; allowed: {', '.join(parameters)}")
         if missing := [key for key, value in told.items() if value is None]:
@@ -118,7 +167,7 @@ class Distribution:
             if isinstance(value, bool) or not isinstance(value, int | float | str):
                 raise ValueError(f"{key}={value} is neither a number nor a formula")
         for fan_in, fan_out in ((1, 1), (2, 4), (4, 1)):
-            cls(name, tuple(told.items())).values(fan_in, fan_out)
+            cls(name, tuple(told.items())).at(fan_in, fan_out)
         plain = {key: plain_formula(value) if isinstance(value, str) else float(value) for key, value in told.items()}
         return cls(name, tuple(plain.items()))
 
@@ -131,11 +180,11 @@ class Distribution:
     def label(self) -> str:
         """The same as readers see it: 'U(\N{MINUS SIGN}0.3, 0.3)'."""
         told = {key: f"{value:g}" if isinstance(value, float) else value for key, value in self.parameters}
-        text = re.sub(r"\(-(sqrt.*), \1\)$", r"(±\1)", LAWS[self.name][0].format(**told))
+        text = re.sub(r"\(-(sqrt.*), \1\)$", r"(±\1)", LAWS[self.name].label.format(**told))
         return text.replace("-", "\N{MINUS SIGN}").replace("sqrt", "\N{SQUARE ROOT}")
 
-    def values(self, fan_in: int, fan_out: int) -> dict[str, float]:
-        """The parameters as numbers for a layer; ValueError if they make no distribution."""
+    def at(self, fan_in: int, fan_out: int) -> Law:
+        """The law for a layer, whose functions need u or x alone; ValueError if its parameters make no distribution."""
         p = {key: evaluate(formula, fan_in, fan_out) for key, formula in self.parameters}
         largest = max(p.values(), key=abs)
         for wrong, why in (
@@ -146,43 +195,8 @@ class Distribution:
         ):
             if wrong:
                 raise ValueError(why.format(**p))
-        return p
-
-    def at(self, fan_in: int, fan_out: int) -> Self:
-        """The distribution for a layer, whose parameters are numbers: `quantile` and `below` need its fans no more."""
-        return type(self)(self.name, tuple(self.values(fan_in, fan_out).items()))
-
-    def below(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The distribution function at x; not that of a constant."""
-        p = self.values(1, 1)
-        if "low" in p:
-            return np.asarray(np.clip((x - p["low"]) / (p["high"] - p["low"]), 0, 1))
-        cut = p.get("cut", np.inf)
-        z = np.append(np.clip((x - p["mean"]) / p["std"], -cut, cut), -cut)
-        share = np.asarray(np.frompyfunc(math.erfc, 1, 1)(-z / math.sqrt(2)), np.float64) / 2
-        return np.asarray((share[:-1] - share[-1]) / (1 - 2 * share[-1]))
-
-    def quantile(self, u: NDArray[np.float64], fan_in: int = 1, fan_out: int = 1) -> NDArray[np.float64]:
-        """Inverse of the distribution function at u in (0, 1), same shape, float64."""
-        p = self.values(fan_in, fan_out)
-        if self.name == "constant":
-            return np.full_like(u, p["value"])
-        if self.name == "uniform":
-            return p["low"] + (p["high"] - p["low"]) * u
-        if self.name == "truncated_normal":
-            below = _share_below(-p["cut"])
-            u = below + (1.0 - 2.0 * below) * u
-        return p["mean"] + p["std"] * normal_quantiles(u)
-
-
-@cache
-def _share_below(z: float) -> float:
-    """The share of a standard normal law below z ≤ 0, to 64 binary places: where the quantile reaches z."""
-    low, high = 0.0, 0.5
-    for _ in range(63):
-        middle = (low + high) / 2
-        low, high = (middle, high) if normal_quantile(np.float64(middle)) <= z else (low, middle)
-    return low
+        law = LAWS[self.name]
+        return law._replace(parameters=p, quantile=partial(law.quantile, **p), below=partial(law.below, **p))
 
 
 CHECKS: dict[str, Check] = {

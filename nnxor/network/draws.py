@@ -128,9 +128,9 @@ def _drawn(init: Init, seeds: range, n_inputs: int, hidden: int, again: int) -> 
     """What the distributions give, in float64."""
     drawer = _of_numpy if init.generator == "numpy" else _of_philox
     of_inputs, of_biases, of_outputs, of_last = drawer(n_inputs, hidden, seeds, again)
-    W1 = np.stack([init.weights.quantile(u, n_inputs, hidden) for u in of_inputs])
-    W2 = (init.outputs or init.weights).quantile(of_outputs, hidden, 1)
-    b1, b2 = init.biases.quantile(of_biases, n_inputs, hidden), init.biases.quantile(of_last, hidden, 1)
+    W1 = np.stack([*map(init.weights.at(n_inputs, hidden).quantile, of_inputs)])
+    W2 = (init.outputs or init.weights).at(hidden, 1).quantile(of_outputs)
+    b1, b2 = init.biases.at(n_inputs, hidden).quantile(of_biases), init.biases.at(hidden, 1).quantile(of_last)
     if init.mirror:
         pairs = slice(0, hidden // 2 * 2, 2), slice(1, None, 2)
         W1[:, pairs[1]], b1[pairs[1]] = -W1[:, pairs[0]], -b1[pairs[0]]

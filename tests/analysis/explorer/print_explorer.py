@@ -55,8 +55,8 @@ def printed() -> str:
         "inits": shipped("init"),
         "tasks": {name: task for name, task in shipped("task").items() if "times" not in task},  # it counts rows once
         "distributions": {
-            name: {key: value for key, value in parameters.items() if value is not None}
-            for name, (_, parameters) in distributions.LAWS.items()
+            name: {key: value for key, value in law.parameters.items() if value is not None}
+            for name, law in distributions.LAWS.items()
         },
         "programs": {name: javascript.programs(np.dtype(name)) for name in ("float32", "float64")},
         "quantile": javascript.quantile(),

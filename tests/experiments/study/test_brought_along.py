@@ -157,7 +157,7 @@ def test_an_init_can_be_written_out() -> None:
     }
     init = catalog.read_init("init", laws)
     assert isinstance(init, Init)
-    assert init.weights.values(2, 4) == {"low": -2, "high": 2}
+    assert init.weights.at(2, 4).parameters == {"low": -2, "high": 2}
     assert Condition(init=init).key != Condition().key
 
 

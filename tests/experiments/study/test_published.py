@@ -69,7 +69,7 @@ def test_frankle_and_carbin_is_their_setting() -> None:
     assert [c.hidden for c in study.conditions] == [2, 4, 6, 8, 10]
     for condition in study.conditions:
         assert (condition.activation, condition.output, condition.loss) == ("relu", "sigmoid", "bce")
-        assert condition.init.weights.values(2, 4) == {"mean": 0, "std": 0.1, "cut": 2}  # type: ignore[union-attr]
+        assert condition.init.weights.at(2, 4).parameters == {"mean": 0, "std": 0.1, "cut": 2}  # type: ignore[union-attr]
         assert condition.epochs == 10_000
     assert {entry["solved"]: entry["n"] for entry in study.published} == dict.fromkeys(
         (0.929, 0.875, 0.768, 0.553, 0.176), 1000

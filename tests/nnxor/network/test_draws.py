@@ -13,6 +13,7 @@ from nnxor import engines
 from nnxor.arithmetic.functions import normal_quantile
 from nnxor.condition import Condition, Success
 from nnxor.diagnosis import diagnose
+from nnxor.network import distributions
 from nnxor.network.distributions import UNIFORM, Distribution, GivenWeights, Init, evaluate
 from nnxor.network.draws import Weights, draw, initial_weights, uniforms
 from nnxor.network.tasks import Task
@@ -71,7 +72,7 @@ def test_the_first_draws_are_what_they_have_always_been() -> None:
     assert not weights.b2.any()
 
 
-LAWS = {
+OF_INITS = {
     "uniform": (stats.uniform(-1, 2), stats.uniform(-1, 2)),
     "uniform01": (stats.uniform(0, 1), stats.uniform(0, 1)),
     "he": (stats.norm(0, np.sqrt(2 / 2)), stats.norm(0, np.sqrt(2 / 4))),
@@ -86,14 +87,14 @@ LAWS = {
 
 
 def test_every_shipped_init_has_its_law_here() -> None:
-    assert set(LAWS) == set(catalog.names("init"))
+    assert set(OF_INITS) == set(catalog.names("init"))
 
 
-@pytest.mark.parametrize("name", LAWS)
+@pytest.mark.parametrize("name", OF_INITS)
 def test_weights_and_biases_follow_the_law_of_their_layer(name: str) -> None:
     """2 inputs and 4 units: fan_in is 2 for the first layer and 4 for the second."""
     weights = draw(catalog.init(name), 2, 4, range(5000))
-    first, second = LAWS[name]
+    first, second = OF_INITS[name]
     assert stats.kstest(weights.W1.ravel().astype(float), first.cdf).pvalue > 1e-4
     assert stats.kstest(weights.W2.ravel().astype(float), second.cdf).pvalue > 1e-4
     if name == "torch":
@@ -102,6 +103,20 @@ def test_weights_and_biases_follow_the_law_of_their_layer(name: str) -> None:
     else:
         assert not weights.b1.any()
         assert not weights.b2.any()
+
+
+@pytest.mark.parametrize("name", distributions.LAWS)
+def test_a_distribution_function_and_its_quantiles_are_each_others_inverse(name: str) -> None:
+    needed = [each for each, usual in distributions.LAWS[name].parameters.items() if usual is None]
+    given = {each: 0.25 * n for n, each in enumerate(needed, 1)}
+    law, u = Distribution.of({"distribution": name, **given}).at(2, 4), np.linspace(0.01, 0.99, 99)
+    x = law.quantile(u)
+    assert x.shape == u.shape
+    if len({*x}) == 1:  # all of it in one place
+        assert law.below(x).tolist() == [1.0] * len(u)
+        assert not law.below(x - 1e-9).any()
+    else:
+        assert law.below(x) == pytest.approx(u, abs=1e-12)
 
 
 def test_the_truncated_normal_ends_at_its_cut() -> None:
@@ -190,7 +205,7 @@ def test_given_weights_are_scaled_too() -> None:
 def test_normal_draws_are_quantiles_of_the_uniform_ones_to_the_bit() -> None:
     """Arrays compute tails only where they are needed; SciPy's quantile is the independent check."""
     u = uniforms(1, 0, range(50_000))
-    z = Distribution.of({"distribution": "normal", "std": 1}).quantile(u, 2, 4)
+    z = Distribution.of({"distribution": "normal", "std": 1}).at(2, 4).quantile(u)
     assert np.array_equal(z, normal_quantile(u))
     assert np.abs(z - special.ndtri(u)).max() < 1e-14
 
@@ -200,7 +215,7 @@ def test_a_truncated_normal_holds_the_share_between_its_cuts(cut: float) -> None
     law = Distribution.of({"distribution": "truncated_normal", "std": 1, "cut": cut})
     u = np.array([1e-6, 0.25, 0.5, 0.9])
     below = special.ndtr(-cut)
-    assert law.quantile(u, 2, 4) == pytest.approx(special.ndtri(below + (1 - 2 * below) * u), rel=1e-12, abs=1e-15)
+    assert law.at(2, 4).quantile(u) == pytest.approx(special.ndtri(below + (1 - 2 * below) * u), rel=1e-12, abs=1e-15)
 
 
 @pytest.mark.parametrize(("formula", "value"), [("50**-3", 1 / 125_000), ("2 ** 0.5", np.sqrt(2)), ("4**-1.5", 0.125)])
