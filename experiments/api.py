@@ -18,7 +18,7 @@ from experiments.composing import composed
 from experiments.execution.session import named, run
 from experiments.store.folder import WAYS_OUT
 from experiments.study.checked import checked
-from experiments.study.given_fields import FIELDS
+from experiments.study.given_fields import AXES
 from nnxor import checks
 from nnxor.protocol import PROTOCOL_VERSION
 from nnxor.registry import hint
@@ -52,8 +52,8 @@ def run_study(
     words = ["report=false"] if study is None else ["report=false", f"study={study}"]
     config = composed("run", words, config_dir)
     for name, value in fields.items():
-        if name not in FIELDS:
-            raise InputError(f"{name} is not a field; {hint(name, FIELDS)}")
+        if name not in AXES:
+            raise InputError(f"{name} is not a field; {hint(name, AXES)}")
         config["grid"][name], config["base"][name] = _listed(value), None
     if fields:
         told = json.dumps({name: config["grid"][name] for name in sorted(fields)}, sort_keys=True, default=str)

@@ -45,7 +45,7 @@ KINDS = {
 }  # fmt: skip
 """What certificates say of stuck runs, and as readers see it."""
 
-NULLABLE_COUNTS = ("batch_size", "solved_epoch", "first_death_epoch", "settled_epoch", "period", "revived")
+NULLABLE_COUNTS = ("solved_epoch", "first_death_epoch", "settled_epoch", "period", "revived")
 
 DEFAULT_LAW = "uniform(low=-1.0,high=1.0)|constant(value=0.0)"
 DEFAULT_TABLE = "0.0,0.0,0.0|0.0,1.0,1.0|1.0,0.0,1.0|1.0,1.0,0.0"
@@ -92,7 +92,7 @@ def load(folder: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
     """The trials in a result folder, sorted by condition and seed; `columns` limits what is read.
 
     Outcomes and causes are ordered categories with every value there is, fields that are text
-    ordered categories with the article's value first; epochs that may be missing are Int32. With
+    ordered categories with the article's value first; whole numbers that may be missing are Int32. With
     the column `condition` come three more: `init_law`, the distributions of weights|biases (or the digest
     of given weights), `task_table`, the task's rows, and `task_units`, the fewest ReLU units that can
     represent it ('None' if unknown). Raises FolderError as `read_manifest` does.
@@ -113,7 +113,7 @@ def load(folder: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
         table = read_table(folder / TRIALS, columns)
         if len(table) != manifest["trials"]:
             raise ValueError(f"{len(table)} trials instead of {manifest['trials']}")
-        trials = typed(table.to_pandas(split_blocks=True, self_destruct=True))
+        trials = typed(table)
     return with_texts(trials, manifest["conditions"]) if "condition" in trials else trials
 
 
@@ -123,9 +123,12 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
         return file.read(columns)
 
 
-def typed(trials: pd.DataFrame) -> pd.DataFrame:
-    """Columns in the types that `load` promises."""
-    kinds: dict[str, Any] = {name: "Int32" for name in NULLABLE_COUNTS if name in trials}
+def typed(table: pa.Table) -> pd.DataFrame:
+    """The columns of a table in the types that `load` promises; it is used up."""
+    nullable = {*NULLABLE_COUNTS, *(name for name, default in defaults().items() if default is None)}
+    whole = [each.name for each in table.schema if each.type == pa.int32()]
+    kinds: dict[str, Any] = {name: "Int32" for name in whole if name in nullable}
+    trials: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
     usual = {name: default for name, default in defaults().items() if isinstance(default, str)}
     orders: dict[str, Collection[str]] = {**dict.fromkeys(usual, ()), **ORDERS, "rescue": FIELDS["rescue"].entries}
     for name in orders.keys() & {*trials}:
@@ -258,16 +261,16 @@ class Counted:
             table = read_table(folder / COUNTS)
             wanted = {"runs": [*FIELDS, *COUNTED, "count", "seed"], "solved_epoch": ["epoch", "count"],
                       "seeds": ["seed", "count", "solved"]}  # fmt: skip
-            runs, epochs, seeds = (
-                table.filter(pc.equal(table["kind"], kind)).select(["condition", *columns]).to_pandas()
+            counted, solved, seeds = (
+                table.filter(pc.equal(table["kind"], kind)).select(["condition", *columns])
                 for kind, columns in wanted.items()
             )
-            if (n := runs["count"].sum()) != manifest["trials"]:
+            if (n := pc.sum(counted["count"]).as_py()) != manifest["trials"]:
                 raise ValueError(f"{n} trials instead of {manifest['trials']}")
-            runs = with_texts(typed(runs), manifest["conditions"])
+            runs = with_texts(typed(counted), manifest["conditions"])
             fields = runs.drop(columns=[*COUNTED, "count", "seed"]).drop_duplicates("condition")
-            epochs = fields.merge(_with_unsolved(epochs, runs), on="condition")
-            return cls(folder, manifest, runs, epochs, _solved(seeds, manifest["seeds"]))
+            epochs = fields.merge(_with_unsolved(solved.to_pandas(), runs), on="condition")
+            return cls(folder, manifest, runs, epochs, _solved(seeds.to_pandas(), manifest["seeds"]))
 
 
 def _with_unsolved(epochs: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:

@@ -13,10 +13,10 @@ from nnxor.diagnosis import Columns
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
 
-TYPES = {"int": pa.int32(), "int | None": pa.int32(), "float": pa.float64(), "bool": pa.bool_()}  # all else is text
+TYPES = {"int": pa.int32(), "float": pa.float64(), "bool": pa.bool_()}  # all else is text
 CONDITION_COLUMNS: dict[str, pa.DataType] = {
     "condition": TEXT,
-    **{name: TYPES.get(about.type, TEXT) for name, about in FIELDS.items()},
+    **{name: TYPES.get(about.type.removesuffix(" | None"), TEXT) for name, about in FIELDS.items()},
 }
 """A condition's key and its fields; the same for every row of a part, so parts leave them out."""
 
@@ -45,7 +45,11 @@ RESULTS: dict[str, tuple[pa.DataType, str]] = {
     "status": (TEXT, "ok, or failed"),
     "error": (pa.string(), "what went wrong in a failed training"),
 }
-"""What is recorded of a training, besides its final predictions y_…: the type of a column, and what it means."""
+"""What is recorded of a training, besides its final predictions y_…: the type of a column, and what it means.
+
+All but the seed and what went wrong is computed under these names by `nnxor.trial.trials`, most of it in
+`nnxor.diagnosis.diagnose`.
+"""
 
 RESULT_COLUMNS = {name: kind for name, (kind, _) in RESULTS.items()}  # the types of what is recorded
 

@@ -17,11 +17,10 @@ from experiments.study.checked import checked, known_keys, path, section
 from experiments.study.weight_files import Network, read_network
 from nnxor import checks
 from nnxor.checks import show
-from nnxor.condition import FIELDS as ALL
-from nnxor.condition import Condition, Success, plain, users
+from nnxor.condition import FIELDS, Condition, Success, plain, users
 from nnxor.network.distributions import LARGEST
 
-FIELDS = tuple(name for name in ALL if name != "success")  # axis names, config keys and column names alike
+AXES = tuple(name for name in FIELDS if name != "success")  # axis names, config keys and column names alike
 SUCCESS: dict[str, checks.Check] = {
     "rule": checks.optional(checks.choice(("loss", "margin", "threshold"))),
     "tolerance": checks.optional(checks.up_to(LARGEST)),
@@ -29,15 +28,15 @@ SUCCESS: dict[str, checks.Check] = {
 }
 
 FILES = {"task": catalog.read_task, "init": catalog.read_init}  # fields whose values are names of files, or tables
-TRAINED = tuple(name for name in FIELDS if name != "rescue")  # of `experiments.train`, where nothing interferes
+TRAINED = tuple(name for name in AXES if name != "rescue")  # of `experiments.train`, where nothing interferes
 
-TAKEN = {"run": FIELDS, "train": TRAINED, "diagnose": tuple(name for name in TRAINED if name != "loss")}
+TAKEN = {"run": AXES, "train": TRAINED, "diagnose": tuple(name for name in TRAINED if name != "loss")}
 """Fields that each command takes; to `experiments.diagnose`, loss is a number, and its name has another key."""
 
 SCHEMAS: dict[str, dict[str, object]] = {
     name: dict.fromkeys(field for field in TAKEN[name] if field not in FILES) for name in ("train", "diagnose")
 }
-SCHEMAS["run"] = {section: dict.fromkeys(FIELDS) for section in ("base", "grid")}
+SCHEMAS["run"] = {section: dict.fromkeys(AXES) for section in ("base", "grid")}
 """What conf/NAME.yaml takes in by `schema: NAME`; null stands for the default, or for not swept."""
 
 FORMS: dict[str, Callable[..., np.ndarray]] = {"geomspace": np.geomspace, "linspace": np.linspace}
@@ -51,12 +50,12 @@ def told(command: str, indent: int) -> str:
     lines = []
     for name in TAKEN[command]:
         try:
-            ALL[name].check(object())
+            FIELDS[name].check(object())
         except ValueError as error:
             allowed = str(error).removeprefix("allowed: ")
         if name in FILES:
             allowed = ", ".join([*names(name), "or a file" if name == "task" else "a file, or {NAME: {parameter: X}}"])
-        head = f"{name}={show(plain(ALL[name].default))}"
+        head = f"{name}={show(plain(FIELDS[name].default))}"
         lines += textwrap.wrap(allowed, 80 - indent, initial_indent=f"{head:<19} ", subsequent_indent=" " * 20)
     return ("\n" + " " * indent).join(lines)
 
@@ -70,12 +69,12 @@ def files_of(group: str, indent: int = 0, ours: bool = True) -> str:
 def read_field(where: str, name: str, value: object) -> object:
     """A field's value, checked; `where` says in the message where it stands ('base', 'grid')."""
     key = f"{where}.{name}" if where else name
-    return FILES[name](key, value) if name in FILES else checked(key, value, ALL[name].check)
+    return FILES[name](key, value) if name in FILES else checked(key, value, FIELDS[name].check)
 
 
 def given_fields(where: str, given: object) -> dict[str, object]:
     """The fields of a section that are not null; InputError for other keys."""
-    return {name: value for name, value in known_keys(where, given, FIELDS).items() if value is not None}
+    return {name: value for name, value in known_keys(where, given, AXES).items() if value is not None}
 
 
 def read_fields(where: str, given: object) -> dict[str, object]:
@@ -95,7 +94,7 @@ def read_success(given: object, where: str = "success") -> Success:
 
 def refuse_useless(given: Mapping[str, object] | set[str], conditions: list[Condition]) -> None:
     """InputError for a setting that none of the conditions makes use of."""
-    for name in FIELDS:
+    for name in AXES:
         if name in given and not any(condition.uses(name) for condition in conditions):
             raise InputError(f"{name} would do nothing, since no condition has {' or '.join(users(name))}")
 
@@ -132,7 +131,7 @@ def spell_out(key: str, name: str, listed: list[object]) -> list[object]:
 
     `key` stands in messages, `name` is the field. Both ends of a space are exactly those given.
     """
-    if ALL[name].scale == "names":
+    if FIELDS[name].scale == "names":
         return listed
     return [value for each in listed for value in _numbers(key, name, each)]
 
@@ -165,7 +164,7 @@ def _space(key: str, name: str, form: str, first: float, last: float, count: flo
         positive = ", both above 0" if form == "geomspace" else ""
         raise InputError(f"{key}: [{first}, {last}] is not allowed; allowed: two different ends{positive}")
     values = FORMS[form](float(first), float(last), int(count))
-    if ALL[name].type.startswith("int"):  # of numbers that are rounded to the same, one counts
+    if FIELDS[name].type.startswith("int"):  # of numbers that are rounded to the same, one counts
         return list(dict.fromkeys(int(value) for value in np.round(values)))
     for digits in range(DIGITS, 18):  # as few as keep them apart
         short = [float(f"{value:.{digits}g}") for value in values]

@@ -11,7 +11,7 @@ from typing import Any
 from analysis.entry import InputError
 from experiments.study import catalog, given_fields
 from experiments.study.checked import checked, known_keys, section
-from experiments.study.given_fields import FIELDS, FILES, SUCCESS
+from experiments.study.given_fields import AXES, FILES, SUCCESS
 from nnxor import checks
 from nnxor.condition import Condition, plain
 from nnxor.network.distributions import GivenWeights
@@ -88,7 +88,7 @@ def read_study(config: Config) -> Study:
     record = checked("record", config["record"], checks.choice(MOST_TRAININGS))
     _refuse_clashes(conditions, seeds, record)
     for name in _listed(config["asks"]):
-        checked("asks", name, checks.choice(FIELDS))
+        checked("asks", name, checks.choice(AXES))
     return Study(
         name=_text("name", config["name"], NAME.fullmatch, "letters, digits, '.', '_' and '-', at most 100"),
         question=_text("question", config["question"], lambda text: text.strip() and text.isprintable(), "a sentence"),
@@ -113,7 +113,7 @@ def effective(config: Config) -> dict[str, object]:
     blocks, exclude = ([*map(_written_out, _listed(config[key]))] or None for key in ("blocks", "exclude"))
     published = [{**entry, "where": _written_out(entry["where"])} for entry in _listed(config["published"])] or None
     swept = {name for each in (grid, *(blocks or ())) for name, value in each.items() if value is not None}
-    for name in FIELDS:
+    for name in AXES:
         if base.get(name) is None and name not in swept and any(each.uses(name) for each in study.conditions):
             base[name] = plain(getattr(Condition, name))
     success = given_fields.read_success(config["success"])
@@ -259,7 +259,7 @@ def _grids(config: Config) -> list[Grid]:
     common, rule, found = _grid("grid", config["grid"]), known_keys("success", config["success"], SUCCESS), []
     blocks = [{}] if config["blocks"] is None else _entries("blocks", config["blocks"] or "[]", "grids, at least one")
     for n, block in enumerate(blocks):
-        own = known_keys(f"blocks[{n}]", block, (*FIELDS, "success"))
+        own = known_keys(f"blocks[{n}]", block, (*AXES, "success"))
         where = f"blocks[{n}].success" if "success" in own else "success"
         success = known_keys(where, own.pop("success", None), SUCCESS)
         success = success if "rule" in success else {**rule, **success}
