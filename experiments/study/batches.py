@@ -1,5 +1,6 @@
 """A batch: one condition and consecutive seeds, trained together by one worker."""
 
+import math
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -8,6 +9,7 @@ import pyarrow as pa
 from experiments.study.study import Study
 from nnxor.condition import Condition
 from nnxor.engines import ENGINES
+from nnxor.network.optimizers import OPTIMIZERS
 
 Spans = list[range]  # disjoint ranges of seeds, ascending
 SECONDS = 0.25  # work in a batch, about: what is lost at most, on each worker, when a run is killed
@@ -29,10 +31,17 @@ Results = Generator[Result, None, None]
 
 
 def seconds(condition: Condition, engine: str) -> float:
-    """About how many seconds of a processor's time a training takes."""
+    """About how many seconds of a processor's time a training takes.
+
+    Long tables leave the cache, and mini-batches are sorted and looked at twice; where nothing repeats every epoch
+    runs; what optimizers remember fades to subnormal numbers, with which processors are slow.
+    """
     constant, unit = ENGINES[engine].seconds
     rows = condition.task.n_examples if condition.batch_size else condition.task.n_rows
-    return max(condition.most_epochs, 1) * rows / 4 * (constant + unit * condition.hidden)
+    slower = (2 if condition.batch_size else 1) * (1 if condition.repeats else 2)
+    slower *= 4 if OPTIMIZERS[condition.optimizer].memory else 1
+    work = slower * rows * max(math.log2(rows), 2) / 8
+    return max(condition.most_epochs, 1) * work * (constant + unit * condition.hidden)
 
 
 def batch_size(condition: Condition, engine: str) -> int:
