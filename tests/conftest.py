@@ -34,6 +34,11 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000, 20, 20)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """A worker more than cores: a sixth of the time tests wait for processes that they have started."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., Path]:
     """Run a small study in this process; returns its folder. What is not `told` ends when its tables are written."""

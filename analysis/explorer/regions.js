@@ -10,8 +10,7 @@ function regionBound(c, z) {
     const tried = a.map((each, j) => each - size * step[j]), there = look(tried);
     if (there.value < value) {
       ({ value, step } = there);
-      promised = there.promised < promised ? there.promised : promised;
-      [a, size] = [tried, 1];
+      [a, size, promised] = [tried, 1, there.promised < promised ? there.promised : promised];
     } else size /= 2;
   }
   return promised <= JUDGED.region_converged ? value : NaN;
