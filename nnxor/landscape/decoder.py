@@ -76,7 +76,7 @@ def decode(value: float, condition: Condition, tolerance: float = TOLERANCE) -> 
         near = f"the nearest trap is {named(level)}, {distance:.3g} away"
         text = (
             f"{value:.6g} is not a level of {loss}: {'no level of this task is that high' if too_high else near}, so "
-            "training that shows it is still on its way, oscillates or has another loss."
+            "training that shows it is still on its way, oscillates, rests on kinks, or has another loss."
         )
     elif level.value == 0:
         text = f"{value:.6g}: the task is solved."
