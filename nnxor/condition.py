@@ -15,8 +15,8 @@ import numpy as np
 from nnxor.checks import below_one, choice, instance, not_zero, optional, positive, show, some_of, switch, up_to, whole
 from nnxor.interventions import INTERVENTIONS
 from nnxor.network.activations import ACTIVATIONS, OUTPUTS, Activation
-from nnxor.network.distributions import LARGEST, UNIFORM, GivenWeights, Init, plain_name
 from nnxor.network.draws import PARAMETERS
+from nnxor.network.inits_in_yaml import LARGEST, UNIFORM, GivenWeights, Init, plain_name
 from nnxor.network.losses import LOSSES
 from nnxor.network.optimizers import OPTIMIZERS
 from nnxor.network.tasks import XOR, Task
@@ -27,7 +27,7 @@ MOST_HIDDEN = 4096
 MOST_EPOCHS = 2**31 - 2
 
 MOST_SCALE = 1e6
-"""Largest factor on initial weights: the largest draw (nnxor.network.distributions) times it is finite in float32."""
+"""Largest factor on initial weights: the largest draw (nnxor.network.inits_in_yaml) times it is finite in float32."""
 
 
 @dataclass(frozen=True)

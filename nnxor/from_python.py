@@ -14,8 +14,8 @@ from nnxor import engines
 from nnxor.condition import FIELDS, Condition, fitting
 from nnxor.diagnosis import diagnose as diagnosed
 from nnxor.engines import engine_numpy
-from nnxor.network.distributions import Init
 from nnxor.network.draws import Weights
+from nnxor.network.inits_in_yaml import Init
 from nnxor.network.losses import LOSSES
 from nnxor.network.tasks import Task
 from nnxor.registry import hint

@@ -13,8 +13,8 @@ from nnxor.diagnosis import diagnose
 from nnxor.landscape.certificate import certify
 from nnxor.landscape.curvature import Local, Problem
 from nnxor.landscape.escape import Verdict
-from nnxor.network.distributions import Distribution, Init
 from nnxor.network.draws import Weights, initial_weights
+from nnxor.network.inits_in_yaml import Distribution, Init
 from nnxor.trial import trials
 
 rng = np.random.default_rng(4)

@@ -1,4 +1,4 @@
-// The initial weights of a seed, as nnxor/network/draws.py and distributions.py have them: Philox 4x64-10 by counter
+// The initial weights of a seed, as nnxor/network/draws.py and inits_in_yaml.py have them: Philox 4x64-10 by counter
 // (seed, draw, block, unit), four uniforms a counter, each put through the quantile function of its distribution.
 // Nothing here or in network.js and diagnosis.js knows of a page: Web Workers and node run the same text.
 

@@ -21,8 +21,8 @@ from nnxor.condition import FIELDS, Condition, fitting
 from nnxor.interventions import INTERVENTIONS, Intervention
 from nnxor.landscape import certificate, decoder
 from nnxor.landscape.decoder import TOLERANCE, Decoded, decode, decode_predictions, has_levels, named
-from nnxor.network.distributions import GivenWeights
 from nnxor.network.draws import Weights
+from nnxor.network.inits_in_yaml import GivenWeights
 from nnxor.network.losses import LOSSES
 from nnxor.registry import hint
 

@@ -27,8 +27,8 @@ from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
 from nnxor.engines import Trained, engine_numpy
 from nnxor.network.activations import OUTPUTS
-from nnxor.network.distributions import GivenWeights
 from nnxor.network.draws import Weights, initial_weights
+from nnxor.network.inits_in_yaml import GivenWeights
 
 SHOWN = ("task", "hidden", "activation", "init", "lr", "epochs", "loss")  # fields that the first line names
 PREDICTIONS_EVERY = 5000

@@ -28,8 +28,8 @@ from nnxor.condition import FIELDS, Condition, labelled
 from nnxor.diagnosis import diagnose
 from nnxor.engines.engine_reference import forward, network
 from nnxor.network.dead_at_start import dead_probability
-from nnxor.network.distributions import Init
 from nnxor.network.draws import Weights, initial_weights
+from nnxor.network.inits_in_yaml import Init
 
 POINTS_A_DECADE = 12
 

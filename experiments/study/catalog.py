@@ -20,7 +20,7 @@ from analysis.entry import InputError, in_a_line, turning
 from experiments.study.checked import checked
 from experiments.study.weight_files import given_network, load_given
 from nnxor import checks
-from nnxor.network.distributions import UNIFORM, Distribution, GivenWeights, Init
+from nnxor.network.inits_in_yaml import UNIFORM, Distribution, GivenWeights, Init
 from nnxor.network.tasks import Task
 from nnxor.registry import hint
 

@@ -6,8 +6,8 @@ from experiments.study import catalog
 from experiments.study.catalog import CONF, found, names
 from nnxor.checks import show
 from nnxor.condition import Condition
-from nnxor.network.distributions import Init
 from nnxor.network.draws import Weights
+from nnxor.network.inits_in_yaml import Init
 from nnxor.network.losses import LOSSES
 
 MOST = {"hidden": 16, "epochs": 200_000, "rows": 16, "inputs": 6, "numbers": 50_000_000}  # parameters x epochs, kept

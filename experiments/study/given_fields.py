@@ -18,7 +18,7 @@ from experiments.study.weight_files import Network, read_network
 from nnxor import checks
 from nnxor.checks import show
 from nnxor.condition import FIELDS, Condition, Success, plain, users
-from nnxor.network.distributions import LARGEST
+from nnxor.network.inits_in_yaml import LARGEST
 
 AXES = tuple(name for name in FIELDS if name != "success")  # axis names, config keys and column names alike
 SUCCESS: dict[str, checks.Check] = {

@@ -14,7 +14,7 @@ from experiments.study.checked import checked, known_keys, section
 from experiments.study.given_fields import AXES, FILES, SUCCESS
 from nnxor import checks
 from nnxor.condition import Condition, plain
-from nnxor.network.distributions import GivenWeights
+from nnxor.network.inits_in_yaml import GivenWeights
 
 MOST_TRAININGS = {"trials": 10**9, "summary": 10**11}  # rows of some 36 GB, or bits of some 13 GB and the counts
 MOST_CONDITIONS = 100_000

@@ -24,8 +24,8 @@ import numpy as np
 from analysis.data.door import is_regular, read_bytes, replacing
 from analysis.entry import InputError, in_a_line
 from experiments.study.checked import known_keys
-from nnxor.network.distributions import GivenWeights
 from nnxor.network.draws import PARAMETERS, Weights
+from nnxor.network.inits_in_yaml import GivenWeights
 
 MOST_BYTES = 2**28  # bytes of a file that is read, and what it may unpack to
 

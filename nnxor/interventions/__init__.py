@@ -11,9 +11,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nnxor.network.distributions import GivenWeights
 from nnxor.network.draws import Weights, initial_weights
 from nnxor.network.entries import Settings, Uses
+from nnxor.network.inits_in_yaml import GivenWeights
 from nnxor.registry import Registry, registering
 
 Units = NDArray[np.bool_]

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnxor.arithmetic.epoch import preactivation
-from nnxor.network.distributions import Init, Law
+from nnxor.network.inits_in_yaml import Init, Law
 from nnxor.network.tasks import Task
 
 Array = NDArray[np.float64]

@@ -22,7 +22,7 @@ from numpy.random import Philox
 from numpy.typing import NDArray
 
 from nnxor.arithmetic.epoch import preactivation
-from nnxor.network.distributions import GivenWeights, Init
+from nnxor.network.inits_in_yaml import GivenWeights, Init
 from nnxor.protocol import ROOT_SEED
 
 if TYPE_CHECKING:

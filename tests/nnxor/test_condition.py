@@ -7,7 +7,7 @@ import pytest
 
 from experiments.study import catalog
 from nnxor.condition import FIELDS, Condition, Success
-from nnxor.network.distributions import Distribution, Init
+from nnxor.network.inits_in_yaml import Distribution, Init
 from nnxor.network.tasks import XOR, Task
 
 

@@ -14,7 +14,7 @@ from experiments.study.explorer_address import address
 from nnxor import diagnosis, engines, quench
 from nnxor.condition import Condition, Success
 from nnxor.network.activations import ACTIVATIONS, OUTPUTS
-from nnxor.network.distributions import Init
+from nnxor.network.inits_in_yaml import Init
 from nnxor.network.losses import LOSSES
 from nnxor.network.optimizers import OPTIMIZERS
 from nnxor.network.tasks import XOR, Task

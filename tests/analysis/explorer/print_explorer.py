@@ -15,7 +15,7 @@ from nnxor.condition import FIELDS, Condition, Field, plain
 from nnxor.engines import recycling
 from nnxor.interventions import INTERVENTIONS, nudge_bias, recycle
 from nnxor.landscape import levels, regions
-from nnxor.network import distributions, draws
+from nnxor.network import draws, inits_in_yaml
 from nnxor.network.losses import LOSSES
 
 ROOT = Path(__file__).parents[3]
@@ -56,7 +56,7 @@ def printed() -> str:
         "tasks": {name: task for name, task in shipped("task").items() if "times" not in task},  # it counts rows once
         "distributions": {
             name: {key: value for key, value in law.parameters.items() if value is not None}
-            for name, law in distributions.LAWS.items()
+            for name, law in inits_in_yaml.LAWS.items()
         },
         "programs": {name: javascript.programs(np.dtype(name)) for name in ("float32", "float64")},
         "quantile": javascript.quantile(),

@@ -20,8 +20,8 @@ from experiments.study.explorer_address import address
 from nnxor import engines
 from nnxor.condition import FIELDS, Condition
 from nnxor.interventions import INTERVENTIONS
-from nnxor.network.distributions import Init
 from nnxor.network.draws import initial_weights
+from nnxor.network.inits_in_yaml import Init
 from nnxor.network.tasks import Task
 from nnxor.trial import trials
 

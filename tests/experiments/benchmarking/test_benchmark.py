@@ -19,8 +19,8 @@ from experiments.benchmarking import timing as benchmark
 from experiments.benchmarking.timing import Command, commands, time_command
 from nnxor import engines
 from nnxor.condition import Condition
-from nnxor.network.distributions import UNIFORM
 from nnxor.network.draws import Weights, draw
+from nnxor.network.inits_in_yaml import UNIFORM
 
 BASELINES = [
     ("numpy", contenders.article_numpy), ("torch", contenders.article_pytorch), ("torch", contenders.autograd_pytorch),

@@ -12,8 +12,8 @@ from experiments.benchmarking.timing import commands
 from experiments.study.study import read_study
 from nnxor.condition import Condition
 from nnxor.engines import Trained, engine_numba
-from nnxor.network.distributions import UNIFORM
 from nnxor.network.draws import Weights, draw
+from nnxor.network.inits_in_yaml import UNIFORM
 
 
 def test_the_default_study_is_the_one_that_conf_describes() -> None:

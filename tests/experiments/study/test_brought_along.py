@@ -13,8 +13,8 @@ from experiments.study import catalog
 from experiments.study.catalog import load_task
 from experiments.study.study import read_study
 from nnxor.condition import Condition
-from nnxor.network.distributions import GivenWeights, Init
 from nnxor.network.draws import draw
+from nnxor.network.inits_in_yaml import GivenWeights, Init
 
 Run = Callable[..., Path]
 

@@ -9,7 +9,7 @@ from harness import ROOT, compile_for_hours, compose
 from experiments.execution.session import run as run_study
 from experiments.study import catalog
 from experiments.study.study import Study, read_study
-from nnxor.network.distributions import Init
+from nnxor.network.inits_in_yaml import Init
 
 STUDIES = catalog.names("study")
 

@@ -14,8 +14,8 @@ from nnxor.arithmetic import networks as arithmetic
 from nnxor.condition import Condition
 from nnxor.diagnosis import diagnose
 from nnxor.engines import Trained, engine_numba, kernel
-from nnxor.network.distributions import Distribution, Init
 from nnxor.network.draws import Weights, draw
+from nnxor.network.inits_in_yaml import Distribution, Init
 
 numpy_engine, numba_engine, reference = (engines.load(name) for name in ("numpy", "numba", "reference"))
 

@@ -17,8 +17,8 @@ from nnxor.diagnosis import diagnose
 from nnxor.engines import Trained, kernel
 from nnxor.engines.cycles import first_state
 from nnxor.engines.engine_numpy import Training
-from nnxor.network.distributions import GivenWeights
 from nnxor.network.draws import PARAMETERS, Weights, draw
+from nnxor.network.inits_in_yaml import GivenWeights
 from nnxor.network.minibatches import order_of, steps_of, streams
 from nnxor.network.tasks import XOR, Task
 

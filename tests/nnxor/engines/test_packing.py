@@ -9,8 +9,8 @@ from nnxor.arithmetic import networks as arithmetic
 from nnxor.condition import Condition
 from nnxor.engines import cycles, engine_numba
 from nnxor.engines.cycles import History, Table, in_order, live_first, to_table, to_weights
-from nnxor.network.distributions import UNIFORM
 from nnxor.network.draws import draw, initial_weights
+from nnxor.network.inits_in_yaml import UNIFORM
 
 
 def table_of(hidden: int, n: int, first_seed: int = 0) -> Table:

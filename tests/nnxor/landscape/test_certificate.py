@@ -29,8 +29,8 @@ from nnxor.diagnosis import diagnose
 from nnxor.landscape.certificate import certify
 from nnxor.landscape.curvature import Local, Problem
 from nnxor.landscape.escape import KINDS
-from nnxor.network.distributions import Distribution, Init
 from nnxor.network.draws import Weights, draw, initial_weights
+from nnxor.network.inits_in_yaml import Distribution, Init
 from nnxor.network.tasks import Task
 from nnxor.trial import resting_points
 

@@ -24,8 +24,8 @@ from nnxor.condition import Condition
 from nnxor.landscape.certificate import certify
 from nnxor.landscape.curvature import Problem
 from nnxor.landscape.recession import _in_order
-from nnxor.network.distributions import Distribution, Init
 from nnxor.network.draws import Weights
+from nnxor.network.inits_in_yaml import Distribution, Init
 from nnxor.network.tasks import Task
 from nnxor.trial import trials
 

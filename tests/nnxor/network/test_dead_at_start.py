@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from experiments.study import catalog
 from nnxor.network import dead_at_start as theory
-from nnxor.network.distributions import Distribution, Init
 from nnxor.network.draws import draw
+from nnxor.network.inits_in_yaml import Distribution, Init
 from nnxor.network.tasks import XOR, Task
 
 SIGNS = Task("signs", ((-1, -1), (-1, 1), (1, -1), (1, 1)), (0, 1, 1, 0))

@@ -13,9 +13,9 @@ from nnxor import engines
 from nnxor.arithmetic.functions import normal_quantile
 from nnxor.condition import Condition, Success
 from nnxor.diagnosis import diagnose
-from nnxor.network import distributions
-from nnxor.network.distributions import UNIFORM, Distribution, GivenWeights, Init, evaluate
+from nnxor.network import inits_in_yaml
 from nnxor.network.draws import Weights, draw, initial_weights, uniforms
+from nnxor.network.inits_in_yaml import UNIFORM, Distribution, GivenWeights, Init, evaluate
 from nnxor.network.tasks import Task
 
 SEEDS = st.integers(0, 2**63 - 200)
@@ -105,9 +105,9 @@ def test_weights_and_biases_follow_the_law_of_their_layer(name: str) -> None:
         assert not weights.b2.any()
 
 
-@pytest.mark.parametrize("name", distributions.LAWS)
+@pytest.mark.parametrize("name", inits_in_yaml.LAWS)
 def test_a_distribution_function_and_its_quantiles_are_each_others_inverse(name: str) -> None:
-    needed = [each for each, usual in distributions.LAWS[name].parameters.items() if usual is None]
+    needed = [each for each, usual in inits_in_yaml.LAWS[name].parameters.items() if usual is None]
     given = {each: 0.25 * n for n, each in enumerate(needed, 1)}
     law, u = Distribution.of({"distribution": name, **given}).at(2, 4), np.linspace(0.01, 0.99, 99)
     x = law.quantile(u)
