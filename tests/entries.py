@@ -7,11 +7,13 @@ import numpy as np
 
 from experiments.study import catalog
 from nnxor import engines
+from nnxor.arithmetic.epoch import Rules
 from nnxor.arithmetic.networks import ending, preactivations
 from nnxor.condition import CHOICES, Condition
 from nnxor.diagnosis import diagnose
 from nnxor.network.draws import PARAMETERS, Weights, draw
 from nnxor.network.losses import LOSSES
+from nnxor.network.optimizers import OPTIMIZERS
 from nnxor.trial import trials
 
 SEEDS = range(40)
@@ -75,6 +77,23 @@ def check_reference(field: str, name: str) -> None:
     ends = [trials(chosen, seeds, engines.load(engine)).end for engine in ("reference", "numpy")]
     for readable, fast in zip(*(end for end in ends), strict=True):
         assert np.allclose(readable, fast, rtol=1e-7, atol=1e-9)
+
+
+def check_optimizer(name: str) -> None:
+    """It goes down a valley, and is plain, and at rest where nothing pulls, if it says so."""
+    chosen = condition("optimizer", name, dtype="float64", lr=0.01)
+    rules, betas = Rules(chosen), [getattr(chosen, power) for power in OPTIMIZERS[name].powers]
+    p = start = np.array([1.0, -2.0])
+    memory = tuple(np.full_like(p, x) for x in rules.optimizer.start(chosen.lr))
+    for t in range(1, 201):
+        left = tuple(np.float64(1 - beta**t) for beta in betas)
+        moved, *remembered = rules.step(p, p, memory, left)
+        if rules.optimizer.rests:
+            assert np.array_equal(rules.step(p, 0 * p, memory, left)[0], p)
+        if rules.optimizer.plain:
+            assert np.array_equal(moved, p - chosen.lr * p)
+        p, memory = moved, tuple(remembered)
+    assert (np.abs(p) < 0.5 * np.abs(start)).all()
 
 
 def check_bits(field: str, name: str) -> None:

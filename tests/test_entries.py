@@ -20,6 +20,11 @@ def test_a_step_is_the_central_difference_of_the_loss(field: str, name: str) -> 
     entries.check_gradient(field, name)
 
 
+@pytest.mark.parametrize("name", CHOICES["optimizer"])
+def test_an_optimizer_goes_down_and_is_what_it_says(name: str) -> None:
+    entries.check_optimizer(name)
+
+
 @pytest.mark.parametrize(("field", "name"), entries.entries())
 def test_the_readable_layers_train_as_the_fast_engine_does(field: str, name: str) -> None:
     entries.check_reference(field, name)

@@ -147,6 +147,10 @@ def test_a_step_is_the_central_difference_of_the_loss() -> None:
     entries.check_gradient("activation", "softsign")
 
 
+def test_an_optimizer_goes_down_and_is_what_it_says() -> None:
+    entries.check_optimizer(next(name for field, name in CASES if field == "optimizer"))
+
+
 @pytest.mark.parametrize(("field", "name"), CASES)
 def test_the_readable_layers_train_as_the_fast_engine_does(field: str, name: str) -> None:
     entries.check_reference(field, name)

@@ -23,14 +23,14 @@ class Backend:
     trains: 'module:function', imported when it is first used: (batches, engine, n_jobs, **settings) to results as they
         come, in any order; batches are taken only as they are needed. RunError if workers keep dying, or are not there.
     settings: the checks of what its configuration holds besides those of all.
-    read: keyword arguments of `trains`, from these; an `address` among them says that workers are not of this machine.
+    read: what `trains` is given of these settings, by name; an `address` says that workers are not of this machine.
     """
 
     name: str
     workers: str
     trains: str
     settings: Mapping[str, checks.Check] = field(default_factory=dict)
-    read: Callable[[Mapping[str, Any]], dict[str, Any]] = lambda _given: {}
+    read: Callable[[Mapping[str, Any]], dict[str, Any]] = dict
 
 
 def execute(batches: Iterable[Batch], engine: str, backend: str, n_jobs: int, **settings: Any) -> Results:

@@ -79,7 +79,7 @@ def read_options(config: Mapping[str, object]) -> Options:
     name = str(parallel.get("backend"))
     backend = BACKENDS.get(name) or Backend(name="auto", workers="", trains="")
     given = section("parallel", parallel, {**PARALLEL, **backend.settings})
-    settings, n_jobs = backend.read(given), given["n_jobs"]
+    settings, n_jobs = backend.read({name: given[name] for name in backend.settings}), given["n_jobs"]
     elsewhere = settings.get("address")
     if elsewhere and n_jobs is not None:
         raise InputError(f"parallel.n_jobs={n_jobs} would do nothing at {elsewhere}, which has its own workers")

@@ -1,9 +1,9 @@
 """What an activation, a loss and an optimizer are: all that the rest of the code asks of one stands in its entry.
 
 An entry is a module in `activations`, `losses` or `optimizers`. Its rules are functions over numbers
-(`nnxor.arithmetic.numbers`), so that one definition serves every fast engine; the readable layer beside them is the
-independent check. `k` holds the settings of a condition that the entry uses: the real ones as numbers of the training's
-dtype, the others (`relu_at_zero`) as they are (`nnxor.arithmetic.epoch.Rules`).
+(`nnxor.arithmetic.numbers`), so that one definition serves every fast engine; the readable layer, which activations and
+losses have beside them, is the independent check. `k` holds the settings of a condition that the entry uses: the real
+ones as numbers of the training's dtype, the others (`relu_at_zero`) as they are (`nnxor.arithmetic.epoch.Rules`).
 """
 
 from collections.abc import Callable

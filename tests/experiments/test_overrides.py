@@ -10,6 +10,7 @@ from harness import ROOT, command, compose, composed, inside, own_folder
 
 from analysis.entry import InputError
 from experiments.execution.options import read_options
+from experiments.study import catalog
 from experiments.study.study import read_study
 from nnxor.condition import FIELDS
 
@@ -40,10 +41,10 @@ REFUSED = [
     ("base.hidden=0", "base.hidden=0 is not allowed; allowed: an integer from 1"),
     ("base.lr=0.3", "base.lr=0.3 would do nothing, since the grid sweeps lr"),
     ("base.slope=0.3", "slope would do nothing"),
-    ("grid.init=[foo]", "grid.init=foo is unknown; allowed: he,"),
+    ("grid.init=[foo]", f"grid.init=foo is unknown; allowed: {catalog.names('init')[0]},"),
     ("grid.init=[hee]", "did you mean he?"),
     ("asks=[hiden]", "asks=hiden is not allowed; did you mean hidden?"),
-    ("grid.task=[foo]", "grid.task=foo is unknown; allowed: and,"),
+    ("grid.task=[foo]", f"grid.task=foo is unknown; allowed: {catalog.names('task')[0]},"),
     ("grid.init=[3]", "allowed: a name"),
     ("engine=[numba]", "allowed: auto"),
     ("engine=foo", "engine=foo is not allowed; allowed: auto, reference, numpy, numba"),
@@ -139,7 +140,7 @@ def test_given_weights_cannot_be_drawn_afresh(rescue: str, tmp_path: Path) -> No
         (["grid.hiden=[4]"], "grid.hiden is not a known key; did you mean hidden?"),
         (["study=foo"], "study=foo is unknown; allowed: article"),
         (["study=../run"], "study=../run is not allowed"),
-        (["parallel=foo"], "parallel=foo is unknown; allowed: auto, dask, loky, threads"),
+        (["parallel=foo"], f"parallel=foo is unknown; allowed: {', '.join(catalog.names('parallel'))}"),
         (["grid.hidden=1,2"], "write a list as grid.hidden=[1,2]"),
         (["grid.hidden=[range(2,4),8]"], """write 'grid.hidden=["range(2,4)",8]'"""),
         (["grid.lr=[${foo}]"], "foo"),
@@ -186,7 +187,7 @@ def test_help_says_of_every_field_its_default_and_what_is_allowed(name: str, lef
         assert f"\n  {field}=" in text
     for words in (
         "hidden=4            an integer from 1 to 4096\n",
-        "init=uniform        he, lecun, ",
+        f"init=uniform        {', '.join(catalog.names('init')[:2])}, ",
         "tanh, sigmoid",
     ):
         assert words in text
