@@ -7,6 +7,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
 from typing import Any, Self
 
@@ -316,6 +317,11 @@ def _refusals(c: Condition) -> Iterator[str]:
         yield f"loss={c.loss} needs a probability; output={c.output}; allowed: output={loss.output}"
     if loss.logits and not all(0 <= t <= 1 for t in task.targets):
         yield f"loss={c.loss} needs targets from 0 to 1; task={task.name} has others"
+    soft = [(Fraction(t), n) for t, n in zip(task.targets, task.times, strict=True) if loss.logits and 0 < t < 1]
+    lowest = loss.weight(task.n_examples) * sum(n * float(loss.mixed(t)) for t, n in soft)
+    if c.success.rule == "loss" and lowest > c.success.tolerance:
+        at_least = f"loss={c.loss} of task={task.name} is {lowest:.4g} at least"
+        yield f"success.rule=loss cannot hold: {at_least}; allowed: success.rule=threshold or margin, or more tolerance"
     if c.success.sides and task.middle in task.targets:
         one = f"task={task.name} has one at {task.middle:g}"
         yield f"success.rule=threshold needs targets on a side of their middle; {one}"

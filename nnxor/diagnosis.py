@@ -40,7 +40,7 @@ CAUSES = (
 )  # fmt: skip
 """Every cause; the empty one is that of a solved run."""
 
-MERGE_TOLERANCE = 1e-2  # predictions closer than this are one; a prediction farther than this from its target is wrong
+MERGE_TOLERANCE = 1e-2  # Predictions closer than this share of the range of targets are one, and farther ones wrong
 
 
 @np.errstate(all="ignore")
@@ -95,7 +95,8 @@ def _accuracy(condition: Condition, y: list[NDArray[Any]]) -> NDArray[np.float64
 
 def _merged(condition: Condition, y: list[NDArray[Any]], stuck: NDArray[np.bool_]) -> NDArray[np.str_]:
     """Groups of rows that share one wrong prediction, e.g. '00=10'; groups are set apart by blanks."""
-    groups, kind = merged_rows([row[stuck] for row in y], condition.task.targets, MERGE_TOLERANCE)
+    targets = condition.task.targets
+    groups, kind = merged_rows([row[stuck] for row in y], targets, MERGE_TOLERANCE * (float(np.ptp(targets)) or 1.0))
     texts = np.array([merged_text(each, condition.task) for each in groups], dtype=np.str_)
     merged = np.zeros(len(stuck), texts.dtype)
     merged[stuck] = texts[kind]
@@ -114,7 +115,8 @@ def _patterns(z: list[NDArray[Any]]) -> NDArray[np.bytes_]:
 
 def _cause(condition: Condition, outcome: Texts, live_start: Counts, live: Counts, linear: Counts) -> Texts:
     needed = condition.task.units or 1
-    if not condition.units.can_die:  # a leaky unit below 0 is a line, not dead
+    if not condition.units.can_die:  # a leaky unit below 0 is a line, not dead, and one alone may do
+        needed = 1
         linear = linear + (condition.hidden - live)
         live_start = live = np.full_like(live, condition.hidden)
     cases = {

@@ -135,7 +135,7 @@ def diagnose(W1: ArrayLike, b1: ArrayLike, W2: ArrayLike, b2: ArrayLike, **field
     if weights.W1.shape[0] != condition.task.n_inputs:
         raise ValueError(f"W1 is for {weights.W1.shape[0]} inputs; task={condition.task.name} has another number")
     weights = weights.astype(condition.numpy_dtype)
-    columns = diagnosed(condition, weights, engines.load("numpy")(condition, weights))
+    columns = diagnosed(condition, weights, engines.load("numpy")(condition, weights, range(1)))
     columns = {**columns, "minimum": kinds(condition, weights, columns)}
     return Run(condition, None, weights.only(), weights.only(), _row(columns))
 

@@ -109,7 +109,7 @@ function stableStep(c, p) {
 }
 /** Groups of rows that share one wrong prediction: '00=10'. */
 function mergedRows(c, y) {
-  const { round } = numbersOf(c), close = round(JUDGED.merge_tolerance), group = y.map((_, n) => n);
+  const { round } = numbersOf(c), { low, high } = targetsOf(c), close = round(JUDGED.merge_tolerance * (high - low || 1)), group = y.map((_, n) => n);
   const wrong = y.map((value, n) => Math.abs(round(value - round(c.rows[n].t))) > close);
   for (let n = 0; n < y.length; n++) {
     for (let m = n - 1; m >= 0; m--) {
@@ -129,8 +129,8 @@ function accuracyOf(c, y) {
 }
 /** Why a run is not solved, as nnxor/diagnosis.py names it. */
 function causeOf(c, outcome, liveStart, live, linear) {
-  const needed = c.units || 1, H = c.hidden;
-  if (!rulesOf(c).activation.can_die) [linear, liveStart, live] = [linear + H - live, H, H];
+  const H = c.hidden, { can_die } = rulesOf(c).activation, needed = (can_die && c.units) || 1;
+  if (!can_die) [linear, liveStart, live] = [linear + H - live, H, H];
   if (outcome === 'solved') return '';
   if (outcome === 'diverged' || outcome === 'oscillating') return 'step_too_large';
   if (outcome === 'unsettled') return 'not_finished';

@@ -20,7 +20,7 @@ from nnxor.arithmetic.networks import alive
 from nnxor.condition import FIELDS, Condition, fitting
 from nnxor.interventions import INTERVENTIONS, Intervention
 from nnxor.landscape import certificate, decoder
-from nnxor.landscape.decoder import TOLERANCE, Decoded, decode, decode_predictions, has_levels, named
+from nnxor.landscape.decoder import Decoded, decode, decode_predictions, has_levels, named, tolerance_of
 from nnxor.network.draws import Weights
 from nnxor.network.inits_in_yaml import GivenWeights
 from nnxor.network.losses import LOSSES
@@ -110,7 +110,7 @@ def trap_of(now: Mapping[str, np.ndarray], condition: Condition) -> Decoded | No
     if not has_levels(condition) or not np.isfinite(y).all():
         return None
     found = decode_predictions(y, condition)
-    return found if found.matches and found.level.value > 0 else None
+    return found if found.matches and not found.level.solves else None
 
 
 def verdict_on_network(outcome: str, trap: Decoded | None, condition: Condition) -> str:
@@ -212,7 +212,7 @@ def of_number(config: Mapping[str, Any], values: dict[str, object]) -> None:
         condition = replace(condition, **fitting(decoder.conventions()[found.loss][0]))
         found = decode(value, condition)
         tell("", f"From here on it is taken to be loss={value:.6g} loss_name={condition.loss}.")
-    if not found.matches or found.level.value > 0:
+    if not found.matches or not found.level.solves:
         advise(condition, found if found.matches else None)
 
 
@@ -230,7 +230,7 @@ def decoded(config: Mapping[str, Any], condition: Condition) -> Decoded:
         if config["loss"] is not None:
             value = checked("loss", config["loss"], LOSS)
             digits = -int(Decimal(repr(value)).as_tuple().exponent)
-            return decode(value, condition, max(TOLERANCE, 0.5 * 10.0**-digits) if digits >= 2 else TOLERANCE)
+            return decode(value, condition, 0.5 * 10.0**-digits if digits >= 2 else 0.0)
         given = checked("predictions", config["predictions"], checks.instance(list, ONE_A_ROW))
         return decode_predictions(tuple(checked("predictions", each, PREDICTION) for each in given), condition)
 
@@ -242,7 +242,7 @@ def advise(condition: Condition, trap: Decoded | None, network: Weights | None =
     """
     level, given = np.nan if trap is None else trap.level.value, network is not None
     like_it, solved = drawn(condition)
-    there = rescue.is_stuck(like_it.columns) & (np.abs(like_it.columns["final_loss"] - level) < TOLERANCE)
+    there = rescue.is_stuck(like_it.columns) & (np.abs(like_it.columns["final_loss"] - level) < tolerance_of(condition))
     here = "" if trap is None else f", {percent(int(there.sum()), DRAWS)} in this trap"
     kind = f"Of {DRAWS:,} networks drawn like this and trained for {condition.epochs:,} epochs"
     tell("how common", f"{kind}: {percent(solved, DRAWS)} solved{here} (with 95 % Wilson intervals).")

@@ -25,8 +25,9 @@ def conventions() -> dict[str, tuple[str, float, bool, str]]:
     return {name: (name, 1.0, False, loss.label) for name, loss in LOSSES.items()} | CONVENTIONS
 
 
-TOLERANCE = 1e-3  # A loss this close to a level is taken for it: numbers are often told with three or four digits
-PREDICTION_TOLERANCE = 2e-2  # predictions this close to those of a rest are taken for it
+TOLERANCE, PREDICTION_TOLERANCE = 1e-3, 2e-2
+"""A loss, and predictions, this close to a level and to a rest are taken for it, where targets are 1 apart: numbers are
+often told with three or four digits."""
 MOST_ROWS = 8  # rows of the largest task whose levels are looked up: for more that takes minutes
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -56,14 +57,20 @@ def has_levels(condition: Condition) -> bool:
     return condition.convex and not condition.smooth and condition.task.n_rows <= MOST_ROWS
 
 
-def decode(value: float, condition: Condition, tolerance: float = TOLERANCE) -> Decoded:
+def tolerance_of(condition: Condition) -> float:
+    """How close to a level a loss is taken for it."""
+    return TOLERANCE * (1.0 if LOSSES[condition.loss].logits else float(np.ptp(condition.task.targets)) ** 2 or 1.0)
+
+
+def decode(value: float, condition: Condition, least: float = 0.0) -> Decoded:
     """The trap that a final loss belongs to; if none of the condition's fits, that of another convention that does.
 
-    Raises ValueError for a negative or infinite value and as `levels` does.
+    least: how far from a level it may be at least, if that is more than `tolerance_of` the condition. Raises ValueError
+    for a negative or infinite value and as `levels` does.
     """
     if not 0 <= value < np.inf:
         raise ValueError(f"loss={value}: a finite number from 0")
-    found, complete = levels(condition)
+    (found, complete), tolerance = levels(condition), max(tolerance_of(condition), least)
     loss, level, task = condition.loss, _nearest(value, found), condition.task
     readings, distance = _readings(value, condition, tolerance), abs(level.value - value)
     if distance > tolerance and readings:
@@ -78,7 +85,7 @@ def decode(value: float, condition: Condition, tolerance: float = TOLERANCE) -> 
             f"{value:.6g} is not a level of {loss}: {'no level of this task is that high' if too_high else near}, so "
             "training that shows it is still on its way, oscillates, rests on kinks, or has another loss."
         )
-    elif level.value == 0:
+    elif level.solves:
         text = f"{value:.6g}: the task is solved."
     else:
         text = f"Under {loss} a loss of {value:.6g} is the trap {level.name}. {_describe(level.rests, task)}"
@@ -89,9 +96,7 @@ def decode(value: float, condition: Condition, tolerance: float = TOLERANCE) -> 
     return Decoded(level, loss, distance, distance <= tolerance, level.rests, complete, text)
 
 
-def decode_predictions(
-    y: tuple[float, ...] | Array, condition: Condition, tolerance: float = PREDICTION_TOLERANCE
-) -> Decoded:
+def decode_predictions(y: tuple[float, ...] | Array, condition: Condition) -> Decoded:
     """The trap that final predictions (N,) belong to: which rows are merged, which are right.
 
     For a loss of logits the predictions are probabilities. `distance` is the largest difference of a prediction. Raises
@@ -105,8 +110,9 @@ def decode_predictions(
         ((float(np.abs(y - rest.predictions).max()), level, rest) for level in found for rest in level.rests),
         key=lambda candidate: candidate[0],
     )
+    tolerance = PREDICTION_TOLERANCE * (float(np.ptp(task.targets)) or 1.0)
     matches = distance <= tolerance
-    if matches and level.value == 0:
+    if matches and level.solves:
         text = "These predictions solve the task."
     elif matches:
         text = (
@@ -141,7 +147,7 @@ def _readings(value: float, condition: Condition, tolerance: float) -> list[tupl
             continue
         level = _nearest(value / factor, levels(other).levels)
         level = level._replace(value=level.value * factor)
-        if abs(level.value - value) <= tolerance < level.value:
+        if abs(level.value - value) <= tolerance < level.value and not level.solves:
             readings.append((convention, level))
     return readings
 

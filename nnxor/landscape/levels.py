@@ -83,6 +83,11 @@ class Level(NamedTuple):
     name: str
     rests: tuple[Rest, ...]
 
+    @property
+    def solves(self) -> bool:
+        """Whether every row is right there; the loss is then 0, or of targets between 0 and 1 their entropy."""
+        return self.value == 0 or not self.rests[0].wrong
+
 
 class Levels(NamedTuple):
     """The levels from the lowest, and whether these are all: not more than `MOST_SETS` sets are examined."""

@@ -39,7 +39,8 @@ def lowest(condition: Condition, z: list[NDArray[np.floating]]) -> Array:
 
     z: pre-activations row by row, (H, R) each.
     """
-    patterns = np.packbits(np.stack([row > 0 for row in z]).transpose(2, 1, 0), axis=2)  # (R, H, N), as bytes
+    there = np.ones_like(z[0], bool)  # a bit in front of a unit's pattern
+    patterns = np.packbits(np.stack([there, *(row > 0 for row in z)]).transpose(2, 1, 0), axis=2)  # (R, H, 1 + N)
     keys = np.sort(np.ascontiguousarray(patterns).view(f"S{patterns.shape[2]}")[:, :, 0], axis=1)
     keys[:, 1:][keys[:, 1:] == keys[:, :-1]] = b""  # a unit that adds nothing to the span
     spans, which = np.unique(np.sort(keys, axis=1)[:, ::-1], axis=0, return_inverse=True)
@@ -47,20 +48,24 @@ def lowest(condition: Condition, z: list[NDArray[np.floating]]) -> Array:
     bounds = np.full(len(spans), np.nan)
     for first in range(0, len(spans), CHUNK):
         here = slice(first, first + CHUNK)
-        columns = _columns(condition, np.unpackbits(packed[here], axis=2, count=len(z)).astype(bool))
+        columns = _columns(condition, np.unpackbits(packed[here], axis=2, count=1 + len(z)).astype(bool))
         bounds[here] = infimum(condition.task, condition.loss, condition.output, columns)[0]
     finite = np.logical_and.reduce([np.isfinite(row).all(axis=0) for row in z])
     return np.where(finite, bounds[which.reshape(-1)], np.nan)
 
 
 def _columns(condition: Condition, patterns: Mask) -> Array:
-    """A basis of the outputs, shape (N, columns, S): the functions of each unit on its pattern, and the constants."""
+    """A basis of the outputs, shape (N, columns, S): the functions of each unit on its pattern, and the constants.
+
+    patterns (S, H, 1 + N): whether there is such a unit, and the rows on which it is active.
+    """
     below, above = condition.slopes or (0.0, 1.0)
     x = condition.task.x(np.dtype(np.float64))
     x = x / np.where(x.any(axis=0), np.abs(x).max(axis=0), 1.0)
     felt = np.column_stack([x, np.ones((len(x), int(condition.bias)))])
-    units = patterns.any(axis=(0, 2)) | (below != 0)
-    cut = np.where(patterns[:, units], above, below).transpose(2, 1, 0)  # (N, H, S)
+    there, patterns = patterns[:, :, :1], patterns[:, :, 1:]
+    units = patterns.any(axis=(0, 2)) | (there.any(axis=(0, 2)) & (below != 0))
+    cut = (np.where(patterns, above, below) * there)[:, units].transpose(2, 1, 0)  # (N, H, S)
     columns = (cut[:, :, None, :] * felt[:, None, :, None]).reshape(len(x), -1, len(patterns))
     return np.concatenate([columns, np.ones((len(x), int(condition.bias), len(patterns)))], axis=1)
 

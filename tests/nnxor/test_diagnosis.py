@@ -9,10 +9,10 @@ import pytest
 
 from experiments.study import catalog
 from nnxor import engines, quench
-from nnxor.condition import Condition, Success
+from nnxor.condition import Condition, Success, fitting
 from nnxor.diagnosis import CAUSES, LEVEL_TOLERANCE, OUTCOMES, REST_GRADIENT, diagnose
 from nnxor.engines import Trace, Trained
-from nnxor.landscape.regions import APPROACH
+from nnxor.landscape.regions import APPROACH, lowest
 from nnxor.network.draws import Weights, draw
 from nnxor.network.tasks import XOR, Task
 from nnxor.protocol import TAIL_EPOCHS
@@ -330,6 +330,31 @@ def cloud(points: int = 25) -> Task:
     x = np.concatenate([np.array(corner) + 0.1 * rng.standard_normal((points, 2)) for corner in XOR.inputs])
     rows = tuple((float(a), float(b)) for a, b in x)
     return Task("cloud", rows, tuple(float(t) for t in np.repeat(XOR.targets, points)), 2)
+
+
+def test_two_leaky_units_of_one_pattern_add_no_more_to_what_a_region_can_do_than_one() -> None:
+    condition = Condition(hidden=2, activation="leaky_relu", init=catalog.init("he"), lr=0.5, **fitting("bce"))
+    both = [np.array([[side * 0.5, side * 1.0]]).T for side in (1.0, -1.0, 1.0, -1.0)]  # on the first and the third row
+    alone = [row[:1] for row in both]
+    assert lowest(condition, both) == pytest.approx(lowest(replace(condition, hidden=1), alone), abs=1e-9)
+    assert lowest(condition, both) == pytest.approx(0.3625, abs=1e-4)
+
+
+def test_units_that_cannot_die_are_never_too_few() -> None:
+    how = {"hidden": 1, "init": catalog.init("he"), "lr": 0.5, "epochs": 1000}
+    for units in ({"activation": "tanh"}, {"activation": "leaky_relu", "slope": -1.0}, {"activation": "leaky_relu"}):
+        found = study(100, **how, **units, **fitting("bce"))[1]
+        assert np.char.startswith(found["outcome"], "stuck").any()
+        assert not np.isin(found["cause"], ("few_alive_at_start", "died_in_training")).any()
+
+
+def test_rows_are_merged_on_the_scale_of_their_targets() -> None:
+    small = Task("small", XOR.inputs, (0.0, 0.01, 0.01, 0.0))
+    rule = Success("margin", 1e-3)
+    found = [study(50, init=catalog.init("he"), task=task, success=rule)[1] for task in (XOR, small)]
+    stuck = [np.char.startswith(each["outcome"], "stuck") for each in found]
+    assert stuck[1].any()
+    assert all((each["merged"][those] != "").all() for each, those in zip(found, stuck, strict=True))
 
 
 def test_cross_entropy_on_many_rows_can_be_stuck() -> None:

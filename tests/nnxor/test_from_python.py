@@ -25,6 +25,15 @@ def test_a_training_is_that_of_a_sweep(run: Callable[..., Path]) -> None:
         assert found == {name: row[name] for name in found}
 
 
+def test_fields_that_shuffle_and_redraw_change_nothing_of_a_network_that_is_given() -> None:
+    run = nnxor.train(hidden=3, seed=3, epochs=100)
+    plain = nnxor.diagnose(**run.weights).row
+    assert all(
+        nnxor.diagnose(**run.weights, **how).row == plain
+        for how in ({"recycle_every": 10}, {"order": "fixed", "batch_size": 4})
+    )
+
+
 def test_numbers_of_numpy_are_numbers() -> None:
     """What a loop over np.arange(2, 5), or a column of seeds, gives was refused: 'hidden=4 is not allowed'."""
     given: dict[str, Any] = {"hidden": np.int64(3), "lr": np.float64(0.1), "bias": np.bool_(True), "seed": np.int32(7)}

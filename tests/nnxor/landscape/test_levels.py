@@ -261,6 +261,23 @@ def test_predictions_are_decoded() -> None:
         decode_predictions((0.1, 0.4), Condition())
 
 
+def test_soft_targets_are_solved_at_their_entropy() -> None:
+    task = Task("soft", XOR.inputs, (0.2, 0.7, 0.7, 0.2))
+    condition = Condition(task=task, **fitting("bce"))
+    assert decode(0.5556, condition).text == "0.5556: the task is solved."
+    assert decode_predictions(task.targets, condition).text == "These predictions solve the task."
+    assert condition.refusal() == ""
+    assert "loss=bce of task=soft is 0.5556 at least" in replace(condition, success=Success()).refusal()
+    assert replace(condition, success=Success(tolerance=0.6)).refusal() == ""
+
+
+@pytest.mark.parametrize("apart", [0.01, 1.0, 100.0])
+def test_how_near_a_loss_must_be_depends_on_how_far_targets_are_apart(apart: float) -> None:
+    condition = Condition(task=Task("scaled", XOR.inputs, tuple(apart * t for t in XOR.targets)))
+    near, far = (decode(apart**2 * (1 / 3 + off), condition) for off in (9e-4, 2e-3))
+    assert (near.matches, near.level.name, far.matches) == (True, "1/3", False)
+
+
 def test_decoding_a_task_too_large_says_that_its_levels_are_not_all() -> None:
     parity3 = catalog.task("parity3")
     narrow, wide = (decode(LN2, Condition(task=parity3, hidden=hidden, **fitting("bce"))) for hidden in (1, 10))
