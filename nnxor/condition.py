@@ -18,7 +18,7 @@ from nnxor.interventions import INTERVENTIONS
 from nnxor.network.activations import ACTIVATIONS, OUTPUTS, Activation
 from nnxor.network.draws import PARAMETERS
 from nnxor.network.inits_in_yaml import LARGEST, UNIFORM, GivenWeights, Init, plain_name
-from nnxor.network.losses import LOSSES
+from nnxor.network.losses import LOSSES, Loss
 from nnxor.network.optimizers import OPTIMIZERS
 from nnxor.network.tasks import XOR, Task
 from nnxor.protocol import PROTOCOL_VERSION
@@ -308,23 +308,12 @@ def fitting(loss: str) -> dict[str, Any]:
 
 def _refusals(c: Condition) -> Iterator[str]:
     """Why the values of a condition do not go together, and what is allowed."""
-    task, init, loss, given, size = c.task, c.init, LOSSES[c.loss], isinstance(c.init, GivenWeights), c.batch_size
+    task, init, given, size = c.task, c.init, isinstance(c.init, GivenWeights), c.batch_size
     with np.errstate(all="ignore"):
         step = float(c.numpy_dtype.type(c.lr))
     if not 0 < step < math.inf:
         yield f"lr={c.lr:g} is {step:g} in {c.dtype}; allowed: a step that dtype can hold"
-    if loss.output not in (None, c.output):
-        yield f"loss={c.loss} needs a probability; output={c.output}; allowed: output={loss.output}"
-    if loss.logits and not all(0 <= t <= 1 for t in task.targets):
-        yield f"loss={c.loss} needs targets from 0 to 1; task={task.name} has others"
-    soft = [(Fraction(t), n) for t, n in zip(task.targets, task.times, strict=True) if loss.logits and 0 < t < 1]
-    lowest = loss.weight(task.n_examples) * sum(n * float(loss.mixed(t)) for t, n in soft)
-    if c.success.rule == "loss" and lowest > c.success.tolerance:
-        at_least = f"loss={c.loss} of task={task.name} is {lowest:.4g} at least"
-        yield f"success.rule=loss cannot hold: {at_least}; allowed: success.rule=threshold or margin, or more tolerance"
-    if c.success.sides and task.middle in task.targets:
-        one = f"task={task.name} has one at {task.middle:g}"
-        yield f"success.rule=threshold needs targets on a side of their middle; {one}"
+    yield from _refusals_of_targets(c, task, LOSSES[c.loss])
     if size is not None and size > task.n_examples:
         allowed = f"null (all), or an integer from 1 to {task.n_examples}"
         yield f"batch_size={size} is more than the {task.n_examples} examples of task={task.name}; allowed: {allowed}"
@@ -353,6 +342,22 @@ def _refusals(c: Condition) -> Iterator[str]:
     if c.most_epochs > MOST_EPOCHS:
         twice = f"with rescue={c.rescue}, which may train twice as long"
         yield f"epochs={c.epochs} is too many {twice}; allowed: at most {MOST_EPOCHS // 2}"
+
+
+def _refusals_of_targets(c: Condition, task: Task, loss: Loss) -> Iterator[str]:
+    """The same of a loss, the targets and the success rule."""
+    if loss.output not in (None, c.output):
+        yield f"loss={c.loss} needs a probability; output={c.output}; allowed: output={loss.output}"
+    if loss.logits and not all(0 <= t <= 1 for t in task.targets):
+        yield f"loss={c.loss} needs targets from 0 to 1; task={task.name} has others"
+    soft = [(Fraction(t), n) for t, n in zip(task.targets, task.times, strict=True) if loss.logits and 0 < t < 1]
+    lowest = loss.weight(task.n_examples) * sum(n * float(loss.mixed(t)) for t, n in soft)
+    if c.success.rule == "loss" and lowest > c.success.tolerance:
+        at_least = f"loss={c.loss} of task={task.name} is {lowest:.4g} at least"
+        yield f"success.rule=loss cannot hold: {at_least}; allowed: success.rule=threshold or margin, or more tolerance"
+    if c.success.sides and task.middle in task.targets:
+        one = f"task={task.name} has one at {task.middle:g}"
+        yield f"success.rule=threshold needs targets on a side of their middle; {one}"
 
 
 def _text(value: object) -> str:
