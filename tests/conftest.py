@@ -34,9 +34,12 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000, 20, 20)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """A worker more than cores: a sixth of the time tests wait for processes that they have started."""
-    return (os.cpu_count() or 1) + 1
+    from analysis.data.processes import available_cores
+
+    return int(os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS", available_cores() + 1))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+from slow import slow
 
 from nnxor.condition import CHOICES
 from nnxor.engines import ENGINES
@@ -186,3 +187,8 @@ def test_entries_are_asked_and_their_names_not_compared() -> None:
     forgiven = [(path, name) for path, name in found if name in ENGINES or path.startswith("analysis")]
     assert found == forgiven
     assert len(forgiven) <= MOST_NAMES_COMPARED, forgiven
+
+
+def test_each_test_that_is_left_out_for_its_time_is_there() -> None:
+    for file, _, name in (each.partition("::") for each in slow()):
+        assert f"def {name}(" in (ROOT / file).read_text(encoding="utf-8"), f"{file}: run `make slow`"

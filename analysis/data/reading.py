@@ -91,9 +91,8 @@ def damage_told(place: Path, what_to_do: str = "run its study again with overwri
 def load(folder: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
     """The trials in a result folder, sorted by condition and seed; `columns` limits what is read.
 
-    Outcomes and causes are ordered categories with every value there is, fields that are text
-    ordered categories with the article's value first; epochs, and fields that may be none, are Int32. With
-    the column `condition` come three more: `init_law`, the distributions of weights|biases (or the digest
+    Outcomes and causes are ordered categories with every value there is, fields that are text ordered categories with
+    the article's value first; epochs, periods, `revived` and fields that may be none are Int32. With the column `condition` come three more: `init_law`, the distributions of weights|biases (or the digest
     of given weights), `task_table`, the task's rows, and `task_units`, the fewest ReLU units that can
     represent it ('None' if unknown). Raises FolderError as `read_manifest` does.
 
@@ -265,7 +264,7 @@ class Counted:
                 table.filter(pc.equal(table["kind"], kind)).select(["condition", *columns])
                 for kind, columns in wanted.items()
             )
-            if (n := pc.sum(counted["count"]).as_py()) != manifest["trials"]:
+            if (n := pc.sum(counted["count"]).as_py() or 0) != manifest["trials"]:
                 raise ValueError(f"{n} trials instead of {manifest['trials']}")
             runs = with_texts(typed(counted), manifest["conditions"])
             fields = runs.drop(columns=[*COUNTED, "count", "seed"]).drop_duplicates("condition")

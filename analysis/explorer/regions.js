@@ -9,8 +9,8 @@ function regionBound(c, z) {
   for (let i = 0; i < JUDGED.region_steps; i++) {
     const tried = a.map((each, j) => each - size * step[j]), there = look(tried);
     if (there.value < value) {
-      ({ value, step } = there);
-      [a, size, promised] = [tried, 1, there.promised < promised ? there.promised : promised];
+      ({ value, step, promised } = there);
+      [a, size] = [tried, 1];
     } else size /= 2;
   }
   return promised <= JUDGED.region_converged ? value : NaN;

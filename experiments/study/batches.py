@@ -34,12 +34,12 @@ def seconds(condition: Condition, engine: str) -> float:
     """About how many seconds of a processor's time a training takes.
 
     Long tables leave the cache, and mini-batches are sorted and looked at twice; where nothing repeats every epoch
-    runs; what optimizers remember fades to subnormal numbers, with which processors are slow.
+    runs; moments of gradients fade to subnormal numbers, with which processors are slow.
     """
     constant, unit = ENGINES[engine].seconds
     rows = condition.task.n_examples if condition.batch_size else condition.task.n_rows
     slower = (2 if condition.batch_size else 1) * (1 if condition.repeats else 2)
-    slower *= 4 if OPTIMIZERS[condition.optimizer].memory else 1
+    slower *= 4 if OPTIMIZERS[condition.optimizer].memory and OPTIMIZERS[condition.optimizer].settings else 1
     work = slower * rows * max(math.log2(rows), 2) / 8
     return max(condition.most_epochs, 1) * work * (constant + unit * condition.hidden)
 

@@ -220,13 +220,13 @@ class _Weights(pickle.Unpickler):
         """One of the few things that a state dict is made of; UnpicklingError for all others."""
         if module == "torch" and name in STORAGES:
             return np.dtype(STORAGES[name])
+        if module == "torch" and name.endswith("Storage"):
+            raise pickle.UnpicklingError(f"it holds numbers of torch.{name}: save them as float")
         known = {
             ("collections", "OrderedDict"): OrderedDict,
             ("torch._utils", "_rebuild_tensor_v2"): self.tensor,
             ("torch._utils", "_rebuild_parameter"): lambda data, *_: data,
         }
-        if module == "torch" and name.endswith("Storage"):
-            raise pickle.UnpicklingError(f"it holds numbers of torch.{name}: save them as float")
         if (module, name) not in known:
             raise pickle.UnpicklingError(f"it holds {module}.{name}, and not weights alone: save model.state_dict()")
         return known[module, name]

@@ -167,8 +167,9 @@ def _spans(
     features = _features(inputs, bias)
     found: dict[bytes, tuple[list[tuple[Pattern, ...]], Array]] = {}
     for chosen in (chosen for size in range(most + 1) for chosen in combinations(patterns, size)):
-        u, s, _ = np.linalg.svd(_outputs(features, chosen, bias, slope), full_matrices=False)
-        basis = np.where(np.abs(u) > 1e-12, u, 0.0)[:, s > 1e-9 * max(1.0, s.max(initial=0.0))]
+        outputs = _outputs(features, chosen, bias, slope)
+        u, s, _ = np.linalg.svd(outputs, full_matrices=False)
+        basis = u[:, s > 1e-9 * max(1.0, s.max(initial=0.0))] * outputs.any(axis=1, keepdims=True)  # 0 is exactly 0
         found.setdefault((np.round(basis @ basis.T, 7) + 0.0).tobytes(), ([], basis))[0].append(chosen)
     return list(found.values())
 

@@ -84,7 +84,7 @@ def infimum(task: Task, loss: str, output: str, columns: Array, steps: int = STE
         there, onward, after = _look(task, loss, output, columns, tried)
         lower = there < value
         a, step = np.where(lower, tried, a), np.where(lower, onward, step)
-        value, left = np.where(lower, there, value), np.where(lower, np.fmin(after, left), left)
+        value, left = np.where(lower, there, value), np.where(lower, after, left)
         size = np.where(lower, 1.0, size / 2)
     return np.where(left <= CONVERGED, value, np.nan), (columns * a).sum(axis=1)
 

@@ -106,9 +106,9 @@ def _normal_quantile(u: Array, mean: float, std: float, cut: float = math.inf) -
 
 
 def _normal_below(x: Array, mean: float, std: float, cut: float = math.inf) -> Array:
-    z = np.append(np.clip((x - mean) / std, -cut, cut), -cut)
+    z, least = np.clip((x - mean) / std, -cut, cut), math.erfc(cut / math.sqrt(2)) / 2
     share = np.asarray(np.frompyfunc(math.erfc, 1, 1)(-z / math.sqrt(2)), np.float64) / 2
-    return np.asarray((share[:-1] - share[-1]) / (1 - 2 * share[-1]))
+    return np.asarray((share - least) / (1 - 2 * least))
 
 
 @cache

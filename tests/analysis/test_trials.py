@@ -32,7 +32,8 @@ def test_columns_are_typed(handmade: Path) -> None:
     assert list(trials["outcome"].cat.categories) == list(OUTCOMES)
     assert trials["outcome"].cat.ordered
     assert list(trials["init"].cat.categories) == ["uniform", "he"]
-    assert trials["solved_epoch"].dtype == "Int32"
+    assert {str(trials[name].dtype) for name in ("solved_epoch", "batch_size", "recycle_every")} == {"Int32"}
+    assert trials["recycle_every"].isna().all(), "also where there is none"
     assert set(trials.loc[trials["init"] == "he", "init_law"]) == {
         "normal(mean=0.0,std=sqrt(2/fan_in))|constant(value=0.0)"
     }

@@ -28,7 +28,7 @@ from nnxor.trial import kinds, resting_points, trials
 
 
 def test_leaky_units_under_cross_entropy_are_told_where_a_step_would_take_them_across_their_kinks() -> None:
-    """Four of He's 123 runs were unknown, and 7 of 418 from PyTorch's draw; then six others seemed to be at minima."""
+    """Four of He's runs were unknown, and 7 from PyTorch's draw; then six others seemed to be at minima."""
     for name in ("torch", "he"):
         condition, weights, level, kinds = stuck_at_infinity(500, init=catalog.init(name), **LEAKY)
         assert len(kinds) > 50
@@ -39,11 +39,12 @@ def test_leaky_units_under_cross_entropy_are_told_where_a_step_would_take_them_a
 
 def test_what_slides_along_a_valley_and_gets_out_at_its_end_is_at_no_minimum() -> None:
     """Of large weights the valleys are long: a run 0.0002 above the level of its region left it after 10,000 epochs."""
-    condition, weights, _, kinds = stuck_at_infinity(600, init=catalog.init("uniform"), scale=10.0, **LEAKY)
-    minima = weights.take(np.flatnonzero(kinds == "minimum"))
+    condition, weights, level, kinds = stuck_at_infinity(600, init=catalog.init("uniform"), scale=10.0, **LEAKY)
+    at = np.flatnonzero(kinds == "minimum")
+    minima = weights.take(at)
     assert minima.n_networks > 20
     longer = engines.load("numba")(replace(condition, epochs=200_000), minima, range(minima.n_networks))
-    assert (loss_of(condition, *longer.weights) > 0.69).all()
+    assert (loss_of(condition, *longer.weights) > 0.99 * level[at]).all()
 
 
 def test_what_leaves_its_trap_in_a_quench_is_on_a_shoulder() -> None:
