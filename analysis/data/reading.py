@@ -92,9 +92,10 @@ def load(folder: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
     """The trials in a result folder, sorted by condition and seed; `columns` limits what is read.
 
     Outcomes and causes are ordered categories with every value there is, fields that are text ordered categories with
-    the article's value first; epochs, periods, `revived` and fields that may be none are Int32. With the column `condition` come three more: `init_law`, the distributions of weights|biases (or the digest
-    of given weights), `task_table`, the task's rows, and `task_units`, the fewest ReLU units that can
-    represent it ('None' if unknown). Raises FolderError as `read_manifest` does.
+    the article's value first; epochs, periods, `revived` and fields that may be none are Int32. With the column
+    `condition` come three more: `init_law`, the distributions of weights|biases (or the digest of given weights),
+    `task_table`, the task's rows, and `task_units`, the fewest ReLU units that can represent it ('None' if unknown).
+    Raises FolderError as `read_manifest` does.
 
     >>> import analysis
     >>> analysis.load("results/article", ["seed", "outcome"]).columns.tolist()
