@@ -2,6 +2,8 @@
 
 import json
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -109,8 +111,15 @@ def pairs(n: int, seeds: int) -> list[dict[str, Any]]:
     return found
 
 
+@contextmanager
+def short_quenches() -> Iterator[None]:
+    """Quenches in here are short."""
+    with patch.object(quench, "EPOCHS", SHORT), patch.object(diagnosis, "EPOCHS", SHORT):
+        yield
+
+
 @cache
 def sample() -> str:
     """Some pairs as JSON; a quench of theirs is short."""
-    with patch.object(quench, "EPOCHS", SHORT), patch.object(diagnosis, "EPOCHS", SHORT):
+    with short_quenches():
         return json.dumps(pairs(24, seeds=2))

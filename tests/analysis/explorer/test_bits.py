@@ -1,5 +1,6 @@
 """The explorer's arithmetic and diagnosis are nnxor's: what is printed is current, and trainings agree bit for bit."""
 
+import itertools
 import json
 import re
 import shutil
@@ -7,10 +8,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from pairs import SHORT, choices, conditions, sample
+from pairs import SHORT, choices, conditions, expected, sample, short_quenches
 from print_explorer import FILE, printed
 
-from nnxor.condition import FIELDS
+from experiments.study import catalog
+from nnxor.condition import FIELDS, Condition, fitting
 from nnxor.interventions import INTERVENTIONS
 
 CORE = ("printed", "draws", "network", "condition", "history", "regions", "diagnosis")
@@ -30,14 +32,28 @@ def test_the_page_can_make_every_shipped_intervention() -> None:
 @pytest.mark.skipif(NODE is None, reason="no node here")
 def test_trainings_agree_in_every_bit_and_every_column(tmp_path: Path) -> None:
     """A sample; `make bits` compares 2,000 and more in a browser."""
+    assert differing(sample(), tmp_path) == []
+
+
+@pytest.mark.skipif(NODE is None, reason="no node here")
+def test_runs_whose_leaky_units_have_one_pattern_are_stuck_in_both(tmp_path: Path) -> None:
+    leaky = Condition(hidden=2, activation="leaky_relu", init=catalog.init("he"), lr=0.5, epochs=1000, **fitting("bce"))
+    with short_quenches():
+        found = expected(leaky, range(60), "numba")
+    alike = [len({*each["columns"]["patterns_final"].split()}) == 1 for each in found]
+    assert sum(each["columns"]["outcome"] == "stuck" for each in itertools.compress(found, alike)) > 5
+    assert differing(json.dumps(found), tmp_path) == []
+
+
+def differing(found: str, tmp_path: Path) -> object:
+    """In which pairs of a condition and a seed the explorer finds something else."""
     texts = [(FILE.parent / f"{name}.js").read_text(encoding="utf-8") for name in CORE]
     texts.append(Path(__file__).with_name("compare.js").read_text(encoding="utf-8"))
-    texts.append(f"console.log(JSON.stringify(compareAll({sample()}, {SHORT})));")
+    texts.append(f"console.log(JSON.stringify(compareAll({found}, {SHORT})));")
     (tmp_path / "compare.js").write_text("\n".join(texts), encoding="utf-8")
     done = subprocess.run([str(NODE), tmp_path / "compare.js"], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
-    differing = json.loads(done.stdout)
-    assert differing == []
+    return json.loads(done.stdout)
 
 
 @pytest.mark.skipif(NODE is None, reason="no node here")
