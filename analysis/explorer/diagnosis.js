@@ -44,7 +44,7 @@ function resting(c, end) {
   return trap ? { outcome: `stuck_${trap.name}`, level: trap.level } : { outcome: rests ? elsewhere : '', level };
 }
 /** Whether each step follows the slope of the whole loss and nothing else. */
-const isPlain = (c) => !c.batch_size && rulesOf(c).plain;
+const isPlain = (c) => !c.batch_size && rulesOf(c).optimizer.plain;
 
 const meanOf = (values) => values.reduce((sum, value) => sum + value) / values.length;
 /** Whether the losses of the tail get lower; without a tail the training has hardly begun. */
@@ -73,7 +73,7 @@ function onceQuenched(c, parameters, tail) {
   const after = endingOf(calm, shortcut(calm, 0, start).state), rest = resting(calm, after);
   const share = rest.level / tail.at(-1), lowest = Math.min(...tail);
   const trapped = rest.outcome !== '' && !after.solved && share > 0.5;
-  const lower = after.loss < lowest && !(trapped && share >= 0.9), small = c.lr <= calm.lr && rulesOf(c).plain;
+  const lower = after.loss < lowest && !(trapped && share >= 0.9), small = c.lr <= calm.lr && rulesOf(c).optimizer.plain;
   let slow = lower && small && isPlain(c);
   if (lower && !slow) {
     const onward = { ...c, epochs: JUDGED.quench_epochs }, { losses } = shortcut(onward, 0, start);
