@@ -73,7 +73,8 @@ class Runner:
 
     def n_dead(self, table: Table) -> Numbers:
         """Dead units of each state."""
-        return self._run(table, np.zeros(table.shape[1], int), 0)[2][N_DEAD]
+        *_, notes = self._run(table, np.zeros(table.shape[1], int), 0)
+        return np.asarray(notes[N_DEAD])
 
     def _run(self, table: Table, steps: Numbers, n_losses: int) -> tuple[Table, Table, NDArray[np.int32]]:
         """States, losses, and notes, of which only those on dead units count, and only where all go as far."""
