@@ -74,7 +74,9 @@ def of_network(config: Mapping[str, Any], values: dict[str, object]) -> None:
         told_as = "(units, inputs)" if found.library == "PyTorch" else "(inputs, units)"
         two = f"W1 is square: it is read as {told_as}, which is {outcome}; the other way it is {other}"
         tell("", two.replace("_", " at "))
-    tell("verdict", verdict_on_network(outcome, trap, condition))
+    going_on = outcome not in ("solved", "diverged")
+    then = states(condition, weights, condition.epochs) if going_on else now
+    tell("verdict", verdict_on_network(outcome, trap, condition, str(then["outcome"][0])))
     rows = [row for row in condition.task.row_names[:16] if f"y_{row}" in now]
     predictions = ", ".join(f"{round(float(now[f'y_{row}'][0]), 6) + 0.0:.4g} for {row}" for row in rows)
     norm = f"{now['final_loss'][0]:.6g}, gradient norm {now['grad_norm'][0]:.2g}"
@@ -87,7 +89,6 @@ def of_network(config: Mapping[str, Any], values: dict[str, object]) -> None:
     tell("point", point(condition, weights, now))
     if outcome == "solved":
         return
-    then = states(condition, weights, condition.epochs)
     ends = f"{then['outcome'][0]}, loss {then['final_loss'][0]:.6g}".replace("_", " at ")
     every = "epoch" if then["period"][0] == 1 else f"{then['period'][0]} epochs"
     always = (
@@ -113,14 +114,16 @@ def trap_of(now: Mapping[str, np.ndarray], condition: Condition) -> Decoded | No
     return found if found.matches and not found.level.solves else None
 
 
-def verdict_on_network(outcome: str, trap: Decoded | None, condition: Condition) -> str:
-    """What it comes to, in a sentence."""
+def verdict_on_network(outcome: str, trap: Decoded | None, condition: Condition, ahead: str) -> str:
+    """What it comes to, in a sentence; `ahead` is its outcome if it is trained on."""
     if outcome == "solved":
         return "It is solved: there is nothing to fix."
     if outcome == "diverged":
         return "It has diverged: its numbers, or what it computes of them, are not finite. Lower the learning rate."
     if trap is not None:
         return f"It is in the trap {named(trap.level)}. {trap.text.partition('. ')[2]}"
+    if outcome == "unsettled" and ahead.startswith("stuck"):
+        return f"It is on its way into a trap, or is shaken about one: trained on, it is {ahead.replace('_', ' at ')}."
     if has_levels(condition) and not outcome.startswith("stuck"):
         why = f"it is {NOT_FINISHED}, the step is too large, or it was trained with other settings"
         return f"It is in no known trap: perhaps {why}."

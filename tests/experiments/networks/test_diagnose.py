@@ -395,6 +395,18 @@ def test_a_network_on_its_way_is_told_to_go_on(tmp_path: Path, capsys: pytest.Ca
     assert "loss_name" not in text  # with no output far from 0, it is like any untrained one under another loss
 
 
+def test_a_network_that_is_shaken_about_a_trap_is_told_where_it_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    how = {"init": "he", "optimizer": "rmsprop", "lr": 0.02, "epochs": 1000}
+    run = nnxor.train(hidden=3, seed=11, **how)
+    assert run.outcome == "stuck_1/3"
+    np.savez(tmp_path / "n.npz", **run.weights)
+    text = said(capsys, f"weights={tmp_path / 'n.npz'}", *(f"{name}={value}" for name, value in how.items()))
+    assert "It is on its way into a trap, or is shaken about one: trained on, it is stuck at 1/3." in text
+    assert "no known trap" not in text
+
+
 PLUS_MINUS = "task={name: signs, rows: [[-1, -1, -1], [-1, 1, 1], [1, -1, 1], [1, 1, -1]]}"
 
 
