@@ -95,9 +95,9 @@ def _accuracy(condition: Condition, y: list[NDArray[Any]]) -> NDArray[np.float64
 
 def _merged(condition: Condition, y: list[NDArray[Any]], stuck: NDArray[np.bool_]) -> NDArray[np.str_]:
     """Groups of rows that share one wrong prediction, e.g. '00=10'; groups are set apart by blanks."""
-    targets = condition.task.targets
-    groups, kind = merged_rows([row[stuck] for row in y], targets, MERGE_TOLERANCE * (float(np.ptp(targets)) or 1.0))
-    texts = np.array([merged_text(each, condition.task) for each in groups], dtype=np.str_)
+    task = condition.task
+    groups, kind = merged_rows([row[stuck] for row in y], task.targets, MERGE_TOLERANCE * task.spread)
+    texts = np.array([merged_text(each, task) for each in groups], dtype=np.str_)
     merged = np.zeros(len(stuck), texts.dtype)
     merged[stuck] = texts[kind]
     return merged
@@ -161,7 +161,7 @@ def resting(condition: Condition, end: Ending) -> tuple[Texts, Array]:
         close = SAME * whole
     else:
         rests, elsewhere = end.norm / c <= REST_GRADIENT, "" if known else "stuck"
-        close = LEVEL_TOLERANCE * c * float(np.ptp(condition.task.targets)) ** 2
+        close = LEVEL_TOLERANCE * c * condition.task.spread**2
     outcome = np.where(rests, elsewhere, "").astype(f"<U{max(map(len, OUTCOMES))}")
     for trap, at in known.items():
         there = rests & (np.abs(level - at) <= close)

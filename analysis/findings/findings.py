@@ -70,8 +70,12 @@ class Findings(Counted):
         summary = self.every_summary
         return left_alone(summary[(summary["n"] > 0).to_numpy(bool)]).reset_index(drop=True)
 
-    nearest = cached_property(lambda self: nearest(self.summary, [trap["task"] for trap in self.manifest["traps"]]))
+    nearest = cached_property(lambda self: self.nearest_in(self.summary))
     """The row of `summary` of the condition nearest to the article's."""
+
+    def nearest_in(self, table: pd.DataFrame) -> pd.Series:
+        """The row of a table of conditions that is nearest to the article's, of equals one whose task is XOR."""
+        return nearest(table, [trap["task"] for trap in self.manifest["traps"]])
 
     def here(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Those of some rows that belong to that condition."""

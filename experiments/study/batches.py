@@ -38,8 +38,9 @@ def seconds(condition: Condition, engine: str) -> float:
     """
     constant, unit = ENGINES[engine].seconds
     rows = condition.task.n_examples if condition.batch_size else condition.task.n_rows
+    entry = OPTIMIZERS[condition.optimizer]
     slower = (2 if condition.batch_size else 1) * (1 if condition.repeats else 2)
-    slower *= 4 if OPTIMIZERS[condition.optimizer].memory and OPTIMIZERS[condition.optimizer].settings else 1
+    slower *= 4 if entry.memory and entry.settings else 1  # whose settings are the rates at which moments fade
     work = slower * rows * max(math.log2(rows), 2) / 8
     return max(condition.most_epochs, 1) * work * (constant + unit * condition.hidden)
 

@@ -72,14 +72,14 @@ def read_field(where: str, name: str, value: object) -> object:
     return FILES[name](key, value) if name in FILES else checked(key, value, FIELDS[name].check)
 
 
-def given_fields(where: str, given: object) -> dict[str, object]:
+def of_section(where: str, given: object) -> dict[str, object]:
     """The fields of a section that are not null; InputError for other keys."""
     return {name: value for name, value in known_keys(where, given, AXES).items() if value is not None}
 
 
 def read_fields(where: str, given: object) -> dict[str, object]:
     """The fields of a section that are not null, each checked."""
-    return {name: read_field(where, name, value) for name, value in given_fields(where, given).items()}
+    return {name: read_field(where, name, value) for name, value in of_section(where, given).items()}
 
 
 def read_success(given: object, where: str = "success") -> Success:

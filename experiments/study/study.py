@@ -194,7 +194,7 @@ def _parts(config: Config) -> list[Config]:
     for key in ("blocks", "exclude", "published"):
         if config[key] is not None:
             raise InputError(f"union and {key} cannot go together; give {key} to a study that union names")
-    base, grid = (given_fields.given_fields(key, config[key]) for key in ("base", "grid"))
+    base, grid = (given_fields.of_section(key, config[key]) for key in ("base", "grid"))
     rule = {key: value for key, value in known_keys("success", config["success"], SUCCESS).items() if value is not None}
     parts: list[Config] = []
     for name in _entries("union", config["union"] or "[]", "studies, at least one"):
@@ -202,7 +202,7 @@ def _parts(config: Config) -> list[Config]:
         if part["union"] is not None:
             why = f"names {name}, which is a union itself; name the studies that it unites"
             raise InputError(f"union={config['union']} {why}")
-        fixed, swept = (given_fields.given_fields(key, part[key]) for key in ("base", "grid"))
+        fixed, swept = (given_fields.of_section(key, part[key]) for key in ("base", "grid"))
         part["base"] = {key: value for key, value in fixed.items() if key not in grid} | base
         part["grid"] = {key: value for key, value in swept.items() if key not in base} | grid
         part["success"] = rule if "rule" in rule else known_keys("success", part["success"], SUCCESS) | rule
@@ -270,7 +270,7 @@ def _grids(config: Config) -> list[Grid]:
 def _grid(where: str, given: object) -> Grid:
     """The values that the fields of a section take."""
     grid: Grid = {}
-    for name, value in given_fields.given_fields(where, given).items():
+    for name, value in given_fields.of_section(where, given).items():
         spelt = given_fields.spell_out(f"{where}.{name}", name, _listed(value))
         if not spelt:
             raise InputError(f"{where}.{name}=[] is empty; allowed: a value or a list of values")

@@ -59,7 +59,7 @@ def has_levels(condition: Condition) -> bool:
 
 def tolerance_of(condition: Condition) -> float:
     """How close to a level a loss is taken for it."""
-    return TOLERANCE * (1.0 if LOSSES[condition.loss].logits else float(np.ptp(condition.task.targets)) ** 2 or 1.0)
+    return TOLERANCE * (1.0 if LOSSES[condition.loss].logits else condition.task.spread**2)
 
 
 def decode(value: float, condition: Condition, least: float = 0.0) -> Decoded:
@@ -110,7 +110,7 @@ def decode_predictions(y: tuple[float, ...] | Array, condition: Condition) -> De
         ((float(np.abs(y - rest.predictions).max()), level, rest) for level in found for rest in level.rests),
         key=lambda candidate: candidate[0],
     )
-    tolerance = PREDICTION_TOLERANCE * (float(np.ptp(task.targets)) or 1.0)
+    tolerance = PREDICTION_TOLERANCE * task.spread
     matches = distance <= tolerance
     if matches and level.solves:
         text = "These predictions solve the task."

@@ -75,6 +75,11 @@ class Task:
         """Midway between the smallest and the largest target: what parts the two kinds of rows."""
         return (min(self.targets) + max(self.targets)) / 2
 
+    @property
+    def spread(self) -> float:
+        """How far the targets are apart at most, which is what errors are measured by; 1 where all are the same."""
+        return max(self.targets) - min(self.targets) or 1.0
+
     @cached_property
     def times(self) -> NDArray[np.int64]:
         """How often each row counts, shape (N,)."""

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.data.conditions import FIELDS, nearest, swept, value_text, values
+from analysis.data.conditions import FIELDS, swept, value_text, values
 from analysis.data.reading import KINDS, OUTCOMES
 from analysis.figures import Plot, layout, register
 from analysis.figures.shapes import legend, percent_axis, stack
@@ -105,7 +105,7 @@ def describe_resting_points(found: Findings) -> str:
     """What the stuck runs of the condition nearest to the article's rest at, in a sentence."""
     table = certified(found)
     _axis(table)
-    here = nearest(table, [trap["task"] for trap in found.manifest["traps"]])
+    here = found.nearest_in(table)
     parts = [f"{KINDS[kind]} {words.share(here, kind)}" for kind in KINDS if here[kind]]
     return f"Of the stuck runs nearest to the article ({words.setting(here, found.fields)}): {'; '.join(parts)}."
 
