@@ -197,10 +197,10 @@ def _once_quenched(condition: Condition, weights: Weights, tail: Array) -> tuple
     share = level / tail[-1]
     trapped = (rest != "") & ~after.solved & (share > 0.5)
     lower = (after.loss < tail.min(axis=0)) & ~(trapped & (share >= 0.9))
-    small = (condition.lr <= step) & OPTIMIZERS[condition.optimizer].plain
-    slow = lower & small & _is_plain(condition)
-    asked = np.flatnonzero(lower & ~slow)
+    slow, asked = np.zeros_like(lower), np.flatnonzero(lower)
     if len(asked):
         onward = go_on(condition, weights.take(asked)).tail / tail_part(EPOCHS)
         slow[asked] = onward.max(axis=0) < tail[:, asked].min(axis=0)
-    return np.select([slow, trapped, lower & ~small], ["unsettled", rest, "oscillating"], "unclear"), level
+    small = (condition.lr <= step) & OPTIMIZERS[condition.optimizer].plain
+    shaken = (after.loss < 0.9 * tail.min(axis=0)) & ~small
+    return np.select([slow, trapped, shaken], ["unsettled", rest, "oscillating"], "unclear"), level

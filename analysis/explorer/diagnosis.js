@@ -74,14 +74,14 @@ function onceQuenched(c, parameters, tail) {
   const share = rest.level / tail.at(-1), lowest = Math.min(...tail);
   const trapped = rest.outcome !== '' && !after.solved && share > 0.5;
   const lower = after.loss < lowest && !(trapped && share >= 0.9), small = c.lr <= calm.lr && rulesOf(c).optimizer.plain;
-  let slow = lower && small && isPlain(c);
-  if (lower && !slow) {
+  let slow = false;
+  if (lower) {
     const onward = { ...c, epochs: JUDGED.quench_epochs }, { losses } = shortcut(onward, 0, start);
     slow = Math.max(...tailOf(losses, onward.epochs)) / tailPart(onward.epochs) < lowest;
   }
   if (slow) return { outcome: 'unsettled', level: NaN };
   if (trapped) return rest;
-  return { outcome: lower && !small ? 'oscillating' : 'unclear', level: NaN };
+  return { outcome: after.loss < 0.9 * lowest && !small ? 'oscillating' : 'unclear', level: NaN };
 }
 /** A rule of a condition's activation or output as a function of z, a and g, in float64. */
 function ruleOf(c, part, name) {

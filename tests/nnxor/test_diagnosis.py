@@ -132,6 +132,22 @@ def test_a_zigzag_that_gets_lower_is_on_its_way_and_no_oscillation() -> None:
     assert not (final["outcome"][called] == "solved").any()
 
 
+def test_what_swings_about_a_kink_is_not_said_to_oscillate() -> None:
+    """A smaller step takes it hardly lower."""
+    _, columns = study(lr=0.5, hidden=1, activation="leaky_relu", loss="bce")
+    assert (columns["outcome"] == "unclear").sum() > 30
+    assert not (columns["outcome"] == "oscillating").any()
+
+
+def test_what_no_step_moves_is_not_said_to_be_on_its_way() -> None:
+    """Steps of 1e-12 are lost in the rounding of weights, so that more epochs would change nothing."""
+    _, columns = study(lr=1e-12, bias=False)
+    unsolved = ~np.char.startswith(columns["outcome"], "stuck")
+    assert unsolved.sum() > 100
+    assert (columns["period"][unsolved] == 1).all()
+    assert set(columns["outcome"][unsolved]) == set(columns["cause"][unsolved]) == {"unclear"}
+
+
 def test_a_larger_step_diverges_and_leaves_no_numbers_behind() -> None:
     _, columns = study(lr=0.7)
     diverged = columns["outcome"] == "diverged"
