@@ -28,7 +28,8 @@ def compare(config: Mapping[str, Any]) -> int:
     if given["a"] is None or given["b"] is None:
         raise InputError("two result folders must be named: A B")
     found = compare_folders(given["a"], given["b"])
-    say(plain("\n".join(lines(found))).replace("\N{RIGHTWARDS ARROW}", "->").replace("\N{EM DASH}", "-"))
+    for line in lines(found):
+        say(plain(line).replace("\N{RIGHTWARDS ARROW}", "->").replace("\N{EM DASH}", "-"))
     for name, target in ((name, given[name]) for name in WRITERS if given[name]):
         with turning(OSError, RunError, f"{name}={target} cannot be written: "):
             write_text(target, WRITERS[name](found))
@@ -117,7 +118,8 @@ def sentences(found: Comparison) -> list[str]:
     unpaired = Counter(row.unpaired for row in found.rows if row.unpaired)
     why = [f"Not paired: {count} of {n}, since {reason}." for reason, count in unpaired.items()]
     more, fewer = (sum(row.differs and sign * row.difference.difference > 0 for row in unlike) for sign in (1, -1))
-    differ = f"{more + fewer} of {len(unlike)} conditions differ{'s' * (len(unlike) == 1)} (Holm-adjusted p < 0.05)"
+    differ = "differs" if 1 in (more + fewer, len(unlike)) else "differ"
+    differ = f"{more + fewer} of {len(unlike)} conditions {differ} (Holm-adjusted p < 0.05)"
     verdict = f"{differ}: B is solved more often in {more}, less often in {fewer}."
     nothing = "Nothing else was compared." if found.broken else "No differences."
     return [f"Aligned: {aligned}.{left_out}", *why, _reproduction(found), verdict if unlike else nothing]

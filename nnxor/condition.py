@@ -65,7 +65,7 @@ class Field:
 
     def about(self) -> dict[str, Any]:
         """What readers of results must know of it, in plain values."""
-        about = {name: getattr(self, name) for name in ("symbol", "label", "scale", "phrase", "setting")}
+        about = {name: getattr(self, name) for name in ("symbol", "label", "scale", "phrase", "setting", "needs")}
         words = {str(value): words for value, words in self.words.items()}
         entries = {entry.name: entry.about() for entry in (self.registry or {}).values()}
         return {"default": plain(self.default), **about, "words": words, "entries": entries}

@@ -17,8 +17,9 @@ import pandas as pd
 class Field:
     """A field: its default, its short and its long name, the scale of its axis, and how its values are said.
 
-    `phrase` is a sentence's part with '{}' for the value; `words` are values that are said in words of their own;
-    `entries` tells of each name that the field may be: label, and whether it is smooth and so on.
+    `phrase` is a sentence's part with '{}' for the value; `words` are values that are said in words of their own.
+    A `setting` counts where an entry has it, and what `needs` a field where that has a value; `entries` tells of each
+    name that the field may be: label, and whether it is smooth and so on.
     """
 
     default: Any
@@ -27,6 +28,7 @@ class Field:
     scale: str
     phrase: str
     setting: bool
+    needs: str
     words: Mapping[str, str]
     entries: Mapping[str, Mapping[str, Any]]
 
@@ -109,6 +111,8 @@ def is_number(name: str) -> bool:
 
 def counts(name: str, row: Any) -> bool:
     """Whether a field has an effect in a condition: the slope, say, only where the units have one."""
+    if (needs := FIELDS[name].needs) in row:
+        return not is_missing(row[needs])
     if not FIELDS[name].setting:
         return True
     chosen = [field.entries.get(str(row[each]), {}) for each, field in FIELDS.items() if field.entries and each in row]

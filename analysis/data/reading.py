@@ -5,7 +5,7 @@ Summary, figures, tables and verdicts take frames in which a row stands for `cou
 writes. A frame without the column `count` holds one training a row, and works as well.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
@@ -315,14 +315,14 @@ def dead_law(trials: pd.DataFrame, laws: Mapping[str, float]) -> NDArray[np.floa
     return None if dead is None else reduce(np.convolve, [np.array([1 - dead, dead])] * hidden)
 
 
-def load_exemplars(folder: Path) -> pd.DataFrame:
+def load_exemplars(folder: Path, swept: Iterable[str] = ()) -> pd.DataFrame:
     """A row for one run of each outcome, in the order of outcomes; empty if the folder has none.
 
     Columns: the fields, seed, outcome, predictions, and as lists and dicts the loss curve (`epoch`,
     `curve`), the task (`rows`, `inputs`, `targets`) and the weights at the end (`final`: W1 (D, H),
     b1 (H,), W2 (H,), b2 (1,)), `surface`, what the network computes around a task of two inputs
-    (`x1`, `x2`, `y`), `kinked`, whether its units have a kink, and `told`, the fields that name it. FolderError for a
-    damaged file.
+    (`x1`, `x2`, `y`), `kinked`, whether its units have a kink, and `told`, the fields that name it in a
+    study that sweeps some. FolderError for a damaged file.
     """
     path = folder / "exemplars.json"
     with damage_told(path, TO_DO):
@@ -330,6 +330,5 @@ def load_exemplars(folder: Path) -> pd.DataFrame:
         if not len(runs):
             return runs
         runs = runs[[*PROMISED, *runs.columns.difference([*PROMISED])]]
-        differ = [name for name in FIELDS if name in runs and len({*runs[name].astype("str")}) > 1]
-        runs["told"] = [[name for name in FIELDS if name in (*NAMING, *differ)]] * len(runs)
+        runs["told"] = [[name for name in FIELDS if name in {*NAMING, *swept}]] * len(runs)
         return runs.iloc[runs["outcome"].map(OUTCOMES.index).argsort()].reset_index(drop=True)

@@ -191,7 +191,8 @@ def stack(
             ax.bar_label(drawn, texts, label_type="center", bbox=box, color=colour, fontsize=8.5)
         bottom += share
     long, beside = max(map(len, labels), default=0) > 10, max(4 - len(labels), 0) / 2
-    ax.set_xticks(x, labels, rotation=90 if len(labels) > 12 else 30 if long else 0)
+    slanted: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if long else {}
+    ax.set_xticks(x, labels, **({"rotation": 90} if len(labels) > 12 else slanted))
     ax.set_xlim(-0.55 - beside, len(labels) - 0.45 + beside)
 
 

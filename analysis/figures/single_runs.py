@@ -59,7 +59,8 @@ def loss_curves(exemplars: pd.DataFrame) -> Figure:
     need(exemplars)
     every = [max(value, LOWEST) for curve in exemplars["curve"] for value in curve if value is not None] or [1.0]
     lowest, highest = min(every), max(every)
-    plateaus = [(max(BREAK, lowest / 1.6), min(max(1.3 * highest, 1.0), 6.0))] if highest >= BREAK else []
+    top = max(min(max(1.3 * highest, 1.0), 6.0), 1.3 * float(exemplars["final_loss"].max()))
+    plateaus = [(max(BREAK, lowest / 1.6), top)] if highest >= BREAK else []
     ranges = [*plateaus, *([(lowest / 1.3, min(1.2 * highest, BREAK))] if lowest < BREAK else [])]
     columns = columns_for(min(2, len(exemplars)))
     told = (f"{ended(run)}: {name(run)}" for _, run in exemplars.iterrows())
@@ -151,7 +152,7 @@ def functions(exemplars: pd.DataFrame) -> Figure:
         if run["kinked"]:
             _kinks(ax, run)
         _rows(ax, run, (low + high) / 2, WRONG * (high - low))
-        ax.set_title(ending(run), fontweight="bold", color="#222222")
+        ax.set_title(textwrap.fill(ending(run), letters(3, 12)), fontweight="bold", color="#222222")
         ax.set_xlabel(textwrap.fill(name(run), letters(3, 8)), fontsize=8, labelpad=6)
     side = "right" if columns_for(2) > 1 else "bottom"
     look: dict[str, Any] = {"location": side, "shrink": 0.6, "aspect": 24, "pad": 0.02, "extend": "both"}

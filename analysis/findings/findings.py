@@ -100,7 +100,7 @@ class Findings(Counted):
     laws = cached_property(lambda self: load_laws(self.folder))
     """The probability that a unit is dead at the start, by condition key, where an exact law is known."""
 
-    exemplars = cached_property(lambda self: load_exemplars(self.folder))
+    exemplars = cached_property(lambda self: load_exemplars(self.folder, self.fields))
     """A run of each outcome (see `analysis.data.reading.load_exemplars`)."""
 
     @cached_property

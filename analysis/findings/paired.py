@@ -4,9 +4,10 @@ import itertools
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from analysis.data.conditions import conditions, is_missing, slices, swept, values
+from analysis.data.conditions import conditions, counts, is_missing, slices, swept, values
 from analysis.data.reading import Solved, is_given
 from analysis.findings.statistics import holm
 
@@ -15,7 +16,7 @@ def compare_values(
     trials: pd.DataFrame, field: str, solved: Solved, pairs: Iterable[tuple[Any, Any]] | None = None,
     along: Iterable[str] = (),
 ) -> pd.DataFrame:  # fmt: skip
-    """Conditions that differ in `field` alone (and in fields that go along with it), paired by seed.
+    """Conditions that differ in `field` alone (and in fields that go along with it, or have no effect), paired by seed.
 
     `trials` holds the conditions, `solved` which seeds each solved; `pairs` are (first, second) values, every pair of
     values in their order if there are none. A row a comparison: the other swept fields, `field`, `first`, `second`,
@@ -26,15 +27,28 @@ def compare_values(
     rest = [name for name in swept(trials) if name not in (field, *along)]
     found = list(itertools.combinations(values(trials, field), 2) if pairs is None else pairs)
     rows: list[dict[str, Any]] = []
-    for row, part in slices(conditions(trials), rest) if found else ():
+    compared: set[tuple[str, str]] = set()
+    for row, part in slices(_everywhere(conditions(trials), rest), rest) if found else ():
         taken = [None if is_missing(value) else value for value in part[field]]
         keys = dict(zip(taken, part["condition"].astype("str"), strict=True))
         for first, second in (each for each in found if {*each} <= {*keys}):
+            if (keys[first], keys[second]) in compared:
+                continue
+            compared.add((keys[first], keys[second]))
             pair, what = solved.compare(keys[first], keys[second]), {"field": field, "first": first, "second": second}
             rows.append({**dict(row), **what, "pair": pair, "n": pair.n, **vars(pair)})
-    counts = ["n", "both", "only_first", "only_second", "neither", "difference", "low", "high", "p"]
-    table = pd.DataFrame(rows, columns=[*rest, "field", "first", "second", "pair", *counts])
+    numbers = ["n", "both", "only_first", "only_second", "neither", "difference", "low", "high", "p"]
+    table = pd.DataFrame(rows, columns=[*rest, "field", "first", "second", "pair", *numbers])
     return table.assign(p_holm=holm(table["p"].to_numpy(float)))
+
+
+def _everywhere(each: pd.DataFrame, fields: Iterable[str]) -> pd.DataFrame:
+    """Conditions, and where a field of these has no effect, the same ones under each of its values."""
+    for name in fields:
+        idle = ~np.array([counts(name, row) for row in each.to_dict("records")], bool)
+        copies = [each[idle].assign(**{name: value}).astype(each.dtypes) for value in values(each, name)]
+        each = pd.concat([each[~idle], *copies]) if idle.any() else each
+    return each
 
 
 def going_along(trials: pd.DataFrame, field: str) -> list[str]:
@@ -50,7 +64,7 @@ def drawn(trials: pd.DataFrame) -> list[Any]:
 
 
 def compare_he(trials: pd.DataFrame, solved: Solved) -> pd.DataFrame:
-    """He against uniform, or the first other init that is drawn, paired by seed; empty where He is not swept."""
+    """He against uniform, or else every other init that is drawn, paired by seed; empty where He is not swept."""
     found = drawn(trials)
-    base = next((name for name in found if name != "he"), None)
-    return compare_values(trials, "init", solved, [(base, "he")] if base and "he" in found else [])
+    others = ["uniform"] if "uniform" in found else [name for name in found if name != "he"]
+    return compare_values(trials, "init", solved, [(name, "he") for name in others if "he" in found])

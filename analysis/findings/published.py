@@ -24,12 +24,12 @@ import pandas as pd
 from analysis.data.conditions import FIELDS
 from analysis.data.door import write_text
 from analysis.data.reading import STUCK
-from analysis.findings.statistics import Rate
+from analysis.findings.statistics import VAGUE, Rate
 from analysis.findings.summary import pool, wrapped
 from analysis.text import words
 
 AGREE, DIFFER, WORDS, NOT_RUN = "agree", "differ", "in words only", "not run here"
-TOO_FEW, VAGUE = "too few runs to tell", 0.5
+TOO_FEW = "too few runs to tell"
 
 
 @dataclass(frozen=True)

@@ -235,7 +235,8 @@ def what_differs(a: Side, b: Side) -> list[tuple[str, str, str]]:
 def _told(manifest: Mapping[str, Any]) -> dict[str, str]:
     """Protocol, study, seeds, and versions of everything that took part, those of several runs together."""
     first, stop = manifest["seeds"]
-    found = {"protocol": str(manifest["protocol"]), "study": manifest["study"], "seeds": f"{first} to {stop - 1}"}
+    seeds = f"{first} to {stop - 1}" if stop - first > 1 else str(first)
+    found = {"protocol": str(manifest["protocol"]), "study": manifest["study"], "seeds": seeds}
     runs = pd.json_normalize([{name: run.get(name) for name in VERSIONS} for run in manifest["runs"]], sep=" ")
     told = {str(name).removeprefix("libraries "): runs[name].dropna().astype(str).unique() for name in runs}
     return found | {name: ", ".join(values) for name, values in told.items() if len(values)}

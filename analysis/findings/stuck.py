@@ -52,13 +52,13 @@ def attributed(found: dict[int, Rate], law: str = DEFAULT_LAW) -> Rate:
     """The share of the stuck runs that would not be stuck if every unit were alive at the start (see above).
 
     `found` of `by_dead_at_start`; NaN where no run starts with every unit alive, none is stuck, so few are that the
-    interval goes below −100 %, or the init's `law` does not draw units independently.
+    interval is 100 points wide, or the init's `law` does not draw units independently.
     """
     having = [rate for dead, rate in found.items() if dead]
     exposed = Rate.of(sum(rate.count for rate in having), sum(rate.n for rate in having))
     share = attributable(exposed, found.get(0, Rate.of(0, 0)))
     together = is_given(law) or "|mirror" in law or "|margin=" in law
-    return Rate(math.nan, math.nan, math.nan, share.n) if together or share.low < -1 else share
+    return Rate(math.nan, math.nan, math.nan, share.n) if together or share.high - share.low >= 1 else share
 
 
 @dataclass(frozen=True)

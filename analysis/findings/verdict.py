@@ -92,7 +92,7 @@ def _minima(_trials: pd.DataFrame, summary: pd.DataFrame, _solved: Solved) -> pd
 def _kinks(trials: pd.DataFrame, _row: Any, _where: str) -> str:
     """What the runs at kinks have in common, which depends on the initial biases, and how many lie at infinity."""
     kinked, far = (trials[(trials["minimum"] == kind).to_numpy(bool)] for kind in ("kink", "infinity"))
-    endless = f" Counted as minima are {size(far):,} that lie at infinity, where the loss sinks for ever."
+    endless = f" Counted as minima are those at infinity ({size(far):,}), where the loss sinks for ever."
     endless, kinked = endless if len(far) else "", kinked[is_stuck(kinked)]
     if not len(kinked):
         return f"No run rests at a kink.{endless}"
@@ -100,9 +100,10 @@ def _kinks(trials: pd.DataFrame, _row: Any, _where: str) -> str:
     zero = all(str(law).endswith("|constant(value=0.0)") for law in trials["init_law"].unique())
     why = " All biases of this study start at 0, which puts a row of zeros exactly on the kink of every unit."
     rest, many = "run rests" if n == 1 else "runs rest", "all" if dead == n else f"{dead:,}"
+    of_them = ("it" if dead else "it never") if n == 1 else f"{many} of them"
     return (
         f"{n:,} {rest} at a kink, where a step across would lower the loss, which gradient descent cannot see; "
-        f"{many} of them had a dead unit at the start.{why if zero else ''}{endless}"
+        f"{of_them} had a dead unit at the start.{why if zero else ''}{endless}"
     )
 
 
@@ -130,7 +131,11 @@ def _sure(_trials: pd.DataFrame, summary: pd.DataFrame, _solved: Solved) -> pd.D
 
 
 def _needed(_: pd.DataFrame, row: Any, where: str) -> str:
-    return f"A success among {where} is {100 * LIKELY:.0f} % likely after {words.in_draws(*draws(row))}."
+    number, few, most = draws(row)
+    if math.isinf(number):
+        more = f"at least {few:.0f} draws make a success {100 * LIKELY:.0f} % likely, if any do"
+        return f"None of {where} was solved, so that {more}."
+    return f"A success among {where} is {100 * LIKELY:.0f} % likely after {words.in_draws(number, few, most)}."
 
 
 ABOVE = "Yes where that is more than {}, no where it is less (exact binomial test)."
@@ -142,7 +147,7 @@ CLAIMS = (
           "kinks, for which trials hold no certificate (certify=true makes them).", _kinks, of_stuck=True),
     Claim("2", "The reason is probably the dying ReLU: unlucky deaths leave too few units.", ABOVE.format("half"),
           "Share of the stuck runs that end with fewer live units than the task needs", _too_few,
-          "The task does not say how many units it needs (no CSV file does), or the stuck networks have fewer.",
+          "The stuck networks have fewer units than the task needs, or its CSV file does not say how many units.",
           _attributed,
           of_stuck=True),
     Claim("3a", "More units help.", PAIRED, "Success of the wider network minus that of the narrower one",
@@ -214,7 +219,8 @@ def _judge(claim: Claim, cases: pd.DataFrame, trials: pd.DataFrame) -> Verdict:
     at = min(range(len(rows)), key=lambda place: _distance(rows[place], claim.pairs))
     if len(rows) == 1:
         verdict, where = "does not hold" if kind == "fails" else kind, "the runs"
-        sentences = [f"{claim.told} ({places[at]}): {texts[at]}."]
+        place = f" ({places[at]})" if fields else ""
+        sentences = [f"{claim.told}{place}: {texts[at]}."]
     else:
         what = "pairs" if claim.pairs else "conditions"
         every = f"{words.all_of(len(rows))} {what}"
@@ -224,7 +230,8 @@ def _judge(claim: Claim, cases: pd.DataFrame, trials: pd.DataFrame) -> Verdict:
         nearest = f"{claim.told}, nearest to the article ({places[at]}): {texts[at]}"
         few = [answer for answer in (YES, NO) if 0 < len(named[answer]) <= min(MOST_PLACES, len(rows) - 1)]
         told = (f"{answer.capitalize()}: {'; '.join(named[answer])}." for answer in few)
-        sentences = [f"{nearest}; over {every} from {low} to {high}.", *told]
+        extent = f"over {every} from {low} to {high}" if len({*cases["number"]}) > 1 else f"the same in {every}"
+        sentences = [f"{nearest}; {extent}.", *told]
         where = f"the runs with {places[at]}"
     sentences.append(claim.more(trials, cases.iloc[at], where) if claim.more else "")
     return Verdict(claim.number, claim.text, claim.rule, " ".join(filter(None, sentences)), verdict, kind)

@@ -34,7 +34,7 @@ cells.open_with(
 # ## What becomes of the runs?
 #
 # A run is stuck if it rests at one of the losses where it can rest, or is only shaken about one. A run that is not
-# finished, or that a smaller step would free, is not called stuck.
+# finished, or whose loss a smaller step would lower, is not called stuck.
 
 # %%
 cells.show_figure(found, "composition")

@@ -14,12 +14,12 @@ from analysis.findings.findings import Findings
 from analysis.report_parts import pages, tables
 from analysis.report_parts.tables import Table
 from analysis.text import words
-from analysis.text.advice import advice
+from analysis.text.advice import SHOWN, advice
 from analysis.text.answers import answer, asked
 from analysis.text.commands import reproducing
 
 DATA = {
-    "explorer.html": "train such networks in this browser", "trials.parquet": "one row per training",
+    "explorer.html": "train networks in this browser", "trials.parquet": "one row per training",
     "counts.parquet": "exact counts", "summary.csv": "one row per condition",
     "published.csv": "published figures beside ours", "config.yaml": "the study as it was run",
     "manifest.json": "versions, machine and commands", "datapackage.json": "what the columns mean",
@@ -124,7 +124,7 @@ def method(found: Findings) -> dict[str, Any]:
     return {
         "first": first, "last": stop - 1, "protocol": found.manifest["protocol"], "success": told["success"],
         "certified": bool(trials["minimum"].notna().any()), "endless": bool((trials["minimum"] == "infinity").any()),
-        "stuck": bool(is_stuck(trials).any()),
+        "stuck": bool(is_stuck(trials).any()), "short": SHOWN if (trials["epochs"] < SHOWN).any() else 0,
         "losses": told["loss"], "dying": bool(can_die(trials).any()),
         "descent": f"full-batch {told['optimizer']}" if full.all() else batches,
         "outputs": told["output"] if {*trials["output"].unique()} != {"identity"} else "",

@@ -14,13 +14,12 @@ from analysis.figures.layout import row_names
 from analysis.findings.findings import Findings
 from analysis.findings.published import Beside
 from analysis.findings.side_by_side import Comparison, Row
-from analysis.findings.statistics import Difference, Paired, Rate
+from analysis.findings.statistics import VAGUE, Difference, Paired, Rate
 from analysis.findings.stuck import STUCK_CAUSES, Freed, attributed, by_dead_at_start, fields_of
 from analysis.findings.summary import HOW, certificates, draws
 from analysis.report_parts.pages import render
 from analysis.text import words
 
-VAGUE = 0.5  # an interval as wide as this is cut off where a forest plot ends
 WANTED = (0.5, 0.8, 0.9, 0.95, 0.99)  # success rates of a single draw that widths are looked up for
 MOST_ROWS = 200  # rows of a table that has one per condition
 PAIRED = "Differences are paired by run (Newcombe's 95 % interval; McNemar's exact p, adjusted by Holm's method)."
@@ -58,7 +57,7 @@ class Table:
 
     @property
     def reach(self) -> float:
-        """How far the plot reaches to either side of 0: to the ends of all marks but the vague ones."""
+        """How far the plot reaches to either side of 0: to the ends of all marks but those that tell nothing."""
         sharp = [each for each in self.marks if each.high - each.low < VAGUE]
         return max([0.01, *(abs(end) for each in sharp for end in (each.low, each.high))])
 
@@ -69,7 +68,7 @@ class Table:
         if all(kept):
             return self
         names = "; ".join(head for head, keep in zip(self.heads, kept, strict=True) if not keep)
-        note = f"{self.note} Left out, since nothing was counted there: {names}."
+        note = f"{self.note} Left out, since they would be empty: {names}."
         heads, *rows = ([*itertools.compress(cells, kept)] for cells in (self.heads, *self.rows))
         return replace(self, note=note, heads=heads, rows=rows)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.data.conditions import FIELDS, asks, closest, unusual, with_values
+from analysis.data.conditions import FIELDS, asks, closest, phrase, unusual, with_values
 from analysis.data.reading import STUCK, count_where, size
 from analysis.findings.findings import Findings
 from analysis.findings.statistics import Rate, unpaired
@@ -17,6 +17,7 @@ from analysis.text import words
 from analysis.text.commands import diagnosing
 
 MANY = 20  # draws that are too many to try
+SHOWN = 64  # epochs; shorter trainings count as not finished (docs/columns.md)
 MOST_ROWS = 8  # rows of the largest task whose levels experiments.diagnose looks up
 
 
@@ -35,11 +36,11 @@ def advice(found: Findings) -> list[Advice]:
     commands = _commands(at, found.here(trials), found.manifest)
     if trials["rescue"].notna().all():
         return commands  # what becomes of rescued runs is no advice to others
-    stuck, longer = stuck_rate(at), _longer(found)
+    stuck, otherwise = stuck_rate(at), _otherwise(found)
     given = [
         _bad_luck(stuck, words.setting(at, found.called_by), at),
-        longer,
-        waiting(found) if stuck.count and not longer else None,
+        otherwise,
+        waiting(found) if stuck.count and not otherwise else None,
         _again(found),
         _better(found.summary, at),
     ]
@@ -61,14 +62,23 @@ def _bad_luck(stuck: Rate, name: str, at: pd.Series) -> Advice | None:
     return Advice("It may not be a bug.", why)
 
 
-def _longer(found: Findings) -> Advice | None:
-    """Advice to train longer, where the loss of most unsolved runs falls if training goes on."""
-    here = found.here(found.trials)
-    going = count_where(here, (here["cause"] == "not_finished").to_numpy(bool))
-    if 2 * going <= count_where(here, (here["outcome"] != "solved").to_numpy(bool)):
-        return None
-    rate, after = words.rate(Rate.of(going, size(here))), f"After {words.counted(found.nearest['epochs'], 'epoch')}"
-    return Advice("Train longer.", f"{after} {rate} were not finished: the loss falls, or falls again, if they go on.")
+def _otherwise(found: Findings) -> Advice | None:
+    """Advice on epochs or steps, where most runs that are not solved were not finished, or took too large steps."""
+    here, after = found.here(found.trials), f"After {words.counted(found.nearest['epochs'], 'epoch')}"
+    shown = "the loss falls, or falls again, if they go on"
+    shown = shown if found.nearest["epochs"] >= SHOWN else "so few do not show what becomes of them"
+    causes = {
+        "not_finished": ("Train longer.", f"{after} {{}} were not finished: {shown}."),
+        "step_too_large": (
+            "Take smaller steps.",
+            f"With {phrase('lr', found.nearest['lr'])}, {{}} diverged or oscillate.",
+        ),
+    }
+    for cause, (what, why) in causes.items():
+        those = count_where(here, (here["cause"] == cause).to_numpy(bool))
+        if 2 * those > count_where(here, (here["outcome"] != "solved").to_numpy(bool)):
+            return Advice(what, why.format(words.rate(Rate.of(those, size(here)))))
+    return None
 
 
 def waiting(found: Findings) -> Advice | None:
@@ -84,6 +94,8 @@ def waiting(found: Findings) -> Advice | None:
 
 def _again(found: Findings) -> Advice | None:
     number, few, most = draws(found.nearest)
+    if found.nearest["solved"] == found.nearest["n"]:
+        return None
     if math.isinf(number):
         why = f"No run of this condition was solved (n{words.IS}{found.nearest['n']:,})."
         return Advice("Another seed is unlikely to help.", why) if few >= MANY else None

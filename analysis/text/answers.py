@@ -23,6 +23,7 @@ from analysis.text import words
 ENOUGH = 0.95  # a success rate that counts as almost certain
 MARGIN = 0.03  # how far below the best rate one still counts as high, where none is almost certain
 THE_ARTICLES = "the article\N{RIGHT SINGLE QUOTATION MARK}s"
+MOST_TOLD = 3  # values of a field that have a sentence each
 MOST_PLACES = 4  # settings of the other fields that are told one by one
 
 
@@ -136,12 +137,18 @@ def _differences(found: Findings, field: str) -> list[str]:
     fields = [name for name in found.fields if name not in (field, *along)]
     rows = {value: with_values(found.trials, {field: value}, [field]).iloc[0] for value in (first, *rest)}
     told = {value: f" ({words.condition(row, along)})" if along else "" for value, row in rows.items()}
-    sentences = []
-    for value in rest[:3]:
+    sentences, more = list[str](), list[str]()
+    for value in rest:
         mine = table[(table["second"] == value).to_numpy(bool)]
         change = f"{phrase(field, value)}{told[value]} instead of {value_text(field, first)}{told[first]}"
-        sentences += [_difference(f"Using {change}", mine, fields, found.nearest)] if mine["n"].max() > 1 else []
-    return sentences
+        if mine["n"].max() > 1 and len(sentences) < MOST_TOLD:
+            sentences.append(_difference(f"Using {change}", mine, fields, found.nearest))
+        elif mine["n"].max() > 1:
+            at = mine.iloc[closest(mine[fields].to_dict("records"), found.nearest)]
+            place = f" with {words.condition(at, fields)}" if fields else ""
+            more.append(f"{phrase(field, value)}{told[value]}{place} {words.difference(at['pair'])}")
+    sentences += [f"The others: {'; '.join(more)}."] if more else []
+    return ["One seed does not tell what this changes."] if table["n"].max() == 1 else sentences
 
 
 def _difference(change: str, mine: pd.DataFrame, fields: list[str], nearest: pd.Series) -> str:
@@ -155,7 +162,7 @@ def _difference(change: str, mine: pd.DataFrame, fields: list[str], nearest: pd.
     counts = []
     for what, part in ((what, mine[chosen]) for what, chosen in told.items() if chosen.any()):
         some = f"1 ({words.condition(part.iloc[0], fields)})" if len(part) == 1 else f"{len(part):,}"
-        whole = f"any of {len(part):,}" if left.all() else words.all_of(len(part))
+        whole = f"{'either' if len(part) == 2 else 'any'} of {len(part):,}" if left.all() else words.all_of(len(part))
         counts.append(f"{what} in {whole if len(part) == len(mine) else some}")
     at = closest(mine[fields].to_dict("records"), nearest)
     ends = " to ".join(dict.fromkeys(map(words.points, (mine["difference"].min(), mine["difference"].max()))))

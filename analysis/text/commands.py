@@ -17,7 +17,7 @@ from analysis.data.reading import is_given, texts_of
 WORDS = ("null", "true", "false", "nan", "inf")  # texts that an override takes for something else
 
 ELSEWHERE = ("rescue", "loss", "success")
-"""Fields that experiments.diagnose does not take under their own names; the others it does."""
+"""Fields that experiments.diagnose does not take as they are; the others it does."""
 
 
 def reproducing(manifest: Mapping[str, Any], exemplars: pd.DataFrame) -> list[str]:
@@ -70,6 +70,8 @@ def diagnosing(what: str, row: Any, manifest: Mapping[str, Any], *left_out: str)
             told.append(f"{name}={'FILE.csv' if value is None else value}")
     if row["loss"] != FIELDS["loss"].default:
         told.append(f"loss_name={row['loss']}")
+    fitting = "threshold" if FIELDS["loss"].entries.get(row["loss"], {}).get("output") else FIELDS["success"].default
+    told += _rule(row["success"]) if row["success"] != fitting else []
     return _command("diagnose", [what, *told], manifest)
 
 

@@ -103,9 +103,8 @@ def setting(row: Any, fields: Sequence[str]) -> str:
 
 
 def nearest(row: Any, fields: Sequence[str]) -> str:
-    """'Nearest to the article (4 units, lr 0.1)', or 'In the only condition'."""
-    told = setting(row, fields)
-    return "In the only condition" if told == "the only condition" else f"Nearest to the article ({told})"
+    """'Nearest to the article (4 units, lr 0.1)', or 'Here' where there is one condition."""
+    return f"Nearest to the article ({setting(row, fields)})" if fields else "Here"
 
 
 def counted(n: int, what: str) -> str:

@@ -20,7 +20,7 @@ LINE_EVERY = 10.0  # seconds between two lines where the output is no terminal
 def say(text: str = "") -> None:
     """Print a line for the user, at once, with '1 training'; RunError where standard output takes no more."""
     try:
-        print(re.sub(r"(?<![\d.,])1(\s+)(condition|epoch|seed|training)s\b", r"1\1\2", text), flush=True)
+        print(re.sub(r"(?<![\w.,])(1\s+(?:more\s+)?(?:condition|epoch|seed|training))s\b", r"\1", text), flush=True)
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -13,7 +13,14 @@ from analysis.findings.statistics import Rate
 from experiments.execution.progress import listed, say, tell
 from experiments.study.checked import checked, known_keys
 from experiments.study.explorer_address import address
-from experiments.study.given_fields import TRAINED, make_condition, network_of, read_fields, refuse_useless
+from experiments.study.given_fields import (
+    TRAINED,
+    make_condition,
+    network_of,
+    read_fields,
+    read_success,
+    refuse_useless,
+)
 from experiments.study.weight_files import WRITE_IT
 from nnxor import checks, diagnosis, engines, rescue, trial
 from nnxor.arithmetic.networks import alive
@@ -40,7 +47,7 @@ PREDICTION = checks.number(lambda value: abs(value) <= 1e300, ONE_A_ROW)
 
 def diagnose(config: Mapping[str, Any]) -> int:
     """Diagnose what a composed configuration gives: a network, a loss or predictions."""
-    known_keys("", config, [*TRAINED, "weights", "loss_name", "predictions"])
+    known_keys("", config, [*TRAINED, "success", "weights", "loss_name", "predictions"])
     if str(config["loss"]) in LOSSES:
         raise InputError(f"loss={config['loss']} is no number; did you mean loss_name={config['loss']}?")
     given = [name for name in ("weights", "loss", "predictions") if config[name] is not None]
@@ -56,6 +63,8 @@ def diagnose(config: Mapping[str, Any]) -> int:
         if plain not in losses:
             raise InputError(f"loss_name={config['loss_name']} is not allowed; {hint(plain, losses)}")
         values = {**fitting(losses[plain]), **values}
+    if any(value is not None for value in config["success"].values()):
+        values["success"] = read_success(config["success"])
     (of_network if given[0] == "weights" else of_number)(config, values)
     return DONE
 
@@ -331,13 +340,16 @@ def recommendation(
     if count / n > solved + CLEARLY:
         return f"{again}try {best.label}, which frees {freely}."
     if solved < CLEARLY:
-        return f"{again}change the setting: only {whole(solved)} of such networks learn the task."
+        return f"{again}change the setting: {whole(solved)} of such networks learn the task."
     return f"{again}start again with another seed, which is simplest: {whole(solved)} of such networks learn the task."
 
 
 def whole(share: float) -> str:
-    """'75 %': a half is rounded up."""
-    return f"{int(100 * share + 0.5)} %"
+    """'75 %': a half is rounded up, but '100 %' and '0 %' are all and none."""
+    rounded = int(100 * share + 0.5)
+    if rounded in (0, 100) and rounded != 100 * share:
+        return "fewer than 1 %" if rounded == 0 else "more than 99 %"
+    return f"{rounded} %"
 
 
 def percent(count: int, n: int) -> str:

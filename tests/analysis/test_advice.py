@@ -91,8 +91,17 @@ def test_where_the_task_s_file_lies_is_explained_only_where_its_path_is_relative
 
 
 def test_a_range_of_draws_is_more_than_one(make) -> None:
-    folder = make({"a": ({}, ["solved"] * 9)})
-    assert "With 1 (1 to 4) draws at least one success" in " ".join(told(folder))
+    folder = make({"a": ({}, ["solved"] * 9 + ["stuck_1/4"])})
+    assert "With 2 (2 to 6) draws at least one success" in " ".join(told(folder))
+
+
+def test_where_every_run_is_solved_nobody_is_told_to_draw_again(make) -> None:
+    assert "draws" not in " ".join(told(make({"a": ({}, ["solved"] * 9)})))
+
+
+def test_where_steps_are_too_large_smaller_ones_are_advised(make) -> None:
+    texts = told(make({"a": ({"lr": 5.0}, ["diverged"] * 5 + ["oscillating", "stuck_1/4"])}))
+    assert texts[1].startswith("Take smaller steps. With lr 5, 85.7 %")
 
 
 def test_a_network_that_was_set_by_hand_is_no_advice(make) -> None:

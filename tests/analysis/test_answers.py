@@ -277,3 +277,24 @@ def test_a_study_of_one_condition_has_a_picture_too(make: Make) -> None:
     chosen = hero(found, [plot for plot, _ in described(found)[0]])
     assert chosen is not None
     assert chosen.name == "composition"
+
+
+def test_a_field_without_effect_tells_no_conditions_apart(make: Make) -> None:
+    """A full batch has no order of rows: it was compared with shuffled batches alone, and said to be shuffled."""
+    batches = {"s": {"batch_size": 1.0}, "f": {"batch_size": 1.0, "order": "fixed"}}
+    spec = {"a": ({}, runs(60)), "s": (batches["s"], runs(90)), "f": (batches["f"], runs(30))}
+    first, *_, last = told(make(spec), "batch_size")
+    assert "raises success in 1 (rows in shuffled order) and lowers it in 1 (rows in fixed order) of 2 paired" in first
+    assert "full batch) 60.0 %" in last
+
+
+def test_of_many_values_the_later_ones_are_told_in_short(make: Make) -> None:
+    rates = {"relu": 20, "elu": 20, "leaky_relu": 20, "sigmoid": 20, "softplus": 90, "tanh": 20}
+    sentences = told(make({name: ({"activation": name}, runs(n)) for name, n in rates.items()}), "activation")
+    assert sentences[3].startswith("The others: softplus +70.0 points (")
+    assert "; tanh 0.0 points (" in sentences[3]
+
+
+def test_one_seed_does_not_tell_what_a_choice_changes(make: Make) -> None:
+    spec = {"a": ({}, ["solved"]), "b": ({"activation": "tanh"}, ["stuck"])}
+    assert "One seed does not tell what this changes." in told(make(spec), "activation")

@@ -203,3 +203,14 @@ def test_train_takes_a_seed_that_its_file_has(tmp_path: Path) -> None:
         assert done.returncode == 2, done.stdout
         assert words in done.stderr
         assert done.stderr.count("\n") == 1
+
+
+def test_a_network_is_diagnosed_by_the_studys_own_success_rule(make) -> None:
+    """A study of thresholds led to base rates of losses below 0.001."""
+    folder = make(
+        {"a": ({"success": "threshold"}, ["solved"]), "b": ({"loss": "bce", "success": "threshold"}, ["stuck"])}
+    )
+    found = Findings.of(folder)
+    squared, bce = (diagnosing("loss=1", row, found.manifest) for _, row in found.summary.iterrows())
+    assert squared.endswith("diagnose loss=1 epochs=1000 success.rule=threshold")
+    assert bce.endswith("diagnose loss=1 epochs=1000 loss_name=bce")

@@ -427,7 +427,7 @@ def test_a_report_is_whole_where_the_process_that_helps_was_killed(make, submit,
     report.write_report(folder, pool=SimpleNamespace(submit=submit))  # type: ignore[arg-type]
     drawn, _ = described(report.read_results(folder))
     figures = {f"{plot.name}{kind}.svg" for plot, _ in drawn for kind in ("", "-phone")}
-    assert len(figures) == 10
+    assert len(figures) == 8
     assert figures == {file.name for file in (folder / "figures").glob("*.svg")}
 
 

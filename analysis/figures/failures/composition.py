@@ -32,9 +32,10 @@ def bars(
     """
     field = _axis(table)
     shown, fewer = layout.thin(table, [field], MOST_BARS)
+    longest = max(len(value_text(field, each)) for each in values(shown, field))
     figure, boxes, note = layout.small_multiples(
         shown.sort_values(field, na_position="first"), layout.rest_of(swept(table), field), layout.MOST_PANELS,
-        2 if len(values(shown, field)) > 6 else 3, 2.7,
+        2 if len(values(shown, field)) > 6 else 3, 2.7 + 0.04 * max(longest - 10, 0),
         lambda mine: f"{layout.n_text(mine['n'])} per bar" if len(mine) > n_beside else "", sharey=True,
     )  # fmt: skip
     for ax, mine in boxes:

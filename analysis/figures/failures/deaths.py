@@ -26,7 +26,8 @@ def dead_units(found: Findings) -> Figure:
     """Dead units at the start, beside the exact law of the draw, and at the end, by outcome; a column a width."""
     shown, note = thin(dead_trials(found), ["hidden"], columns_for(MOST_WIDTHS))
     shown, note_inits = thin(shown, ["init"], MOST_INITS)
-    parts, inits = by_value(shown, "hidden"), values(shown, "init")
+    parts = by_value(shown, "hidden")
+    inits = values(shown, "init") if shown["dead_final"].notna().any() else []  # where all diverged nobody knows
     names = {name: told for name, told in outcome_names(found.summary).items() if (shown["outcome"] == name).any()}
     figure = sheet(2.4 * (1 + len(inits)) + 0.8)
     axes = figure.subplots(1 + len(inits), len(parts), squeeze=False, sharey="row")
@@ -49,12 +50,15 @@ def dead_units(found: Findings) -> Figure:
         axes[-1, column].set_xlabel("dead units")
     for row in axes:
         row[0].set_ylabel("share of runs, %")
-    legend(figure, {told: outcome_look(name) for name, told in names.items()}, fixed(found, "hidden", "init"))
+    ends = {told: outcome_look(name) for name, told in names.items() if inits}
+    legend(figure, ends, fixed(found, "hidden", "init"))
     law = "Black dashes: the exact law of the draw." if found.laws else ""
     n = int(sums(shown, {"n": 1})["n"].min())
     low, high = wilson(n // 2, n)
     end = f"At the end: 95 % Wilson intervals reach at most {50 * (high - low):.1f} points to either side."
-    footnote(figure, law, note, note_inits, end)
+    footnote(
+        figure, law, note, note_inits, end if inits else "All runs diverged, so that nothing is known of their end."
+    )
     return figure
 
 
@@ -134,6 +138,9 @@ def live_trials(found: Findings) -> pd.DataFrame:
     if not found.trials["dead_init"].any():
         raise NotApplicable("every unit of every run is alive at the start, so there is nothing to set side by side")
     live = found.trials["hidden"] - found.trials["dead_init"]
+    alike = [found.trials["condition"].astype("str").to_numpy(), live.to_numpy()]
+    if pd.Series(counts_of(found.trials)).groupby(alike).sum().max() < FEWEST:
+        raise NotApplicable(f"nowhere do {FEWEST} runs or more of a condition start with as many live units")
     return found.trials.assign(live=live, failed=(found.trials["outcome"] != "solved").to_numpy(bool))
 
 

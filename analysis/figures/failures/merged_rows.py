@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from analysis.data.conditions import FIELDS, few, value_text, values, with_values
 from analysis.data.reading import counts_of, is_stuck, size
 from analysis.figures import Plot, register
-from analysis.figures.layout import by_value, fixed, looks_of, outcome_names
+from analysis.figures.layout import by_value, fixed, footnote, looks_of, outcome_names
 from analysis.figures.shapes import forests, percent, percent_across
 from analysis.figures.style import NotApplicable
 from analysis.findings.findings import Findings
@@ -21,11 +21,12 @@ def merged_rows(found: Findings) -> Figure:
     shown = merged_trials(found)
     inits, look, traps = values(shown, "init"), looks_of(found, "init"), outcome_names(found.summary)
     held, names = fixed(found, "init") or "", {value_text("init", init): look[init] for init in inits}
-    called = [*names] if len(names) > 1 or not held else [f"{held},"]
-    parts = []
+    called = [*names] if len(names) > 1 else [f"{held or next(iter(names))},"]
+    parts, fewer = [], False
     for trap, part in by_value(shown, "outcome"):
         totals, of_init = _patterns(part), [with_values(part, {"init": init}, ["init"]) for init in inits]
         patterns = sorted(_by_count(totals)[:MOST_PATTERNS])
+        fewer = fewer or len(patterns) < len(totals)
         counts = [f"{name} n = {size(mine):,}" for name, mine in zip(called, of_init, strict=True)]
         found_of = [(_patterns(mine), size(mine)) for mine in of_init]
         rows = [
@@ -35,6 +36,7 @@ def merged_rows(found: Findings) -> Figure:
         parts.append((f"{traps[trap]}: {', '.join(counts)}", [_name(pattern, " = ") for pattern in patterns], rows))
     figure, axes = forests(parts, names, "share of the runs in this trap, %", held)
     percent_across(axes, 112)
+    footnote(figure, f"Of each trap the {MOST_PATTERNS} commonest patterns are shown." if fewer else "")
     return figure
 
 

@@ -21,7 +21,7 @@ def epochs_to_solve(found: Findings) -> Figure:
     rows, field = solvable(found), line_field(found.fields)
     last = int(rows["epochs"].max())
     return lines(
-        found, rows, field, _step, lambda ax, _rows: epoch_axis(ax, last), most=5,
+        found, rows, field, _step, lambda ax, _rows: epoch_axis(ax, last), most=6,
         count=lambda part: runs_a_line(part, field), label="not yet solved, %",
     )  # fmt: skip
 
