@@ -7,7 +7,6 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from functools import cached_property
 from typing import Any, Self
 
@@ -350,8 +349,7 @@ def _refusals_of_targets(c: Condition, task: Task, loss: Loss) -> Iterator[str]:
         yield f"loss={c.loss} needs a probability; output={c.output}; allowed: output={loss.output}"
     if loss.logits and not all(0 <= t <= 1 for t in task.targets):
         yield f"loss={c.loss} needs targets from 0 to 1; task={task.name} has others"
-    soft = [(Fraction(t), n) for t, n in zip(task.targets, task.times, strict=True) if loss.logits and 0 < t < 1]
-    lowest = loss.weight(task.n_examples) * sum(n * float(loss.mixed(t)) for t, n in soft)
+    lowest = loss.of_targets(task)
     if c.success.rule == "loss" and lowest > c.success.tolerance:
         at_least = f"loss={c.loss} of task={task.name} is {lowest:.4g} at least"
         yield f"success.rule=loss cannot hold: {at_least}; allowed: success.rule=threshold or margin, or more tolerance"

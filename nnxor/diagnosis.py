@@ -3,6 +3,7 @@
 The rules of outcomes, in the order in which they are applied here, and what the causes mean, stand in docs/columns.md.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -157,7 +158,8 @@ def resting(condition: Condition, end: Ending) -> tuple[Texts, Array]:
     if LOSSES[condition.loss].logits and not condition.smooth and condition.freeze is None:
         whole = c * condition.task.n_examples
         level, loss = regions.lowest(condition, end.z), level
-        rests, elsewhere = (loss - level <= regions.APPROACH * whole) & (level > regions.APPROACH * whole), "stuck"
+        wrong = level - LOSSES[condition.loss].of_targets(condition.task) > regions.APPROACH * whole
+        rests, elsewhere = (loss - level <= regions.APPROACH * whole) & wrong, "stuck"
         close = SAME * whole
     else:
         rests, elsewhere = end.norm / c <= REST_GRADIENT, "" if known else "stuck"
@@ -197,10 +199,17 @@ def _once_quenched(condition: Condition, weights: Weights, tail: Array) -> tuple
     share = level / tail[-1]
     trapped = (rest != "") & ~after.solved & (share > 0.5)
     lower = (after.loss < tail.min(axis=0)) & ~(trapped & (share >= 0.9))
-    slow, asked = np.zeros_like(lower), np.flatnonzero(lower)
-    if len(asked):
-        onward = go_on(condition, weights.take(asked)).tail / tail_part(EPOCHS)
-        slow[asked] = onward.max(axis=0) < tail[:, asked].min(axis=0)
-    small = (condition.lr <= step) & OPTIMIZERS[condition.optimizer].plain
-    shaken = (after.loss < 0.9 * tail.min(axis=0)) & ~small
+    slow = _gets_lower(condition, weights, tail, np.full(len(step), condition.lr), lower)
+    large = ~(slow | trapped) & (after.loss < 0.9 * tail.min(axis=0))
+    shaken = _gets_lower(condition, weights, 0.9 * tail, np.minimum(condition.lr / 10, step), large)
     return np.select([slow, trapped, shaken], ["unsettled", rest, "oscillating"], "unclear"), level
+
+
+def _gets_lower(condition: Condition, weights: Weights, tail: Array, lr: Array, asked: Mask) -> Mask:
+    """Which of the runs that are asked get below every part of their tail (parts, R) if they go on, with steps (R,)."""
+    found = np.zeros_like(asked)
+    for size in np.unique(lr[asked]):
+        at = np.flatnonzero(asked & (lr == size))
+        onward = go_on(replace(condition, lr=float(size)), weights.take(at)).tail / tail_part(EPOCHS)
+        found[at] = onward.max(axis=0) < tail[:, at].min(axis=0)
+    return found

@@ -168,5 +168,6 @@ def _row(columns: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
     for name, values in columns.items():
         value = values[0].item()
         value = value.decode() if isinstance(value, bytes) else value
-        row[name] = None if value in ("", -1) or value != value else value
+        missing = value != value if isinstance(value, float) else value in ("", -1)
+        row[name] = None if missing else value
     return row

@@ -56,9 +56,11 @@ def onward_condition(condition: Condition) -> Condition:
 
 
 def intervene(condition: Condition, weights: Weights, seeds: range) -> Weights:
-    """The networks after the condition's intervention; `seeds` are theirs, consecutive."""
+    """The networks after the condition's intervention, which keeps what is frozen; `seeds` are theirs, consecutive."""
     with np.errstate(invalid="ignore"):  # a diverged network is not rescued, but stands among the others
-        return INTERVENTIONS[str(condition.rescue)].change(condition, weights, seeds)
+        changed = INTERVENTIONS[str(condition.rescue)].change(condition, weights, seeds)
+    kept = condition.frozen
+    return Weights(*(getattr(weights if name in kept else changed, name) for name in Weights._fields))
 
 
 def _one_after_the_other(epochs: int, first: Trace, second: Trace) -> Trace:

@@ -25,6 +25,8 @@ function trapsOf(c) {
   const scale = PRINTED.traps[c.loss] && c.output === 'identity' ? (high - low) ** 2 : 0;
   return scale ? PRINTED.traps[c.loss].map((trap) => ({ ...trap, level: trap.level * scale })) : [];
 }
+/** The cross-entropy where every prediction is its target. */
+const entropyOf = (c) => -weightOf(c) * c.rows.reduce((sum, { t, times }) => sum + (times || 1) * (t > 0 && t < 1 ? t * Math.log(t) + (1 - t) * Math.log(1 - t) : 0), 0);
 /** What a network at rest is said to be: its outcome ('' if it is not at rest) and the level where it rests. */
 function resting(c, end) {
   const { round } = numbersOf(c), examples = examplesOf(c), weight = weightOf(c);
@@ -33,7 +35,7 @@ function resting(c, end) {
   if (rulesOf(c).loss.logits && !activation.smooth && !c.freeze) {
     const whole = weight * examples.length, near = JUDGED.approach * whole;
     level = regionBound(c, end.z);
-    rests = end.loss - level <= near && level > near;
+    rests = end.loss - level <= near && level - entropyOf(c) > near;
     close = JUDGED.same * whole;
   } else {
     rests = end.at_rest ?? round(end.norm / round(weight)) <= round(JUDGED.rest_gradient);
@@ -73,15 +75,12 @@ function onceQuenched(c, parameters, tail) {
   const after = endingOf(calm, shortcut(calm, 0, start).state), rest = resting(calm, after);
   const share = rest.level / tail.at(-1), lowest = Math.min(...tail);
   const trapped = rest.outcome !== '' && !after.solved && share > 0.5;
-  const lower = after.loss < lowest && !(trapped && share >= 0.9), small = c.lr <= calm.lr && rulesOf(c).optimizer.plain;
-  let slow = false;
-  if (lower) {
-    const onward = { ...c, epochs: JUDGED.quench_epochs }, { losses } = shortcut(onward, 0, start);
-    slow = Math.max(...tailOf(losses, onward.epochs)) / tailPart(onward.epochs) < lowest;
-  }
-  if (slow) return { outcome: 'unsettled', level: NaN };
+  const getsBelow = (loss, lr, onward = { ...c, lr, epochs: JUDGED.quench_epochs }) =>
+    Math.max(...tailOf(shortcut(onward, 0, start).losses, onward.epochs)) / tailPart(onward.epochs) < loss;
+  const lower = after.loss < lowest && !(trapped && share >= 0.9);
+  if (lower && getsBelow(lowest, c.lr)) return { outcome: 'unsettled', level: NaN };
   if (trapped) return rest;
-  return { outcome: after.loss < 0.9 * lowest && !small ? 'oscillating' : 'unclear', level: NaN };
+  return { outcome: after.loss < 0.9 * lowest && getsBelow(0.9 * lowest, Math.min(c.lr / 10, calm.lr)) ? 'oscillating' : 'unclear', level: NaN };
 }
 /** A rule of a condition's activation or output as a function of z, a and g, in float64. */
 function ruleOf(c, part, name) {
@@ -112,8 +111,9 @@ function mergedRows(c, y) {
   const { round } = numbersOf(c), { low, high } = targetsOf(c), close = round(JUDGED.merge_tolerance * (high - low || 1)), group = y.map((_, n) => n);
   const wrong = y.map((value, n) => Math.abs(round(value - round(c.rows[n].t))) > close);
   for (let n = 0; n < y.length; n++) {
-    for (let m = n - 1; m >= 0; m--) {
-      if (wrong[n] && wrong[m] && Math.abs(round(y[n] - y[m])) <= close) group[n] = group[m];
+    for (let m = 0; m < n; m++) {
+      const [low, high] = [group[m], group[n]].sort((a, b) => a - b), together = wrong[n] && wrong[m] && Math.abs(round(y[n] - y[m])) <= close;
+      group.forEach((each, i) => { if (together && each === high) group[i] = low; });
     }
   }
   const groups = [...new Set(group)].map((g) => group.flatMap((each, n) => (each === g ? [c.names[n]] : [])));

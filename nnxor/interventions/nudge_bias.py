@@ -35,5 +35,11 @@ intervention(
     meaning="The bias of every dead unit is lifted until one row is active.",
     change=lambda condition, weights, _seeds: nudged(condition, weights),
     needs_dead=True,
-    refusal=lambda c: "" if c.bias else "lifts biases; bias=false has none; allowed: bias=true",
+    refusal=lambda c: (
+        "lifts biases; bias=false has none; allowed: bias=true"
+        if not c.bias
+        else "lifts biases; freeze=" + str(c.freeze) + " holds them"
+        if "b1" in c.frozen
+        else ""
+    ),
 )

@@ -86,7 +86,8 @@ def decode(value: float, condition: Condition, least: float = 0.0) -> Decoded:
             "training that shows it is still on its way, oscillates, rests on kinks, or has another loss."
         )
     elif level.solves:
-        text = f"{value:.6g}: the task is solved."
+        why = "rows of equal inputs have different targets"
+        text = f"{value:.6g}: the task is solved{f' as far as it can be: {why}' if level.rests[0].wrong else ''}."
     else:
         text = f"Under {loss} a loss of {value:.6g} is the trap {level.name}. {_describe(level.rests, task)}"
         for name, trap in readings:

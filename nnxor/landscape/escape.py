@@ -109,16 +109,20 @@ def test_units(problem: Problem, theta: Array, kink: Mask, rows: Array) -> Verdi
 def _over_the_outputs_kink(local: Local, verdict: Verdict) -> None:
     """Enter ways down that raise rows whose prediction is on the kink of the output, where the loss seems flat.
 
-    Above it a row has the slope of the row's error; where descent along these raises all such rows, it is a way down.
+    Above it a row has the slope of the row's error. Where descent along these raises all such rows that should be
+    higher, and the loss falls, whatever other such rows it raises, it is a way down.
     """
     problem = local.problem
     if not problem.outer:
         return
-    raised = (np.abs(local.y) <= ZERO) & (problem.t > 0)
-    error = np.where(raised, -problem.c * problem.t, local.error)
+    on = np.abs(local.y) <= ZERO
+    raised = on & (problem.t > 0)
+    error = np.where(on, -problem.c * problem.t, local.error)
     way = -np.einsum("rnp,rn->rp", local.jacobian, error)
-    up = np.where(raised, np.einsum("rnp,rp->rn", local.jacobian, way), np.inf).min(axis=1)
-    at = np.flatnonzero(raised.any(axis=1) & (up > NONZERO) & (verdict.kind == "unknown"))
+    change = np.einsum("rnp,rp->rn", local.jacobian, way)
+    up = np.where(raised, change, np.inf).min(axis=1)
+    falls = -np.sum(error * np.where(on, np.maximum(change, 0), change), axis=1) > NONZERO
+    at = np.flatnonzero(raised.any(axis=1) & (up > NONZERO) & falls & (verdict.kind == "unknown"))
     verdict.kind[at], verdict.way[at], verdict.row[at] = "kink", way[at], raised[at].argmax(axis=1)
 
 

@@ -76,17 +76,14 @@ class Level(NamedTuple):
 
     The name is half the sum of the squared errors of its predictions, as a fraction ('1/4') where it is one with a
     small denominator, else to four significant digits: so a trap has one name under all losses. Where a task has two
-    targets their distance counts as 1, and where all rows count alike each counts once, as in `traps`.
+    targets their distance counts as 1, and where all rows count alike each counts once, as in `traps`. It `solves` the
+    task where every row is right, or as near to it as other targets of the same inputs allow.
     """
 
     value: float
     name: str
     rests: tuple[Rest, ...]
-
-    @property
-    def solves(self) -> bool:
-        """Whether every row is right there; the loss is then 0, or of targets between 0 and 1 their entropy."""
-        return self.value == 0 or not self.rests[0].wrong
+    solves: bool
 
 
 class Levels(NamedTuple):
@@ -239,12 +236,15 @@ def _rest(f: Array, infinite: Array, task: Task, loss: str) -> Rest:
 
 def _grouped(rests: list[tuple[float, Rest]], task: Task) -> tuple[Level, ...]:
     """Rests of one value are one level."""
+    alike = np.array([[task.times[m] * (x == other) for m, other in enumerate(task.inputs)] for x in task.inputs])
+    best = alike @ task.targets / alike.sum(axis=1)  # rows of equal inputs have one prediction
     rests = sorted(rests, key=lambda each: (each[0], len(each[1].wrong), each[1].predictions))
     starts = [n for n in range(len(rests)) if n == 0 or rests[n][0] - rests[n - 1][0] > SAME]
     found = []
     for first, end in zip(starts, [*starts[1:], len(rests)], strict=True):
         value, group = rests[first][0], tuple(rest for _, rest in rests[first:end])
-        found.append(Level(value if value > SAME else 0.0, _name(group[0], task), group))
+        solves = value <= SAME or bool((np.abs(np.array(group[0].predictions) - best) <= SAME).all())
+        found.append(Level(value if value > SAME else 0.0, _name(group[0], task), group, solves))
     return tuple(found)
 
 
@@ -304,9 +304,11 @@ def merged_rows(
     wrong = [np.abs(row - t) > tolerance for row, t in zip(y, targets, strict=True)]
     group = np.tile(np.arange(len(y)), (len(y[0]), 1))
     for n in range(len(y)):
-        for m in range(n - 1, -1, -1):
-            together = wrong[n] & wrong[m] & (np.abs(y[n] - y[m]) <= tolerance)
-            group[together, n] = group[together, m]
+        for m in range(n):
+            together = np.flatnonzero(wrong[n] & wrong[m] & (np.abs(y[n] - y[m]) <= tolerance))
+            mine = group[together]
+            first, other = np.sort(mine[:, [m, n]], axis=1).T[..., None]
+            group[together] = np.where(mine == other, first, mine)
     kinds, kind = np.unique(group, axis=0, return_inverse=True)
     rows = [[tuple(np.flatnonzero(labels == label).tolist()) for label in np.unique(labels)] for labels in kinds]
     return [tuple(each for each in groups if len(each) > 1) for groups in rows], kind.reshape(-1)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from nnxor.arithmetic.numbers import Number
 from nnxor.network.layers import Array, Elementwise, RowLoss, Rule
+from nnxor.network.tasks import Task
 from nnxor.registry import Registry, registering
 
 Settings = Any  # A condition, or whatever else holds the fields that an entry uses under their names
@@ -121,6 +122,11 @@ class Loss(Uses):
     def logits(self) -> bool:
         """Whether the gradient is that with respect to the score, and not to the prediction."""
         return self.output is not None
+
+    def of_targets(self, task: Task) -> float:
+        """The loss where every prediction is its target: 0, or of probabilities between 0 and 1 their entropy."""
+        soft = [(Fraction(t), n) for t, n in zip(task.targets, task.times, strict=True) if self.logits and 0 < t < 1]
+        return self.weight(task.n_examples) * float(sum(int(n) * self.mixed(t) for t, n in soft))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -93,3 +93,9 @@ def test_the_package_tells_its_version_and_nothing_that_it_has_not() -> None:
     assert nnxor.__version__.count(".") == 2
     with pytest.raises(AttributeError, match="'nnxor' has no attribute 'trian'"):
         nnxor.trian  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_a_prediction_of_minus_one_is_a_number() -> None:
+    """It was None, as a missing count is."""
+    row = nnxor.diagnose(W1=[[1.0], [1.0]], b1=[-5.0], W2=[1.0], b2=-1.0).row
+    assert (row["y_00"], row["y_11"], row["solved_epoch"]) == (-1.0, -1.0, None)

@@ -269,3 +269,17 @@ def test_a_second_start_begins_with_no_memory_and_shuffles_as_the_first_did() ->
     second = numpy_engine(replace(condition, rescue=None), anew, np.asarray(SEEDS)[stuck]).weights
     for a, b in zip(weights, second, strict=True):
         assert np.array_equal(a[..., stuck], b)
+
+
+@pytest.mark.parametrize("name", [name for name in INTERVENTIONS if name != "nudge_bias"])
+def test_what_is_frozen_is_kept_by_an_intervention(name: str) -> None:
+    condition = replace(HE, rescue=name, freeze="W1+b2")
+    before = ended(condition)
+    after = intervene(condition, before, SEEDS)
+    assert np.array_equal(before.W1, after.W1) and np.array_equal(before.b2, after.b2)
+    moves = INTERVENTIONS[name].change(condition, before, SEEDS)
+    assert np.array_equal(moves.W2, after.W2)
+
+
+def test_frozen_biases_cannot_be_lifted() -> None:
+    assert "lifts biases; freeze=b1 holds them" in Condition(freeze="b1", rescue="nudge_bias").refusal()

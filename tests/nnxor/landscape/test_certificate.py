@@ -32,7 +32,7 @@ from nnxor.landscape.escape import KINDS
 from nnxor.network.draws import Weights, draw, initial_weights
 from nnxor.network.inits_in_yaml import Distribution, Init
 from nnxor.network.tasks import Task
-from nnxor.trial import resting_points
+from nnxor.trial import resting_points, trials
 
 
 @pytest.mark.parametrize("loss", ["half_sse", "mse", "bce"])
@@ -474,3 +474,20 @@ def test_a_unit_that_shrinks_to_nothing_before_a_frozen_output_weight_is_told() 
     for W2, kind in ((1.5, "kink"), (-1.5, "minimum")):  # upwards it can serve the row 01 alone, and downwards no row
         small = network([[1e-6, -1], [1e-6, -1]], [0, 0], [W2, -1], 0.5)
         assert one(small, freeze="b1+W2").kind[0] == kind
+
+
+def test_no_kink_is_claimed_behind_a_relu_output_where_all_rows_would_rise_together() -> None:
+    """Rows of equal inputs on the output's kink: what one of them gains costs the others more."""
+    task = Task("same", ((0.0,),) * 3, (-3.0, 5.0, -3.0))
+    condition = Condition(task=task, hidden=1, output="relu")
+    dead = network([[1.0]], [0.0], [1.0], 0.0)
+    assert certify(condition, dead).kind[0] != "kink"
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "softplus"])
+def test_the_lowest_loss_that_rows_of_equal_inputs_allow_is_a_minimum(activation: str) -> None:
+    twice = Task("twice", ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0), (1.0, 1.0)), (0.0, 1.0, 1.0, 0.0, 1.0))
+    fields = {"hidden": 2, "activation": activation, "task": twice, "dtype": "float64", "epochs": 8000}
+    columns = trials(Condition(**fields), range(20), engines.load("numba"), certified=True).columns
+    assert (columns["minimum"] == "minimum").sum() > 10
+    assert np.allclose(columns["final_loss"][columns["minimum"] == "minimum"], 0.25)

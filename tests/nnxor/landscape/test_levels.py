@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from nnxor.arithmetic import networks as arithmetic
 from nnxor.condition import Condition, Success, fitting
 from nnxor.diagnosis import diagnose
 from nnxor.landscape.decoder import decode, decode_predictions
-from nnxor.landscape.levels import _patterns, levels
+from nnxor.landscape.levels import _patterns, levels, merged_rows
 from nnxor.network.draws import draw
 from nnxor.network.tasks import XOR, Task
 
@@ -283,3 +284,20 @@ def test_decoding_a_task_too_large_says_that_its_levels_are_not_all() -> None:
     narrow, wide = (decode(LN2, Condition(task=parity3, hidden=hidden, **fitting("bce"))) for hidden in (1, 10))
     assert (narrow.matches, narrow.complete) == (True, True)
     assert (wide.matches, wide.complete) == (True, False)
+
+
+@given(st.lists(st.integers(0, 40), min_size=2, max_size=7), st.randoms())
+def test_rows_are_merged_in_any_order(y: list[int], order: Any) -> None:
+    """Rows that a third one joins were left in two groups if it came last."""
+    places = list(range(len(y)))
+    order.shuffle(places)
+    (first,), _ = merged_rows(np.array(y, float)[:, None], [-9] * len(y), 5)
+    (other,), _ = merged_rows(np.array(y, float)[places][:, None], [-9] * len(y), 5)
+    assert {frozenset(places[n] for n in group) for group in other} == set(map(frozenset, first))
+
+
+def test_what_rows_of_equal_inputs_leave_over_is_no_trap() -> None:
+    twice = Task("twice", (*XOR.inputs, (1.0, 1.0)), (*XOR.targets, 1.0))
+    lowest, *_ = levels(Condition(task=twice)).levels
+    assert (round(lowest.value, 12), lowest.solves) == (0.25, True)
+    assert "as far as it can be: rows of equal inputs" in decode(0.25, Condition(task=twice)).text
