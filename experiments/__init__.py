@@ -12,9 +12,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from analysis.entry import InputError, RunError
     from experiments.api import run_study
 
-__all__ = ["run_study"]
+__all__ = ["InputError", "RunError", "run_study"]
 
 
 def __getattr__(name: str) -> Any:

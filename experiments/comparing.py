@@ -14,7 +14,7 @@ from analysis.findings.side_by_side import Comparison, compare_folders
 from analysis.report_parts.tables import compare_page, p_text
 from analysis.text.words import counted, listed, plain, points
 from experiments.execution.progress import all_of, filled, paragraph, say
-from experiments.study.checked import path, section
+from experiments.study.checked import check_writable, path, section
 from nnxor.checks import optional, switch
 
 WIDTH = 80
@@ -27,6 +27,9 @@ def compare(config: Mapping[str, Any]) -> int:
     given = section("", config, {**files, "fail_on_difference": switch})
     if given["a"] is None or given["b"] is None:
         raise InputError("two result folders must be named: A B")
+    for name in WRITERS:
+        if given[name]:
+            check_writable(given[name], name)
     found = compare_folders(given["a"], given["b"])
     for line in lines(found):
         say(plain(line).replace("\N{RIGHTWARDS ARROW}", "->").replace("\N{EM DASH}", "-"))

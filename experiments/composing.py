@@ -94,7 +94,7 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
 
     def job(composed: DictConfig) -> None:
         statuses.append(FAILED)  # until it is done; what goes wrong from here on is nothing that cannot be composed
-        sources = HydraConfig.get().runtime.config_sources  # those that --config-dir names come before ours
+        sources = HydraConfig.get().runtime.config_sources
         catalog.FOLDERS[:] = [Path(source.path) for source in sources if source.schema == "file"]
         statuses[-1] = guarded(lambda: do(work, shown, plain(composed, config)))
         if statuses[-1] in (INTERRUPTED, TERMINATED):
@@ -103,7 +103,7 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
     try:
         given = PARSER.parse_args(arguments)  # Hydra's own would print several lines
         if given.config_dir:  # --help needs it before anything is composed
-            catalog.FOLDERS[:] = [Path(given.config_dir).absolute(), CONF]
+            catalog.seek_in(Path(given.config_dir).absolute())
         refuse_odd_studies(arguments)
         if shown := given.cfg == "job":
             given.cfg = None  # which Hydra would answer with what was given alone
@@ -129,11 +129,13 @@ def refuse_odd_studies(arguments: list[str]) -> None:
     for name in (name for each in arguments if each.startswith("study=") for name in each[6:].split(",")):
         path = found("study", name)
         try:
-            read_yaml(path)
+            content = read_yaml(path)
         except FileNotFoundError:
             continue  # which Hydra tells
         except (OSError, ValueError) as error:
             raise InputError(f"study={name}: {path} cannot be read ({in_a_line(error)})") from None
+        if not isinstance(content, dict):
+            raise InputError(f"study={name}: {path} must hold keys and values")
 
 
 def composed(config: str, arguments: list[str], folder: str | Path | None = None) -> dict[str, Any]:
@@ -142,7 +144,7 @@ def composed(config: str, arguments: list[str], folder: str | Path | None = None
     own = [] if folder is None else [Path(folder).absolute()]
     if folder is not None and not own[0].is_dir():
         raise InputError(f"config_dir={folder} is not a folder")
-    catalog.FOLDERS[:] = [*own, CONF]
+    catalog.seek_in(*own)
     sought = f"hydra.searchpath=[{''.join(quoted(str(each)) for each in own)}]"
     try:
         with hydra.initialize_config_dir(str(CONF), version_base="1.3"):

@@ -11,7 +11,7 @@ import yaml
 from numpy.typing import ArrayLike, NDArray
 
 from nnxor import engines
-from nnxor.condition import FIELDS, Condition, fitting
+from nnxor.condition import FIELDS, Condition, fitting, users
 from nnxor.diagnosis import diagnose as diagnosed
 from nnxor.engines import engine_numpy
 from nnxor.network.draws import Weights
@@ -121,8 +121,10 @@ def diagnose(W1: ArrayLike, b1: ArrayLike, W2: ArrayLike, b2: ArrayLike, **field
     stuck_1/2 (minimum), loss 0.5; units: dead
     """
     try:
+        if any(np.iscomplexobj(each) for each in (W1, b1, W2, b2)):
+            raise ValueError("weights must be real")
         weights = Weights.of(*(np.asarray(each, np.float64) for each in (W1, b1, W2, b2)))
-    except ValueError as error:
+    except (ValueError, TypeError, OverflowError) as error:
         allowed = "W1 (D,H), b1 (H,), W2 (H,) or (H,1), b2 () or (1,)"
         raise ValueError(f"{error}; allowed: {allowed}") from None
     if not all(np.isfinite(each).all() for each in weights) or weights.n_networks > 1:
@@ -134,7 +136,10 @@ def diagnose(W1: ArrayLike, b1: ArrayLike, W2: ArrayLike, b2: ArrayLike, **field
     condition = _condition({"dtype": dtype, **fields, "hidden": hidden, "epochs": 0})
     if weights.W1.shape[0] != condition.task.n_inputs:
         raise ValueError(f"W1 is for {weights.W1.shape[0]} inputs; task={condition.task.name} has another number")
-    weights = weights.astype(condition.numpy_dtype)
+    with np.errstate(over="ignore"):
+        weights = weights.astype(condition.numpy_dtype)
+    if not all(np.isfinite(each).all() for each in weights):
+        raise ValueError(f"weights must be finite in {condition.dtype}")
     columns = diagnosed(condition, weights, engines.load("numpy")(condition, weights, range(1)))
     columns = {**columns, "minimum": kinds(condition, weights, columns)}
     return Run(condition, None, weights.only(), weights.only(), _row(columns))
@@ -149,6 +154,9 @@ def _condition(fields: Mapping[str, Any]) -> Condition:
     condition = Condition(**{**(fitting(loss) if isinstance(loss, str) and loss in LOSSES else {}), **values})
     if why := condition.refusal():
         raise ValueError(why)
+    for name, value in fields.items():
+        if not condition.uses(name) and value != FIELDS[name].default:
+            raise ValueError(f"{name} would do nothing, since the condition has no {' or '.join(users(name))}")
     return condition
 
 

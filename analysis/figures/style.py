@@ -28,7 +28,7 @@ STYLE: Any = {
     "xtick.color": "#555555", "ytick.color": "#555555", "xtick.labelsize": 9, "ytick.labelsize": 9,
     "legend.frameon": False, "legend.fontsize": 9,
     "hatch.linewidth": 1.0, "hatch.color": "white", "lines.linewidth": 1.8, "lines.markersize": 6,
-    "svg.hashsalt": "nnxor", "svg.fonttype": "none", "image.composite_image": False,
+    "text.parse_math": False, "svg.hashsalt": "nnxor", "svg.fonttype": "none", "image.composite_image": False,
 }  # fmt: skip
 """Matplotlib's settings under which every figure is drawn and saved."""
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from analysis.entry import DONE, InputError, turning
 from experiments.execution.progress import paragraph, say
-from experiments.study.checked import checked, known_keys, mapping, path
+from experiments.study.checked import check_writable, checked, known_keys, mapping, path
 from experiments.study.explorer_address import address
 from experiments.study.given_fields import (
     TRAINED,
@@ -20,7 +20,7 @@ from experiments.study.given_fields import (
     read_success,
     refuse_useless,
 )
-from experiments.study.weight_files import check_writable, save_weights
+from experiments.study.weight_files import save_weights
 from nnxor import checks
 from nnxor.arithmetic.networks import Look, alive, any_active
 from nnxor.condition import Condition

@@ -25,7 +25,7 @@ from nnxor.network.tasks import Task
 from nnxor.registry import hint
 
 CONF = Path(conf.__file__).parent
-FOLDERS = [CONF]  # where files of a group are sought, the user's folder (--config-dir) before ours; a command sets them
+FOLDERS = [CONF]  # where files of a group are sought: the user's folder (--config-dir) and ours; a command sets them
 TABLES = {"task": "*.csv", "init": "*.npz"}  # what the user's folder may hold beside YAML, named with its ending
 MOST_YAML, MOST_NODES, DEEPEST = 2**22, 10**6, 100  # bytes; values and levels of nesting, all references followed
 
@@ -46,8 +46,17 @@ def names(group: str, ours: bool = True, tables: bool = False) -> list[str]:
     return sorted({path.as_posix().removesuffix(".yaml") for path in paths})
 
 
+def seek_in(*folders: Path) -> None:
+    """Seek files in these folders and in ours; InputError for one that has the name of one of ours."""
+    FOLDERS[:] = [*folders, CONF]
+    for folder in (each for each in folders if each.resolve() != CONF):
+        for path in folder.glob("*/**/*.yaml"):
+            if (CONF / path.relative_to(folder)).exists():
+                raise InputError(f"{path} has the name of one that ships; give it another name")
+
+
 def found(group: str, name: str) -> Path:
-    """The file of a name in a group, the user's before ours."""
+    """The file of a name in a group."""
     paths = [folder / group / f"{name}.yaml" for folder in FOLDERS]
     return next((path for path in paths if path.exists()), paths[-1])
 

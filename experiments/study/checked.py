@@ -1,9 +1,11 @@
 """Values that a user gives, checked: an error names the key, the value and what is allowed."""
 
+import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from analysis.data.door import is_regular
 from analysis.entry import InputError, turning
 from nnxor import checks
 from nnxor.checks import Check, show
@@ -44,3 +46,10 @@ def known_keys(where: str, given: object, allowed: Collection[str]) -> dict[str,
             key = f"{where}.{name}" if where else str(name)
             raise InputError(f"{key} is not a known key; {hint(str(name), allowed)}")
     return values
+
+
+def check_writable(file: Path, key: str = "save") -> None:
+    """InputError, before any work, if the file could not be written."""
+    odd = os.path.lexists(file) and not is_regular(file)
+    if odd or not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
+        raise InputError(f"{key}={file} cannot be written; allowed: a regular file in a folder that is there")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.entry import InputError
+from analysis.entry import InputError, turning
 from experiments.study import catalog
 from experiments.study.catalog import names
 from experiments.study.checked import checked, known_keys, path, section
@@ -114,6 +114,8 @@ def network_of(file: object, values: Mapping[str, Any]) -> tuple[Network, Condit
     """
     found = read_network(checked("weights", file, path), values.get("task", Condition.task).n_inputs)
     weights, hidden = found.weights, found.weights.W1.shape[1]
+    with turning(ValueError, InputError, f"weights={file} has {hidden} units; "):
+        FIELDS["hidden"].check(hidden)
     if values.get("hidden", hidden) != hidden:
         raise InputError(f"hidden={values['hidden']} contradicts weights={file}, which has {hidden} units")
     condition = make_condition({**read_fields("", found.fields), **values, "hidden": hidden})

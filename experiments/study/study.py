@@ -87,8 +87,11 @@ def read_study(config: Config) -> Study:
     conditions = tuple(sorted(united, key=lambda one: [(value is not None, value) for value in one.values().values()]))
     record = checked("record", config["record"], checks.choice(MOST_TRAININGS))
     _refuse_clashes(conditions, seeds, record)
-    for name in _listed(config["asks"]):
+    asks = _listed(config["asks"])
+    for name in asks:
         checked("asks", name, checks.choice(AXES))
+    if len({*asks}) < len(asks) or (config["asks"] is not None and not asks):
+        raise InputError(f"asks={config['asks']} is not allowed; allowed: fields, each once")
     return Study(
         name=_text("name", config["name"], NAME.fullmatch, "letters, digits, '.', '_' and '-', at most 100"),
         question=_text("question", config["question"], lambda text: text.strip() and text.isprintable(), "a sentence"),

@@ -9,7 +9,6 @@ import importlib
 import io
 import json
 import math
-import os
 import pickle
 import re
 import zipfile
@@ -21,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.data.door import is_regular, read_bytes, replacing
+from analysis.data.door import read_bytes, replacing
 from analysis.entry import InputError, in_a_line
 from experiments.study.checked import known_keys
 from nnxor.network.draws import PARAMETERS, Weights
@@ -59,8 +58,9 @@ def read_network(path: Path, n_inputs: int) -> Network:
     """The network of one hidden layer in a file, in float64; InputError says what is wrong with the file."""
     arrays = _read_arrays(path, "weights")
     held = f"weights={path} holds {_shapes(arrays):.300}"
-    if set(arrays) == {*PARAMETERS} and arrays["W2"].ndim == 1:  # as `nnxor.train` has it
-        arrays["W2"] = arrays["W2"][:, None]
+    if {*PARAMETERS} <= set(arrays):  # whatever else there is; W2 may be as `nnxor.train` has it
+        arrays = {name: arrays[name] for name in PARAMETERS}
+        arrays["W2"] = arrays["W2"][:, None] if arrays["W2"].ndim == 1 else arrays["W2"]
     layers = _layers(arrays)
     if len(layers) != 2:
         raise InputError(f"{held}; allowed: a hidden and an output layer; {WRITE_IT}")
@@ -107,13 +107,6 @@ def _layers(arrays: Arrays) -> list[tuple[np.ndarray, np.ndarray | None]]:
 
 def _shapes(arrays: Arrays) -> str:
     return ", ".join(f"{name} {array.shape}" for name, array in arrays.items()) or "nothing"
-
-
-def check_writable(path: Path) -> None:
-    """InputError, before any work, if the file could not be written."""
-    odd = os.path.lexists(path) and not is_regular(path)
-    if odd or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise InputError(f"save={path} cannot be written; allowed: a regular file in a folder that is there")
 
 
 def save_weights(path: Path, weights: Weights) -> None:

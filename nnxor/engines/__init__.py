@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from nnxor.condition import Condition
 from nnxor.network.draws import Weights
 from nnxor.protocol import TAIL_PARTS
-from nnxor.registry import Registry, registering
+from nnxor.registry import Registry, hint, registering
 
 
 class Trace(NamedTuple):
@@ -131,6 +131,8 @@ def fastest() -> tuple[str, str]:
 
 def load(name: str) -> Train:
     """The function `train` of the engine of that name, 'auto' for the fastest; its module is imported only now."""
+    if name not in (allowed := ["auto", *ENGINES]):
+        raise ValueError(f"engine={name} is unknown; {hint(str(name), allowed)}")
     train: Train = importlib.import_module(ENGINES[fastest()[0] if name == "auto" else name].module).train
     return train
 

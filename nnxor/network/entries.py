@@ -97,7 +97,8 @@ class Loss(Uses):
     weight(n_examples): the factor c of each example.
     row(s, y, t, c): a row's term of the loss, and its gradient, from its score s, prediction y and target t.
     whole(total): the loss, from the sum of the terms.
-    second(y, c): a row's second derivative with respect to what the gradient is with respect to.
+    second(y, c): a row's second derivative with respect to what the gradient is with respect to. It knows no target,
+        so that Huber's loss, or a fourth power, cannot be an entry.
     mixed(p): the least that an example of weight 1 costs on average where a share p of those that must have the same
         prediction has the target 1 and the others 0; what it costs with targets d apart is d² times that.
     output: the output function that it needs, if it is a loss of probabilities; targets then lie between 0 and 1.

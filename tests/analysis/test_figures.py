@@ -25,6 +25,7 @@ from analysis.figures.layout import named_parts, thin
 from analysis.figures.shapes import Mark, forests
 from analysis.figures.style import OUTCOME_COLOURS, OUTCOME_HATCHES, STYLE, NotApplicable, looks, on_phone, save, svg
 from analysis.findings.findings import Findings
+from analysis.report_parts import drawing
 from analysis.text.answers import answer
 
 BY_NAME = {plot.name: plot for plot in PLOTS}
@@ -557,3 +558,10 @@ def test_a_figure_is_one_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     helps = text[text.index('<details id="helps">') :]
     assert "A figure of my own" in helps[: helps.index("</details>")]
     assert "4 conditions" in (handmade / "figures" / "mine.svg").read_text()
+
+
+def test_a_name_with_dollars_is_no_formula(make, tmp_path: Path) -> None:
+    """The report ended in a traceback."""
+    data = data_of(make({name: ({"task": name}, ["stuck"] * 9) for name in ("a$b_{$", "xor")}))
+    drawing.draw(BY_NAME["success_rate"], False, data, tmp_path)
+    assert "a$b_{$" in (tmp_path / "success_rate.svg").read_text(encoding="utf-8")

@@ -97,7 +97,8 @@ def test_bad_input_is_refused_in_one_line(arguments: list[str], status: int, mes
 
 def test_a_page_that_cannot_be_written_is_one_line(two: list[str]) -> None:
     status, _, error = compare(*two, "html=/nowhere/page.html")
-    assert (status, error) == (1, "html=/nowhere/page.html cannot be written: No such file or directory\n")
+    told = "html=/nowhere/page.html cannot be written; allowed: a regular file in a folder that is there\n"
+    assert (status, error) == (2, told)
 
 
 def test_help_fits_80_columns_and_names_everything(monkeypatch: pytest.MonkeyPatch) -> None:

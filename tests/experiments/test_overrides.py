@@ -43,6 +43,8 @@ REFUSED = [
     ("base.slope=0.3", "slope would do nothing"),
     ("grid.init=[foo]", f"grid.init=foo is unknown; allowed: {catalog.names('init')[0]},"),
     ("grid.init=[hee]", "did you mean he?"),
+    ("asks=[lr,lr]", "asks=['lr', 'lr'] is not allowed; allowed: fields, each once"),
+    ("asks=[]", "asks=[] is not allowed; allowed: fields, each once"),
     ("asks=[hiden]", "asks=hiden is not allowed; did you mean hidden?"),
     ("grid.task=[foo]", f"grid.task=foo is unknown; allowed: {catalog.names('task')[0]},"),
     ("grid.init=[3]", "allowed: a name"),

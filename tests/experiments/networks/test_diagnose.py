@@ -485,6 +485,16 @@ def test_layers_that_are_none_of_ours_are_refused(tmp_path: Path) -> None:
         np.savez(tmp_path / "more.npz", **layers, **more)  # the slope of a PReLU, or what a BatchNorm holds
         with pytest.raises(InputError, match="which has more than a hidden and an output layer"):
             read_network(tmp_path / "more.npz", 2)
+    np.savez(tmp_path / "ours.npz", W1=W1, b1=B1, W2=W2, b2=B2, more=np.ones((7, 7)))
+    assert read_network(tmp_path / "ours.npz", 2).library == ""  # it was read as Keras's
     np.savez(tmp_path / "nan.npz", W1=W1 * np.nan, b1=B1, W2=W2, b2=B2)
     with pytest.raises(InputError, match="not all of its numbers are finite"):
         read_network(tmp_path / "nan.npz", 2)
+
+
+@pytest.mark.parametrize("hidden", [0, 5000])
+def test_a_network_of_no_unit_or_too_many_is_refused(tmp_path: Path, hidden: int) -> None:
+    path = tmp_path / "wide.npz"
+    np.savez(path, W1=np.ones((2, hidden)), b1=np.ones(hidden), W2=np.ones((hidden, 1)), b2=np.ones(1))
+    with pytest.raises(InputError, match=rf"wide.npz has {hidden} units; allowed: an integer from 1 to 4096"):
+        diagnose(compose(f"weights={path}", config_name="diagnose"))
