@@ -49,8 +49,7 @@ def run_study(
     >>> len(trials), bool(solved[3] > solved[2])
     (160, True)
     """
-    if study is not None:
-        checked("study", study, checks.instance(str, "the name of a study"))
+    checked("study", study, checks.optional(checks.instance(str, "the name of a study")))
     words = ["report=false"] if study is None else ["report=false", f"study={study}"]
     config = composed("run", words, config_dir)
     for name, value in fields.items():
@@ -62,11 +61,7 @@ def run_study(
         config["name"] = f"{config['name']}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
         config = named(config, ["name", *words])
     folder = Path(output) if output is not None else Path("results", config["name"])
-    wanted = (
-        config["seeds"]["count"]
-        if seeds is None
-        else checked("seeds", seeds.item() if isinstance(seeds, np.generic) else seeds, checks.whole(1))
-    )
+    wanted = config["seeds"]["count"] if seeds is None else checked("seeds", _listed(seeds)[0], checks.whole(1))
     first, after = (read_manifest(folder, PROTOCOL_VERSION, WAYS_OUT) or {"seeds": (0, 0)})["seeds"]
     config["seeds"]["count"] = max(wanted, after - first)  # what the folder holds stays
     with contextlib.redirect_stdout(io.StringIO()) if quiet else contextlib.nullcontext():
