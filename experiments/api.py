@@ -69,8 +69,7 @@ def run_study(
             raise RunError(f"some trainings failed: see the columns status and error in {folder}/trials.parquet")
     trials = load(folder)
     asked = (trials["seed"] < config["seeds"]["start"] + wanted).to_numpy(bool)
-    kept: pd.DataFrame = trials.loc[asked].reset_index(drop=True)
-    return kept
+    return pd.DataFrame(trials.loc[asked].reset_index(drop=True))
 
 
 def _listed(value: Any) -> list[Any]:
