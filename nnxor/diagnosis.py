@@ -152,17 +152,18 @@ def resting(condition: Condition, end: Ending) -> tuple[Texts, Array]:
 
     Where a loss of logits has no lowest point, what counts is the distance from the best of the activation region.
     """
-    known = traps(condition)
-    c = LOSSES[condition.loss].weight(condition.task.n_examples)
+    known, entry = traps(condition), LOSSES[condition.loss]
+    c, solved = entry.weight(condition.task.n_examples), entry.of_targets(condition.task)
     level = end.loss.astype(np.float64)
-    if LOSSES[condition.loss].logits and not condition.smooth and condition.freeze is None:
+    if entry.logits and not condition.smooth and condition.freeze is None:
         whole = c * condition.task.n_examples
+        near, close = regions.APPROACH * whole, SAME * whole
         level, loss = regions.lowest(condition, end.z), level
-        wrong = level - LOSSES[condition.loss].of_targets(condition.task) > regions.APPROACH * whole
-        rests, elsewhere = (loss - level <= regions.APPROACH * whole) & wrong, "stuck"
-        close = SAME * whole
+        rests, elsewhere = (loss - level <= near) & (level - solved > near), "stuck"
     else:
-        rests, elsewhere = end.norm / c <= REST_GRADIENT, "" if known else "stuck"
+        slope = (end.norm / c).astype(np.float64)
+        on_its_way = slope**2 > REST_GRADIENT / c * (level - solved)  # to the solution, where both go to 0 together
+        rests, elsewhere = (slope <= REST_GRADIENT) & ~on_its_way, "" if known else "stuck"
         close = LEVEL_TOLERANCE * c * condition.task.spread**2
     outcome = np.where(rests, elsewhere, "").astype(f"<U{max(map(len, OUTCOMES))}")
     for trap, at in known.items():

@@ -25,8 +25,8 @@ function trapsOf(c) {
   const scale = PRINTED.traps[c.loss] && c.output === 'identity' ? (high - low) ** 2 : 0;
   return scale ? PRINTED.traps[c.loss].map((trap) => ({ ...trap, level: trap.level * scale })) : [];
 }
-/** The cross-entropy where every prediction is its target. */
-const entropyOf = (c) => -weightOf(c) * c.rows.reduce((sum, { t, times }) => sum + (times || 1) * (t > 0 && t < 1 ? t * Math.log(t) + (1 - t) * Math.log(1 - t) : 0), 0);
+/** The loss where every prediction is its target: 0, or the entropy of probabilities. */
+const entropyOf = (c) => -weightOf(c) * c.rows.reduce((sum, { t, times }) => sum + (times || 1) * (rulesOf(c).loss.logits && t > 0 && t < 1 ? t * Math.log(t) + (1 - t) * Math.log(1 - t) : 0), 0);
 /** What a network at rest is said to be: its outcome ('' if it is not at rest) and the level where it rests. */
 function resting(c, end) {
   const { round } = numbersOf(c), examples = examplesOf(c), weight = weightOf(c);
@@ -38,9 +38,9 @@ function resting(c, end) {
     rests = end.loss - level <= near && level - entropyOf(c) > near;
     close = JUDGED.same * whole;
   } else {
-    rests = end.at_rest ?? round(end.norm / round(weight)) <= round(JUDGED.rest_gradient);
-    close = JUDGED.level_tolerance * weight * (high - low) ** 2;
-    if (traps.length) elsewhere = '';
+    const slope = round(end.norm / round(weight)), onItsWay = slope ** 2 > JUDGED.rest_gradient / weight * (level - entropyOf(c));
+    rests = end.at_rest ?? (slope <= JUDGED.rest_gradient && !onItsWay);
+    [close, elsewhere] = [JUDGED.level_tolerance * weight * (high - low) ** 2, traps.length ? '' : 'stuck'];
   }
   const trap = traps.find((each) => rests && Math.abs(level - each.level) <= close);
   return trap ? { outcome: `stuck_${trap.name}`, level: trap.level } : { outcome: rests ? elsewhere : '', level };
