@@ -172,11 +172,6 @@ def resting(condition: Condition, end: Ending) -> tuple[Texts, Array]:
     return outcome, level
 
 
-def _is_plain(condition: Condition) -> bool:
-    """Whether each step follows the slope of the whole loss and nothing else."""
-    return condition.batch_size is None and OPTIMIZERS[condition.optimizer].plain
-
-
 def _descends(condition: Condition, end: Ending, trace: Trace) -> Mask:
     """Whether the losses of the tail fall, (R,); a training too short to have a tail counts as falling."""
     part = tail_part(condition.epochs)
@@ -185,7 +180,7 @@ def _descends(condition: Condition, end: Ending, trace: Trace) -> Mask:
     mean, half = trace.tail / part, TAIL_PARTS // 2
     earlier, later = mean[:half].mean(axis=0), mean[half:].mean(axis=0)
     hoped = later
-    if _is_plain(condition):
+    if condition.batch_size is None and OPTIMIZERS[condition.optimizer].plain:  # steps follow the slope and no more
         hoped = np.minimum(condition.lr * end.norm.astype(np.float64) ** 2 * half * part, later)
     return np.asarray(
         (np.diff(mean, axis=0) < 0).all(axis=0) | ((earlier - later >= 0.1 * hoped) & (hoped > 1e-5 * later))

@@ -45,16 +45,13 @@ function resting(c, end) {
   const trap = traps.find((each) => rests && Math.abs(level - each.level) <= close);
   return trap ? { outcome: `stuck_${trap.name}`, level: trap.level } : { outcome: rests ? elsewhere : '', level };
 }
-/** Whether each step follows the slope of the whole loss and nothing else. */
-const isPlain = (c) => !c.batch_size && rulesOf(c).optimizer.plain;
-
 const meanOf = (values) => values.reduce((sum, value) => sum + value) / values.length;
 /** Whether the losses of the tail get lower; without a tail the training has hardly begun. */
 function descends(c, end, tail) {
   const part = tailPart(c.epochs), half = TAIL.tail_parts / 2;
   if (!part) return true;
   const means = tail.map((sum) => sum / part), earlier = meanOf(means.slice(0, half)), later = meanOf(means.slice(half));
-  const hoped = isPlain(c) ? Math.min(c.lr * end.norm ** 2 * half * part, later) : later;
+  const hoped = !c.batch_size && rulesOf(c).optimizer.plain ? Math.min(c.lr * end.norm ** 2 * half * part, later) : later;
   return means.every((value, i) => i === 0 || value - means[i - 1] < 0)
     || (earlier - later >= 0.1 * hoped && hoped > 1e-5 * later);
 }
