@@ -86,6 +86,7 @@ def draw(timed: pd.DataFrame, row: str, look: str, label: str, setting: str, mor
     figure, axes = forests(parts, looks(told), label)
     for ax in axes:
         ax.set_xscale("log")
+        ax.xaxis.set_major_formatter("{x:,.0f}")
         for text in ax.get_yticklabels():
             text.set_color("#555555" if row == "contender" and not text.get_text().startswith("engine") else SERIES[0])
     axes[0].set_xlim(timed["trainings_per_s"].min() / 2, timed["trainings_per_s"].max() * 3)

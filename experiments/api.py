@@ -61,7 +61,7 @@ def run_study(
         config["name"] = f"{config['name']}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
         config = named(config, ["name", *words])
     folder = Path(output) if output is not None else Path("results", config["name"])
-    wanted = config["seeds"]["count"] if seeds is None else checked("seeds", _listed(seeds)[0], checks.whole(1))
+    wanted = config["seeds"]["count"] if seeds is None else checked("seeds", _plain(seeds), checks.whole(1))
     first, after = (read_manifest(folder, PROTOCOL_VERSION, WAYS_OUT) or {"seeds": (0, 0)})["seeds"]
     config["seeds"]["count"] = max(wanted, after - first)  # what the folder holds stays
     with contextlib.redirect_stdout(io.StringIO()) if quiet else contextlib.nullcontext():
@@ -76,6 +76,10 @@ def _listed(value: Any) -> list[Any]:
     """The values of a field as a configuration holds them."""
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
-    several = isinstance(value, Iterable) and not isinstance(value, str | bytes | dict)
-    plain = [each.item() if isinstance(each, np.generic) else each for each in value] if several else [value]
-    return [str(each) if isinstance(each, Path) else each for each in plain]
+    several = isinstance(value, Iterable) and not isinstance(value, str | bytes | bytearray | memoryview | dict)
+    return [_plain(each) for each in value] if several else [_plain(value)]
+
+
+def _plain(value: Any) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
+    return str(value) if isinstance(value, Path) else value

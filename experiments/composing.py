@@ -103,7 +103,7 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
     try:
         given = PARSER.parse_args(arguments)  # Hydra's own would print several lines
         if given.config_dir:  # --help needs it before anything is composed
-            catalog.seek_in(Path(given.config_dir).absolute())
+            catalog.FOLDERS[:] = [Path(given.config_dir).absolute(), CONF]
         refuse_odd_studies(arguments)
         if shown := given.cfg == "job":
             given.cfg = None  # which Hydra would answer with what was given alone
@@ -144,7 +144,7 @@ def composed(config: str, arguments: list[str], folder: str | Path | None = None
     own = [] if folder is None else [Path(folder).absolute()]
     if folder is not None and not own[0].is_dir():
         raise InputError(f"config_dir={folder} is not a folder")
-    catalog.seek_in(*own)
+    catalog.FOLDERS[:] = [*own, CONF]
     sought = f"hydra.searchpath=[{''.join(quoted(str(each)) for each in own)}]"
     try:
         with hydra.initialize_config_dir(str(CONF), version_base="1.3"):

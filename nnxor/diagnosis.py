@@ -204,7 +204,7 @@ def _once_quenched(condition: Condition, weights: Weights, tail: Array) -> tuple
 def _gets_lower(condition: Condition, weights: Weights, tail: Array, lr: Array, asked: Mask) -> Mask:
     """Which of the runs that are asked get below every part of their tail (parts, R) if they go on, with steps (R,)."""
     found = np.zeros_like(asked)
-    for size in np.unique(lr[asked]):
+    for size in np.unique(lr[asked & (lr > 0)]):  # a tenth of the smallest number is 0
         at = np.flatnonzero(asked & (lr == size))
         onward = go_on(replace(condition, lr=float(size)), weights.take(at)).tail / tail_part(EPOCHS)
         found[at] = onward.max(axis=0) < tail[:, at].min(axis=0)

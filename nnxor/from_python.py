@@ -156,7 +156,7 @@ def _condition(fields: Mapping[str, Any]) -> Condition:
         raise ValueError(why)
     for name, value in fields.items():
         if not condition.uses(name) and value != FIELDS[name].default:
-            raise ValueError(f"{name} would do nothing, since the condition has no {' or '.join(users(name))}")
+            raise ValueError(f"{name} would do nothing without {' or '.join(users(name))}")
     return condition
 
 

@@ -45,7 +45,7 @@ LONGEST, LONGEST_TOGETHER = 40, 16
 def learn(fields: Mapping[str, Mapping[str, Any]]) -> None:
     """Add what a manifest tells of the fields."""
     for name, told in fields.items():
-        whole = {each.name: told[each.name] for each in dataclasses.fields(Field)}
+        whole = {each.name: told.get(each.name, "") for each in dataclasses.fields(Field)}
         for part in ("words", "entries"):
             whole[part] = {**getattr(FIELDS.get(name), part, {}), **told[part]}
         FIELDS[name] = Field(**whole)
@@ -111,12 +111,21 @@ def is_number(name: str) -> bool:
 
 def counts(name: str, row: Any) -> bool:
     """Whether a field has an effect in a condition: the slope, say, only where the units have one."""
-    if (needs := FIELDS[name].needs) in row:
+    if is_missing(row[name]) and FIELDS[name].default is not None:
+        return False
+    if (needs := str(FIELDS[name].needs)) in row:
         return not is_missing(row[needs])
     if not FIELDS[name].setting:
         return True
     chosen = [field.entries.get(str(row[each]), {}) for each, field in FIELDS.items() if field.entries and each in row]
     return not chosen or any(name in entry.get("settings", ()) for entry in chosen)
+
+
+def depends(name: str, other: str) -> bool:
+    """Whether it is for another field to say if this one has an effect."""
+    return FIELDS[name].needs == other or any(
+        name in each.get("settings", ()) for each in FIELDS[other].entries.values()
+    )
 
 
 def asks(name: str, entry: Any, what: str) -> bool:

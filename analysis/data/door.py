@@ -31,7 +31,7 @@ Shape = Any
 """A type; None; [shape] of a list's entries; {name: shape}, where `str` stands for any names; a tuple of choices."""
 
 FIELD: Shape = {
-    "default": object, "symbol": str, "label": str, "scale": str, "phrase": str, "setting": bool, "needs": str,
+    "default": object, "symbol": str, "label": str, "scale": str, "phrase": str, "setting": bool,
     "words": {str: str}, "entries": {str: dict},
 }  # fmt: skip
 """What a manifest tells of a field of a condition, see `analysis.data.conditions.Field`."""

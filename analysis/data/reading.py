@@ -321,8 +321,8 @@ def load_exemplars(folder: Path, swept: Iterable[str] = ()) -> pd.DataFrame:
     Columns: the fields, seed, outcome, predictions, and as lists and dicts the loss curve (`epoch`,
     `curve`), the task (`rows`, `inputs`, `targets`) and the weights at the end (`final`: W1 (D, H),
     b1 (H,), W2 (H,), b2 (1,)), `surface`, what the network computes around a task of two inputs
-    (`x1`, `x2`, `y`), `kinked`, whether its units have a kink, and `told`, the fields that name it in a
-    study that sweeps some. FolderError for a damaged file.
+    (`x1`, `x2`, `y`), `kinked`, whether its units have a kink, and `told`, the fields it is called by: `NAMING`
+    and those that are `swept`. FolderError for a damaged file.
     """
     path = folder / "exemplars.json"
     with damage_told(path, TO_DO):

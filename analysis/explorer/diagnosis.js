@@ -109,8 +109,8 @@ function mergedRows(c, y) {
   const wrong = y.map((value, n) => Math.abs(round(value - round(c.rows[n].t))) > close);
   for (let n = 0; n < y.length; n++) {
     for (let m = 0; m < n; m++) {
-      const [low, high] = [group[m], group[n]].sort((a, b) => a - b), together = wrong[n] && wrong[m] && Math.abs(round(y[n] - y[m])) <= close;
-      group.forEach((each, i) => { if (together && each === high) group[i] = low; });
+      const first = Math.min(group[m], group[n]), other = Math.max(group[m], group[n]), joined = wrong[n] && wrong[m] && first < other;
+      if (joined && Math.abs(round(y[n] - y[m])) <= close) group.forEach((each, i) => { if (each === other) group[i] = first; });
     }
   }
   const groups = [...new Set(group)].map((g) => group.flatMap((each, n) => (each === g ? [c.names[n]] : [])));

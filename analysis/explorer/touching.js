@@ -29,6 +29,9 @@ const CHANGES = {
   nudge_bias: (c, p) => nudged(c, p),
   recycle: (c, p) => p,
 };
+/** The parameters after an intervention, which keeps what is frozen. */
+const changed = (c, name, before, seed) => CHANGES[name](c, before.slice(), seed).map((value, i) => (isFrozen(c, partOf(c, i)) ? before[i] : value));
+const partOf = (c, i) => ['W1', 'b1', 'W2', 'b2'][[0, 1, 2].filter((n) => i >= (c.inputs + n) * c.hidden).length];
 /** What a network trains on under after an intervention. */
 function onwardOf(c, name) {
   const { then } = PRINTED.interventions[name];
@@ -40,14 +43,14 @@ function refused(c, name) {
   if (!CHANGES[name]) return 'this page does not know how';
   if (needsDead && (smooth || then.recycle_every && !canDie)) return 'its units cannot be dead';
   if (then.activation && c.activation !== 'relu') return 'only ReLU can become leaky';
-  return name === 'nudge_bias' && !c.bias ? 'there are no biases' : '';
+  return name === 'nudge_bias' && isFrozen(c, 'b1') ? 'there are no biases to lift' : '';
 }
 /** Whether each intervention that can be made frees a stuck network, by name. */
 function freedBy(c, parameters, seed) {
   const hasDead = deadUnits(c, parameters).includes(true), able = Object.entries(PRINTED.interventions)
     .filter(([name, { needs_dead: needsDead }]) => !refused(c, name) && (hasDead || !needsDead));
   return Object.fromEntries(able.map(([name]) => {
-    const onward = onwardOf(c, name), { state } = shortcut(onward, seed, CHANGES[name](c, parameters.slice(), seed)), end = endingOf(onward, state);
+    const onward = onwardOf(c, name), { state } = shortcut(onward, seed, changed(c, name, parameters, seed)), end = endingOf(onward, state);
     return [name, end.finite && end.solved];
   }));
 }
@@ -61,7 +64,7 @@ function runOf({ c, seed, edits }) {
       throw Error(`edits=${edit.slice(0, 40)} is not allowed; allowed: an epoch up to ${run.epochs}, a colon, and ${Object.keys(CHANGES).join(', ')} or ${run.P} weights`);
     }
     const next = name ? onwardOf(run.c, name) : run.c;
-    run = run.continued(at, next, name ? CHANGES[name](run.c, run.at(at).slice(), seed) : given);
+    run = run.continued(at, next, name ? changed(run.c, name, run.at(at), seed) : given);
   }
   return run;
 }

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.data.conditions import conditions, counts, is_missing, slices, swept, values
+from analysis.data.conditions import conditions, counts, depends, is_missing, slices, swept, values
 from analysis.data.reading import Solved, is_given
 from analysis.findings.statistics import holm
 
@@ -22,20 +22,24 @@ def compare_values(
     values in their order if there are none. A row a comparison: the other swept fields, `field`, `first`, `second`,
     the result as a `pair` (see `Paired`) and part by part: `n`, `both`, `only_first`, `only_second`, `neither`,
     `difference` (second minus first, in the share solved), `low`, `high` (Newcombe's method 10), `p` (exact McNemar);
-    and `p_holm` (adjusted over all rows).
+    and `p_holm` (adjusted over all rows). A field that has no effect on either side is None.
     """
     rest = [name for name in swept(trials) if name not in (field, *along)]
     found = list(itertools.combinations(values(trials, field), 2) if pairs is None else pairs)
     rows: list[dict[str, Any]] = []
-    compared: set[tuple[str, str]] = set()
-    for row, part in slices(_everywhere(conditions(trials), rest), rest) if found else ():
+    each, compared = conditions(trials), set[tuple[str, str]]()
+    own: dict[str, Any] = {str(row["condition"]): row for row in each.to_dict("records")}
+    idle = [name for name in rest if any(depends(name, other) for other in (field, *along))]
+    for row, part in slices(_everywhere(each, idle), rest) if found else ():
         taken = [None if is_missing(value) else value for value in part[field]]
         keys = dict(zip(taken, part["condition"].astype("str"), strict=True))
-        for first, second in (each for each in found if {*each} <= {*keys}):
-            if (keys[first], keys[second]) in compared:
+        for first, second in (both for both in found if {*both} <= {*keys}):
+            ends = keys[first], keys[second]
+            if ends in compared:
                 continue
-            compared.add((keys[first], keys[second]))
-            pair, what = solved.compare(keys[first], keys[second]), {"field": field, "first": first, "second": second}
+            compared.add(ends)
+            pair, what = solved.compare(*ends), {"field": field, "first": first, "second": second}
+            what |= {name: None for name in idle if not any(counts(name, own[end]) for end in ends)}
             rows.append({**dict(row), **what, "pair": pair, "n": pair.n, **vars(pair)})
     numbers = ["n", "both", "only_first", "only_second", "neither", "difference", "low", "high", "p"]
     table = pd.DataFrame(rows, columns=[*rest, "field", "first", "second", "pair", *numbers])

@@ -100,10 +100,11 @@ def _kinks(trials: pd.DataFrame, _row: Any, _where: str) -> str:
     zero = all(str(law).endswith("|constant(value=0.0)") for law in trials["init_law"].unique())
     why = " All biases of this study start at 0, which puts a row of zeros exactly on the kink of every unit."
     rest, many = "run rests" if n == 1 else "runs rest", "all" if dead == n else f"{dead:,}"
-    of_them = ("it" if dead else "it never") if n == 1 else f"{many} of them"
+    of_them = "it" if n == 1 else f"{many} of them"
+    had = "had no" if n == 1 and not dead else "had a"
     return (
         f"{n:,} {rest} at a kink, where a step across would lower the loss, which gradient descent cannot see; "
-        f"{of_them} had a dead unit at the start.{why if zero else ''}{endless}"
+        f"{of_them} {had} dead unit at the start.{why if zero else ''}{endless}"
     )
 
 

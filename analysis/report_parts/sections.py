@@ -14,7 +14,7 @@ from analysis.findings.findings import Findings
 from analysis.report_parts import pages, tables
 from analysis.report_parts.tables import Table
 from analysis.text import words
-from analysis.text.advice import SHOWN, advice
+from analysis.text.advice import SHORTEST_JUDGED, advice
 from analysis.text.answers import answer, asked
 from analysis.text.commands import reproducing
 
@@ -124,7 +124,8 @@ def method(found: Findings) -> dict[str, Any]:
     return {
         "first": first, "last": stop - 1, "protocol": found.manifest["protocol"], "success": told["success"],
         "certified": bool(trials["minimum"].notna().any()), "endless": bool((trials["minimum"] == "infinity").any()),
-        "stuck": bool(is_stuck(trials).any()), "short": SHOWN if (trials["epochs"] < SHOWN).any() else 0,
+        "stuck": bool(is_stuck(trials).any()),
+        "short": SHORTEST_JUDGED * bool((trials["epochs"] < SHORTEST_JUDGED).any()),
         "losses": told["loss"], "dying": bool(can_die(trials).any()),
         "descent": f"full-batch {told['optimizer']}" if full.all() else batches,
         "outputs": told["output"] if {*trials["output"].unique()} != {"identity"} else "",

@@ -17,7 +17,7 @@ from analysis.text import words
 from analysis.text.commands import diagnosing
 
 MANY = 20  # draws that are too many to try
-SHOWN = 64  # epochs; shorter trainings count as not finished (docs/columns.md)
+SHORTEST_JUDGED = 64  # epochs; shorter trainings count as not finished (docs/columns.md)
 MOST_ROWS = 8  # rows of the largest task whose levels experiments.diagnose looks up
 
 
@@ -36,11 +36,11 @@ def advice(found: Findings) -> list[Advice]:
     commands = _commands(at, found.here(trials), found.manifest)
     if trials["rescue"].notna().all():
         return commands  # what becomes of rescued runs is no advice to others
-    stuck, otherwise = stuck_rate(at), _otherwise(found)
+    stuck, other_setting = stuck_rate(at), _epochs_or_steps(found)
     given = [
         _bad_luck(stuck, words.setting(at, found.called_by), at),
-        otherwise,
-        waiting(found) if stuck.count and not otherwise else None,
+        other_setting,
+        waiting(found) if stuck.count and not other_setting else None,
         _again(found),
         _better(found.summary, at),
     ]
@@ -62,11 +62,11 @@ def _bad_luck(stuck: Rate, name: str, at: pd.Series) -> Advice | None:
     return Advice("It may not be a bug.", why)
 
 
-def _otherwise(found: Findings) -> Advice | None:
+def _epochs_or_steps(found: Findings) -> Advice | None:
     """Advice on epochs or steps, where most runs that are not solved were not finished, or took too large steps."""
     here, after = found.here(found.trials), f"After {words.counted(found.nearest['epochs'], 'epoch')}"
-    shown = "the loss falls, or falls again, if they go on"
-    shown = shown if found.nearest["epochs"] >= SHOWN else "so few do not show what becomes of them"
+    few = found.nearest["epochs"] < SHORTEST_JUDGED
+    shown = "so few do not show what becomes of them" if few else "the loss falls, or falls again, if they go on"
     causes = {
         "not_finished": ("Train longer.", f"{after} {{}} were not finished: {shown}."),
         "step_too_large": (
@@ -93,9 +93,9 @@ def waiting(found: Findings) -> Advice | None:
 
 
 def _again(found: Findings) -> Advice | None:
-    number, few, most = draws(found.nearest)
     if found.nearest["solved"] == found.nearest["n"]:
         return None
+    number, few, most = draws(found.nearest)
     if math.isinf(number):
         why = f"No run of this condition was solved (n{words.IS}{found.nearest['n']:,})."
         return Advice("Another seed is unlikely to help.", why) if few >= MANY else None

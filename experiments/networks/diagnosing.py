@@ -64,7 +64,8 @@ def diagnose(config: Mapping[str, Any]) -> int:
             raise InputError(f"loss_name={config['loss_name']} is not allowed; {hint(plain, losses)}")
         values = {**fitting(losses[plain]), **values}
     if any(value is not None for value in config["success"].values()):
-        values["success"] = read_success(config["success"])
+        usual = {"rule": getattr(values.get("success"), "rule", None)}
+        values["success"] = read_success({**config["success"], **({} if config["success"]["rule"] else usual)})
     (of_network if given[0] == "weights" else of_number)(config, values)
     return DONE
 

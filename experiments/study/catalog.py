@@ -5,6 +5,7 @@ Tasks and initializations are a YAML file each; a user may bring along others, a
 
 import csv
 import io
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -46,19 +47,15 @@ def names(group: str, ours: bool = True, tables: bool = False) -> list[str]:
     return sorted({path.as_posix().removesuffix(".yaml") for path in paths})
 
 
-def seek_in(*folders: Path) -> None:
-    """Seek files in these folders and in ours; InputError for one that has the name of one of ours."""
-    FOLDERS[:] = [*folders, CONF]
-    for folder in (each for each in folders if each.resolve() != CONF):
-        for path in folder.glob("*/**/*.yaml"):
-            if (CONF / path.relative_to(folder)).exists():
-                raise InputError(f"{path} has the name of one that ships; give it another name")
-
-
 def found(group: str, name: str) -> Path:
-    """The file of a name in a group."""
+    """The file of a name in a group; InputError where the user's folder has another one of the same name."""
     paths = [folder / group / f"{name}.yaml" for folder in FOLDERS]
-    return next((path for path in paths if path.exists()), paths[-1])
+    there = [path for path in paths if path.exists()] or paths[-1:]
+    for mine, other in itertools.pairwise(there):
+        if mine.read_bytes() != other.read_bytes():
+            path = mine if other.is_relative_to(CONF) else other
+            raise InputError(f"{path} has the name of a file that ships; give it another name")
+    return there[0]
 
 
 def shown(group: str, name: str) -> str:

@@ -58,16 +58,15 @@ def read_network(path: Path, n_inputs: int) -> Network:
     """The network of one hidden layer in a file, in float64; InputError says what is wrong with the file."""
     arrays = _read_arrays(path, "weights")
     held = f"weights={path} holds {_shapes(arrays):.300}"
-    if {*PARAMETERS} <= set(arrays):  # whatever else there is; W2 may be as `nnxor.train` has it
-        arrays = {name: arrays[name] for name in PARAMETERS}
-        arrays["W2"] = arrays["W2"][:, None] if arrays["W2"].ndim == 1 else arrays["W2"]
+    if {*PARAMETERS} <= set(arrays) and arrays["W2"].ndim == 1:  # as `nnxor.train` has it
+        arrays["W2"] = arrays["W2"][:, None]
     layers = _layers(arrays)
     if len(layers) != 2:
         raise InputError(f"{held}; allowed: a hidden and an output layer; {WRITE_IT}")
     (W1, b1), (W2, b2) = sorted(layers, key=lambda layer: 1 in layer[0].shape)  # the output layer has one unit
     hidden = W2.size
     torch = any(name.endswith("weight") for name in arrays)
-    square, ours = W1.shape == (n_inputs, n_inputs) and hidden == n_inputs > 1, set(arrays) <= set(PARAMETERS)
+    square, ours = W1.shape == (n_inputs, n_inputs) and hidden == n_inputs > 1, {"W1", "W2"} <= set(arrays)
     if torch if square else W1.shape == (hidden, n_inputs):
         W1 = W1.T
     biases = [b for _, b in layers if b is not None]

@@ -36,10 +36,7 @@ intervention(
     change=lambda condition, weights, _seeds: nudged(condition, weights),
     needs_dead=True,
     refusal=lambda c: (
-        "lifts biases; bias=false has none; allowed: bias=true"
-        if not c.bias
-        else "lifts biases; freeze=" + str(c.freeze) + " holds them"
-        if "b1" in c.frozen
-        else ""
+        "lifts biases; bias=false has none; allowed: bias=true" if not c.bias
+        else f"lifts biases; freeze={c.freeze} holds them; allowed: others" if "b1" in c.frozen else ""
     ),
-)
+)  # fmt: skip

@@ -109,8 +109,8 @@ def test_units(problem: Problem, theta: Array, kink: Mask, rows: Array) -> Verdi
 def _over_the_outputs_kink(local: Local, verdict: Verdict) -> None:
     """Enter ways down that raise rows whose prediction is on the kink of the output, where the loss seems flat.
 
-    Above it a row has the slope of the row's error. Where descent along these raises all such rows that should be
-    higher, and the loss falls, whatever other such rows it raises, it is a way down.
+    Above it a row has the slope of the row's error. Where descent along these raises every such row with a target above
+    0, and the loss falls, counting those with lower targets that rise too, it is a way down.
     """
     problem = local.problem
     if not problem.outer:

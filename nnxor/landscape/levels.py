@@ -243,7 +243,9 @@ def _grouped(rests: list[tuple[float, Rest]], task: Task) -> tuple[Level, ...]:
     found = []
     for first, end in zip(starts, [*starts[1:], len(rests)], strict=True):
         value, group = rests[first][0], tuple(rest for _, rest in rests[first:end])
-        solves = value <= SAME or bool((np.abs(np.array(group[0].predictions) - best) <= SAME).all())
+        solves = value <= SAME or bool(
+            (np.abs(np.array(group[0].predictions) - best) <= SAME * max(task.spread, 1)).all()
+        )
         found.append(Level(value if value > SAME else 0.0, _name(group[0], task), group, solves))
     return tuple(found)
 
@@ -302,14 +304,15 @@ def merged_rows(
     y: predictions row by row, (R,) each. What is within the tolerance is one number.
     """
     wrong = [np.abs(row - t) > tolerance for row, t in zip(y, targets, strict=True)]
-    group = np.tile(np.arange(len(y)), (len(y[0]), 1))
+    group = np.tile(np.arange(len(y))[:, None], len(y[0]))
     for n in range(len(y)):
         for m in range(n):
-            together = np.flatnonzero(wrong[n] & wrong[m] & (np.abs(y[n] - y[m]) <= tolerance))
-            mine = group[together]
-            first, other = np.sort(mine[:, [m, n]], axis=1).T[..., None]
-            group[together] = np.where(mine == other, first, mine)
-    kinds, kind = np.unique(group, axis=0, return_inverse=True)
+            joined = wrong[n] & wrong[m] & (np.abs(y[n] - y[m]) <= tolerance) & (group[n] != group[m])
+            if joined.any():
+                mine = group[:, joined]
+                first, other = np.minimum(mine[n], mine[m]), np.maximum(mine[n], mine[m])
+                group[:, joined] = np.where(mine == other, first, mine)
+    kinds, kind = np.unique(group.T, axis=0, return_inverse=True)
     rows = [[tuple(np.flatnonzero(labels == label).tolist()) for label in np.unique(labels)] for labels in kinds]
     return [tuple(each for each in groups if len(each) > 1) for groups in rows], kind.reshape(-1)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from analysis import report
 from analysis.findings.findings import Findings
 from analysis.report_parts import sections
-from analysis.text.advice import advice
+from analysis.text.advice import SHORTEST_JUDGED, advice
+from nnxor.protocol import tail_part
 
 NAMES = ("stuck_1/4", "stuck_1/3", "stuck_1/2")
 
@@ -123,3 +124,7 @@ def test_it_stands_in_the_report(handmade: Path) -> None:
 
 def test_what_becomes_of_rescued_runs_is_no_advice_to_others(rescued_alone: Path) -> None:
     assert len(told(rescued_alone)) == 2, "the commands alone"
+
+
+def test_what_is_too_short_to_be_judged_is_what_has_no_tail() -> None:
+    assert tail_part(SHORTEST_JUDGED - 1) == 0 < tail_part(SHORTEST_JUDGED)

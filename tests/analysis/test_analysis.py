@@ -167,3 +167,12 @@ def test_a_damaged_file_of_laws_is_said_so(handmade: Path, content: str) -> None
     (handmade / "laws.json").write_text(content)
     with pytest.raises(FolderError, match=r"laws\.json is damaged"):
         load_laws(handmade)
+
+
+def test_results_without_what_a_field_needs_are_read(handmade: Path) -> None:
+    """Those that were written before manifests said it."""
+    told = json.loads((handmade / "manifest.json").read_text())
+    for each in told["fields"].values():
+        each.pop("needs", None)
+    (handmade / "manifest.json").write_text(json.dumps(told))
+    assert len(load(handmade))

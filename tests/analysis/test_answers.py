@@ -298,3 +298,14 @@ def test_of_many_values_the_later_ones_are_told_in_short(make: Make) -> None:
 def test_one_seed_does_not_tell_what_a_choice_changes(make: Make) -> None:
     spec = {"a": ({}, ["solved"]), "b": ({"activation": "tanh"}, ["stuck"])}
     assert "One seed does not tell what this changes." in told(make(spec), "activation")
+
+
+def test_settings_that_neither_side_has_are_no_part_of_a_comparisons_name(make: Make) -> None:
+    """Adam was set beside plain descent 'with momentum 0.1'."""
+    fields = {"g": {}, "a": {"optimizer": "adam"}}
+    fields |= {f"m{m}": {"optimizer": "momentum", "momentum": m} for m in (0.1, 0.5)}
+    fields |= {f"{name} 2": {**each, "lr": 0.2} for name, each in fields.items()}
+    sentences = told(make({name: (each, runs(60)) for name, each in fields.items()}), "optimizer")
+    adam = next(each for each in sentences if each.startswith("Using Adam"))
+    assert "of 2 paired" in adam and "momentum" not in adam
+    assert "of 4 paired" in next(each for each in sentences if "with momentum instead" in each)

@@ -60,8 +60,8 @@ def test_studies_inits_and_tasks_of_ones_own_stand_in_a_folder(tmp_path: Path) -
     assert set(found["task"]) == {"own.csv"}
     assert verify({"folder": "results/mine", "sample": 4, "engine": "numba", "seed": 0}) == 0
     (my / "init/he.yaml").write_text("weights: {distribution: constant, value: 7}")
-    with pytest.raises(InputError, match=r"init/he\.yaml has the name of one that ships; give it another name"):
-        experiments.run_study("smoke", config_dir=my)
+    with pytest.raises(InputError, match=r"init/he\.yaml has the name of a file that ships; give it another name"):
+        experiments.run_study("smoke", config_dir=my, init="he")
     (my / "init/he.yaml").unlink()
     (my / "init/bad.yaml").write_text("weights: 3\nbiases: 4\n")
     with pytest.raises(InputError, match=r"init/bad\.yaml: weights: 3 is no distribution"):
@@ -100,5 +100,7 @@ def test_what_is_not_allowed_is_said_in_one_line() -> None:
     for value in (b"0.1", b""):  # whose bytes were taken for learning rates
         with pytest.raises(experiments.InputError, match=r"^grid.lr=b'.*' is not allowed"):
             experiments.run_study("smoke", lr=value)
+    with pytest.raises(InputError, match=r"^seeds=.*is not allowed; allowed: an integer from 1$"):
+        experiments.run_study("smoke", seeds=[5, 6])  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"^study=5 is not allowed"):
         experiments.run_study(5)  # type: ignore[arg-type]

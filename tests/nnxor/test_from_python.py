@@ -77,9 +77,10 @@ def test_shapes_as_frameworks_have_them_are_taken() -> None:
         (lambda: nnxor.train(init="hee"), "^init=hee is unknown; did you mean he"),
         (lambda: nnxor.train(task="xo"), "^task=xo is unknown; did you mean xor"),
         (lambda: nnxor.train(seed=-1), "^seed=-1 is not allowed"),
+        (lambda: nnxor.train(momentum=0.5), "^momentum would do nothing without optimizer=momentum$"),
         (
-            lambda: nnxor.train(momentum=0.5),
-            "^momentum would do nothing, since the condition has no optimizer=momentum",
+            lambda: nnxor.train(order="fixed"),
+            "^order would do nothing without a batch_size$",
         ),
         (lambda: nnxor.train(engine="numbra"), "^engine=numbra is unknown; did you mean numba. allowed: auto, "),
         (lambda: nnxor.diagnose({}, [0], [1], 0), "W1 .D,H."),

@@ -31,6 +31,7 @@ HERE = Path(__file__).parent
 AXE = HERE.parents[2] / ".axe/node_modules/axe-core/axe.min.js"
 WIDTHS = (360, 800, 1400, 2560)
 STUCK = "#hidden=4&init=he&lr=0.1&seed=8"
+FROZEN = 6  # a seed that is stuck with frozen parameters
 HE = next(init for init in shipped("init", Init) if init.name == "he")
 
 
@@ -155,6 +156,15 @@ def test_an_intervention_is_that_of_a_rescue(page: Path, browser: Browser, rescu
     found = result(browser)
     assert found["weights"].replace(" ", "") == each["weights"]
     assert found["outcome"] == each["columns"]["outcome"]
+
+
+@pytest.mark.parametrize("rescue", ["redraw_all", "redraw_dead"])
+def test_an_intervention_keeps_what_is_frozen(page: Path, browser: Browser, rescue: str) -> None:
+    condition = Condition(hidden=4, init=HE, lr=0.1, freeze="W1+b2", rescue=rescue)
+    (each,) = expected(condition, range(FROZEN, FROZEN + 1), "numba")
+    assert each["columns"]["outcome_before"].startswith("stuck")
+    browser.visit(page, f"#hidden=4&init=he&lr=0.1&freeze=W1%2Bb2&seed={FROZEN}&run=1&edits=10000:{rescue}")
+    assert result(browser)["weights"].replace(" ", "") == each["weights"]
 
 
 def test_the_odds_are_those_of_a_sweep(page: Path, browser: Browser) -> None:

@@ -485,8 +485,12 @@ def test_layers_that_are_none_of_ours_are_refused(tmp_path: Path) -> None:
         np.savez(tmp_path / "more.npz", **layers, **more)  # the slope of a PReLU, or what a BatchNorm holds
         with pytest.raises(InputError, match="which has more than a hidden and an output layer"):
             read_network(tmp_path / "more.npz", 2)
-    np.savez(tmp_path / "ours.npz", W1=W1, b1=B1, W2=W2, b2=B2, more=np.ones((7, 7)))
+    np.savez(tmp_path / "ours.npz", W1=W1, b1=B1, W2=W2, b2=B2, seed=np.int64(7))
     assert read_network(tmp_path / "ours.npz", 2).library == ""  # it was read as Keras's
+    for more in ({"W3": np.ones((1, 1)), "b3": np.ones(1)}, {"gamma": np.ones(len(B1)), "beta": np.ones(len(B1))}):
+        np.savez(tmp_path / "more.npz", W1=W1, b1=B1, W2=W2, b2=B2, **more)
+        with pytest.raises(InputError, match=r"allowed: a hidden and an output layer|more than a hidden and an output"):
+            read_network(tmp_path / "more.npz", 2)
     np.savez(tmp_path / "nan.npz", W1=W1 * np.nan, b1=B1, W2=W2, b2=B2)
     with pytest.raises(InputError, match="not all of its numbers are finite"):
         read_network(tmp_path / "nan.npz", 2)
