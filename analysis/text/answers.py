@@ -145,9 +145,9 @@ def _differences(found: Findings, field: str) -> list[str]:
             sentences.append(_difference(f"Using {change}", mine, fields, found.nearest))
         elif mine["n"].max() > 1:
             at = mine.iloc[closest(mine[fields].to_dict("records"), found.nearest)]
-            place = f" with {words.condition(at, fields)}" if fields else ""
-            more.append(f"{phrase(field, value)}{told[value]}{place} {words.difference(at['pair'])}")
-    sentences += [f"The others: {'; '.join(more)}."] if more else []
+            place = f", with {words.condition(at, fields)}" if fields else ""
+            more.append(f"{phrase(field, value)}{told[value]}{place}: {words.difference(at['pair'])}")
+    sentences += [f"Also: {'; '.join(more)}."] if more else []
     return ["One seed does not tell what this changes."] if table["n"].max() == 1 else sentences
 
 

@@ -291,8 +291,8 @@ def test_a_field_without_effect_tells_no_conditions_apart(make: Make) -> None:
 def test_of_many_values_the_later_ones_are_told_in_short(make: Make) -> None:
     rates = {"relu": 20, "elu": 20, "leaky_relu": 20, "sigmoid": 20, "softplus": 90, "tanh": 20}
     sentences = told(make({name: ({"activation": name}, runs(n)) for name, n in rates.items()}), "activation")
-    assert sentences[3].startswith("The others: softplus +70.0 points (")
-    assert "; tanh 0.0 points (" in sentences[3]
+    assert sentences[3].startswith("Also: softplus: +70.0 points (")
+    assert "; tanh: 0.0 points (" in sentences[3]
 
 
 def test_one_seed_does_not_tell_what_a_choice_changes(make: Make) -> None:
