@@ -33,7 +33,10 @@ from nnxor.network.inits_in_yaml import GivenWeights
 from nnxor.network.losses import LOSSES
 from nnxor.registry import hint
 
-TRIES = 200  # times that each intervention is tried: with other draws on one network, or on as many networks of a kind
+TRIES, FEWEST_TRIES = (
+    200,
+    20,
+)  # times that each intervention is tried: with other draws on one network, or on as many networks of a kind
 DRAWS = 1000  # networks that are drawn and trained to say how common an outcome is
 MOST_UNITS = 16  # units that are told one by one
 RARE = 0.01  # share of networks below which a trap is not something to expect
@@ -261,8 +264,9 @@ def advise(condition: Condition, trap: Decoded | None, network: Weights | None =
     tell("how common", f"{kind}: {percent(solved, DRAWS)} solved{here} (with 95 % Wilson intervals).")
     stuck, places = (like_it.end, np.flatnonzero(there)) if network is None else (network, np.zeros(1, np.intp))
     needed = (condition.task.units or 1) if condition.rectified else 1
+    tries = min(TRIES, max(TRIES * MANY // condition.hidden, FEWEST_TRIES))  # wide ones take long
     mendable = len(places) and condition.hidden >= needed
-    freed = frees(condition, stuck.take(np.resize(places, TRIES)), draws_anew=given) if mendable else []
+    freed = frees(condition, stuck.take(np.resize(places, tries)), draws_anew=given) if mendable else []
     if freed:
         where = "This network" if given else "Of networks in this trap"
         tell("frees it", f"{where}, within {condition.epochs:,} more epochs, best first:")
@@ -306,7 +310,9 @@ def frees(condition: Condition, stuck: Weights, draws_anew: bool) -> list[Tried]
         tried = replace(condition, rescue=name)
         if entry.refused(tried) or (entry.needs_dead and not any_dead):
             continue
-        n = 1 if draws_anew and not entry.draws else TRIES  # one network again and again gives the same again
+        n = (
+            1 if draws_anew and not entry.draws else stuck.n_networks
+        )  # one network again and again gives the same again
         changed = rescue.intervene(tried, stuck.take(np.arange(n)), range(n))
         outcome = states(rescue.onward_condition(tried), changed, condition.epochs)["outcome"]
         found.append(Tried(entry, int(np.sum(outcome == "solved")), n, bool(np.all(outcome == "unsettled"))))
