@@ -74,12 +74,12 @@ def run_study(
 
 def _listed(value: Any) -> list[Any]:
     """The values of a field as a configuration holds them."""
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
+    value = value.tolist() if isinstance(value, np.ndarray) else value
     several = isinstance(value, Iterable) and not isinstance(value, str | bytes | bytearray | memoryview | dict)
     return [_plain(each) for each in value] if several else [_plain(value)]
 
 
 def _plain(value: Any) -> Any:
+    """A number of NumPy, or a path, as a configuration holds it."""
     value = value.item() if isinstance(value, np.generic) else value
     return str(value) if isinstance(value, Path) else value

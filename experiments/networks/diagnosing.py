@@ -33,10 +33,8 @@ from nnxor.network.inits_in_yaml import GivenWeights
 from nnxor.network.losses import LOSSES
 from nnxor.registry import hint
 
-TRIES, FEWEST_TRIES = (
-    200,
-    20,
-)  # times that each intervention is tried: with other draws on one network, or on as many networks of a kind
+TRIES = 200  # times that each intervention is tried: with other draws on one network, or on as many networks of a kind
+FEWEST_TRIES = 20  # the same in wide networks, which take long
 DRAWS = 1000  # networks that are drawn and trained to say how common an outcome is
 MOST_UNITS = 16  # units that are told one by one
 RARE = 0.01  # share of networks below which a trap is not something to expect
@@ -67,8 +65,8 @@ def diagnose(config: Mapping[str, Any]) -> int:
             raise InputError(f"loss_name={config['loss_name']} is not allowed; {hint(plain, losses)}")
         values = {**fitting(losses[plain]), **values}
     if any(value is not None for value in config["success"].values()):
-        usual = {"rule": getattr(values.get("success"), "rule", None)}
-        values["success"] = read_success({**config["success"], **({} if config["success"]["rule"] else usual)})
+        rule = config["success"]["rule"] or getattr(values.get("success"), "rule", None)  # that which suits the loss
+        values["success"] = read_success({**config["success"], "rule": rule})
     (of_network if given[0] == "weights" else of_number)(config, values)
     return DONE
 
@@ -264,7 +262,7 @@ def advise(condition: Condition, trap: Decoded | None, network: Weights | None =
     tell("how common", f"{kind}: {percent(solved, DRAWS)} solved{here} (with 95 % Wilson intervals).")
     stuck, places = (like_it.end, np.flatnonzero(there)) if network is None else (network, np.zeros(1, np.intp))
     needed = (condition.task.units or 1) if condition.rectified else 1
-    tries = min(TRIES, max(TRIES * MANY // condition.hidden, FEWEST_TRIES))  # wide ones take long
+    tries = min(TRIES, max(TRIES * MANY // condition.hidden, FEWEST_TRIES))
     mendable = len(places) and condition.hidden >= needed
     freed = frees(condition, stuck.take(np.resize(places, tries)), draws_anew=given) if mendable else []
     if freed:

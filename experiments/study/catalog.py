@@ -5,7 +5,6 @@ Tasks and initializations are a YAML file each; a user may bring along others, a
 
 import csv
 import io
-import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -50,12 +49,11 @@ def names(group: str, ours: bool = True, tables: bool = False) -> list[str]:
 def found(group: str, name: str) -> Path:
     """The file of a name in a group; InputError where the user's folder has another one of the same name."""
     paths = [folder / group / f"{name}.yaml" for folder in FOLDERS]
-    there = [path for path in paths if path.exists()] or paths[-1:]
-    for mine, other in itertools.pairwise(there):
-        if mine.read_bytes() != other.read_bytes():
-            path = mine if other.is_relative_to(CONF) else other
-            raise InputError(f"{path} has the name of a file that ships; give it another name")
-    return there[0]
+    there = [path for path in paths if path.exists()]
+    if len(there) > 1 and len({*map(read_bytes, there)}) > 1:
+        theirs = next(path for path in there if not path.is_relative_to(CONF))
+        raise InputError(f"{theirs} has the name of a file that ships; give it another name")
+    return there[0] if there else paths[-1]
 
 
 def shown(group: str, name: str) -> str:
