@@ -83,10 +83,13 @@ class Listener:
             raise self.kind
 
     def _swallowed(self, what: sys.UnraisableHookArgs) -> None:
-        """An interrupt that fell where none can be raised, into a destructor say, is raised again at once."""
+        """An interrupt that fell where none can be raised, into a destructor say, is raised again at once.
+
+        What goes wrong in the destructor of something that it left half made is of no interest.
+        """
         if isinstance(what.exc_value, KeyboardInterrupt):
             signal.setitimer(signal.ITIMER_REAL, 0.01)
-        else:
+        elif not self.heard:
             sys.__unraisablehook__(what)
 
     def _in_a_thread(self, what: threading.ExceptHookArgs) -> None:

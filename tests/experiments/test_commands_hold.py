@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from harness import ROOT, command, inside
@@ -186,6 +187,16 @@ def tiny(finished: Callable[..., Path]) -> Path:
 def test_an_interrupt_ends_a_command_in_one_line(kind: str, after: float, tmp_path: Path) -> None:
     """A sample of what interrupt_anywhere.py does many times."""
     assert Interrupts(tmp_path).interrupt(kind, after, signal.SIGINT) == ""
+
+
+@pytest.mark.parametrize("heard", [False, True])
+def test_what_an_interrupt_left_half_made_is_not_told(heard: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A string of LLVM's was destroyed before it was made, and its traceback stood beside the one line."""
+    listener, told = entry.Listener(), list[object]()
+    listener.heard = heard
+    monkeypatch.setattr(sys, "__unraisablehook__", told.append)
+    listener._swallowed(SimpleNamespace(exc_value=AttributeError("_owned")))  # type: ignore[arg-type]
+    assert bool(told) != heard
 
 
 def test_an_interrupt_while_helpers_start_leaves_none_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
