@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnxor import engines
 from nnxor.arithmetic.networks import Ending, any_active, ending, preactivations
 from nnxor.condition import Condition
 from nnxor.engines import Trace, Trained
@@ -18,7 +19,7 @@ from nnxor.network.draws import Weights
 from nnxor.network.losses import LOSSES
 from nnxor.network.optimizers import OPTIMIZERS
 from nnxor.protocol import TAIL_PARTS, tail_part
-from nnxor.quench import EPOCHS, calm, go_on, quench
+from nnxor.quench import EPOCHS, calm, quench
 
 Columns = dict[str, NDArray[Any]]
 Texts = NDArray[np.str_]
@@ -48,9 +49,8 @@ MERGE_TOLERANCE = 1e-2  # Predictions closer than this share of the range of tar
 def diagnose(condition: Condition, start: Weights, trained: Trained) -> Columns:
     """The columns of `trials.parquet` that describe R trainings, each of shape (R,).
 
-    A missing value is −1 in an integer column, NaN in a real one and the empty string in text.
-    Everything is computed in the dtype of the training and in the protocol's order, so that equal
-    weights give equal bits; the conditions' fields and the seeds are left to the caller.
+    A missing value is −1 in an integer column, NaN in a real one and the empty string in text. Everything is computed
+    in the dtype of the training and in the protocol's order, so that equal weights give equal bits.
     """
     trace, end = trained.trace, ending(condition, trained.weights)
     outcome, plateau = judge(condition, trained.weights, end, trace)
@@ -106,12 +106,9 @@ def _merged(condition: Condition, y: list[NDArray[Any]], stuck: NDArray[np.bool_
 
 def _patterns(z: list[NDArray[Any]]) -> NDArray[np.bytes_]:
     """Activation patterns, e.g. b'1000 0110': a bit a row, a word a unit."""
-    hidden, n = z[0].shape
-    text = np.full((n, hidden, len(z) + 1), ord(" "), np.uint8)
-    for row, values in enumerate(z):
-        text[:, :, row] = np.where(values > 0, ord("1"), ord("0")).T
-    flat = np.ascontiguousarray(text.reshape(n, -1)[:, :-1])
-    return flat.view(f"S{flat.shape[1]}").reshape(n)
+    text = np.pad((np.stack(z).T > 0) + np.uint8(ord("0")), ((0, 0), (0, 0), (0, 1)), constant_values=ord(" "))
+    flat = np.ascontiguousarray(text.reshape(len(text), -1)[:, :-1])
+    return flat.view(f"S{flat.shape[1]}")[:, 0]
 
 
 def _cause(condition: Condition, outcome: Texts, live_start: Counts, live: Counts, linear: Counts) -> Texts:
@@ -202,10 +199,14 @@ def _once_quenched(condition: Condition, weights: Weights, tail: Array) -> tuple
 
 
 def _gets_lower(condition: Condition, weights: Weights, tail: Array, lr: Array, asked: Mask) -> Mask:
-    """Which of the runs that are asked get below every part of their tail (parts, R) if they go on, with steps (R,)."""
+    """Which of the runs that are asked get below every part of their tail (parts, R) if they go on, with steps (R,).
+
+    They are trained on as they were, as long as a quench lasts, and all are shuffled alike.
+    """
     found = np.zeros_like(asked)
     for size in np.unique(lr[asked & (lr > 0)]):  # a tenth of the smallest number is 0
         at = np.flatnonzero(asked & (lr == size))
-        onward = go_on(replace(condition, lr=float(size)), weights.take(at)).tail / tail_part(EPOCHS)
-        found[at] = onward.max(axis=0) < tail[:, at].min(axis=0)
+        onward = replace(condition, lr=float(size), epochs=EPOCHS, rescue=None)
+        trace = engines.load("auto")(onward, weights.take(at), np.zeros(len(at), np.int64)).trace
+        found[at] = trace.tail.max(axis=0) / tail_part(EPOCHS) < tail[:, at].min(axis=0)
     return found

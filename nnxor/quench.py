@@ -4,8 +4,6 @@ From the end of a training its networks go on by plain gradient descent over all
 the limit of stability: no batches, no memory, no rounding that matters, and no step that overshoots. Descent with so
 small a step follows the slope of the loss and cannot leave a trap. So a run that comes to rest in a trap was in that
 trap, whatever disturbed it; if it gets out or lower, the disturbance had kept it there.
-
-The step is the largest power of two for which twice the step times a bound on the Hessian is at most 2.
 """
 
 from dataclasses import replace
@@ -18,22 +16,14 @@ from nnxor import engines
 from nnxor.arithmetic.epoch import Rules
 from nnxor.arithmetic.networks import ending
 from nnxor.condition import Condition
-from nnxor.engines import Trace
 from nnxor.network.draws import Weights
 
 EPOCHS = 10_000  # how long a quench lasts: the default training's length
 
 
-def go_on(condition: Condition, weights: Weights) -> Trace:
-    """The trace of R networks that are trained on as they were, as long as a quench lasts; all are shuffled alike."""
-    onward = replace(condition, epochs=EPOCHS, rescue=None)
-    return engines.load("auto")(onward, weights, np.zeros(weights.n_networks, np.int64)).trace
-
-
 def calm(condition: Condition) -> Condition:
-    """The condition under which a quench trains, except for its step."""
-    alone = replace(condition, rescue=None, recycle_every=None)
-    return replace(alone, optimizer="gd", batch_size=None, dtype="float64", epochs=EPOCHS)
+    """The condition under which a quench trains, except for its step and its length."""
+    return replace(condition, rescue=None, recycle_every=None, optimizer="gd", batch_size=None, dtype="float64")
 
 
 def quench(condition: Condition, weights: Weights, times: int = 1) -> tuple[Weights, NDArray[np.float64]]:
@@ -51,8 +41,7 @@ def stable_step(condition: Condition, weights: Weights) -> NDArray[np.float64]:
     """A power of two at most 1 over a bound on the largest eigenvalue of each network's Hessian, shape (R,).
 
     The bound sums, over the rows, the squared gradients of the output (the trace of the Gauss–Newton matrix) and bounds
-    on what the products of parameters and the curvature of the activation add. A row's loss curves by at most its
-    weight.
+    on what products of parameters and the activation's curvature add. A row's loss curves by at most its weight.
     """
     rules = Rules(condition)
     entry, k = rules.activation, rules.k

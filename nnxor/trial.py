@@ -6,7 +6,7 @@ trainings of one condition at once, one for each seed: arrays hold them along th
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,8 +25,7 @@ AT_REST = 1e-9  # A run whose loss exceeds that of its minimum by no more than t
 LONGER = 20  # times as long as a quench: valleys of leaky units are long
 
 
-@dataclass(frozen=True)
-class Trials:
+class Trials(NamedTuple):
     """R trainings: the weights where they started and where they ended, and what is recorded of each."""
 
     start: Weights
@@ -48,7 +47,7 @@ def trials(condition: Condition, seeds: range, train: Train, certified: bool = F
 
 def kinds(condition: Condition, end: Weights, columns: Columns) -> np.ndarray:
     """The kind of point that each stuck run rests at (`nnxor.landscape.certificate`), '' for the others, shape (R,)."""
-    found = np.full(end.n_networks, "", dtype="<U8")
+    found = np.full(end.n_networks, "", "<U8")
     stuck = np.flatnonzero(is_stuck(columns))
     found[stuck] = resting_points(onward_condition(condition), end.take(stuck), columns["plateau"][stuck]).kind
     return found
