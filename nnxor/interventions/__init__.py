@@ -24,13 +24,12 @@ class Intervention(Uses):
     """One of them.
 
     label: in two to five words; meaning: in a sentence.
-    change: the networks after it, from the condition, the networks and their seeds, which are consecutive; the same
-        networks if it is left out.
+    change: the networks after it, from the condition, the networks and their seeds, which are consecutive.
     then: fields of the condition that are others while the run trains on, from the condition.
     draws: whether fresh weights are drawn, so that each seed gives others.
     needs_dead: whether it does nothing in a network without dead units.
     control: whether the others are compared with it.
-    refusal: why a condition cannot have it, as a clause; the empty text where it can.
+    refusal: what else `refused` must say.
     """
 
     told: ClassVar[tuple[str, ...]] = ("label", "meaning", "control", "settings")

@@ -1,8 +1,8 @@
 """The exact law of a hidden ReLU unit at the start: how likely it is dead.
 
-A unit's pre-activation on row n is z_n = b + x_n·w, with w drawn D times from the weights' law and b
-from the biases' law. It is active where z_n > 0 and dead where z_n ≤ 0 on every row. Units are drawn
-independently of one another, so the number of dead ones among H is binomial.
+A unit's pre-activation on row n is z_n = b + x_n·w, with w drawn D times from the weights' law and b from the biases'
+law. It is active where z_n > 0 and dead where z_n ≤ 0 on every row. Units are drawn independently of one another, so
+the number of dead ones among H is binomial.
 
 Where all laws are uniform and the rows few, the probability is the volume of a polytope, exact but for rounding.
 Otherwise it is a mean over the laws of all variables but one, which is left to its distribution function: for each draw
@@ -10,11 +10,10 @@ of the others the last one must lie in an interval. The mean is taken by stratif
 Monte-Carlo quadrature", Mathematics of Computation 20, 1966): a draw in each cell of a grid, with its standard error.
 NumPy does both: SciPy's Qhull and Sobol points would take longer to import than the default study to train.
 
-Where a variable is constant (or its range holds one float32 number only) it is an atom: z = 0 then has
-probability of its own, and z = 0 is not active. Hence a bias of exactly 0 is not the limit of biases from
-ever smaller intervals: with the latter the row of zeros is active half of the time. Rows on which
-only atoms act are decided in the protocol's float32 arithmetic. Elsewhere real numbers are assumed:
-rounding draws to float32 changes a probability by at most about 1e-7 of the laws' width.
+Where a variable is constant (or its range holds one float32 number only) it is an atom: z = 0, which is not active,
+then has probability of its own. Hence a bias of exactly 0 is not the limit of biases from ever smaller intervals, with
+which the row of zeros is active half of the time. Rows on which only atoms act are decided in the protocol's float32
+arithmetic. Elsewhere real numbers are assumed: rounding draws to float32 changes a probability by about 1e-7 at most.
 """
 
 import itertools
@@ -31,17 +30,11 @@ from nnxor.network.tasks import Task
 
 Array = NDArray[np.float64]
 
-EXACT = "exact"
-SAMPLED = "stratified sampling (error: one standard error)"
-
+EXACT, SAMPLED = "exact", "stratified sampling (error: one standard error)"
 ROUNDING = 2e-14  # error granted to rounding in an exact law
 MOST_CORNERS = 2_000  # corners that are looked for to find a volume; with more, as of many rows, sampling is faster
-
-CELLS, REPEATS = 2**13, 16
-"""Cells of a grid, a draw in each, and how many such samples estimate the error."""
-
-NEAR, PARALLEL = 1e-9, 1e-12
-"""How far beyond a side rounding may put a corner, and below which determinant unit normals count as parallel."""
+CELLS, REPEATS = 2**13, 16  # of a grid, a draw in each, and how many such samples estimate the error
+NEAR, PARALLEL = 1e-9, 1e-12  # how far out rounding may put a corner; determinant below which normals are parallel
 
 
 class Probability(NamedTuple):
@@ -58,9 +51,8 @@ def dead_probability(task: Task, init: Init, hidden: int, bias: bool = True) -> 
 
     `hidden` is the width H, on which laws with fan_out depend; `bias=False` leaves biases 0.
     """
-    x = np.array(task.inputs, np.float64)
     laws = [each.at(task.n_inputs, hidden) for each in (init.biases, *[init.weights] * task.n_inputs)]
-    rows = np.column_stack([np.ones(len(x)), x])
+    rows = np.array([(1, *x) for x in task.inputs], np.float64)
     atoms = np.array([_atom(law) for law in laws], np.float32)
     if not bias:
         atoms[0] = 0
@@ -69,7 +61,7 @@ def dead_probability(task: Task, init: Init, hidden: int, bias: bool = True) -> 
     A, c = rows[:, random], rows[:, ~random] @ atoms[~random].astype(np.float64)
     decided = ~A.any(axis=1)
     b, *u = np.where(random, np.float32(0), atoms)
-    if any(preactivation(row, u, b) > 0 for row in x[decided].tolist()):
+    if any(preactivation(row, u, b) > 0 for row in rows[decided, 1:].tolist()):
         return Probability(0.0, 0.0, EXACT)
     A, c = A[~decided], c[~decided]
     used = np.flatnonzero(A.any(axis=0))
@@ -126,8 +118,7 @@ def _along(A: Array, c: Array, law: Law, points: Array) -> Array:
 def _volume(A: Array, b: Array) -> float:
     """The volume of the part of the unit cube where A·s ≤ b.
 
-    Across its first coordinate the volume of a slice is a polynomial between two corners, which Gauss and Legendre's
-    points integrate exactly.
+    Between two corners a slice's volume is a polynomial of the first coordinate, exactly integrated by Gauss–Legendre.
     """
     n = A.shape[1]
     normals, ends = np.concatenate([A, -np.eye(n), np.eye(n)]), np.concatenate([b, np.zeros(n), np.ones(n)])

@@ -1,9 +1,8 @@
 """Mini-batches: which examples each step of an epoch sees, shuffled by the seed.
 
 Every example of an epoch gets a key, a hash of (seed, epoch, example); sorted by their keys, the examples are cut into
-batches, in which they keep that order. So the order is a pure function of seed and epoch, and the batch, engine or
-machine that a training runs on does not matter. The hash is the finalizer of SplitMix64 (Steele, Lea & Flood, "Fast
-splittable pseudorandom number generators", OOPSLA 2014).
+batches, in which they keep that order. So the batch, engine or machine that a training runs on does not matter. The
+hash is that of SplitMix64 (Steele, Lea & Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
 """
 
 from collections.abc import Sequence
@@ -16,20 +15,14 @@ from nnxor.condition import Condition
 from nnxor.protocol import ROOT_SEED
 
 GAMMA = np.uint64(0x9E3779B97F4A7C15)
-MIX1 = np.uint64(0xBF58476D1CE4E5B9)
-MIX2 = np.uint64(0x94D049BB133111EB)
-
 
 Seeds = NDArray[np.integer]
 
 
 def mix(x: Any) -> Any:
-    """The finalizer of SplitMix64: a bijection of 64-bit numbers whose every output bit depends on every input bit.
-
-    An array of them, or what else has its operators (`nnxor.arithmetic.numbers.Symbol`).
-    """
-    x = (x ^ (x >> np.uint64(30))) * MIX1
-    x = (x ^ (x >> np.uint64(27))) * MIX2
+    """The finalizer of SplitMix64: a bijection of 64-bit numbers, of an array or what else has its operators."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
 
 

@@ -1,4 +1,4 @@
-"""Softplus: log(1 + e^z), a smooth ReLU (Dugas et al., NIPS 2000)."""
+"""Softplus: log(1 + e^z), a smooth ReLU (Dugas et al., NIPS 2000), as max(z, 0) + log(1 + e^−|z|), which is finite."""
 
 import numpy as np
 import scipy
@@ -6,11 +6,6 @@ import scipy
 from nnxor.arithmetic import functions
 from nnxor.arithmetic.numbers import Number, absolute, maximum
 from nnxor.network.entries import Settings, activation
-
-
-def softplus(z: Number) -> Number:
-    """max(z, 0) + log(1 + e^−|z|), which nothing overflows."""
-    return maximum(z, 0.0) + functions.log1p_unit(functions.exp_below_one(-absolute(z)))
 
 
 def second(z: Number, a: Number, k: Settings) -> Number:
@@ -23,7 +18,7 @@ activation(
     name="softplus",
     label="softplus",
     readable=lambda condition: (lambda x: np.logaddexp(x, 0), lambda x, y: scipy.special.expit(x)),
-    value=lambda z, k: softplus(z),
+    value=lambda z, k: maximum(z, 0.0) + functions.log1p_unit(functions.exp_below_one(-absolute(z))),
     back=lambda z, a, g, k: g * functions.sigmoid(z),
     second=second,
 )
