@@ -47,11 +47,6 @@ def not_zero(most: float) -> Check:
     return number(lambda value: 0 < abs(value) <= most, f"a number other than 0, from -{most:g} to {most:g}")
 
 
-positive = number(lambda value: value > 0, "a finite number above 0")
-
-below_one = number(lambda value: 0 <= value < 1, "a number from 0 to below 1")
-
-
 def choice(allowed: Iterable[object]) -> Check:
     """One of these; an iterable that grows, such as a registry, is read anew each time."""
 
@@ -59,9 +54,14 @@ def choice(allowed: Iterable[object]) -> Check:
         options = list(allowed)
         if any(value == option and type(value) is type(option) for option in options):
             return value
-        raise ValueError(hint(show(value), [show(option) for option in options]))
+        raise ValueError(hint(show(value), map(show, options)))
 
     return check
+
+
+positive = number(lambda value: value > 0, "a finite number above 0")
+below_one = number(lambda value: 0 <= value < 1, "a number from 0 to below 1")
+switch = choice((True, False))
 
 
 def some_of(names: tuple[str, ...]) -> Check:
@@ -73,9 +73,6 @@ def some_of(names: tuple[str, ...]) -> Check:
 
     words = f"one of {', '.join(names)}, or several: {'+'.join(names[:2])}"
     return allowing(allows, words, lambda value: "+".join(name for name in names if name in value.split("+")))
-
-
-switch = choice((True, False))
 
 
 def optional(check: Check) -> Check:

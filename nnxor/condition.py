@@ -17,7 +17,7 @@ from nnxor.interventions import INTERVENTIONS
 from nnxor.network.activations import ACTIVATIONS, OUTPUTS, Activation
 from nnxor.network.draws import PARAMETERS
 from nnxor.network.inits_in_yaml import LARGEST, UNIFORM, GivenWeights, Init, plain_name
-from nnxor.network.losses import LOSSES, Loss
+from nnxor.network.losses import LOSSES
 from nnxor.network.optimizers import OPTIMIZERS
 from nnxor.network.tasks import XOR, Task
 from nnxor.protocol import PROTOCOL_VERSION
@@ -25,9 +25,7 @@ from nnxor.registry import Registry
 
 MOST_HIDDEN = 4096
 MOST_EPOCHS = 2**31 - 2
-
-MOST_SCALE = 1e6
-"""Largest factor on initial weights: the largest draw (nnxor.network.inits_in_yaml) times it is finite in float32."""
+MOST_SCALE = 1e6  # of initial weights: the largest draw (nnxor.network.inits_in_yaml) times it is finite in float32
 
 
 @dataclass(frozen=True)
@@ -52,15 +50,14 @@ class Field:
     words: Mapping[Any, str] = dataclasses.field(default_factory=dict)
     setting: bool = False
     needs: str = ""
-    name: str = ""
     type: str = ""
     registry: Registry[Any] | None = None
 
     def named(self, name: str, kind: str) -> Self:
-        """The same of this name and type, on which its words depend where none are given."""
+        """The same with its type, and with words made of its name where there are none."""
         symbol = self.symbol or name.replace("_", " ")
         label, phrase = self.label or symbol, self.phrase or f"{symbol} = {{}}"
-        return replace(self, name=name, type=kind, symbol=symbol, label=label, phrase=phrase)
+        return replace(self, type=kind, symbol=symbol, label=label, phrase=phrase)
 
     def about(self) -> dict[str, Any]:
         """What readers of results must know of it, in plain values."""
@@ -184,10 +181,9 @@ class Condition:
         """Whether a field has an effect: it is no setting, or an entry of this condition uses it."""
         if FIELDS[name].needs:
             return getattr(self, FIELDS[name].needs) is not None
-        if not FIELDS[name].setting:
-            return True
         chosen = ((registry, getattr(self, field)) for field, registry in CHOICES.items())
-        return any(name in registry[entry].settings for registry, entry in chosen if entry is not None)
+        entries = (registry[entry] for registry, entry in chosen if entry is not None)
+        return not FIELDS[name].setting or any(name in entry.settings for entry in entries)
 
     @property
     def numpy_dtype(self) -> np.dtype:
@@ -261,8 +257,7 @@ class Condition:
     def text(self) -> str:
         """Canonical text: the protocol's version, then each field that is not the default.
 
-        A task counts with its whole table and an initialization with its distributions, so that
-        another table under an old name is another condition.
+        Of a task the whole table counts, of an initialization its distributions, and not their names alone.
         """
         values = {name: getattr(self, name) for name in FIELDS}
         others = (f"{name}={_text(value)}" for name, value in values.items() if value != FIELDS[name].default)
@@ -287,12 +282,8 @@ def users(setting: str) -> list[str]:
     """What makes use of a setting: 'activation=leaky_relu', say."""
     if FIELDS[setting].needs:
         return [f"a {FIELDS[setting].needs}"]
-    return [
-        f"{name}={entry.name}"
-        for name, registry in CHOICES.items()
-        for entry in registry.values()
-        if setting in entry.settings
-    ]
+    entries = ((name, entry) for name, registry in CHOICES.items() for entry in registry.values())
+    return [f"{name}={entry.name}" for name, entry in entries if setting in entry.settings]
 
 
 def fitting(loss: str) -> dict[str, Any]:
@@ -312,7 +303,7 @@ def _refusals(c: Condition) -> Iterator[str]:
         step = float(c.numpy_dtype.type(c.lr))
     if not 0 < step < math.inf:
         yield f"lr={c.lr:g} is {step:g} in {c.dtype}; allowed: a step that dtype can hold"
-    yield from _refusals_of_targets(c, task, LOSSES[c.loss])
+    yield from _refusals_of_targets(c)
     if size is not None and size > task.n_examples:
         allowed = f"null (all), or an integer from 1 to {task.n_examples}"
         yield f"batch_size={size} is more than the {task.n_examples} examples of task={task.name}; allowed: {allowed}"
@@ -343,8 +334,9 @@ def _refusals(c: Condition) -> Iterator[str]:
         yield f"epochs={c.epochs} is too many {twice}; allowed: at most {MOST_EPOCHS // 2}"
 
 
-def _refusals_of_targets(c: Condition, task: Task, loss: Loss) -> Iterator[str]:
+def _refusals_of_targets(c: Condition) -> Iterator[str]:
     """The same of a loss, the targets and the success rule."""
+    task, loss = c.task, LOSSES[c.loss]
     if loss.output not in (None, c.output):
         yield f"loss={c.loss} needs a probability; output={c.output}; allowed: output={loss.output}"
     if loss.logits and not all(0 <= t <= 1 for t in task.targets):
@@ -362,8 +354,7 @@ def _text(value: object) -> str:
     if isinstance(value, Task):
         table = "|".join(_numbers((*x, t)) for x, t in zip(value.inputs, value.targets, strict=True))
         times = f";times={_numbers(value.multiplicities)}" if value.multiplicities else ""
-        # the cause of a failure depends on the units
-        return f"{plain_name(value.name)}:{table};units={value.units}{times}"
+        return f"{plain_name(value.name)}:{table};units={value.units}{times}"  # causes of failure depend on the units
     if isinstance(value, Init):
         return value.text()
     if isinstance(value, GivenWeights):

@@ -88,9 +88,8 @@ class Run:
 def train(*, seed: int = 0, engine: str = "auto", **fields: Any) -> Run:
     """Train the network of one seed, and say what became of it; the bits are those of a sweep.
 
-    `fields` are those of a condition, with their defaults where they are left out: hidden, activation, init, lr,
-    epochs, loss and so on. `init` and `task` may be names of those that ship, or `nnxor.network` objects. ValueError
-    says what is not allowed, and what is.
+    `fields` are those of a condition: hidden, activation, init, lr, epochs, loss and so on. `init` and `task` may be
+    names of those that ship, or `nnxor.network` objects. ValueError says what is not allowed, and what is.
 
     >>> import nnxor
     >>> run = nnxor.train(hidden=4, init="he", lr=0.1, seed=7)
@@ -140,15 +139,14 @@ def diagnose(W1: ArrayLike, b1: ArrayLike, W2: ArrayLike, b2: ArrayLike, **field
         weights = weights.astype(condition.numpy_dtype)
     if not all(np.isfinite(each).all() for each in weights):
         raise ValueError(f"weights must be finite in {condition.dtype}")
-    columns = diagnosed(condition, weights, engines.load("numpy")(condition, weights, range(1)))
-    columns = {**columns, "minimum": kinds(condition, weights, columns)}
+    columns = diagnosed(condition, weights, engine_numpy.train(condition, weights, range(1)))
+    columns["minimum"] = kinds(condition, weights, columns)
     return Run(condition, None, weights.only(), weights.only(), _row(columns))
 
 
 def _condition(fields: Mapping[str, Any]) -> Condition:
-    for name in fields:
-        if name not in FIELDS:
-            raise ValueError(f"{name} is not a field; {hint(name, FIELDS)}")
+    if unknown := next((name for name in fields if name not in FIELDS), None):
+        raise ValueError(f"{unknown} is not a field; {hint(unknown, FIELDS)}")
     values = {name: _shipped(name, value) if name in SHIPPED else value for name, value in fields.items()}
     loss = values.get("loss")
     condition = Condition(**{**(fitting(loss) if isinstance(loss, str) and loss in LOSSES else {}), **values})

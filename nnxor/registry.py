@@ -20,11 +20,7 @@ def hint(word: str, allowed: Iterable[str]) -> str:
 
 
 class Registry(dict[str, Entry]):
-    """Entries by name, in the order in which they were registered; `what` they are stands in messages.
-
-    A module of a package makes an entry (see `registering`); `discover` imports them all, so that a new module is all
-    that a new entry needs.
-    """
+    """Entries by name, in the order in which they were registered; `what` they are stands in messages."""
 
     def __init__(self, what: str) -> None:
         super().__init__()
@@ -38,7 +34,7 @@ class Registry(dict[str, Entry]):
         return entry
 
     def discover(self, package: str, first: Iterable[str] = ()) -> None:
-        """Import every module of a package, those named `first` before the others, which come by alphabet."""
+        """Import every module of a package, each of which makes an entry: those named `first`, then by alphabet."""
         found = sorted(module.name for module in pkgutil.iter_modules(importlib.import_module(package).__path__))
         for name in sorted(found, key=lambda name: [*first, name].index(name)):
             importlib.import_module(f"{package}.{name}")

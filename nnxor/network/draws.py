@@ -1,15 +1,12 @@
 """The initial weights of every seed: a pure function of (seed, shapes, init).
 
-The generator is counter-based (Philox 4x64-10: Salmon, Moraes, Dror & Shaw, "Parallel random
-numbers: as easy as 1, 2, 3", SC 2011). Its 256-bit counter is read as four words, lowest first:
-
-    (seed, draw, block, unit)
-
-and each counter yields four 64-bit numbers, so any seed is reached at once, consecutive seeds are one call a unit, and
-nothing depends on batch, order, worker or engine. Unit 0 is the output bias, units 1 ... H are the hidden ones: a
-width-4 network is the first four units of the width-10 one with that seed. Draw 0 is where a training starts, draw 1
-what a rescue draws afresh and draw 2 how it chooses units (`nnxor.interventions`). Block 0 of a unit holds its bias,
-its output weight and its weights for the inputs 1 and 2, later blocks the further inputs.
+The generator is counter-based (Philox 4x64-10: Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2,
+3", SC 2011). Its 256-bit counter is read as four words, lowest first: (seed, draw, block, unit). Each counter yields
+four 64-bit numbers, so any seed is reached at once, consecutive seeds are one call a unit, and nothing depends on
+batch, order, worker or engine. Unit 0 is the output bias, units 1 ... H are the hidden ones: a width-4 network is the
+first four units of the width-10 one with that seed. Draw 0 is where a training starts, draw 1 what a rescue draws
+afresh and draw 2 how it chooses units (`nnxor.interventions`). Block 0 of a unit holds its bias, its output weight and
+its weights for the inputs 1 and 2, later blocks the further inputs.
 """
 
 from __future__ import annotations
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
     from nnxor.condition import Condition
 
 MOST_DRAWS = 1000  # how often a network is drawn for an initialization with a margin, before it is refused
-
 Array = NDArray[np.floating]
 Uniforms = NDArray[np.float64]
 Lots = tuple[list[Uniforms], Uniforms, Uniforms, Uniforms]
@@ -106,10 +102,9 @@ def draw(
 ) -> Weights:
     """Initial weights of the networks with these seeds, rounded to float32.
 
-    `seeds` is a range of consecutive non-negative integers; `bias=False` leaves every bias 0;
-    `again` is the number of the draw, for those who draw a seed more than once; `scale` is a factor
-    on every weight and bias, drawn or given, before they are rounded (1 changes no bit). Fans are those
-    of the layer: D inputs and H outputs for the first, H inputs and one output for the second.
+    `seeds` is a range of consecutive non-negative integers; `bias=False` leaves every bias 0; `again` is the number of
+    the draw; `scale` is a factor on every weight and bias, drawn or given, before they are rounded (1 changes no bit).
+    Fans are those of the layer: D inputs and H outputs for the first, H inputs and one output for the second.
     """
     if seeds.step != 1 or seeds.start < 0 or seeds.stop > 2**63:
         raise ValueError(f"seeds must be consecutive, from 0 to 2**63 - 1; got {seeds}")
@@ -164,10 +159,9 @@ def initial_weights(condition: Condition, seeds: range, again: int = 0) -> Weigh
     c = condition
     arguments = c.init, c.task.n_inputs, c.hidden
     weights = draw(*arguments, seeds, c.bias, again, c.scale)
-    margin = None if isinstance(c.init, GivenWeights) else c.init.margin
+    if isinstance(c.init, GivenWeights) or (margin := c.init.margin) is None:
+        return weights
     for attempt in range(1, MOST_DRAWS):
-        if margin is None:
-            return weights
         W1, b1 = weights.W1.astype(np.float64), weights.b1.astype(np.float64)
         kept = [preactivation(row, W1, b1).max(axis=0) > margin for row in c.task.inputs]  # sums from the bias on
         if not len(below := np.flatnonzero(~np.all(kept, axis=0))):
@@ -175,9 +169,7 @@ def initial_weights(condition: Condition, seeds: range, again: int = 0) -> Weigh
         rest = range(seeds[below[0]], seeds[below[-1]] + 1)
         fresh = draw(*arguments, rest, c.bias, again + (attempt << 32), c.scale)
         weights.put(below, fresh.take(below - below[0]))
-    raise ValueError(
-        f"init={c.init.name}: {MOST_DRAWS} draws of seed {seeds[below[0]]} do not keep the margin {margin:g}"
-    )
+    raise ValueError(f"init={c.init.name}: {MOST_DRAWS} draws of seed {rest[0]} do not keep the margin {margin:g}")
 
 
 def _given(init: GivenWeights, seeds: range, n_inputs: int, hidden: int) -> list[Uniforms]:

@@ -20,21 +20,19 @@ from nnxor.network.tasks import Task
 from nnxor.registry import Registry, registering
 
 Settings = Any  # A condition, or whatever else holds the fields that an entry uses under their names
-
 Memory = tuple[Number, ...]
 Step = tuple[Number, Memory]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Uses:
-    """A name, its label in figures and sentences, and the fields of a condition that it uses."""
+    """A name, its label in figures and sentences, the fields of a condition that it uses, and numbers made of them."""
 
     told: ClassVar[tuple[str, ...]] = ("label", "settings")
     name: str
     label: str
     settings: tuple[str, ...] = ()
     derived: Callable[[Settings], dict[str, Any]] = lambda _: {}
-    """Numbers that its rules need as well, from the settings; not yet rounded to a dtype."""
 
     def about(self) -> dict[str, Any]:
         """What readers of results must know of it, in plain values."""
@@ -49,7 +47,7 @@ class Uses:
 
 @dataclass(frozen=True, kw_only=True)
 class Activation(Uses):
-    """An activation function. An output function is one that may stand at the output.
+    """An activation function, or an output function, which is one that may stand at the output.
 
     readable(condition): f(x) and its derivative d(x, y), with y = f(x), by NumPy's functions, for the readable layer.
     value(z, k): the activation of a pre-activation z.
@@ -137,8 +135,8 @@ class Optimizer(Uses):
     step(p, g, memory, rate, k, left): the parameter and its memory after a step, from its gradient g and the learning
         rate; left[i] is 1 − β^t for the i-th of `powers`, where t counts the steps from 1.
     start(rate): what a parameter remembers before the first step, a number each.
-    powers: settings of which the step needs the t-th power; it is computed in double precision. Without them the next
-        parameters and memory follow from the present ones alone, whatever the epoch.
+    powers: settings of which the step needs the t-th power, in double precision. Without them the next parameters and
+        memory follow from the present ones alone, whatever the epoch.
     rests: whether a parameter stays as it is while its gradient is 0, whatever happened before.
     plain: whether the step is the gradient times the rate, and nothing else.
     """
@@ -157,7 +155,6 @@ class Optimizer(Uses):
 
 ACTIVATIONS: Registry[Activation] = Registry("activation")  # the activations of hidden units
 OUTPUTS: Registry[Activation] = Registry("output")  # the output functions
-
 LOSSES: Registry[Loss] = Registry("loss")
 OPTIMIZERS: Registry[Optimizer] = Registry("optimizer")
 

@@ -2,11 +2,11 @@
 
 import ast
 import math
-import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache, partial
+from operator import add, mul, sub, truediv
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -27,25 +27,15 @@ def _power(base: float, exponent: float) -> float:
     doubled = 2 * abs(exponent)
     if doubled != int(doubled) or doubled > MOST_FACTORS:
         raise ValueError(f"exponents are whole or half numbers, up to {MOST_FACTORS // 2} in size; got {exponent:g}")
-    factors = [base] * (int(doubled) // 2) + [math.sqrt(base)] * (int(doubled) % 2)
-    power = math.prod(factors, start=1.0)
+    power = math.prod([base] * (int(doubled) // 2) + [math.sqrt(base)] * (int(doubled) % 2), start=1.0)
     return power if exponent >= 0 else 1 / power
 
 
-_OPERATORS = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.Pow: _power,
-}
+_OPERATORS = {ast.Add: add, ast.Sub: sub, ast.Mult: mul, ast.Div: truediv, ast.Pow: _power}
 
 
 def evaluate(formula: float | str, fan_in: int, fan_out: int) -> float:
-    """Value of a formula of numbers, + − * / **, sqrt(), fan_in and fan_out.
-
-    Raises ValueError, with the formula in the message, for anything else.
-    """
+    """Value of a formula of numbers, + − * / **, sqrt(), fan_in and fan_out; ValueError, which names it, for others."""
     names = {"fan_in": float(fan_in), "fan_out": float(fan_out)}
 
     def value(node: ast.expr) -> float:
@@ -72,7 +62,7 @@ def evaluate(formula: float | str, fan_in: int, fan_out: int) -> float:
 
 
 def plain_formula(text: str) -> str:
-    """A formula as it is understood, without comments and the like; ValueError for one that is too long to be one."""
+    """A formula as it is understood, without comments and the like; ValueError for one that is too long."""
     if len(text) > LONGEST_FORMULA:
         raise ValueError(f"it has {len(text):,} characters; allowed: {LONGEST_FORMULA}")
     return ast.unparse(ast.parse(text.strip(), mode="eval").body)
@@ -88,7 +78,7 @@ class Law(NamedTuple):
 
     label: how readers see it. parameters: their names and defaults (None: must be given), or their numbers. quantile,
     below: the inverse of its distribution function at u in (0, 1), and that function at x, in their shape, float64; the
-    parameters are given by name. flat: whether its density is the same everywhere between its ends.
+    parameters are given by name. flat: whether its density is the same between its ends.
     """
 
     label: str
@@ -156,9 +146,7 @@ class Distribution:
         if not isinstance(name, str) or name not in LAWS:
             raise ValueError(f"distribution={name} is unknown; allowed: {', '.join(LAWS)}")
         parameters = LAWS[name].parameters
-        told: dict[str, Any] = {**parameters} | {
-            str(key): value for key, value in spec.items() if key != "distribution"
-        }
+        told: dict[str, Any] = {**parameters, **{str(key): spec[key] for key in spec if key != "distribution"}}
         if unknown := [key for key in told if key not in parameters]:
             raise ValueError(f"{unknown[0]} is no parameter of {name}; allowed: {', '.join(parameters)}")
         if missing := [key for key, value in told.items() if value is None]:
@@ -199,13 +187,12 @@ class Distribution:
         return law._replace(parameters=p, quantile=partial(law.quantile, **p), below=partial(law.below, **p))
 
 
-CHECKS: dict[str, Check] = {
+CHECKS: dict[str, Check] = {  # which values are allowed in a file of conf/init, beside distributions
     "mirror": switch,
     "margin": optional(number(lambda value: value >= 0, "a number from 0")),
     "generator": choice(("philox", "numpy")),
     "label": str,
 }
-"""Which values are allowed in a file of conf/init, beside distributions."""
 
 
 @dataclass(frozen=True)
@@ -215,8 +202,7 @@ class Init:
     `outputs` is the distribution of the output's weights where it is another one. With `mirror`, hidden units come in
     pairs, the second with the opposite weights and bias of the first. With `margin`, a whole network is drawn again
     until every row of the task puts some unit above the margin (before its activation). `generator: numpy` draws as
-    scripts do, from `numpy.random.default_rng(seed)`: W1 (hidden, inputs), b1, W2 and b2, in this order, so that
-    published runs can be had seed by seed. `label` is its name in figures.
+    scripts do, from `default_rng(seed)`, so that published runs can be had seed by seed. `label` is for figures.
     """
 
     name: str
@@ -231,11 +217,9 @@ class Init:
     @classmethod
     def of(cls, name: str, content: Mapping[str, object]) -> Self:
         """Read what a file of conf/init holds; ValueError says what is wrong."""
-        allowed = [part.name for part in fields(cls)[1:]]
-        if set(content) - set(allowed) or not {"weights", "biases"} <= set(content):
-            raise ValueError(
-                f"it must hold weights and biases, and may hold {', '.join(allowed[2:])}; got {[*content]}"
-            )
+        needed, others = ["weights", "biases"], [part.name for part in fields(cls)[3:]]
+        if not {*needed} <= {*content} <= {*needed, *others}:
+            raise ValueError(f"it must hold {' and '.join(needed)}, and may hold {', '.join(others)}; got {[*content]}")
         values: dict[str, Any] = {"label": name}
         for part, value in content.items():
             try:
@@ -259,8 +243,7 @@ class Init:
 class GivenWeights:
     """Initial weights that were drawn elsewhere: S sets of them, of which seed s starts from set s.
 
-    `arrays` holds W1 (D, H, S), b1 (H, S), W2 (H, S) and b2 (S,) in float32; `digest` tells two of
-    them apart, whatever their names.
+    `arrays` holds W1 (D, H, S), b1 (H, S), W2 (H, S) and b2 (S,) in float32; `digest` tells two of them apart.
     """
 
     name: str

@@ -51,8 +51,7 @@ class Task:
                 raise ValueError(f"row {n} must hold the same number of inputs as row 1, then the target")
             if any(type(value) not in (int, float) or not math.isfinite(value) for value in row):
                 raise ValueError(f"row {n} must hold finite numbers; it holds {row}")
-        inputs = tuple(tuple(float(value) for value in row[:-1]) for row in rows)
-        targets = tuple(float(row[-1]) for row in rows)
+        inputs, targets = tuple(tuple(map(float, row[:-1])) for row in rows), tuple(float(row[-1]) for row in rows)
         return cls(name, inputs, targets, units, tuple(counts), str(content.get("label", "")))
 
     @property
@@ -91,15 +90,13 @@ class Task:
         if not self.multiplicities:
             return self
         rows = np.repeat(np.arange(self.n_rows), self.times)
-        inputs, targets = (tuple(values[n] for n in rows) for values in (self.inputs, self.targets))
-        return type(self)(self.name, inputs, targets, self.units)  # type: ignore[arg-type]
+        inputs, targets = tuple(self.inputs[n] for n in rows), tuple(self.targets[n] for n in rows)
+        return type(self)(self.name, inputs, targets, self.units)
 
     @cached_property
     def row_names(self) -> tuple[str, ...]:
         """A short name a row: its bits ('01') for a two-input truth table, else its number."""
-        if self.inputs == XOR.inputs:
-            return ("00", "01", "10", "11")
-        return tuple(str(n) for n in range(self.n_rows))
+        return ("00", "01", "10", "11") if self.inputs == XOR.inputs else tuple(map(str, range(self.n_rows)))
 
     def x(self, dtype: np.dtype) -> NDArray[np.floating]:
         """Inputs, shape (N, D)."""
