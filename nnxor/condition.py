@@ -80,11 +80,11 @@ def labelled(value: Any) -> str:
 
 
 def field(default: Any, check: Callable[[object], Any] | Registry[Any], *words: Any, **about: Any) -> Any:
-    """A field of the dataclass `Condition`, from what `Field` holds in this order."""
+    """A field of the dataclass `Condition`, from what `Field` holds in this order; a default of None is allowed."""
     if isinstance(check, Registry):
-        about["registry"] = check
-        check = optional(choice(check)) if default is None else choice(check)
-    return dataclasses.field(default=default, metadata={"field": Field(default, check, *words, **about)})
+        about["registry"], check = check, choice(check)
+    allowed = optional(check) if default is None else check
+    return dataclasses.field(default=default, metadata={"field": Field(default, allowed, *words, **about)})
 
 
 @dataclass(frozen=True)
@@ -146,18 +146,13 @@ class Condition:
     beta2: float = field(0.999, below_one, "\N{GREEK SMALL LETTER BETA}2", "beta2", "linear", setting=True)
     rho: float = field(0.9, below_one, "\N{GREEK SMALL LETTER RHO}", "rho", "linear", setting=True)
     epsilon: float = field(1e-8, up_to(LARGEST), "\N{GREEK SMALL LETTER EPSILON}", "epsilon", "log", setting=True)
-    batch_size: int | None = field(
-        None, optional(whole(1)), scale="linear", phrase="batches of {}", words={None: "full batch"}
-    )
+    batch_size: int | None = field(None, whole(1), scale="linear", phrase="batches of {}", words={None: "full batch"})
     order: str = field(
         "shuffled", choice(("shuffled", "fixed")), "order of rows", phrase="rows in {} order", needs="batch_size"
     )
-    freeze: str | None = field(
-        None, optional(some_of(PARAMETERS)), "frozen", phrase="{} frozen", words={None: "nothing frozen"}
-    )
+    freeze: str | None = field(None, some_of(PARAMETERS), "frozen", phrase="{} frozen", words={None: "nothing frozen"})
     recycle_every: int | None = field(
-        None, optional(whole(1)), "recycle every", "redraw dead units every", "log",
-        "dead units redrawn every {} epochs",
+        None, whole(1), "recycle every", "redraw dead units every", "log", "dead units redrawn every {} epochs",
         words={None: "dead units not redrawn"},
     )  # fmt: skip
     dtype: str = field("float32", choice(("float32", "float64")), label="precision", phrase="{}")
@@ -269,10 +264,9 @@ class Condition:
         return hashlib.sha256(self.text().encode()).hexdigest()[:16]
 
 
-FIELDS: dict[str, Field] = {
+FIELDS: dict[str, Field] = {  # by name, in the order in which tables show them and conditions are sorted
     each.name: each.metadata["field"].named(each.name, str(each.type)) for each in dataclasses.fields(Condition)
 }
-"""The fields by name, in the order in which tables show them and conditions are sorted."""
 
 CHOICES = {name: about.registry for name, about in FIELDS.items() if about.registry is not None}
 """The fields that choose entries of a registry."""
@@ -308,16 +302,14 @@ def _refusals(c: Condition) -> Iterator[str]:
         allowed = f"null (all), or an integer from 1 to {task.n_examples}"
         yield f"batch_size={size} is more than the {task.n_examples} examples of task={task.name}; allowed: {allowed}"
     if isinstance(init, GivenWeights) and init.size != (task.n_inputs, c.hidden):
-        yield (
-            f"init={init.name} is for {init.size[0]} inputs and hidden={init.size[1]}; "
-            f"the condition has {task.n_inputs} inputs and hidden={c.hidden}"
-        )
+        asked = f"the condition has {task.n_inputs} inputs and hidden={c.hidden}"
+        yield f"init={init.name} is for {init.size[0]} inputs and hidden={init.size[1]}; {asked}"
     if isinstance(init, Init) and init.margin is not None and (0.0,) * task.n_inputs in task.inputs:
         largest = c.bias * c.scale * float(init.biases.at(task.n_inputs, c.hidden).quantile(np.array([1 - 2**-53]))[0])
         if largest <= init.margin:
             yield (
                 f"init={init.name} never keeps its margin {init.margin:g} on a row of zeros, where units are given "
-                f"their biases, {largest:g} at most; task={c.task.name} has such a row; allowed: task=xor_centred, say"
+                f"their biases, {largest:g} at most; task={task.name} has such a row; allowed: task=xor_centred, say"
             )
     if not c.bias and (none := [name for name in (c.freeze or "").split("+") if name.startswith("b")]):
         yield f"freeze={c.freeze} would do nothing to {none[0]}: bias=false has none; allowed: W1, W2"

@@ -129,12 +129,12 @@ def diagnose(W1: ArrayLike, b1: ArrayLike, W2: ArrayLike, b2: ArrayLike, **field
     if not all(np.isfinite(each).all() for each in weights) or weights.n_networks > 1:
         raise ValueError("weights must be finite numbers, of one network")
     dtype = "float32" if all(getattr(each, "dtype", None) == np.float32 for each in (W1, b1, W2)) else "float64"
-    hidden = weights.W1.shape[1]
+    n_inputs, hidden, _ = weights.W1.shape
     if fields.get("hidden", hidden) != hidden:
         raise ValueError(f"hidden={fields['hidden']} contradicts W1, which has hidden={hidden}")
     condition = _condition({"dtype": dtype, **fields, "hidden": hidden, "epochs": 0})
-    if weights.W1.shape[0] != condition.task.n_inputs:
-        raise ValueError(f"W1 is for {weights.W1.shape[0]} inputs; task={condition.task.name} has another number")
+    if n_inputs != condition.task.n_inputs:
+        raise ValueError(f"W1 is for {n_inputs} inputs; task={condition.task.name} has another number")
     with np.errstate(over="ignore"):
         weights = weights.astype(condition.numpy_dtype)
     if not all(np.isfinite(each).all() for each in weights):
@@ -145,8 +145,8 @@ def diagnose(W1: ArrayLike, b1: ArrayLike, W2: ArrayLike, b2: ArrayLike, **field
 
 
 def _condition(fields: Mapping[str, Any]) -> Condition:
-    if unknown := next((name for name in fields if name not in FIELDS), None):
-        raise ValueError(f"{unknown} is not a field; {hint(unknown, FIELDS)}")
+    if unknown := [name for name in fields if name not in FIELDS]:
+        raise ValueError(f"{unknown[0]} is not a field; {hint(unknown[0], FIELDS)}")
     values = {name: _shipped(name, value) if name in SHIPPED else value for name, value in fields.items()}
     loss = values.get("loss")
     condition = Condition(**{**(fitting(loss) if isinstance(loss, str) and loss in LOSSES else {}), **values})
