@@ -27,21 +27,17 @@ Mask = NDArray[np.bool_]
 Array = NDArray[np.float64]
 Counts = NDArray[np.int32]
 
-OUTCOMES = (
+OUTCOMES = (  # `stuck` alone is that of traps without a name
     "solved", "stuck_1/4", "stuck_1/3", "stuck_1/2", "stuck", "oscillating", "diverged", "unsettled", "unclear",
 )  # fmt: skip
-"""Every outcome; `stuck` alone is that of traps without a name."""
+CAUSES = (  # the empty one is that of a solved run
+    "", "few_alive_at_start", "died_in_training", "alive_but_linear", "alive_but_merged",
+    "step_too_large", "not_finished", "unclear",
+)  # fmt: skip
 
 REST_GRADIENT = 1e-4  # largest gradient norm, over c, of a run at rest
 LEVEL_TOLERANCE = 1e-4  # largest distance of the loss, over c, from the level that it is said to sit on
 SAME = 1e-6  # A region's best this close to a trap's level is that trap's: it is found to about 1e-10
-
-CAUSES = (
-    "", "few_alive_at_start", "died_in_training", "alive_but_linear", "alive_but_merged",
-    "step_too_large", "not_finished", "unclear",
-)  # fmt: skip
-"""Every cause; the empty one is that of a solved run."""
-
 MERGE_TOLERANCE = 1e-2  # Predictions closer than this share of the range of targets are one, and farther ones wrong
 
 
@@ -58,6 +54,7 @@ def diagnose(condition: Condition, start: Weights, trained: Trained) -> Columns:
     z_start = preactivations(condition, start.astype(condition.numpy_dtype))
     live_start, live = (any_active(condition, z).sum(axis=0, dtype=np.int32) for z in (z_start, end.z))
     linear = (np.logical_and.reduce([row > 0 for row in end.z]) & (not condition.smooth)).sum(axis=0, dtype=np.int32)
+    predictions = np.where(end.finite, end.y, np.nan).astype(np.float64)
     return {
         "outcome": outcome,
         "final_loss": end.loss.astype(np.float64),
@@ -66,10 +63,7 @@ def diagnose(condition: Condition, start: Weights, trained: Trained) -> Columns:
         "plateau": plateau,
         "merged": _merged(condition, end.y, stuck),
         "solved_epoch": np.where(solved, trace.last_unsolved + 1, -1).astype(np.int32),
-        **{
-            f"y_{name}": np.where(end.finite, row, np.nan).astype(np.float64)
-            for name, row in zip(condition.task.row_names, end.y, strict=True)
-        },
+        **{f"y_{name}": row for name, row in zip(condition.task.row_names, predictions, strict=True)},
         "dead_init": condition.hidden - live_start,
         "dead_final": np.where(end.finite, condition.hidden - live, -1),
         "linear_final": np.where(end.finite, linear, -1),
@@ -132,11 +126,8 @@ def _cause(condition: Condition, outcome: Texts, live_start: Counts, live: Count
 def judge(condition: Condition, weights: Weights, end: Ending, trace: Trace) -> tuple[Texts, Array]:
     """The outcome of R trainings, and the level of stuck ones (NaN for the others), both (R,)."""
     at_rest, level = resting(condition, end)
-    outcome = np.select(
-        [~end.finite, end.solved, at_rest != "", _descends(condition, end, trace)],
-        ["diverged", "solved", at_rest, "unsettled"],
-        "unclear",
-    )
+    cases = [~end.finite, end.solved, at_rest != "", _descends(condition, end, trace)]
+    outcome = np.select(cases, ["diverged", "solved", at_rest, "unsettled"], "unclear")
     doubtful = np.flatnonzero(outcome == "unclear")
     if len(doubtful):
         shaken = weights.take(doubtful), trace.tail[:, doubtful] / tail_part(condition.epochs)
@@ -179,9 +170,8 @@ def _descends(condition: Condition, end: Ending, trace: Trace) -> Mask:
     hoped = later
     if condition.batch_size is None and OPTIMIZERS[condition.optimizer].plain:  # steps follow the slope and no more
         hoped = np.minimum(condition.lr * end.norm.astype(np.float64) ** 2 * half * part, later)
-    return np.asarray(
-        (np.diff(mean, axis=0) < 0).all(axis=0) | ((earlier - later >= 0.1 * hoped) & (hoped > 1e-5 * later))
-    )
+    steadily = (np.diff(mean, axis=0) < 0).all(axis=0)
+    return np.asarray(steadily | ((earlier - later >= 0.1 * hoped) & (hoped > 1e-5 * later)))
 
 
 def _once_quenched(condition: Condition, weights: Weights, tail: Array) -> tuple[Texts, Array]:

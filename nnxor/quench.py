@@ -54,10 +54,10 @@ def stable_step(condition: Condition, weights: Weights) -> NDArray[np.float64]:
         slope = entry.back(z, a, np.ones_like(z), k)
         felt = float(x @ x) + condition.bias
         error = np.abs(end.y[n] - condition.task.targets[n])
+        of_gradients = weight[n] * (a * a + felt * (weights.W2 * slope) * (weights.W2 * slope))
+        of_curvature = weight[n] * error * felt * np.abs(weights.W2 * entry.second(z, a, k))
         for h in range(len(z)):
-            s = weights.W2[h]
-            bound = bound + weight[n] * (a[h] * a[h] + felt * (s * slope[h]) * (s * slope[h]))
-            bound = bound + weight[n] * error * felt * np.abs(s * entry.second(z, a, k)[h])
+            bound = bound + of_gradients[h] + of_curvature[h]
         bound = bound + weight[n] * (float(condition.bias) + error * np.sqrt(felt))
     _, exponent = np.frexp(np.where(np.isfinite(bound), bound, 1.0))
     return np.ldexp(1.0, -np.maximum(exponent, 0))
