@@ -93,8 +93,7 @@ class Success:
 
     rule `loss`: loss ≤ tolerance. rule `margin`: |y − t| < tolerance on every row. rule `threshold`: every row on its
     side of the middle between the targets (where that is ½ and the output a sigmoid: its logit on its side of 0), where
-    `ties` says whether a row that lies exactly there is on its side (`pass`) or not (`fail`). A setting that its rule
-    does not use is the default.
+    `ties` says whether a row that lies there is on its side (`pass`) or not (`fail`). What is not used is the default.
     """
 
     rule: str = "loss"
@@ -122,8 +121,7 @@ class Success:
 class Condition:
     """The fields of a condition, a line each; their names are axis names, config keys and column names alike.
 
-    A setting that nothing makes use of is the default, so that it tells no two equal trainings apart. A value that is
-    not allowed raises ValueError, with what is.
+    What is not used is the default, so that it tells no two equal trainings apart. ValueError says what is allowed.
     """
 
     task: Task = field(XOR, instance(Task, "a Task"), phrase="{}")
@@ -237,8 +235,7 @@ class Condition:
     @property
     def frozen(self) -> frozenset[str]:
         """The parameters that keep their initial values."""
-        given = () if self.freeze is None else self.freeze.split("+")
-        return frozenset([*given, *(() if self.bias else ("b1", "b2"))])
+        return frozenset((self.freeze.split("+") if self.freeze else []) + ([] if self.bias else ["b1", "b2"]))
 
     @property
     def n_parameters(self) -> int:

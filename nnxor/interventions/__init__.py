@@ -1,7 +1,6 @@
 """Interventions: what can be done to a run that got stuck (`rescue=NAME`), one module each.
 
-What frees a run that `nothing` leaves stuck has removed a cause. Fresh weights are the second draw of the same seed, so
-that all interventions of a seed share them.
+What frees a run that `nothing` leaves stuck has removed a cause. All that draw weights for a seed draw the same ones.
 """
 
 from collections.abc import Callable, Mapping

@@ -153,8 +153,7 @@ def _of_numpy(n_inputs: int, hidden: int, seeds: range, again: int) -> Lots:
 def initial_weights(condition: Condition, seeds: range, again: int = 0) -> Weights:
     """Where the trainings of a condition with these seeds start (see `draw`).
 
-    If the initialization has a margin, each network is the first of its seed's draws that keeps it: one in which every
-    row puts some unit above the margin.
+    With a margin, each network is the first of its seed's draws in which every row puts some unit above the margin.
     """
     c = condition
     arguments = c.init, c.task.n_inputs, c.hidden

@@ -54,7 +54,7 @@ class Activation(Uses):
     back(z, a, g, k): the gradient with respect to z, from z, a = value(z, k) and the gradient g with respect to a.
     second(z, a, k): the second derivative.
     slopes(condition): of a piecewise linear one, its slopes below and above its only kink, at 0; None of smooth ones.
-    can_die: whether a unit that is not above 0 on any row is dead, that is adds nothing.
+    can_die: whether a unit that is above 0 on no row is dead, that is adds nothing.
     dead_rest(condition): whether the gradient of a dead unit is exactly 0.
     hidden, output: where it may stand.
     half_at: as an output: the score at which the prediction is ½, where success asks the score and not the prediction.

@@ -126,8 +126,7 @@ LAWS = {
         "N({mean}, {std}²) cut at {cut}σ", {"mean": 0.0, "std": None, "cut": 2.0}, _normal_quantile, _normal_below
     ),
 }  # fmt: skip
-"""The distributions. `cut` is where the truncated normal ends, in standard deviations of the uncut one, of which `std`
-is the standard deviation."""
+"""The distributions. `std` is that of the uncut normal, and `cut` where the truncated one ends, in units of it."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """RMSprop as Keras has it: v ← ρ·v + (1 − ρ)·g², p ← p − lr·g/√(v + ε).
 
-Hinton, Srivastava & Swersky, "Neural networks for machine learning", lecture 6e, 2012; ε stands under the root in Keras
-and beside it in PyTorch.
+Hinton, Srivastava & Swersky, "Neural networks for machine learning", lecture 6e, 2012; PyTorch has ε beside the root.
 """
 
 from nnxor.arithmetic.numbers import Number, sqrt
