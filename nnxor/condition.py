@@ -82,7 +82,8 @@ def labelled(value: Any) -> str:
 def field(default: Any, check: Callable[[object], Any] | Registry[Any], *words: Any, **about: Any) -> Any:
     """A field of the dataclass `Condition`, from what `Field` holds in this order; a default of None is allowed."""
     if isinstance(check, Registry):
-        about["registry"], check = check, choice(check)
+        about["registry"] = check
+        check = choice(check)
     allowed = optional(check) if default is None else check
     return dataclasses.field(default=default, metadata={"field": Field(default, allowed, *words, **about)})
 

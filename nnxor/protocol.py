@@ -2,7 +2,7 @@
 
 PROTOCOL_VERSION = 2  # number of the numerical protocol; part of every condition's key
 ROOT_SEED = 20260101  # key of the counter-based generator from which every seed's draws come
-TAIL_EPOCHS = 1000  # whose losses tell descent from oscillation: the last, but at most a quarter of a training
+TAIL_EPOCHS = 1000  # the last, at most a quarter of the training, whose losses tell descent from oscillation
 TAIL_PARTS = 8  # parts of the tail whose losses are summed apart
 
 

@@ -3,8 +3,8 @@
 A training under `rescue=X` trains its epochs as always. If it then is stuck (`nnxor.diagnosis`), the intervention X
 (`nnxor.interventions`) is made in its final weights and it trains on for as many epochs again; else it stays as it is.
 
-The second start is a start: momentum and Adam begin with no memory, and mini-batches are shuffled as at first. So the
-placebo is only under plain full-batch gradient descent the same, bit for bit, as a training of twice the epochs.
+The second start is a start: momentum and Adam begin with no memory, and mini-batches are shuffled as at first. So only
+under plain full-batch gradient descent is the placebo the same, bit for bit, as a training of twice the epochs.
 """
 
 from dataclasses import replace
@@ -24,7 +24,7 @@ def rescue(
 ) -> tuple[Weights, Columns]:
     """Interfere with the stuck ones of these trainings and train them on; final weights and columns of all.
 
-    `outcome_before` is the outcome before it. Epochs are counted from the first start, which columns about it describe.
+    `outcome_before` is the outcome before. Epochs count from the first start, and columns about the start describe it.
     """
     columns = {**columns, "outcome_before": columns["outcome"]}
     stuck = np.flatnonzero(is_stuck(columns))

@@ -28,7 +28,7 @@ class Intervention(Uses):
     draws: whether fresh weights are drawn, so that each seed gives others.
     needs_dead: whether it does nothing in a network without dead units.
     control: whether the others are compared with it.
-    refusal: what else `refused` must say.
+    refusal: why else a condition cannot have it, as `refused` says it.
     """
 
     told: ClassVar[tuple[str, ...]] = ("label", "meaning", "control", "settings")

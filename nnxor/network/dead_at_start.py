@@ -10,10 +10,11 @@ of the others the last one must lie in an interval. The mean is taken by stratif
 Monte-Carlo quadrature", Mathematics of Computation 20, 1966): a draw in each cell of a grid, with its standard error.
 NumPy does both: SciPy's Qhull and Sobol points would take longer to import than the default study to train.
 
-Where a variable is constant (or its range holds one float32 number only) it is an atom: z = 0, which is not active,
-then has probability of its own. Hence a bias of exactly 0 is not the limit of biases from ever smaller intervals, with
-which the row of zeros is active half of the time. Rows on which only atoms act are decided in the protocol's float32
-arithmetic. Elsewhere real numbers are assumed: rounding draws to float32 changes a probability by about 1e-7 at most.
+Where a variable is constant (or its range holds one float32 number only) it is an atom: z = 0 then has probability of
+its own, and is not active. Hence a bias of exactly 0 is not the limit of biases from ever smaller intervals: with these
+the row of zeros is active half of the time. Rows on which only atoms act are decided in the protocol's float32
+arithmetic. Elsewhere real numbers are assumed: rounding draws to float32 changes a probability by at most about 1e-7 of
+the laws' width.
 """
 
 import itertools

@@ -47,14 +47,14 @@ class Uses:
 
 @dataclass(frozen=True, kw_only=True)
 class Activation(Uses):
-    """An activation function, or an output function, which is one that may stand at the output.
+    """An activation function. An output function is one that may stand at the output.
 
     readable(condition): f(x) and its derivative d(x, y), with y = f(x), by NumPy's functions, for the readable layer.
     value(z, k): the activation of a pre-activation z.
     back(z, a, g, k): the gradient with respect to z, from z, a = value(z, k) and the gradient g with respect to a.
     second(z, a, k): the second derivative.
     slopes(condition): of a piecewise linear one, its slopes below and above its only kink, at 0; None of smooth ones.
-    can_die: whether a unit that is above 0 on no row is dead, that is adds nothing.
+    can_die: whether a unit that is not above 0 on any row is dead, that is adds nothing.
     dead_rest(condition): whether the gradient of a dead unit is exactly 0.
     hidden, output: where it may stand.
     half_at: as an output: the score at which the prediction is ½, where success asks the score and not the prediction.

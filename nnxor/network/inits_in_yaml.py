@@ -35,7 +35,7 @@ _OPERATORS = {ast.Add: add, ast.Sub: sub, ast.Mult: mul, ast.Div: truediv, ast.P
 
 
 def evaluate(formula: float | str, fan_in: int, fan_out: int) -> float:
-    """Value of a formula of numbers, + − * / **, sqrt(), fan_in and fan_out; ValueError, which names it, for others."""
+    """Value of a formula of numbers, + − * / **, sqrt(), fan_in and fan_out; ValueError quotes one that holds more."""
     names = {"fan_in": float(fan_in), "fan_out": float(fan_out)}
 
     def value(node: ast.expr) -> float:
@@ -62,7 +62,7 @@ def evaluate(formula: float | str, fan_in: int, fan_out: int) -> float:
 
 
 def plain_formula(text: str) -> str:
-    """A formula as it is understood, without comments and the like; ValueError for one that is too long."""
+    """A formula as it is understood, without comments and the like; ValueError for one that is too long to be one."""
     if len(text) > LONGEST_FORMULA:
         raise ValueError(f"it has {len(text):,} characters; allowed: {LONGEST_FORMULA}")
     return ast.unparse(ast.parse(text.strip(), mode="eval").body)
@@ -78,7 +78,7 @@ class Law(NamedTuple):
 
     label: how readers see it. parameters: their names and defaults (None: must be given), or their numbers. quantile,
     below: the inverse of its distribution function at u in (0, 1), and that function at x, in their shape, float64; the
-    parameters are given by name. flat: whether its density is the same between its ends.
+    parameters are given by name. flat: whether its density is the same everywhere between its ends.
     """
 
     label: str

@@ -1,4 +1,4 @@
-"""Softplus: log(1 + e^z), a smooth ReLU (Dugas et al., NIPS 2000), as max(z, 0) + log(1 + e^−|z|), which is finite."""
+"""Softplus, a smooth ReLU: log(1 + e^z), as max(z, 0) + log(1 + e^−|z|) against overflow (Dugas et al., NIPS 2000)."""
 
 import numpy as np
 import scipy
