@@ -11,22 +11,16 @@ import numpy as np
 from analysis.entry import DONE, InputError, turning
 from analysis.findings.statistics import Rate
 from experiments.execution.progress import listed, say, tell
+from experiments.study import given_fields
 from experiments.study.checked import checked, known_keys
 from experiments.study.explorer_address import address
-from experiments.study.given_fields import (
-    TRAINED,
-    make_condition,
-    network_of,
-    read_fields,
-    read_success,
-    refuse_useless,
-)
 from experiments.study.weight_files import WRITE_IT
 from nnxor import checks, diagnosis, engines, rescue, trial
 from nnxor.arithmetic.networks import alive
 from nnxor.condition import FIELDS, Condition, fitting
 from nnxor.interventions import INTERVENTIONS, Intervention
-from nnxor.landscape import certificate, decoder
+from nnxor.landscape import decoder
+from nnxor.landscape.certificate import certify
 from nnxor.landscape.decoder import Decoded, decode, decode_predictions, has_levels, named, tolerance_of
 from nnxor.network.draws import Weights
 from nnxor.network.inits_in_yaml import GivenWeights
@@ -45,17 +39,33 @@ LOSS = checks.number(lambda value: 0 <= value <= 1e300, "a finite number from 0 
 ONE_A_ROW = "a list of numbers, one per row"
 PREDICTION = checks.number(lambda value: abs(value) <= 1e300, ONE_A_ROW)
 
+MEANINGS = {  # of the kinds of point that a certificate tells
+    "minimum": "A true local minimum: no small change of its parameters lowers the loss",
+    "infinity": "A minimum, but at infinity: while weights grow for ever the loss sinks to a bound, and no network "
+    "nearby gets below it",
+    "kink": "Not a minimum, but an artefact of the ReLU's kink: a pre-activation is exactly 0 on a row, and a step "
+    "across lowers the loss",
+    "saddle": "Not a minimum but a saddle: the loss gets lower in a direction in which its slope is 0",
+    "shoulder": "No point to rest at, but a shoulder: a way leads from here out of the trap on which the loss never "
+    "rises",
+    "unknown": "It could not be decided what kind of point it is",
+}
+UNTRAINED = (
+    " It is also the loss of a network that has not learned anything yet: see that the loss changes at all (is the "
+    "optimizer given the parameters, and its step called?)."
+)
+
 
 def diagnose(config: Mapping[str, Any]) -> int:
     """Diagnose what a composed configuration gives: a network, a loss or predictions."""
-    known_keys("", config, [*TRAINED, "success", "weights", "loss_name", "predictions"])
+    known_keys("", config, [*given_fields.TRAINED, "success", "weights", "loss_name", "predictions"])
     if str(config["loss"]) in LOSSES:
         raise InputError(f"loss={config['loss']} is no number; did you mean loss_name={config['loss']}?")
     given = [name for name in ("weights", "loss", "predictions") if config[name] is not None]
     if len(given) != 1:
-        what = " and ".join(given) if given else "nothing"
-        raise InputError(f"{what} given; allowed: one of FILE, loss=X and predictions=[Y,...]. Write FILE {WRITE_IT}")
-    values = read_fields("", {name: config[name] for name in TRAINED if name != "loss"})
+        allowed = f"one of FILE, loss=X and predictions=[Y,...]. Write FILE {WRITE_IT}"
+        raise InputError(f"{' and '.join(given) or 'nothing'} given; allowed: {allowed}")
+    values = given_fields.read_fields("", {name: config[name] for name in given_fields.TAKEN["diagnose"]})
     if isinstance(values.get("init"), GivenWeights):
         raise InputError("init=FILE.npz cannot be drawn from; allowed: a name in conf/init")
     if config["loss_name"] is not None:  # here or in another library
@@ -66,16 +76,16 @@ def diagnose(config: Mapping[str, Any]) -> int:
         values = {**fitting(losses[plain]), **values}
     if any(value is not None for value in config["success"].values()):
         rule = config["success"]["rule"] or getattr(values.get("success"), "rule", None)  # that which suits the loss
-        values["success"] = read_success({**config["success"], "rule": rule})
+        values["success"] = given_fields.read_success({**config["success"], "rule": rule})
     (of_network if given[0] == "weights" else of_number)(config, values)
     return DONE
 
 
 def of_network(config: Mapping[str, Any], values: dict[str, object]) -> None:
     """Tell of a network in a file where it is, what its units do, what point that is, where it goes and what helps."""
-    found, condition = network_of(config["weights"], values)
+    found, condition = given_fields.network_of(config["weights"], values)
     weights = found.weights
-    refuse_useless(values, [condition])
+    given_fields.refuse_useless(values, [condition])
     now = states(condition, weights, 0)
     outcome, trap = now["outcome"][0], trap_of(now, condition)
     by = f", in {found.library}'s layout" if found.library else ""
@@ -85,8 +95,7 @@ def of_network(config: Mapping[str, Any], values: dict[str, object]) -> None:
         told_as = "(units, inputs)" if found.library == "PyTorch" else "(inputs, units)"
         two = f"W1 is square: it is read as {told_as}, which is {outcome}; the other way it is {other}"
         tell("", two.replace("_", " at "))
-    going_on = outcome not in ("solved", "diverged")
-    then = states(condition, weights, condition.epochs) if going_on else now
+    then = now if outcome in ("solved", "diverged") else states(condition, weights, condition.epochs)
     tell("verdict", verdict_on_network(outcome, trap, condition, str(then["outcome"][0])))
     rows = [row for row in condition.task.row_names[:16] if f"y_{row}" in now]
     predictions = ", ".join(f"{round(float(now[f'y_{row}'][0]), 6) + 0.0:.4g} for {row}" for row in rows)
@@ -102,17 +111,15 @@ def of_network(config: Mapping[str, Any], values: dict[str, object]) -> None:
         return
     ends = f"{then['outcome'][0]}, loss {then['final_loss'][0]:.6g}".replace("_", " at ")
     every = "epoch" if then["period"][0] == 1 else f"{then['period'][0]} epochs"
-    always = (
-        f" It will never change: its parameters repeat, bit for bit, every {every}." if then["period"][0] > 0 else ""
-    )
-    tell("ahead", f"After {condition.epochs:,} more epochs: {ends}.{always}")
+    always = f" It will never change: its parameters repeat, bit for bit, every {every}."
+    tell("ahead", f"After {condition.epochs:,} more epochs: {ends}.{always if then['period'][0] > 0 else ''}")
     advise(condition, trap, weights)
 
 
 def states(condition: Condition, weights: Weights, epochs: int) -> dict[str, np.ndarray]:
     """The diagnosis of networks after so many epochs of training from these weights."""
     longer, weights = replace(condition, epochs=epochs), weights.astype(condition.numpy_dtype)
-    trained = engines.load(engines.fastest()[0])(longer, weights, range(weights.n_networks))
+    trained = engines.load("auto")(longer, weights, range(weights.n_networks))
     return dict(diagnosis.diagnose(longer, weights, trained))
 
 
@@ -162,36 +169,19 @@ def units(now: Mapping[str, np.ndarray], condition: Condition) -> str:
     task, patterns, told = condition.task, dict(enumerate(now["patterns_final"][0].decode().split(), 1)), []
     for sides, kind in (("0", "dead"), ("1", "active on every row, so linear"), ("01", "alive")):
         mine = [n for n, pattern in patterns.items() if {*pattern} == {*sides}]
-        names = [
-            f"unit {n} on {listed([*compress(task.row_names, map(int, patterns[n]))])}" if kind == "alive" else str(n)
-            for n in mine[:MOST_UNITS]
-        ]
+        active = {n: listed([*compress(task.row_names, map(int, patterns[n]))]) for n in mine[:MOST_UNITS]}
+        names = [f"unit {n} on {rows}" if kind == "alive" else str(n) for n, rows in active.items()]
         names += [f"{len(mine) - MOST_UNITS} more"] if len(mine) > MOST_UNITS else []
         which = f": {', '.join(names)}" if kind == "alive" else f" (unit{'s' * (len(mine) > 1)} {listed(names)})"
         told += [f"{len(mine)} {kind}{which}"] if mine else []
     return "; ".join(told)
 
 
-MEANINGS = {
-    "minimum": "A true local minimum: no small change of its parameters lowers the loss",
-    "infinity": "A minimum, but at infinity: while weights grow for ever the loss sinks to a bound, and no network "
-    "nearby gets below it",
-    "kink": "Not a minimum, but an artefact of the ReLU's kink: a pre-activation is exactly 0 on a row, and a step "
-    "across lowers the loss",
-    "saddle": "Not a minimum but a saddle: the loss gets lower in a direction in which its slope is 0",
-    "shoulder": "No point to rest at, but a shoulder: a way leads from here out of the trap on which the loss never "
-    "rises",
-    "unknown": "It could not be decided what kind of point it is",
-}
-
-
 def point(condition: Condition, weights: Weights, now: dict[str, np.ndarray]) -> str:
     """What the certificate says of the point, or of the one at which a stuck network comes to rest."""
     rounded = weights.astype(condition.numpy_dtype)
-    if stuck := rescue.is_stuck(now)[0]:
-        found = trial.resting_points(condition, rounded, now["plateau"])
-    else:
-        found = certificate.certify(condition, rounded)
+    stuck = rescue.is_stuck(now)[0]
+    found = trial.resting_points(condition, rounded, now["plateau"]) if stuck else certify(condition, rounded)
     kind, radius, unit, row = str(found.kind[0]), found.radius[0], found.unit[0], found.row[0]
     if kind == "minimum" and radius == float("inf"):
         kept = f", with {condition.freeze} kept," if condition.freeze else ""
@@ -204,16 +194,10 @@ def point(condition: Condition, weights: Weights, now: dict[str, np.ndarray]) ->
     return f"{text} ({told})." if told else f"{text}."
 
 
-UNTRAINED = (
-    " It is also the loss of a network that has not learned anything yet: see that the loss changes at all (is the "
-    "optimizer given the parameters, and its step called?)."
-)
-
-
 def of_number(config: Mapping[str, Any], values: dict[str, object]) -> None:
     """Tell of a final loss, or of predictions, which trap it is, and what helps if it is not the solution."""
-    condition = make_condition(values)
-    refuse_useless(values, [condition])
+    condition = given_fields.make_condition(values)
+    given_fields.refuse_useless(values, [condition])
     found = decoded(config, condition) if has_levels(condition) else None
     if found is None or (condition.freeze and not (found.matches and found.loss == condition.loss)):
         raise InputError(f"the levels of {setting(condition)} are not known; give the network itself, as FILE")
@@ -250,10 +234,7 @@ def decoded(config: Mapping[str, Any], condition: Condition) -> Decoded:
 
 
 def advise(condition: Condition, trap: Decoded | None, network: Weights | None = None) -> None:
-    """How common it is, what frees networks from it, best first, and one recommendation.
-
-    `trap` is what is known of the trap that it is in, `network` the one that is diagnosed, if it was given.
-    """
+    """How common it is, what frees networks from this trap, or the one that is given, and one recommendation."""
     level, given = np.nan if trap is None else trap.level.value, network is not None
     like_it, solved = drawn(condition)
     there = rescue.is_stuck(like_it.columns) & (np.abs(like_it.columns["final_loss"] - level) < tolerance_of(condition))
@@ -287,7 +268,7 @@ def advise(condition: Condition, trap: Decoded | None, network: Weights | None =
 
 def drawn(condition: Condition) -> tuple[trial.Trials, int]:
     """Networks of a condition, trained, and how many of them are solved."""
-    found = trial.trials(condition, range(DRAWS), engines.load(engines.fastest()[0]))
+    found = trial.trials(condition, range(DRAWS), engines.load("auto"))
     return found, int(np.sum(found.columns["outcome"] == "solved"))
 
 
@@ -308,9 +289,7 @@ def frees(condition: Condition, stuck: Weights, draws_anew: bool) -> list[Tried]
         tried = replace(condition, rescue=name)
         if entry.refused(tried) or (entry.needs_dead and not any_dead):
             continue
-        n = (
-            1 if draws_anew and not entry.draws else stuck.n_networks
-        )  # one network again and again gives the same again
+        n = 1 if draws_anew and not entry.draws else stuck.n_networks  # who draws nothing does the same again and again
         changed = rescue.intervene(tried, stuck.take(np.arange(n)), range(n))
         outcome = states(rescue.onward_condition(tried), changed, condition.epochs)["outcome"]
         found.append(Tried(entry, int(np.sum(outcome == "solved")), n, bool(np.all(outcome == "unsettled"))))

@@ -1,7 +1,8 @@
 """One training, as the article prints it, and what became of it: what `experiments.train` does."""
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,10 @@ from numpy.typing import NDArray
 
 from analysis.entry import DONE, InputError, turning
 from experiments.execution.progress import paragraph, say
+from experiments.study import given_fields
 from experiments.study.checked import check_writable, checked, known_keys, mapping, path
 from experiments.study.explorer_address import address
-from experiments.study.given_fields import (
-    TRAINED,
-    make_condition,
-    network_of,
-    read_fields,
-    read_success,
-    refuse_useless,
-)
+from experiments.study.given_fields import TRAINED
 from experiments.study.weight_files import save_weights
 from nnxor import checks
 from nnxor.arithmetic.networks import Look, alive, any_active
@@ -49,10 +44,10 @@ def train(config: Mapping[str, Any]) -> int:
     shown = [f"{name}={value}" for name, value in condition.values().items() if name in SHOWN]
     say(paragraph(" ".join([*shown, f"weights={config['weights']}" if config["weights"] else f"seed={seed}"])))
     deaths = np.full(condition.hidden, ALIVE)
-    trained = engine_numpy.train(condition, weights, range(seed, seed + 1), printer(condition, every, deaths))
+    watch = partial(see, condition, every, deaths)
+    trained = engine_numpy.train(condition, weights, range(seed, seed + 1), watch)
     explain(condition, weights, trained, deaths)
-    where = address(condition, seed, weights if config["weights"] else None)
-    if where:
+    if where := address(condition, seed, weights if config["weights"] else None):
         say(f"\nwatch it train in the page that nnxor-explorer writes:\n  explorer.html{where}")
     if save:
         save_weights(save, trained.weights)
@@ -72,9 +67,9 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
     """The condition, the initial weights and the seed; InputError names what is wrong."""
     known_keys("", config, [*TRAINED, "success", "seed", "weights", "save", "plot", "every"])
     given = {name: config[name] for name in TRAINED} | {"init": given_init(config["init"])}
-    values = {"success": read_success(config["success"]), **read_fields("", given)}
-    condition = make_condition(values)
-    refuse_useless(values, [condition])
+    values = {"success": given_fields.read_success(config["success"]), **given_fields.read_fields("", given)}
+    condition = given_fields.make_condition(values)
+    given_fields.refuse_useless(values, [condition])
     seed = checked("seed", config["seed"], checks.optional(checks.whole(0, 2**63 - 1))) or 0
     if config["weights"] is None:
         law = condition.init
@@ -86,7 +81,7 @@ def read(config: Mapping[str, Any]) -> tuple[Condition, Weights, int]:
     drawn["seed"] = config["seed"] is not None and not condition.batch_size  # which is what the seed would shuffle
     if useless := [name for name, is_given in drawn.items() if is_given]:
         raise InputError(f"{useless[0]} would do nothing, since weights={config['weights']} is given")
-    found, condition = network_of(config["weights"], values)
+    found, condition = given_fields.network_of(config["weights"], values)
     return condition, found.weights.astype(condition.numpy_dtype), seed
 
 
@@ -103,27 +98,22 @@ def given_init(given: object) -> Any:
     return {name or "uniform": changes} if changes else name
 
 
-def printer(condition: Condition, every: int | None, deaths: NDArray[np.integer]) -> Callable[[int, Look], None]:
-    """Prints what the article prints while it trains, and keeps in `deaths` since when each unit has been dead.
+def see(condition: Condition, every: int | None, deaths: NDArray[np.integer], epoch: int, look: Look) -> None:
+    """Print what the article prints while it trains, and keep in `deaths` since when each unit has been dead.
 
     Losses are those of every so many epochs; by default of epochs 0, 1, 2, 5, 10, 20, 50 and so on, since most of the
     fall comes early.
     """
-
-    def see(epoch: int, look: Look) -> None:
-        """Print a line if this is an epoch for one, and at the end."""
-        loss, y = look.loss[0], "  ".join(f"{round(float(row[0]), 5) + 0.0:.6g}" for row in look.y)
-        deaths[:] = np.where(any_active(condition, look.z)[:, 0], ALIVE, np.where(deaths == ALIVE, epoch, deaths))
-        if epoch == condition.epochs:
-            say(f"final loss {loss:.6g}")
-            say(paragraph(f"final predictions {y}"))
-            return
-        if epoch % every == 0 if every else str(epoch).rstrip("0") in ("", "1", "2", "5"):
-            say(f"epoch {epoch:>6}  loss {loss:.6g}")
-        if epoch % PREDICTIONS_EVERY == 0:
-            say(paragraph(f"predictions {y}", 14))
-
-    return see
+    loss, y = look.loss[0], "  ".join(f"{round(float(row[0]), 5) + 0.0:.6g}" for row in look.y)
+    deaths[:] = np.where(any_active(condition, look.z)[:, 0], ALIVE, np.where(deaths == ALIVE, epoch, deaths))
+    if epoch == condition.epochs:
+        say(f"final loss {loss:.6g}")
+        say(paragraph(f"final predictions {y}"))
+        return
+    if epoch % every == 0 if every else str(epoch).rstrip("0") in ("", "1", "2", "5"):
+        say(f"epoch {epoch:>6}  loss {loss:.6g}")
+    if epoch % PREDICTIONS_EVERY == 0:
+        say(paragraph(f"predictions {y}", 14))
 
 
 def explain(condition: Condition, start: Weights, trained: Trained, deaths: NDArray[np.integer]) -> None:
@@ -141,9 +131,8 @@ def explain(condition: Condition, start: Weights, trained: Trained, deaths: NDAr
     shown = " ".join(rows[:LONGEST_PATTERN])
     active = "above 0" if condition.smooth else "active"
     say(paragraph(f"units ({active} on rows {shown}{more}, at the start > at the end):"))
-    for unit in range(condition.hidden):
-        before, after = (each[unit][:LONGEST_PATTERN] for each in (was, now))
-        say(f"  {unit + 1:>3}  {before} > {after}  {unit_fate(now[unit], deaths[unit], condition)}")
+    for n, (before, after, death) in enumerate(zip(was, now, deaths, strict=True), 1):
+        say(f"  {n:>3}  {before[:LONGEST_PATTERN]} > {after[:LONGEST_PATTERN]}  {unit_fate(after, death, condition)}")
     say("it computes")
     for line in formula(condition, trained.weights):
         say(paragraph(line.strip(), 2 + len(line) - len(line.lstrip())))
@@ -164,11 +153,10 @@ def unit_fate(pattern: str, death: int, condition: Condition) -> str:
 def formula(condition: Condition, weights: Weights) -> list[str]:
     """The network as a formula, a line a unit that is not dead on the task's rows."""
     W1, b1, W2, b2 = weights.only().values()
-    lives = alive(condition, weights)[:, 0]
+    kept = np.flatnonzero(alive(condition, weights)[:, 0] | (not condition.units.can_die))
     output = "" if OUTPUTS[condition.output].straight(condition) else condition.output
     lines = [f"y = {output}({float(b2):.4g}" if output else f"y = {float(b2):.4g}"]
-    for h in range(condition.hidden):
-        if lives[h] or not condition.units.can_die:
-            inner = " ".join(f"{float(W1[d, h]):+.4g}*x{d + 1}" for d in range(W1.shape[0]))
-            lines.append(f"    {float(W2[h]):+.4g} * {condition.activation}({inner} {float(b1[h]):+.4g})")
+    for h in kept:
+        inner = " ".join(f"{weight:+.4g}*x{d}" for d, weight in enumerate(W1[:, h], 1))
+        lines.append(f"    {W2[h]:+.4g} * {condition.activation}({inner} {b1[h]:+.4g})")
     return [*lines[:-1], f"{lines[-1]})"] if output else lines
