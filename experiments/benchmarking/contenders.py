@@ -1,19 +1,17 @@
 """Who takes part in the benchmark, and how long each takes for a training.
 
-Beside the engines that is what people use instead: the article's loop in NumPy and PyTorch, one training in PyTorch as
-people write it, and many trainings at once in JAX. Each of these functions trains and returns the final loss of each
-network, so that a test can check that all did the work. The article's loops train XOR networks with ReLU under plain
-gradient descent on half the sum of squared errors.
+Beside the engines that is what people use instead. Their functions return the final loss of each network, so that a
+test can check that all did the work. The article's loops train XOR networks with ReLU under plain gradient descent on
+half the sum of squared errors.
 """
 
 import importlib.util
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache, partial
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -31,18 +29,16 @@ INIT, LR = "uniform", 0.1  # of the condition that everybody trains
 CONDITIONS = tuple((init, lr) for init in ("uniform", "he") for lr in (0.01, 0.03, 0.1, 0.2))  # of the default study
 IN_STUDY = 1000  # its trainings of a condition, which are a batch
 NUMPY_LOOP, PYTORCH_LOOP, JAX = "article's loop, NumPy", "article's loop, PyTorch", "JAX, vmap + scan"
-
 CORES = sorted({1, available_cores()})  # on which each engine is timed
 
-LEFT_OUT: dict[str, dict[str, bool]] = {
+LEFT_OUT: dict[str, dict[str, bool]] = {  # by the numba engine, with the options of its `train` for it
     "in full": {"jump": False, "drop": False},
     "dead units": {"jump": False},
     "repeats": {"drop": False},
     "both": {},
 }
-"""What the numba engine leaves out, and the options of `nnxor.engines.engine_numba.train` for it."""
 
-KINDS: dict[str, dict[str, Any]] = {
+KINDS: dict[str, dict[str, Any]] = {  # of condition, with their fields beside lr 0.01 and weights from U(−1, 1)
     "gd": {},
     "mse": {"loss": "mse"},
     "leaky_relu": {"activation": "leaky_relu"},
@@ -55,7 +51,6 @@ KINDS: dict[str, dict[str, Any]] = {
     "parity3": {"task": "parity3"},
     **{f"batches of {n}": {"batch_size": n} for n in (1, 2, 3)},
 }
-"""Kinds of condition, names and fields; beside them lr 0.01 and weights from U(−1, 1)."""
 
 
 def article_numpy(condition: Condition, start: Weights) -> list[float]:
@@ -172,8 +167,7 @@ def _compiled_jax(condition: Condition) -> Callable[..., Any]:
     return compiled
 
 
-@dataclass(frozen=True)
-class Contender:
+class Contender(NamedTuple):
     """A contender: name, trainings at once, the share of the epochs timed, how it trains, a package needed, cores."""
 
     name: str
@@ -199,11 +193,7 @@ def of_engine(name: str, engine: str, trainings: int, share: float, cores: int =
 
 
 VMAPPED = Contender(JAX, 1024, 0.2, vmapped_jax, "jax", CORES[-1])
-OF_KIND = (
-    of_engine("engine numba", "numba", LARGEST, 1.0),
-    VMAPPED,
-    Contender("PyTorch, autograd", 1, 0.05, autograd_pytorch, "torch"),
-)
+Case = tuple[Row, Contender, dict[str, Any]]  # labels, who trains, and the fields of what is trained
 
 
 def contenders() -> list[Contender]:
@@ -220,9 +210,6 @@ def contenders() -> list[Contender]:
     ]
 
 
-Case = tuple[Row, Contender, dict[str, Any]]  # labels, who trains, and the fields of what is trained
-
-
 def by_contender() -> Iterator[Case]:
     """Everybody, with the condition that all train."""
     for each in contenders():
@@ -237,26 +224,24 @@ def by_what_is_left_out() -> Iterator[Case]:
 
 
 def by_kind() -> Iterator[Case]:
-    """Kinds of condition, and the contenders of `OF_KIND`; JAX trains full batches only."""
-    for (kind, fields), who in product(KINDS.items(), OF_KIND):
+    """Kinds of condition, trained by the numba engine, by JAX (full batches only) and in PyTorch as people write it."""
+    numba = of_engine("engine numba", "numba", LARGEST, 1.0)
+    pytorch = Contender("PyTorch, autograd", 1, 0.05, autograd_pytorch, "torch")
+    for (kind, fields), who in product(KINDS.items(), (numba, VMAPPED, pytorch)):
         if who is not VMAPPED or "batch_size" not in fields:
             task = catalog.task(fields.get("task", "xor"))
             yield {"kind": kind, "contender": who.name}, who, {"lr": 0.01, **fields, "task": task}
 
 
-TABLES: dict[str, tuple[Callable[[], Iterator[Case]], Callable[[], float]]] = {
-    "engines": (by_contender, time.perf_counter),
-    "left_out": (by_what_is_left_out, time.thread_time),
-    "kinds": (by_kind, time.process_time),
+TABLES: dict[str, tuple[Callable[[], Iterator[Case]], Callable[[], float]]] = {  # by which clock each is timed:
+    "engines": (by_contender, time.perf_counter),  # that on the wall
+    "left_out": (by_what_is_left_out, time.thread_time),  # of one thread
+    "kinds": (by_kind, time.process_time),  # of all threads
 }
-"""What is timed for each width, and by which clock: that on the wall, of one thread, or of all threads."""
 
 
 def timed(table: str, hidden: int, epochs: int, repeats: int) -> list[Row]:
-    """A row a case whose contender is installed: the median of what a training of `epochs` epochs takes.
-
-    Rounds go through all cases; before them is one that compiles and starts workers.
-    """
+    """A row a case whose contender is installed: the median of what a training of `epochs` epochs takes."""
     cases, clock = TABLES[table]
     work = list[tuple[Row, Callable[[], object], float, list[float]]]()
     for labels, who, fields in cases():
@@ -266,14 +251,13 @@ def timed(table: str, hidden: int, epochs: int, repeats: int) -> list[Row]:
             scale = epochs / condition.epochs / who.trainings
             row = {"hidden": hidden, "epochs": epochs, **labels}
             work.append((row, partial(who.train, condition, weights), scale, []))
-    for round_ in range(repeats + 1):
+    for _ in range(repeats + 1):  # the first round compiles and starts workers
         for _, train, scale, times in work:
             began = clock()
             train()
-            if round_:
-                times.append((clock() - began) * scale)
+            times.append((clock() - began) * scale * 1e3)
     rows = []
-    for row, _, _, times in work:
-        median, span = statistics.median(times), {"ms_min": min(times) * 1e3, "ms_max": max(times) * 1e3}
-        rows.append({**row, "ms_per_training": median * 1e3, **span, "trainings_per_s": 1 / median})
+    for row, _, _, (_, *ms) in work:
+        median, span = statistics.median(ms), {"ms_min": min(ms), "ms_max": max(ms)}
+        rows.append({**row, "ms_per_training": median, **span, "trainings_per_s": 1e3 / median})
     return rows

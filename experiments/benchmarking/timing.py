@@ -8,9 +8,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -31,21 +30,27 @@ SETTINGS: dict[str, Check] = {
     "hidden": instance((int, list), "a width, or a list of different ones"),
     "epochs": whole(1, MOST_EPOCHS), "repeats": whole(1, 1000), "trainings": whole(0, 10**9), "output": path,
 }  # fmt: skip
+LAUNCHER = """
+import json, resource, subprocess, sys, time
+began = time.perf_counter()
+done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+print(json.dumps([time.perf_counter() - began, peak / 1e6, done.returncode, done.stderr[-2000:]]))
+"""
+"""A small process between: the system counts as a process's own peak what the one had that started it."""
 
 
 def benchmark(config: Mapping[str, Any]) -> int:
     """Time all contenders for each width, then whole commands; print tables, write files and a figure."""
-    given = section("", config, SETTINGS)
-    widths = given["hidden"] if isinstance(given["hidden"], list) else [given["hidden"]]
+    hidden, epochs, repeats, trainings, folder = section("", config, SETTINGS).values()
+    widths = hidden if isinstance(hidden, list) else [hidden]
     for width in widths:
         checked("hidden", width, whole(1, 4096))
     if not widths or len(set(widths)) < len(widths):
         raise InputError(f"hidden={widths} is not allowed; allowed: a width, or a list of different ones")
-    epochs, repeats, trainings = given["epochs"], given["repeats"], given["trainings"]
     if trainings % 16:
         allowed = "a multiple of 16, the default study's conditions"
         raise InputError(f"trainings={trainings} is not allowed; allowed: {allowed}")
-    folder: Path = given["output"]
     with turning(OSError, InputError, f"output={folder} cannot be a folder for the figures: "):  # before any work
         folder.mkdir(parents=True, exist_ok=True)
         for name in FILES:  # of an earlier run
@@ -126,7 +131,6 @@ SHOWN = {"engines": engines_table, "left_out": left_out_table, "kinds": kinds_ta
 
 
 def _lines(table: pd.DataFrame) -> str:
-    """A table as lines of text, what its rows are on the left."""
     return table.rename_axis(None).to_string(float_format="{:,.4g}".format, na_rep="", col_space=9)
 
 
@@ -135,8 +139,7 @@ def write_csv(path: Path, rows: list[Row]) -> None:
     write_text(path, pd.DataFrame(rows).to_csv(index=False, na_rep="nan"))
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """A command of the package: in words, its arguments, how many trainings it does, whether it is timed but once."""
 
     name: str
@@ -165,25 +168,9 @@ def time_command(command: Command, repeats: int) -> Row:
             output = [f"output={folder}/results"] if command.trainings else []
             runs.append(_run([sys.executable, "-m", *command.arguments, *output]))
     seconds, peaks = zip(*runs, strict=True)
-    return {
-        "command": command.name,
-        "trainings": command.trainings,
-        "runs": len(seconds),
-        "seconds": statistics.median(seconds),
-        "seconds_min": min(seconds),
-        "seconds_max": max(seconds),
-        "peak_mb": max(peaks),
-    }
-
-
-LAUNCHER = """
-import json, resource, subprocess, sys, time
-began = time.perf_counter()
-done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
-peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-print(json.dumps([time.perf_counter() - began, peak / 1e6, done.returncode, done.stderr[-2000:]]))
-"""
-"""A small process between: the system counts as a process's own peak what the one had that started it."""
+    what = {"command": command.name, "trainings": command.trainings, "runs": len(runs)}
+    span = {"seconds": statistics.median(seconds), "seconds_min": min(seconds), "seconds_max": max(seconds)}
+    return {**what, **span, "peak_mb": max(peaks)}
 
 
 def _run(arguments: list[str]) -> tuple[float, float]:
