@@ -13,7 +13,6 @@ from nnxor.network.optimizers import OPTIMIZERS
 
 Spans = list[range]  # disjoint ranges of seeds, ascending
 SECONDS = 0.25  # work in a batch, about: what is lost at most, on each worker, when a run is killed
-
 LARGEST = 8192
 
 
@@ -75,10 +74,8 @@ def left(study: Study, done: Mapping[str, Spans], engine: str, size: int | None)
 
 
 def missing(todo: Iterable[Left]) -> Iterator[Batch]:
-    """The batches of what is left, made as they are needed.
-
-    Conditions come in the order of their keys, which is fixed and arbitrary, so that the running tally shows no trend.
-    """
+    """The batches of what is left, made as they are needed."""
+    # The order of keys is fixed and arbitrary, so that the running tally shows no trend
     for each in sorted(todo, key=lambda each: each.first.condition.key):
         for span in each.spans:
             for n in range(0, len(span), each.step):

@@ -20,13 +20,13 @@ from analysis.entry import InputError, in_a_line, turning
 from experiments.study.checked import checked
 from experiments.study.weight_files import given_network, load_given
 from nnxor import checks
-from nnxor.network.inits_in_yaml import UNIFORM, Distribution, GivenWeights, Init
+from nnxor.network.inits_in_yaml import UNIFORM, GivenWeights, Init
 from nnxor.network.tasks import Task
 from nnxor.registry import hint
 
 CONF = Path(conf.__file__).parent
 FOLDERS = [CONF]  # where files of a group are sought: the user's folder (--config-dir) and ours; a command sets them
-TABLES = {"task": "*.csv", "init": "*.npz"}  # what the user's folder may hold beside YAML, named with its ending
+TABLES = {"task": ["*.csv"], "init": ["*.npz"]}  # what the user's folder may hold beside YAML, named with its ending
 MOST_YAML, MOST_NODES, DEEPEST = 2**22, 10**6, 100  # bytes; values and levels of nesting, all references followed
 
 Kind = TypeVar("Kind", Init, Task)
@@ -35,13 +35,10 @@ FORM = "a header x1,x2,...,t (and times, if rows count more than once), then a r
 OWN = {"mirror": "mirrored pairs", "margin": "margin {}", "generator": "drawn by {}"}  # settings beside the laws
 
 
-def names(group: str, ours: bool = True, tables: bool = False) -> list[str]:
-    """Sorted names of the files of a group, or of those that are not ours; those of a subfolder as FOLDER/NAME.
-
-    With `tables` files that are no YAML as well, by their whole names.
-    """
+def names(group: str, ours: bool = True) -> list[str]:
+    """Sorted names of a group's files, FOLDER/NAME in a subfolder; or of what the user alone has, tables as well."""
     folders = [folder / group for folder in FOLDERS if ours or folder != CONF]
-    kinds = ["*.yaml", TABLES[group]] if tables and group in TABLES else ["*.yaml"]
+    kinds = ["*.yaml", *([] if ours else TABLES.get(group, []))]
     paths = (path.relative_to(folder) for folder in folders for kind in kinds for path in folder.rglob(kind))
     return sorted({path.as_posix().removesuffix(".yaml") for path in paths})
 
@@ -96,8 +93,8 @@ def _refuse_endless(text: str) -> None:
             raise ValueError("it is nested too deeply, or grows without end by references to itself")
 
 
-def _read(group: str, name: str, key: str) -> dict[str, object]:
-    """What conf/GROUP/NAME.yaml holds, ours or the user's."""
+def read(group: str, name: str, key: str) -> dict[str, object]:
+    """What conf/GROUP/NAME.yaml holds, ours or the user's; InputError names the key of which it is the value."""
     if name not in names(group):
         raise InputError(f"{key}={name} is unknown; {hint(name, names(group))}")
     with turning((OSError, ValueError), InputError, f"{shown(group, name)} is not YAML: "):
@@ -115,18 +112,13 @@ def _of(kind: type[Kind], name: str, content: Mapping[str, object], where: str) 
 @cache
 def init(name: str, key: str = "init") -> Init:
     """The initialization in conf/init/NAME.yaml; InputError says what is wrong with it."""
-    return _of(Init, name, _read("init", name, key), shown("init", name))
+    return _of(Init, name, read("init", name, key), shown("init", name))
 
 
 @cache
 def task(name: str, key: str = "task") -> Task:
     """The task in conf/task/NAME.yaml; InputError says what is wrong with it."""
-    return _of(Task, name, _read("task", name, key), shown("task", name))
-
-
-def study(name: object) -> dict[str, object]:
-    """What the file of a study that a union names holds."""
-    return _read("study", checked("union", name, checks.instance(str, "names of studies")), "union")
+    return _of(Task, name, read("task", name, key), shown("task", name))
 
 
 def read_task(key: str, value: object) -> Task:
@@ -145,8 +137,8 @@ def read_init(key: str, value: object) -> Init | GivenWeights:
     or a .npz file of weights, or the weights of one network themselves, {name: …, W1: …, b1: …, W2: …, b2: …}.
     """
     if isinstance(value, Mapping):
-        read = given_network if "W1" in value else _written_out if "weights" in value else _adjusted
-        return read(key, value)
+        reader = given_network if "W1" in value else _written_out if "weights" in value else _adjusted
+        return reader(key, value)
     name = checked(key, value, checks.instance(str, "a name in conf/init, {NAME: {std: X}}, or a file"))
     return load_given(key, beside("init", name)) if name.lower().endswith(".npz") else init(name, key)
 
@@ -158,15 +150,15 @@ def written_out(field: str, value: object) -> object:
     if isinstance(value, str) and value.lower().endswith((".csv", ".npz")):
         return beside(field, value)
     if isinstance(value, str) and value in names(field) and not found(field, value).is_relative_to(CONF):
-        return {"name": value, **_read(field, value, field)}
+        return {"name": value, **read(field, value, field)}
     return value
 
 
 def _written_out(key: str, value: Mapping[str, object]) -> Init:
     """The initialization {weights: {distribution: …}, …}; without a name it is called by its laws."""
     parsed = _of(Init, "", {part: law for part, law in value.items() if part != "name"}, key)
-    words = [_law_text(parsed.weights), f"biases {_law_text(parsed.biases)}"]
-    words += [f"outputs {_law_text(parsed.outputs)}"] if parsed.outputs else []
+    laws = {"": parsed.weights, "biases ": parsed.biases, "outputs ": parsed.outputs}
+    words = [f"{of}{law.name}({', '.join(_settings(dict(law.parameters)))})" for of, law in laws.items() if law]
     name = value.get("name", ", ".join([*words, *_settings({part: value[part] for part in OWN if part in value})]))
     if not isinstance(name, str) or not name.strip():
         raise InputError(f"{key}: name={name} is not allowed; allowed: a short text")
@@ -181,23 +173,16 @@ def _by_laws(made: Init, first: str = "") -> str:
     return ", ".join([first or made.weights.label, *laws, *own])
 
 
-def _law_text(law: Distribution) -> str:
-    return f"{law.name}({', '.join(_settings(dict(law.parameters)))})"
-
-
 def _settings(given: Mapping[str, object], before: str = "") -> list[str]:
     return [f"{before}{name}={value:{'g' if isinstance(value, float) else ''}}" for name, value in given.items()]
 
 
 def _adjusted(key: str, value: Mapping[str, object]) -> Init:
-    """The initialization {NAME: {parameter: value, biases: {…}}}: parameters are those of the weights.
-
-    Another distribution keeps none of the old parameters.
-    """
+    """The initialization {NAME: {parameter: value, biases: {…}}}: parameters are those of the weights."""
     name, changes = next(iter(value.items()), ("", None))
     if len(value) != 1 or not isinstance(changes, Mapping) or not changes:
         raise InputError(f"{key}={dict(value)} is not allowed; allowed: {{NAME: {{parameter: value}}}}")
-    content = _read("init", str(name), key)
+    content = read("init", str(name), key)
     label = str(content.pop("label", name))  # no longer true of other weights
     own = {part: changes[part] for part in OWN if part in changes}
     laws = {part: changes[part] for part in ("biases", "outputs") if part in changes}
@@ -206,7 +191,7 @@ def _adjusted(key: str, value: Mapping[str, object]) -> Init:
     for part, law in laws.items():
         if not isinstance(law, Mapping):
             raise InputError(f"{key}: {part}={law} is not allowed; allowed: {{parameter: value}}")
-        old = content.get(part)
+        old = content.get(part)  # of which another distribution keeps nothing
         content[part] = {**(old if isinstance(old, Mapping) and "distribution" not in law else {}), **law}
         words += _settings(law, "" if part == "weights" else f"{part}.")
     made = _of(Init, f"{name}({', '.join([*words, *_settings(own)])})", {**content, **own}, f"{key}={name}")

@@ -1,7 +1,4 @@
-"""The fields of a condition as a user writes them: checked, and put into words where they are not allowed.
-
-Axes may be short: `{geomspace: [0.003, 1, 64]}` stands for 64 numbers, `range(2,17)` for those from 2 to 16.
-"""
+"""The fields of a condition as a user writes them: checked, and put into words where they are not allowed."""
 
 import re
 import textwrap
@@ -33,11 +30,11 @@ TRAINED = tuple(name for name in AXES if name != "rescue")  # of `experiments.tr
 TAKEN = {"run": AXES, "train": TRAINED, "diagnose": tuple(name for name in TRAINED if name != "loss")}
 """Fields that each command takes; to `experiments.diagnose`, loss is a number, and its name has another key."""
 
-SCHEMAS: dict[str, dict[str, object]] = {
+SCHEMAS: dict[str, dict[str, object]] = {  # what `schema: NAME` means in conf/NAME.yaml; null: the default, or no sweep
     name: dict.fromkeys(field for field in TAKEN[name] if field not in FILES) for name in ("train", "diagnose")
 }
 SCHEMAS["run"] = {section: dict.fromkeys(AXES) for section in ("base", "grid")}
-"""What conf/NAME.yaml takes in by `schema: NAME`; null stands for the default, or for not swept."""
+
 
 FORMS: dict[str, Callable[..., np.ndarray]] = {"geomspace": np.geomspace, "linspace": np.linspace}
 DIGITS = 4  # significant digits that the numbers between the ends keep (more where two would be the same)
@@ -62,7 +59,7 @@ def told(command: str, indent: int) -> str:
 
 def files_of(group: str, indent: int = 0, ours: bool = True) -> str:
     """The names of a group's files in conf and in the user's folder (--config-dir), or in that alone, for --help."""
-    text = textwrap.fill(", ".join(names(group, ours, tables=True)) or "none", 80 - indent)
+    text = textwrap.fill(", ".join(names(group, ours)) or "none", 80 - indent)
     return text.replace("\n", "\n" + " " * indent)
 
 
@@ -108,10 +105,7 @@ def make_condition(values: Mapping[str, object]) -> Condition:
 
 
 def network_of(file: object, values: Mapping[str, Any]) -> tuple[Network, Condition]:
-    """The network in a file, and its condition: these values, and what follows from it; InputError if they do not fit.
-
-    A rounding to the condition's dtype that makes numbers infinite does not fit either.
-    """
+    """A network in a file, and its condition: these values, and what follows from it; InputError if they do not fit."""
     found = read_network(checked("weights", file, path), values.get("task", Condition.task).n_inputs)
     weights, hidden = found.weights, found.weights.W1.shape[1]
     with turning(ValueError, InputError, f"weights={file} has {hidden} units; "):
@@ -129,7 +123,7 @@ def network_of(file: object, values: Mapping[str, Any]) -> tuple[Network, Condit
 
 
 def spell_out(key: str, name: str, listed: list[object]) -> list[object]:
-    """The values of a field, each range and each `{geomspace: [first, last, count]}` as what they stand for.
+    """The values of a field: `{geomspace: [0.003, 1, 64]}` stands for 64 numbers, `range(2,17)` for those up to 16.
 
     `key` stands in messages, `name` is the field. Both ends of a space are exactly those given.
     """

@@ -1,11 +1,10 @@
 """A study: one question, the conditions that answer it, and the seeds of each condition."""
 
-import dataclasses
 import itertools
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from analysis.entry import InputError
@@ -20,11 +19,10 @@ MOST_TRAININGS = {"trials": 10**9, "summary": 10**11}  # rows of some 36 GB, or 
 MOST_CONDITIONS = 100_000
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
-KEYS = (
+KEYS = (  # of a study's file
     "name", "question", "asks", "hero", "base", "grid", "blocks", "exclude", "seeds", "success", "record", "certify",
     "union", "published",
 )  # fmt: skip
-"""The keys of a study's file."""
 
 PUBLISHED: dict[str, checks.Check] = {
     "source": checks.instance(str, "who published it and where, in words"),
@@ -59,7 +57,7 @@ class Study:
     record: str = "trials"
     certify: bool = False
     published: tuple[Mapping[str, Any], ...] = ()
-    given: Mapping[str, Mapping[str, object]] = dataclasses.field(default_factory=dict)
+    given: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     @property
     def n_trainings(self) -> int:
@@ -105,12 +103,9 @@ def read_study(config: Config) -> Study:
 
 
 def effective(config: Config) -> dict[str, object]:
-    """What config.yaml keeps and `--cfg job` shows: the configuration with its defaults filled in.
-
-    A union is shown as it is, since its studies hold the values.
-    """
+    """What config.yaml keeps and `--cfg job` shows: the configuration with its defaults filled in."""
     study, shown = read_study(config), {key: config[key] for key in KEYS}
-    if config["union"] is not None:
+    if config["union"] is not None:  # whose studies hold the values
         return shown
     base, grid = (_written_out(config[key]) for key in ("base", "grid"))
     blocks, exclude = ([*map(_written_out, _listed(config[key]))] or None for key in ("blocks", "exclude"))
@@ -163,17 +158,13 @@ def _seeds(given: object) -> range:
 
 
 def _refuse_clashes(conditions: tuple[Condition, ...], seeds: range, record: str) -> None:
-    """InputError for what does not go together.
-
-    That is two tasks or inits of one name, which nobody could tell apart, more seeds than weights, and more trainings
-    than can be kept so.
-    """
+    """InputError for two tasks or inits of one name, more seeds than weights, and more trainings than can be kept."""
     seen: dict[tuple[str, str], object] = {}
     for condition in conditions:
         init = condition.init
-        for field, value in (("task", condition.task), ("init", init)):
-            if seen.setdefault((field, value.name), value) != value:
-                raise InputError(f"two different {field}s are called {value.name}; give one of them another name")
+        for kind, value in (("task", condition.task), ("init", init)):
+            if seen.setdefault((kind, value.name), value) != value:
+                raise InputError(f"two different {kind}s are called {value.name}; give one of them another name")
         sets = init.n_sets if isinstance(init, GivenWeights) else 0  # a single set is that of seed 0 alone
         if sets and (seeds.start >= sets or (sets > 1 and seeds.stop > sets)):
             held = f"init={init.name} holds {sets} sets of weights, for the seeds 0 to {sets - 1}"
@@ -201,7 +192,8 @@ def _parts(config: Config) -> list[Config]:
     rule = {key: value for key, value in known_keys("success", config["success"], SUCCESS).items() if value is not None}
     parts: list[Config] = []
     for name in _entries("union", config["union"] or "[]", "studies, at least one"):
-        part = {**dict.fromkeys(KEYS), **catalog.study(name)}
+        checked("union", name, checks.instance(str, "names of studies"))
+        part = {**dict.fromkeys(KEYS), **catalog.read("study", name, "union")}
         if part["union"] is not None:
             why = f"names {name}, which is a union itself; name the studies that it unites"
             raise InputError(f"union={config['union']} {why}")
@@ -271,7 +263,6 @@ def _grids(config: Config) -> list[Grid]:
 
 
 def _grid(where: str, given: object) -> Grid:
-    """The values that the fields of a section take."""
     grid: Grid = {}
     for name, value in given_fields.of_section(where, given).items():
         spelt = given_fields.spell_out(f"{where}.{name}", name, _listed(value))

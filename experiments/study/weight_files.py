@@ -14,9 +14,8 @@ import re
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,30 +27,26 @@ from nnxor.network.inits_in_yaml import GivenWeights
 
 MOST_BYTES = 2**28  # bytes of a file that is read, and what it may unpack to
 
-WRITE_IT = (
+WRITE_IT = (  # a network that cannot be read
     'from PyTorch: numpy.savez("net.npz", **{k: v.numpy() for k, v in model.state_dict().items()}); '
     'from Keras: numpy.savez("net.npz", *model.get_weights())'
 )
-"""How to write a network that cannot be read."""
-
 SETS = "W1 (S,D,H), b1 (S,H), W2 (S,H,1), b2 (S,1): one set a seed"
 PLAIN = "W1 (D,H), b1 (H,), W2 (H,) and b2, in plain numbers"
+
+SAFETENSORS = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
+STORAGES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "LongStorage": "<i8"}  # of PyTorch
 
 Arrays = Mapping[str, np.ndarray]
 
 
-@dataclass(frozen=True)
-class Network:
-    """A network in a file: a batch of one, who wrote it, and whether W1 could as well be meant the other way round.
-
-    `fields` is what follows of its condition: whether it has biases, and the initialization that its library has by
-    default (None: ours).
-    """
+class Network(NamedTuple):
+    """A network in a file: a batch of one, who wrote it, and whether W1 could as well be meant the other way round."""
 
     weights: Weights
     library: str
     either_way: bool
-    fields: Mapping[str, object]
+    fields: Mapping[str, object]  # of its condition: whether it has biases, and its library's usual init (None: ours)
 
 
 def read_network(path: Path, n_inputs: int) -> Network:
@@ -89,10 +84,8 @@ def read_network(path: Path, n_inputs: int) -> Network:
 
 def _layers(arrays: Arrays) -> list[tuple[np.ndarray, np.ndarray | None]]:
     """The weights of each layer with its biases, if it has any, in the file's order (names with numbers: by these)."""
-    names = sorted(
-        arrays, key=lambda name: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
-    )
-    numbers = [name for name in names if arrays[name].dtype.kind in "fiu"]
+    numbers = [name for name, array in arrays.items() if array.dtype.kind in "fiu"]
+    numbers.sort(key=lambda name: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)])
     matrices = [name for name in numbers if arrays[name].ndim == 2]
     vectors = [name for name in numbers if arrays[name].ndim in (0, 1)]
     layers = []
@@ -116,10 +109,7 @@ def save_weights(path: Path, weights: Weights) -> None:
 
 
 def load_given(key: str, name: str) -> GivenWeights:
-    """One set of weights a seed: W1 (S, D, H), b1 (S, H), W2 (S, H, 1), b2 (S, 1), rounded to float32.
-
-    The shapes of a single network, without S, make one set. InputError says what is wrong.
-    """
+    """One set of weights a seed (`SETS`), or one set without S, rounded to float32; InputError says what is wrong."""
     return _given(f"{key}={name}", Path(name).name, _read_arrays(Path(name), key), SETS)
 
 
@@ -184,9 +174,6 @@ def _npz(content: io.BytesIO) -> Mapping[str, Any]:
         return {name: file[name] for name in file.files}
 
 
-SAFETENSORS = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
-
-
 def _safetensors(content: io.BytesIO) -> Mapping[str, Any]:
     """Eight bytes with the length of a header in JSON, the header, then the numbers (little endian)."""
     header = json.loads(content.read(int.from_bytes(content.read(8), "little")))
@@ -196,9 +183,6 @@ def _safetensors(content: io.BytesIO) -> Mapping[str, Any]:
         for name, about in header.items()
         if name != "__metadata__"
     }
-
-
-STORAGES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "LongStorage": "<i8"}
 
 
 class _Weights(pickle.Unpickler):
@@ -252,11 +236,10 @@ def _keras(content: io.BytesIO) -> Mapping[str, Any]:
     return {name: array for name, array in found.items() if not name.startswith("optimizer")}
 
 
-READERS: dict[str, Callable[[io.BytesIO], Mapping[str, Any]]] = {
+READERS: dict[str, Callable[[io.BytesIO], Mapping[str, Any]]] = {  # by the end of a name; others are taken for .npz
     ".npz": _npz,
     ".safetensors": _safetensors,
     ".pt": _torch,
     ".pth": _torch,
     ".weights.h5": _keras,
 }
-"""How files are read, by the end of their names; others are taken for .npz."""
