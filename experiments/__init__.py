@@ -1,11 +1,7 @@
 """The harness: studies from configurations, trainings in parallel, result folders, commands.
 
-From Python: `experiments.run_study("width", seeds=500, hidden=[2, 3, 4])`.
-
-Commands are the files of their names, thin ones: `run`, `train`, `diagnose`, `compare`, `verify` and `benchmark`.
-`composing` and `cli` are what they share. The main path is `execution.session`, a line a step: `study` (what is
-asked), `store` (what is there already, and where rows go), `execution` (training what is missing, as a stream).
-Behind `verify` stands `verification`, behind `benchmark` `benchmarking`, behind `train` and `diagnose` `networks`.
+From Python: `experiments.run_study("width", seeds=500, hidden=[2, 3, 4])`. A command is the file of its name, a thin
+one; `cli` and `composing` are what all of them share. The main path is `execution.session`, a line a step.
 """
 
 from importlib import import_module

@@ -27,13 +27,13 @@ def compare(config: Mapping[str, Any]) -> int:
     given = section("", config, {**files, "fail_on_difference": switch})
     if given["a"] is None or given["b"] is None:
         raise InputError("two result folders must be named: A B")
-    for name in WRITERS:
-        if given[name]:
-            check_writable(given[name], name)
+    targets = {name: given[name] for name in WRITERS if given[name]}
+    for name, target in targets.items():
+        check_writable(target, name)
     found = compare_folders(given["a"], given["b"])
     for line in lines(found):
         say(plain(line).replace("\N{RIGHTWARDS ARROW}", "->").replace("\N{EM DASH}", "-"))
-    for name, target in ((name, given[name]) for name in WRITERS if given[name]):
+    for name, target in targets.items():
         with turning(OSError, RunError, f"{name}={target} cannot be written: "):
             write_text(target, WRITERS[name](found))
         say(f"{name}: {target}")
@@ -42,12 +42,10 @@ def compare(config: Mapping[str, Any]) -> int:
 
 def rows_of(found: Comparison) -> list[dict[str, object]]:
     """The aligned conditions, a flat row each, rates as shares."""
-    rows = []
+    rows, told = [], {"solved": "count", "n": "n", "low": "low", "high": "high"}
     for row in found.rows:
-        rates: dict[str, object] = {}
-        for side, rate in (("a", row.a), ("b", row.b)):
-            told = {"solved": rate.count, "n": rate.n, "low": rate.low, "high": rate.high}
-            rates |= {f"{side}_{name}": each for name, each in told.items()}
+        sides = (("a", row.a), ("b", row.b))
+        rates = {f"{side}_{name}": getattr(rate, of) for side, rate in sides for name, of in told.items()}
         d, p_holm = row.difference, None if row.same else row.p_holm
         change = {"difference": d.difference, "low": d.low, "high": d.high, "p_holm": p_holm}
         how = {"same_trainings": row.same, "compared": row.how, "traps": row.traps}
@@ -69,12 +67,11 @@ def as_json(found: Comparison) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False, default=float) + "\n"
 
 
-WRITERS: dict[str, Callable[[Comparison], str]] = {
+WRITERS: dict[str, Callable[[Comparison], str]] = {  # the files that a comparison can be written to, by their keys
     "html": lambda found: compare_page(found, sentences(found)),
     "csv": lambda found: pd.DataFrame(rows_of(found)).to_csv(index=False),
     "json": as_json,
 }
-"""The files that a comparison can be written to, by their keys."""
 
 
 def lines(found: Comparison) -> list[str]:

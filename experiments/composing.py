@@ -36,17 +36,13 @@ OPTIONS = {flag: action for action in PARSER._actions for flag in action.option_
 
 
 def prepare_hydra() -> None:
-    """Tell Hydra the fields of a condition, and turn off what would slow it down.
-
-    Fields are the group `schema`; texts of help hold ${fields:COMMAND,INDENT} and ${files:GROUP,INDENT,OURS}. Hydra's
-    own list of groups, for which it would read every file, is left out. The mode is what the command line says: Hydra
-    would compose everything once more to look for one in files.
-    """
+    """Tell Hydra the fields of a condition (the group `schema`), and turn off what would slow it down."""
     for name, node in SCHEMAS.items():
         ConfigStore.instance().store(group="schema", name=name, node=node, package="_global_")
-    OmegaConf.register_new_resolver("fields", told, replace=True)
-    OmegaConf.register_new_resolver("files", files_of, replace=True)
-    Hydra.format_config_groups = lambda *_: ""  # type: ignore[method-assign]
+    OmegaConf.register_new_resolver("fields", told, replace=True)  # ${fields:COMMAND,INDENT} in a text of help
+    OmegaConf.register_new_resolver("files", files_of, replace=True)  # ${files:GROUP,INDENT,OURS}
+    Hydra.format_config_groups = lambda *_: ""  # type: ignore[method-assign]  # it would read every file for a list
+    # The mode is what the command line says: Hydra would compose everything once more to look for one in files.
     Hydra.get_mode = lambda _, config_name, overrides: (  # type: ignore[method-assign, assignment]  # noqa: ARG005
         RunMode.MULTIRUN if "hydra.mode=MULTIRUN" in overrides else None
     )
@@ -114,8 +110,7 @@ def compose_and_work(config: str, work: str, arguments: list[str]) -> int:
     except yaml.YAMLError as error:
         raise InputError(f"a file in conf is not YAML: {in_a_line(error)}") from None
     except SystemExit as stop:
-        code = stop.code if isinstance(stop.code, int) else FAILED
-        return code if code in (DONE, INTERRUPTED, TERMINATED) else BAD_INPUT
+        return next((status for status in (DONE, INTERRUPTED, TERMINATED) if status == stop.code), BAD_INPUT)
     except Exception as error:
         full = isinstance(error, OSError) and not error.filename  # standard output, say
         if statuses or LISTENER.heard or isinstance(error, MemoryError | InputError) or full:
@@ -191,7 +186,7 @@ def explained(error: Exception, config: str) -> str:
     return next((say(config, *match.groups()) for say, match in found if match), in_a_line(error))
 
 
-SAID: dict[str, Callable[..., str]] = {
+SAID: dict[str, Callable[..., str]] = {  # instead of Hydra's messages: of the command, and of the parts of a pattern
     r"Could not delete[^']*'([^']+)'": lambda _, key: f"{key} cannot be removed",
     r"Could not (?:override|append to config|delete).*?'([^']+)'": lambda config, key: unknown_key(key, config),
     r"Error merging override (grid[.]\w+)=\[(.*)\]": lambda _, key, values: (
@@ -203,7 +198,6 @@ SAID: dict[str, Callable[..., str]] = {
         f"{given} is ambiguous; write a list as {key}=[{value}], a text as '{key}=\"{value}\"'"
     ),
 }
-"""What is said instead of Hydra's messages: of the command, and of the parts of a pattern."""
 
 
 @cache
