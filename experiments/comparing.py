@@ -23,8 +23,7 @@ MOST_PAIRS = 40  # pairs of conditions that the terminal shows
 
 def compare(config: Mapping[str, Any]) -> int:
     """Compare, print, write; returns the exit status."""
-    files = dict.fromkeys(("a", "b", *WRITERS), optional(path))
-    given = section("", config, {**files, "fail_on_difference": switch})
+    given = section("", config, {**dict.fromkeys(("a", "b", *WRITERS), optional(path)), "fail_on_difference": switch})
     if given["a"] is None or given["b"] is None:
         raise InputError("two result folders must be named: A B")
     targets = {name: given[name] for name in WRITERS if given[name]}

@@ -204,8 +204,7 @@ SAID: dict[str, Callable[..., str]] = {  # instead of Hydra's messages: of the c
 def top_level(config: str) -> dict[str, Any]:
     """What conf/CONFIG.yaml itself holds."""
     content = yaml.safe_load((CONF / f"{config}.yaml").read_text(encoding="utf-8"))
-    own = {key: value for key, value in content.items() if key not in ("defaults", "hydra")}
-    return own | SCHEMAS.get(config, {})
+    return {key: value for key, value in content.items() if key not in ("defaults", "hydra")} | SCHEMAS.get(config, {})
 
 
 def unknown_key(key: str, config: str) -> str:

@@ -18,7 +18,6 @@ from analysis.data.processes import available_cores
 from analysis.entry import DONE, InputError, RunError, turning
 from analysis.speed import PICTURES, write_figures
 from experiments.benchmarking import contenders as who
-from experiments.benchmarking.contenders import Row
 from experiments.execution.progress import say
 from experiments.store.manifest import now, provenance
 from experiments.study.checked import checked, path, section
@@ -73,7 +72,7 @@ def benchmark(config: Mapping[str, Any]) -> int:
 
 def time_engines(widths: list[int], epochs: int, repeats: int, folder: Path) -> None:
     """Time all contenders, what the numba engine leaves out, and kinds of condition against JAX, width by width."""
-    timed: dict[str, list[Row]] = {name: [] for name in who.TABLES}
+    timed: dict[str, list[who.Row]] = {name: [] for name in who.TABLES}
     for hidden in widths:
         for name in who.TABLES:
             rows = who.timed(name, hidden, epochs, repeats)
@@ -86,7 +85,7 @@ def time_engines(widths: list[int], epochs: int, repeats: int, folder: Path) -> 
 
 def time_commands(epochs: int, trainings: int, repeats: int, folder: Path) -> None:
     """Time whole commands."""
-    rows: list[Row] = []
+    rows: list[who.Row] = []
     say("\nwhole commands: trainings, runs, seconds (least to most), MB of memory")
     for command in commands(epochs, trainings):
         rows.append(row := time_command(command, repeats))
@@ -134,7 +133,7 @@ def _lines(table: pd.DataFrame) -> str:
     return table.rename_axis(None).to_string(float_format="{:,.4g}".format, na_rep="", col_space=9)
 
 
-def write_csv(path: Path, rows: list[Row]) -> None:
+def write_csv(path: Path, rows: list[who.Row]) -> None:
     """Write rows that have the same columns."""
     write_text(path, pd.DataFrame(rows).to_csv(index=False, na_rep="nan"))
 
@@ -160,7 +159,7 @@ def commands(epochs: int, trainings: int) -> list[Command]:
     ]
 
 
-def time_command(command: Command, repeats: int) -> Row:
+def time_command(command: Command, repeats: int) -> who.Row:
     """Median seconds of several runs, each into an empty folder, and the most memory of any process of any run."""
     runs = []
     for _ in range(1 if command.once else repeats):

@@ -44,8 +44,7 @@ def train(config: Mapping[str, Any]) -> int:
     shown = [f"{name}={value}" for name, value in condition.values().items() if name in SHOWN]
     say(paragraph(" ".join([*shown, f"weights={config['weights']}" if config["weights"] else f"seed={seed}"])))
     deaths = np.full(condition.hidden, ALIVE)
-    watch = partial(see, condition, every, deaths)
-    trained = engine_numpy.train(condition, weights, range(seed, seed + 1), watch)
+    trained = engine_numpy.train(condition, weights, range(seed, seed + 1), partial(see, condition, every, deaths))
     explain(condition, weights, trained, deaths)
     if where := address(condition, seed, weights if config["weights"] else None):
         say(f"\nwatch it train in the page that nnxor-explorer writes:\n  explorer.html{where}")

@@ -137,8 +137,7 @@ def read_init(key: str, value: object) -> Init | GivenWeights:
     or a .npz file of weights, or the weights of one network themselves, {name: …, W1: …, b1: …, W2: …, b2: …}.
     """
     if isinstance(value, Mapping):
-        reader = given_network if "W1" in value else _written_out if "weights" in value else _adjusted
-        return reader(key, value)
+        return (given_network if "W1" in value else _written_out if "weights" in value else _adjusted)(key, value)
     name = checked(key, value, checks.instance(str, "a name in conf/init, {NAME: {std: X}}, or a file"))
     return load_given(key, beside("init", name)) if name.lower().endswith(".npz") else init(name, key)
 

@@ -8,13 +8,12 @@ from typing import Any
 from analysis.data.door import is_regular
 from analysis.entry import InputError, turning
 from nnxor import checks
-from nnxor.checks import Check, show
 from nnxor.registry import hint
 
 
-def checked(key: str, value: object, check: Check) -> Any:
+def checked(key: str, value: object, check: checks.Check) -> Any:
     """The value if the check allows it, or InputError."""
-    with turning(ValueError, InputError, f"{key}={show(value):.60} is not allowed; "):
+    with turning(ValueError, InputError, f"{key}={checks.show(value):.60} is not allowed; "):
         return check(value)
 
 
@@ -26,7 +25,7 @@ def path(value: object) -> Path:
     return Path(text)
 
 
-def section(where: str, given: object, allowed: Mapping[str, Check]) -> dict[str, Any]:
+def section(where: str, given: object, allowed: Mapping[str, checks.Check]) -> dict[str, Any]:
     """The values of a section, each checked; one that is left out counts as null. InputError says what is wrong."""
     values, before = known_keys(where, given, allowed), f"{where}." if where else ""
     return {name: checked(f"{before}{name}", values.get(name), check) for name, check in allowed.items()}

@@ -3,7 +3,6 @@
 from typing import Any
 
 from experiments.study import catalog
-from experiments.study.catalog import CONF, found, names
 from nnxor.checks import show
 from nnxor.condition import Condition
 from nnxor.network.draws import Weights
@@ -47,5 +46,5 @@ def address(condition: Condition, seed: int, weights: Weights | None = None) -> 
 
 def _ships(kind: str, value: Any) -> bool:
     """Whether an init or a task is one of this project's conf."""
-    ours = value.name in names(kind) and found(kind, value.name).is_relative_to(CONF)
+    ours = value.name in catalog.names(kind) and catalog.found(kind, value.name).is_relative_to(catalog.CONF)
     return ours and bool(getattr(catalog, kind)(value.name) == value)

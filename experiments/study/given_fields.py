@@ -13,7 +13,6 @@ from experiments.study.catalog import names
 from experiments.study.checked import checked, known_keys, path, section
 from experiments.study.weight_files import Network, read_network
 from nnxor import checks
-from nnxor.checks import show
 from nnxor.condition import FIELDS, Condition, Success, plain, users
 from nnxor.network.inits_in_yaml import LARGEST
 
@@ -23,7 +22,6 @@ SUCCESS: dict[str, checks.Check] = {
     "tolerance": checks.optional(checks.up_to(LARGEST)),
     "ties": checks.optional(checks.choice(("fail", "pass"))),
 }
-
 FILES = {"task": catalog.read_task, "init": catalog.read_init}  # fields whose values are names of files, or tables
 TRAINED = tuple(name for name in AXES if name != "rescue")  # of `experiments.train`, where nothing interferes
 
@@ -31,10 +29,9 @@ TAKEN = {"run": AXES, "train": TRAINED, "diagnose": tuple(name for name in TRAIN
 """Fields that each command takes; to `experiments.diagnose`, loss is a number, and its name has another key."""
 
 SCHEMAS: dict[str, dict[str, object]] = {  # what `schema: NAME` means in conf/NAME.yaml; null: the default, or no sweep
-    name: dict.fromkeys(field for field in TAKEN[name] if field not in FILES) for name in ("train", "diagnose")
+    "run": {part: dict.fromkeys(AXES) for part in ("base", "grid")},
+    **{name: dict.fromkeys(field for field in TAKEN[name] if field not in FILES) for name in ("train", "diagnose")},
 }
-SCHEMAS["run"] = {section: dict.fromkeys(AXES) for section in ("base", "grid")}
-
 
 FORMS: dict[str, Callable[..., np.ndarray]] = {"geomspace": np.geomspace, "linspace": np.linspace}
 DIGITS = 4  # significant digits that the numbers between the ends keep (more where two would be the same)
@@ -52,15 +49,14 @@ def told(command: str, indent: int) -> str:
             allowed = str(error).removeprefix("allowed: ")
         if name in FILES:
             allowed = ", ".join([*names(name), "or a file" if name == "task" else "a file, or {NAME: {parameter: X}}"])
-        head = f"{name}={show(plain(FIELDS[name].default))}"
+        head = f"{name}={checks.show(plain(FIELDS[name].default))}"
         lines += textwrap.wrap(allowed, 80 - indent, initial_indent=f"{head:<19} ", subsequent_indent=" " * 20)
     return ("\n" + " " * indent).join(lines)
 
 
 def files_of(group: str, indent: int = 0, ours: bool = True) -> str:
     """The names of a group's files in conf and in the user's folder (--config-dir), or in that alone, for --help."""
-    text = textwrap.fill(", ".join(names(group, ours)) or "none", 80 - indent)
-    return text.replace("\n", "\n" + " " * indent)
+    return ("\n" + " " * indent).join(textwrap.wrap(", ".join(names(group, ours)) or "none", 80 - indent))
 
 
 def read_field(where: str, name: str, value: object) -> object:
@@ -139,7 +135,7 @@ def _numbers(key: str, name: str, given: object) -> list[object]:
     plain = isinstance(numbers, list) and all(type(each) in (int, float) and abs(each) <= 1e300 for each in numbers)
     if len(given) != 1 or not plain or len(numbers) != 3 or form not in FORMS:
         allowed = "numbers, {geomspace: [first, last, count]}, linspace alike, or range(START,STOP,STEP)"
-        raise InputError(f"{key}={show(dict(given))} is not allowed; allowed: {allowed}")
+        raise InputError(f"{key}={checks.show(dict(given))} is not allowed; allowed: {allowed}")
     return _space(key, name, form, *numbers)
 
 

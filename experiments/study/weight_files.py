@@ -27,7 +27,7 @@ from nnxor.network.inits_in_yaml import GivenWeights
 
 MOST_BYTES = 2**28  # bytes of a file that is read, and what it may unpack to
 
-WRITE_IT = (  # a network that cannot be read
+WRITE_IT = (  # how to write a network that cannot be read
     'from PyTorch: numpy.savez("net.npz", **{k: v.numpy() for k, v in model.state_dict().items()}); '
     'from Keras: numpy.savez("net.npz", *model.get_weights())'
 )
