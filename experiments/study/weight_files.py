@@ -85,7 +85,7 @@ def read_network(path: Path, n_inputs: int) -> Network:
 def _layers(arrays: Arrays) -> list[tuple[np.ndarray, np.ndarray | None]]:
     """The weights of each layer with its biases, if it has any, in the file's order (names with numbers: by these)."""
     numbers = [name for name, array in arrays.items() if array.dtype.kind in "fiu"]
-    numbers.sort(key=lambda name: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)])
+    numbers.sort(key=lambda name: [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)])
     matrices = [name for name in numbers if arrays[name].ndim == 2]
     vectors = [name for name in numbers if arrays[name].ndim in (0, 1)]
     layers = []

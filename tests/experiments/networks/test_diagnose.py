@@ -314,11 +314,12 @@ def is_the_network(path: Path, library: str) -> None:
         assert np.array_equal(held[..., 0], array)
 
 
-@pytest.mark.parametrize("kind", ["ours", "torch", "named"])
+@pytest.mark.parametrize("kind", ["ours", "torch", "named", "raised"])
 def test_the_same_network_is_read_from_what_people_name_otherwise(kind: str, tmp_path: Path) -> None:
     named = {"fc1.weight": W1.T, "fc1.bias": B1, "out.weight": W2.T, "out.bias": B2}
     ours = {"W1": W1, "b1": B1, "W2": W2, "b2": B2}
-    np.savez(tmp_path / "n.npz", **{"ours": ours, "torch": TORCH, "named": named}[kind])
+    raised = {"4²1.weight": W1.T, "4²1.bias": B1, "4²2.weight": W2.T, "4²2.bias": B2}  # ² is a digit, and no number
+    np.savez(tmp_path / "n.npz", **{"ours": ours, "torch": TORCH, "named": named, "raised": raised}[kind])
     is_the_network(tmp_path / "n.npz", "" if kind == "ours" else "PyTorch")
 
 
