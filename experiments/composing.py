@@ -49,11 +49,10 @@ def prepare_hydra() -> None:
 
 
 def overrides(config: str, arguments: list[str], positional: tuple[str, ...]) -> list[str]:
-    """The arguments as Hydra reads them.
+    """The arguments as Hydra reads them; InputError for those that it would misread.
 
     An argument without '=' gets its key from `positional`. init=he becomes init.name=he: Hydra would take it for a
-    choice among the files of conf/init, and it may be a file of the user as well. InputError for more arguments
-    without '=' than there are keys, and for a group's file that would be sought elsewhere.
+    choice among the files of conf/init, and it may be a file of the user as well.
     """
     keys, given, options = list(positional), list[str](), list[str]()
     for argument, before in zip(arguments, ["", *arguments], strict=False):

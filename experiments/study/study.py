@@ -18,7 +18,6 @@ from nnxor.network.inits_in_yaml import GivenWeights
 MOST_TRAININGS = {"trials": 10**9, "summary": 10**11}  # rows of some 36 GB, or bits of some 13 GB and the counts
 MOST_CONDITIONS = 100_000
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
 KEYS = (  # of a study's file
     "name", "question", "asks", "hero", "base", "grid", "blocks", "exclude", "seeds", "success", "record", "certify",
     "union", "published",
