@@ -21,7 +21,7 @@ from experiments.study.checked import checked
 from experiments.study.weight_files import given_network, load_given
 from nnxor import checks
 from nnxor.network.inits_in_yaml import UNIFORM, GivenWeights, Init
-from nnxor.network.tasks import Task
+from nnxor.network.tasks import LARGEST, MOST_TIMES, Task
 from nnxor.registry import hint
 
 CONF = Path(conf.__file__).parent
@@ -30,7 +30,7 @@ TABLES = {"task": ["*.csv"], "init": ["*.npz"]}  # what the user's folder may ho
 MOST_YAML, MOST_NODES, DEEPEST = 2**22, 10**6, 100  # bytes; values and levels of nesting, all references followed
 
 Kind = TypeVar("Kind", Init, Task)
-MOST = {"bytes": 2**24, "rows": 1024, "inputs": 256, "times": 10**6}  # of a task in a CSV file
+MOST = {"bytes": 2**24, "rows": 1024, "inputs": 256}  # of a task in a CSV file
 FORM = "a header x1,x2,...,t (and times, if rows count more than once), then a row of numbers for each point"
 OWN = {"mirror": "mirrored pairs", "margin": "margin {}", "generator": "drawn by {}"}  # settings beside the laws
 
@@ -231,7 +231,7 @@ def _number(where: str, name: str, text: str) -> float:
     except ValueError:
         value = math.nan
     times = name == "times"
-    if not (text.isdecimal() and 1 <= value <= MOST["times"] if times else abs(value) <= 1e30):
-        allowed = f"an integer from 1 to {MOST['times']}" if times else "a finite number, at most 1e30"
+    if not (text.isdecimal() and 1 <= value <= MOST_TIMES if times else abs(value) <= LARGEST):
+        allowed = f"an integer from 1 to {MOST_TIMES}" if times else f"a finite number, at most {LARGEST:g}"
         raise InputError(f"{where}: {name}={text!r} is not allowed; allowed: {allowed}")
     return value + 0.0  # no -0

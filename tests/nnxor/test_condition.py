@@ -1,6 +1,7 @@
 """A condition's key: stable, free of defaults, and different for whatever trains differently."""
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -95,6 +96,12 @@ def test_rows_may_count_equally_or_each_as_often_as_it_is_said_to() -> None:
     for times in ([3, 2], [3, 2, 0], [1, 1, 2.5], "3"):
         with pytest.raises(ValueError, match=r"one for each row|one per row"):
             Task.of("own", {"rows": rows, "times": times})
+
+
+def test_a_row_of_a_task_holds_numbers_that_are_finite_in_single_precision() -> None:
+    for value in (10**400, 1e39, math.nan, True, "1"):
+        with pytest.raises(ValueError, match="row 2 must hold finite numbers"):
+            Task.of("own", {"rows": [[0, 0], [value, 1]]})
 
 
 def test_a_success_rule_forgets_what_it_does_not_use() -> None:
