@@ -11,16 +11,20 @@ from analysis.data.processes import available_cores
 from experiments.execution.options import Options
 from experiments.execution.progress import duration, paragraph, say
 from experiments.execution.worker import train_batch, warm_up
+from experiments.store.folder import ResultFolder
 from experiments.store.parts import in_parquet
-from experiments.study.batches import Batch, Left, batch_size
-from experiments.study.study import Study
+from experiments.study import batches
 from nnxor.engines import ENGINES
 
 PROBE_SECONDS = 2.0  # what all probes together should take, about
 
 
-def describe(study: Study, options: Options, todo: list[Left]) -> None:
+def describe(folder: ResultFolder, options: Options) -> None:
     """Print conditions, trainings, done and missing, estimated time and size; train nothing but a probe."""
+    folder.check(options.overwrite)
+    study, done = folder.study, {} if options.overwrite else folder.done()
+    todo = batches.left(study, done, options.engine, options.batch)
+    options = options.fitting(todo)
     missing = sum(left.trainings for left in todo)
     say(paragraph(f"{study.name}: {study.question}"))
     say(f"conditions   {len(study.conditions):,}")
@@ -38,7 +42,7 @@ def describe(study: Study, options: Options, todo: list[Left]) -> None:
     say("dry run: nothing was trained or written")
 
 
-def estimate(options: Options, todo: list[Left]) -> tuple[float, float, float]:
+def estimate(options: Options, todo: list[batches.Left]) -> tuple[float, float, float]:
     """Seconds that the missing batches would take, at least and at most, and bytes that a trial takes.
 
     Parts of real batches of some conditions are trained. They take their time on a processor, which is all that a free
@@ -59,9 +63,10 @@ def estimate(options: Options, todo: list[Left]) -> tuple[float, float, float]:
     return alone * share * (1 - unsure), max(busy, alone * crowd) * share * (1 + unsure), size
 
 
-def _probe(batch: Batch, engine: str) -> np.ndarray:
+def _probe(batch: batches.Batch, engine: str) -> np.ndarray:
     """What a training of a batch takes, by a quarter of it: seconds on a processor, seconds by the clock, bytes."""
-    batch = replace(batch, seeds=batch.seeds[: max(batch_size(batch.condition, engine) // 4, ENGINES[engine].at_once)])
+    n = max(batches.batch_size(batch.condition, engine) // 4, ENGINES[engine].at_once)
+    batch = replace(batch, seeds=batch.seeds[:n])
     train_batch(batch, engine)  # what it needs beside its own kernel is compiled now, and not counted
     processor, clock = time.thread_time(), time.perf_counter()
     table = train_batch(batch, engine)

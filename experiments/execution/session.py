@@ -5,8 +5,8 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from threading import Thread
-from types import ModuleType
 from typing import Any
 
 from analysis.data.processes import DRAWING, helpers
@@ -19,6 +19,7 @@ from experiments.study import batches
 from experiments.study.study import Study, effective, read_study
 from nnxor import engines
 
+reporting = partial(importlib.import_module, "experiments.execution.reporting")  # imported when it is first needed
 OWN_QUESTION = "How do the settings of this sweep change how often training succeeds?"
 
 
@@ -47,11 +48,11 @@ def run(config: Mapping[str, Any]) -> int:
     if config["hero"] is not None:
         reporting().refuse_unknown(str(config["hero"]))
     folder = ResultFolder(options.output, study)
-    if options.dry_run:
-        return plan(study, options, folder)
+    if options.dry_run:  # imported only now: a finished study needs nothing that trains
+        importlib.import_module("experiments.execution.estimate").describe(folder, options)
+        return DONE
     with folder.claim(options.overwrite), keeping(folder):
-        done = folder.done()
-        todo = batches.left(study, done, options.engine, options.batch)
+        todo = batches.left(study, folder.done(), options.engine, options.batch)
         for line in folder.left_aside:
             say(f"left aside: {line}")
         if not todo and folder.is_compact():
@@ -69,17 +70,6 @@ def run(config: Mapping[str, Any]) -> int:
         return FAILED if failed else DONE
 
 
-def plan(study: Study, options: Options, folder: ResultFolder) -> int:
-    """Say what would be done (`dry_run=true`); returns the exit status."""
-    from experiments.execution.estimate import describe  # a finished study needs nothing that trains
-
-    folder.check(options.overwrite)
-    done = {} if options.overwrite else folder.done()
-    todo = batches.left(study, done, options.engine, options.batch)
-    describe(study, options.fitting(todo), todo)
-    return DONE
-
-
 @contextmanager
 def keeping(folder: ResultFolder) -> Iterator[None]:
     """Say what was kept and how to go on, whatever ends the work in the folder."""
@@ -87,10 +77,9 @@ def keeping(folder: ResultFolder) -> Iterator[None]:
         yield
     except KeyboardInterrupt as stop:
         LISTENER.over = True  # another must not cut the answer to the first
-        kept, total = folder.kept(), folder.study.n_trainings
-        raise type(stop)(
-            f"interrupted; {kept:,} of {total:,} trainings kept in {folder.path}; the same command goes on from there"
-        ) from None
+        kept = sum(len(span) for spans in folder.done().values() for span in spans)
+        what = f"interrupted; {kept:,} of {folder.study.n_trainings:,} trainings kept in {folder.path}"
+        raise type(stop)(f"{what}; the same command goes on from there") from None
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -124,10 +113,7 @@ def with_working_engine(options: Options) -> Options:
 
 
 def train(study: Study, options: Options, folder: ResultFolder, todo: list[batches.Left]) -> Thread:
-    """Train what is left, writing each batch to the folder as it comes.
-
-    Returns a thread that began when the trainings did and makes ready for the report.
-    """
+    """Train what is left and write each batch as it comes; returns a thread that makes ready for the report."""
     from experiments.execution.worker import warm_up
 
     total = sum(left.trainings for left in todo)
@@ -153,8 +139,3 @@ def make_ready(study: Study, drawn: bool) -> None:
     importlib.import_module("experiments.store.exemplars").laws(study.conditions)
     if drawn:
         importlib.import_module(DRAWING)
-
-
-def reporting() -> ModuleType:
-    """The module that reports how a study ended, imported when it is first needed."""
-    return importlib.import_module("experiments.execution.reporting")

@@ -66,13 +66,8 @@ class ResultFolder:
         self._scanned = False
         self._waiting = 0
 
-    # --- what is there
-
     def check(self, overwrite: bool = False) -> None:
-        """Refuse, by InputError, a folder that cannot be written or cannot be this study's.
-
-        With `overwrite` it may be any study's, but still no folder of something else.
-        """
+        """InputError for a folder that cannot be written or be this study's; to `overwrite`, it may be any study's."""
         with self._usable():
             self._check_place()
         if overwrite or not (manifest := self._manifest()):
@@ -137,10 +132,6 @@ class ResultFolder:
             spans[part.key] += [part.seeds] if part.fine else []
         return {key: merge(each) for key, each in spans.items()}
 
-    def kept(self) -> int:
-        """Trainings of the study that the folder holds."""
-        return sum(len(span) for spans in self.done().values() for span in spans)
-
     def _scan_tables(self, files: dict[str, str]) -> None:
         """Read what the tables hold; RunError if one is not what the manifest says. Without tables nothing is held."""
         found = {name: self._find(name, files.get(name)) for name in tables.names(self.study.record)}
@@ -149,9 +140,8 @@ class ResultFolder:
             return
         if missing := found.keys() - places.keys():
             raise RunError(f"{self.path / missing.pop()} is missing; {WAYS_OUT}")
-        with turning(
-            (pa.ArrowException, OSError, ValueError), RunError, f"{self.path / COUNTS} is damaged (", f"); {WAYS_OUT}"
-        ):
+        told = (f"{self.path / COUNTS} is damaged (", f"); {WAYS_OUT}")
+        with turning((pa.ArrowException, OSError, ValueError), RunError, *told):
             self._held = counts.scan(places[COUNTS])
             if TRIALS in places:
                 tables.check_rows(places[TRIALS], [*self._held.values()])
@@ -171,9 +161,8 @@ class ResultFolder:
 
     def _scan_parts(self, known: dict[str, str]) -> None:
         conditions = dict.fromkeys(known) | {condition.key: condition for condition in self.study.conditions}
-        for path in sorted(self._parts_folder.iterdir()) if self._parts_folder.is_dir() else ():
-            if TEMPORARY.fullmatch(path.name):
-                continue
+        there = sorted(self._parts_folder.iterdir()) if self._parts_folder.is_dir() else []
+        for path in (path for path in there if not TEMPORARY.fullmatch(path.name)):
             try:
                 part = read_part(path, conditions)
             except NotAPartError as why:
@@ -186,8 +175,6 @@ class ResultFolder:
         half_tidied = self._parts_folder.is_dir() and not any(self._parts_folder.iterdir())
         whole = all((self.path / name).exists() for name in (CONFIG, "datapackage.json", self.trials.name))
         return whole and not self._parts and not half_tidied and bool(self._manifest().get("complete"))
-
-    # --- claiming it
 
     @contextmanager
     def claim(self, overwrite: bool) -> Iterator[None]:
@@ -207,10 +194,7 @@ class ResultFolder:
             yield
 
     def _tidy(self, overwrite: bool) -> None:
-        """Finish or remove what a killed run left half done, and with `overwrite` remove everything that runs wrote.
-
-        Only names that are written here are touched, the manifest, by which the folder is known as ours, last.
-        """
+        """Finish or remove what a killed run left half done, or, to `overwrite`, all that runs wrote, but no more."""
         in_parts = [*self._parts_folder.iterdir()] if self._parts_folder.is_dir() else []
         for path in (path for path in (*self.path.iterdir(), *in_parts) if TEMPORARY.fullmatch(path.name)):
             path.unlink()
@@ -218,7 +202,7 @@ class ResultFolder:
             for path in (*(self.path / name for name in OURS), *(p for p in in_parts if parts.NAME.fullmatch(p.name))):
                 path.unlink(missing_ok=True)
             self._drop_parts_folder()
-            (self.path / "manifest.json").unlink(missing_ok=True)
+            (self.path / "manifest.json").unlink(missing_ok=True)  # last: by it the folder is known as ours
             return
         files = self._manifest().get("files", {})
         for name in TABLES:  # those that the manifest knows take their place; others that wait for it go
@@ -255,8 +239,6 @@ class ResultFolder:
     def _write_manifest(self) -> None:
         write_text(self.path / "manifest.json", json.dumps(self._content, indent=1, ensure_ascii=False) + "\n")
 
-    # --- writing
-
     def append(self, batch: Batch, table: pa.Table) -> None:
         """Write a part; when this returns, it is on the disk."""
         self._parts.append(write_part(self._parts_folder, batch, table))
@@ -272,8 +254,7 @@ class ResultFolder:
     def compact(self, whole: bool = True) -> int:
         """Write the tables from those that are there and the parts, then drop the parts; returns how many failed.
 
-        The manifest knows the tables before they take their place. Not `whole`, trainings may be missing, and the parts
-        of those that failed stay.
+        Not `whole`, trainings may be missing, and the parts of those that failed stay.
         """
         taken = [part for part in self._parts if whole or part.fine]
         written = tables.write(self.path, self.study, self._held, taken, whole)
