@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
@@ -14,12 +14,9 @@ from nnxor.diagnosis import Columns
 TEXT = pa.dictionary(pa.int32(), pa.string())
 
 TYPES = {"int": pa.int32(), "float": pa.float64(), "bool": pa.bool_()}  # all else is text
-CONDITION_COLUMNS: dict[str, pa.DataType] = {
-    "condition": TEXT,
-    **{name: TYPES.get(about.type.removesuffix(" | None"), TEXT) for name, about in FIELDS.items()},
-}
+CONDITION_COLUMNS: dict[str, pa.DataType] = {"condition": TEXT}
+CONDITION_COLUMNS |= {name: TYPES.get(about.type.removesuffix(" | None"), TEXT) for name, about in FIELDS.items()}
 """A condition's key and its fields; the same for every row of a part, so parts leave them out."""
-
 
 RESULTS: dict[str, tuple[pa.DataType, str]] = {
     "seed": (pa.int64(), "which draw of the initial weights"),
@@ -46,10 +43,7 @@ RESULTS: dict[str, tuple[pa.DataType, str]] = {
     "error": (pa.string(), "what went wrong in a failed training"),
 }
 """What is recorded of a training, besides its final predictions y_…: the type of a column, and what it means.
-
-All but the seed and what went wrong is computed under these names by `nnxor.trial.trials`, most of it in
-`nnxor.diagnosis.diagnose`.
-"""
+All but the seed, status and error is computed under these names by `nnxor.trial.trials`."""
 
 RESULT_COLUMNS = {name: kind for name, (kind, _) in RESULTS.items()}  # the types of what is recorded
 
@@ -57,13 +51,13 @@ RESULT_COLUMNS = {name: kind for name, (kind, _) in RESULTS.items()}  # the type
 def schema(conditions: Iterable[Condition]) -> pa.Schema:
     """The schema of the trials of a study: all fields, all results, and the y columns of its tasks."""
     names = {name for task in {condition.task for condition in conditions} for name in task.row_names}
-    return pa.schema([*CONDITION_COLUMNS.items(), *_results(names)])
+    return pa.schema(CONDITION_COLUMNS | _results(names))
 
 
 def schema_like(found: pa.Schema) -> pa.Schema:
     """The schema of trials of the tasks that a table has the y columns of."""
-    names = {name.removeprefix("y_") for name in found.names if name.startswith("y_")}
-    return pa.schema([*CONDITION_COLUMNS.items(), *_results(names)])
+    rows = (name.removeprefix("y_") for name in found.names if name.startswith("y_"))
+    return pa.schema(CONDITION_COLUMNS | _results(rows))
 
 
 def part_schema(condition: Condition) -> pa.Schema:
@@ -76,24 +70,20 @@ def plain(schema: pa.Schema) -> pa.Schema:
     return pa.schema([(f.name, pa.string() if pa.types.is_dictionary(f.type) else f.type) for f in schema])
 
 
-def _results(rows: Iterable[str]) -> list[tuple[str, pa.DataType]]:
+def _results(rows: Iterable[str]) -> dict[str, pa.DataType]:
     """The columns of results, with a prediction for each of these rows of tasks behind `solved_epoch`."""
-    results, predictions = list(RESULT_COLUMNS.items()), sorted(rows, key=lambda name: (len(name), name))
-    after = list(RESULT_COLUMNS).index("solved_epoch") + 1
-    return [*results[:after], *((f"y_{name}", pa.float64()) for name in predictions), *results[after:]]
+    names = list(RESULT_COLUMNS)
+    after = names.index("solved_epoch") + 1
+    names[after:after] = [f"y_{row}" for row in sorted(rows, key=lambda row: (len(row), row))]
+    return {name: RESULT_COLUMNS.get(name, pa.float64()) for name in names}
 
 
 def part_table(columns: Columns, seeds: range, error: str | None = None) -> pa.Table:
-    """A table of diagnosed trainings, whose sentinels (see `nnxor.diagnosis.diagnose`) become nulls.
-
-    Of trainings that failed it holds nothing but their seeds, the status and the `error`.
-    """
-    n, told = len(seeds), {name: _array(values) for name, values in columns.items()}
-    status = {
-        "status": pa.repeat("ok" if error is None else "failed", n),
-        "error": pa.repeat(pa.scalar(error, pa.string()), n),
-    }
-    return pa.table({"seed": pa.array(np.arange(seeds.start, seeds.stop, dtype=np.int64)), **told, **status})
+    """Rows of diagnosed trainings, or of those that failed; sentinels (see `nnxor.diagnosis.diagnose`) become nulls."""
+    told = {name: _array(values) for name, values in columns.items()}
+    status = "ok" if error is None else "failed"
+    told |= {"status": pa.repeat(status, len(seeds)), "error": pa.repeat(pa.scalar(error, pa.string()), len(seeds))}
+    return pa.table({"seed": np.arange(seeds.start, seeds.stop, dtype=np.int64), **told})
 
 
 def _array(values: np.ndarray) -> pa.Array:
@@ -115,11 +105,9 @@ def in_schema(table: pa.Table, wanted: pa.Schema) -> pa.Table:
 
 def with_condition(rows: pa.Table, condition: Condition, wanted: pa.Schema) -> pa.Table:
     """Rows with the condition's columns, in the wanted schema; text is plain."""
-    fixed: Mapping[str, object] = {"condition": condition.key, **condition.values()}
-    texts, n = plain(wanted), len(rows)
-    columns = {name: rows[name] for name in rows.column_names if name not in CONDITION_COLUMNS}
-    constant = {name: pa.repeat(pa.scalar(fixed[name], texts.field(name).type), n) for name in CONDITION_COLUMNS}
-    return in_schema(pa.table({**constant, **columns}), texts)
+    texts, fixed = plain(wanted), {"condition": condition.key, **condition.values()}
+    constant = {name: pa.repeat(pa.scalar(x, texts.field(name).type), len(rows)) for name, x in fixed.items()}
+    return in_schema(pa.table(dict(zip(rows.column_names, rows.columns, strict=True)) | constant), texts)
 
 
 def encode(table: pa.Table, wanted: pa.Schema) -> pa.Table:
@@ -141,11 +129,11 @@ class Digest:
 
     def hexdigest(self) -> str:
         """The digest of the rows so far: over each column's name and its streams of bytes."""
-        lines = []
+        whole = hashlib.sha256()
         for name, streams in sorted(self._columns.items()):
-            parts = " ".join(f"{stream}={content.hexdigest()}" for stream, content in sorted(streams.items()))
-            lines.append(f"{name} {parts}\n")
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
+            parts = (f"{stream}={content.hexdigest()}" for stream, content in sorted(streams.items()))
+            whole.update(f"{' '.join([name, *parts])}\n".encode())
+        return whole.hexdigest()
 
 
 def _streams(column: pa.Array) -> dict[str, bytes | memoryview]:

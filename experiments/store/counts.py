@@ -14,8 +14,8 @@ say which trainings the tables of a folder hold; those that failed are counted a
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -29,35 +29,22 @@ from experiments.study.batches import merge
 EPOCHS = ("solved_epoch", "first_death_epoch")  # epochs of which every value is counted
 CHUNK = 65_536  # seeds in a row `seeds`, at most; such rows end at multiples of it
 
-SCHEMA = pa.schema(
-    [
-        *CONDITION_COLUMNS.items(),
-        ("kind", TEXT),
-        *((name, TEXT if RESULT_COLUMNS[name] == pa.string() else RESULT_COLUMNS[name]) for name in COUNTED),
-        ("epoch", pa.int32()),
-        ("seed", pa.int64()),
-        ("count", pa.int64()),
-        ("solved", pa.binary()),
-    ]
-)
+_RESULTS = {name: TEXT if RESULT_COLUMNS[name] == pa.string() else RESULT_COLUMNS[name] for name in COUNTED}
+_OWN = {"kind": TEXT, **_RESULTS, "epoch": pa.int32(), "seed": pa.int64(), "count": pa.int64(), "solved": pa.binary()}
+SCHEMA = pa.schema(CONDITION_COLUMNS | _OWN)
+PLAIN = plain(pa.schema(_OWN))  # of one condition
 
-PLAIN = plain(pa.schema([field for field in SCHEMA if field.name not in CONDITION_COLUMNS]))  # of one condition
 Piece = tuple[range, np.ndarray]  # consecutive seeds, and for each whether it was solved
 
 
-@dataclass(frozen=True)
-class Held:
-    """Where the tables hold a condition.
+class Held(NamedTuple):
+    """Where the tables hold a condition."""
 
-    Its rows in counts.parquet are first … last − 1. Those in trials.parquet begin at `row`: one for each of the
-    consecutive seeds `trained`, of which `seeds` went well.
-    """
-
-    first: int = 0
+    first: int = 0  # its rows in counts.parquet are first … last − 1
     last: int = 0
-    row: int = 0
+    row: int = 0  # its first one in trials.parquet, which has one for each of the consecutive seeds `trained`
     trained: range = range(0)
-    seeds: tuple[range, ...] = ()
+    seeds: tuple[range, ...] = ()  # those of them that went well
 
     def rows_of(self, seeds: range) -> tuple[int, int]:
         """Where the rows of these seeds begin and end in trials.parquet."""
@@ -66,16 +53,13 @@ class Held:
 
 def count_rows(rows: pa.Table) -> pa.Table:
     """The counts of rows of one condition (`experiments.store.columns.part_schema`), with ascending seeds."""
-    ones = pa.repeat(pa.scalar(1, pa.int64()), len(rows))
-    tables = [
-        pa.table({"kind": pa.repeat("runs", len(rows)), **{n: rows[n] for n in (*COUNTED, "seed")}, "count": ones})
-    ]
+    runs = {name: rows[name] for name in (*COUNTED, "seed")}
+    tables = [pa.table({"kind": pa.repeat("runs", len(rows)), **runs, "count": pa.repeat(1, len(rows))})]
     for name in EPOCHS:
         epochs, times = rows[name].drop_null().value_counts().flatten()
         tables.append(pa.table({"kind": pa.repeat(name, len(epochs)), "epoch": epochs, "count": times}))
-    fine = rows.select(["seed", "outcome"]).filter(pc.equal(rows["status"].cast(pa.string()), "ok"))
-    is_solved = pc.fill_null(pc.equal(fine["outcome"].cast(pa.string()), "solved"), False)
-    seeds, solved = fine["seed"].to_numpy(), is_solved.to_numpy()
+    fine = rows.select(["seed", "outcome"]).filter(pc.equal(rows["status"], "ok"))
+    seeds, solved = fine["seed"].to_numpy(), pc.fill_null(pc.equal(fine["outcome"], "solved"), False).to_numpy()
     gaps = np.flatnonzero(np.diff(seeds) != 1) + 1
     cut = zip(np.split(seeds, gaps), np.split(solved, gaps), strict=True)
     pieces = [(range(int(part[0]), int(part[-1]) + 1), flags) for part, flags in cut if len(part)]
@@ -118,10 +102,10 @@ def seed_rows(pieces: Iterable[Piece]) -> pa.Table:
     solved = np.concatenate([np.zeros(0, bool), *(flags for _, flags in ordered)])
     rows = []
     for span in merge([span for span, _ in ordered]):
-        for start in (span.start, *range(span.start // CHUNK * CHUNK + CHUNK, span.stop, CHUNK)):
-            n = min(start // CHUNK * CHUNK + CHUNK, span.stop) - start
-            rows.append({"kind": "seeds", "seed": start, "count": n, "solved": np.packbits(solved[:n]).tobytes()})
-            solved = solved[n:]
+        inner = range((span.start // CHUNK + 1) * CHUNK, span.stop, CHUNK)
+        for start, stop in itertools.pairwise([span.start, *inner, span.stop]):
+            bits, solved = np.split(solved, [stop - start])
+            rows.append({"kind": "seeds", "seed": start, "count": len(bits), "solved": np.packbits(bits).tobytes()})
     return pa.Table.from_pylist(rows, schema=PLAIN)
 
 

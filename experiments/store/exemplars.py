@@ -1,12 +1,4 @@
-"""Two files beside the tables: an exemplary run of each outcome, and the exact laws of dead units at the start.
-
-exemplars.json: for each outcome the run with the lowest seed, in the condition nearest to the article's among those in
-which it occurs. Rescued runs are left out, since the rescue breaks their loss curve. A curve is made of trainings of
-0, 1, 2, … epochs from the same draw, so its last loss is that of the run's row in trials.parquet.
-
-laws.json: for each condition whose hidden units can be dead, the probability that a unit is dead at the start, its
-error, and the method (`nnxor.network.dead_at_start`). The scale of a draw does not matter, since it changes no sign.
-"""
+"""Two files beside the tables: an exemplary run of each outcome, and the exact laws of dead units at the start."""
 
 import json
 import math
@@ -32,30 +24,28 @@ from nnxor.network.draws import Weights, initial_weights
 from nnxor.network.inits_in_yaml import Init
 
 POINTS_A_DECADE = 12
-
 MARGIN, GRID = 0.3, 65  # how far a surface goes beyond the inputs, and its points along an axis (0 and 1 among them)
 MOST_LAWS = 64  # laws that are worked out for a study: each may take a second; those of further conditions are left out
 
 
 def write_exemplars(folder: Path, study: Study, runs: pd.DataFrame) -> None:
-    """Write exemplars.json: for one run of each outcome its curve, weights, predictions and units.
+    """Write exemplars.json: of each outcome the run with the lowest seed, in the condition nearest to the article's.
 
     `runs` are the counts of trainings that went well (`analysis.findings.findings.Findings.every`).
     """
-    trials = runs[runs["rescue"].isna().to_numpy(bool)]
+    trials = runs[runs["rescue"].isna().to_numpy(bool)]  # a rescue breaks the loss curve
     rank = {row["condition"]: n for n, row in enumerate(sorted(conditions(trials).to_dict("records"), key=distance))}
     rows = trials[["condition", "seed", "outcome", "minimum"]].to_dict("records")
     first = {row["outcome"]: row for row in sorted(rows, key=lambda row: (-rank[row["condition"]], -row["seed"]))}
     by_key = {condition.key: condition for condition in study.conditions}
     engine, _ = engines.fastest()
-    exemplars = []
+    lines = []
     for run in (first[outcome] for outcome in OUTCOMES if outcome in first):
         condition, seed = by_key[run["condition"]], int(run["seed"])
         start = initial_weights(condition, range(seed, seed + 1))
         kind = str(run["minimum"]) if isinstance(run["minimum"], str) else None
-        exemplars.append({**exemplar(condition, start, seed, engine), "minimum": kind})
-    lines = ",\n".join(json.dumps(each, allow_nan=False) for each in exemplars)
-    write_text(folder / "exemplars.json", f"[{lines}]\n")
+        lines.append(json.dumps({**exemplar(condition, start, seed, engine), "minimum": kind}, allow_nan=False))
+    write_text(folder / "exemplars.json", "[" + ",\n".join(lines) + "]\n")
 
 
 def draw_exemplar(condition: Condition, start: Weights, seed: int, source: str | None, folder: Path) -> None:
@@ -72,7 +62,8 @@ def draw_exemplar(condition: Condition, start: Weights, seed: int, source: str |
 def exemplar(condition: Condition, start: Weights, seed: int, engine: str, source: str | None = None) -> dict[str, Any]:
     """One training as plain numbers and lists; null for a number that is not finite.
 
-    `source` is the name of the file that `start` comes from, if it was not drawn by the seed.
+    The curve is made of trainings of 0, 1, 2, … epochs from the same draw, so its last loss is that of the run's row in
+    trials.parquet. `source` is the name of the file that `start` comes from, if it was not drawn by the seed.
     """
     epochs, seeds = log_spaced(condition.epochs), range(seed, seed + 1)
     course = Weights.joined(engines.course(engine, condition, start, seeds, epochs))
@@ -132,19 +123,19 @@ def _plain(values: Any) -> Any:
 
 
 def write_laws(folder: Path, conditions: Iterable[Condition]) -> None:
-    """Write laws.json: of each condition, by its key, the probability of a dead unit, its error and its method."""
+    """Write laws.json."""
     write_text(folder / "laws.json", json.dumps(laws(conditions), indent=1, allow_nan=False) + "\n")
 
 
 def laws(conditions: Iterable[Condition]) -> dict[str, dict[str, Any]]:
-    """The laws by condition key."""
+    """By the keys of conditions: the probability that a unit is dead at the start, its error and the method."""
     known: dict[tuple[object, ...], dict[str, Any]] = {}
     found = {}
     for condition in conditions:
         init = condition.init
         if not condition.units.can_die or not isinstance(init, Init) or init.mirror or init.margin is not None:
             continue  # with a mirror or a margin, units are not drawn independently
-        what = (condition.task.inputs, init, condition.hidden, condition.bias)
+        what = (condition.task.inputs, init, condition.hidden, condition.bias)  # a scale changes no sign
         if what not in known and len(known) < MOST_LAWS:
             law = dead_probability(condition.task, init, condition.hidden, condition.bias)
             known[what] = {"dead": law.value, "error": law.error, "method": law.method}

@@ -1,19 +1,18 @@
 """What a result folder says of itself: manifest.json and, for other programs, datapackage.json.
 
-The manifest also records provenance: versions, machine, command line. Its shape is defined in
-`analysis.data.door`. datapackage.json says what the tables and their columns are, as a Frictionless Data Package,
-version 2: https://datapackage.org/standard/data-package/ and .../table-schema/.
+The shape of the manifest is defined in `analysis.data.door`. The other one is a Frictionless Data Package, version 2:
+https://datapackage.org/standard/data-package/ and .../table-schema/.
 """
 
 import json
 import platform
 import re
-import subprocess
 import sys
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from subprocess import DEVNULL, SubprocessError, check_output
 from typing import Any
 
 from pyarrow import types
@@ -30,7 +29,7 @@ from nnxor.protocol import PROTOCOL_VERSION
 LIBRARIES = ("numpy", "scipy", "llvmlite", "pandas", "pyarrow", "joblib", "hydra-core")
 PROFILE = "https://datapackage.org/profiles/2.0/{}.json"
 
-MEANINGS = {
+MEANINGS = {  # of columns, but for y_…, the predictions
     **{name: meaning for name, (_, meaning) in RESULTS.items()},
     **{name: f"of the condition: {field.label}" for name, field in FIELDS.items()},
     "condition": "key of the condition: a hash of its canonical text",
@@ -39,7 +38,6 @@ MEANINGS = {
     "count": "how many trainings; of rows of kind seeds, how many consecutive seeds from seed on",
     "solved": "of rows of kind seeds: which of them were solved, a bit a seed, the first one the highest bit",
 }
-"""What columns mean, but for y_…, the predictions."""
 
 KINDS = {"boolean": types.is_boolean, "integer": types.is_integer, "number": types.is_floating, "any": types.is_binary}
 WHAT = {
@@ -53,7 +51,7 @@ def described(study: Study) -> dict[str, Any]:
     conditions = study.conditions
     fields = {name: field.about() for name, field in FIELDS.items()}
     for name in ("task", "init"):
-        chosen = [getattr(condition, name) for condition in conditions]
+        chosen = (getattr(condition, name) for condition in conditions)
         fields[name]["words"] = {each.name: labelled(each) for each in chosen}
     return {
         "study": study.name,
@@ -72,10 +70,7 @@ def described(study: Study) -> dict[str, Any]:
 
 
 def only_in(some: Collection[str], others: Collection[str]) -> str:
-    """What conditions have, by their canonical texts, that no other has: 'lr=1.0, hidden=3'.
-
-    Where no value is new, only their combination, it is the first condition that is none of the others.
-    """
+    """What only some conditions have, by canonical texts: 'lr=1.0, hidden=3'; where no value is new, a condition."""
     usual = {name: str(plain(field.default)) for name, field in FIELDS.items()}
 
     def settings(texts: Iterable[str]) -> dict[tuple[str, str], None]:
@@ -110,6 +105,7 @@ def _resource(path: Path, sha256: str, study: Study) -> dict[str, Any]:
         meaning = MEANINGS.get(column.name, f"final prediction for row {column.name.removeprefix('y_')}")
         kind = next((name for name, fits in KINDS.items() if fits(column.type)), "string")
         fields.append({"name": column.name, "type": kind, "description": meaning})
+    key = {"primaryKey": ["condition", "seed"]} if rows else {}
     return {
         "$schema": PROFILE.format("dataresource"),
         "name": path.stem,
@@ -120,11 +116,7 @@ def _resource(path: Path, sha256: str, study: Study) -> dict[str, Any]:
         "mediatype": "application/vnd.apache.parquet",
         "bytes": there.stat().st_size,
         "hash": f"sha256:{sha256}",
-        "schema": {
-            "$schema": PROFILE.format("tableschema"),
-            "fields": fields,
-            **({"primaryKey": ["condition", "seed"]} if rows else {}),
-        },
+        "schema": {"$schema": PROFILE.format("tableschema"), "fields": fields, **key},
     }
 
 
@@ -148,10 +140,9 @@ def provenance() -> dict[str, object]:
 
 def _command() -> list[str]:
     """The command line as it was typed, without the paths of this machine."""
-    module = sys.modules["__main__"].__spec__
-    if module is not None:  # python -m MODULE, whatever flags of Python's own stand between
-        return ["python", "-m", module.name.removesuffix(".__main__"), *sys.argv[1:]]
-    return [Path(sys.argv[0]).name, *sys.argv[1:]]
+    module = sys.modules["__main__"].__spec__  # of python -m MODULE, whatever flags of Python's own stand between
+    name = ["python", "-m", module.name.removesuffix(".__main__")] if module else [Path(sys.argv[0]).name]
+    return [*name, *sys.argv[1:]]
 
 
 def _version(package: str) -> str | None:
@@ -165,13 +156,13 @@ def _git() -> dict[str, object] | None:
     """Commit of the code and whether it was changed since; None outside a repository."""
 
     def git(*arguments: str) -> str:
-        how: dict[str, Any] = {"cwd": Path(__file__).parent, "stderr": subprocess.DEVNULL, "timeout": 10}
-        return str(subprocess.check_output(["git", *arguments], text=True, **how)).strip()
+        here = Path(__file__).parent
+        return check_output(["git", *arguments], cwd=here, text=True, stderr=DEVNULL, timeout=10).strip()
 
     try:
         git("ls-files", "--error-unmatch", Path(__file__).name)  # not a repository that merely holds an installation
         return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
-    except (OSError, subprocess.SubprocessError):
+    except (OSError, SubprocessError):
         return None
 
 

@@ -3,8 +3,8 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,8 +26,7 @@ class NotAPartError(Exception):
     """A file that is not a part of this study, and why."""
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """A part on disk: its condition's key, its seeds, and whether its trainings went well."""
 
     key: str
@@ -73,8 +72,7 @@ def read_part(path: Path, conditions: Mapping[str, Condition | None]) -> Part:
         raise NotAPartError("a part of another protocol, or not what its name says")
     if key not in conditions:
         raise NotAPartError("a part of another study")
-    condition = conditions[key]
-    if condition is not None and not table.schema.equals(part_schema(condition)):
+    if (condition := conditions[key]) and not table.schema.equals(part_schema(condition)):
         raise NotAPartError("its columns are not those of this version")
     if table["seed"].to_pylist() != [*seeds]:
         raise NotAPartError("its seeds are not those that it names")

@@ -4,6 +4,7 @@ Both are written at once from what they held before and the parts that came sinc
 counts alone. They are written beside the old ones, and take their place once the manifest knows their hashes.
 """
 
+import functools
 import itertools
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
@@ -40,17 +41,14 @@ def beside(path: Path) -> Path:
 
 
 class Writer:
-    """A Parquet file written in row groups of one size, however its rows come; `digest` is of its values.
-
-    One thread writes each row group, and another hashes it, while the next one is gathered.
-    """
+    """A Parquet file written in row groups of one size, however its rows come; `digest` is of its values."""
 
     def __init__(self, path: Path, wanted: pa.Schema, size: int) -> None:
         self.digest = Digest()
         self._wanted, self._size = wanted, size
         self._waiting: list[pa.Table] = []
         self._n = 0
-        self._threads = ThreadPoolExecutor(2)
+        self._threads = ThreadPoolExecutor(2)  # one writes a row group, one hashes it, while the next one is gathered
         self._written = self._threads.submit(lambda: None)
         self._file = pq.ParquetWriter(path, wanted, compression="zstd", write_page_checksum=True)
 
@@ -89,8 +87,7 @@ class Slices:
         self._file = pq.ParquetFile(path, page_checksum_verification=True)
         sizes = (self._file.metadata.row_group(i).num_rows for i in range(self._file.num_row_groups))
         self._starts = [*itertools.accumulate(sizes, initial=0)]
-        self._groups: range | None = None
-        self._kept = pa.table({})
+        self._read_groups = functools.lru_cache(1)(self._file.read_row_groups)
 
     def pieces(self, first: int, last: int) -> Iterator[pa.Table]:
         """The rows, in tables of at most a row group."""
@@ -100,10 +97,8 @@ class Slices:
     def read(self, first: int, last: int) -> pa.Table:
         """The rows, as a table."""
         low = bisect_right(self._starts, first) - 1
-        groups = range(low, bisect_left(self._starts, last))
-        if groups != self._groups:
-            self._groups, self._kept = groups, self._file.read_row_groups([*groups])
-        return self._kept.slice(first - self._starts[low], last - first)
+        groups = self._read_groups(range(low, bisect_left(self._starts, last)))
+        return groups.slice(first - self._starts[low], last - first)
 
 
 def counts_of(rows: Slices, held: Held) -> pa.Table:
@@ -123,14 +118,11 @@ def check_rows(path: Path, held: Sequence[Held], wanted: pa.Schema | None = None
         raise ValueError(f"{path.name} holds {n:,} rows, but {counted:,} trainings are counted")
 
 
-def write(
-    folder: Path, study: Study, held: Mapping[str, Held], parts: Iterable[Part], whole: bool = True
-) -> dict[str, Any]:
+def write(folder: Path, study: Study, held: Mapping[str, Held], parts: Iterable[Part], whole: bool) -> dict[str, Any]:
     """Write the tables beside the old ones, from what those hold and the parts; flushed to disk when this returns.
 
-    Returns what a manifest says of them: how many `trials` there are and how many of them `failed`, the `digest` of the
-    values, and the SHA-256 of the `files`. RunError if trainings of the `whole` study are missing, or if a part was
-    changed since it was found.
+    Returns what a manifest says of them: `trials`, `failed`, `digest` and `files`. RunError if trainings of the `whole`
+    study are missing, or if a part was changed since it was found.
     """
     n = failed = 0
     found = defaultdict[str, list[Part]](list)
