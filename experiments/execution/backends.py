@@ -12,24 +12,22 @@ from analysis.entry import InputError
 from experiments.study.batches import Batch, Results
 from experiments.study.checked import checked, path
 from nnxor import checks
-from nnxor.registry import Registry
+from nnxor.registry import Registry, registering
 
 
 @dataclass(frozen=True, kw_only=True)
 class Backend:
     """A way to train batches beside each other.
 
-    workers: what a user is told that trains, after a number.
     trains: 'module:function', imported when it is first used: (batches, engine, n_jobs, **settings) to results as they
         come, in any order; batches are taken only as they are needed. RunError if workers keep dying, or are not there.
-    settings: the checks of what its configuration holds besides those of all.
-    read: what `trains` is given of these settings, by name; an `address` says that workers are not of this machine.
+    read: what `trains` is given of its settings, by name; an `address` says that workers are not of this machine.
     """
 
     name: str
-    workers: str
+    workers: str  # what a user is told that trains, after a number
     trains: str
-    settings: Mapping[str, checks.Check] = field(default_factory=dict)
+    settings: Mapping[str, checks.Check] = field(default_factory=dict)  # what its configuration holds of its own
     read: Callable[[Mapping[str, Any]], dict[str, Any]] = dict
 
 
@@ -39,11 +37,10 @@ def execute(batches: Iterable[Batch], engine: str, backend: str, n_jobs: int, **
     return results
 
 
-def scheduler(value: object) -> str | None:
-    """The address of a dask scheduler, or None; ValueError says what is allowed."""
-    if value is not None and not re.fullmatch(r"(tcp|tls|ucx|ws|wss)://\S+:\d+", str(value)):
-        raise ValueError("allowed: tcp://HOST:PORT, tls://HOST:PORT")
-    return None if value is None else str(value)
+scheduler = checks.allowing(  # the address of a dask scheduler, or None
+    lambda value: value is None or bool(re.fullmatch(r"(tcp|tls|ucx|ws|wss)://\S+:\d+", str(value))),
+    "tcp://HOST:PORT, tls://HOST:PORT",
+)
 
 
 def read_cluster(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,16 +60,14 @@ def read_cluster(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 BACKENDS: Registry[Backend] = Registry("parallel.backend")
+backend = registering(Backend, BACKENDS.register)
 
-for entry in (
-    Backend(name="threads", workers="threads", trains="experiments.execution.parallel:on_threads"),
-    Backend(name="loky", workers="processes", trains="experiments.execution.parallel:on_processes"),
-    Backend(
-        name="dask",
-        workers="dask workers",
-        trains="experiments.execution.cluster:stream",
-        settings={"address": scheduler, "scheduler_file": checks.optional(path), "wait": checks.positive},
-        read=read_cluster,
-    ),
-):
-    BACKENDS.register(entry)
+backend(name="threads", workers="threads", trains="experiments.execution.parallel:on_threads")
+backend(name="loky", workers="processes", trains="experiments.execution.parallel:on_processes")
+backend(
+    name="dask",
+    workers="dask workers",
+    trains="experiments.execution.cluster:stream",
+    settings={"address": scheduler, "scheduler_file": checks.optional(path), "wait": checks.positive},
+    read=read_cluster,
+)
