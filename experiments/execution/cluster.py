@@ -35,8 +35,7 @@ def connected(n_jobs: int, address: str | None, wait: float) -> Iterator[distrib
         if not address:
             opened += [distributed.LocalCluster(n_jobs, silence_logs=logging.CRITICAL, **LOCAL)]
         try:
-            where = address or opened[0]
-            opened += [distributed.Client(where, timeout=wait, set_as_default=False, name="nnxor")]
+            opened += [distributed.Client(address or opened[0], timeout=wait, set_as_default=False, name="nnxor")]
         except Exception as error:  # tls:// without certificates, ucx:// without its package: each in its own way
             why = f"no dask scheduler answers at {address}: {error!r}"
             raise RunError(f"{why}; docs/clusters.md says what an address needs") from None

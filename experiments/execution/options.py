@@ -20,29 +20,22 @@ def engine_name(value: object) -> str:
 
 
 SWITCHES = ("dry_run", "report", "overwrite")
-
-PARALLEL: dict[str, checks.Check] = {
+PARALLEL: dict[str, checks.Check] = {  # settings of every parallel=NAME
     "backend": checks.choice(["auto", *BACKENDS]),
     "n_jobs": checks.optional(checks.whole(1, 4096)),
     "batch": checks.optional(checks.whole(1, 2**20)),
 }
-"""Settings of every parallel=NAME."""
-
 LONG = 10.0  # seconds of work from which it pays to start processes, which takes one or two
 
 
 @dataclass(frozen=True)
 class Options:
-    """The engine, how its batches run in parallel, and where the results go.
-
-    `auto` says that the engine was chosen for the user, `note` why, if it is not the fastest. The backend may be "auto"
-    until it is known what there is to do (`fitting`).
-    """
+    """The engine, how its batches run in parallel, and where the results go."""
 
     engine: str
-    auto: bool
-    note: str
-    backend: str
+    auto: bool  # whether the engine was chosen for the user
+    note: str  # why, if it is not the fastest
+    backend: str  # it may be "auto" until it is known what there is to do (`fitting`)
     n_jobs: int
     settings: Mapping[str, Any]
     batch: int | None
@@ -97,10 +90,8 @@ def read_options(config: Mapping[str, object]) -> Options:
 
 
 def backend_for(engine: str, todo: Iterable[Left]) -> str:
-    """The best backend for an engine and an amount of work.
-
-    Threads, for an engine that leaves the interpreter's lock, begin at once; but what surrounds it holds the lock, so
-    that processes take a fifth less of a long run.
-    """
+    """The best backend for an engine and an amount of work."""
+    # Threads begin at once; but what surrounds the engine holds the interpreter's lock: of a long run processes take
+    # a fifth less.
     work = sum(left.trainings * seconds(left.first.condition, engine) for left in todo)
     return "threads" if engines.ENGINES[engine].threads and work < LONG else "loky"

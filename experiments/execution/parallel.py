@@ -24,7 +24,7 @@ MOST_DEATHS = 3  # worker processes that may die in a run before it gives up
 
 def on_threads(batches: Iterable[Batch], engine: str, n_jobs: int) -> Results:
     """Train on threads of this process, for an engine that leaves the interpreter's lock."""
-    return _execute(batches, engine, n_jobs, {"backend": "threading"})
+    return _execute(batches, engine, n_jobs, backend="threading")
 
 
 def on_processes(batches: Iterable[Batch], engine: str, n_jobs: int) -> Results:
@@ -32,21 +32,18 @@ def on_processes(batches: Iterable[Batch], engine: str, n_jobs: int) -> Results:
     # loky's tracker of semaphores, a process of its own, tidies up after a run that was stopped, and would say so
     sys.warnoptions.append("ignore:resource_tracker")
     resource_tracker.ensure_running()
-    how = {"backend": "loky", "initializer": end_with, "initargs": (os.getpid(),)}
-    yield from _execute(batches, engine, n_jobs, how)
+    yield from _execute(batches, engine, n_jobs, backend="loky", initializer=end_with, initargs=(os.getpid(),))
     get_reusable_executor(reuse=True).shutdown()  # their memory is for the tables now
 
 
-def _execute(batches: Iterable[Batch], engine: str, n_jobs: int, how: dict[str, Any]) -> Results:
+def _execute(batches: Iterable[Batch], engine: str, n_jobs: int, **how: Any) -> Results:
     """Train with joblib; what a dead worker had in hand is trained again."""
     # An interrupted run leaves batches behind on purpose; joblib would advise to submit fewer.
     warnings.filterwarnings("ignore", message=".*tasks which were still being processed", category=UserWarning)
     numbered, deaths = enumerate(batches), 0
     left: dict[int, Batch] = {}
     while left or (left := dict(itertools.islice(numbered, AHEAD * n_jobs))):
-        parallel = Parallel(
-            n_jobs=n_jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs", **how
-        )
+        parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1, **how)
         try:
             with deaf():
                 tables = iter(parallel(delayed(_train_numbered)(*item, engine) for item in list(left.items())))

@@ -107,10 +107,8 @@ def all_of(n: int, what: str) -> str:
 
 def duration(seconds: float) -> str:
     """A duration as people say it: '0.4 s', '2 min 5 s', '3 h 20 min'."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
     if seconds < 60:
-        return f"{seconds:.0f} s"
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     if seconds < 3600:
         return f"{int(seconds // 60)} min {int(seconds % 60)} s"

@@ -29,8 +29,7 @@ def refuse_unknown(figure: str) -> None:
 def report(folder: ResultFolder, drawn: bool, others: ProcessPoolExecutor | None = None) -> None:
     """Tell how a study ended and, if `drawn`, write figures and report, with the help of others.
 
-    RunError if the folder cannot be read. If it also holds conditions of other studies, only the summary of this one is
-    printed, and nothing is written.
+    If the folder also holds conditions of other studies, nothing is written. RunError if it cannot be read.
     """
     with turning(FolderError, RunError):
         with suppress(BrokenProcessPool):

@@ -33,11 +33,9 @@ def warm_up(batches: Iterable[Batch], engine: str) -> None:
         return
     for batch in batches:
         for condition in (batch.condition, onward_condition(batch.condition)):
-            kind = variant(condition)
-            if kind not in seen:
+            if (kind := variant(condition)) not in seen:
                 seen.add(kind)
-                seed = batch.seeds.start
-                train_batch(Batch(replace(condition, epochs=1), range(seed, seed + 1)), engine)  # whatever goes wrong
+                train_batch(Batch(replace(condition, epochs=1), batch.seeds[:1]), engine)  # whatever goes wrong
 
 
 def facts(engine: str, condition: Condition) -> dict[str, object]:
