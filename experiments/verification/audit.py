@@ -1,17 +1,17 @@
 """A finished result folder and what it says of itself, without training: manifest, hashes, tables, what follows.
 
 Each check raises RunError with one line that says what is wrong; InputError is for what cannot be audited at all. But
-counts that contradict each other are kept, since training again shows where that comes from.
+counts that contradict each other are kept, since training again shows where that comes from. Memory holds one
+condition's counts and one row group.
 """
 
 import itertools
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -34,8 +34,7 @@ from nnxor.protocol import PROTOCOL_VERSION
 AGAIN = "run its study again with overwrite=true"
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """A finished result folder: what its manifest says and the study that its config.yaml describes."""
 
     path: Path
@@ -89,13 +88,11 @@ def check_manifest(record: Record) -> str:
         raise RunError(f"{path} does not fit config.yaml: {what}; {asked}")
     wrong = [name for name, value in expected.items() if manifest[name] != value]
     wrote, this = ({key: each.get(key) for key in ("package", "git")} for each in (manifest["runs"][-1], provenance()))
-    if wrote != this and {*wrong} <= {"fields", "traps"}:
+    if not wrong or (wrote != this and {*wrong} <= {"fields", "traps"}):
         return " and ".join(wrong)
-    for name in wrong:
-        said = f"is {manifest[name]!r:.80}, but should be {expected[name]!r:.80}"
-        said = "is not what this version writes" if name in ("fields", "traps") else said
-        raise RunError(f"{path} does not fit: {name} {said}")
-    return ""
+    said = f"is {manifest[wrong[0]]!r:.80}, but should be {expected[wrong[0]]!r:.80}"
+    said = "is not what this version writes" if wrong[0] in ("fields", "traps") else said
+    raise RunError(f"{path} does not fit: {wrong[0]} {said}")
 
 
 def check_bytes(record: Record) -> None:
@@ -129,13 +126,10 @@ def check_derived(record: Record) -> list[str]:
 
 
 def _check_content(path: Path, expected: bytes, source: str) -> None:
-    """RunError unless a file holds what follows from its source."""
-    try:
-        same = read_bytes(path) == expected
-    except OSError:
-        same = False
-    if not same:
-        raise RunError(f"{path} is not what follows from {source}")
+    with suppress(OSError):
+        if read_bytes(path) == expected:
+            return
+    raise RunError(f"{path} is not what follows from {source}")
 
 
 @contextmanager
@@ -150,10 +144,7 @@ def damage(record: Record) -> Iterator[None]:
 
 
 class Ledger:
-    """Where the tables hold each condition, the seeds whose trainings failed, and what contradicts itself.
-
-    Made, it has checked them; its memory is that of one condition's counts and one row group.
-    """
+    """The tables, checked: where they hold each condition, the seeds that failed, and what contradicts itself."""
 
     def __init__(self, record: Record) -> None:
         self.record, study, said = record, record.study, record.manifest

@@ -13,12 +13,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from analysis.data.door import COUNTED
 from analysis.data.processes import available_cores
@@ -36,17 +35,14 @@ from experiments.study.study import Study
 from experiments.verification.audit import Ledger, check_bytes, check_derived, check_manifest, damage, read_record
 from nnxor import checks, engines
 from nnxor.condition import Condition
-from nnxor.engines import ENGINES
 
 show = partial(tell, width=11)  # a line: what was looked at, and what was found
 
 BLOCKS = 16  # conditions that a sample is spread over, at least, where there are as many and it has as many trainings
 TOLERANCE = 1e-2  # allowed difference, where bits may differ: absolute, or relative if the number is above 1
-Flags = NDArray[np.bool_]
 Values = Mapping[tuple[Any, ...], object]  # recorded values by their kind, seed (None for counts) and what is counted
 
 BEFORE = (*CONDITION_COLUMNS, "seed", "outcome", "dead_init", "patterns_init", "status", "error")
-"""What must agree exactly also where bits may differ."""
 
 
 def verify(config: Mapping[str, Any]) -> int:
@@ -68,17 +64,16 @@ def verify(config: Mapping[str, Any]) -> int:
     show("files", f"{', '.join(manifest['files'])}: byte for byte what was written (SHA-256)")
     ledger = Ledger(record)
     show("values", f"the digest is that of the values ({manifest['digest'][:16]}...)")
-    what = "rows" if ledger.rows else "counts"
-    show(what, f"{study.n_trainings:,}: of each condition every seed once, in order")
+    show("rows" if ledger.rows else "counts", f"{study.n_trainings:,}: of each condition every seed once, in order")
     if ledger.n_failed:
         show("failed", f"{ledger.n_failed:,} trainings failed when they were run; they are trained again")
     show("sums", ledger.contradiction or "runs, epochs and seeds of each condition agree on how many were solved")
     if derived := check_derived(record):
         show("derived", f"{' and '.join(derived)}: what follows from the counts")
     if asked == "auto":  # the fastest that did not train it, if there is one
-        exact = [engine for engine in ENGINES.values() if engine.exact and engine.installed]
+        exact = [engine for engine in engines.ENGINES.values() if engine.exact and engine.installed]
         asked = min(exact, key=lambda engine: (engine.name in record.engines, engine.seconds)).name
-    allowed = ", ".join(name for name in ENGINES if name != asked)
+    allowed = ", ".join(name for name in engines.ENGINES if name != asked)
     with turning(ImportError, InputError, f"engine={asked} cannot be loaded: ", f"; allowed: {allowed}"):
         engines.load(asked)
     n = None if given["sample"] == "all" else given["sample"]
@@ -90,10 +85,10 @@ def verify(config: Mapping[str, Any]) -> int:
 def draw_sample(study: Study, size: int | None, seed: int, engine: str, failed: Mapping[str, Spans]) -> list[Left]:
     """Batches that hold `size` trainings of the study at random, and those that failed; all of them if it is None.
 
-    A batch of one training costs an engine nearly as much as one of a hundred, so trainings are not drawn one
-    by one: of `BLOCKS` conditions drawn at random (all, if there are fewer) each gives a run of neighbouring
-    seeds, as long as the others but for one, that begins anywhere and goes on at the first seed after the last.
-    So every training has the same chance, but neighbours come together.
+    A batch of one training costs an engine nearly as much as one of a hundred, so trainings are not drawn one by one:
+    of `BLOCKS` conditions drawn at random (all, if there are fewer) each gives a run of neighbouring seeds, as long as
+    the others but for one, that begins anywhere and goes on at the first seed after the last. So every training has the
+    same chance, but neighbours come together.
     """
     if size is None or size >= study.n_trainings:
         return left(study, {}, engine, None)
@@ -108,8 +103,7 @@ def draw_sample(study: Study, size: int | None, seed: int, engine: str, failed: 
     return left(study, {key: subtract(seeds_of[key], merge(spans)) for key, spans in chosen.items()}, engine, None)
 
 
-@dataclass(frozen=True)
-class Difference:
+class Difference(NamedTuple):
     """A recorded value of a training, or a count (`seed` None), that did not come out again."""
 
     condition: Condition
@@ -139,7 +133,8 @@ class Retraining:
         self.whole = self.trainings == ledger.record.study.n_trainings
         self.rows = Compared("seed" if ledger.rows is None else "row")
         self.counts = Compared("count")
-        self.loosely = not all(name in ENGINES and ENGINES[name].exact for name in (engine, *ledger.record.engines))
+        exact = {name for name, each in engines.ENGINES.items() if each.exact}
+        self.loosely = not {engine, *ledger.record.engines} <= exact
         self._rank = {condition.key: rank for rank, condition in enumerate(ledger.record.study.conditions)}
         self._counted: dict[str, pa.Table] = {}
 
@@ -156,12 +151,10 @@ class Retraining:
             yield again
 
     def _compare_rows(self, batch: Batch, again: pa.Table, rows: Slices) -> None:
-        """Hold each training of a batch to its row."""
-        seeds = batch.seeds
-        recorded = rows.read(*self.ledger.held[batch.condition.key].rows_of(seeds))
+        recorded = rows.read(*self.ledger.held[batch.condition.key].rows_of(batch.seeds))
         recorded = recorded.cast(plain(recorded.schema))
         again = with_condition(again, batch.condition, recorded.schema)
-        found: dict[str, Flags] = {}
+        found: dict[str, np.ndarray] = {}
         for name in recorded.column_names:
             old, new = recorded[name].combine_chunks(), again[name].combine_chunks()
             if not self.loosely or name in BEFORE:
@@ -175,13 +168,13 @@ class Retraining:
                 close = np.isclose(a, b, rtol=0, atol=TOLERANCE * np.fmax(1, np.abs(a)), equal_nan=True)
                 found[name] = ~close & np.asarray(pc.fill_null(at_rest, False)) & ~halfway
         differing = np.flatnonzero(np.logical_or.reduce(list(found.values())))
-        self.rows.n += len(seeds)
+        self.rows.n += len(batch.seeds)
         if len(differing):
             row = differing[0]
             name = next(name for name, differs in found.items() if differs[row])
             both = (recorded[name][row].as_py(), again[name][row].as_py())
             where = {name: int(differs.sum()) for name, differs in found.items() if differs.any()}
-            self._note(self.rows, len(differing), where, Difference(batch.condition, seeds[row], name, *both))
+            self._note(self.rows, len(differing), where, Difference(batch.condition, batch.seeds[row], name, *both))
 
     def _compare_counts(self, batch: Batch, again: pa.Table) -> None:
         """Hold each seed of a batch to whether it was solved and, if it was the condition's last one, all counts."""
@@ -218,7 +211,7 @@ class Retraining:
         of.first = min(of.first or one, one, key=lambda each: (self._rank[each.condition.key], each.seed or 0))
 
 
-def differs_in_a_bit(old: pa.Array, new: pa.Array) -> Flags:
+def differs_in_a_bit(old: pa.Array, new: pa.Array) -> np.ndarray:
     """Where two columns differ in any bit: also in the sign of a 0, or in what is null."""
     if pa.types.is_floating(new.type):
         old, new = old.view(pa.int64()), new.view(pa.int64())
@@ -261,9 +254,7 @@ def follow(retraining: Retraining, seed: int) -> None:
 
 def conclude(found: Retraining) -> int:
     """Print the verdict; returns the exit status."""
-    lines = [
-        line for each in (found.rows, found.counts) if each.first for line in _differences(found, each, each.first)
-    ]
+    lines = [*_differences(found, found.rows), *_differences(found, found.counts)]
     failed = bool(lines or found.ledger.contradiction)
     how = "DIFFERENT: counts contradict each other (sums, above), though" if failed else "verified:"
     for indent, line in lines or [("", f"{how} {_agreement(found)}")]:
@@ -281,8 +272,10 @@ def _agreement(found: Retraining) -> str:
     return f"{all_of(n, 'seed')} came out solved or not as recorded{counts}{bits if found.loosely else ''}"
 
 
-def _differences(found: Retraining, of: Compared, first: Difference) -> list[tuple[str, str]]:
+def _differences(found: Retraining, of: Compared) -> list[tuple[str, str]]:
     """Lines, indented, that say how many rows, seeds or counts differ, the first of them, and in what."""
+    if not (first := of.first):
+        return []
     values = (first.recorded, first.recomputed)
     before, after = ("null" if x is None else repr(x) if isinstance(x, float) else str(x) for x in values)
     do_not = f"1 {of.what} does not" if of.differing == 1 else f"{of.differing:,} {of.what}s do not"
