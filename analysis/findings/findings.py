@@ -23,6 +23,25 @@ class Findings(Counted):
     is about these.
     """
 
+    every = cached_property(lambda self: fine(self.runs))  # the trainings that went through without an error
+    failed = cached_property(lambda self: size(self.runs) - size(self.every))  # how many did not
+    trials = cached_property(lambda self: left_alone(self.every))  # those without a rescue; all, if all have one
+    epochs = cached_property(lambda self: left_alone(self.every_epoch))  # the solved epochs of these
+    fields = cached_property(lambda self: swept(self.trials))  # the fields that take more than one value among them
+    called_by = cached_property(lambda self: list(dict.fromkeys([*NAMING, *self.fields])))  # what names conditions
+    nearest = cached_property(lambda self: self.nearest_in(self.summary))  # the row most like the article's condition
+
+    laws = cached_property(lambda self: load_laws(self.folder))
+    exemplars = cached_property(lambda self: load_exemplars(self.folder, self.fields))
+    widths = cached_property(lambda self: compare_values(self.trials, "hidden", self.solved))  # wider minus narrower
+    freed = cached_property(lambda self: freed(self.rescues) if len(self.rescues) else [])
+    redrawn = cached_property(lambda self: redrawn(self.rescues))
+    failure_causes = cached_property(lambda self: failure_causes(self.trials))
+    resting = cached_property(lambda self: resting(self.summary))
+    verdicts = cached_property(lambda self: verdicts(self.trials, self.summary, self.solved))
+    scope = cached_property(lambda self: scope(self.trials))  # of which conditions the verdicts are, in words
+    question = cached_property(lambda self: str(self.config.get("question") or self.manifest["study"]))
+
     @cached_property
     def config(self) -> dict[str, Any]:
         """The study as it was run, from config.yaml; FolderError where that cannot be read."""
@@ -32,37 +51,16 @@ class Findings(Counted):
             why = f"{self.folder}/config.yaml is missing or damaged; run the study again to write it"
             raise FolderError(why) from None
 
-    question = cached_property(lambda self: str(self.config.get("question") or self.manifest["study"]))
-    """What the study asks, in a sentence."""
-
     @property
     def asks(self) -> tuple[str, ...]:
         """The fields that it asks about."""
         asks = self.config.get("asks") or []
         return (asks,) if isinstance(asks, str) else tuple(asks)
 
-    every = cached_property(lambda self: fine(self.runs))
-    """The trainings that went through without an error."""
-
-    failed = cached_property(lambda self: size(self.runs) - size(self.every))
-    """How many trainings failed with an error."""
-
-    trials = cached_property(lambda self: left_alone(self.every))
-    """The trainings without a rescue; all trainings, if all have one."""
-
-    epochs = cached_property(lambda self: left_alone(self.every_epoch))
-    """Their solved epochs."""
-
-    fields = cached_property(lambda self: swept(self.trials))
-    """The fields that take more than one value among them."""
-
-    called_by = cached_property(lambda self: list(dict.fromkeys([*NAMING, *self.fields])))
-    """The fields that its conditions are called by."""
-
-    every_summary = cached_property(
-        lambda self: with_levels(summarise(self.runs, self.every_epoch), self.manifest["traps"])
-    )
-    """A row a condition (see `analysis.findings.summary.summarise`), of all trainings, failed ones counted."""
+    @cached_property
+    def every_summary(self) -> pd.DataFrame:
+        """A row a condition (see `analysis.findings.summary.summarise`), of all trainings, failed ones counted."""
+        return with_levels(summarise(self.runs, self.every_epoch), self.manifest["traps"])
 
     @cached_property
     def summary(self) -> pd.DataFrame:
@@ -70,19 +68,13 @@ class Findings(Counted):
         summary = self.every_summary
         return left_alone(summary[(summary["n"] > 0).to_numpy(bool)]).reset_index(drop=True)
 
-    nearest = cached_property(lambda self: self.nearest_in(self.summary))
-    """The row of `summary` of the condition nearest to the article's."""
-
     def nearest_in(self, table: pd.DataFrame) -> pd.Series:
         """The row of a table of conditions that is nearest to the article's, of equals one whose task is XOR."""
         return nearest(table, [trap["task"] for trap in self.manifest["traps"]])
 
     def here(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Those of some rows that belong to that condition."""
+        """Those of some rows that belong to the condition nearest to the article's."""
         return rows[(rows["condition"] == str(self.nearest["condition"])).to_numpy(bool)]
-
-    widths = cached_property(lambda self: compare_values(self.trials, "hidden", self.solved))
-    """Every wider network against every narrower one, paired by seed."""
 
     @cached_property
     def effects(self) -> dict[str, pd.DataFrame]:
@@ -97,12 +89,6 @@ class Findings(Counted):
                 found[field] = compare_values(self.trials, field, self.solved)
         return found
 
-    laws = cached_property(lambda self: load_laws(self.folder))
-    """The probability that a unit is dead at the start, by condition key, where an exact law is known."""
-
-    exemplars = cached_property(lambda self: load_exemplars(self.folder, self.fields))
-    """A run of each outcome (see `analysis.data.reading.load_exemplars`)."""
-
     @cached_property
     def rescues(self) -> pd.DataFrame:
         """All trainings, a row each, of a study that rescues some; else no row."""
@@ -110,18 +96,6 @@ class Findings(Counted):
             return self.every.iloc[:0]
         told = ("seed", "outcome", "dead_final", "outcome_before", "status")
         return fine(load(self.folder, ["condition", *FIELDS, *told]))
-
-    freed = cached_property(lambda self: freed(self.rescues) if len(self.rescues) else [])
-    """What each intervention frees of the stuck runs of each condition."""
-
-    redrawn = cached_property(lambda self: redrawn(self.rescues))
-    """Redrawing dead units against redrawing live ones and all, by how many units are dead."""
-
-    failure_causes = cached_property(lambda self: failure_causes(self.trials))
-    """Why the stuck runs of each condition are stuck."""
-
-    resting = cached_property(lambda self: resting(self.summary))
-    """What the stuck runs of each condition rest at, where they have certificates."""
 
     @cached_property
     def rows(self) -> pd.DataFrame:
@@ -141,9 +115,3 @@ class Findings(Counted):
         told = any(each.get("error") for each in entries) and self.manifest["record"] == "trials"
         errors = mean_errors(fine(load(self.folder))) if told else {}
         return beside(self.every_summary, self.rows, self.manifest, errors) if entries else []
-
-    verdicts = cached_property(lambda self: verdicts(self.trials, self.summary, self.solved))
-    """What the study says of the article's claims."""
-
-    scope = cached_property(lambda self: scope(self.trials))
-    """Of which conditions the verdicts are, in words."""
