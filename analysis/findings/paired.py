@@ -26,23 +26,20 @@ def compare_values(
     """
     rest = [name for name in swept(trials) if name not in (field, *along)]
     found = list(itertools.combinations(values(trials, field), 2) if pairs is None else pairs)
-    rows: list[dict[str, Any]] = []
-    each, compared = conditions(trials), set[tuple[str, str]]()
+    rows: dict[tuple[str, str], dict[str, Any]] = {}  # by the conditions compared
+    each = conditions(trials)
     own: dict[str, Any] = {str(row["condition"]): row for row in each.to_dict("records")}
     idle = [name for name in rest if any(depends(name, other) for other in (field, *along))]
     for row, part in slices(_everywhere(each, idle), rest) if found else ():
         taken = [None if is_missing(value) else value for value in part[field]]
         keys = dict(zip(taken, part["condition"].astype("str"), strict=True))
         for first, second in (both for both in found if {*both} <= {*keys}):
-            ends = keys[first], keys[second]
-            if ends in compared:
-                continue
-            compared.add(ends)
-            pair, what = solved.compare(*ends), {"field": field, "first": first, "second": second}
-            what |= {name: None for name in idle if not any(counts(name, own[end]) for end in ends)}
-            rows.append({**dict(row), **what, "pair": pair, "n": pair.n, **vars(pair)})
+            if (ends := (keys[first], keys[second])) not in rows:
+                pair, what = solved.compare(*ends), {"field": field, "first": first, "second": second}
+                what |= {name: None for name in idle if not any(counts(name, own[end]) for end in ends)}
+                rows[ends] = {**dict(row), **what, "pair": pair, "n": pair.n, **vars(pair)}
     numbers = ["n", "both", "only_first", "only_second", "neither", "difference", "low", "high", "p"]
-    table = pd.DataFrame(rows, columns=[*rest, "field", "first", "second", "pair", *numbers])
+    table = pd.DataFrame([*rows.values()], columns=[*rest, "field", "first", "second", "pair", *numbers])
     return table.assign(p_holm=holm(table["p"].to_numpy(float)))
 
 

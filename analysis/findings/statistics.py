@@ -27,8 +27,7 @@ Reals = NDArray[np.float64]
 def wilson(count: ArrayLike, n: ArrayLike) -> tuple[Reals, Reals]:
     """95 % Wilson score interval of a proportion (E. B. Wilson, JASA 22, 1927).
 
-    `count` of `n`, arrays of one shape; NaN where n is 0. The ends at counts of 0 and n are
-    exactly 0 and 1, as the formula has them, without the rounding of floating point.
+    `count` of `n`, arrays of one shape; NaN where n is 0. The ends at counts of 0 and n are exactly 0 and 1.
     """
     k, total = np.broadcast_arrays(np.asarray(count, float), np.asarray(n, float))
     total = np.where(total > 0, total, np.nan)
@@ -101,10 +100,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Paired(Difference):
-    """The same seeds under two conditions: how many succeeded under both, under one, under neither.
-
-    `p` is that of the exact McNemar test: a fair coin for each discordant pair.
-    """
+    """The same seeds under two conditions: how many succeeded under both, under one, under neither; exact McNemar p."""
 
     both: int
     only_first: int
@@ -121,7 +117,7 @@ class Paired(Difference):
 def paired(first: ArrayLike, second: ArrayLike) -> Paired:
     """Compare two boolean arrays of one length, paired by position."""
     a, b = np.asarray(first, bool), np.asarray(second, bool)
-    return paired_counts(int(np.sum(a & b)), int(np.sum(a & ~b)), int(np.sum(~a & b)), int(np.sum(~a & ~b)))
+    return paired_counts(*(int(each.sum()) for each in (a & b, a & ~b, ~a & b, ~a & ~b)))
 
 
 def paired_counts(both: int, only_first: int, only_second: int, neither: int) -> Paired:
@@ -135,26 +131,20 @@ def paired_counts(both: int, only_first: int, only_second: int, neither: int) ->
     n, p_value = sum(counts), binomial(only_first, only_first + only_second, 0.5)
     if n == 0:
         return Paired(math.nan, math.nan, math.nan, *counts, p_value)
-    p, q = (both + only_second) / n, (both + only_first) / n
-    (p_low, q_low), (p_high, q_high) = wilson([both + only_second, both + only_first], [n, n])
-    phi = _correlation(*counts)
+    p, q = Rate.of_all([both + only_first, both + only_second], n)
+    margins = (both + only_first) * (only_second + neither) * (both + only_second) * (only_first + neither)
+    excess: float = both * neither - only_first * only_second
+    if excess > 0:
+        excess = max(excess - n / 2, 0.0)  # the continuity correction
+    phi = excess / math.sqrt(margins) if margins else 0.0
 
     def distance(x: float, y: float) -> float:
         return math.sqrt(max(x * x - 2 * phi * x * y + y * y, 0.0))
 
-    low = max(p - q - distance(p - float(p_low), float(q_high) - q), -1.0)
-    high = min(p - q + distance(float(p_high) - p, q - float(q_low)), 1.0)
-    return Paired(p - q, low, high, *counts, p_value)
-
-
-def _correlation(both: int, only_first: int, only_second: int, neither: int) -> float:
-    """Phi of a 2×2 table, with Newcombe's continuity correction."""
-    n = both + only_first + only_second + neither
-    margins = (both + only_first) * (only_second + neither) * (both + only_second) * (only_first + neither)
-    if margins == 0:
-        return 0.0
-    excess = both * neither - only_first * only_second
-    return (max(excess - n / 2, 0.0) if excess > 0 else float(excess)) / math.sqrt(margins)
+    change = q.rate - p.rate
+    low = max(change - distance(q.rate - q.low, p.high - p.rate), -1.0)
+    high = min(change + distance(q.high - q.rate, p.rate - p.low), 1.0)
+    return Paired(change, low, high, *counts, p_value)
 
 
 def attributable(exposed: Rate, unexposed: Rate) -> Rate:
@@ -186,10 +176,10 @@ def binomial(count: int, n: int, share: float) -> float:
 
 
 def unpaired(first: Rate, second: Rate) -> Difference:
-    """Difference of two independent proportions, second minus first, with a 95 % interval.
+    """Difference of two independent proportions, second minus first, with a 95 % interval; NaN if an n is 0.
 
     Method 10 of R. G. Newcombe, "Interval estimation for the difference between independent proportions", Statistics
-    in Medicine 17, 1998. NaN if an n is 0.
+    in Medicine 17, 1998.
     """
     p, q = first.rate, second.rate
     below, above = math.hypot(q - second.low, first.high - p), math.hypot(second.high - q, p - first.low)
@@ -197,11 +187,8 @@ def unpaired(first: Rate, second: Rate) -> Difference:
 
 
 def holm(p: ArrayLike) -> Reals:
-    """P values of many comparisons, adjusted by the step-down method of S. Holm, Scand. J. Statist. 6, 1979.
-
-    As statsmodels has it, which empties Python's whole memory of garbage at each call.
-    """
-    values = np.asarray(p, float)
+    """P values of many comparisons, adjusted by the step-down method of S. Holm, Scand. J. Statist. 6, 1979."""
+    values = np.asarray(p, float)  # statsmodels has this, and empties Python's whole memory of garbage at each call
     order, adjusted = np.argsort(values), np.empty_like(values)
     adjusted[order] = np.minimum(1, np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1)))
     return adjusted
@@ -210,8 +197,8 @@ def holm(p: ArrayLike) -> Reals:
 def unsolved_after(at: Reals, solved_epoch: ArrayLike, counts: ArrayLike = 1) -> tuple[Reals, Reals, Reals]:
     """The share of runs not yet solved after each of some epochs, with its 95 % band; NaN stands for never.
 
-    `counts` says how many runs each value stands for. It is the curve of E. L. Kaplan & P. Meier, JASA 53, 1958: as
-    nothing is censored before the end, it is the share itself, and its band the Wilson interval of the share.
+    Each value stands for `counts` runs. This is the curve of E. L. Kaplan & P. Meier, JASA 53, 1958: as nothing is
+    censored before the end, it is the share itself, and its band the Wilson interval of the share.
     """
     times, runs = np.broadcast_arrays(np.asarray(solved_epoch, float), np.asarray(counts, np.int64))
     left = runs.sum() - np.array([runs[times <= epoch].sum() for epoch in at])
@@ -220,7 +207,6 @@ def unsolved_after(at: Reals, solved_epoch: ArrayLike, counts: ArrayLike = 1) ->
 
 def draws_needed(rate: ArrayLike, wanted: float) -> Reals:
     """Independent draws after which at least one success has probability `wanted`; inf at rate 0."""
-    p = np.asarray(rate, float)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        draws = np.ceil(np.round(np.log1p(-wanted) / np.log1p(-p), 9))
-    return np.asarray(np.where(p >= 1, 1.0, np.where(p <= 0, np.inf, draws)), float)
+    with np.errstate(divide="ignore"):
+        draws = np.log1p(-wanted) / np.log1p(-np.asarray(rate, float))
+    return np.asarray(np.maximum(np.ceil(np.round(draws, 9)), 1.0))

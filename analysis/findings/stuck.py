@@ -5,9 +5,8 @@ dead at the start trains as the network of its live units alone: to be dead is t
 independently of each other, so runs that happen to start with every unit alive are what drawing each dead unit again
 until it lives would give, and the failures that this would save are an attributable fraction.
 
-Under every rescue a training is stuck or not before it is interfered with, and that is the same whatever is done then.
-So the stuck runs of a condition are the same seeds under each intervention, and interventions are compared within
-seeds. A run is free if it ends solved.
+Whether a training is stuck shows before it is interfered with, whatever is done then. So the stuck runs of a condition
+are the same seeds under each intervention, which are compared within seeds. A run is free if it ends solved.
 """
 
 import math
@@ -42,10 +41,8 @@ def failure_causes(trials: pd.DataFrame) -> pd.DataFrame:
 def by_dead_at_start(trials: pd.DataFrame) -> dict[int, Rate]:
     """How often the runs of one condition get stuck, by the number of units that are dead at the start."""
     dead, stuck = trials["dead_init"].to_numpy(int), is_stuck(trials)
-    return {
-        n: Rate.of(count_where(trials, stuck & (dead == n)), count_where(trials, dead == n))
-        for n in np.unique(dead).tolist()
-    }
+    having = {n: dead == n for n in np.unique(dead).tolist()}
+    return {n: Rate.of(count_where(trials, stuck & those), count_where(trials, those)) for n, those in having.items()}
 
 
 def attributed(found: dict[int, Rate], law: str = DEFAULT_LAW) -> Rate:
@@ -85,12 +82,10 @@ def fields_of(trials: pd.DataFrame) -> list[str]:
 
 def _rescues(trials: pd.DataFrame) -> pd.DataFrame:
     """The trainings under a rescue, with `intervention`; the slope is that of the first start alone."""
-    part = trials[trials["rescue"].notna().to_numpy(bool)]
+    part, usual = trials[trials["rescue"].notna().to_numpy(bool)], FIELDS["slope"].default
     name, slope = part["rescue"].astype("str"), part["slope"].astype(float)
-    leak = ((name == "leaky") & (slope != FIELDS["slope"].default)).to_numpy(bool)
-    texts = name.where(~leak, name + " " + slope.map("{:g}".format))
-    own = (part["activation"].astype("str") == "leaky_relu").to_numpy(bool)
-    return part.assign(intervention=texts, slope=np.where(own, slope, FIELDS["slope"].default))
+    texts = name.mask((name == "leaky") & (slope != usual), name + " " + slope.map("{:g}".format))
+    return part.assign(intervention=texts, slope=slope.where(part["activation"] == "leaky_relu", usual))
 
 
 def interventions(trials: pd.DataFrame) -> list[str]:
