@@ -9,12 +9,11 @@ Conditions are aligned by this rule:
    values, each is compared with each.
 
 Aligned conditions are compared by the seeds that both have (paired: exact McNemar test, Newcombe's interval for paired
-data), if a seed has the same underlying draws under both, and these are at least half of the seeds of the smaller one;
-else by all their seeds (unpaired: Fisher's exact test, Newcombe's interval for independent proportions). A draw depends
-on the seed alone: every init, scale, step and task starts from the same ones, a narrow network (or one of fewer
-inputs) from the first of a wide one's, and a rescue from those of the run that it frees. Weights that were given (a
-.npz file) come from no seed, so they are paired with the same weights alone, by their digest. Holm's adjustment is over
-all rows but those of the same trainings, which are a check, not a test: an outcome is determined by condition and seed.
+data), if these are at least half of the seeds of the smaller one, and a seed means the same underlying draws under
+both; else by all their seeds (unpaired: Fisher's exact test, Newcombe's interval for independent proportions). A seed
+means the same draws whatever the fields, but for weights that were given (a .npz file): they come from no seed, so they
+are paired with the same weights alone, by their digest. Holm's adjustment is over all rows but those of the same
+trainings, which are a check, not a test: an outcome is determined by condition and seed.
 """
 
 import itertools
@@ -48,12 +47,10 @@ class Side(Findings):
 
     @cached_property
     def conditions(self) -> dict[str, Fields]:
-        """The fields of each condition by its key, of those with a training that went well; init and task with laws."""
-        found = {}
-        for _, row in self.every.drop_duplicates("condition").iterrows():
-            fields = {name: None if pd.isna(row[name]) else row[name] for name in FIELDS}
-            found[str(row["condition"])] = {**fields, **{name: (row[name], row[law]) for name, law in LAWS.items()}}
-        return found
+        """The fields of each condition by its key, of those with a training that went well: value and law, if any."""
+        every = self.every.drop_duplicates("condition").astype(object)
+        rows = every.where(every.notna(), None).to_dict("records")
+        return {row["condition"]: {name: (row[name], row.get(LAWS.get(name), "")) for name in FIELDS} for row in rows}
 
     @property
     def described(self) -> str:
@@ -76,8 +73,8 @@ class Row:
     p: float
     p_holm: float
     same: bool
-    unpaired: str = ""
-    traps: str = ""
+    unpaired: str
+    traps: str
 
     @property
     def how(self) -> str:
@@ -98,10 +95,9 @@ class Row:
 class Comparison:
     """What `compare_folders` finds.
 
-    `differences` are (what, in A, in B); `changed` the fields that differ between aligned
-    conditions that are not the same trainings; `alone` counts the conditions of A and of B that are
-    aligned with none. Of the trainings that both folders hold (`checked`), `broken` ended differently;
-    `example` is the first of them in words. Under another success rule a training is another condition.
+    `differences` are (what, in A, in B); `changed` the fields that differ between aligned conditions that are not the
+    same trainings; `alone` counts the conditions of A and of B that are aligned with none. Of the trainings that both
+    folders hold (`checked`), `broken` ended differently; `example` is the first of them in words.
     """
 
     a: Side
@@ -157,16 +153,12 @@ def _name(p: Fields, q: Fields, moving: Iterable[str]) -> str:
     """'4 units, init uniform → he, lr 0.1'."""
     parts = []
     for name in moving:
-        before, after = (_value(name, fields[name]) for fields in (p, q))
+        before, after = (value_text(name, fields[name][0]) for fields in (p, q))
         law = " (another law)" if before == after else ""
-        same = phrase(name, p[name][0] if name in LAWS else p[name]).replace("\N{NO-BREAK SPACE}", " ")
+        same = phrase(name, p[name][0]).replace("\N{NO-BREAK SPACE}", " ")
         changed = f"{FIELDS[name].symbol} {before} \N{RIGHTWARDS ARROW} {after}{law}"
         parts.append(same if p[name] == q[name] else changed)
     return ", ".join(parts) or "the only condition"
-
-
-def _value(name: str, what: Any) -> str:
-    return value_text(name, what[0] if name in LAWS else what)
 
 
 def _row(name: str, a: Side, x: str, b: Side, y: str) -> Row:
@@ -246,7 +238,7 @@ def _field_values(a: Side, b: Side, name: str) -> tuple[str, str]:
     """The values that a field takes in A and in B; where names agree and laws do not, with the laws."""
     taken = [{row[name]: None for row in side.conditions.values()} for side in (a, b)]
     found = [[value for value in taken[0] | taken[1] if value in each] for each in taken]  # both in one order
-    texts = [words.listed([_value(name, value) for value in values]) for values in found]
+    texts = [words.listed([value_text(name, value) for value, _ in values]) for values in found]
     if texts[0] == texts[1] and found[0] != found[1]:
-        texts = [words.listed([" ".join(value) for value in values]) for values in found]
+        texts = [words.listed([f"{value} {law}".strip() for value, law in values]) for values in found]
     return texts[0], texts[1]
