@@ -6,8 +6,7 @@ A result folder's manifest names them with the conditions that repeat their sett
 
 where p₀ of n₀ runs is theirs, p₁ of n₁ ours, over the runs of those conditions together, and p the share of both
 together. Nothing is said where their runs are so few that the 95 % interval of p₀ is wider than `VAGUE`: hardly any
-rate of ours could disagree. A study that differs is a finding and is reported as such. Where a source gives the mean
-error of one training, it is told to how many digits ours is the same.
+rate of ours could disagree. Of a source's mean error of one training it is told to how many digits ours is the same.
 """
 
 import math
@@ -36,9 +35,8 @@ TOO_FEW = "too few runs to tell"
 class Beside:
     """A published figure beside ours.
 
-    `theirs` is the share that they report, None where the source has only words (`says`). `solved` and `stuck` are
-    ours, `errors` the mean errors of the rows, theirs and ours, where the source gives it. `where` names the conditions
-    as far as they tell apart the entries of one source and setting.
+    `theirs` is the share they report, None where the source has only words (`says`), `solved` and `stuck` are ours,
+    `errors` the mean errors, theirs and ours, if the source has one. `where` tells apart the entries of one setting.
     """
 
     source: str
@@ -104,10 +102,7 @@ def brief(source: str) -> str:
 def beside(
     summary: pd.DataFrame, trials: pd.DataFrame, manifest: Mapping[str, Any], errors: Mapping[str, float] | None = None
 ) -> list[Beside]:
-    """Each published figure that the manifest names, beside ours, from the summary and the trials (see `pool`).
-
-    `errors` are the mean errors of conditions, by key, where the rows were kept.
-    """
+    """Each published figure that the manifest names, beside ours: of a summary, its trials and their `mean_errors`."""
     found, settings = [], defaultdict[tuple[str, str], set[str]](set)
     for entry in manifest["published"]:
         settings[entry["source"], entry["setting"]].update(entry["conditions"])
@@ -163,13 +158,11 @@ def published_frame(found: Sequence[Beside]) -> pd.DataFrame:
     rows = [
         {
             "source": each.source, "setting": each.setting, "where": each.where.replace("\N{NO-BREAK SPACE}", " "),
-            "quoted": each.quoted,
-            "says": each.says, "ours": each.ours, "note": each.note, "published_rate": each.theirs and each.theirs.rate,
-            "published_n": each.theirs and each.theirs.n,
+            "quoted": each.quoted, "says": each.says, "ours": each.ours, "note": each.note,
+            "published_rate": each.theirs and each.theirs.rate, "published_n": each.theirs and each.theirs.n,
             "solved": each.solved.count, "n": each.solved.n, **_columns("solved", each.solved),
-            "stuck": each.stuck.count, **_columns("stuck", each.stuck),
-            "difference": each.difference, "allowed": each.allowed, "verdict": each.verdict,
-            "conditions": " ".join(each.conditions),
+            "stuck": each.stuck.count, **_columns("stuck", each.stuck), "difference": each.difference,
+            "allowed": each.allowed, "verdict": each.verdict, "conditions": " ".join(each.conditions),
         }
         for each in found
     ]  # fmt: skip
@@ -192,4 +185,4 @@ def report_published(found: Sequence[Beside], folder: Path) -> None:
     """Print what was published beside ours, and write published.csv."""
     write_published(found, folder)
     if found:
-        print("\n".join(["", *published_lines(found)]), flush=True)
+        print("", *published_lines(found), sep="\n", flush=True)

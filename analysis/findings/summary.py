@@ -23,7 +23,7 @@ from analysis.findings.statistics import Rate, Reals, draws_needed, wilson
 from analysis.text import words
 
 LIKELY = 0.99
-
+MOST_LINES = 100  # conditions that the terminal shows
 HOW = "intervals allow for the seeds that conditions share"
 
 
@@ -85,10 +85,10 @@ def with_levels(summary: pd.DataFrame, traps: Sequence[Mapping[str, Any]]) -> pd
 
 
 def resting(summary: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a summary whose stuck runs have certificates: `n` counts those, `minimum_rate` … the minima."""
+    """The rows of a summary whose stuck runs have certificates: `n` counts those, `lowest` minima, at infinity too."""
     n = summary[[*KINDS]].sum(axis=1)
     table = summary.assign(n=n)[(n > 0).to_numpy(bool)].astype(dict.fromkeys(["n", *KINDS], int))
-    return table.assign(**_shares("minimum", table["minimum"], table["n"]))
+    return table.assign(lowest=table["minimum"] + table["infinity"], **_shares("minimum", table["minimum"], table["n"]))
 
 
 def pool(trials: pd.DataFrame, chosen: pd.Series) -> Rate:
@@ -98,8 +98,8 @@ def pool(trials: pd.DataFrame, chosen: pd.Series) -> Rate:
     if conditions < 2:
         return Rate.of(k, n)
     if "count" in trials:
-        low, high = wilson(k / conditions, n / conditions)
-        return Rate(k / n, float(low), float(high), n)
+        low, high = map(float, wilson(k / conditions, n / conditions))
+        return Rate(k / n, low, high, n)
     _, places = np.unique(trials["seed"], return_inverse=True)
     return Rate.over_seeds(np.bincount(places, chosen), np.bincount(places))
 
@@ -142,14 +142,8 @@ def wrapped(text: str, first: str = "", rest: str = "") -> list[str]:
     return textwrap.wrap(text, width(), initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
 
 
-MOST_LINES = 100  # conditions that the terminal shows
-
-
 def table_lines(summary: pd.DataFrame) -> list[str]:
-    """The summary as lines of text that fit 80 columns: a condition a line, or two where its fields need more room.
-
-    Of many conditions `MOST_LINES`, evenly spread.
-    """
+    """The summary in lines that fit the terminal: a condition a line, or more at need; of many some, evenly spread."""
     fields = swept(summary)
     rows = summary.iloc[few(range(len(summary)), MOST_LINES)].to_dict("records")
     shown = stuck_outcomes(summary)
@@ -183,7 +177,6 @@ def _labelled(rows: Sequence[Any], common: Mapping[str, Any], numbers: Sequence[
 
 
 def _numbers(row: Any, stuck: Sequence[str]) -> list[str]:
-    """The numbers of a condition, as cells."""
     n, median = row["n"], row["solved_epoch_median"]
     share, low, high = (100 * row[f"solved_{end}"] for end in ("rate", "low", "high"))
     every = [name for name in OUTCOMES[1:] if name not in STUCK]
@@ -197,7 +190,6 @@ def _numbers(row: Any, stuck: Sequence[str]) -> list[str]:
 
 
 def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of cells as lines, each column as wide as it must be."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return [" ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
 
@@ -214,10 +206,9 @@ def print_summary(summary: pd.DataFrame, trials: pd.DataFrame) -> None:
     levels = ", ".join(f"{name} (at {level})" if level else name for name, level in traps.items())
     ended = f"solved: % with 95 % Wilson interval; {levels}, other: % that ended there;"
     legend = [*wrapped(ended), "dead: mean units dead at start > at end; epochs: median to solve, of the solved"]
-    head = []
-    if len(summary) > MOST_LINES:
-        head = [f"{MOST_LINES} of {len(summary):,} conditions, evenly spread; summary.csv has them all", ""]
-    print("\n".join(["", *head, *table_lines(summary), "", *legend, *_together(trials)]), flush=True)
+    part = [f"{MOST_LINES} of {len(summary):,} conditions, evenly spread; summary.csv has them all", ""]
+    head = part if len(summary) > MOST_LINES else []
+    print("", *head, *table_lines(summary), "", *legend, *_together(trials), sep="\n", flush=True)
 
 
 def trap_levels(summary: pd.DataFrame, outcome: str) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.data.conditions import FIELDS, defaults, distance, phrase, swept
+from analysis.data.conditions import defaults, distance, phrase, swept
 from analysis.data.reading import DEFAULT_TABLE, Solved, count_where, is_stuck, size
 from analysis.findings.paired import compare_he, compare_values
 from analysis.findings.statistics import SIGNIFICANT, Rate, binomial, holm
@@ -56,10 +56,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim, the rule, the number that was measured, and the rule's answers counted.
-
-    `kind` is holds (yes everywhere), fails (no everywhere), undecided (everywhere), partly, or open (not measured).
-    """
+    """A claim, the rule, the number that was measured, and the answers; `kind` is of `KINDS_OF`, partly, or open."""
 
     number: str
     claim: str
@@ -82,11 +79,6 @@ def _pairs(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of `compare_values`, with the exact McNemar test."""
     difference = table["difference"]
     return table.assign(number=difference, text=[*map(words.difference, table["pair"])], favours=difference > 0)
-
-
-def _minima(_trials: pd.DataFrame, summary: pd.DataFrame, _solved: Solved) -> pd.DataFrame:
-    table = resting(summary)
-    return _rates(table.assign(lowest=table["minimum"] + table["infinity"]), "lowest", "n", 0.5)
 
 
 def _kinks(trials: pd.DataFrame, _row: Any, _where: str) -> str:
@@ -133,24 +125,24 @@ def _sure(_trials: pd.DataFrame, summary: pd.DataFrame, _solved: Solved) -> pd.D
 
 def _needed(_: pd.DataFrame, row: Any, where: str) -> str:
     number, few, most = draws(row)
-    if math.isinf(number):
-        more = f"at least {few:.0f} draws make a success {100 * LIKELY:.0f} % likely, if any do"
-        return f"None of {where} was solved, so that {more}."
-    return f"A success among {where} is {100 * LIKELY:.0f} % likely after {words.in_draws(number, few, most)}."
+    if math.isfinite(number):
+        return f"A success among {where} is {100 * LIKELY:.0f} % likely after {words.in_draws(number, few, most)}."
+    more = f"at least {few:.0f} draws make a success {100 * LIKELY:.0f} % likely, if any do"
+    return f"None of {where} was solved, so that {more}."
 
 
 ABOVE = "Yes where that is more than {}, no where it is less (exact binomial test)."
 PAIRED = "Yes where it is solved more often, no where less (exact McNemar test, the same seeds)."
 CLAIMS = (
     Claim("1", "The stuck runs are in a local minimum.", ABOVE.format("half"),
-          "Share of the stuck runs that rest at a certified minimum", _minima,
+          "Share of the stuck runs that rest at a certified minimum",
+          lambda _trials, summary, _solved: _rates(resting(summary), "lowest", "n", 0.5),
           "Loss and gradient say which runs are at rest. Whether that is at a minimum is a matter of curvature and "
           "kinks, for which trials hold no certificate (certify=true makes them).", _kinks, of_stuck=True),
     Claim("2", "The reason is probably the dying ReLU: unlucky deaths leave too few units.", ABOVE.format("half"),
           "Share of the stuck runs that end with fewer live units than the task needs", _too_few,
           "The stuck networks have fewer units than the task needs, or its CSV file does not say how many units.",
-          _attributed,
-          of_stuck=True),
+          _attributed, of_stuck=True),
     Claim("3a", "More units help.", PAIRED, "Success of the wider network minus that of the narrower one",
           lambda trials, _, solved: _pairs(compare_values(trials, "hidden", solved)), "The study has one width.",
           pairs="hidden"),
@@ -169,9 +161,8 @@ def verdicts(trials: pd.DataFrame, summary: pd.DataFrame, solved: Solved) -> lis
     """The verdicts, in the order of `CLAIMS`.
 
     `trials` are a row a training, or counts; `summary` is theirs, and `solved` tells which seeds each condition solved.
-    The claims are about trainings that are left alone when they get stuck: where `trials` are others none is measured.
     """
-    if not trials["rescue"].isna().all():
+    if not trials["rescue"].isna().all():  # the claims are about trainings that are left alone when they get stuck
         return [_open(claim, "In this study every run that gets stuck is rescued.") for claim in CLAIMS]
     mine = trials[_of_the_article(trials)]
     if not len(mine):
@@ -188,7 +179,6 @@ def scope(trials: pd.DataFrame) -> str:
 
 
 def _of_the_article(trials: pd.DataFrame) -> Any:
-    """Which trials learn XOR with ReLU units."""
     return ((trials["task_table"] == DEFAULT_TABLE) & (trials["activation"] == "relu")).to_numpy(bool)
 
 
@@ -240,10 +230,9 @@ def _judge(claim: Claim, cases: pd.DataFrame, trials: pd.DataFrame) -> Verdict:
 
 def _distance(row: Any, pairs: str) -> tuple[Any, ...]:
     """How far a case is from the article; of pairs of widths that from 4 to 10 units comes first."""
-    fields = {**defaults(), **{name: each for name, each in row.items() if name in FIELDS}}
     if pairs != "hidden":
-        return distance(fields)
-    return distance({**fields, "hidden": row["first"]}), abs(row["second"] - 10)
+        return distance({**defaults(), **row})
+    return distance({**defaults(), **row, "hidden": row["first"]}), abs(row["second"] - 10)
 
 
 def _place(row: Any, pairs: str, fields: Sequence[str]) -> str:

@@ -38,7 +38,7 @@ def advice(found: Findings) -> list[Advice]:
         return commands  # what becomes of rescued runs is no advice to others
     stuck, other_setting = stuck_rate(at), _epochs_or_steps(found)
     given = [
-        _bad_luck(stuck, words.setting(at, found.called_by), at),
+        _bad_luck(stuck, words.setting(at, found.called_by), at) if stuck.count else None,
         other_setting,
         waiting(found) if stuck.count and not other_setting else None,
         _again(found),
@@ -52,9 +52,7 @@ def _levels(at: pd.Series) -> dict[str, float]:
     return {name: at[f"{name}_level"] for name in STUCK if pd.notna(at.get(f"{name}_level"))}
 
 
-def _bad_luck(stuck: Rate, name: str, at: pd.Series) -> Advice | None:
-    if not stuck.count:
-        return None
+def _bad_luck(stuck: Rate, name: str, at: pd.Series) -> Advice:
     told = words.listed([f"{level:.3g}" for level in _levels(at).values()], "or")
     about = "" if pd.isna(at["batch_size"]) else "about "
     rest = f" In a trap that has a name the loss is {about}{told}." if _levels(at) else ""
@@ -64,15 +62,13 @@ def _bad_luck(stuck: Rate, name: str, at: pd.Series) -> Advice | None:
 
 def _epochs_or_steps(found: Findings) -> Advice | None:
     """Advice on epochs or steps, where most runs that are not solved were not finished, or took too large steps."""
-    here, after = found.here(found.trials), f"After {words.counted(found.nearest['epochs'], 'epoch')}"
-    few = found.nearest["epochs"] < SHORTEST_JUDGED
+    here, at = found.here(found.trials), found.nearest
+    few = at["epochs"] < SHORTEST_JUDGED
     shown = "so few do not show what becomes of them" if few else "the loss falls, or falls again, if they go on"
+    unfinished = f"After {words.counted(at['epochs'], 'epoch')} {{}} were not finished: {shown}."
     causes = {
-        "not_finished": ("Train longer.", f"{after} {{}} were not finished: {shown}."),
-        "step_too_large": (
-            "Take smaller steps.",
-            f"With {phrase('lr', found.nearest['lr'])}, {{}} diverged or oscillate.",
-        ),
+        "not_finished": ("Train longer.", unfinished),
+        "step_too_large": ("Take smaller steps.", f"With {phrase('lr', at['lr'])}, {{}} diverged or oscillate."),
     }
     for cause, (what, why) in causes.items():
         those = count_where(here, (here["cause"] == cause).to_numpy(bool))

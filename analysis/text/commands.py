@@ -15,9 +15,7 @@ from analysis.data.conditions import FIELDS, NAMING, same
 from analysis.data.reading import is_given, texts_of
 
 WORDS = ("null", "true", "false", "nan", "inf")  # texts that an override takes for something else
-
-ELSEWHERE = ("rescue", "loss", "success")
-"""Fields that experiments.diagnose does not take as they are; the others it does."""
+ELSEWHERE = ("rescue", "loss", "success")  # fields that experiments.diagnose does not take as they are
 
 
 def reproducing(manifest: Mapping[str, Any], exemplars: pd.DataFrame) -> list[str]:
@@ -35,8 +33,7 @@ def _folder(runs: Sequence[Sequence[str]], manifest: Mapping[str, Any]) -> str:
     """The result folder, as the last run that named one has it."""
     named = [match[1] for words in runs for word in words if (match := re.fullmatch(r"\+*output=(.*)", word))]
     folder = named[-1].strip() if named else "null"
-    quoted = re.fullmatch(r"(['\"])(.*)\1", folder)
-    if quoted:  # the inverse of `override`
+    if quoted := re.fullmatch(r"(['\"])(.*)\1", folder):  # the inverse of `override`
         return re.sub(rf"(\\+)({quoted[1]}|$)", lambda end: end[1][: len(end[1]) // 2] + end[2], quoted[2])
     if folder == "null":
         return f"results/{manifest.get('study')}"
@@ -65,7 +62,7 @@ def diagnosing(what: str, row: Any, manifest: Mapping[str, Any], *left_out: str)
     for name in FIELDS:
         if name not in (*ELSEWHERE, *left_out) and not same(row[name], FIELDS[name].default):
             value = spelt(row, name, manifest)
-            if name == "init" and (value is None or is_given(_law(row, manifest))):
+            if name == "init" and (value is None or _is_given(row, manifest)):
                 continue  # nothing can be drawn like it
             told.append(f"{name}={'FILE.csv' if value is None else value}")
     if row["loss"] != FIELDS["loss"].default:
@@ -90,15 +87,15 @@ def spelt(row: Any, name: str, manifest: Mapping[str, Any]) -> str | None:
         given = manifest.get("given", {}).get(name, {})
         if value in given:
             return override(given[value])
-        in_conf = re.fullmatch(r"[\w-]+", value) and not (name == "init" and is_given(_law(row, manifest)))
+        in_conf = re.fullmatch(r"[\w-]+", value) and not (name == "init" and _is_given(row, manifest))
         return override(value) if in_conf else None
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**31:  # a frame may have made it real
         return str(int(value))
     return override(None if pd.isna(value) else value)
 
 
-def _law(row: Any, manifest: Mapping[str, Any]) -> str:
-    return texts_of(manifest.get("conditions", {}).get(row["condition"], ""))["init_law"]
+def _is_given(row: Any, manifest: Mapping[str, Any]) -> bool:
+    return is_given(texts_of(manifest.get("conditions", {}).get(row["condition"], ""))["init_law"])
 
 
 def override(value: Any) -> str:
