@@ -1,10 +1,8 @@
 """What result folders say: statistics, figures, verdict, advice and report; trains nothing.
 
-In reading order: `data` (what a folder holds: rows, counts, conditions), `findings` (`statistics`; `summary`, a row a
-condition, and several together; `paired`, conditions compared seed by seed; `stuck`, why runs are and what frees;
-`published`; `verdict`; and `findings`, which asks each of them once), `text` (what it comes to in sentences), `figures`
-and `report_parts` (how it is shown), `report`. On their own: `findings.side_by_side` (two folders), `notebooks`,
-`explorer`, `speed` (the benchmark's figure).
+In reading order: `data` (what a folder holds), `findings` (what follows; `findings.findings` asks for each once),
+`text` (that in sentences), `figures` and `report_parts` (how it is shown), `report`. On their own: `notebooks`,
+`findings.side_by_side` (two folders), `explorer`, `speed` (the benchmark's figure).
 
 From Python: `analysis.load("results/article")` is the table of trials.
 """

@@ -83,18 +83,14 @@ class Listener:
             raise self.kind
 
     def _swallowed(self, what: sys.UnraisableHookArgs) -> None:
-        """An interrupt that fell where none can be raised, into a destructor say, is raised again at once.
-
-        What goes wrong in the destructor of something that it left half made is of no interest.
-        """
+        """An interrupt that fell where none can be raised, into a destructor say, is raised again at once."""
         if isinstance(what.exc_value, KeyboardInterrupt):
             signal.setitimer(signal.ITIMER_REAL, 0.01)
-        elif not self.heard:
+        elif not self.heard:  # else it is the destructor of something that an interrupt left half made
             sys.__unraisablehook__(what)
 
     def _in_a_thread(self, what: threading.ExceptHookArgs) -> None:
-        """What goes wrong in a thread whose pool is being ended is of no interest."""
-        if not self.heard:
+        if not self.heard:  # else its pool is being ended
             threading.__excepthook__(what)
 
 

@@ -1,10 +1,8 @@
-"""The fields of a condition, how they and their values are called, and which conditions a study has.
-
-What a field is (`nnxor.condition.Field`) is known from the manifests that have been read.
-"""
+"""The fields of a condition, how they and their values are called, and which conditions a study has."""
 
 import dataclasses
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,13 +31,10 @@ class Field:
     entries: Mapping[str, Mapping[str, Any]]
 
 
-FIELDS: dict[str, Field] = {}  # the fields by name, in the order of a condition's canonical text
-
+FIELDS: dict[str, Field] = {}  # by name, as the manifests that were read tell of them, in a canonical text's order
 NAMING = ("hidden", "init", "lr")  # fields that a run is called by, besides those that tell it apart
 NUMBERS = ("hidden", "scale", "lr", "epochs")  # fields whose distance from the article's value is counted in octaves
-
-LONGEST, LONGEST_TOGETHER = 40, 16
-"""Letters of a value, of which longer ones (formulas of an init, say) are cut; and of a phrase on one line."""
+LONGEST, LONGEST_TOGETHER = 40, 16  # letters of a value, of which longer ones are cut, and of a phrase on one line
 
 
 def learn(fields: Mapping[str, Mapping[str, Any]]) -> None:
@@ -123,9 +118,8 @@ def counts(name: str, row: Any) -> bool:
 
 def depends(name: str, other: str) -> bool:
     """Whether it is for another field to say if this one has an effect."""
-    return FIELDS[name].needs == other or any(
-        name in each.get("settings", ()) for each in FIELDS[other].entries.values()
-    )
+    entries = FIELDS[other].entries.values()
+    return FIELDS[name].needs == other or any(name in each.get("settings", ()) for each in entries)
 
 
 def asks(name: str, entry: Any, what: str) -> bool:
@@ -135,7 +129,7 @@ def asks(name: str, entry: Any, what: str) -> bool:
 
 def conditions(trials: pd.DataFrame) -> pd.DataFrame:
     """A row a condition, in the order of the trials: its key and its fields."""
-    return trials.loc[~trials["condition"].duplicated(), ["condition", *FIELDS]].reset_index(drop=True)
+    return trials.drop_duplicates("condition", ignore_index=True)[["condition", *FIELDS]]
 
 
 def distance(row: Any) -> tuple[int, float]:
@@ -152,20 +146,14 @@ def same(value: Any, other: Any) -> bool:
 
 
 def closest(rows: Iterable[Any], like: Any = None) -> int:
-    """The place of the row nearest to the article's condition, of equals the one most like another.
-
-    A field that a row lacks counts as the article's.
-    """
+    """The place of the row nearest to the article's, of equals most like another; a field that it lacks is as there."""
     found = [dict(row) for row in rows]
     far = [(distance({**defaults(), **row}), 0 if like is None else len(unusual(like, row))) for row in found]
     return far.index(min(far))
 
 
 def nearest(table: pd.DataFrame, xor: Collection[str] = ()) -> pd.Series:
-    """The row of a table whose condition is nearest to the article's.
-
-    Of equally near ones it is one whose task is XOR by another name (`xor`), then one without a rescue, then the first.
-    """
+    """The row nearest to the article's; of equals first one whose task is XOR (`xor`), then one without a rescue."""
     table = table.sort_values("rescue", kind="stable", na_position="first")
     table = table.sort_values("task", key=lambda task: ~task.isin(xor), kind="stable")
     return table.iloc[closest(table[[*FIELDS]].to_dict("records"))]
@@ -173,10 +161,10 @@ def nearest(table: pd.DataFrame, xor: Collection[str] = ()) -> pd.Series:
 
 def with_values(trials: pd.DataFrame, row: Any, fields: Iterable[str]) -> pd.DataFrame:
     """The trials that have the values of a row in these fields; a missing value equals a missing one."""
-    keep = pd.Series(True, index=trials.index)
     for name in fields:
-        keep &= trials[name].isna() if pd.isna(row[name]) else (trials[name] == row[name]).fillna(False)
-    return trials[keep.to_numpy(bool)]
+        alike = trials[name].isna() if pd.isna(row[name]) else (trials[name] == row[name]).fillna(False)
+        trials = trials[alike.to_numpy(bool)]
+    return trials
 
 
 def slices(trials: pd.DataFrame, fields: Sequence[str]) -> Iterator[tuple[pd.Series, pd.DataFrame]]:
@@ -192,8 +180,7 @@ def usual(table: pd.DataFrame, fields: Sequence[str]) -> dict[str, Any]:
     """The commonest value of each field over the conditions; ties go to the article's value, else to the first."""
     found: dict[str, Any] = {}
     for name in fields:
-        taken = [None if pd.isna(value) else value for value in table[name]]
-        counts = {value: taken.count(value) for value in dict.fromkeys(taken)}
+        counts = Counter(None if pd.isna(value) else value for value in table[name])
         found[name] = max(counts, key=lambda value: (counts[value], same(value, FIELDS[name].default)))
     return found
 
@@ -205,7 +192,7 @@ def unusual(row: Any, common: Mapping[str, Any]) -> list[str]:
 
 def swept(trials: pd.DataFrame) -> list[str]:
     """The fields that take more than one value."""
-    each = trials.loc[~trials["condition"].duplicated(), [*FIELDS]] if "condition" in trials else trials
+    each = trials.drop_duplicates("condition") if "condition" in trials else trials
     return [name for name in FIELDS if len(each[name].unique()) > 1]
 
 

@@ -1,7 +1,4 @@
-"""What a result folder is, for its writer (`experiments.store`) and its readers: one shape, hashes, safe files.
-
-Only regular files are read, up to a largest size; no file is ever left half written.
-"""
+"""What a result folder is, for its writer (`experiments.store`) and its readers: one shape, hashes, safe files."""
 
 import errno
 import functools
@@ -18,8 +15,7 @@ from analysis.entry import InputError
 
 MOST_TEXT = 2**28  # bytes of a text file that is read: manifest.json of a million conditions has fewer
 
-CONFIG, TRIALS, COUNTS = FILES = ("config.yaml", "trials.parquet", "counts.parquet")
-"""The files whose hashes a manifest holds."""
+CONFIG, TRIALS, COUNTS = FILES = ("config.yaml", "trials.parquet", "counts.parquet")  # whose hashes a manifest holds
 
 COUNTED = (
     "status", "error", "outcome", "cause", "merged", "dead_init", "dead_final", "linear_final", "revived", "minimum",
@@ -83,10 +79,7 @@ def read_json(path: Path) -> Any:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place, flushed to disk, if all goes well.
-
-    Only a regular file is replaced: OSError for a device, a FIFO, a folder or a link.
-    """
+    """A temporary path that replaces `path`, flushed to disk, if all goes well; OSError if that is no regular file."""
     if os.path.lexists(path) and not is_regular(path):
         raise OSError(errno.EINVAL, "it is not a regular file, so it is left as it is", str(path))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")

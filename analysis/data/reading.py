@@ -1,8 +1,7 @@
 """Reading result folders, rows, counts and the JSON files beside them: nothing of the code that wrote them.
 
-Summary, figures, tables and verdicts take frames in which a row stands for `count` trainings that agree in all of
-`COUNTED`. Such a frame is small however many trainings there are. It is read from counts.parquet, which every study
-writes. A frame without the column `count` holds one training a row, and works as well.
+What follows from them takes frames in which a row stands for `count` trainings that agree in all of `COUNTED`, and is
+small however many trainings there are; without the column `count` a row is one training, and works as well.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -25,12 +24,9 @@ from analysis.findings.statistics import Paired, Rate, paired_counts
 
 PROTOCOL = 2  # the numerical protocol whose results this code can explain
 
-OUTCOMES = (
-    "solved", "stuck_1/4", "stuck_1/3", "stuck_1/2", "stuck", "oscillating", "diverged", "unsettled", "unclear",
-)  # fmt: skip
-"""Every outcome, in the order in which tables and figures show them."""
-
-STUCK = tuple(name for name in OUTCOMES if name.startswith("stuck"))  # outcomes that count as stuck
+# Every outcome, in the order in which tables and figures show them, and those that count as stuck.
+OUTCOMES = ("solved", "stuck_1/4", "stuck_1/3", "stuck_1/2", "stuck", "oscillating", "diverged", "unsettled", "unclear")
+STUCK = tuple(name for name in OUTCOMES if name.startswith("stuck"))
 
 CAUSES = {
     "few_alive_at_start": "too few live units from the start", "died_in_training": "units died in training",
@@ -46,10 +42,11 @@ KINDS = {
 """What certificates say of stuck runs, and as readers see it."""
 
 NULLABLE_COUNTS = ("solved_epoch", "first_death_epoch", "settled_epoch", "period", "revived")
+ORDERS = {"outcome": OUTCOMES, "outcome_before": OUTCOMES, "cause": CAUSES, "minimum": KINDS}  # what columns hold
 
 DEFAULT_LAW = "uniform(low=-1.0,high=1.0)|constant(value=0.0)"
 DEFAULT_TABLE = "0.0,0.0,0.0|0.0,1.0,1.0|1.0,0.0,1.0|1.0,1.0,0.0"
-UNITS = "2"
+USUAL = {"init": f":{DEFAULT_LAW}", "task": f":{DEFAULT_TABLE}", "units": "2"}  # what canonical texts leave out
 
 PROMISED = (
     "seed", "outcome", "predictions", "epoch", "curve", "rows", "inputs", "targets", "final", "patterns_final",
@@ -57,14 +54,9 @@ PROMISED = (
 )  # fmt: skip
 """Columns of the exemplary runs that the figures need."""
 
-ORDERS = {"outcome": OUTCOMES, "outcome_before": OUTCOMES, "cause": CAUSES, "minimum": KINDS}  # what columns hold
-
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """What manifest.json of a finished result folder holds.
-
-    Raises FolderError for a folder that is missing, unfinished, damaged or of another protocol.
-    """
+    """What manifest.json of a finished folder holds; FolderError if it is none, damaged or of another protocol."""
     ways_out = "use the version that made it, or run the study again with overwrite=true"
     manifest = read_finished(folder, PROTOCOL, ways_out)
     with damage_told(folder):
@@ -126,8 +118,8 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
 def typed(table: pa.Table) -> pd.DataFrame:
     """The columns of a table in the types that `load` promises; it is used up."""
     nullable = {*NULLABLE_COUNTS, *(name for name, default in defaults().items() if default is None)}
-    whole = [each.name for each in table.schema if each.type == pa.int32()]
-    kinds: dict[str, Any] = {name: "Int32" for name in whole if name in nullable}
+    whole = {each.name for each in table.schema if each.type == pa.int32()}
+    kinds: dict[str, Any] = dict.fromkeys(nullable & whole, "Int32")
     trials: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
     usual = {name: default for name, default in defaults().items() if isinstance(default, str)}
     orders: dict[str, Collection[str]] = {**dict.fromkeys(usual, ()), **ORDERS, "rescue": FIELDS["rescue"].entries}
@@ -149,11 +141,10 @@ def with_texts(trials: pd.DataFrame, texts: dict[str, str]) -> pd.DataFrame:
 
 def texts_of(text: str) -> dict[str, str]:
     """What a condition's canonical text says of its init and its task, how often rows count where that is not once."""
-    part = dict(each.partition("=")[::2] for each in text.split(";"))
-    law, rows = part.get("init", f":{DEFAULT_LAW}"), part.get("task", f":{DEFAULT_TABLE}")
+    part = {**USUAL, **dict(each.partition("=")[::2] for each in text.split(";"))}
+    law, rows = (part[name].partition(":")[2] for name in ("init", "task"))
     times = f";times={part['times']}" if "times" in part else ""
-    table = rows.partition(":")[2] + times
-    return {"init_law": law.partition(":")[2], "task_table": table, "task_units": part.get("units", UNITS)}
+    return {"init_law": law, "task_table": rows + times, "task_units": part["units"]}
 
 
 def is_given(law: str) -> bool:
@@ -241,10 +232,9 @@ class Solved:
 class Counted:
     """A finished result folder as counts (see `experiments.store.counts`).
 
-    `runs` is a row for each combination of condition and `COUNTED` that occurs: the condition's key and
-    fields, `count`, and `seed`, the lowest seed that ended so. `every_epoch` is a row for each condition and
-    solved_epoch (null for runs that were not solved), with `count`, of the runs without an error. `solved` tells which
-    seeds each condition solved.
+    `runs` is a row for each combination of condition and `COUNTED` that occurs: the condition's key and fields,
+    `count`, and `seed`, the lowest that ended so. `every_epoch` is a row for each condition and solved_epoch (null for
+    runs that were not solved), with `count`, of the runs without an error. `solved`: the seeds each condition solved.
     """
 
     folder: Path
@@ -298,7 +288,7 @@ TO_DO = "delete it and report.html, and run the study again"
 
 
 def load_laws(folder: Path) -> dict[str, float]:
-    """The probability that a unit is dead at the start, by condition key, where a law is known."""
+    """The probability that a unit is dead at the start, by condition key, where an exact law is known."""
     path = folder / "laws.json"
     with damage_told(path, TO_DO):
         laws = read_json(path) if path.is_file() else {}
@@ -306,23 +296,19 @@ def load_laws(folder: Path) -> dict[str, float]:
 
 
 def dead_law(trials: pd.DataFrame, laws: Mapping[str, float]) -> NDArray[np.float64] | None:
-    """Probabilities of 0 … H dead units at the start, of trials that share H and one of the laws.
-
-    None where no exact law is known. Units are drawn independently, so the law is binomial.
-    """
+    """Probabilities of 0 … H dead units at the start, of trials that share H and one law; None if that is not known."""
     first = trials.iloc[0]
-    hidden, dead = int(first["hidden"]), laws.get(str(first["condition"]))
+    hidden, dead = int(first["hidden"]), laws.get(str(first["condition"]))  # units are independent of each other
     return None if dead is None else reduce(np.convolve, [np.array([1 - dead, dead])] * hidden)
 
 
 def load_exemplars(folder: Path, swept: Iterable[str] = ()) -> pd.DataFrame:
     """A row for one run of each outcome, in the order of outcomes; empty if the folder has none.
 
-    Columns: the fields, seed, outcome, predictions, and as lists and dicts the loss curve (`epoch`,
-    `curve`), the task (`rows`, `inputs`, `targets`) and the weights at the end (`final`: W1 (D, H),
-    b1 (H,), W2 (H,), b2 (1,)), `surface`, what the network computes around a task of two inputs
-    (`x1`, `x2`, `y`), `kinked`, whether its units have a kink, and `told`, the fields it is called by: `NAMING`
-    and those that are `swept`. FolderError for a damaged file.
+    Columns: the fields, seed, outcome, predictions, and as lists and dicts the loss curve (`epoch`, `curve`), the task
+    (`rows`, `inputs`, `targets`) and the weights at the end (`final`: W1 (D, H), b1 (H,), W2 (H,), b2 (1,)), `surface`,
+    what the network computes around a task of two inputs (`x1`, `x2`, `y`), `kinked`, whether its units have a kink,
+    and `told`, the fields it is called by: `NAMING` and those that are `swept`. FolderError for a damaged file.
     """
     path = folder / "exemplars.json"
     with damage_told(path, TO_DO):
