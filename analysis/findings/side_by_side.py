@@ -153,9 +153,12 @@ def _name(p: Fields, q: Fields, moving: Iterable[str]) -> str:
     """'4 units, init uniform → he, lr 0.1'."""
     parts = []
     for name in moving:
-        before, after = (value_text(name, fields[name][0]) for fields in (p, q))
+        values = [fields[name][0] for fields in (p, q)]
+        before, after = (value_text(name, value) for value in values)
+        if before == after and values[0] != values[1]:  # as far as short texts of numbers go
+            before, after = map(str, values)
         law = " (another law)" if before == after else ""
-        same = phrase(name, p[name][0]).replace("\N{NO-BREAK SPACE}", " ")
+        same = phrase(name, values[0]).replace("\N{NO-BREAK SPACE}", " ")
         changed = f"{FIELDS[name].symbol} {before} \N{RIGHTWARDS ARROW} {after}{law}"
         parts.append(same if p[name] == q[name] else changed)
     return ", ".join(parts) or "the only condition"
@@ -235,7 +238,7 @@ def _told(manifest: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _field_values(a: Side, b: Side, name: str) -> tuple[str, str]:
-    """The values that a field takes in A and in B; where names agree and laws do not, with the laws."""
+    """The values that a field takes in A and in B; where short texts do not tell them apart, in full and with laws."""
     taken = [{row[name]: None for row in side.conditions.values()} for side in (a, b)]
     found = [[value for value in taken[0] | taken[1] if value in each] for each in taken]  # both in one order
     texts = [words.listed([value_text(name, value) for value, _ in values]) for values in found]

@@ -115,6 +115,16 @@ def test_the_same_trap_is_told_by_one_name_under_two_losses(finished: Run, capsy
     assert words.plain(row.traps) in " ".join(capsys.readouterr().out.split())
 
 
+def test_numbers_that_are_short_for_the_same_are_told_in_full(finished: Run) -> None:
+    a, b = (
+        finished("grid.init=[he]", "grid.hidden=[4]", f"grid.lr=[{lr}]", EPOCHS[0], folder=f"lr{lr}")
+        for lr in (0.1, 0.10001)
+    )
+    found = compare_folders(a, b)
+    assert [row.name for row in found.rows] == ["lr 0.1 → 0.10001"]
+    assert found.differences == [("lr", "0.1", "0.10001")]
+
+
 def test_other_seeds_are_compared_unpaired(finished: Run) -> None:
     a = finished(*EPOCHS, folder="a")
     b = finished(*EPOCHS, "seeds.start=15", folder="b")  # five seeds of twenty in both
