@@ -26,19 +26,16 @@ COUNTED = (
 Shape = Any
 """A type; None; [shape] of a list's entries; {name: shape}, where `str` stands for any names; a tuple of choices."""
 
-FIELD: Shape = {
-    "default": object, "symbol": str, "label": str, "scale": str, "phrase": str, "setting": bool,
-    "words": {str: str}, "entries": {str: dict},
-}  # fmt: skip
-"""What a manifest tells of a field of a condition, see `analysis.data.conditions.Field`."""
-
 SHAPE: Shape = {
     "study": str, "question": str, "record": str, "protocol": int, "complete": bool, "trials": (int, None),
     "failed": (int, None), "digest": (str, None), "files": {str: str}, "certify": bool, "published": [dict],
-    "success": [str], "seeds": [int], "given": {str: dict}, "fields": {str: FIELD}, "traps": [dict],
-    "conditions": {str: str}, "runs": [{"start": str, "end": (str, None), "trained": int, "engine": str}],
+    "success": [str], "seeds": [int], "given": {str: dict},
+    "fields": {str: {"default": object, "symbol": str, "label": str, "scale": str, "phrase": str, "setting": bool,
+                     "words": {str: str}, "entries": {str: dict}}},
+    "traps": [dict], "conditions": {str: str},
+    "runs": [{"start": str, "end": (str, None), "trained": int, "engine": str}],
 }  # fmt: skip
-"""What a manifest holds."""
+"""What a manifest holds; of a field of a condition see `analysis.data.conditions.Field`."""
 
 
 class FolderError(InputError):

@@ -118,5 +118,5 @@ def override(value: Any) -> str:
 def _rule(success: str) -> list[str]:
     """A success rule, 'margin 0.1' say, as overrides."""
     name, _, setting = success.partition(" ")
-    more = ["success.ties=pass"] if name == "threshold" and setting else []
-    return [f"success.rule={name}", *(more if name == "threshold" else [f"success.tolerance={setting}"])]
+    more = "success.ties=pass" if name == "threshold" else f"success.tolerance={setting}"
+    return [f"success.rule={name}", *([more] if setting else [])]
