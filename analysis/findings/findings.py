@@ -31,6 +31,7 @@ class Findings(Counted):
     called_by = cached_property(lambda self: list(dict.fromkeys([*NAMING, *self.fields])))  # what names conditions
     nearest = cached_property(lambda self: self.nearest_in(self.summary))  # the row most like the article's condition
 
+    # What these hold is told by the functions that find it.
     laws = cached_property(lambda self: load_laws(self.folder))
     exemplars = cached_property(lambda self: load_exemplars(self.folder, self.fields))
     widths = cached_property(lambda self: compare_values(self.trials, "hidden", self.solved))  # wider minus narrower

@@ -158,10 +158,7 @@ CLAIMS = (
 
 
 def verdicts(trials: pd.DataFrame, summary: pd.DataFrame, solved: Solved) -> list[Verdict]:
-    """The verdicts, in the order of `CLAIMS`.
-
-    `trials` are a row a training, or counts; `summary` is theirs, and `solved` tells which seeds each condition solved.
-    """
+    """The verdicts, in the order of `CLAIMS`, on trials (rows or counts), their summary and the seeds they solved."""
     if not trials["rescue"].isna().all():  # the claims are about trainings that are left alone when they get stuck
         return [_open(claim, "In this study every run that gets stuck is rescued.") for claim in CLAIMS]
     mine = trials[_of_the_article(trials)]
