@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +14,6 @@ from analysis.entry import FOLDER, command
 from analysis.explorer import write_page
 
 if TYPE_CHECKING:
-    from concurrent.futures import ProcessPoolExecutor
-
     from analysis.findings.findings import Findings
 
 
@@ -22,8 +21,7 @@ def write_report(folder: Path, found: Findings | None = None, pool: ProcessPoolE
     """Draw the figures of a result folder and write its report.html; returns the report's path.
 
     `found` are its findings and `pool` the `helpers` with `DRAWING`, if the caller has them already. The same results
-    give the same bytes. Raises FolderError for a folder that cannot be read as results, OSError where it cannot be
-    written.
+    give the same bytes. FolderError for a folder that cannot be read as results, OSError where it cannot be written.
     """
     found = read_results(folder, found)
     with uncollected(), nullcontext(pool) if pool else helpers(DRAWING) as others:

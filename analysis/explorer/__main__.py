@@ -5,16 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from analysis.data.door import FolderError
-from analysis.entry import command
+from analysis.entry import command, turning
 from analysis.explorer import write_page
 
 
 def written(file: Path) -> Iterator[str]:
     """Write the page; FolderError where that cannot be."""
-    try:
+    with turning(OSError, FolderError, f"{file} cannot be written: "):
         write_page(file)
-    except OSError as error:
-        raise FolderError(f"{file} cannot be written: {error.strerror or error}") from None
     yield f"explorer: {file}"
 
 

@@ -30,8 +30,7 @@ CELL_SECONDS = 600
 def write_notebooks(folder: Path) -> list[Path]:
     """Execute the notebooks on a result folder, all at once; returns the HTML files.
 
-    Raises FolderError for a folder that cannot be read as results, RunError for a notebook that
-    fails, OSError where the folder cannot be written.
+    FolderError for what is no result folder, RunError for a notebook that fails, OSError where none can be written.
     """
     import nbformat
 

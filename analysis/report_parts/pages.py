@@ -1,6 +1,5 @@
 """HTML pages that stand alone, and figures as a part of them."""
 
-import functools
 import re
 from pathlib import Path
 
@@ -10,29 +9,6 @@ from markupsafe import Markup, escape
 from analysis.figures.style import PHONE_WIDTH, WIDTH
 
 TEMPLATES = Path(__file__).parent / "templates"
-
-
-@functools.cache
-def environment() -> Environment:
-    """Where the templates are; it keeps those that it has read."""
-    found = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True, keep_trailing_newline=True,
-    )  # fmt: skip
-    found.globals["inline"] = inline
-    return found
-
-
-def render(template: str, **values: object) -> str:
-    """A template of this package as one HTML text, with our style and script; every string is escaped."""
-    ours = [(TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js")]
-    style, script = map(Markup, ours)
-    return environment().get_template(template).render(style=style, script=script, **values)
-
-
-def macro(name: str, *values: object) -> str:
-    """One of the macros that pages share, of parts.html.j2, as HTML."""
-    return str(getattr(environment().get_template("parts.html.j2").module, name)(*values))
 
 
 def inline(path: Path, title: str) -> Markup:
@@ -52,3 +28,22 @@ def inline(path: Path, title: str) -> Markup:
     most = min(100 * width / (WIDTH if width > PHONE_WIDTH else PHONE_WIDTH), 100)
     label = f'<svg role="img" aria-label="{escape(title)}" style="max-width: {most:.0f}%" '
     return Markup(text.replace("<svg ", label, 1))  # noqa: S704 - our own drawing, in which all text is escaped
+
+
+ENVIRONMENT = Environment(
+    loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+    lstrip_blocks=True, keep_trailing_newline=True,
+)  # fmt: skip
+ENVIRONMENT.globals["inline"] = inline
+
+
+def render(template: str, **values: object) -> str:
+    """A template of this package as one HTML text, with our style and script; every string is escaped."""
+    ours = [(TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js")]
+    style, script = map(Markup, ours)
+    return ENVIRONMENT.get_template(template).render(style=style, script=script, **values)
+
+
+def macro(name: str, *values: object) -> str:
+    """One of the macros that pages share, of parts.html.j2, as HTML."""
+    return str(getattr(ENVIRONMENT.get_template("parts.html.j2").module, name)(*values))

@@ -44,9 +44,8 @@ class Table:
 
     @classmethod
     def of(
-        cls, title: str, note: str, heads: Sequence[str], things: Any,
-        cells: Callable[[Any], list[str]], kept: int = 1,
-    ) -> Self:  # fmt: skip
+        cls, title: str, note: str, heads: Sequence[str], things: Any, cells: Callable[[Any], list[str]], kept: int = 1
+    ) -> Self:
         """A table with a row of `cells` for each thing; of many things `MOST_ROWS`, evenly spread, as the note says."""
         places, n = few(range(len(things)), MOST_ROWS), len(things)
         frame = isinstance(things, pd.DataFrame)
@@ -85,13 +84,12 @@ def conditions_table(found: Findings) -> Table:
 
     def cells(row: Any) -> list[str]:
         solved, *others = (words.bare(Rate.of(row[name], row["n"])) for name in ("solved", *outcomes))
-        dead = f"{row['dead_init_mean']:.2f}{ARROW}{row['dead_final_mean']:.2f}".replace("nan", NONE)
-        dead = NONE if pd.isna(row["dead_init_mean"]) else dead
+        ends = f"{row['dead_init_mean']:.2f}{ARROW}{row['dead_final_mean']:.2f}".replace("nan", NONE)
+        dead = NONE if pd.isna(row["dead_init_mean"]) else ends
         epochs = f"{row['solved_epoch_median']:,.0f}".replace("nan", NONE)
         return [row["name"], solved, f"{row['n']:,}", *others, dead, epochs, words.draws(*draws(row))]
 
     named, usual = _named(found.every_summary, fields)
-
     return Table.of(
         "Every condition",
         "Percent of n runs, with 95 % Wilson intervals; mean number of dead units at the start and at the end; median "
