@@ -10,9 +10,7 @@ from matplotlib.figure import Figure
 
 from analysis.data.door import FolderError, read_text
 from analysis.entry import command
-from analysis.figures.layout import footnote
-from analysis.figures.shapes import Mark, forests
-from analysis.figures.style import SERIES, looks, save, styled
+from analysis.figures import layout, shapes, style
 from analysis.text import words
 
 NAME, WHOLE, NUMBER = "a name", "an integer above 0", "a number above 0"
@@ -37,7 +35,7 @@ def write_figures(folder: Path) -> list[Path]:
     }  # fmt: skip
     try:
         for name, figure in drawn.items():
-            save(figure, folder, name)
+            style.save(figure, folder, name)
     except OSError as error:
         raise FolderError(f"the figures cannot be written to {folder}: {error}") from None
     return [folder / f"{name}.png" for name in drawn]
@@ -69,7 +67,7 @@ def load(path: Path, **more: str) -> pd.DataFrame:
     return timed
 
 
-@styled
+@style.styled
 def draw(timed: pd.DataFrame, row: str, look: str, label: str, setting: str, more: str = "") -> Figure:
     """Trainings per second on a log scale, a panel a width; lines from the slowest to the fastest round.
 
@@ -81,21 +79,20 @@ def draw(timed: pd.DataFrame, row: str, look: str, label: str, setting: str, mor
         marks = {}
         for _, each in timed[timed["hidden"] == hidden].iterrows():
             at, high = float(each["trainings_per_s"]), 1e3 / float(each["ms_min"])
-            marks[each[row], each[look]] = Mark(at, 1e3 / float(each["ms_max"]), high, beside=number(at))
+            marks[each[row], each[look]] = shapes.Mark(at, 1e3 / float(each["ms_max"]), high, beside=number(at))
         parts.append((f"{hidden} hidden units", names, [[marks.get((name, n)) for n in told] for name in names]))
-    figure, axes = forests(parts, looks(told), label)
+    figure, axes = shapes.forests(parts, style.looks(told), label)
     for ax in axes:
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter("{x:,.0f}")
         for text in ax.get_yticklabels():
-            text.set_color("#555555" if row == "contender" and not text.get_text().startswith("engine") else SERIES[0])
+            others = row == "contender" and not text.get_text().startswith("engine")
+            text.set_color("#555555" if others else style.SERIES[0])
     axes[0].set_xlim(timed["trainings_per_s"].min() / 2, timed["trainings_per_s"].max() * 3)
     epochs = ", ".join(f"{value:,}" for value in dict.fromkeys(timed["epochs"]))
-    footnote(
-        figure,
-        f"A training has {epochs} epochs ({setting}). {more}Medians of the rounds of one run on one machine, with the "
-        "number; lines reach from the slowest to the fastest round.",
-    )
+    lines = "with the number; lines reach from the slowest to the fastest round."
+    rounds = f"Medians of the rounds of one run on one machine, {lines}"
+    layout.footnote(figure, f"A training has {epochs} epochs ({setting}). {more}{rounds}")
     return figure
 
 

@@ -11,22 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from analysis.data.conditions import (
-    FIELDS,
-    NAMING,
-    defaults,
-    few,
-    is_log,
-    is_missing,
-    is_number,
-    same,
-    slices,
-    swept,
-    unusual,
-    usual,
-    value_text,
-    values,
-)
+from analysis.data import conditions
+from analysis.data.conditions import FIELDS, NAMING, is_missing, is_number, slices, value_text, values
 from analysis.data.reading import OUTCOMES, size
 from analysis.figures.style import Look, NotApplicable, columns_for, letters, looks, panels
 from analysis.findings.findings import Findings
@@ -34,8 +20,7 @@ from analysis.findings.summary import trap_levels
 from analysis.text import words
 
 ALWAYS = ("task", *NAMING, "epochs")  # fields that a figure names even where they are the article's
-MOST_PANELS = 12
-MOST_TICKS = 8
+MOST_PANELS, MOST_TICKS = 12, 8
 
 
 def axis_field(table: pd.DataFrame, most_alone: int = MOST_PANELS // 2) -> str:
@@ -43,7 +28,7 @@ def axis_field(table: pd.DataFrame, most_alone: int = MOST_PANELS // 2) -> str:
 
     Raises NotApplicable for a single condition, and for more than `most_alone` lines of hardly more than a point each.
     """
-    fields = swept(table)
+    fields = conditions.swept(table)
     if not fields:
         raise NotApplicable("the study has one condition, so there is nothing to set side by side")
     order = ("lr", "hidden", *fields)
@@ -96,7 +81,7 @@ def thin(rows: pd.DataFrame, fields: Sequence[str], most: int) -> tuple[pd.DataF
         room[max(room, key=lambda name: room[name])] -= 1
     shown, notes = rows, []
     for name in fields:
-        chosen = few(found[name], room[name], FIELDS[name].default)
+        chosen = conditions.few(found[name], room[name], FIELDS[name].default)
         if len(chosen) < len(found[name]):
             missing = shown[name].isna() & (None in chosen)
             shown = shown[(shown[name].isin([each for each in chosen if each is not None]) | missing).to_numpy(bool)]
@@ -157,7 +142,7 @@ def places(field: str, summary: pd.DataFrame) -> dict[Any, float]:
 def place(ax: Axes, field: str, summary: pd.DataFrame, which: str = "x") -> None:
     """Set up the horizontal axis, or the one `which` is named, for a field."""
     where, axis = places(field, summary), getattr(ax, f"{which}axis")
-    found, log = [*where], is_log(field, [*where])
+    found, log = [*where], conditions.is_log(field, [*where])
     ax.set(**{f"{which}scale": "log" if log else "linear", f"{which}label": FIELDS[field].label})
     if not is_number(field):  # so that two names are not at the ends of an empty panel
         ax.margins(x=1 / len(found))
@@ -176,8 +161,9 @@ def row_names(table: pd.DataFrame, fields: Sequence[str]) -> tuple[list[str], st
     rows = [row for _, row in table.iterrows()]
     if len(fields) <= words.MOST_NAMED:
         return [words.condition(row, fields) for row in rows], ""
-    common = usual(table, fields)
-    names = [words.condition(row, unusual(row, common)) if unusual(row, common) else "as usual" for row in rows]
+    common = conditions.usual(table, fields)
+    differing = [conditions.unusual(row, common) for row in rows]
+    names = [words.condition(row, own) if own else "as usual" for row, own in zip(rows, differing, strict=True)]
     return names, f"Usual: {words.condition(common, fields)}."
 
 
@@ -202,9 +188,9 @@ def widest(summary: pd.DataFrame, outcomes: Sequence[str]) -> str:
 
 def setting(found: Findings) -> str:
     """The study of a figure, and what all its runs share: 'Study article: XOR, 10,000 epochs.'."""
-    at, usual = found.nearest, defaults()
+    at, usual = found.nearest, conditions.defaults()
     shared = [name for name in FIELDS if name not in found.fields]
-    told = [name for name in shared if name in ALWAYS or not same(at[name], usual[name])]
+    told = [name for name in shared if name in ALWAYS or not conditions.same(at[name], usual[name])]
     return f"Study {found.manifest['study']}{f': {words.condition(at, told)}' if told else ''}."
 
 

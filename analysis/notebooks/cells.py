@@ -15,8 +15,7 @@ from IPython.display import Markdown, display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures import PLOTS
-from analysis.figures.style import STYLE, NotApplicable, lay_out, png, sheet, styled
+from analysis.figures import PLOTS, style
 from analysis.findings.findings import Findings
 from analysis.findings.verdict import Verdict
 from analysis.report import read_results
@@ -48,22 +47,22 @@ def show_figure(found: Findings, name: str) -> None:
     plot = next(plot for plot in PLOTS if plot.name == name)
     try:
         _show(plot.draw(found), plot.title, plot.describe(found))
-    except NotApplicable as reason:
+    except style.NotApplicable as reason:
         say(f"Not drawn: {reason}.")
 
 
 @contextmanager
 def canvas(title: str, text: str, height: float = 3.5) -> Iterator[Axes]:
     """Axes to draw on, as seaborn's functions take them, so many inches high; then the figure and what it says."""
-    with mpl.rc_context(STYLE):
-        figure = sheet(height)
+    with mpl.rc_context(style.STYLE):
+        figure = style.sheet(height)
         yield figure.subplots()
         _show(figure, title, text)
 
 
-@styled
+@style.styled
 def _show(figure: Figure, title: str, text: str) -> None:
-    image = png(lay_out(figure), DPI)
+    image = style.png(style.lay_out(figure), DPI)
     alt = html.escape(f"{title}. {text}")
     shown = {"image/png": base64.b64encode(image).decode("ascii"), "text/plain": title}
     display(shown, metadata={"image/png": {"alt": alt, "width": CSS_WIDTH}}, raw=True)

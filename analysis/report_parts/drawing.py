@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.figures import PLOTS, Plot
-from analysis.figures.layout import footnote
-from analysis.figures.single_runs import functions, loss_curves
+from analysis.figures import PLOTS, Plot, layout, single_runs
 from analysis.figures.style import NotApplicable, on_phone, save
 from analysis.findings.findings import Findings
 from analysis.text import words
@@ -63,10 +61,7 @@ def _draw(name: str, phone: bool, results: Path, folder: Path) -> None:
 
 
 def draw(plot: Plot, phone: bool, found: Findings, folder: Path) -> None:
-    """Save one figure in a folder, as PNG and SVG or as NAME-phone.svg.
-
-    If it makes no sense for the findings, what an earlier drawing has left there is removed.
-    """
+    """Save a figure as PNG and SVG, or as NAME-phone.svg; remove an earlier one where it makes no sense any more."""
     name, suffixes = (f"{plot.name}-phone", ["svg"]) if phone else (plot.name, ["svg", "png"])
     try:
         with on_phone() if phone else nullcontext():
@@ -78,9 +73,9 @@ def draw(plot: Plot, phone: bool, found: Findings, folder: Path) -> None:
 
 def draw_runs(exemplars: pd.DataFrame, folder: Path) -> None:
     """Save the figures of single runs (see `analysis.data.reading.load_exemplars`) that make sense for them."""
-    for name, draw_them in (("loss_curves", loss_curves), ("functions", functions)):
+    for name, draw_them in (("loss_curves", single_runs.loss_curves), ("functions", single_runs.functions)):
         with suppress(NotApplicable):
             figure = draw_them(exemplars)
             rest = [each for each in ("task", "epochs") if each not in exemplars.iloc[0]["told"]]
-            footnote(figure, f"{words.condition(exemplars.iloc[0], rest)}." if rest else "")
+            layout.footnote(figure, f"{words.condition(exemplars.iloc[0], rest)}." if rest else "")
             save(figure, folder, name)

@@ -7,16 +7,12 @@ from typing import Any
 from analysis.data.conditions import value_text
 from analysis.data.door import CONFIG, read_text
 from analysis.data.reading import can_die, is_stuck
-from analysis.figures import PLOTS, Plot
-from analysis.figures.style import NotApplicable
+from analysis.figures import PLOTS, Plot, style
 from analysis.findings import verdict
 from analysis.findings.findings import Findings
 from analysis.report_parts import pages, tables
 from analysis.report_parts.tables import Table
-from analysis.text import words
-from analysis.text.advice import SHORTEST_JUDGED, advice
-from analysis.text.answers import answer, asked
-from analysis.text.commands import reproducing
+from analysis.text import advice, answers, commands, words
 
 DATA = {
     "explorer.html": "train networks in this browser", "trials.parquet": "one row per training",
@@ -61,11 +57,11 @@ def render(found: Findings, figures: bool = True, finish_drawing: Callable[[], N
     addresses = found.exemplars.reindex(columns=["outcome", "explorer"]).dropna().to_dict("records")
     told = {
         "found": found, "missing": missing, "verdicts": found.verdicts, "figures": found.folder / "figures",
-        "answer": answer(found, found.asks), "facts": _facts(found), "advice": advice(found),
+        "answer": answers.answer(found, found.asks), "facts": _facts(found), "advice": advice.advice(found),
         "watched": [{**each, "outcome": words.outcome(each["outcome"])} for each in addresses],
         "rules": " ".join(str(verdict.__doc__).split("\n\n")[-1].split()), **method(found),
         "provenance": tables.provenance_tables(found.manifest), "config": read_text(found.folder / CONFIG),
-        "commands": reproducing(found.manifest, found.exemplars),
+        "commands": commands.reproducing(found.manifest, found.exemplars),
         "data": {name: what for name, what in DATA.items() if (found.folder / name).exists()},
     }  # fmt: skip
     first, known = hero(found, [plot for plot, _ in shown]), [each.id for each in SECTIONS]
@@ -87,7 +83,7 @@ def described(found: Findings) -> tuple[list[tuple[Plot, str]], list[str]]:
     for plot in PLOTS:
         try:
             shown.append((plot, plot.describe(found)))
-        except NotApplicable as reason:
+        except style.NotApplicable as reason:
             missing += [] if plot.quiet else [f"{plot.title}: {reason}"]
     told = {name for plot, _ in shown for name in plot.instead}
     return [(plot, text) for plot, text in shown if plot.name not in told], missing
@@ -95,7 +91,7 @@ def described(found: Findings) -> tuple[list[tuple[Plot, str]], list[str]]:
 
 def hero(found: Findings, plots: Sequence[Plot]) -> Plot | None:
     """The figure that answers the study's question: the one it names, if it is there, or the one that fits best."""
-    fields = asked(found, found.asks)
+    fields = answers.asked(found, found.asks)
     named = next((plot for plot in plots if plot.name == found.config.get("hero")), None)
     best = max(plots, key=lambda plot: plot.answers(found, fields), default=None)
     return named or (best if best and best.answers(found, fields) else None)
@@ -125,7 +121,7 @@ def method(found: Findings) -> dict[str, Any]:
         "first": first, "last": stop - 1, "protocol": found.manifest["protocol"], "success": told["success"],
         "certified": bool(trials["minimum"].notna().any()), "endless": bool((trials["minimum"] == "infinity").any()),
         "stuck": bool(is_stuck(trials).any()),
-        "short": SHORTEST_JUDGED * bool((trials["epochs"] < SHORTEST_JUDGED).any()),
+        "short": advice.SHORTEST_JUDGED * bool((trials["epochs"] < advice.SHORTEST_JUDGED).any()),
         "losses": told["loss"], "dying": bool(can_die(trials).any()),
         "descent": f"full-batch {told['optimizer']}" if full.all() else batches,
         "outputs": told["output"] if {*trials["output"].unique()} != {"identity"} else "",
